@@ -1,0 +1,240 @@
+//! What signalling says to a media shard and what it hears back: plain data.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::negotiated::{IceCredentials, Negotiated};
+
+/// A leg of a call. Chosen by signalling, unique in the life of the process, never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LegId(pub u64);
+
+/// Two legs (or more) that hear each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BridgeId(pub u64);
+
+/// A UDP socket that the shell holds for a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketId(pub u32);
+
+/// What a leg speaks on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LegKind {
+    /// ICE-lite, DTLS-SRTP, rtcp-mux on the shard's browser sockets. The credentials are needed at once: a browser may
+    /// check before its answer reaches us.
+    Browser {
+        /// Our side's user name fragment and password.
+        ice: IceCredentials,
+    },
+    /// RTP and RTCP on a pair of ports of its own, symmetric latching.
+    Phone {
+        /// The address to bind; the shell picks the port in its range.
+        local: std::net::IpAddr,
+    },
+}
+
+/// Signalling to shard. Commands for one leg take effect in order. A command for a leg that is not there is ignored.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Makes a leg. Answered by [`Event::Opened`] or [`Event::Failed`].
+    Open {
+        /// Its name from now on.
+        leg: LegId,
+        /// What it speaks.
+        kind: LegKind,
+    },
+    /// The outcome of an offer and answer: the first one and each later one. Keeps SSRC, sequence numbers and keys.
+    Connect {
+        /// Which leg.
+        leg: LegId,
+        /// What was agreed.
+        media: Box<Negotiated>,
+    },
+    /// Lets two legs hear each other, in place of what each heard before. Relay where both speak the same codec,
+    /// otherwise transcode; changes by itself when a later [`Command::Connect`] changes a codec.
+    Bridge {
+        /// Its name from now on.
+        bridge: BridgeId,
+        /// The two.
+        legs: [LegId; 2],
+    },
+    /// Ends a bridge: its legs hear nothing until told otherwise.
+    Unbridge {
+        /// Which one.
+        bridge: BridgeId,
+    },
+    /// What the leg hears while it is in no bridge, or while its bridge is muted by hold. `None`: silence.
+    Play {
+        /// Which leg.
+        leg: LegId,
+        /// What it hears.
+        application: Option<Application>,
+    },
+    /// Sends a digit to the leg's peer by RFC 4733, with the end packet three times.
+    SendDtmf {
+        /// Which leg.
+        leg: LegId,
+        /// `0`-`9`, `*`, `#`, `A`-`D`.
+        digit: u8,
+        /// 40 to 5,000.
+        duration_ms: u16,
+    },
+    /// Asks for [`Event::Report`].
+    Report {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// Ends a leg: a last report, DTLS close_notify or RTCP BYE, sockets freed, its bridge dissolved.
+    Close {
+        /// Which leg.
+        leg: LegId,
+    },
+}
+
+/// What a leg may hear from the shard itself.
+#[derive(Clone, Debug)]
+pub enum Application {
+    /// What the leg sends comes back: packets as they are, headers rewritten.
+    Echo,
+    /// The bundled tune, in a loop.
+    Music,
+    /// A sine.
+    Tone {
+        /// 300 to 3,400.
+        hertz: u16,
+        /// Level, dBm0 (0 is 3.17 dB under full scale of G.711 µ-law); e.g. -10.
+        dbm0: i8,
+    },
+    /// 440+480 Hz, two seconds on, four off.
+    Ringback,
+    /// 480+620 Hz, half a second on, half off.
+    Busy,
+    /// Samples once, or in a loop; and, if a lane is given, what the leg says is put into it.
+    Clip {
+        /// 16-bit mono at `rate`; empty for silence.
+        samples: Arc<[i16]>,
+        /// Hertz.
+        rate: u32,
+        /// Begin again at the end.
+        repeat: bool,
+        /// Where decoded 8 kHz mono frames of the leg go; dropped and counted when it is full.
+        record: Option<std::sync::mpsc::SyncSender<Vec<i16>>>,
+    },
+}
+
+/// Shard to signalling.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The leg can be described in SDP now.
+    Opened {
+        /// Which leg.
+        leg: LegId,
+        /// Its addresses: for a browser leg one candidate for each; for a phone leg `[rtp, rtcp]`.
+        addresses: Vec<SocketAddr>,
+    },
+    /// The leg could not be opened, or broke; it is closed already.
+    Failed {
+        /// Which leg.
+        leg: LegId,
+        /// Why.
+        reason: Failure,
+    },
+    /// Keys agreed (browser) or remote address known (phone): media may flow.
+    Connected {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// The first authentic RTP packet of the leg's peer.
+    Talking {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// A digit from the leg's peer, once for each press, at its end or when it has lasted.
+    Dtmf {
+        /// Which leg.
+        leg: LegId,
+        /// `0`-`9`, `*`, `#`, `A`-`D`.
+        digit: u8,
+        /// How long it was held.
+        duration_ms: u16,
+    },
+    /// The leg's peer left: DTLS close_notify, or no authenticated STUN check for 15 s (browser only).
+    Gone {
+        /// Which leg.
+        leg: LegId,
+        /// How that was seen.
+        reason: Failure,
+    },
+    /// Whether authentic RTP of the leg's peer flows: reported when it stops for 200 ms and when it comes back.
+    Flow {
+        /// Which leg.
+        leg: LegId,
+        /// It flows.
+        flowing: bool,
+    },
+    /// Answer to [`Command::Report`], and sent unasked right before a leg closes.
+    Report {
+        /// Which leg.
+        leg: LegId,
+        /// What was counted.
+        report: Box<Report>,
+        /// The leg is closed with this.
+        last: bool,
+    },
+}
+
+/// Why a leg failed or left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No free port in the range, or the address cannot be bound.
+    NoPort,
+    /// The peer's certificate does not match the fingerprint in its SDP (RFC 8122).
+    Fingerprint,
+    /// The handshake failed or ran out of time.
+    Dtls,
+    /// DTLS close_notify.
+    Closed,
+    /// No authenticated STUN check for 15 s.
+    Consent,
+    /// The shard holds as many legs as it may.
+    Full,
+}
+
+/// What a leg counted, from its beginning.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Name of the codec received last, `""` before the first packet.
+    pub codec_received: &'static str,
+    /// Name of the codec sent last.
+    pub codec_sent: &'static str,
+    /// RTP packets received and authentic.
+    pub packets_received: u64,
+    /// RTP payload octets received.
+    pub octets_received: u64,
+    /// RTP packets sent.
+    pub packets_sent: u64,
+    /// RTP payload octets sent.
+    pub octets_sent: u64,
+    /// Received packets that never came (RFC 3550 A.3).
+    pub lost: u64,
+    /// Packets refused: forged, replayed, malformed, of an unknown payload type.
+    pub refused: u64,
+    /// Interarrival jitter, µs (RFC 3550 A.8).
+    pub jitter_us: u32,
+    /// Loss that the peer reports for what we send, 0 to 255 of 256.
+    pub remote_fraction_lost: u8,
+    /// Jitter that the peer reports, µs.
+    pub remote_jitter_us: u32,
+    /// Round trip by RTCP, µs; 0 while unknown.
+    pub round_trip_us: u32,
+    /// Depth of the jitter buffer now, µs; 0 where there is none (relay).
+    pub buffer_us: u32,
+    /// Samples concealed (PLC or FEC) in this leg's receive path, at 8 kHz.
+    pub concealed: u64,
+    /// Frames recovered from FEC.
+    pub fec_recovered: u64,
+    /// E-model estimate (G.107) of what we hear from this leg, 1.0 to 4.5; 0.0 before the first packet.
+    pub mos: f32,
+    /// How the leg is served now: `"none"`, `"relay"`, `"transcode"` or `"application"`.
+    pub mode: &'static str,
+}

@@ -1,0 +1,193 @@
+//! The outcome of an SDP offer and answer, as a leg needs it: what [`crate::sdp`] produces and the shard consumes.
+
+use std::net::SocketAddr;
+
+/// An audio codec we can speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Codec {
+    /// RFC 7587, 48 kHz clock.
+    Opus,
+    /// G.711 µ-law, 8 kHz (RFC 3551).
+    Pcmu,
+    /// G.711 A-law, 8 kHz (RFC 3551).
+    Pcma,
+}
+
+impl Codec {
+    /// Name as in `a=rtpmap`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Codec::Opus => "opus",
+            Codec::Pcmu => "PCMU",
+            Codec::Pcma => "PCMA",
+        }
+    }
+
+    /// RTP clock rate, hertz.
+    #[must_use]
+    pub const fn clock(self) -> u32 {
+        match self {
+            Codec::Opus => 48_000,
+            Codec::Pcmu | Codec::Pcma => 8_000,
+        }
+    }
+}
+
+/// Direction of media as our side sees it (RFC 3264 §5.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// Both ways.
+    #[default]
+    SendRecv,
+    /// We send, the peer does not.
+    SendOnly,
+    /// The peer sends, we do not.
+    RecvOnly,
+    /// Neither sends.
+    Inactive,
+}
+
+impl Direction {
+    /// We may send.
+    #[must_use]
+    pub const fn sends(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::SendOnly)
+    }
+
+    /// We may receive.
+    #[must_use]
+    pub const fn receives(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::RecvOnly)
+    }
+
+    /// The same stream seen from the other end.
+    #[must_use]
+    pub const fn reversed(self) -> Direction {
+        match self {
+            Direction::SendOnly => Direction::RecvOnly,
+            Direction::RecvOnly => Direction::SendOnly,
+            both => both,
+        }
+    }
+}
+
+/// What was agreed for the audio stream of a leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    /// Ours.
+    pub direction: Direction,
+    /// What we send.
+    pub send: (u8, Codec),
+    /// What the peer may send: payload type and codec, best first.
+    pub receive: Vec<(u8, Codec)>,
+    /// RFC 4733 digits, if agreed.
+    pub telephone_event: Option<TelephoneEvent>,
+    /// Milliseconds of audio a packet that we send, 10 to 60.
+    pub ptime_ms: u8,
+    /// What the peer asked of the Opus that we send (RFC 7587 §6.1).
+    pub opus: OpusParameters,
+    /// Where and how.
+    pub transport: Transport,
+}
+
+/// RFC 4733 named events, both ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TelephoneEvent {
+    /// Payload type that we send.
+    pub send: u8,
+    /// Payload type that we receive.
+    pub receive: u8,
+    /// RTP clock of the event's stream, hertz: the clock of the codec beside it.
+    pub clock: u32,
+}
+
+/// The peer's wishes for the Opus we send; the defaults are those of RFC 7587.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpusParameters {
+    /// `maxplaybackrate`, hertz.
+    pub max_playback_rate: u32,
+    /// `maxaveragebitrate`, bit/s, if given.
+    pub max_average_bitrate: Option<u32>,
+    /// `useinbandfec=1`.
+    pub in_band_fec: bool,
+    /// `usedtx=1`.
+    pub dtx: bool,
+    /// `stereo=1`: the peer prefers two channels. We send one whatever it says.
+    pub stereo: bool,
+}
+
+impl Default for OpusParameters {
+    fn default() -> Self {
+        OpusParameters {
+            max_playback_rate: 48_000,
+            max_average_bitrate: None,
+            in_band_fec: false,
+            dtx: false,
+            stereo: false,
+        }
+    }
+}
+
+/// How packets travel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// `RTP/AVP`.
+    Rtp {
+        /// Where the peer receives RTP; `None` for hold by `c=0.0.0.0` (RFC 2543). We latch to where it sends from.
+        remote: Option<SocketAddr>,
+        /// Where the peer receives RTCP.
+        remote_rtcp: Option<SocketAddr>,
+        /// RTP and RTCP on one port (RFC 5761).
+        rtcp_mux: bool,
+    },
+    /// `UDP/TLS/RTP/SAVPF` with ICE, rtcp-mux always.
+    Dtls {
+        /// The peer's credentials.
+        remote_ice: IceCredentials,
+        /// Ours: new ones after an ICE restart (RFC 8839 §4.4.1.1.1).
+        local_ice: IceCredentials,
+        /// The hash of the peer's certificate.
+        fingerprint: Fingerprint,
+        /// Our role in the handshake; kept over re-offers.
+        role: DtlsRole,
+    },
+}
+
+/// `a=ice-ufrag` and `a=ice-pwd` (RFC 8839).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IceCredentials {
+    /// 4 to 256 ice-chars.
+    pub ufrag: String,
+    /// 22 to 256 ice-chars.
+    pub pwd: String,
+}
+
+/// Who begins the DTLS handshake (RFC 5763 §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DtlsRole {
+    /// We send the ClientHello: `a=setup:active`.
+    Active,
+    /// The peer does: `a=setup:passive`.
+    Passive,
+}
+
+/// `a=fingerprint` (RFC 8122).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// The hash function.
+    pub hash: Hash,
+    /// Its value: 20, 32, 48 or 64 octets.
+    pub value: Vec<u8>,
+}
+
+/// Hash functions of RFC 8122 that we accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hash {
+    /// `sha-256`
+    Sha256,
+    /// `sha-384`
+    Sha384,
+    /// `sha-512`
+    Sha512,
+}

@@ -1,0 +1,5 @@
+//! SIP without I/O: messages, framing, the four transaction machines, dialogs of INVITE, digest, registrar.
+//!
+//! [`endpoint::Endpoint`] is the machine; everything else is what it is made of.
+
+pub mod flow;
