@@ -1,5 +1,12 @@
 //! Media without I/O: SDP offer/answer, RTP and RTCP, the browser leg (ICE-lite, DTLS-SRTP), the phone leg (RTP),
-//! jitter buffer, codecs, DTMF, bridges, and the [`Shard`](shard::Shard) that owns all legs of one media thread.
+//! jitter buffer, codecs, DTMF, bridges, and the [`shard`] that owns all legs of one media thread.
 
 pub mod control;
 pub mod negotiated;
+pub mod rtcp;
+pub mod rtp;
+pub mod shard;
+pub mod stats;
+
+#[cfg(test)]
+mod corpus;

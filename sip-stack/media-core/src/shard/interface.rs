@@ -1,0 +1,59 @@
+use std::net::{IpAddr, SocketAddr};
+
+use sans_io::Deadline;
+
+use crate::control::{Command, Event, LegId, SocketId};
+
+/// What a shard is told besides datagrams, which come through `Shard::handle_datagram`.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// From signalling.
+    Command(Command),
+    /// Answer to [`Output::Bind`]: the pair of sockets of a phone leg.
+    Bound {
+        /// Whose they are.
+        leg: LegId,
+        /// The even port and the address to tell the peer.
+        rtp: (SocketId, SocketAddr),
+        /// The odd port above it.
+        rtcp: (SocketId, SocketAddr),
+    },
+    /// Answer to [`Output::Bind`]: no pair of ports was free, or the address is not ours.
+    BindFailed {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// The moment that [`Output::Timeout`] named has come.
+    Timeout,
+}
+
+/// What a shard wants done. Drain until [`Output::Timeout`] after each input.
+#[derive(Debug)]
+pub enum Output<'a> {
+    /// Send a datagram.
+    Transmit {
+        /// From here.
+        socket: SocketId,
+        /// To there.
+        to: SocketAddr,
+        /// What; valid until the next call.
+        data: &'a [u8],
+    },
+    /// Bind an even port for RTP and the odd one above it for RTCP. Answered by [`Input::Bound`] or
+    /// [`Input::BindFailed`].
+    Bind {
+        /// For this leg.
+        leg: LegId,
+        /// On this address.
+        local: IpAddr,
+    },
+    /// Close these two; what still arrives on them goes nowhere.
+    Release {
+        /// RTP and RTCP.
+        sockets: [SocketId; 2],
+    },
+    /// To signalling. Never dropped.
+    Event(Event),
+    /// Nothing is left to do until then, or until input comes.
+    Timeout(Deadline),
+}

@@ -1,0 +1,5 @@
+//! All legs of one media thread.
+
+mod interface;
+
+pub use interface::{Input, Output};
