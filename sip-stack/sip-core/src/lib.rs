@@ -3,3 +3,6 @@
 //! [`endpoint::Endpoint`] is the machine; everything else is what it is made of.
 
 pub mod flow;
+pub mod framing;
+pub mod message;
+pub mod uri;

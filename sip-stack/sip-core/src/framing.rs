@@ -1,0 +1,242 @@
+//! Where one message ends and the next begins (RFC 3261 §18.3, RFC 5626 §4.4.1, RFC 7118 §5).
+
+use std::fmt;
+
+use bytes::{Buf, Bytes, BytesMut};
+use memchr::memchr;
+use sans_io::Time;
+
+use crate::message::{Defect, HeaderName, ParseError, Rejected, content_length, limits, next_line, unfold};
+
+/// What a peer sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// The octets of one message, for [`Message::parse`](crate::message::Message::parse).
+    Message(Bytes),
+    /// CRLF CRLF: to be answered with CRLF (RFC 5626 §4.4.1).
+    KeepAlivePing,
+    /// CRLF: the answer to our ping.
+    KeepAlivePong,
+}
+
+impl Frame {
+    /// A datagram or a WebSocket frame, which is one message or one keep-alive. `None` when there is nothing in it.
+    #[must_use]
+    pub fn from_datagram(data: Bytes) -> Option<Frame> {
+        match &data[..] {
+            b"" => None,
+            b"\r\n" => Some(Frame::KeepAlivePong),
+            octets if octets.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) => Some(Frame::KeepAlivePing),
+            _ => Some(Frame::Message(data)),
+        }
+    }
+}
+
+/// Nobody can say where the next message begins: the connection must be closed.
+#[derive(Clone, Debug)]
+pub struct FramingError {
+    /// What was wrong.
+    pub defect: Defect,
+    /// What to answer before the connection is closed, if anything.
+    pub rejected: Option<Rejected>,
+}
+
+impl fmt::Display for FramingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.defect.fmt(f)
+    }
+}
+
+impl std::error::Error for FramingError {}
+
+/// Cuts a TCP or TLS stream into messages by their `Content-Length`, which is mandatory there (RFC 3261 §20.14).
+///
+/// A message that is malformed otherwise is cut out like any other and left to the parser; the stream goes on behind it.
+/// A header block that is too large, or says nothing clear about the length of its body, ends the stream.
+///
+/// It holds at most one incomplete message: drain [`StreamFramer::next_frame`] after each [`StreamFramer::push`].
+#[derive(Debug, Default)]
+pub struct StreamFramer {
+    buf: BytesMut,
+    /// Up to here no end of a header block begins.
+    scanned: usize,
+    /// Length of header block and body, once known.
+    total: Option<usize>,
+    /// Since when the message at the front is incomplete.
+    since: Option<Time>,
+    last_push: Time,
+    /// A CRLF was just reported; one more makes it a ping.
+    half_ping: bool,
+    failed: Option<Defect>,
+}
+
+impl StreamFramer {
+    /// At the beginning of a stream.
+    #[must_use]
+    pub fn new() -> StreamFramer {
+        StreamFramer::default()
+    }
+
+    /// Takes what was read. After an error nothing is taken any more.
+    pub fn push(&mut self, now: Time, octets: &[u8]) {
+        if self.failed.is_none() && !octets.is_empty() {
+            self.buf.extend_from_slice(octets);
+            self.since.get_or_insert(now);
+            self.last_push = now;
+        }
+    }
+
+    /// Since when a message has been incomplete; `None` between messages. Whoever owns the connection closes it when this
+    /// lasts too long: a peer that sends an octet a minute gains nothing, since octets that arrive do not move it.
+    #[must_use]
+    pub fn waiting_since(&self) -> Option<Time> {
+        self.since
+    }
+
+    /// Octets held.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.buf.len()
+    }
+
+    /// The next frame, `None` when more octets are needed.
+    ///
+    /// A lone CRLF is a pong at once; when another one follows it directly, that is reported as a ping.
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, FramingError> {
+        if let Some(defect) = self.failed {
+            return Err(FramingError {
+                defect,
+                rejected: None,
+            });
+        }
+        let frame = match self.cut() {
+            Ok(frame) => frame,
+            Err(defect) => {
+                self.failed = Some(defect);
+                let head = std::mem::take(&mut self.buf).freeze();
+                let rejected = ParseError::new(defect, &head).rejected;
+                self.since = None;
+                return Err(FramingError { defect, rejected });
+            }
+        };
+        if frame.is_some() {
+            // what is left came with the last push: before it, this frame was incomplete
+            self.since = (!self.buf.is_empty()).then_some(self.last_push);
+        }
+        Ok(frame)
+    }
+
+    fn cut(&mut self) -> Result<Option<Frame>, Defect> {
+        if self.total.is_none() {
+            if let Some(keep_alive) = self.keep_alive() {
+                return Ok(Some(keep_alive));
+            }
+            let Some(head) = self.head_len()? else {
+                return Ok(None);
+            };
+            self.half_ping = false;
+            let body = body_length(&self.buf[..head])?;
+            let total = head.checked_add(body).filter(|total| *total <= limits::MESSAGE);
+            self.total = Some(total.ok_or(Defect::TooLarge)?);
+        }
+        match self.total {
+            Some(total) if self.buf.len() >= total => {
+                self.total = None;
+                self.scanned = 0;
+                Ok(Some(Frame::Message(self.buf.split_to(total).freeze())))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn keep_alive(&mut self) -> Option<Frame> {
+        while self.buf.starts_with(b"\n") {
+            self.buf.advance(1);
+        }
+        if self.buf.starts_with(b"\r\n\r\n") {
+            self.buf.advance(4);
+            self.half_ping = false;
+            return Some(Frame::KeepAlivePing);
+        }
+        if self.buf.starts_with(b"\r\n") && self.buf[..] != *b"\r\n\r" {
+            self.buf.advance(2);
+            let second = std::mem::replace(&mut self.half_ping, false);
+            if second {
+                return Some(Frame::KeepAlivePing);
+            }
+            self.half_ping = self.buf.is_empty();
+            return Some(Frame::KeepAlivePong);
+        }
+        None
+    }
+
+    /// Length of the header block with the empty line that ends it.
+    fn head_len(&mut self) -> Result<Option<usize>, Defect> {
+        // a line end directly behind a line end; lines may end in LF alone
+        let mut at = self.scanned;
+        while let Some(found) = memchr(b'\n', &self.buf[at..]) {
+            let line_end = at + found;
+            // the length of one line of a field; whole fields are the parser's to measure
+            if line_end + 1 - at > limits::LINE {
+                return Err(Defect::LineTooLong);
+            }
+            match self.buf.get(line_end + 1..) {
+                Some([b'\n', ..]) => return self.head(line_end + 2),
+                Some([b'\r', b'\n', ..]) => return self.head(line_end + 3),
+                Some([] | [b'\r']) => {
+                    // look at this line end again
+                    self.scanned = at;
+                    return self.within_limits(at);
+                }
+                _ => at = line_end + 1,
+            }
+        }
+        self.scanned = at;
+        self.within_limits(at)
+    }
+
+    fn head(&self, len: usize) -> Result<Option<usize>, Defect> {
+        if len > limits::MESSAGE {
+            Err(Defect::TooLarge)
+        } else {
+            Ok(Some(len))
+        }
+    }
+
+    fn within_limits(&self, line_start: usize) -> Result<Option<usize>, Defect> {
+        if self.buf.len() > limits::MESSAGE {
+            return Err(Defect::TooLarge);
+        }
+        if self.buf.len() - line_start > limits::LINE {
+            return Err(Defect::LineTooLong);
+        }
+        Ok(None)
+    }
+}
+
+/// The one `Content-Length` of a header block.
+fn body_length(head: &[u8]) -> Result<usize, Defect> {
+    let start = head.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+    let mut rest = next_line(&head[start..]).1;
+    let (mut length, mut fields) = (None, 0);
+    while !rest.is_empty() {
+        let (line, behind) = next_line(rest);
+        rest = behind;
+        fields += 1;
+        // the empty line counts as one
+        if fields > limits::HEADERS + 1 {
+            return Err(Defect::TooManyHeaders);
+        }
+        let Some(colon) = memchr(b':', line) else { continue };
+        if HeaderName::of_bytes(line[..colon].trim_ascii_end()) == HeaderName::ContentLength {
+            if length.is_some() {
+                return Err(Defect::Repeated(HeaderName::ContentLength));
+            }
+            length = Some(content_length(unfold(&line[colon + 1..]).trim_ascii())?);
+        }
+    }
+    length.ok_or(Defect::Missing(HeaderName::ContentLength))
+}
+
+#[cfg(test)]
+mod tests;

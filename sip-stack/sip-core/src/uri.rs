@@ -1,0 +1,756 @@
+//! URIs (RFC 3261 §19.1, RFC 3966).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+use std::str::FromStr;
+
+use crate::message::params::Params;
+
+/// What a URI begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scheme {
+    /// `sip:`
+    Sip,
+    /// `sips:`
+    Sips,
+    /// `tel:` (RFC 3966)
+    Tel,
+    /// Any other, `urn:` for instance; [`Uri::opaque`] is what follows it.
+    Other,
+}
+
+/// The host of a URI or of a `sent-by`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Host<'a> {
+    /// A domain name as written.
+    Name(&'a str),
+    /// An IPv4 address.
+    V4(Ipv4Addr),
+    /// An IPv6 address, which is written in brackets.
+    V6(Ipv6Addr),
+}
+
+impl<'a> Host<'a> {
+    /// A host as it stands in a URI: IPv6 addresses only in brackets. RFC 5118 §4.10 lets `[2001:db8:::192.0.2.1]`
+    /// pass, which the grammar of RFC 3261 produced by mistake.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Host<'a>> {
+        if let Some(inner) = text.strip_prefix('[') {
+            let inner = inner.strip_suffix(']')?;
+            let address = inner.parse().or_else(|_| inner.replacen(":::", "::", 1).parse());
+            return address.ok().map(Host::V6);
+        }
+        let name_char = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+        if text.is_empty() || text.len() > 255 || text.starts_with('.') || !text.bytes().all(name_char) {
+            return None;
+        }
+        // a name's last label begins with a letter, so whatever ends in a digit can be an address
+        match text.bytes().next_back() {
+            Some(b'0'..=b'9') => Some(text.parse().map_or(Host::Name(text), Host::V4)),
+            _ => Some(Host::Name(text)),
+        }
+    }
+
+    /// The address, when it is one.
+    #[must_use]
+    pub fn ip(self) -> Option<IpAddr> {
+        match self {
+            Host::Name(_) => None,
+            Host::V4(address) => Some(address.into()),
+            Host::V6(address) => Some(address.into()),
+        }
+    }
+
+    /// Equal as RFC 3261 §19.1.4 compares hosts: names without regard to case.
+    #[must_use]
+    pub fn same(self, other: Host<'_>) -> bool {
+        match (self, other) {
+            (Host::Name(a), Host::Name(b)) => a.eq_ignore_ascii_case(b),
+            (a, b) => a.ip() == b.ip() && a.ip().is_some(),
+        }
+    }
+}
+
+impl From<IpAddr> for Host<'_> {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Host::V4(address),
+            IpAddr::V6(address) => Host::V6(address),
+        }
+    }
+}
+
+impl fmt::Display for Host<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Host::Name(name) => f.write_str(name),
+            Host::V4(address) => address.fmt(f),
+            Host::V6(address) => write!(f, "[{address}]"),
+        }
+    }
+}
+
+/// `host[:port]` with spaces allowed around the colon, as in `sent-by`.
+pub(crate) fn parse_host_port(text: &str) -> Option<(Host<'_>, Option<u16>)> {
+    let colon = match text.rfind(']') {
+        Some(bracket) => text[bracket..].find(':').map(|at| bracket + at),
+        None => text.find(':'),
+    };
+    let (host, port) = match colon {
+        Some(at) => (&text[..at], Some(parse_port(text[at + 1..].trim())?)),
+        None => (text, None),
+    };
+    Some((Host::parse(host.trim())?, port))
+}
+
+fn parse_port(text: &str) -> Option<u16> {
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+/// What is wrong with the text of a URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UriError {
+    /// No `scheme:`, or the scheme has characters that none may have.
+    Scheme,
+    /// Nothing after the scheme, or a character that no URI may have.
+    Text,
+    /// A user part that is empty or holds what should have been escaped.
+    User,
+    /// No host, or none that could be one.
+    Host,
+    /// A port that is no number up to 65535.
+    Port,
+    /// Longer than 16 KiB.
+    Length,
+}
+
+impl fmt::Display for UriError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            UriError::Scheme => "no URI scheme",
+            UriError::Text => "a character that a URI may not have",
+            UriError::User => "malformed user part",
+            UriError::Host => "malformed host",
+            UriError::Port => "malformed port",
+            UriError::Length => "URI too long",
+        })
+    }
+}
+
+impl std::error::Error for UriError {}
+
+/// Where the parts of a URI lie in its text.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    scheme: Scheme,
+    /// First octet after the colon.
+    opaque: u16,
+    /// Password included; `(0, 0)` when there is none, which no URI's user can be.
+    user: (u16, u16),
+    host: (u16, u16),
+    port: Option<u16>,
+    params: (u16, u16),
+    /// After the `?`; `(0, 0)` when there is none.
+    headers: (u16, u16),
+}
+
+/// A URI in somebody else's text, taken apart once.
+#[derive(Clone, Copy)]
+pub struct UriRef<'a> {
+    text: &'a str,
+    parts: Parts,
+}
+
+impl<'a> UriRef<'a> {
+    /// Says nothing; stands where a URI cannot be missing.
+    pub(crate) const BLANK: UriRef<'static> = UriRef {
+        text: "about:blank",
+        parts: Parts {
+            scheme: Scheme::Other,
+            opaque: 6,
+            user: (0, 0),
+            host: (0, 0),
+            port: None,
+            params: (0, 0),
+            headers: (0, 0),
+        },
+    };
+
+    /// Takes `text` apart. Of `sip:` and `sips:` every part is checked; of other schemes only the characters.
+    pub fn parse(text: &'a str) -> Result<UriRef<'a>, UriError> {
+        Ok(UriRef {
+            text,
+            parts: parse(text)?,
+        })
+    }
+
+    fn part(self, (from, to): (u16, u16)) -> &'a str {
+        self.text
+            .get(Range {
+                start: usize::from(from),
+                end: usize::from(to),
+            })
+            .unwrap_or_default()
+    }
+
+    fn part_if_any(self, range: (u16, u16)) -> Option<&'a str> {
+        (range != (0, 0)).then(|| self.part(range))
+    }
+
+    /// As written.
+    #[must_use]
+    pub fn as_str(self) -> &'a str {
+        self.text
+    }
+
+    /// What it begins with.
+    #[must_use]
+    pub fn scheme(self) -> Scheme {
+        self.parts.scheme
+    }
+
+    /// True for `sip:` and `sips:`.
+    #[must_use]
+    pub fn is_sip(self) -> bool {
+        matches!(self.parts.scheme, Scheme::Sip | Scheme::Sips)
+    }
+
+    /// Everything after the scheme's colon.
+    #[must_use]
+    pub fn opaque(self) -> &'a str {
+        self.text
+            .get(usize::from(self.parts.opaque)..)
+            .unwrap_or_default()
+    }
+
+    /// The user part as written, escapes kept, without password; of a `tel:` URI the number.
+    #[must_use]
+    pub fn user(self) -> Option<&'a str> {
+        let userinfo = self.part_if_any(self.parts.user)?;
+        Some(userinfo.split_once(':').map_or(userinfo, |(user, _)| user))
+    }
+
+    /// The user part with its escapes resolved, once. `None` also when that is not UTF-8.
+    #[must_use]
+    pub fn user_unescaped(self) -> Option<Cow<'a, str>> {
+        unescape(self.user()?)
+    }
+
+    /// The password as written. RFC 3261 §19.1.1 advises against it.
+    #[must_use]
+    pub fn password(self) -> Option<&'a str> {
+        Some(self.part_if_any(self.parts.user)?.split_once(':')?.1)
+    }
+
+    /// The host of a `sip:` or `sips:` URI.
+    #[must_use]
+    pub fn host(self) -> Option<Host<'a>> {
+        Host::parse(self.part_if_any(self.parts.host)?)
+    }
+
+    /// The port, when one is written.
+    #[must_use]
+    pub fn port(self) -> Option<u16> {
+        self.parts.port
+    }
+
+    /// The URI parameters.
+    #[must_use]
+    pub fn params(self) -> Params<'a> {
+        Params::new(self.part(self.parts.params))
+    }
+
+    /// The value of a URI parameter, empty for one without value.
+    #[must_use]
+    pub fn param(self, name: &str) -> Option<&'a str> {
+        self.params().get(name)
+    }
+
+    /// The `transport` parameter.
+    #[must_use]
+    pub fn transport(self) -> Option<&'a str> {
+        self.param("transport")
+    }
+
+    /// True when the `lr` parameter marks a loose router (RFC 3261 §19.1.1).
+    #[must_use]
+    pub fn is_loose_router(self) -> bool {
+        self.params().has("lr")
+    }
+
+    /// The header part after `?`, as written.
+    #[must_use]
+    pub fn headers(self) -> Option<&'a str> {
+        self.part_if_any(self.parts.headers)
+    }
+
+    /// The value of a header of the header part, its escapes resolved.
+    #[must_use]
+    pub fn header(self, name: &str) -> Option<Cow<'a, str>> {
+        let pairs = self.headers()?.split('&').filter_map(|pair| pair.split_once('='));
+        let (_, value) = pairs
+            .into_iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        unescape(value)
+    }
+
+    /// A copy that owns its text.
+    #[must_use]
+    pub fn to_uri(self) -> Uri {
+        Uri {
+            text: self.text.into(),
+            parts: self.parts,
+        }
+    }
+
+    /// Equal as RFC 3261 §19.1.4 says. This is not transitive: a parameter that only one side has is mostly ignored.
+    #[must_use]
+    pub fn same(self, other: UriRef<'_>) -> bool {
+        if self.scheme() != other.scheme() {
+            return false;
+        }
+        if !self.is_sip() {
+            return self.text.eq_ignore_ascii_case(other.text);
+        }
+        let same_user = match (
+            self.part_if_any(self.parts.user),
+            other.part_if_any(other.parts.user),
+        ) {
+            (Some(a), Some(b)) => same_escaped(a, b, false),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        let same_host = match (self.host(), other.host()) {
+            (Some(a), Some(b)) => a.same(b),
+            _ => false,
+        };
+        same_user
+            && same_host
+            && self.port() == other.port()
+            && same_params(self.params(), other.params())
+            && same_params(other.params(), self.params())
+            && same_headers(self.headers(), other.headers())
+    }
+}
+
+/// Every parameter of `a` that `b` has too has the same value, and those that may not be missing are not.
+fn same_params(a: Params<'_>, b: Params<'_>) -> bool {
+    a.iter().all(|(name, value)| match b.get(name) {
+        Some(other) => same_escaped(value.unwrap_or(""), other, true),
+        None => !["user", "ttl", "method", "maddr", "transport"]
+            .iter()
+            .any(|k| k.eq_ignore_ascii_case(name)),
+    })
+}
+
+fn same_headers(a: Option<&str>, b: Option<&str>) -> bool {
+    fn sorted(headers: Option<&str>) -> Vec<(String, Vec<u8>)> {
+        let mut all: Vec<_> = headers
+            .unwrap_or("")
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(name, value)| (name.to_ascii_lowercase(), unescaped_octets(value).collect()))
+            .collect();
+        all.sort();
+        all
+    }
+    match (a, b) {
+        (None, None) => true,
+        _ => sorted(a) == sorted(b),
+    }
+}
+
+/// Octets of `text`, `%HH` resolved.
+fn unescaped_octets(text: &str) -> impl Iterator<Item = u8> + '_ {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let &byte = bytes.get(at)?;
+        let hex = |i: usize| bytes.get(i).and_then(|b| char::from(*b).to_digit(16));
+        if byte == b'%'
+            && let (Some(high), Some(low)) = (hex(at + 1), hex(at + 2))
+        {
+            at += 3;
+            return Some((high * 16 + low) as u8);
+        }
+        at += 1;
+        Some(byte)
+    })
+}
+
+fn same_escaped(a: &str, b: &str, ignore_case: bool) -> bool {
+    if ignore_case {
+        return unescaped_octets(a)
+            .map(|o| o.to_ascii_lowercase())
+            .eq(unescaped_octets(b).map(|o| o.to_ascii_lowercase()));
+    }
+    unescaped_octets(a).eq(unescaped_octets(b))
+}
+
+/// Resolves `%HH` once. `None` when the result is not UTF-8.
+#[must_use]
+pub fn unescape(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('%') {
+        return Some(Cow::Borrowed(text));
+    }
+    String::from_utf8(unescaped_octets(text).collect())
+        .ok()
+        .map(Cow::Owned)
+}
+
+/// Escapes everything that a user part may not hold as it is (RFC 3261 §25.1 `user`). Apply it to plain text only.
+#[must_use]
+pub fn escape_user(text: &str) -> Cow<'_, str> {
+    escape(text, b"-_.!~*'()&=+$,;?/")
+}
+
+/// Escapes everything that a URI header value may not hold as it is (RFC 3261 §25.1 `hvalue`).
+#[must_use]
+pub fn escape_header(text: &str) -> Cow<'_, str> {
+    escape(text, b"-_.!~*'()[]/?:+$")
+}
+
+fn escape<'a>(text: &'a str, plain: &[u8]) -> Cow<'a, str> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || plain.contains(&b);
+    if text.bytes().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for byte in text.bytes() {
+        if is_plain(byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push('%');
+            escaped.extend([byte >> 4, byte & 15].map(|d| char::from(b"0123456789ABCDEF"[usize::from(d)])));
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+fn parse(text: &str) -> Result<Parts, UriError> {
+    if text.len() > crate::message::limits::LINE {
+        return Err(UriError::Length);
+    }
+    let colon = text.find(':').ok_or(UriError::Scheme)?;
+    let name = &text[..colon];
+    let scheme_char = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.bytes().all(scheme_char) {
+        return Err(UriError::Scheme);
+    }
+    if text
+        .bytes()
+        .any(|b| b <= b' ' || b >= 0x7f || matches!(b, b'<' | b'>' | b'"'))
+    {
+        return Err(UriError::Text);
+    }
+    let scheme = match name.len() {
+        3 if name.eq_ignore_ascii_case("sip") => Scheme::Sip,
+        3 if name.eq_ignore_ascii_case("tel") => Scheme::Tel,
+        4 if name.eq_ignore_ascii_case("sips") => Scheme::Sips,
+        _ => Scheme::Other,
+    };
+    let end = text.len();
+    // fits: the length was checked
+    let at = |from: usize, to: usize| (from as u16, to as u16);
+    let mut parts = Parts {
+        scheme,
+        opaque: (colon + 1) as u16,
+        user: (0, 0),
+        host: (0, 0),
+        port: None,
+        params: (0, 0),
+        headers: (0, 0),
+    };
+    let rest = &text[colon + 1..];
+    if rest.is_empty() {
+        return Err(UriError::Text);
+    }
+    match scheme {
+        Scheme::Other => return Ok(parts),
+        Scheme::Tel => {
+            let number_end = rest.find(';').map_or(end, |semi| colon + 1 + semi);
+            let number = &text[colon + 1..number_end];
+            let digit =
+                |b: u8| b.is_ascii_hexdigit() || matches!(b, b'+' | b'*' | b'#' | b'-' | b'.' | b'(' | b')');
+            if number.is_empty() || !number.bytes().all(digit) {
+                return Err(UriError::User);
+            }
+            parts.user = at(colon + 1, number_end);
+            parts.params = at(number_end, end);
+            return Ok(parts);
+        }
+        Scheme::Sip | Scheme::Sips => {}
+    }
+    // the first `@` ends the user part, which may itself hold `;`, `?` and `:`
+    let host_start = match rest.find('@') {
+        Some(0) => return Err(UriError::User),
+        Some(sign) => {
+            check_user(&rest[..sign])?;
+            parts.user = at(colon + 1, colon + 1 + sign);
+            colon + 1 + sign + 1
+        }
+        None => colon + 1,
+    };
+    let rest = &text[host_start..];
+    let host_end = host_start + rest.find([';', '?']).unwrap_or(rest.len());
+    let host_port = &text[host_start..host_end];
+    let host_len = match host_port.find(']') {
+        Some(bracket) => bracket + 1,
+        None => host_port.find(':').unwrap_or(host_port.len()),
+    };
+    Host::parse(&host_port[..host_len]).ok_or(UriError::Host)?;
+    parts.host = at(host_start, host_start + host_len);
+    parts.port = match host_port[host_len..].strip_prefix(':') {
+        Some(port) => Some(parse_port(port).ok_or(UriError::Port)?),
+        None if host_len < host_port.len() => return Err(UriError::Host),
+        None => None,
+    };
+    let question = text[host_end..].find('?').map(|q| host_end + q);
+    parts.params = at(host_end, question.unwrap_or(end));
+    if let Some(question) = question {
+        parts.headers = at(question + 1, end);
+    }
+    if text[host_end..question.unwrap_or(end)].contains('@') {
+        return Err(UriError::Host);
+    }
+    Ok(parts)
+}
+
+/// More than the grammar is let pass, since phones dial `#` unescaped; a `%` must be an escape.
+fn check_user(userinfo: &str) -> Result<(), UriError> {
+    let bytes = userinfo.as_bytes();
+    if bytes[0] == b':' {
+        return Err(UriError::User);
+    }
+    for (i, &byte) in bytes.iter().enumerate() {
+        let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
+        let ok = byte.is_ascii_alphanumeric()
+            || b"-_.!~*'()&=+$,;?/:#[]^|{}`".contains(&byte)
+            || (byte == b'%' && hex(i + 1) && hex(i + 2));
+        if !ok {
+            return Err(UriError::User);
+        }
+    }
+    Ok(())
+}
+
+/// A URI with its text. Compares as RFC 3261 §19.1.4 says; [`Uri::as_str`] compares exactly.
+#[derive(Clone)]
+pub struct Uri {
+    text: Box<str>,
+    parts: Parts,
+}
+
+impl Uri {
+    /// Takes `text` apart and keeps it.
+    pub fn parse(text: &str) -> Result<Uri, UriError> {
+        UriRef::parse(text).map(UriRef::to_uri)
+    }
+
+    /// `sip:user@host:port`. The user is plain text and is escaped where it must be; `host` is as in a URI (IPv6 in
+    /// brackets; [`Host`] displays so).
+    pub fn sip(user: Option<&str>, host: impl fmt::Display, port: Option<u16>) -> Result<Uri, UriError> {
+        Uri::compose("sip", user, &host, port)
+    }
+
+    /// `sips:user@host:port`, like [`Uri::sip`].
+    pub fn sips(user: Option<&str>, host: impl fmt::Display, port: Option<u16>) -> Result<Uri, UriError> {
+        Uri::compose("sips", user, &host, port)
+    }
+
+    fn compose(
+        scheme: &str,
+        user: Option<&str>,
+        host: &dyn fmt::Display,
+        port: Option<u16>,
+    ) -> Result<Uri, UriError> {
+        let user = user
+            .map(|user| format!("{}@", escape_user(user)))
+            .unwrap_or_default();
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        Uri::parse(&format!("{scheme}:{user}{host}{port}"))
+    }
+
+    /// With this parameter, in place of one of the same name. An empty value makes a parameter without value.
+    pub fn with_param(&self, name: &str, value: &str) -> Result<Uri, UriError> {
+        let uri = self.borrow();
+        let headers = uri
+            .headers()
+            .map(|headers| format!("?{headers}"))
+            .unwrap_or_default();
+        let mut params = String::new();
+        let same = |key: &str| key.eq_ignore_ascii_case(name);
+        let given = (name, (!value.is_empty()).then_some(value));
+        for (key, value) in uri.params().iter().filter(|(key, _)| !same(key)).chain([given]) {
+            params.push(';');
+            params.push_str(key);
+            if let Some(value) = value {
+                params.push('=');
+                params.push_str(value);
+            }
+        }
+        let base = &self.text[..usize::from(self.parts.params.0)];
+        Uri::parse(&format!("{base}{params}{headers}"))
+    }
+
+    /// Without parameters and headers: the form in which an address of record is compared (RFC 3261 §10.3 step 5).
+    #[must_use]
+    pub fn bare(&self) -> Uri {
+        if !self.is_sip() {
+            return self.clone();
+        }
+        let end = usize::from(self.parts.params.0);
+        Uri {
+            text: self.text[..end].into(),
+            parts: Parts {
+                params: (0, 0),
+                headers: (0, 0),
+                ..self.parts
+            },
+        }
+    }
+
+    /// The same URI, borrowed.
+    #[must_use]
+    pub fn borrow(&self) -> UriRef<'_> {
+        UriRef {
+            text: &self.text,
+            parts: self.parts,
+        }
+    }
+
+    /// As written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// See [`UriRef::scheme`].
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.parts.scheme
+    }
+
+    /// See [`UriRef::is_sip`].
+    #[must_use]
+    pub fn is_sip(&self) -> bool {
+        self.borrow().is_sip()
+    }
+
+    /// See [`UriRef::user`].
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.borrow().user()
+    }
+
+    /// See [`UriRef::user_unescaped`].
+    #[must_use]
+    pub fn user_unescaped(&self) -> Option<Cow<'_, str>> {
+        self.borrow().user_unescaped()
+    }
+
+    /// See [`UriRef::host`].
+    #[must_use]
+    pub fn host(&self) -> Option<Host<'_>> {
+        self.borrow().host()
+    }
+
+    /// See [`UriRef::port`].
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.parts.port
+    }
+
+    /// See [`UriRef::params`].
+    #[must_use]
+    pub fn params(&self) -> Params<'_> {
+        self.borrow().params()
+    }
+
+    /// See [`UriRef::param`].
+    #[must_use]
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.borrow().param(name)
+    }
+
+    /// See [`UriRef::transport`].
+    #[must_use]
+    pub fn transport(&self) -> Option<&str> {
+        self.borrow().transport()
+    }
+
+    /// See [`UriRef::is_loose_router`].
+    #[must_use]
+    pub fn is_loose_router(&self) -> bool {
+        self.borrow().is_loose_router()
+    }
+
+    /// See [`UriRef::headers`].
+    #[must_use]
+    pub fn headers(&self) -> Option<&str> {
+        self.borrow().headers()
+    }
+
+    /// See [`UriRef::header`].
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.borrow().header(name)
+    }
+}
+
+impl FromStr for Uri {
+    type Err = UriError;
+    fn from_str(text: &str) -> Result<Uri, UriError> {
+        Uri::parse(text)
+    }
+}
+
+impl PartialEq for Uri {
+    fn eq(&self, other: &Uri) -> bool {
+        self.borrow().same(other.borrow())
+    }
+}
+
+impl PartialEq<UriRef<'_>> for Uri {
+    fn eq(&self, other: &UriRef<'_>) -> bool {
+        self.borrow().same(*other)
+    }
+}
+
+impl PartialEq for UriRef<'_> {
+    fn eq(&self, other: &UriRef<'_>) -> bool {
+        self.same(*other)
+    }
+}
+
+impl fmt::Display for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Display for UriRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
+impl fmt::Debug for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.text, f)
+    }
+}
+
+impl fmt::Debug for UriRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.text, f)
+    }
+}
+
+#[cfg(test)]
+mod tests;
