@@ -1,0 +1,372 @@
+//! Sockets that carry SIP: UDP, TCP, TLS, WebSocket and secure WebSocket, listening and connecting (RFC 3261 §18,
+//! RFC 7118).
+//!
+//! [`Transports`] belongs to the driver, which sends through it without waiting. Each connection and each UDP socket has
+//! a task that reads, cuts messages and puts them into one bounded channel of [`Event`]s.
+
+mod connect;
+mod connection;
+mod listen;
+mod stream;
+pub mod tls;
+mod udp;
+pub mod ws;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sip_core::flow::{Destination, Flow, FlowId, Transport};
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::clock::Clock;
+use connection::Connection;
+pub use listen::{BindError, Listen, Listener, local_addresses};
+use tls::ClientTls;
+
+/// Events of all sockets on their way to the driver. When it is full, datagrams are dropped and counted; a stream stops
+/// reading, so that its peer is slowed down by TCP.
+const EVENTS: usize = 2048;
+
+/// What sockets tell the driver.
+#[derive(Debug)]
+pub enum Event {
+    /// A connection from a peer is open and can be sent to.
+    Opened {
+        /// Its name and ends.
+        flow: Flow,
+        /// How the driver reaches it.
+        connection: Connection,
+    },
+    /// One whole message.
+    Message {
+        /// Where it came from.
+        flow: Flow,
+        /// The message, framing removed.
+        data: Bytes,
+    },
+    /// The connection is gone; nothing more comes of it.
+    Closed {
+        /// Which one.
+        flow: FlowId,
+    },
+    /// A message handed to [`Transports::send`] was not sent.
+    TransmitFailed {
+        /// As given with the message.
+        token: u64,
+    },
+}
+
+/// Bounds on what peers may take of us.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections open at a time, in either direction; what comes beyond is closed at once.
+    pub connections: usize,
+    /// Messages that wait to be written to a connection; a peer that lets more pile up is cut off.
+    pub write_queue: usize,
+    /// A write that makes no progress for so long ends its connection.
+    pub write: Duration,
+    /// A message must be complete so long after its first byte (slow loris).
+    pub message: Duration,
+    /// A peer that connected must have sent one whole message within this time; TLS and WebSocket handshakes too.
+    pub first_message: Duration,
+    /// A TCP or TLS connection over which nothing came for so long is closed.
+    pub idle: Duration,
+    /// Time to connect, and to finish each handshake on top.
+    pub connect: Duration,
+    /// Between two pings on a WebSocket; after two without a sign of life it is dead.
+    pub ping: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 20_000,
+            write_queue: 256,
+            write: Duration::from_secs(10),
+            message: Duration::from_secs(10),
+            first_message: Duration::from_secs(30),
+            idle: Duration::from_secs(3600),
+            connect: Duration::from_secs(5),
+            ping: Duration::from_secs(25),
+        }
+    }
+}
+
+/// How we connect to others.
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    /// Whom we believe over TLS; `None`: TLS towards others fails.
+    pub tls: Option<Arc<ClientTls>>,
+    /// Path of WebSockets that we open, e.g. `/ws`.
+    pub ws_path: Arc<str>,
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        Outbound {
+            tls: None,
+            ws_path: "/".into(),
+        }
+    }
+}
+
+/// What happened on the sockets since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Datagrams and messages received.
+    pub received: AtomicU64,
+    /// Datagrams and messages handed to the system.
+    pub sent: AtomicU64,
+    /// Datagrams dropped because the driver was behind.
+    pub dropped_full: AtomicU64,
+    /// Messages that could not be sent.
+    pub send_failed: AtomicU64,
+    /// Connections accepted.
+    pub accepted: AtomicU64,
+    /// Connections refused because there were too many.
+    pub refused: AtomicU64,
+    /// Connections closed for breaking framing, limits or deadlines.
+    pub cut_off: AtomicU64,
+}
+
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// What every socket task shares.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) counters: Counters,
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) clock: Clock,
+    next_flow: AtomicU64,
+}
+
+impl Shared {
+    /// A name that no flow had before.
+    pub(crate) fn new_flow(&self) -> FlowId {
+        FlowId(self.next_flow.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// All sockets that carry SIP.
+#[derive(Debug)]
+pub struct Transports {
+    shared: Arc<Shared>,
+    udp: Vec<udp::Udp>,
+    listeners: Vec<Listener>,
+    connections: HashMap<FlowId, Connection>,
+    /// Connections by whom they reach, so that a later message to the same peer finds them (RFC 3261 §18.1.1).
+    peers: BTreeMap<Peer, FlowId>,
+    outbound: Outbound,
+    tasks: tokio::task::JoinSet<()>,
+}
+
+/// Whom a connection reaches. The name is part of it where a certificate was checked against it.
+type Peer = (Transport, SocketAddr, Option<String>);
+
+impl Transports {
+    /// Binds all listeners, or none: the first that fails is reported. Must be called inside a tokio runtime.
+    pub async fn bind(
+        listeners: &[Listen],
+        outbound: Outbound,
+        limits: Limits,
+        clock: Clock,
+    ) -> Result<(Transports, mpsc::Receiver<Event>), BindError> {
+        let (events, receiver) = mpsc::channel(EVENTS);
+        let shared = Arc::new(Shared {
+            permits: Arc::new(Semaphore::new(limits.connections)),
+            limits,
+            counters: Counters::default(),
+            events,
+            clock,
+            next_flow: AtomicU64::new(1),
+        });
+        let mut transports = Transports {
+            shared,
+            udp: Vec::new(),
+            listeners: Vec::new(),
+            connections: HashMap::new(),
+            peers: BTreeMap::new(),
+            outbound,
+            tasks: tokio::task::JoinSet::new(),
+        };
+        let bound = listen::bind(listeners)?;
+        for socket in bound.udp {
+            let (udp, task) = udp::Udp::start(socket, Arc::clone(&transports.shared))?;
+            transports.listeners.push(Listener {
+                transport: Transport::Udp,
+                addr: udp.local,
+            });
+            transports.udp.push(udp);
+            transports.tasks.spawn(task);
+        }
+        for listener in bound.streams {
+            transports.listeners.push(Listener {
+                transport: listener.protocol.transport(),
+                addr: listener.local,
+            });
+            transports
+                .tasks
+                .spawn(listen::accept(listener, Arc::clone(&transports.shared))?);
+        }
+        Ok((transports, receiver))
+    }
+
+    /// Listeners and the addresses that they really have.
+    #[must_use]
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    /// A way to hand in WebSocket connections that an HTTP server upgraded.
+    #[must_use]
+    pub fn acceptor(&self) -> ws::Acceptor {
+        ws::Acceptor::new(Arc::clone(&self.shared))
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// Sends without waiting. False when it is certain already that it cannot be sent; otherwise
+    /// [`Event::TransmitFailed`] may still follow for this token.
+    #[must_use]
+    pub fn send(&mut self, to: &Destination, data: Bytes, token: u64) -> bool {
+        let sent = match to {
+            Destination::Flow(flow) if flow.transport == Transport::Udp => self
+                .udp
+                .iter()
+                .find(|udp| udp.id == flow.id)
+                .is_some_and(|udp| udp.send(&data, flow.remote)),
+            Destination::Flow(flow) => self.enqueue(flow.id, data, token),
+            Destination::Address {
+                transport: Transport::Udp,
+                addr,
+                ..
+            } => self.udp_towards(*addr).is_some_and(|udp| udp.send(&data, *addr)),
+            Destination::Address {
+                transport,
+                addr,
+                server_name,
+            } => {
+                let flow = self.connection_to(*transport, *addr, server_name.as_deref());
+                self.enqueue(flow, data, token)
+            }
+        };
+        count(if sent {
+            &self.shared.counters.sent
+        } else {
+            &self.shared.counters.send_failed
+        });
+        sent
+    }
+
+    /// Keeps the books of connections. What the SIP machine has to hear is handed back: everything but
+    /// [`Event::Opened`].
+    pub fn handle_event(&mut self, event: Event) -> Option<Event> {
+        match event {
+            Event::Opened { flow, connection } => {
+                self.connections.insert(flow.id, connection);
+                if matches!(flow.transport, Transport::Tcp | Transport::Ws) {
+                    self.peers.insert((flow.transport, flow.remote, None), flow.id);
+                }
+                return None;
+            }
+            Event::Closed { flow } => self.forget(flow),
+            Event::Message { .. } | Event::TransmitFailed { .. } => {}
+        }
+        Some(event)
+    }
+
+    /// The address of ours from which `remote` would be reached.
+    #[must_use]
+    pub fn local_address(&self, transport: Transport, remote: SocketAddr) -> Option<SocketAddr> {
+        if transport == Transport::Udp {
+            return self.udp_towards(remote).map(|udp| udp.local);
+        }
+        let ip = source_address(remote)?;
+        let port = self
+            .listeners
+            .iter()
+            .find(|l| l.transport == transport)
+            .map_or(0, |l| l.addr.port());
+        Some(SocketAddr::new(ip, port))
+    }
+
+    /// Closes every connection as soon as what waits for it is written, and stops listening.
+    pub fn close(&mut self) {
+        self.tasks.abort_all();
+        self.connections.clear();
+        self.peers.clear();
+    }
+
+    fn enqueue(&mut self, flow: FlowId, data: Bytes, token: u64) -> bool {
+        let Some(connection) = self.connections.get(&flow) else {
+            return false;
+        };
+        let sent = connection.send(data, token);
+        if !sent {
+            // Its queue is full: the peer does not read. Dropping our end closes it.
+            self.forget(flow);
+        }
+        sent
+    }
+
+    fn forget(&mut self, flow: FlowId) {
+        self.connections.remove(&flow);
+        self.peers.retain(|_, known| *known != flow);
+    }
+
+    fn connection_to(&mut self, transport: Transport, addr: SocketAddr, name: Option<&str>) -> FlowId {
+        let name = name
+            .filter(|_| matches!(transport, Transport::Tls | Transport::Wss))
+            .map(str::to_owned);
+        let peer = (transport, addr, name.clone());
+        if let Some(flow) = self.peers.get(&peer) {
+            return *flow;
+        }
+        let (flow, connection) = connect::start(&self.shared, transport, addr, name, &self.outbound);
+        self.connections.insert(flow, connection);
+        self.peers.insert(peer, flow);
+        flow
+    }
+
+    /// The socket whose packets to `remote` carry the source address that routing prefers.
+    fn udp_towards(&self, remote: SocketAddr) -> Option<&udp::Udp> {
+        let mut fitting = self
+            .udp
+            .iter()
+            .filter(|udp| udp.local.is_ipv4() == remote.is_ipv4());
+        let first = fitting.next()?;
+        let Some(second) = fitting.next() else {
+            return Some(first);
+        };
+        let source = source_address(remote);
+        [first, second]
+            .into_iter()
+            .chain(fitting)
+            .find(|udp| Some(udp.local.ip()) == source)
+            .or(Some(first))
+    }
+}
+
+/// The address that the system would send from; nothing is sent to find it out.
+fn source_address(remote: SocketAddr) -> Option<IpAddr> {
+    let any: SocketAddr = if remote.is_ipv4() {
+        ([0, 0, 0, 0], 0).into()
+    } else {
+        ([0u16; 8], 0).into()
+    };
+    let socket = std::net::UdpSocket::bind(any).ok()?;
+    socket.connect(remote).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}

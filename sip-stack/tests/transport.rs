@@ -1,0 +1,645 @@
+//! SIP transports over real sockets on loopback.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use sip_core::flow::{Destination, Flow, Transport};
+use sip_stack::Clock;
+use sip_stack::transport::tls::{ClientTls, server_config};
+use sip_stack::transport::ws::Policy;
+use sip_stack::transport::{BindError, Event, Limits, Listen, Outbound, Transports};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Side {
+    transports: Transports,
+    events: mpsc::Receiver<Event>,
+}
+
+impl Side {
+    async fn new(listen: &[Listen], outbound: Outbound, limits: Limits) -> Side {
+        let (transports, events) = Transports::bind(listen, outbound, limits, Clock::start())
+            .await
+            .expect("bind");
+        Side { transports, events }
+    }
+
+    async fn listening(listen: Listen) -> Side {
+        Side::new(&[listen], Outbound::default(), Limits::default()).await
+    }
+
+    async fn client(outbound: Outbound) -> Side {
+        Side::new(&[], outbound, Limits::default()).await
+    }
+
+    fn addr(&self) -> SocketAddr {
+        self.transports.listeners()[0].addr
+    }
+
+    /// The next event that the SIP machine would hear.
+    async fn next(&mut self) -> Event {
+        loop {
+            let event = timeout(PATIENCE, self.events.recv())
+                .await
+                .expect("an event in time")
+                .expect("alive");
+            if let Some(event) = self.transports.handle_event(event) {
+                return event;
+            }
+        }
+    }
+
+    async fn message(&mut self) -> (Flow, Bytes) {
+        match self.next().await {
+            Event::Message { flow, data } => (flow, data),
+            other => panic!("no message: {other:?}"),
+        }
+    }
+
+    fn send(&mut self, to: &Destination, data: &Bytes, token: u64) -> bool {
+        self.transports.send(to, data.clone(), token)
+    }
+}
+
+fn options(call: u32, body: &str) -> Bytes {
+    let text = format!(
+        "OPTIONS sip:a@example.com SIP/2.0\r\n\
+         Via: SIP/2.0/TCP client.invalid;branch=z9hG4bK{call}\r\n\
+         From: <sip:b@example.com>;tag=1\r\nTo: <sip:a@example.com>\r\n\
+         Call-ID: {call}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\n\
+         Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    Bytes::from(text)
+}
+
+fn any() -> SocketAddr {
+    ([127, 0, 0, 1], 0).into()
+}
+
+fn to(transport: Transport, addr: SocketAddr, name: Option<&str>) -> Destination {
+    Destination::Address {
+        transport,
+        addr,
+        server_name: name.map(str::to_owned),
+    }
+}
+
+async fn read_until_closed(stream: &mut TcpStream) -> Vec<u8> {
+    let mut read = Vec::new();
+    // A reset is a way of closing too.
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut read))
+        .await
+        .expect("closed in time");
+    read
+}
+
+#[tokio::test]
+async fn a_stream_is_cut_into_messages_wherever_it_was_split() {
+    let mut server = Side::listening(Listen::Tcp(any())).await;
+    let (one, two) = (options(1, "body with \r\n\r\n inside"), options(2, ""));
+    let mut stream = TcpStream::connect(server.addr()).await.expect("connect");
+    stream.set_nodelay(true).expect("nodelay");
+    let both = [&one[..], &two[..]].concat();
+    for split in 0..both.len() {
+        stream.write_all(&both[..split]).await.expect("write");
+        tokio::task::yield_now().await;
+        stream.write_all(&both[split..]).await.expect("write");
+        assert_eq!(server.message().await.1, one, "split at {split}");
+        assert_eq!(server.message().await.1, two, "split at {split}");
+    }
+}
+
+#[tokio::test]
+async fn keep_alives_are_answered_and_pipelined_messages_are_told_apart() {
+    let mut server = Side::listening(Listen::Tcp(any())).await;
+    let mut stream = TcpStream::connect(server.addr()).await.expect("connect");
+    let all: Vec<Bytes> = (0..50).map(|n| options(n, "x")).collect();
+    let mut bytes = all.concat();
+    bytes.extend_from_slice(b"\r\n\r\n");
+    stream.write_all(&bytes).await.expect("write");
+    for message in &all {
+        assert_eq!(&server.message().await.1, message);
+    }
+    let mut pong = [0; 2];
+    timeout(PATIENCE, stream.read_exact(&mut pong))
+        .await
+        .expect("in time")
+        .expect("pong");
+    assert_eq!(&pong, b"\r\n");
+}
+
+#[tokio::test]
+async fn a_reply_goes_back_over_the_flow_and_a_closed_flow_is_reported() {
+    let mut server = Side::listening(Listen::Tcp((Ipv6Addr::LOCALHOST, 0).into())).await;
+    let mut stream = TcpStream::connect(server.addr()).await.expect("connect");
+    let message = options(1, "");
+    stream.write_all(&message).await.expect("write");
+    let (flow, _) = server.message().await;
+    assert_eq!(
+        (flow.transport, flow.remote),
+        (Transport::Tcp, stream.local_addr().expect("address"))
+    );
+    assert_eq!(flow.local, server.addr());
+    assert!(server.send(&Destination::Flow(flow), &message, 1));
+    let mut reply = vec![0; message.len()];
+    timeout(PATIENCE, stream.read_exact(&mut reply))
+        .await
+        .expect("in time")
+        .expect("reply");
+    assert_eq!(reply, message);
+    drop(stream);
+    assert!(matches!(server.next().await, Event::Closed { flow: closed } if closed == flow.id));
+    assert!(
+        !server.send(&Destination::Flow(flow), &message, 2),
+        "the flow is gone"
+    );
+}
+
+#[tokio::test]
+async fn a_connection_out_is_opened_once_and_used_again() {
+    for (transport, listen) in [
+        (Transport::Tcp, Listen::Tcp(any())),
+        (Transport::Ws, Listen::Ws(any(), Policy::default())),
+    ] {
+        let mut server = Side::listening(listen).await;
+        let mut client = Side::client(Outbound::default()).await;
+        let target = to(transport, server.addr(), None);
+        // The first two are queued before the connection stands.
+        assert!(client.send(&target, &options(1, ""), 1) && client.send(&target, &options(2, ""), 2));
+        let (first, data) = server.message().await;
+        assert_eq!(data, options(1, ""));
+        assert_eq!(server.message().await, (first, options(2, "")));
+        assert!(server.send(&Destination::Flow(first), &options(3, "back"), 3));
+        let (back, data) = client.message().await;
+        assert_eq!(
+            (back.transport, back.remote, data),
+            (transport, server.addr(), options(3, "back"))
+        );
+        assert_eq!(back.local, first.remote);
+        assert!(client.send(&Destination::Flow(back), &options(4, ""), 4));
+        assert!(client.send(&target, &options(5, ""), 5));
+        assert_eq!(server.message().await, (first, options(4, "")));
+        assert_eq!(server.message().await, (first, options(5, "")));
+        assert_eq!(server.transports.counters().accepted.load(Ordering::Relaxed), 1);
+        // What the server sends to the address of the client finds the open connection too.
+        assert!(server.send(&to(transport, first.remote, None), &options(6, ""), 6));
+        assert_eq!(client.message().await, (back, options(6, "")));
+    }
+}
+
+#[tokio::test]
+async fn closing_flushes_what_is_queued() {
+    let mut server = Side::listening(Listen::Tcp(any())).await;
+    let mut client = Side::client(Outbound::default()).await;
+    for n in 0..100 {
+        assert!(client.send(
+            &to(Transport::Tcp, server.addr(), None),
+            &options(n, "bye"),
+            u64::from(n)
+        ));
+    }
+    client.transports.close();
+    for n in 0..100 {
+        assert_eq!(server.message().await.1, options(n, "bye"));
+    }
+    assert!(matches!(server.next().await, Event::Closed { .. }));
+}
+
+#[tokio::test]
+async fn nobody_there_is_reported_for_each_message() {
+    let gone = TcpListener::bind(any())
+        .await
+        .expect("bind")
+        .local_addr()
+        .expect("address");
+    let mut client = Side::client(Outbound::default()).await;
+    let mut failed = Vec::new();
+    for token in [7, 8] {
+        if !client.send(&to(Transport::Tcp, gone, None), &options(1, ""), token) {
+            failed.push(token);
+        }
+    }
+    let closed = loop {
+        match client.next().await {
+            Event::TransmitFailed { token } => failed.push(token),
+            Event::Closed { flow } => break flow,
+            other => panic!("unexpected: {other:?}"),
+        }
+    };
+    assert_eq!(failed, [7, 8]);
+    // A later attempt is a new flow.
+    assert!(client.send(&to(Transport::Tcp, gone, None), &options(1, ""), 9));
+    assert!(matches!(client.next().await, Event::TransmitFailed { token: 9 }));
+    assert!(matches!(client.next().await, Event::Closed { flow } if flow != closed));
+}
+
+#[tokio::test]
+async fn one_that_never_completes_a_handshake_is_given_up() {
+    let silent = TcpListener::bind(any()).await.expect("bind");
+    let limits = Limits {
+        connect: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let outbound = Outbound {
+        tls: Some(Arc::new(ClientTls::unverified().expect("TLS"))),
+        ..Outbound::default()
+    };
+    let mut client = Side::new(&[], outbound, limits).await;
+    let addr = silent.local_addr().expect("address");
+    for (token, transport) in [(1, Transport::Tls), (2, Transport::Ws), (3, Transport::Wss)] {
+        assert!(client.send(&to(transport, addr, None), &options(1, ""), token));
+        assert!(matches!(client.next().await, Event::TransmitFailed { token: t } if t == token));
+        assert!(matches!(client.next().await, Event::Closed { .. }));
+    }
+}
+
+#[tokio::test]
+async fn udp_both_ways_and_both_families() {
+    for ip in ["127.0.0.1", "::1"] {
+        let bind = SocketAddr::new(ip.parse().expect("ip"), 0);
+        let mut server = Side::listening(Listen::Udp(bind)).await;
+        let mut client = Side::listening(Listen::Udp(bind)).await;
+        let target = to(Transport::Udp, server.addr(), None);
+        assert!(client.send(&target, &Bytes::from_static(b"\r\n\r\n"), 0));
+        assert!(client.send(&target, &options(1, &"x".repeat(3_000)), 1));
+        let (flow, data) = server.message().await;
+        assert_eq!(
+            data,
+            options(1, &"x".repeat(3_000)),
+            "keep-alives are not messages"
+        );
+        assert_eq!((flow.remote, flow.local), (client.addr(), server.addr()));
+        assert!(server.send(&Destination::Flow(flow), &options(2, ""), 2));
+        assert_eq!(client.message().await.1, options(2, ""));
+        assert_eq!(
+            client.transports.local_address(Transport::Udp, server.addr()),
+            Some(client.addr())
+        );
+        let other = if ip == "::1" { "127.0.0.1:9" } else { "[::1]:9" };
+        let other = to(Transport::Udp, other.parse().expect("address"), None);
+        assert!(
+            !client.send(&other, &options(1, ""), 3),
+            "no socket of that family"
+        );
+        assert!(
+            !client.send(&target, &Bytes::from(vec![b'x'; 70_000]), 4),
+            "no datagram is that long"
+        );
+    }
+}
+
+#[tokio::test]
+async fn udp_on_every_address_answers_from_the_one_that_was_hit() {
+    let mut server = Side::listening(Listen::Udp(([0, 0, 0, 0], 0).into())).await;
+    let addresses: Vec<SocketAddr> = server.transports.listeners().iter().map(|l| l.addr).collect();
+    assert!(
+        addresses
+            .iter()
+            .all(|a| a.port() == addresses[0].port() && !a.ip().is_unspecified())
+    );
+    assert!(addresses.iter().any(|a| a.ip().is_loopback()));
+    for addr in addresses {
+        let peer = tokio::net::UdpSocket::bind((addr.ip(), 0)).await.expect("bind");
+        peer.send_to(&options(1, ""), addr).await.expect("send");
+        let (flow, _) = server.message().await;
+        assert_eq!(flow.local, addr);
+        assert!(server.send(&Destination::Flow(flow), &options(2, ""), 1));
+        let mut buffer = [0; 1500];
+        let (_, from) = timeout(PATIENCE, peer.recv_from(&mut buffer))
+            .await
+            .expect("in time")
+            .expect("reply");
+        assert_eq!(from, addr);
+        let out = to(Transport::Udp, peer.local_addr().expect("address"), None);
+        assert!(server.send(&out, &options(3, ""), 2));
+        let (_, from) = timeout(PATIENCE, peer.recv_from(&mut buffer))
+            .await
+            .expect("in time")
+            .expect("request");
+        assert_eq!(from, addr);
+    }
+}
+
+struct Certificate {
+    chain: String,
+    key: String,
+}
+
+fn certificate(names: &[&str]) -> Certificate {
+    let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+    let made = rcgen::generate_simple_self_signed(names).expect("certificate");
+    Certificate {
+        chain: made.cert.pem(),
+        key: made.signing_key.serialize_pem(),
+    }
+}
+
+#[tokio::test]
+async fn tls_and_secure_websockets_check_the_name_that_was_asked_for() {
+    let certificate = certificate(&["sip.example.com", "127.0.0.1"]);
+    let tls = server_config(certificate.chain.as_bytes(), certificate.key.as_bytes(), &[]).expect("TLS");
+    let trusting = || Outbound {
+        tls: Some(Arc::new(
+            ClientTls::authorities(certificate.chain.as_bytes()).expect("TLS"),
+        )),
+        ..Outbound::default()
+    };
+    for (transport, listen) in [
+        (Transport::Tls, Listen::Tls(any(), tls.clone())),
+        (Transport::Wss, Listen::Wss(any(), Policy::default(), tls.clone())),
+    ] {
+        let mut server = Side::listening(listen).await;
+        let mut client = Side::client(trusting()).await;
+        for (token, name) in [(1, Some("sip.example.com")), (2, None)] {
+            assert!(client.send(&to(transport, server.addr(), name), &options(1, ""), token));
+            let (flow, data) = server.message().await;
+            assert_eq!((flow.transport, data), (transport, options(1, "")));
+            assert!(server.send(&Destination::Flow(flow), &options(2, ""), 1));
+            assert_eq!(client.message().await.1, options(2, ""));
+        }
+        assert!(client.send(
+            &to(transport, server.addr(), Some("other.example.com")),
+            &options(1, ""),
+            3
+        ));
+        assert!(matches!(client.next().await, Event::TransmitFailed { token: 3 }));
+        let mut stranger = Side::client(Outbound::default()).await;
+        assert!(stranger.send(&to(transport, server.addr(), None), &options(1, ""), 4));
+        assert!(matches!(
+            stranger.next().await,
+            Event::TransmitFailed { token: 4 }
+        ));
+    }
+}
+
+#[tokio::test]
+async fn certificates_that_do_not_fit_say_what_is_wrong() {
+    let (a, b) = (certificate(&["a.example"]), certificate(&["b.example"]));
+    let error = |chain: &str, key: &str| {
+        server_config(chain.as_bytes(), key.as_bytes(), &[])
+            .expect_err("unusable")
+            .to_string()
+    };
+    assert_eq!(error("", &a.key), "certificate: no PEM block CERTIFICATE found");
+    assert!(error(&a.chain, "rubbish").starts_with("private key: "));
+    assert!(error(&a.chain, &b.key).starts_with("certificate and key: "));
+}
+
+#[tokio::test]
+async fn a_websocket_is_answered_in_the_kind_of_frame_that_it_uses() {
+    let mut server = Side::listening(Listen::Ws(any(), Policy::default())).await;
+    let stream = TcpStream::connect(server.addr()).await.expect("connect");
+    let uri = format!("ws://{}/any/path", server.addr()).parse().expect("URI");
+    let request = ClientRequestBuilder::new(uri).with_sub_protocol("sip");
+    let (mut socket, response) = tokio_tungstenite::client_async(request, stream)
+        .await
+        .expect("handshake");
+    assert_eq!(response.headers()["sec-websocket-protocol"], "sip");
+    let text = |data: &Bytes| Frame::text(std::str::from_utf8(data).expect("UTF-8"));
+    socket.send(text(&options(1, "Grüße"))).await.expect("send");
+    let (flow, data) = server.message().await;
+    assert_eq!((flow.transport, data), (Transport::Ws, options(1, "Grüße")));
+    assert!(server.send(&Destination::Flow(flow), &options(2, "ü"), 1));
+    assert_eq!(
+        socket.next().await.expect("frame").expect("frame"),
+        text(&options(2, "ü"))
+    );
+    socket.send(Frame::binary(options(3, ""))).await.expect("send");
+    assert_eq!(server.message().await, (flow, options(3, "")));
+    assert!(server.send(&Destination::Flow(flow), &options(4, ""), 2));
+    assert_eq!(
+        socket.next().await.expect("frame").expect("frame"),
+        Frame::binary(options(4, ""))
+    );
+    socket.send(Frame::text("\r\n\r\n")).await.expect("send");
+    assert_eq!(
+        socket.next().await.expect("frame").expect("frame"),
+        Frame::binary(&b"\r\n"[..])
+    );
+    socket.send(text(&options(5, ""))).await.expect("send");
+    assert_eq!(server.message().await.1, options(5, ""));
+    let latin = Bytes::from_static(b"SIP/2.0 200 Gr\xfc\xdfe\r\n\r\n");
+    assert!(server.send(&Destination::Flow(flow), &latin, 3));
+    assert_eq!(
+        socket.next().await.expect("frame").expect("frame"),
+        Frame::Binary(latin),
+        "not UTF-8"
+    );
+    socket.close(None).await.expect("close");
+    assert!(matches!(server.next().await, Event::Closed { flow: closed } if closed == flow.id));
+}
+
+#[tokio::test]
+async fn a_websocket_without_the_subprotocol_or_with_a_huge_frame_is_refused() {
+    let mut server = Side::listening(Listen::Ws(any(), Policy::default())).await;
+    let url = format!("ws://{}/", server.addr());
+    let stream = TcpStream::connect(server.addr()).await.expect("connect");
+    let refused = tokio_tungstenite::client_async(&url, stream)
+        .await
+        .expect_err("refused");
+    assert!(refused.to_string().contains("400"), "{refused}");
+    let stream = TcpStream::connect(server.addr()).await.expect("connect");
+    let request = ClientRequestBuilder::new(url.parse().expect("URI")).with_sub_protocol("sip");
+    let (mut socket, _) = tokio_tungstenite::client_async(request, stream)
+        .await
+        .expect("handshake");
+    socket.send(Frame::text("x".repeat(70_000))).await.expect("send");
+    assert!(matches!(server.next().await, Event::Closed { .. }));
+    assert_eq!(server.transports.counters().cut_off.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_websocket_that_gives_no_sign_of_life_is_closed() {
+    let limits = Limits {
+        ping: Duration::from_millis(40),
+        ..Limits::default()
+    };
+    let mut server = Side::new(
+        &[Listen::Ws(any(), Policy::default())],
+        Outbound::default(),
+        limits.clone(),
+    )
+    .await;
+    let request = || {
+        let uri = format!("ws://{}/", server.addr()).parse().expect("URI");
+        ClientRequestBuilder::new(uri).with_sub_protocol("sip")
+    };
+    let connect = || TcpStream::connect(server.addr());
+    let (mut alive, _) = tokio_tungstenite::client_async(request(), connect().await.expect("connect"))
+        .await
+        .expect("handshake");
+    let (dead, _) = tokio_tungstenite::client_async(request(), connect().await.expect("connect"))
+        .await
+        .expect("handshake");
+    let dead_at = dead.get_ref().local_addr().expect("address");
+    // One reads, and so its side of the protocol answers pings; the other does not.
+    let pings = tokio::spawn(async move {
+        let mut pings = Vec::new();
+        while let Some(Ok(frame)) = alive.next().await {
+            pings.push(frame);
+            if pings.len() >= 12 {
+                break;
+            }
+        }
+        (pings, alive)
+    });
+    let opened = loop {
+        match timeout(PATIENCE, server.events.recv())
+            .await
+            .expect("in time")
+            .expect("alive")
+        {
+            Event::Opened { flow, connection } => {
+                let id = flow.id;
+                let dead = flow.remote == dead_at;
+                server.transports.handle_event(Event::Opened { flow, connection });
+                if dead {
+                    break id;
+                }
+            }
+            other => panic!("unexpected: {other:?}"),
+        }
+    };
+    assert!(matches!(server.next().await, Event::Closed { flow } if flow == opened));
+    let (frames, _alive) = timeout(PATIENCE, pings).await.expect("in time").expect("task");
+    assert!(
+        frames.iter().any(Frame::is_ping) && frames.contains(&Frame::text("\r\n\r\n")),
+        "{frames:?}"
+    );
+    assert_eq!(server.transports.counters().cut_off.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_peer_that_trickles_or_says_nothing_is_cut_off() {
+    let limits = Limits {
+        message: Duration::from_millis(150),
+        first_message: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let server = Side::new(&[Listen::Tcp(any())], Outbound::default(), limits).await;
+    let mut silent = TcpStream::connect(server.addr()).await.expect("connect");
+    assert_eq!(read_until_closed(&mut silent).await, b"");
+    let (mut read, mut write) = TcpStream::connect(server.addr())
+        .await
+        .expect("connect")
+        .into_split();
+    let trickle = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(10));
+        for byte in options(1, "x").chunks(1) {
+            ticks.tick().await;
+            if write.write_all(byte).await.is_err() {
+                return true;
+            }
+        }
+        false
+    };
+    let closed = async {
+        let mut rest = Vec::new();
+        let _ = read.read_to_end(&mut rest).await;
+    };
+    let cut_off = timeout(PATIENCE, async {
+        tokio::select! {
+            cut_off = trickle => cut_off,
+            () = closed => true,
+        }
+    });
+    assert!(
+        cut_off.await.expect("in time"),
+        "the message would have taken seconds"
+    );
+    assert_eq!(server.transports.counters().cut_off.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn broken_framing_is_answered_and_closed() {
+    let server = Side::listening(Listen::Tcp(any())).await;
+    let mut stream = TcpStream::connect(server.addr()).await.expect("connect");
+    let message = String::from_utf8(options(1, "").to_vec()).expect("UTF-8");
+    let broken = message.replace("Content-Length: 0", "Content-Length: -7");
+    stream.write_all(broken.as_bytes()).await.expect("write");
+    let answer = String::from_utf8(read_until_closed(&mut stream).await).expect("UTF-8");
+    assert!(answer.starts_with("SIP/2.0 400 "), "{answer}");
+}
+
+#[tokio::test]
+async fn there_are_only_so_many_connections() {
+    let limits = Limits {
+        connections: 1,
+        ..Limits::default()
+    };
+    let mut server = Side::new(&[Listen::Tcp(any())], Outbound::default(), limits).await;
+    let mut first = TcpStream::connect(server.addr()).await.expect("connect");
+    first.write_all(&options(1, "")).await.expect("write");
+    server.message().await;
+    let mut second = TcpStream::connect(server.addr()).await.expect("connect");
+    assert_eq!(read_until_closed(&mut second).await, b"");
+    assert_eq!(server.transports.counters().refused.load(Ordering::Relaxed), 1);
+    assert!(server.transports.acceptor().admit().is_none());
+    drop(first);
+    assert!(matches!(server.next().await, Event::Closed { .. }));
+    let place = async {
+        while server.transports.acceptor().admit().is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, place).await.expect("the place is free again");
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_given_up() {
+    let limits = Limits {
+        write_queue: 8,
+        ..Limits::default()
+    };
+    let mut server = Side::new(&[Listen::Tcp(any())], Outbound::default(), limits).await;
+    let mut stream = TcpStream::connect(server.addr()).await.expect("connect");
+    stream.write_all(&options(1, "")).await.expect("write");
+    let (flow, _) = server.message().await;
+    let big = options(2, &"x".repeat(60_000));
+    let refused = async {
+        while server.send(&Destination::Flow(flow), &big, 1) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, refused).await.expect("its queue fills up");
+    let closed = async {
+        let mut sink = vec![0; 1 << 16];
+        while stream.read(&mut sink).await.is_ok_and(|n| n > 0) {}
+    };
+    timeout(PATIENCE, closed)
+        .await
+        .expect("closed once what was queued is read");
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_one_clear_line() {
+    let tcp = Side::listening(Listen::Tcp(any())).await;
+    let udp = Side::listening(Listen::Udp(any())).await;
+    for (listen, name) in [(Listen::Tcp(tcp.addr()), "TCP"), (Listen::Udp(udp.addr()), "UDP")] {
+        let addr = listen.addr();
+        let result =
+            Transports::bind(&[listen], Outbound::default(), Limits::default(), Clock::start()).await;
+        let error = result.map(|_| ()).expect_err("in use");
+        assert!(matches!(error, BindError::InUse(_, a) if a == addr), "{error:?}");
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("address in use: {name} {addr}")),
+            "{error}"
+        );
+    }
+    let nowhere = Listen::Tcp(([192, 0, 2, 1], 5060).into());
+    let result = Transports::bind(&[nowhere], Outbound::default(), Limits::default(), Clock::start()).await;
+    assert!(matches!(result, Err(BindError::NoSuchAddress(..))));
+}
