@@ -2,10 +2,12 @@
 //! jitter buffer, codecs, DTMF, bridges, and the [`shard`] that owns all legs of one media thread.
 
 pub mod control;
+pub mod leg;
 pub mod negotiated;
 pub mod rtcp;
 pub mod rtp;
 pub mod shard;
+pub mod srtp;
 pub mod stats;
 
 #[cfg(test)]

@@ -2,7 +2,11 @@
 //!
 //! [`endpoint::Endpoint`] is the machine; everything else is what it is made of.
 
+pub mod auth;
+pub mod dialog;
+pub mod endpoint;
 pub mod flow;
 pub mod framing;
 pub mod message;
+pub mod transaction;
 pub mod uri;

@@ -1,0 +1,346 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use sans_io::{Deadline, Time, earlier};
+
+use super::dtls::{Handshake, Identity, Progress};
+use super::ice::{Agent, Checked, Path};
+use crate::control::{Failure, SocketId};
+use crate::leg::Clock;
+use crate::negotiated::{DtlsRole, Fingerprint, IceCredentials};
+use crate::srtp::{Keys, Receiver, Sender};
+
+/// A browser's leg of a call: datagrams of the shard's sockets on one side, plain RTP and RTCP on the other. It exists before
+/// the peer is known, for a browser that we call may check and shake hands before its answer has come by way of SIP.
+///
+/// After each call that takes `now`: drain [`Leg::poll_transmit`] and [`Leg::poll_event`], then ask [`Leg::poll_timeout`].
+/// RTP and RTCP change neither, so after those nothing needs asking.
+#[derive(Debug)]
+pub struct Leg {
+    identity: Arc<Identity>,
+    clock: Clock,
+    ice: Agent,
+    dtls: Handshake,
+    /// What the peer's SDP said last; before that its media is held.
+    peer: Option<Peer>,
+    /// Agreed by DTLS with somebody whose certificate is not compared yet.
+    unproven: Option<Box<Keys>>,
+    srtp: Option<Box<(Sender, Receiver)>>,
+    out: Outbox,
+    events: VecDeque<Event>,
+    over: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Peer {
+    fingerprint: Fingerprint,
+    role: DtlsRole,
+}
+
+/// What a datagram was.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received<'a> {
+    /// Nothing the shard must act on: a check from a known address, DTLS, or RTP that came before its keys.
+    Nothing,
+    /// Refused: forged, replayed, malformed, or from an address that proved nothing.
+    Refused,
+    /// An authentic check from a new address: datagrams from it are this leg's from now on. If it took the place of
+    /// another one, that one is nobody's now.
+    Bound {
+        /// What is forgotten.
+        forgotten: Option<Path>,
+    },
+    /// An authentic RTP packet, open.
+    Rtp(&'a mut [u8]),
+    /// An authentic RTCP packet, open; compound or not.
+    Rtcp(&'a mut [u8]),
+}
+
+/// What happened to a leg. After [`Event::Gone`] and [`Event::Failed`] nothing more does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Keys agreed with the very peer that SDP named: media may flow.
+    Connected,
+    /// The peer left: [`Failure::Closed`] or [`Failure::Consent`].
+    Gone(Failure),
+    /// It came to nothing: [`Failure::Fingerprint`] or [`Failure::Dtls`].
+    Failed(Failure),
+}
+
+/// A datagram to send.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Transmit<'a> {
+    /// From this socket.
+    pub socket: SocketId,
+    /// To this address.
+    pub to: std::net::SocketAddr,
+    /// This.
+    pub data: &'a [u8],
+}
+
+impl Leg {
+    /// A leg that answers to `ice`, shows `identity` and awaits its peer.
+    #[must_use]
+    pub fn new(now: Time, ice: &IceCredentials, identity: &Arc<Identity>, clock: Clock) -> Leg {
+        Leg {
+            identity: identity.clone(),
+            clock,
+            ice: Agent::new(ice),
+            dtls: Handshake::new(now, identity, clock),
+            peer: None,
+            unproven: None,
+            srtp: None,
+            out: Outbox::default(),
+            events: VecDeque::new(),
+            over: false,
+        }
+    }
+
+    /// What an offer and answer agreed, the first one or a later one. Our credentials differ from those before after an ICE
+    /// restart (RFC 8839 §4.4.1.1.1). A fingerprint that differs from the one before asks for a new DTLS association
+    /// (RFC 8842 §4); otherwise the association, its role and its keys stay.
+    pub fn connect(&mut self, now: Time, ice: &IceCredentials, fingerprint: &Fingerprint, role: DtlsRole) {
+        if self.over {
+            return;
+        }
+        self.ice.set_credentials(ice);
+        let known = self.peer.as_ref().map(|peer| peer.fingerprint == *fingerprint);
+        if known == Some(false) {
+            self.dtls = Handshake::new(now, &self.identity, self.clock);
+            self.unproven = None;
+        }
+        if known != Some(true) {
+            self.peer = Some(Peer {
+                fingerprint: fingerprint.clone(),
+                role,
+            });
+        }
+        self.prove();
+        self.begin(now);
+    }
+
+    /// A datagram that came to `socket` from `from`: of an address that is bound to this leg, or a STUN request that names it.
+    /// RTP and RTCP are opened in place.
+    pub fn handle_datagram<'a>(
+        &mut self,
+        now: Time,
+        socket: SocketId,
+        from: std::net::SocketAddr,
+        data: &'a mut [u8],
+    ) -> Received<'a> {
+        let path = (socket, from);
+        match data {
+            _ if self.over => Received::Nothing,
+            // RFC 7983 §7, and RFC 5761 §4 for the second octet.
+            [128..=191, 192..=223, ..] => self.open_rtcp(data),
+            [128..=191, ..] => self.open_rtp(path, data),
+            [0..=3, ..] => self.check(now, path, data),
+            [20..=63, ..] if self.ice.knows(path) => {
+                let progress = self
+                    .dtls
+                    .handle(now, data, |datagram| self.out.push(self.ice.selected(), datagram));
+                self.progress(progress);
+                Received::Nothing
+            }
+            _ => Received::Refused,
+        }
+    }
+
+    /// Protects the RTP packet in the first `length` octets of `buffer`, which has room for
+    /// [`RTP_OVERHEAD`](crate::srtp::RTP_OVERHEAD) more, and says how long it is then. `None` while there are no keys, and
+    /// for a packet that may not be sent ([`Sender::protect_rtp`]). It goes to [`Leg::remote`].
+    pub fn protect_rtp(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
+        self.srtp.as_mut()?.0.protect_rtp(buffer, length)
+    }
+
+    /// The same for RTCP, with [`RTCP_OVERHEAD`](crate::srtp::RTCP_OVERHEAD).
+    pub fn protect_rtcp(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
+        self.srtp.as_mut()?.0.protect_rtcp(buffer, length)
+    }
+
+    /// Where the peer is: which socket of ours it reaches, and its address.
+    #[must_use]
+    pub fn remote(&self) -> Option<Path> {
+        self.ice.selected()
+    }
+
+    /// Every path that is bound to this leg.
+    pub fn paths(&self) -> impl Iterator<Item = Path> + '_ {
+        self.ice.paths()
+    }
+
+    /// Keys are there, agreed with the right peer.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.srtp.is_some()
+    }
+
+    /// The next datagram of ICE or DTLS to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
+        self.out.pop()
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`Leg::handle_timeout`] is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Deadline {
+        if self.over {
+            return None;
+        }
+        let consent = self.ice.consent_until().map(|at| (at, "ICE consent"));
+        earlier(consent, self.dtls.poll_timeout())
+    }
+
+    /// Something is due, or nothing: a call too early does no harm.
+    pub fn handle_timeout(&mut self, now: Time) {
+        if self.over {
+            return;
+        }
+        let progress = self
+            .dtls
+            .handle_timeout(now, |datagram| self.out.push(self.ice.selected(), datagram));
+        self.progress(progress);
+        if !self.over && self.ice.consent_until().is_some_and(|until| until <= now) {
+            self.end(Event::Gone(Failure::Consent));
+        }
+    }
+
+    /// Ends the leg: a close_notify remains to be sent, no event follows.
+    pub fn close(&mut self, now: Time) {
+        if !self.over {
+            self.dtls
+                .close(now, |datagram| self.out.push(self.ice.selected(), datagram));
+            self.over = true;
+        }
+    }
+
+    fn check(&mut self, now: Time, path: Path, data: &[u8]) -> Received<'static> {
+        let start = self.out.data.len();
+        let checked = self.ice.check(now, path, data, &mut self.out.data);
+        self.out.queue(Some(path), start);
+        match checked {
+            Checked::Refused => Received::Refused,
+            Checked::Rejected => Received::Nothing,
+            Checked::Known => {
+                self.begin(now);
+                Received::Nothing
+            }
+            Checked::New { forgotten } => {
+                self.begin(now);
+                Received::Bound { forgotten }
+            }
+        }
+    }
+
+    fn open_rtp<'a>(&mut self, path: Path, data: &'a mut [u8]) -> Received<'a> {
+        let Some(srtp) = &mut self.srtp else {
+            return Received::Nothing;
+        };
+        match srtp.1.open_rtp(data) {
+            Ok((packet, newest)) => {
+                if newest {
+                    self.ice.heard(path);
+                }
+                Received::Rtp(packet)
+            }
+            Err(_) => Received::Refused,
+        }
+    }
+
+    fn open_rtcp<'a>(&mut self, data: &'a mut [u8]) -> Received<'a> {
+        let Some(srtp) = &mut self.srtp else {
+            return Received::Nothing;
+        };
+        srtp.1.open_rtcp(data).map_or(Received::Refused, Received::Rtcp)
+    }
+
+    /// Says hello, if that is ours to do and there is somebody to say it to.
+    fn begin(&mut self, now: Time) {
+        let active = self
+            .peer
+            .as_ref()
+            .is_some_and(|peer| peer.role == DtlsRole::Active);
+        if active && self.dtls.is_idle() && self.ice.selected().is_some() {
+            let send = |datagram: &[u8]| self.out.push(self.ice.selected(), datagram);
+            let progress = self.dtls.start(now, DtlsRole::Active, send);
+            self.progress(progress);
+        }
+    }
+
+    fn progress(&mut self, progress: Option<Progress>) {
+        match progress {
+            None => {}
+            Some(Progress::Complete(keys)) => {
+                self.unproven = Some(keys);
+                self.prove();
+            }
+            Some(Progress::Closed) => self.end(Event::Gone(Failure::Closed)),
+            Some(Progress::Failed) => self.end(Event::Failed(Failure::Dtls)),
+        }
+    }
+
+    /// Uses the keys if the peer's certificate is the one its SDP named (RFC 5763 §5).
+    fn prove(&mut self) {
+        let Some(peer) = &self.peer else { return };
+        let Some(keys) = self.unproven.take() else { return };
+        if !self.dtls.peer_is(&peer.fingerprint) {
+            self.end(Event::Failed(Failure::Fingerprint));
+            return;
+        }
+        let first = self.srtp.is_none();
+        self.srtp = Some(Box::new((Sender::new(&keys.local), Receiver::new(&keys.remote))));
+        if first {
+            self.events.push_back(Event::Connected);
+        }
+    }
+
+    fn end(&mut self, event: Event) {
+        self.over = true;
+        self.srtp = None;
+        self.events.push_back(event);
+    }
+}
+
+/// Datagrams to send, one after the other in one buffer that is kept.
+#[derive(Debug, Default)]
+struct Outbox {
+    data: Vec<u8>,
+    queue: VecDeque<(Path, usize, usize)>,
+}
+
+impl Outbox {
+    fn push(&mut self, path: Option<Path>, datagram: &[u8]) {
+        let start = self.data.len();
+        self.data.extend_from_slice(datagram);
+        self.queue(path, start);
+    }
+
+    /// Queues what was written to `data` from `start` on, if anything.
+    fn queue(&mut self, path: Option<Path>, start: usize) {
+        match path {
+            Some(path) if start < self.data.len() => self.queue.push_back((path, start, self.data.len())),
+            _ => self.data.truncate(start),
+        }
+    }
+
+    fn pop(&mut self) -> Option<Transmit<'_>> {
+        let Some(((socket, to), start, end)) = self.queue.pop_front() else {
+            // A leg has little to say once it is connected: what a handshake needed is given back.
+            if self.data.capacity() > 1_024 {
+                self.data = Vec::new()
+            } else {
+                self.data.clear()
+            }
+            return None;
+        };
+        Some(Transmit {
+            socket,
+            to,
+            data: &self.data[start..end],
+        })
+    }
+}

@@ -1,0 +1,537 @@
+//! STUN binding messages (RFC 8489) with the attributes of ICE (RFC 8445 §16.1): read where they lie, written into a
+//! buffer that the caller keeps.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ring::hmac;
+use subtle::ConstantTimeEq as _;
+
+const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+const HEADER: usize = 20;
+
+const BINDING_REQUEST: u16 = 0x0001;
+const BINDING_SUCCESS: u16 = 0x0101;
+const BINDING_ERROR: u16 = 0x0111;
+
+const USERNAME: u16 = 0x0006;
+const MESSAGE_INTEGRITY: u16 = 0x0008;
+const ERROR_CODE: u16 = 0x0009;
+const UNKNOWN_ATTRIBUTES: u16 = 0x000a;
+const XOR_MAPPED_ADDRESS: u16 = 0x0020;
+const PRIORITY: u16 = 0x0024;
+const USE_CANDIDATE: u16 = 0x0025;
+const FINGERPRINT: u16 = 0x8028;
+const ICE_CONTROLLED: u16 = 0x8029;
+
+const INTEGRITY_LEN: usize = 20;
+const FINGERPRINT_XOR: u32 = 0x5354_554e;
+/// Attributes below this must be understood (RFC 8489 §14).
+const OPTIONAL: u16 = 0x8000;
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Request,
+    Success,
+    Error,
+}
+
+/// A binding message, parsed but not yet believed.
+#[derive(Clone, Debug)]
+pub(super) struct Binding<'a> {
+    raw: &'a [u8],
+    pub(super) kind: Kind,
+    pub(super) username: Option<&'a str>,
+    pub(super) priority: u32,
+    pub(super) use_candidate: bool,
+    pub(super) controlled: bool,
+    /// The first attribute that we must understand and do not.
+    pub(super) unknown: Option<u16>,
+    /// Where MESSAGE-INTEGRITY begins.
+    integrity: Option<usize>,
+}
+
+impl<'a> Binding<'a> {
+    /// A well-formed binding message whose FINGERPRINT, if it has one, is right.
+    pub(super) fn parse(raw: &'a [u8]) -> Option<Binding<'a>> {
+        let header = raw.first_chunk::<HEADER>()?;
+        let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        if header[4..8] != MAGIC_COOKIE || length % 4 != 0 || raw.len() != HEADER + length {
+            return None;
+        }
+        let kind = match u16::from_be_bytes([header[0], header[1]]) {
+            BINDING_REQUEST => Kind::Request,
+            BINDING_SUCCESS => Kind::Success,
+            BINDING_ERROR => Kind::Error,
+            _ => return None,
+        };
+        let mut binding = Binding {
+            raw,
+            kind,
+            username: None,
+            priority: 0,
+            use_candidate: false,
+            controlled: false,
+            unknown: None,
+            integrity: None,
+        };
+        let mut fingerprint = None;
+        for attribute in (Attributes { raw, at: HEADER }) {
+            let Attribute { at, kind, value } = attribute?;
+            if fingerprint.is_some() {
+                return None; // FINGERPRINT is the last one (RFC 8489 §14.7)
+            }
+            if kind == FINGERPRINT {
+                fingerprint = Some((at, u32::from_be_bytes(value.try_into().ok()?)));
+            }
+            if binding.integrity.is_some() {
+                continue; // ignored after MESSAGE-INTEGRITY (RFC 8489 §14.5)
+            }
+            match kind {
+                USERNAME => binding.username = Some(std::str::from_utf8(value).ok()?),
+                PRIORITY => binding.priority = u32::from_be_bytes(value.try_into().ok()?),
+                USE_CANDIDATE => binding.use_candidate = true,
+                ICE_CONTROLLED => binding.controlled = true,
+                MESSAGE_INTEGRITY if value.len() == INTEGRITY_LEN => binding.integrity = Some(at),
+                ERROR_CODE | UNKNOWN_ATTRIBUTES | XOR_MAPPED_ADDRESS => {}
+                _ if kind < OPTIONAL => binding.unknown = binding.unknown.or(Some(kind)),
+                _ => {}
+            }
+        }
+        match fingerprint {
+            Some((at, value)) if value != crc32(&raw[..at]) ^ FINGERPRINT_XOR => None,
+            _ => Some(binding),
+        }
+    }
+
+    /// The fragment before the colon of USERNAME: that of whom the request is for.
+    pub(super) fn local_ufrag(&self) -> Option<&'a str> {
+        Some(self.username?.split_once(':')?.0)
+    }
+
+    /// The message was made by who knows the password.
+    pub(super) fn is_authentic(&self, password: &hmac::Key) -> bool {
+        let Some(at) = self.integrity else { return false };
+        // The length covers everything up to and with MESSAGE-INTEGRITY (RFC 8489 §14.5). `at` is below 65,536.
+        let length = (at - HEADER + 4 + INTEGRITY_LEN) as u16;
+        let mut mac = hmac::Context::with_key(password);
+        mac.update(&self.raw[..2]);
+        mac.update(&length.to_be_bytes());
+        mac.update(&self.raw[4..at]);
+        mac.sign()
+            .as_ref()
+            .ct_eq(&self.raw[at + 4..at + 4 + INTEGRITY_LEN])
+            .into()
+    }
+
+    fn transaction(&self) -> [u8; 16] {
+        let mut id = [0; 16];
+        id.copy_from_slice(&self.raw[4..HEADER]);
+        id
+    }
+}
+
+/// A key for [`Binding::is_authentic`] and [`Writer::finish`] (RFC 8489 §9.1.1: the password itself).
+pub(super) fn key(password: &str) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes())
+}
+
+/// The user name fragment of whom a binding request is for, looked up without believing anything: where a shard sends
+/// the datagram. `None` for anything but a binding request with a USERNAME.
+#[must_use]
+pub fn local_ufrag(datagram: &[u8]) -> Option<&str> {
+    if datagram.first_chunk::<2>()? != &BINDING_REQUEST.to_be_bytes() || datagram.get(4..8)? != MAGIC_COOKIE {
+        return None;
+    }
+    let name = (Attributes {
+        raw: datagram,
+        at: HEADER,
+    })
+    .map_while(|attribute| attribute)
+    .find(|attribute| attribute.kind == USERNAME)?
+    .value;
+    let colon = name.iter().position(|&byte| byte == b':')?;
+    std::str::from_utf8(&name[..colon]).ok()
+}
+
+struct Attribute<'a> {
+    at: usize,
+    kind: u16,
+    value: &'a [u8],
+}
+
+/// Yields `None` once where the rest is no attribute.
+struct Attributes<'a> {
+    raw: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = Option<Attribute<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at >= self.raw.len() {
+            return None;
+        }
+        let at = self.at;
+        let found = self.raw[at..].first_chunk::<4>().and_then(|head| {
+            let kind = u16::from_be_bytes([head[0], head[1]]);
+            let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
+            let value = self.raw.get(at + 4..at + 4 + length)?;
+            self.at = at + 4 + length.next_multiple_of(4);
+            Some(Attribute { at, kind, value })
+        });
+        if found.is_none() {
+            self.at = self.raw.len();
+        }
+        Some(found)
+    }
+}
+
+/// Writes one message at the end of a buffer.
+pub(super) struct Writer<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+}
+
+impl<'a> Writer<'a> {
+    /// A response to `request`.
+    pub(super) fn response(out: &'a mut Vec<u8>, kind: Kind, request: &Binding<'_>) -> Writer<'a> {
+        Writer::begin(out, kind, request.transaction())
+    }
+
+    /// `transaction` begins with the magic cookie.
+    fn begin(out: &'a mut Vec<u8>, kind: Kind, transaction: [u8; 16]) -> Writer<'a> {
+        let start = out.len();
+        let kind = match kind {
+            Kind::Request => BINDING_REQUEST,
+            Kind::Success => BINDING_SUCCESS,
+            Kind::Error => BINDING_ERROR,
+        };
+        out.extend_from_slice(&kind.to_be_bytes());
+        out.extend_from_slice(&[0, 0]);
+        out.extend_from_slice(&transaction);
+        Writer { out, start }
+    }
+
+    fn attribute(&mut self, kind: u16, value: &[u8]) {
+        self.out.extend_from_slice(&kind.to_be_bytes());
+        self.out.extend_from_slice(&(value.len() as u16).to_be_bytes());
+        self.out.extend_from_slice(value);
+        self.out
+            .resize(self.start + (self.out.len() - self.start).next_multiple_of(4), 0);
+    }
+
+    /// XOR-MAPPED-ADDRESS (RFC 8489 §14.2).
+    pub(super) fn mapped(mut self, address: SocketAddr) -> Writer<'a> {
+        let mut value = [0; 20];
+        let port = address.port() ^ u16::from_be_bytes([MAGIC_COOKIE[0], MAGIC_COOKIE[1]]);
+        value[2..4].copy_from_slice(&port.to_be_bytes());
+        let length = match address.ip() {
+            IpAddr::V4(ip) => {
+                value[1] = 1;
+                value[4..8].copy_from_slice(&ip.octets());
+                8
+            }
+            IpAddr::V6(ip) => {
+                value[1] = 2;
+                value[4..20].copy_from_slice(&ip.octets());
+                20
+            }
+        };
+        for (byte, mask) in value[4..length]
+            .iter_mut()
+            .zip(&self.out[self.start + 4..self.start + HEADER])
+        {
+            *byte ^= mask;
+        }
+        self.attribute(XOR_MAPPED_ADDRESS, &value[..length]);
+        self
+    }
+
+    /// ERROR-CODE (RFC 8489 §14.8); `code` is 300 to 699.
+    pub(super) fn error(mut self, code: u16, reason: &str) -> Writer<'a> {
+        let mut value = Vec::with_capacity(4 + reason.len());
+        value.extend_from_slice(&[0, 0, (code / 100) as u8, (code % 100) as u8]);
+        value.extend_from_slice(reason.as_bytes());
+        self.attribute(ERROR_CODE, &value);
+        self
+    }
+
+    /// UNKNOWN-ATTRIBUTES (RFC 8489 §14.13).
+    pub(super) fn unknown(mut self, attribute: u16) -> Writer<'a> {
+        self.attribute(UNKNOWN_ATTRIBUTES, &attribute.to_be_bytes());
+        self
+    }
+
+    /// MESSAGE-INTEGRITY and FINGERPRINT, and the length of it all.
+    pub(super) fn finish(mut self, password: &hmac::Key) {
+        self.set_length(4 + INTEGRITY_LEN);
+        let tag = hmac::sign(password, &self.out[self.start..]);
+        self.attribute(MESSAGE_INTEGRITY, tag.as_ref());
+        self.set_length(8);
+        let sum = crc32(&self.out[self.start..]) ^ FINGERPRINT_XOR;
+        self.attribute(FINGERPRINT, &sum.to_be_bytes());
+    }
+
+    /// The length field, as if `more` bytes followed what is written.
+    fn set_length(&mut self, more: usize) {
+        let length = (self.out.len() - self.start - HEADER + more) as u16;
+        self.out[self.start + 2..self.start + 4].copy_from_slice(&length.to_be_bytes());
+    }
+}
+
+/// CRC-32 of ISO 3309, as FINGERPRINT uses it (RFC 8489 §14.7).
+fn crc32(data: &[u8]) -> u32 {
+    const TABLE: [u32; 256] = {
+        let mut table = [0; 256];
+        let mut n = 0;
+        while n < 256 {
+            let mut value = n as u32;
+            let mut bit = 0;
+            while bit < 8 {
+                value = if value & 1 == 1 {
+                    0xedb8_8320 ^ (value >> 1)
+                } else {
+                    value >> 1
+                };
+                bit += 1;
+            }
+            table[n] = value;
+            n += 1;
+        }
+        table
+    };
+    !data
+        .iter()
+        .fold(!0, |sum, &byte| TABLE[usize::from(sum as u8 ^ byte)] ^ (sum >> 8))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::corpus::folder;
+
+    /// What a browser sends: a binding request with the attributes of ICE.
+    pub(in crate::leg::browser) struct Check<'a> {
+        pub(in crate::leg::browser) username: &'a str,
+        pub(in crate::leg::browser) password: &'a str,
+        pub(in crate::leg::browser) priority: u32,
+        pub(in crate::leg::browser) nominate: bool,
+        pub(in crate::leg::browser) extra: &'a [(u16, &'a [u8])],
+    }
+
+    impl Check<'_> {
+        pub(in crate::leg::browser) fn write(&self, transaction: [u8; 12]) -> Vec<u8> {
+            let mut id = [0; 16];
+            id[..4].copy_from_slice(&MAGIC_COOKIE);
+            id[4..].copy_from_slice(&transaction);
+            let mut out = Vec::new();
+            let mut writer = Writer::begin(&mut out, Kind::Request, id);
+            writer.attribute(USERNAME, self.username.as_bytes());
+            writer.attribute(PRIORITY, &self.priority.to_be_bytes());
+            if self.nominate {
+                writer.attribute(USE_CANDIDATE, &[]);
+            }
+            for (kind, value) in self.extra {
+                writer.attribute(*kind, value);
+            }
+            writer.finish(&key(self.password));
+            out
+        }
+    }
+
+    /// The XOR-MAPPED-ADDRESS of a response that is authentic by `password`.
+    pub(in crate::leg::browser) fn mapped_address(response: &[u8], password: &str) -> Option<SocketAddr> {
+        let binding = Binding::parse(response)?;
+        if binding.kind != Kind::Success || !binding.is_authentic(&key(password)) {
+            return None;
+        }
+        let attributes = Attributes {
+            raw: response,
+            at: HEADER,
+        };
+        let value = attributes
+            .flatten()
+            .find(|attribute| attribute.kind == XOR_MAPPED_ADDRESS)?
+            .value;
+        let port = u16::from_be_bytes([value[2] ^ 0x21, value[3] ^ 0x12]);
+        let ip: Vec<u8> = value[4..]
+            .iter()
+            .zip(&response[4..])
+            .map(|(byte, mask)| byte ^ mask)
+            .collect();
+        let ip = match value[1] {
+            1 => IpAddr::from(<[u8; 4]>::try_from(ip).ok()?),
+            _ => IpAddr::from(<[u8; 16]>::try_from(ip).ok()?),
+        };
+        Some(SocketAddr::new(ip, port))
+    }
+
+    /// The code of an authentic error response.
+    pub(in crate::leg::browser) fn error_code(response: &[u8], password: &str) -> Option<u16> {
+        let binding = Binding::parse(response)?;
+        if binding.kind != Kind::Error || !binding.is_authentic(&key(password)) {
+            return None;
+        }
+        let attributes = Attributes {
+            raw: response,
+            at: HEADER,
+        };
+        let value = attributes
+            .flatten()
+            .find(|attribute| attribute.kind == ERROR_CODE)?
+            .value;
+        Some(u16::from(value[2]) * 100 + u16::from(value[3]))
+    }
+
+    #[test]
+    fn reads_what_it_writes() {
+        let check = Check {
+            username: "ours:theirs",
+            password: "a password of theirs",
+            priority: 0x6e7f_1eff,
+            nominate: true,
+            extra: &[(0x8029, &[0; 8]), (0xc057, &[0, 0, 0, 50])],
+        };
+        let raw = check.write(*b"twelve bytes");
+        let binding = Binding::parse(&raw).expect("a request");
+        assert_eq!(binding.kind, Kind::Request);
+        assert_eq!(
+            (binding.username, binding.local_ufrag()),
+            (Some("ours:theirs"), Some("ours"))
+        );
+        assert_eq!(
+            (binding.priority, binding.use_candidate, binding.controlled),
+            (0x6e7f_1eff, true, true)
+        );
+        assert_eq!(binding.unknown, None);
+        assert!(binding.is_authentic(&key(check.password)) && !binding.is_authentic(&key("another")));
+        assert_eq!(local_ufrag(&raw), Some("ours"));
+        for address in ["192.0.2.1:32853", "[2001:db8:1234:5678:11:2233:4455:6677]:32853"] {
+            let address = address.parse().expect("an address");
+            let mut out = b"before".to_vec();
+            Writer::response(&mut out, Kind::Success, &binding)
+                .mapped(address)
+                .finish(&key(check.password));
+            assert_eq!(mapped_address(&out[6..], check.password), Some(address));
+        }
+    }
+
+    #[test]
+    fn one_flipped_bit_is_noticed() {
+        let check = Check {
+            username: "a:b",
+            password: "pwd",
+            priority: 1,
+            nominate: true,
+            extra: &[],
+        };
+        let raw = check.write([7; 12]);
+        let covered = raw.len() - 8; // what follows MESSAGE-INTEGRITY proves nothing, and nothing in it is used
+        for bit in 0..covered * 8 {
+            let mut forged = raw.clone();
+            forged[bit / 8] ^= 1 << (bit % 8);
+            let believed = Binding::parse(&forged).is_some_and(|b| b.is_authentic(&key("pwd")));
+            assert!(!believed, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn vectors_of_rfc_5769() {
+        let Some(dir) = folder("stun-rfc5769") else {
+            return;
+        };
+        let expected = std::fs::read_to_string(dir.join("expected.tsv")).expect("expected.tsv");
+        let mut read = 0;
+        for line in expected.lines().skip(1) {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let raw = std::fs::read(dir.join(fields[0])).expect(fields[0]);
+            assert_eq!(raw.len().to_string(), fields[1]);
+            let secret: Vec<u8> = (0..fields[2].len())
+                .step_by(2)
+                .map(|i| u8::from_str_radix(&fields[2][i..i + 2], 16).unwrap())
+                .collect();
+            let secret = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &secret);
+            let binding = Binding::parse(&raw).expect(fields[0]);
+            assert!(binding.is_authentic(&secret), "{}", fields[0]);
+            if fields[0].starts_with("2.1") {
+                assert_eq!(binding.local_ufrag(), Some("evtj"));
+                assert_eq!(binding.priority, 0x6e00_01ff);
+                assert!(binding.controlled);
+            }
+            read += 1;
+        }
+        assert_eq!(read, 4);
+        let address = |file, password| mapped_address(&std::fs::read(dir.join(file)).unwrap(), password);
+        let password = "VOkJxbRl1RmTxUk/WvJxBt";
+        assert_eq!(
+            address("2.2_sample_ipv4_response.bin", password),
+            "192.0.2.1:32853".parse().ok()
+        );
+        let v6 = "[2001:db8:1234:5678:11:2233:4455:6677]:32853".parse().ok();
+        assert_eq!(address("2.3_sample_ipv6_response.bin", password), v6);
+    }
+
+    #[test]
+    fn crashers_of_another_parser_do_nothing() {
+        let Some(dir) = folder("stun-pion") else { return };
+        let mut files = Vec::new();
+        let mut dirs = vec![dir.join("testdata")];
+        while let Some(dir) = dirs.pop() {
+            for entry in std::fs::read_dir(dir).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    dirs.push(path)
+                } else {
+                    files.push(path)
+                }
+            }
+        }
+        assert!(files.len() >= 30, "{} files", files.len());
+        for file in files {
+            let raw = std::fs::read(&file).expect("a file");
+            let inputs = go_corpus_bytes(&raw).into_iter().chain([raw.clone()]);
+            for input in inputs {
+                let _ = local_ufrag(&input);
+                let believed = Binding::parse(&input).is_some_and(|b| b.is_authentic(&key("pwd")));
+                assert!(!believed, "{}", file.display());
+            }
+        }
+    }
+
+    /// The `[]byte("…")` lines of a Go fuzz corpus file.
+    fn go_corpus_bytes(file: &[u8]) -> Vec<Vec<u8>> {
+        let text = String::from_utf8_lossy(file);
+        let literals = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("[]byte(\"")?.strip_suffix("\")"));
+        literals.map(unescape).collect()
+    }
+
+    fn unescape(literal: &str) -> Vec<u8> {
+        let (mut out, mut rest) = (Vec::new(), literal.chars());
+        while let Some(char) = rest.next() {
+            if char != '\\' {
+                out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+                continue;
+            }
+            match rest.next() {
+                Some('x') => {
+                    let hex: String = rest.by_ref().take(2).collect();
+                    out.push(u8::from_str_radix(&hex, 16).unwrap_or_default());
+                }
+                Some('n') => out.push(b'\n'),
+                Some('r') => out.push(b'\r'),
+                Some('t') => out.push(b'\t'),
+                Some('a') => out.push(7),
+                Some('b') => out.push(8),
+                Some('v') => out.push(11),
+                Some('f') => out.push(12),
+                Some(other) => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+                None => {}
+            }
+        }
+        out
+    }
+}

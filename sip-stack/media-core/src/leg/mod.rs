@@ -1,0 +1,6 @@
+//! The two kinds of leg: what stands between the wire and plain RTP.
+
+pub mod browser;
+mod clock;
+
+pub use clock::Clock;

@@ -1,0 +1,9 @@
+//! Digest authentication (RFC 3261 §22, RFC 7616, RFC 8760): [`Challenger`] asks, [`Answerer`] answers.
+
+mod answerer;
+mod challenger;
+mod digest;
+
+pub use answerer::{Answerer, Credentials};
+pub use challenger::{Challenger, Password, Verdict};
+pub use digest::Algorithm;

@@ -1,0 +1,179 @@
+use sans_io::Time;
+
+use crate::message::{HeaderName, Message, Method};
+use crate::uri::UriRef;
+
+use super::Endpoint;
+
+impl Endpoint {
+    /// What RFC 3261 §8.2 has a server look at, in its order, before a request outside a dialog reaches anybody: method,
+    /// Request-URI and `To`, merged requests, required extensions, content. True when it was refused.
+    pub(super) fn refuse(&mut self, now: Time, server: u64, request: &Message, merged: bool) -> bool {
+        if self.refuse_method(now, server, request) {
+            return true;
+        }
+        let code = if !is_routable(request.request_uri().unwrap_or("")) {
+            416
+        } else if merged || self.is_loop(request) {
+            482
+        } else if self.refuse_extensions(now, server, request) || self.refuse_content(now, server, request) {
+            return true;
+        } else if request.max_forwards() == Some(0) && is_forwarded(request.method()) {
+            483 // what we would send on comes from the caller no more (a back-to-back user agent counts hops too)
+        } else {
+            return false;
+        };
+        self.refuse_with(now, server, code, &[]);
+        true
+    }
+
+    /// 501 for a method that nobody knows, 405 for one that we do not take.
+    pub(super) fn refuse_method(&mut self, now: Time, server: u64, request: &Message) -> bool {
+        let Some(method) = request.method() else {
+            return true;
+        };
+        if self.config.allow.contains(method) {
+            return false;
+        }
+        let code = if matches!(method, Method::Other(_)) {
+            501
+        } else {
+            405
+        };
+        let allow = self.about.allow.clone();
+        self.refuse_with(now, server, code, &[&allow]);
+        true
+    }
+
+    /// 420 for an extension that is required and that we lack.
+    pub(super) fn refuse_extensions(&mut self, now: Time, server: u64, request: &Message) -> bool {
+        let lacking = |name| {
+            request
+                .headers(name)
+                .map(str::trim)
+                .filter(|tag| {
+                    !tag.is_empty()
+                        && !self
+                            .config
+                            .supported
+                            .iter()
+                            .any(|ours| ours.eq_ignore_ascii_case(tag))
+                })
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let mut unsupported = lacking(HeaderName::Require);
+        if unsupported.is_empty() {
+            unsupported = lacking(HeaderName::ProxyRequire);
+        }
+        if unsupported.is_empty() {
+            return false;
+        }
+        let line = super::one_line("Unsupported", &unsupported);
+        self.refuse_with(now, server, 420, &[&line]);
+        true
+    }
+
+    /// 415 for a body that we cannot read and may not ignore, 406 where the answer may have no form that we speak.
+    pub(super) fn refuse_content(&mut self, now: Time, server: u64, request: &Message) -> bool {
+        if !matches!(
+            request.method(),
+            Some(Method::Invite | Method::Update | Method::Prack)
+        ) {
+            return false;
+        }
+        let accept = self.about.accept.clone();
+        if !request.body().is_empty() {
+            let optional = request
+                .header(HeaderName::ContentDisposition)
+                .is_some_and(is_optional);
+            let known = request.content_type().is_some_and(|kind| self.accepts(kind));
+            let coded = request
+                .headers(HeaderName::ContentEncoding)
+                .any(|coding| !coding.trim().eq_ignore_ascii_case("identity"));
+            if !optional && (!known || coded) {
+                let encoding = if coded {
+                    "Accept-Encoding: identity\r\n"
+                } else {
+                    ""
+                };
+                self.refuse_with(now, server, 415, &[&accept, encoding]);
+                return true;
+            }
+        }
+        let mut acceptable = request.headers(HeaderName::Accept).peekable();
+        if request.method() == Some(&Method::Invite)
+            && acceptable.peek().is_some()
+            && !acceptable.any(|range| self.config.accept.iter().any(|ours| matches_range(range, ours)))
+        {
+            self.refuse_with(now, server, 406, &[&accept]);
+            return true;
+        }
+        false
+    }
+
+    fn accepts(&self, kind: &str) -> bool {
+        let kind = kind.split(';').next().unwrap_or("").trim();
+        self.config
+            .accept
+            .iter()
+            .any(|ours| ours.eq_ignore_ascii_case(kind))
+    }
+
+    pub(super) fn refuse_with(&mut self, now: Time, server: u64, code: u16, lines: &[&str]) {
+        let mut more: String = lines.concat();
+        more.push_str(&self.about.server);
+        self.respond(now, server, code, &more, None);
+    }
+
+    /// A request that left here and came back as it was: one of its `Via` is of a transaction of ours that still waits,
+    /// and its Request-URI is the one we wrote. (Through a peer that changed it, it is a call to somebody else.)
+    fn is_loop(&self, request: &Message) -> bool {
+        request.vias().skip(1).any(|via| {
+            let branch = via
+                .branch()
+                .and_then(|branch| branch.strip_prefix(crate::message::MAGIC_COOKIE));
+            branch
+                .and_then(|branch| u64::from_str_radix(branch, 16).ok())
+                .and_then(|id| self.clients.get(&id))
+                .is_some_and(|tx| {
+                    tx.is_open()
+                        && request.request_uri() == Some(tx.draft.uri.as_str())
+                        && via.sent_by.eq_ignore_ascii_case(&self.sent_by(&tx.to))
+                })
+        })
+    }
+}
+
+/// `sip:`, `sips:` and `tel:` are what a gateway has a use for.
+fn is_routable(uri: &str) -> bool {
+    use crate::uri::Scheme;
+    UriRef::parse(uri).is_ok_and(|uri| matches!(uri.scheme(), Scheme::Sip | Scheme::Sips | Scheme::Tel))
+}
+
+/// Requests that a gateway sends on.
+fn is_forwarded(method: Option<&Method>) -> bool {
+    matches!(
+        method,
+        Some(Method::Invite | Method::Message | Method::Subscribe | Method::Refer | Method::Notify)
+    )
+}
+
+/// `handling=optional` of a Content-Disposition (RFC 3204).
+fn is_optional(disposition: &str) -> bool {
+    disposition.split(';').skip(1).any(|param| {
+        param.split_once('=').is_some_and(|(name, value)| {
+            name.trim().eq_ignore_ascii_case("handling") && value.trim().eq_ignore_ascii_case("optional")
+        })
+    })
+}
+
+/// A media range of `Accept` covers a media type.
+fn matches_range(range: &str, kind: &str) -> bool {
+    let range = range.split(';').next().unwrap_or("").trim();
+    let (Some((top, sub)), Some((kind_top, kind_sub))) = (range.split_once('/'), kind.split_once('/')) else {
+        return false;
+    };
+    let (top, sub) = (top.trim(), sub.trim());
+    top == "*" || (top.eq_ignore_ascii_case(kind_top) && (sub == "*" || sub.eq_ignore_ascii_case(kind_sub)))
+}

@@ -1,0 +1,71 @@
+use std::time::Duration;
+
+use crate::flow::Transport;
+use crate::message::Method;
+use crate::transaction::Timing;
+
+/// What an [`Endpoint`](super::Endpoint) says of itself and how patient it is.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `User-Agent` of requests and `Server` of responses; none when empty.
+    pub user_agent: String,
+    /// Methods of `Allow`; any other method that SIP knows is answered 405, an unknown one 501.
+    pub allow: Vec<Method>,
+    /// Option tags of `Supported`; what a request requires beyond them is answered 420.
+    pub supported: Vec<String>,
+    /// Media types a body may have (`Accept`); another one in an INVITE or UPDATE is answered 415.
+    pub accept: Vec<String>,
+    /// How the world reaches us, for `Via` and `Contact`. For a transport not listed the local address of the flow is
+    /// taken, and where there is none either, a name under `.invalid` (RFC 7118 §5).
+    pub advertised: Vec<Advertised>,
+    /// T1, T2 and T4.
+    pub timing: Timing,
+    /// Shortest session interval we take part in (`Min-SE`, RFC 4028 §5).
+    pub min_session: Duration,
+    /// Requests over UDP longer than this go by TCP (RFC 3261 §18.1.1).
+    pub max_datagram: usize,
+    /// Usages (calls) at once; an INVITE beyond is answered 503.
+    pub max_usages: usize,
+}
+
+/// An address of ours as others shall write it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advertised {
+    /// Of which transport.
+    pub transport: Transport,
+    /// For peers of which address family.
+    pub ipv6: bool,
+    /// `host` or `host:port`, IPv6 in brackets.
+    pub address: String,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            user_agent: String::new(),
+            allow: vec![
+                Method::Invite,
+                Method::Ack,
+                Method::Cancel,
+                Method::Bye,
+                Method::Options,
+                Method::Register,
+                Method::Info,
+                Method::Update,
+                Method::Prack,
+                Method::Refer,
+                Method::Notify,
+                Method::Message,
+            ],
+            supported: ["timer", "100rel", "replaces", "outbound", "path"]
+                .map(str::to_owned)
+                .to_vec(),
+            accept: ["application/sdp"].map(str::to_owned).to_vec(),
+            advertised: Vec::new(),
+            timing: Timing::default(),
+            min_session: Duration::from_secs(90),
+            max_datagram: 1300,
+            max_usages: 100_000,
+        }
+    }
+}

@@ -1,0 +1,399 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sans_io::Deadline;
+
+pub use crate::auth::Credentials;
+use crate::flow::{Destination, Flow, FlowId, Transport};
+use crate::message::{Address, Message, Method};
+use crate::uri::Uri;
+
+/// One INVITE usage (RFC 5057): our INVITE or the peer's, its dialog, its session timer. One SIP leg of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UsageId(pub u64);
+
+/// A request other than INVITE that waits for our reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerTx(pub u64);
+
+/// A request of ours outside any usage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// A name that was given out to be resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueryId(pub u64);
+
+/// More headers, in order: name and value. One that is no token, or whose value holds CR, LF or NUL, is left out, as are
+/// those that the endpoint writes itself (`Via`, `From`, `CSeq`, ...). `Max-Forwards` here takes the place of 70.
+pub type Headers = Vec<(String, String)>;
+
+/// The body of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// As in `Content-Type`.
+    pub content_type: String,
+    /// Any bytes.
+    pub data: Bytes,
+}
+
+impl Body {
+    /// A session description.
+    #[must_use]
+    pub fn sdp(data: impl Into<Bytes>) -> Body {
+        Body {
+            content_type: "application/sdp".to_owned(),
+            data: data.into(),
+        }
+    }
+}
+
+/// Why a call ends, as written in the `Reason` header (RFC 3326).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// `SIP`, `Q.850`, ...
+    pub protocol: String,
+    /// Code of that protocol.
+    pub cause: Option<u16>,
+    /// For people.
+    pub text: Option<String>,
+}
+
+/// Where a request is to go.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// Over this flow, whatever the Request-URI says (a registered contact).
+    Flow(Flow),
+    /// Where RFC 3263 leads: from `proxy` if there is one, else from the Request-URI. A proxy with `;lr` is also written
+    /// as `Route`.
+    Uri {
+        /// Outbound proxy.
+        proxy: Option<Uri>,
+    },
+}
+
+/// A call that we place.
+#[derive(Clone, Debug)]
+pub struct OutgoingInvite {
+    /// Where it goes.
+    pub target: Target,
+    /// Request-URI.
+    pub request_uri: Uri,
+    /// `From`; the tag is ours.
+    pub from: Address,
+    /// `To`.
+    pub to: Address,
+    /// User part of our `Contact`; may be empty.
+    pub contact_user: String,
+    /// The offer. Without one the 2xx brings it, and [`Endpoint::ack`](super::Endpoint::ack) answers it.
+    pub body: Option<Body>,
+    /// More headers.
+    pub extra: Headers,
+    /// For 401 and 407.
+    pub credentials: Option<Credentials>,
+    /// How long it may ring without a final answer; each provisional response but 100 starts it anew.
+    pub ring_timeout: Duration,
+    /// Session interval to propose (RFC 4028).
+    pub session_timer: Option<Duration>,
+}
+
+/// A request that we send outside any usage.
+#[derive(Clone, Debug)]
+pub struct OutgoingRequest {
+    /// Not INVITE, ACK or CANCEL.
+    pub method: Method,
+    /// Where it goes.
+    pub target: Target,
+    /// Request-URI.
+    pub request_uri: Uri,
+    /// `From`; the tag is ours.
+    pub from: Address,
+    /// `To`.
+    pub to: Address,
+    /// `Contact` with this user part; none for `None`. A REGISTER's is completed by `contact_params`.
+    pub contact_user: Option<String>,
+    /// Parameters of the `Contact`, with their leading `;`.
+    pub contact_params: String,
+    /// Call-ID and CSeq to go on with, as consecutive REGISTERs must (RFC 3261 §10.2); new ones for `None`.
+    pub call: Option<(String, u32)>,
+    /// Body.
+    pub body: Option<Body>,
+    /// More headers.
+    pub extra: Headers,
+    /// For 401 and 407.
+    pub credentials: Option<Credentials>,
+}
+
+/// What the endpoint is told.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// One framed message.
+    Message {
+        /// From where.
+        flow: Flow,
+        /// The message.
+        data: Bytes,
+    },
+    /// A connection closed.
+    FlowClosed {
+        /// Which.
+        flow: FlowId,
+    },
+    /// What was given out with this token could not be sent.
+    TransmitFailed {
+        /// As in [`Output::Transmit`].
+        token: u64,
+    },
+    /// Answer to [`Output::Resolve`]: targets in the order to try them (RFC 3263), none when the name leads nowhere; for
+    /// TLS and WSS with the name to expect in the certificate.
+    Resolved {
+        /// As in [`Output::Resolve`].
+        query: QueryId,
+        /// Transport, address, name.
+        targets: Vec<(Transport, SocketAddr, Option<String>)>,
+    },
+    /// The deadline of [`Output::Timeout`] passed.
+    Timeout,
+}
+
+/// What the endpoint wants.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send this.
+    Transmit {
+        /// To where.
+        to: Destination,
+        /// A whole message.
+        data: Bytes,
+        /// Echoed in [`Input::TransmitFailed`].
+        token: u64,
+    },
+    /// Find the targets of this URI (RFC 3263) and answer with [`Input::Resolved`].
+    Resolve {
+        /// Echoed in [`Input::Resolved`].
+        query: QueryId,
+        /// Never one with an address for a host, nor under `.invalid`.
+        uri: Uri,
+    },
+    /// For the user.
+    Event(Event),
+    /// Nothing more to do before this.
+    Timeout(Deadline),
+}
+
+/// The method that carried an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfferMethod {
+    /// re-INVITE
+    Invite,
+    /// UPDATE (RFC 3311)
+    Update,
+    /// PRACK (RFC 3262 §5)
+    Prack,
+}
+
+/// What the user of the endpoint is told.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A new call; 100 was sent. Answer with `ring`, `accept`, `reject` or `hangup`.
+    Invite {
+        /// The leg.
+        usage: UsageId,
+        /// The INVITE.
+        request: Message,
+        /// It came over this.
+        flow: Flow,
+    },
+    /// A response 101 to 199 of whichever fork.
+    Provisional {
+        /// The leg.
+        usage: UsageId,
+        /// Status code.
+        code: u16,
+        /// Early media.
+        body: Option<Body>,
+    },
+    /// The first 2xx. It was acknowledged, unless our INVITE had no body: then `ack` carries the answer. A 2xx after a
+    /// reliable provisional response with the answer may have no body: that answer stands.
+    Answered {
+        /// The leg.
+        usage: UsageId,
+        /// The 2xx.
+        response: Message,
+    },
+    /// The ACK to our 2xx.
+    Acked {
+        /// The leg.
+        usage: UsageId,
+        /// Answer to an offer in our 2xx.
+        body: Option<Body>,
+    },
+    /// The peer offers a change; answer with `answer_offer`.
+    Offer {
+        /// The leg.
+        usage: UsageId,
+        /// The offer; `None`: a re-INVITE that asks us for one.
+        body: Option<Body>,
+        /// How it came.
+        method: OfferMethod,
+    },
+    /// Our offer was answered. Comes unasked when the answer to a session refresh of ours differs from the last one.
+    OfferAnswered {
+        /// The leg.
+        usage: UsageId,
+        /// The answer.
+        body: Option<Body>,
+    },
+    /// Our offer was refused; the session stays as it was (RFC 3261 §14.1).
+    OfferRefused {
+        /// The leg.
+        usage: UsageId,
+        /// Status code; 408 for silence, 503 for a transport error.
+        code: u16,
+    },
+    /// An INFO; answer with `reply_in_dialog`.
+    Info {
+        /// The leg.
+        usage: UsageId,
+        /// To reply.
+        tx: ServerTx,
+        /// `Content-Type`; empty without.
+        content_type: String,
+        /// Its body.
+        body: Bytes,
+    },
+    /// A REFER; answer with `reply_in_dialog`.
+    Refer {
+        /// The leg.
+        usage: UsageId,
+        /// To reply.
+        tx: ServerTx,
+        /// The REFER.
+        request: Message,
+    },
+    /// A NOTIFY; answer with `reply_in_dialog`.
+    Notify {
+        /// The leg.
+        usage: UsageId,
+        /// To reply.
+        tx: ServerTx,
+        /// The NOTIFY.
+        request: Message,
+    },
+    /// Another request within the dialog (MESSAGE, ...); answer with `reply_in_dialog`.
+    InDialog {
+        /// The leg.
+        usage: UsageId,
+        /// To reply.
+        tx: ServerTx,
+        /// The request.
+        request: Message,
+    },
+    /// The leg is over: once for each usage, its last event.
+    Ended {
+        /// The leg.
+        usage: UsageId,
+        /// Why.
+        cause: Ended,
+    },
+    /// A request outside any dialog (REGISTER, OPTIONS, MESSAGE, SUBSCRIBE, ...); answer with `reply`.
+    Request {
+        /// To reply.
+        tx: ServerTx,
+        /// The request.
+        request: Message,
+        /// It came over this.
+        flow: Flow,
+    },
+    /// Final response to a request of ours outside any usage.
+    Response {
+        /// Which.
+        request: RequestId,
+        /// The response.
+        response: Message,
+    },
+    /// A request of ours outside any usage found no answer.
+    RequestFailed {
+        /// Which.
+        request: RequestId,
+        /// 408 (silence) or 503 (transport error, name that leads nowhere).
+        code: u16,
+    },
+}
+
+/// Why a leg is over.
+#[derive(Clone, Debug)]
+pub enum Ended {
+    /// Our INVITE was refused.
+    Rejected {
+        /// 300 to 699.
+        code: u16,
+        /// As the peer wrote it.
+        reason: String,
+        /// The whole response (`Contact` of a 3xx, `Retry-After`, ...).
+        headers: Message,
+    },
+    /// The caller cancelled before we answered.
+    Cancelled {
+        /// Of the CANCEL.
+        reason: Option<Reason>,
+    },
+    /// The peer hung up.
+    Bye {
+        /// Of the BYE.
+        reason: Option<Reason>,
+    },
+    /// We rejected or hung up.
+    LocalHangup,
+    /// Nobody answered our INVITE, or a request within the dialog (408).
+    Timeout,
+    /// Our INVITE could not be sent, or its target not be found (503).
+    Transport,
+    /// The peer never acknowledged our 2xx.
+    NoAck,
+    /// The session timer ran out (RFC 4028).
+    SessionExpired,
+    /// It rang for `ring_timeout`.
+    RingTimeout,
+}
+
+/// What is known of a leg.
+#[derive(Clone, Debug)]
+pub struct UsageInfo {
+    /// Of the dialog.
+    pub call_id: String,
+    /// `From` of our requests, without its tag.
+    pub local: String,
+    /// Our tag.
+    pub local_tag: String,
+    /// `To` of our requests, without its tag.
+    pub remote: String,
+    /// The peer's tag, once known.
+    pub remote_tag: Option<String>,
+    /// The peer's `Contact`; the Request-URI of our INVITE until it is known.
+    pub remote_target: String,
+    /// The last flow over which the peer was heard, or the one we were told to use.
+    pub flow: Option<Flow>,
+    /// The peer's `Allow`; empty when it never said.
+    pub remote_allow: Vec<Method>,
+    /// The peer's `User-Agent` or `Server`.
+    pub user_agent: Option<String>,
+    /// The dialog is confirmed.
+    pub confirmed: bool,
+}
+
+/// What lives in an endpoint at this moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// INVITE usages.
+    pub usages: usize,
+    /// Client transactions.
+    pub client_transactions: usize,
+    /// Server transactions.
+    pub server_transactions: usize,
+    /// Deadlines.
+    pub timers: usize,
+    /// Names being resolved.
+    pub queries: usize,
+}

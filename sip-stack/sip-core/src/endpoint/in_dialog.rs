@@ -1,0 +1,252 @@
+use sans_io::Time;
+
+use crate::flow::Flow;
+use crate::message::{HeaderName, Message, Method};
+use crate::transaction::Key;
+
+use super::Endpoint;
+use super::call_out::learn;
+use super::ending::reason_of;
+use super::event::{Body, Ended, Event, Headers, ServerTx, UsageId};
+use super::send::{Purpose, Silence};
+use super::usage::State;
+use super::wire::{Contact, Draft};
+
+impl Endpoint {
+    /// Sends an INFO with this body. What the peer answers is of no consequence.
+    pub fn info(&mut self, now: Time, usage: UsageId, body: Body) {
+        let ready = self
+            .usages
+            .get(&usage)
+            .is_some_and(|state| !state.is_over() && !state.dialogs.is_empty());
+        if ready {
+            let more = self.about.user_agent.clone();
+            self.send_in_dialog(now, usage, 0, Method::Info, Some(body), more, Purpose::Info);
+        }
+    }
+
+    /// Answers a request that came by an event within the dialog. 200 to 699.
+    pub fn reply_in_dialog(
+        &mut self,
+        now: Time,
+        usage: UsageId,
+        tx: ServerTx,
+        code: u16,
+        extra: Headers,
+        body: Option<Body>,
+    ) {
+        let belongs = self
+            .servers
+            .get(&tx.0)
+            .is_some_and(|entry| entry.usage == Some(usage));
+        if belongs {
+            self.respond_with(now, tx.0, code.clamp(200, 699), &extra, body.as_ref());
+        }
+    }
+
+    /// A request within dialog `fork` of `usage` (RFC 3261 §12.2.1.1).
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn send_in_dialog(
+        &mut self,
+        now: Time,
+        usage: UsageId,
+        fork: usize,
+        method: Method,
+        body: Option<Body>,
+        more: String,
+        purpose: Purpose,
+    ) {
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return;
+        };
+        let Some(dialog) = state.dialogs.get_mut(fork) else {
+            return;
+        };
+        let routed = dialog.routed();
+        if matches!(purpose, Purpose::Reinvite { .. }) {
+            state.reinviting = true;
+        }
+        let refreshes_target = matches!(method, Method::Invite | Method::Update);
+        let draft = Draft {
+            uri: routed.request_uri,
+            routes: routed.routes,
+            from: format!("{};tag={}", state.info.local, state.info.local_tag),
+            to: dialog.remote.clone(),
+            call_id: state.info.call_id.clone(),
+            cseq: dialog.next_seq(),
+            contact: refreshes_target.then(|| Contact {
+                user: state.contact_user.clone(),
+                params: String::new(),
+            }),
+            session: if refreshes_target {
+                state.session_lines()
+            } else {
+                None
+            },
+            more,
+            body,
+            ..Draft::bare(method)
+        };
+        let hop = self.hop_in_dialog(usage, &routed.next_hop);
+        self.dispatch(now, draft, hop, Some(usage), purpose);
+    }
+
+    /// A request of the peer within a dialog.
+    pub(super) fn receive_in_dialog(
+        &mut self,
+        now: Time,
+        flow: Flow,
+        request: Message,
+        key: Key,
+        usage: UsageId,
+        fork: usize,
+    ) {
+        let server = self.open_server(now, &request, flow, key);
+        if let Some(entry) = self.servers.get_mut(&server) {
+            entry.usage = Some(usage);
+        }
+        let Some(method) = request.method().cloned() else {
+            return;
+        };
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return;
+        };
+        let Some(dialog) = state.dialogs.get_mut(fork) else {
+            return;
+        };
+        // §12.2.2: what is out of order is refused and changes nothing.
+        if !dialog.admit(request.cseq().number) {
+            let wait = format!("Retry-After: {}\r\n", self.rng.below(10) + 1);
+            return self.refuse_with(now, server, 500, &[&wait]);
+        }
+        if matches!(method, Method::Invite | Method::Update) {
+            dialog.refresh_target(&request);
+            if fork == 0 {
+                state.info.remote_target.clone_from(&dialog.remote_target);
+                state.resolved = None;
+            }
+        }
+        state.info.flow = Some(flow);
+        // The peer came back over another connection (RFC 5626): there it is reachable now.
+        if state
+            .sticky
+            .is_some_and(|old| old.id != flow.id && flow.transport == old.transport)
+        {
+            state.sticky = Some(flow);
+        }
+        learn(&mut state.info, &request);
+        if method == Method::Bye {
+            return self.receive_bye(now, usage, server, &request);
+        }
+        if state.is_over() {
+            return self.refuse_with(now, server, 481, &[]);
+        }
+        if self.refuse_method(now, server, &request)
+            || self.refuse_extensions(now, server, &request)
+            || self.refuse_content(now, server, &request)
+        {
+            return;
+        }
+        let tx = ServerTx(server);
+        match method {
+            Method::Invite => self.receive_reinvite(now, usage, server, &request),
+            Method::Update => self.receive_update(now, usage, fork, server, &request),
+            Method::Prack => self.receive_prack(now, usage, server, &request),
+            Method::Options => {
+                let accept = self.about.accept.clone();
+                let (allow, supported) = (self.about.allow.clone(), self.about.supported.clone());
+                self.refuse_with(now, server, 200, &[&allow, &accept, &supported]);
+            }
+            Method::Info => {
+                let content_type = request
+                    .header(HeaderName::ContentType)
+                    .unwrap_or_default()
+                    .to_owned();
+                self.event(Event::Info {
+                    usage,
+                    tx,
+                    content_type,
+                    body: request.body_bytes(),
+                });
+            }
+            Method::Refer => self.event(Event::Refer { usage, tx, request }),
+            Method::Notify => self.event(Event::Notify { usage, tx, request }),
+            _ => self.event(Event::InDialog { usage, tx, request }),
+        }
+    }
+
+    /// BYE ends whatever goes on (§15.1.2).
+    fn receive_bye(&mut self, now: Time, usage: UsageId, server: u64, request: &Message) {
+        self.refuse_with(now, server, 200, &[]);
+        self.abort_offer_in(now, usage);
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return;
+        };
+        state.unacked = None;
+        state.bye = None;
+        let invite = state.server.take();
+        match state.state {
+            // In an early dialog that the peer began: its INVITE still needs a final response.
+            State::Incoming => {
+                if let Some(invite) = invite {
+                    self.refuse_with(now, invite, 487, &[]);
+                }
+            }
+            // Of one fork of our INVITE: the others go on.
+            State::Calling => return,
+            State::Accepted | State::Confirmed | State::Over => {}
+        }
+        self.end(
+            usage,
+            Ended::Bye {
+                reason: reason_of(request),
+            },
+        );
+        self.reap(usage);
+    }
+
+    /// A final response to a request whose content does not matter.
+    pub(super) fn in_dialog_answered(
+        &mut self,
+        now: Time,
+        usage: Option<UsageId>,
+        purpose: Purpose,
+        code: u16,
+    ) {
+        // §12.2.1.2: the peer knows the dialog no more.
+        if let Some(usage) = usage
+            && matches!(purpose, Purpose::Info)
+            && matches!(code, 481 | 408)
+        {
+            self.peer_lost(now, usage);
+        }
+    }
+
+    /// No response to such a request.
+    pub(super) fn in_dialog_failed(
+        &mut self,
+        now: Time,
+        usage: Option<UsageId>,
+        purpose: Purpose,
+        silence: Silence,
+    ) {
+        if let Some(usage) = usage
+            && purpose == Purpose::Info
+            && silence == Silence::Timeout
+        {
+            self.peer_lost(now, usage);
+        }
+    }
+
+    /// §12.2.1.2: a request within the dialog found nobody; the dialog is ended with a BYE that need not be answered.
+    pub(super) fn peer_lost(&mut self, now: Time, usage: UsageId) {
+        if self
+            .usages
+            .get(&usage)
+            .is_some_and(|state| state.state == State::Confirmed)
+        {
+            self.say_bye(now, usage, "");
+            self.end(usage, Ended::Timeout);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The SIP user agent as one machine: messages and commands in, messages and events out.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `receive` | a message comes in: parse, match to transaction or dialog |
+//! | `admission` | what a request must satisfy before anybody is asked (RFC 3261 §8.2) |
+//! | `respond` | server transactions and what they send |
+//! | `send` | client transactions: failover, credentials, ACK and CANCEL |
+//! | `resolve` | where a request goes (RFC 3263) |
+//! | `call_out`, `call_in` | the INVITE that begins a usage, ours or the peer's |
+//! | `reliable` | provisional responses with PRACK (RFC 3262), both sides |
+//! | `in_dialog` | requests within a dialog but offers |
+//! | `offer` | re-INVITE and UPDATE (RFC 3261 §14, RFC 3311) |
+//! | `session` | session timer (RFC 4028) |
+//! | `ending` | hanging up, and forgetting a usage |
+//! | `outside` | requests outside of a dialog |
+//! | `wire` | the text of what we send |
+
+mod admission;
+mod call_in;
+mod call_out;
+mod config;
+mod ending;
+mod event;
+mod in_dialog;
+mod offer;
+mod outside;
+mod receive;
+mod reliable;
+mod resolve;
+mod respond;
+mod send;
+mod session;
+mod usage;
+mod wire;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+use sans_io::{Rng, Time, Timers};
+
+pub use config::{Advertised, Config};
+pub use event::{
+    Body, Counts, Credentials, Ended, Event, Headers, Input, OfferMethod, OutgoingInvite, OutgoingRequest,
+    Output, QueryId, Reason, RequestId, ServerTx, Target, UsageId, UsageInfo,
+};
+
+use crate::flow::{Flow, Transport};
+use crate::transaction::Key;
+use outside::Outside;
+use resolve::Pending;
+use respond::ServerEntry;
+use send::ClientTx;
+use usage::{Alarm, Usage};
+
+/// A SIP user agent, client and server, for any number of calls.
+#[derive(Debug)]
+pub struct Endpoint {
+    config: Config,
+    rng: Rng,
+    /// `Allow`, `Supported` and `User-Agent` lines of what we send.
+    about: About,
+    out: VecDeque<Output>,
+    timers: Timers<TimerKey>,
+    clients: BTreeMap<u64, ClientTx>,
+    servers: BTreeMap<u64, ServerEntry>,
+    /// Server transactions by what tells them apart.
+    keys: BTreeMap<Key, u64>,
+    /// Those that a request outside a dialog began, to find merged ones (RFC 3261 §8.2.2.2).
+    merged: BTreeMap<Key, u64>,
+    usages: BTreeMap<UsageId, Usage>,
+    requests: BTreeMap<RequestId, Outside>,
+    queries: BTreeMap<QueryId, Pending>,
+    /// Targets that failed, and until when others are tried before them.
+    avoided: BTreeMap<(Transport, SocketAddr), Time>,
+    /// The name in `Via` and `Contact` where nothing better is known.
+    nameless: String,
+}
+
+/// Whose deadline it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum TimerKey {
+    Client(u64),
+    Server(u64),
+    Usage(UsageId, Alarm),
+}
+
+/// What we say of ourselves, as whole lines.
+#[derive(Debug)]
+struct About {
+    allow: String,
+    supported: String,
+    /// Without `100rel`, for an INVITE that offers nothing (its reliable answer would have to come in a PRACK).
+    supported_late: String,
+    accept: String,
+    user_agent: String,
+    server: String,
+}
+
+impl Endpoint {
+    /// Knows nobody yet.
+    #[must_use]
+    pub fn new(config: Config, mut rng: Rng) -> Endpoint {
+        let nameless = format!("{}.invalid", rng.token(12).to_ascii_lowercase());
+        Endpoint {
+            about: About::new(&config),
+            config,
+            rng,
+            out: VecDeque::new(),
+            timers: Timers::default(),
+            clients: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            merged: BTreeMap::new(),
+            usages: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            queries: BTreeMap::new(),
+            avoided: BTreeMap::new(),
+            nameless,
+        }
+    }
+
+    /// Takes one input in; drain [`Endpoint::poll_output`] afterwards.
+    pub fn handle_input(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Message { flow, data } => self.receive(now, flow, data),
+            Input::FlowClosed { flow } => self.flow_closed(now, flow),
+            Input::TransmitFailed { token } => self.transmit_failed(now, token),
+            Input::Resolved { query, targets } => self.resolved(now, query, targets),
+            Input::Timeout => self.timeout(now),
+        }
+    }
+
+    /// What is to be done next. Ends with [`Output::Timeout`].
+    pub fn poll_output(&mut self) -> Output {
+        match self.out.pop_front() {
+            Some(output) => output,
+            None => Output::Timeout(self.timers.next()),
+        }
+    }
+
+    /// What is known of a leg, as long as it is not forgotten (some time after its `Event::Ended`).
+    #[must_use]
+    pub fn usage(&self, usage: UsageId) -> Option<&UsageInfo> {
+        self.usages.get(&usage).map(|usage| &usage.info)
+    }
+
+    /// What lives in here now.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            usages: self.usages.len(),
+            client_transactions: self.clients.len(),
+            server_transactions: self.servers.len(),
+            timers: self.timers.len(),
+            queries: self.queries.len(),
+        }
+    }
+
+    /// The requests and responses of `usage` go over `flow` from now on: its peer came back over a new connection.
+    pub fn move_flow(&mut self, now: Time, usage: UsageId, flow: Flow) {
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return;
+        };
+        state.sticky = Some(flow);
+        state.info.flow = Some(flow);
+        if let Some(unacked) = &mut state.unacked {
+            unacked.flow = flow;
+        }
+        if let Some(server) = state.server {
+            self.move_server(server, flow);
+        }
+        self.send_accepted_again(now, usage);
+    }
+
+    fn timeout(&mut self, now: Time) {
+        while let Some(key) = self.timers.pop_due(now) {
+            match key {
+                TimerKey::Client(id) => self.client_timeout(now, id),
+                TimerKey::Server(id) => self.server_timeout(now, id),
+                TimerKey::Usage(usage, alarm) => self.alarm(now, usage, alarm),
+            }
+        }
+    }
+
+    fn alarm(&mut self, now: Time, usage: UsageId, alarm: Alarm) {
+        match alarm {
+            Alarm::Ring => self.rang_too_long(now, usage),
+            Alarm::Cancelled => self.cancel_unanswered(usage),
+            Alarm::Reliable => self.send_reliable_again(now, usage),
+            Alarm::Accepted => self.send_accepted_again(now, usage),
+            Alarm::Retry => self.next_offer(now, usage),
+            Alarm::Session => self.session_due(now, usage),
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.out.push_back(Output::Event(event));
+    }
+
+    /// A random number that no other id of ours has but by a chance of 2^-62; even, so that the odd one beside it is free.
+    fn random_id(&mut self) -> u64 {
+        self.rng.u64() & !1
+    }
+}
+
+impl About {
+    fn new(config: &Config) -> About {
+        let list = |name: &str, items: &mut dyn Iterator<Item = &str>| {
+            let items: Vec<&str> = items.collect();
+            if items.is_empty() {
+                String::new()
+            } else {
+                one_line(name, &items.join(", "))
+            }
+        };
+        let supported = || config.supported.iter().map(String::as_str);
+        let agent = |name: &str| match config.user_agent.as_str() {
+            "" => String::new(),
+            agent => one_line(name, agent),
+        };
+        About {
+            allow: list("Allow", &mut config.allow.iter().map(|method| method.as_str())),
+            supported: list("Supported", &mut supported()),
+            supported_late: list("Supported", &mut supported().filter(|tag| *tag != "100rel")),
+            accept: list("Accept", &mut config.accept.iter().map(String::as_str)),
+            user_agent: agent("User-Agent"),
+            server: agent("Server"),
+        }
+    }
+}
+
+fn one_line(name: &str, value: &str) -> String {
+    let mut out = String::new();
+    wire::line(&mut out, name, value);
+    out
+}

@@ -1,0 +1,78 @@
+use sans_io::Time;
+
+use crate::auth::Answerer;
+use crate::message::{Message, Method};
+
+use super::Endpoint;
+use super::call_out::{max_forwards, new_call_id, preloaded_route};
+use super::event::{Body, Event, Headers, OutgoingRequest, RequestId, ServerTx};
+use super::send::{Purpose, Silence};
+use super::wire::{self, Contact, Draft};
+
+/// A request of ours outside any usage.
+#[derive(Debug)]
+pub(super) struct Outside {
+    pub(super) answerer: Option<Answerer>,
+}
+
+impl Endpoint {
+    /// Sends a request outside any dialog: OPTIONS, REGISTER, MESSAGE, ... Its outcome comes as `Event::Response` (final
+    /// responses only, credentials and failover being dealt with in here) or `Event::RequestFailed`.
+    pub fn request(&mut self, now: Time, request: OutgoingRequest) -> RequestId {
+        let id = RequestId(self.rng.u64());
+        let tag = format!("{:016x}", self.rng.u64());
+        let (call_id, cseq) = match request.call {
+            Some(call) => call,
+            None => (new_call_id(&mut self.rng), self.rng.below(1 << 16) as u32 + 1),
+        };
+        let takes_calls = matches!(request.method, Method::Options | Method::Register);
+        let draft = Draft {
+            uri: request.request_uri.as_str().to_owned(),
+            routes: preloaded_route(&request.target),
+            max_forwards: max_forwards(&request.extra),
+            from: request.from.with_tag(&tag).to_string(),
+            to: request.to.to_string(),
+            call_id,
+            cseq,
+            contact: request.contact_user.map(|user| Contact {
+                user: wire::user(&user),
+                params: request.contact_params,
+            }),
+            more: match takes_calls {
+                true => self.about.lines(&request.extra, true),
+                false => self.about.agent_and(&request.extra),
+            },
+            body: request.body,
+            ..Draft::bare(request.method)
+        };
+        let answerer = request.credentials.map(Answerer::new);
+        self.requests.insert(id, Outside { answerer });
+        let hop = self.hop_to_target(&request.target, &request.request_uri);
+        self.dispatch(now, draft, hop, None, Purpose::Outside(id));
+        id
+    }
+
+    /// Answers `Event::Request`. 200 to 699.
+    pub fn reply(&mut self, now: Time, tx: ServerTx, code: u16, extra: Headers, body: Option<Body>) {
+        let outside = self.servers.get(&tx.0).is_some_and(|entry| entry.usage.is_none());
+        if outside {
+            self.respond_with(now, tx.0, code.clamp(200, 699), &extra, body.as_ref());
+        }
+    }
+
+    pub(super) fn outside_answered(&mut self, request: RequestId, response: Message) {
+        if self.requests.remove(&request).is_some() {
+            self.event(Event::Response { request, response });
+        }
+    }
+
+    pub(super) fn outside_failed(&mut self, request: RequestId, silence: Silence) {
+        if self.requests.remove(&request).is_some() {
+            let code = match silence {
+                Silence::Timeout => 408,
+                Silence::Transport => 503,
+            };
+            self.event(Event::RequestFailed { request, code });
+        }
+    }
+}

@@ -1,0 +1,117 @@
+use bytes::Bytes;
+use sans_io::Time;
+
+use crate::dialog::same_tag;
+use crate::flow::{Destination, Flow};
+use crate::message::{MAGIC_COOKIE, Message, Method};
+use crate::transaction::Key;
+
+use super::Endpoint;
+use super::event::{Event, ServerTx, UsageId};
+
+impl Endpoint {
+    /// One message came over `flow`.
+    pub(super) fn receive(&mut self, now: Time, flow: Flow, data: Bytes) {
+        let message = match Message::parse(data) {
+            Ok(message) => message,
+            Err(error) => {
+                // Answered without a transaction: there is no telling what its fields are worth.
+                if let Some(rejected) = error.rejected {
+                    let tag = format!("{:016x}", self.rng.u64());
+                    let data = rejected.response(&tag, Some(flow.remote));
+                    self.transmit(Destination::Flow(flow), data, 0);
+                }
+                return;
+            }
+        };
+        if message.is_request() {
+            self.receive_request(now, flow, message);
+        } else {
+            self.match_response(now, message);
+        }
+    }
+
+    fn match_response(&mut self, now: Time, response: Message) {
+        // §8.1.3.3: more than one Via, or a sent-by that is not ours: not for us.
+        if response.via_count() != 1 {
+            return;
+        }
+        let Some(via) = response.top_via() else { return };
+        let Some(branch) = via.branch().and_then(|branch| branch.strip_prefix(MAGIC_COOKIE)) else {
+            return;
+        };
+        let Ok(branch) = u64::from_str_radix(branch, 16) else {
+            return;
+        };
+        let cseq = response.cseq();
+        let id = if cseq.method == Method::Cancel {
+            branch | 1
+        } else {
+            branch
+        };
+        let Some(tx) = self.clients.get(&id) else { return };
+        if !via.sent_by.eq_ignore_ascii_case(&self.sent_by(&tx.to)) || !tx.is_for(&cseq.method) {
+            return;
+        }
+        self.receive_response(now, id, response);
+    }
+
+    fn receive_request(&mut self, now: Time, flow: Flow, request: Message) {
+        let (Some(method), Some(key)) = (request.method().cloned(), Key::of(&request)) else {
+            return;
+        };
+        let is_ack = method == Method::Ack;
+        match self.match_server(now, &key, is_ack) {
+            Some(true) => return self.receive_ack(now, &request),
+            Some(false) => return,
+            None if is_ack => return self.receive_ack(now, &request),
+            None => {}
+        }
+        if method == Method::Cancel {
+            return self.receive_cancel(now, flow, &request, key);
+        }
+        if request.to().tag().is_some() && method != Method::Register {
+            return match self.find_dialog(&request) {
+                Some((usage, dialog)) => self.receive_in_dialog(now, flow, request, key, usage, dialog),
+                None => {
+                    let server = self.open_server(now, &request, flow, key);
+                    let refused = self.refuse_method(now, server, &request);
+                    if !refused {
+                        self.respond_with(now, server, 481, &Vec::new(), None);
+                    }
+                }
+            };
+        }
+        let merged = Key::merged(&request).is_some_and(|merged| self.merged.contains_key(&merged));
+        let server = self.open_server(now, &request, flow, key);
+        if self.refuse(now, server, &request, merged) {
+            return;
+        }
+        if method == Method::Invite {
+            self.receive_invite(now, flow, request, server);
+        } else {
+            self.event(Event::Request {
+                tx: ServerTx(server),
+                request,
+                flow,
+            });
+        }
+    }
+
+    /// The dialog that a request belongs to: our tag in `To` names the usage, the peer's in `From` the fork (§12.2.2).
+    pub(super) fn find_dialog(&self, request: &Message) -> Option<(UsageId, usize)> {
+        let to = request.to();
+        let tag = to.tag()?;
+        let usage = UsageId(u64::from_str_radix(tag, 16).ok()?);
+        let state = self.usages.get(&usage)?;
+        if !same_tag(Some(&state.info.local_tag), Some(tag)) || state.info.call_id != request.call_id() {
+            return None;
+        }
+        let from = request.from();
+        let dialog = state
+            .dialogs
+            .iter()
+            .position(|dialog| dialog.is_with(from.tag()))?;
+        Some((usage, dialog))
+    }
+}

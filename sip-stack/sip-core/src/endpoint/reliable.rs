@@ -1,0 +1,181 @@
+use sans_io::Time;
+
+use crate::message::{Message, Method};
+
+use super::call_out::body_of;
+use super::event::{Body, Ended, Event, OfferMethod, UsageId};
+use super::send::Purpose;
+use super::usage::{Alarm, OfferIn, Reliable, State, Waiting};
+use super::{Endpoint, TimerKey};
+
+impl Reliable {
+    /// RFC 3262 §3: no 2xx while a provisional response with a description has no PRACK.
+    pub(super) fn blocks_accept(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.has_body)
+            || self.queue.iter().any(|(_, body, _)| body.is_some())
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.waiting = None;
+        self.queue.clear();
+    }
+}
+
+impl Endpoint {
+    /// Acknowledges a reliable provisional response to our INVITE (RFC 3262 §4). False for a copy, or one that is ahead
+    /// of its turn, which the peer will send again.
+    pub(super) fn prack(
+        &mut self,
+        now: Time,
+        usage: UsageId,
+        fork: usize,
+        rseq: u32,
+        response: &Message,
+    ) -> bool {
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return false;
+        };
+        let offered = state.offered;
+        let Some(dialog) = state.dialogs.get_mut(fork) else {
+            return false;
+        };
+        if dialog.rseq.is_some_and(|last| rseq != last.wrapping_add(1)) {
+            return false;
+        }
+        dialog.rseq = Some(rseq);
+        dialog.refresh_target(response);
+        if let Some(body) = body_of(response)
+            && offered
+        {
+            state.remote_sdp = Some(body);
+        }
+        let cseq = response.cseq();
+        let more = format!("RAck: {rseq} {} INVITE\r\n", cseq.number);
+        self.send_in_dialog(now, usage, fork, Method::Prack, None, more, Purpose::Prack);
+        true
+    }
+
+    /// Sends a provisional response; one after the other when the caller requires reliable ones.
+    pub(super) fn ring_with(
+        &mut self,
+        now: Time,
+        usage: UsageId,
+        server: u64,
+        code: u16,
+        body: Option<Body>,
+        more: String,
+    ) {
+        let timing = self.config.timing;
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return;
+        };
+        let reliable = &mut state.reliable;
+        if !reliable.required {
+            self.respond(now, server, code, &more, body.as_ref());
+            return;
+        }
+        if reliable.waiting.is_some() {
+            reliable.queue.push_back((code, body, more));
+            return;
+        }
+        reliable.rseq += 1;
+        reliable.waiting = Some(Waiting {
+            interval: timing.t1,
+            until: now + timing.timeout(),
+            has_body: body.is_some(),
+        });
+        let more = format!("{more}Require: 100rel\r\nRSeq: {}\r\n", reliable.rseq);
+        self.respond(now, server, code, &more, body.as_ref());
+        self.timers.set(
+            TimerKey::Usage(usage, Alarm::Reliable),
+            now + timing.t1,
+            "1xx without PRACK",
+        );
+    }
+
+    /// The provisional response again; after 64·T1 the INVITE is refused (RFC 3262 §3).
+    pub(super) fn send_reliable_again(&mut self, now: Time, usage: UsageId) {
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return;
+        };
+        let (Some(waiting), Some(server)) = (&mut state.reliable.waiting, state.server) else {
+            return;
+        };
+        if now >= waiting.until {
+            self.refuse_with(now, server, 504, &[]);
+            return self.end(usage, Ended::NoAck);
+        }
+        waiting.interval *= 2;
+        let next = (now + waiting.interval).min(waiting.until);
+        self.repeat_response(server);
+        self.timers
+            .set(TimerKey::Usage(usage, Alarm::Reliable), next, "1xx without PRACK");
+    }
+
+    /// A PRACK for a provisional response of ours.
+    pub(super) fn receive_prack(&mut self, now: Time, usage: UsageId, server: u64, request: &Message) {
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return;
+        };
+        let invite = state
+            .server
+            .and_then(|invite| self.servers.get(&invite))
+            .map(|entry| entry.cseq);
+        let matches = request.rack().is_some_and(|rack| {
+            rack.rseq == state.reliable.rseq
+                && Some(rack.cseq.number) == invite
+                && rack.cseq.method == Method::Invite
+        });
+        if !matches || state.reliable.waiting.take().is_none() {
+            return self.refuse_with(now, server, 481, &[]);
+        }
+        self.timers.cancel(TimerKey::Usage(usage, Alarm::Reliable));
+        match body_of(request) {
+            // An offer of its own (RFC 3262 §5), if ours or theirs is answered already; else the answer to our offer.
+            Some(body) if state.offered && state.local_sdp.is_some() => {
+                state.remote_sdp = Some(body.clone());
+                let method = OfferMethod::Prack;
+                state.offer_in = Some(OfferIn {
+                    server,
+                    method,
+                    has_body: true,
+                    proposed: None,
+                });
+                self.event(Event::Offer {
+                    usage,
+                    body: Some(body),
+                    method,
+                });
+            }
+            body => {
+                if let Some(body) = body {
+                    state.remote_sdp = Some(body.clone());
+                    state.offered = true;
+                    self.event(Event::Acked {
+                        usage,
+                        body: Some(body),
+                    });
+                }
+                self.refuse_with(now, server, 200, &[]);
+            }
+        }
+        self.next_reliable(now, usage);
+    }
+
+    /// What waited for the PRACK.
+    fn next_reliable(&mut self, now: Time, usage: UsageId) {
+        let Some(state) = self
+            .usages
+            .get_mut(&usage)
+            .filter(|state| state.state == State::Incoming)
+        else {
+            return;
+        };
+        let Some(server) = state.server else { return };
+        if let Some((code, body, more)) = state.reliable.queue.pop_front() {
+            self.ring_with(now, usage, server, code, body, more);
+        } else if let Some((body, more)) = state.reliable.held_accept.take() {
+            self.accept_with(now, usage, server, body, more);
+        }
+    }
+}

@@ -1,0 +1,250 @@
+use bytes::Bytes;
+use sans_io::Time;
+
+use crate::flow::{Destination, Flow};
+use crate::message::{HeaderName, Message, Method};
+use crate::transaction::{Key, OnAck, OnTimeout, Server, ServerInvite};
+
+use super::event::{Body, Headers, UsageId};
+use super::resolve::contact_transport;
+use super::wire::{self, Contact, ReplyHead};
+use super::{Endpoint, TimerKey};
+
+#[derive(Clone, Copy, Debug)]
+enum Machine {
+    Invite(ServerInvite),
+    Other(Server),
+}
+
+/// A server transaction.
+#[derive(Debug)]
+pub(super) struct ServerEntry {
+    machine: Machine,
+    key: Key,
+    merged: Option<Key>,
+    pub(super) head: ReplyHead,
+    /// Responses go here.
+    pub(super) flow: Flow,
+    /// The last response.
+    last: Bytes,
+    /// `To` tag of the responses.
+    pub(super) tag: String,
+    pub(super) usage: Option<UsageId>,
+    pub(super) cseq: u32,
+}
+
+impl ServerEntry {
+    /// No final response was sent yet.
+    pub(super) fn is_open(&self) -> bool {
+        match &self.machine {
+            Machine::Invite(machine) => machine.is_open(),
+            Machine::Other(machine) => machine.is_open(),
+        }
+    }
+}
+
+/// Where responses to a request go (RFC 3261 §18.2.2, RFC 3581 §4): over its connection; over UDP to its source address,
+/// and to its source port if it asked for that, else to the port of its `Via`.
+pub(super) fn reply_flow(request: &Message, flow: Flow) -> Flow {
+    let mut to = flow;
+    if !flow.transport.is_reliable()
+        && let Some(via) = request.top_via()
+        && via.rport().is_none()
+    {
+        to.remote.set_port(via.port_or_default());
+    }
+    to
+}
+
+impl Endpoint {
+    /// A server transaction for a request that matches none.
+    pub(super) fn open_server(&mut self, now: Time, request: &Message, flow: Flow, key: Key) -> u64 {
+        let id = self.random_id();
+        let timing = self.config.timing;
+        let reliable = flow.transport.is_reliable();
+        let machine = if request.is(&Method::Invite) {
+            Machine::Invite(ServerInvite::new(timing, reliable))
+        } else {
+            Machine::Other(Server::new(now, timing, reliable))
+        };
+        let merged = match request.to().tag() {
+            None => Key::merged(request),
+            Some(_) => None,
+        };
+        let top_via = request
+            .top_via()
+            .map_or_else(String::new, |via| via.stamped(flow.remote));
+        self.keys.insert(key.clone(), id);
+        if let Some(merged) = &merged {
+            self.merged.entry(merged.clone()).or_insert(id);
+        }
+        let entry = ServerEntry {
+            machine,
+            key,
+            merged,
+            head: ReplyHead::new(request, &top_via),
+            flow: reply_flow(request, flow),
+            last: Bytes::new(),
+            tag: format!("{:016x}", self.rng.u64()),
+            usage: None,
+            cseq: request.cseq().number,
+        };
+        self.servers.insert(id, entry);
+        self.arm_server(id);
+        id
+    }
+
+    /// Responds with header lines `more`. False when the transaction takes no such response any more.
+    pub(super) fn respond(&mut self, now: Time, id: u64, code: u16, more: &str, body: Option<&Body>) -> bool {
+        let Some(entry) = self.servers.get_mut(&id) else {
+            return false;
+        };
+        let allowed = match &mut entry.machine {
+            Machine::Invite(machine) => machine.respond(now, code),
+            Machine::Other(machine) => machine.respond(now, code),
+        };
+        if !allowed {
+            return false;
+        }
+        let data = entry.head.write(code, None, &entry.tag, more, body);
+        entry.last = data.clone();
+        let to = Destination::Flow(entry.flow);
+        self.transmit(to, data, id);
+        self.arm_server(id);
+        true
+    }
+
+    /// Responds with our `Server` line and what the application adds.
+    pub(super) fn respond_with(
+        &mut self,
+        now: Time,
+        id: u64,
+        code: u16,
+        extra: &Headers,
+        body: Option<&Body>,
+    ) -> bool {
+        let mut more = String::new();
+        wire::extra_lines(&mut more, extra);
+        let needs_allow = matches!(code, 405 | 501) || (code == 200 && !wire::has(extra, HeaderName::Allow));
+        if needs_allow && !wire::has(extra, HeaderName::Allow) {
+            more.push_str(&self.about.allow);
+        }
+        if matches!(code, 200..300) && !wire::has(extra, HeaderName::Supported) {
+            more.push_str(&self.about.supported);
+        }
+        more.push_str(&self.about.server);
+        self.respond(now, id, code, &more, body)
+    }
+
+    /// The bytes of the last response, to be sent by the usage until the ACK comes (RFC 3261 §13.3.1.4). The
+    /// transaction itself needs them no more (RFC 6026 §7.1).
+    pub(super) fn take_accepted(&mut self, id: u64) -> Option<(Bytes, Flow)> {
+        let entry = self.servers.get_mut(&id)?;
+        entry.head.clear();
+        Some((std::mem::take(&mut entry.last), entry.flow))
+    }
+
+    /// The last response again.
+    pub(super) fn repeat_response(&mut self, id: u64) {
+        if let Some(entry) = self.servers.get(&id) {
+            let (to, data) = (Destination::Flow(entry.flow), entry.last.clone());
+            self.transmit(to, data, id);
+        }
+    }
+
+    /// A request that matches a transaction. `None`: it matches none. `Some(true)`: an ACK that belongs to a dialog.
+    pub(super) fn match_server(&mut self, now: Time, key: &Key, is_ack: bool) -> Option<bool> {
+        let id = *self.keys.get(key)?;
+        let entry = self.servers.get_mut(&id)?;
+        let again = match &mut entry.machine {
+            Machine::Invite(machine) if is_ack => {
+                let verdict = machine.on_ack(now);
+                self.arm_server(id);
+                return Some(verdict == OnAck::Deliver);
+            }
+            Machine::Invite(machine) => machine.on_request(),
+            Machine::Other(machine) => machine.on_request(),
+        };
+        if again && !entry.last.is_empty() {
+            let (to, data) = (Destination::Flow(entry.flow), entry.last.clone());
+            self.transmit(to, data, id);
+        }
+        Some(false)
+    }
+
+    pub(super) fn server_timeout(&mut self, now: Time, id: u64) {
+        let Some(entry) = self.servers.get_mut(&id) else {
+            return;
+        };
+        let verdict = match &mut entry.machine {
+            Machine::Invite(machine) => machine.on_timeout(now),
+            Machine::Other(machine) => machine.on_timeout(now),
+        };
+        match verdict {
+            // A refusal without ACK (timer H), and a request that nobody answered: there is nobody to tell.
+            OnTimeout::TimedOut | OnTimeout::Finished => self.drop_server(id),
+            OnTimeout::Resend => {
+                let (to, data) = (Destination::Flow(entry.flow), entry.last.clone());
+                self.transmit(to, data, id);
+                self.arm_server(id);
+            }
+            OnTimeout::Nothing => self.arm_server(id),
+        }
+    }
+
+    /// A response could not be sent: the transaction is over (§17.2.4), but for an INVITE that waits for an answer and
+    /// whose caller may yet come back over another connection.
+    pub(super) fn server_transmit_failed(&mut self, id: u64) {
+        if self.servers.get(&id).is_some_and(|entry| !entry.is_open()) {
+            self.drop_server(id);
+        }
+    }
+
+    /// Further responses go over `flow`.
+    pub(super) fn move_server(&mut self, id: u64, flow: Flow) {
+        if let Some(entry) = self.servers.get_mut(&id) {
+            entry.flow = flow;
+        }
+    }
+
+    /// Our `Contact` line for a peer at the other end of `flow`.
+    pub(super) fn contact_line(&self, user: &str, flow: &Flow) -> String {
+        let address = format!(
+            "{}{}",
+            self.sent_by(&Destination::Flow(*flow)),
+            contact_transport(flow.transport)
+        );
+        let mut out = String::new();
+        wire::line(
+            &mut out,
+            "Contact",
+            &Contact {
+                user: user.to_owned(),
+                params: String::new(),
+            }
+            .write(&address),
+        );
+        out
+    }
+
+    fn arm_server(&mut self, id: u64) {
+        let deadline = self.servers.get(&id).and_then(|entry| match &entry.machine {
+            Machine::Invite(machine) => machine.deadline(),
+            Machine::Other(machine) => machine.deadline(),
+        });
+        self.arm(TimerKey::Server(id), deadline);
+    }
+
+    pub(super) fn drop_server(&mut self, id: u64) {
+        self.timers.cancel(TimerKey::Server(id));
+        let Some(entry) = self.servers.remove(&id) else {
+            return;
+        };
+        self.keys.remove(&entry.key);
+        if let Some(merged) = entry.merged
+            && self.merged.get(&merged) == Some(&id)
+        {
+            self.merged.remove(&merged);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+use std::time::Duration;
+
+use sans_io::Time;
+
+use crate::dialog::{Duty, SessionTimer};
+use crate::message::{Message, Method, Refresher};
+
+use super::ending::reason_line;
+use super::event::{Ended, Headers, UsageId};
+use super::send::{Purpose, Silence};
+use super::usage::{Alarm, Proposed, State, Usage};
+use super::wire::SessionLines;
+use super::{Endpoint, TimerKey};
+
+/// A refresh that failed for a passing reason is tried again after this.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// No peer may make us refresh more often than twice in this.
+const SHORTEST: Duration = Duration::from_secs(30);
+
+impl Usage {
+    /// `Session-Expires` of a request that refreshes: as agreed, the roles kept (RFC 4028 §7.4).
+    pub(super) fn session_lines(&self) -> Option<SessionLines> {
+        let session = self.session?;
+        Some(SessionLines {
+            expires: u32::try_from(session.interval.as_secs()).unwrap_or(u32::MAX),
+            refresher: Some(match session.duty {
+                Duty::Ours => "uac",
+                Duty::Peers => "uas",
+            }),
+            min: self.min_se,
+        })
+    }
+}
+
+impl Endpoint {
+    /// What a request of the peer proposes. `Err`: too short, with our minimum for a 422; only a peer that knows session
+    /// timers understands that (§9).
+    pub(super) fn session_proposed(&self, request: &Message) -> Result<Option<Proposed>, u32> {
+        let Some(expires) = request.session_expires() else {
+            return Ok(None);
+        };
+        let min = u32::try_from(self.config.min_session.as_secs()).unwrap_or(u32::MAX);
+        if expires.seconds < min && request.supports("timer") {
+            return Err(min);
+        }
+        // Where the peer leaves it open, it is the peer: whoever lives in a browser tab is the one to prove it.
+        let peer_refreshes = expires.refresher != Some(Refresher::Uas);
+        Ok(Some(Proposed {
+            seconds: expires.seconds.max(min),
+            peer_refreshes,
+        }))
+    }
+
+    /// Starts, restarts or stops the timer with a 2xx of ours: to the INVITE (`None`), or to a refresh of the peer. The
+    /// line for that 2xx; it never says `Require: timer`, though §9 would have it when the peer refreshes.
+    pub(super) fn agree_as_server(
+        &mut self,
+        now: Time,
+        usage: UsageId,
+        refresh: Option<Option<Proposed>>,
+    ) -> String {
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return String::new();
+        };
+        let Some(proposed) = refresh.unwrap_or(state.proposed) else {
+            self.stop_session(usage);
+            return String::new();
+        };
+        let duty = if proposed.peer_refreshes {
+            Duty::Peers
+        } else {
+            Duty::Ours
+        };
+        let role = if proposed.peer_refreshes { "uac" } else { "uas" };
+        self.start_session(now, usage, Duration::from_secs(proposed.seconds.into()), duty);
+        format!("Session-Expires: {};refresher={role}\r\n", proposed.seconds)
+    }
+
+    /// Starts, restarts or stops the timer with a 2xx of the peer (§7.2).
+    pub(super) fn agree_as_client(&mut self, now: Time, usage: UsageId, response: &Message) {
+        match response.session_expires() {
+            Some(expires) => {
+                let duty = if expires.refresher == Some(Refresher::Uas) {
+                    Duty::Peers
+                } else {
+                    Duty::Ours
+                };
+                let interval = Duration::from_secs(expires.seconds.into()).max(SHORTEST);
+                self.start_session(now, usage, interval, duty);
+            }
+            None => self.stop_session(usage),
+        }
+    }
+
+    fn start_session(&mut self, now: Time, usage: UsageId, interval: Duration, duty: Duty) {
+        let Some(state) = self.usages.get_mut(&usage).filter(|state| !state.is_over()) else {
+            return;
+        };
+        let session = SessionTimer::new(now, interval, duty);
+        state.session = Some(session);
+        state.refreshing = false;
+        self.arm(TimerKey::Usage(usage, Alarm::Session), session.deadline());
+    }
+
+    fn stop_session(&mut self, usage: UsageId) {
+        if let Some(state) = self.usages.get_mut(&usage) {
+            state.session = None;
+            state.refreshing = false;
+        }
+        self.timers.cancel(TimerKey::Usage(usage, Alarm::Session));
+    }
+
+    /// Time to refresh, or to give up.
+    pub(super) fn session_due(&mut self, now: Time, usage: UsageId) {
+        let Some(state) = self.usages.get(&usage) else {
+            return;
+        };
+        let Some(session) = state.session else { return };
+        if now >= session.end() {
+            let lines = reason_line("SIP", Some(408), Some("Session expired"));
+            if state.state == State::Confirmed {
+                self.say_bye(now, usage, &lines);
+            } else if let Some(state) = self.usages.get_mut(&usage) {
+                state.bye = Some(lines); // the ACK to our 2xx is still to come
+            }
+            return self.end(usage, Ended::SessionExpired);
+        }
+        // The next look at it comes even if the refresh gets no answer.
+        let next = (now + TRY_AGAIN).min(session.end());
+        self.timers
+            .set(TimerKey::Usage(usage, Alarm::Session), next, "session refresh");
+        if state.state != State::Confirmed
+            || state.refreshing
+            || state.is_changing()
+            || session.duty == Duty::Peers
+        {
+            return;
+        }
+        self.refresh(now, usage);
+    }
+
+    /// Refreshes by UPDATE where the peer takes it, which touches no media, else by a re-INVITE with the description
+    /// that is in force.
+    fn refresh(&mut self, now: Time, usage: UsageId) {
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return;
+        };
+        state.refreshing = true;
+        if state.takes_update {
+            let more = self.about.lines(&Headers::new(), true);
+            return self.send_in_dialog(now, usage, 0, Method::Update, None, more, Purpose::Update);
+        }
+        let body = state.local_sdp.clone();
+        let more = self.about.lines(&Headers::new(), true);
+        self.send_in_dialog(
+            now,
+            usage,
+            0,
+            Method::Invite,
+            body,
+            more,
+            Purpose::Reinvite { refresh: true },
+        );
+    }
+
+    /// Looks at the refresh again after `wait`.
+    pub(super) fn refresh_in(&mut self, now: Time, usage: UsageId, wait: Duration) {
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return;
+        };
+        state.refreshing = false;
+        if let Some(session) = state.session {
+            let at = (now + wait).min(session.end());
+            self.timers
+                .set(TimerKey::Usage(usage, Alarm::Session), at, "session refresh");
+        }
+    }
+
+    /// A final response to our refreshing UPDATE.
+    pub(super) fn update_answered(
+        &mut self,
+        now: Time,
+        usage: Option<UsageId>,
+        code: u16,
+        response: &Message,
+    ) {
+        let Some((usage, state)) = usage.and_then(|id| Some((id, self.usages.get_mut(&id)?))) else {
+            return;
+        };
+        if state.is_over() {
+            return;
+        }
+        if code < 300 {
+            if let Some(dialog) = state.dialogs.first_mut() {
+                dialog.refresh_target(response);
+                state.info.remote_target.clone_from(&dialog.remote_target);
+            }
+            return self.agree_as_client(now, usage, response);
+        }
+        match code {
+            408 | 481 => self.peer_lost(now, usage),
+            _ => self.refresh_refused(now, usage, code),
+        }
+    }
+
+    /// A refresh was refused, but the dialog stands.
+    pub(super) fn refresh_refused(&mut self, now: Time, usage: UsageId, code: u16) {
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return;
+        };
+        if matches!(code, 405 | 501) && state.takes_update {
+            state.takes_update = false; // it said otherwise, but re-INVITE remains
+            return self.refresh_in(now, usage, Duration::ZERO);
+        }
+        self.refresh_in(now, usage, TRY_AGAIN);
+    }
+
+    /// No response to our refreshing UPDATE.
+    pub(super) fn refresh_failed(&mut self, now: Time, usage: Option<UsageId>, silence: Silence) {
+        let Some(usage) = usage else { return };
+        match silence {
+            Silence::Timeout => self.peer_lost(now, usage),
+            Silence::Transport => self.refresh_refused(now, usage, 503),
+        }
+    }
+
+    /// What to ask for after a 422 (§7.4): the interval that the peer names, if that is longer than what was asked.
+    pub(super) fn longer_session(&mut self, client: u64, response: &Message) -> Option<SessionLines> {
+        let tx = self.clients.get(&client)?;
+        let (asked, min) = (tx.draft.session?, response.min_se()?);
+        if min <= asked.min && min <= asked.expires {
+            return None;
+        }
+        if let Some(state) = tx.usage.and_then(|usage| self.usages.get_mut(&usage)) {
+            state.min_se = min;
+        }
+        Some(SessionLines {
+            expires: asked.expires.max(min),
+            min,
+            ..asked
+        })
+    }
+}

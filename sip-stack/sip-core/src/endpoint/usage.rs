@@ -1,0 +1,205 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sans_io::Time;
+use smallvec::SmallVec;
+
+use crate::auth::Answerer;
+use crate::dialog::{Dialog, SessionTimer};
+use crate::flow::{Destination, Flow};
+
+use super::event::{Body, OfferMethod, QueryId, UsageInfo};
+
+/// Where an INVITE usage is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Our INVITE has no final response.
+    Calling,
+    /// We owe the peer's INVITE a final response.
+    Incoming,
+    /// We sent a 2xx and wait for the ACK.
+    Accepted,
+    /// Both sides agreed.
+    Confirmed,
+    /// `Event::Ended` was given out; what remains is to say goodbye.
+    Over,
+}
+
+/// What a usage waits for, beside its transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Alarm {
+    /// It rings for too long.
+    Ring,
+    /// A cancelled INVITE gets no final response (RFC 3261 §9.1).
+    Cancelled,
+    /// A reliable provisional response of ours is to be sent again (RFC 3262 §3).
+    Reliable,
+    /// A 2xx of ours is to be sent again (RFC 3261 §13.3.1.4).
+    Accepted,
+    /// The back-off of an offer that met the peer's is over (§14.1).
+    Retry,
+    /// The session is to be refreshed, or given up (RFC 4028).
+    Session,
+}
+
+/// One SIP leg: see [`UsageId`](super::UsageId).
+#[derive(Debug)]
+pub(super) struct Usage {
+    pub(super) info: UsageInfo,
+    pub(super) state: State,
+    /// While calling, one for each fork that answered; then the one that is confirmed. Callee: one from the start.
+    pub(super) dialogs: SmallVec<[Dialog; 1]>,
+    /// Requests within the dialog go over this flow, whatever its route set says.
+    pub(super) sticky: Option<Flow>,
+    /// Where our INVITE went.
+    pub(super) reached: Option<Destination>,
+    /// Where the next hop's name led last time.
+    pub(super) resolved: Option<(String, VecDeque<Destination>)>,
+    pub(super) answerer: Option<Answerer>,
+    pub(super) contact_user: String,
+    /// Client transactions without a final response, names being resolved included.
+    pub(super) open: u32,
+
+    // Our INVITE.
+    /// The usage began with it; Call-ID is ours.
+    pub(super) ours: bool,
+    /// Its client transaction.
+    pub(super) invite: Option<u64>,
+    pub(super) query: Option<QueryId>,
+    pub(super) ring_timeout: Duration,
+    /// Its final response is a 2xx whose ACK the user still owes (late offer).
+    pub(super) owes_ack: Option<u64>,
+    /// CANCEL as soon as a provisional response allows it: its `Reason` line.
+    pub(super) cancel: Option<String>,
+
+    // The peer's INVITE.
+    /// Its server transaction.
+    pub(super) server: Option<u64>,
+    /// It carried an offer.
+    pub(super) offered: bool,
+    pub(super) reliable: Reliable,
+    pub(super) unacked: Option<Unacked>,
+    /// BYE as soon as the ACK allows it: its further lines.
+    pub(super) bye: Option<String>,
+
+    // Changes of the session.
+    pub(super) offers: VecDeque<Body>,
+    /// A re-INVITE of ours has no final response.
+    pub(super) reinviting: bool,
+    /// The offer of the peer that the user still owes an answer.
+    pub(super) offer_in: Option<OfferIn>,
+    pub(super) local_sdp: Option<Body>,
+    pub(super) remote_sdp: Option<Body>,
+
+    // Session timer.
+    pub(super) session: Option<SessionTimer>,
+    /// What the peer's INVITE said of it: `Session-Expires` to answer with.
+    pub(super) proposed: Option<Proposed>,
+    pub(super) refreshing: bool,
+    pub(super) min_se: u32,
+    /// The peer takes UPDATE.
+    pub(super) takes_update: bool,
+}
+
+/// A session interval that a request of the peer proposed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Proposed {
+    pub(super) seconds: u32,
+    /// The peer is to refresh.
+    pub(super) peer_refreshes: bool,
+}
+
+/// Provisional responses that the peer must acknowledge (RFC 3262 §3).
+#[derive(Debug, Default)]
+pub(super) struct Reliable {
+    /// The peer requires them.
+    pub(super) required: bool,
+    /// `RSeq` of the last one.
+    pub(super) rseq: u32,
+    /// The one without PRACK.
+    pub(super) waiting: Option<Waiting>,
+    /// Those that follow it.
+    pub(super) queue: VecDeque<(u16, Option<Body>, String)>,
+    /// A 2xx that may not overtake a provisional response with a description.
+    pub(super) held_accept: Option<(Option<Body>, String)>,
+}
+
+/// A provisional response without PRACK.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) interval: Duration,
+    pub(super) until: Time,
+    pub(super) has_body: bool,
+}
+
+/// A 2xx of ours without ACK.
+#[derive(Debug)]
+pub(super) struct Unacked {
+    pub(super) cseq: u32,
+    pub(super) data: Bytes,
+    pub(super) flow: Flow,
+    pub(super) interval: Duration,
+    pub(super) until: Time,
+    /// It answers the INVITE that began the usage.
+    pub(super) initial: bool,
+    /// It offers; the ACK answers.
+    pub(super) offers: bool,
+}
+
+/// An offer of the peer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OfferIn {
+    pub(super) server: u64,
+    pub(super) method: OfferMethod,
+    /// It has a body; a re-INVITE without one asks us for an offer.
+    pub(super) has_body: bool,
+    pub(super) proposed: Option<Proposed>,
+}
+
+impl Usage {
+    pub(super) fn new(info: UsageInfo, state: State) -> Usage {
+        Usage {
+            info,
+            state,
+            dialogs: SmallVec::new(),
+            sticky: None,
+            reached: None,
+            resolved: None,
+            answerer: None,
+            contact_user: String::new(),
+            open: 0,
+            ours: state == State::Calling,
+            invite: None,
+            query: None,
+            ring_timeout: Duration::ZERO,
+            owes_ack: None,
+            cancel: None,
+            server: None,
+            offered: false,
+            reliable: Reliable::default(),
+            unacked: None,
+            bye: None,
+            offers: VecDeque::new(),
+            reinviting: false,
+            offer_in: None,
+            local_sdp: None,
+            remote_sdp: None,
+            session: None,
+            proposed: None,
+            refreshing: false,
+            min_se: 0,
+            takes_update: false,
+        }
+    }
+
+    /// Its `Event::Ended` was given out.
+    pub(super) fn is_over(&self) -> bool {
+        self.state == State::Over
+    }
+
+    /// An INVITE or an offer is under way in either direction.
+    pub(super) fn is_changing(&self) -> bool {
+        self.reinviting || self.offer_in.is_some() || self.unacked.is_some() || self.owes_ack.is_some()
+    }
+}

@@ -1,0 +1,153 @@
+use std::time::Duration;
+
+use sans_io::{Deadline, Time, earlier};
+
+use super::{OnTimeout, Timing};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Trying,
+    Proceeding,
+    Completed,
+    Terminated,
+}
+
+/// Client transaction of any request but INVITE and ACK (RFC 3261 §17.1.2).
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    state: State,
+    timing: Timing,
+    reliable: bool,
+    interval: Duration,
+    resend: Option<Time>,
+    end: Option<Time>,
+}
+
+impl Client {
+    /// The request goes out now.
+    #[must_use]
+    pub fn new(now: Time, timing: Timing, reliable: bool) -> Client {
+        Client {
+            state: State::Trying,
+            timing,
+            reliable,
+            interval: timing.t1,
+            resend: (!reliable).then(|| now + timing.t1),
+            end: Some(now + timing.timeout()),
+        }
+    }
+
+    /// A response of this transaction; true when it is news for the user.
+    pub fn on_response(&mut self, now: Time, code: u16) -> bool {
+        match (self.state, code) {
+            (State::Trying | State::Proceeding, 100..200) => {
+                self.state = State::Proceeding;
+                true
+            }
+            (State::Trying | State::Proceeding, _) => {
+                self.state = State::Completed;
+                self.resend = None;
+                self.end = Some(if self.reliable { now } else { now + self.timing.t4 }); // timer K
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The deadline passed.
+    pub fn on_timeout(&mut self, now: Time) -> OnTimeout {
+        if self.end.is_some_and(|end| end <= now) {
+            let completed = self.state == State::Completed;
+            self.state = State::Terminated;
+            self.resend = None;
+            self.end = None;
+            return if completed {
+                OnTimeout::Finished
+            } else {
+                OnTimeout::TimedOut
+            };
+        }
+        if self.resend.is_some_and(|at| at <= now) {
+            // Timer E: doubles up to T2, and is T2 throughout once a provisional response came.
+            self.interval = match self.state {
+                State::Proceeding => self.timing.t2,
+                _ => (self.interval * 2).min(self.timing.t2),
+            };
+            self.resend = Some(now + self.interval);
+            return OnTimeout::Resend;
+        }
+        OnTimeout::Nothing
+    }
+
+    /// When it wants to wake.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline {
+        let end = if self.state == State::Completed {
+            "timer K"
+        } else {
+            "timer F"
+        };
+        earlier(
+            self.resend.map(|at| (at, "timer E")),
+            self.end.map(|at| (at, end)),
+        )
+    }
+
+    /// No final response came yet.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Trying | State::Proceeding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T1: u64 = 500_000;
+
+    fn run_to_the_end(tx: &mut Client) -> (Vec<u64>, OnTimeout, u64) {
+        let mut sent = vec![];
+        loop {
+            let (at, _) = tx.deadline().unwrap();
+            match tx.on_timeout(at) {
+                OnTimeout::Resend => sent.push(at.0 / T1),
+                end => return (sent, end, at.0 / T1),
+            }
+        }
+    }
+
+    #[test]
+    fn timer_e_doubles_up_to_t2_until_timer_f() {
+        let mut tx = Client::new(Time(0), Timing::default(), false);
+        let (sent, end, at) = run_to_the_end(&mut tx);
+        assert_eq!(sent, [1, 3, 7, 15, 23, 31, 39, 47, 55, 63]);
+        assert_eq!((end, at), (OnTimeout::TimedOut, 64));
+    }
+
+    #[test]
+    fn a_provisional_slows_timer_e_and_leaves_timer_f() {
+        let mut tx = Client::new(Time(0), Timing::default(), false);
+        assert!(tx.on_response(Time(10), 100));
+        let (sent, end, at) = run_to_the_end(&mut tx);
+        assert_eq!(sent, [1, 9, 17, 25, 33, 41, 49, 57]);
+        assert_eq!((end, at), (OnTimeout::TimedOut, 64));
+    }
+
+    #[test]
+    fn one_final_response_then_timer_k() {
+        let mut tx = Client::new(Time(0), Timing::default(), false);
+        assert!(tx.is_open() && tx.on_response(Time(10), 200));
+        assert!(!tx.is_open() && !tx.on_response(Time(11), 200) && !tx.on_response(Time(12), 100));
+        assert_eq!(tx.deadline(), Some((Time(10 + 5_000_000), "timer K")));
+        assert_eq!(tx.on_timeout(Time(10 + 5_000_000)), OnTimeout::Finished);
+    }
+
+    #[test]
+    fn reliable_neither_retransmits_nor_lingers() {
+        let mut tx = Client::new(Time(0), Timing::default(), true);
+        assert_eq!(tx.deadline(), Some((Time(64 * T1), "timer F")));
+        assert!(tx.on_response(Time(9), 404));
+        assert_eq!(tx.on_timeout(Time(9)), OnTimeout::Finished);
+    }
+}

@@ -1,0 +1,206 @@
+use std::time::Duration;
+
+use sans_io::{Deadline, Time, earlier};
+
+use super::{OnTimeout, Timing};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Calling,
+    Proceeding,
+    Completed,
+    Accepted,
+    Terminated,
+}
+
+/// What is to be done with a response to our INVITE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnResponse {
+    /// Hand it to the user.
+    Deliver,
+    /// Hand it to the user and send ACK within this transaction (RFC 3261 §17.1.1.3).
+    DeliverAndAck,
+    /// A final response came again: the ACK was lost, send it again.
+    Ack,
+    /// A stray.
+    Ignore,
+}
+
+/// INVITE client transaction (RFC 3261 §17.1.1, RFC 6026 §7.2).
+#[derive(Clone, Copy, Debug)]
+pub struct ClientInvite {
+    state: State,
+    timing: Timing,
+    reliable: bool,
+    interval: Duration,
+    resend: Option<Time>,
+    end: Option<Time>,
+}
+
+impl ClientInvite {
+    /// The INVITE goes out now.
+    #[must_use]
+    pub fn new(now: Time, timing: Timing, reliable: bool) -> ClientInvite {
+        ClientInvite {
+            state: State::Calling,
+            timing,
+            reliable,
+            interval: timing.t1,
+            resend: (!reliable).then(|| now + timing.t1),
+            end: Some(now + timing.timeout()),
+        }
+    }
+
+    /// A response of this transaction, by its status code.
+    pub fn on_response(&mut self, now: Time, code: u16) -> OnResponse {
+        match (self.state, code) {
+            (State::Calling | State::Proceeding, 100..200) => {
+                // §17.1.1.2: no retransmission and no timer B once anyone answered; the user limits ringing.
+                self.enter(State::Proceeding, None);
+                OnResponse::Deliver
+            }
+            (State::Calling | State::Proceeding, 200..300) => {
+                self.enter(State::Accepted, Some(now + self.timing.timeout())); // timer M
+                OnResponse::Deliver
+            }
+            (State::Calling | State::Proceeding, _) => {
+                // Timer D is zero over reliable transports.
+                if self.reliable {
+                    self.enter(State::Terminated, Some(now));
+                } else {
+                    self.enter(State::Completed, Some(now + self.timing.timeout()));
+                }
+                OnResponse::DeliverAndAck
+            }
+            // RFC 6026 §7.2: 2xx of other forks, and each retransmission, belong to the user.
+            (State::Accepted, 200..300) => OnResponse::Deliver,
+            (State::Completed, 300..) => OnResponse::Ack,
+            _ => OnResponse::Ignore,
+        }
+    }
+
+    /// The deadline passed.
+    pub fn on_timeout(&mut self, now: Time) -> OnTimeout {
+        if self.end.is_some_and(|end| end <= now) {
+            let calling = self.state == State::Calling;
+            self.enter(State::Terminated, None);
+            return if calling {
+                OnTimeout::TimedOut
+            } else {
+                OnTimeout::Finished
+            };
+        }
+        if self.resend.is_some_and(|at| at <= now) {
+            self.interval *= 2; // timer A doubles without bound; timer B ends it
+            self.resend = Some(now + self.interval);
+            return OnTimeout::Resend;
+        }
+        OnTimeout::Nothing
+    }
+
+    /// When it wants to wake.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline {
+        let end = match self.state {
+            State::Calling => "timer B",
+            State::Accepted => "timer M",
+            _ => "timer D",
+        };
+        earlier(
+            self.resend.map(|at| (at, "timer A")),
+            self.end.map(|at| (at, end)),
+        )
+    }
+
+    /// A provisional response came and no final one: the moment in which CANCEL may be sent (§9.1).
+    #[must_use]
+    pub fn is_proceeding(&self) -> bool {
+        self.state == State::Proceeding
+    }
+
+    /// No final response came yet.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Calling | State::Proceeding)
+    }
+
+    fn enter(&mut self, state: State, end: Option<Time>) {
+        self.state = state;
+        self.resend = None;
+        self.end = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T1: u64 = 500_000;
+
+    fn udp() -> ClientInvite {
+        ClientInvite::new(Time(0), Timing::default(), false)
+    }
+
+    #[test]
+    fn timer_a_doubles_until_timer_b() {
+        let mut tx = udp();
+        let mut sent = vec![];
+        loop {
+            let (at, _) = tx.deadline().unwrap();
+            match tx.on_timeout(at) {
+                OnTimeout::Resend => sent.push(at.0 / T1),
+                other => {
+                    assert_eq!((other, at.0), (OnTimeout::TimedOut, 64 * T1));
+                    break;
+                }
+            }
+        }
+        assert_eq!(sent, [1, 3, 7, 15, 31, 63]);
+        assert_eq!(tx.deadline(), None);
+    }
+
+    #[test]
+    fn reliable_transport_never_retransmits() {
+        let mut tx = ClientInvite::new(Time(0), Timing::default(), true);
+        assert_eq!(tx.deadline(), Some((Time(64 * T1), "timer B")));
+        assert_eq!(tx.on_timeout(Time(5)), OnTimeout::Nothing);
+        assert_eq!(tx.on_timeout(Time(64 * T1)), OnTimeout::TimedOut);
+    }
+
+    #[test]
+    fn a_provisional_stops_both_timers() {
+        let mut tx = udp();
+        assert!(!tx.is_proceeding());
+        assert_eq!(tx.on_response(Time(1), 100), OnResponse::Deliver);
+        assert!(tx.is_proceeding() && tx.deadline().is_none());
+        assert_eq!(tx.on_response(Time(2), 180), OnResponse::Deliver);
+    }
+
+    #[test]
+    fn accepted_hands_up_every_2xx_and_ends_with_timer_m() {
+        let mut tx = udp();
+        assert_eq!(tx.on_response(Time(10), 200), OnResponse::Deliver);
+        assert_eq!(tx.on_response(Time(20), 200), OnResponse::Deliver);
+        assert_eq!(tx.on_response(Time(21), 180), OnResponse::Ignore);
+        assert_eq!(tx.on_response(Time(22), 486), OnResponse::Ignore);
+        assert_eq!(tx.deadline(), Some((Time(10 + 64 * T1), "timer M")));
+        assert_eq!(tx.on_timeout(Time(10 + 64 * T1)), OnTimeout::Finished);
+    }
+
+    #[test]
+    fn completed_acknowledges_each_copy_until_timer_d() {
+        let mut tx = udp();
+        assert_eq!(tx.on_response(Time(10), 486), OnResponse::DeliverAndAck);
+        assert_eq!(tx.on_response(Time(20), 486), OnResponse::Ack);
+        assert_eq!(tx.on_response(Time(30), 200), OnResponse::Ignore);
+        assert_eq!(tx.deadline(), Some((Time(10 + 64 * T1), "timer D")));
+        assert_eq!(tx.on_timeout(Time(10 + 64 * T1)), OnTimeout::Finished);
+    }
+
+    #[test]
+    fn timer_d_is_zero_when_reliable() {
+        let mut tx = ClientInvite::new(Time(0), Timing::default(), true);
+        assert_eq!(tx.on_response(Time(7), 404), OnResponse::DeliverAndAck);
+        assert_eq!(tx.on_timeout(Time(7)), OnTimeout::Finished);
+    }
+}

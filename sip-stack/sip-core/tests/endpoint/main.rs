@@ -1,0 +1,4 @@
+//! The endpoint as its peers see it, on a virtual clock.
+
+mod net;
+mod simulation;
