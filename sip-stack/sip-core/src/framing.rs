@@ -119,9 +119,11 @@ impl StreamFramer {
                 return Err(FramingError { defect, rejected });
             }
         };
-        if frame.is_some() {
+        if frame.is_some() && !self.buf.is_empty() {
             // what is left came with the last push: before it, this frame was incomplete
-            self.since = (!self.buf.is_empty()).then_some(self.last_push);
+            self.since = Some(self.last_push);
+        } else if self.buf.is_empty() {
+            self.since = None;
         }
         Ok(frame)
     }
@@ -173,45 +175,34 @@ impl StreamFramer {
     /// Length of the header block with the empty line that ends it.
     fn head_len(&mut self) -> Result<Option<usize>, Defect> {
         // a line end directly behind a line end; lines may end in LF alone
-        let mut at = self.scanned;
-        while let Some(found) = memchr(b'\n', &self.buf[at..]) {
-            let line_end = at + found;
-            // the length of one line of a field; whole fields are the parser's to measure
-            if line_end + 1 - at > limits::LINE {
-                return Err(Defect::LineTooLong);
-            }
-            match self.buf.get(line_end + 1..) {
-                Some([b'\n', ..]) => return self.head(line_end + 2),
-                Some([b'\r', b'\n', ..]) => return self.head(line_end + 3),
-                Some([] | [b'\r']) => {
-                    // look at this line end again
-                    self.scanned = at;
-                    return self.within_limits(at);
-                }
-                _ => at = line_end + 1,
+        let mut line = self.scanned;
+        while let Some(found) = memchr(b'\n', &self.buf[line..]) {
+            let next = line + found + 1;
+            within_limits(line, next)?;
+            match &self.buf[next..] {
+                [b'\n', ..] => return Ok(Some(next + 1)),
+                [b'\r', b'\n', ..] => return Ok(Some(next + 2)),
+                // this line end is looked at again when more is there
+                [] | [b'\r'] => break,
+                _ => line = next,
             }
         }
-        self.scanned = at;
-        self.within_limits(at)
+        self.scanned = line;
+        within_limits(line, self.buf.len()).map(|()| None)
     }
+}
 
-    fn head(&self, len: usize) -> Result<Option<usize>, Defect> {
-        if len > limits::MESSAGE {
-            Err(Defect::TooLarge)
+/// Whichever limit the octets from `line` to `end` meet first, so that it does not matter how they arrived. A line is one
+/// of a field; fields of several are the parser's to measure.
+fn within_limits(line: usize, end: usize) -> Result<(), Defect> {
+    if end > (line + limits::LINE).min(limits::MESSAGE) {
+        return Err(if line + limits::LINE <= limits::MESSAGE {
+            Defect::LineTooLong
         } else {
-            Ok(Some(len))
-        }
+            Defect::TooLarge
+        });
     }
-
-    fn within_limits(&self, line_start: usize) -> Result<Option<usize>, Defect> {
-        if self.buf.len() > limits::MESSAGE {
-            return Err(Defect::TooLarge);
-        }
-        if self.buf.len() - line_start > limits::LINE {
-            return Err(Defect::LineTooLong);
-        }
-        Ok(None)
-    }
+    Ok(())
 }
 
 /// The one `Content-Length` of a header block.

@@ -1,0 +1,5 @@
+//! The message layer against messages that others wrote.
+
+mod callflows;
+mod protos;
+mod torture;

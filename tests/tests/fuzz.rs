@@ -1,0 +1,13 @@
+//! The fuzz targets on stable Rust: their seeds and 10,000 inputs each. See `cordboard_tests::fuzz`.
+
+use cordboard_tests::fuzz;
+
+#[test]
+fn framing() {
+    fuzz::exercise(&fuzz::framing::TARGET);
+}
+
+#[test]
+fn message() {
+    fuzz::exercise(&fuzz::message::TARGET);
+}
