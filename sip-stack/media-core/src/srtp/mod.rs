@@ -11,6 +11,9 @@ mod packet;
 mod receiver;
 mod sender;
 
+#[cfg(test)]
+mod tests;
+
 pub use keys::{Keys, MasterKey, Profile};
 pub use receiver::{Receiver, Refused};
 pub use sender::Sender;

@@ -37,8 +37,12 @@ impl Receiver {
     /// With the session keys of `master`.
     #[must_use]
     pub fn new(master: &MasterKey) -> Receiver {
+        Receiver::with_ciphers(master.ciphers())
+    }
+
+    pub(super) fn with_ciphers(ciphers: Ciphers) -> Receiver {
         Receiver {
-            ciphers: master.ciphers(),
+            ciphers,
             rtp: Streams::new(),
             rtcp: Streams::new(),
         }

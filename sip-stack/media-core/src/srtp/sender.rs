@@ -22,8 +22,12 @@ impl Sender {
     /// With the session keys of `master`.
     #[must_use]
     pub fn new(master: &MasterKey) -> Sender {
+        Sender::with_ciphers(master.ciphers())
+    }
+
+    pub(super) fn with_ciphers(ciphers: Ciphers) -> Sender {
         Sender {
-            ciphers: master.ciphers(),
+            ciphers,
             streams: SmallVec::new(),
             rtcp: 0,
         }
@@ -114,5 +118,22 @@ impl fmt::Debug for Sender {
             .field("streams", &self.streams)
             .field("rtcp", &self.rtcp)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Profile, Receiver};
+    use super::*;
+
+    #[test]
+    fn the_last_rtcp_packet_is_the_last() {
+        let master = MasterKey::new(Profile::Aes128CmSha1_80, &[1; 16], &[2; 14]).expect("a key");
+        let (mut sender, mut receiver) = (Sender::new(&master), Receiver::new(&master));
+        sender.rtcp = ENCRYPTED - 1;
+        let mut buffer = [0x80; 100];
+        let length = sender.protect_rtcp(&mut buffer, 28).expect("the last index");
+        assert!(receiver.open_rtcp(&mut buffer[..length]).is_ok());
+        assert_eq!(sender.protect_rtcp(&mut [0x80; 100], 28), None);
     }
 }
