@@ -1,7 +1,9 @@
 //! Media without I/O: SDP offer/answer, RTP and RTCP, the browser leg (ICE-lite, DTLS-SRTP), the phone leg (RTP),
 //! jitter buffer, codecs, DTMF, bridges, and the [`shard`] that owns all legs of one media thread.
 
+pub mod codec;
 pub mod control;
+pub mod dtmf;
 pub mod leg;
 pub mod negotiated;
 pub mod rtcp;
@@ -9,6 +11,7 @@ pub mod rtp;
 pub mod shard;
 pub mod srtp;
 pub mod stats;
+pub mod tone;
 
 #[cfg(test)]
 mod corpus;

@@ -1,0 +1,143 @@
+/// Longest pitch period looked for: 66 Hz.
+const LONGEST: usize = 120;
+/// Shortest: 200 Hz and its multiples.
+const SHORTEST: usize = 40;
+/// What is kept of the past.
+const HISTORY: usize = 400;
+/// Samples over which the sound that comes back is blended in.
+const BLEND: usize = 32;
+
+/// Packet loss concealment for codecs that have none: the last pitch period again and again, fading out over 100 ms
+/// (in the manner of G.711 appendix I, without its delay).
+#[derive(Clone, Debug)]
+pub struct Concealer {
+    history: [i16; HISTORY],
+    pitch: usize,
+    /// Samples concealed since the last good one; 0 in good times.
+    run: usize,
+}
+
+impl Default for Concealer {
+    fn default() -> Self {
+        Concealer {
+            history: [0; HISTORY],
+            pitch: LONGEST,
+            run: 0,
+        }
+    }
+}
+
+impl Concealer {
+    /// Takes note of decoded sound; right after a loss its beginning is blended with what was made up.
+    pub fn good(&mut self, pcm: &mut [i16]) {
+        if self.run > 0 {
+            let mut made_up = [0; BLEND];
+            let blend = BLEND.min(pcm.len());
+            self.extend(&mut made_up[..blend]);
+            for (i, (sample, old)) in pcm.iter_mut().zip(&made_up[..blend]).enumerate() {
+                let (new, old) = (i32::from(*sample), i32::from(*old));
+                *sample = (old + (new - old) * (i as i32 + 1) / (blend as i32 + 1)) as i16;
+            }
+            self.run = 0;
+        }
+        self.remember(pcm);
+    }
+
+    /// Makes up the sound that is missing.
+    pub fn conceal(&mut self, pcm: &mut [i16]) {
+        if self.run == 0 {
+            self.pitch = self.find_pitch();
+        }
+        self.extend(pcm);
+        self.remember(pcm);
+    }
+
+    fn extend(&mut self, pcm: &mut [i16]) {
+        for i in 0..pcm.len() {
+            let source = if i < self.pitch {
+                self.history[HISTORY - self.pitch + i]
+            } else {
+                pcm[i - self.pitch]
+            };
+            pcm[i] = source;
+        }
+        // 10 ms as it was, then down to nothing at 100 ms. The history carries the fading, so each period fades by the
+        // ratio of two moments of the ramp.
+        let level = |run: usize| (800usize.saturating_sub(run.max(80)) as f32) / 720.0;
+        for (i, sample) in pcm.iter_mut().enumerate() {
+            let before = level((self.run + i).saturating_sub(self.pitch));
+            let ratio = if before > 0.0 {
+                level(self.run + i) / before
+            } else {
+                0.0
+            };
+            *sample = (f32::from(*sample) * ratio) as i16;
+        }
+        self.run += pcm.len();
+    }
+
+    fn remember(&mut self, pcm: &[i16]) {
+        if pcm.len() >= HISTORY {
+            self.history.copy_from_slice(&pcm[pcm.len() - HISTORY..]);
+        } else {
+            self.history.copy_within(pcm.len().., 0);
+            self.history[HISTORY - pcm.len()..].copy_from_slice(pcm);
+        }
+    }
+
+    /// The lag at which the last 20 ms resemble what was before them most.
+    fn find_pitch(&self) -> usize {
+        let recent = &self.history[HISTORY - 160..];
+        let mut best = (f32::MIN, LONGEST);
+        for lag in SHORTEST..=LONGEST {
+            let earlier = &self.history[HISTORY - 160 - lag..HISTORY - lag];
+            let (mut cross, mut energy) = (0.0f32, 1.0f32);
+            for (a, b) in recent.iter().zip(earlier) {
+                cross += f32::from(*a) * f32::from(*b);
+                energy += f32::from(*b) * f32::from(*b);
+            }
+            let score = cross / energy.sqrt();
+            if score > best.0 {
+                best = (score, lag);
+            }
+        }
+        best.1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sine(from: usize, len: usize) -> Vec<i16> {
+        (from..from + len)
+            .map(|i| ((i as f64 * 200.0 * std::f64::consts::TAU / 8_000.0).sin() * 9_000.0) as i16)
+            .collect()
+    }
+
+    #[test]
+    fn a_lost_frame_of_a_vowel_goes_on_and_silence_follows() {
+        let mut concealer = Concealer::default();
+        for frame in 0..10 {
+            concealer.good(&mut sine(frame * 160, 160));
+        }
+        let mut lost = [0; 160];
+        concealer.conceal(&mut lost);
+        let truth = sine(1_600, 160);
+        let error: f64 = lost[..80]
+            .iter()
+            .zip(&truth)
+            .map(|(a, b)| f64::from(a - b).powi(2))
+            .sum();
+        let energy: f64 = truth[..80].iter().map(|a| f64::from(*a).powi(2)).sum();
+        assert!(error < energy / 100.0, "{error} of {energy}");
+        let mut back = sine(1_760, 160);
+        concealer.good(&mut back);
+        let step = i32::from(back[0]) - i32::from(lost[159]);
+        assert!(step.abs() < 2_500, "{step}");
+        for _ in 0..6 {
+            concealer.conceal(&mut lost);
+        }
+        assert_eq!(lost, [0; 160]);
+    }
+}

@@ -1,0 +1,139 @@
+//! Codecs, each to and from 16-bit mono at 8 kHz.
+
+mod conceal;
+pub mod g711;
+pub mod opus;
+mod pool;
+
+pub use conceal::Concealer;
+pub use pool::Pool;
+
+use crate::negotiated::Codec;
+use g711::Law;
+
+/// Samples a second of all sound inside the shard.
+pub const RATE: u32 = 8_000;
+/// Samples of the longest packet there is: 120 ms.
+pub const LONGEST: usize = 960;
+/// Samples of 20 ms.
+pub const FRAME: usize = 160;
+
+/// A payload is not what its codec says, or the codec could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodecError;
+
+impl From<::opus::Error> for CodecError {
+    fn from(_: ::opus::Error) -> CodecError {
+        CodecError
+    }
+}
+
+/// How long a payload lasts in ticks of its codec's clock; `None` when it is not one.
+#[must_use]
+pub fn duration(codec: Codec, payload: &[u8]) -> Option<u32> {
+    match codec {
+        Codec::Opus => opus::duration(payload),
+        Codec::Pcmu | Codec::Pcma => (1..=LONGEST)
+            .contains(&payload.len())
+            .then_some(payload.len() as u32),
+    }
+}
+
+/// Payload to sound.
+#[derive(Debug)]
+pub enum Decoder {
+    /// G.711 with concealment of ours.
+    G711(Law, Box<Concealer>),
+    /// Opus with its own.
+    Opus(opus::Decoder),
+}
+
+impl Decoder {
+    /// Which codec it decodes.
+    #[must_use]
+    pub fn codec(&self) -> Codec {
+        match self {
+            Decoder::G711(Law::Mu, _) => Codec::Pcmu,
+            Decoder::G711(Law::A, _) => Codec::Pcma,
+            Decoder::Opus(_) => Codec::Opus,
+        }
+    }
+
+    /// Decodes a packet into the beginning of `pcm`; the number of samples.
+    ///
+    /// # Errors
+    /// When the payload is not one, or longer than `pcm`.
+    pub fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
+        match self {
+            Decoder::G711(law, concealer) => {
+                let pcm = pcm.get_mut(..payload.len()).ok_or(CodecError)?;
+                law.decode(payload, pcm);
+                concealer.good(pcm);
+                Ok(pcm.len())
+            }
+            Decoder::Opus(decoder) => decoder.decode(payload, pcm),
+        }
+    }
+
+    /// Fills `pcm` with the packet before `next`: from the redundancy of `next`, or made up where there is none.
+    pub fn recover(&mut self, next: &[u8], pcm: &mut [i16]) {
+        if let Decoder::Opus(decoder) = self
+            && decoder.recover(next, pcm).is_ok()
+        {
+            return;
+        }
+        self.conceal(pcm);
+    }
+
+    /// Fills `pcm` with sound made up from what was before.
+    pub fn conceal(&mut self, pcm: &mut [i16]) {
+        match self {
+            Decoder::G711(_, concealer) => concealer.conceal(pcm),
+            Decoder::Opus(decoder) => {
+                // libopus conceals multiples of 2.5 ms.
+                let whole = pcm.len() / 20 * 20;
+                let done = decoder.conceal(&mut pcm[..whole]).unwrap_or(0);
+                pcm[done..].fill(0);
+            }
+        }
+    }
+}
+
+/// Sound to payload.
+#[derive(Debug)]
+pub enum Encoder {
+    /// G.711.
+    G711(Law),
+    /// Opus.
+    Opus(opus::Encoder),
+}
+
+impl Encoder {
+    /// Which codec it encodes.
+    #[must_use]
+    pub fn codec(&self) -> Codec {
+        match self {
+            Encoder::G711(Law::Mu) => Codec::Pcmu,
+            Encoder::G711(Law::A) => Codec::Pcma,
+            Encoder::Opus(_) => Codec::Opus,
+        }
+    }
+
+    /// Encodes into the beginning of `out`; the number of octets, or `None` when this frame need not be sent.
+    ///
+    /// # Errors
+    /// When `out` is too short or the length is not one that the codec has.
+    pub fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Result<Option<usize>, CodecError> {
+        match self {
+            Encoder::G711(law) => {
+                let out = out.get_mut(..pcm.len()).ok_or(CodecError)?;
+                law.encode(pcm, out);
+                Ok(Some(pcm.len()))
+            }
+            Encoder::Opus(encoder) => encoder.encode(pcm, out),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,309 @@
+//! Opus through libopus, decoded straight to and encoded straight from 8 kHz.
+
+use opus::{Application, Bandwidth, Bitrate, Channels};
+
+use super::{CodecError, RATE};
+use crate::negotiated::OpusParameters;
+
+/// Bit/s unless the peer asks for less.
+const BITRATE: i32 = 24_000;
+/// Below this level, dBm0 (about -60), a frame is silence.
+const SILENCE_PEAK: i16 = 32;
+/// Frames of silence that are still encoded.
+const HANGOVER: u32 = 10;
+/// In silence one frame in so many is sent (400 ms, RFC 7587 §3.1.3).
+const REFRESH: u32 = 20;
+
+/// One direction of one call. Mono: libopus mixes two channels down by itself.
+#[derive(Debug)]
+pub struct Decoder(opus::Decoder);
+
+impl Decoder {
+    /// Allocates about 20 KB.
+    ///
+    /// # Errors
+    /// When libopus has no memory.
+    pub fn new() -> Result<Decoder, CodecError> {
+        Ok(Decoder(opus::Decoder::new(RATE, Channels::Mono)?))
+    }
+
+    /// As new.
+    pub fn reset(&mut self) {
+        // Cannot fail: the request takes no argument.
+        let _ = self.0.reset_state();
+    }
+
+    /// Decodes a packet; the number of samples at 8 kHz.
+    ///
+    /// # Errors
+    /// When it is not an Opus packet, or longer than `pcm`.
+    pub fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
+        if payload.is_empty() {
+            return Err(CodecError);
+        }
+        Ok(self.0.decode(payload, pcm, false)?)
+    }
+
+    /// Recovers the packet before `next`, which lasted `pcm.len()` samples, from the redundancy in `next`.
+    ///
+    /// # Errors
+    /// When `next` is not an Opus packet.
+    pub fn recover(&mut self, next: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
+        if next.is_empty() {
+            return Err(CodecError);
+        }
+        Ok(self.0.decode(next, pcm, true)?)
+    }
+
+    /// Conceals `pcm.len()` samples, a multiple of 20 (2.5 ms).
+    ///
+    /// # Errors
+    /// When libopus refuses the length.
+    pub fn conceal(&mut self, pcm: &mut [i16]) -> Result<usize, CodecError> {
+        Ok(self.0.decode(&[], pcm, false)?)
+    }
+}
+
+/// One direction of one call.
+#[derive(Debug)]
+pub struct Encoder {
+    inner: opus::Encoder,
+    dtx: bool,
+    silent: u32,
+    fec: bool,
+}
+
+impl Encoder {
+    /// Allocates about 25 KB. Complexity 1, 24 kbit/s, no FEC.
+    ///
+    /// # Errors
+    /// When libopus has no memory.
+    pub fn new() -> Result<Encoder, CodecError> {
+        let mut inner = opus::Encoder::new(RATE, Channels::Mono, Application::Voip)?;
+        inner.set_complexity(1)?;
+        inner.set_max_bandwidth(Bandwidth::Narrowband)?;
+        inner.set_bitrate(Bitrate::Bits(BITRATE))?;
+        Ok(Encoder {
+            inner,
+            dtx: false,
+            silent: 0,
+            fec: false,
+        })
+    }
+
+    /// As new, for this peer. Its `maxplaybackrate` is met by any value: we send narrowband.
+    pub fn reset(&mut self, peer: &OpusParameters) {
+        // None of these can fail with arguments in range.
+        let _ = self.inner.reset_state();
+        self.set_loss(0);
+        self.adapt(peer);
+    }
+
+    /// Takes over what the peer asks now, without a break.
+    pub fn adapt(&mut self, peer: &OpusParameters) {
+        let limit = peer
+            .max_average_bitrate
+            .map_or(BITRATE, |rate| rate.clamp(6_000, BITRATE as u32) as i32);
+        let _ = self.inner.set_bitrate(Bitrate::Bits(limit));
+        self.dtx = peer.dtx;
+        self.silent = 0;
+        if !peer.in_band_fec {
+            self.set_loss(0);
+        }
+    }
+
+    /// What the peer loses, percent. Above 0 every frame carries the one before in low rate: libopus does so only when it
+    /// is told of at least 10.
+    pub fn set_loss(&mut self, percent: u8) {
+        let fec = percent > 0;
+        if fec || self.fec {
+            let _ = self.inner.set_inband_fec(fec);
+            let _ = self
+                .inner
+                .set_packet_loss_perc(if fec { i32::from(percent.clamp(10, 30)) } else { 0 });
+        }
+        self.fec = fec;
+    }
+
+    /// Encodes 10, 20, 40 or 60 ms; the number of octets, or `None` in silence that a peer with `usedtx=1` need not get.
+    ///
+    /// # Errors
+    /// When the length is none of these, or `out` is too short.
+    pub fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Result<Option<usize>, CodecError> {
+        if self.dtx {
+            if pcm
+                .iter()
+                .all(|sample| sample.unsigned_abs() <= SILENCE_PEAK as u16)
+            {
+                self.silent += 1;
+                if self.silent > HANGOVER && !(self.silent - HANGOVER).is_multiple_of(REFRESH) {
+                    return Ok(None);
+                }
+            } else {
+                self.silent = 0;
+            }
+        }
+        Ok(Some(self.inner.encode(pcm, out)?))
+    }
+}
+
+/// How long a packet lasts in 48 kHz ticks (RFC 6716 §3.1, §3.2); `None` when it is none or lasts over 120 ms.
+#[must_use]
+pub fn duration(payload: &[u8]) -> Option<u32> {
+    let toc = *payload.first()?;
+    let frame: u32 = match toc >> 3 {
+        silk @ 0..=11 => [480, 960, 1_920, 2_880][usize::from(silk & 3)],
+        hybrid @ 12..=15 => [480, 960][usize::from(hybrid & 1)],
+        celt => [120, 240, 480, 960][usize::from(celt & 3)],
+    };
+    let frames = match toc & 3 {
+        0 => 1,
+        1 | 2 => 2,
+        _ => u32::from(*payload.get(1)? & 0x3f),
+    };
+    let total = frame * frames;
+    (1..=5_760).contains(&total).then_some(total)
+}
+
+/// Whether the packet repeats the one before it in low rate (LBRR, RFC 6716 §4.2.3 and §4.2.4). Packets of code 3 are not
+/// looked into: nobody's encoder makes them for speech.
+#[must_use]
+pub fn has_fec(payload: &[u8]) -> bool {
+    let Some(&toc) = payload.first() else { return false };
+    if toc >> 3 > 15 {
+        return false;
+    }
+    let frame = match toc & 3 {
+        0 | 1 => payload.get(1),
+        2 => match payload.get(1) {
+            Some(252..) => payload.get(3),
+            _ => payload.get(2),
+        },
+        _ => None,
+    };
+    let Some(&first) = frame else { return false };
+    let frames = match toc >> 3 {
+        silk @ 0..=11 => [1, 1, 2, 3][usize::from(silk & 3)],
+        _ => 1,
+    };
+    let mid = first >> (7 - frames) & 1 == 1;
+    let stereo = toc & 4 != 0;
+    // The side channel's flags follow those of the middle, with 2 + 1, 4 + 2 or 6 + 3 bits before; three frames of two
+    // channels do not fit into an octet.
+    mid || stereo && frames < 3 && first >> (6 - 2 * frames) & 1 == 1
+}
+
+/// Whether the packet says only that there is silence (DTX, RFC 6716 §2.1.9).
+#[must_use]
+pub fn is_dtx(payload: &[u8]) -> bool {
+    payload.len() <= 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Harmonics of 150 Hz that swell four times a second: libopus takes it for speech, a lone sine not.
+    fn vowels(len: u32) -> Vec<i16> {
+        (0..len)
+            .map(|i| {
+                let t = f64::from(i) / 8_000.0 * std::f64::consts::TAU;
+                let voice: f64 = (1..16)
+                    .map(|h| (t * 150.0 * f64::from(h)).sin() / f64::from(h))
+                    .sum();
+                (voice * (0.6 + 0.4 * (t * 4.0).sin()) * 5_000.0) as i16
+            })
+            .collect()
+    }
+
+    #[test]
+    fn durations_are_those_that_libopus_decodes() {
+        let pcm: Vec<i16> = (0..480)
+            .map(|i| ((f64::from(i) * 0.7).sin() * 8_000.0) as i16)
+            .collect();
+        let mut decoder = Decoder::new().unwrap();
+        let mut encoder = Encoder::new().unwrap();
+        let mut out = [0; 400];
+        let mut back = [0; 960];
+        for samples in [80, 160, 320, 480] {
+            let len = encoder.encode(&pcm[..samples], &mut out).unwrap().unwrap();
+            assert_eq!(duration(&out[..len]), Some(samples as u32 * 6));
+            assert_eq!(decoder.decode(&out[..len], &mut back), Ok(samples));
+        }
+        assert_eq!(duration(&[]), None);
+        assert_eq!(duration(&[0x03]), None);
+        assert_eq!(duration(&[0x1b, 63]), None, "63 frames of 60 ms");
+    }
+
+    #[test]
+    fn redundancy_appears_when_the_peer_loses_and_brings_the_frame_back() {
+        let tone = vowels(8_000);
+        let mut encoder = Encoder::new().unwrap();
+        let mut out = [0; 400];
+        for frame in tone.chunks_exact(160).take(10) {
+            let len = encoder.encode(frame, &mut out).unwrap().unwrap();
+            assert!(!has_fec(&out[..len]));
+        }
+        encoder.set_loss(3);
+        let packets: Vec<Vec<u8>> = tone
+            .chunks_exact(160)
+            .map(|frame| {
+                let len = encoder.encode(frame, &mut out).unwrap().unwrap();
+                out[..len].to_vec()
+            })
+            .collect();
+        // libopus adds it where it hears speech.
+        let redundant = packets.iter().filter(|p| has_fec(p)).count();
+        assert!(redundant > 25, "{redundant} of {}", packets.len());
+        let next = (20..50).find(|k| has_fec(&packets[*k])).unwrap();
+        let mut decoder = Decoder::new().unwrap();
+        let mut pcm = [0; 160];
+        for packet in &packets[..next - 1] {
+            decoder.decode(packet, &mut pcm).unwrap();
+        }
+        assert_eq!(decoder.recover(&packets[next], &mut pcm), Ok(160));
+        let power = |pcm: &[i16]| pcm.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>();
+        let lost = (next - 1) * 160 - 20;
+        let ratio = power(&pcm) / power(&tone[lost..lost + 160]);
+        assert!((0.4..2.5).contains(&ratio), "{ratio}");
+        encoder.set_loss(0);
+        let len = encoder.encode(&tone[..160], &mut out).unwrap().unwrap();
+        let len2 = encoder.encode(&tone[160..320], &mut out[len..]).unwrap().unwrap();
+        assert!(!has_fec(&out[len..len + len2]));
+    }
+
+    #[test]
+    fn silence_is_skipped_only_for_a_peer_that_asked() {
+        let mut encoder = Encoder::new().unwrap();
+        let mut out = [0; 400];
+        for dtx in [false, true] {
+            encoder.reset(&OpusParameters {
+                dtx,
+                ..OpusParameters::default()
+            });
+            let sent = (0..100)
+                .filter(|_| encoder.encode(&[3; 160], &mut out).unwrap().is_some())
+                .count();
+            assert_eq!(sent, if dtx { 14 } else { 100 });
+            assert!(encoder.encode(&[3_000; 160], &mut out).unwrap().is_some());
+        }
+    }
+
+    #[test]
+    fn keeps_below_what_the_peer_allows() {
+        let mut encoder = Encoder::new().unwrap();
+        encoder.reset(&OpusParameters {
+            max_average_bitrate: Some(8_000),
+            ..OpusParameters::default()
+        });
+        let mut rng = sans_io::Rng::seeded(1);
+        let mut out = [0; 400];
+        let mut octets = 0;
+        for _ in 0..200 {
+            let pcm: Vec<i16> = (0..160).map(|_| rng.u32() as i16 / 8).collect();
+            octets += encoder.encode(&pcm, &mut out).unwrap().unwrap();
+        }
+        let rate = octets * 8 / 4;
+        assert!(rate < 9_000, "{rate} bit/s");
+    }
+}
