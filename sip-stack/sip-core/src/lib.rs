@@ -8,5 +8,6 @@ pub mod endpoint;
 pub mod flow;
 pub mod framing;
 pub mod message;
+pub mod registrar;
 pub mod transaction;
 pub mod uri;

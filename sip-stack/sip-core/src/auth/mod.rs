@@ -3,6 +3,8 @@
 mod answerer;
 mod challenger;
 mod digest;
+#[cfg(test)]
+mod tests;
 
 pub use answerer::{Answerer, Credentials};
 pub use challenger::{Challenger, Password, Verdict};

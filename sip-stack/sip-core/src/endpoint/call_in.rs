@@ -109,7 +109,7 @@ impl Endpoint {
             state.local_sdp.clone_from(&body);
         }
         let offers = !state.offered && body.is_some();
-        if self.send_2xx(now, usage, server, body.as_ref(), &more, true, offers)
+        if self.send_2xx(now, usage, server, body.as_ref(), &more, offers)
             && let Some(state) = self.usages.get_mut(&usage)
         {
             state.state = State::Accepted;
@@ -130,7 +130,6 @@ impl Endpoint {
 
     /// A 2xx to an INVITE or re-INVITE, which the usage sends again until its ACK comes, over reliable transports too
     /// (§13.3.1.4).
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn send_2xx(
         &mut self,
         now: Time,
@@ -138,7 +137,6 @@ impl Endpoint {
         server: u64,
         body: Option<&Body>,
         more: &str,
-        initial: bool,
         offers: bool,
     ) -> bool {
         let cseq = self.servers.get(&server).map_or(0, |entry| entry.cseq);
@@ -152,7 +150,7 @@ impl Endpoint {
         let Some(state) = self.usages.get_mut(&usage) else {
             return false;
         };
-        state.server = None;
+        let initial = state.server.take().is_some();
         state.unacked = Some(Unacked {
             cseq,
             data,

@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use sans_io::Time;
 
-use crate::message::{HeaderName, Message, Method};
+use crate::message::{HeaderName, Message};
 
 use super::event::{Ended, Event, Headers, Reason, UsageId};
 use super::send::Purpose;
@@ -52,7 +52,7 @@ impl Endpoint {
         self.ack(now, usage, None);
         let mut more = lines.to_owned();
         more.push_str(&self.about.user_agent);
-        self.send_in_dialog(now, usage, 0, Method::Bye, None, more, Purpose::Bye);
+        self.send_in_dialog(now, usage, 0, None, more, Purpose::Bye);
     }
 
     /// Gives out the last event of a usage. What it still has to finish goes on in silence.

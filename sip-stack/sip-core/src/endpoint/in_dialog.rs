@@ -21,7 +21,7 @@ impl Endpoint {
             .is_some_and(|state| !state.is_over() && !state.dialogs.is_empty());
         if ready {
             let more = self.about.user_agent.clone();
-            self.send_in_dialog(now, usage, 0, Method::Info, Some(body), more, Purpose::Info);
+            self.send_in_dialog(now, usage, 0, Some(body), more, Purpose::Info);
         }
     }
 
@@ -45,13 +45,11 @@ impl Endpoint {
     }
 
     /// A request within dialog `fork` of `usage` (RFC 3261 §12.2.1.1).
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn send_in_dialog(
         &mut self,
         now: Time,
         usage: UsageId,
         fork: usize,
-        method: Method,
         body: Option<Body>,
         more: String,
         purpose: Purpose,
@@ -63,6 +61,9 @@ impl Endpoint {
             return;
         };
         let routed = dialog.routed();
+        let Some(method) = purpose.in_dialog_method() else {
+            return;
+        };
         if matches!(purpose, Purpose::Reinvite { .. }) {
             state.reinviting = true;
         }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use sans_io::Time;
 
-use crate::message::{Message, Method};
+use crate::message::Message;
 
 use super::call_out::body_of;
 use super::event::{Body, Event, Headers, OfferMethod, UsageId};
@@ -78,7 +78,7 @@ impl Endpoint {
         }
         if offer.method == OfferMethod::Invite {
             let offers = !offer.has_body && body.is_some();
-            self.send_2xx(now, usage, offer.server, body.as_ref(), &more, false, offers);
+            self.send_2xx(now, usage, offer.server, body.as_ref(), &more, offers);
         } else {
             self.respond(now, offer.server, 200, &more, body.as_ref());
         }
@@ -103,7 +103,6 @@ impl Endpoint {
             now,
             usage,
             0,
-            Method::Invite,
             Some(body),
             more,
             Purpose::Reinvite { refresh: false },

@@ -51,7 +51,7 @@ impl Endpoint {
         }
         let cseq = response.cseq();
         let more = format!("RAck: {rseq} {} INVITE\r\n", cseq.number);
-        self.send_in_dialog(now, usage, fork, Method::Prack, None, more, Purpose::Prack);
+        self.send_in_dialog(now, usage, fork, None, more, Purpose::Prack);
         true
     }
 

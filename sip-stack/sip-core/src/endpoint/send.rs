@@ -38,6 +38,20 @@ pub(super) enum Purpose {
     Outside(RequestId),
 }
 
+impl Purpose {
+    /// The method of a request within a dialog; `None` for what begins one or stands outside.
+    pub(super) fn in_dialog_method(self) -> Option<Method> {
+        Some(match self {
+            Purpose::Reinvite { .. } => Method::Invite,
+            Purpose::Update => Method::Update,
+            Purpose::Prack => Method::Prack,
+            Purpose::Info => Method::Info,
+            Purpose::Bye | Purpose::Farewell => Method::Bye,
+            Purpose::Invite | Purpose::Cancel | Purpose::Outside(_) => return None,
+        })
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Machine {
     Invite(ClientInvite),

@@ -3,7 +3,7 @@ use std::time::Duration;
 use sans_io::Time;
 
 use crate::dialog::{Duty, SessionTimer};
-use crate::message::{Message, Method, Refresher};
+use crate::message::{Message, Refresher};
 
 use super::ending::reason_line;
 use super::event::{Ended, Headers, UsageId};
@@ -148,19 +148,11 @@ impl Endpoint {
         state.refreshing = true;
         if state.takes_update {
             let more = self.about.lines(&Headers::new(), true);
-            return self.send_in_dialog(now, usage, 0, Method::Update, None, more, Purpose::Update);
+            return self.send_in_dialog(now, usage, 0, None, more, Purpose::Update);
         }
         let body = state.local_sdp.clone();
         let more = self.about.lines(&Headers::new(), true);
-        self.send_in_dialog(
-            now,
-            usage,
-            0,
-            Method::Invite,
-            body,
-            more,
-            Purpose::Reinvite { refresh: true },
-        );
+        self.send_in_dialog(now, usage, 0, body, more, Purpose::Reinvite { refresh: true });
     }
 
     /// Looks at the refresh again after `wait`.

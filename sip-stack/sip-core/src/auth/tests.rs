@@ -1,0 +1,288 @@
+//! Both sides against each other, and each against what peers get wrong.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sans_io::{Rng, Time};
+
+use super::{Algorithm, Answerer, Challenger, Credentials, Password, Verdict};
+use crate::message::Message;
+
+const NOW: Time = Time::from_secs(1_000_000);
+const URI: &str = "sip:example.com";
+
+fn request(transport: &str, lines: &str) -> Message {
+    let text = format!(
+        "REGISTER {URI} SIP/2.0\r\nVia: SIP/2.0/{transport} h.invalid;branch=z9hG4bKa\r\nMax-Forwards: 69\r\n\
+         From: <sip:1001@example.com>;tag=9\r\nTo: <sip:1001@example.com>\r\nCall-ID: a\r\nCSeq: 1 REGISTER\r\n\
+         {lines}Content-Length: 0\r\n\r\n"
+    );
+    Message::parse(Bytes::from(text)).unwrap()
+}
+
+fn refusal(code: u16, lines: &str) -> Message {
+    let text = format!(
+        "SIP/2.0 {code} No\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:1001@example.com>;tag=9\r\n\
+         To: <sip:1001@example.com>;tag=1\r\nCall-ID: a\r\nCSeq: 1 REGISTER\r\n{lines}Content-Length: 0\r\n\r\n"
+    );
+    Message::parse(Bytes::from(text)).unwrap()
+}
+
+fn challenger() -> Challenger {
+    Challenger::new(
+        "example.com",
+        vec![Algorithm::Md5, Algorithm::Sha256],
+        Rng::seeded(1),
+    )
+}
+
+fn answerer(password: &str) -> Answerer {
+    Answerer::new(Credentials {
+        username: "1001".into(),
+        password: password.into(),
+    })
+}
+
+fn passwords(user: &str) -> Option<Password> {
+    (user == "1001").then(|| "cordboard".into())
+}
+
+fn challenge_lines(verdict: &Verdict) -> String {
+    let Verdict::Challenge { headers, .. } = verdict else {
+        panic!("{verdict:?}")
+    };
+    headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect()
+}
+
+fn authorization(answerer: &mut Answerer) -> String {
+    answerer
+        .headers("REGISTER", URI, b"")
+        .iter()
+        .map(|(name, value)| format!("{}: {value}\r\n", name.as_str()))
+        .collect()
+}
+
+fn is_ok(verdict: &Verdict) -> bool {
+    *verdict
+        == Verdict::Ok {
+            username: "1001".into(),
+        }
+}
+
+#[test]
+fn strongest_algorithm_that_both_know() {
+    let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
+    let lines = challenge_lines(&challenger.verify(NOW, &request("UDP", ""), passwords));
+    assert!(
+        lines.find("SHA-256").unwrap() < lines.find("algorithm=MD5").unwrap(),
+        "{lines}"
+    );
+    assert!(answerer.challenged(&refusal(401, &lines), &mut Rng::seeded(2)));
+    let answer = authorization(&mut answerer);
+    assert!(
+        answer.contains("algorithm=SHA-256") && answer.contains("qop=auth, nc=00000001"),
+        "{answer}"
+    );
+    assert!(is_ok(&challenger.verify(
+        NOW,
+        &request("UDP", &answer),
+        passwords
+    )));
+}
+
+#[test]
+fn browsers_are_offered_md5_alone() {
+    let lines = challenge_lines(&challenger().verify(NOW, &request("WSS", ""), passwords));
+    assert_eq!(lines.matches("WWW-Authenticate").count(), 1);
+    assert!(
+        lines.contains("algorithm=MD5, qop=\"auth\"") && !lines.contains("auth-int"),
+        "{lines}"
+    );
+}
+
+#[test]
+fn wrong_password_and_unknown_user_are_told_alike() {
+    let mut challenger = challenger();
+    let lines = challenge_lines(&challenger.verify(NOW, &request("UDP", ""), passwords));
+    for (user, password) in [("1001", "wrong"), ("nobody", "cordboard")] {
+        let mut answerer = Answerer::new(Credentials {
+            username: user.into(),
+            password: password.into(),
+        });
+        assert!(answerer.challenged(&refusal(401, &lines), &mut Rng::seeded(2)));
+        let answer = authorization(&mut answerer);
+        assert_eq!(
+            challenger.verify(NOW, &request("UDP", &answer), passwords),
+            Verdict::Forbidden
+        );
+    }
+}
+
+#[test]
+fn the_count_goes_up_in_hex_and_is_good_once_in_any_order() {
+    let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
+    let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
+    assert!(answerer.challenged(&refusal(401, &lines), &mut Rng::seeded(2)));
+    let answers: Vec<String> = (0..40).map(|_| authorization(&mut answerer)).collect();
+    assert!(
+        answers[9].contains("nc=0000000a") && answers[16].contains("nc=00000011"),
+        "{}",
+        answers[9]
+    );
+    for index in [0, 2, 1, 39, 12] {
+        assert!(
+            is_ok(&challenger.verify(NOW, &request("WS", &answers[index]), passwords)),
+            "{index}"
+        );
+    }
+    for index in [0, 1, 39, 12] {
+        let again = challenger.verify(NOW, &request("WS", &answers[index]), passwords);
+        assert!(
+            matches!(again, Verdict::Challenge { stale: true, .. }),
+            "a replay"
+        );
+    }
+}
+
+#[test]
+fn an_old_nonce_is_stale_and_the_client_answers_the_new_one() {
+    let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
+    let rng = &mut Rng::seeded(2);
+    let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
+    assert!(answerer.challenged(&refusal(401, &lines), rng));
+    let late = NOW + Duration::from_secs(301);
+    let verdict = challenger.verify(late, &request("WS", &authorization(&mut answerer)), passwords);
+    assert!(matches!(verdict, Verdict::Challenge { stale: true, .. }));
+    assert!(challenge_lines(&verdict).contains("stale=true"));
+    assert!(
+        answerer.challenged(&refusal(401, &challenge_lines(&verdict)), rng),
+        "stale: worth another try"
+    );
+    assert!(is_ok(&challenger.verify(
+        late,
+        &request("WS", &authorization(&mut answerer)),
+        passwords
+    )));
+}
+
+#[test]
+fn a_second_refusal_that_is_not_stale_ends_the_attempt() {
+    let (mut challenger, mut answerer) = (challenger(), answerer("wrong"));
+    let rng = &mut Rng::seeded(2);
+    let first = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
+    assert!(answerer.challenged(&refusal(401, &first), rng));
+    authorization(&mut answerer);
+    let second = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
+    assert!(!answerer.challenged(&refusal(401, &second), rng));
+    answerer.accepted();
+    assert!(
+        answerer.challenged(&refusal(401, &second), rng),
+        "another request is another attempt"
+    );
+}
+
+#[test]
+fn forged_and_foreign_nonces_are_not_ours() {
+    let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
+    let foreign = challenge_lines(
+        &Challenger::new("example.com", vec![Algorithm::Md5], Rng::seeded(9)).verify(
+            NOW,
+            &request("WS", ""),
+            passwords,
+        ),
+    );
+    assert!(answerer.challenged(&refusal(401, &foreign), &mut Rng::seeded(2)));
+    let verdict = challenger.verify(NOW, &request("WS", &authorization(&mut answerer)), passwords);
+    assert!(matches!(verdict, Verdict::Challenge { stale: false, .. }));
+    for junk in [
+        "Digest",
+        "Basic eDp5",
+        "Digest realm=\"example.com\", username=\"1001\"",
+        "Digest realm=\"example.com\", \
+        username=\"1001\", nonce=\"\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\", uri=\"sip:a\", response=\"x\"",
+    ] {
+        let verdict = challenger.verify(
+            NOW,
+            &request("WS", &format!("Authorization: {junk}\r\n")),
+            passwords,
+        );
+        assert!(
+            matches!(verdict, Verdict::Challenge { stale: false, .. }),
+            "{junk}"
+        );
+    }
+}
+
+#[test]
+fn credentials_are_read_quoted_or_not() {
+    let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
+    let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
+    assert!(answerer.challenged(&refusal(401, &lines), &mut Rng::seeded(2)));
+    let odd = authorization(&mut answerer)
+        .replace("algorithm=MD5", "algorithm=\"md5\"")
+        .replace("qop=auth", "qop=\"auth\"")
+        .replace("username=\"1001\"", "username = 1001")
+        .replace("Digest", "DIGEST");
+    assert!(
+        is_ok(&challenger.verify(NOW, &request("WS", &odd), passwords)),
+        "{odd}"
+    );
+}
+
+#[test]
+fn a_client_without_qop_may_use_a_nonce_once() {
+    let mut challenger = challenger();
+    let lines =
+        challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords)).replace(", qop=\"auth\"", "");
+    let mut answerer = answerer("cordboard");
+    assert!(answerer.challenged(&refusal(401, &lines), &mut Rng::seeded(2)));
+    let answer = authorization(&mut answerer);
+    assert!(!answer.contains("nc="), "{answer}");
+    assert!(is_ok(&challenger.verify(NOW, &request("WS", &answer), passwords)));
+    let again = challenger.verify(NOW, &request("WS", &answer), passwords);
+    assert!(matches!(again, Verdict::Challenge { stale: true, .. }));
+}
+
+#[test]
+fn a_stored_hash_serves_in_place_of_the_password() {
+    let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
+    let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
+    assert!(answerer.challenged(&refusal(401, &lines), &mut Rng::seeded(2)));
+    let key = super::digest::ha1(Algorithm::Md5, "1001", "example.com", "cordboard");
+    let answer = request("WS", &authorization(&mut answerer));
+    let other = |_: &str| Some(Password::Ha1(Algorithm::Sha256, key.clone()));
+    assert_eq!(challenger.verify(NOW, &answer, other), Verdict::Forbidden);
+    assert!(is_ok(&challenger.verify(NOW, &answer, |_| Some(Password::Ha1(
+        Algorithm::Md5,
+        key.clone()
+    )))));
+}
+
+#[test]
+fn proxies_and_servers_are_answered_together_and_auth_int_only_when_forced() {
+    let mut answerer = answerer("cordboard");
+    let rng = &mut Rng::seeded(2);
+    let both = "Proxy-Authenticate: Digest realm=\"p\", nonce=\"1\", qop=\"auth-int,auth\", opaque=\"o\"\r\n\
+                WWW-Authenticate: Digest realm=\"s\", nonce=\"2\", qop=\"auth-int\", algorithm=MD5-sess\r\n\
+                WWW-Authenticate: Digest realm=\"s\", nonce=\"3\", algorithm=AKAv1-MD5\r\n\
+                WWW-Authenticate: Negotiate\r\n";
+    assert!(answerer.challenged(&refusal(407, both), rng));
+    let answer = authorization(&mut answerer);
+    let (server, proxy) = answer.split_once("\r\n").unwrap();
+    assert!(
+        server.starts_with("Authorization: ") && server.contains("qop=auth-int"),
+        "{server}"
+    );
+    assert!(server.contains("algorithm=MD5-sess"), "{server}");
+    assert!(
+        proxy.starts_with("Proxy-Authorization: ") && proxy.contains("qop=auth, "),
+        "{proxy}"
+    );
+    assert!(proxy.contains("opaque=\"o\""), "{proxy}");
+    let unknown = "WWW-Authenticate: Digest realm=\"x\", nonce=\"3\", qop=\"token\"\r\n";
+    assert!(!self::answerer("x").challenged(&refusal(401, unknown), rng));
+    assert!(!self::answerer("x").challenged(&refusal(401, ""), rng));
+}

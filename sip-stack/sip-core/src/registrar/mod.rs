@@ -1,0 +1,273 @@
+//! Who can be reached where (RFC 3261 §10.3, RFC 5626 §6): several contacts a user, each with the flow that leads to it.
+
+mod binding;
+mod request;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use sans_io::{Deadline, Time, Timers};
+
+pub use binding::Binding;
+
+use crate::flow::{Flow, FlowId};
+use crate::message::Message;
+use request::{Change, Refusal};
+
+/// How long bindings last and how many there may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// What is asked for less is refused with 423.
+    pub min_expires: Duration,
+    /// When the request does not say.
+    pub default_expires: Duration,
+    /// What is asked for more gets this.
+    pub max_expires: Duration,
+    /// Contacts of one user; the one that was refreshed longest ago makes room.
+    pub max_contacts: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            min_expires: Duration::from_secs(60),
+            default_expires: Duration::from_secs(3600),
+            max_expires: Duration::from_secs(7200),
+            max_contacts: 16,
+        }
+    }
+}
+
+/// How to answer a REGISTER.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisterOutcome {
+    /// 200, 400, 403, 423 or 500.
+    pub code: u16,
+    /// `Contact` of each binding, `Min-Expires`, `Path`.
+    pub headers: Vec<(String, String)>,
+}
+
+/// What changed for a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The first contact came.
+    Reachable {
+        /// As given to [`Registrar::register`].
+        user: String,
+    },
+    /// The last contact went.
+    Unreachable {
+        /// As given to [`Registrar::register`].
+        user: String,
+    },
+    /// A contact came or moved to another flow while others may stand.
+    Moved {
+        /// As given to [`Registrar::register`].
+        user: String,
+        /// The flow that leads to it.
+        flow: Flow,
+    },
+}
+
+/// All bindings. Whose they are is for the caller to say, who asked for the password.
+#[derive(Debug)]
+pub struct Registrar {
+    config: Config,
+    /// In order of their last refresh, the latest last.
+    users: BTreeMap<String, Vec<Binding>>,
+    owners: BTreeMap<u64, String>,
+    /// By flow, then by id.
+    flows: BTreeMap<(FlowId, u64), ()>,
+    expiries: Timers<u64>,
+    last_id: u64,
+    events: VecDeque<Event>,
+}
+
+impl Registrar {
+    /// Knows nobody.
+    #[must_use]
+    pub fn new(config: Config) -> Registrar {
+        Registrar {
+            config,
+            users: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            flows: BTreeMap::new(),
+            expiries: Timers::default(),
+            last_id: 0,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// A REGISTER of `user`, who proved to be that, over `flow`. All of its contacts change, or none.
+    pub fn register(&mut self, now: Time, user: &str, request: &Message, flow: Flow) -> RegisterOutcome {
+        let current = self.users.get(user).map_or(&[][..], Vec::as_slice);
+        let changes = match request::read(&self.config, current, request) {
+            Ok(changes) => changes,
+            Err(refusal) => return refused(&refusal),
+        };
+        for change in changes {
+            match change {
+                Change::Remove { id } => self.remove(id),
+                Change::Set { contact, expires } => self.set(now, user, request, flow, contact, expires),
+            }
+        }
+        let mut headers: Vec<_> = self
+            .lookup(user)
+            .map(|binding| ("Contact".to_owned(), binding.echo(now)))
+            .collect();
+        // RFC 3327 §5.3: the client sees the path that was stored.
+        headers.extend(
+            request
+                .lines(crate::message::HeaderName::Path)
+                .map(|path| ("Path".to_owned(), path.to_owned())),
+        );
+        RegisterOutcome { code: 200, headers }
+    }
+
+    /// The contacts of `user`: by their `q`, highest first, of equal ones the latest first.
+    pub fn lookup(&self, user: &str) -> impl Iterator<Item = &Binding> {
+        let mut found: Vec<&Binding> = self.users.get(user).into_iter().flatten().rev().collect();
+        found.sort_by_key(|binding| std::cmp::Reverse(binding.q));
+        found.into_iter()
+    }
+
+    /// True when `user` has a contact.
+    #[must_use]
+    pub fn is_reachable(&self, user: &str) -> bool {
+        self.users.contains_key(user)
+    }
+
+    /// A connection closed: what was reached over it is gone (RFC 5626 §5.3), whatever time it had left.
+    pub fn flow_closed(&mut self, flow: FlowId) {
+        let lost: Vec<u64> = self
+            .flows
+            .range((flow, 0)..=(flow, u64::MAX))
+            .map(|((_, id), ())| *id)
+            .collect();
+        for id in lost {
+            self.remove(id);
+        }
+    }
+
+    /// Ends every binding of `user`: he may register no more.
+    pub fn forget(&mut self, user: &str) {
+        let ids: Vec<u64> = self
+            .users
+            .get(user)
+            .into_iter()
+            .flatten()
+            .map(|binding| binding.id)
+            .collect();
+        for id in ids {
+            self.remove(id);
+        }
+    }
+
+    /// Ends what expired.
+    pub fn handle_timeout(&mut self, now: Time) {
+        while let Some(id) = self.expiries.pop_due(now) {
+            self.remove(id);
+        }
+    }
+
+    /// When the next binding expires.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Deadline {
+        self.expiries.next()
+    }
+
+    /// What changed since.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Bindings of all users.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.owners.len()
+    }
+
+    /// True when nobody is registered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.owners.is_empty()
+    }
+
+    fn set(
+        &mut self,
+        now: Time,
+        user: &str,
+        request: &Message,
+        flow: Flow,
+        contact: String,
+        expires: Duration,
+    ) {
+        self.last_id += 1;
+        let id = self.last_id;
+        let Some(binding) = Binding::new(id, contact, now + expires, flow, request) else {
+            return;
+        };
+        let was_reachable = self.is_reachable(user);
+        let replaced = self
+            .users
+            .get(user)
+            .into_iter()
+            .flatten()
+            .find(|known| known.is_same(&binding));
+        let moved = replaced.is_none_or(|known| known.flow != flow);
+        let replaces = replaced.map(|known| known.id);
+        self.owners.insert(id, user.to_owned());
+        self.flows.insert((flow.id, id), ());
+        self.expiries.set(id, now + expires, "registration expires");
+        let bindings = self.users.entry(user.to_owned()).or_default();
+        bindings.push(binding);
+        let surplus = (bindings.len() - usize::from(replaces.is_some()) > self.config.max_contacts)
+            .then(|| bindings.first().map(|oldest| oldest.id))
+            .flatten();
+        for id in [replaces, surplus].into_iter().flatten() {
+            self.remove(id);
+        }
+        if !was_reachable {
+            self.events.push_back(Event::Reachable {
+                user: user.to_owned(),
+            });
+        }
+        if moved {
+            self.events.push_back(Event::Moved {
+                user: user.to_owned(),
+                flow,
+            });
+        }
+    }
+
+    fn remove(&mut self, id: u64) {
+        self.expiries.cancel(id);
+        let Some(user) = self.owners.remove(&id) else {
+            return;
+        };
+        let Some(bindings) = self.users.get_mut(&user) else {
+            return;
+        };
+        if let Some(at) = bindings.iter().position(|binding| binding.id == id) {
+            let binding = bindings.remove(at);
+            self.flows.remove(&(binding.flow.id, id));
+        }
+        if bindings.is_empty() {
+            self.users.remove(&user);
+            self.events.push_back(Event::Unreachable { user });
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> RegisterOutcome {
+    let headers = match refusal {
+        Refusal::TooBrief { min } => vec![("Min-Expires".to_owned(), min.to_string())],
+        Refusal::Malformed | Refusal::TooMany | Refusal::OutOfOrder => Vec::new(),
+    };
+    RegisterOutcome {
+        code: refusal.code(),
+        headers,
+    }
+}
