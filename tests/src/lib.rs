@@ -2,3 +2,4 @@
 
 pub mod corpora;
 pub mod fuzz;
+pub mod messages;

@@ -81,7 +81,7 @@ impl<'a> NameAddr<'a> {
 fn find_open(value: &str) -> Option<usize> {
     let from = if value.starts_with('"') {
         // behind the closing quote; without one there is no URI at all
-        find_outside(value, b"<>;,: ").or_else(|| value.rfind('"').map(|end| end + 1))?
+        find_outside(value, |b| b"<>;,: ".contains(&b)).or_else(|| value.rfind('"').map(|end| end + 1))?
     } else {
         0
     };

@@ -20,7 +20,7 @@ pub(super) fn received(message: &Message) -> Result<(), Defect> {
 pub(super) fn fields(message: &Message) -> Result<usize, Defect> {
     let mut seen = Seen::default();
     for slot in &message.slots {
-        if slot.id == HeaderName::Other {
+        if !is_checked(slot.id) {
             continue;
         }
         let text = message.text.str(slot.value);
@@ -102,11 +102,30 @@ pub(super) fn request_uri(uri: &[u8]) -> Result<(), Defect> {
     }
 }
 
+/// True for the fields that [`value`] or [`Seen`] has something to say about.
+fn is_checked(id: HeaderName) -> bool {
+    use HeaderName::*;
+    matches!(
+        id,
+        Via | From
+            | To
+            | CallId
+            | CSeq
+            | MaxForwards
+            | Contact
+            | Route
+            | RecordRoute
+            | Path
+            | ContentLength
+            | ContentType
+    )
+}
+
 /// What the value of one field must satisfy. Of `Via` only the first of a list is looked at.
 pub(super) fn value(id: HeaderName, text: &str) -> Result<(), Defect> {
     let ok = match id {
         HeaderName::Via => {
-            let first = find_outside(text, b",").map_or(text, |comma| &text[..comma]);
+            let first = find_outside(text, |b| b == b',').map_or(text, |comma| &text[..comma]);
             Via::parse(first.trim()).is_some()
         }
         HeaderName::From | HeaderName::To => NameAddr::parse(text).is_some(),

@@ -151,7 +151,7 @@ impl Message {
             return None;
         }
         let value = self.text.str(slot.value);
-        find_outside(value, b",").map(|comma| trim(&value[comma + 1..]))
+        find_outside(value, |b| b == b',').map(|comma| trim(&value[comma + 1..]))
     }
 
     fn new_line(&mut self, id: HeaderName, name: &str, value: &dyn Display) -> Result<Slot, BuildError> {

@@ -13,7 +13,8 @@ pub(super) fn delta_seconds(text: &str) -> Option<u32> {
 
 /// Splits `value;params`.
 fn split_params(value: &str) -> (&str, Params<'_>) {
-    let (head, params) = value.split_at(super::params::find_outside(value, b";").unwrap_or(value.len()));
+    let (head, params) =
+        value.split_at(super::params::find_outside(value, |b| b == b';').unwrap_or(value.len()));
     (trim(head), Params::new(params))
 }
 

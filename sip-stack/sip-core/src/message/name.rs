@@ -150,13 +150,13 @@ impl HeaderName {
             let at = letter.to_ascii_lowercase().wrapping_sub(b'a');
             return COMPACT.get(usize::from(at)).copied().unwrap_or(HeaderName::Other);
         }
-        if len > LONGEST {
+        if len == 0 || len > LONGEST {
             return HeaderName::Other;
         }
         let (from, to) = (usize::from(BY_LENGTH.1[len]), usize::from(BY_LENGTH.1[len + 1]));
         for &at in &BY_LENGTH.0[from..to] {
             let (text, id, ..) = NAMES[usize::from(at)];
-            if text.as_bytes().eq_ignore_ascii_case(name) {
+            if (text.as_bytes()[0] ^ name[0]) & !0x20 == 0 && text.as_bytes().eq_ignore_ascii_case(name) {
                 return id;
             }
         }

@@ -2,14 +2,40 @@
 
 use std::borrow::Cow;
 
+/// What an octet may be part of.
+mod class {
+    /// `token`
+    pub(super) const TOKEN: u8 = 1;
+    /// A parameter value that is not quoted: everything but space, controls and separators.
+    pub(super) const VALUE: u8 = 2;
+
+    pub(super) const OF: [u8; 256] = {
+        let mut table = [0; 256];
+        let mut octet = 0;
+        while octet < 256 {
+            let byte = octet as u8;
+            if byte.is_ascii_alphanumeric() {
+                table[octet] |= TOKEN;
+            }
+            if byte > b' ' && byte != 0x7f && !matches!(byte, b'"' | b',' | b';' | b'<' | b'>' | b'\\') {
+                table[octet] |= VALUE;
+            }
+            octet += 1;
+        }
+        let marks = b"-.!%*_+`'~";
+        let mut at = 0;
+        while at < marks.len() {
+            table[marks[at] as usize] |= TOKEN;
+            at += 1;
+        }
+        table
+    };
+}
+
 /// True for the characters of a `token`.
 #[must_use]
 pub const fn is_token_char(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
-        )
+    class::OF[byte as usize] & class::TOKEN != 0
 }
 
 /// True for a `token`: one character or more.
@@ -26,9 +52,10 @@ pub(super) fn trim(text: &str) -> &str {
     text.trim_matches(is_space)
 }
 
-/// The position of the first of `wanted` that stands outside quoted strings and angle brackets; `None` when there is none.
+/// The position of the first wanted octet that stands outside quoted strings and angle brackets; `None` when there is none.
 /// An unterminated quoted string or angle bracket reaches to the end.
-pub(super) fn find_outside(text: &str, wanted: &[u8]) -> Option<usize> {
+#[inline]
+pub(super) fn find_outside(text: &str, wanted: impl Fn(u8) -> bool) -> Option<usize> {
     let bytes = text.as_bytes();
     let (mut quoted, mut angle, mut at) = (false, false, 0);
     while let Some(&byte) = bytes.get(at) {
@@ -38,7 +65,7 @@ pub(super) fn find_outside(text: &str, wanted: &[u8]) -> Option<usize> {
                 b'"' => quoted = false,
                 _ => {}
             }
-        } else if !angle && wanted.contains(&byte) {
+        } else if !angle && wanted(byte) {
             return Some(at);
         } else {
             match byte {
@@ -91,7 +118,7 @@ impl<'a> Iterator for Commas<'a> {
         let comma = if self.whole {
             None
         } else {
-            find_outside(text, b",")
+            find_outside(text, |b| b == b',')
         };
         let value = match comma {
             Some(comma) => {
@@ -230,7 +257,7 @@ impl<'a> Iterator for ParamIter<'a> {
     type Item = (&'a str, Option<&'a str>);
     fn next(&mut self) -> Option<Self::Item> {
         let text = self.rest.trim_start_matches(is_space).strip_prefix(';')?;
-        let end = find_outside(text, b";").unwrap_or(text.len());
+        let end = find_outside(text, |b| b == b';').unwrap_or(text.len());
         self.rest = &text[end..];
         let param = &text[..end];
         Some(match param.split_once('=') {

@@ -222,7 +222,7 @@ impl Rejected {
 
 /// `value` with its first element stamped, when that can be read.
 fn stamped(value: &str, source: SocketAddr) -> Option<String> {
-    let end = super::params::find_outside(value, b",").unwrap_or(value.len());
+    let end = super::params::find_outside(value, |b| b == b',').unwrap_or(value.len());
     let top = Via::parse(trim(&value[..end]))?.stamped(source);
     Some(format!("{top}{}", &value[end..]))
 }
