@@ -8,6 +8,7 @@ pub mod leg;
 pub mod negotiated;
 pub mod rtcp;
 pub mod rtp;
+pub mod sdp;
 pub mod shard;
 pub mod srtp;
 pub mod stats;

@@ -1,0 +1,150 @@
+use std::net::SocketAddr;
+
+use sdp_types::Session;
+
+use super::SdpError;
+use super::format::{Format, Kind, formats};
+use super::peek::Peer;
+use super::section::{Place, Section};
+use super::security::Secured;
+use crate::negotiated::{Codec, Direction};
+
+/// An audio section of the peer's that we can serve.
+#[derive(Clone, Debug)]
+pub(super) struct Audio {
+    /// Which section it is.
+    pub(super) index: usize,
+    pub(super) bundled: bool,
+    pub(super) formats: Vec<Format>,
+    /// The most that our side may do: the peer's direction reversed, less what an address of `0.0.0.0` forbids.
+    pub(super) direction: Direction,
+    ptime: Option<u32>,
+    maxptime: Option<u32>,
+    pub(super) path: Path,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Path {
+    Rtp {
+        remote: Option<SocketAddr>,
+        rtcp: Option<SocketAddr>,
+        mux: bool,
+    },
+    Dtls(Secured),
+}
+
+/// The audio section to take: the one of before if it still serves, else the first that does. The error is that of the
+/// first one that does not.
+pub(super) fn audio(
+    session: &Session,
+    peer: Peer,
+    codecs: &[Codec],
+    before: Option<usize>,
+) -> Result<Audio, SdpError> {
+    let mut first = None;
+    let mut chosen = None;
+    for (index, section) in Section::all(session).enumerate() {
+        if !section.is_audio() || section.is_rejected() {
+            continue;
+        }
+        match Audio::read(index, section, peer, codecs) {
+            Ok(audio) if before == Some(index) => return Ok(audio),
+            Ok(audio) => chosen = chosen.or(Some(audio)),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    chosen.ok_or_else(|| first.unwrap_or(SdpError::NoAudio))
+}
+
+impl Audio {
+    pub(super) fn read(
+        index: usize,
+        section: Section<'_>,
+        peer: Peer,
+        codecs: &[Codec],
+    ) -> Result<Audio, SdpError> {
+        let proto = section.media.proto.to_ascii_uppercase();
+        if Peer::of(&proto, section) != Some(peer) {
+            return Err(SdpError::Transport(
+                section.media.proto.chars().take(32).collect(),
+            ));
+        }
+        let mut direction = section.direction().reversed();
+        let path = match peer {
+            Peer::Browser => Path::Dtls(Secured::read(section)?),
+            Peer::Phone => {
+                let mux = section.flag("rtcp-mux");
+                let remote = match section.place()? {
+                    Place::At(ip) => Some(SocketAddr::new(ip, section.media.port)),
+                    Place::Named => None,
+                    Place::Nowhere => {
+                        direction = intersect(direction, Direction::RecvOnly);
+                        None
+                    }
+                };
+                let rtcp = if mux {
+                    remote
+                } else {
+                    remote.and_then(|remote| section.rtcp(remote))
+                };
+                Path::Rtp { remote, rtcp, mux }
+            }
+        };
+        let formats = formats(section);
+        if !formats
+            .iter()
+            .any(|format| matches!(format.kind, Some(Kind::Audio(codec)) if codecs.contains(&codec)))
+        {
+            return Err(SdpError::NoCommonCodec);
+        }
+        Ok(Audio {
+            index,
+            bundled: section.bundle().is_some(),
+            formats,
+            direction,
+            ptime: section.milliseconds("ptime"),
+            maxptime: section.milliseconds("maxptime"),
+            path,
+        })
+    }
+
+    /// The peer's format for `kind`.
+    pub(super) fn format(&self, kind: Kind) -> Option<&Format> {
+        self.formats.iter().find(|format| format.kind == Some(kind))
+    }
+
+    /// The format for digits beside `codec`: at its clock (RFC 4733 §2.1), else at any, for Firefox offers 8000 alone beside
+    /// Opus.
+    pub(super) fn event(&self, codec: Codec) -> Option<(u8, u32)> {
+        let clock = codec.clock();
+        let events = self.formats.iter().filter_map(|format| match format.kind {
+            Some(Kind::Event(clock)) => Some((format.pt, clock)),
+            _ => None,
+        });
+        events.min_by_key(|event| (event.1 != clock, event.1 != 8_000))
+    }
+
+    /// Milliseconds in a packet that we send: the peer's wish, else ours, as the codec can.
+    pub(super) fn ptime(&self, ours: u8, codec: Codec) -> u8 {
+        let limit = self.maxptime.unwrap_or(60).clamp(10, 60);
+        let wish = self.ptime.unwrap_or(u32::from(ours)).clamp(10, limit) / 10 * 10;
+        let opus_frame = match wish {
+            60.. => 60,
+            40.. => 40,
+            20.. => 20,
+            _ => 10,
+        };
+        let wish = if codec == Codec::Opus { opus_frame } else { wish };
+        u8::try_from(wish).unwrap_or(20)
+    }
+}
+
+/// What both allow: RFC 3264 §6.1 with both sides written as ours.
+pub(super) const fn intersect(a: Direction, b: Direction) -> Direction {
+    match (a.sends() && b.sends(), a.receives() && b.receives()) {
+        (true, true) => Direction::SendRecv,
+        (true, false) => Direction::SendOnly,
+        (false, true) => Direction::RecvOnly,
+        (false, false) => Direction::Inactive,
+    }
+}

@@ -1,0 +1,72 @@
+use std::fmt;
+
+/// Why an offer or an answer cannot be used. Displays as one line fit for a SIP `Warning` header or reason text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SdpError {
+    /// More than 64 KiB, 2,048 lines or 64 media sections.
+    TooLarge,
+    /// Not SDP (RFC 8866).
+    Malformed(String),
+    /// An answer came, but no offer of ours is out.
+    NoOffer,
+    /// No audio section at all, or each has port 0.
+    NoAudio,
+    /// Audio, but over a transport that this leg does not speak: the section's `proto`.
+    Transport(String),
+    /// Audio, but in none of our codecs.
+    NoCommonCodec,
+    /// No address that media can be sent to.
+    Address(String),
+    /// ICE is missing, incomplete, or lite on both sides (RFC 8839).
+    Ice(&'static str),
+    /// No `a=fingerprint` with a hash that we accept (RFC 8122).
+    Fingerprint,
+    /// An `a=setup` that leaves the DTLS role open (RFC 5763 §5).
+    Setup(String),
+    /// A browser must speak RTP and RTCP on one port (RFC 8834 §4.5).
+    RtcpMux,
+}
+
+impl SdpError {
+    /// The SIP status code to refuse the request with: 400 for what is not SDP, 488 for what we cannot serve.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            SdpError::TooLarge | SdpError::Malformed(_) | SdpError::NoOffer => 400,
+            _ => 488,
+        }
+    }
+
+    /// The warn-code of a `Warning` header beside it (RFC 3261 §20.43).
+    #[must_use]
+    pub const fn warning(&self) -> u16 {
+        match self {
+            SdpError::NoAudio => 304,
+            SdpError::Transport(_) => 302,
+            SdpError::NoCommonCodec => 305,
+            SdpError::Address(_) => 301,
+            SdpError::Ice(_) | SdpError::Fingerprint | SdpError::Setup(_) | SdpError::RtcpMux => 306,
+            _ => 399,
+        }
+    }
+}
+
+impl fmt::Display for SdpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SdpError::TooLarge => write!(f, "session description too large"),
+            SdpError::Malformed(what) => write!(f, "malformed session description: {what}"),
+            SdpError::NoOffer => write!(f, "session description answers no offer"),
+            SdpError::NoAudio => write!(f, "no audio"),
+            SdpError::Transport(proto) => write!(f, "audio over {proto} is not supported here"),
+            SdpError::NoCommonCodec => write!(f, "no common audio codec"),
+            SdpError::Address(address) => write!(f, "media cannot be sent to {address}"),
+            SdpError::Ice(what) => write!(f, "ICE: {what}"),
+            SdpError::Fingerprint => write!(f, "no certificate fingerprint with SHA-256, SHA-384 or SHA-512"),
+            SdpError::Setup(value) => write!(f, "a=setup:{value} leaves the DTLS role open"),
+            SdpError::RtcpMux => write!(f, "a=rtcp-mux is required"),
+        }
+    }
+}
+
+impl std::error::Error for SdpError {}

@@ -1,0 +1,24 @@
+//! SDP offer and answer (RFC 3264), one engine for two profiles: browsers (`UDP/TLS/RTP/SAVPF` with ICE, RFC 8829) and
+//! phones (`RTP/AVP`). Lenient in what it reads, strict in what it writes.
+//!
+//! One [`Negotiator`] a leg holds what both sides said last. It knows nothing of SIP: it reads bodies and writes bodies, and
+//! each exchange that succeeds yields a [`Negotiated`](crate::negotiated::Negotiated) for the shard. An exchange that fails
+//! changes nothing.
+//!
+//! Deliberately absent: remote candidates. Our side is ICE-lite and learns the peer's address from its checks, so candidates
+//! (`.local` names among them) are neither parsed nor waited for. Absent too: SSRCs. The answer names none, because a
+//! browser ties a stream to its only audio section by payload type, and a wrong SSRC would silence it.
+
+mod choose;
+mod error;
+mod format;
+mod negotiator;
+mod peek;
+mod read;
+mod section;
+mod security;
+mod write;
+
+pub use error::SdpError;
+pub use negotiator::{Answer, Browser, Config, Negotiator, Profile, Renew};
+pub use peek::{Peek, Peer, peek};

@@ -1,0 +1,523 @@
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use sans_io::Rng;
+use sdp_types::Session;
+
+use super::SdpError;
+use super::choose::{self, Audio, Path, intersect};
+use super::format::{Kind, Numbers, opus};
+use super::peek::Peer;
+use super::read::read;
+use super::section::Section;
+use super::security::Secured;
+use super::write::{self, Line, Ours};
+use crate::negotiated::{
+    Codec, Direction, DtlsRole, Fingerprint, IceCredentials, Negotiated, OpusParameters, TelephoneEvent,
+    Transport,
+};
+
+/// New ICE credentials of ours after a restart, from those before: they must still name the shard and the leg.
+pub type Renew = fn(&IceCredentials, &mut Rng) -> IceCredentials;
+
+/// Which kind of leg the descriptions are for.
+#[derive(Clone, Debug)]
+pub enum Profile {
+    /// ICE-lite and DTLS-SRTP.
+    Browser(Browser),
+    /// Plain RTP.
+    Phone,
+}
+
+/// Our side of a browser leg.
+#[derive(Clone, Debug)]
+pub struct Browser {
+    /// The credentials that the leg was opened with.
+    pub ice: IceCredentials,
+    /// Of our certificate.
+    pub fingerprint: Fingerprint,
+    /// Our answer to `a=setup:actpass`, usually [`DtlsRole::Passive`]: the peer speaks first, as soon as it has the answer.
+    pub role: DtlsRole,
+    /// Called when the peer restarts ICE.
+    pub renew: Renew,
+}
+
+/// What we want, whoever the peer is. May be changed between exchanges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Best first, at least one. Of the codecs that an offer has, the first of these is taken.
+    pub codecs: Vec<Codec>,
+    /// RFC 4733 digits.
+    pub telephone_event: bool,
+    /// Milliseconds of audio in a packet, 10 to 60: what we ask for, and what we send to a peer that asks for nothing.
+    pub ptime_ms: u8,
+    /// The far end hears 8 kHz only, so Opus is asked to spend nothing on more (RFC 7587 §6.1).
+    pub narrowband: bool,
+}
+
+impl Config {
+    /// Opus first.
+    #[must_use]
+    pub fn browser() -> Config {
+        Config {
+            codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
+            telephone_event: true,
+            ptime_ms: 20,
+            narrowband: false,
+        }
+    }
+
+    /// G.711 alone.
+    #[must_use]
+    pub fn phone() -> Config {
+        Config {
+            codecs: vec![Codec::Pcmu, Codec::Pcma],
+            ..Config::browser()
+        }
+    }
+}
+
+/// What [`Negotiator::handle_offer`] gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The body to send: the same bytes in each 183 and in the 200.
+    pub sdp: String,
+    /// What it means.
+    pub negotiated: Negotiated,
+}
+
+/// The offer/answer state of one leg (RFC 3264): what was agreed, what is offered, and what of it must stay as it is for
+/// the life of the session: order of sections, mids, payload type numbers, DTLS role, session id.
+#[derive(Clone, Debug)]
+pub struct Negotiator {
+    profile: Profile,
+    /// May be changed between exchanges.
+    pub config: Config,
+    addresses: Vec<SocketAddr>,
+    session_id: u64,
+    /// The `o=` address, fixed by the first description.
+    origin: Option<IpAddr>,
+    version: u64,
+    /// What was written last, with version 0.
+    written: Option<Session>,
+    agreed: Agreed,
+    offer: Option<Ours>,
+    answer: Option<String>,
+}
+
+/// What the last exchange left.
+#[derive(Clone, Debug, Default)]
+struct Agreed {
+    lines: Vec<Line>,
+    audio: Option<usize>,
+    numbers: Numbers,
+    bundled: bool,
+    mux: bool,
+    codec: Option<Codec>,
+    /// Browser: who the peer is, and our role towards it.
+    peer: Option<(Secured, DtlsRole)>,
+    /// Browser: ours, after a restart.
+    ice: Option<IceCredentials>,
+}
+
+impl Negotiator {
+    /// For a leg whose addresses are not known yet.
+    #[must_use]
+    pub fn new(profile: Profile, config: Config, rng: &mut Rng) -> Negotiator {
+        Negotiator {
+            profile,
+            config,
+            addresses: Vec::new(),
+            // 52 bits, which every peer can read; RFC 8866 §5.2 asks for uniqueness only.
+            session_id: rng.u64() >> 12,
+            origin: None,
+            version: 0,
+            written: None,
+            agreed: Agreed::default(),
+            offer: None,
+            answer: None,
+        }
+    }
+
+    /// The leg's addresses as the peer shall see them, the default one first: candidates of a browser leg, `[rtp, rtcp]` of
+    /// a phone leg. Without them descriptions have neither.
+    pub fn local(&mut self, addresses: &[SocketAddr]) {
+        self.addresses = addresses
+            .iter()
+            .copied()
+            .filter(|at| !at.ip().is_unspecified())
+            .collect();
+    }
+
+    /// Our offer: the first one of a call that we make or that came without one, or a re-offer. An offer of ours that is
+    /// still out is withdrawn.
+    pub fn offer(&mut self, direction: Direction) -> String {
+        let browser = matches!(self.profile, Profile::Browser(_));
+        if self.agreed.lines.is_empty() {
+            self.agreed.lines.push(Line {
+                media: "audio".to_owned(),
+                proto: if browser { "UDP/TLS/RTP/SAVPF" } else { "RTP/AVP" }.to_owned(),
+                fmt: String::new(),
+                mid: browser.then(|| "0".to_owned()),
+            });
+            self.agreed.bundled = browser;
+        }
+        let ours = Ours {
+            index: self.agreed.audio.unwrap_or(0),
+            formats: self.offered_formats(),
+            direction,
+            setup: None,
+            ice: self.agreed.ice.clone(),
+            mux: self.agreed.mux,
+            bundled: self.agreed.bundled,
+        };
+        let lines = self.agreed.lines.clone();
+        let sdp = self.write(&lines, &ours);
+        self.offer = Some(ours);
+        sdp
+    }
+
+    /// The answer to our offer. May come again while no other exchange has begun, as in a 183 and the 200 after it; the
+    /// last one counts.
+    ///
+    /// # Errors
+    /// The answer cannot be used; nothing has changed, and the call has no media.
+    pub fn handle_answer(&mut self, answer: &[u8]) -> Result<Negotiated, SdpError> {
+        let offer = self.offer.clone().ok_or(SdpError::NoOffer)?;
+        let session = read(answer)?;
+        let media = session.medias.get(offer.index).ok_or(SdpError::NoAudio)?;
+        let section = Section {
+            session: &session,
+            media,
+        };
+        if !section.is_audio() || section.is_rejected() {
+            return Err(SdpError::NoAudio);
+        }
+        let offered: Vec<_> = offer
+            .formats
+            .iter()
+            .filter_map(|(_, kind)| audio_codec(*kind))
+            .collect();
+        let audio = Audio::read(offer.index, section, self.peer(), &offered)?;
+        let (transport, peer, mux) = match &audio.path {
+            Path::Rtp { remote, rtcp, mux } => {
+                let mux = *mux && offer.mux;
+                (
+                    Transport::Rtp {
+                        remote: *remote,
+                        remote_rtcp: *rtcp,
+                        rtcp_mux: mux,
+                    },
+                    None,
+                    mux,
+                )
+            }
+            Path::Dtls(secured) => {
+                let role = secured.setup.role_of_offerer(self.kept_role(secured))?;
+                (
+                    self.dtls(secured, role, offer.ice.as_ref())?,
+                    Some((secured.clone(), role)),
+                    true,
+                )
+            }
+        };
+        let own = |kind| offer.formats.iter().find(|(_, k)| *k == kind).map(|&(pt, _)| pt);
+        let mut receive = Vec::new();
+        let mut send = None;
+        for format in &audio.formats {
+            let Some((pt, codec)) = format
+                .kind
+                .and_then(|kind| Some((own(kind)?, audio_codec(kind)?)))
+            else {
+                continue;
+            };
+            receive.push((pt, codec));
+            send = send.or(Some((format.pt, codec)));
+        }
+        let send = send.ok_or(SdpError::NoCommonCodec)?;
+        let event = audio.event(send.1).and_then(|(send, clock)| {
+            Some(TelephoneEvent {
+                send,
+                receive: own(Kind::Event(clock))?,
+                clock,
+            })
+        });
+        let negotiated = self.negotiated(
+            &audio,
+            intersect(offer.direction, audio.direction),
+            send,
+            receive,
+            event,
+            transport,
+        );
+
+        self.agreed.audio = Some(offer.index);
+        self.agreed.numbers.reserve(&audio.formats);
+        self.agreed.codec = Some(send.1);
+        self.agreed.peer = peer;
+        self.agreed.mux = mux;
+        Ok(negotiated)
+    }
+
+    /// Answers the peer's offer. `want` is what we would like to do: `SendRecv`, or less while we hold. An offer of ours
+    /// that is still out is withdrawn.
+    ///
+    /// # Errors
+    /// The offer cannot be served; nothing has changed, and a session that was agreed before goes on (RFC 3264 §8).
+    pub fn handle_offer(&mut self, offer: &[u8], want: Direction, rng: &mut Rng) -> Result<Answer, SdpError> {
+        let session = read(offer)?;
+        let audio = choose::audio(&session, self.peer(), &self.config.codecs, self.agreed.audio)?;
+        let chosen = self
+            .config
+            .codecs
+            .iter()
+            .find_map(|&codec| Some((codec, audio.format(Kind::Audio(codec))?)));
+        let (codec, format) = chosen.ok_or(SdpError::NoCommonCodec)?;
+        let send = (format.pt, codec);
+        let event = audio.event(codec).filter(|_| self.config.telephone_event);
+        let direction = intersect(want, audio.direction);
+
+        let mut ice = self.agreed.ice.clone();
+        let (transport, peer, mux) = match &audio.path {
+            Path::Rtp { remote, rtcp, mux } => (
+                Transport::Rtp {
+                    remote: *remote,
+                    remote_rtcp: *rtcp,
+                    rtcp_mux: *mux,
+                },
+                None,
+                *mux,
+            ),
+            Path::Dtls(secured) => {
+                let Profile::Browser(browser) = &self.profile else {
+                    return Err(SdpError::NoAudio);
+                };
+                // RFC 8839 §4.4.1.1.1: other credentials ask for a restart, and the answer has new ones too.
+                if self
+                    .agreed
+                    .peer
+                    .as_ref()
+                    .is_some_and(|(before, _)| before.ice != secured.ice)
+                {
+                    ice = Some((browser.renew)(ice.as_ref().unwrap_or(&browser.ice), rng));
+                }
+                let role = secured
+                    .setup
+                    .role_of_answerer(self.kept_role(secured), browser.role);
+                (
+                    self.dtls(secured, role, ice.as_ref())?,
+                    Some((secured.clone(), role)),
+                    true,
+                )
+            }
+        };
+        let lines: Vec<_> = Section::all(&session)
+            .map(|section| Line {
+                media: section.media.media.clone(),
+                proto: section.media.proto.clone(),
+                fmt: section.media.fmt.split(' ').next().unwrap_or("0").to_owned(),
+                mid: section.mid().map(str::to_owned),
+            })
+            .collect();
+        let mut formats = vec![(send.0, Kind::Audio(codec))];
+        formats.extend(event.map(|(pt, clock)| (pt, Kind::Event(clock))));
+        let ours = Ours {
+            index: audio.index,
+            formats,
+            direction,
+            setup: peer.as_ref().map(|(_, role)| *role),
+            ice: ice.clone(),
+            mux: mux && peer.is_none(),
+            bundled: audio.bundled,
+        };
+        let event = event.map(|(pt, clock)| TelephoneEvent {
+            send: pt,
+            receive: pt,
+            clock,
+        });
+        let negotiated = self.negotiated(&audio, direction, send, vec![send], event, transport);
+
+        let sdp = self.write(&lines, &ours);
+        self.agreed.lines = lines;
+        self.agreed.audio = Some(audio.index);
+        self.agreed.numbers.adopt(&audio.formats);
+        self.agreed.bundled = audio.bundled;
+        self.agreed.mux = ours.mux;
+        self.agreed.codec = Some(codec);
+        self.agreed.peer = peer;
+        self.agreed.ice = ice;
+        self.offer = None;
+        self.answer = Some(sdp.clone());
+        Ok(Answer { sdp, negotiated })
+    }
+
+    /// Our last answer, byte for byte.
+    #[must_use]
+    pub fn last_answer(&self) -> Option<&str> {
+        self.answer.as_deref()
+    }
+
+    const fn peer(&self) -> Peer {
+        match self.profile {
+            Profile::Browser(_) => Peer::Browser,
+            Profile::Phone => Peer::Phone,
+        }
+    }
+
+    /// The codec in use first, the others as configured; then digits at each clock.
+    fn offered_formats(&mut self) -> Vec<(u8, Kind)> {
+        let mut codecs = self.config.codecs.clone();
+        if codecs.is_empty() {
+            codecs.push(Codec::Pcmu);
+        }
+        codecs.sort_by_key(|codec| self.agreed.codec != Some(*codec));
+        codecs.dedup();
+        let mut kinds: Vec<_> = codecs.iter().map(|&codec| Kind::Audio(codec)).collect();
+        if self.config.telephone_event {
+            kinds.extend(codecs.contains(&Codec::Opus).then_some(Kind::Event(48_000)));
+            kinds.push(Kind::Event(8_000));
+        }
+        let numbers = &mut self.agreed.numbers;
+        kinds
+            .into_iter()
+            .filter_map(|kind| Some((numbers.number(kind)?, kind)))
+            .collect()
+    }
+
+    /// The DTLS role that stays, because the association does (RFC 8842 §4).
+    fn kept_role(&self, secured: &Secured) -> Option<DtlsRole> {
+        let (before, role) = self.agreed.peer.as_ref()?;
+        let same = before.fingerprint == secured.fingerprint && before.tls_id == secured.tls_id;
+        same.then_some(*role)
+    }
+
+    fn dtls(
+        &self,
+        secured: &Secured,
+        role: DtlsRole,
+        ice: Option<&IceCredentials>,
+    ) -> Result<Transport, SdpError> {
+        let Profile::Browser(browser) = &self.profile else {
+            return Err(SdpError::NoAudio);
+        };
+        Ok(Transport::Dtls {
+            remote_ice: secured.ice.clone(),
+            local_ice: ice.unwrap_or(&browser.ice).clone(),
+            fingerprint: secured.fingerprint.clone(),
+            role,
+        })
+    }
+
+    fn negotiated(
+        &self,
+        audio: &Audio,
+        direction: Direction,
+        send: (u8, Codec),
+        receive: Vec<(u8, Codec)>,
+        telephone_event: Option<TelephoneEvent>,
+        transport: Transport,
+    ) -> Negotiated {
+        let opus = match send.1 {
+            Codec::Opus => {
+                let format = audio.formats.iter().find(|format| format.pt == send.0);
+                opus(format.and_then(|format| format.fmtp.as_deref()))
+            }
+            Codec::Pcmu | Codec::Pcma => OpusParameters::default(),
+        };
+        let ptime_ms = audio.ptime(self.config.ptime_ms, send.1);
+        Negotiated {
+            direction,
+            send,
+            receive,
+            telephone_event,
+            ptime_ms,
+            opus,
+            transport,
+        }
+    }
+
+    /// Writes a description; its version differs from that of the last one when anything else does (RFC 3264 §8).
+    fn write(&mut self, lines: &[Line], ours: &Ours) -> String {
+        let first = self
+            .addresses
+            .first()
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), SocketAddr::ip);
+        let origin = *self.origin.get_or_insert(first);
+        let mut session = write::session(
+            self.session_id,
+            origin,
+            lines,
+            ours,
+            &self.profile,
+            &self.config,
+            &self.addresses,
+        );
+        if self.written.as_ref() != Some(&session) {
+            self.version += 1;
+            self.written = Some(session.clone());
+        }
+        session.origin.sess_version = self.version;
+        let mut out = Vec::new();
+        // Writing to memory does not fail.
+        let _ = session.write(&mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}
+
+const fn audio_codec(kind: Kind) -> Option<Codec> {
+    match kind {
+        Kind::Audio(codec) => Some(codec),
+        Kind::Event(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn negotiator(rtp: &str, rtcp: &str) -> Negotiator {
+        let mut out = Negotiator::new(Profile::Phone, Config::phone(), &mut Rng::seeded(1));
+        out.local(&[rtp.parse().unwrap(), rtcp.parse().unwrap()]);
+        out
+    }
+
+    #[test]
+    fn a_phone_is_answered_with_one_codec_and_its_numbers() {
+        let mut ours = negotiator("192.0.2.1:20000", "192.0.2.1:20001");
+        let offer = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
+            m=audio 4000 RTP/AVP 18 8 0 97\r\na=rtpmap:97 telephone-event/8000\r\na=ptime:30\r\n";
+        let answer = ours
+            .handle_offer(offer.as_bytes(), Direction::SendRecv, &mut Rng::seeded(2))
+            .unwrap();
+        assert_eq!(answer.negotiated.send, (0, Codec::Pcmu));
+        assert_eq!(answer.negotiated.receive, [(0, Codec::Pcmu)]);
+        assert_eq!(
+            answer.negotiated.telephone_event,
+            Some(TelephoneEvent {
+                send: 97,
+                receive: 97,
+                clock: 8_000
+            })
+        );
+        assert_eq!(answer.negotiated.ptime_ms, 30);
+        assert_eq!(
+            answer.negotiated.transport,
+            Transport::Rtp {
+                remote: Some("192.0.2.9:4000".parse().unwrap()),
+                remote_rtcp: Some("192.0.2.9:4001".parse().unwrap()),
+                rtcp_mux: false
+            }
+        );
+        assert!(
+            answer.sdp.contains("m=audio 20000 RTP/AVP 0 97\r\n"),
+            "{}",
+            answer.sdp
+        );
+        assert_eq!(ours.last_answer(), Some(answer.sdp.as_str()));
+    }
+
+    #[test]
+    fn an_answer_without_an_offer_is_refused() {
+        let mut ours = negotiator("192.0.2.1:20000", "192.0.2.1:20001");
+        assert_eq!(ours.handle_answer(b"v=0\r\n"), Err(SdpError::NoOffer));
+    }
+}

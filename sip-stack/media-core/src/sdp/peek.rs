@@ -1,0 +1,77 @@
+use super::SdpError;
+use super::choose;
+use super::format::Kind;
+use super::read::read;
+use super::section::Section;
+use crate::negotiated::{Codec, Direction};
+
+/// What an offer asks for, seen without answering it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peek {
+    /// Which kind of leg can answer it.
+    pub peer: Peer,
+    /// The most that our side may do.
+    pub direction: Direction,
+    /// Codecs that we know, in the peer's order.
+    pub codecs: Vec<Codec>,
+}
+
+/// The two kinds of peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// ICE and DTLS-SRTP.
+    Browser,
+    /// Plain RTP.
+    Phone,
+}
+
+impl Peer {
+    /// Who writes such a section. Browsers of old wrote `RTP/SAVPF`, so what tells is the fingerprint beside it: RFC 8829
+    /// §5.1.2 wants every profile accepted and written back.
+    pub(super) fn of(proto: &str, section: Section<'_>) -> Option<Peer> {
+        let plain = matches!(proto, "RTP/AVP" | "RTP/AVPF");
+        let secured = matches!(
+            proto,
+            "RTP/SAVPF"
+                | "RTP/SAVP"
+                | "UDP/TLS/RTP/SAVPF"
+                | "UDP/TLS/RTP/SAVP"
+                | "TCP/DTLS/RTP/SAVPF"
+                | "TCP/DTLS/RTP/SAVP"
+        );
+        let transport = section.transport();
+        let ice = transport.value("ice-ufrag").is_some() && transport.value("fingerprint").is_some();
+        match (plain, secured) {
+            (true, _) => Some(Peer::Phone),
+            (_, true) if ice || proto.contains("TLS") => Some(Peer::Browser),
+            _ => None,
+        }
+    }
+}
+
+const ALL: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
+
+/// Reads an offer to see which kind of leg it needs.
+///
+/// # Errors
+/// As [`Negotiator::handle_offer`](super::Negotiator::handle_offer) would give for the kind of leg that comes closest.
+pub fn peek(offer: &[u8]) -> Result<Peek, SdpError> {
+    let session = read(offer)?;
+    let browser = choose::audio(&session, Peer::Browser, &ALL, None);
+    let phone = choose::audio(&session, Peer::Phone, &ALL, None);
+    let (peer, audio) = match (browser, phone) {
+        (Ok(browser), Ok(phone)) if phone.index < browser.index => (Peer::Phone, phone),
+        (Ok(browser), _) => (Peer::Browser, browser),
+        (Err(_), Ok(phone)) => (Peer::Phone, phone),
+        (Err(SdpError::Transport(_)), Err(error)) | (Err(error), Err(_)) => return Err(error),
+    };
+    let codecs = audio.formats.iter().filter_map(|format| match format.kind {
+        Some(Kind::Audio(codec)) => Some(codec),
+        _ => None,
+    });
+    Ok(Peek {
+        peer,
+        direction: audio.direction,
+        codecs: codecs.collect(),
+    })
+}
