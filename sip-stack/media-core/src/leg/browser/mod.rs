@@ -7,6 +7,9 @@ mod leg;
 mod name;
 mod stun;
 
+#[cfg(test)]
+mod tests;
+
 pub use dtls::{Identity, IdentityError};
 pub use ice::Path;
 pub use leg::{Event, Leg, Received, Transmit};

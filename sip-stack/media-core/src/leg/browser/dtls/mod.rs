@@ -5,6 +5,9 @@ mod certificate;
 mod identity;
 mod provider;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
