@@ -1,1 +1,24 @@
-//! 
+//! Live calls: sessions, legs, bridges, and the verbs on them, without I/O.
+//!
+//! [`Coordinator`] is the one authority. It owns the SIP machine, the registrar and what signalling knows of each leg's
+//! media; it speaks to media shards in plain commands and to its application in plain events. Every leg is negotiated by
+//! itself: nothing of one leg (Call-ID, tags, SDP, SSRC) reaches another.
+
+mod access;
+pub mod config;
+mod coordinator;
+mod event;
+mod leg;
+mod media;
+mod presence;
+mod session;
+mod signalling;
+mod verb;
+mod wiring;
+
+pub use config::{Access, Config, Trunk, User};
+pub use coordinator::{Coordinator, Input, Output, Stats};
+pub use event::{CallRecord, Cause, Event, IncomingCall, LegRecord, Source};
+pub use media_core::control::{Application, LegId};
+pub use session::SessionId;
+pub use verb::{Caller, Dial, OnFailure, OutgoingCall, Party, Registration};

@@ -1,0 +1,277 @@
+//! The machine itself: what it holds, what goes in, what comes out.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use media_core::control::{self, Command, LegId};
+use media_core::sdp::Negotiator;
+use sans_io::{Deadline, Rng, Time, Timers, earlier};
+use sip_core::auth::{Algorithm, Challenger};
+use sip_core::endpoint::{self, Endpoint, QueryId, UsageId};
+use sip_core::flow::{Destination, FlowId};
+use sip_core::registrar::{self, Registrar};
+use sip_core::uri::Uri;
+
+use bytes::Bytes;
+
+use crate::SessionId;
+use crate::config::Config;
+use crate::event::Event;
+use crate::leg::{Hears, Leg, Media, Presence, State};
+use crate::session::Session;
+use crate::verb::Account;
+
+/// The one authority on live calls.
+///
+/// Verbs take effect at once; what they cause is drained with [`poll_output`](Self::poll_output).
+#[derive(Debug)]
+pub struct Coordinator {
+    pub(crate) config: Config,
+    pub(crate) rng: Rng,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) registrar: Registrar,
+    pub(crate) challenger: Challenger,
+    /// For clients over WebSocket.
+    pub(crate) browser_challenger: Challenger,
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
+    pub(crate) legs: BTreeMap<LegId, Leg>,
+    pub(crate) usages: BTreeMap<UsageId, LegId>,
+    /// Callers whose ACK came.
+    pub(crate) acked: BTreeSet<LegId>,
+    /// Connections over which a user authenticated.
+    pub(crate) flow_users: BTreeMap<FlowId, String>,
+    pub(crate) accounts: BTreeMap<u64, Account>,
+    pub(crate) timers: Timers<Timer>,
+    pub(crate) out: VecDeque<Output>,
+    pub(crate) endpoint_deadline: Deadline,
+    next: u64,
+}
+
+/// What the coordinator itself waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    Grace(LegId),
+    Register(u64),
+    Session(SessionId),
+}
+
+/// What goes in.
+#[derive(Debug)]
+pub enum Input {
+    /// From the network, by way of the transports.
+    Sip(endpoint::Input),
+    /// From a media shard.
+    Media {
+        /// Which one.
+        shard: u8,
+        /// What it says.
+        event: control::Event,
+    },
+    /// The deadline passed.
+    Timeout,
+}
+
+/// What comes out.
+#[derive(Debug)]
+pub enum Output {
+    /// A SIP message to send. `token` comes back in `TransmitFailed`.
+    Transmit {
+        /// Where to.
+        to: Destination,
+        /// One whole message.
+        data: Bytes,
+        /// Names this transmission.
+        token: u64,
+    },
+    /// A SIP URI to resolve (RFC 3263).
+    Resolve {
+        /// Comes back in `Resolved`.
+        query: QueryId,
+        /// What to resolve.
+        uri: Uri,
+    },
+    /// To a media shard.
+    Media {
+        /// Which one.
+        shard: u8,
+        /// What to do.
+        command: Command,
+    },
+    /// To the application.
+    Event(Event),
+    /// Nothing more now; wake me then.
+    Timeout(Deadline),
+}
+
+/// Counts of what is alive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Sessions.
+    pub sessions: usize,
+    /// Legs.
+    pub legs: usize,
+    /// Contacts registered.
+    pub contacts: usize,
+    /// SIP transactions and dialogs.
+    pub endpoint: endpoint::Counts,
+}
+
+impl Coordinator {
+    /// A coordinator without calls.
+    #[must_use]
+    pub fn new(config: Config, mut rng: Rng) -> Coordinator {
+        Coordinator {
+            endpoint: Endpoint::new(config.endpoint.clone(), rng.fork()),
+            registrar: Registrar::new(registrar::Config {
+                max_contacts: config.max_contacts,
+                ..registrar::Config::default()
+            }),
+            challenger: Challenger::new(&*config.realm, config.algorithms.clone(), rng.fork()),
+            browser_challenger: Challenger::new(&*config.realm, vec![Algorithm::Md5], rng.fork()),
+            sessions: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            usages: BTreeMap::new(),
+            acked: BTreeSet::new(),
+            flow_users: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            timers: Timers::default(),
+            out: VecDeque::new(),
+            endpoint_deadline: None,
+            next: 0,
+            rng,
+            config,
+        }
+    }
+
+    /// Takes one input in. Never fails: what is wrong becomes an answer, a counter or an event.
+    pub fn handle_input(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Sip(input) => {
+                if let endpoint::Input::FlowClosed { flow } = &input {
+                    let flow = *flow;
+                    self.registrar.flow_closed(flow);
+                    self.endpoint.handle_input(now, input);
+                    self.flow_lost(now, flow);
+                    self.tell_reachable();
+                } else {
+                    self.endpoint.handle_input(now, input);
+                }
+            }
+            Input::Media { event, .. } => self.on_media(now, event),
+            Input::Timeout => {
+                self.endpoint.handle_input(now, endpoint::Input::Timeout);
+                self.registrar.handle_timeout(now);
+                self.tell_reachable();
+                while let Some(timer) = self.timers.pop_due(now) {
+                    match timer {
+                        Timer::Grace(leg) => self.grace_over(now, leg),
+                        Timer::Register(account) => self.send_register(now, account),
+                        Timer::Session(session) => self.terminate_session(now, session),
+                    }
+                }
+            }
+        }
+        self.drain(now);
+    }
+
+    /// What is to be done next. Call until it says [`Output::Timeout`].
+    pub fn poll_output(&mut self, now: Time) -> Output {
+        self.drain(now);
+        match self.out.pop_front() {
+            Some(output) => output,
+            None => Output::Timeout(earlier(
+                self.timers.next(),
+                earlier(self.endpoint_deadline, self.registrar.poll_timeout()),
+            )),
+        }
+    }
+
+    /// Drains the SIP machine: what it sends goes on, what it says is acted on here.
+    fn drain(&mut self, now: Time) {
+        loop {
+            match self.endpoint.poll_output() {
+                endpoint::Output::Transmit { to, data, token } => {
+                    self.out.push_back(Output::Transmit { to, data, token });
+                }
+                endpoint::Output::Resolve { query, uri } => {
+                    self.out.push_back(Output::Resolve { query, uri })
+                }
+                endpoint::Output::Event(event) => self.on_signalling(now, event),
+                endpoint::Output::Timeout(deadline) => {
+                    self.endpoint_deadline = deadline;
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.out.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn next_id(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// Counts of what is alive.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            sessions: self.sessions.len(),
+            legs: self.legs.len(),
+            contacts: self.registrar.len(),
+            endpoint: self.endpoint.counts(),
+        }
+    }
+
+    /// Live sessions, oldest first.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
+        self.sessions.keys().copied()
+    }
+
+    /// The legs of a session: the caller's and the one that answered.
+    #[must_use]
+    pub fn legs(&self, session: SessionId) -> [Option<LegId>; 2] {
+        self.sessions
+            .get(&session)
+            .map_or([None, None], |s| [s.caller, s.callee])
+    }
+}
+
+impl Leg {
+    pub(crate) fn new(
+        id: LegId,
+        session: SessionId,
+        browser: bool,
+        party: String,
+        user: Option<String>,
+        negotiator: Negotiator,
+    ) -> Leg {
+        Leg {
+            id,
+            session,
+            shard: 0,
+            incoming: false,
+            browser,
+            party,
+            user,
+            call_id: String::new(),
+            usage: None,
+            flow: None,
+            state: State::New,
+            media: Media::Opening,
+            negotiator,
+            negotiated: None,
+            pending: Vec::new(),
+            answer: None,
+            offer: None,
+            answered: None,
+            held: false,
+            holding: false,
+            presence: Presence::default(),
+            application: None,
+            hears: Hears::Nothing,
+            report: control::Report::default(),
+        }
+    }
+}

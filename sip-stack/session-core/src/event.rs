@@ -1,0 +1,211 @@
+//! What the coordinator tells its application.
+
+use std::net::SocketAddr;
+
+use media_core::control::{LegId, Report};
+use sans_io::Time;
+
+use crate::SessionId;
+
+/// Coordinator to application. Events of one session come in order; [`Event::Ended`] is its last.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A call came in and waits for [`dial`](crate::Coordinator::dial), [`answer`](crate::Coordinator::answer),
+    /// [`ring`](crate::Coordinator::ring) or [`reject`](crate::Coordinator::reject).
+    Incoming {
+        /// The new session.
+        session: SessionId,
+        /// The caller's leg.
+        leg: LegId,
+        /// Who calls whom.
+        call: Box<IncomingCall>,
+    },
+    /// A dialled party rings or makes progress.
+    Progress {
+        /// Whose call.
+        session: SessionId,
+        /// The branch.
+        leg: LegId,
+        /// 180 to 199.
+        code: u16,
+        /// It sends early media.
+        early_media: bool,
+    },
+    /// A leg is answered: ours by [`answer`](crate::Coordinator::answer) and acknowledged, or a dialled one by its peer.
+    Answered {
+        /// Whose call.
+        session: SessionId,
+        /// The leg.
+        leg: LegId,
+    },
+    /// Two legs hear each other from now on.
+    Bridged {
+        /// Whose call.
+        session: SessionId,
+        /// The two.
+        legs: [LegId; 2],
+    },
+    /// No dialled party answered. The session lives on with its caller, if there is one, until the application says what
+    /// becomes of it; by itself it rejects the caller with `code` when `dial` was told to.
+    DialFailed {
+        /// Whose call.
+        session: SessionId,
+        /// Best of the final responses (RFC 3261 §16.7 step 6).
+        code: u16,
+    },
+    /// A digit, by RFC 4733 or INFO alike. It was passed on to the bridged leg already.
+    Dtmf {
+        /// Whose call.
+        session: SessionId,
+        /// Who pressed.
+        leg: LegId,
+        /// `0`-`9`, `*`, `#`, `A`-`D`.
+        digit: char,
+        /// For how long.
+        duration_ms: u16,
+    },
+    /// The leg's peer put us on hold, or took us back.
+    Hold {
+        /// Whose call.
+        session: SessionId,
+        /// The leg that holds.
+        leg: LegId,
+        /// Held now.
+        held: bool,
+    },
+    /// The leg's browser left (or came back): its far side hears music meanwhile.
+    Away {
+        /// Whose call.
+        session: SessionId,
+        /// The leg.
+        leg: LegId,
+        /// It is away.
+        away: bool,
+    },
+    /// The first authentic audio packet of the leg's peer.
+    Talking {
+        /// Whose call.
+        session: SessionId,
+        /// The leg.
+        leg: LegId,
+    },
+    /// Answer to [`report`](crate::Coordinator::report).
+    Report {
+        /// Whose call.
+        session: SessionId,
+        /// The leg.
+        leg: LegId,
+        /// What it counted.
+        report: Box<Report>,
+    },
+    /// The session is over and everything of it is gone.
+    Ended {
+        /// Which one.
+        session: SessionId,
+        /// What there was.
+        record: Box<CallRecord>,
+    },
+    /// A user registered the first contact, or lost the last one.
+    Reachable {
+        /// The user.
+        user: String,
+        /// Can be called now.
+        reachable: bool,
+    },
+    /// A registration of ours ([`register`](crate::Coordinator::register)) succeeded or failed.
+    Registration {
+        /// Its name.
+        account: u64,
+        /// 200, or the code it failed with (408, 503 when nobody answered); 0 after it was given up on request.
+        code: u16,
+    },
+}
+
+/// Where a call came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An authenticated user.
+    User(String),
+    /// A trunk, known by its address.
+    Trunk(String),
+    /// Nobody asked (a client without accounts of its own).
+    Anyone,
+}
+
+/// Who calls whom.
+#[derive(Clone, Debug)]
+pub struct IncomingCall {
+    /// Where it came from.
+    pub source: Source,
+    /// User part of From, percent-escapes undone.
+    pub from: String,
+    /// Display name of From, may be empty.
+    pub display: String,
+    /// User part of the Request-URI: what was dialled, percent-escapes undone, `tel:` included.
+    pub to: String,
+    /// Host of the Request-URI.
+    pub domain: String,
+    /// The peer of the SIP flow.
+    pub peer: SocketAddr,
+    /// The SIP Call-ID.
+    pub call_id: String,
+    /// The peer is a browser.
+    pub browser: bool,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The caller hung up, or cancelled.
+    Caller,
+    /// The called party hung up.
+    Callee,
+    /// We did.
+    Local,
+    /// Nobody answered, or everybody refused: see the code.
+    Refused,
+    /// A browser was away longer than its grace.
+    Away,
+    /// Media or signalling failed: see the code.
+    Failed,
+}
+
+/// A call, once it is over.
+#[derive(Clone, Debug)]
+pub struct CallRecord {
+    /// Which session.
+    pub session: SessionId,
+    /// Where it came from; `None` for a call of ours.
+    pub source: Option<Source>,
+    /// User part of the caller.
+    pub from: String,
+    /// What was dialled.
+    pub to: String,
+    /// When the INVITE came, or was sent.
+    pub began: Time,
+    /// When the caller was answered (or, for a call of ours, the callee answered).
+    pub answered: Option<Time>,
+    /// When the last leg was told to end.
+    pub ended: Time,
+    /// Who or what ended it.
+    pub cause: Cause,
+    /// Final SIP code: 200 for a call that was answered.
+    pub code: u16,
+    /// One for each leg that had media.
+    pub legs: Vec<LegRecord>,
+}
+
+/// A leg, once it is over.
+#[derive(Clone, Debug)]
+pub struct LegRecord {
+    /// Which leg.
+    pub leg: LegId,
+    /// The party's user part.
+    pub party: String,
+    /// Its SIP Call-ID.
+    pub call_id: String,
+    /// When it was answered.
+    pub answered: Option<Time>,
+    /// What its media counted.
+    pub report: Report,
+}

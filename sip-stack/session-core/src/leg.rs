@@ -1,0 +1,117 @@
+//! A leg: one party of a session, its SIP dialog and its media.
+
+use bytes::Bytes;
+use media_core::control::{Application, LegId, Report};
+use media_core::negotiated::Negotiated;
+use media_core::sdp::Negotiator;
+use sans_io::Time;
+use sip_core::endpoint::{OutgoingInvite, UsageId};
+use sip_core::flow::Flow;
+
+use crate::SessionId;
+
+/// What the coordinator keeps of a leg.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) id: LegId,
+    pub(crate) session: SessionId,
+    pub(crate) shard: u8,
+    /// It called us.
+    pub(crate) incoming: bool,
+    pub(crate) browser: bool,
+    /// User part shown in records.
+    pub(crate) party: String,
+    /// The user of the directory that this leg belongs to.
+    pub(crate) user: Option<String>,
+    pub(crate) call_id: String,
+    /// The SIP side; `None` before its INVITE is sent and after its end.
+    pub(crate) usage: Option<UsageId>,
+    pub(crate) flow: Option<Flow>,
+    pub(crate) state: State,
+    pub(crate) media: Media,
+    pub(crate) negotiator: Negotiator,
+    pub(crate) negotiated: Option<Negotiated>,
+    /// What to do as soon as media is open.
+    pub(crate) pending: Vec<Pending>,
+    /// Our answer to the INVITE's offer: one and the same in every 183 and in the 200.
+    pub(crate) answer: Option<Bytes>,
+    /// The peer's offer in its INVITE, until it is answered; `None`: it wants ours.
+    pub(crate) offer: Option<Bytes>,
+    pub(crate) answered: Option<Time>,
+    /// The peer holds us.
+    pub(crate) held: bool,
+    /// We hold the peer.
+    pub(crate) holding: bool,
+    pub(crate) presence: Presence,
+    /// What the application said this leg hears outside a bridge.
+    pub(crate) application: Option<Application>,
+    pub(crate) hears: Hears,
+    pub(crate) report: Report,
+}
+
+/// The signalling of a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum State {
+    /// Called us, or is about to be called.
+    New,
+    /// A provisional response went over it.
+    Early,
+    /// A 200 went over it.
+    Up,
+    /// BYE, CANCEL or a refusal is on its way.
+    Ending,
+    /// Its dialog is gone.
+    Ended,
+}
+
+/// The media of a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    Opening,
+    Open,
+    Closing,
+    Closed,
+}
+
+/// Waits for [`Media::Open`].
+#[derive(Debug)]
+pub(crate) enum Pending {
+    Invite(Box<OutgoingInvite>),
+    Ring(u16),
+    Answer,
+}
+
+/// What is known of the person behind a browser leg.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Presence {
+    /// Its WebSocket closed and no other took its place.
+    pub(crate) flow_lost: bool,
+    /// Authentic RTP flows.
+    pub(crate) flowing: bool,
+    /// The shard saw it leave.
+    pub(crate) gone: bool,
+    /// Its far side was told.
+    pub(crate) away: bool,
+}
+
+/// What a leg was last told to hear: commands are sent on change only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hears {
+    Nothing,
+    Bridge,
+    Ringback,
+    Music,
+    Application,
+}
+
+impl Leg {
+    /// Nothing of it is left.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state == State::Ended && self.media == Media::Closed
+    }
+
+    /// Its peer may hear us now.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.negotiated.is_some() && self.state < State::Ending && self.media == Media::Open
+    }
+}

@@ -1,0 +1,184 @@
+//! What media shards say.
+
+use std::net::{IpAddr, SocketAddr};
+
+use media_core::control::{Command, Event as MediaEvent, Failure, LegId, LegKind};
+use media_core::leg::browser;
+use media_core::negotiated::{Codec, DtlsRole, IceCredentials};
+use media_core::sdp::{self, Negotiator};
+use sans_io::{Rng, Time};
+
+use crate::coordinator::{Coordinator, Output};
+use crate::event::{Cause, Event};
+use crate::leg::{Leg, Media, Pending, State};
+
+impl Coordinator {
+    pub(crate) fn on_media(&mut self, now: Time, event: MediaEvent) {
+        match event {
+            MediaEvent::Opened { leg, addresses } => self.media_opened(now, leg, addresses),
+            MediaEvent::Failed { leg, reason } => self.media_failed(now, leg, reason),
+            MediaEvent::Connected { .. } => {}
+            MediaEvent::Talking { leg } => {
+                if let Some(l) = self.legs.get(&leg) {
+                    let session = l.session;
+                    self.event(Event::Talking { session, leg });
+                }
+                self.rtp_flows(now, leg, true);
+            }
+            MediaEvent::Dtmf {
+                leg,
+                digit,
+                duration_ms,
+            } => {
+                self.digit_heard(now, leg, char::from(digit), duration_ms);
+            }
+            MediaEvent::Gone { leg, .. } => self.peer_gone(now, leg),
+            MediaEvent::Flow { leg, flowing } => self.rtp_flows(now, leg, flowing),
+            MediaEvent::Report { leg, report, last } => {
+                let Some(l) = self.legs.get_mut(&leg) else { return };
+                let session = l.session;
+                if last {
+                    l.report = *report;
+                    l.media = Media::Closed;
+                    self.conclude(session);
+                } else {
+                    self.event(Event::Report { session, leg, report });
+                }
+            }
+        }
+    }
+
+    /// The media side of a new leg: how to open it, and who negotiates for it.
+    pub(crate) fn open_media(
+        &mut self,
+        leg: LegId,
+        browser: bool,
+        codecs: Vec<Codec>,
+    ) -> (LegKind, Negotiator) {
+        let shard = self.shard_of(leg);
+        if browser {
+            let ice = IceCredentials {
+                ufrag: browser::ufrag(shard, leg, &mut self.rng),
+                pwd: self.rng.token(24),
+            };
+            let profile = sdp::Profile::Browser(sdp::Browser {
+                ice: ice.clone(),
+                fingerprint: self.config.fingerprint.clone(),
+                role: DtlsRole::Passive,
+                renew,
+            });
+            let config = sdp::Config {
+                codecs,
+                ..sdp::Config::browser()
+            };
+            (
+                LegKind::Browser { ice },
+                Negotiator::new(profile, config, &mut self.rng),
+            )
+        } else {
+            let config = sdp::Config {
+                codecs,
+                ..sdp::Config::phone()
+            };
+            let negotiator = Negotiator::new(sdp::Profile::Phone, config, &mut self.rng);
+            (
+                LegKind::Phone {
+                    local: self.config.phone_ip,
+                },
+                negotiator,
+            )
+        }
+    }
+
+    fn media_opened(&mut self, now: Time, leg: LegId, addresses: Vec<SocketAddr>) {
+        let advertise = self.config.advertise;
+        let Some(l) = self.legs.get_mut(&leg).filter(|l| l.media == Media::Opening) else {
+            return;
+        };
+        l.negotiator.local(&advertised(&addresses, advertise));
+        l.media = Media::Open;
+        for pending in std::mem::take(&mut l.pending) {
+            match pending {
+                Pending::Invite(invite) => self.invite_now(now, leg, invite),
+                Pending::Ring(code) => self.ring_now(now, leg, code, false),
+                Pending::Answer => self.answer_now(now, leg),
+            }
+        }
+    }
+
+    /// The shard closed the leg already.
+    fn media_failed(&mut self, now: Time, leg: LegId, reason: Failure) {
+        let Some(l) = self.legs.get_mut(&leg) else { return };
+        l.media = Media::Closed;
+        let (session, state) = (l.session, l.state);
+        let code = match reason {
+            Failure::NoPort | Failure::Full => 503,
+            Failure::Fingerprint | Failure::Dtls => 488,
+            Failure::Closed | Failure::Consent => 408,
+        };
+        let is_branch = self
+            .sessions
+            .get(&session)
+            .and_then(|s| s.dialling.as_ref())
+            .is_some_and(|d| d.branches.contains(&leg));
+        if is_branch && state < State::Up {
+            self.end_leg(now, leg, None);
+            self.branch_failed(now, leg, code);
+        } else {
+            self.end_session(now, session, Cause::Failed, code);
+        }
+        self.conclude(session);
+    }
+
+    /// Tells the shard of `leg`.
+    pub(crate) fn command(&mut self, leg: LegId, command: Command) {
+        let shard = self
+            .legs
+            .get(&leg)
+            .map_or_else(|| self.shard_of(leg), |l| l.shard);
+        self.out.push_back(Output::Media { shard, command });
+    }
+
+    fn shard_of(&self, _: LegId) -> u8 {
+        0
+    }
+
+    pub(crate) fn codecs_for(&self, trunk: Option<&str>, browser: bool) -> Vec<Codec> {
+        if browser {
+            return self.config.browser_codecs.clone();
+        }
+        match trunk.and_then(|name| self.trunk(name)) {
+            Some(trunk) if !trunk.codecs.is_empty() => trunk.codecs.clone(),
+            _ => self.config.phone_codecs.clone(),
+        }
+    }
+}
+
+/// Credentials after an ICE restart, which still name shard and leg.
+fn renew(before: &IceCredentials, rng: &mut Rng) -> IceCredentials {
+    let ufrag = match browser::parse_ufrag(&before.ufrag) {
+        Some((shard, leg)) => browser::ufrag(shard, leg, rng),
+        None => before.ufrag.clone(),
+    };
+    IceCredentials {
+        ufrag,
+        pwd: rng.token(24),
+    }
+}
+
+/// Addresses as the peer may use them: all behind one public address when there is one.
+fn advertised(addresses: &[SocketAddr], advertise: Option<IpAddr>) -> Vec<SocketAddr> {
+    let Some(ip) = advertise else {
+        return addresses.to_vec();
+    };
+    let mut mapped: Vec<SocketAddr> = addresses.iter().map(|a| SocketAddr::new(ip, a.port())).collect();
+    mapped.dedup();
+    mapped
+}
+
+impl Leg {
+    /// The caller of an INVITE that has no final response yet.
+    pub(crate) fn offer_pending(&self) -> bool {
+        self.incoming && self.state < State::Up
+    }
+}

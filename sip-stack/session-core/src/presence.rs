@@ -1,0 +1,107 @@
+//! When the browser of a leg is gone (the tab closed, the page crashed, the network died) and when it is back.
+//!
+//! A lost WebSocket alone changes nothing that anybody hears: the dialog belongs to the user, and moves to the user's
+//! next flow. The browser is away on DTLS close_notify, when no authenticated STUN check came for 15 s, or when its
+//! WebSocket closed and no RTP came for 200 ms. It is back when its RTP flows again.
+
+use media_core::control::LegId;
+use sans_io::Time;
+use sip_core::flow::{Flow, FlowId};
+
+use crate::coordinator::{Coordinator, Timer};
+use crate::leg::State;
+use crate::{Cause, Event};
+
+impl Coordinator {
+    /// A connection closed.
+    pub(crate) fn flow_lost(&mut self, now: Time, flow: FlowId) {
+        self.flow_users.remove(&flow);
+        let lost: Vec<LegId> = self
+            .legs
+            .values()
+            .filter(|l| l.flow.is_some_and(|f| f.id == flow))
+            .map(|l| l.id)
+            .collect();
+        for leg in lost {
+            if let Some(l) = self.legs.get_mut(&leg) {
+                l.presence.flow_lost = true;
+            }
+            self.judge_presence(now, leg);
+        }
+    }
+
+    /// A user is reachable over `flow`: legs of that user that lost theirs move to it.
+    pub(crate) fn flow_found(&mut self, now: Time, user: &str, flow: Flow) {
+        let moved: Vec<LegId> = self
+            .legs
+            .values()
+            .filter(|l| l.browser && l.presence.flow_lost && l.user.as_deref() == Some(user))
+            .map(|l| l.id)
+            .collect();
+        for leg in moved {
+            self.move_leg(now, leg, flow);
+        }
+    }
+
+    /// The dialog of a leg is reached over `flow` from now on.
+    pub(crate) fn move_leg(&mut self, now: Time, leg: LegId, flow: Flow) {
+        let Some(l) = self.legs.get_mut(&leg) else { return };
+        l.flow = Some(flow);
+        l.presence.flow_lost = false;
+        if let Some(usage) = l.usage {
+            self.endpoint.move_flow(now, usage, flow);
+        }
+        self.judge_presence(now, leg);
+    }
+
+    /// RTP of a leg's peer stopped or flows.
+    pub(crate) fn rtp_flows(&mut self, now: Time, leg: LegId, flowing: bool) {
+        let Some(l) = self.legs.get_mut(&leg) else { return };
+        l.presence.flowing = flowing;
+        if flowing {
+            l.presence.gone = false;
+        }
+        self.judge_presence(now, leg);
+    }
+
+    /// The shard saw a leg's peer leave.
+    pub(crate) fn peer_gone(&mut self, now: Time, leg: LegId) {
+        let Some(l) = self.legs.get_mut(&leg) else { return };
+        l.presence.gone = true;
+        l.presence.flowing = false;
+        self.judge_presence(now, leg);
+    }
+
+    fn judge_presence(&mut self, now: Time, leg: LegId) {
+        let Some(l) = self.legs.get_mut(&leg) else { return };
+        if !l.browser || l.state >= State::Ending {
+            return;
+        }
+        let p = &mut l.presence;
+        let (away, session) = match p.away {
+            // A held browser may send nothing at all: only the shard's word counts then.
+            false if p.gone || (p.flow_lost && !p.flowing && !l.held) => (true, l.session),
+            true if p.flowing => (false, l.session),
+            _ => return,
+        };
+        p.away = away;
+        if away {
+            self.timers.set(
+                Timer::Grace(leg),
+                now + self.config.grace,
+                "grace of an absent browser",
+            );
+        } else {
+            self.timers.cancel(Timer::Grace(leg));
+        }
+        self.event(Event::Away { session, leg, away });
+        self.wire(session);
+    }
+
+    /// The browser did not come back.
+    pub(crate) fn grace_over(&mut self, now: Time, leg: LegId) {
+        if let Some(session) = self.legs.get(&leg).map(|l| l.session) {
+            self.end_session(now, session, Cause::Away, 200);
+        }
+    }
+}

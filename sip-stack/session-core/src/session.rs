@@ -1,0 +1,83 @@
+//! A session: one call from its first INVITE to its record.
+
+use media_core::control::{BridgeId, LegId};
+use sans_io::Time;
+
+use crate::event::{Cause, LegRecord, Source};
+use crate::verb::{Caller, OnFailure};
+
+/// A call. Unique in the life of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// What the coordinator keeps of a call.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) source: Option<Source>,
+    pub(crate) from: Caller,
+    pub(crate) to: String,
+    pub(crate) began: Time,
+    pub(crate) answered: Option<Time>,
+    /// The leg that called us; `None` for a call of ours.
+    pub(crate) caller: Option<LegId>,
+    /// The party that answered.
+    pub(crate) callee: Option<LegId>,
+    pub(crate) dialling: Option<Dialling>,
+    /// The bridge in force, and its two legs.
+    pub(crate) bridge: Option<(BridgeId, [LegId; 2])>,
+    /// Legs that are not wholly gone.
+    pub(crate) legs: Vec<LegId>,
+    pub(crate) records: Vec<LegRecord>,
+    pub(crate) ending: Option<Ending>,
+}
+
+/// Branches that ring.
+#[derive(Debug)]
+pub(crate) struct Dialling {
+    pub(crate) branches: Vec<LegId>,
+    /// The branch whose early media the caller hears.
+    pub(crate) early: Option<LegId>,
+    /// Best final response so far.
+    pub(crate) best: u16,
+    pub(crate) on_failure: OnFailure,
+}
+
+/// Why and when a session was told to end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending {
+    pub(crate) at: Time,
+    pub(crate) cause: Cause,
+    pub(crate) code: u16,
+}
+
+impl Session {
+    /// The other leg of a call of two.
+    pub(crate) fn other(&self, leg: LegId) -> Option<LegId> {
+        match (self.caller, self.callee) {
+            (Some(a), Some(b)) if a == leg => Some(b),
+            (Some(a), Some(b)) if b == leg => Some(a),
+            (Some(a), None) if a != leg => Some(a),
+            (Some(a), None) if a == leg => self.dialling.as_ref().and_then(|d| d.early),
+            _ => None,
+        }
+    }
+}
+
+/// Which of two final responses tells the caller more (RFC 3261 §16.7 step 6): a 6xx ends everything, then what a person
+/// did (busy, declined) before what the network did.
+pub(crate) fn better(old: u16, new: u16) -> u16 {
+    fn rank(code: u16) -> u8 {
+        match code {
+            600..=699 => 0,
+            486 => 1,
+            401 | 407 | 484 | 404 | 410 => 3,
+            480 => 4,
+            487 | 408 => 6,
+            500..=599 => 7,
+            0 => 9,
+            _ => 2,
+        }
+    }
+    if rank(new) < rank(old) { new } else { old }
+}

@@ -1,0 +1,193 @@
+//! What the SIP machine says, and which verb it means.
+
+use sans_io::Time;
+use sip_core::endpoint::{self, Ended, ServerTx, UsageId};
+use sip_core::flow::Flow;
+use sip_core::message::{HeaderName, Message, Method};
+
+use crate::coordinator::Coordinator;
+use crate::event::{Cause, Event};
+use crate::leg::State;
+use media_core::control::LegId;
+
+impl Coordinator {
+    pub(crate) fn on_signalling(&mut self, now: Time, event: endpoint::Event) {
+        match event {
+            endpoint::Event::Invite { usage, request, flow } => self.inbound(now, usage, &request, flow),
+            endpoint::Event::Provisional { usage, code, body } => {
+                if let Some(leg) = self.leg_of(usage) {
+                    self.branch_progress(now, leg, code, body.as_ref().map(|b| &b.data[..]));
+                }
+            }
+            endpoint::Event::Answered { usage, response } => {
+                if let Some(leg) = self.leg_of(usage) {
+                    if let (Some(l), Some(info)) = (self.legs.get_mut(&leg), self.endpoint.usage(usage)) {
+                        l.flow = info.flow.or(l.flow);
+                    }
+                    self.branch_answered(now, leg, response.body());
+                }
+            }
+            endpoint::Event::Acked { usage, body } => {
+                if let Some(leg) = self.leg_of(usage) {
+                    self.acknowledged(now, leg, body.as_ref().map(|b| &b.data[..]));
+                }
+            }
+            endpoint::Event::Offer { usage, body, .. } => {
+                if let Some(leg) = self.found(now, usage) {
+                    self.reoffered(now, leg, usage, body);
+                }
+            }
+            endpoint::Event::OfferAnswered { usage, body } => {
+                if let Some(leg) = self.leg_of(usage) {
+                    self.offer_answered(now, leg, body.as_ref().map_or(&[], |b| &b.data[..]));
+                }
+            }
+            endpoint::Event::OfferRefused { .. } => {} // what was agreed before stands (RFC 3261 §14.1)
+            endpoint::Event::Info {
+                usage,
+                tx,
+                content_type,
+                body,
+            } => match self.found(now, usage) {
+                Some(leg) => self.info(now, leg, usage, tx, &content_type, &body),
+                None => self
+                    .endpoint
+                    .reply_in_dialog(now, usage, tx, 481, Vec::new(), None),
+            },
+            endpoint::Event::Refer { usage, tx, .. }
+            | endpoint::Event::Notify { usage, tx, .. }
+            | endpoint::Event::InDialog { usage, tx, .. } => {
+                self.found(now, usage);
+                self.endpoint
+                    .reply_in_dialog(now, usage, tx, 501, Vec::new(), None);
+            }
+            endpoint::Event::Ended { usage, cause } => self.usage_ended(now, usage, cause),
+            endpoint::Event::Request { tx, request, flow } => self.on_request(now, tx, &request, flow),
+            endpoint::Event::Response { request, response } => {
+                self.register_answered(now, request, response.status().unwrap_or(500), Some(&response));
+            }
+            endpoint::Event::RequestFailed { request, code } => {
+                self.register_answered(now, request, code, None)
+            }
+        }
+    }
+
+    fn leg_of(&self, usage: UsageId) -> Option<LegId> {
+        self.usages.get(&usage).copied()
+    }
+
+    /// The leg of a usage that its peer just spoke over: perhaps over a new flow.
+    fn found(&mut self, now: Time, usage: UsageId) -> Option<LegId> {
+        let leg = self.leg_of(usage)?;
+        let flow = self.endpoint.usage(usage)?.flow;
+        if let (Some(l), Some(flow)) = (self.legs.get(&leg), flow)
+            && l.flow.is_none_or(|f| f.id != flow.id)
+        {
+            self.move_leg(now, leg, flow);
+        }
+        Some(leg)
+    }
+
+    /// ACK to our 200. With a late offer it carries the answer (RFC 3261 §13.2.2.4).
+    fn acknowledged(&mut self, now: Time, leg: LegId, sdp: Option<&[u8]>) {
+        let Some(l) = self.legs.get(&leg) else { return };
+        let (session, first) = (l.session, l.negotiated.is_none());
+        match sdp {
+            Some(sdp) => self.offer_answered(now, leg, sdp),
+            None if first => return self.end_session(now, session, Cause::Failed, 488),
+            _ => {}
+        }
+        if self.sessions.get(&session).is_some_and(|s| s.caller == Some(leg)) && !self.acked.contains(&leg) {
+            self.acked.insert(leg);
+            self.event(Event::Answered { session, leg });
+        }
+    }
+
+    fn usage_ended(&mut self, now: Time, usage: UsageId, cause: Ended) {
+        let Some(leg) = self.usages.remove(&usage) else {
+            return;
+        };
+        self.acked.remove(&leg);
+        let Some(l) = self.legs.get(&leg) else { return };
+        let (session, state) = (l.session, l.state);
+        let Some(s) = self.sessions.get(&session) else {
+            return;
+        };
+        let is_caller = s.caller == Some(leg);
+        let is_branch = s.dialling.as_ref().is_some_and(|d| d.branches.contains(&leg));
+        let code = final_code(&cause);
+        if is_branch && state < State::Up {
+            self.leg_ended(now, leg, None);
+            return self.branch_failed(now, leg, code);
+        }
+        let by = if is_caller { Cause::Caller } else { Cause::Callee };
+        let cause = match cause {
+            Ended::Bye { .. } => Some((by, 200)),
+            Ended::Cancelled { .. } => Some((Cause::Caller, 487)),
+            Ended::LocalHangup => None,
+            Ended::Rejected { .. } => Some((Cause::Refused, code)),
+            _ => Some((Cause::Failed, code)),
+        };
+        let in_call = is_caller || s.callee == Some(leg);
+        self.leg_ended(now, leg, cause.filter(|_| in_call));
+    }
+
+    /// A request outside any dialog.
+    fn on_request(&mut self, now: Time, tx: ServerTx, request: &Message, flow: Flow) {
+        match request.method() {
+            Some(Method::Register) => self.on_register(now, tx, request, flow),
+            Some(Method::Options) => {
+                let headers = vec![
+                    (
+                        "Accept".into(),
+                        "application/sdp, application/dtmf-relay, application/dtmf".into(),
+                    ),
+                    ("Accept-Encoding".into(), "identity".into()),
+                    ("Accept-Language".into(), "en".into()),
+                ];
+                self.endpoint.reply(now, tx, 200, headers, None);
+            }
+            Some(Method::Subscribe | Method::Publish) => {
+                let headers = vec![("Allow-Events".into(), String::new())];
+                self.endpoint.reply(now, tx, 489, headers, None);
+            }
+            Some(
+                Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify | Method::Refer,
+            ) => {
+                self.endpoint.reply(now, tx, 481, Vec::new(), None);
+            }
+            _ => self.endpoint.reply(now, tx, 501, Vec::new(), None),
+        }
+    }
+
+    fn on_register(&mut self, now: Time, tx: ServerTx, request: &Message, flow: Flow) {
+        let user = match self.admit_registration(now, request, flow) {
+            Ok(user) => user,
+            Err((code, headers)) => return self.endpoint.reply(now, tx, code, headers, None),
+        };
+        let outcome = self.registrar.register(now, &user, request, flow);
+        let granted = outcome.code == 200;
+        self.endpoint.reply(now, tx, outcome.code, outcome.headers, None);
+        if granted && request.header(HeaderName::Contact).is_some() {
+            if flow.transport.is_reliable() {
+                self.flow_users.insert(flow.id, user.clone());
+            }
+            if self.registrar.is_reachable(&user) {
+                self.flow_found(now, &user, flow);
+            }
+        }
+        self.tell_reachable();
+    }
+}
+
+fn final_code(cause: &Ended) -> u16 {
+    match cause {
+        Ended::Rejected { code, .. } => *code,
+        Ended::Cancelled { .. } | Ended::LocalHangup => 487,
+        Ended::Timeout | Ended::NoAck => 408,
+        Ended::RingTimeout => 480,
+        Ended::Transport => 503,
+        Ended::SessionExpired => 408,
+        Ended::Bye { .. } => 200,
+    }
+}

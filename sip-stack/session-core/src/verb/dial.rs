@@ -1,0 +1,484 @@
+//! Calling somebody: one or more branches at once, early media, the first answer wins, the losers are cancelled.
+
+use std::time::Duration;
+
+use media_core::control::{Application, LegId};
+use media_core::negotiated::{Codec, Direction};
+use sans_io::Time;
+use sip_core::endpoint::{Body, Credentials, OutgoingInvite, Reason, Target};
+use sip_core::flow::{Flow, Transport};
+use sip_core::message::Address;
+use sip_core::uri::{Uri, UriError};
+
+use crate::SessionId;
+use crate::config::Trunk;
+use crate::coordinator::{Coordinator, Timer};
+use crate::event::{Cause, Event};
+use crate::leg::{Leg, Media, Pending, State};
+use crate::session::{Dialling, Session, better};
+
+/// Who is shown as the caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// User part of From.
+    pub user: String,
+    /// Display name, may be empty.
+    pub display: String,
+}
+
+/// Whom to call.
+#[derive(Clone, Debug)]
+pub enum Party {
+    /// All contacts of a user of the directory.
+    User(String),
+    /// A number at a trunk of the directory.
+    Trunk {
+        /// Its name.
+        name: String,
+        /// User part of the Request-URI.
+        number: String,
+    },
+    /// Any SIP URI.
+    Uri {
+        /// Request-URI and To.
+        uri: Uri,
+        /// Where to send it, if not to the URI's own host.
+        proxy: Option<Uri>,
+        /// Over this flow, if it is open (a registration's).
+        flow: Option<Flow>,
+        /// Offered, best first; empty: [`Config::phone_codecs`](crate::Config::phone_codecs).
+        codecs: Vec<Codec>,
+        /// For digest.
+        credentials: Option<(String, String)>,
+    },
+}
+
+/// How to call them.
+#[derive(Clone, Debug)]
+pub struct Dial {
+    /// All rung at once.
+    pub parties: Vec<Party>,
+    /// How long each branch may ring without a provisional response between.
+    pub ring_timeout: Duration,
+    /// Who is shown as the caller; `None`: the one who called us.
+    pub caller: Option<Caller>,
+    /// What becomes of the caller when nobody answers.
+    pub on_failure: OnFailure,
+}
+
+/// What becomes of the caller when nobody answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Refused with the best of the codes.
+    Reject,
+    /// Stays; the application decides on [`Event::DialFailed`].
+    Tell,
+}
+
+/// A call of ours, with nobody calling us.
+#[derive(Clone, Debug)]
+pub struct OutgoingCall {
+    /// Whom.
+    pub party: Party,
+    /// As whom.
+    pub caller: Caller,
+    /// How long it may ring.
+    pub ring_timeout: Duration,
+    /// What the party hears once it answered.
+    pub application: Option<Application>,
+}
+
+/// A branch ready to be made.
+struct Branch {
+    target: Target,
+    uri: Uri,
+    browser: bool,
+    party: String,
+    user: Option<String>,
+    codecs: Vec<Codec>,
+    credentials: Option<Credentials>,
+    flow: Option<Flow>,
+}
+
+impl Coordinator {
+    /// Calls parties for a session whose caller waits. Ends in [`Event::Bridged`] or [`Event::DialFailed`]. A dial in
+    /// progress goes on; its branches and the new ones compete.
+    pub fn dial(&mut self, now: Time, session: SessionId, dial: Dial) {
+        let Some(s) = self
+            .sessions
+            .get(&session)
+            .filter(|s| s.ending.is_none() && s.callee.is_none())
+        else {
+            return;
+        };
+        let caller = dial.caller.clone().unwrap_or_else(|| s.from.clone());
+        let mut best = 0;
+        let mut branches = Vec::new();
+        for party in &dial.parties {
+            match self.branches(party) {
+                Ok(found) => branches.extend(found),
+                Err(code) => best = better(best, code),
+            }
+        }
+        let mut legs = Vec::new();
+        for branch in branches {
+            legs.push(self.start_branch(session, branch, &caller, dial.ring_timeout));
+        }
+        let Some(s) = self.sessions.get_mut(&session) else {
+            return;
+        };
+        match &mut s.dialling {
+            Some(dialling) => {
+                dialling.branches.extend(legs);
+                dialling.best = better(dialling.best, best);
+            }
+            None => {
+                s.dialling = Some(Dialling {
+                    branches: legs,
+                    early: None,
+                    best,
+                    on_failure: dial.on_failure,
+                });
+            }
+        }
+        self.dial_settled(now, session);
+    }
+
+    /// Makes a call of ours: a session without a caller.
+    ///
+    /// # Errors
+    /// The SIP code that says why the party cannot be called: 404 unknown user or trunk, 480 not registered.
+    pub fn create_outgoing_call(&mut self, now: Time, call: OutgoingCall) -> Result<SessionId, u16> {
+        let mut branches = self.branches(&call.party)?;
+        let branch = branches.swap_remove(0);
+        let session = SessionId(self.next_id());
+        self.sessions.insert(
+            session,
+            Session {
+                id: session,
+                source: None,
+                from: call.caller.clone(),
+                to: user_text(&branch.uri),
+                began: now,
+                answered: None,
+                caller: None,
+                callee: None,
+                dialling: None,
+                bridge: None,
+                legs: Vec::new(),
+                records: Vec::new(),
+                ending: None,
+            },
+        );
+        let leg = self.start_branch(session, branch, &call.caller, call.ring_timeout);
+        if let Some(l) = self.legs.get_mut(&leg) {
+            l.application = call.application;
+        }
+        if let Some(s) = self.sessions.get_mut(&session) {
+            s.dialling = Some(Dialling {
+                branches: vec![leg],
+                early: None,
+                best: 0,
+                on_failure: OnFailure::Reject,
+            });
+        }
+        Ok(session)
+    }
+
+    fn branches(&self, party: &Party) -> Result<Vec<Branch>, u16> {
+        match party {
+            Party::User(name) => {
+                self.user(name).ok_or(404u16)?;
+                let found: Vec<Branch> = self
+                    .registrar
+                    .lookup(name)
+                    .map(|contact| {
+                        let flow = contact.flow;
+                        Branch {
+                            target: Target::Flow(flow),
+                            uri: contact.uri.clone(),
+                            browser: matches!(flow.transport, Transport::Ws | Transport::Wss),
+                            party: name.clone(),
+                            user: Some(name.clone()),
+                            codecs: Vec::new(),
+                            credentials: None,
+                            flow: Some(flow),
+                        }
+                    })
+                    .collect();
+                if found.is_empty() { Err(480) } else { Ok(found) }
+            }
+            Party::Trunk { name, number } => {
+                let trunk = self.trunk(name).ok_or(404u16)?;
+                let uri = trunk_uri(trunk, number).map_err(|_| 404u16)?;
+                Ok(vec![Branch {
+                    target: Target::Uri { proxy: None },
+                    uri,
+                    browser: false,
+                    party: number.clone(),
+                    user: None,
+                    codecs: trunk.codecs.clone(),
+                    credentials: match (&trunk.username, &trunk.password) {
+                        (Some(username), Some(password)) => Some(Credentials {
+                            username: username.clone(),
+                            password: password.clone(),
+                        }),
+                        _ => None,
+                    },
+                    flow: None,
+                }])
+            }
+            Party::Uri {
+                uri,
+                proxy,
+                flow,
+                codecs,
+                credentials,
+            } => Ok(vec![Branch {
+                target: match flow {
+                    Some(flow) => Target::Flow(*flow),
+                    None => Target::Uri { proxy: proxy.clone() },
+                },
+                browser: false,
+                party: user_text(uri),
+                uri: uri.clone(),
+                user: None,
+                codecs: codecs.clone(),
+                credentials: credentials.as_ref().map(|(username, password)| Credentials {
+                    username: username.clone(),
+                    password: password.clone(),
+                }),
+                flow: *flow,
+            }]),
+        }
+    }
+
+    /// Makes the leg of a branch; its INVITE leaves as soon as its media is open.
+    fn start_branch(&mut self, session: SessionId, branch: Branch, caller: &Caller, ring: Duration) -> LegId {
+        let leg = LegId(self.next_id());
+        let codecs = if branch.codecs.is_empty() {
+            self.codecs_for(None, branch.browser)
+        } else {
+            branch.codecs.clone()
+        };
+        let (kind, negotiator) = self.open_media(leg, branch.browser, codecs);
+        let host = if branch.credentials.is_some() {
+            host_text(&branch.uri)
+        } else {
+            self.config.host.clone()
+        };
+        let from_user = match &branch.credentials {
+            Some(c) if caller.user.is_empty() => c.username.clone(),
+            _ => caller.user.clone(),
+        };
+        let from = Uri::sip(Some(&from_user), &host, None)
+            .or_else(|_| Uri::sip(Some("anonymous"), "anonymous.invalid", None))
+            .unwrap_or_else(|_| branch.uri.bare());
+        let to = match branch
+            .user
+            .as_deref()
+            .map(|user| Uri::sip(Some(user), &self.config.host, None))
+        {
+            Some(Ok(uri)) => uri,
+            _ => branch.uri.bare(),
+        };
+        let invite = OutgoingInvite {
+            target: branch.target,
+            request_uri: branch.uri,
+            from: Address::with_display(&caller.display, from),
+            to: Address::new(to),
+            contact_user: from_user,
+            body: None,
+            extra: Vec::new(),
+            credentials: branch.credentials,
+            ring_timeout: ring,
+            session_timer: None,
+        };
+        let mut made = Leg::new(
+            leg,
+            session,
+            branch.browser,
+            branch.party,
+            branch.user,
+            negotiator,
+        );
+        made.flow = branch.flow;
+        made.pending.push(Pending::Invite(Box::new(invite)));
+        self.add_leg(made, kind);
+        if let Some(s) = self.sessions.get_mut(&session) {
+            s.legs.push(leg);
+        }
+        leg
+    }
+
+    /// Media of a branch is open: its INVITE leaves with our offer.
+    pub(crate) fn invite_now(&mut self, now: Time, leg: LegId, mut invite: Box<OutgoingInvite>) {
+        let Some(sdp) = self.offer_sdp(leg, Direction::SendRecv) else {
+            return;
+        };
+        invite.body = Some(Body::sdp(sdp));
+        let usage = self.endpoint.invite(now, *invite);
+        self.usages.insert(usage, leg);
+        if let Some(l) = self.legs.get_mut(&leg) {
+            l.usage = Some(usage);
+            if let Some(info) = self.endpoint.usage(usage) {
+                l.call_id = info.call_id.clone();
+            }
+        }
+    }
+
+    /// 101 to 199 of a branch, with or without SDP.
+    pub(crate) fn branch_progress(&mut self, now: Time, leg: LegId, code: u16, sdp: Option<&[u8]>) {
+        let Some(l) = self.legs.get_mut(&leg).filter(|l| l.state < State::Up) else {
+            return;
+        };
+        l.state = State::Early;
+        let session = l.session;
+        let mut early_media = false;
+        if let Some(sdp) = sdp {
+            // The first SDP of a branch is its answer; what other forks of it say is heard when one of them answers.
+            if l.negotiated.is_none() {
+                match l.negotiator.handle_answer(sdp) {
+                    Ok(negotiated) => self.connect(leg, negotiated),
+                    Err(_) => return,
+                }
+            }
+            early_media = true;
+        }
+        let Some(s) = self.sessions.get_mut(&session) else {
+            return;
+        };
+        let caller = s.caller;
+        if let Some(dialling) = &mut s.dialling {
+            if early_media {
+                dialling.early.get_or_insert(leg);
+            }
+        }
+        if let Some(caller) = caller {
+            match self.legs.get(&caller).map(|l| (l.state, l.media)) {
+                Some((State::New | State::Early, Media::Opening)) => self.ring(now, caller, code),
+                Some((State::New | State::Early, _)) => {
+                    let code = if early_media { 183 } else { code };
+                    self.ring_now(now, caller, code, early_media);
+                }
+                _ => {}
+            }
+        }
+        self.event(Event::Progress {
+            session,
+            leg,
+            code,
+            early_media,
+        });
+        self.wire(session);
+    }
+
+    /// 2xx of a branch: it becomes the callee, the others are cancelled, the caller is answered.
+    pub(crate) fn branch_answered(&mut self, now: Time, leg: LegId, sdp: &[u8]) {
+        let Some(l) = self.legs.get_mut(&leg).filter(|l| l.state < State::Up) else {
+            return;
+        };
+        let session = l.session;
+        // RFC 3261 §13.2.2.4: the 2xx may repeat the SDP of a 183, or come from another fork with one of its own; without
+        // any, the one of the 183 stands.
+        if !sdp.is_empty() || l.negotiated.is_none() {
+            match l.negotiator.handle_answer(sdp) {
+                Ok(negotiated) => self.connect(leg, negotiated),
+                Err(_) => return self.drop_branch(now, leg, 488),
+            }
+        }
+        let Some(l) = self.legs.get_mut(&leg) else { return };
+        l.state = State::Up;
+        l.answered = Some(now);
+        let Some(s) = self.sessions.get_mut(&session) else {
+            return;
+        };
+        s.callee = Some(leg);
+        let losers = s.dialling.take().map(|d| d.branches).unwrap_or_default();
+        let caller = s.caller;
+        if caller.is_none() {
+            s.answered.get_or_insert(now);
+        }
+        for loser in losers.into_iter().filter(|l| *l != leg) {
+            let reason = Reason {
+                protocol: "SIP".into(),
+                cause: Some(200),
+                text: Some("Call completed elsewhere".into()),
+            };
+            self.end_leg(now, loser, Some(reason));
+        }
+        self.event(Event::Answered { session, leg });
+        if let Some(caller) = caller {
+            if let Some(l) = self.legs.get_mut(&caller).filter(|l| l.state < State::Up) {
+                if l.media == Media::Opening {
+                    l.pending.push(Pending::Answer);
+                } else {
+                    self.answer_now(now, caller);
+                }
+            }
+        }
+        self.wire(session);
+    }
+
+    /// A branch is over without an answer.
+    pub(crate) fn branch_failed(&mut self, now: Time, leg: LegId, code: u16) {
+        let Some(session) = self.legs.get(&leg).map(|l| l.session) else {
+            return;
+        };
+        let Some(s) = self.sessions.get_mut(&session) else {
+            return;
+        };
+        if let Some(dialling) = &mut s.dialling {
+            dialling.branches.retain(|b| *b != leg);
+            if dialling.early == Some(leg) {
+                dialling.early = None;
+            }
+            dialling.best = better(dialling.best, code);
+        }
+        self.dial_settled(now, session);
+        self.wire(session);
+    }
+
+    /// Ends a branch that answered with something we cannot use.
+    fn drop_branch(&mut self, now: Time, leg: LegId, code: u16) {
+        self.end_leg(now, leg, None);
+        self.branch_failed(now, leg, code);
+    }
+
+    /// Nobody is left to answer: says so, or refuses the caller.
+    fn dial_settled(&mut self, now: Time, session: SessionId) {
+        let Some(s) = self.sessions.get_mut(&session).filter(|s| s.ending.is_none()) else {
+            return;
+        };
+        let Some(dialling) = s.dialling.take_if(|d| d.branches.is_empty()) else {
+            return;
+        };
+        let code = if dialling.best == 0 { 480 } else { dialling.best };
+        self.event(Event::DialFailed { session, code });
+        if dialling.on_failure == OnFailure::Reject {
+            self.end_session(now, session, Cause::Refused, code);
+        } else {
+            self.timers.cancel(Timer::Session(session));
+        }
+    }
+}
+
+/// The user part, percent-escapes undone; of a `tel:` URI its number.
+pub(crate) fn user_text(uri: &Uri) -> String {
+    uri.user_unescaped()
+        .map(|user| user.into_owned())
+        .unwrap_or_default()
+}
+
+/// The host, without brackets or port.
+pub(crate) fn host_text(uri: &Uri) -> String {
+    uri.host().map(|host| host.to_string()).unwrap_or_default()
+}
+
+fn trunk_uri(trunk: &Trunk, number: &str) -> Result<Uri, UriError> {
+    let uri = Uri::sip(Some(number), &trunk.host, trunk.port)?;
+    match trunk.transport {
+        Transport::Udp => Ok(uri),
+        transport => uri.with_param("transport", &transport.name().to_ascii_lowercase()),
+    }
+}

@@ -1,0 +1,102 @@
+//! Hold and resume, ours and the peer's; and every other re-offer.
+
+use media_core::control::LegId;
+use media_core::negotiated::Direction;
+use sans_io::Time;
+use sip_core::endpoint::{Body, UsageId};
+
+use crate::coordinator::Coordinator;
+use crate::leg::State;
+
+impl Coordinator {
+    /// Holds a leg's peer: it hears music, its far side too, until [`resume`](Self::resume).
+    pub fn hold(&mut self, now: Time, leg: LegId) {
+        self.set_holding(now, leg, true);
+    }
+
+    /// Ends [`hold`](Self::hold).
+    pub fn resume(&mut self, now: Time, leg: LegId) {
+        self.set_holding(now, leg, false);
+    }
+
+    fn set_holding(&mut self, now: Time, leg: LegId, holding: bool) {
+        let Some(l) = self
+            .legs
+            .get_mut(&leg)
+            .filter(|l| l.state == State::Up && l.holding != holding)
+        else {
+            return;
+        };
+        l.holding = holding;
+        let (session, usage) = (l.session, l.usage);
+        let sdp = self.offer_sdp(
+            leg,
+            if holding {
+                Direction::SendOnly
+            } else {
+                Direction::SendRecv
+            },
+        );
+        if let (Some(usage), Some(sdp)) = (usage, sdp) {
+            self.endpoint.offer(now, usage, Body::sdp(sdp));
+        }
+        self.wire(session);
+    }
+
+    /// The peer's re-INVITE or UPDATE: answered at once, never passed to the other leg. `None`: it wants our offer.
+    pub(crate) fn reoffered(&mut self, now: Time, leg: LegId, usage: UsageId, offer: Option<Body>) {
+        let Some(l) = self.legs.get_mut(&leg) else {
+            return self.endpoint.answer_offer(now, usage, Err(481), Vec::new());
+        };
+        let want = if l.holding {
+            Direction::SendOnly
+        } else {
+            Direction::SendRecv
+        };
+        let Some(offer) = offer else {
+            let sdp = self.offer_sdp(leg, want);
+            return self
+                .endpoint
+                .answer_offer(now, usage, Ok(sdp.map(Body::sdp)), Vec::new());
+        };
+        match l.negotiator.handle_offer(&offer.data, want, &mut self.rng) {
+            Ok(answer) => {
+                let before = l.held;
+                let body = Body::sdp(answer.sdp);
+                self.connect(leg, answer.negotiated);
+                self.endpoint.answer_offer(now, usage, Ok(Some(body)), Vec::new());
+                self.renegotiated(leg, before);
+            }
+            Err(error) => self
+                .endpoint
+                .answer_offer(now, usage, Err(error.code()), Vec::new()),
+        }
+    }
+
+    /// The answer to an offer of ours: in the 200 to a re-INVITE, or in the ACK to a 200 that carried our offer.
+    pub(crate) fn offer_answered(&mut self, now: Time, leg: LegId, answer: &[u8]) {
+        let Some(l) = self.legs.get_mut(&leg) else { return };
+        let before = l.held;
+        match l.negotiator.handle_answer(answer) {
+            Ok(negotiated) => {
+                self.connect(leg, negotiated);
+                self.renegotiated(leg, before);
+            }
+            // A first answer that cannot be used leaves a call without media; a later one leaves what was agreed before.
+            Err(error) if l.negotiated.is_none() => {
+                let session = l.session;
+                self.end_session(now, session, crate::Cause::Failed, error.code());
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn renegotiated(&mut self, leg: LegId, held_before: bool) {
+        let Some(l) = self.legs.get(&leg) else { return };
+        let (session, event) = (l.session, l.hold_event(held_before));
+        if let Some(event) = event {
+            self.event(event);
+        }
+        self.wire(session);
+    }
+}

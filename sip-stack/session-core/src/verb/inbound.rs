@@ -1,0 +1,182 @@
+//! A call comes in.
+
+use bytes::Bytes;
+use media_core::control::{Command, LegId, LegKind};
+use media_core::sdp;
+use sans_io::Time;
+use sip_core::endpoint::UsageId;
+use sip_core::flow::{Flow, Transport};
+use sip_core::message::{HeaderName, Message};
+use sip_core::uri::UriRef;
+
+use crate::SessionId;
+use crate::access::Admission;
+use crate::coordinator::Coordinator;
+use crate::event::{Event, IncomingCall, Source};
+use crate::leg::{Leg, Media};
+use crate::session::Session;
+use crate::verb::Caller;
+
+impl Coordinator {
+    /// Admits a new INVITE, opens its media and tells the application; or refuses it.
+    pub(crate) fn inbound(&mut self, now: Time, usage: UsageId, request: &Message, flow: Flow) {
+        if self.sessions.len() >= self.config.max_sessions {
+            let retry = vec![("Retry-After".into(), "5".into())];
+            return self.endpoint.reject(now, usage, 503, retry);
+        }
+        let source = match self.admit(now, request, flow) {
+            Admission::Granted(source) => source,
+            Admission::Refused { code, headers } => return self.endpoint.reject(now, usage, code, headers),
+        };
+        let offer = match invite_offer(request) {
+            Ok(offer) => offer,
+            Err(code) => return self.endpoint.reject(now, usage, code, Vec::new()),
+        };
+        let browser = match offer.as_ref().map(|sdp| sdp::peek(sdp)) {
+            Some(Ok(peek)) => peek.peer == sdp::Peer::Browser,
+            Some(Err(error)) => {
+                let warning = vec![(
+                    "Warning".into(),
+                    format!(
+                        "{} {} \"{}\"",
+                        error.warning(),
+                        self.config.host,
+                        quotable(&error)
+                    ),
+                )];
+                return self.endpoint.reject(now, usage, error.code(), warning);
+            }
+            None => matches!(flow.transport, Transport::Ws | Transport::Wss),
+        };
+        let call = self.describe(request, source, flow, browser);
+        let session = SessionId(self.next_id());
+        let leg = LegId(self.next_id());
+        let user = match &call.source {
+            Source::User(user) => Some(user.clone()),
+            Source::Trunk(_) | Source::Anyone => None,
+        };
+        let trunk = match &call.source {
+            Source::Trunk(name) => Some(name.clone()),
+            _ => None,
+        };
+        let (kind, negotiator) = self.open_media(leg, browser, self.codecs_for(trunk.as_deref(), browser));
+        let party = call.from.clone();
+        self.sessions.insert(
+            session,
+            Session {
+                id: session,
+                source: Some(call.source.clone()),
+                from: Caller {
+                    user: call.from.clone(),
+                    display: call.display.clone(),
+                },
+                to: call.to.clone(),
+                began: now,
+                answered: None,
+                caller: Some(leg),
+                callee: None,
+                dialling: None,
+                bridge: None,
+                legs: vec![leg],
+                records: Vec::new(),
+                ending: None,
+            },
+        );
+        let mut made = Leg::new(leg, session, browser, party, user, negotiator);
+        made.incoming = true;
+        made.usage = Some(usage);
+        made.flow = Some(flow);
+        made.call_id.clone_from(&call.call_id);
+        made.offer = offer;
+        self.add_leg(made, kind);
+        self.usages.insert(usage, leg);
+        self.event(Event::Incoming {
+            session,
+            leg,
+            call: Box::new(call),
+        });
+    }
+
+    /// Puts a leg in place and has its media opened.
+    pub(crate) fn add_leg(&mut self, leg: Leg, kind: LegKind) {
+        debug_assert!(leg.media == Media::Opening);
+        let id = leg.id;
+        self.legs.insert(id, leg);
+        self.command(id, Command::Open { leg: id, kind });
+    }
+
+    fn describe(&self, request: &Message, source: Source, flow: Flow, browser: bool) -> IncomingCall {
+        let from = request.from();
+        let mut display = from.display_name().into_owned();
+        let from = user_of(from.uri);
+        if let Source::User(user) = &source {
+            // Who authenticated decides what the others see.
+            if let Some(known) = self
+                .user(user)
+                .map(|u| u.display.clone())
+                .filter(|d| !d.is_empty())
+            {
+                display = known;
+            }
+        }
+        let uri = request.request_uri().and_then(|uri| UriRef::parse(uri).ok());
+        IncomingCall {
+            from: match &source {
+                Source::User(user) => user.clone(),
+                _ => from,
+            },
+            source,
+            display,
+            to: uri.map(user_of).unwrap_or_default(),
+            domain: uri.map(host_of).unwrap_or_default(),
+            peer: flow.remote,
+            call_id: request.call_id().to_owned(),
+            browser,
+        }
+    }
+}
+
+/// The SDP offer of an INVITE: `None` when it carries none (late offer).
+fn invite_offer(request: &Message) -> Result<Option<Bytes>, u16> {
+    let body = request.body();
+    if body.is_empty() {
+        return Ok(None);
+    }
+    match request.header(HeaderName::ContentType) {
+        Some(kind)
+            if kind
+                .split(';')
+                .next()
+                .is_some_and(|k| k.trim().eq_ignore_ascii_case("application/sdp")) =>
+        {
+            Ok(Some(Bytes::copy_from_slice(body)))
+        }
+        _ => Err(415),
+    }
+}
+
+fn quotable(error: &sdp::SdpError) -> String {
+    error
+        .to_string()
+        .chars()
+        .map(|c| {
+            if c == '"' || c == '\\' || c.is_control() {
+                '\''
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+/// The user part, percent-escapes undone; of a `tel:` URI its number.
+pub(crate) fn user_of(uri: UriRef<'_>) -> String {
+    uri.user_unescaped()
+        .map(|user| user.into_owned())
+        .unwrap_or_default()
+}
+
+/// The host, without port.
+pub(crate) fn host_of(uri: UriRef<'_>) -> String {
+    uri.host().map(|host| host.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,168 @@
+//! Registering at somebody else's registrar, and staying registered.
+
+use std::time::Duration;
+
+use sans_io::Time;
+use sip_core::endpoint::{Credentials, OutgoingRequest, RequestId, Target};
+use sip_core::message::{Address, HeaderName, Message, Method};
+use sip_core::uri::Uri;
+
+use crate::coordinator::{Coordinator, Timer};
+use crate::event::Event;
+use crate::verb::dial::user_text;
+
+/// An account elsewhere.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// Chosen by the application; a later one of the same name takes its place.
+    pub account: u64,
+    /// Address of record.
+    pub aor: Uri,
+    /// Where REGISTER goes, if not to the host of `aor`.
+    pub proxy: Option<Uri>,
+    /// For digest.
+    pub username: String,
+    /// For digest.
+    pub password: String,
+    /// Asked for; what the registrar grants counts.
+    pub expires: Duration,
+}
+
+/// What is kept of a [`Registration`].
+#[derive(Debug)]
+pub(crate) struct Account {
+    registration: Registration,
+    call_id: String,
+    cseq: u32,
+    request: Option<RequestId>,
+    leaving: bool,
+    failures: u32,
+}
+
+impl Coordinator {
+    /// Registers, and refreshes at half the time granted until [`unregister`](Self::unregister). Failures are told and
+    /// tried again after 5 s, doubling up to 5 min; 403 and 404 end it.
+    pub fn register(&mut self, now: Time, registration: Registration) {
+        let account = registration.account;
+        let call_id = self.rng.token(22);
+        self.accounts.insert(
+            account,
+            Account {
+                registration,
+                call_id,
+                cseq: 0,
+                request: None,
+                leaving: false,
+                failures: 0,
+            },
+        );
+        self.send_register(now, account);
+    }
+
+    /// Gives a registration up.
+    pub fn unregister(&mut self, now: Time, account: u64) {
+        self.timers.cancel(Timer::Register(account));
+        if let Some(a) = self.accounts.get_mut(&account) {
+            a.leaving = true;
+            self.send_register(now, account);
+        }
+    }
+
+    pub(crate) fn send_register(&mut self, now: Time, account: u64) {
+        let Some(a) = self.accounts.get_mut(&account) else {
+            return;
+        };
+        a.cseq += 1;
+        let r = &a.registration;
+        let expires = if a.leaving { 0 } else { r.expires.as_secs() };
+        let me = Address::new(r.aor.clone());
+        let request = OutgoingRequest {
+            method: Method::Register,
+            target: Target::Uri {
+                proxy: r.proxy.clone(),
+            },
+            request_uri: registrar(&r.aor),
+            from: me.clone(),
+            to: me,
+            contact_user: Some(user_text(&r.aor)),
+            contact_params: String::new(),
+            call: Some((a.call_id.clone(), a.cseq)),
+            extra: vec![("Expires".into(), expires.to_string())],
+            body: None,
+            credentials: Some(Credentials {
+                username: r.username.clone(),
+                password: r.password.clone(),
+            }),
+        };
+        a.request = Some(self.endpoint.request(now, request));
+    }
+
+    /// The answer to a request of ours outside a dialog, if it was a REGISTER.
+    pub(crate) fn register_answered(
+        &mut self,
+        now: Time,
+        request: RequestId,
+        code: u16,
+        response: Option<&Message>,
+    ) {
+        let Some((&account, a)) = self.accounts.iter_mut().find(|(_, a)| a.request == Some(request)) else {
+            return;
+        };
+        if code < 200 {
+            return;
+        }
+        a.request = None;
+        if a.leaving {
+            self.accounts.remove(&account);
+            return self.event(Event::Registration { account, code: 0 });
+        }
+        let again = match code {
+            200..=299 => {
+                a.failures = 0;
+                let granted = response
+                    .and_then(granted)
+                    .unwrap_or(a.registration.expires.as_secs())
+                    .max(2);
+                Duration::from_secs(granted) / 2
+            }
+            423 => {
+                let least = response
+                    .and_then(|r| r.header(HeaderName::MinExpires))
+                    .and_then(|v| v.trim().parse().ok());
+                a.registration.expires = a
+                    .registration
+                    .expires
+                    .max(Duration::from_secs(least.unwrap_or(3600)));
+                Duration::ZERO
+            }
+            403 | 404 => {
+                self.accounts.remove(&account);
+                return self.event(Event::Registration { account, code });
+            }
+            _ => {
+                a.failures += 1;
+                Duration::from_secs((5u64 << a.failures.saturating_sub(1).min(6)).min(300))
+            }
+        };
+        self.timers
+            .set(Timer::Register(account), now + again, "refresh of a registration");
+        if code != 423 {
+            self.event(Event::Registration { account, code });
+        }
+    }
+}
+
+/// Seconds granted: `expires` of our Contact, else Expires.
+fn granted(response: &Message) -> Option<u64> {
+    let of_contact = response.contacts().find_map(|c| c.expires());
+    of_contact
+        .map(u64::from)
+        .or_else(|| response.header(HeaderName::Expires)?.trim().parse().ok())
+}
+
+/// Request-URI of a REGISTER: the domain alone (RFC 3261 §10.2).
+fn registrar(aor: &Uri) -> Uri {
+    aor.host()
+        .and_then(|host| Uri::sip(None, host, aor.port()).ok())
+        .unwrap_or_else(|| aor.clone())
+}
