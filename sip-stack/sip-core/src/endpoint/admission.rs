@@ -4,6 +4,7 @@ use crate::message::{HeaderName, Message, Method};
 use crate::uri::UriRef;
 
 use super::Endpoint;
+use super::receive::our_branch;
 
 impl Endpoint {
     /// What RFC 3261 §8.2 has a server look at, in its order, before a request outside a dialog reaches anybody: method,
@@ -130,11 +131,7 @@ impl Endpoint {
     /// and its Request-URI is the one we wrote. (Through a peer that changed it, it is a call to somebody else.)
     fn is_loop(&self, request: &Message) -> bool {
         request.vias().skip(1).any(|via| {
-            let branch = via
-                .branch()
-                .and_then(|branch| branch.strip_prefix(crate::message::MAGIC_COOKIE));
-            branch
-                .and_then(|branch| u64::from_str_radix(branch, 16).ok())
+            our_branch(&via)
                 .and_then(|id| self.clients.get(&id))
                 .is_some_and(|tx| {
                     tx.is_open()

@@ -3,7 +3,7 @@ use sans_io::Time;
 
 use crate::dialog::same_tag;
 use crate::flow::{Destination, Flow};
-use crate::message::{MAGIC_COOKIE, Message, Method};
+use crate::message::{MAGIC_COOKIE, Message, Method, Via};
 use crate::transaction::Key;
 
 use super::Endpoint;
@@ -37,12 +37,7 @@ impl Endpoint {
             return;
         }
         let Some(via) = response.top_via() else { return };
-        let Some(branch) = via.branch().and_then(|branch| branch.strip_prefix(MAGIC_COOKIE)) else {
-            return;
-        };
-        let Ok(branch) = u64::from_str_radix(branch, 16) else {
-            return;
-        };
+        let Some(branch) = our_branch(&via) else { return };
         let cseq = response.cseq();
         let id = if cseq.method == Method::Cancel {
             branch | 1
@@ -113,5 +108,15 @@ impl Endpoint {
             .iter()
             .position(|dialog| dialog.is_with(from.tag()))?;
         Some((usage, dialog))
+    }
+}
+
+/// The transaction that a `Via` of ours names.
+pub(super) fn our_branch(via: &Via<'_>) -> Option<u64> {
+    let branch = via.branch()?.strip_prefix(MAGIC_COOKIE)?;
+    if branch.len() == 16 {
+        u64::from_str_radix(branch, 16).ok()
+    } else {
+        None
     }
 }

@@ -1,4 +1,9 @@
 //! The endpoint as its peers see it, on a virtual clock.
 
+mod bench;
+mod called;
+mod calling;
+mod in_dialog;
 mod net;
+mod refusing;
 mod simulation;

@@ -1,0 +1,399 @@
+//! What happens while two are connected: changes, their collisions, session timers.
+
+use std::time::Duration;
+
+use sip_core::endpoint::{Body, Ended, Event, Headers, OfferMethod, OutgoingInvite, UsageId};
+use sip_core::flow::Transport;
+use sip_core::message::HeaderName;
+
+use crate::bench::{ANSWER, Bench, OFFER, outgoing, peer, response};
+
+const NEW: &str = "v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\na=sendonly\r\n";
+const MINE: &str = "v=0\r\no=- 2 2 IN IP4 192.0.2.1\r\na=sendonly\r\n";
+const CONTACT: &str = "Contact: <sip:bob@192.0.2.9:5060>\r\n";
+
+/// A call of the peer that stands. Its CSeq stands at 100.
+fn called(lines: &str) -> (Bench, UsageId) {
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(Transport::Udp), lines, OFFER);
+    bench.act(|endpoint, now| endpoint.accept(now, usage, Some(Body::sdp(ANSWER)), Headers::new()));
+    bench.within(usage, "ACK", 100, "", "");
+    bench.events.clear();
+    (bench, usage)
+}
+
+/// A call of ours that stands.
+fn calling(session_timer: Option<u64>, lines: &str) -> (Bench, UsageId) {
+    let mut bench = Bench::new();
+    let session_timer = session_timer.map(Duration::from_secs);
+    let usage = bench.invite(OutgoingInvite {
+        session_timer,
+        ..outgoing("sip:bob@192.0.2.9")
+    });
+    bench.answer("INVITE", 200, "bob", &format!("{CONTACT}{lines}"), OFFER);
+    bench.events.clear();
+    (bench, usage)
+}
+
+fn offer(bench: &mut Bench, usage: UsageId, body: &'static str) {
+    bench.act(|endpoint, now| endpoint.offer(now, usage, Body::sdp(body)));
+}
+
+#[test]
+fn hold_by_reinvite_of_either_side() {
+    let (mut bench, usage) = called("");
+    bench.within(usage, "INVITE", 101, CONTACT, NEW);
+    assert!(matches!(
+        bench.event(),
+        Event::Offer {
+            method: OfferMethod::Invite,
+            body: Some(_),
+            ..
+        }
+    ));
+    bench.act(|endpoint, now| endpoint.answer_offer(now, usage, Ok(Some(Body::sdp(MINE))), Headers::new()));
+    bench.secs(1);
+    bench.within(usage, "ACK", 101, "", "");
+    offer(&mut bench, usage, MINE);
+    bench.answer("INVITE", 200, "", CONTACT, NEW);
+    let Event::OfferAnswered { body: Some(body), .. } = bench.event() else {
+        panic!()
+    };
+    assert_eq!(&body.data[..], NEW.as_bytes());
+    assert!(
+        bench.events.is_empty(),
+        "an ACK to a re-INVITE is no news: {:?}",
+        bench.events
+    );
+    insta::assert_snapshot!(bench.ladder());
+}
+
+#[test]
+fn offers_wait_for_one_another() {
+    let (mut bench, usage) = calling(None, "");
+    for body in [MINE, ANSWER] {
+        offer(&mut bench, usage, body);
+    }
+    assert_eq!(bench.distinct("INVITE"), 2, "the first call and one re-INVITE");
+    bench.answer("INVITE", 488, "", "", "");
+    assert!(matches!(bench.event(), Event::OfferRefused { code: 488, .. }));
+    assert_eq!(
+        (bench.distinct("INVITE"), bench.last("INVITE").body()),
+        (3, ANSWER.as_bytes())
+    );
+    bench.answer("INVITE", 200, "", CONTACT, NEW);
+    assert!(matches!(bench.event(), Event::OfferAnswered { .. }));
+}
+
+#[test]
+fn glare_gets_491_and_the_owner_of_the_call_id_backs_off_longer() {
+    let (mut bench, usage) = calling(None, "");
+    offer(&mut bench, usage, MINE);
+    bench.within(usage, "INVITE", 1, CONTACT, NEW);
+    assert_eq!(bench.count("491"), 1);
+    bench.within(usage, "UPDATE", 2, CONTACT, NEW);
+    assert_eq!(bench.count("491"), 2);
+    bench.answer("INVITE", 491, "", "", "");
+    bench.sleep(Duration::from_millis(2_090));
+    assert_eq!(bench.distinct("INVITE"), 2);
+    bench.sleep(Duration::from_millis(1_920));
+    assert_eq!(bench.distinct("INVITE"), 3);
+    bench.answer("INVITE", 200, "", CONTACT, NEW);
+    assert!(matches!(bench.event(), Event::OfferAnswered { .. }));
+    insta::assert_snapshot!(bench.ladder());
+
+    let (mut bench, usage) = called("");
+    offer(&mut bench, usage, MINE);
+    bench.answer("INVITE", 491, "", "", "");
+    bench.secs(2);
+    assert_eq!(bench.distinct("INVITE"), 2, "the callee tries first");
+}
+
+#[test]
+fn a_second_offer_before_the_answer_and_a_request_out_of_order_get_500_with_retry_after() {
+    let (mut bench, usage) = called("");
+    bench.within(usage, "INVITE", 105, CONTACT, NEW);
+    bench.within(usage, "INVITE", 106, CONTACT, NEW);
+    let wait = bench.last("500").retry_after().unwrap();
+    assert!((1..=10).contains(&wait));
+    bench.within(usage, "INFO", 104, "", "");
+    assert_eq!(bench.count("500"), 2);
+    assert!(bench.last("500").retry_after().is_some());
+    assert_eq!(bench.events.len(), 1);
+}
+
+#[test]
+fn a_reinvite_without_description_asks_for_our_offer() {
+    let (mut bench, usage) = called("");
+    bench.within(usage, "INVITE", 101, CONTACT, "");
+    assert!(matches!(bench.event(), Event::Offer { body: None, .. }));
+    bench.act(|endpoint, now| endpoint.answer_offer(now, usage, Ok(Some(Body::sdp(MINE))), Headers::new()));
+    bench.within(usage, "INVITE", 102, CONTACT, NEW);
+    assert_eq!(bench.count("491"), 1, "the answer must come first");
+    bench.within(usage, "ACK", 101, "", NEW);
+    let Event::Acked { body: Some(body), .. } = bench.event() else {
+        panic!()
+    };
+    assert_eq!(&body.data[..], NEW.as_bytes());
+}
+
+#[test]
+fn a_reinvite_that_repeats_the_last_offer_is_answered_as_before() {
+    let (mut bench, usage) = called("");
+    bench.within(usage, "INVITE", 101, CONTACT, OFFER);
+    assert_eq!(bench.last("200").body(), ANSWER.as_bytes());
+    bench.within(usage, "ACK", 101, "", "");
+    assert!(bench.events.is_empty());
+}
+
+#[test]
+fn a_cancelled_reinvite_leaves_the_session() {
+    let (mut bench, usage) = called("");
+    bench.within(usage, "INVITE", 101, CONTACT, NEW);
+    let cancel = bench
+        .within_text(usage, "CANCEL", 101, "", "")
+        .replace("z9hG4bKCANCEL101", "z9hG4bKINVITE101");
+    bench.receive(peer(Transport::Udp), cancel);
+    assert_eq!((bench.count("487"), bench.events.len()), (1, 1));
+    bench.act(|endpoint, now| endpoint.answer_offer(now, usage, Ok(Some(Body::sdp(MINE))), Headers::new()));
+    assert!(bench.endpoint.usage(usage).is_some());
+    assert_eq!(bench.count("200"), 2, "of the call and of the CANCEL");
+}
+
+#[test]
+fn an_update_offers_and_is_refused() {
+    let (mut bench, usage) = called("");
+    bench.within(usage, "UPDATE", 101, CONTACT, NEW);
+    assert!(matches!(
+        bench.event(),
+        Event::Offer {
+            method: OfferMethod::Update,
+            body: Some(_),
+            ..
+        }
+    ));
+    bench.act(|endpoint, now| endpoint.answer_offer(now, usage, Err(488), Headers::new()));
+    assert_eq!(bench.last("488").cseq().method.as_str(), "UPDATE");
+}
+
+#[test]
+fn a_lost_ack_is_made_good_by_the_next_reinvite() {
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(Transport::Udp), "", OFFER);
+    bench.act(|endpoint, now| endpoint.accept(now, usage, Some(Body::sdp(ANSWER)), Headers::new()));
+    bench.within(usage, "INVITE", 101, CONTACT, NEW);
+    assert!(matches!(bench.event(), Event::Acked { body: None, .. }));
+    assert!(matches!(bench.event(), Event::Offer { .. }));
+}
+
+#[test]
+fn info_refer_notify_and_message_are_for_the_user_and_options_is_not() {
+    let (mut bench, usage) = called("");
+    bench.within(
+        usage,
+        "INFO",
+        101,
+        "Content-Type: application/dtmf-relay\r\n",
+        "Signal=5\r\nDuration=160\r\n",
+    );
+    let Event::Info {
+        tx,
+        content_type,
+        body,
+        ..
+    } = bench.event()
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (&content_type[..], &body[..]),
+        ("application/dtmf-relay", &b"Signal=5\r\nDuration=160\r\n"[..])
+    );
+    bench.act(|endpoint, now| endpoint.reply_in_dialog(now, usage, tx, 200, Headers::new(), None));
+    assert_eq!(bench.last("200").cseq().number, 101);
+    bench.within(usage, "REFER", 102, "Refer-To: <sip:carol@example.net>\r\n", "");
+    let Event::Refer { tx, request, .. } = bench.event() else {
+        panic!()
+    };
+    assert!(request.refer_to().is_some());
+    bench.act(|endpoint, now| endpoint.reply_in_dialog(now, usage, tx, 202, Headers::new(), None));
+    assert_eq!(bench.count("202"), 1);
+    bench.within(usage, "NOTIFY", 103, "Event: refer\r\n", "");
+    assert!(matches!(bench.event(), Event::Notify { .. }));
+    bench.within(usage, "MESSAGE", 104, "", "");
+    assert!(matches!(bench.event(), Event::InDialog { .. }));
+    bench.within(usage, "OPTIONS", 105, "", "");
+    assert!(bench.events.is_empty() && bench.last("200").header(HeaderName::Allow).is_some());
+    bench.within(usage, "SUBSCRIBE", 106, "Event: x\r\n", "");
+    assert_eq!(bench.count("405"), 1);
+    bench.within(usage, "INFO", 107, "Require: x-unheard\r\n", "");
+    assert_eq!(
+        bench.last("420").header(HeaderName::Unsupported),
+        Some("x-unheard")
+    );
+}
+
+#[test]
+fn a_peer_that_knows_the_dialog_no_more_ends_it() {
+    let (mut bench, usage) = calling(None, "");
+    bench.act(|endpoint, now| {
+        endpoint.info(
+            now,
+            usage,
+            Body {
+                content_type: "text/plain".into(),
+                data: "x".into(),
+            },
+        )
+    });
+    bench.answer("INFO", 481, "", "", "");
+    assert!(matches!(
+        bench.event(),
+        Event::Ended {
+            cause: Ended::Timeout,
+            ..
+        }
+    ));
+    assert_eq!(bench.distinct("BYE"), 1);
+    bench.is_clean_after_a_while();
+}
+
+#[test]
+fn byes_that_cross_are_both_answered() {
+    let (mut bench, usage) = calling(None, "");
+    bench.act(|endpoint, now| endpoint.hangup(now, usage, None, Headers::new()));
+    bench.within(usage, "BYE", 1, "", "");
+    assert_eq!((bench.count("200"), bench.events.len()), (1, 1));
+    bench.answer("BYE", 200, "", "", "");
+    bench.is_clean_after_a_while();
+}
+
+#[test]
+fn a_call_with_jssip_outlasts_its_refreshes_by_update() {
+    // JsSIP 3.13: Session-Expires 90 without a refresher, UPDATE without description every 45 s.
+    let (mut bench, usage) =
+        called("Session-Expires: 90\r\nSupported: timer,ice,replaces,outbound\r\nAllow: INVITE,UPDATE\r\n");
+    assert_eq!(
+        bench.last("200").header(HeaderName::SessionExpires),
+        Some("90;refresher=uac")
+    );
+    assert_eq!(bench.last("200").header(HeaderName::Require), None);
+    for n in 1..=8 {
+        bench.secs(45);
+        bench.within(
+            usage,
+            "UPDATE",
+            100 + n,
+            &format!("{CONTACT}Session-Expires: 90;refresher=uac\r\n"),
+            "",
+        );
+        let ok = bench.last("200");
+        assert_eq!(
+            (ok.cseq().number, ok.header(HeaderName::SessionExpires)),
+            (100 + n, Some("90;refresher=uac"))
+        );
+        assert!(ok.header(HeaderName::Contact).is_some());
+    }
+    assert!(
+        bench.events.is_empty() && bench.distinct("UPDATE") == 0,
+        "we never refresh towards it"
+    );
+    insta::assert_snapshot!(bench.ladder());
+    // Its tab is gone.
+    bench.secs(59);
+    assert!(bench.events.is_empty());
+    bench.secs(2);
+    assert!(matches!(
+        bench.event(),
+        Event::Ended {
+            cause: Ended::SessionExpired,
+            ..
+        }
+    ));
+    assert_eq!(bench.distinct("BYE"), 1);
+}
+
+#[test]
+fn we_refresh_by_update_where_the_peer_takes_it() {
+    let lines = "Session-Expires: 1800;refresher=uac\r\nAllow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n";
+    let (mut bench, usage) = calling(Some(1800), lines);
+    bench.secs(901);
+    let update = bench.last("UPDATE");
+    assert_eq!(
+        update.header(HeaderName::SessionExpires),
+        Some("1800;refresher=uac")
+    );
+    assert!(update.body().is_empty() && update.header(HeaderName::Contact).is_some());
+    bench.answer("UPDATE", 200, "", "Session-Expires: 1800;refresher=uac\r\n", "");
+    bench.secs(901);
+    assert_eq!(bench.distinct("UPDATE"), 2);
+    // 405 although it said otherwise: re-INVITE with what is in force.
+    bench.answer("UPDATE", 405, "", "", "");
+    bench.sleep(Duration::from_millis(1));
+    let reinvite = bench.last("INVITE");
+    assert_eq!(reinvite.body(), ANSWER.as_bytes());
+    bench.answer(
+        "INVITE",
+        200,
+        "",
+        &format!("{CONTACT}Session-Expires: 1800;refresher=uac\r\n"),
+        OFFER,
+    );
+    assert!(bench.events.is_empty());
+    assert!(bench.endpoint.usage(usage).is_some());
+    insta::assert_snapshot!(bench.ladder());
+}
+
+#[test]
+fn we_refresh_by_reinvite_where_update_is_not_allowed() {
+    let lines = "Session-Expires: 90;refresher=uac\r\nAllow: ACK,CANCEL,INVITE,MESSAGE,BYE,OPTIONS,INFO,NOTIFY,REFER\r\n";
+    let (mut bench, _) = calling(Some(90), lines);
+    bench.secs(46);
+    assert_eq!((bench.distinct("UPDATE"), bench.distinct("INVITE")), (0, 2));
+    bench.answer("INVITE", 491, "", "", "");
+    bench.secs(5);
+    assert_eq!(bench.distinct("INVITE"), 3, "again after the back-off");
+    bench.answer("INVITE", 500, "", "", "");
+    bench.secs(6);
+    bench.answer("INVITE", 500, "", "", "");
+    bench.secs(10);
+    assert!(matches!(
+        bench.event(),
+        Event::Ended {
+            cause: Ended::SessionExpired,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_session_that_nobody_times_lasts() {
+    let (mut bench, usage) = calling(Some(1800), "");
+    bench.secs(86_400);
+    assert!(bench.events.is_empty() && bench.endpoint.usage(usage).is_some());
+    assert_eq!(bench.endpoint.counts().timers, 0);
+}
+
+#[test]
+fn too_small_an_interval_gets_422() {
+    let mut bench = Bench::new();
+    let lines = format!("{CONTACT}Session-Expires: 30\r\nSupported: timer\r\n");
+    bench.receive(
+        peer(Transport::Udp),
+        crate::bench::request("INVITE", "sip:1001@192.0.2.1", &lines, OFFER),
+    );
+    assert_eq!(bench.last("422").header(HeaderName::MinSe), Some("90"));
+    assert!(bench.events.is_empty());
+}
+
+#[test]
+fn a_copy_of_the_2xx_to_our_reinvite_gets_its_ack_again() {
+    let (mut bench, usage) = calling(None, "");
+    offer(&mut bench, usage, MINE);
+    let ok = response(&bench.last("INVITE"), 200, "", CONTACT, NEW);
+    bench.receive(peer(Transport::Udp), ok.clone());
+    let ack = bench.last("ACK");
+    bench.receive(peer(Transport::Udp), ok);
+    assert_eq!(bench.last("ACK").to_bytes(), ack.to_bytes());
+    assert_eq!((bench.count("ACK"), bench.events.len()), (3, 1));
+}

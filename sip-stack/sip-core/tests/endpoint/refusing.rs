@@ -1,0 +1,240 @@
+//! What is answered before anybody is asked.
+
+use sip_core::endpoint::{Ended, Event, Headers, OutgoingRequest, Target};
+use sip_core::flow::Transport;
+use sip_core::message::{Address, HeaderName, Method};
+use sip_core::uri::Uri;
+
+use crate::bench::{Bench, OFFER, outgoing, peer, request};
+
+const UDP: Transport = Transport::Udp;
+const CONTACT: &str = "Contact: <sip:bob@192.0.2.9>\r\n";
+
+/// The answer to a request out of the blue.
+fn answer(text: String) -> (u16, Bench) {
+    let mut bench = Bench::new();
+    bench.receive(peer(UDP), text);
+    let partial = bench
+        .partial
+        .iter()
+        .filter_map(|line| line.split(' ').nth(1)?.parse().ok());
+    let whole = bench.sent.iter().filter_map(|sent| sent.message.status());
+    let code = whole.chain(partial).find(|code| *code != 100).unwrap_or(0);
+    (code, bench)
+}
+
+#[test]
+fn first_the_method_then_the_extensions_then_the_content() {
+    let all = "Require: x-unheard\r\nContent-Encoding: gzip\r\nContact: <sip:b@192.0.2.9>\r\n";
+    let body = "not a description";
+    let (code, bench) = answer(request("PUBLISH", "sip:1001@192.0.2.1", all, body));
+    assert_eq!(code, 405);
+    assert!(bench.last("405").allow().any(|method| method == "INVITE"));
+    assert_eq!(
+        answer(request("NEWMETHOD", "sip:1001@192.0.2.1", all, body)).0,
+        501
+    );
+    assert_eq!(
+        answer(request("INVITE", "soap.beep://192.0.2.1", all, body)).0,
+        416
+    );
+    let (code, bench) = answer(request("INVITE", "sip:1001@192.0.2.1", all, body));
+    assert_eq!(
+        (code, bench.last("420").header(HeaderName::Unsupported)),
+        (420, Some("x-unheard"))
+    );
+    let known = all.replace("x-unheard", "timer");
+    let (code, bench) = answer(request("INVITE", "sip:1001@192.0.2.1", &known, body));
+    assert_eq!(
+        (code, bench.last("415").header(HeaderName::Accept)),
+        (415, Some("application/sdp"))
+    );
+    let picky = format!("{CONTACT}Accept: text/plain\r\n");
+    assert_eq!(
+        answer(request("INVITE", "sip:1001@192.0.2.1", &picky, OFFER)).0,
+        406
+    );
+}
+
+#[test]
+fn a_merged_request_gets_482_and_a_spiral_does_not() {
+    let mut bench = Bench::new();
+    let invite = request("INVITE", "sip:1001@192.0.2.1", CONTACT, OFFER);
+    bench.receive(peer(UDP), invite.clone());
+    bench.receive(peer(UDP), invite.replace("z9hG4bKpeer1", "z9hG4bKother"));
+    assert_eq!((bench.count("482"), bench.events.len()), (1, 1));
+    bench.receive(
+        peer(UDP),
+        invite
+            .replace("z9hG4bKpeer1", "z9hG4bKthird")
+            .replace("bobtag", "caroltag"),
+    );
+    assert_eq!(bench.events.len(), 2);
+}
+
+#[test]
+fn hops_run_out_with_483_and_a_request_that_comes_back_unchanged_is_a_loop() {
+    let invite = request("INVITE", "sip:1001@192.0.2.1", CONTACT, OFFER);
+    let (code, _) = answer(invite.replace("Max-Forwards: 70", "Max-Forwards: 0"));
+    assert_eq!(code, 483);
+    let mut bench = Bench::new();
+    bench.receive(
+        peer(UDP),
+        request("OPTIONS", "sip:192.0.2.1", "", "").replace("Max-Forwards: 70", "Max-Forwards: 0"),
+    );
+    assert!(
+        matches!(bench.event(), Event::Request { .. }),
+        "it is for us and goes no further"
+    );
+
+    bench.invite(outgoing("sip:bob@192.0.2.9"));
+    let sent = bench.last("INVITE").to_string();
+    let via = "Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKproxy\r\nVia:";
+    bench.receive(peer(UDP), sent.replacen("Via:", via, 1));
+    assert_eq!(bench.count("482"), 1);
+    // A carrier that turned it into a call to another number of ours sends no loop.
+    let hairpin = sent
+        .replacen("Via:", via, 1)
+        .replace("INVITE sip:bob@192.0.2.9 ", "INVITE sip:1001@192.0.2.1 ");
+    bench.receive(
+        peer(UDP),
+        hairpin
+            .replace("bKproxy", "bKproxy2")
+            .replace("\r\nCall-ID: ", "\r\nCall-ID: x"),
+    );
+    assert!(matches!(bench.event(), Event::Invite { .. }));
+}
+
+#[test]
+fn requests_of_dialogs_that_we_do_not_know_get_481() {
+    for method in ["BYE", "INVITE", "INFO", "UPDATE", "NOTIFY"] {
+        let text = request(method, "sip:1001@192.0.2.1", CONTACT, "");
+        let (code, bench) = answer(text.replace(
+            "To: <sip:1001@example.com>",
+            "To: <sip:1001@example.com>;tag=gone",
+        ));
+        assert_eq!((code, bench.events.len()), (481, 0), "{method}");
+    }
+    let ack = request("ACK", "sip:1001@192.0.2.1", "", "");
+    assert_eq!(answer(ack).0, 0, "an ACK is never answered");
+    assert_eq!(answer("ACK sip:a@b SIP/2.0\r\nVia: broken\r\n\r\n".into()).0, 0);
+}
+
+#[test]
+fn malformed_requests_are_answered_and_malformed_responses_are_not() {
+    let good = request("OPTIONS", "sip:192.0.2.1", "", "");
+    let (code, bench) = answer(good.replace("CSeq: 100 OPTIONS", "CSeq: 100 INVITE"));
+    assert_eq!(
+        (code, bench.last("400").top_via().unwrap().rport()),
+        (400, Some(Some(5060)))
+    );
+    assert_eq!(answer(good.replace("Call-ID: peer-call\r\n", "")).0, 400);
+    assert_eq!(answer(good.replace("SIP/2.0\r\n", "SIP/7.0\r\n")).0, 505);
+    assert_eq!(
+        answer(good.replace("OPTIONS sip:192.0.2.1 SIP/2.0", "SIP/2.0 200 OK")).0,
+        0
+    );
+    assert_eq!(answer("\r\n\r\n".into()).0, 0);
+}
+
+#[test]
+fn a_copy_of_a_request_gets_the_same_answer_and_no_second_event() {
+    let mut bench = Bench::new();
+    let text = request("OPTIONS", "sip:192.0.2.1", "", "");
+    bench.receive(peer(UDP), text.clone());
+    bench.receive(peer(UDP), text.clone());
+    assert_eq!((bench.sent.len(), bench.events.len()), (0, 1));
+    let Event::Request { tx, .. } = bench.event() else {
+        panic!()
+    };
+    bench.act(|endpoint, now| endpoint.reply(now, tx, 200, Headers::new(), None));
+    bench.act(|endpoint, now| endpoint.reply(now, tx, 404, Headers::new(), None));
+    bench.receive(peer(UDP), text);
+    assert_eq!((bench.count("200"), bench.count("404")), (2, 0));
+    assert!(bench.last("200").allow().count() > 5 && bench.last("200").to().tag().is_some());
+    bench.is_clean_after_a_while();
+}
+
+#[test]
+fn a_request_that_its_user_never_answers_is_forgotten_without_a_word() {
+    let mut bench = Bench::new();
+    bench.receive(peer(UDP), request("MESSAGE", "sip:1001@192.0.2.1", "", ""));
+    bench.is_clean_after_a_while();
+    assert!(bench.sent.is_empty());
+}
+
+fn register() -> OutgoingRequest {
+    let uri = |text| Uri::parse(text).unwrap();
+    OutgoingRequest {
+        method: Method::Register,
+        target: Target::Uri { proxy: None },
+        request_uri: uri("sip:192.0.2.9"),
+        from: Address::new(uri("sip:alice@example.com")),
+        to: Address::new(uri("sip:alice@example.com")),
+        contact_user: Some("alice".into()),
+        contact_params: ";expires=300".into(),
+        call: Some(("steady".into(), 5)),
+        body: None,
+        extra: vec![("Expires".into(), "300".into())],
+        credentials: Some(sip_core::endpoint::Credentials {
+            username: "alice".into(),
+            password: "x".into(),
+        }),
+    }
+}
+
+#[test]
+fn a_register_of_ours_answers_its_challenge() {
+    let mut bench = Bench::new();
+    bench.act(|endpoint, now| endpoint.request(now, register()));
+    let first = bench.last("REGISTER");
+    assert_eq!((first.call_id(), first.cseq().number), ("steady", 5));
+    assert_eq!(
+        first.header(HeaderName::Contact),
+        Some("<sip:alice@192.0.2.1:5060>;expires=300")
+    );
+    bench.answer(
+        "REGISTER",
+        401,
+        "r",
+        "WWW-Authenticate: Digest realm=\"s\", nonce=\"1\", qop=\"auth\"\r\n",
+        "",
+    );
+    assert_eq!(bench.last("REGISTER").cseq().number, 6);
+    assert!(bench.last("REGISTER").header(HeaderName::Authorization).is_some());
+    bench.answer("REGISTER", 200, "r", "", "");
+    let Event::Response { response, .. } = bench.event() else {
+        panic!()
+    };
+    assert_eq!(response.status(), Some(200));
+    insta::assert_snapshot!(bench.ladder());
+    bench.is_clean_after_a_while();
+}
+
+#[test]
+fn a_request_of_ours_without_answer_fails_with_408() {
+    let mut bench = Bench::new();
+    bench.act(|endpoint, now| endpoint.request(now, register()));
+    bench.secs(33);
+    assert!(matches!(bench.event(), Event::RequestFailed { code: 408, .. }));
+    assert_eq!(bench.count("REGISTER"), 11);
+    bench.is_clean_after_a_while();
+}
+
+#[test]
+fn a_refused_call_tells_why() {
+    let mut bench = Bench::new();
+    bench.invite(outgoing("sip:bob@192.0.2.9"));
+    bench.answer("INVITE", 302, "x", "Contact: <sip:elsewhere@example.net>\r\n", "");
+    let Event::Ended {
+        cause: Ended::Rejected { code, headers, .. },
+        ..
+    } = bench.event()
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (code, headers.contact().unwrap().uri.as_str()),
+        (302, "sip:elsewhere@example.net")
+    );
+}
