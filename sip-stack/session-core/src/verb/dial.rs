@@ -349,10 +349,8 @@ impl Coordinator {
             return;
         };
         let caller = s.caller;
-        if let Some(dialling) = &mut s.dialling {
-            if early_media {
-                dialling.early.get_or_insert(leg);
-            }
+        if let Some(dialling) = s.dialling.as_mut().filter(|_| early_media) {
+            dialling.early.get_or_insert(leg);
         }
         if let Some(caller) = caller {
             match self.legs.get(&caller).map(|l| (l.state, l.media)) {
@@ -408,13 +406,15 @@ impl Coordinator {
             self.end_leg(now, loser, Some(reason));
         }
         self.event(Event::Answered { session, leg });
-        if let Some(caller) = caller {
-            if let Some(l) = self.legs.get_mut(&caller).filter(|l| l.state < State::Up) {
-                if l.media == Media::Opening {
-                    l.pending.push(Pending::Answer);
-                } else {
-                    self.answer_now(now, caller);
-                }
+        if let Some(l) = caller
+            .and_then(|caller| self.legs.get_mut(&caller))
+            .filter(|l| l.state < State::Up)
+        {
+            let caller = l.id;
+            if l.media == Media::Opening {
+                l.pending.push(Pending::Answer);
+            } else {
+                self.answer_now(now, caller);
             }
         }
         self.wire(session);

@@ -1,0 +1,407 @@
+//! Three coordinators and the network between them.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use media_core::control::{Application, Command, Event as MediaEvent, Failure, Report};
+use media_core::negotiated::{Codec, Fingerprint, Hash};
+use sans_io::{Deadline, Rng, Time};
+use session_core::{
+    Access, CallRecord, Caller, Config, Coordinator, Dial, Event, Input, LegId, OnFailure, OutgoingCall,
+    Output, Party, SessionId, Trunk,
+};
+use sip_core::auth::Algorithm;
+use sip_core::endpoint;
+use sip_core::flow::{Destination, Flow, FlowId, Transport};
+use sip_core::uri::Uri;
+
+pub(crate) const CALLER: usize = 0;
+pub(crate) const GATEWAY: usize = 1;
+pub(crate) const CALLEE: usize = 2;
+
+/// What the network does to datagrams; per cent, and the most delay.
+#[derive(Clone, Copy)]
+pub(crate) struct Network {
+    pub(crate) loss: u64,
+    pub(crate) duplicate: u64,
+    pub(crate) jitter: Duration,
+}
+
+impl Network {
+    pub(crate) fn perfect() -> Network {
+        Network {
+            loss: 0,
+            duplicate: 0,
+            jitter: Duration::ZERO,
+        }
+    }
+}
+
+struct Node {
+    coordinator: Coordinator,
+    deadline: Deadline,
+    events: Vec<Event>,
+    commands: Vec<Command>,
+}
+
+pub(crate) struct World {
+    nodes: Vec<Node>,
+    network: Network,
+    rng: Rng,
+    flying: BTreeMap<(Time, u64), (usize, usize, Bytes)>,
+    pub(crate) now: Time,
+    pub(crate) packets: u64,
+    /// Of everything that was sent, and when.
+    pub(crate) digest: u64,
+    pub(crate) callee_answers: bool,
+    pub(crate) callee_rejects: Option<u16>,
+    pub(crate) no_ports: bool,
+    pub(crate) answered: usize,
+    pub(crate) rings: usize,
+}
+
+fn address(node: usize) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 10 + node as u8)), 5060)
+}
+
+fn trunk(node: usize) -> Trunk {
+    Trunk {
+        host: address(node).ip().to_string(),
+        port: None,
+        transport: Transport::Udp,
+        sources: vec![address(node).ip()],
+        username: None,
+        password: None,
+        codecs: Vec::new(),
+    }
+}
+
+fn config(node: usize) -> Config {
+    let access = match node {
+        GATEWAY => Access::Directory {
+            users: BTreeMap::new(),
+            trunks: [
+                ("left".to_owned(), trunk(CALLER)),
+                ("right".to_owned(), trunk(CALLEE)),
+            ]
+            .into(),
+        },
+        _ => Access::Anyone,
+    };
+    Config {
+        endpoint: endpoint::Config::default(),
+        access,
+        domains: Vec::new(),
+        realm: "test".into(),
+        algorithms: vec![Algorithm::Md5],
+        host: address(node).ip().to_string(),
+        advertise: None,
+        phone_ip: address(node).ip(),
+        fingerprint: Fingerprint {
+            hash: Hash::Sha256,
+            value: vec![7; 32],
+        },
+        shards: 1,
+        browser_codecs: vec![Codec::Opus, Codec::Pcmu],
+        phone_codecs: vec![Codec::Pcmu],
+        grace: Duration::from_secs(15),
+        max_sessions: 100,
+        max_contacts: 5,
+    }
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, network: Network) -> World {
+        let mut rng = Rng::seeded(seed);
+        let node = |n: usize, rng: &mut Rng| Node {
+            coordinator: Coordinator::new(config(n), rng.fork()),
+            deadline: None,
+            events: Vec::new(),
+            commands: Vec::new(),
+        };
+        let nodes = (0..3).map(|n| node(n, &mut rng)).collect();
+        World {
+            nodes,
+            network,
+            rng,
+            flying: BTreeMap::new(),
+            now: Time::from_secs(1_000),
+            packets: 0,
+            digest: 0xcbf2_9ce4_8422_2325,
+            callee_answers: true,
+            callee_rejects: None,
+            no_ports: false,
+            answered: 0,
+            rings: 0,
+        }
+    }
+
+    /// The caller calls the callee by way of the gateway.
+    pub(crate) fn call(&mut self) {
+        let uri = Uri::sip(Some("5551234"), address(GATEWAY).ip(), Some(5060)).expect("uri");
+        let call = OutgoingCall {
+            party: Party::Uri {
+                uri,
+                proxy: None,
+                flow: None,
+                codecs: Vec::new(),
+                credentials: None,
+            },
+            caller: Caller {
+                user: "alice".into(),
+                display: "Alice".into(),
+            },
+            ring_timeout: Duration::from_secs(90),
+            application: Some(Application::Echo),
+        };
+        let now = self.now;
+        self.nodes[CALLER]
+            .coordinator
+            .create_outgoing_call(now, call)
+            .expect("a party");
+        self.drain(CALLER);
+    }
+
+    pub(crate) fn hangup(&mut self, node: usize) {
+        let now = self.now;
+        for session in self.sessions(node) {
+            self.nodes[node].coordinator.terminate_session(now, session);
+        }
+        self.drain(node);
+    }
+
+    /// A client's own hold.
+    pub(crate) fn hold(&mut self, node: usize, hold: bool) {
+        let now = self.now;
+        let leg = self.legs(node).into_iter().flatten().next().expect("a leg");
+        let coordinator = &mut self.nodes[node].coordinator;
+        if hold {
+            coordinator.hold(now, leg)
+        } else {
+            coordinator.resume(now, leg)
+        }
+        self.drain(node);
+    }
+
+    /// The gateway holds the callee.
+    pub(crate) fn gateway_hold(&mut self, hold: bool) {
+        let now = self.now;
+        let leg = self.legs(GATEWAY)[1].expect("a callee");
+        let coordinator = &mut self.nodes[GATEWAY].coordinator;
+        if hold {
+            coordinator.hold(now, leg)
+        } else {
+            coordinator.resume(now, leg)
+        }
+        self.drain(GATEWAY);
+    }
+
+    pub(crate) fn media(&mut self, node: usize, event: MediaEvent) {
+        let now = self.now;
+        self.nodes[node]
+            .coordinator
+            .handle_input(now, Input::Media { shard: 0, event });
+        self.drain(node);
+    }
+
+    pub(crate) fn run(&mut self, time: Duration) {
+        self.run_until(time, |_| false);
+    }
+
+    pub(crate) fn run_until(&mut self, time: Duration, done: impl Fn(&World) -> bool) {
+        let end = self.now + time;
+        while !done(self) {
+            let packet = self.flying.keys().next().map(|(at, _)| *at);
+            let timer = self
+                .nodes
+                .iter()
+                .filter_map(|n| n.deadline)
+                .map(|(at, _)| at)
+                .min();
+            let Some(next) = [packet, timer]
+                .into_iter()
+                .flatten()
+                .min()
+                .filter(|at| *at <= end)
+            else {
+                break;
+            };
+            self.now = self.now.max(next);
+            if packet == Some(next) {
+                let Some((_, (from, to, data))) = self.flying.pop_first() else {
+                    break;
+                };
+                let flow = Flow {
+                    id: FlowId(1),
+                    transport: Transport::Udp,
+                    local: address(to),
+                    remote: address(from),
+                };
+                let input = Input::Sip(endpoint::Input::Message { flow, data });
+                self.nodes[to].coordinator.handle_input(self.now, input);
+                self.drain(to);
+            }
+            for node in 0..3 {
+                if self.nodes[node].deadline.is_some_and(|(at, _)| at <= self.now) {
+                    self.nodes[node]
+                        .coordinator
+                        .handle_input(self.now, Input::Timeout);
+                    self.drain(node);
+                }
+            }
+        }
+        if !done(self) {
+            self.now = self.now.max(end);
+        }
+    }
+
+    fn drain(&mut self, node: usize) {
+        loop {
+            match self.nodes[node].coordinator.poll_output(self.now) {
+                Output::Transmit { to, data, .. } => self.send(node, &to, data),
+                Output::Resolve { query, .. } => {
+                    let input = Input::Sip(endpoint::Input::Resolved {
+                        query,
+                        targets: Vec::new(),
+                    });
+                    self.nodes[node].coordinator.handle_input(self.now, input);
+                }
+                Output::Media { command, .. } => self.shard(node, command),
+                Output::Event(event) => self.decide(node, event),
+                Output::Timeout(deadline) => {
+                    self.nodes[node].deadline = deadline;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, from: usize, to: &Destination, data: Bytes) {
+        let addr = match to {
+            Destination::Flow(flow) => flow.remote,
+            Destination::Address { addr, .. } => *addr,
+        };
+        let Some(to) = (0..3).find(|n| address(*n) == addr) else {
+            panic!("sent to {addr}")
+        };
+        for byte in self.now.0.to_be_bytes().iter().chain(data.iter()) {
+            self.digest = (self.digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        let copies = if self.rng.percent(self.network.loss) {
+            0
+        } else {
+            1 + usize::from(self.rng.percent(self.network.duplicate))
+        };
+        for _ in 0..copies {
+            self.packets += 1;
+            let jitter = Duration::from_micros(self.rng.below(1 + self.network.jitter.as_micros() as u64));
+            let at = self.now + Duration::from_millis(5) + jitter;
+            self.flying.insert((at, self.packets), (from, to, data.clone()));
+        }
+    }
+
+    /// Answers as a shard does.
+    fn shard(&mut self, node: usize, command: Command) {
+        let event = match &command {
+            Command::Open { leg, .. } if self.no_ports && node == GATEWAY => Some(MediaEvent::Failed {
+                leg: *leg,
+                reason: Failure::NoPort,
+            }),
+            Command::Open { leg, .. } => {
+                let port = 20_000 + 2 * leg.0 as u16;
+                let at = |port| SocketAddr::new(address(node).ip(), port);
+                Some(MediaEvent::Opened {
+                    leg: *leg,
+                    addresses: vec![at(port), at(port + 1)],
+                })
+            }
+            Command::Close { leg } => Some(MediaEvent::Report {
+                leg: *leg,
+                report: Box::new(Report::default()),
+                last: true,
+            }),
+            _ => None,
+        };
+        self.nodes[node].commands.push(command);
+        if let Some(event) = event {
+            self.nodes[node]
+                .coordinator
+                .handle_input(self.now, Input::Media { shard: 0, event });
+        }
+    }
+
+    /// What the application of each node does.
+    fn decide(&mut self, node: usize, event: Event) {
+        let now = self.now;
+        let coordinator = &mut self.nodes[node].coordinator;
+        match (&event, node) {
+            (Event::Incoming { session, .. }, GATEWAY) => {
+                let dial = Dial {
+                    parties: vec![Party::Trunk {
+                        name: "right".into(),
+                        number: "777".into(),
+                    }],
+                    ring_timeout: Duration::from_secs(30),
+                    caller: None,
+                    on_failure: OnFailure::Reject,
+                };
+                coordinator.dial(now, *session, dial);
+            }
+            (Event::Incoming { session, leg, .. }, _) => {
+                coordinator.ring(now, *leg, 180);
+                match self.callee_rejects {
+                    Some(code) => coordinator.reject(now, *session, code),
+                    None if self.callee_answers => coordinator.answer(now, *leg, Some(Application::Echo)),
+                    None => {}
+                }
+            }
+            (Event::Progress { .. }, CALLER) => self.rings += 1,
+            (Event::Answered { .. }, CALLER) => self.answered += 1,
+            _ => {}
+        }
+        self.nodes[node].events.push(event);
+    }
+
+    pub(crate) fn sessions(&self, node: usize) -> Vec<SessionId> {
+        self.nodes[node].coordinator.sessions().collect()
+    }
+
+    pub(crate) fn legs(&self, node: usize) -> [Option<LegId>; 2] {
+        self.nodes[node].coordinator.legs(self.sessions(node)[0])
+    }
+
+    pub(crate) fn count(&self, node: usize, which: impl Fn(&Event) -> bool) -> usize {
+        self.nodes[node].events.iter().filter(|e| which(e)).count()
+    }
+
+    pub(crate) fn bridges(&self, node: usize) -> usize {
+        self.count(node, |e| matches!(e, Event::Bridged { .. }))
+    }
+
+    pub(crate) fn incoming(&self, node: usize) -> usize {
+        self.count(node, |e| matches!(e, Event::Incoming { .. }))
+    }
+
+    pub(crate) fn ended(&self, node: usize) -> Vec<&CallRecord> {
+        let records = self.nodes[node].events.iter().filter_map(|e| match e {
+            Event::Ended { record, .. } => Some(&**record),
+            _ => None,
+        });
+        records.collect()
+    }
+
+    pub(crate) fn last_command(&self, node: usize, which: impl Fn(&Command) -> bool) -> Option<&Command> {
+        self.nodes[node].commands.iter().rev().find(|c| which(c))
+    }
+
+    /// No session, leg, dialog or transaction is left anywhere.
+    pub(crate) fn assert_empty(&self) {
+        for (n, node) in self.nodes.iter().enumerate() {
+            let stats = node.coordinator.stats();
+            assert_eq!((stats.sessions, stats.legs), (0, 0), "node {n}: {stats:?}");
+            assert_eq!(stats.endpoint, endpoint::Counts::default(), "node {n}");
+        }
+    }
+}
