@@ -3,6 +3,11 @@
 use cordboard_tests::fuzz;
 
 #[test]
+fn browser_leg() {
+    fuzz::exercise(&fuzz::browser_leg::TARGET);
+}
+
+#[test]
 fn framing() {
     fuzz::exercise(&fuzz::framing::TARGET);
 }

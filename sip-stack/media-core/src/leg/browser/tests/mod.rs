@@ -96,7 +96,7 @@ impl World {
             self.now = self.now.max(next);
             while let Some((to, mut datagram)) = self.network.arrive(self.now) {
                 match to {
-                    To::Leg => self.to_leg(&mut datagram),
+                    To::Leg => self.receive(&mut datagram),
                     To::Browser => self.browser.handle(self.now, &datagram),
                 }
                 self.drain();
@@ -107,7 +107,7 @@ impl World {
         }
     }
 
-    fn to_leg(&mut self, datagram: &mut [u8]) {
+    fn receive(&mut self, datagram: &mut [u8]) {
         match self.leg.handle_datagram(self.now, SOCKET, self.from, datagram) {
             Received::Nothing => {}
             Received::Refused => self.refused += 1,
@@ -135,7 +135,7 @@ impl World {
         packet[2..4].copy_from_slice(&sequence.to_be_bytes());
         let mut sealed = self.browser.protect(&packet);
         self.heard.clear();
-        self.to_leg(&mut sealed);
+        self.receive(&mut sealed);
         let mut buffer = packet.clone();
         buffer.resize(packet.len() + RTP_OVERHEAD, 0);
         let length = self.leg.protect_rtp(&mut buffer, packet.len()).expect("keys");
@@ -226,7 +226,7 @@ fn a_client_hello_in_two_pieces_is_one() {
             pieces.reverse();
         }
         for piece in &mut pieces {
-            world.to_leg(piece);
+            world.receive(piece);
         }
         world.run_until(Duration::from_millis(100), World::both_connected);
         assert!(world.both_connected(), "reversed: {reversed}");
@@ -259,7 +259,7 @@ fn a_browser_may_shake_hands_before_its_answer_has_come() {
     let mut early = world
         .browser
         .protect(&[0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 42]);
-    world.to_leg(&mut early);
+    world.receive(&mut early);
     assert!(
         world.heard.is_empty(),
         "media is held until the certificate is known to be right"

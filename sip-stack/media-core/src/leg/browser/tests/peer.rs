@@ -171,14 +171,12 @@ impl Browser {
     pub(super) fn handle(&mut self, now: Time, datagram: &[u8]) {
         let instant = self.clock.instant(now);
         match datagram[0] {
-            0..=3 => {
-                if mapped_address(datagram, &self.ice.pwd).is_some() && !self.answered {
-                    self.answered = true;
-                    if self.role == DtlsRole::Passive {
-                        self.dtls
-                            .connect(instant, PEER, self.config.clone(), None)
-                            .expect("a ClientHello");
-                    }
+            0..=3 if !self.answered && mapped_address(datagram, &self.ice.pwd).is_some() => {
+                self.answered = true;
+                if self.role == DtlsRole::Passive {
+                    self.dtls
+                        .connect(instant, PEER, self.config.clone(), None)
+                        .expect("a ClientHello");
                 }
             }
             20..=63 if !self.deaf => {
