@@ -154,7 +154,8 @@ mod tests {
         };
         let mut leg = Leg::new(Time(1), &ice, &IDENTITY, Clock::new(Time(1), Instant::now()));
         let from = SocketAddr::from(([192, 0, 2, 1], 1));
-        let bound = leg.handle_datagram(Time(1), SocketId(0), from, &mut octets(CHECK));
+        let mut check = octets(CHECK);
+        let bound = leg.handle_datagram(Time(1), SocketId(0), from, &mut check);
         assert_eq!(bound, Received::Bound { forgotten: None });
         let (first, second) = halves(&octets(CLIENT_HELLO));
         for mut piece in [first, second] {
