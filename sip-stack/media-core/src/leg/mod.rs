@@ -2,5 +2,6 @@
 
 pub mod browser;
 mod clock;
+pub mod phone;
 
 pub use clock::Clock;

@@ -1,7 +1,9 @@
 //! RTP packets (RFC 3550 §5.1): parsed in place, written into a buffer that the caller keeps.
 
+mod egress;
 mod sequence;
 
+pub use egress::Egress;
 pub use sequence::{Unwrap, distance};
 
 /// Octets of the fixed header, all that we ever write.

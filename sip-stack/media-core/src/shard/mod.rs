@@ -1,5 +1,157 @@
-//! All legs of one media thread.
+//! All legs of one media thread. One owner, no I/O: datagrams and commands in, datagrams and events out.
+//!
+//! The packet path is [`Shard::handle_datagram`] -> which leg -> the leg opens and judges it -> [`crate::bridge`] -> the listener's
+//! header and protection. It neither allocates, locks, dispatches dynamically nor touches the timer queue; the exceptions are the
+//! first packet after a change (a codec's state is taken from the pool) and recording (a frame is handed over in a `Vec`).
 
+mod command;
+mod datagram;
 mod interface;
+pub(crate) mod leg;
+pub(crate) mod outbox;
+mod player;
+mod queue;
+mod report;
+mod timeout;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sans_io::{Deadline, Rng, Time};
+use slab::Slab;
 
 pub use interface::{Input, Output};
+
+use crate::codec::Pool;
+use crate::control::{BridgeId, LegId, SocketId};
+use crate::leg::{Clock, browser};
+use crate::music::Music;
+use leg::Leg;
+use outbox::Outbox;
+use queue::Queue;
+
+/// Octets and datagrams that the outbox holds without growing: a burst of packets for all legs grows it once.
+const OUTBOX: (usize, usize) = (256 << 10, 1_024);
+
+/// What a shard is made with.
+#[derive(Clone, Debug)]
+pub struct ShardConfig {
+    /// The sockets that all browser legs share, with the address that each is told to browsers as: one candidate each.
+    pub browser_sockets: Vec<(SocketId, SocketAddr)>,
+    /// Its number, as in the user name fragments of its legs.
+    pub shard: u8,
+    /// Certificate and key of the process.
+    pub dtls: Arc<browser::Identity>,
+    /// [`Time`] and `Instant` at one moment, for the DTLS engine.
+    pub clock: Clock,
+    /// Legs that it may hold; one more is answered by `Failed`.
+    pub max_legs: usize,
+}
+
+/// The legs of one media thread.
+#[derive(Debug)]
+pub struct Shard {
+    config: ShardConfig,
+    rng: Rng,
+    legs: Slab<Leg>,
+    /// How many legs there ever were.
+    generation: u64,
+    names: BTreeMap<LegId, usize>,
+    bridges: BTreeMap<BridgeId, [LegId; 2]>,
+    /// Which browser leg an address belongs to. Looked up, never walked over.
+    paths: HashMap<(SocketId, SocketAddr), usize>,
+    /// Which phone leg a socket belongs to, and whether it is the one for RTCP.
+    sockets: HashMap<SocketId, (usize, bool)>,
+    queue: Queue,
+    out: Outbox,
+    pool: Pool,
+    music: Music,
+    /// RTCP is composed here.
+    scratch: Vec<u8>,
+    cname: String,
+}
+
+impl Shard {
+    /// An empty shard. Makes the tune for [`Application::Music`](crate::control::Application::Music), which takes some
+    /// 20 ms.
+    #[must_use]
+    pub fn new(config: ShardConfig, mut rng: Rng) -> Shard {
+        let mut music = Music::default();
+        music.at(crate::codec::RATE);
+        // RFC 7022: random, the same for all of a session's streams, and telling nothing.
+        let cname = rng.token(16);
+        let room = config.max_legs.min(4_096);
+        Shard {
+            rng,
+            legs: Slab::with_capacity(room),
+            generation: 0,
+            names: BTreeMap::new(),
+            bridges: BTreeMap::new(),
+            paths: HashMap::with_capacity(room),
+            sockets: HashMap::with_capacity(2 * room),
+            queue: Queue::with_capacity(2 * room),
+            out: Outbox::with_capacity(OUTBOX.0, OUTBOX.1),
+            pool: Pool::default(),
+            music,
+            scratch: Vec::with_capacity(512),
+            cname,
+            config,
+        }
+    }
+
+    /// Takes a command or an answer of the shell, or the time. Drain [`Shard::poll_output`] afterwards.
+    pub fn handle_input(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Command(command) => self.command(now, command),
+            Input::Bound { leg, rtp, rtcp } => self.bound(leg, rtp, rtcp),
+            Input::BindFailed { leg } => self.bind_failed(leg),
+            Input::Timeout => self.timeout(now),
+        }
+    }
+
+    /// The next thing to do; drain until [`Output::Timeout`].
+    pub fn poll_output(&mut self) -> Output<'_> {
+        if self.out.is_empty() {
+            let deadline = self.deadline();
+            self.out.pop();
+            return Output::Timeout(deadline);
+        }
+        self.out.pop().unwrap_or(Output::Timeout(None))
+    }
+
+    /// How many legs there are.
+    #[must_use]
+    pub fn legs(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// Sees to it that the timer queue looks at a leg in time.
+    fn arm(&mut self, key: usize) {
+        if let Some(leg) = self.legs.get_mut(key)
+            && let Some((at, _)) = leg.deadline()
+        {
+            self.queue.arm(key, &mut leg.armed, at);
+        }
+    }
+
+    /// The earliest deadline of any leg. Entries of the queue that are older than their leg's deadline are brought up to
+    /// date on the way.
+    fn deadline(&mut self) -> Deadline {
+        loop {
+            let (at, key, _) = self.queue.peek()?;
+            let leg = self.legs.get_mut(key);
+            let deadline = leg.as_ref().and_then(|leg| leg.deadline());
+            if let Some(leg) = leg
+                && let Some((due, why)) = deadline
+                && due <= at
+                && leg.armed.generation == self.queue.peek()?.2
+            {
+                return Some((at, why));
+            }
+            if self.queue.pop(self.legs.get_mut(key).map(|leg| &mut leg.armed)) {
+                self.arm(key);
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+use std::sync::mpsc::SyncSender;
+
+use sans_io::{Deadline, Time};
+
+use crate::codec::{self, Decoder, FRAME, LONGEST, Pool, RATE};
+use crate::jitter::{Buffer, Noise, Reorder};
+use crate::negotiated::Codec;
+use crate::rtp::Packet;
+use crate::shard::leg::Leg;
+use crate::shard::outbox::Outbox;
+
+/// What one peer says, on its way from packets to sound.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    pub(super) decoder: Decoder,
+    pub(super) order: Order,
+    /// Decoded sound that does not fill a packet of the listener's yet.
+    pub(super) waiting: Waiting,
+    pub(super) noise: Noise,
+    /// Where the sound last came from was noise.
+    pub(super) hushed: bool,
+    /// The timestamp that would follow what was decoded last, unwrapped.
+    pub(super) expected: Option<i64>,
+}
+
+/// How packets are put in order.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// As they come, reordered only.
+    Direct(Reorder),
+    /// Evenly.
+    Paced(Box<Buffer>),
+}
+
+impl Feed {
+    pub(crate) fn new(codec: Codec, pace: bool, pool: &mut Pool) -> Option<Box<Feed>> {
+        let order = if pace {
+            Order::Paced(Box::new(Buffer::new(codec.clock())))
+        } else {
+            Order::Direct(Reorder::default())
+        };
+        Some(Box::new(Feed {
+            decoder: pool.decoder(codec).ok()?,
+            order,
+            waiting: Waiting::default(),
+            noise: Noise::default(),
+            hushed: false,
+            expected: None,
+        }))
+    }
+
+    /// Gives the decoder back to those who come after.
+    pub(crate) fn give_back(self: Box<Feed>, pool: &mut Pool) {
+        pool.give_decoder(self.decoder);
+    }
+
+    pub(crate) fn fits(&self, codec: Codec, pace: bool) -> bool {
+        self.decoder.codec() == codec && matches!(self.order, Order::Paced(_)) == pace
+    }
+
+    /// Puts a packet into the jitter buffer.
+    pub(crate) fn insert_paced(&mut self, now: Time, packet: &Packet<'_>) {
+        let codec = self.decoder.codec();
+        let (Order::Paced(buffer), Some(duration)) =
+            (&mut self.order, codec::duration(codec, packet.payload))
+        else {
+            return;
+        };
+        let silent = codec == Codec::Opus && codec::opus::is_dtx(packet.payload);
+        let header = &packet.header;
+        buffer.insert(
+            now,
+            header.sequence,
+            header.timestamp,
+            duration,
+            silent,
+            packet.payload,
+        );
+    }
+
+    /// Puts a packet in its place; false when it comes too late.
+    pub(crate) fn insert_direct(&mut self, now: Time, packet: &Packet<'_>) -> bool {
+        match &mut self.order {
+            Order::Direct(reorder) => reorder.insert(
+                now,
+                packet.header.sequence,
+                packet.header.timestamp,
+                packet.payload,
+            ),
+            Order::Paced(_) => false,
+        }
+    }
+
+    pub(crate) fn is_paced(&self) -> bool {
+        matches!(self.order, Order::Paced(_))
+    }
+
+    /// When sound is due, or a missing packet given up.
+    pub(crate) fn deadline(&self) -> Deadline {
+        match &self.order {
+            Order::Direct(reorder) => reorder.deadline(),
+            Order::Paced(buffer) => buffer.due().map(|at| (at, "playout")),
+        }
+    }
+
+    /// Depth of the jitter buffer as it is, µs.
+    pub(crate) fn depth(&self) -> u32 {
+        match &self.order {
+            Order::Direct(_) => 0,
+            Order::Paced(buffer) => u32::try_from(buffer.depth(self.waiting.micros())).unwrap_or(0),
+        }
+    }
+
+    /// The peer began its numbers anew.
+    pub(crate) fn restart(&mut self) {
+        self.expected = None;
+        self.order = match &self.order {
+            Order::Direct(_) => Order::Direct(Reorder::default()),
+            Order::Paced(_) => Order::Paced(Box::new(Buffer::new(self.decoder.codec().clock()))),
+        };
+    }
+}
+
+/// Samples that wait for more, in order.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pcm: [i16; 2 * LONGEST],
+    len: usize,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Waiting {
+            pcm: [0; 2 * LONGEST],
+            len: 0,
+        }
+    }
+}
+
+impl Waiting {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn micros(&self) -> i64 {
+        self.len as i64 * 1_000_000 / i64::from(RATE)
+    }
+
+    /// What does not fit is dropped, which no run of whole packets comes to.
+    pub(super) fn push(&mut self, pcm: &[i16]) {
+        let take = pcm.len().min(self.pcm.len() - self.len);
+        self.pcm[self.len..self.len + take].copy_from_slice(&pcm[..take]);
+        self.len += take;
+    }
+
+    pub(super) fn front(&self, len: usize) -> &[i16] {
+        &self.pcm[..len.min(self.len)]
+    }
+
+    pub(super) fn consume(&mut self, len: usize) {
+        let len = len.min(self.len);
+        self.pcm.copy_within(len..self.len, 0);
+        self.len -= len;
+    }
+}
+
+/// Where decoded sound goes.
+pub(crate) enum Sink<'a> {
+    /// To a leg, in its codec.
+    Leg(&'a mut Leg, &'a mut Outbox),
+    /// To whoever records; dropped when the lane is full.
+    Lane(&'a SyncSender<Vec<i16>>),
+}
+
+impl Sink<'_> {
+    /// Samples of a packet.
+    pub(super) fn frame(&self) -> usize {
+        match self {
+            Sink::Leg(leg, _) => leg.frame(),
+            Sink::Lane(_) => FRAME,
+        }
+    }
+
+    pub(super) fn sound(&mut self, now: Time, pcm: &[i16]) {
+        match self {
+            Sink::Leg(leg, out) => leg.send_sound(now, pcm, out),
+            // A full lane means that the recorder does not keep up: its gap, not ours.
+            Sink::Lane(lane) => drop(lane.try_send(pcm.to_vec())),
+        }
+    }
+
+    /// The peer was silent for so many samples.
+    pub(super) fn silence(&mut self, samples: u32) {
+        match self {
+            Sink::Leg(leg, _) => leg.egress.skip(samples * (leg.egress.clock() / RATE)),
+            Sink::Lane(lane) => drop(lane.try_send(vec![0; samples.min(10 * RATE) as usize])),
+        }
+    }
+
+    /// The peer's clock jumped, or its numbers began anew.
+    pub(super) fn resume(&mut self, now: Time) {
+        if let Sink::Leg(leg, _) = self {
+            leg.egress.resume(now);
+        }
+    }
+}

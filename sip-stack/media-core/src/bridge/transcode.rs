@@ -1,0 +1,180 @@
+//! From one codec to another by way of sound at 8 kHz. Two chains, each written out in one function: [`direct`] sends what
+//! comes when it comes, [`paced`] sends a frame whenever one is due.
+
+use std::time::Duration;
+
+use sans_io::Time;
+
+use super::feed::{Feed, Order, Sink};
+use crate::codec::{Decoder, FRAME, LONGEST, RATE, opus};
+use crate::jitter::{Step, Stretch, lengthen, shorten};
+use crate::negotiated::Codec;
+use crate::shard::leg::Count;
+
+/// Samples of lost sound that are made up; the rest of a longer loss is a gap for the listener too.
+const CONCEALED: i64 = 3 * FRAME as i64;
+/// A sender's pause longer than that is a new beginning.
+const PAUSE: i64 = 10 * RATE as i64;
+/// Frames that are late together are left out beyond this.
+const BEHIND: Duration = Duration::from_millis(200);
+
+/// Sends all that is in order: packet, decoder, encoder, packet. Nothing is held that could go; what is lost is made up (or
+/// recovered) for up to 60 ms and sent right before what follows it.
+pub(crate) fn direct(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mut Count) {
+    let codec = feed.decoder.codec();
+    let ticks = i64::from(codec.clock() / RATE);
+    let frame = sink.frame();
+    let mut pcm = [0; LONGEST];
+    loop {
+        let Order::Direct(reorder) = &mut feed.order else {
+            return;
+        };
+        let Some((lost, timestamp, index)) = reorder.pop(now) else {
+            return;
+        };
+        let payload = reorder.payload(index);
+        let gap = feed.expected.map(|expected| (timestamp - expected) / ticks);
+        match gap {
+            Some(0) => {}
+            Some(gap @ 1..=CONCEALED) if lost > 0 => {
+                let made_up = &mut pcm[..gap as usize];
+                if lost == 1 && codec == Codec::Opus && opus::has_fec(payload) {
+                    feed.decoder.recover(payload, made_up);
+                    count.fec_recovered += 1;
+                } else {
+                    feed.decoder.conceal(made_up);
+                }
+                count.concealed += gap as u64;
+                feed.waiting.push(made_up);
+            }
+            Some(gap @ 1..=PAUSE) => {
+                let waiting = feed.waiting.len();
+                feed.waiting.consume(waiting);
+                sink.silence((waiting as i64 + gap) as u32);
+            }
+            _ => {
+                feed.waiting.consume(LONGEST * 2);
+                sink.resume(now);
+            }
+        }
+        let Ok(decoded) = feed.decoder.decode(payload, &mut pcm) else {
+            count.refused += 1;
+            continue;
+        };
+        feed.expected = Some(timestamp + decoded as i64 * ticks);
+        feed.waiting.push(&pcm[..decoded]);
+        while feed.waiting.len() >= frame {
+            sink.sound(now, feed.waiting.front(frame));
+            feed.waiting.consume(frame);
+        }
+    }
+}
+
+/// Sends every frame that is due: jitter buffer, decoder (or its redundancy, or what it makes up, or noise), a stretch where
+/// the depth is off, encoder, packet.
+pub(crate) fn paced(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mut Count) {
+    let codec = feed.decoder.codec();
+    let ticks = i64::from(codec.clock() / RATE);
+    let is_opus = codec == Codec::Opus;
+    let frame = sink.frame();
+    let length = Duration::from_micros(frame as u64 * 1_000_000 / u64::from(RATE));
+    let mut pcm = [0; LONGEST + FRAME];
+    loop {
+        let Order::Paced(buffer) = &mut feed.order else {
+            return;
+        };
+        let Some(due) = buffer.due().filter(|due| *due <= now) else {
+            return;
+        };
+        if now.since(due) > BEHIND {
+            buffer.catch_up(now);
+            sink.resume(now);
+        }
+        while feed.waiting.len() < frame {
+            let step = buffer.next(
+                feed.waiting.micros(),
+                |payload| is_opus && opus::is_dtx(payload),
+                |payload| is_opus && opus::has_fec(payload),
+            );
+            let made = match step {
+                Step::Packet(index) => {
+                    match feed.decoder.decode(buffer.payload(index), &mut pcm[..LONGEST]) {
+                        Ok(decoded) => {
+                            feed.noise.learn(&pcm[..decoded]);
+                            feed.hushed = false;
+                            let quiet = feed.noise.is_quiet(&pcm[..decoded]);
+                            let backlog = feed.waiting.micros() + micros(decoded);
+                            match buffer.stretch(backlog) {
+                                Stretch::Shorten(by, may) if may || quiet => {
+                                    let shorter = shorten(&mut pcm, decoded, samples(by), quiet);
+                                    if shorter < decoded && !quiet {
+                                        buffer.stretched();
+                                    }
+                                    shorter
+                                }
+                                Stretch::Lengthen(by, may) if may || quiet => {
+                                    let longer = lengthen(&mut pcm, decoded, samples(by), quiet);
+                                    if longer > decoded && !quiet {
+                                        buffer.stretched();
+                                    }
+                                    longer
+                                }
+                                _ => decoded,
+                            }
+                        }
+                        Err(_) => {
+                            count.refused += 1;
+                            feed.decoder.conceal(&mut pcm[..FRAME]);
+                            FRAME
+                        }
+                    }
+                }
+                Step::Recover(index, lost) => {
+                    let lost = ((lost / ticks) as usize).min(LONGEST);
+                    feed.decoder.recover(buffer.payload(index), &mut pcm[..lost]);
+                    count.fec_recovered += 1;
+                    count.concealed += lost as u64;
+                    lost
+                }
+                Step::Conceal(lost) => {
+                    let lost = ((lost / ticks) as usize).min(LONGEST);
+                    feed.decoder.conceal(&mut pcm[..lost]);
+                    count.concealed += lost as u64;
+                    lost
+                }
+                Step::Noise(silent) => {
+                    let silent = ((silent / ticks) as usize).clamp(1, LONGEST);
+                    feed.noise.fill(&mut pcm[..silent]);
+                    if !feed.hushed {
+                        fade(&mut feed.decoder, &mut pcm[..silent]);
+                    }
+                    feed.hushed = true;
+                    silent
+                }
+            };
+            feed.waiting.push(&pcm[..made]);
+        }
+        sink.sound(now, feed.waiting.front(frame));
+        feed.waiting.consume(frame);
+        buffer.advance(length);
+    }
+}
+
+/// The first frame of noise: what the decoder makes up goes out as the noise comes in.
+fn fade(decoder: &mut Decoder, noise: &mut [i16]) {
+    let mut last = [0; FRAME];
+    let len = noise.len().min(FRAME);
+    decoder.conceal(&mut last[..len]);
+    for (i, (sample, old)) in noise.iter_mut().zip(&last[..len]).enumerate() {
+        let old = i32::from(*old) * (len - i) as i32 / len as i32;
+        *sample = (i32::from(*sample) * i as i32 / len as i32 + old) as i16;
+    }
+}
+
+fn micros(samples: usize) -> i64 {
+    samples as i64 * 1_000_000 / i64::from(RATE)
+}
+
+fn samples(micros: i64) -> usize {
+    (micros * i64::from(RATE) / 1_000_000) as usize
+}

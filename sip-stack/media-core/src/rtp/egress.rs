@@ -1,0 +1,187 @@
+use sans_io::{Rng, Time};
+
+use super::Header;
+
+/// What we send to one peer: one SSRC, one run of sequence numbers and timestamps from the first packet of a call to the
+/// last, whatever is heard through it. Sources come and go; their numbers never show.
+#[derive(Clone, Debug)]
+pub struct Egress {
+    ssrc: u32,
+    clock: u32,
+    sequence: u16,
+    timestamp: u32,
+    /// The last packet: when, and with which timestamp.
+    last: Option<(Time, u32)>,
+    /// The next packet begins a talkspurt.
+    marker: bool,
+    anchor: Option<Anchor>,
+    packets: u64,
+    octets: u64,
+}
+
+/// Where the numbers of a relayed stream met ours.
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    ssrc: u32,
+    sequence: u16,
+    timestamp: u32,
+}
+
+impl Egress {
+    /// Random numbers to begin with; the sequence number in the lower half, so that SRTP's rollover counter does not turn
+    /// over at once (RFC 3711 §3.3.1).
+    #[must_use]
+    pub fn new(rng: &mut Rng) -> Egress {
+        Egress {
+            ssrc: rng.u32(),
+            clock: 8_000,
+            sequence: rng.u32() as u16 & 0x7fff,
+            timestamp: rng.u32(),
+            last: None,
+            marker: true,
+            anchor: None,
+            packets: 0,
+            octets: 0,
+        }
+    }
+
+    /// Ours.
+    #[must_use]
+    pub fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// RTP clock of what is sent, hertz.
+    #[must_use]
+    pub fn clock(&self) -> u32 {
+        self.clock
+    }
+
+    /// Packets and payload octets so far.
+    #[must_use]
+    pub fn sent(&self) -> (u64, u64) {
+        (self.packets, self.octets)
+    }
+
+    /// Another codec is sent from now on.
+    pub fn set_clock(&mut self, clock: u32) {
+        if self.clock != clock {
+            self.clock = clock;
+            self.interrupt();
+        }
+    }
+
+    /// Another source speaks from now on, or the same one after a pause: the next packet carries the marker.
+    pub fn interrupt(&mut self) {
+        self.anchor = None;
+        self.marker = true;
+    }
+
+    /// Moves the timestamp on to `now` after a pause.
+    pub fn resume(&mut self, now: Time) {
+        let at = self.timestamp_at(now);
+        if at.wrapping_sub(self.timestamp) as i32 > 0 {
+            self.timestamp = at;
+        }
+        self.interrupt();
+    }
+
+    /// The RTP timestamp of a moment, by the last packet.
+    #[must_use]
+    pub fn timestamp_at(&self, now: Time) -> u32 {
+        let Some((at, timestamp)) = self.last else {
+            return self.timestamp;
+        };
+        let ticks = now.since(at).as_micros() as u64 * u64::from(self.clock) / 1_000_000;
+        timestamp.wrapping_add(ticks as u32)
+    }
+
+    /// The header of the next packet, which lasts so many ticks.
+    pub fn next(&mut self, now: Time, payload_type: u8, ticks: u32, octets: usize) -> Header {
+        let header = Header {
+            marker: std::mem::take(&mut self.marker),
+            payload_type,
+            sequence: self.sequence,
+            timestamp: self.timestamp,
+            ssrc: self.ssrc,
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        self.timestamp = self.timestamp.wrapping_add(ticks);
+        self.count(now, header.timestamp, octets);
+        header
+    }
+
+    /// Time passes in which nothing is sent.
+    pub fn skip(&mut self, ticks: u32) {
+        self.timestamp = self.timestamp.wrapping_add(ticks);
+        self.marker = true;
+    }
+
+    /// The header of a packet that is passed on: what the source lost stays a gap, what it reordered stays so.
+    pub fn relay(
+        &mut self,
+        now: Time,
+        source: Header,
+        payload_type: u8,
+        ticks: u32,
+        octets: usize,
+    ) -> Header {
+        let anchor = match self.anchor {
+            Some(anchor) if anchor.ssrc == source.ssrc => anchor,
+            _ => {
+                self.resume(now);
+                let anchor = Anchor {
+                    ssrc: source.ssrc,
+                    sequence: self.sequence.wrapping_sub(source.sequence),
+                    timestamp: self.timestamp.wrapping_sub(source.timestamp),
+                };
+                self.anchor = Some(anchor);
+                anchor
+            }
+        };
+        let sequence = source.sequence.wrapping_add(anchor.sequence);
+        let timestamp = source.timestamp.wrapping_add(anchor.timestamp);
+        if sequence.wrapping_sub(self.sequence) < 0x8000 {
+            self.sequence = sequence.wrapping_add(1);
+            self.timestamp = timestamp.wrapping_add(ticks);
+        }
+        self.count(now, timestamp, octets);
+        Header {
+            marker: std::mem::take(&mut self.marker) | source.marker,
+            payload_type,
+            sequence,
+            timestamp,
+            ssrc: self.ssrc,
+        }
+    }
+
+    /// The header of a packet of an event: all of one event carry the timestamp `began` (RFC 4733 §2.1).
+    pub fn event(&mut self, now: Time, payload_type: u8, marker: bool, began: u32, octets: usize) -> Header {
+        let header = Header {
+            marker,
+            payload_type,
+            sequence: self.sequence,
+            timestamp: began,
+            ssrc: self.ssrc,
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        self.packets += 1;
+        self.octets += octets as u64;
+        if self.last.is_none() {
+            self.last = Some((now, began));
+        }
+        header
+    }
+
+    /// The timestamp that the next packet will carry.
+    #[must_use]
+    pub fn timestamp(&self) -> u32 {
+        self.timestamp
+    }
+
+    fn count(&mut self, now: Time, timestamp: u32, octets: usize) {
+        self.last = Some((now, timestamp));
+        self.packets += 1;
+        self.octets += octets as u64;
+    }
+}

@@ -1,0 +1,362 @@
+//! What signalling wants.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sans_io::Time;
+
+use super::Shard;
+use super::leg::{Hears, Leg, Mode, Wire};
+use super::player::Player;
+use crate::bridge::{Feed, Sink, direct};
+use crate::codec::{Encoder, Pool};
+use crate::control::{Application, BridgeId, Command, Event, Failure, LegId, LegKind, SocketId};
+use crate::leg::{browser, phone};
+use crate::negotiated::{Codec, Direction, Negotiated, Transport};
+use crate::rtp::Packet;
+
+/// The first RTCP report comes soon, so that the round trip is known early.
+const FIRST_REPORT: Duration = Duration::from_millis(500);
+
+impl Shard {
+    pub(super) fn command(&mut self, now: Time, command: Command) {
+        match command {
+            Command::Open { leg, kind } => self.open(now, leg, kind),
+            Command::Connect { leg, media } => {
+                if let Some(&key) = self.names.get(&leg) {
+                    self.connect(now, key, *media);
+                }
+            }
+            Command::Bridge { bridge, legs } => self.bridge(now, bridge, legs),
+            Command::Unbridge { bridge } => self.unbridge(now, bridge),
+            Command::Play { leg, application } => {
+                if let Some(&key) = self.names.get(&leg) {
+                    self.play(now, key, application);
+                }
+            }
+            Command::SendDtmf {
+                leg,
+                digit,
+                duration_ms,
+            } => {
+                if let Some(leg) = self.names.get(&leg).and_then(|key| self.legs.get_mut(*key)) {
+                    let lasts = Duration::from_millis(u64::from(duration_ms.clamp(40, 5_000)));
+                    leg.digits.send(now, digit, lasts);
+                }
+                if let Some(&key) = self.names.get(&leg) {
+                    self.arm(key);
+                }
+            }
+            Command::Report { leg } => {
+                if let Some(&key) = self.names.get(&leg) {
+                    self.tell_report(key, false);
+                }
+            }
+            Command::Close { leg } => {
+                if let Some(&key) = self.names.get(&leg) {
+                    self.close(now, key);
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, now: Time, id: LegId, kind: LegKind) {
+        if self.names.contains_key(&id) {
+            return;
+        }
+        if self.legs.len() >= self.config.max_legs {
+            self.out.event(Event::Failed {
+                leg: id,
+                reason: Failure::Full,
+            });
+            return;
+        }
+        let wire = match &kind {
+            LegKind::Browser { ice } => {
+                let leg = browser::Leg::new(now, ice, &self.config.dtls, self.config.clock);
+                Wire::Browser(Box::new(leg))
+            }
+            LegKind::Phone { .. } => Wire::Phone(phone::Leg::default()),
+        };
+        self.generation += 1;
+        let key = self
+            .legs
+            .insert(Leg::new(id, wire, &mut self.rng, self.generation));
+        self.names.insert(id, key);
+        match kind {
+            LegKind::Browser { .. } => {
+                let addresses = self
+                    .config
+                    .browser_sockets
+                    .iter()
+                    .map(|(_, address)| *address)
+                    .collect();
+                self.out.event(Event::Opened { leg: id, addresses });
+            }
+            LegKind::Phone { local } => self.out.bind(id, local),
+        }
+        self.arm(key);
+    }
+
+    pub(super) fn bound(&mut self, id: LegId, rtp: (SocketId, SocketAddr), rtcp: (SocketId, SocketAddr)) {
+        let leg = self
+            .names
+            .get(&id)
+            .and_then(|key| Some((*key, self.legs.get_mut(*key)?)));
+        let Some((
+            key,
+            Leg {
+                wire: Wire::Phone(wire),
+                ..
+            },
+        )) = leg.filter(|(_, leg)| matches!(&leg.wire, Wire::Phone(wire) if wire.sockets().is_none()))
+        else {
+            // The leg was closed while the shell bound.
+            self.out.release([rtp.0, rtcp.0]);
+            return;
+        };
+        wire.bind(rtp.0, rtcp.0);
+        self.sockets.insert(rtp.0, (key, false));
+        self.sockets.insert(rtcp.0, (key, true));
+        self.out.event(Event::Opened {
+            leg: id,
+            addresses: vec![rtp.1, rtcp.1],
+        });
+    }
+
+    pub(super) fn bind_failed(&mut self, id: LegId) {
+        if let Some(key) = self.names.remove(&id) {
+            self.legs.try_remove(key);
+            self.out.event(Event::Failed {
+                leg: id,
+                reason: Failure::NoPort,
+            });
+        }
+    }
+
+    fn connect(&mut self, now: Time, key: usize, media: Negotiated) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        match (&mut leg.wire, &media.transport) {
+            (
+                Wire::Browser(wire),
+                Transport::Dtls {
+                    remote_ice: _,
+                    local_ice,
+                    fingerprint,
+                    role,
+                },
+            ) => {
+                wire.connect(now, local_ice, fingerprint, *role);
+            }
+            (
+                Wire::Phone(wire),
+                Transport::Rtp {
+                    remote,
+                    remote_rtcp,
+                    rtcp_mux,
+                },
+            ) => {
+                wire.connect(*remote, *remote_rtcp, *rtcp_mux);
+                if remote.is_some() && !std::mem::replace(&mut leg.announced, true) {
+                    self.out.event(Event::Connected { leg: leg.id });
+                }
+            }
+            // A browser does not become a phone.
+            _ => return,
+        }
+        leg.egress.set_clock(media.send.1.clock());
+        if let Some(Encoder::Opus(encoder)) = &mut leg.encoder {
+            encoder.adapt(&media.opus);
+        }
+        leg.media = Some(media);
+        leg.report_at.get_or_insert(now + FIRST_REPORT);
+        let peer = leg.peer.map(|(_, peer)| peer);
+        self.rewire(now, key);
+        if let Some(peer) = peer {
+            self.rewire(now, peer);
+        }
+        self.settle(now, key);
+    }
+
+    fn bridge(&mut self, now: Time, bridge: BridgeId, legs: [LegId; 2]) {
+        let [Some(&a), Some(&b)] = legs.map(|leg| self.names.get(&leg)) else {
+            return;
+        };
+        if a == b {
+            return;
+        }
+        for key in [a, b] {
+            if let Some((other, _)) = self.legs.get(key).and_then(|leg| leg.peer) {
+                self.unbridge(now, other);
+            }
+        }
+        self.unbridge(now, bridge);
+        self.bridges.insert(bridge, legs);
+        for (key, other) in [(a, b), (b, a)] {
+            if let Some(leg) = self.legs.get_mut(key) {
+                leg.peer = Some((bridge, other));
+            }
+        }
+        self.rewire(now, a);
+        self.rewire(now, b);
+    }
+
+    fn unbridge(&mut self, now: Time, bridge: BridgeId) {
+        let Some(legs) = self.bridges.remove(&bridge) else {
+            return;
+        };
+        for id in legs {
+            let Some(&key) = self.names.get(&id) else { continue };
+            if let Some(leg) = self.legs.get_mut(key) {
+                leg.peer = None;
+            }
+            self.rewire(now, key);
+        }
+    }
+
+    fn play(&mut self, now: Time, key: usize, application: Option<Application>) {
+        let player = application.map(|application| Player::new(application, &mut self.music));
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        leg.player = player;
+        // Another application begins at once and afresh.
+        leg.tick = None;
+        if leg.hears == Hears::Application || leg.hears == Hears::Leg(key) {
+            self.hear(now, key, Hears::Nobody);
+        }
+        self.rewire(now, key);
+    }
+
+    /// Ends a leg: its bridge, a last report to the peer and to signalling, its sockets.
+    pub(super) fn close(&mut self, now: Time, key: usize) {
+        if let Some((bridge, _)) = self.legs.get(key).and_then(|leg| leg.peer) {
+            self.unbridge(now, bridge);
+        }
+        self.hear(now, key, Hears::Nobody);
+        self.send_report(now, key, true);
+        self.tell_report(key, true);
+        let Some(leg) = self.legs.try_remove(key) else {
+            return;
+        };
+        self.names.remove(&leg.id);
+        match leg.wire {
+            Wire::Browser(mut wire) => {
+                wire.close(now);
+                while let Some(datagram) = wire.poll_transmit() {
+                    self.out.datagram(datagram.socket, datagram.to, datagram.data);
+                }
+                for path in wire.paths() {
+                    if self.paths.get(&path) == Some(&key) {
+                        self.paths.remove(&path);
+                    }
+                }
+            }
+            Wire::Phone(wire) => {
+                if let Some(sockets) = wire.sockets() {
+                    for socket in &sockets {
+                        self.sockets.remove(socket);
+                    }
+                    self.out.release(sockets);
+                }
+            }
+        }
+        if let Some(feed) = leg.feed {
+            feed.give_back(&mut self.pool);
+        }
+        if let Some(encoder) = leg.encoder {
+            self.pool.give_encoder(encoder);
+        }
+    }
+
+    /// Decides anew what a leg hears. A bridge is muted by hold when its other leg may not talk, or when either is on hold and an
+    /// application is there to be heard instead.
+    fn rewire(&mut self, now: Time, key: usize) {
+        let Some(leg) = self.legs.get(key) else { return };
+        let Some(media) = &leg.media else { return };
+        let other = leg
+            .peer
+            .and_then(|(_, other)| Some((other, self.legs.get(other)?.media.as_ref()?.direction)));
+        let held = media.direction != Direction::SendRecv
+            || other.is_some_and(|(_, direction)| direction != Direction::SendRecv);
+        let player = leg.player.as_ref();
+        let application = match player {
+            None => Hears::Nobody,
+            Some(Player::Echo) => Hears::Leg(key),
+            Some(_) => Hears::Application,
+        };
+        let hears = match other {
+            Some((other, direction)) if direction.receives() && !(held && player.is_some()) => {
+                Hears::Leg(other)
+            }
+            // The other leg is not described yet: what is played meanwhile goes on.
+            _ => application,
+        };
+        self.hear(now, key, hears);
+    }
+
+    /// Lets a leg hear something else from now on.
+    fn hear(&mut self, now: Time, key: usize, hears: Hears) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let before = std::mem::replace(&mut leg.hears, hears);
+        if before != hears {
+            leg.egress.resume(now);
+            leg.count.mode = match hears {
+                Hears::Nobody => Mode::None,
+                Hears::Application => Mode::Application,
+                Hears::Leg(other) if other == key => Mode::Application,
+                // The first packet tells which.
+                Hears::Leg(_) => Mode::None,
+            };
+        }
+        if hears == Hears::Application {
+            leg.prepare_encoder(&mut self.pool);
+            if let Some(media) = &leg.media {
+                let clock = media.send.1.clock();
+                leg.egress.set_clock(clock);
+            }
+            leg.tick.get_or_insert(now);
+        } else {
+            leg.tick = None;
+        }
+        if let Hears::Leg(other) = before
+            && before != hears
+            && let Some(talker) = self.legs.get_mut(other)
+            && talker.listener == Some(key)
+        {
+            talker.listener = None;
+            if let Some(feed) = talker.feed.take() {
+                feed.give_back(&mut self.pool);
+            }
+        }
+        if let Hears::Leg(other) = hears
+            && let Some(talker) = self.legs.get_mut(other)
+        {
+            talker.listener = Some(key);
+        }
+        self.arm(key);
+    }
+}
+
+impl Leg {
+    /// Decodes what the peer says into the lane of its application, if it has one.
+    pub(super) fn record(&mut self, now: Time, codec: Codec, packet: &Packet<'_>, pool: &mut Pool) {
+        let Some(lane) = self
+            .player
+            .as_ref()
+            .filter(|_| self.hears == Hears::Application)
+            .and_then(|p| p.lane())
+        else {
+            return;
+        };
+        if !self.feed.as_ref().is_some_and(|feed| feed.fits(codec, false)) {
+            let fresh = Feed::new(codec, false, pool);
+            if let Some(old) = std::mem::replace(&mut self.feed, fresh) {
+                old.give_back(pool);
+            }
+        }
+        if let Some(feed) = &mut self.feed
+            && feed.insert_direct(now, packet)
+        {
+            direct(now, feed, &mut Sink::Lane(lane), &mut self.count);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! From a socket to a leg, and on to whoever hears it.
+
+use std::net::SocketAddr;
+
+use sans_io::Time;
+
+use super::Shard;
+use super::leg::{Arrived, Hears, Leg, Mode, Wire};
+use crate::bridge;
+use crate::control::Event;
+use crate::control::SocketId;
+use crate::dtmf::Heard;
+use crate::leg::browser::{Received, local_ufrag, parse_ufrag};
+use crate::rtp;
+
+impl Shard {
+    /// Takes a datagram that came to `socket` from `from`; decrypts it in place. Drain [`Shard::poll_output`] afterwards, or after
+    /// a batch of them.
+    pub fn handle_datagram(&mut self, now: Time, socket: SocketId, from: SocketAddr, data: &mut [u8]) {
+        if let Some(&(key, rtcp)) = self.sockets.get(&socket) {
+            self.phone_sent(now, key, rtcp, from, data);
+        } else {
+            self.browser_sent(now, socket, from, data);
+        }
+    }
+
+    fn phone_sent(&mut self, now: Time, key: usize, rtcp: bool, from: SocketAddr, data: &[u8]) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let Wire::Phone(wire) = &mut leg.wire else { return };
+        // With rtcp-mux both come to one port (RFC 5761 §4).
+        let admitted = if rtcp || rtp::is_rtcp(data) {
+            let admitted = wire.admit_rtcp(from);
+            if admitted {
+                self.rtcp(now, key, data);
+                return;
+            }
+            admitted
+        } else {
+            // Whoever is believed must at least speak RTP.
+            rtp::Packet::parse(data).is_ok() && wire.admit(now, from)
+        };
+        if admitted {
+            self.rtp(now, key, data);
+        } else if let Some(leg) = self.legs.get_mut(key) {
+            leg.count.refused += 1;
+        }
+    }
+
+    fn browser_sent(&mut self, now: Time, socket: SocketId, from: SocketAddr, data: &mut [u8]) {
+        // A check names its leg itself; all else belongs to whoever proved to be at that address.
+        let named = local_ufrag(data)
+            .and_then(parse_ufrag)
+            .filter(|(shard, _)| *shard == self.config.shard);
+        let key = match named {
+            Some((_, leg)) => self.names.get(&leg).copied(),
+            None => self.paths.get(&(socket, from)).copied(),
+        };
+        let Some(key) = key else { return };
+        let Some(Leg {
+            wire: Wire::Browser(wire),
+            count,
+            ..
+        }) = self.legs.get_mut(key)
+        else {
+            return;
+        };
+        match wire.handle_datagram(now, socket, from, data) {
+            Received::Rtp(packet) => self.rtp(now, key, packet),
+            Received::Rtcp(packet) => self.rtcp(now, key, packet),
+            Received::Nothing => self.settle(now, key),
+            Received::Refused => {
+                count.refused += 1;
+                self.settle(now, key);
+            }
+            Received::Bound { forgotten } => {
+                if let Some(path) = forgotten
+                    && self.paths.get(&path) == Some(&key)
+                {
+                    self.paths.remove(&path);
+                }
+                self.paths.insert((socket, from), key);
+                self.settle(now, key);
+            }
+        }
+    }
+
+    /// An RTP packet that is this leg's.
+    fn rtp(&mut self, now: Time, key: usize, data: &[u8]) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        match leg.receive(now, data, &mut self.out) {
+            Arrived::Nothing => {}
+            Arrived::Key { packet, clock } => {
+                let heard = leg
+                    .keys
+                    .packet(now, packet.header.timestamp, clock, packet.payload);
+                for said in heard {
+                    self.key(now, key, said);
+                }
+            }
+            Arrived::Sound {
+                codec,
+                packet,
+                restarted,
+            } => {
+                if restarted && let Some(feed) = &mut leg.feed {
+                    feed.restart();
+                }
+                match leg.listener {
+                    Some(listener) if listener == key => {
+                        leg.count.mode = Mode::Application;
+                        leg.relay(now, codec, packet.header, packet.payload, &mut self.out);
+                    }
+                    Some(listener) => {
+                        let Some((talker, listener)) = self.legs.get2_mut(key, listener) else {
+                            return;
+                        };
+                        if restarted {
+                            listener.egress.interrupt();
+                        }
+                        bridge::on_packet(
+                            now,
+                            talker,
+                            listener,
+                            codec,
+                            &packet,
+                            &mut self.pool,
+                            &mut self.out,
+                        );
+                    }
+                    None => leg.record(now, codec, &packet, &mut self.pool),
+                }
+            }
+        }
+        self.arm(key);
+    }
+
+    /// A key of the leg's peer went down or came up: told, and passed on as the listener understands it.
+    pub(super) fn key(&mut self, now: Time, key: usize, said: Heard) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let (id, other) = (leg.id, leg.listener);
+        if let Heard::Released(digit, duration_ms) = said {
+            self.out.event(Event::Dtmf {
+                leg: id,
+                digit,
+                duration_ms,
+            });
+        }
+        // An echo returns sound, not keys.
+        let Some(other) = other.filter(|other| *other != key) else {
+            return;
+        };
+        let Some(listener) = self.legs.get_mut(other) else {
+            return;
+        };
+        if listener.hears != Hears::Leg(key) || !listener.may_send() {
+            return;
+        }
+        match said {
+            Heard::Pressed(digit) => {
+                listener.digits.press(now, digit);
+                listener.send_digit(now, &mut self.pool, &mut self.out);
+            }
+            Heard::Released(digit, ms) => {
+                listener
+                    .digits
+                    .release(digit, std::time::Duration::from_millis(u64::from(ms)));
+            }
+        }
+        self.arm(other);
+    }
+}

@@ -1,0 +1,479 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sans_io::{Deadline, Rng, Time, earlier};
+
+use super::outbox::Outbox;
+use super::player::Player;
+use super::queue::Armed;
+use crate::bridge::Feed;
+use crate::codec::{Encoder, Pool, RATE};
+use crate::control::{BridgeId, Event, LegId, SocketId};
+use crate::dtmf;
+use crate::leg::{browser, phone};
+use crate::negotiated::{Codec, Negotiated};
+use crate::rtp::{Egress, HEADER, Header, Packet};
+use crate::srtp::{RTCP_OVERHEAD, RTP_OVERHEAD};
+use crate::stats::{Source, Verdict};
+use crate::tone::Dual;
+
+/// RTP that stays away for so long has stopped.
+const STOPPED: Duration = Duration::from_millis(200);
+/// A peer that says it is silent (DTX) sends something at least every 400 ms.
+const STOPPED_IN_DTX: Duration = Duration::from_millis(1_000);
+/// Octets of the largest payload we write.
+const ROOM: usize = 1_400;
+
+/// What a leg speaks on the wire.
+#[derive(Debug)]
+pub(crate) enum Wire {
+    Browser(Box<browser::Leg>),
+    Phone(phone::Leg),
+}
+
+impl Wire {
+    /// From which socket and to whom RTP goes; `None` while nothing may be sent.
+    pub(crate) fn remote(&self) -> Option<(SocketId, SocketAddr)> {
+        match self {
+            Wire::Browser(leg) => leg.remote().filter(|_| leg.is_connected()),
+            Wire::Phone(leg) => leg.remote(),
+        }
+    }
+
+    fn remote_rtcp(&self) -> Option<(SocketId, SocketAddr)> {
+        match self {
+            Wire::Browser(_) => self.remote(),
+            Wire::Phone(leg) => leg.remote_rtcp(),
+        }
+    }
+
+    /// Sends the RTP packet that `write` makes of at most `room` octets.
+    fn send(
+        &mut self,
+        out: &mut Outbox,
+        room: usize,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> bool {
+        let Some((socket, to)) = self.remote() else {
+            return false;
+        };
+        let sent = out.compose(socket, to, room + RTP_OVERHEAD, |buffer| {
+            let length = write(&mut buffer[..room])?;
+            match self {
+                Wire::Browser(leg) => leg.protect_rtp(buffer, length),
+                Wire::Phone(_) => Some(length),
+            }
+        });
+        sent.is_some()
+    }
+
+    /// Sends an RTCP compound packet.
+    pub(crate) fn send_rtcp(&mut self, out: &mut Outbox, packet: &[u8]) {
+        let Some((socket, to)) = self.remote_rtcp() else {
+            return;
+        };
+        out.compose(socket, to, packet.len() + RTCP_OVERHEAD, |buffer| {
+            buffer[..packet.len()].copy_from_slice(packet);
+            match self {
+                Wire::Browser(leg) => leg.protect_rtcp(buffer, packet.len()),
+                Wire::Phone(_) => Some(packet.len()),
+            }
+        });
+    }
+}
+
+/// Whom a leg hears.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Hears {
+    #[default]
+    Nobody,
+    /// The leg at this place in the slab; itself for an echo.
+    Leg(usize),
+    /// Its application, paced by our clock.
+    Application,
+}
+
+/// What a leg counted that nobody else counts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Count {
+    pub(crate) received: u64,
+    pub(crate) octets: u64,
+    pub(crate) refused: u64,
+    pub(crate) codec_received: Option<Codec>,
+    pub(crate) codec_sent: Option<Codec>,
+    pub(crate) concealed: u64,
+    pub(crate) fec_recovered: u64,
+    pub(crate) remote_fraction_lost: u8,
+    pub(crate) remote_jitter_us: u32,
+    pub(crate) round_trip_us: u32,
+    pub(crate) mode: Mode,
+}
+
+/// How a leg is served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    #[default]
+    None,
+    Relay,
+    Transcode,
+    Application,
+}
+
+/// What a datagram brought.
+pub(crate) enum Arrived<'a> {
+    /// Nothing to pass on.
+    Nothing,
+    /// Sound; `restarted` when the peer began its numbers anew.
+    Sound {
+        codec: Codec,
+        packet: Packet<'a>,
+        restarted: bool,
+    },
+    /// A packet of a telephone event, with the clock of its stream.
+    Key { packet: Packet<'a>, clock: u32 },
+}
+
+/// One leg: both directions of one peer.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) id: LegId,
+    pub(crate) wire: Wire,
+    pub(crate) media: Option<Negotiated>,
+    pub(crate) announced: bool,
+
+    // From the peer.
+    pub(crate) source: Source,
+    pub(crate) keys: dtmf::Receiver,
+    /// What the peer says, decoded; only while somebody needs it so.
+    pub(crate) feed: Option<Box<Feed>>,
+    /// Who hears it.
+    pub(crate) listener: Option<usize>,
+    heard: Option<Time>,
+    flowing: bool,
+    in_dtx: bool,
+
+    // To the peer.
+    pub(crate) hears: Hears,
+    pub(crate) egress: Egress,
+    pub(crate) encoder: Option<Encoder>,
+    pub(crate) digits: dtmf::Sender,
+    digit: Option<Digit>,
+    pub(crate) player: Option<Player>,
+    /// When the application's next frame is due.
+    pub(crate) tick: Option<Time>,
+
+    pub(crate) peer: Option<(BridgeId, usize)>,
+    /// When the next RTCP report is due.
+    pub(crate) report_at: Option<Time>,
+    pub(crate) sent_at_report: u64,
+    /// FEC goes off then unless loss is reported again.
+    pub(crate) fec_until: Option<Time>,
+    pub(crate) count: Count,
+    pub(crate) armed: Armed,
+}
+
+/// A digit on its way out.
+#[derive(Debug)]
+enum Digit {
+    /// An event that began at this timestamp.
+    Event(u32),
+    /// Sound, for a peer that knows no events.
+    Sound(Dual),
+}
+
+impl Leg {
+    pub(crate) fn new(id: LegId, wire: Wire, rng: &mut Rng, generation: u64) -> Leg {
+        Leg {
+            id,
+            wire,
+            media: None,
+            announced: false,
+            source: Source::default(),
+            keys: dtmf::Receiver::default(),
+            feed: None,
+            listener: None,
+            heard: None,
+            flowing: false,
+            in_dtx: false,
+            hears: Hears::Nobody,
+            egress: Egress::new(rng),
+            encoder: None,
+            digits: dtmf::Sender::default(),
+            digit: None,
+            player: None,
+            tick: None,
+            peer: None,
+            report_at: None,
+            sent_at_report: 0,
+            fec_until: None,
+            count: Count::default(),
+            armed: Armed::new(generation),
+        }
+    }
+
+    /// Looks at an RTP packet that is the peer's: judges, counts, says what it is.
+    pub(crate) fn receive<'a>(&mut self, now: Time, data: &'a [u8], out: &mut Outbox) -> Arrived<'a> {
+        let Some(media) = &self.media else {
+            return Arrived::Nothing;
+        };
+        let Ok(packet) = Packet::parse(data) else {
+            self.count.refused += 1;
+            return Arrived::Nothing;
+        };
+        let kind = packet.header.payload_type;
+        let codec = media
+            .receive
+            .iter()
+            .find(|(number, _)| *number == kind)
+            .map(|(_, codec)| *codec);
+        let event = media.telephone_event.filter(|event| event.receive == kind);
+        if codec.is_none() && event.is_none() && kind != COMFORT_NOISE {
+            self.count.refused += 1;
+            return Arrived::Nothing;
+        }
+        let verdict = self.source.receive(packet.header.ssrc, packet.header.sequence);
+        if verdict == Verdict::Doubtful {
+            self.count.refused += 1;
+            return Arrived::Nothing;
+        }
+        self.count.received += 1;
+        self.count.octets += packet.payload.len() as u64;
+        let first = self.heard.replace(now).is_none();
+        if first {
+            out.event(Event::Talking { leg: self.id });
+        } else if !self.flowing {
+            out.event(Event::Flow {
+                leg: self.id,
+                flowing: true,
+            });
+        }
+        self.flowing = true;
+        if let Some(event) = event {
+            return Arrived::Key {
+                packet,
+                clock: event.clock,
+            };
+        }
+        let Some(codec) = codec else {
+            return Arrived::Nothing;
+        };
+        self.source.arrived(now, packet.header.timestamp, codec.clock());
+        self.count.codec_received = Some(codec);
+        self.in_dtx = codec == Codec::Opus && crate::codec::opus::is_dtx(packet.payload);
+        if packet.payload.is_empty() || !media.direction.receives() {
+            return Arrived::Nothing;
+        }
+        Arrived::Sound {
+            codec,
+            packet,
+            restarted: verdict == Verdict::Restarted && !first,
+        }
+    }
+
+    /// The payload type by which we may send this codec: that of what was agreed to be sent, or, for what the peer sends
+    /// itself, the one that it uses.
+    pub(crate) fn payload_type(&self, codec: Codec) -> Option<u8> {
+        let media = self.media.as_ref()?;
+        if media.send.1 == codec {
+            return Some(media.send.0);
+        }
+        media
+            .receive
+            .iter()
+            .find(|(_, known)| *known == codec)
+            .map(|(number, _)| *number)
+    }
+
+    /// Whether sound may go to the peer now.
+    pub(crate) fn may_send(&self) -> bool {
+        self.media.as_ref().is_some_and(|media| media.direction.sends())
+    }
+
+    /// Samples of a packet that we make.
+    pub(crate) fn frame(&self) -> usize {
+        let ptime = self.media.as_ref().map_or(20, |media| media.ptime_ms);
+        let ptime = match (self.media.as_ref().map(|media| media.send.1), ptime) {
+            // Opus has frames of these lengths.
+            (Some(Codec::Opus), 0..20) => 10,
+            (Some(Codec::Opus), 20..40) => 20,
+            (Some(Codec::Opus), 40..60) => 40,
+            (Some(Codec::Opus), _) => 60,
+            (_, ptime) => ptime.clamp(10, 60),
+        };
+        usize::from(ptime) * RATE as usize / 1_000
+    }
+
+    /// Sees to it that sound can be encoded for the peer.
+    pub(crate) fn prepare_encoder(&mut self, pool: &mut Pool) {
+        let Some(media) = &self.media else { return };
+        if self
+            .encoder
+            .as_ref()
+            .is_some_and(|encoder| encoder.codec() == media.send.1)
+        {
+            return;
+        }
+        let made = pool.encoder(media.send.1, &media.opus).ok();
+        if let Some(old) = std::mem::replace(&mut self.encoder, made) {
+            pool.give_encoder(old);
+        }
+    }
+
+    /// Sends the next frame of sound, unless a digit is being sent or the peer is not to hear anything: then time passes.
+    pub(crate) fn send_sound(&mut self, now: Time, pcm: &[i16], out: &mut Outbox) {
+        if self.digits.active() || !self.may_send() {
+            self.egress.skip(pcm.len() as u32 * (self.egress.clock() / RATE));
+        } else {
+            self.encode(now, pcm, out);
+        }
+    }
+
+    fn encode(&mut self, now: Time, pcm: &[i16], out: &mut Outbox) {
+        let ticks = pcm.len() as u32 * (self.egress.clock() / RATE);
+        let (Some(media), Some(encoder)) = (&self.media, &mut self.encoder) else {
+            return;
+        };
+        let (number, codec) = media.send;
+        let egress = &mut self.egress;
+        let sent = encoder.codec() == codec
+            && self.wire.send(out, HEADER + ROOM, |buffer| {
+                let (head, payload) = buffer.split_first_chunk_mut::<HEADER>()?;
+                let length = encoder.encode(pcm, payload).ok().flatten()?;
+                egress.next(now, number, ticks, length).write(head);
+                Some(HEADER + length)
+            });
+        if sent {
+            self.count.codec_sent = Some(codec);
+        } else {
+            self.egress.skip(ticks);
+        }
+    }
+
+    /// Passes a packet on: another header, the same payload.
+    pub(crate) fn relay(
+        &mut self,
+        now: Time,
+        codec: Codec,
+        header: Header,
+        payload: &[u8],
+        out: &mut Outbox,
+    ) {
+        let Some(number) = self.payload_type(codec) else {
+            return;
+        };
+        if self.digits.active() || !self.may_send() {
+            self.egress.interrupt();
+            return;
+        }
+        self.egress.set_clock(codec.clock());
+        let ticks = crate::codec::duration(codec, payload).unwrap_or(codec.clock() / 50);
+        let egress = &mut self.egress;
+        let sent = self.wire.send(out, HEADER + payload.len(), |buffer| {
+            let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
+            egress
+                .relay(now, header, number, ticks, payload.len())
+                .write(head);
+            body.copy_from_slice(payload);
+            Some(buffer.len())
+        });
+        if sent {
+            self.count.codec_sent = Some(codec);
+        }
+    }
+
+    /// Sends what is due of a digit.
+    pub(crate) fn send_digit(&mut self, now: Time, pool: &mut Pool, out: &mut Outbox) {
+        while let Some(packet) = self.digits.poll(now) {
+            let event = self.media.as_ref().and_then(|media| media.telephone_event);
+            if packet.first {
+                self.egress.resume(now);
+                self.digit = match (event, crate::tone::digit_frequencies(packet.digit)) {
+                    (None, Some(frequencies)) => {
+                        self.prepare_encoder(pool);
+                        Some(Digit::Sound(Dual::new(frequencies, -9.0)))
+                    }
+                    _ => Some(Digit::Event(self.egress.timestamp())),
+                };
+            }
+            match (&mut self.digit, event) {
+                (Some(Digit::Event(began)), Some(event)) if self.wire.remote().is_some() => {
+                    let (began, egress) = (*began, &mut self.egress);
+                    self.wire.send(out, HEADER + 4, |buffer| {
+                        let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
+                        egress.event(now, event.send, packet.first, began, 4).write(head);
+                        body.copy_from_slice(&packet.payload(event.clock));
+                        Some(buffer.len())
+                    });
+                }
+                (Some(Digit::Sound(dual)), _) => {
+                    let mut pcm = [0; crate::codec::FRAME];
+                    if !packet.end {
+                        dual.add(&mut pcm);
+                    }
+                    self.encode(now, &pcm, out);
+                }
+                _ => {}
+            }
+            if packet.last {
+                self.digit = None;
+                self.egress.resume(now);
+            }
+        }
+    }
+
+    /// Makes and sends what the application says up to now.
+    pub(crate) fn play(&mut self, now: Time, out: &mut Outbox) {
+        let Some(mut tick) = self.tick else { return };
+        let frame = self.frame();
+        let length = Duration::from_micros(frame as u64 * 1_000_000 / u64::from(RATE));
+        if now.since(tick) > length * 5 {
+            // We were held up: what was missed is missed.
+            tick = now;
+            self.egress.resume(now);
+        }
+        while tick <= now {
+            let mut pcm = [0; crate::codec::LONGEST];
+            if let Some(player) = &mut self.player {
+                player.fill(&mut pcm[..frame]);
+            }
+            self.send_sound(now, &pcm[..frame], out);
+            tick += length;
+        }
+        self.tick = Some(tick);
+    }
+
+    /// Says when the peer's packets stopped.
+    pub(crate) fn check_flow(&mut self, now: Time, out: &mut Outbox) {
+        if self.flowing && self.flow_deadline().is_some_and(|(at, _)| at <= now) {
+            self.flowing = false;
+            out.event(Event::Flow {
+                leg: self.id,
+                flowing: false,
+            });
+        }
+    }
+
+    fn flow_deadline(&self) -> Deadline {
+        let limit = if self.in_dtx { STOPPED_IN_DTX } else { STOPPED };
+        self.heard
+            .filter(|_| self.flowing)
+            .map(|heard| (heard + limit, "flow of a leg"))
+    }
+
+    /// When the leg wants to be looked at.
+    pub(crate) fn deadline(&self) -> Deadline {
+        let wire = match &self.wire {
+            Wire::Browser(leg) => leg.poll_timeout(),
+            Wire::Phone(_) => None,
+        };
+        let mut next = earlier(wire, self.tick.map(|at| (at, "application")));
+        next = earlier(next, self.feed.as_ref().and_then(|feed| feed.deadline()));
+        next = earlier(next, self.keys.deadline());
+        next = earlier(next, self.digits.deadline());
+        next = earlier(next, self.report_at.map(|at| (at, "RTCP report")));
+        earlier(next, self.flow_deadline())
+    }
+}
+
+/// RFC 3389; says only that there is nothing to say.
+const COMFORT_NOISE: u8 = 13;

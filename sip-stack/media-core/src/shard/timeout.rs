@@ -1,0 +1,119 @@
+//! What happens because time passes.
+
+use sans_io::Time;
+
+use super::Shard;
+use super::leg::Wire;
+use crate::bridge::{self, Sink};
+use crate::control::{Event, Failure};
+use crate::leg::browser;
+
+impl Shard {
+    /// Looks at every leg whose time has come.
+    pub(super) fn timeout(&mut self, now: Time) {
+        while let Some((at, key, _)) = self.queue.peek()
+            && at <= now
+        {
+            if self.queue.pop(self.legs.get_mut(key).map(|leg| &mut leg.armed)) {
+                self.look_at(now, key);
+                self.arm(key);
+            }
+        }
+    }
+
+    fn look_at(&mut self, now: Time, key: usize) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        leg.play(now, &mut self.out);
+        leg.send_digit(now, &mut self.pool, &mut self.out);
+        leg.check_flow(now, &mut self.out);
+        let heard = leg.keys.timeout(now);
+        let report = leg.report_at.is_some_and(|at| at <= now);
+        if let Wire::Browser(wire) = &mut leg.wire
+            && wire.poll_timeout().is_some_and(|(at, _)| at <= now)
+        {
+            wire.handle_timeout(now);
+        }
+        if leg
+            .feed
+            .as_ref()
+            .and_then(|feed| feed.deadline())
+            .is_some_and(|(at, _)| at <= now)
+        {
+            self.feed(now, key);
+        }
+        if let Some(heard) = heard {
+            self.key(now, key, heard);
+        }
+        if report {
+            self.send_report(now, key, false);
+        }
+        self.settle(now, key);
+    }
+
+    /// Sends what a leg's peer said and is due now.
+    fn feed(&mut self, now: Time, key: usize) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let Some(mut feed) = leg.feed.take() else { return };
+        let advance = if feed.is_paced() {
+            bridge::paced
+        } else {
+            bridge::direct
+        };
+        if let Some(lane) = leg.player.as_ref().and_then(|player| player.lane())
+            && leg.listener.is_none()
+        {
+            advance(now, &mut feed, &mut Sink::Lane(lane), &mut leg.count);
+            leg.feed = Some(feed);
+            return;
+        }
+        let Some(listener) = leg.listener.filter(|listener| *listener != key) else {
+            // Nobody listens any more.
+            feed.give_back(&mut self.pool);
+            return;
+        };
+        if let Some((talker, listener)) = self.legs.get2_mut(key, listener) {
+            advance(
+                now,
+                &mut feed,
+                &mut Sink::Leg(listener, &mut self.out),
+                &mut talker.count,
+            );
+            talker.feed = Some(feed);
+        }
+    }
+
+    /// Takes from a browser leg what ICE and DTLS have to send and to say.
+    pub(super) fn settle(&mut self, now: Time, key: usize) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let id = leg.id;
+        let Wire::Browser(wire) = &mut leg.wire else {
+            return;
+        };
+        while let Some(datagram) = wire.poll_transmit() {
+            self.out.datagram(datagram.socket, datagram.to, datagram.data);
+        }
+        let mut failed = None;
+        while let Some(event) = wire.poll_event() {
+            match event {
+                browser::Event::Connected => {
+                    leg.egress.resume(now);
+                    self.out.event(Event::Connected { leg: id });
+                }
+                browser::Event::Gone(reason) => self.out.event(Event::Gone { leg: id, reason }),
+                browser::Event::Failed(reason) => failed = Some(reason),
+            }
+        }
+        if let Some(reason) = failed {
+            self.fail(now, key, reason);
+        } else {
+            self.arm(key);
+        }
+    }
+
+    fn fail(&mut self, now: Time, key: usize, reason: Failure) {
+        let Some(leg) = self.legs.get(key) else { return };
+        let id = leg.id;
+        self.close(now, key);
+        self.out.event(Event::Failed { leg: id, reason });
+    }
+}
