@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 use std::str::FromStr;
 
-use crate::message::params::Params;
+use crate::message::params::{Params, trim};
 
 /// What a URI begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,10 +99,10 @@ pub(crate) fn parse_host_port(text: &str) -> Option<(Host<'_>, Option<u16>)> {
         None => text.find(':'),
     };
     let (host, port) = match colon {
-        Some(at) => (&text[..at], Some(parse_port(text[at + 1..].trim())?)),
+        Some(at) => (&text[..at], Some(parse_port(trim(&text[at + 1..]))?)),
         None => (text, None),
     };
-    Some((Host::parse(host.trim())?, port))
+    Some((Host::parse(trim(host))?, port))
 }
 
 fn parse_port(text: &str) -> Option<u16> {
@@ -311,6 +311,10 @@ impl<'a> UriRef<'a> {
     /// Equal as RFC 3261 §19.1.4 says. This is not transitive: a parameter that only one side has is mostly ignored.
     #[must_use]
     pub fn same(self, other: UriRef<'_>) -> bool {
+        // also where a parameter stands twice, which no URI should have
+        if self.text == other.text {
+            return true;
+        }
         if self.scheme() != other.scheme() {
             return false;
         }

@@ -1,7 +1,7 @@
 //! One SIP message of any kind.
 
 use bytes::Bytes;
-use sip_core::message::{Builder, HeaderName, Message, Method, StartLine};
+use sip_core::message::{Builder, HeaderName, Message, Method, StartLine, interop};
 use sip_core::uri::Uri;
 
 use super::Target;
@@ -173,6 +173,11 @@ pub fn run(input: &[u8]) {
             }
         }
     }
+    let differences = interop::differences(input);
+    assert!(
+        differences.is_empty(),
+        "rsip reads it differently: {differences:?}"
+    );
 }
 
 fn accepted(message: &Message, input: &[u8]) {

@@ -2,4 +2,5 @@
 
 mod callflows;
 mod protos;
+mod rsip;
 mod torture;

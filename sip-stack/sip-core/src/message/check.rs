@@ -126,7 +126,7 @@ pub(super) fn value(id: HeaderName, text: &str) -> Result<(), Defect> {
     let ok = match id {
         HeaderName::Via => {
             let first = find_outside(text, |b| b == b',').map_or(text, |comma| &text[..comma]);
-            Via::parse(first.trim()).is_some()
+            Via::parse(super::params::trim(first)).is_some()
         }
         HeaderName::From | HeaderName::To => NameAddr::parse(text).is_some(),
         HeaderName::CallId => !text.is_empty() && !text.contains([' ', '\t']),

@@ -14,6 +14,8 @@ mod build;
 mod check;
 mod edit;
 mod fields;
+#[cfg(feature = "rsip")]
+pub mod interop;
 pub mod limits;
 mod method;
 mod name;

@@ -327,6 +327,12 @@ fn defects_and_what_is_answered() {
             Defect::Malformed(HeaderName::Via),
             Some(400),
         ),
+        // no space, although Unicode says so
+        (
+            change("v: SIP", "v: \u{a0}SIP"),
+            Defect::Malformed(HeaderName::Via),
+            Some(400),
+        ),
         (change("v: SIP", "w: SIP"), Defect::Missing(HeaderName::Via), None),
         (
             change("Call-ID: c1\r\n", ""),

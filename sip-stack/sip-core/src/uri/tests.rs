@@ -87,6 +87,7 @@ fn compares_as_the_rfc_says() {
             "sip:%61lice@atlanta.com;transport=TCP",
             "sip:alice@AtLanTa.CoM;Transport=tcp",
         ),
+        ("sip:a@b;x=1;x=2", "sip:a@b;x=1;x=2"),
         ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
         ("sip:carol@chicago.com", "sip:carol@chicago.com;security=on"),
         (
