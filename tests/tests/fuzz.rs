@@ -16,3 +16,8 @@ fn framing() {
 fn message() {
     fuzz::exercise(&fuzz::message::TARGET);
 }
+
+#[test]
+fn sdp() {
+    fuzz::exercise(&fuzz::sdp::TARGET);
+}

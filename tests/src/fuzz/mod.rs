@@ -12,6 +12,7 @@ pub mod browser_leg;
 pub mod framing;
 pub mod message;
 mod mutate;
+pub mod sdp;
 
 pub use mutate::Mutator;
 

@@ -132,7 +132,7 @@ fn accepted(
                 value("fmtp", format!("{pt} minptime=10;useinbandfec=1{narrow}"));
             }
             Kind::Audio(_) => {}
-            Kind::Event(_) => value("fmtp", format!("{pt} 0-16")),
+            Kind::Event(_) => value("fmtp", format!("{pt} 0-15")),
         }
     }
     value("ptime", config.ptime_ms.to_string());

@@ -1,0 +1,60 @@
+//! Offer and answer against what peers really write, and against ourselves.
+
+use media_core::negotiated::{DtlsRole, Fingerprint, Hash, IceCredentials};
+use media_core::sdp::{Browser, Config, Negotiator, Profile};
+use sans_io::Rng;
+
+mod agreement;
+mod browser;
+mod corpora;
+mod phone;
+
+/// A browser leg of ours with two addresses.
+fn browser(config: Config) -> Negotiator {
+    let side = Browser {
+        ice: IceCredentials {
+            ufrag: "ours".to_owned(),
+            pwd: "0123456789abcdefghijklmn".to_owned(),
+        },
+        fingerprint: Fingerprint {
+            hash: Hash::Sha256,
+            value: (0..32).collect(),
+        },
+        role: DtlsRole::Passive,
+        renew,
+    };
+    let mut out = Negotiator::new(Profile::Browser(side), config, &mut Rng::seeded(1));
+    out.local(&[
+        "192.0.2.1:10000".parse().unwrap(),
+        "[2001:db8::1]:10000".parse().unwrap(),
+    ]);
+    out
+}
+
+fn renew(before: &IceCredentials, rng: &mut Rng) -> IceCredentials {
+    IceCredentials {
+        ufrag: format!("{}1", before.ufrag),
+        pwd: rng.token(24),
+    }
+}
+
+/// A phone leg of ours.
+fn phone(config: Config) -> Negotiator {
+    let mut out = Negotiator::new(Profile::Phone, config, &mut Rng::seeded(1));
+    out.local(&[
+        "192.0.2.1:20000".parse().unwrap(),
+        "192.0.2.1:20001".parse().unwrap(),
+    ]);
+    out
+}
+
+fn rng() -> Rng {
+    Rng::seeded(7)
+}
+
+/// The values of a kind of line, e.g. `m=` or `a=mid:`.
+fn lines<'a>(sdp: &'a str, start: &'a str) -> Vec<&'a str> {
+    sdp.split("\r\n")
+        .filter_map(|line| line.strip_prefix(start))
+        .collect()
+}

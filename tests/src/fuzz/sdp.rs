@@ -1,0 +1,186 @@
+//! One session description, as an offer and as an answer, to a browser leg and to a phone leg.
+
+use media_core::negotiated::{Direction, DtlsRole, Fingerprint, Hash, IceCredentials, Negotiated};
+use media_core::sdp::{Browser, Config, Negotiator, Peer, Profile, peek};
+use sans_io::Rng;
+
+use super::Target;
+use crate::corpora;
+
+/// See the module.
+pub const TARGET: Target = Target {
+    name: "sdp",
+    seeds,
+    words: WORDS,
+    run,
+};
+
+const WORDS: &[&str] = &[
+    "v=0\r\n",
+    "o=- 1 1 IN IP4 192.0.2.9\r\n",
+    "c=IN IP4 192.0.2.9\r\n",
+    "c=IN IP6 ::\r\n",
+    "c=IN IP4 0.0.0.0\r\n",
+    "c=IN IP4 224.0.0.1/127/3\r\n",
+    "m=audio 4000 RTP/AVP 0 8 101\r\n",
+    "m=audio 9 UDP/TLS/RTP/SAVPF 111 0\r\n",
+    "m=video 0 UDP/TLS/RTP/SAVPF 96\r\n",
+    "m=image 4000 udptl t38\r\n",
+    "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n",
+    "RTP/SAVP",
+    "RTP/AVPF",
+    "a=rtpmap:",
+    "opus/48000/2",
+    "PCMU/8000",
+    "telephone-event/8000",
+    "a=fmtp:111 ",
+    "maxplaybackrate=",
+    "maxaveragebitrate=",
+    "a=ptime:",
+    "a=maxptime:",
+    "a=sendonly\r\n",
+    "a=recvonly\r\n",
+    "a=inactive\r\n",
+    "a=sendrecv\r\n",
+    "a=rtcp:",
+    "a=rtcp-mux\r\n",
+    "a=ice-ufrag:",
+    "a=ice-pwd:",
+    "a=ice-lite\r\n",
+    "a=fingerprint:sha-256 ",
+    "a=fingerprint:sha-1 ",
+    "a=setup:actpass\r\n",
+    "a=setup:active\r\n",
+    "a=setup:passive\r\n",
+    "a=setup:holdconn\r\n",
+    "a=mid:",
+    "a=group:BUNDLE 0\r\n",
+    "a=bundle-only\r\n",
+    "a=tls-id:",
+    "/2",
+    "=",
+    ":",
+    " ",
+];
+
+/// Offers of browsers and phones, and those of the corpora that are there.
+#[must_use]
+pub fn seeds() -> Vec<Vec<u8>> {
+    let mut seeds: Vec<Vec<u8>> = OWN.iter().map(|text| text.as_bytes().to_vec()).collect();
+    for name in ["sdp-jsep-rfc9429", "sdp-transform"] {
+        let Some(folder) = corpora::folder(name, "seeds for the sdp fuzz target") else {
+            continue;
+        };
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .expect("a folder")
+            .map(|file| file.expect("a file").path())
+            .collect();
+        files.retain(|path| path.extension().is_some_and(|extension| extension == "sdp"));
+        files.sort();
+        seeds.extend(files.iter().map(|path| std::fs::read(path).expect("a file")));
+    }
+    seeds
+}
+
+const OWN: &[&str] = &[
+    include_str!("../../../sip-stack/media-core/tests/sdp/offers/chromium.sdp"),
+    include_str!("../../../sip-stack/media-core/tests/sdp/offers/chromium-answer.sdp"),
+    include_str!("../../../sip-stack/media-core/tests/sdp/offers/chromium-video-first.sdp"),
+    include_str!("../../../sip-stack/media-core/tests/sdp/offers/firefox.sdp"),
+    include_str!("../../../sip-stack/media-core/tests/sdp/offers/firefox-video-data-hold.sdp"),
+    include_str!("../../../sip-stack/media-core/tests/sdp/offers/safari.sdp"),
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8 0 101\r\n\
+     a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=rtcp:4001\r\na=ptime:20\r\na=sendrecv\r\n",
+    "v=0\nm=audio 4000/2 RTP/AVPF 96 0\nc=IN IP6 2001:db8::9\na=rtpmap:96 opus/48000/2\na=rtcp-mux\na=sendonly\n\
+     m=image 4002 udptl t38\n",
+];
+
+/// Nothing panics; an answer has the sections of its offer, says nothing that its reader could misread, and comes out the
+/// same when the offer comes again.
+pub fn run(input: &[u8]) {
+    let seen = peek(input);
+    for peer in [Peer::Browser, Peer::Phone] {
+        let mut rng = Rng::seeded(1);
+        let mut ours = negotiator(peer, &mut rng);
+        let answer = ours.handle_offer(input, Direction::SendRecv, &mut rng);
+        match &answer {
+            Ok(answer) => {
+                assert!(seen.is_ok(), "what can be answered can be seen");
+                sane(&answer.negotiated);
+                check(&answer.sdp, peer);
+                assert_eq!(sections(&answer.sdp), sections(&String::from_utf8_lossy(input)));
+                let again = ours.handle_offer(input, Direction::SendRecv, &mut rng);
+                assert_eq!(again.as_ref(), Ok(answer), "the same offer again");
+                check(&ours.offer(Direction::SendOnly), peer);
+            }
+            Err(error) => {
+                assert!(matches!(error.code(), 400 | 488));
+                assert!(!error.to_string().contains(['\r', '\n']), "{error:?}");
+                assert_eq!(ours.last_answer(), None);
+            }
+        }
+        let mut ours = negotiator(peer, &mut rng);
+        check(&ours.offer(Direction::SendRecv), peer);
+        if let Ok(media) = ours.handle_answer(input) {
+            sane(&media);
+            check(&ours.offer(Direction::Inactive), peer);
+            let _ = ours.handle_offer(input, Direction::SendRecv, &mut rng);
+        }
+    }
+}
+
+fn negotiator(peer: Peer, rng: &mut Rng) -> Negotiator {
+    let (profile, config) = match peer {
+        Peer::Phone => (Profile::Phone, Config::phone()),
+        Peer::Browser => {
+            let side = Browser {
+                ice: IceCredentials {
+                    ufrag: "ours".to_owned(),
+                    pwd: "0123456789abcdefghijklmn".to_owned(),
+                },
+                fingerprint: Fingerprint {
+                    hash: Hash::Sha256,
+                    value: vec![7; 32],
+                },
+                role: DtlsRole::Passive,
+                renew: |before, _| before.clone(),
+            };
+            (Profile::Browser(side), Config::browser())
+        }
+    };
+    let mut out = Negotiator::new(profile, config, rng);
+    out.local(&[
+        "192.0.2.1:20000".parse().expect("an address"),
+        "192.0.2.1:20001".parse().expect("an address"),
+    ]);
+    out
+}
+
+/// What we wrote is SDP that a strict reader takes, and asks for the kind of leg that wrote it.
+fn check(ours: &str, peer: Peer) {
+    for line in ours.split_terminator("\r\n") {
+        assert_eq!(line.as_bytes().get(1), Some(&b'='), "{line}");
+        assert!(!line.contains(['\r', '\n', '\0']), "{line:?}");
+    }
+    assert!(ours.ends_with("\r\n"));
+    let seen = peek(ours.replace("a=ice-lite\r\n", "").as_bytes()).expect("what we write can be answered");
+    assert_eq!(seen.peer, peer);
+}
+
+fn sections(sdp: &str) -> usize {
+    let key = |line: &str| {
+        line.trim_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '\0' | '\u{feff}'))
+            .split('=')
+            .next()
+            .map(|key| key.trim_end().to_owned())
+    };
+    sdp.split(['\r', '\n'])
+        .filter(|line| line.contains('=') && key(line).as_deref() == Some("m"))
+        .count()
+}
+
+fn sane(media: &Negotiated) {
+    assert!((10..=60).contains(&media.ptime_ms) && media.ptime_ms.is_multiple_of(10));
+    assert!(!media.receive.is_empty());
+    assert!(media.receive.iter().chain([&media.send]).all(|(pt, _)| *pt < 128));
+}
