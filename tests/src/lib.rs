@@ -2,4 +2,5 @@
 
 pub mod corpora;
 pub mod fuzz;
+pub mod load;
 pub mod messages;
