@@ -20,6 +20,8 @@ use super::{Outcome, System};
 
 /// Numbers of the calls: this and those after it go to the trunk.
 const FIRST_NUMBER: usize = 5_550_000;
+/// Under those that the kernel hands out by itself.
+const PHONE_PORTS: &str = "30000-32767";
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A running gateway.
@@ -45,7 +47,11 @@ impl Gateway {
         let file = scratch.join("gateway.toml");
         std::fs::write(&file, configuration(http, sip, media, trunk, users))?;
         let mut command = Command::new(program);
-        command.arg("serve").arg("--config").arg(&file);
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(&file)
+            .env("CORDBOARD_LOG", "warn");
         let log = scratch.join("gateway.log");
         let mut daemon = Daemon::spawn(&mut command, &log)?;
         daemon
@@ -63,10 +69,12 @@ fn configuration(
     users: &[String],
 ) -> String {
     let mut text = format!(
-        "[listen]\nhttp = [\"{http}\"]\nudp = [\"{sip}\"]\ntcp = []\n\n\
-         [media]\nbrowser = \"{media}\"\nphone_ports = [30000, 32767]\n\n\
-         [[trunks]]\nname = \"phone\"\naddress = \"sip:{trunk}\"\ncodecs = [\"PCMU\"]\n\n\
-         [[dialplan]]\nmatch = \"^[0-9]+$\"\ntrunk = \"phone\"\n"
+        "[http]\nlisten = \"{http}\"\n\n[sip]\nudp = \"{sip}\"\ntcp = false\n\n\
+         [media]\nbrowser_addresses = \"127.0.0.1\"\nbrowser_port = {}\nphone_address = \"127.0.0.1\"\n\
+         phone_ports = \"{PHONE_PORTS}\"\n\n\
+         [[trunks]]\nname = \"phone\"\naddress = \"{trunk}\"\ncodecs = \"pcmu\"\n\n\
+         [[dial]]\nmatch = \"XXX!\"\ntrunk = \"phone\"\n",
+        media.port()
     );
     for user in users {
         text += &format!("\n[[users]]\nname = \"{user}\"\npassword = \"{PASSWORD}\"\n");
