@@ -37,7 +37,7 @@ impl Dialog {
         }
     }
 
-    /// The callee's side, from the INVITE.
+    /// The callee's side, from the INVITE; one without `Contact` came from where its `From` says.
     #[must_use]
     pub fn uas(request: &Message, local_seq: u32) -> Dialog {
         Dialog {
@@ -45,7 +45,7 @@ impl Dialog {
             remote_tag: request.from().tag().map(str::to_owned),
             local_seq,
             remote_seq: Some(request.cseq().number),
-            remote_target: contact(request).unwrap_or_default().to_owned(),
+            remote_target: contact(request).unwrap_or(request.from().uri.as_str()).to_owned(),
             routes: RouteSet::uas(request),
             rseq: None,
         }

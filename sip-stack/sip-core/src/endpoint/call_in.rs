@@ -105,6 +105,7 @@ impl Endpoint {
         }
         state.reliable.stop();
         self.timers.cancel(TimerKey::Usage(usage, Alarm::Reliable));
+        self.timers.cancel(TimerKey::Usage(usage, Alarm::StillRinging));
         if body.is_some() {
             state.local_sdp.clone_from(&body);
         }

@@ -4,9 +4,9 @@ use crate::auth::Answerer;
 use crate::dialog::Dialog;
 use crate::message::{HeaderName, Message, Method};
 
+use super::client::{Purpose, Silence};
 use super::ending::reason_line;
 use super::event::{Body, Ended, Event, Headers, OutgoingInvite, Target, UsageId, UsageInfo};
-use super::send::{Purpose, Silence};
 use super::usage::{Alarm, State, Usage};
 use super::wire::{self, Contact, Draft, SessionLines};
 use super::{About, Endpoint, TimerKey};
@@ -85,7 +85,7 @@ impl Endpoint {
             return;
         };
         state.local_sdp.clone_from(&body);
-        self.acknowledge(client, &dialog, body, "");
+        self.acknowledge(client, &dialog, body);
         self.next_offer(now, usage);
     }
 
@@ -190,7 +190,7 @@ impl Endpoint {
         self.timers.cancel(TimerKey::Usage(usage, Alarm::Ring));
         self.agree_as_client(now, usage, &response);
         if !late {
-            self.acknowledge(client, &dialog, None, "");
+            self.acknowledge(client, &dialog, None);
         }
         self.event(Event::Answered { usage, response });
         self.next_offer(now, usage);
@@ -280,7 +280,7 @@ impl Endpoint {
         };
         let mut dialog = Dialog::uac(response, tx.draft.cseq, &tx.draft.uri);
         let (from, call_id) = (tx.draft.from.clone(), tx.draft.call_id.clone());
-        self.acknowledge(client, &dialog, None, "");
+        self.acknowledge(client, &dialog, None);
         let routed = dialog.routed();
         let draft = Draft {
             uri: routed.request_uri,

@@ -4,8 +4,8 @@ use sans_io::Time;
 
 use crate::message::{HeaderName, Message};
 
+use super::client::Purpose;
 use super::event::{Ended, Event, Headers, Reason, UsageId};
-use super::send::Purpose;
 use super::usage::{Alarm, State};
 use super::{Endpoint, TimerKey, wire};
 
@@ -66,7 +66,13 @@ impl Endpoint {
         state.state = State::Over;
         state.offers.clear();
         state.session = None;
-        for alarm in [Alarm::Ring, Alarm::Reliable, Alarm::Retry, Alarm::Session] {
+        for alarm in [
+            Alarm::Ring,
+            Alarm::StillRinging,
+            Alarm::Reliable,
+            Alarm::Retry,
+            Alarm::Session,
+        ] {
             self.timers.cancel(TimerKey::Usage(usage, alarm));
         }
         self.event(Event::Ended { usage, cause });

@@ -350,7 +350,7 @@ pub enum Ended {
     Timeout,
     /// Our INVITE could not be sent, or its target not be found (503).
     Transport,
-    /// The peer never acknowledged our 2xx.
+    /// The peer never acknowledged our 2xx, or a provisional response that it required to be reliable.
     NoAck,
     /// The session timer ran out (RFC 4028).
     SessionExpired,
@@ -394,6 +394,8 @@ pub struct Counts {
     pub server_transactions: usize,
     /// Deadlines.
     pub timers: usize,
+    /// Requests of ours outside any usage.
+    pub requests: usize,
     /// Names being resolved.
     pub queries: usize,
 }

@@ -6,9 +6,9 @@ use crate::transaction::Key;
 
 use super::Endpoint;
 use super::call_out::learn;
+use super::client::{Purpose, Silence};
 use super::ending::reason_of;
 use super::event::{Body, Ended, Event, Headers, ServerTx, UsageId};
-use super::send::{Purpose, Silence};
 use super::usage::State;
 use super::wire::{Contact, Draft};
 

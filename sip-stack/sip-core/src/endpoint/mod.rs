@@ -5,7 +5,9 @@
 //! | `receive` | a message comes in: parse, match to transaction or dialog |
 //! | `admission` | what a request must satisfy before anybody is asked (RFC 3261 §8.2) |
 //! | `respond` | server transactions and what they send |
-//! | `send` | client transactions: failover, credentials, ACK and CANCEL |
+//! | `client` | client transactions, and who hears of their outcome |
+//! | `send`, `ack` | requests on their way, CANCEL and ACK |
+//! | `retry` | the request again: next target, credentials, longer interval |
 //! | `resolve` | where a request goes (RFC 3263) |
 //! | `call_out`, `call_in` | the INVITE that begins a usage, ours or the peer's |
 //! | `reliable` | provisional responses with PRACK (RFC 3262), both sides |
@@ -16,9 +18,11 @@
 //! | `outside` | requests outside of a dialog |
 //! | `wire` | the text of what we send |
 
+mod ack;
 mod admission;
 mod call_in;
 mod call_out;
+mod client;
 mod config;
 mod ending;
 mod event;
@@ -29,6 +33,7 @@ mod receive;
 mod reliable;
 mod resolve;
 mod respond;
+mod retry;
 mod send;
 mod session;
 mod usage;
@@ -47,10 +52,10 @@ pub use event::{
 
 use crate::flow::{Flow, Transport};
 use crate::transaction::Key;
+use client::ClientTx;
 use outside::Outside;
 use resolve::Pending;
 use respond::ServerEntry;
-use send::ClientTx;
 use usage::{Alarm, Usage};
 
 /// A SIP user agent, client and server, for any number of calls.
@@ -153,6 +158,7 @@ impl Endpoint {
             client_transactions: self.clients.len(),
             server_transactions: self.servers.len(),
             timers: self.timers.len(),
+            requests: self.requests.len(),
             queries: self.queries.len(),
         }
     }
@@ -186,6 +192,7 @@ impl Endpoint {
     fn alarm(&mut self, now: Time, usage: UsageId, alarm: Alarm) {
         match alarm {
             Alarm::Ring => self.rang_too_long(now, usage),
+            Alarm::StillRinging => self.still_ringing(now, usage),
             Alarm::Cancelled => self.cancel_unanswered(usage),
             Alarm::Reliable => self.send_reliable_again(now, usage),
             Alarm::Accepted => self.send_accepted_again(now, usage),

@@ -5,8 +5,9 @@ use sans_io::Time;
 use crate::message::Message;
 
 use super::call_out::body_of;
+use super::client::{Purpose, Silence};
 use super::event::{Body, Event, Headers, OfferMethod, UsageId};
-use super::send::{Purpose, Silence, retry_after};
+use super::retry::retry_after;
 use super::usage::{Alarm, OfferIn, State};
 use super::{Endpoint, TimerKey, wire};
 
@@ -241,7 +242,7 @@ impl Endpoint {
             dialog.refresh_target(response);
             state.info.remote_target.clone_from(&dialog.remote_target);
             let dialog = dialog.clone();
-            self.acknowledge(client, &dialog, None, "");
+            self.acknowledge(client, &dialog, None);
             return self.reinvite_accepted(now, usage, refresh, response);
         }
         if state.is_over() {

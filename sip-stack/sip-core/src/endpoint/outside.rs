@@ -5,8 +5,8 @@ use crate::message::{Message, Method};
 
 use super::Endpoint;
 use super::call_out::{max_forwards, new_call_id, preloaded_route};
+use super::client::{Purpose, Silence};
 use super::event::{Body, Event, Headers, OutgoingRequest, RequestId, ServerTx};
-use super::send::{Purpose, Silence};
 use super::wire::{self, Contact, Draft};
 
 /// A request of ours outside any usage.

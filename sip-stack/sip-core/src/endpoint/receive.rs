@@ -82,7 +82,9 @@ impl Endpoint {
         if self.refuse(now, server, &request, merged) {
             return;
         }
-        if method == Method::Invite {
+        if only_in_dialogs(&method) {
+            self.refuse_with(now, server, 481, &[]);
+        } else if method == Method::Invite {
             self.receive_invite(now, flow, request, server);
         } else {
             self.event(Event::Request {
@@ -109,6 +111,14 @@ impl Endpoint {
             .position(|dialog| dialog.is_with(from.tag()))?;
         Some((usage, dialog))
     }
+}
+
+/// Methods that mean nothing without a dialog.
+fn only_in_dialogs(method: &Method) -> bool {
+    matches!(
+        method,
+        Method::Bye | Method::Update | Method::Prack | Method::Info
+    )
 }
 
 /// The transaction that a `Via` of ours names.

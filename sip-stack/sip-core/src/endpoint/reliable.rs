@@ -1,12 +1,17 @@
+use std::time::Duration;
+
 use sans_io::Time;
 
 use crate::message::{Message, Method};
 
 use super::call_out::body_of;
+use super::client::Purpose;
 use super::event::{Body, Ended, Event, OfferMethod, UsageId};
-use super::send::Purpose;
 use super::usage::{Alarm, OfferIn, Reliable, State, Waiting};
 use super::{Endpoint, TimerKey};
+
+/// How often a provisional response is repeated while nobody answers.
+const STILL_RINGING: Duration = Duration::from_secs(60);
 
 impl Reliable {
     /// RFC 3262 §3: no 2xx while a provisional response with a description has no PRACK.
@@ -72,7 +77,10 @@ impl Endpoint {
         let reliable = &mut state.reliable;
         if !reliable.required {
             self.respond(now, server, code, &more, body.as_ref());
-            return;
+            let next = now + STILL_RINGING;
+            return self
+                .timers
+                .set(TimerKey::Usage(usage, Alarm::StillRinging), next, "still ringing");
         }
         if reliable.waiting.is_some() {
             reliable.queue.push_back((code, body, more));
@@ -90,6 +98,24 @@ impl Endpoint {
             TimerKey::Usage(usage, Alarm::Reliable),
             now + timing.t1,
             "1xx without PRACK",
+        );
+    }
+
+    /// §13.3.1.1: a proxy on the way may give up what it hears nothing of for three minutes.
+    pub(super) fn still_ringing(&mut self, now: Time, usage: UsageId) {
+        let Some(state) = self
+            .usages
+            .get(&usage)
+            .filter(|state| state.state == State::Incoming)
+        else {
+            return;
+        };
+        let Some(server) = state.server else { return };
+        self.repeat_response(server);
+        self.timers.set(
+            TimerKey::Usage(usage, Alarm::StillRinging),
+            now + STILL_RINGING,
+            "still ringing",
         );
     }
 

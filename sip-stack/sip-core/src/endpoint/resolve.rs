@@ -8,8 +8,9 @@ use crate::flow::{Destination, Flow, Transport};
 use crate::uri::{Host, Scheme, Uri, UriRef};
 
 use super::Endpoint;
+use super::client::Purpose;
 use super::event::{Output, QueryId, Target, UsageId};
-use super::send::Purpose;
+use super::usage::Usage;
 use super::wire::Draft;
 
 /// Targets that failed are tried last for so long, unless they said for how long themselves (`Retry-After`).
@@ -105,6 +106,11 @@ impl Endpoint {
                 purpose,
             } => {
                 self.remember(usage, &targets);
+                let over = usage.is_some_and(|usage| self.usages.get(&usage).is_none_or(Usage::is_over));
+                if over && purpose != Purpose::Bye {
+                    self.settle(usage, purpose);
+                    return usage.into_iter().for_each(|usage| self.reap(usage));
+                }
                 self.launch(now, draft, targets, usage, purpose);
             }
             Pending::Ack {
@@ -115,7 +121,7 @@ impl Endpoint {
             } => {
                 self.remember(usage, &targets);
                 if let Some(to) = targets.into_iter().next() {
-                    self.transmit_ack(client, &draft, tag, to);
+                    self.transmit_ack(client, &draft, tag.as_deref(), to);
                 }
             }
         }

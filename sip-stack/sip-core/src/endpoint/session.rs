@@ -5,9 +5,9 @@ use sans_io::Time;
 use crate::dialog::{Duty, SessionTimer};
 use crate::message::{Message, Refresher};
 
+use super::client::{Purpose, Silence};
 use super::ending::reason_line;
 use super::event::{Ended, Headers, UsageId};
-use super::send::{Purpose, Silence};
 use super::usage::{Alarm, Proposed, State, Usage};
 use super::wire::SessionLines;
 use super::{Endpoint, TimerKey};

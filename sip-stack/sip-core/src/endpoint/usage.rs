@@ -31,6 +31,8 @@ pub(super) enum State {
 pub(super) enum Alarm {
     /// It rings for too long.
     Ring,
+    /// The caller is to be told again that it rings (RFC 3261 §13.3.1.1).
+    StillRinging,
     /// A cancelled INVITE gets no final response (RFC 3261 §9.1).
     Cancelled,
     /// A reliable provisional response of ours is to be sent again (RFC 3262 §3).

@@ -431,3 +431,39 @@ fn hanging_up_before_answering_refuses() {
         bench.sleep(Duration::from_secs(1));
     }
 }
+
+#[test]
+fn a_phone_whose_connection_closed_is_looked_for_at_its_contact() {
+    let mut bench = Bench::new();
+    let flow = Flow {
+        remote: SocketAddr::from(([192, 0, 2, 9], 33_000)),
+        ..peer(Transport::Tcp)
+    };
+    let usage = bench.called(flow, "Contact: <sip:bob@192.0.2.9:5060;transport=tcp>\r\n", OFFER);
+    bench.act(|endpoint, now| endpoint.accept(now, usage, answer(), Headers::new()));
+    bench.within(usage, "ACK", 100, "", "");
+    bench.act(|endpoint, now| endpoint.hangup(now, usage, None, Headers::new()));
+    let first = bench.find("BYE").unwrap();
+    assert_eq!(first.to, Destination::Flow(flow));
+    bench.act(|endpoint, now| endpoint.handle_input(now, Input::TransmitFailed { token: first.token }));
+    let second = bench.find("BYE").unwrap().to;
+    let address = SocketAddr::from(([192, 0, 2, 9], 5060));
+    assert!(
+        matches!(second, Destination::Address { transport: Transport::Tcp, addr, .. } if addr == address)
+    );
+    bench.answer("BYE", 200, "", "", "");
+    bench.is_clean_after_a_while();
+}
+
+#[test]
+fn a_long_ringing_is_repeated_every_minute() {
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(UDP), "", OFFER);
+    bench.act(|endpoint, now| endpoint.ring(now, usage, 180, None, Headers::new()));
+    bench.secs(125);
+    assert_eq!(bench.count("180"), 3);
+    bench.act(|endpoint, now| endpoint.accept(now, usage, answer(), Headers::new()));
+    bench.within(usage, "ACK", 100, "", "");
+    bench.secs(125);
+    assert_eq!(bench.count("180"), 3);
+}

@@ -712,3 +712,37 @@ fn an_outbound_proxy_leads_the_way() {
     assert_eq!(bench.last("INVITE").header(HeaderName::Route), None);
     assert_eq!(bench.last("INVITE").body(), ANSWER.as_bytes());
 }
+
+#[test]
+fn a_2xx_that_comes_again_while_its_next_hop_is_being_resolved_does_no_harm() {
+    let mut bench = Bench::new();
+    let usage = bench.invite(outgoing(BOB));
+    let ok = response(
+        &bench.last("INVITE"),
+        200,
+        "bob",
+        "Contact: <sip:bob@pbx.example.net>\r\n",
+        OFFER,
+    );
+    bench.receive(peer(Transport::Udp), ok.clone());
+    bench.receive(peer(Transport::Udp), ok.clone());
+    assert_eq!(
+        (bench.count("ACK"), bench.count("BYE"), bench.queries.len()),
+        (0, 0, 1)
+    );
+    resolve(&mut bench, &[(Transport::Udp, [192, 0, 2, 60])]);
+    assert_eq!(bench.count("ACK"), 1);
+    bench.receive(peer(Transport::Udp), ok);
+    assert_eq!(
+        (bench.count("ACK"), bench.count("BYE"), bench.events.len()),
+        (2, 0, 1)
+    );
+    bench.act(|endpoint, now| endpoint.hangup(now, usage, None, Headers::new()));
+    assert_eq!(
+        (bench.count("BYE"), bench.queries.len()),
+        (1, 0),
+        "the name is asked for once"
+    );
+    bench.answer("BYE", 200, "", "", "");
+    bench.is_clean_after_a_while();
+}

@@ -3,6 +3,7 @@
 mod bench;
 mod called;
 mod calling;
+mod changes;
 mod corpora;
 mod in_dialog;
 mod net;

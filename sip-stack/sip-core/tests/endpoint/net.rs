@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sans_io::{Rng, Time};
-use sip_core::endpoint::{Config, Endpoint, Event, Input, Output};
+use sip_core::endpoint::{Advertised, Config, Endpoint, Event, Input, Output};
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
 
 /// How the network treats what is given to it.
@@ -34,18 +34,23 @@ pub(crate) fn address(index: usize) -> SocketAddr {
 
 impl Net {
     pub(crate) fn new(seed: u64, endpoints: usize, weather: Weather) -> Net {
+        Net::with(seed, endpoints, weather, &Config::default())
+    }
+
+    pub(crate) fn with(seed: u64, endpoints: usize, weather: Weather, config: &Config) -> Net {
         let mut rng = Rng::seeded(seed);
         let endpoints = (0..endpoints)
             .map(|index| {
-                let advertised = vec![sip_core::endpoint::Advertised {
+                let address = address(index).to_string();
+                let advertised = vec![Advertised {
                     transport: weather.transport,
                     ipv6: false,
-                    address: address(index).to_string(),
+                    address,
                 }];
                 Endpoint::new(
                     Config {
                         advertised,
-                        ..Config::default()
+                        ..config.clone()
                     },
                     rng.fork(),
                 )

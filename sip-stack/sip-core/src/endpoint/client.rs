@@ -1,0 +1,310 @@
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use sans_io::{Deadline, Time};
+
+use crate::dialog::same_tag;
+use crate::flow::{Destination, FlowId};
+use crate::message::{Message, Method};
+use crate::transaction::{Client, ClientInvite, OnResponse, OnTimeout, Timing};
+
+use super::ack::Ack;
+use super::event::{RequestId, UsageId};
+use super::resolve::transport_of;
+use super::retry::retry_after;
+use super::wire::Draft;
+use super::{Endpoint, TimerKey};
+
+/// What a request of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It begins the usage.
+    Invite,
+    Cancel,
+    /// Our offer, or a session refresh.
+    Reinvite {
+        refresh: bool,
+    },
+    /// A session refresh.
+    Update,
+    Prack,
+    Info,
+    Bye,
+    /// What becomes of it is of no interest.
+    Farewell,
+    /// Outside any usage.
+    Outside(RequestId),
+}
+
+impl Purpose {
+    /// The method of a request within a dialog; `None` for what begins one or stands outside.
+    pub(super) fn in_dialog_method(self) -> Option<Method> {
+        Some(match self {
+            Purpose::Reinvite { .. } => Method::Invite,
+            Purpose::Update => Method::Update,
+            Purpose::Prack => Method::Prack,
+            Purpose::Info => Method::Info,
+            Purpose::Bye | Purpose::Farewell => Method::Bye,
+            Purpose::Invite | Purpose::Cancel | Purpose::Outside(_) => return None,
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Machine {
+    Invite(ClientInvite),
+    Other(Client),
+}
+
+/// A client transaction. Its id is the branch, but for the lowest bit, which marks a CANCEL.
+#[derive(Debug)]
+pub(super) struct ClientTx {
+    machine: Machine,
+    pub(super) draft: Draft,
+    /// As sent last; empty once it is not sent again.
+    pub(super) sent: Bytes,
+    pub(super) to: Destination,
+    /// Targets not tried yet (RFC 3263 §4.3).
+    pub(super) more: VecDeque<Destination>,
+    pub(super) usage: Option<UsageId>,
+    pub(super) purpose: Purpose,
+    /// ACKs sent, one for each dialog, or the one to a refusal.
+    pub(super) acks: Vec<Ack>,
+    /// Its final response reached its user.
+    settled: bool,
+}
+
+/// Why a request of ours found no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// Counts as 408 (RFC 3261 §8.1.3.1).
+    Timeout,
+    /// Counts as 503.
+    Transport,
+}
+
+impl ClientTx {
+    /// Of a request that goes out now, to `to`.
+    pub(super) fn new(
+        now: Time,
+        timing: Timing,
+        draft: Draft,
+        sent: Bytes,
+        to: Destination,
+        usage: Option<UsageId>,
+        purpose: Purpose,
+    ) -> ClientTx {
+        let reliable = transport_of(&to).is_reliable();
+        let machine = match draft.method {
+            Method::Invite => Machine::Invite(ClientInvite::new(now, timing, reliable)),
+            _ => Machine::Other(Client::new(now, timing, reliable)),
+        };
+        let more = VecDeque::new();
+        ClientTx {
+            machine,
+            draft,
+            sent,
+            to,
+            more,
+            usage,
+            purpose,
+            acks: Vec::new(),
+            settled: false,
+        }
+    }
+
+    /// No final response came yet.
+    pub(super) fn is_open(&self) -> bool {
+        match &self.machine {
+            Machine::Invite(machine) => machine.is_open(),
+            Machine::Other(machine) => machine.is_open(),
+        }
+    }
+
+    /// A provisional response to our INVITE came and no final one.
+    pub(super) fn is_proceeding(&self) -> bool {
+        matches!(&self.machine, Machine::Invite(machine) if machine.is_proceeding())
+    }
+
+    /// Its request had this method.
+    pub(super) fn is_for(&self, method: &Method) -> bool {
+        match &self.machine {
+            Machine::Invite(_) => *method == Method::Invite,
+            Machine::Other(_) => self.draft.method == *method,
+        }
+    }
+
+    /// The 2xx with this tag was acknowledged, or will be as soon as it is known where to.
+    pub(super) fn has_ack(&self, tag: Option<&str>) -> bool {
+        self.acks.iter().any(|ack| same_tag(ack.tag.as_deref(), tag))
+    }
+
+    pub(super) fn deadline(&self) -> Deadline {
+        match &self.machine {
+            Machine::Invite(machine) => machine.deadline(),
+            Machine::Other(machine) => machine.deadline(),
+        }
+    }
+}
+
+impl Endpoint {
+    /// A response whose only `Via` is ours.
+    pub(super) fn receive_response(&mut self, now: Time, id: u64, response: Message) {
+        let code = response.status().unwrap_or(0);
+        let Some(tx) = self.clients.get_mut(&id) else {
+            return;
+        };
+        let verdict = match &mut tx.machine {
+            Machine::Invite(machine) => machine.on_response(now, code),
+            Machine::Other(machine) => match machine.on_response(now, code) {
+                true => OnResponse::Deliver,
+                false => OnResponse::Ignore,
+            },
+        };
+        let deadline = tx.deadline();
+        if !tx.is_open() {
+            tx.sent = Bytes::new();
+        }
+        self.arm(TimerKey::Client(id), deadline);
+        match verdict {
+            OnResponse::Ignore => {}
+            OnResponse::Ack => self.repeat_refusal_ack(id),
+            OnResponse::DeliverAndAck => {
+                self.ack_refusal(id, &response);
+                self.deliver(now, id, code, response);
+            }
+            OnResponse::Deliver => self.deliver(now, id, code, response),
+        }
+    }
+
+    /// The deadline of a client transaction.
+    pub(super) fn client_timeout(&mut self, now: Time, id: u64) {
+        let Some(tx) = self.clients.get_mut(&id) else {
+            return;
+        };
+        let verdict = match &mut tx.machine {
+            Machine::Invite(machine) => machine.on_timeout(now),
+            Machine::Other(machine) => machine.on_timeout(now),
+        };
+        match verdict {
+            OnTimeout::Finished => {
+                self.clients.remove(&id);
+            }
+            OnTimeout::TimedOut => self.fail(now, id, Silence::Timeout),
+            OnTimeout::Resend | OnTimeout::Nothing => {
+                let deadline = tx.deadline();
+                if verdict == OnTimeout::Resend {
+                    let (to, sent) = (tx.to.clone(), tx.sent.clone());
+                    self.transmit(to, sent, id);
+                }
+                self.arm(TimerKey::Client(id), deadline);
+            }
+        }
+    }
+
+    /// What was sent with this token did not go out.
+    pub(super) fn transmit_failed(&mut self, now: Time, token: u64) {
+        if self.clients.get(&token).is_some_and(ClientTx::is_open) {
+            self.fail(now, token, Silence::Transport);
+        } else {
+            self.server_transmit_failed(token);
+        }
+    }
+
+    /// Nothing more comes over this connection.
+    pub(super) fn flow_closed(&mut self, now: Time, flow: FlowId) {
+        let over = |to: &Destination| matches!(to, Destination::Flow(open) if open.id == flow);
+        let lost: Vec<u64> = self
+            .clients
+            .iter()
+            .filter(|(_, tx)| tx.is_open() && over(&tx.to))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in lost {
+            self.fail(now, id, Silence::Transport);
+        }
+    }
+
+    /// Forgets a client transaction whatever its state.
+    pub(super) fn drop_client(&mut self, id: u64) {
+        self.timers.cancel(TimerKey::Client(id));
+        self.clients.remove(&id);
+    }
+
+    /// A response for the user of the transaction.
+    fn deliver(&mut self, now: Time, id: u64, code: u16, response: Message) {
+        let Some(tx) = self.clients.get_mut(&id) else {
+            return;
+        };
+        let (usage, purpose) = (tx.usage, tx.purpose);
+        if code < 200 {
+            if purpose == Purpose::Invite {
+                self.invite_provisional(now, id, usage, code, &response);
+            }
+            return;
+        }
+        if code >= 300 {
+            if self.try_again(now, id, code, &response) {
+                return;
+            }
+            if code == 503 && self.try_next(now, id, retry_after(&response)) {
+                return;
+            }
+        }
+        if let Some(tx) = self.clients.get_mut(&id)
+            && !std::mem::replace(&mut tx.settled, true)
+        {
+            self.settle(usage, purpose);
+        }
+        match purpose {
+            Purpose::Invite if code < 300 => self.invite_accepted(now, id, usage, response),
+            Purpose::Invite => self.invite_refused(now, usage, code, response),
+            Purpose::Reinvite { refresh } => self.reinvite_answered(now, id, usage, refresh, code, &response),
+            Purpose::Update => self.update_answered(now, usage, code, &response),
+            Purpose::Outside(request) => self.outside_answered(request, response),
+            Purpose::Bye | Purpose::Info | Purpose::Prack | Purpose::Cancel | Purpose::Farewell => {
+                self.in_dialog_answered(now, usage, purpose, code);
+            }
+        }
+        if let Some(usage) = usage {
+            self.reap(usage);
+        }
+    }
+
+    /// A request of `usage` is no longer open.
+    pub(super) fn settle(&mut self, usage: Option<UsageId>, purpose: Purpose) {
+        if purpose != Purpose::Cancel
+            && let Some(state) = usage.and_then(|usage| self.usages.get_mut(&usage))
+        {
+            state.open = state.open.saturating_sub(1);
+        }
+    }
+
+    /// No response will come.
+    fn fail(&mut self, now: Time, id: u64, silence: Silence) {
+        if self.try_next(now, id, None) || (silence == Silence::Transport && self.try_address(now, id)) {
+            return;
+        }
+        self.timers.cancel(TimerKey::Client(id));
+        let Some(tx) = self.clients.remove(&id) else {
+            return;
+        };
+        self.silent(now, tx.usage, tx.purpose, silence);
+    }
+
+    pub(super) fn silent(&mut self, now: Time, usage: Option<UsageId>, purpose: Purpose, silence: Silence) {
+        self.settle(usage, purpose);
+        match purpose {
+            Purpose::Invite => self.invite_failed(now, usage, silence),
+            Purpose::Reinvite { refresh } => self.reinvite_failed(now, usage, refresh, silence),
+            Purpose::Update => self.refresh_failed(now, usage, silence),
+            Purpose::Outside(request) => self.outside_failed(request, silence),
+            Purpose::Bye | Purpose::Info | Purpose::Prack | Purpose::Cancel | Purpose::Farewell => {
+                self.in_dialog_failed(now, usage, purpose, silence);
+            }
+        }
+        if let Some(usage) = usage {
+            self.reap(usage);
+        }
+    }
+}

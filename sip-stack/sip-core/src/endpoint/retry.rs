@@ -1,0 +1,173 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use sans_io::Time;
+
+use crate::auth::Answerer;
+use crate::flow::{Destination, Transport};
+use crate::message::{HeaderName, Message};
+
+use super::Endpoint;
+use super::client::{ClientTx, Purpose};
+use super::event::UsageId;
+use super::resolve::Hop;
+use super::wire::Draft;
+
+/// How often one request is sent anew because of credentials or intervals.
+const MAX_RETRIES: u8 = 4;
+
+impl Endpoint {
+    /// RFC 3263 §4.3: the next target, in a new transaction. False when there is none, or nobody wants it any more.
+    pub(super) fn try_next(&mut self, now: Time, id: u64, retry_after: Option<Duration>) -> bool {
+        let Some(tx) = self.clients.get_mut(&id) else {
+            return false;
+        };
+        let failed = tx.to.clone();
+        let (usage, purpose) = (tx.usage, tx.purpose);
+        let more = std::mem::take(&mut tx.more);
+        self.avoid(now, &failed, retry_after);
+        let given_up = purpose == Purpose::Invite
+            && usage.is_none_or(|usage| self.usages.get(&usage).is_none_or(|state| state.is_over()));
+        if more.is_empty() || given_up {
+            return false;
+        }
+        let Some(draft) = self.retire(id) else {
+            return false;
+        };
+        self.launch(now, draft, more, usage, purpose);
+        true
+    }
+
+    /// The connection of a dialog closed: its peer, unless it lives in a browser, is looked for where its route set and
+    /// `Contact` say.
+    pub(super) fn try_address(&mut self, now: Time, id: u64) -> bool {
+        let Some(tx) = self.clients.get(&id) else {
+            return false;
+        };
+        let (Some(usage), Destination::Flow(flow), purpose) = (tx.usage, tx.to.clone(), tx.purpose) else {
+            return false;
+        };
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return false;
+        };
+        let connection = matches!(flow.transport, Transport::Tcp | Transport::Tls);
+        if !connection || state.sticky != Some(flow) || purpose.in_dialog_method().is_none() {
+            return false;
+        }
+        state.sticky = None;
+        state.info.flow = None;
+        let Some(next_hop) = state.dialogs.first().map(|dialog| dialog.routed().next_hop) else {
+            return false;
+        };
+        let hop = self.hop_in_dialog(usage, &next_hop);
+        if matches!(hop, Hop::Nowhere) {
+            return false;
+        }
+        let Some(draft) = self.retire(id) else {
+            return false;
+        };
+        self.settle(Some(usage), purpose);
+        self.dispatch(now, draft, hop, Some(usage), purpose);
+        true
+    }
+
+    /// The request again with what the refusal asked for: credentials (§22.2), a longer session interval (RFC 4028
+    /// §7.4). A new transaction with the next CSeq in the same place.
+    pub(super) fn try_again(&mut self, now: Time, id: u64, code: u16, response: &Message) -> bool {
+        let Some(tx) = self.clients.get(&id) else {
+            return false;
+        };
+        let (usage, purpose) = (tx.usage, tx.purpose);
+        if tx.draft.retries >= MAX_RETRIES {
+            return false;
+        }
+        let over = usage.is_some_and(|usage| self.usages.get(&usage).is_none_or(|state| state.is_over()));
+        if over && purpose != Purpose::Bye {
+            return false;
+        }
+        let session = match code {
+            401 | 407 if self.challenged(usage, purpose, response) => None,
+            422 => match self.longer_session(id, response) {
+                Some(session) => Some(session),
+                None => return false,
+            },
+            _ => return false,
+        };
+        let to = tx_target(&self.clients, id);
+        let Some(mut draft) = self.retire(id) else {
+            return false;
+        };
+        draft.retries += 1;
+        draft.cseq = self.next_seq(usage, draft.cseq);
+        draft.session = session.or(draft.session);
+        self.launch(now, draft, to, usage, purpose);
+        true
+    }
+
+    /// Takes the draft out of a transaction that only absorbs strays from now on.
+    fn retire(&mut self, id: u64) -> Option<Draft> {
+        let tx = self.clients.get_mut(&id)?;
+        let bare = Draft::bare(tx.draft.method.clone());
+        let draft = std::mem::replace(&mut tx.draft, bare);
+        tx.purpose = Purpose::Farewell;
+        tx.usage = None;
+        if tx.is_open() {
+            self.drop_client(id);
+        }
+        Some(draft)
+    }
+
+    /// CSeq of a request that repeats the one with `cseq`.
+    fn next_seq(&mut self, usage: Option<UsageId>, cseq: u32) -> u32 {
+        match usage.and_then(|usage| self.usages.get_mut(&usage)?.dialogs.first_mut()) {
+            Some(dialog) => dialog.next_seq(),
+            None => cseq + 1,
+        }
+    }
+
+    /// `Authorization` and `Proxy-Authorization` of a request, as far as anybody asked for them.
+    pub(super) fn credentials_for(
+        &mut self,
+        usage: Option<UsageId>,
+        purpose: Purpose,
+        draft: &Draft,
+    ) -> Vec<(HeaderName, String)> {
+        let Some(answerer) = self.answerer(usage, purpose) else {
+            return Vec::new();
+        };
+        if draft.retries == 0 {
+            answerer.accepted();
+        }
+        let body = draft.body.as_ref().map_or(&[][..], |body| &body.data);
+        answerer.headers(draft.method.as_str(), &draft.uri, body)
+    }
+
+    fn challenged(&mut self, usage: Option<UsageId>, purpose: Purpose, response: &Message) -> bool {
+        let mut rng = self.rng.fork();
+        self.answerer(usage, purpose)
+            .is_some_and(|answerer| answerer.challenged(response, &mut rng))
+    }
+
+    fn answerer(&mut self, usage: Option<UsageId>, purpose: Purpose) -> Option<&mut Answerer> {
+        match purpose {
+            Purpose::Outside(request) => self.requests.get_mut(&request)?.answerer.as_mut(),
+            _ => self.usages.get_mut(&usage?)?.answerer.as_mut(),
+        }
+    }
+}
+
+/// The target that refused, which is the one to ask again, and those behind it.
+fn tx_target(clients: &std::collections::BTreeMap<u64, ClientTx>, id: u64) -> VecDeque<Destination> {
+    clients.get(&id).map_or_else(VecDeque::new, |tx| {
+        std::iter::once(tx.to.clone())
+            .chain(tx.more.iter().cloned())
+            .collect()
+    })
+}
+
+/// How long the peer wants to be left alone.
+pub(super) fn retry_after(response: &Message) -> Option<Duration> {
+    response
+        .retry_after()
+        .map(|secs| Duration::from_secs(secs.into()))
+}
