@@ -73,7 +73,9 @@ impl Pattern {
                 'N' | 'X' | 'Z' => Piece::Digit(c),
                 '.' | '!' => {
                     rest = true;
-                    Piece::Rest { least: usize::from(c == '.') }
+                    Piece::Rest {
+                        least: usize::from(c == '.'),
+                    }
                 }
                 '(' if !open => {
                     open = true;
@@ -91,7 +93,10 @@ impl Pattern {
             (true, ..) => Err(PatternError::Empty),
             (_, true, _) => Err(PatternError::Parentheses),
             (_, _, true) => Err(PatternError::Quote),
-            _ => Ok(Pattern { text: text.to_owned(), pieces }),
+            _ => Ok(Pattern {
+                text: text.to_owned(),
+                pieces,
+            }),
         }
     }
 

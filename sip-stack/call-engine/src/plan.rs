@@ -1,5 +1,6 @@
 //! The ordered dial plan: the first rule that matches decides.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::Pattern;
@@ -22,6 +23,12 @@ pub enum Origin {
     Trunk(String),
     /// Somebody we do not know.
     Anonymous,
+}
+
+impl Origin {
+    fn is_trunk(&self, trunk: &str) -> bool {
+        matches!(self, Origin::Trunk(name) if name == trunk)
+    }
 }
 
 /// Who is called.
@@ -96,11 +103,12 @@ pub struct Rule {
 pub enum Action {
     /// Calls the user of this name, or the user that the number names; 404 when nobody is called that.
     User(Option<String>),
-    /// Calls the number at a trunk.
+    /// Calls the number at a trunk; 484 when the rewrite left nothing of it. Does not apply to a call from that very trunk
+    /// under that very number, which would come back for ever.
     Trunk(String),
     /// Answers by itself.
     Application(Application),
-    /// Calls the built-in phone.
+    /// Calls the built-in phone. Does not apply to what is no number of at least three digits.
     DemoPhone,
     /// Refuses.
     Reject(u16),
@@ -117,13 +125,20 @@ impl DialPlan {
     /// A plan over the users of the directory.
     #[must_use]
     pub fn new(rules: Vec<Rule>, users: impl IntoIterator<Item = String>) -> DialPlan {
-        DialPlan { rules, users: users.into_iter().collect() }
+        DialPlan {
+            rules,
+            users: users.into_iter().collect(),
+        }
     }
 
     /// The first rule that matches decides; without one, a user of that name is called, else nobody (404). A caller from a
-    /// trunk never reaches another trunk unless a rule for that trunk says so: nobody calls out on our account.
+    /// trunk never reaches another trunk unless a rule for that trunk says so: nobody calls out on our account. What is
+    /// decided is not put to the plan again, so no plan can loop.
+    ///
+    /// Visual separators in a number (RFC 3966 §5.1.1) and spaces count for nothing: `+49 (30) 123-45` is `+493012345`.
     #[must_use]
     pub fn decide(&self, call: &CallRequest) -> Decision {
+        let dialled = self.plain(&call.number);
         for rule in &self.rules {
             let applies = match (&rule.from_trunk, &call.origin) {
                 (Some(wanted), Origin::Trunk(name)) => wanted == name,
@@ -131,29 +146,63 @@ impl DialPlan {
                 (None, Origin::Trunk(_) | Origin::Anonymous) => !matches!(rule.action, Action::Trunk(_)),
                 (None, Origin::User(_)) => true,
             };
-            let Some(caught) = rule.pattern.matches(&call.number).filter(|_| applies) else { continue };
+            // A pattern may itself be written with separators.
+            let mut texts = [&*dialled, &*call.number].into_iter().filter(|_| applies);
+            let Some((text, caught)) = texts.find_map(|text| Some((text, rule.pattern.matches(text)?)))
+            else {
+                continue;
+            };
             let number = match &rule.rewrite {
-                Some(template) => fill(template, &call.number, &caught),
-                None => call.number.clone(),
+                Some(template) => fill(template, text, &caught),
+                None => text.to_owned(),
             };
             return match &rule.action {
                 Action::User(name) => self.user(name.as_deref().unwrap_or(&number)),
-                Action::Trunk(name) => Decision::Trunk { name: name.clone(), number },
+                Action::Trunk(name) if call.origin.is_trunk(name) && number == text => continue,
+                Action::Trunk(_) if number.is_empty() => Decision::Reject { code: 484 },
+                Action::Trunk(name) => Decision::Trunk {
+                    name: name.clone(),
+                    number,
+                },
                 Action::Application(application) => Decision::Application(*application),
+                Action::DemoPhone if !is_number(&number) => continue,
                 Action::DemoPhone => Decision::DemoPhone { number },
                 Action::Reject(code) => Decision::Reject { code: *code },
             };
         }
-        self.user(&call.number)
+        self.user(&dialled)
+    }
+
+    /// What was dialled without visual separators, if it is a number and not a user's name.
+    fn plain<'n>(&self, dialled: &'n str) -> Cow<'n, str> {
+        let separator = |c: char| matches!(c, '-' | '.' | '(' | ')' | ' ');
+        let number = dialled.chars().all(|c| separator(c) || is_dialable(c)) && dialled.contains(is_dialable);
+        if number && dialled.contains(separator) && !self.users.contains(dialled) {
+            Cow::Owned(dialled.replace(separator, ""))
+        } else {
+            Cow::Borrowed(dialled)
+        }
     }
 
     fn user(&self, name: &str) -> Decision {
         if self.users.contains(name) {
-            Decision::User { name: name.to_owned() }
+            Decision::User {
+                name: name.to_owned(),
+            }
         } else {
             Decision::Reject { code: 404 }
         }
     }
+}
+
+fn is_dialable(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '+' | '*' | '#')
+}
+
+/// At least three digits, with or without a plus before them.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    digits.len() >= 3 && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn fill(template: &str, whole: &str, caught: &[&str]) -> String {
@@ -181,7 +230,12 @@ mod tests {
 
     fn rule(pattern: &str, rewrite: Option<&str>, action: Action) -> Rule {
         let pattern = Pattern::parse(pattern).expect("pattern");
-        Rule { pattern, from_trunk: None, rewrite: rewrite.map(str::to_owned), action }
+        Rule {
+            pattern,
+            from_trunk: None,
+            rewrite: rewrite.map(str::to_owned),
+            action,
+        }
     }
 
     fn plan() -> DialPlan {
@@ -204,7 +258,10 @@ mod tests {
     }
 
     fn decide(origin: Origin, number: &str) -> Decision {
-        plan().decide(&CallRequest { origin, number: number.into() })
+        plan().decide(&CallRequest {
+            origin,
+            number: number.into(),
+        })
     }
 
     #[test]
@@ -212,7 +269,10 @@ mod tests {
         let user = || Origin::User("alice".into());
         assert_eq!(decide(user(), "9196"), Decision::Application(Application::Echo));
         assert_eq!(decide(user(), "110"), Decision::Reject { code: 603 });
-        let trunk = Decision::Trunk { name: "carrier".into(), number: "+4930456".into() };
+        let trunk = Decision::Trunk {
+            name: "carrier".into(),
+            number: "+4930456".into(),
+        };
         assert_eq!(decide(user(), "030456"), trunk);
         assert_eq!(decide(user(), "100"), Decision::User { name: "1001".into() });
         assert_eq!(decide(user(), "alice"), Decision::User { name: "alice".into() });
@@ -222,12 +282,100 @@ mod tests {
     #[test]
     fn callers_from_outside_reach_a_trunk_only_by_a_rule_for_them() {
         let carrier = || Origin::Trunk("carrier".into());
-        assert_eq!(decide(carrier(), "+493012301"), Decision::User { name: "1001".into() });
+        assert_eq!(
+            decide(carrier(), "+493012301"),
+            Decision::User { name: "1001".into() }
+        );
         assert_eq!(decide(carrier(), "+493012399"), Decision::Reject { code: 404 });
         assert_eq!(decide(carrier(), "030456"), Decision::Reject { code: 404 });
         assert_eq!(decide(Origin::Anonymous, "777"), Decision::Reject { code: 404 });
-        let transit = Decision::Trunk { name: "carrier".into(), number: "777".into() };
+        let transit = Decision::Trunk {
+            name: "carrier".into(),
+            number: "777".into(),
+        };
         assert_eq!(decide(Origin::Trunk("pbx".into()), "777"), transit);
+    }
+
+    #[test]
+    fn a_call_is_not_sent_back_where_it_came_from() {
+        let mut back = rule("!", None, Action::Trunk("carrier".into()));
+        back.from_trunk = Some("carrier".into());
+        let mut forward = rule("100", Some("+49171"), Action::Trunk("carrier".into()));
+        forward.from_trunk = Some("carrier".into());
+        let plan = DialPlan::new(vec![back.clone(), forward.clone()], []);
+        let decide = |number: &str| {
+            plan.decide(&CallRequest {
+                origin: Origin::Trunk("carrier".into()),
+                number: number.into(),
+            })
+        };
+        assert_eq!(decide("200"), Decision::Reject { code: 404 });
+        let forwarded = Decision::Trunk {
+            name: "carrier".into(),
+            number: "+49171".into(),
+        };
+        assert_eq!(
+            decide("100"),
+            forwarded,
+            "forwarding to another number over the same carrier is no loop"
+        );
+    }
+
+    #[test]
+    fn separators_that_people_write_count_for_nothing() {
+        let alice = || Origin::User("alice".into());
+        let trunk = Decision::Trunk {
+            name: "carrier".into(),
+            number: "+4930456".into(),
+        };
+        assert_eq!(decide(alice(), "(0) 30-4.56"), trunk);
+        assert_eq!(decide(alice(), "91 96"), Decision::Application(Application::Echo));
+        let written = DialPlan::new(vec![rule("555-12XX", None, Action::Reject(603))], []);
+        let call = |number: &str| {
+            written.decide(&CallRequest {
+                origin: alice(),
+                number: number.into(),
+            })
+        };
+        assert_eq!(call("555-1234"), Decision::Reject { code: 603 });
+        let named = DialPlan::new(Vec::new(), ["10-1".to_owned()]);
+        let call = |number: &str| {
+            named.decide(&CallRequest {
+                origin: alice(),
+                number: number.into(),
+            })
+        };
+        assert_eq!(call("10-1"), Decision::User { name: "10-1".into() });
+        assert_eq!(call("a-1"), Decision::Reject { code: 404 });
+    }
+
+    #[test]
+    fn the_demo_phone_has_numbers_and_a_trunk_wants_one() {
+        let plan = DialPlan::new(
+            vec![
+                rule("9(!)", Some("$1"), Action::Trunk("carrier".into())),
+                rule("!", None, Action::DemoPhone),
+            ],
+            [],
+        );
+        let decide = |number: &str| {
+            plan.decide(&CallRequest {
+                origin: Origin::User("alice".into()),
+                number: number.into(),
+            })
+        };
+        for number in ["100", "+4930123456", "0000"] {
+            assert_eq!(
+                decide(number),
+                Decision::DemoPhone {
+                    number: number.into()
+                }
+            );
+        }
+        for name in ["", "1", "10", "+10", "alice", "123abc", "+", "1+23", "*98"] {
+            assert_eq!(decide(name), Decision::Reject { code: 404 }, "{name}");
+        }
+        assert_eq!(decide("9"), Decision::Reject { code: 484 });
     }
 
     #[test]
