@@ -1,1 +1,3 @@
+//! `cordboard`
+
 fn main() {}

@@ -1,0 +1,189 @@
+//! Configuration: defaults that need no file, and a TOML file laid over them.
+
+mod error;
+mod load;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use call_engine::{Action, Application, DialPlan, Pattern, Rule};
+use media_core::negotiated::Codec;
+use session_core::{Trunk, User};
+
+pub use error::ConfigError;
+
+/// Everything the gateway is told before it starts.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// HTTP: the page, SIP over WebSocket, the API.
+    pub http: Http,
+    /// SIP over UDP, TCP and TLS.
+    pub sip: Sip,
+    /// Browser and phone media.
+    pub media: Media,
+    /// Address that others reach us at, where it is not one of ours (container, cloud).
+    pub advertise: Option<IpAddr>,
+    /// SIP domains that we answer for; empty: any.
+    pub domains: Vec<String>,
+    /// Web origins whose pages may connect; empty: any.
+    pub origins: Vec<String>,
+    /// Digest realm.
+    pub realm: String,
+    /// How long a phone may ring.
+    pub ring_timeout: Duration,
+    /// How long a browser may be away in a call before the call ends.
+    pub grace: Duration,
+    /// Who may register, by name.
+    pub users: BTreeMap<String, User>,
+    /// Carriers and other peers known by their address, by name.
+    pub trunks: BTreeMap<String, Trunk>,
+    /// Who is called for which number, first match first.
+    pub rules: Vec<Rule>,
+    /// The accounts, numbers and phone of the demonstration are there: no users are configured.
+    pub demo: bool,
+}
+
+/// Where HTTP listens.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Speak HTTPS and WSS.
+    pub tls: Option<Tls>,
+}
+
+/// Where SIP listens.
+#[derive(Clone, Debug)]
+pub struct Sip {
+    /// UDP sockets.
+    pub udp: Vec<SocketAddr>,
+    /// TCP listeners.
+    pub tcp: Vec<SocketAddr>,
+    /// TLS listeners.
+    pub tls: Vec<SocketAddr>,
+    /// For them.
+    pub identity: Option<Tls>,
+    /// Offer SHA-256 before MD5 to phones (RFC 8760). Browsers know MD5 only and are offered no other.
+    pub sha256: bool,
+}
+
+/// Where media flows.
+#[derive(Clone, Debug)]
+pub struct Media {
+    /// UDP port of the first media thread; each further one has the next.
+    pub browser_port: u16,
+    /// Local addresses for browsers; empty: every one there is.
+    pub browser_addresses: Vec<IpAddr>,
+    /// Local address for phones and trunks.
+    pub phone_address: IpAddr,
+    /// Ports for them, two a call.
+    pub phone_ports: RangeInclusive<u16>,
+    /// Media threads, each on a core of its own.
+    pub threads: u8,
+    /// Offered to and taken from browsers, best first.
+    pub browser_codecs: Vec<Codec>,
+    /// Offered to and taken from phones, best first.
+    pub phone_codecs: Vec<Codec>,
+}
+
+/// A certificate chain and its key, PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// Leaf first.
+    pub certificate: PathBuf,
+    /// PKCS #8, PKCS #1 or SEC 1.
+    pub key: PathBuf,
+}
+
+/// Password of the demo accounts.
+pub const DEMO_PASSWORD: &str = "cordboard";
+/// Names of the demo accounts.
+pub const DEMO_USERS: [&str; 4] = ["1001", "1002", "1003", "1004"];
+
+impl Default for Config {
+    fn default() -> Config {
+        let mut config = Config::on(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        config.add_demo();
+        config
+    }
+}
+
+impl Config {
+    /// Defaults with every listener on `ip`, without users.
+    fn on(ip: IpAddr) -> Config {
+        Config {
+            http: Http {
+                listen: SocketAddr::new(ip, 8080),
+                tls: None,
+            },
+            sip: Sip {
+                udp: vec![SocketAddr::new(ip, 5060)],
+                tcp: vec![SocketAddr::new(ip, 5060)],
+                tls: Vec::new(),
+                identity: None,
+                sha256: false,
+            },
+            media: Media {
+                browser_port: 10_000,
+                browser_addresses: Vec::new(),
+                phone_address: ip,
+                phone_ports: 20_000..=20_999,
+                threads: 1,
+                browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
+                phone_codecs: vec![Codec::Pcmu, Codec::Pcma],
+            },
+            advertise: None,
+            domains: Vec::new(),
+            origins: Vec::new(),
+            realm: "cordboard".into(),
+            ring_timeout: Duration::from_secs(60),
+            grace: Duration::from_secs(15),
+            users: BTreeMap::new(),
+            trunks: BTreeMap::new(),
+            rules: Vec::new(),
+            demo: false,
+        }
+    }
+
+    /// The demonstration: four accounts, echo, music and a tone, and a phone that answers every other number.
+    fn add_demo(&mut self) {
+        self.demo = true;
+        for name in DEMO_USERS {
+            let user = User {
+                password: DEMO_PASSWORD.into(),
+                display: format!("Demo {name}"),
+            };
+            self.users.insert(name.into(), user);
+        }
+        let rule = |pattern: &str, action: Action| {
+            let pattern = Pattern::parse(pattern).ok()?;
+            Some(Rule {
+                pattern,
+                from_trunk: None,
+                rewrite: None,
+                action,
+            })
+        };
+        let users = DEMO_USERS.iter().map(|name| rule(name, Action::User(None)));
+        let applications = [
+            rule("9196", Action::Application(Application::Echo)),
+            rule("9664", Action::Application(Application::Music)),
+            rule("9197", Action::Application(Application::Tone)),
+        ];
+        let phone = [rule("XXX!", Action::DemoPhone), rule("+XXX!", Action::DemoPhone)];
+        self.rules
+            .extend(users.chain(applications).chain(phone).flatten());
+    }
+
+    /// The dial plan over the users of the directory.
+    #[must_use]
+    pub fn plan(&self) -> DialPlan {
+        DialPlan::new(self.rules.clone(), self.users.keys().cloned())
+    }
+}

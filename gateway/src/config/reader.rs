@@ -1,0 +1,252 @@
+//! Reading TOML so that every mistake is told with its place, all at once.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::ConfigError;
+
+/// Collects mistakes in one file.
+pub(super) struct Reader<'t> {
+    file: &'t Path,
+    text: &'t str,
+    pub(super) errors: Vec<ConfigError>,
+}
+
+/// A table, and which of its keys were asked for.
+pub(super) struct Section<'t> {
+    name: String,
+    table: &'t DeTable<'t>,
+    known: BTreeSet<&'static str>,
+}
+
+impl<'t> Reader<'t> {
+    pub(super) fn new(file: &'t Path, text: &'t str) -> Reader<'t> {
+        Reader {
+            file,
+            text,
+            errors: Vec::new(),
+        }
+    }
+
+    pub(super) fn fail(&mut self, span: Range<usize>, message: impl Into<String>) {
+        let before = &self.text[..span.start.min(self.text.len())];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let error = ConfigError {
+            file: self.file.to_owned(),
+            at: Some((line, column)),
+            message: message.into(),
+        };
+        self.errors.push(error);
+    }
+
+    /// The value of a key, read by `convert`, which says what is wrong and what would be right.
+    pub(super) fn get<T>(
+        &mut self,
+        section: &mut Section<'t>,
+        key: &'static str,
+        convert: impl FnOnce(&DeValue<'t>) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = section.value(key)?;
+        match convert(value.get_ref()) {
+            Ok(read) => Some(read),
+            Err(message) => {
+                self.fail(value.span(), format!("{}: {message}", section.path(key)));
+                None
+            }
+        }
+    }
+
+    /// The value of a key that must be there.
+    pub(super) fn need<T>(
+        &mut self,
+        section: &mut Section<'t>,
+        key: &'static str,
+        span: &Range<usize>,
+        convert: impl FnOnce(&DeValue<'t>) -> Result<T, String>,
+    ) -> Option<T> {
+        if section.span(key).is_none() {
+            section.known.insert(key);
+            self.fail(span.clone(), format!("{} is missing", section.path(key)));
+            return None;
+        }
+        self.get(section, key, convert)
+    }
+
+    /// A table under a key, if there is one.
+    pub(super) fn section(&mut self, parent: &mut Section<'t>, key: &'static str) -> Option<Section<'t>> {
+        let value = parent.value(key)?;
+        match value.get_ref() {
+            DeValue::Table(table) => Some(Section::new(parent.path(key), table)),
+            other => {
+                let message = format!(
+                    "{} is {}, but must be a table: [{key}]",
+                    parent.path(key),
+                    kind(other)
+                );
+                self.fail(value.span(), message);
+                None
+            }
+        }
+    }
+
+    /// The tables of an array under a key, each with its place.
+    pub(super) fn sections(
+        &mut self,
+        parent: &mut Section<'t>,
+        key: &'static str,
+    ) -> Vec<(Section<'t>, Range<usize>)> {
+        let Some(value) = parent.value(key) else {
+            return Vec::new();
+        };
+        let DeValue::Array(items) = value.get_ref() else {
+            let message = format!(
+                "{key} is {}, but must be tables: [[{key}]]",
+                kind(value.get_ref())
+            );
+            self.fail(value.span(), message);
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for item in items.iter() {
+            match item.get_ref() {
+                DeValue::Table(table) => found.push((Section::new(parent.path(key), table), item.span())),
+                other => self.fail(
+                    item.span(),
+                    format!("{key}: {} stands where a table must", kind(other)),
+                ),
+            }
+        }
+        found
+    }
+
+    /// Complains of keys that nobody asked for.
+    pub(super) fn finish(&mut self, section: Section<'t>) {
+        for (key, _) in section.table.iter() {
+            let name = key.get_ref().as_ref();
+            if section.known.contains(name) {
+                continue;
+            }
+            let known: Vec<&str> = section.known.iter().copied().collect();
+            let hint = match closest(name, &known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known here: {}", known.join(", ")),
+            };
+            let place = if section.name.is_empty() {
+                String::new()
+            } else {
+                format!(" in [{}]", section.name)
+            };
+            self.fail(key.span(), format!("unknown key `{name}`{place}; {hint}"));
+        }
+    }
+}
+
+impl<'t> Section<'t> {
+    pub(super) fn new(name: impl Into<String>, table: &'t DeTable<'t>) -> Section<'t> {
+        Section {
+            name: name.into(),
+            table,
+            known: BTreeSet::new(),
+        }
+    }
+
+    fn value(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
+        self.known.insert(key);
+        self.table.get(key)
+    }
+
+    /// Where the value of a key stands.
+    pub(super) fn span(&self, key: &str) -> Option<Range<usize>> {
+        self.table.get(key).map(Spanned::span)
+    }
+
+    fn path(&self, key: &str) -> String {
+        if self.name.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.name)
+        }
+    }
+}
+
+/// A TOML type with its article.
+pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+pub(super) fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {
+    value
+        .as_str()
+        .ok_or_else(|| format!("is {}, but must be a string", kind(value)))
+}
+
+pub(super) fn filled(value: &DeValue<'_>) -> Result<String, String> {
+    match text(value)?.trim() {
+        "" => Err("is empty".into()),
+        filled => Ok(filled.to_owned()),
+    }
+}
+
+pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
+    value
+        .as_bool()
+        .ok_or_else(|| format!("is {}, but must be true or false", kind(value)))
+}
+
+pub(super) fn number(value: &DeValue<'_>, range: std::ops::RangeInclusive<u64>) -> Result<u64, String> {
+    let wanted = || format!("must be an integer from {} to {}", range.start(), range.end());
+    let read = value
+        .as_integer()
+        .ok_or_else(|| format!("is {}, but {}", kind(value), wanted()))?;
+    let plain = read.as_str().replace('_', "");
+    match u64::from_str_radix(&plain, read.radix()) {
+        Ok(n) if range.contains(&n) => Ok(n),
+        _ => Err(wanted()),
+    }
+}
+
+/// One value, or an array of them.
+pub(super) fn list<T>(
+    value: &DeValue<'_>,
+    convert: impl Fn(&DeValue<'_>) -> Result<T, String>,
+) -> Result<Vec<T>, String> {
+    match value {
+        DeValue::Array(items) => items.iter().map(|item| convert(item.get_ref())).collect(),
+        one => Ok(vec![convert(one)?]),
+    }
+}
+
+/// The known word nearest to what was written, if it is near.
+fn closest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
+    let near = known.iter().map(|k| (distance(written, k), *k)).min()?;
+    (near.0 <= (written.chars().count() / 3).max(1)).then_some(near.1)
+}
+
+/// Edits from one word to another (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

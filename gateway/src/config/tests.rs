@@ -1,0 +1,186 @@
+use std::path::Path;
+
+use call_engine::{Application, CallRequest, Decision, Origin};
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, Vec<String>> {
+    Config::parse(Path::new("c.toml"), text, None)
+        .map_err(|all| all.iter().map(ToString::to_string).collect())
+}
+
+fn decide(config: &Config, number: &str) -> Decision {
+    config.plan().decide(&CallRequest {
+        origin: Origin::User("1001".into()),
+        number: number.into(),
+    })
+}
+
+#[test]
+fn without_a_file_there_is_a_demonstration_on_loopback() {
+    let config = Config::default();
+    assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
+    assert!(
+        config
+            .sip
+            .udp
+            .iter()
+            .chain(&config.sip.tcp)
+            .all(|a| a.to_string() == "127.0.0.1:5060")
+    );
+    assert_eq!(config.users["1003"].password, "cordboard");
+    assert_eq!(decide(&config, "9196"), Decision::Application(Application::Echo));
+    assert_eq!(decide(&config, "9664"), Decision::Application(Application::Music));
+    assert_eq!(decide(&config, "9197"), Decision::Application(Application::Tone));
+    assert_eq!(decide(&config, "1002"), Decision::User { name: "1002".into() });
+    for number in ["200", "2000", "+4930123456"] {
+        assert_eq!(
+            decide(&config, number),
+            Decision::DemoPhone {
+                number: number.into()
+            }
+        );
+    }
+    for number in ["", "9", "99", "nobody", "alice"] {
+        assert_eq!(
+            decide(&config, number),
+            Decision::Reject { code: 404 },
+            "{number}"
+        );
+    }
+}
+
+#[test]
+fn a_file_overlays_the_defaults() {
+    let config = parse(
+        r#"
+        listen = "0.0.0.0"
+        advertise = "203.0.113.7"
+        domains = "example.com"
+        ring_timeout = 30
+
+        [sip]
+        tcp = false
+        udp = ["127.0.0.1:5080", "[::1]:5080"]
+
+        [media]
+        browser_addresses = ["127.0.0.1"]
+        phone_ports = "30000-30099"
+        phone_codecs = ["pcma", "pcmu"]
+
+        [[users]]
+        name = "alice"
+        password = "secret"
+        display = "Alice"
+
+        [[trunks]]
+        name = "carrier"
+        address = "192.0.2.5:5070"
+        transport = "tcp"
+        username = "u"
+        password = "p"
+        codecs = "pcma"
+
+        [[dial]]
+        match = "0(Z.)"
+        rewrite = "+49$1"
+        trunk = "carrier"
+
+        [[dial]]
+        match = "+4930(XX)"
+        from = "carrier"
+        user = "alice"
+        "#,
+    )
+    .expect("a good file");
+    assert_eq!(config.http.listen.to_string(), "0.0.0.0:8080");
+    assert_eq!(config.advertise, "203.0.113.7".parse().ok());
+    assert_eq!(config.sip.udp.len(), 2);
+    assert!(config.sip.tcp.is_empty() && !config.demo);
+    assert_eq!(
+        config.trunks["carrier"].sources,
+        ["192.0.2.5".parse::<IpAddr>().expect("ip")]
+    );
+    assert_eq!(config.trunks["carrier"].port, Some(5070));
+    let out = Decision::Trunk {
+        name: "carrier".into(),
+        number: "+49301".into(),
+    };
+    assert_eq!(decide(&config, "0301"), out);
+    assert_eq!(decide(&config, "1001"), Decision::Reject { code: 404 });
+}
+
+#[test]
+fn the_demonstration_stays_while_no_users_are_configured() {
+    let config = parse("[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\n[[dial]]\nmatch='200'\ntrunk='t'\n")
+        .expect("good");
+    assert!(config.demo && config.users.contains_key("1001"));
+    assert_eq!(
+        decide(&config, "200"),
+        Decision::Trunk {
+            name: "t".into(),
+            number: "200".into()
+        }
+    );
+    assert_eq!(
+        decide(&config, "201"),
+        Decision::DemoPhone { number: "201".into() }
+    );
+}
+
+#[test]
+fn every_mistake_is_told_with_its_place_and_what_would_be_right() {
+    let errors = parse(
+        r#"listn = "0.0.0.0"
+ring_timeout = "long"
+[sip]
+tls = "0.0.0.0"
+udp = 5060
+[media]
+phone_ports = "9-3"
+[[users]]
+name = "a"
+[[users]]
+name = "b"
+password = "x"
+[[users]]
+name = "b"
+password = "y"
+[[dial]]
+match = "0(."
+trunk = "carier"
+[[dial]]
+match = "1(X)"
+rewrite = "$2"
+user = "nobody"
+[[dial]]
+match = "2"
+[[dial]]
+match = "3"
+demo_phone = true
+"#,
+    )
+    .expect_err("many mistakes");
+    insta::assert_snapshot!(errors.join("\n"));
+}
+
+#[test]
+fn broken_toml_names_its_place() {
+    let errors = parse("a = \n").expect_err("broken");
+    assert!(errors[0].starts_with("c.toml:1:"), "{errors:?}");
+}
+
+#[test]
+fn a_certificate_that_is_not_there_is_told_at_once() {
+    let errors = parse("[http]\ncertificate = '/nowhere/cert.pem'\n").expect_err("no file");
+    assert!(
+        errors
+            .iter()
+            .any(|e| e.contains("c.toml:2") && e.contains("/nowhere/cert.pem cannot be read")),
+        "{errors:?}"
+    );
+    assert!(
+        errors.iter().any(|e| e.contains("needs key beside it")),
+        "{errors:?}"
+    );
+}

@@ -1,0 +1,131 @@
+//! HTTP: the page at `/`, SIP over WebSocket at `/ws`, the quality of live calls under `/api/v1`.
+
+mod page;
+mod quality;
+mod sip_ws;
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::connect_info::Connected;
+use axum::routing::get;
+use axum::serve::IncomingStream;
+use sip_stack::Handle;
+use sip_stack::transport::ws::{Acceptor, Policy};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::switch::Request;
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct Http {
+    /// The signalling task.
+    pub stack: Handle<Request>,
+    /// Takes WebSockets over.
+    pub acceptor: Acceptor,
+    /// Who may open one.
+    pub policy: Policy,
+}
+
+/// Both ends of the connection that a request came over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+    pub(crate) secure: bool,
+}
+
+/// Serves until `shutdown` ends.
+///
+/// # Errors
+/// When the listener breaks.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    http: Http,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let app = Router::new()
+        .route("/ws", get(sip_ws::upgrade))
+        .route("/api/v1/calls/{call_id}/quality", get(quality::get))
+        .with_state(http)
+        .merge(page::routes())
+        .into_make_service_with_connect_info::<Ends>();
+    match tls {
+        None => axum::serve(listener, app).with_graceful_shutdown(shutdown).await,
+        Some(acceptor) => {
+            axum::serve(Secure::new(listener, acceptor), app).with_graceful_shutdown(shutdown).await
+        }
+    }
+}
+
+impl Connected<IncomingStream<'_, TcpListener>> for Ends {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Ends {
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        Ends { local: stream.io().local_addr().unwrap_or(unknown), remote: *stream.remote_addr(), secure: false }
+    }
+}
+
+impl Connected<IncomingStream<'_, Secure>> for Ends {
+    fn connect_info(stream: IncomingStream<'_, Secure>) -> Ends {
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let local = stream.io().get_ref().0.local_addr().unwrap_or(unknown);
+        Ends { local, remote: *stream.remote_addr(), secure: true }
+    }
+}
+
+/// A listener whose connections speak TLS. Handshakes run beside each other, so that a slow one holds nobody up.
+struct Secure {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    handshakes: tokio::task::JoinSet<Option<(TlsStream<TcpStream>, SocketAddr)>>,
+}
+
+/// Handshakes under way at a time; more wait in the kernel's queue.
+const MAX_HANDSHAKES: usize = 256;
+
+impl Secure {
+    fn new(listener: TcpListener, acceptor: TlsAcceptor) -> Secure {
+        Secure { listener, acceptor, handshakes: tokio::task::JoinSet::new() }
+    }
+}
+
+impl axum::serve::Listener for Secure {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            tokio::select! {
+                Some(done) = self.handshakes.join_next(), if !self.handshakes.is_empty() => {
+                    if let Ok(Some(ready)) = done {
+                        return ready;
+                    }
+                }
+                accepted = self.listener.accept(), if self.handshakes.len() < MAX_HANDSHAKES => match accepted {
+                    Ok((stream, remote)) => {
+                        let acceptor = self.acceptor.clone();
+                        self.handshakes.spawn(async move {
+                            let handshake = acceptor.accept(stream);
+                            match tokio::time::timeout(std::time::Duration::from_secs(10), handshake).await {
+                                Ok(Ok(stream)) => Some((stream, remote)),
+                                _ => None,
+                            }
+                        });
+                    }
+                    Err(error) => {
+                        // Out of descriptors: wait for some to come free rather than spin.
+                        tracing::warn!(%error, "cannot accept");
+                        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    }
+                },
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}

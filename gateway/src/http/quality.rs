@@ -1,0 +1,24 @@
+//! `GET /api/v1/calls/{Call-ID}/quality`: how a live call sounds at the gateway, leg by leg.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use tokio::sync::oneshot;
+
+use super::Http;
+use crate::switch::Request;
+
+/// 200 with a [`CallQuality`](crate::switch::CallQuality), 404 when no live call has that Call-ID, 503 when the gateway is
+/// busy or stopping.
+pub(super) async fn get(State(http): State<Http>, Path(call_id): Path<String>) -> Response {
+    let (reply, answer) = oneshot::channel();
+    if http.stack.try_request(Request::Quality { call_id, reply }).is_err() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    match answer.await {
+        Ok(Some(quality)) => Json(quality).into_response(),
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}

@@ -1,0 +1,207 @@
+//! Starting and stopping the gateway.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use media_core::leg::browser::Identity;
+use session_core::Access;
+use sip_core::auth::Algorithm;
+use sip_core::endpoint;
+use sip_stack::client::DemoPhone;
+use sip_stack::media::MediaConfig;
+use sip_stack::transport::tls::{self, ClientTls};
+use sip_stack::transport::{Limits, Listen, Outbound, ws};
+use sip_stack::{Stack, StackConfig};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::cli::Serve;
+use crate::config::{Config, ConfigError, Tls};
+use crate::http::{self, Http};
+use crate::switch::Switch;
+
+/// How long calls may take to end when the gateway is told to stop.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Why the gateway did not start: one line for people.
+#[derive(Debug)]
+pub struct ServeError(String);
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+fn failed(what: impl fmt::Display, why: impl fmt::Display) -> ServeError {
+    ServeError(format!("{what}: {why}"))
+}
+
+/// Serves until SIGINT or SIGTERM.
+///
+/// # Errors
+/// A wrong configuration, a port in use, a bad certificate: nothing runs then.
+pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
+    let config = Config::load(options.config.as_deref(), options.listen, options.advertise).map_err(all)?;
+    let identity = Identity::generate().map_err(|error| failed("DTLS certificate", error))?;
+    let identity = Arc::new(identity);
+    let listener = TcpListener::bind(config.http.listen)
+        .await
+        .map_err(|error| failed(format_args!("HTTP on {}", config.http.listen), in_use(&error)))?;
+    let address = listener.local_addr().map_err(|error| failed("HTTP", error))?;
+    let web_tls = match &config.http.tls {
+        Some(tls) => Some(TlsAcceptor::from(server_tls(tls, &["http/1.1"])?)),
+        None => None,
+    };
+    let demo_phone = if config.demo {
+        Some(DemoPhone::start().await.map_err(|error| failed("demo phone", error))?)
+    } else {
+        None
+    };
+    let switch = Switch::new(config.plan(), demo_phone.as_ref().map(DemoPhone::address), config.ring_timeout);
+    let stack = Stack::start(stack_config(&config, &identity)?, switch)
+        .await
+        .map_err(|error| ServeError(error.to_string()))?;
+    let origins = (!config.origins.is_empty()).then(|| Arc::from(config.origins.clone()));
+    let http = Http { acceptor: stack.acceptor().clone(), stack: stack.clone(), policy: ws::Policy { origins } };
+    announce(&config, address);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(http::serve(listener, web_tls, http, async {
+        let _ = stopped.await;
+    }));
+    let signal = interrupted().await;
+    tracing::info!(signal, "stopping");
+    let _ = stop.send(());
+    stack.shutdown(PATIENCE).await;
+    if let Some(phone) = demo_phone {
+        phone.shutdown().await;
+    }
+    // Pages keep their connections open; they are cut.
+    server.abort();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn all(errors: Vec<ConfigError>) -> ServeError {
+    ServeError(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+fn in_use(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => "the port is in use".into(),
+        std::io::ErrorKind::AddrNotAvailable => "this host has no such address".into(),
+        std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn server_tls(tls: &Tls, alpn: &[&str]) -> Result<Arc<rustls::ServerConfig>, ServeError> {
+    let read = |path: &std::path::Path| std::fs::read(path).map_err(|error| failed(path.display(), error));
+    let (chain, key) = (read(&tls.certificate)?, read(&tls.key)?);
+    tls::server_config(&chain, &key, alpn).map_err(|error| failed(tls.certificate.display(), error))
+}
+
+fn stack_config(config: &Config, identity: &Arc<Identity>) -> Result<StackConfig, ServeError> {
+    let mut listen: Vec<Listen> = config.sip.udp.iter().copied().map(Listen::Udp).collect();
+    listen.extend(config.sip.tcp.iter().copied().map(Listen::Tcp));
+    if let Some(tls) = &config.sip.identity {
+        let server = server_tls(tls, &[])?;
+        listen.extend(config.sip.tls.iter().map(|addr| Listen::Tls(*addr, Arc::clone(&server))));
+    }
+    let uses_tls = config.trunks.values().any(|t| t.transport == sip_core::flow::Transport::Tls);
+    let outbound = Outbound {
+        tls: if uses_tls {
+            Some(Arc::new(ClientTls::system().map_err(|error| failed("TLS towards trunks", error))?))
+        } else {
+            None
+        },
+        ..Outbound::default()
+    };
+    Ok(StackConfig {
+        listen,
+        outbound,
+        limits: Limits::default(),
+        media: MediaConfig {
+            browser_addresses: config.media.browser_addresses.clone(),
+            browser_port: config.media.browser_port,
+            phone_ports: config.media.phone_ports.clone(),
+            ..MediaConfig::default()
+        },
+        identity: Arc::clone(identity),
+        sessions: sessions(config, identity),
+    })
+}
+
+fn sessions(config: &Config, identity: &Identity) -> session_core::Config {
+    session_core::Config {
+        endpoint: endpoint::Config {
+            user_agent: concat!("Cordboard/", env!("CARGO_PKG_VERSION")).into(),
+            ..endpoint::Config::default()
+        },
+        access: Access::Directory { users: config.users.clone(), trunks: config.trunks.clone() },
+        domains: config.domains.clone(),
+        realm: config.realm.clone(),
+        algorithms: if config.sip.sha256 { vec![Algorithm::Sha256, Algorithm::Md5] } else { vec![Algorithm::Md5] },
+        host: host(config),
+        advertise: config.advertise,
+        phone_ip: phone_ip(config.media.phone_address),
+        fingerprint: identity.fingerprint().clone(),
+        shards: config.media.threads,
+        browser_codecs: config.media.browser_codecs.clone(),
+        phone_codecs: config.media.phone_codecs.clone(),
+        grace: config.grace,
+        max_sessions: 10_000,
+        max_contacts: 10,
+    }
+}
+
+/// Our name in the From of calls we make.
+fn host(config: &Config) -> String {
+    let ip = || config.advertise.or_else(|| config.sip.udp.first().map(SocketAddr::ip));
+    match (config.domains.first(), ip()) {
+        (Some(domain), _) => domain.clone(),
+        (None, Some(IpAddr::V6(ip))) => format!("[{ip}]"),
+        (None, Some(ip)) if !ip.is_unspecified() => ip.to_string(),
+        _ => "cordboard.invalid".into(),
+    }
+}
+
+/// Phones must be told an address they can reach: of a wildcard, the one that leads out.
+fn phone_ip(configured: IpAddr) -> IpAddr {
+    if !configured.is_unspecified() {
+        return configured;
+    }
+    let ours = sip_stack::transport::local_addresses().unwrap_or_default();
+    let fits = |ip: &&IpAddr| ip.is_ipv4() == configured.is_ipv4();
+    let outward = ours.iter().filter(fits).find(|ip| !ip.is_loopback());
+    outward.or_else(|| ours.iter().find(fits)).copied().unwrap_or(configured)
+}
+
+fn announce(config: &Config, http: SocketAddr) {
+    let scheme = if config.http.tls.is_some() { "https" } else { "http" };
+    println!("Cordboard {} is ready: {scheme}://{http}", env!("CARGO_PKG_VERSION"));
+    if config.demo {
+        println!(
+            "Demo accounts 1001 to 1004, password {}. Call 9196 (echo), 9664 (music), 9197 (tone) or any other number.",
+            crate::config::DEMO_PASSWORD
+        );
+    }
+}
+
+async fn interrupted() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+        },
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+            "SIGINT"
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Where signalling and policy meet: each call that comes in is put to the dial plan, and what it decides is done.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use call_engine::{CallRequest, Decision, DialPlan, Origin};
+use media_core::control::{Application as Sound, Report};
+use sans_io::Time;
+use serde::Serialize;
+use session_core::{
+    CallRecord, Coordinator, Dial, Event, IncomingCall, LegId, OnFailure, Party, SessionId, Source,
+};
+use sip_core::uri::Uri;
+use sip_stack::Application;
+use tokio::sync::oneshot;
+
+/// The application of the gateway's signalling task.
+pub struct Switch {
+    plan: DialPlan,
+    demo_phone: Option<SocketAddr>,
+    ring_timeout: Duration,
+    /// Live calls by the SIP Call-ID of the party that called.
+    calls: BTreeMap<String, SessionId>,
+    call_ids: BTreeMap<SessionId, String>,
+    /// Reports asked for: legs yet to answer, what came so far, who waits.
+    asked: BTreeMap<SessionId, Vec<Inquiry>>,
+}
+
+struct Inquiry {
+    waits_for: Vec<LegId>,
+    legs: Vec<LegQuality>,
+    reply: oneshot::Sender<Option<CallQuality>>,
+}
+
+/// What HTTP asks of the switch.
+#[derive(Debug)]
+pub enum Request {
+    /// How a live call sounds. The SIP Call-ID is known to the caller's client alone, and so serves as its key.
+    Quality {
+        /// Of the leg that called.
+        call_id: String,
+        /// `None` when there is no such call.
+        reply: oneshot::Sender<Option<CallQuality>>,
+    },
+}
+
+/// How a live call sounds.
+#[derive(Clone, Debug, Serialize)]
+pub struct CallQuality {
+    /// Caller first.
+    pub legs: Vec<LegQuality>,
+}
+
+/// How a leg sounds, as the gateway hears it.
+#[derive(Clone, Debug, Serialize)]
+pub struct LegQuality {
+    /// `"caller"` or `"callee"`.
+    pub role: &'static str,
+    /// Codec that the gateway hears.
+    pub codec_received: &'static str,
+    /// Codec that the gateway sends.
+    pub codec_sent: &'static str,
+    /// `"relay"`, `"transcode"`, `"application"` or `"none"`.
+    pub mode: &'static str,
+    /// Packets heard.
+    pub packets_received: u64,
+    /// Packets that never came.
+    pub lost: u64,
+    /// Milliseconds.
+    pub jitter_ms: f32,
+    /// Milliseconds; 0 while unknown.
+    pub round_trip_ms: f32,
+    /// Depth of the jitter buffer, milliseconds.
+    pub buffer_ms: f32,
+    /// 1.0 to 4.5; 0.0 while unknown.
+    pub mos: f32,
+}
+
+impl Switch {
+    /// A switch that routes by `plan`. `demo_phone` is where numbers for the built-in demo phone go.
+    #[must_use]
+    pub fn new(plan: DialPlan, demo_phone: Option<SocketAddr>, ring_timeout: Duration) -> Switch {
+        Switch {
+            plan,
+            demo_phone,
+            ring_timeout,
+            calls: BTreeMap::new(),
+            call_ids: BTreeMap::new(),
+            asked: BTreeMap::new(),
+        }
+    }
+
+    fn route(&mut self, now: Time, session: SessionId, leg: LegId, call: &IncomingCall, calls: &mut Coordinator) {
+        let origin = match &call.source {
+            Source::User(user) => Origin::User(user.clone()),
+            Source::Trunk(name) => Origin::Trunk(name.clone()),
+            Source::Anyone => Origin::Anonymous,
+        };
+        let decision = self.plan.decide(&CallRequest { origin, number: call.to.clone() });
+        tracing::info!(session = session.0, source = source_kind(&call.source), decision = decision.kind(), "call");
+        tracing::debug!(session = session.0, from = %call.from, to = %call.to, call_id = %call.call_id, ?decision, "route");
+        self.calls.insert(call.call_id.clone(), session);
+        self.call_ids.insert(session, call.call_id.clone());
+        let party = match decision {
+            Decision::User { name } => Party::User(name),
+            Decision::Trunk { name, number } => Party::Trunk { name, number },
+            Decision::DemoPhone { number } => match self.demo_party(&number) {
+                Some(party) => party,
+                None => return calls.reject(now, session, 503),
+            },
+            Decision::Application(application) => {
+                return calls.answer(now, leg, Some(sound(application)));
+            }
+            Decision::Reject { code } => return calls.reject(now, session, code),
+        };
+        let dial = Dial {
+            parties: vec![party],
+            ring_timeout: self.ring_timeout,
+            caller: None,
+            on_failure: OnFailure::Reject,
+        };
+        calls.dial(now, session, dial);
+    }
+
+    fn demo_party(&self, number: &str) -> Option<Party> {
+        let phone = self.demo_phone?;
+        Some(Party::Uri {
+            uri: Uri::sip(Some(number), phone.ip(), Some(phone.port())).ok()?,
+            proxy: None,
+            flow: None,
+            codecs: Vec::new(),
+            credentials: None,
+        })
+    }
+
+    fn reported(&mut self, session: SessionId, leg: LegId, report: &Report, calls: &Coordinator) {
+        let Some(inquiries) = self.asked.get_mut(&session) else { return };
+        let role = if calls.legs(session)[0] == Some(leg) { "caller" } else { "callee" };
+        for inquiry in inquiries.iter_mut() {
+            if inquiry.waits_for.contains(&leg) {
+                inquiry.waits_for.retain(|l| *l != leg);
+                inquiry.legs.push(LegQuality::new(role, report));
+            }
+        }
+        for done in inquiries.extract_if(.., |inquiry| inquiry.waits_for.is_empty()) {
+            // The one who asked may have gone away.
+            let _ = done.reply.send(Some(CallQuality { legs: done.legs }));
+        }
+        if inquiries.is_empty() {
+            self.asked.remove(&session);
+        }
+    }
+
+    fn ended(&mut self, session: SessionId, record: &CallRecord) {
+        self.asked.remove(&session);
+        if let Some(call_id) = self.call_ids.remove(&session) {
+            self.calls.remove(&call_id);
+        }
+        let talked = record.answered.map_or(0, |answered| record.ended.since(answered).as_millis());
+        let mos: Vec<String> = record.legs.iter().map(|l| format!("{:.2}", l.report.mos)).collect();
+        tracing::info!(
+            session = session.0,
+            cause = ?record.cause,
+            code = record.code,
+            talked_ms = talked,
+            mos = %mos.join(" "),
+            "call ended"
+        );
+        tracing::debug!(?record, "call record");
+    }
+}
+
+impl Application for Switch {
+    type Request = Request;
+
+    fn handle(&mut self, now: Time, event: Event, calls: &mut Coordinator) {
+        match event {
+            Event::Incoming { session, leg, call } => self.route(now, session, leg, &call, calls),
+            Event::Report { session, leg, report } => self.reported(session, leg, &report, calls),
+            Event::Ended { session, record } => self.ended(session, &record),
+            Event::Away { session, leg, away } => {
+                tracing::info!(session = session.0, leg = leg.0, away, "browser presence");
+            }
+            Event::Reachable { user, reachable } => tracing::debug!(user, reachable, "reachable"),
+            other => tracing::debug!(event = ?other, "session"),
+        }
+    }
+
+    fn handle_request(&mut self, _: Time, request: Request, calls: &mut Coordinator) {
+        match request {
+            Request::Quality { call_id, reply } => {
+                let session = self.calls.get(&call_id).copied();
+                let waits_for: Vec<LegId> =
+                    session.map(|s| calls.legs(s).into_iter().flatten().collect()).unwrap_or_default();
+                let Some(session) = session.filter(|_| !waits_for.is_empty()) else {
+                    let _ = reply.send(None);
+                    return;
+                };
+                for leg in &waits_for {
+                    calls.report(*leg);
+                }
+                self.asked.entry(session).or_default().push(Inquiry { waits_for, legs: Vec::new(), reply });
+            }
+        }
+    }
+}
+
+impl LegQuality {
+    fn new(role: &'static str, report: &Report) -> LegQuality {
+        let ms = |us: u32| us as f32 / 1_000.0;
+        LegQuality {
+            role,
+            codec_received: report.codec_received,
+            codec_sent: report.codec_sent,
+            mode: report.mode,
+            packets_received: report.packets_received,
+            lost: report.lost,
+            jitter_ms: ms(report.jitter_us),
+            round_trip_ms: ms(report.round_trip_us),
+            buffer_ms: ms(report.buffer_us),
+            mos: report.mos,
+        }
+    }
+}
+
+fn sound(application: call_engine::Application) -> Sound {
+    match application {
+        call_engine::Application::Echo => Sound::Echo,
+        call_engine::Application::Music => Sound::Music,
+        call_engine::Application::Tone => Sound::Tone { hertz: 1_004, dbm0: -10 },
+    }
+}
+
+fn source_kind(source: &Source) -> &'static str {
+    match source {
+        Source::User(_) => "user",
+        Source::Trunk(_) => "trunk",
+        Source::Anyone => "anyone",
+    }
+}
