@@ -298,11 +298,19 @@ impl Endpoint {
         let server = state.server?;
         let entry = self.servers.get(&server)?;
         let mut more = entry.head.record_routes().to_owned();
-        more.push_str(&self.contact_line(&state.contact_user, &entry.flow));
+        if !wire::has(extra, HeaderName::Contact) {
+            more.push_str(&self.contact_line(&state.contact_user, &entry.flow));
+        }
         wire::extra_lines(&mut more, extra);
-        more.push_str(&self.about.allow);
-        more.push_str(&self.about.supported);
-        more.push_str(&self.about.server);
+        for (name, line) in [
+            (HeaderName::Allow, &self.about.allow),
+            (HeaderName::Supported, &self.about.supported),
+            (HeaderName::Server, &self.about.server),
+        ] {
+            if !wire::has(extra, name) {
+                more.push_str(line);
+            }
+        }
         Some((server, more))
     }
 }

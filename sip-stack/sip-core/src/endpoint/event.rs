@@ -222,7 +222,8 @@ pub enum Event {
         /// The 2xx.
         response: Message,
     },
-    /// The ACK to our 2xx.
+    /// The ACK to our 2xx to the INVITE; also one that answers an offer of ours in the 2xx to a re-INVITE, and a PRACK
+    /// that answers an offer of ours in a reliable provisional response.
     Acked {
         /// The leg.
         usage: UsageId,

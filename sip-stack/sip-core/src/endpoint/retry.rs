@@ -106,6 +106,13 @@ impl Endpoint {
 
     /// Takes the draft out of a transaction that only absorbs strays from now on.
     fn retire(&mut self, id: u64) -> Option<Draft> {
+        // Forks that rang belong to the INVITE that was refused.
+        if let Some(tx) = self.clients.get(&id)
+            && tx.purpose == Purpose::Invite
+            && let Some(state) = tx.usage.and_then(|usage| self.usages.get_mut(&usage))
+        {
+            state.dialogs.clear();
+        }
         let tx = self.clients.get_mut(&id)?;
         let bare = Draft::bare(tx.draft.method.clone());
         let draft = std::mem::replace(&mut tx.draft, bare);

@@ -746,3 +746,35 @@ fn a_2xx_that_comes_again_while_its_next_hop_is_being_resolved_does_no_harm() {
     bench.answer("BYE", 200, "", "", "");
     bench.is_clean_after_a_while();
 }
+
+#[test]
+fn forks_that_rang_before_a_challenge_are_forgotten() {
+    let mut bench = Bench::new();
+    let credentials = Some(Credentials {
+        username: "alice".into(),
+        password: "secret".into(),
+    });
+    bench.invite(sip_core::endpoint::OutgoingInvite {
+        credentials,
+        ..outgoing(BOB)
+    });
+    let first = bench.last("INVITE");
+    bench.answer(
+        "INVITE",
+        180,
+        "early",
+        &format!("Record-Route: <sip:old@192.0.2.9;lr>\r\n{CONTACT}"),
+        "",
+    );
+    bench.answer(
+        "INVITE",
+        407,
+        "x",
+        "Proxy-Authenticate: Digest realm=\"p\", nonce=\"n\", qop=\"auth\"\r\n",
+        "",
+    );
+    assert_eq!(bench.last("INVITE").cseq().number, first.cseq().number + 1);
+    bench.answer("INVITE", 200, "bob", CONTACT, OFFER);
+    assert_eq!(bench.last("ACK").header(HeaderName::Route), None);
+    assert_eq!(bench.last("ACK").cseq().number, first.cseq().number + 1);
+}

@@ -4,6 +4,7 @@ mod bench;
 mod called;
 mod calling;
 mod changes;
+mod chaos;
 mod corpora;
 mod in_dialog;
 mod net;
