@@ -8,7 +8,7 @@ mod name;
 mod stun;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use dtls::{Identity, IdentityError};
 pub use ice::Path;

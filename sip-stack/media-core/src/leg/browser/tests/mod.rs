@@ -1,7 +1,7 @@
 //! The leg against a browser made of other people's code, over a network that loses a quarter of everything.
 
 pub(super) mod network;
-mod peer;
+pub(crate) mod peer;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};

@@ -10,7 +10,7 @@ use rtc_crypto::providers::RingProvider;
 use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
 use rtc_dtls::crypto::Certificate;
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
-pub(super) use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile as Offered;
+pub(crate) use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile as Offered;
 use rtc_shared::TransportProtocol;
 use rtc_srtp::context::Context;
 use rtc_srtp::protection_profile::ProtectionProfile;
@@ -32,37 +32,37 @@ fn certificate() -> Certificate {
     Certificate::generate_self_signed_with_alg(names, algorithm, PROVIDER.crypto()).expect("a certificate")
 }
 
-pub(super) const EVERY: [Offered; 2] = [
+pub(crate) const EVERY: [Offered; 2] = [
     Offered::Srtp_Aead_Aes_128_Gcm,
     Offered::Srtp_Aes128_Cm_Hmac_Sha1_80,
 ];
-pub(super) const CM: [Offered; 1] = [Offered::Srtp_Aes128_Cm_Hmac_Sha1_80];
+pub(crate) const CM: [Offered; 1] = [Offered::Srtp_Aes128_Cm_Hmac_Sha1_80];
 
-pub(super) struct Browser {
+pub(crate) struct Browser {
     clock: Clock,
     role: DtlsRole,
     own: Certificate,
     /// It checks, and never answers DTLS.
-    pub(super) deaf: bool,
+    pub(crate) deaf: bool,
     config: Arc<HandshakeConfig>,
     dtls: Endpoint,
     /// Of the leg.
-    pub(super) ice: IceCredentials,
-    pub(super) nominate: bool,
+    pub(crate) ice: IceCredentials,
+    pub(crate) nominate: bool,
     check_at: Option<Time>,
     checks: u64,
-    pub(super) answered: bool,
-    pub(super) certificate: Option<Vec<u8>>,
-    pub(super) srtp: Option<(Context, Context)>,
-    pub(super) profile: Option<Offered>,
-    pub(super) closed: bool,
-    pub(super) failed: bool,
+    pub(crate) answered: bool,
+    pub(crate) certificate: Option<Vec<u8>>,
+    pub(crate) srtp: Option<(Context, Context)>,
+    pub(crate) profile: Option<Offered>,
+    pub(crate) closed: bool,
+    pub(crate) failed: bool,
     out: Vec<Vec<u8>>,
 }
 
 impl Browser {
     /// `role` is the leg's; the browser takes the other one.
-    pub(super) fn new(
+    pub(crate) fn new(
         now: Time,
         clock: Clock,
         ice: &IceCredentials,
@@ -73,7 +73,7 @@ impl Browser {
     }
 
     /// With a certificate of its own.
-    pub(super) fn with_certificate(
+    pub(crate) fn with_certificate(
         now: Time,
         clock: Clock,
         ice: &IceCredentials,
@@ -127,15 +127,15 @@ impl Browser {
         }
     }
 
-    pub(super) fn fingerprint() -> Fingerprint {
+    pub(crate) fn fingerprint() -> Fingerprint {
         hash(&CERTIFICATE)
     }
 
-    pub(super) fn own_fingerprint(&self) -> Fingerprint {
+    pub(crate) fn own_fingerprint(&self) -> Fingerprint {
         hash(&self.own)
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Time) {
+    pub(crate) fn handle_timeout(&mut self, now: Time) {
         if self.check_at.is_some_and(|at| at <= now) {
             self.check_at = Some(now + Duration::from_millis(if self.answered { 2_500 } else { 50 }));
             self.checks += 1;
@@ -159,16 +159,16 @@ impl Browser {
     }
 
     /// No more checks: the network is gone.
-    pub(super) fn stop_checks(&mut self) {
+    pub(crate) fn stop_checks(&mut self) {
         self.check_at = None;
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Time> {
+    pub(crate) fn poll_timeout(&self) -> Option<Time> {
         let dtls = self.dtls.poll_timeout(&PEER).map(|at| self.clock.time(at));
         [self.check_at, dtls].into_iter().flatten().min()
     }
 
-    pub(super) fn handle(&mut self, now: Time, datagram: &[u8]) {
+    pub(crate) fn handle(&mut self, now: Time, datagram: &[u8]) {
         let instant = self.clock.instant(now);
         match datagram[0] {
             0..=3 if !self.answered && mapped_address(datagram, &self.ice.pwd).is_some() => {
@@ -197,16 +197,16 @@ impl Browser {
         self.flush();
     }
 
-    pub(super) fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         (!self.out.is_empty()).then(|| self.out.remove(0))
     }
 
-    pub(super) fn close(&mut self, now: Time) {
+    pub(crate) fn close(&mut self, now: Time) {
         self.dtls.close(self.clock.instant(now)).expect("close_notify");
         self.flush();
     }
 
-    pub(super) fn protect(&mut self, packet: &[u8]) -> Vec<u8> {
+    pub(crate) fn protect(&mut self, packet: &[u8]) -> Vec<u8> {
         self.srtp
             .as_mut()
             .expect("keys")
@@ -216,7 +216,7 @@ impl Browser {
             .to_vec()
     }
 
-    pub(super) fn open(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn open(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
         self.srtp
             .as_mut()?
             .1

@@ -1,0 +1,7 @@
+//! Whole shards with real peers: what one end says must be heard at the other.
+
+mod peer;
+mod world;
+
+mod applications;
+mod bridges;

@@ -1,0 +1,314 @@
+//! The far ends: a browser or a phone that says a tone and writes down what it hears.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sans_io::Time;
+
+use super::world::{BROWSERS, World};
+use crate::codec::{Decoder, Encoder, FRAME, LONGEST, Pool, RATE};
+use crate::control::{LegId, SocketId};
+use crate::dtmf;
+use crate::leg::browser::tests::peer::{Browser, EVERY};
+use crate::leg::browser::ufrag;
+use crate::negotiated::{
+    Codec, Direction, DtlsRole, IceCredentials, Negotiated, OpusParameters, TelephoneEvent, Transport,
+};
+use crate::rtp::{HEADER, Header, Packet, Unwrap};
+use crate::tone::{Sine, amplitude};
+
+/// What a peer heard: when, the header and the payload.
+pub(super) type Heard = (Time, Header, Vec<u8>);
+
+pub(super) struct Peer {
+    pub(super) leg: LegId,
+    pub(super) address: SocketAddr,
+    pub(super) codec: Codec,
+    pub(super) browser: Option<Box<Browser>>,
+    pub(super) sockets: [SocketId; 2],
+    /// Datagrams to send: over the RTCP path or not.
+    pub(super) out: Vec<(bool, Vec<u8>)>,
+    pub(super) heard: Vec<Heard>,
+    pub(super) rtcp: Vec<Vec<u8>>,
+    /// How fast its clock is, parts per million.
+    pub(super) drift_ppm: i64,
+    pub(super) opus: OpusParameters,
+    pub(super) events: bool,
+    pub(super) ptime: u8,
+    /// What it says, 20 ms a packet.
+    pub(super) voice: Option<Sine>,
+    speak_at: Option<Time>,
+    began: Time,
+    spoken: u64,
+    pub(super) ssrc: u32,
+    pub(super) sequence: u16,
+    pub(super) timestamp: u32,
+    encoder: Encoder,
+    ice: IceCredentials,
+}
+
+impl Peer {
+    pub(super) fn browser(world: &mut World, leg: LegId, codec: Codec) -> Peer {
+        let ice = IceCredentials {
+            ufrag: ufrag(3, leg, &mut world.rng),
+            pwd: world.rng.token(24),
+        };
+        let browser = Browser::new(world.now, world.clock, &ice, DtlsRole::Passive, &EVERY);
+        Peer {
+            browser: Some(Box::new(browser)),
+            ice,
+            ..Peer::phone(world, leg, codec)
+        }
+    }
+
+    pub(super) fn phone(world: &mut World, leg: LegId, codec: Codec) -> Peer {
+        Peer {
+            leg,
+            address: SocketAddr::new([192, 0, 2, leg.0 as u8].into(), 4_000),
+            codec,
+            browser: None,
+            sockets: [BROWSERS; 2],
+            out: Vec::new(),
+            heard: Vec::new(),
+            rtcp: Vec::new(),
+            drift_ppm: 0,
+            opus: OpusParameters::default(),
+            events: true,
+            ptime: 20,
+            voice: None,
+            speak_at: None,
+            began: world.now,
+            spoken: 0,
+            ssrc: world.rng.u32(),
+            sequence: world.rng.u32() as u16,
+            timestamp: world.rng.u32(),
+            encoder: Pool::default()
+                .encoder(codec, &OpusParameters::default())
+                .unwrap(),
+            ice: IceCredentials {
+                ufrag: String::new(),
+                pwd: String::new(),
+            },
+        }
+    }
+
+    pub(super) fn ice(&self) -> IceCredentials {
+        self.ice.clone()
+    }
+
+    pub(super) fn payload_type(&self) -> u8 {
+        match self.codec {
+            Codec::Opus => 111,
+            Codec::Pcmu => 0,
+            Codec::Pcma => 8,
+        }
+    }
+
+    pub(super) fn negotiated(&self, direction: Direction) -> Negotiated {
+        let codec = (self.payload_type(), self.codec);
+        let transport = match &self.browser {
+            Some(_) => Transport::Dtls {
+                remote_ice: IceCredentials {
+                    ufrag: "browser".into(),
+                    pwd: "x".repeat(24),
+                },
+                local_ice: self.ice.clone(),
+                fingerprint: Browser::fingerprint(),
+                role: DtlsRole::Passive,
+            },
+            None => Transport::Rtp {
+                remote: Some(self.address),
+                remote_rtcp: Some(SocketAddr::new(self.address.ip(), self.address.port() + 1)),
+                rtcp_mux: false,
+            },
+        };
+        let clock = self.codec.clock();
+        Negotiated {
+            direction,
+            send: codec,
+            receive: vec![codec],
+            telephone_event: self.events.then_some(TelephoneEvent {
+                send: 110,
+                receive: 101,
+                clock,
+            }),
+            ptime_ms: self.ptime,
+            opus: self.opus,
+            transport,
+        }
+    }
+
+    /// Says a tone from now on.
+    pub(super) fn speak(&mut self, now: Time, hertz: f64, dbm0: f32) {
+        self.voice = Some(Sine::new(hertz, amplitude(dbm0)));
+        self.speak_at = Some(now);
+        self.began = now;
+        self.spoken = 0;
+    }
+
+    pub(super) fn hush(&mut self) {
+        self.voice = None;
+        self.speak_at = None;
+    }
+
+    pub(super) fn socket(&self, rtcp: bool) -> SocketId {
+        self.sockets[usize::from(rtcp)]
+    }
+
+    pub(super) fn next(&self) -> Option<Time> {
+        let wire = self.browser.as_ref().and_then(|browser| browser.poll_timeout());
+        [self.speak_at, wire].into_iter().flatten().min()
+    }
+
+    pub(super) fn tick(&mut self, now: Time) {
+        while self.speak_at.is_some_and(|at| at <= now) {
+            let mut pcm = [0; FRAME];
+            if let Some(sine) = &mut self.voice {
+                sine.add(&mut pcm);
+            }
+            self.say(&pcm);
+            self.spoken += 1;
+            let nominal = self.spoken as i64 * 20_000;
+            let real = nominal - nominal * self.drift_ppm / 1_000_000;
+            self.speak_at = Some(self.began + Duration::from_micros(real as u64));
+        }
+        if let Some(browser) = &mut self.browser {
+            browser.handle_timeout(now);
+            while let Some(datagram) = browser.poll_transmit() {
+                self.out.push((false, datagram));
+            }
+        }
+    }
+
+    /// Sends one packet of sound.
+    pub(super) fn say(&mut self, pcm: &[i16]) {
+        let mut payload = [0; 1_400];
+        let length = self.encoder.encode(pcm, &mut payload).unwrap().unwrap();
+        let ticks = pcm.len() as u32 * (self.codec.clock() / RATE);
+        self.send(self.payload_type(), false, self.timestamp, &payload[..length]);
+        self.timestamp = self.timestamp.wrapping_add(ticks);
+    }
+
+    /// Sends one RTP packet.
+    pub(super) fn send(&mut self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) {
+        let header = Header {
+            marker,
+            payload_type,
+            sequence: self.sequence,
+            timestamp,
+            ssrc: self.ssrc,
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut packet = vec![0; HEADER];
+        header.write(packet.first_chunk_mut().unwrap());
+        packet.extend_from_slice(payload);
+        if let Some(browser) = &mut self.browser {
+            packet = browser.protect(&packet);
+        }
+        self.out.push((false, packet));
+    }
+
+    /// Presses a key: five packets, then the end three times, at once; some left out as `lose` says.
+    pub(super) fn press(&mut self, digit: u8, lose: &[usize]) {
+        let (timestamp, step) = (self.timestamp, self.codec.clock() / 50);
+        for i in 0..8u32 {
+            let [high, low] = ((i + 1).min(6) as u16 * step as u16).to_be_bytes();
+            let payload = [
+                dtmf::event(digit).unwrap(),
+                if i >= 5 { 0x8a } else { 0x0a },
+                high,
+                low,
+            ];
+            if !lose.contains(&(i as usize)) {
+                self.send(101, i == 0, timestamp, &payload);
+            } else {
+                self.sequence = self.sequence.wrapping_add(1);
+            }
+        }
+        self.timestamp = self.timestamp.wrapping_add(8 * step);
+    }
+
+    pub(super) fn handle(&mut self, now: Time, socket: SocketId, data: &[u8]) {
+        let opened = match &mut self.browser {
+            Some(browser) if (128..=191).contains(&data[0]) => {
+                if crate::rtp::is_rtcp(data) {
+                    self.rtcp.push(data.to_vec());
+                    return;
+                }
+                browser.open(data)
+            }
+            Some(browser) => {
+                browser.handle(now, data);
+                while let Some(datagram) = browser.poll_transmit() {
+                    self.out.push((false, datagram));
+                }
+                return;
+            }
+            None if socket == self.sockets[1] => {
+                self.rtcp.push(data.to_vec());
+                return;
+            }
+            None => Some(data.to_vec()),
+        };
+        // A repeated packet does not open twice.
+        let Some(opened) = opened else { return };
+        let packet = Packet::parse(&opened).expect("RTP");
+        self.heard.push((now, packet.header, packet.payload.to_vec()));
+    }
+
+    /// What was heard since `from`, as sound by the timestamps: put in order, what is lost made up, pauses as silence.
+    pub(super) fn sound(&self, from: Time) -> Vec<i16> {
+        let mut sequences = Unwrap::default();
+        let mut timestamps = Unwrap::default();
+        let mut packets: Vec<_> = self
+            .heard
+            .iter()
+            .filter(|(_, header, _)| header.payload_type == self.payload_type())
+            .map(|(at, header, payload)| {
+                (
+                    sequences.sequence(header.sequence),
+                    timestamps.timestamp(header.timestamp),
+                    *at,
+                    payload,
+                )
+            })
+            .collect();
+        packets.sort();
+        packets.dedup_by_key(|packet| packet.0);
+        let mut decoder: Decoder = Pool::default().decoder(self.codec).unwrap();
+        let mut sound = Vec::new();
+        let ticks = i64::from(self.codec.clock() / RATE);
+        let Some(first) = packets.first().map(|packet| packet.1) else {
+            return sound;
+        };
+        let mut last = None;
+        // The decoder hears all, so that it is warm at `from`.
+        let mut skip = None;
+        for (sequence, timestamp, heard_at, payload) in packets {
+            let at = ((timestamp - first) / ticks) as usize;
+            if last.is_some_and(|last| sequence != last + 1)
+                && at > sound.len()
+                && at - sound.len() <= LONGEST
+            {
+                let mut made_up = vec![0; at - sound.len()];
+                decoder.conceal(&mut made_up);
+                sound.extend(made_up);
+            }
+            assert!(
+                at >= sound.len(),
+                "timestamps overlap: {at} after {}",
+                sound.len()
+            );
+            sound.resize(at, 0);
+            if skip.is_none() && heard_at >= from {
+                skip = Some(sound.len());
+            }
+            let mut pcm = [0; LONGEST];
+            let len = decoder.decode(payload, &mut pcm).unwrap();
+            sound.extend_from_slice(&pcm[..len]);
+            last = Some(sequence);
+        }
+        sound.drain(..skip.unwrap_or(sound.len()));
+        sound
+    }
+}

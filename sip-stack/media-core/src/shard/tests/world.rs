@@ -1,0 +1,263 @@
+//! A shard, its peers, and a network between them that delays, loses, reorders and repeats, the same way for the same
+//! seed; all on a virtual clock.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use sans_io::{Rng, Time};
+
+use super::peer::Peer;
+use crate::control::{Application, BridgeId, Command, Event, LegId, LegKind, Report, SocketId};
+use crate::leg::{Clock, browser};
+use crate::negotiated::{Codec, Direction};
+use crate::shard::{Input, Output, Shard, ShardConfig};
+
+/// Made once: a key takes a while.
+static IDENTITY: LazyLock<Arc<browser::Identity>> =
+    LazyLock::new(|| Arc::new(browser::Identity::generate().expect("a certificate")));
+
+pub(super) const BROWSERS: SocketId = SocketId(1);
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Conditions {
+    pub(super) loss_percent: u64,
+    pub(super) repeat_percent: u64,
+    /// A datagram takes 5 ms and at most this much more.
+    pub(super) spread: Duration,
+}
+
+pub(super) struct World {
+    pub(super) now: Time,
+    pub(super) shard: Shard,
+    pub(super) peers: Vec<Peer>,
+    pub(super) events: Vec<(Time, Event)>,
+    pub(super) conditions: Conditions,
+    pub(super) clock: Clock,
+    pub(super) rng: Rng,
+    sent: u64,
+    /// To the shard (socket, from) or to a peer (its index).
+    to_shard: BTreeMap<(Time, u64), (SocketId, SocketAddr, Vec<u8>)>,
+    to_peer: BTreeMap<(Time, u64), (usize, SocketId, Vec<u8>)>,
+    next_socket: u32,
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> World {
+        let now = Time::from_secs(1_800_000_000);
+        let clock = Clock::new(now, Instant::now());
+        let mut rng = Rng::seeded(seed);
+        let config = ShardConfig {
+            browser_sockets: vec![(BROWSERS, "10.0.0.1:10000".parse().unwrap())],
+            shard: 3,
+            dtls: IDENTITY.clone(),
+            clock,
+            max_legs: 64,
+        };
+        World {
+            now,
+            shard: Shard::new(config, rng.fork()),
+            peers: Vec::new(),
+            events: Vec::new(),
+            conditions: Conditions::default(),
+            clock,
+            rng,
+            sent: 0,
+            to_shard: BTreeMap::new(),
+            to_peer: BTreeMap::new(),
+            next_socket: 100,
+        }
+    }
+
+    /// Opens and connects a browser leg whose browser speaks that codec; runs until the keys are agreed.
+    pub(super) fn browser(&mut self, codec: Codec) -> usize {
+        let leg = LegId(self.peers.len() as u64 + 1);
+        let peer = Peer::browser(self, leg, codec);
+        let ice = peer.ice();
+        self.peers.push(peer);
+        self.command(Command::Open {
+            leg,
+            kind: LegKind::Browser { ice },
+        });
+        let media = self.peers.last().unwrap().negotiated(Direction::SendRecv);
+        self.command(Command::Connect {
+            leg,
+            media: Box::new(media),
+        });
+        let connected = |world: &World| world.saw(|event| *event == Event::Connected { leg });
+        for _ in 0..200 {
+            if connected(self) {
+                break;
+            }
+            self.run(Duration::from_millis(10));
+        }
+        assert!(connected(self), "{:?}", self.events);
+        self.peers.len() - 1
+    }
+
+    /// Opens and connects a phone leg.
+    pub(super) fn phone(&mut self, codec: Codec) -> usize {
+        let leg = LegId(self.peers.len() as u64 + 1);
+        let peer = Peer::phone(self, leg, codec);
+        self.peers.push(peer);
+        self.command(Command::Open {
+            leg,
+            kind: LegKind::Phone {
+                local: "10.0.0.1".parse().unwrap(),
+            },
+        });
+        let media = self.peers.last().unwrap().negotiated(Direction::SendRecv);
+        self.command(Command::Connect {
+            leg,
+            media: Box::new(media),
+        });
+        assert!(self.saw(|event| *event == Event::Connected { leg }));
+        self.peers.len() - 1
+    }
+
+    pub(super) fn leg(&self, peer: usize) -> LegId {
+        self.peers[peer].leg
+    }
+
+    pub(super) fn bridge(&mut self, a: usize, b: usize) {
+        let legs = [self.leg(a), self.leg(b)];
+        self.command(Command::Bridge {
+            bridge: BridgeId(1),
+            legs,
+        });
+    }
+
+    pub(super) fn play(&mut self, peer: usize, application: Option<Application>) {
+        let leg = self.leg(peer);
+        self.command(Command::Play { leg, application });
+    }
+
+    pub(super) fn direct(&mut self, peer: usize, direction: Direction) {
+        let (leg, media) = (self.leg(peer), Box::new(self.peers[peer].negotiated(direction)));
+        self.command(Command::Connect { leg, media });
+    }
+
+    pub(super) fn report(&mut self, peer: usize) -> Report {
+        let leg = self.leg(peer);
+        self.command(Command::Report { leg });
+        match self.events.pop() {
+            Some((
+                _,
+                Event::Report {
+                    report, last: false, ..
+                },
+            )) => *report,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) fn saw(&self, what: impl Fn(&Event) -> bool) -> bool {
+        self.events.iter().any(|(_, event)| what(event))
+    }
+
+    pub(super) fn command(&mut self, command: Command) {
+        self.shard.handle_input(self.now, Input::Command(command));
+        self.drain();
+    }
+
+    /// Lets time pass.
+    pub(super) fn run(&mut self, length: Duration) {
+        let until = self.now + length;
+        loop {
+            let deadline = self.drain();
+            let peers = self.peers.iter().filter_map(|peer| peer.next()).min();
+            let network = [self.to_shard.keys().next(), self.to_peer.keys().next()];
+            let network = network.into_iter().flatten().map(|(at, _)| *at).min();
+            let next = [deadline, peers, network]
+                .into_iter()
+                .flatten()
+                .min()
+                .unwrap_or(until);
+            if next > until {
+                self.now = until;
+                return;
+            }
+            assert!(
+                next >= self.now || deadline.is_none_or(|at| at >= next),
+                "time went back"
+            );
+            self.now = self.now.max(next);
+            let now = self.now;
+            while let Some(entry) = self.to_shard.first_entry().filter(|entry| entry.key().0 <= now) {
+                let (socket, from, mut data) = entry.remove();
+                self.shard.handle_datagram(now, socket, from, &mut data);
+                self.drain();
+            }
+            while let Some(entry) = self.to_peer.first_entry().filter(|entry| entry.key().0 <= now) {
+                let (peer, socket, data) = entry.remove();
+                self.peers[peer].handle(now, socket, &data);
+            }
+            for index in 0..self.peers.len() {
+                let peer = &mut self.peers[index];
+                peer.tick(now);
+                let (from, sent) = (peer.address, std::mem::take(&mut peer.out));
+                for (rtcp, data) in sent {
+                    let socket = self.peers[index].socket(rtcp);
+                    let from = SocketAddr::new(from.ip(), from.port() + u16::from(rtcp));
+                    self.throw(|world, key| drop(world.to_shard.insert(key, (socket, from, data.clone()))));
+                }
+            }
+            if self.drain().is_some_and(|at| at <= now) {
+                self.shard.handle_input(now, Input::Timeout);
+            }
+        }
+    }
+
+    /// Into the network: lost, once or twice.
+    fn throw(&mut self, put: impl Fn(&mut World, (Time, u64))) {
+        let copies = 1 + u64::from(self.rng.percent(self.conditions.repeat_percent));
+        for _ in 0..copies {
+            self.sent += 1;
+            let spread = self.rng.below(self.conditions.spread.as_micros() as u64 + 1);
+            if !self.rng.percent(self.conditions.loss_percent) {
+                let due = self.now + Duration::from_millis(5) + Duration::from_micros(spread);
+                let key = (due, self.sent);
+                put(self, key);
+            }
+        }
+    }
+
+    fn drain(&mut self) -> Option<Time> {
+        loop {
+            match self.shard.poll_output() {
+                Output::Timeout(deadline) => return deadline.map(|(at, _)| at),
+                Output::Transmit { socket, to, data } => {
+                    let data = data.to_vec();
+                    let peer = self.peers.iter().position(|peer| {
+                        peer.address.ip() == to.ip() && to.port().wrapping_sub(peer.address.port()) < 2
+                    });
+                    let peer = peer.unwrap_or_else(|| panic!("nobody is at {to}"));
+                    self.throw(|world, key| drop(world.to_peer.insert(key, (peer, socket, data.clone()))));
+                }
+                Output::Bind { leg, local } => {
+                    let (rtp, rtcp) = (SocketId(self.next_socket), SocketId(self.next_socket + 1));
+                    let port = 20_000 + self.next_socket as u16;
+                    self.next_socket += 2;
+                    let peer = self
+                        .peers
+                        .iter_mut()
+                        .find(|peer| peer.leg == leg)
+                        .expect("its peer");
+                    peer.sockets = [rtp, rtcp];
+                    let at = |port| SocketAddr::new(local, port);
+                    self.shard.handle_input(
+                        self.now,
+                        Input::Bound {
+                            leg,
+                            rtp: (rtp, at(port)),
+                            rtcp: (rtcp, at(port + 1)),
+                        },
+                    );
+                }
+                Output::Release { .. } => {}
+                Output::Event(event) => self.events.push((self.now, event)),
+            }
+        }
+    }
+}
