@@ -1,19 +1,21 @@
 //! A TOML file over the defaults.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::ops::{Range, RangeInclusive};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::path::Path;
 
-use call_engine::{Action, Application, Pattern, Rule};
-use media_core::negotiated::Codec;
+use call_engine::{Action, Pattern, Rule};
 use session_core::{Trunk, User};
 use sip_core::flow::Transport;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
-use super::reader::{Reader, Section, boolean, filled, kind, list, number, text};
-use super::{Config, ConfigError, Tls};
+use super::reader::{Reader, Section, boolean, filled, number, text};
+use super::values::{
+    addresses, application, codecs, domain, host_port, identity, ip, origin, ports, realm, seconds, socket,
+    sockets, transport, user_action, user_name,
+};
+use super::{Config, ConfigError};
 
 impl Config {
     /// Reads a file over the defaults. `listen` and `advertise`, from the command line or the environment, win over the
@@ -55,13 +57,16 @@ impl Config {
     /// All mistakes, in their order.
     pub fn parse(file: &Path, text: &str, listen: Option<IpAddr>) -> Result<Config, Vec<ConfigError>> {
         let mut reader = Reader::new(file, text);
-        let table = match DeTable::parse(text) {
-            Ok(table) => table,
-            Err(error) => {
-                reader.fail(error.span().unwrap_or(0..0), error.message().to_owned());
-                return Err(reader.errors);
-            }
-        };
+        let (table, broken) = DeTable::parse_recoverable(text);
+        for error in &broken {
+            reader.fail(error.span().unwrap_or(0..0), error.message().to_owned());
+        }
+        if !broken.is_empty() {
+            // What is left of the file would be misread, and what follows a mistake in its line is seldom another one.
+            reader.errors.sort_by_key(|error| error.at);
+            reader.errors.dedup_by_key(|error| error.at.map(|(line, _)| line));
+            return Err(reader.errors);
+        }
         let mut root = Section::new("", table.get_ref());
         let config = read(
             &mut reader,
@@ -83,8 +88,8 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
     let of_file = r.get(root, "listen", ip);
     let mut config = Config::on(listen.or(of_file).unwrap_or(IpAddr::from([127, 0, 0, 1])));
     config.advertise = r.get(root, "advertise", ip);
-    config.domains = r.get(root, "domains", |v| list(v, filled)).unwrap_or_default();
-    config.origins = r.get(root, "origins", |v| list(v, origin)).unwrap_or_default();
+    config.domains = r.list(root, "domains", domain).unwrap_or_default();
+    config.origins = r.list(root, "origins", origin).unwrap_or_default();
     set(&mut config.realm, r.get(root, "realm", realm));
     set(
         &mut config.ring_timeout,
@@ -100,9 +105,9 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
         r.finish(http);
     }
     if let Some(mut sip) = r.section(root, "sip") {
-        set(&mut config.sip.udp, r.get(&mut sip, "udp", |v| sockets(v, 5060)));
-        set(&mut config.sip.tcp, r.get(&mut sip, "tcp", |v| sockets(v, 5060)));
-        set(&mut config.sip.tls, r.get(&mut sip, "tls", |v| sockets(v, 5061)));
+        set(&mut config.sip.udp, sockets(r, &mut sip, "udp", 5060));
+        set(&mut config.sip.tcp, sockets(r, &mut sip, "tcp", 5060));
+        set(&mut config.sip.tls, sockets(r, &mut sip, "tls", 5061));
         set(&mut config.sip.sha256, r.get(&mut sip, "sha256", boolean));
         config.sip.identity = identity(r, &mut sip, base);
         if !config.sip.tls.is_empty() && config.sip.identity.is_none() {
@@ -116,7 +121,8 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
     }
     config.users = read_users(r, root);
     config.trunks = read_trunks(r, root);
-    if config.users.is_empty() {
+    check_sockets(r, root, &config);
+    if root.written(&["users"]) == 0 || (config.users.is_empty() && r.errors.is_empty()) {
         let rules = read_rules(r, root, &config, true);
         config.add_demo();
         config.rules.splice(0..0, rules);
@@ -124,6 +130,41 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
         config.rules = read_rules(r, root, &config, false);
     }
     config
+}
+
+/// Two listeners cannot have one socket.
+fn check_sockets<'t>(r: &mut Reader<'t>, root: &Section<'t>, config: &Config) {
+    let at = |key: &str| root.span(key).unwrap_or(0..0);
+    for (name, taken) in [("tcp", &config.sip.tcp), ("tls", &config.sip.tls)] {
+        if taken.iter().any(|s| s.port() != 0 && *s == config.http.listen) {
+            r.fail(
+                at("http"),
+                format!("http.listen and sip.{name} are both {}", config.http.listen),
+            );
+        }
+    }
+    if let Some(both) = config
+        .sip
+        .tls
+        .iter()
+        .find(|s| s.port() != 0 && config.sip.tcp.contains(s))
+    {
+        r.fail(at("sip"), format!("sip.tcp and sip.tls are both {both}"));
+    }
+    let m = &config.media;
+    let last = m
+        .browser_port
+        .saturating_add(u16::from(m.threads.saturating_sub(1)));
+    if m.browser_port <= *m.phone_ports.end() && last >= *m.phone_ports.start() {
+        let (low, high) = (m.phone_ports.start(), m.phone_ports.end());
+        r.fail(
+            at("media"),
+            format!(
+                "media: the browser ports {}-{last} lie within phone_ports {low}-{high}",
+                m.browser_port
+            ),
+        );
+    }
 }
 
 fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Config) {
@@ -136,7 +177,7 @@ fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Confi
     );
     set(
         &mut m.browser_addresses,
-        r.get(&mut media, "browser_addresses", |v| list(v, ip)),
+        r.list(&mut media, "browser_addresses", ip),
     );
     set(&mut m.phone_address, r.get(&mut media, "phone_address", ip));
     set(&mut m.phone_ports, r.get(&mut media, "phone_ports", ports));
@@ -144,20 +185,23 @@ fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Confi
         &mut m.threads,
         r.get(&mut media, "threads", |v| number(v, 1..=64).map(|n| n as u8)),
     );
-    set(&mut m.browser_codecs, r.get(&mut media, "browser_codecs", codecs));
-    set(&mut m.phone_codecs, r.get(&mut media, "phone_codecs", codecs));
+    set(&mut m.browser_codecs, codecs(r, &mut media, "browser_codecs"));
+    set(&mut m.phone_codecs, codecs(r, &mut media, "phone_codecs"));
     r.finish(media);
 }
 
 fn read_users<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> BTreeMap<String, User> {
     let mut users = BTreeMap::new();
     for (mut section, span) in r.sections(root, "users") {
-        let name = r.need(&mut section, "name", &span, filled);
-        let password = r.need(&mut section, "password", &span, filled);
+        let name = r.need(&mut section, "name", &span, user_name);
+        // A wrong password is told; its user is known all the same to what follows.
+        let password = r
+            .need(&mut section, "password", &span, filled)
+            .unwrap_or_default();
         let display = r
             .get(&mut section, "display", |v| text(v).map(str::to_owned))
             .unwrap_or_default();
-        if let (Some(name), Some(password)) = (name, password) {
+        if let Some(name) = name {
             let at = section.span("name").unwrap_or(span);
             if users.insert(name.clone(), User { password, display }).is_some() {
                 r.fail(at, format!("users.name: there are two users `{name}`"));
@@ -172,7 +216,10 @@ fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> BTreeMap<Strin
     let mut trunks = BTreeMap::new();
     for (mut section, span) in r.sections(root, "trunks") {
         let name = r.need(&mut section, "name", &span, filled);
-        let address = r.need(&mut section, "address", &span, host_port);
+        // A wrong address is told; its trunk is known all the same to what follows.
+        let address = r
+            .need(&mut section, "address", &span, host_port)
+            .unwrap_or_default();
         let transport = r
             .get(&mut section, "transport", transport)
             .unwrap_or(Transport::Udp);
@@ -184,9 +231,10 @@ fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> BTreeMap<Strin
                 "trunks.username and trunks.password go together: one of them is missing",
             );
         }
-        let codecs = r.get(&mut section, "codecs", codecs).unwrap_or_default();
-        let sources = r.get(&mut section, "sources", |v| list(v, ip));
-        if let (Some(name), Some((host, port))) = (name, address) {
+        let codecs = codecs(r, &mut section, "codecs").unwrap_or_default();
+        let sources = r.list(&mut section, "sources", ip);
+        if let Some(name) = name {
+            let (host, port) = address;
             let sources = sources.unwrap_or_else(|| addresses(&host));
             let trunk = Trunk {
                 host,
@@ -237,7 +285,14 @@ fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, d
         .collect();
         let at =
             |section: &Section<'t>, key: &str, span: &Range<usize>| section.span(key).unwrap_or(span.clone());
+        const ACTIONS: [&str; 5] = ["user", "trunk", "application", "demo_phone", "reject"];
         match actions.as_slice() {
+            _ if section.written(&ACTIONS) > 1 => {
+                r.fail(
+                    span,
+                    format!("a [[dial]] rule needs exactly one of: {}", ACTIONS.join(", ")),
+                );
+            }
             [action] => {
                 match action {
                     Action::User(Some(name)) if !config.users.contains_key(name) => {
@@ -260,6 +315,15 @@ fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, d
                 if let (Some(pattern), Some(rewrite)) = (&pattern, &rewrite) {
                     check_rewrite(r, &section, pattern, rewrite, &span);
                 }
+                let same =
+                    |rule: &&Rule| Some(&rule.pattern) == pattern.as_ref() && rule.from_trunk == from_trunk;
+                if let Some(earlier) = rules.iter().find(same) {
+                    let message = format!(
+                        "dial.match: this rule is never reached: `{}` stands above",
+                        earlier.pattern.as_str()
+                    );
+                    r.fail(at(&section, "match", &span), message);
+                }
                 if let Some(pattern) = pattern {
                     rules.push(Rule {
                         pattern,
@@ -270,12 +334,10 @@ fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, d
                 }
             }
             // Something was written but is wrong in itself: told already.
-            [] if ["user", "trunk", "application", "demo_phone", "reject"]
-                .iter()
-                .any(|k| section.span(k).is_some()) => {}
+            [] if section.written(&ACTIONS) > 0 => {}
             _ => r.fail(
                 span,
-                "a [[dial]] rule needs exactly one of: user, trunk, application, demo_phone, reject",
+                format!("a [[dial]] rule needs exactly one of: {}", ACTIONS.join(", ")),
             ),
         }
         r.finish(section);
@@ -321,186 +383,4 @@ fn set<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *place = value;
     }
-}
-
-fn ip(value: &DeValue<'_>) -> Result<IpAddr, String> {
-    let text = text(value)?;
-    text.trim_matches(['[', ']'])
-        .parse()
-        .map_err(|_| format!("`{text}` is no IP address, e.g. \"192.0.2.10\" or \"::1\""))
-}
-
-fn socket(value: &DeValue<'_>, port: u16) -> Result<SocketAddr, String> {
-    let text = text(value)?;
-    let bare = || {
-        text.trim_matches(['[', ']'])
-            .parse::<IpAddr>()
-            .map(|ip| SocketAddr::new(ip, port))
-    };
-    text.parse()
-        .or_else(|_| bare())
-        .map_err(|_| format!("`{text}` is no address and port, e.g. \"0.0.0.0:{port}\""))
-}
-
-/// Addresses, or `false` for none.
-fn sockets(value: &DeValue<'_>, port: u16) -> Result<Vec<SocketAddr>, String> {
-    match value.as_bool() {
-        Some(false) => Ok(Vec::new()),
-        Some(true) => Err(format!(
-            "is true, but must be addresses, e.g. \"0.0.0.0:{port}\", or false"
-        )),
-        None => list(value, |v| socket(v, port)),
-    }
-}
-
-fn seconds(value: &DeValue<'_>, range: RangeInclusive<u64>) -> Result<Duration, String> {
-    number(value, range)
-        .map(Duration::from_secs)
-        .map_err(|error| format!("{error} (seconds)"))
-}
-
-fn realm(value: &DeValue<'_>) -> Result<String, String> {
-    let realm = filled(value)?;
-    if realm.contains(['"', '\\']) || realm.contains(char::is_control) {
-        return Err("must not contain quotes, backslashes or control characters".into());
-    }
-    Ok(realm)
-}
-
-fn origin(value: &DeValue<'_>) -> Result<String, String> {
-    let origin = filled(value)?;
-    let host = origin
-        .strip_prefix("https://")
-        .or_else(|| origin.strip_prefix("http://"));
-    match host {
-        Some(host) if !host.is_empty() && !host.contains('/') => Ok(origin),
-        _ => Err(format!(
-            "`{origin}` is no web origin, e.g. \"https://phone.example.com\" without a path"
-        )),
-    }
-}
-
-fn host_port(value: &DeValue<'_>) -> Result<(String, Option<u16>), String> {
-    let whole = filled(value)?;
-    let wrong =
-        || format!("`{whole}` is no host or host:port, e.g. \"sip.example.com\" or \"192.0.2.5:5070\"");
-    if let Ok(ip) = whole.trim_matches(['[', ']']).parse::<IpAddr>() {
-        return Ok((bracketed(ip), None));
-    }
-    if let Ok(socket) = whole.parse::<SocketAddr>() {
-        return Ok((bracketed(socket.ip()), Some(socket.port())));
-    }
-    let (host, port) = match whole.rsplit_once(':') {
-        Some((host, port)) => (
-            host,
-            Some(port.parse::<u16>().ok().filter(|p| *p > 0).ok_or_else(wrong)?),
-        ),
-        None => (&*whole, None),
-    };
-    let label = |l: &str| {
-        !l.is_empty()
-            && l.chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-    };
-    if host.trim_end_matches('.').split('.').all(label) {
-        Ok((host.to_owned(), port))
-    } else {
-        Err(wrong())
-    }
-}
-
-fn bracketed(ip: IpAddr) -> String {
-    match ip {
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => format!("[{ip}]"),
-    }
-}
-
-/// The addresses of a trunk's host, for knowing its calls when `sources` does not list them.
-fn addresses(host: &str) -> Vec<IpAddr> {
-    if let Ok(ip) = host.trim_matches(['[', ']']).parse() {
-        return vec![ip];
-    }
-    let mut found: Vec<IpAddr> = (host, 5060)
-        .to_socket_addrs()
-        .map(|all| all.map(|a| a.ip()).collect())
-        .unwrap_or_default();
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
-fn transport(value: &DeValue<'_>) -> Result<Transport, String> {
-    match text(value)?.to_ascii_lowercase().as_str() {
-        "udp" => Ok(Transport::Udp),
-        "tcp" => Ok(Transport::Tcp),
-        "tls" => Ok(Transport::Tls),
-        other => Err(format!("`{other}` is none of: udp, tcp, tls")),
-    }
-}
-
-fn codecs(value: &DeValue<'_>) -> Result<Vec<Codec>, String> {
-    let codecs = list(value, |v| match text(v)?.to_ascii_lowercase().as_str() {
-        "opus" => Ok(Codec::Opus),
-        "pcmu" => Ok(Codec::Pcmu),
-        "pcma" => Ok(Codec::Pcma),
-        other => Err(format!("`{other}` is none of: opus, pcmu, pcma")),
-    })?;
-    match codecs.iter().enumerate().find(|(i, c)| codecs[..*i].contains(c)) {
-        _ if codecs.is_empty() => Err("is empty; leave it out for the default".into()),
-        Some((_, twice)) => Err(format!("names {} twice", twice.name())),
-        None => Ok(codecs),
-    }
-}
-
-fn ports(value: &DeValue<'_>) -> Result<RangeInclusive<u16>, String> {
-    let text = text(value)?;
-    let wrong = || format!("`{text}` is no range of ports with room for a call, e.g. \"20000-20999\"");
-    let (low, high) = text.split_once('-').ok_or_else(wrong)?;
-    match (low.trim().parse::<u16>(), high.trim().parse::<u16>()) {
-        (Ok(low), Ok(high)) if low >= 1024 && low < high => Ok(low..=high),
-        _ => Err(wrong()),
-    }
-}
-
-fn user_action(value: &DeValue<'_>) -> Result<Action, String> {
-    match value {
-        DeValue::Boolean(true) => Ok(Action::User(None)),
-        DeValue::String(name) if !name.is_empty() => Ok(Action::User(Some(name.clone().into_owned()))),
-        other => Err(format!(
-            "is {}, but must be the name of a user, or true for the user that the number names",
-            kind(other)
-        )),
-    }
-}
-
-fn application(value: &DeValue<'_>) -> Result<Action, String> {
-    match text(value)? {
-        "echo" => Ok(Action::Application(Application::Echo)),
-        "music" => Ok(Action::Application(Application::Music)),
-        "tone" => Ok(Action::Application(Application::Tone)),
-        other => Err(format!("`{other}` is none of: echo, music, tone")),
-    }
-}
-
-/// Certificate and key of a section; paths are relative to the file's folder.
-fn identity<'t>(r: &mut Reader<'t>, section: &mut Section<'t>, base: &Path) -> Option<Tls> {
-    let path = |v: &DeValue<'_>| -> Result<PathBuf, String> {
-        let path = base.join(filled(v)?);
-        match std::fs::File::open(&path) {
-            Ok(_) => Ok(path),
-            Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
-        }
-    };
-    let certificate = r.get(section, "certificate", path);
-    let key = r.get(section, "key", path);
-    for (here, there) in [("certificate", "key"), ("key", "certificate")] {
-        if let (Some(span), None) = (section.span(here), section.span(there)) {
-            r.fail(span, format!("{here} needs {there} beside it"));
-        }
-    }
-    Some(Tls {
-        certificate: certificate?,
-        key: key?,
-    })
 }

@@ -61,6 +61,32 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// The values of a key that takes one or an array of them; each wrong one is told at its own place.
+    pub(super) fn list<T>(
+        &mut self,
+        section: &mut Section<'t>,
+        key: &'static str,
+        convert: impl Fn(&DeValue<'t>) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let value = section.value(key)?;
+        let items = match value.get_ref() {
+            DeValue::Array(items) => items.iter().collect(),
+            _ => vec![value],
+        };
+        let mut read = Some(Vec::with_capacity(items.len()));
+        for item in items {
+            match (convert(item.get_ref()), &mut read) {
+                (Ok(one), Some(all)) => all.push(one),
+                (Ok(_), None) => {}
+                (Err(message), _) => {
+                    self.fail(item.span(), format!("{}: {message}", section.path(key)));
+                    read = None;
+                }
+            }
+        }
+        read
+    }
+
     /// The value of a key that must be there.
     pub(super) fn need<T>(
         &mut self,
@@ -160,6 +186,17 @@ impl<'t> Section<'t> {
         self.table.get(key)
     }
 
+    /// The value of a key is `false`.
+    pub(super) fn is_false(&mut self, key: &'static str) -> bool {
+        self.value(key)
+            .is_some_and(|value| value.get_ref().as_bool() == Some(false))
+    }
+
+    /// How many of these keys are written.
+    pub(super) fn written(&self, keys: &[&str]) -> usize {
+        keys.iter().filter(|key| self.table.contains_key(**key)).count()
+    }
+
     /// Where the value of a key stands.
     pub(super) fn span(&self, key: &str) -> Option<Range<usize>> {
         self.table.get(key).map(Spanned::span)
@@ -215,17 +252,6 @@ pub(super) fn number(value: &DeValue<'_>, range: std::ops::RangeInclusive<u64>) 
     match u64::from_str_radix(&plain, read.radix()) {
         Ok(n) if range.contains(&n) => Ok(n),
         _ => Err(wanted()),
-    }
-}
-
-/// One value, or an array of them.
-pub(super) fn list<T>(
-    value: &DeValue<'_>,
-    convert: impl Fn(&DeValue<'_>) -> Result<T, String>,
-) -> Result<Vec<T>, String> {
-    match value {
-        DeValue::Array(items) => items.iter().map(|item| convert(item.get_ref())).collect(),
-        one => Ok(vec![convert(one)?]),
     }
 }
 

@@ -184,3 +184,62 @@ fn a_certificate_that_is_not_there_is_told_at_once() {
         "{errors:?}"
     );
 }
+
+#[test]
+fn each_broken_line_is_told_once() {
+    let errors = parse("a = \nlisten = '0.0.0.0'\nb = [1,\n[sip\n").expect_err("broken");
+    let lines: Vec<&str> = errors.iter().map(|e| e.split(':').nth(1).unwrap_or("")).collect();
+    assert!(
+        lines.len() >= 2 && lines.is_sorted() && lines[0] == "1",
+        "{errors:?}"
+    );
+    assert!(lines.windows(2).all(|pair| pair[0] != pair[1]), "{errors:?}");
+}
+
+#[test]
+fn what_cannot_work_together_is_told() {
+    let errors = parse(
+        r#"domains = ["example.com", "a b", 7]
+[http]
+listen = "127.0.0.1:5060"
+[sip]
+udp = ["127.0.0.1:5060", "127.0.0.1:5060"]
+[media]
+browser_port = 20999
+phone_codecs = ["pcmu", "PCMU"]
+[[users]]
+name = "al ice"
+password = "x"
+[[trunks]]
+name = "t"
+address = "192.0.2.1"
+sources = ["192.0.2.1", "192.0.2.0/24"]
+[[dial]]
+match = "1"
+reject = 486
+[[dial]]
+match = "1"
+trunk = "t"
+[[dial]]
+match = "2"
+trunk = "t"
+application = "echo"
+"#,
+    )
+    .expect_err("many mistakes");
+    insta::assert_snapshot!(errors.join("\n"));
+}
+
+#[test]
+fn one_mistake_in_a_user_or_trunk_makes_no_other_one() {
+    let errors = parse(
+        "[[users]]\nname = 'alice'\n[[trunks]]\nname = 't'\naddress = 'x:y'\n[[dial]]\nmatch = '1'\nuser = 'alice'\n\
+         [[dial]]\nmatch = '2'\ntrunk = 't'\n",
+    )
+    .expect_err("two mistakes");
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(
+        errors[0].contains("users.password is missing") && errors[1].contains("trunks.address"),
+        "{errors:?}"
+    );
+}

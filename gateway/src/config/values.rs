@@ -1,0 +1,248 @@
+//! Single values of the configuration, each read or refused with what would be right.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use call_engine::{Action, Application};
+use media_core::negotiated::Codec;
+use sip_core::flow::Transport;
+use sip_stack::transport::tls::{self, TlsError};
+use toml::de::DeValue;
+
+use super::Tls;
+use super::reader::{Reader, Section, filled, kind, number, text};
+
+pub(super) fn ip(value: &DeValue<'_>) -> Result<IpAddr, String> {
+    let text = text(value)?;
+    text.trim_matches(['[', ']'])
+        .parse()
+        .map_err(|_| format!("`{text}` is no IP address, e.g. \"192.0.2.10\" or \"::1\""))
+}
+
+pub(super) fn socket(value: &DeValue<'_>, port: u16) -> Result<SocketAddr, String> {
+    let text = text(value)?;
+    let bare = || {
+        text.trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+            .map(|ip| SocketAddr::new(ip, port))
+    };
+    text.parse()
+        .or_else(|_| bare())
+        .map_err(|_| format!("`{text}` is no address and port, e.g. \"0.0.0.0:{port}\""))
+}
+
+/// Addresses, or `false` for none.
+pub(super) fn sockets<'t>(
+    r: &mut Reader<'t>,
+    section: &mut Section<'t>,
+    key: &'static str,
+    port: u16,
+) -> Option<Vec<SocketAddr>> {
+    if section.is_false(key) {
+        return Some(Vec::new());
+    }
+    let sockets = r.list(section, key, |v| match v.as_bool() {
+        Some(_) => Err(format!("must be addresses, e.g. \"0.0.0.0:{port}\", or false")),
+        None => socket(v, port),
+    })?;
+    if let Some((_, twice)) = sockets
+        .iter()
+        .enumerate()
+        .find(|(i, s)| sockets[..*i].contains(s))
+    {
+        let at = section.span(key).unwrap_or(0..0);
+        r.fail(at, format!("sip.{key}: {twice} stands there twice"));
+    }
+    Some(sockets)
+}
+
+pub(super) fn seconds(value: &DeValue<'_>, range: RangeInclusive<u64>) -> Result<Duration, String> {
+    number(value, range)
+        .map(Duration::from_secs)
+        .map_err(|error| format!("{error} (seconds)"))
+}
+
+/// The user part of a SIP URI that needs no escape (RFC 3261 §25.1 `user`).
+pub(super) fn user_name(value: &DeValue<'_>) -> Result<String, String> {
+    let name = filled(value)?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.!~*'()&=+$,;?/".contains(c);
+    match name.chars().find(|c| !fits(*c)) {
+        Some(c) => Err(format!(
+            "`{name}` has {c:?} in it; a user's name is like \"alice\" or \"1001\""
+        )),
+        None => Ok(name),
+    }
+}
+
+pub(super) fn domain(value: &DeValue<'_>) -> Result<String, String> {
+    let domain = filled(value)?;
+    match host_port(value) {
+        Ok((_, None)) => Ok(domain),
+        _ => Err(format!("`{domain}` is no domain, e.g. \"example.com\"")),
+    }
+}
+
+pub(super) fn realm(value: &DeValue<'_>) -> Result<String, String> {
+    let realm = filled(value)?;
+    if realm.contains(['"', '\\']) || realm.contains(char::is_control) {
+        return Err("must not contain quotes, backslashes or control characters".into());
+    }
+    Ok(realm)
+}
+
+pub(super) fn origin(value: &DeValue<'_>) -> Result<String, String> {
+    let origin = filled(value)?;
+    let host = origin
+        .strip_prefix("https://")
+        .or_else(|| origin.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains('/') => Ok(origin),
+        _ => Err(format!(
+            "`{origin}` is no web origin, e.g. \"https://phone.example.com\" without a path"
+        )),
+    }
+}
+
+pub(super) fn host_port(value: &DeValue<'_>) -> Result<(String, Option<u16>), String> {
+    let whole = filled(value)?;
+    let wrong =
+        || format!("`{whole}` is no host or host:port, e.g. \"sip.example.com\" or \"192.0.2.5:5070\"");
+    if let Ok(ip) = whole.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return Ok((bracketed(ip), None));
+    }
+    if let Ok(socket) = whole.parse::<SocketAddr>() {
+        return Ok((bracketed(socket.ip()), Some(socket.port())));
+    }
+    let (host, port) = match whole.rsplit_once(':') {
+        Some((host, port)) => (
+            host,
+            Some(port.parse::<u16>().ok().filter(|p| *p > 0).ok_or_else(wrong)?),
+        ),
+        None => (&*whole, None),
+    };
+    let label = |l: &str| {
+        !l.is_empty()
+            && l.chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    };
+    if host.trim_end_matches('.').split('.').all(label) {
+        Ok((host.to_owned(), port))
+    } else {
+        Err(wrong())
+    }
+}
+
+fn bracketed(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+/// The addresses of a trunk's host, for knowing its calls when `sources` does not list them.
+pub(super) fn addresses(host: &str) -> Vec<IpAddr> {
+    if let Ok(ip) = host.trim_matches(['[', ']']).parse() {
+        return vec![ip];
+    }
+    if host.is_empty() {
+        return Vec::new();
+    }
+    let mut found: Vec<IpAddr> = (host, 5060)
+        .to_socket_addrs()
+        .map(|all| all.map(|a| a.ip()).collect())
+        .unwrap_or_default();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+pub(super) fn transport(value: &DeValue<'_>) -> Result<Transport, String> {
+    match text(value)?.to_ascii_lowercase().as_str() {
+        "udp" => Ok(Transport::Udp),
+        "tcp" => Ok(Transport::Tcp),
+        "tls" => Ok(Transport::Tls),
+        other => Err(format!("`{other}` is none of: udp, tcp, tls")),
+    }
+}
+
+pub(super) fn codecs<'t>(
+    r: &mut Reader<'t>,
+    section: &mut Section<'t>,
+    key: &'static str,
+) -> Option<Vec<Codec>> {
+    let codecs = r.list(section, key, |v| match text(v)?.to_ascii_lowercase().as_str() {
+        "opus" => Ok(Codec::Opus),
+        "pcmu" => Ok(Codec::Pcmu),
+        "pcma" => Ok(Codec::Pcma),
+        other => Err(format!("`{other}` is none of: opus, pcmu, pcma")),
+    })?;
+    let at = section.span(key).unwrap_or(0..0);
+    match codecs.iter().enumerate().find(|(i, c)| codecs[..*i].contains(c)) {
+        _ if codecs.is_empty() => r.fail(at, format!("{key} is empty; leave it out for the default")),
+        Some((_, twice)) => r.fail(at, format!("{key} names {} twice", twice.name())),
+        None => return Some(codecs),
+    }
+    None
+}
+
+pub(super) fn ports(value: &DeValue<'_>) -> Result<RangeInclusive<u16>, String> {
+    let text = text(value)?;
+    let wrong = || format!("`{text}` is no range of ports with room for a call, e.g. \"20000-20999\"");
+    let (low, high) = text.split_once('-').ok_or_else(wrong)?;
+    match (low.trim().parse::<u16>(), high.trim().parse::<u16>()) {
+        (Ok(low), Ok(high)) if low >= 1024 && low < high => Ok(low..=high),
+        _ => Err(wrong()),
+    }
+}
+
+pub(super) fn user_action(value: &DeValue<'_>) -> Result<Action, String> {
+    match value {
+        DeValue::Boolean(true) => Ok(Action::User(None)),
+        DeValue::String(name) if !name.is_empty() => Ok(Action::User(Some(name.clone().into_owned()))),
+        other => Err(format!(
+            "is {}, but must be the name of a user, or true for the user that the number names",
+            kind(other)
+        )),
+    }
+}
+
+pub(super) fn application(value: &DeValue<'_>) -> Result<Action, String> {
+    match text(value)? {
+        "echo" => Ok(Action::Application(Application::Echo)),
+        "music" => Ok(Action::Application(Application::Music)),
+        "tone" => Ok(Action::Application(Application::Tone)),
+        other => Err(format!("`{other}` is none of: echo, music, tone")),
+    }
+}
+
+/// Certificate and key of a section; paths are relative to the file's folder.
+pub(super) fn identity<'t>(r: &mut Reader<'t>, section: &mut Section<'t>, base: &Path) -> Option<Tls> {
+    let path = |v: &DeValue<'_>| -> Result<PathBuf, String> {
+        let path = base.join(filled(v)?);
+        match std::fs::File::open(&path) {
+            Ok(_) => Ok(path),
+            Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
+        }
+    };
+    let certificate = r.get(section, "certificate", path);
+    let key = r.get(section, "key", path);
+    for (here, there) in [("certificate", "key"), ("key", "certificate")] {
+        if let (Some(span), None) = (section.span(here), section.span(there)) {
+            r.fail(span, format!("{here} needs {there} beside it"));
+        }
+    }
+    let (certificate, key) = (certificate?, key?);
+    let read = |path: &Path| std::fs::read(path).unwrap_or_default();
+    if let Err(error) = tls::server_config(&read(&certificate), &read(&key), &[]) {
+        let (file, right) = match error {
+            TlsError::Certificate(_) => ("certificate", "it must be a PEM file with the chain, leaf first"),
+            TlsError::Key(_) => ("key", "it must be a PEM file with the private key, not encrypted"),
+            TlsError::Unusable(_) => ("key", "it must be the key of the first certificate of the chain"),
+        };
+        let at = section.span(file).unwrap_or(0..0);
+        r.fail(at, format!("{error}; {right}"));
+    }
+    Some(Tls { certificate, key })
+}
