@@ -1,7 +1,21 @@
-//! The tokio shell: sockets, the signalling task, a thread for each media shard, DNS and TLS.
+//! The tokio shell: sockets, the signalling task, a thread for each media shard, DNS and TLS; and on the same parts a SIP
+//! client ([`client`]).
+//!
+//! [`Stack::start`] binds everything and starts the task that owns the
+//! [`Coordinator`](session_core::Coordinator) and an [`Application`], which decides about calls. A [`Handle`] reaches
+//! them from outside.
 
+pub mod client;
 mod clock;
 pub mod dns;
+mod driver;
+mod handle;
+pub mod media;
+mod spin;
+mod stack;
 pub mod transport;
 
 pub use clock::Clock;
+pub use driver::Application;
+pub use handle::{Busy, Gone, Handle};
+pub use stack::{Stack, StackConfig, StartError};

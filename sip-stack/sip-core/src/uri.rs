@@ -608,11 +608,11 @@ impl Uri {
         if !self.is_sip() {
             return self.clone();
         }
-        let end = usize::from(self.parts.params.0);
+        let end = self.parts.params.0;
         Uri {
-            text: self.text[..end].into(),
+            text: self.text[..usize::from(end)].into(),
             parts: Parts {
-                params: (0, 0),
+                params: (end, end),
                 headers: (0, 0),
                 ..self.parts
             },

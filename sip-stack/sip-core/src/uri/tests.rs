@@ -147,6 +147,11 @@ fn composes_and_escapes() {
         "sip:bob%40home%20%231@[::1]:5062;ob;Transport=tcp"
     );
     assert_eq!(u.bare().as_str(), "sip:bob%40home%20%231@[::1]:5062");
+    assert_eq!(u.bare().bare().as_str(), "sip:bob%40home%20%231@[::1]:5062");
+    assert_eq!(
+        u.bare().with_param("lr", "").unwrap().as_str(),
+        "sip:bob%40home%20%231@[::1]:5062;lr"
+    );
     assert_eq!(
         uri("sip:a@b;x?y=z").with_param("x", "1").unwrap().as_str(),
         "sip:a@b;x=1?y=z"

@@ -1,0 +1,519 @@
+//! `cordboard phone`: a SIP phone for the command line. It registers, makes or takes one call, plays and records, and says
+//! in the end whether sound went both ways.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use media_core::control::Report;
+use media_core::negotiated::Codec;
+use session_core::CallRecord;
+use sip_core::flow::Transport;
+use sip_stack::client::{
+    BuildError, Call, CallEvent, Client, ClientError, Heard, Sound, SoundError, State, read_wav,
+};
+use sip_stack::transport::tls::{ClientTls, TlsError};
+
+use crate::cli::PhoneArgs;
+
+/// What the phone is to do.
+#[derive(Clone, Debug)]
+pub struct PhoneOptions {
+    /// Its account; `None`: it calls, or waits, as nobody in particular.
+    pub account: Option<PhoneAccount>,
+    /// Whom it calls, a number or a SIP URI; `None`: it waits for a call and answers.
+    pub call: Option<String>,
+    /// Local address of SIP; port 0 takes any.
+    pub bind: SocketAddr,
+    /// How SIP travels where a URI does not say.
+    pub transport: Transport,
+    /// Path of a WebSocket.
+    pub websocket_path: String,
+    /// PEM file with the authorities to believe over TLS; `None`: those of the system.
+    pub authorities: Option<PathBuf>,
+    /// Local address of RTP, if another one than SIP's.
+    pub media_ip: Option<IpAddr>,
+    /// Ports of RTP.
+    pub rtp_ports: RangeInclusive<u16>,
+    /// Offered and accepted, best first.
+    pub codecs: Vec<Codec>,
+    /// What the other side hears.
+    pub play: PhoneSound,
+    /// WAV file for what the other side says.
+    pub record: Option<PathBuf>,
+    /// Keys to send once the call stands; a comma is a pause of a second.
+    pub dtmf: Option<String>,
+    /// How long to ring before a call is answered.
+    pub ring: Duration,
+    /// How long to wait for a call, or for its answer.
+    pub wait: Duration,
+    /// How long to talk; `None`: until the other side hangs up, or Ctrl-C.
+    pub duration: Option<Duration>,
+}
+
+/// An account at a registrar.
+#[derive(Clone, Debug)]
+pub struct PhoneAccount {
+    /// E.g. `sip:1001@example.com`.
+    pub aor: String,
+    /// The registrar, e.g. `sip:127.0.0.1:5060;transport=tcp`.
+    pub server: String,
+    /// For digest; often the user part of `aor`.
+    pub username: String,
+    /// For digest.
+    pub password: String,
+    /// False: calls are made with its name and password, but nobody can call it.
+    pub register: bool,
+}
+
+/// What the other side hears.
+#[derive(Clone, Debug)]
+pub enum PhoneSound {
+    /// Nothing.
+    Silence,
+    /// What it says. Nothing can be recorded then.
+    Echo,
+    /// A sine.
+    Tone {
+        /// 300 to 3,400.
+        hertz: u16,
+        /// Level, dBm0.
+        dbm0: i8,
+    },
+    /// A WAV file, 16-bit PCM.
+    Wav {
+        /// Where.
+        path: PathBuf,
+        /// Begin again at the end.
+        repeat: bool,
+    },
+}
+
+/// How the call was.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Final SIP code.
+    pub code: u16,
+    /// How long both talked.
+    pub talked: Duration,
+    /// Keys that the other side pressed.
+    pub digits: String,
+    /// What was heard; `None` when the phone echoed.
+    pub heard: Option<Heard>,
+    /// What was counted.
+    pub report: Report,
+}
+
+impl Summary {
+    /// Something else than silence came, or for an echoing phone: sound came at all.
+    #[must_use]
+    pub fn was_heard(&self) -> bool {
+        match &self.heard {
+            Some(heard) => heard.is_audible(),
+            None => self.report.packets_received > 0,
+        }
+    }
+
+    /// The other side reported by RTCP that our packets reach it.
+    #[must_use]
+    pub fn was_acknowledged(&self) -> bool {
+        let report = &self.report;
+        report.packets_sent > 0 && (report.round_trip_us > 0 || report.remote_jitter_us > 0)
+    }
+
+    /// Sound went both ways. RTCP takes seconds to come: in a call shorter than that, what was sent counts.
+    #[must_use]
+    pub fn both_ways(&self) -> bool {
+        let too_short = self.talked < FIRST_RTCP && self.report.packets_sent > 0;
+        self.was_heard() && (self.was_acknowledged() || too_short)
+    }
+}
+
+/// By then the other side has sent a report (RFC 3550 §6.2: 5 s, up to half as much again).
+const FIRST_RTCP: Duration = Duration::from_secs(8);
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let r = &self.report;
+        let ms = |us: u32| f64::from(us) / 1_000.0;
+        let expected = r.packets_received + r.lost;
+        let loss = if expected == 0 {
+            0.0
+        } else {
+            100.0 * r.lost as f64 / expected as f64
+        };
+        writeln!(
+            f,
+            "talked      {:.1} s, final code {}",
+            self.talked.as_secs_f64(),
+            self.code
+        )?;
+        writeln!(
+            f,
+            "received    {} packets {}, lost {} ({loss:.1} %), jitter {:.1} ms, MOS {:.2}",
+            r.packets_received,
+            codec(r.codec_received),
+            r.lost,
+            ms(r.jitter_us),
+            r.mos
+        )?;
+        writeln!(
+            f,
+            "sent        {} packets {}, lost there {:.1} %, jitter there {:.1} ms, round trip {}",
+            r.packets_sent,
+            codec(r.codec_sent),
+            f64::from(r.remote_fraction_lost) * 100.0 / 256.0,
+            ms(r.remote_jitter_us),
+            if r.round_trip_us == 0 {
+                "unknown".into()
+            } else {
+                format!("{:.1} ms", ms(r.round_trip_us))
+            }
+        )?;
+        match &self.heard {
+            Some(heard) => match heard.level_dbm0() {
+                Some(level) => writeln!(
+                    f,
+                    "heard       {:.1} s of sound at {level:.1} dBm0",
+                    heard.loud_seconds()
+                )?,
+                None => writeln!(f, "heard       nothing but silence")?,
+            },
+            None => writeln!(f, "heard       not looked at: everything was sent back")?,
+        }
+        if !self.digits.is_empty() {
+            writeln!(f, "digits      {}", self.digits)?;
+        }
+        let verdict = match (self.was_heard(), self.both_ways()) {
+            (true, true) => "sound went both ways",
+            (true, false) => "sound came, but nobody confirmed ours",
+            (false, _) => "no sound came",
+        };
+        write!(f, "result      {verdict}")
+    }
+}
+
+fn codec(name: &str) -> &str {
+    if name.is_empty() { "(no codec)" } else { name }
+}
+
+/// Why there was no call.
+#[derive(Debug)]
+pub enum PhoneError {
+    /// The phone did not start.
+    Start(BuildError),
+    /// The certificates to believe.
+    Tls(TlsError),
+    /// A file that was to be read.
+    File(PathBuf, std::io::Error),
+    /// A WAV file.
+    Sound(PathBuf, SoundError),
+    /// It could not register.
+    Register(ClientError),
+    /// It could not call, or the call was not answered.
+    Call(ClientError),
+    /// Nobody called, or nobody answered, in time.
+    TooLate(&'static str),
+    /// An option that cannot be understood.
+    Option(String),
+    /// Ctrl-C before there was a call.
+    Interrupted,
+}
+
+impl fmt::Display for PhoneError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PhoneError::Start(error) => error.fmt(f),
+            PhoneError::Tls(error) => error.fmt(f),
+            PhoneError::File(path, error) => write!(f, "{}: {error}", path.display()),
+            PhoneError::Sound(path, error) => write!(f, "{}: {error}", path.display()),
+            PhoneError::Register(error) => write!(f, "cannot register: {error}"),
+            PhoneError::Call(error) => write!(f, "no call: {error}"),
+            PhoneError::TooLate(what) => write!(f, "{what} in time"),
+            PhoneError::Option(what) => f.write_str(what),
+            PhoneError::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
+impl std::error::Error for PhoneError {}
+
+/// The command: steps go to standard error, the summary to standard output. Success means that sound went both ways.
+///
+/// # Errors
+/// When an option is wrong, or there was no call.
+pub async fn run(args: PhoneArgs) -> Result<ExitCode, PhoneError> {
+    let summary = make_call(options(args)?, |step| eprintln!("{step}")).await?;
+    println!("{summary}");
+    Ok(if summary.both_ways() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn options(args: PhoneArgs) -> Result<PhoneOptions, PhoneError> {
+    let transport = match args.transport.to_ascii_lowercase().as_str() {
+        "udp" => Transport::Udp,
+        "tcp" => Transport::Tcp,
+        "tls" => Transport::Tls,
+        other => {
+            return Err(PhoneError::Option(format!(
+                "--transport {other}: not one of udp, tcp, tls"
+            )));
+        }
+    };
+    let ports = args
+        .rtp_ports
+        .split_once('-')
+        .and_then(|(low, high)| Some(low.parse().ok()?..=high.parse().ok()?));
+    let rtp_ports = ports.filter(|ports: &RangeInclusive<u16>| ports.start() < ports.end());
+    let rtp_ports = rtp_ports
+        .ok_or_else(|| PhoneError::Option(format!("--rtp-ports {}: not like 21000-21099", args.rtp_ports)))?;
+    let codecs = args
+        .codecs
+        .iter()
+        .map(|name| match name.to_ascii_lowercase().as_str() {
+            "pcmu" => Ok(Codec::Pcmu),
+            "pcma" => Ok(Codec::Pcma),
+            "opus" => Ok(Codec::Opus),
+            other => Err(PhoneError::Option(format!(
+                "--codecs {other}: not one of pcmu, pcma, opus"
+            ))),
+        });
+    let domain = args.domain.as_deref().unwrap_or(&args.registrar);
+    Ok(PhoneOptions {
+        account: Some(PhoneAccount {
+            aor: format!("sip:{}@{domain}", sip_core::uri::escape_user(&args.user)),
+            server: format!("sip:{}", args.registrar),
+            username: args.user.clone(),
+            password: args.password,
+            register: !args.no_register,
+        }),
+        call: args.target,
+        bind: SocketAddr::new(args.bind, args.port),
+        transport,
+        websocket_path: "/ws".into(),
+        authorities: None,
+        media_ip: None,
+        rtp_ports,
+        codecs: codecs.collect::<Result<_, _>>()?,
+        play: match (args.play, args.tone, args.echo) {
+            (Some(path), ..) => PhoneSound::Wav { path, repeat: true },
+            (None, Some(hertz), _) => PhoneSound::Tone { hertz, dbm0: -10 },
+            (None, None, true) => PhoneSound::Echo,
+            (None, None, false) => PhoneSound::Silence,
+        },
+        record: args.record,
+        dtmf: args.dtmf,
+        ring: Duration::from_secs(args.ring),
+        wait: Duration::from_secs(args.wait),
+        duration: Some(Duration::from_secs(args.duration)),
+    })
+}
+
+/// Does what `options` say; `tell` hears each step as a line. Comes back when the call is over.
+///
+/// # Errors
+/// When there was no call.
+pub async fn make_call(options: PhoneOptions, mut tell: impl FnMut(&str)) -> Result<Summary, PhoneError> {
+    let sound = sound(&options)?;
+    let mut client = start(&options).await?;
+    let mut account = None;
+    if let Some(wanted) = &options.account {
+        let made = client
+            .account(&wanted.aor, &wanted.username, &wanted.password)
+            .and_then(|account| account.through(&wanted.server))
+            .map_err(PhoneError::Register)?;
+        if wanted.register {
+            made.register().await.map_err(PhoneError::Register)?;
+            tell(&format!("registered {}", wanted.aor));
+        }
+        account = Some(made);
+    }
+    let mut call = match &options.call {
+        Some(to) => {
+            let made = match &account {
+                Some(account) => account.dial(to, sound).await,
+                None => client.dial(to, sound).await,
+            };
+            let mut call = made.map_err(PhoneError::Call)?;
+            tell(&format!("calling {to}"));
+            until_answered(&mut call, options.wait, &mut tell).await?;
+            call
+        }
+        None => take(&mut client, &options, sound, &mut tell).await?,
+    };
+    tell("answered");
+    let summary = talk(&mut call, &options, &mut tell).await;
+    if let Some(account) = account.filter(|_| options.account.as_ref().is_some_and(|a| a.register)) {
+        let _ = tokio::time::timeout(Duration::from_secs(2), account.unregister()).await;
+    }
+    client.stop().await;
+    summary
+}
+
+async fn start(options: &PhoneOptions) -> Result<Client, PhoneError> {
+    let mut builder = Client::builder()
+        .bind(options.bind)
+        .transport(options.transport)
+        .websocket_path(&options.websocket_path)
+        .rtp_ports(options.rtp_ports.clone())
+        .codecs(options.codecs.clone());
+    if let Some(ip) = options.media_ip {
+        builder = builder.media_ip(ip);
+    }
+    if matches!(options.transport, Transport::Tls | Transport::Wss) {
+        let tls = match &options.authorities {
+            Some(path) => {
+                let pem = std::fs::read(path).map_err(|error| PhoneError::File(path.clone(), error))?;
+                ClientTls::authorities(&pem)
+            }
+            None => ClientTls::system(),
+        };
+        builder = builder.tls(tls.map_err(PhoneError::Tls)?);
+    }
+    builder.start().await.map_err(PhoneError::Start)
+}
+
+fn sound(options: &PhoneOptions) -> Result<Sound, PhoneError> {
+    let sound = match &options.play {
+        PhoneSound::Silence => Sound::silence(),
+        PhoneSound::Echo => return Ok(Sound::echo()),
+        PhoneSound::Tone { hertz, dbm0 } => Sound::tone(*hertz, *dbm0),
+        PhoneSound::Wav { path, repeat } => {
+            Sound::new(read_wav(path, *repeat).map_err(|error| PhoneError::Sound(path.clone(), error))?)
+        }
+    };
+    Ok(sound.recorded())
+}
+
+async fn until_answered(
+    call: &mut Call,
+    wait: Duration,
+    tell: &mut impl FnMut(&str),
+) -> Result<(), PhoneError> {
+    let answered = async {
+        call.ringing().await?;
+        if let State::Ringing { early_media } = call.state() {
+            tell(if early_media {
+                "ringing, with sound"
+            } else {
+                "ringing"
+            });
+        }
+        call.answered().await
+    };
+    let error = tokio::select! {
+        answered = answered => return answered.map_err(PhoneError::Call),
+        () = tokio::time::sleep(wait) => PhoneError::TooLate("nobody answered"),
+        _ = tokio::signal::ctrl_c() => PhoneError::Interrupted,
+    };
+    let _ = call.hang_up().await;
+    let _ = tokio::time::timeout(Duration::from_secs(2), call.ended()).await;
+    Err(error)
+}
+
+async fn take(
+    client: &mut Client,
+    options: &PhoneOptions,
+    sound: Sound,
+    tell: &mut impl FnMut(&str),
+) -> Result<Call, PhoneError> {
+    for listener in client.listeners() {
+        tell(&format!(
+            "waiting for a call at {} {}",
+            listener.transport.name(),
+            listener.addr
+        ));
+    }
+    let arrived = tokio::select! {
+        arrived = tokio::time::timeout(options.wait, client.next_call()) => arrived,
+        _ = tokio::signal::ctrl_c() => return Err(PhoneError::Interrupted),
+    };
+    let mut call = arrived
+        .ok()
+        .flatten()
+        .ok_or(PhoneError::TooLate("nobody called"))?;
+    if let Some(caller) = call.caller() {
+        tell(&format!("{} calls {}", caller.from, caller.to));
+    }
+    tokio::select! {
+        () = tokio::time::sleep(options.ring) => {}
+        _ = call.ended() => {}
+    }
+    call.answer(sound).await.map_err(PhoneError::Call)?;
+    Ok(call)
+}
+
+/// From the answer to the end.
+async fn talk(
+    call: &mut Call,
+    options: &PhoneOptions,
+    tell: &mut impl FnMut(&str),
+) -> Result<Summary, PhoneError> {
+    let recording = call.recorder().map(|recorder| {
+        let path = options.record.clone();
+        tokio::task::spawn_blocking(move || recorder.run(path.as_deref()))
+    });
+    if let Some(keys) = &options.dtmf {
+        call.send_dtmf(keys).await.map_err(PhoneError::Call)?;
+        tell(&format!("sent {keys}"));
+    }
+    let mut digits = String::new();
+    let end = async {
+        match options.duration {
+            Some(duration) => tokio::time::sleep(duration).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(end);
+    loop {
+        tokio::select! {
+            event = call.event() => match event {
+                Some(CallEvent::Dtmf { digit, .. }) => {
+                    tell(&format!("key {digit}"));
+                    digits.push(digit);
+                }
+                Some(CallEvent::Talking) => tell("sound comes"),
+                Some(CallEvent::Held(held)) => tell(if held { "held" } else { "taken back" }),
+                None => break,
+            },
+            () = &mut end => break,
+            _ = tokio::signal::ctrl_c() => break,
+        }
+    }
+    let _ = call.hang_up().await;
+    let record = call.ended().await.ok_or(PhoneError::Call(ClientError::Stopped))?;
+    let heard = match recording {
+        None => None,
+        Some(recording) => {
+            let path = options.record.clone().unwrap_or_default();
+            let heard = recording.await.ok().and_then(Result::ok);
+            Some(heard.ok_or_else(|| {
+                PhoneError::File(path, std::io::Error::other("the recording cannot be written"))
+            })?)
+        }
+    };
+    Ok(Summary {
+        code: record.code,
+        talked: talked(&record),
+        digits,
+        heard,
+        report: record
+            .legs
+            .first()
+            .map(|leg| leg.report.clone())
+            .unwrap_or_default(),
+    })
+}
+
+fn talked(record: &CallRecord) -> Duration {
+    record
+        .answered
+        .map(|answered| record.ended.since(answered))
+        .unwrap_or_default()
+}

@@ -1,0 +1,200 @@
+//! An account at somebody's registrar, and calls made with it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use session_core::{Caller, OutgoingCall, Party, Registration};
+use sip_core::flow::Transport;
+use sip_core::uri::Uri;
+use tokio::sync::{oneshot, watch};
+
+use super::agent::Ask;
+use super::{Call, ClientError, Sound};
+use crate::handle::Handle;
+
+/// Asked of the registrar; what it grants counts, and is refreshed at half of it.
+const EXPIRES: Duration = Duration::from_secs(600);
+
+/// How long a party may ring.
+const RING: Duration = Duration::from_secs(120);
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// An account at somebody's registrar.
+#[derive(Debug)]
+pub struct Account {
+    handle: Handle<Ask>,
+    id: u64,
+    aor: Uri,
+    server: Uri,
+    /// Where `server` says none.
+    transport: Transport,
+    username: String,
+    password: String,
+    /// Code of the last answer to REGISTER; 0 once it was given up.
+    status: watch::Receiver<Option<u16>>,
+    sender: watch::Sender<Option<u16>>,
+}
+
+impl Account {
+    pub(super) fn new(
+        handle: Handle<Ask>,
+        aor: &Uri,
+        transport: Transport,
+        username: &str,
+        password: &str,
+    ) -> Result<Account, ClientError> {
+        let (sender, status) = watch::channel(None);
+        Ok(Account {
+            handle,
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            server: server_of(aor, transport)?,
+            transport,
+            aor: aor.bare(),
+            username: username.to_owned(),
+            password: password.to_owned(),
+            status,
+            sender,
+        })
+    }
+
+    /// The same account by way of `server`, e.g. `sip:192.0.2.1:5070;transport=tcp`, whatever its address says.
+    ///
+    /// # Errors
+    /// When `server` is no SIP URI.
+    pub fn through(mut self, server: &str) -> Result<Account, ClientError> {
+        let server = Uri::parse(server)
+            .ok()
+            .filter(Uri::is_sip)
+            .ok_or(ClientError::Uri)?;
+        self.server = server_of(&server, self.transport)?;
+        Ok(self)
+    }
+
+    /// Registers, and stays registered until [`unregister`](Self::unregister). Comes back with the first answer; when it is
+    /// a refusal that may pass, it is tried again in the background.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with the code of the answer.
+    pub async fn register(&self) -> Result<(), ClientError> {
+        let registration = Box::new(Registration {
+            account: self.id,
+            aor: self.aor.clone(),
+            proxy: Some(self.server.clone()),
+            username: self.username.clone(),
+            password: self.password.clone(),
+            expires: EXPIRES,
+        });
+        self.sender.send_replace(None);
+        let mut status = self.status.clone();
+        self.handle
+            .request(Ask::Register {
+                registration,
+                status: self.sender.clone(),
+            })
+            .await?;
+        match known(&mut status).await? {
+            200..=299 => Ok(()),
+            code => Err(ClientError::Refused(code)),
+        }
+    }
+
+    /// Code of the last answer to REGISTER, `None` before the first.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        *self.status.borrow()
+    }
+
+    /// Gives the registration up.
+    ///
+    /// # Errors
+    /// When the client has been stopped.
+    pub async fn unregister(&self) -> Result<(), ClientError> {
+        self.sender.send_replace(None);
+        let mut status = self.status.clone();
+        self.handle.request(Ask::Unregister { account: self.id }).await?;
+        known(&mut status).await?;
+        Ok(())
+    }
+
+    /// Calls a number at the account's server, or any SIP URI by way of it. The call is under way when this comes back;
+    /// see [`Call::answered`].
+    ///
+    /// # Errors
+    /// When `to` cannot be called at all.
+    pub async fn dial(&self, to: &str, sound: Sound) -> Result<Call, ClientError> {
+        let uri = if to.contains(':') {
+            Uri::parse(to).ok().filter(Uri::is_sip)
+        } else {
+            let user = sip_core::uri::escape_user(to);
+            self.aor
+                .host()
+                .and_then(|host| Uri::sip(Some(&user), host, self.aor.port()).ok())
+        };
+        let outgoing = Outgoing {
+            uri: uri.ok_or(ClientError::Uri)?,
+            server: self.server.clone(),
+            user: self.aor.user().unwrap_or_default().to_owned(),
+            credentials: Some((self.username.clone(), self.password.clone())),
+            sound,
+        };
+        dial(&self.handle, outgoing).await
+    }
+}
+
+/// A call to be made.
+pub(super) struct Outgoing {
+    pub(super) uri: Uri,
+    pub(super) server: Uri,
+    pub(super) user: String,
+    pub(super) credentials: Option<(String, String)>,
+    pub(super) sound: Sound,
+}
+
+pub(super) async fn dial(handle: &Handle<Ask>, outgoing: Outgoing) -> Result<Call, ClientError> {
+    let (media, recorder) = outgoing.sound.into_parts();
+    let call = Box::new(OutgoingCall {
+        party: Party::Uri {
+            uri: outgoing.uri,
+            proxy: Some(outgoing.server),
+            flow: None,
+            codecs: Vec::new(),
+            credentials: outgoing.credentials,
+        },
+        caller: Caller {
+            user: outgoing.user,
+            display: String::new(),
+        },
+        ring_timeout: RING,
+        application: Some(media),
+    });
+    let (reply, made) = oneshot::channel();
+    handle.request(Ask::Dial { call, reply }).await?;
+    let arrived = made
+        .await
+        .map_err(|_| ClientError::Stopped)?
+        .map_err(ClientError::Refused)?;
+    let mut call = Call::new(handle.clone(), arrived);
+    call.set_recorder(recorder);
+    Ok(call)
+}
+
+/// Where messages for a URI go: its host and port, by its own transport or else by the client's.
+pub(super) fn server_of(uri: &Uri, default: Transport) -> Result<Uri, ClientError> {
+    let transport = uri
+        .transport()
+        .map_or_else(|| default.name().to_ascii_lowercase(), str::to_ascii_lowercase);
+    let host = uri.host().ok_or(ClientError::Uri)?;
+    let server = Uri::sip(None, host, uri.port()).map_err(|_| ClientError::Uri)?;
+    server
+        .with_param("transport", &transport)
+        .map_err(|_| ClientError::Uri)
+}
+
+async fn known(status: &mut watch::Receiver<Option<u16>>) -> Result<u16, ClientError> {
+    let code = status
+        .wait_for(Option::is_some)
+        .await
+        .map_err(|_| ClientError::Stopped)?;
+    code.ok_or(ClientError::Stopped)
+}

@@ -1,0 +1,311 @@
+//! The signalling task: owns the coordinator and the application, feeds them and does what they say.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use media_core::control::{Event as MediaEvent, Failure};
+use sans_io::{Deadline, Rng, Time, earlier};
+use session_core::{Coordinator, Event, Input, Output, SessionId, Stats};
+use sip_core::endpoint::{self, QueryId};
+use sip_core::uri::Uri;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use crate::clock::Clock;
+use crate::dns::{self, Target};
+use crate::media::Lane;
+use crate::spin::SpinGuard;
+use crate::transport::{self, Transports};
+
+/// What decides about calls. It lives in the signalling task and is called synchronously: no bus, no task between a
+/// message and its answer. So it must not wait for anything.
+pub trait Application: Send + 'static {
+    /// What others may ask of it, through [`Handle::request`](crate::Handle::request).
+    type Request: Send + 'static;
+
+    /// Something happened to a call.
+    fn handle(&mut self, now: Time, event: Event, calls: &mut Coordinator);
+
+    /// Somebody asks.
+    fn handle_request(&mut self, now: Time, request: Self::Request, calls: &mut Coordinator);
+
+    /// When it next wants [`handle_timeout`](Self::handle_timeout).
+    fn deadline(&self) -> Deadline {
+        None
+    }
+
+    /// Its deadline passed.
+    fn handle_timeout(&mut self, now: Time, calls: &mut Coordinator) {
+        let _ = (now, calls);
+    }
+}
+
+/// From handles to the task.
+#[derive(Debug)]
+pub(crate) enum Control<R> {
+    Request(R),
+    Stats(oneshot::Sender<Stats>),
+    /// New calls are refused from now on.
+    Drain,
+    /// All calls end; answered when they have, or after this long.
+    Shutdown(Duration, oneshot::Sender<()>),
+}
+
+/// Inputs taken from one channel in a row.
+const BATCH: usize = 64;
+
+/// Names looked up at a time; more wait in their tasks.
+const LOOKUPS: usize = 64;
+
+/// Answers of lookups that may wait for the task; their tasks wait when it is full.
+const RESOLVED: usize = 64;
+
+/// How soon commands that a media thread did not take are tried again.
+const RETRY: Duration = Duration::from_millis(1);
+
+/// Given to calls to end when the last handle is gone.
+const ORPHANED: Duration = Duration::from_secs(2);
+
+pub(crate) struct Driver<A: Application> {
+    pub(crate) coordinator: Coordinator,
+    pub(crate) application: A,
+    pub(crate) transports: Transports,
+    pub(crate) lanes: Vec<Lane>,
+    pub(crate) clock: Clock,
+    pub(crate) network: mpsc::Receiver<transport::Event>,
+    pub(crate) media: mpsc::Receiver<(u8, MediaEvent)>,
+    pub(crate) control: mpsc::Receiver<Control<A::Request>>,
+    pub(crate) resolver: Resolver,
+    pub(crate) ending: Ending,
+}
+
+/// Names being looked up outside the task.
+pub(crate) struct Resolver {
+    system: Arc<dns::System>,
+    rng: Rng,
+    permits: Arc<Semaphore>,
+    sender: mpsc::Sender<(QueryId, Vec<Target>)>,
+    answers: mpsc::Receiver<(QueryId, Vec<Target>)>,
+}
+
+impl Resolver {
+    pub(crate) fn new(rng: Rng) -> Resolver {
+        let (sender, answers) = mpsc::channel(RESOLVED);
+        let permits = Arc::new(Semaphore::new(LOOKUPS));
+        Resolver {
+            system: Arc::new(dns::System::new()),
+            rng,
+            permits,
+            sender,
+            answers,
+        }
+    }
+
+    /// Answers at once where no query is needed.
+    fn resolve(&mut self, query: QueryId, uri: Uri) -> Option<Vec<Target>> {
+        if let Some(targets) = dns::immediate(uri.borrow()) {
+            return Some(targets);
+        }
+        let (system, permits, sender) = (self.system.clone(), self.permits.clone(), self.sender.clone());
+        let mut rng = self.rng.fork();
+        tokio::spawn(async move {
+            let _permit = permits.acquire_owned().await;
+            let targets = dns::resolve(uri.borrow(), &*system, &mut rng).await;
+            tracing::debug!(%uri, ?targets, "resolved");
+            let _ = sender.send((query, targets)).await;
+        });
+        None
+    }
+}
+
+/// How far the end has come.
+#[derive(Default)]
+pub(crate) struct Ending {
+    draining: bool,
+    /// Calls refused while draining, of which the application never heard.
+    refused: BTreeSet<SessionId>,
+    waits_until: Option<Time>,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl<A: Application> Driver<A> {
+    /// Until it is told to shut down, or the last handle is gone.
+    pub(crate) async fn run(mut self) {
+        let mut guard = SpinGuard::default();
+        let mut network = Vec::with_capacity(BATCH);
+        let mut media = Vec::with_capacity(BATCH);
+        let sleep = sleep_until(Instant::now());
+        tokio::pin!(sleep);
+        let mut slept_until = None;
+        loop {
+            let now = self.clock.now();
+            let deadline = self.drain(now);
+            let mut behind = false;
+            for lane in &mut self.lanes {
+                behind |= lane.flush();
+            }
+            if self.is_over(now) {
+                return self.end();
+            }
+            let mut wake = guard.check("signalling", now, deadline);
+            if behind {
+                wake = Some(wake.map_or(now + RETRY, |at| at.min(now + RETRY)));
+            }
+            if let Some(at) = wake
+                && slept_until != wake
+            {
+                sleep.as_mut().reset(self.clock.instant(at).into());
+                slept_until = wake;
+            }
+            tokio::select! {
+                received = self.network.recv_many(&mut network, BATCH) => {
+                    if received == 0 {
+                        return self.end();
+                    }
+                    for event in network.drain(..) {
+                        self.on_network(event);
+                    }
+                }
+                received = self.media.recv_many(&mut media, BATCH) => {
+                    if received == 0 {
+                        tracing::error!("all media threads are gone");
+                        return self.end();
+                    }
+                    for (shard, event) in media.drain(..) {
+                        self.input(Input::Media { shard, event });
+                    }
+                }
+                control = self.control.recv() => self.on_control(control),
+                Some((query, targets)) = self.resolver.answers.recv() => {
+                    self.input(Input::Sip(endpoint::Input::Resolved { query, targets }));
+                }
+                () = &mut sleep, if wake.is_some() => {
+                    slept_until = None;
+                    self.on_timeout();
+                }
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        let now = self.clock.now();
+        self.coordinator.handle_input(now, input);
+        self.drain(now);
+    }
+
+    fn on_network(&mut self, event: transport::Event) {
+        let input = match self.transports.handle_event(event) {
+            Some(transport::Event::Message { flow, data }) => endpoint::Input::Message { flow, data },
+            Some(transport::Event::Closed { flow }) => endpoint::Input::FlowClosed { flow },
+            Some(transport::Event::TransmitFailed { token }) => endpoint::Input::TransmitFailed { token },
+            Some(transport::Event::Opened { .. }) | None => return,
+        };
+        self.input(Input::Sip(input));
+    }
+
+    fn on_control(&mut self, control: Option<Control<A::Request>>) {
+        let now = self.clock.now();
+        match control {
+            Some(Control::Request(request)) => {
+                self.application
+                    .handle_request(now, request, &mut self.coordinator);
+            }
+            Some(Control::Stats(reply)) => {
+                let _ = reply.send(self.coordinator.stats());
+            }
+            Some(Control::Drain) => self.ending.draining = true,
+            Some(Control::Shutdown(patience, reply)) => {
+                self.ending.waiting.push(reply);
+                self.end_calls(now, patience);
+            }
+            None if self.ending.waits_until.is_none() => self.end_calls(now, ORPHANED),
+            None => {}
+        }
+    }
+
+    fn on_timeout(&mut self) {
+        let now = self.clock.now();
+        if self.application.deadline().is_some_and(|(at, _)| at <= now) {
+            self.application.handle_timeout(now, &mut self.coordinator);
+        }
+        self.coordinator.handle_input(now, Input::Timeout);
+    }
+
+    fn end_calls(&mut self, now: Time, patience: Duration) {
+        self.ending.draining = true;
+        let until = now + patience;
+        self.ending.waits_until = Some(self.ending.waits_until.map_or(until, |at| at.min(until)));
+        let sessions: Vec<SessionId> = self.coordinator.sessions().collect();
+        tracing::info!(calls = sessions.len(), "shutting down");
+        for session in sessions {
+            self.coordinator.terminate_session(now, session);
+        }
+    }
+
+    fn is_over(&self, now: Time) -> bool {
+        self.ending
+            .waits_until
+            .is_some_and(|at| at <= now || self.coordinator.stats().sessions == 0)
+    }
+
+    /// Does all that the coordinator says; hands back when it next wants the time.
+    fn drain(&mut self, now: Time) -> Deadline {
+        loop {
+            match self.coordinator.poll_output(now) {
+                Output::Transmit { to, data, token } => {
+                    tracing::trace!(?to, message = %String::from_utf8_lossy(&data), "send");
+                    if !self.transports.send(&to, data, token) {
+                        let failed = endpoint::Input::TransmitFailed { token };
+                        self.coordinator.handle_input(now, Input::Sip(failed));
+                    }
+                }
+                Output::Resolve { query, uri } => {
+                    if let Some(targets) = self.resolver.resolve(query, uri) {
+                        let resolved = endpoint::Input::Resolved { query, targets };
+                        self.coordinator.handle_input(now, Input::Sip(resolved));
+                    }
+                }
+                Output::Media { shard, command } => {
+                    let Some(lane) = self.lanes.get_mut(usize::from(shard)) else {
+                        continue;
+                    };
+                    if let Err(leg) = lane.send(command) {
+                        let event = MediaEvent::Failed {
+                            leg,
+                            reason: Failure::Full,
+                        };
+                        self.coordinator.handle_input(now, Input::Media { shard, event });
+                    }
+                }
+                Output::Event(event) => self.on_event(now, event),
+                Output::Timeout(deadline) => {
+                    let end = self.ending.waits_until.map(|at| (at, "end of shutdown"));
+                    return earlier(earlier(deadline, self.application.deadline()), end);
+                }
+            }
+        }
+    }
+
+    fn on_event(&mut self, now: Time, event: Event) {
+        match &event {
+            Event::Incoming { session, .. } if self.ending.draining => {
+                self.ending.refused.insert(*session);
+                return self.coordinator.reject(now, *session, 503);
+            }
+            Event::Ended { session, .. } if self.ending.refused.remove(session) => return,
+            _ => {}
+        }
+        self.application.handle(now, event, &mut self.coordinator);
+    }
+
+    /// Lets go of everything: what is queued on connections is still written, media threads end.
+    fn end(mut self) {
+        self.transports.close();
+        self.lanes.clear();
+        for waiting in self.ending.waiting.drain(..) {
+            let _ = waiting.send(());
+        }
+        tracing::info!("signalling ended");
+    }
+}

@@ -1,0 +1,126 @@
+//! The way to a running stack from outside its task.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use session_core::Stats;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::driver::Control;
+use crate::media::SharedCounters;
+use crate::transport::{Listener, ws};
+
+/// Reaches a running stack. Clones are handles of the same stack; when the last one is gone the stack ends.
+#[derive(Debug)]
+pub struct Handle<R> {
+    pub(crate) control: mpsc::Sender<Control<R>>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) acceptor: ws::Acceptor,
+    pub(crate) media: Vec<SharedCounters>,
+}
+
+impl<R> Clone for Handle<R> {
+    fn clone(&self) -> Self {
+        Handle {
+            control: self.control.clone(),
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+/// The stack has too much to do: answer 503 with Retry-After.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy;
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("signalling is too busy")
+    }
+}
+
+impl std::error::Error for Busy {}
+
+/// The stack has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("signalling has ended")
+    }
+}
+
+impl std::error::Error for Gone {}
+
+impl<R> Handle<R> {
+    /// What is listened on, with the ports that were really bound.
+    #[must_use]
+    pub fn listeners(&self) -> &[Listener] {
+        &self.shared.listeners
+    }
+
+    /// Takes WebSockets that an HTTP server upgraded.
+    #[must_use]
+    pub fn acceptor(&self) -> &ws::Acceptor {
+        &self.shared.acceptor
+    }
+
+    /// What happened on the sockets of each media thread.
+    #[must_use]
+    pub fn media_counters(&self) -> &[SharedCounters] {
+        &self.shared.media
+    }
+
+    /// Asks the application, without waiting for room.
+    ///
+    /// # Errors
+    /// [`Busy`] when too many requests wait, and when the stack has ended.
+    pub fn try_request(&self, request: R) -> Result<(), Busy> {
+        self.control.try_send(Control::Request(request)).map_err(|_| Busy)
+    }
+
+    /// Asks the application; waits while too many requests wait.
+    ///
+    /// # Errors
+    /// [`Gone`] when the stack has ended.
+    pub async fn request(&self, request: R) -> Result<(), Gone> {
+        self.control
+            .send(Control::Request(request))
+            .await
+            .map_err(|_| Gone)
+    }
+
+    /// Counts of what is alive.
+    ///
+    /// # Errors
+    /// [`Gone`] when the stack has ended.
+    pub async fn stats(&self) -> Result<Stats, Gone> {
+        let (reply, stats) = oneshot::channel();
+        self.control.send(Control::Stats(reply)).await.map_err(|_| Gone)?;
+        stats.await.map_err(|_| Gone)
+    }
+
+    /// Refuses new calls with 503 from now on; those there are go on.
+    pub async fn drain(&self) {
+        let _ = self.control.send(Control::Drain).await;
+    }
+
+    /// Ends all calls (BYE, CANCEL, 503 as fits) and the stack. Comes back when both are done, `patience` at the latest.
+    pub async fn shutdown(&self, patience: Duration) {
+        let (reply, done) = oneshot::channel();
+        if self
+            .control
+            .send(Control::Shutdown(patience, reply))
+            .await
+            .is_ok()
+        {
+            let _ = done.await;
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Media threads: one shard each, its sockets, and the lanes to and from signalling.
+
+mod lane;
+mod sockets;
+mod thread;
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use lane::Lane;
+pub use thread::{StartError, start};
+
+/// What a media thread needs to know.
+#[derive(Clone, Debug)]
+pub struct MediaConfig {
+    /// Whether browsers are served at all; a phone speaks to none.
+    pub browsers: bool,
+    /// Local addresses for browsers, with one socket on each; empty: every address of this host.
+    pub browser_addresses: Vec<IpAddr>,
+    /// UDP port of the first shard for browsers; each further shard takes the next. 0: any.
+    pub browser_port: u16,
+    /// Ports for phones: RTP on an even one, RTCP on the odd one above it.
+    pub phone_ports: RangeInclusive<u16>,
+    /// Legs of one shard at a time.
+    pub max_legs: usize,
+}
+
+impl Default for MediaConfig {
+    fn default() -> Self {
+        MediaConfig {
+            browsers: true,
+            browser_addresses: Vec::new(),
+            browser_port: 10_000,
+            phone_ports: 20_000..=20_999,
+            max_legs: 10_000,
+        }
+    }
+}
+
+/// What happened on the sockets of a media thread since its start.
+#[derive(Debug, Default)]
+pub struct MediaCounters {
+    /// Datagrams received.
+    pub received: AtomicU64,
+    /// Datagrams handed to the system.
+    pub sent: AtomicU64,
+    /// Datagrams that the system did not take.
+    pub send_failed: AtomicU64,
+    /// Phone legs that got no ports.
+    pub bind_failed: AtomicU64,
+    /// Reports left out because signalling was behind and a newer one of the same leg waited already.
+    pub coalesced: AtomicU64,
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Shared with whoever shows statistics.
+pub type SharedCounters = Arc<MediaCounters>;

@@ -1,0 +1,318 @@
+//! The loop of a media thread: wait for packets, commands and deadlines; tell the shard; send what it says.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::time::Duration;
+
+use media_core::control::{Command, Event, SocketId};
+use media_core::leg;
+use media_core::leg::browser::Identity;
+use media_core::shard::{Input, Output, Shard, ShardConfig};
+use mio::{Events, Poll, Waker};
+use sans_io::{Deadline, Rng, Time};
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::lane::Lane;
+use super::sockets::{Sockets, WAKER};
+use super::{MediaConfig, SharedCounters, count};
+use crate::clock::Clock;
+use crate::spin::SpinGuard;
+use crate::transport::local_addresses;
+
+/// The largest datagram there is.
+const DATAGRAM: usize = 65_535;
+
+/// Datagrams taken from one socket in a row.
+const BURST: usize = 64;
+
+/// Commands taken in a row.
+const COMMANDS: usize = 64;
+
+/// Sockets that one wait reports.
+const READY: usize = 256;
+
+/// How soon to try again when signalling took no more events.
+const RETRY: Duration = Duration::from_millis(2);
+
+/// Why a media thread did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The port for browsers cannot be bound on this address.
+    Bind(SocketAddr, io::Error),
+    /// The system refused a thread, or its means to wait.
+    Io(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Bind(addr, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "address in use: UDP {addr} for browser media")
+            }
+            StartError::Bind(addr, error) => write!(f, "cannot bind UDP {addr} for browser media: {error}"),
+            StartError::Io(error) => write!(f, "cannot start a media thread: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        StartError::Io(error)
+    }
+}
+
+/// Starts the thread of `shard` (of `shards`). Its events go to `events` with its number; when that channel is full they
+/// wait on the thread's side, where an unasked-for report gives way to a newer one of the same leg.
+pub fn start(
+    (shard, shards): (u8, u8),
+    config: &MediaConfig,
+    identity: Arc<Identity>,
+    clock: Clock,
+    rng: Rng,
+    events: Sender<(u8, Event)>,
+) -> Result<Lane, StartError> {
+    let poll = Poll::new()?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+    let counters = SharedCounters::default();
+    let mut sockets = Sockets::new(
+        poll.registry().try_clone()?,
+        &config.phone_ports,
+        (shard, shards),
+        SharedCounters::clone(&counters),
+    );
+    let browser_sockets = bind_browser(&mut sockets, config, shard)?;
+    let (instant, time) = clock.anchor();
+    let shard_config = ShardConfig {
+        browser_sockets,
+        shard,
+        dtls: identity,
+        clock: leg::Clock::new(time, instant),
+        max_legs: config.max_legs,
+    };
+    let (sender, commands) = Lane::channel();
+    let (started, start_result) = sync_channel(1);
+    let thread_counters = SharedCounters::clone(&counters);
+    let thread = std::thread::Builder::new()
+        .name(format!("media-{shard}"))
+        .spawn(move || {
+            let media = Thread {
+                number: shard,
+                shard: Shard::new(shard_config, rng),
+                poll,
+                sockets,
+                commands,
+                events,
+                unsent: VecDeque::new(),
+                counters: thread_counters,
+                clock,
+            };
+            let _ = started.send(());
+            if let Err(error) = media.run() {
+                tracing::error!(%error, shard, "a media thread ended");
+            }
+        })?;
+    let _ = start_result.recv();
+    Ok(Lane::new(sender, waker, thread, counters))
+}
+
+/// One socket on each address. An address of the host that cannot be bound (a tunnel that went down meanwhile) is left
+/// out; one that was asked for, or a port in use, is an error.
+fn bind_browser(
+    sockets: &mut Sockets,
+    config: &MediaConfig,
+    shard: u8,
+) -> Result<Vec<(SocketId, SocketAddr)>, StartError> {
+    if !config.browsers {
+        return Ok(Vec::new());
+    }
+    let asked = &config.browser_addresses;
+    let addresses = if asked.is_empty() {
+        local_addresses()?
+    } else {
+        asked.clone()
+    };
+    let mut port = if config.browser_port == 0 {
+        0
+    } else {
+        config.browser_port.saturating_add(u16::from(shard))
+    };
+    let mut bound = Vec::new();
+    for ip in addresses {
+        let addr = SocketAddr::new(ip, port);
+        match sockets.bind_browser(addr) {
+            Ok((id, addr)) => {
+                port = addr.port();
+                bound.push((id, addr));
+            }
+            Err(error) if asked.is_empty() && error.kind() == io::ErrorKind::AddrNotAvailable => {
+                tracing::info!(%addr, %error, "left out for browser media");
+            }
+            Err(error) => return Err(StartError::Bind(addr, error)),
+        }
+    }
+    Ok(bound)
+}
+
+struct Thread {
+    number: u8,
+    shard: Shard,
+    poll: Poll,
+    sockets: Sockets,
+    commands: Receiver<Command>,
+    events: Sender<(u8, Event)>,
+    /// Events that signalling did not take yet.
+    unsent: VecDeque<Event>,
+    counters: SharedCounters,
+    clock: Clock,
+}
+
+impl Thread {
+    /// Until signalling lets go of its lane.
+    fn run(mut self) -> io::Result<()> {
+        let mut ready_events = Events::with_capacity(READY);
+        let mut buffer = vec![0; DATAGRAM];
+        // Sockets that may hold more: epoll tells only of news.
+        let mut ready: Vec<SocketId> = Vec::with_capacity(READY);
+        let mut commands_wait = false;
+        let mut guard = SpinGuard::default();
+        let mut deadline = self.drain(self.clock.now());
+        loop {
+            let wait = if ready.is_empty() && !commands_wait {
+                self.wait(&mut guard, deadline)
+            } else {
+                Some(Duration::ZERO)
+            };
+            match self.poll.poll(&mut ready_events, wait) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            for event in &ready_events {
+                match event.token() {
+                    WAKER => commands_wait = true,
+                    token => {
+                        let id = SocketId((token.0 - 1) as u32);
+                        if !ready.contains(&id) {
+                            ready.push(id);
+                        }
+                    }
+                }
+            }
+            if commands_wait {
+                match self.take_commands(&mut deadline) {
+                    Taken::Everything => commands_wait = false,
+                    Taken::Some => {}
+                    Taken::End => return Ok(()),
+                }
+            }
+            ready.retain(|id| self.receive(*id, &mut buffer, &mut deadline));
+            let now = self.clock.now();
+            if deadline.is_some_and(|(at, _)| at <= now) {
+                self.shard.handle_input(now, Input::Timeout);
+                deadline = self.drain(now);
+            }
+            self.resend();
+        }
+    }
+
+    fn wait(&self, guard: &mut SpinGuard, deadline: Deadline) -> Option<Duration> {
+        let now = self.clock.now();
+        let wait = guard.check("shard", now, deadline).map(|at| at - now);
+        if self.unsent.is_empty() {
+            wait
+        } else {
+            Some(wait.map_or(RETRY, |wait| wait.min(RETRY)))
+        }
+    }
+
+    fn take_commands(&mut self, deadline: &mut Deadline) -> Taken {
+        for _ in 0..COMMANDS {
+            match self.commands.try_recv() {
+                Ok(command) => {
+                    let now = self.clock.now();
+                    self.shard.handle_input(now, Input::Command(command));
+                    *deadline = self.drain(now);
+                }
+                Err(TryRecvError::Empty) => return Taken::Everything,
+                Err(TryRecvError::Disconnected) => return Taken::End,
+            }
+        }
+        Taken::Some
+    }
+
+    /// Takes a burst from one socket. False when it is empty.
+    fn receive(&mut self, id: SocketId, buffer: &mut [u8], deadline: &mut Deadline) -> bool {
+        for _ in 0..BURST {
+            match self.sockets.receive(id, buffer) {
+                Ok((len, from)) => {
+                    let now = self.clock.now();
+                    self.shard.handle_datagram(now, id, from, &mut buffer[..len]);
+                    *deadline = self.drain(now);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                // What the system tells of a datagram sent earlier (ICMP).
+                Err(error) => tracing::trace!(%error, "receive"),
+            }
+        }
+        true
+    }
+
+    fn drain(&mut self, now: Time) -> Deadline {
+        loop {
+            match self.shard.poll_output() {
+                Output::Transmit { socket, to, data } => self.sockets.send(socket, to, data),
+                Output::Bind { leg, local } => {
+                    let answer = match self.sockets.bind_pair(local) {
+                        Some([rtp, rtcp]) => Input::Bound { leg, rtp, rtcp },
+                        None => Input::BindFailed { leg },
+                    };
+                    self.shard.handle_input(now, answer);
+                }
+                Output::Release { sockets } => sockets.into_iter().for_each(|id| self.sockets.release(id)),
+                Output::Event(event) => self.emit(event),
+                Output::Timeout(deadline) => return deadline,
+            }
+        }
+    }
+
+    fn emit(&mut self, event: Event) {
+        if self.unsent.is_empty() {
+            match self.events.try_send((self.number, event)) {
+                Ok(()) | Err(TrySendError::Closed(_)) => {}
+                Err(TrySendError::Full((_, event))) => self.unsent.push_back(event),
+            }
+            return;
+        }
+        if let Event::Report { leg, last: false, .. } = &event {
+            let older =
+                |e: &&mut Event| matches!(e, Event::Report { leg: other, last: false, .. } if other == leg);
+            if let Some(slot) = self.unsent.iter_mut().find(older) {
+                *slot = event;
+                return count(&self.counters.coalesced);
+            }
+        }
+        self.unsent.push_back(event);
+    }
+
+    fn resend(&mut self) {
+        while let Some(event) = self.unsent.pop_front() {
+            if let Err(TrySendError::Full((_, event))) = self.events.try_send((self.number, event)) {
+                self.unsent.push_front(event);
+                return;
+            }
+        }
+    }
+}
+
+enum Taken {
+    Everything,
+    Some,
+    End,
+}

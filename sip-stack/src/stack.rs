@@ -1,0 +1,186 @@
+//! Starting everything, in an order in which nothing is half started: sockets, media threads, then the task.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use media_core::leg::browser::Identity;
+use sans_io::Rng;
+use session_core::Coordinator;
+use sip_core::endpoint::Advertised;
+use sip_core::flow::Transport;
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::driver::{Application, Driver, Ending, Resolver};
+use crate::handle::{Handle, Shared};
+use crate::media::{self, MediaConfig};
+use crate::transport::{BindError, Limits, Listen, Listener, Outbound, Transports, local_addresses};
+
+/// Events of media threads on their way to the task. When it is full they wait in their thread, where state is kept and
+/// statistics give way to newer ones.
+const MEDIA_EVENTS: usize = 4096;
+
+/// Requests of the control plane on their way to the task. When it is full, [`Handle::try_request`] says so (503).
+const REQUESTS: usize = 256;
+
+/// Everything that a stack needs to know.
+#[derive(Clone, Debug)]
+pub struct StackConfig {
+    /// What to listen on.
+    pub listen: Vec<Listen>,
+    /// How to connect to others.
+    pub outbound: Outbound,
+    /// What peers may take of us.
+    pub limits: Limits,
+    /// For media threads.
+    pub media: MediaConfig,
+    /// Our DTLS certificate.
+    pub identity: Arc<Identity>,
+    /// For the coordinator. `fingerprint` is taken from `identity` whatever stands here, and `endpoint.advertised` from
+    /// the listeners where it is empty.
+    pub sessions: session_core::Config,
+}
+
+/// Why a stack did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// A SIP listener.
+    Listen(BindError),
+    /// A media thread.
+    Media(media::StartError),
+    /// No randomness from the system.
+    Random,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Listen(error) => error.fmt(f),
+            StartError::Media(error) => error.fmt(f),
+            StartError::Random => f.write_str("the system gives no randomness"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<BindError> for StartError {
+    fn from(error: BindError) -> Self {
+        StartError::Listen(error)
+    }
+}
+
+impl From<media::StartError> for StartError {
+    fn from(error: media::StartError) -> Self {
+        StartError::Media(error)
+    }
+}
+
+/// A running gateway or client: see [`Stack::start`].
+#[derive(Debug)]
+pub struct Stack;
+
+impl Stack {
+    /// Binds every socket, starts the media threads and the signalling task. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// The first listener or media socket that cannot be bound; nothing is left behind then.
+    pub async fn start<A: Application>(
+        config: StackConfig,
+        application: A,
+    ) -> Result<Handle<A::Request>, StartError> {
+        let clock = Clock::start();
+        let mut rng = Rng::from_entropy(entropy()?);
+        let (transports, network) =
+            Transports::bind(&config.listen, config.outbound, config.limits, clock).await?;
+        let mut sessions = config.sessions;
+        sessions.fingerprint = config.identity.fingerprint().clone();
+        if sessions.endpoint.advertised.is_empty() {
+            sessions.endpoint.advertised = advertised(transports.listeners(), sessions.advertise);
+        }
+        let (events, media) = mpsc::channel(MEDIA_EVENTS);
+        let mut lanes = Vec::new();
+        for shard in 0..sessions.shards {
+            lanes.push(media::start(
+                (shard, sessions.shards),
+                &config.media,
+                Arc::clone(&config.identity),
+                clock,
+                rng.fork(),
+                events.clone(),
+            )?);
+        }
+        for listener in transports.listeners() {
+            tracing::info!(transport = listener.transport.name(), addr = %listener.addr, "listening");
+        }
+        let (control, requests) = mpsc::channel(REQUESTS);
+        let shared = Shared {
+            listeners: transports.listeners().to_vec(),
+            acceptor: transports.acceptor(),
+            media: lanes.iter().map(|lane| Arc::clone(lane.counters())).collect(),
+        };
+        let driver = Driver {
+            coordinator: Coordinator::new(sessions, rng.fork()),
+            application,
+            transports,
+            lanes,
+            clock,
+            network,
+            media,
+            control: requests,
+            resolver: Resolver::new(rng.fork()),
+            ending: Ending::default(),
+        };
+        tokio::spawn(driver.run());
+        Ok(Handle {
+            control,
+            shared: Arc::new(shared),
+        })
+    }
+}
+
+/// Seeds all randomness of the process.
+fn entropy() -> Result<[u8; 32], StartError> {
+    let mut seed = [0; 32];
+    let random = rustls::crypto::ring::default_provider().secure_random;
+    random.fill(&mut seed).map_err(|_| StartError::Random)?;
+    Ok(seed)
+}
+
+/// What requests name as our address before a flow says it better: one listener for each transport and family.
+fn advertised(listeners: &[Listener], public: Option<std::net::IpAddr>) -> Vec<Advertised> {
+    let mut all: Vec<Advertised> = Vec::new();
+    for listener in listeners {
+        let ipv6 = listener.addr.is_ipv6();
+        if !all
+            .iter()
+            .any(|known| known.transport == listener.transport && known.ipv6 == ipv6)
+        {
+            let addr = reachable(*listener, public);
+            all.push(Advertised {
+                transport: listener.transport,
+                ipv6,
+                address: addr.to_string(),
+            });
+        }
+    }
+    all
+}
+
+/// A wildcard is no address that anybody could answer to.
+fn reachable(listener: Listener, public: Option<std::net::IpAddr>) -> SocketAddr {
+    let Listener { addr, transport } = listener;
+    if let Some(public) = public.filter(|ip| ip.is_ipv4() == addr.is_ipv4() && !addr.ip().is_loopback()) {
+        return SocketAddr::new(public, addr.port());
+    }
+    if !addr.ip().is_unspecified() || transport == Transport::Udp {
+        return addr;
+    }
+    let ours = local_addresses().unwrap_or_default();
+    let ip = ours
+        .into_iter()
+        .find(|ip| ip.is_ipv4() == addr.is_ipv4())
+        .unwrap_or(addr.ip());
+    SocketAddr::new(ip, addr.port())
+}

@@ -1,0 +1,202 @@
+//! A small registrar and proxy on the same stack: users call each other.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use media_core::leg::browser::Identity;
+use media_core::negotiated::Codec;
+use sans_io::Time;
+use session_core::{Access, Config, Coordinator, Dial, Event, OnFailure, Party, User};
+use sip_core::auth::Algorithm;
+use sip_core::flow::Transport;
+use sip_stack::client::{Client, ClientError, Sound};
+use sip_stack::media::MediaConfig;
+use sip_stack::transport::{Limits, Listen, Outbound, ws};
+use sip_stack::{Application, Handle, Stack, StackConfig};
+
+use super::{assert_tone, listen, soon};
+
+struct Exchange;
+
+impl Application for Exchange {
+    type Request = ();
+
+    fn handle(&mut self, now: Time, event: Event, calls: &mut Coordinator) {
+        if let Event::Incoming { session, call, .. } = event {
+            let dial = Dial {
+                parties: vec![Party::User(call.to)],
+                ring_timeout: Duration::from_secs(30),
+                caller: None,
+                on_failure: OnFailure::Reject,
+            };
+            calls.dial(now, session, dial);
+        }
+    }
+
+    fn handle_request(&mut self, _: Time, (): (), _: &mut Coordinator) {}
+}
+
+async fn exchange() -> Handle<()> {
+    let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+    let user = |name: &str| {
+        (
+            name.to_owned(),
+            User {
+                password: format!("pw-{name}"),
+                display: String::new(),
+            },
+        )
+    };
+    let identity = Arc::new(Identity::generate().expect("identity"));
+    let config = StackConfig {
+        listen: vec![
+            Listen::Udp(any),
+            Listen::Tcp(any),
+            Listen::Ws(any, ws::Policy::default()),
+        ],
+        outbound: Outbound::default(),
+        limits: Limits::default(),
+        media: MediaConfig {
+            browsers: false,
+            phone_ports: 30_000..=39_999,
+            ..MediaConfig::default()
+        },
+        sessions: Config {
+            endpoint: sip_core::endpoint::Config::default(),
+            access: Access::Directory {
+                users: BTreeMap::from(["alice", "bob"].map(user)),
+                trunks: BTreeMap::new(),
+            },
+            domains: Vec::new(),
+            realm: "exchange".into(),
+            algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
+            host: "127.0.0.1".into(),
+            advertise: None,
+            phone_ip: any.ip(),
+            fingerprint: identity.fingerprint().clone(),
+            shards: 1,
+            browser_codecs: Vec::new(),
+            phone_codecs: vec![Codec::Pcmu, Codec::Pcma],
+            grace: Duration::from_secs(1),
+            max_sessions: 100,
+            max_contacts: 3,
+        },
+        identity,
+    };
+    Stack::start(config, Exchange).await.expect("stack")
+}
+
+fn aor(name: &str, exchange: &Handle<()>, transport: Transport) -> String {
+    let listener = exchange
+        .listeners()
+        .iter()
+        .find(|l| l.transport == transport)
+        .expect("listener");
+    format!(
+        "sip:{name}@{};transport={}",
+        listener.addr,
+        transport.name().to_ascii_lowercase()
+    )
+}
+
+async fn client(transport: Transport) -> Client {
+    Client::builder()
+        .transport(transport)
+        .start()
+        .await
+        .expect("client")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_register_and_call_each_other_over_any_transport() {
+    super::log();
+    let exchange = exchange().await;
+    for (a, b) in [
+        (Transport::Udp, Transport::Tcp),
+        (Transport::Tcp, Transport::Udp),
+        (Transport::Ws, Transport::Tcp),
+    ] {
+        let (alice, mut bob) = (client(a).await, client(b).await);
+        let caller = alice
+            .account(&aor("alice", &exchange, a), "alice", "pw-alice")
+            .expect("account");
+        let callee = bob
+            .account(&aor("bob", &exchange, b), "bob", "pw-bob")
+            .expect("account");
+        soon(callee.register()).await.expect("registered");
+        let sound = Sound::tone(1_004, -10).recorded();
+        let mut made = caller.dial("bob", sound).await.expect("dialled");
+        let mut taken = soon(bob.next_call()).await.expect("a call");
+        assert_eq!(taken.caller().map(|c| c.from.as_str()), Some("alice"));
+        soon(taken.answer(Sound::tone(440, -10).recorded()))
+            .await
+            .expect("answered");
+        soon(made.answered()).await.expect("answered");
+        let (_r, heard) = listen(taken.recorder().expect("recorder"), 1_500).await;
+        assert_tone(&heard[4_000..], 1_004.0, -10.0);
+        let (_r, heard) = listen(made.recorder().expect("recorder"), 1_500).await;
+        assert_tone(&heard[4_000..], 440.0, -10.0);
+        taken.hang_up().await.expect("hung up");
+        assert_eq!(soon(made.ended()).await.expect("record").code, 200);
+        soon(callee.unregister()).await.expect("unregistered");
+        let mut nobody = caller.dial("bob", Sound::silence()).await.expect("dialled");
+        assert_eq!(soon(nobody.answered()).await, Err(ClientError::Refused(480)));
+        alice.stop().await;
+        bob.stop().await;
+    }
+    let settled = async {
+        while exchange.stats().await.expect("alive").sessions > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(settled).await;
+    soon(exchange.shutdown(Duration::from_secs(5))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_refused() {
+    super::log();
+    let exchange = exchange().await;
+    let alice = client(Transport::Udp).await;
+    let aor = aor("alice", &exchange, Transport::Udp);
+    let account = alice.account(&aor, "alice", "wrong").expect("account");
+    assert!(matches!(
+        soon(account.register()).await,
+        Err(ClientError::Refused(401 | 403))
+    ));
+    let mut call = account.dial("bob", Sound::silence()).await.expect("dialled");
+    assert!(matches!(
+        soon(call.answered()).await,
+        Err(ClientError::Refused(401 | 403))
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shutting_down_hangs_up_and_draining_refuses() {
+    super::log();
+    let exchange = exchange().await;
+    let (alice, mut bob) = (client(Transport::Udp).await, client(Transport::Udp).await);
+    let udp = Transport::Udp;
+    let caller = alice
+        .account(&aor("alice", &exchange, udp), "alice", "pw-alice")
+        .expect("account");
+    let callee = bob
+        .account(&aor("bob", &exchange, udp), "bob", "pw-bob")
+        .expect("account");
+    soon(callee.register()).await.expect("registered");
+    let mut made = caller.dial("bob", Sound::silence()).await.expect("dialled");
+    let mut taken = soon(bob.next_call()).await.expect("a call");
+    soon(taken.answer(Sound::silence())).await.expect("answered");
+    soon(made.answered()).await.expect("answered");
+    exchange.drain().await;
+    let mut late = caller.dial("bob", Sound::silence()).await.expect("dialled");
+    assert_eq!(soon(late.answered()).await, Err(ClientError::Refused(503)));
+    soon(exchange.shutdown(Duration::from_secs(10))).await;
+    for call in [&mut made, &mut taken] {
+        let record = soon(call.ended()).await.expect("record");
+        assert!(record.answered.is_some());
+    }
+    assert!(exchange.stats().await.is_err(), "it has ended");
+}
