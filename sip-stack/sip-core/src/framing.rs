@@ -223,7 +223,7 @@ fn body_length(head: &[u8]) -> Result<usize, Defect> {
             if length.is_some() {
                 return Err(Defect::Repeated(HeaderName::ContentLength));
             }
-            length = Some(content_length(unfold(&line[colon + 1..]).trim_ascii())?);
+            length = Some(content_length(&unfold(&line[colon + 1..]))?);
         }
     }
     length.ok_or(Defect::Missing(HeaderName::ContentLength))

@@ -128,7 +128,10 @@ pub(super) fn value(id: HeaderName, text: &str) -> Result<(), Defect> {
             let first = find_outside(text, |b| b == b',').map_or(text, |comma| &text[..comma]);
             Via::parse(super::params::trim(first)).is_some()
         }
-        HeaderName::From | HeaderName::To => NameAddr::parse(text).is_some(),
+        // a tag without value would stand before the one that a response adds
+        HeaderName::From | HeaderName::To => {
+            NameAddr::parse(text).is_some_and(|address| address.param("tag") != Some(""))
+        }
         HeaderName::CallId => !text.is_empty() && !text.contains([' ', '\t']),
         HeaderName::CSeq => CSeq::split(text).is_some(),
         // RFC 3261 §20.22

@@ -169,7 +169,13 @@ fn header(octets: &[u8], at: usize, text: &mut Text) -> Result<Slot, Defect> {
     if name.is_empty() || !name.iter().all(|b| is_token_char(*b)) {
         return Err(Defect::HeaderLine);
     }
-    let value = trim_octets(octets, colon + 1, line_end);
+    // a CR that is not part of a line end is no space: some peers would begin a line there
+    let value_end = if octets[line_end - 1] == b'\r' {
+        line_end - 1
+    } else {
+        line_end
+    };
+    let value = trim_blanks(octets, colon + 1, value_end.max(colon + 1));
     let unfolded;
     let (value_octets, value_span) = if folded {
         unfolded = unfold(&octets[value.0..value.1]);
@@ -205,30 +211,33 @@ pub(crate) fn next_line(octets: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-fn trim_octets(octets: &[u8], mut from: usize, mut to: usize) -> (usize, usize) {
-    let space = |b: u8| matches!(b, b' ' | b'\t' | b'\r' | b'\n');
-    while from < to && space(octets[from]) {
+fn trim_blanks(octets: &[u8], mut from: usize, mut to: usize) -> (usize, usize) {
+    let blank = |b: u8| matches!(b, b' ' | b'\t');
+    while from < to && blank(octets[from]) {
         from += 1;
     }
-    while to > from && space(octets[to - 1]) {
+    while to > from && blank(octets[to - 1]) {
         to -= 1;
     }
     (from, to)
 }
 
-/// A line end with the space around it becomes one SP (RFC 3261 §7.3.1).
+/// A line end with the space around it becomes one SP (RFC 3261 §7.3.1); there is no space at either end.
 pub(crate) fn unfold(value: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(value.len());
-    for (i, line) in value.split(|b| *b == b'\n').enumerate() {
+    let mut lines = value.split(|b| *b == b'\n').peekable();
+    while let Some(line) = lines.next() {
         let line = match line {
-            [rest @ .., b'\r'] => rest,
+            // only where an LF followed
+            [rest @ .., b'\r'] if lines.peek().is_some() => rest,
             line => line,
         };
-        if i == 0 {
-            plain.extend_from_slice(line.trim_ascii_end());
-        } else {
-            plain.push(b' ');
-            plain.extend_from_slice(line.trim_ascii());
+        let (from, to) = trim_blanks(line, 0, line.len());
+        if from < to {
+            if !plain.is_empty() {
+                plain.push(b' ');
+            }
+            plain.extend_from_slice(&line[from..to]);
         }
     }
     plain

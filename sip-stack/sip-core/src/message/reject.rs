@@ -203,7 +203,7 @@ impl Rejected {
                     continue;
                 };
                 let id = HeaderName::of_bytes(line[..colon].trim_ascii_end());
-                let value = unfold(line[colon + 1..].trim_ascii());
+                let value = unfold(&line[colon + 1..]);
                 if id == HeaderName::Other
                     || value.is_empty()
                     || value.len() > limits::LINE

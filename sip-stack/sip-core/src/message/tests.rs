@@ -84,6 +84,24 @@ fn views_of_a_request() {
 }
 
 #[test]
+fn a_folded_value_is_one_line_of_text() {
+    for (folded, plain) in [
+        ("s:\r\n a\r\n", "a"),
+        ("s: a \r\n \t b\r\n", "a b"),
+        ("s: a\n b\n", "a b"),
+        ("s: a\r\n \r\n\tb\r\n", "a b"),
+        ("s:\r\n\t\r\n", ""),
+        ("s:\n", ""),
+        ("s:\r\n", ""),
+    ] {
+        let text = INVITE.replace("X-Any : kept  as is \r\n", folded);
+        let m = parse(&text);
+        assert_eq!(m.header(HeaderName::Subject), Some(plain), "{folded:?}");
+        assert_eq!(m.to_bytes(), text);
+    }
+}
+
+#[test]
 fn an_edit_changes_its_line_and_no_other() {
     let mut m = parse(INVITE);
     m.replace_first(
@@ -327,6 +345,11 @@ fn defects_and_what_is_answered() {
             Defect::Malformed(HeaderName::Via),
             Some(400),
         ),
+        (
+            change("To: <sip:echo@example.com>", "To: <sip:echo@example.com>;tag"),
+            Defect::Malformed(HeaderName::To),
+            Some(400),
+        ),
         // no space, although Unicode says so
         (
             change("v: SIP", "v: \u{a0}SIP"),
@@ -363,6 +386,21 @@ fn defects_and_what_is_answered() {
         (change("X-Any :", "X-Any"), Defect::HeaderLine, Some(400)),
         (change("kept", "ke\0pt"), Defect::HeaderLine, Some(400)),
         (change("kept", "ke\rpt"), Defect::HeaderLine, Some(400)),
+        (
+            change("Call-ID: c1", "Call-ID:\rc1"),
+            Defect::HeaderLine,
+            Some(400),
+        ),
+        (
+            change("Call-ID: c1", "Call-ID: c1\r"),
+            Defect::HeaderLine,
+            Some(400),
+        ),
+        (
+            change("Call-ID: c1", "Call-ID:\r c1"),
+            Defect::HeaderLine,
+            Some(400),
+        ),
         (change("Length: 4", "Length: 5"), Defect::BodyTooShort, Some(400)),
         (
             change("Length: 4", "Length: 4\r\nl: 4"),
