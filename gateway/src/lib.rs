@@ -2,3 +2,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod http;
+pub mod phone;
+pub mod serve;
+pub mod switch;

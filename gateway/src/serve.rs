@@ -59,16 +59,28 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         None => None,
     };
     let demo_phone = if config.demo {
-        Some(DemoPhone::start().await.map_err(|error| failed("demo phone", error))?)
+        Some(
+            DemoPhone::start()
+                .await
+                .map_err(|error| failed("demo phone", error))?,
+        )
     } else {
         None
     };
-    let switch = Switch::new(config.plan(), demo_phone.as_ref().map(DemoPhone::address), config.ring_timeout);
+    let switch = Switch::new(
+        config.plan(),
+        demo_phone.as_ref().map(DemoPhone::address),
+        config.ring_timeout,
+    );
     let stack = Stack::start(stack_config(&config, &identity)?, switch)
         .await
         .map_err(|error| ServeError(error.to_string()))?;
     let origins = (!config.origins.is_empty()).then(|| Arc::from(config.origins.clone()));
-    let http = Http { acceptor: stack.acceptor().clone(), stack: stack.clone(), policy: ws::Policy { origins } };
+    let http = Http {
+        acceptor: stack.acceptor().clone(),
+        stack: stack.clone(),
+        policy: ws::Policy { origins },
+    };
     announce(&config, address);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(http::serve(listener, web_tls, http, async {
@@ -87,7 +99,13 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
 }
 
 fn all(errors: Vec<ConfigError>) -> ServeError {
-    ServeError(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    ServeError(
+        errors
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n"),
+    )
 }
 
 fn in_use(error: &std::io::Error) -> String {
@@ -110,12 +128,23 @@ fn stack_config(config: &Config, identity: &Arc<Identity>) -> Result<StackConfig
     listen.extend(config.sip.tcp.iter().copied().map(Listen::Tcp));
     if let Some(tls) = &config.sip.identity {
         let server = server_tls(tls, &[])?;
-        listen.extend(config.sip.tls.iter().map(|addr| Listen::Tls(*addr, Arc::clone(&server))));
+        listen.extend(
+            config
+                .sip
+                .tls
+                .iter()
+                .map(|addr| Listen::Tls(*addr, Arc::clone(&server))),
+        );
     }
-    let uses_tls = config.trunks.values().any(|t| t.transport == sip_core::flow::Transport::Tls);
+    let uses_tls = config
+        .trunks
+        .values()
+        .any(|t| t.transport == sip_core::flow::Transport::Tls);
     let outbound = Outbound {
         tls: if uses_tls {
-            Some(Arc::new(ClientTls::system().map_err(|error| failed("TLS towards trunks", error))?))
+            Some(Arc::new(
+                ClientTls::system().map_err(|error| failed("TLS towards trunks", error))?,
+            ))
         } else {
             None
         },
@@ -142,10 +171,17 @@ fn sessions(config: &Config, identity: &Identity) -> session_core::Config {
             user_agent: concat!("Cordboard/", env!("CARGO_PKG_VERSION")).into(),
             ..endpoint::Config::default()
         },
-        access: Access::Directory { users: config.users.clone(), trunks: config.trunks.clone() },
+        access: Access::Directory {
+            users: config.users.clone(),
+            trunks: config.trunks.clone(),
+        },
         domains: config.domains.clone(),
         realm: config.realm.clone(),
-        algorithms: if config.sip.sha256 { vec![Algorithm::Sha256, Algorithm::Md5] } else { vec![Algorithm::Md5] },
+        algorithms: if config.sip.sha256 {
+            vec![Algorithm::Sha256, Algorithm::Md5]
+        } else {
+            vec![Algorithm::Md5]
+        },
         host: host(config),
         advertise: config.advertise,
         phone_ip: phone_ip(config.media.phone_address),
@@ -161,7 +197,11 @@ fn sessions(config: &Config, identity: &Identity) -> session_core::Config {
 
 /// Our name in the From of calls we make.
 fn host(config: &Config) -> String {
-    let ip = || config.advertise.or_else(|| config.sip.udp.first().map(SocketAddr::ip));
+    let ip = || {
+        config
+            .advertise
+            .or_else(|| config.sip.udp.first().map(SocketAddr::ip))
+    };
     match (config.domains.first(), ip()) {
         (Some(domain), _) => domain.clone(),
         (None, Some(IpAddr::V6(ip))) => format!("[{ip}]"),
@@ -178,17 +218,30 @@ fn phone_ip(configured: IpAddr) -> IpAddr {
     let ours = sip_stack::transport::local_addresses().unwrap_or_default();
     let fits = |ip: &&IpAddr| ip.is_ipv4() == configured.is_ipv4();
     let outward = ours.iter().filter(fits).find(|ip| !ip.is_loopback());
-    outward.or_else(|| ours.iter().find(fits)).copied().unwrap_or(configured)
+    outward
+        .or_else(|| ours.iter().find(fits))
+        .copied()
+        .unwrap_or(configured)
 }
 
 fn announce(config: &Config, http: SocketAddr) {
-    let scheme = if config.http.tls.is_some() { "https" } else { "http" };
-    println!("Cordboard {} is ready: {scheme}://{http}", env!("CARGO_PKG_VERSION"));
+    let scheme = if config.http.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    println!(
+        "Cordboard {} is ready: {scheme}://{http}",
+        env!("CARGO_PKG_VERSION")
+    );
     if config.demo {
         println!(
             "Demo accounts 1001 to 1004, password {}. Call 9196 (echo), 9664 (music), 9197 (tone) or any other number.",
             crate::config::DEMO_PASSWORD
         );
+        if !http.ip().is_loopback() {
+            tracing::warn!("the demo accounts are open to everybody who reaches {http}: configure [[users]]");
+        }
     }
 }
 

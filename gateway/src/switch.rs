@@ -91,14 +91,29 @@ impl Switch {
         }
     }
 
-    fn route(&mut self, now: Time, session: SessionId, leg: LegId, call: &IncomingCall, calls: &mut Coordinator) {
+    fn route(
+        &mut self,
+        now: Time,
+        session: SessionId,
+        leg: LegId,
+        call: &IncomingCall,
+        calls: &mut Coordinator,
+    ) {
         let origin = match &call.source {
             Source::User(user) => Origin::User(user.clone()),
             Source::Trunk(name) => Origin::Trunk(name.clone()),
             Source::Anyone => Origin::Anonymous,
         };
-        let decision = self.plan.decide(&CallRequest { origin, number: call.to.clone() });
-        tracing::info!(session = session.0, source = source_kind(&call.source), decision = decision.kind(), "call");
+        let decision = self.plan.decide(&CallRequest {
+            origin,
+            number: call.to.clone(),
+        });
+        tracing::info!(
+            session = session.0,
+            source = source_kind(&call.source),
+            decision = decision.kind(),
+            "call"
+        );
         tracing::debug!(session = session.0, from = %call.from, to = %call.to, call_id = %call.call_id, ?decision, "route");
         self.calls.insert(call.call_id.clone(), session);
         self.call_ids.insert(session, call.call_id.clone());
@@ -135,8 +150,14 @@ impl Switch {
     }
 
     fn reported(&mut self, session: SessionId, leg: LegId, report: &Report, calls: &Coordinator) {
-        let Some(inquiries) = self.asked.get_mut(&session) else { return };
-        let role = if calls.legs(session)[0] == Some(leg) { "caller" } else { "callee" };
+        let Some(inquiries) = self.asked.get_mut(&session) else {
+            return;
+        };
+        let role = if calls.legs(session)[0] == Some(leg) {
+            "caller"
+        } else {
+            "callee"
+        };
         for inquiry in inquiries.iter_mut() {
             if inquiry.waits_for.contains(&leg) {
                 inquiry.waits_for.retain(|l| *l != leg);
@@ -157,8 +178,14 @@ impl Switch {
         if let Some(call_id) = self.call_ids.remove(&session) {
             self.calls.remove(&call_id);
         }
-        let talked = record.answered.map_or(0, |answered| record.ended.since(answered).as_millis());
-        let mos: Vec<String> = record.legs.iter().map(|l| format!("{:.2}", l.report.mos)).collect();
+        let talked = record
+            .answered
+            .map_or(0, |answered| record.ended.since(answered).as_millis());
+        let mos: Vec<String> = record
+            .legs
+            .iter()
+            .map(|l| format!("{:.2}", l.report.mos))
+            .collect();
         tracing::info!(
             session = session.0,
             cause = ?record.cause,
@@ -191,8 +218,9 @@ impl Application for Switch {
         match request {
             Request::Quality { call_id, reply } => {
                 let session = self.calls.get(&call_id).copied();
-                let waits_for: Vec<LegId> =
-                    session.map(|s| calls.legs(s).into_iter().flatten().collect()).unwrap_or_default();
+                let waits_for: Vec<LegId> = session
+                    .map(|s| calls.legs(s).into_iter().flatten().collect())
+                    .unwrap_or_default();
                 let Some(session) = session.filter(|_| !waits_for.is_empty()) else {
                     let _ = reply.send(None);
                     return;
@@ -200,7 +228,11 @@ impl Application for Switch {
                 for leg in &waits_for {
                     calls.report(*leg);
                 }
-                self.asked.entry(session).or_default().push(Inquiry { waits_for, legs: Vec::new(), reply });
+                self.asked.entry(session).or_default().push(Inquiry {
+                    waits_for,
+                    legs: Vec::new(),
+                    reply,
+                });
             }
         }
     }
@@ -228,7 +260,10 @@ fn sound(application: call_engine::Application) -> Sound {
     match application {
         call_engine::Application::Echo => Sound::Echo,
         call_engine::Application::Music => Sound::Music,
-        call_engine::Application::Tone => Sound::Tone { hertz: 1_004, dbm0: -10 },
+        call_engine::Application::Tone => Sound::Tone {
+            hertz: 1_004,
+            dbm0: -10,
+        },
     }
 }
 

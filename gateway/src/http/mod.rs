@@ -56,7 +56,9 @@ pub async fn serve(
     match tls {
         None => axum::serve(listener, app).with_graceful_shutdown(shutdown).await,
         Some(acceptor) => {
-            axum::serve(Secure::new(listener, acceptor), app).with_graceful_shutdown(shutdown).await
+            axum::serve(Secure::new(listener, acceptor), app)
+                .with_graceful_shutdown(shutdown)
+                .await
         }
     }
 }
@@ -64,7 +66,11 @@ pub async fn serve(
 impl Connected<IncomingStream<'_, TcpListener>> for Ends {
     fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Ends {
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        Ends { local: stream.io().local_addr().unwrap_or(unknown), remote: *stream.remote_addr(), secure: false }
+        Ends {
+            local: stream.io().local_addr().unwrap_or(unknown),
+            remote: *stream.remote_addr(),
+            secure: false,
+        }
     }
 }
 
@@ -72,7 +78,11 @@ impl Connected<IncomingStream<'_, Secure>> for Ends {
     fn connect_info(stream: IncomingStream<'_, Secure>) -> Ends {
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         let local = stream.io().get_ref().0.local_addr().unwrap_or(unknown);
-        Ends { local, remote: *stream.remote_addr(), secure: true }
+        Ends {
+            local,
+            remote: *stream.remote_addr(),
+            secure: true,
+        }
     }
 }
 
@@ -88,7 +98,11 @@ const MAX_HANDSHAKES: usize = 256;
 
 impl Secure {
     fn new(listener: TcpListener, acceptor: TlsAcceptor) -> Secure {
-        Secure { listener, acceptor, handshakes: tokio::task::JoinSet::new() }
+        Secure {
+            listener,
+            acceptor,
+            handshakes: tokio::task::JoinSet::new(),
+        }
     }
 }
 

@@ -13,7 +13,11 @@ use crate::switch::Request;
 /// busy or stopping.
 pub(super) async fn get(State(http): State<Http>, Path(call_id): Path<String>) -> Response {
     let (reply, answer) = oneshot::channel();
-    if http.stack.try_request(Request::Quality { call_id, reply }).is_err() {
+    if http
+        .stack
+        .try_request(Request::Quality { call_id, reply })
+        .is_err()
+    {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     match answer.await {

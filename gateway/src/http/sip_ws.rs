@@ -31,7 +31,15 @@ pub(super) async fn upgrade(
     tokio::spawn(async move {
         match upgraded.await {
             Ok(stream) => {
-                acceptor.serve(admission, TokioIo::new(stream), ends.remote, ends.local, ends.secure).await;
+                acceptor
+                    .serve(
+                        admission,
+                        TokioIo::new(stream),
+                        ends.remote,
+                        ends.local,
+                        ends.secure,
+                    )
+                    .await;
             }
             Err(error) => tracing::debug!(%error, "WebSocket upgrade"),
         }
