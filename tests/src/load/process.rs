@@ -94,7 +94,11 @@ impl Drop for Daemon {
         };
         let gone = |child: &mut Option<Child>| match child {
             Some(child) => !matches!(child.try_wait(), Ok(None)),
-            None => !Path::new(&format!("/proc/{}", self.pid)).exists(),
+            // Nobody may be there to ask for its status: a zombie is gone too.
+            None => fs::read_to_string(format!("/proc/{}/stat", self.pid))
+                .ok()
+                .and_then(|stat| Some(stat.rsplit_once(')')?.1.trim_start().starts_with('Z')))
+                .unwrap_or(true),
         };
         if gone(&mut self.child) {
             return;
