@@ -108,13 +108,13 @@ pub fn run(input: &[u8]) {
     );
     let mut now = start;
     let mut rest = input;
-    let mut port = 1_000;
+    let mut port = 1_000_u16;
     while let Some((length, behind)) = rest.split_first_chunk::<2>() {
         let length = usize::from(u16::from_be_bytes(*length)).min(behind.len());
         let (datagram, behind) = behind.split_at(length);
         rest = behind;
-        port += 1 + u16::from(datagram.len() % 3 == 0);
-        let from = SocketAddr::from(([192, 0, 2, 1], port / 4));
+        port = port.wrapping_add(1 + u16::from(datagram.len() % 3 == 0));
+        let from = SocketAddr::from(([192, 0, 2, 1], port / 4 + 1));
         let known = leg.paths().any(|path| path == (SocketId(0), from));
         match leg.handle_datagram(now, SocketId(0), from, &mut datagram.to_vec()) {
             Received::Nothing | Received::Refused => {}
