@@ -103,8 +103,8 @@ pub(crate) fn paced(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mut
                             feed.noise.learn(&pcm[..decoded]);
                             feed.hushed = false;
                             let quiet = feed.noise.is_quiet(&pcm[..decoded]);
-                            let backlog = feed.waiting.micros() + micros(decoded);
-                            match buffer.stretch(backlog) {
+                            let before = feed.waiting.micros();
+                            match buffer.stretch(before, before + micros(decoded)) {
                                 Stretch::Shorten(by, may) if may || quiet => {
                                     let shorter = shorten(&mut pcm, decoded, samples(by), quiet);
                                     if shorter < decoded && !quiet {

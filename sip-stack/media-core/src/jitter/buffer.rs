@@ -15,7 +15,7 @@ const CONCEAL: i64 = 100_000;
 /// A jump of the sender's clock by more than that is a new beginning, µs.
 const JUMP: i64 = 5_000_000;
 /// The depth may be off by so much before sound is stretched, µs.
-const SLACK: i64 = 8_000;
+const SLACK: i64 = 4_000;
 /// And is brought back in any case beyond that.
 const URGENT: i64 = 40_000;
 /// Frames between two stretches in speech.
@@ -270,22 +270,29 @@ impl Buffer {
         &self.slots.at(index).payload
     }
 
-    /// Whether the sound of a packet should be stretched that is followed by nothing and lies behind `backlog` µs of
-    /// decoded sound, itself included.
-    pub fn stretch(&mut self, backlog: i64) -> Stretch {
-        let off = self.depth(backlog) - self.delay.target();
+    /// Whether the sound of the packet decoded last should be stretched: `before` it and with it, `after`, so many µs of
+    /// decoded sound wait.
+    ///
+    /// Sound put in waits until it makes a frame; only then is the next packet asked for later. So what counts for putting
+    /// in is how early the packet was asked for, and for taking out how late its sound goes out; the two thresholds are
+    /// more than a frame apart.
+    pub fn stretch(&mut self, before: i64, after: i64) -> Stretch {
+        let depth = self.depth(after) - self.delay.target();
         let Some(playing) = &mut self.playing else {
             return Stretch::Keep;
         };
         playing.since_stretch += 1;
-        if off.abs() <= SLACK {
-            return Stretch::Keep;
-        }
+        let early = depth - before;
+        let off = match (early + SLACK, depth - PIECE - 2 * SLACK) {
+            (short @ ..0, _) => short,
+            (_, long @ 1..) => long,
+            _ => return Stretch::Keep,
+        };
         let may = playing.since_stretch >= PAUSE || off.abs() > URGENT;
         if off > 0 {
-            Stretch::Shorten(off, may)
+            Stretch::Shorten(off + SLACK, may)
         } else {
-            Stretch::Lengthen(-off, may)
+            Stretch::Lengthen(SLACK - off, may)
         }
     }
 

@@ -5,3 +5,5 @@ mod world;
 
 mod applications;
 mod bridges;
+mod digits;
+mod endurance;

@@ -1,0 +1,137 @@
+use std::time::Duration;
+
+use super::peer::Peer;
+use super::world::World;
+use crate::control::{Command, Event};
+use crate::dtmf::{Detector, Heard, Receiver};
+use crate::negotiated::Codec;
+use crate::tone::power_at;
+
+/// The digits that a peer was sent as events, with the checks of RFC 4733 §2.5.1 on each.
+fn events(peer: &Peer) -> Vec<(u8, u16)> {
+    let mut receiver = Receiver::default();
+    let mut digits = Vec::new();
+    let mut began = None;
+    let clock = peer.codec.clock();
+    for (at, header, payload) in peer
+        .heard
+        .iter()
+        .filter(|(_, header, _)| header.payload_type == 110)
+    {
+        for heard in receiver.packet(*at, header.timestamp, clock, payload) {
+            match heard {
+                Heard::Pressed(_) => {
+                    assert!(header.marker, "an event begins with the marker");
+                    began = Some(header.timestamp);
+                }
+                Heard::Released(digit, ms) => digits.push((digit, ms)),
+            }
+        }
+        assert_eq!(Some(header.timestamp), began, "one timestamp for all of an event");
+    }
+    let ends = peer
+        .heard
+        .iter()
+        .filter(|(_, h, payload)| h.payload_type == 110 && payload[1] & 0x80 != 0)
+        .count();
+    assert_eq!(ends, 3 * digits.len(), "three ends each");
+    digits
+}
+
+fn told(world: &World, peer: usize) -> Vec<(u8, u16)> {
+    let id = world.leg(peer);
+    let of = |event: &Event| match event {
+        Event::Dtmf {
+            leg,
+            digit,
+            duration_ms,
+        } if *leg == id => Some((*digit, *duration_ms)),
+        _ => None,
+    };
+    world.events.iter().filter_map(|(_, event)| of(event)).collect()
+}
+
+#[test]
+fn a_key_is_told_once_and_passed_on_in_the_other_leg_s_clock() {
+    for (left, right) in [
+        (Codec::Opus, Codec::Pcmu),
+        (Codec::Pcmu, Codec::Opus),
+        (Codec::Opus, Codec::Opus),
+    ] {
+        let mut world = World::new(21);
+        let (a, b) = (
+            world.browser(left),
+            if right == Codec::Opus {
+                world.browser(right)
+            } else {
+                world.phone(right)
+            },
+        );
+        world.bridge(a, b);
+        let now = world.now;
+        world.peers[a].speak(now, 440.0, -14.0);
+        world.peers[b].speak(now, 1_004.0, -14.0);
+        world.run(Duration::from_millis(500));
+        for (digit, lose) in [
+            (b'5', vec![]),
+            (b'#', vec![0, 6, 7]),
+            (b'5', vec![5, 6, 7]),
+            (b'0', vec![0, 1, 2, 3]),
+        ] {
+            world.peers[a].press(digit, &lose);
+            world.run(Duration::from_millis(600));
+        }
+        let digits = |list: &[(u8, u16)]| list.iter().map(|(digit, _)| *digit).collect::<Vec<_>>();
+        assert_eq!(digits(&told(&world, a)), b"5#50", "{left:?} {right:?}");
+        assert_eq!(digits(&events(&world.peers[b])), b"5#50", "{left:?} {right:?}");
+        assert_eq!(told(&world, a)[0].1, 120);
+        assert!(told(&world, b).is_empty());
+        // Between the digits the sound goes on.
+        let sound = world.peers[b].sound(now);
+        let frames = sound
+            .chunks_exact(160)
+            .filter(|f| power_at(f, 440.0, 8_000).sqrt() > 2_000.0)
+            .count();
+        assert!(frames > 80, "{frames}");
+    }
+}
+
+#[test]
+fn digits_are_sent_one_after_the_other() {
+    let mut world = World::new(22);
+    let phone = world.phone(Codec::Pcmu);
+    let leg = world.leg(phone);
+    for digit in *b"1*D" {
+        world.command(Command::SendDtmf {
+            leg,
+            digit,
+            duration_ms: 100,
+        });
+    }
+    world.run(Duration::from_secs(1));
+    assert_eq!(
+        events(&world.peers[phone]),
+        [(b'1', 100), (b'*', 100), (b'D', 100)]
+    );
+}
+
+#[test]
+fn a_peer_without_events_gets_the_tones() {
+    let mut world = World::new(23);
+    let (a, b) = (world.browser(Codec::Opus), world.phone(Codec::Pcma));
+    world.peers[b].events = false;
+    world.direct(b, crate::negotiated::Direction::SendRecv);
+    world.bridge(a, b);
+    let now = world.now;
+    world.peers[a].speak(now, 440.0, -14.0);
+    world.run(Duration::from_millis(500));
+    world.peers[a].press(b'8', &[]);
+    world.run(Duration::from_secs(1));
+    let sound = world.peers[b].sound(now);
+    let mut detector = Detector::default();
+    let heard: Vec<u8> = sound
+        .chunks_exact(160)
+        .filter_map(|frame| detector.listen(frame))
+        .collect();
+    assert_eq!(heard, b"8");
+}
