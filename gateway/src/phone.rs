@@ -517,3 +517,88 @@ fn talked(record: &CallRecord) -> Duration {
         .map(|answered| record.ended.since(answered))
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn parsed(args: &[&str]) -> Result<PhoneOptions, String> {
+        let cli = Cli::try_parse_from([&["cordboard", "phone"], args].concat()).map_err(|e| e.to_string())?;
+        let Some(Command::Phone(args)) = cli.command else {
+            return Err("no phone".into());
+        };
+        options(*args).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_say_what_is_wrong_with_them() {
+        let good = parsed(&[
+            "9196",
+            "--registrar",
+            "192.0.2.1:5070",
+            "--domain",
+            "example.com",
+            "--transport",
+            "TCP",
+        ]);
+        let good = good.expect("good");
+        let account = good.account.expect("account");
+        assert_eq!(account.aor, "sip:1004@example.com");
+        assert_eq!(account.server, "sip:192.0.2.1:5070");
+        assert_eq!(
+            (good.transport, good.call.as_deref()),
+            (Transport::Tcp, Some("9196"))
+        );
+        for (args, wrong) in [
+            (["--transport", "sctp"], "--transport sctp"),
+            (["--rtp-ports", "21000"], "--rtp-ports 21000"),
+            (["--rtp-ports", "21001-21000"], "--rtp-ports 21001-21000"),
+            (["--codecs", "pcmu,g729"], "--codecs g729"),
+        ] {
+            let error = parsed(&args).map(|_| ()).expect_err("wrong");
+            assert!(error.starts_with(wrong), "{error}");
+        }
+    }
+
+    fn summary(loud: bool, acknowledged: bool, seconds: u64) -> Summary {
+        let mut heard = Heard::default();
+        heard.add(&[if loud { 5_000 } else { 0 }; 8_000]);
+        let report = Report {
+            packets_sent: 50,
+            packets_received: 50,
+            round_trip_us: if acknowledged { 900 } else { 0 },
+            ..Report::default()
+        };
+        let talked = Duration::from_secs(seconds);
+        Summary {
+            code: 200,
+            talked,
+            digits: String::new(),
+            heard: Some(heard),
+            report,
+        }
+    }
+
+    #[test]
+    fn both_ways_means_heard_and_confirmed() {
+        assert!(summary(true, true, 20).both_ways());
+        assert!(
+            !summary(false, true, 20).both_ways(),
+            "packets of silence are no sound"
+        );
+        assert!(!summary(true, false, 20).both_ways(), "nobody confirmed ours");
+        assert!(summary(true, false, 2).both_ways(), "too short for a report");
+        let mut mute = summary(true, false, 2);
+        mute.report.packets_sent = 0;
+        assert!(!mute.both_ways());
+        assert!(summary(false, true, 20).to_string().ends_with("no sound came"));
+        assert!(
+            summary(true, false, 20)
+                .to_string()
+                .ends_with("nobody confirmed ours")
+        );
+    }
+}

@@ -441,6 +441,36 @@ async fn a_websocket_is_answered_in_the_kind_of_frame_that_it_uses() {
 }
 
 #[tokio::test]
+async fn a_connection_that_an_http_server_upgraded_is_a_flow_like_any_other() {
+    let mut server = Side::client(Outbound::default()).await;
+    let acceptor = server.transports.acceptor();
+    let (near, far) = tokio::io::duplex(4096);
+    let (peer, local): (SocketAddr, SocketAddr) =
+        (([192, 0, 2, 7], 40_000).into(), ([192, 0, 2, 1], 443).into());
+    let admission = acceptor.admit().expect("a place");
+    let serving = tokio::spawn(async move { acceptor.serve(admission, near, peer, local, true).await });
+    let role = tokio_tungstenite::tungstenite::protocol::Role::Client;
+    let mut socket = tokio_tungstenite::WebSocketStream::from_raw_socket(far, role, None).await;
+    let text = |data: &Bytes| Frame::text(std::str::from_utf8(data).expect("UTF-8"));
+    // Larger than what the stream holds at a time.
+    let long = options(1, &"x".repeat(20_000));
+    socket.send(text(&long)).await.expect("send");
+    let (flow, data) = server.message().await;
+    assert_eq!(
+        (flow.transport, flow.remote, flow.local, data),
+        (Transport::Wss, peer, local, long)
+    );
+    assert!(server.send(&Destination::Flow(flow), &options(2, ""), 1));
+    assert_eq!(
+        socket.next().await.expect("frame").expect("frame"),
+        text(&options(2, ""))
+    );
+    drop(socket);
+    assert!(matches!(server.next().await, Event::Closed { flow: closed } if closed == flow.id));
+    timeout(PATIENCE, serving).await.expect("in time").expect("task");
+}
+
+#[tokio::test]
 async fn a_websocket_without_the_subprotocol_or_with_a_huge_frame_is_refused() {
     let mut server = Side::listening(Listen::Ws(any(), Policy::default())).await;
     let url = format!("ws://{}/", server.addr());
