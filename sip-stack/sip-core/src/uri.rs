@@ -1,12 +1,21 @@
 //! URIs (RFC 3261 §19.1, RFC 3966).
 
+mod escape;
+mod host;
+mod owned;
+
+pub use escape::{escape_header, escape_user, unescape};
+pub use host::Host;
+pub(crate) use host::parse_host_port;
+pub use owned::Uri;
+
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
-use std::str::FromStr;
 
-use crate::message::params::{Params, trim};
+use crate::message::params::Params;
+use escape::{same_escaped, unescaped_octets};
+use host::parse_port;
 
 /// What a URI begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,97 +28,6 @@ pub enum Scheme {
     Tel,
     /// Any other, `urn:` for instance; [`Uri::opaque`] is what follows it.
     Other,
-}
-
-/// The host of a URI or of a `sent-by`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Host<'a> {
-    /// A domain name as written.
-    Name(&'a str),
-    /// An IPv4 address.
-    V4(Ipv4Addr),
-    /// An IPv6 address, which is written in brackets.
-    V6(Ipv6Addr),
-}
-
-impl<'a> Host<'a> {
-    /// A host as it stands in a URI: IPv6 addresses only in brackets. RFC 5118 §4.10 lets `[2001:db8:::192.0.2.1]`
-    /// pass, which the grammar of RFC 3261 produced by mistake.
-    #[must_use]
-    pub fn parse(text: &'a str) -> Option<Host<'a>> {
-        if let Some(inner) = text.strip_prefix('[') {
-            let inner = inner.strip_suffix(']')?;
-            let address = inner.parse().or_else(|_| inner.replacen(":::", "::", 1).parse());
-            return address.ok().map(Host::V6);
-        }
-        let name_char = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-        if text.is_empty() || text.len() > 255 || text.starts_with('.') || !text.bytes().all(name_char) {
-            return None;
-        }
-        // a name's last label begins with a letter, so whatever ends in a digit can be an address
-        match text.bytes().next_back() {
-            Some(b'0'..=b'9') => Some(text.parse().map_or(Host::Name(text), Host::V4)),
-            _ => Some(Host::Name(text)),
-        }
-    }
-
-    /// The address, when it is one.
-    #[must_use]
-    pub fn ip(self) -> Option<IpAddr> {
-        match self {
-            Host::Name(_) => None,
-            Host::V4(address) => Some(address.into()),
-            Host::V6(address) => Some(address.into()),
-        }
-    }
-
-    /// Equal as RFC 3261 §19.1.4 compares hosts: names without regard to case.
-    #[must_use]
-    pub fn same(self, other: Host<'_>) -> bool {
-        match (self, other) {
-            (Host::Name(a), Host::Name(b)) => a.eq_ignore_ascii_case(b),
-            (a, b) => a.ip() == b.ip() && a.ip().is_some(),
-        }
-    }
-}
-
-impl From<IpAddr> for Host<'_> {
-    fn from(address: IpAddr) -> Self {
-        match address {
-            IpAddr::V4(address) => Host::V4(address),
-            IpAddr::V6(address) => Host::V6(address),
-        }
-    }
-}
-
-impl fmt::Display for Host<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Host::Name(name) => f.write_str(name),
-            Host::V4(address) => address.fmt(f),
-            Host::V6(address) => write!(f, "[{address}]"),
-        }
-    }
-}
-
-/// `host[:port]` with spaces allowed around the colon, as in `sent-by`.
-pub(crate) fn parse_host_port(text: &str) -> Option<(Host<'_>, Option<u16>)> {
-    let colon = match text.rfind(']') {
-        Some(bracket) => text[bracket..].find(':').map(|at| bracket + at),
-        None => text.find(':'),
-    };
-    let (host, port) = match colon {
-        Some(at) => (&text[..at], Some(parse_port(trim(&text[at + 1..]))?)),
-        None => (text, None),
-    };
-    Some((Host::parse(trim(host))?, port))
-}
-
-fn parse_port(text: &str) -> Option<u16> {
-    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok()
 }
 
 /// What is wrong with the text of a URI.
@@ -341,6 +259,24 @@ impl<'a> UriRef<'a> {
     }
 }
 
+impl PartialEq for UriRef<'_> {
+    fn eq(&self, other: &UriRef<'_>) -> bool {
+        self.same(*other)
+    }
+}
+
+impl fmt::Display for UriRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
+impl fmt::Debug for UriRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.text, f)
+    }
+}
+
 /// Every parameter of `a` that `b` has too has the same value, and those that may not be missing are not.
 fn same_params(a: Params<'_>, b: Params<'_>) -> bool {
     a.iter().all(|(name, value)| match b.get(name) {
@@ -367,73 +303,6 @@ fn same_headers(a: Option<&str>, b: Option<&str>) -> bool {
         (None, None) => true,
         _ => sorted(a) == sorted(b),
     }
-}
-
-/// Octets of `text`, `%HH` resolved.
-fn unescaped_octets(text: &str) -> impl Iterator<Item = u8> + '_ {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let &byte = bytes.get(at)?;
-        let hex = |i: usize| bytes.get(i).and_then(|b| char::from(*b).to_digit(16));
-        if byte == b'%'
-            && let (Some(high), Some(low)) = (hex(at + 1), hex(at + 2))
-        {
-            at += 3;
-            return Some((high * 16 + low) as u8);
-        }
-        at += 1;
-        Some(byte)
-    })
-}
-
-fn same_escaped(a: &str, b: &str, ignore_case: bool) -> bool {
-    if ignore_case {
-        return unescaped_octets(a)
-            .map(|o| o.to_ascii_lowercase())
-            .eq(unescaped_octets(b).map(|o| o.to_ascii_lowercase()));
-    }
-    unescaped_octets(a).eq(unescaped_octets(b))
-}
-
-/// Resolves `%HH` once. `None` when the result is not UTF-8.
-#[must_use]
-pub fn unescape(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains('%') {
-        return Some(Cow::Borrowed(text));
-    }
-    String::from_utf8(unescaped_octets(text).collect())
-        .ok()
-        .map(Cow::Owned)
-}
-
-/// Escapes everything that a user part may not hold as it is (RFC 3261 §25.1 `user`). Apply it to plain text only.
-#[must_use]
-pub fn escape_user(text: &str) -> Cow<'_, str> {
-    escape(text, b"-_.!~*'()&=+$,;?/")
-}
-
-/// Escapes everything that a URI header value may not hold as it is (RFC 3261 §25.1 `hvalue`).
-#[must_use]
-pub fn escape_header(text: &str) -> Cow<'_, str> {
-    escape(text, b"-_.!~*'()[]/?:+$")
-}
-
-fn escape<'a>(text: &'a str, plain: &[u8]) -> Cow<'a, str> {
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || plain.contains(&b);
-    if text.bytes().all(is_plain) {
-        return Cow::Borrowed(text);
-    }
-    let mut escaped = String::with_capacity(text.len() + 16);
-    for byte in text.bytes() {
-        if is_plain(byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push('%');
-            escaped.extend([byte >> 4, byte & 15].map(|d| char::from(b"0123456789ABCDEF"[usize::from(d)])));
-        }
-    }
-    Cow::Owned(escaped)
 }
 
 fn parse(text: &str) -> Result<Parts, UriError> {
@@ -541,219 +410,6 @@ fn check_user(userinfo: &str) -> Result<(), UriError> {
         }
     }
     Ok(())
-}
-
-/// A URI with its text. Compares as RFC 3261 §19.1.4 says; [`Uri::as_str`] compares exactly.
-#[derive(Clone)]
-pub struct Uri {
-    text: Box<str>,
-    parts: Parts,
-}
-
-impl Uri {
-    /// Takes `text` apart and keeps it.
-    pub fn parse(text: &str) -> Result<Uri, UriError> {
-        UriRef::parse(text).map(UriRef::to_uri)
-    }
-
-    /// `sip:user@host:port`. The user is plain text and is escaped where it must be; `host` is as in a URI (IPv6 in
-    /// brackets; [`Host`] displays so).
-    pub fn sip(user: Option<&str>, host: impl fmt::Display, port: Option<u16>) -> Result<Uri, UriError> {
-        Uri::compose("sip", user, &host, port)
-    }
-
-    /// `sips:user@host:port`, like [`Uri::sip`].
-    pub fn sips(user: Option<&str>, host: impl fmt::Display, port: Option<u16>) -> Result<Uri, UriError> {
-        Uri::compose("sips", user, &host, port)
-    }
-
-    fn compose(
-        scheme: &str,
-        user: Option<&str>,
-        host: &dyn fmt::Display,
-        port: Option<u16>,
-    ) -> Result<Uri, UriError> {
-        let user = user
-            .map(|user| format!("{}@", escape_user(user)))
-            .unwrap_or_default();
-        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-        Uri::parse(&format!("{scheme}:{user}{host}{port}"))
-    }
-
-    /// With this parameter, in place of one of the same name. An empty value makes a parameter without value.
-    pub fn with_param(&self, name: &str, value: &str) -> Result<Uri, UriError> {
-        let uri = self.borrow();
-        let headers = uri
-            .headers()
-            .map(|headers| format!("?{headers}"))
-            .unwrap_or_default();
-        let mut params = String::new();
-        let same = |key: &str| key.eq_ignore_ascii_case(name);
-        let given = (name, (!value.is_empty()).then_some(value));
-        for (key, value) in uri.params().iter().filter(|(key, _)| !same(key)).chain([given]) {
-            params.push(';');
-            params.push_str(key);
-            if let Some(value) = value {
-                params.push('=');
-                params.push_str(value);
-            }
-        }
-        let base = &self.text[..usize::from(self.parts.params.0)];
-        Uri::parse(&format!("{base}{params}{headers}"))
-    }
-
-    /// Without parameters and headers: the form in which an address of record is compared (RFC 3261 §10.3 step 5).
-    #[must_use]
-    pub fn bare(&self) -> Uri {
-        if !self.is_sip() {
-            return self.clone();
-        }
-        let end = self.parts.params.0;
-        Uri {
-            text: self.text[..usize::from(end)].into(),
-            parts: Parts {
-                params: (end, end),
-                headers: (0, 0),
-                ..self.parts
-            },
-        }
-    }
-
-    /// The same URI, borrowed.
-    #[must_use]
-    pub fn borrow(&self) -> UriRef<'_> {
-        UriRef {
-            text: &self.text,
-            parts: self.parts,
-        }
-    }
-
-    /// As written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// See [`UriRef::scheme`].
-    #[must_use]
-    pub fn scheme(&self) -> Scheme {
-        self.parts.scheme
-    }
-
-    /// See [`UriRef::is_sip`].
-    #[must_use]
-    pub fn is_sip(&self) -> bool {
-        self.borrow().is_sip()
-    }
-
-    /// See [`UriRef::user`].
-    #[must_use]
-    pub fn user(&self) -> Option<&str> {
-        self.borrow().user()
-    }
-
-    /// See [`UriRef::user_unescaped`].
-    #[must_use]
-    pub fn user_unescaped(&self) -> Option<Cow<'_, str>> {
-        self.borrow().user_unescaped()
-    }
-
-    /// See [`UriRef::host`].
-    #[must_use]
-    pub fn host(&self) -> Option<Host<'_>> {
-        self.borrow().host()
-    }
-
-    /// See [`UriRef::port`].
-    #[must_use]
-    pub fn port(&self) -> Option<u16> {
-        self.parts.port
-    }
-
-    /// See [`UriRef::params`].
-    #[must_use]
-    pub fn params(&self) -> Params<'_> {
-        self.borrow().params()
-    }
-
-    /// See [`UriRef::param`].
-    #[must_use]
-    pub fn param(&self, name: &str) -> Option<&str> {
-        self.borrow().param(name)
-    }
-
-    /// See [`UriRef::transport`].
-    #[must_use]
-    pub fn transport(&self) -> Option<&str> {
-        self.borrow().transport()
-    }
-
-    /// See [`UriRef::is_loose_router`].
-    #[must_use]
-    pub fn is_loose_router(&self) -> bool {
-        self.borrow().is_loose_router()
-    }
-
-    /// See [`UriRef::headers`].
-    #[must_use]
-    pub fn headers(&self) -> Option<&str> {
-        self.borrow().headers()
-    }
-
-    /// See [`UriRef::header`].
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.borrow().header(name)
-    }
-}
-
-impl FromStr for Uri {
-    type Err = UriError;
-    fn from_str(text: &str) -> Result<Uri, UriError> {
-        Uri::parse(text)
-    }
-}
-
-impl PartialEq for Uri {
-    fn eq(&self, other: &Uri) -> bool {
-        self.borrow().same(other.borrow())
-    }
-}
-
-impl PartialEq<UriRef<'_>> for Uri {
-    fn eq(&self, other: &UriRef<'_>) -> bool {
-        self.borrow().same(*other)
-    }
-}
-
-impl PartialEq for UriRef<'_> {
-    fn eq(&self, other: &UriRef<'_>) -> bool {
-        self.same(*other)
-    }
-}
-
-impl fmt::Display for Uri {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl fmt::Display for UriRef<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text)
-    }
-}
-
-impl fmt::Debug for Uri {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.text, f)
-    }
-}
-
-impl fmt::Debug for UriRef<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.text, f)
-    }
 }
 
 #[cfg(test)]
