@@ -1,15 +1,285 @@
-//! The page at `/`.
+//! The telephone page of `web-demo/`, embedded in the program by `build.rs`.
+//!
+//! What is served is fixed at build time: `index.html`, and under `/assets/` files whose names carry a hash of their
+//! content, each also in a brotli and a gzip form.
 
 use axum::Router;
-use axum::response::Html;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::header::{
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    HOST, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use rust_embed::{EmbeddedFile, RustEmbed};
 
-/// What stands there when the page was not built.
-const ABSENT: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Cordboard</title>\
-<h1>Cordboard runs</h1><p>Its page was not built, because Node.js was not there when the gateway was. Install Node.js 20 or \
-newer with npm and build again: <code>make run</code>. SIP over WebSocket is served at <code>/ws</code> all the same.";
+#[derive(RustEmbed)]
+#[folder = "$OUT_DIR/page"]
+struct Files;
 
-/// Routes of the page.
+/// Forms of a file beside the plain one, best first: token of `Accept-Encoding`, ending of the file's name.
+const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
+
+/// `/`, `/assets/{file}`, and the page again for any other path that a browser navigates to.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new().route("/", get(|| async { Html(ABSENT) }))
+    Router::new()
+        .route("/", get(index))
+        .route("/assets/{file}", get(asset))
+        .fallback(fallback)
+}
+
+async fn index(headers: HeaderMap) -> Response {
+    let mut response = file("index.html", &headers);
+    let policy = content_security_policy(&headers);
+    let set = response.headers_mut();
+    // Asked for again each time, and answered with 304 as long as it is the same.
+    set.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    set.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    set.insert(
+        "permissions-policy",
+        HeaderValue::from_static("microphone=(self), camera=(), geolocation=()"),
+    );
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        set.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let mut response = file(&format!("assets/{name}"), &headers);
+    if response.status() != StatusCode::NOT_FOUND {
+        let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
+        response.headers_mut().insert(CACHE_CONTROL, forever);
+    }
+    response
+}
+
+async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    let wants_page = headers
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|v| v.contains("text/html"));
+    let looks_like_file = uri
+        .path()
+        .rsplit('/')
+        .next()
+        .is_some_and(|last| last.contains('.'));
+    if (method == Method::GET || method == Method::HEAD) && wants_page && !looks_like_file {
+        index(headers).await
+    } else {
+        not_found()
+    }
+}
+
+fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "not found\n").into_response()
+}
+
+/// The file in the best form that the client takes, or 304 where it has that form already, or 404.
+fn file(name: &str, request: &HeaderMap) -> Response {
+    let Some((found, encoding)) = best_form(name, request) else {
+        return not_found();
+    };
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(name)));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if let Some(encoding) = encoding {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    let tag = entity_tag(&found);
+    if let Ok(value) = HeaderValue::try_from(&tag) {
+        headers.insert(ETAG, value);
+    }
+    if request
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|known| known.contains(&tag))
+    {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        *response.body_mut() = Body::from(found.data);
+    }
+    response
+}
+
+fn best_form(name: &str, request: &HeaderMap) -> Option<(EmbeddedFile, Option<&'static str>)> {
+    let accepted = request
+        .get(ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    let takes = |encoding: &str| {
+        accepted.split(',').any(|item| {
+            let mut parts = item.split(';').map(str::trim);
+            parts.next() == Some(encoding) && !parts.any(|q| q == "q=0")
+        })
+    };
+    ENCODINGS
+        .iter()
+        .filter(|(encoding, _)| takes(encoding))
+        .find_map(|(encoding, ending)| Some((Files::get(&format!("{name}{ending}"))?, Some(*encoding))))
+        .or_else(|| Some((Files::get(name)?, None)))
+}
+
+fn entity_tag(found: &EmbeddedFile) -> String {
+    let hash = found.metadata.sha256_hash();
+    let hex: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{hex}\"")
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    }
+}
+
+/// Everything from here and nothing from elsewhere. `'self'` covers the WebSocket only in newer browsers, so the
+/// host that the page was asked from is named as well.
+fn content_security_policy(request: &HeaderMap) -> String {
+    let host = request
+        .get(HOST)
+        .and_then(|value| value.to_str().ok())
+        .filter(|host| is_host(host));
+    let sockets = host
+        .map(|host| format!(" ws://{host} wss://{host}"))
+        .unwrap_or_default();
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob: mediastream:; \
+         connect-src 'self'{sockets}; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    )
+}
+
+/// Host and port as they may stand in a policy; anything else came from no browser.
+fn is_host(host: &str) -> bool {
+    !host.is_empty()
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".:-[]_".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderName;
+
+    fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    fn text(response: &Response, name: HeaderName) -> &str {
+        response
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("")
+    }
+
+    async fn body(response: Response) -> Vec<u8> {
+        axum::body::to_bytes(response.into_body(), 1 << 20)
+            .await
+            .expect("an embedded file")
+            .to_vec()
+    }
+
+    fn any_script() -> String {
+        let script = Files::iter().find(|name| name.starts_with("assets/main-") && name.ends_with(".js"));
+        script
+            .map(|name| name.trim_start_matches("assets/").to_owned())
+            .unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn index_is_revalidated_and_allows_its_own_websocket() {
+        let response = index(headers(&[(HOST, "127.0.0.1:8080")])).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(text(&response, CONTENT_TYPE), "text/html; charset=utf-8");
+        assert_eq!(text(&response, CACHE_CONTROL), "no-cache");
+        let policy = text(&response, CONTENT_SECURITY_POLICY).to_owned();
+        assert!(
+            policy.contains("connect-src 'self' ws://127.0.0.1:8080 wss://127.0.0.1:8080;"),
+            "{policy}"
+        );
+        let tag = text(&response, ETAG).to_owned();
+        let html = String::from_utf8(body(response).await).expect("HTML");
+        assert!(html.contains("<title>Cordboard"), "{html}");
+
+        let known = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::try_from(tag).expect("a tag"))]);
+        let again = index(known).await;
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+        assert!(body(again).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_host_that_is_none_cannot_widen_the_policy() {
+        let response = index(headers(&[(HOST, "x; script-src *")])).await;
+        let policy = text(&response, CONTENT_SECURITY_POLICY);
+        assert!(
+            policy.contains("connect-src 'self';") && !policy.contains('*'),
+            "{policy}"
+        );
+    }
+
+    #[tokio::test]
+    async fn scripts_are_served_compressed_and_kept_for_ever() {
+        let name = any_script();
+        if name.is_empty() {
+            // Built without Node: the substitute page has no scripts, and says why.
+            let html = body(index(HeaderMap::new()).await).await;
+            assert!(String::from_utf8_lossy(&html).contains("without its page"));
+            return;
+        }
+        let plain = asset(Path(name.clone()), HeaderMap::new()).await;
+        assert_eq!(text(&plain, CONTENT_TYPE), "text/javascript; charset=utf-8");
+        assert!(text(&plain, CACHE_CONTROL).contains("immutable"));
+        assert_eq!(text(&plain, CONTENT_ENCODING), "");
+        let brotli = asset(
+            Path(name.clone()),
+            headers(&[(ACCEPT_ENCODING, "gzip, deflate, br")]),
+        )
+        .await;
+        assert_eq!(text(&brotli, CONTENT_ENCODING), "br");
+        assert_ne!(text(&brotli, ETAG), text(&plain, ETAG));
+        let gzip = asset(Path(name), headers(&[(ACCEPT_ENCODING, "gzip;q=0.8, br;q=0")])).await;
+        assert_eq!(text(&gzip, CONTENT_ENCODING), "gzip");
+        assert!(body(brotli).await.len() < body(plain).await.len() / 2);
+    }
+
+    #[tokio::test]
+    async fn only_what_a_browser_navigates_to_falls_back_to_the_page() {
+        let html = || headers(&[(ACCEPT, "text/html,*/*;q=0.8")]);
+        let ask =
+            |method: Method, path: &'static str, headers| fallback(method, Uri::from_static(path), headers);
+        assert_eq!(
+            ask(Method::GET, "/call/9196", html()).await.status(),
+            StatusCode::OK
+        );
+        assert_eq!(
+            ask(Method::GET, "/favicon.ico", html()).await.status(),
+            StatusCode::NOT_FOUND
+        );
+        assert_eq!(
+            ask(Method::GET, "/api/nothing", HeaderMap::new()).await.status(),
+            StatusCode::NOT_FOUND
+        );
+        assert_eq!(
+            ask(Method::POST, "/call", html()).await.status(),
+            StatusCode::NOT_FOUND
+        );
+        assert_eq!(
+            asset(Path("../index.html".into()), HeaderMap::new())
+                .await
+                .status(),
+            StatusCode::NOT_FOUND
+        );
+    }
 }

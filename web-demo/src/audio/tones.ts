@@ -1,0 +1,60 @@
+// Sounds that the page makes itself: ringing, ringback, keys, and the end of a call.
+import { audioContext } from "./context";
+
+const ROWS = [697, 770, 852, 941];
+const COLUMNS = [1209, 1336, 1477, 1633];
+const KEYS = ["123A", "456B", "789C", "*0#D"];
+
+export function dtmfFrequencies(digit: string): [number, number] | undefined {
+  const row = KEYS.findIndex((keys) => keys.includes(digit));
+  return row < 0 ? undefined : [ROWS[row], COLUMNS[KEYS[row].indexOf(digit)]];
+}
+
+/** A short, quiet confirmation of a pressed key. */
+export function playKey(digit: string): void {
+  const frequencies = dtmfFrequencies(digit);
+  if (frequencies) pulse(frequencies, audioContext().currentTime, 0.12, 0.04);
+}
+
+export function playEnd(): void {
+  const { currentTime } = audioContext();
+  for (const n of [0, 1, 2]) pulse([425], currentTime + n * 0.35, 0.2, 0.04);
+}
+
+/** Rings until the returned function is called. */
+export function ring(kind: "incoming" | "ringback"): () => void {
+  const [frequencies, length, period, gain]: [number[], number, number, number] =
+    kind === "incoming" ? [[440, 554], 0.9, 2.4, 0.09] : [[425], 1, 4, 0.04];
+  let stop: (() => void)[] = [];
+  const once = () => {
+    const start = audioContext().currentTime;
+    stop = frequencies.map((hertz, n) => pulse([hertz], start + (n * length) / 2, length / frequencies.length, gain));
+  };
+  once();
+  const timer = setInterval(once, period * 1000);
+  return () => {
+    clearInterval(timer);
+    for (const end of stop) end();
+  };
+}
+
+function pulse(frequencies: number[], start: number, seconds: number, level: number): () => void {
+  const context = audioContext();
+  const gain = context.createGain();
+  gain.connect(context.destination);
+  // Ramps of 8 ms: no clicks.
+  gain.gain.setValueAtTime(0, start);
+  gain.gain.linearRampToValueAtTime(level, start + 0.008);
+  gain.gain.setValueAtTime(level, start + seconds - 0.008);
+  gain.gain.linearRampToValueAtTime(0, start + seconds);
+  const oscillators = frequencies.map((hertz) => {
+    const oscillator = context.createOscillator();
+    oscillator.frequency.value = hertz;
+    oscillator.connect(gain);
+    oscillator.start(start);
+    oscillator.stop(start + seconds);
+    return oscillator;
+  });
+  oscillators[0].onended = () => gain.disconnect();
+  return () => gain.disconnect();
+}

@@ -1,0 +1,142 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Call, CallState } from "../call";
+import { clock } from "../recents";
+import { active, select, selected, toggleHold } from "../softphone";
+import { useNow } from "./hooks";
+import { Icon } from "./icons";
+import { Meter } from "./meter";
+import { Pad } from "./pad";
+import { QualityView } from "./quality";
+
+const WORDS: Record<CallState, string> = {
+  calling: "Calling",
+  ringing: "Ringing",
+  early: "Connecting",
+  incoming: "Calling you",
+  answering: "Answering",
+  talking: "Connected",
+  over: "Ended",
+};
+
+/** What a call is doing, in a word or two. */
+export function stateOf(call: Call): string {
+  if (call.state.value !== "talking") return WORDS[call.state.value];
+  if (call.held.value) return "On hold";
+  return call.farHeld.value ? "The other side put you on hold" : "Connected";
+}
+
+export function CallCard({ call }: { call: Call }) {
+  const [keys, setKeys] = useState(false);
+  const hangUp = useRef<HTMLButtonElement>(null);
+  useEffect(() => hangUp.current?.focus({ preventScroll: true }), [call]);
+  const talking = call.state.value === "talking";
+  const others = active.value.filter((other) => other !== call);
+  return (
+    <section class={`callcard ${keys ? "with-keys" : ""}`} aria-label={`Call with ${call.name || call.peer}`} data-state={call.state.value}>
+      <div class={`face ${talking && !call.held.value ? "live" : ""}`} aria-hidden="true">
+        {initials(call.name || call.peer)}
+      </div>
+      <h2 class="peer">{call.name || call.peer}</h2>
+      {call.name && <p class="peer-address">{call.peer}</p>}
+      <p class="call-state" id="call-state">
+        {stateOf(call)}
+      </p>
+      <Timer call={call} />
+      {call.silent.value && (
+        <p class="hint warn" role="alert">
+          No sound arrives from the other side.
+        </p>
+      )}
+      {call.listening.value && <p class="hint">You are listening only: this call has no microphone.</p>}
+      {call.farDigits.value && (
+        <p class="hint" role="status" id="far-digits">
+          They pressed <b>{call.farDigits.value}</b>
+        </p>
+      )}
+
+      <div class="levels">
+        <span aria-hidden="true">You</span>
+        <Meter stream={call.muted.value || call.held.value ? undefined : call.microphone.value} label="Microphone level" />
+        <span aria-hidden="true">They</span>
+        <Meter stream={call.remote.value} label="Level of the other side" />
+      </div>
+
+      <div class="controls" role="group" aria-label="Call controls">
+        <button
+          type="button"
+          id="mute"
+          class="control"
+          aria-pressed={call.muted.value}
+          onClick={() => call.toggleMute()}
+          disabled={call.listening.value}
+        >
+          <Icon name={call.muted.value ? "muted" : "microphone"} />
+          <span>Mute</span>
+        </button>
+        <button
+          type="button"
+          id="hold"
+          class="control"
+          aria-pressed={call.held.value}
+          disabled={!talking || call.changing.value}
+          onClick={() => void toggleHold(call)}
+        >
+          <Icon name={call.held.value ? "play" : "pause"} />
+          <span>Hold</span>
+        </button>
+        <button
+          type="button"
+          id="keys"
+          class="control"
+          aria-expanded={keys}
+          aria-controls="call-keys"
+          onClick={() => setKeys(!keys)}
+        >
+          <Icon name="keypad" />
+          <span>Keypad</span>
+        </button>
+      </div>
+
+      <div id="call-keys" hidden={!keys}>
+        <output class="digits" id="digits" aria-label="Keys pressed">
+          {call.digits.value || "\u00a0"}
+        </output>
+        <Pad label="Keypad tones" />
+      </div>
+
+      <button type="button" id="hangup" class="stop" ref={hangUp} onClick={() => call.hangUp()}>
+        <Icon name="hangup" size={26} />
+        <span>{talking ? "Hang up" : "Cancel"}</span>
+      </button>
+
+      {talking && <QualityView call={call} />}
+
+      {others.length > 0 && (
+        <ul class="others" aria-label="Other calls">
+          {others.map((other) => (
+            <li key={other.id}>
+              <button type="button" class="plain" onClick={() => select(other)} disabled={selected.value === other}>
+                <b>{other.name || other.peer}</b> <span>{stateOf(other)}</span>
+                <span class="switch">Switch</span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function Timer({ call }: { call: Call }) {
+  useNow(500);
+  return (
+    <p class="timer" role="timer" id="timer" aria-label="Duration">
+      {call.answeredAt.value === undefined ? "\u00a0" : clock(call.seconds)}
+    </p>
+  );
+}
+
+function initials(name: string): string {
+  const words = name.split(/[\s.@]+/).filter(Boolean);
+  return /^[\d+*#]/.test(name) ? name.slice(-2) : (words[0]?.[0] ?? "?").toUpperCase() + (words[1]?.[0] ?? "").toUpperCase();
+}

@@ -1,0 +1,56 @@
+import { useRef } from "preact/hooks";
+import { dial, lastDialled, number, registration } from "../softphone";
+import { Icon } from "./icons";
+import { Pad } from "./pad";
+
+export function Dialer() {
+  const field = useRef<HTMLInputElement>(null);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    // As on a telephone: the call key on an empty line brings the last number back.
+    if (!number.value.trim()) number.value = lastDialled.value;
+    else void dial(number.value);
+    field.current?.focus({ preventScroll: true });
+  };
+  return (
+    <form class="dialer" onSubmit={submit} aria-label="Dial">
+      <div class="number">
+        <label class="unseen" for="number">
+          Number or address to call
+        </label>
+        <input
+          id="number"
+          ref={field}
+          type="text"
+          inputMode="tel"
+          autocomplete="off"
+          autocapitalize="off"
+          autocorrect="off"
+          spellcheck={false}
+          placeholder="Number or address"
+          enterkeyhint="go"
+          value={number.value}
+          onInput={(event) => {
+            number.value = event.currentTarget.value;
+          }}
+        />
+        <button
+          type="button"
+          class="erase"
+          aria-label="Delete last digit"
+          hidden={number.value === ""}
+          onClick={() => {
+            number.value = number.value.slice(0, -1);
+          }}
+        >
+          <Icon name="erase" />
+        </button>
+      </div>
+      <Pad label="Dial pad" />
+      <button type="submit" id="call" class="go" aria-disabled={registration.value.state !== "registered"}>
+        <Icon name="call" size={26} />
+        <span>Call</span>
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,241 @@
+// What stands beside the phone: numbers to try, recent calls, sound, account.
+import { useEffect, useState } from "preact/hooks";
+import type { Library, Settings } from "../account";
+import { canChooseSpeaker, microphones, refreshDevices, speakers } from "../audio/devices";
+import { closeMicrophone, openMicrophone } from "../audio/microphone";
+import { clock, when } from "../recents";
+import {
+  active,
+  chooseSpeaker,
+  clearRecents,
+  dial,
+  microphone,
+  notice,
+  recents,
+  saveSettings,
+  setLibrary,
+  setMicrophone,
+  settings,
+  speakerId,
+  standing,
+} from "../softphone";
+import { microphoneTrouble } from "../words";
+import { useNow } from "./hooks";
+import { Icon, type IconName } from "./icons";
+import { Meter } from "./meter";
+
+const QUICK: { number: string; name: string; about: string; icon: IconName }[] = [
+  { number: "9196", name: "Echo", about: "hear yourself", icon: "echo" },
+  { number: "9664", name: "Music", about: "for waiting", icon: "music" },
+  { number: "9197", name: "Tone", about: "1004 Hz, steady", icon: "tone" },
+  { number: "2000", name: "Demo phone", about: "speaks G.711", icon: "phone" },
+];
+
+export function QuickDial() {
+  return (
+    <section class="panel" aria-labelledby="quick-title">
+      <h2 id="quick-title">Try it</h2>
+      <ul class="quick">
+        {QUICK.map(({ number, name, about, icon }) => (
+          <li key={number}>
+            <button
+              type="button"
+              data-dial={number}
+              onClick={() => void dial(number)}
+              aria-disabled={standing.value.tone !== "good"}
+            >
+              <Icon name={icon} />
+              <span class="quick-name">{name}</span>
+              <span class="quick-about">
+                {number} · {about}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+export function Recents() {
+  const now = useNow(30_000);
+  if (recents.value.length === 0) {
+    return (
+      <section class="panel" aria-labelledby="recents-title">
+        <h2 id="recents-title">Recent calls</h2>
+        <p class="empty">Calls you make and take are listed here, in this browser only.</p>
+      </section>
+    );
+  }
+  return (
+    <section class="panel" aria-labelledby="recents-title">
+      <div class="panel-head">
+        <h2 id="recents-title">Recent calls</h2>
+        <button type="button" class="plain" onClick={clearRecents}>
+          Clear
+        </button>
+      </div>
+      <ul class="recents" id="recents">
+        {recents.value.map((entry) => (
+          <li key={entry.at}>
+            <button type="button" onClick={() => void dial(entry.peer)} aria-label={`Call ${entry.name || entry.peer} again`}>
+              <span class={`arrow ${entry.outcome && entry.direction === "in" ? "missed" : ""}`}>
+                <Icon name={entry.direction} size={18} />
+              </span>
+              <span class="recent-peer">{entry.name || entry.peer}</span>
+              <span class="recent-outcome">{entry.outcome || clock(entry.seconds)}</span>
+              <span class="recent-when">{when(entry.at, Math.max(now, entry.at))}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+export function Sound() {
+  const [test, setTest] = useState<MediaStream | undefined>();
+  useEffect(() => () => closeMicrophone(test), [test]);
+  const current = microphone.value;
+  const change = (part: Partial<typeof current>) => {
+    setTest(undefined);
+    void setMicrophone({ ...current, ...part });
+  };
+  const startTest = async () => {
+    try {
+      setTest(await openMicrophone(microphone.value));
+      await refreshDevices();
+    } catch (error) {
+      notice.value = { kind: "error", text: microphoneTrouble(error).sentence };
+    }
+  };
+  return (
+    <details class="panel" id="sound">
+      <summary>
+        <h2>Sound</h2>
+      </summary>
+      <label for="microphone">Microphone</label>
+      <select
+        id="microphone"
+        value={current.deviceId}
+        onChange={(event) => change({ deviceId: event.currentTarget.value })}
+      >
+        <option value="">Chosen by the browser</option>
+        {microphones.value.map(({ id, label }) => (
+          <option key={id} value={id}>
+            {label}
+          </option>
+        ))}
+      </select>
+      <div class="test">
+        <button type="button" class="small" onClick={() => (test ? setTest(undefined) : void startTest())}>
+          {test ? "Stop test" : "Test microphone"}
+        </button>
+        <Meter stream={test} label="Microphone test level" />
+      </div>
+      {canChooseSpeaker && (
+        <>
+          <label for="speaker">Speaker</label>
+          <select id="speaker" value={speakerId.value} onChange={(event) => chooseSpeaker(event.currentTarget.value)}>
+            <option value="">Chosen by the browser</option>
+            {speakers.value.map(({ id, label }) => (
+              <option key={id} value={id}>
+                {label}
+              </option>
+            ))}
+          </select>
+        </>
+      )}
+      <fieldset>
+        <legend>Microphone processing</legend>
+        <Check label="Echo cancellation" on={current.echoCancellation} set={(on) => change({ echoCancellation: on })} />
+        <Check label="Noise suppression" on={current.noiseSuppression} set={(on) => change({ noiseSuppression: on })} />
+        <Check label="Automatic gain" on={current.autoGainControl} set={(on) => change({ autoGainControl: on })} />
+      </fieldset>
+    </details>
+  );
+}
+
+function Check({ label, on, set }: { label: string; on: boolean; set(on: boolean): void }) {
+  return (
+    <label class="check">
+      <input type="checkbox" checked={on} onChange={(event) => set(event.currentTarget.checked)} />
+      <span>{label}</span>
+    </label>
+  );
+}
+
+const LIBRARIES: [Library, string][] = [
+  ["jssip", "JsSIP"],
+  ["sipjs", "SIP.js"],
+];
+
+const AUTOCOMPLETE = { user: "username", password: "current-password", displayName: "off", domain: "off" } as const;
+
+export function AccountPanel() {
+  const [draft, setDraft] = useState<Settings>(settings.value);
+  const current = settings.value;
+  useEffect(() => setDraft(current), [current]);
+  const wrong = standing.value.tone === "bad" && standing.value.sentence.includes("Account");
+  const [open, setOpen] = useState(false);
+  useEffect(() => {
+    if (wrong) setOpen(true);
+  }, [wrong]);
+  const busy = active.value.length > 0;
+  const field = (name: keyof typeof AUTOCOMPLETE, label: string, placeholder = "") => (
+    <>
+      <label for={name}>{label}</label>
+      <input
+        id={name}
+        {...(name === "password" ? ({ type: "password" } as const) : ({ type: "text" } as const))}
+        autocomplete={AUTOCOMPLETE[name]}
+        autocapitalize="off"
+        spellcheck={false}
+        placeholder={placeholder}
+        required={name === "user"}
+        value={draft[name]}
+        onInput={(event) => setDraft({ ...draft, [name]: event.currentTarget.value.trim() })}
+      />
+    </>
+  );
+  return (
+    <details class="panel" id="account" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>
+        <h2>Account</h2>
+        <span class="summary-note">
+          {current.user} · {LIBRARIES.find(([id]) => id === current.library)?.[1]}
+        </span>
+      </summary>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          saveSettings(draft);
+        }}
+      >
+        {field("user", "User")}
+        {field("password", "Password")}
+        {field("displayName", "Name shown to others", "optional")}
+        {field("domain", "SIP domain", location.hostname)}
+        <button type="submit" class="small primary" disabled={busy}>
+          Sign in
+        </button>
+      </form>
+      <fieldset class="segments">
+        <legend>SIP library</legend>
+        {LIBRARIES.map(([id, name]) => (
+          <label key={id}>
+            <input
+              type="radio"
+              name="library"
+              value={id}
+              checked={current.library === id}
+              disabled={busy}
+              onChange={() => setLibrary(id)}
+            />
+            <span>{name}</span>
+          </label>
+        ))}
+      </fieldset>
+    </details>
+  );
+}
