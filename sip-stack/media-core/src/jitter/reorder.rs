@@ -138,4 +138,28 @@ mod tests {
         put(&mut reorder, until, 200);
         assert_eq!(drain(&mut reorder, until), [(0, 200)]);
     }
+    #[test]
+    fn a_burst_of_losses_of_any_length_is_given_up_at_once_or_after_the_wait() {
+        for burst in 1..20 {
+            let mut reorder = Reorder::default();
+            let now = Time(0);
+            assert!(reorder.insert(now, 100, 0, &[0]));
+            assert_eq!(drain(&mut reorder, now), [(0, 0)]);
+            assert!(reorder.insert(now, 101 + burst, 0, &[1]));
+            let mut came = drain(&mut reorder, now);
+            if let Some((until, _)) = reorder.deadline() {
+                came.extend(drain(&mut reorder, until));
+                assert_eq!(
+                    reorder.deadline(),
+                    None,
+                    "a deadline that nothing comes of, after {burst}"
+                );
+            }
+            assert_eq!(
+                came.iter().map(|(_, payload)| *payload).collect::<Vec<_>>(),
+                [1],
+                "after {burst}"
+            );
+        }
+    }
 }

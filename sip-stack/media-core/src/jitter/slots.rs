@@ -40,9 +40,16 @@ impl Slots {
         (self.0[index].sequence == Some(sequence)).then_some(index)
     }
 
-    /// The first packet from `from` to `to`.
+    /// The first packet from `from` to `to`: whatever is held of that range, however far it reaches.
     pub(super) fn first(&self, from: i64, to: i64) -> Option<usize> {
-        (from..=to.min(from + self.len() - 1)).find_map(|sequence| self.find(sequence))
+        let held = self
+            .0
+            .iter()
+            .enumerate()
+            .filter_map(|(index, slot)| Some((slot.sequence?, index)));
+        held.filter(|(sequence, _)| (from..=to).contains(sequence))
+            .min()
+            .map(|(_, index)| index)
     }
 
     /// Stores a packet in place of whatever was there.

@@ -64,6 +64,8 @@ pub struct Shard {
     /// Which phone leg a socket belongs to, and whether it is the one for RTCP.
     sockets: HashMap<SocketId, (usize, bool)>,
     queue: Queue,
+    /// No leg is looked at again before this.
+    floor: Time,
     out: Outbox,
     pool: Pool,
     music: Music,
@@ -91,6 +93,7 @@ impl Shard {
             paths: HashMap::with_capacity(room),
             sockets: HashMap::with_capacity(2 * room),
             queue: Queue::with_capacity(2 * room),
+            floor: Time::ZERO,
             out: Outbox::with_capacity(OUTBOX.0, OUTBOX.1),
             pool: Pool::default(),
             music,
@@ -131,7 +134,7 @@ impl Shard {
         if let Some(leg) = self.legs.get_mut(key)
             && let Some((at, _)) = leg.deadline()
         {
-            self.queue.arm(key, &mut leg.armed, at);
+            self.queue.arm(key, &mut leg.armed, at.max(self.floor));
         }
     }
 

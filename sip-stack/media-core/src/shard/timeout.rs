@@ -1,5 +1,7 @@
 //! What happens because time passes.
 
+use std::time::Duration;
+
 use sans_io::Time;
 
 use super::Shard;
@@ -8,9 +10,14 @@ use crate::bridge::{self, Sink};
 use crate::control::{Event, Failure};
 use crate::leg::browser;
 
+/// The least between two looks at a leg that time alone causes.
+const PAUSE: Duration = Duration::from_millis(1);
+
 impl Shard {
-    /// Looks at every leg whose time has come.
+    /// Looks at every leg whose time has come, at each once: one that wants to be looked at again at once waits a moment,
+    /// so that a deadline that does not move costs little and stops nobody else.
     pub(super) fn timeout(&mut self, now: Time) {
+        self.floor = now + PAUSE;
         while let Some((at, key, _)) = self.queue.peek()
             && at <= now
         {
@@ -19,6 +26,7 @@ impl Shard {
                 self.arm(key);
             }
         }
+        self.floor = Time::ZERO;
     }
 
     fn look_at(&mut self, now: Time, key: usize) {
