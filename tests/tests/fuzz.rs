@@ -21,3 +21,13 @@ fn message() {
 fn sdp() {
     fuzz::exercise(&fuzz::sdp::TARGET);
 }
+
+#[test]
+fn rtcp() {
+    fuzz::exercise(&fuzz::rtcp::TARGET);
+}
+
+#[test]
+fn rtp() {
+    fuzz::exercise(&fuzz::rtp::TARGET);
+}

@@ -12,6 +12,8 @@ pub mod browser_leg;
 pub mod framing;
 pub mod message;
 mod mutate;
+pub mod rtcp;
+pub mod rtp;
 pub mod sdp;
 
 pub use mutate::Mutator;

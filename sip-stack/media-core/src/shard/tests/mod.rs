@@ -3,6 +3,7 @@
 mod peer;
 mod world;
 
+mod allocation;
 mod applications;
 mod bridges;
 mod digits;

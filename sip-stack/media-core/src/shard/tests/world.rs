@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use sans_io::{Rng, Time};
 
+use super::allocation::allocations;
 use super::peer::Peer;
 use crate::control::{Application, BridgeId, Command, Event, LegId, LegKind, Report, SocketId};
 use crate::leg::{Clock, browser};
@@ -41,6 +42,8 @@ pub(super) struct World {
     to_shard: BTreeMap<(Time, u64), (SocketId, SocketAddr, Vec<u8>)>,
     to_peer: BTreeMap<(Time, u64), (usize, SocketId, Vec<u8>)>,
     next_socket: u32,
+    /// What the shard allocated while it took RTP and gave what came of it.
+    pub(super) allocations: u64,
 }
 
 impl World {
@@ -67,6 +70,7 @@ impl World {
             to_shard: BTreeMap::new(),
             to_peer: BTreeMap::new(),
             next_socket: 100,
+            allocations: 0,
         }
     }
 
@@ -186,7 +190,10 @@ impl World {
             let now = self.now;
             while let Some(entry) = self.to_shard.first_entry().filter(|entry| entry.key().0 <= now) {
                 let (socket, from, mut data) = entry.remove();
+                let before = allocations();
+                let rtp = data[0] >> 6 == 2;
                 self.shard.handle_datagram(now, socket, from, &mut data);
+                self.allocations += if rtp { allocations() - before } else { 0 };
                 self.drain();
             }
             while let Some(entry) = self.to_peer.first_entry().filter(|entry| entry.key().0 <= now) {
@@ -225,7 +232,10 @@ impl World {
 
     fn drain(&mut self) -> Option<Time> {
         loop {
-            match self.shard.poll_output() {
+            let before = allocations();
+            let output = self.shard.poll_output();
+            self.allocations += allocations() - before;
+            match output {
                 Output::Timeout(deadline) => return deadline.map(|(at, _)| at),
                 Output::Transmit { socket, to, data } => {
                     let data = data.to_vec();

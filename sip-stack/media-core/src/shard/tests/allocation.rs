@@ -1,0 +1,70 @@
+//! The packet path does not allocate.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::Duration;
+
+use super::world::World;
+use crate::negotiated::Codec;
+
+/// The system's allocator, counted for each thread.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How often this thread allocated.
+pub(super) fn allocations() -> u64 {
+    COUNT.get()
+}
+
+#[allow(unsafe_code, reason = "an allocator cannot be written without")]
+// SAFETY: every call goes to the system's allocator as it came
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is passed on
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on
+        unsafe { System.dealloc(place, layout) }
+    }
+
+    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is passed on
+        unsafe { System.realloc(place, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// What libopus does inside is not seen from here; it allocates when a state is made and takes the stack for the rest.
+#[test]
+fn neither_relay_nor_transcode_allocates_once_it_runs() {
+    for (left, right) in [
+        (Codec::Pcmu, Codec::Pcmu),
+        (Codec::Opus, Codec::Pcmu),
+        (Codec::Pcmu, Codec::Pcma),
+    ] {
+        let mut world = World::new(41);
+        let (browser, phone) = (world.browser(left), world.phone(right));
+        world.bridge(browser, phone);
+        let now = world.now;
+        world.peers[browser].speak(now, 440.0, -14.0);
+        world.peers[phone].speak(now, 1_004.0, -14.0);
+        world.run(Duration::from_secs(3));
+        warm_up += std::mem::take(&mut world.allocations);
+        world.run(Duration::from_secs(10));
+        assert_eq!(world.allocations, 0, "{left:?} {right:?}");
+        let report = world.report(phone);
+        assert!(
+            report.packets_received > 600 && report.packets_sent > 600,
+            "{report:?}"
+        );
+    }
+}
