@@ -64,7 +64,8 @@ impl Coordinator {
             let profile = sdp::Profile::Browser(sdp::Browser {
                 ice: ice.clone(),
                 fingerprint: self.config.fingerprint.clone(),
-                role: DtlsRole::Passive,
+                // The first check of the peer starts the handshake: a round trip sooner than if it had to begin.
+                role: DtlsRole::Active,
                 renew,
             });
             let config = sdp::Config {
