@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sans_io::{Deadline, Time};
@@ -14,6 +15,10 @@ use super::resolve::transport_of;
 use super::retry::retry_after;
 use super::wire::Draft;
 use super::{Endpoint, TimerKey};
+
+/// How long a re-INVITE may stay without a final response after a provisional one: it alerts nobody, and its peer may have
+/// sent the answer and then forgotten the dialog. As long as timer C (RFC 3261 §16.6).
+const REINVITE: Duration = Duration::from_secs(180);
 
 /// What a request of ours is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,8 +243,16 @@ impl Endpoint {
         };
         let (usage, purpose) = (tx.usage, tx.purpose);
         if code < 200 {
-            if purpose == Purpose::Invite {
-                self.invite_provisional(now, id, usage, code, &response);
+            match purpose {
+                Purpose::Invite => self.invite_provisional(now, id, usage, code, &response),
+                Purpose::Reinvite { .. } => {
+                    if let Machine::Invite(machine) = &mut tx.machine {
+                        machine.limit(now + REINVITE);
+                    }
+                    let deadline = tx.deadline();
+                    self.arm(TimerKey::Client(id), deadline);
+                }
+                _ => {}
             }
             return;
         }

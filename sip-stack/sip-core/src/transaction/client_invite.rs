@@ -82,9 +82,9 @@ impl ClientInvite {
     /// The deadline passed.
     pub fn on_timeout(&mut self, now: Time) -> OnTimeout {
         if self.end.is_some_and(|end| end <= now) {
-            let calling = self.state == State::Calling;
+            let open = self.is_open();
             self.enter(State::Terminated, None);
-            return if calling {
+            return if open {
                 OnTimeout::TimedOut
             } else {
                 OnTimeout::Finished
@@ -103,6 +103,7 @@ impl ClientInvite {
     pub fn deadline(&self) -> Deadline {
         let end = match self.state {
             State::Calling => "timer B",
+            State::Proceeding => "limit of a re-INVITE",
             State::Accepted => "timer M",
             _ => "timer D",
         };
@@ -122,6 +123,13 @@ impl ClientInvite {
     #[must_use]
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Calling | State::Proceeding)
+    }
+
+    /// A provisional response came; without a final one by then it has timed out.
+    pub fn limit(&mut self, at: Time) {
+        if self.is_proceeding() {
+            self.end = Some(at);
+        }
     }
 
     fn enter(&mut self, state: State, end: Option<Time>) {
@@ -174,6 +182,17 @@ mod tests {
         assert_eq!(tx.on_response(Time(1), 100), OnResponse::Deliver);
         assert!(tx.is_proceeding() && tx.deadline().is_none());
         assert_eq!(tx.on_response(Time(2), 180), OnResponse::Deliver);
+    }
+
+    #[test]
+    fn a_limit_after_a_provisional_ends_it() {
+        let mut tx = udp();
+        tx.limit(Time(5));
+        assert_eq!(tx.deadline(), Some((Time(T1), "timer A")));
+        assert_eq!(tx.on_response(Time(1), 100), OnResponse::Deliver);
+        tx.limit(Time(50));
+        assert_eq!(tx.deadline(), Some((Time(50), "limit of a re-INVITE")));
+        assert_eq!(tx.on_timeout(Time(50)), OnTimeout::TimedOut);
     }
 
     #[test]

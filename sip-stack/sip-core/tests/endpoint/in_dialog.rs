@@ -69,6 +69,31 @@ fn hold_by_reinvite_of_either_side() {
 }
 
 #[test]
+fn a_reinvite_whose_answer_was_lost_is_forgotten_when_the_call_ends() {
+    let (mut bench, usage) = called("");
+    offer(&mut bench, usage, MINE);
+    bench.answer("INVITE", 100, "", "", "");
+    bench.secs(1);
+    bench.act(|endpoint, now| endpoint.hangup(now, usage, None, Headers::new()));
+    bench.answer("BYE", 200, "", "", "");
+    bench.is_clean_after_a_while();
+}
+
+#[test]
+fn a_reinvite_that_only_ever_gets_a_provisional_response_ends_as_timed_out() {
+    let (mut bench, usage) = called("");
+    offer(&mut bench, usage, MINE);
+    bench.answer("INVITE", 100, "", "", "");
+    bench.secs(179);
+    assert!(bench.events.is_empty());
+    bench.secs(2);
+    assert!(matches!(
+        bench.event(),
+        Event::OfferRefused { code: 408, .. } | Event::Ended { .. }
+    ));
+}
+
+#[test]
 fn offers_wait_for_one_another() {
     let (mut bench, usage) = calling(None, "");
     for body in [MINE, ANSWER] {
