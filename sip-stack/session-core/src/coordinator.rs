@@ -258,6 +258,7 @@ impl Leg {
             call_id: String::new(),
             usage: None,
             flow: None,
+            redirect: None,
             state: State::New,
             media: Media::Opening,
             negotiator,

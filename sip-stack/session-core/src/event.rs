@@ -189,7 +189,7 @@ pub struct CallRecord {
     pub ended: Time,
     /// Who or what ended it.
     pub cause: Cause,
-    /// Final SIP code: 200 for a call that was answered.
+    /// Final SIP code: 200 for a call that was answered and did not fail later.
     pub code: u16,
     /// One for each leg that had media.
     pub legs: Vec<LegRecord>,

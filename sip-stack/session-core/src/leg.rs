@@ -9,6 +9,7 @@ use sip_core::endpoint::{OutgoingInvite, UsageId};
 use sip_core::flow::Flow;
 
 use crate::SessionId;
+use crate::verb::Redirect;
 
 /// What the coordinator keeps of a leg.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Leg {
     /// The SIP side; `None` before its INVITE is sent and after its end.
     pub(crate) usage: Option<UsageId>,
     pub(crate) flow: Option<Flow>,
+    /// A branch to somebody outside of the directory.
+    pub(crate) redirect: Option<Redirect>,
     pub(crate) state: State,
     pub(crate) media: Media,
     pub(crate) negotiator: Negotiator,
@@ -77,7 +80,8 @@ pub(crate) enum Media {
 #[derive(Debug)]
 pub(crate) enum Pending {
     Invite(Box<OutgoingInvite>),
-    Ring(u16),
+    /// A provisional response: its code, and whether it brings early media.
+    Ring(u16, bool),
     Answer,
 }
 

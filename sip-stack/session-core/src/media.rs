@@ -101,7 +101,7 @@ impl Coordinator {
         for pending in std::mem::take(&mut l.pending) {
             match pending {
                 Pending::Invite(invite) => self.invite_now(now, leg, invite),
-                Pending::Ring(code) => self.ring_now(now, leg, code, false),
+                Pending::Ring(code, early) => self.ring_now(now, leg, code, early),
                 Pending::Answer => self.answer_now(now, leg),
             }
         }

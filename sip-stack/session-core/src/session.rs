@@ -1,5 +1,7 @@
 //! A session: one call from its first INVITE to its record.
 
+use std::time::Duration;
+
 use media_core::control::{BridgeId, LegId};
 use sans_io::Time;
 
@@ -17,6 +19,8 @@ pub(crate) struct Session {
     pub(crate) source: Option<Source>,
     pub(crate) from: Caller,
     pub(crate) to: String,
+    /// Of the caller's INVITE, at least 1; what is dialled for it gets one less.
+    pub(crate) max_forwards: u8,
     pub(crate) began: Time,
     pub(crate) answered: Option<Time>,
     /// The leg that called us; `None` for a call of ours.
@@ -41,6 +45,12 @@ pub(crate) struct Dialling {
     /// Best final response so far.
     pub(crate) best: u16,
     pub(crate) on_failure: OnFailure,
+    /// How long each branch may ring.
+    pub(crate) ring_timeout: Duration,
+    /// Who is shown as the caller.
+    pub(crate) caller: Caller,
+    /// Targets that redirections led to already, as text: none is tried twice.
+    pub(crate) redirected: Vec<String>,
 }
 
 /// Why and when a session was told to end.

@@ -117,6 +117,17 @@ impl Coordinator {
         let is_branch = s.dialling.as_ref().is_some_and(|d| d.branches.contains(&leg));
         let code = final_code(&cause);
         if is_branch && state < State::Up {
+            let code = match &cause {
+                Ended::Rejected {
+                    code: 300..400,
+                    headers,
+                    ..
+                } => {
+                    self.redirected(leg, headers);
+                    480 // a caller is never told of addresses that we were told
+                }
+                _ => code,
+            };
             self.leg_ended(now, leg, None);
             return self.branch_failed(now, leg, code);
         }

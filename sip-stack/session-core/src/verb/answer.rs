@@ -18,10 +18,24 @@ impl Coordinator {
             return;
         };
         if l.media == Media::Opening {
-            l.pending.push(Pending::Ring(code));
+            l.pending.push(Pending::Ring(code, false));
             return;
         }
         self.ring_now(now, leg, code, false);
+    }
+
+    /// Lets the caller hear `application` before anybody answered: 183 with our answer SDP. Does nothing once the call is
+    /// answered.
+    pub fn progress(&mut self, now: Time, leg: LegId, application: Option<Application>) {
+        let Some(l) = self.legs.get_mut(&leg).filter(|l| l.state < State::Up) else {
+            return;
+        };
+        l.application = application;
+        if l.media == Media::Opening {
+            l.pending.push(Pending::Ring(183, true));
+            return;
+        }
+        self.ring_now(now, leg, 183, true);
     }
 
     pub(crate) fn ring_now(&mut self, now: Time, leg: LegId, code: u16, early_media: bool) {

@@ -16,6 +16,7 @@ use crate::coordinator::{Coordinator, Timer};
 use crate::event::{Cause, Event};
 use crate::leg::{Leg, Media, Pending, State};
 use crate::session::{Dialling, Session, better};
+use crate::verb::Redirect;
 
 /// Who is shown as the caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,15 +90,15 @@ pub struct OutgoingCall {
 }
 
 /// A branch ready to be made.
-struct Branch {
-    target: Target,
-    uri: Uri,
-    browser: bool,
-    party: String,
-    user: Option<String>,
-    codecs: Vec<Codec>,
-    credentials: Option<Credentials>,
-    flow: Option<Flow>,
+pub(super) struct Branch {
+    pub(super) target: Target,
+    pub(super) uri: Uri,
+    pub(super) browser: bool,
+    pub(super) party: String,
+    pub(super) user: Option<String>,
+    pub(super) codecs: Vec<Codec>,
+    pub(super) credentials: Option<Credentials>,
+    pub(super) flow: Option<Flow>,
 }
 
 impl Coordinator {
@@ -138,6 +139,9 @@ impl Coordinator {
                     early: None,
                     best,
                     on_failure: dial.on_failure,
+                    ring_timeout: dial.ring_timeout,
+                    caller,
+                    redirected: Vec::new(),
                 });
             }
         }
@@ -159,6 +163,7 @@ impl Coordinator {
                 source: None,
                 from: call.caller.clone(),
                 to: user_text(&branch.uri),
+                max_forwards: 71,
                 began: now,
                 answered: None,
                 caller: None,
@@ -180,6 +185,9 @@ impl Coordinator {
                 early: None,
                 best: 0,
                 on_failure: OnFailure::Reject,
+                ring_timeout: call.ring_timeout,
+                caller: call.caller,
+                redirected: Vec::new(),
             });
         }
         Ok(session)
@@ -254,8 +262,18 @@ impl Coordinator {
     }
 
     /// Makes the leg of a branch; its INVITE leaves as soon as its media is open.
-    fn start_branch(&mut self, session: SessionId, branch: Branch, caller: &Caller, ring: Duration) -> LegId {
+    pub(super) fn start_branch(
+        &mut self,
+        session: SessionId,
+        branch: Branch,
+        caller: &Caller,
+        ring: Duration,
+    ) -> LegId {
         let leg = LegId(self.next_id());
+        let hops = self
+            .sessions
+            .get(&session)
+            .map_or(70, |s| s.max_forwards.saturating_sub(1));
         let codecs = if branch.codecs.is_empty() {
             self.codecs_for(None, branch.browser)
         } else {
@@ -274,6 +292,7 @@ impl Coordinator {
         let from = Uri::sip(Some(&from_user), &host, None)
             .or_else(|_| Uri::sip(Some("anonymous"), "anonymous.invalid", None))
             .unwrap_or_else(|_| branch.uri.bare());
+        let redirect = Redirect::of(&branch);
         let to = match branch
             .user
             .as_deref()
@@ -289,7 +308,7 @@ impl Coordinator {
             to: Address::new(to),
             contact_user: from_user,
             body: None,
-            extra: Vec::new(),
+            extra: vec![("Max-Forwards".into(), hops.to_string())],
             credentials: branch.credentials,
             ring_timeout: ring,
             session_timer: None,
@@ -303,6 +322,7 @@ impl Coordinator {
             negotiator,
         );
         made.flow = branch.flow;
+        made.redirect = redirect;
         made.pending.push(Pending::Invite(Box::new(invite)));
         self.add_leg(made, kind);
         if let Some(s) = self.sessions.get_mut(&session) {

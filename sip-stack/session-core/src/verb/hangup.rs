@@ -16,10 +16,16 @@ impl Coordinator {
         self.end_session(now, session, Cause::Local, 200);
     }
 
-    /// `code` answers a caller that waits for one; for a call that was answered it is 200.
+    /// `code` answers a caller that waits for one; for a call that was answered it is 200. A call that nobody answered was
+    /// declined, or given up, when no code says more.
     pub(crate) fn end_session(&mut self, now: Time, session: SessionId, cause: Cause, code: u16) {
         let Some(s) = self.sessions.get_mut(&session).filter(|s| s.ending.is_none()) else {
             return;
+        };
+        let code = match s.answered {
+            None if code < 300 && cause == Cause::Local && s.caller.is_some() => 603,
+            None if code < 300 => 487,
+            _ => code,
         };
         s.ending = Some(Ending { at: now, cause, code });
         s.dialling = None;

@@ -71,6 +71,7 @@ impl Coordinator {
                     display: call.display.clone(),
                 },
                 to: call.to.clone(),
+                max_forwards: request.max_forwards().unwrap_or(70),
                 began: now,
                 answered: None,
                 caller: Some(leg),
