@@ -4,3 +4,4 @@ pub mod corpora;
 pub mod fuzz;
 pub mod load;
 pub mod messages;
+pub mod sim;

@@ -1,0 +1,96 @@
+//! What the wire does.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use media_core::control::{self, SocketId};
+use sans_io::Rng;
+use sip_core::flow::FlowId;
+use std::net::SocketAddr;
+
+/// What befalls datagrams, in per cent; and what arrives, arrives later by up to `jitter`, so that it overtakes.
+#[derive(Clone, Copy, Debug)]
+pub struct Conditions {
+    /// Never arrives.
+    pub loss: u64,
+    /// Arrives twice.
+    pub duplicate: u64,
+    /// On top of 5 ms.
+    pub jitter: Duration,
+}
+
+impl Conditions {
+    /// Everything arrives after 5 ms.
+    #[must_use]
+    pub fn perfect() -> Conditions {
+        Conditions {
+            loss: 0,
+            duplicate: 0,
+            jitter: Duration::ZERO,
+        }
+    }
+
+    /// A bad day.
+    #[must_use]
+    pub fn bad() -> Conditions {
+        Conditions {
+            loss: 15,
+            duplicate: 10,
+            jitter: Duration::from_millis(80),
+        }
+    }
+
+    /// How late each copy of a datagram arrives.
+    pub(super) fn copies(&self, rng: &mut Rng) -> Vec<Duration> {
+        let copies = match rng.percent(self.loss) {
+            true => 0,
+            false => 1 + usize::from(rng.percent(self.duplicate)),
+        };
+        (0..copies).map(|_| self.delay(rng)).collect()
+    }
+
+    pub(super) fn delay(&self, rng: &mut Rng) -> Duration {
+        let jitter = rng.below(1 + self.jitter.as_micros() as u64);
+        Duration::from_millis(5) + Duration::from_micros(jitter)
+    }
+}
+
+/// Something on its way.
+pub(super) enum Parcel {
+    /// SIP to a node: by UDP, or over a connection between nodes.
+    ToNode {
+        node: usize,
+        from: SocketAddr,
+        reliable: bool,
+        data: Bytes,
+    },
+    /// SIP to an agent by UDP.
+    ToAgent {
+        agent: usize,
+        data: Bytes,
+    },
+    /// SIP over a WebSocket, up or down.
+    Up {
+        flow: FlowId,
+        data: Bytes,
+    },
+    Down {
+        flow: FlowId,
+        data: Bytes,
+    },
+    /// The gateway notices that a WebSocket is gone.
+    Closed {
+        flow: FlowId,
+    },
+    /// RTP or RTCP to a socket of a shard.
+    Rtp {
+        node: usize,
+        socket: SocketId,
+        from: SocketAddr,
+        data: Vec<u8>,
+    },
+    /// What a shard that only answers has to say of a browser.
+    Media {
+        event: control::Event,
+    },
+}

@@ -1,0 +1,279 @@
+//! A coordinator with its media.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use media_core::control::{Command, Event as MediaEvent, LegId, Report, SocketId};
+use media_core::leg::Clock;
+use media_core::leg::browser::Identity;
+use media_core::negotiated::{Codec, Fingerprint, Hash};
+use media_core::shard::{self, Shard, ShardConfig};
+use sans_io::{Deadline, Rng, Time};
+use session_core::{Access, CallRecord, Cause, Config, Coordinator, Event, SessionId};
+use sip_core::auth::Algorithm;
+use sip_core::endpoint;
+
+/// What the coordinator's commands go to.
+#[derive(Debug)]
+pub enum Media {
+    /// Answers as a shard does, and does nothing.
+    Signalling,
+    /// A real one.
+    Shard(Box<Real>),
+}
+
+/// A shard and the sockets that it has.
+#[derive(Debug)]
+pub struct Real {
+    pub(super) shard: Shard,
+    pub(super) deadline: Deadline,
+    pub(super) sockets: BTreeMap<SocketId, SocketAddr>,
+    pub(super) next: u32,
+}
+
+/// The one socket for browsers.
+pub(super) const BROWSERS: SocketId = SocketId(0);
+
+static IDENTITY: LazyLock<Arc<Identity>> =
+    LazyLock::new(|| Arc::new(Identity::seeded(7).expect("a certificate")));
+static ANCHOR: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// A node: the gateway, a phone or a trunk.
+#[derive(Debug)]
+pub struct Node {
+    /// For ladders.
+    pub name: String,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// Its signalling.
+    pub coordinator: Coordinator,
+    /// Its media.
+    pub media: Media,
+    /// Records of its calls.
+    pub records: Vec<CallRecord>,
+    /// What its coordinator said.
+    pub told: BTreeMap<&'static str, usize>,
+    pub(super) deadline: Deadline,
+    /// Legs that are open, and browsers among them.
+    pub(super) open: BTreeMap<LegId, bool>,
+    pub(super) bridges: BTreeMap<u64, [LegId; 2]>,
+    ended: BTreeSet<SessionId>,
+    live: BTreeSet<SessionId>,
+}
+
+/// The configuration that all nodes share.
+#[must_use]
+pub(super) fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> Config {
+    Config {
+        endpoint: endpoint::Config::default(),
+        access,
+        domains: Vec::new(),
+        realm: "gateway.test".into(),
+        algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
+        host: address.ip().to_string(),
+        advertise: None,
+        phone_ip: address.ip(),
+        fingerprint: Fingerprint {
+            hash: Hash::Sha256,
+            value: vec![7; 32],
+        },
+        shards: 1,
+        browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
+        phone_codecs: codecs.to_vec(),
+        grace: Duration::from_secs(15),
+        max_sessions: 100,
+        max_contacts: 5,
+    }
+}
+
+impl Node {
+    pub(super) fn new(
+        name: &str,
+        config: Config,
+        address: SocketAddr,
+        now: Time,
+        real: bool,
+        rng: &mut Rng,
+    ) -> Node {
+        let media = if real {
+            let shard = ShardConfig {
+                browser_sockets: vec![(BROWSERS, SocketAddr::new(address.ip(), 10_000))],
+                shard: 0,
+                dtls: IDENTITY.clone(),
+                clock: Clock::new(now, *ANCHOR),
+                max_legs: 64,
+            };
+            Media::Shard(Box::new(Real {
+                shard: Shard::new(shard, rng.fork()),
+                deadline: None,
+                sockets: BTreeMap::from([(BROWSERS, SocketAddr::new(address.ip(), 10_000))]),
+                next: 1,
+            }))
+        } else {
+            Media::Signalling
+        };
+        Node {
+            name: name.to_owned(),
+            address,
+            coordinator: Coordinator::new(config, rng.fork()),
+            media,
+            records: Vec::new(),
+            told: BTreeMap::new(),
+            deadline: None,
+            open: BTreeMap::new(),
+            bridges: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            live: BTreeSet::new(),
+        }
+    }
+
+    /// When it has to be woken.
+    pub(super) fn next(&self) -> Option<Time> {
+        let media = match &self.media {
+            Media::Shard(real) => real.deadline,
+            Media::Signalling => None,
+        };
+        [self.deadline, media]
+            .into_iter()
+            .flatten()
+            .map(|(at, _)| at)
+            .min()
+    }
+
+    /// Keeps the books of legs and bridges; what a shard that only answers says at once.
+    pub(super) fn command(&mut self, command: &Command) -> Option<MediaEvent> {
+        let real = matches!(self.media, Media::Shard(_));
+        match command {
+            Command::Open { leg, kind } => {
+                let browser = matches!(kind, media_core::control::LegKind::Browser { .. });
+                assert!(self.open.insert(*leg, browser).is_none(), "{leg:?} opened twice");
+                let port = if browser {
+                    10_000
+                } else {
+                    20_000 + 2 * leg.0 as u16
+                };
+                let at = |port| SocketAddr::new(self.address.ip(), port);
+                let addresses = if browser {
+                    vec![at(port)]
+                } else {
+                    vec![at(port), at(port + 1)]
+                };
+                (!real).then_some(MediaEvent::Opened { leg: *leg, addresses })
+            }
+            Command::Close { leg } => {
+                assert!(
+                    self.open.remove(leg).is_some(),
+                    "{leg:?} closed, and was not open"
+                );
+                self.bridges.retain(|_, legs| !legs.contains(leg));
+                (!real).then(|| MediaEvent::Report {
+                    leg: *leg,
+                    report: Box::new(Report::default()),
+                    last: true,
+                })
+            }
+            Command::Bridge { bridge, legs } => {
+                for leg in legs {
+                    assert!(self.open.contains_key(leg), "{leg:?} bridged, and is not open");
+                    let other = self.bridges.values().find(|legs| legs.contains(leg));
+                    assert!(other.is_none(), "{leg:?} is in two bridges");
+                }
+                self.bridges.insert(bridge.0, *legs);
+                None
+            }
+            Command::Unbridge { bridge } => {
+                self.bridges.remove(&bridge.0);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Holds an event against what must hold for every session, and counts it.
+    pub(super) fn heard(&mut self, event: &Event) {
+        let (name, session) = match event {
+            Event::Incoming { session, .. } => ("incoming", Some(*session)),
+            Event::Progress { session, .. } => ("progress", Some(*session)),
+            Event::Answered { session, .. } => ("answered", Some(*session)),
+            Event::Bridged { session, .. } => ("bridged", Some(*session)),
+            Event::DialFailed { session, .. } => ("dial failed", Some(*session)),
+            Event::Dtmf { session, .. } => ("digit", Some(*session)),
+            Event::Hold { session, .. } => ("hold", Some(*session)),
+            Event::Away { session, .. } => ("away", Some(*session)),
+            Event::Talking { session, .. } => ("talking", Some(*session)),
+            Event::Report { session, .. } => ("report", Some(*session)),
+            Event::Ended { session, .. } => ("ended", Some(*session)),
+            Event::Reachable { .. } => ("reachable", None),
+            Event::Registration { .. } => ("registration", None),
+        };
+        *self.told.entry(name).or_default() += 1;
+        let Some(session) = session else { return };
+        assert!(
+            !self.ended.contains(&session),
+            "{}: {name} after the end of {session:?}",
+            self.name
+        );
+        self.live.insert(session);
+        if let Event::Ended { record, .. } = event {
+            self.live.remove(&session);
+            self.ended.insert(session);
+            assert_eq!(record.session, session);
+            assert!(record.began <= record.ended, "{record:?}");
+            let fine = if record.answered.is_some() {
+                record.code == 200 || record.cause == Cause::Failed
+            } else {
+                record.code >= 300
+            };
+            assert!(fine, "{}: {record:?}", self.name);
+            self.records.push((**record).clone());
+        }
+    }
+
+    /// How often something was told.
+    #[must_use]
+    pub fn count(&self, what: &str) -> usize {
+        self.told.get(what).copied().unwrap_or(0)
+    }
+
+    /// No session, leg, dialog, transaction, timer, contact, socket or bridge is left.
+    ///
+    /// # Panics
+    /// When something is.
+    pub fn assert_empty(&self) {
+        let stats = self.coordinator.stats();
+        let name = &self.name;
+        assert_eq!(
+            (stats.sessions, stats.legs, stats.contacts),
+            (0, 0, 0),
+            "{name}: {stats:?}"
+        );
+        assert_eq!(stats.endpoint, endpoint::Counts::default(), "{name}");
+        assert!(self.live.is_empty(), "{name}: no record of {:?}", self.live);
+        assert!(self.open.is_empty(), "{name}: open legs {:?}", self.open);
+        assert!(self.bridges.is_empty(), "{name}: bridges {:?}", self.bridges);
+        assert_eq!(self.deadline, None, "{name}");
+        if let Media::Shard(real) = &self.media {
+            assert_eq!(real.shard.legs(), 0, "{name}: legs in the shard");
+            assert_eq!(real.sockets.len(), 1, "{name}: sockets {:?}", real.sockets);
+        }
+    }
+}
+
+impl Real {
+    /// Two ports on `local`.
+    pub(super) fn bind(&mut self, leg: LegId, local: IpAddr) -> shard::Input {
+        let (rtp, rtcp) = (SocketId(self.next), SocketId(self.next + 1));
+        let port = 20_000 + self.next as u16;
+        self.next += 2;
+        let at = |port| SocketAddr::new(local, port);
+        self.sockets.insert(rtp, at(port));
+        self.sockets.insert(rtcp, at(port + 1));
+        shard::Input::Bound {
+            leg,
+            rtp: (rtp, at(port)),
+            rtcp: (rtcp, at(port + 1)),
+        }
+    }
+}
