@@ -5,8 +5,11 @@ use sans_io::{Deadline, Time};
 use super::slots::Slots;
 use crate::rtp::Unwrap;
 
-/// Packets that may wait for one that is missing.
-const WINDOW: usize = 4;
+/// How far ahead of one that is missing packets may be that wait for it.
+const WINDOW: i64 = 4;
+/// A jump beyond that leaves nothing worth waiting with. Less than the slots there are, so that nothing held is overwritten.
+const JUMP: i64 = 8;
+const SLOTS: usize = 16;
 /// And how long.
 const PATIENCE: Duration = Duration::from_millis(30);
 
@@ -24,7 +27,7 @@ pub struct Reorder {
 impl Default for Reorder {
     fn default() -> Self {
         Reorder {
-            slots: Slots::new(WINDOW),
+            slots: Slots::new(SLOTS),
             sequences: Unwrap::default(),
             timestamps: Unwrap::default(),
             next: None,
@@ -43,11 +46,11 @@ impl Reorder {
         if sequence < next || self.slots.find(sequence).is_some() {
             return false;
         }
-        if sequence >= next + 2 * self.slots.len() {
+        if sequence >= next + JUMP {
             // So much is lost that nothing held is worth waiting with.
             self.slots.clear();
             self.next = Some(sequence);
-        } else if sequence >= next + self.slots.len() {
+        } else if sequence >= next + WINDOW {
             // Make room: what is missing at the front is given up.
             self.waits = Some(Time::ZERO);
         }
@@ -138,6 +141,22 @@ mod tests {
         put(&mut reorder, until, 200);
         assert_eq!(drain(&mut reorder, until), [(0, 200)]);
     }
+
+    #[test]
+    fn nothing_held_is_lost_when_the_window_is_full() {
+        let mut reorder = Reorder::default();
+        let now = Time(0);
+        for n in [0u8, 2, 3, 4, 6, 7] {
+            reorder.insert(now, u16::from(n), u32::from(n), &[n]);
+        }
+        assert_eq!(drain(&mut reorder, now), [(0, 0)]);
+        let (until, _) = reorder.deadline().unwrap();
+        let mut came = drain(&mut reorder, until);
+        let (until, _) = reorder.deadline().unwrap();
+        came.extend(drain(&mut reorder, until));
+        assert_eq!(came, [(1, 2), (0, 3), (0, 4), (1, 6), (0, 7)]);
+    }
+
     #[test]
     fn a_burst_of_losses_of_any_length_is_given_up_at_once_or_after_the_wait() {
         for burst in 1..20 {

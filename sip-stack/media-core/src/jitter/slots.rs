@@ -42,6 +42,9 @@ impl Slots {
 
     /// The first packet from `from` to `to`: whatever is held of that range, however far it reaches.
     pub(super) fn first(&self, from: i64, to: i64) -> Option<usize> {
+        if let Some(index) = self.find(from).filter(|_| from <= to) {
+            return Some(index);
+        }
         let held = self
             .0
             .iter()
