@@ -308,7 +308,7 @@ impl Buffer {
     #[must_use]
     pub fn depth(&self, backlog: i64) -> i64 {
         let Some(playing) = &self.playing else { return 0 };
-        let front = self.micros(playing.timestamp) - backlog;
+        let front = self.micros(playing.timestamp + playing.invented) - backlog;
         playing.due.as_micros() as i64 - self.delay.base() - front
     }
 

@@ -8,3 +8,5 @@ mod applications;
 mod bridges;
 mod digits;
 mod endurance;
+mod opus;
+mod reports;

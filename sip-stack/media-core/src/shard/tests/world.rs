@@ -42,6 +42,8 @@ pub(super) struct World {
     to_shard: BTreeMap<(Time, u64), (SocketId, SocketAddr, Vec<u8>)>,
     to_peer: BTreeMap<(Time, u64), (usize, SocketId, Vec<u8>)>,
     next_socket: u32,
+    /// Pairs of sockets that were given back.
+    pub(super) released: usize,
     /// What the shard allocated while it took RTP and gave what came of it.
     pub(super) allocations: u64,
 }
@@ -70,6 +72,7 @@ impl World {
             to_shard: BTreeMap::new(),
             to_peer: BTreeMap::new(),
             next_socket: 100,
+            released: 0,
             allocations: 0,
         }
     }
@@ -168,6 +171,7 @@ impl World {
     /// Lets time pass.
     pub(super) fn run(&mut self, length: Duration) {
         let until = self.now + length;
+        self.collect();
         loop {
             let deadline = self.drain();
             let peers = self.peers.iter().filter_map(|peer| peer.next()).min();
@@ -200,18 +204,24 @@ impl World {
                 let (peer, socket, data) = entry.remove();
                 self.peers[peer].handle(now, socket, &data);
             }
-            for index in 0..self.peers.len() {
-                let peer = &mut self.peers[index];
-                peer.tick(now);
-                let (from, sent) = (peer.address, std::mem::take(&mut peer.out));
-                for (rtcp, data) in sent {
-                    let socket = self.peers[index].socket(rtcp);
-                    let from = SocketAddr::new(from.ip(), from.port() + u16::from(rtcp));
-                    self.throw(|world, key| drop(world.to_shard.insert(key, (socket, from, data.clone()))));
-                }
-            }
+            self.collect();
             if self.drain().is_some_and(|at| at <= now) {
                 self.shard.handle_input(now, Input::Timeout);
+            }
+        }
+    }
+
+    /// Takes what the peers have to send.
+    fn collect(&mut self) {
+        let now = self.now;
+        for index in 0..self.peers.len() {
+            let peer = &mut self.peers[index];
+            peer.tick(now);
+            let (from, sent) = (peer.address, std::mem::take(&mut peer.out));
+            for (rtcp, data) in sent {
+                let socket = self.peers[index].socket(rtcp);
+                let from = SocketAddr::new(from.ip(), from.port() + u16::from(rtcp));
+                self.throw(|world, key| drop(world.to_shard.insert(key, (socket, from, data.clone()))));
             }
         }
     }
@@ -265,7 +275,7 @@ impl World {
                         },
                     );
                 }
-                Output::Release { .. } => {}
+                Output::Release { .. } => self.released += 1,
                 Output::Event(event) => self.events.push((self.now, event)),
             }
         }
