@@ -13,7 +13,7 @@ use media_core::negotiated::Codec;
 use session_core::CallRecord;
 use sip_core::flow::Transport;
 use sip_stack::client::{
-    BuildError, Call, CallEvent, Client, ClientError, Heard, Sound, SoundError, State, read_wav,
+    Account, BuildError, Call, CallEvent, Client, ClientError, Heard, Sound, SoundError, State, read_wav,
 };
 use sip_stack::transport::tls::{ClientTls, TlsError};
 
@@ -334,26 +334,38 @@ pub async fn make_call(options: PhoneOptions, mut tell: impl FnMut(&str)) -> Res
         }
         account = Some(made);
     }
-    let mut call = match &options.call {
-        Some(to) => {
-            let made = match &account {
-                Some(account) => account.dial(to, sound).await,
-                None => client.dial(to, sound).await,
-            };
-            let mut call = made.map_err(PhoneError::Call)?;
-            tell(&format!("calling {to}"));
-            until_answered(&mut call, options.wait, &mut tell).await?;
-            call
-        }
-        None => take(&mut client, &options, sound, &mut tell).await?,
-    };
-    tell("answered");
-    let summary = talk(&mut call, &options, &mut tell).await;
+    let summary = converse(&mut client, account.as_ref(), &options, sound, &mut tell).await;
+    // Also after a call that came to nothing: a phone that is gone must not ring.
     if let Some(account) = account.filter(|_| options.account.as_ref().is_some_and(|a| a.register)) {
         let _ = tokio::time::timeout(Duration::from_secs(2), account.unregister()).await;
     }
     client.stop().await;
     summary
+}
+
+/// The call, made or taken, from its beginning to its end.
+async fn converse(
+    client: &mut Client,
+    account: Option<&Account>,
+    options: &PhoneOptions,
+    sound: Sound,
+    tell: &mut impl FnMut(&str),
+) -> Result<Summary, PhoneError> {
+    let mut call = match &options.call {
+        Some(to) => {
+            let made = match account {
+                Some(account) => account.dial(to, sound).await,
+                None => client.dial(to, sound).await,
+            };
+            let mut call = made.map_err(PhoneError::Call)?;
+            tell(&format!("calling {to}"));
+            until_answered(&mut call, options.wait, tell).await?;
+            call
+        }
+        None => take(client, options, sound, tell).await?,
+    };
+    tell("answered");
+    talk(&mut call, options, tell).await
 }
 
 async fn start(options: &PhoneOptions) -> Result<Client, PhoneError> {
@@ -444,6 +456,11 @@ async fn take(
     tokio::select! {
         () = tokio::time::sleep(options.ring) => {}
         _ = call.ended() => {}
+        _ = tokio::signal::ctrl_c() => {
+            let _ = call.hang_up().await;
+            let _ = tokio::time::timeout(Duration::from_secs(2), call.ended()).await;
+            return Err(PhoneError::Interrupted);
+        }
     }
     call.answer(sound).await.map_err(PhoneError::Call)?;
     Ok(call)
