@@ -110,7 +110,8 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
         set(&mut config.sip.tls, sockets(r, &mut sip, "tls", 5061));
         set(&mut config.sip.sha256, r.get(&mut sip, "sha256", boolean));
         config.sip.identity = identity(r, &mut sip, base);
-        if !config.sip.tls.is_empty() && config.sip.identity.is_none() {
+        // One of the two alone, or one that cannot be used, is told already.
+        if !config.sip.tls.is_empty() && sip.written(&["certificate", "key"]) == 0 {
             let span = sip.span("tls").unwrap_or(0..0);
             r.fail(span, "sip.tls needs sip.certificate and sip.key beside it");
         }

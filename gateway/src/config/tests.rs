@@ -243,3 +243,15 @@ fn one_mistake_in_a_user_or_trunk_makes_no_other_one() {
         "{errors:?}"
     );
 }
+
+#[test]
+fn a_certificate_that_is_not_there_is_the_only_mistake() {
+    let errors = parse("[sip]\ntls = '127.0.0.1'\ncertificate = '/nowhere/c.pem'\nkey = 'Cargo.toml'\n")
+        .expect_err("no certificate");
+    assert!(
+        errors.iter().all(|e| !e.contains("needs sip.certificate")),
+        "{errors:?}"
+    );
+    let errors = parse("[sip]\ntls = '127.0.0.1'\n").expect_err("none named");
+    assert!(errors[0].contains("needs sip.certificate"), "{errors:?}");
+}
