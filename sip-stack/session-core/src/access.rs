@@ -118,6 +118,13 @@ impl Coordinator {
         self.config.domains.is_empty() || self.config.domains.iter().any(|d| d.eq_ignore_ascii_case(host))
     }
 
+    /// Somebody of a domain that is not ours is meant.
+    pub(crate) fn is_foreign(&self, request: &Message) -> bool {
+        request
+            .uri()
+            .is_some_and(|uri| uri.user().is_some() && !self.is_ours(&host_of(uri)))
+    }
+
     pub(crate) fn user(&self, name: &str) -> Option<&User> {
         match &self.config.access {
             Access::Directory { users, .. } => users.get(name),

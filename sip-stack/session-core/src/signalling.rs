@@ -147,6 +147,11 @@ impl Coordinator {
     fn on_request(&mut self, now: Time, tx: ServerTx, request: &Message, flow: Flow) {
         match request.method() {
             Some(Method::Register) => self.on_register(now, tx, request, flow),
+            // RFC 3261 §11.2: as an INVITE would be answered. Whether a number leads anywhere is for the dial plan to say, not
+            // for us; that a domain is not ours, we know. Without a user part it is a peer's keep-alive.
+            Some(Method::Options) if self.is_foreign(request) => {
+                self.endpoint.reply(now, tx, 404, Vec::new(), None);
+            }
             Some(Method::Options) => {
                 let headers = vec![
                     (

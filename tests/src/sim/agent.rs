@@ -98,6 +98,7 @@ pub struct Call {
     version: u32,
     wants_cancel: bool,
     late: bool,
+    asked: bool,
     accepted: Option<String>,
 }
 
@@ -222,6 +223,7 @@ impl Agent {
             version: 1,
             wants_cancel: false,
             late,
+            asked: false,
             accepted: None,
         };
         self.calls.insert(id.clone(), call);
@@ -329,6 +331,14 @@ impl Agent {
         call.version += 1;
         let body = sdp::offer(self.kind, self.address, direction, call.version);
         self.in_dialog(id, "INVITE", "Session-Expires: 90\r\n", "application/sdp", &body);
+    }
+
+    /// Re-INVITE that asks the gateway for an offer.
+    pub fn reinvite_late(&mut self, id: &str) {
+        self.in_dialog(id, "INVITE", "Session-Expires: 90\r\n", "", "");
+        if let Some(call) = self.calls.get_mut(id) {
+            call.asked = true;
+        }
     }
 
     /// UPDATE without SDP, as JsSIP refreshes its session.
@@ -551,7 +561,7 @@ impl Agent {
                 .collect();
             call.routes.reverse();
         }
-        let ack_body = if call.late && first {
+        let ack_body = if (call.late && first) || std::mem::take(&mut call.asked) {
             sdp::answer(
                 self.kind,
                 self.address,
@@ -690,6 +700,7 @@ impl Agent {
             version: 1,
             wants_cancel: false,
             late: message.body().is_empty(),
+            asked: false,
             accepted: None,
         };
         self.calls.insert(id.clone(), call);
@@ -818,12 +829,14 @@ impl Agent {
         };
         let _ = write!(
             text,
-            "To: {to}\r\nFrom: {}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:{}>\r\n{extra}",
+            "To: {to}\r\nFrom: {}\r\nCall-ID: {}\r\nCSeq: {}\r\n{extra}",
             request.header(HeaderName::From).unwrap_or_default(),
             request.call_id(),
             request.header(HeaderName::CSeq).unwrap_or_default(),
-            self.contact(),
         );
+        if extra.is_empty() {
+            let _ = write!(text, "Contact: <sip:{}>\r\n", self.contact());
+        }
         if !body.is_empty() {
             text.push_str("Content-Type: application/sdp\r\n");
         }

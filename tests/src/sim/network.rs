@@ -89,8 +89,6 @@ pub(super) enum Parcel {
         from: SocketAddr,
         data: Vec<u8>,
     },
-    /// What a shard that only answers has to say of a browser.
-    Media {
-        event: control::Event,
-    },
+    /// What a shard that only answers has to say.
+    Media { node: usize, event: control::Event },
 }

@@ -51,6 +51,7 @@ const NUMBERS: [&str; 9] = [
 pub fn tell(seed: u64, calls: usize, conditions: Conditions) -> Outcome {
     let mut world = World::new(seed, conditions, None);
     world.on_heard = react;
+    world.media_delay = seed % 4 * 20;
     if std::env::var_os("CORDBOARD_SIM_ALOUD").is_some() {
         world.wire.aloud = true;
         world.wire.draw(world.now);

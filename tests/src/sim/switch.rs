@@ -8,7 +8,8 @@ use session_core::{Coordinator, Dial, Event, OnFailure, Party, SessionId};
 use std::collections::BTreeSet;
 
 /// A small dial plan: `1...` users, `2...` the first trunk, `3...` the second, `4...` user 1002 and both trunks at once,
-/// `5...` the first trunk and, should it refuse, the second; `9196` echo, `9664` music; nobody else.
+/// `5...` the first trunk and, should it refuse, the second; `6...` a trunk
+/// written by hand; `9196` echo, `9664` music; nobody else.
 #[derive(Debug, Default)]
 pub struct Switch {
     overflow: BTreeSet<SessionId>,
@@ -28,6 +29,7 @@ impl Switch {
                     "9196" => return calls.answer(now, *leg, Some(Application::Echo)),
                     "9664" => return calls.answer(now, *leg, Some(Application::Music)),
                     _ if number.starts_with('1') => (vec![Party::User(number.into())], OnFailure::Reject),
+                    _ if number.starts_with('6') => (vec![trunk("hand")], OnFailure::Reject),
                     _ if number.starts_with('2') => (vec![trunk("left")], OnFailure::Reject),
                     _ if number.starts_with('3') => (vec![trunk("right")], OnFailure::Reject),
                     _ if number.starts_with('4') => {

@@ -171,6 +171,11 @@ fn line(message: &Message) -> String {
             message.cseq().method.as_str()
         ),
     };
+    if let (Some(Method::Invite), Some(hops), None) =
+        (message.method(), message.max_forwards(), message.to().tag())
+    {
+        let _ = write!(line, ", {hops} hops");
+    }
     if let Some(reason) = message.header(HeaderName::Reason) {
         let _ = write!(line, " [Reason: {reason}]");
     }

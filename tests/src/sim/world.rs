@@ -60,6 +60,8 @@ pub struct World {
     next_flow: u64,
     /// Legs of the gateway by agent and call, as their user name fragments tell.
     legs: BTreeMap<(usize, String), LegId>,
+    /// How long a shard that only answers takes for it at most, in milliseconds.
+    pub media_delay: u64,
     /// Calls that people began.
     pub begun: usize,
     /// Packets of media sent.
@@ -137,6 +139,7 @@ impl World {
             last: BTreeMap::new(),
             next_flow: 100,
             legs: BTreeMap::new(),
+            media_delay: 0,
             begun: 0,
             packets: 0,
         }
@@ -196,7 +199,7 @@ impl World {
             let flow = MediaEvent::Flow { leg, flowing: false };
             self.post(
                 self.now + Duration::from_millis(200),
-                Parcel::Media { event: flow },
+                Parcel::Media { node: GATEWAY, event: flow },
             );
             let (reason, after) = match says_so {
                 true => (media_core::control::Failure::Closed, 20),
@@ -204,7 +207,7 @@ impl World {
             };
             let gone = MediaEvent::Gone { leg, reason };
             let at = self.now + Duration::from_millis(after);
-            self.post(at, Parcel::Media { event: gone });
+            self.post(at, Parcel::Media { node: GATEWAY, event: gone });
         }
     }
 
@@ -363,15 +366,14 @@ impl World {
                     self.drain(node);
                 }
             }
-            Parcel::Media { event } => {
-                let leg = match &event {
-                    MediaEvent::Flow { leg, .. }
-                    | MediaEvent::Gone { leg, .. }
-                    | MediaEvent::Talking { leg } => *leg,
-                    _ => return,
+            Parcel::Media { node, event } => {
+                let about = match &event {
+                    MediaEvent::Flow { leg, .. } | MediaEvent::Gone { leg, .. } | MediaEvent::Talking { leg } => Some(*leg),
+                    _ => None,
                 };
-                if self.nodes[GATEWAY].open.contains_key(&leg) {
-                    self.media(GATEWAY, event);
+                // A leg that is closed says nothing more of its peer.
+                if about.is_none_or(|leg| self.nodes[node].open.contains_key(&leg)) {
+                    self.media(node, event);
                 }
             }
         }
@@ -488,11 +490,16 @@ impl World {
         if let Media::Shard(real) = &mut self.nodes[node].media {
             real.shard.handle_input(self.now, shard::Input::Command(command));
         }
-        if let Some(event) = said {
-            self.nodes[node]
-                .coordinator
-                .handle_input(self.now, Input::Media { shard: 0, event });
+        let Some(event) = said else { return };
+        if self.media_delay == 0 {
+            let input = Input::Media { shard: 0, event };
+            return self.nodes[node].coordinator.handle_input(self.now, input);
         }
+        let late = Duration::from_millis(self.rng.below(self.media_delay));
+        let last = self.last.entry((3_000 + node as u64, false)).or_default();
+        *last = (self.now + late).max(*last);
+        let at = *last;
+        self.post(at, Parcel::Media { node, event });
     }
 
     fn rtp(&mut self, from: SocketAddr, to: SocketAddr, data: Vec<u8>) {
@@ -613,6 +620,7 @@ impl World {
                 self.post(
                     at,
                     Parcel::Media {
+                        node: GATEWAY,
                         event: MediaEvent::Talking { leg },
                     },
                 );
