@@ -72,7 +72,7 @@ impl Coordinator {
         }
         let waits_for = s.other(leg).and_then(|other| self.legs.get(&other));
         match waits_for {
-            Some(other) if l.holding || other.held || other.presence.away => Hears::Music,
+            Some(other) if other.holding || other.held || other.presence.away => Hears::Music,
             _ if l.holding => Hears::Music,
             _ if s.caller == Some(leg) && s.dialling.is_some() && l.state == State::Early => Hears::Ringback,
             _ => Hears::Nothing,
