@@ -8,6 +8,40 @@ fn browser_leg() {
 }
 
 #[test]
+fn coordinator() {
+    fuzz::exercise(&fuzz::coordinator::TARGET);
+}
+
+#[test]
+fn endpoint() {
+    fuzz::exercise(&fuzz::endpoint::TARGET);
+}
+
+#[test]
+fn the_seeds_of_the_coordinator_begin_calls() {
+    let begun = fuzz::coordinator::reach();
+    assert!(begun >= 60, "{begun} sessions");
+}
+
+#[test]
+fn the_seeds_of_the_endpoint_reach_every_event_of_a_call() {
+    let reached = fuzz::endpoint::reach();
+    for event in [
+        "Invite",
+        "Provisional",
+        "Answered",
+        "Acked",
+        "Offer",
+        "Info",
+        "Refer",
+        "Ended",
+        "Request",
+    ] {
+        assert!(reached.contains(event), "no {event}: {reached:?}");
+    }
+}
+
+#[test]
 fn framing() {
     fuzz::exercise(&fuzz::framing::TARGET);
 }

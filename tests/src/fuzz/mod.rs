@@ -9,6 +9,8 @@
 //! becomes a seed.
 
 pub mod browser_leg;
+pub mod coordinator;
+pub mod endpoint;
 pub mod framing;
 pub mod message;
 mod mutate;
