@@ -75,7 +75,11 @@ fn early_media_reaches_the_tab_and_the_answer_is_one_and_the_same() {
     let mut world = world(Manner::Early(2_000));
     // The agent itself panics when two answers differ by an octet.
     let id = talk(&mut world, "2000");
-    let answers = world.log.iter().filter(|(_, h)| matches!(h, Heard::Media(..))).count();
+    let answers = world
+        .log
+        .iter()
+        .filter(|(_, h)| matches!(h, Heard::Media(..)))
+        .count();
     assert_eq!(answers, 1);
     world.agent(0, |a| a.bye(&id));
     insta::assert_snapshot!(ladder(world));
@@ -205,7 +209,8 @@ fn a_trunk_that_sends_us_elsewhere_is_followed() {
     let hand = world.hand();
     world.on_heard = |world, agent, heard| {
         if let Heard::Invited(id) = heard {
-            let contacts = "Contact: <sip:777@192.0.2.99>;q=0.2, <sip:778@192.0.2.12>;q=0.9, <mailto:a@b.c>\r\n";
+            let contacts =
+                "Contact: <sip:777@192.0.2.99>;q=0.2, <sip:778@192.0.2.12>;q=0.9, <mailto:a@b.c>\r\n";
             world.agent(agent, |a| a.reject(&id, 302, contacts));
         }
     };
@@ -230,7 +235,11 @@ fn redirections_that_lead_in_circles_end() {
     world.run(MINUTE);
     assert_eq!(world.agents[0].calls[&id].code, 480);
     // The first one and five redirections.
-    let invited = world.log.iter().filter(|(_, h)| matches!(h, Heard::Invited(_))).count();
+    let invited = world
+        .log
+        .iter()
+        .filter(|(_, h)| matches!(h, Heard::Invited(_)))
+        .count();
     assert_eq!(invited, 6);
     ladder(world);
 }
@@ -275,7 +284,10 @@ fn a_trunk_asks_for_an_offer_within_the_call() {
 fn the_gateway_holds_a_trunk_and_says_bye_meanwhile() {
     let mut world = world(Manner::AtOnce);
     talk(&mut world, "2000");
-    let (now, session) = (world.now, world.nodes[GATEWAY].coordinator.sessions().next().expect("up"));
+    let (now, session) = (
+        world.now,
+        world.nodes[GATEWAY].coordinator.sessions().next().expect("up"),
+    );
     let callee = world.nodes[GATEWAY].coordinator.legs(session)[1].expect("answered");
     world.nodes[GATEWAY].coordinator.hold(now, callee);
     world.drain(GATEWAY);

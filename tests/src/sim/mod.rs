@@ -4,7 +4,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `world` | who there is, and the loop over the next thing to happen |
+//! | `world` | who there is, and the loop over the next thing to happen; what is sent and what arrives |
 //! | `network` | what the wire does to what is sent |
 //! | `node` | a coordinator with its media: a real shard, or one that only answers |
 //! | `switch` | the gateway's dial plan |

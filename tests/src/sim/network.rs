@@ -90,5 +90,8 @@ pub(super) enum Parcel {
         data: Vec<u8>,
     },
     /// What a shard that only answers has to say.
-    Media { node: usize, event: control::Event },
+    Media {
+        node: usize,
+        event: control::Event,
+    },
 }

@@ -21,6 +21,8 @@ pub struct Wire {
     invites: BTreeMap<(String, u32), Invite>,
     began: Time,
     ladder: Option<String>,
+    /// Nothing is read: a 400 has to repeat what cannot be read (RFC 3261 §8.2.6.2).
+    pub blind: bool,
     /// Each line is printed at once too.
     pub aloud: bool,
 }
@@ -41,6 +43,7 @@ impl Wire {
             invites: BTreeMap::new(),
             began,
             ladder: None,
+            blind: false,
             aloud: false,
         }
     }
@@ -78,6 +81,9 @@ impl Wire {
         for byte in now.0.to_be_bytes().iter().chain(data.iter()) {
             self.digest = (self.digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
+        if self.blind {
+            return;
+        }
         let is_response = data.starts_with(b"SIP/2.0 ");
         if is_response && data.get(8).is_some_and(|c| *c >= b'2') {
             let message = parse(data);
@@ -110,7 +116,7 @@ impl Wire {
 
     /// A message arrives.
     pub(super) fn arrived(&mut self, data: &Bytes, flow: Option<FlowId>) {
-        if data.starts_with(b"INVITE ") {
+        if data.starts_with(b"INVITE ") && !self.blind {
             let invite = self.invites.entry(key(&parse(data))).or_default();
             invite.flow = flow;
         }

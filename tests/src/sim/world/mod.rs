@@ -1,27 +1,28 @@
 //! Who there is, and the loop over the next thing to happen.
 
+mod carry;
+mod deliver;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{Command, Event as MediaEvent, LegId};
-use media_core::leg::browser::parse_ufrag;
+use media_core::control::{Event as MediaEvent, LegId};
 use media_core::negotiated::Codec;
 use media_core::shard;
 use sans_io::{Rng, Time};
-use session_core::{Access, Caller, Event, Input, OutgoingCall, Output, Party, SessionId, Trunk, User};
+use session_core::{Access, Caller, Input, OutgoingCall, Party, SessionId, Trunk, User};
 use sip_core::endpoint;
-use sip_core::flow::{Destination, Flow, FlowId, Transport};
+use sip_core::flow::{Flow, FlowId, Transport};
 use sip_core::uri::Uri;
 
-use super::agent::{Agent, Heard, Link};
-use super::network::{Conditions, Parcel};
-use super::node::{self, BROWSERS, Media, Node};
-use super::phone::Phone;
-use super::sdp;
-use super::switch::Switch;
-use super::wire::Wire;
+use crate::sim::agent::{Agent, Heard, Link};
+use crate::sim::network::{Conditions, Parcel};
+use crate::sim::node::{self, Media, Node};
+use crate::sim::phone::Phone;
+use crate::sim::switch::Switch;
+use crate::sim::wire::Wire;
 
 /// The node that all others call.
 pub const GATEWAY: usize = 0;
@@ -62,6 +63,8 @@ pub struct World {
     legs: BTreeMap<(usize, String), LegId>,
     /// How long a shard that only answers takes for it at most, in milliseconds.
     pub media_delay: u64,
+    /// Messages name addresses where nobody is.
+    pub strangers: bool,
     /// Calls that people began.
     pub begun: usize,
     /// Packets of media sent.
@@ -140,6 +143,7 @@ impl World {
             next_flow: 100,
             legs: BTreeMap::new(),
             media_delay: 0,
+            strangers: false,
             begun: 0,
             packets: 0,
         }
@@ -199,7 +203,10 @@ impl World {
             let flow = MediaEvent::Flow { leg, flowing: false };
             self.post(
                 self.now + Duration::from_millis(200),
-                Parcel::Media { node: GATEWAY, event: flow },
+                Parcel::Media {
+                    node: GATEWAY,
+                    event: flow,
+                },
             );
             let (reason, after) = match says_so {
                 true => (media_core::control::Failure::Closed, 20),
@@ -207,7 +214,13 @@ impl World {
             };
             let gone = MediaEvent::Gone { leg, reason };
             let at = self.now + Duration::from_millis(after);
-            self.post(at, Parcel::Media { node: GATEWAY, event: gone });
+            self.post(
+                at,
+                Parcel::Media {
+                    node: GATEWAY,
+                    event: gone,
+                },
+            );
         }
     }
 
@@ -259,6 +272,23 @@ impl World {
         let result = act(&mut self.agents[agent]);
         self.flush(agent);
         result
+    }
+
+    /// Any octets arrive at the gateway as from an agent.
+    pub fn throw(&mut self, agent: usize, data: &[u8]) {
+        let data = Bytes::copy_from_slice(data);
+        let at = self.agents[agent].address;
+        let flow = match self.agents[agent].link {
+            Link::WebSocket(Some(flow)) => self.websocket(agent, flow),
+            Link::WebSocket(None) => return,
+            Link::Udp => Flow {
+                id: UDP,
+                transport: Transport::Udp,
+                local: address(GATEWAY),
+                remote: at,
+            },
+        };
+        self.sip(GATEWAY, endpoint::Input::Message { flow, data });
     }
 
     /// Runs for some time.
@@ -314,361 +344,6 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, parcel: Parcel) {
-        match parcel {
-            Parcel::ToNode {
-                node,
-                from,
-                reliable,
-                data,
-            } => {
-                self.wire.arrived(&data, None);
-                let flow = Flow {
-                    id: if reliable {
-                        between(from, address(node))
-                    } else {
-                        UDP
-                    },
-                    transport: if reliable { Transport::Tcp } else { Transport::Udp },
-                    local: address(node),
-                    remote: from,
-                };
-                self.sip(node, endpoint::Input::Message { flow, data });
-            }
-            Parcel::ToAgent { agent, data } => {
-                self.wire.arrived(&data, None);
-                self.agents[agent].receive(data);
-                self.flush(agent);
-            }
-            Parcel::Up { flow, data } => {
-                self.wire.arrived(&data, Some(flow));
-                let Some(agent) = self.agent_on(flow) else { return };
-                let flow = self.websocket(agent, flow);
-                self.sip(GATEWAY, endpoint::Input::Message { flow, data });
-            }
-            Parcel::Down { flow, data } => {
-                self.wire.arrived(&data, Some(flow));
-                let Some(agent) = self.agent_on(flow) else { return };
-                self.agents[agent].receive(data);
-                self.flush(agent);
-            }
-            Parcel::Closed { flow } => {
-                self.sip(GATEWAY, endpoint::Input::FlowClosed { flow });
-            }
-            Parcel::Rtp {
-                node,
-                socket,
-                from,
-                mut data,
-            } => {
-                if let Media::Shard(real) = &mut self.nodes[node].media {
-                    real.shard.handle_datagram(self.now, socket, from, &mut data);
-                    self.drain(node);
-                }
-            }
-            Parcel::Media { node, event } => {
-                let about = match &event {
-                    MediaEvent::Flow { leg, .. } | MediaEvent::Gone { leg, .. } | MediaEvent::Talking { leg } => Some(*leg),
-                    _ => None,
-                };
-                // A leg that is closed says nothing more of its peer.
-                if about.is_none_or(|leg| self.nodes[node].open.contains_key(&leg)) {
-                    self.media(node, event);
-                }
-            }
-        }
-    }
-
-    fn sip(&mut self, node: usize, input: endpoint::Input) {
-        self.nodes[node]
-            .coordinator
-            .handle_input(self.now, Input::Sip(input));
-        self.drain(node);
-    }
-
-    /// A shard says something to its coordinator.
-    pub fn media(&mut self, node: usize, event: MediaEvent) {
-        self.nodes[node]
-            .coordinator
-            .handle_input(self.now, Input::Media { shard: 0, event });
-        self.drain(node);
-    }
-
-    /// Does everything that a node wants done.
-    pub fn drain(&mut self, node: usize) {
-        loop {
-            let events = self.drain_media(node);
-            for event in events {
-                self.nodes[node]
-                    .coordinator
-                    .handle_input(self.now, Input::Media { shard: 0, event });
-            }
-            loop {
-                match self.nodes[node].coordinator.poll_output(self.now) {
-                    Output::Transmit { to, data, .. } => self.send(node, &to, data),
-                    Output::Resolve { query, .. } => {
-                        let targets = Vec::new();
-                        let input = endpoint::Input::Resolved { query, targets };
-                        self.nodes[node]
-                            .coordinator
-                            .handle_input(self.now, Input::Sip(input));
-                    }
-                    Output::Media { command, .. } => self.command(node, command),
-                    Output::Event(event) => {
-                        self.nodes[node].heard(&event);
-                        let name = node;
-                        self.wire.note(self.now, || describe(name, &event));
-                        match node {
-                            GATEWAY => {
-                                let calls = &mut self.nodes[GATEWAY].coordinator;
-                                self.switch.handle(self.now, &event, calls);
-                            }
-                            _ => self.phone(node, &event),
-                        }
-                    }
-                    Output::Timeout(deadline) => {
-                        self.nodes[node].deadline = deadline;
-                        break;
-                    }
-                }
-            }
-            if !self.media_waits(node) {
-                return;
-            }
-        }
-    }
-
-    fn media_waits(&mut self, node: usize) -> bool {
-        // A command may have made the shard speak: drain it once more, which sets its deadline.
-        let events = self.drain_media(node);
-        let any = !events.is_empty();
-        for event in events {
-            self.nodes[node]
-                .coordinator
-                .handle_input(self.now, Input::Media { shard: 0, event });
-        }
-        any
-    }
-
-    fn drain_media(&mut self, node: usize) -> Vec<MediaEvent> {
-        let mut events = Vec::new();
-        loop {
-            let Media::Shard(real) = &mut self.nodes[node].media else {
-                return events;
-            };
-            match real.shard.poll_output() {
-                shard::Output::Timeout(deadline) => {
-                    real.deadline = deadline;
-                    return events;
-                }
-                shard::Output::Transmit { socket, to, data } => {
-                    let data = data.to_vec();
-                    let Some(from) = real.sockets.get(&socket).copied() else {
-                        panic!("sent from a socket that was released");
-                    };
-                    self.rtp(from, to, data);
-                }
-                shard::Output::Bind { leg, local } => {
-                    let bound = real.bind(leg, local);
-                    real.shard.handle_input(self.now, bound);
-                }
-                shard::Output::Release { sockets } => {
-                    for socket in sockets {
-                        assert!(real.sockets.remove(&socket).is_some(), "released twice");
-                    }
-                }
-                shard::Output::Event(event) => events.push(event),
-            }
-        }
-    }
-
-    fn command(&mut self, node: usize, command: Command) {
-        if node == GATEWAY {
-            self.wire.note(self.now, || ordered(&command));
-        }
-        let said = self.nodes[node].command(&command);
-        if let Media::Shard(real) = &mut self.nodes[node].media {
-            real.shard.handle_input(self.now, shard::Input::Command(command));
-        }
-        let Some(event) = said else { return };
-        if self.media_delay == 0 {
-            let input = Input::Media { shard: 0, event };
-            return self.nodes[node].coordinator.handle_input(self.now, input);
-        }
-        let late = Duration::from_millis(self.rng.below(self.media_delay));
-        let last = self.last.entry((3_000 + node as u64, false)).or_default();
-        *last = (self.now + late).max(*last);
-        let at = *last;
-        self.post(at, Parcel::Media { node, event });
-    }
-
-    fn rtp(&mut self, from: SocketAddr, to: SocketAddr, data: Vec<u8>) {
-        self.packets += 1;
-        let Some(node) = (0..self.nodes.len()).find(|n| self.nodes[*n].address.ip() == to.ip()) else {
-            return;
-        };
-        for late in self.conditions.copies(&mut self.rng) {
-            let at = self.now + late;
-            let socket = match &self.nodes[node].media {
-                Media::Shard(real) => real.sockets.iter().find(|(_, a)| **a == to).map(|(s, _)| *s),
-                Media::Signalling => None,
-            };
-            // A socket that was closed meanwhile swallows what comes.
-            if let Some(socket) = socket.filter(|s| *s != BROWSERS) {
-                let data = data.clone();
-                self.post(
-                    at,
-                    Parcel::Rtp {
-                        node,
-                        socket,
-                        from,
-                        data,
-                    },
-                );
-            }
-        }
-    }
-
-    fn send(&mut self, from: usize, to: &Destination, data: Bytes) {
-        let (transport, addr, flow) = match to {
-            Destination::Flow(flow) => (flow.transport, flow.remote, Some(flow.id)),
-            Destination::Address { transport, addr, .. } => (*transport, *addr, None),
-        };
-        let name = self.name_of(addr);
-        self.wire.sent(self.now, &self.nodes[from].name, &name, &data);
-        if let (Transport::Ws, Some(flow)) = (transport, flow) {
-            if self.agent_on(flow).is_some() {
-                let at = self.in_order(flow.0, false);
-                self.post(at, Parcel::Down { flow, data });
-            }
-            return;
-        }
-        let source = self.nodes[from].address;
-        if let Some(agent) = self.agents.iter().position(|a| a.address == addr) {
-            let at = self.in_order(2_000 + agent as u64, false);
-            return self.post(at, Parcel::ToAgent { agent, data });
-        }
-        let node = (0..self.nodes.len()).find(|n| address(*n) == addr);
-        let node = node.unwrap_or_else(|| panic!("sent to {addr}"));
-        self.carry(node, source, transport.is_reliable(), data);
-    }
-
-    fn carry(&mut self, node: usize, from: SocketAddr, reliable: bool, data: Bytes) {
-        if reliable {
-            let at = self.in_order(between(from, address(node)).0, true);
-            return self.post(
-                at,
-                Parcel::ToNode {
-                    node,
-                    from,
-                    reliable,
-                    data,
-                },
-            );
-        }
-        for late in self.conditions.copies(&mut self.rng) {
-            let data = data.clone();
-            self.post(
-                self.now + late,
-                Parcel::ToNode {
-                    node,
-                    from,
-                    reliable,
-                    data,
-                },
-            );
-        }
-    }
-
-    /// Sends what an agent wants to say and acts on what it heard.
-    fn flush(&mut self, agent: usize) {
-        for text in std::mem::take(&mut self.agents[agent].out) {
-            let data = Bytes::from(text);
-            let from = self.agents[agent].user.clone();
-            match self.agents[agent].link {
-                Link::Udp => {
-                    self.wire.sent(self.now, &from, "gateway", &data);
-                    let at = self.agents[agent].address;
-                    // Its network is perfect: it repeats nothing.
-                    let when = self.now + Duration::from_millis(5);
-                    let reliable = false;
-                    self.post(
-                        when,
-                        Parcel::ToNode {
-                            node: GATEWAY,
-                            from: at,
-                            reliable,
-                            data,
-                        },
-                    );
-                }
-                Link::WebSocket(Some(flow)) => {
-                    self.wire.sent(self.now, &from, "gateway", &data);
-                    let at = self.in_order(flow.0, true);
-                    self.post(at, Parcel::Up { flow, data });
-                }
-                Link::WebSocket(None) => {}
-            }
-        }
-        for heard in std::mem::take(&mut self.agents[agent].heard) {
-            self.log.push((agent, heard.clone()));
-            if let Heard::Media(call, sdp) = &heard
-                && let Some((_, leg)) = sdp::value(sdp, "a=ice-ufrag:").and_then(|u| parse_ufrag(&u))
-            {
-                self.legs.insert((agent, call.clone()), leg);
-                let at = self.now + Duration::from_millis(30);
-                self.post(
-                    at,
-                    Parcel::Media {
-                        node: GATEWAY,
-                        event: MediaEvent::Talking { leg },
-                    },
-                );
-            }
-            (self.on_heard)(self, agent, heard);
-        }
-    }
-
-    fn in_order(&mut self, path: u64, up: bool) -> Time {
-        let at = self.now + self.conditions.delay(&mut self.rng);
-        let last = self.last.entry((path, up)).or_default();
-        *last = at.max(*last);
-        *last
-    }
-
-    fn post(&mut self, at: Time, parcel: Parcel) {
-        self.count += 1;
-        self.flying.insert((at, self.count), parcel);
-    }
-
-    fn agent_on(&self, flow: FlowId) -> Option<usize> {
-        self.agents
-            .iter()
-            .position(|a| a.link == Link::WebSocket(Some(flow)))
-    }
-
-    fn websocket(&self, agent: usize, id: FlowId) -> Flow {
-        Flow {
-            id,
-            transport: Transport::Ws,
-            local: SocketAddr::new(address(GATEWAY).ip(), 8080),
-            remote: SocketAddr::new(self.agents[agent].address.ip(), id.0 as u16),
-        }
-    }
-
-    fn name_of(&self, at: SocketAddr) -> String {
-        let node = self
-            .nodes
-            .iter()
-            .find(|n| n.address == at)
-            .map(|n| n.name.clone());
-        node.or_else(|| {
-            let agent = self.agents.iter().find(|a| a.address.ip() == at.ip());
-            agent.map(|a| a.user.clone())
-        })
-        .unwrap_or_else(|| at.to_string())
-    }
-
     /// Nothing is left anywhere, and every INVITE had its one final response. How many there were.
     ///
     /// # Panics
@@ -680,7 +355,7 @@ impl World {
         for agent in &self.agents {
             for (id, call) in &agent.calls {
                 assert!(
-                    matches!(call.state, super::agent::State::Over),
+                    matches!(call.state, crate::sim::agent::State::Over),
                     "{}: {id} is {:?}",
                     agent.user,
                     call.state
@@ -693,50 +368,4 @@ impl World {
 
 fn hand() -> SocketAddr {
     SocketAddr::new([192, 0, 2, 99].into(), 5060)
-}
-
-/// The connection between two nodes.
-fn between(a: SocketAddr, b: SocketAddr) -> FlowId {
-    let last = |at: SocketAddr| match at.ip() {
-        IpAddr::V4(ip) => u64::from(ip.octets()[3]),
-        IpAddr::V6(_) => 0,
-    };
-    FlowId(10_000 + 256 * last(a).min(last(b)) + last(a).max(last(b)))
-}
-
-/// An event of the gateway in a ladder.
-fn describe(node: usize, event: &Event) -> Option<String> {
-    if node != GATEWAY {
-        return None;
-    }
-    Some(match event {
-        Event::Away { away, .. } => format!("away: {away}"),
-        Event::Hold { held, .. } => format!("held: {held}"),
-        Event::Dtmf { digit, .. } => format!("digit {digit}"),
-        Event::DialFailed { code, .. } => format!("dial failed: {code}"),
-        Event::Ended { record, .. } => format!(
-            "record: {:?} {}, {} legs",
-            record.cause,
-            record.code,
-            record.legs.len()
-        ),
-        _ => return None,
-    })
-}
-
-/// A command to the gateway's shard in a ladder.
-fn ordered(command: &Command) -> Option<String> {
-    Some(match command {
-        Command::Bridge { .. } => "bridge".to_owned(),
-        Command::Unbridge { .. } => "no bridge".to_owned(),
-        Command::Play { application, .. } => match application {
-            Some(application) => {
-                let name = format!("{application:?}");
-                format!("play {}", name.split([' ', '{', '(']).next().unwrap_or_default())
-            }
-            None => "play nothing".to_owned(),
-        },
-        Command::SendDtmf { digit, .. } => format!("send digit {}", char::from(*digit)),
-        _ => return None,
-    })
 }
