@@ -1,5 +1,5 @@
 // The gateway's own program: as the gateway, and as a phone on the command line.
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { toneSeconds } from './heard.mjs';
@@ -45,14 +45,29 @@ ${tables}`;
     writeFileSync(file, text);
     const program = new Program(BINARY, ['--config', file], { env });
     cleanup.add(() => program.stop());
-    await program.says(/is ready: (\S+)/, 20_000);
-    return new Gateway(program, sipPort);
+    const [, page] = await program.says(/is ready: (\S+)/, 20_000);
+    return new Gateway(program, sipPort, new URL(page));
   }
 
-  constructor(program, port) {
+  constructor(program, port, page) {
     this.program = program;
     this.port = port;
     this.sip = `127.0.0.1:${port}`;
+    this.page = page.href;
+    this.httpPort = Number(page.port);
+    this.ws = `ws://${page.host}/ws`;
+  }
+
+  /** Kilobytes of memory, open descriptors, threads. */
+  resources() {
+    const process = `/proc/${this.program.child.pid}`;
+    const status = readFileSync(`${process}/status`, 'latin1');
+    const number = (key) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)[1]);
+    return {
+      memory: number('VmRSS'),
+      descriptors: readdirSync(`${process}/fd`).length,
+      threads: number('Threads'),
+    };
   }
 
   /** Lines of the log that say how calls ended. */

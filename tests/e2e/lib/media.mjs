@@ -124,6 +124,12 @@ export class RtpEnd {
     return { samples, rate: 8000 };
   }
 
+  /** The longest time between two packets since `from`, in ms. */
+  longestPause(from = 0) {
+    const times = this.packets.slice(from).map(({ at }) => at);
+    return times.reduce((longest, at, n) => Math.max(longest, n ? at - times[n - 1] : 0), 0);
+  }
+
   /** Waits until `seconds` of this tone came. */
   hears(frequency, seconds = 1, timeout = 12_000, from = 0) {
     return until(`RTP brings ${seconds} s of ${frequency} Hz`, () => {

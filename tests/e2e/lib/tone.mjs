@@ -158,28 +158,33 @@ const ROWS = [697, 770, 852, 941];
 const COLUMNS = [1209, 1336, 1477, 1633];
 const KEYS = ['123A', '456B', '789C', '*0#D'];
 
-/** The DTMF digits in the samples, in order. Browsers play 50 ms of a digit, so three steps of 5 ms are enough. */
+/**
+ * The DTMF digits in the samples, in order. Browsers play 50 ms of a digit and let it fade where nothing follows, so
+ * three steps of 5 ms are enough, and the same digit counts again only after 20 ms of silence.
+ */
 export function digitsIn(samples, rate) {
   const size = Math.round(0.02 * rate);
   const step = Math.round(0.005 * rate);
   let digits = '';
   let current = '';
   let run = 0;
+  let silence = 4;
   for (let at = 0; at + size <= samples.length; at += step) {
-    const digit = digitAt(samples, rate, at, at + size);
+    const level = peakOfRms(samples, at, at + size);
+    silence = level < 0.03 ? silence + 1 : silence;
+    const digit = level < 0.05 ? '' : digitAt(samples, rate, at, at + size, level);
     run = digit === current ? run + 1 : 1;
     current = digit;
-    if (digit && run === 3) digits += digit;
+    if (digit && run === 3 && (digit !== digits.at(-1) || silence >= 4)) digits += digit;
+    if (digit && run >= 3) silence = 0;
   }
   return digits;
 }
 
-function digitAt(samples, rate, from, to) {
-  const whole = peakOfRms(samples, from, to);
-  if (whole < 0.01) return '';
+function digitAt(samples, rate, from, to, level) {
   const strengths = (list) => list.map((frequency) => amplitudeAt(samples, frequency, rate, from, to));
   const [row, column] = [strengths(ROWS), strengths(COLUMNS)];
   const [low, high] = [Math.max(...row), Math.max(...column)];
-  const clear = low ** 2 + high ** 2 > 0.7 * whole ** 2 && Math.min(low, high) > 0.3 * Math.max(low, high);
+  const clear = low ** 2 + high ** 2 > 0.7 * level ** 2 && Math.min(low, high) > 0.3 * Math.max(low, high);
   return clear ? KEYS[row.indexOf(low)][column.indexOf(high)] : '';
 }
