@@ -72,8 +72,10 @@ fn configuration(
         "[http]\nlisten = \"{http}\"\n\n[sip]\nudp = \"{sip}\"\ntcp = false\n\n\
          [media]\nbrowser_addresses = \"127.0.0.1\"\nbrowser_port = {}\nphone_address = \"127.0.0.1\"\n\
          phone_ports = \"{PHONE_PORTS}\"\n\n\
-         [[trunks]]\nname = \"phone\"\naddress = \"{trunk}\"\ncodecs = \"pcmu\"\n\n\
-         [[dial]]\nmatch = \"XXX!\"\ntrunk = \"phone\"\n",
+         [[trunks]]\nname = \"phone\"\naddress = \"{trunk}\"\nsources = []\ncodecs = \"pcmu\"\n\n\
+         [[trunks]]\nname = \"callers\"\naddress = \"127.0.0.1\"\n\n\
+         [[dial]]\nmatch = \"XXX!\"\ntrunk = \"phone\"\n\n\
+         [[dial]]\nfrom = \"callers\"\nmatch = \"XXX!\"\ntrunk = \"phone\"\n",
         media.port()
     );
     for user in users {
