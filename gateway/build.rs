@@ -23,7 +23,8 @@ const SOURCES: [&str; 5] = [
 ];
 
 fn main() -> Result<()> {
-    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web-demo");
+    // Cargo runs build scripts in the package's own folder, and reads paths to watch from there.
+    let web = Path::new("../web-demo");
     let out = PathBuf::from(std::env::var("OUT_DIR")?).join("page");
     println!("cargo:rerun-if-env-changed=CORDBOARD_PAGE");
     println!("cargo:rerun-if-changed=src/http/no_page.html");
@@ -35,7 +36,7 @@ fn main() -> Result<()> {
     let built = if wish == "skip" {
         Err("it was left out by CORDBOARD_PAGE=skip".into())
     } else {
-        build_page(&web, &out)
+        build_page(web, &out)
     };
     if let Err(reason) = built {
         let reason = reason.to_string();

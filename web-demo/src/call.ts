@@ -12,6 +12,8 @@ import { type FarQuality, farQuality, type Quality, qualityBetween, readSample, 
 export type CallState = "calling" | "ringing" | "early" | "incoming" | "answering" | "talking" | "over";
 
 const SAMPLE_MS = 1000;
+/** While it rings: how soon the far end's own sound is noticed. */
+const EARLY_MS = 200;
 /** Samples without a packet after which the page says so. */
 const SILENT_SAMPLES = 3;
 
@@ -57,14 +59,14 @@ export class Call {
 
   /** What the SIP library reports of this call. */
   readonly listener: CallListener = {
-    ringing: (earlyMedia) => {
-      if (this.state.value === "calling" || this.state.value === "ringing") {
-        this.state.value = earlyMedia ? "early" : "ringing";
-      }
+    ringing: () => {
+      if (this.state.value === "calling") this.state.value = "ringing";
     },
     answered: () => {
       if (this.state.value === "talking" || this.state.value === "over") return;
       this.state.value = "talking";
+      clearInterval(this.sampler);
+      if (this.pc) this.sampleEvery(SAMPLE_MS, this.pc);
       this.answeredAt.value = Date.now();
     },
     ended: (end) => this.finish(end),
@@ -141,17 +143,23 @@ export class Call {
       const direction = pc.getTransceivers()[0]?.currentDirection;
       this.farHeld.value = direction === "inactive" || (direction === "recvonly" && !this.held.value);
     });
-    this.sampler = setInterval(() => this.measure(pc), SAMPLE_MS);
+    this.sampleEvery(EARLY_MS, pc);
+  }
+
+  private sampleEvery(ms: number, pc: RTCPeerConnection): void {
+    this.sampler = setInterval(() => this.measure(pc), ms);
   }
 
   private async measure(pc: RTCPeerConnection): Promise<void> {
-    if (this.state.value !== "talking") return;
-    void this.askGateway();
     const report = await pc.getStats().catch(() => undefined);
     if (!report) return;
     const before = this.sample;
     this.sample = readSample(report.values(), Date.now());
-    if (!before) return;
+    // A description in a 180 promises nothing: the far end's own ringing is there once it is heard.
+    const waiting = this.state.value === "calling" || this.state.value === "ringing";
+    if (waiting && this.sample.packetsReceived > 0) this.state.value = "early";
+    if (!before || this.state.value !== "talking") return;
+    void this.askGateway();
     this.quality.value = qualityBetween(before, this.sample);
     const expected = !this.held.value && !this.farHeld.value;
     this.silentSamples = expected && this.quality.value.silent ? this.silentSamples + 1 : 0;

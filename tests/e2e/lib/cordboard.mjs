@@ -21,9 +21,10 @@ export class Gateway {
   /**
    * Starts the gateway on free ports of loopback.
    * @param {string} config what the file says besides the ports: top-level keys first, then tables other than http and media
-   * @param {{ sip?: string, env?: object }} more `sip` is put into [sip]
+   * @param {{ sip?: string, env?: object, everywhere?: boolean }} more `sip` is put into [sip]; `everywhere`: browser
+   *   media on every local address, as the default is, instead of 127.0.0.1 alone
    */
-  static async start(cleanup, config = '', { sip = '', env } = {}) {
+  static async start(cleanup, config = '', { sip = '', env, everywhere = false } = {}) {
     const path = folder(cleanup);
     const [sipPort, browserPort] = [await freePort(), await freePort()];
     const low = 22_000 + 200 * Math.floor(Math.random() * 40);
@@ -39,7 +40,7 @@ tcp = "127.0.0.1:${sipPort}"
 ${sip}
 [media]
 browser_port = ${browserPort}
-browser_addresses = "127.0.0.1"
+${everywhere ? '' : 'browser_addresses = "127.0.0.1"'}
 phone_ports = "${low}-${low + 199}"
 ${tables}`;
     writeFileSync(file, text);

@@ -81,7 +81,7 @@ export function everyClient(body) {
 }
 
 /** The tone is there, clean, as loud as it was sent, and without a gap. */
-export function assertTone(heard, frequency, { level = LEVEL, tolerance = 0.5, gap = 40, seconds = 0.7 } = {}) {
+export function assertTone(heard, frequency, { level = LEVEL, tolerance = 0.5, gap = 60, seconds = 0.7 } = {}) {
   isTone(assert, heard, { frequency, db: level, within: tolerance, gap, seconds });
   assert.ok(heard.purity > 0.95, `nothing but the tone: ${JSON.stringify(heard)}`);
 }

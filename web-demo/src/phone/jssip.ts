@@ -94,7 +94,6 @@ export function createPhone(credentials: Credentials, listener: PhoneListener): 
 
 /** What is read of JsSIP's messages, requests and responses alike. */
 interface Message {
-  body?: string;
   status_code?: number;
   reason_phrase?: string;
   getHeader(name: string): string | undefined;
@@ -123,7 +122,7 @@ class JsSipCall implements PhoneCall {
     // The first candidate is enough: the gateway learns further addresses from the checks themselves.
     session.on("icecandidate", (event: IceCandidateEvent) => event.ready());
     session.on("progress", ({ response }: { response?: Message }) => {
-      if (response) this.listener.ringing(Boolean(response.body)); // otherwise it is our own 180
+      if (response) this.listener.ringing(); // otherwise it is our own 180
     });
     session.on("accepted", () => this.listener.answered());
     session.on("failed", (event) => this.listener.ended(endOf(event)));

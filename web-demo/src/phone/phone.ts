@@ -34,8 +34,8 @@ export interface PhoneListener {
 }
 
 export interface CallListener {
-  /** The far end rings; with `earlyMedia` it already sends sound of its own. */
-  ringing(earlyMedia: boolean): void;
+  /** The far end rings. */
+  ringing(): void;
   answered(): void;
   ended(end: End): void;
   /** The peer connection exists: its tracks, statistics and state can be watched. */

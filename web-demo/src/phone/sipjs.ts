@@ -197,7 +197,7 @@ class SipJsCall implements PhoneCall {
     inviter
       .invite({
         requestDelegate: {
-          onProgress: ({ message }) => this.listener.ringing(Boolean(message.body)),
+          onProgress: () => this.listener.ringing(),
           onReject: ({ message }) => {
             const broken = !inviter.userAgent.isConnected();
             this.end ??= broken

@@ -11,7 +11,7 @@ import { QualityView } from "./quality";
 const WORDS: Record<CallState, string> = {
   calling: "Calling",
   ringing: "Ringing",
-  early: "Connecting",
+  early: "Ringing",
   incoming: "Calling you",
   answering: "Answering",
   talking: "Connected",
@@ -34,7 +34,7 @@ export function CallCard({ call }: { call: Call }) {
   return (
     <section class={`callcard ${keys ? "with-keys" : ""}`} aria-label={`Call with ${call.name || call.peer}`} data-state={call.state.value}>
       <div class={`face ${talking && !call.held.value ? "live" : ""}`} aria-hidden="true">
-        {initials(call.name || call.peer)}
+        {initials(call.name || call.peer) ?? <Icon name="phone" size={34} />}
       </div>
       <h2 class="peer">{call.name || call.peer}</h2>
       {call.name && <p class="peer-address">{call.peer}</p>}
@@ -136,7 +136,9 @@ function Timer({ call }: { call: Call }) {
   );
 }
 
-function initials(name: string): string {
-  const words = name.split(/[\s.@]+/).filter(Boolean);
-  return /^[\d+*#]/.test(name) ? name.slice(-2) : (words[0]?.[0] ?? "?").toUpperCase() + (words[1]?.[0] ?? "").toUpperCase();
+/** Of a name; a number has none. */
+function initials(name: string): string | undefined {
+  if (!/^\p{L}/u.test(name)) return undefined;
+  const [first, second = ""] = name.split(/[\s.@]+/).filter(Boolean);
+  return ((first.at(0) ?? "") + (second.at(0) ?? "")).toUpperCase();
 }

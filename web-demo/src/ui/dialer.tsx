@@ -1,16 +1,19 @@
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { dial, lastDialled, number, registration } from "../softphone";
 import { Icon } from "./icons";
 import { Pad } from "./pad";
 
 export function Dialer() {
   const field = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    // On a touch screen this would bring the keyboard up over the pad.
+    if (!matchMedia("(pointer: coarse)").matches) field.current?.focus({ preventScroll: true });
+  }, []);
   const submit = (event: Event) => {
     event.preventDefault();
     // As on a telephone: the call key on an empty line brings the last number back.
     if (!number.value.trim()) number.value = lastDialled.value;
     else void dial(number.value);
-    field.current?.focus({ preventScroll: true });
   };
   return (
     <form class="dialer" onSubmit={submit} aria-label="Dial">

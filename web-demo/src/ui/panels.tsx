@@ -78,7 +78,7 @@ export function Recents() {
       <ul class="recents" id="recents">
         {recents.value.map((entry) => (
           <li key={entry.at}>
-            <button type="button" onClick={() => void dial(entry.peer)} aria-label={`Call ${entry.name || entry.peer} again`}>
+            <button type="button" onClick={() => void dial(entry.peer)} title="Call again">
               <span class={`arrow ${entry.outcome && entry.direction === "in" ? "missed" : ""}`}>
                 <Icon name={entry.direction} size={18} />
               </span>

@@ -1,7 +1,7 @@
 // A phone that rings and rings.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { LIBRARIES, scene } from '../../lib/scene.mjs';
+import { LIBRARIES, scene } from '../lib/scene.mjs';
 
 const stage = scene({ config: 'ring_timeout = 5\n' });
 

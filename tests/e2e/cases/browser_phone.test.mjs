@@ -1,9 +1,9 @@
 // Browser and phone: Opus forced in the browser, PCMU only at the phone, both directions and all that happens in a call.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertTone, BROWSER_TONE, everyClient, PHONE_TONE } from '../../lib/scene.mjs';
-import { digitsIn, measureTone } from '../../lib/tone.mjs';
-import { until } from '../../lib/wait.mjs';
+import { assertTone, BROWSER_TONE, everyClient, PHONE_TONE } from '../lib/scene.mjs';
+import { digitsIn, measureTone } from '../lib/tone.mjs';
+import { until } from '../lib/wait.mjs';
 
 everyClient(({ stage, kind, library }) => {
   test('browser calls phone: Opus here, PCMU there, both tones arrive as loud as they were sent',

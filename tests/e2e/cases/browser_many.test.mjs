@@ -1,8 +1,8 @@
 // One call after the other: nothing is left behind.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { scene } from '../../lib/scene.mjs';
-import { until } from '../../lib/wait.mjs';
+import { scene } from '../lib/scene.mjs';
+import { until } from '../lib/wait.mjs';
 
 const stage = scene();
 

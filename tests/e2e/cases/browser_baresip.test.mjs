@@ -1,8 +1,8 @@
 // A browser and a phone that others wrote: baresip, registered.
 import { test } from 'node:test';
-import { Baresip } from '../../lib/baresip.mjs';
-import { toneIn } from '../../lib/heard.mjs';
-import { assertTone, BROWSER_TONE, scene } from '../../lib/scene.mjs';
+import { Baresip } from '../lib/baresip.mjs';
+import { toneIn } from '../lib/heard.mjs';
+import { assertTone, BROWSER_TONE, scene } from '../lib/scene.mjs';
 
 const THEIRS = 600;
 const stage = scene();

@@ -1,7 +1,7 @@
 // Browser to browser, each with a tone of its own: the same browser twice, and one of each kind.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { assertTone, LIBRARIES, scene } from '../../lib/scene.mjs';
+import { assertTone, LIBRARIES, scene } from '../lib/scene.mjs';
 
 const stage = scene({
   browsers: {

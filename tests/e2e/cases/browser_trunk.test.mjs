@@ -1,10 +1,10 @@
 // A browser and a carrier (sipp), in both directions.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RtpEnd } from '../../lib/media.mjs';
-import { freePort } from '../../lib/process.mjs';
-import { assertTone, BROWSER_TONE, scene } from '../../lib/scene.mjs';
-import { called, caller, sdp, Sipp, step } from '../../lib/sipp.mjs';
+import { RtpEnd } from '../lib/media.mjs';
+import { freePort } from '../lib/process.mjs';
+import { assertTone, BROWSER_TONE, scene } from '../lib/scene.mjs';
+import { called, caller, sdp, Sipp, step } from '../lib/sipp.mjs';
 
 const TRUNK_TONE = 700;
 const carrier = { ip: '127.0.0.2', port: await freePort('127.0.0.2') };
