@@ -42,7 +42,11 @@ impl Rng {
 
     /// A number below `n`; 0 when `n` is 0.
     pub fn below(&mut self, n: u64) -> u64 {
-        if n == 0 { 0 } else { ((u128::from(self.u64()) * u128::from(n)) >> 64) as u64 }
+        if n == 0 {
+            0
+        } else {
+            ((u128::from(self.u64()) * u128::from(n)) >> 64) as u64
+        }
     }
 
     /// True `percent` times in a hundred.
@@ -57,6 +61,8 @@ impl Rng {
 
     /// `len` letters and digits (5.8 bits each): a token of RFC 3261 and an ice-char string of RFC 8839.
     pub fn token(&mut self, len: usize) -> String {
-        (0..len).map(|_| char::from(ALPHABET[self.below(ALPHABET.len() as u64) as usize])).collect()
+        (0..len)
+            .map(|_| char::from(ALPHABET[self.below(ALPHABET.len() as u64) as usize]))
+            .collect()
     }
 }

@@ -12,7 +12,10 @@ pub struct Timers<K> {
 
 impl<K> Default for Timers<K> {
     fn default() -> Self {
-        Timers { queue: BTreeSet::new(), armed: BTreeMap::new() }
+        Timers {
+            queue: BTreeSet::new(),
+            armed: BTreeMap::new(),
+        }
     }
 }
 

@@ -39,6 +39,15 @@ const READY: usize = 256;
 /// How soon to try again when signalling took no more events.
 const RETRY: Duration = Duration::from_millis(2);
 
+/// A busy thread lets about so many packets gather before it looks again, and waits no longer than this for them: the
+/// longest delay that gathering adds.
+const GATHERED: u32 = 16;
+const GATHER: Duration = Duration::from_millis(2);
+
+/// The span over which packets are counted, and how many in it make a thread busy (20 calls).
+const SPAN: Duration = Duration::from_millis(10);
+const BUSY: u32 = 20;
+
 /// Why a media thread did not start.
 #[derive(Debug)]
 pub enum StartError {
@@ -110,6 +119,7 @@ pub fn start(
                 commands,
                 events,
                 unsent: VecDeque::new(),
+                traffic: Traffic::default(),
                 counters: thread_counters,
                 clock,
             };
@@ -169,6 +179,7 @@ struct Thread {
     events: Sender<(u8, Event)>,
     /// Events that signalling did not take yet.
     unsent: VecDeque<Event>,
+    traffic: Traffic,
     counters: SharedCounters,
     clock: Clock,
 }
@@ -185,6 +196,7 @@ impl Thread {
         let mut deadline = self.drain(self.clock.now());
         loop {
             let wait = if ready.is_empty() && !commands_wait {
+                self.gather(deadline);
                 self.wait(&mut guard, deadline)
             } else {
                 Some(Duration::ZERO)
@@ -222,6 +234,17 @@ impl Thread {
         }
     }
 
+    /// To fall asleep and be woken costs more than to relay a packet, so that a thread with many calls would spend most of
+    /// its time on it: it takes together what comes within a short while, as network cards do with their interrupts.
+    fn gather(&mut self, deadline: Deadline) {
+        let now = self.clock.now();
+        let pause = self.traffic.pause(now);
+        let pause = deadline.map_or(pause, |(at, _)| pause.min(at - now));
+        if !pause.is_zero() {
+            std::thread::sleep(pause);
+        }
+    }
+
     fn wait(&self, guard: &mut SpinGuard, deadline: Deadline) -> Option<Duration> {
         let now = self.clock.now();
         let wait = guard.check("shard", now, deadline).map(|at| at - now);
@@ -253,6 +276,7 @@ impl Thread {
             match self.sockets.receive(id, buffer) {
                 Ok((len, from)) => {
                     let now = self.clock.now();
+                    self.traffic.packets += 1;
                     self.shard.handle_datagram(now, id, from, &mut buffer[..len]);
                     *deadline = self.drain(now);
                 }
@@ -311,8 +335,66 @@ impl Thread {
     }
 }
 
+/// How dense the packets come.
+#[derive(Debug, Default)]
+struct Traffic {
+    since: Time,
+    packets: u32,
+    pause: Duration,
+}
+
+impl Traffic {
+    /// How long to let packets gather: until there are about [`GATHERED`] at the rate of the last span; not at all when
+    /// they come thinly.
+    fn pause(&mut self, now: Time) -> Duration {
+        let passed = now - self.since;
+        if passed >= SPAN {
+            let busy = passed * BUSY <= SPAN * self.packets;
+            self.pause = if busy {
+                GATHER.min(passed * GATHERED / self.packets.max(1))
+            } else {
+                Duration::ZERO
+            };
+            self.since = now;
+            self.packets = 0;
+        }
+        self.pause
+    }
+}
+
 enum Taken {
     Everything,
     Some,
     End,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pause that a thread makes after `packets` came within `span`.
+    fn pause_after(packets: u32, span: Duration) -> Duration {
+        let mut traffic = Traffic::default();
+        assert_eq!(traffic.pause(Time(1_000_000)), Duration::ZERO, "nothing came yet");
+        traffic.packets = packets;
+        traffic.pause(Time(1_000_000) + span)
+    }
+
+    #[test]
+    fn a_thread_with_few_calls_takes_each_packet_at_once() {
+        assert_eq!(pause_after(0, SPAN), Duration::ZERO);
+        assert_eq!(pause_after(BUSY - 1, SPAN), Duration::ZERO);
+        assert_eq!(
+            pause_after(5 * BUSY, 10 * SPAN),
+            Duration::ZERO,
+            "many, but over a long while"
+        );
+    }
+
+    #[test]
+    fn a_busy_thread_gathers_the_shorter_the_busier() {
+        assert_eq!(pause_after(BUSY, SPAN), GATHER);
+        assert_eq!(pause_after(160, SPAN), Duration::from_millis(1));
+        assert_eq!(pause_after(1_600, SPAN), Duration::from_micros(100));
+    }
 }
