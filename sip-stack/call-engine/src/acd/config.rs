@@ -1,0 +1,231 @@
+//! Queues, agents and the times that hold for all of them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::hours::Hours;
+use super::ids::{AgentId, QueueId, SkillId};
+
+/// Times that hold for every queue and agent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// An agent's page is asked for a sign of life when the last is this old.
+    pub probe_interval: Duration,
+    /// No offer goes to an agent whose last sign of life is older.
+    pub probe_max_age: Duration,
+    /// An agent's phone that has not begun to ring by then is taken for lost, and the call goes on.
+    pub alert_timeout: Duration,
+    /// From accepting to hearing each other; longer, and the call goes back to its queue.
+    pub connect_timeout: Duration,
+    /// An idle agent whose page is gone so long is detached.
+    pub detach_grace: Duration,
+    /// A talking agent whose page is gone so long has lost the call: it goes back to its queue.
+    pub call_grace: Duration,
+    /// After a reject, an agent gets no offer for so long.
+    pub cool_down: Duration,
+    /// After a reject or no answer, an agent gets the same call not before so long, unless nobody else is logged in.
+    pub exclude: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            probe_interval: Duration::from_secs(5),
+            probe_max_age: Duration::from_secs(12),
+            alert_timeout: Duration::from_secs(3),
+            connect_timeout: Duration::from_secs(10),
+            detach_grace: Duration::from_secs(15),
+            call_grace: Duration::from_secs(30),
+            cool_down: Duration::from_secs(5),
+            exclude: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How a queue chooses among idle agents of the lowest tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// All at once; the first to accept has the call.
+    RingAll,
+    /// One, and after every `progress` one more, while the earlier ones go on ringing.
+    RingProgressive,
+    /// Whoever has been idle longest.
+    LongestIdle,
+    /// Whoever took fewest calls since signing in.
+    FewestCalls,
+    /// Whoever talked least since signing in.
+    LeastTalkTime,
+    /// Whoever was busy the smallest part of the time signed in and not paused, reckoned when becoming idle.
+    LowestOccupancy,
+    /// In turn: whoever was offered a call least recently.
+    RoundRobin,
+    /// By [`AgentConfig::order`], always from the top.
+    Linear,
+    /// Anybody.
+    Random,
+    /// Anybody, in proportion to [`Membership::weight`].
+    WeightedRandom,
+    /// Whoever is most proficient in the skills that the call requires; then longest idle.
+    SkillProficiency,
+}
+
+impl Strategy {
+    /// All of them.
+    pub const ALL: [Strategy; 11] = [
+        Strategy::RingAll,
+        Strategy::RingProgressive,
+        Strategy::LongestIdle,
+        Strategy::FewestCalls,
+        Strategy::LeastTalkTime,
+        Strategy::LowestOccupancy,
+        Strategy::RoundRobin,
+        Strategy::Linear,
+        Strategy::Random,
+        Strategy::WeightedRandom,
+        Strategy::SkillProficiency,
+    ];
+
+    /// True when several agents may ring for one call.
+    #[must_use]
+    pub const fn is_group(self) -> bool {
+        matches!(self, Strategy::RingAll | Strategy::RingProgressive)
+    }
+}
+
+/// A skill that a call wants, and how well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Requirement {
+    /// The skill.
+    pub skill: SkillId,
+    /// The least level, 1 to 100.
+    pub level: u8,
+}
+
+/// A step by which a call that waits long accepts more agents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Widening {
+    /// Waited so long.
+    pub after: Duration,
+    /// Agents of tiers up to this one are asked.
+    pub max_tier: u8,
+    /// Required levels are lowered by this; a requirement lowered to 0 falls away.
+    pub lower: u8,
+}
+
+/// Where a call goes that a queue does not keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// Another queue; the call keeps its virtual enqueue time.
+    Queue(QueueId),
+    /// What the dial plan says of a number.
+    Number(String),
+    /// Nowhere: the call ends.
+    HangUp,
+}
+
+/// A queue.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct QueueConfig {
+    /// Its number.
+    pub id: QueueId,
+    /// How it chooses.
+    pub strategy: Strategy,
+    /// What every call of it requires.
+    pub requires: Vec<Requirement>,
+    /// Agents of tiers up to this one are asked at first.
+    pub max_tier: u8,
+    /// How more are asked in time; `after` ascends.
+    pub widening: Vec<Widening>,
+    /// How fast its calls age beside those of other queues.
+    pub rate: u32,
+    /// A priority of `n` makes a call as if it had come `n` times this earlier.
+    pub boost: Duration,
+    /// How long an agent's phone rings.
+    pub ring: Duration,
+    /// Ring-progressive: how long until one more rings.
+    pub progress: Duration,
+    /// After a call.
+    pub wrap_up: Duration,
+    /// Unanswered offers in a row that pause an agent; 0: never.
+    pub max_no_answer: u32,
+    /// How long a call waits for the agent that it knows.
+    pub sticky_wait: Duration,
+    /// How long a call waits at most.
+    pub max_wait: Option<Duration>,
+    /// How many calls wait at most.
+    pub max_length: Option<u32>,
+    /// Calls do not wait while nobody who serves the queue is signed in.
+    pub leave_when_empty: bool,
+    /// How often a caller is told the place in the queue.
+    pub announce: Option<Duration>,
+    /// When it is open; `None`: always.
+    pub hours: Option<Hours>,
+    /// Where calls go that it does not keep.
+    pub overflow: Target,
+}
+
+impl QueueConfig {
+    /// A queue as most are: longest idle, 20 s of ringing, 10 s of wrap-up, no limits.
+    #[must_use]
+    pub fn new(id: QueueId, strategy: Strategy) -> QueueConfig {
+        QueueConfig {
+            id,
+            strategy,
+            requires: Vec::new(),
+            max_tier: u8::MAX,
+            widening: Vec::new(),
+            rate: 1,
+            boost: Duration::from_secs(60),
+            ring: Duration::from_secs(20),
+            progress: Duration::from_secs(5),
+            wrap_up: Duration::from_secs(10),
+            max_no_answer: 1,
+            sticky_wait: Duration::from_secs(20),
+            max_wait: None,
+            max_length: None,
+            leave_when_empty: false,
+            announce: None,
+            hours: None,
+            overflow: Target::HangUp,
+        }
+    }
+}
+
+/// An agent's place in a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Membership {
+    /// The queue.
+    pub queue: QueueId,
+    /// Lower tiers are asked first.
+    pub tier: u8,
+    /// For [`Strategy::WeightedRandom`]; 0 counts as 1.
+    pub weight: u16,
+}
+
+/// How well an agent does something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Proficiency {
+    /// The skill.
+    pub skill: SkillId,
+    /// 1 to 100.
+    pub level: u8,
+}
+
+/// An agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentConfig {
+    /// Its number.
+    pub id: AgentId,
+    /// Place among the agents of a linear queue.
+    pub order: u32,
+    /// The queues it serves.
+    pub queues: Vec<Membership>,
+    /// What it can.
+    pub skills: Vec<Proficiency>,
+    /// Offers come also during direct calls.
+    pub acd_on_direct: bool,
+}

@@ -1,0 +1,319 @@
+//! What happened, in the order in which it did: the log from which state, wallboard and reports are made.
+
+use std::time::Duration;
+
+use sans_io::Time;
+use serde::{Deserialize, Serialize};
+
+use super::config::{Requirement, Target};
+use super::ids::{AgentId, CallId, OfferId, QueueId};
+
+/// One entry of the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// From 1, without a gap.
+    pub seq: u64,
+    /// Of the engine that wrote it.
+    pub epoch: u64,
+    /// When it happened, microseconds since 1970.
+    #[serde(with = "micros")]
+    pub at: Time,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// What an agent wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Intent {
+    /// Not at work.
+    #[default]
+    Offline,
+    /// Calls.
+    Available,
+    /// No calls for now, for this reason.
+    Paused(String),
+}
+
+/// The one state of an agent that a wallboard shows; times in states add up to the time signed in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Not signed in.
+    #[default]
+    Offline,
+    /// Waits for a call.
+    Available,
+    /// Wants calls, but the page gives no sign of life.
+    Unreachable,
+    /// Paused.
+    Paused,
+    /// Has an offer.
+    Ringing,
+    /// Accepted; not yet heard.
+    Connecting,
+    /// Talks with a caller.
+    Talking,
+    /// Has the caller on hold.
+    Held,
+    /// Finishes what the call left to do.
+    WrapUp,
+    /// In a call that came through no queue.
+    Direct,
+}
+
+impl Status {
+    /// How many there are.
+    pub const COUNT: usize = 10;
+
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Status; Status::COUNT] = [
+        Status::Offline,
+        Status::Available,
+        Status::Unreachable,
+        Status::Paused,
+        Status::Ringing,
+        Status::Connecting,
+        Status::Talking,
+        Status::Held,
+        Status::WrapUp,
+        Status::Direct,
+    ];
+}
+
+/// How an offer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OfferEnd {
+    /// The agent took the call.
+    Accepted,
+    /// The agent did not want it.
+    Rejected,
+    /// The agent's phone rang to the end.
+    NoAnswer,
+    /// Somebody else took it, the caller left, or the agent stopped taking calls.
+    Cancelled,
+    /// The agent's page is gone or did not ring.
+    Lost,
+}
+
+/// Why a call went back to its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReturnCause {
+    /// The agent accepted, but they never heard each other.
+    NotConnected,
+    /// The agent's page was lost and did not come back in time.
+    AgentLost,
+    /// The agent sent it back.
+    SentBack,
+}
+
+/// Why a queue did not keep a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OverflowCause {
+    /// Outside its hours.
+    Closed,
+    /// As many wait as may.
+    Full,
+    /// Nobody who serves it is signed in.
+    Empty,
+    /// It waited as long as it may.
+    MaxWait,
+}
+
+/// How a call left the queues.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Departure {
+    /// The caller hung up before talking to anybody.
+    Abandoned,
+    /// It went elsewhere.
+    Overflowed(OverflowCause, Target),
+    /// Caller and agent talked.
+    Completed,
+    /// It could not be recovered after a restart.
+    Lost,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Fact {
+    /// An engine began; offers of the last one are void.
+    Started,
+    /// A call came in.
+    Entered {
+        /// The call.
+        call: CallId,
+        /// Its queue.
+        queue: QueueId,
+        /// 0 is ordinary.
+        priority: u8,
+        /// What it requires beyond what the queue does.
+        requires: Vec<Requirement>,
+        /// The agent that the caller knows.
+        sticky: Option<AgentId>,
+        /// Virtual enqueue time, microseconds since 1970: when it came, less the boost of its priority.
+        vet: i64,
+    },
+    /// A call that waits accepts more agents: those of this step.
+    Widened {
+        /// The call.
+        call: CallId,
+        /// 0: everyone whom the queue asks at first.
+        step: u8,
+    },
+    /// A call waits in another queue now.
+    Moved {
+        /// The call.
+        call: CallId,
+        /// The new queue.
+        queue: QueueId,
+        /// Why, where a queue did not keep it; `None`: an agent sent it, and it comes there anew.
+        why: Option<OverflowCause>,
+        /// 0 is ordinary.
+        priority: u8,
+        /// Virtual enqueue time there.
+        vet: i64,
+    },
+    /// An agent was offered a call.
+    Offered {
+        /// The offer.
+        offer: OfferId,
+        /// The call.
+        call: CallId,
+        /// The agent.
+        agent: AgentId,
+    },
+    /// An offer ended.
+    OfferEnded {
+        /// The offer.
+        offer: OfferId,
+        /// The call.
+        call: CallId,
+        /// The agent.
+        agent: AgentId,
+        /// How.
+        how: OfferEnd,
+        /// Counts as one more unanswered in a row.
+        counts: bool,
+    },
+    /// An agent took a call: it has left the queue.
+    Accepted {
+        /// The call.
+        call: CallId,
+        /// The agent.
+        agent: AgentId,
+    },
+    /// Caller and agent hear each other.
+    Connected {
+        /// The call.
+        call: CallId,
+    },
+    /// The agent put the caller on hold, or took it back.
+    Held {
+        /// The call.
+        call: CallId,
+        /// True: on hold.
+        held: bool,
+    },
+    /// The agent's page is gone in the call, or is back.
+    Away {
+        /// The call.
+        call: CallId,
+        /// True: gone.
+        away: bool,
+    },
+    /// A call has another agent now.
+    HandedOver {
+        /// The call.
+        call: CallId,
+        /// Who has it now.
+        to: AgentId,
+        /// Until when the one who had it wraps up.
+        #[serde(with = "optional_micros")]
+        wrap_up: Option<Time>,
+    },
+    /// A call waits again, at its old place.
+    Returned {
+        /// The call.
+        call: CallId,
+        /// Why.
+        why: ReturnCause,
+        /// Until when the agent who had it wraps up.
+        #[serde(with = "optional_micros")]
+        wrap_up: Option<Time>,
+    },
+    /// A call left; whoever had it wraps up.
+    Left {
+        /// The call.
+        call: CallId,
+        /// How.
+        how: Departure,
+        /// Until when its agent wraps up; `None`: not at all.
+        #[serde(with = "optional_micros")]
+        wrap_up: Option<Time>,
+    },
+    /// An agent's wrap-up ended.
+    WrappedUp {
+        /// The agent.
+        agent: AgentId,
+        /// What the agent noted of the call.
+        code: Option<String>,
+    },
+    /// What an agent wants now.
+    Intent {
+        /// The agent.
+        agent: AgentId,
+        /// What.
+        intent: Intent,
+    },
+    /// What an agent wants when the present work ends.
+    Next {
+        /// The agent.
+        agent: AgentId,
+        /// What; `None`: nothing new.
+        intent: Option<Intent>,
+    },
+    /// An agent's status changed.
+    Status {
+        /// The agent.
+        agent: AgentId,
+        /// The new one.
+        status: Status,
+    },
+}
+
+/// A moment as a number of microseconds.
+mod micros {
+    use sans_io::Time;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &Time, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(time.as_micros())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+        u64::deserialize(deserializer).map(Time)
+    }
+}
+
+mod optional_micros {
+    use sans_io::Time;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &Option<Time>, serializer: S) -> Result<S::Ok, S::Error> {
+        time.map(Time::as_micros).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+        Ok(Option::<u64>::deserialize(deserializer)?.map(Time))
+    }
+}
+
+/// A length of time as whole microseconds, saturating.
+pub(super) fn as_micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

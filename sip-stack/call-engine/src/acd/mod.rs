@@ -1,0 +1,234 @@
+//! Automatic call distribution: callers wait, agents are offered calls, and each decision takes microseconds.
+//!
+//! [`Acd`] is a machine like every core: it is told the time, [`Input`]s go in, [`Output`]s come out. Among the outputs are
+//! [`Record`]s: what they say is all that outlives a restart ([`State`]), and wallboards and reports are made of nothing else.
+//!
+//! - **An agent** is four small machines: what the agent wants ([`Intent`]), whether its page can be reached, what it does
+//!   ([`Work`]), and how many direct calls it has. Offers go to those who want calls, whose page gave a fresh sign of life, who are idle
+//!   and have no line in use.
+//! - **Order** is by virtual enqueue time: when a call came, less a boost for its priority. Within a bucket all calls age alike, so that
+//!   ageing needs no re-sorting, and a call is overtaken only by those that come within the greatest boost after it.
+//! - **Two triggers**: a call is ready, or an agent is. Nothing polls and nothing scans.
+//! - **Offers** have a deadline and name the engine's epoch; the first to accept has the call, and whoever comes late is told so.
+
+mod agents;
+mod calls;
+mod config;
+mod fact;
+mod hours;
+mod ids;
+mod index;
+mod input;
+mod matching;
+mod offers;
+mod state;
+mod timeout;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use sans_io::{Rng, Time, Timers};
+
+pub use calls::LOST;
+pub use config::{
+    AgentConfig, Membership, Proficiency, QueueConfig, Requirement, Settings, Strategy, Target, Widening,
+};
+pub use fact::{Departure, Fact, Intent, OfferEnd, OverflowCause, Record, ReturnCause, Status};
+pub use hours::{Hours, Offset, Span};
+pub use ids::{AgentId, CallId, ConnId, OfferId, QueueId, SkillId};
+pub use input::{Enqueue, Input, Output, POSITIONS, Reach, Refusal, Requeue};
+pub use offers::NO_ANSWER;
+pub use state::{AgentState, CallState, Phase, State, Work};
+
+use index::{Index, Place};
+use timeout::Alarm;
+
+/// The machine.
+#[derive(Debug)]
+pub struct Acd {
+    settings: Settings,
+    epoch: u64,
+    state: State,
+    queues: BTreeMap<QueueId, QueueConfig>,
+    agents: BTreeMap<AgentId, Agent>,
+    calls: BTreeMap<CallId, Call>,
+    offers: BTreeMap<OfferId, Offer>,
+    offers_made: u64,
+    /// Calls that no agent took yet, by queue and place.
+    lines: BTreeMap<QueueId, BTreeSet<Place>>,
+    index: Index,
+    timers: Timers<Alarm>,
+    rng: Rng,
+    /// Who became eligible and which calls became offerable since the last match.
+    ready_agents: BTreeSet<AgentId>,
+    ready_calls: BTreeSet<Place>,
+    /// Agents who are not to be offered certain calls for a while.
+    excluders: BTreeSet<AgentId>,
+    out: VecDeque<Output>,
+}
+
+/// What of an agent does not outlive a restart.
+#[derive(Debug)]
+struct Agent {
+    config: AgentConfig,
+    class: usize,
+    reach: Reach,
+    conn: Option<ConnId>,
+    /// When the page last showed that its program runs.
+    proof: Time,
+    lines: u32,
+    offer: Option<OfferId>,
+    /// Gets no offers for a moment.
+    cooling: bool,
+    excluded: Vec<(CallId, Time)>,
+    /// Calls that wait for this agent alone.
+    sticky: BTreeSet<Place>,
+    /// Keys in the class's sets of idle agents, while eligible.
+    idle: Option<Vec<u64>>,
+    logged_in: bool,
+    signed_in: bool,
+}
+
+/// What of a call does not outlive a restart.
+#[derive(Debug)]
+struct Call {
+    offers: BTreeSet<OfferId>,
+    /// Where it is looked for.
+    stand: Stand,
+    /// Since when it waits, this time.
+    waits_since: Time,
+    /// Ring-progressive: it is time for one more.
+    wants_more: bool,
+    /// After a restart: until the gateway says that the caller is still there.
+    recovering: bool,
+}
+
+/// Where a waiting call is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stand {
+    Nowhere,
+    Waiting(usize),
+    Ringing(usize),
+    Sticky(AgentId),
+}
+
+#[derive(Debug)]
+struct Offer {
+    call: CallId,
+    agent: AgentId,
+    /// No other agent was offered the call meanwhile.
+    alone: bool,
+}
+
+impl Acd {
+    /// A machine that goes on from `state`. `epoch` is above that of any before it. Configure queues, then agents, then tell it
+    /// [`Input::Start`].
+    #[must_use]
+    pub fn new(settings: Settings, epoch: u64, state: State, rng: Rng) -> Acd {
+        Acd {
+            settings,
+            epoch,
+            state,
+            queues: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            offers_made: 0,
+            lines: BTreeMap::new(),
+            index: Index::default(),
+            timers: Timers::default(),
+            rng,
+            ready_agents: BTreeSet::new(),
+            ready_calls: BTreeSet::new(),
+            excluders: BTreeSet::new(),
+            out: VecDeque::new(),
+        }
+    }
+
+    /// What outlives a restart.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Whether an agent's page can be reached.
+    #[must_use]
+    pub fn reach(&self, agent: AgentId) -> Option<Reach> {
+        self.agents.get(&agent).map(|agent| agent.reach)
+    }
+
+    /// When an agent's page last showed that its program runs.
+    #[must_use]
+    pub fn proof(&self, agent: AgentId) -> Option<Time> {
+        self.agents.get(&agent).map(|agent| agent.proof)
+    }
+
+    /// Calls of a queue that no agent took yet, in their order.
+    pub fn line(&self, queue: QueueId) -> impl Iterator<Item = CallId> + '_ {
+        self.lines.get(&queue).into_iter().flatten().map(|place| place.2)
+    }
+
+    /// Offers that are out: which, of which call, to whom.
+    pub fn offers(&self) -> impl Iterator<Item = (OfferId, CallId, AgentId)> + '_ {
+        self.offers
+            .iter()
+            .map(|(id, offer)| (*id, offer.call, offer.agent))
+    }
+
+    /// Takes an input. Deadlines that are due come first, so that what comes late is late.
+    pub fn handle_input(&mut self, now: Time, input: Input) {
+        self.run_timers(now);
+        match input {
+            Input::Timeout => {}
+            Input::Start => self.start(now),
+            Input::SetQueue(queue) => self.set_queue(now, *queue),
+            Input::RemoveQueue(queue) => self.remove_queue(now, queue),
+            Input::SetAgent(agent) => self.set_agent(now, agent),
+            Input::RemoveAgent(agent) => self.remove_agent(now, agent),
+            Input::Intent { agent, intent } => self.intend(now, agent, intent),
+            Input::Attached { agent, conn } => self.attached(now, agent, conn),
+            Input::Detached { agent, conn } => self.detached(now, agent, conn),
+            Input::Proof { agent } => self.proved(now, agent),
+            Input::Lines { agent, lines } => self.set_lines(now, agent, lines),
+            Input::WrappedUp { agent, code } => self.wrapped_up(now, agent, code),
+            Input::Enqueue(call) => self.enqueue(now, call),
+            Input::Rung { offer } => self.rung(now, offer),
+            Input::Accept { offer } => self.accept(now, offer),
+            Input::Reject { offer } => self.reject(now, offer),
+            Input::OfferLost { offer } => self.offer_lost(now, offer),
+            Input::Connected { call } => self.connected(now, call),
+            Input::NotConnected { call } => self.not_connected(now, call),
+            Input::Held { call, held } => self.held(now, call, held),
+            Input::Away { call, away } => self.away(now, call, away),
+            Input::Requeue(requeue) => self.requeue(now, requeue),
+            Input::HandOver { call, to } => self.hand_over(now, call, to),
+            Input::Ended { call } => self.ended(now, call),
+            Input::Recovered { call, with_agent } => self.recovered(now, call, with_agent),
+        }
+        self.match_all(now);
+    }
+
+    /// Drain until [`Output::Timeout`].
+    pub fn poll_output(&mut self) -> Output {
+        self.out
+            .pop_front()
+            .unwrap_or_else(|| Output::Timeout(self.timers.next()))
+    }
+
+    fn record(&mut self, now: Time, fact: Fact) {
+        let record = Record {
+            seq: self.state.seq + 1,
+            epoch: self.epoch,
+            at: now,
+            fact,
+        };
+        self.state.apply(&record);
+        self.out.push_back(Output::Record(record));
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.out.push_back(Output::Refused(refusal));
+    }
+}
+
+#[cfg(test)]
+mod tests;
