@@ -1,0 +1,216 @@
+//! The call centre as everybody sees it: what is there now, and every change with its number.
+//!
+//! The signalling task makes changes, the store makes them durable, and only then are they published here. Subscribers read at
+//! their own speed from a ring of the last changes; who is slower than that is told to begin anew.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, RwLock};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::view::{Agent, Call, Change, Moment, Offer, Queue};
+
+/// Changes kept for those who were cut off.
+const RING: usize = 16_384;
+
+/// A change with its number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// From 1, without a gap, restarts included.
+    pub seq: u64,
+    /// When.
+    pub time: Moment,
+    /// What.
+    #[serde(flatten)]
+    pub change: Change,
+}
+
+/// Everything that is there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct View {
+    /// Number of the last change that is in it.
+    pub seq: u64,
+    /// By id.
+    pub agents: BTreeMap<String, Agent>,
+    /// By id.
+    pub queues: BTreeMap<String, Queue>,
+    /// By id.
+    pub calls: BTreeMap<String, Call>,
+    /// By id.
+    pub offers: BTreeMap<String, Offer>,
+}
+
+/// Clones are handles of one hub.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    inner: RwLock<Inner>,
+    seq: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    view: View,
+    ring: VecDeque<Arc<Event>>,
+}
+
+/// What a subscriber missed is not kept any longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooOld;
+
+impl Hub {
+    /// A hub whose last change had this number.
+    #[must_use]
+    pub fn new(seq: u64) -> Hub {
+        let inner = Inner {
+            view: View {
+                seq,
+                ..View::default()
+            },
+            ring: VecDeque::new(),
+        };
+        Hub {
+            shared: Arc::new(Shared {
+                inner: RwLock::new(inner),
+                seq: watch::Sender::new(seq),
+            }),
+        }
+    }
+
+    /// Takes changes in, in the order of their numbers. Those that are known already are passed over.
+    pub fn publish(&self, events: impl IntoIterator<Item = Arc<Event>>) {
+        let mut inner = match self.shared.inner.write() {
+            Ok(inner) => inner,
+            // A view is never left half changed: each change is one insertion or removal.
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        for event in events {
+            if event.seq <= inner.view.seq {
+                continue;
+            }
+            inner.view.apply(&event);
+            if inner.ring.len() >= RING {
+                inner.ring.pop_front();
+            }
+            inner.ring.push_back(event);
+        }
+        let seq = inner.view.seq;
+        drop(inner);
+        self.shared.seq.send_replace(seq);
+    }
+
+    /// What is there now, looked at by `look`; keep it short.
+    pub fn read<T>(&self, look: impl FnOnce(&View) -> T) -> T {
+        match self.shared.inner.read() {
+            Ok(inner) => look(&inner.view),
+            Err(poisoned) => look(&poisoned.into_inner().view),
+        }
+    }
+
+    /// Changes after `seq`, at most `limit`.
+    ///
+    /// # Errors
+    /// [`TooOld`] when some of them are not kept any longer, or `seq` is yet to come.
+    pub fn since(&self, seq: u64, limit: usize) -> Result<Vec<Arc<Event>>, TooOld> {
+        let inner = match self.shared.inner.read() {
+            Ok(inner) => inner,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        if seq == inner.view.seq {
+            return Ok(Vec::new());
+        }
+        let first = inner.ring.front().map_or(u64::MAX, |event| event.seq);
+        if seq > inner.view.seq || seq + 1 < first {
+            return Err(TooOld);
+        }
+        let skip = usize::try_from(seq + 1 - first).unwrap_or(usize::MAX);
+        Ok(inner.ring.iter().skip(skip).take(limit).cloned().collect())
+    }
+
+    /// Tells of the number of the last change whenever it grows.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.shared.seq.subscribe()
+    }
+}
+
+impl View {
+    fn apply(&mut self, event: &Event) {
+        self.seq = event.seq;
+        match &event.change {
+            Change::Agent(agent) => {
+                self.agents.insert(agent.id.clone(), agent.clone());
+            }
+            Change::Queue(queue) => {
+                self.queues.insert(queue.id.clone(), queue.clone());
+            }
+            Change::Call(call) => {
+                self.calls.insert(call.id.clone(), call.clone());
+            }
+            Change::CallEnded { id, .. } => {
+                self.calls.remove(id);
+            }
+            Change::OfferMade(offer) => {
+                self.offers.insert(offer.id.clone(), offer.clone());
+            }
+            Change::OfferEnded { id, .. } => {
+                self.offers.remove(id);
+            }
+            Change::AgentRemoved { id } => {
+                self.agents.remove(id);
+            }
+            Change::QueueRemoved { id } => {
+                self.queues.remove(id);
+            }
+            Change::Config { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(numbers: std::ops::RangeInclusive<u64>) -> Vec<Arc<Event>> {
+        numbers
+            .map(|seq| {
+                Arc::new(Event {
+                    seq,
+                    time: Moment::default(),
+                    change: Change::Config { what: "queues".into() },
+                })
+            })
+            .collect()
+    }
+
+    fn numbers(events: Result<Vec<Arc<Event>>, TooOld>) -> Vec<u64> {
+        events.expect("kept").iter().map(|event| event.seq).collect()
+    }
+
+    #[test]
+    fn whoever_was_cut_off_gets_what_was_missed_and_no_more() {
+        let hub = Hub::new(10);
+        let watch = hub.watch();
+        hub.publish(events(11..=20));
+        hub.publish(events(15..=22));
+        assert_eq!(*watch.borrow(), 22);
+        assert_eq!(numbers(hub.since(10, 100)), (11..=22).collect::<Vec<_>>());
+        assert_eq!(numbers(hub.since(20, 1)), [21]);
+        assert_eq!(numbers(hub.since(22, 100)), [0; 0]);
+        assert_eq!(hub.since(9, 100), Err(TooOld));
+        assert_eq!(hub.since(23, 100), Err(TooOld));
+    }
+
+    #[test]
+    fn what_is_older_than_the_ring_is_told_to_begin_anew() {
+        let hub = Hub::new(0);
+        hub.publish(events(1..=RING as u64 + 5));
+        assert_eq!(hub.since(4, 10), Err(TooOld));
+        assert_eq!(numbers(hub.since(5, 2)), [6, 7]);
+    }
+}

@@ -1,0 +1,8 @@
+//! The call centre of the gateway: callers wait in queues, agents in browser tabs take them.
+//!
+//! `call-engine`'s [`Acd`](call_engine::acd::Acd) decides; here its decisions become calls, and what happens becomes objects that pages
+//! see ([`view`]) and numbered events ([`hub`]).
+
+pub mod command;
+pub mod hub;
+pub mod view;
