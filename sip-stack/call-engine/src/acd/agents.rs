@@ -48,6 +48,7 @@ impl Acd {
             }
             None => {
                 self.agents.insert(id, Agent::new(config, class));
+                self.stick(id);
             }
         }
         self.refresh(now, id);
@@ -73,6 +74,7 @@ impl Acd {
             );
         }
         self.set_intent(now, id, Intent::Offline);
+        self.release_sticky(now, id);
         if let Some(agent) = self.agents.get_mut(&id) {
             agent.lines = 0;
         }

@@ -353,6 +353,20 @@ impl Acd {
         }
     }
 
+    /// An agent is configured anew: calls may wait for it alone.
+    pub(super) fn stick(&mut self, agent: AgentId) {
+        let calls: Vec<CallId> = self
+            .state
+            .calls
+            .iter()
+            .filter(|(_, call)| call.step.is_none() && call.sticky == Some(agent))
+            .map(|(id, _)| *id)
+            .collect();
+        for call in calls {
+            self.place(call);
+        }
+    }
+
     pub(super) fn announce(&mut self, now: Time, id: CallId) {
         let (Some(queue), Some(state)) = (self.queue_of(id), self.state.calls.get(&id)) else {
             return;
@@ -441,7 +455,8 @@ impl Acd {
         let Some(Phase::Connected { agent, .. }) = self.phase(id) else {
             return;
         };
-        if self.agents.contains_key(&agent) {
+        // Who wanted to go home goes home.
+        if self.agents.contains_key(&agent) && self.agent_state(agent).next != Some(Intent::Offline) {
             self.record(
                 now,
                 Fact::Next {
@@ -669,7 +684,7 @@ impl Acd {
         let alone = call.offers.is_empty();
         let Some(step) = state.step else {
             return match state.sticky {
-                Some(agent) if alone => Stand::Sticky(agent),
+                Some(agent) if alone && self.agents.contains_key(&agent) => Stand::Sticky(agent),
                 _ => Stand::Nowhere,
             };
         };

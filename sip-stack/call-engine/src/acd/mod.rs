@@ -20,6 +20,7 @@ mod ids;
 mod index;
 mod input;
 mod matching;
+pub mod metrics;
 mod offers;
 mod state;
 mod timeout;

@@ -5,8 +5,7 @@ use sans_io::Time;
 use super::ids::{AgentId, CallId, OfferId};
 use super::{Acd, OverflowCause};
 
-/// What a timer is for. Of those due at one moment the first here comes first: whose page gives no sign of life is not offered what
-/// another deadline frees.
+/// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Alarm {
     /// A sign of life is due.
@@ -68,10 +67,13 @@ impl Acd {
         self.timers.set(alarm, at, alarm.reason());
     }
 
-    /// Runs what is due, each with the matches that follow from it: who became free at an earlier deadline is there at a later one.
+    /// Runs what is due, moment by moment, each with the matches that follow from it: who became free at an earlier deadline is there
+    /// at a later one, and nobody is offered a call at the very moment of another deadline.
     pub(super) fn run_timers(&mut self, now: Time) {
-        while let Some(alarm) = self.timers.pop_due(now) {
-            self.ring_out(now, alarm);
+        while let Some((moment, _)) = self.timers.next().filter(|(at, _)| *at <= now) {
+            while let Some(alarm) = self.timers.pop_due(moment) {
+                self.ring_out(now, alarm);
+            }
             self.match_all(now);
         }
     }

@@ -14,12 +14,11 @@ use crate::acd::{
 
 const STEPS: usize = 300;
 
+/// As many as `CORDBOARD_SEEDS` says, or from its first number up to its second: `6556..6557`.
 fn seeds() -> std::ops::Range<u64> {
-    let count = std::env::var("CORDBOARD_SEEDS")
-        .ok()
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(1_000);
-    0..count
+    let wanted = std::env::var("CORDBOARD_SEEDS").unwrap_or_default();
+    let (first, last) = wanted.split_once("..").unwrap_or(("0", &wanted));
+    first.parse().unwrap_or(0)..last.parse().unwrap_or(1_000)
 }
 
 struct Chaos {
@@ -522,9 +521,10 @@ fn the_invariants_hold_whatever_happens() {
             }
         }
     }
-    let each = seeds().end as usize;
+    let each = seeds().count();
     println!("{offered} offers, {accepted} accepted, {late} answered too late, {restarts} restarts");
-    assert!(offered > 10 * each && accepted > 3 * each && late > each / 2 && restarts > each);
+    let dense = offered > 10 * each && accepted > 3 * each && late > each / 2 && restarts > each;
+    assert!(dense || each < 100, "too little happens");
 }
 
 #[test]

@@ -99,6 +99,9 @@ fn offerable(acd: &Acd, id: CallId) -> bool {
     if state.phase != Phase::Waiting || call.recovering {
         return false;
     }
+    if state.step.is_none() && state.sticky.is_none_or(|agent| !acd.agents.contains_key(&agent)) {
+        return false;
+    }
     let strategy = acd.queues[&state.queue].strategy;
     call.offers.is_empty()
         || state.step.is_some()
@@ -232,8 +235,7 @@ fn calls(acd: &Acd, now: Time) {
                     .map(|(id, _)| Stand::Sticky(*id)),
             )
             .collect();
-        let known_sticky = !matches!(call.stand, Stand::Sticky(agent) if !acd.agents.contains_key(&agent));
-        if call.stand == Stand::Nowhere || !known_sticky {
+        if call.stand == Stand::Nowhere {
             assert!(buckets.is_empty(), "{id:?} is still looked for: {buckets:?}");
         } else {
             assert_eq!(buckets, [call.stand], "{id:?}");

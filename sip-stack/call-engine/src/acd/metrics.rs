@@ -1,0 +1,432 @@
+//! Numbers of wallboards and reports: a fold of the log, and of nothing else. `docs/METRICS.md` defines each of them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use sans_io::Time;
+
+use super::fact::{Departure, Fact, Intent, Record, Status};
+use super::ids::{AgentId, CallId, QueueId};
+
+/// Numbers are kept for stretches of so many microseconds.
+pub const SLOT: u64 = 15 * 60 * 1_000_000;
+
+/// What a queue counts, over a stretch of time. Sums of stretches are the numbers of longer ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// Calls that came, from outside or from other queues.
+    pub entered: u64,
+    /// Calls that an agent answered, each once.
+    pub answered: u64,
+    /// Of them, those answered within the target.
+    pub in_time: u64,
+    /// Calls whose caller gave up before an agent answered.
+    pub abandoned: u64,
+    /// Of them, those who gave up so soon that they do not count.
+    pub short: u64,
+    /// Calls that it did not keep.
+    pub overflowed: u64,
+    /// Answered calls that are over.
+    pub completed: u64,
+    /// Answered calls that an agent sent to another queue.
+    pub sent_on: u64,
+    /// Calls that a restart cost.
+    pub lost: u64,
+    /// Microseconds that answered calls waited.
+    pub waited: u64,
+    /// The longest wait that ended, microseconds.
+    pub longest: u64,
+    /// Microseconds of talk.
+    pub talked: u64,
+    /// Microseconds on hold.
+    pub held: u64,
+    /// Microseconds of wrap-up.
+    pub wrapped_up: u64,
+}
+
+/// What an agent did over a stretch of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AgentCounts {
+    /// Calls taken.
+    pub calls: u64,
+    /// Microseconds in each status, by [`Status::ALL`].
+    pub times: [u64; Status::COUNT],
+}
+
+/// What counts as answered in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServiceLevel {
+    /// Answered within so long.
+    pub target: Duration,
+    /// Who gives up sooner does not count.
+    pub short: Duration,
+}
+
+impl Default for ServiceLevel {
+    fn default() -> Self {
+        ServiceLevel {
+            target: Duration::from_secs(20),
+            short: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A call that is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// Which.
+    pub call: CallId,
+    /// Its last queue.
+    pub queue: QueueId,
+    /// When it came.
+    pub entered: Time,
+    /// When caller and agent first heard each other.
+    pub answered: Option<Time>,
+    /// When it left.
+    pub ended: Time,
+    /// How.
+    pub how: Departure,
+    /// Microseconds until it was answered, or left.
+    pub waited: u64,
+    /// Microseconds of talk, without hold.
+    pub talked: u64,
+    /// Microseconds on hold.
+    pub held: u64,
+    /// Who had it, in order.
+    pub agents: Vec<AgentId>,
+}
+
+/// The fold.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    levels: BTreeMap<QueueId, ServiceLevel>,
+    queues: BTreeMap<(QueueId, u64), QueueCounts>,
+    agents: BTreeMap<(AgentId, u64), AgentCounts>,
+    calls: BTreeMap<CallId, Call>,
+    statuses: BTreeMap<AgentId, (Status, u64)>,
+    /// The queue of the call that an agent wraps up.
+    wraps_up: BTreeMap<AgentId, QueueId>,
+    finished: VecDeque<Finished>,
+    seq: u64,
+}
+
+#[derive(Debug)]
+struct Call {
+    entered: u64,
+    queue: QueueId,
+    /// When it came to its queue.
+    queued: u64,
+    answered: Option<u64>,
+    /// It was answered in its queue.
+    counted: bool,
+    agents: Vec<AgentId>,
+    /// Talking or on hold since.
+    since: Option<(u64, bool)>,
+    talked: u64,
+    held: u64,
+}
+
+impl Metrics {
+    /// What counts as in time in a queue, for answers from now on.
+    pub fn set_service_level(&mut self, queue: QueueId, level: ServiceLevel) {
+        self.levels.insert(queue, level);
+    }
+
+    /// Takes the next record. Those already taken are passed over.
+    pub fn apply(&mut self, record: &Record) {
+        if record.seq <= self.seq {
+            return;
+        }
+        self.seq = record.seq;
+        let at = record.at.as_micros();
+        match &record.fact {
+            Fact::Entered { call, queue, .. } => {
+                self.queue(*queue, at).entered += 1;
+                self.calls.insert(
+                    *call,
+                    Call {
+                        entered: at,
+                        queue: *queue,
+                        queued: at,
+                        answered: None,
+                        counted: false,
+                        agents: Vec::new(),
+                        since: None,
+                        talked: 0,
+                        held: 0,
+                    },
+                );
+            }
+            Fact::Moved { call, queue, why, .. } => {
+                let Some(known) = self.calls.get_mut(call) else {
+                    return;
+                };
+                let (from, waited) = (known.queue, at.saturating_sub(known.queued));
+                (known.queue, known.queued, known.counted) = (*queue, at, false);
+                let counts = self.queue(from, at);
+                if why.is_some() {
+                    counts.overflowed += 1;
+                    counts.longest = counts.longest.max(waited);
+                } else {
+                    counts.sent_on += 1;
+                }
+                self.queue(*queue, at).entered += 1;
+            }
+            Fact::Accepted { call, agent } | Fact::HandedOver { call, to: agent, .. } => {
+                self.agent(*agent, at).calls += 1;
+                self.pause(at, *call);
+                if matches!(record.fact, Fact::HandedOver { .. }) {
+                    self.leave_to_wrap_up(*call);
+                    self.resume(at, *call, false);
+                }
+                if let Some(known) = self.calls.get_mut(call) {
+                    known.agents.push(*agent);
+                }
+            }
+            Fact::Connected { call } => self.connected(at, *call),
+            Fact::Held { call, held } => {
+                self.pause(at, *call);
+                self.resume(at, *call, *held);
+            }
+            Fact::Returned { call, .. } => {
+                self.pause(at, *call);
+                self.leave_to_wrap_up(*call);
+            }
+            Fact::Left { call, how, .. } => self.left(at, *call, how),
+            Fact::Status { agent, status } => self.status(at, *agent, *status),
+            Fact::Intent { agent, intent } => {
+                // Signing in begins a day; the status follows.
+                if *intent == Intent::Offline {
+                    self.wraps_up.remove(agent);
+                }
+            }
+            Fact::Started
+            | Fact::Widened { .. }
+            | Fact::Offered { .. }
+            | Fact::OfferEnded { .. }
+            | Fact::Away { .. }
+            | Fact::WrappedUp { .. }
+            | Fact::Next { .. } => {}
+        }
+    }
+
+    /// The next call that is over and was not asked for yet.
+    pub fn poll_finished(&mut self) -> Option<Finished> {
+        self.finished.pop_front()
+    }
+
+    /// Numbers of a queue from a moment on, up to another; both are rounded down to whole slots.
+    #[must_use]
+    pub fn queue_counts(&self, queue: QueueId, from: Time, until: Time) -> QueueCounts {
+        let slots = from.as_micros() / SLOT..until.as_micros().div_ceil(SLOT);
+        let mut sum = QueueCounts::default();
+        for (_, counts) in self.queues.range((queue, slots.start)..(queue, slots.end)) {
+            sum.add(counts);
+        }
+        sum
+    }
+
+    /// What an agent did from a moment on, up to another, as of `now`; both are rounded down to whole slots.
+    #[must_use]
+    pub fn agent_counts(&self, agent: AgentId, from: Time, until: Time, now: Time) -> AgentCounts {
+        let slots = from.as_micros() / SLOT..until.as_micros().div_ceil(SLOT);
+        let mut sum = AgentCounts::default();
+        for (_, counts) in self.agents.range((agent, slots.start)..(agent, slots.end)) {
+            sum.calls += counts.calls;
+            for (sum, time) in sum.times.iter_mut().zip(counts.times) {
+                *sum += time;
+            }
+        }
+        // The present stretch is in no slot yet.
+        if let Some((status, since)) = self.statuses.get(&agent) {
+            let from = (*since).max(slots.start * SLOT);
+            let until = now.as_micros().min(slots.end * SLOT);
+            sum.times[*status as usize] += until.saturating_sub(from);
+        }
+        sum
+    }
+
+    /// Lets go of what is older.
+    pub fn forget(&mut self, before: Time) {
+        let slot = before.as_micros() / SLOT;
+        self.queues.retain(|(_, at), _| *at >= slot);
+        self.agents.retain(|(_, at), _| *at >= slot);
+    }
+
+    fn queue(&mut self, queue: QueueId, at: u64) -> &mut QueueCounts {
+        self.queues.entry((queue, at / SLOT)).or_default()
+    }
+
+    fn agent(&mut self, agent: AgentId, at: u64) -> &mut AgentCounts {
+        self.agents.entry((agent, at / SLOT)).or_default()
+    }
+
+    fn connected(&mut self, at: u64, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let (queue, waited, first) = (call.queue, at.saturating_sub(call.queued), !call.counted);
+        call.counted = true;
+        call.answered.get_or_insert(at);
+        if first {
+            let target = self.levels.get(&queue).copied().unwrap_or_default().target;
+            let counts = self.queue(queue, at);
+            counts.answered += 1;
+            counts.waited += waited;
+            counts.longest = counts.longest.max(waited);
+            counts.in_time += u64::from(u128::from(waited) <= target.as_micros());
+        }
+        self.resume(at, id, false);
+    }
+
+    /// Talk or hold ends.
+    fn pause(&mut self, at: u64, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let Some((since, on_hold)) = call.since.take() else {
+            return;
+        };
+        let spent = at.saturating_sub(since);
+        let queue = call.queue;
+        if on_hold {
+            call.held += spent;
+            self.queue(queue, at).held += spent;
+        } else {
+            call.talked += spent;
+            self.queue(queue, at).talked += spent;
+        }
+    }
+
+    fn resume(&mut self, at: u64, id: CallId, on_hold: bool) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.since = Some((at, on_hold));
+        }
+    }
+
+    fn leave_to_wrap_up(&mut self, id: CallId) {
+        if let Some(call) = self.calls.get(&id)
+            && let Some(agent) = call.agents.last()
+        {
+            self.wraps_up.insert(*agent, call.queue);
+        }
+    }
+
+    fn left(&mut self, at: u64, id: CallId, how: &Departure) {
+        self.pause(at, id);
+        self.leave_to_wrap_up(id);
+        let Some(call) = self.calls.remove(&id) else {
+            return;
+        };
+        let waited = at.saturating_sub(call.queued);
+        let short = self.levels.get(&call.queue).copied().unwrap_or_default().short;
+        let counts = self.queue(call.queue, at);
+        match how {
+            Departure::Abandoned if call.counted => counts.completed += 1,
+            Departure::Abandoned => {
+                counts.abandoned += 1;
+                counts.short += u64::from(u128::from(waited) < short.as_micros());
+                counts.longest = counts.longest.max(waited);
+            }
+            Departure::Overflowed(..) => {
+                counts.overflowed += 1;
+                counts.longest = counts.longest.max(waited);
+            }
+            Departure::Completed => counts.completed += 1,
+            Departure::Lost => counts.lost += 1,
+        }
+        self.finished.push_back(Finished {
+            call: id,
+            queue: call.queue,
+            entered: Time(call.entered),
+            answered: call.answered.map(Time),
+            ended: Time(at),
+            how: how.clone(),
+            waited: call.answered.unwrap_or(at).saturating_sub(call.entered),
+            talked: call.talked,
+            held: call.held,
+            agents: call.agents,
+        });
+    }
+
+    fn status(&mut self, at: u64, agent: AgentId, status: Status) {
+        if let Some((old, since)) = self.statuses.insert(agent, (status, at)) {
+            let mut from = since;
+            while from < at {
+                let until = at.min((from / SLOT + 1) * SLOT);
+                self.agent(agent, from).times[old as usize] += until - from;
+                from = until;
+            }
+            if old == Status::WrapUp
+                && let Some(queue) = self.wraps_up.remove(&agent)
+            {
+                self.queue(queue, at).wrapped_up += at.saturating_sub(since);
+            }
+        }
+        if status == Status::Offline {
+            self.statuses.remove(&agent);
+        }
+    }
+}
+
+impl QueueCounts {
+    /// Adds another stretch.
+    pub fn add(&mut self, other: &QueueCounts) {
+        self.entered += other.entered;
+        self.answered += other.answered;
+        self.in_time += other.in_time;
+        self.abandoned += other.abandoned;
+        self.short += other.short;
+        self.overflowed += other.overflowed;
+        self.completed += other.completed;
+        self.sent_on += other.sent_on;
+        self.lost += other.lost;
+        self.waited += other.waited;
+        self.longest = self.longest.max(other.longest);
+        self.talked += other.talked;
+        self.held += other.held;
+        self.wrapped_up += other.wrapped_up;
+    }
+
+    /// Answered in time, of those answered and those given up not too soon; `None` while there are none.
+    #[must_use]
+    pub fn service_level(&self) -> Option<f64> {
+        let all = self.answered + self.abandoned - self.short;
+        (all > 0).then(|| self.in_time as f64 / all as f64)
+    }
+
+    /// Mean wait of answered calls, seconds.
+    #[must_use]
+    pub fn asa(&self) -> f64 {
+        seconds(self.waited) / self.answered.max(1) as f64
+    }
+
+    /// Mean handling time of answered calls, seconds: talk, hold, wrap-up.
+    #[must_use]
+    pub fn aht(&self) -> f64 {
+        seconds(self.talked + self.held + self.wrapped_up) / self.answered.max(1) as f64
+    }
+}
+
+impl AgentCounts {
+    /// Microseconds signed in.
+    #[must_use]
+    pub fn signed_in(&self) -> u64 {
+        self.times.iter().sum::<u64>() - self.times[Status::Offline as usize]
+    }
+
+    /// Busy part of the time signed in and not paused, 0 to 1.
+    #[must_use]
+    pub fn occupancy(&self) -> f64 {
+        let busy: u64 = [Status::Connecting, Status::Talking, Status::Held, Status::WrapUp]
+            .into_iter()
+            .map(|status| self.times[status as usize])
+            .sum();
+        let all = self.signed_in() - self.times[Status::Paused as usize];
+        if all == 0 { 0.0 } else { busy as f64 / all as f64 }
+    }
+}
+
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1_000_000.0
+}

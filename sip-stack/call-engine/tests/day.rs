@@ -1,0 +1,423 @@
+//! A day of 200 agents and 10,000 calls in virtual time, with pages that die: calls and agents' time are conserved, and the numbers
+//! that the log gives are those that callers and agents lived through.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use call_engine::acd::metrics::{Metrics, QueueCounts};
+use call_engine::acd::{
+    Acd, AgentConfig, AgentId, CallId, ConnId, Departure, Enqueue, Input, Intent, Membership, OfferId,
+    Output, QueueConfig, QueueId, Reach, Record, Settings, State, Status, Strategy, Target, Work,
+};
+use sans_io::{Rng, Time};
+
+const AGENTS: u32 = 200;
+const CALLS: u64 = 10_000;
+const DAY: Duration = Duration::from_secs(10 * 3_600);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Happens {
+    Arrives(CallId),
+    GivesUp(CallId),
+    HangsUp(CallId),
+    Rings(OfferId),
+    Accepts(OfferId),
+    Rejects(OfferId),
+    Connects(CallId, AgentId),
+    PageDies(AgentId),
+    PageBack(AgentId),
+    Pauses(AgentId),
+    Returns(AgentId),
+    GoesHome(AgentId),
+}
+
+/// What a caller lived through.
+#[derive(Debug, Default)]
+struct Caller {
+    came: Option<Time>,
+    answered: Option<Time>,
+    talking_since: Option<Time>,
+    talked: u64,
+    agent: Option<AgentId>,
+    away: bool,
+    left: Option<Time>,
+}
+
+struct Day {
+    now: Time,
+    rng: Rng,
+    acd: Acd,
+    log: Vec<Record>,
+    agenda: BTreeSet<(Time, u64, Happens)>,
+    planned: u64,
+    callers: BTreeMap<CallId, Caller>,
+    conns: BTreeMap<AgentId, Option<ConnId>>,
+    next_conn: u64,
+    rescinded: BTreeSet<OfferId>,
+    at_home: BTreeSet<AgentId>,
+}
+
+impl Day {
+    fn new(seed: u64) -> Day {
+        let mut rng = Rng::seeded(seed);
+        let now = Time::from_secs(1_795_392_000);
+        let acd = Acd::new(Settings::default(), 1, State::default(), rng.fork());
+        let mut day = Day {
+            now,
+            rng,
+            acd,
+            log: Vec::new(),
+            agenda: BTreeSet::new(),
+            planned: 0,
+            callers: BTreeMap::new(),
+            conns: BTreeMap::new(),
+            next_conn: 0,
+            rescinded: BTreeSet::new(),
+            at_home: BTreeSet::new(),
+        };
+        for (index, strategy) in Strategy::ALL.into_iter().enumerate() {
+            let mut queue = QueueConfig::new(QueueId(index as u32), strategy);
+            queue.max_wait = Some(Duration::from_secs(600));
+            queue.overflow = if index % 2 == 0 {
+                Target::HangUp
+            } else {
+                Target::Queue(QueueId(0))
+            };
+            day.tell(Input::SetQueue(Box::new(queue)));
+        }
+        for id in 0..AGENTS {
+            let queues = (0..3)
+                .map(|offset| Membership {
+                    queue: QueueId((id + offset * 4) % Strategy::ALL.len() as u32),
+                    tier: offset as u8,
+                    weight: 1,
+                })
+                .collect();
+            let agent = AgentConfig {
+                id: AgentId(id),
+                order: id,
+                queues,
+                skills: Vec::new(),
+                acd_on_direct: false,
+            };
+            day.tell(Input::SetAgent(agent));
+        }
+        day.tell(Input::Start);
+        day
+    }
+
+    fn seconds(&mut self, least: u64, most: u64) -> Duration {
+        Duration::from_millis(least * 1_000 + self.rng.below((most - least) * 1_000))
+    }
+
+    fn plan(&mut self, after: Duration, what: Happens) {
+        self.planned += 1;
+        self.agenda.insert((self.now + after, self.planned, what));
+    }
+
+    fn run(&mut self) {
+        let begin = self.now;
+        for agent in (0..AGENTS).map(AgentId) {
+            let after = self.seconds(0, 1_800);
+            self.plan(after, Happens::PageBack(agent));
+            self.plan(after, Happens::Returns(agent));
+            let home = DAY - self.seconds(0, 1_800);
+            self.plan(home, Happens::GoesHome(agent));
+        }
+        for call in (0..CALLS).map(CallId) {
+            // Two peaks: three quarters of the calls come in half of the day.
+            let half = DAY.as_secs() / 2;
+            let after = if self.rng.percent(75) {
+                self.seconds(half / 2, half / 2 + half)
+            } else {
+                self.seconds(0, 2 * half)
+            };
+            self.plan(after, Happens::Arrives(call));
+        }
+        loop {
+            let deadline = match self.acd.poll_output() {
+                Output::Timeout(deadline) => deadline.map(|(at, _)| at),
+                other => panic!("not drained: {other:?}"),
+            };
+            let next = self.agenda.first().map(|(at, ..)| *at);
+            match (deadline, next) {
+                (Some(at), next) if next.is_none_or(|next| at <= next) => {
+                    if at > begin + DAY + Duration::from_secs(7_200) {
+                        break;
+                    }
+                    self.now = self.now.max(at);
+                    self.tell(Input::Timeout);
+                }
+                (_, Some(at)) => {
+                    self.now = self.now.max(at);
+                    if let Some((.., what)) = self.agenda.pop_first() {
+                        self.happen(what);
+                    }
+                }
+                _ => break,
+            }
+        }
+    }
+
+    fn happen(&mut self, what: Happens) {
+        match what {
+            Happens::Arrives(call) => {
+                self.callers.entry(call).or_default().came = Some(self.now);
+                let patience = self.seconds(20, 600);
+                self.plan(patience, Happens::GivesUp(call));
+                let priority = self.rng.below(3) as u8;
+                let queue = QueueId(self.rng.below(Strategy::ALL.len() as u64) as u32);
+                self.tell(Input::Enqueue(Enqueue {
+                    call,
+                    queue,
+                    priority,
+                    requires: Vec::new(),
+                    sticky: None,
+                }));
+            }
+            Happens::GivesUp(call) => {
+                let caller = &self.callers[&call];
+                if caller.left.is_none() && caller.agent.is_none() {
+                    self.leave(call);
+                }
+            }
+            Happens::HangsUp(call) => {
+                let caller = &self.callers[&call];
+                if caller.left.is_none() && caller.agent.is_some() && !caller.away {
+                    self.leave(call);
+                }
+            }
+            Happens::Rings(offer) => self.tell_offer(offer, Input::Rung { offer }),
+            Happens::Accepts(offer) => self.tell_offer(offer, Input::Accept { offer }),
+            Happens::Rejects(offer) => self.tell_offer(offer, Input::Reject { offer }),
+            Happens::Connects(call, agent) => {
+                let state = &self.acd.state().calls.get(&call).map(|call| call.phase.agent());
+                if *state == Some(Some(agent)) && self.callers[&call].agent == Some(agent) {
+                    let caller = self.callers.entry(call).or_default();
+                    caller.answered.get_or_insert(self.now);
+                    caller.talking_since = Some(self.now);
+                    self.tell(Input::Connected { call });
+                    let talk = self.seconds(30, 500);
+                    self.plan(talk, Happens::HangsUp(call));
+                }
+            }
+            Happens::PageDies(agent) => {
+                if let Some(conn) = self.conns.insert(agent, None).flatten() {
+                    self.tell(Input::Detached { agent, conn });
+                    if let Some(call) = self.call_of(agent) {
+                        self.callers.entry(call).or_default().away = true;
+                        self.tell(Input::Away { call, away: true });
+                    }
+                    let away = self.seconds(2, 90);
+                    self.plan(away, Happens::PageBack(agent));
+                }
+            }
+            Happens::PageBack(agent) => {
+                self.next_conn += 1;
+                let conn = ConnId(self.next_conn);
+                self.conns.insert(agent, Some(conn));
+                self.tell(Input::Attached { agent, conn });
+                if let Some(call) = self.call_of(agent).filter(|call| self.callers[call].away) {
+                    self.callers.entry(call).or_default().away = false;
+                    self.tell(Input::Away { call, away: false });
+                    let talk = self.seconds(10, 200);
+                    self.plan(talk, Happens::HangsUp(call));
+                }
+                let alive = self.seconds(600, 7_200);
+                self.plan(alive, Happens::PageDies(agent));
+            }
+            Happens::Pauses(agent) => {
+                if !self.at_home.contains(&agent) {
+                    self.intend(agent, Intent::Paused("break".into()));
+                    let pause = self.seconds(60, 1_200);
+                    self.plan(pause, Happens::Returns(agent));
+                }
+            }
+            Happens::Returns(agent) if !self.at_home.contains(&agent) => {
+                let until_break = self.seconds(1_800, 7_200);
+                self.intend(agent, Intent::Available);
+                self.plan(until_break, Happens::Pauses(agent));
+            }
+            Happens::Returns(_) => {}
+            Happens::GoesHome(agent) => {
+                self.at_home.insert(agent);
+                self.intend(agent, Intent::Offline);
+            }
+        }
+    }
+
+    fn call_of(&self, agent: AgentId) -> Option<CallId> {
+        match self.acd.state().agents.get(&agent)?.work {
+            Work::Call(call) => Some(call),
+            _ => None,
+        }
+    }
+
+    fn intend(&mut self, agent: AgentId, intent: Intent) {
+        self.tell(Input::Intent { agent, intent });
+    }
+
+    fn tell_offer(&mut self, offer: OfferId, input: Input) {
+        if !self.rescinded.contains(&offer) {
+            self.tell(input);
+        }
+    }
+
+    fn leave(&mut self, call: CallId) {
+        self.separate(call);
+        self.callers.entry(call).or_default().left = Some(self.now);
+        self.tell(Input::Ended { call });
+    }
+
+    /// Talk ends, for now or for good.
+    fn separate(&mut self, call: CallId) {
+        let now = self.now;
+        let caller = self.callers.entry(call).or_default();
+        if let Some(since) = caller.talking_since.take() {
+            caller.talked += now.as_micros() - since.as_micros();
+        }
+        caller.agent = None;
+        caller.away = false;
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.acd.handle_input(self.now, input);
+        let mut said = Vec::new();
+        loop {
+            match self.acd.poll_output() {
+                Output::Timeout(_) => break,
+                Output::Record(record) => self.log.push(record),
+                other => said.push(other),
+            }
+        }
+        for output in said {
+            self.hear(output);
+        }
+    }
+
+    fn hear(&mut self, output: Output) {
+        match output {
+            Output::Offer { offer, agent, .. } => {
+                // A page that is gone does not even ring.
+                if self.conns.get(&agent).copied().flatten().is_none() || self.rng.percent(2) {
+                    return;
+                }
+                self.plan(Duration::from_millis(100), Happens::Rings(offer));
+                let after = self.seconds(1, 12);
+                match self.rng.below(100) {
+                    0..=4 => self.plan(after, Happens::Rejects(offer)),
+                    5..=9 => {}
+                    _ => self.plan(after, Happens::Accepts(offer)),
+                }
+            }
+            Output::Rescind { offer, .. } => {
+                self.rescinded.insert(offer);
+            }
+            Output::Connect { call, agent, .. } => {
+                self.callers.entry(call).or_default().agent = Some(agent);
+                // Now and then they never hear each other.
+                if self.rng.percent(98) {
+                    let after = self.seconds(0, 2);
+                    self.plan(after, Happens::Connects(call, agent));
+                }
+            }
+            Output::Wait { call, agent } => {
+                assert_eq!(self.callers[&call].agent, Some(agent));
+                self.separate(call);
+                let patience = self.seconds(20, 600);
+                self.plan(patience, Happens::GivesUp(call));
+                // Whoever did not answer or was lost comes back some time.
+                let back = self.seconds(30, 300);
+                self.plan(back, Happens::Returns(agent));
+            }
+            Output::Overflow { call, .. } => {
+                self.callers.entry(call).or_default().left = Some(self.now);
+            }
+            Output::Probe { agent } => {
+                if self.conns.get(&agent).copied().flatten().is_some() && self.rng.percent(99) {
+                    self.acd.handle_input(self.now, Input::Proof { agent });
+                    while let Output::Record(record) = self.acd.poll_output() {
+                        self.log.push(record);
+                    }
+                }
+            }
+            Output::Announce { .. } | Output::Superseded { .. } | Output::Refused(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_day_adds_up() {
+    let mut day = Day::new(1);
+    let begin = day.now;
+    day.run();
+    let acd = &day.acd;
+    assert!(acd.state().calls.is_empty(), "left over: {:?}", acd.state().calls);
+    assert_eq!((acd.state().entered, acd.state().left), (CALLS, CALLS));
+    let mut metrics = Metrics::default();
+    let mut state = State::default();
+    for record in &day.log {
+        metrics.apply(record);
+        state.apply(record);
+    }
+    assert_eq!(&state, acd.state());
+
+    // Calls: what the log says of each is what its caller lived through.
+    let mut finished = 0;
+    let (mut talked, mut waited) = (0, 0);
+    while let Some(call) = metrics.poll_finished() {
+        finished += 1;
+        let caller = &day.callers[&call.call];
+        assert_eq!(Some(call.entered), caller.came);
+        assert_eq!(Some(call.ended), caller.left, "{call:?}");
+        assert_eq!(call.answered, caller.answered, "{call:?}");
+        assert_eq!((call.talked, call.held), (caller.talked, 0), "{call:?}");
+        assert!(call.how != Departure::Completed || call.answered.is_some());
+        talked += call.talked;
+        waited += call
+            .answered
+            .map_or(0, |answered| answered.as_micros() - call.entered.as_micros());
+    }
+    assert_eq!(finished, CALLS);
+    let mut all = QueueCounts::default();
+    for queue in 0..Strategy::ALL.len() as u32 {
+        let counts = metrics.queue_counts(QueueId(queue), begin, day.now);
+        let gone = counts.abandoned + counts.overflowed + counts.completed + counts.sent_on + counts.lost;
+        assert_eq!(counts.entered, gone, "queue {queue}: {counts:?}");
+        all.add(&counts);
+    }
+    assert_eq!(all.talked, talked);
+    assert!(all.waited <= waited, "a call that moved waited in two queues");
+    assert!(all.answered > CALLS * 8 / 10 && all.abandoned > 50, "{all:?}");
+
+    // Agents: every second between signing in and signing out is in one status.
+    let mut talk = 0;
+    for (id, agent) in &acd.state().agents {
+        assert_eq!(
+            (agent.work, agent.status),
+            (Work::Idle, Status::Offline),
+            "{id:?}"
+        );
+        assert_ne!(acd.reach(*id), None::<Reach>);
+        let counts = metrics.agent_counts(*id, begin, day.now, day.now);
+        let signed_in: u64 = day
+            .log
+            .iter()
+            .filter_map(|record| match &record.fact {
+                call_engine::acd::Fact::Intent { agent, intent } if agent == id => {
+                    Some((record.at.as_micros(), intent))
+                }
+                _ => None,
+            })
+            .fold((0, None), |(sum, since), (at, intent)| match (since, intent) {
+                (Some(since), Intent::Offline) => (sum + at - since, None),
+                (None, Intent::Offline) => (sum, None),
+                (since, _) => (sum, since.or(Some(at))),
+            })
+            .0;
+        assert_eq!(counts.signed_in(), signed_in, "{id:?}");
+        talk += counts.times[Status::Talking as usize];
+    }
+    assert_eq!(talk, talked, "callers and agents talked as long");
+}
