@@ -182,7 +182,9 @@ mod tests {
                 Arc::new(Event {
                     seq,
                     time: Moment::default(),
-                    change: Change::Config { what: "queues".into() },
+                    change: Change::Config {
+                        what: "queues".into(),
+                    },
                 })
             })
             .collect()
