@@ -404,7 +404,7 @@ impl Acd {
         };
         self.cool_down(now, agent);
         self.exclude(now, agent, id);
-        self.give_back(now, id, agent, ReturnCause::NotConnected, None);
+        self.give_back(now, id, agent, ReturnCause::NotConnected, None, None);
     }
 
     pub(super) fn held(&mut self, now: Time, id: CallId, on_hold: bool) {
@@ -465,7 +465,7 @@ impl Acd {
                 },
             );
         }
-        self.give_back(now, id, agent, ReturnCause::AgentLost, None);
+        self.give_back(now, id, agent, ReturnCause::AgentLost, None, None);
     }
 
     pub(super) fn requeue(&mut self, now: Time, requeue: Requeue) {
@@ -480,16 +480,20 @@ impl Acd {
             },
             None => None,
         };
+        if let Some(sticky) = requeue.sticky.filter(|sticky| !self.agents.contains_key(sticky)) {
+            return self.refuse(Refusal::UnknownAgent(sticky));
+        }
         let wrap_up = self.wrap_up(now, id);
         self.exclude(now, agent, id);
         match boost {
-            None => self.give_back(now, id, agent, ReturnCause::SentBack, wrap_up),
+            None => self.give_back(now, id, agent, ReturnCause::SentBack, requeue.sticky, wrap_up),
             Some((queue, boost)) => {
                 self.record(
                     now,
                     Fact::Returned {
                         call: id,
                         why: ReturnCause::SentBack,
+                        sticky: None,
                         wrap_up,
                     },
                 );
@@ -580,12 +584,23 @@ impl Acd {
     }
 
     /// A call that was with an agent waits in its queue again.
-    fn give_back(&mut self, now: Time, id: CallId, agent: AgentId, why: ReturnCause, wrap_up: Option<Time>) {
+    fn give_back(
+        &mut self,
+        now: Time,
+        id: CallId,
+        agent: AgentId,
+        why: ReturnCause,
+        sticky: Option<AgentId>,
+        wrap_up: Option<Time>,
+    ) {
+        // Nobody waits for an agent who is not there.
+        let sticky = sticky.filter(|agent| self.agent_state(*agent).intent != Intent::Offline);
         self.record(
             now,
             Fact::Returned {
                 call: id,
                 why,
+                sticky,
                 wrap_up,
             },
         );

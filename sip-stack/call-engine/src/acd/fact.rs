@@ -242,6 +242,8 @@ pub enum Fact {
         call: CallId,
         /// Why.
         why: ReturnCause,
+        /// The agent whom it is meant for now.
+        sticky: Option<AgentId>,
         /// Until when the agent who had it wraps up.
         #[serde(with = "optional_micros")]
         wrap_up: Option<Time>,

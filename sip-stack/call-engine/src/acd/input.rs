@@ -156,6 +156,8 @@ pub struct Requeue {
     pub queue: Option<QueueId>,
     /// Of the call in the new queue.
     pub priority: u8,
+    /// The agent whom it is meant for: asked alone at first. Not together with another queue.
+    pub sticky: Option<AgentId>,
 }
 
 /// What the machine says.

@@ -235,11 +235,21 @@ impl State {
                     agent.calls += 1;
                 });
             }
-            Fact::Returned { call, wrap_up, .. } => {
+            Fact::Returned {
+                call,
+                sticky,
+                wrap_up,
+                ..
+            } => {
                 self.free(at, *call, *wrap_up);
                 self.call(*call, |call| {
                     call.phase = Phase::Waiting;
-                    call.step = call.step.or(Some(0));
+                    call.step = if sticky.is_some() {
+                        None
+                    } else {
+                        call.step.or(Some(0))
+                    };
+                    call.sticky = sticky.or(call.sticky);
                 });
             }
             Fact::Left { call, wrap_up, .. } => {

@@ -305,10 +305,12 @@ impl Chaos {
                     .rng
                     .percent(50)
                     .then(|| QueueId(1 + self.rng.below(3) as u32));
+                let sticky = (queue.is_none() && self.rng.percent(50)).then(|| self.any_agent());
                 self.tell(Input::Requeue(Requeue {
                     call,
                     queue,
                     priority: 1,
+                    sticky,
                 }))
             }
         };

@@ -278,6 +278,7 @@ fn who_does_not_get_through_waits_on() {
     assert!(world.facts().contains(&&Fact::Returned {
         call: CallId(1),
         why: ReturnCause::NotConnected,
+        sticky: None,
         wrap_up: None
     }));
     assert_eq!(world.ringing(), [(1, 2)]);
@@ -341,6 +342,7 @@ fn a_call_sent_to_another_queue_comes_there_anew_and_one_sent_back_keeps_its_pla
         call: CallId(1),
         queue: None,
         priority: 0,
+        sticky: None,
     }));
     assert_eq!(world.acd.line(QUEUE).collect::<Vec<_>>(), [CallId(1), CallId(2)]);
     world.pass(10);
@@ -353,9 +355,27 @@ fn a_call_sent_to_another_queue_comes_there_anew_and_one_sent_back_keeps_its_pla
         call,
         queue: Some(other),
         priority: 0,
+        sticky: None,
     }));
     assert_eq!(world.acd.line(other).collect::<Vec<_>>(), [call]);
     assert_eq!(world.acd.state().calls[&call].since, world.now.as_micros());
+}
+
+#[test]
+fn a_call_meant_for_another_agent_waits_for_that_one_first() {
+    let mut world = World::with(Strategy::LongestIdle, 3);
+    world.tell(Input::Enqueue(call(1)));
+    world.take(1);
+    world.tell(Input::Requeue(Requeue {
+        call: CallId(1),
+        queue: None,
+        priority: 0,
+        sticky: Some(AgentId(3)),
+    }));
+    assert_eq!(world.ringing(), [(1, 3)], "not the one who has been idle longest");
+    let offer = world.offer_to(3);
+    world.tell(Input::Reject { offer });
+    assert_eq!(world.ringing(), [(1, 2)]);
 }
 
 #[test]
