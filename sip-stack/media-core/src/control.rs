@@ -9,7 +9,7 @@ use crate::negotiated::{IceCredentials, Negotiated};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LegId(pub u64);
 
-/// Two legs (or more) that hear each other.
+/// Legs that hear each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BridgeId(pub u64);
 
@@ -50,13 +50,16 @@ pub enum Command {
         /// What was agreed.
         media: Box<Negotiated>,
     },
-    /// Lets two legs hear each other, in place of what each heard before. Relay where both speak the same codec,
-    /// otherwise transcode; changes by itself when a later [`Command::Connect`] changes a codec.
+    /// Lets legs hear each other, in place of what each heard before. Sent again with the same name: changes who takes
+    /// part and how, without a gap for those who stay. A leg takes part in one bridge at a time: it leaves the one that
+    /// it was in. Two parties and nobody else: relay where both speak the same codec, otherwise transcode, which
+    /// changes by itself when a later [`Command::Connect`] changes a codec.
     Bridge {
         /// Its name from now on.
         bridge: BridgeId,
-        /// The two.
-        legs: [LegId; 2],
+        /// Who, and how. Legs that are not there are left out, and so is the second mention of one; fewer than two end
+        /// the bridge.
+        members: Vec<(LegId, Role)>,
     },
     /// Ends a bridge: its legs hear nothing until told otherwise.
     Unbridge {
@@ -84,11 +87,24 @@ pub enum Command {
         /// Which leg.
         leg: LegId,
     },
-    /// Ends a leg: a last report, DTLS close_notify or RTCP BYE, sockets freed, its bridge dissolved.
+    /// Ends a leg: a last report, DTLS close_notify or RTCP BYE, sockets freed. It leaves its bridge, which ends when
+    /// fewer than two are left.
     Close {
         /// Which leg.
         leg: LegId,
     },
+}
+
+/// How a leg takes part in a bridge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Is heard by every other member; hears all parties, and the coaches that speak to it.
+    #[default]
+    Party,
+    /// Hears all parties, is heard by nobody (listen).
+    Listener,
+    /// Hears all parties, is heard by this one alone (whisper).
+    Coach(LegId),
 }
 
 /// What a leg may hear from the shard itself.

@@ -1,6 +1,6 @@
 //! Who hears whom: the wish is read off the state of the session, and what changed is told to the shard.
 
-use media_core::control::{Application, BridgeId, Command, LegId};
+use media_core::control::{Application, BridgeId, Command, LegId, Role};
 
 use crate::coordinator::Coordinator;
 use crate::leg::{Hears, State};
@@ -37,7 +37,8 @@ impl Coordinator {
                     self.change_sound(leg, Hears::Nothing);
                     self.set_hears(leg, Hears::Bridge);
                 }
-                self.command(legs[0], Command::Bridge { bridge, legs });
+                let members = legs.map(|leg| (leg, Role::Party)).to_vec();
+                self.command(legs[0], Command::Bridge { bridge, members });
                 self.event(Event::Bridged { session, legs });
             }
         }

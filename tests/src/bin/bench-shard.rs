@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use media_core::codec::{FRAME, Pool};
-use media_core::control::{BridgeId, Command, LegId, LegKind, SocketId};
+use media_core::control::{BridgeId, Command, LegId, LegKind, Role, SocketId};
 use media_core::leg::Clock;
 use media_core::leg::browser::Identity;
 use media_core::negotiated::{Codec, Direction, Negotiated, OpusParameters, Transport};
@@ -50,12 +50,12 @@ fn run(left: Codec, right: Codec) -> [f64; 2] {
         open(&mut shard, now, leg, if leg % 2 == 0 { left } else { right });
     }
     for call in 0..CALLS as u64 {
-        let legs = [LegId(2 * call), LegId(2 * call + 1)];
+        let members = [LegId(2 * call), LegId(2 * call + 1)].map(|leg| (leg, Role::Party));
         shard.handle_input(
             now,
             Input::Command(Command::Bridge {
                 bridge: BridgeId(call),
-                legs,
+                members: members.to_vec(),
             }),
         );
     }

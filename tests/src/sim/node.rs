@@ -58,7 +58,7 @@ pub struct Node {
     pub(super) deadline: Deadline,
     /// Legs that are open, and browsers among them.
     pub(super) open: BTreeMap<LegId, bool>,
-    pub(super) bridges: BTreeMap<u64, [LegId; 2]>,
+    pub(super) bridges: BTreeMap<u64, Vec<LegId>>,
     ended: BTreeSet<SessionId>,
     live: BTreeSet<SessionId>,
 }
@@ -167,20 +167,27 @@ impl Node {
                     self.open.remove(leg).is_some(),
                     "{leg:?} closed, and was not open"
                 );
-                self.bridges.retain(|_, legs| !legs.contains(leg));
+                self.bridges.retain(|_, legs| {
+                    legs.retain(|member| member != leg);
+                    legs.len() >= 2
+                });
                 (!real).then(|| MediaEvent::Report {
                     leg: *leg,
                     report: Box::new(Report::default()),
                     last: true,
                 })
             }
-            Command::Bridge { bridge, legs } => {
-                for leg in legs {
+            Command::Bridge { bridge, members } => {
+                let legs: Vec<LegId> = members.iter().map(|(leg, _)| *leg).collect();
+                for leg in &legs {
                     assert!(self.open.contains_key(leg), "{leg:?} bridged, and is not open");
-                    let other = self.bridges.values().find(|legs| legs.contains(leg));
+                    let other = self
+                        .bridges
+                        .iter()
+                        .find(|(id, legs)| **id != bridge.0 && legs.contains(leg));
                     assert!(other.is_none(), "{leg:?} is in two bridges");
                 }
-                self.bridges.insert(bridge.0, *legs);
+                self.bridges.insert(bridge.0, legs);
                 None
             }
             Command::Unbridge { bridge } => {

@@ -6,13 +6,13 @@ use std::time::Duration;
 use sans_io::Time;
 
 use super::Shard;
-use super::leg::{Hears, Leg, Mode, Wire};
+use super::leg::{Hears, Leg, Wire};
 use super::player::Player;
 use crate::bridge::{Feed, Sink, direct};
 use crate::codec::{Encoder, Pool};
-use crate::control::{Application, BridgeId, Command, Event, Failure, LegId, LegKind, SocketId};
+use crate::control::{Application, Command, Event, Failure, LegId, LegKind, SocketId};
 use crate::leg::{browser, phone};
-use crate::negotiated::{Codec, Direction, Negotiated, Transport};
+use crate::negotiated::{Codec, Negotiated, Transport};
 use crate::rtp::Packet;
 
 /// The first RTCP report comes soon, so that the round trip is known early.
@@ -27,7 +27,7 @@ impl Shard {
                     self.connect(now, key, *media);
                 }
             }
-            Command::Bridge { bridge, legs } => self.bridge(now, bridge, legs),
+            Command::Bridge { bridge, members } => self.bridge(now, bridge, &members),
             Command::Unbridge { bridge } => self.unbridge(now, bridge),
             Command::Play { leg, application } => {
                 if let Some(&key) = self.names.get(&leg) {
@@ -170,48 +170,8 @@ impl Shard {
         }
         leg.media = Some(media);
         leg.report_at.get_or_insert(now + FIRST_REPORT);
-        let peer = leg.peer.map(|(_, peer)| peer);
-        self.rewire(now, key);
-        if let Some(peer) = peer {
-            self.rewire(now, peer);
-        }
+        self.rewire_with(now, key);
         self.settle(now, key);
-    }
-
-    fn bridge(&mut self, now: Time, bridge: BridgeId, legs: [LegId; 2]) {
-        let [Some(&a), Some(&b)] = legs.map(|leg| self.names.get(&leg)) else {
-            return;
-        };
-        if a == b {
-            return;
-        }
-        for key in [a, b] {
-            if let Some((other, _)) = self.legs.get(key).and_then(|leg| leg.peer) {
-                self.unbridge(now, other);
-            }
-        }
-        self.unbridge(now, bridge);
-        self.bridges.insert(bridge, legs);
-        for (key, other) in [(a, b), (b, a)] {
-            if let Some(leg) = self.legs.get_mut(key) {
-                leg.peer = Some((bridge, other));
-            }
-        }
-        self.rewire(now, a);
-        self.rewire(now, b);
-    }
-
-    fn unbridge(&mut self, now: Time, bridge: BridgeId) {
-        let Some(legs) = self.bridges.remove(&bridge) else {
-            return;
-        };
-        for id in legs {
-            let Some(&key) = self.names.get(&id) else { continue };
-            if let Some(leg) = self.legs.get_mut(key) {
-                leg.peer = None;
-            }
-            self.rewire(now, key);
-        }
     }
 
     fn play(&mut self, now: Time, key: usize, application: Option<Application>) {
@@ -228,9 +188,7 @@ impl Shard {
 
     /// Ends a leg: its bridge, a last report to the peer and to signalling, its sockets.
     pub(super) fn close(&mut self, now: Time, key: usize) {
-        if let Some((bridge, _)) = self.legs.get(key).and_then(|leg| leg.peer) {
-            self.unbridge(now, bridge);
-        }
+        self.leave(now, key);
         self.hear(now, key, Hears::Nobody);
         self.send_report(now, key, true);
         self.tell_report(key, true);
@@ -265,74 +223,6 @@ impl Shard {
         if let Some(encoder) = leg.encoder {
             self.pool.give_encoder(encoder);
         }
-    }
-
-    /// Decides anew what a leg hears. A bridge is muted by hold when its other leg may not talk, or when either is on hold and an
-    /// application is there to be heard instead.
-    fn rewire(&mut self, now: Time, key: usize) {
-        let Some(leg) = self.legs.get(key) else { return };
-        let Some(media) = &leg.media else { return };
-        let other = leg
-            .peer
-            .and_then(|(_, other)| Some((other, self.legs.get(other)?.media.as_ref()?.direction)));
-        let held = media.direction != Direction::SendRecv
-            || other.is_some_and(|(_, direction)| direction != Direction::SendRecv);
-        let player = leg.player.as_ref();
-        let application = match player {
-            None => Hears::Nobody,
-            Some(Player::Echo) => Hears::Leg(key),
-            Some(_) => Hears::Application,
-        };
-        let hears = match other {
-            Some((other, direction)) if direction.receives() && !(held && player.is_some()) => {
-                Hears::Leg(other)
-            }
-            // The other leg is not described yet: what is played meanwhile goes on.
-            _ => application,
-        };
-        self.hear(now, key, hears);
-    }
-
-    /// Lets a leg hear something else from now on.
-    fn hear(&mut self, now: Time, key: usize, hears: Hears) {
-        let Some(leg) = self.legs.get_mut(key) else { return };
-        let before = std::mem::replace(&mut leg.hears, hears);
-        if before != hears {
-            leg.egress.resume(now);
-            leg.count.mode = match hears {
-                Hears::Nobody => Mode::None,
-                Hears::Application => Mode::Application,
-                Hears::Leg(other) if other == key => Mode::Application,
-                // The first packet tells which.
-                Hears::Leg(_) => Mode::None,
-            };
-        }
-        if hears == Hears::Application {
-            leg.prepare_encoder(&mut self.pool);
-            if let Some(media) = &leg.media {
-                let clock = media.send.1.clock();
-                leg.egress.set_clock(clock);
-            }
-            leg.tick.get_or_insert(now);
-        } else {
-            leg.tick = None;
-        }
-        if let Hears::Leg(other) = before
-            && before != hears
-            && let Some(talker) = self.legs.get_mut(other)
-            && talker.listener == Some(key)
-        {
-            talker.listener = None;
-            if let Some(feed) = talker.feed.take() {
-                feed.give_back(&mut self.pool);
-            }
-        }
-        if let Hears::Leg(other) = hears
-            && let Some(talker) = self.legs.get_mut(other)
-        {
-            talker.listener = Some(key);
-        }
-        self.arm(key);
     }
 }
 

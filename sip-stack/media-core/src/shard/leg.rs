@@ -162,7 +162,10 @@ pub(crate) struct Leg {
     /// When the application's next frame is due.
     pub(crate) tick: Option<Time>,
 
-    pub(crate) peer: Option<(BridgeId, usize)>,
+    /// Which bridge it takes part in,
+    pub(crate) bridge: Option<BridgeId>,
+    /// and, where two parties do and nobody else, the other.
+    pub(crate) peer: Option<usize>,
     /// When the next RTCP report is due.
     pub(crate) report_at: Option<Time>,
     pub(crate) sent_at_report: u64,
@@ -202,6 +205,7 @@ impl Leg {
             digit: None,
             player: None,
             tick: None,
+            bridge: None,
             peer: None,
             report_at: None,
             sent_at_report: 0,

@@ -13,6 +13,7 @@ mod player;
 mod queue;
 mod report;
 mod timeout;
+mod wiring;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -24,7 +25,7 @@ use slab::Slab;
 pub use interface::{Input, Output};
 
 use crate::codec::Pool;
-use crate::control::{BridgeId, LegId, SocketId};
+use crate::control::{BridgeId, LegId, Role, SocketId};
 use crate::leg::{Clock, browser};
 use crate::music::Music;
 use leg::Leg;
@@ -58,7 +59,7 @@ pub struct Shard {
     /// How many legs there ever were.
     generation: u64,
     names: BTreeMap<LegId, usize>,
-    bridges: BTreeMap<BridgeId, [LegId; 2]>,
+    bridges: BTreeMap<BridgeId, Vec<(LegId, Role)>>,
     /// Which browser leg an address belongs to. Looked up, never walked over.
     paths: HashMap<(SocketId, SocketAddr), usize>,
     /// Which phone leg a socket belongs to, and whether it is the one for RTCP.

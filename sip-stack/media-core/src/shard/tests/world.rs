@@ -10,7 +10,7 @@ use sans_io::{Rng, Time};
 
 use super::allocation::allocations;
 use super::peer::Peer;
-use crate::control::{Application, BridgeId, Command, Event, LegId, LegKind, Report, SocketId};
+use crate::control::{Application, BridgeId, Command, Event, LegId, LegKind, Report, Role, SocketId};
 use crate::leg::{Clock, browser};
 use crate::negotiated::{Codec, Direction};
 use crate::shard::{Input, Output, Shard, ShardConfig};
@@ -128,10 +128,15 @@ impl World {
     }
 
     pub(super) fn bridge(&mut self, a: usize, b: usize) {
-        let legs = [self.leg(a), self.leg(b)];
+        self.bridge_as(&[(a, Role::Party), (b, Role::Party)]);
+    }
+
+    pub(super) fn bridge_as(&mut self, members: &[(usize, Role)]) {
+        let members = members.iter().map(|(peer, role)| (self.leg(*peer), *role));
+        let members = members.collect();
         self.command(Command::Bridge {
             bridge: BridgeId(1),
-            legs,
+            members,
         });
     }
 
