@@ -124,6 +124,8 @@ impl Switch {
                 Some(party) => party,
                 None => return calls.reject(now, session, 503),
             },
+            // Until there is a call centre.
+            Decision::Queue { .. } => return calls.reject(now, session, 480),
             Decision::Application(application) => {
                 return calls.answer(now, leg, Some(sound(application)));
             }

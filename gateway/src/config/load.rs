@@ -12,10 +12,10 @@ use toml::de::DeTable;
 
 use super::reader::{Reader, Section, boolean, filled, number, text};
 use super::values::{
-    addresses, application, codecs, domain, host_port, identity, ip, origin, ports, realm, seconds, socket,
-    sockets, transport, user_action, user_name,
+    addresses, application, codecs, domain, host_port, identity, ip, origin, ports, realm, role, seconds,
+    socket, sockets, strategy, transport, user_action, user_name,
 };
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, DEMO_QUEUES, Overflow, Queue, Role, Staff};
 
 impl Config {
     /// Reads a file over the defaults. `listen` and `advertise`, from the command line or the environment, win over the
@@ -120,7 +120,8 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
     if let Some(media) = r.section(root, "media") {
         read_media(r, media, &mut config);
     }
-    config.users = read_users(r, root);
+    config.queues = read_queues(r, root);
+    (config.users, config.staff) = read_users(r, root, &config.queues);
     config.trunks = read_trunks(r, root);
     check_sockets(r, root, &config);
     if root.written(&["users"]) == 0 || (config.users.is_empty() && r.errors.is_empty()) {
@@ -191,8 +192,13 @@ fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Confi
     r.finish(media);
 }
 
-fn read_users<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> BTreeMap<String, User> {
+fn read_users<'t>(
+    r: &mut Reader<'t>,
+    root: &mut Section<'t>,
+    queues: &[Queue],
+) -> (BTreeMap<String, User>, BTreeMap<String, Staff>) {
     let mut users = BTreeMap::new();
+    let mut staff = BTreeMap::new();
     for (mut section, span) in r.sections(root, "users") {
         let name = r.need(&mut section, "name", &span, user_name);
         // A wrong password is told; its user is known all the same to what follows.
@@ -202,15 +208,123 @@ fn read_users<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> BTreeMap<String
         let display = r
             .get(&mut section, "display", |v| text(v).map(str::to_owned))
             .unwrap_or_default();
+        let work = read_staff(r, &mut section, queues);
         if let Some(name) = name {
             let at = section.span("name").unwrap_or(span);
             if users.insert(name.clone(), User { password, display }).is_some() {
                 r.fail(at, format!("users.name: there are two users `{name}`"));
             }
+            if !work.roles.is_empty() {
+                staff.insert(name, work);
+            }
         }
         r.finish(section);
     }
-    users
+    (users, staff)
+}
+
+/// What a user does in the call centre. Who serves a queue is an agent; an agent who names no queue serves all.
+fn read_staff<'t>(r: &mut Reader<'t>, section: &mut Section<'t>, queues: &[Queue]) -> Staff {
+    let mut roles = r.list(section, "roles", role).unwrap_or_default();
+    let served = r.list(section, "queues", filled);
+    let at = section.span("queues").unwrap_or(0..0);
+    for name in served.iter().flatten() {
+        if !queues.iter().any(|queue| queue.name == *name) {
+            r.fail(
+                at.clone(),
+                unknown(
+                    "users.queues",
+                    "queue",
+                    name,
+                    queues.iter().map(|queue| &queue.name),
+                ),
+            );
+        }
+    }
+    if served.is_some() && !roles.contains(&Role::Agent) {
+        roles.push(Role::Agent);
+    }
+    roles.sort_unstable();
+    roles.dedup();
+    let all = || queues.iter().map(|queue| queue.name.clone()).collect();
+    let queues = match served {
+        _ if !roles.contains(&Role::Agent) => Vec::new(),
+        Some(served) => served,
+        None => all(),
+    };
+    Staff {
+        roles,
+        queues: queues.into_iter().map(|name| (name, 0)).collect(),
+    }
+}
+
+fn read_queues<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> Vec<Queue> {
+    let mut queues: Vec<Queue> = Vec::new();
+    let mut overflows = Vec::new();
+    for (mut section, span) in r.sections(root, "queues") {
+        let name = r.need(&mut section, "name", &span, filled).unwrap_or_default();
+        let mut queue = Queue::new(&name);
+        set(
+            &mut queue.display,
+            r.get(&mut section, "display", |v| text(v).map(str::to_owned)),
+        );
+        set(&mut queue.strategy, r.get(&mut section, "strategy", strategy));
+        set(
+            &mut queue.ring,
+            r.get(&mut section, "ring", |v| seconds(v, 5..=120)),
+        );
+        set(
+            &mut queue.wrap_up,
+            r.get(&mut section, "wrap_up", |v| seconds(v, 0..=3_600)),
+        );
+        set(
+            &mut queue.service_level,
+            r.get(&mut section, "service_level", |v| seconds(v, 1..=3_600)),
+        );
+        queue.max_wait = r.get(&mut section, "max_wait", |v| seconds(v, 1..=86_400));
+        queue.max_length = r.get(&mut section, "max_length", |v| {
+            number(v, 1..=100_000).map(|n| n as u32)
+        });
+        set(
+            &mut queue.leave_when_empty,
+            r.get(&mut section, "leave_when_empty", boolean),
+        );
+        let to_queue = r.get(&mut section, "overflow_queue", filled);
+        let to_number = r.get(&mut section, "overflow_number", filled);
+        match (to_queue, to_number) {
+            (Some(_), Some(_)) => r.fail(
+                span.clone(),
+                "queues.overflow_queue and queues.overflow_number: a queue needs at most one of them",
+            ),
+            (Some(to), None) => {
+                overflows.push((to.clone(), section.span("overflow_queue").unwrap_or(span.clone())));
+                queue.overflow = Overflow::Queue(to);
+            }
+            (None, Some(number)) => queue.overflow = Overflow::Number(number),
+            (None, None) => {}
+        }
+        if queues.iter().any(|other| other.name == name) {
+            let at = section.span("name").unwrap_or(span);
+            r.fail(at, format!("queues.name: there are two queues `{name}`"));
+        } else if !name.is_empty() {
+            queues.push(queue);
+        }
+        r.finish(section);
+    }
+    for (to, at) in overflows {
+        if !queues.iter().any(|queue| queue.name == to) {
+            r.fail(
+                at,
+                unknown(
+                    "queues.overflow_queue",
+                    "queue",
+                    &to,
+                    queues.iter().map(|queue| &queue.name),
+                ),
+            );
+        }
+    }
+    queues
 }
 
 fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> BTreeMap<String, Trunk> {
@@ -258,6 +372,10 @@ fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> BTreeMap<Strin
 
 fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, demo: bool) -> Vec<Rule> {
     let mut rules = Vec::new();
+    let mut queues: Vec<String> = config.queues.iter().map(|queue| queue.name.clone()).collect();
+    if demo && queues.is_empty() {
+        queues.extend(DEMO_QUEUES.map(|(name, ..)| name.to_owned()));
+    }
     for (mut section, span) in r.sections(root, "dial") {
         let pattern = r.need(&mut section, "match", &span, |v| {
             Pattern::parse(text(v)?).map_err(|error| error.to_string())
@@ -274,6 +392,7 @@ fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, d
         let actions: Vec<Action> = [
             r.get(&mut section, "user", user_action),
             r.get(&mut section, "trunk", filled).map(Action::Trunk),
+            r.get(&mut section, "queue", filled).map(Action::Queue),
             r.get(&mut section, "application", application),
             r.get(&mut section, "demo_phone", boolean)
                 .filter(|yes| *yes)
@@ -286,7 +405,7 @@ fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, d
         .collect();
         let at =
             |section: &Section<'t>, key: &str, span: &Range<usize>| section.span(key).unwrap_or(span.clone());
-        const ACTIONS: [&str; 5] = ["user", "trunk", "application", "demo_phone", "reject"];
+        const ACTIONS: [&str; 6] = ["user", "trunk", "queue", "application", "demo_phone", "reject"];
         match actions.as_slice() {
             _ if section.written(&ACTIONS) > 1 => {
                 r.fail(
@@ -303,6 +422,10 @@ fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, d
                     Action::Trunk(name) if !config.trunks.contains_key(name) => {
                         let at = at(&section, "trunk", &span);
                         r.fail(at, unknown("dial.trunk", "trunk", name, config.trunks.keys()));
+                    }
+                    Action::Queue(name) if !queues.iter().any(|queue| queue == name) => {
+                        let at = at(&section, "queue", &span);
+                        r.fail(at, unknown("dial.queue", "queue", name, queues.iter()));
                     }
                     Action::DemoPhone if !demo => {
                         let at = at(&section, "demo_phone", &span);

@@ -13,6 +13,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use call_engine::acd::Strategy;
 use call_engine::{Action, Application, DialPlan, Pattern, Rule};
 use media_core::negotiated::Codec;
 use session_core::{Trunk, User};
@@ -46,6 +47,10 @@ pub struct Config {
     pub trunks: BTreeMap<String, Trunk>,
     /// Who is called for which number, first match first.
     pub rules: Vec<Rule>,
+    /// Who works in the call centre, by the name of the user.
+    pub staff: BTreeMap<String, Staff>,
+    /// Where callers wait for agents, in the order of the file.
+    pub queues: Vec<Queue>,
     /// The accounts, numbers and phone of the demonstration are there: no users are configured.
     pub demo: bool,
 }
@@ -93,6 +98,81 @@ pub struct Media {
     pub phone_codecs: Vec<Codec>,
 }
 
+/// What somebody does in the call centre.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Staff {
+    /// What they may do.
+    pub roles: Vec<Role>,
+    /// The queues that they serve, by name; the tier is 0 for those who are asked first.
+    pub queues: Vec<(String, u8)>,
+}
+
+/// What somebody may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Takes calls.
+    Agent,
+    /// Sees everybody and every call.
+    Supervisor,
+    /// Configures.
+    Admin,
+}
+
+/// Where callers wait for agents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// In rules and in the API.
+    pub name: String,
+    /// For people.
+    pub display: String,
+    /// How it chooses among idle agents.
+    pub strategy: Strategy,
+    /// How long an agent's phone rings.
+    pub ring: Duration,
+    /// After a call.
+    pub wrap_up: Duration,
+    /// Answered within this is in time.
+    pub service_level: Duration,
+    /// How long a call waits at most.
+    pub max_wait: Option<Duration>,
+    /// How many calls wait at most.
+    pub max_length: Option<u32>,
+    /// Calls do not wait while nobody who serves the queue is signed in.
+    pub leave_when_empty: bool,
+    /// Where calls go that it does not keep.
+    pub overflow: Overflow,
+}
+
+/// Where calls go that a queue does not keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// Another queue, by name.
+    Queue(String),
+    /// What the dial plan says of a number.
+    Number(String),
+    /// Nowhere: the call ends.
+    HangUp,
+}
+
+impl Queue {
+    /// As most are.
+    #[must_use]
+    pub fn new(name: &str) -> Queue {
+        Queue {
+            name: name.to_owned(),
+            display: name.to_owned(),
+            strategy: Strategy::LongestIdle,
+            ring: Duration::from_secs(20),
+            wrap_up: Duration::from_secs(15),
+            service_level: Duration::from_secs(20),
+            max_wait: None,
+            max_length: None,
+            leave_when_empty: false,
+            overflow: Overflow::HangUp,
+        }
+    }
+}
+
 /// A certificate chain and its key, PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
@@ -106,6 +186,14 @@ pub struct Tls {
 pub const DEMO_PASSWORD: &str = "cordboard";
 /// Names of the demo accounts.
 pub const DEMO_USERS: [&str; 4] = ["1001", "1002", "1003", "1004"];
+/// Names of those who work in the demo call centre, as they are shown, and what they may do.
+const DEMO_STAFF: [(&str, &str, &[Role]); 3] = [
+    ("anna", "Anna", &[Role::Agent]),
+    ("ben", "Ben", &[Role::Agent]),
+    ("sue", "Sue", &[Role::Supervisor, Role::Admin]),
+];
+/// Queues of the demo call centre: name, as it is shown, number.
+const DEMO_QUEUES: [(&str, &str, &str); 2] = [("support", "Support", "9001"), ("sales", "Sales", "9002")];
 
 impl Default for Config {
     fn default() -> Config {
@@ -148,6 +236,8 @@ impl Config {
             users: BTreeMap::new(),
             trunks: BTreeMap::new(),
             rules: Vec::new(),
+            staff: BTreeMap::new(),
+            queues: Vec::new(),
             demo: false,
         }
     }
@@ -161,6 +251,32 @@ impl Config {
                 display: format!("Demo {name}"),
             };
             self.users.insert(name.into(), user);
+        }
+        for (name, display, roles) in DEMO_STAFF {
+            let user = User {
+                password: DEMO_PASSWORD.into(),
+                display: display.into(),
+            };
+            self.users.insert(name.into(), user);
+            let staff = Staff {
+                roles: roles.to_vec(),
+                queues: Vec::new(),
+            };
+            self.staff.insert(name.into(), staff);
+        }
+        if self.queues.is_empty() {
+            self.queues.extend(DEMO_QUEUES.map(|(name, display, _)| Queue {
+                display: display.into(),
+                ..Queue::new(name)
+            }));
+        }
+        // Whoever takes calls in the demonstration takes those of every queue there is.
+        for staff in self
+            .staff
+            .values_mut()
+            .filter(|staff| staff.roles.contains(&Role::Agent))
+        {
+            staff.queues = self.queues.iter().map(|queue| (queue.name.clone(), 0)).collect();
         }
         let rule = |pattern: &str, action: Action| {
             let pattern = Pattern::parse(pattern).ok()?;
@@ -177,9 +293,14 @@ impl Config {
             rule("9664", Action::Application(Application::Music)),
             rule("9197", Action::Application(Application::Tone)),
         ];
+        let queues: Vec<Option<Rule>> = DEMO_QUEUES
+            .iter()
+            .filter(|(name, ..)| self.queues.iter().any(|queue| queue.name == *name))
+            .map(|(name, _, number)| rule(number, Action::Queue((*name).to_owned())))
+            .collect();
         let phone = [rule("XXX!", Action::DemoPhone), rule("+XXX!", Action::DemoPhone)];
         self.rules
-            .extend(users.chain(applications).chain(phone).flatten());
+            .extend(users.chain(applications).chain(queues).chain(phone).flatten());
     }
 
     /// The dial plan over the users of the directory.

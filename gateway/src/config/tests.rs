@@ -255,3 +255,123 @@ fn a_certificate_that_is_not_there_is_the_only_mistake() {
     let errors = parse("[sip]\ntls = '127.0.0.1'\n").expect_err("none named");
     assert!(errors[0].contains("needs sip.certificate"), "{errors:?}");
 }
+
+#[test]
+fn the_demonstration_has_queues_and_people_who_serve_them() {
+    let config = Config::default();
+    assert_eq!(
+        decide(&config, "9001"),
+        Decision::Queue {
+            name: "support".into()
+        }
+    );
+    assert_eq!(config.staff["anna"].roles, [Role::Agent]);
+    assert_eq!(
+        config.staff["anna"].queues,
+        [("support".into(), 0), ("sales".into(), 0)]
+    );
+    assert_eq!(config.staff["sue"].roles, [Role::Supervisor, Role::Admin]);
+    assert!(config.staff["sue"].queues.is_empty());
+}
+
+#[test]
+fn a_trunk_and_a_rule_bring_calls_into_a_demo_queue() {
+    let config = parse(
+        r#"
+        [[trunks]]
+        name = "carrier"
+        address = "192.0.2.1"
+        [[dial]]
+        match = "+4930123"
+        from = "carrier"
+        queue = "support"
+        "#,
+    )
+    .expect("right");
+    let decision = config.plan().decide(&CallRequest {
+        origin: Origin::Trunk("carrier".into()),
+        number: "+4930123".into(),
+    });
+    assert_eq!(
+        decision,
+        Decision::Queue {
+            name: "support".into()
+        }
+    );
+    assert_eq!(config.staff.len(), 3);
+}
+
+#[test]
+fn queues_and_agents_of_a_file_take_the_place_of_the_demonstration() {
+    let config = parse(
+        r#"
+        [[queues]]
+        name = "service"
+        display = "Service"
+        strategy = "ring-all"
+        wrap_up = 5
+        max_wait = 300
+        overflow_number = "100"
+        [[users]]
+        name = "carla"
+        password = "secret"
+        queues = "service"
+        [[users]]
+        name = "dora"
+        password = "secret"
+        roles = ["agent", "supervisor"]
+        [[users]]
+        name = "phone"
+        password = "secret"
+        [[dial]]
+        match = "1"
+        queue = "service"
+        "#,
+    )
+    .expect("right");
+    let queue = &config.queues[0];
+    assert_eq!((queue.strategy, queue.wrap_up.as_secs()), (Strategy::RingAll, 5));
+    assert_eq!(queue.overflow, Overflow::Number("100".into()));
+    assert_eq!(config.staff["carla"].roles, [Role::Agent]);
+    assert_eq!(
+        config.staff["dora"].queues,
+        [("service".into(), 0)],
+        "all that there are"
+    );
+    assert!(!config.staff.contains_key("phone"));
+    assert_eq!(
+        decide(&config, "1"),
+        Decision::Queue {
+            name: "service".into()
+        }
+    );
+}
+
+#[test]
+fn a_queue_that_is_not_there_is_told_where_it_is_named() {
+    let errors = parse(
+        r#"
+        [[queues]]
+        name = "service"
+        overflow_queue = "nowhere"
+        [[users]]
+        name = "carla"
+        password = "secret"
+        queues = ["sales"]
+        roles = ["boss"]
+        [[dial]]
+        match = "1"
+        queue = "sale"
+        "#,
+    )
+    .expect_err("wrong");
+    assert_eq!(
+        errors,
+        [
+            "c.toml:4:26: queues.overflow_queue: there is no queue `nowhere`; known: service",
+            "c.toml:8:18: users.queues: there is no queue `sales`; known: service",
+            "c.toml:9:18: users.roles: `boss` is none of: agent, supervisor, admin",
+            "c.toml:12:17: dial.queue: there is no queue `sale`; known: service",
+        ]
+    );
+}

@@ -5,14 +5,15 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use call_engine::acd::Strategy;
 use call_engine::{Action, Application};
 use media_core::negotiated::Codec;
 use sip_core::flow::Transport;
 use sip_stack::transport::tls::{self, TlsError};
 use toml::de::DeValue;
 
-use super::Tls;
 use super::reader::{Reader, Section, filled, kind, number, text};
+use super::{Role, Tls};
 
 pub(super) fn ip(value: &DeValue<'_>) -> Result<IpAddr, String> {
     let text = text(value)?;
@@ -206,6 +207,28 @@ pub(super) fn user_action(value: &DeValue<'_>) -> Result<Action, String> {
             kind(other)
         )),
     }
+}
+
+pub(super) fn role(value: &DeValue<'_>) -> Result<Role, String> {
+    match text(value)? {
+        "agent" => Ok(Role::Agent),
+        "supervisor" => Ok(Role::Supervisor),
+        "admin" => Ok(Role::Admin),
+        other => Err(format!("`{other}` is none of: agent, supervisor, admin")),
+    }
+}
+
+pub(super) fn strategy(value: &DeValue<'_>) -> Result<Strategy, String> {
+    let name = text(value)?;
+    Strategy::ALL
+        .into_iter()
+        .find(|strategy| strategy.name() == name)
+        .ok_or_else(|| {
+            format!(
+                "`{name}` is none of: {}",
+                Strategy::ALL.map(Strategy::name).join(", ")
+            )
+        })
 }
 
 pub(super) fn application(value: &DeValue<'_>) -> Result<Action, String> {

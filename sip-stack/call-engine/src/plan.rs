@@ -46,6 +46,11 @@ pub enum Decision {
         /// The number as the trunk wants it.
         number: String,
     },
+    /// The call waits for an agent.
+    Queue {
+        /// The queue.
+        name: String,
+    },
     /// An application answers.
     Application(Application),
     /// The built-in phone.
@@ -67,6 +72,7 @@ impl Decision {
         match self {
             Decision::User { .. } => "user",
             Decision::Trunk { .. } => "trunk",
+            Decision::Queue { .. } => "queue",
             Decision::Application(_) => "application",
             Decision::DemoPhone { .. } => "demo phone",
             Decision::Reject { .. } => "reject",
@@ -106,6 +112,8 @@ pub enum Action {
     /// Calls the number at a trunk; 484 when the rewrite left nothing of it. Does not apply to a call from that very trunk
     /// under that very number, which would come back for ever.
     Trunk(String),
+    /// Lets the call wait for an agent of a queue.
+    Queue(String),
     /// Answers by itself.
     Application(Application),
     /// Calls the built-in phone. Does not apply to what is no number of at least three digits.
@@ -164,6 +172,7 @@ impl DialPlan {
                     name: name.clone(),
                     number,
                 },
+                Action::Queue(name) => Decision::Queue { name: name.clone() },
                 Action::Application(application) => Decision::Application(*application),
                 Action::DemoPhone if !is_number(&number) => continue,
                 Action::DemoPhone => Decision::DemoPhone { number },

@@ -88,6 +88,24 @@ impl Strategy {
         Strategy::SkillProficiency,
     ];
 
+    /// As configuration and API write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Strategy::RingAll => "ring-all",
+            Strategy::RingProgressive => "ring-progressive",
+            Strategy::LongestIdle => "longest-idle",
+            Strategy::FewestCalls => "fewest-calls",
+            Strategy::LeastTalkTime => "least-talk-time",
+            Strategy::LowestOccupancy => "lowest-occupancy",
+            Strategy::RoundRobin => "round-robin",
+            Strategy::Linear => "linear",
+            Strategy::Random => "random",
+            Strategy::WeightedRandom => "weighted-random",
+            Strategy::SkillProficiency => "skill-proficiency",
+        }
+    }
+
     /// True when several agents may ring for one call.
     #[must_use]
     pub const fn is_group(self) -> bool {
