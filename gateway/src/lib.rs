@@ -1,5 +1,6 @@
 //! The gateway: configuration, HTTP, and the switch where signalling and policy meet.
 
+pub mod auth;
 pub mod centre;
 pub mod cli;
 pub mod config;

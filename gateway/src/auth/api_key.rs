@@ -1,0 +1,71 @@
+//! API keys: for programs; shown once, kept as a digest.
+
+use std::collections::BTreeMap;
+
+use super::{NoEntropy, Principal, Rights, Scope, digest};
+
+/// What every key begins with.
+pub const PREFIX: &str = "cbk_";
+
+/// A key without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// `key_…`.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// SHA-256 of the key.
+    pub digest: [u8; 32],
+}
+
+impl ApiKey {
+    /// A new key and the secret to show once.
+    ///
+    /// # Errors
+    /// When the operating system gives no random bytes.
+    pub fn generate(name: String, scopes: Vec<Scope>) -> Result<(ApiKey, String), NoEntropy> {
+        let secret = format!("{PREFIX}{}", super::secret()?);
+        let key = ApiKey {
+            id: super::new_id("key_")?,
+            name,
+            scopes,
+            digest: digest(&secret),
+        };
+        Ok((key, secret))
+    }
+}
+
+/// All keys.
+#[derive(Debug, Default)]
+pub(super) struct ApiKeys {
+    by_digest: BTreeMap<[u8; 32], ApiKey>,
+}
+
+impl ApiKeys {
+    pub(super) fn put(&mut self, key: ApiKey) {
+        self.by_digest.retain(|_, known| known.id != key.id);
+        self.by_digest.insert(key.digest, key);
+    }
+
+    pub(super) fn remove(&mut self, id: &str) -> bool {
+        let before = self.by_digest.len();
+        self.by_digest.retain(|_, key| key.id != id);
+        self.by_digest.len() < before
+    }
+
+    /// Whose secret it is. Looked up by digest, so the time it takes tells nothing of other keys.
+    pub(super) fn find(&self, secret: &str) -> Option<Principal> {
+        let key = self.by_digest.get(&digest(secret))?;
+        Some(Principal {
+            id: key.id.clone(),
+            name: key.name.clone(),
+            rights: Rights::Key(key.scopes.clone()),
+        })
+    }
+
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.by_digest.values().any(|key| key.id == id)
+    }
+}

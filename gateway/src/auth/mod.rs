@@ -1,0 +1,151 @@
+//! Who somebody is and what they may do: accounts with passwords, access tokens, refresh tokens, API keys, events tickets and the
+//! SIP credentials of a browser session.
+//!
+//! Memory is the authority; every function that depends on time is told it.
+
+pub mod accounts;
+pub mod api_key;
+pub mod password;
+pub mod session;
+pub mod sip;
+mod throttle;
+mod ticket;
+pub mod token;
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub use accounts::{Accounts, Denied, SignedIn};
+
+/// What a user may do. A role includes nothing of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Takes calls.
+    Agent,
+    /// Watches agents, queues and calls, and acts on them.
+    Supervisor,
+    /// Configures; sees what supervisors see.
+    Admin,
+}
+
+/// What an API key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// What supervisors see, the event stream and `/metrics`.
+    Read,
+    /// What supervisors do.
+    Control,
+    /// What admins do.
+    Configure,
+}
+
+/// Who a request comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// User or API key.
+    pub id: String,
+    /// What a user signs in with; an API key's name.
+    pub name: String,
+    /// What it may do.
+    pub rights: Rights,
+}
+
+/// What somebody may do, and on what grounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rights {
+    /// A user who signed in.
+    User {
+        /// What the user may do.
+        roles: Vec<Role>,
+        /// The sign-in; what is granted ends with it.
+        session: String,
+    },
+    /// A program.
+    Key(
+        /// What the key may do.
+        Vec<Scope>,
+    ),
+}
+
+impl Principal {
+    /// A user with this role.
+    #[must_use]
+    pub fn is(&self, role: Role) -> bool {
+        matches!(&self.rights, Rights::User { roles, .. } if roles.contains(&role))
+    }
+
+    /// An API key with this scope.
+    #[must_use]
+    pub fn has(&self, scope: Scope) -> bool {
+        matches!(&self.rights, Rights::Key(scopes) if scopes.contains(&scope))
+    }
+
+    /// May see all agents, queues, calls and records in full.
+    #[must_use]
+    pub fn sees_all(&self) -> bool {
+        self.is(Role::Supervisor) || self.is(Role::Admin) || self.has(Scope::Read)
+    }
+
+    /// The sign-in that it comes from.
+    #[must_use]
+    pub fn session(&self) -> Option<&str> {
+        match &self.rights {
+            Rights::User { session, .. } => Some(session),
+            Rights::Key(_) => None,
+        }
+    }
+}
+
+/// The operating system gave no random bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoEntropy;
+
+impl fmt::Display for NoEntropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the operating system gave no random bytes")
+    }
+}
+
+impl std::error::Error for NoEntropy {}
+
+/// Random bytes of the operating system.
+///
+/// # Errors
+/// When it gives none.
+pub fn random<const N: usize>() -> Result<[u8; N], NoEntropy> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| NoEntropy)?;
+    Ok(bytes)
+}
+
+/// A secret of 256 random bits, base64url.
+fn secret() -> Result<String, NoEntropy> {
+    Ok(URL_SAFE_NO_PAD.encode(random::<32>()?))
+}
+
+/// `prefix` and 128 random bits, hexadecimal.
+///
+/// # Errors
+/// When the operating system gives no random bytes.
+pub fn new_id(prefix: &str) -> Result<String, NoEntropy> {
+    use fmt::Write as _;
+    let mut id = String::from(prefix);
+    for byte in random::<16>()? {
+        let _ = write!(id, "{byte:02x}");
+    }
+    Ok(id)
+}
+
+/// SHA-256: what is kept of a secret that has 256 bits of its own.
+fn digest(secret: &str) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, secret.as_bytes()).as_ref());
+    out
+}

@@ -1,0 +1,170 @@
+//! Passwords: argon2id (RFC 9106) in PHC strings, worked on beside the tasks that serve.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// The shortest password that is taken for an account.
+pub const MIN_LEN: usize = 8;
+/// The longest password that is looked at, bytes.
+pub const MAX_LEN: usize = 256;
+
+/// Passwords that are worked on at a time: each takes 19 MiB and a core.
+const AT_A_TIME: usize = 2;
+
+/// How long others may wait for a turn.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Cannot be worked on now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overloaded;
+
+/// Hashes and verifies, a few at a time.
+#[derive(Clone)]
+pub struct Passwords {
+    turns: Arc<Semaphore>,
+    cost: Params,
+    /// Of nobody's password: verified when there is no such user.
+    nobody: Arc<str>,
+}
+
+impl fmt::Debug for Passwords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Passwords")
+            .field("cost", &self.cost)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Passwords {
+    /// With 19 MiB and two passes, the second choice of RFC 9106 scaled as OWASP recommends for servers.
+    #[must_use]
+    pub fn new() -> Passwords {
+        Passwords::with_cost(Params::DEFAULT)
+    }
+
+    /// With as little work as there can be: for tests only.
+    #[cfg(test)]
+    pub(crate) fn weak() -> Passwords {
+        Passwords::with_cost(Params::new(Params::MIN_M_COST, 1, 1, None).expect("the least there is"))
+    }
+
+    fn with_cost(cost: Params) -> Passwords {
+        let nobody = argon(&cost)
+            .hash_password_with_salt(b"", b"nobody's own salt")
+            .map(|hash| hash.to_string())
+            .unwrap_or_default();
+        Passwords {
+            turns: Arc::new(Semaphore::new(AT_A_TIME)),
+            cost,
+            nobody: nobody.into(),
+        }
+    }
+
+    /// The PHC string to keep for a password.
+    ///
+    /// # Errors
+    /// [`Overloaded`] when too many others wait.
+    pub async fn hash(&self, password: &str) -> Result<String, Overloaded> {
+        let salt: [u8; 16] = super::random().map_err(|_| Overloaded)?;
+        let (password, cost) = (password.to_owned(), self.cost.clone());
+        self.work(move || {
+            argon(&cost)
+                .hash_password_with_salt(password.as_bytes(), &salt)
+                .map(|hash| hash.to_string())
+                .map_err(|_| Overloaded)
+        })
+        .await?
+    }
+
+    /// Whether the password is that of the PHC string. Without a string it takes the same time and is not.
+    ///
+    /// # Errors
+    /// [`Overloaded`] when too many others wait.
+    pub async fn verify(&self, password: &str, hash: Option<&str>) -> Result<bool, Overloaded> {
+        let known = hash.is_some() && password.len() <= MAX_LEN;
+        let hash = hash.unwrap_or(&self.nobody).to_owned();
+        let password = if password.len() <= MAX_LEN {
+            password.to_owned()
+        } else {
+            String::new()
+        };
+        let cost = self.cost.clone();
+        let same = self
+            .work(move || {
+                // The string's own cost counts, not that of new ones.
+                PasswordHash::new(&hash)
+                    .is_ok_and(|hash| argon(&cost).verify_password(password.as_bytes(), &hash).is_ok())
+            })
+            .await?;
+        Ok(same && known)
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Overloaded> {
+        let turn = timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned());
+        let turn = turn.await.map_err(|_| Overloaded)?.map_err(|_| Overloaded)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(turn);
+            done
+        });
+        done.await.map_err(|_| Overloaded)
+    }
+}
+
+impl Default for Passwords {
+    fn default() -> Passwords {
+        Passwords::new()
+    }
+}
+
+fn argon(cost: &Params) -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_is_known_again_and_no_other_is() {
+        let passwords = Passwords::new();
+        let hash = passwords.hash("cordboard").await.expect("a hash");
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert_ne!(hash, passwords.hash("cordboard").await.expect("another salt"));
+        assert_eq!(passwords.verify("cordboard", Some(&hash)).await, Ok(true));
+        assert_eq!(passwords.verify("cordboarD", Some(&hash)).await, Ok(false));
+        assert_eq!(passwords.verify("cordboard", Some("rubbish")).await, Ok(false));
+        // Whoever knows what stands in for nobody gets nowhere.
+        assert_eq!(passwords.verify("", None).await, Ok(false));
+        let long = "x".repeat(MAX_LEN + 1);
+        let of_empty = passwords.hash("").await.expect("a hash");
+        assert_eq!(passwords.verify(&long, Some(&of_empty)).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn an_older_hash_of_lower_cost_still_counts() {
+        let hash = Passwords::weak().hash("cordboard").await.expect("a hash");
+        assert_eq!(Passwords::new().verify("cordboard", Some(&hash)).await, Ok(true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_too_long_is_told_so() {
+        let passwords = Passwords::weak();
+        let _all = passwords
+            .turns
+            .acquire_many(AT_A_TIME as u32)
+            .await
+            .expect("all turns");
+        assert_eq!(passwords.verify("x", None).await, Err(Overloaded));
+    }
+}

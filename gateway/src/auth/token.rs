@@ -1,0 +1,212 @@
+//! Access tokens: JSON Web Tokens (RFC 7519) in the compact form of RFC 7515, signed with HMAC-SHA-256.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::hmac;
+use sans_io::Time;
+use serde::{Deserialize, Serialize};
+
+use super::Role;
+
+/// How long an access token is good, seconds.
+pub const LIFETIME_S: u64 = 600;
+
+/// The longest token that is looked at.
+const MAX_LEN: usize = 2048;
+
+/// What an access token says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// The user's id.
+    pub sub: String,
+    /// What the user signs in with.
+    pub name: String,
+    /// What the user may do.
+    pub roles: Vec<Role>,
+    /// The sign-in.
+    pub sid: String,
+    /// Made then, seconds since the epoch.
+    pub iat: u64,
+    /// Good until then, seconds since the epoch.
+    pub exp: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    alg: String,
+    kid: String,
+    typ: String,
+}
+
+/// The one key that access tokens are signed with.
+pub struct Signer {
+    key: hmac::Key,
+    /// Of the key, told in each token.
+    kid: String,
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer")
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A token that is not ours, was changed or is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadToken;
+
+impl Signer {
+    /// Signs with a key of at least 32 random bytes.
+    #[must_use]
+    pub fn new(secret: &[u8]) -> Signer {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let name = hmac::sign(&key, b"kid");
+        let kid = URL_SAFE_NO_PAD.encode(&name.as_ref()[..6]);
+        Signer { key, kid }
+    }
+
+    /// The token for `claims`.
+    #[must_use]
+    pub fn sign(&self, claims: &Claims) -> String {
+        let header = Header {
+            alg: "HS256".into(),
+            kid: self.kid.clone(),
+            typ: "JWT".into(),
+        };
+        // Neither has a map with keys that are no strings: both serialise.
+        let header = serde_json::to_vec(&header).unwrap_or_default();
+        let claims = serde_json::to_vec(claims).unwrap_or_default();
+        let mut token = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(header),
+            URL_SAFE_NO_PAD.encode(claims)
+        );
+        let tag = hmac::sign(&self.key, token.as_bytes());
+        token.push('.');
+        token.push_str(&URL_SAFE_NO_PAD.encode(tag.as_ref()));
+        token
+    }
+
+    /// What a token says, if it is ours and not over.
+    ///
+    /// # Errors
+    /// [`BadToken`] for anything else: another algorithm (`none` above all), another key, a wrong signature, `exp` reached.
+    pub fn verify(&self, token: &str, now: Time) -> Result<Claims, BadToken> {
+        if token.len() > MAX_LEN {
+            return Err(BadToken);
+        }
+        let (signed, payload) = checked(&self.key, token)?;
+        let header: Header = parse(signed)?;
+        if header.alg != "HS256" || header.kid != self.kid {
+            return Err(BadToken);
+        }
+        let claims: Claims = parse(payload)?;
+        if now.as_secs() >= claims.exp {
+            return Err(BadToken);
+        }
+        Ok(claims)
+    }
+}
+
+/// Header and payload, still encoded, when the signature is right (RFC 7515 §5.2).
+fn checked<'a>(key: &hmac::Key, token: &'a str) -> Result<(&'a str, &'a str), BadToken> {
+    let (signed, tag) = token.rsplit_once('.').ok_or(BadToken)?;
+    let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| BadToken)?;
+    // Takes the same time wherever the tags differ.
+    hmac::verify(key, signed.as_bytes(), &tag).map_err(|_| BadToken)?;
+    signed.split_once('.').ok_or(BadToken)
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, BadToken> {
+    let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| BadToken)?;
+    serde_json::from_slice(&json).map_err(|_| BadToken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claims() -> Claims {
+        Claims {
+            sub: "usr_1".into(),
+            name: "anna".into(),
+            roles: vec![Role::Agent, Role::Supervisor],
+            sid: "ses_1".into(),
+            iat: 1_000,
+            exp: 1_600,
+        }
+    }
+
+    #[test]
+    fn the_example_of_rfc_7515_a_1_has_the_right_signature() {
+        let key = URL_SAFE_NO_PAD
+            .decode("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")
+            .expect("the key of the RFC");
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+        let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
+                     eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+                     dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        let (header, payload) = checked(&key, token).expect("signed with that key");
+        let header: serde_json::Value = parse(header).expect("JSON");
+        assert_eq!(header["alg"], "HS256");
+        let payload: serde_json::Value = parse(payload).expect("JSON");
+        assert_eq!(payload["iss"], "joe");
+        let changed = token.replace("dBjf", "dBjg");
+        assert_eq!(checked(&key, &changed), Err(BadToken));
+    }
+
+    #[test]
+    fn a_token_is_good_until_its_time_and_with_its_key_only() {
+        let signer = Signer::new(&[7; 32]);
+        let token = signer.sign(&claims());
+        assert_eq!(signer.verify(&token, Time::from_secs(1_599)), Ok(claims()));
+        assert_eq!(signer.verify(&token, Time::from_secs(1_600)), Err(BadToken));
+        assert_eq!(
+            Signer::new(&[8; 32]).verify(&token, Time::from_secs(1_000)),
+            Err(BadToken)
+        );
+    }
+
+    #[test]
+    fn another_algorithm_is_refused_even_when_the_signature_is_right() {
+        let signer = Signer::new(&[7; 32]);
+        for alg in ["none", "HS512", "hs256"] {
+            let header = format!(r#"{{"alg":"{alg}","kid":"{}","typ":"JWT"}}"#, signer.kid);
+            let signed = format!(
+                "{}.{}",
+                URL_SAFE_NO_PAD.encode(header),
+                URL_SAFE_NO_PAD.encode(serde_json::to_vec(&claims()).expect("JSON"))
+            );
+            let tag = hmac::sign(&signer.key, signed.as_bytes());
+            let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag.as_ref()));
+            assert_eq!(signer.verify(&token, Time::from_secs(1_000)), Err(BadToken));
+            assert_eq!(
+                signer.verify(&format!("{signed}."), Time::from_secs(1_000)),
+                Err(BadToken)
+            );
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_change_to_a_token_is_accepted(at in 0_usize..300, with in 0x20_u8..0x7f) {
+            let signer = Signer::new(&[7; 32]);
+            let token = signer.sign(&claims());
+            let at = at % token.len();
+            let mut bytes = token.clone().into_bytes();
+            bytes[at] = with;
+            let changed = String::from_utf8(bytes).expect("ASCII");
+            proptest::prop_assume!(changed != token);
+            proptest::prop_assert_eq!(signer.verify(&changed, Time::from_secs(1_000)), Err(BadToken));
+        }
+
+        #[test]
+        fn what_is_no_token_is_refused(text in "\\PC{0,200}") {
+            proptest::prop_assert_eq!(Signer::new(&[7; 32]).verify(&text, Time::ZERO), Err(BadToken));
+        }
+    }
+}
