@@ -1,5 +1,6 @@
 //! HTTP: the page at `/`, SIP over WebSocket at `/ws`, the quality of live calls under `/api/v1`.
 
+pub mod api;
 mod page;
 mod quality;
 mod sip_ws;

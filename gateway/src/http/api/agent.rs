@@ -1,0 +1,182 @@
+//! What agents do: `/me/agent`, offers, whom one can transfer to.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Api;
+use super::extract::{self, Body, Id};
+use super::guard::{self, SignedIn};
+use super::list::List;
+use super::problem::{Code, Problem};
+use crate::centre::command::{By, Command};
+use crate::centre::view::{Agent, Intent, IntentKind, Queue, Status};
+
+/// What an agent wants.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WantedIntent {
+    intent: IntentKind,
+    /// Of a pause; a code of `/pause-reasons` or any other.
+    #[schema(max_length = 64)]
+    reason: Option<String>,
+}
+
+/// What an agent made of a call.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrapUp {
+    /// A code of `/dispositions`.
+    #[schema(max_length = 64)]
+    disposition: Option<String>,
+}
+
+/// Somebody or something that a call can be transferred to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(super) struct DirectoryEntry {
+    /// Of the agent or queue.
+    pub(super) id: String,
+    /// What the agent signs in with; the queue's name.
+    pub(super) name: String,
+    /// For people.
+    pub(super) display: String,
+    /// What an agent does; none for queues.
+    pub(super) status: Option<Status>,
+    /// Agent or queue.
+    pub(super) kind: EntryKind,
+}
+
+/// What a directory entry stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum EntryKind {
+    /// Takes calls.
+    Agent,
+    /// Has agents who do.
+    Queue,
+}
+
+impl From<&Agent> for DirectoryEntry {
+    fn from(agent: &Agent) -> DirectoryEntry {
+        DirectoryEntry {
+            id: agent.id.clone(),
+            name: agent.name.clone(),
+            display: agent.display.clone(),
+            status: Some(agent.status),
+            kind: EntryKind::Agent,
+        }
+    }
+}
+
+impl From<&Queue> for DirectoryEntry {
+    fn from(queue: &Queue) -> DirectoryEntry {
+        DirectoryEntry {
+            id: queue.id.clone(),
+            name: queue.name.clone(),
+            display: queue.name.clone(),
+            status: None,
+            kind: EntryKind::Queue,
+        }
+    }
+}
+
+impl WantedIntent {
+    pub(super) fn checked(self) -> Result<Intent, Problem> {
+        if let Some(reason) = &self.reason {
+            extract::line("reason", reason, 64)?;
+        }
+        let is_pause = self.intent == IntentKind::Paused;
+        Ok(Intent {
+            intent: self.intent,
+            reason: self.reason.filter(|_| is_pause),
+        })
+    }
+}
+
+/// The agent who is signed in.
+#[utoipa::path(get, path = "/me/agent", tag = "agent",
+    responses((status = 200, body = Agent),
+        (status = 404, description = "`unknown-agent`")))]
+pub(super) async fn get(
+    guard::Agent(me): guard::Agent,
+    State(api): State<Api>,
+) -> Result<Json<Agent>, Problem> {
+    find(&api, &me.id)
+}
+
+/// Goes online, pauses or goes home. In a call or wrap-up it is kept as `next`; `available` in wrap-up ends that.
+#[utoipa::path(put, path = "/me/agent/intent", tag = "agent", request_body = WantedIntent,
+    responses((status = 200, body = Agent),
+        (status = 404, description = "`unknown-agent`")))]
+pub(super) async fn put_intent(
+    guard::Agent(me): guard::Agent,
+    State(api): State<Api>,
+    Body(wanted): Body<WantedIntent>,
+) -> Result<Json<Agent>, Problem> {
+    let command = Command::Intent {
+        agent: me.id.clone(),
+        intent: wanted.checked()?,
+    };
+    api.ask(By::Agent(me.id.clone()), command).await?;
+    find(&api, &me.id)
+}
+
+/// Ends wrap-up.
+#[utoipa::path(post, path = "/me/agent/wrap-up", tag = "agent", request_body = WrapUp,
+    responses((status = 200, body = Agent),
+        (status = 404, description = "`unknown-agent`"),
+        (status = 409, description = "`not-wrapping-up`")))]
+pub(super) async fn wrap_up(
+    guard::Agent(me): guard::Agent,
+    State(api): State<Api>,
+    Body(done): Body<WrapUp>,
+) -> Result<Json<Agent>, Problem> {
+    if let Some(disposition) = &done.disposition {
+        extract::line("disposition", disposition, 64)?;
+    }
+    let command = Command::WrapUp {
+        agent: me.id.clone(),
+        disposition: done.disposition,
+    };
+    api.ask(By::Agent(me.id.clone()), command).await?;
+    find(&api, &me.id)
+}
+
+/// Rejects an offer. To accept one, its SIP INVITE is answered.
+#[utoipa::path(post, path = "/offers/{id}/reject", tag = "agent", params(("id" = String, Path, description = "Of the offer")),
+    responses((status = 204),
+        (status = 409, description = "`offer-gone`")))]
+pub(super) async fn reject(
+    guard::Agent(me): guard::Agent,
+    State(api): State<Api>,
+    Id(offer): Id,
+) -> Result<StatusCode, Problem> {
+    let command = Command::Reject { offer };
+    api.ask(By::Agent(me.id), command).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Agents and queues that a call can be transferred to.
+#[utoipa::path(get, path = "/directory", tag = "agent", responses((status = 200, body = List<DirectoryEntry>)))]
+pub(super) async fn directory(
+    SignedIn(_who): SignedIn,
+    State(api): State<Api>,
+) -> Json<List<DirectoryEntry>> {
+    let items = api.hub.read(|view| {
+        let agents = view.agents.values().map(DirectoryEntry::from);
+        agents
+            .chain(view.queues.values().map(DirectoryEntry::from))
+            .collect()
+    });
+    Json(List {
+        items,
+        next_cursor: None,
+    })
+}
+
+pub(super) fn find(api: &Api, id: &str) -> Result<Json<Agent>, Problem> {
+    let agent = api.hub.read(|view| view.agents.get(id).cloned());
+    agent.map(Json).ok_or_else(|| Code::UnknownAgent.into())
+}

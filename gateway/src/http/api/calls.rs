@@ -1,0 +1,210 @@
+//! What is done with a call: by the agent who has it, or by a supervisor.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::Api;
+use super::extract::{Body, Id};
+use super::guard::Operator;
+use super::problem::Problem;
+use crate::auth::Principal;
+use crate::centre::command::{Command, Target};
+
+/// Digits to dial within a call.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Digits {
+    #[schema(min_length = 1, max_length = 64, pattern = "^[0-9*#A-D]+$", example = "12#")]
+    digits: String,
+}
+
+/// Where to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Destination {
+    to: Target,
+}
+
+impl Destination {
+    fn checked(self) -> Result<Target, Problem> {
+        let (kind, value) = match &self.to {
+            Target::Agent(id) => ("to.agent", id),
+            Target::Queue(id) => ("to.queue", id),
+            Target::Number(number) => ("to.number", number),
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+*#._-".contains(&byte);
+        if value.is_empty() || value.len() > 64 || !value.bytes().all(plain) {
+            return Err(Problem::field(
+                kind,
+                "1 to 64 letters, digits, +, *, #, ., _ and -",
+            ));
+        }
+        Ok(self.to)
+    }
+}
+
+async fn act(
+    api: &Api,
+    who: &Principal,
+    call: String,
+    make: impl FnOnce(String) -> Command,
+) -> Result<(), Problem> {
+    let by = api.acting(who, &call);
+    api.ask(by, make(call)).await.map(drop)
+}
+
+/// Puts the caller on hold, with music.
+#[utoipa::path(post, path = "/calls/{id}/hold", tag = "call", params(("id" = String, Path, description = "Of the call")),
+    responses((status = 204),
+        (status = 404, description = "`unknown-call`"),
+        (status = 409, description = "`wrong-state`")))]
+pub(super) async fn hold(
+    Operator(who): Operator,
+    State(api): State<Api>,
+    Id(call): Id,
+) -> Result<StatusCode, Problem> {
+    act(&api, &who, call, |call| Command::Hold { call, held: true }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes the caller off hold.
+#[utoipa::path(post, path = "/calls/{id}/unhold", tag = "call", params(("id" = String, Path, description = "Of the call")),
+    responses((status = 204),
+        (status = 404, description = "`unknown-call`"),
+        (status = 409, description = "`wrong-state`")))]
+pub(super) async fn unhold(
+    Operator(who): Operator,
+    State(api): State<Api>,
+    Id(call): Id,
+) -> Result<StatusCode, Problem> {
+    act(&api, &who, call, |call| Command::Hold { call, held: false }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sends digits to the caller's side.
+#[utoipa::path(post, path = "/calls/{id}/dtmf", tag = "call", params(("id" = String, Path, description = "Of the call")), request_body = Digits,
+    responses((status = 204),
+        (status = 404, description = "`unknown-call`"),
+        (status = 409, description = "`wrong-state`")))]
+pub(super) async fn dtmf(
+    Operator(who): Operator,
+    State(api): State<Api>,
+    Id(call): Id,
+    Body(Digits { digits }): Body<Digits>,
+) -> Result<StatusCode, Problem> {
+    let dialled = |byte: u8| byte.is_ascii_digit() || b"*#ABCD".contains(&byte);
+    if digits.is_empty() || digits.len() > 64 || !digits.bytes().all(dialled) {
+        return Err(Problem::field("digits", "1 to 64 of 0-9, *, #, A-D"));
+    }
+    act(&api, &who, call, |call| Command::Dtmf { call, digits }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Transfers the call at once; the agent is out of it.
+#[utoipa::path(post, path = "/calls/{id}/transfer", tag = "call", params(("id" = String, Path, description = "Of the call")), request_body = Destination,
+    responses((status = 202, description = "Under way; events tell how it goes"),
+        (status = 404, description = "`unknown-call`, `unknown-agent`, `unknown-queue`"),
+        (status = 409, description = "`wrong-state`, `agent-busy`, `unreachable`")))]
+pub(super) async fn transfer(
+    Operator(who): Operator,
+    State(api): State<Api>,
+    Id(call): Id,
+    Body(destination): Body<Destination>,
+) -> Result<StatusCode, Problem> {
+    let to = destination.checked()?;
+    act(&api, &who, call, |call| Command::Transfer { call, to }).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Calls somebody while the caller hears music. No queue can be asked.
+#[utoipa::path(post, path = "/calls/{id}/consult", tag = "call", params(("id" = String, Path, description = "Of the call")), request_body = Destination,
+    responses((status = 202, description = "Under way; events tell how it goes"),
+        (status = 404, description = "`unknown-call`, `unknown-agent`"),
+        (status = 409, description = "`wrong-state`, `agent-busy`, `unreachable`")))]
+pub(super) async fn consult(
+    Operator(who): Operator,
+    State(api): State<Api>,
+    Id(call): Id,
+    Body(destination): Body<Destination>,
+) -> Result<StatusCode, Problem> {
+    let to = destination.checked()?;
+    if matches!(to, Target::Queue(_)) {
+        return Err(Problem::field(
+            "to.queue",
+            "an agent or a number can be asked, no queue",
+        ));
+    }
+    act(&api, &who, call, |call| Command::Consult { call, to }).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Attended transfer: the caller and the one who was asked talk, the agent is out.
+#[utoipa::path(post, path = "/calls/{id}/consult/complete", tag = "call", params(("id" = String, Path, description = "Of the call")),
+    responses((status = 204),
+        (status = 404, description = "`unknown-call`"),
+        (status = 409, description = "`wrong-state`")))]
+pub(super) async fn complete(
+    Operator(who): Operator,
+    State(api): State<Api>,
+    Id(call): Id,
+) -> Result<StatusCode, Problem> {
+    act(&api, &who, call, |call| Command::Complete { call }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Three-way: caller, agent and the one who was asked all talk.
+#[utoipa::path(post, path = "/calls/{id}/consult/merge", tag = "call", params(("id" = String, Path, description = "Of the call")),
+    responses((status = 204),
+        (status = 404, description = "`unknown-call`"),
+        (status = 409, description = "`wrong-state`")))]
+pub(super) async fn merge(
+    Operator(who): Operator,
+    State(api): State<Api>,
+    Id(call): Id,
+) -> Result<StatusCode, Problem> {
+    act(&api, &who, call, |call| Command::Merge { call }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Back to the caller; the one who was asked is out.
+#[utoipa::path(delete, path = "/calls/{id}/consult", tag = "call", params(("id" = String, Path, description = "Of the call")),
+    responses((status = 204),
+        (status = 404, description = "`unknown-call`"),
+        (status = 409, description = "`wrong-state`")))]
+pub(super) async fn abort(
+    Operator(who): Operator,
+    State(api): State<Api>,
+    Id(call): Id,
+) -> Result<StatusCode, Problem> {
+    act(&api, &who, call, |call| Command::Abort { call }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Leaves a three-way call; the others go on.
+#[utoipa::path(post, path = "/calls/{id}/leave", tag = "call", params(("id" = String, Path, description = "Of the call")),
+    responses((status = 204),
+        (status = 404, description = "`unknown-call`"),
+        (status = 409, description = "`wrong-state`")))]
+pub(super) async fn leave(
+    Operator(who): Operator,
+    State(api): State<Api>,
+    Id(call): Id,
+) -> Result<StatusCode, Problem> {
+    act(&api, &who, call, |call| Command::Leave { call }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Hangs up.
+#[utoipa::path(delete, path = "/calls/{id}", tag = "call", params(("id" = String, Path, description = "Of the call")),
+    responses((status = 204),
+        (status = 404, description = "`unknown-call`")))]
+pub(super) async fn hang_up(
+    Operator(who): Operator,
+    State(api): State<Api>,
+    Id(call): Id,
+) -> Result<StatusCode, Problem> {
+    act(&api, &who, call, |call| Command::HangUp { call }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,198 @@
+//! What one subscriber is sent, in order: a snapshot or where it was cut off, then every change by its number. What it may not see
+//! comes as its number alone, so that a gap can be told from a secret.
+
+use serde::Serialize;
+
+use super::super::agent::DirectoryEntry;
+use super::super::live::{sees_call, sees_queue};
+use super::super::sign_in::Me;
+use crate::auth::Principal;
+use crate::centre::hub::{Event, Hub, TooOld, View};
+use crate::centre::view::{Agent, Call, Change, Moment, Offer, Queue};
+
+/// Where a subscriber stands. One that has not subscribed, or was told to begin anew, is sent nothing.
+#[derive(Debug, Default)]
+pub(super) struct Feed {
+    /// Number of the last change that was sent.
+    at: Option<u64>,
+}
+
+/// Everything that a subscriber may see, at one number.
+#[derive(Serialize)]
+struct Snapshot<'a> {
+    r#type: &'static str,
+    seq: u64,
+    time: Moment,
+    data: SnapshotData<'a>,
+}
+
+#[derive(Serialize)]
+struct SnapshotData<'a> {
+    me: &'a Me,
+    agents: Vec<AgentSeen>,
+    queues: Vec<QueueSeen>,
+    calls: Vec<Call>,
+    offers: Vec<Offer>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum AgentSeen {
+    Whole(Box<Agent>),
+    Entry(DirectoryEntry),
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum QueueSeen {
+    Whole(Box<Queue>),
+    Entry(DirectoryEntry),
+}
+
+/// A change that comes as what the directory shows.
+#[derive(Serialize)]
+struct Reduced {
+    seq: u64,
+    time: Moment,
+    r#type: &'static str,
+    data: DirectoryEntry,
+}
+
+#[derive(Serialize)]
+struct Hidden {
+    seq: u64,
+}
+
+impl Feed {
+    /// Subscribed, and not told to begin anew since.
+    pub(super) fn is_live(&self) -> bool {
+        self.at.is_some()
+    }
+
+    /// Sent nothing until it subscribes again.
+    pub(super) fn stop(&mut self) {
+        self.at = None;
+    }
+
+    /// Everything now; changes follow from there.
+    pub(super) fn snapshot(&mut self, hub: &Hub, who: &Principal, me: &Me, time: Moment) -> String {
+        // Copied under the lock, written after it.
+        let (seq, data) = hub.read(|view| (view.seq, seen(view, who, me)));
+        self.at = Some(seq);
+        json(&Snapshot {
+            r#type: "snapshot",
+            seq,
+            time,
+            data,
+        })
+    }
+
+    /// Goes on after `seq`.
+    ///
+    /// # Errors
+    /// [`TooOld`] when that cannot be without a gap.
+    pub(super) fn resume(&mut self, hub: &Hub, seq: u64) -> Result<(), TooOld> {
+        hub.since(seq, 1)?;
+        self.at = Some(seq);
+        Ok(())
+    }
+
+    /// The next changes, at most `limit`.
+    ///
+    /// # Errors
+    /// [`TooOld`] when the subscriber reads too slowly: what comes next is not kept any longer.
+    pub(super) fn next(&mut self, hub: &Hub, who: &Principal, limit: usize) -> Result<Vec<String>, TooOld> {
+        let Some(at) = self.at else {
+            return Ok(Vec::new());
+        };
+        let events = hub.since(at, limit)?;
+        if let Some(last) = events.last() {
+            self.at = Some(last.seq);
+        }
+        if who.sees_all() {
+            return Ok(events.iter().map(|event| json(&**event)).collect());
+        }
+        Ok(hub.read(|view| events.iter().map(|event| as_seen(view, who, event)).collect()))
+    }
+}
+
+fn seen<'a>(view: &View, who: &Principal, me: &'a Me) -> SnapshotData<'a> {
+    let agents = view.agents.values().map(|agent| {
+        if sees_agent(who, agent) {
+            AgentSeen::Whole(Box::new(agent.clone()))
+        } else {
+            AgentSeen::Entry(agent.into())
+        }
+    });
+    let queues = view.queues.values().map(|queue| {
+        if sees_queue(view, who, &queue.id) {
+            QueueSeen::Whole(Box::new(queue.clone()))
+        } else {
+            QueueSeen::Entry(queue.into())
+        }
+    });
+    SnapshotData {
+        me,
+        agents: agents.collect(),
+        queues: queues.collect(),
+        calls: view
+            .calls
+            .values()
+            .filter(|call| sees_call(who, call))
+            .cloned()
+            .collect(),
+        offers: view
+            .offers
+            .values()
+            .filter(|offer| sees_offer(who, &offer.agent))
+            .cloned()
+            .collect(),
+    }
+}
+
+fn as_seen(view: &View, who: &Principal, event: &Event) -> String {
+    let is_seen = match &event.change {
+        Change::Agent(agent) if !sees_agent(who, agent) => {
+            return reduced(event, "agent.changed", agent.into());
+        }
+        Change::Queue(queue) if !sees_queue(view, who, &queue.id) => {
+            return reduced(event, "queue.changed", queue.into());
+        }
+        Change::Call(call) => sees_call(who, call),
+        Change::CallEnded { record, .. } => record.agents.iter().any(|agent| agent.id == who.id),
+        Change::OfferMade(offer) => sees_offer(who, &offer.agent),
+        Change::OfferEnded { agent, .. } => sees_offer(who, agent),
+        Change::Agent(_)
+        | Change::Queue(_)
+        | Change::AgentRemoved { .. }
+        | Change::QueueRemoved { .. }
+        | Change::Config { .. } => true,
+    };
+    if is_seen {
+        json(event)
+    } else {
+        json(&Hidden { seq: event.seq })
+    }
+}
+
+fn reduced(event: &Event, r#type: &'static str, data: DirectoryEntry) -> String {
+    json(&Reduced {
+        seq: event.seq,
+        time: event.time,
+        r#type,
+        data,
+    })
+}
+
+fn sees_agent(who: &Principal, agent: &Agent) -> bool {
+    who.sees_all() || agent.id == who.id
+}
+
+fn sees_offer(who: &Principal, agent: &str) -> bool {
+    who.sees_all() || agent == who.id
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    // Fails for no value of ours: a time far outside of the calendar would, and its event is then sent as nothing.
+    serde_json::to_string(value).unwrap_or_default()
+}

@@ -1,0 +1,131 @@
+//! `GET /api/v1/events`: every change of the call centre by its number, over a WebSocket.
+
+mod connection;
+mod feed;
+mod pages;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::{Role as Side, WebSocketConfig};
+
+use super::problem::{Code, Problem};
+use super::{Api, guard};
+use crate::auth::{Principal, Role};
+
+pub(crate) use pages::Pages;
+
+/// The subprotocol of the stream.
+const PROTOCOL: &str = "cordboard.events.v1";
+/// Before a ticket, in a subprotocol that only carries it.
+const BEARER: &str = "bearer.";
+
+/// Connections that may be open.
+pub(super) const MAX_CONNECTIONS: usize = 4096;
+
+/// The largest frame that a subscriber may send.
+const MAX_FRAME: usize = 4096;
+
+/// Every change of the call centre, over a WebSocket.
+///
+/// A browser names the subprotocols `cordboard.events.v1` and `bearer.<ticket>`; a program may send `Authorization` instead of a
+/// ticket. Then `{"op":"subscribe","from":"snapshot"}` or `{"op":"subscribe","from":<seq>}`; see `docs/API.md`.
+#[utoipa::path(get, path = "/events", tag = "events",
+    params(
+        ("Sec-WebSocket-Protocol" = Option<String>, Header, description = "`cordboard.events.v1, bearer.<ticket>`"),
+    ),
+    responses((status = 101, description = "A WebSocket from now on"),
+        (status = 426, description = "`upgrade-required`")))]
+pub(super) async fn upgrade(State(api): State<Api>, mut request: Request) -> Result<Response, Problem> {
+    if !is_ours(&api, request.headers()) {
+        return Err(Problem::from(Code::Forbidden).detail("this Origin may not connect"));
+    }
+    let ticket = ticket(request.headers());
+    let principal = match &ticket {
+        Some(ticket) => api.accounts.redeem(api.now(), ticket),
+        None => Some(guard::principal(request.headers(), &api)?),
+    };
+    let mut response =
+        create_response_with_body(&request, Body::empty).map_err(|_| Problem::from(Code::UpgradeRequired))?;
+    let upgraded = request
+        .extensions_mut()
+        .remove::<OnUpgrade>()
+        .ok_or(Code::UpgradeRequired)?;
+    if protocols(request.headers()).any(|name| name == PROTOCOL) {
+        response
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
+    } else if ticket.is_some() {
+        return Err(Problem::from(Code::BadRequest).detail("subprotocol cordboard.events.v1 is missing"));
+    }
+    let place = api.counters.events_connection().ok_or(Code::Busy)?;
+    // The task ends with its connection.
+    tokio::spawn(async move {
+        let _place = place;
+        match upgraded.await {
+            Ok(stream) => serve(TokioIo::new(stream), api, principal).await,
+            Err(error) => tracing::debug!(%error, "WebSocket upgrade"),
+        }
+    });
+    Ok(response)
+}
+
+/// A browser learns nothing of a refused handshake, so a ticket that is not good is told by a close code.
+async fn serve<S>(stream: S, api: Api, principal: Option<Principal>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let socket = WebSocketStream::from_raw_socket(stream, Side::Server, Some(config())).await;
+    match principal {
+        None => connection::refuse(socket, connection::TOKEN_INVALID, "ticket is not good").await,
+        Some(principal) => connection::run(socket, api, principal).await,
+    }
+}
+
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(4 << 10)
+        .write_buffer_size(16 << 10)
+        .max_write_buffer_size(64 << 20)
+        .max_message_size(Some(MAX_FRAME))
+        .max_frame_size(Some(MAX_FRAME))
+}
+
+/// Agents and those who see everything.
+fn may_subscribe(principal: &Principal) -> bool {
+    principal.is(Role::Agent) || principal.sees_all()
+}
+
+fn protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+}
+
+fn ticket(headers: &HeaderMap) -> Option<String> {
+    protocols(headers)
+        .find_map(|name| name.strip_prefix(BEARER))
+        .map(str::to_owned)
+}
+
+/// Another site's page has no business here, even with a ticket.
+fn is_ours(api: &Api, headers: &HeaderMap) -> bool {
+    let known = &api.settings.origins;
+    match headers.get(ORIGIN) {
+        None => true,
+        Some(_) if known.is_empty() => true,
+        Some(origin) => {
+            let origin = origin.to_str().unwrap_or_default();
+            known.iter().any(|known| known.eq_ignore_ascii_case(origin))
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Bodies, queries and path parameters, and what is said when they are wrong.
+
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::HeaderMap;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::problem::{Code, Problem};
+
+/// The largest body.
+pub(super) const MAX_BODY: usize = 64 << 10;
+
+/// A JSON object.
+#[derive(Debug)]
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Body<T>, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Code::UnsupportedMediaType.into());
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+        object(&bytes).map(Body)
+    }
+}
+
+/// Parameters of the query.
+#[derive(Debug)]
+pub(super) struct Params<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Params<T>, Problem> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        let Query(params) = query.map_err(|error: QueryRejection| Problem::field("query", cause(&error)))?;
+        Ok(Params(params))
+    }
+}
+
+/// The id in a path.
+#[derive(Debug)]
+pub(super) struct Id(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Id, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let Path(id) =
+            path.map_err(|error: PathRejection| Problem::from(Code::BadRequest).detail(error.to_string()))?;
+        Ok(Id(id))
+    }
+}
+
+/// Reads a JSON object.
+pub(super) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let value: Value = serde_json::from_slice(bytes)
+        .map_err(|error| Problem::from(Code::MalformedJson).detail(error.to_string()))?;
+    // serde reads a struct from an array as well.
+    if !value.is_object() {
+        return Err(Problem::field("body", "must be an object"));
+    }
+    serde_json::from_value(value).map_err(|error| Problem::field("body", error.to_string()))
+}
+
+/// Text that people wrote: at most `max` characters, no control characters but line breaks and tabs.
+pub(super) fn text(field: &str, value: &str, max: usize) -> Result<(), Problem> {
+    let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r');
+    if value.chars().count() > max {
+        return Err(Problem::field(field, format!("at most {max} characters")));
+    }
+    if value.chars().any(control) {
+        return Err(Problem::field(field, "no control characters"));
+    }
+    Ok(())
+}
+
+/// One line of such text that is not empty.
+pub(super) fn line(field: &str, value: &str, max: usize) -> Result<(), Problem> {
+    if value.trim().is_empty() {
+        return Err(Problem::field(field, "must not be empty"));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(Problem::field(field, "no control characters"));
+    }
+    text(field, value, max)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let media = value.split(';').next().unwrap_or_default().trim();
+    media.eq_ignore_ascii_case("application/json")
+}
+
+fn unread(error: BytesRejection) -> Problem {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        Code::TooLarge.into()
+    } else {
+        Code::BadRequest.into()
+    }
+}
+
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

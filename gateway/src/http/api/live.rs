@@ -1,0 +1,106 @@
+//! What is there now: agents, queues, calls.
+
+use axum::Json;
+use axum::extract::State;
+
+use super::Api;
+use super::extract::{Id, Params};
+use super::guard::{CallReader, SignedIn, Watcher};
+use super::list::{List, Part};
+use super::problem::{Code, Problem};
+use crate::auth::Principal;
+use crate::centre::hub::View;
+use crate::centre::view::{Agent, Call, Queue};
+
+/// All agents.
+#[utoipa::path(get, path = "/agents", tag = "supervisor", params(Part), responses((status = 200, body = List<Agent>)))]
+pub(super) async fn agents(
+    Watcher(_who): Watcher,
+    State(api): State<Api>,
+    Params(part): Params<Part>,
+) -> Result<Json<List<Agent>>, Problem> {
+    api.hub
+        .read(|view| part.of(&view.agents, |agent| Some(agent.clone())))
+        .map(Json)
+}
+
+/// An agent.
+#[utoipa::path(get, path = "/agents/{id}", tag = "supervisor", params(("id" = String, Path, description = "Of the agent")),
+    responses((status = 200, body = Agent),
+        (status = 404, description = "`unknown-agent`")))]
+pub(super) async fn agent(
+    Watcher(_who): Watcher,
+    State(api): State<Api>,
+    Id(id): Id,
+) -> Result<Json<Agent>, Problem> {
+    super::agent::find(&api, &id)
+}
+
+/// All queues; for an agent, those that it serves.
+#[utoipa::path(get, path = "/queues", tag = "supervisor", params(Part), responses((status = 200, body = List<Queue>)))]
+pub(super) async fn queues(
+    SignedIn(who): SignedIn,
+    State(api): State<Api>,
+    Params(part): Params<Part>,
+) -> Result<Json<List<Queue>>, Problem> {
+    let seen = |view: &View, queue: &Queue| sees_queue(view, &who, &queue.id).then(|| queue.clone());
+    api.hub
+        .read(|view| part.of(&view.queues, |queue| seen(view, queue)))
+        .map(Json)
+}
+
+/// A queue.
+#[utoipa::path(get, path = "/queues/{id}", tag = "supervisor", params(("id" = String, Path, description = "Of the queue")),
+    responses((status = 200, body = Queue),
+        (status = 404, description = "`unknown-queue`")))]
+pub(super) async fn queue(
+    SignedIn(who): SignedIn,
+    State(api): State<Api>,
+    Id(id): Id,
+) -> Result<Json<Queue>, Problem> {
+    let queue = api.hub.read(|view| {
+        view.queues
+            .get(&id)
+            .filter(|_| sees_queue(view, &who, &id))
+            .cloned()
+    });
+    queue.map(Json).ok_or_else(|| Code::UnknownQueue.into())
+}
+
+/// All live calls.
+#[utoipa::path(get, path = "/calls", tag = "supervisor", params(Part), responses((status = 200, body = List<Call>)))]
+pub(super) async fn calls(
+    Watcher(_who): Watcher,
+    State(api): State<Api>,
+    Params(part): Params<Part>,
+) -> Result<Json<List<Call>>, Problem> {
+    api.hub
+        .read(|view| part.of(&view.calls, |call| Some(call.clone())))
+        .map(Json)
+}
+
+/// A live call; for an agent, its own.
+#[utoipa::path(get, path = "/calls/{id}", tag = "call", params(("id" = String, Path, description = "Of the call")),
+    responses((status = 200, body = Call),
+        (status = 404, description = "`unknown-call`")))]
+pub(super) async fn call(
+    CallReader(who): CallReader,
+    State(api): State<Api>,
+    Id(id): Id,
+) -> Result<Json<Call>, Problem> {
+    let call = api
+        .hub
+        .read(|view| view.calls.get(&id).filter(|call| sees_call(&who, call)).cloned());
+    call.map(Json).ok_or_else(|| Code::UnknownCall.into())
+}
+
+/// Agents see in full what they serve.
+pub(super) fn sees_queue(view: &View, who: &Principal, queue: &str) -> bool {
+    let serves = |agent: &Agent| agent.queues.iter().any(|id| id == queue);
+    who.sees_all() || view.agents.get(&who.id).is_some_and(serves)
+}
+
+/// Agents see the calls that they have.
+pub(super) fn sees_call(who: &Principal, call: &Call) -> bool {
+    who.sees_all() || call.agent.as_deref() == Some(who.id.as_str())
+}

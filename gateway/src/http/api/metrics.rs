@@ -1,0 +1,365 @@
+//! `GET /metrics` for Prometheus: what is there now, and what was counted since the start.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use sans_io::Time;
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::problem::{Code, Problem};
+use super::{Api, events, guard, sign_in};
+use crate::centre::hub::{Event, Hub, View};
+use crate::centre::view::{Change, Moment, Outcome, Status};
+
+/// Upper bounds of waits, seconds.
+const WAITS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0];
+/// Upper bounds of opinion scores.
+const SCORES: [f64; 7] = [1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.3];
+
+/// What was counted since the start, from the same events that pages see.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    counted: Mutex<Counted>,
+    /// Places for connections to the event stream.
+    places: Arc<Semaphore>,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    /// Number of the last event that is in it.
+    seq: u64,
+    /// By how they ended.
+    offers: BTreeMap<String, u64>,
+    /// By queue and outcome.
+    entries: BTreeMap<(String, String), u64>,
+    /// By outcome.
+    waits: BTreeMap<String, Histogram<9>>,
+    /// By side.
+    scores: BTreeMap<&'static str, Histogram<7>>,
+    /// What each agent does, and since when that is not counted yet.
+    agents: BTreeMap<String, (Status, Moment)>,
+    /// Microseconds, by state.
+    states: BTreeMap<String, u64>,
+}
+
+#[derive(Clone, Debug)]
+struct Histogram<const N: usize> {
+    /// Up to each bound, and above all.
+    counts: [u64; N],
+    all: u64,
+    sum: f64,
+}
+
+impl<const N: usize> Default for Histogram<N> {
+    fn default() -> Histogram<N> {
+        Histogram {
+            counts: [0; N],
+            all: 0,
+            sum: 0.0,
+        }
+    }
+}
+
+impl<const N: usize> Histogram<N> {
+    fn add(&mut self, bounds: &[f64; N], value: f64) {
+        for (count, bound) in self.counts.iter_mut().zip(bounds) {
+            *count += u64::from(value <= *bound);
+        }
+        self.all += 1;
+        self.sum += value;
+    }
+}
+
+impl Counters {
+    /// Counts what happens from now on.
+    pub(super) fn starting_at(hub: &Hub) -> Counters {
+        let counted = hub.read(|view| Counted {
+            seq: view.seq,
+            agents: view
+                .agents
+                .values()
+                .map(|agent| (agent.id.clone(), (agent.status, agent.since)))
+                .collect(),
+            ..Counted::default()
+        });
+        Counters {
+            counted: Mutex::new(counted),
+            places: Arc::new(Semaphore::new(events::MAX_CONNECTIONS)),
+        }
+    }
+
+    /// A place for one more connection to the event stream, until it is dropped. `None`: there are too many.
+    pub(super) fn events_connection(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
+    }
+
+    /// Counts what happened since the last time. What the hub does not keep any longer stays uncounted.
+    pub(super) fn catch_up(&self, hub: &Hub) {
+        let mut counted = self.lock();
+        match hub.since(counted.seq, usize::MAX) {
+            Ok(events) => {
+                for event in events {
+                    counted.count(&event);
+                }
+            }
+            Err(_) => counted.seq = hub.read(|view| view.seq),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counted {
+    fn count(&mut self, event: &Event) {
+        self.seq = event.seq;
+        match &event.change {
+            Change::Agent(agent) => {
+                let before = self.agents.insert(agent.id.clone(), (agent.status, event.time));
+                if let Some((status, since)) = before {
+                    *self.states.entry(name(&status)).or_default() += micros(since, event.time);
+                }
+            }
+            Change::AgentRemoved { id } => {
+                self.agents.remove(id);
+            }
+            Change::CallEnded { record, .. } => {
+                let outcome = name(&record.outcome);
+                *self
+                    .entries
+                    .entry((record.queue_name.clone(), outcome.clone()))
+                    .or_default() += 1;
+                let answered = record.answered_at.is_some();
+                let wait = match record.outcome {
+                    Outcome::Completed | Outcome::Lost if answered => "answered".to_owned(),
+                    Outcome::Completed | Outcome::Lost | Outcome::Abandoned | Outcome::Overflowed => outcome,
+                };
+                self.waits.entry(wait).or_default().add(&WAITS, record.waited_s);
+                for (side, score) in [("caller", record.mos.caller), ("agent", record.mos.agent)] {
+                    if let Some(score) = score {
+                        self.scores
+                            .entry(side)
+                            .or_default()
+                            .add(&SCORES, f64::from(score));
+                    }
+                }
+            }
+            Change::OfferEnded { how, .. } => *self.offers.entry(name(how)).or_default() += 1,
+            Change::Queue(_)
+            | Change::Call(_)
+            | Change::OfferMade(_)
+            | Change::QueueRemoved { .. }
+            | Change::Config { .. } => {}
+        }
+    }
+}
+
+/// Counts, waits and states for Prometheus. From another host an API key with the scope `read` is needed.
+#[utoipa::path(get, path = "/metrics", tag = "operation", security((), ("bearer" = [])),
+    responses((status = 200, body = String, content_type = "text/plain; version=0.0.4")))]
+pub(super) async fn get(State(api): State<Api>, request: Parts) -> Result<Response, Problem> {
+    if !is_local(&request) {
+        let principal = guard::principal(&request.headers, &api)?;
+        if !principal.sees_all() {
+            return Err(Code::Forbidden.into());
+        }
+    }
+    api.counters.catch_up(&api.hub);
+    let connections = events::MAX_CONNECTIONS - api.counters.places.available_permits();
+    let text = {
+        let counted = api.counters.lock();
+        let now = api.now();
+        api.hub.read(|view| page(view, &counted, now, connections))
+    };
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}
+
+/// Asked from this host, and not by a proxy for somebody else.
+fn is_local(request: &Parts) -> bool {
+    let is_forwarded = ["forwarded", "x-forwarded-for"]
+        .iter()
+        .any(|name| request.headers.contains_key(*name));
+    let remote = sign_in::ends(request).map(|ends| ends.remote.ip());
+    !is_forwarded
+        && remote
+            .map(|ip: IpAddr| ip.to_canonical())
+            .is_some_and(|ip| ip.is_loopback())
+}
+
+fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String {
+    let mut page = Page::default();
+    page.family("calls_active", "gauge", "Live calls.");
+    page.sample("calls_active", &[], view.calls.len() as f64);
+
+    page.family("queue_waiting", "gauge", "Calls that no agent took yet.");
+    for queue in view.queues.values() {
+        page.sample(
+            "queue_waiting",
+            &[("queue", &queue.name)],
+            f64::from(queue.live.waiting),
+        );
+    }
+    page.family(
+        "queue_longest_wait_seconds",
+        "gauge",
+        "How long the call has waited that came first.",
+    );
+    for queue in view.queues.values() {
+        let wait = queue
+            .live
+            .oldest_since
+            .map_or(0.0, |since| now.since(since.0).as_secs_f64());
+        page.sample("queue_longest_wait_seconds", &[("queue", &queue.name)], wait);
+    }
+    page.family(
+        "queue_service_level_ratio",
+        "gauge",
+        "Part of today's calls answered in time.",
+    );
+    for queue in view.queues.values() {
+        if let Some(level) = queue.today.service_level {
+            page.sample("queue_service_level_ratio", &[("queue", &queue.name)], level);
+        }
+    }
+    page.family(
+        "queue_entries_total",
+        "counter",
+        "Calls that left a queue, by how.",
+    );
+    for ((queue, outcome), count) in &counted.entries {
+        page.sample(
+            "queue_entries_total",
+            &[("queue", queue), ("outcome", outcome)],
+            *count as f64,
+        );
+    }
+    page.family(
+        "queue_wait_seconds",
+        "histogram",
+        "How long calls waited, by how that ended.",
+    );
+    for (outcome, waits) in &counted.waits {
+        page.histogram("queue_wait_seconds", ("outcome", outcome), &WAITS, waits);
+    }
+    page.family(
+        "acd_offers_total",
+        "counter",
+        "Offers of calls to agents, by how they ended.",
+    );
+    for (result, count) in &counted.offers {
+        page.sample("acd_offers_total", &[("result", result)], *count as f64);
+    }
+
+    let mut states: BTreeMap<String, u32> = BTreeMap::new();
+    for agent in view.agents.values() {
+        *states.entry(name(&agent.status)).or_default() += 1;
+    }
+    page.family("agent_state", "gauge", "Agents in each state.");
+    for (state, count) in states {
+        page.sample("agent_state", &[("state", &state)], f64::from(count));
+    }
+    let mut seconds = counted.states.clone();
+    for (status, since) in counted.agents.values() {
+        *seconds.entry(name(status)).or_default() += micros(*since, Moment(now));
+    }
+    page.family(
+        "agent_state_seconds_total",
+        "counter",
+        "Time of all agents in each state.",
+    );
+    for (state, micros) in seconds {
+        page.sample(
+            "agent_state_seconds_total",
+            &[("state", &state)],
+            micros as f64 / 1e6,
+        );
+    }
+
+    page.family(
+        "media_mos",
+        "histogram",
+        "How ended calls sounded to the gateway, 1.0 to 4.5.",
+    );
+    for (side, scores) in &counted.scores {
+        page.histogram("media_mos", ("leg", side), &SCORES, scores);
+    }
+    page.family("ws_connections", "gauge", "Connections to the event stream.");
+    page.sample("ws_connections", &[("kind", "events")], connections as f64);
+    page.family(
+        "events_total",
+        "counter",
+        "Changes of the call centre, restarts included.",
+    );
+    page.sample("events_total", &[], view.seq as f64);
+    page.0
+}
+
+/// Text exposition format 0.0.4.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(
+            self.0,
+            "# HELP cordboard_{name} {help}\n# TYPE cordboard_{name} {kind}"
+        );
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+        let _ = write!(self.0, "cordboard_{name}");
+        for (n, (label, value)) in labels.iter().enumerate() {
+            let open = if n == 0 { '{' } else { ',' };
+            let _ = write!(self.0, "{open}{label}=\"");
+            for c in value.chars() {
+                match c {
+                    '\\' => self.0.push_str("\\\\"),
+                    '"' => self.0.push_str("\\\""),
+                    '\n' => self.0.push_str("\\n"),
+                    c => self.0.push(c),
+                }
+            }
+            self.0.push('"');
+        }
+        if !labels.is_empty() {
+            self.0.push('}');
+        }
+        let _ = writeln!(self.0, " {value}");
+    }
+
+    fn histogram<const N: usize>(
+        &mut self,
+        name: &str,
+        label: (&str, &str),
+        bounds: &[f64; N],
+        histogram: &Histogram<N>,
+    ) {
+        let bucket = format!("{name}_bucket");
+        for (bound, count) in bounds.iter().zip(histogram.counts) {
+            self.sample(&bucket, &[label, ("le", &bound.to_string())], count as f64);
+        }
+        self.sample(&bucket, &[label, ("le", "+Inf")], histogram.all as f64);
+        self.sample(&format!("{name}_sum"), &[label], histogram.sum);
+        self.sample(&format!("{name}_count"), &[label], histogram.all as f64);
+    }
+}
+
+/// As in JSON.
+fn name<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+fn micros(since: Moment, now: Moment) -> u64 {
+    now.0.as_micros().saturating_sub(since.0.as_micros())
+}

@@ -1,0 +1,134 @@
+//! REST and events under `/api/v1`, `/metrics` and health.
+//!
+//! What is there now is read from the [`Hub`]; what somebody wants done goes as [`Asked`] to the signalling task, which alone decides.
+
+mod agent;
+mod calls;
+mod events;
+mod extract;
+mod guard;
+mod health;
+mod idempotency;
+mod list;
+mod live;
+mod metrics;
+pub mod openapi;
+pub mod problem;
+mod sign_in;
+mod supervise;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use sans_io::Time;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::auth::{Accounts, Principal, Role};
+use crate::centre::command::{Asked, By, Command};
+use crate::centre::hub::Hub;
+
+use problem::{Code, Problem};
+
+/// How long the signalling task may take for a command.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What handlers share. Clones are handles of one.
+#[derive(Clone)]
+pub struct Api {
+    hub: Hub,
+    desk: mpsc::Sender<Asked>,
+    accounts: Accounts,
+    settings: Arc<Settings>,
+    clock: Arc<dyn Fn() -> Time + Send + Sync>,
+    requests: Arc<idempotency::Requests>,
+    pages: Arc<events::Pages>,
+    counters: Arc<metrics::Counters>,
+}
+
+/// What the API is told of the gateway.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// SIP domain of the agents; `None`: the host that the page was asked from.
+    pub domain: Option<String>,
+    /// There is a demonstration: `POST /demo/call` works.
+    pub demo: bool,
+    /// Web origins whose pages may open the event stream, e.g. `https://desk.example`; empty: any.
+    pub origins: Vec<String>,
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Api {
+    /// Serves what `hub` shows and asks at `desk`. `clock` tells the time.
+    #[must_use]
+    pub fn new(
+        hub: Hub,
+        desk: mpsc::Sender<Asked>,
+        accounts: Accounts,
+        settings: Settings,
+        clock: impl Fn() -> Time + Send + Sync + 'static,
+    ) -> Api {
+        Api {
+            counters: Arc::new(metrics::Counters::starting_at(&hub)),
+            hub,
+            desk,
+            accounts,
+            settings: Arc::new(settings),
+            pages: Arc::new(events::Pages::starting_at(clock())),
+            clock: Arc::new(clock),
+            requests: Arc::default(),
+        }
+    }
+
+    fn now(&self) -> Time {
+        (self.clock)()
+    }
+
+    /// Has the signalling task do something; the id of what it made.
+    async fn ask(&self, by: By, command: Command) -> Result<Option<String>, Problem> {
+        let (reply, answer) = oneshot::channel();
+        let asked = Asked { by, command, reply };
+        self.desk.try_send(asked).map_err(|_| Problem::from(Code::Busy))?;
+        match timeout(PATIENCE, answer).await {
+            Ok(Ok(done)) => Ok(done?),
+            Ok(Err(_)) | Err(_) => Err(Code::Busy.into()),
+        }
+    }
+
+    /// In what capacity somebody acts on a call: on its own as its agent, on another as a supervisor.
+    fn acting(&self, principal: &Principal, call: &str) -> By {
+        let is_own = self.hub.read(|view| {
+            view.calls
+                .get(call)
+                .is_some_and(|call| call.agent.as_deref() == Some(principal.id.as_str()))
+        });
+        if principal.is(Role::Agent) && (is_own || !guard::supervises(principal)) {
+            By::Agent(principal.id.clone())
+        } else {
+            By::Supervisor(principal.id.clone())
+        }
+    }
+}
+
+/// Everything that the API serves. Paths begin with `/api/v1`, but for `/metrics`, `/healthz` and `/readyz`.
+pub fn routes(api: Api) -> Router {
+    let (router, _) = openapi::router().split_for_parts();
+    router
+        .layer(middleware::from_fn_with_state(api.clone(), idempotency::once))
+        .layer(DefaultBodyLimit::max(extract::MAX_BODY))
+        .layer(middleware::from_fn(problem::finish))
+        .with_state(api)
+}

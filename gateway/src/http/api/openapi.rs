@@ -1,0 +1,216 @@
+//! All routes, and the OpenAPI 3.1 document made from them. `docs/openapi.json` is the same document, checked in:
+//! `CORDBOARD_WRITE_OPENAPI=1 cargo test -p cordboard openapi` writes it anew.
+
+use std::sync::LazyLock;
+
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Required};
+use utoipa::{OpenApi as _, PartialSchema, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::problem::{Code, FieldError, PROBLEM_JSON, ProblemDetails};
+use super::{Api, agent, calls, events, health, live, metrics, sign_in, supervise};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Cordboard",
+        version = "1",
+        description = "Agents in browser tabs take queued calls. Sign in at /api/v1/auth/login, or use an API key; both go into \
+            `Authorization: Bearer`. Every answer that is no success is application/problem+json with a stable `code`.",
+        license(name = "MIT", identifier = "MIT"),
+    ),
+    components(schemas(ProblemDetails, Code, FieldError)),
+    tags(
+        (name = "sign-in", description = "Who somebody is"),
+        (name = "agent", description = "What agents do"),
+        (name = "call", description = "What is done with a call, by the agent who has it or by a supervisor"),
+        (name = "supervisor", description = "What supervisors see and do"),
+        (name = "events", description = "Every change, by its number"),
+        (name = "demo", description = "The demonstration"),
+        (name = "operation", description = "For whoever runs the gateway"),
+    ),
+)]
+struct Document;
+
+/// Every route of the API with its description.
+pub(super) fn router() -> OpenApiRouter<Api> {
+    let v1 = OpenApiRouter::default()
+        .routes(routes!(sign_in::login))
+        .routes(routes!(sign_in::refresh))
+        .routes(routes!(sign_in::logout))
+        .routes(routes!(sign_in::ticket))
+        .routes(routes!(sign_in::me))
+        .routes(routes!(sign_in::sip_session))
+        .routes(routes!(agent::get))
+        .routes(routes!(agent::put_intent))
+        .routes(routes!(agent::wrap_up))
+        .routes(routes!(agent::reject))
+        .routes(routes!(agent::directory))
+        .routes(routes!(calls::hold))
+        .routes(routes!(calls::unhold))
+        .routes(routes!(calls::dtmf))
+        .routes(routes!(calls::transfer))
+        .routes(routes!(calls::consult, calls::abort))
+        .routes(routes!(calls::complete))
+        .routes(routes!(calls::merge))
+        .routes(routes!(calls::leave))
+        .routes(routes!(live::call, calls::hang_up))
+        .routes(routes!(live::calls))
+        .routes(routes!(live::agents))
+        .routes(routes!(live::agent))
+        .routes(routes!(live::queues))
+        .routes(routes!(live::queue))
+        .routes(routes!(supervise::put_intent))
+        .routes(routes!(supervise::put, supervise::delete))
+        .routes(routes!(supervise::demo_call))
+        .routes(routes!(events::upgrade))
+        .routes(routes!(get))
+        .fallback(nothing);
+    OpenApiRouter::with_openapi(Document::openapi())
+        .nest("/api/v1", v1)
+        .routes(routes!(metrics::get))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+}
+
+/// The document.
+pub fn document() -> OpenApi {
+    let (_, mut document) = router().split_for_parts();
+    for item in document.paths.paths.values_mut() {
+        for (method, operation) in operations(item) {
+            describe(method, operation);
+        }
+    }
+    let components = document.components.get_or_insert_default();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "An access token of /api/v1/auth/login, or an API key (`cbk_…`)",
+        ))
+        .build();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    document.security = Some(vec![SecurityRequirement::new("bearer", [] as [&str; 0])]);
+    document
+}
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "operation", security(()),
+    responses((status = 200, body = Object, content_type = "application/json")))]
+async fn get() -> Response {
+    static TEXT: LazyLock<String> = LazyLock::new(|| document().to_json().unwrap_or_default());
+    ([(CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
+}
+
+async fn nothing() -> super::Problem {
+    Code::NotFound.into()
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    let all = [
+        ("get", &mut item.get),
+        ("put", &mut item.put),
+        ("post", &mut item.post),
+        ("delete", &mut item.delete),
+    ];
+    all.into_iter()
+        .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// Adds what every operation has in common: problems, and the idempotency key.
+fn describe(method: &str, operation: &mut Operation) {
+    let has_body = operation.request_body.is_some();
+    let parameters = operation.parameters.get_or_insert_default();
+    let has_parameters = !parameters.is_empty();
+    let is_open = operation.security.is_some();
+    if method == "post" && !is_open {
+        parameters.push(RefOr::T(idempotency_key()));
+    }
+    let common: [(&str, &str, bool); 7] = [
+        (
+            "400",
+            "`bad-request`, `malformed-json`",
+            has_body || has_parameters,
+        ),
+        ("401", "`unauthenticated`, `invalid-token`", !is_open),
+        ("403", "`forbidden`", !is_open),
+        ("413", "`too-large`", has_body),
+        ("415", "`unsupported-media-type`", has_body),
+        ("422", "`invalid`", has_body || has_parameters),
+        ("default", "Any other problem", true),
+    ];
+    let responses = &mut operation.responses.responses;
+    for (status, codes, applies) in common {
+        if applies && !responses.contains_key(status) {
+            let response = ResponseBuilder::new().description(codes).build();
+            responses.insert(status.to_owned(), RefOr::T(response));
+        }
+    }
+    for (status, response) in responses.iter_mut() {
+        let RefOr::T(response) = response else {
+            continue;
+        };
+        if status == "default" || status.starts_with(['4', '5']) {
+            let schema = Ref::from_schema_name(ProblemDetails::name());
+            let content = ContentBuilder::new().schema(Some(RefOr::Ref(schema))).build();
+            response
+                .content
+                .insert(PROBLEM_JSON.to_owned(), RefOr::T(content));
+        }
+        if matches!(status.as_str(), "429" | "503") {
+            let seconds = HeaderBuilder::new()
+                .schema(Some(u64::schema()))
+                .description(Some("Seconds"))
+                .build();
+            response
+                .headers
+                .insert("Retry-After".to_owned(), RefOr::T(seconds));
+        }
+        if status == "401" {
+            let challenge = HeaderBuilder::new().schema(Some(String::schema())).build();
+            response
+                .headers
+                .insert("WWW-Authenticate".to_owned(), RefOr::T(challenge));
+        }
+    }
+}
+
+fn idempotency_key() -> Parameter {
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(255));
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("Sent again with the same key within a day, the request is answered as at first and does nothing more"))
+        .schema(Some(key.build()))
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checked_in_document_is_the_one_that_is_served() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
+        let now = document().to_pretty_json().expect("JSON") + "\n";
+        if std::env::var_os("CORDBOARD_WRITE_OPENAPI").is_some() {
+            std::fs::write(path, &now).expect("docs/openapi.json");
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            kept == now,
+            "docs/openapi.json is not what the routes say: CORDBOARD_WRITE_OPENAPI=1 cargo test -p cordboard openapi"
+        );
+    }
+}

@@ -1,0 +1,405 @@
+//! Problem details (RFC 9457): every answer that is no success says what was wrong, for people in `detail` and for programs in `code`.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::auth::{Denied, NoEntropy};
+use crate::centre::command::Refused;
+
+/// Media type of problem details.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What was wrong, for programs: never changes its meaning, and more may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// The body is no JSON.
+    MalformedJson,
+    /// A path, a query or a header cannot be read.
+    BadRequest,
+    /// A body, a query or a path is understood but wrong; `errors` says where.
+    Invalid,
+    /// A cursor that this list did not give.
+    BadCursor,
+    /// No access token or API key was sent.
+    Unauthenticated,
+    /// The token or key is not ours, or over.
+    InvalidToken,
+    /// No such user, or another password.
+    BadCredentials,
+    /// A refresh token was used again; its sign-in is over.
+    TokenReused,
+    /// The role or scope does not allow it.
+    Forbidden,
+    /// There is nothing at this path.
+    NotFound,
+    /// There is something at this path, but not for this method.
+    MethodNotAllowed,
+    /// There is no such user.
+    UnknownUser,
+    /// There is no such agent.
+    UnknownAgent,
+    /// There is no such call, or it is not yours.
+    UnknownCall,
+    /// There is no such queue.
+    UnknownQueue,
+    /// There is no such record, or it is not yours.
+    UnknownRecord,
+    /// There is no such API key.
+    UnknownKey,
+    /// There is no such pause reason or disposition.
+    UnknownCode,
+    /// The offer is over.
+    OfferGone,
+    /// The call is not in a state for this.
+    WrongState,
+    /// The agent is not wrapping up.
+    NotWrappingUp,
+    /// That agent has another call.
+    AgentBusy,
+    /// Nobody can be reached there.
+    Unreachable,
+    /// The dial plan does not allow it.
+    NotAllowed,
+    /// This gateway has no demonstration.
+    NoDemo,
+    /// Another one has that name.
+    NameTaken,
+    /// The last admin cannot be removed.
+    LastAdmin,
+    /// It changed since it was read: `If-Match` names an older state.
+    Changed,
+    /// `If-Match` is missing.
+    MatchRequired,
+    /// The same `Idempotency-Key` came with another request.
+    IdempotencyMismatch,
+    /// The first request with this `Idempotency-Key` is still worked on.
+    IdempotencyInProgress,
+    /// The body is larger than 64 KiB.
+    TooLarge,
+    /// The body is not `application/json`.
+    UnsupportedMediaType,
+    /// This path is a WebSocket.
+    UpgradeRequired,
+    /// Too many sign-ins failed; `Retry-After` says when to try again.
+    TooManyAttempts,
+    /// Too much to do; `Retry-After` says when to try again.
+    Busy,
+    /// What is asked cannot be kept or looked up just now.
+    Unavailable,
+    /// A fault of the gateway.
+    Internal,
+}
+
+impl Code {
+    /// The status that goes with it.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Code::MalformedJson | Code::BadRequest | Code::BadCursor => StatusCode::BAD_REQUEST,
+            Code::Unauthenticated | Code::InvalidToken | Code::BadCredentials | Code::TokenReused => {
+                StatusCode::UNAUTHORIZED
+            }
+            Code::Forbidden | Code::NotAllowed => StatusCode::FORBIDDEN,
+            Code::NotFound
+            | Code::UnknownUser
+            | Code::UnknownAgent
+            | Code::UnknownCall
+            | Code::UnknownQueue
+            | Code::UnknownRecord
+            | Code::UnknownKey
+            | Code::UnknownCode
+            | Code::NoDemo => StatusCode::NOT_FOUND,
+            Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Code::OfferGone
+            | Code::WrongState
+            | Code::NotWrappingUp
+            | Code::AgentBusy
+            | Code::Unreachable
+            | Code::NameTaken
+            | Code::LastAdmin
+            | Code::IdempotencyInProgress => StatusCode::CONFLICT,
+            Code::Changed => StatusCode::PRECONDITION_FAILED,
+            Code::MatchRequired => StatusCode::PRECONDITION_REQUIRED,
+            Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Code::Invalid | Code::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
+            Code::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
+            Code::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
+            Code::Busy | Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Code::MalformedJson => "The body is no JSON",
+            Code::BadRequest => "The request cannot be read",
+            Code::Invalid => "Something in the request is wrong",
+            Code::BadCursor => "No cursor of this list",
+            Code::Unauthenticated => "Sign in first",
+            Code::InvalidToken => "The token is not good",
+            Code::BadCredentials => "User or password is wrong",
+            Code::TokenReused => "The refresh token was used already",
+            Code::Forbidden => "Not allowed",
+            Code::NotFound => "Nothing is here",
+            Code::MethodNotAllowed => "Not with this method",
+            Code::UnknownUser => "No such user",
+            Code::UnknownAgent => "No such agent",
+            Code::UnknownCall => "No such call",
+            Code::UnknownQueue => "No such queue",
+            Code::UnknownRecord => "No such record",
+            Code::UnknownKey => "No such API key",
+            Code::UnknownCode => "No such code",
+            Code::OfferGone => "The offer is over",
+            Code::WrongState => "Not in this state",
+            Code::NotWrappingUp => "Not wrapping up",
+            Code::AgentBusy => "The agent is busy",
+            Code::Unreachable => "Nobody can be reached there",
+            Code::NotAllowed => "The dial plan does not allow it",
+            Code::NoDemo => "No demonstration here",
+            Code::NameTaken => "The name is taken",
+            Code::LastAdmin => "The last admin stays",
+            Code::Changed => "It changed meanwhile",
+            Code::MatchRequired => "If-Match is missing",
+            Code::IdempotencyMismatch => "The idempotency key belongs to another request",
+            Code::IdempotencyInProgress => "The first request is still worked on",
+            Code::TooLarge => "The body is too large",
+            Code::UnsupportedMediaType => "Only application/json is taken",
+            Code::UpgradeRequired => "This is a WebSocket",
+            Code::TooManyAttempts => "Too many attempts",
+            Code::Busy => "Too much to do",
+            Code::Unavailable => "Not available now",
+            Code::Internal => "A fault of the gateway",
+        }
+    }
+
+    /// As in JSON.
+    fn name(self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(name)) => name,
+            _ => String::new(),
+        }
+    }
+}
+
+/// One thing that is wrong in a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// Where: a field of the body, or a parameter.
+    pub field: String,
+    /// What.
+    pub detail: String,
+}
+
+/// An answer that is no success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    code: Code,
+    detail: Option<String>,
+    errors: Vec<FieldError>,
+    retry_after: Option<Duration>,
+}
+
+/// A problem as it is sent.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemDetails {
+    /// `urn:cordboard:problem:` and the code.
+    pub r#type: String,
+    /// The code in words.
+    pub title: String,
+    /// The status of the response.
+    pub status: u16,
+    /// What was wrong this time.
+    pub detail: String,
+    /// The path that was asked for.
+    pub instance: String,
+    /// For programs.
+    pub code: Code,
+    /// Where it was wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// What it is.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// With words of its own.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Problem {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// One field is wrong.
+    #[must_use]
+    pub fn field(field: impl Into<String>, detail: impl Into<String>) -> Problem {
+        let (field, detail) = (field.into(), detail.into());
+        let mut problem = Problem::from(Code::Invalid).detail(format!("{field}: {detail}"));
+        problem.errors.push(FieldError { field, detail });
+        problem
+    }
+
+    fn retry_after(mut self, wait: Duration) -> Problem {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    fn details(&self, instance: &str) -> ProblemDetails {
+        let code = self.code.name();
+        ProblemDetails {
+            r#type: format!("urn:cordboard:problem:{code}"),
+            title: self.code.title().into(),
+            status: self.code.status().as_u16(),
+            detail: self.detail.clone().unwrap_or_else(|| self.code.title().into()),
+            instance: instance.into(),
+            code: self.code,
+            errors: self.errors.clone(),
+        }
+    }
+}
+
+impl From<Code> for Problem {
+    fn from(code: Code) -> Problem {
+        let retry_after = match code {
+            Code::Busy | Code::Unavailable => Some(Duration::from_secs(1)),
+            _ => None,
+        };
+        Problem {
+            code,
+            detail: None,
+            errors: Vec::new(),
+            retry_after,
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Problem {
+        let code = match refused {
+            Refused::UnknownAgent => Code::UnknownAgent,
+            Refused::UnknownCall => Code::UnknownCall,
+            Refused::UnknownQueue => Code::UnknownQueue,
+            Refused::OfferGone => Code::OfferGone,
+            Refused::WrongState => Code::WrongState,
+            Refused::NotWrappingUp => Code::NotWrappingUp,
+            Refused::AgentBusy => Code::AgentBusy,
+            Refused::Unreachable => Code::Unreachable,
+            Refused::NotAllowed => Code::NotAllowed,
+            Refused::NoDemo => Code::NoDemo,
+            Refused::Busy => Code::Busy,
+        };
+        Problem::from(code).detail(refused.to_string())
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Problem {
+        match denied {
+            Denied::BadCredentials => Code::BadCredentials.into(),
+            Denied::TooMany(wait) => Problem::from(Code::TooManyAttempts).retry_after(wait),
+            Denied::BadToken => Code::InvalidToken.into(),
+            Denied::Reused => Code::TokenReused.into(),
+            Denied::Overloaded => Code::Busy.into(),
+        }
+    }
+}
+
+impl From<NoEntropy> for Problem {
+    fn from(_: NoEntropy) -> Problem {
+        Code::Unavailable.into()
+    }
+}
+
+impl IntoResponse for Problem {
+    /// The status alone; [`finish`], which knows the path, writes the rest.
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The last thing that happens to every answer of the API: what is no success becomes a problem, whoever refused it; nothing is kept
+/// by caches.
+pub(super) async fn finish(request: Request, next: Next) -> Response {
+    let instance = request.uri().path().to_owned();
+    let mut response = next.run(request).await;
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = written(response, &instance);
+    }
+    let headers = response.headers_mut();
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn written(mut response: Response, instance: &str) -> Response {
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        // Written already: an answer that is told once more.
+        None if is_problem(&response) => return response,
+        None => of_status(response.status()),
+    };
+    let details = problem.details(instance);
+    let mut answer = Response::new(Body::from(serde_json::to_vec(&details).unwrap_or_default()));
+    *answer.status_mut() = problem.code.status();
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    if let Some(allow) = response.headers().get(ALLOW) {
+        headers.insert(ALLOW, allow.clone());
+    }
+    if let Some(wait) = problem.retry_after {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    }
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        let challenge = match problem.code {
+            Code::Unauthenticated => "Bearer realm=\"cordboard\"",
+            _ => "Bearer realm=\"cordboard\", error=\"invalid_token\"",
+        };
+        answer
+            .headers_mut()
+            .insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    answer
+}
+
+fn is_problem(response: &Response) -> bool {
+    response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value == PROBLEM_JSON)
+}
+
+/// What the router itself refused.
+fn of_status(status: StatusCode) -> Problem {
+    match status {
+        StatusCode::NOT_FOUND => Code::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
+        StatusCode::PAYLOAD_TOO_LARGE => Code::TooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
+        StatusCode::UPGRADE_REQUIRED => Code::UpgradeRequired,
+        StatusCode::SERVICE_UNAVAILABLE => Code::Busy,
+        status if status.is_client_error() => Code::BadRequest,
+        _ => Code::Internal,
+    }
+    .into()
+}

@@ -1,0 +1,290 @@
+//! `/auth` and `/me`: signing in, and what a user who did is given.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::HOST;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Api;
+use super::extract::Body;
+use super::guard::{SignedIn, User};
+use super::problem::{Code, Problem};
+use crate::auth::{self, Principal, Rights, Role, sip, token};
+use crate::centre::view::Moment;
+use crate::http::Ends;
+
+/// User and password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Login {
+    /// The user's name.
+    #[schema(max_length = 64, example = "anna")]
+    user: String,
+    /// Its password.
+    #[schema(max_length = 256, format = "password", example = "cordboard")]
+    password: String,
+}
+
+/// A refresh token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refresh {
+    /// The last one that was given.
+    #[schema(max_length = 200)]
+    refresh_token: String,
+}
+
+/// What signing in gives.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Tokens {
+    /// For `Authorization: Bearer …`. A JSON Web Token.
+    access_token: String,
+    /// Always `Bearer`.
+    token_type: &'static str,
+    /// Seconds that the access token is good.
+    expires_in: u64,
+    /// For the next access token. Good once; a second use ends the sign-in.
+    refresh_token: String,
+    /// Who signed in.
+    user: Me,
+}
+
+/// Who somebody is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = User)]
+pub(super) struct Me {
+    /// The user's, or the API key's.
+    pub(super) id: String,
+    /// What the user signs in with.
+    pub(super) name: String,
+    /// For people.
+    pub(super) display: String,
+    /// What the user may do; none for API keys.
+    pub(super) roles: Vec<Role>,
+}
+
+/// A ticket for the event stream.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Ticket {
+    /// For the subprotocol `bearer.<ticket>`; one use.
+    ticket: String,
+    /// Seconds that it is good.
+    expires_in: u64,
+}
+
+/// The tab that SIP credentials are for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tab {
+    /// A random name that the tab gave itself.
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[A-Za-z0-9_-]+$",
+        example = "k3v9x2"
+    )]
+    tab: String,
+}
+
+/// What a browser needs to register.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SipSession {
+    /// Address of record.
+    uri: String,
+    /// Where SIP over WebSocket is spoken.
+    websocket: String,
+    /// Digest user name (`authorization_user`).
+    username: String,
+    /// Digest password.
+    password: String,
+    /// For people.
+    display: String,
+    /// For `+sip.instance`; the same for the same user and tab.
+    instance_id: String,
+    /// The credentials are good until then, and not longer than the sign-in.
+    expires_at: Moment,
+    /// STUN and TURN servers; none are needed to reach this gateway.
+    ice_servers: Vec<String>,
+}
+
+/// Signs in with a password.
+#[utoipa::path(
+    post, path = "/auth/login", tag = "sign-in", request_body = Login, security(()),
+    responses((status = 200, body = Tokens),
+        (status = 401, description = "`bad-credentials`"),
+        (status = 429, description = "`too-many-attempts`", headers(("Retry-After" = u64, description = "Seconds")))),
+)]
+pub(super) async fn login(
+    State(api): State<Api>,
+    request: Parts,
+    Body(login): Body<Login>,
+) -> Result<Json<Tokens>, Problem> {
+    let address = ends(&request).map(|ends| ends.remote.ip());
+    let granted = api
+        .accounts
+        .sign_in(api.now(), &login.user, &login.password, address)
+        .await?;
+    Ok(Json(tokens(granted)))
+}
+
+/// Changes a refresh token for new tokens.
+#[utoipa::path(
+    post, path = "/auth/refresh", tag = "sign-in", request_body = Refresh, security(()),
+    responses((status = 200, body = Tokens),
+        (status = 401, description = "`invalid-token`, `token-reused`")),
+)]
+pub(super) async fn refresh(
+    State(api): State<Api>,
+    Body(refresh): Body<Refresh>,
+) -> Result<Json<Tokens>, Problem> {
+    Ok(Json(tokens(
+        api.accounts.refresh(api.now(), &refresh.refresh_token)?,
+    )))
+}
+
+/// Ends a sign-in and everything that came from it. A token that is not good ends nothing, and that is no error.
+#[utoipa::path(
+    post, path = "/auth/logout", tag = "sign-in", request_body = Refresh, security(()),
+    responses((status = 204)),
+)]
+pub(super) async fn logout(
+    State(api): State<Api>,
+    Body(refresh): Body<Refresh>,
+) -> Result<StatusCode, Problem> {
+    api.accounts.sign_out(&refresh.refresh_token);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A ticket that opens the event stream once.
+#[utoipa::path(post, path = "/auth/ticket", tag = "sign-in", responses((status = 200, body = Ticket)))]
+pub(super) async fn ticket(
+    SignedIn(principal): SignedIn,
+    State(api): State<Api>,
+) -> Result<Json<Ticket>, Problem> {
+    let (ticket, lifetime) = api.accounts.ticket(api.now(), principal)?;
+    Ok(Json(Ticket {
+        ticket,
+        expires_in: lifetime.as_secs(),
+    }))
+}
+
+/// Who the access token or API key speaks for.
+#[utoipa::path(get, path = "/me", tag = "sign-in", responses((status = 200, body = Me)))]
+pub(super) async fn me(SignedIn(principal): SignedIn, State(api): State<Api>) -> Json<Me> {
+    Json(who(&api, &principal))
+}
+
+/// SIP credentials for a tab: good for an hour, and not longer than the sign-in.
+#[utoipa::path(
+    post, path = "/me/sip-session", tag = "sign-in", request_body = Tab,
+    responses((status = 200, body = SipSession)),
+)]
+pub(super) async fn sip_session(
+    User(principal): User,
+    State(api): State<Api>,
+    request: Parts,
+    Body(Tab { tab }): Body<Tab>,
+) -> Result<Json<SipSession>, Problem> {
+    if !sip::is_tab(&tab) {
+        return Err(Problem::field("tab", "1 to 64 letters, digits, - and _"));
+    }
+    let host = host(&request.headers).ok_or(Problem::from(Code::BadRequest).detail("no Host"))?;
+    let granted = api.accounts.sip_session(api.now(), &principal, &tab);
+    let (credentials, expires_at) = granted.ok_or(Code::Forbidden)?;
+    let scheme = if is_secure(&request) { "wss" } else { "ws" };
+    let domain = api
+        .settings
+        .domain
+        .as_deref()
+        .unwrap_or_else(|| without_port(host));
+    Ok(Json(SipSession {
+        uri: format!("sip:{}@{domain}", principal.name),
+        websocket: format!("{scheme}://{host}/ws"),
+        username: credentials.username,
+        password: credentials.password,
+        display: who(&api, &principal).display,
+        instance_id: instance_id(&principal.id, &tab),
+        expires_at: Moment(expires_at),
+        ice_servers: Vec::new(),
+    }))
+}
+
+pub(super) fn who(api: &Api, principal: &Principal) -> Me {
+    let display = api.accounts.user(&principal.id).map(|user| user.display);
+    Me {
+        id: principal.id.clone(),
+        name: principal.name.clone(),
+        display: display.unwrap_or_else(|| principal.name.clone()),
+        roles: match &principal.rights {
+            Rights::User { roles, .. } => roles.clone(),
+            Rights::Key(_) => Vec::new(),
+        },
+    }
+}
+
+/// Both ends of the connection; unknown when no server is before the router.
+pub(super) fn ends(request: &Parts) -> Option<Ends> {
+    let info = request.extensions.get::<axum::extract::ConnectInfo<Ends>>()?;
+    Some(info.0)
+}
+
+fn tokens(granted: auth::SignedIn) -> Tokens {
+    Tokens {
+        access_token: granted.access_token,
+        token_type: "Bearer",
+        expires_in: token::LIFETIME_S,
+        refresh_token: granted.refresh_token,
+        user: Me {
+            id: granted.user.id,
+            name: granted.user.name,
+            display: granted.user.display,
+            roles: granted.user.roles,
+        },
+    }
+}
+
+/// Host and port as the client wrote them; only who asked sees them again.
+fn host(headers: &HeaderMap) -> Option<&str> {
+    let host = headers.get(HOST)?.to_str().ok()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".:-[]_".contains(&byte);
+    (!host.is_empty() && host.len() <= 255 && host.bytes().all(plain)).then_some(host)
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// TLS ends here, or at a proxy that says so.
+fn is_secure(request: &Parts) -> bool {
+    let forwarded = request
+        .headers
+        .get("x-forwarded-proto")
+        .is_some_and(|proto| proto == "https");
+    forwarded || ends(request).is_some_and(|ends| ends.secure)
+}
+
+/// A UUID made of a hash (RFC 9562 §5.8), as RFC 5626 wants it: the same after a reload of the tab.
+fn instance_id(user: &str, tab: &str) -> String {
+    let hash = digest(&SHA256, format!("{user} {tab}").as_bytes());
+    let hex: String = hash
+        .as_ref()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!(
+        "urn:uuid:{}-{}-8{}-8{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[13..16],
+        &hex[17..20],
+        &hex[20..]
+    )
+}

@@ -1,0 +1,126 @@
+//! What supervisors do with agents and calls, and the demo caller.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Api;
+use super::agent::{self, WantedIntent};
+use super::extract::{Body, Id};
+use super::guard::{SignedIn, Supervisor};
+use super::problem::{Code, Problem};
+use crate::auth::Role;
+use crate::centre::command::{By, Command};
+use crate::centre::view::{Agent, Mode};
+
+/// How a supervisor takes part in a call.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Supervision {
+    mode: SupervisionMode,
+}
+
+/// How a supervisor takes part in a call.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum SupervisionMode {
+    /// Hears all.
+    Listen,
+    /// Hears all and is heard by the agent.
+    Whisper,
+    /// Hears all and is heard by all.
+    Barge,
+}
+
+/// Where a demo caller comes in.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DemoCall {
+    /// The queue's id; the first if not said.
+    #[schema(max_length = 64)]
+    queue: Option<String>,
+}
+
+/// A call that was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Made {
+    /// Its id.
+    call: Option<String>,
+}
+
+/// Sets what an agent wants.
+#[utoipa::path(put, path = "/agents/{id}/intent", tag = "supervisor", params(("id" = String, Path, description = "Of the agent")), request_body = WantedIntent,
+    responses((status = 200, body = Agent),
+        (status = 404, description = "`unknown-agent`")))]
+pub(super) async fn put_intent(
+    Supervisor(who): Supervisor,
+    State(api): State<Api>,
+    Id(agent): Id,
+    Body(wanted): Body<WantedIntent>,
+) -> Result<Json<Agent>, Problem> {
+    let command = Command::Intent {
+        agent: agent.clone(),
+        intent: wanted.checked()?,
+    };
+    api.ask(By::Supervisor(who.id), command).await?;
+    agent::find(&api, &agent)
+}
+
+/// Listens, whispers or barges in: the supervisor's own phone rings, or takes part in another way from now on.
+#[utoipa::path(put, path = "/calls/{id}/supervision", tag = "supervisor", params(("id" = String, Path, description = "Of the call")), request_body = Supervision,
+    responses((status = 202, description = "The supervisor's phone rings"),
+        (status = 404, description = "`unknown-call`"),
+        (status = 409, description = "`wrong-state`, `unreachable`")))]
+pub(super) async fn put(
+    Supervisor(who): Supervisor,
+    State(api): State<Api>,
+    Id(call): Id,
+    Body(Supervision { mode }): Body<Supervision>,
+) -> Result<StatusCode, Problem> {
+    let mode = match mode {
+        SupervisionMode::Listen => Mode::Listen,
+        SupervisionMode::Whisper => Mode::Whisper,
+        SupervisionMode::Barge => Mode::Party,
+    };
+    api.ask(By::Supervisor(who.id), Command::Supervise { call, mode })
+        .await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Stops listening.
+#[utoipa::path(delete, path = "/calls/{id}/supervision", tag = "supervisor", params(("id" = String, Path, description = "Of the call")),
+    responses((status = 204),
+        (status = 404, description = "`unknown-call`"),
+        (status = 409, description = "`wrong-state`")))]
+pub(super) async fn delete(
+    Supervisor(who): Supervisor,
+    State(api): State<Api>,
+    Id(call): Id,
+) -> Result<StatusCode, Problem> {
+    api.ask(By::Supervisor(who.id), Command::Unsupervise { call })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A demo caller comes in, through the whole path.
+#[utoipa::path(post, path = "/demo/call", tag = "demo", request_body = DemoCall,
+    responses((status = 202, body = Made),
+        (status = 404, description = "`no-demo`, `unknown-queue`")))]
+pub(super) async fn demo_call(
+    SignedIn(who): SignedIn,
+    State(api): State<Api>,
+    Body(DemoCall { queue }): Body<DemoCall>,
+) -> Result<(StatusCode, Json<Made>), Problem> {
+    if !api.settings.demo {
+        return Err(Code::NoDemo.into());
+    }
+    let by = if who.is(Role::Agent) {
+        By::Agent(who.id)
+    } else {
+        By::Supervisor(who.id)
+    };
+    let call = api.ask(by, Command::DemoCall { queue }).await?;
+    Ok((StatusCode::ACCEPTED, Json(Made { call })))
+}
