@@ -1,15 +1,18 @@
 //! Starting and stopping the gateway.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use media_core::leg::browser::Identity;
-use session_core::Access;
+use ring::rand::{SecureRandom, SystemRandom};
+use sans_io::{Rng, Time};
+use session_core::{Access, User};
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
+use sip_core::flow::Transport;
 use sip_stack::client::DemoPhone;
 use sip_stack::media::MediaConfig;
 use sip_stack::transport::tls::{self, ClientTls};
@@ -18,6 +21,8 @@ use sip_stack::{Stack, StackConfig};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::centre::caller;
+use crate::centre::open::Centre;
 use crate::cli::Serve;
 use crate::config::{Config, ConfigError, Tls};
 use crate::http::{self, Http};
@@ -47,7 +52,17 @@ fn failed(what: impl fmt::Display, why: impl fmt::Display) -> ServeError {
 /// # Errors
 /// A wrong configuration, a port in use, a bad certificate: nothing runs then.
 pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
-    let config = Config::load(options.config.as_deref(), options.listen, options.advertise).map_err(all)?;
+    let mut config =
+        Config::load(options.config.as_deref(), options.listen, options.advertise).map_err(all)?;
+    let mut rng = randomness()?;
+    let demo_password = rng.token(24);
+    if config.demo {
+        let caller = User {
+            password: demo_password.clone(),
+            display: "Demo caller".into(),
+        };
+        config.users.insert(caller::ACCOUNT.into(), caller);
+    }
     let identity = Identity::generate().map_err(|error| failed("DTLS certificate", error))?;
     let identity = Arc::new(identity);
     let listener = TcpListener::bind(config.http.listen)
@@ -67,14 +82,24 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     } else {
         None
     };
-    let switch = Switch::new(
-        config.plan(),
-        demo_phone.as_ref().map(DemoPhone::address),
-        config.ring_timeout,
-    );
+    let plan = config.plan();
+    let phone = demo_phone.as_ref().map(DemoPhone::address);
+    let (centre, desk) = Centre::open(wall_clock(), &config, plan.clone(), phone, rng.fork());
+    let switch = Switch::new(plan, phone, config.ring_timeout, Some(desk));
     let stack = Stack::start(stack_config(&config, &identity)?, switch)
         .await
         .map_err(|error| ServeError(error.to_string()))?;
+    let demo_callers = stack
+        .listeners()
+        .iter()
+        .find(|listener| config.demo && listener.transport == Transport::Udp)
+        .map(|listener| {
+            tokio::spawn(caller::run(
+                reachable(listener.addr),
+                demo_password,
+                centre.demo_callers,
+            ))
+        });
     let origins = (!config.origins.is_empty()).then(|| Arc::from(config.origins.clone()));
     let http = Http {
         acceptor: stack.acceptor().clone(),
@@ -89,13 +114,41 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let signal = interrupted().await;
     tracing::info!(signal, "stopping");
     let _ = stop.send(());
+    if let Some(callers) = demo_callers {
+        callers.abort();
+    }
     stack.shutdown(PATIENCE).await;
+    drop(stack);
+    // What happened is told and kept before the end.
+    let _ = tokio::time::timeout(PATIENCE, centre.ledger).await;
     if let Some(phone) = demo_phone {
         phone.shutdown().await;
     }
     // Pages keep their connections open; they are cut.
     server.abort();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where a listener is reached from this machine.
+fn reachable(addr: SocketAddr) -> SocketAddr {
+    match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), addr.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), addr.port()),
+        _ => addr,
+    }
+}
+
+fn wall_clock() -> Time {
+    let micros = jiff::Timestamp::now().as_microsecond();
+    Time(u64::try_from(micros).unwrap_or_default())
+}
+
+fn randomness() -> Result<Rng, ServeError> {
+    let mut seed = [0; 32];
+    SystemRandom::new()
+        .fill(&mut seed)
+        .map_err(|_| failed("randomness", "the system gives none"))?;
+    Ok(Rng::from_entropy(seed))
 }
 
 fn all(errors: Vec<ConfigError>) -> ServeError {
@@ -136,10 +189,7 @@ fn stack_config(config: &Config, identity: &Arc<Identity>) -> Result<StackConfig
                 .map(|addr| Listen::Tls(*addr, Arc::clone(&server))),
         );
     }
-    let uses_tls = config
-        .trunks
-        .values()
-        .any(|t| t.transport == sip_core::flow::Transport::Tls);
+    let uses_tls = config.trunks.values().any(|t| t.transport == Transport::Tls);
     let outbound = Outbound {
         tls: if uses_tls {
             Some(Arc::new(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use call_engine::{CallRequest, Decision, DialPlan, Origin};
 use media_core::control::{Application as Sound, Report};
-use sans_io::Time;
+use sans_io::{Deadline, Time};
 use serde::Serialize;
 use session_core::{
     CallRecord, Coordinator, Dial, Event, IncomingCall, LegId, OnFailure, Party, SessionId, Source,
@@ -14,6 +14,9 @@ use session_core::{
 use sip_core::uri::Uri;
 use sip_stack::Application;
 use tokio::sync::oneshot;
+
+use crate::centre::command::{Asked, Refused};
+use crate::centre::desk::Desk;
 
 /// The application of the gateway's signalling task.
 pub struct Switch {
@@ -25,6 +28,7 @@ pub struct Switch {
     call_ids: BTreeMap<SessionId, String>,
     /// Reports asked for: legs yet to answer, what came so far, who waits.
     asked: BTreeMap<SessionId, Vec<Inquiry>>,
+    desk: Option<Desk>,
 }
 
 struct Inquiry {
@@ -43,6 +47,8 @@ pub enum Request {
         /// `None` when there is no such call.
         reply: oneshot::Sender<Option<CallQuality>>,
     },
+    /// Something for the call centre.
+    Centre(Asked),
 }
 
 /// How a live call sounds.
@@ -80,7 +86,12 @@ pub struct LegQuality {
 impl Switch {
     /// A switch that routes by `plan`. `demo_phone` is where numbers for the built-in demo phone go.
     #[must_use]
-    pub fn new(plan: DialPlan, demo_phone: Option<SocketAddr>, ring_timeout: Duration) -> Switch {
+    pub fn new(
+        plan: DialPlan,
+        demo_phone: Option<SocketAddr>,
+        ring_timeout: Duration,
+        desk: Option<Desk>,
+    ) -> Switch {
         Switch {
             plan,
             demo_phone,
@@ -88,6 +99,7 @@ impl Switch {
             calls: BTreeMap::new(),
             call_ids: BTreeMap::new(),
             asked: BTreeMap::new(),
+            desk,
         }
     }
 
@@ -124,8 +136,12 @@ impl Switch {
                 Some(party) => party,
                 None => return calls.reject(now, session, 503),
             },
-            // Until there is a call centre.
-            Decision::Queue { .. } => return calls.reject(now, session, 480),
+            Decision::Queue { name } => {
+                return match self.desk.as_mut().filter(|desk| desk.takes(&name)) {
+                    Some(desk) => desk.take(now, session, leg, call, &name, calls),
+                    None => calls.reject(now, session, 503),
+                };
+            }
             Decision::Application(application) => {
                 return calls.answer(now, leg, Some(sound(application)));
             }
@@ -141,14 +157,7 @@ impl Switch {
     }
 
     fn demo_party(&self, number: &str) -> Option<Party> {
-        let phone = self.demo_phone?;
-        Some(Party::Uri {
-            uri: Uri::sip(Some(number), phone.ip(), Some(phone.port())).ok()?,
-            proxy: None,
-            flow: None,
-            codecs: Vec::new(),
-            credentials: None,
-        })
+        demo_party(self.demo_phone?, number)
     }
 
     fn reported(&mut self, session: SessionId, leg: LegId, report: &Report, calls: &Coordinator) {
@@ -204,6 +213,16 @@ impl Application for Switch {
     type Request = Request;
 
     fn handle(&mut self, now: Time, event: Event, calls: &mut Coordinator) {
+        let centre = self
+            .desk
+            .as_mut()
+            .is_some_and(|desk| desk.handle(now, &event, calls));
+        match event {
+            // The call's record is kept whoever had the call.
+            Event::Ended { .. } | Event::Report { .. } => {}
+            _ if centre => return,
+            _ => {}
+        }
         match event {
             Event::Incoming { session, leg, call } => self.route(now, session, leg, &call, calls),
             Event::Report { session, leg, report } => self.reported(session, leg, &report, calls),
@@ -216,8 +235,26 @@ impl Application for Switch {
         }
     }
 
-    fn handle_request(&mut self, _: Time, request: Request, calls: &mut Coordinator) {
+    fn deadline(&self) -> Deadline {
+        self.desk.as_ref().and_then(Desk::deadline)
+    }
+
+    fn handle_timeout(&mut self, now: Time, calls: &mut Coordinator) {
+        if let Some(desk) = &mut self.desk {
+            desk.handle_timeout(now, calls);
+        }
+    }
+
+    fn handle_request(&mut self, now: Time, request: Request, calls: &mut Coordinator) {
         match request {
+            Request::Centre(Asked { by, command, reply }) => {
+                let answer = match &mut self.desk {
+                    Some(desk) => desk.command(now, &by, command, calls),
+                    None => Err(Refused::Busy),
+                };
+                // Whoever asked may have gone away.
+                let _ = reply.send(answer);
+            }
             Request::Quality { call_id, reply } => {
                 let session = self.calls.get(&call_id).copied();
                 let waits_for: Vec<LegId> = session
@@ -256,6 +293,31 @@ impl LegQuality {
             mos: report.mos,
         }
     }
+}
+
+/// Whom a number names for a user of ours: what the dial plan says, as far as it is somebody who can be called.
+#[must_use]
+pub fn party_for(plan: &DialPlan, demo_phone: Option<SocketAddr>, user: &str, number: &str) -> Option<Party> {
+    let decision = plan.decide(&CallRequest {
+        origin: Origin::User(user.to_owned()),
+        number: number.to_owned(),
+    });
+    match decision {
+        Decision::User { name } => Some(Party::User(name)),
+        Decision::Trunk { name, number } => Some(Party::Trunk { name, number }),
+        Decision::DemoPhone { number } => demo_party(demo_phone?, &number),
+        Decision::Queue { .. } | Decision::Application(_) | Decision::Reject { .. } => None,
+    }
+}
+
+fn demo_party(phone: SocketAddr, number: &str) -> Option<Party> {
+    Some(Party::Uri {
+        uri: Uri::sip(Some(number), phone.ip(), Some(phone.port())).ok()?,
+        proxy: None,
+        flow: None,
+        codecs: Vec::new(),
+        credentials: None,
+    })
 }
 
 fn sound(application: call_engine::Application) -> Sound {

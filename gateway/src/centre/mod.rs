@@ -3,6 +3,14 @@
 //! `call-engine`'s [`Acd`](call_engine::acd::Acd) decides; here its decisions become calls, and what happens becomes objects that pages
 //! see ([`view`]) and numbered events ([`hub`]).
 
+pub mod caller;
 pub mod command;
+pub mod desk;
+pub mod directory;
 pub mod hub;
+mod ids;
+pub mod ledger;
+pub mod open;
+mod portrait;
 pub mod view;
+mod walks;

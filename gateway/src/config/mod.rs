@@ -298,9 +298,21 @@ impl Config {
             .filter(|(name, ..)| self.queues.iter().any(|queue| queue.name == *name))
             .map(|(name, _, number)| rule(number, Action::Queue((*name).to_owned())))
             .collect();
+        // Demo callers call queues by their names.
+        let named: Vec<Option<Rule>> = self
+            .queues
+            .iter()
+            .map(|queue| rule(&format!("'{}'", queue.name), Action::Queue(queue.name.clone())))
+            .collect();
         let phone = [rule("XXX!", Action::DemoPhone), rule("+XXX!", Action::DemoPhone)];
-        self.rules
-            .extend(users.chain(applications).chain(queues).chain(phone).flatten());
+        self.rules.extend(
+            users
+                .chain(applications)
+                .chain(queues)
+                .chain(named)
+                .chain(phone)
+                .flatten(),
+        );
     }
 
     /// The dial plan over the users of the directory.

@@ -81,6 +81,7 @@ fn action() -> impl Strategy<Value = Action> {
         Just(Action::User(Some("1001".into()))),
         select(TRUNKS.to_vec()).prop_map(|name| Action::Trunk(name.into())),
         Just(Action::Application(Application::Music)),
+        Just(Action::Queue("support".into())),
         Just(Action::DemoPhone),
         (400..700_u16).prop_map(Action::Reject)
     ]
@@ -169,6 +170,9 @@ proptest! {
                 prop_assert!(number.bytes().filter(u8::is_ascii_digit).count() >= 3);
             }
             Decision::Reject { code } => prop_assert!((400..700).contains(code)),
+            Decision::Queue { name } => {
+                prop_assert!(rules.iter().any(|rule| rule.action == Action::Queue(name.clone())));
+            }
             Decision::Application(_) => {}
         }
     }

@@ -40,6 +40,8 @@ pub struct Coordinator {
     /// Connections over which a user authenticated.
     pub(crate) flow_users: BTreeMap<FlowId, String>,
     pub(crate) accounts: BTreeMap<u64, Account>,
+    /// Signs of life asked for, of whom.
+    pub(crate) probes: BTreeMap<endpoint::RequestId, String>,
     pub(crate) timers: Timers<Timer>,
     pub(crate) out: VecDeque<Output>,
     pub(crate) endpoint_deadline: Deadline,
@@ -133,6 +135,7 @@ impl Coordinator {
             acked: BTreeSet::new(),
             flow_users: BTreeMap::new(),
             accounts: BTreeMap::new(),
+            probes: BTreeMap::new(),
             timers: Timers::default(),
             out: VecDeque::new(),
             endpoint_deadline: None,
@@ -258,7 +261,9 @@ impl Leg {
             call_id: String::new(),
             usage: None,
             flow: None,
+            registered: None,
             redirect: None,
+            role: control::Role::Party,
             state: State::New,
             media: Media::Opening,
             negotiator,

@@ -38,12 +38,64 @@ pub enum Event {
         /// The leg.
         leg: LegId,
     },
-    /// Two legs hear each other from now on.
+    /// These legs hear each other from now on, each as its role allows.
     Bridged {
         /// Whose call.
         session: SessionId,
-        /// The two.
-        legs: [LegId; 2],
+        /// Who.
+        legs: Vec<LegId>,
+    },
+    /// An [`offer`](crate::Coordinator::offer) rings.
+    OfferRings {
+        /// Whose call.
+        session: SessionId,
+        /// The offer.
+        offer: LegId,
+        /// 180 to 199.
+        code: u16,
+    },
+    /// An offer was answered: [`admit_leg`](crate::Coordinator::admit_leg) or [`withdraw`](crate::Coordinator::withdraw) the leg.
+    OfferAnswered {
+        /// Whose call.
+        session: SessionId,
+        /// The offer.
+        offer: LegId,
+        /// The leg that answered: from now on the party's.
+        leg: LegId,
+    },
+    /// An offer ended without an answer.
+    OfferEnded {
+        /// Whose call.
+        session: SessionId,
+        /// The offer.
+        offer: LegId,
+        /// Best of the final responses.
+        code: u16,
+    },
+    /// A leg is out of a session that goes on.
+    Left {
+        /// Whose call.
+        session: SessionId,
+        /// The leg.
+        leg: LegId,
+        /// How.
+        cause: Cause,
+        /// SIP code; 200 for BYE.
+        code: u16,
+    },
+    /// A user whose browser is away from a kept session registered again, with another browser perhaps.
+    Returned {
+        /// Whose call.
+        session: SessionId,
+        /// The leg that is away.
+        leg: LegId,
+        /// Whose it is.
+        user: String,
+    },
+    /// Answer to [`probe`](crate::Coordinator::probe): the program behind a contact of the user runs.
+    Alive {
+        /// The user.
+        user: String,
     },
     /// No dialled party answered. The session lives on with its caller, if there is one, until the application says what
     /// becomes of it; by itself it rejects the caller with `code` when `dial` was told to.

@@ -1,12 +1,12 @@
 //! A leg: one party of a session, its SIP dialog and its media.
 
 use bytes::Bytes;
-use media_core::control::{Application, LegId, Report};
+use media_core::control::{Application, LegId, Report, Role};
 use media_core::negotiated::Negotiated;
 use media_core::sdp::Negotiator;
 use sans_io::Time;
 use sip_core::endpoint::{OutgoingInvite, UsageId};
-use sip_core::flow::Flow;
+use sip_core::flow::{Flow, FlowId};
 
 use crate::SessionId;
 use crate::verb::Redirect;
@@ -28,8 +28,12 @@ pub(crate) struct Leg {
     /// The SIP side; `None` before its INVITE is sent and after its end.
     pub(crate) usage: Option<UsageId>,
     pub(crate) flow: Option<Flow>,
+    /// The connection that it was called over, or called us over.
+    pub(crate) registered: Option<FlowId>,
     /// A branch to somebody outside of the directory.
     pub(crate) redirect: Option<Redirect>,
+    /// How it takes part in its session's bridge.
+    pub(crate) role: Role,
     pub(crate) state: State,
     pub(crate) media: Media,
     pub(crate) negotiator: Negotiator,

@@ -19,6 +19,6 @@ mod wiring;
 pub use config::{Access, Config, Trunk, User};
 pub use coordinator::{Coordinator, Input, Output, Stats};
 pub use event::{CallRecord, Cause, Event, IncomingCall, LegRecord, Source};
-pub use media_core::control::{Application, LegId};
+pub use media_core::control::{Application, LegId, Role};
 pub use session::SessionId;
-pub use verb::{Caller, Dial, OnFailure, OutgoingCall, Party, Registration};
+pub use verb::{Caller, Dial, Offer, OnFailure, OutgoingCall, Party, Registration};

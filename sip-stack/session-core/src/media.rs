@@ -117,14 +117,14 @@ impl Coordinator {
             Failure::Fingerprint | Failure::Dtls => 488,
             Failure::Closed | Failure::Consent => 408,
         };
-        let is_branch = self
-            .sessions
-            .get(&session)
-            .and_then(|s| s.dialling.as_ref())
-            .is_some_and(|d| d.branches.contains(&leg));
+        let is_branch = self.sessions.get(&session).is_some_and(|s| {
+            s.offer_of(leg).is_some() || s.dialling.as_ref().is_some_and(|d| d.branches.contains(&leg))
+        });
         if is_branch && state < State::Up {
             self.end_leg(now, leg, None);
             self.branch_failed(now, leg, code);
+        } else if self.member_left(session, leg, Cause::Failed, code) {
+            self.end_leg(now, leg, None);
         } else {
             self.end_session(now, session, Cause::Failed, code);
         }

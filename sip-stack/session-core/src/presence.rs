@@ -85,22 +85,69 @@ impl Coordinator {
             _ => return,
         };
         p.away = away;
+        let grace = self
+            .sessions
+            .get(&session)
+            .and_then(|s| s.grace)
+            .unwrap_or(self.config.grace);
         if away {
-            self.timers.set(
-                Timer::Grace(leg),
-                now + self.config.grace,
-                "grace of an absent browser",
-            );
+            self.timers
+                .set(Timer::Grace(leg), now + grace, "grace of an absent browser");
         } else {
             self.timers.cancel(Timer::Grace(leg));
         }
         self.event(Event::Away { session, leg, away });
         self.wire(session);
+        if away {
+            // Perhaps the browser's successor was there before we saw it go.
+            self.leg_returned(leg);
+        }
+    }
+
+    /// A user registered: whose browser is away from a kept session may be called into it again.
+    pub(crate) fn user_returned(&mut self, user: &str) {
+        let away: Vec<LegId> = self
+            .legs
+            .values()
+            .filter(|l| l.presence.away && l.user.as_deref() == Some(user))
+            .map(|l| l.id)
+            .collect();
+        for leg in away {
+            self.leg_returned(leg);
+        }
+    }
+
+    fn leg_returned(&mut self, leg: LegId) {
+        let Some(l) = self.legs.get(&leg).filter(|l| l.presence.away) else {
+            return;
+        };
+        let (Some(user), session) = (l.user.clone(), l.session) else {
+            return;
+        };
+        let kept = self
+            .sessions
+            .get(&session)
+            .is_some_and(|s| s.kept && s.caller != Some(leg));
+        let since = l.registered;
+        if kept
+            && self
+                .registrar
+                .lookup(&user)
+                .any(|contact| Some(contact.flow.id) != since)
+        {
+            self.event(Event::Returned { session, leg, user });
+        }
     }
 
     /// The browser did not come back.
     pub(crate) fn grace_over(&mut self, now: Time, leg: LegId) {
-        if let Some(session) = self.legs.get(&leg).map(|l| l.session) {
+        let Some(session) = self.legs.get(&leg).map(|l| l.session) else {
+            return;
+        };
+        if self.member_left(session, leg, Cause::Away, 200) {
+            self.end_leg(now, leg, None);
+            self.conclude(session);
+        } else {
             self.end_session(now, session, Cause::Away, 200);
         }
     }

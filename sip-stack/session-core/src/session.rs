@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use media_core::control::{BridgeId, LegId};
+use media_core::control::{BridgeId, LegId, Role};
 use sans_io::Time;
 
 use crate::event::{Cause, LegRecord, Source};
@@ -27,9 +27,17 @@ pub(crate) struct Session {
     pub(crate) caller: Option<LegId>,
     /// The party that answered.
     pub(crate) callee: Option<LegId>,
+    /// Those who joined the two.
+    pub(crate) guests: Vec<LegId>,
     pub(crate) dialling: Option<Dialling>,
-    /// The bridge in force, and its two legs.
-    pub(crate) bridge: Option<(BridgeId, [LegId; 2])>,
+    /// Offers that ring.
+    pub(crate) offers: Vec<Offered>,
+    /// It ends with its caller, and with nobody else.
+    pub(crate) kept: bool,
+    /// How long a browser of it may be away; `None`: as configured.
+    pub(crate) grace: Option<Duration>,
+    /// The bridge in force, and who takes part how.
+    pub(crate) bridge: Option<(BridgeId, Vec<(LegId, Role)>)>,
     /// Legs that are not wholly gone.
     pub(crate) legs: Vec<LegId>,
     pub(crate) records: Vec<LegRecord>,
@@ -53,6 +61,16 @@ pub(crate) struct Dialling {
     pub(crate) redirected: Vec<String>,
 }
 
+/// A party that is called for a caller who waits. Its first branch names it.
+#[derive(Clone, Debug)]
+pub(crate) struct Offered {
+    pub(crate) name: LegId,
+    /// Those that ring; several where a user registered several contacts.
+    pub(crate) branches: Vec<LegId>,
+    /// Best final response so far.
+    pub(crate) best: u16,
+}
+
 /// Why and when a session was told to end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ending {
@@ -62,6 +80,72 @@ pub(crate) struct Ending {
 }
 
 impl Session {
+    /// A session in which nothing happened yet.
+    pub(crate) fn new(
+        id: SessionId,
+        source: Option<Source>,
+        from: Caller,
+        to: String,
+        began: Time,
+    ) -> Session {
+        Session {
+            id,
+            source,
+            from,
+            to,
+            max_forwards: 71,
+            began,
+            answered: None,
+            caller: None,
+            callee: None,
+            guests: Vec::new(),
+            dialling: None,
+            offers: Vec::new(),
+            kept: false,
+            grace: None,
+            bridge: None,
+            legs: Vec::new(),
+            records: Vec::new(),
+            ending: None,
+        }
+    }
+
+    /// Those who are in it, the caller first.
+    pub(crate) fn members(&self) -> impl Iterator<Item = LegId> + '_ {
+        self.caller
+            .into_iter()
+            .chain(self.callee)
+            .chain(self.guests.iter().copied())
+    }
+
+    /// Takes a leg out of those who are in it; true when it was there.
+    pub(crate) fn remove_member(&mut self, leg: LegId) -> bool {
+        let before = self.members().count();
+        self.guests.retain(|guest| *guest != leg);
+        if self.callee == Some(leg) {
+            self.callee = (!self.guests.is_empty()).then(|| self.guests.remove(0));
+        }
+        if self.caller == Some(leg) {
+            self.caller = None;
+        }
+        self.members().count() < before
+    }
+
+    /// Puts a leg among them.
+    pub(crate) fn add_member(&mut self, leg: LegId) {
+        match self.callee {
+            None => self.callee = Some(leg),
+            Some(_) => self.guests.push(leg),
+        }
+    }
+
+    /// The offer that a branch belongs to.
+    pub(crate) fn offer_of(&self, branch: LegId) -> Option<usize> {
+        self.offers
+            .iter()
+            .position(|offer| offer.branches.contains(&branch))
+    }
+
     /// The other leg of a call of two.
     pub(crate) fn other(&self, leg: LegId) -> Option<LegId> {
         match (self.caller, self.callee) {

@@ -64,10 +64,17 @@ impl Coordinator {
             endpoint::Event::Ended { usage, cause } => self.usage_ended(now, usage, cause),
             endpoint::Event::Request { tx, request, flow } => self.on_request(now, tx, &request, flow),
             endpoint::Event::Response { request, response } => {
-                self.register_answered(now, request, response.status().unwrap_or(500), Some(&response));
+                let code = response.status().unwrap_or(500);
+                // What the transport says of itself comes without a peer; a peer's refusal is a sign of life as well.
+                if code >= 200 && self.probe_answered(request, true) {
+                    return;
+                }
+                self.register_answered(now, request, code, Some(&response));
             }
             endpoint::Event::RequestFailed { request, code } => {
-                self.register_answered(now, request, code, None)
+                if !self.probe_answered(request, false) {
+                    self.register_answered(now, request, code, None);
+                }
             }
         }
     }
@@ -114,7 +121,8 @@ impl Coordinator {
             return;
         };
         let is_caller = s.caller == Some(leg);
-        let is_branch = s.dialling.as_ref().is_some_and(|d| d.branches.contains(&leg));
+        let offered = s.offer_of(leg).is_some();
+        let is_branch = offered || s.dialling.as_ref().is_some_and(|d| d.branches.contains(&leg));
         let code = final_code(&cause);
         if is_branch && state < State::Up {
             let code = match &cause {
@@ -122,7 +130,7 @@ impl Coordinator {
                     code: 300..400,
                     headers,
                     ..
-                } => {
+                } if !offered => {
                     self.redirected(leg, headers);
                     480 // a caller is never told of addresses that we were told
                 }
@@ -139,7 +147,7 @@ impl Coordinator {
             Ended::Rejected { .. } => Some((Cause::Refused, code)),
             _ => Some((Cause::Failed, code)),
         };
-        let in_call = is_caller || s.callee == Some(leg);
+        let in_call = s.members().any(|member| member == leg);
         self.leg_ended(now, leg, cause.filter(|_| in_call));
     }
 
@@ -190,6 +198,7 @@ impl Coordinator {
             }
             if self.registrar.is_reachable(&user) {
                 self.flow_found(now, &user, flow);
+                self.user_returned(&user);
             }
         }
         self.tell_reachable();

@@ -15,37 +15,73 @@ impl Coordinator {
         if s.ending.is_some() {
             return;
         }
-        let pair = match (s.caller, s.callee, s.dialling.as_ref().and_then(|d| d.early)) {
-            (Some(a), Some(b), _) | (Some(a), None, Some(b)) => Some([a, b]),
-            _ => None,
-        };
-        let joined = pair.filter(|legs| legs.iter().all(|leg| self.is_present(*leg)));
+        let early = s
+            .dialling
+            .as_ref()
+            .and_then(|d| d.early)
+            .filter(|_| s.callee.is_none());
+        let wanted: Vec<(LegId, Role)> = s
+            .members()
+            .chain(early)
+            .filter(|leg| self.is_present(*leg))
+            .filter_map(|leg| self.legs.get(&leg).map(|l| (leg, l.role)))
+            .collect();
+        let wanted = if wanted.len() < 2 { Vec::new() } else { wanted };
         let legs = s.legs.clone();
-        if s.bridge.map(|(_, legs)| legs) != joined {
-            if let Some((bridge, legs)) = s.bridge {
-                self.command(legs[0], Command::Unbridge { bridge });
-                for leg in legs {
-                    self.set_hears(leg, Hears::Nothing);
-                }
+        let (name, was) = match &s.bridge {
+            Some((name, was)) => (Some(*name), was.clone()),
+            None => (None, Vec::new()),
+        };
+        if was != wanted {
+            let stays = |leg: LegId| wanted.iter().any(|(other, _)| *other == leg);
+            // Who is out of it hears nothing of it from now on.
+            for (leg, _) in was.iter().filter(|(leg, _)| !stays(*leg)) {
+                self.set_hears(*leg, Hears::Nothing);
             }
-            let next = joined.map(|legs| (BridgeId(self.next_id()), legs));
+            let comes = |leg: LegId| !was.iter().any(|(other, _)| *other == leg);
+            for (leg, _) in wanted.iter().filter(|(leg, _)| comes(*leg)) {
+                self.change_sound(*leg, Hears::Nothing);
+                self.set_hears(*leg, Hears::Bridge);
+            }
+            let next = match (name, wanted.is_empty()) {
+                (Some(bridge), true) => {
+                    self.command(was[0].0, Command::Unbridge { bridge });
+                    None
+                }
+                (None, true) => None,
+                (name, false) => {
+                    let bridge = name.unwrap_or_else(|| BridgeId(self.next_id()));
+                    self.command(
+                        wanted[0].0,
+                        Command::Bridge {
+                            bridge,
+                            members: wanted.clone(),
+                        },
+                    );
+                    let legs = wanted.iter().map(|(leg, _)| *leg).collect();
+                    self.event(Event::Bridged { session, legs });
+                    Some((bridge, wanted.clone()))
+                }
+            };
             if let Some(s) = self.sessions.get_mut(&session) {
                 s.bridge = next;
             }
-            if let Some((bridge, legs)) = next {
-                for leg in legs {
-                    self.change_sound(leg, Hears::Nothing);
-                    self.set_hears(leg, Hears::Bridge);
-                }
-                let members = legs.map(|leg| (leg, Role::Party)).to_vec();
-                self.command(legs[0], Command::Bridge { bridge, members });
-                self.event(Event::Bridged { session, legs });
-            }
         }
-        if joined.is_none() {
-            for leg in legs {
+        for leg in legs {
+            if !wanted.iter().any(|(other, _)| *other == leg) {
                 let hears = self.hears(leg);
                 self.change_sound(leg, hears);
+            }
+        }
+    }
+
+    /// Takes the bridge of a session down.
+    pub(crate) fn unwire(&mut self, session: SessionId) {
+        let bridge = self.sessions.get_mut(&session).and_then(|s| s.bridge.take());
+        if let Some((bridge, legs)) = bridge {
+            self.command(legs[0].0, Command::Unbridge { bridge });
+            for (leg, _) in legs {
+                self.set_hears(leg, Hears::Nothing);
             }
         }
     }
@@ -71,9 +107,15 @@ impl Coordinator {
         if l.application.is_some() {
             return Hears::Application;
         }
-        let waits_for = s.other(leg).and_then(|other| self.legs.get(&other));
-        match waits_for {
-            Some(other) if other.holding || other.held || other.presence.away => Hears::Music,
+        let waits = |other: LegId| {
+            self.legs
+                .get(&other)
+                .is_some_and(|other| other.holding || other.held || other.presence.away)
+        };
+        let others = || s.members().filter(|other| *other != leg);
+        match others().next() {
+            Some(_) if others().any(waits) => Hears::Music,
+            None if s.kept && s.caller == Some(leg) && l.state == State::Up => Hears::Music,
             _ if l.holding => Hears::Music,
             _ if s.caller == Some(leg) && s.dialling.is_some() && l.state == State::Early => Hears::Ringback,
             _ => Hears::Nothing,

@@ -212,7 +212,13 @@ impl Application for Agent {
                 }
             }
             // A phone bridges nothing and has no users of its own.
-            Event::Bridged { .. }
+            Event::OfferRings { .. }
+            | Event::OfferAnswered { .. }
+            | Event::OfferEnded { .. }
+            | Event::Left { .. }
+            | Event::Returned { .. }
+            | Event::Alive { .. }
+            | Event::Bridged { .. }
             | Event::DialFailed { .. }
             | Event::Away { .. }
             | Event::Reachable { .. } => {}

@@ -41,7 +41,7 @@ impl Default for Switch {
         ];
         let plan = DialPlan::new(rules, (1_001..=1_004).map(|user: u32| user.to_string()));
         Switch {
-            real: cordboard::switch::Switch::new(plan, None, RINGS),
+            real: cordboard::switch::Switch::new(plan, None, RINGS, None),
             overflow: BTreeSet::new(),
         }
     }

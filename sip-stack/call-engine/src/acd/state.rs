@@ -66,6 +66,14 @@ pub enum Work {
     WrapUp(u64),
 }
 
+impl Work {
+    /// Has a call.
+    #[must_use]
+    pub const fn is_call(self) -> bool {
+        matches!(self, Work::Call(_))
+    }
+}
+
 /// A call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallState {

@@ -123,7 +123,7 @@ impl Coordinator {
         }
         let mut legs = Vec::new();
         for branch in branches {
-            legs.push(self.start_branch(session, branch, &caller, dial.ring_timeout));
+            legs.push(self.start_branch(session, branch, &caller, dial.ring_timeout, Vec::new()));
         }
         let Some(s) = self.sessions.get_mut(&session) else {
             return;
@@ -158,24 +158,9 @@ impl Coordinator {
         let session = SessionId(self.next_id());
         self.sessions.insert(
             session,
-            Session {
-                id: session,
-                source: None,
-                from: call.caller.clone(),
-                to: user_text(&branch.uri),
-                max_forwards: 71,
-                began: now,
-                answered: None,
-                caller: None,
-                callee: None,
-                dialling: None,
-                bridge: None,
-                legs: Vec::new(),
-                records: Vec::new(),
-                ending: None,
-            },
+            Session::new(session, None, call.caller.clone(), user_text(&branch.uri), now),
         );
-        let leg = self.start_branch(session, branch, &call.caller, call.ring_timeout);
+        let leg = self.start_branch(session, branch, &call.caller, call.ring_timeout, Vec::new());
         if let Some(l) = self.legs.get_mut(&leg) {
             l.application = call.application;
         }
@@ -193,7 +178,7 @@ impl Coordinator {
         Ok(session)
     }
 
-    fn branches(&self, party: &Party) -> Result<Vec<Branch>, u16> {
+    pub(super) fn branches(&self, party: &Party) -> Result<Vec<Branch>, u16> {
         match party {
             Party::User(name) => {
                 self.user(name).ok_or(404u16)?;
@@ -268,6 +253,7 @@ impl Coordinator {
         branch: Branch,
         caller: &Caller,
         ring: Duration,
+        headers: Vec<(String, String)>,
     ) -> LegId {
         let leg = LegId(self.next_id());
         let hops = self
@@ -308,7 +294,9 @@ impl Coordinator {
             to: Address::new(to),
             contact_user: from_user,
             body: None,
-            extra: vec![("Max-Forwards".into(), hops.to_string())],
+            extra: std::iter::once(("Max-Forwards".into(), hops.to_string()))
+                .chain(headers)
+                .collect(),
             credentials: branch.credentials,
             ring_timeout: ring,
             session_timer: None,
@@ -322,6 +310,7 @@ impl Coordinator {
             negotiator,
         );
         made.flow = branch.flow;
+        made.registered = branch.flow.map(|flow| flow.id);
         made.redirect = redirect;
         made.pending.push(Pending::Invite(Box::new(invite)));
         self.add_leg(made, kind);
@@ -354,6 +343,10 @@ impl Coordinator {
         };
         l.state = State::Early;
         let session = l.session;
+        if let Some(offer) = self.offer_named(session, leg) {
+            return self.event(Event::OfferRings { session, offer, code });
+        }
+        let Some(l) = self.legs.get_mut(&leg) else { return };
         let mut early_media = false;
         if let Some(sdp) = sdp {
             // The first SDP of a branch is its answer; what other forks of it say is heard when one of them answers.
@@ -411,6 +404,10 @@ impl Coordinator {
         let Some(s) = self.sessions.get_mut(&session) else {
             return;
         };
+        if let Some(offer) = s.offer_of(leg) {
+            let offer = s.offers.remove(offer);
+            return self.offer_won(now, session, leg, offer);
+        }
         s.callee = Some(leg);
         let losers = s.dialling.take().map(|d| d.branches).unwrap_or_default();
         let caller = s.caller;
@@ -418,12 +415,7 @@ impl Coordinator {
             s.answered.get_or_insert(now);
         }
         for loser in losers.into_iter().filter(|l| *l != leg) {
-            let reason = Reason {
-                protocol: "SIP".into(),
-                cause: Some(200),
-                text: Some("Call completed elsewhere".into()),
-            };
-            self.end_leg(now, loser, Some(reason));
+            self.end_leg(now, loser, Some(elsewhere()));
         }
         self.event(Event::Answered { session, leg });
         if let Some(l) = caller
@@ -448,6 +440,9 @@ impl Coordinator {
         let Some(s) = self.sessions.get_mut(&session) else {
             return;
         };
+        if let Some(offer) = s.offer_of(leg) {
+            return self.offer_branch_failed(session, leg, offer, code);
+        }
         if let Some(dialling) = &mut s.dialling {
             dialling.branches.retain(|b| *b != leg);
             if dialling.early == Some(leg) {
@@ -480,6 +475,15 @@ impl Coordinator {
         } else {
             self.timers.cancel(Timer::Session(session));
         }
+    }
+}
+
+/// Why somebody's phone stops ringing (RFC 3326).
+pub(super) fn elsewhere() -> Reason {
+    Reason {
+        protocol: "SIP".into(),
+        cause: Some(200),
+        text: Some("Call completed elsewhere".into()),
     }
 }
 

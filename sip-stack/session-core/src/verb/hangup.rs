@@ -29,6 +29,7 @@ impl Coordinator {
         };
         s.ending = Some(Ending { at: now, cause, code });
         s.dialling = None;
+        s.offers.clear();
         self.timers.cancel(Timer::Session(session));
         for leg in s.legs.clone() {
             self.end_leg(now, leg, None);
@@ -79,6 +80,7 @@ impl Coordinator {
         self.close_media(leg);
         if was < State::Ending
             && let Some((cause, code)) = cause
+            && !self.member_left(session, leg, cause, code)
         {
             self.end_session(now, session, cause, code);
         }

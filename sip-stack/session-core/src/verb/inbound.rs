@@ -64,29 +64,26 @@ impl Coordinator {
         self.sessions.insert(
             session,
             Session {
-                id: session,
-                source: Some(call.source.clone()),
-                from: Caller {
-                    user: call.from.clone(),
-                    display: call.display.clone(),
-                },
-                to: call.to.clone(),
                 max_forwards: request.max_forwards().unwrap_or(70),
-                began: now,
-                answered: None,
                 caller: Some(leg),
-                callee: None,
-                dialling: None,
-                bridge: None,
                 legs: vec![leg],
-                records: Vec::new(),
-                ending: None,
+                ..Session::new(
+                    session,
+                    Some(call.source.clone()),
+                    Caller {
+                        user: call.from.clone(),
+                        display: call.display.clone(),
+                    },
+                    call.to.clone(),
+                    now,
+                )
             },
         );
         let mut made = Leg::new(leg, session, browser, party, user, negotiator);
         made.incoming = true;
         made.usage = Some(usage);
         made.flow = Some(flow);
+        made.registered = Some(flow.id);
         made.call_id.clone_from(&call.call_id);
         made.offer = offer;
         self.add_leg(made, kind);

@@ -71,7 +71,7 @@ impl Coordinator {
                 credentials: origin.credentials.clone().filter(|_| same_host),
                 flow: None,
             };
-            legs.push(self.start_branch(session, branch, &caller, ring));
+            legs.push(self.start_branch(session, branch, &caller, ring, Vec::new()));
         }
         let Some(dialling) = self.sessions.get_mut(&session).and_then(|s| s.dialling.as_mut()) else {
             return;

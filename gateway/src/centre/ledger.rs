@@ -1,0 +1,199 @@
+//! From the signalling task to the store, and from there to everybody: what is told was made durable before.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use call_engine::acd::metrics::Finished;
+use call_engine::acd::{self, CallId};
+use sans_io::Time;
+use session_core::CallRecord;
+use tokio::sync::mpsc;
+
+use super::directory::Directory;
+use super::hub::{Event, Hub};
+use super::ids;
+use super::view::{AgentName, Change, Moment, Mos, Outcome, Party, Record};
+
+/// What happened in one step of the signalling task.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Of the engine's log.
+    pub records: Vec<acd::Record>,
+    /// To be told, in order.
+    pub changes: Vec<(Time, Change)>,
+    /// Calls that the engine let go of.
+    pub finished: Vec<Finished>,
+    /// Calls whose session is over: what the log does not know of them.
+    pub ended: BTreeMap<CallId, Ended>,
+}
+
+/// What the log does not know of a call.
+#[derive(Clone, Debug, Default)]
+pub struct Ended {
+    /// Who called.
+    pub from: Party,
+    /// What was dialled.
+    pub to: String,
+    /// How it sounded.
+    pub mos: Mos,
+}
+
+impl Ended {
+    /// Of a call whose session is over; the caller's leg comes first in its record, the last agent's last.
+    #[must_use]
+    pub fn new(from: Party, to: String, record: &CallRecord) -> Ended {
+        let mos =
+            |leg: Option<&session_core::LegRecord>| leg.map(|leg| leg.report.mos).filter(|mos| *mos > 0.0);
+        Ended {
+            from,
+            to,
+            mos: Mos {
+                caller: mos(record.legs.first()),
+                agent: mos(record.legs.get(1..).and_then(|legs| legs.last())),
+            },
+        }
+    }
+}
+
+impl Batch {
+    /// Something is to be told.
+    pub fn change(&mut self, now: Time, change: Change) {
+        self.changes.push((now, change));
+    }
+
+    /// Nothing happened.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+            && self.changes.is_empty()
+            && self.finished.is_empty()
+            && self.ended.is_empty()
+    }
+}
+
+/// What is left of calls between the engine's end of them and their session's.
+#[derive(Debug, Default)]
+struct Open {
+    finished: BTreeMap<CallId, Finished>,
+    ended: BTreeMap<CallId, (Time, Ended)>,
+}
+
+/// Makes batches durable and tells of them.
+#[derive(Debug)]
+pub struct Ledger {
+    hub: Hub,
+    directory: Arc<Directory>,
+    seq: u64,
+    open: Open,
+}
+
+impl Ledger {
+    /// A ledger that goes on after the change with number `seq`.
+    #[must_use]
+    pub fn new(hub: Hub, directory: Arc<Directory>, seq: u64) -> Ledger {
+        Ledger {
+            hub,
+            directory,
+            seq,
+            open: Open::default(),
+        }
+    }
+
+    /// Until the signalling task has ended and everything of it is durable.
+    pub async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
+        let mut received = Vec::new();
+        while batches.recv_many(&mut received, 256).await > 0 {
+            let mut events = Vec::new();
+            for batch in received.drain(..) {
+                self.take(batch, &mut events);
+            }
+            self.hub.publish(events);
+        }
+    }
+
+    fn take(&mut self, batch: Batch, events: &mut Vec<Arc<Event>>) {
+        let now = batch.records.last().map_or(Time::ZERO, |record| record.at);
+        for (time, change) in batch.changes {
+            self.event(time, change, events);
+        }
+        for finished in batch.finished {
+            self.open.finished.insert(finished.call, finished);
+        }
+        for (call, ended) in batch.ended {
+            let at = self
+                .open
+                .finished
+                .get(&call)
+                .map_or(now, |finished| finished.ended);
+            self.open.ended.insert(call, (at, ended));
+        }
+        let whole: Vec<CallId> = self
+            .open
+            .ended
+            .keys()
+            .copied()
+            .filter(|call| self.open.finished.contains_key(call))
+            .collect();
+        for call in whole {
+            if let (Some(finished), Some((at, ended))) =
+                (self.open.finished.remove(&call), self.open.ended.remove(&call))
+            {
+                let record = self.record(&finished, ended);
+                self.event(
+                    at,
+                    Change::CallEnded {
+                        id: ids::call(call),
+                        record,
+                    },
+                    events,
+                );
+            }
+        }
+    }
+
+    fn event(&mut self, time: Time, change: Change, events: &mut Vec<Arc<Event>>) {
+        self.seq += 1;
+        events.push(Arc::new(Event {
+            seq: self.seq,
+            time: Moment(time),
+            change,
+        }));
+    }
+
+    fn record(&self, finished: &Finished, ended: Ended) -> Record {
+        let queue = self.directory.queue(finished.queue);
+        let seconds = |micros: u64| micros as f64 / 1_000_000.0;
+        Record {
+            id: ids::record(finished.call),
+            call: ids::call(finished.call),
+            queue: queue.map(|queue| queue.id.clone()),
+            queue_name: queue.map(|queue| queue.display.clone()).unwrap_or_default(),
+            from: ended.from,
+            to: ended.to,
+            entered_at: Moment(finished.entered),
+            answered_at: finished.answered.map(Moment),
+            ended_at: Moment(finished.ended),
+            outcome: match finished.how {
+                acd::Departure::Abandoned => Outcome::Abandoned,
+                acd::Departure::Overflowed(..) => Outcome::Overflowed,
+                acd::Departure::Completed => Outcome::Completed,
+                acd::Departure::Lost => Outcome::Lost,
+            },
+            waited_s: seconds(finished.waited),
+            talked_s: seconds(finished.talked),
+            held_s: seconds(finished.held),
+            agents: finished
+                .agents
+                .iter()
+                .filter_map(|agent| self.directory.agent(*agent))
+                .map(|person| AgentName {
+                    id: person.id.clone(),
+                    name: person.display.clone(),
+                })
+                .collect(),
+            disposition: None,
+            notes: None,
+            mos: ended.mos,
+        }
+    }
+}

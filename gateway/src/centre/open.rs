@@ -1,0 +1,85 @@
+//! Opening the call centre: what it was, who works there, and the task that keeps its ledger.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use call_engine::DialPlan;
+use call_engine::acd::State;
+use sans_io::{Rng, Time};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::desk::{Desk, Setup};
+use super::directory::Directory;
+use super::hub::Hub;
+use super::ledger::Ledger;
+use crate::config::Config;
+use crate::switch::party_for;
+
+/// Batches that may wait for the ledger. When it is full the desk keeps them, and refuses new calls when it has too many.
+const BATCHES: usize = 4_096;
+
+/// Demo callers that may wait to be started; more are refused.
+const DEMO_CALLERS: usize = 4;
+
+/// A call centre that is open.
+#[derive(Debug)]
+pub struct Centre {
+    /// What everybody sees.
+    pub hub: Hub,
+    /// Who works there.
+    pub directory: Arc<Directory>,
+    /// Names of queues for which a demo caller is wanted.
+    pub demo_callers: mpsc::Receiver<String>,
+    /// Ends when the signalling task has ended and everything is durable.
+    pub ledger: JoinHandle<()>,
+}
+
+impl Centre {
+    /// Opens it. The desk is for the signalling task.
+    #[must_use]
+    pub fn open(
+        now: Time,
+        config: &Config,
+        plan: DialPlan,
+        demo_phone: Option<SocketAddr>,
+        rng: Rng,
+    ) -> (Centre, Desk) {
+        let directory = Arc::new(Directory::of(config));
+        let hub = Hub::new(0);
+        let (ledger, batches) = mpsc::channel(BATCHES);
+        let (demo, demo_callers) = mpsc::channel(DEMO_CALLERS);
+        let keeper = Ledger::new(hub.clone(), Arc::clone(&directory), 0);
+        let desk = Desk::new(
+            now,
+            Setup {
+                directory: Arc::clone(&directory),
+                epoch: now.as_micros(),
+                state: State::default(),
+                log: Vec::new(),
+                rng,
+                ledger,
+                midnight: Box::new(midnight),
+                route: Box::new(move |user, number| party_for(&plan, demo_phone, user, number)),
+                demo: config.demo.then_some(demo),
+            },
+        );
+        let centre = Centre {
+            hub,
+            directory,
+            demo_callers,
+            ledger: tokio::spawn(keeper.run(batches)),
+        };
+        (centre, desk)
+    }
+}
+
+/// When the day of a moment began, in the time zone of the machine.
+fn midnight(now: Time) -> Time {
+    let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
+    let began = jiff::Timestamp::from_microsecond(micros)
+        .ok()
+        .and_then(|now| now.to_zoned(jiff::tz::TimeZone::system()).start_of_day().ok())
+        .and_then(|began| u64::try_from(began.timestamp().as_microsecond()).ok());
+    began.map_or(Time::ZERO, Time)
+}
