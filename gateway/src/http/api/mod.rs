@@ -17,7 +17,7 @@ pub mod problem;
 mod sign_in;
 mod supervise;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::sync::Arc;

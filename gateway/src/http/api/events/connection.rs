@@ -29,8 +29,12 @@ const PING: Duration = Duration::from_secs(5);
 const MISSES: u32 = 4;
 /// How long a batch may take to be written.
 const WRITE: Duration = Duration::from_secs(10);
+/// How long the other side may take to say goodbye.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// How long a page may take to subscribe.
 const FIRST: Duration = Duration::from_secs(30);
+/// The longest operation.
+const MAX_TEXT: usize = 4096;
 /// Changes that are written between two looks at everything else.
 const BATCH: usize = 256;
 
@@ -80,7 +84,7 @@ pub(super) async fn run<S>(socket: WebSocketStream<S>, api: Api, principal: Prin
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (mut sink, source) = socket.split();
+    let (mut sink, mut source) = socket.split();
     let mut connection = Connection {
         api,
         principal,
@@ -88,10 +92,10 @@ where
         page: None,
         pings: 0,
     };
-    let end = connection.carry(&mut sink, source).await;
+    let end = connection.carry(&mut sink, &mut source).await;
     connection.leave_page().await;
     if let End::Close(code, reason) = end {
-        let _ = timeout(WRITE, close(&mut sink, code, reason)).await;
+        close(&mut sink, &mut source, code, reason).await;
     }
 }
 
@@ -100,24 +104,29 @@ pub(super) async fn refuse<S>(socket: WebSocketStream<S>, code: u16, reason: &'s
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (mut sink, _) = socket.split();
-    let _ = timeout(WRITE, close(&mut sink, code, reason)).await;
+    let (mut sink, mut source) = socket.split();
+    close(&mut sink, &mut source, code, reason).await;
 }
 
+/// The closing handshake (RFC 6455 §7.1.2): a connection that is cut with frames unread takes ours with it.
 async fn close<S>(
     sink: &mut SplitSink<WebSocketStream<S>, Message>,
+    source: &mut SplitStream<WebSocketStream<S>>,
     code: u16,
     reason: &'static str,
-) -> Result<(), Error>
-where
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let frame = CloseFrame {
         code: CloseCode::from(code),
         reason: reason.into(),
     };
-    sink.send(Message::Close(Some(frame))).await?;
-    sink.close().await
+    let handshake = async {
+        if sink.send(Message::Close(Some(frame))).await.is_ok() {
+            while let Some(Ok(_)) = source.next().await {}
+        }
+    };
+    let _ = timeout(FAREWELL, handshake).await;
 }
 
 struct Connection {
@@ -139,7 +148,7 @@ impl Connection {
     async fn carry<S>(
         &mut self,
         sink: &mut SplitSink<WebSocketStream<S>, Message>,
-        mut source: SplitStream<WebSocketStream<S>>,
+        source: &mut SplitStream<WebSocketStream<S>>,
     ) -> End
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -159,6 +168,9 @@ impl Connection {
                 frame = source.next() => {
                     misses = 0;
                     match frame {
+                        Some(Ok(Message::Text(text))) if text.len() > MAX_TEXT => {
+                            Err(End::Close(1009, "frame too large"))
+                        }
                         Some(Ok(Message::Text(text))) => {
                             subscribed = true;
                             self.heard(&text, &mut frames).await

@@ -1,5 +1,7 @@
 //! What one subscriber is sent, in order: a snapshot or where it was cut off, then every change by its number. What it may not see
 //! comes as its number alone, so that a gap can be told from a secret.
+//!
+//! What a subscriber may see is judged when it is sent: a queue that an agent serves from now on comes whole with its next change.
 
 use serde::Serialize;
 

@@ -30,8 +30,8 @@ const BEARER: &str = "bearer.";
 /// Connections that may be open.
 pub(super) const MAX_CONNECTIONS: usize = 4096;
 
-/// The largest frame that a subscriber may send.
-const MAX_FRAME: usize = 4096;
+/// The largest frame that is read; one that is larger cuts the connection.
+const MAX_FRAME: usize = 64 << 10;
 
 /// Every change of the call centre, over a WebSocket.
 ///
@@ -93,7 +93,7 @@ fn config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(4 << 10)
         .write_buffer_size(16 << 10)
-        .max_write_buffer_size(64 << 20)
+        .max_write_buffer_size(16 << 20)
         .max_message_size(Some(MAX_FRAME))
         .max_frame_size(Some(MAX_FRAME))
 }
@@ -129,3 +129,6 @@ fn is_ours(api: &Api, headers: &HeaderMap) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

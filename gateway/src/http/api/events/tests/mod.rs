@@ -1,0 +1,4 @@
+//! The stream as a subscriber sees it.
+
+mod gapless;
+mod page;
