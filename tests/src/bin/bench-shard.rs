@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use media_core::codec::{FRAME, Pool};
+use media_core::codec::{FRAME, Pool, RATE};
 use media_core::control::{BridgeId, Command, LegId, LegKind, Role, SocketId};
 use media_core::leg::Clock;
 use media_core::leg::browser::Identity;
@@ -141,7 +141,7 @@ const fn payload_type(codec: Codec) -> u8 {
 /// Harmonics that swell and fade, as packets.
 fn packets(codec: Codec) -> Vec<Vec<u8>> {
     let mut encoder = Pool::default()
-        .encoder(codec, &OpusParameters::default())
+        .encoder(codec, RATE, &OpusParameters::default())
         .expect("an encoder");
     (0..FRAMES)
         .map(|frame| {

@@ -33,14 +33,14 @@ pub(super) enum Order {
 }
 
 impl Feed {
-    pub(crate) fn new(codec: Codec, pace: bool, pool: &mut Pool) -> Option<Box<Feed>> {
+    pub(crate) fn new(codec: Codec, pace: bool, rate: u32, pool: &mut Pool) -> Option<Box<Feed>> {
         let order = if pace {
             Order::Paced(Box::new(Buffer::new(codec.clock())))
         } else {
             Order::Direct(Reorder::default())
         };
         Some(Box::new(Feed {
-            decoder: pool.decoder(codec).ok()?,
+            decoder: pool.decoder(codec, rate).ok()?,
             order,
             waiting: Waiting::default(),
             noise: Noise::default(),
@@ -54,8 +54,8 @@ impl Feed {
         pool.give_decoder(self.decoder);
     }
 
-    pub(crate) fn fits(&self, codec: Codec, pace: bool) -> bool {
-        self.decoder.codec() == codec && matches!(self.order, Order::Paced(_)) == pace
+    pub(crate) fn fits(&self, codec: Codec, pace: bool, rate: u32) -> bool {
+        self.decoder.codec() == codec && self.is_paced() == pace && self.decoder.rate() == rate
     }
 
     /// Puts a packet into the jitter buffer.
@@ -103,11 +103,20 @@ impl Feed {
         }
     }
 
+    /// A frame of that length was taken.
+    pub(super) fn advance(&mut self, frame: std::time::Duration) {
+        if let Order::Paced(buffer) = &mut self.order {
+            buffer.advance(frame);
+        }
+    }
+
     /// Depth of the jitter buffer as it is, µs.
     pub(crate) fn depth(&self) -> u32 {
         match &self.order {
             Order::Direct(_) => 0,
-            Order::Paced(buffer) => u32::try_from(buffer.depth(self.waiting.micros())).unwrap_or(0),
+            Order::Paced(buffer) => {
+                u32::try_from(buffer.depth(micros(self.waiting.len(), self.decoder.rate()))).unwrap_or(0)
+            }
         }
     }
 
@@ -121,17 +130,25 @@ impl Feed {
     }
 }
 
+/// Samples that wait at most: 240 ms at 16 kHz.
+const ROOM: usize = 4 * LONGEST;
+
+/// How long so many samples last, µs.
+pub(super) fn micros(samples: usize, rate: u32) -> i64 {
+    samples as i64 * 1_000_000 / i64::from(rate)
+}
+
 /// Samples that wait for more, in order.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    pcm: [i16; 2 * LONGEST],
+    pcm: [i16; ROOM],
     len: usize,
 }
 
 impl Default for Waiting {
     fn default() -> Self {
         Waiting {
-            pcm: [0; 2 * LONGEST],
+            pcm: [0; ROOM],
             len: 0,
         }
     }
@@ -140,10 +157,6 @@ impl Default for Waiting {
 impl Waiting {
     pub(super) fn len(&self) -> usize {
         self.len
-    }
-
-    pub(super) fn micros(&self) -> i64 {
-        self.len as i64 * 1_000_000 / i64::from(RATE)
     }
 
     /// What does not fit is dropped, which no run of whole packets comes to.

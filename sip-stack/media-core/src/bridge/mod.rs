@@ -9,7 +9,7 @@ pub(crate) use transcode::{direct, paced};
 
 use sans_io::Time;
 
-use crate::codec::Pool;
+use crate::codec::{Pool, RATE};
 use crate::negotiated::Codec;
 use crate::rtp::Packet;
 use crate::shard::leg::{Leg, Mode, Wire};
@@ -40,12 +40,16 @@ pub(crate) fn on_packet(
         return;
     }
     listener.count.mode = Mode::Transcode;
-    listener.prepare_encoder(pool);
+    listener.prepare_encoder(RATE, pool);
     listener.egress.set_clock(media_clock(listener));
     // A phone's own buffer is shallow if it has one; a browser's is better than ours.
     let pace = matches!((&talker.wire, &listener.wire), (Wire::Browser(_), Wire::Phone(_)));
-    if !talker.feed.as_ref().is_some_and(|feed| feed.fits(codec, pace)) {
-        let fresh = Feed::new(codec, pace, pool);
+    if !talker
+        .feed
+        .as_ref()
+        .is_some_and(|feed| feed.fits(codec, pace, RATE))
+    {
+        let fresh = Feed::new(codec, pace, RATE, pool);
         if let Some(old) = std::mem::replace(&mut talker.feed, fresh) {
             old.give_back(pool);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sans_io::Time;
 
-use super::feed::{Feed, Order, Sink};
+use super::feed::{Feed, Order, Sink, micros};
 use crate::codec::{Decoder, FRAME, LONGEST, RATE, opus};
 use crate::jitter::{Step, Stretch, lengthen, shorten};
 use crate::negotiated::Codec;
@@ -53,7 +53,7 @@ pub(crate) fn direct(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mu
                 sink.silence((waiting as i64 + gap) as u32);
             }
             _ => {
-                feed.waiting.consume(LONGEST * 2);
+                feed.waiting.consume(usize::MAX);
                 sink.resume(now);
             }
         }
@@ -70,12 +70,8 @@ pub(crate) fn direct(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mu
     }
 }
 
-/// Sends every frame that is due: jitter buffer, decoder (or its redundancy, or what it makes up, or noise), a stretch where
-/// the depth is off, encoder, packet.
+/// Sends every frame that is due: what [`play`] makes of the jitter buffer, encoder, packet.
 pub(crate) fn paced(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mut Count) {
-    let codec = feed.decoder.codec();
-    let ticks = i64::from(codec.clock() / RATE);
-    let is_opus = codec == Codec::Opus;
     let frame = sink.frame();
     let length = Duration::from_micros(frame as u64 * 1_000_000 / u64::from(RATE));
     let mut pcm = [0; LONGEST + FRAME];
@@ -90,80 +86,92 @@ pub(crate) fn paced(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mut
             buffer.catch_up(now);
             sink.resume(now);
         }
-        while feed.waiting.len() < frame {
-            let step = buffer.next(
-                feed.waiting.micros(),
-                |payload| is_opus && opus::is_dtx(payload),
-                |payload| is_opus && opus::has_fec(payload),
-            );
-            let made = match step {
-                Step::Packet(index) => {
-                    match feed.decoder.decode(buffer.payload(index), &mut pcm[..LONGEST]) {
-                        Ok(decoded) => {
-                            feed.noise.learn(&pcm[..decoded]);
-                            feed.hushed = false;
-                            let quiet = feed.noise.is_quiet(&pcm[..decoded]);
-                            let before = feed.waiting.micros();
-                            match buffer.stretch(before, before + micros(decoded)) {
-                                Stretch::Shorten(by, may) if may || quiet => {
-                                    let shorter = shorten(&mut pcm, decoded, samples(by), quiet);
-                                    if shorter < decoded && !quiet {
-                                        buffer.stretched();
-                                    }
-                                    shorter
-                                }
-                                Stretch::Lengthen(by, may) if may || quiet => {
-                                    let longer = lengthen(&mut pcm, decoded, samples(by), quiet);
-                                    if longer > decoded && !quiet {
-                                        buffer.stretched();
-                                    }
-                                    longer
-                                }
-                                _ => decoded,
-                            }
-                        }
-                        Err(_) => {
-                            count.refused += 1;
-                            feed.decoder.conceal(&mut pcm[..FRAME]);
-                            FRAME
-                        }
-                    }
-                }
-                Step::Recover(index, lost) => {
-                    let lost = ((lost / ticks) as usize).min(LONGEST);
-                    feed.decoder.recover(buffer.payload(index), &mut pcm[..lost]);
-                    count.fec_recovered += 1;
-                    count.concealed += lost as u64;
-                    lost
-                }
-                Step::Conceal(lost) => {
-                    let lost = ((lost / ticks) as usize).min(LONGEST);
-                    feed.decoder.conceal(&mut pcm[..lost]);
-                    count.concealed += lost as u64;
-                    lost
-                }
-                Step::Noise(silent) => {
-                    let silent = ((silent / ticks) as usize).clamp(1, LONGEST);
-                    feed.noise.fill(&mut pcm[..silent]);
-                    if !feed.hushed {
-                        fade(&mut feed.decoder, &mut pcm[..silent]);
-                    }
-                    feed.hushed = true;
-                    silent
-                }
-            };
-            feed.waiting.push(&pcm[..made]);
-        }
+        play(feed, frame, &mut pcm, count);
         sink.sound(now, feed.waiting.front(frame));
         feed.waiting.consume(frame);
-        buffer.advance(length);
+        feed.advance(length);
+    }
+}
+
+/// Sees to it that at least `wanted` samples wait: jitter buffer, decoder (or its redundancy, or what it makes up, or noise),
+/// a stretch where the depth is off. `pcm` has room for the longest packet and 20 ms.
+pub(super) fn play(feed: &mut Feed, wanted: usize, pcm: &mut [i16], count: &mut Count) {
+    let (codec, rate) = (feed.decoder.codec(), feed.decoder.rate());
+    let ticks = i64::from(codec.clock() / rate);
+    let is_opus = codec == Codec::Opus;
+    let frame = rate as usize / 50;
+    let longest = pcm.len() - frame;
+    let Order::Paced(buffer) = &mut feed.order else {
+        return;
+    };
+    while feed.waiting.len() < wanted {
+        let waiting = micros(feed.waiting.len(), rate);
+        let step = buffer.next(
+            waiting,
+            |payload| is_opus && opus::is_dtx(payload),
+            |payload| is_opus && opus::has_fec(payload),
+        );
+        let made = match step {
+            Step::Packet(index) => match feed.decoder.decode(buffer.payload(index), &mut pcm[..longest]) {
+                Ok(decoded) => {
+                    feed.noise.learn(&pcm[..decoded]);
+                    feed.hushed = false;
+                    let quiet = feed.noise.is_quiet(&pcm[..decoded]);
+                    match buffer.stretch(waiting, waiting + micros(decoded, rate)) {
+                        Stretch::Shorten(by, may) if may || quiet => {
+                            let shorter = shorten(pcm, decoded, rate, samples(by, rate), quiet);
+                            if shorter < decoded && !quiet {
+                                buffer.stretched();
+                            }
+                            shorter
+                        }
+                        Stretch::Lengthen(by, may) if may || quiet => {
+                            let longer = lengthen(pcm, decoded, rate, samples(by, rate), quiet);
+                            if longer > decoded && !quiet {
+                                buffer.stretched();
+                            }
+                            longer
+                        }
+                        _ => decoded,
+                    }
+                }
+                Err(_) => {
+                    count.refused += 1;
+                    feed.decoder.conceal(&mut pcm[..frame]);
+                    frame
+                }
+            },
+            Step::Recover(index, lost) => {
+                let lost = ((lost / ticks) as usize).min(longest);
+                feed.decoder.recover(buffer.payload(index), &mut pcm[..lost]);
+                count.fec_recovered += 1;
+                count.concealed += lost as u64 * u64::from(RATE) / u64::from(rate);
+                lost
+            }
+            Step::Conceal(lost) => {
+                let lost = ((lost / ticks) as usize).min(longest);
+                feed.decoder.conceal(&mut pcm[..lost]);
+                count.concealed += lost as u64 * u64::from(RATE) / u64::from(rate);
+                lost
+            }
+            Step::Noise(silent) => {
+                let silent = ((silent / ticks) as usize).clamp(1, longest);
+                feed.noise.fill(&mut pcm[..silent]);
+                if !feed.hushed {
+                    fade(&mut feed.decoder, &mut pcm[..silent]);
+                }
+                feed.hushed = true;
+                silent
+            }
+        };
+        feed.waiting.push(&pcm[..made]);
     }
 }
 
 /// The first frame of noise: what the decoder makes up goes out as the noise comes in.
 fn fade(decoder: &mut Decoder, noise: &mut [i16]) {
-    let mut last = [0; FRAME];
-    let len = noise.len().min(FRAME);
+    let mut last = [0; 2 * FRAME];
+    let len = noise.len().min(decoder.rate() as usize / 50);
     decoder.conceal(&mut last[..len]);
     for (i, (sample, old)) in noise.iter_mut().zip(&last[..len]).enumerate() {
         let old = i32::from(*old) * (len - i) as i32 / len as i32;
@@ -171,10 +179,6 @@ fn fade(decoder: &mut Decoder, noise: &mut [i16]) {
     }
 }
 
-fn micros(samples: usize) -> i64 {
-    samples as i64 * 1_000_000 / i64::from(RATE)
-}
-
-fn samples(micros: i64) -> usize {
-    (micros * i64::from(RATE) / 1_000_000) as usize
+fn samples(micros: i64, rate: u32) -> usize {
+    (micros * i64::from(rate) / 1_000_000) as usize
 }

@@ -1,4 +1,4 @@
-//! Codecs, each to and from 16-bit mono at 8 kHz.
+//! Codecs, each to and from 16-bit mono at 8 kHz; Opus at 16 kHz as well.
 
 mod conceal;
 pub mod g711;
@@ -11,8 +11,10 @@ pub use pool::Pool;
 use crate::negotiated::Codec;
 use g711::Law;
 
-/// Samples a second of all sound inside the shard.
+/// Samples a second of sound inside the shard, except where [`WIDE`] is said.
 pub const RATE: u32 = 8_000;
+/// Samples a second in a mix of more than one wideband codec.
+pub const WIDE: u32 = 16_000;
 /// Samples of the longest packet there is: 120 ms.
 pub const LONGEST: usize = 960;
 /// Samples of 20 ms.
@@ -59,6 +61,15 @@ impl Decoder {
         }
     }
 
+    /// Samples a second of what it decodes.
+    #[must_use]
+    pub fn rate(&self) -> u32 {
+        match self {
+            Decoder::G711(..) => RATE,
+            Decoder::Opus(decoder) => decoder.rate(),
+        }
+    }
+
     /// Decodes a packet into the beginning of `pcm`; the number of samples.
     ///
     /// # Errors
@@ -91,7 +102,8 @@ impl Decoder {
             Decoder::G711(_, concealer) => concealer.conceal(pcm),
             Decoder::Opus(decoder) => {
                 // libopus conceals multiples of 2.5 ms.
-                let whole = pcm.len() / 20 * 20;
+                let piece = decoder.rate() as usize / 400;
+                let whole = pcm.len() / piece * piece;
                 let done = decoder.conceal(&mut pcm[..whole]).unwrap_or(0);
                 pcm[done..].fill(0);
             }
@@ -116,6 +128,15 @@ impl Encoder {
             Encoder::G711(Law::Mu) => Codec::Pcmu,
             Encoder::G711(Law::A) => Codec::Pcma,
             Encoder::Opus(_) => Codec::Opus,
+        }
+    }
+
+    /// Samples a second of what it encodes.
+    #[must_use]
+    pub fn rate(&self) -> u32 {
+        match self {
+            Encoder::G711(_) => RATE,
+            Encoder::Opus(encoder) => encoder.rate(),
         }
     }
 

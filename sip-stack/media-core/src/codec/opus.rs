@@ -1,8 +1,8 @@
-//! Opus through libopus, decoded straight to and encoded straight from 8 kHz.
+//! Opus through libopus, decoded straight to and encoded straight from 8 or 16 kHz.
 
 use opus::{Application, Bandwidth, Bitrate, Channels, Signal};
 
-use super::{CodecError, RATE};
+use super::{CodecError, WIDE};
 use crate::negotiated::OpusParameters;
 
 /// Bit/s unless the peer asks for less.
@@ -21,24 +21,34 @@ const REFRESH: u32 = 20;
 
 /// One direction of one call. Mono: libopus mixes two channels down by itself.
 #[derive(Debug)]
-pub struct Decoder(opus::Decoder);
+pub struct Decoder {
+    inner: opus::Decoder,
+    rate: u32,
+}
 
 impl Decoder {
-    /// Allocates about 20 KB.
+    /// To `rate`, 8 or 16 kHz. Allocates about 20 KB.
     ///
     /// # Errors
-    /// When libopus has no memory.
-    pub fn new() -> Result<Decoder, CodecError> {
-        Ok(Decoder(opus::Decoder::new(RATE, Channels::Mono)?))
+    /// When libopus has no memory, or not this rate.
+    pub fn new(rate: u32) -> Result<Decoder, CodecError> {
+        let inner = opus::Decoder::new(rate, Channels::Mono)?;
+        Ok(Decoder { inner, rate })
+    }
+
+    /// Samples a second of what it decodes.
+    #[must_use]
+    pub fn rate(&self) -> u32 {
+        self.rate
     }
 
     /// As new.
     pub fn reset(&mut self) {
         // Cannot fail: the request takes no argument.
-        let _ = self.0.reset_state();
+        let _ = self.inner.reset_state();
     }
 
-    /// Decodes a packet; the number of samples at 8 kHz.
+    /// Decodes a packet; the number of samples.
     ///
     /// # Errors
     /// When it is not an Opus packet, or longer than `pcm`.
@@ -46,7 +56,7 @@ impl Decoder {
         if payload.is_empty() {
             return Err(CodecError);
         }
-        Ok(self.0.decode(payload, pcm, false)?)
+        Ok(self.inner.decode(payload, pcm, false)?)
     }
 
     /// Recovers the packet before `next`, which lasted `pcm.len()` samples, from the redundancy in `next`.
@@ -57,15 +67,15 @@ impl Decoder {
         if next.is_empty() {
             return Err(CodecError);
         }
-        Ok(self.0.decode(next, pcm, true)?)
+        Ok(self.inner.decode(next, pcm, true)?)
     }
 
-    /// Conceals `pcm.len()` samples, a multiple of 20 (2.5 ms).
+    /// Conceals `pcm.len()` samples, a multiple of 2.5 ms.
     ///
     /// # Errors
     /// When libopus refuses the length.
     pub fn conceal(&mut self, pcm: &mut [i16]) -> Result<usize, CodecError> {
-        Ok(self.0.decode(&[], pcm, false)?)
+        Ok(self.inner.decode(&[], pcm, false)?)
     }
 }
 
@@ -73,6 +83,7 @@ impl Decoder {
 #[derive(Debug)]
 pub struct Encoder {
     inner: opus::Encoder,
+    rate: u32,
     dtx: bool,
     silent: u32,
     /// Frames in a row that are nothing but tones.
@@ -83,17 +94,23 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Allocates about 25 KB. Complexity 1, 24 kbit/s, no FEC.
+    /// From `rate`, 8 or 16 kHz. Allocates about 25 KB. Complexity 1, 24 kbit/s, no FEC.
     ///
     /// # Errors
-    /// When libopus has no memory.
-    pub fn new() -> Result<Encoder, CodecError> {
-        let mut inner = opus::Encoder::new(RATE, Channels::Mono, Application::Voip)?;
+    /// When libopus has no memory, or not this rate.
+    pub fn new(rate: u32) -> Result<Encoder, CodecError> {
+        let mut inner = opus::Encoder::new(rate, Channels::Mono, Application::Voip)?;
+        let bandwidth = if rate >= WIDE {
+            Bandwidth::Wideband
+        } else {
+            Bandwidth::Narrowband
+        };
         inner.set_complexity(COMPLEXITY)?;
-        inner.set_max_bandwidth(Bandwidth::Narrowband)?;
+        inner.set_max_bandwidth(bandwidth)?;
         inner.set_bitrate(Bitrate::Bits(BITRATE))?;
         Ok(Encoder {
             inner,
+            rate,
             dtx: false,
             silent: 0,
             tonal: 0,
@@ -102,7 +119,13 @@ impl Encoder {
         })
     }
 
-    /// As new, for this peer. Its `maxplaybackrate` is met by any value: we send narrowband.
+    /// Samples a second of what it encodes.
+    #[must_use]
+    pub fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// As new, for this peer. Its `maxplaybackrate` is not looked at here: who asks for [`WIDE`] has.
     pub fn reset(&mut self, peer: &OpusParameters) {
         // None of these can fail with arguments in range.
         let _ = self.inner.reset_state();
@@ -279,8 +302,8 @@ mod tests {
         let pcm: Vec<i16> = (0..480)
             .map(|i| ((f64::from(i) * 0.7).sin() * 8_000.0) as i16)
             .collect();
-        let mut decoder = Decoder::new().unwrap();
-        let mut encoder = Encoder::new().unwrap();
+        let mut decoder = Decoder::new(8_000).unwrap();
+        let mut encoder = Encoder::new(8_000).unwrap();
         let mut out = [0; 400];
         let mut back = [0; 960];
         for samples in [80, 160, 320, 480] {
@@ -296,7 +319,7 @@ mod tests {
     #[test]
     fn redundancy_appears_when_the_peer_loses_and_brings_the_frame_back() {
         let tone = vowels(8_000);
-        let mut encoder = Encoder::new().unwrap();
+        let mut encoder = Encoder::new(8_000).unwrap();
         let mut out = [0; 400];
         for frame in tone.chunks_exact(160).take(10) {
             let len = encoder.encode(frame, &mut out).unwrap().unwrap();
@@ -314,7 +337,7 @@ mod tests {
         let redundant = packets.iter().filter(|p| has_fec(p)).count();
         assert!(redundant > 25, "{redundant} of {}", packets.len());
         let next = (20..50).find(|k| has_fec(&packets[*k])).unwrap();
-        let mut decoder = Decoder::new().unwrap();
+        let mut decoder = Decoder::new(8_000).unwrap();
         let mut pcm = [0; 160];
         for packet in &packets[..next - 1] {
             decoder.decode(packet, &mut pcm).unwrap();
@@ -332,7 +355,7 @@ mod tests {
 
     #[test]
     fn silence_is_skipped_only_for_a_peer_that_asked() {
-        let mut encoder = Encoder::new().unwrap();
+        let mut encoder = Encoder::new(8_000).unwrap();
         let mut out = [0; 400];
         for dtx in [false, true] {
             encoder.reset(&OpusParameters {
@@ -349,7 +372,7 @@ mod tests {
 
     #[test]
     fn keeps_below_what_the_peer_allows() {
-        let mut encoder = Encoder::new().unwrap();
+        let mut encoder = Encoder::new(8_000).unwrap();
         encoder.reset(&OpusParameters {
             max_average_bitrate: Some(8_000),
             ..OpusParameters::default()

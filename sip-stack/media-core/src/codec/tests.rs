@@ -15,8 +15,8 @@ fn gain_is_one_through_every_codec() {
     for (codec, frequencies) in frequencies {
         for hertz in frequencies {
             for dbm0 in [-3.0, -10.0, -25.0] {
-                let mut encoder = pool.encoder(codec, &OpusParameters::default()).unwrap();
-                let mut decoder = pool.decoder(codec).unwrap();
+                let mut encoder = pool.encoder(codec, RATE, &OpusParameters::default()).unwrap();
+                let mut decoder = pool.decoder(codec, RATE).unwrap();
                 let mut sine = Sine::new(hertz, amplitude(dbm0));
                 let mut heard = Vec::new();
                 for _ in 0..100 {
@@ -49,8 +49,10 @@ fn tones_of_a_trunk_keep_their_level_on_the_way_to_a_browser() {
     ] {
         for law in [g711::Law::Mu, g711::Law::A] {
             let mut pool = Pool::default();
-            let mut encoder = pool.encoder(Codec::Opus, &OpusParameters::default()).unwrap();
-            let mut decoder = pool.decoder(Codec::Opus).unwrap();
+            let mut encoder = pool
+                .encoder(Codec::Opus, RATE, &OpusParameters::default())
+                .unwrap();
+            let mut decoder = pool.decoder(Codec::Opus, RATE).unwrap();
             let mut sine = Sine::new(hertz, amplitude(-14.0));
             let mut heard = Vec::new();
             for _ in 0..100 {
@@ -79,7 +81,7 @@ fn speech_is_coded_as_speech() {
         .map(|w| i16::from_le_bytes([w[0], w[1]]))
         .collect();
     let mut encoder = Pool::default()
-        .encoder(Codec::Opus, &OpusParameters::default())
+        .encoder(Codec::Opus, RATE, &OpusParameters::default())
         .unwrap();
     let mut payload = [0; 400];
     let mut as_tones = 0;

@@ -1,4 +1,9 @@
-//! Sound from one rate to another: whole clips at a time, off the packet path.
+//! Sound from one rate to another: whole clips at a time, off the packet path, by [`resample`]; between 8 and 16 kHz as it
+//! comes by [`Up`] and [`Down`].
+
+mod half;
+
+pub use half::{Down, Up};
 
 use rubato::audioadapter_buffers::owned::InterleavedOwned;
 use rubato::{Fft, FixedSync, Resampler as _};

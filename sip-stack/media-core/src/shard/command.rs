@@ -9,7 +9,7 @@ use super::Shard;
 use super::leg::{Hears, Leg, Wire};
 use super::player::Player;
 use crate::bridge::{Feed, Sink, direct};
-use crate::codec::{Encoder, Pool};
+use crate::codec::{Encoder, Pool, RATE};
 use crate::control::{Application, Command, Event, Failure, LegId, LegKind, SocketId};
 use crate::leg::{browser, phone};
 use crate::negotiated::{Codec, Negotiated, Transport};
@@ -237,8 +237,12 @@ impl Leg {
         else {
             return;
         };
-        if !self.feed.as_ref().is_some_and(|feed| feed.fits(codec, false)) {
-            let fresh = Feed::new(codec, false, pool);
+        if !self
+            .feed
+            .as_ref()
+            .is_some_and(|feed| feed.fits(codec, false, RATE))
+        {
+            let fresh = Feed::new(codec, false, RATE, pool);
             if let Some(old) = std::mem::replace(&mut self.feed, fresh) {
                 old.give_back(pool);
             }

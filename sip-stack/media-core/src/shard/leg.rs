@@ -307,17 +307,19 @@ impl Leg {
         usize::from(ptime) * RATE as usize / 1_000
     }
 
-    /// Sees to it that sound can be encoded for the peer.
-    pub(crate) fn prepare_encoder(&mut self, pool: &mut Pool) {
+    /// Sees to it that sound at `rate`, if the codec has it, can be encoded for the peer.
+    pub(crate) fn prepare_encoder(&mut self, rate: u32, pool: &mut Pool) {
         let Some(media) = &self.media else { return };
+        let codec = media.send.1;
+        let rate = if codec == Codec::Opus { rate } else { RATE };
         if self
             .encoder
             .as_ref()
-            .is_some_and(|encoder| encoder.codec() == media.send.1)
+            .is_some_and(|encoder| encoder.codec() == codec && encoder.rate() == rate)
         {
             return;
         }
-        let made = pool.encoder(media.send.1, &media.opus).ok();
+        let made = pool.encoder(codec, rate, &media.opus).ok();
         if let Some(old) = std::mem::replace(&mut self.encoder, made) {
             pool.give_encoder(old);
         }
@@ -393,7 +395,7 @@ impl Leg {
                 self.egress.resume(now);
                 self.digit = match (event, crate::tone::digit_frequencies(packet.digit)) {
                     (None, Some(frequencies)) => {
-                        self.prepare_encoder(pool);
+                        self.prepare_encoder(RATE, pool);
                         Some(Digit::Sound(Dual::new(frequencies, -9.0)))
                     }
                     _ => Some(Digit::Event(self.egress.timestamp())),

@@ -5,6 +5,7 @@ use sans_io::Time;
 use super::Shard;
 use super::leg::{Hears, Mode};
 use super::player::Player;
+use crate::codec::RATE;
 use crate::control::{BridgeId, LegId, Role};
 use crate::negotiated::Direction;
 
@@ -138,7 +139,7 @@ impl Shard {
             };
         }
         if hears == Hears::Application {
-            leg.prepare_encoder(&mut self.pool);
+            leg.prepare_encoder(RATE, &mut self.pool);
             if let Some(media) = &leg.media {
                 let clock = media.send.1.clock();
                 leg.egress.set_clock(clock);

@@ -83,7 +83,7 @@ impl Peer {
             sequence: world.rng.u32() as u16,
             timestamp: world.rng.u32(),
             encoder: Pool::default()
-                .encoder(codec, &OpusParameters::default())
+                .encoder(codec, RATE, &OpusParameters::default())
                 .unwrap(),
             ice: IceCredentials {
                 ufrag: String::new(),
@@ -275,7 +275,7 @@ impl Peer {
             .collect();
         packets.sort();
         packets.dedup_by_key(|packet| packet.0);
-        let mut decoder: Decoder = Pool::default().decoder(self.codec).unwrap();
+        let mut decoder: Decoder = Pool::default().decoder(self.codec, RATE).unwrap();
         let mut sound = Vec::new();
         let ticks = i64::from(self.codec.clock() / RATE);
         let Some(first) = packets.first().map(|packet| packet.1) else {

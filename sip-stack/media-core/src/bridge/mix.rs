@@ -1,0 +1,411 @@
+//! More than two legs, or not all of them parties. 20 ms at a time: what everybody says is taken from the jitter buffers and
+//! added up, and each ear gets the sum less what it said itself.
+//!
+//! There are two sums, at 8 kHz and at 16 kHz, so that sound changes its rate once for each talker and not at all between
+//! legs of one kind. The wide one is made where more than one member speaks a wideband codec.
+
+use std::time::Duration;
+
+use sans_io::Time;
+use slab::Slab;
+
+use super::feed::Waiting;
+use crate::codec::{FRAME, Pool, RATE, WIDE};
+use crate::negotiated::{Codec, OpusParameters};
+use crate::resample::{Down, Up};
+use crate::shard::leg::{Hears, Leg, Mode};
+use crate::shard::outbox::Outbox;
+use crate::shard::queue::Armed;
+
+/// Between two ticks.
+pub(crate) const TICK: Duration = Duration::from_millis(20);
+/// A talker from whom nothing came for so long is left out until something comes.
+const REST: Duration = Duration::from_secs(1);
+/// No sample of a quiet frame is over this (-48 dBFS): a codec may be exchanged then.
+const QUIET: u16 = 128;
+/// Octets of a frame that several listeners share: G.711, or Opus at more than twice the rate that we send.
+const SHARED: usize = FRAME;
+/// Kinds of listeners that share.
+const KINDS: usize = 4;
+
+/// How a leg takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Party,
+    Listener,
+    /// To the leg at this place in the slab, if it is there.
+    Coach(Option<usize>),
+}
+
+impl Part {
+    fn speaks(self) -> bool {
+        matches!(self, Part::Party | Part::Coach(Some(_)))
+    }
+}
+
+/// Those who hear each other in one bridge.
+#[derive(Debug)]
+pub(crate) struct Mix {
+    seats: Vec<Seat>,
+    /// More than one member speaks a wideband codec.
+    wide: bool,
+    /// When the next 20 ms are due.
+    pub(crate) tick: Time,
+    pub(crate) armed: Armed,
+    shared: Vec<Shared>,
+}
+
+/// One member.
+#[derive(Debug)]
+struct Seat {
+    leg: usize,
+    part: Part,
+    /// It said something in this tick:
+    spoke: bool,
+    narrow: [i16; FRAME],
+    broad: [i16; 2 * FRAME],
+    up: Up,
+    down: Down,
+    /// What it is to hear and does not fill a packet yet.
+    waiting: Waiting,
+}
+
+/// A frame of everybody for listeners of one kind.
+#[derive(Debug)]
+struct Shared {
+    kind: (Codec, u32, OpusParameters),
+    /// `None`: it need not be sent.
+    payload: Option<([u8; SHARED], usize)>,
+}
+
+impl Mix {
+    pub(crate) fn new(tick: Time, generation: u64) -> Mix {
+        Mix {
+            seats: Vec::new(),
+            wide: false,
+            tick,
+            armed: Armed::new(generation),
+            shared: Vec::with_capacity(KINDS),
+        }
+    }
+
+    /// Lets these take part, and says to each at which rate what it says is wanted. Nothing changes for those who did
+    /// before.
+    pub(crate) fn arrange(&mut self, members: &[(usize, Part)], legs: &mut Slab<Leg>, pool: &mut Pool) {
+        let mut before = std::mem::take(&mut self.seats);
+        for (leg, part) in members {
+            let seat = before.iter().position(|seat| seat.leg == *leg);
+            let mut seat = seat.map_or_else(|| Seat::new(*leg), |at| before.swap_remove(at));
+            seat.part = *part;
+            self.seats.push(seat);
+        }
+        let wideband = |leg: &Leg| {
+            leg.media
+                .as_ref()
+                .is_some_and(|media| media.send.1 == Codec::Opus && media.opus.max_playback_rate >= WIDE)
+        };
+        let count = members
+            .iter()
+            .filter(|(leg, _)| legs.get(*leg).is_some_and(wideband));
+        self.wide = count.count() > 1;
+        for (key, part) in members {
+            let Some(leg) = legs.get_mut(*key) else { continue };
+            leg.mixed = part.speaks().then_some(if self.wide { WIDE } else { RATE });
+            if !part.speaks()
+                && leg.listener.is_none()
+                && let Some(feed) = leg.feed.take()
+            {
+                feed.give_back(pool);
+            }
+        }
+    }
+
+    /// The rate at which a leg hears best.
+    pub(crate) fn rate_for(&self, leg: &Leg) -> u32 {
+        match &leg.media {
+            Some(media)
+                if self.wide && media.send.1 == Codec::Opus && media.opus.max_playback_rate >= WIDE =>
+            {
+                WIDE
+            }
+            _ => RATE,
+        }
+    }
+
+    /// The 20 ms that are due: taken from everybody, sent to everybody.
+    pub(crate) fn play(&mut self, now: Time, legs: &mut Slab<Leg>, pool: &mut Pool, out: &mut Outbox) {
+        let (at, wide) = (self.tick, self.wide);
+        self.tick += TICK;
+        let mut needs = Needs::default();
+        for seat in &self.seats {
+            if let Some(rate) = legs.get(seat.leg).and_then(ear) {
+                needs.broad |= rate == WIDE;
+                needs.narrow |= rate == RATE;
+            }
+        }
+        let (mut narrow, mut broad) = ([0; FRAME], [0; 2 * FRAME]);
+        for seat in &mut self.seats {
+            let Some(leg) = legs.get_mut(seat.leg) else { continue };
+            seat.listen(at, leg, needs, pool);
+            if seat.spoke && seat.part == Part::Party {
+                add(&mut narrow, &seat.narrow);
+                add(&mut broad, &seat.broad);
+            }
+        }
+        self.shared.clear();
+        let share = self.seats.iter().filter(|seat| seat.part != Part::Party);
+        let share = share.count() > 1;
+        for index in 0..self.seats.len() {
+            let (key, part) = (self.seats[index].leg, self.seats[index].part);
+            let Some(leg) = legs.get_mut(key) else { continue };
+            let Some(rate) = ear(leg) else { continue };
+            let mut pcm = [0; 2 * FRAME];
+            let pcm = if rate == WIDE {
+                self.sum(index, &broad, |seat| &seat.broad, &mut pcm);
+                &pcm[..]
+            } else {
+                self.sum(index, &narrow, |seat| &seat.narrow, &mut pcm[..FRAME]);
+                &pcm[..FRAME]
+            };
+            leg.count.mode = Mode::Mix;
+            if share && part != Part::Party && self.share(now, leg, pcm, out) {
+                continue;
+            }
+            self.seats[index].hand_over(now, leg, pcm, out);
+            let best = if wide { self.rate_for(leg) } else { RATE };
+            if best != rate && is_quiet(pcm) {
+                leg.prepare_encoder(best, pool);
+            }
+        }
+    }
+
+    /// What a seat hears: all parties but itself, and who coaches it.
+    fn sum<'a, const N: usize>(
+        &'a self,
+        index: usize,
+        all: &[i32; N],
+        of: impl Fn(&'a Seat) -> &'a [i16; N],
+        pcm: &mut [i16],
+    ) {
+        let seat = &self.seats[index];
+        let mut sum = *all;
+        if seat.part == Part::Party && seat.spoke {
+            for (sum, own) in sum.iter_mut().zip(of(seat)) {
+                *sum -= i32::from(*own);
+            }
+        }
+        for coach in &self.seats {
+            if coach.spoke && coach.part == Part::Coach(Some(seat.leg)) {
+                add(&mut sum, of(coach));
+            }
+        }
+        for (sample, sum) in pcm.iter_mut().zip(&sum) {
+            *sample = limit(*sum);
+        }
+    }
+
+    /// Sends a listener the frame that one of its kind got already, or makes that one; false when it must have its own.
+    fn share(&mut self, now: Time, leg: &mut Leg, pcm: &[i16], out: &mut Outbox) -> bool {
+        let (Some(media), Some(encoder)) = (&leg.media, &mut leg.encoder) else {
+            return false;
+        };
+        // What is added against loss is added for one peer.
+        if leg.fec_until.is_some() || leg.digits.active() || leg.samples_of_packet(encoder.rate()) != pcm.len() {
+            return false;
+        }
+        let kind = (encoder.codec(), encoder.rate(), media.opus);
+        let at = match self.shared.iter().position(|shared| shared.kind == kind) {
+            Some(at) => {
+                // Its own encoder heard nothing of this.
+                leg.stale = true;
+                at
+            }
+            None if self.shared.len() < KINDS => {
+                let mut payload = [0; SHARED];
+                if std::mem::take(&mut leg.stale) {
+                    let _ = encoder.encode(pcm, &mut payload);
+                }
+                let Ok(length) = encoder.encode(pcm, &mut payload) else {
+                    return false;
+                };
+                self.shared.push(Shared {
+                    kind,
+                    payload: length.map(|length| (payload, length)),
+                });
+                self.shared.len() - 1
+            }
+            None => return false,
+        };
+        match &self.shared[at].payload {
+            Some((payload, length)) => leg.send_encoded(now, pcm.len(), &payload[..*length], out),
+            None => leg.pass(pcm.len()),
+        }
+        true
+    }
+
+    /// Lets `listener` hear at once what of `talker` waits in its jitter buffer, less than 20 ms excepted: the two go on
+    /// without a mix.
+    pub(crate) fn hand_over(
+        &mut self,
+        now: Time,
+        talker: &mut Leg,
+        listener: (usize, &mut Leg),
+        pool: &mut Pool,
+        out: &mut Outbox,
+    ) {
+        let (key, listener) = listener;
+        let Some(rate) = ear(listener) else { return };
+        let needs = Needs {
+            narrow: rate == RATE,
+            broad: rate == WIDE,
+        };
+        let from = self.seats.iter().position(|seat| seat.leg != key);
+        let to = self.seats.iter().position(|seat| seat.leg == key);
+        let (Some(from), Some(to)) = (from, to) else { return };
+        let mut at = self.tick;
+        for _ in 0..MOST_HELD {
+            if !talker.feed.as_ref().is_some_and(|feed| feed.holds()) {
+                return;
+            }
+            self.seats[from].listen(at, talker, needs, pool);
+            at += TICK;
+            let (narrow, broad) = (self.seats[from].narrow, self.seats[from].broad);
+            let pcm = if rate == WIDE { &broad[..] } else { &narrow[..] };
+            if self.seats[from].spoke {
+                self.seats[to].hand_over(now, listener, pcm, out);
+            }
+        }
+    }
+
+    /// What a member was to hear and did not fill a packet.
+    pub(crate) fn rest_of(&self, key: usize) -> &[i16] {
+        let seat = self.seats.iter().find(|seat| seat.leg == key);
+        seat.map_or(&[], |seat| seat.waiting.front(usize::MAX))
+    }
+
+    /// Keeps only the seats of these, in order.
+    pub(crate) fn keep(&mut self, keys: [usize; 2]) {
+        self.seats.retain(|seat| keys.contains(&seat.leg));
+    }
+}
+
+/// Frames that a jitter buffer may hold at most when a mix ends: more than its greatest depth.
+const MOST_HELD: usize = 20;
+
+/// Which sums somebody hears.
+#[derive(Clone, Copy, Debug, Default)]
+struct Needs {
+    narrow: bool,
+    broad: bool,
+}
+
+impl Seat {
+    fn new(leg: usize) -> Seat {
+        Seat {
+            leg,
+            part: Part::Listener,
+            spoke: false,
+            narrow: [0; FRAME],
+            broad: [0; 2 * FRAME],
+            up: Up::default(),
+            down: Down::default(),
+            waiting: Waiting::default(),
+        }
+    }
+
+    /// Takes what the member says next.
+    fn listen(&mut self, at: Time, leg: &mut Leg, needs: Needs, pool: &mut Pool) {
+        self.spoke = false;
+        let (Some(rate), Some(feed)) = (leg.mixed, &mut leg.feed) else {
+            return;
+        };
+        let mut pcm = [0; 2 * FRAME];
+        let Some(len) = feed.pull(at, &mut pcm, &mut leg.count) else {
+            return;
+        };
+        let pcm = &pcm[..len];
+        // A digit goes on by itself; the sound beside it would be the same digit again.
+        self.spoke = !leg.keys.pressed();
+        if len == FRAME {
+            self.narrow.copy_from_slice(pcm);
+            if needs.broad {
+                self.up.run(pcm, &mut self.broad);
+            }
+        } else {
+            self.broad.copy_from_slice(pcm);
+            if needs.narrow {
+                self.down.run(pcm, &mut self.narrow);
+            }
+        }
+        if feed.hushed && leg.heard.is_none_or(|heard| at.since(heard) > REST) {
+            feed.rest();
+        } else if is_quiet(pcm) {
+            feed.retune(rate, pool);
+        }
+    }
+
+    /// Lets the member hear a frame, in packets of the length that it wants.
+    fn hand_over(&mut self, now: Time, leg: &mut Leg, pcm: &[i16], out: &mut Outbox) {
+        let rate = if pcm.len() == FRAME { RATE } else { WIDE };
+        let packet = leg.samples_of_packet(rate);
+        if self.waiting.len() == 0 && packet == pcm.len() {
+            leg.send_sound(now, pcm, out);
+            return;
+        }
+        self.waiting.push(pcm);
+        while self.waiting.len() >= packet {
+            leg.send_sound(now, self.waiting.front(packet), out);
+            self.waiting.consume(packet);
+        }
+    }
+}
+
+/// The rate at which a leg hears the mix, if it does.
+fn ear(leg: &Leg) -> Option<u32> {
+    let encoder = leg.encoder.as_ref().filter(|_| leg.hears == Hears::Mix)?;
+    Some(encoder.rate())
+}
+
+fn is_quiet(pcm: &[i16]) -> bool {
+    pcm.iter().all(|sample| sample.unsigned_abs() <= QUIET)
+}
+
+fn add(sum: &mut [i32], pcm: &[i16]) {
+    for (sum, sample) in sum.iter_mut().zip(pcm) {
+        *sum += i32::from(*sample);
+    }
+}
+
+/// As it is up to three quarters of full scale; from there on it bends towards full scale and never reaches it. A curve and
+/// no gain, so that nothing pumps.
+fn limit(sum: i32) -> i16 {
+    const KNEE: i32 = 24_576;
+    const ROOM: i32 = 32_767 - KNEE;
+    let over = sum.abs() - KNEE;
+    if over <= 0 {
+        return sum as i16;
+    }
+    let bent = KNEE + (i64::from(over) * i64::from(ROOM) / i64::from(over + ROOM)) as i32;
+    (bent * sum.signum()) as i16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_neither_wraps_nor_falls_nor_touches_what_is_not_loud() {
+        let mut before = limit(-2_000_000);
+        assert!(before >= -32_767);
+        for sum in (-2_000_000..=2_000_000).step_by(7) {
+            let limited = limit(sum);
+            assert!(limited >= before, "{sum}");
+            if sum.abs() <= 24_576 {
+                assert_eq!(i32::from(limited), sum);
+            }
+            before = limited;
+        }
+        assert!(before <= 32_767);
+        assert_eq!(limit(i32::from(i16::MIN) * 4), -limit(i32::from(i16::MIN) * -4));
+    }
+}
