@@ -53,7 +53,8 @@ pub enum Command {
     /// Lets legs hear each other, in place of what each heard before. Sent again with the same name: changes who takes
     /// part and how, without a gap for those who stay. A leg takes part in one bridge at a time: it leaves the one that
     /// it was in. Two parties and nobody else: relay where both speak the same codec, otherwise transcode, which
-    /// changes by itself when a later [`Command::Connect`] changes a codec.
+    /// changes by itself when a later [`Command::Connect`] changes a codec. All else: a mix, in which each hears everybody
+    /// but itself as the roles say; at 16 kHz among members with Opus where there are two of them or more, else at 8 kHz.
     Bridge {
         /// Its name from now on.
         bridge: BridgeId,
@@ -251,6 +252,6 @@ pub struct Report {
     pub fec_recovered: u64,
     /// E-model estimate (G.107) of what we hear from this leg, 1.0 to 4.5; 0.0 before the first packet.
     pub mos: f32,
-    /// How the leg is served now: `"none"`, `"relay"`, `"transcode"` or `"application"`.
+    /// How the leg is served now: `"none"`, `"relay"`, `"transcode"`, `"mix"` or `"application"`.
     pub mode: &'static str,
 }

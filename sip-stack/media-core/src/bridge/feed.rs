@@ -2,11 +2,13 @@ use std::sync::mpsc::SyncSender;
 
 use sans_io::{Deadline, Time};
 
+use super::mix::TICK;
+use super::transcode::play;
 use crate::codec::{self, Decoder, FRAME, LONGEST, Pool, RATE};
 use crate::jitter::{Buffer, Noise, Reorder};
 use crate::negotiated::Codec;
 use crate::rtp::Packet;
-use crate::shard::leg::Leg;
+use crate::shard::leg::{Count, Leg};
 use crate::shard::outbox::Outbox;
 
 /// What one peer says, on its way from packets to sound.
@@ -21,6 +23,12 @@ pub(crate) struct Feed {
     pub(super) hushed: bool,
     /// The timestamp that would follow what was decoded last, unwrapped.
     pub(super) expected: Option<i64>,
+    /// Its next sound follows upon what was heard of the talker in another way, and does not wait.
+    pub(super) eager: bool,
+    /// The decoder missed what was before: it hears its next packet more than once and finds its level by it.
+    pub(super) cold: bool,
+    /// What another decoder would have gone on with: the next packet is blended with it.
+    pub(super) seam: Option<[i16; FRAME]>,
 }
 
 /// How packets are put in order.
@@ -46,7 +54,18 @@ impl Feed {
             noise: Noise::default(),
             hushed: false,
             expected: None,
+            eager: false,
+            cold: false,
+            seam: None,
         }))
+    }
+
+    /// One that goes on with what was passed on undecoded so far, in a mix.
+    pub(crate) fn following(codec: Codec, rate: u32, pool: &mut Pool) -> Option<Box<Feed>> {
+        let mut feed = Feed::new(codec, true, rate, pool)?;
+        feed.eager = true;
+        feed.cold = codec == Codec::Opus;
+        Some(feed)
     }
 
     /// Gives the decoder back to those who come after.
@@ -56,6 +75,15 @@ impl Feed {
 
     pub(crate) fn fits(&self, codec: Codec, pace: bool, rate: u32) -> bool {
         self.decoder.codec() == codec && self.is_paced() == pace && self.decoder.rate() == rate
+    }
+
+    /// Samples a second of what comes out.
+    pub(crate) fn rate(&self) -> u32 {
+        self.decoder.rate()
+    }
+
+    pub(crate) fn codec(&self) -> Codec {
+        self.decoder.codec()
     }
 
     /// Puts a packet into the jitter buffer.
@@ -120,6 +148,89 @@ impl Feed {
         }
     }
 
+    /// The next 20 ms for a mix, at the decoder's rate: how many samples. `None` before the first packet is due and after
+    /// [`Feed::rest`].
+    pub(super) fn pull(&mut self, at: Time, pcm: &mut [i16; 2 * FRAME], count: &mut Count) -> Option<usize> {
+        let rate = self.decoder.rate();
+        let Order::Paced(buffer) = &mut self.order else {
+            return None;
+        };
+        if buffer.due()? > at && !self.eager {
+            return None;
+        }
+        self.eager = false;
+        // The beat is that of the mix.
+        buffer.catch_up(at);
+        let mut scratch = [0; 2 * (LONGEST + FRAME)];
+        let room = (LONGEST + FRAME) * (rate / RATE) as usize;
+        let len = FRAME * (rate / RATE) as usize;
+        play(self, len, &mut scratch[..room], count);
+        let front = self.waiting.front(len);
+        pcm[..front.len()].copy_from_slice(front);
+        self.waiting.consume(len);
+        self.advance(TICK);
+        Some(len)
+    }
+
+    /// Whether packets wait that were not decoded yet, and it is not silence that they wait for.
+    pub(super) fn holds(&self) -> bool {
+        matches!(&self.order, Order::Paced(buffer) if !self.hushed && buffer.holds())
+    }
+
+    /// Forgets the stream until its next packet: the talker is silent.
+    pub(super) fn rest(&mut self) {
+        if let Order::Paced(buffer) = &mut self.order {
+            buffer.restart();
+        }
+        self.waiting.consume(usize::MAX);
+    }
+
+    /// Goes on in a mix: evenly from now on.
+    pub(crate) fn pace(&mut self) {
+        if !self.is_paced() {
+            self.order = Order::Paced(Box::new(Buffer::new(self.decoder.codec().clock())));
+            self.expected = None;
+            self.eager = true;
+        }
+    }
+
+    /// Goes on outside of a mix: what comes is sent when it comes, after what waits.
+    pub(crate) fn unpace(&mut self) {
+        self.order = Order::Direct(Reorder::default());
+        self.expected = None;
+        self.eager = true;
+    }
+
+    /// What was to be heard before anything else of this.
+    pub(crate) fn precede(&mut self, pcm: &[i16]) {
+        let mut waiting = Waiting::default();
+        waiting.push(pcm);
+        waiting.push(self.waiting.front(usize::MAX));
+        self.waiting = waiting;
+    }
+
+    /// Lets the codec be decoded to another rate, if it has it.
+    pub(crate) fn retune(&mut self, rate: u32, pool: &mut Pool) {
+        let (codec, before) = (self.decoder.codec(), self.decoder.rate());
+        if codec != Codec::Opus || before == rate {
+            return;
+        }
+        let Ok(decoder) = pool.decoder(codec, rate) else {
+            return;
+        };
+        let mut old = std::mem::replace(&mut self.decoder, decoder);
+        let (mut tail, mut seam) = ([0; FRAME], [0; FRAME]);
+        old.conceal(&mut tail[..before as usize / 100]);
+        pool.give_decoder(old);
+        convert(&tail[..before as usize / 100], &mut seam[..rate as usize / 100]);
+        self.seam = Some(seam);
+        self.cold = true;
+        let mut waiting = Waiting::default();
+        waiting.len = (self.waiting.len() * rate as usize / before as usize).min(ROOM);
+        convert(self.waiting.front(usize::MAX), &mut waiting.pcm[..waiting.len]);
+        self.waiting = waiting;
+    }
+
     /// The peer began its numbers anew.
     pub(crate) fn restart(&mut self) {
         self.expected = None;
@@ -127,6 +238,14 @@ impl Feed {
             Order::Direct(_) => Order::Direct(Reorder::default()),
             Order::Paced(_) => Order::Paced(Box::new(Buffer::new(self.decoder.codec().clock()))),
         };
+    }
+}
+
+/// To twice or half the rate, the plain way: for the few ms where two decoders meet.
+fn convert(pcm: &[i16], out: &mut [i16]) {
+    let len = out.len().max(1);
+    for (i, sample) in out.iter_mut().enumerate() {
+        *sample = pcm.get(i * pcm.len() / len).copied().unwrap_or(0);
     }
 }
 

@@ -1,10 +1,13 @@
-//! Two legs that hear each other. A packet is relayed where the listener speaks its codec, and transcoded otherwise; which of
-//! the two is decided for each packet, so a leg that changes its codec changes the bridge.
+//! Legs that hear each other. Of two, a packet is relayed where the listener speaks its codec, and transcoded otherwise;
+//! which of the two is decided for each packet, so a leg that changes its codec changes the bridge. More than two, and those
+//! who only listen, share a [`Mix`].
 
 mod feed;
+mod mix;
 mod transcode;
 
 pub(crate) use feed::{Feed, Sink};
+pub(crate) use mix::{Mix, Part, TICK};
 pub(crate) use transcode::{direct, paced};
 
 use sans_io::Time;
@@ -32,10 +35,14 @@ pub(crate) fn on_packet(
         return;
     }
     if media.send.1 == codec {
-        if let Some(feed) = talker.feed.take() {
-            feed.give_back(pool);
-        }
         listener.count.mode = Mode::Relay;
+        if let Some(mut feed) = talker.feed.take() {
+            let sent = transcode::last(now, &mut feed, packet, listener, out);
+            feed.give_back(pool);
+            if sent {
+                return;
+            }
+        }
         listener.relay(now, codec, packet.header, packet.payload, out);
         return;
     }

@@ -9,12 +9,16 @@ use super::feed::{Feed, Order, Sink, micros};
 use crate::codec::{Decoder, FRAME, LONGEST, RATE, opus};
 use crate::jitter::{Step, Stretch, lengthen, shorten};
 use crate::negotiated::Codec;
-use crate::shard::leg::Count;
+use crate::rtp::Packet;
+use crate::shard::leg::{Count, Leg};
+use crate::shard::outbox::Outbox;
 
 /// Samples of lost sound that are made up; the rest of a longer loss is a gap for the listener too.
 const CONCEALED: i64 = 3 * FRAME as i64;
 /// A sender's pause longer than that is a new beginning.
 const PAUSE: i64 = 10 * RATE as i64;
+/// How often a decoder hears a packet that it takes for its past.
+const PAST: usize = 3;
 /// Frames that are late together are left out beyond this.
 const BEHIND: Duration = Duration::from_millis(200);
 
@@ -52,6 +56,7 @@ pub(crate) fn direct(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mu
                 feed.waiting.consume(waiting);
                 sink.silence((waiting as i64 + gap) as u32);
             }
+            None if std::mem::take(&mut feed.eager) => {}
             _ => {
                 feed.waiting.consume(usize::MAX);
                 sink.resume(now);
@@ -114,6 +119,16 @@ pub(super) fn play(feed: &mut Feed, wanted: usize, pcm: &mut [i16], count: &mut 
         let made = match step {
             Step::Packet(index) => match feed.decoder.decode(buffer.payload(index), &mut pcm[..longest]) {
                 Ok(decoded) => {
+                    if feed.cold || feed.seam.is_some() {
+                        join(
+                            &mut feed.decoder,
+                            buffer.payload(index),
+                            feed.cold,
+                            feed.seam.take(),
+                            &mut pcm[..longest],
+                        );
+                        feed.cold = false;
+                    }
                     feed.noise.learn(&pcm[..decoded]);
                     feed.hushed = false;
                     let quiet = feed.noise.is_quiet(&pcm[..decoded]);
@@ -168,6 +183,24 @@ pub(super) fn play(feed: &mut Feed, wanted: usize, pcm: &mut [i16], count: &mut 
     }
 }
 
+/// A decoder that heard nothing of what was before takes its first packet, decoded into `pcm` already, for its past, and
+/// goes over from what another one would have gone on with.
+fn join(decoder: &mut Decoder, payload: &[u8], cold: bool, seam: Option<[i16; FRAME]>, pcm: &mut [i16]) {
+    if cold {
+        for _ in 0..PAST {
+            // It was decoded before.
+            let _ = decoder.decode(payload, pcm);
+        }
+    }
+    if let Some(seam) = seam {
+        let len = (decoder.rate() as usize / 100).min(FRAME);
+        for (i, (sample, old)) in pcm.iter_mut().zip(&seam[..len]).enumerate() {
+            let (new, old) = (i32::from(*sample), i32::from(*old));
+            *sample = (old + (new - old) * (i as i32 + 1) / (len as i32 + 1)) as i16;
+        }
+    }
+}
+
 /// The first frame of noise: what the decoder makes up goes out as the noise comes in.
 fn fade(decoder: &mut Decoder, noise: &mut [i16]) {
     let mut last = [0; 2 * FRAME];
@@ -181,4 +214,37 @@ fn fade(decoder: &mut Decoder, noise: &mut [i16]) {
 
 fn samples(micros: i64, rate: u32) -> usize {
     (micros * i64::from(rate) / 1_000_000) as usize
+}
+
+/// The first packet that could be passed on as it is after sound that was decoded: goes out by way of sound once more,
+/// blended with what of that sound is left; false when nothing is.
+pub(crate) fn last(
+    now: Time,
+    feed: &mut Feed,
+    packet: &Packet<'_>,
+    listener: &mut Leg,
+    out: &mut Outbox,
+) -> bool {
+    let (codec, rate) = (feed.decoder.codec(), feed.decoder.rate());
+    let ready = listener
+        .encoder
+        .as_ref()
+        .is_some_and(|encoder| encoder.codec() == codec && encoder.rate() == rate);
+    let left = feed.waiting.len();
+    let mut pcm = [0; 2 * LONGEST];
+    if left == 0 || !ready {
+        return false;
+    }
+    let Ok(decoded) = feed.decoder.decode(packet.payload, &mut pcm) else {
+        return false;
+    };
+    if decoded != listener.samples_of_packet(rate) || left > decoded {
+        return false;
+    }
+    for (i, (sample, old)) in pcm.iter_mut().zip(feed.waiting.front(left)).enumerate() {
+        let (new, old) = (i32::from(*sample), i32::from(*old));
+        *sample = (old + (new - old) * (i as i32 + 1) / (left as i32 + 1)) as i16;
+    }
+    listener.send_sound(now, &pcm[..decoded], out);
+    true
 }

@@ -318,7 +318,15 @@ impl Buffer {
         self.delay.target()
     }
 
-    fn restart(&mut self) {
+    /// Whether packets wait.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.playing
+            .is_some_and(|playing| self.slots.first(playing.sequence, playing.highest).is_some())
+    }
+
+    /// Forgets the stream, as if nothing had come yet.
+    pub fn restart(&mut self) {
         self.slots.clear();
         self.delay.rebase();
         self.playing = None;

@@ -79,11 +79,20 @@ impl Egress {
 
     /// Moves the timestamp on to `now` after a pause.
     pub fn resume(&mut self, now: Time) {
+        self.catch_up(now);
+        self.interrupt();
+    }
+
+    /// The source goes on under other numbers: no talkspurt begins.
+    pub fn rejoin(&mut self) {
+        self.anchor = None;
+    }
+
+    fn catch_up(&mut self, now: Time) {
         let at = self.timestamp_at(now);
         if at.wrapping_sub(self.timestamp) as i32 > 0 {
             self.timestamp = at;
         }
-        self.interrupt();
     }
 
     /// The RTP timestamp of a moment, by the last packet.
@@ -128,8 +137,9 @@ impl Egress {
     ) -> Header {
         let anchor = match self.anchor {
             Some(anchor) if anchor.ssrc == source.ssrc => anchor,
-            _ => {
-                self.resume(now);
+            before => {
+                self.catch_up(now);
+                self.marker |= before.is_some();
                 let anchor = Anchor {
                     ssrc: source.ssrc,
                     sequence: self.sequence.wrapping_sub(source.sequence),

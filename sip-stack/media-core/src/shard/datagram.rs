@@ -127,7 +127,10 @@ impl Shard {
                             &mut self.out,
                         );
                     }
-                    None => leg.record(now, codec, &packet, &mut self.pool),
+                    None => match leg.mixed {
+                        Some(rate) => leg.speak(now, codec, &packet, rate, &mut self.pool),
+                        None => leg.record(now, codec, &packet, &mut self.pool),
+                    },
                 }
             }
         }
@@ -146,13 +149,19 @@ impl Shard {
             });
         }
         // An echo returns sound, not keys.
-        let Some(other) = other.filter(|other| *other != key) else {
-            return;
-        };
+        if let Some(other) = other.filter(|other| *other != key) {
+            self.pass_key(now, other, Hears::Leg(key), said);
+        } else if leg.mixed.is_some() {
+            self.pass_key_to_all(now, key, said);
+        }
+    }
+
+    /// Sends a key to a leg that hears the one whose key it is.
+    pub(super) fn pass_key(&mut self, now: Time, other: usize, hears: Hears, said: Heard) {
         let Some(listener) = self.legs.get_mut(other) else {
             return;
         };
-        if listener.hears != Hears::Leg(key) || !listener.may_send() {
+        if listener.hears != hears || !listener.may_send() {
             return;
         }
         match said {

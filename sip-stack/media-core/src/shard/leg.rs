@@ -89,6 +89,8 @@ pub(crate) enum Hears {
     Nobody,
     /// The leg at this place in the slab; itself for an echo.
     Leg(usize),
+    /// The members of its bridge, paced by our clock.
+    Mix,
     /// Its application, paced by our clock.
     Application,
 }
@@ -116,6 +118,7 @@ pub(crate) enum Mode {
     None,
     Relay,
     Transcode,
+    Mix,
     Application,
 }
 
@@ -148,7 +151,11 @@ pub(crate) struct Leg {
     pub(crate) feed: Option<Box<Feed>>,
     /// Who hears it.
     pub(crate) listener: Option<usize>,
-    heard: Option<Time>,
+    /// It is heard in a mix, where this rate is the best for it.
+    pub(crate) mixed: Option<u32>,
+    /// What it says next in the mix follows upon what was heard of it in another way.
+    pub(crate) follows: bool,
+    pub(crate) heard: Option<Time>,
     flowing: bool,
     in_dtx: bool,
 
@@ -156,6 +163,8 @@ pub(crate) struct Leg {
     pub(crate) hears: Hears,
     pub(crate) egress: Egress,
     pub(crate) encoder: Option<Encoder>,
+    /// The encoder heard nothing of what the peer heard last.
+    pub(crate) stale: bool,
     pub(crate) digits: dtmf::Sender,
     digit: Option<Digit>,
     pub(crate) player: Option<Player>,
@@ -195,12 +204,15 @@ impl Leg {
             keys: dtmf::Receiver::default(),
             feed: None,
             listener: None,
+            mixed: None,
+            follows: false,
             heard: None,
             flowing: false,
             in_dtx: false,
             hears: Hears::Nobody,
             egress: Egress::new(rng),
             encoder: None,
+            stale: false,
             digits: dtmf::Sender::default(),
             digit: None,
             player: None,
@@ -293,7 +305,12 @@ impl Leg {
         self.media.as_ref().is_some_and(|media| media.direction.sends())
     }
 
-    /// Samples of a packet that we make.
+    /// Samples of a packet that we make, at `rate`.
+    pub(crate) fn samples_of_packet(&self, rate: u32) -> usize {
+        self.frame() * (rate / RATE) as usize
+    }
+
+    /// Samples of a packet that we make, at 8 kHz.
     pub(crate) fn frame(&self) -> usize {
         let ptime = self.media.as_ref().map_or(20, |media| media.ptime_ms);
         let ptime = match (self.media.as_ref().map(|media| media.send.1), ptime) {
@@ -325,25 +342,86 @@ impl Leg {
         }
     }
 
+    /// What the peer says goes into the jitter buffer from which its mix takes it.
+    pub(crate) fn speak(&mut self, now: Time, codec: Codec, packet: &Packet<'_>, rate: u32, pool: &mut Pool) {
+        if self.keys.pressed() {
+            return;
+        }
+        let follows = std::mem::take(&mut self.follows);
+        if !self
+            .feed
+            .as_ref()
+            .is_some_and(|feed| feed.is_paced() && feed.codec() == codec)
+        {
+            let fresh = if follows {
+                Feed::following(codec, rate, pool)
+            } else {
+                Feed::new(codec, true, rate, pool)
+            };
+            if let Some(old) = std::mem::replace(&mut self.feed, fresh) {
+                old.give_back(pool);
+            }
+        }
+        if let Some(feed) = &mut self.feed {
+            feed.insert_paced(now, packet);
+        }
+    }
+
     /// Sends the next frame of sound, unless a digit is being sent or the peer is not to hear anything: then time passes.
     pub(crate) fn send_sound(&mut self, now: Time, pcm: &[i16], out: &mut Outbox) {
         if self.digits.active() || !self.may_send() {
-            self.egress.skip(pcm.len() as u32 * (self.egress.clock() / RATE));
+            self.pass(pcm.len());
         } else {
             self.encode(now, pcm, out);
         }
     }
 
+    /// Nothing is sent for so many samples.
+    pub(crate) fn pass(&mut self, samples: usize) {
+        self.egress.skip(self.ticks(samples));
+    }
+
+    /// So many samples of the encoder's in ticks of what is sent.
+    fn ticks(&self, samples: usize) -> u32 {
+        let rate = self.encoder.as_ref().map_or(RATE, Encoder::rate);
+        samples as u32 * (self.egress.clock() / rate)
+    }
+
+    /// Sends a frame of so many samples that is encoded already.
+    pub(crate) fn send_encoded(&mut self, now: Time, samples: usize, payload: &[u8], out: &mut Outbox) {
+        let ticks = self.ticks(samples);
+        let Some((number, codec)) = self.media.as_ref().map(|media| media.send) else {
+            return;
+        };
+        let (may, egress) = (self.may_send(), &mut self.egress);
+        let sent = may
+            && self.wire.send(out, HEADER + payload.len(), |buffer| {
+                let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
+                egress.next(now, number, ticks, payload.len()).write(head);
+                body.copy_from_slice(payload);
+                Some(buffer.len())
+            });
+        if sent {
+            self.count.codec_sent = Some(codec);
+        } else {
+            self.egress.skip(ticks);
+        }
+    }
+
     fn encode(&mut self, now: Time, pcm: &[i16], out: &mut Outbox) {
-        let ticks = pcm.len() as u32 * (self.egress.clock() / RATE);
+        let ticks = self.ticks(pcm.len());
         let (Some(media), Some(encoder)) = (&self.media, &mut self.encoder) else {
             return;
         };
         let (number, codec) = media.send;
-        let egress = &mut self.egress;
+        let (egress, stale) = (&mut self.egress, &mut self.stale);
         let sent = encoder.codec() == codec
             && self.wire.send(out, HEADER + ROOM, |buffer| {
                 let (head, payload) = buffer.split_first_chunk_mut::<HEADER>()?;
+                if std::mem::take(stale) {
+                    // It takes this frame for its past: no gap where its delay was empty.
+                    let _ = encoder.encode(pcm, payload);
+                }
                 let length = encoder.encode(pcm, payload).ok().flatten()?;
                 egress.next(now, number, ticks, length).write(head);
                 Some(HEADER + length)
@@ -473,7 +551,9 @@ impl Leg {
             Wire::Phone(_) => None,
         };
         let mut next = earlier(wire, self.tick.map(|at| (at, "application")));
-        next = earlier(next, self.feed.as_ref().and_then(|feed| feed.deadline()));
+        // In a mix it is the mix that asks.
+        let feed = self.feed.as_ref().filter(|_| self.mixed.is_none());
+        next = earlier(next, feed.and_then(|feed| feed.deadline()));
         next = earlier(next, self.keys.deadline());
         next = earlier(next, self.digits.deadline());
         next = earlier(next, self.report_at.map(|at| (at, "RTCP report")));

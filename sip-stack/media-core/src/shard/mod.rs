@@ -10,7 +10,7 @@ mod interface;
 pub(crate) mod leg;
 pub(crate) mod outbox;
 mod player;
-mod queue;
+pub(crate) mod queue;
 mod report;
 mod timeout;
 mod wiring;
@@ -25,12 +25,13 @@ use slab::Slab;
 pub use interface::{Input, Output};
 
 use crate::codec::Pool;
-use crate::control::{BridgeId, LegId, Role, SocketId};
+use crate::control::{BridgeId, LegId, SocketId};
 use crate::leg::{Clock, browser};
 use crate::music::Music;
 use leg::Leg;
 use outbox::Outbox;
-use queue::Queue;
+use queue::{Armed, Queue, Who};
+use wiring::Bridge;
 
 /// Octets and datagrams that the outbox holds without growing: a burst of packets for all legs grows it once.
 const OUTBOX: (usize, usize) = (256 << 10, 1_024);
@@ -59,7 +60,7 @@ pub struct Shard {
     /// How many legs there ever were.
     generation: u64,
     names: BTreeMap<LegId, usize>,
-    bridges: BTreeMap<BridgeId, Vec<(LegId, Role)>>,
+    bridges: BTreeMap<BridgeId, Bridge>,
     /// Which browser leg an address belongs to. Looked up, never walked over.
     paths: HashMap<(SocketId, SocketAddr), usize>,
     /// Which phone leg a socket belongs to, and whether it is the one for RTCP.
@@ -135,26 +136,67 @@ impl Shard {
         if let Some(leg) = self.legs.get_mut(key)
             && let Some((at, _)) = leg.deadline()
         {
-            self.queue.arm(key, &mut leg.armed, at.max(self.floor));
+            self.queue.arm(Who::Leg(key), &mut leg.armed, at.max(self.floor));
         }
     }
 
-    /// The earliest deadline of any leg. Entries of the queue that are older than their leg's deadline are brought up to
-    /// date on the way.
+    /// Sees to it that the next tick of a mix comes.
+    fn arm_mix(&mut self, bridge: BridgeId) {
+        if let Some(mix) = self
+            .bridges
+            .get_mut(&bridge)
+            .and_then(|bridge| bridge.mix.as_mut())
+        {
+            let at = mix.tick.max(self.floor);
+            self.queue.arm(Who::Mix(bridge), &mut mix.armed, at);
+        }
+    }
+
+    /// When a leg or a mix wants to be looked at, and where it stands in the queue.
+    fn waits(&mut self, who: Who) -> Option<(Deadline, &mut Armed)> {
+        match who {
+            Who::Leg(key) => {
+                let leg = self.legs.get_mut(key)?;
+                Some((leg.deadline(), &mut leg.armed))
+            }
+            Who::Mix(bridge) => {
+                let mix = self.bridges.get_mut(&bridge)?.mix.as_mut()?;
+                Some((Some((mix.tick, "mix")), &mut mix.armed))
+            }
+        }
+    }
+
+    /// Takes the first entry of the queue away; true when who it names is to be looked at.
+    fn take(&mut self, who: Who) -> bool {
+        let armed = match who {
+            Who::Leg(key) => self.legs.get_mut(key).map(|leg| &mut leg.armed),
+            Who::Mix(bridge) => {
+                let mix = self
+                    .bridges
+                    .get_mut(&bridge)
+                    .and_then(|bridge| bridge.mix.as_mut());
+                mix.map(|mix| &mut mix.armed)
+            }
+        };
+        self.queue.pop(armed)
+    }
+
+    /// The earliest deadline of any leg and any mix. Entries of the queue that are older than the deadline of whom they name
+    /// are brought up to date on the way.
     fn deadline(&mut self) -> Deadline {
         loop {
-            let (at, key, _) = self.queue.peek()?;
-            let leg = self.legs.get_mut(key);
-            let deadline = leg.as_ref().and_then(|leg| leg.deadline());
-            if let Some(leg) = leg
-                && let Some((due, why)) = deadline
+            let (at, who, generation) = self.queue.peek()?;
+            if let Some((Some((due, why)), armed)) = self.waits(who)
                 && due <= at
-                && leg.armed.generation == self.queue.peek()?.2
+                && armed.generation == generation
             {
                 return Some((at, why));
             }
-            if self.queue.pop(self.legs.get_mut(key).map(|leg| &mut leg.armed)) {
-                self.arm(key);
+            if self.take(who) {
+                match who {
+                    Who::Leg(key) => self.arm(key),
+                    Who::Mix(bridge) => self.arm_mix(bridge),
+                }
             }
         }
     }

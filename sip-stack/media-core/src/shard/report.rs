@@ -156,6 +156,7 @@ impl Leg {
                 Mode::None => "none",
                 Mode::Relay => "relay",
                 Mode::Transcode => "transcode",
+                Mode::Mix => "mix",
                 Mode::Application => "application",
             },
         }

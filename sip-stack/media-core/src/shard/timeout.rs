@@ -6,6 +6,7 @@ use sans_io::Time;
 
 use super::Shard;
 use super::leg::Wire;
+use super::queue::Who;
 use crate::bridge::{self, Sink};
 use crate::control::{Event, Failure};
 use crate::leg::browser;
@@ -14,16 +15,25 @@ use crate::leg::browser;
 const PAUSE: Duration = Duration::from_millis(1);
 
 impl Shard {
-    /// Looks at every leg whose time has come, at each once: one that wants to be looked at again at once waits a moment,
+    /// Looks at every leg and every mix whose time has come, at each once: one that wants to be looked at again at once waits a moment,
     /// so that a deadline that does not move costs little and stops nobody else.
     pub(super) fn timeout(&mut self, now: Time) {
         self.floor = now + PAUSE;
-        while let Some((at, key, _)) = self.queue.peek()
+        while let Some((at, who, _)) = self.queue.peek()
             && at <= now
         {
-            if self.queue.pop(self.legs.get_mut(key).map(|leg| &mut leg.armed)) {
-                self.look_at(now, key);
-                self.arm(key);
+            if !self.take(who) {
+                continue;
+            }
+            match who {
+                Who::Leg(key) => {
+                    self.look_at(now, key);
+                    self.arm(key);
+                }
+                Who::Mix(bridge) => {
+                    self.mix(now, bridge);
+                    self.arm_mix(bridge);
+                }
             }
         }
         self.floor = Time::ZERO;

@@ -1,13 +1,30 @@
 //! Who hears whom.
 
+use std::time::Duration;
+
 use sans_io::Time;
 
 use super::Shard;
-use super::leg::{Hears, Mode};
+use super::leg::{Hears, Leg, Mode, Wire};
 use super::player::Player;
-use crate::codec::RATE;
+use crate::bridge::{Mix, Part, TICK};
+use crate::codec::{Pool, RATE};
 use crate::control::{BridgeId, LegId, Role};
+use crate::dtmf::Heard;
 use crate::negotiated::Direction;
+
+/// The first tick comes so long after the packet that is expected last of those who are heard already.
+const MARGIN: Duration = Duration::from_millis(4);
+/// A mix that is late by more leaves out what it missed.
+const BEHIND: Duration = Duration::from_millis(100);
+
+/// Legs that hear each other.
+#[derive(Debug)]
+pub(super) struct Bridge {
+    pub(super) members: Vec<(LegId, Role)>,
+    /// `None` for two parties.
+    pub(super) mix: Option<Box<Mix>>,
+}
 
 impl Shard {
     pub(super) fn bridge(&mut self, now: Time, bridge: BridgeId, wanted: &[(LegId, Role)]) {
@@ -36,9 +53,20 @@ impl Shard {
         let (id, Some(bridge)) = (leg.id, leg.bridge) else {
             return;
         };
-        let mut members = self.bridges.get(&bridge).cloned().unwrap_or_default();
+        let members = self.bridges.get(&bridge).map(|bridge| bridge.members.clone());
+        let mut members = members.unwrap_or_default();
         members.retain(|(member, _)| *member != id);
         self.set_members(now, bridge, members);
+    }
+
+    /// Decides anew what a leg and all that share its bridge hear.
+    pub(super) fn rewire_with(&mut self, now: Time, key: usize) {
+        let bridge = self.legs.get(key).and_then(|leg| leg.bridge);
+        let members = bridge.and_then(|id| Some((id, self.bridges.get(&id)?.members.clone())));
+        match members {
+            Some((bridge, members)) => self.set_members(now, bridge, members),
+            None => self.rewire(now, key),
+        }
     }
 
     /// Lets these and nobody else take part in a bridge; nothing changes for those who do already.
@@ -46,7 +74,10 @@ impl Shard {
         if members.len() < 2 {
             members.clear();
         }
-        let before = self.bridges.remove(&bridge).unwrap_or_default();
+        let (before, mut mix) = match self.bridges.remove(&bridge) {
+            Some(before) => (before.members, before.mix),
+            None => (Vec::new(), None),
+        };
         for (id, _) in before {
             let Some(&key) = self.names.get(&id) else { continue };
             if let Some(leg) = self.legs.get_mut(key)
@@ -54,70 +85,230 @@ impl Shard {
             {
                 leg.bridge = None;
                 leg.peer = None;
+                leg.be_mixed_no_more(&mut self.pool);
                 self.rewire(now, key);
             }
         }
         if members.is_empty() {
             return;
         }
-        let pair = match members[..] {
-            [(a, Role::Party), (b, Role::Party)] => Some([a, b]),
-            _ => None,
-        };
-        for (id, _) in &members {
-            let other = pair.and_then(|pair| self.names.get(&pair[usize::from(pair[0] == *id)]).copied());
-            let leg = self.names.get(id).and_then(|key| self.legs.get_mut(*key));
-            if let Some(leg) = leg {
+        let keys: Vec<usize> = members.iter().filter_map(|(id, _)| self.key_of(*id)).collect();
+        if let [(_, Role::Party), (_, Role::Party)] = members[..]
+            && let [a, b] = keys[..]
+        {
+            if let Some(mix) = mix.take() {
+                self.unmix(now, mix, [a, b]);
+            }
+            for (key, other) in [(a, b), (b, a)] {
+                if let Some(leg) = self.legs.get_mut(key) {
+                    leg.peer = Some(other);
+                }
+            }
+        } else {
+            let mut next = match mix.take() {
+                Some(mix) => mix,
+                None => self.start_mix(now, &keys),
+            };
+            let parts: Vec<(usize, Part)> = members
+                .iter()
+                .filter_map(|(id, role)| Some((self.key_of(*id)?, self.part(*role))))
+                .collect();
+            next.arrange(&parts, &mut self.legs, &mut self.pool);
+            for key in &keys {
+                if let Some(leg) = self.legs.get_mut(*key) {
+                    leg.peer = None;
+                }
+            }
+            mix = Some(next);
+        }
+        for key in &keys {
+            if let Some(leg) = self.legs.get_mut(*key) {
                 leg.bridge = Some(bridge);
-                leg.peer = other;
             }
         }
-        let keys: Vec<usize> = members
-            .iter()
-            .filter_map(|(id, _)| self.names.get(id).copied())
-            .collect();
-        self.bridges.insert(bridge, members);
+        self.bridges.insert(bridge, Bridge { members, mix });
         for key in keys {
             self.rewire(now, key);
         }
+        self.arm_mix(bridge);
     }
 
-    /// Decides anew what a leg and all that share its bridge hear.
-    pub(super) fn rewire_with(&mut self, now: Time, key: usize) {
-        self.rewire(now, key);
-        let bridge = self.legs.get(key).and_then(|leg| leg.bridge);
-        let members = bridge.and_then(|bridge| self.bridges.get(&bridge));
-        let others: Vec<usize> = members
-            .into_iter()
-            .flatten()
-            .filter_map(|(id, _)| self.names.get(id).copied())
-            .filter(|other| *other != key)
-            .collect();
-        for other in others {
-            self.rewire(now, other);
+    fn key_of(&self, id: LegId) -> Option<usize> {
+        self.names.get(&id).copied()
+    }
+
+    fn part(&self, role: Role) -> Part {
+        match role {
+            Role::Party => Part::Party,
+            Role::Listener => Part::Listener,
+            Role::Coach(party) => Part::Coach(self.key_of(party)),
         }
     }
 
-    /// Decides anew what a leg hears. A bridge is muted by hold when its other leg may not talk, or when either is on hold and an
-    /// application is there to be heard instead.
+    /// A mix that goes on with what those who heard each other in a bridge of two say.
+    fn start_mix(&mut self, now: Time, keys: &[usize]) -> Box<Mix> {
+        let mut first = now + TICK;
+        for key in keys {
+            let Some(leg) = self.legs.get_mut(*key) else {
+                continue;
+            };
+            if leg.listener.is_none() || leg.peer.is_none() {
+                continue;
+            }
+            leg.follows = true;
+            let expected = match &mut leg.feed {
+                Some(feed) if feed.is_paced() => feed.deadline().map(|(at, _)| at),
+                Some(feed) => {
+                    feed.pace();
+                    leg.heard.map(|heard| heard + TICK)
+                }
+                None => leg.heard.map(|heard| heard + TICK),
+            };
+            // Whoever is silent is not waited for.
+            if let Some(expected) = expected.filter(|at| *at <= now + TICK) {
+                first = first.max(expected + MARGIN);
+            }
+        }
+        self.generation += 1;
+        Box::new(Mix::new(first, self.generation))
+    }
+
+    /// Two parties are left of a mix, and hear at once what of each other waits in the jitter buffers: sound that is passed on
+    /// from now on waits in none.
+    fn unmix(&mut self, now: Time, mut mix: Box<Mix>, pair: [usize; 2]) {
+        mix.keep(pair);
+        for [talker, listener] in [pair, [pair[1], pair[0]]] {
+            let Some((from, to)) = self.legs.get2_mut(talker, listener) else {
+                continue;
+            };
+            let Some(mut feed) = from.feed.take() else {
+                continue;
+            };
+            let wanted = to.media.as_ref().map(|media| media.send.1);
+            if to.hears != Hears::Mix || wanted.is_none() {
+                feed.give_back(&mut self.pool);
+                continue;
+            }
+            let relay = wanted == Some(feed.codec());
+            let pace = matches!((&from.wire, &to.wire), (Wire::Browser(_), Wire::Phone(_)));
+            if relay || !pace {
+                from.feed = Some(feed);
+                mix.drain(now, from, (listener, to), &mut self.pool, &mut self.out);
+                let Some(drained) = from.feed.take() else { continue };
+                feed = drained;
+                feed.unpace();
+            }
+            if !relay {
+                feed.retune(RATE, &mut self.pool);
+                to.stale |= to.encoder.as_ref().is_some_and(|encoder| encoder.rate() != RATE);
+                to.prepare_encoder(RATE, &mut self.pool);
+            }
+            let rest = mix.rest_of(listener);
+            if to.encoder.as_ref().map_or(RATE, |encoder| encoder.rate()) == feed.rate() {
+                feed.precede(rest);
+            }
+            from.feed = Some(feed);
+        }
+        for key in pair {
+            if let Some(leg) = self.legs.get_mut(key) {
+                leg.mixed = None;
+                leg.follows = false;
+            }
+        }
+    }
+
+    /// The ticks of a mix that are due.
+    pub(super) fn mix(&mut self, now: Time, bridge: BridgeId) {
+        let Some(mut mix) = self.bridges.get_mut(&bridge).and_then(|bridge| bridge.mix.take()) else {
+            return;
+        };
+        if now.since(mix.tick) > BEHIND {
+            // We were held up: what was missed is missed.
+            mix.tick = now;
+            for (id, _) in self
+                .bridges
+                .get(&bridge)
+                .map_or(&[][..], |bridge| &bridge.members)
+            {
+                if let Some(leg) = self.names.get(id).and_then(|key| self.legs.get_mut(*key))
+                    && leg.hears == Hears::Mix
+                {
+                    leg.egress.resume(now);
+                }
+            }
+        }
+        while mix.tick <= now {
+            mix.play(now, &mut self.legs, &mut self.pool, &mut self.out);
+        }
+        if let Some(bridge) = self.bridges.get_mut(&bridge) {
+            bridge.mix = Some(mix);
+        }
+    }
+
+    /// Sends a key to all who hear in a mix the leg whose key it is.
+    pub(super) fn pass_key_to_all(&mut self, now: Time, key: usize, said: Heard) {
+        let Some((id, Some(bridge))) = self.legs.get(key).map(|leg| (leg.id, leg.bridge)) else {
+            return;
+        };
+        let members = |shard: &Shard, at: usize| shard.bridges.get(&bridge)?.members.get(at).copied();
+        let mut at = 0;
+        let mut role = Role::Listener;
+        while let Some((member, its)) = members(self, at) {
+            if member == id {
+                role = its;
+            }
+            at += 1;
+        }
+        at = 0;
+        while let Some((member, _)) = members(self, at) {
+            at += 1;
+            if member != id
+                && is_heard_by(role, member)
+                && let Some(other) = self.key_of(member)
+            {
+                self.pass_key(now, other, Hears::Mix, said);
+            }
+        }
+    }
+
+    /// Decides anew what a leg hears. A bridge is muted by hold when nobody whom the leg would hear may talk, or when it or all
+    /// of them are on hold and an application is there to be heard instead.
     pub(super) fn rewire(&mut self, now: Time, key: usize) {
         let Some(leg) = self.legs.get(key) else { return };
         let Some(media) = &leg.media else { return };
-        let other = leg
-            .peer
-            .and_then(|other| Some((other, self.legs.get(other)?.media.as_ref()?.direction)));
-        let held = media.direction != Direction::SendRecv
-            || other.is_some_and(|(_, direction)| direction != Direction::SendRecv);
-        let player = leg.player.as_ref();
-        let application = match player {
+        let direction = |key: usize| Some(self.legs.get(key)?.media.as_ref()?.direction);
+        let bridge = leg.bridge.and_then(|bridge| self.bridges.get(&bridge));
+        // Whether anybody may talk, and whether anybody is not on hold.
+        let (mut talks, mut present) = (false, false);
+        let mut look = |direction: Option<Direction>| {
+            talks |= direction.is_some_and(Direction::receives);
+            present |= direction == Some(Direction::SendRecv);
+        };
+        let joined = match (leg.peer, bridge) {
+            (Some(other), _) => {
+                look(direction(other));
+                Some(Hears::Leg(other))
+            }
+            (None, Some(bridge)) => {
+                for (id, role) in &bridge.members {
+                    if *id != leg.id && is_heard_by(*role, leg.id) {
+                        look(self.names.get(id).and_then(|key| direction(*key)));
+                    }
+                }
+                Some(Hears::Mix)
+            }
+            (None, None) => None,
+        };
+        let held = media.direction != Direction::SendRecv || !present;
+        let application = match &leg.player {
             None => Hears::Nobody,
             Some(Player::Echo) => Hears::Leg(key),
             Some(_) => Hears::Application,
         };
-        let hears = match other {
-            Some((other, direction)) if direction.receives() && !(held && player.is_some()) => {
-                Hears::Leg(other)
-            }
+        let hears = match joined {
+            Some(joined) if talks && !(held && leg.player.is_some()) => joined,
+            // Silence keeps a member of a mix alive; whom else it hears may come any time.
+            Some(Hears::Mix) if leg.player.is_none() => Hears::Mix,
             // The other leg is not described yet: what is played meanwhile goes on.
             _ => application,
         };
@@ -128,25 +319,43 @@ impl Shard {
     pub(super) fn hear(&mut self, now: Time, key: usize, hears: Hears) {
         let Some(leg) = self.legs.get_mut(key) else { return };
         let before = std::mem::replace(&mut leg.hears, hears);
+        let encoded = matches!(leg.count.mode, Mode::Transcode | Mode::Mix);
+        // From a bridge of two to one of more and back nothing is interrupted.
+        let stays = match (before, hears) {
+            (Hears::Leg(other), Hears::Mix) | (Hears::Mix, Hears::Leg(other)) => other != key,
+            (before, hears) => before == hears,
+        };
         if before != hears {
-            leg.egress.resume(now);
+            if stays {
+                leg.egress.rejoin();
+            } else {
+                leg.egress.resume(now);
+            }
             leg.count.mode = match hears {
                 Hears::Nobody => Mode::None,
                 Hears::Application => Mode::Application,
                 Hears::Leg(other) if other == key => Mode::Application,
                 // The first packet tells which.
                 Hears::Leg(_) => Mode::None,
+                Hears::Mix => Mode::Mix,
             };
         }
-        if hears == Hears::Application {
-            leg.prepare_encoder(RATE, &mut self.pool);
-            if let Some(media) = &leg.media {
-                let clock = media.send.1.clock();
-                leg.egress.set_clock(clock);
+        match hears {
+            Hears::Application => {
+                leg.prepare_encoder(RATE, &mut self.pool);
+                if let Some(media) = &leg.media {
+                    let clock = media.send.1.clock();
+                    leg.egress.set_clock(clock);
+                }
+                leg.tick.get_or_insert(now);
             }
-            leg.tick.get_or_insert(now);
-        } else {
-            leg.tick = None;
+            Hears::Mix => {
+                leg.tick = None;
+                let bridge = leg.bridge.and_then(|bridge| self.bridges.get(&bridge));
+                let rate = bridge.and_then(|bridge| Some(bridge.mix.as_ref()?.rate_for(leg)));
+                leg.join_mix(rate.unwrap_or(RATE), stays, stays && encoded, &mut self.pool);
+            }
+            Hears::Leg(_) | Hears::Nobody => leg.tick = None,
         }
         if let Hears::Leg(other) = before
             && before != hears
@@ -154,7 +363,9 @@ impl Shard {
             && talker.listener == Some(key)
         {
             talker.listener = None;
-            if let Some(feed) = talker.feed.take() {
+            if talker.mixed.is_none()
+                && let Some(feed) = talker.feed.take()
+            {
                 feed.give_back(&mut self.pool);
             }
         }
@@ -164,5 +375,43 @@ impl Shard {
             talker.listener = Some(key);
         }
         self.arm(key);
+    }
+}
+
+/// Whether someone of this role is heard by a leg.
+fn is_heard_by(role: Role, leg: LegId) -> bool {
+    match role {
+        Role::Party => true,
+        Role::Listener => false,
+        Role::Coach(party) => party == leg,
+    }
+}
+
+impl Leg {
+    /// Sees to it that a mix can be encoded. An encoder that the peer hears already goes on, at its rate, until the mix is
+    /// quiet; one that it does not hear yet has to catch up when the leg stays in its bridge.
+    fn join_mix(&mut self, rate: u32, stays: bool, encoded: bool, pool: &mut Pool) {
+        let Some(media) = &self.media else { return };
+        let codec = media.send.1;
+        self.egress.set_clock(codec.clock());
+        let fits = self
+            .encoder
+            .as_ref()
+            .is_some_and(|encoder| encoder.codec() == codec);
+        if !(fits && encoded) {
+            self.prepare_encoder(rate, pool);
+            self.stale = stays;
+        }
+    }
+
+    /// Is not heard in a mix any more.
+    fn be_mixed_no_more(&mut self, pool: &mut Pool) {
+        self.follows = false;
+        if self.mixed.take().is_some()
+            && self.listener.is_none()
+            && let Some(feed) = self.feed.take()
+        {
+            feed.give_back(pool);
+        }
     }
 }

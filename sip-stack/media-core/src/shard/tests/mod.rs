@@ -8,5 +8,6 @@ mod applications;
 mod bridges;
 mod digits;
 mod endurance;
+mod mixes;
 mod opus;
 mod reports;
