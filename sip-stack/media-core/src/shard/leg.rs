@@ -544,6 +544,12 @@ impl Leg {
             .map(|heard| (heard + limit, "flow of a leg"))
     }
 
+    /// When what the peer said is due; in a mix it is the mix that asks.
+    pub(crate) fn feed_deadline(&self) -> Deadline {
+        let feed = self.feed.as_ref().filter(|_| self.mixed.is_none())?;
+        feed.deadline()
+    }
+
     /// When the leg wants to be looked at.
     pub(crate) fn deadline(&self) -> Deadline {
         let wire = match &self.wire {
@@ -551,9 +557,7 @@ impl Leg {
             Wire::Phone(_) => None,
         };
         let mut next = earlier(wire, self.tick.map(|at| (at, "application")));
-        // In a mix it is the mix that asks.
-        let feed = self.feed.as_ref().filter(|_| self.mixed.is_none());
-        next = earlier(next, feed.and_then(|feed| feed.deadline()));
+        next = earlier(next, self.feed_deadline());
         next = earlier(next, self.keys.deadline());
         next = earlier(next, self.digits.deadline());
         next = earlier(next, self.report_at.map(|at| (at, "RTCP report")));

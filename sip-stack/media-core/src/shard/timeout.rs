@@ -51,12 +51,7 @@ impl Shard {
         {
             wire.handle_timeout(now);
         }
-        if leg
-            .feed
-            .as_ref()
-            .and_then(|feed| feed.deadline())
-            .is_some_and(|(at, _)| at <= now)
-        {
+        if leg.feed_deadline().is_some_and(|(at, _)| at <= now) {
             self.feed(now, key);
         }
         if let Some(heard) = heard {
