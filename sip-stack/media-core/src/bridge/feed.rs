@@ -7,6 +7,7 @@ use super::transcode::play;
 use crate::codec::{self, Decoder, FRAME, LONGEST, Pool, RATE};
 use crate::jitter::{Buffer, Noise, Reorder};
 use crate::negotiated::Codec;
+use crate::resample::Down;
 use crate::rtp::Packet;
 use crate::shard::leg::{Count, Leg};
 use crate::shard::outbox::Outbox;
@@ -28,7 +29,7 @@ pub(crate) struct Feed {
     /// The decoder missed what was before: it hears its next packet more than once and finds its level by it.
     pub(super) cold: bool,
     /// What another decoder would have gone on with: the next packet is blended with it.
-    pub(super) seam: Option<[i16; FRAME]>,
+    pub(super) seam: Option<[i16; SEAM]>,
 }
 
 /// How packets are put in order.
@@ -209,26 +210,47 @@ impl Feed {
         self.waiting = waiting;
     }
 
-    /// Lets the codec be decoded to another rate, if it has it.
-    pub(crate) fn retune(&mut self, rate: u32, pool: &mut Pool) {
-        let (codec, before) = (self.decoder.codec(), self.decoder.rate());
-        if codec != Codec::Opus || before == rate {
-            return;
-        }
-        let Ok(decoder) = pool.decoder(codec, rate) else {
+    /// Lets the codec be decoded to another rate, if it has it. Nothing is heard of it while the talker is quiet.
+    pub(super) fn retune(&mut self, rate: u32, pool: &mut Pool) {
+        let before = self.decoder.rate();
+        let Some(old) = self.exchange(rate, pool) else {
             return;
         };
-        let mut old = std::mem::replace(&mut self.decoder, decoder);
-        let (mut tail, mut seam) = ([0; FRAME], [0; FRAME]);
-        old.conceal(&mut tail[..before as usize / 100]);
         pool.give_decoder(old);
-        convert(&tail[..before as usize / 100], &mut seam[..rate as usize / 100]);
-        self.seam = Some(seam);
-        self.cold = true;
         let mut waiting = Waiting::default();
         waiting.len = (self.waiting.len() * rate as usize / before as usize).min(ROOM);
         convert(self.waiting.front(usize::MAX), &mut waiting.pcm[..waiting.len]);
         self.waiting = waiting;
+    }
+
+    /// Lets a codec that was decoded to 16 kHz and brought to 8 kHz by this filter be decoded to 8 kHz, in the midst of speech.
+    pub(super) fn narrow_down(&mut self, filter: &mut Down, pool: &mut Pool) {
+        let Some(mut old) = self.exchange(RATE, pool) else {
+            return;
+        };
+        // What the old decoder would have gone on with pushes out what is in the filter, and leads into the new one.
+        let (mut tail, mut narrow) = ([0; FRAME], [0; FRAME / 2]);
+        old.conceal(&mut tail);
+        pool.give_decoder(old);
+        let mut waiting = Waiting::default();
+        waiting.len = self.waiting.len() / 2;
+        filter.run(self.waiting.front(usize::MAX), &mut waiting.pcm[..waiting.len]);
+        filter.run(&tail, &mut narrow);
+        waiting.push(&narrow[..Down::LATE]);
+        self.waiting = waiting;
+        let mut seam = [0; SEAM];
+        seam.copy_from_slice(&narrow[Down::LATE..]);
+        self.seam = Some(seam);
+    }
+
+    /// Another decoder for the same codec; the old one, if it was another.
+    fn exchange(&mut self, rate: u32, pool: &mut Pool) -> Option<Decoder> {
+        if self.decoder.codec() != Codec::Opus || self.decoder.rate() == rate {
+            return None;
+        }
+        let decoder = pool.decoder(self.decoder.codec(), rate).ok()?;
+        self.cold = true;
+        Some(std::mem::replace(&mut self.decoder, decoder))
     }
 
     /// The peer began its numbers anew.
@@ -241,7 +263,10 @@ impl Feed {
     }
 }
 
-/// To twice or half the rate, the plain way: for the few ms where two decoders meet.
+/// Samples at 8 kHz over which one decoder leads into another: 10 ms, less those in the filter.
+pub(super) const SEAM: usize = FRAME / 2 - Down::LATE;
+
+/// To twice or half the rate, the plain way: for the few ms of quiet where two decoders meet.
 fn convert(pcm: &[i16], out: &mut [i16]) {
     let len = out.len().max(1);
     for (i, sample) in out.iter_mut().enumerate() {

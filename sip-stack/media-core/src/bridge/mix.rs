@@ -46,7 +46,7 @@ impl Part {
 /// Those who hear each other in one bridge.
 #[derive(Debug)]
 pub(crate) struct Mix {
-    seats: Vec<Seat>,
+    pub(super) seats: Vec<Seat>,
     /// More than one member speaks a wideband codec.
     wide: bool,
     /// When the next 20 ms are due.
@@ -57,17 +57,17 @@ pub(crate) struct Mix {
 
 /// One member.
 #[derive(Debug)]
-struct Seat {
-    leg: usize,
+pub(super) struct Seat {
+    pub(super) leg: usize,
     part: Part,
     /// It said something in this tick:
-    spoke: bool,
-    narrow: [i16; FRAME],
-    broad: [i16; 2 * FRAME],
-    up: Up,
-    down: Down,
+    pub(super) spoke: bool,
+    pub(super) narrow: [i16; FRAME],
+    pub(super) broad: [i16; 2 * FRAME],
+    pub(super) up: Up,
+    pub(super) down: Down,
     /// What it is to hear and does not fill a packet yet.
-    waiting: Waiting,
+    pub(super) waiting: Waiting,
 }
 
 /// A frame of everybody for listeners of one kind.
@@ -173,7 +173,7 @@ impl Mix {
             if share && part != Part::Party && self.share(now, leg, pcm, out) {
                 continue;
             }
-            self.seats[index].hand_over(now, leg, pcm, out);
+            self.seats[index].hear(now, leg, pcm, out);
             let best = if wide { self.rate_for(leg) } else { RATE };
             if best != rate && is_quiet(pcm) {
                 leg.prepare_encoder(best, pool);
@@ -245,63 +245,13 @@ impl Mix {
         }
         true
     }
-
-    /// Lets `listener` hear at once what of `talker` waits in its jitter buffer, less than 20 ms excepted: the two go on
-    /// without a mix.
-    pub(crate) fn drain(
-        &mut self,
-        now: Time,
-        talker: &mut Leg,
-        listener: (usize, &mut Leg),
-        pool: &mut Pool,
-        out: &mut Outbox,
-    ) {
-        let (key, listener) = listener;
-        let Some(rate) = ear(listener) else { return };
-        let needs = Needs {
-            narrow: rate == RATE,
-            broad: rate == WIDE,
-        };
-        let from = self.seats.iter().position(|seat| seat.leg != key);
-        let to = self.seats.iter().position(|seat| seat.leg == key);
-        let (Some(from), Some(to)) = (from, to) else {
-            return;
-        };
-        let mut at = self.tick;
-        for _ in 0..MOST_HELD {
-            if !talker.feed.as_ref().is_some_and(|feed| feed.holds()) {
-                return;
-            }
-            self.seats[from].listen(at, talker, needs, pool);
-            at += TICK;
-            let (narrow, broad) = (self.seats[from].narrow, self.seats[from].broad);
-            let pcm = if rate == WIDE { &broad[..] } else { &narrow[..] };
-            if self.seats[from].spoke {
-                self.seats[to].hand_over(now, listener, pcm, out);
-            }
-        }
-    }
-
-    /// What a member was to hear and did not fill a packet.
-    pub(crate) fn rest_of(&self, key: usize) -> &[i16] {
-        let seat = self.seats.iter().find(|seat| seat.leg == key);
-        seat.map_or(&[], |seat| seat.waiting.front(usize::MAX))
-    }
-
-    /// Keeps only the seats of these, in order.
-    pub(crate) fn keep(&mut self, keys: [usize; 2]) {
-        self.seats.retain(|seat| keys.contains(&seat.leg));
-    }
 }
-
-/// Frames that a jitter buffer may hold at most when a mix ends: more than its greatest depth.
-const MOST_HELD: usize = 20;
 
 /// Which sums somebody hears.
 #[derive(Clone, Copy, Debug, Default)]
-struct Needs {
-    narrow: bool,
-    broad: bool,
+pub(super) struct Needs {
+    pub(super) narrow: bool,
+    pub(super) broad: bool,
 }
 
 impl Seat {
@@ -319,7 +269,7 @@ impl Seat {
     }
 
     /// Takes what the member says next.
-    fn listen(&mut self, at: Time, leg: &mut Leg, needs: Needs, pool: &mut Pool) {
+    pub(super) fn listen(&mut self, at: Time, leg: &mut Leg, needs: Needs, pool: &mut Pool) {
         self.spoke = false;
         let (Some(rate), Some(feed)) = (leg.mixed, &mut leg.feed) else {
             return;
@@ -350,7 +300,7 @@ impl Seat {
     }
 
     /// Lets the member hear a frame, in packets of the length that it wants.
-    fn hand_over(&mut self, now: Time, leg: &mut Leg, pcm: &[i16], out: &mut Outbox) {
+    pub(super) fn hear(&mut self, now: Time, leg: &mut Leg, pcm: &[i16], out: &mut Outbox) {
         let rate = if pcm.len() == FRAME { RATE } else { WIDE };
         let packet = leg.samples_of_packet(rate);
         if self.waiting.len() == 0 && packet == pcm.len() {
@@ -366,7 +316,7 @@ impl Seat {
 }
 
 /// The rate at which a leg hears the mix, if it does.
-fn ear(leg: &Leg) -> Option<u32> {
+pub(super) fn ear(leg: &Leg) -> Option<u32> {
     let encoder = leg.encoder.as_ref().filter(|_| leg.hears == Hears::Mix)?;
     Some(encoder.rate())
 }

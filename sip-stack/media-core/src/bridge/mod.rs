@@ -4,6 +4,7 @@
 
 mod feed;
 mod mix;
+mod part;
 mod transcode;
 
 pub(crate) use feed::{Feed, Sink};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sans_io::Time;
 
-use super::feed::{Feed, Order, Sink, micros};
+use super::feed::{Feed, Order, SEAM, Sink, micros};
 use crate::codec::{Decoder, FRAME, LONGEST, RATE, opus};
 use crate::jitter::{Step, Stretch, lengthen, shorten};
 use crate::negotiated::Codec;
@@ -66,6 +66,15 @@ pub(crate) fn direct(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mu
             count.refused += 1;
             continue;
         };
+        if feed.cold || feed.seam.is_some() {
+            join(
+                &mut feed.decoder,
+                payload,
+                &mut feed.cold,
+                feed.seam.take(),
+                &mut pcm,
+            );
+        }
         feed.expected = Some(timestamp + decoded as i64 * ticks);
         feed.waiting.push(&pcm[..decoded]);
         while feed.waiting.len() >= frame {
@@ -123,11 +132,10 @@ pub(super) fn play(feed: &mut Feed, wanted: usize, pcm: &mut [i16], count: &mut 
                         join(
                             &mut feed.decoder,
                             buffer.payload(index),
-                            feed.cold,
+                            &mut feed.cold,
                             feed.seam.take(),
                             &mut pcm[..longest],
                         );
-                        feed.cold = false;
                     }
                     feed.noise.learn(&pcm[..decoded]);
                     feed.hushed = false;
@@ -185,19 +193,24 @@ pub(super) fn play(feed: &mut Feed, wanted: usize, pcm: &mut [i16], count: &mut 
 
 /// A decoder that heard nothing of what was before takes its first packet, decoded into `pcm` already, for its past, and
 /// goes over from what another one would have gone on with.
-fn join(decoder: &mut Decoder, payload: &[u8], cold: bool, seam: Option<[i16; FRAME]>, pcm: &mut [i16]) {
-    if cold {
+fn join(decoder: &mut Decoder, payload: &[u8], cold: &mut bool, seam: Option<[i16; SEAM]>, pcm: &mut [i16]) {
+    if std::mem::take(cold) {
         for _ in 0..PAST {
             // It was decoded before.
             let _ = decoder.decode(payload, pcm);
         }
     }
     if let Some(seam) = seam {
-        let len = (decoder.rate() as usize / 100).min(FRAME);
-        for (i, (sample, old)) in pcm.iter_mut().zip(&seam[..len]).enumerate() {
-            let (new, old) = (i32::from(*sample), i32::from(*old));
-            *sample = (old + (new - old) * (i as i32 + 1) / (len as i32 + 1)) as i16;
-        }
+        blend(pcm, &seam);
+    }
+}
+
+/// Goes over from `old` to `pcm` while `old` lasts.
+fn blend(pcm: &mut [i16], old: &[i16]) {
+    let len = old.len() as i32;
+    for (i, (sample, old)) in pcm.iter_mut().zip(old).enumerate() {
+        let (new, old) = (i32::from(*sample), i32::from(*old));
+        *sample = (old + (new - old) * (i as i32 + 1) / (len + 1)) as i16;
     }
 }
 
@@ -241,10 +254,7 @@ pub(crate) fn last(
     if decoded != listener.samples_of_packet(rate) || left > decoded {
         return false;
     }
-    for (i, (sample, old)) in pcm.iter_mut().zip(feed.waiting.front(left)).enumerate() {
-        let (new, old) = (i32::from(*sample), i32::from(*old));
-        *sample = (old + (new - old) * (i as i32 + 1) / (left as i32 + 1)) as i16;
-    }
+    blend(&mut pcm, feed.waiting.front(left));
     listener.send_sound(now, &pcm[..decoded], out);
     true
 }

@@ -1,7 +1,7 @@
 /// The odd taps of a half-band low pass of 43 at 16 kHz, from the middle outwards (the even ones are 0, the middle is 0.5):
 /// a sinc under a Kaiser window of 5.0. Flat within 0.02 dB up to 3.4 kHz, 54 dB down from 4.6 kHz on.
 const TAPS: [f32; 11] = [
-    0.3165394, -0.1016720, 0.0565958, -0.0360469, 0.0239587, -0.0159827, 0.0104491, -0.0065604, 0.0038622,
+    0.3165394, -0.101_672, 0.0565958, -0.0360469, 0.0239587, -0.0159827, 0.0104491, -0.0065604, 0.0038622,
     -0.0020535, 0.0009102,
 ];
 /// Samples at 8 kHz that one side of the filter reaches over.
@@ -24,6 +24,12 @@ impl Default for Up {
 }
 
 impl Up {
+    /// What went in and did not come out yet: 11 samples at 8 kHz.
+    #[must_use]
+    pub fn pending(&self) -> [i16; REACH] {
+        std::array::from_fn(|i| self.past[REACH + i] as i16)
+    }
+
     /// Fills `out` with `pcm` at twice its rate. `out` is twice as long.
     pub fn run(&mut self, pcm: &[i16], out: &mut [i16]) {
         for (pcm, out) in pcm.chunks(STEP).zip(out.chunks_mut(2 * STEP)) {
@@ -64,6 +70,9 @@ impl Default for Down {
 }
 
 impl Down {
+    /// Samples at 8 kHz by which the sound is late.
+    pub const LATE: usize = REACH - 1;
+
     /// Fills `out` with `pcm` at half its rate. `out` is half as long.
     pub fn run(&mut self, pcm: &[i16], out: &mut [i16]) {
         for (pcm, out) in pcm.chunks(2 * STEP).zip(out.chunks_mut(STEP)) {

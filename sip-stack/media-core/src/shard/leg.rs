@@ -526,6 +526,17 @@ impl Leg {
         self.tick = Some(tick);
     }
 
+    /// Is not heard in a mix any more.
+    pub(crate) fn be_mixed_no_more(&mut self, pool: &mut Pool) {
+        self.follows = false;
+        if self.mixed.take().is_some()
+            && self.listener.is_none()
+            && let Some(feed) = self.feed.take()
+        {
+            feed.give_back(pool);
+        }
+    }
+
     /// Says when the peer's packets stopped.
     pub(crate) fn check_flow(&mut self, now: Time, out: &mut Outbox) {
         if self.flowing && self.flow_deadline().is_some_and(|(at, _)| at <= now) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sans_io::Time;
 
 use super::Shard;
-use super::leg::{Hears, Leg, Mode, Wire};
+use super::leg::{Hears, Leg, Mode};
 use super::player::Player;
 use crate::bridge::{Mix, Part, TICK};
 use crate::codec::{Pool, RATE};
@@ -96,8 +96,8 @@ impl Shard {
         if let [(_, Role::Party), (_, Role::Party)] = members[..]
             && let [a, b] = keys[..]
         {
-            if let Some(mix) = mix.take() {
-                self.unmix(now, mix, [a, b]);
+            if let Some(mut mix) = mix.take() {
+                self.part(now, &mut mix, [a, b]);
             }
             for (key, other) in [(a, b), (b, a)] {
                 if let Some(leg) = self.legs.get_mut(key) {
@@ -111,7 +111,7 @@ impl Shard {
             };
             let parts: Vec<(usize, Part)> = members
                 .iter()
-                .filter_map(|(id, role)| Some((self.key_of(*id)?, self.part(*role))))
+                .filter_map(|(id, role)| Some((self.key_of(*id)?, self.part_of(*role))))
                 .collect();
             next.arrange(&parts, &mut self.legs, &mut self.pool);
             for key in &keys {
@@ -137,7 +137,7 @@ impl Shard {
         self.names.get(&id).copied()
     }
 
-    fn part(&self, role: Role) -> Part {
+    fn part_of(&self, role: Role) -> Part {
         match role {
             Role::Party => Part::Party,
             Role::Listener => Part::Listener,
@@ -173,46 +173,11 @@ impl Shard {
         Box::new(Mix::new(first, self.generation))
     }
 
-    /// Two parties are left of a mix, and hear at once what of each other waits in the jitter buffers: sound that is passed on
-    /// from now on waits in none.
-    fn unmix(&mut self, now: Time, mut mix: Box<Mix>, pair: [usize; 2]) {
-        mix.keep(pair);
-        for [talker, listener] in [pair, [pair[1], pair[0]]] {
-            let Some((from, to)) = self.legs.get2_mut(talker, listener) else {
-                continue;
-            };
-            let Some(mut feed) = from.feed.take() else {
-                continue;
-            };
-            let wanted = to.media.as_ref().map(|media| media.send.1);
-            if to.hears != Hears::Mix || wanted.is_none() {
-                feed.give_back(&mut self.pool);
-                continue;
-            }
-            let relay = wanted == Some(feed.codec());
-            let pace = matches!((&from.wire, &to.wire), (Wire::Browser(_), Wire::Phone(_)));
-            if relay || !pace {
-                from.feed = Some(feed);
-                mix.drain(now, from, (listener, to), &mut self.pool, &mut self.out);
-                let Some(drained) = from.feed.take() else { continue };
-                feed = drained;
-                feed.unpace();
-            }
-            if !relay {
-                feed.retune(RATE, &mut self.pool);
-                to.stale |= to.encoder.as_ref().is_some_and(|encoder| encoder.rate() != RATE);
-                to.prepare_encoder(RATE, &mut self.pool);
-            }
-            let rest = mix.rest_of(listener);
-            if to.encoder.as_ref().map_or(RATE, |encoder| encoder.rate()) == feed.rate() {
-                feed.precede(rest);
-            }
-            from.feed = Some(feed);
-        }
-        for key in pair {
-            if let Some(leg) = self.legs.get_mut(key) {
-                leg.mixed = None;
-                leg.follows = false;
+    /// Two parties are left of a mix.
+    fn part(&mut self, now: Time, mix: &mut Mix, [a, b]: [usize; 2]) {
+        for (from, to) in [(a, b), (b, a)] {
+            if let Some((talker, listener)) = self.legs.get2_mut(from, to) {
+                mix.part(now, (from, talker), (to, listener), &mut self.pool, &mut self.out);
             }
         }
     }
@@ -401,17 +366,6 @@ impl Leg {
         if !(fits && encoded) {
             self.prepare_encoder(rate, pool);
             self.stale = stays;
-        }
-    }
-
-    /// Is not heard in a mix any more.
-    fn be_mixed_no_more(&mut self, pool: &mut Pool) {
-        self.follows = false;
-        if self.mixed.take().is_some()
-            && self.listener.is_none()
-            && let Some(feed) = self.feed.take()
-        {
-            feed.give_back(pool);
         }
     }
 }

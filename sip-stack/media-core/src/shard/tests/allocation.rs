@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::world::World;
+use crate::control::Role;
 use crate::negotiated::Codec;
 
 /// The system's allocator, counted for each thread.
@@ -70,4 +71,31 @@ fn neither_relay_nor_transcode_allocates_once_it_runs() {
     }
     // Making the codecs allocates, and is seen to.
     assert!(warm_up > 0);
+}
+
+#[test]
+fn a_mix_does_not_allocate_once_it_runs() {
+    let mut world = World::new(42);
+    let peers = [
+        world.browser(Codec::Opus),
+        world.browser(Codec::Opus),
+        world.phone(Codec::Pcmu),
+        world.phone(Codec::Pcma),
+        world.browser(Codec::Opus),
+        world.browser(Codec::Opus),
+    ];
+    let now = world.now;
+    for (i, peer) in peers.into_iter().enumerate() {
+        world.peers[peer].speak(now, 440.0 + 200.0 * i as f64, -20.0);
+    }
+    let members: Vec<(usize, Role)> = peers
+        .into_iter()
+        .map(|peer| (peer, if peer < 4 { Role::Party } else { Role::Listener }))
+        .collect();
+    world.bridge_as(&members);
+    world.run(Duration::from_secs(3));
+    assert!(std::mem::take(&mut world.allocations) > 0);
+    world.run(Duration::from_secs(10));
+    assert_eq!(world.allocations, 0);
+    assert!(world.report(peers[5]).packets_sent > 600);
 }

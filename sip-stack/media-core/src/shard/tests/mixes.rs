@@ -197,7 +197,7 @@ fn a_third_comes_and_goes_and_those_who_stay_hear_no_gap() {
         ((true, Codec::Pcmu), OPUS, PCMU),
     ] {
         // At different moments between two packets.
-        for offset in [3, 8, 14, 19] {
+        for offset in [3, 14] {
             let what = format!("{a:?} {b:?} and {c:?} after {offset} ms");
             let mut world = World::new(74);
             let peers = talkers(&mut world, &[a, b, c]);
@@ -224,7 +224,17 @@ fn a_third_comes_and_goes_and_those_who_stay_hear_no_gap() {
                     .filter(|(_, level)| (level - f64::from(LEVEL)).abs() > 3.0)
                     .collect();
                 assert!(bad.len() <= 1, "{what}: {peer} hears {other} at {bad:?}");
-                eprintln!("{what} {peer}: {:.0} bad {bad:?}", click(&sound, TONES[other]));
+                // Between two encoders of Opus there is a seam: 38% of the tone's peak at worst, -29 dBFS.
+                let limit = if a.1 == b.1 && a.1 == Codec::Opus {
+                    1_200.0
+                } else {
+                    300.0
+                };
+                let found = click(&sound, TONES[other]);
+                assert!(
+                    found < limit,
+                    "{what}: {peer} hears {other} with a click of {found}"
+                );
             }
             for peer in pair {
                 let report = world.report(peer);
@@ -232,6 +242,49 @@ fn a_third_comes_and_goes_and_those_who_stay_hear_no_gap() {
                 let mode = if a.1 == b.1 { "relay" } else { "transcode" };
                 assert_eq!(report.mode, mode, "{what}");
             }
+        }
+    }
+}
+
+#[test]
+fn two_of_three_who_began_together_go_on_without_a_gap() {
+    for (a, b, c) in [
+        (PCMU, PCMA, PCMU),
+        (OPUS, PCMU, OPUS),
+        (OPUS, (true, Codec::Pcma), OPUS),
+        (OPUS, OPUS, OPUS),
+    ] {
+        let what = format!("{a:?} {b:?} and {c:?}");
+        let mut world = World::new(82);
+        let peers = talkers(&mut world, &[a, b, c]);
+        world.peers[peers[2]].hush();
+        world.bridge_as(&parties(&peers));
+        world.run(2 * SECOND);
+        let begin = world.now - SECOND;
+        world.run(Duration::from_millis(7));
+        world.bridge_as(&parties(&peers[..2]));
+        world.run(2 * SECOND);
+        for (peer, other) in [(0, 1), (1, 0)] {
+            assert_unbroken(&world, peer);
+            let sound = world.peers[peer].sound(begin);
+            assert!(sound.len().abs_diff(3 * 8_000) <= 480, "{what}: {}", sound.len());
+            for (i, frame) in sound.chunks_exact(160).enumerate() {
+                let off = level_dbm0(frame) - f64::from(LEVEL);
+                assert!(
+                    off.abs() < 3.0,
+                    "{what}: {peer} hears {other} {off} dB off in frame {i}"
+                );
+            }
+            let limit = if a.1 == b.1 && a.1 == Codec::Opus {
+                1_200.0
+            } else {
+                500.0
+            };
+            let found = click(&sound, TONES[other]);
+            assert!(
+                found < limit,
+                "{what}: {peer} hears {other} with a click of {found}"
+            );
         }
     }
 }

@@ -211,7 +211,9 @@ impl World {
             }
             self.collect();
             if self.drain().is_some_and(|at| at <= now) {
+                let before = allocations();
                 self.shard.handle_input(now, Input::Timeout);
+                self.allocations += allocations() - before;
             }
         }
     }

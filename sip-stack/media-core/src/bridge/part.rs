@@ -1,0 +1,106 @@
+//! Two parties who are left of a mix go on without it, and hear no gap.
+
+use sans_io::Time;
+
+use super::feed::Feed;
+use super::mix::{Mix, Needs, Seat, TICK, ear};
+use crate::codec::{FRAME, Pool, RATE, WIDE};
+use crate::resample::Up;
+use crate::shard::leg::{Leg, Wire};
+use crate::shard::outbox::Outbox;
+
+/// Frames that a jitter buffer may hold at most when a mix ends: more than its greatest depth.
+const MOST_HELD: usize = 20;
+
+impl Mix {
+    /// Lets `listener` go on with what `talker` says, of whom nothing is mixed any more. Sound that is passed on, or sent when
+    /// it comes, waits in no jitter buffer from now on: what waits there is sent at once. Sound that is paced goes on so.
+    pub(crate) fn part(
+        &mut self,
+        now: Time,
+        talker: (usize, &mut Leg),
+        listener: (usize, &mut Leg),
+        pool: &mut Pool,
+        out: &mut Outbox,
+    ) {
+        let ((from, talker), (to, listener)) = (talker, listener);
+        let from = self.seats.iter().position(|seat| seat.leg == from);
+        let to = self.seats.iter().position(|seat| seat.leg == to);
+        let codec = listener.media.as_ref().map(|media| media.send.1);
+        let heard = ear(listener);
+        let (Some(from), Some(to), Some(rate), Some(codec)) = (from, to, heard, codec) else {
+            talker.be_mixed_no_more(pool);
+            return;
+        };
+        let relay = talker.feed.as_ref().is_some_and(|feed| feed.codec() == codec);
+        let pace = matches!((&talker.wire, &listener.wire), (Wire::Browser(_), Wire::Phone(_)));
+        if relay || !pace {
+            self.drain(now, (from, talker), (to, listener), rate, pool, out);
+        }
+        talker.mixed = None;
+        talker.follows = false;
+        let Some(feed) = &mut talker.feed else { return };
+        if relay || !pace {
+            feed.unpace();
+        }
+        if !relay {
+            self.seats[from].narrow_down(feed, listener, rate, pool);
+        }
+        // Its packets are longer than ours, and one of them was begun.
+        let begun = &self.seats[to].waiting;
+        if begun.len() > 0 && feed.rate() == rate {
+            feed.precede(begun.front(usize::MAX));
+        }
+    }
+
+    /// Sends all that waits in whole frames.
+    fn drain(
+        &mut self,
+        now: Time,
+        (from, talker): (usize, &mut Leg),
+        (to, listener): (usize, &mut Leg),
+        rate: u32,
+        pool: &mut Pool,
+        out: &mut Outbox,
+    ) {
+        let needs = Needs {
+            narrow: rate == RATE,
+            broad: rate == WIDE,
+        };
+        let mut at = self.tick;
+        for _ in 0..MOST_HELD {
+            if !talker.feed.as_ref().is_some_and(|feed| feed.holds()) {
+                return;
+            }
+            self.seats[from].listen(at, talker, needs, pool);
+            at += TICK;
+            let said = &self.seats[from];
+            if said.spoke {
+                let (narrow, broad) = (said.narrow, said.broad);
+                let pcm = if rate == WIDE { &broad[..] } else { &narrow[..] };
+                self.seats[to].hear(now, listener, pcm, out);
+            }
+        }
+    }
+}
+
+impl Seat {
+    /// Brings what the member says, and the encoder by which it is heard, from `rate` to 8 kHz, without leaving out what is
+    /// under way in the filters.
+    fn narrow_down(&mut self, feed: &mut Feed, listener: &mut Leg, rate: u32, pool: &mut Pool) {
+        if rate == RATE {
+            feed.narrow_down(&mut self.down, pool);
+            return;
+        }
+        feed.retune(RATE, pool);
+        let pending = std::mem::take::<Up>(&mut self.up).pending();
+        feed.precede(&pending);
+        listener.prepare_encoder(RATE, pool);
+        if let Some(encoder) = &mut listener.encoder {
+            // Its past is what was said before.
+            let mut past = [0; FRAME];
+            past[pending.len()..].copy_from_slice(&self.narrow[..FRAME - pending.len()]);
+            let _ = encoder.encode(&past, &mut [0; 2 * FRAME]);
+        }
+    }
+}
