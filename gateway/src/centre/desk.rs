@@ -781,10 +781,13 @@ impl Desk {
             self.sessions.remove(&consult.session);
         }
         self.legs.retain(|_, used| used.call() != Some(call));
+        self.over(call, Ended::new(live.from, live.to, record));
+    }
+
+    /// Nothing more will be told of a call but its record.
+    pub(super) fn over(&mut self, call: CallId, ended: Ended) {
         self.changed.calls.remove(&call);
-        self.batch
-            .ended
-            .insert(call, Ended::new(live.from, live.to, record));
+        self.batch.ended.insert(call, ended);
     }
 
     fn reachable(&mut self, now: Time, user: &str, reachable: bool, calls: &mut Coordinator) {

@@ -103,12 +103,17 @@ impl Ledger {
     pub async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
         let mut received = Vec::new();
         while batches.recv_many(&mut received, 256).await > 0 {
-            let mut events = Vec::new();
             for batch in received.drain(..) {
-                self.take(batch, &mut events);
+                self.keep(batch);
             }
-            self.hub.publish(events);
         }
+    }
+
+    /// Tells of one batch.
+    pub fn keep(&mut self, batch: Batch) {
+        let mut events = Vec::new();
+        self.take(batch, &mut events);
+        self.hub.publish(events);
     }
 
     fn take(&mut self, batch: Batch, events: &mut Vec<Arc<Event>>) {

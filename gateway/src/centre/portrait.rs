@@ -216,6 +216,8 @@ impl QueueDay {
             abandoned: counts.abandoned,
             overflowed: counts.overflowed,
             completed: counts.completed,
+            sent_on: counts.sent_on,
+            lost: counts.lost,
             service_level: counts.service_level(),
             asa_s: counts.asa(),
             aht_s: counts.aht(),

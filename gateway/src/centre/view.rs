@@ -163,6 +163,10 @@ pub struct QueueDay {
     pub overflowed: u64,
     /// Calls that ended after talk.
     pub completed: u64,
+    /// Answered calls that an agent sent to another queue.
+    pub sent_on: u64,
+    /// Calls that a restart cost.
+    pub lost: u64,
     /// Part answered in time, 0 to 1; none while nothing counts.
     pub service_level: Option<f64>,
     /// Mean wait of answered calls, seconds.

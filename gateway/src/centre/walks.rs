@@ -10,6 +10,7 @@ use session_core::{Application, Caller, Coordinator, LegId, Offer, Party, Sessio
 use super::command::{By, Command, Refused, Target};
 use super::desk::{Desk, Use, Watcher, answer_at_once};
 use super::ids;
+use super::ledger::Ended;
 use super::view::{ConsultState, Mode};
 
 /// How long somebody who is asked, or to whom a call is transferred, may ring.
@@ -372,6 +373,12 @@ impl Desk {
             return;
         };
         let again = self.next_call(now);
+        let ended = Ended {
+            from: live.from.clone(),
+            to: live.to.clone(),
+            ..Ended::default()
+        };
+        self.over(call, ended);
         live.outside = false;
         live.since = now;
         live.others.clear();
@@ -511,19 +518,24 @@ impl Desk {
     fn complete(&mut self, now: Time, call: CallId, calls: &mut Coordinator) -> Result<(), Refused> {
         let (agent, agent_leg) = self.live(call)?.agent.ok_or(Refused::WrongState)?;
         let (consult, leg) = self.end_consult(call)?;
-        self.legs.remove(&agent_leg);
-        calls.drop_leg(now, agent_leg);
         let Some(live) = self.calls.get_mut(&call) else {
             return Ok(());
         };
         live.since = now;
         let (session, caller) = (live.session, live.caller);
+        calls.play(caller, None);
+        self.join(now, session, consult.session, calls);
+        self.legs.remove(&agent_leg);
+        calls.drop_leg(now, agent_leg);
+        let Some(live) = self.calls.get_mut(&call) else {
+            return Ok(());
+        };
         match consult.agent {
             Some(to) => {
                 live.agent = Some((to, leg));
                 self.legs.insert(leg, Use::Agent(call));
-                self.occupy(now, to, 0, calls);
                 self.input(now, Input::HandOver { call, to }, calls);
+                self.occupy(now, to, 0, calls);
                 self.watch_agent(call, calls);
             }
             None => {
@@ -535,8 +547,6 @@ impl Desk {
             }
         }
         tracing::debug!(agent = agent.0, "attended transfer");
-        calls.play(caller, None);
-        self.join(now, session, consult.session, calls);
         Ok(())
     }
 

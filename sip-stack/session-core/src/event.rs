@@ -83,6 +83,13 @@ pub enum Event {
         /// SIP code; 200 for BYE.
         code: u16,
     },
+    /// Everybody of a session is in another one now; nothing more is said of it, its record is in that one's.
+    Joined {
+        /// The session that goes on.
+        session: SessionId,
+        /// The one that is no more.
+        guest: SessionId,
+    },
     /// A user whose browser is away from a kept session registered again, with another browser perhaps.
     Returned {
         /// Whose call.

@@ -216,6 +216,7 @@ impl Application for Agent {
             | Event::OfferAnswered { .. }
             | Event::OfferEnded { .. }
             | Event::Left { .. }
+            | Event::Joined { .. }
             | Event::Returned { .. }
             | Event::Alive { .. }
             | Event::Bridged { .. }

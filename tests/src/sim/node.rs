@@ -142,6 +142,11 @@ impl Node {
             .min()
     }
 
+    /// The legs of each bridge.
+    pub fn bridged(&self) -> impl Iterator<Item = &Vec<LegId>> {
+        self.bridges.values()
+    }
+
     /// Keeps the books of legs and bridges; what a shard that only answers says at once.
     pub(super) fn command(&mut self, command: &Command) -> Option<MediaEvent> {
         let real = matches!(self.media, Media::Shard(_));
@@ -210,6 +215,7 @@ impl Node {
             Event::OfferEnded { session, .. } => ("offer ended", Some(*session)),
             Event::Left { session, .. } => ("left", Some(*session)),
             Event::Returned { session, .. } => ("returned", Some(*session)),
+            Event::Joined { session, .. } => ("joined", Some(*session)),
             Event::Alive { .. } => ("alive", None),
             Event::DialFailed { session, .. } => ("dial failed", Some(*session)),
             Event::Dtmf { session, .. } => ("digit", Some(*session)),
@@ -229,6 +235,10 @@ impl Node {
             self.name
         );
         self.live.insert(session);
+        if let Event::Joined { guest, .. } = event {
+            self.live.remove(guest);
+            self.ended.insert(*guest);
+        }
         if let Event::Ended { record, .. } = event {
             self.live.remove(&session);
             self.ended.insert(session);

@@ -2,26 +2,42 @@
 //! at once, another one after a refusal).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use call_engine::acd::{State, Strategy};
 use call_engine::{Action, Application, DialPlan, Pattern, Rule};
-use sans_io::Time;
+use cordboard::centre::command::{Asked, By, Command, Refused};
+use cordboard::centre::desk::{Desk, Setup};
+use cordboard::centre::directory::Directory;
+use cordboard::centre::hub::Hub;
+use cordboard::centre::ledger::{Batch, Ledger};
+use cordboard::config::{Config, Queue, Role, Staff};
+use cordboard::switch::{Request, party_for};
+use sans_io::{Rng, Time};
 use session_core::{Coordinator, Dial, Event, OnFailure, Party, SessionId};
 use sip_stack::Application as _;
+use tokio::sync::{mpsc, oneshot};
 
 /// `1...` users, `2...` the first trunk, `3...` the second, `4...` user 1002 and both trunks at once, `5...` the first trunk
 /// and, should it refuse, the second; `6...` a trunk written by hand; `9196` echo, `9664` music; nobody else. Who comes from
-/// a trunk reaches the other one.
+/// a trunk reaches the other one. `7000` waits for an agent: 1001, 1002 or 1003, in this order; 1004 is their supervisor.
 pub struct Switch {
     real: cordboard::switch::Switch,
     overflow: BTreeSet<SessionId>,
+    told: mpsc::Receiver<Batch>,
+    /// What pages are told, the last word on each thing.
+    pub view: Hub,
+    ledger: Ledger,
 }
 
 /// How long a branch may ring.
 const RINGS: Duration = Duration::from_secs(25);
 
-impl Default for Switch {
-    fn default() -> Switch {
+impl Switch {
+    /// Of a gateway that is started now.
+    #[must_use]
+    pub fn new(now: Time) -> Switch {
         let rule = |pattern: &str, from: Option<&str>, action| Rule {
             pattern: Pattern::parse(pattern).expect("a pattern"),
             from_trunk: from.map(str::to_owned),
@@ -38,16 +54,72 @@ impl Default for Switch {
             rule("3.", None, trunk("right")),
             rule("3.", Some("left"), trunk("right")),
             rule("6.", None, trunk("hand")),
+            rule("7000", None, Action::Queue("support".into())),
         ];
         let plan = DialPlan::new(rules, (1_001..=1_004).map(|user: u32| user.to_string()));
+        let directory = Arc::new(Directory::of(&centre()));
+        let (ledger, told) = mpsc::channel(100_000);
+        let routes = plan.clone();
+        let desk = Desk::new(
+            now,
+            Setup {
+                directory: Arc::clone(&directory),
+                epoch: 1,
+                state: State::default(),
+                log: Vec::new(),
+                rng: Rng::seeded(1),
+                ledger,
+                midnight: Box::new(|_| Time::ZERO),
+                route: Box::new(move |user, number| party_for(&routes, None, user, number)),
+                demo: None,
+            },
+        );
+        let view = Hub::new(0);
         Switch {
-            real: cordboard::switch::Switch::new(plan, None, RINGS, None),
+            real: cordboard::switch::Switch::new(plan, None, RINGS, Some(desk)),
             overflow: BTreeSet::new(),
+            told,
+            ledger: Ledger::new(view.clone(), directory, 0),
+            view,
         }
     }
-}
 
-impl Switch {
+    /// When [`Switch::timeout`] is due.
+    #[must_use]
+    pub fn next(&self) -> Option<Time> {
+        self.real.deadline().map(|(at, _)| at)
+    }
+
+    /// Its time has come.
+    pub fn timeout(&mut self, now: Time, calls: &mut Coordinator) {
+        self.real.handle_timeout(now, calls);
+        self.tell();
+    }
+
+    /// Somebody asks the call centre for something.
+    ///
+    /// # Errors
+    /// What the call centre says.
+    pub fn ask(
+        &mut self,
+        now: Time,
+        by: By,
+        command: Command,
+        calls: &mut Coordinator,
+    ) -> Result<Option<String>, Refused> {
+        let (reply, mut answer) = oneshot::channel();
+        let asked = Asked { by, command, reply };
+        self.real.handle_request(now, Request::Centre(asked), calls);
+        self.tell();
+        answer.try_recv().expect("answered at once")
+    }
+
+    fn tell(&mut self) {
+        while let Ok(batch) = self.told.try_recv() {
+            self.ledger.keep(batch);
+        }
+    }
+
     /// Acts on an event of the gateway.
     pub fn handle(&mut self, now: Time, event: &Event, calls: &mut Coordinator) {
         match event {
@@ -76,7 +148,33 @@ impl Switch {
                 self.real.handle(now, event.clone(), calls);
             }
         }
+        self.tell();
     }
+}
+
+/// Three agents, their supervisor, and a queue.
+fn centre() -> Config {
+    let support = Queue {
+        strategy: Strategy::Linear,
+        ..Queue::new("support")
+    };
+    let mut config = Config {
+        queues: vec![support],
+        ..Config::default()
+    };
+    let agent = || Staff {
+        roles: vec![Role::Agent],
+        queues: vec![("support".into(), 0)],
+    };
+    config.staff = ["1001", "1002", "1003"]
+        .map(|name| (name.to_owned(), agent()))
+        .into();
+    let supervisor = Staff {
+        roles: vec![Role::Supervisor],
+        queues: Vec::new(),
+    };
+    config.staff.insert("1004".into(), supervisor);
+    config
 }
 
 fn trunk(name: &str, number: String) -> Party {

@@ -128,7 +128,7 @@ impl Coordinator {
         Some(session)
     }
 
-    /// Everybody of `guest` goes over into `host`, and all hear each other. Nothing is said of the end of `guest`.
+    /// Everybody of `guest` goes over into `host`, and all hear each other: [`Event::Joined`].
     ///
     /// # Errors
     /// The two sessions as they were, when either is not there, is ending, rings somebody, or has nobody in it that is up.
@@ -165,6 +165,7 @@ impl Coordinator {
                 s.add_member(leg);
             }
         }
+        self.event(Event::Joined { session: host, guest });
         self.wire(host);
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
+use cordboard::centre::command::{By, Command, Refused};
 use media_core::control::{Event as MediaEvent, LegId};
 use media_core::negotiated::Codec;
 use media_core::shard;
@@ -52,7 +53,8 @@ pub struct World {
     pub on_heard: fn(&mut World, usize, Heard),
     /// What happened at agents.
     pub log: Vec<(usize, Heard)>,
-    switch: Switch,
+    /// What the gateway decides with.
+    pub switch: Switch,
     flying: BTreeMap<(Time, u64), Parcel>,
     acts: BTreeMap<(Time, u64), Act>,
     count: u64,
@@ -135,7 +137,7 @@ impl World {
             wire: Wire::new(now),
             on_heard: |_, _, _| {},
             log: Vec::new(),
-            switch: Switch::default(),
+            switch: Switch::new(now),
             flying: BTreeMap::new(),
             acts: BTreeMap::new(),
             count: 0,
@@ -260,6 +262,17 @@ impl World {
         session
     }
 
+    /// Somebody asks the call centre for something.
+    ///
+    /// # Errors
+    /// What the call centre says.
+    pub fn ask(&mut self, by: By, command: Command) -> Result<Option<String>, Refused> {
+        let calls = &mut self.nodes[GATEWAY].coordinator;
+        let answer = self.switch.ask(self.now, by, command, calls);
+        self.drain(GATEWAY);
+        answer
+    }
+
     /// Does something in so many milliseconds.
     pub fn after(&mut self, ms: u64, act: impl FnOnce(&mut World) + 'static) {
         self.count += 1;
@@ -302,7 +315,12 @@ impl World {
         while !done(self) {
             let parcel = self.flying.keys().next().map(|(at, _)| *at);
             let act = self.acts.keys().next().map(|(at, _)| *at);
-            let node = self.nodes.iter().filter_map(Node::next).min();
+            let node = self
+                .nodes
+                .iter()
+                .filter_map(Node::next)
+                .chain(self.switch.next())
+                .min();
             let next = [parcel, act, node].into_iter().flatten().min();
             let Some(next) = next.filter(|at| *at <= end) else {
                 self.now = self.now.max(end);
@@ -320,6 +338,11 @@ impl World {
             } else {
                 for node in 0..self.nodes.len() {
                     self.wake(node);
+                }
+                if self.switch.next().is_some_and(|at| at <= self.now) {
+                    self.switch
+                        .timeout(self.now, &mut self.nodes[GATEWAY].coordinator);
+                    self.drain(GATEWAY);
                 }
             }
         }

@@ -1,0 +1,598 @@
+//! A call centre over the whole gateway in virtual time: callers from a trunk, agents in browser tabs, what they do with calls.
+
+use std::time::Duration;
+
+use cordboard::centre::command::{By, Command, Refused, Target};
+use cordboard::centre::view::{
+    Call, CallPhase, ConsultState, Intent, IntentKind, Mode, Outcome, ParticipantKind, Status,
+};
+use cordboard_tests::sim::{Conditions, GATEWAY, Heard, Manner, State, World};
+use session_core::SessionId;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Agents 1001 and on, each in a tab and available, 1004 as their supervisor.
+fn world(agents: usize) -> World {
+    let mut world = World::new(1, Conditions::perfect(), None);
+    world.phones[2].manner = Some(Manner::Rings(300));
+    for number in 1_001..1_001 + agents {
+        let name = number.to_string();
+        world.browser(&name);
+        assert!(world.run_until(SECOND, |w| w.agents.last().is_some_and(|a| a.registered)));
+        available(&mut world, &name);
+    }
+    world
+}
+
+fn id(name: &str) -> String {
+    format!("usr_{name}")
+}
+
+fn by(name: &str) -> By {
+    By::Agent(id(name))
+}
+
+fn available(world: &mut World, name: &str) {
+    let intent = Intent {
+        intent: IntentKind::Available,
+        reason: None,
+    };
+    let agent = id(name);
+    world
+        .ask(by(name), Command::Intent { agent, intent })
+        .expect("signed in");
+}
+
+fn status(world: &World, name: &str) -> Status {
+    world.switch.view.read(|view| view.agents[&id(name)].status)
+}
+
+fn calls(world: &World) -> Vec<Call> {
+    world
+        .switch
+        .view
+        .read(|view| view.calls.values().cloned().collect())
+}
+
+fn call(world: &World) -> Call {
+    let mut calls = calls(world);
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    calls.remove(0)
+}
+
+/// The invitation that rings at an agent, if one does.
+fn rings(world: &World, agent: usize) -> Option<String> {
+    let calls = &world.agents[agent].calls;
+    calls
+        .iter()
+        .find(|(_, call)| call.state == State::Incoming)
+        .map(|(id, _)| id.clone())
+}
+
+fn wait_for_ring(world: &mut World, agent: usize) -> String {
+    assert!(
+        world.run_until(2 * SECOND, |w| rings(w, agent).is_some()),
+        "agent {agent} is not called"
+    );
+    rings(world, agent).expect("it rings")
+}
+
+fn answer(world: &mut World, agent: usize) -> String {
+    let id = wait_for_ring(world, agent);
+    world.agent(agent, |a| a.ring(&id, 180, false));
+    world.run(Duration::from_millis(200));
+    world.agent(agent, |a| a.answer(&id));
+    assert!(world.run_until(2 * SECOND, |w| w.agents[agent].state(&id) == State::Up));
+    world.run(Duration::from_millis(100));
+    id
+}
+
+/// The first trunk calls the queue.
+fn caller(world: &mut World) -> SessionId {
+    let session = world.node_calls(1, "7000").expect("a call");
+    world.run(Duration::from_millis(200));
+    session
+}
+
+/// A caller talks with the first agent.
+fn talk(world: &mut World) -> (SessionId, String) {
+    let session = caller(world);
+    let id = answer(world, 0);
+    assert_eq!(call(world).state, CallPhase::Talking);
+    assert_eq!(status(world, "1001"), Status::Talking);
+    (session, id)
+}
+
+/// Who hears whom at the gateway: the legs of each bridge.
+fn bridges(world: &World) -> Vec<usize> {
+    let mut sizes: Vec<usize> = world.nodes[GATEWAY].bridged().map(|legs| legs.len()).collect();
+    sizes.sort_unstable();
+    sizes
+}
+
+fn on(world: &mut World, command: impl FnOnce(String) -> Command) -> Result<Option<String>, Refused> {
+    let call = call(world).id;
+    world.ask(by("1001"), command(call))
+}
+
+fn caller_is_up(world: &World, session: SessionId) -> bool {
+    world.nodes[1].coordinator.sessions().any(|live| live == session)
+}
+
+/// Everybody hangs up; nothing is left. The records that were told.
+fn over(mut world: World) -> World {
+    for node in [1, 2] {
+        let live: Vec<SessionId> = world.nodes[node].coordinator.sessions().collect();
+        for session in live {
+            world.hang_up(node, session);
+        }
+    }
+    go_home(&mut world);
+    world.assert_over();
+    assert_eq!(calls(&world), []);
+    world
+}
+
+/// What is under way ends, and all tabs are closed.
+fn go_home(world: &mut World) {
+    world.run(100 * SECOND);
+    for agent in 0..world.agents.len() {
+        world.vanish(agent, true);
+    }
+    world.run(100 * SECOND);
+}
+
+fn outcomes(world: &World) -> Vec<Outcome> {
+    use cordboard::centre::view::Change;
+    let events = world.switch.view.since(0, usize::MAX).expect("kept");
+    let ended = events.iter().filter_map(|event| match &event.change {
+        Change::CallEnded { record, .. } => Some(record.outcome),
+        _ => None,
+    });
+    ended.collect()
+}
+
+#[test]
+fn a_caller_waits_with_music_is_offered_and_talks() {
+    let mut world = world(1);
+    let session = caller(&mut world);
+    let offered = call(&world);
+    assert_eq!((offered.state, offered.position), (CallPhase::Ringing, Some(1)));
+    assert_eq!(offered.queue.map(|queue| queue.name), Some("support".into()));
+    assert_eq!(offered.from.number, "491");
+    assert_eq!(status(&world, "1001"), Status::Ringing);
+    assert_eq!(bridges(&world), [0; 0], "music");
+    let id = answer(&mut world, 0);
+    assert_eq!(bridges(&world), [2]);
+    assert_eq!(call(&world).agent, Some("usr_1001".into()));
+    world.run(30 * SECOND);
+    world.hang_up(1, session);
+    world.run(SECOND);
+    assert_eq!(world.agents[0].state(&id), State::Over);
+    assert_eq!(status(&world, "1001"), Status::WrapUp);
+    world.run(20 * SECOND);
+    assert_eq!(status(&world, "1001"), Status::Available);
+    let world = over(world);
+    assert_eq!(outcomes(&world), [Outcome::Completed]);
+    let queue = world.switch.view.read(|view| view.queues["que_support"].clone());
+    assert_eq!(
+        (queue.today.entered, queue.today.answered, queue.live.waiting),
+        (1, 1, 0)
+    );
+}
+
+#[test]
+fn who_does_not_answer_or_does_not_want_it_is_followed_by_the_next() {
+    let mut world = world(3);
+    caller(&mut world);
+    let first = wait_for_ring(&mut world, 0);
+    world.agent(0, |a| a.ring(&first, 180, false));
+    assert!(rings(&world, 1).is_none());
+    world.run(21 * SECOND);
+    assert_eq!(world.agents[0].state(&first), State::Over, "it does not ring on");
+    assert_eq!(status(&world, "1001"), Status::Paused);
+    let second = wait_for_ring(&mut world, 1);
+    world.agent(1, |a| a.reject(&second, 486, ""));
+    answer(&mut world, 2);
+    assert_eq!(call(&world).agent, Some("usr_1003".into()));
+    over(world);
+}
+
+#[test]
+fn the_caller_gives_up_and_the_phone_stops_ringing() {
+    let mut world = world(1);
+    let session = caller(&mut world);
+    let id = wait_for_ring(&mut world, 0);
+    world.agent(0, |a| a.ring(&id, 180, false));
+    world.run(5 * SECOND);
+    world.hang_up(1, session);
+    world.run(SECOND);
+    assert_eq!(world.agents[0].state(&id), State::Over);
+    assert_eq!(status(&world, "1001"), Status::Available);
+    assert_eq!(outcomes(&over(world)), [Outcome::Abandoned]);
+}
+
+#[test]
+fn a_page_that_hangs_is_not_offered_a_call() {
+    let mut world = world(2);
+    world.agents[0].silent = true;
+    world.run(13 * SECOND);
+    assert_eq!(status(&world, "1001"), Status::Unreachable);
+    caller(&mut world);
+    answer(&mut world, 1);
+    world.agents[0].silent = false;
+    world.run(10 * SECOND);
+    assert_eq!(status(&world, "1001"), Status::Available);
+    over(world);
+}
+
+#[test]
+fn a_tab_that_is_reloaded_in_the_call_has_it_back() {
+    for says_so in [true, false] {
+        let mut world = world(2);
+        let (session, _) = talk(&mut world);
+        world.vanish(0, says_so);
+        let lost = world.now;
+        assert!(world.run_until(16 * SECOND, |w| call(w).state == CallPhase::Away));
+        assert_eq!(bridges(&world), [0; 0], "the caller hears music");
+        let tab = world.browser("1001");
+        assert!(world.run_until(SECOND, |w| w.agents[tab].registered));
+        let id = wait_for_ring(&mut world, tab);
+        world.agent(tab, |a| a.answer(&id));
+        world.run(SECOND);
+        assert_eq!(bridges(&world), [2], "after {:?}", world.now - lost);
+        assert_eq!(
+            (call(&world).state, status(&world, "1001")),
+            (CallPhase::Talking, Status::Talking)
+        );
+        assert!(rings(&world, 1).is_none(), "nobody else was asked");
+        assert!(caller_is_up(&world, session));
+        over(world);
+    }
+}
+
+#[test]
+fn a_tab_that_does_not_come_back_gives_the_caller_to_another_agent() {
+    let mut world = world(2);
+    let (session, _) = talk(&mut world);
+    world.vanish(0, true);
+    world.run(29 * SECOND);
+    assert!(rings(&world, 1).is_none());
+    world.run(3 * SECOND);
+    answer(&mut world, 1);
+    assert!(caller_is_up(&world, session));
+    assert_eq!(call(&world).agent, Some("usr_1002".into()));
+    assert_eq!(status(&world, "1001"), Status::Paused);
+    let world = over(world);
+    assert_eq!(outcomes(&world), [Outcome::Completed]);
+}
+
+#[test]
+fn a_websocket_lost_in_a_call_changes_nothing_for_the_caller() {
+    let mut world = world(1);
+    let (session, id) = talk(&mut world);
+    world.cut(0);
+    world.run(3 * SECOND);
+    world.connect(0);
+    world.run(5 * SECOND);
+    assert_eq!(
+        (call(&world).state, bridges(&world)),
+        (CallPhase::Talking, vec![2])
+    );
+    assert!(caller_is_up(&world, session));
+    world.agent(0, |a| a.bye(&id));
+    world.run(SECOND);
+    assert!(!caller_is_up(&world, session), "the agent hung up");
+    over(world);
+}
+
+#[test]
+fn hold_is_seen_and_heard() {
+    let mut world = world(1);
+    talk(&mut world);
+    on(&mut world, |call| Command::Hold { call, held: true }).expect("held");
+    world.run(SECOND);
+    assert_eq!(
+        (call(&world).state, status(&world, "1001")),
+        (CallPhase::Held, Status::Held)
+    );
+    assert_eq!(bridges(&world), [0; 0]);
+    on(&mut world, |call| Command::Hold { call, held: false }).expect("resumed");
+    world.run(SECOND);
+    assert_eq!(
+        (call(&world).state, bridges(&world)),
+        (CallPhase::Talking, vec![2])
+    );
+    over(world);
+}
+
+#[test]
+fn a_call_is_transferred_to_another_agent_who_may_not_answer() {
+    let mut world = world(3);
+    let (session, first) = talk(&mut world);
+    on(&mut world, |call| Command::Transfer {
+        call,
+        to: Target::Agent(id("1003")),
+    })
+    .expect("transferred");
+    world.run(SECOND);
+    assert_eq!(world.agents[0].state(&first), State::Over);
+    assert_eq!(status(&world, "1001"), Status::WrapUp);
+    let ringing = wait_for_ring(&mut world, 2);
+    assert!(rings(&world, 1).is_none());
+    world.agent(2, |a| a.reject(&ringing, 486, ""));
+    answer(&mut world, 1);
+    assert!(caller_is_up(&world, session));
+    over(world);
+}
+
+#[test]
+fn a_call_is_transferred_to_a_number_outside() {
+    let mut world = world(1);
+    let (session, first) = talk(&mut world);
+    on(&mut world, |call| Command::Transfer {
+        call,
+        to: Target::Number("3000".into()),
+    })
+    .expect("transferred");
+    world.run(2 * SECOND);
+    assert_eq!(world.agents[0].state(&first), State::Over);
+    assert_eq!((bridges(&world), caller_is_up(&world, session)), (vec![2], true));
+    assert_eq!(status(&world, "1001"), Status::WrapUp);
+    let world = over(world);
+    assert_eq!(outcomes(&world), [Outcome::Completed]);
+}
+
+#[test]
+fn a_number_that_does_not_answer_gives_the_caller_back_to_the_queue() {
+    let mut world = world(2);
+    world.phones[2].manner = Some(Manner::Refuses(486, 500));
+    let (session, _) = talk(&mut world);
+    on(&mut world, |call| Command::Transfer {
+        call,
+        to: Target::Number("3000".into()),
+    })
+    .expect("transferred");
+    world.run(2 * SECOND);
+    answer(&mut world, 1);
+    assert!(caller_is_up(&world, session));
+    assert_eq!(call(&world).agent, Some("usr_1002".into()));
+    over(world);
+}
+
+/// The first agent asks `to`, who answers.
+fn consult(world: &mut World, to: Target) {
+    on(world, |call| Command::Consult { call, to }).expect("asked");
+    world.run(Duration::from_millis(100));
+    assert_eq!(call(world).state, CallPhase::Consulting);
+}
+
+#[test]
+fn an_agent_asks_a_colleague_and_hands_the_call_over() {
+    let mut world = world(2);
+    let (session, first) = talk(&mut world);
+    consult(&mut world, Target::Agent(id("1002")));
+    assert_eq!(
+        call(&world).consult.map(|consult| consult.state),
+        Some(ConsultState::Ringing)
+    );
+    answer(&mut world, 1);
+    assert_eq!(
+        call(&world).consult.map(|consult| consult.state),
+        Some(ConsultState::Talking)
+    );
+    assert_eq!(bridges(&world), [2], "the two agents");
+    assert_eq!(status(&world, "1002"), Status::Direct);
+    on(&mut world, |call| Command::Complete { call }).expect("handed over");
+    world.run(SECOND);
+    assert_eq!(world.agents[0].state(&first), State::Over);
+    assert_eq!(
+        (status(&world, "1001"), status(&world, "1002")),
+        (Status::WrapUp, Status::Talking)
+    );
+    assert_eq!(
+        (bridges(&world), call(&world).agent),
+        (vec![2], Some("usr_1002".into()))
+    );
+    assert!(caller_is_up(&world, session));
+    over(world);
+}
+
+#[test]
+fn three_talk_and_the_agent_leaves_the_two() {
+    let mut world = world(1);
+    let (session, first) = talk(&mut world);
+    consult(&mut world, Target::Number("3000".into()));
+    world.run(SECOND);
+    on(&mut world, |call| Command::Merge { call }).expect("merged");
+    world.run(SECOND);
+    assert_eq!(
+        (call(&world).state, bridges(&world)),
+        (CallPhase::Conference, vec![3])
+    );
+    on(&mut world, |call| Command::Leave { call }).expect("left");
+    world.run(SECOND);
+    assert_eq!(world.agents[0].state(&first), State::Over);
+    assert_eq!((bridges(&world), caller_is_up(&world, session)), (vec![2], true));
+    assert_eq!(status(&world, "1001"), Status::WrapUp);
+    over(world);
+}
+
+#[test]
+fn an_agent_goes_back_to_the_caller_whether_somebody_answered_or_not() {
+    for manner in [Manner::Rings(300), Manner::Silent, Manner::Refuses(486, 100)] {
+        let mut world = world(1);
+        world.phones[2].manner = Some(manner);
+        talk(&mut world);
+        consult(&mut world, Target::Number("3000".into()));
+        world.run(SECOND);
+        let state = call(&world).consult.map(|consult| (consult.state, consult.code));
+        let expected = match manner {
+            Manner::Silent => (ConsultState::Ringing, None),
+            Manner::Refuses(code, _) => (ConsultState::Failed, Some(code)),
+            _ => (ConsultState::Talking, None),
+        };
+        assert_eq!(state, Some(expected));
+        on(&mut world, |call| Command::Abort { call }).expect("back");
+        world.run(SECOND);
+        assert_eq!(
+            (call(&world).state, bridges(&world)),
+            (CallPhase::Talking, vec![2]),
+            "{manner:?}"
+        );
+        assert_eq!(world.nodes[2].coordinator.sessions().count(), 0, "{manner:?}");
+        over(world);
+    }
+}
+
+#[test]
+fn a_supervisor_listens_whispers_and_barges_in() {
+    let mut world = world(1);
+    let tab = world.browser("1004");
+    assert!(world.run_until(SECOND, |w| w.agents[tab].registered));
+    let (session, _) = talk(&mut world);
+    let boss = || By::Supervisor(id("1004"));
+    let supervise = |world: &mut World, mode| {
+        let call = call(world).id;
+        world
+            .ask(boss(), Command::Supervise { call, mode })
+            .expect("allowed");
+    };
+    supervise(&mut world, Mode::Listen);
+    let ear = wait_for_ring(&mut world, tab);
+    world.agent(tab, |a| a.answer(&ear));
+    world.run(SECOND);
+    assert_eq!(bridges(&world), [3]);
+    for mode in [Mode::Whisper, Mode::Party, Mode::Listen] {
+        supervise(&mut world, mode);
+        world.run(SECOND);
+        let seen = call(&world)
+            .parties
+            .into_iter()
+            .find(|party| party.kind == ParticipantKind::Supervisor);
+        assert_eq!(seen.map(|party| party.mode), Some(mode));
+        assert_eq!(bridges(&world), [3]);
+    }
+    let id = call(&world).id;
+    world.ask(boss(), Command::Unsupervise { call: id }).expect("out");
+    world.run(SECOND);
+    assert_eq!((bridges(&world), caller_is_up(&world, session)), (vec![2], true));
+    assert_eq!(world.agents[tab].state(&ear), State::Over);
+    over(world);
+}
+
+#[test]
+fn nobody_does_anything_with_the_call_of_another() {
+    let mut world = world(2);
+    talk(&mut world);
+    let call = call(&world).id;
+    for command in [
+        Command::HangUp { call: call.clone() },
+        Command::Hold {
+            call: call.clone(),
+            held: true,
+        },
+        Command::Supervise {
+            call: call.clone(),
+            mode: Mode::Listen,
+        },
+    ] {
+        assert_eq!(world.ask(by("1002"), command), Err(Refused::UnknownCall));
+    }
+    let listen = Command::Supervise {
+        call,
+        mode: Mode::Listen,
+    };
+    assert_eq!(world.ask(by("1001"), listen), Err(Refused::NotAllowed));
+    over(world);
+}
+
+#[test]
+fn hundreds_of_calls_over_a_bad_network_leave_nothing() {
+    for seed in 0..40 {
+        let mut world = World::new(seed, Conditions::bad(), None);
+        world.on_heard = |world, agent, heard| {
+            if let Heard::Invited(id) = heard {
+                let chance = world.rng.below(100);
+                let after = 100 + world.rng.below(4_000);
+                world.agent(agent, |a| a.ring(&id, 180, false));
+                world.after(after, move |world| match chance {
+                    0..=9 => {}
+                    10..=19 => world.agent(agent, |a| a.reject(&id, 486, "")),
+                    _ => world.agent(agent, |a| a.answer(&id)),
+                });
+            }
+        };
+        for name in ["1001", "1002", "1003"] {
+            world.browser(name);
+            world.run_until(30 * SECOND, |w| w.agents.last().is_some_and(|a| a.registered));
+        }
+        for step in 0..30 {
+            for name in ["1001", "1002", "1003"] {
+                available(&mut world, name);
+            }
+            world.node_calls(1, "7000");
+            let pause = world.rng.below(8_000);
+            world.run(Duration::from_millis(pause));
+            meddle(&mut world, step);
+        }
+        for node in [1, 2] {
+            let live: Vec<SessionId> = world.nodes[node].coordinator.sessions().collect();
+            for session in live {
+                world.hang_up(node, session);
+            }
+        }
+        go_home(&mut world);
+        world.assert_over();
+        assert_eq!(calls(&world), [], "seed {seed}");
+        let (entered, gone) = world.switch.view.read(|view| {
+            let day = &view.queues["que_support"].today;
+            (
+                day.entered,
+                day.abandoned + day.completed + day.overflowed + day.sent_on,
+            )
+        });
+        assert_eq!(entered, gone, "seed {seed}");
+        assert!(entered >= 20, "seed {seed}: {entered}");
+    }
+}
+
+/// Somebody does something with some call.
+fn meddle(world: &mut World, step: u64) {
+    let calls = calls(world);
+    if calls.is_empty() {
+        return;
+    }
+    let picked = calls[world.rng.below(calls.len() as u64) as usize].clone();
+    let call = picked.id;
+    let target = match world.rng.below(3) {
+        0 => Target::Agent(id("1002")),
+        1 => Target::Number("3000".into()),
+        _ => Target::Queue("que_support".into()),
+    };
+    let command = match world.rng.below(12) {
+        0 => Command::HangUp { call },
+        1 | 2 => Command::Transfer { call, to: target },
+        3..=5 => Command::Consult { call, to: target },
+        6 => Command::Complete { call },
+        7 => Command::Merge { call },
+        8 => Command::Abort { call },
+        9 => Command::Leave { call },
+        10 => Command::Hold {
+            call,
+            held: step.is_multiple_of(2),
+        },
+        _ => {
+            if step.is_multiple_of(5) {
+                let agent = world.rng.below(3) as usize;
+                let says_so = world.rng.percent(50);
+                let user = world.agents[agent].user.clone();
+                world.vanish(agent, says_so);
+                world.browser(&user);
+            }
+            return;
+        }
+    };
+    // Most are refused: the call is not in a state for it.
+    let _ = world.ask(By::Supervisor(id("1004")), command);
+}
