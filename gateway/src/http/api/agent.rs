@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
+use super::archive::Note;
 use super::extract::{self, Body, Id};
 use super::guard::{self, SignedIn};
 use super::list::List;
 use super::problem::{Code, Problem};
+use super::records::{self, Noted};
 use crate::centre::command::{By, Command};
 use crate::centre::view::{Agent, Intent, IntentKind, Queue, Status};
 
@@ -28,9 +30,15 @@ pub(super) struct WantedIntent {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WrapUp {
+    /// The call; the last one if not said.
+    #[schema(max_length = 64)]
+    call: Option<String>,
     /// A code of `/dispositions`.
     #[schema(max_length = 64)]
     disposition: Option<String>,
+    /// In words.
+    #[schema(max_length = 4000)]
+    notes: Option<String>,
 }
 
 /// Somebody or something that a call can be transferred to.
@@ -133,13 +141,20 @@ pub(super) async fn wrap_up(
     State(api): State<Api>,
     Body(done): Body<WrapUp>,
 ) -> Result<Json<Agent>, Problem> {
-    if let Some(disposition) = &done.disposition {
-        extract::line("disposition", disposition, 64)?;
-    }
+    let noted = Noted {
+        disposition: done.disposition,
+        notes: done.notes,
+    };
+    let note = noted.checked()?;
     let command = Command::WrapUp {
         agent: me.id.clone(),
-        disposition: done.disposition,
+        disposition: note.disposition.clone(),
     };
+    if (note != Note::default() || done.call.is_some())
+        && let Some(call) = records::wrapped_up(&api, &me.id, done.call).await?
+    {
+        api.archive().note(&call, note).await?;
+    }
     api.ask(By::Agent(me.id.clone()), command).await?;
     find(&api, &me.id)
 }

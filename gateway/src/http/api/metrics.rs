@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -13,6 +13,7 @@ use sans_io::Time;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::archive::Archive;
 use super::problem::{Code, Problem};
 use super::{Api, events, guard, sign_in};
 use crate::centre::hub::{Event, Hub, View};
@@ -101,11 +102,12 @@ impl Counters {
     }
 
     /// Counts what happened since the last time. What the hub does not keep any longer stays uncounted.
-    pub(super) fn catch_up(&self, hub: &Hub) {
+    pub(super) fn catch_up(&self, hub: &Hub, archive: &dyn Archive) {
         let mut counted = self.lock();
         match hub.since(counted.seq, usize::MAX) {
             Ok(events) => {
                 for event in events {
+                    archive.take(&event);
                     counted.count(&event);
                 }
             }
@@ -115,6 +117,17 @@ impl Counters {
 
     fn lock(&self) -> MutexGuard<'_, Counted> {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts what happens while it happens, so that nothing is missed however seldom somebody asks.
+pub(super) async fn follow(hub: Hub, counters: Weak<Counters>, archive: Arc<dyn Archive>) {
+    let mut changes = hub.watch();
+    while changes.changed().await.is_ok() {
+        let Some(counters) = counters.upgrade() else {
+            return;
+        };
+        counters.catch_up(&hub, &*archive);
     }
 }
 
@@ -172,7 +185,7 @@ pub(super) async fn get(State(api): State<Api>, request: Parts) -> Result<Respon
             return Err(Code::Forbidden.into());
         }
     }
-    api.counters.catch_up(&api.hub);
+    api.counters.catch_up(&api.hub, &*api.archive);
     let connections = events::MAX_CONNECTIONS - api.counters.places.available_permits();
     let text = {
         let counted = api.counters.lock();

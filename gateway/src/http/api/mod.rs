@@ -3,7 +3,9 @@
 //! What is there now is read from the [`Hub`]; what somebody wants done goes as [`Asked`] to the signalling task, which alone decides.
 
 mod agent;
+pub mod archive;
 mod calls;
+pub mod codes;
 mod events;
 mod extract;
 mod guard;
@@ -12,8 +14,10 @@ mod idempotency;
 mod list;
 mod live;
 mod metrics;
+pub mod numbers;
 pub mod openapi;
 pub mod problem;
+mod records;
 mod sign_in;
 mod supervise;
 #[cfg(test)]
@@ -34,6 +38,9 @@ use crate::auth::{Accounts, Principal, Role};
 use crate::centre::command::{Asked, By, Command};
 use crate::centre::hub::Hub;
 
+use archive::Archive;
+use codes::Choice;
+use numbers::Numbers;
 use problem::{Code, Problem};
 
 /// How long the signalling task may take for a command.
@@ -45,6 +52,8 @@ pub struct Api {
     hub: Hub,
     desk: mpsc::Sender<Asked>,
     accounts: Accounts,
+    archive: Arc<dyn Archive>,
+    numbers: Arc<Numbers>,
     settings: Arc<Settings>,
     clock: Arc<dyn Fn() -> Time + Send + Sync>,
     requests: Arc<idempotency::Requests>,
@@ -52,8 +61,24 @@ pub struct Api {
     counters: Arc<metrics::Counters>,
 }
 
+/// What the API is made of.
+pub struct Parts {
+    /// Shows what is there now.
+    pub hub: Hub,
+    /// Takes commands to the signalling task.
+    pub desk: mpsc::Sender<Asked>,
+    /// Who may do what.
+    pub accounts: Accounts,
+    /// Has the calls that are over.
+    pub archive: Arc<dyn Archive>,
+    /// Folds the log.
+    pub numbers: Arc<Numbers>,
+    /// Everything else.
+    pub settings: Settings,
+}
+
 /// What the API is told of the gateway.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// SIP domain of the agents; `None`: the host that the page was asked from.
     pub domain: Option<String>,
@@ -61,6 +86,30 @@ pub struct Settings {
     pub demo: bool,
     /// Web origins whose pages may open the event stream, e.g. `https://desk.example`; empty: any.
     pub origins: Vec<String>,
+    /// Why agents pause.
+    pub pause_reasons: Vec<Choice>,
+    /// What becomes of calls.
+    pub dispositions: Vec<Choice>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            domain: None,
+            demo: false,
+            origins: Vec::new(),
+            pause_reasons: codes::usual_pause_reasons(),
+            dispositions: codes::usual_dispositions(),
+        }
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Api {
@@ -72,25 +121,30 @@ impl fmt::Debug for Api {
 }
 
 impl Api {
-    /// Serves what `hub` shows and asks at `desk`. `clock` tells the time.
+    /// The API over its parts; `clock` tells the time. Within a runtime: a task counts what happens for as long as the API lives.
     #[must_use]
-    pub fn new(
-        hub: Hub,
-        desk: mpsc::Sender<Asked>,
-        accounts: Accounts,
-        settings: Settings,
-        clock: impl Fn() -> Time + Send + Sync + 'static,
-    ) -> Api {
-        Api {
-            counters: Arc::new(metrics::Counters::starting_at(&hub)),
-            hub,
-            desk,
-            accounts,
-            settings: Arc::new(settings),
+    pub fn new(parts: Parts, clock: impl Fn() -> Time + Send + Sync + 'static) -> Api {
+        let api = Api {
+            counters: Arc::new(metrics::Counters::starting_at(&parts.hub)),
+            hub: parts.hub,
+            desk: parts.desk,
+            accounts: parts.accounts,
+            archive: parts.archive,
+            numbers: parts.numbers,
+            settings: Arc::new(parts.settings),
             pages: Arc::new(events::Pages::starting_at(clock())),
             clock: Arc::new(clock),
             requests: Arc::default(),
-        }
+        };
+        let (hub, archive) = (api.hub.clone(), Arc::clone(&api.archive));
+        tokio::spawn(metrics::follow(hub, Arc::downgrade(&api.counters), archive));
+        api
+    }
+
+    /// With every call in it that the hub says is over.
+    fn archive(&self) -> &dyn Archive {
+        self.counters.catch_up(&self.hub, &*self.archive);
+        &*self.archive
     }
 
     fn now(&self) -> Time {

@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{Code, FieldError, PROBLEM_JSON, ProblemDetails};
-use super::{Api, agent, calls, events, health, live, metrics, sign_in, supervise};
+use super::{Api, agent, calls, codes, events, health, live, metrics, numbers, records, sign_in, supervise};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -71,6 +71,14 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(supervise::put_intent))
         .routes(routes!(supervise::put, supervise::delete))
         .routes(routes!(supervise::demo_call))
+        .routes(routes!(records::own))
+        .routes(routes!(records::list))
+        .routes(routes!(records::get))
+        .routes(routes!(records::put_notes))
+        .routes(routes!(numbers::queues))
+        .routes(routes!(numbers::agents))
+        .routes(routes!(codes::pause_reasons))
+        .routes(routes!(codes::dispositions))
         .routes(routes!(events::upgrade))
         .routes(routes!(get))
         .fallback(nothing);

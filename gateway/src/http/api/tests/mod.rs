@@ -1,6 +1,7 @@
 //! The API as a client sees it: requests into the router, a desk that answers as the signalling task would, and for every answer the
 //! rules that all answers obey.
 
+mod history;
 mod hostile;
 mod sign_in;
 mod verbs;
@@ -25,11 +26,13 @@ use crate::auth::api_key::ApiKey;
 use crate::auth::password::Passwords;
 use crate::auth::{Role, Scope};
 use crate::centre::command::Refused;
+use crate::centre::directory::Directory;
 use crate::centre::hub::Event;
 use crate::centre::view::{
     Agent, AgentDay, AgentName, Call, CallPhase, Change, Moment, Mos, Offer, Outcome, Party, Queue,
     QueueAlarms, QueueDay, QueueLive, QueueName, Reach, Record, Status,
 };
+use crate::config::Config;
 
 /// What was asked at the desk, and by whom.
 type Log = Arc<Mutex<Vec<(By, Command)>>>;
@@ -88,9 +91,16 @@ impl World {
         };
         let hub = Hub::new(0);
         hub.publish(furniture());
-        let api = Api::new(hub, desk, accounts, settings, move || {
-            Time(told.load(Ordering::Relaxed))
-        });
+        let directory = Arc::new(Directory::of(&Config::default()));
+        let parts = Parts {
+            hub,
+            desk,
+            accounts,
+            archive: Arc::new(archive::Recent::default()),
+            numbers: Arc::new(Numbers::new(directory)),
+            settings,
+        };
+        let api = Api::new(parts, move || Time(told.load(Ordering::Relaxed)));
         World {
             router: routes(api.clone()),
             api,

@@ -1,0 +1,276 @@
+//! `/metrics/queues` and `/metrics/agents`: the numbers of `docs/METRICS.md` over stretches of time, folded from the log.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use call_engine::acd::metrics::{AgentCounts, Metrics, QueueCounts, SLOT};
+use call_engine::acd::{self, AgentId, QueueId};
+use sans_io::Time;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Api;
+use super::extract::Params;
+use super::guard::Watcher;
+use super::list::List;
+use super::problem::Problem;
+use crate::centre::directory::Directory;
+use crate::centre::view::Moment;
+
+/// How long numbers are kept.
+const KEPT: Duration = Duration::from_secs(62 * 24 * 3600);
+/// The smallest stretch, seconds: a quarter of an hour.
+const STEP_S: u32 = (SLOT / 1_000_000) as u32;
+/// The most stretches that are told at once.
+const MAX_STEPS: u64 = 1_000;
+
+/// Folds the log of the call centre; whoever makes it durable tells [`Numbers::take`].
+#[derive(Debug)]
+pub struct Numbers {
+    metrics: Mutex<Metrics>,
+    directory: Arc<Directory>,
+}
+
+impl Numbers {
+    /// Nothing yet, of these queues and agents.
+    #[must_use]
+    pub fn new(directory: Arc<Directory>) -> Numbers {
+        let mut metrics = Metrics::default();
+        for queue in directory.queues() {
+            metrics.set_service_level(queue.config.id, queue.level);
+        }
+        Numbers {
+            metrics: Mutex::new(metrics),
+            directory,
+        }
+    }
+
+    /// Takes the next records of the log, those from before a restart first. Those already taken are passed over.
+    pub fn take<'a>(&self, records: impl IntoIterator<Item = &'a acd::Record>) {
+        let mut metrics = self.lock();
+        let mut last = None;
+        for record in records {
+            metrics.apply(record);
+            last = Some(record.at);
+        }
+        // Calls that are over are told elsewhere.
+        while metrics.poll_finished().is_some() {}
+        if let Some(at) = last {
+            metrics.forget(at - KEPT);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Metrics> {
+        self.metrics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which stretch of time.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Stretches {
+    /// From then on; since midnight if not said.
+    from: Option<Moment>,
+    /// Until then; until now if not said.
+    to: Option<Moment>,
+    /// In stretches of so many seconds, a multiple of 900.
+    #[param(minimum = 900, maximum = 86400, multiple_of = 900)]
+    step: Option<u32>,
+}
+
+/// Which stretch of time.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Stretch {
+    /// From then on; since midnight if not said. Rounded down to a quarter of an hour.
+    from: Option<Moment>,
+    /// Until then; until now if not said. Rounded up to a quarter of an hour.
+    to: Option<Moment>,
+}
+
+/// A queue over a stretch of time.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+pub(super) struct QueueNumbers {
+    /// By id.
+    queue: String,
+    from: Moment,
+    to: Moment,
+    /// Calls that came.
+    entered: u64,
+    /// Calls that an agent answered.
+    answered: u64,
+    /// Calls whose caller gave up.
+    abandoned: u64,
+    /// Calls that it did not keep.
+    overflowed: u64,
+    /// Answered calls that are over.
+    completed: u64,
+    /// Calls that an agent sent to another queue.
+    sent_on: u64,
+    /// Calls that a restart cost.
+    lost: u64,
+    /// Part answered in time, 0 to 1; none while nothing counts.
+    service_level: Option<f64>,
+    /// Mean wait of answered calls, seconds.
+    asa_s: f64,
+    /// Mean handling time, seconds.
+    aht_s: f64,
+    /// Longest wait that ended, seconds.
+    longest_wait_s: f64,
+}
+
+/// An agent over a stretch of time, in whole seconds.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+pub(super) struct AgentNumbers {
+    /// By id.
+    agent: String,
+    /// Calls taken.
+    calls: u64,
+    /// Talk without hold.
+    talk_s: u64,
+    /// Hold.
+    held_s: u64,
+    wrap_up_s: u64,
+    paused_s: u64,
+    available_s: u64,
+    ringing_s: u64,
+    unreachable_s: u64,
+    /// Accepted and not yet heard.
+    connecting_s: u64,
+    /// In calls that came through no queue.
+    direct_s: u64,
+    /// All of the above together.
+    signed_in_s: u64,
+    /// Busy part of the time signed in and not paused, 0 to 1.
+    occupancy: f64,
+}
+
+/// Queues, stretch by stretch.
+#[utoipa::path(get, path = "/metrics/queues", tag = "supervisor", params(Stretches),
+    responses((status = 200, body = List<QueueNumbers>)))]
+pub(super) async fn queues(
+    Watcher(_who): Watcher,
+    State(api): State<Api>,
+    Params(wanted): Params<Stretches>,
+) -> Result<Json<List<QueueNumbers>>, Problem> {
+    let step = wanted.step.unwrap_or(STEP_S);
+    if step == 0 || step > 86_400 || !step.is_multiple_of(STEP_S) {
+        return Err(Problem::field("step", "a multiple of 900, at most 86400"));
+    }
+    let step = u64::from(step) * 1_000_000;
+    let (from, until) = stretch(&api, wanted.from, wanted.to)?;
+    let from = from / step * step;
+    let steps = (until - from).div_ceil(step);
+    if steps > MAX_STEPS {
+        return Err(Problem::field("step", format!("more than {MAX_STEPS} stretches")));
+    }
+    let numbers = &api.numbers;
+    let metrics = numbers.lock();
+    let mut items = Vec::new();
+    for n in 0..steps {
+        let (begin, end) = (from + n * step, from + (n + 1) * step);
+        for queue in numbers.directory.queues() {
+            let id: QueueId = queue.config.id;
+            let counts = metrics.queue_counts(id, Time(begin), Time(end));
+            items.push(of_queue(&queue.id, begin, end, &counts));
+        }
+    }
+    Ok(Json(List {
+        items,
+        next_cursor: None,
+    }))
+}
+
+/// Agents over a stretch of time.
+#[utoipa::path(get, path = "/metrics/agents", tag = "supervisor", params(Stretch),
+    responses((status = 200, body = List<AgentNumbers>)))]
+pub(super) async fn agents(
+    Watcher(_who): Watcher,
+    State(api): State<Api>,
+    Params(wanted): Params<Stretch>,
+) -> Result<Json<List<AgentNumbers>>, Problem> {
+    let (from, until) = stretch(&api, wanted.from, wanted.to)?;
+    let now = api.now();
+    let numbers = &api.numbers;
+    let metrics = numbers.lock();
+    let agents = numbers
+        .directory
+        .people()
+        .filter_map(|person| Some((person, person.agent.as_ref()?)));
+    let items = agents.map(|(person, agent)| {
+        let id: AgentId = agent.id;
+        of_agent(
+            &person.id,
+            &metrics.agent_counts(id, Time(from), Time(until), now),
+        )
+    });
+    Ok(Json(List {
+        items: items.collect(),
+        next_cursor: None,
+    }))
+}
+
+/// Microseconds since the epoch.
+fn stretch(api: &Api, from: Option<Moment>, to: Option<Moment>) -> Result<(u64, u64), Problem> {
+    let now = api.now();
+    let until = to.map_or(now, |to| to.0).as_micros();
+    let from = from.map_or_else(|| midnight(now), |from| from.0).as_micros();
+    if from > until {
+        return Err(Problem::field("from", "later than to"));
+    }
+    Ok((from, until))
+}
+
+/// When the day of a moment began, in the time zone of the gateway.
+fn midnight(now: Time) -> Time {
+    let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
+    let began = jiff::Timestamp::from_microsecond(micros)
+        .and_then(|now| now.to_zoned(jiff::tz::TimeZone::system()).start_of_day())
+        .map(|began| began.timestamp().as_microsecond());
+    began
+        .ok()
+        .and_then(|micros| u64::try_from(micros).ok())
+        .map_or(now, Time)
+}
+
+fn of_queue(id: &str, from: u64, to: u64, counts: &QueueCounts) -> QueueNumbers {
+    QueueNumbers {
+        queue: id.to_owned(),
+        from: Moment(Time(from)),
+        to: Moment(Time(to)),
+        entered: counts.entered,
+        answered: counts.answered,
+        abandoned: counts.abandoned,
+        overflowed: counts.overflowed,
+        completed: counts.completed,
+        sent_on: counts.sent_on,
+        lost: counts.lost,
+        service_level: counts.service_level(),
+        asa_s: counts.asa(),
+        aht_s: counts.aht(),
+        longest_wait_s: counts.longest as f64 / 1e6,
+    }
+}
+
+fn of_agent(id: &str, counts: &AgentCounts) -> AgentNumbers {
+    let seconds = |status: acd::Status| counts.times[status as usize] / 1_000_000;
+    AgentNumbers {
+        agent: id.to_owned(),
+        calls: counts.calls,
+        talk_s: seconds(acd::Status::Talking),
+        held_s: seconds(acd::Status::Held),
+        wrap_up_s: seconds(acd::Status::WrapUp),
+        paused_s: seconds(acd::Status::Paused),
+        available_s: seconds(acd::Status::Available),
+        ringing_s: seconds(acd::Status::Ringing),
+        unreachable_s: seconds(acd::Status::Unreachable),
+        connecting_s: seconds(acd::Status::Connecting),
+        direct_s: seconds(acd::Status::Direct),
+        signed_in_s: counts.signed_in() / 1_000_000,
+        occupancy: counts.occupancy(),
+    }
+}

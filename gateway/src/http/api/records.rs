@@ -1,0 +1,198 @@
+//! `/records`, and notes on calls.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::Api;
+use super::archive::{Note, Unavailable, Wanted};
+use super::extract::{self, Body, Id, Params};
+use super::guard::{Agent, CallReader, Watcher};
+use super::list::{List, Part};
+use super::problem::{Code, Problem};
+use crate::centre::view::{Moment, Record};
+
+/// Which records.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Filter {
+    /// At most so many; 50 if not said.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// `next_cursor` of the part before.
+    #[param(max_length = 200)]
+    cursor: Option<String>,
+    /// Of this queue, by id.
+    #[param(max_length = 64)]
+    queue: Option<String>,
+    /// That this agent had, by id.
+    #[param(max_length = 64)]
+    agent: Option<String>,
+    /// That came then or later.
+    from: Option<Moment>,
+    /// That came before.
+    to: Option<Moment>,
+    /// Whose caller's number contains this.
+    #[param(max_length = 64)]
+    caller: Option<String>,
+}
+
+/// What an agent notes of a call. What is not said stays as it was.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Noted {
+    /// A code of `/dispositions`.
+    #[schema(max_length = 64)]
+    pub(super) disposition: Option<String>,
+    /// In words.
+    #[schema(max_length = 4000)]
+    pub(super) notes: Option<String>,
+}
+
+impl Noted {
+    pub(super) fn checked(self) -> Result<Note, Problem> {
+        if let Some(disposition) = &self.disposition {
+            extract::line("disposition", disposition, 64)?;
+        }
+        if let Some(notes) = &self.notes {
+            extract::text("notes", notes, 4000)?;
+        }
+        Ok(Note {
+            disposition: self.disposition,
+            notes: self.notes,
+        })
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(_: Unavailable) -> Problem {
+        Code::Unavailable.into()
+    }
+}
+
+/// Calls that are over, newest first.
+#[utoipa::path(get, path = "/records", tag = "supervisor", params(Filter), responses((status = 200, body = List<Record>)))]
+pub(super) async fn list(
+    Watcher(_who): Watcher,
+    State(api): State<Api>,
+    Params(filter): Params<Filter>,
+) -> Result<Json<List<Record>>, Problem> {
+    let part = Part {
+        limit: filter.limit,
+        cursor: filter.cursor,
+    };
+    let wanted = Wanted {
+        agent: filter.agent,
+        queue: filter.queue,
+        caller: filter.caller,
+        from: filter.from.map(|from| from.0),
+        until: filter.to.map(|to| to.0),
+        ..Wanted::default()
+    };
+    find(&api, part, wanted).await
+}
+
+/// Calls that the agent had, newest first.
+#[utoipa::path(get, path = "/me/records", tag = "agent", params(Part), responses((status = 200, body = List<Record>)))]
+pub(super) async fn own(
+    Agent(me): Agent,
+    State(api): State<Api>,
+    Params(part): Params<Part>,
+) -> Result<Json<List<Record>>, Problem> {
+    let wanted = Wanted {
+        agent: Some(me.id),
+        ..Wanted::default()
+    };
+    find(&api, part, wanted).await
+}
+
+/// A call that is over; for an agent, one that it had.
+#[utoipa::path(get, path = "/records/{id}", tag = "supervisor", params(("id" = String, Path, description = "Of the record")),
+    responses((status = 200, body = Record), (status = 404, description = "`unknown-record`")))]
+pub(super) async fn get(
+    CallReader(who): CallReader,
+    State(api): State<Api>,
+    Id(id): Id,
+) -> Result<Json<Record>, Problem> {
+    let record = api.archive().record(&id).await?;
+    let is_seen = |record: &Record| who.sees_all() || record.agents.iter().any(|agent| agent.id == who.id);
+    record
+        .filter(is_seen)
+        .map(Json)
+        .ok_or_else(|| Code::UnknownRecord.into())
+}
+
+/// Notes something of one's own call, live or over.
+#[utoipa::path(put, path = "/calls/{id}/notes", tag = "agent", params(("id" = String, Path, description = "Of the call")), request_body = Noted,
+    responses((status = 204), (status = 404, description = "`unknown-call`")))]
+pub(super) async fn put_notes(
+    Agent(me): Agent,
+    State(api): State<Api>,
+    Id(call): Id,
+    Body(noted): Body<Noted>,
+) -> Result<StatusCode, Problem> {
+    let note = noted.checked()?;
+    if !is_own(&api, &me.id, &call).await? {
+        return Err(Code::UnknownCall.into());
+    }
+    api.archive().note(&call, note).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The call that an agent wraps up: what is said, if it is its own, or the last one that it had.
+pub(super) async fn wrapped_up(
+    api: &Api,
+    agent: &str,
+    said: Option<String>,
+) -> Result<Option<String>, Problem> {
+    if let Some(call) = said {
+        if !is_own(api, agent, &call).await? {
+            return Err(Code::UnknownCall.into());
+        }
+        return Ok(Some(call));
+    }
+    let live = api
+        .hub
+        .read(|view| view.agents.get(agent).and_then(|agent| agent.call.clone()));
+    if live.is_some() {
+        return Ok(live);
+    }
+    let wanted = Wanted {
+        agent: Some(agent.to_owned()),
+        limit: 1,
+        ..Wanted::default()
+    };
+    let last = api.archive().records(&wanted).await?;
+    Ok(last.into_iter().next().map(|record| record.call))
+}
+
+async fn is_own(api: &Api, agent: &str, call: &str) -> Result<bool, Problem> {
+    let is_live = api.hub.read(|view| {
+        view.calls
+            .get(call)
+            .is_some_and(|call| call.agent.as_deref() == Some(agent))
+    });
+    if is_live {
+        return Ok(true);
+    }
+    let Some(number) = call.strip_prefix("call_") else {
+        return Ok(false);
+    };
+    let record = api.archive().record(&format!("rec_{number}")).await?;
+    Ok(record.is_some_and(|record| record.agents.iter().any(|known| known.id == agent)))
+}
+
+async fn find(api: &Api, part: Part, mut wanted: Wanted) -> Result<Json<List<Record>>, Problem> {
+    let limit = part.limit()?;
+    wanted.before = part.cursor;
+    // One more tells whether there are more.
+    wanted.limit = limit + 1;
+    let mut items = api.archive().records(&wanted).await?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next_cursor = items.last().filter(|_| more).map(|record| record.id.clone());
+    Ok(Json(List { items, next_cursor }))
+}

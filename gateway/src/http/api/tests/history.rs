@@ -1,0 +1,267 @@
+//! Calls that are over, notes, and numbers.
+
+use call_engine::acd::{CallId, Fact, Record as Logged};
+
+use super::*;
+
+fn end(world: &World, seq: u64, call: &str, agents: &[&str]) {
+    let mut record = record(call, agents);
+    // As ids are made: a record's is its call's.
+    record.id = call.replace("call_", "rec_");
+    record.from.number = format!("+49{seq}");
+    record.entered_at = Moment(Time::from_secs(START + seq));
+    let ended = Change::CallEnded {
+        id: call.into(),
+        record,
+    };
+    world.api.hub.publish(numbered(seq, vec![ended]));
+}
+
+async fn ids(world: &World, token: &str, path: &str) -> Vec<String> {
+    let answer = world.get(token, path).await;
+    let items = answer.body["items"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{path}: {}", answer.body))
+        .clone();
+    items
+        .iter()
+        .map(|item| item["id"].as_str().expect("an id").to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn records_are_found_by_what_is_known_of_them() {
+    let world = World::new().await;
+    end(&world, 9, "call_1", &["usr_anna"]);
+    end(&world, 10, "call_2", &["usr_ben", "usr_anna"]);
+    end(&world, 11, "call_3", &["usr_ben"]);
+    let sue = world.token("sue").await;
+    let all = "/api/v1/records";
+    assert_eq!(ids(&world, &sue, all).await, ["rec_3", "rec_2", "rec_1"]);
+    assert_eq!(
+        ids(&world, &sue, &format!("{all}?agent=usr_ben")).await,
+        ["rec_3", "rec_2"]
+    );
+    assert_eq!(
+        ids(&world, &sue, &format!("{all}?caller=%2B4910")).await,
+        ["rec_2"]
+    );
+    assert_eq!(ids(&world, &sue, &format!("{all}?queue=que_9")).await, [""; 0]);
+    let from = "2023-11-14T22:13:30Z";
+    assert_eq!(
+        ids(&world, &sue, &format!("{all}?from={from}")).await,
+        ["rec_3", "rec_2"]
+    );
+    assert_eq!(ids(&world, &sue, &format!("{all}?to={from}")).await, ["rec_1"]);
+    let part = world.get(&sue, &format!("{all}?limit=2")).await;
+    assert_eq!(part.body["next_cursor"], "rec_2");
+    assert_eq!(
+        ids(&world, &sue, &format!("{all}?limit=2&cursor=rec_2")).await,
+        ["rec_1"]
+    );
+    for bad in ["from=yesterday", "to=", "limit=0", "colour=red"] {
+        assert_eq!(
+            world.get(&sue, &format!("{all}?{bad}")).await.code(),
+            "invalid",
+            "{bad}"
+        );
+    }
+    let anna = world.token("anna").await;
+    assert_eq!(world.get(&anna, all).await.code(), "forbidden");
+    assert_eq!(ids(&world, &anna, "/api/v1/me/records").await, ["rec_2", "rec_1"]);
+    assert_eq!(
+        world.get(&anna, "/api/v1/records/rec_1").await.status,
+        StatusCode::OK
+    );
+    assert_eq!(
+        world.get(&anna, "/api/v1/records/rec_3").await.code(),
+        "unknown-record"
+    );
+}
+
+#[tokio::test]
+async fn an_agent_notes_what_its_own_calls_were_about() {
+    let world = World::new().await;
+    end(&world, 9, "call_1", &["usr_anna"]);
+    let anna = world.token("anna").await;
+    let note = |call: &str| format!("/api/v1/calls/{call}/notes");
+    let put = async |call: &str, body: Value| world.put(&anna, &note(call), body).await;
+    assert_eq!(
+        put("call_1", json!({"notes": "angry"})).await.status,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(
+        put("call_1", json!({"disposition": "resolved"})).await.status,
+        StatusCode::NO_CONTENT
+    );
+    let record = world.get(&anna, "/api/v1/records/rec_1").await;
+    assert_eq!(
+        (&record.body["notes"], &record.body["disposition"]),
+        (&json!("angry"), &json!("resolved"))
+    );
+    assert_eq!(
+        put("call_ben", json!({"notes": "x"})).await.code(),
+        "unknown-call"
+    );
+    assert_eq!(put("x", json!({"notes": "x"})).await.code(), "unknown-call");
+    assert_eq!(
+        put("call_1", json!({"notes": "x".repeat(4001)})).await.code(),
+        "invalid"
+    );
+    assert_eq!(put("call_1", json!({"notes": "a\u{0}b"})).await.code(), "invalid");
+    // A live call's note is in its record when it is over.
+    assert_eq!(
+        put("call_anna", json!({"notes": "early"})).await.status,
+        StatusCode::NO_CONTENT
+    );
+    end(&world, 10, "call_anna", &["usr_anna"]);
+    assert_eq!(
+        world.get(&anna, "/api/v1/records/rec_anna").await.body["notes"],
+        "early"
+    );
+}
+
+#[tokio::test]
+async fn wrap_up_notes_the_last_call() {
+    let world = World::new().await;
+    let idle = Change::Agent(agent("anna", &["que_1"], None));
+    end(&world, 9, "call_1", &["usr_anna"]);
+    end(&world, 10, "call_2", &["usr_anna"]);
+    world.api.hub.publish(numbered(11, vec![idle]));
+    let anna = world.token("anna").await;
+    let wrap_up = async |body: Value| world.post(&anna, "/api/v1/me/agent/wrap-up", body).await;
+    assert_eq!(
+        wrap_up(json!({"disposition": "resolved", "notes": "done"}))
+            .await
+            .status,
+        StatusCode::OK
+    );
+    assert_eq!(
+        world.get(&anna, "/api/v1/records/rec_2").await.body["notes"],
+        "done"
+    );
+    assert_eq!(
+        wrap_up(json!({"call": "call_1", "notes": "older"})).await.status,
+        StatusCode::OK
+    );
+    assert_eq!(
+        world.get(&anna, "/api/v1/records/rec_1").await.body["notes"],
+        "older"
+    );
+    assert_eq!(wrap_up(json!({"call": "call_ben"})).await.code(), "unknown-call");
+    assert_eq!(world.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn numbers_are_those_of_the_log() {
+    let world = World::new().await;
+    let directory = Directory::of(&Config::default());
+    let queue = directory.queue_by_name("support").expect("of the demonstration");
+    let agent = directory.agent_of("anna").expect("of the demonstration");
+    let at = |seq: u64, seconds: u64, fact: Fact| Logged {
+        seq,
+        epoch: 1,
+        at: Time::from_secs(1_700_000_100 + seconds),
+        fact,
+    };
+    let call = CallId(1);
+    let log = [
+        at(
+            1,
+            0,
+            Fact::Status {
+                agent,
+                status: call_engine::acd::Status::Available,
+            },
+        ),
+        at(
+            2,
+            0,
+            Fact::Entered {
+                call,
+                queue: queue.config.id,
+                priority: 0,
+                requires: Vec::new(),
+                vet: 0,
+                sticky: None,
+            },
+        ),
+        at(3, 4, Fact::Accepted { call, agent }),
+        at(4, 5, Fact::Connected { call }),
+    ];
+    world.api.numbers.take(&log);
+    let sue = world.token("sue").await;
+    let query = "from=2023-11-14T22:15:00Z&to=2023-11-14T22:45:00Z";
+    let answer = world.get(&sue, &format!("/api/v1/metrics/queues?{query}")).await;
+    let items = answer.body["items"].as_array().expect("items");
+    assert_eq!(items.len(), 4, "two queues, two quarters of an hour");
+    let support: Vec<&Value> = items
+        .iter()
+        .filter(|item| item["queue"] == queue.id.as_str())
+        .collect();
+    assert_eq!(
+        (&support[0]["entered"], &support[0]["answered"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        (&support[0]["asa_s"], &support[0]["service_level"]),
+        (&json!(5.0), &json!(1.0))
+    );
+    assert_eq!(support[0]["from"], "2023-11-14T22:15:00.000Z");
+    assert_eq!(
+        (&support[1]["entered"], &support[1]["service_level"]),
+        (&json!(0), &Value::Null)
+    );
+    let hour = world
+        .get(&sue, &format!("/api/v1/metrics/queues?{query}&step=3600"))
+        .await;
+    assert_eq!(hour.body["items"].as_array().map(Vec::len), Some(2));
+    let agents = world.get(&sue, &format!("/api/v1/metrics/agents?{query}")).await;
+    let anna = agents.body["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .find(|item| item["agent"] == "usr_anna");
+    assert_eq!(anna.expect("there")["calls"], 1);
+    assert_eq!(
+        world.get(&sue, "/api/v1/metrics/queues").await.status,
+        StatusCode::OK
+    );
+    assert_eq!(
+        world.get(&sue, "/api/v1/metrics/agents").await.status,
+        StatusCode::OK
+    );
+    for bad in [
+        "step=60",
+        "step=0",
+        "step=900&from=2020-01-01T00:00:00Z",
+        "from=2030-01-01T00:00:00Z",
+        "from=x",
+    ] {
+        assert_eq!(
+            world
+                .get(&sue, &format!("/api/v1/metrics/queues?{bad}"))
+                .await
+                .code(),
+            "invalid",
+            "{bad}"
+        );
+    }
+    let token = world.token("anna").await;
+    assert_eq!(
+        world.get(&token, "/api/v1/metrics/queues").await.code(),
+        "forbidden"
+    );
+    let reasons = world.get(&token, "/api/v1/pause-reasons").await;
+    assert_eq!(
+        reasons.body["items"][0],
+        json!({"code": "break", "label": "Break"})
+    );
+    assert!(
+        world
+            .get(&token, "/api/v1/dispositions")
+            .await
+            .status
+            .is_success()
+    );
+}
