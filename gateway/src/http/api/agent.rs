@@ -22,7 +22,11 @@ use crate::centre::view::{Agent, Intent, IntentKind, Queue, Status};
 pub(super) struct WantedIntent {
     intent: IntentKind,
     /// Of a pause; a code of `/pause-reasons` or any other.
-    #[schema(max_length = 64)]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\u0000-\u001F\u007F-\u009F]+$"
+    )]
     reason: Option<String>,
 }
 
@@ -34,10 +38,17 @@ pub(super) struct WrapUp {
     #[schema(max_length = 64)]
     call: Option<String>,
     /// A code of `/dispositions`.
-    #[schema(max_length = 64)]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\u0000-\u001F\u007F-\u009F]+$"
+    )]
     disposition: Option<String>,
     /// In words.
-    #[schema(max_length = 4000)]
+    #[schema(
+        max_length = 4000,
+        pattern = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]*$"
+    )]
     notes: Option<String>,
 }
 
@@ -141,6 +152,9 @@ pub(super) async fn wrap_up(
     State(api): State<Api>,
     Body(done): Body<WrapUp>,
 ) -> Result<Json<Agent>, Problem> {
+    if let Some(call) = &done.call {
+        extract::short("call", call, 64)?;
+    }
     let noted = Noted {
         disposition: done.disposition,
         notes: done.notes,

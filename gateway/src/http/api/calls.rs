@@ -24,24 +24,96 @@ pub(super) struct Digits {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Destination {
-    to: Target,
+    to: AnyTarget,
 }
 
-impl Destination {
+/// Whom to ask.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Question {
+    to: PersonTarget,
+}
+
+/// One of these.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Target, min_properties = 1, max_properties = 1)]
+struct AnyTarget {
+    /// An agent, by id.
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[A-Za-z0-9+*#._-]+$"
+    )]
+    agent: Option<String>,
+    /// A queue, by id.
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[A-Za-z0-9+*#._-]+$"
+    )]
+    queue: Option<String>,
+    /// What the dial plan says of a number.
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[A-Za-z0-9+*#._-]+$"
+    )]
+    number: Option<String>,
+}
+
+/// One of these.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(min_properties = 1, max_properties = 1)]
+struct PersonTarget {
+    /// An agent, by id.
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[A-Za-z0-9+*#._-]+$"
+    )]
+    agent: Option<String>,
+    /// What the dial plan says of a number.
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[A-Za-z0-9+*#._-]+$"
+    )]
+    number: Option<String>,
+}
+
+impl AnyTarget {
     fn checked(self) -> Result<Target, Problem> {
-        let (kind, value) = match &self.to {
-            Target::Agent(id) => ("to.agent", id),
-            Target::Queue(id) => ("to.queue", id),
-            Target::Number(number) => ("to.number", number),
+        let (field, target, value) = match (self.agent, self.queue, self.number) {
+            (Some(id), None, None) => ("to.agent", Target::Agent(id.clone()), id),
+            (None, Some(id), None) => ("to.queue", Target::Queue(id.clone()), id),
+            (None, None, Some(number)) => ("to.number", Target::Number(number.clone()), number),
+            _ => return Err(Problem::field("to", "one of agent, queue and number")),
         };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+*#._-".contains(&byte);
         if value.is_empty() || value.len() > 64 || !value.bytes().all(plain) {
             return Err(Problem::field(
-                kind,
+                field,
                 "1 to 64 letters, digits, +, *, #, ., _ and -",
             ));
         }
-        Ok(self.to)
+        Ok(target)
+    }
+}
+
+impl From<PersonTarget> for AnyTarget {
+    fn from(target: PersonTarget) -> AnyTarget {
+        AnyTarget {
+            agent: target.agent,
+            queue: None,
+            number: target.number,
+        }
     }
 }
 
@@ -113,13 +185,13 @@ pub(super) async fn transfer(
     Id(call): Id,
     Body(destination): Body<Destination>,
 ) -> Result<StatusCode, Problem> {
-    let to = destination.checked()?;
+    let to = destination.to.checked()?;
     act(&api, &who, call, |call| Command::Transfer { call, to }).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
 /// Calls somebody while the caller hears music. No queue can be asked.
-#[utoipa::path(post, path = "/calls/{id}/consult", tag = "call", params(("id" = String, Path, description = "Of the call")), request_body = Destination,
+#[utoipa::path(post, path = "/calls/{id}/consult", tag = "call", params(("id" = String, Path, description = "Of the call")), request_body = Question,
     responses((status = 202, description = "Under way; events tell how it goes"),
         (status = 404, description = "`unknown-call`, `unknown-agent`"),
         (status = 409, description = "`wrong-state`, `agent-busy`, `unreachable`")))]
@@ -127,15 +199,9 @@ pub(super) async fn consult(
     Operator(who): Operator,
     State(api): State<Api>,
     Id(call): Id,
-    Body(destination): Body<Destination>,
+    Body(question): Body<Question>,
 ) -> Result<StatusCode, Problem> {
-    let to = destination.checked()?;
-    if matches!(to, Target::Queue(_)) {
-        return Err(Problem::field(
-            "to.queue",
-            "an agent or a number can be asked, no queue",
-        ));
-    }
+    let to = AnyTarget::from(question.to).checked()?;
     act(&api, &who, call, |call| Command::Consult { call, to }).await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -1,5 +1,7 @@
 //! Bodies, queries and path parameters, and what is said when they are wrong.
 
+use std::borrow::Cow;
+
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::HeaderMap;
@@ -7,6 +9,8 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use bytes::Bytes;
+use sans_io::Time;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -45,6 +49,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
+/// A moment in a query, as RFC 3339. What was before 1970 is its beginning: nothing is older.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct When(pub(super) Time);
+
+impl<'de> Deserialize<'de> for When {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<When, D::Error> {
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
+        let timestamp: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
+        Ok(When(Time(
+            u64::try_from(timestamp.as_microsecond()).unwrap_or_default(),
+        )))
+    }
+}
+
 /// The id in a path.
 #[derive(Debug)]
 pub(super) struct Id(pub(super) String);
@@ -74,24 +92,29 @@ pub(super) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// Text that people wrote: at most `max` characters, no control characters but line breaks and tabs.
 pub(super) fn text(field: &str, value: &str, max: usize) -> Result<(), Problem> {
     let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r');
-    if value.chars().count() > max {
-        return Err(Problem::field(field, format!("at most {max} characters")));
-    }
     if value.chars().any(control) {
         return Err(Problem::field(field, "no control characters"));
     }
-    Ok(())
+    short(field, value, max)
 }
 
 /// One line of such text that is not empty.
 pub(super) fn line(field: &str, value: &str, max: usize) -> Result<(), Problem> {
-    if value.trim().is_empty() {
+    if value.is_empty() {
         return Err(Problem::field(field, "must not be empty"));
     }
     if value.chars().any(char::is_control) {
         return Err(Problem::field(field, "no control characters"));
     }
-    text(field, value, max)
+    short(field, value, max)
+}
+
+/// At most `max` characters.
+pub(super) fn short(field: &str, value: &str, max: usize) -> Result<(), Problem> {
+    if value.chars().count() > max {
+        return Err(Problem::field(field, format!("at most {max} characters")));
+    }
+    Ok(())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -6,6 +6,7 @@ use std::ops::Bound;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::extract;
 use super::problem::Problem;
 
 /// Which part of a list.
@@ -33,6 +34,9 @@ pub(super) struct List<T> {
 impl Part {
     /// How many are wanted.
     pub(super) fn limit(&self) -> Result<usize, Problem> {
+        if let Some(cursor) = &self.cursor {
+            extract::short("cursor", cursor, 200)?;
+        }
         match self.limit.unwrap_or(50) {
             limit @ 1..=200 => Ok(limit as usize),
             _ => Err(Problem::field("limit", "from 1 to 200")),
@@ -47,7 +51,6 @@ impl Part {
     ) -> Result<List<T>, Problem> {
         let limit = self.limit()?;
         let after = match &self.cursor {
-            Some(cursor) if cursor.len() > 200 => return Err(Problem::field("cursor", "too long")),
             Some(cursor) => Bound::Excluded(cursor.as_str()),
             None => Bound::Unbounded,
         };

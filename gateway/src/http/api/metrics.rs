@@ -365,8 +365,8 @@ impl Page {
     }
 }
 
-/// As in JSON.
-fn name<T: Serialize>(value: &T) -> String {
+/// A word or a moment as in JSON.
+pub(super) fn name<T: Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(name)) => name,
         _ => String::new(),

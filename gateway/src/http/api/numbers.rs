@@ -11,11 +11,11 @@ use sans_io::Time;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Api;
-use super::extract::Params;
+use super::extract::{Params, When};
 use super::guard::Watcher;
 use super::list::List;
 use super::problem::Problem;
+use super::{Api, metrics};
 use crate::centre::directory::Directory;
 use crate::centre::view::Moment;
 
@@ -23,8 +23,9 @@ use crate::centre::view::Moment;
 const KEPT: Duration = Duration::from_secs(62 * 24 * 3600);
 /// The smallest stretch, seconds: a quarter of an hour.
 const STEP_S: u32 = (SLOT / 1_000_000) as u32;
-/// The most stretches that are told at once.
-const MAX_STEPS: u64 = 1_000;
+
+/// Stretches that are told at once.
+const MAX_STEPS: u64 = 500;
 
 /// Folds the log of the call centre; whoever makes it durable tells [`Numbers::take`].
 #[derive(Debug)]
@@ -72,13 +73,18 @@ impl Numbers {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Stretches {
-    /// From then on; since midnight if not said.
-    from: Option<Moment>,
+    /// From then on, at most 62 days ago; since midnight if not said. Rounded down to a whole step.
+    #[param(value_type = Option<Moment>)]
+    from: Option<When>,
     /// Until then; until now if not said.
-    to: Option<Moment>,
+    #[param(value_type = Option<Moment>)]
+    to: Option<When>,
     /// In stretches of so many seconds, a multiple of 900.
     #[param(minimum = 900, maximum = 86400, multiple_of = 900)]
     step: Option<u32>,
+    /// `next_cursor` of the part before: goes on from there.
+    #[param(value_type = Option<Moment>)]
+    cursor: Option<When>,
 }
 
 /// Which stretch of time.
@@ -87,9 +93,11 @@ pub(super) struct Stretches {
 #[into_params(parameter_in = Query)]
 pub(super) struct Stretch {
     /// From then on; since midnight if not said. Rounded down to a quarter of an hour.
-    from: Option<Moment>,
+    #[param(value_type = Option<Moment>)]
+    from: Option<When>,
     /// Until then; until now if not said. Rounded up to a quarter of an hour.
-    to: Option<Moment>,
+    #[param(value_type = Option<Moment>)]
+    to: Option<When>,
 }
 
 /// A queue over a stretch of time.
@@ -149,7 +157,7 @@ pub(super) struct AgentNumbers {
     occupancy: f64,
 }
 
-/// Queues, stretch by stretch.
+/// Queues, stretch by stretch; 500 of them at a time.
 #[utoipa::path(get, path = "/metrics/queues", tag = "supervisor", params(Stretches),
     responses((status = 200, body = List<QueueNumbers>)))]
 pub(super) async fn queues(
@@ -162,26 +170,24 @@ pub(super) async fn queues(
         return Err(Problem::field("step", "a multiple of 900, at most 86400"));
     }
     let step = u64::from(step) * 1_000_000;
-    let (from, until) = stretch(&api, wanted.from, wanted.to)?;
+    let (from, until) = stretch(&api, wanted.cursor.or(wanted.from), wanted.to);
     let from = from / step * step;
     let steps = (until - from).div_ceil(step);
-    if steps > MAX_STEPS {
-        return Err(Problem::field("step", format!("more than {MAX_STEPS} stretches")));
-    }
     let numbers = &api.numbers;
-    let metrics = numbers.lock();
+    let folded = numbers.lock();
     let mut items = Vec::new();
-    for n in 0..steps {
+    for n in 0..steps.min(MAX_STEPS) {
         let (begin, end) = (from + n * step, from + (n + 1) * step);
         for queue in numbers.directory.queues() {
             let id: QueueId = queue.config.id;
-            let counts = metrics.queue_counts(id, Time(begin), Time(end));
+            let counts = folded.queue_counts(id, Time(begin), Time(end));
             items.push(of_queue(&queue.id, begin, end, &counts));
         }
     }
+    let next = Moment(Time(from + MAX_STEPS * step));
     Ok(Json(List {
         items,
-        next_cursor: None,
+        next_cursor: (steps > MAX_STEPS).then(|| metrics::name(&next)),
     }))
 }
 
@@ -193,20 +199,17 @@ pub(super) async fn agents(
     State(api): State<Api>,
     Params(wanted): Params<Stretch>,
 ) -> Result<Json<List<AgentNumbers>>, Problem> {
-    let (from, until) = stretch(&api, wanted.from, wanted.to)?;
+    let (from, until) = stretch(&api, wanted.from, wanted.to);
     let now = api.now();
     let numbers = &api.numbers;
-    let metrics = numbers.lock();
+    let folded = numbers.lock();
     let agents = numbers
         .directory
         .people()
         .filter_map(|person| Some((person, person.agent.as_ref()?)));
     let items = agents.map(|(person, agent)| {
         let id: AgentId = agent.id;
-        of_agent(
-            &person.id,
-            &metrics.agent_counts(id, Time(from), Time(until), now),
-        )
+        of_agent(&person.id, &folded.agent_counts(id, Time(from), Time(until), now))
     });
     Ok(Json(List {
         items: items.collect(),
@@ -214,15 +217,12 @@ pub(super) async fn agents(
     }))
 }
 
-/// Microseconds since the epoch.
-fn stretch(api: &Api, from: Option<Moment>, to: Option<Moment>) -> Result<(u64, u64), Problem> {
+/// From and until, in microseconds since the epoch; not longer ago than numbers are kept, and not later than now.
+fn stretch(api: &Api, from: Option<When>, to: Option<When>) -> (u64, u64) {
     let now = api.now();
-    let until = to.map_or(now, |to| to.0).as_micros();
-    let from = from.map_or_else(|| midnight(now), |from| from.0).as_micros();
-    if from > until {
-        return Err(Problem::field("from", "later than to"));
-    }
-    Ok((from, until))
+    let until = to.map_or(now, |to| to.0.min(now));
+    let from = from.map_or_else(|| midnight(now), |from| from.0).max(now - KEPT);
+    (from.min(until).as_micros(), until.as_micros())
 }
 
 /// When the day of a moment began, in the time zone of the gateway.

@@ -6,11 +6,10 @@ use std::sync::LazyLock;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Required};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr};
 use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -24,7 +23,9 @@ use super::{Api, agent, calls, codes, events, health, live, metrics, numbers, re
         title = "Cordboard",
         version = "1",
         description = "Agents in browser tabs take queued calls. Sign in at /api/v1/auth/login, or use an API key; both go into \
-            `Authorization: Bearer`. Every answer that is no success is application/problem+json with a stable `code`.",
+            `Authorization: Bearer`. Every answer that is no success is application/problem+json with a stable `code`. \
+            A POST with the header `Idempotency-Key` (1 to 255 printable characters) that is sent again with the same key within a \
+            day is answered as at first and does nothing more; with another body it is refused with 422 `idempotency-mismatch`.",
         license(name = "MIT", identifier = "MIT"),
     ),
     components(schemas(ProblemDetails, Code, FieldError)),
@@ -93,8 +94,8 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 pub fn document() -> OpenApi {
     let (_, mut document) = router().split_for_parts();
     for item in document.paths.paths.values_mut() {
-        for (method, operation) in operations(item) {
-            describe(method, operation);
+        for operation in operations(item) {
+            describe(operation);
         }
     }
     let components = document.components.get_or_insert_default();
@@ -121,26 +122,18 @@ async fn nothing() -> super::Problem {
     Code::NotFound.into()
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
-    let all = [
-        ("get", &mut item.get),
-        ("put", &mut item.put),
-        ("post", &mut item.post),
-        ("delete", &mut item.delete),
-    ];
-    all.into_iter()
-        .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete]
+        .into_iter()
+        .flatten()
 }
 
-/// Adds what every operation has in common: problems, and the idempotency key.
-fn describe(method: &str, operation: &mut Operation) {
+/// Adds what every operation has in common.
+fn describe(operation: &mut Operation) {
     let has_body = operation.request_body.is_some();
     let parameters = operation.parameters.get_or_insert_default();
     let has_parameters = !parameters.is_empty();
     let is_open = operation.security.is_some();
-    if method == "post" && !is_open {
-        parameters.push(RefOr::T(idempotency_key()));
-    }
     let common: [(&str, &str, bool); 7] = [
         (
             "400",
@@ -188,20 +181,6 @@ fn describe(method: &str, operation: &mut Operation) {
                 .insert("WWW-Authenticate".to_owned(), RefOr::T(challenge));
         }
     }
-}
-
-fn idempotency_key() -> Parameter {
-    let key = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .min_length(Some(1))
-        .max_length(Some(255));
-    ParameterBuilder::new()
-        .name("Idempotency-Key")
-        .parameter_in(ParameterIn::Header)
-        .required(Required::False)
-        .description(Some("Sent again with the same key within a day, the request is answered as at first and does nothing more"))
-        .schema(Some(key.build()))
-        .build()
 }
 
 #[cfg(test)]

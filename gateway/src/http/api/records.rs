@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::archive::{Note, Unavailable, Wanted};
-use super::extract::{self, Body, Id, Params};
+use super::extract::{self, Body, Id, Params, When};
 use super::guard::{Agent, CallReader, Watcher};
 use super::list::{List, Part};
 use super::problem::{Code, Problem};
@@ -32,9 +32,11 @@ pub(super) struct Filter {
     #[param(max_length = 64)]
     agent: Option<String>,
     /// That came then or later.
-    from: Option<Moment>,
+    #[param(value_type = Option<Moment>)]
+    from: Option<When>,
     /// That came before.
-    to: Option<Moment>,
+    #[param(value_type = Option<Moment>)]
+    to: Option<When>,
     /// Whose caller's number contains this.
     #[param(max_length = 64)]
     caller: Option<String>,
@@ -45,10 +47,17 @@ pub(super) struct Filter {
 #[serde(deny_unknown_fields)]
 pub(super) struct Noted {
     /// A code of `/dispositions`.
-    #[schema(max_length = 64)]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\u0000-\u001F\u007F-\u009F]+$"
+    )]
     pub(super) disposition: Option<String>,
     /// In words.
-    #[schema(max_length = 4000)]
+    #[schema(
+        max_length = 4000,
+        pattern = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]*$"
+    )]
     pub(super) notes: Option<String>,
 }
 
@@ -80,6 +89,15 @@ pub(super) async fn list(
     State(api): State<Api>,
     Params(filter): Params<Filter>,
 ) -> Result<Json<List<Record>>, Problem> {
+    for (field, value) in [
+        ("queue", &filter.queue),
+        ("agent", &filter.agent),
+        ("caller", &filter.caller),
+    ] {
+        if let Some(value) = value {
+            extract::short(field, value, 64)?;
+        }
+    }
     let part = Part {
         limit: filter.limit,
         cursor: filter.cursor,

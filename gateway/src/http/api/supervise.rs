@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::agent::{self, WantedIntent};
-use super::extract::{Body, Id};
+use super::extract::{self, Body, Id};
 use super::guard::{SignedIn, Supervisor};
 use super::problem::{Code, Problem};
 use crate::auth::Role;
@@ -115,6 +115,9 @@ pub(super) async fn demo_call(
 ) -> Result<(StatusCode, Json<Made>), Problem> {
     if !api.settings.demo {
         return Err(Code::NoDemo.into());
+    }
+    if let Some(queue) = &queue {
+        extract::short("queue", queue, 64)?;
     }
     let by = if who.is(Role::Agent) {
         By::Agent(who.id)
