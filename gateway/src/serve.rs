@@ -9,7 +9,7 @@ use std::time::Duration;
 use media_core::leg::browser::Identity;
 use ring::rand::{SecureRandom, SystemRandom};
 use sans_io::{Rng, Time};
-use session_core::{Access, User};
+use session_core::{Access, Credentials, User};
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
 use sip_core::flow::Transport;
@@ -17,16 +17,27 @@ use sip_stack::client::DemoPhone;
 use sip_stack::media::MediaConfig;
 use sip_stack::transport::tls::{self, ClientTls};
 use sip_stack::transport::{Limits, Listen, Outbound, ws};
-use sip_stack::{Stack, StackConfig};
+use sip_stack::{Handle, Stack, StackConfig};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
+use crate::auth::password::Passwords;
+use crate::auth::{self, Accounts};
 use crate::centre::caller;
+use crate::centre::command::Asked;
+use crate::centre::directory::Directory;
 use crate::centre::open::Centre;
 use crate::cli::Serve;
-use crate::config::{Config, ConfigError, Tls};
+use crate::config::{Config, ConfigError, Role, Tls};
+use crate::http::api::archive::Recent;
+use crate::http::api::numbers::Numbers;
+use crate::http::api::{self, Api};
 use crate::http::{self, Http};
-use crate::switch::Switch;
+use crate::switch::{Request, Switch};
+
+/// Commands of the API that may wait for the signalling task; more are answered with 503.
+const COMMANDS: usize = 1_024;
 
 /// How long calls may take to end when the gateway is told to stop.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -82,11 +93,22 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     } else {
         None
     };
+    let directory = Arc::new(Directory::of(&config));
+    let accounts = staff(&config, &directory, &mut rng).await?;
+    let numbers = Arc::new(Numbers::new(Arc::clone(&directory)));
     let plan = config.plan();
     let phone = demo_phone.as_ref().map(DemoPhone::address);
-    let (centre, desk) = Centre::open(wall_clock(), &config, plan.clone(), phone, rng.fork());
+    let folded = Arc::clone(&numbers);
+    let (centre, desk) = Centre::open(
+        wall_clock(),
+        directory,
+        Box::new(move |records| folded.take(records)),
+        config.demo,
+        (plan.clone(), phone),
+        rng.fork(),
+    );
     let switch = Switch::new(plan, phone, config.ring_timeout, Some(desk));
-    let stack = Stack::start(stack_config(&config, &identity)?, switch)
+    let stack = Stack::start(stack_config(&config, &identity, &accounts)?, switch)
         .await
         .map_err(|error| ServeError(error.to_string()))?;
     let demo_callers = stack
@@ -106,9 +128,26 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         stack: stack.clone(),
         policy: ws::Policy { origins },
     };
+    let (desk, asked) = mpsc::channel(COMMANDS);
+    tokio::spawn(pass_on(asked, stack.clone()));
+    let settings = api::Settings {
+        domain: config.domains.first().cloned(),
+        demo: config.demo,
+        origins: config.origins.clone(),
+        ..api::Settings::default()
+    };
+    let parts = api::Parts {
+        hub: centre.hub,
+        desk,
+        accounts,
+        archive: Arc::new(Recent::default()),
+        numbers,
+        settings,
+    };
+    let api = Api::new(parts, wall_clock);
     announce(&config, address);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = tokio::spawn(http::serve(listener, web_tls, http, async {
+    let server = tokio::spawn(http::serve(listener, web_tls, http, api, async {
         let _ = stopped.await;
     }));
     let signal = interrupted().await;
@@ -127,6 +166,48 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     // Pages keep their connections open; they are cut.
     server.abort();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Those who work in the call centre, as they sign in.
+async fn staff(config: &Config, directory: &Directory, rng: &mut Rng) -> Result<Accounts, ServeError> {
+    let mut secret = [0; 32];
+    rng.fill(&mut secret);
+    let accounts = Accounts::new(&secret, Passwords::new());
+    for person in directory.people() {
+        let Some(user) = config.users.get(&person.name) else {
+            continue;
+        };
+        let hash = accounts.passwords().hash(&user.password).await;
+        let hash = hash.map_err(|_| failed("passwords", "too many at a time"))?;
+        let roles = person.roles.iter().map(|role| match role {
+            Role::Agent => auth::Role::Agent,
+            Role::Supervisor => auth::Role::Supervisor,
+            Role::Admin => auth::Role::Admin,
+        });
+        let known = accounts.put_user(auth::accounts::User {
+            id: person.id.clone(),
+            name: person.name.clone(),
+            display: person.display.clone(),
+            roles: roles.collect(),
+            password: Some(hash),
+        });
+        if !known {
+            tracing::warn!(
+                user = person.name,
+                "cannot sign in: the name is not made of a-z, 0-9, . - _"
+            );
+        }
+    }
+    Ok(accounts)
+}
+
+/// Commands of the API go to the signalling task, one after the other.
+async fn pass_on(mut asked: mpsc::Receiver<Asked>, stack: Handle<Request>) {
+    while let Some(asked) = asked.recv().await {
+        if stack.request(Request::Centre(asked)).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Where a listener is reached from this machine.
@@ -176,7 +257,11 @@ fn server_tls(tls: &Tls, alpn: &[&str]) -> Result<Arc<rustls::ServerConfig>, Ser
     tls::server_config(&chain, &key, alpn).map_err(|error| failed(tls.certificate.display(), error))
 }
 
-fn stack_config(config: &Config, identity: &Arc<Identity>) -> Result<StackConfig, ServeError> {
+fn stack_config(
+    config: &Config,
+    identity: &Arc<Identity>,
+    accounts: &Accounts,
+) -> Result<StackConfig, ServeError> {
     let mut listen: Vec<Listen> = config.sip.udp.iter().copied().map(Listen::Udp).collect();
     listen.extend(config.sip.tcp.iter().copied().map(Listen::Tcp));
     if let Some(tls) = &config.sip.identity {
@@ -211,11 +296,12 @@ fn stack_config(config: &Config, identity: &Arc<Identity>) -> Result<StackConfig
             ..MediaConfig::default()
         },
         identity: Arc::clone(identity),
-        sessions: sessions(config, identity),
+        sessions: sessions(config, identity, accounts),
     })
 }
 
-fn sessions(config: &Config, identity: &Identity) -> session_core::Config {
+fn sessions(config: &Config, identity: &Identity, accounts: &Accounts) -> session_core::Config {
+    let accounts = accounts.clone();
     session_core::Config {
         endpoint: endpoint::Config {
             user_agent: concat!("Cordboard/", env!("CARGO_PKG_VERSION")).into(),
@@ -225,6 +311,7 @@ fn sessions(config: &Config, identity: &Identity) -> session_core::Config {
             users: config.users.clone(),
             trunks: config.trunks.clone(),
         },
+        credentials: Credentials::new(move |now, username| accounts.sip_secret(now, username)),
         domains: config.domains.clone(),
         realm: config.realm.clone(),
         algorithms: if config.sip.sha256 {

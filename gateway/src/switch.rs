@@ -247,16 +247,14 @@ impl Application for Switch {
 
     fn handle_request(&mut self, now: Time, request: Request, calls: &mut Coordinator) {
         match request {
-            Request::Centre(Asked { by, command, reply }) => {
-                let answer = match &mut self.desk {
-                    Some(desk) => desk.command(now, &by, command, calls),
-                    None => Err(Refused::Busy),
-                };
+            Request::Centre(asked) => match &mut self.desk {
+                Some(desk) => desk.command(now, asked, calls),
                 // Whoever asked may have gone away.
-                let _ = reply.send(answer);
-            }
+                None => drop(asked.reply.send(Err(Refused::Busy))),
+            },
             Request::Quality { call_id, reply } => {
-                let session = self.calls.get(&call_id).copied();
+                let known = self.calls.get(&call_id).copied();
+                let session = known.or_else(|| calls.session_of(&call_id));
                 let waits_for: Vec<LegId> = session
                     .map(|s| calls.legs(s).into_iter().flatten().collect())
                     .unwrap_or_default();

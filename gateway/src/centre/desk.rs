@@ -19,7 +19,7 @@ use session_core::{
 use tokio::sync::mpsc;
 
 use super::directory::Directory;
-use super::ledger::{Batch, Ended};
+use super::ledger::{Answer, Batch, Ended};
 use super::view;
 use super::{ids, walks::Consult};
 
@@ -58,6 +58,8 @@ pub struct Desk {
     backlog: VecDeque<Batch>,
     ledger: mpsc::Sender<Batch>,
     queues_told: Time,
+    /// When this engine began.
+    pub(super) began: Time,
     /// Where today began.
     pub(super) midnight: Midnight,
     /// Whom a number names for a user of ours, by the dial plan.
@@ -184,6 +186,7 @@ impl Desk {
             backlog: VecDeque::new(),
             ledger: setup.ledger,
             queues_told: Time::ZERO,
+            began: now,
             midnight: setup.midnight,
             route: setup.route,
             demo: setup.demo,
@@ -782,6 +785,11 @@ impl Desk {
         }
         self.legs.retain(|_, used| used.call() != Some(call));
         self.over(call, Ended::new(live.from, live.to, record));
+    }
+
+    /// To be told when what was done is.
+    pub(super) fn answer(&mut self, answer: Answer) {
+        self.batch.answers.push(answer);
     }
 
     /// Nothing more will be told of a call but its record.

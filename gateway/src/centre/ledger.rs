@@ -7,8 +7,9 @@ use call_engine::acd::metrics::Finished;
 use call_engine::acd::{self, CallId};
 use sans_io::Time;
 use session_core::CallRecord;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
+use super::command::Refused;
 use super::directory::Directory;
 use super::hub::{Event, Hub};
 use super::ids;
@@ -25,6 +26,17 @@ pub struct Batch {
     pub finished: Vec<Finished>,
     /// Calls whose session is over: what the log does not know of them.
     pub ended: BTreeMap<CallId, Ended>,
+    /// To be told once all that is durable.
+    pub answers: Vec<Answer>,
+}
+
+/// What whoever asked is told.
+#[derive(Debug)]
+pub struct Answer {
+    /// Who waits for it.
+    pub reply: oneshot::Sender<Result<Option<String>, Refused>>,
+    /// What became of it.
+    pub result: Result<Option<String>, Refused>,
 }
 
 /// What the log does not know of a call.
@@ -68,6 +80,7 @@ impl Batch {
             && self.changes.is_empty()
             && self.finished.is_empty()
             && self.ended.is_empty()
+            && self.answers.is_empty()
     }
 }
 
@@ -79,21 +92,25 @@ struct Open {
 }
 
 /// Makes batches durable and tells of them.
-#[derive(Debug)]
 pub struct Ledger {
     hub: Hub,
     directory: Arc<Directory>,
+    log: Log,
     seq: u64,
     open: Open,
 }
 
+/// Who else reads the log.
+pub type Log = Box<dyn FnMut(&[acd::Record]) + Send>;
+
 impl Ledger {
     /// A ledger that goes on after the change with number `seq`.
     #[must_use]
-    pub fn new(hub: Hub, directory: Arc<Directory>, seq: u64) -> Ledger {
+    pub fn new(hub: Hub, directory: Arc<Directory>, log: Log, seq: u64) -> Ledger {
         Ledger {
             hub,
             directory,
+            log,
             seq,
             open: Open::default(),
         }
@@ -110,10 +127,16 @@ impl Ledger {
     }
 
     /// Tells of one batch.
-    pub fn keep(&mut self, batch: Batch) {
+    pub fn keep(&mut self, mut batch: Batch) {
+        let answers = std::mem::take(&mut batch.answers);
         let mut events = Vec::new();
+        (self.log)(&batch.records);
         self.take(batch, &mut events);
         self.hub.publish(events);
+        for answer in answers {
+            // Whoever asked may have gone away.
+            let _ = answer.reply.send(answer.result);
+        }
     }
 
     fn take(&mut self, batch: Batch, events: &mut Vec<Arc<Event>>) {

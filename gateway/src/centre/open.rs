@@ -12,8 +12,7 @@ use tokio::task::JoinHandle;
 use super::desk::{Desk, Setup};
 use super::directory::Directory;
 use super::hub::Hub;
-use super::ledger::Ledger;
-use crate::config::Config;
+use super::ledger::{Ledger, Log};
 use crate::switch::party_for;
 
 /// Batches that may wait for the ledger. When it is full the desk keeps them, and refuses new calls when it has too many.
@@ -27,8 +26,6 @@ const DEMO_CALLERS: usize = 4;
 pub struct Centre {
     /// What everybody sees.
     pub hub: Hub,
-    /// Who works there.
-    pub directory: Arc<Directory>,
     /// Names of queues for which a demo caller is wanted.
     pub demo_callers: mpsc::Receiver<String>,
     /// Ends when the signalling task has ended and everything is durable.
@@ -40,20 +37,20 @@ impl Centre {
     #[must_use]
     pub fn open(
         now: Time,
-        config: &Config,
-        plan: DialPlan,
-        demo_phone: Option<SocketAddr>,
+        directory: Arc<Directory>,
+        log: Log,
+        is_demo: bool,
+        (plan, demo_phone): (DialPlan, Option<SocketAddr>),
         rng: Rng,
     ) -> (Centre, Desk) {
-        let directory = Arc::new(Directory::of(config));
         let hub = Hub::new(0);
         let (ledger, batches) = mpsc::channel(BATCHES);
         let (demo, demo_callers) = mpsc::channel(DEMO_CALLERS);
-        let keeper = Ledger::new(hub.clone(), Arc::clone(&directory), 0);
+        let keeper = Ledger::new(hub.clone(), Arc::clone(&directory), log, 0);
         let desk = Desk::new(
             now,
             Setup {
-                directory: Arc::clone(&directory),
+                directory,
                 epoch: now.as_micros(),
                 state: State::default(),
                 log: Vec::new(),
@@ -61,12 +58,11 @@ impl Centre {
                 ledger,
                 midnight: Box::new(midnight),
                 route: Box::new(move |user, number| party_for(&plan, demo_phone, user, number)),
-                demo: config.demo.then_some(demo),
+                demo: is_demo.then_some(demo),
             },
         );
         let centre = Centre {
             hub,
-            directory,
             demo_callers,
             ledger: tokio::spawn(keeper.run(batches)),
         };

@@ -132,7 +132,11 @@ impl Desk {
             name: person.name.clone(),
             display: person.display.clone(),
             status: state.status.into(),
-            since: Moment(Time(state.status_since)),
+            since: Moment(Time(state.status_since).max(if state.signed_in == 0 {
+                self.began
+            } else {
+                Time::ZERO
+            })),
             reason: intent.reason,
             next: state.next.as_ref().map(Intent::of),
             reach: self.acd.reach(id)?.into(),

@@ -7,10 +7,10 @@ use media_core::control::Role;
 use sans_io::Time;
 use session_core::{Application, Caller, Coordinator, LegId, Offer, Party, SessionId};
 
-use super::command::{By, Command, Refused, Target};
+use super::command::{Asked, By, Command, Refused, Target};
 use super::desk::{Desk, Use, Watcher, answer_at_once};
 use super::ids;
-use super::ledger::Ended;
+use super::ledger::{Answer, Ended};
 use super::view::{ConsultState, Mode};
 
 /// How long somebody who is asked, or to whom a call is transferred, may ring.
@@ -34,20 +34,12 @@ pub(super) struct Consult {
 }
 
 impl Desk {
-    /// Does what is asked, or says why not.
-    ///
-    /// # Errors
-    /// See [`Refused`]; nothing was done then.
-    pub fn command(
-        &mut self,
-        now: Time,
-        by: &By,
-        command: Command,
-        calls: &mut Coordinator,
-    ) -> Result<Option<String>, Refused> {
-        let result = self.obey(now, by, command, calls);
+    /// Does what is asked, or says why not. The answer comes when what was done is durable and told.
+    pub fn command(&mut self, now: Time, asked: Asked, calls: &mut Coordinator) {
+        let Asked { by, command, reply } = asked;
+        let result = self.obey(now, &by, command, calls);
+        self.answer(Answer { reply, result });
         self.tell(now);
-        result
     }
 
     fn obey(

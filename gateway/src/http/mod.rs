@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use self::api::Api;
 use crate::switch::Request;
 
 /// What handlers share.
@@ -46,12 +47,14 @@ pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     http: Http,
+    api: Api,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let app = Router::new()
         .route("/ws", get(sip_ws::upgrade))
-        .route("/api/v1/calls/{call_id}/quality", get(quality::get))
+        .route("/api/v1/calls/{id}/quality", get(quality::get))
         .with_state(http)
+        .merge(api::routes(api))
         .merge(page::routes())
         .into_make_service_with_connect_info::<Ends>();
     match tls {

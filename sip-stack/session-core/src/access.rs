@@ -99,7 +99,13 @@ impl Coordinator {
         let Access::Directory { users, .. } = &self.config.access else {
             return Err((403, Vec::new()));
         };
-        let lookup = |name: &str| users.get(name).map(|u| Password::Plain(u.password.clone()));
+        let credentials = &self.config.credentials;
+        let lookup = |name: &str| {
+            let known = users.get(name).map(|user| user.password.clone());
+            known
+                .or_else(|| credentials.find(now, name).map(|(_, password)| password))
+                .map(Password::Plain)
+        };
         // Browsers know MD5 only, and give up at a challenge that they do not know.
         let challenger = if websocket {
             &mut self.browser_challenger
@@ -107,7 +113,11 @@ impl Coordinator {
             &mut self.challenger
         };
         match challenger.verify(now, request, lookup) {
-            Verdict::Ok { username } => Ok(username),
+            Verdict::Ok { username } if users.contains_key(&username) => Ok(username),
+            Verdict::Ok { username } => match credentials.find(now, &username) {
+                Some((user, _)) if users.contains_key(&user) => Ok(user),
+                _ => Err((403, Vec::new())),
+            },
             Verdict::Challenge { headers, .. } => Err((401, headers)),
             Verdict::Forbidden => Err((403, Vec::new())),
         }

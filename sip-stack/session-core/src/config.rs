@@ -1,10 +1,13 @@
 //! What the coordinator must know before the first call.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use media_core::negotiated::{Codec, Fingerprint};
+use sans_io::Time;
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
 use sip_core::flow::Transport;
@@ -16,6 +19,8 @@ pub struct Config {
     pub endpoint: endpoint::Config,
     /// Who may register and call.
     pub access: Access,
+    /// Credentials that are not in the directory.
+    pub credentials: Credentials,
     /// SIP domains we answer for; empty: any.
     pub domains: Vec<String>,
     /// Digest realm.
@@ -42,6 +47,37 @@ pub struct Config {
     pub max_sessions: usize,
     /// Most contacts a user may register.
     pub max_contacts: usize,
+}
+
+/// Looks credentials up that come and go while the coordinator runs, such as those of a page that is signed in: the digest user name
+/// in, the user of the directory and the password out. It is asked at each digest, and must not wait for anything.
+#[derive(Clone, Default)]
+pub struct Credentials(Option<Lookup>);
+
+type Lookup = Arc<dyn Fn(Time, &str) -> Option<(String, String)> + Send + Sync>;
+
+impl Credentials {
+    /// Asks `lookup`.
+    #[must_use]
+    pub fn new(
+        lookup: impl Fn(Time, &str) -> Option<(String, String)> + Send + Sync + 'static,
+    ) -> Credentials {
+        Credentials(Some(Arc::new(lookup)))
+    }
+
+    pub(crate) fn find(&self, now: Time, username: &str) -> Option<(String, String)> {
+        self.0.as_ref()?(now, username)
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() {
+            "Credentials(..)"
+        } else {
+            "Credentials"
+        })
+    }
 }
 
 /// Who may register and call.

@@ -232,6 +232,13 @@ impl Coordinator {
         self.sessions.keys().copied()
     }
 
+    /// The session of the leg with this SIP Call-ID.
+    #[must_use]
+    pub fn session_of(&self, call_id: &str) -> Option<SessionId> {
+        let leg = self.legs.values().find(|leg| leg.call_id == call_id)?;
+        Some(leg.session)
+    }
+
     /// The legs of a session: the caller's and the one that answered.
     #[must_use]
     pub fn legs(&self, session: SessionId) -> [Option<LegId>; 2] {

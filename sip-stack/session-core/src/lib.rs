@@ -16,7 +16,7 @@ mod signalling;
 mod verb;
 mod wiring;
 
-pub use config::{Access, Config, Trunk, User};
+pub use config::{Access, Config, Credentials, Trunk, User};
 pub use coordinator::{Coordinator, Input, Output, Stats};
 pub use event::{CallRecord, Cause, Event, IncomingCall, LegRecord, Source};
 pub use media_core::control::{Application, LegId, Role};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use media_core::leg::browser::Identity;
 use media_core::negotiated::Codec;
-use session_core::{Access, Config};
+use session_core::{Access, Config, Credentials};
 use sip_core::flow::Transport;
 use tokio::sync::mpsc;
 
@@ -133,6 +133,7 @@ impl Builder {
                 ..Default::default()
             },
             access: Access::Anyone,
+            credentials: Credentials::default(),
             domains: Vec::new(),
             realm: String::new(),
             algorithms: Vec::new(),

@@ -65,6 +65,7 @@ async fn exchange() -> Handle<()> {
         },
         sessions: Config {
             endpoint: sip_core::endpoint::Config::default(),
+            credentials: session_core::Credentials::default(),
             access: Access::Directory {
                 users: BTreeMap::from(["alice", "bob"].map(user)),
                 trunks: BTreeMap::new(),

@@ -69,6 +69,7 @@ pub(super) fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> C
     Config {
         endpoint: endpoint::Config::default(),
         access,
+        credentials: session_core::Credentials::default(),
         domains: Vec::new(),
         realm: "gateway.test".into(),
         algorithms: vec![Algorithm::Sha256, Algorithm::Md5],

@@ -79,7 +79,7 @@ impl Switch {
             real: cordboard::switch::Switch::new(plan, None, RINGS, Some(desk)),
             overflow: BTreeSet::new(),
             told,
-            ledger: Ledger::new(view.clone(), directory, 0),
+            ledger: Ledger::new(view.clone(), directory, Box::new(|_| {}), 0),
             view,
         }
     }

@@ -92,6 +92,7 @@ fn config(node: usize) -> Config {
     };
     Config {
         endpoint: endpoint::Config::default(),
+        credentials: session_core::Credentials::default(),
         access,
         domains: Vec::new(),
         realm: "test".into(),
