@@ -11,7 +11,7 @@ use sans_io::Time;
 use tokio::sync::watch;
 
 use super::api_key::{self, ApiKey, ApiKeys};
-use super::password::{Overloaded, Passwords};
+use super::password::{Overloaded, Password, Passwords};
 use super::session::{NoRefresh, Session, Sessions};
 use super::sip::{self, SipCredentials};
 use super::throttle::Throttle;
@@ -30,8 +30,8 @@ pub struct User {
     pub display: String,
     /// What the user may do.
     pub roles: Vec<Role>,
-    /// PHC string of the password; `None`: cannot sign in.
-    pub password: Option<String>,
+    /// `None`: cannot sign in.
+    pub password: Option<Password>,
 }
 
 impl fmt::Debug for User {
@@ -145,10 +145,10 @@ impl Accounts {
     }
 
     /// Adds a user, or changes the one with the same id. Another password ends the user's sign-ins. False, and nothing is done, when
-    /// another user has the name.
+    /// another user has the name, or it is none ([`is_name`]).
     pub fn put_user(&self, user: User) -> bool {
         let mut state = self.write();
-        if state.names.get(&user.name).is_some_and(|id| *id != user.id) {
+        if !is_name(&user.name) || state.names.get(&user.name).is_some_and(|id| *id != user.id) {
             return false;
         }
         let before = state.users.insert(user.id.clone(), user.clone());
@@ -225,7 +225,7 @@ impl Accounts {
             let user = state.names.get(name).and_then(|id| state.users.get(id)).cloned();
             (taken, user)
         };
-        let hash = user.as_ref().and_then(|user| user.password.as_deref());
+        let hash = user.as_ref().and_then(|user| user.password.as_ref());
         let verified = self.shared.passwords.verify(password, hash).await;
         let mut state = self.write();
         if verified != Ok(false) {
@@ -423,7 +423,7 @@ mod tests {
             name: "anna".into(),
             display: "Anna".into(),
             roles: vec![Role::Agent],
-            password: Some(password),
+            password: Some(Password::Hash(password)),
         }));
         accounts
     }
@@ -540,8 +540,18 @@ mod tests {
             id: "usr_2".into(),
             ..anna.clone()
         };
-        assert!(!accounts.put_user(twin), "two users of one name");
-        anna.password = accounts.passwords().hash("another one").await.ok();
+        assert!(!accounts.put_user(twin.clone()), "two users of one name");
+        let colon = User {
+            name: "a:b".into(),
+            ..twin
+        };
+        assert!(!accounts.put_user(colon), "no name");
+        anna.password = accounts
+            .passwords()
+            .hash("another one")
+            .await
+            .ok()
+            .map(Password::Hash);
         assert!(accounts.put_user(anna));
         assert_eq!(
             accounts.authenticate(NOW, &granted.access_token),

@@ -21,6 +21,24 @@ const AT_A_TIME: usize = 2;
 /// How long others may wait for a turn.
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// What is kept of a user's password.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Password {
+    /// PHC string.
+    Hash(String),
+    /// As it stands in the configuration file: to hash it at every start would hide nothing.
+    Configured(String),
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Password::Hash(_) => "Hash(..)",
+            Password::Configured(_) => "Configured(..)",
+        })
+    }
+}
+
 /// Cannot be worked on now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overloaded;
@@ -83,17 +101,26 @@ impl Passwords {
         .await?
     }
 
-    /// Whether the password is that of the PHC string. Without a string it takes the same time and is not.
+    /// Whether it is the password that was kept. It takes the same time whatever was kept, and when nothing was.
     ///
     /// # Errors
     /// [`Overloaded`] when too many others wait.
-    pub async fn verify(&self, password: &str, hash: Option<&str>) -> Result<bool, Overloaded> {
-        let known = hash.is_some() && password.len() <= MAX_LEN;
-        let hash = hash.unwrap_or(&self.nobody).to_owned();
-        let password = if password.len() <= MAX_LEN {
+    pub async fn verify(&self, password: &str, kept: Option<&Password>) -> Result<bool, Overloaded> {
+        let is_short = password.len() <= MAX_LEN;
+        let password = if is_short {
             password.to_owned()
         } else {
             String::new()
+        };
+        let hash = match kept {
+            Some(Password::Hash(hash)) => hash.clone(),
+            Some(Password::Configured(_)) | None => self.nobody.to_string(),
+        };
+        let configured = match kept {
+            Some(Password::Configured(configured)) => {
+                Some(super::digest(configured) == super::digest(&password))
+            }
+            Some(Password::Hash(_)) | None => None,
         };
         let cost = self.cost.clone();
         let same = self
@@ -103,7 +130,7 @@ impl Passwords {
                     .is_ok_and(|hash| argon(&cost).verify_password(password.as_bytes(), &hash).is_ok())
             })
             .await?;
-        Ok(same && known)
+        Ok(is_short && kept.is_some() && configured.unwrap_or(same))
     }
 
     async fn work<T: Send + 'static>(
@@ -135,26 +162,53 @@ fn argon(cost: &Params) -> Argon2<'static> {
 mod tests {
     use super::*;
 
+    fn kept(hash: &str) -> Option<Password> {
+        Some(Password::Hash(hash.to_owned()))
+    }
+
+    #[tokio::test]
+    async fn a_password_of_the_configuration_is_known_and_no_other_is() {
+        let passwords = Passwords::weak();
+        let configured = Password::Configured("cordboard".into());
+        assert_eq!(passwords.verify("cordboard", Some(&configured)).await, Ok(true));
+        for other in ["", "cordboar", "cordboard ", &"x".repeat(MAX_LEN + 1)] {
+            assert_eq!(passwords.verify(other, Some(&configured)).await, Ok(false));
+        }
+        assert_eq!(format!("{configured:?}"), "Configured(..)");
+    }
+
     #[tokio::test]
     async fn a_password_is_known_again_and_no_other_is() {
         let passwords = Passwords::new();
         let hash = passwords.hash("cordboard").await.expect("a hash");
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert_ne!(hash, passwords.hash("cordboard").await.expect("another salt"));
-        assert_eq!(passwords.verify("cordboard", Some(&hash)).await, Ok(true));
-        assert_eq!(passwords.verify("cordboarD", Some(&hash)).await, Ok(false));
-        assert_eq!(passwords.verify("cordboard", Some("rubbish")).await, Ok(false));
+        assert_eq!(
+            passwords.verify("cordboard", kept(&hash).as_ref()).await,
+            Ok(true)
+        );
+        assert_eq!(
+            passwords.verify("cordboarD", kept(&hash).as_ref()).await,
+            Ok(false)
+        );
+        assert_eq!(
+            passwords.verify("cordboard", kept("rubbish").as_ref()).await,
+            Ok(false)
+        );
         // Whoever knows what stands in for nobody gets nowhere.
         assert_eq!(passwords.verify("", None).await, Ok(false));
         let long = "x".repeat(MAX_LEN + 1);
         let of_empty = passwords.hash("").await.expect("a hash");
-        assert_eq!(passwords.verify(&long, Some(&of_empty)).await, Ok(false));
+        assert_eq!(passwords.verify(&long, kept(&of_empty).as_ref()).await, Ok(false));
     }
 
     #[tokio::test]
     async fn an_older_hash_of_lower_cost_still_counts() {
         let hash = Passwords::weak().hash("cordboard").await.expect("a hash");
-        assert_eq!(Passwords::new().verify("cordboard", Some(&hash)).await, Ok(true));
+        assert_eq!(
+            Passwords::new().verify("cordboard", kept(&hash).as_ref()).await,
+            Ok(true)
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -23,7 +23,7 @@ use utoipa::openapi::path::Operation;
 use super::*;
 use crate::auth::accounts::User;
 use crate::auth::api_key::ApiKey;
-use crate::auth::password::Passwords;
+use crate::auth::password::{Password, Passwords};
 use crate::auth::{Role, Scope};
 use crate::centre::command::Refused;
 use crate::centre::directory::Directory;
@@ -80,7 +80,7 @@ impl World {
                 name: name.into(),
                 display: name.to_uppercase(),
                 roles,
-                password: Some(password.clone()),
+                password: Some(Password::Hash(password.clone())),
             }));
         }
         let clock = Arc::new(AtomicU64::new(START * 1_000_000));
