@@ -155,10 +155,11 @@ impl Mix {
             }
         }
         self.shared.clear();
-        let share = self.seats.iter().filter(|seat| seat.part != Part::Party);
-        let share = share.count() > 1;
+        let others = self.seats.iter().filter(|seat| seat.part != Part::Party).count();
         for index in 0..self.seats.len() {
             let (key, part) = (self.seats[index].leg, self.seats[index].part);
+            // Listeners and coaches hear the same, unless somebody coaches them.
+            let shares = part != Part::Party && others > 1 && !self.is_coached(key);
             let Some(leg) = legs.get_mut(key) else { continue };
             let Some(rate) = ear(leg) else { continue };
             let mut pcm = [0; 2 * FRAME];
@@ -170,7 +171,7 @@ impl Mix {
                 &pcm[..FRAME]
             };
             leg.count.mode = Mode::Mix;
-            if share && part != Part::Party && self.share(now, leg, pcm, out) {
+            if shares && self.share(now, leg, pcm, out) {
                 continue;
             }
             self.seats[index].hear(now, leg, pcm, out);
@@ -179,6 +180,10 @@ impl Mix {
                 leg.prepare_encoder(best, pool);
             }
         }
+    }
+
+    fn is_coached(&self, key: usize) -> bool {
+        self.seats.iter().any(|seat| seat.part == Part::Coach(Some(key)))
     }
 
     /// What a seat hears: all parties but itself, and who coaches it.

@@ -111,7 +111,7 @@ impl Shard {
             };
             let parts: Vec<(usize, Part)> = members
                 .iter()
-                .filter_map(|(id, role)| Some((self.key_of(*id)?, self.part_of(*role))))
+                .filter_map(|(id, role)| Some((self.key_of(*id)?, self.part_of(*id, *role))))
                 .collect();
             next.arrange(&parts, &mut self.legs, &mut self.pool);
             for key in &keys {
@@ -137,11 +137,11 @@ impl Shard {
         self.names.get(&id).copied()
     }
 
-    fn part_of(&self, role: Role) -> Part {
+    fn part_of(&self, id: LegId, role: Role) -> Part {
         match role {
             Role::Party => Part::Party,
             Role::Listener => Part::Listener,
-            Role::Coach(party) => Part::Coach(self.key_of(party)),
+            Role::Coach(party) => Part::Coach(self.key_of(party).filter(|_| party != id)),
         }
     }
 

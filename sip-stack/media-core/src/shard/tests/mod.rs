@@ -6,6 +6,7 @@ mod world;
 mod allocation;
 mod applications;
 mod bridges;
+mod chance;
 mod digits;
 mod endurance;
 mod mixes;
