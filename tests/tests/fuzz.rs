@@ -52,6 +52,11 @@ fn message() {
 }
 
 #[test]
+fn shard() {
+    fuzz::exercise(&fuzz::shard::TARGET);
+}
+
+#[test]
 fn sdp() {
     fuzz::exercise(&fuzz::sdp::TARGET);
 }

@@ -17,6 +17,7 @@ mod mutate;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
+pub mod shard;
 
 pub use mutate::Mutator;
 

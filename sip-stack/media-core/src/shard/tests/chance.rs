@@ -220,9 +220,11 @@ fn run(seed: u64) {
         let from = world.now - SECOND / 2;
         for leg in (0..LEGS).filter(|leg| !model.closed[*leg]) {
             let (levels, expected) = (heard(&world, leg, from), model.hears(leg));
+            // Opus takes chords of sines for speech, and a decoder that missed their beginning is never quite right again.
+            let exact = if kinds[leg].1 == Codec::Opus { 14.0 } else { 3.0 };
             for (other, level) in levels.iter().enumerate() {
                 let right = if expected.contains(&other) {
-                    level.abs() < 3.0
+                    level.abs() < exact
                 } else {
                     // Music has notes everywhere.
                     *level < -24.0 || model.held[leg]
