@@ -44,7 +44,7 @@ fn seeds() -> Vec<Vec<u8>> {
             steps.extend([[OPEN, leg, 0, 0], [CONNECT, leg, codec, 20]]);
         }
         let talk = |steps: &mut Vec<[u8; 4]>| {
-            for _ in 0..8 {
+            for _ in 0..4 {
                 steps.extend((0..3).map(|leg| [PACKET, leg, 60, 0]));
                 steps.push([WAIT, 20, 0, 0]);
             }
@@ -111,8 +111,8 @@ impl Bench {
     }
 
     fn take(&mut self, input: &[u8]) {
-        // 400 steps are a call; more is only more of the same.
-        for step in input.as_chunks::<4>().0.iter().take(400) {
+        // So many steps are a call; more is only more of the same.
+        for step in input.as_chunks::<4>().0.iter().take(200) {
             self.step(*step);
         }
         for leg in 0..LEGS {
