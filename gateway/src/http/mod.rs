@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::extract::connect_info::Connected;
+use axum::middleware;
 use axum::routing::get;
 use axum::serve::IncomingStream;
 use sip_stack::Handle;
@@ -52,7 +53,10 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let app = Router::new()
         .route("/ws", get(sip_ws::upgrade))
-        .route("/api/v1/calls/{id}/quality", get(quality::get))
+        .route(
+            "/api/v1/calls/{id}/quality",
+            get(quality::get).layer(middleware::from_fn(api::problem::finish)),
+        )
         .with_state(http)
         .merge(api::routes(api))
         .merge(page::routes())

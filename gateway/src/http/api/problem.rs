@@ -337,7 +337,7 @@ impl IntoResponse for Problem {
 
 /// The last thing that happens to every answer of the API: what is no success becomes a problem, whoever refused it; nothing is kept
 /// by caches.
-pub(super) async fn finish(request: Request, next: Next) -> Response {
+pub(crate) async fn finish(request: Request, next: Next) -> Response {
     let instance = request.uri().path().to_owned();
     let mut response = next.run(request).await;
     if response.status().is_client_error() || response.status().is_server_error() {
