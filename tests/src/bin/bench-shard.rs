@@ -1,5 +1,5 @@
-//! What a 20 ms frame costs inside a media shard, without sockets and without SRTP: relay, G.711 to G.711, and Opus to and
-//! from PCMU. One line for each: µs of this thread per frame and direction.
+//! What a 20 ms frame costs inside a media shard, without sockets and without SRTP: relay, G.711 to G.711, Opus to and
+//! from PCMU, and mixes. One line for each: µs of this thread per frame and direction.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,19 +33,57 @@ fn main() {
         println!("{} -> {}  {forth:.2} us", left.name(), right.name());
         println!("{} -> {}  {back:.2} us", right.name(), left.name());
     }
+    for members in [
+        &[Codec::Pcmu; 3][..],
+        &[Codec::Opus, Codec::Pcmu, Codec::Pcmu],
+        &[Codec::Opus; 3],
+        &[Codec::Opus; 6],
+    ] {
+        let mut runs: Vec<f64> = (0..5).map(|_| run_mix(members)).collect();
+        runs.sort_by(f64::total_cmp);
+        let names: Vec<&str> = members.iter().map(|codec| codec.name()).collect();
+        println!("mix of {}  {:.2} us a member", names.join(", "), runs[2]);
+    }
+}
+
+/// µs for each member and 20 ms of a mix: its packet in, and what it hears out.
+fn run_mix(members: &[Codec]) -> f64 {
+    let mut now = Time::from_secs(1_800_000_000);
+    let mixes = CALLS * 2 / members.len();
+    let legs = mixes * members.len();
+    let mut shard = shard(now, legs);
+    for leg in 0..legs {
+        open(&mut shard, now, leg, members[leg % members.len()]);
+    }
+    for mix in 0..mixes {
+        let first = mix * members.len();
+        let party = |leg: usize| (LegId(leg as u64), Role::Party);
+        let members = (first..first + members.len()).map(party).collect();
+        let bridge = BridgeId(mix as u64);
+        shard.handle_input(now, Input::Command(Command::Bridge { bridge, members }));
+    }
+    let mut speech: Vec<_> = members.iter().map(|codec| packets(*codec).into_iter()).collect();
+    let (mut spent, mut sent) = (Duration::ZERO, 0);
+    for _ in 0..FRAMES {
+        now += Duration::from_millis(20);
+        let said: Vec<Vec<u8>> = speech.iter_mut().filter_map(Iterator::next).collect();
+        let mut datagrams: Vec<Vec<u8>> = said.iter().cycle().take(legs).cloned().collect();
+        let start = Instant::now();
+        for (leg, data) in datagrams.iter_mut().enumerate() {
+            shard.handle_datagram(now, SocketId(2 * leg as u32), address(leg), data);
+        }
+        shard.handle_input(now, Input::Timeout);
+        sent += drain(&mut shard);
+        spent += start.elapsed();
+    }
+    assert!(sent >= legs * (FRAMES - 5), "{sent} packets came out");
+    spent.as_secs_f64() * 1e6 / (legs * FRAMES) as f64
 }
 
 /// µs a frame, from left to right and back.
 fn run(left: Codec, right: Codec) -> [f64; 2] {
     let mut now = Time::from_secs(1_800_000_000);
-    let config = ShardConfig {
-        browser_sockets: Vec::new(),
-        shard: 0,
-        dtls: Arc::new(Identity::generate().expect("a certificate")),
-        clock: Clock::new(now, Instant::now()),
-        max_legs: 2 * CALLS,
-    };
-    let mut shard = Shard::new(config, Rng::seeded(1));
+    let mut shard = shard(now, 2 * CALLS);
     for leg in 0..2 * CALLS {
         open(&mut shard, now, leg, if leg % 2 == 0 { left } else { right });
     }
@@ -79,6 +117,17 @@ fn run(left: Codec, right: Codec) -> [f64; 2] {
     }
     assert!(sent >= 2 * CALLS * (FRAMES - 1), "{sent} packets came out");
     spent.map(|spent| spent.as_secs_f64() * 1e6 / (CALLS * FRAMES) as f64)
+}
+
+fn shard(now: Time, max_legs: usize) -> Shard {
+    let config = ShardConfig {
+        browser_sockets: Vec::new(),
+        shard: 0,
+        dtls: Arc::new(Identity::generate().expect("a certificate")),
+        clock: Clock::new(now, Instant::now()),
+        max_legs,
+    };
+    Shard::new(config, Rng::seeded(1))
 }
 
 fn open(shard: &mut Shard, now: Time, leg: usize, codec: Codec) {

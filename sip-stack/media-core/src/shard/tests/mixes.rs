@@ -160,6 +160,10 @@ fn listeners_hear_all_and_are_heard_by_nobody_and_a_coach_by_one() {
         for listener in [second, third] {
             assert_hears(&world, listener, from, &[agent, caller], "fewer");
         }
+        // Whoever came, went or changed its role: nothing broke for these.
+        for peer in [agent, caller] {
+            assert_unbroken(&world, peer);
+        }
         let silent = world.peers[supervisor].heard.last().expect("something").0;
         assert!(silent < from, "{silent:?}");
     }
