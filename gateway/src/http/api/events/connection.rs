@@ -8,7 +8,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -35,6 +35,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const FIRST: Duration = Duration::from_secs(30);
 /// The longest operation.
 const MAX_TEXT: usize = 4096;
+/// Between two batches of changes: with hundreds of subscribers most of the work is in writes, not in bytes.
+const SPACE: Duration = Duration::from_millis(50);
 /// Changes that are written between two looks at everything else.
 const BATCH: usize = 256;
 
@@ -161,6 +163,7 @@ impl Connection {
         tokio::pin!(first);
         let mut subscribed = false;
         let mut behind = false;
+        let mut next = Instant::now();
         let mut misses = 0;
         loop {
             let mut frames = Vec::new();
@@ -183,7 +186,7 @@ impl Connection {
                         Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Gone),
                     }
                 }
-                changed = changed(&mut changes, behind), if self.feed.is_live() => match changed {
+                changed = changed(&mut changes, behind, next), if self.feed.is_live() => match changed {
                     Ok(()) => Ok(()),
                     Err(_) => Err(End::Close(TRY_LATER, "stopping")),
                 },
@@ -213,6 +216,9 @@ impl Connection {
             match self.feed.next(&self.api.hub, &self.principal, BATCH) {
                 Ok(events) => {
                     behind = events.len() == BATCH;
+                    if !events.is_empty() {
+                        next = Instant::now() + SPACE;
+                    }
                     frames.extend(events.into_iter().map(Message::text));
                 }
                 Err(TooOld) => return End::Close(TOO_SLOW, "too slow"),
@@ -363,11 +369,17 @@ where
     sink.flush().await
 }
 
+/// There are more changes, and it is time for them.
 async fn changed(
     changes: &mut tokio::sync::watch::Receiver<u64>,
     behind: bool,
+    next: Instant,
 ) -> Result<(), tokio::sync::watch::error::RecvError> {
-    if behind { Ok(()) } else { changes.changed().await }
+    if behind {
+        return Ok(());
+    }
+    sleep_until(next).await;
+    changes.changed().await
 }
 
 async fn displaced(page: Option<&mut Page>) -> Displaced {

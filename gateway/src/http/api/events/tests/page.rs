@@ -145,6 +145,34 @@ async fn a_page_is_told_what_is_there_and_then_what_changes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_after_quiet_comes_at_once_and_those_in_a_row_together() {
+    let world = World::new().await;
+    let (mut page, _task) = page_of(&world, "anna").await;
+    page.say(json!({"op": "subscribe", "from": "snapshot"})).await;
+    page.hear().await;
+    let start = tokio::time::Instant::now();
+    let change = |seq| {
+        numbered(
+            seq,
+            vec![Change::Config {
+                what: "queues".into(),
+            }],
+        )
+    };
+    world.api.hub.publish(change(9));
+    assert_eq!(page.hear().await["seq"], 9);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    for seq in 10..20 {
+        world.api.hub.publish(change(seq));
+        settle().await;
+    }
+    for seq in 10..20 {
+        assert_eq!(page.hear().await["seq"], seq);
+    }
+    assert_eq!(start.elapsed(), Duration::from_millis(50));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_agents_page_proves_that_it_lives() {
     let world = World::new().await;
     let (mut page, task) = page_of(&world, "anna").await;
