@@ -184,6 +184,18 @@ impl Accounts {
         self.read().users.get(id).cloned()
     }
 
+    /// Everybody, by id.
+    #[must_use]
+    pub fn users(&self) -> BTreeMap<String, User> {
+        self.read().users.clone()
+    }
+
+    /// Every API key, by id.
+    #[must_use]
+    pub fn keys(&self) -> Vec<ApiKey> {
+        self.read().keys.all()
+    }
+
     /// Adds an API key, or changes the one with the same id.
     pub fn put_key(&self, key: ApiKey) {
         self.write().keys.put(key);

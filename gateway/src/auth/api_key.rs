@@ -65,6 +65,12 @@ impl ApiKeys {
         })
     }
 
+    pub(super) fn all(&self) -> Vec<ApiKey> {
+        let mut all: Vec<ApiKey> = self.by_digest.values().cloned().collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
+    }
+
     pub(super) fn has(&self, id: &str) -> bool {
         self.by_digest.values().any(|key| key.id == id)
     }

@@ -9,6 +9,7 @@
 //! | [`Operator`] | agents, supervisors, admins | `control` |
 //! | [`Watcher`] | supervisors, admins | `read` |
 //! | [`Supervisor`] | supervisors, admins | `control` |
+//! | [`Admin`] | admins | `configure` |
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -74,6 +75,11 @@ guard! {
 guard! {
     /// Acts on agents and calls of others.
     Supervisor, supervises
+}
+
+guard! {
+    /// Configures.
+    Admin, |principal| principal.is(Role::Admin) || principal.has(Scope::Configure)
 }
 
 /// May act on agents and calls of others.

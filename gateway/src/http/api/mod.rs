@@ -2,6 +2,7 @@
 //!
 //! What is there now is read from the [`Hub`]; what somebody wants done goes as [`Asked`] to the signalling task, which alone decides.
 
+mod admin;
 mod agent;
 pub mod archive;
 mod calls;

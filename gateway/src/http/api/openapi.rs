@@ -15,7 +15,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{Code, FieldError, PROBLEM_JSON, ProblemDetails};
-use super::{Api, agent, calls, codes, events, health, live, metrics, numbers, records, sign_in, supervise};
+use super::{
+    Api, admin, agent, calls, codes, events, health, live, metrics, numbers, records, sign_in, supervise,
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -34,6 +36,7 @@ use super::{Api, agent, calls, codes, events, health, live, metrics, numbers, re
         (name = "agent", description = "What agents do"),
         (name = "call", description = "What is done with a call, by the agent who has it or by a supervisor"),
         (name = "supervisor", description = "What supervisors see and do"),
+        (name = "admin", description = "Who may do what"),
         (name = "events", description = "Every change, by its number"),
         (name = "demo", description = "The demonstration"),
         (name = "operation", description = "For whoever runs the gateway"),
@@ -78,6 +81,10 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(records::put_notes))
         .routes(routes!(numbers::queues))
         .routes(routes!(numbers::agents))
+        .routes(routes!(admin::users))
+        .routes(routes!(admin::user))
+        .routes(routes!(admin::keys, admin::make_key))
+        .routes(routes!(admin::remove_key))
         .routes(routes!(codes::pause_reasons))
         .routes(routes!(codes::dispositions))
         .routes(routes!(events::upgrade))

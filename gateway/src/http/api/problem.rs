@@ -75,8 +75,8 @@ pub enum Code {
     NoDemo,
     /// Another one has that name.
     NameTaken,
-    /// The last admin cannot be removed.
-    LastAdmin,
+    /// There are as many API keys as there may be.
+    TooManyKeys,
     /// It changed since it was read: `If-Match` names an older state.
     Changed,
     /// `If-Match` is missing.
@@ -127,7 +127,7 @@ impl Code {
             | Code::AgentBusy
             | Code::Unreachable
             | Code::NameTaken
-            | Code::LastAdmin
+            | Code::TooManyKeys
             | Code::IdempotencyInProgress => StatusCode::CONFLICT,
             Code::Changed => StatusCode::PRECONDITION_FAILED,
             Code::MatchRequired => StatusCode::PRECONDITION_REQUIRED,
@@ -169,7 +169,7 @@ impl Code {
             Code::NotAllowed => "The dial plan does not allow it",
             Code::NoDemo => "No demonstration here",
             Code::NameTaken => "The name is taken",
-            Code::LastAdmin => "The last admin stays",
+            Code::TooManyKeys => "Too many API keys",
             Code::Changed => "It changed meanwhile",
             Code::MatchRequired => "If-Match is missing",
             Code::IdempotencyMismatch => "The idempotency key belongs to another request",

@@ -408,3 +408,50 @@ async fn lists_come_in_parts() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_admin_makes_keys_and_takes_them_away() {
+    let world = World::new().await;
+    let adam = world.token("adam").await;
+    let wanted = json!({"name": "report", "scopes": ["read"]});
+    let made = world.post(&adam, "/api/v1/api-keys", wanted.clone()).await;
+    assert_eq!(made.status, StatusCode::CREATED);
+    let key = made.body["key"].as_str().expect("a key").to_owned();
+    assert_eq!(world.get(&key, "/api/v1/calls").await.status, StatusCode::OK);
+    assert_eq!(world.get(&key, "/api/v1/api-keys").await.code(), "forbidden");
+    let listed = world.get(&adam, "/api/v1/api-keys").await;
+    assert_eq!(listed.body["items"][0]["name"], "report");
+    assert!(
+        !listed.body.to_string().contains(&key),
+        "the secret is shown once"
+    );
+    let path = format!("/api/v1/api-keys/{}", made.body["id"].as_str().expect("an id"));
+    let sue = world.token("sue").await;
+    assert_eq!(world.delete(&sue, &path).await.code(), "forbidden");
+    assert_eq!(
+        world.post(&sue, "/api/v1/api-keys", wanted).await.code(),
+        "forbidden"
+    );
+    assert_eq!(world.delete(&adam, &path).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(world.delete(&adam, &path).await.code(), "unknown-key");
+    assert_eq!(world.get(&key, "/api/v1/calls").await.code(), "invalid-token");
+    for bad in [
+        json!({"name": "", "scopes": ["read"]}),
+        json!({"name": "x", "scopes": []}),
+        json!({"name": "x", "scopes": ["all"]}),
+    ] {
+        assert_eq!(world.post(&adam, "/api/v1/api-keys", bad).await.code(), "invalid");
+    }
+    let users = world.get(&adam, "/api/v1/users").await;
+    assert_eq!(users.body["items"].as_array().map(Vec::len), Some(4));
+    assert!(!users.body.to_string().contains("argon2"), "no hash is told");
+    assert_eq!(
+        world.get(&adam, "/api/v1/users/usr_sue").await.body["name"],
+        "sue"
+    );
+    assert_eq!(
+        world.get(&adam, "/api/v1/users/usr_x").await.code(),
+        "unknown-user"
+    );
+    assert_eq!(world.get(&sue, "/api/v1/users").await.code(), "forbidden");
+}

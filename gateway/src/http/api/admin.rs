@@ -1,0 +1,167 @@
+//! Who may do what: users as they are configured, and keys for programs.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Api;
+use super::extract::{self, Body, Id, Params};
+use super::guard::Admin;
+use super::list::{List, Part};
+use super::problem::{Code, Problem};
+use super::sign_in::Me;
+use crate::auth::Scope;
+use crate::auth::api_key::ApiKey;
+
+/// API keys that there may be.
+const MAX_KEYS: usize = 1_000;
+
+/// A key to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewKey {
+    /// For people.
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\u0000-\u001F\u007F-\u009F]+$",
+        example = "nightly report"
+    )]
+    name: String,
+    /// What it may do.
+    #[schema(min_items = 1, max_items = 3)]
+    scopes: Vec<Scope>,
+}
+
+/// A key without its secret.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ApiKey)]
+pub(super) struct KeyShown {
+    /// For `DELETE`.
+    id: String,
+    /// For people.
+    name: String,
+    /// What it may do.
+    scopes: Vec<Scope>,
+}
+
+/// A key with its secret, which is shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct KeyMade {
+    /// For `DELETE`.
+    id: String,
+    /// For people.
+    name: String,
+    /// What it may do.
+    scopes: Vec<Scope>,
+    /// For `Authorization: Bearer …`.
+    key: String,
+}
+
+impl From<ApiKey> for KeyShown {
+    fn from(key: ApiKey) -> KeyShown {
+        KeyShown {
+            id: key.id,
+            name: key.name,
+            scopes: key.scopes,
+        }
+    }
+}
+
+/// Everybody who can sign in.
+#[utoipa::path(get, path = "/users", tag = "admin", params(Part), responses((status = 200, body = List<Me>)))]
+pub(super) async fn users(
+    Admin(_who): Admin,
+    State(api): State<Api>,
+    Params(part): Params<Part>,
+) -> Result<Json<List<Me>>, Problem> {
+    let shown = |user: &crate::auth::accounts::User| Me {
+        id: user.id.clone(),
+        name: user.name.clone(),
+        display: user.display.clone(),
+        roles: user.roles.clone(),
+    };
+    part.of(&api.accounts.users(), |user| Some(shown(user))).map(Json)
+}
+
+/// A user.
+#[utoipa::path(get, path = "/users/{id}", tag = "admin", params(("id" = String, Path, description = "Of the user")),
+    responses((status = 200, body = Me), (status = 404, description = "`unknown-user`")))]
+pub(super) async fn user(
+    Admin(_who): Admin,
+    State(api): State<Api>,
+    Id(id): Id,
+) -> Result<Json<Me>, Problem> {
+    let user = api.accounts.user(&id).ok_or(Code::UnknownUser)?;
+    Ok(Json(Me {
+        id: user.id,
+        name: user.name,
+        display: user.display,
+        roles: user.roles,
+    }))
+}
+
+/// All API keys, without their secrets.
+#[utoipa::path(get, path = "/api-keys", tag = "admin", params(Part), responses((status = 200, body = List<KeyShown>)))]
+pub(super) async fn keys(
+    Admin(_who): Admin,
+    State(api): State<Api>,
+    Params(part): Params<Part>,
+) -> Result<Json<List<KeyShown>>, Problem> {
+    let keys: BTreeMap<String, ApiKey> = api
+        .accounts
+        .keys()
+        .into_iter()
+        .map(|key| (key.id.clone(), key))
+        .collect();
+    part.of(&keys, |key| Some(KeyShown::from(key.clone()))).map(Json)
+}
+
+/// Makes an API key. It is good until it is removed or the gateway ends.
+#[utoipa::path(post, path = "/api-keys", tag = "admin", request_body = NewKey,
+    responses((status = 201, body = KeyMade), (status = 409, description = "`too-many-keys`")))]
+pub(super) async fn make_key(
+    Admin(who): Admin,
+    State(api): State<Api>,
+    Body(wanted): Body<NewKey>,
+) -> Result<(StatusCode, Json<KeyMade>), Problem> {
+    extract::line("name", &wanted.name, 64)?;
+    if !(1..=3).contains(&wanted.scopes.len()) {
+        return Err(Problem::field(
+            "scopes",
+            "one to three of read, control and configure",
+        ));
+    }
+    if api.accounts.keys().len() >= MAX_KEYS {
+        return Err(Code::TooManyKeys.into());
+    }
+    let (key, secret) = ApiKey::generate(wanted.name, wanted.scopes)?;
+    tracing::info!(key = key.id, by = who.id, "API key made");
+    let made = KeyMade {
+        id: key.id.clone(),
+        name: key.name.clone(),
+        scopes: key.scopes.clone(),
+        key: secret,
+    };
+    api.accounts.put_key(key);
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// Removes an API key; what it opened is closed.
+#[utoipa::path(delete, path = "/api-keys/{id}", tag = "admin", params(("id" = String, Path, description = "Of the key")),
+    responses((status = 204), (status = 404, description = "`unknown-key`")))]
+pub(super) async fn remove_key(
+    Admin(who): Admin,
+    State(api): State<Api>,
+    Id(id): Id,
+) -> Result<StatusCode, Problem> {
+    if !api.accounts.remove_key(&id) {
+        return Err(Code::UnknownKey.into());
+    }
+    tracing::info!(key = id, by = who.id, "API key removed");
+    Ok(StatusCode::NO_CONTENT)
+}
