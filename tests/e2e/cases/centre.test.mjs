@@ -11,6 +11,8 @@ const THIRD_TONE = 700;
 const SUPPORT = '9001';
 
 everyClient(({ stage, kind, library }) => {
+  /** What the gateway does alone is looked at once in each browser and once with each library. */
+  const once = (kind === 'chromium') === (library === 'jssip') ? test : () => {};
   /** Anna's page is registered and Anna wants calls; a caller waits. */
   const queued = async ({ gateway, client, phone, cleanup }) => {
     const anna = await Api.signIn(gateway, 'anna');
@@ -70,8 +72,8 @@ everyClient(({ stage, kind, library }) => {
     await page.start({ gateway: hands.gateway, user: 'anna', library, codec: 'opus' });
     const again = await page.incoming();
     await again.reaches('up');
-    assertTone(await there.hears(BROWSER_TONE, { seconds: 1 }), BROWSER_TONE, { seconds: 0.9 });
-    assertTone(await again.hears(PHONE_TONE, { seconds: 1 }), PHONE_TONE, { seconds: 0.9 });
+    assertTone(await there.hears(BROWSER_TONE, { seconds: 1 }), BROWSER_TONE);
+    assertTone(await again.hears(PHONE_TONE, { seconds: 1 }), PHONE_TONE);
     assert.ok(performance.now() - left < 20_000);
     await anna.status('talking');
     await there.hangUp();
@@ -79,7 +81,7 @@ everyClient(({ stage, kind, library }) => {
     await back(anna);
   }));
 
-  test('hold by the API: music for the caller, nothing for the agent', stage.play(async (hands) => {
+  once('hold by the API: music for the caller, nothing for the agent', stage.play(async (hands) => {
     const { anna, there, call } = await talking(hands);
     await there.hears(BROWSER_TONE, { seconds: 1 });
     const { call: id } = await anna.agent();
@@ -98,7 +100,7 @@ everyClient(({ stage, kind, library }) => {
     await back(anna);
   }));
 
-  test('the agent asks a phone, three talk, and the agent leaves the two', stage.play(async (hands) => {
+  once('the agent asks a phone, three talk, and the agent leaves the two', stage.play(async (hands) => {
     const { anna, there, call } = await talking(hands);
     const third = await hands.phone('1004');
     const { call: id } = await anna.agent();
@@ -137,7 +139,7 @@ everyClient(({ stage, kind, library }) => {
     await back(anna);
   }));
 
-  test('a call is handed over to a phone after a question', stage.play(async (hands) => {
+  once('a call is handed over to a phone after a question', stage.play(async (hands) => {
     const { anna, there, call } = await talking(hands);
     const third = await hands.phone('1004');
     const { call: id } = await anna.agent();
@@ -154,7 +156,7 @@ everyClient(({ stage, kind, library }) => {
     await back(anna);
   }));
 
-  test('a supervisor listens, whispers to the agent alone, and barges in', stage.play(async (hands) => {
+  once('a supervisor listens, whispers to the agent alone, and barges in', stage.play(async (hands) => {
     const { anna, there, call } = await talking(hands);
     const sue = await Api.signIn(hands.gateway, 'sue');
     const watcher = await hands.phone('sue');
