@@ -7,4 +7,5 @@ pub mod config;
 pub mod http;
 pub mod phone;
 pub mod serve;
+pub mod store;
 pub mod switch;

@@ -4,4 +4,5 @@ pub mod corpora;
 pub mod fuzz;
 pub mod load;
 pub mod messages;
+pub mod postgres;
 pub mod sim;

@@ -1,0 +1,201 @@
+//! Records of calls that are over.
+
+use std::sync::Arc;
+
+use super::StoreError;
+use super::database::{Database, Failure, Row, Statement, Value, int};
+use super::log::{first_row, rows};
+
+/// One call: what is searched for, and the rest as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallRecord {
+    /// Unique.
+    pub id: String,
+    /// 1 when inserted, one more with every change; not looked at by [`Calls::insert`].
+    pub version: u64,
+    /// Microseconds since 1970.
+    pub started_micros: u64,
+    /// Id of the queue.
+    pub queue: Option<String>,
+    /// Id of the agent.
+    pub agent: Option<String>,
+    /// Number of the caller.
+    pub caller: String,
+    /// Id of how it ended for the agent.
+    pub disposition: Option<String>,
+    /// The agent's.
+    pub notes: String,
+    /// JSON.
+    pub body: String,
+}
+
+/// Which calls are wanted; what is `None` does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallFilter {
+    /// Began then or later, microseconds since 1970.
+    pub from_micros: Option<u64>,
+    /// Began before, microseconds since 1970.
+    pub to_micros: Option<u64>,
+    /// Id.
+    pub queue: Option<String>,
+    /// Id.
+    pub agent: Option<String>,
+    /// The caller's number begins so.
+    pub caller: Option<String>,
+    /// Id.
+    pub disposition: Option<String>,
+}
+
+/// A place in a list of calls: behind this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallCursor {
+    /// Of the last call seen.
+    pub started_micros: u64,
+    /// Of the last call seen.
+    pub id: String,
+}
+
+/// Call records of a store.
+#[derive(Clone)]
+pub struct Calls {
+    database: Arc<dyn Database>,
+}
+
+const COLUMNS: &str = "id, version, started, queue, agent, caller, disposition, notes, body";
+
+impl Calls {
+    pub(super) fn new(database: Arc<dyn Database>) -> Calls {
+        Calls { database }
+    }
+
+    /// Keeps a record; one whose id is known is left as it is. Says whether it is new.
+    pub async fn insert(&self, call: &CallRecord) -> Result<bool, StoreError> {
+        let texts = [&call.id, &call.caller, &call.notes, &call.body];
+        let options = [&call.queue, &call.agent, &call.disposition];
+        let all = texts.into_iter().chain(options.into_iter().flatten());
+        if all.into_iter().any(|text| text.contains('\0')) {
+            return Err(StoreError::Invalid("a NUL"));
+        }
+        let sql = "INSERT INTO calls (id, version, started, queue, agent, caller, disposition, notes, body) \
+                   VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
+        let statement = Statement::execute(sql)
+            .bind(call.id.as_str())
+            .bind(int(call.started_micros))
+            .bind(call.queue.clone())
+            .bind(call.agent.clone())
+            .bind(call.caller.as_str())
+            .bind(call.disposition.clone())
+            .bind(call.notes.as_str())
+            .bind(call.body.as_str());
+        let done = self.database.run(vec![statement]).await?;
+        Ok(done.first().is_some_and(|outcome| outcome.touched == 1))
+    }
+
+    /// The call with this id.
+    pub async fn get(&self, id: &str) -> Result<Option<CallRecord>, StoreError> {
+        if id.contains('\0') {
+            return Ok(None);
+        }
+        let statement = Statement::query(format!("SELECT {COLUMNS} FROM calls WHERE id = $1")).bind(id);
+        first_row(self.database.read(statement).await?)
+            .map(record)
+            .transpose()
+    }
+
+    /// Calls, newest first, behind `after`, at most `limit`.
+    pub async fn list(
+        &self,
+        filter: &CallFilter,
+        after: Option<&CallCursor>,
+        limit: u32,
+    ) -> Result<Vec<CallRecord>, StoreError> {
+        let texts = [&filter.queue, &filter.agent, &filter.caller, &filter.disposition];
+        if texts.into_iter().flatten().any(|text| text.contains('\0')) {
+            return Ok(Vec::new());
+        }
+        let mut wanted = vec!["1 = 1".to_owned()];
+        let mut values: Vec<Value> = Vec::new();
+        let mut want = |condition: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                values.push(value);
+                wanted.push(condition.replace('?', &format!("${}", values.len())));
+            }
+        };
+        want("started >= ?", filter.from_micros.map(|at| int(at).into()));
+        want("started < ?", filter.to_micros.map(|at| int(at).into()));
+        want("queue = ?", filter.queue.clone().map(Value::from));
+        want("agent = ?", filter.agent.clone().map(Value::from));
+        want(
+            "substr(caller, 1, length(?)) = ?",
+            filter.caller.clone().map(Value::from),
+        );
+        want("disposition = ?", filter.disposition.clone().map(Value::from));
+        if let Some(after) = after {
+            values.extend([
+                int(after.started_micros).into(),
+                after.id.replace('\0', "").into(),
+            ]);
+            wanted.push(format!(
+                "(started, id) < (${}, ${})",
+                values.len() - 1,
+                values.len()
+            ));
+        }
+        let sql = format!(
+            "SELECT {COLUMNS} FROM calls WHERE {} ORDER BY started DESC, id DESC LIMIT {limit}",
+            wanted.join(" AND ")
+        );
+        let statement = values.into_iter().fold(Statement::query(sql), Statement::bind);
+        rows(self.database.read(statement).await?).map(record).collect()
+    }
+
+    /// Changes what people say of a call; `version`: only when it has this one. Returns the new version.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], or [`StoreError::Conflict`] when it has another version.
+    pub async fn annotate(
+        &self,
+        id: &str,
+        version: Option<u64>,
+        disposition: Option<&str>,
+        notes: &str,
+    ) -> Result<u64, StoreError> {
+        if [id, notes, disposition.unwrap_or_default()]
+            .iter()
+            .any(|text| text.contains('\0'))
+        {
+            return Err(StoreError::Invalid("a NUL"));
+        }
+        let sql = "UPDATE calls SET version = version + 1, disposition = $1, notes = $2 WHERE id = $3";
+        let sql = match version {
+            Some(version) => format!("{sql} AND version = {version} RETURNING version"),
+            None => format!("{sql} RETURNING version"),
+        };
+        let statement = Statement::query(sql)
+            .bind(disposition.map(str::to_owned))
+            .bind(notes)
+            .bind(id);
+        match self.database.run(vec![statement.must_touch(1)]).await {
+            Ok(done) => first_row(done).ok_or(StoreError::Conflict)?.number(),
+            Err(Failure::Untouched(_)) => match self.get(id).await? {
+                Some(_) => Err(StoreError::Conflict),
+                None => Err(StoreError::NotFound),
+            },
+            Err(failure) => Err(failure.into()),
+        }
+    }
+}
+
+fn record(mut row: Row) -> Result<CallRecord, StoreError> {
+    Ok(CallRecord {
+        id: row.text()?,
+        version: row.number()?,
+        started_micros: row.number()?,
+        queue: row.maybe_text()?,
+        agent: row.maybe_text()?,
+        caller: row.text()?,
+        disposition: row.maybe_text()?,
+        notes: row.text()?,
+        body: row.text()?,
+    })
+}

@@ -1,0 +1,72 @@
+//! PostgreSQL.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use super::database::{Database, Running, Statement, run_batch, run_statement};
+use super::{Durability, StoreError};
+
+/// Connections at most.
+const CONNECTIONS: u32 = 8;
+/// How long one waits for a connection.
+const ACQUIRE: Duration = Duration::from_secs(5);
+
+pub(super) struct Postgres {
+    pool: PgPool,
+}
+
+impl Postgres {
+    pub(super) async fn open(url: &str, durability: Durability) -> Result<Postgres, StoreError> {
+        let commit = match durability {
+            Durability::Full => "on",
+            Durability::Normal => "off",
+        };
+        // The parser's message may repeat the URL, which has a password in it.
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| {
+                StoreError::Url("is not a PostgreSQL URL: postgres://user:password@host/database".into())
+            })?
+            .options([("synchronous_commit", commit)]);
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE)
+            .connect_with(options)
+            .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Postgres { pool })
+    }
+}
+
+impl Database for Postgres {
+    fn run(&self, batch: Vec<Statement>) -> Running<'_> {
+        Box::pin(async move {
+            let transaction = self.pool.begin().await?;
+            run_batch!(transaction, batch)
+        })
+    }
+
+    fn read(&self, statement: Statement) -> Running<'_> {
+        Box::pin(async move {
+            let mut connection = self.pool.acquire().await?;
+            Ok(vec![run_statement!(&mut *connection, statement)])
+        })
+    }
+
+    fn migration_lock(&self) -> Option<&'static str> {
+        // Any number that nobody else takes.
+        Some("SELECT pg_advisory_xact_lock(7234017283807667300)::text")
+    }
+
+    fn text_type(&self) -> &'static str {
+        "TEXT COLLATE \"C\""
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.pool.close())
+    }
+}

@@ -1,0 +1,44 @@
+//! The store on SQLite and on PostgreSQL: the same cases on both.
+
+mod backend;
+mod calls;
+mod crash;
+mod log;
+mod table;
+
+use backend::Backend;
+
+/// Runs cases, each with a database of its own, on both.
+macro_rules! on_both {
+    ($($module:ident::$case:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[test]
+            fn $case() {
+                crate::backend::block_on(crate::$module::$case(crate::Backend::sqlite()));
+            })*
+        }
+        mod postgres {
+            $(#[test]
+            fn $case() {
+                crate::backend::block_on(crate::$module::$case(crate::Backend::postgres()));
+            })*
+        }
+    };
+}
+
+on_both! {
+    log::entries_come_back_in_order,
+    log::a_gap_or_a_duplicate_is_refused,
+    log::an_older_epoch_is_fenced,
+    log::pruning_and_snapshots,
+    log::streams_share_commits,
+    log::close_writes_what_waits,
+    log::a_full_backlog_is_told,
+    log::older_schemas_are_brought_up_to_date,
+    table::random_changes_do_what_a_map_does,
+    table::names_and_versions_are_kept_apart,
+    table::numbers_are_never_given_twice,
+    calls::an_insert_is_idempotent,
+    calls::pages_and_filters,
+    crash::a_killed_writer_loses_nothing_that_it_reported,
+}
