@@ -269,6 +269,7 @@ impl Leg {
             usage: None,
             flow: None,
             registered: None,
+            offered: None,
             redirect: None,
             role: control::Role::Party,
             state: State::New,

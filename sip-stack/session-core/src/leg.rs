@@ -30,6 +30,8 @@ pub(crate) struct Leg {
     pub(crate) flow: Option<Flow>,
     /// The connection that it was called over, or called us over.
     pub(crate) registered: Option<FlowId>,
+    /// The offer that it is, or was, a branch of.
+    pub(crate) offered: Option<LegId>,
     /// A branch to somebody outside of the directory.
     pub(crate) redirect: Option<Redirect>,
     /// How it takes part in its session's bridge.

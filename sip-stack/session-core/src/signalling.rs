@@ -116,7 +116,7 @@ impl Coordinator {
         };
         self.acked.remove(&leg);
         let Some(l) = self.legs.get(&leg) else { return };
-        let (session, state) = (l.session, l.state);
+        let (session, state, was_offered) = (l.session, l.state, l.offered.is_some());
         let Some(s) = self.sessions.get(&session) else {
             return;
         };
@@ -147,7 +147,8 @@ impl Coordinator {
             Ended::Rejected { .. } => Some((Cause::Refused, code)),
             _ => Some((Cause::Failed, code)),
         };
-        let in_call = s.members().any(|member| member == leg);
+        // One that answered an offer is nobody's fork, even before it is admitted.
+        let in_call = was_offered || s.members().any(|member| member == leg);
         self.leg_ended(now, leg, cause.filter(|_| in_call));
     }
 

@@ -58,6 +58,11 @@ impl Coordinator {
             ));
         }
         let name = branches.first().copied().ok_or(480_u16)?;
+        for branch in &branches {
+            if let Some(l) = self.legs.get_mut(branch) {
+                l.offered = Some(name);
+            }
+        }
         if let Some(s) = self.sessions.get_mut(&session) {
             s.offers.push(Offered {
                 name,
@@ -82,7 +87,15 @@ impl Coordinator {
                     self.end_leg(now, branch, reason());
                 }
             }
-            None => self.drop_leg_for(now, offer, reason()),
+            // Not the branch that names the offer may have answered it.
+            None => {
+                let answered = self
+                    .legs
+                    .values()
+                    .find(|l| l.offered == Some(offer) && l.state == State::Up)
+                    .map_or(offer, |l| l.id);
+                self.drop_leg_for(now, answered, reason());
+            }
         }
     }
 

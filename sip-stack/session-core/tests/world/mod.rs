@@ -10,7 +10,7 @@ use media_core::negotiated::{Codec, Fingerprint, Hash};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
     Access, CallRecord, Caller, Config, Coordinator, Dial, Event, Input, LegId, OnFailure, OutgoingCall,
-    Output, Party, SessionId, Trunk,
+    Output, Party, Registration, SessionId, Stats, Trunk, User,
 };
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
@@ -58,6 +58,8 @@ pub(crate) struct World {
     pub(crate) callee_answers: bool,
     pub(crate) callee_rejects: Option<u16>,
     pub(crate) no_ports: bool,
+    /// The gateway answers callers and keeps them, rather than dial for them.
+    pub(crate) centre: bool,
     pub(crate) answered: usize,
     pub(crate) rings: usize,
 }
@@ -81,7 +83,14 @@ fn trunk(node: usize) -> Trunk {
 fn config(node: usize) -> Config {
     let access = match node {
         GATEWAY => Access::Directory {
-            users: BTreeMap::new(),
+            users: [(
+                "agent".to_owned(),
+                User {
+                    password: "secret".into(),
+                    display: String::new(),
+                },
+            )]
+            .into(),
             trunks: [
                 ("left".to_owned(), trunk(CALLER)),
                 ("right".to_owned(), trunk(CALLEE)),
@@ -134,6 +143,7 @@ impl World {
             callee_answers: true,
             callee_rejects: None,
             no_ports: false,
+            centre: false,
             answered: 0,
             rings: 0,
         }
@@ -163,6 +173,31 @@ impl World {
             .create_outgoing_call(now, call)
             .expect("a party");
         self.drain(CALLER);
+    }
+
+    /// The node registers a contact of the gateway's one user.
+    pub(crate) fn register(&mut self, node: usize) {
+        let aor = Uri::sip(Some("agent"), address(GATEWAY).ip(), Some(5060)).expect("uri");
+        let registration = Registration {
+            account: 1,
+            aor,
+            proxy: None,
+            username: "agent".into(),
+            password: "secret".into(),
+            expires: Duration::from_secs(3_600),
+        };
+        self.verb(node, |c, now| c.register(now, registration));
+    }
+
+    /// The application of a node does something by itself.
+    pub(crate) fn verb<T>(&mut self, node: usize, verb: impl FnOnce(&mut Coordinator, Time) -> T) -> T {
+        let outcome = verb(&mut self.nodes[node].coordinator, self.now);
+        self.drain(node);
+        outcome
+    }
+
+    pub(crate) fn events(&self, node: usize) -> &[Event] {
+        &self.nodes[node].events
     }
 
     pub(crate) fn hangup(&mut self, node: usize) {
@@ -338,6 +373,10 @@ impl World {
         let now = self.now;
         let coordinator = &mut self.nodes[node].coordinator;
         match (&event, node) {
+            (Event::Incoming { session, leg, .. }, GATEWAY) if self.centre => {
+                coordinator.answer(now, *leg, Some(Application::Music));
+                coordinator.keep(*session, true);
+            }
             (Event::Incoming { session, .. }, GATEWAY) => {
                 let dial = Dial {
                     parties: vec![Party::Trunk {
@@ -363,6 +402,19 @@ impl World {
             _ => {}
         }
         self.nodes[node].events.push(event);
+    }
+
+    pub(crate) fn stats(&self, node: usize) -> Stats {
+        self.nodes[node].coordinator.stats()
+    }
+
+    /// Every leg that was ever opened, in order.
+    pub(crate) fn opened(&self, node: usize) -> Vec<LegId> {
+        let legs = self.nodes[node].commands.iter().filter_map(|c| match c {
+            Command::Open { leg, .. } => Some(*leg),
+            _ => None,
+        });
+        legs.collect()
     }
 
     pub(crate) fn sessions(&self, node: usize) -> Vec<SessionId> {

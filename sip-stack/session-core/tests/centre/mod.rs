@@ -1,0 +1,272 @@
+//! Callers who wait, and whom we call for them: each walk over a virtual network, and random ones.
+
+use std::time::Duration;
+
+use sans_io::Rng;
+use session_core::{Event, LegId, Offer, Party, Role, SessionId};
+
+use crate::world::{CALLEE, CALLER, GATEWAY, Network, World};
+
+fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn right() -> Offer {
+    offer(Party::Trunk {
+        name: "right".into(),
+        number: "777".into(),
+    })
+}
+
+fn offer(party: Party) -> Offer {
+    Offer {
+        party,
+        caller: None,
+        ring_timeout: secs(30),
+        headers: vec![("Alert-Info".into(), "<urn:alert:source:internal>".into())],
+    }
+}
+
+/// A caller who waits: their session at the gateway, and their leg.
+fn waiting(world: &mut World) -> (SessionId, LegId) {
+    world.centre = true;
+    world.call();
+    world.run_until(secs(30), |w| w.answered == 1);
+    let session = world.sessions(GATEWAY)[0];
+    (session, world.legs(GATEWAY)[0].expect("a caller"))
+}
+
+fn answered(world: &World) -> Option<LegId> {
+    world.events(GATEWAY).iter().rev().find_map(|event| match event {
+        Event::OfferAnswered { leg, .. } => Some(*leg),
+        _ => None,
+    })
+}
+
+/// Who waits, and whom they talk to.
+fn talking(world: &mut World) -> (SessionId, LegId, LegId) {
+    let (session, caller) = waiting(world);
+    world
+        .verb(GATEWAY, |c, now| c.offer(now, session, right()))
+        .expect("offered");
+    world.run_until(secs(10), |w| answered(w).is_some());
+    let agent = answered(world).expect("answered");
+    world.verb(GATEWAY, |c, now| c.admit_leg(now, session, agent));
+    world.run(secs(1));
+    (session, caller, agent)
+}
+
+fn all_gone(world: &mut World) {
+    world.hangup(CALLER);
+    world.run(secs(100));
+    assert_eq!(world.ended(CALLER).len(), 1);
+    world.assert_empty();
+}
+
+#[test]
+fn a_kept_caller_outlives_the_one_who_was_called() {
+    let mut world = World::new(1, Network::perfect());
+    let (_, _, agent) = talking(&mut world);
+    assert_eq!(world.bridges(GATEWAY), 1);
+    world.hangup(CALLEE);
+    world.run(secs(5));
+    assert_eq!(
+        world.count(GATEWAY, |e| matches!(e, Event::Left { leg, .. } if *leg == agent)),
+        1
+    );
+    assert!(world.ended(GATEWAY).is_empty());
+    all_gone(&mut world);
+    assert_eq!(world.ended(GATEWAY)[0].legs.len(), 2);
+}
+
+#[test]
+fn who_answered_and_hangs_up_before_being_admitted_is_told_of() {
+    let mut world = World::new(2, Network::perfect());
+    let (session, _) = waiting(&mut world);
+    world
+        .verb(GATEWAY, |c, now| c.offer(now, session, right()))
+        .expect("offered");
+    world.run_until(secs(10), |w| answered(w).is_some());
+    let leg = answered(&world).expect("answered");
+    world.run(secs(1));
+    world.hangup(CALLEE);
+    world.run(secs(5));
+    assert_eq!(
+        world.count(
+            GATEWAY,
+            |e| matches!(e, Event::Left { leg: left, .. } if *left == leg)
+        ),
+        1
+    );
+    all_gone(&mut world);
+}
+
+#[test]
+fn an_offer_is_taken_back_by_its_name_whichever_contact_answered() {
+    let mut named = Vec::new();
+    for node in [CALLER, CALLEE] {
+        let mut world = World::new(3, Network::perfect());
+        world.callee_answers = false;
+        world.register(CALLER);
+        world.register(CALLEE);
+        world.run(secs(5));
+        let (session, _) = waiting(&mut world);
+        let name = world
+            .verb(GATEWAY, |c, now| {
+                c.offer(now, session, offer(Party::User("agent".into())))
+            })
+            .expect("registered");
+        world.run(secs(2));
+        let rings = |node| {
+            world.events(node).iter().find_map(|event| match event {
+                Event::Incoming { leg, .. } => Some(*leg),
+                _ => None,
+            })
+        };
+        let (Some(left), Some(right)) = (rings(CALLER), rings(CALLEE)) else {
+            panic!("both contacts ring");
+        };
+        let leg = if node == CALLER { left } else { right };
+        world.verb(node, |c, now| c.answer(now, leg, None));
+        world.run(secs(2));
+        named.push(answered(&world) == Some(name));
+        world.verb(GATEWAY, |c, now| c.withdraw(now, name, true));
+        world.run(secs(2));
+        assert_eq!(world.stats(GATEWAY).legs, 1, "only the caller is left");
+        assert_eq!(world.stats(node).legs, usize::from(node == CALLER));
+    }
+    named.sort();
+    assert_eq!(named, [false, true]);
+}
+
+#[test]
+fn a_consultation_becomes_a_talk_of_three_and_then_a_transfer() {
+    let mut world = World::new(4, Network::perfect());
+    let (session, _, agent) = talking(&mut world);
+    let aside = world.verb(GATEWAY, |c, now| c.split(now, agent)).expect("split");
+    world
+        .verb(GATEWAY, |c, now| c.offer(now, aside, right()))
+        .expect("offered");
+    world.run(secs(2));
+    let third = answered(&world).expect("answered");
+    world.verb(GATEWAY, |c, now| c.admit_leg(now, aside, third));
+    assert_eq!(world.bridges(GATEWAY), 2);
+    world
+        .verb(GATEWAY, |c, now| c.join(now, session, aside))
+        .expect("joined");
+    world.run(secs(1));
+    let three = world.events(GATEWAY).iter().rev().find_map(|event| match event {
+        Event::Bridged { legs, .. } => Some(legs.len()),
+        _ => None,
+    });
+    assert_eq!(three, Some(3));
+    world.verb(GATEWAY, |c, now| c.drop_leg(now, agent));
+    world.run(secs(5));
+    assert_eq!(world.stats(GATEWAY).legs, 2);
+    world.hangup(CALLER);
+    world.run(secs(100));
+    assert_eq!(world.ended(GATEWAY)[0].legs.len(), 3);
+    world.assert_empty();
+}
+
+/// Any verb at any time, over a network that loses, doubles and reorders: each session ends once or was joined to another, each leg is
+/// in one record, and nothing is left.
+#[test]
+fn whatever_is_done_with_calls_all_end_and_leave_nothing() {
+    let (mut joined, mut left, mut mixed) = (0, 0, 0);
+    for seed in 0..400 {
+        let mut world = World::new(
+            seed,
+            Network {
+                loss: 10,
+                duplicate: 10,
+                jitter: Duration::from_millis(60),
+            },
+        );
+        let mut rng = Rng::seeded(seed ^ 0x5eed);
+        world.centre = true;
+        world.callee_answers = seed % 5 != 0;
+        world.call();
+        for _ in 0..30 {
+            world.run(Duration::from_millis(rng.below(2_000)));
+            random(&mut world, &mut rng);
+        }
+        for node in [CALLER, CALLEE, GATEWAY] {
+            world.hangup(node);
+        }
+        world.run(secs(500));
+        for node in [CALLER, CALLEE, GATEWAY] {
+            world.hangup(node);
+        }
+        world.run(secs(500));
+        let mut sessions: Vec<SessionId> = world.ended(GATEWAY).iter().map(|r| r.session).collect();
+        let mut legs: Vec<LegId> = world
+            .ended(GATEWAY)
+            .iter()
+            .flat_map(|r| r.legs.iter().map(|l| l.leg))
+            .collect();
+        let (ends, recorded) = (sessions.len(), legs.len());
+        sessions.sort();
+        sessions.dedup();
+        legs.sort();
+        legs.dedup();
+        assert_eq!(
+            (sessions.len(), legs.len()),
+            (ends, recorded),
+            "seed {seed}: told twice"
+        );
+        assert_eq!(world.opened(GATEWAY), legs, "seed {seed}: each leg in one record");
+        world.assert_empty();
+        joined += world.count(GATEWAY, |e| matches!(e, Event::Joined { .. }));
+        left += world.count(GATEWAY, |e| matches!(e, Event::Left { .. }));
+        mixed += world.count(
+            GATEWAY,
+            |e| matches!(e, Event::Bridged { legs, .. } if legs.len() > 2),
+        );
+    }
+    assert!(
+        joined > 20 && left > 20 && mixed > 20,
+        "{joined} joined, {left} left, {mixed} mixed"
+    );
+}
+
+fn random(world: &mut World, rng: &mut Rng) {
+    let pick = |rng: &mut Rng, n: usize| rng.below(n.max(1) as u64) as usize;
+    let sessions = world.sessions(GATEWAY);
+    let mut legs = world.opened(GATEWAY);
+    legs.drain(..legs.len().saturating_sub(5));
+    let (Some(&session), Some(&leg)) = (
+        sessions.get(pick(rng, sessions.len())),
+        legs.get(pick(rng, legs.len())),
+    ) else {
+        return;
+    };
+    let other = sessions[pick(rng, sessions.len())];
+    let coached = legs[pick(rng, legs.len())];
+    // Most who answer are admitted to the session that called them.
+    let newest = world.events(GATEWAY).iter().rev().find_map(|event| match event {
+        Event::OfferAnswered { session, leg, .. } => Some((*session, *leg)),
+        _ => None,
+    });
+    let what = rng.below(24);
+    world.verb(GATEWAY, |c, now| match what {
+        0..=3 => drop(c.offer(now, session, right())),
+        4..=9 => {
+            let (session, leg) = newest.unwrap_or((session, leg));
+            c.admit_leg(now, session, leg);
+        }
+        10 => c.admit_leg(now, session, leg),
+        11 => c.withdraw(now, leg, true),
+        12..=14 => drop(c.split(now, leg)),
+        15..=17 => drop(c.join(now, session, other)),
+        18 => c.set_role(leg, Role::Listener),
+        19 => c.set_role(leg, Role::Coach(coached)),
+        20 => c.drop_leg(now, leg),
+        21 => c.keep(session, leg.0.is_multiple_of(2)),
+        22 => c.hold(now, leg),
+        _ => c.resume(now, leg),
+    });
+    if what == 21 && rng.percent(20) {
+        world.hangup(CALLEE);
+    }
+}
