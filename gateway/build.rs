@@ -1,7 +1,7 @@
-//! Builds the page in `web-demo/` with npm, for `src/http/page.rs` to embed.
+//! Builds the pages in `web-demo/` with npm, for `src/http/page.rs` to embed.
 //!
 //! The result goes to `$OUT_DIR/page`; of the source tree only `web-demo/node_modules` is written. Without Node (or
-//! where npm fails) the gateway still builds: a page that says what to do takes the place of the real one.
+//! where npm fails) the gateway still builds: a page that says what to do takes the place of the real ones.
 //! `CORDBOARD_PAGE=skip` leaves the page out on purpose, `CORDBOARD_PAGE=required` makes its absence an error.
 
 use std::error::Error;
@@ -14,9 +14,10 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// The oldest Node that the build script of the page runs on.
 const NODE_MAJOR: u32 = 18;
 
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     "build.mjs",
     "index.html",
+    "agent.html",
     "package.json",
     "package-lock.json",
     "src",
@@ -148,9 +149,9 @@ fn write_substitute(out: &Path, reason: &str) -> Result<()> {
     }
     fs::create_dir_all(out)?;
     let escaped = reason.replace('&', "&amp;").replace('<', "&lt;");
-    fs::write(
-        out.join("index.html"),
-        include_str!("src/http/no_page.html").replace("{reason}", &escaped),
-    )?;
+    let html = include_str!("src/http/no_page.html").replace("{reason}", &escaped);
+    for page in ["index.html", "agent.html"] {
+        fs::write(out.join(page), &html)?;
+    }
     Ok(())
 }

@@ -1,10 +1,12 @@
-// Builds the page: `node build.mjs [--out DIR] [--watch] [--tests]`.
-//   (nothing)   the page into dist/ or DIR, each file also compressed, for the gateway to embed
-//   --watch     builds anew on each change and serves the page on http://127.0.0.1:5173; the gateway is named by
-//               ?ws=ws://127.0.0.1:8080/ws
+// Builds the pages: `node build.mjs [--out DIR] [--watch] [--tests]`.
+//   (nothing)   the pages into dist/ or DIR, each file also compressed, for the gateway to embed
+//   --watch     builds anew on each change and serves the pages on http://127.0.0.1:5173; what else they ask for is
+//               asked of the gateway at --gateway http://127.0.0.1:8080
 //   --tests     the unit tests into dist/tests/, for node --test
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import http from "node:http";
+import net from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
@@ -14,12 +16,21 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const flag = (name) => process.argv.includes(name);
 const value = (name) => (flag(name) ? process.argv[process.argv.indexOf(name) + 1] : undefined);
 
+/** Each HTML file, and the script and style sheet that it names. */
+const PAGES = {
+  index: { main: "src/main.tsx", style: "src/style.css" },
+  agent: { agent: "src/agent/main.tsx" },
+};
+/** Named by the HTML files as they stand here. */
+const ICONS = ["icon.svg", "icon-ringing.svg", "icon-talking.svg"];
+
 const page = {
   absWorkingDir: here,
-  entryPoints: { main: "src/main.tsx", style: "src/style.css" },
+  // A page's style sheet is what its script imports, where it is not an entry of its own.
+  entryPoints: Object.assign({}, ...Object.values(PAGES)),
   bundle: true,
   format: "esm",
-  splitting: true, // each SIP library is a file of its own, loaded when it is chosen
+  splitting: true, // what pages share, and each SIP library, is a file of its own, loaded when it is needed
   target: ["es2021", "chrome100", "firefox100", "safari15.4"],
   jsx: "automatic",
   jsxImportSource: "preact",
@@ -30,9 +41,9 @@ const page = {
 
 if (flag("--tests")) await buildTests();
 else if (flag("--watch")) await watch();
-else await buildPage(path.resolve(value("--out") ?? path.join(here, "dist")));
+else await buildPages(path.resolve(value("--out") ?? path.join(here, "dist")));
 
-async function buildPage(out) {
+async function buildPages(out) {
   await rm(out, { recursive: true, force: true });
   await mkdir(path.join(out, "assets"), { recursive: true });
   const { metafile } = await esbuild.build({
@@ -44,37 +55,88 @@ async function buildPage(out) {
     metafile: true,
   });
   // The names carry a hash of the content, so a browser may keep these files for ever.
-  let html = await readFile(path.join(here, "index.html"), "utf8");
-  for (const [file, { entryPoint }] of Object.entries(metafile.outputs)) {
-    if (!entryPoint) continue;
-    const name = path.basename(file);
-    if (entryPoint === "src/main.tsx") html = html.replace("main.js", `assets/${name}`);
-    if (entryPoint === "src/style.css") html = html.replace("style.css", `assets/${name}`);
+  const names = new Map();
+  for (const icon of ICONS) {
+    const content = await readFile(path.join(here, "src", icon));
+    const name = `assets/${icon.replace(".svg", "")}-${createHash("sha256").update(content).digest("hex").slice(0, 8)}.svg`;
+    await writeFile(path.join(out, name), content);
+    names.set(icon, name);
   }
-  const icon = await readFile(path.join(here, "src/icon.svg"));
-  const iconName = `assets/icon-${createHash("sha256").update(icon).digest("hex").slice(0, 8)}.svg`;
-  await writeFile(path.join(out, iconName), icon);
-  await writeFile(path.join(out, "index.html"), html.replace("icon.svg", iconName));
+  const shared = new Map();
+  for (const [file, { entryPoint, cssBundle, imports }] of Object.entries(metafile.outputs)) {
+    if (!entryPoint) continue;
+    const entry = Object.entries(page.entryPoints).find(([, source]) => source === entryPoint);
+    if (!entry) continue; // a chunk that is loaded on demand
+    const ending = path.extname(file);
+    names.set(`${entry[0]}${ending}`, `assets/${path.basename(file)}`);
+    if (cssBundle) names.set(`${entry[0]}.css`, `assets/${path.basename(cssBundle)}`);
+    shared.set(
+      `${entry[0]}.js`,
+      imports.filter(({ kind }) => kind === "import-statement").map(({ path: file }) => `assets/${path.basename(file)}`),
+    );
+  }
+  for (const name of Object.keys(PAGES)) {
+    let html = await readFile(path.join(here, `${name}.html`), "utf8");
+    for (const [, script] of html.matchAll(/src="([^"]+\.js)"/g)) {
+      // What a script imports is asked for beside it, not after it.
+      const links = (shared.get(script) ?? []).map((file) => `<link rel="modulepreload" href="${file}">\n    `);
+      html = html.replace(`<script type="module" src="${script}"`, `${links.join("")}<script type="module" src="${script}"`);
+    }
+    html = html.replace(/="([\w-]+\.(?:js|css|svg))"/g, (all, file) => (names.has(file) ? `="${names.get(file)}"` : all));
+    await writeFile(path.join(out, `${name}.html`), html);
+  }
 
-  for (const file of [...(await readdir(path.join(out, "assets"))).map((name) => `assets/${name}`), "index.html"]) {
+  const assets = (await readdir(path.join(out, "assets"))).map((name) => `assets/${name}`);
+  for (const file of [...assets, ...Object.keys(PAGES).map((name) => `${name}.html`)]) {
     const content = await readFile(path.join(out, file));
     const brotli = brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
+    const gzip = gzipSync(content, { level: 9 });
     await writeFile(path.join(out, `${file}.br`), brotli);
-    await writeFile(path.join(out, `${file}.gz`), gzipSync(content, { level: 9 }));
-    console.log(`${file}  ${content.length} bytes, ${brotli.length} compressed`);
+    await writeFile(path.join(out, `${file}.gz`), gzip);
+    console.log(`${file}  ${content.length} bytes, ${gzip.length} gzip, ${brotli.length} brotli`);
   }
 }
 
 async function watch() {
   const out = path.join(here, "dist");
+  const gateway = new URL(value("--gateway") ?? "http://127.0.0.1:8080");
   await rm(out, { recursive: true, force: true });
   await mkdir(out, { recursive: true });
-  for (const [from, to] of [["index.html", "index.html"], ["src/icon.svg", "icon.svg"]]) {
-    await writeFile(path.join(out, to), await readFile(path.join(here, from)));
-  }
+  const copied = [...Object.keys(PAGES).map((name) => [`${name}.html`, `${name}.html`]), ...ICONS.map((icon) => [`src/${icon}`, icon])];
+  for (const [from, to] of copied) await writeFile(path.join(out, to), await readFile(path.join(here, from)));
   const context = await esbuild.context({ ...page, outdir: out, sourcemap: true, logLevel: "info" });
   await context.watch();
-  await context.serve({ servedir: out, host: "127.0.0.1", port: 5173 });
+  const files = await context.serve({ servedir: out, host: "127.0.0.1", port: 0 });
+
+  const isOurs = (url) => !/^\/(api\/|ws$|healthz|readyz|metrics)/.test(url);
+  const server = http.createServer((request, response) => {
+    const ours = isOurs(request.url);
+    const to = ours ? { hostname: "127.0.0.1", port: files.port } : gateway;
+    const address = ours ? request.url.replace(/^\/(agent|wallboard)(?=$|\?)/, "/$1.html") : request.url;
+    const onward = http.request(
+      { hostname: to.hostname, port: to.port, path: address, method: request.method, headers: request.headers },
+      (answer) => {
+        response.writeHead(answer.statusCode, answer.headers);
+        answer.pipe(response);
+      },
+    );
+    onward.on("error", () => response.writeHead(502).end());
+    request.pipe(onward);
+  });
+  // WebSockets go through as they are.
+  server.on("upgrade", (request, socket, head) => {
+    const onward = net.connect(Number(gateway.port), gateway.hostname, () => {
+      const lines = [`${request.method} ${request.url} HTTP/1.1`];
+      for (let n = 0; n < request.rawHeaders.length; n += 2) lines.push(`${request.rawHeaders[n]}: ${request.rawHeaders[n + 1]}`);
+      onward.write(`${lines.join("\r\n")}\r\n\r\n`);
+      onward.write(head);
+      socket.pipe(onward).pipe(socket);
+    });
+    onward.on("error", () => socket.destroy());
+    socket.on("error", () => onward.destroy());
+  });
+  const port = Number(value("--port") ?? 5173);
+  server.listen(port, "127.0.0.1", () => console.log(`http://127.0.0.1:${port}, with the gateway at ${gateway.origin}`));
 }
 
 async function buildTests() {

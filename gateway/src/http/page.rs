@@ -1,7 +1,7 @@
-//! The telephone page of `web-demo/`, embedded in the program by `build.rs`.
+//! The pages of `web-demo/`, embedded in the program by `build.rs`: telephone, agent desktop.
 //!
-//! What is served is fixed at build time: `index.html`, and under `/assets/` files whose names carry a hash of their
-//! content, each also in a brotli and a gzip form.
+//! What is served is fixed at build time: an HTML file for each page, and under `/assets/` files whose names carry a hash of
+//! their content, each also in a brotli and a gzip form.
 
 use axum::Router;
 use axum::body::Body;
@@ -11,7 +11,7 @@ use axum::http::header::{
     HOST, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -22,17 +22,29 @@ struct Files;
 /// Forms of a file beside the plain one, best first: token of `Accept-Encoding`, ending of the file's name.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
-/// `/`, `/assets/{file}`, and the page again for any other path that a browser navigates to.
+/// `/`, `/agent`, `/assets/{file}`, and the telephone for any other path that a browser navigates to.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    // Pages name what they load by paths beside them, so that a proxy may put all of it in a folder of its own.
+    let beside = |to: &'static str| move || async move { Redirect::permanent(to) };
     Router::new()
         .route("/", get(index))
+        .route("/agent", get(agent))
+        .route("/agent/", get(beside("../agent")))
         .route("/assets/{file}", get(asset))
         .fallback(fallback)
 }
 
 async fn index(headers: HeaderMap) -> Response {
-    let mut response = file("index.html", &headers);
-    let policy = content_security_policy(&headers);
+    page("index.html", &headers)
+}
+
+async fn agent(headers: HeaderMap) -> Response {
+    page("agent.html", &headers)
+}
+
+fn page(name: &str, headers: &HeaderMap) -> Response {
+    let mut response = file(name, headers);
+    let policy = content_security_policy(headers);
     let set = response.headers_mut();
     // Asked for again each time, and answered with 304 as long as it is the same.
     set.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -167,7 +179,9 @@ fn is_host(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderName;
+    use axum::http::header::LOCATION;
+    use axum::http::{HeaderName, Request};
+    use tower::ServiceExt;
 
     fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
         pairs
@@ -217,6 +231,37 @@ mod tests {
         let again = index(known).await;
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
         assert!(body(again).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn every_page_is_guarded_alike() {
+        for response in [
+            index(headers(&[(HOST, "pbx.example")])).await,
+            agent(headers(&[(HOST, "pbx.example")])).await,
+        ] {
+            assert_eq!(response.status(), StatusCode::OK);
+            assert_eq!(text(&response, CACHE_CONTROL), "no-cache");
+            assert_eq!(text(&response, REFERRER_POLICY), "no-referrer");
+            assert_eq!(text(&response, X_CONTENT_TYPE_OPTIONS), "nosniff");
+            let policy = text(&response, CONTENT_SECURITY_POLICY);
+            assert!(
+                policy.contains("default-src 'none'") && policy.contains("wss://pbx.example"),
+                "{policy}"
+            );
+        }
+        let html = String::from_utf8(body(agent(HeaderMap::new()).await).await).expect("HTML");
+        let scripts = Files::iter().any(|name| name.starts_with("assets/agent-"));
+        assert_eq!(html.contains("<title>Agent desktop"), scripts, "{html}");
+    }
+
+    #[tokio::test]
+    async fn a_slash_too_much_is_mended() {
+        for (from, to) in [("/agent/", "../agent")] {
+            let request = Request::get(from).body(Body::empty()).expect("a request");
+            let response = routes::<()>().oneshot(request).await.expect("an answer");
+            assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
+            assert_eq!(text(&response, LOCATION), to);
+        }
     }
 
     #[tokio::test]

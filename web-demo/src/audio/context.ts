@@ -8,6 +8,18 @@ export function audioContext(): AudioContext {
   return context;
 }
 
+/** Whether the browser lets the page sound without a click. */
+export function audioAllowed(): Promise<boolean> {
+  const running = audioContext();
+  return new Promise((resolve) => {
+    const check = () => running.state === "running" && resolve(true);
+    check();
+    running.addEventListener("statechange", check);
+    // A refusal is told by nothing happening.
+    setTimeout(() => resolve(running.state === "running"), 400);
+  });
+}
+
 for (const gesture of ["pointerdown", "keydown"]) {
   addEventListener(gesture, () => context && audioContext(), { capture: true, passive: true });
 }

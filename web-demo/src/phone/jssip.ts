@@ -5,9 +5,9 @@ import type { RTCSessionEvent, UnRegisteredEvent } from "jssip/lib/UA";
 import { peerName } from "../account";
 import {
   type CallListener,
+  type CentrePhone,
   type Credentials,
   type End,
-  type Phone,
   type PhoneCall,
   type PhoneListener,
   sendDigitInAudio,
@@ -16,12 +16,13 @@ import {
 /** Seconds after which a refused REGISTER is tried again, unless the password was the reason. */
 const REGISTER_AGAIN = 5;
 
-export function createPhone(credentials: Credentials, listener: PhoneListener): Phone {
+export function createPhone(credentials: Credentials, listener: PhoneListener): CentrePhone {
   const socket = new JsSIP.WebSocketInterface(credentials.server);
   const ua = new JsSIP.UA({
     sockets: [socket],
     uri: `sip:${credentials.user}@${credentials.domain}`,
-    authorization_user: credentials.user,
+    authorization_user: credentials.login ?? credentials.user,
+    ...(credentials.instance ? { instance_id: credentials.instance.replace(/^urn:/, "") } : {}),
     password: credentials.password,
     display_name: credentials.displayName || undefined,
     register_expires: 120,
@@ -47,7 +48,7 @@ export function createPhone(credentials: Credentials, listener: PhoneListener): 
   });
   ua.on("newRTCSession", ({ originator, session, request }: RTCSessionEvent) => {
     if ((originator as string) !== "remote") return;
-    listener.incoming(new JsSipCall(session, "in", callIdOf(request), credentials.domain, undefined));
+    listener.incoming(new JsSipCall(session, "in", request as unknown as Message, credentials.domain, undefined));
   });
 
   return {
@@ -66,14 +67,21 @@ export function createPhone(credentials: Credentials, listener: PhoneListener): 
       // Not in JsSIP's types; does nothing while it is connected or connecting.
       if (!stopped) (ua as unknown as { transport: { connect(): void } }).transport.connect();
     },
+    register() {
+      if (!stopped && ua.isConnected()) ua.register();
+    },
+    renew(login, password) {
+      ua.set("authorization_user", login);
+      ua.set("password", password);
+    },
     call(target, microphone, callListener) {
       let call: JsSipCall | undefined;
       // The peer connection is made inside ua.call(), before it returns.
       let early: RTCPeerConnection | undefined;
       // So is the request.
-      let callId = "";
+      let sent: Message | undefined;
       ua.once("newRTCSession", ({ request }: RTCSessionEvent) => {
-        callId = callIdOf(request);
+        sent = request as unknown as Message;
       });
       const session = ua.call(target, {
         mediaStream: microphone,
@@ -85,7 +93,7 @@ export function createPhone(credentials: Credentials, listener: PhoneListener): 
           },
         },
       });
-      call = new JsSipCall(session, "out", callId, credentials.domain, callListener);
+      call = new JsSipCall(session, "out", sent, credentials.domain, callListener);
       if (early) callListener.connection(early);
       return call;
     },
@@ -94,6 +102,7 @@ export function createPhone(credentials: Credentials, listener: PhoneListener): 
 
 /** What is read of JsSIP's messages, requests and responses alike. */
 interface Message {
+  call_id?: string;
   status_code?: number;
   reason_phrase?: string;
   getHeader(name: string): string | undefined;
@@ -102,18 +111,20 @@ interface Message {
 class JsSipCall implements PhoneCall {
   readonly peer: string;
   readonly peerName: string;
+  readonly callId: string;
   listener: CallListener;
 
   constructor(
     private readonly session: RTCSession,
     readonly direction: "in" | "out",
-    readonly callId: string,
+    private readonly invite: Message | undefined,
     domain: string,
     listener: CallListener | undefined,
   ) {
     const { uri, display_name } = session.remote_identity;
     this.peer = peerName(uri.user, uri.host, domain);
     this.peerName = display_name ?? "";
+    this.callId = invite?.call_id ?? "";
     this.listener = listener ?? nobody;
 
     if (direction === "in") {
@@ -130,6 +141,10 @@ class JsSipCall implements PhoneCall {
     session.on("newDTMF", ({ originator, dtmf }: { originator: string; dtmf: { tone: string } }) => {
       if (originator === "remote") this.listener.digit(dtmf.tone);
     });
+  }
+
+  header(name: string): string | undefined {
+    return this.direction === "in" ? this.invite?.getHeader(name) : undefined;
   }
 
   answer(microphone: MediaStream): void {
@@ -175,11 +190,6 @@ function endOf(event: EndEvent): End {
     code: message?.status_code,
     reason: message?.reason_phrase || message?.getHeader("Reason") || event.cause,
   };
-}
-
-/** JsSIP's types leave it out. */
-function callIdOf(request: object): string {
-  return (request as { call_id: string }).call_id;
 }
 
 const nobody: CallListener = {

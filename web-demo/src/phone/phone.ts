@@ -10,6 +10,10 @@ export interface Credentials {
   domain: string;
   /** ws:// or wss:// address of the gateway. */
   server: string;
+  /** Digest user name, where it is not `user`. */
+  login?: string;
+  /** `+sip.instance`, the same after a reload: "urn:uuid:…". */
+  instance?: string;
 }
 
 export type Registration =
@@ -53,6 +57,8 @@ export interface PhoneCall {
   readonly callId: string;
   listener: CallListener;
 
+  /** A header of the INVITE that came; undefined where it has none, and for calls that we made. */
+  header(name: string): string | undefined;
   answer(microphone: MediaStream): void;
   /** Cancels, declines (603) or ends the call, whatever fits its state. */
   hangUp(): void;
@@ -71,6 +77,14 @@ export interface Phone {
   /** Tries to connect now instead of at the next attempt. */
   retry(): void;
   call(target: string, microphone: MediaStream, listener: CallListener): PhoneCall;
+}
+
+/** What the call centre's pages need besides. */
+export interface CentrePhone extends Phone {
+  /** Registers now instead of when it is due. */
+  register(): void;
+  /** Other credentials for the same address, from the next request on. */
+  renew(login: string, password: string): void;
 }
 
 /** Sends an RFC 4733 digit on the call's audio; false where this call cannot. */

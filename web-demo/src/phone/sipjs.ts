@@ -38,7 +38,7 @@ export function createPhone(credentials: Credentials, listener: PhoneListener): 
 
   const agent = new UserAgent({
     uri,
-    authorizationUsername: credentials.user,
+    authorizationUsername: credentials.login ?? credentials.user,
     authorizationPassword: credentials.password,
     displayName: credentials.displayName,
     transportOptions: { server: credentials.server, connectionTimeout: 5 },
@@ -191,6 +191,10 @@ class SipJsCall implements PhoneCall {
       // SIP.js changes the state first and tells the reason after, in the same turn.
       queueMicrotask(() => this.listener.ended(this.end ?? { by: "network" }));
     });
+  }
+
+  header(name: string): string | undefined {
+    return this.direction === "in" ? (this.session as Invitation).request.getHeader(name) : undefined;
   }
 
   invite(inviter: Inviter): void {

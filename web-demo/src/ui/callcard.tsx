@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Call, CallState } from "../call";
 import { clock } from "../recents";
-import { active, select, selected, toggleHold } from "../softphone";
+import { active, press, select, selected, toggleHold } from "../softphone";
 import { useNow } from "./hooks";
 import { Icon } from "./icons";
 import { Meter } from "./meter";
@@ -101,7 +101,7 @@ export function CallCard({ call }: { call: Call }) {
         <output class="digits" id="digits" aria-label="Keys pressed">
           {call.digits.value || "\u00a0"}
         </output>
-        <Pad label="Keypad tones" />
+        <Pad label="Keypad tones" press={press} />
       </div>
 
       <button type="button" id="hangup" class="stop" ref={hangUp} onClick={() => call.hangUp()}>

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import { dial, lastDialled, number, registration } from "../softphone";
+import { dial, lastDialled, number, press, registration } from "../softphone";
 import { Icon } from "./icons";
 import { Pad } from "./pad";
 
@@ -49,7 +49,7 @@ export function Dialer() {
           <Icon name="erase" />
         </button>
       </div>
-      <Pad label="Dial pad" />
+      <Pad label="Dial pad" press={press} />
       <button type="submit" id="call" class="go" aria-disabled={registration.value.state !== "registered"}>
         <Icon name="call" size={26} />
         <span>Call</span>

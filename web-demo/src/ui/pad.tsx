@@ -1,5 +1,3 @@
-import { press } from "../softphone";
-
 const KEYS: [string, string][] = [
   ["1", ""],
   ["2", "ABC"],
@@ -18,7 +16,7 @@ const KEYS: [string, string][] = [
 const SPOKEN: Record<string, string> = { "*": "star", "#": "hash" };
 
 /** The twelve keys, like jacks on a board. */
-export function Pad({ label }: { label: string }) {
+export function Pad({ label, press }: { label: string; press(digit: string): void }) {
   return (
     <div class="pad" role="group" aria-label={label}>
       {KEYS.map(([digit, letters]) => (

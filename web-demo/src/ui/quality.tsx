@@ -44,6 +44,7 @@ export function QualityView({ call }: { call: Call }) {
             near={milliseconds(quality?.roundTripMs)}
             far={milliseconds(far?.roundTripMs)}
           />
+          <Row name="MOS" id="mos" near={quality?.mos.toFixed(1)} far={far?.mos?.toFixed(1)} />
         </tbody>
       </table>
       {far && MODES[far.mode] && <p class="mode">{MODES[far.mode]}</p>}

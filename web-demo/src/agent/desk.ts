@@ -1,0 +1,498 @@
+// The agent desktop behind its buttons: who is signed in, what the gateway tells, and what is asked of it.
+import { batch, computed, effect, signal } from "@preact/signals";
+import { audioAllowed, audioContext } from "../audio/context";
+import { closeMicrophone, openMicrophone } from "../audio/microphone";
+import { refreshDevices } from "../audio/devices";
+import { ringerBlocked, startRinging, stopRinging } from "../audio/ringer";
+import { playbackBlocked, unblock } from "../audio/speaker";
+import { playKey, ring } from "../audio/tones";
+import { ask, session } from "../centre/api";
+import { Line } from "../centre/line";
+import {
+  type Agent,
+  type CallRecord,
+  type CentreCall,
+  type CentreEvent,
+  type Choice,
+  type IntentKind,
+  isWholeAgent,
+  type List,
+  type Offer,
+  type Target,
+} from "../centre/objects";
+import { Problem } from "../centre/problem";
+import * as centre from "../centre/state";
+import { Stream } from "../centre/stream";
+import { nameTab } from "../centre/tab";
+import { callerName, COMMON, OFFER_END, STATUS } from "../centre/words";
+import { read, write } from "../storage";
+import { microphoneTrouble } from "../words";
+import { allowNotifications, notify, showMood, stopNotifying } from "./alerts";
+import { Drafts } from "./drafts";
+import { attempt, dismissInfo, tell, trouble } from "./notices";
+import { microphone, ringerId, ringVolume, speakerId, startSound } from "./sound";
+import { answerRinging, declineRinging, hold, incoming, ringing, useLine, type Voice, voice } from "./voice";
+import { W } from "./words";
+
+export type Stage = "starting" | "sign-in" | "not-agent" | "superseded" | "desk";
+
+export const stage = signal<Stage>("starting");
+/** Says something above the form of the sign-in. */
+export const signInNote = signal("");
+export const stream = signal<Stream | undefined>(undefined);
+export const line = signal<Line | undefined>(undefined);
+export const pauseReasons = signal<Choice[]>([]);
+export const dispositions = signal<Choice[]>([]);
+/** There are demo callers to be had. */
+export const demo = signal(false);
+/** The browser keeps the page silent until a click. */
+export const needsClick = signal(false);
+export const drafts = new Drafts((call, body) => ask("PUT", `/calls/${call}/notes`, body));
+
+export const user = session.user;
+
+export const me = computed<Agent | undefined>(() => {
+  const found = user.value && centre.agents.value.get(user.value.id);
+  return isWholeAgent(found) ? found : undefined;
+});
+
+/** The call through a queue that the agent has. */
+export const call = computed<CentreCall | undefined>(() => {
+  const id = me.value?.call;
+  return id ? centre.calls.value.get(id) : undefined;
+});
+
+export const offer = computed<Offer | undefined>(() => {
+  for (const one of centre.offers.value.values()) if (one.agent === user.value?.id) return one;
+  return undefined;
+});
+
+/** What rings: the offer as the events tell it, the INVITE, or both. */
+export interface Ringing {
+  offer: Offer | undefined;
+  voice: Voice | undefined;
+}
+
+export const rings = computed<Ringing | undefined>(() => {
+  // Whoever has answered waits for the gateway to say so, not for the bell.
+  if (voice.value) return undefined;
+  return offer.value || ringing.value ? { offer: offer.value, voice: ringing.value } : undefined;
+});
+
+/** The last call that the agent had: the one that wrap-up is about. */
+export const lastCall = signal<{ id: string; who: string } | undefined>(read("last-call", "tab"));
+
+export const wrappingUp = computed(() => me.value?.status === "wrap-up");
+
+/** The sound of the agent's call is not on this page. */
+export const voiceless = computed(() => call.value !== undefined && voice.value === undefined && stage.value === "desk");
+
+let tab = "";
+
+// ---- signing in and out --------------------------------------------------------------------------------------
+
+export async function start(): Promise<void> {
+  startSound();
+  startAlerts();
+  const named = await nameTab();
+  tab = named.name;
+  if (named.copied) {
+    session.abandon();
+    signInNote.value = COMMON.copiedTab;
+    write("superseded", false, "tab");
+  }
+  if (!session.user.value) stage.value = "sign-in";
+  else if (read("superseded", "tab")) stage.value = "superseded";
+  else await enter();
+}
+
+/** @throws Problem */
+export async function signIn(name: string, password: string): Promise<void> {
+  const before = user.peek()?.id ?? lostUser;
+  await session.signIn(name, password);
+  signInNote.value = "";
+  if (before !== undefined && before !== session.user.peek()?.id) forgetOthers();
+  // From within the click: the browser lets the page sound from now on.
+  audioContext();
+  await enter();
+}
+
+export async function signOut(): Promise<void> {
+  if (me.value && me.value.status !== "offline") {
+    await ask("PUT", "/me/agent/intent", { intent: "offline" }).catch(() => undefined);
+  }
+  await leave();
+  forgetOthers();
+  await session.signOut();
+  stage.value = "sign-in";
+}
+
+/** This tab is the agent's from now on. */
+export function takeOver(): void {
+  write("superseded", false, "tab");
+  void enter();
+}
+
+/** Who was signed in when the sign-in ended by itself. */
+let lostUser: string | undefined;
+
+async function enter(): Promise<void> {
+  if (!session.user.value?.roles.includes("agent")) {
+    stage.value = "not-agent";
+    return;
+  }
+  lostUser = session.user.value.id;
+  stream.value?.stop();
+  await line.value?.close();
+  const events = new Stream(tab, { step: heard, refused });
+  const phone = new Line(tab, incoming);
+  batch(() => {
+    stream.value = events;
+    line.value = phone;
+    stage.value = "desk";
+  });
+  useLine(phone);
+  events.start();
+  void phone.open();
+  void loadLists();
+  void loadRecents();
+  drafts.flushAll();
+}
+
+async function leave(): Promise<void> {
+  stream.value?.stop();
+  stream.value = undefined;
+  voice.value?.call.hangUp();
+  const phone = line.value;
+  line.value = undefined;
+  useLine(undefined);
+  await phone?.close();
+}
+
+function forgetOthers(): void {
+  centre.forget();
+  batch(() => {
+    recents.value = [];
+    recentsCursor.value = null;
+    lastCall.value = undefined;
+  });
+  write("last-call", undefined, "tab");
+}
+
+function refused(why: "signed-out" | "not-allowed"): void {
+  if (why === "not-allowed") stage.value = "not-agent";
+  // A call that runs goes on; the form stands over it.
+  else signInNote.value = COMMON.signedOutElsewhere;
+  if (why === "signed-out" && !voice.value) stage.value = "sign-in";
+}
+
+// ---- what the gateway tells ----------------------------------------------------------------------------------
+
+function heard(step: Parameters<typeof centre.take>[0]): void {
+  if (step.superseded) return superseded();
+  if (step.event) beforeEvent(step.event);
+  centre.take(step, ended, other);
+  if (step.snapshot) drafts.flushAll();
+}
+
+/** Another tab took over: what is here goes as if the tab were reloaded, so that the gateway calls the other one into the call. */
+function superseded(): void {
+  write("superseded", true, "tab");
+  if (voice.value) {
+    guarded = false;
+    location.reload();
+    return;
+  }
+  stage.value = "superseded";
+  void leave();
+}
+
+function beforeEvent(event: CentreEvent): void {
+  if (event.type !== "offer.ended" || event.data.agent !== user.value?.id) return;
+  // An offer that this page answered or rejected needs no words.
+  if (rings.value) {
+    const words = OFFER_END[event.data.how];
+    if (words) tell(words);
+  }
+}
+
+function ended(record: CallRecord): void {
+  void drafts.flush(record.call);
+  if (record.agents.some(({ id }) => id === user.value?.id)) {
+    recents.value = [record, ...recents.value.filter(({ id }) => id !== record.id)];
+  }
+}
+
+function other(event: CentreEvent): void {
+  if (event.type === "config.changed") void loadLists();
+}
+
+async function loadLists(): Promise<void> {
+  const list = (path: string) => ask<List<Choice>>("GET", path).then(({ items }) => items);
+  await Promise.all([
+    list("/pause-reasons").then((items) => {
+      pauseReasons.value = items;
+    }),
+    list("/dispositions").then((items) => {
+      dispositions.value = items;
+    }),
+    // Which gateway has a demonstration is told by how it refuses.
+    ask("POST", "/demo/call", { queue: "-" }).catch((error: Problem) => {
+      demo.value = error.code === "unknown-queue";
+    }),
+  ]).catch(() => undefined);
+}
+
+// ---- recent calls --------------------------------------------------------------------------------------------
+
+export const recents = signal<CallRecord[]>([]);
+export const recentsCursor = signal<string | null>(null);
+
+const PAGE = 15;
+
+async function loadRecents(): Promise<void> {
+  const page = await ask<List<CallRecord>>("GET", `/me/records?limit=${PAGE}`).catch(() => undefined);
+  if (!page) return;
+  batch(() => {
+    recents.value = page.items;
+    recentsCursor.value = page.next_cursor;
+  });
+}
+
+export function moreRecents(): void {
+  const cursor = recentsCursor.value;
+  if (!cursor) return;
+  void attempt("recents", async () => {
+    const page = await ask<List<CallRecord>>("GET", `/me/records?limit=${PAGE}&cursor=${encodeURIComponent(cursor)}`);
+    const known = new Set(recents.value.map(({ id }) => id));
+    batch(() => {
+      recents.value = [...recents.value, ...page.items.filter(({ id }) => !known.has(id))];
+      recentsCursor.value = page.next_cursor;
+    });
+  });
+}
+
+// ---- the agent's state ---------------------------------------------------------------------------------------
+
+export function setIntent(intent: IntentKind, reason?: string): Promise<boolean> {
+  if (intent === "available" && me.value?.status === "offline") return goOnline();
+  return attempt("intent", () => ask("PUT", "/me/agent/intent", reason ? { intent, reason } : { intent }));
+}
+
+/** From within a click: sound, notifications, microphone, then calls. */
+export async function goOnline(): Promise<boolean> {
+  audioContext();
+  unblock();
+  needsClick.value = false;
+  void allowNotifications();
+  const go = () => attempt("intent", () => ask("PUT", "/me/agent/intent", { intent: "available" }));
+  try {
+    closeMicrophone(await openMicrophone(microphone.value));
+    void refreshDevices();
+  } catch (error) {
+    trouble.value = {
+      sentence: microphoneTrouble(error).sentence,
+      retry: () => {
+        trouble.value = undefined;
+        void goOnline();
+      },
+      goOn: () => {
+        trouble.value = undefined;
+        void go();
+      },
+      giveUp: () => {
+        trouble.value = undefined;
+      },
+    };
+    return false;
+  }
+  trouble.value = undefined;
+  return go();
+}
+
+/** From within a click. */
+export function unlock(): void {
+  audioContext();
+  unblock();
+  needsClick.value = false;
+  ringerBlocked.value = false;
+  if (rings.value) startRinging(ringerId.value || speakerId.value, ringVolume.value);
+}
+
+export async function finishWrapUp(): Promise<boolean> {
+  const id = lastCall.value?.id;
+  return attempt("wrap-up", async () => {
+    if (id) await drafts.flush(id);
+    const { disposition } = id ? drafts.of(id) : { disposition: undefined };
+    try {
+      await ask("POST", "/me/agent/wrap-up", id ? { call: id, ...(disposition ? { disposition } : {}) } : {});
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      // It ended by itself in the same moment.
+      if (error.code === "not-wrapping-up") return;
+      // The call went on to somebody else: what was noted is kept until it is over.
+      if (error.code !== "unknown-call") throw error;
+      await ask("POST", "/me/agent/wrap-up", {});
+    }
+  });
+}
+
+// ---- calls ---------------------------------------------------------------------------------------------------
+
+export function answer(): void {
+  audioContext();
+  dismissInfo();
+  answerRinging(offer.value?.id);
+}
+
+export function reject(): void {
+  const now = rings.value;
+  const id = now?.offer?.id ?? now?.voice?.offer;
+  if (!id) return declineRinging();
+  void attempt("reject", () =>
+    ask("POST", `/offers/${id}/reject`).catch((error: unknown) => {
+      // The bell stops whatever the gateway says.
+      declineRinging();
+      if (error instanceof Problem && error.code === "offer-gone") return;
+      throw error;
+    }),
+  );
+}
+
+const verb = (name: string, method: string, path: string, body?: unknown) => {
+  const id = call.value?.id;
+  return id ? attempt(name, () => ask(method, `/calls/${id}${path}`, body)) : Promise.resolve(false);
+};
+
+export function toggleHold(): void {
+  const own = voice.value?.call;
+  if (call.value) void verb("hold", "POST", call.value.state === "held" ? "/unhold" : "/hold");
+  else if (own) void hold(own, !own.held.value);
+}
+
+export function toggleMute(): void {
+  const own = voice.value?.call;
+  if (own && !own.listening.value) own.toggleMute();
+}
+
+export function hangUp(): void {
+  const own = voice.value?.call;
+  const id = call.value?.id;
+  if (!id) return own?.hangUp();
+  void attempt("hangup", () =>
+    ask("DELETE", `/calls/${id}`).catch((error: unknown) => {
+      // Without the gateway's REST there is still SIP.
+      if (!own) throw error;
+      own.hangUp();
+    }),
+  );
+}
+
+let digits = Promise.resolve();
+
+/** A key of the pad. To whoever is asked it goes in the audio; to the caller by the gateway, in order. */
+export function press(digit: string): void {
+  const own = voice.value?.call;
+  const now = call.value;
+  if (!own || own.state.value === "calling") return;
+  playKey(digit);
+  if (!now || now.state === "consulting") return own.sendDigit(digit);
+  own.digits.value += digit;
+  digits = digits
+    .then(() => ask("POST", `/calls/${now.id}/dtmf`, { digits: digit }))
+    .catch(() => tell(`The key ${digit} was not sent.`, "error"))
+    .then(() => undefined);
+}
+
+export async function transfer(to: Target, name: string): Promise<boolean> {
+  const done = await verb("transfer", "POST", "/transfer", { to });
+  if (done) tell(W.transferred(name));
+  return done;
+}
+
+export const consult = (to: Target) => verb("consult", "POST", "/consult", { to });
+export const complete = () => verb("complete", "POST", "/consult/complete");
+export const merge = () => verb("merge", "POST", "/consult/merge");
+export const backToCaller = () => verb("back", "DELETE", "/consult");
+export const leaveCall = () => verb("leave", "POST", "/leave");
+
+export async function demoCall(): Promise<void> {
+  if (await attempt("demo", () => ask("POST", "/demo/call", {}))) tell(W.demoSent);
+}
+
+// ---- what runs by itself -------------------------------------------------------------------------------------
+
+let guarded = true;
+
+function startAlerts(): void {
+  // The bell.
+  effect(() => {
+    const now = rings.value;
+    if (now) startRinging(ringerId.value || speakerId.value, ringVolume.peek());
+    else stopRinging();
+    if (navigator.userActivation?.hasBeenActive ?? true) navigator.vibrate?.(now ? [400, 200, 400] : 0);
+  });
+  // What one hears while it rings at the other end.
+  let stopRingback: (() => void) | undefined;
+  effect(() => {
+    const far = voice.value?.call.state.value === "ringing";
+    stopRingback?.();
+    stopRingback = far ? ring("ringback") : undefined;
+  });
+  effect(() => {
+    const now = rings.value;
+    const who = now && whoRings(now);
+    if (!now || !who) return stopNotifying();
+    const queue = now.offer?.call.queue?.name ?? now.voice?.queue;
+    notify(W.windowTitle.ringing(who), queue ? W.offerFor(queue) : "");
+  });
+  effect(() => {
+    const now = rings.value;
+    if (now) return showMood("ringing", W.windowTitle.ringing(whoRings(now)));
+    const talking = call.value ? callerName(call.value.from) : voice.value && (voice.value.call.name || voice.value.call.peer);
+    if (talking) return showMood("talking", W.windowTitle.talking(talking));
+    showMood("idle", me.value ? W.windowTitle.idle(STATUS[me.value.status]) : W.windowTitle.plain);
+  });
+  // Wrap-up is about the call before it.
+  effect(() => {
+    const now = call.value;
+    if (!now) return;
+    const last = { id: now.id, who: callerName(now.from) };
+    if (lastCall.peek()?.id === last.id && lastCall.peek()?.who === last.who) return;
+    lastCall.value = last;
+    write("last-call", last, "tab");
+  });
+  // A call that waits for this page: the gateway calls whoever registers.
+  let calling: ReturnType<typeof setInterval> | undefined;
+  effect(() => {
+    const wanted = voiceless.value && call.value?.state === "away";
+    clearInterval(calling);
+    calling = wanted ? setInterval(() => line.peek()?.register(), 3000) : undefined;
+  });
+  // After a reload the browser may want a click before the page may ring.
+  effect(() => {
+    const online = me.value !== undefined && me.value.status !== "offline";
+    if (online) {
+      void audioAllowed().then((allowed) => {
+        needsClick.value = !allowed;
+      });
+    }
+  });
+  for (const gesture of ["pointerdown", "keydown"]) {
+    addEventListener(
+      gesture,
+      () => {
+        if (needsClick.value || playbackBlocked.value || ringerBlocked.value) unlock();
+      },
+      { passive: true },
+    );
+  }
+  addEventListener("online", () => line.value?.retry());
+  addEventListener("beforeunload", (event) => {
+    if (voice.value && guarded) event.preventDefault();
+  });
+}
+
+export function whoRings({ offer, voice }: Ringing): string {
+  return offer ? callerName(offer.call.from) : voice ? voice.call.name || voice.call.peer : COMMON.unknownCaller;
+}

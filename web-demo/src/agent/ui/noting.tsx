@@ -1,0 +1,43 @@
+import { dispositions, drafts } from "../desk";
+import { W } from "../words";
+
+/** Result and notes of a call, live or over. */
+export function Noting({ id }: { id: string }) {
+  const draft = drafts.all.value[id] ?? drafts.of(id);
+  return (
+    <div class="noting">
+      {dispositions.value.length > 0 && (
+        <fieldset class="chips">
+          <legend>{W.disposition}</legend>
+          {dispositions.value.map(({ code, label }) => (
+            <label key={code} class="pick">
+              <input
+                type="radio"
+                name={`disposition-${id}`}
+                value={code}
+                checked={draft.disposition === code}
+                onChange={() => drafts.edit(id, { disposition: code })}
+              />
+              <span>{label}</span>
+            </label>
+          ))}
+        </fieldset>
+      )}
+      <div class="notes-head">
+        <label for="notes">{W.notes}</label>
+        <span class={`draft ${draft.state}`} role="status" id="draft-state">
+          {W.draft[draft.state]}
+        </span>
+      </div>
+      <textarea
+        id="notes"
+        rows={3}
+        maxLength={4000}
+        placeholder={W.notesHint}
+        value={draft.notes}
+        onInput={(event) => drafts.edit(id, { notes: event.currentTarget.value })}
+        onBlur={() => void drafts.flush(id)}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,64 @@
+import { secondsLeft, secondsSince } from "../../centre/clock";
+import { clock } from "../../centre/format";
+import { now } from "../../centre/state";
+import { Dialog } from "../../centre/ui/dialog";
+import { Icon } from "../../ui/icons";
+import { answer, reject, rings, whoRings } from "../desk";
+import { busy } from "../notices";
+import { isTyping } from "../shortcuts";
+import { W } from "../words";
+
+/** A call rings. */
+export function OfferDialog() {
+  const ringing = rings.value;
+  if (!ringing) return null;
+  // Whoever is typing must not answer with the next space or Enter.
+  const focus = isTyping(document.activeElement as HTMLElement | null) ? undefined : "#answer";
+  const { offer, voice } = ringing;
+  const who = whoRings(ringing);
+  const number = offer?.call.from.number ?? voice?.call.peer;
+  const queue = offer?.call.queue?.name ?? voice?.queue;
+  const ready = voice?.call.state.value === "incoming";
+  const left = secondsLeft(offer?.deadline, now.value);
+  const whole = offer ? Math.max(1, (Date.parse(offer.deadline) - Date.parse(offer.made_at)) / 1000) : 1;
+  return (
+    <Dialog id="offer" label="offer-who" role="alertdialog" focus={focus} class="offer">
+      <p class="offer-label">
+        <span class="pulse" aria-hidden="true">
+          <Icon name="call" size={20} />
+        </span>
+        {queue || offer ? W.offerTitle : W.offerDirect}
+        {queue && <b class="chip">{queue}</b>}
+      </p>
+      <p class="offer-who" id="offer-who">
+        {who}
+      </p>
+      {number && number !== who && <p class="quiet offer-number">{number}</p>}
+      {offer && (
+        <p class="offer-waited">
+          <Icon name="clock" size={16} /> {W.offerWaited(clock(secondsSince(offer.call.entered_at, now.value)))}
+        </p>
+      )}
+      <div class="offer-actions">
+        <button type="button" class="go" id="answer" aria-disabled={busy.value.has("answer")} onClick={answer}>
+          <Icon name="call" />
+          <span>{W.answer}</span>
+        </button>
+        <button type="button" class="stop" id="reject" disabled={busy.value.has("reject")} onClick={reject}>
+          <Icon name="hangup" />
+          <span>{W.reject}</span>
+        </button>
+      </div>
+      {offer && (
+        <>
+          <div class="countdown" aria-hidden="true">
+            <i style={{ width: `${Math.min(100, (100 * left) / whole)}%` }} />
+          </div>
+          <p class="quiet small-text" id="offer-left">
+            {busy.value.has("answer") && !ready ? W.offerConnecting : W.offerLeft(left)}
+          </p>
+        </>
+      )}
+    </Dialog>
+  );
+}

@@ -1,0 +1,130 @@
+import { agents, queues } from "../../centre/state";
+import { hours, percent } from "../../centre/format";
+import { type Agent, isWholeQueue } from "../../centre/objects";
+import { StatusPill } from "../../centre/ui/status";
+import { Since } from "../../centre/ui/ticking";
+import { Icon, type IconName } from "../../ui/icons";
+import { me, pauseReasons, setIntent } from "../desk";
+import { busy } from "../notices";
+import { W } from "../words";
+import { reasonLabel } from "./header";
+
+/** Who the agent is to the queues: state and what comes next, the day so far, the queues. */
+export function StatePanel() {
+  const agent = me.value;
+  if (!agent) return <section class="card placeholder" aria-busy="true" />;
+  return (
+    <>
+      <section class="card state" aria-labelledby="state-title">
+        <h2 id="state-title">{W.stateTitle}</h2>
+        <p class={`state-now s-${agent.status}`} id="state-now">
+          <StatusPill status={agent.status} note={agent.status === "paused" ? reasonLabel(agent.reason) : undefined} />
+          {agent.status !== "offline" && <Since at={agent.since} />}
+        </p>
+        {agent.status === "offline" ? <GoOnline /> : <Choices agent={agent} />}
+      </section>
+      <Today agent={agent} />
+      <Queues agent={agent} />
+    </>
+  );
+}
+
+function GoOnline() {
+  return (
+    <>
+      <button type="button" class="go" id="go-online" disabled={busy.value.has("intent")} onClick={() => void setIntent("available")}>
+        {W.goOnline}
+      </button>
+      <p class="quiet small-text">{W.goOnlineText}</p>
+    </>
+  );
+}
+
+/** What the agent wants now, or once the present call is done. */
+function Choices({ agent }: { agent: Agent }) {
+  const working = isWorking(agent);
+  const wanted = agent.next ?? intentOf(agent);
+  const choice = (key: string, label: string, icon: IconName, on: boolean, act: () => void) => (
+    <li key={key}>
+      <button type="button" class="choice" data-intent={key} aria-pressed={on} disabled={busy.value.has("intent")} onClick={act}>
+        <Icon name={icon} size={16} />
+        <span>{label}</span>
+      </button>
+    </li>
+  );
+  return (
+    <>
+      {working && <h3 id="next-title">{W.nextTitle}</h3>}
+      <ul class="choices" aria-label={working ? W.nextTitle : W.stateTitle}>
+        {choice("available", W.available, "check", wanted.intent === "available", () => void setIntent("available"))}
+        {pauseReasons.value.map(({ code, label }) =>
+          choice(code, label, "pause", wanted.intent === "paused" && wanted.reason === code, () => void setIntent("paused", code)),
+        )}
+        {choice("offline", W.offline, "leave", wanted.intent === "offline", () => void setIntent("offline"))}
+      </ul>
+    </>
+  );
+}
+
+export function isWorking(agent: Agent): boolean {
+  return ["connecting", "talking", "held", "wrap-up", "ringing", "direct"].includes(agent.status);
+}
+
+function intentOf(agent: Agent): { intent: string; reason?: string | null } {
+  if (agent.status === "paused") return { intent: "paused", reason: agent.reason };
+  return { intent: agent.status === "offline" ? "offline" : "available" };
+}
+
+function Today({ agent }: { agent: Agent }) {
+  const { today } = agent;
+  const figures: [string, string][] = [
+    [W.calls, String(today.calls)],
+    [W.talk, hours(today.talk_s)],
+    [W.wrap, hours(today.wrap_up_s)],
+    [W.paused, hours(today.paused_s)],
+    [W.signedIn, hours(today.signed_in_s)],
+    [W.occupancy, percent(today.occupancy)],
+  ];
+  return (
+    <section class="card today" aria-labelledby="today-title">
+      <h2 id="today-title">{W.today}</h2>
+      <dl class="figures">
+        {figures.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+function Queues({ agent }: { agent: Agent }) {
+  const own = agent.queues.map((id) => queues.value.get(id)).filter(isWholeQueue);
+  own.sort((a, b) => a.name.localeCompare(b.name));
+  // Read so that the list follows when agents change their queues.
+  void agents.value;
+  return (
+    <section class="card queues" aria-labelledby="queues-title">
+      <h2 id="queues-title">{W.queues}</h2>
+      {own.length === 0 && <p class="quiet">{W.noQueues}</p>}
+      <ul class="rows">
+        {own.map(({ id, name, live }) => (
+          <li key={id} class={live.waiting > 0 ? "waits" : ""}>
+            <span class="row-name">{name}</span>
+            <span class="row-note">
+              {W.queueWaiting(live.waiting)}
+              {live.oldest_since && (
+                <>
+                  {" · "}
+                  <Since at={live.oldest_since} />
+                </>
+              )}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,96 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { CentreCall, Status, Target } from "../../centre/objects";
+import { agents, queues } from "../../centre/state";
+import { StatusDot } from "../../centre/ui/status";
+import { STATUS } from "../../centre/words";
+import { Icon } from "../../ui/icons";
+import { consult, transfer, user } from "../desk";
+import { found, type Entry } from "../directory";
+import { busy } from "../notices";
+import { W } from "../words";
+import { drawer } from "./call";
+
+/** Whom to give the call to, and whether to ask them first. */
+export function TransferPanel({ centre }: { centre: CentreCall }) {
+  const [text, setText] = useState("");
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
+  const entries = found(text, agents.value.values(), queues.value.values(), user.value?.id, centre.queue?.id);
+  const close = () => {
+    drawer.value = undefined;
+  };
+  const give = async (to: Target, name: string) => {
+    if (await transfer(to, name)) close();
+  };
+  const ask = async (to: Target) => {
+    if (await consult(to)) close();
+  };
+  return (
+    <section class="drawer transfer" id="transfer-panel" aria-labelledby="transfer-title">
+      <h3 id="transfer-title">{W.transferTitle}</h3>
+      <div class="find">
+        <Icon name="search" size={18} />
+        <input
+          id="transfer-find"
+          ref={field}
+          type="search"
+          aria-label={W.transferFind}
+          placeholder={W.transferFind}
+          autocomplete="off"
+          autocapitalize="off"
+          spellcheck={false}
+          maxLength={64}
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key === "Escape") close();
+          }}
+        />
+      </div>
+      <ul class="rows people">
+        {entries.map((entry) => (
+          <li key={entry.key}>
+            <Mark entry={entry} />
+            <span class="row-name">{entry.name}</span>
+            <span class="row-note">{entry.status ? STATUS[entry.status] : entry.kind === "queue" ? W.transferQueue : W.transferNumber}</span>
+            <span class="row-actions">
+              {entry.kind !== "queue" && (
+                <button
+                  type="button"
+                  class="small"
+                  data-consult={entry.key}
+                  aria-label={W.consultWith(entry.name)}
+                  disabled={busy.value.has("consult") || !canBeAsked(entry.status)}
+                  onClick={() => void ask(entry.target)}
+                >
+                  {W.consultShort}
+                </button>
+              )}
+              <button
+                type="button"
+                class="small"
+                data-transfer={entry.key}
+                aria-label={W.transferTo(entry.name)}
+                disabled={busy.value.has("transfer") || entry.status === "offline"}
+                onClick={() => void give(entry.target, entry.name)}
+              >
+                {W.transferShort}
+              </button>
+            </span>
+          </li>
+        ))}
+      </ul>
+      {entries.length === 0 && <p class="quiet">{W.transferNone}</p>}
+    </section>
+  );
+}
+
+function Mark({ entry }: { entry: Entry }) {
+  if (entry.status) return <StatusDot status={entry.status} />;
+  return <Icon name={entry.kind === "queue" ? "queue" : "call"} size={16} />;
+}
+
+/** Somebody who has a call, or no page, cannot be asked now. */
+function canBeAsked(status: Status | undefined): boolean {
+  return status === undefined || status === "available" || status === "paused" || status === "wrap-up";
+}

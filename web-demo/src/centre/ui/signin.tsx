@@ -1,0 +1,84 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Icon, Logo } from "../../ui/icons";
+import { COMMON, problemWords } from "../words";
+
+/** User and password. `lead` says what for, `note` why now. */
+export function SignIn({
+  title,
+  lead,
+  note,
+  submit,
+}: {
+  title: string;
+  lead: string;
+  note?: string;
+  submit(user: string, password: string): Promise<void>;
+}) {
+  const [name, setName] = useState("");
+  const [password, setPassword] = useState("");
+  const [wrong, setWrong] = useState("");
+  const [waiting, setWaiting] = useState(false);
+  const first = useRef<HTMLInputElement>(null);
+  useEffect(() => first.current?.focus(), []);
+  const send = async (event: Event) => {
+    event.preventDefault();
+    if (waiting) return;
+    setWaiting(true);
+    setWrong("");
+    try {
+      await submit(name.trim(), password);
+    } catch (error) {
+      setWrong(problemWords(error));
+      setPassword("");
+      first.current?.form?.querySelector<HTMLInputElement>("#password")?.focus();
+    }
+    setWaiting(false);
+  };
+  return (
+    <form class="signin card" onSubmit={(event) => void send(event)} aria-labelledby="signin-title">
+      <Logo />
+      <h1 id="signin-title">{title}</h1>
+      <p class="quiet">{lead}</p>
+      {note && (
+        <p class="hint" role="status" id="signin-note">
+          {note}
+        </p>
+      )}
+      <label for="user">{COMMON.user}</label>
+      <input
+        id="user"
+        ref={first}
+        type="text"
+        autocomplete="username"
+        autocapitalize="off"
+        spellcheck={false}
+        required
+        maxLength={64}
+        value={name}
+        onInput={(event) => setName(event.currentTarget.value)}
+      />
+      <label for="password">{COMMON.password}</label>
+      <input
+        id="password"
+        type="password"
+        autocomplete="current-password"
+        required
+        maxLength={256}
+        aria-describedby={wrong ? "signin-wrong" : undefined}
+        aria-invalid={wrong ? true : undefined}
+        value={password}
+        onInput={(event) => setPassword(event.currentTarget.value)}
+      />
+      <p class="wrong" role="alert" id="signin-wrong">
+        {wrong && (
+          <>
+            <Icon name="warning" size={18} /> {wrong}
+          </>
+        )}
+      </p>
+      <button type="submit" class="go" id="signin" aria-disabled={waiting}>
+        {waiting ? COMMON.signingIn : COMMON.signIn}
+      </button>
+    </form>
+  );
+}

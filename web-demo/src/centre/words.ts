@@ -1,0 +1,88 @@
+// Words that both pages of the call centre use. One place to translate.
+import type { CallState, OfferEnd, Status } from "./objects";
+import { Problem } from "./problem";
+
+export const STATUS: Record<Status, string> = {
+  offline: "Offline",
+  available: "Available",
+  unreachable: "Unreachable",
+  paused: "Paused",
+  ringing: "Ringing",
+  connecting: "Connecting",
+  talking: "Talking",
+  held: "On hold",
+  "wrap-up": "Wrap-up",
+  direct: "Direct call",
+};
+
+export const CALL_STATE: Record<CallState, string> = {
+  waiting: "Waiting",
+  ringing: "Ringing",
+  connecting: "Connecting",
+  talking: "Talking",
+  held: "On hold",
+  consulting: "Consulting",
+  conference: "Three-way",
+  away: "Agent away",
+};
+
+export const OFFER_END: Record<OfferEnd, string> = {
+  accepted: "",
+  rejected: "",
+  "no-answer": "The call went on: it was not answered in time.",
+  cancelled: "The call is gone: the caller hung up or a colleague took it.",
+  lost: "The call went on: this page was not reached in time.",
+};
+
+export const COMMON = {
+  signIn: "Sign in",
+  signingIn: "Signing in",
+  signOut: "Sign out",
+  user: "User",
+  password: "Password",
+  close: "Close",
+  cancel: "Cancel",
+  dismiss: "Dismiss",
+  tryNow: "Try now",
+  unknownCaller: "Unknown caller",
+  signedOutElsewhere: "You were signed out. Sign in again to go on.",
+  connecting: "Connecting",
+  connected: "Connected",
+  reconnecting: "Reconnecting",
+  reconnectingIn: (seconds: number) => (seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting"),
+  copiedTab: "This tab is a copy. Sign in here to take over from the other one.",
+};
+
+const PROBLEMS: Record<string, string> = {
+  "no-connection": "The gateway does not answer. Check your connection and try again.",
+  "bad-credentials": "User or password is wrong.",
+  "invalid-token": "You were signed out. Sign in again.",
+  "token-reused": "You were signed out because your sign-in was used elsewhere.",
+  unauthenticated: "You are not signed in.",
+  forbidden: "You may not do this.",
+  "unknown-call": "This call is no longer yours.",
+  "unknown-agent": "There is no such agent.",
+  "unknown-queue": "There is no such queue.",
+  "offer-gone": "This call is gone already.",
+  "wrong-state": "That is not possible at this moment.",
+  "not-wrapping-up": "Wrap-up is over already.",
+  "agent-busy": "This colleague has another call.",
+  unreachable: "Nobody can be reached there.",
+  "not-allowed": "You may not call there.",
+  busy: "The gateway is busy. Try again in a moment.",
+  unavailable: "This cannot be looked up just now. Try again in a moment.",
+};
+
+export function problemWords(error: unknown): string {
+  if (!(error instanceof Problem)) return "That did not work. Try again.";
+  if (error.code === "too-many-attempts") {
+    return `Too many attempts. Try again in ${Math.ceil((error.retryAfter ?? 60) / 60)} min.`;
+  }
+  const known = PROBLEMS[error.code];
+  return known ?? (error.message && error.message !== error.code ? `That did not work: ${error.message}.` : `That did not work (${error.status}).`);
+}
+
+/** The caller as people read it. */
+export function callerName(party: { number: string; display: string }): string {
+  return party.display || party.number || COMMON.unknownCaller;
+}
