@@ -14,10 +14,11 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// The oldest Node that the build script of the page runs on.
 const NODE_MAJOR: u32 = 18;
 
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "build.mjs",
     "index.html",
     "agent.html",
+    "wallboard.html",
     "package.json",
     "package-lock.json",
     "src",
@@ -150,7 +151,7 @@ fn write_substitute(out: &Path, reason: &str) -> Result<()> {
     fs::create_dir_all(out)?;
     let escaped = reason.replace('&', "&amp;").replace('<', "&lt;");
     let html = include_str!("src/http/no_page.html").replace("{reason}", &escaped);
-    for page in ["index.html", "agent.html"] {
+    for page in ["index.html", "agent.html", "wallboard.html"] {
         fs::write(out.join(page), &html)?;
     }
     Ok(())

@@ -20,6 +20,7 @@ const value = (name) => (flag(name) ? process.argv[process.argv.indexOf(name) + 
 const PAGES = {
   index: { main: "src/main.tsx", style: "src/style.css" },
   agent: { agent: "src/agent/main.tsx" },
+  wallboard: { wallboard: "src/wallboard/main.tsx" },
 };
 /** Named by the HTML files as they stand here. */
 const ICONS = ["icon.svg", "icon-ringing.svg", "icon-talking.svg"];

@@ -1,4 +1,4 @@
-//! The pages of `web-demo/`, embedded in the program by `build.rs`: telephone, agent desktop.
+//! The pages of `web-demo/`, embedded in the program by `build.rs`: telephone, agent desktop, wallboard.
 //!
 //! What is served is fixed at build time: an HTML file for each page, and under `/assets/` files whose names carry a hash of
 //! their content, each also in a brotli and a gzip form.
@@ -22,7 +22,7 @@ struct Files;
 /// Forms of a file beside the plain one, best first: token of `Accept-Encoding`, ending of the file's name.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
-/// `/`, `/agent`, `/assets/{file}`, and the telephone for any other path that a browser navigates to.
+/// `/`, `/agent`, `/wallboard`, `/assets/{file}`, and the telephone for any other path that a browser navigates to.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     // Pages name what they load by paths beside them, so that a proxy may put all of it in a folder of its own.
     let beside = |to: &'static str| move || async move { Redirect::permanent(to) };
@@ -30,6 +30,8 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/", get(index))
         .route("/agent", get(agent))
         .route("/agent/", get(beside("../agent")))
+        .route("/wallboard", get(wallboard))
+        .route("/wallboard/", get(beside("../wallboard")))
         .route("/assets/{file}", get(asset))
         .fallback(fallback)
 }
@@ -40,6 +42,10 @@ async fn index(headers: HeaderMap) -> Response {
 
 async fn agent(headers: HeaderMap) -> Response {
     page("agent.html", &headers)
+}
+
+async fn wallboard(headers: HeaderMap) -> Response {
+    page("wallboard.html", &headers)
 }
 
 fn page(name: &str, headers: &HeaderMap) -> Response {
@@ -238,6 +244,7 @@ mod tests {
         for response in [
             index(headers(&[(HOST, "pbx.example")])).await,
             agent(headers(&[(HOST, "pbx.example")])).await,
+            wallboard(headers(&[(HOST, "pbx.example")])).await,
         ] {
             assert_eq!(response.status(), StatusCode::OK);
             assert_eq!(text(&response, CACHE_CONTROL), "no-cache");
@@ -256,7 +263,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_slash_too_much_is_mended() {
-        for (from, to) in [("/agent/", "../agent")] {
+        for (from, to) in [("/agent/", "../agent"), ("/wallboard/", "../wallboard")] {
             let request = Request::get(from).body(Body::empty()).expect("a request");
             let response = routes::<()>().oneshot(request).await.expect("an answer");
             assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);

@@ -145,7 +145,7 @@ async function enter(): Promise<void> {
   stream.value?.stop();
   await line.value?.close();
   const events = new Stream(tab, { step: heard, refused });
-  const phone = new Line(tab, incoming);
+  const phone = new Line(tab, (wire) => incoming(wire, me.peek()));
   batch(() => {
     stream.value = events;
     line.value = phone;

@@ -4,6 +4,7 @@ import { closeMicrophone, openMicrophone, silence } from "../audio/microphone";
 import { playEnd } from "../audio/tones";
 import { Call } from "../call";
 import type { Line } from "../centre/line";
+import type { Agent } from "../centre/objects";
 import { clock } from "../centre/format";
 import type { End, PhoneCall } from "../phone/phone";
 import { microphoneTrouble, outcomeOf } from "../words";
@@ -35,8 +36,8 @@ export function useLine(of: Line | undefined): void {
   line = of;
 }
 
-/** An INVITE came. */
-export function incoming(wire: PhoneCall): void {
+/** An INVITE came for the agent, of whom nothing may be known yet. */
+export function incoming(wire: PhoneCall, me: Agent | undefined): void {
   const call = new Call(nextId++, "in", wire.peer, wire.peerName, (over, end) => ended(over, end));
   call.attach(wire);
   const came: Voice = {
@@ -46,7 +47,11 @@ export function incoming(wire: PhoneCall): void {
     queue: wire.header("X-Cordboard-Queue"),
   };
   // The gateway says so only of calls that this agent has already (RFC 5373 as phones do it).
-  if (/answer-after\s*=\s*0/i.test(wire.header("Call-Info") ?? "")) return void answerAtOnce(came);
+  if (/answer-after\s*=\s*0/i.test(wire.header("Call-Info") ?? "")) {
+    // Another call is one that the same person supervises from the wallboard, whose phone answers it.
+    if (!me || me.call === came.centre) void answerAtOnce(came);
+    return;
+  }
   if (voice.value || ringing.value) {
     call.rejectBusy();
     tell(W.missedWhileBusy(call.name || call.peer));

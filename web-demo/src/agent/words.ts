@@ -7,6 +7,7 @@ export const W = {
   product: "Cordboard",
   skip: "Skip to the call",
   signInLead: "Sign in to take calls in this browser.",
+  toWallboard: "Wallboard",
   notAgent: (name: string) => `${name} takes no calls: the account has no agent role.`,
   signInAsOther: "Sign in as somebody else",
   superseded: "Another tab took over",

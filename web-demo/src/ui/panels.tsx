@@ -1,4 +1,5 @@
 // What stands beside the phone: numbers to try, recent calls, sound, account.
+import { useSignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import type { Library, Settings } from "../account";
 import { canChooseSpeaker, microphones, refreshDevices, speakers } from "../audio/devices";
@@ -173,9 +174,12 @@ const LIBRARIES: [Library, string][] = [
 const AUTOCOMPLETE = { user: "username", password: "current-password", displayName: "off", domain: "off" } as const;
 
 export function AccountPanel() {
-  const [draft, setDraft] = useState<Settings>(settings.value);
+  // A signal: what was typed last counts even where it is sent before it is drawn.
+  const draft = useSignal<Settings>(settings.value);
   const current = settings.value;
-  useEffect(() => setDraft(current), [current]);
+  useEffect(() => {
+    draft.value = current;
+  }, [current]);
   const wrong = standing.value.tone === "bad" && standing.value.sentence.includes("Account");
   const [open, setOpen] = useState(false);
   useEffect(() => {
@@ -193,8 +197,10 @@ export function AccountPanel() {
         spellcheck={false}
         placeholder={placeholder}
         required={name === "user"}
-        value={draft[name]}
-        onInput={(event) => setDraft({ ...draft, [name]: event.currentTarget.value.trim() })}
+        value={draft.value[name]}
+        onInput={(event) => {
+          draft.value = { ...draft.value, [name]: event.currentTarget.value.trim() };
+        }}
       />
     </>
   );
@@ -209,7 +215,7 @@ export function AccountPanel() {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          saveSettings(draft);
+          saveSettings(draft.value);
         }}
       >
         {field("user", "User")}

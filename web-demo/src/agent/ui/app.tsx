@@ -23,6 +23,9 @@ export function App() {
       return (
         <main class="lone">
           <SignIn title={W.title} lead={W.signInLead} note={signInNote.value} submit={signIn} />
+          <p class="elsewhere">
+            <a href="wallboard">{W.toWallboard}</a>
+          </p>
         </main>
       );
     case "not-agent":
@@ -32,6 +35,9 @@ export function App() {
             <Logo />
             <h1>{W.title}</h1>
             <p>{W.notAgent(user.value?.display ?? "")}</p>
+            <a class="go" href="wallboard">
+              {W.toWallboard}
+            </a>
             <button type="button" class="small" onClick={() => void signOut()}>
               {W.signInAsOther}
             </button>

@@ -44,8 +44,9 @@ function Dial() {
   const field = useRef<HTMLInputElement>(null);
   const submit = async (event: Event) => {
     event.preventDefault();
-    if (!number.trim()) return field.current?.focus();
-    if (await dial(number)) setNumber("");
+    const typed = field.current?.value ?? "";
+    if (!typed.trim()) return field.current?.focus();
+    if (await dial(typed)) setNumber("");
   };
   return (
     <form class="dial" aria-label={W.dial} onSubmit={(event) => void submit(event)}>
@@ -79,7 +80,7 @@ function Board({ live }: { live: boolean }) {
       {[0, 1, 2, 3, 4].map((n) => (
         <g key={n}>
           <circle cx={30 + 40 * n} cy="22" r="11" class="jack" />
-          <circle cx={30 + 40 * n} cy="22" r="3.500" class="hole" />
+          <circle cx={30 + 40 * n} cy="22" r="3.5" class="hole" />
         </g>
       ))}
       <path d={live ? "M70 22v16c0 44 80 44 80 0V22" : "M70 22v30c0 28 46 26 60 18"} class="cord" />

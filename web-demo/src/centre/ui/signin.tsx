@@ -14,23 +14,24 @@ export function SignIn({
   note?: string;
   submit(user: string, password: string): Promise<void>;
 }) {
-  const [name, setName] = useState("");
-  const [password, setPassword] = useState("");
   const [wrong, setWrong] = useState("");
   const [waiting, setWaiting] = useState(false);
   const first = useRef<HTMLInputElement>(null);
+  const second = useRef<HTMLInputElement>(null);
   useEffect(() => first.current?.focus(), []);
   const send = async (event: Event) => {
     event.preventDefault();
-    if (waiting) return;
+    if (waiting || !first.current || !second.current) return;
     setWaiting(true);
     setWrong("");
     try {
-      await submit(name.trim(), password);
+      await submit(first.current.value.trim(), second.current.value);
     } catch (error) {
       setWrong(problemWords(error));
-      setPassword("");
-      first.current?.form?.querySelector<HTMLInputElement>("#password")?.focus();
+      if (second.current) {
+        second.current.value = "";
+        second.current.focus();
+      }
     }
     setWaiting(false);
   };
@@ -54,20 +55,17 @@ export function SignIn({
         spellcheck={false}
         required
         maxLength={64}
-        value={name}
-        onInput={(event) => setName(event.currentTarget.value)}
       />
       <label for="password">{COMMON.password}</label>
       <input
         id="password"
+        ref={second}
         type="password"
         autocomplete="current-password"
         required
         maxLength={256}
         aria-describedby={wrong ? "signin-wrong" : undefined}
         aria-invalid={wrong ? true : undefined}
-        value={password}
-        onInput={(event) => setPassword(event.currentTarget.value)}
       />
       <p class="wrong" role="alert" id="signin-wrong">
         {wrong && (

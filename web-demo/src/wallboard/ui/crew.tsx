@@ -1,0 +1,216 @@
+import { useState } from "preact/hooks";
+import { percent } from "../../centre/format";
+import type { Agent, CentreCall } from "../../centre/objects";
+import { agents, calls, known } from "../../centre/state";
+import { Dialog } from "../../centre/ui/dialog";
+import { StatusPill } from "../../centre/ui/status";
+import { Since } from "../../centre/ui/ticking";
+import { CALL_STATE, callerName, COMMON, STATUS } from "../../centre/words";
+import { read, write } from "../../storage";
+import { Icon, type IconName } from "../../ui/icons";
+import { pauseReasons, queues, setIntent, tellFault } from "../board";
+import { counts, crew, type Filter, FILTERS, type Sort, SORTS, type Wanted } from "../crew";
+import { changing, type Supervising, watch, watching } from "../supervision";
+import { W } from "../words";
+
+const before: Wanted = { filter: "signed-in", queue: "", text: "", sort: "state", ...read<Partial<Wanted>>("crew") };
+
+export function Crew() {
+  const [wanted, setWanted] = useState<Wanted>({ ...before, text: "" });
+  const [chosen, setChosen] = useState<string | undefined>();
+  const change = (part: Partial<Wanted>) => {
+    const next = { ...wanted, ...part };
+    setWanted(next);
+    write("crew", { ...next, text: "" });
+  };
+  // A queue that was removed hides nobody.
+  const queue = queues.value.some(({ id }) => id === wanted.queue) ? wanted.queue : "";
+  const list = crew(agents.value.values(), { ...wanted, queue });
+  const many = counts(agents.value.values());
+  const agent = chosen === undefined ? undefined : list.find(({ id }) => id === chosen);
+  return (
+    <section class="crew" id="crew" tabIndex={-1} aria-labelledby="crew-title">
+      <div class="crew-head">
+        <h2 id="crew-title">{W.agents}</h2>
+        <fieldset class="chips">
+          <legend class="unseen">{W.show}</legend>
+          {FILTERS.map((filter: Filter) => (
+            <label key={filter} class="pick">
+              <input
+                type="radio"
+                name="filter"
+                value={filter}
+                checked={wanted.filter === filter}
+                onChange={() => change({ filter })}
+              />
+              <span>
+                {W.filter[filter]} <b>{many[filter]}</b>
+              </span>
+            </label>
+          ))}
+        </fieldset>
+        <div class="crew-tools">
+          <div class="find">
+            <Icon name="search" size={18} />
+            <input
+              id="crew-find"
+              type="search"
+              aria-label={W.find}
+              placeholder={W.find}
+              autocomplete="off"
+              value={wanted.text}
+              onInput={(event) => change({ text: event.currentTarget.value })}
+            />
+          </div>
+          <select aria-label={W.inQueue} value={queue} onChange={(event) => change({ queue: event.currentTarget.value })}>
+            <option value="">{W.allQueues}</option>
+            {queues.value.map(({ id, name }) => (
+              <option key={id} value={id}>
+                {name}
+              </option>
+            ))}
+          </select>
+          <select aria-label={W.sortBy} value={wanted.sort} onChange={(event) => change({ sort: event.currentTarget.value as Sort })}>
+            {SORTS.map((sort) => (
+              <option key={sort} value={sort}>
+                {W.sortBy}: {W.sort[sort]}
+              </option>
+            ))}
+          </select>
+        </div>
+      </div>
+      {known.value && list.length === 0 && <p class="card quiet">{W.noAgents}</p>}
+      <ul class="members" id="agents">
+        {list.map((one) => (
+          <li key={one.id}>
+            <Member agent={one} call={one.call ? calls.value.get(one.call) : undefined} choose={() => setChosen(one.id)} />
+          </li>
+        ))}
+      </ul>
+      {agent && <StateDialog agent={agent} close={() => setChosen(undefined)} />}
+    </section>
+  );
+}
+
+function Member({ agent, call, choose }: { agent: Agent; call: CentreCall | undefined; choose(): void }) {
+  const { status, reach, today } = agent;
+  const watched = call !== undefined && watching.value?.call === call.id;
+  return (
+    <article class={`member s-${status} ${watched ? "watched" : ""}`} aria-label={agent.display} data-agent={agent.name}>
+      <div class="member-head">
+        <h3>{agent.display}</h3>
+        <button type="button" class="plain round" aria-label={W.setState(agent.display)} title={W.setState(agent.display)} onClick={choose}>
+          <Icon name="sliders" size={18} />
+        </button>
+      </div>
+      <p class="member-state">
+        <StatusPill status={status} note={status === "paused" ? reasonLabel(agent.reason) : undefined} />
+        {status !== "offline" && <Since at={agent.since} />}
+        {agent.next && (
+          <span class="quiet">
+            {W.next(agent.next.intent === "paused" ? reasonLabel(agent.next.reason) || STATUS.paused : STATUS[agent.next.intent])}
+          </span>
+        )}
+      </p>
+      {status !== "offline" && reach !== "attached" && (
+        <p class="member-reach">
+          <Icon name="nosignal" size={16} /> {W.reach[reach]}
+        </p>
+      )}
+      {call ? (
+        <>
+          <p class="member-call">
+            <b>{callerName(call.from)}</b>
+            {call.queue && <span class="chip">{call.queue.name}</span>}
+            <span class="quiet">
+              {CALL_STATE[call.state]} <Since at={call.answered_at ?? call.since} />
+            </span>
+          </p>
+          <Supervisors call={call} />
+          <div class="member-actions">
+            <Act mode="listen" icon="listen" agent={agent} call={call} />
+            <Act mode="whisper" icon="whisper" agent={agent} call={call} />
+            <Act mode="barge" icon="barge" agent={agent} call={call} />
+          </div>
+        </>
+      ) : (
+        <p class="member-day quiet">
+          {status === "direct" ? `${W.direct} · ` : ""}
+          {W.calls(today.calls)} · {W.occupancy(percent(today.occupancy))}
+        </p>
+      )}
+    </article>
+  );
+}
+
+function Supervisors({ call }: { call: CentreCall }) {
+  const others = call.parties.filter(({ kind }) => kind === "supervisor");
+  if (others.length === 0) return null;
+  return (
+    <p class="member-reach quiet">
+      <Icon name="listen" size={16} /> {others.map(({ name, mode }) => `${name} ${W.modeOf[mode]}`).join(", ")}
+    </p>
+  );
+}
+
+const LABEL: Record<Supervising, [string, (who: string) => string]> = {
+  listen: [W.listen, W.listenTo],
+  whisper: [W.whisper, W.whisperTo],
+  barge: [W.barge, W.bargeIn],
+};
+
+function Act({ mode, icon, agent, call }: { mode: Supervising; icon: IconName; agent: Agent; call: CentreCall }) {
+  const on = watching.value?.call === call.id && watching.value.mode === mode;
+  const possible = ["talking", "held", "consulting", "conference"].includes(call.state);
+  return (
+    <button
+      type="button"
+      class="small"
+      data-mode={mode}
+      aria-pressed={on}
+      aria-label={LABEL[mode][1](agent.display)}
+      disabled={!possible || changing.value}
+      onClick={() => !on && void watch({ call: call.id, agent: agent.display, caller: callerName(call.from), mode })}
+    >
+      <Icon name={icon} size={16} /> {LABEL[mode][0]}
+    </button>
+  );
+}
+
+function StateDialog({ agent, close }: { agent: Agent; close(): void }) {
+  const [waiting, setWaiting] = useState(false);
+  const set = async (intent: "available" | "paused" | "offline", reason?: string) => {
+    setWaiting(true);
+    await setIntent(agent.id, intent, reason).catch(tellFault);
+    close();
+  };
+  return (
+    <Dialog id="state-dialog" label="state-dialog-title" close={close}>
+      <h2 id="state-dialog-title">{W.setStateTitle(agent.display)}</h2>
+      <p>
+        <StatusPill status={agent.status} note={agent.status === "paused" ? reasonLabel(agent.reason) : undefined} />
+      </p>
+      <p class="quiet small-text">{W.setStateText}</p>
+      <div class="state-choices">
+        <button type="button" class="small" data-set="available" disabled={waiting} onClick={() => void set("available")}>
+          <Icon name="check" size={16} /> {W.available}
+        </button>
+        {pauseReasons.value.map(({ code, label }) => (
+          <button key={code} type="button" class="small" data-set={code} disabled={waiting} onClick={() => void set("paused", code)}>
+            <Icon name="pause" size={16} /> {W.pause(label)}
+          </button>
+        ))}
+        <button type="button" class="small" data-set="offline" disabled={waiting} onClick={() => void set("offline")}>
+          <Icon name="leave" size={16} /> {W.offline}
+        </button>
+      </div>
+      <button type="button" class="plain" onClick={close}>
+        {COMMON.cancel}
+      </button>
+    </Dialog>
+  );
+}
+
+function reasonLabel(code: string | null | undefined): string {
+  return code ? (pauseReasons.value.find((reason) => reason.code === code)?.label ?? code) : "";
+}
