@@ -27,13 +27,16 @@ use crate::auth::{self, Accounts};
 use crate::centre::caller;
 use crate::centre::command::Asked;
 use crate::centre::directory::Directory;
+use crate::centre::keep::Past;
 use crate::centre::open::Centre;
 use crate::cli::Serve;
 use crate::config::{Config, ConfigError, Role, Tls};
 use crate::http::api::archive::Recent;
+use crate::http::api::kept::Kept;
 use crate::http::api::numbers::Numbers;
 use crate::http::api::{self, Api};
 use crate::http::{self, Http};
+use crate::store::Store;
 use crate::switch::{Request, Switch};
 
 /// Commands of the API that may wait for the signalling task; more are answered with 503.
@@ -98,6 +101,21 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let numbers = Arc::new(Numbers::new(Arc::clone(&directory)));
     let plan = config.plan();
     let phone = demo_phone.as_ref().map(DemoPhone::address);
+    let store = match &config.store {
+        Some(url) => Some(
+            Store::open(url, config.durability)
+                .await
+                .map_err(|error| failed("store", error))?,
+        ),
+        None => None,
+    };
+    let past = match &store {
+        Some(store) => Some(Past::read(store).await.map_err(|error| failed("store", error))?),
+        None => None,
+    };
+    if let Some((past, _)) = &past {
+        numbers.take(&past.log);
+    }
     let folded = Arc::clone(&numbers);
     let (centre, desk) = Centre::open(
         wall_clock(),
@@ -106,6 +124,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         config.demo,
         (plan.clone(), phone),
         rng.fork(),
+        past,
     );
     let switch = Switch::new(plan, phone, config.ring_timeout, Some(desk));
     let stack = Stack::start(stack_config(&config, &identity, &accounts)?, switch)
@@ -140,7 +159,10 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         hub: centre.hub,
         desk,
         accounts,
-        archive: Arc::new(Recent::default()),
+        archive: match &store {
+            Some(store) => Arc::new(Kept::new(store)),
+            None => Arc::new(Recent::default()),
+        },
         numbers,
         settings,
     };
@@ -160,6 +182,9 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     drop(stack);
     // What happened is told and kept before the end.
     let _ = tokio::time::timeout(PATIENCE, centre.ledger).await;
+    if let Some(store) = store {
+        store.close().await;
+    }
     if let Some(phone) = demo_phone {
         phone.shutdown().await;
     }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::view::{Agent, Call, Change, Moment, Offer, Queue};
 
 /// Changes kept for those who were cut off.
-const RING: usize = 16_384;
+pub const RING: usize = 16_384;
 
 /// A change with its number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,6 +80,18 @@ impl Hub {
                 seq: watch::Sender::new(seq),
             }),
         }
+    }
+
+    /// A hub that goes on after these, the last of which has the number `seq`: whoever was cut off before a restart gets what was
+    /// missed. Nothing is shown of them: what is there is told anew.
+    #[must_use]
+    pub fn after(seq: u64, events: Vec<Arc<Event>>) -> Hub {
+        let hub = Hub::new(seq);
+        match hub.shared.inner.write() {
+            Ok(mut inner) => inner.ring.extend(events),
+            Err(poisoned) => poisoned.into_inner().ring.extend(events),
+        }
+        hub
     }
 
     /// Takes changes in, in the order of their numbers. Those that are known already are passed over.

@@ -13,7 +13,8 @@ use super::command::Refused;
 use super::directory::Directory;
 use super::hub::{Event, Hub};
 use super::ids;
-use super::view::{AgentName, Change, Moment, Mos, Outcome, Party, Record};
+use super::keep::Keeper;
+use super::view::{AgentName, Call, Change, Moment, Mos, Outcome, Party, Record};
 
 /// What happened in one step of the signalling task.
 #[derive(Debug, Default)]
@@ -96,8 +97,11 @@ pub struct Ledger {
     hub: Hub,
     directory: Arc<Directory>,
     log: Log,
+    keeper: Option<Keeper>,
     seq: u64,
     open: Open,
+    /// Calls that were there at the start, as they were told last.
+    before: BTreeMap<CallId, Call>,
 }
 
 /// Who else reads the log.
@@ -111,18 +115,39 @@ impl Ledger {
             hub,
             directory,
             log,
+            keeper: None,
             seq,
             open: Open::default(),
+            before: BTreeMap::new(),
         }
+    }
+
+    /// One that makes everything durable before it tells of it. `before`: calls that were there when it began.
+    #[must_use]
+    pub fn kept(mut self, keeper: Keeper, before: BTreeMap<CallId, Call>) -> Ledger {
+        self.keeper = Some(keeper);
+        self.before = before;
+        self
     }
 
     /// Until the signalling task has ended and everything of it is durable.
     pub async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
         let mut received = Vec::new();
         while batches.recv_many(&mut received, 256).await > 0 {
-            for batch in received.drain(..) {
-                self.keep(batch);
+            let (mut records, mut events, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+            for mut batch in received.drain(..) {
+                answers.append(&mut batch.answers);
+                records.extend_from_slice(&batch.records);
+                (self.log)(&batch.records);
+                self.take(batch, &mut events);
             }
+            if let Some(keeper) = &self.keeper
+                && let Err(error) = keeper.keep(&records, &events).await
+            {
+                tracing::error!(%error, "the call centre goes on in memory alone: what happens from here on is lost at the end");
+                self.keeper = None;
+            }
+            self.tell(events, answers);
         }
     }
 
@@ -132,6 +157,10 @@ impl Ledger {
         let mut events = Vec::new();
         (self.log)(&batch.records);
         self.take(batch, &mut events);
+        self.tell(events, answers);
+    }
+
+    fn tell(&self, events: Vec<Arc<Event>>, answers: Vec<Answer>) {
         self.hub.publish(events);
         for answer in answers {
             // Whoever asked may have gone away.
@@ -145,6 +174,18 @@ impl Ledger {
             self.event(time, change, events);
         }
         for finished in batch.finished {
+            // Its session ended with the process that had it.
+            if let Some(call) = self.before.remove(&finished.call) {
+                let ended = Ended {
+                    from: call.from,
+                    to: call.to,
+                    ..Ended::default()
+                };
+                self.open
+                    .ended
+                    .entry(finished.call)
+                    .or_insert((finished.ended, ended));
+            }
             self.open.finished.insert(finished.call, finished);
         }
         for (call, ended) in batch.ended {

@@ -9,6 +9,7 @@ pub mod desk;
 pub mod directory;
 pub mod hub;
 mod ids;
+pub mod keep;
 pub mod ledger;
 pub mod open;
 mod portrait;

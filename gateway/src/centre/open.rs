@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use call_engine::DialPlan;
-use call_engine::acd::State;
 use sans_io::{Rng, Time};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -12,6 +11,7 @@ use tokio::task::JoinHandle;
 use super::desk::{Desk, Setup};
 use super::directory::Directory;
 use super::hub::Hub;
+use super::keep::{Keeper, Past};
 use super::ledger::{Ledger, Log};
 use crate::switch::party_for;
 
@@ -42,18 +42,36 @@ impl Centre {
         is_demo: bool,
         (plan, demo_phone): (DialPlan, Option<SocketAddr>),
         rng: Rng,
+        past: Option<(Past, Keeper)>,
     ) -> (Centre, Desk) {
-        let hub = Hub::new(0);
+        let (past, keeper) = match past {
+            Some((past, keeper)) => (past, Some(keeper)),
+            None => {
+                let epoch = now.as_micros();
+                (
+                    Past {
+                        epoch,
+                        ..Past::default()
+                    },
+                    None,
+                )
+            }
+        };
+        let hub = Hub::after(past.seq, past.events);
         let (ledger, batches) = mpsc::channel(BATCHES);
         let (demo, demo_callers) = mpsc::channel(DEMO_CALLERS);
-        let keeper = Ledger::new(hub.clone(), Arc::clone(&directory), log, 0);
+        let ledger_of = Ledger::new(hub.clone(), Arc::clone(&directory), log, past.seq);
+        let keeper = match keeper {
+            Some(store) => ledger_of.kept(store, past.calls),
+            None => ledger_of,
+        };
         let desk = Desk::new(
             now,
             Setup {
                 directory,
-                epoch: now.as_micros(),
-                state: State::default(),
-                log: Vec::new(),
+                epoch: past.epoch,
+                state: past.state,
+                log: past.log,
                 rng,
                 ledger,
                 midnight: Box::new(midnight),

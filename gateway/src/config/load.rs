@@ -13,7 +13,7 @@ use toml::de::DeTable;
 use super::reader::{Reader, Section, boolean, filled, number, text};
 use super::values::{
     addresses, application, codecs, domain, host_port, identity, ip, origin, ports, realm, role, seconds,
-    socket, sockets, strategy, transport, user_action, user_name,
+    socket, sockets, store, strategy, transport, user_action, user_name,
 };
 use super::{Config, ConfigError, DEMO_QUEUES, Overflow, Queue, Role, Staff};
 
@@ -94,6 +94,15 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
     set(
         &mut config.ring_timeout,
         r.get(root, "ring_timeout", |v| seconds(v, 5..=600)),
+    );
+    config.store = r.get(root, "store", store);
+    set(
+        &mut config.durability,
+        r.get(root, "durability", |v| {
+            text(v)?
+                .parse()
+                .map_err(|_| "is neither \"full\" nor \"normal\"".to_owned())
+        }),
     );
     set(&mut config.grace, r.get(root, "grace", |v| seconds(v, 0..=600)));
     if let Some(mut http) = r.section(root, "http") {

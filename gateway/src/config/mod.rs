@@ -18,6 +18,8 @@ use call_engine::{Action, Application, DialPlan, Pattern, Rule};
 use media_core::negotiated::Codec;
 use session_core::{Trunk, User};
 
+use crate::store::Durability;
+
 pub use error::ConfigError;
 
 /// Everything the gateway is told before it starts.
@@ -47,6 +49,10 @@ pub struct Config {
     pub trunks: BTreeMap<String, Trunk>,
     /// Who is called for which number, first match first.
     pub rules: Vec<Rule>,
+    /// Where what happened outlives the process: `sqlite:PATH` or `postgres://…`; `None`: nowhere.
+    pub store: Option<String>,
+    /// What a commit of the store survives.
+    pub durability: Durability,
     /// Who works in the call centre, by the name of the user.
     pub staff: BTreeMap<String, Staff>,
     /// Where callers wait for agents, in the order of the file.
@@ -236,6 +242,8 @@ impl Config {
             users: BTreeMap::new(),
             trunks: BTreeMap::new(),
             rules: Vec::new(),
+            store: None,
+            durability: Durability::Full,
             staff: BTreeMap::new(),
             queues: Vec::new(),
             demo: false,

@@ -209,6 +209,16 @@ pub(super) fn user_action(value: &DeValue<'_>) -> Result<Action, String> {
     }
 }
 
+pub(super) fn store(value: &DeValue<'_>) -> Result<String, String> {
+    let url = text(value)?;
+    if url.starts_with("sqlite:") || url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        Ok(url.to_owned())
+    } else {
+        // It may have a password in it.
+        Err("must be like \"sqlite:/var/lib/cordboard/cordboard.db\" or \"postgres://user:password@host/database\"".into())
+    }
+}
+
 pub(super) fn role(value: &DeValue<'_>) -> Result<Role, String> {
     match text(value)? {
         "agent" => Ok(Role::Agent),

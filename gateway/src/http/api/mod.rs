@@ -12,6 +12,7 @@ mod extract;
 mod guard;
 mod health;
 mod idempotency;
+pub mod kept;
 mod list;
 mod live;
 mod metrics;
