@@ -22,6 +22,8 @@ const PAGES = {
   agent: { agent: "src/agent/main.tsx" },
   wallboard: { wallboard: "src/wallboard/main.tsx" },
 };
+/** What a page may weigh, gzip, with the SIP library that it loads. */
+const MOST = 150_000;
 /** Named by the HTML files as they stand here. */
 const ICONS = ["icon.svg", "icon-ringing.svg", "icon-talking.svg"];
 
@@ -87,6 +89,7 @@ async function buildPages(out) {
     await writeFile(path.join(out, `${name}.html`), html);
   }
 
+  const weights = new Map();
   const assets = (await readdir(path.join(out, "assets"))).map((name) => `assets/${name}`);
   for (const file of [...assets, ...Object.keys(PAGES).map((name) => `${name}.html`)]) {
     const content = await readFile(path.join(out, file));
@@ -94,7 +97,17 @@ async function buildPages(out) {
     const gzip = gzipSync(content, { level: 9 });
     await writeFile(path.join(out, `${file}.br`), brotli);
     await writeFile(path.join(out, `${file}.gz`), gzip);
+    weights.set(file, gzip.length);
     console.log(`${file}  ${content.length} bytes, ${gzip.length} gzip, ${brotli.length} brotli`);
+  }
+  // JsSIP is the library that a page loads when it is not told otherwise.
+  const jssip = assets.filter((file) => file.startsWith("assets/jssip-"));
+  for (const name of Object.keys(PAGES)) {
+    const html = await readFile(path.join(out, `${name}.html`), "utf8");
+    const parts = new Set([`${name}.html`, ...jssip, ...assets.filter((file) => html.includes(`"${file}"`))]);
+    const total = [...parts].reduce((sum, file) => sum + weights.get(file), 0);
+    console.log(`${name}.html with all that it loads  ${total} gzip`);
+    if (total > MOST) throw new Error(`${name}.html weighs ${total} bytes, more than ${MOST}`);
   }
 }
 

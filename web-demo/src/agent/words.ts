@@ -22,7 +22,7 @@ export const W = {
   pauses: "Pause",
   nextTitle: "After this call",
   stateTitle: "Your state",
-  nextIs: (what: string) => `then ${what}`,
+  nextIs: (what: string) => `Then: ${what}`,
   today: "Today",
   calls: "Calls",
   talk: "Talk",

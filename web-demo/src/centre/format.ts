@@ -26,6 +26,12 @@ export function timeOfDay(moment: string, locale?: string): string {
   return new Date(moment).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
 }
 
+/** A full hour under an axis: "14:00" or "2 PM", as short as the language has it. */
+export function hourOfDay(at: number, locale?: string): string {
+  const text = new Date(at).toLocaleTimeString(locale, { hour: "numeric" });
+  return /^\d+$/.test(text) ? `${text}:00` : text;
+}
+
 /** Mean opinion score: "4.3". */
 export function mos(value: number | null | undefined): string {
   return value === null || value === undefined ? "\u2013" : value.toFixed(1);

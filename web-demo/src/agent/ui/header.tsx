@@ -1,7 +1,8 @@
 import { useState } from "preact/hooks";
 import { StatusPill } from "../../centre/ui/status";
 import { Since } from "../../centre/ui/ticking";
-import { COMMON } from "../../centre/words";
+import type { Intent } from "../../centre/objects";
+import { COMMON, STATUS } from "../../centre/words";
 import { Icon, Logo } from "../../ui/icons";
 import { ThemeButton } from "../../ui/theme";
 import { line, me, pauseReasons, signOut, stream, user } from "../desk";
@@ -86,6 +87,11 @@ function Account() {
       </button>
     </div>
   );
+}
+
+/** What an agent wants, as people say it. */
+export function intentWords({ intent, reason }: Intent): string {
+  return (intent === "paused" && reasonLabel(reason)) || STATUS[intent];
 }
 
 export function reasonLabel(code: string | null | undefined): string {

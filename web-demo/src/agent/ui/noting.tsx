@@ -26,7 +26,7 @@ export function Noting({ id }: { id: string }) {
       <div class="notes-head">
         <label for="notes">{W.notes}</label>
         <span class={`draft ${draft.state}`} role="status" id="draft-state">
-          {W.draft[draft.state]}
+          {draft.at > 0 && W.draft[draft.state]}
         </span>
       </div>
       <textarea

@@ -3,7 +3,7 @@ import type { CallRecord } from "../../centre/objects";
 import { callerName } from "../../centre/words";
 import { useNow } from "../../ui/hooks";
 import { Icon } from "../../ui/icons";
-import { call, dispositions, moreRecents, recents, recentsCursor } from "../desk";
+import { call, dispositions, drafts, moreRecents, recents, recentsCursor } from "../desk";
 import { busy } from "../notices";
 import { dial, voice } from "../voice";
 import { W } from "../words";
@@ -32,7 +32,11 @@ export function Recents() {
 
 function Record({ record, now }: { record: CallRecord; now: number }) {
   const at = Date.parse(record.ended_at);
-  const result = dispositions.value.find(({ code }) => code === record.disposition)?.label ?? record.disposition;
+  // What was written since the record was made.
+  const draft = drafts.all.value[record.call];
+  const disposition = draft?.disposition ?? record.disposition;
+  const notes = draft?.notes || record.notes;
+  const result = dispositions.value.find(({ code }) => code === disposition)?.label ?? disposition;
   const rows: [string, string][] = [
     [W.details.queue, record.queue_name],
     [W.details.waited, wait(record.waited_s)],
@@ -40,7 +44,7 @@ function Record({ record, now }: { record: CallRecord; now: number }) {
     [W.details.held, record.held_s >= 1 ? clock(record.held_s) : ""],
     [W.details.agents, record.agents.length > 1 ? record.agents.map(({ name }) => name).join(", ") : ""],
     [W.details.result, result ?? ""],
-    [W.details.notes, record.notes ?? ""],
+    [W.details.notes, notes ?? ""],
     [
       W.details.sound,
       record.mos.caller || record.mos.agent ? W.details.soundText(mos(record.mos.caller), mos(record.mos.agent)) : "",

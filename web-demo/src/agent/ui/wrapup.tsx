@@ -5,12 +5,14 @@ import { Icon } from "../../ui/icons";
 import { finishWrapUp, lastCall, me } from "../desk";
 import { busy } from "../notices";
 import { W } from "../words";
+import { intentWords } from "./header";
 import { Noting } from "./noting";
 
 /** The call is over; what it left to do. */
 export function WrapUp() {
   const until = me.value?.wrap_up_until;
   const last = lastCall.value;
+  const next = me.value?.next;
   const soon = until ? secondsLeft(until, now.value) <= 10 : false;
   return (
     <section class="card wrapup" aria-labelledby="wrapup-title">
@@ -27,7 +29,7 @@ export function WrapUp() {
       <button type="button" class="go" id="done" disabled={busy.value.has("wrap-up")} onClick={() => void finishWrapUp()}>
         <Icon name="check" /> {W.done}
       </button>
-      <p class="quiet small-text">{W.doneHint}</p>
+      <p class="quiet small-text">{next && next.intent !== "available" ? W.nextIs(intentWords(next)) : W.doneHint}</p>
     </section>
   );
 }

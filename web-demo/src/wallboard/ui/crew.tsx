@@ -123,7 +123,8 @@ function Member({ agent, call, choose }: { agent: Agent; call: CentreCall | unde
             <b>{callerName(call.from)}</b>
             {call.queue && <span class="chip">{call.queue.name}</span>}
             <span class="quiet">
-              {CALL_STATE[call.state]} <Since at={call.answered_at ?? call.since} />
+              {CALL_STATE[call.state] !== STATUS[status] && `${CALL_STATE[call.state]} `}
+              <Since at={call.answered_at ?? call.since} />
             </span>
           </p>
           <Supervisors call={call} />

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { percent, timeOfDay } from "../../centre/format";
+import { hourOfDay, percent, timeOfDay } from "../../centre/format";
 import { now } from "../../centre/state";
 import { read, write } from "../../storage";
 import { numbers, queues } from "../board";
@@ -157,7 +157,7 @@ function Hours({ slots, box }: { slots: Slot[]; box: ReturnType<typeof boxOf> })
     <>
       {hourMarks(slots, box.width).map(({ n, at }) => (
         <text key={at} x={box.left + n * step} y={box.top + box.height + 16} text-anchor="middle">
-          {timeOfDay(new Date(at).toISOString())}
+          {hourOfDay(at)}
         </text>
       ))}
     </>

@@ -62,8 +62,8 @@ function Tile({ queue }: { queue: Queue }) {
           <dd data-figure="longest">{live.oldest_since ? <Since at={live.oldest_since} /> : "\u2013"}</dd>
         </div>
         <div class={has("level")}>
-          <dt title={W.within(queue.service_level_target_s)}>
-            {W.serviceLevel} <span class="quiet">{W.within(queue.service_level_target_s)}</span>
+          <dt>
+            {W.serviceLevel} <span class="within">{W.within(queue.service_level_target_s)}</span>
           </dt>
           <dd data-figure="level">{percent(today.service_level)}</dd>
         </div>

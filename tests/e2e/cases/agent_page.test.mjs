@@ -1,0 +1,328 @@
+// The agent desktop at /agent, with demo callers of the gateway: everything by what the page shows.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Api } from '../lib/api.mjs';
+import { KINDS, launch } from '../lib/browser.mjs';
+import { CentrePage, VIEWS } from '../lib/centre_page.mjs';
+import { Gateway } from '../lib/cordboard.mjs';
+import { cutWire } from '../lib/relay.mjs';
+import { Cleanup, until } from '../lib/wait.mjs';
+
+/** Plays a case on a gateway of its own, so that no agent is left in a state of the case before. */
+const play = (browser, act) => async () => {
+  const cleanup = new Cleanup();
+  try {
+    const gateway = await Gateway.start(cleanup);
+    const open = async (view, from = gateway) => {
+      const page = await CentrePage.open(browser(), from, 'agent', view);
+      cleanup.add(async () => {
+        assert.deepEqual(page.page.problems, []);
+        await page.close();
+      });
+      return page;
+    };
+    await act({ gateway, cleanup, open });
+  } finally {
+    await cleanup.run();
+  }
+};
+
+for (const kind of KINDS) {
+  describe(kind, () => {
+    let browser;
+    const the = (act) => play(() => browser, act);
+    before(async () => {
+      browser = await launch(kind);
+    });
+    after(() => browser?.close());
+
+    test('takes a call: answer, hold, keys, notes, wrap-up, and finds it among the recent ones', the(async ({ open }) => {
+      const page = await open();
+      await page.goOnline('anna');
+      await page.press('#demo-call');
+      await page.waitFor('#offer');
+      assert.match(await page.text('#offer'), /Incoming call.*Support.*Demo caller/);
+      await page.shows('#offer-left', /^(20|1\d) s left/);
+      await until('the title says so', async () => /is calling$/.test(await page.page.title()));
+      assert.equal(await page.focused(), 'answer');
+      await page.answer();
+      await page.gone('#offer');
+      await page.shows('#codec', /^opus/i);
+      await page.shows('#far-codec', /^PCMU/i);
+      await page.shows('#far-mos', /^4\.\d$/);
+      await page.press('#hold');
+      await page.shows('#call-state', /^On hold$/);
+      await page.press('#hold');
+      await page.shows('#call-state', /^Talking$/);
+      await page.press('#keys');
+      await page.press('#keypad [data-key="5"]');
+      await page.press('#keypad [data-key="#"]');
+      await page.shows('#digits', /^5#$/);
+      await page.press('#mute');
+      await page.shows('#mute', /^Unmute$/);
+      await page.type('#notes', 'Wants the invoice again.');
+      await page.press('.pick input[value="follow-up"]');
+      await page.shows('#draft-state', /^Saved$/);
+      await page.press('[data-intent="lunch"]');
+      await until('lunch comes next', () => page.has('[data-intent="lunch"][aria-pressed="true"]'));
+      await page.press('#hangup');
+      await page.shows('#wrapup-left', /^0:(1|0)\d$/);
+      assert.equal(await page.page.$eval('#notes', ({ value }) => value), 'Wants the invoice again.');
+      await page.press('#done');
+      await page.shows('#state-now', /^Paused: Lunch/);
+      await page.waitFor('.record');
+      assert.match(await page.text('.record'), /Demo caller.*Follow-up needed.*Wants the invoice again\./s);
+    }));
+
+    test('a reload in the call: signed in, back in the call, and nothing was typed in vain', the(async ({ open }) => {
+      const page = await open();
+      await page.goOnline('anna');
+      await page.press('#demo-call');
+      await page.answer();
+      await page.type('#notes', 'Half a sen');
+      await page.page.reload();
+      await page.shows('#call-state', /^Talking$/);
+      await page.gone('#voiceless');
+      await page.hearsSomething();
+      assert.equal(await page.page.$eval('#notes', ({ value }) => value), 'Half a sen');
+      await page.press('#hangup');
+      await page.press('#done');
+      await page.shows('#state-now', /^Available/);
+    }));
+
+    test('another tab takes over with the call, and the first takes it back', the(async ({ open }) => {
+      const one = await open();
+      await one.goOnline('anna');
+      await one.press('#demo-call');
+      await one.answer();
+      const two = await open();
+      await two.signIn('anna');
+      await two.shows('#call-state', /^Talking$/);
+      await two.gone('#voiceless');
+      await two.hearsSomething();
+      await one.page.bringToFront();
+      await one.press('#take-over');
+      await one.shows('#call-state', /^Talking$/);
+      await one.gone('#voiceless');
+      await one.hearsSomething();
+      await two.waitFor('#superseded');
+      await one.press('#hangup');
+      await one.waitFor('#done');
+    }));
+  });
+}
+
+describe('for everybody', () => {
+  let browser;
+  const the = (act) => play(() => browser, act);
+  before(async () => {
+    browser = await launch('chromium');
+  });
+  after(() => browser?.close());
+
+  test('asks a colleague, and connects the caller', the(async ({ open }) => {
+    const anna = await open();
+    const ben = await open();
+    await ben.goOnline('ben');
+    await ben.press('[data-intent="meeting"]');
+    await ben.shows('#state-now', /^Paused: Meeting/);
+    await anna.page.bringToFront();
+    await anna.goOnline('anna');
+    await anna.press('#demo-call');
+    await anna.answer();
+    await anna.press('#transfer');
+    await until('the field has the focus', async () => (await anna.focused()) === 'transfer-find');
+    await anna.page.keyboard.type('be');
+    await anna.press('[data-consult="usr_ben"]');
+    await anna.shows('#consult', /Asking Ben.*It rings there/s);
+    await ben.page.bringToFront();
+    assert.match(await ben.text('#offer-who'), /^Anna$/);
+    await ben.press('#answer');
+    await anna.page.bringToFront();
+    await anna.shows('#consult', /You talk/);
+    await anna.press('#back');
+    await anna.shows('#call-state', /^Talking$/);
+    await ben.gone('#call-state');
+    await anna.press('#transfer');
+    await anna.press('[data-consult="usr_ben"]');
+    await ben.page.bringToFront();
+    await ben.press('#answer');
+    await anna.page.bringToFront();
+    await anna.press('#complete');
+    await anna.waitFor('#done');
+    await ben.page.bringToFront();
+    await ben.shows('.peer', /^Demo caller$/);
+    await ben.hearsSomething();
+    await ben.press('#hangup');
+    await ben.waitFor('#done');
+  }));
+
+  test('rejects a call that comes again, and gives it to a queue', the(async ({ gateway, open }) => {
+    const page = await open();
+    await page.goOnline('anna');
+    await page.press('#demo-call');
+    await page.press('#reject');
+    await page.gone('#offer');
+    // The caller waits on, and comes again after a while.
+    await page.answer();
+    await page.press('#transfer');
+    await page.press('[data-transfer="que_sales"]');
+    await page.shows('#notice', /goes to Sales/);
+    await page.waitFor('#done');
+    const sue = await Api.signIn(gateway, 'sue');
+    await until('Sales has it', async () => (await sue.ask('GET', '/queues/que_sales')).live.waiting === 1);
+  }));
+
+  test('a connection that is lost is told of and comes back, and so does a call that runs', the(async ({ gateway, cleanup, open }) => {
+    const wire = await cutWire(gateway.httpPort);
+    cleanup.add(() => wire.close());
+    const page = await open({}, { page: `http://127.0.0.1:${wire.port}/` });
+    await page.goOnline('anna');
+    await page.press('#demo-call');
+    await page.answer();
+    wire.cut();
+    await page.shows('#lost', /connection to the gateway is lost.*Reconnecting/);
+    await page.shows('#connection', /^Reconnecting$/);
+    await page.hearsSomething();
+    wire.mend();
+    await page.shows('#connection', /^Connected$/, 40_000);
+    await page.gone('#lost');
+    await page.shows('#call-state', /^Talking$/);
+    await page.press('#hangup');
+    await page.waitFor('#done');
+  }));
+
+  test('a keyboard is enough', the(async ({ open }) => {
+    const page = await open();
+    const { keyboard } = page.page;
+    await page.page.bringToFront();
+    await page.waitFor('#user');
+    assert.equal(await page.focused(), 'user');
+    await keyboard.type('anna');
+    await keyboard.press('Tab');
+    await keyboard.type('wrong');
+    await keyboard.press('Enter');
+    await page.shows('#signin-wrong', /User or password is wrong/);
+    assert.equal(await page.focused(), 'password');
+    await keyboard.type('cordboard');
+    await keyboard.press('Enter');
+    await page.waitFor('#go-online');
+    await page.shows('#connection', /^Connected$/);
+    await page.page.focus('#go-online');
+    await keyboard.press('Enter');
+    await page.waitFor('#demo-call');
+    await page.page.focus('#demo-call');
+    await keyboard.press('Enter');
+    await page.waitFor('#offer');
+    await keyboard.press('Escape');
+    assert.ok(await page.has('#offer'), 'Escape loses no caller');
+    await keyboard.press('a');
+    await page.shows('#call-state', /^Talking$/);
+    await keyboard.press('h');
+    await page.shows('#call-state', /^On hold$/);
+    await keyboard.press('h');
+    await page.shows('#call-state', /^Talking$/);
+    await keyboard.press('m');
+    await page.shows('#mute', /^Unmute$/);
+    await keyboard.press('n');
+    await until('notes have the focus', async () => (await page.focused()) === 'notes');
+    await keyboard.type('mhEa');
+    assert.equal(await page.page.$eval('#notes', ({ value }) => value), 'mhEa');
+    assert.match(await page.text('#mute'), /^Unmute$/);
+    await page.page.focus('#hangup');
+    await keyboard.press('?');
+    await page.waitFor('#help');
+    assert.equal(await page.focused(), 'help-close');
+    await keyboard.press('Escape');
+    await page.gone('#help');
+    assert.equal(await page.focused(), 'hangup');
+    await keyboard.down('Shift');
+    await keyboard.press('E');
+    await keyboard.up('Shift');
+    await page.waitFor('#done');
+    await keyboard.press('d');
+    await page.shows('#state-now', /^Available/);
+  }));
+
+  test('shortcuts can be switched off, and stay so', the(async ({ open }) => {
+    const page = await open();
+    await page.signIn('anna');
+    await page.press('#help-button');
+    await page.press('#shortcuts-on');
+    await page.press('#help-close');
+    await page.page.reload();
+    await page.waitFor('#go-online');
+    await page.page.keyboard.press('c');
+    assert.notEqual(await page.focused(), 'dial');
+    await page.page.keyboard.press('?');
+    await page.press('#shortcuts-on');
+    await page.press('#help-close');
+    await page.page.keyboard.press('c');
+    assert.equal(await page.focused(), 'dial');
+  }));
+
+  test('who is no agent is told so', the(async ({ open }) => {
+    const page = await open();
+    await page.signIn('sue');
+    await page.shows('.signin', /no agent role/);
+    assert.deepEqual(await page.problems(), []);
+  }));
+
+  for (const [name, view] of Object.entries(VIEWS)) {
+    test(`${name}: labels, contrast, roles and width are right`, the(async ({ open }) => {
+      const page = await open(view);
+      const looks = async (state) => {
+        await page.screenshot(`agent-${name}-${state}`);
+        assert.deepEqual(await page.problems(), [], state);
+      };
+      await page.waitFor('#user');
+      await looks('sign-in');
+      await page.signIn('anna', 'wrong');
+      await page.shows('#signin-wrong', /wrong/);
+      await looks('wrong');
+      await page.goOnline('anna');
+      await page.waitFor('#demo-call');
+      await page.page.$$eval('details', (all) => all.forEach((one) => (one.open = true)));
+      await looks('available');
+      await page.press('#demo-call');
+      await page.waitFor('#offer');
+      await looks('offer');
+      await page.answer();
+      await page.shows('#grade', /^Good line$/);
+      await looks('call');
+      await page.press('#keys');
+      await looks('keypad');
+      await page.press('#transfer');
+      await page.waitFor('#transfer-panel');
+      await looks('transfer');
+      await page.press('#hold');
+      await page.shows('#call-state', /^On hold$/);
+      await looks('hold');
+      await page.press('#help-button');
+      await page.waitFor('#help');
+      await looks('help');
+      await page.press('#help-close');
+      await page.press('#hangup');
+      await page.waitFor('#done');
+      await looks('wrap-up');
+      await page.press('#done');
+      await page.press('[data-intent="break"]');
+      await page.shows('#state-now', /^Paused: Break/);
+      await looks('paused');
+      await page.press('#sign-out');
+      await page.waitFor('#user');
+    }));
+  }
+
+  test('a page that is not looked at tells of a call by title and icon', the(async ({ open }) => {
+    const page = await open();
+    await page.goOnline('anna');
+    const icon = () => page.page.$eval('link[rel="icon"]', (link) => link.getAttribute('href'));
+    const calm = await icon();
+    await page.press('#demo-call');
+    await page.waitFor('#offer');
+    await until('another icon', async () => /ringing/.test(await icon()));
+    await page.press('#reject');
+    await until('the calm icon', async () => (await icon()) === calm);
+  }));
+});
