@@ -192,6 +192,65 @@ describe('for everybody', () => {
     await page.waitFor('#done');
   }));
 
+  test('a sign-in that ended costs no call: the same one signs in over it', the(async ({ open }) => {
+    const page = await open();
+    await page.goOnline('anna');
+    await page.press('#demo-call');
+    await page.answer();
+    await page.page.evaluate(async () => {
+      const { refresh } = JSON.parse(sessionStorage.getItem('cordboard.session'));
+      const body = JSON.stringify({ refresh_token: refresh });
+      await fetch('api/v1/auth/logout', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+    });
+    await page.waitFor('#sign-in-again');
+    await page.hearsSomething();
+    assert.deepEqual(await page.problems(), []);
+    await page.signIn('anna');
+    await page.gone('#sign-in-again');
+    await page.shows('#connection', /^Connected$/);
+    await page.shows('#call-state', /^Talking$/);
+    await page.hearsSomething();
+    await page.press('#hangup');
+    await page.waitFor('#done');
+  }));
+
+  test('a copy of the tab signs nobody out', the(async ({ cleanup, open }) => {
+    const page = await open();
+    await page.signIn('anna');
+    await page.shows('#connection', /^Connected$/);
+    // A window that a page opens begins with a copy of its storage, as a duplicated tab does.
+    const opened = new Promise((resolve) => page.page.once('popup', resolve));
+    await page.page.evaluate(() => void window.open(location.href));
+    const copy = new CentrePage(await opened);
+    cleanup.add(() => copy.close());
+    await copy.shows('#signin-note', /This tab is a copy/);
+    await page.page.bringToFront();
+    await page.page.reload();
+    await page.shows('#connection', /^Connected$/);
+  }));
+
+  test('without a microphone: told so, also while it rings, and one can go on', the(async ({ gateway, cleanup }) => {
+    const unheard = await launch('chromium', { microphone: false });
+    cleanup.add(() => unheard.close());
+    const page = await CentrePage.open(unheard, gateway, 'agent');
+    await page.signIn('anna');
+    await page.shows('#connection', /^Connected$/);
+    await page.press('#go-online');
+    await page.shows('#trouble', /refused the microphone/);
+    assert.deepEqual(await page.problems(), []);
+    await page.press('#go-on');
+    await page.shows('#state-now', /^Available/);
+    await page.press('#demo-call');
+    await page.press('#answer');
+    await page.shows('#offer #trouble', /refused the microphone/);
+    assert.deepEqual(await page.problems(), []);
+    await page.press('#go-on');
+    await page.shows('#call-state', /^Talking$/);
+    await page.shows('.call', /has no microphone/);
+    await page.press('#hangup');
+    await page.waitFor('#done');
+  }));
+
   test('a keyboard is enough', the(async ({ open }) => {
     const page = await open();
     const { keyboard } = page.page;

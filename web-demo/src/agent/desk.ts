@@ -51,8 +51,11 @@ export const drafts = new Drafts((call, body) => ask("PUT", `/calls/${call}/note
 
 export const user = session.user;
 
+/** Whose desktop it is; a sign-in that ended by itself changes nothing of that. */
+const owner = signal<string | undefined>(undefined);
+
 export const me = computed<Agent | undefined>(() => {
-  const found = user.value && centre.agents.value.get(user.value.id);
+  const found = owner.value ? centre.agents.value.get(owner.value) : undefined;
   return isWholeAgent(found) ? found : undefined;
 });
 
@@ -63,7 +66,7 @@ export const call = computed<CentreCall | undefined>(() => {
 });
 
 export const offer = computed<Offer | undefined>(() => {
-  for (const one of centre.offers.value.values()) if (one.agent === user.value?.id) return one;
+  for (const one of centre.offers.value.values()) if (one.agent === owner.value) return one;
   return undefined;
 });
 
@@ -108,10 +111,13 @@ export async function start(): Promise<void> {
 
 /** @throws Problem */
 export async function signIn(name: string, password: string): Promise<void> {
-  const before = user.peek()?.id ?? lostUser;
+  const before = owner.peek();
   await session.signIn(name, password);
   signInNote.value = "";
-  if (before !== undefined && before !== session.user.peek()?.id) forgetOthers();
+  if (before !== undefined && before !== session.user.peek()?.id) {
+    await leave();
+    forgetOthers();
+  }
   // From within the click: the browser lets the page sound from now on.
   audioContext();
   await enter();
@@ -133,27 +139,26 @@ export function takeOver(): void {
   void enter();
 }
 
-/** Who was signed in when the sign-in ended by itself. */
-let lostUser: string | undefined;
-
 async function enter(): Promise<void> {
   if (!session.user.value?.roles.includes("agent")) {
     stage.value = "not-agent";
     return;
   }
-  lostUser = session.user.value.id;
   stream.value?.stop();
-  await line.value?.close();
   const events = new Stream(tab, { step: heard, refused });
-  const phone = new Line(tab, (wire) => incoming(wire, me.peek()));
+  // Whoever was signed out in a call has the call's phone still; it gets credentials of the new sign-in.
+  const kept = line.value;
+  const phone = kept ?? new Line(tab, (wire) => incoming(wire, me.peek()));
   batch(() => {
+    owner.value = session.user.peek()?.id;
     stream.value = events;
     line.value = phone;
     stage.value = "desk";
   });
   useLine(phone);
   events.start();
-  void phone.open();
+  if (kept) void kept.lendAnew();
+  else void phone.open();
   void loadLists();
   void loadRecents();
   drafts.flushAll();
@@ -172,6 +177,7 @@ async function leave(): Promise<void> {
 function forgetOthers(): void {
   centre.forget();
   batch(() => {
+    owner.value = undefined;
     recents.value = [];
     recentsCursor.value = null;
     lastCall.value = undefined;
@@ -208,7 +214,7 @@ function superseded(): void {
 }
 
 function beforeEvent(event: CentreEvent): void {
-  if (event.type !== "offer.ended" || event.data.agent !== user.value?.id) return;
+  if (event.type !== "offer.ended" || event.data.agent !== owner.value) return;
   // An offer that this page answered or rejected needs no words.
   if (rings.value) {
     const words = OFFER_END[event.data.how];
@@ -218,7 +224,7 @@ function beforeEvent(event: CentreEvent): void {
 
 function ended(record: CallRecord): void {
   void drafts.flush(record.call);
-  if (record.agents.some(({ id }) => id === user.value?.id)) {
+  if (record.agents.some(({ id }) => id === owner.value)) {
     recents.value = [record, ...recents.value.filter(({ id }) => id !== record.id)];
   }
 }

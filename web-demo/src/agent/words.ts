@@ -170,6 +170,7 @@ export const W = {
   shortcutsOn: "Shortcuts are on",
   digits: "Keypad tones in a call",
 
+  messages: "Messages",
   phoneOff: "Phone off",
   phone: {
     offline: "The phone has no connection to the gateway. It is tried again by itself; a call that runs goes on if it can.",

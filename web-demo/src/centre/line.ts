@@ -53,6 +53,11 @@ export class Line {
     this.renewBefore(lent, mine);
   }
 
+  /** Goes on with credentials of another sign-in of the same user. */
+  async lendAnew(): Promise<void> {
+    await this.renew(this.generation);
+  }
+
   /** Unregisters. A call that runs ends. */
   async close(): Promise<void> {
     this.generation += 1;

@@ -8,6 +8,7 @@ export const W = {
   signInAsOther: "Sign in as somebody else",
   skip: "Skip to the agents",
   streamLost: "The connection to the gateway is lost. What you see may be out of date.",
+  messages: "Messages",
   fullScreen: "Full screen",
   leaveFullScreen: "Leave full screen",
 

@@ -5,19 +5,20 @@ import { COMMON } from "../../centre/words";
 import { useNow } from "../../ui/hooks";
 import { Icon } from "../../ui/icons";
 import { Dialog } from "../../centre/ui/dialog";
-import { line, me, needsClick, signIn, signInNote, stream, unlock, user } from "../desk";
+import { line, me, needsClick, rings, signIn, signInNote, stream, unlock, user } from "../desk";
 import { dismiss, notice, trouble } from "../notices";
 import { W } from "../words";
 
 /** Everything that the agent should read now. */
 export function Banners() {
   return (
-    <div class="banners">
+    <section class="banners" aria-label={W.messages}>
       <Lost />
       <Silent />
-      <Microphone />
+      {/* What is under a modal dialog cannot be pressed: there it stands in the dialog. */}
+      {!rings.value && <MicrophoneTrouble />}
       <Told />
-    </div>
+    </section>
   );
 }
 
@@ -65,7 +66,8 @@ function Silent() {
   );
 }
 
-function Microphone() {
+/** The microphone could not be opened. */
+export function MicrophoneTrouble() {
   const now = trouble.value;
   if (!now) return null;
   return (

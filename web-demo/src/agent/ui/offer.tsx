@@ -7,6 +7,7 @@ import { answer, reject, rings, whoRings } from "../desk";
 import { busy } from "../notices";
 import { isTyping } from "../shortcuts";
 import { W } from "../words";
+import { MicrophoneTrouble } from "./banners";
 
 /** A call rings. */
 export function OfferDialog() {
@@ -39,6 +40,7 @@ export function OfferDialog() {
           <Icon name="clock" size={16} /> {W.offerWaited(clock(secondsSince(offer.call.entered_at, now.value)))}
         </p>
       )}
+      <MicrophoneTrouble />
       <div class="offer-actions">
         <button type="button" class="go" id="answer" aria-disabled={busy.value.has("answer")} onClick={answer}>
           <Icon name="call" />

@@ -7,7 +7,7 @@ import { W } from "../words";
 
 export function Banners() {
   return (
-    <div class="banners">
+    <section class="banners" aria-label={W.messages}>
       <Lost />
       {playbackBlocked.value && (
         <div class="notice" role="alert">
@@ -32,7 +32,7 @@ export function Banners() {
           </button>
         </div>
       )}
-    </div>
+    </section>
   );
 }
 
