@@ -373,7 +373,8 @@ const verb = (name: string, method: string, path: string, body?: unknown) => {
 export function toggleHold(): void {
   const own = voice.value?.call;
   if (call.value) void verb("hold", "POST", call.value.state === "held" ? "/unhold" : "/hold");
-  else if (own) void hold(own, !own.held.value);
+  // A call through a queue is held by the gateway, once its events are here.
+  else if (own && !voice.value?.centre) void hold(own, !own.held.value);
 }
 
 export function toggleMute(): void {

@@ -8,7 +8,8 @@ import { applyEvent, emptyPicture, PARTS, type Part, type Picture, pictureOf } f
 const clock = new ServerClock();
 let picture: Picture = emptyPicture();
 const dirty = new Set<Part>();
-let drawing = false;
+let drawing: ReturnType<typeof setTimeout> | undefined;
+let drawn = 0;
 
 /** Whether a snapshot has come. */
 export const known = signal(false);
@@ -42,13 +43,20 @@ export function take(step: Step, ended: (record: CallRecord) => void, other?: (e
   const { part, ended: record } = applyEvent(picture, step.event);
   if (part) {
     dirty.add(part);
-    // An offer is told at once; of the rest a screen's worth at a time.
-    if (part === "offers" || document.hidden) draw();
+    // What is about oneself is shown at once; of the rest as much as an eye can follow.
+    if (part === "offers" || document.hidden || isOwn(step.event)) draw();
     else drawSoon();
   } else {
     other?.(step.event);
   }
   if (record) ended(record);
+}
+
+function isOwn(event: CentreEvent): boolean {
+  const me = picture.me?.id;
+  if (event.type === "agent.changed") return event.data.id === me;
+  if (event.type === "call.changed") return event.data.agent === me;
+  return event.type === "call.ended";
 }
 
 /** Forgets everything: somebody else signs in. */
@@ -65,16 +73,17 @@ export function serverNow(): number {
   return clock.at(Date.now());
 }
 
+/** The first change after quiet at once, the others so far apart. */
+const SPACE_MS = 150;
+
 function drawSoon(): void {
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    draw();
-  });
+  drawing ??= setTimeout(draw, Math.max(0, drawn + SPACE_MS - performance.now()));
 }
 
 function draw(): void {
+  clearTimeout(drawing);
+  drawing = undefined;
+  drawn = performance.now();
   batch(() => {
     // A map of its own each time: signals tell of a change only when the value is another one.
     for (const part of dirty) (parts[part] as Signal<unknown>).value = new Map(picture[part] as Map<string, unknown>);

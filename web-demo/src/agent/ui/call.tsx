@@ -41,6 +41,8 @@ const SIP_STATE = {
 export function stateOf(centre: CentreCall | undefined, sip: Call | undefined): string {
   if (centre) return CALL_STATE[centre.state];
   if (!sip) return "";
+  // It is answered when the gateway says so.
+  if (voice.value?.centre) return CALL_STATE.connecting;
   if (sip.state.value === "talking" && sip.held.value) return CALL_STATE.held;
   return SIP_STATE[sip.state.value];
 }
@@ -48,7 +50,10 @@ export function stateOf(centre: CentreCall | undefined, sip: Call | undefined): 
 export function CallView() {
   const centre = call.value;
   const sip = voice.value?.call;
-  const key = centre?.id ?? (sip ? `sip-${sip.id}` : "");
+  // The INVITE is here before the events are.
+  const id = centre?.id ?? voice.value?.centre;
+  const queue = centre ? centre.queue?.name : voice.value?.queue;
+  const key = id ?? (sip ? `sip-${sip.id}` : "");
   useEffect(() => {
     drawer.value = undefined;
     // From the offer's buttons, which are gone, to where the call is.
@@ -64,8 +69,8 @@ export function CallView() {
           <h2 class="peer">{who}</h2>
           <p class="quiet">
             {number && number !== who && <span>{number}</span>}
-            {centre?.queue && <b class="chip">{centre.queue.name}</b>}
-            {!centre && <b class="chip">{W.offerDirect}</b>}
+            {queue && <b class="chip">{queue}</b>}
+            {!id && <b class="chip">{W.offerDirect}</b>}
           </p>
         </div>
         <div class="call-time">
@@ -101,7 +106,7 @@ export function CallView() {
           <Meter stream={sip.remote.value} label={W.theirLevel} />
         </div>
       )}
-      {centre && <Noting id={centre.id} />}
+      {id && <Noting id={id} />}
       {centre && (
         <dl class="facts">
           <div>
@@ -223,7 +228,9 @@ function Parties({ centre }: { centre: CentreCall }) {
 function Controls({ centre, sip, talking }: { centre: CentreCall | undefined; sip: Call | undefined; talking: boolean }) {
   const muted = sip?.muted.value ?? false;
   const held = centre ? centre.state === "held" : (sip?.held.value ?? false);
-  const canHold = centre ? centre.state === "talking" || centre.state === "held" : talking && !sip?.changing.value;
+  const canHold = centre
+    ? centre.state === "talking" || centre.state === "held"
+    : talking && !sip?.changing.value && !voice.value?.centre;
   const canSend = centre ? centre.state === "talking" || centre.state === "held" : false;
   return (
     <div class="controls" role="group" aria-label={W.callWith("")}>

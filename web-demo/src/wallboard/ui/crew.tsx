@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { percent } from "../../centre/format";
 import type { Agent, CentreCall } from "../../centre/objects";
 import { agents, calls, known } from "../../centre/state";
@@ -83,7 +83,7 @@ export function Crew() {
       <ul class="members" id="agents">
         {list.map((one) => (
           <li key={one.id}>
-            <Member agent={one} call={one.call ? calls.value.get(one.call) : undefined} choose={() => setChosen(one.id)} />
+            <Kept agent={one} call={one.call ? calls.value.get(one.call) : undefined} choose={setChosen} />
           </li>
         ))}
       </ul>
@@ -92,14 +92,25 @@ export function Crew() {
   );
 }
 
-function Member({ agent, call, choose }: { agent: Agent; call: CentreCall | undefined; choose(): void }) {
+interface MemberProps {
+  agent: Agent;
+  call: CentreCall | undefined;
+  choose(id: string): void;
+}
+
+/** Drawn again only when the agent or the call is another: of hundreds a few change at a time. */
+function Kept({ agent, call, choose }: MemberProps) {
+  return useMemo(() => <Member agent={agent} call={call} choose={choose} />, [agent, call, choose]);
+}
+
+function Member({ agent, call, choose }: MemberProps) {
   const { status, reach, today } = agent;
   const watched = call !== undefined && watching.value?.call === call.id;
   return (
     <article class={`member s-${status} ${watched ? "watched" : ""}`} aria-label={agent.display} data-agent={agent.name}>
       <div class="member-head">
         <h3>{agent.display}</h3>
-        <button type="button" class="plain round" aria-label={W.setState(agent.display)} title={W.setState(agent.display)} onClick={choose}>
+        <button type="button" class="plain round" aria-label={W.setState(agent.display)} title={W.setState(agent.display)} onClick={() => choose(agent.id)}>
           <Icon name="sliders" size={18} />
         </button>
       </div>
