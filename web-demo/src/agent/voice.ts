@@ -54,7 +54,8 @@ export function incoming(wire: PhoneCall, me: Agent | undefined): void {
   }
   if (voice.value || ringing.value) {
     call.rejectBusy();
-    tell(W.missedWhileBusy(call.name || call.peer));
+    // A caller in a queue goes to the next agent, and nobody was missed.
+    if (!came.offer) tell(W.missedWhileBusy(call.name || call.peer));
     return;
   }
   ringing.value = came;
