@@ -182,8 +182,10 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     drop(stack);
     // What happened is told and kept before the end.
     let _ = tokio::time::timeout(PATIENCE, centre.ledger).await;
-    if let Some(store) = store {
-        store.close().await;
+    if let Some(store) = store
+        && tokio::time::timeout(PATIENCE, store.close()).await.is_err()
+    {
+        tracing::error!("the store is away: what waited for it is lost");
     }
     if let Some(phone) = demo_phone {
         phone.shutdown().await;

@@ -419,6 +419,90 @@ fn three_talk_and_the_agent_leaves_the_two() {
 }
 
 #[test]
+fn an_agent_who_was_asked_to_join_takes_calls_again_afterwards() {
+    let mut world = world(2);
+    let (session, _) = talk(&mut world);
+    consult(&mut world, Target::Agent(id("1002")));
+    let asked = answer(&mut world, 1);
+    on(&mut world, |call| Command::Merge { call }).expect("merged");
+    world.run(SECOND);
+    assert_eq!(status(&world, "1002"), Status::Direct, "still in the call");
+    world.agent(1, |a| a.bye(&asked));
+    world.run(SECOND);
+    assert_eq!(
+        (bridges(&world), status(&world, "1002")),
+        (vec![2], Status::Available)
+    );
+    assert!(caller_is_up(&world, session));
+    world.node_calls(1, "7000").expect("a call");
+    wait_for_ring(&mut world, 1);
+    over(world);
+}
+
+#[test]
+fn an_agent_in_a_call_of_its_own_is_offered_none() {
+    for calls_out in [true, false] {
+        let mut world = world(2);
+        let direct = if calls_out {
+            let id = world.agent(0, |a| a.invite("3000", false));
+            world.run(SECOND);
+            id
+        } else {
+            world.node_calls(1, "1001").expect("a call");
+            world.run(Duration::from_millis(200));
+            answer(&mut world, 0)
+        };
+        assert_eq!(status(&world, "1001"), Status::Direct);
+        caller(&mut world);
+        assert!(rings(&world, 0).is_none());
+        let offered = wait_for_ring(&mut world, 1);
+        world.agent(1, |a| a.reject(&offered, 486, ""));
+        world.agent(0, |a| a.bye(&direct));
+        wait_for_ring(&mut world, 0);
+        over(world);
+    }
+}
+
+#[test]
+fn a_call_in_another_queue_is_shown_there() {
+    let mut world = world(1);
+    talk(&mut world);
+    on(&mut world, |call| Command::Transfer {
+        call,
+        to: Target::Queue("que_sales".into()),
+    })
+    .expect("transferred");
+    world.run(SECOND);
+    let waiting = call(&world);
+    assert_eq!(waiting.queue.map(|queue| queue.name), Some("sales".into()));
+    let live = |world: &World, queue: &str| world.switch.view.read(|view| view.queues[queue].live.waiting);
+    assert_eq!((live(&world, "que_support"), live(&world, "que_sales")), (0, 1));
+    over(world);
+}
+
+#[test]
+fn what_a_queue_does_not_keep_goes_where_it_says_or_ends() {
+    for there in [true, false] {
+        let mut world = world(1);
+        let tab = there.then(|| {
+            let tab = world.browser("1003");
+            assert!(world.run_until(SECOND, |w| w.agents[tab].registered));
+            tab
+        });
+        let session = world.node_calls(1, "7001").expect("a call");
+        world.run(Duration::from_millis(200));
+        if let Some(tab) = tab {
+            answer(&mut world, tab);
+            assert_eq!((bridges(&world), caller_is_up(&world, session)), (vec![2], true));
+        } else {
+            world.run(SECOND);
+            assert!(!caller_is_up(&world, session), "nobody is there");
+        }
+        assert_eq!(outcomes(&over(world)), [Outcome::Overflowed]);
+    }
+}
+
+#[test]
 fn an_agent_goes_back_to_the_caller_whether_somebody_answered_or_not() {
     for manner in [Manner::Rings(300), Manner::Silent, Manner::Refuses(486, 100)] {
         let mut world = world(1);

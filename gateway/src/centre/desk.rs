@@ -2,6 +2,14 @@
 //!
 //! A caller's session is *kept*: it outlives the agents who come and go. Each agent's leg is an offer that was answered and admitted.
 //! While an agent asks somebody, the agent's leg is in a session of its own.
+//!
+//! | file | what |
+//! |---|---|
+//! | `desk` | what there is, and the way to and from the engine |
+//! | `happens` | what follows when somebody answers, leaves, is gone, is back |
+//! | `walks` | what is asked for: hold, keys, transfer |
+//! | `consult`, `supervise` | a third in the call |
+//! | `told`, `portrait` | what is told of it |
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -9,25 +17,24 @@ use std::time::Duration;
 
 use call_engine::acd::metrics::Metrics;
 use call_engine::acd::{
-    Acd, AgentId, CallId, ConnId, Enqueue, Fact, Input, Intent, OfferId, Output, QueueId, Record, Refusal,
-    Requeue, Settings, State, Target as Overflow,
+    Acd, AgentId, CallId, ConnId, Enqueue, Input, Intent, OfferId, Output, QueueId, Record, Refusal,
+    Settings, State,
 };
 use sans_io::{Deadline, Rng, Time, earlier};
-use session_core::{
-    Application, CallRecord, Cause, Coordinator, Event, IncomingCall, LegId, Offer, Party, SessionId,
-};
+use session_core::{Application, Coordinator, Event, IncomingCall, LegId, Offer, Party, SessionId};
 use tokio::sync::mpsc;
 
+use super::consult::Consult;
 use super::directory::Directory;
-use super::ledger::{Answer, Batch, Ended};
+use super::ids;
+use super::ledger::Batch;
 use super::view;
-use super::{ids, walks::Consult};
 
 /// A browser that was away for so long is given up by the session, should the engine not have said so before.
 const GRACE: Duration = Duration::from_secs(45);
 
 /// Queues are told of at most every so often.
-const QUEUE_INTERVAL: Duration = Duration::from_millis(250);
+pub(super) const QUEUE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Changes that may wait for the ledger; new calls are refused beyond.
 const BACKLOG: usize = 100_000;
@@ -50,14 +57,18 @@ pub struct Desk {
     pub(super) legs: BTreeMap<LegId, Use>,
     deadline: Deadline,
     last_call: u64,
-    conns: u64,
+    pub(super) conns: u64,
     /// Connections of agents whose phones are registered.
-    registered: BTreeMap<AgentId, ConnId>,
+    pub(super) registered: BTreeMap<AgentId, ConnId>,
+    /// Calls of their own that agents have, where they have any.
+    lines: BTreeMap<AgentId, u32>,
+    /// The call that each agent had last.
+    pub(super) last_calls: BTreeMap<AgentId, CallId>,
     pub(super) changed: Changed,
-    batch: Batch,
-    backlog: VecDeque<Batch>,
-    ledger: mpsc::Sender<Batch>,
-    queues_told: Time,
+    pub(super) batch: Batch,
+    pub(super) backlog: VecDeque<Batch>,
+    pub(super) ledger: mpsc::Sender<Batch>,
+    pub(super) queues_told: Time,
     /// When this engine began.
     pub(super) began: Time,
     /// Where today began.
@@ -108,7 +119,7 @@ pub(super) struct Changed {
 pub(super) struct Live {
     pub(super) session: SessionId,
     pub(super) caller: LegId,
-    pub(super) queue: Option<QueueId>,
+    pub(super) queue: QueueId,
     pub(super) from: view::Party,
     pub(super) to: String,
     pub(super) entered: Time,
@@ -116,6 +127,8 @@ pub(super) struct Live {
     pub(super) answered: Option<Time>,
     /// The leg of the agent who has it.
     pub(super) agent: Option<(AgentId, LegId)>,
+    /// Who had it so far.
+    pub(super) had: Vec<AgentId>,
     /// The agent's page is gone; this leg calls the new one.
     pub(super) recall: Option<LegId>,
     pub(super) away: bool,
@@ -124,8 +137,10 @@ pub(super) struct Live {
     pub(super) others: BTreeMap<LegId, String>,
     /// Supervisors by name.
     pub(super) watchers: BTreeMap<String, Watcher>,
-    /// The engine has let go of it: it was transferred outside.
+    /// The engine has let go of it: it was transferred outside, or its queue did not keep it.
     pub(super) outside: bool,
+    /// Where it goes should nobody answer outside.
+    pub(super) fallback: Option<QueueId>,
 }
 
 /// A supervisor in a call.
@@ -181,6 +196,8 @@ impl Desk {
             last_call: 0,
             conns: 0,
             registered: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            last_calls: BTreeMap::new(),
             changed: Changed::default(),
             batch: Batch::default(),
             backlog: VecDeque::new(),
@@ -259,7 +276,7 @@ impl Desk {
             Live {
                 session,
                 caller: leg,
-                queue: Some(queue),
+                queue,
                 from: view::Party {
                     number: call.from.clone(),
                     display: call.display.clone(),
@@ -269,12 +286,14 @@ impl Desk {
                 since: now,
                 answered: None,
                 agent: None,
+                had: Vec::new(),
                 recall: None,
                 away: false,
                 consult: None,
                 others: BTreeMap::new(),
                 watchers: BTreeMap::new(),
                 outside: false,
+                fallback: None,
             },
         );
         self.sessions.insert(session, id);
@@ -289,7 +308,10 @@ impl Desk {
             requires: Vec::new(),
             sticky: None,
         };
-        self.input(now, Input::Enqueue(enqueue), calls);
+        if let Some(refusal) = self.input(now, Input::Enqueue(enqueue), calls) {
+            tracing::error!(?refusal, "a call cannot wait");
+            calls.terminate_session(now, session);
+        }
         self.tell(now);
     }
 
@@ -302,6 +324,13 @@ impl Desk {
     /// Something happened to a call. True when it was one of ours, and nobody else need look at it.
     pub fn handle(&mut self, now: Time, event: &Event, calls: &mut Coordinator) -> bool {
         let ours = self.on_event(now, event, calls);
+        self.count_lines(
+            now,
+            leg_of(event)
+                .and_then(|leg| calls.user_of(leg))
+                .map(str::to_owned),
+            calls,
+        );
         self.tell(now);
         ours
     }
@@ -396,6 +425,30 @@ impl Desk {
         }
     }
 
+    /// Counts the calls of their own that agents have: of those who have some, and of this user. Whatever leg of theirs is not there
+    /// for a queue's call is one.
+    pub(super) fn count_lines(&mut self, now: Time, user: Option<String>, calls: &mut Coordinator) {
+        let mut agents: BTreeSet<AgentId> = self.lines.keys().copied().collect();
+        agents.extend(user.and_then(|user| self.directory.agent_of(&user)));
+        for agent in agents {
+            let Some(person) = self.directory.agent(agent) else {
+                continue;
+            };
+            let own = calls.legs_of(&person.name).filter(|(leg, offer)| {
+                let used = self.legs.get(leg).or_else(|| self.legs.get(&(*offer)?));
+                !matches!(used, Some(Use::Offer(_) | Use::Agent(_) | Use::Recall(_)))
+            });
+            let lines = u32::try_from(own.count()).unwrap_or(u32::MAX);
+            let before = match lines {
+                0 => self.lines.remove(&agent),
+                _ => self.lines.insert(agent, lines),
+            };
+            if before.unwrap_or(0) != lines {
+                self.input(now, Input::Lines { agent, lines }, calls);
+            }
+        }
+    }
+
     /// Tells the engine something and does what it says. What it refused is returned.
     pub(super) fn input(&mut self, now: Time, input: Input, calls: &mut Coordinator) -> Option<Refusal> {
         let mut refused = None;
@@ -459,7 +512,7 @@ impl Desk {
                     deadline,
                 };
                 self.offers.insert(offer, ringing);
-                if let Some(offer) = self.portrait_offer(now, offer, call, agent) {
+                if let Some(offer) = self.portrait_offer(offer, call, agent) {
                     self.batch.change(now, view::Change::OfferMade(offer));
                 }
                 None
@@ -477,6 +530,8 @@ impl Desk {
                     return Some(Input::NotConnected { call });
                 };
                 live.agent = Some((agent, ringing.leg));
+                live.had.push(agent);
+                self.last_calls.insert(agent, call);
                 live.since = now;
                 self.legs.insert(ringing.leg, Use::Agent(call));
                 calls.admit_leg(now, live.session, ringing.leg);
@@ -514,433 +569,6 @@ impl Desk {
         }
     }
 
-    /// A phone rang and was answered: the offer is a leg now.
-    fn answered(&mut self, now: Time, named: LegId, leg: LegId, used: Use, calls: &mut Coordinator) {
-        match used {
-            Use::Offer(offer) => {
-                if let Some(ringing) = self.offers.get_mut(&offer) {
-                    ringing.leg = leg;
-                }
-                if self.input(now, Input::Accept { offer }, calls).is_some() {
-                    self.legs.remove(&leg);
-                    calls.withdraw(now, leg, true);
-                }
-            }
-            Use::Recall(call) => self.recalled(now, call, (named, leg), calls),
-            Use::Consulted(call) => self.consulted(now, call, (named, leg), calls),
-            Use::Watcher(call, name) => self.watching(now, call, &name, leg, calls),
-            Use::Outside(call) => self.outside_answered(now, call, (named, leg), calls),
-            Use::Caller(_) | Use::Agent(_) | Use::Other(_) => {}
-        }
-    }
-
-    /// A phone rang and was not answered.
-    fn unanswered(&mut self, now: Time, leg: LegId, used: Use, code: u16, calls: &mut Coordinator) {
-        match used {
-            Use::Offer(offer) => {
-                let input = match code {
-                    // Somebody pressed a button.
-                    486 | 600 | 603 => Input::Reject { offer },
-                    _ => Input::OfferLost { offer },
-                };
-                self.input(now, input, calls);
-            }
-            Use::Recall(call) => {
-                if let Some(live) = self.calls.get_mut(&call).filter(|live| live.recall == Some(leg)) {
-                    live.recall = None;
-                }
-            }
-            Use::Consulted(call) => self.consult_failed(now, call, code, calls),
-            Use::Watcher(call, name) => {
-                if let Some(live) = self.calls.get_mut(&call) {
-                    live.watchers.remove(&name);
-                }
-                self.changed.calls.insert(call);
-            }
-            Use::Outside(call) => self.outside_failed(now, call, calls),
-            Use::Caller(_) | Use::Agent(_) | Use::Other(_) => {}
-        }
-    }
-
-    /// Caller and agent hear each other.
-    fn bridged(&mut self, now: Time, call: CallId, calls: &mut Coordinator) {
-        let connecting = self
-            .acd
-            .state()
-            .calls
-            .get(&call)
-            .is_some_and(|call| matches!(call.phase, call_engine::acd::Phase::Connecting(_)));
-        if let Some(live) = self.calls.get_mut(&call) {
-            live.answered.get_or_insert(now);
-            live.since = now;
-        }
-        if connecting {
-            self.input(now, Input::Connected { call }, calls);
-        }
-        self.changed.calls.insert(call);
-    }
-
-    /// The agent's page is gone, or is back by itself.
-    fn away(&mut self, now: Time, call: CallId, away: bool, calls: &mut Coordinator) {
-        if let Some(live) = self.calls.get_mut(&call) {
-            live.away = away;
-            live.since = now;
-        }
-        self.changed.calls.insert(call);
-        if away {
-            self.drop_consult(now, call, calls);
-        }
-        self.input(now, Input::Away { call, away }, calls);
-    }
-
-    /// The agent whose page was gone registered again: the new page is called into the call.
-    fn returned(&mut self, now: Time, call: CallId, user: &str, calls: &mut Coordinator) {
-        let Some(live) = self
-            .calls
-            .get_mut(&call)
-            .filter(|live| live.away && live.recall.is_none())
-        else {
-            return;
-        };
-        let theirs = live
-            .agent
-            .and_then(|(agent, _)| self.directory.agent(agent))
-            .is_some_and(|person| person.name == user);
-        if !theirs {
-            return;
-        }
-        let offer = Offer {
-            party: Party::User(user.to_owned()),
-            caller: None,
-            ring_timeout: Duration::from_secs(30),
-            headers: vec![(CALL_HEADER.into(), ids::call(call)), answer_at_once()],
-        };
-        if let Ok(leg) = calls.offer(now, live.session, offer) {
-            live.recall = Some(leg);
-            self.legs.insert(leg, Use::Recall(call));
-        }
-    }
-
-    /// The new page answered.
-    fn recalled(&mut self, now: Time, call: CallId, (named, leg): (LegId, LegId), calls: &mut Coordinator) {
-        let live = self
-            .calls
-            .get_mut(&call)
-            .filter(|live| live.recall == Some(named));
-        let Some(live) = live else {
-            self.legs.remove(&leg);
-            return calls.withdraw(now, leg, false);
-        };
-        live.recall = None;
-        live.away = false;
-        live.since = now;
-        let session = live.session;
-        if let Some((_, old)) = &mut live.agent {
-            let old = std::mem::replace(old, leg);
-            self.legs.remove(&old);
-            calls.drop_leg(now, old);
-        }
-        self.legs.insert(leg, Use::Agent(call));
-        calls.admit_leg(now, session, leg);
-        self.watch_agent(call, calls);
-        self.changed.calls.insert(call);
-        self.input(now, Input::Away { call, away: false }, calls);
-    }
-
-    /// Somebody who had been in a call is out of it.
-    fn left(&mut self, now: Time, leg: LegId, used: Use, cause: Cause, calls: &mut Coordinator) {
-        match used {
-            Use::Agent(call) => self.agent_left(now, call, cause, calls),
-            Use::Consulted(call) => self.consult_failed(now, call, 0, calls),
-            Use::Other(call) => {
-                if let Some(live) = self.calls.get_mut(&call) {
-                    live.others.remove(&leg);
-                }
-                self.changed.calls.insert(call);
-                self.end_if_alone(now, call, calls);
-            }
-            Use::Watcher(call, name) => {
-                if let Some(live) = self.calls.get_mut(&call) {
-                    live.watchers.remove(&name);
-                }
-                self.changed.calls.insert(call);
-            }
-            Use::Outside(call) => {
-                if let Some(live) = self.calls.get(&call) {
-                    calls.terminate_session(now, live.session);
-                }
-            }
-            Use::Offer(offer) => {
-                self.input(now, Input::OfferLost { offer }, calls);
-            }
-            Use::Recall(_) | Use::Caller(_) => {}
-        }
-    }
-
-    fn agent_left(&mut self, now: Time, call: CallId, cause: Cause, calls: &mut Coordinator) {
-        let Some(live) = self.calls.get_mut(&call) else {
-            return;
-        };
-        match cause {
-            // The page is gone, or its media broke: the agent may come back.
-            Cause::Away | Cause::Failed => {
-                if !live.away {
-                    live.away = true;
-                    live.since = now;
-                    self.changed.calls.insert(call);
-                    self.input(now, Input::Away { call, away: true }, calls);
-                }
-            }
-            // The agent hung up. Those whom the agent brought in go on without the agent.
-            _ if !live.others.is_empty() => {
-                live.agent = None;
-                live.outside = true;
-                self.input(now, Input::Ended { call }, calls);
-            }
-            _ => calls.terminate_session(now, live.session),
-        }
-    }
-
-    /// A caller whom everybody left need not stay.
-    fn end_if_alone(&mut self, now: Time, call: CallId, calls: &mut Coordinator) {
-        if let Some(live) = self.calls.get(&call)
-            && live.outside
-            && live.agent.is_none()
-            && live.others.is_empty()
-        {
-            calls.terminate_session(now, live.session);
-        }
-    }
-
-    /// The agent has the call no more.
-    fn release_agent(&mut self, now: Time, call: CallId, calls: &mut Coordinator) {
-        let Some(live) = self.calls.get_mut(&call) else {
-            return;
-        };
-        let legs = [live.agent.take().map(|(_, leg)| leg), live.recall.take()];
-        for leg in legs.into_iter().flatten() {
-            if let Some(Use::Recall(_)) = self.legs.remove(&leg) {
-                calls.withdraw(now, leg, false);
-            } else {
-                calls.drop_leg(now, leg);
-            }
-        }
-        self.changed.calls.insert(call);
-    }
-
-    /// A queue does not keep a call.
-    fn overflowed(&mut self, now: Time, call: CallId, target: Overflow, calls: &mut Coordinator) {
-        let Some(live) = self.calls.get_mut(&call) else {
-            return;
-        };
-        live.outside = true;
-        live.since = now;
-        let session = live.session;
-        match target {
-            Overflow::Number(number) => match (self.route)("", &number) {
-                Some(party) => self.send_outside(now, call, party, number, calls),
-                None => calls.terminate_session(now, session),
-            },
-            Overflow::HangUp | Overflow::Queue(_) => calls.terminate_session(now, session),
-        }
-    }
-
-    /// A session is over.
-    fn ended(&mut self, now: Time, session: SessionId, record: &CallRecord, calls: &mut Coordinator) -> bool {
-        let Some(call) = self.sessions.remove(&session) else {
-            return false;
-        };
-        let Some(live) = self.calls.get(&call).filter(|live| live.session == session) else {
-            // An agent hung up while asking somebody: the caller waits for another one.
-            if self
-                .calls
-                .get_mut(&call)
-                .and_then(|live| live.consult.take())
-                .is_some()
-            {
-                let requeue = Requeue {
-                    call,
-                    queue: None,
-                    priority: 0,
-                    sticky: None,
-                };
-                self.input(now, Input::Requeue(requeue), calls);
-            }
-            return true;
-        };
-        if !live.outside {
-            self.input(now, Input::Ended { call }, calls);
-        }
-        self.finish(now, call, record, calls);
-        true
-    }
-
-    fn finish(&mut self, now: Time, call: CallId, record: &CallRecord, calls: &mut Coordinator) {
-        let Some(live) = self.calls.remove(&call) else {
-            return;
-        };
-        if let Some(consult) = &live.consult {
-            calls.terminate_session(now, consult.session);
-            self.sessions.remove(&consult.session);
-        }
-        self.legs.retain(|_, used| used.call() != Some(call));
-        self.over(call, Ended::new(live.from, live.to, record));
-    }
-
-    /// To be told when what was done is.
-    pub(super) fn answer(&mut self, answer: Answer) {
-        self.batch.answers.push(answer);
-    }
-
-    /// Nothing more will be told of a call but its record.
-    pub(super) fn over(&mut self, call: CallId, ended: Ended) {
-        self.changed.calls.remove(&call);
-        self.batch.ended.insert(call, ended);
-    }
-
-    fn reachable(&mut self, now: Time, user: &str, reachable: bool, calls: &mut Coordinator) {
-        let Some(agent) = self.directory.agent_of(user) else {
-            return;
-        };
-        if reachable {
-            self.conns += 1;
-            let conn = ConnId(self.conns);
-            self.registered.insert(agent, conn);
-            self.input(now, Input::Attached { agent, conn }, calls);
-        } else if let Some(conn) = self.registered.remove(&agent) {
-            self.input(now, Input::Detached { agent, conn }, calls);
-        }
-        self.changed.agents.insert(agent);
-    }
-
-    /// A page answered, by OPTIONS or over its event stream.
-    pub fn alive(&mut self, now: Time, user: &str, calls: &mut Coordinator) {
-        if let Some(agent) = self.directory.agent_of(user) {
-            self.input(now, Input::Proof { agent }, calls);
-            self.tell(now);
-        }
-    }
-
-    /// Takes note of a record: for the numbers, for what is shown, for the ledger.
-    fn recorded(&mut self, record: Record) {
-        self.metrics.apply(&record);
-        let now = record.at;
-        let queue_of = |desk: &Desk, call: &CallId| desk.acd.state().calls.get(call).map(|call| call.queue);
-        match &record.fact {
-            Fact::Entered { call, queue, .. } => {
-                self.changed.calls.insert(*call);
-                self.changed.queues.insert(*queue);
-            }
-            Fact::Moved { call, queue, .. } => {
-                self.changed.calls.insert(*call);
-                self.changed.queues.insert(*queue);
-                // Where it came from is not told; all queues are few.
-                self.changed
-                    .queues
-                    .extend(self.directory.queues().map(|queue| queue.config.id));
-            }
-            Fact::Offered { call, .. } => {
-                self.changed.calls.insert(*call);
-            }
-            Fact::OfferEnded {
-                offer,
-                call,
-                agent,
-                how,
-                ..
-            } => {
-                self.changed.calls.insert(*call);
-                let agent = self
-                    .directory
-                    .agent(*agent)
-                    .map(|person| person.id.clone())
-                    .unwrap_or_default();
-                self.batch.change(
-                    now,
-                    view::Change::OfferEnded {
-                        id: ids::offer(*offer),
-                        call: ids::call(*call),
-                        agent,
-                        how: (*how).into(),
-                    },
-                );
-            }
-            Fact::Accepted { call, .. }
-            | Fact::Connected { call }
-            | Fact::Held { call, .. }
-            | Fact::Away { call, .. }
-            | Fact::HandedOver { call, .. }
-            | Fact::Returned { call, .. }
-            | Fact::Widened { call, .. } => {
-                self.changed.calls.insert(*call);
-                self.changed.queues.extend(queue_of(self, call));
-            }
-            Fact::Left { .. } => {
-                self.changed
-                    .queues
-                    .extend(self.directory.queues().map(|queue| queue.config.id));
-            }
-            Fact::WrappedUp { agent, .. }
-            | Fact::Intent { agent, .. }
-            | Fact::Next { agent, .. }
-            | Fact::Status { agent, .. } => {
-                self.changed.agents.insert(*agent);
-                if let Some(config) = self
-                    .directory
-                    .agent(*agent)
-                    .and_then(|person| person.agent.as_ref())
-                {
-                    self.changed
-                        .queues
-                        .extend(config.queues.iter().map(|member| member.queue));
-                }
-            }
-            Fact::Started => {}
-        }
-        self.batch.records.push(record);
-        while let Some(finished) = self.metrics.poll_finished() {
-            self.batch.finished.push(finished);
-        }
-    }
-
-    /// Hands what changed to the ledger.
-    pub(super) fn tell(&mut self, now: Time) {
-        let changed = std::mem::take(&mut self.changed);
-        for call in changed.calls {
-            if let Some(call) = self.portrait_call(now, call) {
-                self.batch.change(now, view::Change::Call(call));
-            }
-        }
-        for agent in changed.agents {
-            if let Some(agent) = self.portrait_agent(now, agent) {
-                self.batch.change(now, view::Change::Agent(agent));
-            }
-        }
-        if now.since(self.queues_told) >= QUEUE_INTERVAL {
-            for queue in changed.queues {
-                if let Some(queue) = self.portrait_queue(now, queue) {
-                    self.batch.change(now, view::Change::Queue(queue));
-                }
-            }
-            self.queues_told = now;
-        } else {
-            self.changed.queues = changed.queues;
-        }
-        if !self.batch.is_empty() {
-            let batch = std::mem::take(&mut self.batch);
-            self.backlog.push_back(batch);
-        }
-        while let Some(batch) = self.backlog.pop_front() {
-            if let Err(error) = self.ledger.try_send(batch) {
-                match error {
-                    mpsc::error::TrySendError::Full(batch) => self.backlog.push_front(batch),
-                    mpsc::error::TrySendError::Closed(_) => self.backlog.clear(),
-                }
-                break;
-            }
-        }
-    }
-
     /// What an agent wants.
     pub(super) fn intend(
         &mut self,
@@ -971,7 +599,7 @@ impl Use {
         }
     }
 
-    fn call(&self) -> Option<CallId> {
+    pub(super) fn call(&self) -> Option<CallId> {
         match self {
             Use::Offer(_) => None,
             Use::Caller(call)
@@ -982,6 +610,18 @@ impl Use {
             | Use::Watcher(call, _)
             | Use::Outside(call) => Some(*call),
         }
+    }
+}
+
+/// The leg that an event is of; of an incoming call, the caller's.
+fn leg_of(event: &Event) -> Option<LegId> {
+    match event {
+        Event::Incoming { leg, .. }
+        | Event::Progress { leg, .. }
+        | Event::Answered { leg, .. }
+        | Event::OfferRings { offer: leg, .. }
+        | Event::OfferAnswered { leg, .. } => Some(*leg),
+        _ => None,
     }
 }
 

@@ -81,7 +81,15 @@ impl Directory {
                     target: queue.service_level,
                     short: Duration::from_secs(5),
                 },
-                alarms: QueueAlarms::default(),
+                alarms: QueueAlarms {
+                    waiting: queue.alarm_waiting,
+                    oldest_s: queue
+                        .alarm_wait
+                        .map(|wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX)),
+                    service_level: queue
+                        .alarm_service_level
+                        .map(|percent| f64::from(percent) / 100.0),
+                },
             });
         }
         for (order, (name, staff)) in config.staff.iter().enumerate() {

@@ -167,7 +167,7 @@ impl Keeper {
             version: 1,
             started_micros: record.entered_at.0.as_micros(),
             queue: record.queue.clone(),
-            agent: record.agents.last().map(|agent| agent.id.clone()),
+            agents: record.agents.iter().map(|agent| agent.id.clone()).collect(),
             caller: record.from.number.clone(),
             disposition: record.disposition.clone(),
             notes: record.notes.clone().unwrap_or_default(),

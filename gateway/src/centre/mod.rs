@@ -5,13 +5,17 @@
 
 pub mod caller;
 pub mod command;
+mod consult;
 pub mod desk;
 pub mod directory;
+mod happens;
 pub mod hub;
 mod ids;
 pub mod keep;
 pub mod ledger;
 pub mod open;
 mod portrait;
+mod supervise;
+mod told;
 pub mod view;
 mod walks;

@@ -14,7 +14,7 @@ use super::view::{
 const POSITIONS: usize = call_engine::acd::POSITIONS;
 
 impl Desk {
-    pub(super) fn portrait_call(&self, now: Time, id: CallId) -> Option<Call> {
+    pub(super) fn portrait_call(&self, id: CallId) -> Option<Call> {
         let live = self.calls.get(&id)?;
         let state = self.acd.state().calls.get(&id);
         let agent = live.agent.and_then(|(agent, _)| self.directory.agent(agent));
@@ -52,7 +52,7 @@ impl Desk {
                 ..participant(ParticipantKind::Supervisor, display)
             });
         }
-        let queue = live.queue.and_then(|queue| self.directory.queue(queue));
+        let queue = self.directory.queue(live.queue);
         let position = state
             .filter(|state| state.phase == Phase::Waiting)
             .and_then(|state| {
@@ -63,7 +63,6 @@ impl Desk {
                     .position(|call| call == id)?;
                 u32::try_from(place + 1).ok()
             });
-        let _ = now;
         Some(Call {
             id: ids::call(id),
             queue: queue.map(|queue| QueueName {
@@ -79,6 +78,12 @@ impl Desk {
             answered_at: live.answered.map(Moment),
             position,
             agent: agent.map(|agent| agent.id.clone()),
+            agents: live
+                .had
+                .iter()
+                .filter_map(|agent| self.directory.agent(*agent))
+                .map(|person| person.id.clone())
+                .collect(),
             parties,
             consult: live.consult.as_ref().map(|consult| Consult {
                 to: consult.to.clone(),
@@ -88,17 +93,11 @@ impl Desk {
         })
     }
 
-    pub(super) fn portrait_offer(
-        &self,
-        now: Time,
-        offer: OfferId,
-        call: CallId,
-        agent: AgentId,
-    ) -> Option<Offer> {
+    pub(super) fn portrait_offer(&self, offer: OfferId, call: CallId, agent: AgentId) -> Option<Offer> {
         let ringing = self.offers.get(&offer)?;
         Some(Offer {
             id: ids::offer(offer),
-            call: self.portrait_call(now, call)?,
+            call: self.portrait_call(call)?,
             agent: self.directory.agent(agent)?.id.clone(),
             made_at: Moment(ringing.made),
             deadline: Moment(ringing.deadline),
@@ -141,6 +140,7 @@ impl Desk {
             next: state.next.as_ref().map(Intent::of),
             reach: self.acd.reach(id)?.into(),
             call,
+            last_call: self.last_calls.get(&id).copied().map(ids::call),
             wrap_up_until,
             queues: person
                 .agent

@@ -91,6 +91,9 @@ pub struct Agent {
     pub reach: Reach,
     /// The call that the agent has.
     pub call: Option<String>,
+    /// The call that the agent had last, or has.
+    #[serde(default)]
+    pub last_call: Option<String>,
     /// When wrap-up ends by itself.
     pub wrap_up_until: Option<Moment>,
     /// The queues that the agent serves.
@@ -253,6 +256,9 @@ pub struct Call {
     pub position: Option<u32>,
     /// Who has it.
     pub agent: Option<String>,
+    /// Who had it so far, in order; with who has it.
+    #[serde(default)]
+    pub agents: Vec<String>,
     /// Who is in it.
     pub parties: Vec<Participant>,
     /// The question that the agent asks somebody.

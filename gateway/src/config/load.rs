@@ -298,6 +298,13 @@ fn read_queues<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> Vec<Queue> {
             &mut queue.leave_when_empty,
             r.get(&mut section, "leave_when_empty", boolean),
         );
+        queue.alarm_waiting = r.get(&mut section, "alarm_waiting", |v| {
+            number(v, 0..=100_000).map(|n| n as u32)
+        });
+        queue.alarm_wait = r.get(&mut section, "alarm_wait", |v| seconds(v, 1..=86_400));
+        queue.alarm_service_level = r.get(&mut section, "alarm_service_level", |v| {
+            number(v, 1..=100).map(|n| n as u8)
+        });
         let to_queue = r.get(&mut section, "overflow_queue", filled);
         let to_number = r.get(&mut section, "overflow_number", filled);
         match (to_queue, to_number) {

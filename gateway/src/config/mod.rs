@@ -147,6 +147,12 @@ pub struct Queue {
     pub leave_when_empty: bool,
     /// Where calls go that it does not keep.
     pub overflow: Overflow,
+    /// The wallboard warns when more calls wait.
+    pub alarm_waiting: Option<u32>,
+    /// When one waits longer.
+    pub alarm_wait: Option<Duration>,
+    /// When a smaller part of the day's calls was answered in time, per cent.
+    pub alarm_service_level: Option<u8>,
 }
 
 /// Where calls go that a queue does not keep.
@@ -175,6 +181,9 @@ impl Queue {
             max_length: None,
             leave_when_empty: false,
             overflow: Overflow::HangUp,
+            alarm_waiting: None,
+            alarm_wait: None,
+            alarm_service_level: None,
         }
     }
 }

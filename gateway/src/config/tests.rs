@@ -311,6 +311,9 @@ fn queues_and_agents_of_a_file_take_the_place_of_the_demonstration() {
         strategy = "ring-all"
         wrap_up = 5
         max_wait = 300
+        alarm_waiting = 3
+        alarm_wait = 60
+        alarm_service_level = 80
         overflow_number = "100"
         [[users]]
         name = "carla"
@@ -332,6 +335,16 @@ fn queues_and_agents_of_a_file_take_the_place_of_the_demonstration() {
     let queue = &config.queues[0];
     assert_eq!((queue.strategy, queue.wrap_up.as_secs()), (Strategy::RingAll, 5));
     assert_eq!(queue.overflow, Overflow::Number("100".into()));
+    let alarms = crate::centre::directory::Directory::of(&config)
+        .queue_by_name("service")
+        .map(|queue| {
+            (
+                queue.alarms.waiting,
+                queue.alarms.oldest_s,
+                queue.alarms.service_level,
+            )
+        });
+    assert_eq!(alarms, Some((Some(3), Some(60), Some(0.8))));
     assert_eq!(config.staff["carla"].roles, [Role::Agent]);
     assert_eq!(
         config.staff["dora"].queues,

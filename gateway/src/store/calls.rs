@@ -17,8 +17,8 @@ pub struct CallRecord {
     pub started_micros: u64,
     /// Id of the queue.
     pub queue: Option<String>,
-    /// Id of the agent.
-    pub agent: Option<String>,
+    /// Ids of the agents who had it, in order.
+    pub agents: Vec<String>,
     /// Number of the caller.
     pub caller: String,
     /// Id of how it ended for the agent.
@@ -38,9 +38,9 @@ pub struct CallFilter {
     pub to_micros: Option<u64>,
     /// Id.
     pub queue: Option<String>,
-    /// Id.
+    /// Id of one who had it.
     pub agent: Option<String>,
-    /// The caller's number begins so.
+    /// The caller's number contains this.
     pub caller: Option<String>,
     /// Id.
     pub disposition: Option<String>,
@@ -61,7 +61,10 @@ pub struct Calls {
     database: Arc<dyn Database>,
 }
 
-const COLUMNS: &str = "id, version, started, queue, agent, caller, disposition, notes, body";
+const COLUMNS: &str = "id, version, started, queue, agents, caller, disposition, notes, body";
+
+/// Between the ids of agents, and around them.
+const BAR: char = '|';
 
 impl Calls {
     pub(super) fn new(database: Arc<dyn Database>) -> Calls {
@@ -71,18 +74,21 @@ impl Calls {
     /// Keeps a record; one whose id is known is left as it is. Says whether it is new.
     pub async fn insert(&self, call: &CallRecord) -> Result<bool, StoreError> {
         let texts = [&call.id, &call.caller, &call.notes, &call.body];
-        let options = [&call.queue, &call.agent, &call.disposition];
-        let all = texts.into_iter().chain(options.into_iter().flatten());
+        let options = [&call.queue, &call.disposition];
+        let all = texts
+            .into_iter()
+            .chain(options.into_iter().flatten())
+            .chain(&call.agents);
         if all.into_iter().any(|text| text.contains('\0')) {
             return Err(StoreError::Invalid("a NUL"));
         }
-        let sql = "INSERT INTO calls (id, version, started, queue, agent, caller, disposition, notes, body) \
+        let sql = "INSERT INTO calls (id, version, started, queue, agents, caller, disposition, notes, body) \
                    VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
         let statement = Statement::execute(sql)
             .bind(call.id.as_str())
             .bind(int(call.started_micros))
             .bind(call.queue.clone())
-            .bind(call.agent.clone())
+            .bind(barred(&call.agents))
             .bind(call.caller.as_str())
             .bind(call.disposition.clone())
             .bind(call.notes.as_str())
@@ -124,10 +130,18 @@ impl Calls {
         want("started >= ?", filter.from_micros.map(|at| int(at).into()));
         want("started < ?", filter.to_micros.map(|at| int(at).into()));
         want("queue = ?", filter.queue.clone().map(Value::from));
-        want("agent = ?", filter.agent.clone().map(Value::from));
+        // Whoever is named is found in the text: taken out of it, it is shorter.
         want(
-            "substr(caller, 1, length(?)) = ?",
-            filter.caller.clone().map(Value::from),
+            "length(replace(agents, ?, '')) < length(agents)",
+            filter
+                .agent
+                .as_ref()
+                .map(|agent| format!("{BAR}{agent}{BAR}").into()),
+        );
+        let caller = filter.caller.clone().filter(|part| !part.is_empty());
+        want(
+            "length(replace(caller, ?, '')) < length(caller)",
+            caller.map(Value::from),
         );
         want("disposition = ?", filter.disposition.clone().map(Value::from));
         if let Some(after) = after {
@@ -186,13 +200,23 @@ impl Calls {
     }
 }
 
+/// Ids with bars between and around them: `|usr_anna|usr_ben|`.
+fn barred(ids: &[String]) -> String {
+    ids.iter().fold(BAR.to_string(), |text, id| text + id + "|")
+}
+
 fn record(mut row: Row) -> Result<CallRecord, StoreError> {
     Ok(CallRecord {
         id: row.text()?,
         version: row.number()?,
         started_micros: row.number()?,
         queue: row.maybe_text()?,
-        agent: row.maybe_text()?,
+        agents: row
+            .text()?
+            .split(BAR)
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned)
+            .collect(),
         caller: row.text()?,
         disposition: row.maybe_text()?,
         notes: row.text()?,

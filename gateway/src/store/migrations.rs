@@ -20,9 +20,8 @@ const STEPS: &[&[&str]] = &[
         "CREATE UNIQUE INDEX objects_name ON objects (kind, name)",
         "CREATE UNIQUE INDEX objects_number ON objects (kind, number)",
         "CREATE TABLE calls (id TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL, started BIGINT NOT NULL, \
-         queue TEXT, agent TEXT, caller TEXT NOT NULL, disposition TEXT, notes TEXT NOT NULL, body TEXT NOT NULL)",
+         queue TEXT, agents TEXT NOT NULL, caller TEXT NOT NULL, disposition TEXT, notes TEXT NOT NULL, body TEXT NOT NULL)",
         "CREATE INDEX calls_started ON calls (started, id)",
-        "CREATE INDEX calls_agent ON calls (agent, started)",
         "CREATE INDEX calls_queue ON calls (queue, started)",
     ],
 ];

@@ -35,6 +35,8 @@ pub struct Coordinator {
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) legs: BTreeMap<LegId, Leg>,
     pub(crate) usages: BTreeMap<UsageId, LegId>,
+    /// Legs of the directory's users.
+    pub(crate) user_legs: BTreeMap<String, BTreeSet<LegId>>,
     /// Callers whose ACK came.
     pub(crate) acked: BTreeSet<LegId>,
     /// Connections over which a user authenticated.
@@ -132,6 +134,7 @@ impl Coordinator {
             sessions: BTreeMap::new(),
             legs: BTreeMap::new(),
             usages: BTreeMap::new(),
+            user_legs: BTreeMap::new(),
             acked: BTreeSet::new(),
             flow_users: BTreeMap::new(),
             accounts: BTreeMap::new(),
@@ -230,6 +233,23 @@ impl Coordinator {
     /// Live sessions, oldest first.
     pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
         self.sessions.keys().copied()
+    }
+
+    /// Legs of a user that are not ending, each with the [`offer`](Self::offer) that it is or was a branch of.
+    pub fn legs_of(&self, user: &str) -> impl Iterator<Item = (LegId, Option<LegId>)> + '_ {
+        self.user_legs
+            .get(user)
+            .into_iter()
+            .flatten()
+            .filter_map(|leg| self.legs.get(leg))
+            .filter(|leg| leg.state < State::Ending)
+            .map(|leg| (leg.id, leg.offered))
+    }
+
+    /// The user of the directory whose leg it is.
+    #[must_use]
+    pub fn user_of(&self, leg: LegId) -> Option<&str> {
+        self.legs.get(&leg)?.user.as_deref()
     }
 
     /// The session of the leg with this SIP Call-ID.

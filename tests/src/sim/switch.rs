@@ -12,7 +12,7 @@ use cordboard::centre::desk::{Desk, Setup};
 use cordboard::centre::directory::Directory;
 use cordboard::centre::hub::Hub;
 use cordboard::centre::ledger::{Batch, Ledger};
-use cordboard::config::{Config, Queue, Role, Staff};
+use cordboard::config::{Config, Overflow, Queue, Role, Staff};
 use cordboard::switch::{Request, party_for};
 use sans_io::{Rng, Time};
 use session_core::{Coordinator, Dial, Event, OnFailure, Party, SessionId};
@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 /// `1...` users, `2...` the first trunk, `3...` the second, `4...` user 1002 and both trunks at once, `5...` the first trunk
 /// and, should it refuse, the second; `6...` a trunk written by hand; `9196` echo, `9664` music; nobody else. Who comes from
 /// a trunk reaches the other one. `7000` waits for an agent: 1001, 1002 or 1003, in this order; 1004 is their supervisor.
+/// `7001` is a queue that nobody serves: its calls go to 1003.
 pub struct Switch {
     real: cordboard::switch::Switch,
     overflow: BTreeSet<SessionId>,
@@ -55,6 +56,7 @@ impl Switch {
             rule("3.", Some("left"), trunk("right")),
             rule("6.", None, trunk("hand")),
             rule("7000", None, Action::Queue("support".into())),
+            rule("7001", None, Action::Queue("night".into())),
         ];
         let plan = DialPlan::new(rules, (1_001..=1_004).map(|user: u32| user.to_string()));
         let directory = Arc::new(Directory::of(&centre()));
@@ -158,8 +160,13 @@ fn centre() -> Config {
         strategy: Strategy::Linear,
         ..Queue::new("support")
     };
+    let night = Queue {
+        leave_when_empty: true,
+        overflow: Overflow::Number("1003".into()),
+        ..Queue::new("night")
+    };
     let mut config = Config {
-        queues: vec![support],
+        queues: vec![support, Queue::new("sales"), night],
         ..Config::default()
     };
     let agent = || Staff {

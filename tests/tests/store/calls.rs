@@ -11,7 +11,7 @@ fn call(n: u64) -> CallRecord {
         // Some began at the same moment.
         started_micros: 1000 + n / 3,
         queue: (!n.is_multiple_of(4)).then(|| format!("queue_{}", n % 2)),
-        agent: n.is_multiple_of(5).then(|| "agent_1".to_owned()),
+        agents: (1..=n % 3).map(|agent| format!("agent_{agent}")).collect(),
         caller: format!("+49{}%_{n}", n % 3),
         disposition: None,
         notes: String::new(),
@@ -83,6 +83,14 @@ pub(crate) async fn pages_and_filters(backend: Backend) {
             ..none()
         },
         CallFilter {
+            caller: text("_1"),
+            ..none()
+        },
+        CallFilter {
+            agent: text("agent_2"),
+            ..none()
+        },
+        CallFilter {
             disposition: text("sold"),
             ..none()
         },
@@ -116,10 +124,13 @@ fn matches(filter: &CallFilter, call: &CallRecord) -> bool {
     filter.from_micros.is_none_or(|from| call.started_micros >= from)
         && filter.to_micros.is_none_or(|to| call.started_micros < to)
         && same(&filter.queue, &call.queue)
-        && same(&filter.agent, &call.agent)
+        && filter
+            .agent
+            .as_ref()
+            .is_none_or(|agent| call.agents.contains(agent))
         && same(&filter.disposition, &call.disposition)
         && filter
             .caller
             .as_ref()
-            .is_none_or(|prefix| call.caller.starts_with(prefix))
+            .is_none_or(|part| call.caller.contains(part.as_str()))
 }

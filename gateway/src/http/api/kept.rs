@@ -7,7 +7,7 @@ use crate::centre::hub::Event;
 use crate::centre::view::Record;
 use crate::store::{CallCursor, CallFilter, CallRecord, Calls, Expect, Put, Store, StoreError, Table};
 
-/// Records in the store. A list by agent is of the calls that the agent had last; a list by caller, of numbers that begin so.
+/// Records in the store.
 pub struct Kept {
     calls: Calls,
     /// What was noted of calls that were live then, by the id of their record.

@@ -172,12 +172,13 @@ pub(super) async fn wrapped_up(
         }
         return Ok(Some(call));
     }
-    let live = api
+    let last = api
         .hub
-        .read(|view| view.agents.get(agent).and_then(|agent| agent.call.clone()));
-    if live.is_some() {
-        return Ok(live);
+        .read(|view| view.agents.get(agent).and_then(|agent| agent.last_call.clone()));
+    if last.is_some() {
+        return Ok(last);
     }
+    // Nobody had a call since the gateway was started.
     let wanted = Wanted {
         agent: Some(agent.to_owned()),
         limit: 1,
@@ -189,9 +190,8 @@ pub(super) async fn wrapped_up(
 
 async fn is_own(api: &Api, agent: &str, call: &str) -> Result<bool, Problem> {
     let is_live = api.hub.read(|view| {
-        view.calls
-            .get(call)
-            .is_some_and(|call| call.agent.as_deref() == Some(agent))
+        let live = view.calls.get(call);
+        live.is_some_and(|live| live.agents.iter().any(|had| had == agent))
     });
     if is_live {
         return Ok(true);

@@ -1,14 +1,11 @@
 //! Calls: they come, wait, are with an agent, and leave.
 
-use std::time::Duration;
-
 use sans_io::Time;
 
-use super::config::{QueueConfig, Requirement, Target};
+use super::config::{QueueConfig, Target};
 use super::fact::{Departure, Fact, Intent, OfferEnd, OverflowCause, ReturnCause};
 use super::ids::{AgentId, CallId, OfferId, QueueId};
-use super::index::{Index, Place};
-use super::input::{Enqueue, Output, POSITIONS, Refusal, Requeue};
+use super::input::{Enqueue, Output, Refusal, Requeue};
 use super::state::{Phase, Work, vet};
 use super::timeout::Alarm;
 use super::{Acd, Call, Stand};
@@ -16,140 +13,10 @@ use super::{Acd, Call, Stand};
 /// Queues that a call may be handed on to at one moment; after so many it ends.
 const HOPS: usize = 8;
 
-/// When a caller is first told its place.
-const FIRST_ANNOUNCEMENT: Duration = Duration::from_secs(2);
-
 /// The reason of an agent's pause whose page was lost in a call.
 pub const LOST: &str = "lost";
 
 impl Acd {
-    pub(super) fn set_queue(&mut self, now: Time, queue: QueueConfig) {
-        let id = queue.id;
-        let known = self.queues.insert(id, queue).is_some();
-        let concerns = |agent: &super::Agent| agent.config.queues.iter().any(|m| m.queue == id);
-        if known || self.agents.values().any(concerns) {
-            self.rebuild(now);
-            let waiting: Vec<CallId> = self.line(id).collect();
-            for call in waiting {
-                self.arm_waiting(now, call);
-            }
-        }
-    }
-
-    pub(super) fn remove_queue(&mut self, now: Time, id: QueueId) {
-        if !self.queues.contains_key(&id) {
-            return self.refuse(Refusal::UnknownQueue(id));
-        }
-        if self.state.calls.values().any(|call| call.queue == id) {
-            return self.refuse(Refusal::QueueBusy(id));
-        }
-        self.queues.remove(&id);
-        self.lines.remove(&id);
-        self.rebuild(now);
-    }
-
-    /// Makes the index anew after a queue changed.
-    fn rebuild(&mut self, now: Time) {
-        let agents: Vec<AgentId> = self.agents.keys().copied().collect();
-        for &id in &agents {
-            self.withdraw(id);
-        }
-        self.index = Index::default();
-        for call in self.calls.values_mut() {
-            call.stand = Stand::Nowhere;
-        }
-        for agent in self.agents.values_mut() {
-            agent.sticky.clear();
-            agent.class = self.index.join(&agent.config, &self.queues);
-        }
-        for id in agents {
-            self.refresh(now, id);
-        }
-        let calls: Vec<CallId> = self.calls.keys().copied().collect();
-        for call in calls {
-            self.place(call);
-        }
-    }
-
-    /// Configuration is complete.
-    pub(super) fn start(&mut self, now: Time) {
-        self.record(now, Fact::Started);
-        let wrapping: Vec<(AgentId, u64)> = self
-            .state
-            .agents
-            .iter()
-            .filter_map(|(id, state)| match state.work {
-                Work::WrapUp(until) if self.agents.contains_key(id) => Some((*id, until)),
-                _ => None,
-            })
-            .collect();
-        for (agent, until) in wrapping {
-            self.arm(Alarm::WrapUp(agent), Time(until).max(now));
-        }
-        let calls: Vec<(CallId, QueueId)> = self
-            .state
-            .calls
-            .iter()
-            .map(|(id, call)| (*id, call.queue))
-            .collect();
-        for (call, queue) in calls {
-            self.calls.insert(call, Call::new(now, true));
-            if self.queues.contains_key(&queue) {
-                self.stand_in_line(call);
-                self.arm(Alarm::Recover(call), now + self.settings.call_grace);
-            } else {
-                self.lose_call(now, call);
-            }
-        }
-        self.sign_out_strangers(now);
-        let agents: Vec<AgentId> = self.agents.keys().copied().collect();
-        for id in agents {
-            self.apply_next(now, id);
-            self.refresh(now, id);
-        }
-    }
-
-    pub(super) fn recovered(&mut self, now: Time, id: CallId, with_agent: bool) {
-        let Some(call) = self.calls.get_mut(&id).filter(|call| call.recovering) else {
-            return self.refuse(Refusal::UnknownCall(id));
-        };
-        call.recovering = false;
-        self.timers.cancel(Alarm::Recover(id));
-        match self.state.calls.get(&id).map(|call| call.phase) {
-            Some(Phase::Waiting) => {
-                self.arm_waiting(now, id);
-                self.place(id);
-            }
-            Some(Phase::Connecting(_)) => self.not_connected(now, id),
-            Some(Phase::Connected { away, .. }) => {
-                if away == with_agent {
-                    self.record(
-                        now,
-                        Fact::Away {
-                            call: id,
-                            away: !with_agent,
-                        },
-                    );
-                }
-                if !with_agent {
-                    self.arm(Alarm::CallGrace(id), now + self.settings.call_grace);
-                }
-            }
-            None => {}
-        }
-    }
-
-    pub(super) fn not_recovered(&mut self, now: Time, call: CallId) {
-        if self.calls.get(&call).is_some_and(|call| call.recovering) {
-            self.lose_call(now, call);
-        }
-    }
-
-    fn lose_call(&mut self, now: Time, call: CallId) {
-        self.leave(now, call, Departure::Lost, None);
-        self.out.push_back(Output::HangUp { call });
-    }
-
     pub(super) fn enqueue(&mut self, now: Time, new: Enqueue) {
         let Some(queue) = self.queues.get(&new.queue) else {
             return self.refuse(Refusal::UnknownQueue(new.queue));
@@ -271,119 +138,6 @@ impl Acd {
                 }
             }
         }
-    }
-
-    fn begin_waiting(&mut self, now: Time, id: CallId) {
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.waits_since = now;
-        }
-        self.stand_in_line(id);
-        self.arm_waiting(now, id);
-        if self.queue_of(id).is_some_and(|queue| queue.announce.is_some()) {
-            self.arm(Alarm::Announce(id), now + FIRST_ANNOUNCEMENT);
-        }
-        self.place(id);
-    }
-
-    /// Deadlines of a call that waits.
-    fn arm_waiting(&mut self, now: Time, id: CallId) {
-        let (Some(queue), Some(state), Some(call)) =
-            (self.queue_of(id), self.state.calls.get(&id), self.calls.get(&id))
-        else {
-            return;
-        };
-        if state.phase != Phase::Waiting || call.recovering {
-            return;
-        }
-        let since = Time(state.since);
-        let max_wait = queue.max_wait.map(|max| call.waits_since + max);
-        let next = match state.step {
-            None => Some((Alarm::Sticky(id), call.waits_since + queue.sticky_wait)),
-            Some(step) => queue
-                .widening
-                .get(usize::from(step))
-                .map(|widening| (Alarm::Widen(id), since + widening.after)),
-        };
-        let announce = queue.announce.is_some();
-        match max_wait {
-            Some(at) => self.arm(Alarm::MaxWait(id), at.max(now)),
-            None => {
-                self.timers.cancel(Alarm::MaxWait(id));
-            }
-        }
-        self.timers.cancel(Alarm::Sticky(id));
-        self.timers.cancel(Alarm::Widen(id));
-        if let Some((alarm, at)) = next {
-            self.arm(alarm, at.max(now));
-        }
-        if announce && self.timers.get(Alarm::Announce(id)).is_none() {
-            self.arm(Alarm::Announce(id), now + FIRST_ANNOUNCEMENT);
-        }
-    }
-
-    /// The call accepts more agents: from the one it knows to all, or by the queue's next step.
-    pub(super) fn widen(&mut self, now: Time, id: CallId) {
-        let Some(call) = self.state.calls.get(&id) else {
-            return;
-        };
-        let step = call.step.map_or(0, |step| step.saturating_add(1));
-        self.record(now, Fact::Widened { call: id, step });
-        self.arm_waiting(now, id);
-        self.place(id);
-    }
-
-    /// The agent that the call waited for alone did not take it: all are asked.
-    pub(super) fn unstick(&mut self, now: Time, id: CallId, agent: AgentId) {
-        if self.state.calls.get(&id).is_some_and(|call| {
-            call.phase == Phase::Waiting && call.step.is_none() && call.sticky == Some(agent)
-        }) {
-            self.widen(now, id);
-        }
-    }
-
-    /// An agent signs out: the calls that wait for it alone wait for all.
-    pub(super) fn release_sticky(&mut self, now: Time, agent: AgentId) {
-        let calls: Vec<CallId> = self
-            .agents
-            .get(&agent)
-            .map(|agent| agent.sticky.iter().map(|place| place.2).collect())
-            .unwrap_or_default();
-        for call in calls {
-            self.widen(now, call);
-        }
-    }
-
-    /// An agent is configured anew: calls may wait for it alone.
-    pub(super) fn stick(&mut self, agent: AgentId) {
-        let calls: Vec<CallId> = self
-            .state
-            .calls
-            .iter()
-            .filter(|(_, call)| call.step.is_none() && call.sticky == Some(agent))
-            .map(|(id, _)| *id)
-            .collect();
-        for call in calls {
-            self.place(call);
-        }
-    }
-
-    pub(super) fn announce(&mut self, now: Time, id: CallId) {
-        let (Some(queue), Some(state)) = (self.queue_of(id), self.state.calls.get(&id)) else {
-            return;
-        };
-        let Some(every) = queue.announce else { return };
-        let position = self
-            .line(state.queue)
-            .take(POSITIONS)
-            .position(|other| other == id)
-            .and_then(|position| u32::try_from(position + 1).ok());
-        let waited = now.since(Time(state.since));
-        self.out.push_back(Output::Announce {
-            call: id,
-            position,
-            waited,
-        });
-        self.arm(Alarm::Announce(id), now + every.max(FIRST_ANNOUNCEMENT));
     }
 
     pub(super) fn connected(&mut self, now: Time, id: CallId) {
@@ -563,7 +317,7 @@ impl Acd {
         self.leave(now, id, how, wrap_up);
     }
 
-    fn leave(&mut self, now: Time, id: CallId, how: Departure, wrap_up: Option<Time>) {
+    pub(super) fn leave(&mut self, now: Time, id: CallId, how: Departure, wrap_up: Option<Time>) {
         let agent = self.phase(id).and_then(Phase::agent);
         self.stop_waiting(id);
         for alarm in [Alarm::Connect(id), Alarm::CallGrace(id), Alarm::Recover(id)] {
@@ -643,125 +397,10 @@ impl Acd {
     pub(super) fn queue_of(&self, call: CallId) -> Option<&QueueConfig> {
         self.queues.get(&self.state.calls.get(&call)?.queue)
     }
-
-    fn place_of(&self, id: CallId) -> Option<Place> {
-        self.state.calls.get(&id).map(|call| (call.vet, call.order, id))
-    }
-
-    fn stand_in_line(&mut self, id: CallId) {
-        if let (Some(place), Some(call)) = (self.place_of(id), self.state.calls.get(&id))
-            && call.phase == Phase::Waiting
-        {
-            self.lines.entry(call.queue).or_default().insert(place);
-        }
-    }
-
-    /// Neither in the line nor anywhere where it is looked for; nothing happens to it by itself.
-    pub(super) fn stop_waiting(&mut self, id: CallId) {
-        if let (Some(place), Some(call)) = (self.place_of(id), self.state.calls.get(&id))
-            && let Some(line) = self.lines.get_mut(&call.queue)
-        {
-            line.remove(&place);
-        }
-        for alarm in [
-            Alarm::Sticky(id),
-            Alarm::Widen(id),
-            Alarm::MaxWait(id),
-            Alarm::Announce(id),
-            Alarm::Progress(id),
-        ] {
-            self.timers.cancel(alarm);
-        }
-        self.stand(id, Stand::Nowhere);
-    }
-
-    /// Puts a call where it is looked for now. To be called after each change.
-    pub(super) fn place(&mut self, id: CallId) {
-        let stand = self.stand_of(id);
-        self.stand(id, stand);
-        if stand != Stand::Nowhere
-            && let Some(place) = self.place_of(id)
-        {
-            self.ready_calls.insert(place);
-        }
-    }
-
-    fn stand_of(&mut self, id: CallId) -> Stand {
-        let (Some(state), Some(call)) = (self.state.calls.get(&id), self.calls.get(&id)) else {
-            return Stand::Nowhere;
-        };
-        let Some(queue) = self.queues.get(&state.queue) else {
-            return Stand::Nowhere;
-        };
-        if state.phase != Phase::Waiting || call.recovering {
-            return Stand::Nowhere;
-        }
-        let alone = call.offers.is_empty();
-        let Some(step) = state.step else {
-            return match state.sticky {
-                Some(agent) if alone && self.agents.contains_key(&agent) => Stand::Sticky(agent),
-                _ => Stand::Nowhere,
-            };
-        };
-        let rings_on = match queue.strategy {
-            super::Strategy::RingAll => true,
-            super::Strategy::RingProgressive => call.wants_more,
-            _ => false,
-        };
-        if !alone && !rings_on {
-            return Stand::Nowhere;
-        }
-        let (requires, max_tier) = requirements(queue, &state.requires, step);
-        let bucket = self.index.bucket(queue, &requires, max_tier);
-        if alone {
-            Stand::Waiting(bucket)
-        } else {
-            Stand::Ringing(bucket)
-        }
-    }
-
-    fn stand(&mut self, id: CallId, stand: Stand) {
-        let Some(place) = self.place_of(id) else { return };
-        let Some(call) = self.calls.get_mut(&id) else {
-            return;
-        };
-        let old = std::mem::replace(&mut call.stand, stand);
-        if old == stand {
-            return;
-        }
-        match old {
-            Stand::Nowhere => {}
-            Stand::Waiting(bucket) => {
-                self.index.buckets[bucket].waiting.remove(&place);
-            }
-            Stand::Ringing(bucket) => {
-                self.index.buckets[bucket].ringing.remove(&place);
-            }
-            Stand::Sticky(agent) => {
-                if let Some(agent) = self.agents.get_mut(&agent) {
-                    agent.sticky.remove(&place);
-                }
-            }
-        }
-        match stand {
-            Stand::Nowhere => {}
-            Stand::Waiting(bucket) => {
-                self.index.buckets[bucket].waiting.insert(place);
-            }
-            Stand::Ringing(bucket) => {
-                self.index.buckets[bucket].ringing.insert(place);
-            }
-            Stand::Sticky(agent) => {
-                if let Some(agent) = self.agents.get_mut(&agent) {
-                    agent.sticky.insert(place);
-                }
-            }
-        }
-    }
 }
 
 impl Call {
-    fn new(now: Time, recovering: bool) -> Call {
+    pub(super) fn new(now: Time, recovering: bool) -> Call {
         Call {
             offers: std::collections::BTreeSet::new(),
             stand: Stand::Nowhere,
@@ -770,24 +409,4 @@ impl Call {
             recovering,
         }
     }
-}
-
-/// What a call of a queue requires at a step, and up to which tier agents are asked.
-fn requirements(queue: &QueueConfig, own: &[Requirement], step: u8) -> (Vec<Requirement>, u8) {
-    let widening = usize::from(step)
-        .checked_sub(1)
-        .and_then(|index| queue.widening.get(index));
-    let (lower, max_tier) = widening.map_or((0, queue.max_tier), |widening| {
-        (widening.lower, widening.max_tier)
-    });
-    let requires = queue
-        .requires
-        .iter()
-        .chain(own)
-        .map(|required| Requirement {
-            skill: required.skill,
-            level: required.level.saturating_sub(lower),
-        })
-        .collect();
-    (requires, max_tier)
 }

@@ -215,7 +215,7 @@ impl Metrics {
         self.finished.pop_front()
     }
 
-    /// Numbers of a queue from a moment on, up to another; both are rounded down to whole slots.
+    /// Numbers of a queue from a moment on, up to another, in whole slots: those that the two moments lie in are counted whole.
     #[must_use]
     pub fn queue_counts(&self, queue: QueueId, from: Time, until: Time) -> QueueCounts {
         let slots = from.as_micros() / SLOT..until.as_micros().div_ceil(SLOT);
@@ -226,7 +226,8 @@ impl Metrics {
         sum
     }
 
-    /// What an agent did from a moment on, up to another, as of `now`; both are rounded down to whole slots.
+    /// What an agent did from a moment on, up to another, as of `now`, in whole slots: those that the two moments lie in
+    /// are counted whole.
     #[must_use]
     pub fn agent_counts(&self, agent: AgentId, from: Time, until: Time, now: Time) -> AgentCounts {
         let slots = from.as_micros() / SLOT..until.as_micros().div_ceil(SLOT);

@@ -14,6 +14,7 @@
 mod agents;
 mod calls;
 mod config;
+mod configure;
 mod fact;
 mod hours;
 mod ids;
@@ -24,6 +25,7 @@ pub mod metrics;
 mod offers;
 mod state;
 mod timeout;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -101,6 +101,14 @@ impl Coordinator {
         for leg in over {
             s.legs.retain(|l| *l != leg);
             if let Some(l) = self.legs.remove(&leg) {
+                if let Some(user) = &l.user
+                    && let Some(legs) = self.user_legs.get_mut(user)
+                {
+                    legs.remove(&leg);
+                    if legs.is_empty() {
+                        self.user_legs.remove(user);
+                    }
+                }
                 s.records.push(LegRecord {
                     leg,
                     party: l.party,

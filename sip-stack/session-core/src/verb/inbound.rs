@@ -99,6 +99,9 @@ impl Coordinator {
     pub(crate) fn add_leg(&mut self, leg: Leg, kind: LegKind) {
         debug_assert!(leg.media == Media::Opening);
         let id = leg.id;
+        if let Some(user) = &leg.user {
+            self.user_legs.entry(user.clone()).or_default().insert(id);
+        }
         self.legs.insert(id, leg);
         self.command(id, Command::Open { leg: id, kind });
     }

@@ -119,6 +119,14 @@ async fn an_agent_notes_what_its_own_calls_were_about() {
         world.get(&anna, "/api/v1/records/rec_anna").await.body["notes"],
         "early"
     );
+    // So is that of whoever gave it to somebody else.
+    let mut given = call("call_given", Some("usr_ben"));
+    given.agents = vec!["usr_anna".into(), "usr_ben".into()];
+    world.api.hub.publish(numbered(11, vec![Change::Call(given)]));
+    assert_eq!(
+        put("call_given", json!({"notes": "theirs now"})).await.status,
+        StatusCode::NO_CONTENT
+    );
 }
 
 #[tokio::test]

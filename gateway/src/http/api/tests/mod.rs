@@ -309,6 +309,7 @@ pub(super) fn agent(name: &str, queues: &[&str], call: Option<&str>) -> Agent {
         next: None,
         reach: Reach::Attached,
         call: call.map(str::to_owned),
+        last_call: call.map(str::to_owned),
         wrap_up_until: None,
         queues: queues.iter().map(|id| (*id).to_owned()).collect(),
         today: AgentDay::default(),
@@ -349,6 +350,7 @@ pub(super) fn call(id: &str, agent: Option<&str>) -> Call {
         answered_at: None,
         position: None,
         agent: agent.map(str::to_owned),
+        agents: agent.map(str::to_owned).into_iter().collect(),
         parties: Vec::new(),
         consult: None,
     }

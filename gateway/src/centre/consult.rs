@@ -1,0 +1,243 @@
+//! An agent asks somebody while the caller hears music: to hand the call over, to talk as three, or to come back.
+
+use call_engine::acd::{AgentId, CallId, Input};
+use sans_io::Time;
+use session_core::{Application, Caller, Coordinator, LegId, SessionId};
+
+use super::command::{Refused, Target};
+use super::desk::{Desk, Use};
+use super::view::ConsultState;
+use super::walks::{asked, check};
+
+/// A question that an agent asks somebody.
+pub(super) struct Consult {
+    /// The agent's leg is the first of it.
+    pub(super) session: SessionId,
+    /// Of the one who is asked.
+    pub(super) leg: Option<LegId>,
+    /// As it is shown.
+    pub(super) to: String,
+    /// Where it is one of ours.
+    pub(super) agent: Option<AgentId>,
+    pub(super) state: ConsultState,
+    pub(super) code: Option<u16>,
+}
+
+impl Desk {
+    pub(super) fn consult(
+        &mut self,
+        now: Time,
+        call: CallId,
+        to: &Target,
+        calls: &mut Coordinator,
+    ) -> Result<(), Refused> {
+        let (agent, leg) = self.talking(call)?;
+        let live = self.live(call)?;
+        if live.consult.is_some() || !live.others.is_empty() {
+            return Err(Refused::WrongState);
+        }
+        let (party, name, asked_agent) = self.party(agent, to)?;
+        let caller = live.caller;
+        let me = self.directory.agent(agent).map(|person| Caller {
+            user: person.name.clone(),
+            display: person.display.clone(),
+        });
+        calls.resume(now, caller);
+        let session = calls.split(now, leg).ok_or(Refused::WrongState)?;
+        calls.keep(session, true);
+        calls.play(leg, Some(Application::Ringback));
+        calls.play(caller, Some(Application::Music));
+        self.sessions.insert(session, call);
+        let asked = calls.offer(now, session, asked(party, me, Vec::new())).ok();
+        if let Some(leg) = asked {
+            self.legs.insert(leg, Use::Consulted(call));
+        }
+        if let Some(live) = self.calls.get_mut(&call) {
+            live.since = now;
+            live.consult = Some(Consult {
+                session,
+                leg: asked,
+                to: name,
+                agent: asked_agent,
+                state: ConsultState::Ringing,
+                code: None,
+            });
+        }
+        // Nothing is offered to somebody who is asked by a colleague.
+        let colleague = asked.and_then(|leg| calls.user_of(leg)).map(str::to_owned);
+        self.count_lines(now, colleague, calls);
+        self.input(now, Input::Held { call, held: true }, calls);
+        if asked.is_none() {
+            self.consult_failed(call, 480, calls);
+        }
+        self.changed.calls.insert(call);
+        Ok(())
+    }
+
+    pub(super) fn consulted(
+        &mut self,
+        now: Time,
+        call: CallId,
+        (named, leg): (LegId, LegId),
+        calls: &mut Coordinator,
+    ) {
+        let consult = self
+            .calls
+            .get_mut(&call)
+            .and_then(|live| live.consult.as_mut())
+            .filter(|consult| consult.leg == Some(named));
+        let Some(consult) = consult else {
+            self.legs.remove(&leg);
+            return calls.withdraw(now, leg, false);
+        };
+        consult.state = ConsultState::Talking;
+        consult.leg = Some(leg);
+        let session = consult.session;
+        if let Some((_, agent)) = self.calls.get(&call).and_then(|live| live.agent) {
+            calls.play(agent, None);
+        }
+        calls.admit_leg(now, session, leg);
+        self.changed.calls.insert(call);
+    }
+
+    /// Whoever was asked did not answer, or is out.
+    pub(super) fn consult_failed(&mut self, call: CallId, code: u16, calls: &mut Coordinator) {
+        let Some(live) = self.calls.get_mut(&call) else {
+            return;
+        };
+        let Some(consult) = &mut live.consult else { return };
+        if let Some(leg) = consult.leg.take() {
+            self.legs.remove(&leg);
+        }
+        consult.state = ConsultState::Failed;
+        consult.code = (code > 0).then_some(code);
+        if let Some((_, leg)) = live.agent {
+            calls.play(leg, Some(Application::Busy));
+        }
+        self.changed.calls.insert(call);
+    }
+
+    /// Takes the question away; whoever was asked must be talking.
+    pub(super) fn end_consult(&mut self, call: CallId) -> Result<(Consult, LegId), Refused> {
+        let live = self.calls.get_mut(&call).ok_or(Refused::UnknownCall)?;
+        let talking = |consult: &Consult| consult.state == ConsultState::Talking;
+        let leg = live
+            .consult
+            .as_ref()
+            .filter(|consult| talking(consult))
+            .and_then(|consult| consult.leg)
+            .ok_or(Refused::WrongState)?;
+        let consult = live.consult.take().ok_or(Refused::WrongState)?;
+        self.sessions.remove(&consult.session);
+        self.changed.calls.insert(call);
+        Ok((consult, leg))
+    }
+
+    pub(super) fn complete(
+        &mut self,
+        now: Time,
+        call: CallId,
+        calls: &mut Coordinator,
+    ) -> Result<(), Refused> {
+        let (agent, agent_leg) = self.live(call)?.agent.ok_or(Refused::WrongState)?;
+        let (consult, leg) = self.end_consult(call)?;
+        let Some(live) = self.calls.get_mut(&call) else {
+            return Ok(());
+        };
+        live.since = now;
+        let (session, caller) = (live.session, live.caller);
+        calls.play(caller, None);
+        self.join(now, session, consult.session, calls);
+        self.legs.remove(&agent_leg);
+        calls.drop_leg(now, agent_leg);
+        let Some(live) = self.calls.get_mut(&call) else {
+            return Ok(());
+        };
+        match consult.agent {
+            Some(to) => {
+                live.agent = Some((to, leg));
+                live.had.push(to);
+                self.last_calls.insert(to, call);
+                self.legs.insert(leg, Use::Agent(call));
+                self.input(now, Input::HandOver { call, to }, calls);
+                self.watch_agent(call, calls);
+            }
+            None => {
+                live.agent = None;
+                live.outside = true;
+                live.others.insert(leg, consult.to);
+                self.legs.insert(leg, Use::Other(call));
+                self.input(now, Input::Ended { call }, calls);
+            }
+        }
+        tracing::debug!(agent = agent.0, "attended transfer");
+        Ok(())
+    }
+
+    pub(super) fn merge(&mut self, now: Time, call: CallId, calls: &mut Coordinator) -> Result<(), Refused> {
+        let (consult, leg) = self.end_consult(call)?;
+        if let Some(live) = self.calls.get_mut(&call) {
+            live.since = now;
+            live.others.insert(leg, consult.to);
+            calls.play(live.caller, None);
+            let session = live.session;
+            self.join(now, session, consult.session, calls);
+        }
+        self.legs.insert(leg, Use::Other(call));
+        check(self.input(now, Input::Held { call, held: false }, calls))
+    }
+
+    pub(super) fn abort(&mut self, now: Time, call: CallId, calls: &mut Coordinator) -> Result<(), Refused> {
+        let live = self.calls.get_mut(&call).ok_or(Refused::UnknownCall)?;
+        let consult = live.consult.take().ok_or(Refused::WrongState)?;
+        live.since = now;
+        let (session, caller, agent) = (live.session, live.caller, live.agent);
+        if let Some(leg) = consult.leg {
+            self.legs.remove(&leg);
+            calls.withdraw(now, leg, false);
+        }
+        self.sessions.remove(&consult.session);
+        if let Some((_, leg)) = agent {
+            calls.play(leg, None);
+        }
+        calls.play(caller, None);
+        self.join(now, session, consult.session, calls);
+        self.changed.calls.insert(call);
+        check(self.input(now, Input::Held { call, held: false }, calls))
+    }
+
+    /// The agent's page is gone while somebody is asked: nobody is asked any longer.
+    pub(super) fn drop_consult(&mut self, now: Time, call: CallId, calls: &mut Coordinator) {
+        let Some(consult) = self.calls.get_mut(&call).and_then(|live| live.consult.take()) else {
+            return;
+        };
+        self.sessions.remove(&consult.session);
+        if let Some(leg) = consult.leg {
+            self.legs.remove(&leg);
+        }
+        calls.terminate_session(now, consult.session);
+        self.changed.calls.insert(call);
+    }
+
+    /// Those of two sessions hear each other. Where they cannot, the caller is not left alone.
+    pub(super) fn join(&mut self, now: Time, host: SessionId, guest: SessionId, calls: &mut Coordinator) {
+        if calls.join(now, host, guest).is_err() {
+            tracing::warn!(host = host.0, guest = guest.0, "sessions cannot be joined");
+            calls.terminate_session(now, guest);
+        }
+    }
+
+    pub(super) fn leave(&mut self, now: Time, call: CallId, calls: &mut Coordinator) -> Result<(), Refused> {
+        let (_, leg) = self.talking(call)?;
+        let live = self.calls.get_mut(&call).ok_or(Refused::UnknownCall)?;
+        if live.others.is_empty() {
+            return Err(Refused::WrongState);
+        }
+        live.agent = None;
+        live.outside = true;
+        live.since = now;
+        self.legs.remove(&leg);
+        calls.drop_leg(now, leg);
+        check(self.input(now, Input::Ended { call }, calls))
+    }
+}

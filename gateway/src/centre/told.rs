@@ -1,0 +1,147 @@
+//! What is told of what happened, and how it gets to the ledger.
+
+use call_engine::acd::{CallId, Fact, Record};
+use sans_io::Time;
+use tokio::sync::mpsc;
+
+use super::desk::{Desk, QUEUE_INTERVAL};
+use super::ledger::{Answer, Ended};
+use super::{ids, view};
+
+impl Desk {
+    /// To be told when what was done is.
+    pub(super) fn answer(&mut self, answer: Answer) {
+        self.batch.answers.push(answer);
+    }
+
+    /// Nothing more will be told of a call but its record.
+    pub(super) fn over(&mut self, call: CallId, ended: Ended) {
+        self.changed.calls.remove(&call);
+        self.batch.ended.insert(call, ended);
+    }
+
+    /// Takes note of a record: for the numbers, for what is shown, for the ledger.
+    pub(super) fn recorded(&mut self, record: Record) {
+        self.metrics.apply(&record);
+        let now = record.at;
+        let queue_of = |desk: &Desk, call: &CallId| desk.acd.state().calls.get(call).map(|call| call.queue);
+        match &record.fact {
+            Fact::Entered { call, queue, .. } => {
+                self.changed.calls.insert(*call);
+                self.changed.queues.insert(*queue);
+            }
+            Fact::Moved { call, queue, .. } => {
+                self.changed.calls.insert(*call);
+                self.changed.queues.insert(*queue);
+                if let Some(live) = self.calls.get_mut(call) {
+                    let from = std::mem::replace(&mut live.queue, *queue);
+                    self.changed.queues.insert(from);
+                }
+            }
+            Fact::Offered { call, .. } => {
+                self.changed.calls.insert(*call);
+            }
+            Fact::OfferEnded {
+                offer,
+                call,
+                agent,
+                how,
+                ..
+            } => {
+                self.changed.calls.insert(*call);
+                let agent = self
+                    .directory
+                    .agent(*agent)
+                    .map(|person| person.id.clone())
+                    .unwrap_or_default();
+                self.batch.change(
+                    now,
+                    view::Change::OfferEnded {
+                        id: ids::offer(*offer),
+                        call: ids::call(*call),
+                        agent,
+                        how: (*how).into(),
+                    },
+                );
+            }
+            Fact::Accepted { call, .. }
+            | Fact::Connected { call }
+            | Fact::Held { call, .. }
+            | Fact::Away { call, .. }
+            | Fact::HandedOver { call, .. }
+            | Fact::Returned { call, .. }
+            | Fact::Widened { call, .. } => {
+                self.changed.calls.insert(*call);
+                self.changed.queues.extend(queue_of(self, call));
+            }
+            Fact::Left { call, .. } => {
+                // One that was there at the start is in nobody's hands; whatever queue it was in is told of.
+                match self.calls.get(call) {
+                    Some(live) => self.changed.queues.extend([live.queue]),
+                    None => self
+                        .changed
+                        .queues
+                        .extend(self.directory.queues().map(|queue| queue.config.id)),
+                }
+            }
+            Fact::WrappedUp { agent, .. }
+            | Fact::Intent { agent, .. }
+            | Fact::Next { agent, .. }
+            | Fact::Status { agent, .. } => {
+                self.changed.agents.insert(*agent);
+                if let Some(config) = self
+                    .directory
+                    .agent(*agent)
+                    .and_then(|person| person.agent.as_ref())
+                {
+                    self.changed
+                        .queues
+                        .extend(config.queues.iter().map(|member| member.queue));
+                }
+            }
+            Fact::Started => {}
+        }
+        self.batch.records.push(record);
+        while let Some(finished) = self.metrics.poll_finished() {
+            self.batch.finished.push(finished);
+        }
+    }
+
+    /// Hands what changed to the ledger.
+    pub(super) fn tell(&mut self, now: Time) {
+        let changed = std::mem::take(&mut self.changed);
+        for call in changed.calls {
+            if let Some(call) = self.portrait_call(call) {
+                self.batch.change(now, view::Change::Call(call));
+            }
+        }
+        for agent in changed.agents {
+            if let Some(agent) = self.portrait_agent(now, agent) {
+                self.batch.change(now, view::Change::Agent(agent));
+            }
+        }
+        if now.since(self.queues_told) >= QUEUE_INTERVAL {
+            for queue in changed.queues {
+                if let Some(queue) = self.portrait_queue(now, queue) {
+                    self.batch.change(now, view::Change::Queue(queue));
+                }
+            }
+            self.queues_told = now;
+        } else {
+            self.changed.queues = changed.queues;
+        }
+        if !self.batch.is_empty() {
+            let batch = std::mem::take(&mut self.batch);
+            self.backlog.push_back(batch);
+        }
+        while let Some(batch) = self.backlog.pop_front() {
+            if let Err(error) = self.ledger.try_send(batch) {
+                match error {
+                    mpsc::error::TrySendError::Full(batch) => self.backlog.push_front(batch),
+                    mpsc::error::TrySendError::Closed(_) => self.backlog.clear(),
+                }
+                break;
+            }
+        }
+    }
+}
