@@ -153,7 +153,8 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         domain: config.domains.first().cloned(),
         demo: config.demo,
         origins: config.origins.clone(),
-        ..api::Settings::default()
+        pause_reasons: config.pause_reasons.clone(),
+        dispositions: config.dispositions.clone(),
     };
     let parts = api::Parts {
         hub: centre.hub,

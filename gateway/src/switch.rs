@@ -136,9 +136,9 @@ impl Switch {
                 Some(party) => party,
                 None => return calls.reject(now, session, 503),
             },
-            Decision::Queue { name } => {
+            Decision::Queue { name, priority } => {
                 return match self.desk.as_mut().filter(|desk| desk.takes(&name)) {
-                    Some(desk) => desk.take(now, session, leg, call, &name, calls),
+                    Some(desk) => desk.take(now, session, leg, call, (&name, priority), calls),
                     None => calls.reject(now, session, 503),
                 };
             }

@@ -27,6 +27,7 @@ use tokio::sync::mpsc;
 use super::consult::Consult;
 use super::directory::Directory;
 use super::ids;
+use super::known::Known;
 use super::ledger::Batch;
 use super::view;
 
@@ -64,6 +65,8 @@ pub struct Desk {
     lines: BTreeMap<AgentId, u32>,
     /// The call that each agent had last.
     pub(super) last_calls: BTreeMap<AgentId, CallId>,
+    /// Whom callers talked with.
+    pub(super) known: Known,
     pub(super) changed: Changed,
     pub(super) batch: Batch,
     pub(super) backlog: VecDeque<Batch>,
@@ -95,6 +98,8 @@ pub struct Setup {
     pub state: State,
     /// Records of the engines before, for the numbers.
     pub log: Vec<Record>,
+    /// Whom callers talked with.
+    pub known: Known,
     /// For strategies that draw lots.
     pub rng: Rng,
     /// Where what happens is made durable.
@@ -198,6 +203,7 @@ impl Desk {
             registered: BTreeMap::new(),
             lines: BTreeMap::new(),
             last_calls: BTreeMap::new(),
+            known: setup.known,
             changed: Changed::default(),
             batch: Batch::default(),
             backlog: VecDeque::new(),
@@ -264,12 +270,15 @@ impl Desk {
         session: SessionId,
         leg: LegId,
         call: &IncomingCall,
-        queue: &str,
+        (queue, priority): (&str, Option<u8>),
         calls: &mut Coordinator,
     ) {
-        let Some(queue) = self.directory.queue_by_name(queue).map(|queue| queue.config.id) else {
+        let Some(queue) = self.directory.queue_by_name(queue) else {
             return calls.reject(now, session, 404);
         };
+        let priority = priority.unwrap_or(queue.priority);
+        let sticky = self.known.agent(now, queue, &call.from);
+        let queue = queue.config.id;
         let id = self.next_call(now);
         self.calls.insert(
             id,
@@ -304,9 +313,9 @@ impl Desk {
         let enqueue = Enqueue {
             call: id,
             queue,
-            priority: 0,
+            priority,
             requires: Vec::new(),
-            sticky: None,
+            sticky,
         };
         if let Some(refusal) = self.input(now, Input::Enqueue(enqueue), calls) {
             tracing::error!(?refusal, "a call cannot wait");

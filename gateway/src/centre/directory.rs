@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use call_engine::acd::metrics::ServiceLevel;
-use call_engine::acd::{AgentConfig, AgentId, Membership, QueueConfig, QueueId, Target};
+use call_engine::acd::{
+    self, AgentConfig, AgentId, Membership, Proficiency, QueueConfig, QueueId, Requirement, SkillId, Target,
+};
 
 use super::view::QueueAlarms;
-use crate::config::{Config, Overflow, Role};
+use crate::config::{Config, Overflow, Queue, Role, Staff, hours};
 
 /// Somebody who works here.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +41,168 @@ pub struct QueueInfo {
     pub level: ServiceLevel,
     /// When to alarm.
     pub alarms: QueueAlarms,
+    /// Of its calls.
+    pub priority: u8,
+    /// For how long it is known whom a caller talked with; `None`: that does not count.
+    pub sticky: Option<Duration>,
+    /// What it is called by besides its name.
+    pub dialled: Option<String>,
+}
+
+impl QueueInfo {
+    fn new(
+        spec: &QueueSpec,
+        numbers: &BTreeMap<&str, QueueId>,
+        skills: &BTreeMap<String, SkillId>,
+    ) -> QueueInfo {
+        let queue = &spec.queue;
+        let target = |overflow: &Overflow| match overflow {
+            Overflow::Queue(id) => numbers
+                .get(id.as_str())
+                .map_or(Target::HangUp, |id| Target::Queue(*id)),
+            Overflow::Number(number) => Target::Number(number.clone()),
+            Overflow::HangUp => Target::HangUp,
+        };
+        let requires = queue.requires.iter().filter_map(|(skill, level)| {
+            let skill = *skills.get(skill)?;
+            Some(Requirement { skill, level: *level })
+        });
+        let widening = queue.widening.iter().map(|step| acd::Widening {
+            after: step.after,
+            max_tier: step.max_tier.unwrap_or(u8::MAX),
+            lower: step.lower,
+        });
+        let is_open_always = queue.hours.is_empty() && queue.holidays.is_empty();
+        let hours = (!is_open_always).then(|| {
+            let mut hours = hours::resolve(&queue.hours, &queue.holidays, queue.time_zone.as_ref());
+            if queue.hours.is_empty() {
+                hours.week = vec![WHOLE_WEEK];
+            }
+            hours
+        });
+        let config = QueueConfig {
+            requires: requires.collect(),
+            max_tier: queue.max_tier.unwrap_or(u8::MAX),
+            widening: widening.collect(),
+            rate: queue.rate,
+            boost: queue.boost,
+            ring: queue.ring,
+            progress: queue.progress,
+            wrap_up: queue.wrap_up,
+            max_no_answer: queue.max_no_answer,
+            sticky_wait: queue.sticky.unwrap_or_default(),
+            max_wait: queue.max_wait,
+            max_length: queue.max_length,
+            leave_when_empty: queue.leave_when_empty,
+            hours,
+            overflow: target(&queue.overflow),
+            closed: queue.closed.as_ref().map(target),
+            ..QueueConfig::new(spec.number, queue.strategy)
+        };
+        let oldest = |wait: Duration| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
+        QueueInfo {
+            id: spec.id.clone(),
+            name: queue.name.clone(),
+            display: filled(&queue.display, &queue.name),
+            config,
+            level: ServiceLevel {
+                target: queue.service_level,
+                short: Duration::from_secs(5),
+            },
+            alarms: QueueAlarms {
+                waiting: queue.alarm_waiting,
+                oldest_s: queue.alarm_wait.map(oldest),
+                service_level: queue
+                    .alarm_service_level
+                    .map(|percent| f64::from(percent) / 100.0),
+            },
+            priority: queue.priority,
+            sticky: queue
+                .sticky
+                .map(|_| Duration::from_secs(u64::from(queue.sticky_days) * 86_400)),
+            dialled: queue.number.clone(),
+        }
+    }
+}
+
+/// Monday 00:00 to Sunday 24:00.
+const WHOLE_WEEK: acd::Span = acd::Span {
+    from: 0,
+    until: 7 * 24 * 60,
+};
+
+fn agent_config(
+    spec: &PersonSpec,
+    order: usize,
+    numbers: &BTreeMap<&str, QueueId>,
+    skills: &BTreeMap<String, SkillId>,
+) -> AgentConfig {
+    let work = &spec.staff.agent;
+    let queues = work.queues.iter().filter_map(|member| {
+        Some(Membership {
+            queue: *numbers.get(member.queue.as_str())?,
+            tier: member.tier,
+            weight: member.weight,
+        })
+    });
+    let skills = work.skills.iter().filter_map(|(skill, level)| {
+        let skill = *skills.get(skill)?;
+        Some(Proficiency { skill, level: *level })
+    });
+    AgentConfig {
+        id: spec.number,
+        order: u32::try_from(order).unwrap_or(u32::MAX),
+        queues: queues.collect(),
+        skills: skills.collect(),
+        acd_on_direct: work.offers_in_direct_calls,
+    }
+}
+
+/// A number for each skill that somebody has or a queue requires.
+fn skills(people: &[PersonSpec], queues: &[QueueSpec]) -> BTreeMap<String, SkillId> {
+    let names = people
+        .iter()
+        .flat_map(|spec| spec.staff.agent.skills.keys())
+        .chain(queues.iter().flat_map(|spec| spec.queue.requires.keys()));
+    let mut skills: BTreeMap<String, SkillId> = BTreeMap::new();
+    for name in names {
+        if !skills.contains_key(name) {
+            let taken = |number| skills.values().any(|taken| *taken == SkillId(number));
+            let number = number(name, taken);
+            skills.insert(name.clone(), SkillId(number));
+        }
+    }
+    skills
+}
+
+fn filled(display: &str, name: &str) -> String {
+    if display.is_empty() { name } else { display }.to_owned()
+}
+
+/// A queue as it is configured. Queues that it names are named by id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSpec {
+    /// In the API.
+    pub id: String,
+    /// In the log.
+    pub number: QueueId,
+    /// Everything else.
+    pub queue: Queue,
+}
+
+/// Somebody as they are configured. Queues that they serve are named by id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonSpec {
+    /// In the API.
+    pub id: String,
+    /// In the log, should they take calls.
+    pub number: AgentId,
+    /// Signs in and registers as.
+    pub name: String,
+    /// For people; the name if empty.
+    pub display: String,
+    /// What they do.
+    pub staff: Staff,
 }
 
 /// Everybody and every queue.
@@ -48,84 +212,120 @@ pub struct Directory {
     queues: BTreeMap<QueueId, QueueInfo>,
     names: BTreeMap<String, String>,
     agents: BTreeMap<AgentId, String>,
+    /// Agents who work here no more, for what is told of their calls.
+    former: BTreeMap<AgentId, Person>,
+}
+
+/// Numbers of what the file names have this bit; those that the store gives never grow so far.
+const OF_FILE: u32 = 0x8000_0000;
+
+/// The queues of a configuration file.
+#[must_use]
+pub fn queues_of(config: &Config) -> Vec<QueueSpec> {
+    let mut specs: Vec<QueueSpec> = Vec::new();
+    for queue in &config.queues {
+        let taken = |number| specs.iter().any(|spec| spec.number == QueueId(number));
+        let number = QueueId(number(&queue.name, taken));
+        let mut queue = queue.clone();
+        for target in [Some(&mut queue.overflow), queue.closed.as_mut()]
+            .into_iter()
+            .flatten()
+        {
+            if let Overflow::Queue(name) = target {
+                *name = queue_id(name);
+            }
+        }
+        specs.push(QueueSpec {
+            id: queue_id(&queue.name),
+            number,
+            queue,
+        });
+    }
+    specs
+}
+
+/// Those who work here by a configuration file.
+#[must_use]
+pub fn people_of(config: &Config) -> Vec<PersonSpec> {
+    let mut specs: Vec<PersonSpec> = Vec::new();
+    for (name, staff) in &config.staff {
+        let taken = |number| specs.iter().any(|spec| spec.number == AgentId(number));
+        let number = AgentId(number(name, taken));
+        let mut staff = staff.clone();
+        for member in &mut staff.agent.queues {
+            member.queue = queue_id(&member.queue);
+        }
+        let display = config.users.get(name).map(|user| user.display.clone());
+        specs.push(PersonSpec {
+            id: format!("usr_{name}"),
+            number,
+            name: name.clone(),
+            display: display.unwrap_or_default(),
+            staff,
+        });
+    }
+    specs
+}
+
+/// The id of a queue that the file names.
+fn queue_id(name: &str) -> String {
+    format!("que_{name}")
 }
 
 impl Directory {
-    /// What a configuration says.
+    /// What a configuration file says.
     #[must_use]
     pub fn of(config: &Config) -> Directory {
+        Directory::new(&people_of(config), &queues_of(config))
+    }
+
+    /// Of these. A queue that is named and not there counts for nothing.
+    #[must_use]
+    pub fn new(people: &[PersonSpec], queues: &[QueueSpec]) -> Directory {
         let mut directory = Directory::default();
-        let mut numbers = BTreeMap::new();
-        for queue in &config.queues {
-            let taken = |number| numbers.values().any(|taken| *taken == QueueId(number));
-            numbers.insert(queue.name.clone(), QueueId(number(&queue.name, taken)));
+        let numbers: BTreeMap<&str, QueueId> = queues
+            .iter()
+            .map(|spec| (spec.id.as_str(), spec.number))
+            .collect();
+        let skills = skills(people, queues);
+        for spec in queues {
+            directory.add_queue(QueueInfo::new(spec, &numbers, &skills));
         }
-        for queue in &config.queues {
-            let mut engine = QueueConfig::new(numbers[&queue.name], queue.strategy);
-            engine.ring = queue.ring;
-            engine.wrap_up = queue.wrap_up;
-            engine.max_wait = queue.max_wait;
-            engine.max_length = queue.max_length;
-            engine.leave_when_empty = queue.leave_when_empty;
-            engine.overflow = match &queue.overflow {
-                Overflow::Queue(name) => numbers.get(name).map_or(Target::HangUp, |id| Target::Queue(*id)),
-                Overflow::Number(number) => Target::Number(number.clone()),
-                Overflow::HangUp => Target::HangUp,
-            };
-            directory.add_queue(QueueInfo {
-                id: format!("que_{}", queue.name),
-                name: queue.name.clone(),
-                display: queue.display.clone(),
-                config: engine,
-                level: ServiceLevel {
-                    target: queue.service_level,
-                    short: Duration::from_secs(5),
-                },
-                alarms: QueueAlarms {
-                    waiting: queue.alarm_waiting,
-                    oldest_s: queue
-                        .alarm_wait
-                        .map(|wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX)),
-                    service_level: queue
-                        .alarm_service_level
-                        .map(|percent| f64::from(percent) / 100.0),
-                },
-            });
-        }
-        for (order, (name, staff)) in config.staff.iter().enumerate() {
-            let agent = staff.roles.contains(&Role::Agent).then(|| AgentConfig {
-                id: AgentId(number(name, |number| {
-                    directory.agents.contains_key(&AgentId(number))
-                })),
-                order: u32::try_from(order).unwrap_or(u32::MAX),
-                queues: staff
-                    .queues
-                    .iter()
-                    .filter_map(|(queue, tier)| {
-                        numbers.get(queue).map(|queue| Membership {
-                            queue: *queue,
-                            tier: *tier,
-                            weight: 1,
-                        })
-                    })
-                    .collect(),
-                skills: Vec::new(),
-                acd_on_direct: false,
-            });
-            let display = config
-                .users
-                .get(name)
-                .map(|user| user.display.clone())
-                .unwrap_or_default();
+        let mut agents: Vec<&PersonSpec> = people
+            .iter()
+            .filter(|spec| spec.staff.roles.contains(&Role::Agent))
+            .collect();
+        agents.sort_by_key(|spec| (spec.staff.agent.order, &spec.name));
+        let order: BTreeMap<&str, usize> = agents
+            .iter()
+            .enumerate()
+            .map(|(n, spec)| (spec.name.as_str(), n))
+            .collect();
+        for spec in people.iter().filter(|spec| !spec.staff.roles.is_empty()) {
+            let agent = order
+                .get(spec.name.as_str())
+                .map(|order| agent_config(spec, *order, &numbers, &skills));
             directory.add_person(Person {
-                id: format!("usr_{name}"),
-                name: name.clone(),
-                display: if display.is_empty() { name.clone() } else { display },
-                roles: staff.roles.clone(),
+                id: spec.id.clone(),
+                name: spec.name.clone(),
+                display: filled(&spec.display, &spec.name),
+                roles: spec.staff.roles.clone(),
                 agent,
             });
         }
         directory
+    }
+
+    /// After another one: whoever was in that and is not in this is remembered.
+    #[must_use]
+    pub fn after(mut self, before: &Directory) -> Directory {
+        let gone = before
+            .people()
+            .chain(before.former.values())
+            .filter_map(|person| Some((person.agent.as_ref()?.id, person)))
+            .filter(|(id, _)| !self.agents.contains_key(id));
+        self.former = gone.map(|(id, person)| (id, person.clone())).collect();
+        self
     }
 
     fn add_person(&mut self, person: Person) {
@@ -162,10 +362,13 @@ impl Directory {
         self.people.get(self.names.get(id)?)
     }
 
-    /// The agent with this number.
+    /// The agent with this number; also one who works here no more.
     #[must_use]
     pub fn agent(&self, agent: AgentId) -> Option<&Person> {
-        self.people.get(self.agents.get(&agent)?)
+        match self.agents.get(&agent) {
+            Some(name) => self.people.get(name),
+            None => self.former.get(&agent),
+        }
     }
 
     /// The number of the agent of this name.
@@ -203,14 +406,14 @@ impl Directory {
     }
 }
 
-/// The number by which the log knows a name: made from the name, so that it is the same at every start (FNV-1a). The rare second
-/// name of a number has the next one.
+/// The number by which the log knows a name of the file: made from the name, so that it is the same at every start (FNV-1a). The
+/// rare second name of a number has the next one.
 fn number(name: &str, taken: impl Fn(u32) -> bool) -> u32 {
     let mut number = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
+    }) | OF_FILE;
     while taken(number) {
-        number = number.wrapping_add(1);
+        number = number.wrapping_add(1) | OF_FILE;
     }
     number
 }

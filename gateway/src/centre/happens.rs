@@ -307,6 +307,10 @@ impl Desk {
             self.sessions.remove(&consult.session);
         }
         self.legs.retain(|_, used| used.call() != Some(call));
+        let queue = self.directory.queue(live.queue);
+        if let (Some(queue), Some(agent), Some(_)) = (queue, live.had.last(), live.answered) {
+            self.known.talked(now, queue, &live.from.number, *agent);
+        }
         self.over(call, Ended::new(live.from, live.to, record));
     }
 

@@ -12,6 +12,7 @@ mod happens;
 pub mod hub;
 mod ids;
 pub mod keep;
+pub mod known;
 pub mod ledger;
 pub mod open;
 mod portrait;

@@ -12,6 +12,7 @@ use super::desk::{Desk, Setup};
 use super::directory::Directory;
 use super::hub::Hub;
 use super::keep::{Keeper, Past};
+use super::known::Known;
 use super::ledger::{Ledger, Log};
 use crate::switch::party_for;
 
@@ -57,6 +58,7 @@ impl Centre {
                 )
             }
         };
+        let known = Known::of(&past.events, &directory);
         let hub = Hub::after(past.seq, past.events);
         let (ledger, batches) = mpsc::channel(BATCHES);
         let (demo, demo_callers) = mpsc::channel(DEMO_CALLERS);
@@ -72,6 +74,7 @@ impl Centre {
                 epoch: past.epoch,
                 state: past.state,
                 log: past.log,
+                known,
                 rng,
                 ledger,
                 midnight: Box::new(midnight),

@@ -6,16 +6,17 @@ use std::ops::Range;
 use std::path::Path;
 
 use call_engine::{Action, Pattern, Rule};
-use session_core::{Trunk, User};
+use session_core::Trunk;
 use sip_core::flow::Transport;
 use toml::de::DeTable;
 
+use super::read_centre::{priority, read_choices, read_queues, read_users};
 use super::reader::{Reader, Section, boolean, filled, number, text};
 use super::values::{
-    addresses, application, codecs, domain, host_port, identity, ip, origin, ports, realm, role, seconds,
-    socket, sockets, store, strategy, transport, user_action, user_name,
+    addresses, application, codecs, domain, host_port, identity, ip, origin, ports, realm, seconds, socket,
+    sockets, store, transport, user_action,
 };
-use super::{Config, ConfigError, DEMO_QUEUES, Overflow, Queue, Role, Staff};
+use super::{Config, ConfigError, DEMO_QUEUES};
 
 impl Config {
     /// Reads a file over the defaults. `listen` and `advertise`, from the command line or the environment, win over the
@@ -131,6 +132,8 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
     }
     config.queues = read_queues(r, root);
     (config.users, config.staff) = read_users(r, root, &config.queues);
+    set(&mut config.pause_reasons, read_choices(r, root, "pause_reasons"));
+    set(&mut config.dispositions, read_choices(r, root, "dispositions"));
     config.trunks = read_trunks(r, root);
     check_sockets(r, root, &config);
     if root.written(&["users"]) == 0 || (config.users.is_empty() && r.errors.is_empty()) {
@@ -201,148 +204,6 @@ fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Confi
     r.finish(media);
 }
 
-fn read_users<'t>(
-    r: &mut Reader<'t>,
-    root: &mut Section<'t>,
-    queues: &[Queue],
-) -> (BTreeMap<String, User>, BTreeMap<String, Staff>) {
-    let mut users = BTreeMap::new();
-    let mut staff = BTreeMap::new();
-    for (mut section, span) in r.sections(root, "users") {
-        let name = r.need(&mut section, "name", &span, user_name);
-        // A wrong password is told; its user is known all the same to what follows.
-        let password = r
-            .need(&mut section, "password", &span, filled)
-            .unwrap_or_default();
-        let display = r
-            .get(&mut section, "display", |v| text(v).map(str::to_owned))
-            .unwrap_or_default();
-        let work = read_staff(r, &mut section, queues);
-        if let Some(name) = name {
-            let at = section.span("name").unwrap_or(span);
-            if users.insert(name.clone(), User { password, display }).is_some() {
-                r.fail(at, format!("users.name: there are two users `{name}`"));
-            }
-            if !work.roles.is_empty() {
-                staff.insert(name, work);
-            }
-        }
-        r.finish(section);
-    }
-    (users, staff)
-}
-
-/// What a user does in the call centre. Who serves a queue is an agent; an agent who names no queue serves all.
-fn read_staff<'t>(r: &mut Reader<'t>, section: &mut Section<'t>, queues: &[Queue]) -> Staff {
-    let mut roles = r.list(section, "roles", role).unwrap_or_default();
-    let served = r.list(section, "queues", filled);
-    let at = section.span("queues").unwrap_or(0..0);
-    for name in served.iter().flatten() {
-        if !queues.iter().any(|queue| queue.name == *name) {
-            r.fail(
-                at.clone(),
-                unknown(
-                    "users.queues",
-                    "queue",
-                    name,
-                    queues.iter().map(|queue| &queue.name),
-                ),
-            );
-        }
-    }
-    if served.is_some() && !roles.contains(&Role::Agent) {
-        roles.push(Role::Agent);
-    }
-    roles.sort_unstable();
-    roles.dedup();
-    let all = || queues.iter().map(|queue| queue.name.clone()).collect();
-    let queues = match served {
-        _ if !roles.contains(&Role::Agent) => Vec::new(),
-        Some(served) => served,
-        None => all(),
-    };
-    Staff {
-        roles,
-        queues: queues.into_iter().map(|name| (name, 0)).collect(),
-    }
-}
-
-fn read_queues<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> Vec<Queue> {
-    let mut queues: Vec<Queue> = Vec::new();
-    let mut overflows = Vec::new();
-    for (mut section, span) in r.sections(root, "queues") {
-        let name = r.need(&mut section, "name", &span, filled).unwrap_or_default();
-        let mut queue = Queue::new(&name);
-        set(
-            &mut queue.display,
-            r.get(&mut section, "display", |v| text(v).map(str::to_owned)),
-        );
-        set(&mut queue.strategy, r.get(&mut section, "strategy", strategy));
-        set(
-            &mut queue.ring,
-            r.get(&mut section, "ring", |v| seconds(v, 5..=120)),
-        );
-        set(
-            &mut queue.wrap_up,
-            r.get(&mut section, "wrap_up", |v| seconds(v, 0..=3_600)),
-        );
-        set(
-            &mut queue.service_level,
-            r.get(&mut section, "service_level", |v| seconds(v, 1..=3_600)),
-        );
-        queue.max_wait = r.get(&mut section, "max_wait", |v| seconds(v, 1..=86_400));
-        queue.max_length = r.get(&mut section, "max_length", |v| {
-            number(v, 1..=100_000).map(|n| n as u32)
-        });
-        set(
-            &mut queue.leave_when_empty,
-            r.get(&mut section, "leave_when_empty", boolean),
-        );
-        queue.alarm_waiting = r.get(&mut section, "alarm_waiting", |v| {
-            number(v, 0..=100_000).map(|n| n as u32)
-        });
-        queue.alarm_wait = r.get(&mut section, "alarm_wait", |v| seconds(v, 1..=86_400));
-        queue.alarm_service_level = r.get(&mut section, "alarm_service_level", |v| {
-            number(v, 1..=100).map(|n| n as u8)
-        });
-        let to_queue = r.get(&mut section, "overflow_queue", filled);
-        let to_number = r.get(&mut section, "overflow_number", filled);
-        match (to_queue, to_number) {
-            (Some(_), Some(_)) => r.fail(
-                span.clone(),
-                "queues.overflow_queue and queues.overflow_number: a queue needs at most one of them",
-            ),
-            (Some(to), None) => {
-                overflows.push((to.clone(), section.span("overflow_queue").unwrap_or(span.clone())));
-                queue.overflow = Overflow::Queue(to);
-            }
-            (None, Some(number)) => queue.overflow = Overflow::Number(number),
-            (None, None) => {}
-        }
-        if queues.iter().any(|other| other.name == name) {
-            let at = section.span("name").unwrap_or(span);
-            r.fail(at, format!("queues.name: there are two queues `{name}`"));
-        } else if !name.is_empty() {
-            queues.push(queue);
-        }
-        r.finish(section);
-    }
-    for (to, at) in overflows {
-        if !queues.iter().any(|queue| queue.name == to) {
-            r.fail(
-                at,
-                unknown(
-                    "queues.overflow_queue",
-                    "queue",
-                    &to,
-                    queues.iter().map(|queue| &queue.name),
-                ),
-            );
-        }
-    }
-    queues
-}
-
 fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> BTreeMap<String, Trunk> {
     let mut trunks = BTreeMap::new();
     for (mut section, span) in r.sections(root, "trunks") {
@@ -405,10 +266,20 @@ fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, d
             r.fail(at, unknown("dial.from", "trunk", name, config.trunks.keys()));
         }
         let rewrite = r.get(&mut section, "rewrite", |v| text(v).map(str::to_owned));
+        let of_call = r.get(&mut section, "priority", priority);
+        if let (Some(at), None) = (section.span("priority"), section.span("queue")) {
+            r.fail(
+                at,
+                "dial.priority: only calls to a queue have one; it needs queue beside it",
+            );
+        }
         let actions: Vec<Action> = [
             r.get(&mut section, "user", user_action),
             r.get(&mut section, "trunk", filled).map(Action::Trunk),
-            r.get(&mut section, "queue", filled).map(Action::Queue),
+            r.get(&mut section, "queue", filled).map(|name| Action::Queue {
+                name,
+                priority: of_call,
+            }),
             r.get(&mut section, "application", application),
             r.get(&mut section, "demo_phone", boolean)
                 .filter(|yes| *yes)
@@ -439,7 +310,7 @@ fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, d
                         let at = at(&section, "trunk", &span);
                         r.fail(at, unknown("dial.trunk", "trunk", name, config.trunks.keys()));
                     }
-                    Action::Queue(name) if !queues.iter().any(|queue| queue == name) => {
+                    Action::Queue { name, .. } if !queues.iter().any(|queue| queue == name) => {
                         let at = at(&section, "queue", &span);
                         r.fail(at, unknown("dial.queue", "queue", name, queues.iter()));
                     }
@@ -509,7 +380,12 @@ fn check_rewrite<'t>(
     }
 }
 
-fn unknown<'n>(key: &str, what: &str, name: &str, known: impl Iterator<Item = &'n String>) -> String {
+pub(super) fn unknown<'n>(
+    key: &str,
+    what: &str,
+    name: &str,
+    known: impl Iterator<Item = &'n String>,
+) -> String {
     let known: Vec<&str> = known.map(String::as_str).collect();
     let known = if known.is_empty() {
         format!("no {what} is configured")
@@ -519,7 +395,7 @@ fn unknown<'n>(key: &str, what: &str, name: &str, known: impl Iterator<Item = &'
     format!("{key}: there is no {what} `{name}`; {known}")
 }
 
-fn set<T>(place: &mut T, value: Option<T>) {
+pub(super) fn set<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *place = value;
     }

@@ -1,7 +1,10 @@
 //! Configuration: defaults that need no file, and a TOML file laid over them.
 
+pub(crate) mod centre;
 mod error;
+pub(crate) mod hours;
 mod load;
+mod read_centre;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -13,14 +16,15 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use call_engine::acd::Strategy;
 use call_engine::{Action, Application, DialPlan, Pattern, Rule};
 use media_core::negotiated::Codec;
 use session_core::{Trunk, User};
 
 use crate::store::Durability;
 
+pub use centre::{Choice, Member, Overflow, Queue, Role, Staff, Widening, Work};
 pub use error::ConfigError;
+pub use hours::{Holiday, Open, Zone};
 
 /// Everything the gateway is told before it starts.
 #[derive(Clone, Debug)]
@@ -57,6 +61,10 @@ pub struct Config {
     pub staff: BTreeMap<String, Staff>,
     /// Where callers wait for agents, in the order of the file.
     pub queues: Vec<Queue>,
+    /// Why agents pause.
+    pub pause_reasons: Vec<Choice>,
+    /// What becomes of calls.
+    pub dispositions: Vec<Choice>,
     /// The accounts, numbers and phone of the demonstration are there: no users are configured.
     pub demo: bool,
 }
@@ -104,90 +112,6 @@ pub struct Media {
     pub phone_codecs: Vec<Codec>,
 }
 
-/// What somebody does in the call centre.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Staff {
-    /// What they may do.
-    pub roles: Vec<Role>,
-    /// The queues that they serve, by name; the tier is 0 for those who are asked first.
-    pub queues: Vec<(String, u8)>,
-}
-
-/// What somebody may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Takes calls.
-    Agent,
-    /// Sees everybody and every call.
-    Supervisor,
-    /// Configures.
-    Admin,
-}
-
-/// Where callers wait for agents.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Queue {
-    /// In rules and in the API.
-    pub name: String,
-    /// For people.
-    pub display: String,
-    /// How it chooses among idle agents.
-    pub strategy: Strategy,
-    /// How long an agent's phone rings.
-    pub ring: Duration,
-    /// After a call.
-    pub wrap_up: Duration,
-    /// Answered within this is in time.
-    pub service_level: Duration,
-    /// How long a call waits at most.
-    pub max_wait: Option<Duration>,
-    /// How many calls wait at most.
-    pub max_length: Option<u32>,
-    /// Calls do not wait while nobody who serves the queue is signed in.
-    pub leave_when_empty: bool,
-    /// Where calls go that it does not keep.
-    pub overflow: Overflow,
-    /// The wallboard warns when more calls wait.
-    pub alarm_waiting: Option<u32>,
-    /// When one waits longer.
-    pub alarm_wait: Option<Duration>,
-    /// When a smaller part of the day's calls was answered in time, per cent.
-    pub alarm_service_level: Option<u8>,
-}
-
-/// Where calls go that a queue does not keep.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Overflow {
-    /// Another queue, by name.
-    Queue(String),
-    /// What the dial plan says of a number.
-    Number(String),
-    /// Nowhere: the call ends.
-    HangUp,
-}
-
-impl Queue {
-    /// As most are.
-    #[must_use]
-    pub fn new(name: &str) -> Queue {
-        Queue {
-            name: name.to_owned(),
-            display: name.to_owned(),
-            strategy: Strategy::LongestIdle,
-            ring: Duration::from_secs(20),
-            wrap_up: Duration::from_secs(15),
-            service_level: Duration::from_secs(20),
-            max_wait: None,
-            max_length: None,
-            leave_when_empty: false,
-            overflow: Overflow::HangUp,
-            alarm_waiting: None,
-            alarm_wait: None,
-            alarm_service_level: None,
-        }
-    }
-}
-
 /// A certificate chain and its key, PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
@@ -209,6 +133,32 @@ const DEMO_STAFF: [(&str, &str, &[Role]); 3] = [
 ];
 /// Queues of the demo call centre: name, as it is shown, number.
 const DEMO_QUEUES: [(&str, &str, &str); 2] = [("support", "Support", "9001"), ("sales", "Sales", "9002")];
+
+/// Reasons to pause that everybody has, unless others are configured.
+const PAUSE_REASONS: [(&str, &str); 5] = [
+    ("break", "Break"),
+    ("lunch", "Lunch"),
+    ("meeting", "Meeting"),
+    ("training", "Training"),
+    ("paperwork", "Paperwork"),
+];
+/// What can become of any call, unless something else is configured.
+const DISPOSITIONS: [(&str, &str); 6] = [
+    ("resolved", "Resolved"),
+    ("follow-up", "Follow-up needed"),
+    ("call-back", "Call back"),
+    ("passed-on", "Passed on"),
+    ("wrong-number", "Wrong number"),
+    ("nuisance", "Nuisance"),
+];
+
+fn choices(pairs: &[(&str, &str)]) -> Vec<Choice> {
+    let choice = |(code, label): &(&str, &str)| Choice {
+        code: (*code).to_owned(),
+        label: (*label).to_owned(),
+    };
+    pairs.iter().map(choice).collect()
+}
 
 impl Default for Config {
     fn default() -> Config {
@@ -255,6 +205,8 @@ impl Config {
             durability: Durability::Full,
             staff: BTreeMap::new(),
             queues: Vec::new(),
+            pause_reasons: choices(&PAUSE_REASONS),
+            dispositions: choices(&DISPOSITIONS),
             demo: false,
         }
     }
@@ -277,7 +229,7 @@ impl Config {
             self.users.insert(name.into(), user);
             let staff = Staff {
                 roles: roles.to_vec(),
-                queues: Vec::new(),
+                agent: Work::default(),
             };
             self.staff.insert(name.into(), staff);
         }
@@ -293,7 +245,7 @@ impl Config {
             .values_mut()
             .filter(|staff| staff.roles.contains(&Role::Agent))
         {
-            staff.queues = self.queues.iter().map(|queue| (queue.name.clone(), 0)).collect();
+            staff.agent.queues = self.queues.iter().map(|queue| Member::of(&queue.name)).collect();
         }
         let rule = |pattern: &str, action: Action| {
             let pattern = Pattern::parse(pattern).ok()?;
@@ -304,6 +256,10 @@ impl Config {
                 action,
             })
         };
+        let to_queue = |name: &str| Action::Queue {
+            name: name.to_owned(),
+            priority: None,
+        };
         let users = DEMO_USERS.iter().map(|name| rule(name, Action::User(None)));
         let applications = [
             rule("9196", Action::Application(Application::Echo)),
@@ -313,28 +269,24 @@ impl Config {
         let queues: Vec<Option<Rule>> = DEMO_QUEUES
             .iter()
             .filter(|(name, ..)| self.queues.iter().any(|queue| queue.name == *name))
-            .map(|(name, _, number)| rule(number, Action::Queue((*name).to_owned())))
-            .collect();
-        // Demo callers call queues by their names.
-        let named: Vec<Option<Rule>> = self
-            .queues
-            .iter()
-            .map(|queue| rule(&format!("'{}'", queue.name), Action::Queue(queue.name.clone())))
+            .map(|(name, _, number)| rule(number, to_queue(name)))
             .collect();
         let phone = [rule("XXX!", Action::DemoPhone), rule("+XXX!", Action::DemoPhone)];
-        self.rules.extend(
-            users
-                .chain(applications)
-                .chain(queues)
-                .chain(named)
-                .chain(phone)
-                .flatten(),
-        );
+        self.rules
+            .extend(users.chain(applications).chain(queues).chain(phone).flatten());
     }
 
-    /// The dial plan over the users of the directory.
+    /// The dial plan over the users and queues of the file.
     #[must_use]
     pub fn plan(&self) -> DialPlan {
-        DialPlan::new(self.rules.clone(), self.users.keys().cloned())
+        let by_name = self
+            .queues
+            .iter()
+            .map(|queue| (queue.name.clone(), queue.name.clone()));
+        let by_number = self
+            .queues
+            .iter()
+            .filter_map(|queue| Some((queue.number.clone()?, queue.name.clone())));
+        DialPlan::new(self.rules.clone(), self.users.keys().cloned()).with_queues(by_name.chain(by_number))
     }
 }

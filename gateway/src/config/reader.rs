@@ -23,6 +23,12 @@ pub(super) struct Section<'t> {
     known: BTreeSet<&'static str>,
 }
 
+/// A table, or anything else, with its place.
+pub(super) enum Mixed<'t> {
+    Table(Section<'t>, Range<usize>),
+    Value(&'t DeValue<'t>, Range<usize>),
+}
+
 impl<'t> Reader<'t> {
     pub(super) fn new(file: &'t Path, text: &'t str) -> Reader<'t> {
         Reader {
@@ -120,6 +126,47 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// Whatever names stand in a table under a key, with their values and places.
+    pub(super) fn entries(
+        &mut self,
+        parent: &mut Section<'t>,
+        key: &'static str,
+        example: &str,
+    ) -> Vec<(&'t str, &'t DeValue<'t>, Range<usize>)> {
+        let Some(value) = parent.value(key) else {
+            return Vec::new();
+        };
+        match value.get_ref() {
+            DeValue::Table(table) => table
+                .iter()
+                .map(|(name, value)| (name.get_ref().as_ref(), value.get_ref(), value.span()))
+                .collect(),
+            other => {
+                let message = format!(
+                    "{} is {}, but must be a table, e.g. {example}",
+                    parent.path(key),
+                    kind(other)
+                );
+                self.fail(value.span(), message);
+                Vec::new()
+            }
+        }
+    }
+
+    /// The values of a key that takes one or an array of them: tables, or anything else.
+    pub(super) fn mixed(&mut self, parent: &mut Section<'t>, key: &'static str) -> Option<Vec<Mixed<'t>>> {
+        let value = parent.value(key)?;
+        let items: Vec<&'t Spanned<DeValue<'t>>> = match value.get_ref() {
+            DeValue::Array(items) => items.iter().collect(),
+            _ => vec![value],
+        };
+        let mixed = items.into_iter().map(|item| match item.get_ref() {
+            DeValue::Table(table) => Mixed::Table(Section::new(parent.path(key), table), item.span()),
+            other => Mixed::Value(other, item.span()),
+        });
+        Some(mixed.collect())
+    }
+
     /// The tables of an array under a key, each with its place.
     pub(super) fn sections(
         &mut self,
@@ -202,7 +249,7 @@ impl<'t> Section<'t> {
         self.table.get(key).map(Spanned::span)
     }
 
-    fn path(&self, key: &str) -> String {
+    pub(super) fn path(&self, key: &str) -> String {
         if self.name.is_empty() {
             key.to_owned()
         } else {

@@ -1,7 +1,7 @@
 //! The ordered dial plan: the first rule that matches decides.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Pattern;
 
@@ -50,6 +50,8 @@ pub enum Decision {
     Queue {
         /// The queue.
         name: String,
+        /// Of the call; `None`: as the queue has it.
+        priority: Option<u8>,
     },
     /// An application answers.
     Application(Application),
@@ -113,7 +115,12 @@ pub enum Action {
     /// under that very number, which would come back for ever.
     Trunk(String),
     /// Lets the call wait for an agent of a queue.
-    Queue(String),
+    Queue {
+        /// The queue.
+        name: String,
+        /// Of the call; `None`: as the queue has it.
+        priority: Option<u8>,
+    },
     /// Answers by itself.
     Application(Application),
     /// Calls the built-in phone. Does not apply to what is no number of at least three digits.
@@ -127,6 +134,8 @@ pub enum Action {
 pub struct DialPlan {
     rules: Vec<Rule>,
     users: BTreeSet<String>,
+    /// Names of queues by what is dialled for them.
+    queues: BTreeMap<String, String>,
 }
 
 impl DialPlan {
@@ -136,10 +145,19 @@ impl DialPlan {
         DialPlan {
             rules,
             users: users.into_iter().collect(),
+            queues: BTreeMap::new(),
         }
     }
 
-    /// The first rule that matches decides; without one, a user of that name is called, else nobody (404). A caller from a
+    /// With queues that can be called where no rule says something else: what is dialled, and the name of the queue. Users of the
+    /// same name come first.
+    #[must_use]
+    pub fn with_queues(mut self, queues: impl IntoIterator<Item = (String, String)>) -> DialPlan {
+        self.queues = queues.into_iter().collect();
+        self
+    }
+
+    /// The first rule that matches decides; without one, a user of that name is called, else a queue, else nobody (404). A caller from a
     /// trunk never reaches another trunk unless a rule for that trunk says so: nobody calls out on our account. What is
     /// decided is not put to the plan again, so no plan can loop.
     ///
@@ -172,14 +190,23 @@ impl DialPlan {
                     name: name.clone(),
                     number,
                 },
-                Action::Queue(name) => Decision::Queue { name: name.clone() },
+                Action::Queue { name, priority } => Decision::Queue {
+                    name: name.clone(),
+                    priority: *priority,
+                },
                 Action::Application(application) => Decision::Application(*application),
                 Action::DemoPhone if !is_number(&number) => continue,
                 Action::DemoPhone => Decision::DemoPhone { number },
                 Action::Reject(code) => Decision::Reject { code: *code },
             };
         }
-        self.user(&dialled)
+        match self.queues.get(&*dialled) {
+            Some(name) if !self.users.contains(&*dialled) => Decision::Queue {
+                name: name.clone(),
+                priority: None,
+            },
+            _ => self.user(&dialled),
+        }
     }
 
     /// What was dialled without visual separators, if it is a number and not a user's name.

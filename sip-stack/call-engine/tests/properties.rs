@@ -81,7 +81,10 @@ fn action() -> impl Strategy<Value = Action> {
         Just(Action::User(Some("1001".into()))),
         select(TRUNKS.to_vec()).prop_map(|name| Action::Trunk(name.into())),
         Just(Action::Application(Application::Music)),
-        Just(Action::Queue("support".into())),
+        Just(Action::Queue {
+            name: "support".into(),
+            priority: None
+        }),
         Just(Action::DemoPhone),
         (400..700_u16).prop_map(Action::Reject)
     ]
@@ -170,8 +173,9 @@ proptest! {
                 prop_assert!(number.bytes().filter(u8::is_ascii_digit).count() >= 3);
             }
             Decision::Reject { code } => prop_assert!((400..700).contains(code)),
-            Decision::Queue { name } => {
-                prop_assert!(rules.iter().any(|rule| rule.action == Action::Queue(name.clone())));
+            Decision::Queue { name, priority } => {
+                let action = Action::Queue { name: name.clone(), priority: *priority };
+                prop_assert!(rules.iter().any(|rule| rule.action == action));
             }
             Decision::Application(_) => {}
         }

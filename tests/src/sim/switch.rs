@@ -11,8 +11,9 @@ use cordboard::centre::command::{Asked, By, Command, Refused};
 use cordboard::centre::desk::{Desk, Setup};
 use cordboard::centre::directory::Directory;
 use cordboard::centre::hub::Hub;
+use cordboard::centre::known::Known;
 use cordboard::centre::ledger::{Batch, Ledger};
-use cordboard::config::{Config, Overflow, Queue, Role, Staff};
+use cordboard::config::{Config, Member, Overflow, Queue, Role, Staff, Work};
 use cordboard::switch::{Request, party_for};
 use sans_io::{Rng, Time};
 use session_core::{Coordinator, Dial, Event, OnFailure, Party, SessionId};
@@ -46,6 +47,10 @@ impl Switch {
             action,
         };
         let trunk = |name: &str| Action::Trunk(name.to_owned());
+        let queue = |name: &str| Action::Queue {
+            name: name.to_owned(),
+            priority: None,
+        };
         let rules = vec![
             rule("9196", None, Action::Application(Application::Echo)),
             rule("9664", None, Action::Application(Application::Music)),
@@ -55,8 +60,8 @@ impl Switch {
             rule("3.", None, trunk("right")),
             rule("3.", Some("left"), trunk("right")),
             rule("6.", None, trunk("hand")),
-            rule("7000", None, Action::Queue("support".into())),
-            rule("7001", None, Action::Queue("night".into())),
+            rule("7000", None, queue("support")),
+            rule("7001", None, queue("night")),
         ];
         let plan = DialPlan::new(rules, (1_001..=1_004).map(|user: u32| user.to_string()));
         let directory = Arc::new(Directory::of(&centre()));
@@ -69,6 +74,7 @@ impl Switch {
                 epoch: 1,
                 state: State::default(),
                 log: Vec::new(),
+                known: Known::default(),
                 rng: Rng::seeded(1),
                 ledger,
                 midnight: Box::new(|_| Time::ZERO),
@@ -171,14 +177,17 @@ fn centre() -> Config {
     };
     let agent = || Staff {
         roles: vec![Role::Agent],
-        queues: vec![("support".into(), 0)],
+        agent: Work {
+            queues: vec![Member::of("support")],
+            ..Work::default()
+        },
     };
     config.staff = ["1001", "1002", "1003"]
         .map(|name| (name.to_owned(), agent()))
         .into();
     let supervisor = Staff {
         roles: vec![Role::Supervisor],
-        queues: Vec::new(),
+        agent: Work::default(),
     };
     config.staff.insert("1004".into(), supervisor);
     config

@@ -84,6 +84,7 @@ pub(super) async fn users(
         name: user.name.clone(),
         display: user.display.clone(),
         roles: user.roles.clone(),
+        demo: false,
     };
     part.of(&api.accounts.users(), |user| Some(shown(user))).map(Json)
 }
@@ -102,6 +103,7 @@ pub(super) async fn user(
         name: user.name,
         display: user.display,
         roles: user.roles,
+        demo: false,
     }))
 }
 

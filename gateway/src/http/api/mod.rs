@@ -39,9 +39,9 @@ use tokio::time::timeout;
 use crate::auth::{Accounts, Principal, Role};
 use crate::centre::command::{Asked, By, Command};
 use crate::centre::hub::Hub;
+use crate::config::{Choice, Config};
 
 use archive::Archive;
-use codes::Choice;
 use numbers::Numbers;
 use problem::{Code, Problem};
 
@@ -96,12 +96,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
+        let config = Config::default();
         Settings {
             domain: None,
             demo: false,
             origins: Vec::new(),
-            pause_reasons: codes::usual_pause_reasons(),
-            dispositions: codes::usual_dispositions(),
+            pause_reasons: config.pause_reasons,
+            dispositions: config.dispositions,
         }
     }
 }

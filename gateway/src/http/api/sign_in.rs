@@ -65,6 +65,9 @@ pub(super) struct Me {
     pub(super) display: String,
     /// What the user may do; none for API keys.
     pub(super) roles: Vec<Role>,
+    /// The gateway is a demonstration: `/demo/call` brings a caller.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) demo: bool,
 }
 
 /// A ticket for the event stream.
@@ -128,7 +131,7 @@ pub(super) async fn login(
         .accounts
         .sign_in(api.now(), &login.user, &login.password, address)
         .await?;
-    Ok(Json(tokens(granted)))
+    Ok(Json(tokens(&api, granted)))
 }
 
 /// Changes a refresh token for new tokens.
@@ -142,6 +145,7 @@ pub(super) async fn refresh(
     Body(refresh): Body<Refresh>,
 ) -> Result<Json<Tokens>, Problem> {
     Ok(Json(tokens(
+        &api,
         api.accounts.refresh(api.now(), &refresh.refresh_token)?,
     )))
 }
@@ -223,6 +227,7 @@ pub(super) fn who(api: &Api, principal: &Principal) -> Me {
             Rights::User { roles, .. } => roles.clone(),
             Rights::Key(_) => Vec::new(),
         },
+        demo: api.settings.demo,
     }
 }
 
@@ -232,7 +237,7 @@ pub(super) fn ends(request: &Parts) -> Option<Ends> {
     Some(info.0)
 }
 
-fn tokens(granted: auth::SignedIn) -> Tokens {
+fn tokens(api: &Api, granted: auth::SignedIn) -> Tokens {
     Tokens {
         access_token: granted.access_token,
         token_type: "Bearer",
@@ -243,6 +248,7 @@ fn tokens(granted: auth::SignedIn) -> Tokens {
             name: granted.user.name,
             display: granted.user.display,
             roles: granted.user.roles,
+            demo: api.settings.demo,
         },
     }
 }

@@ -54,7 +54,8 @@ impl Acd {
                     return;
                 }
                 Some(why) => {
-                    let target = queue.overflow.clone();
+                    let closed = queue.closed.as_ref().filter(|_| why == OverflowCause::Closed);
+                    let target = closed.unwrap_or(&queue.overflow).clone();
                     if !self.hand_on(now, id, &target, why) {
                         return;
                     }

@@ -146,7 +146,7 @@ pub enum Target {
 }
 
 /// A queue.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueConfig {
     /// Its number.
     pub id: QueueId,
@@ -184,6 +184,8 @@ pub struct QueueConfig {
     pub hours: Option<Hours>,
     /// Where calls go that it does not keep.
     pub overflow: Target,
+    /// Where calls go that come while it is closed; `None`: as the others.
+    pub closed: Option<Target>,
 }
 
 impl QueueConfig {
@@ -209,6 +211,7 @@ impl QueueConfig {
             announce: None,
             hours: None,
             overflow: Target::HangUp,
+            closed: None,
         }
     }
 }

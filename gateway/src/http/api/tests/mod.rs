@@ -425,7 +425,7 @@ async fn the_demonstration_signs_in_and_says_what_is_there() {
     let me = world.get(&anna, "/api/v1/me").await;
     assert_eq!(
         me.body,
-        json!({"id": "usr_anna", "name": "anna", "display": "ANNA", "roles": ["agent"]})
+        json!({"id": "usr_anna", "name": "anna", "display": "ANNA", "roles": ["agent"], "demo": true})
     );
     let directory = world.get(&anna, "/api/v1/directory").await;
     let kinds: Vec<_> = directory.body["items"]

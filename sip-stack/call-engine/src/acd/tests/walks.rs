@@ -419,6 +419,7 @@ fn a_queue_that_is_full_closed_or_empty_sends_calls_on() {
     let mut second = QueueConfig::new(QueueId(2), Strategy::LongestIdle);
     second.hours = Some(Hours::default());
     second.overflow = Target::Number("0".into());
+    second.closed = Some(Target::Number("1".into()));
     let mut third = QueueConfig::new(QueueId(3), Strategy::LongestIdle);
     third.leave_when_empty = true;
     let mut world = World::new(
@@ -430,7 +431,7 @@ fn a_queue_that_is_full_closed_or_empty_sends_calls_on() {
     let said = world.tell(Input::Enqueue(call(2)));
     assert_eq!(
         overflows(&said),
-        [(2, Target::Number("0".into()), OverflowCause::Closed)],
+        [(2, Target::Number("1".into()), OverflowCause::Closed)],
         "full, and where it went was closed"
     );
     let in_third = |id| Enqueue {

@@ -60,6 +60,7 @@ impl Subscriber {
             name: self.who.name.clone(),
             display: String::new(),
             roles: Vec::new(),
+            demo: false,
         };
         let text = self.feed.snapshot(hub, &self.who, &me, Moment::default());
         self.check(&text);
