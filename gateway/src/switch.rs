@@ -9,7 +9,8 @@ use media_core::control::{Application as Sound, Report};
 use sans_io::{Deadline, Time};
 use serde::Serialize;
 use session_core::{
-    CallRecord, Coordinator, Dial, Event, IncomingCall, LegId, OnFailure, Party, SessionId, Source,
+    CallRecord, Coordinator, Dial, Event, IncomingCall, LegId, Offer, OnFailure, Party, ReferTo, SessionId,
+    Source,
 };
 use sip_core::uri::Uri;
 use sip_stack::Application;
@@ -17,6 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::centre::command::{Asked, Refused};
 use crate::centre::desk::Desk;
+use crate::centre::view;
 
 /// The application of the gateway's signalling task.
 pub struct Switch {
@@ -138,7 +140,20 @@ impl Switch {
             },
             Decision::Queue { name, priority } => {
                 return match self.desk.as_mut().filter(|desk| desk.takes(&name)) {
-                    Some(desk) => desk.take(now, session, leg, call, (&name, priority), calls),
+                    Some(desk) => {
+                        let from = view::Party {
+                            number: call.from.clone(),
+                            display: call.display.clone(),
+                        };
+                        desk.take(
+                            now,
+                            session,
+                            leg,
+                            (from, call.to.clone()),
+                            (&name, priority),
+                            calls,
+                        );
+                    }
                     None => calls.reject(now, session, 503),
                 };
             }
@@ -154,6 +169,76 @@ impl Switch {
             on_failure: OnFailure::Reject,
         };
         calls.dial(now, session, dial);
+    }
+
+    /// A user wants to be replaced in a call: by whomever the dial plan lets that user call, or by the other party of another call
+    /// of that user.
+    fn refer(&mut self, now: Time, leg: LegId, to: ReferTo, calls: &mut Coordinator) {
+        let number = match to {
+            ReferTo::Leg(other) => return calls.transfer_attended(now, leg, other),
+            ReferTo::Number(number) => number,
+        };
+        let Some(user) = calls.user_of(leg).map(str::to_owned) else {
+            return calls.refuse_refer(now, leg, 403);
+        };
+        let decision = self.plan.decide(&CallRequest {
+            origin: Origin::User(user),
+            number: number.clone(),
+        });
+        tracing::info!(leg = leg.0, decision = decision.kind(), "transfer");
+        let party = match decision {
+            Decision::User { name } => Ok(Party::User(name)),
+            Decision::Trunk { name, number } => Ok(Party::Trunk { name, number }),
+            Decision::DemoPhone { number } => self.demo_party(&number).ok_or(503),
+            Decision::Queue { name, priority } => {
+                return self.refer_to_queue(now, leg, number, (&name, priority), calls);
+            }
+            Decision::Application(application) => {
+                if let Some((session, other, _)) = calls.leave(now, leg) {
+                    calls.play(other, Some(sound(application)));
+                    tracing::debug!(session = session.0, "transferred to an application");
+                }
+                return;
+            }
+            Decision::Reject { code } => Err(code),
+        };
+        match party {
+            Ok(party) => {
+                let offer = Offer {
+                    party,
+                    caller: None,
+                    ring_timeout: self.ring_timeout,
+                    headers: Vec::new(),
+                };
+                calls.transfer(now, leg, offer);
+            }
+            Err(code) => {
+                calls.accept_refer(now, leg);
+                calls.refer_progress(now, leg, code);
+            }
+        }
+    }
+
+    /// Whoever the user talks with waits for an agent from now on.
+    fn refer_to_queue(
+        &mut self,
+        now: Time,
+        leg: LegId,
+        number: String,
+        (queue, priority): (&str, Option<u8>),
+        calls: &mut Coordinator,
+    ) {
+        let Some(desk) = self.desk.as_mut().filter(|desk| desk.takes(queue)) else {
+            calls.accept_refer(now, leg);
+            return calls.refer_progress(now, leg, 503);
+        };
+        if let Some((session, other, caller)) = calls.leave(now, leg) {
+            let from = view::Party {
+                number: caller.user,
+                display: caller.display,
+            };
+            desk.take(now, session, other, (from, number), (queue, priority), calls);
+        }
     }
 
     fn demo_party(&self, number: &str) -> Option<Party> {
@@ -225,6 +310,13 @@ impl Application for Switch {
         }
         match event {
             Event::Incoming { session, leg, call } => self.route(now, session, leg, &call, calls),
+            Event::Refer { leg, to, .. } => self.refer(now, leg, to, calls),
+            // Those who were called in it are found by their other session.
+            Event::Joined { guest, .. } => {
+                if let Some(call_id) = self.call_ids.remove(&guest) {
+                    self.calls.remove(&call_id);
+                }
+            }
             Event::Report { session, leg, report } => self.reported(session, leg, &report, calls),
             Event::Ended { session, record } => self.ended(session, &record),
             Event::Away { session, leg, away } => {
@@ -293,19 +385,30 @@ impl LegQuality {
     }
 }
 
-/// Whom a number names for a user of ours: what the dial plan says, as far as it is somebody who can be called.
+/// Who is reached by dialling.
+#[derive(Clone, Debug)]
+pub enum Reached {
+    /// Somebody who can be called.
+    Party(Box<Party>),
+    /// A queue, by its name.
+    Queue(String),
+}
+
+/// Whom a number names for a user of ours: what the dial plan says, as far as a call can be transferred there.
 #[must_use]
-pub fn party_for(plan: &DialPlan, demo_phone: Option<SocketAddr>, user: &str, number: &str) -> Option<Party> {
+pub fn reached(plan: &DialPlan, demo_phone: Option<SocketAddr>, user: &str, number: &str) -> Option<Reached> {
     let decision = plan.decide(&CallRequest {
         origin: Origin::User(user.to_owned()),
         number: number.to_owned(),
     });
-    match decision {
-        Decision::User { name } => Some(Party::User(name)),
-        Decision::Trunk { name, number } => Some(Party::Trunk { name, number }),
-        Decision::DemoPhone { number } => demo_party(demo_phone?, &number),
-        Decision::Queue { .. } | Decision::Application(_) | Decision::Reject { .. } => None,
-    }
+    let party = match decision {
+        Decision::User { name } => Party::User(name),
+        Decision::Trunk { name, number } => Party::Trunk { name, number },
+        Decision::DemoPhone { number } => demo_party(demo_phone?, &number)?,
+        Decision::Queue { name, .. } => return Some(Reached::Queue(name)),
+        Decision::Application(_) | Decision::Reject { .. } => return None,
+    };
+    Some(Reached::Party(Box::new(party)))
 }
 
 fn demo_party(phone: SocketAddr, number: &str) -> Option<Party> {

@@ -150,9 +150,24 @@ impl Desk {
         self.join(now, session, consult.session, calls);
         self.legs.remove(&agent_leg);
         calls.drop_leg(now, agent_leg);
+        self.hand_over(now, call, leg, consult, calls);
+        tracing::debug!(agent = agent.0, "attended transfer");
+        Ok(())
+    }
+
+    /// Whoever was asked, on `leg`, has the caller from now on.
+    pub(super) fn hand_over(
+        &mut self,
+        now: Time,
+        call: CallId,
+        leg: LegId,
+        consult: Consult,
+        calls: &mut Coordinator,
+    ) {
         let Some(live) = self.calls.get_mut(&call) else {
-            return Ok(());
+            return;
         };
+        live.since = now;
         match consult.agent {
             Some(to) => {
                 live.agent = Some((to, leg));
@@ -170,8 +185,7 @@ impl Desk {
                 self.input(now, Input::Ended { call }, calls);
             }
         }
-        tracing::debug!(agent = agent.0, "attended transfer");
-        Ok(())
+        self.changed.calls.insert(call);
     }
 
     pub(super) fn merge(&mut self, now: Time, call: CallId, calls: &mut Coordinator) -> Result<(), Refused> {

@@ -9,6 +9,7 @@
 //! | `happens` | what follows when somebody answers, leaves, is gone, is back |
 //! | `walks` | what is asked for: hold, keys, transfer |
 //! | `consult`, `supervise` | a third in the call |
+//! | `refer` | transfers that agents ask for by SIP |
 //! | `told`, `portrait` | what is told of it |
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,7 +22,7 @@ use call_engine::acd::{
     Settings, State,
 };
 use sans_io::{Deadline, Rng, Time, earlier};
-use session_core::{Application, Coordinator, Event, IncomingCall, LegId, Offer, Party, SessionId};
+use session_core::{Application, Coordinator, Event, LegId, Offer, Party, SessionId};
 use tokio::sync::mpsc;
 
 use super::consult::Consult;
@@ -30,6 +31,7 @@ use super::ids;
 use super::known::Known;
 use super::ledger::Batch;
 use super::view;
+use crate::switch::Reached;
 
 /// A browser that was away for so long is given up by the session, should the engine not have said so before.
 const GRACE: Duration = Duration::from_secs(45);
@@ -86,7 +88,7 @@ pub struct Desk {
 pub type Midnight = Box<dyn Fn(Time) -> Time + Send>;
 
 /// Whom a number names for a user of ours; `None`: nobody, or they may not.
-pub type Route = Box<dyn Fn(&str, &str) -> Option<Party> + Send>;
+pub type Route = Box<dyn Fn(&str, &str) -> Option<Reached> + Send>;
 
 /// What a call centre is made with.
 pub struct Setup {
@@ -263,13 +265,13 @@ impl Desk {
         self.backlog.len() < BACKLOG && self.directory.queue_by_name(queue).is_some()
     }
 
-    /// A call that the dial plan sends to a queue: it is answered, hears music and waits.
+    /// A call that the dial plan sends to a queue, of whom and for what number: it is answered, hears music and waits.
     pub fn take(
         &mut self,
         now: Time,
         session: SessionId,
         leg: LegId,
-        call: &IncomingCall,
+        (from, to): (view::Party, String),
         (queue, priority): (&str, Option<u8>),
         calls: &mut Coordinator,
     ) {
@@ -277,7 +279,7 @@ impl Desk {
             return calls.reject(now, session, 404);
         };
         let priority = priority.unwrap_or(queue.priority);
-        let sticky = self.known.agent(now, queue, &call.from);
+        let sticky = self.known.agent(now, queue, &from.number);
         let queue = queue.config.id;
         let id = self.next_call(now);
         self.calls.insert(
@@ -286,11 +288,8 @@ impl Desk {
                 session,
                 caller: leg,
                 queue,
-                from: view::Party {
-                    number: call.from.clone(),
-                    display: call.display.clone(),
-                },
-                to: call.to.clone(),
+                from,
+                to,
                 entered: now,
                 since: now,
                 answered: None,
@@ -429,6 +428,7 @@ impl Desk {
                 self.returned(now, call, user, calls);
                 true
             }
+            Event::Refer { leg, to, .. } => self.refer(now, *leg, to, calls),
             Event::Ended { session, record } => self.ended(now, *session, record, calls),
             _ => false,
         }
@@ -622,7 +622,7 @@ impl Use {
     }
 }
 
-/// The leg that an event is of; of an incoming call, the caller's.
+/// The leg that an event is of; of an incoming call, the caller's, of a transfer, the one that came.
 fn leg_of(event: &Event) -> Option<LegId> {
     match event {
         Event::Incoming { leg, .. }
@@ -630,6 +630,7 @@ fn leg_of(event: &Event) -> Option<LegId> {
         | Event::Answered { leg, .. }
         | Event::OfferRings { offer: leg, .. }
         | Event::OfferAnswered { leg, .. } => Some(*leg),
+        Event::Transferred { to, .. } => to.first().copied(),
         _ => None,
     }
 }

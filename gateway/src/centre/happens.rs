@@ -9,6 +9,7 @@ use session_core::{CallRecord, Cause, Coordinator, LegId, Offer, Party, SessionI
 use super::desk::{CALL_HEADER, Desk, Use, answer_at_once};
 use super::ids;
 use super::ledger::Ended;
+use crate::switch::Reached;
 
 impl Desk {
     /// A phone rang and was answered: the offer is a leg now.
@@ -255,8 +256,8 @@ impl Desk {
         let session = live.session;
         match target {
             Overflow::Number(number) => match (self.route)("", &number) {
-                Some(party) => self.send_outside(now, call, party, number, calls),
-                None => calls.terminate_session(now, session),
+                Some(Reached::Party(party)) => self.send_outside(now, call, *party, number, calls),
+                Some(Reached::Queue(_)) | None => calls.terminate_session(now, session),
             },
             Overflow::HangUp | Overflow::Queue(_) => calls.terminate_session(now, session),
         }

@@ -16,6 +16,7 @@ pub mod known;
 pub mod ledger;
 pub mod open;
 mod portrait;
+mod refer;
 mod supervise;
 mod told;
 pub mod view;

@@ -14,7 +14,7 @@ use super::hub::Hub;
 use super::keep::{Keeper, Past};
 use super::known::Known;
 use super::ledger::{Ledger, Log};
-use crate::switch::party_for;
+use crate::switch::reached;
 
 /// Batches that may wait for the ledger. When it is full the desk keeps them, and refuses new calls when it has too many.
 const BATCHES: usize = 4_096;
@@ -78,7 +78,7 @@ impl Centre {
                 rng,
                 ledger,
                 midnight: Box::new(midnight),
-                route: Box::new(move |user, number| party_for(&plan, demo_phone, user, number)),
+                route: Box::new(move |user, number| reached(&plan, demo_phone, user, number)),
                 demo: is_demo.then_some(demo),
             },
         );

@@ -10,6 +10,7 @@ use super::command::{Asked, By, Command, Refused, Target};
 use super::desk::{Desk, Live, Use};
 use super::ids;
 use super::ledger::{Answer, Ended};
+use crate::switch::Reached;
 
 /// How long somebody who is asked, or to whom a call is transferred, may ring.
 const RING: Duration = Duration::from_secs(45);
@@ -219,18 +220,20 @@ impl Desk {
                     .agent(by)
                     .map(|person| person.name.as_str())
                     .unwrap_or_default();
-                let party = (self.route)(name, number).ok_or(Refused::NotAllowed)?;
-                let agent = match &party {
+                let Some(Reached::Party(party)) = (self.route)(name, number) else {
+                    return Err(Refused::NotAllowed);
+                };
+                let agent = match &*party {
                     Party::User(name) => self.directory.agent_of(name),
                     _ => None,
                 };
-                Ok((party, number.clone(), agent))
+                Ok((*party, number.clone(), agent))
             }
             Target::Queue(_) => Err(Refused::WrongState),
         }
     }
 
-    fn transfer(
+    pub(super) fn transfer(
         &mut self,
         now: Time,
         call: CallId,

@@ -44,6 +44,8 @@ pub struct Coordinator {
     pub(crate) accounts: BTreeMap<u64, Account>,
     /// Signs of life asked for, of whom.
     pub(crate) probes: BTreeMap<endpoint::RequestId, String>,
+    /// Offers that ring to replace a leg.
+    pub(crate) transfers: BTreeMap<LegId, LegId>,
     pub(crate) timers: Timers<Timer>,
     pub(crate) out: VecDeque<Output>,
     pub(crate) endpoint_deadline: Deadline,
@@ -56,6 +58,7 @@ pub(crate) enum Timer {
     Grace(LegId),
     Register(u64),
     Session(SessionId),
+    Goodbye(LegId),
 }
 
 /// What goes in.
@@ -139,6 +142,7 @@ impl Coordinator {
             flow_users: BTreeMap::new(),
             accounts: BTreeMap::new(),
             probes: BTreeMap::new(),
+            transfers: BTreeMap::new(),
             timers: Timers::default(),
             out: VecDeque::new(),
             endpoint_deadline: None,
@@ -172,6 +176,7 @@ impl Coordinator {
                         Timer::Grace(leg) => self.grace_over(now, leg),
                         Timer::Register(account) => self.send_register(now, account),
                         Timer::Session(session) => self.terminate_session(now, session),
+                        Timer::Goodbye(leg) => self.goodbye(now, leg),
                     }
                 }
             }
@@ -252,6 +257,18 @@ impl Coordinator {
         self.legs.get(&leg)?.user.as_deref()
     }
 
+    /// The party of a leg, as records show it.
+    #[must_use]
+    pub fn party_of(&self, leg: LegId) -> Option<&str> {
+        Some(&self.legs.get(&leg)?.party)
+    }
+
+    /// The session that a leg is in.
+    #[must_use]
+    pub fn session_of_leg(&self, leg: LegId) -> Option<SessionId> {
+        Some(self.legs.get(&leg)?.session)
+    }
+
     /// The session of the leg with this SIP Call-ID.
     #[must_use]
     pub fn session_of(&self, call_id: &str) -> Option<SessionId> {
@@ -302,6 +319,8 @@ impl Leg {
             answered: None,
             held: false,
             holding: false,
+            refer: None,
+            aside: None,
             presence: Presence::default(),
             application: None,
             hears: Hears::Nothing,

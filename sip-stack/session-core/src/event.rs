@@ -90,6 +90,44 @@ pub enum Event {
         /// The one that is no more.
         guest: SessionId,
     },
+    /// The peer of a leg wants to be replaced (REFER), and waits for [`transfer`](crate::Coordinator::transfer),
+    /// [`transfer_attended`](crate::Coordinator::transfer_attended), [`accept_refer`](crate::Coordinator::accept_refer) or
+    /// [`refuse_refer`](crate::Coordinator::refuse_refer).
+    Refer {
+        /// Whose call.
+        session: SessionId,
+        /// The leg: a user's.
+        leg: LegId,
+        /// By whom.
+        to: ReferTo,
+    },
+    /// Others are in a session in place of a leg, which is hung up.
+    Transferred {
+        /// Whose call.
+        session: SessionId,
+        /// The leg.
+        leg: LegId,
+        /// Those who came.
+        to: Vec<LegId>,
+    },
+    /// A leg was not replaced; it is in its session as before, unless its peer hung up.
+    TransferFailed {
+        /// Whose call.
+        session: SessionId,
+        /// The leg.
+        leg: LegId,
+        /// Why: what its peer was told.
+        code: u16,
+    },
+    /// How the transfer goes that we asked for by [`refer`](crate::Coordinator::refer).
+    ReferProgress {
+        /// Whose call.
+        session: SessionId,
+        /// The leg.
+        leg: LegId,
+        /// 100 to 199 under way, 200 to 299 done, from 300 on failed.
+        code: u16,
+    },
     /// A user whose browser is away from a kept session registered again, with another browser perhaps.
     Returned {
         /// Whose call.
@@ -189,6 +227,15 @@ pub enum Source {
     Trunk(String),
     /// Nobody asked (a client without accounts of its own).
     Anyone,
+}
+
+/// Who is to replace somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReferTo {
+    /// Whoever is reached by dialling this: the user part of `Refer-To`, percent-escapes undone, of a `tel:` URI its number.
+    Number(String),
+    /// Whoever this leg talks with: another leg of the same user.
+    Leg(LegId),
 }
 
 /// Who calls whom.

@@ -9,7 +9,7 @@ use sip_core::endpoint::{OutgoingInvite, UsageId};
 use sip_core::flow::{Flow, FlowId};
 
 use crate::SessionId;
-use crate::verb::Redirect;
+use crate::verb::{Redirect, Refer};
 
 /// What the coordinator keeps of a leg.
 #[derive(Debug)]
@@ -51,6 +51,10 @@ pub(crate) struct Leg {
     pub(crate) held: bool,
     /// We hold the peer.
     pub(crate) holding: bool,
+    /// Its peer wants to be replaced.
+    pub(crate) refer: Option<Refer>,
+    /// Neither hears nor is heard while this offer rings to replace it.
+    pub(crate) aside: Option<LegId>,
     pub(crate) presence: Presence,
     /// What the application said this leg hears outside a bridge.
     pub(crate) application: Option<Application>,

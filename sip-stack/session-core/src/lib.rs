@@ -18,7 +18,7 @@ mod wiring;
 
 pub use config::{Access, Config, Credentials, Trunk, User};
 pub use coordinator::{Coordinator, Input, Output, Stats};
-pub use event::{CallRecord, Cause, Event, IncomingCall, LegRecord, Source};
+pub use event::{CallRecord, Cause, Event, IncomingCall, LegRecord, ReferTo, Source};
 pub use media_core::control::{Application, LegId, Role};
 pub use session::SessionId;
 pub use verb::{Caller, Dial, Offer, OnFailure, OutgoingCall, Party, Registration};

@@ -54,9 +54,14 @@ impl Coordinator {
                     .endpoint
                     .reply_in_dialog(now, usage, tx, 481, Vec::new(), None),
             },
-            endpoint::Event::Refer { usage, tx, .. }
-            | endpoint::Event::Notify { usage, tx, .. }
-            | endpoint::Event::InDialog { usage, tx, .. } => {
+            endpoint::Event::Refer {
+                usage,
+                refer,
+                referral,
+            } => self.referred(now, usage, refer, &referral),
+            endpoint::Event::ReferAnswered { usage, code } => self.refer_answered(usage, code),
+            endpoint::Event::Notify { usage, tx, request } => self.notified(now, usage, tx, &request),
+            endpoint::Event::InDialog { usage, tx, .. } => {
                 self.found(now, usage);
                 self.endpoint
                     .reply_in_dialog(now, usage, tx, 501, Vec::new(), None);
@@ -84,7 +89,7 @@ impl Coordinator {
     }
 
     /// The leg of a usage that its peer just spoke over: perhaps over a new flow.
-    fn found(&mut self, now: Time, usage: UsageId) -> Option<LegId> {
+    pub(crate) fn found(&mut self, now: Time, usage: UsageId) -> Option<LegId> {
         let leg = self.leg_of(usage)?;
         let flow = self.endpoint.usage(usage)?.flow;
         if let (Some(l), Some(flow)) = (self.legs.get(&leg), flow)
@@ -176,11 +181,11 @@ impl Coordinator {
                 let headers = vec![("Allow-Events".into(), String::new())];
                 self.endpoint.reply(now, tx, 489, headers, None);
             }
-            Some(
-                Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify | Method::Refer,
-            ) => {
+            Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
                 self.endpoint.reply(now, tx, 481, Vec::new(), None);
             }
+            // Whoever has no call with us has nobody to be transferred.
+            Some(Method::Refer) => self.endpoint.reply(now, tx, 403, Vec::new(), None),
             _ => self.endpoint.reply(now, tx, 501, Vec::new(), None),
         }
     }

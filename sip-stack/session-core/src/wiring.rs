@@ -88,9 +88,9 @@ impl Coordinator {
 
     /// Takes part in a bridge: connected, neither held nor holding nor away.
     fn is_present(&self, leg: LegId) -> bool {
-        self.legs
-            .get(&leg)
-            .is_some_and(|l| l.is_connected() && !l.held && !l.holding && !l.presence.away)
+        self.legs.get(&leg).is_some_and(|l| {
+            l.is_connected() && !l.held && !l.holding && !l.presence.away && l.aside.is_none()
+        })
     }
 
     /// What a leg outside a bridge hears.
@@ -101,7 +101,7 @@ impl Coordinator {
         let Some(s) = self.sessions.get(&l.session) else {
             return Hears::Nothing;
         };
-        if l.held || l.presence.away {
+        if l.held || l.presence.away || l.aside.is_some() {
             return Hears::Nothing;
         }
         if l.application.is_some() {
@@ -110,12 +110,20 @@ impl Coordinator {
         let waits = |other: LegId| {
             self.legs
                 .get(&other)
-                .is_some_and(|other| other.holding || other.held || other.presence.away)
+                .is_some_and(|l| l.holding || l.held || l.presence.away || l.aside.is_some())
         };
         let others = || s.members().filter(|other| *other != leg);
         match others().next() {
             Some(_) if others().any(waits) => Hears::Music,
             None if s.kept && s.caller == Some(leg) && l.state == State::Up => Hears::Music,
+            // Who asked for a transfer left before the target answered.
+            None if s
+                .offers
+                .iter()
+                .any(|offer| self.transfers.contains_key(&offer.name)) =>
+            {
+                Hears::Music
+            }
             _ if l.holding => Hears::Music,
             _ if s.caller == Some(leg) && s.dialling.is_some() && l.state == State::Early => Hears::Ringback,
             _ => Hears::Nothing,

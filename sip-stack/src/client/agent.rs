@@ -217,6 +217,10 @@ impl Application for Agent {
             | Event::OfferEnded { .. }
             | Event::Left { .. }
             | Event::Joined { .. }
+            | Event::Refer { .. }
+            | Event::Transferred { .. }
+            | Event::TransferFailed { .. }
+            | Event::ReferProgress { .. }
             | Event::Returned { .. }
             | Event::Alive { .. }
             | Event::Bridged { .. }

@@ -10,6 +10,7 @@ use media_core::leg::browser::Identity;
 use media_core::negotiated::Codec;
 use session_core::{Access, Config, Credentials};
 use sip_core::flow::Transport;
+use sip_core::message::Method;
 use tokio::sync::mpsc;
 
 use super::Client;
@@ -127,11 +128,14 @@ impl Builder {
     ) -> Result<Handle<A::Request>, BuildError> {
         let identity = Identity::generate().map_err(|error| BuildError::Identity(error.to_string()))?;
         let media_ip = self.media_ip.unwrap_or_else(|| usable(self.bind.ip()));
+        let mut endpoint = sip_core::endpoint::Config {
+            user_agent: self.user_agent,
+            ..Default::default()
+        };
+        // Nobody has a phone of ours call somebody else.
+        endpoint.allow.retain(|method| *method != Method::Refer);
         let sessions = Config {
-            endpoint: sip_core::endpoint::Config {
-                user_agent: self.user_agent,
-                ..Default::default()
-            },
+            endpoint,
             access: Access::Anyone,
             credentials: Credentials::default(),
             domains: Vec::new(),

@@ -274,9 +274,12 @@ impl Bench {
             Event::Offer { usage, .. } => endpoint.answer_offer(now, usage, Ok(Some(body)), none),
             Event::Request { tx, .. } => endpoint.reply(now, tx, 200, none, None),
             Event::Info { usage, tx, .. }
-            | Event::Refer { usage, tx, .. }
             | Event::Notify { usage, tx, .. }
             | Event::InDialog { usage, tx, .. } => endpoint.reply_in_dialog(now, usage, tx, 200, none, None),
+            Event::Refer { usage, refer, .. } => {
+                endpoint.accept_refer(now, usage, refer);
+                endpoint.notify_refer(now, usage, refer, 200);
+            }
             Event::Answered { usage, .. } => endpoint.offer(now, usage, body),
             Event::Acked { usage, .. } => endpoint.info(now, usage, body),
             _ => {}

@@ -14,7 +14,7 @@ use cordboard::centre::hub::Hub;
 use cordboard::centre::known::Known;
 use cordboard::centre::ledger::{Batch, Ledger};
 use cordboard::config::{Config, Member, Overflow, Queue, Role, Staff, Work};
-use cordboard::switch::{Request, party_for};
+use cordboard::switch::{Request, reached};
 use sans_io::{Rng, Time};
 use session_core::{Coordinator, Dial, Event, OnFailure, Party, SessionId};
 use sip_stack::Application as _;
@@ -78,7 +78,7 @@ impl Switch {
                 rng: Rng::seeded(1),
                 ledger,
                 midnight: Box::new(|_| Time::ZERO),
-                route: Box::new(move |user, number| party_for(&routes, None, user, number)),
+                route: Box::new(move |user, number| reached(&routes, None, user, number)),
                 demo: None,
             },
         );

@@ -344,7 +344,10 @@ impl Coordinator {
         l.state = State::Early;
         let session = l.session;
         if let Some(offer) = self.offer_named(session, leg) {
-            return self.event(Event::OfferRings { session, offer, code });
+            return match self.transfers.get(&offer).copied() {
+                Some(by) => self.transfer_rings(now, session, leg, by, code),
+                None => self.event(Event::OfferRings { session, offer, code }),
+            };
         }
         let Some(l) = self.legs.get_mut(&leg) else { return };
         let mut early_media = false;
@@ -441,7 +444,7 @@ impl Coordinator {
             return;
         };
         if let Some(offer) = s.offer_of(leg) {
-            return self.offer_branch_failed(session, leg, offer, code);
+            return self.offer_branch_failed(now, session, leg, offer, code);
         }
         if let Some(dialling) = &mut s.dialling {
             dialling.branches.retain(|b| *b != leg);

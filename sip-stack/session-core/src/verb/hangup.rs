@@ -29,9 +29,16 @@ impl Coordinator {
         };
         s.ending = Some(Ending { at: now, cause, code });
         s.dialling = None;
-        s.offers.clear();
+        let offers = std::mem::take(&mut s.offers);
+        let legs = s.legs.clone();
+        for offer in offers {
+            self.transfers.remove(&offer.name);
+        }
+        for leg in &legs {
+            self.refer_over(now, *leg, 487);
+        }
         self.timers.cancel(Timer::Session(session));
-        for leg in s.legs.clone() {
+        for leg in legs {
             self.end_leg(now, leg, None);
         }
         self.conclude(session);
@@ -63,6 +70,7 @@ impl Coordinator {
 
     pub(crate) fn close_media(&mut self, leg: LegId) {
         self.timers.cancel(Timer::Grace(leg));
+        self.timers.cancel(Timer::Goodbye(leg));
         let Some(l) = self.legs.get_mut(&leg) else { return };
         l.pending.clear();
         if matches!(l.media, Media::Opening | Media::Open) {

@@ -50,6 +50,10 @@ impl Coordinator {
         };
         let session = l.session;
         if self.may_lose(session, leg) {
+            // Who is let go after asking for it got what it wanted.
+            if self.legs.get(&leg).is_some_and(|l| l.aside.is_none()) {
+                self.refer_progress(now, leg, 200);
+            }
             if let Some(s) = self.sessions.get_mut(&session) {
                 s.remove_member(leg);
             }
@@ -87,6 +91,10 @@ impl Coordinator {
         if s.caller == Some(leg) && s.kept {
             return false;
         }
+        let replaced = |name: &LegId| self.transfers.get(name) == Some(&leg);
+        if s.offers.iter().any(|offer| replaced(&offer.name)) {
+            return true;
+        }
         if s.kept || !s.members().any(|member| member == leg) {
             return true;
         }
@@ -97,6 +105,9 @@ impl Coordinator {
 
     /// Takes a leg that is up out of its session into one of its own, where it is the caller. It hears what [`play`](Self::play) says.
     pub fn split(&mut self, now: Time, leg: LegId) -> Option<SessionId> {
+        if let Some(offer) = self.legs.get(&leg).and_then(|l| l.aside) {
+            self.withdraw(now, offer, false);
+        }
         let l = self.legs.get(&leg).filter(|l| l.state == State::Up)?;
         let (old, party) = (l.session, l.party.clone());
         let s = self.sessions.get_mut(&old).filter(|s| s.ending.is_none())?;

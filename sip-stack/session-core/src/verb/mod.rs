@@ -12,6 +12,7 @@ mod probe;
 mod redirect;
 mod register;
 mod report;
+mod transfer;
 
 pub use dial::{Caller, Dial, OnFailure, OutgoingCall, Party};
 pub(crate) use inbound::{host_of, user_of};
@@ -19,3 +20,4 @@ pub use offer::Offer;
 pub(crate) use redirect::Redirect;
 pub(crate) use register::Account;
 pub use register::Registration;
+pub(crate) use transfer::Refer;

@@ -83,8 +83,13 @@ impl Coordinator {
         });
         match found {
             Some(offered) => {
+                let session = offered.branches.first().and_then(|leg| self.legs.get(leg));
+                let session = session.map(|l| l.session);
                 for branch in offered.branches {
                     self.end_leg(now, branch, reason());
+                }
+                if let (Some(session), Some(by)) = (session, self.transfers.remove(&offer)) {
+                    self.transfer_failed(now, session, by, 487);
                 }
             }
             // Not the branch that names the offer may have answered it.
@@ -123,6 +128,9 @@ impl Coordinator {
         for loser in offer.branches.into_iter().filter(|branch| *branch != leg) {
             self.end_leg(now, loser, Some(elsewhere()));
         }
+        if let Some(by) = self.transfers.remove(&offer.name) {
+            return self.transfer_answered(now, session, by, leg);
+        }
         self.event(Event::OfferAnswered {
             session,
             offer: offer.name,
@@ -130,7 +138,14 @@ impl Coordinator {
         });
     }
 
-    pub(super) fn offer_branch_failed(&mut self, session: SessionId, branch: LegId, index: usize, code: u16) {
+    pub(super) fn offer_branch_failed(
+        &mut self,
+        now: Time,
+        session: SessionId,
+        branch: LegId,
+        index: usize,
+        code: u16,
+    ) {
         let Some(s) = self.sessions.get_mut(&session) else {
             return;
         };
@@ -140,6 +155,9 @@ impl Coordinator {
         if offer.branches.is_empty() {
             let (offer, code) = (offer.name, offer.best);
             s.offers.remove(index);
+            if let Some(by) = self.transfers.remove(&offer) {
+                return self.transfer_failed(now, session, by, code);
+            }
             self.event(Event::OfferEnded { session, offer, code });
         }
     }

@@ -9,12 +9,13 @@ use media_core::control::{Application, Command, Event as MediaEvent, Failure, Re
 use media_core::negotiated::{Codec, Fingerprint, Hash};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
-    Access, CallRecord, Caller, Config, Coordinator, Dial, Event, Input, LegId, OnFailure, OutgoingCall,
-    Output, Party, Registration, SessionId, Stats, Trunk, User,
+    Access, CallRecord, Caller, Config, Coordinator, Dial, Event, Input, LegId, Offer, OnFailure,
+    OutgoingCall, Output, Party, ReferTo, Registration, SessionId, Stats, Trunk, User,
 };
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
+use sip_core::message::{HeaderName, Message, Method, NameAddr};
 use sip_core::uri::Uri;
 
 pub(crate) const CALLER: usize = 0;
@@ -39,6 +40,16 @@ impl Network {
     }
 }
 
+/// As its two ends know it.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialog {
+    /// Who answered the INVITE, and who sent it.
+    pub(crate) between: (usize, usize),
+    pub(crate) call_id: String,
+    pub(crate) from_tag: String,
+    pub(crate) to_tag: String,
+}
+
 struct Node {
     coordinator: Coordinator,
     deadline: Deadline,
@@ -60,6 +71,16 @@ pub(crate) struct World {
     pub(crate) no_ports: bool,
     /// The gateway answers callers and keeps them, rather than dial for them.
     pub(crate) centre: bool,
+    /// The caller is a user of the gateway, not a trunk.
+    pub(crate) user: bool,
+    /// NOTIFYs of the gateway that will not arrive.
+    pub(crate) lost_notifies: u32,
+    /// Nothing reaches this node, and nothing comes from it.
+    pub(crate) cut_off: Option<usize>,
+    /// Those that were answered, in order.
+    pub(crate) dialogs: Vec<Dialog>,
+    /// What the caller's REFERs name in place of their `Replaces`.
+    pub(crate) forged: Option<Dialog>,
     pub(crate) answered: usize,
     pub(crate) rings: usize,
 }
@@ -144,6 +165,11 @@ impl World {
             callee_rejects: None,
             no_ports: false,
             centre: false,
+            user: false,
+            lost_notifies: 0,
+            cut_off: None,
+            dialogs: Vec::new(),
+            forged: None,
             answered: 0,
             rings: 0,
         }
@@ -158,10 +184,10 @@ impl World {
                 proxy: None,
                 flow: None,
                 codecs: Vec::new(),
-                credentials: None,
+                credentials: self.user.then(|| ("agent".to_owned(), "secret".to_owned())),
             },
             caller: Caller {
-                user: "alice".into(),
+                user: if self.user { "agent" } else { "alice" }.into(),
                 display: "Alice".into(),
             },
             ring_timeout: Duration::from_secs(90),
@@ -173,6 +199,12 @@ impl World {
             .create_outgoing_call(now, call)
             .expect("a party");
         self.drain(CALLER);
+    }
+
+    /// The network is another one from now on.
+    pub(crate) fn degrade(&mut self, seed: u64, network: Network) {
+        self.network = network;
+        self.rng = Rng::seeded(seed);
     }
 
     /// The node registers a contact of the gateway's one user.
@@ -325,6 +357,38 @@ impl World {
         for byte in self.now.0.to_be_bytes().iter().chain(data.iter()) {
             self.digest = (self.digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
+        let mut data = data;
+        if let Ok(message) = Message::parse(data.clone()) {
+            if message.status() == Some(200) && message.cseq().method == Method::Invite {
+                let tag = |address: NameAddr<'_>| address.tag().unwrap_or_default().to_owned();
+                self.dialogs.push(Dialog {
+                    between: (from, to),
+                    call_id: message.call_id().to_owned(),
+                    from_tag: tag(message.from()),
+                    to_tag: tag(message.to()),
+                });
+            }
+            if message.is(&Method::Notify) && self.lost_notifies > 0 {
+                self.lost_notifies -= 1;
+                return;
+            }
+            if let Some(Dialog {
+                call_id,
+                from_tag,
+                to_tag,
+                ..
+            }) = self.forged.as_ref().filter(|_| message.is(&Method::Refer))
+            {
+                let value =
+                    format!("<sip:x@y?Replaces={call_id}%3Bto-tag%3D{to_tag}%3Bfrom-tag%3D{from_tag}>");
+                let mut message = message;
+                message.set(HeaderName::ReferTo, value).expect("a value");
+                data = message.to_bytes();
+            }
+        }
+        if self.cut_off.is_some_and(|node| node == from || node == to) {
+            return;
+        }
         let copies = if self.rng.percent(self.network.loss) {
             0
         } else {
@@ -397,6 +461,26 @@ impl World {
                     None => {}
                 }
             }
+            (Event::Refer { leg, to, .. }, GATEWAY) => match to {
+                ReferTo::Leg(other) => coordinator.transfer_attended(now, *leg, *other),
+                ReferTo::Number(number) => {
+                    let party = match &**number {
+                        "nobody" => Party::User("nobody".into()),
+                        "absent" => Party::User("agent".into()),
+                        _ => Party::Trunk {
+                            name: "right".into(),
+                            number: number.clone(),
+                        },
+                    };
+                    let offer = Offer {
+                        party,
+                        caller: None,
+                        ring_timeout: Duration::from_secs(30),
+                        headers: Vec::new(),
+                    };
+                    coordinator.transfer(now, *leg, offer);
+                }
+            },
             (Event::Progress { .. }, CALLER) => self.rings += 1,
             (Event::Answered { .. }, CALLER) => self.answered += 1,
             _ => {}

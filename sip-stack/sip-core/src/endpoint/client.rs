@@ -10,7 +10,7 @@ use crate::message::{Message, Method};
 use crate::transaction::{Client, ClientInvite, OnResponse, OnTimeout, Timing};
 
 use super::ack::Ack;
-use super::event::{RequestId, UsageId};
+use super::event::{ReferId, RequestId, UsageId};
 use super::resolve::transport_of;
 use super::retry::retry_after;
 use super::wire::Draft;
@@ -34,6 +34,10 @@ pub(super) enum Purpose {
     Update,
     Prack,
     Info,
+    /// We ask the peer to call somebody in our place.
+    Refer,
+    /// How a transfer goes that the peer asked for.
+    Notify(ReferId),
     Bye,
     /// What becomes of it is of no interest.
     Farewell,
@@ -49,6 +53,8 @@ impl Purpose {
             Purpose::Update => Method::Update,
             Purpose::Prack => Method::Prack,
             Purpose::Info => Method::Info,
+            Purpose::Refer => Method::Refer,
+            Purpose::Notify(_) => Method::Notify,
             Purpose::Bye | Purpose::Farewell => Method::Bye,
             Purpose::Invite | Purpose::Cancel | Purpose::Outside(_) => return None,
         })
@@ -275,7 +281,13 @@ impl Endpoint {
             Purpose::Reinvite { refresh } => self.reinvite_answered(now, id, usage, refresh, code, &response),
             Purpose::Update => self.update_answered(now, usage, code, &response),
             Purpose::Outside(request) => self.outside_answered(request, response),
-            Purpose::Bye | Purpose::Info | Purpose::Prack | Purpose::Cancel | Purpose::Farewell => {
+            Purpose::Bye
+            | Purpose::Info
+            | Purpose::Refer
+            | Purpose::Notify(_)
+            | Purpose::Prack
+            | Purpose::Cancel
+            | Purpose::Farewell => {
                 self.in_dialog_answered(now, usage, purpose, code);
             }
         }
@@ -312,7 +324,13 @@ impl Endpoint {
             Purpose::Reinvite { refresh } => self.reinvite_failed(now, usage, refresh, silence),
             Purpose::Update => self.refresh_failed(now, usage, silence),
             Purpose::Outside(request) => self.outside_failed(request, silence),
-            Purpose::Bye | Purpose::Info | Purpose::Prack | Purpose::Cancel | Purpose::Farewell => {
+            Purpose::Bye
+            | Purpose::Info
+            | Purpose::Refer
+            | Purpose::Notify(_)
+            | Purpose::Prack
+            | Purpose::Cancel
+            | Purpose::Farewell => {
                 self.in_dialog_failed(now, usage, purpose, silence);
             }
         }

@@ -57,7 +57,7 @@ impl Default for Config {
                 Method::Notify,
                 Method::Message,
             ],
-            supported: ["timer", "100rel", "replaces", "outbound", "path"]
+            supported: ["timer", "100rel", "norefersub", "outbound", "path"]
                 .map(str::to_owned)
                 .to_vec(),
             accept: ["application/sdp"].map(str::to_owned).to_vec(),

@@ -65,6 +65,7 @@ impl Endpoint {
         }
         state.state = State::Over;
         state.offers.clear();
+        state.refers.clear();
         state.session = None;
         for alarm in [
             Alarm::Ring,

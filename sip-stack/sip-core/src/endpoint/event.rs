@@ -6,7 +6,7 @@ use sans_io::Deadline;
 
 pub use crate::auth::Credentials;
 use crate::flow::{Destination, Flow, FlowId, Transport};
-use crate::message::{Address, Message, Method};
+use crate::message::{Address, Message, Method, Referral};
 use crate::uri::Uri;
 
 /// One INVITE usage (RFC 5057): our INVITE or the peer's, its dialog, its session timer. One SIP leg of a call.
@@ -16,6 +16,10 @@ pub struct UsageId(pub u64);
 /// A request other than INVITE that waits for our reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerTx(pub u64);
+
+/// A REFER of the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReferId(pub u64);
 
 /// A request of ours outside any usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -264,14 +268,21 @@ pub enum Event {
         /// Its body.
         body: Bytes,
     },
-    /// A REFER; answer with `reply_in_dialog`.
+    /// The peer wants to be replaced by somebody; answer with `accept_refer` or `reject_refer`.
     Refer {
         /// The leg.
         usage: UsageId,
-        /// To reply.
-        tx: ServerTx,
-        /// The REFER.
-        request: Message,
+        /// Names it from now on.
+        refer: ReferId,
+        /// What is asked for.
+        referral: Box<Referral>,
+    },
+    /// Our REFER was answered; how the transfer goes comes by NOTIFY.
+    ReferAnswered {
+        /// The leg.
+        usage: UsageId,
+        /// 200 to 699; 408 for silence.
+        code: u16,
     },
     /// A NOTIFY; answer with `reply_in_dialog`.
     Notify {

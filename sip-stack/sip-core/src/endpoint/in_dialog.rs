@@ -75,9 +75,11 @@ impl Endpoint {
             to: dialog.remote.clone(),
             call_id: state.info.call_id.clone(),
             cseq: dialog.next_seq(),
-            contact: refreshes_target.then(|| Contact {
-                user: state.contact_user.clone(),
-                params: String::new(),
+            contact: (refreshes_target || matches!(method, Method::Notify | Method::Refer)).then(|| {
+                Contact {
+                    user: state.contact_user.clone(),
+                    params: String::new(),
+                }
             }),
             session: if refreshes_target {
                 state.session_lines()
@@ -170,7 +172,7 @@ impl Endpoint {
                     body: request.body_bytes(),
                 });
             }
-            Method::Refer => self.event(Event::Refer { usage, tx, request }),
+            Method::Refer => self.receive_refer(now, usage, server, &request),
             Method::Notify => self.event(Event::Notify { usage, tx, request }),
             _ => self.event(Event::InDialog { usage, tx, request }),
         }
@@ -214,9 +216,14 @@ impl Endpoint {
         purpose: Purpose,
         code: u16,
     ) {
+        match (purpose, usage) {
+            (Purpose::Notify(refer), _) if code >= 300 => self.notify_refused(usage, refer),
+            (Purpose::Refer, Some(usage)) => self.refer_answered(usage, code),
+            _ => {}
+        }
         // §12.2.1.2: the peer knows the dialog no more.
         if let Some(usage) = usage
-            && matches!(purpose, Purpose::Info)
+            && matches!(purpose, Purpose::Info | Purpose::Refer)
             && matches!(code, 481 | 408)
         {
             self.peer_lost(now, usage);
@@ -231,8 +238,13 @@ impl Endpoint {
         purpose: Purpose,
         silence: Silence,
     ) {
+        match (purpose, usage) {
+            (Purpose::Notify(refer), _) => self.notify_refused(usage, refer),
+            (Purpose::Refer, Some(usage)) => self.refer_answered(usage, 408),
+            _ => {}
+        }
         if let Some(usage) = usage
-            && purpose == Purpose::Info
+            && matches!(purpose, Purpose::Info | Purpose::Refer)
             && silence == Silence::Timeout
         {
             self.peer_lost(now, usage);

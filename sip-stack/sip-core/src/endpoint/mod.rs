@@ -12,6 +12,7 @@
 //! | `call_out`, `call_in` | the INVITE that begins a usage, ours or the peer's |
 //! | `reliable` | provisional responses with PRACK (RFC 3262), both sides |
 //! | `in_dialog` | requests within a dialog but offers |
+//! | `refer` | the peer's REFER, and the NOTIFYs to it (RFC 3515) |
 //! | `offer` | re-INVITE and UPDATE (RFC 3261 §14, RFC 3311) |
 //! | `session` | session timer (RFC 4028) |
 //! | `ending` | hanging up, and forgetting a usage |
@@ -30,6 +31,7 @@ mod in_dialog;
 mod offer;
 mod outside;
 mod receive;
+mod refer;
 mod reliable;
 mod resolve;
 mod respond;
@@ -47,7 +49,7 @@ use sans_io::{Rng, Time, Timers};
 pub use config::{Advertised, Config};
 pub use event::{
     Body, Counts, Credentials, Ended, Event, Headers, Input, OfferMethod, OutgoingInvite, OutgoingRequest,
-    Output, QueryId, Reason, RequestId, ServerTx, Target, UsageId, UsageInfo,
+    Output, QueryId, Reason, ReferId, RequestId, ServerTx, Target, UsageId, UsageInfo,
 };
 
 use crate::flow::{Flow, Transport};

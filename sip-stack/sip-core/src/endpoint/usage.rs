@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +9,8 @@ use crate::auth::Answerer;
 use crate::dialog::{Dialog, SessionTimer};
 use crate::flow::{Destination, Flow};
 
-use super::event::{Body, OfferMethod, QueryId, UsageInfo};
+use super::event::{Body, OfferMethod, QueryId, ReferId, UsageInfo};
+use super::refer::Subscription;
 
 /// Where an INVITE usage is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +94,11 @@ pub(super) struct Usage {
     pub(super) offer_in: Option<OfferIn>,
     pub(super) local_sdp: Option<Body>,
     pub(super) remote_sdp: Option<Body>,
+
+    // Transfers that the peer asked for.
+    pub(super) refers: BTreeMap<ReferId, Subscription>,
+    /// There was one.
+    pub(super) referred: bool,
 
     // Session timer.
     pub(super) session: Option<SessionTimer>,
@@ -187,6 +193,8 @@ impl Usage {
             offer_in: None,
             local_sdp: None,
             remote_sdp: None,
+            refers: BTreeMap::new(),
+            referred: false,
             session: None,
             proposed: None,
             refreshing: false,

@@ -212,7 +212,7 @@ fn a_lost_ack_is_made_good_by_the_next_reinvite() {
 }
 
 #[test]
-fn info_refer_notify_and_message_are_for_the_user_and_options_is_not() {
+fn info_notify_and_message_are_for_the_user_and_options_is_not() {
     let (mut bench, usage) = called("");
     bench.within(
         usage,
@@ -236,13 +236,6 @@ fn info_refer_notify_and_message_are_for_the_user_and_options_is_not() {
     );
     bench.act(|endpoint, now| endpoint.reply_in_dialog(now, usage, tx, 200, Headers::new(), None));
     assert_eq!(bench.last("200").cseq().number, 101);
-    bench.within(usage, "REFER", 102, "Refer-To: <sip:carol@example.net>\r\n", "");
-    let Event::Refer { tx, request, .. } = bench.event() else {
-        panic!()
-    };
-    assert!(request.refer_to().is_some());
-    bench.act(|endpoint, now| endpoint.reply_in_dialog(now, usage, tx, 202, Headers::new(), None));
-    assert_eq!(bench.count("202"), 1);
     bench.within(usage, "NOTIFY", 103, "Event: refer\r\n", "");
     assert!(matches!(bench.event(), Event::Notify { .. }));
     bench.within(usage, "MESSAGE", 104, "", "");

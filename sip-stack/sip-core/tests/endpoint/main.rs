@@ -8,5 +8,6 @@ mod chaos;
 mod corpora;
 mod in_dialog;
 mod net;
+mod refer;
 mod refusing;
 mod simulation;

@@ -1,0 +1,137 @@
+//! What agents ask for by SIP: a REFER of an agent's phone is the transfer of the API, blind or attended.
+//!
+//! The phone is told that it is done as soon as the centre has the call: whatever becomes of the caller after that is the centre's
+//! business, which takes it back into its queue where nobody answers.
+
+use call_engine::acd::CallId;
+use sans_io::Time;
+use session_core::{Coordinator, LegId, Party, ReferTo};
+
+use super::command::{Refused, Target};
+use super::consult::Consult;
+use super::desk::{Desk, Use};
+use super::view::ConsultState;
+use crate::switch::Reached;
+
+impl Desk {
+    /// A leg's peer wants to be replaced. False when no call of the centre is meant.
+    pub(super) fn refer(&mut self, now: Time, leg: LegId, to: &ReferTo, calls: &mut Coordinator) -> bool {
+        let used = self.legs.get(&leg).cloned();
+        let outcome = match (used, to) {
+            (Some(Use::Agent(call)), ReferTo::Number(number)) => {
+                self.refer_blind(now, call, leg, number, calls)
+            }
+            (Some(Use::Agent(call)), ReferTo::Leg(other)) if !self.legs.contains_key(other) => {
+                self.refer_attended(now, call, (leg, *other), leg, calls)
+            }
+            (None, ReferTo::Leg(other)) => match self.legs.get(other).cloned() {
+                Some(Use::Agent(call)) => self.refer_attended(now, call, (*other, leg), leg, calls),
+                Some(_) => Err(Refused::WrongState),
+                None => return false,
+            },
+            (None, ReferTo::Number(_)) => return false,
+            (Some(_), _) => Err(Refused::WrongState),
+        };
+        if let Err(refused) = outcome {
+            tracing::debug!(refused = refused.code(), "transfer by REFER");
+            calls.refuse_refer(now, leg, 603);
+            // Where it was promised already.
+            calls.refer_progress(now, leg, status(refused));
+        }
+        true
+    }
+
+    fn refer_blind(
+        &mut self,
+        now: Time,
+        call: CallId,
+        leg: LegId,
+        number: &str,
+        calls: &mut Coordinator,
+    ) -> Result<(), Refused> {
+        let (agent, _) = self.talking(call)?;
+        let name = self.directory.agent(agent).map(|person| person.name.clone());
+        calls.accept_refer(now, leg);
+        let target = match (self.route)(&name.unwrap_or_default(), number) {
+            Some(Reached::Queue(name)) => {
+                let queue = self.directory.queue_by_name(&name);
+                Target::Queue(queue.ok_or(Refused::UnknownQueue)?.id.clone())
+            }
+            Some(Reached::Party(party)) => match *party {
+                Party::User(name) if self.directory.agent_of(&name).is_some() => {
+                    let person = self.directory.person(&name).ok_or(Refused::UnknownAgent)?;
+                    Target::Agent(person.id.clone())
+                }
+                _ => Target::Number(number.to_owned()),
+            },
+            None => return Err(Refused::NotAllowed),
+        };
+        // Who is let go after asking for it is told that it is done.
+        self.transfer(now, call, target, calls)?;
+        calls.refer_progress(now, leg, 200);
+        Ok(())
+    }
+
+    /// `agent_leg` talks with the caller, `aside` with somebody else; `asks` is one of the two.
+    fn refer_attended(
+        &mut self,
+        now: Time,
+        call: CallId,
+        (agent_leg, aside): (LegId, LegId),
+        asks: LegId,
+        calls: &mut Coordinator,
+    ) -> Result<(), Refused> {
+        self.talking(call)?;
+        let live = self.live(call)?;
+        if live.consult.is_some() || live.agent.is_none_or(|(_, leg)| leg != agent_leg) {
+            return Err(Refused::WrongState);
+        }
+        let caller = live.caller;
+        calls.accept_refer(now, asks);
+        let Some(aside_session) = calls.session_of_leg(aside) else {
+            return Err(Refused::WrongState);
+        };
+        calls.resume(now, caller);
+        let joined = calls
+            .join_through(now, agent_leg, aside)
+            .map_err(|_| Refused::WrongState)?;
+        let Some((&leg, more)) = joined.split_first() else {
+            return Err(Refused::WrongState);
+        };
+        for other in more {
+            let name = calls.party_of(*other).unwrap_or_default().to_owned();
+            self.legs.insert(*other, Use::Other(call));
+            if let Some(live) = self.calls.get_mut(&call) {
+                live.others.insert(*other, name);
+            }
+        }
+        let agent = calls
+            .user_of(leg)
+            .filter(|_| more.is_empty())
+            .and_then(|user| self.directory.agent_of(user));
+        let consult = Consult {
+            session: aside_session,
+            leg: Some(leg),
+            to: calls.party_of(leg).unwrap_or_default().to_owned(),
+            agent,
+            state: ConsultState::Talking,
+            code: None,
+        };
+        self.legs.remove(&agent_leg);
+        self.hand_over(now, call, leg, consult, calls);
+        for leg in [aside, agent_leg] {
+            calls.drop_leg(now, leg);
+        }
+        Ok(())
+    }
+}
+
+/// As the phone of an agent is told of it.
+fn status(refused: Refused) -> u16 {
+    match refused {
+        Refused::UnknownAgent | Refused::UnknownQueue | Refused::NotAllowed => 404,
+        Refused::AgentBusy => 486,
+        Refused::Unreachable => 480,
+        _ => 481,
+    }
+}

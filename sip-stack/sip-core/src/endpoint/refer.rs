@@ -1,0 +1,163 @@
+//! REFER of the peer (RFC 3515), and the NOTIFYs that tell it how its transfer goes.
+//!
+//! The subscription is in the dialog of the REFER and ends with it. NOTIFYs do not wait for each other's answers: there are
+//! clients that answer none until their application does.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use sans_io::Time;
+
+use crate::message::{Message, Referral, ReplacedDialog, reason_phrase};
+use crate::uri::{Uri, escape_header};
+
+use super::Endpoint;
+use super::client::Purpose;
+use super::event::{Body, Event, Headers, ReferId, UsageId};
+use super::usage::State;
+use super::wire;
+
+/// How long a subscription lasts when nothing happens; nobody's phone rings for so long.
+const LIFETIME: Duration = Duration::from_secs(600);
+
+/// A REFER of the peer.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    /// CSeq number of the REFER.
+    cseq: u32,
+    /// Another one came before it in this dialog.
+    named: bool,
+    subscribes: bool,
+    until: Time,
+}
+
+impl Endpoint {
+    /// Answers `Event::Refer` with 202, and tells the peer that its request is being followed (100), unless it wants to hear
+    /// nothing (RFC 4488).
+    pub fn accept_refer(&mut self, now: Time, usage: UsageId, refer: ReferId) {
+        let Some(subscription) = self.subscription(usage, refer) else {
+            return;
+        };
+        let mut headers = Headers::new();
+        if !subscription.subscribes {
+            headers.push(("Refer-Sub".into(), "false".into()));
+        }
+        self.respond_with(now, refer.0, 202, &headers, None);
+        self.notify_refer(now, usage, refer, 100);
+    }
+
+    /// Answers `Event::Refer` with a refusal, 300 to 699.
+    pub fn reject_refer(&mut self, now: Time, usage: UsageId, refer: ReferId, code: u16) {
+        if self.subscription(usage, refer).is_some() {
+            self.forget_refer(usage, refer);
+            self.respond_with(now, refer.0, code.clamp(300, 699), &Headers::new(), None);
+        }
+    }
+
+    /// Tells how far the transfer is, as the status code that the new call got; one from 200 on is the last (RFC 3515 §2.4.5).
+    pub fn notify_refer(&mut self, now: Time, usage: UsageId, refer: ReferId, code: u16) {
+        let Some(subscription) = self.subscription(usage, refer) else {
+            return;
+        };
+        let mut lines = String::from("Event: refer");
+        if subscription.named {
+            let _ = write!(lines, ";id={}", subscription.cseq);
+        }
+        lines.push_str("\r\nSubscription-State: ");
+        if code < 200 {
+            let left = subscription.until.since(now).as_secs();
+            let _ = write!(lines, "active;expires={left}\r\n");
+        } else {
+            lines.push_str("terminated;reason=noresource\r\n");
+        }
+        let subscribes = subscription.subscribes;
+        if subscribes {
+            lines.push_str(&self.about.user_agent);
+            let body = Body {
+                content_type: "message/sipfrag;version=2.0".into(),
+                data: format!("SIP/2.0 {code} {}\r\n", reason_phrase(code)).into(),
+            };
+            self.send_in_dialog(now, usage, 0, Some(body), lines, Purpose::Notify(refer));
+        }
+        if code >= 200 {
+            self.forget_refer(usage, refer);
+        }
+    }
+
+    /// Asks the peer to call `target` in our place; `replaces` is the call of its that the new one takes the place of (RFC 5589 §7).
+    /// Ends in `Event::ReferAnswered`.
+    pub fn refer(&mut self, now: Time, usage: UsageId, target: &Uri, replaces: Option<&ReplacedDialog>) {
+        let Some(state) = self
+            .usages
+            .get(&usage)
+            .filter(|state| state.state == State::Confirmed)
+        else {
+            return;
+        };
+        let mut to = target.bare().as_str().to_owned();
+        if let Some(dialog) = replaces {
+            let value = format!(
+                "{};to-tag={};from-tag={}",
+                dialog.call_id, dialog.to_tag, dialog.from_tag
+            );
+            let _ = write!(to, "?Replaces={}", escape_header(&value));
+        }
+        let by = state.info.local.clone();
+        let mut lines = String::new();
+        wire::line(&mut lines, "Refer-To", &format!("<{to}>"));
+        wire::line(&mut lines, "Referred-By", &by);
+        lines.push_str(&self.about.user_agent);
+        self.send_in_dialog(now, usage, 0, None, lines, Purpose::Refer);
+    }
+
+    pub(super) fn refer_answered(&mut self, usage: UsageId, code: u16) {
+        if self.usages.get(&usage).is_some_and(|state| !state.is_over()) {
+            self.event(Event::ReferAnswered { usage, code });
+        }
+    }
+
+    pub(super) fn receive_refer(&mut self, now: Time, usage: UsageId, server: u64, request: &Message) {
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return;
+        };
+        // Nobody can be transferred before there is a call.
+        if state.state != State::Confirmed {
+            return self.refuse_with(now, server, 491, &[]);
+        }
+        let referral = match Referral::read(request) {
+            Ok(referral) => referral,
+            Err(code) => return self.refuse_with(now, server, code, &[]),
+        };
+        let refer = ReferId(server);
+        let subscription = Subscription {
+            cseq: request.cseq().number,
+            named: std::mem::replace(&mut state.referred, true),
+            subscribes: referral.subscribes,
+            until: now + LIFETIME,
+        };
+        state.refers.insert(refer, subscription);
+        self.event(Event::Refer {
+            usage,
+            refer,
+            referral: Box::new(referral),
+        });
+    }
+
+    /// A NOTIFY was refused, or found nobody: the peer does not listen any more (RFC 5057 §5.1). The call goes on.
+    pub(super) fn notify_refused(&mut self, usage: Option<UsageId>, refer: ReferId) {
+        if let Some(usage) = usage {
+            self.forget_refer(usage, refer);
+        }
+    }
+
+    fn subscription(&self, usage: UsageId, refer: ReferId) -> Option<&Subscription> {
+        let state = self.usages.get(&usage).filter(|state| !state.is_over())?;
+        state.refers.get(&refer)
+    }
+
+    fn forget_refer(&mut self, usage: UsageId, refer: ReferId) {
+        if let Some(state) = self.usages.get_mut(&usage) {
+            state.refers.remove(&refer);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The peer wants to be replaced: REFER, and what it is told of it.
+
+use std::time::Duration;
+
+use sip_core::endpoint::{Body, Counts, Event, Headers, ReferId, UsageId};
+use sip_core::flow::Transport;
+use sip_core::message::{HeaderName, Message, Referral};
+
+use crate::bench::{ANSWER, Bench, OFFER, peer};
+
+const TO: &str = "Refer-To: <sip:1002@example.com>\r\n";
+
+/// A call of the peer that stands. Its CSeq stands at 100.
+fn called() -> (Bench, UsageId) {
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(Transport::Udp), "", OFFER);
+    bench.act(|endpoint, now| endpoint.accept(now, usage, Some(Body::sdp(ANSWER)), Headers::new()));
+    bench.within(usage, "ACK", 100, "", "");
+    bench.events.clear();
+    (bench, usage)
+}
+
+fn refer(bench: &mut Bench, usage: UsageId, cseq: u32, lines: &str) -> (ReferId, Referral) {
+    bench.within(usage, "REFER", cseq, lines, "");
+    match bench.event() {
+        Event::Refer { refer, referral, .. } => (refer, *referral),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn state(notify: &Message) -> (String, String, String) {
+    let text = |name| notify.header(name).unwrap_or_default().to_owned();
+    let body = String::from_utf8(notify.body().to_vec()).unwrap();
+    (text(HeaderName::Event), text(HeaderName::SubscriptionState), body)
+}
+
+#[test]
+fn a_transfer_is_told_from_trying_to_its_end() {
+    let (mut bench, usage) = called();
+    let (id, referral) = refer(&mut bench, usage, 101, TO);
+    assert_eq!(referral.target.as_str(), "sip:1002@example.com");
+    bench.act(|endpoint, now| endpoint.accept_refer(now, usage, id));
+    bench.answer("NOTIFY", 200, "", "", "");
+    let first = bench.last("NOTIFY");
+    assert!(first.header(HeaderName::Contact).is_some());
+    assert_eq!(first.content_type(), Some("message/sipfrag"));
+    assert_eq!(
+        state(&first),
+        (
+            "refer".into(),
+            "active;expires=600".into(),
+            "SIP/2.0 100 Trying\r\n".into()
+        )
+    );
+    bench.secs(2);
+    bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, 180));
+    bench.answer("NOTIFY", 200, "", "", "");
+    assert_eq!(state(&bench.last("NOTIFY")).1, "active;expires=598");
+    bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, 200));
+    bench.answer("NOTIFY", 200, "", "", "");
+    let last = bench.last("NOTIFY");
+    assert_eq!(
+        (last.cseq().number, state(&last).1, state(&last).2),
+        (
+            first.cseq().number + 2,
+            "terminated;reason=noresource".into(),
+            "SIP/2.0 200 OK\r\n".into()
+        )
+    );
+    bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, 200));
+    assert_eq!(bench.distinct("NOTIFY"), 3, "nothing after the last one");
+    insta::assert_snapshot!(bench.ladder());
+}
+
+#[test]
+fn the_second_transfer_of_a_dialog_is_named() {
+    let (mut bench, usage) = called();
+    for (cseq, event) in [(101, "refer"), (102, "refer;id=102"), (103, "refer;id=103")] {
+        let (id, _) = refer(&mut bench, usage, cseq, TO);
+        bench.act(|endpoint, now| endpoint.accept_refer(now, usage, id));
+        assert_eq!(state(&bench.last("NOTIFY")).0, event);
+        bench.answer("NOTIFY", 200, "", "", "");
+        bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, 486));
+        assert_eq!(
+            state(&bench.last("NOTIFY")),
+            (
+                event.into(),
+                "terminated;reason=noresource".into(),
+                "SIP/2.0 486 Busy Here\r\n".into()
+            )
+        );
+        bench.answer("NOTIFY", 200, "", "", "");
+    }
+}
+
+#[test]
+fn who_wants_to_hear_nothing_hears_nothing() {
+    let (mut bench, usage) = called();
+    let (id, _) = refer(
+        &mut bench,
+        usage,
+        101,
+        &format!("{TO}Refer-Sub: false\r\nRequire: norefersub\r\n"),
+    );
+    bench.act(|endpoint, now| {
+        endpoint.accept_refer(now, usage, id);
+        endpoint.notify_refer(now, usage, id, 200);
+    });
+    assert_eq!(bench.last("202").header(HeaderName::ReferSub), Some("false"));
+    assert_eq!(bench.count("NOTIFY"), 0);
+}
+
+#[test]
+fn refusals_have_their_own_codes_and_a_refusal_leaves_no_subscription() {
+    let (mut bench, usage) = called();
+    let refused = [
+        ("", "400"),
+        ("Refer-To: nonsense\r\n", "400"),
+        ("Refer-To: <sip:a@x>\r\nRefer-To: <sip:b@x>\r\n", "400"),
+        ("Refer-To: <mailto:a@x>\r\n", "416"),
+    ];
+    for (cseq, (lines, code)) in (101..).zip(refused) {
+        bench.within(usage, "REFER", cseq, lines, "");
+        assert_eq!(bench.last(code).cseq().number, cseq);
+    }
+    assert!(bench.events.is_empty());
+    let (id, _) = refer(&mut bench, usage, 110, TO);
+    bench.act(|endpoint, now| {
+        endpoint.reject_refer(now, usage, id, 603);
+        endpoint.notify_refer(now, usage, id, 200);
+    });
+    assert_eq!((bench.count("603"), bench.count("NOTIFY")), (1, 0));
+}
+
+#[test]
+fn nobody_is_transferred_before_the_call_stands() {
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(Transport::Udp), "", OFFER);
+    bench.act(|endpoint, now| endpoint.accept(now, usage, Some(Body::sdp(ANSWER)), Headers::new()));
+    bench.events.clear();
+    bench.within(usage, "REFER", 101, TO, "");
+    assert_eq!(bench.count("491"), 1);
+    assert!(bench.events.is_empty());
+}
+
+#[test]
+fn a_lost_notify_is_sent_again_and_a_peer_that_does_not_listen_keeps_its_call() {
+    for refusal in [Some(481), Some(408), None] {
+        let (mut bench, usage) = called();
+        let (id, _) = refer(&mut bench, usage, 101, TO);
+        bench.act(|endpoint, now| endpoint.accept_refer(now, usage, id));
+        bench.secs(2);
+        assert!(
+            bench.count("NOTIFY") > 1 && bench.distinct("NOTIFY") == 1,
+            "{refusal:?}"
+        );
+        match refusal {
+            Some(code) => bench.answer("NOTIFY", code, "", "", ""),
+            None => bench.secs(40),
+        }
+        bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, 200));
+        assert_eq!(bench.distinct("NOTIFY"), 1, "{refusal:?}");
+        assert!(bench.events.is_empty(), "{refusal:?}: the call goes on");
+    }
+}
+
+#[test]
+fn the_subscription_ends_with_the_dialog() {
+    let (mut bench, usage) = called();
+    let (id, _) = refer(&mut bench, usage, 101, TO);
+    bench.act(|endpoint, now| endpoint.accept_refer(now, usage, id));
+    bench.within(usage, "BYE", 102, "", "");
+    bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, 200));
+    assert_eq!(bench.distinct("NOTIFY"), 1);
+    bench.events.clear();
+    bench.now += Duration::from_secs(1);
+    bench.is_clean_after_a_while();
+    assert_eq!(bench.endpoint.counts(), Counts::default());
+}
