@@ -593,6 +593,7 @@ fn nobody_does_anything_with_the_call_of_another() {
 
 #[test]
 fn hundreds_of_calls_over_a_bad_network_leave_nothing() {
+    let (mut asked, mut done) = (0, 0);
     for seed in 0..40 {
         let mut world = World::new(seed, Conditions::bad(), None);
         world.on_heard = |world, agent, heard| {
@@ -638,11 +639,184 @@ fn hundreds_of_calls_over_a_bad_network_leave_nothing() {
         });
         assert_eq!(entered, gone, "seed {seed}");
         assert!(entered >= 20, "seed {seed}: {entered}");
+        asked += world.nodes[GATEWAY].count("refer");
+        let told = world.agents.iter().flat_map(|agent| agent.calls.values());
+        done += told.filter(|call| call.told.contains(&200)).count();
+    }
+    assert!(asked > 50 && done > 20, "{asked} REFERs, {done} done");
+}
+
+fn told(world: &World, agent: usize, call: &str) -> Vec<u16> {
+    world.agents[agent].calls[call].told.clone()
+}
+
+#[test]
+fn an_agents_phone_transfers_by_refer() {
+    for (number, next) in [("1003", Some(2)), ("7000", Some(1)), ("3000", None)] {
+        let mut world = world(3);
+        let (session, first) = talk(&mut world);
+        world.agent(0, |a| a.refer(&first, number, None));
+        world.run(SECOND);
+        assert_eq!(told(&world, 0, &first), [202, 100, 200], "{number}");
+        assert_eq!(world.agents[0].state(&first), State::Over);
+        assert_eq!(status(&world, "1001"), Status::WrapUp);
+        match next {
+            Some(agent) => {
+                answer(&mut world, agent);
+                let name = format!("usr_{}", 1_001 + agent);
+                assert_eq!(call(&world).agent, Some(name));
+            }
+            None => world.run(SECOND),
+        }
+        assert_eq!((bridges(&world), caller_is_up(&world, session)), (vec![2], true));
+        let world = over(world);
+        assert_eq!(outcomes(&world).last(), Some(&Outcome::Completed), "{number}");
+    }
+}
+
+#[test]
+fn a_refer_that_leads_nowhere_leaves_the_agent_with_the_caller() {
+    let mut world = world(1);
+    let (_, first) = talk(&mut world);
+    world.agent(0, |a| a.refer(&first, "5551", None));
+    world.agent(0, |a| a.refer(&first, "1001", None));
+    world.run(SECOND);
+    let told = told(&world, 0, &first);
+    assert!(told.len() >= 3 && !told.contains(&200), "{told:?}");
+    assert_eq!(
+        (call(&world).state, bridges(&world)),
+        (CallPhase::Talking, vec![2])
+    );
+    over(world);
+}
+
+/// The first agent calls a number beside the caller, and somebody answers there.
+fn ask_by_phone(world: &mut World, first: &str, number: &str) -> String {
+    world.agent(0, |a| a.reinvite(first, "sendonly"));
+    world.run(SECOND);
+    let second = world.agent(0, |a| a.invite(number, false));
+    if number == "1002" {
+        answer(world, 1);
+    }
+    assert!(world.run_until(2 * SECOND, |w| w.agents[0].state(&second) == State::Up));
+    world.run(Duration::from_millis(200));
+    second
+}
+
+#[test]
+fn an_agents_phone_hands_the_caller_over_by_refer_with_replaces() {
+    for (number, reversed) in [("1002", false), ("1002", true), ("3000", false)] {
+        let mut world = world(2);
+        let (session, first) = talk(&mut world);
+        let second = ask_by_phone(&mut world, &first, number);
+        assert_eq!(status(&world, "1001"), Status::Held);
+        let (asks, other) = if reversed {
+            (&second, &first)
+        } else {
+            (&first, &second)
+        };
+        world.agent(0, |a| a.refer(asks, number, Some(other)));
+        world.run(2 * SECOND);
+        assert_eq!(told(&world, 0, asks), [202, 100, 200], "{number} {reversed}");
+        for id in [&first, &second] {
+            assert_eq!(world.agents[0].state(id), State::Over);
+        }
+        assert_eq!(status(&world, "1001"), Status::WrapUp);
+        assert_eq!((bridges(&world), caller_is_up(&world, session)), (vec![2], true));
+        if number == "1002" {
+            assert_eq!(call(&world).agent, Some("usr_1002".into()));
+            assert_eq!(status(&world, "1002"), Status::Talking);
+        }
+        let world = over(world);
+        assert_eq!(outcomes(&world), [Outcome::Completed]);
+    }
+}
+
+#[test]
+fn the_call_of_a_colleague_is_not_to_be_had_by_refer() {
+    let mut world = world(2);
+    talk(&mut world);
+    let theirs = world.agents[0].calls.keys().next().cloned().expect("a call");
+    let own = world.agent(1, |a| a.invite("3000", false));
+    world.run(SECOND);
+    // Named with both tags, as only its two ends know them.
+    let stolen = world.agents[0].calls[&theirs].name(&theirs);
+    world.agent(1, |a| a.refer_to(&own, "1001", &stolen));
+    world.run(SECOND);
+    assert_eq!(told(&world, 1, &own), [603]);
+    assert_eq!(bridges(&world), [2, 2]);
+    over(world);
+}
+
+#[test]
+fn an_agent_transfers_a_call_of_its_own_and_is_free_again() {
+    let mut world = world(3);
+    let own = world.agent(0, |a| a.invite("1002", false));
+    answer(&mut world, 1);
+    assert_eq!(status(&world, "1001"), Status::Direct);
+    world.agent(0, |a| a.refer(&own, "1003", None));
+    let ringing = wait_for_ring(&mut world, 2);
+    world.agent(2, |a| a.ring(&ringing, 180, false));
+    world.run(SECOND);
+    assert_eq!(
+        status(&world, "1003"),
+        Status::Direct,
+        "nothing is offered to whom it rings"
+    );
+    world.agent(2, |a| a.answer(&ringing));
+    world.run(3 * SECOND);
+    assert_eq!(told(&world, 0, &own), [202, 100, 180, 200]);
+    assert_eq!(
+        [
+            status(&world, "1001"),
+            status(&world, "1002"),
+            status(&world, "1003")
+        ],
+        [Status::Available, Status::Direct, Status::Direct]
+    );
+    assert_eq!(bridges(&world), [2]);
+    over(world);
+}
+
+#[test]
+fn a_call_is_transferred_into_the_queue_and_to_an_application() {
+    for number in ["7000", "9664"] {
+        let mut world = world(1);
+        let tab = world.browser("1004");
+        assert!(world.run_until(SECOND, |w| w.agents[tab].registered));
+        let id = world.agent(tab, |a| a.invite("3000", false));
+        world.run(SECOND);
+        world.agent(tab, |a| a.refer(&id, number, None));
+        world.run(2 * SECOND);
+        assert_eq!(told(&world, tab, &id), [202, 100, 200]);
+        assert_eq!(world.agents[tab].state(&id), State::Over);
+        if number == "7000" {
+            answer(&mut world, 0);
+            assert_eq!(bridges(&world), [2]);
+            assert_eq!(call(&world).from.number, "3000");
+        }
+        over(world);
     }
 }
 
 /// Somebody does something with some call.
 fn meddle(world: &mut World, step: u64) {
+    let agent = world.rng.below(3) as usize;
+    let up: Vec<String> = world.agents[agent]
+        .calls
+        .iter()
+        .filter(|(_, call)| call.state == State::Up)
+        .map(|(id, _)| id.clone())
+        .collect();
+    match (world.rng.below(8), up.first(), up.last()) {
+        (0 | 1, Some(first), Some(last)) if first != last => {
+            world.agent(agent, |a| a.refer(first, "1002", Some(last)));
+        }
+        (0, Some(id), _) => world.agent(agent, |a| a.refer(id, "1002", None)),
+        (1, Some(id), _) => world.agent(agent, |a| a.refer(id, "3000", None)),
+        (2, Some(_), _) => drop(world.agent(agent, |a| a.invite("3000", false))),
+        _ => {}
+    }
     let calls = calls(world);
     if calls.is_empty() {
         return;

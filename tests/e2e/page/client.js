@@ -67,6 +67,8 @@ class Call {
     /** Milliseconds from the INVITE to each step. */
     this.times = {};
     this.headers = {};
+    /** Status codes that a transfer of this call was told. */
+    this.told = [];
   }
 
   mark(name) {
@@ -135,11 +137,11 @@ class Call {
   }
 
   summary() {
-    const { state, direction, code, cause, by, digits, times, holds, headers, from } = this;
-    return { state, direction, code, cause, by, digits, times, holds, headers, from };
+    const { state, direction, code, cause, by, digits, times, holds, headers, from, told } = this;
+    return { state, direction, code, cause, by, digits, times, holds, headers, from, told };
   }
 
-  // answer, refuse, hangUp, hold, resume, dtmf, info: set by the library's own half below
+  // answer, refuse, hangUp, hold, resume, dtmf, info, refer(target, index of the call to replace): set by the library's own half below
 }
 
 /** Leaves only one audio codec, and telephone-event, in a description. */
@@ -241,6 +243,18 @@ function adoptJsSip(call, session) {
   session.on('newDTMF', ({ originator, dtmf }) => {
     if (originator === 'remote') call.digits += dtmf.tone;
   });
+  call.session = session;
+  call.refer = (target, other) => {
+    const notified = ({ status_line }) => call.told.push(status_line.status_code);
+    const eventHandlers = {
+      requestFailed: ({ response }) => call.told.push(response?.status_code ?? 0),
+      trying: notified,
+      progress: notified,
+      accepted: notified,
+      failed: notified,
+    };
+    session.refer(target, { eventHandlers, replaces: client.calls[other]?.session });
+  };
   const change = (verb) => () =>
     new Promise((resolve, reject) => {
       if (!session[verb]({}, resolve)) reject(new Error(`JsSIP refuses to ${verb}`));
@@ -365,6 +379,16 @@ function adoptSipJs(call, session) {
     // The reason is told after the state, in the same turn.
     if (state === SessionState.Terminated) queueMicrotask(() => call.end(call.ending ?? { by: 'local' }));
   });
+  call.session = session;
+  call.refer = (target, other) => {
+    session.refer(client.calls[other]?.session ?? UserAgent.makeURI(target), {
+      requestDelegate: { onReject: ({ message }) => call.told.push(message.statusCode) },
+      onNotify: (notification) => {
+        notification.accept();
+        call.told.push(Number(/^SIP\/2\.0 (\d+)/.exec(notification.request.body)?.[1]));
+      },
+    });
+  };
   const change = (hold) => () =>
     new Promise((resolve, reject) => {
       session.sessionDescriptionHandlerOptionsReInvite = { hold };

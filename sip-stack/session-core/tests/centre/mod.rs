@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sans_io::Rng;
 use session_core::{Event, LegId, Offer, Party, Role, SessionId};
+use sip_core::uri::Uri;
 
 use crate::world::{CALLEE, CALLER, GATEWAY, Network, World};
 
@@ -173,7 +174,7 @@ fn a_consultation_becomes_a_talk_of_three_and_then_a_transfer() {
 /// in one record, and nothing is left.
 #[test]
 fn whatever_is_done_with_calls_all_end_and_leave_nothing() {
-    let (mut joined, mut left, mut mixed) = (0, 0, 0);
+    let (mut joined, mut left, mut mixed, mut transferred) = (0, 0, 0, 0);
     for seed in 0..400 {
         let mut world = World::new(
             seed,
@@ -184,7 +185,8 @@ fn whatever_is_done_with_calls_all_end_and_leave_nothing() {
             },
         );
         let mut rng = Rng::seeded(seed ^ 0x5eed);
-        world.centre = true;
+        world.centre = seed % 3 != 0;
+        world.user = seed % 3 == 0;
         world.callee_answers = seed % 5 != 0;
         world.call();
         for _ in 0..30 {
@@ -219,15 +221,35 @@ fn whatever_is_done_with_calls_all_end_and_leave_nothing() {
         world.assert_empty();
         joined += world.count(GATEWAY, |e| matches!(e, Event::Joined { .. }));
         left += world.count(GATEWAY, |e| matches!(e, Event::Left { .. }));
+        transferred += world.count(GATEWAY, |e| matches!(e, Event::Transferred { .. }));
         mixed += world.count(
             GATEWAY,
             |e| matches!(e, Event::Bridged { legs, .. } if legs.len() > 2),
         );
     }
     assert!(
-        joined > 20 && left > 20 && mixed > 20,
-        "{joined} joined, {left} left, {mixed} mixed"
+        joined > 20 && left > 20 && mixed > 20 && transferred > 50,
+        "{joined} joined, {left} left, {mixed} mixed, {transferred} transferred"
     );
+}
+
+/// The caller asks to be replaced in one of its calls, or calls once more.
+fn ask_for_transfer(world: &mut World, rng: &mut Rng, calls: bool) {
+    let sessions = world.sessions(CALLER);
+    let legs = world.verb(CALLER, |c, _| {
+        let legs = sessions.iter().filter_map(|session| c.legs(*session)[1]);
+        legs.collect::<Vec<LegId>>()
+    });
+    if calls && legs.len() < 3 {
+        return world.call();
+    }
+    let Some(&leg) = legs.first() else { return };
+    let other = legs
+        .last()
+        .copied()
+        .filter(|other| *other != leg && rng.percent(50));
+    let to = Uri::sip(Some("777"), "192.0.2.11", None).expect("uri");
+    world.verb(CALLER, |c, now| c.refer(now, leg, &to, other));
 }
 
 fn random(world: &mut World, rng: &mut Rng) {
@@ -248,7 +270,10 @@ fn random(world: &mut World, rng: &mut Rng) {
         Event::OfferAnswered { session, leg, .. } => Some((*session, *leg)),
         _ => None,
     });
-    let what = rng.below(24);
+    let what = rng.below(32);
+    if let 28..=31 = what {
+        return ask_for_transfer(world, rng, what == 28);
+    }
     world.verb(GATEWAY, |c, now| match what {
         0..=3 => drop(c.offer(now, session, right())),
         4..=9 => {
@@ -264,6 +289,10 @@ fn random(world: &mut World, rng: &mut Rng) {
         20 => c.drop_leg(now, leg),
         21 => c.keep(session, leg.0.is_multiple_of(2)),
         22 => c.hold(now, leg),
+        23 => c.transfer(now, leg, right()),
+        24 => c.transfer_attended(now, leg, coached),
+        25 => c.refuse_refer(now, leg, 603),
+        26 => drop(c.leave(now, leg)),
         _ => c.resume(now, leg),
     });
     if what == 21 && rng.percent(20) {

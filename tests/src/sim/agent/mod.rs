@@ -88,6 +88,8 @@ pub struct Call {
     pub answer: Option<Bytes>,
     /// The final response to our INVITE.
     pub code: u16,
+    /// How the transfers went that it asked for: status codes, as they came.
+    pub told: Vec<u16>,
     local: String,
     remote: String,
     target: String,
@@ -122,6 +124,19 @@ pub enum State {
     Leaving,
     /// Gone.
     Over,
+}
+
+impl Call {
+    /// This call, whose Call-ID is `id`, as the header part of a URI names the one to be replaced.
+    #[must_use]
+    pub fn name(&self, id: &str) -> String {
+        let tag = |text: &str| {
+            text.rsplit_once(";tag=")
+                .map_or(String::new(), |(_, tag)| tag.to_owned())
+        };
+        let (to, from) = (tag(&self.remote), tag(&self.local));
+        format!("?Replaces={id}%3Bto-tag%3D{to}%3Bfrom-tag%3D{from}")
+    }
 }
 
 impl Agent {
@@ -214,6 +229,7 @@ impl Agent {
             state: State::Calling,
             answer: None,
             code: 0,
+            told: Vec::new(),
             local: format!("<sip:{}@{}>;tag={}", self.user, self.domain, self.rng.token(10)),
             remote: format!("<sip:{number}@{}>", self.domain),
             target: format!("sip:{number}@{}", self.domain),
@@ -353,6 +369,18 @@ impl Agent {
     pub fn digit(&mut self, id: &str, digit: char) {
         let body = format!("Signal={digit}\r\nDuration=100\r\n");
         self.in_dialog(id, "INFO", "", "application/dtmf-relay", &body);
+    }
+
+    /// Asks for a transfer to a number, or to the party of another call of its own: as JsSIP and SIP.js do, by REFER.
+    pub fn refer(&mut self, id: &str, number: &str, other: Option<&str>) {
+        let name = other.and_then(|other| Some(self.calls.get(other)?.name(other)));
+        self.refer_to(id, number, &name.unwrap_or_default());
+    }
+
+    /// As [`refer`](Self::refer), with the headers of the URI as they are to be written.
+    pub fn refer_to(&mut self, id: &str, number: &str, headers: &str) {
+        let to = format!("Refer-To: <sip:{number}@{}{headers}>\r\n", self.domain);
+        self.in_dialog(id, "REFER", &to, "", "");
     }
 
     fn in_dialog(&mut self, id: &str, method: &str, extra: &str, content_type: &str, body: &str) {

@@ -54,6 +54,7 @@ impl Agent {
                     self.bye(&id);
                 }
             }
+            Method::Refer => self.told(&id, code),
             _ => assert!(
                 code == 200 || self.state(&id) != State::Up || code == 500 || code == 491,
                 "{method:?} in a call was answered {code}"
@@ -248,7 +249,7 @@ impl Agent {
                     self.over(&id, 200);
                 }
             },
-            Some(Method::Update | Method::Info) if self.state(&id) == State::Over => {
+            Some(Method::Update | Method::Info | Method::Notify) if self.state(&id) == State::Over => {
                 self.respond(message, 481, Some(&id), "", "");
             }
             Some(Method::Info) => {
@@ -256,6 +257,14 @@ impl Agent {
                 let digit = body.strip_prefix("Signal=").and_then(|rest| rest.chars().next());
                 self.respond(message, 200, Some(&id), "", "");
                 self.heard.extend(digit.map(|digit| Heard::Digit(id, digit)));
+            }
+            Some(Method::Notify) => {
+                let body = String::from_utf8_lossy(message.body()).into_owned();
+                let code = body
+                    .strip_prefix("SIP/2.0 ")
+                    .and_then(|rest| rest.get(..3)?.parse().ok());
+                self.respond(message, 200, Some(&id), "", "");
+                self.told(&id, code.expect("a NOTIFY of a transfer has a status"));
             }
             Some(Method::Update) if !message.body().is_empty() => self.offered(message, &id),
             Some(Method::Update | Method::Options) => self.respond(message, 200, Some(&id), "", ""),
@@ -269,6 +278,7 @@ impl Agent {
             state: State::Incoming,
             answer: None,
             code: 0,
+            told: Vec::new(),
             local: format!(
                 "{};tag={}",
                 message.header(HeaderName::To).unwrap_or_default(),
@@ -322,6 +332,12 @@ impl Agent {
         } else {
             let direction = sdp::reverse(sdp::direction(invite.body()));
             sdp::answer(self.kind, self.address, invite.body(), direction, version)
+        }
+    }
+
+    fn told(&mut self, id: &str, code: u16) {
+        if let Some(call) = self.calls.get_mut(id) {
+            call.told.push(code);
         }
     }
 
