@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use sip_core::message::params::{quote, unquote};
 use sip_core::message::{
-    Address, Builder, Contact, HeaderName, Message, Method, NameAddr, Params, Via, split_commas,
+    Address, Builder, Contact, HeaderName, Message, Method, NameAddr, Params, Referral, ReplacedDialog, Via,
+    split_commas,
 };
 use sip_core::uri::{Host, Uri, escape_header, escape_user, unescape};
 
@@ -194,5 +195,29 @@ proptest! {
         let _ = Via::parse(&value).map(|via| (via.received(), via.rport(), via.branch().map(str::len)));
         let total: usize = split_commas(&value).map(str::len).sum();
         prop_assert!(total <= value.len());
+    }
+    #[test]
+    fn what_a_refer_asks_for_reads_back(uri in uri(), id in "[a-zA-Z0-9@.:+%!*-]{1,30}", to in token(), from in token(), early in any::<bool>()) {
+        let early_text = if early { ";early-only" } else { "" };
+        let replaces = format!("{id};to-tag={to};from-tag={from}{early_text}");
+        let target = Uri::parse(&uri).expect("a URI").bare();
+        let text = format!("<{}?Replaces={}>", target.as_str(), escape_header(&replaces));
+        let referral = Referral::read(&request(&[(HeaderName::ReferTo, &text)]));
+        if target.is_sip() {
+            let referral = referral.expect("a referral");
+            prop_assert_eq!(&referral.target, &target);
+            let dialog = ReplacedDialog { call_id: id, to_tag: to, from_tag: from, early_only: early };
+            prop_assert_eq!(referral.replaces, Some(dialog));
+        }
+    }
+
+    #[test]
+    fn any_refer_to_is_understood_or_refused(value in "[ -~]{0,60}|<sip:[a-z?=&%;]{0,40}>|<[a-z]{3,4}:[ -~]{0,20}\\?Replaces=[ -~]{0,30}>") {
+        if let Ok(message) = Message::parse(request(&[(HeaderName::ReferTo, &value)]).to_bytes()) {
+            match Referral::read(&message) {
+                Ok(referral) => prop_assert!(referral.target.headers().is_none()),
+                Err(code) => prop_assert!(matches!(code, 400 | 416 | 603)),
+            }
+        }
     }
 }

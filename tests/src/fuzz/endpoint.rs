@@ -118,6 +118,11 @@ fn seeds() -> Vec<Vec<u8>> {
         ),
         ("PRACK", "RAck: 1 1 INVITE\r\n", ""),
         ("REFER", "Refer-To: <sip:3@192.0.2.1>\r\n", ""),
+        (
+            "REFER",
+            "Refer-To: <sip:3@192.0.2.1?Replaces=peer%3Bto-tag%3D1%3Bfrom-tag%3D2>\r\nRefer-Sub: false\r\n",
+            "",
+        ),
         ("BYE", "Reason: Q.850;cause=16\r\n", ""),
         ("CANCEL", "", ""),
     ] {

@@ -1,7 +1,7 @@
 //! One SIP message of any kind.
 
 use bytes::Bytes;
-use sip_core::message::{Builder, HeaderName, Message, Method, StartLine, interop};
+use sip_core::message::{Builder, HeaderName, Message, Method, Referral, StartLine, interop};
 use sip_core::uri::Uri;
 
 use super::Target;
@@ -254,6 +254,14 @@ fn views(message: &Message) {
             address.uri.user_unescaped(),
             address.uri.header("Replaces"),
         );
+    }
+    match Referral::read(message) {
+        Ok(referral) => {
+            assert!(referral.target.headers().is_none());
+            let replaced = referral.replaces.iter();
+            assert!(replaced.clone().all(|dialog| !dialog.call_id.is_empty()));
+        }
+        Err(code) => assert!(matches!(code, 400 | 416 | 603), "{code}"),
     }
     for via in message.vias() {
         let _ = (

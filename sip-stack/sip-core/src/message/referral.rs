@@ -6,7 +6,7 @@ use crate::uri::{Scheme, Uri, unescape};
 /// What a REFER asks for: a call to somebody, in place of the one who asks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Referral {
-    /// Who is to be called, without parameters of the field and without headers.
+    /// Who is to be called: scheme, user, host and port.
     pub target: Uri,
     /// The call that the new one takes the place of.
     pub replaces: Option<ReplacedDialog>,
