@@ -370,7 +370,7 @@ impl Coordinator {
             .get(&session)
             .is_some_and(|s| !s.kept && s.members().count() < 2);
         if alone {
-            self.end_session(now, session, Cause::Refused, code);
+            self.end_session(now, session, Cause::Local, 200);
         } else {
             self.wire(session);
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use media_core::control::{Application, Command};
-use session_core::{Event, LegId, SessionId};
+use session_core::{Cause, Event, LegId, SessionId};
 use sip_core::uri::Uri;
 
 use crate::world::{CALLEE, CALLER, GATEWAY, Network, World};
@@ -168,6 +168,12 @@ fn a_transfer_goes_on_when_who_asked_hangs_up() {
         } else {
             world.run(secs(60));
             assert_eq!(world.stats(GATEWAY).sessions, 0, "nobody is left to talk with");
+            let record = world.ended(GATEWAY)[0];
+            assert_eq!(
+                (record.cause, record.code),
+                (Cause::Local, 200),
+                "it had been answered"
+            );
         }
         all_gone(&mut world);
     }

@@ -38,11 +38,17 @@ impl Endpoint {
         let Some(subscription) = self.subscription(usage, refer) else {
             return;
         };
-        let mut headers = Headers::new();
-        if !subscription.subscribes {
-            headers.push(("Refer-Sub".into(), "false".into()));
+        let subscribes = subscription.subscribes;
+        let (Some(state), Some(entry)) = (self.usages.get(&usage), self.servers.get(&refer.0)) else {
+            return;
+        };
+        let mut more = self.contact_line(&state.contact_user, &entry.flow);
+        if !subscribes {
+            more.push_str("Refer-Sub: false\r\n");
         }
-        self.respond_with(now, refer.0, 202, &headers, None);
+        more.push_str(&self.about.supported);
+        more.push_str(&self.about.server);
+        self.respond(now, refer.0, 202, &more, None);
         self.notify_refer(now, usage, refer, 100);
     }
 

@@ -40,6 +40,10 @@ fn a_transfer_is_told_from_trying_to_its_end() {
     let (id, referral) = refer(&mut bench, usage, 101, TO);
     assert_eq!(referral.target.as_str(), "sip:1002@example.com");
     bench.act(|endpoint, now| endpoint.accept_refer(now, usage, id));
+    assert!(
+        bench.last("202").header(HeaderName::Contact).is_some(),
+        "RFC 3515 §2.2"
+    );
     bench.answer("NOTIFY", 200, "", "", "");
     let first = bench.last("NOTIFY");
     assert!(first.header(HeaderName::Contact).is_some());
