@@ -6,7 +6,7 @@ use sip_core::endpoint::{Body, Counts, Event, Headers, ReferId, UsageId};
 use sip_core::flow::Transport;
 use sip_core::message::{HeaderName, Message, Referral};
 
-use crate::bench::{ANSWER, Bench, OFFER, peer};
+use crate::bench::{ANSWER, Bench, OFFER, peer, request};
 
 const TO: &str = "Refer-To: <sip:1002@example.com>\r\n";
 
@@ -180,4 +180,19 @@ fn the_subscription_ends_with_the_dialog() {
     bench.now += Duration::from_secs(1);
     bench.is_clean_after_a_while();
     assert_eq!(bench.endpoint.counts(), Counts::default());
+}
+
+#[test]
+fn an_invite_that_insists_on_replacing_is_refused() {
+    let mut bench = Bench::new();
+    let lines = "Contact: <sip:bob@192.0.2.9>\r\nRequire: replaces\r\nReplaces: a;to-tag=1;from-tag=2\r\n";
+    bench.receive(
+        peer(Transport::Udp),
+        request("INVITE", "sip:1001@192.0.2.1", lines, OFFER),
+    );
+    assert_eq!(
+        bench.last("420").header(HeaderName::Unsupported),
+        Some("replaces")
+    );
+    assert!(bench.events.is_empty());
 }
