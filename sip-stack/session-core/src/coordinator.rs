@@ -320,6 +320,7 @@ impl Leg {
             held: false,
             holding: false,
             refer: None,
+            asks: false,
             aside: None,
             presence: Presence::default(),
             application: None,

@@ -53,6 +53,8 @@ pub(crate) struct Leg {
     pub(crate) holding: bool,
     /// Its peer wants to be replaced.
     pub(crate) refer: Option<Refer>,
+    /// We asked its peer to replace us.
+    pub(crate) asks: bool,
     /// Neither hears nor is heard while this offer rings to replace it.
     pub(crate) aside: Option<LegId>,
     pub(crate) presence: Presence,

@@ -183,9 +183,11 @@ impl Coordinator {
     /// told by [`Event::ReferProgress`].
     pub fn refer(&mut self, now: Time, leg: LegId, target: &Uri, replaces: Option<LegId>) {
         let dialog = replaces.and_then(|other| self.dialog_of(other));
-        if let Some(usage) = self.legs.get(&leg).and_then(|l| l.usage)
+        if let Some(l) = self.legs.get_mut(&leg)
+            && let Some(usage) = l.usage
             && dialog.is_some() == replaces.is_some()
         {
+            l.asks = true;
             self.endpoint.refer(now, usage, target, dialog.as_ref());
         }
     }
@@ -415,12 +417,16 @@ impl Coordinator {
 
     /// A NOTIFY of the peer: how the transfer goes that we asked for. Nothing else was subscribed to (RFC 6665 §4.1.3).
     pub(crate) fn notified(&mut self, now: Time, usage: UsageId, tx: ServerTx, request: &Message) {
-        self.found(now, usage);
-        let code = request
+        let leg = self.found(now, usage).and_then(|leg| self.legs.get(&leg));
+        let asks = leg.is_some_and(|l| l.asks);
+        let is_refer = request
             .event()
-            .filter(|event| event.value.eq_ignore_ascii_case("refer"))
-            .and_then(|_| fragment_status(request.body()));
-        let answer = if code.is_some() { 200 } else { 489 };
+            .is_some_and(|event| event.value.eq_ignore_ascii_case("refer"));
+        let (answer, code) = match (is_refer, asks) {
+            (false, _) => (489, None),
+            (true, false) => (481, None),
+            (true, true) => (200, fragment_status(request.body())),
+        };
         self.endpoint
             .reply_in_dialog(now, usage, tx, answer, Vec::new(), None);
         if let Some(code) = code {
