@@ -295,3 +295,30 @@ fn the_gateway_holds_a_trunk_and_says_bye_meanwhile() {
     world.hang_up(GATEWAY, session);
     insta::assert_snapshot!(ladder(world));
 }
+
+#[test]
+fn a_tab_transfers_a_trunk_to_another_blind() {
+    let mut world = world(Manner::Rings(2_000));
+    let id = talk(&mut world, "2000");
+    world.agent(0, |a| a.refer(&id, "3000", None));
+    world.run(Duration::from_secs(5));
+    let live: Vec<_> = world.nodes[1].coordinator.sessions().collect();
+    for session in live {
+        world.hang_up(1, session);
+    }
+    insta::assert_snapshot!(ladder(world));
+}
+
+#[test]
+fn a_tab_joins_the_two_whom_it_talks_with() {
+    let mut world = world(Manner::Rings(500));
+    let first = talk(&mut world, "2000");
+    let second = talk(&mut world, "3000");
+    world.agent(0, |a| a.refer(&first, "3000", Some(&second)));
+    world.run(Duration::from_secs(5));
+    let live: Vec<_> = world.nodes[2].coordinator.sessions().collect();
+    for session in live {
+        world.hang_up(2, session);
+    }
+    insta::assert_snapshot!(ladder(world));
+}
