@@ -10,7 +10,7 @@ use media_core::leg::browser::Identity;
 use ring::rand::{SecureRandom, SystemRandom};
 use sans_io::{Rng, Time};
 use session_core::{Access, Credentials, User};
-use sip_core::auth::Algorithm;
+use sip_core::auth::{Algorithm, Password as Digest};
 use sip_core::endpoint;
 use sip_core::flow::Transport;
 use sip_stack::client::DemoPhone;
@@ -72,7 +72,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let demo_password = rng.token(24);
     if config.demo {
         let caller = User {
-            password: demo_password.clone(),
+            password: demo_password.clone().into(),
             display: "Demo caller".into(),
         };
         config.users.insert(caller::ACCOUNT.into(), caller);
@@ -215,7 +215,10 @@ fn staff(config: &Config, directory: &Directory, rng: &mut Rng) -> Accounts {
             name: person.name.clone(),
             display: person.display.clone(),
             roles: roles.collect(),
-            password: Some(Password::Configured(user.password.clone())),
+            password: match &user.password {
+                Digest::Plain(password) => Some(Password::Configured(password.clone())),
+                Digest::Ha1(_) => None,
+            },
         });
         if !known {
             tracing::warn!(

@@ -26,7 +26,8 @@ pub(super) fn read_users<'t>(
         // A wrong password is told; its user is known all the same to what follows.
         let password = r
             .need(&mut section, "password", &span, filled)
-            .unwrap_or_default();
+            .unwrap_or_default()
+            .into();
         let display = r
             .get(&mut section, "display", |v| text(v).map(str::to_owned))
             .unwrap_or_default();

@@ -29,7 +29,7 @@ fn without_a_file_there_is_a_demonstration_on_loopback() {
             .chain(&config.sip.tcp)
             .all(|a| a.to_string() == "127.0.0.1:5060")
     );
-    assert_eq!(config.users["1003"].password, "cordboard");
+    assert_eq!(config.users["1003"].password, "cordboard".into());
     assert_eq!(decide(&config, "9196"), Decision::Application(Application::Echo));
     assert_eq!(decide(&config, "9664"), Decision::Application(Application::Music));
     assert_eq!(decide(&config, "9197"), Decision::Application(Application::Tone));

@@ -1,7 +1,7 @@
 //! Who may call and register: users by digest, trunks by address.
 
 use sans_io::Time;
-use sip_core::auth::{Password, Verdict};
+use sip_core::auth::Verdict;
 use sip_core::endpoint::Headers;
 use sip_core::flow::{Flow, Transport};
 use sip_core::message::Message;
@@ -102,9 +102,7 @@ impl Coordinator {
         let credentials = &self.config.credentials;
         let lookup = |name: &str| {
             let known = users.get(name).map(|user| user.password.clone());
-            known
-                .or_else(|| credentials.find(now, name).map(|(_, password)| password))
-                .map(Password::Plain)
+            known.or_else(|| credentials.find(now, name).map(|(_, password)| password.into()))
         };
         // Browsers know MD5 only, and give up at a challenge that they do not know.
         let challenger = if websocket {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use media_core::negotiated::{Codec, Fingerprint};
 use sans_io::Time;
-use sip_core::auth::Algorithm;
+use sip_core::auth::{Algorithm, Password};
 use sip_core::endpoint;
 use sip_core::flow::Transport;
 
@@ -97,8 +97,8 @@ pub enum Access {
 /// A user of the directory.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// SIP password.
-    pub password: String,
+    /// SIP password, or what is kept of it.
+    pub password: Password,
     /// Shown to those they call, may be empty.
     pub display: String,
 }

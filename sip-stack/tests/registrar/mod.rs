@@ -44,7 +44,7 @@ async fn exchange() -> Handle<()> {
         (
             name.to_owned(),
             User {
-                password: format!("pw-{name}"),
+                password: format!("pw-{name}").into(),
                 display: String::new(),
             },
         )

@@ -13,6 +13,7 @@ mod redirect;
 mod register;
 mod report;
 mod transfer;
+mod users;
 
 pub use dial::{Caller, Dial, OnFailure, OutgoingCall, Party};
 pub(crate) use inbound::{host_of, user_of};

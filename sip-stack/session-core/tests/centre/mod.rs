@@ -1,9 +1,11 @@
 //! Callers who wait, and whom we call for them: each walk over a virtual network, and random ones.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sans_io::Rng;
-use session_core::{Event, LegId, Offer, Party, Role, SessionId};
+use session_core::{Event, LegId, Offer, Party, Role, SessionId, User};
+use sip_core::auth::Password;
 use sip_core::uri::Uri;
 
 use crate::world::{CALLEE, CALLER, GATEWAY, Network, World};
@@ -298,4 +300,61 @@ fn random(world: &mut World, rng: &mut Rng) {
     if what == 21 && rng.percent(20) {
         world.hangup(CALLEE);
     }
+}
+
+fn users(password: Option<&str>) -> BTreeMap<String, User> {
+    let user = |password: &str| User {
+        password: Password::keys("agent", "test", password),
+        display: String::new(),
+    };
+    let agent = password.map(|password| ("agent".to_owned(), user(password)));
+    agent.into_iter().collect()
+}
+
+#[test]
+fn a_user_who_is_removed_is_reached_and_admitted_no_more_and_the_call_goes_on() {
+    let mut world = World::new(1, Network::perfect());
+    world.register(CALLEE);
+    world.run(secs(2));
+    assert_eq!(world.stats(GATEWAY).contacts, 1);
+    let (session, _) = waiting(&mut world);
+    world
+        .verb(GATEWAY, |c, now| {
+            c.offer(now, session, offer(Party::User("agent".into())))
+        })
+        .expect("offered");
+    world.run_until(secs(10), |w| answered(w).is_some());
+    let agent = answered(&world).expect("answered");
+    world.verb(GATEWAY, |c, now| c.admit_leg(now, session, agent));
+    world.run(secs(1));
+    world.verb(GATEWAY, |c, now| c.set_users(now, users(None)));
+    world.run(secs(10));
+    assert_eq!(world.stats(GATEWAY).contacts, 0);
+    let told = |e: &Event| matches!(e, Event::Reachable { user, reachable: false } if user == "agent");
+    assert_eq!(world.count(GATEWAY, told), 1);
+    assert_eq!(world.bridges(GATEWAY), 1, "whoever talks is not cut off");
+    let refused = world.verb(GATEWAY, |c, now| {
+        c.offer(now, session, offer(Party::User("agent".into())))
+    });
+    assert_eq!(refused, Err(404));
+    world.register(CALLEE);
+    world.run(secs(10));
+    assert_eq!(world.stats(GATEWAY).contacts, 0);
+    all_gone(&mut world);
+}
+
+#[test]
+fn a_user_comes_back_with_a_key_in_place_of_the_password_and_another_password_ends_what_the_old_one_opened() {
+    let mut world = World::new(1, Network::perfect());
+    world.verb(GATEWAY, |c, now| c.set_users(now, users(Some("secret"))));
+    world.register(CALLEE);
+    world.run(secs(2));
+    assert_eq!(world.stats(GATEWAY).contacts, 1, "the key serves");
+    world.verb(GATEWAY, |c, now| c.set_users(now, users(Some("secret"))));
+    assert_eq!(world.stats(GATEWAY).contacts, 1, "nothing changed");
+    world.verb(GATEWAY, |c, now| c.set_users(now, users(Some("another"))));
+    assert_eq!(world.stats(GATEWAY).contacts, 0);
+    world.register(CALLEE);
+    world.run(secs(2));
+    assert_eq!(world.stats(GATEWAY).contacts, 0, "the old password is over");
 }

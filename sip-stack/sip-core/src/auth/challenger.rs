@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use sans_io::{Rng, Time};
@@ -15,12 +16,37 @@ use crate::message::{HeaderName, Message};
 const MAX_NONCES: usize = 65_536;
 
 /// What the user store knows of a user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Password {
     /// As the user types it.
     Plain(String),
-    /// H(username ":" realm ":" password) in lower-case hex, for that algorithm only.
-    Ha1(Algorithm, String),
+    /// H(username ":" realm ":" password) in lower-case hex, for these algorithms only; none: nobody knows it.
+    Ha1(Vec<(Algorithm, String)>),
+}
+
+impl Password {
+    /// What may be kept of `password` in place of it, good for `username` in `realm` alone. A key serves as well as the password
+    /// does there, so it is to be kept as carefully.
+    #[must_use]
+    pub fn keys(username: &str, realm: &str, password: &str) -> Password {
+        let key = |algorithm| (algorithm, ha1(algorithm, username, realm, password));
+        Password::Ha1(vec![key(Algorithm::Sha256), key(Algorithm::Md5)])
+    }
+
+    /// Of a user who proves nothing by a password of their own.
+    #[must_use]
+    pub const fn none() -> Password {
+        Password::Ha1(Vec::new())
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Password::Plain(_) => "Plain(..)",
+            Password::Ha1(_) => "Ha1(..)",
+        })
+    }
 }
 
 impl From<&str> for Password {
@@ -154,8 +180,10 @@ impl Challenger {
         };
         let key = match password(username) {
             Some(Password::Plain(password)) => Some(ha1(algorithm, username, &self.realm, &password)),
-            Some(Password::Ha1(of, key)) if of == algorithm => Some(key),
-            _ => None,
+            Some(Password::Ha1(keys)) => keys
+                .into_iter()
+                .find_map(|(of, key)| (of == algorithm).then_some(key)),
+            None => None,
         };
         // An unknown user costs the same work as a wrong password.
         let expected = response(key.as_deref().unwrap_or("nobody"), &inputs);

@@ -253,12 +253,15 @@ fn a_stored_hash_serves_in_place_of_the_password() {
     assert!(answerer.challenged(&refusal(401, &lines), &mut Rng::seeded(2)));
     let key = super::digest::ha1(Algorithm::Md5, "1001", "example.com", "cordboard");
     let answer = request("WS", &authorization(&mut answerer));
-    let other = |_: &str| Some(Password::Ha1(Algorithm::Sha256, key.clone()));
+    let other = |_: &str| Some(Password::Ha1(vec![(Algorithm::Sha256, key.clone())]));
     assert_eq!(challenger.verify(NOW, &answer, other), Verdict::Forbidden);
-    assert!(is_ok(&challenger.verify(NOW, &answer, |_| Some(Password::Ha1(
-        Algorithm::Md5,
-        key.clone()
-    )))));
+    assert_eq!(
+        challenger.verify(NOW, &answer, |_| Some(Password::none())),
+        Verdict::Forbidden
+    );
+    let kept = Password::keys("1001", "example.com", "cordboard");
+    assert!(matches!(&kept, Password::Ha1(keys) if keys.contains(&(Algorithm::Md5, key))));
+    assert!(is_ok(&challenger.verify(NOW, &answer, |_| Some(kept))));
 }
 
 #[test]

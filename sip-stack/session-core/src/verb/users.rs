@@ -1,0 +1,31 @@
+//! Other users in the directory, while calls go on.
+
+use std::collections::BTreeMap;
+
+use sans_io::Time;
+
+use crate::config::{Access, User};
+use crate::coordinator::Coordinator;
+
+impl Coordinator {
+    /// These are the users from now on. Whoever is one no longer, or has another password, is registered no longer, and their
+    /// connections speak for nobody; calls that are up go on. A client calls and is called without a directory: nothing is done.
+    pub fn set_users(&mut self, now: Time, users: BTreeMap<String, User>) {
+        let Access::Directory { users: known, .. } = &mut self.config.access else {
+            return;
+        };
+        let before = std::mem::replace(known, users);
+        let after = &*known;
+        let gone: Vec<String> = before
+            .into_iter()
+            .filter(|(name, user)| after.get(name).map(|user| &user.password) != Some(&user.password))
+            .map(|(name, _)| name)
+            .collect();
+        for name in gone {
+            self.flow_users.retain(|_, user| *user != name);
+            self.registrar.forget(&name);
+        }
+        self.registrar.handle_timeout(now);
+        self.tell_reachable();
+    }
+}
