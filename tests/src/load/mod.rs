@@ -7,6 +7,7 @@
 
 mod align;
 mod browser;
+mod centre;
 mod dtls;
 mod gateway;
 mod media;
@@ -62,6 +63,8 @@ enum Bench {
     Signalling(signalling::Options),
     /// From a browser's INVITE to the first audio packet that it receives.
     Setup(browser::Options),
+    /// A call centre at work, and whether all its numbers agree.
+    Centre(centre::Options),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -111,6 +114,7 @@ pub fn run() -> Result<(), Box<dyn std::error::Error>> {
         Bench::Media(options) => media::run(&arguments, options, &systems),
         Bench::Signalling(options) => signalling::run(&arguments, options, &systems),
         Bench::Setup(options) => browser::run(&arguments, options, &systems),
+        Bench::Centre(options) => centre::run(&arguments, options),
     }
 }
 

@@ -11,7 +11,7 @@ use super::Outcome;
 use super::websocket::WebSocket;
 
 /// A received message.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Message {
     /// The first line.
     pub(crate) start: String,
