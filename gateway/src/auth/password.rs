@@ -1,12 +1,11 @@
 //! Passwords: argon2id (RFC 9106) in PHC strings, worked on beside the tasks that serve.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -47,6 +46,9 @@ pub struct Overloaded;
 #[derive(Clone)]
 pub struct Passwords {
     turns: Arc<Semaphore>,
+    /// Where it is worked, once for each turn. Given back each time, memory of that size stays with the allocator in many
+    /// pieces: hundreds of megabytes after some hundred sign-ins.
+    desks: Arc<Mutex<Vec<Vec<Block>>>>,
     cost: Params,
     /// Of nobody's password: verified when there is no such user.
     nobody: Arc<str>,
@@ -74,12 +76,11 @@ impl Passwords {
     }
 
     fn with_cost(cost: Params) -> Passwords {
-        let nobody = argon(&cost)
-            .hash_password_with_salt(b"", b"nobody's own salt")
-            .map(|hash| hash.to_string())
-            .unwrap_or_default();
+        let mut desk = Vec::new();
+        let nobody = hashed(&cost, b"", b"nobody's own salt", &mut desk).unwrap_or_default();
         Passwords {
             turns: Arc::new(Semaphore::new(AT_A_TIME)),
+            desks: Arc::new(Mutex::new(vec![desk])),
             cost,
             nobody: nobody.into(),
         }
@@ -92,13 +93,8 @@ impl Passwords {
     pub async fn hash(&self, password: &str) -> Result<String, Overloaded> {
         let salt: [u8; 16] = super::random().map_err(|_| Overloaded)?;
         let (password, cost) = (password.to_owned(), self.cost.clone());
-        self.work(move || {
-            argon(&cost)
-                .hash_password_with_salt(password.as_bytes(), &salt)
-                .map(|hash| hash.to_string())
-                .map_err(|_| Overloaded)
-        })
-        .await?
+        self.work(move |desk| hashed(&cost, password.as_bytes(), &salt, desk).ok_or(Overloaded))
+            .await?
     }
 
     /// Whether it is the password that was kept. It takes the same time whatever was kept, and when nothing was.
@@ -122,25 +118,24 @@ impl Passwords {
             }
             Some(Password::Hash(_)) | None => None,
         };
-        let cost = self.cost.clone();
         let same = self
-            .work(move || {
-                // The string's own cost counts, not that of new ones.
-                PasswordHash::new(&hash)
-                    .is_ok_and(|hash| argon(&cost).verify_password(password.as_bytes(), &hash).is_ok())
-            })
+            .work(move |desk| is_of(password.as_bytes(), &hash, desk).unwrap_or(false))
             .await?;
         Ok(is_short && kept.is_some() && configured.unwrap_or(same))
     }
 
     async fn work<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
     ) -> Result<T, Overloaded> {
         let turn = timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned());
         let turn = turn.await.map_err(|_| Overloaded)?.map_err(|_| Overloaded)?;
+        let desks = Arc::clone(&self.desks);
         let done = tokio::task::spawn_blocking(move || {
-            let done = work();
+            let free = desks.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut desk = free.unwrap_or_default();
+            let done = work(&mut desk);
+            desks.lock().unwrap_or_else(PoisonError::into_inner).push(desk);
             drop(turn);
             done
         });
@@ -154,8 +149,41 @@ impl Default for Passwords {
     }
 }
 
-fn argon(cost: &Params) -> Argon2<'static> {
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.clone())
+/// The PHC string of a password.
+fn hashed(cost: &Params, password: &[u8], salt: &[u8], desk: &mut Vec<Block>) -> Option<String> {
+    let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.clone());
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(cost).ok()?,
+        salt: Some(Salt::new(salt).ok()?),
+        hash: Some(output(&argon, password, salt, desk)?),
+    };
+    Some(hash.to_string())
+}
+
+/// Whether a PHC string is that of a password. Its own cost counts, not that of new ones. `None`: it is no such string.
+fn is_of(password: &[u8], hash: &str, desk: &mut Vec<Block>) -> Option<bool> {
+    let hash = PasswordHash::new(hash).ok()?;
+    let (algorithm, version) = (
+        Algorithm::try_from(hash.algorithm.as_str()).ok()?,
+        Version::try_from(hash.version?).ok()?,
+    );
+    let argon = Argon2::new(algorithm, version, Params::try_from(&hash).ok()?);
+    let wanted = hash.hash?;
+    // Outputs are compared in constant time.
+    Some(output(&argon, password, hash.salt.as_ref()?, desk)? == wanted)
+}
+
+fn output(argon: &Argon2<'_>, password: &[u8], salt: &[u8], desk: &mut Vec<Block>) -> Option<Output> {
+    let mut buffer = [0; Output::MAX_LENGTH];
+    let length = argon.params().output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+    let out = buffer.get_mut(..length)?;
+    desk.resize(argon.params().block_count(), Block::new());
+    argon
+        .hash_password_into_with_memory(password, salt, out, &mut desk[..])
+        .ok()?;
+    Output::new(out).ok()
 }
 
 #[cfg(test)]
@@ -200,6 +228,20 @@ mod tests {
         let long = "x".repeat(MAX_LEN + 1);
         let of_empty = passwords.hash("").await.expect("a hash");
         assert_eq!(passwords.verify(&long, kept(&of_empty).as_ref()).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn there_are_no_more_desks_than_turns() {
+        let passwords = Passwords::weak();
+        let hash = kept(&passwords.hash("cordboard").await.expect("a hash"));
+        for _ in 0..8 {
+            let (one, two) = tokio::join!(
+                passwords.verify("cordboard", hash.as_ref()),
+                passwords.verify("other", hash.as_ref())
+            );
+            assert_eq!((one, two), (Ok(true), Ok(false)));
+        }
+        assert!(passwords.desks.lock().expect("nobody panicked").len() <= AT_A_TIME);
     }
 
     #[tokio::test]
