@@ -1,6 +1,6 @@
 //! Agents' phones: they ring, are answered after a while, sometimes refused, sometimes not answered at all.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::sip::{Message, authorization};
 use super::Outcome;
@@ -10,6 +10,8 @@ use super::web::Web;
 /// Of a hundred offers: refused, and left ringing.
 const REFUSED: u64 = 3;
 const IGNORED: u64 = 2;
+/// How long no call is offered to an agent who refused one.
+const COOL_DOWN: Duration = Duration::from_secs(5);
 
 /// An agent.
 pub(super) struct Agent {
@@ -17,6 +19,8 @@ pub(super) struct Agent {
     pub(super) web: Web,
     /// Has no call and nothing to write down, as far as the agent knows.
     pub(super) free: bool,
+    /// After a refusal no call is offered for a while.
+    pub(super) rests: Option<Instant>,
     /// The leg that rings or is up, by Call-ID.
     pub(super) busy: Option<String>,
     pub(super) answered: u64,
@@ -176,6 +180,7 @@ impl Floor {
             self.book.still(number, agent);
             self.let_go(agent);
             self.agents[agent].free = true;
+            self.agents[agent].rests = Some(now + COOL_DOWN);
         }
     }
 
@@ -191,7 +196,8 @@ impl Floor {
                 if let Some(call) = self.book.calls.get_mut(&number) {
                     call.joined = Some(now);
                 }
-                let talk = self.between(10_000, 24_000);
+                let mean = self.talk.as_millis() as u64;
+                let talk = self.between(mean * 6 / 10, mean * 14 / 10);
                 if self.rng.percent(50) {
                     self.at(now + talk, Due::AgentDone(id.to_string()));
                 } else {

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::super::sip::Message;
+use super::agent::Agent;
 use super::floor::{Due, Floor, Side};
 
 /// The first caller's number.
@@ -13,7 +14,8 @@ const IMPATIENT: u64 = 5;
 impl Floor {
     pub(super) fn call(&mut self, now: Instant) {
         let number = FIRST + self.book.calls.len() as u64;
-        let free = self.agents.iter().any(|agent| agent.free);
+        let is_free = |agent: &Agent| agent.free && agent.rests.is_none_or(|until| until < now);
+        let free = self.agents.iter().any(is_free);
         self.book.begin(number, now, free);
         let body = match self.sdp(Side::Trunk) {
             Ok(body) => body,

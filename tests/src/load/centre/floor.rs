@@ -24,7 +24,9 @@ pub(super) struct Plan {
     /// Calls a second.
     pub(super) rate: f64,
     pub(super) seconds: u64,
-    /// Agents who want calls when the calls begin; the others come one by one in the first tenth of the time.
+    /// Mean length of talk; it is from six tenths to fourteen tenths of that.
+    pub(super) talk: Duration,
+    /// Agents who want calls when the calls begin; the others come one by one in the first third of the time.
     pub(super) first: usize,
 }
 
@@ -55,6 +57,7 @@ pub(super) struct Floor {
     media: [u16; 2],
     /// The queue's.
     pub(super) number: String,
+    pub(super) talk: Duration,
     branches: u64,
 }
 
@@ -138,19 +141,21 @@ impl Floor {
             names,
             media,
             number: number.to_string(),
+            talk: Duration::ZERO,
             branches: 0,
         })
     }
 
     /// Plays until all calls are over, or `patience` after the last one came.
     pub(super) async fn play(&mut self, plan: &Plan, patience: Duration) -> Outcome<()> {
+        self.talk = plan.talk;
         let start = Instant::now();
         let mut next_call = start;
         let last_call = start + Duration::from_secs(plan.seconds);
         let space = Duration::from_secs_f64(1.0 / plan.rate);
         let late = self.agents.len().saturating_sub(plan.first);
         for n in 0..late {
-            let after = Duration::from_secs(plan.seconds).mul_f64(0.1 * (n + 1) as f64 / late as f64);
+            let after = Duration::from_secs(plan.seconds).mul_f64((n + 1) as f64 / late as f64 / 3.0);
             self.at(start + after, Due::Arrive(plan.first + n));
         }
         self.at(next_call, Due::Call);

@@ -37,6 +37,9 @@ pub(crate) struct Options {
     rate: f64,
     #[arg(long, default_value_t = 180)]
     seconds: u64,
+    /// Mean length of talk, seconds.
+    #[arg(long, default_value_t = 17.0)]
+    talk: f64,
     /// Agents whose page follows the event stream; the others have a phone alone.
     #[arg(long)]
     pages: Option<usize>,
@@ -77,7 +80,7 @@ async fn play(arguments: &Arguments, options: &Options) -> Outcome<()> {
         .map_err(|error| format!("the gateway ({}): {error}", log.display()))?;
     let pids = [daemon.pid()];
 
-    let begun = Instant::now();
+    let (begun, fresh) = (Instant::now(), memory_kb(&pids));
     let mut agents = Vec::new();
     let names: Vec<String> = (0..options.agents).map(|n| format!("agent{n:03}")).collect();
     for some in names.chunks(AT_ONCE) {
@@ -87,8 +90,9 @@ async fn play(arguments: &Arguments, options: &Options) -> Outcome<()> {
         }
     }
     let boss = Web::sign_in(http, "boss", PASSWORD).await?;
+    let signed_in = memory_kb(&pids);
     println!(
-        "{} agents signed in: {:.1} s",
+        "{} agents signed in: {:.1} s, {fresh} -> {signed_in} kB",
         agents.len(),
         begun.elapsed().as_secs_f64()
     );
@@ -113,8 +117,8 @@ async fn play(arguments: &Arguments, options: &Options) -> Outcome<()> {
     for agent in 0..options.agents {
         floor.register(agent, PASSWORD).await?;
     }
-    // Most are there when the first call comes, the others find calls that wait.
-    let first = options.agents * 6 / 10;
+    // Half of them are there when the first call comes, the others find calls that wait.
+    let first = options.agents / 2;
     for agent in 0..first {
         floor.agents[agent].free = true;
         let _ = floor.wishes.send((agent, Wish::Available));
@@ -122,6 +126,7 @@ async fn play(arguments: &Arguments, options: &Options) -> Outcome<()> {
     let plan = Plan {
         rate: options.rate,
         seconds: options.seconds,
+        talk: Duration::from_secs_f64(options.talk),
         first,
     };
     let (cpu, memory, begun) = (cpu_ns(&pids), memory_kb(&pids), Instant::now());
@@ -154,7 +159,7 @@ async fn play(arguments: &Arguments, options: &Options) -> Outcome<()> {
     wishing.abort();
     drop((wall, pages, daemon));
     let told = std::fs::read_to_string(&log)?;
-    let faults = verdict::with_log(faults, &told);
+    let faults = verdict::gateway(faults, &told, signed_in.saturating_sub(fresh));
     match faults {
         0 => Ok(()),
         faults => Err(format!(
@@ -199,6 +204,7 @@ fn sign_in(http: SocketAddr, name: String) -> JoinHandle<Result<Agent, String>> 
             web: web.map_err(|error| format!("{name}: {error}"))?,
             name,
             free: false,
+            rests: None,
             busy: None,
             answered: 0,
         })
