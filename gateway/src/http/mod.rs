@@ -11,7 +11,7 @@ use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::middleware;
 use axum::routing::get;
-use axum::serve::IncomingStream;
+use axum::serve::{IncomingStream, Listener};
 use sip_stack::Handle;
 use sip_stack::transport::ws::{Acceptor, Policy};
 use tokio::net::{TcpListener, TcpStream};
@@ -62,17 +62,42 @@ pub async fn serve(
         .merge(page::routes())
         .into_make_service_with_connect_info::<Ends>();
     match tls {
-        None => axum::serve(listener, app).with_graceful_shutdown(shutdown).await,
+        None => {
+            axum::serve(AtOnce(listener), app)
+                .with_graceful_shutdown(shutdown)
+                .await
+        }
         Some(acceptor) => {
-            axum::serve(Secure::new(listener, acceptor), app)
+            axum::serve(Secure::new(AtOnce(listener), acceptor), app)
                 .with_graceful_shutdown(shutdown)
                 .await
         }
     }
 }
 
-impl Connected<IncomingStream<'_, TcpListener>> for Ends {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Ends {
+/// A listener whose connections send each message at once. Two in a row, the answer to REGISTER and an INVITE say, would be 40 ms
+/// apart where the kernel may wait for the first to be acknowledged.
+struct AtOnce(TcpListener);
+
+impl Listener for AtOnce {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        // Waits when descriptors are used up.
+        let (stream, remote) = Listener::accept(&mut self.0).await;
+        // A connection that is gone already is found out when it is read.
+        let _ = stream.set_nodelay(true);
+        (stream, remote)
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, AtOnce>> for Ends {
+    fn connect_info(stream: IncomingStream<'_, AtOnce>) -> Ends {
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         Ends {
             local: stream.io().local_addr().unwrap_or(unknown),
@@ -96,7 +121,7 @@ impl Connected<IncomingStream<'_, Secure>> for Ends {
 
 /// A listener whose connections speak TLS. Handshakes run beside each other, so that a slow one holds nobody up.
 struct Secure {
-    listener: TcpListener,
+    listener: AtOnce,
     acceptor: TlsAcceptor,
     handshakes: tokio::task::JoinSet<Option<(TlsStream<TcpStream>, SocketAddr)>>,
 }
@@ -105,7 +130,7 @@ struct Secure {
 const MAX_HANDSHAKES: usize = 256;
 
 impl Secure {
-    fn new(listener: TcpListener, acceptor: TlsAcceptor) -> Secure {
+    fn new(listener: AtOnce, acceptor: TlsAcceptor) -> Secure {
         Secure {
             listener,
             acceptor,
@@ -114,7 +139,7 @@ impl Secure {
     }
 }
 
-impl axum::serve::Listener for Secure {
+impl Listener for Secure {
     type Io = TlsStream<TcpStream>;
     type Addr = SocketAddr;
 
@@ -126,28 +151,36 @@ impl axum::serve::Listener for Secure {
                         return ready;
                     }
                 }
-                accepted = self.listener.accept(), if self.handshakes.len() < MAX_HANDSHAKES => match accepted {
-                    Ok((stream, remote)) => {
-                        let acceptor = self.acceptor.clone();
-                        self.handshakes.spawn(async move {
-                            let handshake = acceptor.accept(stream);
-                            match tokio::time::timeout(std::time::Duration::from_secs(10), handshake).await {
-                                Ok(Ok(stream)) => Some((stream, remote)),
-                                _ => None,
-                            }
-                        });
-                    }
-                    Err(error) => {
-                        // Out of descriptors: wait for some to come free rather than spin.
-                        tracing::warn!(%error, "cannot accept");
-                        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                    }
-                },
+                (stream, remote) = self.listener.accept(), if self.handshakes.len() < MAX_HANDSHAKES => {
+                    let acceptor = self.acceptor.clone();
+                    self.handshakes.spawn(async move {
+                        let handshake = acceptor.accept(stream);
+                        match tokio::time::timeout(std::time::Duration::from_secs(10), handshake).await {
+                            Ok(Ok(stream)) => Some((stream, remote)),
+                            _ => None,
+                        }
+                    });
+                }
             }
         }
     }
 
     fn local_addr(&self) -> std::io::Result<Self::Addr> {
         self.listener.local_addr()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_message_waits_for_the_one_before_it_to_be_acknowledged() -> std::io::Result<()> {
+        let mut listener = AtOnce(TcpListener::bind("127.0.0.1:0").await?);
+        let address = listener.local_addr()?;
+        let (client, (served, _)) = tokio::join!(TcpStream::connect(address), listener.accept());
+        client?;
+        assert!(served.nodelay()?);
+        Ok(())
     }
 }
