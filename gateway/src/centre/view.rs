@@ -585,3 +585,23 @@ impl From<Intent> for acd::Intent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the store gives back after a restart is told again.
+    #[test]
+    fn numbers_that_were_written_down_are_read_back_to_the_last_digit() -> serde_json::Result<()> {
+        for n in 1..1_000_u32 {
+            let day = QueueDay {
+                service_level: Some(f64::from(n - 1) / f64::from(n)),
+                asa_s: f64::from(n) / 74.0,
+                ..QueueDay::default()
+            };
+            let text = serde_json::to_string(&day)?;
+            assert_eq!(serde_json::from_str::<QueueDay>(&text)?, day, "{text}");
+        }
+        Ok(())
+    }
+}
