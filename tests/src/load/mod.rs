@@ -65,6 +65,8 @@ enum Bench {
     Setup(browser::Options),
     /// A call centre at work, and whether all its numbers agree.
     Centre(centre::Options),
+    /// The event stream, cut again and again.
+    Stream(centre::stream::Options),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -115,6 +117,7 @@ pub fn run() -> Result<(), Box<dyn std::error::Error>> {
         Bench::Signalling(options) => signalling::run(&arguments, options, &systems),
         Bench::Setup(options) => browser::run(&arguments, options, &systems),
         Bench::Centre(options) => centre::run(&arguments, options),
+        Bench::Stream(options) => centre::run_stream(&arguments, options),
     }
 }
 

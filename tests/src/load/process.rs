@@ -67,6 +67,15 @@ impl Daemon {
         }
     }
 
+    /// Kills a child, as a power cut would, and waits until it is gone.
+    pub(crate) fn kill(&mut self) -> Outcome<()> {
+        if let Some(child) = &mut self.child {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
     /// Waits for a child to end by itself.
     pub(crate) fn wait(mut self, limit: Duration) -> Outcome<()> {
         let deadline = Instant::now() + limit;

@@ -61,7 +61,7 @@ impl Floor {
             let response = self
                 .ask_as_phone(&format!(
                     "REGISTER {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch={branch};rport\r\nMax-Forwards: 70\r\n\
-                     From: <sip:{name}@{}>;tag=r{agent}\r\nTo: <sip:{name}@{}>\r\nCall-ID: register{agent}\r\n\
+                     From: <sip:{name}@{}>;tag=r{agent}\r\nTo: <sip:{name}@{}>\r\nCall-ID: register{agent}@{here}\r\n\
                      CSeq: {sequence} REGISTER\r\nContact: <sip:{name}@{here}>\r\nExpires: 3600\r\n{credentials}\
                      Content-Length: 0\r\n\r\n",
                     self.gateway, self.gateway

@@ -5,13 +5,14 @@ mod agent;
 mod book;
 mod caller;
 mod floor;
+pub(crate) mod stream;
 mod verdict;
 mod web;
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -55,6 +56,14 @@ const PATIENCE: Duration = Duration::from_secs(75);
 /// Sign-ins at a time.
 const AT_ONCE: usize = 2;
 
+/// Cuts the event stream and goes on with it, while calls and states change.
+pub(crate) fn run_stream(arguments: &Arguments, options: &stream::Options) -> Outcome<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    LocalSet::new().block_on(&runtime, stream::run(arguments, options))
+}
+
 /// Plays and compares.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -63,33 +72,106 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Outcome<()> {
     LocalSet::new().block_on(&runtime, play(arguments, options))
 }
 
-async fn play(arguments: &Arguments, options: &Options) -> Outcome<()> {
-    let (http, sip) = (free_tcp()?, free_udp()?);
-    let state = arguments.scratch.join("centre");
-    let _ = std::fs::remove_dir_all(&state);
-    std::fs::create_dir_all(&state)?;
-    let file = state.join("centre.toml");
-    std::fs::write(&file, configuration(http, sip, &state, options.agents))?;
-    let mut command = Command::new(&arguments.gateway);
-    command.arg("serve").arg("--config").arg(&file);
-    command.env("CORDBOARD_LOG", "warn").env("TZ", noon());
-    let log = state.join("gateway.log");
-    let mut daemon = Daemon::spawn(&mut command, &log)?;
-    daemon
-        .wait_for_tcp(http)
-        .map_err(|error| format!("the gateway ({}): {error}", log.display()))?;
-    let pids = [daemon.pid()];
+/// The gateway with its queue, trunk, agents and supervisor.
+struct Centre {
+    http: SocketAddr,
+    sip: SocketAddr,
+    /// Where the log is.
+    log: PathBuf,
+    daemon: Daemon,
+    command: Command,
+}
 
-    let (begun, fresh) = (Instant::now(), memory_kb(&pids));
-    let mut agents = Vec::new();
-    let names: Vec<String> = (0..options.agents).map(|n| format!("agent{n:03}")).collect();
-    for some in names.chunks(AT_ONCE) {
-        let signing: Vec<_> = some.iter().map(|name| sign_in(http, name.clone())).collect();
-        for signed in signing {
-            agents.push(signed.await??);
-        }
+impl Centre {
+    /// Starts one with nothing in its store.
+    fn start(arguments: &Arguments, name: &str, agents: usize) -> Outcome<Centre> {
+        let (http, sip) = (free_tcp()?, free_udp()?);
+        let state = arguments.scratch.join(name);
+        let _ = std::fs::remove_dir_all(&state);
+        std::fs::create_dir_all(&state)?;
+        let file = state.join("centre.toml");
+        std::fs::write(&file, configuration(http, sip, &state, agents))?;
+        let mut command = Command::new(&arguments.gateway);
+        command.arg("serve").arg("--config").arg(&file);
+        command.env("CORDBOARD_LOG", "warn").env("TZ", noon());
+        let log = state.join("gateway.log");
+        let daemon = spawn(&mut command, &log, http)?;
+        Ok(Centre {
+            http,
+            sip,
+            log,
+            daemon,
+            command,
+        })
     }
-    let boss = Web::sign_in(http, "boss", PASSWORD).await?;
+
+    /// Kills it and starts it again with the same store.
+    fn kill(&mut self) -> Outcome<()> {
+        self.daemon.kill()?;
+        self.daemon = spawn(&mut self.command, &self.log, self.http)?;
+        Ok(())
+    }
+
+    /// Agents who signed in, and the supervisor.
+    async fn sign_in(&self, agents: usize) -> Outcome<(Vec<Agent>, Web)> {
+        let mut signed_in = Vec::new();
+        let names: Vec<String> = (0..agents).map(|n| format!("agent{n:03}")).collect();
+        for some in names.chunks(AT_ONCE) {
+            let signing: Vec<_> = some.iter().map(|name| sign_in(self.http, name.clone())).collect();
+            for agent in signing {
+                signed_in.push(agent.await??);
+            }
+        }
+        Ok((signed_in, Web::sign_in(self.http, "boss", PASSWORD).await?))
+    }
+
+    /// Callers and the agents' phones, which are registered; what the API refused is told at the end.
+    async fn floor(&self, agents: Vec<Agent>) -> Outcome<(Floor, Wishing)> {
+        let webs: Vec<Web> = agents.iter().map(|agent| agent.web.clone()).collect();
+        let (wishes, wished) = mpsc::unbounded_channel();
+        let refused = Rc::new(RefCell::new(Vec::new()));
+        let task = spawn_local(ask(wished, webs, Rc::clone(&refused)));
+        let sinks = [sink(PHONES)?, sink(TRUNK)?];
+        let ports = [sinks[0].local_addr()?.port(), sinks[1].local_addr()?.port()];
+        let mut floor = Floor::new(self.sip, [PHONES, TRUNK], NUMBER, ports, agents, wishes).await?;
+        for agent in 0..floor.agents.len() {
+            floor.register(agent, PASSWORD).await?;
+        }
+        let wishing = Wishing {
+            refused,
+            task,
+            _sinks: sinks,
+        };
+        Ok((floor, wishing))
+    }
+}
+
+fn spawn(command: &mut Command, log: &Path, http: SocketAddr) -> Outcome<Daemon> {
+    let mut daemon = Daemon::spawn(command, log)?;
+    let ready = daemon.wait_for_tcp(http);
+    ready.map_err(|error| format!("the gateway ({}): {error}", log.display()))?;
+    Ok(daemon)
+}
+
+/// What carries the agents' wishes to the API, and the sound nowhere.
+struct Wishing {
+    refused: Rc<RefCell<Vec<String>>>,
+    task: JoinHandle<()>,
+    /// Held, so that sound finds somebody.
+    _sinks: [UdpSocket; 2],
+}
+
+impl Drop for Wishing {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn play(arguments: &Arguments, options: &Options) -> Outcome<()> {
+    let centre = Centre::start(arguments, "centre", options.agents)?;
+    let pids = [centre.daemon.pid()];
+    let (begun, fresh) = (Instant::now(), memory_kb(&pids));
+    let (agents, boss) = centre.sign_in(options.agents).await?;
     let signed_in = memory_kb(&pids);
     println!(
         "{} agents signed in: {:.1} s, {fresh} -> {signed_in} kB",
@@ -107,16 +189,7 @@ async fn play(arguments: &Arguments, options: &Options) -> Outcome<()> {
         pages.push(Follower::start(&agent.web, Some(&format!("tab{n}"))).await?);
     }
 
-    let webs: Vec<Web> = agents.iter().map(|agent| agent.web.clone()).collect();
-    let (wishes, wished) = mpsc::unbounded_channel();
-    let refused = Rc::new(RefCell::new(Vec::new()));
-    let wishing = spawn_local(ask(wished, webs, Rc::clone(&refused)));
-    let sinks = [sink(PHONES)?, sink(TRUNK)?];
-    let ports = [sinks[0].local_addr()?.port(), sinks[1].local_addr()?.port()];
-    let mut floor = Floor::new(sip, [PHONES, TRUNK], NUMBER, ports, agents, wishes).await?;
-    for agent in 0..options.agents {
-        floor.register(agent, PASSWORD).await?;
-    }
+    let (mut floor, wishing) = centre.floor(agents).await?;
     // Half of them are there when the first call comes, the others find calls that wait.
     let first = options.agents / 2;
     for agent in 0..first {
@@ -135,7 +208,7 @@ async fn play(arguments: &Arguments, options: &Options) -> Outcome<()> {
     let took = begun.elapsed();
     let cpu = (cpu_ns(&pids) - cpu) as f64 / 1e9;
     let own_cpu = (cpu_ns(&[std::process::id()]) - own_cpu) as f64 / 1e9;
-    floor.book.faults.append(&mut refused.borrow_mut());
+    floor.book.faults.append(&mut wishing.refused.borrow_mut());
     // What was asked for at the end, and queues are told of four times a second.
     tokio::time::sleep(Duration::from_secs(4)).await;
 
@@ -156,8 +229,9 @@ async fn play(arguments: &Arguments, options: &Options) -> Outcome<()> {
         pages.len()
     );
     let faults = verdict::compare(&floor, &boss, &wall, &pages).await?;
-    wishing.abort();
-    drop((wall, pages, daemon));
+    drop((wall, pages));
+    let Centre { log, daemon, .. } = centre;
+    drop(daemon);
     let told = std::fs::read_to_string(&log)?;
     let faults = verdict::gateway(faults, &told, signed_in.saturating_sub(fresh));
     match faults {

@@ -74,12 +74,12 @@ fn print(what: &str, mut values: Vec<f64>) {
 
 /// Checks, each of which is one line.
 #[derive(Default)]
-struct Checks {
-    failed: usize,
+pub(super) struct Checks {
+    pub(super) failed: usize,
 }
 
 impl Checks {
-    fn that(&mut self, what: &str, holds: bool, seen: impl Debug) {
+    pub(super) fn that(&mut self, what: &str, holds: bool, seen: impl Debug) {
         if holds {
             println!("ok {what}");
         } else {
@@ -88,7 +88,7 @@ impl Checks {
         }
     }
 
-    fn same<T: PartialEq + Debug>(&mut self, what: &str, got: T, wanted: T) {
+    pub(super) fn same<T: PartialEq + Debug>(&mut self, what: &str, got: T, wanted: T) {
         let same = got == wanted;
         self.that(what, same, (got, "wanted", wanted));
     }

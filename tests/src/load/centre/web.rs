@@ -8,7 +8,7 @@ use std::rc::Rc;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
@@ -108,22 +108,36 @@ impl Web {
 
     /// Opens the event stream with a snapshot; `tab` makes it the page of an agent.
     pub(super) async fn events(&self, tab: Option<&str>) -> Outcome<Events> {
-        let stream = TcpStream::connect(self.address).await?;
+        let mut subscribe = json!({"op": "subscribe", "from": "snapshot"});
+        if let Some(tab) = tab {
+            subscribe["tab"] = tab.into();
+        }
+        self.open(&subscribe, TcpSocket::new_v4()?).await
+    }
+
+    /// Goes on with the event stream after the change with this number, with a snapshot where there is none. `small`: little
+    /// room for what was not read.
+    pub(super) async fn resume(&self, after: Option<u64>, small: bool) -> Outcome<Events> {
+        let from = after.map_or_else(|| json!("snapshot"), |seq| json!(seq));
+        let socket = TcpSocket::new_v4()?;
+        if small {
+            socket.set_recv_buffer_size(4_096)?;
+        }
+        self.open(&json!({"op": "subscribe", "from": from}), socket).await
+    }
+
+    async fn open(&self, subscribe: &Value, socket: TcpSocket) -> Outcome<Events> {
+        let stream = socket.connect(self.address).await?;
         stream.set_nodelay(true)?;
         let mut request = format!("ws://{}/api/v1/events", self.address).into_client_request()?;
-        request
-            .headers_mut()
-            .insert("Authorization", format!("Bearer {}", self.token).parse()?);
+        let authorization = format!("Bearer {}", self.token).parse()?;
+        request.headers_mut().insert("Authorization", authorization);
         let (socket, _) = client_async(request, stream).await?;
         let mut events = Events {
             socket,
             seen: Rc::default(),
         };
-        let mut subscribe = json!({"op": "subscribe", "from": "snapshot"});
-        if let Some(tab) = tab {
-            subscribe["tab"] = tab.into();
-        }
-        events.say(&subscribe).await?;
+        events.say(subscribe).await?;
         Ok(events)
     }
 }
@@ -158,29 +172,43 @@ pub(super) struct Seen {
 impl Events {
     /// Takes what comes next; pings are answered.
     pub(super) async fn next(&mut self) -> Outcome<()> {
-        match self.socket.next().await {
-            Some(Ok(Message::Text(text))) => {
-                // The numbers alone are most of what an agent gets.
-                if let Some(seq) = bare(&text) {
-                    self.seen.borrow_mut().number(seq);
-                    return Ok(());
-                }
-                let value: Value = serde_json::from_str(&text)?;
-                match value["op"].as_str() {
-                    Some("ping") => self.say(&json!({"op": "pong", "n": value["n"]})).await,
-                    Some("resync") => Err("the stream asks for a new snapshot".into()),
-                    Some(other) => Err(format!("the stream says {other}").into()),
-                    None => {
-                        self.seen.borrow_mut().take(value);
-                        Ok(())
-                    }
-                }
-            }
-            Some(Ok(Message::Close(why))) => Err(format!("the stream was closed: {why:?}").into()),
-            Some(Ok(_)) => Ok(()),
-            Some(Err(error)) => Err(error.into()),
-            None => Err("the stream ended".into()),
+        let text = self.text().await?;
+        // The numbers alone are most of what an agent gets.
+        if let Some(seq) = bare(&text) {
+            self.seen.borrow_mut().number(seq);
+            return Ok(());
         }
+        let value: Value = serde_json::from_str(&text)?;
+        if let Some(op) = value["op"].as_str() {
+            return Err(format!("the stream says {op}").into());
+        }
+        self.seen.borrow_mut().take(value);
+        Ok(())
+    }
+
+    /// The next text that is no ping; pings are answered.
+    pub(super) async fn text(&mut self) -> Outcome<String> {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Text(text))) if text.starts_with("{\"op\":\"ping\"") => {
+                    let ping: Value = serde_json::from_str(&text)?;
+                    self.say(&json!({"op": "pong", "n": ping["n"]})).await?;
+                }
+                Some(Ok(Message::Text(text))) => return Ok(text.to_string()),
+                Some(Ok(Message::Close(why))) => return Err(format!("the stream was closed: {why:?}").into()),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(error.into()),
+                None => return Err("the stream ended".into()),
+            }
+        }
+    }
+
+    /// Cuts the connection: without a word, or so that what is under way is thrown away too.
+    pub(super) fn cut(self, reset: bool) -> Outcome<()> {
+        if reset {
+            self.socket.get_ref().set_zero_linger()?;
+        }
+        Ok(())
     }
 
     async fn say(&mut self, value: &Value) -> Outcome<()> {
