@@ -210,6 +210,8 @@ pub struct PersonSpec {
 pub struct Directory {
     people: BTreeMap<String, Person>,
     queues: BTreeMap<QueueId, QueueInfo>,
+    /// Queues as they were configured.
+    order: Vec<QueueId>,
     names: BTreeMap<String, String>,
     agents: BTreeMap<AgentId, String>,
     /// Agents who work here no more, for what is told of their calls.
@@ -337,7 +339,10 @@ impl Directory {
     }
 
     fn add_queue(&mut self, queue: QueueInfo) {
-        self.queues.insert(queue.config.id, queue);
+        let id = queue.config.id;
+        if self.queues.insert(id, queue).is_none() {
+            self.order.push(id);
+        }
     }
 
     /// Everybody, by name.
@@ -345,9 +350,9 @@ impl Directory {
         self.people.values()
     }
 
-    /// Every queue.
+    /// Every queue, in the order of their configuration.
     pub fn queues(&self) -> impl Iterator<Item = &QueueInfo> {
-        self.queues.values()
+        self.order.iter().filter_map(|id| self.queues.get(id))
     }
 
     /// Who signs in as this.
@@ -416,4 +421,16 @@ fn number(name: &str, taken: impl Fn(u32) -> bool) -> u32 {
         number = number.wrapping_add(1) | OF_FILE;
     }
     number
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queues_stand_as_they_are_configured() {
+        let directory = Directory::of(&Config::default());
+        let names: Vec<&str> = directory.queues().map(|queue| queue.name.as_str()).collect();
+        assert_eq!(names, ["support", "sales"]);
+    }
 }
