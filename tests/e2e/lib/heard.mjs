@@ -1,4 +1,5 @@
 // What a test wants to know of a recording that has a tone in some places.
+import { fromMulaw } from './g711.mjs';
 import { amplitudeAt, measureTone, peakOfRms, strongest } from './tone.mjs';
 
 /** Level of a sine wave in dBm0 as decibels under a full-scale one: G.711's loudest sine is +3.17 dBm0. */
@@ -53,4 +54,19 @@ export function isTone(assert, found, { frequency, db, seconds = 1, gap = 60, wi
   assert.ok(Math.abs(found.frequency - frequency) < 2, `${frequency} Hz: ${text}`);
   assert.ok(Math.abs(found.db - db) <= within, `${db} dB: ${text}`);
   assert.ok(found.longestGap <= gap, `no gap over ${gap} ms: ${text}`);
+}
+
+/** What a packet of G.711 mu-law carries: 'tone', something else that sounds ('music'), or 'silence'. */
+function kindOf({ payload }, frequency) {
+  const samples = Float32Array.from(payload, fromMulaw);
+  const peak = peakOfRms(samples, 0, samples.length);
+  const amplitude = amplitudeAt(samples, frequency, 8_000, 0, samples.length);
+  if (amplitude > 0.005 && amplitude > 0.7 * peak) return 'tone';
+  return peak > 0.002 ? 'music' : 'silence';
+}
+
+/** When the first of three packets in a row came that carry this, at or after `since` (ms since 1970). */
+export function firstHeard(packets, what, since, frequency) {
+  const are = packets.map((packet) => packet.at >= since && packet.type === 0 && kindOf(packet, frequency) === what);
+  return packets.find((_, n) => are[n] && are[n + 1] && are[n + 2])?.at;
 }
