@@ -9,6 +9,7 @@ use sans_io::Time;
 
 use crate::centre::hub::Event;
 use crate::centre::view::{Change, Record};
+use crate::store::Meter;
 
 /// What an archive answers with.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
@@ -66,6 +67,11 @@ pub trait Archive: Send + Sync {
 
     /// A change that was published. An archive that is told elsewhere passes over it.
     fn take(&self, event: &Event);
+
+    /// How its store fares, if it has one.
+    fn meter(&self) -> Option<&Meter> {
+        None
+    }
 }
 
 impl Wanted {

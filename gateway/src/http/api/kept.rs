@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use super::archive::{Answer, Archive, Note, Unavailable, Wanted};
 use crate::centre::hub::Event;
 use crate::centre::view::Record;
-use crate::store::{CallCursor, CallFilter, CallRecord, Calls, Expect, Put, Store, StoreError, Table};
+use crate::store::{CallCursor, CallFilter, CallRecord, Calls, Expect, Meter, Put, Store, StoreError, Table};
 
 /// Records in the store.
 pub struct Kept {
+    store: Store,
     calls: Calls,
     /// What was noted of calls that were live then, by the id of their record.
     notes: Table<BTreeMap<String, String>>,
@@ -22,6 +23,7 @@ impl Kept {
     #[must_use]
     pub fn new(store: &Store) -> Kept {
         Kept {
+            store: store.clone(),
             calls: store.calls(),
             notes: store.table("note"),
         }
@@ -129,6 +131,10 @@ impl Archive for Kept {
     }
 
     fn take(&self, _: &Event) {}
+
+    fn meter(&self) -> Option<&Meter> {
+        Some(self.store.meter())
+    }
 }
 
 fn unavailable(error: StoreError) -> Unavailable {

@@ -1,8 +1,9 @@
-//! `GET /metrics` for Prometheus: what is there now, and what was counted since the start.
+//! `GET /metrics` for Prometheus: what is there now, and what was counted since the start; of the store, how long commits take.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use axum::extract::State;
@@ -18,6 +19,7 @@ use super::problem::{Code, Problem};
 use super::{Api, events, guard, sign_in};
 use crate::centre::hub::{Event, Hub, View};
 use crate::centre::view::{Change, Moment, Outcome, Status};
+use crate::store::{self, Meter};
 
 /// Upper bounds of waits, seconds.
 const WAITS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0];
@@ -192,6 +194,10 @@ pub(super) async fn get(State(api): State<Api>, request: Parts) -> Result<Respon
         let now = api.now();
         api.hub.read(|view| page(view, &counted, now, connections))
     };
+    let text = match api.archive.meter() {
+        Some(meter) => with_store(text, meter),
+        None => text,
+    };
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
@@ -315,6 +321,30 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
     page.0
 }
 
+/// How the log of the call centre becomes durable.
+fn with_store(text: String, meter: &Meter) -> String {
+    let mut page = Page(text);
+    page.family(
+        "store_commit_seconds",
+        "histogram",
+        "How long commits of the log took.",
+    );
+    page.store("store_commit_seconds", &meter.commit_seconds);
+    page.family(
+        "store_commit_entries",
+        "histogram",
+        "Entries of the log that a commit carried.",
+    );
+    page.store("store_commit_entries", &meter.commit_entries);
+    page.family(
+        "store_retries_total",
+        "counter",
+        "Commits of the log that were tried again.",
+    );
+    page.sample("store_retries_total", &[], meter.retries.load(Relaxed) as f64);
+    page.0
+}
+
 /// Text exposition format 0.0.4.
 #[derive(Default)]
 struct Page(String);
@@ -362,6 +392,16 @@ impl Page {
         self.sample(&bucket, &[label, ("le", "+Inf")], histogram.all as f64);
         self.sample(&format!("{name}_sum"), &[label], histogram.sum);
         self.sample(&format!("{name}_count"), &[label], histogram.all as f64);
+    }
+
+    fn store<const N: usize>(&mut self, name: &str, histogram: &store::Histogram<N>) {
+        let (bucket, all) = (format!("{name}_bucket"), histogram.count() as f64);
+        for (bound, count) in histogram.cumulative() {
+            self.sample(&bucket, &[("le", &bound.to_string())], count as f64);
+        }
+        self.sample(&bucket, &[("le", "+Inf")], all);
+        self.sample(&format!("{name}_sum"), &[], histogram.sum());
+        self.sample(&format!("{name}_count"), &[], all);
     }
 }
 

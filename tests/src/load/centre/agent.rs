@@ -10,7 +10,7 @@ use super::web::Web;
 /// Of a hundred offers: refused, and left ringing.
 const REFUSED: u64 = 3;
 const IGNORED: u64 = 2;
-/// How long no call is offered to an agent who refused one.
+/// How long no call is offered to an agent who refused one, or did not answer.
 const COOL_DOWN: Duration = Duration::from_secs(5);
 
 /// An agent.
@@ -19,7 +19,7 @@ pub(super) struct Agent {
     pub(super) web: Web,
     /// Has no call and nothing to write down, as far as the agent knows.
     pub(super) free: bool,
-    /// After a refusal no call is offered for a while.
+    /// After a call that was refused or not answered none is offered for a while.
     pub(super) rests: Option<Instant>,
     /// The leg that rings or is up, by Call-ID.
     pub(super) busy: Option<String>,
@@ -224,6 +224,13 @@ impl Floor {
         self.book.still(number, agent);
         self.let_go(agent);
         self.agents[agent].free = true;
+        // It rang to the end, unless the caller left.
+        let rang = self
+            .book
+            .calls
+            .get(&number)
+            .is_some_and(|call| call.left.is_none());
+        self.agents[agent].rests = rang.then(|| now + COOL_DOWN);
     }
 
     /// The gateway ended the leg.

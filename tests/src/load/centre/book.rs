@@ -23,7 +23,7 @@ pub(super) struct Call {
     pub(super) taken: Option<Instant>,
     /// The first agent's phone rang.
     pub(super) offered: Option<Instant>,
-    /// An agent was free when it came.
+    /// An agent was free when it came, and no other call waited.
     pub(super) free: bool,
     /// The agent whose phone rings.
     pub(super) rings: Option<usize>,
@@ -47,7 +47,10 @@ pub(super) enum Verdict {
 }
 
 impl Book {
+    /// `free`: there is an agent who can take it, should no other call wait.
     pub(super) fn begin(&mut self, number: u64, now: Instant, free: bool) {
+        let waits = |call: &Call| call.offered.is_none() && !call.over;
+        let free = free && !self.calls.values().any(waits);
         let call = Call {
             begun: now,
             taken: None,

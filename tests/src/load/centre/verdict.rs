@@ -107,6 +107,13 @@ pub(super) async fn compare(
     let numbers = boss.ask("GET", "/metrics/queues?step=900", None).await?;
     let agents = boss.ask("GET", "/metrics/agents", None).await?;
     let page = boss.request("GET", "/metrics", None).await?.1;
+    let commits = |part| quantile(&page, "cordboard_store_commit_seconds", part);
+    println!(
+        "{} commits to the store: p50 up to {} s, p99 up to {} s",
+        sample(&page, "cordboard_store_commit_seconds_count"),
+        commits(0.5),
+        commits(0.99)
+    );
     let mut checks = Checks::default();
 
     let all = || pages.iter().chain([wall]);
@@ -223,6 +230,12 @@ pub(super) async fn compare(
         [book.offers, book.offers],
     );
     checks.same("no offer was lost", offers[4], 0);
+    let entries = sample(&page, "cordboard_store_commit_entries_sum");
+    checks.that(
+        "all of it was made durable",
+        entries >= wall.changes,
+        (entries, wall.changes),
+    );
     let taken = |item: &Value| item["calls"].as_u64().unwrap_or(0);
     let items = agents["items"].as_array().cloned().unwrap_or_default();
     checks.same("calls that agents took", items.iter().map(taken).sum(), offers[0]);
@@ -281,6 +294,16 @@ fn sample(page: &str, name: &str) -> u64 {
     page.lines()
         .find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok())
         .map_or(0, |value| value as u64)
+}
+
+/// The bound of a histogram without labels that this part of all values do not pass.
+fn quantile<'a>(page: &'a str, name: &str, part: f64) -> &'a str {
+    let all = sample(page, &format!("{name}_count")) as f64;
+    let bucket = format!("{name}_bucket{{le=\"");
+    page.lines()
+        .filter_map(|line| line.strip_prefix(&bucket)?.split_once("\"} "))
+        .find(|(_, count)| count.parse::<f64>().is_ok_and(|count| count >= part * all))
+        .map_or("?", |(bound, _)| bound)
 }
 
 /// What the gateway warned of counts too, and what memory sign-ins left behind, kB.
