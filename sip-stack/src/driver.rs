@@ -139,8 +139,14 @@ impl<A: Application> Driver<A> {
         tokio::pin!(sleep);
         let mut slept_until = None;
         loop {
-            let now = self.clock.now();
-            let deadline = self.drain(now);
+            let mut now = self.clock.now();
+            let mut deadline = self.drain(now);
+            // Here, and not only when the sleep is over: that would wait until there is nothing else to do.
+            if deadline.is_some_and(|(at, _)| at <= now) {
+                self.on_timeout();
+                now = self.clock.now();
+                deadline = self.drain(now);
+            }
             let mut behind = false;
             for lane in &mut self.lanes {
                 behind |= lane.flush();
@@ -180,10 +186,7 @@ impl<A: Application> Driver<A> {
                 Some((query, targets)) = self.resolver.answers.recv() => {
                     self.input(Input::Sip(endpoint::Input::Resolved { query, targets }));
                 }
-                () = &mut sleep, if wake.is_some() => {
-                    slept_until = None;
-                    self.on_timeout();
-                }
+                () = &mut sleep, if wake.is_some() => slept_until = None,
             }
         }
     }

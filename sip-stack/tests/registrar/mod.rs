@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use media_core::leg::browser::Identity;
 use media_core::negotiated::Codec;
-use sans_io::Time;
+use sans_io::{Deadline, Time};
 use session_core::{Access, Config, Coordinator, Dial, Event, OnFailure, Party, User};
 use sip_core::auth::Algorithm;
 use sip_core::flow::Transport;
@@ -38,7 +39,36 @@ impl Application for Exchange {
     fn handle_request(&mut self, _: Time, (): (), _: &mut Coordinator) {}
 }
 
+/// Wants the time again and again, and counts how often it gets it.
+struct Ticker {
+    due: Time,
+    ticks: Arc<AtomicU32>,
+}
+
+const TICK: Duration = Duration::from_millis(10);
+
+impl Application for Ticker {
+    type Request = ();
+
+    fn handle(&mut self, _: Time, _: Event, _: &mut Coordinator) {}
+
+    fn handle_request(&mut self, _: Time, (): (), _: &mut Coordinator) {}
+
+    fn deadline(&self) -> Deadline {
+        Some((self.due, "tick"))
+    }
+
+    fn handle_timeout(&mut self, now: Time, _: &mut Coordinator) {
+        self.due = now + TICK;
+        self.ticks.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 async fn exchange() -> Handle<()> {
+    start(Exchange).await
+}
+
+async fn start<A: Application>(application: A) -> Handle<A::Request> {
     let any: SocketAddr = ([127, 0, 0, 1], 0).into();
     let user = |name: &str| {
         (
@@ -86,7 +116,7 @@ async fn exchange() -> Handle<()> {
         },
         identity,
     };
-    Stack::start(config, Exchange).await.expect("stack")
+    Stack::start(config, application).await.expect("stack")
 }
 
 fn aor(name: &str, exchange: &Handle<()>, transport: Transport) -> String {
@@ -200,4 +230,27 @@ async fn shutting_down_hangs_up_and_draining_refuses() {
         assert!(record.answered.is_some());
     }
     assert!(exchange.stats().await.is_err(), "it has ended");
+}
+
+/// A timer of a transaction, a page that is asked whether it lives: they come in time however much there is to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn time_does_not_wait_until_there_is_nothing_else_to_do() {
+    let ticks = Arc::new(AtomicU32::new(0));
+    let ticker = Ticker {
+        due: Time::ZERO,
+        ticks: Arc::clone(&ticks),
+    };
+    let stack = start(ticker).await;
+    let busy: Vec<_> = (0..4)
+        .map(|_| {
+            let stack = stack.clone();
+            tokio::spawn(async move { while stack.request(()).await.is_ok() {} })
+        })
+        .collect();
+    tokio::time::sleep(50 * TICK).await;
+    let ticked = ticks.load(Ordering::Relaxed);
+    for asking in busy {
+        asking.abort();
+    }
+    assert!(ticked > 25, "{ticked} of 50");
 }
