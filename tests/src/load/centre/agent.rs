@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::super::sip::{Message, authorization};
 use super::Outcome;
+use super::book::{Call, Verdict};
 use super::floor::{AGAIN, Due, Floor, Side};
 use super::web::Web;
 
@@ -237,6 +238,9 @@ impl Floor {
     fn hung_up(&mut self, now: Instant, id: &str) {
         if let Some(ring) = self.rings.remove(id) {
             self.after_talk(now, ring.agent);
+            // The caller had left before the answer came: the gateway knows nothing that there is to write down.
+            let verdict = self.book.calls.get(&ring.number).map(Call::verdict);
+            self.agents[ring.agent].free = verdict == Some(Verdict::Either);
         }
     }
 
