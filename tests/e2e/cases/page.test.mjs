@@ -105,14 +105,30 @@ for (const kind of KINDS) {
           assert.match(await page.text('#recents'), /not available.*unknown number/);
         }));
 
-        test('is told of a wrong password, and mends it', play(async (open) => {
-          const page = await open(browser, { lib, password: 'wrong' }, { ready: false });
+        test('is told of a wrong password, and mends it', play(async (visit) => {
+          const page = await visit(browser, { lib, password: 'wrong' }, { ready: false });
           await page.shows('#standing', /^Wrong password$/);
           await page.shows('#standing-notice', /does not accept user 1001/);
           await page.type('#password', 'cordboard');
           await page.press('#account button[type="submit"]');
           await page.shows('#standing', /^Ready as 1001$/);
           assert.equal(await page.has('#standing-notice'), false);
+          // The field is there as soon as the notice is, and not a frame later.
+          await page.press('#account summary');
+          const open = page.page.evaluate(() => new Promise((told) => {
+            const turns = new MessageChannel();
+            turns.port1.onmessage = () => {
+              if (document.querySelector('#standing-notice')) told(document.querySelector('#account').open);
+              else turns.port2.postMessage(0);
+            };
+            turns.port2.postMessage(0);
+          }));
+          await page.page.$eval('#password', (field) => {
+            field.value = 'wrong';
+            field.dispatchEvent(new InputEvent('input', { bubbles: true }));
+          });
+          await page.press('#account button[type="submit"]');
+          assert.equal(await open, true);
         }));
 
         test('calls another page, which answers; the next call is declined', play(async (open) => {

@@ -58,6 +58,7 @@ export class DemoPage {
   async type(selector, text) {
     await this.page.$eval(selector, (element) => {
       element.focus();
+      if (document.activeElement !== element) throw new Error(`${element.id} cannot be typed into`);
       element.select();
     });
     await this.page.keyboard.press('Backspace');

@@ -1,6 +1,6 @@
 // What stands beside the phone: numbers to try, recent calls, sound, account.
 import { useSignal } from "@preact/signals";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import type { Library, Settings } from "../account";
 import { canChooseSpeaker, microphones, refreshDevices, speakers } from "../audio/devices";
 import { closeMicrophone, openMicrophone } from "../audio/microphone";
@@ -182,7 +182,8 @@ export function AccountPanel() {
   }, [current]);
   const wrong = standing.value.tone === "bad" && standing.value.sentence.includes("Account");
   const [open, setOpen] = useState(false);
-  useEffect(() => {
+  // With the notice that sends the person here, not a frame later: whoever types at once types into the field.
+  useLayoutEffect(() => {
     if (wrong) setOpen(true);
   }, [wrong]);
   const busy = active.value.length > 0;
