@@ -46,9 +46,9 @@ pub struct Overloaded;
 #[derive(Clone)]
 pub struct Passwords {
     turns: Arc<Semaphore>,
-    /// Where it is worked, once for each turn. Given back each time, memory of that size stays with the allocator in many
-    /// pieces: hundreds of megabytes after some hundred sign-ins.
-    desks: Arc<Mutex<Vec<Vec<Block>>>>,
+    /// Memory of argon2 (RFC 9106 §3.2), one for each turn. Given back each time, it stays with the allocator in many pieces:
+    /// hundreds of megabytes after some hundred sign-ins.
+    memory: Arc<Mutex<Vec<Vec<Block>>>>,
     cost: Params,
     /// Of nobody's password: verified when there is no such user.
     nobody: Arc<str>,
@@ -76,11 +76,11 @@ impl Passwords {
     }
 
     fn with_cost(cost: Params) -> Passwords {
-        let mut desk = Vec::new();
-        let nobody = hashed(&cost, b"", b"nobody's own salt", &mut desk).unwrap_or_default();
+        let mut blocks = Vec::new();
+        let nobody = hashed(&cost, b"", b"nobody's own salt", &mut blocks).unwrap_or_default();
         Passwords {
             turns: Arc::new(Semaphore::new(AT_A_TIME)),
-            desks: Arc::new(Mutex::new(vec![desk])),
+            memory: Arc::new(Mutex::new(vec![blocks])),
             cost,
             nobody: nobody.into(),
         }
@@ -93,7 +93,7 @@ impl Passwords {
     pub async fn hash(&self, password: &str) -> Result<String, Overloaded> {
         let salt: [u8; 16] = super::random().map_err(|_| Overloaded)?;
         let (password, cost) = (password.to_owned(), self.cost.clone());
-        self.work(move |desk| hashed(&cost, password.as_bytes(), &salt, desk).ok_or(Overloaded))
+        self.work(move |blocks| hashed(&cost, password.as_bytes(), &salt, blocks).ok_or(Overloaded))
             .await?
     }
 
@@ -119,7 +119,7 @@ impl Passwords {
             Some(Password::Hash(_)) | None => None,
         };
         let same = self
-            .work(move |desk| is_of(password.as_bytes(), &hash, desk).unwrap_or(false))
+            .work(move |blocks| is_of(password.as_bytes(), &hash, blocks).unwrap_or(false))
             .await?;
         Ok(is_short && kept.is_some() && configured.unwrap_or(same))
     }
@@ -130,12 +130,12 @@ impl Passwords {
     ) -> Result<T, Overloaded> {
         let turn = timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned());
         let turn = turn.await.map_err(|_| Overloaded)?.map_err(|_| Overloaded)?;
-        let desks = Arc::clone(&self.desks);
+        let memory = Arc::clone(&self.memory);
         let done = tokio::task::spawn_blocking(move || {
-            let free = desks.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut desk = free.unwrap_or_default();
-            let done = work(&mut desk);
-            desks.lock().unwrap_or_else(PoisonError::into_inner).push(desk);
+            let free = memory.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut blocks = free.unwrap_or_default();
+            let done = work(&mut blocks);
+            memory.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
             drop(turn);
             done
         });
@@ -150,20 +150,20 @@ impl Default for Passwords {
 }
 
 /// The PHC string of a password.
-fn hashed(cost: &Params, password: &[u8], salt: &[u8], desk: &mut Vec<Block>) -> Option<String> {
+fn hashed(cost: &Params, password: &[u8], salt: &[u8], blocks: &mut Vec<Block>) -> Option<String> {
     let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.clone());
     let hash = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),
         params: ParamsString::try_from(cost).ok()?,
         salt: Some(Salt::new(salt).ok()?),
-        hash: Some(output(&argon, password, salt, desk)?),
+        hash: Some(output(&argon, password, salt, blocks)?),
     };
     Some(hash.to_string())
 }
 
 /// Whether a PHC string is that of a password. Its own cost counts, not that of new ones. `None`: it is no such string.
-fn is_of(password: &[u8], hash: &str, desk: &mut Vec<Block>) -> Option<bool> {
+fn is_of(password: &[u8], hash: &str, blocks: &mut Vec<Block>) -> Option<bool> {
     let hash = PasswordHash::new(hash).ok()?;
     let (algorithm, version) = (
         Algorithm::try_from(hash.algorithm.as_str()).ok()?,
@@ -172,16 +172,16 @@ fn is_of(password: &[u8], hash: &str, desk: &mut Vec<Block>) -> Option<bool> {
     let argon = Argon2::new(algorithm, version, Params::try_from(&hash).ok()?);
     let wanted = hash.hash?;
     // Outputs are compared in constant time.
-    Some(output(&argon, password, hash.salt.as_ref()?, desk)? == wanted)
+    Some(output(&argon, password, hash.salt.as_ref()?, blocks)? == wanted)
 }
 
-fn output(argon: &Argon2<'_>, password: &[u8], salt: &[u8], desk: &mut Vec<Block>) -> Option<Output> {
+fn output(argon: &Argon2<'_>, password: &[u8], salt: &[u8], blocks: &mut Vec<Block>) -> Option<Output> {
     let mut buffer = [0; Output::MAX_LENGTH];
     let length = argon.params().output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
     let out = buffer.get_mut(..length)?;
-    desk.resize(argon.params().block_count(), Block::new());
+    blocks.resize(argon.params().block_count(), Block::new());
     argon
-        .hash_password_into_with_memory(password, salt, out, &mut desk[..])
+        .hash_password_into_with_memory(password, salt, out, &mut blocks[..])
         .ok()?;
     Output::new(out).ok()
 }
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn there_are_no_more_desks_than_turns() {
+    async fn there_is_no_more_memory_than_for_the_turns() {
         let passwords = Passwords::weak();
         let hash = kept(&passwords.hash("cordboard").await.expect("a hash"));
         for _ in 0..8 {
@@ -241,7 +241,7 @@ mod tests {
             );
             assert_eq!((one, two), (Ok(true), Ok(false)));
         }
-        assert!(passwords.desks.lock().expect("nobody panicked").len() <= AT_A_TIME);
+        assert!(passwords.memory.lock().expect("nobody panicked").len() <= AT_A_TIME);
     }
 
     #[tokio::test]
