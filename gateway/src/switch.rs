@@ -131,44 +131,30 @@ impl Switch {
         tracing::debug!(session = session.0, from = %call.from, to = %call.to, call_id = %call.call_id, ?decision, "route");
         self.calls.insert(call.call_id.clone(), session);
         self.call_ids.insert(session, call.call_id.clone());
-        let party = match decision {
-            Decision::User { name } => Party::User(name),
-            Decision::Trunk { name, number } => Party::Trunk { name, number },
-            Decision::DemoPhone { number } => match self.demo_party(&number) {
-                Some(party) => party,
-                None => return calls.reject(now, session, 503),
-            },
-            Decision::Queue { name, priority } => {
-                return match self.desk.as_mut().filter(|desk| desk.takes(&name)) {
-                    Some(desk) => {
-                        let from = view::Party {
-                            number: call.from.clone(),
-                            display: call.display.clone(),
-                        };
-                        desk.take(
-                            now,
-                            session,
-                            leg,
-                            (from, call.to.clone()),
-                            (&name, priority),
-                            calls,
-                        );
-                    }
-                    None => calls.reject(now, session, 503),
+        match Reached::by(decision, self.demo_phone) {
+            Reached::Party(party) => {
+                let dial = Dial {
+                    parties: vec![*party],
+                    ring_timeout: self.ring_timeout,
+                    caller: None,
+                    on_failure: OnFailure::Reject,
                 };
+                calls.dial(now, session, dial);
             }
-            Decision::Application(application) => {
-                return calls.answer(now, leg, Some(sound(application)));
+            Reached::Queue { name, priority } => {
+                let Some(desk) = self.desk.as_mut().filter(|desk| desk.takes(&name)) else {
+                    return calls.reject(now, session, 503);
+                };
+                let from = view::Party {
+                    number: call.from.clone(),
+                    display: call.display.clone(),
+                };
+                let parties = (from, call.to.clone());
+                desk.take(now, session, leg, parties, (&name, priority), calls);
             }
-            Decision::Reject { code } => return calls.reject(now, session, code),
-        };
-        let dial = Dial {
-            parties: vec![party],
-            ring_timeout: self.ring_timeout,
-            caller: None,
-            on_failure: OnFailure::Reject,
-        };
-        calls.dial(now, session, dial);
+            Reached::Application(sound) => calls.answer(now, leg, Some(sound)),
+            Reached::Nobody(code) => calls.reject(now, session, code),
+        }
     }
 
     /// A user wants to be replaced in a call: by whomever the dial plan lets that user call, or by the other party of another call
@@ -186,33 +172,26 @@ impl Switch {
             number: number.clone(),
         });
         tracing::info!(leg = leg.0, decision = decision.kind(), "transfer");
-        let party = match decision {
-            Decision::User { name } => Ok(Party::User(name)),
-            Decision::Trunk { name, number } => Ok(Party::Trunk { name, number }),
-            Decision::DemoPhone { number } => self.demo_party(&number).ok_or(503),
-            Decision::Queue { name, priority } => {
-                return self.refer_to_queue(now, leg, number, (&name, priority), calls);
-            }
-            Decision::Application(application) => {
-                if let Some((session, other, _)) = calls.leave(now, leg) {
-                    calls.play(other, Some(sound(application)));
-                    tracing::debug!(session = session.0, "transferred to an application");
-                }
-                return;
-            }
-            Decision::Reject { code } => Err(code),
-        };
-        match party {
-            Ok(party) => {
+        match Reached::by(decision, self.demo_phone) {
+            Reached::Party(party) => {
                 let offer = Offer {
-                    party,
+                    party: *party,
                     caller: None,
                     ring_timeout: self.ring_timeout,
                     headers: Vec::new(),
                 };
                 calls.transfer(now, leg, offer);
             }
-            Err(code) => {
+            Reached::Queue { name, priority } => {
+                self.refer_to_queue(now, leg, number, (&name, priority), calls);
+            }
+            Reached::Application(sound) => {
+                if let Some((session, other, _)) = calls.leave(now, leg) {
+                    calls.play(other, Some(sound));
+                    tracing::debug!(session = session.0, "transferred to an application");
+                }
+            }
+            Reached::Nobody(code) => {
                 calls.accept_refer(now, leg);
                 calls.refer_progress(now, leg, code);
             }
@@ -239,10 +218,6 @@ impl Switch {
             };
             desk.take(now, session, other, (from, number), (queue, priority), calls);
         }
-    }
-
-    fn demo_party(&self, number: &str) -> Option<Party> {
-        demo_party(self.demo_phone?, number)
     }
 
     fn reported(&mut self, session: SessionId, leg: LegId, report: &Report, calls: &Coordinator) {
@@ -385,30 +360,49 @@ impl LegQuality {
     }
 }
 
-/// Who is reached by dialling.
+/// Who or what is reached by dialling.
 #[derive(Clone, Debug)]
 pub enum Reached {
     /// Somebody who can be called.
     Party(Box<Party>),
-    /// A queue, by its name.
-    Queue(String),
+    /// A queue.
+    Queue {
+        /// Its name.
+        name: String,
+        /// Of the call; `None`: as the queue has it.
+        priority: Option<u8>,
+    },
+    /// What answers by itself.
+    Application(Sound),
+    /// Nobody, for this status of SIP.
+    Nobody(u16),
 }
 
-/// Whom a number names for a user of ours: what the dial plan says, as far as a call can be transferred there.
+impl Reached {
+    fn by(decision: Decision, demo_phone: Option<SocketAddr>) -> Reached {
+        let party = match decision {
+            Decision::User { name } => Party::User(name),
+            Decision::Trunk { name, number } => Party::Trunk { name, number },
+            Decision::DemoPhone { number } => match demo_phone.and_then(|phone| demo_party(phone, &number)) {
+                Some(party) => party,
+                None => return Reached::Nobody(503),
+            },
+            Decision::Queue { name, priority } => return Reached::Queue { name, priority },
+            Decision::Application(application) => return Reached::Application(sound(application)),
+            Decision::Reject { code } => return Reached::Nobody(code),
+        };
+        Reached::Party(Box::new(party))
+    }
+}
+
+/// What a user of ours reaches by dialling a number, by the dial plan.
 #[must_use]
-pub fn reached(plan: &DialPlan, demo_phone: Option<SocketAddr>, user: &str, number: &str) -> Option<Reached> {
-    let decision = plan.decide(&CallRequest {
+pub fn reached(plan: &DialPlan, demo_phone: Option<SocketAddr>, user: &str, number: &str) -> Reached {
+    let request = CallRequest {
         origin: Origin::User(user.to_owned()),
         number: number.to_owned(),
-    });
-    let party = match decision {
-        Decision::User { name } => Party::User(name),
-        Decision::Trunk { name, number } => Party::Trunk { name, number },
-        Decision::DemoPhone { number } => demo_party(demo_phone?, &number)?,
-        Decision::Queue { name, .. } => return Some(Reached::Queue(name)),
-        Decision::Application(_) | Decision::Reject { .. } => return None,
     };
-    Some(Reached::Party(Box::new(party)))
+    Reached::by(plan.decide(&request), demo_phone)
 }
 
 fn demo_party(phone: SocketAddr, number: &str) -> Option<Party> {

@@ -87,8 +87,8 @@ pub struct Desk {
 /// When the day of a moment began.
 pub type Midnight = Box<dyn Fn(Time) -> Time + Send>;
 
-/// Whom a number names for a user of ours; `None`: nobody, or they may not.
-pub type Route = Box<dyn Fn(&str, &str) -> Option<Reached> + Send>;
+/// What a user of ours, named first, reaches by dialling a number.
+pub type Route = Box<dyn Fn(&str, &str) -> Reached + Send>;
 
 /// What a call centre is made with.
 pub struct Setup {

@@ -256,8 +256,8 @@ impl Desk {
         let session = live.session;
         match target {
             Overflow::Number(number) => match (self.route)("", &number) {
-                Some(Reached::Party(party)) => self.send_outside(now, call, *party, number, calls),
-                Some(Reached::Queue(_)) | None => calls.terminate_session(now, session),
+                Reached::Party(party) => self.send_outside(now, call, *party, number, calls),
+                _ => calls.terminate_session(now, session),
             },
             Overflow::HangUp | Overflow::Queue(_) => calls.terminate_session(now, session),
         }

@@ -53,18 +53,18 @@ impl Desk {
         let name = self.directory.agent(agent).map(|person| person.name.clone());
         calls.accept_refer(now, leg);
         let target = match (self.route)(&name.unwrap_or_default(), number) {
-            Some(Reached::Queue(name)) => {
+            Reached::Queue { name, .. } => {
                 let queue = self.directory.queue_by_name(&name);
                 Target::Queue(queue.ok_or(Refused::UnknownQueue)?.id.clone())
             }
-            Some(Reached::Party(party)) => match *party {
+            Reached::Party(party) => match *party {
                 Party::User(name) if self.directory.agent_of(&name).is_some() => {
                     let person = self.directory.person(&name).ok_or(Refused::UnknownAgent)?;
                     Target::Agent(person.id.clone())
                 }
                 _ => Target::Number(number.to_owned()),
             },
-            None => return Err(Refused::NotAllowed),
+            Reached::Application(_) | Reached::Nobody(_) => return Err(Refused::NotAllowed),
         };
         // Who is let go after asking for it is told that it is done.
         self.transfer(now, call, target, calls)?;

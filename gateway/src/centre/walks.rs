@@ -220,7 +220,7 @@ impl Desk {
                     .agent(by)
                     .map(|person| person.name.as_str())
                     .unwrap_or_default();
-                let Some(Reached::Party(party)) = (self.route)(name, number) else {
+                let Reached::Party(party) = (self.route)(name, number) else {
                     return Err(Refused::NotAllowed);
                 };
                 let agent = match &*party {
