@@ -1,4 +1,4 @@
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { playbackBlocked, unblock } from "../audio/speaker";
 import { active, notice, press, registration, retryNow, ringing, selected, standing, trouble } from "../softphone";
 import { CallCard, stateOf } from "./callcard";
@@ -9,7 +9,7 @@ import { AccountPanel, QuickDial, Recents, Sound } from "./panels";
 import { ThemeButton } from "./theme";
 
 export function App() {
-  useEffect(() => {
+  useLayoutEffect(() => {
     // In a call the digits of the keyboard are keys of the telephone.
     const onKey = (event: KeyboardEvent) => {
       const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Call, CallState } from "../call";
 import { clock } from "../recents";
 import { active, press, select, selected, toggleHold } from "../softphone";
@@ -28,7 +28,7 @@ export function stateOf(call: Call): string {
 export function CallCard({ call }: { call: Call }) {
   const [keys, setKeys] = useState(false);
   const hangUp = useRef<HTMLButtonElement>(null);
-  useEffect(() => hangUp.current?.focus({ preventScroll: true }), [call]);
+  useLayoutEffect(() => hangUp.current?.focus({ preventScroll: true }), [call]);
   const talking = call.state.value === "talking";
   const others = active.value.filter((other) => other !== call);
   return (

@@ -1,11 +1,11 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { dial, lastDialled, number, press, registration } from "../softphone";
 import { Icon } from "./icons";
 import { Pad } from "./pad";
 
 export function Dialer() {
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // On a touch screen this would bring the keyboard up over the pad.
     if (!matchMedia("(pointer: coarse)").matches) field.current?.focus({ preventScroll: true });
   }, []);

@@ -1,11 +1,11 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Call } from "../call";
 import { active, answer } from "../softphone";
 import { Icon } from "./icons";
 
 export function Incoming({ call }: { call: Call }) {
   const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Whoever is typing goes on typing.
     if (!(document.activeElement instanceof HTMLInputElement && document.activeElement.value)) {
       button.current?.focus({ preventScroll: true });

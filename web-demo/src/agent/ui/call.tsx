@@ -1,4 +1,4 @@
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
 import type { Call } from "../../call";
 import { secondsSince } from "../../centre/clock";
@@ -54,7 +54,7 @@ export function CallView() {
   const id = centre?.id ?? voice.value?.centre;
   const queue = centre ? centre.queue?.name : voice.value?.queue;
   const key = id ?? (sip ? `sip-${sip.id}` : "");
-  useEffect(() => {
+  useLayoutEffect(() => {
     drawer.value = undefined;
     // From the offer's buttons, which are gone, to where the call is.
     if (!document.activeElement || document.activeElement === document.body) document.getElementById("hangup")?.focus({ preventScroll: true });

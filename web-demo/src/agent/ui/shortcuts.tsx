@@ -1,4 +1,4 @@
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { answer, call, finishWrapUp, hangUp, press, reject, rings, setIntent, toggleHold, toggleMute, wrappingUp } from "../desk";
 import { type Action, isTyping, meaningOf } from "../shortcuts";
 import { voice } from "../voice";
@@ -7,7 +7,7 @@ import { helpOpen, shortcutsOn } from "./help";
 
 /** Listens to the keyboard as long as the desktop is there. */
 export function useShortcuts(): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const meaning = meaningOf(event, isTyping(event.target as HTMLElement), shortcutsOn.value);
       if (!meaning) return;

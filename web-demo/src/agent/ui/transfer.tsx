@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { CentreCall, Status, Target } from "../../centre/objects";
 import { agents, queues } from "../../centre/state";
 import { StatusDot } from "../../centre/ui/status";
@@ -14,7 +14,7 @@ import { drawer } from "./call";
 export function TransferPanel({ centre }: { centre: CentreCall }) {
   const [text, setText] = useState("");
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   const entries = found(text, agents.value.values(), queues.value.values(), user.value?.id, centre.queue?.id);
   const close = () => {
     drawer.value = undefined;

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon, Logo } from "../../ui/icons";
 import { COMMON, problemWords } from "../words";
 
@@ -18,7 +18,7 @@ export function SignIn({
   const [waiting, setWaiting] = useState(false);
   const first = useRef<HTMLInputElement>(null);
   const second = useRef<HTMLInputElement>(null);
-  useEffect(() => first.current?.focus(), []);
+  useLayoutEffect(() => first.current?.focus(), []);
   const send = async (event: Event) => {
     event.preventDefault();
     if (waiting || !first.current || !second.current) return;
