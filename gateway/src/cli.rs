@@ -44,6 +44,10 @@ pub struct Serve {
     /// Address that others reach this host at, when it is not one of its own (container, cloud).
     #[arg(long, value_name = "IP", env = "CORDBOARD_ADVERTISE")]
     pub advertise: Option<IpAddr>,
+    /// Folder for the database, unless the file names another store. Without it: $XDG_STATE_HOME/cordboard, or
+    /// ~/.local/state/cordboard.
+    #[arg(long, value_name = "DIR", env = "CORDBOARD_STATE")]
+    pub state: Option<PathBuf>,
 }
 
 /// Options of `check`.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,13 +31,13 @@ use crate::centre::directory::Directory;
 use crate::centre::keep::Past;
 use crate::centre::open::Centre;
 use crate::cli::Serve;
-use crate::config::{Config, ConfigError, Role, Tls};
+use crate::config::{Config, ConfigError, Role, Storage, Tls};
 use crate::http::api::archive::Recent;
 use crate::http::api::kept::Kept;
 use crate::http::api::numbers::Numbers;
 use crate::http::api::{self, Api};
 use crate::http::{self, Http};
-use crate::store::Store;
+use crate::store::{Store, folder};
 use crate::switch::{Request, Switch};
 
 /// Commands of the API that may wait for the signalling task; more are answered with 503.
@@ -101,13 +102,14 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let numbers = Arc::new(Numbers::new(Arc::clone(&directory)));
     let plan = config.plan();
     let phone = demo_phone.as_ref().map(DemoPhone::address);
-    let store = match &config.store {
-        Some(url) => Some(
-            Store::open(url, config.durability)
-                .await
-                .map_err(|error| failed("store", error))?,
-        ),
-        None => None,
+    // Held to the end.
+    let (store, _claim) = match database(&config, options.state)? {
+        Some(url) => {
+            let claim = folder::claim(&url).map_err(|error| failed("store", error))?;
+            let store = Store::open(&url, config.durability).await;
+            (Some(store.map_err(|error| failed("store", error))?), Some(claim))
+        }
+        None => (None, None),
     };
     let past = match &store {
         Some(store) => Some(Past::read(store).await.map_err(|error| failed("store", error))?),
@@ -194,6 +196,26 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     // Pages keep their connections open; they are cut.
     server.abort();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where what happens is kept; `None`: in memory alone.
+fn database(config: &Config, state: Option<PathBuf>) -> Result<Option<String>, ServeError> {
+    let folder = match &config.store {
+        Storage::Memory => return Ok(None),
+        Storage::Url(url) => return Ok(Some(url.clone())),
+        Storage::Folder => state
+            .or_else(|| config.state.clone())
+            .or_else(|| folder::usual(|name| std::env::var_os(name))),
+    };
+    match folder {
+        Some(path) => folder::database(&path)
+            .map(Some)
+            .map_err(|error| failed("store", error)),
+        None => {
+            tracing::warn!("nothing outlives this process: there is no HOME, and --state names no folder");
+            Ok(None)
+        }
+    }
 }
 
 /// Those who work in the call centre, as they sign in.

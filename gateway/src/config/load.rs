@@ -96,7 +96,8 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
         &mut config.ring_timeout,
         r.get(root, "ring_timeout", |v| seconds(v, 5..=600)),
     );
-    config.store = r.get(root, "store", store);
+    set(&mut config.store, r.get(root, "store", store));
+    config.state = r.get(root, "state", |v| Ok(base.join(filled(v)?)));
     set(
         &mut config.durability,
         r.get(root, "durability", |v| {

@@ -53,8 +53,10 @@ pub struct Config {
     pub trunks: BTreeMap<String, Trunk>,
     /// Who is called for which number, first match first.
     pub rules: Vec<Rule>,
-    /// Where what happened outlives the process: `sqlite:PATH` or `postgres://…`; `None`: nowhere.
-    pub store: Option<String>,
+    /// Where what happened outlives the process.
+    pub store: Storage,
+    /// The folder for it, where the command line names none.
+    pub state: Option<PathBuf>,
     /// What a commit of the store survives.
     pub durability: Durability,
     /// Who works in the call centre, by the name of the user.
@@ -67,6 +69,17 @@ pub struct Config {
     pub dispositions: Vec<Choice>,
     /// The accounts, numbers and phone of the demonstration are there: no users are configured.
     pub demo: bool,
+}
+
+/// Where what happened outlives the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// In SQLite in the state folder.
+    Folder,
+    /// Nowhere.
+    Memory,
+    /// There: `sqlite:PATH` or `postgres://…`.
+    Url(String),
 }
 
 /// Where HTTP listens.
@@ -201,7 +214,8 @@ impl Config {
             users: BTreeMap::new(),
             trunks: BTreeMap::new(),
             rules: Vec::new(),
-            store: None,
+            store: Storage::Folder,
+            state: None,
             durability: Durability::Full,
             staff: BTreeMap::new(),
             queues: Vec::new(),

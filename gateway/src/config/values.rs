@@ -13,7 +13,7 @@ use sip_stack::transport::tls::{self, TlsError};
 use toml::de::DeValue;
 
 use super::reader::{Reader, Section, filled, kind, number, text};
-use super::{Role, Tls};
+use super::{Role, Storage, Tls};
 
 pub(super) fn ip(value: &DeValue<'_>) -> Result<IpAddr, String> {
     let text = text(value)?;
@@ -209,13 +209,16 @@ pub(super) fn user_action(value: &DeValue<'_>) -> Result<Action, String> {
     }
 }
 
-pub(super) fn store(value: &DeValue<'_>) -> Result<String, String> {
+pub(super) fn store(value: &DeValue<'_>) -> Result<Storage, String> {
     let url = text(value)?;
-    if url.starts_with("sqlite:") || url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        Ok(url.to_owned())
+    if url == "memory" {
+        Ok(Storage::Memory)
+    } else if url.starts_with("sqlite:") || url.starts_with("postgres://") || url.starts_with("postgresql://")
+    {
+        Ok(Storage::Url(url.to_owned()))
     } else {
         // It may have a password in it.
-        Err("must be like \"sqlite:/var/lib/cordboard/cordboard.db\" or \"postgres://user:password@host/database\"".into())
+        Err("must be \"memory\" or like \"sqlite:/var/lib/cordboard/cordboard.db\" or \"postgres://user:password@host/database\"".into())
     }
 }
 

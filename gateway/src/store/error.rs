@@ -16,6 +16,8 @@ pub enum StoreError {
     },
     /// The database is down, full or refuses. What was asked may be asked again.
     Unavailable(String),
+    /// Another gateway has this database open.
+    InUse(String),
     /// Somebody else has begun a newer epoch of the stream.
     Fenced {
         /// The stream.
@@ -53,6 +55,10 @@ impl fmt::Display for StoreError {
                 "the database has schema {found}, this gateway knows {known}: start the newer gateway"
             ),
             StoreError::Unavailable(why) => write!(f, "the database is unavailable: {why}"),
+            StoreError::InUse(path) => write!(
+                f,
+                "{path} is in use by another gateway: give this one a folder of its own, by --state or CORDBOARD_STATE"
+            ),
             StoreError::Fenced { stream } => write!(f, "somebody else owns the stream {stream} now"),
             StoreError::OutOfOrder { stream, expected } => {
                 write!(f, "stream {stream}: the next entry must be {expected}")

@@ -3,6 +3,7 @@
 mod calls;
 mod database;
 mod error;
+pub mod folder;
 mod log;
 mod meter;
 mod migrations;

@@ -41,7 +41,7 @@ describe('the command', () => {
   };
   /** What a gateway says that does not start. */
   const refuses = async (text, path) => {
-    const { code, err } = await run(['--config', file(text, path)]);
+    const { code, err } = await run(['--config', file(text, path)], { env: { CORDBOARD_STATE: join(folder(each), 'state') } });
     assert.notEqual(code, 0, err);
     const lines = err.trim().split('\n').filter((line) => line.startsWith('cordboard: '));
     assert.equal(lines.length, 1, err);
@@ -140,6 +140,20 @@ phone_ports = "24000-24099"
         await free();
       }
     }
+  });
+
+  test('a state folder has one gateway, and what is wrong with it is told', async () => {
+    const state = join(folder(each), 'state');
+    const gateway = await Gateway.start(each, '', { env: { CORDBOARD_STATE: state } });
+    await assert.rejects(
+      Gateway.start(each, '', { env: { CORDBOARD_STATE: state } }),
+      /cordboard\.db is in use by another gateway.*--state/,
+    );
+    await gateway.program.stop('SIGKILL');
+    await Gateway.start(each, '', { env: { CORDBOARD_STATE: state } });
+    await assert.rejects(Gateway.start(each, '', { env: { CORDBOARD_STATE: '/proc/nowhere' } }), /cordboard: store: .*\/proc\/nowhere/);
+    const homeless = await Gateway.start(each, '', { env: { CORDBOARD_STATE: undefined, XDG_STATE_HOME: undefined, HOME: undefined } });
+    assert.match(homeless.program.err, /nothing outlives this process.*--state/);
   });
 
   test('ends within seconds at SIGTERM, and its calls with BYE', async () => {

@@ -26,14 +26,14 @@ export class Gateway {
    */
   static async start(cleanup, config = '', { sip = '', env, everywhere = false } = {}) {
     const path = folder(cleanup);
-    const [sipPort, browserPort] = [await freePort(), await freePort()];
+    const [httpPort, sipPort, browserPort] = [await freePort(), await freePort(), await freePort()];
     const low = 22_000 + 200 * Math.floor(Math.random() * 40);
     const file = join(path, 'cordboard.toml');
     const at = config.search(/^\[/m);
     const [top, tables] = at < 0 ? [config, ''] : [config.slice(0, at), config.slice(at)];
     const text = `${top}
 [http]
-listen = "127.0.0.1:0"
+listen = "127.0.0.1:${httpPort}"
 [sip]
 udp = "127.0.0.1:${sipPort}"
 tcp = "127.0.0.1:${sipPort}"
@@ -44,19 +44,34 @@ ${everywhere ? '' : 'browser_addresses = "127.0.0.1"'}
 phone_ports = "${low}-${low + 199}"
 ${tables}`;
     writeFileSync(file, text);
-    const program = new Program(BINARY, ['--config', file], { env });
-    cleanup.add(() => program.stop());
-    const [, page] = await program.says(/is ready: (\S+)/, 20_000);
-    return new Gateway(program, sipPort, new URL(page));
+    const begin = () => new Program(BINARY, ['--config', file], { env: { CORDBOARD_STATE: join(path, 'state'), ...env } });
+    const gateway = new Gateway(begin, sipPort);
+    cleanup.add(() => gateway.program.stop());
+    await gateway.ready();
+    return gateway;
   }
 
-  constructor(program, port, page) {
-    this.program = program;
+  constructor(begin, port) {
+    this.begin = begin;
+    this.program = begin();
     this.port = port;
     this.sip = `127.0.0.1:${port}`;
+  }
+
+  /** Waits until it serves. */
+  async ready() {
+    const [, found] = await this.program.says(/is ready: (\S+)/, 20_000);
+    const page = new URL(found);
     this.page = page.href;
     this.httpPort = Number(page.port);
     this.ws = `ws://${page.host}/ws`;
+  }
+
+  /** Kills it as nothing can be caught, and starts it again with what it left. */
+  async killed() {
+    await this.program.stop('SIGKILL');
+    this.program = this.begin();
+    await this.ready();
   }
 
   /** Kilobytes of memory, open descriptors, threads. */

@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tempfile::TempDir;
 
 use super::peers::{DOMAIN, PASSWORD};
 use super::process::Daemon;
@@ -31,6 +32,8 @@ pub(crate) struct Gateway {
     pub(crate) http: SocketAddr,
     /// SIP over UDP.
     pub(crate) sip: SocketAddr,
+    /// Goes after the gateway.
+    _state: TempDir,
 }
 
 impl Gateway {
@@ -46,18 +49,25 @@ impl Gateway {
         let media = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
         let file = scratch.join("gateway.toml");
         std::fs::write(&file, configuration(http, sip, media, trunk, users))?;
+        let state = tempfile::tempdir_in(scratch)?;
         let mut command = Command::new(program);
         command
             .arg("serve")
             .arg("--config")
             .arg(&file)
-            .env("CORDBOARD_LOG", "warn");
+            .env("CORDBOARD_LOG", "warn")
+            .env("CORDBOARD_STATE", state.path());
         let log = scratch.join("gateway.log");
         let mut daemon = Daemon::spawn(&mut command, &log)?;
         daemon
             .wait_for_tcp(http)
             .map_err(|error| format!("the gateway ({}): {error}", log.display()))?;
-        Ok(Gateway { daemon, http, sip })
+        Ok(Gateway {
+            daemon,
+            http,
+            sip,
+            _state: state,
+        })
     }
 }
 

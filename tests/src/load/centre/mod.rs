@@ -320,16 +320,15 @@ async fn ask(
 }
 
 fn configuration(http: SocketAddr, sip: SocketAddr, state: &Path, agents: usize) -> String {
-    let store = state.join("cordboard.db");
     let mut text = format!(
-        "store = \"sqlite:{}\"\n\n[http]\nlisten = \"{http}\"\n\n[sip]\nudp = \"{sip}\"\ntcp = false\n\n\
+        "state = \"{}\"\n\n[http]\nlisten = \"{http}\"\n\n[sip]\nudp = \"{sip}\"\ntcp = false\n\n\
          [media]\nbrowser_addresses = \"127.0.0.1\"\nbrowser_port = 29000\nphone_address = \"127.0.0.1\"\n\
          phone_ports = \"30000-32767\"\n\n\
          [[trunks]]\nname = \"carrier\"\naddress = \"{TRUNK}\"\ncodecs = \"pcmu\"\n\n\
          [[queues]]\nname = \"load\"\nnumber = \"{NUMBER}\"\nring = 5\nmax_no_answer = 0\nwrap_up = 30\n\n\
          [[dial]]\nfrom = \"carrier\"\nmatch = \"{NUMBER}\"\nqueue = \"load\"\n\n\
          [[users]]\nname = \"boss\"\npassword = \"{PASSWORD}\"\nroles = [\"supervisor\", \"admin\"]\n",
-        store.display()
+        state.display()
     );
     for n in 0..agents {
         let _ = write!(
