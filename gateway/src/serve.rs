@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
+use crate::auth::keep::{self, Keeper};
 use crate::auth::password::{Password, Passwords};
 use crate::auth::{self, Accounts};
 use crate::centre::caller;
@@ -98,7 +99,6 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         None
     };
     let directory = Arc::new(Directory::of(&config));
-    let accounts = staff(&config, &directory, &mut rng);
     let numbers = Arc::new(Numbers::new(Arc::clone(&directory)));
     let plan = config.plan();
     let phone = demo_phone.as_ref().map(DemoPhone::address);
@@ -111,6 +111,24 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         }
         None => (None, None),
     };
+    let mut secret = [0; 32];
+    rng.fill(&mut secret);
+    if let Some(store) = &store {
+        secret = keep::secret(store, wall_clock())
+            .await
+            .map_err(|error| failed("store", error))?;
+    }
+    let accounts = staff(&config, &directory, &secret);
+    let keeper = match &store {
+        Some(store) => {
+            let keeper = Keeper::open(store, accounts.clone(), wall_clock()).await;
+            Some(Arc::new(keeper.map_err(|error| failed("store", error))?))
+        }
+        None => None,
+    };
+    if let Some(keeper) = keeper.clone() {
+        tokio::spawn(async move { keeper.run(wall_clock).await });
+    }
     let past = match &store {
         Some(store) => Some(Past::read(store).await.map_err(|error| failed("store", error))?),
         None => None,
@@ -162,6 +180,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         hub: centre.hub,
         desk,
         accounts,
+        keeper,
         archive: match &store {
             Some(store) => Arc::new(Kept::new(store)),
             None => Arc::new(Recent::default()),
@@ -219,10 +238,8 @@ fn database(config: &Config, state: Option<PathBuf>) -> Result<Option<String>, S
 }
 
 /// Those who work in the call centre, as they sign in.
-fn staff(config: &Config, directory: &Directory, rng: &mut Rng) -> Accounts {
-    let mut secret = [0; 32];
-    rng.fill(&mut secret);
-    let accounts = Accounts::new(&secret, Passwords::new());
+fn staff(config: &Config, directory: &Directory, secret: &[u8; 32]) -> Accounts {
+    let accounts = Accounts::new(secret, Passwords::new());
     for person in directory.people() {
         let Some(user) = config.users.get(&person.name) else {
             continue;

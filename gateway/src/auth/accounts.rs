@@ -1,6 +1,6 @@
 //! Everybody who may do something, and everything that was granted to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -105,6 +105,7 @@ pub struct Accounts {
 struct Shared {
     signer: Signer,
     sip: hmac::Key,
+    prints: hmac::Key,
     passwords: Passwords,
     state: RwLock<State>,
     revoked: watch::Sender<u64>,
@@ -131,6 +132,7 @@ impl Accounts {
             shared: Arc::new(Shared {
                 signer: Signer::new(derive(b"access token").as_ref()),
                 sip: hmac::Key::new(hmac::HMAC_SHA256, derive(b"sip credentials").as_ref()),
+                prints: hmac::Key::new(hmac::HMAC_SHA256, derive(b"password print").as_ref()),
                 passwords,
                 state: RwLock::default(),
                 revoked: watch::Sender::new(0),
@@ -212,6 +214,32 @@ impl Accounts {
     /// A sign-in as it was before a restart.
     pub fn restore_session(&self, id: String, session: Session) {
         self.write().sessions.restore(id, session);
+    }
+
+    /// From now on it is noted which sign-ins change: somebody keeps them.
+    pub fn watch_sessions(&self) {
+        self.write().sessions.watch();
+    }
+
+    /// Ids of sign-ins that began, changed or ended since this was asked last.
+    #[must_use]
+    pub fn changed_sessions(&self) -> BTreeSet<String> {
+        self.write().sessions.changed()
+    }
+
+    /// Tells after a restart whether a user's password is another one now, and too short to help anybody guess it.
+    #[must_use]
+    pub fn password_print(&self, user: &str) -> Option<u16> {
+        let state = self.read();
+        let (kind, text) = match state.users.get(user)?.password.as_ref()? {
+            Password::Hash(text) => (b'h', text),
+            Password::Configured(text) => (b'c', text),
+        };
+        let mut context = hmac::Context::with_key(&self.shared.prints);
+        context.update(&[kind]);
+        context.update(text.as_bytes());
+        let tag = context.sign();
+        Some(u16::from_be_bytes([tag.as_ref()[0], tag.as_ref()[1]]))
     }
 
     /// A sign-in, to be kept over a restart.

@@ -1,10 +1,11 @@
 //! Who somebody is and what they may do: accounts with passwords, access tokens, refresh tokens, API keys, events tickets and the
 //! SIP credentials of a browser session.
 //!
-//! Memory is the authority; every function that depends on time is told it.
+//! Memory is the authority, [`keep`] what brings it over a restart; every function that depends on time is told it.
 
 pub mod accounts;
 pub mod api_key;
+pub mod keep;
 pub mod password;
 pub mod session;
 pub mod sip;

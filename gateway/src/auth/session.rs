@@ -1,7 +1,7 @@
 //! Sign-ins and their refresh tokens. A refresh token is good once; whoever shows one again has copied it or was copied from, so the
 //! whole sign-in ends (RFC 9700 §4.14).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use sans_io::Time;
@@ -56,6 +56,8 @@ impl From<NoEntropy> for NoRefresh {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     by_id: BTreeMap<String, Session>,
+    /// Those that began, changed or ended, for who asked to be told; nobody: `None`.
+    changed: Option<BTreeSet<String>>,
 }
 
 impl Sessions {
@@ -63,13 +65,16 @@ impl Sessions {
     pub(super) fn begin(&mut self, now: Time, user: &str) -> Result<(String, String), NoEntropy> {
         let id = super::new_id("ses_")?;
         let token = token(&id)?;
-        self.by_id.retain(|_, session| session.until > now);
+        let over = self.by_id.iter().filter(|(_, session)| session.until <= now);
+        for id in over.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            self.remove(&id);
+        }
         while self.of(user).count() >= MAX_OF_A_USER {
             let idle = self.of(user).min_by_key(|(_, session)| session.until);
             let Some(idle) = idle.map(|(id, _)| id.clone()) else {
                 break;
             };
-            self.by_id.remove(&idle);
+            self.remove(&idle);
         }
         let session = Session {
             user: user.to_owned(),
@@ -79,6 +84,7 @@ impl Sessions {
             spent: VecDeque::new(),
         };
         self.by_id.insert(id.clone(), session);
+        self.note(&id);
         Ok((id, token))
     }
 
@@ -90,7 +96,7 @@ impl Sessions {
         let shown = digest(shown);
         if shown != session.refresh {
             if session.spent.contains(&shown) {
-                self.by_id.remove(id);
+                self.remove(id);
                 return Err(NoRefresh::Reused);
             }
             return Err(NoRefresh::Unknown);
@@ -102,6 +108,7 @@ impl Sessions {
         session.spent.push_back(shown);
         session.refresh = digest(&next);
         session.until = (now + IDLE).min(session.began + LONGEST);
+        self.note(id);
         Ok((id.to_owned(), next))
     }
 
@@ -113,7 +120,7 @@ impl Sessions {
         if shown != session.refresh && !session.spent.contains(&shown) {
             return None;
         }
-        self.by_id.remove(id);
+        self.remove(id);
         Some(id.to_owned())
     }
 
@@ -121,7 +128,7 @@ impl Sessions {
     pub(super) fn end_of(&mut self, user: &str) -> Vec<String> {
         let ids: Vec<String> = self.of(user).map(|(id, _)| id.clone()).collect();
         for id in &ids {
-            self.by_id.remove(id);
+            self.remove(id);
         }
         ids
     }
@@ -137,9 +144,31 @@ impl Sessions {
         self.by_id.get(id)
     }
 
+    /// From now on it is noted which ones change.
+    pub(super) fn watch(&mut self) {
+        self.changed.get_or_insert_default();
+    }
+
+    /// Which ones began, changed or ended since this was asked last.
+    pub(super) fn changed(&mut self) -> BTreeSet<String> {
+        self.changed.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     /// As it was before a restart.
     pub(super) fn restore(&mut self, id: String, session: Session) {
         self.by_id.insert(id, session);
+    }
+
+    fn remove(&mut self, id: &str) {
+        if self.by_id.remove(id).is_some() {
+            self.note(id);
+        }
+    }
+
+    fn note(&mut self, id: &str) {
+        if let Some(changed) = &mut self.changed {
+            changed.insert(id.to_owned());
+        }
     }
 
     fn of<'a>(&'a self, user: &'a str) -> impl Iterator<Item = (&'a String, &'a Session)> {

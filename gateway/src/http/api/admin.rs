@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::Api;
 use super::extract::{self, Body, Id, Params};
 use super::guard::Admin;
+use super::kept::unavailable;
 use super::list::{List, Part};
 use super::problem::{Code, Problem};
 use super::sign_in::Me;
@@ -123,7 +124,7 @@ pub(super) async fn keys(
     part.of(&keys, |key| Some(KeyShown::from(key.clone()))).map(Json)
 }
 
-/// Makes an API key. It is good until it is removed or the gateway ends.
+/// Makes an API key. It is good until it is removed.
 #[utoipa::path(post, path = "/api-keys", tag = "admin", request_body = NewKey,
     responses((status = 201, body = KeyMade), (status = 409, description = "`too-many-keys`")))]
 pub(super) async fn make_key(
@@ -142,6 +143,9 @@ pub(super) async fn make_key(
         return Err(Code::TooManyKeys.into());
     }
     let (key, secret) = ApiKey::generate(wanted.name, wanted.scopes)?;
+    if let Some(keeper) = &api.keeper {
+        keeper.put_key(api.now(), &key).await.map_err(unavailable)?;
+    }
     tracing::info!(key = key.id, by = who.id, "API key made");
     let made = KeyMade {
         id: key.id.clone(),
@@ -161,9 +165,13 @@ pub(super) async fn remove_key(
     State(api): State<Api>,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
-    if !api.accounts.remove_key(&id) {
+    if !api.accounts.keys().iter().any(|key| key.id == id) {
         return Err(Code::UnknownKey.into());
     }
+    if let Some(keeper) = &api.keeper {
+        keeper.remove_key(&id).await.map_err(unavailable)?;
+    }
+    api.accounts.remove_key(&id);
     tracing::info!(key = id, by = who.id, "API key removed");
     Ok(StatusCode::NO_CONTENT)
 }

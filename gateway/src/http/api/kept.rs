@@ -137,7 +137,7 @@ impl Archive for Kept {
     }
 }
 
-fn unavailable(error: StoreError) -> Unavailable {
-    tracing::warn!(%error, "call records");
+pub(super) fn unavailable(error: StoreError) -> Unavailable {
+    tracing::warn!(%error, "the store cannot be asked");
     Unavailable
 }

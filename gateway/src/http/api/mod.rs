@@ -36,6 +36,7 @@ use sans_io::Time;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::auth::keep::Keeper;
 use crate::auth::{Accounts, Principal, Role};
 use crate::centre::command::{Asked, By, Command};
 use crate::centre::hub::Hub;
@@ -54,6 +55,7 @@ pub struct Api {
     hub: Hub,
     desk: mpsc::Sender<Asked>,
     accounts: Accounts,
+    keeper: Option<Arc<Keeper>>,
     archive: Arc<dyn Archive>,
     numbers: Arc<Numbers>,
     settings: Arc<Settings>,
@@ -71,6 +73,8 @@ pub struct Parts {
     pub desk: mpsc::Sender<Asked>,
     /// Who may do what.
     pub accounts: Accounts,
+    /// Brings sign-ins and API keys over a restart.
+    pub keeper: Option<Arc<Keeper>>,
     /// Has the calls that are over.
     pub archive: Arc<dyn Archive>,
     /// Folds the log.
@@ -132,6 +136,7 @@ impl Api {
             hub: parts.hub,
             desk: parts.desk,
             accounts: parts.accounts,
+            keeper: parts.keeper,
             archive: parts.archive,
             numbers: parts.numbers,
             settings: Arc::new(parts.settings),
@@ -142,6 +147,13 @@ impl Api {
         let (hub, archive) = (api.hub.clone(), Arc::clone(&api.archive));
         tokio::spawn(metrics::follow(hub, Arc::downgrade(&api.counters), archive));
         api
+    }
+
+    /// What signing in or out changed is durable, unless the store is away.
+    async fn settle_sign_ins(&self) {
+        if let Some(keeper) = &self.keeper {
+            keeper.settle(self.now()).await;
+        }
     }
 
     /// With every call in it that the hub says is over.

@@ -131,6 +131,7 @@ pub(super) async fn login(
         .accounts
         .sign_in(api.now(), &login.user, &login.password, address)
         .await?;
+    api.settle_sign_ins().await;
     Ok(Json(tokens(&api, granted)))
 }
 
@@ -144,10 +145,9 @@ pub(super) async fn refresh(
     State(api): State<Api>,
     Body(refresh): Body<Refresh>,
 ) -> Result<Json<Tokens>, Problem> {
-    Ok(Json(tokens(
-        &api,
-        api.accounts.refresh(api.now(), &refresh.refresh_token)?,
-    )))
+    let granted = api.accounts.refresh(api.now(), &refresh.refresh_token);
+    api.settle_sign_ins().await;
+    Ok(Json(tokens(&api, granted?)))
 }
 
 /// Ends a sign-in and everything that came from it. A token that is not good ends nothing, and that is no error.
@@ -160,6 +160,7 @@ pub(super) async fn logout(
     Body(refresh): Body<Refresh>,
 ) -> Result<StatusCode, Problem> {
     api.accounts.sign_out(&refresh.refresh_token);
+    api.settle_sign_ins().await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -93,6 +93,7 @@ impl World {
         hub.publish(furniture());
         let directory = Arc::new(Directory::of(&Config::default()));
         let parts = Parts {
+            keeper: None,
             hub,
             desk,
             accounts,
