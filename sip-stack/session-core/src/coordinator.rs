@@ -325,6 +325,7 @@ impl Leg {
             presence: Presence::default(),
             application: None,
             hears: Hears::Nothing,
+            restoring: false,
             report: control::Report::default(),
         }
     }

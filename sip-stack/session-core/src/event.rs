@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use media_core::control::{LegId, Report};
 use sans_io::Time;
+use serde::{Deserialize, Serialize};
 
 use crate::SessionId;
 
@@ -33,6 +34,20 @@ pub enum Event {
     },
     /// A leg is answered: ours by [`answer`](crate::Coordinator::answer) and acknowledged, or a dialled one by its peer.
     Answered {
+        /// Whose call.
+        session: SessionId,
+        /// The leg.
+        leg: LegId,
+    },
+    /// What [`save`](crate::Coordinator::save) gives of a leg that called us is another one now.
+    Changed {
+        /// Whose call.
+        session: SessionId,
+        /// The leg.
+        leg: LegId,
+    },
+    /// The peer of a leg goes on after a restart ([`restore`](crate::Coordinator::restore)).
+    Restored {
         /// Whose call.
         session: SessionId,
         /// The leg.
@@ -219,7 +234,8 @@ pub enum Event {
 }
 
 /// Where a call came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// An authenticated user.
     User(String),

@@ -61,6 +61,8 @@ pub(crate) struct Leg {
     /// What the application said this leg hears outside a bridge.
     pub(crate) application: Option<Application>,
     pub(crate) hears: Hears,
+    /// It was there before a restart, and its peer has not answered our offer to go on.
+    pub(crate) restoring: bool,
     pub(crate) report: Report,
 }
 
@@ -95,6 +97,8 @@ pub(crate) enum Pending {
     /// A provisional response: its code, and whether it brings early media.
     Ring(u16, bool),
     Answer,
+    /// The offer to go on after a restart.
+    Restore,
 }
 
 /// What is known of the person behind a browser leg.

@@ -21,4 +21,4 @@ pub use coordinator::{Coordinator, Input, Output, Stats};
 pub use event::{CallRecord, Cause, Event, IncomingCall, LegRecord, ReferTo, Source};
 pub use media_core::control::{Application, LegId, Role};
 pub use session::SessionId;
-pub use verb::{Caller, Dial, Offer, OnFailure, OutgoingCall, Party, Registration};
+pub use verb::{Caller, Dial, Offer, OnFailure, OutgoingCall, Party, Registration, SavedLeg};

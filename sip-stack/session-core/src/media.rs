@@ -103,6 +103,7 @@ impl Coordinator {
                 Pending::Invite(invite) => self.invite_now(now, leg, invite),
                 Pending::Ring(code, early) => self.ring_now(now, leg, code, early),
                 Pending::Answer => self.answer_now(now, leg),
+                Pending::Restore => self.offer_to_go_on(now, leg),
             }
         }
     }

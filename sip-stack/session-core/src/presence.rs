@@ -36,6 +36,7 @@ impl Coordinator {
             .legs
             .values()
             .filter(|l| l.browser && l.presence.flow_lost && l.user.as_deref() == Some(user))
+            .filter(|l| self.is_same_client(l, user, flow))
             .map(|l| l.id)
             .collect();
         for leg in moved {
@@ -52,6 +53,7 @@ impl Coordinator {
             self.endpoint.move_flow(now, usage, flow);
         }
         self.judge_presence(now, leg);
+        self.offer_to_go_on(now, leg);
     }
 
     /// RTP of a leg's peer stopped or flows.

@@ -42,7 +42,12 @@ impl Coordinator {
                     self.offer_answered(now, leg, body.as_ref().map_or(&[], |b| &b.data[..]));
                 }
             }
-            endpoint::Event::OfferRefused { .. } => {} // what was agreed before stands (RFC 3261 §14.1)
+            // What was agreed before stands (RFC 3261 §14.1), where it can.
+            endpoint::Event::OfferRefused { usage, code } => {
+                if let Some(leg) = self.leg_of(usage) {
+                    self.not_restored(now, leg, code);
+                }
+            }
             endpoint::Event::Info {
                 usage,
                 tx,

@@ -350,6 +350,29 @@ impl Negotiator {
         Ok(Answer { sdp, negotiated })
     }
 
+    /// Goes on where another negotiator ended, whose last description was `local` and its peer's `remote`: what must stay as
+    /// it is for the life of the session does, but the peer is given new keys and addresses by our next offer.
+    ///
+    /// # Errors
+    /// `local` or `remote` cannot be used; nothing has changed.
+    pub fn resume(&mut self, local: &[u8], remote: &[u8], rng: &mut Rng) -> Result<(), SdpError> {
+        let before = self.clone();
+        let (session_id, version, origin) = origin_of(local).ok_or_else(|| SdpError::Malformed("no origin".into()))?;
+        if let Err(error) = self.handle_offer(remote, Direction::SendRecv, rng) {
+            *self = before;
+            return Err(error);
+        }
+        self.session_id = session_id;
+        self.version = version;
+        self.origin = Some(origin);
+        self.written = None;
+        self.answer = None;
+        // The DTLS association is gone with its keys, and who begins the next one is open.
+        self.agreed.peer = None;
+        self.agreed.ice = None;
+        Ok(())
+    }
+
     /// Our last answer, byte for byte.
     #[must_use]
     pub fn last_answer(&self) -> Option<&str> {
@@ -463,6 +486,15 @@ impl Negotiator {
     }
 }
 
+/// Session id, version and address of a description of ours (RFC 8866 §5.2).
+fn origin_of(local: &[u8]) -> Option<(u64, u64, IpAddr)> {
+    let text = std::str::from_utf8(local).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("o="))?;
+    let mut fields = line.split(' ').skip(1);
+    let (id, version) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some((id, version, fields.nth(2)?.trim_end().parse().ok()?))
+}
+
 const fn audio_codec(kind: Kind) -> Option<Codec> {
     match kind {
         Kind::Audio(codec) => Some(codec),
@@ -513,6 +545,30 @@ mod tests {
             answer.sdp
         );
         assert_eq!(ours.last_answer(), Some(answer.sdp.as_str()));
+    }
+
+    #[test]
+    fn a_session_is_resumed_by_an_offer_that_its_peer_takes_for_the_next() {
+        let mut before = negotiator("192.0.2.1:20000", "192.0.2.1:20001");
+        let remote = "v=0\r\no=- 7 7 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
+            m=video 0 RTP/AVP 31\r\nm=audio 4000 RTP/AVP 8 97\r\na=rtpmap:97 telephone-event/8000\r\n";
+        let local = before
+            .handle_offer(remote.as_bytes(), Direction::SendRecv, &mut Rng::seeded(2))
+            .unwrap()
+            .sdp;
+        let mut after = Negotiator::new(Profile::Phone, Config::phone(), &mut Rng::seeded(9));
+        after
+            .resume(local.as_bytes(), remote.as_bytes(), &mut Rng::seeded(3))
+            .unwrap();
+        after.local(&["192.0.2.1:20500".parse().unwrap(), "192.0.2.1:20501".parse().unwrap()]);
+        let offer = after.offer(Direction::SendRecv);
+        let (id, version, origin) = origin_of(local.as_bytes()).unwrap();
+        assert_eq!(origin_of(offer.as_bytes()), Some((id, version + 1, origin)));
+        let new = read(offer.as_bytes()).unwrap();
+        let medias: Vec<_> = new.medias.iter().map(|m| (m.media.as_str(), m.port)).collect();
+        assert_eq!(medias, [("video", 0), ("audio", 20_500)]);
+        assert!(offer.contains("m=audio 20500 RTP/AVP 8 0 97\r\n"), "{offer}");
+        assert_eq!(after.resume(b"nonsense", remote.as_bytes(), &mut Rng::seeded(3)), Err(SdpError::Malformed("no origin".into())));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use sans_io::Time;
 use sip_core::endpoint::{Body, UsageId};
 
 use crate::coordinator::Coordinator;
-use crate::leg::State;
+use crate::event::Event;
+use crate::leg::{Media, State};
 
 impl Coordinator {
     /// Holds a leg's peer: it hears music, its far side too, until [`resume`](Self::resume).
@@ -53,6 +54,10 @@ impl Coordinator {
         } else {
             Direction::SendRecv
         };
+        if l.media == Media::Opening {
+            // There is no address to answer with yet: it comes again (RFC 3261 §14.2).
+            return self.endpoint.answer_offer(now, usage, Err(500), Vec::new());
+        }
         let Some(offer) = offer else {
             let sdp = self.offer_sdp(leg, want);
             return self
@@ -65,6 +70,7 @@ impl Coordinator {
                 let body = Body::sdp(answer.sdp);
                 self.connect(leg, answer.negotiated);
                 self.endpoint.answer_offer(now, usage, Ok(Some(body)), Vec::new());
+                self.restored(leg);
                 self.renegotiated(leg, before);
             }
             Err(error) => self
@@ -80,6 +86,7 @@ impl Coordinator {
         match l.negotiator.handle_answer(answer) {
             Ok(negotiated) => {
                 self.connect(leg, negotiated);
+                self.restored(leg);
                 self.renegotiated(leg, before);
             }
             // A first answer that cannot be used leaves a call without media; a later one leaves what was agreed before.
@@ -94,7 +101,8 @@ impl Coordinator {
     fn renegotiated(&mut self, leg: LegId, held_before: bool) {
         let Some(l) = self.legs.get(&leg) else { return };
         let (session, event) = (l.session, l.hold_event(held_before));
-        if let Some(event) = event {
+        let changed = (l.incoming && l.state == State::Up).then_some(Event::Changed { session, leg });
+        for event in event.into_iter().chain(changed) {
             self.event(event);
         }
         self.wire(session);

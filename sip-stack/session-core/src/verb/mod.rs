@@ -12,6 +12,7 @@ mod probe;
 mod redirect;
 mod register;
 mod report;
+mod restore;
 mod transfer;
 mod users;
 
@@ -21,4 +22,5 @@ pub use offer::Offer;
 pub(crate) use redirect::Redirect;
 pub(crate) use register::Account;
 pub use register::Registration;
+pub use restore::SavedLeg;
 pub(crate) use transfer::Refer;

@@ -228,6 +228,16 @@ impl World {
         outcome
     }
 
+    /// A node dies, with what was on its way to it, and another one is there in its place, which knows of nothing.
+    pub(crate) fn crash(&mut self, node: usize) {
+        self.flying.retain(|_, (_, to, _)| *to != node);
+        let dead = &mut self.nodes[node];
+        dead.coordinator = Coordinator::new(config(node), self.rng.fork());
+        dead.deadline = None;
+        dead.events.clear();
+        dead.commands.clear();
+    }
+
     pub(crate) fn events(&self, node: usize) -> &[Event] {
         &self.nodes[node].events
     }

@@ -35,6 +35,18 @@ impl RouteSet {
         routes
     }
 
+    /// Of a dialog that was kept: see [`RouteSet::values`].
+    #[must_use]
+    pub fn restored(values: Vec<String>) -> RouteSet {
+        RouteSet(values)
+    }
+
+    /// Nearest first, each as written in `Record-Route`.
+    #[must_use]
+    pub fn values(&self) -> &[String] {
+        &self.0
+    }
+
     /// True when the peer is reached without a proxy.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -16,6 +16,7 @@
 //! | `offer` | re-INVITE and UPDATE (RFC 3261 §14, RFC 3311) |
 //! | `session` | session timer (RFC 4028) |
 //! | `ending` | hanging up, and forgetting a usage |
+//! | `saved` | a dialog over a restart |
 //! | `outside` | requests outside of a dialog |
 //! | `wire` | the text of what we send |
 
@@ -36,6 +37,7 @@ mod reliable;
 mod resolve;
 mod respond;
 mod retry;
+mod saved;
 mod send;
 mod session;
 mod usage;
@@ -51,6 +53,8 @@ pub use event::{
     Body, Counts, Credentials, Ended, Event, Headers, Input, OfferMethod, OutgoingInvite, OutgoingRequest,
     Output, QueryId, Reason, ReferId, RequestId, ServerTx, Target, UsageId, UsageInfo,
 };
+
+pub use saved::SavedDialog;
 
 use crate::flow::{Flow, Transport};
 use crate::transaction::Key;
