@@ -10,6 +10,7 @@
 //! | `walks` | what is asked for: hold, keys, transfer |
 //! | `consult`, `supervise` | a third in the call |
 //! | `refer` | transfers that agents ask for by SIP |
+//! | `restored` | callers over a restart |
 //! | `told`, `portrait` | what is told of it |
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -30,11 +31,12 @@ use super::directory::Directory;
 use super::ids;
 use super::known::Known;
 use super::ledger::Batch;
+use super::restored::Returning;
 use super::view;
 use crate::switch::Reached;
 
 /// A browser that was away for so long is given up by the session, should the engine not have said so before.
-const GRACE: Duration = Duration::from_secs(45);
+pub(super) const GRACE: Duration = Duration::from_secs(45);
 
 /// Queues are told of at most every so often.
 pub(super) const QUEUE_INTERVAL: Duration = Duration::from_millis(250);
@@ -59,6 +61,8 @@ pub struct Desk {
     pub(super) offers: BTreeMap<OfferId, Ringing>,
     pub(super) legs: BTreeMap<LegId, Use>,
     deadline: Deadline,
+    /// Callers from before a restart who were not offered to go on yet.
+    pub(super) returning: Returning,
     last_call: u64,
     pub(super) conns: u64,
     /// Connections of agents whose phones are registered.
@@ -100,6 +104,8 @@ pub struct Setup {
     pub state: State,
     /// Records of the engines before, for the numbers.
     pub log: Vec<Record>,
+    /// Callers whom it left.
+    pub returning: Returning,
     /// Whom callers talked with.
     pub known: Known,
     /// For strategies that draw lots.
@@ -148,6 +154,10 @@ pub(super) struct Live {
     pub(super) outside: bool,
     /// Where it goes should nobody answer outside.
     pub(super) fallback: Option<QueueId>,
+    /// The agent who had it before a restart, and whose page is to be called into it.
+    pub(super) waits_for: Option<AgentId>,
+    /// It was there before a restart, and its caller has not gone on yet.
+    pub(super) restoring: bool,
 }
 
 /// A supervisor in a call.
@@ -200,6 +210,7 @@ impl Desk {
             offers: BTreeMap::new(),
             legs: BTreeMap::new(),
             deadline: None,
+            returning: setup.returning,
             last_call: 0,
             conns: 0,
             registered: BTreeMap::new(),
@@ -250,12 +261,14 @@ impl Desk {
     pub fn deadline(&self) -> Deadline {
         let queues = (!self.changed.queues.is_empty()).then(|| (self.queues_told + QUEUE_INTERVAL, "queues"));
         let backlog = (!self.backlog.is_empty()).then(|| (self.queues_told + QUEUE_INTERVAL, "ledger"));
-        earlier(self.deadline, earlier(queues, backlog))
+        let callers = (!self.returning.legs.is_empty()).then_some((self.returning.next, "callers to go on"));
+        earlier(earlier(self.deadline, callers), earlier(queues, backlog))
     }
 
     /// Time has come.
     pub fn handle_timeout(&mut self, now: Time, calls: &mut Coordinator) {
         self.input(now, Input::Timeout, calls);
+        self.offer_to_go_on(now, calls);
         self.tell(now);
     }
 
@@ -302,6 +315,8 @@ impl Desk {
                 watchers: BTreeMap::new(),
                 outside: false,
                 fallback: None,
+                waits_for: None,
+                restoring: false,
             },
         );
         self.sessions.insert(session, id);
@@ -420,6 +435,22 @@ impl Desk {
                     true
                 }
                 None => false,
+            },
+            Event::Answered { leg, .. } | Event::Changed { leg, .. } => match self.legs.get(leg) {
+                Some(Use::Caller(call)) => {
+                    let call = *call;
+                    self.keep_leg(call, calls);
+                    true
+                }
+                used => used.is_some(),
+            },
+            Event::Restored { leg, .. } => match self.legs.get(leg) {
+                Some(Use::Caller(call)) => {
+                    let call = *call;
+                    self.gone_on(now, call, calls);
+                    true
+                }
+                used => used.is_some(),
             },
             Event::Returned { session, user, .. } => {
                 let Some(call) = self.sessions.get(session).copied() else {
@@ -587,6 +618,13 @@ impl Desk {
         calls: &mut Coordinator,
     ) -> Option<Refusal> {
         self.input(now, Input::Intent { agent, intent }, calls)
+    }
+}
+
+impl Live {
+    /// Who has it, or had it before a restart.
+    pub(super) fn has(&self) -> Option<AgentId> {
+        self.agent.map(|(agent, _)| agent).or(self.waits_for)
     }
 }
 

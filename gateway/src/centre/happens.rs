@@ -115,8 +115,8 @@ impl Desk {
             return;
         };
         let theirs = live
-            .agent
-            .and_then(|(agent, _)| self.directory.agent(agent))
+            .has()
+            .and_then(|agent| self.directory.agent(agent))
             .is_some_and(|person| person.name == user);
         if !theirs {
             return;
@@ -157,6 +157,9 @@ impl Desk {
             let old = std::mem::replace(old, leg);
             self.legs.remove(&old);
             calls.drop_leg(now, old);
+        }
+        if let Some(agent) = live.waits_for.take() {
+            live.agent = Some((agent, leg));
         }
         self.legs.insert(leg, Use::Agent(call));
         calls.admit_leg(now, session, leg);
@@ -235,6 +238,7 @@ impl Desk {
         let Some(live) = self.calls.get_mut(&call) else {
             return;
         };
+        live.waits_for = None;
         let legs = [live.agent.take().map(|(_, leg)| leg), live.recall.take()];
         for leg in legs.into_iter().flatten() {
             if let Some(Use::Recall(_)) = self.legs.remove(&leg) {
@@ -308,6 +312,7 @@ impl Desk {
             self.sessions.remove(&consult.session);
         }
         self.legs.retain(|_, used| used.call() != Some(call));
+        self.forget_leg(call);
         let queue = self.directory.queue(live.queue);
         if let (Some(queue), Some(agent), Some(_)) = (queue, live.had.last(), live.answered) {
             self.known.talked(now, queue, &live.from.number, *agent);
@@ -324,6 +329,7 @@ impl Desk {
             let conn = ConnId(self.conns);
             self.registered.insert(agent, conn);
             self.input(now, Input::Attached { agent, conn }, calls);
+            self.call_back(now, agent, calls);
         } else if let Some(conn) = self.registered.remove(&agent) {
             self.input(now, Input::Detached { agent, conn }, calls);
         }

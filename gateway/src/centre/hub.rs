@@ -152,6 +152,15 @@ impl Hub {
 }
 
 impl View {
+    /// Those who wait move up without a change of their own.
+    fn line_up(&mut self, queue: &Queue) {
+        let places: BTreeMap<&str, u32> = queue.live.line.iter().map(String::as_str).zip(1..).collect();
+        let waits = |call: &&mut Call| call.queue.as_ref().is_some_and(|of| of.id == queue.id);
+        for call in self.calls.values_mut().filter(waits) {
+            call.position = places.get(call.id.as_str()).copied();
+        }
+    }
+
     fn apply(&mut self, event: &Event) {
         self.seq = event.seq;
         match &event.change {
@@ -159,6 +168,7 @@ impl View {
                 self.agents.insert(agent.id.clone(), agent.clone());
             }
             Change::Queue(queue) => {
+                self.line_up(queue);
                 self.queues.insert(queue.id.clone(), queue.clone());
             }
             Change::Call(call) => {
@@ -187,6 +197,7 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::centre::view::{CallPhase, Party, QueueDay, QueueLive, QueueName};
 
     fn events(numbers: std::ops::RangeInclusive<u64>) -> Vec<Arc<Event>> {
         numbers
@@ -218,6 +229,61 @@ mod tests {
         assert_eq!(numbers(hub.since(22, 100)), [0; 0]);
         assert_eq!(hub.since(9, 100), Err(TooOld));
         assert_eq!(hub.since(23, 100), Err(TooOld));
+    }
+
+    #[test]
+    fn those_who_wait_move_up_with_the_line_of_their_queue() {
+        let call = |id: &str, position| {
+            Change::Call(Call {
+                id: id.into(),
+                queue: Some(QueueName {
+                    id: "que_1".into(),
+                    name: String::new(),
+                }),
+                from: Party::default(),
+                to: String::new(),
+                priority: 0,
+                state: CallPhase::Waiting,
+                since: Moment::default(),
+                entered_at: Moment::default(),
+                answered_at: None,
+                position,
+                agent: None,
+                agents: Vec::new(),
+                parties: Vec::new(),
+                consult: None,
+            })
+        };
+        let queue = |line: &[&str]| {
+            Change::Queue(Queue {
+                id: "que_1".into(),
+                name: String::new(),
+                strategy: String::new(),
+                service_level_target_s: 20,
+                live: QueueLive {
+                    line: line.iter().map(|id| (*id).to_owned()).collect(),
+                    ..QueueLive::default()
+                },
+                today: QueueDay::default(),
+                alarms: crate::centre::view::QueueAlarms::default(),
+            })
+        };
+        let hub = Hub::new(0);
+        let changes = [
+            call("a", Some(1)),
+            call("b", Some(2)),
+            call("c", None),
+            queue(&["b", "c"]),
+        ];
+        hub.publish(changes.into_iter().zip(1..).map(|(change, seq)| {
+            Arc::new(Event {
+                seq,
+                time: Moment::default(),
+                change,
+            })
+        }));
+        let places = hub.read(|view| view.calls.values().map(|call| call.position).collect::<Vec<_>>());
+        assert_eq!(places, [None, Some(1), Some(2)]);
     }
 
     #[test]

@@ -2,22 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use call_engine::acd::{self, CallId, State};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use session_core::SavedLeg;
 
 use super::hub::{Event, RING};
 use super::ids;
 use super::view::{Call, Change, Record};
-use crate::store::{CallRecord, Entry, Log, Receipt, Store, StoreError};
+use crate::store::{CallRecord, Entry, Log, Receipt, Store, StoreError, Table};
 
 /// The stream of the engine's log.
 const FACTS: &str = "acd";
 /// The stream of what everybody was told.
 const EVENTS: &str = "event";
+/// The rows of callers' legs.
+const LEGS: &str = "leg";
 /// Entries read at a time.
 const PAGE: u32 = 4_096;
+/// How soon what the database did not take is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// What a call centre left.
 #[derive(Debug, Default)]
@@ -34,12 +40,15 @@ pub struct Past {
     pub seq: u64,
     /// Calls that were there, as they were told last.
     pub calls: BTreeMap<CallId, Call>,
+    /// What was kept of callers' legs.
+    pub legs: BTreeMap<CallId, SavedLeg>,
 }
 
 /// The way into the store.
 pub struct Keeper {
     store: Store,
     log: Log,
+    legs: Table<SavedLeg>,
     facts_epoch: u64,
     events_epoch: u64,
 }
@@ -51,6 +60,7 @@ impl Past {
     /// What the store says; [`StoreError::Corrupt`] for entries that cannot be read.
     pub async fn read(store: &Store) -> Result<(Past, Keeper), StoreError> {
         let log = store.log();
+        let legs = store.table(LEGS);
         let facts_epoch = log.begin_epoch(FACTS).await?;
         let events_epoch = log.begin_epoch(EVENTS).await?;
         let mut state: State = match log.latest_snapshot(FACTS).await? {
@@ -95,10 +105,12 @@ impl Past {
             events,
             seq,
             calls,
+            legs: kept_legs(&legs).await?,
         };
         let keeper = Keeper {
             store: store.clone(),
             log,
+            legs,
             facts_epoch,
             events_epoch,
         };
@@ -115,6 +127,7 @@ impl Keeper {
         &self,
         records: &[acd::Record],
         events: &[Arc<Event>],
+        legs: BTreeMap<CallId, Option<SavedLeg>>,
     ) -> Result<(), StoreError> {
         for event in events {
             if let Change::CallEnded { record, .. } = &event.change {
@@ -144,7 +157,8 @@ impl Keeper {
             };
             self.append(entry, &mut receipts).await?;
         }
-        settle(&mut receipts).await
+        settle(&mut receipts).await?;
+        self.put_legs(legs).await
     }
 
     async fn append(&self, entry: Entry, receipts: &mut Vec<Receipt>) -> Result<(), StoreError> {
@@ -157,6 +171,26 @@ impl Keeper {
                 // As soon as something of ours is durable there is room.
                 Err(StoreError::Full) => settle(receipts).await?,
                 Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Of a leg that is not written the call is lost with the gateway, and nothing else.
+    async fn put_legs(&self, legs: BTreeMap<CallId, Option<SavedLeg>>) -> Result<(), StoreError> {
+        if legs.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<(String, Option<SavedLeg>)> = legs
+            .into_iter()
+            .map(|(call, leg)| (ids::call(call), leg))
+            .collect();
+        loop {
+            match self.legs.overwrite(&rows).await {
+                Err(StoreError::Unavailable(why)) => {
+                    tracing::warn!(why, "callers' legs wait for the database");
+                    tokio::time::sleep(AGAIN).await;
+                }
+                done => return done,
             }
         }
     }
@@ -178,9 +212,24 @@ impl Keeper {
                 Ok(_) => return Ok(()),
                 Err(StoreError::Unavailable(why)) => {
                     tracing::warn!(why, "a call record waits for the database");
-                    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+                    tokio::time::sleep(AGAIN).await;
                 }
                 Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+async fn kept_legs(table: &Table<SavedLeg>) -> Result<BTreeMap<CallId, SavedLeg>, StoreError> {
+    let mut legs = BTreeMap::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = table.list(after.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(legs) };
+        after = Some(last.id.clone());
+        for row in page {
+            if let Some(call) = ids::read_call(&row.id) {
+                legs.insert(call, row.body);
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use call_engine::acd::metrics::Finished;
 use call_engine::acd::{self, CallId};
 use sans_io::Time;
-use session_core::CallRecord;
+use session_core::{CallRecord, SavedLeg};
 use tokio::sync::{mpsc, oneshot};
 
 use super::command::Refused;
@@ -27,6 +27,8 @@ pub struct Batch {
     pub finished: Vec<Finished>,
     /// Calls whose session is over: what the log does not know of them.
     pub ended: BTreeMap<CallId, Ended>,
+    /// What is to be kept of callers' legs; `None`: nothing any longer.
+    pub legs: BTreeMap<CallId, Option<SavedLeg>>,
     /// To be told once all that is durable.
     pub answers: Vec<Answer>,
 }
@@ -81,6 +83,7 @@ impl Batch {
             && self.changes.is_empty()
             && self.finished.is_empty()
             && self.ended.is_empty()
+            && self.legs.is_empty()
             && self.answers.is_empty()
     }
 }
@@ -135,14 +138,22 @@ impl Ledger {
         let mut received = Vec::new();
         while batches.recv_many(&mut received, 256).await > 0 {
             let (mut records, mut events, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+            let mut legs = BTreeMap::new();
             for mut batch in received.drain(..) {
                 answers.append(&mut batch.answers);
+                for (call, leg) in std::mem::take(&mut batch.legs) {
+                    if leg.is_some() {
+                        // It goes on: the desk tells how it ends.
+                        self.before.remove(&call);
+                    }
+                    legs.insert(call, leg);
+                }
                 records.extend_from_slice(&batch.records);
                 (self.log)(&batch.records);
                 self.take(batch, &mut events);
             }
             if let Some(keeper) = &self.keeper
-                && let Err(error) = keeper.keep(&records, &events).await
+                && let Err(error) = keeper.keep(&records, &events, legs).await
             {
                 tracing::error!(%error, "the call centre goes on in memory alone: what happens from here on is lost at the end");
                 self.keeper = None;

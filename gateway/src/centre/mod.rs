@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod open;
 mod portrait;
 mod refer;
+pub mod restored;
 mod supervise;
 mod told;
 pub mod view;

@@ -14,6 +14,7 @@ use super::hub::Hub;
 use super::keep::{Keeper, Past};
 use super::known::Known;
 use super::ledger::{Ledger, Log};
+use super::restored::Returning;
 use crate::switch::reached;
 
 /// Batches that may wait for the ledger. When it is full the desk keeps them, and refuses new calls when it has too many.
@@ -60,6 +61,11 @@ impl Centre {
         };
         let known = Known::of(&past.events, &directory);
         let hub = Hub::after(past.seq, past.events);
+        let returning = Returning {
+            legs: past.legs,
+            calls: past.calls.clone(),
+            ..Returning::default()
+        };
         let (ledger, batches) = mpsc::channel(BATCHES);
         let (demo, demo_callers) = mpsc::channel(DEMO_CALLERS);
         let ledger_of = Ledger::new(hub.clone(), Arc::clone(&directory), log, past.seq);
@@ -74,6 +80,7 @@ impl Centre {
                 epoch: past.epoch,
                 state: past.state,
                 log: past.log,
+                returning,
                 known,
                 rng,
                 ledger,

@@ -17,7 +17,7 @@ impl Desk {
     pub(super) fn portrait_call(&self, id: CallId) -> Option<Call> {
         let live = self.calls.get(&id)?;
         let state = self.acd.state().calls.get(&id);
-        let agent = live.agent.and_then(|(agent, _)| self.directory.agent(agent));
+        let agent = live.has().and_then(|agent| self.directory.agent(agent));
         let phase = match state.map(|state| state.phase) {
             _ if live.away => CallPhase::Away,
             _ if live.consult.is_some() => CallPhase::Consulting,
@@ -168,6 +168,7 @@ impl Desk {
         let queue = self.directory.queue(id)?;
         let mut live = QueueLive {
             waiting: u32::try_from(self.acd.line(id).count()).unwrap_or(u32::MAX),
+            line: self.acd.line(id).take(POSITIONS).map(ids::call).collect(),
             oldest_since: self
                 .acd
                 .line(id)

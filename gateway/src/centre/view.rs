@@ -143,6 +143,9 @@ pub struct Queue {
 pub struct QueueLive {
     /// Calls that no agent took yet.
     pub waiting: u32,
+    /// The first 50 of them by id, the next one first: the place of each is its `position`.
+    #[serde(default)]
+    pub line: Vec<String>,
     /// When the one that waits longest came.
     pub oldest_since: Option<Moment>,
     /// Agents who serve it and are signed in.
@@ -252,7 +255,7 @@ pub struct Call {
     pub entered_at: Moment,
     /// When an agent and the caller first heard each other.
     pub answered_at: Option<Moment>,
-    /// Its place in the queue, from 1.
+    /// Its place in the queue, from 1, when this was told; later ones are in the queue's `line`. None from the 51st on.
     pub position: Option<u32>,
     /// Who has it.
     pub agent: Option<String>,

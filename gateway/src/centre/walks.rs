@@ -374,6 +374,8 @@ impl Desk {
         self.sessions.insert(live.session, again);
         calls.play(live.caller, Some(Application::Music));
         self.calls.insert(again, live);
+        self.forget_leg(call);
+        self.keep_leg(again, calls);
         let enqueue = Enqueue {
             call: again,
             queue,

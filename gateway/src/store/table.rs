@@ -142,6 +142,37 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
         }
     }
 
+    /// Writes rows, and removes those without a body, in one transaction and whatever was there before.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for an id with a NUL or a body that is not JSON; nothing was written then.
+    pub async fn overwrite(&self, rows: &[(String, Option<T>)]) -> Result<(), StoreError> {
+        let mut batch = Vec::with_capacity(rows.len());
+        for (id, body) in rows {
+            if id.contains('\0') {
+                return Err(StoreError::Invalid("a NUL"));
+            }
+            batch.push(match body {
+                Some(body) => {
+                    let body = serde_json::to_string(body)
+                        .map_err(|_| StoreError::Invalid("a body that is not JSON"))?;
+                    let sql = "INSERT INTO objects (kind, id, version, created, updated, body) \
+                               VALUES ($1, $2, 1, 0, 0, $3) ON CONFLICT (kind, id) \
+                               DO UPDATE SET version = objects.version + 1, body = excluded.body";
+                    Statement::execute(sql)
+                        .bind(self.kind)
+                        .bind(id.as_str())
+                        .bind(body)
+                }
+                None => Statement::execute("DELETE FROM objects WHERE kind = $1 AND id = $2")
+                    .bind(self.kind)
+                    .bind(id.as_str()),
+            });
+        }
+        self.database.run(batch).await?;
+        Ok(())
+    }
+
     /// The row with this id.
     pub async fn get(&self, id: &str) -> Result<Option<Object<T>>, StoreError> {
         self.one("id", id).await

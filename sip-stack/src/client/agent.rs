@@ -216,6 +216,8 @@ impl Application for Agent {
             | Event::OfferAnswered { .. }
             | Event::OfferEnded { .. }
             | Event::Left { .. }
+            | Event::Changed { .. }
+            | Event::Restored { .. }
             | Event::Joined { .. }
             | Event::Refer { .. }
             | Event::Transferred { .. }

@@ -210,6 +210,8 @@ impl Node {
             Event::Incoming { session, .. } => ("incoming", Some(*session)),
             Event::Progress { session, .. } => ("progress", Some(*session)),
             Event::Answered { session, .. } => ("answered", Some(*session)),
+            Event::Changed { session, .. } => ("changed", Some(*session)),
+            Event::Restored { session, .. } => ("restored", Some(*session)),
             Event::Bridged { session, .. } => ("bridged", Some(*session)),
             Event::OfferRings { session, .. } => ("offer rings", Some(*session)),
             Event::OfferAnswered { session, .. } => ("offer answered", Some(*session)),

@@ -13,6 +13,7 @@ use cordboard::centre::directory::Directory;
 use cordboard::centre::hub::Hub;
 use cordboard::centre::known::Known;
 use cordboard::centre::ledger::{Batch, Ledger};
+use cordboard::centre::restored::Returning;
 use cordboard::config::{Config, Member, Overflow, Queue, Role, Staff, Work};
 use cordboard::switch::{Request, reached};
 use sans_io::{Rng, Time};
@@ -74,6 +75,7 @@ impl Switch {
                 epoch: 1,
                 state: State::default(),
                 log: Vec::new(),
+                returning: Returning::default(),
                 known: Known::default(),
                 rng: Rng::seeded(1),
                 ledger,

@@ -75,6 +75,8 @@ export interface Queue extends QueueName {
 }
 
 export interface QueueLive {
+  /** Ids of the first 50 who wait, the next one first. */
+  line: string[];
   waiting: number;
   oldest_since: Moment | null;
   agents_signed_in: number;

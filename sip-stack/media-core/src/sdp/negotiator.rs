@@ -357,7 +357,8 @@ impl Negotiator {
     /// `local` or `remote` cannot be used; nothing has changed.
     pub fn resume(&mut self, local: &[u8], remote: &[u8], rng: &mut Rng) -> Result<(), SdpError> {
         let before = self.clone();
-        let (session_id, version, origin) = origin_of(local).ok_or_else(|| SdpError::Malformed("no origin".into()))?;
+        let (session_id, version, origin) =
+            origin_of(local).ok_or_else(|| SdpError::Malformed("no origin".into()))?;
         if let Err(error) = self.handle_offer(remote, Direction::SendRecv, rng) {
             *self = before;
             return Err(error);
@@ -560,7 +561,10 @@ mod tests {
         after
             .resume(local.as_bytes(), remote.as_bytes(), &mut Rng::seeded(3))
             .unwrap();
-        after.local(&["192.0.2.1:20500".parse().unwrap(), "192.0.2.1:20501".parse().unwrap()]);
+        after.local(&[
+            "192.0.2.1:20500".parse().unwrap(),
+            "192.0.2.1:20501".parse().unwrap(),
+        ]);
         let offer = after.offer(Direction::SendRecv);
         let (id, version, origin) = origin_of(local.as_bytes()).unwrap();
         assert_eq!(origin_of(offer.as_bytes()), Some((id, version + 1, origin)));
@@ -568,7 +572,10 @@ mod tests {
         let medias: Vec<_> = new.medias.iter().map(|m| (m.media.as_str(), m.port)).collect();
         assert_eq!(medias, [("video", 0), ("audio", 20_500)]);
         assert!(offer.contains("m=audio 20500 RTP/AVP 8 0 97\r\n"), "{offer}");
-        assert_eq!(after.resume(b"nonsense", remote.as_bytes(), &mut Rng::seeded(3)), Err(SdpError::Malformed("no origin".into())));
+        assert_eq!(
+            after.resume(b"nonsense", remote.as_bytes(), &mut Rng::seeded(3)),
+            Err(SdpError::Malformed("no origin".into()))
+        );
     }
 
     #[test]

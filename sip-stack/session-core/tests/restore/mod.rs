@@ -38,7 +38,10 @@ fn restore(world: &mut World, saved: &SavedLeg) -> (SessionId, LegId) {
 
 /// Which way audio flows on a leg.
 fn direction(world: &World, leg: LegId) -> Direction {
-    let connected = world.last_command(GATEWAY, |c| matches!(c, Command::Connect { leg: l, .. } if *l == leg));
+    let connected = world.last_command(
+        GATEWAY,
+        |c| matches!(c, Command::Connect { leg: l, .. } if *l == leg),
+    );
     match connected {
         Some(Command::Connect { media, .. }) => media.direction,
         _ => panic!("no media"),
@@ -59,12 +62,18 @@ fn a_caller_who_waits_hears_music_again_and_is_connected() {
     let (session, leg) = restore(&mut world, &saved);
     world.run(secs(1));
     assert_eq!(world.count(GATEWAY, is_restored), 1);
-    let connected = world.last_command(GATEWAY, |c| matches!(c, Command::Connect { leg: l, .. } if *l == leg));
+    let connected = world.last_command(
+        GATEWAY,
+        |c| matches!(c, Command::Connect { leg: l, .. } if *l == leg),
+    );
     let Some(Command::Connect { media, .. }) = connected else {
         panic!("no media")
     };
     assert!(matches!(media.transport, Transport::Rtp { remote: Some(_), .. }));
-    let played = world.last_command(GATEWAY, |c| matches!(c, Command::Play { leg: l, .. } if *l == leg));
+    let played = world.last_command(
+        GATEWAY,
+        |c| matches!(c, Command::Play { leg: l, .. } if *l == leg),
+    );
     assert!(matches!(
         played,
         Some(Command::Play {
@@ -147,7 +156,10 @@ fn a_caller_is_restored_once_and_again_after_the_next_crash() {
         );
         world.run(secs(1));
         assert_eq!(world.count(GATEWAY, is_restored), 1);
-        let changed = world.count(GATEWAY, |e| matches!(e, Event::Changed { leg: l, .. } if *l == leg));
+        let changed = world.count(
+            GATEWAY,
+            |e| matches!(e, Event::Changed { leg: l, .. } if *l == leg),
+        );
         assert_eq!(changed, 1, "what is kept is another one now");
         let next = world.verb(GATEWAY, |c, _| c.save(leg)).expect("still there");
         assert_ne!(next, saved);
@@ -164,7 +176,10 @@ fn a_caller_who_moved_before_the_crash_is_found_where_they_are() {
     world.hold(CALLER, true);
     world.run(secs(1));
     assert_eq!(
-        world.count(GATEWAY, |e| matches!(e, Event::Changed { leg: l, .. } if *l == leg)),
+        world.count(
+            GATEWAY,
+            |e| matches!(e, Event::Changed { leg: l, .. } if *l == leg)
+        ),
         1
     );
     let saved = world.verb(GATEWAY, |c, _| c.save(leg)).expect("still there");

@@ -1,0 +1,159 @@
+//! Callers over a restart of the gateway: what is kept of their legs, and how they come back.
+//!
+//! A caller's dialog outlives us. What it takes to go on with it is kept with each change of it; after a restart every caller of
+//! whom the log tells is offered to go on, and the engine hears of those who do. A call that an agent had is then as one whose
+//! agent's page is gone: the page is called as soon as it is there again, or the caller waits at the old place.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use call_engine::acd::{AgentId, CallId, Input, Phase};
+use sans_io::Time;
+use session_core::{Application, Coordinator, SavedLeg};
+
+use super::desk::{Desk, GRACE, Live, Use};
+use super::view;
+
+/// Callers who are offered to go on at a time.
+const AT_A_TIME: usize = 50;
+/// From some to the next: a thousand callers a second.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What is known of callers from before a restart.
+#[derive(Debug, Default)]
+pub struct Returning {
+    /// What was kept of their legs.
+    pub legs: BTreeMap<CallId, SavedLeg>,
+    /// The calls as they were told last.
+    pub calls: BTreeMap<CallId, view::Call>,
+    pub(super) next: Time,
+}
+
+impl Desk {
+    /// What is to be kept of the caller's leg is another one.
+    pub(super) fn keep_leg(&mut self, call: CallId, calls: &Coordinator) {
+        let Some(live) = self.calls.get(&call).filter(|live| !live.restoring) else {
+            return;
+        };
+        if let Some(saved) = calls.save(live.caller) {
+            self.batch.legs.insert(call, Some(saved));
+        }
+    }
+
+    /// Nothing is to be kept of it any longer.
+    pub(super) fn forget_leg(&mut self, call: CallId) {
+        self.batch.legs.insert(call, None);
+    }
+
+    /// Offers the next callers to go on.
+    pub(super) fn offer_to_go_on(&mut self, now: Time, calls: &mut Coordinator) {
+        if self.returning.legs.is_empty() || now < self.returning.next {
+            return;
+        }
+        self.returning.next = now + PAUSE;
+        for _ in 0..AT_A_TIME {
+            let Some((call, saved)) = self.returning.legs.pop_first() else {
+                break;
+            };
+            self.restore(now, call, saved, calls);
+        }
+    }
+
+    fn restore(&mut self, now: Time, call: CallId, saved: SavedLeg, calls: &mut Coordinator) {
+        let told = self.returning.calls.remove(&call);
+        let Some((session, leg)) = calls.restore(now, &saved, Some(Application::Music)) else {
+            return self.forget_leg(call);
+        };
+        let Some(state) = self.acd.state().calls.get(&call) else {
+            // The log knows nothing of it: whoever it was hears that it is over.
+            self.forget_leg(call);
+            return calls.terminate_session(now, session);
+        };
+        calls.set_grace(session, GRACE);
+        let with = match state.phase {
+            Phase::Connected { agent, .. } => Some(agent),
+            Phase::Waiting | Phase::Connecting(_) => None,
+        };
+        let live = Live {
+            session,
+            caller: leg,
+            queue: state.queue,
+            from: told.as_ref().map_or_else(
+                || view::Party {
+                    number: saved.from.clone(),
+                    display: saved.display.clone(),
+                },
+                |told| told.from.clone(),
+            ),
+            to: told
+                .as_ref()
+                .map_or_else(|| saved.to.clone(), |told| told.to.clone()),
+            entered: Time(state.since),
+            since: now,
+            answered: told
+                .as_ref()
+                .and_then(|told| told.answered_at)
+                .map(|moment| moment.0),
+            agent: None,
+            had: told.map_or_else(|| with.into_iter().collect(), |told| self.agents_of(&told)),
+            recall: None,
+            away: with.is_some(),
+            consult: None,
+            others: BTreeMap::new(),
+            watchers: BTreeMap::new(),
+            outside: false,
+            fallback: None,
+            waits_for: with,
+            restoring: true,
+        };
+        if let Some(agent) = with {
+            self.last_calls.insert(agent, call);
+        }
+        self.calls.insert(call, live);
+        self.sessions.insert(session, call);
+        self.legs.insert(leg, Use::Caller(call));
+        self.batch.legs.insert(call, Some(saved));
+        self.changed.calls.insert(call);
+    }
+
+    /// A caller goes on.
+    pub(super) fn gone_on(&mut self, now: Time, call: CallId, calls: &mut Coordinator) {
+        let Some(live) = self.calls.get_mut(&call) else {
+            return;
+        };
+        live.restoring = false;
+        self.changed.calls.insert(call);
+        let input = Input::Recovered {
+            call,
+            with_agent: false,
+        };
+        self.input(now, input, calls);
+        self.keep_leg(call, calls);
+        if let Some(agent) = self.calls.get(&call).and_then(|live| live.waits_for)
+            && self.registered.contains_key(&agent)
+        {
+            self.call_back(now, agent, calls);
+        }
+    }
+
+    /// The page of an agent is there again: it is called into the call that the agent had before a restart.
+    pub(super) fn call_back(&mut self, now: Time, agent: AgentId, calls: &mut Coordinator) {
+        let had: Vec<CallId> = self
+            .calls
+            .iter()
+            .filter(|(_, live)| live.waits_for == Some(agent) && !live.restoring)
+            .map(|(call, _)| *call)
+            .collect();
+        let Some(user) = self.directory.agent(agent).map(|person| person.name.clone()) else {
+            return;
+        };
+        for call in had {
+            self.returned(now, call, &user, calls);
+        }
+    }
+
+    fn agents_of(&self, told: &view::Call) -> Vec<AgentId> {
+        let agent = |id: &String| Some(self.directory.person_by_id(id)?.agent.as_ref()?.id);
+        told.agents.iter().filter_map(agent).collect()
+    }
+}
