@@ -296,7 +296,9 @@ impl Desk {
             }
             return true;
         };
-        if !live.outside {
+        if live.restoring && record.cause == Cause::Failed {
+            self.input(now, Input::NotRecovered { call }, calls);
+        } else if !live.outside {
             self.input(now, Input::Ended { call }, calls);
         }
         self.finish(now, call, record, calls);

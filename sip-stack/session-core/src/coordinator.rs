@@ -59,6 +59,7 @@ pub(crate) enum Timer {
     Register(u64),
     Session(SessionId),
     Goodbye(LegId),
+    Restore(LegId),
 }
 
 /// What goes in.
@@ -177,6 +178,7 @@ impl Coordinator {
                         Timer::Register(account) => self.send_register(now, account),
                         Timer::Session(session) => self.terminate_session(now, session),
                         Timer::Goodbye(leg) => self.goodbye(now, leg),
+                        Timer::Restore(leg) => self.not_restored(now, leg, 488),
                     }
                 }
             }

@@ -17,7 +17,7 @@ impl Coordinator {
         match event {
             MediaEvent::Opened { leg, addresses } => self.media_opened(now, leg, addresses),
             MediaEvent::Failed { leg, reason } => self.media_failed(now, leg, reason),
-            MediaEvent::Connected { .. } => {}
+            MediaEvent::Connected { leg } => self.restored(leg),
             MediaEvent::Talking { leg } => {
                 if let Some(l) = self.legs.get(&leg) {
                     let session = l.session;

@@ -130,6 +130,12 @@ pub enum Input {
         /// And the agent too.
         with_agent: bool,
     },
+    /// After a restart: the caller is not there any more. Of calls of which nothing is said that is taken for granted after
+    /// [`Settings::call_grace`](super::Settings::call_grace).
+    NotRecovered {
+        /// The call.
+        call: CallId,
+    },
 }
 
 /// A call that comes in.

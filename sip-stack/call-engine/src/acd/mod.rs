@@ -206,6 +206,7 @@ impl Acd {
             Input::HandOver { call, to } => self.hand_over(now, call, to),
             Input::Ended { call } => self.ended(now, call),
             Input::Recovered { call, with_agent } => self.recovered(now, call, with_agent),
+            Input::NotRecovered { call } => self.not_recovered(now, call),
         }
         self.match_all(now);
     }

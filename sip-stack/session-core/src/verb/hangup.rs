@@ -71,6 +71,7 @@ impl Coordinator {
     pub(crate) fn close_media(&mut self, leg: LegId) {
         self.timers.cancel(Timer::Grace(leg));
         self.timers.cancel(Timer::Goodbye(leg));
+        self.timers.cancel(Timer::Restore(leg));
         let Some(l) = self.legs.get_mut(&leg) else { return };
         l.pending.clear();
         if matches!(l.media, Media::Opening | Media::Open) {

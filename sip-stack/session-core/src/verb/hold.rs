@@ -70,7 +70,7 @@ impl Coordinator {
                 let body = Body::sdp(answer.sdp);
                 self.connect(leg, answer.negotiated);
                 self.endpoint.answer_offer(now, usage, Ok(Some(body)), Vec::new());
-                self.restored(leg);
+                self.agreed_to_go_on(now, leg);
                 self.renegotiated(leg, before);
             }
             Err(error) => self
@@ -86,7 +86,7 @@ impl Coordinator {
         match l.negotiator.handle_answer(answer) {
             Ok(negotiated) => {
                 self.connect(leg, negotiated);
-                self.restored(leg);
+                self.agreed_to_go_on(now, leg);
                 self.renegotiated(leg, before);
             }
             // A first answer that cannot be used leaves a call without media; a later one leaves what was agreed before.

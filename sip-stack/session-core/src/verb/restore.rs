@@ -3,6 +3,8 @@
 //! The peer's dialog lives on while the gateway is away. Made again from what was kept, it is offered new addresses (and a
 //! browser new keys) by a re-INVITE: the peer hears us again with the answer, or is gone.
 
+use std::time::Duration;
+
 use media_core::control::{Application, LegId};
 use media_core::negotiated::Direction;
 use sans_io::Time;
@@ -11,12 +13,15 @@ use sip_core::endpoint::{Body, SavedDialog};
 use sip_core::flow::Flow;
 use sip_core::uri::UriRef;
 
-use crate::coordinator::Coordinator;
+use crate::coordinator::{Coordinator, Timer};
 use crate::event::Source;
 use crate::leg::{Leg, Media, Pending, State};
 use crate::session::Session;
 use crate::verb::Caller;
 use crate::{Cause, Event, SessionId};
+
+/// How long a browser that agreed to go on may take for new keys.
+const KEYS: Duration = Duration::from_secs(8);
 
 /// A leg that called us and was answered, for [`Coordinator::restore`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,13 +161,28 @@ impl Coordinator {
         self.end_session(now, session, Cause::Failed, code);
     }
 
-    /// The peer of a leg that is being restored goes on.
+    /// The peer of a leg that is being restored agreed. A browser must have new keys as well, which not every one takes in the
+    /// middle of a call (Firefox keeps its DTLS association): one that none can be agreed on with hears nothing, and is told so by BYE.
+    pub(crate) fn agreed_to_go_on(&mut self, now: Time, leg: LegId) {
+        let Some(l) = self.legs.get(&leg).filter(|l| l.restoring) else {
+            return;
+        };
+        if l.browser {
+            self.timers
+                .set(Timer::Restore(leg), now + KEYS, "new keys of a browser");
+        } else {
+            self.restored(leg);
+        }
+    }
+
+    /// The peer of a leg that is being restored hears us.
     pub(crate) fn restored(&mut self, leg: LegId) {
         let Some(l) = self.legs.get_mut(&leg).filter(|l| l.restoring) else {
             return;
         };
         l.restoring = false;
         let session = l.session;
+        self.timers.cancel(Timer::Restore(leg));
         self.event(Event::Restored { session, leg });
     }
 

@@ -397,6 +397,9 @@ impl Chaos {
                 7 => {
                     self.tell(Input::Ended { call });
                 }
+                8 => {
+                    self.tell(Input::NotRecovered { call });
+                }
                 _ => {}
             }
         }

@@ -552,13 +552,19 @@ fn after_a_restart_callers_keep_their_place_and_late_answers_are_late() {
         with_agent: false,
     });
     assert_eq!(world.ringing(), [(3, 2)], "offered as soon as it was found again");
+    world.tell(Input::Enqueue(call(5)));
+    assert_eq!(
+        world.tell(Input::NotRecovered { call: CallId(5) }),
+        [],
+        "it was not there before"
+    );
     let offer = world.offer_to(2);
     world.tell(Input::Rung { offer });
     let said = world.pass(30);
     assert!(said.contains(&Output::HangUp { call: CallId(4) }), "{said:?}");
     assert_eq!(
         world.acd.line(QUEUE).collect::<Vec<_>>(),
-        [CallId(1), CallId(2), CallId(3)],
+        [CallId(1), CallId(2), CallId(3), CallId(5)],
         "each at its old place, the one whose agent did not come back too"
     );
 }
