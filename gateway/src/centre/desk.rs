@@ -294,6 +294,7 @@ impl Desk {
         let priority = priority.unwrap_or(queue.priority);
         let sticky = self.known.agent(now, queue, &from.number);
         let queue = queue.config.id;
+        let came = self.came_before(now, queue, &from.number);
         let id = self.next_call(now);
         self.calls.insert(
             id,
@@ -330,6 +331,7 @@ impl Desk {
             priority,
             requires: Vec::new(),
             sticky,
+            came,
         };
         if let Some(refusal) = self.input(now, Input::Enqueue(enqueue), calls) {
             tracing::error!(?refusal, "a call cannot wait");

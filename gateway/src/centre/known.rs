@@ -77,7 +77,8 @@ impl Known {
 }
 
 /// Nobody is known by no number, nor by that of all who hide theirs (RFC 3323 §4.1.1.3).
-fn is_known(number: &str) -> bool {
+/// It tells callers apart.
+pub(super) fn is_known(number: &str) -> bool {
     !number.is_empty() && !number.eq_ignore_ascii_case("anonymous")
 }
 

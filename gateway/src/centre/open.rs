@@ -61,11 +61,7 @@ impl Centre {
         };
         let known = Known::of(&past.events, &directory);
         let hub = Hub::after(past.seq, past.events);
-        let returning = Returning {
-            legs: past.legs,
-            calls: past.calls.clone(),
-            ..Returning::default()
-        };
+        let returning = Returning::of(past.legs, past.calls.clone());
         let (ledger, batches) = mpsc::channel(BATCHES);
         let (demo, demo_callers) = mpsc::channel(DEMO_CALLERS);
         let ledger_of = Ledger::new(hub.clone(), Arc::clone(&directory), log, past.seq);

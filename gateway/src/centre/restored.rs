@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use call_engine::acd::{AgentId, CallId, Input, Phase};
+use call_engine::acd::{AgentId, CallId, Input, Phase, QueueId};
 use sans_io::Time;
 use session_core::{Application, Coordinator, SavedLeg};
 
 use super::desk::{Desk, GRACE, Live, Use};
+use super::known::is_known;
 use super::view;
 
 /// Callers who are offered to go on at a time.
@@ -19,14 +20,31 @@ const AT_A_TIME: usize = 50;
 /// From some to the next: a thousand callers a second.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How long a place is kept for a caller whom a restart cost the call.
+const REMEMBERED: Duration = Duration::from_secs(10 * 60);
+
 /// What is known of callers from before a restart.
 #[derive(Debug, Default)]
 pub struct Returning {
     /// What was kept of their legs.
-    pub legs: BTreeMap<CallId, SavedLeg>,
+    pub(super) legs: BTreeMap<CallId, SavedLeg>,
     /// The calls as they were told last.
-    pub calls: BTreeMap<CallId, view::Call>,
+    pub(super) calls: BTreeMap<CallId, view::Call>,
     pub(super) next: Time,
+    /// Callers whose calls it cost, by queue and number: when that was, and when they had come.
+    cost: BTreeMap<(QueueId, String), (Time, Time)>,
+}
+
+impl Returning {
+    /// What was kept of their legs, and the calls as they were told last.
+    #[must_use]
+    pub fn of(legs: BTreeMap<CallId, SavedLeg>, calls: BTreeMap<CallId, view::Call>) -> Returning {
+        Returning {
+            legs,
+            calls,
+            ..Returning::default()
+        }
+    }
 }
 
 impl Desk {
@@ -60,7 +78,6 @@ impl Desk {
     }
 
     fn restore(&mut self, now: Time, call: CallId, saved: SavedLeg, calls: &mut Coordinator) {
-        let told = self.returning.calls.remove(&call);
         let Some((session, leg)) = calls.restore(now, &saved, Some(Application::Music)) else {
             return self.forget_leg(call);
         };
@@ -69,6 +86,7 @@ impl Desk {
             self.forget_leg(call);
             return calls.terminate_session(now, session);
         };
+        let told = self.returning.calls.remove(&call);
         calls.set_grace(session, GRACE);
         let with = match state.phase {
             Phase::Connected { agent, .. } => Some(agent),
@@ -150,6 +168,31 @@ impl Desk {
         for call in had {
             self.returned(now, call, &user, calls);
         }
+    }
+
+    /// A call of before a restart is lost: whoever rings again has the place.
+    pub(super) fn lost(&mut self, now: Time, call: CallId) {
+        let told = self.returning.calls.remove(&call);
+        let place = match (self.calls.get(&call), &told) {
+            (Some(live), _) => Some((live.queue, live.from.number.clone(), live.entered)),
+            (None, Some(told)) => told
+                .queue
+                .as_ref()
+                .and_then(|queue| self.directory.queue_by_id(&queue.id))
+                .map(|queue| (queue.config.id, told.from.number.clone(), told.entered_at.0)),
+            (None, None) => None,
+        };
+        if let Some((queue, number, came)) = place
+            && is_known(&number)
+        {
+            self.returning.cost.insert((queue, number), (now, came));
+        }
+    }
+
+    /// When somebody came whose call a restart cost, and who comes again.
+    pub(super) fn came_before(&mut self, now: Time, queue: QueueId, number: &str) -> Option<Time> {
+        let (lost, came) = self.returning.cost.remove(&(queue, number.to_owned()))?;
+        (now.since(lost) < REMEMBERED).then_some(came)
     }
 
     fn agents_of(&self, told: &view::Call) -> Vec<AgentId> {

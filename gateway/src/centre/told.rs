@@ -1,6 +1,6 @@
 //! What is told of what happened, and how it gets to the ledger.
 
-use call_engine::acd::{CallId, Fact, Record};
+use call_engine::acd::{CallId, Departure, Fact, Record};
 use sans_io::Time;
 use tokio::sync::mpsc;
 
@@ -74,7 +74,10 @@ impl Desk {
                 self.changed.calls.insert(*call);
                 self.changed.queues.extend(queue_of(self, call));
             }
-            Fact::Left { call, .. } => {
+            Fact::Left { call, how, .. } => {
+                if *how == Departure::Lost {
+                    self.lost(now, *call);
+                }
                 // One that was there at the start is in nobody's hands; whatever queue it was in is told of.
                 match self.calls.get(call) {
                     Some(live) => self.changed.queues.extend([live.queue]),

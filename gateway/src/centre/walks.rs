@@ -382,6 +382,7 @@ impl Desk {
             priority: 1,
             requires: Vec::new(),
             sticky: None,
+            came: None,
         };
         self.input(now, Input::Enqueue(enqueue), calls);
     }

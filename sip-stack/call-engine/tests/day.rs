@@ -173,6 +173,7 @@ impl Day {
                     priority,
                     requires: Vec::new(),
                     sticky: None,
+                    came: None,
                 }));
             }
             Happens::GivesUp(call) => {

@@ -108,6 +108,7 @@ impl Bench {
             priority: self.rng.below(3) as u8,
             requires: Vec::new(),
             sticky: None,
+            came: None,
         };
         self.tell(Input::Enqueue(call))
     }

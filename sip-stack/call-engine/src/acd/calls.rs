@@ -24,7 +24,8 @@ impl Acd {
         if self.state.calls.contains_key(&new.call) {
             return self.refuse(Refusal::CallExists(new.call));
         }
-        let vet = vet(now.as_micros(), new.priority, queue.boost);
+        let came = new.came.map_or(now, |came| came.min(now));
+        let vet = vet(came.as_micros(), new.priority, queue.boost);
         // Nobody waits for an agent who is not there.
         let sticky = new.sticky.filter(|agent| {
             self.agents.contains_key(agent) && self.agent_state(*agent).intent != Intent::Offline

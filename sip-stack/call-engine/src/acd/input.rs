@@ -151,6 +151,8 @@ pub struct Enqueue {
     pub requires: Vec<Requirement>,
     /// The agent that the caller knows: asked alone at first.
     pub sticky: Option<AgentId>,
+    /// When the caller came the first time, in a call that a restart cost: the place is that of then.
+    pub came: Option<Time>,
 }
 
 /// A call that an agent sends to a queue.

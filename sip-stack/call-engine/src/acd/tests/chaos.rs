@@ -245,6 +245,7 @@ impl Chaos {
             self.next_call += 1;
         }
         let call = Enqueue {
+            came: None,
             call: CallId(self.next_call.max(1)),
             queue: QueueId(
                 1 + self.rng.below(self.queues.len() as u64) as u32 + u32::from(self.rng.percent(2)) * 7,

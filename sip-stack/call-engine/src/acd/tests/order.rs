@@ -33,6 +33,30 @@ fn a_call_is_overtaken_by_those_alone_that_come_within_its_boost() {
     assert_eq!(order, [4, 2, 3, 1]);
 }
 
+#[test]
+fn who_rings_again_after_a_loss_has_the_old_place_and_nobody_comes_from_the_future() {
+    let mut world = World::of(
+        QueueConfig::new(QUEUE, Strategy::LongestIdle),
+        vec![agent(1, &[(1, 0)])],
+    );
+    let first = world.now;
+    for id in [1, 2] {
+        world.pass(10);
+        world.tell(Input::Enqueue(call(id)));
+    }
+    let later = world.now + Duration::from_secs(60);
+    for (id, came) in [(3, later), (4, first)] {
+        world.tell(Input::Enqueue(Enqueue {
+            came: Some(came),
+            ..call(id)
+        }));
+    }
+    assert_eq!(
+        world.acd.line(QUEUE).map(|call| call.0).collect::<Vec<_>>(),
+        [4, 1, 2, 3]
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 

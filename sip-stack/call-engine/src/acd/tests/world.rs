@@ -58,6 +58,7 @@ pub(super) fn call(id: u64) -> Enqueue {
         priority: 0,
         requires: Vec::new(),
         sticky: None,
+        came: None,
     }
 }
 
