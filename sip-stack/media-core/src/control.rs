@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::negotiated::{IceCredentials, Negotiated};
+use crate::voice::Phrase;
 
 /// A leg of a call. Chosen by signalling, unique in the life of the process, never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +74,14 @@ pub enum Command {
         leg: LegId,
         /// What it hears.
         application: Option<Application>,
+    },
+    /// Says something in the place of the application that the leg hears, which pauses for so long. What the leg hears otherwise, in
+    /// a bridge say, cuts it short at once. Ignored while another is being said. Answered by [`Event::Announced`] in the end.
+    Announce {
+        /// Which leg.
+        leg: LegId,
+        /// What.
+        phrase: Phrase,
     },
     /// Sends a digit to the leg's peer by RFC 4733, with the end packet three times.
     SendDtmf {
@@ -188,6 +197,14 @@ pub enum Event {
         leg: LegId,
         /// It flows.
         flowing: bool,
+    },
+    /// An announcement is over.
+    Announced {
+        /// Which leg.
+        leg: LegId,
+        /// All of it was said, and the application is back. False: it was cut short, the leg hears no application, or there was
+        /// nothing to say.
+        whole: bool,
     },
     /// Answer to [`Command::Report`], and sent unasked right before a leg closes.
     Report {

@@ -17,6 +17,7 @@ pub mod shard;
 pub mod srtp;
 pub mod stats;
 pub mod tone;
+pub mod voice;
 
 #[cfg(test)]
 mod corpus;

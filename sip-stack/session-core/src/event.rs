@@ -194,6 +194,15 @@ pub enum Event {
         /// It is away.
         away: bool,
     },
+    /// An [`announce`](crate::Coordinator::announce) is over.
+    Announced {
+        /// Whose call.
+        session: SessionId,
+        /// Who heard it.
+        leg: LegId,
+        /// To its end.
+        whole: bool,
+    },
     /// The first authentic audio packet of the leg's peer.
     Talking {
         /// Whose call.

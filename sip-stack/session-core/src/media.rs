@@ -32,6 +32,7 @@ impl Coordinator {
             } => {
                 self.digit_heard(now, leg, char::from(digit), duration_ms);
             }
+            MediaEvent::Announced { leg, whole } => self.announced(leg, whole),
             MediaEvent::Gone { leg, .. } => self.peer_gone(now, leg),
             MediaEvent::Flow { leg, flowing } => self.rtp_flows(now, leg, flowing),
             MediaEvent::Report { leg, report, last } => {

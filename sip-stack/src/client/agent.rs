@@ -225,6 +225,7 @@ impl Application for Agent {
             | Event::ReferProgress { .. }
             | Event::Returned { .. }
             | Event::Alive { .. }
+            | Event::Announced { .. }
             | Event::Bridged { .. }
             | Event::DialFailed { .. }
             | Event::Away { .. }

@@ -9,6 +9,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use media_core::voice::Prompts;
+
 pub use lane::Lane;
 pub use thread::{StartError, start};
 
@@ -23,6 +25,8 @@ pub struct MediaConfig {
     pub browser_port: u16,
     /// Ports for phones: RTP on an even one, RTCP on the odd one above it.
     pub phone_ports: RangeInclusive<u16>,
+    /// What callers who wait are told; empty: they hear the music only.
+    pub prompts: Arc<Prompts>,
     /// Legs of one shard at a time.
     pub max_legs: usize,
 }
@@ -34,6 +38,7 @@ impl Default for MediaConfig {
             browser_addresses: Vec::new(),
             browser_port: 10_000,
             phone_ports: 20_000..=20_999,
+            prompts: Arc::default(),
             max_legs: 10_000,
         }
     }

@@ -103,6 +103,7 @@ pub fn start(
         shard,
         dtls: identity,
         clock: leg::Clock::new(time, instant),
+        prompts: Arc::clone(&config.prompts),
         max_legs: config.max_legs,
     };
     let (sender, commands) = Lane::channel();

@@ -125,6 +125,7 @@ fn shard(now: Time, max_legs: usize) -> Shard {
         shard: 0,
         dtls: Arc::new(Identity::generate().expect("a certificate")),
         clock: Clock::new(now, Instant::now()),
+        prompts: Arc::default(),
         max_legs,
     };
     Shard::new(config, Rng::seeded(1))

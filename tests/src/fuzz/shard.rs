@@ -12,6 +12,7 @@ use media_core::leg::browser::Identity;
 use media_core::negotiated::{Codec, Direction, Negotiated, OpusParameters, TelephoneEvent, Transport};
 use media_core::rtp::{HEADER, Header};
 use media_core::shard::{Input, Output, Shard, ShardConfig};
+use media_core::voice::{Phrase, Prompts};
 use sans_io::{Rng, Time};
 
 use super::Target;
@@ -97,6 +98,7 @@ impl Bench {
             shard: 0,
             dtls: Arc::new(Identity::seeded(1).expect("randomness for a certificate")),
             clock: Clock::new(now, Instant::now()),
+            prompts: Arc::new(Prompts::built_in()),
             max_legs: usize::from(LEGS),
         };
         Bench {
@@ -163,6 +165,13 @@ impl Bench {
                     _ => Some(Application::Busy),
                 };
                 self.command(Command::Play { leg, application });
+                if c > 0 {
+                    let phrase = Phrase {
+                        position: Some(u32::from(c)),
+                        wait: (c & 1 == 1).then(|| Duration::from_secs(u64::from(c) * 40)),
+                    };
+                    self.command(Command::Announce { leg, phrase });
+                }
             }
             DIGIT => self.command(Command::SendDtmf {
                 leg,

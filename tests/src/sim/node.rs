@@ -104,6 +104,7 @@ impl Node {
                 shard: 0,
                 dtls: IDENTITY.clone(),
                 clock: Clock::new(now, *ANCHOR),
+                prompts: PROMPTS.clone(),
                 max_legs: 64,
             };
             Media::Shard(Box::new(Real {

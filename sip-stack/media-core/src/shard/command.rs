@@ -6,6 +6,7 @@ use std::time::Duration;
 use sans_io::Time;
 
 use super::Shard;
+use super::announcement::Announcement;
 use super::leg::{Hears, Leg, Wire};
 use super::player::Player;
 use crate::bridge::{Feed, Sink, direct};
@@ -14,6 +15,7 @@ use crate::control::{Application, Command, Event, Failure, LegId, LegKind, Socke
 use crate::leg::{browser, phone};
 use crate::negotiated::{Codec, Negotiated, Transport};
 use crate::rtp::Packet;
+use crate::voice::Phrase;
 
 /// The first RTCP report comes soon, so that the round trip is known early.
 const FIRST_REPORT: Duration = Duration::from_millis(500);
@@ -32,6 +34,11 @@ impl Shard {
             Command::Play { leg, application } => {
                 if let Some(&key) = self.names.get(&leg) {
                     self.play(now, key, application);
+                }
+            }
+            Command::Announce { leg, phrase } => {
+                if let Some(&key) = self.names.get(&leg) {
+                    self.announce(key, phrase);
                 }
             }
             Command::SendDtmf {
@@ -184,6 +191,22 @@ impl Shard {
             self.hear(now, key, Hears::Nobody);
         }
         self.rewire(now, key);
+    }
+
+    fn announce(&mut self, key: usize, phrase: Phrase) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        if leg.announcement.is_some() {
+            return;
+        }
+        let pieces = self.config.prompts.say(phrase);
+        if leg.hears != Hears::Application || pieces.is_empty() {
+            self.out.event(Event::Announced {
+                leg: leg.id,
+                whole: false,
+            });
+            return;
+        }
+        leg.announcement = Some(Announcement::new(pieces));
     }
 
     /// Ends a leg: its bridge, a last report to the peer and to signalling, its sockets.

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use sans_io::{Deadline, Rng, Time, earlier};
 
+use super::announcement::Announcement;
 use super::outbox::Outbox;
 use super::player::Player;
 use super::queue::Armed;
@@ -168,6 +169,8 @@ pub(crate) struct Leg {
     pub(crate) digits: dtmf::Sender,
     digit: Option<Digit>,
     pub(crate) player: Option<Player>,
+    /// What is said in the application's place.
+    pub(crate) announcement: Option<Announcement>,
     /// When the application's next frame is due.
     pub(crate) tick: Option<Time>,
 
@@ -216,6 +219,7 @@ impl Leg {
             digits: dtmf::Sender::default(),
             digit: None,
             player: None,
+            announcement: None,
             tick: None,
             bridge: None,
             peer: None,
@@ -517,13 +521,25 @@ impl Leg {
         }
         while tick <= now {
             let mut pcm = [0; crate::codec::LONGEST];
-            if let Some(player) = &mut self.player {
-                player.fill(&mut pcm[..frame]);
+            match (&mut self.player, &mut self.announcement) {
+                (Some(player), Some(announcement)) => announcement.fill(player, &mut pcm[..frame]),
+                (Some(player), None) => player.fill(&mut pcm[..frame]),
+                (None, _) => {}
             }
             self.send_sound(now, &pcm[..frame], out);
+            if self.announcement.as_ref().is_some_and(Announcement::is_over) {
+                self.end_announcement(true, out);
+            }
             tick += length;
         }
         self.tick = Some(tick);
+    }
+
+    /// Nothing more is said of what is being said, if anything is.
+    pub(crate) fn end_announcement(&mut self, whole: bool, out: &mut Outbox) {
+        if self.announcement.take().is_some() {
+            out.event(Event::Announced { leg: self.id, whole });
+        }
     }
 
     /// Is not heard in a mix any more.

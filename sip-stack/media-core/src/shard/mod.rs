@@ -4,6 +4,7 @@
 //! header and protection. It neither allocates, locks, dispatches dynamically nor touches the timer queue; the exceptions are the
 //! first packet after a change (a codec's state is taken from the pool) and recording (a frame is handed over in a `Vec`).
 
+mod announcement;
 mod command;
 mod datagram;
 mod interface;
@@ -28,6 +29,7 @@ use crate::codec::Pool;
 use crate::control::{BridgeId, LegId, SocketId};
 use crate::leg::{Clock, browser};
 use crate::music::Music;
+use crate::voice::Prompts;
 use leg::Leg;
 use outbox::Outbox;
 use queue::{Armed, Queue, Who};
@@ -47,6 +49,8 @@ pub struct ShardConfig {
     pub dtls: Arc<browser::Identity>,
     /// [`Time`] and `Instant` at one moment, for the DTLS engine.
     pub clock: Clock,
+    /// What callers who wait are told; empty: they hear the music only.
+    pub prompts: Arc<Prompts>,
     /// Legs that it may hold; one more is answered by `Failed`.
     pub max_legs: usize,
 }

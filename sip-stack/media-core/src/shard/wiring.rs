@@ -305,6 +305,9 @@ impl Shard {
                 Hears::Mix => Mode::Mix,
             };
         }
+        if hears != Hears::Application {
+            leg.end_announcement(false, &mut self.out);
+        }
         match hears {
             Hears::Application => {
                 leg.prepare_encoder(RATE, &mut self.pool);

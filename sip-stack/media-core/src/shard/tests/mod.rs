@@ -4,6 +4,7 @@ mod peer;
 mod world;
 
 mod allocation;
+mod announcements;
 mod applications;
 mod bridges;
 mod chance;

@@ -14,10 +14,13 @@ use crate::control::{Application, BridgeId, Command, Event, LegId, LegKind, Repo
 use crate::leg::{Clock, browser};
 use crate::negotiated::{Codec, Direction};
 use crate::shard::{Input, Output, Shard, ShardConfig};
+use crate::voice::{Phrase, Prompts};
 
 /// Made once: a key takes a while.
 static IDENTITY: LazyLock<Arc<browser::Identity>> =
     LazyLock::new(|| Arc::new(browser::Identity::generate().expect("a certificate")));
+
+static PROMPTS: LazyLock<Arc<Prompts>> = LazyLock::new(|| Arc::new(Prompts::built_in()));
 
 pub(super) const BROWSERS: SocketId = SocketId(1);
 
@@ -58,6 +61,7 @@ impl World {
             shard: 3,
             dtls: IDENTITY.clone(),
             clock,
+            prompts: PROMPTS.clone(),
             max_legs: 64,
         };
         World {
@@ -143,6 +147,11 @@ impl World {
     pub(super) fn play(&mut self, peer: usize, application: Option<Application>) {
         let leg = self.leg(peer);
         self.command(Command::Play { leg, application });
+    }
+
+    pub(super) fn announce(&mut self, peer: usize, phrase: Phrase) {
+        let leg = self.leg(peer);
+        self.command(Command::Announce { leg, phrase });
     }
 
     pub(super) fn direct(&mut self, peer: usize, direction: Direction) {

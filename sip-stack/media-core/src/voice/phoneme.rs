@@ -1,0 +1,187 @@
+//! The sounds of speech that our words need: where the formants stand, how long each lasts, how it joins its neighbours. Formants
+//! after Klatt (1980), tables II and III.
+
+/// A sound, by its name in the ARPAbet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phoneme {
+    // Vowels.
+    Iy,
+    Ih,
+    Ey,
+    Eh,
+    Aa,
+    Ah,
+    Ao,
+    Ow,
+    Uw,
+    Er,
+    Ay,
+    /// The murmured vowel.
+    Ax,
+    // Between vowel and consonant.
+    W,
+    Y,
+    R,
+    L,
+    // Through the nose.
+    M,
+    N,
+    // Hisses.
+    F,
+    V,
+    Th,
+    Dh,
+    S,
+    Z,
+    Hh,
+    // Stops.
+    P,
+    B,
+    T,
+    D,
+    K,
+    /// Nothing.
+    Pause,
+}
+
+/// What makes the sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Vowel,
+    Glide,
+    Nasal,
+    /// A hiss; with the voice below it or without.
+    Fricative { voiced: bool },
+    /// Takes its formants from what follows.
+    Breath,
+    /// Closed, then opened at once.
+    Stop { voiced: bool },
+    Pause,
+}
+
+/// How a phoneme is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub(super) kind: Kind,
+    /// Standard length, ms.
+    pub(super) length: f64,
+    /// Formants at its beginning and its end, Hz.
+    pub(super) from: [f64; 3],
+    pub(super) to: [f64; 3],
+    /// Bandwidths, Hz.
+    pub(super) widths: [f64; 3],
+    /// How far the formants of a neighbouring vowel are on the way to the vowel where the two meet: 0 the consonant's, 1 the vowel's.
+    pub(super) lean: [f64; 3],
+    /// How long the way takes in the vowel, ms.
+    pub(super) reach: f64,
+    /// Level of the voice, dB; 0 none.
+    pub(super) voice: f64,
+    /// Levels of hiss at the second to sixth resonator and past them, dB; 0 none.
+    pub(super) hiss: [f64; 6],
+}
+
+const QUIET: [f64; 6] = [0.0; 6];
+
+const fn vowel(length: f64, from: [f64; 3], to: [f64; 3], widths: [f64; 3]) -> Shape {
+    Shape {
+        kind: Kind::Vowel,
+        length,
+        from,
+        to,
+        widths,
+        lean: [0.5; 3],
+        reach: 60.0,
+        voice: 60.0,
+        hiss: QUIET,
+    }
+}
+
+const fn consonant(kind: Kind, length: f64, formants: [f64; 3], widths: [f64; 3]) -> Shape {
+    Shape {
+        kind,
+        length,
+        from: formants,
+        to: formants,
+        widths,
+        lean: [0.3, 0.45, 0.45],
+        reach: 50.0,
+        voice: 0.0,
+        hiss: QUIET,
+    }
+}
+
+const fn glide(length: f64, formants: [f64; 3], widths: [f64; 3], reach: f64) -> Shape {
+    Shape {
+        lean: [0.15, 0.15, 0.15],
+        reach,
+        voice: 56.0,
+        ..consonant(Kind::Glide, length, formants, widths)
+    }
+}
+
+const fn nasal(length: f64, formants: [f64; 3], lean: [f64; 3]) -> Shape {
+    Shape {
+        lean,
+        voice: 58.0,
+        ..consonant(Kind::Nasal, length, formants, [70.0, 400.0, 500.0])
+    }
+}
+
+const fn fricative(voiced: bool, length: f64, formants: [f64; 3], lean: f64, hiss: [f64; 6]) -> Shape {
+    Shape {
+        lean: [0.3, lean, lean],
+        voice: if voiced { 47.0 } else { 0.0 },
+        hiss,
+        ..consonant(Kind::Fricative { voiced }, length, formants, [120.0, 120.0, 180.0])
+    }
+}
+
+const fn stop(voiced: bool, length: f64, formants: [f64; 3], lean: f64, hiss: [f64; 6]) -> Shape {
+    Shape {
+        lean: [0.2, lean, lean],
+        reach: 45.0,
+        voice: if voiced { 30.0 } else { 0.0 },
+        hiss,
+        ..consonant(Kind::Stop { voiced }, length, formants, [120.0, 120.0, 180.0])
+    }
+}
+
+impl Phoneme {
+    /// How it is made.
+    pub(super) const fn shape(self) -> Shape {
+        use Phoneme as P;
+        match self {
+            P::Iy => vowel(135.0, [310.0, 2_050.0, 2_960.0], [280.0, 2_150.0, 3_000.0], [50.0, 150.0, 300.0]),
+            P::Ih => vowel(100.0, [400.0, 1_850.0, 2_570.0], [430.0, 1_750.0, 2_580.0], [50.0, 100.0, 140.0]),
+            P::Ey => vowel(170.0, [480.0, 1_750.0, 2_520.0], [330.0, 2_080.0, 2_650.0], [70.0, 100.0, 180.0]),
+            P::Eh => vowel(125.0, [550.0, 1_730.0, 2_500.0], [580.0, 1_650.0, 2_520.0], [60.0, 90.0, 180.0]),
+            P::Aa => vowel(160.0, [700.0, 1_180.0, 2_600.0], [700.0, 1_200.0, 2_600.0], [110.0, 70.0, 160.0]),
+            P::Ah => vowel(115.0, [620.0, 1_220.0, 2_550.0], [620.0, 1_250.0, 2_550.0], [80.0, 60.0, 140.0]),
+            P::Ao => vowel(160.0, [580.0, 920.0, 2_500.0], [580.0, 950.0, 2_500.0], [90.0, 90.0, 90.0]),
+            P::Ow => vowel(170.0, [540.0, 1_100.0, 2_350.0], [420.0, 850.0, 2_300.0], [80.0, 70.0, 90.0]),
+            P::Uw => vowel(140.0, [350.0, 1_450.0, 2_300.0], [330.0, 1_150.0, 2_250.0], [65.0, 110.0, 140.0]),
+            P::Er => vowel(150.0, [470.0, 1_300.0, 1_620.0], [450.0, 1_320.0, 1_640.0], [90.0, 70.0, 110.0]),
+            P::Ay => vowel(200.0, [700.0, 1_200.0, 2_550.0], [380.0, 1_950.0, 2_550.0], [90.0, 80.0, 150.0]),
+            P::Ax => vowel(60.0, [500.0, 1_400.0, 2_500.0], [500.0, 1_450.0, 2_500.0], [70.0, 80.0, 140.0]),
+            P::W => glide(75.0, [300.0, 640.0, 2_200.0], [55.0, 80.0, 80.0], 80.0),
+            P::Y => glide(65.0, [270.0, 2_200.0, 3_050.0], [45.0, 200.0, 350.0], 80.0),
+            P::R => glide(75.0, [380.0, 1_150.0, 1_550.0], [70.0, 100.0, 120.0], 75.0),
+            P::L => glide(70.0, [400.0, 1_050.0, 2_750.0], [60.0, 100.0, 220.0], 45.0),
+            P::M => nasal(75.0, [280.0, 1_100.0, 2_200.0], [0.6, 0.7, 0.7]),
+            P::N => nasal(75.0, [280.0, 1_550.0, 2_500.0], [0.6, 0.5, 0.5]),
+            P::F => fricative(false, 105.0, [340.0, 1_050.0, 2_150.0], 0.7, [0.0, 0.0, 0.0, 0.0, 0.0, 33.0]),
+            P::V => fricative(true, 65.0, [250.0, 1_050.0, 2_150.0], 0.7, [0.0, 0.0, 0.0, 0.0, 0.0, 26.0]),
+            P::Th => fricative(false, 95.0, [320.0, 1_350.0, 2_540.0], 0.55, [0.0, 0.0, 0.0, 0.0, 18.0, 28.0]),
+            P::Dh => fricative(true, 45.0, [270.0, 1_350.0, 2_540.0], 0.55, [0.0, 0.0, 0.0, 0.0, 0.0, 20.0]),
+            P::S => fricative(false, 115.0, [320.0, 1_600.0, 2_600.0], 0.45, [0.0, 10.0, 30.0, 40.0, 41.0, 18.0]),
+            P::Z => fricative(true, 75.0, [250.0, 1_600.0, 2_600.0], 0.45, [0.0, 4.0, 24.0, 34.0, 34.0, 10.0]),
+            P::Hh => consonant(Kind::Breath, 70.0, [500.0, 1_500.0, 2_500.0], [250.0, 150.0, 200.0]),
+            P::P => stop(false, 80.0, [300.0, 900.0, 2_150.0], 0.7, [0.0, 0.0, 0.0, 0.0, 0.0, 44.0]),
+            P::B => stop(true, 70.0, [250.0, 900.0, 2_150.0], 0.7, [0.0, 0.0, 0.0, 0.0, 0.0, 42.0]),
+            P::T => stop(false, 65.0, [300.0, 1_750.0, 2_650.0], 0.4, [0.0, 14.0, 24.0, 30.0, 32.0, 16.0]),
+            P::D => stop(true, 60.0, [250.0, 1_750.0, 2_650.0], 0.4, [0.0, 14.0, 24.0, 28.0, 29.0, 16.0]),
+            P::K => stop(false, 65.0, [300.0, 1_950.0, 2_450.0], 0.5, [56.0, 52.0, 46.0, 40.0, 36.0, 30.0]),
+            P::Pause => consonant(Kind::Pause, 60.0, [500.0, 1_500.0, 2_500.0], [80.0, 100.0, 150.0]),
+        }
+    }
+}
