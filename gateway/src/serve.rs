@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use media_core::leg::browser::Identity;
+use media_core::voice::Prompts;
 use ring::rand::{SecureRandom, SystemRandom};
 use sans_io::{Rng, Time};
 use session_core::{Access, Credentials, User};
@@ -361,6 +362,10 @@ fn stack_config(
             browser_addresses: config.media.browser_addresses.clone(),
             browser_port: config.media.browser_port,
             phone_ports: config.media.phone_ports.clone(),
+            prompts: match &config.media.prompts {
+                Some(prompts) => Arc::clone(prompts),
+                None => Arc::new(Prompts::built_in()),
+            },
             ..MediaConfig::default()
         },
         identity: Arc::clone(identity),

@@ -22,6 +22,7 @@ use call_engine::acd::{
     Acd, AgentId, CallId, ConnId, Enqueue, Input, Intent, OfferId, Output, QueueId, Record, Refusal,
     Settings, State,
 };
+use media_core::voice::Phrase;
 use sans_io::{Deadline, Rng, Time, earlier};
 use session_core::{Application, Coordinator, Event, LegId, Offer, Party, SessionId};
 use tokio::sync::mpsc;
@@ -603,8 +604,12 @@ impl Desk {
                 }
                 None
             }
-            Output::Announce { call, .. } => {
+            Output::Announce { call, position, .. } => {
                 self.changed.calls.insert(call);
+                if let Some(live) = self.calls.get(&call) {
+                    let phrase = Phrase { position, wait: None };
+                    calls.announce(live.caller, phrase);
+                }
                 None
             }
             Output::Superseded { .. } | Output::Record(_) | Output::Refused(_) | Output::Timeout(_) => None,

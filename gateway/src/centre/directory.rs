@@ -94,6 +94,7 @@ impl QueueInfo {
             max_wait: queue.max_wait,
             max_length: queue.max_length,
             leave_when_empty: queue.leave_when_empty,
+            announce: queue.announce,
             hours,
             overflow: target(&queue.overflow),
             closed: queue.closed.as_ref().map(target),

@@ -167,6 +167,10 @@ pub struct Queue {
     pub max_length: Option<u32>,
     /// Calls do not wait while nobody who serves the queue is signed in.
     pub leave_when_empty: bool,
+    /// How often those who wait are told their place, for the first time after 2 seconds; never if not said.
+    #[serde(with = "maybe_seconds")]
+    #[schema(value_type = Option<u32>, minimum = 10, maximum = 3600)]
+    pub announce: Option<Duration>,
     /// Where calls go that it does not keep.
     pub overflow: Overflow,
     /// When it is open; empty: always.
@@ -243,6 +247,7 @@ pub(crate) mod range {
     pub(crate) const STICKY_DAYS: RangeInclusive<u64> = 1..=90;
     pub(crate) const SERVICE_LEVEL: RangeInclusive<u64> = 1..=3_600;
     pub(crate) const WAIT: RangeInclusive<u64> = 1..=86_400;
+    pub(crate) const ANNOUNCE: RangeInclusive<u64> = 10..=3_600;
     pub(crate) const LENGTH: RangeInclusive<u64> = 1..=100_000;
     pub(crate) const WAITING: RangeInclusive<u64> = 0..=100_000;
     pub(crate) const PERCENT: RangeInclusive<u64> = 1..=100;
@@ -276,6 +281,7 @@ impl Queue {
             max_wait: None,
             max_length: None,
             leave_when_empty: false,
+            announce: Some(Duration::from_secs(30)),
             overflow: Overflow::HangUp,
             hours: Vec::new(),
             holidays: Vec::new(),

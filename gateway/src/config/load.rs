@@ -16,7 +16,7 @@ use super::values::{
     addresses, application, codecs, domain, host_port, identity, ip, origin, ports, realm, seconds, socket,
     sockets, store, transport, user_action,
 };
-use super::{Config, ConfigError, DEMO_QUEUES};
+use super::{Config, ConfigError, DEMO_QUEUES, prompts};
 
 impl Config {
     /// Reads a file over the defaults. `listen` and `advertise`, from the command line or the environment, win over the
@@ -129,7 +129,7 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
         r.finish(sip);
     }
     if let Some(media) = r.section(root, "media") {
-        read_media(r, media, &mut config);
+        read_media(r, media, &mut config, base);
     }
     config.queues = read_queues(r, root);
     (config.users, config.staff) = read_users(r, root, &config.queues);
@@ -182,7 +182,7 @@ fn check_sockets<'t>(r: &mut Reader<'t>, root: &Section<'t>, config: &Config) {
     }
 }
 
-fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Config) {
+fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Config, base: &Path) {
     let m = &mut config.media;
     set(
         &mut m.browser_port,
@@ -202,6 +202,17 @@ fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Confi
     );
     set(&mut m.browser_codecs, codecs(r, &mut media, "browser_codecs"));
     set(&mut m.phone_codecs, codecs(r, &mut media, "phone_codecs"));
+    if let Some(directory) = r.get(&mut media, "prompts", filled) {
+        match prompts::read(&base.join(directory)) {
+            Ok(prompts) => m.prompts = Some(prompts),
+            Err(wrong) => {
+                let at = media.span("prompts").unwrap_or(0..0);
+                for message in wrong {
+                    r.fail(at.clone(), format!("media.prompts: {message}"));
+                }
+            }
+        }
+    }
     r.finish(media);
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod centre;
 mod error;
 pub(crate) mod hours;
 mod load;
+mod prompts;
 mod read_centre;
 mod reader;
 #[cfg(test)]
@@ -14,10 +15,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use call_engine::{Action, Application, DialPlan, Pattern, Rule};
 use media_core::negotiated::Codec;
+use media_core::voice::Prompts;
 use session_core::{Trunk, User};
 
 use crate::store::Durability;
@@ -117,6 +120,8 @@ pub struct Media {
     pub phone_address: IpAddr,
     /// Ports for them, two a call.
     pub phone_ports: RangeInclusive<u16>,
+    /// What callers who wait are told; `None`: by the built-in voice.
+    pub prompts: Option<Arc<Prompts>>,
     /// Media threads, each on a core of its own.
     pub threads: u8,
     /// Offered to and taken from browsers, best first.
@@ -201,6 +206,7 @@ impl Config {
                 browser_addresses: Vec::new(),
                 phone_address: ip,
                 phone_ports: 20_000..=20_999,
+                prompts: None,
                 threads: 1,
                 browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
                 phone_codecs: vec![Codec::Pcmu, Codec::Pcma],

@@ -241,6 +241,7 @@ fn read_times<'t>(r: &mut Reader<'t>, s: &mut Section<'t>, queue: &mut Queue) {
     );
     queue.max_wait = r.get(s, "max_wait", |v| seconds(v, range::WAIT));
     queue.max_length = r.get(s, "max_length", |v| within(v, range::LENGTH));
+    set(&mut queue.announce, r.get(s, "announce", announce));
     set(&mut queue.leave_when_empty, r.get(s, "leave_when_empty", boolean));
     queue.alarm_waiting = r.get(s, "alarm_waiting", |v| within(v, range::WAITING));
     queue.alarm_wait = r.get(s, "alarm_wait", |v| seconds(v, range::WAIT));
@@ -325,6 +326,16 @@ fn code(value: &DeValue<'_>) -> Result<String, String> {
 /// Of a call; 0 is ordinary.
 pub(super) fn priority(value: &DeValue<'_>) -> Result<u8, String> {
     within(value, range::PRIORITY)
+}
+
+/// How often; 0: never.
+fn announce(value: &DeValue<'_>) -> Result<Option<Duration>, String> {
+    if number(value, 0..=u64::MAX) == Ok(0) {
+        return Ok(None);
+    }
+    seconds(value, range::ANNOUNCE)
+        .map(Some)
+        .map_err(|message| format!("{message}, or 0 for never"))
 }
 
 /// A number of any size.

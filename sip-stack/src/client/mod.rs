@@ -39,7 +39,7 @@ use agent::{Arrived, Ask};
 pub use builder::{BuildError, Builder};
 pub use call::{Call, CallEvent, State};
 pub use demo::DemoPhone;
-pub use sound::{Heard, Play, Recorder, Sound, SoundError, read_wav};
+pub use sound::{Heard, Play, Recorder, Sound, SoundError, read_pcm, read_wav};
 
 /// Given to calls and registrations to end in [`Client::stop`].
 const FAREWELL: Duration = Duration::from_secs(3);

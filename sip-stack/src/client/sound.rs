@@ -216,32 +216,44 @@ impl From<hound::Error> for SoundError {
     }
 }
 
-/// A WAV file of 16-bit PCM, 8 to 48 kHz; of several channels the first.
+/// A WAV file to be played.
+///
+/// # Errors
+/// Those of [`read_pcm`].
+pub fn read_wav(path: &Path, repeat: bool) -> Result<Play, SoundError> {
+    let (samples, rate) = read_pcm(path)?;
+    Ok(Play::Clip {
+        samples: samples.into(),
+        rate,
+        repeat,
+    })
+}
+
+/// The samples and the rate, hertz, of a WAV file of 8- or 16-bit PCM, 4 to 192 kHz; of several channels their mean.
 ///
 /// # Errors
 /// When it cannot be read, or holds something else.
-pub fn read_wav(path: &Path, repeat: bool) -> Result<Play, SoundError> {
+pub fn read_pcm(path: &Path) -> Result<(Vec<i16>, u32), SoundError> {
     let mut reader = hound::WavReader::open(path)?;
     let spec = reader.spec();
-    if spec.sample_format != hound::SampleFormat::Int || spec.bits_per_sample != 16 {
-        return Err(SoundError("only 16-bit PCM is understood".into()));
-    }
-    if !(8_000..=48_000).contains(&spec.sample_rate) {
+    let bits = spec.bits_per_sample;
+    if spec.sample_format != hound::SampleFormat::Int || !matches!(bits, 8 | 16) {
         return Err(SoundError(format!(
-            "a rate of {} Hz is not between 8 and 48 kHz",
+            "{bits} bits a sample: only PCM of 8 or 16 bits is understood"
+        )));
+    }
+    if !(4_000..=192_000).contains(&spec.sample_rate) {
+        return Err(SoundError(format!(
+            "a rate of {} Hz is not between 4 and 192 kHz",
             spec.sample_rate
         )));
     }
+    let all = reader.samples::<i32>().collect::<Result<Vec<i32>, _>>()?;
     let channels = usize::from(spec.channels.max(1));
-    let samples = reader
-        .samples::<i16>()
-        .step_by(channels)
-        .collect::<Result<Arc<[i16]>, _>>()?;
-    Ok(Play::Clip {
-        samples,
-        rate: spec.sample_rate,
-        repeat,
-    })
+    let mean = |of: &[i32]| (of.iter().sum::<i32>() << (16 - bits)) / channels as i32;
+    // What is there of a last sample whose other channels are missing is left out.
+    let samples = all.chunks_exact(channels).map(|of| mean(of) as i16);
+    Ok((samples.collect(), spec.sample_rate))
 }
 
 #[cfg(test)]

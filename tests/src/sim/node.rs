@@ -10,6 +10,7 @@ use media_core::leg::Clock;
 use media_core::leg::browser::Identity;
 use media_core::negotiated::{Codec, Fingerprint, Hash};
 use media_core::shard::{self, Shard, ShardConfig};
+use media_core::voice::Prompts;
 use sans_io::{Deadline, Rng, Time};
 use session_core::{Access, CallRecord, Cause, Config, Coordinator, Event, SessionId};
 use sip_core::auth::Algorithm;
@@ -38,6 +39,7 @@ pub(super) const BROWSERS: SocketId = SocketId(0);
 
 static IDENTITY: LazyLock<Arc<Identity>> =
     LazyLock::new(|| Arc::new(Identity::seeded(7).expect("a certificate")));
+static PROMPTS: LazyLock<Arc<Prompts>> = LazyLock::new(|| Arc::new(Prompts::built_in()));
 static ANCHOR: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A node: the gateway, a phone or a trunk.
@@ -229,6 +231,7 @@ impl Node {
             Event::Dtmf { session, .. } => ("digit", Some(*session)),
             Event::Hold { session, .. } => ("hold", Some(*session)),
             Event::Away { session, .. } => ("away", Some(*session)),
+            Event::Announced { session, .. } => ("announced", Some(*session)),
             Event::Talking { session, .. } => ("talking", Some(*session)),
             Event::Report { session, .. } => ("report", Some(*session)),
             Event::Ended { session, .. } => ("ended", Some(*session)),

@@ -61,12 +61,14 @@ impl Clip {
         }
     }
 
-    /// A sentence ends with it.
-    pub(crate) fn ends(self) -> bool {
-        matches!(
-            self,
-            Clip::Next | Clip::InLine | Clip::Minute | Clip::Minutes | Clip::Stay
-        )
+    /// Silence after it, ms: much at the end of a sentence, none between words that belong together.
+    pub(crate) fn rest(self, next: Option<Clip>) -> usize {
+        match (self, next) {
+            (Clip::Next | Clip::InLine | Clip::Minute | Clip::Minutes | Clip::Stay, _) => 350,
+            (_, Some(Clip::Stay | Clip::Wait)) => 350,
+            (Clip::Wait, _) | (_, Some(Clip::Minute | Clip::Minutes)) => 20,
+            _ => 0,
+        }
     }
 }
 
@@ -119,7 +121,7 @@ fn number(n: u8, has: impl Fn(Clip) -> bool) -> SmallVec<[Clip; 2]> {
         return SmallVec::from_slice(&[Clip::Number(n)]);
     }
     let parts = [Clip::Number(n / 10 * 10), Clip::Number(n % 10)];
-    if n > 20 && n % 10 != 0 && parts.into_iter().all(has) {
+    if n > 20 && !n.is_multiple_of(10) && parts.into_iter().all(has) {
         return SmallVec::from_slice(&parts);
     }
     SmallVec::new()
@@ -162,22 +164,22 @@ mod tests {
             position: Some(3),
             wait: Some(Duration::from_secs(seconds)),
         };
-        assert_eq!(
-            said(phrase(0), spoken),
-            "position 3 in_line wait 1 minute stay"
-        );
-        assert_eq!(
-            said(phrase(61), spoken),
-            "position 3 in_line wait 2 minutes stay"
-        );
+        assert_eq!(said(phrase(0), spoken), "position 3 in_line wait 1 minute stay");
+        assert_eq!(said(phrase(61), spoken), "position 3 in_line wait 2 minutes stay");
         assert_eq!(said(phrase(100 * 60), spoken), "position 3 in_line stay");
     }
 
     #[test]
     fn what_is_missing_leaves_its_sentence_out() {
         assert_eq!(said(place(47), |_| true), "position 47 in_line stay");
-        assert_eq!(said(place(1), |clip| clip != Clip::Next), "position 1 in_line stay");
-        assert_eq!(said(place(47), |clip| spoken(clip) && clip != Clip::Number(7)), "stay");
+        assert_eq!(
+            said(place(1), |clip| clip != Clip::Next),
+            "position 1 in_line stay"
+        );
+        assert_eq!(
+            said(place(47), |clip| spoken(clip) && clip != Clip::Number(7)),
+            "stay"
+        );
         assert_eq!(said(place(4), |clip| clip != Clip::InLine), "position 4 stay");
         assert_eq!(said(place(4), |_| false), "");
     }

@@ -8,8 +8,8 @@ pub(super) const HOP: usize = 80;
 
 /// Fixed resonators above the third: frequency and bandwidth, Hz.
 const UPPER: [(f64, f64); 5] = [
-    (3_400.0, 350.0),
-    (4_300.0, 300.0),
+    (3_400.0, 380.0),
+    (3_800.0, 300.0),
     (5_300.0, 500.0),
     (6_300.0, 700.0),
     (7_300.0, 900.0),
@@ -113,7 +113,11 @@ impl Tract {
         let flow = self.glottis.next(frame.pitch);
         let noise = self.noise.next();
         // Breath and hiss come in puffs while the voice sounds.
-        let puff = if frame.voice > 0.0 && !self.glottis.is_open() { 0.5 } else { 1.0 };
+        let puff = if frame.voice > 0.0 && !self.glottis.is_open() {
+            0.5
+        } else {
+            1.0
+        };
         let source = flow * frame.voice + noise * puff * frame.breath;
         let mut sound = self.nasal_zero.pass(self.nasal_pole.pass(source));
         for resonator in self.upper.iter_mut().rev().chain(self.cascade.iter_mut().rev()) {

@@ -10,6 +10,7 @@ mod utter;
 mod words;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -21,14 +22,13 @@ use crate::tone::level_dbm0;
 
 pub use clip::{Clip, Phrase};
 
-/// Silence after a clip within a sentence, and after a sentence, samples.
-const WITHIN: usize = RATE as usize * 30 / 1_000;
-const AFTER: usize = RATE as usize * 350 / 1_000;
+/// How long a clip takes to come out of silence and to fall back, samples: 5 ms.
+const EDGE: usize = 40;
 /// No sample of the built-in voice is louder.
 const PEAK: f64 = 26_000.0;
 
 /// Clips at the rate of applications, 8 kHz, ready to be played: made once, shared by all shards, never changed.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Prompts {
     clips: BTreeMap<Clip, Arc<[i16]>>,
 }
@@ -58,22 +58,31 @@ impl Prompts {
 
     /// What is to be played for a phrase; nothing where the clips for it are missing.
     pub(crate) fn say(&self, phrase: Phrase) -> SmallVec<[Piece; 10]> {
-        phrase
-            .clips(|clip| self.clips.contains_key(&clip))
-            .into_iter()
-            .filter_map(|clip| {
-                let rest = if clip.ends() { AFTER } else { WITHIN };
-                Some((self.clips.get(&clip)?.clone(), rest))
-            })
-            .collect()
+        let clips = phrase.clips(|clip| self.clips.contains_key(&clip));
+        let next = clips.iter().skip(1).copied().map(Some).chain([None]);
+        let pieces = clips.iter().zip(next).filter_map(|(clip, next)| {
+            let rest = clip.rest(next) * RATE as usize / 1_000;
+            Some((self.clips.get(clip)?.clone(), rest))
+        });
+        pieces.collect()
     }
 }
 
-/// Speech brought to the rate of applications and to a level, dBm0, as far as its peaks allow.
+impl fmt::Debug for Prompts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.clips.keys()).finish()
+    }
+}
+
+/// Speech brought to the rate of applications and to a level, dBm0, as far as its peaks allow, from silence to silence.
 fn level(spoken: &[f64], dbm0: f64) -> Vec<i16> {
     let loudest = spoken.iter().fold(1e-9f64, |peak, s| peak.max(s.abs()));
     let full: Vec<i16> = spoken.iter().map(|s| (s / loudest * PEAK) as i16).collect();
     let clip = resample(&full, klatt::RATE, RATE);
     let gain = 10f64.powf((dbm0 - level_dbm0(&clip)) / 20.0).min(1.0);
-    clip.iter().map(|s| (f64::from(*s) * gain).round() as i16).collect()
+    let faded = |(i, sample): (usize, &i16)| {
+        let edge = i.min(clip.len() - 1 - i) as f64 / EDGE as f64;
+        (f64::from(*sample) * gain * edge.min(1.0)).round() as i16
+    };
+    clip.iter().enumerate().map(faded).collect()
 }

@@ -16,7 +16,9 @@ pub(super) struct Tune {
 }
 
 /// The zero of the nose in a nasal, Hz.
-const NASAL_ZERO: f64 = 450.0;
+const NASAL_ZERO: f64 = 470.0;
+/// How much of it a vowel has that touches a nasal.
+const NASALITY: f64 = 0.4;
 /// How far the breath that comes with every voice lies under it, dB.
 const BREATHY: f64 = 24.0;
 /// Seconds that a frame lasts.
@@ -67,7 +69,10 @@ pub(super) fn frames(sounds: &[Sound], tune: Tune) -> Vec<Frame> {
 }
 
 fn stressed_moment(segments: &[Segment], starts: &[f64], sound: usize) -> f64 {
-    let of_it = segments.iter().zip(starts).rfind(|(segment, _)| segment.sound == sound);
+    let of_it = segments
+        .iter()
+        .zip(starts)
+        .rfind(|(segment, _)| segment.sound == sound);
     of_it.map_or(0.0, |(segment, start)| start + segment.length * 0.35)
 }
 
@@ -95,15 +100,12 @@ fn segments(sounds: &[Sound]) -> Vec<Segment> {
         };
         match shape.kind {
             Kind::Vowel | Kind::Glide | Kind::Nasal | Kind::Fricative { .. } => segments.push(plain),
-            Kind::Pause => segments.push(Segment { voice: 0.0, ..plain }),
-            Kind::Breath => segments.push(Segment {
-                shape: ahead(shape, next),
-                breath: amplitude(44.0),
-                ..plain
-            }),
             Kind::Stop { voiced } => {
                 let closed = [0.0; 6];
-                segments.push(Segment { hiss: closed, ..plain });
+                segments.push(Segment {
+                    hiss: closed,
+                    ..plain
+                });
                 let opens = next.is_some_and(|next| matches!(next.kind, Kind::Vowel | Kind::Glide));
                 let follows_s = before == Some(Phoneme::S);
                 let burst = if next.is_none() || opens { 1.0 } else { 0.6 };
@@ -120,9 +122,9 @@ fn segments(sounds: &[Sound]) -> Vec<Segment> {
                         length: if next.is_none() { 0.03 } else { 0.04 },
                         shape: ahead(shape, next),
                         voice: 0.0,
-                        breath: amplitude(if next.is_none() { 34.0 } else { 42.0 }),
+                        breath: amplitude(if next.is_none() { 31.6 } else { 42.0 }),
                         hiss: [0.0; 6],
-                        rank: next.map_or(2, |next| rank(next.kind)),
+                        rank: next.map_or(1, |next| rank(next.kind)),
                         ..plain
                     });
                 }
@@ -149,12 +151,11 @@ fn ahead(shape: Shape, next: Option<Shape>) -> Shape {
 
 fn rank(kind: Kind) -> u8 {
     match kind {
-        Kind::Pause => 0,
-        Kind::Breath | Kind::Vowel => 1,
-        Kind::Glide => 2,
-        Kind::Nasal => 3,
-        Kind::Fricative { .. } => 4,
-        Kind::Stop { .. } => 5,
+        Kind::Vowel => 0,
+        Kind::Glide => 1,
+        Kind::Nasal => 2,
+        Kind::Fricative { .. } => 3,
+        Kind::Stop { .. } => 4,
     }
 }
 
@@ -184,18 +185,26 @@ fn frame(segments: &[Segment], index: usize, t: f64) -> Frame {
         let edge = |neighbour: Option<&Segment>, away: f64| {
             // At the beginning and the end of all there is silence.
             let other = neighbour.map_or(0.0, of);
-            if away < ATTACK / 2.0 { (other - own) * (0.5 - away / ATTACK) } else { 0.0 }
+            if away < ATTACK / 2.0 {
+                (other - own) * (0.5 - away / ATTACK)
+            } else {
+                0.0
+            }
         };
         (own + edge(left, t) + edge(right, rest)).max(0.0)
+    };
+    // A vowel beside a nasal has some of the nose. In the nasal itself the low first formant stands for it.
+    let beside = |neighbour: Option<&Segment>, away: f64| {
+        let is_nasal = neighbour.is_some_and(|neighbour| neighbour.nasal);
+        if is_nasal {
+            NASALITY * fading(away, 0.05)
+        } else {
+            0.0
+        }
     };
     let nasality = if segment.nasal {
         0.0
     } else {
-        // A vowel beside a nasal has some of it.
-        let beside = |neighbour: Option<&Segment>, away: f64| {
-            let is_nasal = neighbour.is_some_and(|neighbour| neighbour.nasal);
-            if is_nasal { 0.4 * fading(away, 0.05) } else { 0.0 }
-        };
         beside(left, t).max(beside(right, rest))
     };
     let mut hiss = [0.0; 6];

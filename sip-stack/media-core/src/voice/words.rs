@@ -2,25 +2,20 @@
 
 use super::clip::Clip;
 use super::phoneme::Phoneme::{
-    self, Aa, Ah, Ao, Ax, Ay, B, D, Dh, Eh, Er, Ey, F, Hh, Ih, Iy, K, L, M, N, Ow, P, Pause, R, S, T, Th, Uw,
-    V, W, Y, Z,
+    Aa, Ah, Ao, Ax, Ay, B, D, Dh, Eh, Er, Ey, F, Ih, Iy, K, L, M, N, Ow, P, R, S, T, Th, Uw, V, W, Y, Z,
 };
 use super::utter::{Sound, Tune};
 
-/// A clip's sounds and the pitch that goes with them.
+/// A clip's sounds and the pitch that goes with them; `None` for numbers that are put together of others.
+#[rustfmt::skip]
 pub(super) fn script(clip: Clip) -> Option<(Vec<Sound>, Tune)> {
     let (sounds, stress, from, to): (&[Sound], usize, f64, f64) = match clip {
         Clip::Next => (
-            &[
-                (Y, 100), (Uw, 80), (Aa, 60), (R, 90), (N, 100), (Eh, 120), (K, 100), (S, 90), (T, 80),
-                (Ih, 90), (N, 100), (L, 120), (Ay, 130), (N, 150),
-            ],
+            &[(Y, 100), (Uw, 80), (Aa, 60), (R, 90), (N, 100), (Eh, 120), (K, 100), (S, 90), (T, 80), (Ih, 90), (N, 100), (L, 120), (Ay, 130), (N, 150)],
             5, 122.0, 92.0,
         ),
         Clip::Position => (
-            &[
-                (Y, 100), (Uw, 90), (Aa, 70), (R, 90), (N, 110), (Ah, 110), (M, 100), (B, 90), (Er, 100),
-            ],
+            &[(Y, 100), (Uw, 90), (Aa, 70), (R, 90), (N, 110), (Ah, 110), (M, 100), (B, 90), (Er, 100)],
             5, 120.0, 112.0,
         ),
         Clip::InLine => (
@@ -28,25 +23,21 @@ pub(super) fn script(clip: Clip) -> Option<(Vec<Sound>, Tune)> {
             3, 108.0, 88.0,
         ),
         Clip::Wait => (
-            &[
-                (Dh, 120), (Iy, 70), (Ih, 80), (K, 90), (S, 90), (P, 90), (Eh, 110), (K, 80), (T, 90),
-                (Ih, 80), (D, 90), (W, 110), (Ey, 110), (T, 90), (Ih, 80), (Z, 100),
-            ],
-            12, 120.0, 108.0,
+            &[(Dh, 120), (Iy, 70), (Ih, 80), (K, 90), (S, 90), (P, 90), (Eh, 110), (K, 80), (T, 90), (Ih, 80), (D, 90), (W, 110), (Ey, 110), (T, 90), (Ih, 80), (Z, 100)],
+            12,
+            120.0,
+            108.0,
         ),
         Clip::Minute => (
-            &[(M, 110), (Ih, 110), (N, 90), (Ih, 90), (T, 110)],
+            &[(M, 120), (Ih, 110), (N, 100), (Ih, 100), (T, 110)],
             1, 110.0, 88.0,
         ),
         Clip::Minutes => (
-            &[(M, 110), (Ih, 110), (N, 90), (Ih, 90), (T, 80), (S, 120)],
+            &[(M, 120), (Ih, 110), (N, 100), (Ih, 100), (T, 70), (S, 160)],
             1, 110.0, 88.0,
         ),
         Clip::Stay => (
-            &[
-                (P, 100), (L, 90), (Iy, 110), (Z, 100), (S, 90), (T, 90), (Ey, 120), (Aa, 60), (N, 100),
-                (Dh, 100), (Ax, 100), (L, 120), (Ay, 130), (N, 160),
-            ],
+            &[(P, 100), (L, 90), (Iy, 110), (Z, 100), (S, 90), (T, 90), (Ey, 120), (Aa, 60), (N, 100), (Dh, 100), (Ax, 100), (L, 120), (Ay, 130), (N, 160)],
             6, 120.0, 88.0,
         ),
         Clip::Number(n) => return number(n),
@@ -62,6 +53,7 @@ fn tune(from: f64, to: f64, stress: usize) -> Tune {
     }
 }
 
+#[rustfmt::skip]
 fn number(n: u8) -> Option<(Vec<Sound>, Tune)> {
     const TEEN: [Sound; 3] = [(T, 110), (Iy, 130), (N, 130)];
     const TY: [Sound; 2] = [(T, 80), (Iy, 80)];
@@ -73,15 +65,12 @@ fn number(n: u8) -> Option<(Vec<Sound>, Tune)> {
         3 => (&[(Th, 110), (R, 100), (Iy, 150)], &[], 2),
         4 => (&[(F, 110), (Ao, 120), (R, 140)], &[], 1),
         5 => (&[(F, 110), (Ay, 120), (V, 140)], &[], 1),
-        6 => (&[(S, 110), (Ih, 110), (K, 100), (S, 130)], &[], 1),
+        6 => (&[(S, 110), (Ih, 110), (K, 100), (S, 165)], &[], 1),
         7 => (&[(S, 110), (Eh, 110), (V, 100), (Ax, 100), (N, 140)], &[], 1),
         8 => (&[(Ey, 120), (T, 110)], &[], 0),
         9 => (&[(N, 120), (Ay, 120), (N, 150)], &[], 1),
         10 => (&[(T, 120), (Eh, 130), (N, 150)], &[], 1),
-        11 => (
-            &[(Ih, 90), (L, 100), (Eh, 120), (V, 100), (Ax, 100), (N, 140)],
-            &[], 2,
-        ),
+        11 => (&[(Ih, 90), (L, 100), (Eh, 120), (V, 100), (Ax, 100), (N, 140)], &[], 2),
         12 => (&[(T, 110), (W, 100), (Eh, 110), (L, 110), (V, 130)], &[], 2),
         13 => (&[(Th, 110), (Er, 90)], &TEEN, 3),
         14 => (&[(F, 110), (Ao, 80), (R, 90)], &TEEN, 4),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use media_core::voice::Phrase;
 use sans_io::Rng;
 use session_core::{Event, LegId, Offer, Party, Role, SessionId, User};
 use sip_core::auth::Password;
@@ -357,4 +358,46 @@ fn a_user_comes_back_with_a_key_in_place_of_the_password_and_another_password_en
     world.register(CALLEE);
     world.run(secs(2));
     assert_eq!(world.stats(GATEWAY).contacts, 0, "the old password is over");
+}
+
+/// How often this leg was told something to its end.
+fn announcements(world: &World, leg: LegId) -> usize {
+    world.count(
+        GATEWAY,
+        |e| matches!(e, Event::Announced { leg: of, whole: true, .. } if *of == leg),
+    )
+}
+
+#[test]
+fn who_waits_is_told_the_place_and_who_talks_is_not() {
+    let mut world = World::new(1, Network::perfect());
+    let place = Phrase {
+        position: Some(3),
+        wait: None,
+    };
+    let (session, caller) = waiting(&mut world);
+    assert!(world.verb(GATEWAY, |c, _| c.announce(caller, place)));
+    world.run(secs(1));
+    assert_eq!(announcements(&world, caller), 1);
+    // It rings at the agent: the caller still waits.
+    world
+        .verb(GATEWAY, |c, now| c.offer(now, session, right()))
+        .expect("offered");
+    assert!(world.verb(GATEWAY, |c, _| c.announce(caller, place)));
+    world.run_until(secs(10), |w| answered(w).is_some());
+    let agent = answered(&world).expect("answered");
+    world.verb(GATEWAY, |c, now| c.admit_leg(now, session, agent));
+    world.run(secs(1));
+    // They talk: there is nothing to be told, and to the agent neither.
+    assert!(!world.verb(GATEWAY, |c, _| c.announce(caller, place)));
+    assert!(!world.verb(GATEWAY, |c, _| c.announce(agent, place)));
+    // The agent left, and the caller waits again.
+    world.hangup(CALLEE);
+    world.run(secs(5));
+    assert!(world.verb(GATEWAY, |c, _| c.announce(caller, place)));
+    assert!(!world.verb(GATEWAY, |c, _| c.announce(agent, place)));
+    world.run(secs(1));
+    assert_eq!(announcements(&world, caller), 3);
+    assert_eq!(announcements(&world, agent), 0);
+    all_gone(&mut world);
 }

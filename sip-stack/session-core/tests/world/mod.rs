@@ -427,6 +427,10 @@ impl World {
                     addresses: vec![at(port), at(port + 1)],
                 })
             }
+            Command::Announce { leg, .. } => Some(MediaEvent::Announced {
+                leg: *leg,
+                whole: true,
+            }),
             Command::Close { leg } => Some(MediaEvent::Report {
                 leg: *leg,
                 report: Box::new(Report::default()),

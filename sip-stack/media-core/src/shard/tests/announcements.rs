@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use sans_io::Time;
 
-use super::world::World;
+use super::world::{PROMPTS, World};
 use crate::codec::RATE;
 use crate::control::{Application, Event};
 use crate::music::Music;
 use crate::negotiated::Codec;
 use crate::tone::{level_dbm0, measure};
-use crate::voice::{Phrase, Prompts};
+use crate::voice::Phrase;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// How long the music takes to go, and to come.
@@ -21,7 +21,7 @@ const FIFTH: Phrase = Phrase {
 
 /// How long a phrase takes without the fades.
 fn length(phrase: Phrase) -> Duration {
-    let pieces = Prompts::built_in().say(phrase);
+    let pieces = PROMPTS.say(phrase);
     let samples: usize = pieces.iter().map(|(clip, rest)| clip.len() + rest).sum();
     Duration::from_micros(samples as u64 * 1_000_000 / u64::from(RATE))
 }
@@ -61,7 +61,11 @@ fn every_kind_of_peer_hears_it_in_the_place_of_the_music_which_goes_on_where_it_
         let late = (told[0].0 - (at + over)).as_millis();
         assert!(late <= 40, "{codec:?}: {late} ms late");
         // No packet is missing, and none comes twice.
-        let packets = world.peers[peer].heard.iter().filter(|heard| heard.0 >= began).count();
+        let packets = world.peers[peer]
+            .heard
+            .iter()
+            .filter(|heard| heard.0 >= began)
+            .count();
         assert!(packets.abs_diff(650) <= 3, "{codec:?}: {packets}");
         if codec == Codec::Opus {
             continue;
@@ -70,7 +74,10 @@ fn every_kind_of_peer_hears_it_in_the_place_of_the_music_which_goes_on_where_it_
         let sound = world.peers[peer].sound(began);
         let tune = Music::default().at(RATE);
         let samples = |length: Duration| length.as_micros() as usize * RATE as usize / 1_000_000;
-        let (faded, back) = (samples(3 * SECOND + FADE), samples(3 * SECOND + FADE + length(FIFTH)));
+        let (faded, back) = (
+            samples(3 * SECOND + FADE),
+            samples(3 * SECOND + FADE + length(FIFTH)),
+        );
         let same = |heard: &[i16], tune: &[i16]| {
             let pairs = heard.iter().zip(tune);
             pairs
@@ -78,7 +85,10 @@ fn every_kind_of_peer_hears_it_in_the_place_of_the_music_which_goes_on_where_it_
                 .all(|(a, b)| (i32::from(*a) - i32::from(*b)).abs() <= 16 + i32::from(b.unsigned_abs()) / 16)
         };
         let before = samples(3 * SECOND - FADE);
-        assert!(same(&sound[..before], &tune[..before]), "{codec:?}: the tune is heard first");
+        assert!(
+            same(&sound[..before], &tune[..before]),
+            "{codec:?}: the tune is heard first"
+        );
         let after = samples(FADE + Duration::from_millis(40));
         let rest = &tune[faded + after..faded + after + samples(SECOND)];
         let found = (back + after - 400..back + after + 400)
@@ -94,9 +104,15 @@ fn every_kind_of_peer_hears_it_in_the_place_of_the_music_which_goes_on_where_it_
                 .map(|two| (i32::from(two[0]) - i32::from(two[1])).abs())
                 .max()
         };
-        let edge = [&sound[samples(3 * SECOND - FADE)..faded + 80], &sound[back - 800..back + 1_200]];
+        let edge = [
+            &sound[samples(3 * SECOND - FADE)..faded + 80],
+            &sound[back - 800..back + 1_200],
+        ];
         for edge in edge {
-            assert!(step(edge) < step(&tune).map(|step| step * 3 / 2), "{codec:?}: a click");
+            assert!(
+                step(edge) < step(&tune).map(|step| step * 3 / 2),
+                "{codec:?}: a click"
+            );
         }
     }
 }
@@ -117,7 +133,10 @@ fn an_agent_who_answers_is_heard_at_once() {
     world.run(SECOND);
     let sound = world.peers[caller].sound(answered + Duration::from_millis(40));
     let found = measure(&sound, RATE);
-    assert!(found.purity > 0.95 && (found.hertz - 1_004.0).abs() < 1.0, "{found:?}");
+    assert!(
+        found.purity > 0.95 && (found.hertz - 1_004.0).abs() < 1.0,
+        "{found:?}"
+    );
     assert!(sound.len() > 7_000, "{}", sound.len());
     // It is not said later either.
     world.run(5 * SECOND);

@@ -20,7 +20,7 @@ use crate::voice::{Phrase, Prompts};
 static IDENTITY: LazyLock<Arc<browser::Identity>> =
     LazyLock::new(|| Arc::new(browser::Identity::generate().expect("a certificate")));
 
-static PROMPTS: LazyLock<Arc<Prompts>> = LazyLock::new(|| Arc::new(Prompts::built_in()));
+pub(super) static PROMPTS: LazyLock<Arc<Prompts>> = LazyLock::new(|| Arc::new(Prompts::built_in()));
 
 pub(super) const BROWSERS: SocketId = SocketId(1);
 
