@@ -10,6 +10,23 @@ import { until } from '../lib/wait.mjs';
 const THIRD_TONE = 700;
 const SUPPORT = '9001';
 
+/** Where somebody speaks in PCM of 8 kHz: from the first to the last rest of 30 ms, seconds; rests 2 s apart are of one. */
+function stretchesOfSpeech(samples) {
+  const block = 80;
+  const quiet = (at) => samples.subarray(at, at + block).every((sample) => Math.abs(sample) < 0.003);
+  const found = [];
+  let run = 0;
+  for (let at = 0; at + block <= samples.length; at += block) {
+    run = quiet(at) ? run + 1 : 0;
+    if (run < 3) continue;
+    const [from, to] = [(at + block - run * block) / 8_000, (at + block) / 8_000];
+    const last = found.at(-1);
+    if (last && from - last.to < 2) last.to = to;
+    else found.push({ from, to });
+  }
+  return found;
+}
+
 everyClient(({ stage, kind, library }) => {
   /** What the gateway does alone is looked at once in each browser and once with each library. */
   const once = (kind === 'chromium') === (library === 'jssip') ? test : () => {};
@@ -60,6 +77,31 @@ everyClient(({ stage, kind, library }) => {
     assert.deepEqual([record.outcome, record.agents[0].id], ['completed', 'usr_anna']);
     assert.ok(record.talked_s > 4 && record.mos.caller > 4 && record.mos.agent > 3.5, JSON.stringify(record));
     await back(anna);
+  }));
+
+  once('callers who wait are told their place in between the music', stage.play(async ({ gateway, phone, cleanup }) => {
+    const api = await Api.signIn(gateway, 'sue');
+    const [one, two] = [await phone('1003'), await phone('1004')];
+    const heard = [];
+    for (const caller of [one, two]) {
+      const call = await caller.call(SUPPORT);
+      await call.reaches('up');
+      cleanup.add(() => call.hangUp().catch(() => undefined));
+      heard.push(call);
+    }
+    const places = (await api.ask('GET', '/calls')).items.map(({ position }) => position).sort();
+    assert.deepEqual(places, [1, 2]);
+    await until('eight seconds of sound', () => heard.every((call) => call.rtp.samples().samples.length >= 64_000));
+    // The tune never rests; whoever speaks does, between words and before each stop.
+    const spoken = heard.map((call) => stretchesOfSpeech(call.rtp.samples().samples));
+    for (const found of spoken) {
+      assert.equal(found.length, 1, JSON.stringify(spoken));
+      const [{ from, to }] = found;
+      assert.ok(from > 1.5 && from < 3.5 && to < 7, JSON.stringify(spoken));
+    }
+    // "You are next in line" is shorter than "You are number two in line".
+    const [next, second] = spoken.map(([{ from, to }]) => to - from);
+    assert.ok(second > next + 0.05, JSON.stringify(spoken));
   }));
 
   test('the tab is reloaded in the call: music, and the same agent again', stage.play(async (hands) => {
