@@ -135,13 +135,12 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         None => None,
     };
     if let Some((past, _)) = &past {
-        numbers.take(&past.log);
+        numbers.restore(past.metrics.clone());
     }
-    let folded = Arc::clone(&numbers);
     let (centre, desk) = Centre::open(
         wall_clock(),
         directory,
-        Box::new(move |records| folded.take(records)),
+        Box::new(Arc::clone(&numbers)),
         config.demo,
         (plan.clone(), phone),
         rng.fork(),

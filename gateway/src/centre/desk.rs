@@ -19,8 +19,7 @@ use std::time::Duration;
 
 use call_engine::acd::metrics::Metrics;
 use call_engine::acd::{
-    Acd, AgentId, CallId, ConnId, Enqueue, Input, Intent, OfferId, Output, QueueId, Record, Refusal,
-    Settings, State,
+    Acd, AgentId, CallId, ConnId, Enqueue, Input, Intent, OfferId, Output, QueueId, Refusal, Settings, State,
 };
 use media_core::voice::Phrase;
 use sans_io::{Deadline, Rng, Time, earlier};
@@ -103,8 +102,8 @@ pub struct Setup {
     pub epoch: u64,
     /// What the engine before left.
     pub state: State,
-    /// Records of the engines before, for the numbers.
-    pub log: Vec<Record>,
+    /// The numbers that the log of the engines before gives.
+    pub metrics: Metrics,
     /// Callers whom it left.
     pub returning: Returning,
     /// Whom callers talked with.
@@ -194,14 +193,10 @@ impl Desk {
     #[must_use]
     pub fn new(now: Time, setup: Setup) -> Desk {
         let directory = Arc::clone(&setup.directory);
-        let mut metrics = Metrics::default();
+        let mut metrics = setup.metrics;
         for queue in directory.queues() {
             metrics.set_service_level(queue.config.id, queue.level);
         }
-        for record in &setup.log {
-            metrics.apply(record);
-        }
-        while metrics.poll_finished().is_some() {}
         let mut desk = Desk {
             acd: Acd::new(Settings::default(), setup.epoch, setup.state, setup.rng),
             metrics,

@@ -1,27 +1,37 @@
 //! What the call centre finds in the store when it opens, and how its log gets there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use call_engine::acd::{self, CallId, State};
-use serde::Serialize;
+use call_engine::acd::metrics::{Finished, Metrics, OpenCounts, SLOT, Slot};
+use call_engine::acd::{self, AgentId, CallId, QueueId, State};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use session_core::SavedLeg;
 
 use super::hub::{Event, RING};
 use super::ids;
-use super::view::{Call, Change, Record};
-use crate::store::{CallRecord, Entry, Log, Receipt, Store, StoreError, Table};
+use super::view::{Call, Change, Party, Record};
+use crate::store::{CallRecord, Entry, Log, Receipt, SlotRow, Store, StoreError, Table};
 
 /// The stream of the engine's log.
 const FACTS: &str = "acd";
 /// The stream of what everybody was told.
 const EVENTS: &str = "event";
+/// Slots of queues and of agents.
+const QUEUE: &str = "queue";
+const AGENT: &str = "agent";
 /// The rows of callers' legs.
 const LEGS: &str = "leg";
 /// Entries read at a time.
 const PAGE: u32 = 4_096;
+/// Records after which the next snapshot is taken.
+const SNAPSHOT: u64 = 10_000;
+/// Slots for which numbers are kept: 62 days.
+const SLOTS: u64 = 62 * 24 * 3_600 * 1_000_000 / SLOT;
+/// Entries that are removed at a time, so that nobody waits for it.
+const CUT: u64 = 1_000;
 /// How soon what the database did not take is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -32,8 +42,8 @@ pub struct Past {
     pub epoch: u64,
     /// What the engine before left.
     pub state: State,
-    /// Its log, as far as it is kept.
-    pub log: Vec<acd::Record>,
+    /// The numbers that its log gives.
+    pub metrics: Metrics,
     /// The last that was told.
     pub events: Vec<Arc<Event>>,
     /// Number of the last of them.
@@ -42,6 +52,10 @@ pub struct Past {
     pub calls: BTreeMap<CallId, Call>,
     /// What was kept of callers' legs.
     pub legs: BTreeMap<CallId, SavedLeg>,
+    /// Who had called in them and in the unwritten ones, and what was dialled.
+    pub callers: BTreeMap<CallId, (Party, String)>,
+    /// Calls that were over, and whose record was not written.
+    pub unwritten: Vec<Finished>,
 }
 
 /// The way into the store.
@@ -51,6 +65,21 @@ pub struct Keeper {
     legs: Table<SavedLeg>,
     facts_epoch: u64,
     events_epoch: u64,
+    /// The fold of what is durable.
+    state: State,
+    /// Records since the last snapshot.
+    since: u64,
+    /// Number of the last event.
+    told: u64,
+}
+
+/// Where the log has come to.
+#[derive(Serialize, Deserialize)]
+struct Snapshot {
+    state: State,
+    open: OpenCounts,
+    /// Calls that were over, and whose sessions were not.
+    finished: Vec<Finished>,
 }
 
 impl Past {
@@ -63,18 +92,20 @@ impl Past {
         let legs = store.table(LEGS);
         let facts_epoch = log.begin_epoch(FACTS).await?;
         let events_epoch = log.begin_epoch(EVENTS).await?;
-        let mut state: State = match log.latest_snapshot(FACTS).await? {
-            Some((_, body)) => parse(FACTS, &body)?,
-            None => State::default(),
-        };
-        let mut records: Vec<acd::Record> = Vec::new();
-        each(&log, FACTS, 1, |body| {
+        let (mut state, mut metrics, mut unwritten) = folded(&log).await?;
+        let from = state.seq.min(metrics.open().seq) + 1;
+        each(&log, FACTS, from, |body| {
             let record: acd::Record = parse(FACTS, &body)?;
             state.apply(&record);
-            records.push(record);
+            metrics.apply(&record);
             Ok(())
         })
         .await?;
+        while let Some(finished) = metrics.poll_finished() {
+            unwritten.push(finished);
+        }
+        let unwritten = without_record(store, unwritten).await?;
+        let over: BTreeSet<CallId> = unwritten.iter().map(|finished| finished.call).collect();
         let seq = log.last(EVENTS).await?;
         let mut events: Vec<Arc<Event>> = Vec::new();
         let mut calls = BTreeMap::new();
@@ -86,7 +117,7 @@ impl Past {
                 let event: Event = parse(EVENTS, &body)?;
                 if let Change::Call(call) = &event.change
                     && let Some(id) = ids::read_call(&call.id)
-                    && state.calls.contains_key(&id)
+                    && (state.calls.contains_key(&id) || over.contains(&id))
                 {
                     calls.insert(id, call.clone());
                 }
@@ -95,24 +126,49 @@ impl Past {
             },
         )
         .await?;
-        // The next start need not read what is older.
-        let body = text(&state)?;
-        log.put_snapshot(FACTS, state.seq, body).await?;
-        let past = Past {
-            epoch: facts_epoch,
-            state,
-            log: records,
-            events,
-            seq,
-            calls,
-            legs: kept_legs(&legs).await?,
-        };
-        let keeper = Keeper {
+        let mut keeper = Keeper {
             store: store.clone(),
             log,
             legs,
             facts_epoch,
             events_epoch,
+            state: state.clone(),
+            since: 0,
+            told: seq,
+        };
+        let slots = metrics.changed();
+        metrics.watch(false);
+        keeper
+            .snapshot(metrics.open().clone(), slots, unwritten.clone())
+            .await?;
+        let legs = kept_legs(&keeper.legs).await?;
+        let caller = |id: &CallId| match (calls.get(id), legs.get(id)) {
+            (Some(told), _) => (told.from.clone(), told.to.clone()),
+            (None, Some(leg)) => (
+                Party {
+                    number: leg.from.clone(),
+                    display: leg.display.clone(),
+                },
+                leg.to.clone(),
+            ),
+            (None, None) => (Party::default(), String::new()),
+        };
+        let callers = state
+            .calls
+            .keys()
+            .chain(&over)
+            .map(|id| (*id, caller(id)))
+            .collect();
+        let past = Past {
+            epoch: facts_epoch,
+            state,
+            metrics,
+            events,
+            seq,
+            calls,
+            legs,
+            callers,
+            unwritten,
         };
         Ok((past, keeper))
     }
@@ -124,7 +180,7 @@ impl Keeper {
     /// # Errors
     /// Somebody else owns the log now, or the store is closed. A database that is away is waited for.
     pub(super) async fn keep(
-        &self,
+        &mut self,
         records: &[acd::Record],
         events: &[Arc<Event>],
         legs: BTreeMap<CallId, Option<SavedLeg>>,
@@ -158,7 +214,51 @@ impl Keeper {
             self.append(entry, &mut receipts).await?;
         }
         settle(&mut receipts).await?;
+        for record in records {
+            self.state.apply(record);
+        }
+        self.since += records.len() as u64;
+        self.told = events.last().map_or(self.told, |event| event.seq);
         self.put_legs(legs).await
+    }
+
+    /// There is much to be read again at the next start.
+    pub(super) fn wants_snapshot(&self) -> bool {
+        self.since >= SNAPSHOT
+    }
+
+    /// Keeps where the log has come to, and cuts off what nobody will read again.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) async fn snapshot(
+        &mut self,
+        open: OpenCounts,
+        slots: Vec<Slot>,
+        finished: Vec<Finished>,
+    ) -> Result<(), StoreError> {
+        let seq = self.state.seq;
+        let body = text(&Snapshot {
+            state: self.state.clone(),
+            open,
+            finished,
+        })?;
+        let now = slots.iter().map(slot_of).max().unwrap_or_default();
+        let rows: Result<Vec<SlotRow>, StoreError> = slots.iter().map(row_of).collect();
+        let forget = now.saturating_sub(SLOTS);
+        self.log
+            .put_snapshot_and_slots((FACTS, seq), body, rows?, forget)
+            .await?;
+        self.since = 0;
+        let (log, events) = (self.log.clone(), (self.told + 1).saturating_sub(RING as u64));
+        tokio::spawn(async move {
+            for (stream, before) in [(FACTS, seq + 1), (EVENTS, events)] {
+                if let Err(error) = cut(&log, stream, before).await {
+                    return tracing::warn!(%error, stream, "the log cannot be cut");
+                }
+            }
+        });
+        Ok(())
     }
 
     async fn append(&self, entry: Entry, receipts: &mut Vec<Receipt>) -> Result<(), StoreError> {
@@ -218,6 +318,79 @@ impl Keeper {
             }
         }
     }
+}
+
+/// State, numbers, and calls without a record as the last snapshot has them; an older one has the state alone.
+async fn folded(log: &Log) -> Result<(State, Metrics, Vec<Finished>), StoreError> {
+    let mut fold = (State::default(), Metrics::default(), Vec::new());
+    if let Some((_, body)) = log.latest_snapshot(FACTS).await? {
+        match serde_json::from_str::<Snapshot>(&body) {
+            Ok(snapshot) => {
+                let slots = kept_slots(log).await?;
+                fold = (
+                    snapshot.state,
+                    Metrics::restored(snapshot.open, slots),
+                    snapshot.finished,
+                );
+            }
+            Err(_) => fold.0 = parse(FACTS, &body)?,
+        }
+    }
+    fold.1.watch(true);
+    Ok(fold)
+}
+
+async fn kept_slots(log: &Log) -> Result<Vec<Slot>, StoreError> {
+    let mut slots = Vec::new();
+    for (id, slot, body) in log.slots(QUEUE).await? {
+        let (queue, counts) = (QueueId(id), parse(QUEUE, &body)?);
+        slots.push(Slot::Queue { queue, slot, counts });
+    }
+    for (id, slot, body) in log.slots(AGENT).await? {
+        let (agent, counts) = (AgentId(id), parse(AGENT, &body)?);
+        slots.push(Slot::Agent { agent, slot, counts });
+    }
+    Ok(slots)
+}
+
+/// Those of them that have no record: the gateway ended between the end of the call and that of its session.
+async fn without_record(store: &Store, finished: Vec<Finished>) -> Result<Vec<Finished>, StoreError> {
+    let mut unwritten = Vec::new();
+    for finished in finished {
+        if store.calls().get(&ids::record(finished.call)).await?.is_none() {
+            unwritten.push(finished);
+        }
+    }
+    Ok(unwritten)
+}
+
+/// Removes the entries below `before`, some at a time.
+async fn cut(log: &Log, stream: &'static str, before: u64) -> Result<(), StoreError> {
+    let mut at = log.first(stream).await?;
+    while at > 0 && at < before {
+        at = (at + CUT).min(before);
+        log.prune(stream, at).await?;
+    }
+    Ok(())
+}
+
+const fn slot_of(slot: &Slot) -> u64 {
+    match slot {
+        Slot::Queue { slot, .. } | Slot::Agent { slot, .. } => *slot,
+    }
+}
+
+fn row_of(slot: &Slot) -> Result<SlotRow, StoreError> {
+    let (kind, id, body) = match slot {
+        Slot::Queue { queue, counts, .. } => (QUEUE, queue.0, text(counts)?),
+        Slot::Agent { agent, counts, .. } => (AGENT, agent.0, text(counts)?),
+    };
+    Ok(SlotRow {
+        kind,
+        id,
+        slot: slot_of(slot),
+        body,
+    })
 }
 
 async fn kept_legs(table: &Table<SavedLeg>) -> Result<BTreeMap<CallId, SavedLeg>, StoreError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use call_engine::acd::metrics::Finished;
+use call_engine::acd::metrics::{Finished, OpenCounts, Slot};
 use call_engine::acd::{self, CallId};
 use sans_io::Time;
 use session_core::{CallRecord, SavedLeg};
@@ -14,7 +14,7 @@ use super::directory::Directory;
 use super::hub::{Event, Hub};
 use super::ids;
 use super::keep::Keeper;
-use super::view::{AgentName, Call, Change, Moment, Mos, Outcome, Party, Record};
+use super::view::{AgentName, Change, Moment, Mos, Outcome, Party, Record};
 
 /// What happened in one step of the signalling task.
 #[derive(Debug, Default)]
@@ -99,44 +99,76 @@ struct Open {
 pub struct Ledger {
     hub: Hub,
     directory: Arc<Directory>,
-    log: Log,
+    fold: Box<dyn Fold>,
     keeper: Option<Keeper>,
     seq: u64,
     open: Open,
-    /// Calls that were there at the start, as they were told last.
-    before: BTreeMap<CallId, Call>,
+    /// Calls that were there at the start: who called, and what was dialled.
+    before: BTreeMap<CallId, (Party, String)>,
+    /// Calls that were over at the start, and whose record is still to be written.
+    unwritten: Vec<Finished>,
 }
 
-/// Who else reads the log.
-pub type Log = Box<dyn FnMut(&[acd::Record]) + Send>;
+/// Who else reads the log, and folds it to the numbers that outlive a restart.
+pub trait Fold: Send {
+    /// The next records.
+    fn take(&mut self, records: &[acd::Record]);
+
+    /// What is in no slot yet, and the slots that changed since this was asked last.
+    fn changes(&mut self) -> (OpenCounts, Vec<Slot>);
+}
+
+/// Folds nothing.
+impl Fold for () {
+    fn take(&mut self, _: &[acd::Record]) {}
+
+    fn changes(&mut self) -> (OpenCounts, Vec<Slot>) {
+        (OpenCounts::default(), Vec::new())
+    }
+}
 
 impl Ledger {
     /// A ledger that goes on after the change with number `seq`.
     #[must_use]
-    pub fn new(hub: Hub, directory: Arc<Directory>, log: Log, seq: u64) -> Ledger {
+    pub fn new(hub: Hub, directory: Arc<Directory>, fold: Box<dyn Fold>, seq: u64) -> Ledger {
         Ledger {
             hub,
             directory,
-            log,
+            fold,
             keeper: None,
             seq,
             open: Open::default(),
             before: BTreeMap::new(),
+            unwritten: Vec::new(),
         }
     }
 
-    /// One that makes everything durable before it tells of it. `before`: calls that were there when it began.
+    /// One that makes everything durable before it tells of it. `before`: calls that were there when it began, who called and what
+    /// was dialled; `finished`: those of them whose record is still to be written.
     #[must_use]
-    pub fn kept(mut self, keeper: Keeper, before: BTreeMap<CallId, Call>) -> Ledger {
+    pub fn kept(
+        mut self,
+        keeper: Keeper,
+        before: BTreeMap<CallId, (Party, String)>,
+        finished: Vec<Finished>,
+    ) -> Ledger {
         self.keeper = Some(keeper);
         self.before = before;
+        self.unwritten = finished;
         self
     }
 
     /// Until the signalling task has ended and everything of it is durable.
     pub async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
         let mut received = Vec::new();
-        while batches.recv_many(&mut received, 256).await > 0 {
+        let unwritten = std::mem::take(&mut self.unwritten);
+        if !unwritten.is_empty() {
+            received.push(Batch {
+                finished: unwritten,
+                ..Batch::default()
+            });
+        }
+        while !received.is_empty() || batches.recv_many(&mut received, 256).await > 0 {
             let (mut records, mut events, mut answers) = (Vec::new(), Vec::new(), Vec::new());
             let mut legs = BTreeMap::new();
             for mut batch in received.drain(..) {
@@ -149,16 +181,31 @@ impl Ledger {
                     legs.insert(call, leg);
                 }
                 records.extend_from_slice(&batch.records);
-                (self.log)(&batch.records);
+                self.fold.take(&batch.records);
                 self.take(batch, &mut events);
             }
-            if let Some(keeper) = &self.keeper
+            if let Some(keeper) = &mut self.keeper
                 && let Err(error) = keeper.keep(&records, &events, legs).await
             {
                 tracing::error!(%error, "the call centre goes on in memory alone: what happens from here on is lost at the end");
                 self.keeper = None;
             }
             self.tell(events, answers);
+            if self.keeper.as_ref().is_some_and(Keeper::wants_snapshot) {
+                self.snapshot().await;
+            }
+        }
+        self.snapshot().await;
+    }
+
+    /// Keeps where the log has come to, so that the next start need not read what is before.
+    async fn snapshot(&mut self) {
+        let Some(keeper) = &mut self.keeper else { return };
+        let (open, slots) = self.fold.changes();
+        let finished = self.open.finished.values().cloned().collect();
+        // The log has it all: the next one makes good for it, whatever was wrong.
+        if let Err(error) = keeper.snapshot(open, slots, finished).await {
+            tracing::warn!(%error, "the log cannot be cut");
         }
     }
 
@@ -166,7 +213,7 @@ impl Ledger {
     pub fn keep(&mut self, mut batch: Batch) {
         let answers = std::mem::take(&mut batch.answers);
         let mut events = Vec::new();
-        (self.log)(&batch.records);
+        self.fold.take(&batch.records);
         self.take(batch, &mut events);
         self.tell(events, answers);
     }
@@ -186,10 +233,10 @@ impl Ledger {
         }
         for finished in batch.finished {
             // Its session ended with the process that had it.
-            if let Some(call) = self.before.remove(&finished.call) {
+            if let Some((from, to)) = self.before.remove(&finished.call) {
                 let ended = Ended {
-                    from: call.from,
-                    to: call.to,
+                    from,
+                    to,
                     ..Ended::default()
                 };
                 self.open

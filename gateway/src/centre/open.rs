@@ -13,7 +13,7 @@ use super::directory::Directory;
 use super::hub::Hub;
 use super::keep::{Keeper, Past};
 use super::known::Known;
-use super::ledger::{Ledger, Log};
+use super::ledger::{Fold, Ledger};
 use super::restored::Returning;
 use crate::switch::reached;
 
@@ -40,7 +40,7 @@ impl Centre {
     pub fn open(
         now: Time,
         directory: Arc<Directory>,
-        log: Log,
+        fold: Box<dyn Fold>,
         is_demo: bool,
         (plan, demo_phone): (DialPlan, Option<SocketAddr>),
         rng: Rng,
@@ -61,12 +61,12 @@ impl Centre {
         };
         let known = Known::of(&past.events, &directory);
         let hub = Hub::after(past.seq, past.events);
-        let returning = Returning::of(past.legs, past.calls.clone());
+        let returning = Returning::of(past.legs, past.calls);
         let (ledger, batches) = mpsc::channel(BATCHES);
         let (demo, demo_callers) = mpsc::channel(DEMO_CALLERS);
-        let ledger_of = Ledger::new(hub.clone(), Arc::clone(&directory), log, past.seq);
+        let ledger_of = Ledger::new(hub.clone(), Arc::clone(&directory), fold, past.seq);
         let keeper = match keeper {
-            Some(store) => ledger_of.kept(store, past.calls),
+            Some(store) => ledger_of.kept(store, past.callers, past.unwritten),
             None => ledger_of,
         };
         let desk = Desk::new(
@@ -75,7 +75,7 @@ impl Centre {
                 directory,
                 epoch: past.epoch,
                 state: past.state,
-                log: past.log,
+                metrics: past.metrics,
                 returning,
                 known,
                 rng,

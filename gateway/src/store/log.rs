@@ -28,6 +28,19 @@ pub struct Entry {
     pub body: String,
 }
 
+/// Numbers of a queue or an agent over a stretch of time, to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotRow {
+    /// `"queue"` or `"agent"`.
+    pub kind: &'static str,
+    /// Whose.
+    pub id: u32,
+    /// Which stretch.
+    pub slot: u64,
+    /// JSON.
+    pub body: String,
+}
+
 /// The event log of a store; cheap to clone.
 #[derive(Clone)]
 pub struct Log {
@@ -114,6 +127,58 @@ impl Log {
         ];
         self.database.run(batch).await?;
         Ok(())
+    }
+
+    /// Keeps the state after entry `seq` together with slots that changed, in one transaction, and forgets snapshots before
+    /// it and slots before `forget`.
+    pub async fn put_snapshot_and_slots(
+        &self,
+        (stream, seq): (&'static str, u64),
+        body: String,
+        slots: Vec<SlotRow>,
+        forget: u64,
+    ) -> Result<(), StoreError> {
+        let put = "INSERT INTO snapshots (stream, seq, body) VALUES ($1, $2, $3) \
+                   ON CONFLICT (stream, seq) DO UPDATE SET body = excluded.body";
+        let mut batch = vec![
+            Statement::execute(put).bind(stream).bind(int(seq)).bind(body),
+            Statement::execute("DELETE FROM snapshots WHERE stream = $1 AND seq < $2")
+                .bind(stream)
+                .bind(int(seq)),
+            Statement::execute("DELETE FROM slots WHERE slot < $1").bind(int(forget)),
+        ];
+        let upsert = "INSERT INTO slots (kind, id, slot, body) VALUES ($1, $2, $3, $4) \
+                      ON CONFLICT (kind, id, slot) DO UPDATE SET body = excluded.body";
+        batch.extend(slots.into_iter().map(|row| {
+            Statement::execute(upsert)
+                .bind(row.kind)
+                .bind(i64::from(row.id))
+                .bind(int(row.slot))
+                .bind(row.body)
+        }));
+        self.database.run(batch).await?;
+        Ok(())
+    }
+
+    /// All slots of a kind: whose, which, and its body.
+    pub async fn slots(&self, kind: &str) -> Result<Vec<(u32, u64, String)>, StoreError> {
+        let sql = "SELECT id, slot, body FROM slots WHERE kind = $1";
+        let rows = rows(self.database.read(Statement::query(sql).bind(kind)).await?);
+        rows.map(|mut row| {
+            let id =
+                u32::try_from(row.number()?).map_err(|_| StoreError::Corrupt("a slot of nobody".into()))?;
+            Ok((id, row.number()?, row.text()?))
+        })
+        .collect()
+    }
+
+    /// Number of the oldest entry that is kept, 0 when there is none.
+    pub async fn first(&self, stream: &'static str) -> Result<u64, StoreError> {
+        let sql = "SELECT COALESCE(MIN(seq), 0) FROM log WHERE stream = $1";
+        match first_row(self.database.read(Statement::query(sql).bind(stream)).await?) {
+            Some(mut row) => row.number(),
+            None => Ok(0),
+        }
     }
 
     /// The newest snapshot: after which entry it was taken, and its body.

@@ -24,6 +24,10 @@ const STEPS: &[&[&str]] = &[
         "CREATE INDEX calls_started ON calls (started, id)",
         "CREATE INDEX calls_queue ON calls (queue, started)",
     ],
+    &[
+        "CREATE TABLE slots (kind TEXT NOT NULL, id BIGINT NOT NULL, slot BIGINT NOT NULL, body TEXT NOT NULL, \
+       PRIMARY KEY (kind, id, slot))",
+    ],
 ];
 
 /// Brings a database up to step `to`, or to the newest.

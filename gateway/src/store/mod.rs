@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use calls::{CallCursor, CallFilter, CallRecord, Calls};
 use database::Database;
 pub use error::StoreError;
-pub use log::{Entry, Log, Receipt};
+pub use log::{Entry, Log, Receipt, SlotRow};
 pub use meter::{COMMIT_ENTRIES, COMMIT_SECONDS, Histogram, Meter};
 pub use table::{Expect, Object, Put, Table};
 use writer::{Job, Writer};

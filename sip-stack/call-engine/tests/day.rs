@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use call_engine::acd::metrics::{Metrics, QueueCounts};
+use call_engine::acd::metrics::{Metrics, OpenCounts, QueueCounts, SLOT, Slot};
 use call_engine::acd::{
     Acd, AgentConfig, AgentId, CallId, ConnId, Departure, Enqueue, Input, Intent, Membership, OfferId,
     Output, QueueConfig, QueueId, Reach, Record, Settings, State, Status, Strategy, Target, Work,
@@ -345,6 +345,104 @@ impl Day {
             Output::Announce { .. } | Output::Superseded { .. } | Output::Refused(_) => {}
             other => panic!("{other:?}"),
         }
+    }
+}
+
+/// What a store has of a fold: the open parts, and each slot as it was written last.
+#[derive(Default)]
+struct Kept {
+    open: String,
+    slots: BTreeMap<(bool, u32, u64), String>,
+}
+
+impl Kept {
+    fn take(&mut self, metrics: &mut Metrics) {
+        self.open = serde_json::to_string(metrics.open()).expect("JSON");
+        for slot in metrics.changed() {
+            let (key, body) = match slot {
+                Slot::Queue { queue, slot, counts } => {
+                    ((true, queue.0, slot), serde_json::to_string(&counts))
+                }
+                Slot::Agent { agent, slot, counts } => {
+                    ((false, agent.0, slot), serde_json::to_string(&counts))
+                }
+            };
+            self.slots.insert(key, body.expect("JSON"));
+        }
+    }
+
+    fn restored(&self) -> Metrics {
+        let open: OpenCounts = serde_json::from_str(&self.open).expect("what was written");
+        let slots = self.slots.iter().map(|((is_queue, id, slot), body)| {
+            let read = "what was written";
+            if *is_queue {
+                Slot::Queue {
+                    queue: QueueId(*id),
+                    slot: *slot,
+                    counts: serde_json::from_str(body).expect(read),
+                }
+            } else {
+                Slot::Agent {
+                    agent: AgentId(*id),
+                    slot: *slot,
+                    counts: serde_json::from_str(body).expect(read),
+                }
+            }
+        });
+        Metrics::restored(open, slots)
+    }
+}
+
+#[test]
+fn a_fold_that_is_restored_again_and_again_has_the_numbers_of_one_that_is_not() {
+    let mut day = Day::new(2);
+    let begin = day.now;
+    day.run();
+    let mut rng = Rng::seeded(3);
+    let (mut whole, mut metrics, mut kept) = (Metrics::default(), Metrics::default(), Kept::default());
+    metrics.watch(true);
+    kept.take(&mut metrics);
+    let (mut at, mut written, mut restarts) = (0, 0, 0);
+    for record in &day.log {
+        whole.apply(record);
+    }
+    while at < day.log.len() {
+        let next = (at + 1 + rng.below(4_000) as usize).min(day.log.len());
+        for record in &day.log[at..next] {
+            metrics.apply(record);
+        }
+        at = next;
+        if rng.percent(60) {
+            kept.take(&mut metrics);
+            written = at;
+        } else {
+            // A kill: what was not written is read again.
+            metrics = kept.restored();
+            metrics.watch(true);
+            at = written;
+            restarts += 1;
+            for record in &day.log[..at] {
+                metrics.apply(record);
+            }
+        }
+    }
+    assert!(restarts > 5, "{restarts}");
+    assert_eq!(metrics.open(), whole.open());
+    let until = day.now;
+    let mut slot = Time(begin.as_micros() / SLOT * SLOT);
+    while slot < until {
+        let next = slot + Duration::from_micros(SLOT);
+        for queue in (0..Strategy::ALL.len() as u32).map(QueueId) {
+            assert_eq!(
+                metrics.queue_counts(queue, slot, next),
+                whole.queue_counts(queue, slot, next)
+            );
+        }
+        for agent in day.acd.state().agents.keys() {
+            let counts = |metrics: &Metrics| metrics.agent_counts(*agent, slot, next, until);
+            assert_eq!(counts(&metrics), counts(&whole));
+        }
+        slot = next;
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use call_engine::acd::metrics::Metrics;
 use call_engine::acd::{State, Strategy};
 use call_engine::{Action, Application, DialPlan, Pattern, Rule};
 use cordboard::centre::command::{Asked, By, Command, Refused};
@@ -74,7 +75,7 @@ impl Switch {
                 directory: Arc::clone(&directory),
                 epoch: 1,
                 state: State::default(),
-                log: Vec::new(),
+                metrics: Metrics::default(),
                 returning: Returning::default(),
                 known: Known::default(),
                 rng: Rng::seeded(1),
@@ -89,7 +90,7 @@ impl Switch {
             real: cordboard::switch::Switch::new(plan, None, RINGS, Some(desk)),
             overflow: BTreeSet::new(),
             told,
-            ledger: Ledger::new(view.clone(), directory, Box::new(|_| {}), 0),
+            ledger: Ledger::new(view.clone(), directory, Box::new(()), 0),
             view,
         }
     }

@@ -3,6 +3,7 @@
 mod backend;
 mod calls;
 mod crash;
+mod keep;
 mod log;
 mod table;
 
@@ -40,5 +41,7 @@ on_both! {
     table::numbers_are_never_given_twice,
     calls::an_insert_is_idempotent,
     calls::pages_and_filters,
+    keep::kills_cost_no_number_and_no_record_and_the_log_is_cut,
+    keep::a_log_without_slots_is_folded_from_its_beginning,
     crash::a_killed_writer_loses_nothing_that_it_reported,
 }

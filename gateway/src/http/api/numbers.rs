@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use call_engine::acd::metrics::{AgentCounts, Metrics, QueueCounts, SLOT};
+use call_engine::acd::metrics::{AgentCounts, Metrics, OpenCounts, QueueCounts, SLOT, Slot};
 use call_engine::acd::{self, AgentId, QueueId};
 use sans_io::Time;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use super::list::List;
 use super::problem::Problem;
 use super::{Api, metrics};
 use crate::centre::directory::Directory;
+use crate::centre::ledger::Fold;
 use crate::centre::view::Moment;
 
 /// How long numbers are kept.
@@ -48,7 +49,16 @@ impl Numbers {
         }
     }
 
-    /// Takes the next records of the log, those from before a restart first. Those already taken are passed over.
+    /// Goes on where the gateway before ended.
+    pub fn restore(&self, mut past: Metrics) {
+        for queue in self.directory.queues() {
+            past.set_service_level(queue.config.id, queue.level);
+        }
+        past.watch(true);
+        *self.lock() = past;
+    }
+
+    /// Takes the next records of the log. Those already taken are passed over.
     pub fn take<'a>(&self, records: impl IntoIterator<Item = &'a acd::Record>) {
         let mut metrics = self.lock();
         let mut last = None;
@@ -63,8 +73,25 @@ impl Numbers {
         }
     }
 
+    /// What is in no slot yet, and the slots that changed since this was asked last.
+    #[must_use]
+    pub fn changes(&self) -> (OpenCounts, Vec<Slot>) {
+        let mut metrics = self.lock();
+        (metrics.open().clone(), metrics.changed())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Metrics> {
         self.metrics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Fold for Arc<Numbers> {
+    fn take(&mut self, records: &[acd::Record]) {
+        Numbers::take(self, records);
+    }
+
+    fn changes(&mut self) -> (OpenCounts, Vec<Slot>) {
+        Numbers::changes(self)
     }
 }
 

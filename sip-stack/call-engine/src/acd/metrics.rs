@@ -1,18 +1,19 @@
 //! Numbers of wallboards and reports: a fold of the log, and of nothing else. `docs/METRICS.md` defines each of them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use sans_io::Time;
+use serde::{Deserialize, Serialize};
 
-use super::fact::{Departure, Fact, Intent, Record, Status};
+use super::fact::{Departure, Fact, Intent, Record, Status, micros, optional_micros};
 use super::ids::{AgentId, CallId, QueueId};
 
 /// Numbers are kept for stretches of so many microseconds.
 pub const SLOT: u64 = 15 * 60 * 1_000_000;
 
 /// What a queue counts, over a stretch of time. Sums of stretches are the numbers of longer ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueCounts {
     /// Calls that came, from outside or from other queues.
     pub entered: u64,
@@ -45,7 +46,7 @@ pub struct QueueCounts {
 }
 
 /// What an agent did over a stretch of time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentCounts {
     /// Calls taken.
     pub calls: u64,
@@ -72,17 +73,20 @@ impl Default for ServiceLevel {
 }
 
 /// A call that is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finished {
     /// Which.
     pub call: CallId,
     /// Its last queue.
     pub queue: QueueId,
     /// When it came.
+    #[serde(with = "micros")]
     pub entered: Time,
     /// When caller and agent first heard each other.
+    #[serde(with = "optional_micros")]
     pub answered: Option<Time>,
     /// When it left.
+    #[serde(with = "micros")]
     pub ended: Time,
     /// How.
     pub how: Departure,
@@ -97,20 +101,58 @@ pub struct Finished {
 }
 
 /// The fold.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Metrics {
     levels: BTreeMap<QueueId, ServiceLevel>,
     queues: BTreeMap<(QueueId, u64), QueueCounts>,
     agents: BTreeMap<(AgentId, u64), AgentCounts>,
+    open: OpenCounts,
+    finished: VecDeque<Finished>,
+    /// Slots that changed, for who asked to be told.
+    changed: Option<Changed>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Changed {
+    queues: BTreeSet<(QueueId, u64)>,
+    agents: BTreeSet<(AgentId, u64)>,
+}
+
+/// What of the fold is in no slot yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenCounts {
+    /// Number of the last record.
+    pub seq: u64,
     calls: BTreeMap<CallId, Call>,
     statuses: BTreeMap<AgentId, (Status, u64)>,
     /// The queue of the call that an agent wraps up.
     wraps_up: BTreeMap<AgentId, QueueId>,
-    finished: VecDeque<Finished>,
-    seq: u64,
 }
 
-#[derive(Debug)]
+/// The numbers of one queue or agent in one stretch of [`SLOT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// A queue's.
+    Queue {
+        /// Which.
+        queue: QueueId,
+        /// Which stretch: microseconds since 1970 by [`SLOT`].
+        slot: u64,
+        /// Its numbers.
+        counts: QueueCounts,
+    },
+    /// An agent's.
+    Agent {
+        /// Which.
+        agent: AgentId,
+        /// Which stretch.
+        slot: u64,
+        /// Its numbers.
+        counts: AgentCounts,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Call {
     entered: u64,
     queue: QueueId,
@@ -127,6 +169,53 @@ struct Call {
 }
 
 impl Metrics {
+    /// Goes on where a fold ended: after [`Metrics::open`] and with all slots that [`Metrics::changed`] ever gave.
+    #[must_use]
+    pub fn restored(open: OpenCounts, slots: impl IntoIterator<Item = Slot>) -> Metrics {
+        let mut metrics = Metrics {
+            open,
+            ..Metrics::default()
+        };
+        for slot in slots {
+            match slot {
+                Slot::Queue { queue, slot, counts } => {
+                    metrics.queues.insert((queue, slot), counts);
+                }
+                Slot::Agent { agent, slot, counts } => {
+                    metrics.agents.insert((agent, slot), counts);
+                }
+            }
+        }
+        metrics
+    }
+
+    /// What is in no slot yet.
+    #[must_use]
+    pub const fn open(&self) -> &OpenCounts {
+        &self.open
+    }
+
+    /// Whether it is noted from now on which slots change.
+    pub fn watch(&mut self, watch: bool) {
+        self.changed = watch.then(Changed::default);
+    }
+
+    /// Slots that changed since this was asked last, as they are now.
+    pub fn changed(&mut self) -> Vec<Slot> {
+        let Some(Changed { queues, agents }) = self.changed.as_mut().map(std::mem::take) else {
+            return Vec::new();
+        };
+        let queues = queues.into_iter().filter_map(|key @ (queue, slot)| {
+            let counts = *self.queues.get(&key)?;
+            Some(Slot::Queue { queue, slot, counts })
+        });
+        let agents = agents.into_iter().filter_map(|key @ (agent, slot)| {
+            let counts = *self.agents.get(&key)?;
+            Some(Slot::Agent { agent, slot, counts })
+        });
+        queues.chain(agents).collect()
+    }
+
     /// What counts as in time in a queue, for answers from now on.
     pub fn set_service_level(&mut self, queue: QueueId, level: ServiceLevel) {
         self.levels.insert(queue, level);
@@ -134,15 +223,15 @@ impl Metrics {
 
     /// Takes the next record. Those already taken are passed over.
     pub fn apply(&mut self, record: &Record) {
-        if record.seq <= self.seq {
+        if record.seq <= self.open.seq {
             return;
         }
-        self.seq = record.seq;
+        self.open.seq = record.seq;
         let at = record.at.as_micros();
         match &record.fact {
             Fact::Entered { call, queue, .. } => {
                 self.queue(*queue, at).entered += 1;
-                self.calls.insert(
+                self.open.calls.insert(
                     *call,
                     Call {
                         entered: at,
@@ -158,7 +247,7 @@ impl Metrics {
                 );
             }
             Fact::Moved { call, queue, why, .. } => {
-                let Some(known) = self.calls.get_mut(call) else {
+                let Some(known) = self.open.calls.get_mut(call) else {
                     return;
                 };
                 let (from, waited) = (known.queue, at.saturating_sub(known.queued));
@@ -179,7 +268,7 @@ impl Metrics {
                     self.leave_to_wrap_up(*call);
                     self.resume(at, *call, false);
                 }
-                if let Some(known) = self.calls.get_mut(call) {
+                if let Some(known) = self.open.calls.get_mut(call) {
                     known.agents.push(*agent);
                 }
             }
@@ -197,7 +286,7 @@ impl Metrics {
             Fact::Intent { agent, intent } => {
                 // Signing in begins a day; the status follows.
                 if *intent == Intent::Offline {
-                    self.wraps_up.remove(agent);
+                    self.open.wraps_up.remove(agent);
                 }
             }
             Fact::Started
@@ -239,7 +328,7 @@ impl Metrics {
             }
         }
         // The present stretch is in no slot yet.
-        if let Some((status, since)) = self.statuses.get(&agent) {
+        if let Some((status, since)) = self.open.statuses.get(&agent) {
             let from = (*since).max(slots.start * SLOT);
             let until = now.as_micros().min(slots.end * SLOT);
             sum.times[*status as usize] += until.saturating_sub(from);
@@ -255,15 +344,23 @@ impl Metrics {
     }
 
     fn queue(&mut self, queue: QueueId, at: u64) -> &mut QueueCounts {
-        self.queues.entry((queue, at / SLOT)).or_default()
+        let key = (queue, at / SLOT);
+        if let Some(changed) = &mut self.changed {
+            changed.queues.insert(key);
+        }
+        self.queues.entry(key).or_default()
     }
 
     fn agent(&mut self, agent: AgentId, at: u64) -> &mut AgentCounts {
-        self.agents.entry((agent, at / SLOT)).or_default()
+        let key = (agent, at / SLOT);
+        if let Some(changed) = &mut self.changed {
+            changed.agents.insert(key);
+        }
+        self.agents.entry(key).or_default()
     }
 
     fn connected(&mut self, at: u64, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id) else {
+        let Some(call) = self.open.calls.get_mut(&id) else {
             return;
         };
         let (queue, waited, first) = (call.queue, at.saturating_sub(call.queued), !call.counted);
@@ -282,7 +379,7 @@ impl Metrics {
 
     /// Talk or hold ends.
     fn pause(&mut self, at: u64, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id) else {
+        let Some(call) = self.open.calls.get_mut(&id) else {
             return;
         };
         let Some((since, on_hold)) = call.since.take() else {
@@ -300,23 +397,23 @@ impl Metrics {
     }
 
     fn resume(&mut self, at: u64, id: CallId, on_hold: bool) {
-        if let Some(call) = self.calls.get_mut(&id) {
+        if let Some(call) = self.open.calls.get_mut(&id) {
             call.since = Some((at, on_hold));
         }
     }
 
     fn leave_to_wrap_up(&mut self, id: CallId) {
-        if let Some(call) = self.calls.get(&id)
+        if let Some(call) = self.open.calls.get(&id)
             && let Some(agent) = call.agents.last()
         {
-            self.wraps_up.insert(*agent, call.queue);
+            self.open.wraps_up.insert(*agent, call.queue);
         }
     }
 
     fn left(&mut self, at: u64, id: CallId, how: &Departure) {
         self.pause(at, id);
         self.leave_to_wrap_up(id);
-        let Some(call) = self.calls.remove(&id) else {
+        let Some(call) = self.open.calls.remove(&id) else {
             return;
         };
         let waited = at.saturating_sub(call.queued);
@@ -351,7 +448,7 @@ impl Metrics {
     }
 
     fn status(&mut self, at: u64, agent: AgentId, status: Status) {
-        if let Some((old, since)) = self.statuses.insert(agent, (status, at)) {
+        if let Some((old, since)) = self.open.statuses.insert(agent, (status, at)) {
             let mut from = since;
             while from < at {
                 let until = at.min((from / SLOT + 1) * SLOT);
@@ -359,13 +456,13 @@ impl Metrics {
                 from = until;
             }
             if old == Status::WrapUp
-                && let Some(queue) = self.wraps_up.remove(&agent)
+                && let Some(queue) = self.open.wraps_up.remove(&agent)
             {
                 self.queue(queue, at).wrapped_up += at.saturating_sub(since);
             }
         }
         if status == Status::Offline {
-            self.statuses.remove(&agent);
+            self.open.statuses.remove(&agent);
         }
     }
 }
