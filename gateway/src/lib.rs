@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod http;
 pub mod phone;
+pub mod roster;
 pub mod serve;
 pub mod store;
 pub mod switch;

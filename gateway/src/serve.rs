@@ -39,6 +39,7 @@ use crate::http::api::kept::Kept;
 use crate::http::api::numbers::Numbers;
 use crate::http::api::{self, Api};
 use crate::http::{self, Http};
+use crate::roster::Opening;
 use crate::store::{Store, folder};
 use crate::switch::{Request, Switch};
 
@@ -99,9 +100,6 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     } else {
         None
     };
-    let directory = Arc::new(Directory::of(&config));
-    let numbers = Arc::new(Numbers::new(Arc::clone(&directory)));
-    let plan = config.plan();
     let phone = demo_phone.as_ref().map(DemoPhone::address);
     // Held to the end.
     let (store, _claim) = match database(&config, options.state)? {
@@ -112,6 +110,11 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         }
         None => (None, None),
     };
+    let opening = Opening::read(config.clone(), store.as_ref())
+        .await
+        .map_err(|error| failed("store", error))?;
+    let (directory, plan) = (opening.directory(), opening.plan());
+    let numbers = Arc::new(Numbers::new(Arc::clone(&directory)));
     let mut secret = [0; 32];
     rng.fill(&mut secret);
     if let Some(store) = &store {
@@ -120,6 +123,10 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
             .map_err(|error| failed("store", error))?;
     }
     let accounts = staff(&config, &directory, &secret);
+    for account in opening.accounts() {
+        accounts.put_user(account);
+    }
+    config.users = opening.sip_users();
     let keeper = match &store {
         Some(store) => {
             let keeper = Keeper::open(store, accounts.clone(), wall_clock()).await;
@@ -173,9 +180,8 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         domain: config.domains.first().cloned(),
         demo: config.demo,
         origins: config.origins.clone(),
-        pause_reasons: config.pause_reasons.clone(),
-        dispositions: config.dispositions.clone(),
     };
+    let roster = opening.start(desk.clone(), accounts.clone(), Arc::clone(&numbers));
     let parts = api::Parts {
         hub: centre.hub,
         desk,
@@ -186,6 +192,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
             None => Arc::new(Recent::default()),
         },
         numbers,
+        roster,
         settings,
     };
     let api = Api::new(parts, wall_clock);

@@ -16,7 +16,7 @@ use sip_core::uri::Uri;
 use sip_stack::Application;
 use tokio::sync::oneshot;
 
-use crate::centre::command::{Asked, Refused};
+use crate::centre::command::{Asked, Command, Refused};
 use crate::centre::desk::Desk;
 use crate::centre::view;
 
@@ -315,7 +315,21 @@ impl Application for Switch {
     fn handle_request(&mut self, now: Time, request: Request, calls: &mut Coordinator) {
         match request {
             Request::Centre(asked) => match &mut self.desk {
-                Some(desk) => desk.command(now, asked, calls),
+                Some(desk) => {
+                    let plan = match &asked.command {
+                        Command::Arrange(arrangement) => Some(arrangement.plan.clone()),
+                        _ => None,
+                    };
+                    if desk.command(now, asked, calls)
+                        && let Some(plan) = plan
+                    {
+                        let (routes, phone) = (plan.clone(), self.demo_phone);
+                        desk.route_by(Box::new(move |user, number| {
+                            reached(&routes, phone, user, number)
+                        }));
+                        self.plan = plan;
+                    }
+                }
                 // Whoever asked may have gone away.
                 None => drop(asked.reply.send(Err(Refused::Busy))),
             },

@@ -159,7 +159,8 @@ impl Accounts {
             if before.name != user.name {
                 state.names.remove(&before.name);
             }
-            revoked = before.password != user.password && !state.sessions.end_of(&user.id).is_empty();
+            let signed_out = before.password != user.password && !state.sessions.end_of(&user.id).is_empty();
+            revoked = signed_out || before.roles != user.roles;
         }
         state.names.insert(user.name, user.id);
         drop(state);

@@ -1,11 +1,15 @@
 //! What pages and programs ask of the call centre, and why it may say no.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
+use call_engine::DialPlan;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
+use super::directory::Directory;
 use super::view::{Intent, Mode};
 
 /// Who asks.
@@ -29,9 +33,35 @@ pub enum Target {
     Number(String),
 }
 
+/// Who works here, which queues there are and what is reached by dialling, all of it, from now on.
+#[derive(Clone, Debug)]
+pub struct Arrangement {
+    /// Agents and queues.
+    pub directory: Arc<Directory>,
+    /// Whom numbers name.
+    pub plan: DialPlan,
+    /// Who may register, by name.
+    pub users: BTreeMap<String, session_core::User>,
+    /// Names of those who have to register anew.
+    pub again: Vec<String>,
+    /// Told to pages: `agents`, `queues`, `pause-reasons` or `dispositions`.
+    pub what: &'static str,
+}
+
+/// One is no other, whatever is in them.
+impl PartialEq for Arrangement {
+    fn eq(&self, other: &Arrangement) -> bool {
+        Arc::ptr_eq(&self.directory, &other.directory) && self.what == other.what
+    }
+}
+
+impl Eq for Arrangement {}
+
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
+    /// The call centre is arranged in another way. Nothing is done when a queue that has calls, or an agent who has one, would go.
+    Arrange(Box<Arrangement>),
     /// What an agent wants.
     Intent {
         /// The agent's id.
@@ -170,8 +200,10 @@ pub enum Refused {
     WrongState,
     /// The agent is not wrapping up.
     NotWrappingUp,
-    /// The one who is to talk has another call.
+    /// The one who is to talk, or to go, has another call.
     AgentBusy,
+    /// The queue that is to go has calls.
+    QueueBusy,
     /// Nobody can be reached there.
     Unreachable,
     /// No dial plan rule allows it.
@@ -194,6 +226,7 @@ impl Refused {
             Refused::WrongState => "wrong-state",
             Refused::NotWrappingUp => "not-wrapping-up",
             Refused::AgentBusy => "agent-busy",
+            Refused::QueueBusy => "queue-busy",
             Refused::Unreachable => "unreachable",
             Refused::NotAllowed => "not-allowed",
             Refused::NoDemo => "no-demo",
@@ -211,6 +244,7 @@ impl Refused {
             | Refused::WrongState
             | Refused::NotWrappingUp
             | Refused::AgentBusy
+            | Refused::QueueBusy
             | Refused::Unreachable => 409,
             Refused::Busy => 503,
         }
@@ -227,6 +261,7 @@ impl fmt::Display for Refused {
             Refused::WrongState => "the call is not in a state for this",
             Refused::NotWrappingUp => "the agent is not wrapping up",
             Refused::AgentBusy => "that agent has another call",
+            Refused::QueueBusy => "that queue has calls",
             Refused::Unreachable => "nobody can be reached there",
             Refused::NotAllowed => "the dial plan does not allow it",
             Refused::NoDemo => "this gateway has no demonstration",

@@ -11,6 +11,7 @@
 //! | `consult`, `supervise` | a third in the call |
 //! | `refer` | transfers that agents ask for by SIP |
 //! | `restored` | callers over a restart |
+//! | `arrange` | other agents, queues and numbers, while calls go on |
 //! | `told`, `portrait` | what is told of it |
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

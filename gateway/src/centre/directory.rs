@@ -27,7 +27,7 @@ pub struct Person {
 }
 
 /// A queue.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct QueueInfo {
     /// In the API.
     pub id: String,
@@ -399,6 +399,12 @@ impl Directory {
     #[must_use]
     pub fn queue_by_name(&self, name: &str) -> Option<&QueueInfo> {
         self.queues.values().find(|queue| queue.name == name)
+    }
+
+    /// Whether an agent works here, and not only did.
+    #[must_use]
+    pub fn has_agent(&self, agent: AgentId) -> bool {
+        self.agents.contains_key(&agent)
     }
 
     /// Agents who serve a queue.

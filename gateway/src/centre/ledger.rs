@@ -31,6 +31,8 @@ pub struct Batch {
     pub legs: BTreeMap<CallId, Option<SavedLeg>>,
     /// To be told once all that is durable.
     pub answers: Vec<Answer>,
+    /// Who works here from this batch on, where that changed.
+    pub directory: Option<Arc<Directory>>,
 }
 
 /// What whoever asked is told.
@@ -85,6 +87,7 @@ impl Batch {
             && self.ended.is_empty()
             && self.legs.is_empty()
             && self.answers.is_empty()
+            && self.directory.is_none()
     }
 }
 
@@ -228,6 +231,9 @@ impl Ledger {
 
     fn take(&mut self, batch: Batch, events: &mut Vec<Arc<Event>>) {
         let now = batch.records.last().map_or(Time::ZERO, |record| record.at);
+        if let Some(directory) = batch.directory {
+            self.directory = directory;
+        }
         for (time, change) in batch.changes {
             self.event(time, change, events);
         }

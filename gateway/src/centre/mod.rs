@@ -3,6 +3,7 @@
 //! `call-engine`'s [`Acd`](call_engine::acd::Acd) decides; here its decisions become calls, and what happens becomes objects that pages
 //! see ([`view`]) and numbered events ([`hub`]).
 
+mod arrange;
 pub mod caller;
 pub mod command;
 mod consult;

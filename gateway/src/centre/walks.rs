@@ -19,13 +19,15 @@ const RING: Duration = Duration::from_secs(45);
 const DIGIT_MS: u16 = 160;
 
 impl Desk {
-    /// Does what is asked, or says why not. The answer comes when what was done is durable and told.
-    pub fn command(&mut self, now: Time, asked: Asked, calls: &mut Coordinator) {
+    /// Does what is asked, or says why not. The answer comes when what was done is durable and told. True when it was done.
+    pub fn command(&mut self, now: Time, asked: Asked, calls: &mut Coordinator) -> bool {
         let Asked { by, command, reply } = asked;
         let result = self.obey(now, &by, command, calls);
+        let done = result.is_ok();
         self.count_lines(now, None, calls);
         self.answer(Answer { reply, result });
         self.tell(now);
+        done
     }
 
     fn obey(
@@ -36,6 +38,7 @@ impl Desk {
         calls: &mut Coordinator,
     ) -> Result<Option<String>, Refused> {
         match command {
+            Command::Arrange(arrangement) => self.arrange(now, *arrangement, calls)?,
             Command::Intent { agent, intent } => {
                 let agent = self.agent(&agent)?;
                 check(self.intend(now, agent, intent.into(), calls))?;

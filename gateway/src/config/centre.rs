@@ -84,10 +84,23 @@ pub enum Role {
 
 /// Something to choose: why an agent pauses, what became of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Choice {
     /// For programs.
+    #[schema(
+        min_length = 1,
+        max_length = 32,
+        pattern = "^[a-z0-9][a-z0-9._-]*$",
+        example = "follow-up"
+    )]
     pub code: String,
     /// For people.
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\u0000-\u001F\u007F-\u009F]+$",
+        example = "Follow-up needed"
+    )]
     pub label: String,
 }
 

@@ -299,14 +299,19 @@ impl Config {
     /// The dial plan over the users and queues of the file.
     #[must_use]
     pub fn plan(&self) -> DialPlan {
-        let by_name = self
-            .queues
-            .iter()
-            .map(|queue| (queue.name.clone(), queue.name.clone()));
-        let by_number = self
-            .queues
-            .iter()
-            .filter_map(|queue| Some((queue.number.clone()?, queue.name.clone())));
-        DialPlan::new(self.rules.clone(), self.users.keys().cloned()).with_queues(by_name.chain(by_number))
+        plan(self.rules.clone(), self.users.keys(), &self.queues)
     }
+}
+
+/// A dial plan over users and queues.
+pub(crate) fn plan<'a>(
+    rules: Vec<Rule>,
+    users: impl IntoIterator<Item = &'a String>,
+    queues: impl IntoIterator<Item = &'a Queue>,
+) -> DialPlan {
+    let named = queues.into_iter().flat_map(|queue| {
+        let called = [Some(&queue.name), queue.number.as_ref()].into_iter().flatten();
+        called.map(|called| (called.clone(), queue.name.clone()))
+    });
+    DialPlan::new(rules, users.into_iter().cloned()).with_queues(named)
 }

@@ -153,6 +153,12 @@ impl Coordinator {
         self.user(name).is_some()
     }
 
+    /// A user is registered.
+    #[must_use]
+    pub fn is_reachable(&self, user: &str) -> bool {
+        self.registrar.is_reachable(user)
+    }
+
     /// Tells which users became reachable or unreachable since the last time.
     pub(crate) fn tell_reachable(&mut self) {
         while let Some(event) = self.registrar.poll_event() {

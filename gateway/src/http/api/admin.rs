@@ -1,4 +1,4 @@
-//! Who may do what: users as they are configured, and keys for programs.
+//! Keys for programs.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,6 @@ use super::guard::Admin;
 use super::kept::unavailable;
 use super::list::{List, Part};
 use super::problem::{Code, Problem};
-use super::sign_in::Me;
 use crate::auth::Scope;
 use crate::auth::api_key::ApiKey;
 
@@ -71,41 +70,6 @@ impl From<ApiKey> for KeyShown {
             scopes: key.scopes,
         }
     }
-}
-
-/// Everybody who can sign in.
-#[utoipa::path(get, path = "/users", tag = "admin", params(Part), responses((status = 200, body = List<Me>)))]
-pub(super) async fn users(
-    Admin(_who): Admin,
-    State(api): State<Api>,
-    Params(part): Params<Part>,
-) -> Result<Json<List<Me>>, Problem> {
-    let shown = |user: &crate::auth::accounts::User| Me {
-        id: user.id.clone(),
-        name: user.name.clone(),
-        display: user.display.clone(),
-        roles: user.roles.clone(),
-        demo: false,
-    };
-    part.of(&api.accounts.users(), |user| Some(shown(user))).map(Json)
-}
-
-/// A user.
-#[utoipa::path(get, path = "/users/{id}", tag = "admin", params(("id" = String, Path, description = "Of the user")),
-    responses((status = 200, body = Me), (status = 404, description = "`unknown-user`")))]
-pub(super) async fn user(
-    Admin(_who): Admin,
-    State(api): State<Api>,
-    Id(id): Id,
-) -> Result<Json<Me>, Problem> {
-    let user = api.accounts.user(&id).ok_or(Code::UnknownUser)?;
-    Ok(Json(Me {
-        id: user.id,
-        name: user.name,
-        display: user.display,
-        roles: user.roles,
-        demo: false,
-    }))
 }
 
 /// All API keys, without their secrets.

@@ -6,7 +6,7 @@ mod admin;
 mod agent;
 pub mod archive;
 mod calls;
-pub mod codes;
+mod configure;
 mod events;
 mod extract;
 mod guard;
@@ -40,7 +40,7 @@ use crate::auth::keep::Keeper;
 use crate::auth::{Accounts, Principal, Role};
 use crate::centre::command::{Asked, By, Command};
 use crate::centre::hub::Hub;
-use crate::config::{Choice, Config};
+use crate::roster::Roster;
 
 use archive::Archive;
 use numbers::Numbers;
@@ -58,6 +58,7 @@ pub struct Api {
     keeper: Option<Arc<Keeper>>,
     archive: Arc<dyn Archive>,
     numbers: Arc<Numbers>,
+    roster: Roster,
     settings: Arc<Settings>,
     clock: Arc<dyn Fn() -> Time + Send + Sync>,
     requests: Arc<idempotency::Requests>,
@@ -79,12 +80,14 @@ pub struct Parts {
     pub archive: Arc<dyn Archive>,
     /// Folds the log.
     pub numbers: Arc<Numbers>,
+    /// Everybody and every queue, to be changed.
+    pub roster: Roster,
     /// Everything else.
     pub settings: Settings,
 }
 
 /// What the API is told of the gateway.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// SIP domain of the agents; `None`: the host that the page was asked from.
     pub domain: Option<String>,
@@ -92,23 +95,6 @@ pub struct Settings {
     pub demo: bool,
     /// Web origins whose pages may open the event stream, e.g. `https://desk.example`; empty: any.
     pub origins: Vec<String>,
-    /// Why agents pause.
-    pub pause_reasons: Vec<Choice>,
-    /// What becomes of calls.
-    pub dispositions: Vec<Choice>,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        let config = Config::default();
-        Settings {
-            domain: None,
-            demo: false,
-            origins: Vec::new(),
-            pause_reasons: config.pause_reasons,
-            dispositions: config.dispositions,
-        }
-    }
 }
 
 impl fmt::Debug for Parts {
@@ -139,6 +125,7 @@ impl Api {
             keeper: parts.keeper,
             archive: parts.archive,
             numbers: parts.numbers,
+            roster: parts.roster,
             settings: Arc::new(parts.settings),
             pages: Arc::new(events::Pages::starting_at(clock())),
             clock: Arc::new(clock),

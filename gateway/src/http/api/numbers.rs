@@ -32,7 +32,7 @@ const MAX_STEPS: u64 = 500;
 #[derive(Debug)]
 pub struct Numbers {
     metrics: Mutex<Metrics>,
-    directory: Arc<Directory>,
+    directory: Mutex<Arc<Directory>>,
 }
 
 impl Numbers {
@@ -45,17 +45,31 @@ impl Numbers {
         }
         Numbers {
             metrics: Mutex::new(metrics),
-            directory,
+            directory: Mutex::new(directory),
         }
     }
 
     /// Goes on where the gateway before ended.
     pub fn restore(&self, mut past: Metrics) {
-        for queue in self.directory.queues() {
+        for queue in self.directory().queues() {
             past.set_service_level(queue.config.id, queue.level);
         }
         past.watch(true);
         *self.lock() = past;
+    }
+
+    /// Of these queues and agents from now on.
+    pub fn set_directory(&self, directory: Arc<Directory>) {
+        let mut metrics = self.lock();
+        for queue in directory.queues() {
+            metrics.set_service_level(queue.config.id, queue.level);
+        }
+        drop(metrics);
+        *self.directory.lock().unwrap_or_else(PoisonError::into_inner) = directory;
+    }
+
+    fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.directory.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Takes the next records of the log. Those already taken are passed over.
@@ -200,12 +214,11 @@ pub(super) async fn queues(
     let (from, until) = stretch(&api, wanted.cursor.or(wanted.from), wanted.to);
     let from = from / step * step;
     let steps = (until - from).div_ceil(step);
-    let numbers = &api.numbers;
-    let folded = numbers.lock();
+    let (directory, folded) = (api.numbers.directory(), api.numbers.lock());
     let mut items = Vec::new();
     for n in 0..steps.min(MAX_STEPS) {
         let (begin, end) = (from + n * step, from + (n + 1) * step);
-        for queue in numbers.directory.queues() {
+        for queue in directory.queues() {
             let id: QueueId = queue.config.id;
             let counts = folded.queue_counts(id, Time(begin), Time(end));
             items.push(of_queue(&queue.id, begin, end, &counts));
@@ -228,10 +241,8 @@ pub(super) async fn agents(
 ) -> Result<Json<List<AgentNumbers>>, Problem> {
     let (from, until) = stretch(&api, wanted.from, wanted.to);
     let now = api.now();
-    let numbers = &api.numbers;
-    let folded = numbers.lock();
-    let agents = numbers
-        .directory
+    let (directory, folded) = (api.numbers.directory(), api.numbers.lock());
+    let agents = directory
         .people()
         .filter_map(|person| Some((person, person.agent.as_ref()?)));
     let items = agents.map(|(person, agent)| {

@@ -14,10 +14,10 @@ use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::configure::choices::{dispositions, pause_reasons};
+use super::configure::{queues, users};
 use super::problem::{Code, FieldError, PROBLEM_JSON, ProblemDetails};
-use super::{
-    Api, admin, agent, calls, codes, events, health, live, metrics, numbers, records, sign_in, supervise,
-};
+use super::{Api, admin, agent, calls, events, health, live, metrics, numbers, records, sign_in, supervise};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -70,8 +70,9 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(live::calls))
         .routes(routes!(live::agents))
         .routes(routes!(live::agent))
-        .routes(routes!(live::queues))
-        .routes(routes!(live::queue))
+        .routes(routes!(live::queues, queues::post))
+        .routes(routes!(live::queue, queues::delete))
+        .routes(routes!(queues::get, queues::put))
         .routes(routes!(supervise::put_intent))
         .routes(routes!(supervise::put, supervise::delete))
         .routes(routes!(supervise::demo_call))
@@ -81,12 +82,22 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(records::put_notes))
         .routes(routes!(numbers::queues))
         .routes(routes!(numbers::agents))
-        .routes(routes!(admin::users))
-        .routes(routes!(admin::user))
+        .routes(routes!(users::list, users::post))
+        .routes(routes!(users::get, users::put, users::delete))
         .routes(routes!(admin::keys, admin::make_key))
         .routes(routes!(admin::remove_key))
-        .routes(routes!(codes::pause_reasons))
-        .routes(routes!(codes::dispositions))
+        .routes(routes!(pause_reasons::list, pause_reasons::post))
+        .routes(routes!(
+            pause_reasons::get,
+            pause_reasons::put,
+            pause_reasons::delete
+        ))
+        .routes(routes!(dispositions::list, dispositions::post))
+        .routes(routes!(
+            dispositions::get,
+            dispositions::put,
+            dispositions::delete
+        ))
         .routes(routes!(events::upgrade))
         .routes(routes!(get))
         .fallback(nothing);

@@ -59,6 +59,16 @@ pub enum Code {
     UnknownKey,
     /// There is no such pause reason or disposition.
     UnknownCode,
+    /// It stands in the configuration file and is changed there.
+    FromFile,
+    /// Something else names it.
+    InUse,
+    /// Nobody else could configure anything then.
+    LastAdmin,
+    /// There are as many of them as there may be.
+    TooMany,
+    /// The queue has calls.
+    QueueBusy,
     /// The offer is over.
     OfferGone,
     /// The call is not in a state for this.
@@ -127,6 +137,11 @@ impl Code {
             | Code::AgentBusy
             | Code::Unreachable
             | Code::NameTaken
+            | Code::FromFile
+            | Code::InUse
+            | Code::LastAdmin
+            | Code::TooMany
+            | Code::QueueBusy
             | Code::TooManyKeys
             | Code::IdempotencyInProgress => StatusCode::CONFLICT,
             Code::Changed => StatusCode::PRECONDITION_FAILED,
@@ -169,6 +184,11 @@ impl Code {
             Code::NotAllowed => "The dial plan does not allow it",
             Code::NoDemo => "No demonstration here",
             Code::NameTaken => "The name is taken",
+            Code::FromFile => "The configuration file says so",
+            Code::InUse => "Something else names it",
+            Code::LastAdmin => "The last admin",
+            Code::TooMany => "There are too many of them",
+            Code::QueueBusy => "The queue has calls",
             Code::TooManyKeys => "Too many API keys",
             Code::Changed => "It changed meanwhile",
             Code::MatchRequired => "If-Match is missing",
@@ -255,6 +275,18 @@ impl Problem {
         problem
     }
 
+    /// These fields are wrong.
+    #[must_use]
+    pub fn fields(wrong: Vec<(String, String)>) -> Problem {
+        let mut problem = Problem::from(Code::Invalid);
+        if let Some((field, detail)) = wrong.first() {
+            problem = problem.detail(format!("{field}: {detail}"));
+        }
+        let error = |(field, detail)| FieldError { field, detail };
+        problem.errors = wrong.into_iter().map(error).collect();
+        problem
+    }
+
     fn retry_after(mut self, wait: Duration) -> Problem {
         self.retry_after = Some(wait);
         self
@@ -299,6 +331,7 @@ impl From<Refused> for Problem {
             Refused::WrongState => Code::WrongState,
             Refused::NotWrappingUp => Code::NotWrappingUp,
             Refused::AgentBusy => Code::AgentBusy,
+            Refused::QueueBusy => Code::QueueBusy,
             Refused::Unreachable => Code::Unreachable,
             Refused::NotAllowed => Code::NotAllowed,
             Refused::NoDemo => Code::NoDemo,

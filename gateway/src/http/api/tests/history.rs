@@ -3,6 +3,7 @@
 use call_engine::acd::{CallId, Fact, Record as Logged};
 
 use super::*;
+use crate::centre::directory::Directory;
 
 fn end(world: &World, seq: u64, call: &str, agents: &[&str]) {
     let mut record = record(call, agents);

@@ -26,13 +26,14 @@ use crate::auth::api_key::ApiKey;
 use crate::auth::password::{Password, Passwords};
 use crate::auth::{Role, Scope};
 use crate::centre::command::Refused;
-use crate::centre::directory::Directory;
 use crate::centre::hub::Event;
 use crate::centre::view::{
     Agent, AgentDay, AgentName, Call, CallPhase, Change, Moment, Mos, Offer, Outcome, Party, Queue,
     QueueAlarms, QueueDay, QueueLive, QueueName, Reach, Record, Status,
 };
-use crate::config::Config;
+use crate::config::{self, Config, Staff};
+use crate::roster::Opening;
+use crate::store::Store;
 
 /// What was asked at the desk, and by whom.
 type Log = Arc<Mutex<Vec<(By, Command)>>>;
@@ -67,6 +68,11 @@ impl World {
     }
 
     pub(super) async fn with_desk(desk: mpsc::Sender<Asked>, asked: Log) -> World {
+        World::kept(desk, asked, None).await
+    }
+
+    /// One that keeps what is configured.
+    pub(super) async fn kept(desk: mpsc::Sender<Asked>, asked: Log, store: Option<&Store>) -> World {
         let accounts = Accounts::new(&[5; 32], Passwords::weak());
         let password = accounts.passwords().hash("cordboard").await.expect("a hash");
         for (id, name, roles) in [
@@ -91,14 +97,20 @@ impl World {
         };
         let hub = Hub::new(0);
         hub.publish(furniture());
-        let directory = Arc::new(Directory::of(&Config::default()));
+        let opening = Opening::read(file(), store).await.expect("a roster");
+        for account in opening.accounts() {
+            assert!(accounts.put_user(account));
+        }
+        let numbers = Arc::new(Numbers::new(opening.directory()));
+        let roster = opening.start(desk.clone(), accounts.clone(), Arc::clone(&numbers));
         let parts = Parts {
             keeper: None,
             hub,
             desk,
             accounts,
             archive: Arc::new(archive::Recent::default()),
-            numbers: Arc::new(Numbers::new(directory)),
+            numbers,
+            roster,
             settings,
         };
         let api = Api::new(parts, move || Time(told.load(Ordering::Relaxed)));
@@ -224,6 +236,24 @@ impl World {
     pub(super) fn asked(&self) -> Vec<(By, Command)> {
         std::mem::take(&mut *self.asked.lock().expect("not poisoned"))
     }
+}
+
+/// The demonstration, and an admin.
+fn file() -> Config {
+    let mut config = Config::default();
+    let admin = Staff {
+        roles: vec![config::Role::Admin],
+        ..Staff::default()
+    };
+    config.users.insert(
+        "adam".into(),
+        session_core::User {
+            password: "cordboard".into(),
+            display: "Adam".into(),
+        },
+    );
+    config.staff.insert("adam".into(), admin);
+    config
 }
 
 pub(super) fn request(method: Method, path: &str, token: &str, body: Option<String>) -> Request<Body> {

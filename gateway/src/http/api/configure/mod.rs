@@ -1,0 +1,112 @@
+//! Users, queues, pause reasons and dispositions, as admins configure them.
+//!
+//! Each has an `ETag`; what changes or removes it says in `If-Match` which version it means (RFC 9110 §13.1.1).
+
+pub(super) mod choices;
+pub(super) mod queues;
+pub(super) mod users;
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::{ETAG, IF_MATCH, LOCATION};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{AppendHeaders, IntoResponseParts, ResponseParts};
+use tokio::time::timeout;
+
+use super::Api;
+use super::problem::{Code, Problem};
+use crate::roster::{Match, Roster, Unchanged};
+
+/// How long a change may take. It is done all the same when it takes longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Tag of what the file says.
+const OF_FILE: &str = "\"file\"";
+
+/// `If-Match`, which must be there.
+#[derive(Debug)]
+pub(super) struct IfMatch(Match);
+
+impl FromRequestParts<Api> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<IfMatch, Problem> {
+        let value = parts.headers.get(IF_MATCH).ok_or(Code::MatchRequired)?;
+        let value = value
+            .to_str()
+            .map_err(|_| Problem::from(Code::BadRequest).detail("If-Match: not ASCII"))?;
+        let versions = value.split(',').map(str::trim).map(|tag| match tag {
+            "*" => Some(Match::Any),
+            tag => {
+                let version = tag.strip_prefix("\"v")?.strip_suffix('"')?.parse().ok()?;
+                Some(Match::Version(version))
+            }
+        });
+        Ok(IfMatch(versions.flatten().next().unwrap_or(Match::Never)))
+    }
+}
+
+/// The tag of a version; none: the file's.
+pub(super) struct Tag(Option<u64>);
+
+impl IntoResponseParts for Tag {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut response: ResponseParts) -> Result<ResponseParts, Infallible> {
+        let tag = self
+            .0
+            .map_or(OF_FILE.to_owned(), |version| format!("\"v{version}\""));
+        if let Ok(tag) = HeaderValue::from_str(&tag) {
+            response.headers_mut().insert(ETAG, tag);
+        }
+        Ok(response)
+    }
+}
+
+/// Where something is that was made.
+fn at(path: &str, id: &str) -> AppendHeaders<[(HeaderName, String); 1]> {
+    AppendHeaders([(LOCATION, format!("/api/v1/{path}/{id}"))])
+}
+
+/// Changes the roster, to the end even when who asked hangs up. `unknown`: what is said when it is not there.
+async fn change<T, F>(
+    api: &Api,
+    unknown: Code,
+    change: impl FnOnce(Roster) -> F + Send + 'static,
+) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Unchanged>> + Send,
+{
+    let roster = api.roster.clone();
+    let work = tokio::spawn(async move { change(roster).await });
+    match timeout(PATIENCE, work).await {
+        Ok(Ok(Ok(done))) => Ok(done),
+        Ok(Ok(Err(why))) => Err(said(unknown, why)),
+        Ok(Err(_)) => Err(Code::Internal.into()),
+        Err(_) => Err(Code::Busy.into()),
+    }
+}
+
+fn said(unknown: Code, why: Unchanged) -> Problem {
+    let of_file = "it stands in the configuration file, or is built in: it is changed there";
+    match why {
+        Unchanged::Unknown => unknown.into(),
+        Unchanged::FromFile => Problem::from(Code::FromFile).detail(of_file),
+        Unchanged::Changed => Code::Changed.into(),
+        Unchanged::Taken => Code::NameTaken.into(),
+        Unchanged::TooMany => Code::TooMany.into(),
+        Unchanged::Invalid(fields) => Problem::fields(fields),
+        Unchanged::LastAdmin => {
+            Problem::from(Code::LastAdmin).detail("nobody else can sign in and configure")
+        }
+        Unchanged::InUse(queue) => {
+            Problem::from(Code::InUse).detail(format!("the queue {queue} sends calls there"))
+        }
+        Unchanged::Refused(refused) => refused.into(),
+        Unchanged::Unavailable => Code::Unavailable.into(),
+    }
+}

@@ -1,0 +1,218 @@
+//! What is wrong with a user or a queue that somebody sends, by the ranges that hold for the file as well.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::roll::Roll;
+use super::rows::UserSettings;
+use crate::auth::Role;
+use crate::auth::accounts::is_name;
+use crate::auth::password::{MAX_LEN, MIN_LEN};
+use crate::config::centre::{ascending, dialable, range, skill};
+use crate::config::{Choice, Overflow, Queue};
+
+/// Fields, and what is wrong with each.
+pub type Wrong = Vec<(String, String)>;
+
+/// Skills that one may name.
+const SKILLS: usize = 100;
+/// Queues that one may serve.
+const QUEUES: usize = 200;
+/// Characters of a name for people.
+const DISPLAY: usize = 64;
+
+const NAME: &str = "1 to 32 of a-z, 0-9, ., - and _, a letter or digit first";
+
+/// Collects what is wrong.
+#[derive(Default)]
+struct Check {
+    wrong: Wrong,
+}
+
+impl Check {
+    fn fail(&mut self, field: impl Into<String>, detail: impl Into<String>) {
+        self.wrong.push((field.into(), detail.into()));
+    }
+
+    fn that(&mut self, field: &str, result: Result<(), String>) {
+        if let Err(detail) = result {
+            self.fail(field, detail);
+        }
+    }
+
+    fn within(&mut self, field: &str, value: impl Into<u64>, range: RangeInclusive<u64>) {
+        if !range.contains(&value.into()) {
+            self.fail(field, format!("from {} to {}", range.start(), range.end()));
+        }
+    }
+
+    fn seconds(&mut self, field: &str, value: Duration, range: RangeInclusive<u64>) {
+        self.within(field, value.as_secs(), range);
+    }
+
+    fn name(&mut self, field: &str, value: &str) {
+        if !is_name(value) {
+            self.fail(field, NAME);
+        }
+    }
+
+    /// One line for people.
+    fn line(&mut self, field: &str, value: &str, length: RangeInclusive<usize>) {
+        if value.chars().any(char::is_control) {
+            self.fail(field, "no control characters");
+        } else if !length.contains(&value.chars().count()) {
+            self.fail(
+                field,
+                format!("{} to {} characters", length.start(), length.end()),
+            );
+        }
+    }
+
+    fn skills(&mut self, field: &str, skills: &BTreeMap<String, u8>) {
+        if skills.len() > SKILLS {
+            self.fail(field, format!("at most {SKILLS}"));
+        }
+        for (name, level) in skills {
+            self.that(field, skill(name));
+            self.within(&format!("{field}.{name}"), *level, range::LEVEL);
+        }
+    }
+
+    fn overflow(&mut self, field: &str, to: &Overflow, own: Option<&str>, roll: &Roll) {
+        match to {
+            Overflow::Queue(id) if own == Some(id.as_str()) => self.fail(field, "that is the queue itself"),
+            Overflow::Queue(id) if !roll.has_queue(id) => self.fail(field, "there is no such queue"),
+            Overflow::Number(number) => self.line(field, number, 1..=64),
+            Overflow::Queue(_) | Overflow::HangUp => {}
+        }
+    }
+}
+
+pub(super) fn user(settings: &UserSettings, roll: &Roll) -> Wrong {
+    let mut check = Check::default();
+    check.name("name", &settings.name);
+    check.line("display", &settings.display, 0..=DISPLAY);
+    let roles: BTreeSet<Role> = settings.roles.iter().copied().collect();
+    if roles.len() != settings.roles.len() {
+        check.fail("roles", "one stands there twice");
+    }
+    let work = &settings.agent;
+    if !roles.contains(&Role::Agent) && *work != Default::default() {
+        check.fail("agent", "only somebody with the role agent has this");
+    }
+    check.skills("agent.skills", &work.skills);
+    if work.queues.len() > QUEUES {
+        check.fail("agent.queues", format!("at most {QUEUES}"));
+    }
+    let mut served = BTreeSet::new();
+    for (n, member) in work.queues.iter().take(QUEUES).enumerate() {
+        let field = |name: &str| format!("agent.queues[{n}].{name}");
+        if !roll.has_queue(&member.queue) {
+            check.fail(field("queue"), "there is no such queue");
+        } else if !served.insert(&member.queue) {
+            check.fail(field("queue"), "it stands there twice");
+        }
+        check.within(&field("tier"), member.tier, range::TIER);
+        check.within(&field("weight"), member.weight, range::WEIGHT);
+    }
+    if let Some(password) = &settings.password
+        && (password.chars().count() < MIN_LEN || password.len() > MAX_LEN)
+    {
+        check.fail(
+            "password",
+            format!("at least {MIN_LEN} characters, at most {MAX_LEN} bytes"),
+        );
+    }
+    if let Some(password) = &settings.sip_password
+        && !password.is_empty()
+    {
+        check.line("sip_password", password, MIN_LEN..=128);
+    }
+    check.wrong
+}
+
+/// `own`: the id of the queue, if it is there already.
+pub(super) fn queue(queue: &Queue, own: Option<&str>, roll: &Roll) -> Wrong {
+    let mut check = Check::default();
+    let c = &mut check;
+    c.name("name", &queue.name);
+    c.line("display", &queue.display, 0..=DISPLAY);
+    if let Some(number) = &queue.number {
+        match dialable(number) {
+            Err(detail) => c.fail("number", detail),
+            Ok(()) => {
+                if let Some(other) = roll.called(number, own) {
+                    c.fail("number", format!("that is what `{other}` is called by"));
+                }
+            }
+        }
+    }
+    c.skills("requires", &queue.requires);
+    if let Some(tier) = queue.max_tier {
+        c.within("max_tier", tier, range::TIER);
+    }
+    c.that("widening", ascending(&queue.widening));
+    for (n, step) in queue.widening.iter().take(range::STEPS).enumerate() {
+        let field = |name: &str| format!("widening[{n}].{name}");
+        c.seconds(&field("after"), step.after, range::WAIT);
+        c.within(&field("lower"), step.lower, range::LOWER);
+        if let Some(tier) = step.max_tier {
+            c.within(&field("max_tier"), tier, range::TIER);
+        }
+    }
+    c.within("rate", queue.rate, range::RATE);
+    c.within("priority", queue.priority, range::PRIORITY);
+    c.within("max_no_answer", queue.max_no_answer, range::MAX_NO_ANSWER);
+    c.within("sticky_days", queue.sticky_days, range::STICKY_DAYS);
+    for (field, value, range) in [
+        ("boost", queue.boost, range::BOOST),
+        ("ring", queue.ring, range::RING),
+        ("progress", queue.progress, range::PROGRESS),
+        ("wrap_up", queue.wrap_up, range::WRAP_UP),
+        ("service_level", queue.service_level, range::SERVICE_LEVEL),
+    ] {
+        c.seconds(field, value, range);
+    }
+    for (field, value, range) in [
+        ("sticky", queue.sticky, range::STICKY),
+        ("max_wait", queue.max_wait, range::WAIT),
+        ("announce", queue.announce, range::ANNOUNCE),
+        ("alarm_wait", queue.alarm_wait, range::WAIT),
+    ] {
+        if let Some(value) = value {
+            c.seconds(field, value, range);
+        }
+    }
+    for (field, value, range) in [
+        ("max_length", queue.max_length, range::LENGTH),
+        ("alarm_waiting", queue.alarm_waiting, range::WAITING),
+        (
+            "alarm_service_level",
+            queue.alarm_service_level.map(u32::from),
+            range::PERCENT,
+        ),
+    ] {
+        if let Some(value) = value {
+            c.within(field, value, range);
+        }
+    }
+    if queue.hours.len() > 50 {
+        c.fail("hours", "at most 50");
+    }
+    if queue.holidays.len() > 400 {
+        c.fail("holidays", "at most 400");
+    }
+    c.overflow("overflow", &queue.overflow, own, roll);
+    if let Some(closed) = &queue.closed {
+        c.overflow("closed", closed, own, roll);
+    }
+    check.wrong
+}
+
+pub(super) fn choice(choice: &Choice) -> Wrong {
+    let mut check = Check::default();
+    check.name("code", &choice.code);
+    check.line("label", &choice.label, 1..=DISPLAY);
+    check.wrong
+}

@@ -1,0 +1,747 @@
+//! Users, queues, pause reasons and dispositions: those of the file, which are changed there, and those that the API adds, which are
+//! kept in the store. A change is checked, made durable and put to work while calls go on, one after the other.
+
+mod check;
+mod roll;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use call_engine::DialPlan;
+use sans_io::Time;
+use serde_json::Value;
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::auth::Accounts;
+use crate::auth::accounts::User;
+use crate::auth::password::Overloaded;
+use crate::auth::{NoEntropy, new_id};
+use crate::centre::command::{Arrangement, Asked, By, Command, Refused};
+use crate::centre::directory::Directory;
+use crate::config::{Choice, Config, Queue};
+use crate::http::api::numbers::Numbers;
+use crate::store::{Expect, Object, Put, Store, StoreError, Table};
+
+pub use check::Wrong as Fields;
+pub use roll::Person;
+use roll::{Kept, Roll};
+pub use rows::UserSettings;
+use rows::{SipKeys, UserRow};
+
+/// Rows read at a time.
+const PAGE: u32 = 1_000;
+/// Users that may be added.
+const MAX_USERS: usize = 10_000;
+/// Queues that may be added.
+const MAX_QUEUES: usize = 1_000;
+/// Pause reasons that may be added, and dispositions.
+const MAX_CHOICES: usize = 200;
+
+/// What can be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Somebody.
+    User,
+    /// Where callers wait.
+    Queue,
+    /// Why agents pause.
+    PauseReason,
+    /// What becomes of calls.
+    Disposition,
+}
+
+impl Kind {
+    const ALL: [Kind; 4] = [Kind::User, Kind::Queue, Kind::PauseReason, Kind::Disposition];
+
+    /// In the store.
+    const fn table(self) -> &'static str {
+        match self {
+            Kind::User => "user",
+            Kind::Queue => "queue",
+            Kind::PauseReason => "pause-reason",
+            Kind::Disposition => "disposition",
+        }
+    }
+
+    /// In events.
+    const fn changed(self) -> &'static str {
+        match self {
+            Kind::User => "agents",
+            Kind::Queue => "queues",
+            Kind::PauseReason => "pause-reasons",
+            Kind::Disposition => "dispositions",
+        }
+    }
+}
+
+/// Why something was not changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unchanged {
+    /// It is not there.
+    Unknown,
+    /// The file says so.
+    FromFile,
+    /// It is there in another version.
+    Changed,
+    /// Another one has the name.
+    Taken,
+    /// There are as many as there may be.
+    TooMany,
+    /// These fields are wrong.
+    Invalid(Fields),
+    /// Nobody could configure anything then.
+    LastAdmin,
+    /// This queue sends calls there.
+    InUse(String),
+    /// The call centre says no.
+    Refused(Refused),
+    /// It cannot be kept now.
+    Unavailable,
+}
+
+impl From<NoEntropy> for Unchanged {
+    fn from(_: NoEntropy) -> Unchanged {
+        Unchanged::Unavailable
+    }
+}
+
+impl From<Overloaded> for Unchanged {
+    fn from(_: Overloaded) -> Unchanged {
+        Unchanged::Refused(Refused::Busy)
+    }
+}
+
+impl From<StoreError> for Unchanged {
+    fn from(error: StoreError) -> Unchanged {
+        match error {
+            StoreError::Conflict | StoreError::NotFound => Unchanged::Changed,
+            StoreError::Taken => Unchanged::Taken,
+            error => {
+                tracing::error!(%error, "configuration cannot be kept");
+                Unchanged::Unavailable
+            }
+        }
+    }
+}
+
+/// Which version of something a change is meant for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// Whichever it is.
+    Any,
+    /// None that there ever was.
+    Never,
+    /// This one.
+    Version(u64),
+}
+
+impl Match {
+    fn check(self, version: u64) -> Result<(), Unchanged> {
+        match self {
+            Match::Any => Ok(()),
+            Match::Version(wanted) if wanted == version => Ok(()),
+            Match::Version(_) | Match::Never => Err(Unchanged::Changed),
+        }
+    }
+}
+
+/// What was kept of before, to begin with.
+pub struct Opening {
+    roll: Roll,
+    tables: Tables,
+    directory: Arc<Directory>,
+}
+
+/// Where rows are kept.
+enum Tables {
+    Stored(BTreeMap<Kind, Table<Value>>),
+    /// Nowhere; the last number that was given.
+    Memory(AtomicU32),
+}
+
+impl Opening {
+    /// The file and what the store adds to it. Without a store what is added is there until the gateway ends.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn read(config: Config, store: Option<&Store>) -> Result<Opening, StoreError> {
+        let tables: BTreeMap<Kind, Table<Value>> = store
+            .into_iter()
+            .flat_map(|store| Kind::ALL.map(|kind| (kind, store.table(kind.table()))))
+            .collect();
+        let mut roll = Roll::new(config);
+        for (kind, table) in &tables {
+            let mut after: Option<String> = None;
+            loop {
+                let rows = table.list(after.as_deref(), PAGE).await?;
+                let Some(last) = rows.last() else { break };
+                after = Some(last.id.clone());
+                for row in rows {
+                    roll.take(*kind, row)?;
+                }
+            }
+        }
+        let directory = Arc::new(roll.directory());
+        Ok(Opening {
+            roll,
+            tables: if tables.is_empty() {
+                Tables::Memory(AtomicU32::new(0))
+            } else {
+                Tables::Stored(tables)
+            },
+            directory,
+        })
+    }
+
+    /// Agents and queues.
+    #[must_use]
+    pub fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.directory)
+    }
+
+    /// Who may register.
+    #[must_use]
+    pub fn sip_users(&self) -> BTreeMap<String, session_core::User> {
+        self.roll.sip_users()
+    }
+
+    /// Whom numbers name.
+    #[must_use]
+    pub fn plan(&self) -> DialPlan {
+        self.roll.plan()
+    }
+
+    /// Those who were added, as they sign in.
+    pub fn accounts(&self) -> impl Iterator<Item = User> + '_ {
+        self.roll.users.keys().filter_map(|id| self.roll.account(id))
+    }
+
+    /// From now on changes are put to work.
+    #[must_use]
+    pub fn start(self, desk: mpsc::Sender<Asked>, accounts: Accounts, numbers: Arc<Numbers>) -> Roster {
+        Roster {
+            shared: Arc::new(Shared {
+                roll: RwLock::new(Arc::new(self.roll)),
+                tables: self.tables,
+                turn: Mutex::new(self.directory),
+                desk,
+                accounts,
+                numbers,
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opening").finish_non_exhaustive()
+    }
+}
+
+/// Clones are handles of one roster.
+#[derive(Clone)]
+pub struct Roster {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    roll: RwLock<Arc<Roll>>,
+    tables: Tables,
+    /// Changes come one after the other; what the call centre was told last.
+    turn: Mutex<Arc<Directory>>,
+    desk: mpsc::Sender<Asked>,
+    accounts: Accounts,
+    numbers: Arc<Numbers>,
+}
+
+impl fmt::Debug for Roster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Roster").finish_non_exhaustive()
+    }
+}
+
+/// What is to be written.
+struct Write<'a> {
+    kind: Kind,
+    id: &'a str,
+    /// None: it goes.
+    body: Option<Value>,
+    name: Option<&'a str>,
+    number: Option<u32>,
+    /// None: it is new.
+    version: Option<u64>,
+}
+
+impl Roster {
+    /// Everybody who works here, by id.
+    #[must_use]
+    pub fn people(&self) -> BTreeMap<String, Person> {
+        self.roll().people()
+    }
+
+    /// How a queue is configured, and the version of that; none: by the file.
+    #[must_use]
+    pub fn queue(&self, id: &str) -> Option<(Queue, Option<u64>)> {
+        self.roll().queue(id)
+    }
+
+    /// What there is to choose.
+    #[must_use]
+    pub fn choices(&self, kind: Kind) -> Vec<Choice> {
+        self.roll().choices(kind)
+    }
+
+    /// One of it, and its version; none: the file says so.
+    #[must_use]
+    pub fn choice(&self, kind: Kind, code: &str) -> Option<(Choice, Option<u64>)> {
+        self.roll().choice(kind, code)
+    }
+
+    /// Adds a user, or changes one. The id and the version that it has then.
+    ///
+    /// # Errors
+    /// [`Unchanged`].
+    pub async fn put_user(
+        &self,
+        now: Time,
+        known: Option<(&str, Match)>,
+        settings: UserSettings,
+    ) -> Result<(String, u64), Unchanged> {
+        let mut turn = self.shared.turn.lock().await;
+        let before = self.roll();
+        let kept = match known {
+            Some((id, _)) if before.is_person_of_file(id) => return Err(Unchanged::FromFile),
+            Some((id, wanted)) => {
+                let kept = before.users.get(id).ok_or(Unchanged::Unknown)?;
+                wanted.check(kept.version)?;
+                Some(kept.clone())
+            }
+            None => None,
+        };
+        let mut wrong = check::user(&settings, &before);
+        match &kept {
+            Some(kept) if kept.body.name != settings.name => wrong.push(never("name")),
+            _ => {}
+        }
+        if !wrong.is_empty() {
+            return Err(Unchanged::Invalid(wrong));
+        }
+        if kept.is_none() {
+            if before.is_name_taken(&settings.name) {
+                return Err(Unchanged::Taken);
+            }
+            if before.users.len() >= MAX_USERS {
+                return Err(Unchanged::TooMany);
+            }
+        }
+        let id = match known {
+            Some((id, _)) => id.to_owned(),
+            None => new_id("usr_")?,
+        };
+        let password = match &settings.password {
+            Some(password) => Some(self.shared.accounts.passwords().hash(password).await?),
+            None => kept.as_ref().and_then(|kept| kept.body.password.clone()),
+        };
+        let sip = match settings.sip_password.as_deref() {
+            Some("") => None,
+            Some(password) => SipKeys::of(&settings.name, &before.config.realm, password),
+            None => kept.as_ref().and_then(|kept| kept.body.sip.clone()),
+        };
+        let again: Vec<String> = kept
+            .iter()
+            .filter(|kept| kept.body.password != password)
+            .map(|kept| kept.body.name.clone())
+            .collect();
+        let mut roles = settings.roles;
+        roles.sort_unstable();
+        let body = UserRow {
+            name: settings.name,
+            display: settings.display,
+            roles,
+            agent: settings.agent,
+            password,
+            sip,
+        };
+        let version = kept.as_ref().map(|kept| kept.version);
+        let number = match &kept {
+            Some(kept) => kept.number,
+            None => self.next_number(Kind::User).await?,
+        };
+        let mut after = Roll::clone(&before);
+        let new = Kept {
+            version: version.unwrap_or(0) + 1,
+            number,
+            created: kept.as_ref().map_or(now.as_micros(), |kept| kept.created),
+            body: body.clone(),
+        };
+        after.users.insert(id.clone(), new);
+        if before.has_admin() && !after.has_admin() {
+            return Err(Unchanged::LastAdmin);
+        }
+        let write = Write {
+            kind: Kind::User,
+            id: &id,
+            body: json(&body)?,
+            name: Some(&body.name),
+            number: Some(number),
+            version,
+        };
+        let version = self.change(now, &mut turn, after, write, again).await?;
+        Ok((id, version))
+    }
+
+    /// Adds a queue, or changes one. The id and the version that it has then.
+    ///
+    /// # Errors
+    /// [`Unchanged`].
+    pub async fn put_queue(
+        &self,
+        now: Time,
+        known: Option<(&str, Match)>,
+        queue: Queue,
+    ) -> Result<(String, u64), Unchanged> {
+        let mut turn = self.shared.turn.lock().await;
+        let before = self.roll();
+        let kept = match known {
+            Some((id, wanted)) => Some(before.kept_queue(id, wanted)?.clone()),
+            None => None,
+        };
+        let mut wrong = check::queue(&queue, known.map(|(id, _)| id), &before);
+        match &kept {
+            Some(kept) if kept.body.name != queue.name => wrong.push(never("name")),
+            _ => {}
+        }
+        if !wrong.is_empty() {
+            return Err(Unchanged::Invalid(wrong));
+        }
+        if kept.is_none() {
+            if before.is_name_taken(&queue.name) {
+                return Err(Unchanged::Taken);
+            }
+            if before.queues.len() >= MAX_QUEUES {
+                return Err(Unchanged::TooMany);
+            }
+        }
+        let id = match known {
+            Some((id, _)) => id.to_owned(),
+            None => new_id("que_")?,
+        };
+        let version = kept.as_ref().map(|kept| kept.version);
+        let number = match &kept {
+            Some(kept) => kept.number,
+            None => self.next_number(Kind::Queue).await?,
+        };
+        let mut after = Roll::clone(&before);
+        let new = Kept {
+            version: version.unwrap_or(0) + 1,
+            number,
+            created: kept.as_ref().map_or(now.as_micros(), |kept| kept.created),
+            body: queue.clone(),
+        };
+        after.queues.insert(id.clone(), new);
+        let write = Write {
+            kind: Kind::Queue,
+            id: &id,
+            body: json(&queue)?,
+            name: Some(&queue.name),
+            number: Some(number),
+            version,
+        };
+        let version = self.change(now, &mut turn, after, write, Vec::new()).await?;
+        Ok((id, version))
+    }
+
+    /// Adds something to choose, or changes it. The version that it has then.
+    ///
+    /// # Errors
+    /// [`Unchanged`].
+    pub async fn put_choice(
+        &self,
+        now: Time,
+        kind: Kind,
+        known: Option<(&str, Match)>,
+        choice: Choice,
+    ) -> Result<u64, Unchanged> {
+        let mut turn = self.shared.turn.lock().await;
+        let before = self.roll();
+        let version = match known {
+            Some((code, wanted)) => Some(before.choice_version(kind, code, wanted)?),
+            None => None,
+        };
+        let mut wrong = check::choice(&choice);
+        if known.is_some_and(|(code, _)| code != choice.code) {
+            wrong.push(never("code"));
+        }
+        if !wrong.is_empty() {
+            return Err(Unchanged::Invalid(wrong));
+        }
+        if known.is_none() {
+            if before.choice(kind, &choice.code).is_some() {
+                return Err(Unchanged::Taken);
+            }
+            if before.choices.get(&kind).map_or(0, BTreeMap::len) >= MAX_CHOICES {
+                return Err(Unchanged::TooMany);
+            }
+        }
+        let mut after = Roll::clone(&before);
+        let all = after.choices.entry(kind).or_default();
+        let new = Kept {
+            version: version.unwrap_or(0) + 1,
+            number: 0,
+            created: all.get(&choice.code).map_or(now.as_micros(), |kept| kept.created),
+            body: choice.clone(),
+        };
+        all.insert(choice.code.clone(), new);
+        let write = Write {
+            kind,
+            id: &choice.code,
+            body: json(&choice)?,
+            name: None,
+            number: None,
+            version,
+        };
+        self.change(now, &mut turn, after, write, Vec::new()).await
+    }
+
+    /// Removes something.
+    ///
+    /// # Errors
+    /// [`Unchanged`].
+    pub async fn remove(&self, now: Time, kind: Kind, id: &str, wanted: Match) -> Result<(), Unchanged> {
+        let mut turn = self.shared.turn.lock().await;
+        let before = self.roll();
+        let mut after = Roll::clone(&before);
+        let version = match kind {
+            Kind::User => {
+                if before.is_person_of_file(id) {
+                    return Err(Unchanged::FromFile);
+                }
+                let kept = after.users.remove(id).ok_or(Unchanged::Unknown)?;
+                wanted.check(kept.version)?;
+                if before.has_admin() && !after.has_admin() {
+                    return Err(Unchanged::LastAdmin);
+                }
+                kept.version
+            }
+            Kind::Queue => {
+                let version = before.kept_queue(id, wanted)?.version;
+                after.queues.remove(id);
+                if let Some(other) = after.leads_to(id) {
+                    return Err(Unchanged::InUse(other));
+                }
+                version
+            }
+            Kind::PauseReason | Kind::Disposition => {
+                let version = before.choice_version(kind, id, wanted)?;
+                if let Some(all) = after.choices.get_mut(&kind) {
+                    all.remove(id);
+                }
+                version
+            }
+        };
+        let write = Write {
+            kind,
+            id,
+            body: None,
+            name: None,
+            number: None,
+            version: Some(version),
+        };
+        self.change(now, &mut turn, after, write, Vec::new())
+            .await
+            .map(|_| ())
+    }
+
+    /// Makes a change durable and puts it to work. The call centre may refuse that somebody or a queue goes, so it is asked first
+    /// then; everything else is told once it is durable.
+    async fn change(
+        &self,
+        now: Time,
+        told: &mut Arc<Directory>,
+        after: Roll,
+        write: Write<'_>,
+        again: Vec<String>,
+    ) -> Result<u64, Unchanged> {
+        let (kind, id) = (write.kind, write.id);
+        let directory = Arc::new(after.directory());
+        let takes_away = told
+            .people()
+            .filter_map(|person| person.agent.as_ref())
+            .any(|agent| !directory.has_agent(agent.id))
+            || told
+                .queues()
+                .any(|queue| directory.queue(queue.config.id).is_none());
+        let version = if takes_away {
+            self.arrange(kind, &after, &directory, again).await?;
+            match self.write(now, &write).await {
+                Ok(version) => version,
+                Err(error) => {
+                    // It stays: what went is there again.
+                    let before = self.roll();
+                    self.arrange(kind, &before, told, Vec::new()).await?;
+                    return Err(error);
+                }
+            }
+        } else {
+            let version = self.write(now, &write).await?;
+            self.arrange(kind, &after, &directory, again).await?;
+            version
+        };
+        if kind == Kind::User {
+            match after.account(id) {
+                Some(account) => {
+                    self.shared.accounts.put_user(account);
+                }
+                None => {
+                    self.shared.accounts.remove_user(id);
+                }
+            }
+        }
+        self.shared.numbers.set_directory(Arc::clone(&directory));
+        *told = directory;
+        *self.shared.roll.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(after);
+        Ok(version)
+    }
+
+    async fn write(&self, now: Time, write: &Write<'_>) -> Result<u64, Unchanged> {
+        let Tables::Stored(tables) = &self.shared.tables else {
+            return Ok(write.version.unwrap_or(0) + 1);
+        };
+        let table = tables.get(&write.kind).ok_or(Unchanged::Unavailable)?;
+        let Some(body) = &write.body else {
+            table.delete(write.id, write.version).await?;
+            return Ok(0);
+        };
+        let put = Put {
+            id: write.id,
+            name: write.name,
+            number: write.number,
+            body,
+            now_micros: now.as_micros(),
+        };
+        let expect = write.version.map_or(Expect::Absent, Expect::Version);
+        Ok(table.put(put, expect).await?)
+    }
+
+    /// Tells the signalling task, and waits until it is done and told to everybody.
+    async fn arrange(
+        &self,
+        kind: Kind,
+        roll: &Roll,
+        directory: &Arc<Directory>,
+        again: Vec<String>,
+    ) -> Result<(), Unchanged> {
+        let arrangement = Arrangement {
+            directory: Arc::clone(directory),
+            plan: roll.plan(),
+            users: roll.sip_users(),
+            again,
+            what: kind.changed(),
+        };
+        let (reply, answer) = oneshot::channel();
+        let asked = Asked {
+            by: By::Supervisor(String::new()),
+            command: Command::Arrange(Box::new(arrangement)),
+            reply,
+        };
+        let gone = || Unchanged::Refused(Refused::Busy);
+        self.shared.desk.send(asked).await.map_err(|_| gone())?;
+        match answer.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(refused)) => Err(Unchanged::Refused(refused)),
+            Err(_) => Err(gone()),
+        }
+    }
+
+    async fn next_number(&self, kind: Kind) -> Result<u32, Unchanged> {
+        match &self.shared.tables {
+            Tables::Stored(tables) => {
+                let table = tables.get(&kind).ok_or(Unchanged::Unavailable)?;
+                Ok(table.next_number().await?)
+            }
+            Tables::Memory(last) => Ok(last.fetch_add(1, Ordering::Relaxed) + 1),
+        }
+    }
+
+    fn roll(&self) -> Arc<Roll> {
+        Arc::clone(&self.shared.roll.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Roll {
+    fn take(&mut self, kind: Kind, row: Object<Value>) -> Result<(), StoreError> {
+        let corrupt = |_| StoreError::Corrupt(format!("{} has another shape", row.id));
+        let (id, version, created) = (row.id.clone(), row.version, row.created_micros);
+        let number = row.number.unwrap_or(0);
+        match kind {
+            Kind::User => {
+                let body: UserRow = serde_json::from_value(row.body).map_err(corrupt)?;
+                if self.is_name_taken(&body.name) {
+                    tracing::warn!(
+                        user = body.name,
+                        "the file has this name: the user of the API is not there"
+                    );
+                    return Ok(());
+                }
+                self.users.insert(id, kept(version, number, created, body));
+            }
+            Kind::Queue => {
+                let body: Queue = serde_json::from_value(row.body).map_err(corrupt)?;
+                if self.is_name_taken(&body.name) {
+                    tracing::warn!(
+                        queue = body.name,
+                        "the file has this name: the queue of the API is not there"
+                    );
+                    return Ok(());
+                }
+                self.queues.insert(id, kept(version, number, created, body));
+            }
+            Kind::PauseReason | Kind::Disposition => {
+                let body: Choice = serde_json::from_value(row.body).map_err(corrupt)?;
+                let all = self.choices.entry(kind).or_default();
+                all.insert(id, kept(version, number, created, body));
+            }
+        }
+        Ok(())
+    }
+
+    fn kept_queue(&self, id: &str, wanted: Match) -> Result<&Kept<Queue>, Unchanged> {
+        match self.queues.get(id) {
+            Some(kept) => wanted.check(kept.version).map(|()| kept),
+            None if self.has_queue(id) => Err(Unchanged::FromFile),
+            None => Err(Unchanged::Unknown),
+        }
+    }
+
+    fn choice_version(&self, kind: Kind, code: &str, wanted: Match) -> Result<u64, Unchanged> {
+        match self.choice(kind, code) {
+            Some((_, Some(version))) => wanted.check(version).map(|()| version),
+            Some((_, None)) => Err(Unchanged::FromFile),
+            None => Err(Unchanged::Unknown),
+        }
+    }
+}
+
+fn kept<T>(version: u64, number: u32, created: u64, body: T) -> Kept<T> {
+    Kept {
+        version,
+        number,
+        created,
+        body,
+    }
+}
+
+fn never(field: &str) -> (String, String) {
+    (field.to_owned(), "it never changes".to_owned())
+}
+
+fn json<T: serde::Serialize>(body: &T) -> Result<Option<Value>, Unchanged> {
+    serde_json::to_value(body)
+        .map(Some)
+        .map_err(|_| Unchanged::Unavailable)
+}
