@@ -28,5 +28,5 @@ pub use network::Conditions;
 pub use node::{Media, Node};
 pub use phone::{Manner, Phone, Voice};
 pub use story::{Outcome, tell};
-pub use switch::Switch;
+pub use switch::{Switch, config};
 pub use world::{GATEWAY, World};

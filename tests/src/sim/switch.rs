@@ -42,29 +42,7 @@ impl Switch {
     /// Of a gateway that is started now.
     #[must_use]
     pub fn new(now: Time) -> Switch {
-        let rule = |pattern: &str, from: Option<&str>, action| Rule {
-            pattern: Pattern::parse(pattern).expect("a pattern"),
-            from_trunk: from.map(str::to_owned),
-            rewrite: None,
-            action,
-        };
-        let trunk = |name: &str| Action::Trunk(name.to_owned());
-        let queue = |name: &str| Action::Queue {
-            name: name.to_owned(),
-            priority: None,
-        };
-        let rules = vec![
-            rule("9196", None, Action::Application(Application::Echo)),
-            rule("9664", None, Action::Application(Application::Music)),
-            rule("1.", None, Action::User(None)),
-            rule("2.", None, trunk("left")),
-            rule("2.", Some("right"), trunk("left")),
-            rule("3.", None, trunk("right")),
-            rule("3.", Some("left"), trunk("right")),
-            rule("6.", None, trunk("hand")),
-            rule("7000", None, queue("support")),
-            rule("7001", None, queue("night")),
-        ];
+        let rules = rules();
         let plan = DialPlan::new(rules, (1_001..=1_004).map(|user: u32| user.to_string()));
         let directory = Arc::new(Directory::of(&centre()));
         let (ledger, told) = mpsc::channel(100_000);
@@ -164,6 +142,51 @@ impl Switch {
 }
 
 /// Three agents, their supervisor, and a queue.
+/// What the gateway's file would say.
+#[must_use]
+pub fn config() -> Config {
+    let users = (1_001..=1_004).map(|user: u32| {
+        let user_of = session_core::User {
+            password: "cordboard".into(),
+            display: String::new(),
+        };
+        (user.to_string(), user_of)
+    });
+    Config {
+        users: users.collect(),
+        rules: rules(),
+        realm: "gateway.test".into(),
+        demo: false,
+        ..centre()
+    }
+}
+
+fn rules() -> Vec<Rule> {
+    let rule = |pattern: &str, from: Option<&str>, action| Rule {
+        pattern: Pattern::parse(pattern).expect("a pattern"),
+        from_trunk: from.map(str::to_owned),
+        rewrite: None,
+        action,
+    };
+    let trunk = |name: &str| Action::Trunk(name.to_owned());
+    let queue = |name: &str| Action::Queue {
+        name: name.to_owned(),
+        priority: None,
+    };
+    vec![
+        rule("9196", None, Action::Application(Application::Echo)),
+        rule("9664", None, Action::Application(Application::Music)),
+        rule("1.", None, Action::User(None)),
+        rule("2.", None, trunk("left")),
+        rule("2.", Some("right"), trunk("left")),
+        rule("3.", None, trunk("right")),
+        rule("3.", Some("left"), trunk("right")),
+        rule("6.", None, trunk("hand")),
+        rule("7000", None, queue("support")),
+        rule("7001", None, queue("night")),
+    ]
+}
+
 fn centre() -> Config {
     let support = Queue {
         strategy: Strategy::Linear,

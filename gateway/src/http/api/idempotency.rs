@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -58,7 +58,7 @@ struct Known {
 #[derive(Clone, Debug)]
 struct Answer {
     status: StatusCode,
-    content_type: Option<HeaderValue>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
     problem: Option<Problem>,
 }
@@ -184,7 +184,7 @@ async fn pass(api: Api, request: Request, next: Next) -> Result<Response, Proble
         let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
         let answer = Answer {
             status: parts.status,
-            content_type: content_type(&parts.headers),
+            headers: told_again(&parts.headers),
             body: body.clone(),
             problem: parts.extensions.get::<Problem>().cloned(),
         };
@@ -202,9 +202,7 @@ impl Answer {
         response
             .headers_mut()
             .insert(REPLAYED, HeaderValue::from_static("true"));
-        if let Some(content_type) = self.content_type {
-            response.headers_mut().insert(CONTENT_TYPE, content_type);
-        }
+        response.headers_mut().extend(self.headers);
         if let Some(problem) = self.problem {
             response.extensions_mut().insert(problem);
         }
@@ -221,8 +219,11 @@ fn is_final(status: StatusCode) -> bool {
     !status.is_server_error() && !for_now.contains(&status)
 }
 
-fn content_type(headers: &HeaderMap) -> Option<HeaderValue> {
-    headers.get(CONTENT_TYPE).cloned()
+fn told_again(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let known = [CONTENT_TYPE, ETAG, LOCATION].into_iter();
+    known
+        .filter_map(|name| Some((name.clone(), headers.get(name)?.clone())))
+        .collect()
 }
 
 fn fingerprint(method: &Method, path: &str, body: &[u8]) -> [u8; 32] {
@@ -248,7 +249,7 @@ mod tests {
     fn done() -> Option<Answer> {
         Some(Answer {
             status: StatusCode::CREATED,
-            content_type: None,
+            headers: Vec::new(),
             body: Bytes::new(),
             problem: None,
         })

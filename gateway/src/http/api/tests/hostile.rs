@@ -96,6 +96,9 @@ async fn a_body_that_is_none_is_refused_by_every_route() {
                         .headers_mut()
                         .insert(CONTENT_TYPE, content_type.parse().expect("a value"));
                 }
+                request
+                    .headers_mut()
+                    .insert("if-match", "*".parse().expect("a value"));
                 *request.body_mut() = Body::from((*body).to_owned());
                 answers.push(world.send(request).await.code().to_owned());
             }
