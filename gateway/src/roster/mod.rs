@@ -4,8 +4,6 @@
 mod check;
 mod roll;
 mod rows;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;

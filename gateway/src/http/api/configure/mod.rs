@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Tag of what the file says.
 const OF_FILE: &str = "\"file\"";
 
-/// `If-Match`, which must be there.
+/// `If-Match`, which must be there: one tag, or `*`.
 #[derive(Debug)]
 pub(super) struct IfMatch(Match);
 
@@ -38,14 +38,11 @@ impl FromRequestParts<Api> for IfMatch {
         let value = value
             .to_str()
             .map_err(|_| Problem::from(Code::BadRequest).detail("If-Match: not ASCII"))?;
-        let versions = value.split(',').map(str::trim).map(|tag| match tag {
-            "*" => Some(Match::Any),
-            tag => {
-                let version = tag.strip_prefix("\"v")?.strip_suffix('"')?.parse().ok()?;
-                Some(Match::Version(version))
-            }
-        });
-        Ok(IfMatch(versions.flatten().next().unwrap_or(Match::Never)))
+        let version = |tag: &str| tag.strip_prefix("\"v")?.strip_suffix('"')?.parse().ok();
+        Ok(IfMatch(match value.trim() {
+            "*" => Match::Any,
+            tag => version(tag).map_or(Match::Never, Match::Version),
+        }))
     }
 }
 

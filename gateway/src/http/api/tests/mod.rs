@@ -1,6 +1,7 @@
 //! The API as a client sees it: requests into the router, a desk that answers as the signalling task would, and for every answer the
 //! rules that all answers obey.
 
+mod configure;
 mod history;
 mod hostile;
 mod sign_in;
@@ -73,6 +74,16 @@ impl World {
 
     /// One that keeps what is configured.
     pub(super) async fn kept(desk: mpsc::Sender<Asked>, asked: Log, store: Option<&Store>) -> World {
+        World::of(file(), desk, asked, store).await
+    }
+
+    /// One with another file.
+    pub(super) async fn of(
+        config: Config,
+        desk: mpsc::Sender<Asked>,
+        asked: Log,
+        store: Option<&Store>,
+    ) -> World {
         let accounts = Accounts::new(&[5; 32], Passwords::weak());
         let password = accounts.passwords().hash("cordboard").await.expect("a hash");
         for (id, name, roles) in [
@@ -97,7 +108,7 @@ impl World {
         };
         let hub = Hub::new(0);
         hub.publish(furniture());
-        let opening = Opening::read(file(), store).await.expect("a roster");
+        let opening = Opening::read(config, store).await.expect("a roster");
         for account in opening.accounts() {
             assert!(accounts.put_user(account));
         }
@@ -150,6 +161,21 @@ impl World {
     pub(super) async fn put(&self, token: &str, path: &str, body: Value) -> Answer {
         self.send(request(Method::PUT, path, token, Some(body.to_string())))
             .await
+    }
+
+    /// With a header more.
+    pub(super) async fn matching(
+        &self,
+        method: Method,
+        token: &str,
+        path: &str,
+        tag: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        let mut request = request(method, path, token, body.map(|body| body.to_string()));
+        let tag = tag.parse().expect("a value");
+        request.headers_mut().insert("if-match", tag);
+        self.send(request).await
     }
 
     pub(super) async fn delete(&self, token: &str, path: &str) -> Answer {
@@ -239,7 +265,7 @@ impl World {
 }
 
 /// The demonstration, and an admin.
-fn file() -> Config {
+pub(super) fn file() -> Config {
     let mut config = Config::default();
     let admin = Staff {
         roles: vec![config::Role::Admin],
