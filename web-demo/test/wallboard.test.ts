@@ -14,7 +14,7 @@ describe("alarms", () => {
     name: "Support",
     strategy: "longest-idle",
     service_level_target_s: 20,
-    live: { waiting, oldest_since: since, agents_signed_in: 0, agents_available: 0, agents_busy: 0 },
+    live: { line: [], waiting, oldest_since: since, agents_signed_in: 0, agents_available: 0, agents_busy: 0 },
     today: { ...day, service_level: level },
     alarms,
   });

@@ -37,6 +37,7 @@ const NUMBERS_MS = 60_000;
 const AFTER_CALL_MS = 2000;
 
 let numbersTimer: ReturnType<typeof setTimeout> | undefined;
+let numbersDue = Infinity;
 
 export async function start(): Promise<void> {
   const tab = await nameTab();
@@ -85,6 +86,7 @@ function enter(): void {
   const events = new Stream(undefined, {
     step: (step) => {
       centre.take(step, () => loadNumbersIn(AFTER_CALL_MS), other);
+      if (step.event?.type === "call.changed" && step.event.data.state === "waiting") loadNumbersIn(AFTER_CALL_MS);
       if (step.snapshot) void loadNumbers();
     },
     refused: (why) => {
@@ -102,6 +104,7 @@ function enter(): void {
 
 function leave(): void {
   clearTimeout(numbersTimer);
+  numbersDue = Infinity;
   stream.value?.stop();
   stream.value = undefined;
 }
@@ -115,9 +118,16 @@ async function loadReasons(): Promise<void> {
   if (list) pauseReasons.value = list.items;
 }
 
+/** Not later than then: where calls end all the time, none puts it off. */
 function loadNumbersIn(ms: number): void {
+  const due = Date.now() + ms;
+  if (due >= numbersDue) return;
   clearTimeout(numbersTimer);
-  numbersTimer = setTimeout(() => void loadNumbers(), ms);
+  numbersDue = due;
+  numbersTimer = setTimeout(() => {
+    numbersDue = Infinity;
+    void loadNumbers();
+  }, ms);
 }
 
 async function loadNumbers(): Promise<void> {
