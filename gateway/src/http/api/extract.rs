@@ -86,7 +86,26 @@ pub(super) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if !value.is_object() {
         return Err(Problem::field("body", "must be an object"));
     }
-    serde_json::from_value(value).map_err(|error| Problem::field("body", error.to_string()))
+    serde_json::from_value(whole(value)).map_err(|error| Problem::field("body", error.to_string()))
+}
+
+/// Numbers without a fraction are integers, however they are written (JSON Schema, 6.1.1): `20.0` is `20`.
+fn whole(value: Value) -> Value {
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            // Up to there each integer has a number of its own.
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() <= 9e15 => {
+                Value::from(float as i64)
+            }
+            _ => Value::Number(number),
+        },
+        Value::Array(items) => items.into_iter().map(whole).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, value)| (name, whole(value)))
+            .collect(),
+        other => other,
+    }
 }
 
 /// Text that people wrote: at most `max` characters, no control characters but line breaks and tabs.

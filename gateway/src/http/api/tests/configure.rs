@@ -129,7 +129,7 @@ async fn a_change_says_which_version_it_means() {
     let world = World::new().await;
     let adam = world.token("adam").await;
     let made = world
-        .post(&adam, "/api/v1/queues", json!({"name": "billing"}))
+        .post(&adam, "/api/v1/queues", json!({"name": "billing", "ring": 20.0}))
         .await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
     assert_eq!(made.body["settings"]["ring"], 20);
