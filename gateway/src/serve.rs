@@ -138,7 +138,10 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         tokio::spawn(async move { keeper.run(wall_clock).await });
     }
     let past = match &store {
-        Some(store) => Some(Past::read(store).await.map_err(|error| failed("store", error))?),
+        Some(store) => {
+            let past = Past::read(store, &directory).await;
+            Some(past.map_err(|error| failed("store", error))?)
+        }
         None => None,
     };
     if let Some((past, _)) = &past {

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use session_core::SavedLeg;
 
+use super::directory::Directory;
 use super::hub::{Event, RING};
 use super::ids;
 use super::view::{Call, Change, Party, Record};
@@ -32,6 +33,8 @@ const SNAPSHOT: u64 = 10_000;
 const SLOTS: u64 = 62 * 24 * 3_600 * 1_000_000 / SLOT;
 /// Entries that are removed at a time, so that nobody waits for it.
 const CUT: u64 = 1_000;
+/// Records of calls that are looked for at a time.
+const LOOKED_UP: usize = 500;
 /// How soon what the database did not take is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -71,6 +74,8 @@ pub struct Keeper {
     since: u64,
     /// Number of the last event.
     told: u64,
+    /// Slots that changed since the last snapshot that was written, by whose and which.
+    slots: BTreeMap<(&'static str, u32, u64), SlotRow>,
 }
 
 /// Where the log has come to.
@@ -83,16 +88,20 @@ struct Snapshot {
 }
 
 impl Past {
-    /// Reads it, and takes the log over: whoever wrote it before cannot go on.
+    /// Reads it, and takes the log over: whoever wrote it before cannot go on. What counts as in time in a queue is as the
+    /// directory has it, for answers since the last snapshot too.
     ///
     /// # Errors
     /// What the store says; [`StoreError::Corrupt`] for entries that cannot be read.
-    pub async fn read(store: &Store) -> Result<(Past, Keeper), StoreError> {
+    pub async fn read(store: &Store, directory: &Directory) -> Result<(Past, Keeper), StoreError> {
         let log = store.log();
         let legs = store.table(LEGS);
         let facts_epoch = log.begin_epoch(FACTS).await?;
         let events_epoch = log.begin_epoch(EVENTS).await?;
         let (mut state, mut metrics, mut unwritten) = folded(&log).await?;
+        for queue in directory.queues() {
+            metrics.set_service_level(queue.config.id, queue.level);
+        }
         let from = state.seq.min(metrics.open().seq) + 1;
         each(&log, FACTS, from, |body| {
             let record: acd::Record = parse(FACTS, &body)?;
@@ -104,7 +113,7 @@ impl Past {
         while let Some(finished) = metrics.poll_finished() {
             unwritten.push(finished);
         }
-        let unwritten = without_record(store, unwritten).await?;
+        let unwritten = without_record(store, &unwritten).await?;
         let over: BTreeSet<CallId> = unwritten.iter().map(|finished| finished.call).collect();
         let seq = log.last(EVENTS).await?;
         let mut events: Vec<Arc<Event>> = Vec::new();
@@ -135,6 +144,7 @@ impl Past {
             state: state.clone(),
             since: 0,
             told: seq,
+            slots: BTreeMap::new(),
         };
         let slots = metrics.changed();
         metrics.watch(false);
@@ -230,7 +240,7 @@ impl Keeper {
     /// Keeps where the log has come to, and cuts off what nobody will read again.
     ///
     /// # Errors
-    /// What the store says.
+    /// What the store says; the slots are written with the next snapshot then.
     pub(super) async fn snapshot(
         &mut self,
         open: OpenCounts,
@@ -243,12 +253,17 @@ impl Keeper {
             open,
             finished,
         })?;
-        let now = slots.iter().map(slot_of).max().unwrap_or_default();
-        let rows: Result<Vec<SlotRow>, StoreError> = slots.iter().map(row_of).collect();
-        let forget = now.saturating_sub(SLOTS);
+        for slot in &slots {
+            let row = row_of(slot)?;
+            self.slots.insert((row.kind, row.id, row.slot), row);
+        }
+        let now = self.slots.keys().map(|(_, _, slot)| *slot).max();
+        let forget = now.unwrap_or_default().saturating_sub(SLOTS);
+        let rows = self.slots.values().cloned().collect();
         self.log
-            .put_snapshot_and_slots((FACTS, seq), body, rows?, forget)
+            .put_snapshot_and_slots((FACTS, self.facts_epoch, seq), body, rows, forget)
             .await?;
+        self.slots.clear();
         self.since = 0;
         let (log, events) = (self.log.clone(), (self.told + 1).saturating_sub(RING as u64));
         tokio::spawn(async move {
@@ -354,12 +369,13 @@ async fn kept_slots(log: &Log) -> Result<Vec<Slot>, StoreError> {
 }
 
 /// Those of them that have no record: the gateway ended between the end of the call and that of its session.
-async fn without_record(store: &Store, finished: Vec<Finished>) -> Result<Vec<Finished>, StoreError> {
+async fn without_record(store: &Store, finished: &[Finished]) -> Result<Vec<Finished>, StoreError> {
     let mut unwritten = Vec::new();
-    for finished in finished {
-        if store.calls().get(&ids::record(finished.call)).await?.is_none() {
-            unwritten.push(finished);
-        }
+    for part in finished.chunks(LOOKED_UP) {
+        let ids: Vec<String> = part.iter().map(|finished| ids::record(finished.call)).collect();
+        let missing = store.calls().missing(&ids).await?;
+        let wanted = |finished: &&Finished| missing.contains(&ids::record(finished.call));
+        unwritten.extend(part.iter().filter(wanted).cloned());
     }
     Ok(unwritten)
 }
@@ -440,4 +456,65 @@ fn parse<T: DeserializeOwned>(stream: &str, body: &str) -> Result<T, StoreError>
 
 fn text<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|_| StoreError::Invalid("what cannot be written as JSON"))
+}
+
+#[cfg(test)]
+mod tests {
+    use call_engine::acd::{Fact, Record};
+    use sans_io::Time;
+    use sqlx::{Connection, SqliteConnection};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::store::Durability;
+
+    #[tokio::test]
+    async fn a_snapshot_that_fails_costs_no_number() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("store.db").display());
+        let store = Store::open(&url, Durability::Normal).await.expect("a store");
+        let directory = Directory::of(&Config::default());
+        let (past, mut keeper) = Past::read(&store, &directory).await.expect("nothing yet");
+        let mut metrics = past.metrics;
+        metrics.watch(true);
+        let mut other = SqliteConnection::connect(&url).await.expect("a connection");
+        let begin = Time::from_secs(1_800_000_000);
+        let mut seq = 0;
+        for (queue, away) in [(1, true), (2, false)] {
+            seq += 1;
+            let record = Record {
+                seq,
+                epoch: past.epoch,
+                at: begin,
+                fact: Fact::Entered {
+                    call: CallId(seq),
+                    queue: QueueId(queue),
+                    priority: 0,
+                    requires: Vec::new(),
+                    sticky: None,
+                    vet: 0,
+                },
+            };
+            metrics.apply(&record);
+            let kept = keeper.keep(&[record], &[], BTreeMap::new()).await;
+            kept.expect("durable");
+            if away {
+                let rename = sqlx::query("ALTER TABLE slots RENAME TO away");
+                rename.execute(&mut other).await.expect("renamed");
+            }
+            let taken = keeper
+                .snapshot(metrics.open().clone(), metrics.changed(), Vec::new())
+                .await;
+            assert_eq!(taken.is_err(), away, "{taken:?}");
+            if away {
+                let rename = sqlx::query("ALTER TABLE away RENAME TO slots");
+                rename.execute(&mut other).await.expect("renamed");
+            }
+        }
+        let (past, _) = Past::read(&store, &directory).await.expect("what was kept");
+        for queue in [1, 2].map(QueueId) {
+            let counts = past.metrics.queue_counts(queue, begin, begin + AGAIN);
+            assert_eq!(counts.entered, 1, "{queue:?}");
+        }
+    }
 }

@@ -206,7 +206,7 @@ impl Ledger {
         let Some(keeper) = &mut self.keeper else { return };
         let (open, slots) = self.fold.changes();
         let finished = self.open.finished.values().cloned().collect();
-        // The log has it all: the next one makes good for it, whatever was wrong.
+        // The log has it all, and the next one writes what this one did not.
         if let Err(error) = keeper.snapshot(open, slots, finished).await {
             tracing::warn!(%error, "the log cannot be cut");
         }

@@ -1,5 +1,6 @@
 //! Records of calls that are over.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::StoreError;
@@ -95,6 +96,23 @@ impl Calls {
             .bind(call.body.as_str());
         let done = self.database.run(vec![statement]).await?;
         Ok(done.first().is_some_and(|outcome| outcome.touched == 1))
+    }
+
+    /// Those of these ids, a thousand at most, that no record has.
+    pub async fn missing(&self, ids: &[String]) -> Result<BTreeSet<String>, StoreError> {
+        let mut missing: BTreeSet<String> = ids.iter().cloned().collect();
+        if ids.is_empty() {
+            return Ok(missing);
+        }
+        let places: Vec<String> = (1..=ids.len()).map(|n| format!("${n}")).collect();
+        let sql = format!("SELECT id FROM calls WHERE id IN ({})", places.join(", "));
+        let statement = ids
+            .iter()
+            .fold(Statement::query(sql), |statement, id| statement.bind(id.as_str()));
+        for mut row in rows(self.database.read(statement).await?) {
+            missing.remove(&row.text()?);
+        }
+        Ok(missing)
     }
 
     /// The call with this id.

@@ -8,8 +8,11 @@ use std::task::{Context, Poll};
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
-use super::database::{Database, Row, Statement, int};
+use super::database::{Database, Failure, Row, Statement, int};
 use super::writer::Job;
+
+/// Slots of one INSERT at most.
+const ROWS: usize = 128;
 
 /// One thing that happened. The store does not look into `body`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,33 +134,44 @@ impl Log {
 
     /// Keeps the state after entry `seq` together with slots that changed, in one transaction, and forgets snapshots before
     /// it and slots before `forget`.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]: a newer epoch of the stream has begun. Nothing was written then.
     pub async fn put_snapshot_and_slots(
         &self,
-        (stream, seq): (&'static str, u64),
+        (stream, epoch, seq): (&'static str, u64, u64),
         body: String,
         slots: Vec<SlotRow>,
         forget: u64,
     ) -> Result<(), StoreError> {
         let put = "INSERT INTO snapshots (stream, seq, body) VALUES ($1, $2, $3) \
                    ON CONFLICT (stream, seq) DO UPDATE SET body = excluded.body";
+        // Locks the stream against whoever takes it over meanwhile.
+        let guard = "UPDATE streams SET epoch = epoch WHERE stream = $1 AND epoch = $2";
         let mut batch = vec![
+            Statement::execute(guard)
+                .bind(stream)
+                .bind(int(epoch))
+                .must_touch(1),
             Statement::execute(put).bind(stream).bind(int(seq)).bind(body),
             Statement::execute("DELETE FROM snapshots WHERE stream = $1 AND seq < $2")
                 .bind(stream)
                 .bind(int(seq)),
             Statement::execute("DELETE FROM slots WHERE slot < $1").bind(int(forget)),
         ];
-        let upsert = "INSERT INTO slots (kind, id, slot, body) VALUES ($1, $2, $3, $4) \
-                      ON CONFLICT (kind, id, slot) DO UPDATE SET body = excluded.body";
-        batch.extend(slots.into_iter().map(|row| {
-            Statement::execute(upsert)
-                .bind(row.kind)
-                .bind(i64::from(row.id))
-                .bind(int(row.slot))
-                .bind(row.body)
-        }));
-        self.database.run(batch).await?;
-        Ok(())
+        let mut rest = slots.as_slice();
+        // Powers of two, so that few statements are prepared.
+        while !rest.is_empty() {
+            let size = (1 << rest.len().ilog2()).min(ROWS);
+            let (now, later) = rest.split_at(size);
+            batch.push(upsert(now));
+            rest = later;
+        }
+        match self.database.run(batch).await {
+            Ok(_) => Ok(()),
+            Err(Failure::Untouched(_)) => Err(StoreError::Fenced { stream }),
+            Err(failure) => Err(failure.into()),
+        }
     }
 
     /// All slots of a kind: whose, which, and its body.
@@ -195,6 +209,29 @@ impl Log {
         let done = self.database.run(vec![statement]).await?;
         Ok(done.first().map_or(0, |outcome| outcome.touched))
     }
+}
+
+fn upsert(slots: &[SlotRow]) -> Statement {
+    let mut sql = String::from("INSERT INTO slots (kind, id, slot, body) VALUES ");
+    for row in 0..slots.len() {
+        let n = row * 4;
+        let comma = if row == 0 { "" } else { ", " };
+        sql.push_str(&format!(
+            "{comma}(${}, ${}, ${}, ${})",
+            n + 1,
+            n + 2,
+            n + 3,
+            n + 4
+        ));
+    }
+    sql.push_str(" ON CONFLICT (kind, id, slot) DO UPDATE SET body = excluded.body");
+    slots.iter().fold(Statement::execute(sql), |statement, row| {
+        statement
+            .bind(row.kind)
+            .bind(i64::from(row.id))
+            .bind(int(row.slot))
+            .bind(row.body.as_str())
+    })
 }
 
 /// Resolves once an entry is durable, or refused.

@@ -28,6 +28,7 @@ const STEPS: &[&[&str]] = &[
         "CREATE TABLE slots (kind TEXT NOT NULL, id BIGINT NOT NULL, slot BIGINT NOT NULL, body TEXT NOT NULL, \
        PRIMARY KEY (kind, id, slot))",
     ],
+    &["CREATE INDEX slots_slot ON slots (slot)"],
 ];
 
 /// Brings a database up to step `to`, or to the newest.

@@ -11,8 +11,8 @@ use cordboard::centre::hub::Hub;
 use cordboard::centre::keep::Past;
 use cordboard::centre::ledger::{Batch, Ended, Fold, Ledger};
 use cordboard::centre::view::Party;
-use cordboard::config::Config;
-use cordboard::store::{CallFilter, Store};
+use cordboard::config::{Config, Queue};
+use cordboard::store::{CallFilter, Entry, SlotRow, Store, StoreError};
 use sans_io::{Rng, Time};
 use tokio::sync::{mpsc, oneshot};
 
@@ -104,7 +104,7 @@ pub(crate) async fn kills_cost_no_number_and_no_record_and_the_log_is_cut(backen
     let mut rng = Rng::seeded(11);
     for start in 0..STARTS {
         let store = backend.open().await;
-        let (past, keeper) = Past::read(&store).await.expect("what was kept");
+        let (past, keeper) = Past::read(&store, &directory).await.expect("what was kept");
         check(&past, &world);
         let unwritten = past.unwritten.len();
         assert_eq!(unwritten > 0, start > 0, "{unwritten} at start {start}");
@@ -156,7 +156,7 @@ pub(crate) async fn kills_cost_no_number_and_no_record_and_the_log_is_cut(backen
     }
 
     let store = backend.open().await;
-    let (past, keeper) = Past::read(&store).await.expect("what was kept");
+    let (past, keeper) = Past::read(&store, &directory).await.expect("what was kept");
     check(&past, &world);
     let directory = Arc::clone(&directory);
     let hub = Hub::after(past.seq, past.events);
@@ -193,24 +193,93 @@ pub(crate) async fn a_log_without_slots_is_folded_from_its_beginning(backend: Ba
     for _ in 0..100 {
         let (_, records) = world.call(epoch, &mut rng);
         for record in records {
-            let entry = cordboard::store::Entry {
-                stream: "acd",
-                seq: record.seq,
-                epoch,
-                at_micros: record.at.as_micros(),
-                kind: "fact".into(),
-                body: serde_json::to_string(&record).expect("JSON"),
-            };
-            log.append(entry).expect("room").await.expect("durable");
+            append(&store, record).await;
         }
     }
     // As an older gateway left it: the state, and nothing of the numbers.
     let body = serde_json::to_string(&world.state).expect("JSON");
     log.put_snapshot("acd", world.seq, body).await.expect("kept");
-    let (past, _keeper) = Past::read(&store).await.expect("what was kept");
+    let directory = Directory::of(&Config::default());
+    let (past, _keeper) = Past::read(&store, &directory).await.expect("what was kept");
     check(&past, &world);
     assert_eq!(past.unwritten.len(), 100, "no call has a record yet");
     store.close().await;
+}
+
+pub(crate) async fn answers_since_the_snapshot_are_in_time_as_the_queue_has_it(backend: Backend) {
+    let support = Queue {
+        service_level: Duration::from_secs(60),
+        ..Queue::new("support")
+    };
+    let config = Config {
+        queues: vec![support],
+        ..Config::default()
+    };
+    let directory = Directory::of(&config);
+    let queue = directory.queues().next().expect("a queue").config.id;
+    let (call, agent) = (CallId(1), AgentId(1));
+    let entered = Fact::Entered {
+        call,
+        queue,
+        priority: 0,
+        requires: Vec::new(),
+        sticky: None,
+        vet: 0,
+    };
+    let facts = [
+        (0, entered),
+        (38, Fact::Accepted { call, agent }),
+        (40, Fact::Connected { call }),
+    ];
+    let store = backend.open().await;
+    let epoch = store.log().begin_epoch("acd").await.expect("an epoch");
+    let begin = Time::from_secs(1_800_000_000);
+    for (seq, (after, fact)) in (1..).zip(facts) {
+        let record = Record {
+            seq,
+            epoch,
+            at: begin + Duration::from_secs(after),
+            fact,
+        };
+        append(&store, record).await;
+    }
+    let (past, _keeper) = Past::read(&store, &directory).await.expect("what was kept");
+    let counts = past
+        .metrics
+        .queue_counts(queue, begin, begin + Duration::from_secs(60));
+    assert_eq!((counts.answered, counts.in_time), (1, 1));
+    store.close().await;
+}
+
+pub(crate) async fn whoever_was_replaced_writes_no_numbers(backend: Backend) {
+    let (old, new) = (backend.open().await, backend.open().await);
+    let slot = |body: &str| SlotRow {
+        kind: "queue",
+        id: 1,
+        slot: 2_000_000,
+        body: body.into(),
+    };
+    let first = old.log().begin_epoch("acd").await.expect("an epoch");
+    let second = new.log().begin_epoch("acd").await.expect("an epoch");
+    let (late, log) = (old.log(), new.log());
+    let put = log.put_snapshot_and_slots(("acd", second, 9), "new".into(), vec![slot("new")], 0);
+    put.await.expect("kept");
+    let put = late.put_snapshot_and_slots(("acd", first, 10), "old".into(), vec![slot("old")], 0);
+    assert_eq!(put.await, Err(StoreError::Fenced { stream: "acd" }));
+    assert_eq!(log.latest_snapshot("acd").await, Ok(Some((9, "new".into()))));
+    assert_eq!(log.slots("queue").await, Ok(vec![(1, 2_000_000, "new".into())]));
+}
+
+async fn append(store: &Store, record: Record) {
+    let entry = Entry {
+        stream: "acd",
+        seq: record.seq,
+        epoch: record.epoch,
+        at_micros: record.at.as_micros(),
+        kind: "fact".into(),
+        body: serde_json::to_string(&record).expect("JSON"),
+    };
+    store.log().append(entry).expect("room").await.expect("durable");
 }
 
 fn check(past: &Past, world: &World) {

@@ -43,5 +43,7 @@ on_both! {
     calls::pages_and_filters,
     keep::kills_cost_no_number_and_no_record_and_the_log_is_cut,
     keep::a_log_without_slots_is_folded_from_its_beginning,
+    keep::answers_since_the_snapshot_are_in_time_as_the_queue_has_it,
+    keep::whoever_was_replaced_writes_no_numbers,
     crash::a_killed_writer_loses_nothing_that_it_reported,
 }
