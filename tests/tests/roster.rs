@@ -322,3 +322,28 @@ fn another_sip_password_ends_a_registration_and_a_queue_that_others_lead_to_stay
     live.world.run(SECOND);
     assert_eq!(live.status(&clara), Some(Status::Unreachable));
 }
+
+#[test]
+fn another_password_to_sign_in_ends_a_registration_and_leaves_a_call() {
+    let mut live = Live::new();
+    let billing = live.add_queue(queue("billing", "7777"));
+    let (clara, _) = live.put_user(None, agent("clara", &[&billing])).expect("a user");
+    let (dora, _) = live.put_user(None, agent("dora", &[&billing])).expect("a user");
+    let tab = live.available(&clara, "clara");
+    live.world.node_calls(1, "7777").expect("a call");
+    live.answers(tab);
+    live.available(&dora, "dora");
+    let changed = |name| UserSettings {
+        password: Some("another one".into()),
+        sip_password: None,
+        ..agent(name, &[&billing])
+    };
+    for (id, name) in [(&clara, "clara"), (&dora, "dora")] {
+        live.put_user(Some((id.clone(), Match::Any)), changed(name))
+            .expect("changed");
+    }
+    live.world.run(SECOND);
+    assert_eq!(live.status(&clara), Some(Status::Talking));
+    assert_eq!(live.phases(), [CallPhase::Talking]);
+    assert_eq!(live.status(&dora), Some(Status::Unreachable));
+}
