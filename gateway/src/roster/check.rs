@@ -13,7 +13,7 @@ use crate::config::centre::{ascending, dialable, range, skill};
 use crate::config::{Choice, Overflow, Queue};
 
 /// Fields, and what is wrong with each.
-pub type Wrong = Vec<(String, String)>;
+pub(super) type Wrong = Vec<(String, String)>;
 
 /// Skills that one may name.
 const SKILLS: usize = 100;

@@ -2,37 +2,35 @@
 //! kept in the store. A change is checked, made durable and put to work while calls go on, one after the other.
 
 mod check;
+mod opening;
 mod roll;
 mod rows;
+mod unchanged;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use call_engine::DialPlan;
 use sans_io::Time;
 use serde_json::Value;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use crate::auth::Accounts;
-use crate::auth::accounts::User;
-use crate::auth::password::Overloaded;
-use crate::auth::{NoEntropy, new_id};
+use crate::auth::{Accounts, new_id};
 use crate::centre::command::{Arrangement, Asked, By, Command, Refused};
 use crate::centre::directory::Directory;
-use crate::config::{Choice, Config, Queue};
+use crate::config::{Choice, Queue};
 use crate::http::api::numbers::Numbers;
-use crate::store::{Expect, Object, Put, Store, StoreError, Table};
+use crate::store::{Expect, Put};
 
-pub use check::Wrong as Fields;
+pub use opening::Opening;
+use opening::Tables;
 pub use roll::Person;
 use roll::{Kept, Roll};
 pub use rows::UserSettings;
 use rows::{SipKeys, UserRow};
+pub use unchanged::{Match, Unchanged};
 
-/// Rows read at a time.
-const PAGE: u32 = 1_000;
 /// Users that may be added.
 const MAX_USERS: usize = 10_000;
 /// Queues that may be added.
@@ -74,170 +72,6 @@ impl Kind {
             Kind::PauseReason => "pause-reasons",
             Kind::Disposition => "dispositions",
         }
-    }
-}
-
-/// Why something was not changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unchanged {
-    /// It is not there.
-    Unknown,
-    /// The file says so.
-    FromFile,
-    /// It is there in another version.
-    Changed,
-    /// Another one has the name.
-    Taken,
-    /// There are as many as there may be.
-    TooMany,
-    /// These fields are wrong.
-    Invalid(Fields),
-    /// Nobody could configure anything then.
-    LastAdmin,
-    /// This queue sends calls there.
-    InUse(String),
-    /// The call centre says no.
-    Refused(Refused),
-    /// It cannot be kept now.
-    Unavailable,
-}
-
-impl From<NoEntropy> for Unchanged {
-    fn from(_: NoEntropy) -> Unchanged {
-        Unchanged::Unavailable
-    }
-}
-
-impl From<Overloaded> for Unchanged {
-    fn from(_: Overloaded) -> Unchanged {
-        Unchanged::Refused(Refused::Busy)
-    }
-}
-
-impl From<StoreError> for Unchanged {
-    fn from(error: StoreError) -> Unchanged {
-        match error {
-            StoreError::Conflict | StoreError::NotFound => Unchanged::Changed,
-            StoreError::Taken => Unchanged::Taken,
-            error => {
-                tracing::error!(%error, "configuration cannot be kept");
-                Unchanged::Unavailable
-            }
-        }
-    }
-}
-
-/// Which version of something a change is meant for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Match {
-    /// Whichever it is.
-    Any,
-    /// None that there ever was.
-    Never,
-    /// This one.
-    Version(u64),
-}
-
-impl Match {
-    fn check(self, version: u64) -> Result<(), Unchanged> {
-        match self {
-            Match::Any => Ok(()),
-            Match::Version(wanted) if wanted == version => Ok(()),
-            Match::Version(_) | Match::Never => Err(Unchanged::Changed),
-        }
-    }
-}
-
-/// What was kept of before, to begin with.
-pub struct Opening {
-    roll: Roll,
-    tables: Tables,
-    directory: Arc<Directory>,
-}
-
-/// Where rows are kept.
-enum Tables {
-    Stored(BTreeMap<Kind, Table<Value>>),
-    /// Nowhere; the last number that was given.
-    Memory(AtomicU32),
-}
-
-impl Opening {
-    /// The file and what the store adds to it. Without a store what is added is there until the gateway ends.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub async fn read(config: Config, store: Option<&Store>) -> Result<Opening, StoreError> {
-        let tables: BTreeMap<Kind, Table<Value>> = store
-            .into_iter()
-            .flat_map(|store| Kind::ALL.map(|kind| (kind, store.table(kind.table()))))
-            .collect();
-        let mut roll = Roll::new(config);
-        for (kind, table) in &tables {
-            let mut after: Option<String> = None;
-            loop {
-                let rows = table.list(after.as_deref(), PAGE).await?;
-                let Some(last) = rows.last() else { break };
-                after = Some(last.id.clone());
-                for row in rows {
-                    roll.take(*kind, row)?;
-                }
-            }
-        }
-        let directory = Arc::new(roll.directory());
-        Ok(Opening {
-            roll,
-            tables: if tables.is_empty() {
-                Tables::Memory(AtomicU32::new(0))
-            } else {
-                Tables::Stored(tables)
-            },
-            directory,
-        })
-    }
-
-    /// Agents and queues.
-    #[must_use]
-    pub fn directory(&self) -> Arc<Directory> {
-        Arc::clone(&self.directory)
-    }
-
-    /// Who may register.
-    #[must_use]
-    pub fn sip_users(&self) -> BTreeMap<String, session_core::User> {
-        self.roll.sip_users()
-    }
-
-    /// Whom numbers name.
-    #[must_use]
-    pub fn plan(&self) -> DialPlan {
-        self.roll.plan()
-    }
-
-    /// Those who were added, as they sign in.
-    pub fn accounts(&self) -> impl Iterator<Item = User> + '_ {
-        self.roll.users.keys().filter_map(|id| self.roll.account(id))
-    }
-
-    /// From now on changes are put to work.
-    #[must_use]
-    pub fn start(self, desk: mpsc::Sender<Asked>, accounts: Accounts, numbers: Arc<Numbers>) -> Roster {
-        Roster {
-            shared: Arc::new(Shared {
-                roll: RwLock::new(Arc::new(self.roll)),
-                tables: self.tables,
-                turn: Mutex::new(self.directory),
-                desk,
-                accounts,
-                numbers,
-            }),
-        }
-    }
-}
-
-impl fmt::Debug for Opening {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opening").finish_non_exhaustive()
     }
 }
 
@@ -672,42 +506,6 @@ impl Roster {
 }
 
 impl Roll {
-    fn take(&mut self, kind: Kind, row: Object<Value>) -> Result<(), StoreError> {
-        let corrupt = |_| StoreError::Corrupt(format!("{} has another shape", row.id));
-        let (id, version, created) = (row.id.clone(), row.version, row.created_micros);
-        let number = row.number.unwrap_or(0);
-        match kind {
-            Kind::User => {
-                let body: UserRow = serde_json::from_value(row.body).map_err(corrupt)?;
-                if self.is_name_taken(&body.name) {
-                    tracing::warn!(
-                        user = body.name,
-                        "the file has this name: the user of the API is not there"
-                    );
-                    return Ok(());
-                }
-                self.users.insert(id, kept(version, number, created, body));
-            }
-            Kind::Queue => {
-                let body: Queue = serde_json::from_value(row.body).map_err(corrupt)?;
-                if self.is_name_taken(&body.name) {
-                    tracing::warn!(
-                        queue = body.name,
-                        "the file has this name: the queue of the API is not there"
-                    );
-                    return Ok(());
-                }
-                self.queues.insert(id, kept(version, number, created, body));
-            }
-            Kind::PauseReason | Kind::Disposition => {
-                let body: Choice = serde_json::from_value(row.body).map_err(corrupt)?;
-                let all = self.choices.entry(kind).or_default();
-                all.insert(id, kept(version, number, created, body));
-            }
-        }
-        Ok(())
-    }
-
     fn kept_queue(&self, id: &str, wanted: Match) -> Result<&Kept<Queue>, Unchanged> {
         match self.queues.get(id) {
             Some(kept) => wanted.check(kept.version).map(|()| kept),
@@ -722,15 +520,6 @@ impl Roll {
             Some((_, None)) => Err(Unchanged::FromFile),
             None => Err(Unchanged::Unknown),
         }
-    }
-}
-
-fn kept<T>(version: u64, number: u32, created: u64, body: T) -> Kept<T> {
-    Kept {
-        version,
-        number,
-        created,
-        body,
     }
 }
 

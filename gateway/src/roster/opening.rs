@@ -1,0 +1,164 @@
+//! What was kept of before, and where what comes is kept.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, RwLock};
+
+use call_engine::DialPlan;
+use serde_json::Value;
+use tokio::sync::{Mutex, mpsc};
+
+use super::roll::{Kept, Roll};
+use super::rows::UserRow;
+use super::{Kind, Roster, Shared};
+use crate::auth::Accounts;
+use crate::auth::accounts::User;
+use crate::centre::command::Asked;
+use crate::centre::directory::Directory;
+use crate::config::{Choice, Config, Queue};
+use crate::http::api::numbers::Numbers;
+use crate::store::{Object, Store, StoreError, Table};
+
+/// Rows read at a time.
+const PAGE: u32 = 1_000;
+
+/// What was kept of before, to begin with.
+pub struct Opening {
+    roll: Roll,
+    tables: Tables,
+    directory: Arc<Directory>,
+}
+
+/// Where rows are kept.
+pub(super) enum Tables {
+    Stored(BTreeMap<Kind, Table<Value>>),
+    /// Nowhere; the last number that was given.
+    Memory(AtomicU32),
+}
+
+impl Opening {
+    /// The file and what the store adds to it. Without a store what is added is there until the gateway ends.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn read(config: Config, store: Option<&Store>) -> Result<Opening, StoreError> {
+        let tables: BTreeMap<Kind, Table<Value>> = store
+            .into_iter()
+            .flat_map(|store| Kind::ALL.map(|kind| (kind, store.table(kind.table()))))
+            .collect();
+        let mut roll = Roll::new(config);
+        for (kind, table) in &tables {
+            let mut after: Option<String> = None;
+            loop {
+                let rows = table.list(after.as_deref(), PAGE).await?;
+                let Some(last) = rows.last() else { break };
+                after = Some(last.id.clone());
+                for row in rows {
+                    roll.take(*kind, row)?;
+                }
+            }
+        }
+        let directory = Arc::new(roll.directory());
+        Ok(Opening {
+            roll,
+            tables: if tables.is_empty() {
+                Tables::Memory(AtomicU32::new(0))
+            } else {
+                Tables::Stored(tables)
+            },
+            directory,
+        })
+    }
+
+    /// Agents and queues.
+    #[must_use]
+    pub fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.directory)
+    }
+
+    /// Who may register.
+    #[must_use]
+    pub fn sip_users(&self) -> BTreeMap<String, session_core::User> {
+        self.roll.sip_users()
+    }
+
+    /// Whom numbers name.
+    #[must_use]
+    pub fn plan(&self) -> DialPlan {
+        self.roll.plan()
+    }
+
+    /// Those who were added, as they sign in.
+    pub fn accounts(&self) -> impl Iterator<Item = User> + '_ {
+        self.roll.users.keys().filter_map(|id| self.roll.account(id))
+    }
+
+    /// From now on changes are put to work.
+    #[must_use]
+    pub fn start(self, desk: mpsc::Sender<Asked>, accounts: Accounts, numbers: Arc<Numbers>) -> Roster {
+        Roster {
+            shared: Arc::new(Shared {
+                roll: RwLock::new(Arc::new(self.roll)),
+                tables: self.tables,
+                turn: Mutex::new(self.directory),
+                desk,
+                accounts,
+                numbers,
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opening").finish_non_exhaustive()
+    }
+}
+
+impl Roll {
+    fn take(&mut self, kind: Kind, row: Object<Value>) -> Result<(), StoreError> {
+        let corrupt = |_| StoreError::Corrupt(format!("{} has another shape", row.id));
+        let (id, version, created) = (row.id.clone(), row.version, row.created_micros);
+        let number = row.number.unwrap_or(0);
+        match kind {
+            Kind::User => {
+                let body: UserRow = serde_json::from_value(row.body).map_err(corrupt)?;
+                if self.is_name_taken(&body.name) {
+                    tracing::warn!(
+                        user = body.name,
+                        "the file has this name: the user of the API is not there"
+                    );
+                    return Ok(());
+                }
+                self.users.insert(id, kept(version, number, created, body));
+            }
+            Kind::Queue => {
+                let body: Queue = serde_json::from_value(row.body).map_err(corrupt)?;
+                if self.is_name_taken(&body.name) {
+                    tracing::warn!(
+                        queue = body.name,
+                        "the file has this name: the queue of the API is not there"
+                    );
+                    return Ok(());
+                }
+                self.queues.insert(id, kept(version, number, created, body));
+            }
+            Kind::PauseReason | Kind::Disposition => {
+                let body: Choice = serde_json::from_value(row.body).map_err(corrupt)?;
+                let all = self.choices.entry(kind).or_default();
+                all.insert(id, kept(version, number, created, body));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn kept<T>(version: u64, number: u32, created: u64, body: T) -> Kept<T> {
+    Kept {
+        version,
+        number,
+        created,
+        body,
+    }
+}

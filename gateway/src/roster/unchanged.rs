@@ -1,0 +1,78 @@
+//! Which version a change is meant for, and why it was not made.
+
+use super::check::Wrong;
+use crate::auth::NoEntropy;
+use crate::auth::password::Overloaded;
+use crate::centre::command::Refused;
+use crate::store::StoreError;
+
+/// Why something was not changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unchanged {
+    /// It is not there.
+    Unknown,
+    /// The file says so.
+    FromFile,
+    /// It is there in another version.
+    Changed,
+    /// Another one has the name.
+    Taken,
+    /// There are as many as there may be.
+    TooMany,
+    /// These fields are wrong.
+    Invalid(Wrong),
+    /// Nobody could configure anything then.
+    LastAdmin,
+    /// This queue sends calls there.
+    InUse(String),
+    /// The call centre says no.
+    Refused(Refused),
+    /// It cannot be kept now.
+    Unavailable,
+}
+
+impl From<NoEntropy> for Unchanged {
+    fn from(_: NoEntropy) -> Unchanged {
+        Unchanged::Unavailable
+    }
+}
+
+impl From<Overloaded> for Unchanged {
+    fn from(_: Overloaded) -> Unchanged {
+        Unchanged::Refused(Refused::Busy)
+    }
+}
+
+impl From<StoreError> for Unchanged {
+    fn from(error: StoreError) -> Unchanged {
+        match error {
+            StoreError::Conflict | StoreError::NotFound => Unchanged::Changed,
+            StoreError::Taken => Unchanged::Taken,
+            error => {
+                tracing::error!(%error, "configuration cannot be kept");
+                Unchanged::Unavailable
+            }
+        }
+    }
+}
+
+/// Which version of something a change is meant for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// Whichever it is.
+    Any,
+    /// None that there ever was.
+    Never,
+    /// This one.
+    Version(u64),
+}
+
+impl Match {
+    pub(super) fn check(self, version: u64) -> Result<(), Unchanged> {
+        match self {
+            Match::Any => Ok(()),
+            Match::Version(wanted) if wanted == version => Ok(()),
+            Match::Version(_) | Match::Never => Err(Unchanged::Changed),
+        }
+    }
+}
