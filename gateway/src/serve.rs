@@ -72,6 +72,10 @@ fn failed(what: impl fmt::Display, why: impl fmt::Display) -> ServeError {
 pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let mut config =
         Config::load(options.config.as_deref(), options.listen, options.advertise).map_err(all)?;
+    // It takes a tenth of a second, in which callers from before a restart hear nothing: beside everything else.
+    let recorded = config.media.prompts.clone();
+    let prompts =
+        tokio::task::spawn_blocking(move || recorded.unwrap_or_else(|| Arc::new(Prompts::built_in())));
     let mut rng = randomness()?;
     let demo_password = rng.token(24);
     if config.demo {
@@ -157,7 +161,8 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         past,
     );
     let switch = Switch::new(plan, phone, config.ring_timeout, Some(desk));
-    let stack = Stack::start(stack_config(&config, &identity, &accounts)?, switch)
+    let prompts = prompts.await.map_err(|error| failed("announcements", error))?;
+    let stack = Stack::start(stack_config(&config, &identity, &accounts, prompts)?, switch)
         .await
         .map_err(|error| ServeError(error.to_string()))?;
     let demo_callers = stack
@@ -339,6 +344,7 @@ fn stack_config(
     config: &Config,
     identity: &Arc<Identity>,
     accounts: &Accounts,
+    prompts: Arc<Prompts>,
 ) -> Result<StackConfig, ServeError> {
     let mut listen: Vec<Listen> = config.sip.udp.iter().copied().map(Listen::Udp).collect();
     listen.extend(config.sip.tcp.iter().copied().map(Listen::Tcp));
@@ -371,10 +377,7 @@ fn stack_config(
             browser_addresses: config.media.browser_addresses.clone(),
             browser_port: config.media.browser_port,
             phone_ports: config.media.phone_ports.clone(),
-            prompts: match &config.media.prompts {
-                Some(prompts) => Arc::clone(prompts),
-                None => Arc::new(Prompts::built_in()),
-            },
+            prompts,
             ..MediaConfig::default()
         },
         identity: Arc::clone(identity),
