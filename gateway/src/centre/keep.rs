@@ -70,7 +70,8 @@ pub struct Keeper {
     events_epoch: u64,
     /// The fold of what is durable.
     state: State,
-    /// Records since the last snapshot.
+    /// Number of the record that the last snapshot was taken after, and records since.
+    snapshot: u64,
     since: u64,
     /// Number of the last event.
     told: u64,
@@ -142,6 +143,7 @@ impl Past {
             facts_epoch,
             events_epoch,
             state: state.clone(),
+            snapshot: 0,
             since: 0,
             told: seq,
             slots: BTreeMap::new(),
@@ -151,6 +153,7 @@ impl Past {
         keeper
             .snapshot(metrics.open().clone(), slots, unwritten.clone())
             .await?;
+        keeper.cut();
         let legs = kept_legs(&keeper.legs).await?;
         let caller = |id: &CallId| match (calls.get(id), legs.get(id)) {
             (Some(told), _) => (told.from.clone(), told.to.clone()),
@@ -237,7 +240,7 @@ impl Keeper {
         self.since >= SNAPSHOT
     }
 
-    /// Keeps where the log has come to, and cuts off what nobody will read again.
+    /// Keeps where the log has come to.
     ///
     /// # Errors
     /// What the store says; the slots are written with the next snapshot then.
@@ -265,7 +268,14 @@ impl Keeper {
             .await?;
         self.slots.clear();
         self.since = 0;
-        let (log, events) = (self.log.clone(), (self.told + 1).saturating_sub(RING as u64));
+        self.snapshot = seq;
+        Ok(())
+    }
+
+    /// Removes beside everything else what nobody will read again: what is before the last snapshot.
+    pub(super) fn cut(&self) {
+        let (log, seq) = (self.log.clone(), self.snapshot);
+        let events = (self.told + 1).saturating_sub(RING as u64);
         tokio::spawn(async move {
             for (stream, before) in [(FACTS, seq + 1), (EVENTS, events)] {
                 if let Err(error) = cut(&log, stream, before).await {
@@ -273,7 +283,6 @@ impl Keeper {
                 }
             }
         });
-        Ok(())
     }
 
     async fn append(&self, entry: Entry, receipts: &mut Vec<Receipt>) -> Result<(), StoreError> {

@@ -196,6 +196,9 @@ impl Ledger {
             self.tell(events, answers);
             if self.keeper.as_ref().is_some_and(Keeper::wants_snapshot) {
                 self.snapshot().await;
+                if let Some(keeper) = &self.keeper {
+                    keeper.cut();
+                }
             }
         }
         self.snapshot().await;
