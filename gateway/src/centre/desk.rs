@@ -81,6 +81,8 @@ pub struct Desk {
     pub(super) queues_told: Time,
     /// When this engine began.
     pub(super) began: Time,
+    /// The stretch of the numbers in which something happened last.
+    pub(super) slot: u64,
     /// Where today began.
     pub(super) midnight: Midnight,
     /// Whom a number names for a user of ours, by the dial plan.
@@ -220,6 +222,7 @@ impl Desk {
             ledger: setup.ledger,
             queues_told: Time::ZERO,
             began: now,
+            slot: 0,
             midnight: setup.midnight,
             route: setup.route,
             demo: setup.demo,

@@ -232,7 +232,10 @@ impl Keeper {
         }
         self.since += records.len() as u64;
         self.told = events.last().map_or(self.told, |event| event.seq);
-        self.put_legs(legs).await
+        if let Err(error) = self.put_legs(legs).await {
+            tracing::warn!(%error, "callers could not go on after a restart");
+        }
+        Ok(())
     }
 
     /// There is much to be read again at the next start.

@@ -1,5 +1,8 @@
 //! What is told of what happened, and how it gets to the ledger.
 
+use std::time::Duration;
+
+use call_engine::acd::metrics::SLOT;
 use call_engine::acd::{CallId, Departure, Fact, Record};
 use sans_io::Time;
 use tokio::sync::mpsc;
@@ -7,6 +10,9 @@ use tokio::sync::mpsc;
 use super::desk::{Desk, QUEUE_INTERVAL};
 use super::ledger::{Answer, Ended};
 use super::{ids, view};
+
+/// No day is longer, whatever is done to the clocks.
+const A_DAY: Duration = Duration::from_secs(26 * 3_600);
 
 impl Desk {
     /// To be told when what was done is.
@@ -24,6 +30,12 @@ impl Desk {
     pub(super) fn recorded(&mut self, record: Record) {
         self.metrics.apply(&record);
         let now = record.at;
+        let slot = now.as_micros() / SLOT;
+        if slot != self.slot {
+            self.slot = slot;
+            // Pages are told of today alone.
+            self.metrics.forget(now - A_DAY);
+        }
         let queue_of = |desk: &Desk, call: &CallId| desk.acd.state().calls.get(call).map(|call| call.queue);
         match &record.fact {
             Fact::Entered { call, queue, .. } => {
