@@ -11,6 +11,8 @@ const FADE: usize = RATE as usize * 150 / 1_000;
 #[derive(Debug)]
 pub(crate) struct Announcement {
     pieces: SmallVec<[Piece; 10]>,
+    /// What follows it.
+    then: Option<SmallVec<[Piece; 10]>>,
     stage: Stage,
     /// Samples of the stage that are played.
     at: usize,
@@ -29,9 +31,15 @@ impl Announcement {
     pub(crate) fn new(pieces: SmallVec<[Piece; 10]>) -> Announcement {
         Announcement {
             pieces,
+            then: None,
             stage: Stage::Out,
             at: 0,
         }
+    }
+
+    /// Something else is to be said after this: what is told last.
+    pub(crate) fn follow(&mut self, pieces: SmallVec<[Piece; 10]>) {
+        self.then = Some(pieces);
     }
 
     /// Everything is said and the application is back.
@@ -77,6 +85,17 @@ impl Announcement {
             if self.at >= length {
                 self.stage = next;
                 self.at = 0;
+                if matches!(next, Stage::In | Stage::Over)
+                    && let Some(pieces) = self.then.take()
+                {
+                    self.pieces = pieces;
+                    // The application is silent still, or back already.
+                    self.stage = if next == Stage::In {
+                        Stage::Speech(0)
+                    } else {
+                        Stage::Out
+                    };
+                }
             }
         }
     }

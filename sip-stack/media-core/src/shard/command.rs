@@ -195,10 +195,13 @@ impl Shard {
 
     fn announce(&mut self, key: usize, phrase: Phrase) {
         let Some(leg) = self.legs.get_mut(key) else { return };
-        if leg.announcement.is_some() {
+        let pieces = self.config.prompts.say(phrase);
+        if let Some(announcement) = &mut leg.announcement {
+            if !pieces.is_empty() {
+                announcement.follow(pieces);
+            }
             return;
         }
-        let pieces = self.config.prompts.say(phrase);
         if leg.hears != Hears::Application || pieces.is_empty() {
             self.out.event(Event::Announced {
                 leg: leg.id,

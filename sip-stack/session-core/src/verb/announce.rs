@@ -10,7 +10,8 @@ use crate::leg::Hears;
 impl Coordinator {
     /// Says something to a leg that hears music or what [`play`](Self::play) said, which pauses meanwhile. Whatever else the leg is to
     /// hear, an agent who answers first of all, cuts it short. Answered by [`Event::Announced`], unless the leg is not there or
-    /// hears something else; then false. What comes while something is being said is passed over, and is answered with it.
+    /// hears something else; then false. What comes while something is being said
+    /// follows it, the last alone, and is answered with it.
     pub fn announce(&mut self, leg: LegId, phrase: Phrase) -> bool {
         let waits = self
             .legs

@@ -167,6 +167,37 @@ fn what_cannot_be_said_is_told_at_once() {
 }
 
 #[test]
+fn what_comes_meanwhile_follows_and_the_last_of_it_counts() {
+    let second = Phrase {
+        position: Some(2),
+        wait: None,
+    };
+    // While it is said, and while the music comes back.
+    for early in [true, false] {
+        let mut world = World::new(55);
+        let peer = world.phone(Codec::Pcmu);
+        world.play(peer, Some(Application::Music));
+        world.run(SECOND);
+        let at = world.now;
+        world.announce(peer, FIFTH);
+        world.run(if early {
+            SECOND
+        } else {
+            FADE + length(FIFTH) + FADE / 2
+        });
+        world.announce(peer, FIFTH);
+        world.announce(peer, second);
+        world.run(12 * SECOND);
+        let fades = if early { 2 } else { 4 };
+        let over = FADE * fades + length(FIFTH) + length(second);
+        let told = told(&world);
+        assert!(matches!(told[..], [(_, true)]), "{told:?}");
+        let late = (told[0].0 - (at + over)).as_millis();
+        assert!(late <= 40, "{late} ms late");
+    }
+}
+
+#[test]
 fn an_announcement_does_not_allocate_once_it_runs() {
     let mut world = World::new(54);
     let peers = [world.browser(Codec::Opus), world.phone(Codec::Pcmu)];
