@@ -76,7 +76,8 @@ pub enum Command {
         application: Option<Application>,
     },
     /// Says something in the place of the application that the leg hears, which pauses for so long. What the leg hears otherwise, in
-    /// a bridge say, cuts it short at once. Ignored while another is being said. Answered by [`Event::Announced`] in the end.
+    /// a bridge say, cuts it short at once. What comes while something is being said follows it, the last alone. Answered by one
+    /// [`Event::Announced`] in the end.
     Announce {
         /// Which leg.
         leg: LegId,
