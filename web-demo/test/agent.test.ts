@@ -5,6 +5,7 @@ import { Drafts } from "../src/agent/drafts";
 import { isTyping, keyName, meaningOf, SHORTCUTS } from "../src/agent/shortcuts";
 import { ACTION } from "../src/agent/words";
 import { Problem } from "../src/centre/problem";
+import { isRepeatedPress } from "../src/ui/repeats";
 
 const press = (key: string, more = {}) => ({
   key,
@@ -41,6 +42,15 @@ describe("shortcuts", () => {
     }
     assert.equal(meaningOf(press("a"), false, false), undefined);
     assert.deepEqual(meaningOf(press("?", { shiftKey: true }), false, false), { action: "help" });
+  });
+
+  test("a key that is held down presses nothing again, and writes on", () => {
+    for (const key of ["Enter", " "]) {
+      assert.ok(isRepeatedPress({ key, repeat: true }, false));
+      assert.ok(!isRepeatedPress({ key, repeat: false }, false), "the first press is meant");
+      assert.ok(!isRepeatedPress({ key, repeat: true }, true), "in the notes");
+    }
+    for (const key of ["Tab", "ArrowDown", "Backspace"]) assert.ok(!isRepeatedPress({ key, repeat: true }, false));
   });
 
   test("typing is what happens in fields of text", () => {

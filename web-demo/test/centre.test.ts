@@ -64,7 +64,7 @@ describe("figures", () => {
 test("what the gateway says no to has words", () => {
   assert.match(problemWords(new Problem(401, "bad-credentials")), /wrong/);
   assert.match(problemWords(new Problem(429, "too-many-attempts", "", 130)), /3 min/);
-  assert.match(problemWords(new Problem(0, "no-connection")), /does not answer/);
+  assert.match(problemWords(new Problem(0, "no-connection")), /not responding/);
   assert.match(problemWords(new Problem(418, "teapot", "no coffee here")), /no coffee here/);
   assert.match(problemWords(new Problem(500, "unknown")), /500/);
   assert.match(problemWords(new TypeError("x")), /did not work/);
@@ -142,6 +142,17 @@ describe("signing in", () => {
     await assert.rejects(session.renew(), { code: "token-reused" });
     assert.equal(session.user.value, undefined);
     assert.equal(session.lost.value, true);
+  });
+
+  test("who ends the sign-in is signed in until the gateway knows", async () => {
+    const { asked, fetch } = gateway([tokens(1), "away", new Response(null, { status: 204 })]);
+    const session = new Session(fetch, keeper(), () => 0);
+    await session.signIn("a", "b");
+    await assert.rejects(session.end(), { code: "no-connection" });
+    assert.ok(session.user.value);
+    await session.end();
+    assert.equal(session.user.value, undefined);
+    assert.equal(asked.at(-1), 'POST /auth/logout {"refresh_token":"refresh1"}');
   });
 
   test("a wrong password is told by its code", async () => {

@@ -8,6 +8,8 @@ import { Gateway } from '../lib/cordboard.mjs';
 import { cutWire } from '../lib/relay.mjs';
 import { Cleanup, until } from '../lib/wait.mjs';
 
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** Plays a case on a gateway of its own, so that no agent is left in a state of the case before. */
 const play = (browser, act) => async () => {
   const cleanup = new Cleanup();
@@ -74,6 +76,30 @@ for (const kind of KINDS) {
       assert.match(await page.text('.record'), /Demo caller.*Follow-up needed.*Wants the invoice again\./s);
     }));
 
+    test('no key that is held down, and none after the answer, hangs up', the(async ({ open }) => {
+      const page = await open();
+      const { keyboard } = page.page;
+      await page.goOnline('anna');
+      await page.press('#demo-call');
+      await page.waitFor('#offer');
+      await page.page.bringToFront();
+      await until('the button has the focus', async () => (await page.focused()) === 'answer');
+      // As a keyboard repeats: the key goes down again and again, and up once.
+      for (let n = 0; n < 40; n += 1) {
+        await keyboard.down('Enter');
+        await pause(33);
+      }
+      await keyboard.up('Enter');
+      await page.shows('#call-state', /^Talking$/);
+      assert.equal(await page.focused(), 'call');
+      for (const key of [' ', 'Enter']) await keyboard.press(key);
+      await pause(500);
+      assert.match(await page.text('#call-state'), /^Talking$/);
+      await page.hearsSomething();
+      await page.press('#hangup');
+      await page.waitFor('#done');
+    }));
+
     test('a reload in the call: signed in, back in the call, and nothing was typed in vain', the(async ({ open }) => {
       const page = await open();
       await page.goOnline('anna');
@@ -119,6 +145,37 @@ describe('for everybody', () => {
     browser = await launch('chromium');
   });
   after(() => browser?.close());
+
+  test('the first click does what it says, where the page may not sound before it', the(async ({ open }) => {
+    const page = await open();
+    await page.goOnline('anna');
+    // As browsers do with people: no sound before the first click.
+    await page.page.evaluateOnNewDocument(() => {
+      let clicked = false;
+      addEventListener('click', () => (clicked = true), { capture: true });
+      const Allowed = window.AudioContext;
+      window.AudioContext = class extends Allowed {
+        get state() {
+          return clicked ? super.state : 'suspended';
+        }
+      };
+    });
+    await page.page.reload();
+    await page.waitFor('#needs-click');
+    await page.waitFor('#demo-call');
+    await page.screenshot('agent-silent');
+    const at = await page.page.$eval('#demo-call', (button) => {
+      const { x, y, width, height } = button.getBoundingClientRect();
+      return { x: x + width / 2, y: y + height / 2 };
+    });
+    await page.page.mouse.move(at.x, at.y);
+    await page.page.mouse.down();
+    await pause(120);
+    await page.page.mouse.up();
+    await page.waitFor('#offer');
+    await page.gone('#needs-click');
+    await page.press('#reject');
+  }));
 
   test('asks a colleague, and connects the caller', the(async ({ open }) => {
     const anna = await open();
@@ -181,9 +238,14 @@ describe('for everybody', () => {
     await page.press('#demo-call');
     await page.answer();
     wire.cut();
-    await page.shows('#lost', /connection to the gateway is lost.*Reconnecting/);
+    await page.shows('#lost', /Connection to the gateway lost.*Reconnecting/);
     await page.shows('#connection', /^Reconnecting$/);
     await page.hearsSomething();
+    // Also while it tries.
+    for (let n = 0; n < 60; n += 1) {
+      assert.ok(await page.has('#lost'), 'the bar stays');
+      await pause(100);
+    }
     wire.mend();
     await page.shows('#connection', /^Connected$/, 40_000);
     await page.gone('#lost');
@@ -323,7 +385,7 @@ describe('for everybody', () => {
   test('who is no agent is told so', the(async ({ open }) => {
     const page = await open();
     await page.signIn('sue');
-    await page.shows('.signin', /no agent role/);
+    await page.shows('.signin', /is not an agent/);
     assert.deepEqual(await page.problems(), []);
   }));
 
@@ -347,7 +409,7 @@ describe('for everybody', () => {
       await page.waitFor('#offer');
       await looks('offer');
       await page.answer();
-      await page.shows('#grade', /^Good line$/);
+      await page.shows('#grade', /^Good (line|connection)$/);
       await looks('call');
       await page.press('#keys');
       await looks('keypad');

@@ -272,9 +272,12 @@ describe('for everybody', () => {
     await keyboard.type('9196');
     await keyboard.press('Enter');
     await page.shows('#call-state', /^Connected$/);
-    assert.equal(await focused(), 'hangup');
+    assert.equal(await focused(), 'callcard', 'on no button: the next Enter hangs nobody up');
     await keyboard.type('12#');
     assert.equal(await page.text('#digits'), '12#');
+    await keyboard.press('Enter');
+    assert.match(await page.text('#call-state'), /^Connected$/);
+    await page.page.focus('#hangup');
     await keyboard.press('Enter');
     await page.shows('#notice', /^Call with 9196 ended/);
     assert.equal(await focused(), 'number');

@@ -10,6 +10,7 @@ import { ask, session } from "../centre/api";
 import { Line } from "../centre/line";
 import {
   type Agent,
+  type AgentNotes,
   type CallRecord,
   type CentreCall,
   type CentreEvent,
@@ -43,13 +44,13 @@ export const stream = signal<Stream | undefined>(undefined);
 export const line = signal<Line | undefined>(undefined);
 export const pauseReasons = signal<Choice[]>([]);
 export const dispositions = signal<Choice[]>([]);
-/** There are demo callers to be had. */
-export const demo = signal(false);
 /** The browser keeps the page silent until a click. */
 export const needsClick = signal(false);
 export const drafts = new Drafts((call, body) => ask("PUT", `/calls/${call}/notes`, body));
 
 export const user = session.user;
+/** There are demo callers to be had. */
+export const demo = computed(() => user.value?.demo === true);
 
 /** Whose desktop it is; a sign-in that ended by itself changes nothing of that. */
 const owner = signal<string | undefined>(undefined);
@@ -70,6 +71,16 @@ export const offer = computed<Offer | undefined>(() => {
   return undefined;
 });
 
+/** The call of a colleague's that this agent is asked about, or joined. */
+export function consultedOn(of: Voice | undefined): CentreCall | undefined {
+  return of?.consult ? centre.calls.value.get(of.consult) : undefined;
+}
+
+/** Another agent, as people say it. */
+export function agentName(id: string | null | undefined): string {
+  return (id && centre.agents.value.get(id)?.display) || "";
+}
+
 /** What rings: the offer as the events tell it, the INVITE, or both. */
 export interface Ringing {
   offer: Offer | undefined;
@@ -83,7 +94,7 @@ export const rings = computed<Ringing | undefined>(() => {
 });
 
 /** The last call that the agent had: the one that wrap-up is about. */
-export const lastCall = signal<{ id: string; who: string } | undefined>(read("last-call", "tab"));
+export const lastCall = signal<{ id: string; who: string; notes?: AgentNotes[] } | undefined>(read("last-call", "tab"));
 
 export const wrappingUp = computed(() => me.value?.status === "wrap-up");
 
@@ -123,14 +134,20 @@ export async function signIn(name: string, password: string): Promise<void> {
   await enter();
 }
 
-export async function signOut(): Promise<void> {
-  if (me.value && me.value.status !== "offline") {
+/** True where the gateway was told. In a call it must be: it gives the caller back to the queue, and hanging up would not. */
+export async function signOut(): Promise<boolean> {
+  if (call.value) {
+    await drafts.flush(call.value.id);
+    if (!(await attempt("sign-out", () => session.end()))) return false;
+  } else if (me.value && me.value.status !== "offline") {
     await ask("PUT", "/me/agent/intent", { intent: "offline" }).catch(() => undefined);
   }
   await leave();
   forgetOthers();
   await session.signOut();
+  signInNote.value = "";
   stage.value = "sign-in";
+  return true;
 }
 
 /** This tab is the agent's from now on. */
@@ -224,6 +241,10 @@ function beforeEvent(event: CentreEvent): void {
 
 function ended(record: CallRecord): void {
   void drafts.flush(record.call);
+  remember(record);
+}
+
+function remember(record: CallRecord): void {
   if (record.agents.some(({ id }) => id === owner.value)) {
     recents.value = [record, ...recents.value.filter(({ id }) => id !== record.id)];
   }
@@ -231,6 +252,7 @@ function ended(record: CallRecord): void {
 
 function other(event: CentreEvent): void {
   if (event.type === "config.changed") void loadLists();
+  else if (event.type === "call.logged") remember(event.data.record);
 }
 
 async function loadLists(): Promise<void> {
@@ -241,10 +263,6 @@ async function loadLists(): Promise<void> {
     }),
     list("/dispositions").then((items) => {
       dispositions.value = items;
-    }),
-    // Which gateway has a demonstration is told by how it refuses.
-    ask("POST", "/demo/call", { queue: "-" }).catch((error: Problem) => {
-      demo.value = error.code === "unknown-queue";
     }),
   ]).catch(() => undefined);
 }
@@ -451,6 +469,8 @@ function startAlerts(): void {
     const who = now && whoRings(now);
     if (!now || !who) return stopNotifying();
     const queue = now.offer?.call.queue?.name ?? now.voice?.queue;
+    const about = aboutWhom(now);
+    if (about) return notify(W.windowTitle.ringing(who), W.asksAbout(about));
     notify(W.windowTitle.ringing(who), queue ? W.offerFor(queue) : "");
   });
   effect(() => {
@@ -464,8 +484,8 @@ function startAlerts(): void {
   effect(() => {
     const now = call.value;
     if (!now) return;
-    const last = { id: now.id, who: callerName(now.from) };
-    if (lastCall.peek()?.id === last.id && lastCall.peek()?.who === last.who) return;
+    const last = { id: now.id, who: callerName(now.from), notes: now.notes };
+    if (JSON.stringify(lastCall.peek()) === JSON.stringify(last)) return;
     lastCall.value = last;
     write("last-call", last, "tab");
   });
@@ -485,19 +505,26 @@ function startAlerts(): void {
       });
     }
   });
-  for (const gesture of ["pointerdown", "keydown"]) {
+  // At the click and not at its beginning: what goes away in between may move what is to be clicked.
+  for (const gesture of ["click", "keydown"]) {
     addEventListener(
       gesture,
       () => {
         if (needsClick.value || playbackBlocked.value || ringerBlocked.value) unlock();
       },
-      { passive: true },
+      { capture: true, passive: true },
     );
   }
   addEventListener("online", () => line.value?.retry());
   addEventListener("beforeunload", (event) => {
     if (voice.value && guarded) event.preventDefault();
   });
+}
+
+/** Of a consultation that rings: the caller it is about. */
+export function aboutWhom({ voice }: Ringing): string {
+  const asked = consultedOn(voice);
+  return asked ? callerName(asked.from) : "";
 }
 
 export function whoRings({ offer, voice }: Ringing): string {

@@ -22,6 +22,8 @@ export interface Voice {
   /** Id of the offer that it rings for. */
   offer?: string;
   queue?: string;
+  /** Id of the call that a colleague asks about. */
+  consult?: string;
 }
 
 /** The call that is heard, or is being made. */
@@ -45,6 +47,7 @@ export function incoming(wire: PhoneCall, me: Agent | undefined): void {
     centre: wire.header("X-Cordboard-Call"),
     offer: wire.header("X-Cordboard-Offer"),
     queue: wire.header("X-Cordboard-Queue"),
+    consult: wire.header("X-Cordboard-Consult"),
   };
   // The gateway says so only of calls that this agent has already (RFC 5373 as phones do it).
   if (/answer-after\s*=\s*0/i.test(wire.header("Call-Info") ?? "")) {
@@ -87,7 +90,7 @@ export async function dial(typed: string): Promise<boolean> {
   const number = targetFor(typed, "x")?.replace(/^sip:|@x$/g, "").replace(/%23/g, "#");
   if (!typed.trim() || voice.value || !line) return false;
   if (!number || number.includes("@")) {
-    tell(`“${typed.trim()}” is no number that can be called.`, "error");
+    tell(`“${typed.trim()}” is not a number that can be called.`, "error");
     return false;
   }
   if (line.registration.value?.state !== "registered") {
@@ -175,10 +178,11 @@ function ended(call: Call, end: End): void {
     return;
   }
   if (voice.value?.call !== call) return;
-  const { centre } = voice.value;
+  const { centre, consult } = voice.value;
   voice.value = undefined;
   if (answered && end.by !== "us") playEnd();
-  if (centre) return;
+  // A consultation may have become the agent's own call; the list of recent calls has both.
+  if (centre || consult) return;
   const { sentence } = outcomeOf(end, who, call.direction, answered);
   if (sentence) tell(sentence, "error");
   else if (answered) tell(W.ended(who, clock(call.seconds)));

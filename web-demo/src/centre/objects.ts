@@ -10,6 +10,8 @@ export interface User {
   name: string;
   display: string;
   roles: Role[];
+  /** The gateway is a demonstration: it has callers to be sent. */
+  demo?: boolean;
 }
 
 export type Status =
@@ -133,6 +135,18 @@ export interface Consult {
   code: number | null;
 }
 
+/** What one agent wrote about a call. */
+export interface AgentNotes {
+  agent: string;
+  name: string;
+  notes: string;
+}
+
+export interface AgentName {
+  id: string;
+  name: string;
+}
+
 export interface CentreCall {
   id: string;
   queue: QueueName | null;
@@ -146,6 +160,11 @@ export interface CentreCall {
   position: number | null;
   agent: string | null;
   parties: Participant[];
+  /** Ids of agents whom the one who has it asks, or who joined. */
+  joined: string[];
+  transferred_by: AgentName | null;
+  notes: AgentNotes[];
+  disposition: string | null;
   consult: Consult | null;
 }
 
@@ -160,6 +179,7 @@ export interface Offer {
 export interface CallRecord {
   id: string;
   call: string;
+  kind: "queue" | "missed" | "outbound" | "inbound" | "internal";
   queue: string | null;
   queue_name: string;
   from: Party;
@@ -167,13 +187,14 @@ export interface CallRecord {
   entered_at: Moment;
   answered_at: Moment | null;
   ended_at: Moment;
-  outcome: "completed" | "abandoned" | "overflowed" | "lost";
+  outcome: "completed" | "abandoned" | "overflowed" | "lost" | "hung-up" | "no-answer" | "rejected" | "failed";
   waited_s: number;
   talked_s: number;
   held_s: number;
-  agents: { id: string; name: string }[];
+  agents: AgentName[];
   disposition: string | null;
   notes: string | null;
+  notes_by: AgentNotes[];
   mos: { caller: number | null; agent: number | null };
 }
 
@@ -223,6 +244,7 @@ export type CentreEvent =
   | { type: "queue.removed"; data: { id: string } }
   | { type: "call.changed"; data: CentreCall }
   | { type: "call.ended"; data: { id: string; record: CallRecord } }
+  | { type: "call.logged"; data: { record: CallRecord } }
   | { type: "offer.made"; data: Offer }
   | { type: "offer.ended"; data: { id: string; call: string; agent: string; how: OfferEnd } }
   | { type: "config.changed"; data: { what: string } };

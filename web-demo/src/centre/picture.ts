@@ -67,7 +67,7 @@ export function applyEvent(picture: Picture, event: CentreEvent): { part?: Part;
       picture.offers.delete(event.data.id);
       return { part: "offers" };
     default:
-      // A later gateway may tell of more.
+      // Of what is in no picture, and of what a later gateway tells.
       return {};
   }
 }

@@ -42,6 +42,14 @@ export class Session {
     this.take(await this.post<Tokens>("/auth/login", { user, password }));
   }
 
+  /** Ends the sign-in at the gateway, and then here. @throws Problem where the gateway was not told; then it goes on. */
+  async end(): Promise<void> {
+    const refresh = this.kept?.refresh;
+    if (refresh) await this.post("/auth/logout", { refresh_token: refresh });
+    this.forget();
+    this.lost.value = false;
+  }
+
   /** Ends the sign-in here and at the gateway. */
   async signOut(): Promise<void> {
     const refresh = this.kept?.refresh;

@@ -14,19 +14,25 @@ export interface StreamListener {
 }
 
 /** The gateway pings every 5 s; silence for so long means that nothing comes any more. */
-const SILENCE_MS = 12_000;
+const SILENCE_MS = 8_000;
+/** An attempt that takes longer is abandoned; each further one may take twice as long, for connections that are merely slow. */
+const ATTEMPT_MS = 3_000;
+const LONGEST_ATTEMPT_MS = 12_000;
 const NOT_ALLOWED = 4403;
 
 export class Stream {
   readonly state = signal<StreamState>("stopped");
-  /** When the next attempt is made, milliseconds since 1970. */
+  /** When the next attempt is made, milliseconds since 1970; undefined while one is under way. */
   readonly again = signal<number | undefined>(undefined);
+  /** The connection broke, or never was, and is not back yet. */
+  readonly lost = signal(false);
   private readonly feed: Feed;
   private readonly backoff = new Backoff();
   private socket: WebSocket | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private attempt = 0;
+  private patience = ATTEMPT_MS;
 
   constructor(
     tab: string | undefined,
@@ -47,21 +53,25 @@ export class Stream {
     this.attempt += 1;
     this.drop();
     this.state.value = "stopped";
+    this.lost.value = false;
   }
 
-  /** Tries now instead of later. */
+  /** Tries now instead of later, and anew where an attempt hangs. */
   readonly retry = (): void => {
-    if (this.state.value === "waiting") void this.connect();
+    const { value } = this.state;
+    if (value === "waiting" || (value === "connecting" && this.lost.value)) void this.connect();
   };
 
   private readonly looked = (): void => {
-    if (!document.hidden) this.retry();
+    if (!document.hidden && this.state.value === "waiting") this.retry();
   };
 
   private async connect(): Promise<void> {
     const mine = ++this.attempt;
     this.drop();
     this.state.value = "connecting";
+    this.again.value = undefined;
+    this.listen(this.patience);
     let ticket: string;
     try {
       ({ ticket } = await ask<{ ticket: string }>("POST", "/auth/ticket"));
@@ -78,17 +88,16 @@ export class Stream {
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url, ["cordboard.events.v1", `bearer.${ticket}`]);
     this.socket = socket;
-    this.listen(SILENCE_MS);
     socket.onopen = () => {
       socket.send(JSON.stringify(this.feed.open()));
       this.mark();
     };
     socket.onmessage = ({ data }) => {
-      this.listen(SILENCE_MS);
       const step = this.feed.take(String(data));
       if (step.say) socket.send(JSON.stringify(step.say));
       this.listener.step(step);
       this.mark();
+      if (this.state.value === "live") this.listen(SILENCE_MS);
     };
     socket.onclose = ({ code }) => {
       if (mine !== this.attempt) return;
@@ -103,14 +112,17 @@ export class Stream {
   private mark(): void {
     if (this.feed.at === undefined || this.state.value !== "connecting") return;
     this.state.value = "live";
-    this.again.value = undefined;
+    this.lost.value = false;
+    this.patience = ATTEMPT_MS;
     this.backoff.succeeded();
+    this.listen(SILENCE_MS);
   }
 
   private listen(ms: number): void {
     clearTimeout(this.silence);
     this.silence = setTimeout(() => {
       this.attempt += 1;
+      if (this.state.value === "connecting") this.patience = Math.min(2 * this.patience, LONGEST_ATTEMPT_MS);
       this.later();
     }, ms);
   }
@@ -119,6 +131,7 @@ export class Stream {
     this.drop();
     const wait = this.backoff.next();
     this.state.value = "waiting";
+    this.lost.value = true;
     this.again.value = Date.now() + wait;
     this.timer = setTimeout(() => void this.connect(), wait);
   }

@@ -15,6 +15,12 @@ export const STATUS: Record<Status, string> = {
   direct: "Direct call",
 };
 
+/** Pauses that the gateway chooses, as others see them. */
+export const AUTOMATIC_PAUSE: Readonly<Record<string, string>> = {
+  "no-answer": "missed a call",
+  lost: "connection lost in a call",
+};
+
 export const CALL_STATE: Record<CallState, string> = {
   waiting: "Waiting",
   ringing: "Ringing",
@@ -29,9 +35,9 @@ export const CALL_STATE: Record<CallState, string> = {
 export const OFFER_END: Record<OfferEnd, string> = {
   accepted: "",
   rejected: "",
-  "no-answer": "The call went on: it was not answered in time.",
-  cancelled: "The call is gone: the caller hung up or a colleague took it.",
-  lost: "The call went on: this page was not reached in time.",
+  "no-answer": "Missed – the call was passed on.",
+  cancelled: "The caller hung up, or a colleague took the call.",
+  lost: "Missed – this page could not be reached in time, so the call was passed on.",
 };
 
 export const COMMON = {
@@ -45,32 +51,32 @@ export const COMMON = {
   dismiss: "Dismiss",
   tryNow: "Try now",
   unknownCaller: "Unknown caller",
-  signedOutElsewhere: "You were signed out. Sign in again to go on.",
+  signedOutElsewhere: "You were signed out. Sign in again to continue.",
   connecting: "Connecting",
   connected: "Connected",
   reconnecting: "Reconnecting",
   reconnectingIn: (seconds: number) => (seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting"),
-  copiedTab: "This tab is a copy. Sign in here to take over from the other one.",
+  copiedTab: "This tab is a copy of another one. Sign in here to take over from it.",
 };
 
 const PROBLEMS: Record<string, string> = {
-  "no-connection": "The gateway does not answer. Check your connection and try again.",
+  "no-connection": "The gateway is not responding. Check your connection and try again.",
   "bad-credentials": "User or password is wrong.",
   "invalid-token": "You were signed out. Sign in again.",
   "token-reused": "You were signed out because your sign-in was used elsewhere.",
   unauthenticated: "You are not signed in.",
-  forbidden: "You may not do this.",
+  forbidden: "You are not allowed to do this.",
   "unknown-call": "This call is no longer yours.",
-  "unknown-agent": "There is no such agent.",
-  "unknown-queue": "There is no such queue.",
-  "offer-gone": "This call is gone already.",
-  "wrong-state": "That is not possible at this moment.",
-  "not-wrapping-up": "Wrap-up is over already.",
-  "agent-busy": "This colleague has another call.",
+  "unknown-agent": "No such agent.",
+  "unknown-queue": "No such queue.",
+  "offer-gone": "This call is already gone.",
+  "wrong-state": "That is not possible right now.",
+  "not-wrapping-up": "Wrap-up is already over.",
+  "agent-busy": "This colleague is on another call.",
   unreachable: "Nobody can be reached there.",
-  "not-allowed": "You may not call there.",
+  "not-allowed": "You are not allowed to call this number.",
   busy: "The gateway is busy. Try again in a moment.",
-  unavailable: "This cannot be looked up just now. Try again in a moment.",
+  unavailable: "Records are not available right now. Try again in a moment.",
 };
 
 export function problemWords(error: unknown): string {

@@ -7,6 +7,7 @@ import { Icon } from "./icons";
 import { Meter } from "./meter";
 import { Pad } from "./pad";
 import { QualityView } from "./quality";
+import { keepStill } from "./repeats";
 
 const WORDS: Record<CallState, string> = {
   calling: "Calling",
@@ -27,12 +28,13 @@ export function stateOf(call: Call): string {
 
 export function CallCard({ call }: { call: Call }) {
   const [keys, setKeys] = useState(false);
-  const hangUp = useRef<HTMLButtonElement>(null);
-  useLayoutEffect(() => hangUp.current?.focus({ preventScroll: true }), [call]);
+  const card = useRef<HTMLElement>(null);
+  // The call as a whole: the next Enter or Space must not do anything to it.
+  useLayoutEffect(() => card.current?.focus({ preventScroll: true }), [call]);
   const talking = call.state.value === "talking";
   const others = active.value.filter((other) => other !== call);
   return (
-    <section class={`callcard ${keys ? "with-keys" : ""}`} aria-label={`Call with ${call.name || call.peer}`} data-state={call.state.value}>
+    <section class={`callcard ${keys ? "with-keys" : ""}`} id="callcard" ref={card} tabIndex={-1} onKeyDown={keepStill} aria-label={`Call with ${call.name || call.peer}`} data-state={call.state.value}>
       <div class={`face ${talking && !call.held.value ? "live" : ""}`} aria-hidden="true">
         {initials(call.name || call.peer) ?? <Icon name="phone" size={34} />}
       </div>
@@ -57,7 +59,7 @@ export function CallCard({ call }: { call: Call }) {
       <div class="levels">
         <span aria-hidden="true">You</span>
         <Meter stream={call.muted.value || call.held.value ? undefined : call.microphone.value} label="Microphone level" />
-        <span aria-hidden="true">They</span>
+        <span aria-hidden="true">Them</span>
         <Meter stream={call.remote.value} label="Level of the other side" />
       </div>
 
@@ -104,7 +106,7 @@ export function CallCard({ call }: { call: Call }) {
         <Pad label="Keypad tones" press={press} />
       </div>
 
-      <button type="button" id="hangup" class="stop" ref={hangUp} onClick={() => call.hangUp()}>
+      <button type="button" id="hangup" class="stop" onClick={() => call.hangUp()}>
         <Icon name="hangup" size={26} />
         <span>{talking ? "Hang up" : "Cancel"}</span>
       </button>

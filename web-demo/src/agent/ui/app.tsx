@@ -1,6 +1,6 @@
 import { SignIn } from "../../centre/ui/signin";
 import { Logo } from "../../ui/icons";
-import { call, rings, signIn, signInNote, signOut, stage, takeOver, user, whoRings, wrappingUp } from "../desk";
+import { aboutWhom, call, rings, signIn, signInNote, signOut, stage, takeOver, user, whoRings, wrappingUp } from "../desk";
 import { voice } from "../voice";
 import { W } from "../words";
 import { Banners } from "./banners";
@@ -99,7 +99,7 @@ function Announcer() {
   return (
     <>
       <p class="unseen" role="alert">
-        {ringing ? W.offerSpoken(whoRings(ringing), queue) : ""}
+        {ringing ? W.offerSpoken(whoRings(ringing), queue, aboutWhom(ringing)) : ""}
       </p>
       <p class="unseen" aria-live="polite">
         {state}

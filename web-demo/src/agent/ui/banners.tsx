@@ -33,7 +33,8 @@ function Lost() {
       </Dialog>
     );
   }
-  if (events?.state.value === "waiting") {
+  // It stays until events come again, also while an attempt is under way.
+  if (events?.lost.value) {
     const left = Math.max(0, Math.ceil(((events.again.value ?? 0) - browserNow) / 1000));
     return (
       <Banner
@@ -57,7 +58,7 @@ function Silent() {
   const wanted = needsClick.value || playbackBlocked.value || ringerBlocked.value;
   if (!wanted || !me.value) return null;
   return (
-    <div class="notice" role="alert" id="needs-click">
+    <div class="notice toast" role="alert" id="needs-click">
       <p>{W.continueText}</p>
       <button type="button" class="small primary" id="continue" onClick={unlock}>
         {W.continueButton}

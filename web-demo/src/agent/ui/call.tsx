@@ -1,4 +1,4 @@
-import { useLayoutEffect } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
 import type { Call } from "../../call";
 import { secondsSince } from "../../centre/clock";
@@ -12,12 +12,14 @@ import { Icon, type IconName } from "../../ui/icons";
 import { Meter } from "../../ui/meter";
 import { Pad } from "../../ui/pad";
 import { QualityView } from "../../ui/quality";
-import { backToCaller, call, complete, hangUp, leaveCall, line, merge, press, toggleHold, toggleMute } from "../desk";
+import { keepStill } from "../../ui/repeats";
+import { agentName, backToCaller, call, complete, consultedOn, hangUp, leaveCall, line, merge, press, toggleHold, toggleMute } from "../desk";
 import { busy } from "../notices";
 import { microphone } from "../sound";
 import { changeMicrophone, voice } from "../voice";
 import { W } from "../words";
-import { Noting } from "./noting";
+import { isTyping } from "../shortcuts";
+import { Noting, NotesBefore } from "./noting";
 import { TransferPanel } from "./transfer";
 
 /** What is open below the buttons. */
@@ -41,6 +43,7 @@ const SIP_STATE = {
 export function stateOf(centre: CentreCall | undefined, sip: Call | undefined): string {
   if (centre) return CALL_STATE[centre.state];
   if (!sip) return "";
+  if (consultedOn(voice.value)?.state === "conference" && sip.state.value === "talking") return CALL_STATE.conference;
   // It is answered when the gateway says so.
   if (voice.value?.centre) return CALL_STATE.connecting;
   if (sip.state.value === "talking" && sip.held.value) return CALL_STATE.held;
@@ -54,24 +57,37 @@ export function CallView() {
   const id = centre?.id ?? voice.value?.centre;
   const queue = centre ? centre.queue?.name : voice.value?.queue;
   const key = id ?? (sip ? `sip-${sip.id}` : "");
+  const card = useRef<HTMLElement>(null);
   useLayoutEffect(() => {
     drawer.value = undefined;
-    // From the offer's buttons, which are gone, to where the call is.
-    if (!document.activeElement || document.activeElement === document.body) document.getElementById("hangup")?.focus({ preventScroll: true });
+    // From the offer's buttons, which are gone, to the call as a whole: the next Enter or Space must not do anything to it.
+    if (!isTyping(document.activeElement as HTMLElement | null)) card.current?.focus({ preventScroll: true });
   }, [key]);
+  const asked = centre ? undefined : consultedOn(voice.value);
+  const known = centre ?? asked;
   const who = centre ? callerName(centre.from) : sip ? sip.name || sip.peer : "";
   const number = centre ? centre.from.number : sip?.peer;
   const talking = centre !== undefined || sip?.state.value === "talking";
   return (
-    <section class="card call" aria-label={W.callWith(who)} data-state={centre?.state ?? sip?.state.value}>
+    <section class="card call" id="call" ref={card} tabIndex={-1} onKeyDown={keepStill} aria-label={W.callWith(who)} data-state={centre?.state ?? sip?.state.value}>
       <div class="call-head">
         <div class="call-who">
           <h2 class="peer">{who}</h2>
           <p class="quiet">
             {number && number !== who && <span>{number}</span>}
             {queue && <b class="chip">{queue}</b>}
-            {!id && <b class="chip">{W.offerDirect}</b>}
+            {!id && <b class="chip">{voice.value?.consult ? W.consultTitle : W.offerDirect}</b>}
           </p>
+          {asked && (
+            <p class="quiet" id="call-about">
+              {W.about(agentName(asked.agent), callerName(asked.from))}
+            </p>
+          )}
+          {known?.transferred_by && (
+            <p class="quiet" id="call-by">
+              {W.transferredBy(known.transferred_by.name)}
+            </p>
+          )}
         </div>
         <div class="call-time">
           <p class="call-state" id="call-state">
@@ -102,20 +118,21 @@ export function CallView() {
         <div class="levels">
           <span aria-hidden="true">{W.you_}</span>
           <Meter stream={sip.muted.value ? undefined : sip.microphone.value} label={W.microphoneLevel} />
-          <span aria-hidden="true">{W.they}</span>
+          <span aria-hidden="true">{W.them}</span>
           <Meter stream={sip.remote.value} label={W.theirLevel} />
         </div>
       )}
+      {known && <NotesBefore notes={known.notes} />}
       {id && <Noting id={id} />}
-      {centre && (
+      {known && (
         <dl class="facts">
           <div>
             <dt>{W.waited}</dt>
-            <dd>{clock(secondsSince(centre.entered_at, Date.parse(centre.answered_at ?? "") || now.value))}</dd>
+            <dd>{clock(secondsSince(known.entered_at, Date.parse(known.answered_at ?? "") || now.value))}</dd>
           </div>
           <div>
             <dt>{W.dialled}</dt>
-            <dd>{centre.to}</dd>
+            <dd>{known.to}</dd>
           </div>
         </dl>
       )}

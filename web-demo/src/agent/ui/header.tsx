@@ -2,10 +2,12 @@ import { useState } from "preact/hooks";
 import { StatusPill } from "../../centre/ui/status";
 import { Since } from "../../centre/ui/ticking";
 import type { Intent } from "../../centre/objects";
-import { COMMON, STATUS } from "../../centre/words";
+import { callerName, COMMON, STATUS } from "../../centre/words";
 import { Icon, Logo } from "../../ui/icons";
 import { ThemeButton } from "../../ui/theme";
-import { line, me, pauseReasons, signOut, stream, user } from "../desk";
+import { Dialog } from "../../centre/ui/dialog";
+import { call, line, me, pauseReasons, signOut, stream, user } from "../desk";
+import { voice } from "../voice";
 import { W } from "../words";
 import { Help, helpOpen } from "./help";
 
@@ -50,7 +52,7 @@ function Connection() {
   const events = stream.value?.state.value;
   const phone = line.value?.registration.value?.state;
   const well = events === "live" && phone === "registered";
-  const trying = events === "connecting" || (events === "live" && (phone === "connecting" || phone === "registering" || !phone));
+  const trying = (events === "connecting" && !stream.value?.lost.value) || (events === "live" && (phone === "connecting" || phone === "registering" || !phone));
   const [word, tone] = well
     ? [COMMON.connected, "good"]
     : trying
@@ -68,6 +70,14 @@ function Connection() {
 
 function Account() {
   const [leaving, setLeaving] = useState(false);
+  const [asking, setAsking] = useState(false);
+  const busy = call.value !== undefined || voice.value !== undefined;
+  const go = async () => {
+    setAsking(false);
+    setLeaving(true);
+    // It stays where the gateway could not be told.
+    if (!(await signOut())) setLeaving(false);
+  };
   return (
     <div class="account">
       <span class="account-name" title={user.value?.name}>
@@ -78,14 +88,33 @@ function Account() {
         class="plain"
         id="sign-out"
         disabled={leaving}
-        onClick={() => {
-          setLeaving(true);
-          void signOut();
-        }}
+        onClick={() => (busy ? setAsking(true) : void go())}
       >
         {COMMON.signOut}
       </button>
+      {asking && busy && <SignOutDialog go={() => void go()} close={() => setAsking(false)} />}
     </div>
+  );
+}
+
+/** Asks before a call is left. */
+function SignOutDialog({ go, close }: { go(): void; close(): void }) {
+  const centre = call.value;
+  const who = centre ? callerName(centre.from) : (voice.value?.call.name || voice.value?.call.peer) ?? "";
+  const others = centre?.parties.some(({ kind }) => kind === "other");
+  return (
+    <Dialog id="sign-out-ask" label="sign-out-title" role="alertdialog" close={close} focus="#sign-out-stay">
+      <h2 id="sign-out-title">{W.signOutTitle}</h2>
+      <p>{!centre ? W.signOutDirect(who) : others ? W.signOutOthers : W.signOutQueue(who)}</p>
+      <div class="dialog-actions">
+        <button type="button" class="small primary" id="sign-out-stay" onClick={close}>
+          {W.signOutStay}
+        </button>
+        <button type="button" class="small" id="sign-out-go" onClick={go}>
+          {COMMON.signOut}
+        </button>
+      </div>
+    </Dialog>
   );
 }
 
@@ -95,5 +124,5 @@ export function intentWords({ intent, reason }: Intent): string {
 }
 
 export function reasonLabel(code: string | null | undefined): string {
-  return code ? (pauseReasons.value.find((reason) => reason.code === code)?.label ?? code) : "";
+  return code ? (pauseReasons.value.find((reason) => reason.code === code)?.label ?? W.automaticPause[code] ?? code) : "";
 }

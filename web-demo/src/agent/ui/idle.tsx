@@ -18,7 +18,11 @@ export function Idle() {
         ? [agent.reason ? W.idlePaused(reasonLabel(agent.reason)) : W.idlePausedPlain, W.idlePausedText]
         : status === "offline"
           ? [W.idleOffline, W.idleOfflineText]
-          : [W.idleUnreachable, W.idleUnreachableText];
+          : status === "unreachable"
+            ? [W.idleUnreachable, W.idleUnreachableText]
+            : status === "direct"
+              ? [W.idleDirect, W.idleDirectText]
+              : [W.idleConnecting, W.idleConnectingText];
   return (
     <section class="card idle" aria-labelledby="idle-title">
       <Board live={status === "available" || status === "ringing"} />

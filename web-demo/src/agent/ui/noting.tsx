@@ -1,5 +1,22 @@
-import { dispositions, drafts } from "../desk";
+import type { AgentNotes } from "../../centre/objects";
+import { dispositions, drafts, user } from "../desk";
 import { W } from "../words";
+
+/** What other agents wrote about the call before. */
+export function NotesBefore({ notes }: { notes: readonly AgentNotes[] | undefined }) {
+  const others = (notes ?? []).filter(({ agent }) => agent !== user.value?.id);
+  if (others.length === 0) return null;
+  return (
+    <dl class="notes-before" aria-label={W.notesBefore}>
+      {others.map(({ agent, name, notes: text }) => (
+        <div key={agent}>
+          <dt>{W.notesBy(name)}</dt>
+          <dd>{text}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
 
 /** Result and notes of a call, live or over. */
 export function Noting({ id }: { id: string }) {

@@ -3,11 +3,13 @@ import { clock } from "../../centre/format";
 import { now } from "../../centre/state";
 import { Dialog } from "../../centre/ui/dialog";
 import { Icon } from "../../ui/icons";
-import { answer, reject, rings, whoRings } from "../desk";
+import { callerName } from "../../centre/words";
+import { answer, consultedOn, reject, rings, whoRings } from "../desk";
 import { busy } from "../notices";
 import { isTyping } from "../shortcuts";
 import { W } from "../words";
 import { MicrophoneTrouble } from "./banners";
+import { NotesBefore } from "./noting";
 
 /** A call rings. */
 export function OfferDialog() {
@@ -16,6 +18,8 @@ export function OfferDialog() {
   // Whoever is typing must not answer with the next space or Enter.
   const focus = isTyping(document.activeElement as HTMLElement | null) ? undefined : "#answer";
   const { offer, voice } = ringing;
+  const asked = consultedOn(voice);
+  const known = offer?.call ?? asked;
   const who = whoRings(ringing);
   const number = offer?.call.from.number ?? voice?.call.peer;
   const queue = offer?.call.queue?.name ?? voice?.queue;
@@ -28,18 +32,22 @@ export function OfferDialog() {
         <span class="pulse" aria-hidden="true">
           <Icon name="call" size={20} />
         </span>
-        {queue || offer ? W.offerTitle : W.offerDirect}
+        {voice?.consult ? W.consultTitle : queue || offer ? W.offerTitle : W.offerDirect}
         {queue && <b class="chip">{queue}</b>}
       </p>
       <p class="offer-who" id="offer-who">
         {who}
       </p>
       {number && number !== who && <p class="quiet offer-number">{number}</p>}
-      {offer && (
+      {asked && <p id="offer-about">{W.asksAbout(callerName(asked.from))}</p>}
+      {known?.transferred_by && <p id="offer-by">{W.transferredBy(known.transferred_by.name)}</p>}
+      {known && (
         <p class="offer-waited">
-          <Icon name="clock" size={16} /> {W.offerWaited(clock(secondsSince(offer.call.entered_at, now.value)))}
+          <Icon name="clock" size={16} />{" "}
+          {W.offerWaited(clock(secondsSince(known.entered_at, Date.parse(known.answered_at ?? "") || now.value)))}
         </p>
       )}
+      {known && <NotesBefore notes={known.notes} />}
       <MicrophoneTrouble />
       <div class="offer-actions">
         <button type="button" class="go" id="answer" aria-disabled={busy.value.has("answer")} onClick={answer}>

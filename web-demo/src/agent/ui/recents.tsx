@@ -3,7 +3,7 @@ import type { CallRecord } from "../../centre/objects";
 import { callerName } from "../../centre/words";
 import { useNow } from "../../ui/hooks";
 import { Icon } from "../../ui/icons";
-import { call, dispositions, drafts, moreRecents, recents, recentsCursor } from "../desk";
+import { call, dispositions, drafts, moreRecents, recents, recentsCursor, user } from "../desk";
 import { busy } from "../notices";
 import { dial, voice } from "../voice";
 import { W } from "../words";
@@ -16,7 +16,7 @@ export function Recents() {
       {recents.value.length === 0 && <p class="quiet">{W.recentsEmpty}</p>}
       <ul class="records" id="recents">
         {recents.value.map((record) => (
-          <li key={record.id}>
+          <li key={record.id} data-kind={record.kind} data-outcome={record.outcome}>
             <Record record={record} now={now} />
           </li>
         ))}
@@ -30,21 +30,35 @@ export function Recents() {
   );
 }
 
+/** Who was on the other side, and what reaches them. */
+function otherSide(record: CallRecord, outgoing: boolean): { name: string; number: string } {
+  if (!outgoing) return { name: callerName(record.from), number: record.from.number };
+  const colleague = record.agents.find(({ id }) => id !== user.value?.id && record.kind === "internal");
+  return { name: colleague?.name ?? record.to, number: record.to };
+}
+
 function Record({ record, now }: { record: CallRecord; now: number }) {
+  const me = user.value;
+  const outgoing = record.kind === "outbound" || (record.kind === "internal" && record.from.number === me?.name);
+  const other = otherSide(record, outgoing);
+  const talked = record.outcome === "completed";
   const at = Date.parse(record.ended_at);
   // What was written since the record was made.
   const draft = drafts.all.value[record.call];
   const disposition = draft?.disposition ?? record.disposition;
-  const notes = draft?.notes || record.notes;
+  const written = (record.notes_by ?? []).find(({ agent }) => agent === me?.id)?.notes;
+  const notes = draft?.notes || written || ((record.notes_by ?? []).length === 0 ? record.notes : "");
+  const others = (record.notes_by ?? []).filter(({ agent }) => agent !== me?.id);
   const result = dispositions.value.find(({ code }) => code === disposition)?.label ?? disposition;
   const rows: [string, string][] = [
     [W.details.queue, record.queue_name],
     [W.details.waited, wait(record.waited_s)],
-    [W.details.talked, clock(record.talked_s)],
+    [W.details.talked, talked ? clock(record.talked_s) : ""],
     [W.details.held, record.held_s >= 1 ? clock(record.held_s) : ""],
     [W.details.agents, record.agents.length > 1 ? record.agents.map(({ name }) => name).join(", ") : ""],
     [W.details.result, result ?? ""],
     [W.details.notes, notes ?? ""],
+    ...others.map(({ name, notes: text }): [string, string] => [W.notesBy(name), text]),
     [
       W.details.sound,
       record.mos.caller || record.mos.agent ? W.details.soundText(mos(record.mos.caller), mos(record.mos.agent)) : "",
@@ -53,11 +67,11 @@ function Record({ record, now }: { record: CallRecord; now: number }) {
   return (
     <details class="record">
       <summary>
-        <span class={`arrow ${record.outcome === "completed" ? "" : "missed"}`}>
-          <Icon name="in" size={16} />
+        <span class={`arrow ${talked ? "" : "missed"}`}>
+          <Icon name={outgoing ? "out" : "in"} size={16} />
         </span>
-        <span class="row-name">{callerName(record.from)}</span>
-        <span class="row-note">{record.outcome === "completed" ? clock(record.talked_s) : W.recentSpoken(record)}</span>
+        <span class="row-name">{other.name}</span>
+        <span class="row-note">{talked ? clock(record.talked_s) : W.recentSpoken(record, outgoing)}</span>
         <span class="row-when">{when(at, Math.max(now, at))}</span>
       </summary>
       <dl class="record-facts">
@@ -70,9 +84,9 @@ function Record({ record, now }: { record: CallRecord; now: number }) {
             </div>
           ))}
       </dl>
-      {record.from.number && !call.value && !voice.value && (
-        <button type="button" class="small" onClick={() => void dial(record.from.number)}>
-          <Icon name="call" size={16} /> {W.callBack} {record.from.number}
+      {other.number && !call.value && !voice.value && (
+        <button type="button" class="small" onClick={() => void dial(other.number)}>
+          <Icon name="call" size={16} /> {outgoing ? W.callAgain : W.callBack} {other.number}
         </button>
       )}
     </details>

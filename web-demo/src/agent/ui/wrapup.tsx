@@ -6,7 +6,7 @@ import { finishWrapUp, lastCall, me } from "../desk";
 import { busy } from "../notices";
 import { W } from "../words";
 import { intentWords } from "./header";
-import { Noting } from "./noting";
+import { Noting, NotesBefore } from "./noting";
 
 /** The call is over; what it left to do. */
 export function WrapUp() {
@@ -25,6 +25,7 @@ export function WrapUp() {
           {until ? <Left until={until} /> : W.wrapOpen}
         </p>
       </div>
+      {last && <NotesBefore notes={last.notes} />}
       {last && <Noting id={last.id} />}
       <button type="button" class="go" id="done" disabled={busy.value.has("wrap-up")} onClick={() => void finishWrapUp()}>
         <Icon name="check" /> {W.done}
