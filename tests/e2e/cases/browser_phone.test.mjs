@@ -1,6 +1,7 @@
 // Browser and phone: Opus forced in the browser, PCMU only at the phone, both directions and all that happens in a call.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { heard } from '../lib/lateness.mjs';
 import { assertTone, BROWSER_TONE, everyClient, PHONE_TONE } from '../lib/scene.mjs';
 import { digitsIn, measureTone } from '../lib/tone.mjs';
 import { until } from '../lib/wait.mjs';
@@ -102,7 +103,7 @@ everyClient(({ stage, kind, library }) => {
     const there = await (await far.incoming()).reaches('up');
     await there.hears(BROWSER_TONE, { seconds: 1 });
     await call.do('dtmf', '159#');
-    await until('159#', () => there.digits === '159#').catch((error) => assert.fail(`${error.message}: ${there.digits}`));
+    await heard(() => until('159#', () => there.digits === '159#').catch((error) => assert.fail(`${error.message}: ${there.digits}`)));
     await call.do('info', '42');
     await until('42', () => there.digits === '159#42').catch((error) => assert.fail(`${error.message}: ${there.digits}`));
     // The tone goes on after the digits.
@@ -122,11 +123,11 @@ everyClient(({ stage, kind, library }) => {
     await there.dial('7*3');
     // A page is told by INFO, or hears the two tones that its browser makes of RFC 4733.
     let seen;
-    await until('7*3', async () => {
+    await heard(() => until('7*3', async () => {
       const { samples, rate } = await call.samples();
       seen = [(await call.summary()).digits, digitsIn(samples, rate)];
       return seen.includes('7*3');
-    }, 10_000, 300).catch((error) => assert.fail(`${error.message}: ${JSON.stringify(seen)}`));
+    }, 10_000, 300).catch((error) => assert.fail(`${error.message}: ${JSON.stringify(seen)}`)));
     await call.hangUp();
   }));
 

@@ -1,9 +1,10 @@
 // A phone that we did not write: baresip, registered over UDP, calls and is called.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe } from 'node:test';
 import { Baresip } from '../lib/baresip.mjs';
 import { CordboardPhone, Gateway } from '../lib/cordboard.mjs';
 import { dbOfDbm0, isTone, stretches, toneIn } from '../lib/heard.mjs';
+import { heard as observed, listeningTest } from '../lib/lateness.mjs';
 import { dbOfPeak } from '../lib/tone.mjs';
 import { Cleanup, until } from '../lib/wait.mjs';
 
@@ -14,6 +15,7 @@ const PEAK = 0.2;
 describe('baresip', () => {
   const whole = new Cleanup();
   const each = new Cleanup();
+  const test = listeningTest(() => each.run());
   let gateway;
 
   before(async () => {
@@ -120,9 +122,9 @@ describe('baresip', () => {
       await answering.says(new RegExp(`^key ${key}`, 'm'));
     }
     const begun = () => calling.events.filter(({ type, param }) => type === 'CALL_DTMF_START' && param).map(({ param }) => param);
-    await until('baresip hears 73#', () => begun().join('') === '73#').catch((error) => {
+    await observed(() => until('baresip hears 73#', () => begun().join('') === '73#').catch((error) => {
       throw new Error(`${error.message}: ${JSON.stringify(calling.events)}\n${calling.program.output().slice(-3000)}`);
-    });
+    }));
     const { out } = await answering.hangUp();
     assert.match(out, /^digits +19$/m);
   });

@@ -7,10 +7,44 @@ import { after, before, describe, test } from 'node:test';
 import { KINDS, launch } from '../lib/browser.mjs';
 import { Client } from '../lib/client.mjs';
 import { fromMulaw, toMulaw } from '../lib/g711.mjs';
+import { heard, LATE, listening, TIMES } from '../lib/lateness.mjs';
 import { serveSite } from '../lib/site.mjs';
 import { dbOfPeak, digitsIn, measureTone, readWav, sine, strongest, writeWav } from '../lib/tone.mjs';
 import { BrowserCall } from '../lib/client.mjs';
 import { until } from '../lib/wait.mjs';
+
+describe('an observation of sound', () => {
+  /** How often it is made when it is right only the `good`th time and the machine was so late each time. */
+  const made = async (good, late, mark = (act) => heard(act)) => {
+    let times = 0;
+    const act = () => mark(() => assert.ok(++times >= good, 'wrong'));
+    const outcome = await listening(act, undefined, { since: async () => late }).then(() => 'right', () => 'wrong');
+    return [times, outcome];
+  };
+
+  test('is made again when it was wrong and the machine was late, a few times', async () => {
+    assert.deepEqual(await made(3, LATE), [3, 'right']);
+    assert.deepEqual(await made(99, LATE), [TIMES, 'wrong']);
+  });
+
+  test('is wrong at once when the machine was in time, and so is anything else that fails', async () => {
+    assert.deepEqual(await made(2, LATE - 1), [1, 'wrong']);
+    assert.deepEqual(await made(2, 10 * LATE, (act) => act()), [1, 'wrong']);
+  });
+
+  test('knows when this process was late', async () => {
+    let worst;
+    let times = 0;
+    await listening(async () => {
+      const until = Date.now() + (times++ ? 0 : 100);
+      while (Date.now() < until);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      worst = times;
+      heard(() => assert.ok(times > 1));
+    });
+    assert.equal(worst, 2);
+  });
+});
 
 describe('tone detector', () => {
   for (const [frequency, rate] of [[1004, 8000], [440, 8000], [1000, 48_000], [697, 44_100]]) {

@@ -1,12 +1,13 @@
 // sipp as a trunk, in both directions: calls in to registered phones, calls out by the dial plan, and what trunks do.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe } from 'node:test';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CordboardPhone, Gateway } from '../lib/cordboard.mjs';
 import { isDigest } from '../lib/digest.mjs';
 import { toMulaw } from '../lib/g711.mjs';
 import { dbOfDbm0, isTone, stretches, toneIn } from '../lib/heard.mjs';
+import { listeningTest } from '../lib/lateness.mjs';
 import { folder, freePort } from '../lib/process.mjs';
 import { RtpEnd } from '../lib/media.mjs';
 import { called, caller, sdp, Sipp, step } from '../lib/sipp.mjs';
@@ -22,6 +23,7 @@ const fromTrunk = { frequency: TRUNK_TONE, db: dbOfPeak(PEAK) };
 describe('a trunk', () => {
   const whole = new Cleanup();
   const each = new Cleanup();
+  const test = listeningTest(() => each.run());
   const trunk = { ip: '127.0.0.2' };
   const strict = { ip: '127.0.0.3' };
   const stream = { ip: '127.0.0.4', transport: 'tcp' };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { folder, freePort, isBound, Program } from './process.mjs';
 import { readWav, sine, writeWav } from './tone.mjs';
 import { toneSeconds } from './heard.mjs';
+import { ofSound } from './lateness.mjs';
 import { until } from './wait.mjs';
 
 /** Where Debian and others put the modules. */
@@ -124,7 +125,7 @@ ctrl_tcp_listen 127.0.0.1:${control}
       const { samples, rate } = this.heard();
       return toneSeconds(samples, rate, frequency) >= seconds;
     }, timeout, 100).catch((error) => {
-      throw new Error(`${error.message}\n${this.program.output().slice(-4000)}`);
+      throw ofSound(new Error(`${error.message}\n${this.program.output().slice(-4000)}`));
     });
   }
 }

@@ -1,5 +1,6 @@
 // A test's handle on the client page: steps as methods, state as promises, sound as samples.
 import { toneIn, toneSeconds } from './heard.mjs';
+import { ofSound } from './lateness.mjs';
 import { strongest } from './tone.mjs';
 import { until } from './wait.mjs';
 
@@ -166,7 +167,7 @@ export class BrowserCall {
     ).catch((error) => {
       const recent = heard.samples.subarray(-Math.round(heard.rate / 2));
       const loudest = recent.length ? strongest(recent, heard.rate) : 'nothing';
-      throw new Error(`${error.message}; heard at last: ${JSON.stringify(loudest)}`);
+      throw ofSound(new Error(`${error.message}; heard at last: ${JSON.stringify(loudest)}`));
     });
     return heard;
   }

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { toneSeconds } from './heard.mjs';
+import { ofSound } from './lateness.mjs';
 import { folder, freePort, Program } from './process.mjs';
 import { readWav } from './tone.mjs';
 import { until } from './wait.mjs';
@@ -149,7 +150,7 @@ export class CordboardPhone {
       const { samples, rate } = this.heard();
       return toneSeconds(samples, rate, frequency) >= seconds;
     }, timeout, 100).catch((error) => {
-      throw new Error(`${error.message}\n${this.program.output()}`);
+      throw ofSound(new Error(`${error.message}\n${this.program.output()}`));
     });
   }
 }

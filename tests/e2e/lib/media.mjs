@@ -2,6 +2,7 @@
 import dgram from 'node:dgram';
 import { fromMulaw, toMulaw } from './g711.mjs';
 import { toneIn, toneSeconds } from './heard.mjs';
+import { ofSound } from './lateness.mjs';
 import { freePort } from './process.mjs';
 import { until } from './wait.mjs';
 
@@ -136,7 +137,7 @@ export class RtpEnd {
       const { samples, rate } = this.samples(from);
       return toneSeconds(samples, rate, frequency) >= seconds;
     }, timeout, 100).catch((error) => {
-      throw new Error(`${error.message}; ${this.packets.length} packets came`);
+      throw ofSound(new Error(`${error.message}; ${this.packets.length} packets came`));
     });
   }
 

@@ -5,6 +5,7 @@ import { KINDS, launch } from './browser.mjs';
 import { Client } from './client.mjs';
 import { Gateway } from './cordboard.mjs';
 import { isTone } from './heard.mjs';
+import { heard as observed, listening } from './lateness.mjs';
 import { Phone } from './phone.mjs';
 import { serveSite } from './site.mjs';
 import { dbOfPeak } from './tone.mjs';
@@ -38,7 +39,8 @@ export function scene({ config, browsers = { chromium: ['chromium'] } } = {}) {
   after(() => whole.run());
 
   /** For one case: everything opened through it is closed at its end, whatever happens. */
-  stage.play = (act) => async () => {
+  stage.play = (act) => () => listening(() => once(act));
+  const once = async (act) => {
     const cleanup = new Cleanup();
     try {
       await act({
@@ -83,5 +85,5 @@ export function everyClient(body) {
 /** The tone is there, clean, as loud as it was sent, and without a gap. */
 export function assertTone(heard, frequency, { level = LEVEL, tolerance = 0.5, gap = 60, seconds = 0.7 } = {}) {
   isTone(assert, heard, { frequency, db: level, within: tolerance, gap, seconds });
-  assert.ok(heard.purity > 0.95, `nothing but the tone: ${JSON.stringify(heard)}`);
+  observed(() => assert.ok(heard.purity > 0.95, `nothing but the tone: ${JSON.stringify(heard)}`));
 }
