@@ -49,8 +49,8 @@ describe("figures", () => {
     assert.deepEqual([0, 59, 2520, 11_100].map(hours), ["0 min", "0 min", "42 min", "3 h 05"]);
   });
 
-  test("99.9 % is not 100 %", () => {
-    assert.deepEqual([0, 0.934, 0.999, 1, null].map(percent), ["0\u00a0%", "93\u00a0%", "99\u00a0%", "100\u00a0%", "\u2013"]);
+  test("99.9% is not 100%", () => {
+    assert.deepEqual([0, 0.934, 0.999, 1, null].map(percent), ["0%", "93%", "99%", "100%", "\u2013"]);
     assert.deepEqual([4.27, null].map(mos), ["4.3", "\u2013"]);
   });
 

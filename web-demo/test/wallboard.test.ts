@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Agent, Queue, QueueNumbers, Status } from "../src/centre/objects";
-import { alarmsOf } from "../src/wallboard/alarms";
+import { alarmsOf, isGrave } from "../src/wallboard/alarms";
 import { axis, bars, hourMarks, levelLines, slotsOf } from "../src/wallboard/chart";
 import { counts, crew, type Wanted } from "../src/wallboard/crew";
 
@@ -26,8 +26,23 @@ describe("alarms", () => {
     assert.deepEqual(kinds(queue(4, "2026-11-23T09:28:59.000Z", 0.79, limits)), ["waiting", "oldest", "level"]);
   });
 
+  test("callers whom nobody could take are an alarm without a limit too", () => {
+    const none = { waiting: null, oldest_s: null, service_level: null };
+    const since = (seconds: number) => new Date(now - 1000 * seconds).toISOString();
+    assert.deepEqual(kinds(queue(3, since(5), 0, none)), ["unattended"]);
+    assert.deepEqual(kinds(queue(1, since(5), 0, none)), []);
+    assert.deepEqual(kinds(queue(1, since(21), 0, none)), ["unattended"]);
+    assert.equal(isGrave(alarmsOf(queue(3, since(5), 0, none), now)), false);
+    const free = queue(3, since(99), 0, none);
+    assert.deepEqual(kinds({ ...free, live: { ...free.live, agents_available: 1 } }), []);
+    // A limit of the queue's own is the one that counts.
+    assert.deepEqual(kinds(queue(3, since(5), 0, { ...none, waiting: 3 })), []);
+    assert.deepEqual(kinds(queue(4, since(5), 0, { ...none, waiting: 3 })), ["waiting"]);
+    assert.equal(isGrave(alarmsOf(queue(4, since(5), 0, { ...none, waiting: 3 }), now)), true);
+  });
+
   test("none where no limit is set, or nothing counts", () => {
-    assert.deepEqual(kinds(queue(99, "2026-11-23T08:00:00.000Z", 0, { waiting: null, oldest_s: null, service_level: null })), []);
+    assert.deepEqual(kinds(queue(0, null, 0, { waiting: null, oldest_s: null, service_level: null })), []);
     assert.deepEqual(kinds(queue(0, null, null, { waiting: 0, oldest_s: 0, service_level: 1 })), []);
   });
 });

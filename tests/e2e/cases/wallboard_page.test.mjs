@@ -53,14 +53,14 @@ for (const kind of KINDS) {
       await page.press(`${member} [data-mode="listen"]`);
       await page.shows('#watching [role="status"]', /Nobody hears you/);
       await until('the call is heard', () =>
-        page.page.$eval('[aria-label="Their level"]', (meter) => Number(meter.getAttribute('aria-valuenow')) > 10));
-      await page.shows(member, /Sue listens/);
+        page.page.$eval('[aria-label="Level of the call"]', (meter) => Number(meter.getAttribute('aria-valuenow')) > 10));
+      await page.shows(member, /Sue is listening/);
       await page.press('#watching input[value="whisper"]');
       await page.shows('#watching [role="status"]', /Only the agent/);
-      await page.shows(member, /Sue whispers/);
+      await page.shows(member, /Sue is whispering/);
       await page.press('#watching input[value="barge"]');
-      await page.shows('#watching [role="status"]', /Everybody/);
-      await page.shows(member, /Sue takes part/);
+      await page.shows('#watching [role="status"]', /Both sides hear you/);
+      await page.shows(member, /Sue has joined/);
       await until('the supervisor is heard', () =>
         page.page.$eval('[aria-label="Your level"]', (meter) => Number(meter.getAttribute('aria-valuenow')) > 10));
       await page.press('#stop-watching');
@@ -69,7 +69,7 @@ for (const kind of KINDS) {
 
       await page.press(`${member} .member-head button`);
       await page.press('#state-dialog [data-set="lunch"]');
-      await page.shows(member, /then Lunch/);
+      await page.shows(member, /next: Lunch/);
       await anna.page.bringToFront();
       await anna.press('#hangup');
       await anna.press('#done');
@@ -84,11 +84,11 @@ for (const kind of KINDS) {
       assert.equal(await shown('entered'), String(queue.today.entered));
       assert.equal(await shown('abandoned'), String(queue.today.abandoned));
       assert.equal(await shown('asa'), `${Math.round(queue.today.asa_s)} s`);
-      assert.equal(await shown('level'), `${Math.round(100 * queue.today.service_level)}\u00a0%`);
+      assert.equal(await shown('level'), `${Math.round(100 * queue.today.service_level)}%`);
       await page.page.select('#day-queue', 'que_support');
       await page.waitFor('.as-table tbody tr');
       const row = await page.page.$$eval('.as-table tbody tr:last-child td', (cells) => cells.map((cell) => cell.textContent));
-      assert.deepEqual(row, ['1', '1', '0', '0', '100\u00a0%']);
+      assert.deepEqual(row, ['1', '1', '0', '0', '100%']);
     }));
   });
 }
@@ -123,19 +123,46 @@ describe('for everybody', () => {
     await page.press('input[name="filter"][value="offline"]');
     await until('only who is not', async () => String(await names()) === 'Anna');
     await page.type('#crew-find', 'zz');
-    await page.shows('.crew', /No agent of that kind/);
+    await page.shows('.crew', /No agents match/);
   }));
 
   test('who is no supervisor is told so, and signs in as another', the(async ({ open }) => {
     const page = await open('wallboard');
     await page.signIn('ben');
-    await page.shows('.signin', /no supervisor role/);
+    await page.shows('.signin', /not a supervisor/);
     assert.deepEqual(await page.problems(), []);
     await page.press('.signin .small');
     await page.signIn('sue');
     await page.shows('#connection', /^Connected$/);
     await page.page.reload();
     await page.shows('#connection', /^Connected$/);
+  }));
+
+  test('full screen makes everything larger, and leaves nothing out of sight at the side', the(async ({ open, board }) => {
+    const anna = await open('agent');
+    await anna.goOnline('anna');
+    const page = await board({ viewport: { width: 1280, height: 800 } });
+    await anna.page.bringToFront();
+    await anna.press('#demo-call');
+    await anna.answer();
+    await page.page.bringToFront();
+    // The call is in the chart while it lasts.
+    await page.waitFor('.chart text');
+    const sizes = () =>
+      page.page.evaluate(() => {
+        const parts = ['h1', '.overview dd', '.tile-now dt', '.tile-now dd', '.tile-day dd', '.member h3', '.status', '.legend', '.chart text'];
+        return parts.map((part) => Number.parseFloat(getComputedStyle(document.querySelector(part)).fontSize));
+      });
+    const before = await sizes();
+    const chart = () => page.page.$eval('.chart svg', (drawing) => drawing.getBoundingClientRect().height);
+    const low = await chart();
+    await page.press('#full-screen');
+    await until('it fills the screen', () => page.page.evaluate(() => document.fullscreenElement !== null));
+    const after = await sizes();
+    after.forEach((size, n) => assert.ok(size >= 1.2 * before[n], `${before[n]} px became ${size} px`));
+    await until('the chart has grown', async () => (await chart()) >= 1.2 * low);
+    assert.equal(await page.page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false);
+    await page.screenshot('wallboard-full');
   }));
 
   for (const [name, view] of Object.entries(VIEWS)) {

@@ -14,11 +14,11 @@ export function hours(seconds: number): string {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")}`;
 }
 
-/** 0..1 as "93 %"; a part that is not whole is never shown as 100 %. */
+/** 0..1 as "93%"; a part that is not whole is never shown as 100 %. */
 export function percent(part: number | null | undefined): string {
   if (part === null || part === undefined) return "\u2013";
   const whole = part >= 1 ? 100 : Math.min(99, Math.round(part * 100));
-  return `${whole}\u00a0%`;
+  return `${whole}%`;
 }
 
 /** "14:05" in the browser's time zone. */

@@ -86,7 +86,8 @@ function enter(): void {
   const events = new Stream(undefined, {
     step: (step) => {
       centre.take(step, () => loadNumbersIn(AFTER_CALL_MS), other);
-      if (step.event?.type === "call.changed" && step.event.data.state === "waiting") loadNumbersIn(AFTER_CALL_MS);
+      // Calls count in the chart from when they come, and as answered from then on.
+      if (step.event?.type === "call.changed") loadNumbersIn(AFTER_CALL_MS);
       if (step.snapshot) void loadNumbers();
     },
     refused: (why) => {

@@ -6,7 +6,9 @@ import { numbers, queues } from "../board";
 import { axis, bars, hourMarks, isBusy, levelLines, type Slot, slotsOf } from "../chart";
 import { W } from "../words";
 
+/** In units that are pixels at the page's usual size of text, and more where everything is larger. */
 const MARGIN = { left: 34, right: 8, top: 8, bottom: 22 };
+/** That of `.chart` in the style sheet, at the usual size of text. */
 const HEIGHT = 200;
 
 /** The day by quarters of an hour: of a queue, or of all together. */
@@ -63,27 +65,32 @@ export function Day() {
   );
 }
 
-function useWidth(): [preact.RefObject<HTMLDivElement | null>, number] {
+/** Where a chart goes, how wide that is, and how much larger than usual everything is. */
+function useSize(): [preact.RefObject<HTMLDivElement | null>, number, number] {
   const element = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
+  const [scale, setScale] = useState(1);
   useEffect(() => {
     if (!element.current) return;
-    const observer = new ResizeObserver(([entry]) => setWidth(Math.round(entry.contentRect.width)));
+    const observer = new ResizeObserver(([entry]) => {
+      setWidth(Math.round(entry.contentRect.width));
+      setScale(entry.contentRect.height / HEIGHT);
+    });
     observer.observe(element.current);
     return () => observer.disconnect();
   }, []);
-  return [element, width];
+  return [element, width, scale];
 }
 
 function Volume({ slots, title }: { slots: Slot[]; title: string }) {
-  const [element, width] = useWidth();
-  const box = boxOf(width, HEIGHT);
+  const [element, width, scale] = useSize();
+  const box = boxOf(width, scale);
   const ticks = axis(Math.max(...slots.map((slot) => Math.max(slot.entered, slot.answered + slot.abandoned + slot.overflowed))));
   const top = ticks[ticks.length - 1];
   return (
     <div class="chart" ref={element}>
       {width > 0 && (
-        <svg width={width} height={HEIGHT} role="img" aria-label={title}>
+        <svg width={width} height={HEIGHT * scale} role="img" aria-label={title}>
           {ticks.map((tick) => (
             <Grid key={tick} box={box} y={box.top + box.height * (1 - tick / top)} label={String(tick)} />
           ))}
@@ -105,13 +112,13 @@ function Volume({ slots, title }: { slots: Slot[]; title: string }) {
 }
 
 function Level({ slots, title, limit }: { slots: Slot[]; title: string; limit: number | null }) {
-  const [element, width] = useWidth();
-  const box = boxOf(width, HEIGHT);
+  const [element, width, scale] = useSize();
+  const box = boxOf(width, scale);
   const y = (part: number) => box.top + box.height * (1 - part);
   return (
     <div class="chart" ref={element}>
       {width > 0 && (
-        <svg width={width} height={HEIGHT} role="img" aria-label={title}>
+        <svg width={width} height={HEIGHT * scale} role="img" aria-label={title}>
           {[0, 0.5, 1].map((part) => (
             <Grid key={part} box={box} y={y(part)} label={String(100 * part)} />
           ))}
@@ -131,12 +138,13 @@ function Level({ slots, title, limit }: { slots: Slot[]; title: string; limit: n
   );
 }
 
-function boxOf(width: number, height: number) {
+function boxOf(width: number, scale: number) {
   return {
-    left: MARGIN.left,
-    top: MARGIN.top,
-    width: Math.max(1, width - MARGIN.left - MARGIN.right),
-    height: height - MARGIN.top - MARGIN.bottom,
+    scale,
+    left: MARGIN.left * scale,
+    top: MARGIN.top * scale,
+    width: Math.max(1, width - (MARGIN.left + MARGIN.right) * scale),
+    height: (HEIGHT - MARGIN.top - MARGIN.bottom) * scale,
   };
 }
 
@@ -144,7 +152,7 @@ function Grid({ box, y, label }: { box: ReturnType<typeof boxOf>; y: number; lab
   return (
     <>
       <line class="grid" x1={box.left} x2={box.left + box.width} y1={y} y2={y} />
-      <text x={box.left - 6} y={y + 4} text-anchor="end">
+      <text x={box.left - 6 * box.scale} y={y + 4 * box.scale} text-anchor="end">
         {label}
       </text>
     </>
@@ -155,8 +163,8 @@ function Hours({ slots, box }: { slots: Slot[]; box: ReturnType<typeof boxOf> })
   const step = box.width / slots.length;
   return (
     <>
-      {hourMarks(slots, box.width).map(({ n, at }) => (
-        <text key={at} x={box.left + n * step} y={box.top + box.height + 16} text-anchor="middle">
+      {hourMarks(slots, box.width, 48 * box.scale).map(({ n, at }) => (
+        <text key={at} x={box.left + n * step} y={box.top + box.height + 16 * box.scale} text-anchor="middle">
           {hourOfDay(at)}
         </text>
       ))}

@@ -3,7 +3,7 @@ import type { Queue } from "../../centre/objects";
 import { known, now } from "../../centre/state";
 import { Since } from "../../centre/ui/ticking";
 import { Icon } from "../../ui/icons";
-import { alarmsOf } from "../alarms";
+import { alarmsOf, isGrave } from "../alarms";
 import { queues } from "../board";
 import { W } from "../words";
 
@@ -42,7 +42,7 @@ function Tile({ queue }: { queue: Queue }) {
   const alarms = alarmsOf(queue, now.value);
   const has = (kind: string) => (alarms.some((alarm) => alarm.kind === kind) ? "alarming" : "");
   return (
-    <article class={`card tile ${alarms.length ? "alarm" : ""}`} aria-label={queue.name} data-queue={queue.id}>
+    <article class={`card tile ${alarms.length === 0 ? "" : isGrave(alarms) ? "alarm" : "warn"}`} aria-label={queue.name} data-queue={queue.id}>
       <div class="tile-head">
         <h3>{queue.name}</h3>
         <p class="quiet">
@@ -53,7 +53,7 @@ function Tile({ queue }: { queue: Queue }) {
         </p>
       </div>
       <dl class="tile-now">
-        <div class={has("waiting")}>
+        <div class={has("waiting") || has("unattended")}>
           <dt>{W.waiting}</dt>
           <dd data-figure="waiting">{live.waiting}</dd>
         </div>
@@ -82,7 +82,7 @@ function Tile({ queue }: { queue: Queue }) {
         <Figure name={W.answered} value={today.answered} id="answered" />
         <Figure name={W.abandoned} value={today.abandoned} id="abandoned" />
         <Figure name={W.asa} long={W.asaLong} value={today.answered ? wait(today.asa_s) : "\u2013"} id="asa" />
-        <Figure name={W.aht} long={W.ahtLong} value={today.answered ? wait(today.aht_s) : "\u2013"} id="aht" />
+        <Figure name={W.aht} long={W.ahtLong} value={today.completed ? wait(today.aht_s) : "\u2013"} id="aht" />
         <Figure name={W.longestToday} value={today.entered ? wait(today.longest_wait_s) : "\u2013"} id="longest-today" />
       </dl>
     </article>
