@@ -19,6 +19,16 @@ export interface Settings {
   library: Library;
 }
 
+/** What was typed into the form: without blanks around it, but for the password, which is taken as it is. */
+export function trimmed(settings: Settings): Settings {
+  return {
+    ...settings,
+    user: settings.user.trim(),
+    displayName: settings.displayName.trim().replace(/\s+/g, " "),
+    domain: settings.domain.trim(),
+  };
+}
+
 export const DEMO_USER = "1001";
 export const DEMO_PASSWORD = "cordboard";
 
@@ -55,7 +65,8 @@ export function credentialsFor(settings: Settings, place: Place): Credentials {
   return {
     user: settings.user,
     password: settings.password,
-    displayName: settings.displayName,
+    // SIP.js writes it between quotes as it is.
+    displayName: settings.displayName.replace(/["\\]/g, ""),
     domain: settings.domain || place.hostname || "localhost",
     server: serverFor(place),
   };

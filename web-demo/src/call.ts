@@ -2,8 +2,17 @@
 import { signal } from "@preact/signals";
 import { closeMicrophone, replaceMicrophone } from "./audio/microphone";
 import * as speaker from "./audio/speaker";
-import type { CallListener, End, PhoneCall } from "./phone/phone";
-import { type FarQuality, farQuality, type Quality, qualityBetween, readSample, type Sample } from "./quality";
+import { type CallListener, type End, NO_ROUTE, type PhoneCall } from "./phone/phone";
+import {
+  type FarQuality,
+  farQuality,
+  type Quality,
+  qualityBetween,
+  readSample,
+  type Sample,
+  type Verdict,
+  verdictOf,
+} from "./quality";
 
 /**
  * - `calling`: our INVITE is out; `ringing`: the far end rings; `early`: it sends sound before it answers
@@ -15,7 +24,12 @@ const SAMPLE_MS = 1000;
 /** While it rings: how soon the far end's own sound is noticed. */
 const EARLY_MS = 200;
 /** Samples without a packet after which the page says so. */
-const SILENT_SAMPLES = 3;
+const SILENT_SAMPLES = 2;
+/** Loss is that of the last so many samples. */
+const WINDOW = 5;
+/** How long a call may look for a way into the network before the page says that there is none, and before it gives up. */
+const NO_ROUTE_MS = 5_000;
+const GIVE_UP_MS = 30_000;
 
 export class Call {
   readonly state = signal<CallState>("calling");
@@ -23,6 +37,8 @@ export class Call {
   readonly held = signal(false);
   /** The other side put us on hold. */
   readonly farHeld = signal(false);
+  /** The other side lost its connection, and may come back. */
+  readonly farAway = signal(false);
   /** Milliseconds since 1970 at which it was answered. */
   readonly answeredAt = signal<number | undefined>(undefined);
   readonly digits = signal("");
@@ -31,6 +47,8 @@ export class Call {
   /** The far leg's quality, where the gateway tells. */
   readonly far = signal<FarQuality | undefined>(undefined);
   readonly quality = signal<Quality | undefined>(undefined);
+  /** Both legs together; undefined while nothing is to be heard. */
+  readonly verdict = signal<Verdict | undefined>(undefined);
   /** Nothing is heard though it should be. */
   readonly silent = signal(false);
   readonly microphone = signal<MediaStream | undefined>(undefined);
@@ -39,13 +57,24 @@ export class Call {
   readonly listening = signal(false);
   /** A hold or resume is under way. */
   readonly changing = signal(false);
+  /** The browser has found no address that sound could be sent from or to. */
+  readonly routeless = signal(false);
+  /** Who the other side is being transferred to. */
+  readonly transferring = signal<string | undefined>(undefined);
 
+  /** What was typed to make this call; empty where it was not typed. */
+  typed = "";
   pc: RTCPeerConnection | undefined;
   readonly begun = Date.now();
   private wire!: PhoneCall;
-  private sample: Sample | undefined;
+  /** The last samples and answers of the gateway, oldest first. */
+  private samples: Sample[] = [];
+  private answers: FarQuality[] = [];
   private silentSamples = 0;
   private sampler: ReturnType<typeof setInterval> | undefined;
+  private patience: ReturnType<typeof setTimeout> | undefined;
+  /** What the description says of who is on hold. */
+  private onHoldBySdp = false;
 
   constructor(
     readonly id: number,
@@ -95,6 +124,17 @@ export class Call {
     this.wire.rejectBusy();
   }
 
+  /** Gives the other side to somebody else: to a target, or to the other side of another call. */
+  transfer(to: string | Call, name: string, told: (code: number) => void): void {
+    if (this.state.value !== "talking" || this.transferring.value !== undefined) return;
+    this.transferring.value = name;
+    this.wire.transfer(typeof to === "string" ? to : to.wire, (code) => {
+      // 1xx: it goes on; 2xx: our call ends by itself.
+      if (code >= 300) this.transferring.value = undefined;
+      told(code);
+    });
+  }
+
   toggleMute(): void {
     this.muted.value = !this.muted.value;
     this.wire.setMuted(this.muted.value);
@@ -141,9 +181,22 @@ export class Call {
     pc.addEventListener("signalingstatechange", () => {
       if (pc.signalingState !== "stable") return;
       const direction = pc.getTransceivers()[0]?.currentDirection;
-      this.farHeld.value = direction === "inactive" || (direction === "recvonly" && !this.held.value);
+      this.onHoldBySdp = direction === "inactive" || (direction === "recvonly" && !this.held.value);
+      this.farHeld.value = this.onHoldBySdp;
     });
     this.sampleEvery(EARLY_MS, pc);
+    this.patience = setTimeout(() => this.judgeRoute(pc), NO_ROUTE_MS);
+  }
+
+  /** Without an address of its own a browser hears nothing, and one of the libraries waits for an address before it calls. */
+  private judgeRoute(pc: RTCPeerConnection): void {
+    if (this.state.value === "over" || /^a=candidate:/m.test(pc.localDescription?.sdp ?? "")) return;
+    this.routeless.value = true;
+    this.patience = setTimeout(() => {
+      if (this.state.value !== "calling" && this.state.value !== "answering") return;
+      this.finish({ by: "network", reason: NO_ROUTE });
+      this.wire.hangUp();
+    }, GIVE_UP_MS - NO_ROUTE_MS);
   }
 
   private sampleEvery(ms: number, pc: RTCPeerConnection): void {
@@ -153,24 +206,37 @@ export class Call {
   private async measure(pc: RTCPeerConnection): Promise<void> {
     const report = await pc.getStats().catch(() => undefined);
     if (!report) return;
-    const before = this.sample;
-    this.sample = readSample(report.values(), Date.now());
+    const sample = readSample(report.values(), Date.now());
     // A description in a 180 promises nothing: the far end's own ringing is there once it is heard.
     const waiting = this.state.value === "calling" || this.state.value === "ringing";
-    if (waiting && this.sample.packetsReceived > 0) this.state.value = "early";
-    if (!before || this.state.value !== "talking") return;
+    if (waiting && sample.packetsReceived > 0) this.state.value = "early";
+    const last = this.samples[this.samples.length - 1];
+    const first = this.samples[0];
+    this.samples = [...this.samples, sample].slice(-WINDOW);
+    if (!last || this.state.value !== "talking") return;
     void this.askGateway();
-    this.quality.value = qualityBetween(before, this.sample);
-    const expected = !this.held.value && !this.farHeld.value;
+    this.quality.value = { ...qualityBetween(first, sample), silent: qualityBetween(last, sample).silent };
+    const expected = !this.held.value && !this.farHeld.value && !this.farAway.value;
     this.silentSamples = expected && this.quality.value.silent ? this.silentSamples + 1 : 0;
     this.silent.value = this.silentSamples >= SILENT_SAMPLES;
+    // The first moment without a packet is not yet silence, and no reason to call the connection good.
+    if (!expected || this.silent.value) this.verdict.value = undefined;
+    else if (!this.quality.value.silent) this.verdict.value = verdictOf(this.quality.value, this.far.value);
   }
 
   /** What the gateway hears of the other leg. */
   private async askGateway(): Promise<void> {
     try {
       const answer = await fetch(`api/v1/calls/${encodeURIComponent(this.wire.callId)}/quality`);
-      if (answer.ok) this.far.value = farQuality(await answer.json(), this.direction);
+      if (!answer.ok) return;
+      const far = farQuality(await answer.json(), this.direction, this.answers[0]);
+      if (far) {
+        const same = this.answers.every(({ received }) => received <= far.received);
+        this.answers = [...(same ? this.answers : []), far].slice(-WINDOW);
+      }
+      this.far.value = far;
+      this.farHeld.value = this.onHoldBySdp || far?.held === true;
+      this.farAway.value = far?.away === true;
     } catch {
       // The gateway is away, or another one than served the page: the call goes on without these figures.
     }
@@ -180,6 +246,7 @@ export class Call {
     if (this.state.value === "over") return;
     this.state.value = "over";
     clearInterval(this.sampler);
+    clearTimeout(this.patience);
     speaker.stop(this.remote.value);
     closeMicrophone(this.microphone.value);
     this.over(this, end);

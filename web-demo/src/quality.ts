@@ -17,6 +17,7 @@ export interface Sample {
   codecOut?: string;
 }
 
+/** Our own leg, as this browser measures it. */
 export interface Quality {
   /** Percent of the packets meant for us that were lost since the sample before. */
   lossIn: number;
@@ -26,22 +27,38 @@ export interface Quality {
   roundTripMs?: number;
   codecIn?: string;
   codecOut?: string;
-  /** Estimated mean opinion score, 1 to 4.4. */
+  /** Estimated mean opinion score of this leg alone, 1 to 4.5. */
   mos: number;
-  grade: "good" | "fair" | "poor";
   /** Nothing arrived since the sample before. */
   silent: boolean;
 }
 
-/** How the gateway hears the other leg of the call. */
+/** The other leg of the call, as the gateway measures it. */
 export interface FarQuality {
   codec: string;
   /** What the gateway does between the legs: "relay", "transcode", "application". */
   mode: string;
+  /** Packets since the call began. */
+  received: number;
+  lost: number;
+  /** Percent of their packets that the gateway missed since the answer before. */
   lossIn?: number;
+  /** Percent of what the gateway sent that they missed. */
+  lossOut?: number;
   jitterMs?: number;
   roundTripMs?: number;
+  /** Of that leg alone. */
   mos?: number;
+  /** They put us on hold. */
+  held: boolean;
+  /** They lost their connection, and may come back. */
+  away: boolean;
+}
+
+/** How the whole call sounds: what we hear or what they hear, whichever is worse. */
+export interface Verdict {
+  mos: number;
+  grade: "good" | "fair" | "poor";
 }
 
 type Stat = Record<string, unknown> & { type: string };
@@ -81,7 +98,6 @@ export function qualityBetween(before: Sample | undefined, now: Sample): Quality
   const lossOut = now.lossOut === undefined ? undefined : 100 * now.lossOut;
   const jitterMs = now.jitter === undefined ? undefined : now.jitter * 1000;
   const roundTripMs = now.roundTrip === undefined ? undefined : now.roundTrip * 1000;
-  const mos = meanOpinion(Math.max(lossIn, lossOut ?? 0), jitterMs ?? 0, roundTripMs ?? 0);
   return {
     lossIn,
     lossOut,
@@ -89,30 +105,62 @@ export function qualityBetween(before: Sample | undefined, now: Sample): Quality
     roundTripMs,
     codecIn: now.codecIn,
     codecOut: now.codecOut,
-    mos,
-    grade: mos >= 4 ? "good" : mos >= 3.5 ? "fair" : "poor",
+    mos: meanOpinion(Math.max(lossIn, lossOut ?? 0), jitterMs ?? 0, roundTripMs ?? 0),
     silent: received <= 0,
   };
 }
 
-/** Reads `GET /api/v1/calls/{Call-ID}/quality`: one entry a leg, the caller's first. */
-export function farQuality(answer: unknown, direction: "in" | "out"): FarQuality | undefined {
+/** Both legs lie between the two ears: their losses and delays add up, in each direction. */
+export function verdictOf(near: Quality, far: FarQuality | undefined): Verdict {
+  const jitter = (near.jitterMs ?? 0) + (far?.jitterMs ?? 0);
+  const roundTrip = (near.roundTripMs ?? 0) + (far?.roundTripMs ?? 0);
+  const heardHere = lossOfBoth(near.lossIn, far?.lossIn ?? 0);
+  const heardThere = lossOfBoth(near.lossOut ?? 0, far?.lossOut ?? 0);
+  const mos = meanOpinion(Math.max(heardHere, heardThere), jitter, roundTrip);
+  return { mos, grade: mos >= 4 ? "good" : mos >= 3.5 ? "fair" : "poor" };
+}
+
+/** Percent lost of what passes one leg and then the other. */
+function lossOfBoth(first: number, second: number): number {
+  return 100 - ((100 - first) * (100 - second)) / 100;
+}
+
+/**
+ * Reads `GET /api/v1/calls/{Call-ID}/quality`: one entry a leg, the caller's first. `before` is an earlier answer, so that loss is
+ * what was lost since.
+ */
+export function farQuality(answer: unknown, direction: "in" | "out", before?: FarQuality): FarQuality | undefined {
   const legs = (answer as { legs?: Record<string, unknown>[] } | null)?.legs;
   if (!Array.isArray(legs)) return undefined;
   const ours = legs.find((leg) => leg.role === (direction === "out" ? "caller" : "callee"));
   const far = legs.find((leg) => leg.role === (direction === "out" ? "callee" : "caller"));
   const mode = String((far ?? ours)?.mode ?? "");
-  if (!far) return mode === "application" ? { codec: "", mode } : undefined;
-  const received = numeric(far.packets_received) ?? 0;
-  const lost = numeric(far.lost) ?? 0;
+  if (!far) {
+    return mode === "application" ? { codec: "", mode, received: 0, lost: 0, held: false, away: false } : undefined;
+  }
+  const received = count(far.packets_received);
+  const lost = count(far.lost);
+  // Another party may have taken the place of the one before, and counts from zero.
+  const base = before && before.received <= received ? before : { received: 0, lost: 0 };
+  const came = received - base.received;
+  const missed = Math.max(0, lost - base.lost);
+  const lossIn = came + missed > 0 ? (100 * missed) / (came + missed) : undefined;
+  const lossOut = numeric(far.loss_reported);
+  const jitterMs = numeric(far.jitter_ms);
+  const roundTripMs = numeric(far.round_trip_ms) || undefined;
   const codecs = [...new Set([far.codec_received, far.codec_sent].filter((name) => name && name !== "none"))];
   return {
     codec: codecs.join(" in, ") + (codecs.length > 1 ? " out" : ""),
     mode,
-    lossIn: received + lost > 0 ? (100 * lost) / (received + lost) : undefined,
-    jitterMs: numeric(far.jitter_ms),
-    roundTripMs: numeric(far.round_trip_ms) || undefined,
-    mos: numeric(far.mos) || undefined,
+    received,
+    lost,
+    lossIn,
+    lossOut,
+    jitterMs,
+    roundTripMs,
+    mos: received ? meanOpinion(Math.max(lossIn ?? 0, lossOut ?? 0), jitterMs ?? 0, roundTripMs ?? 0) : undefined,
+    held: far.held === true,
+    away: far.away === true,
   };
 }
 

@@ -30,9 +30,11 @@ export interface Trouble {
   giveUp(): void;
 }
 
+// A tab keeps its own account; what was saved last in any tab is what a new one begins with.
 export const settings = signal<Settings>(
-  settingsFrom(location, { ...read("settings"), ...read("password", "tab") }),
+  settingsFrom(location, read<Partial<Settings>>("account", "tab") ?? read<Partial<Settings>>("settings")),
 );
+write("account", settings.value, "tab");
 export const registration = signal<Registration>({ state: "connecting" });
 export const standing = computed(() => standingOf(registration.value, settings.value.user));
 export const calls = signal<Call[]>([]);
@@ -40,7 +42,7 @@ export const calls = signal<Call[]>([]);
 export const selected = signal<Call | undefined>(undefined);
 export const notice = signal<Notice | undefined>(undefined);
 export const trouble = signal<Trouble | undefined>(undefined);
-export const recents = signal<Recent[]>(parseRecents(JSON.stringify(read("recents") ?? [])));
+export const recents = signal<Recent[]>(recentsOf(settings.value.user));
 export const microphone = signal<MicrophoneSettings>({
   ...defaultMicrophone,
   ...read<Partial<MicrophoneSettings>>("microphone"),
@@ -48,6 +50,8 @@ export const microphone = signal<MicrophoneSettings>({
 export const speakerId = signal(read<string>("speaker") ?? "");
 export const number = signal(new URLSearchParams(location.search).get("dial") ?? "");
 export const lastDialled = signal("");
+/** The number is that of a call that failed: the next digit begins another one. */
+export const failed = signal(false);
 
 let phone: Phone | undefined;
 let generation = 0;
@@ -81,12 +85,23 @@ export async function connect(): Promise<void> {
 }
 
 export function saveSettings(next: Settings): void {
-  settings.value = next;
-  const { password, ...kept } = next;
+  batch(() => {
+    if (next.user !== settings.value.user) recents.value = recentsOf(next.user);
+    settings.value = next;
+  });
+  const { password: _, ...kept } = next;
   write("settings", kept);
-  write("password", { password }, "tab");
+  write("account", next, "tab");
+  // The address bar named another account perhaps, and would win after a reload.
+  const address = new URL(location.href);
+  for (const name of ["user", "password", "lib"]) address.searchParams.delete(name);
+  history.replaceState(history.state, "", address);
   notice.value = undefined;
   void connect();
+}
+
+function recentsOf(user: string): Recent[] {
+  return parseRecents(JSON.stringify(read(`recents.${user}`) ?? []));
 }
 
 export function setLibrary(library: Library): void {
@@ -105,11 +120,13 @@ export async function dial(typed: string): Promise<void> {
   const target = targetFor(typed, domain);
   if (!typed.trim()) return;
   if (!target) {
-    notice.value = { kind: "error", text: `“${typed.trim()}” is not a number or address that can be called.` };
+    notice.value = { kind: "error", text: `“${typed.trim()}” is not a valid number or address.` };
     return;
   }
   if (registration.value.state !== "registered") {
-    notice.value = { kind: "error", text: standing.value.sentence || "Not signed in yet. Wait a moment and call again." };
+    // Why is said already where it is known.
+    const text = standing.value.sentence ? `${typed.trim()} was not called.` : "Not signed in yet. Try again in a moment.";
+    notice.value = { kind: "error", text };
     retryNow();
     return;
   }
@@ -121,8 +138,10 @@ export async function dial(typed: string): Promise<void> {
     call.microphone.value = stream;
     call.listening.value = listening;
     holdOthers(call);
+    call.typed = typed.trim();
     add(call);
     number.value = "";
+    failed.value = false;
     try {
       if (!phone) throw new Error("not connected");
       call.attach(phone.call(target, stream, call.listener));
@@ -161,7 +180,28 @@ export function press(digit: string): void {
   const call = selected.value;
   playKey(digit);
   if (call?.state.value === "talking" || call?.state.value === "early") call.sendDigit(digit);
-  else if (!call) number.value += digit;
+  else if (!call) {
+    number.value = failed.value ? digit : number.value + digit;
+    failed.value = false;
+  }
+}
+
+/** Transfers the other party of a call to what was typed, or to the other party of another call. */
+export function transfer(call: Call, to: string | Call): boolean {
+  const { domain } = credentialsFor(settings.value, location);
+  const target = typeof to === "string" ? targetFor(to, domain) : to;
+  const name = typeof to === "string" ? to.trim() : to.name || to.peer;
+  if (!target) {
+    notice.value = { kind: "error", text: `“${name}” is not a valid number or address.` };
+    return false;
+  }
+  notice.value = undefined;
+  call.transfer(target, name, (code) => {
+    if (code < 300) return;
+    const { sentence } = outcomeOf({ by: "them", code }, name, "out", false);
+    notice.value = { kind: "error", text: `The call was not transferred. ${sentence}` };
+  });
+  return true;
 }
 
 function incoming(wire: PhoneCall): void {
@@ -185,7 +225,12 @@ function holdOthers(call: Call): void {
 
 function ended(call: Call, end: End): void {
   const answered = call.answeredAt.value !== undefined;
-  const outcome = outcomeOf(end, call.name || call.peer, call.direction, answered);
+  const who = call.name || call.peer;
+  const given = answered && end.by === "them" ? call.transferring.value : undefined;
+  const outcome = outcomeOf(end, who, call.direction, answered);
+  // Where the gateway is away the page says so already.
+  const known = end.by === "network" && !answered && standing.value.sentence !== "";
+  const sentence = known && outcome.sentence ? `${who} was not called.` : outcome.sentence;
   batch(() => {
     calls.value = calls.value.filter((other) => other !== call);
     if (selected.value === call) selected.value = calls.value.find((other) => other.state.value === "talking");
@@ -197,10 +242,17 @@ function ended(call: Call, end: End): void {
       seconds: Math.round(call.seconds),
       outcome: outcome.short,
     });
-    if (outcome.sentence) {
-      notice.value = { kind: call.direction === "in" && !answered ? "info" : "error", text: outcome.sentence };
+    if (given !== undefined) {
+      notice.value = { kind: "info", text: `${who} was transferred to ${given}.` };
+    } else if (sentence) {
+      notice.value = { kind: call.direction === "in" && !answered ? "info" : "error", text: sentence };
     } else if (answered) {
-      notice.value = { kind: "info", text: `Call with ${call.name || call.peer} ended after ${clock(call.seconds)}.` };
+      notice.value = { kind: "info", text: `Call with ${who} ended after ${clock(call.seconds)}.` };
+    }
+    // Whoever did not get through finds the number where it was.
+    if (call.typed && !answered && outcome.sentence && !number.value) {
+      number.value = call.typed;
+      failed.value = true;
     }
   });
   if (answered && end.by !== "us") playEnd();
@@ -260,7 +312,7 @@ export function start(): void {
   setSpeaker(speakerId.value);
   void refreshDevices();
   watchDevices(() => undefined);
-  effect(() => write("recents", recents.value));
+  effect(() => write(`recents.${settings.value.user}`, recents.value));
 
   // Ring for the person, or let them hear that it rings at the other end.
   let stopRinging: (() => void) | undefined;

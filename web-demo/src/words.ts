@@ -1,5 +1,5 @@
 // Plain words for what went wrong.
-import type { End, Registration } from "./phone/phone";
+import { type End, NO_ROUTE, type Registration } from "./phone/phone";
 
 export interface Outcome {
   /** Short, for the list of calls: "busy". Empty where the call simply ended. */
@@ -10,13 +10,24 @@ export interface Outcome {
 
 const none: Outcome = { short: "", sentence: "" };
 
+/** A Reason header (RFC 3326) that says that the other side is gone without having hung up. */
+const LOST = /connection of the other side lost|cause=408/i;
+
+/** Why a call cannot begin where the browser finds no address of its own. */
+export const ROUTELESS =
+  "This browser found no network for the call. Check the network connection. Allowing the microphone may help as well.";
+
 /** The end of a call that was never answered, or that broke. */
 export function outcomeOf(end: End, peer: string, direction: "in" | "out", answered: boolean): Outcome {
   if (answered) {
-    return end.by === "network"
-      ? { short: "broken off", sentence: "The connection to the gateway broke and the call was lost." }
+    if (end.by === "network") {
+      return { short: "disconnected", sentence: "The connection to the gateway was lost, and the call with it." };
+    }
+    return end.by === "them" && LOST.test(end.reason ?? "")
+      ? { short: "disconnected", sentence: `The call ended because ${peer} lost the connection.` }
       : none;
   }
+  if (end.reason === NO_ROUTE) return { short: "not connected", sentence: ROUTELESS };
   if (direction === "in") {
     if (end.by === "us") return { short: "declined", sentence: "" };
     if (/elsewhere/i.test(end.reason ?? "")) return { short: "answered elsewhere", sentence: "" };
@@ -26,9 +37,9 @@ export function outcomeOf(end: End, peer: string, direction: "in" | "out", answe
   switch (end.code) {
     case 404:
     case 604:
-      return { short: "unknown number", sentence: `${peer} is not a number here. Check it and try again.` };
+      return { short: "unknown number", sentence: `No such number: ${peer}. Check it and try again.` };
     case 484:
-      return { short: "incomplete", sentence: `${peer} is not complete: some digits are missing.` };
+      return { short: "incomplete", sentence: `${peer} is incomplete: some digits are missing.` };
     case 486:
     case 600:
       return { short: "busy", sentence: `${peer} is busy.` };
@@ -37,22 +48,22 @@ export function outcomeOf(end: End, peer: string, direction: "in" | "out", answe
     case 480:
     case 410:
     case 430:
-      return { short: "not available", sentence: `${peer} cannot be reached now: nobody answered or the phone is off.` };
+      return { short: "not available", sentence: `${peer} cannot be reached at the moment. Nobody answered, or the phone is off.` };
     case 403:
-      return { short: "not allowed", sentence: `This account may not call ${peer}.` };
+      return { short: "not allowed", sentence: `This account is not allowed to call ${peer}.` };
     case 603:
       return { short: "declined", sentence: `${peer} declined the call.` };
     case 401:
     case 407:
-      return { short: "refused", sentence: "The gateway refused this account. Check the user and password." };
+      return { short: "refused", sentence: "The gateway rejected this account. Check the user name and password." };
     case 488:
     case 606:
-      return { short: "no common codec", sentence: `${peer} and this browser have no common way to send sound.` };
+      return { short: "no common codec", sentence: `${peer} and this browser have no audio codec in common.` };
     case 503:
-      return { short: "unavailable", sentence: `The line to ${peer} is not working now (503). Try again in a moment.` };
+      return { short: "unavailable", sentence: `${peer} is unavailable at the moment (503). Try again later.` };
   }
   if (end.by === "network") {
-    return { short: "not connected", sentence: "The gateway does not answer. The page keeps trying to reach it." };
+    return { short: "not connected", sentence: "The gateway is not responding. This page keeps trying to reach it." };
   }
   const said = [end.code, end.reason].filter(Boolean).join(" ");
   return { short: "failed", sentence: said ? `The call failed: ${said}.` : "The call failed." };
@@ -71,21 +82,21 @@ export function microphoneTrouble(error: unknown): MicrophoneTrouble {
     case "NotAllowedError":
     case "SecurityError":
       return {
-        sentence: "The browser refused the microphone. Allow it by the icon in the address bar, then call again.",
+        sentence: "The browser blocked the microphone. Allow it with the icon in the address bar, then try again.",
         listenOnly: true,
       };
     case "NotFoundError":
     case "OverconstrainedError":
-      return { sentence: "No microphone was found. Plug one in, or go on and only listen.", listenOnly: true };
+      return { sentence: "No microphone was found. Plug one in, or continue and only listen.", listenOnly: true };
     case "NotReadableError":
     case "AbortError":
       return {
-        sentence: "The microphone is in use by another program, or it failed. Free it, or go on and only listen.",
+        sentence: "The microphone is not working, or another program is using it. Fix that, or continue and only listen.",
         listenOnly: true,
       };
     case "InsecureContext":
       return {
-        sentence: "Browsers give the microphone only to pages from https:// or from this computer (localhost).",
+        sentence: "Browsers allow the microphone only on https:// pages and on this computer (localhost).",
         listenOnly: true,
       };
     default:
@@ -113,21 +124,21 @@ export function standingOf(registration: Registration, user: string): Standing {
       return {
         label: "Reconnecting",
         tone: "bad",
-        sentence: "The gateway cannot be reached. Trying again; a call that runs goes on if it can.",
+        sentence: "The gateway cannot be reached. Trying again. An active call may continue.",
       };
     case "refused":
       return registration.code === 401 || registration.code === 403 || registration.code === 407
         ? {
             label: "Wrong password",
             tone: "bad",
-            sentence: `The gateway does not accept user ${user} with this password. Correct it under Account.`,
+            sentence: `The gateway did not accept this password for user ${user}. Correct it under Account.`,
           }
         : registration.code === 404
-          ? { label: "Unknown user", tone: "bad", sentence: `The gateway knows no user ${user}. Correct it under Account.` }
+          ? { label: "Unknown user", tone: "bad", sentence: `There is no user ${user} on this gateway. Correct it under Account.` }
           : {
               label: "Not signed in",
               tone: "bad",
-              sentence: `The gateway refused to sign ${user} in: ${registration.code} ${registration.reason}.`,
+              sentence: `The gateway refused to sign in ${user}: ${registration.code} ${registration.reason}.`,
             };
   }
 }

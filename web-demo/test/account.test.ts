@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { credentialsFor, peerName, serverFor, settingsFrom, targetFor } from "../src/account";
+import { credentialsFor, peerName, serverFor, settingsFrom, targetFor, trimmed } from "../src/account";
 
 const place = (url: string) => new URL(url);
 
@@ -31,6 +31,13 @@ describe("account", () => {
     assert.equal(credentialsFor(settings, place("http://[::1]:8080/")).domain, "[::1]");
     assert.equal(credentialsFor({ ...settings, domain: "pbx.example" }, place("http://h/")).domain, "pbx.example");
   });
+});
+
+test("a name may hold blanks, and a password is taken as it is", () => {
+  const typed = { user: " 1002 ", password: " a b ", displayName: " Ben  Miller ", domain: " pbx.example", library: "jssip" as const };
+  const kept = trimmed(typed);
+  assert.deepEqual(kept, { ...typed, user: "1002", displayName: "Ben Miller", domain: "pbx.example" });
+  assert.equal(credentialsFor({ ...kept, displayName: 'Ben "B" \\' }, place("http://h/")).displayName, "Ben B ");
 });
 
 describe("what a person types", () => {

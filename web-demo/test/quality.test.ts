@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { farQuality, meanOpinion, qualityBetween, readSample } from "../src/quality";
+import { farQuality, meanOpinion, type Quality, qualityBetween, readSample, verdictOf } from "../src/quality";
 
 const chromium = [
   { type: "codec", id: "C1", mimeType: "audio/opus", clockRate: 48000 },
@@ -64,10 +64,26 @@ describe("mean opinion score", () => {
   test("grades follow it", () => {
     const sample = { at: 0, packetsReceived: 0, packetsLost: 0, packetsSent: 0 };
     const grade = (packetsReceived: number, packetsLost: number) =>
-      qualityBetween(sample, { ...sample, packetsReceived, packetsLost }).grade;
+      verdictOf(qualityBetween(sample, { ...sample, packetsReceived, packetsLost }), undefined).grade;
     assert.equal(grade(1000, 0), "good");
     assert.equal(grade(940, 60), "fair");
     assert.equal(grade(700, 300), "poor");
+  });
+});
+
+describe("the verdict on a call", () => {
+  const near: Quality = { lossIn: 0, lossOut: 0, jitterMs: 2, roundTripMs: 10, mos: 4.4, silent: false };
+  const far = { codec: "PCMU", mode: "relay", received: 100, lost: 0, held: false, away: false };
+
+  test("is that of the worse side: what is lost on the other leg is not heard here", () => {
+    assert.equal(verdictOf(near, far).grade, "good");
+    assert.equal(verdictOf(near, { ...far, lossIn: 10 }).grade, verdictOf({ ...near, lossIn: 10 }, far).grade);
+    assert.notEqual(verdictOf(near, { ...far, lossIn: 10 }).grade, "good");
+    assert.notEqual(verdictOf(near, { ...far, lossOut: 10 }).grade, "good");
+    assert.equal(verdictOf(near, { ...far, lossIn: 40 }).grade, "poor");
+    // A good leg does not make up for a bad one, whichever it is.
+    assert.ok(verdictOf({ ...near, lossIn: 5 }, { ...far, lossIn: 5 }).mos < verdictOf({ ...near, lossIn: 5 }, far).mos);
+    assert.ok(verdictOf(near, { ...far, roundTripMs: 600 }).mos < 4);
   });
 });
 
@@ -82,7 +98,10 @@ describe("what the gateway tells", () => {
     jitter_ms: 1.5,
     round_trip_ms: 0,
     buffer_ms: 20,
+    loss_reported: 0,
     mos: 4.2,
+    held: false,
+    away: false,
   });
 
   test("is read for the leg that is not ours", () => {
@@ -90,17 +109,37 @@ describe("what the gateway tells", () => {
     assert.deepEqual(farQuality(answer, "out"), {
       codec: "PCMU",
       mode: "transcode",
+      received: 99,
+      lost: 1,
       lossIn: 1,
+      lossOut: 0,
       jitterMs: 1.5,
       roundTripMs: undefined,
-      mos: 4.2,
+      mos: meanOpinion(1, 1.5, 0),
+      held: false,
+      away: false,
     });
     assert.equal(farQuality(answer, "in")?.codec, "opus");
   });
 
+  test("counts loss since an earlier answer, and anew where another party took the place", () => {
+    const with_ = (packets_received: number, lost: number) => ({ legs: [{ ...leg("callee", "PCMU"), packets_received, lost }] });
+    const before = farQuality(with_(1000, 0), "out");
+    assert.equal(farQuality(with_(1045, 5), "out", before)?.lossIn, 10);
+    assert.equal(farQuality(with_(1000, 0), "out", before)?.lossIn, undefined);
+    assert.equal(farQuality(with_(75, 25), "out", before)?.lossIn, 25);
+  });
+
+  test("says who holds and who is away", () => {
+    const answer = { legs: [{ ...leg("callee", "PCMU"), held: true, away: true }] };
+    const far = farQuality(answer, "out");
+    assert.equal(far?.held && far.away, true);
+  });
+
   test("says when there is no other leg", () => {
     const answer = { legs: [{ ...leg("caller", "opus"), mode: "application" }] };
-    assert.deepEqual(farQuality(answer, "out"), { codec: "", mode: "application" });
+    const far = { codec: "", mode: "application", received: 0, lost: 0, held: false, away: false };
+    assert.deepEqual(farQuality(answer, "out"), far);
   });
 
   test("may be anything", () => {

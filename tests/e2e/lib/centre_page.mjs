@@ -62,7 +62,7 @@ export class CentrePage extends DemoPage {
       this.page.$eval(level, (meter) => Number(meter.getAttribute('aria-valuenow')) > 10).catch(() => false));
   }
 
-  /** What axe finds, as text; and whether anything sticks out at the side. */
+  /** What axe finds, as text; whether anything sticks out at the side; and what is too small to be touched. */
   async problems() {
     await this.page.evaluate(axe);
     const found = await this.page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
@@ -70,6 +70,7 @@ export class CentrePage extends DemoPage {
     return [
       ...found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`),
       ...(wide ? ['wider than the screen'] : []),
+      ...(await this.smallTargets()),
     ];
   }
 

@@ -65,6 +65,19 @@ export class DemoPage {
     await this.page.keyboard.type(text);
   }
 
+  /** Controls that are too small for fingers (WCAG 2.5.5), on a screen that is touched. */
+  smallTargets() {
+    return this.page.evaluate(() => {
+      if (!matchMedia('(pointer: coarse)').matches) return [];
+      const all = document.querySelectorAll('button, a[href]:not(.skip), select, summary, .pick, input:not([type=radio], [type=checkbox], [type=range])');
+      return [...all]
+        .filter((one) => one.getClientRects().length > 0 && !one.closest('p'))
+        .map((one) => [one, one.getBoundingClientRect()])
+        .filter(([, { width, height }]) => width < 43.5 || height < 43.5)
+        .map(([one, { width, height }]) => `${one.outerHTML.slice(0, 80)} is ${Math.round(width)} x ${Math.round(height)}`);
+    });
+  }
+
   async screenshot(name) {
     mkdirSync(screens, { recursive: true });
     await this.page.screenshot({ path: join(screens, `${name}.png`) });

@@ -78,6 +78,11 @@ export class RtpEnd {
     }, 10);
   }
 
+  /** From now on every `n`th packet of sound is lost on its way; 0: none. */
+  lose(n) {
+    this.losing = n;
+  }
+
   quiet() {
     clearInterval(this.timer);
     this.timer = undefined;
@@ -109,6 +114,7 @@ export class RtpEnd {
     packet.writeUInt32BE(this.ssrc, 8);
     payload.copy(packet, 12);
     this.sequence = (this.sequence + 1) & 0xffff;
+    if (this.losing && this.sequence % this.losing === 0) return;
     this.socket.send(packet, this.remote.port, this.remote.ip);
   }
 

@@ -115,7 +115,7 @@ class JsSipCall implements PhoneCall {
   listener: CallListener;
 
   constructor(
-    private readonly session: RTCSession,
+    readonly session: RTCSession,
     readonly direction: "in" | "out",
     private readonly invite: Message | undefined,
     domain: string,
@@ -172,6 +172,21 @@ class JsSipCall implements PhoneCall {
       const begun = held ? this.session.hold({}, resolve) : this.session.unhold({}, resolve);
       if (!begun) reject(new Error("another change of this call is under way"));
     });
+  }
+
+  transfer(to: string | PhoneCall, told: (code: number) => void): void {
+    const other = to instanceof JsSipCall ? to.session : undefined;
+    const target = other?.remote_identity.uri.toString() ?? String(to);
+    const heard = ({ status_line }: { status_line: { status_code: number } }) => told(Number(status_line.status_code));
+    const eventHandlers = {
+      trying: heard,
+      progress: heard,
+      accepted: heard,
+      failed: heard,
+      requestFailed: ({ response }: { response: Message | null }) => told(response?.status_code ?? 503),
+    };
+    const asked: unknown = this.session.refer(target, { ...(other ? { replaces: other } : {}), eventHandlers });
+    if (!asked) told(481);
   }
 
   sendDigit(digit: string): void {

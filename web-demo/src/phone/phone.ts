@@ -32,6 +32,9 @@ export interface End {
   reason?: string;
 }
 
+/** {@link End.reason} of a call for which the browser found no address of its own. */
+export const NO_ROUTE = "no network route";
+
 export interface PhoneListener {
   registration(state: Registration): void;
   incoming(call: PhoneCall): void;
@@ -68,6 +71,11 @@ export interface PhoneCall {
   /** Resolves when the other side accepted the new direction. */
   setHeld(held: boolean): Promise<void>;
   sendDigit(digit: string): void;
+  /**
+   * Gives the other party by REFER (RFC 3515) to a target, or to the other party of another call. `told` hears the SIP status that
+   * the target answers, or with which the REFER is refused; after a 2xx the call ends.
+   */
+  transfer(to: string | PhoneCall, told: (code: number) => void): void;
 }
 
 export interface Phone {
@@ -94,6 +102,12 @@ export function sendDigitInAudio(pc: RTCPeerConnection | undefined | null, digit
   // What is still waiting must not be lost: insertDTMF replaces the buffer.
   dtmf.insertDTMF(dtmf.toneBuffer + digit, 120, 70);
   return true;
+}
+
+/** Status of a `message/sipfrag` body (RFC 3420): "SIP/2.0 180 Ringing". */
+export function statusOfFragment(body: string): number | undefined {
+  const code = /^SIP\/2\.0 (\d{3})\b/i.exec(body)?.[1];
+  return code === undefined ? undefined : Number(code);
 }
 
 export function infoDigitBody(digit: string): string {

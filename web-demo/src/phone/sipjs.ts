@@ -21,6 +21,7 @@ import {
   type PhoneCall,
   type PhoneListener,
   sendDigitInAudio,
+  statusOfFragment,
 } from "./phone";
 
 /** Seconds between attempts to connect; the last one repeats. SIP.js itself tries never. */
@@ -160,7 +161,7 @@ class SipJsCall implements PhoneCall {
   private end: End | undefined;
 
   constructor(
-    private readonly session: Session & { state: SessionState },
+    readonly session: Session & { state: SessionState },
     readonly direction: "in" | "out",
     readonly callId: string,
     domain: string,
@@ -265,6 +266,21 @@ class SipJsCall implements PhoneCall {
     });
     this.held = held;
     this.applyTracks();
+  }
+
+  transfer(to: string | PhoneCall, told: (code: number) => void): void {
+    const target = to instanceof SipJsCall ? to.session : UserAgent.makeURI(String(to));
+    if (!target) return told(400);
+    this.session
+      .refer(target, {
+        requestDelegate: { onReject: ({ message }) => told(message.statusCode ?? 503) },
+        onNotify: (notification) => {
+          notification.accept().catch(() => undefined);
+          const code = statusOfFragment(notification.request.body);
+          if (code) told(code);
+        },
+      })
+      .catch(() => told(481));
   }
 
   sendDigit(digit: string): void {

@@ -4,9 +4,10 @@ import { active, notice, press, registration, retryNow, ringing, selected, stand
 import { CallCard, stateOf } from "./callcard";
 import { Dialer } from "./dialer";
 import { Icon, Logo } from "./icons";
-import { Incoming } from "./incoming";
-import { AccountPanel, QuickDial, Recents, Sound } from "./panels";
+import { Ringing } from "./incoming";
+import { AccountPanel, Pages, QuickDial, Recents, Sound } from "./panels";
 import { ThemeButton } from "./theme";
+import { Trouble } from "./trouble";
 
 export function App() {
   useLayoutEffect(() => {
@@ -20,15 +21,17 @@ export function App() {
     return () => removeEventListener("keydown", onKey);
   }, []);
   const call = selected.value ?? active.value[0];
+  useLayoutEffect(() => {
+    // The call that was just made or answered is at the top.
+    if (call) scrollTo(0, 0);
+  }, [call]);
   return (
     <>
       <Header />
+      <Ringing />
       <main>
         <div class="phone">
           <Notices />
-          {ringing.value.map((incoming) => (
-            <Incoming key={incoming.id} call={incoming} />
-          ))}
           {call ? <CallCard key={call.id} call={call} /> : <Dialer />}
         </div>
         <div class="side">
@@ -36,6 +39,7 @@ export function App() {
           <Recents />
           <Sound />
           <AccountPanel />
+          <Pages />
         </div>
       </main>
       <p class="unseen" aria-live="polite">
@@ -77,26 +81,13 @@ function Notices() {
       )}
       {playbackBlocked.value && (
         <div class="notice" role="alert">
-          <p>The browser holds the sound back until you click.</p>
+          <p>The browser plays no sound until you click.</p>
           <button type="button" class="small primary" id="unblock" onClick={unblock}>
             Play sound
           </button>
         </div>
       )}
-      {trouble.value && (
-        <div class="notice error" role="alert" id="trouble">
-          <p>{trouble.value.sentence}</p>
-          <button type="button" class="small primary" onClick={trouble.value.retry}>
-            Try again
-          </button>
-          <button type="button" class="small" id="listen-only" onClick={trouble.value.listenOnly}>
-            <Icon name="listen" size={16} /> Only listen
-          </button>
-          <button type="button" class="small" onClick={trouble.value.giveUp}>
-            Cancel
-          </button>
-        </div>
-      )}
+      {trouble.value && ringing.value.length === 0 && <Trouble trouble={trouble.value} />}
       {notice.value && (
         <div class={`notice ${notice.value.kind}`} role={notice.value.kind === "error" ? "alert" : "status"} id="notice">
           <p>{notice.value.text}</p>

@@ -2,12 +2,14 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Call, CallState } from "../call";
 import { clock } from "../recents";
 import { active, press, select, selected, toggleHold } from "../softphone";
+import { ROUTELESS } from "../words";
 import { useNow } from "./hooks";
 import { Icon } from "./icons";
 import { Meter } from "./meter";
 import { Pad } from "./pad";
 import { QualityView } from "./quality";
 import { keepStill } from "./repeats";
+import { Transfer } from "./transfer";
 
 const WORDS: Record<CallState, string> = {
   calling: "Calling",
@@ -22,19 +24,30 @@ const WORDS: Record<CallState, string> = {
 /** What a call is doing, in a word or two. */
 export function stateOf(call: Call): string {
   if (call.state.value !== "talking") return WORDS[call.state.value];
+  if (call.transferring.value) return `Transferring to ${call.transferring.value}`;
+  if (call.farAway.value) return "The other side lost the connection";
   if (call.held.value) return "On hold";
   return call.farHeld.value ? "The other side put you on hold" : "Connected";
 }
 
 export function CallCard({ call }: { call: Call }) {
-  const [keys, setKeys] = useState(false);
+  const [drawer, setDrawer] = useState<"keys" | "transfer" | undefined>();
+  const toggle = (name: "keys" | "transfer") => setDrawer(drawer === name ? undefined : name);
   const card = useRef<HTMLElement>(null);
   // The call as a whole: the next Enter or Space must not do anything to it.
   useLayoutEffect(() => card.current?.focus({ preventScroll: true }), [call]);
   const talking = call.state.value === "talking";
   const others = active.value.filter((other) => other !== call);
   return (
-    <section class={`callcard ${keys ? "with-keys" : ""}`} id="callcard" ref={card} tabIndex={-1} onKeyDown={keepStill} aria-label={`Call with ${call.name || call.peer}`} data-state={call.state.value}>
+    <section
+      class={`callcard ${drawer ? "with-drawer" : ""}`}
+      id="callcard"
+      ref={card}
+      tabIndex={-1}
+      onKeyDown={keepStill}
+      aria-label={`Call with ${call.name || call.peer}`}
+      data-state={call.state.value}
+    >
       <div class={`face ${talking && !call.held.value ? "live" : ""}`} aria-hidden="true">
         {initials(call.name || call.peer) ?? <Icon name="phone" size={34} />}
       </div>
@@ -44,15 +57,25 @@ export function CallCard({ call }: { call: Call }) {
         {stateOf(call)}
       </p>
       <Timer call={call} />
-      {call.silent.value && (
+      {call.silent.value && !call.routeless.value && (
         <p class="hint warn" role="alert">
           No sound arrives from the other side.
         </p>
       )}
-      {call.listening.value && <p class="hint">You are listening only: this call has no microphone.</p>}
+      {call.farAway.value && (
+        <p class="hint warn" role="alert" id="far-away">
+          You hear music until the other side is back. If it does not come back, the call ends by itself.
+        </p>
+      )}
+      {call.routeless.value && (
+        <p class="hint warn" role="alert" id="routeless">
+          {ROUTELESS}
+        </p>
+      )}
+      {call.listening.value && <p class="hint">Listening only: this call has no microphone.</p>}
       {call.farDigits.value && (
         <p class="hint" role="status" id="far-digits">
-          They pressed <b>{call.farDigits.value}</b>
+          The other side pressed <b>{call.farDigits.value}</b>
         </p>
       )}
 
@@ -67,39 +90,50 @@ export function CallCard({ call }: { call: Call }) {
         <button
           type="button"
           id="mute"
-          class="control"
-          aria-pressed={call.muted.value}
+          class={`control ${call.muted.value ? "on" : ""}`}
           onClick={() => call.toggleMute()}
           disabled={call.listening.value}
         >
           <Icon name={call.muted.value ? "muted" : "microphone"} />
-          <span>Mute</span>
+          <span>{call.muted.value ? "Unmute" : "Mute"}</span>
         </button>
         <button
           type="button"
           id="hold"
-          class="control"
-          aria-pressed={call.held.value}
+          class={`control ${call.held.value ? "on" : ""}`}
           disabled={!talking || call.changing.value}
           onClick={() => void toggleHold(call)}
         >
           <Icon name={call.held.value ? "play" : "pause"} />
-          <span>Hold</span>
+          <span>{call.held.value ? "Resume" : "Hold"}</span>
         </button>
         <button
           type="button"
           id="keys"
           class="control"
-          aria-expanded={keys}
+          aria-expanded={drawer === "keys"}
           aria-controls="call-keys"
-          onClick={() => setKeys(!keys)}
+          onClick={() => toggle("keys")}
         >
           <Icon name="keypad" />
           <span>Keypad</span>
         </button>
+        <button
+          type="button"
+          id="transfer"
+          class="control"
+          aria-expanded={drawer === "transfer"}
+          aria-controls={drawer === "transfer" ? "call-transfer" : undefined}
+          disabled={!talking || call.transferring.value !== undefined}
+          onClick={() => toggle("transfer")}
+        >
+          <Icon name="transfer" />
+          <span>Transfer</span>
+        </button>
       </div>
 
-      <div id="call-keys" hidden={!keys}>
+      {drawer === "transfer" && <Transfer call={call} done={() => setDrawer(undefined)} />}
+      <div id="call-keys" hidden={drawer !== "keys"}>
         <output class="digits" id="digits" aria-label="Keys pressed">
           {call.digits.value || "\u00a0"}
         </output>

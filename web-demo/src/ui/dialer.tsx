@@ -1,5 +1,5 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { dial, lastDialled, number, press, registration } from "../softphone";
+import { dial, failed, lastDialled, number, press, registration } from "../softphone";
 import { Icon } from "./icons";
 import { Pad } from "./pad";
 
@@ -8,10 +8,11 @@ export function Dialer() {
   useLayoutEffect(() => {
     // On a touch screen this would bring the keyboard up over the pad.
     if (!matchMedia("(pointer: coarse)").matches) field.current?.focus({ preventScroll: true });
+    if (failed.value) field.current?.select();
   }, []);
   const submit = (event: Event) => {
     event.preventDefault();
-    // As on a telephone: the call key on an empty line brings the last number back.
+    // As on a telephone, the call key on an empty line brings the last number back.
     if (!number.value.trim()) number.value = lastDialled.value;
     else void dial(number.value);
   };
@@ -35,6 +36,7 @@ export function Dialer() {
           value={number.value}
           onInput={(event) => {
             number.value = event.currentTarget.value;
+            failed.value = false;
           }}
         />
         <button
@@ -44,6 +46,7 @@ export function Dialer() {
           hidden={number.value === ""}
           onClick={() => {
             number.value = number.value.slice(0, -1);
+            failed.value = false;
           }}
         >
           <Icon name="erase" />
@@ -52,7 +55,7 @@ export function Dialer() {
       <Pad label="Dial pad" press={press} />
       <button type="submit" id="call" class="go" aria-disabled={registration.value.state !== "registered"}>
         <Icon name="call" size={26} />
-        <span>Call</span>
+        <span class="go-word">{number.value.trim() || !lastDialled.value ? "Call" : `Last number: ${lastDialled.value}`}</span>
       </button>
     </form>
   );

@@ -1,10 +1,10 @@
 // What stands beside the phone: numbers to try, recent calls, sound, account.
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
-import type { Library, Settings } from "../account";
+import { type Library, type Settings, trimmed } from "../account";
 import { canChooseSpeaker, microphones, refreshDevices, speakers } from "../audio/devices";
 import { closeMicrophone, openMicrophone } from "../audio/microphone";
-import { clock, when } from "../recents";
+import { clock, type Recent, when } from "../recents";
 import {
   active,
   chooseSpeaker,
@@ -27,9 +27,9 @@ import { Meter } from "./meter";
 
 const QUICK: { number: string; name: string; about: string; icon: IconName }[] = [
   { number: "9196", name: "Echo", about: "hear yourself", icon: "echo" },
-  { number: "9664", name: "Music", about: "for waiting", icon: "music" },
-  { number: "9197", name: "Tone", about: "1004 Hz, steady", icon: "tone" },
-  { number: "2000", name: "Demo phone", about: "speaks G.711", icon: "phone" },
+  { number: "9664", name: "Music", about: "on hold", icon: "music" },
+  { number: "9197", name: "Tone", about: "steady 1004 Hz", icon: "tone" },
+  { number: "2000", name: "Demo phone", about: "uses G.711", icon: "phone" },
 ];
 
 export function QuickDial() {
@@ -64,7 +64,7 @@ export function Recents() {
     return (
       <section class="panel" aria-labelledby="recents-title">
         <h2 id="recents-title">Recent calls</h2>
-        <p class="empty">Calls you make and take are listed here, in this browser only.</p>
+        <p class="empty">Calls you make and receive are listed here, in this browser only.</p>
       </section>
     );
   }
@@ -80,11 +80,11 @@ export function Recents() {
         {recents.value.map((entry) => (
           <li key={entry.at}>
             <button type="button" onClick={() => void dial(entry.peer)} title="Call again">
-              <span class={`arrow ${entry.outcome && entry.direction === "in" ? "missed" : ""}`}>
-                <Icon name={entry.direction} size={18} />
+              <span class={`arrow ${failedIn(entry) ? "missed" : entry.outcome ? "neutral" : ""}`}>
+                <Icon name={failedIn(entry) ? `${entry.direction}-failed` : entry.direction} size={18} />
               </span>
               <span class="recent-peer">{entry.name || entry.peer}</span>
-              <span class="recent-outcome">{entry.outcome || clock(entry.seconds)}</span>
+              <span class={`recent-outcome ${failedIn(entry) ? "missed" : ""}`}>{entry.outcome || clock(entry.seconds)}</span>
               <span class="recent-when">{when(entry.at, Math.max(now, entry.at))}</span>
             </button>
           </li>
@@ -92,6 +92,12 @@ export function Recents() {
       </ul>
     </section>
   );
+}
+
+/** It ended otherwise than anybody wanted. */
+function failedIn({ direction, outcome }: Recent): boolean {
+  if (outcome === "declined") return direction === "out";
+  return outcome !== "" && outcome !== "cancelled" && outcome !== "answered elsewhere";
 }
 
 export function Sound() {
@@ -121,7 +127,7 @@ export function Sound() {
         value={current.deviceId}
         onChange={(event) => change({ deviceId: event.currentTarget.value })}
       >
-        <option value="">Chosen by the browser</option>
+        <option value="">Browser default</option>
         {microphones.value.map(({ id, label }) => (
           <option key={id} value={id}>
             {label}
@@ -138,7 +144,7 @@ export function Sound() {
         <>
           <label for="speaker">Speaker</label>
           <select id="speaker" value={speakerId.value} onChange={(event) => chooseSpeaker(event.currentTarget.value)}>
-            <option value="">Chosen by the browser</option>
+            <option value="">Browser default</option>
             {speakers.value.map(({ id, label }) => (
               <option key={id} value={id}>
                 {label}
@@ -200,7 +206,7 @@ export function AccountPanel() {
         required={name === "user"}
         value={draft.value[name]}
         onInput={(event) => {
-          draft.value = { ...draft.value, [name]: event.currentTarget.value.trim() };
+          draft.value = { ...draft.value, [name]: event.currentTarget.value };
         }}
       />
     </>
@@ -216,10 +222,10 @@ export function AccountPanel() {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          saveSettings(draft.value);
+          saveSettings(trimmed(draft.value));
         }}
       >
-        {field("user", "User")}
+        {field("user", "User name")}
         {field("password", "Password")}
         {field("displayName", "Name shown to others", "optional")}
         {field("domain", "SIP domain", location.hostname)}
@@ -244,5 +250,15 @@ export function AccountPanel() {
         ))}
       </fieldset>
     </details>
+  );
+}
+
+/** The other pages of the gateway. */
+export function Pages() {
+  return (
+    <nav class="pages" aria-label="Other pages">
+      <a href="agent">Agent desktop</a>
+      <a href="wallboard">Wallboard</a>
+    </nav>
   );
 }

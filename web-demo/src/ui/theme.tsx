@@ -4,7 +4,7 @@ import { Icon } from "./icons";
 
 type Theme = "auto" | "light" | "dark";
 const ORDER: Theme[] = ["auto", "light", "dark"];
-const NAMES: Record<Theme, string> = { auto: "as the system", light: "light", dark: "dark" };
+const NAMES: Record<Theme, string> = { auto: "system", light: "light", dark: "dark" };
 
 const saved = read<Theme>("theme");
 const theme = signal<Theme>(saved && ORDER.includes(saved) ? saved : "auto");
@@ -20,8 +20,8 @@ export function ThemeButton() {
     <button
       type="button"
       class="plain round"
-      aria-label={`Colours: ${NAMES[theme.value]}. Change to ${NAMES[next]}.`}
-      title={`Colours: ${NAMES[theme.value]}`}
+      aria-label={`Theme: ${NAMES[theme.value]}. Switch to ${NAMES[next]}.`}
+      title={`Theme: ${NAMES[theme.value]}`}
       onClick={() => {
         theme.value = next;
         write("theme", next);

@@ -136,7 +136,7 @@ export function CallView() {
           </div>
         </dl>
       )}
-      {sip?.state.value === "talking" && <QualityView call={sip} />}
+      {sip?.state.value === "talking" && <QualityView call={sip} held={centre?.state === "held"} />}
     </section>
   );
 }
