@@ -81,8 +81,14 @@ pub struct LegQuality {
     pub round_trip_ms: f32,
     /// Depth of the jitter buffer, milliseconds.
     pub buffer_ms: f32,
+    /// Share of what the gateway sent that the leg's peer missed, percent, by its last RTCP report; 0 while unknown.
+    pub loss_reported: f32,
     /// 1.0 to 4.5; 0.0 while unknown.
     pub mos: f32,
+    /// The leg's peer has put the call on hold.
+    pub held: bool,
+    /// The leg's browser lost its connection, and may come back.
+    pub away: bool,
 }
 
 impl Switch {
@@ -232,7 +238,11 @@ impl Switch {
         for inquiry in inquiries.iter_mut() {
             if inquiry.waits_for.contains(&leg) {
                 inquiry.waits_for.retain(|l| *l != leg);
-                inquiry.legs.push(LegQuality::new(role, report));
+                inquiry.legs.push(LegQuality {
+                    held: calls.is_held(leg),
+                    away: calls.is_away(leg),
+                    ..LegQuality::new(role, report)
+                });
             }
         }
         for done in inquiries.extract_if(.., |inquiry| inquiry.waits_for.is_empty()) {
@@ -369,7 +379,10 @@ impl LegQuality {
             jitter_ms: ms(report.jitter_us),
             round_trip_ms: ms(report.round_trip_us),
             buffer_ms: ms(report.buffer_us),
+            loss_reported: f32::from(report.remote_fraction_lost) * 100.0 / 256.0,
             mos: report.mos,
+            held: false,
+            away: false,
         }
     }
 }

@@ -278,6 +278,18 @@ impl Coordinator {
         Some(leg.session)
     }
 
+    /// True while the peer of a leg has put us on hold.
+    #[must_use]
+    pub fn is_held(&self, leg: LegId) -> bool {
+        self.legs.get(&leg).is_some_and(|l| l.held)
+    }
+
+    /// True while the browser of a leg is away: see [`Event::Away`](crate::Event::Away).
+    #[must_use]
+    pub fn is_away(&self, leg: LegId) -> bool {
+        self.legs.get(&leg).is_some_and(|l| l.presence.away)
+    }
+
     /// The legs of a session: the caller's and the one that answered.
     #[must_use]
     pub fn legs(&self, session: SessionId) -> [Option<LegId>; 2] {

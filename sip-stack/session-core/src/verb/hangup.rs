@@ -39,7 +39,8 @@ impl Coordinator {
         }
         self.timers.cancel(Timer::Session(session));
         for leg in legs {
-            self.end_leg(now, leg, None);
+            let left_behind = cause == Cause::Away && !self.is_away(leg);
+            self.end_leg(now, leg, left_behind.then(connection_lost));
         }
         self.conclude(session);
     }
@@ -149,5 +150,14 @@ impl Coordinator {
             session,
             record: Box::new(record),
         });
+    }
+}
+
+/// Reason header (RFC 3326) of the BYE to a party whose call ends because the other one is gone without having hung up.
+fn connection_lost() -> Reason {
+    Reason {
+        protocol: "SIP".into(),
+        cause: Some(480),
+        text: Some("Connection of the other side lost".into()),
     }
 }
