@@ -14,11 +14,12 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// The oldest Node that the build script of the page runs on.
 const NODE_MAJOR: u32 = 18;
 
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     "build.mjs",
     "index.html",
     "agent.html",
     "wallboard.html",
+    "missing.html",
     "package.json",
     "package-lock.json",
     "src",

@@ -21,6 +21,8 @@ const PAGES = {
   index: { main: "src/main.tsx", style: "src/style.css" },
   agent: { agent: "src/agent/main.tsx" },
   wallboard: { wallboard: "src/wallboard/main.tsx" },
+  // For addresses that have no page. It is served at any depth, so its links begin with "./", which the gateway replaces.
+  missing: {},
 };
 /** What a page may weigh, gzip, with the SIP library that it loads. */
 const MOST = 150_000;
@@ -85,7 +87,9 @@ async function buildPages(out) {
       const links = (shared.get(script) ?? []).map((file) => `<link rel="modulepreload" href="${file}">\n    `);
       html = html.replace(`<script type="module" src="${script}"`, `${links.join("")}<script type="module" src="${script}"`);
     }
-    html = html.replace(/="([\w-]+\.(?:js|css|svg))"/g, (all, file) => (names.has(file) ? `="${names.get(file)}"` : all));
+    html = html.replace(/="(\.\/)?([\w-]+\.(?:js|css|svg))"/g, (all, beside = "", file) =>
+      names.has(file) ? `="${beside}${names.get(file)}"` : all,
+    );
     await writeFile(path.join(out, `${name}.html`), html);
   }
 

@@ -10,7 +10,7 @@ use axum::http::header::{
     ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     HOST, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -22,7 +22,7 @@ struct Files;
 /// Forms of a file beside the plain one, best first: token of `Accept-Encoding`, ending of the file's name.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
-/// `/`, `/agent`, `/wallboard`, `/assets/{file}`, and the telephone for any other path that a browser navigates to.
+/// `/`, `/agent`, `/wallboard`, `/assets/{file}`, and a page with the way back for any other path that a browser navigates to.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     // Pages name what they load by paths beside them, so that a proxy may put all of it in a folder of its own.
     let beside = |to: &'static str| move || async move { Redirect::permanent(to) };
@@ -50,8 +50,12 @@ async fn wallboard(headers: HeaderMap) -> Response {
 
 fn page(name: &str, headers: &HeaderMap) -> Response {
     let mut response = file(name, headers);
-    let policy = content_security_policy(headers);
-    let set = response.headers_mut();
+    guard(response.headers_mut(), headers);
+    response
+}
+
+/// The headers of every page.
+fn guard(set: &mut HeaderMap, request: &HeaderMap) {
     // Asked for again each time, and answered with 304 as long as it is the same.
     set.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     set.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -59,10 +63,9 @@ fn page(name: &str, headers: &HeaderMap) -> Response {
         "permissions-policy",
         HeaderValue::from_static("microphone=(self), camera=(), geolocation=()"),
     );
-    if let Ok(policy) = HeaderValue::try_from(policy) {
+    if let Ok(policy) = HeaderValue::try_from(content_security_policy(request)) {
         set.insert(CONTENT_SECURITY_POLICY, policy);
     }
-    response
 }
 
 async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
@@ -74,18 +77,13 @@ async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     response
 }
 
-async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+async fn fallback(uri: Uri, headers: HeaderMap) -> Response {
     let wants_page = headers
         .get(ACCEPT)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|v| v.contains("text/html"));
-    let looks_like_file = uri
-        .path()
-        .rsplit('/')
-        .next()
-        .is_some_and(|last| last.contains('.'));
-    if (method == Method::GET || method == Method::HEAD) && wants_page && !looks_like_file {
-        index(headers).await
+    if wants_page && !uri.path().starts_with("/api/") {
+        missing(&uri, &headers)
     } else {
         not_found()
     }
@@ -93,6 +91,30 @@ async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response {
 
 fn not_found() -> Response {
     (StatusCode::NOT_FOUND, "not found\n").into_response()
+}
+
+/// The page for an address that has none, with links to those that exist.
+fn missing(uri: &Uri, request: &HeaderMap) -> Response {
+    let Some(html) = Files::get("missing.html").and_then(|found| String::from_utf8(found.data.into()).ok())
+    else {
+        return not_found();
+    };
+    // Its links begin with `./`, and are led back to where the pages are from however deep an address.
+    let folders = uri.path().matches('/').count().saturating_sub(1);
+    let up = if folders == 0 {
+        "./".into()
+    } else {
+        "../".repeat(folders)
+    };
+    let mut response = (StatusCode::NOT_FOUND, html.replace("=\"./", &format!("=\"{up}"))).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static(content_type("missing.html")),
+    );
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    guard(headers, request);
+    response
 }
 
 /// The file in the best form that the client takes, or 304 where it has that form already, or 404.
@@ -307,26 +329,43 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_what_a_browser_navigates_to_falls_back_to_the_page() {
-        let html = || headers(&[(ACCEPT, "text/html,*/*;q=0.8")]);
-        let ask =
-            |method: Method, path: &'static str, headers| fallback(method, Uri::from_static(path), headers);
-        assert_eq!(
-            ask(Method::GET, "/call/9196", html()).await.status(),
-            StatusCode::OK
-        );
-        assert_eq!(
-            ask(Method::GET, "/favicon.ico", html()).await.status(),
-            StatusCode::NOT_FOUND
-        );
-        assert_eq!(
-            ask(Method::GET, "/api/nothing", HeaderMap::new()).await.status(),
-            StatusCode::NOT_FOUND
-        );
-        assert_eq!(
-            ask(Method::POST, "/call", html()).await.status(),
-            StatusCode::NOT_FOUND
-        );
+    async fn an_address_without_a_page_is_404_with_links_to_the_pages() {
+        let ask = |path: &'static str, headers| fallback(Uri::from_static(path), headers);
+        for (path, up) in [
+            ("/wallbord", "./"),
+            ("/agent/", "../"),
+            ("/call/9196", "../"),
+            ("/a/b/c.html", "../../"),
+        ] {
+            let response = ask(
+                path,
+                headers(&[(ACCEPT, "text/html,*/*;q=0.8"), (HOST, "pbx.example")]),
+            )
+            .await;
+            assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+            if any_script().is_empty() {
+                continue; // built without Node, and so without this page
+            }
+            assert_eq!(text(&response, CONTENT_TYPE), "text/html; charset=utf-8");
+            assert!(text(&response, CONTENT_SECURITY_POLICY).contains("default-src 'none'"));
+            let html = String::from_utf8(body(response).await).expect("HTML");
+            for link in ["\"", "agent\"", "wallboard\"", "assets/"] {
+                assert!(
+                    html.contains(&format!("href=\"{up}{link}")),
+                    "{path} {link}: {html}"
+                );
+            }
+        }
+        let others = [
+            ("/favicon.ico", "image/avif,*/*;q=0.8"),
+            ("/call", "application/json"),
+            ("/api/nothing", "text/html"),
+        ];
+        for (path, accept) in others {
+            let response = ask(path, headers(&[(ACCEPT, accept)])).await;
+            assert_eq!(response.status(), StatusCode::NOT_FOUND);
+            assert_eq!(body(response).await, b"not found\n");
+        }
         assert_eq!(
             asset(Path("../index.html".into()), HeaderMap::new())
                 .await

@@ -199,6 +199,26 @@ for (const kind of KINDS) {
           await page.press('#hangup');
         }));
 
+        test('a party whose tab is gone is told from one that hung up, and one that holds from one that talks', play(async ({ open }) => {
+          const gone = await open(browser, { lib, user: '1002' });
+          const page = await open(browser, { lib, dial: '1002' });
+          await page.press('#call');
+          await gone.press('#answer');
+          await gone.shows('#call-state', /^Connected$/);
+          await page.shows('#grade', /^Good connection$/);
+          await gone.press('#hold');
+          await page.shows('#call-state', /put you on hold/);
+          await page.shows('#grade', /^On hold$/);
+          await gone.press('#hold');
+          await page.shows('#call-state', /^Connected$/);
+          await gone.page.goto('about:blank');
+          await page.shows('#call-state', /lost the connection/, 8_000);
+          await page.shows('#far-away', /until the other side is back/);
+          await page.shows('#grade', /disconnected/);
+          await page.shows('#notice', /because 1002 lost the connection/, 25_000);
+          assert.match(await page.text('#recents'), /^1002disconnected/);
+        }));
+
         test('gives a call away by REFER: to a number, to nobody, to another call', play(async ({ open, phone }) => {
           const [far, third] = [await phone('1003'), await phone('1004')];
           const page = await open(browser, { lib, dial: '1003' });
@@ -287,6 +307,17 @@ for (const kind of KINDS) {
       await page.page.keyboard.press('Enter');
       await page.shows('#notice', /^9196 was not called/);
       assert.equal(await page.page.$eval('#number', (field) => field.value), '9196');
+    }));
+
+    test('an address without a page says so, and leads to those there are', play(async ({ cleanup }) => {
+      for (const path of ['agents', 'a/b/wallbord']) {
+        const page = await browser.open(new URL(path, gateway.page).href);
+        cleanup.add(() => page.close());
+        assert.equal(await page.$eval('h1', (title) => title.textContent), 'Page not found');
+        const links = await page.$$eval('a', (all) => all.map(({ href }) => href));
+        assert.deepEqual(links, ['', 'agent', 'wallboard'].map((name) => new URL(name, gateway.page).href));
+        assert.notEqual(await page.$eval('a', (link) => getComputedStyle(link).fontWeight), '400', 'it has its style');
+      }
     }));
   });
 }
