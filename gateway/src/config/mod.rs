@@ -256,6 +256,9 @@ impl Config {
         if self.queues.is_empty() {
             self.queues.extend(DEMO_QUEUES.map(|(name, display, _)| Queue {
                 display: display.into(),
+                alarm_waiting: Some(2),
+                alarm_wait: Some(Duration::from_secs(60)),
+                alarm_service_level: Some(80),
                 ..Queue::new(name)
             }));
         }

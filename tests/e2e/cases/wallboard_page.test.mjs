@@ -165,6 +165,23 @@ describe('for everybody', () => {
     await page.screenshot('wallboard-full');
   }));
 
+  test('a queue whose callers nobody can take stands out, without limits too', the(async ({ gateway, board }) => {
+    const page = await board();
+    const anna = await Api.signIn(gateway, 'anna');
+    const sue = await Api.signIn(gateway, 'sue');
+    const queue = await sue.ask('POST', '/queues', { name: 'billing', display: 'Billing', number: '9100' });
+    await anna.ask('PUT', '/me/agent/intent', { intent: 'paused', reason: 'lunch' });
+    // The demonstration's queue has a limit: two may wait.
+    for (let n = 0; n < 2; n++) await anna.ask('POST', '/demo/call', {});
+    await page.shows('[data-queue="que_support"] [data-figure="waiting"]', /^2$/);
+    assert.equal(await page.has('[data-queue="que_support"] .alarms'), false);
+    await anna.ask('POST', '/demo/call', {});
+    await page.shows('[data-queue="que_support"] .alarms', /3 waiting \(limit 2\)/);
+    for (let n = 0; n < 2; n++) await anna.ask('POST', '/demo/call', { queue: queue.id });
+    await page.shows(`[data-queue="${queue.id}"].warn .alarms`, /2 waiting, no agent free/);
+    assert.deepEqual(await page.problems(), []);
+  }));
+
   for (const [name, view] of Object.entries(VIEWS)) {
     test(`${name}: labels, contrast, roles and width are right`, the(async ({ gateway, open, board }) => {
       const anna = await open('agent');
