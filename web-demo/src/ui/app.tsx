@@ -1,4 +1,4 @@
-import { useLayoutEffect } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { playbackBlocked, unblock } from "../audio/speaker";
 import { active, notice, press, registration, retryNow, ringing, selected, standing, trouble } from "../softphone";
 import { CallCard, stateOf } from "./callcard";
@@ -69,6 +69,12 @@ function Header() {
 /** Everything that the person should read now. */
 function Notices() {
   const { sentence } = standing.value;
+  const news = useRef<HTMLDivElement>(null);
+  const told = notice.value;
+  // Whoever called from the lower end of the page reads at once why it did not work.
+  useLayoutEffect(() => {
+    if (told) news.current?.scrollIntoView({ block: "nearest" });
+  }, [told]);
   return (
     <div class="notices">
       {sentence && (
@@ -89,7 +95,7 @@ function Notices() {
       )}
       {trouble.value && ringing.value.length === 0 && <Trouble trouble={trouble.value} />}
       {notice.value && (
-        <div class={`notice ${notice.value.kind}`} role={notice.value.kind === "error" ? "alert" : "status"} id="notice">
+        <div ref={news} class={`notice ${notice.value.kind}`} role={notice.value.kind === "error" ? "alert" : "status"} id="notice">
           <p>{notice.value.text}</p>
           <button
             type="button"
