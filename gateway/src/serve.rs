@@ -176,18 +176,25 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
                 centre.demo_callers,
             ))
         });
-    let origins = (!config.origins.is_empty()).then(|| Arc::from(config.origins.clone()));
+    let origins = match config.demo {
+        // Its passwords are published, so a page of another name must not pass for its own.
+        true => ws::Origins::new(config.origins.clone()).local_only(),
+        false => ws::Origins::new(config.origins.clone()),
+    };
     let http = Http {
         acceptor: stack.acceptor().clone(),
         stack: stack.clone(),
-        policy: ws::Policy { origins },
+        policy: ws::Policy {
+            origins: origins.clone(),
+        },
+        local_only: config.demo,
     };
     let (desk, asked) = mpsc::channel(COMMANDS);
     tokio::spawn(pass_on(asked, stack.clone()));
     let settings = api::Settings {
         domain: config.domains.first().cloned(),
         demo: config.demo,
-        origins: config.origins.clone(),
+        origins,
     };
     let roster = opening.start(desk.clone(), accounts.clone(), Arc::clone(&numbers));
     let parts = api::Parts {

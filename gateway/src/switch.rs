@@ -15,6 +15,7 @@ use session_core::{
 use sip_core::uri::Uri;
 use sip_stack::Application;
 use tokio::sync::oneshot;
+use utoipa::ToSchema;
 
 use crate::centre::command::{Asked, Command, Refused};
 use crate::centre::desk::Desk;
@@ -54,14 +55,14 @@ pub enum Request {
 }
 
 /// How a live call sounds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct CallQuality {
     /// Caller first.
     pub legs: Vec<LegQuality>,
 }
 
 /// How a leg sounds, as the gateway hears it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct LegQuality {
     /// `"caller"` or `"callee"`.
     pub role: &'static str,

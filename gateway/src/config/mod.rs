@@ -42,7 +42,7 @@ pub struct Config {
     pub advertise: Option<IpAddr>,
     /// SIP domains that we answer for; empty: any.
     pub domains: Vec<String>,
-    /// Web origins whose pages may connect; empty: any.
+    /// Web origins whose pages may connect, beside our own; `*`: any.
     pub origins: Vec<String>,
     /// Digest realm.
     pub realm: String,

@@ -95,13 +95,16 @@ pub(super) fn realm(value: &DeValue<'_>) -> Result<String, String> {
 
 pub(super) fn origin(value: &DeValue<'_>) -> Result<String, String> {
     let origin = filled(value)?;
+    if origin == "*" {
+        return Ok(origin);
+    }
     let host = origin
         .strip_prefix("https://")
         .or_else(|| origin.strip_prefix("http://"));
     match host {
         Some(host) if !host.is_empty() && !host.contains('/') => Ok(origin),
         _ => Err(format!(
-            "`{origin}` is no web origin, e.g. \"https://phone.example.com\" without a path"
+            "`{origin}` is not a web origin, e.g. \"https://phone.example.com\" without a path"
         )),
     }
 }

@@ -1,10 +1,12 @@
 //! HTTP: the page at `/`, SIP over WebSocket at `/ws`, the quality of live calls under `/api/v1`.
 
 pub mod api;
+mod local;
 mod page;
 mod quality;
 mod sip_ws;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use axum::Router;
@@ -30,6 +32,8 @@ pub struct Http {
     pub acceptor: Acceptor,
     /// Who may open one.
     pub policy: Policy,
+    /// Only names of this machine are its own; see [`local`].
+    pub local_only: bool,
 }
 
 /// Both ends of the connection that a request came over.
@@ -51,15 +55,20 @@ pub async fn serve(
     api: Api,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    let local_only = http.local_only;
+    let cors = api::cors::layer(http.policy.origins.clone());
     let app = Router::new()
         .route("/ws", get(sip_ws::upgrade))
         .route(
             "/api/v1/calls/{id}/quality",
-            get(quality::get).layer(middleware::from_fn(api::problem::finish)),
+            get(quality::get)
+                .layer::<_, Infallible>(middleware::from_fn(api::problem::finish))
+                .layer(cors),
         )
         .with_state(http)
         .merge(api::routes(api))
         .merge(page::routes())
+        .layer(middleware::from_fn_with_state(local_only, local::names_only))
         .into_make_service_with_connect_info::<Ends>();
     match tls {
         None => {

@@ -7,10 +7,16 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::oneshot;
 
 use super::Http;
-use crate::switch::Request;
+use crate::switch::{CallQuality, Request};
 
-/// 200 with a [`CallQuality`](crate::switch::CallQuality), 404 when no live call has that Call-ID, 503 when the gateway is
-/// busy or stopping.
+/// How a live call sounds at the gateway, leg by leg.
+///
+/// Whoever knows the SIP Call-ID of one of its legs may ask.
+#[utoipa::path(get, path = "/api/v1/calls/{id}/quality", operation_id = "getCallQuality", tag = "call", security(()),
+    params(("id" = String, Path, description = "SIP Call-ID of a leg")),
+    responses((status = 200, body = CallQuality),
+        (status = 404, description = "`not-found`: no live call has that Call-ID"),
+        (status = 503, description = "`busy`")))]
 pub(super) async fn get(State(http): State<Http>, Path(call_id): Path<String>) -> Response {
     let (reply, answer) = oneshot::channel();
     if http

@@ -16,7 +16,7 @@ pub(super) async fn upgrade(
     ConnectInfo(ends): ConnectInfo<Ends>,
     mut request: Request,
 ) -> Response {
-    let answer = match ws::upgrade(&request, &http.policy) {
+    let answer = match ws::upgrade(&request, ends.remote.ip(), &http.policy) {
         Ok(answer) => answer,
         Err(refusal) => return (refusal.status, refusal.reason).into_response(),
     };

@@ -322,7 +322,7 @@ async fn serve(
             Ok(Err(error)) => tracing::debug!(peer = %remote, %error, "TLS handshake"),
             Err(_) => cut_off(&shared, remote, "TLS handshake"),
         },
-        Protocol::Ws(policy) => match timeout(deadline, ws::accept(stream, policy)).await {
+        Protocol::Ws(policy) => match timeout(deadline, ws::accept(stream, remote.ip(), policy)).await {
             Ok(Ok(socket)) => ws::serve_accepted(socket, flow, shared, permit).await,
             Ok(Err(error)) => tracing::debug!(peer = %remote, %error, "WebSocket handshake"),
             Err(_) => cut_off(&shared, remote, "WebSocket handshake"),
@@ -333,7 +333,9 @@ async fn serve(
                     .accept(stream)
                     .await
                     .map_err(|e| e.to_string())?;
-                ws::accept(stream, policy).await.map_err(|e| e.to_string())
+                ws::accept(stream, remote.ip(), policy)
+                    .await
+                    .map_err(|e| e.to_string())
             };
             match timeout(deadline, handshake).await {
                 Ok(Ok(socket)) => ws::serve_accepted(socket, flow, shared, permit).await,

@@ -1,6 +1,7 @@
 //! SIP over WebSocket (RFC 7118): one message a frame, text or binary; text back unless the peer last sent binary.
 
 mod handshake;
+mod origin;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use super::{Limits, Shared, count};
 
 pub use handshake::{Policy, Refusal, upgrade};
 pub(super) use handshake::{accept, connect};
+pub use origin::{Origins, is_local_host};
 
 /// A WebSocket over any stream.
 pub(super) type Socket<S> = WebSocketStream<S>;

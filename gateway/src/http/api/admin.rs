@@ -73,7 +73,7 @@ impl From<ApiKey> for KeyShown {
 }
 
 /// All API keys, without their secrets.
-#[utoipa::path(get, path = "/api-keys", tag = "admin", params(Part), responses((status = 200, body = List<KeyShown>)))]
+#[utoipa::path(get, path = "/api-keys", operation_id = "listApiKeys", tag = "admin", params(Part), responses((status = 200, body = List<KeyShown>)))]
 pub(super) async fn keys(
     Admin(_who): Admin,
     State(api): State<Api>,
@@ -89,7 +89,7 @@ pub(super) async fn keys(
 }
 
 /// Makes an API key. It is good until it is removed.
-#[utoipa::path(post, path = "/api-keys", tag = "admin", request_body = NewKey,
+#[utoipa::path(post, path = "/api-keys", operation_id = "createApiKey", tag = "admin", request_body = NewKey,
     responses((status = 201, body = KeyMade), (status = 409, description = "`too-many-keys`")))]
 pub(super) async fn make_key(
     Admin(who): Admin,
@@ -122,7 +122,7 @@ pub(super) async fn make_key(
 }
 
 /// Removes an API key; what it opened is closed.
-#[utoipa::path(delete, path = "/api-keys/{id}", tag = "admin", params(("id" = String, Path, description = "Of the key")),
+#[utoipa::path(delete, path = "/api-keys/{id}", operation_id = "deleteApiKey", tag = "admin", params(("id" = String, Path, description = "Of the key")),
     responses((status = 204), (status = 404, description = "`unknown-key`")))]
 pub(super) async fn remove_key(
     Admin(who): Admin,

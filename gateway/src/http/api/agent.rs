@@ -115,7 +115,7 @@ impl WantedIntent {
 }
 
 /// The agent who is signed in.
-#[utoipa::path(get, path = "/me/agent", tag = "agent",
+#[utoipa::path(get, path = "/me/agent", operation_id = "getMyAgent", tag = "agent",
     responses((status = 200, body = Agent),
         (status = 404, description = "`unknown-agent`")))]
 pub(super) async fn get(
@@ -126,7 +126,7 @@ pub(super) async fn get(
 }
 
 /// Goes online, pauses or goes home. In a call or wrap-up it is kept as `next`; `available` in wrap-up ends that.
-#[utoipa::path(put, path = "/me/agent/intent", tag = "agent", request_body = WantedIntent,
+#[utoipa::path(put, path = "/me/agent/intent", operation_id = "setMyIntent", tag = "agent", request_body = WantedIntent,
     responses((status = 200, body = Agent),
         (status = 404, description = "`unknown-agent`")))]
 pub(super) async fn put_intent(
@@ -143,7 +143,7 @@ pub(super) async fn put_intent(
 }
 
 /// Ends wrap-up.
-#[utoipa::path(post, path = "/me/agent/wrap-up", tag = "agent", request_body = WrapUp,
+#[utoipa::path(post, path = "/me/agent/wrap-up", operation_id = "endWrapUp", tag = "agent", request_body = WrapUp,
     responses((status = 200, body = Agent),
         (status = 404, description = "`unknown-agent`"),
         (status = 409, description = "`not-wrapping-up`")))]
@@ -174,7 +174,7 @@ pub(super) async fn wrap_up(
 }
 
 /// Rejects an offer. To accept one, its SIP INVITE is answered.
-#[utoipa::path(post, path = "/offers/{id}/reject", tag = "agent", params(("id" = String, Path, description = "Of the offer")),
+#[utoipa::path(post, path = "/offers/{id}/reject", operation_id = "rejectOffer", tag = "agent", params(("id" = String, Path, description = "Of the offer")),
     responses((status = 204),
         (status = 409, description = "`offer-gone`")))]
 pub(super) async fn reject(
@@ -188,7 +188,7 @@ pub(super) async fn reject(
 }
 
 /// Agents and queues that a call can be transferred to.
-#[utoipa::path(get, path = "/directory", tag = "agent", responses((status = 200, body = List<DirectoryEntry>)))]
+#[utoipa::path(get, path = "/directory", operation_id = "listDirectory", tag = "agent", responses((status = 200, body = List<DirectoryEntry>)))]
 pub(super) async fn directory(
     SignedIn(_who): SignedIn,
     State(api): State<Api>,

@@ -128,7 +128,7 @@ async fn act(
 }
 
 /// Puts the caller on hold, with music.
-#[utoipa::path(post, path = "/calls/{id}/hold", tag = "call", params(("id" = String, Path, description = "Of the call")),
+#[utoipa::path(post, path = "/calls/{id}/hold", operation_id = "holdCall", tag = "call", params(("id" = String, Path, description = "Of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -142,7 +142,7 @@ pub(super) async fn hold(
 }
 
 /// Takes the caller off hold.
-#[utoipa::path(post, path = "/calls/{id}/unhold", tag = "call", params(("id" = String, Path, description = "Of the call")),
+#[utoipa::path(post, path = "/calls/{id}/unhold", operation_id = "resumeCall", tag = "call", params(("id" = String, Path, description = "Of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -156,7 +156,7 @@ pub(super) async fn unhold(
 }
 
 /// Sends digits to the caller's side.
-#[utoipa::path(post, path = "/calls/{id}/dtmf", tag = "call", params(("id" = String, Path, description = "Of the call")), request_body = Digits,
+#[utoipa::path(post, path = "/calls/{id}/dtmf", operation_id = "sendDtmf", tag = "call", params(("id" = String, Path, description = "Of the call")), request_body = Digits,
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -175,7 +175,7 @@ pub(super) async fn dtmf(
 }
 
 /// Transfers the call at once; the agent is out of it.
-#[utoipa::path(post, path = "/calls/{id}/transfer", tag = "call", params(("id" = String, Path, description = "Of the call")), request_body = Destination,
+#[utoipa::path(post, path = "/calls/{id}/transfer", operation_id = "transferCall", tag = "call", params(("id" = String, Path, description = "Of the call")), request_body = Destination,
     responses((status = 202, description = "Under way; events tell how it goes"),
         (status = 404, description = "`unknown-call`, `unknown-agent`, `unknown-queue`"),
         (status = 409, description = "`wrong-state`, `agent-busy`, `unreachable`")))]
@@ -191,7 +191,7 @@ pub(super) async fn transfer(
 }
 
 /// Calls somebody while the caller hears music. No queue can be asked.
-#[utoipa::path(post, path = "/calls/{id}/consult", tag = "call", params(("id" = String, Path, description = "Of the call")), request_body = Question,
+#[utoipa::path(post, path = "/calls/{id}/consult", operation_id = "consult", tag = "call", params(("id" = String, Path, description = "Of the call")), request_body = Question,
     responses((status = 202, description = "Under way; events tell how it goes"),
         (status = 404, description = "`unknown-call`, `unknown-agent`"),
         (status = 409, description = "`wrong-state`, `agent-busy`, `unreachable`")))]
@@ -207,7 +207,7 @@ pub(super) async fn consult(
 }
 
 /// Attended transfer: the caller and the one who was asked talk, the agent is out.
-#[utoipa::path(post, path = "/calls/{id}/consult/complete", tag = "call", params(("id" = String, Path, description = "Of the call")),
+#[utoipa::path(post, path = "/calls/{id}/consult/complete", operation_id = "completeConsult", tag = "call", params(("id" = String, Path, description = "Of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -221,7 +221,7 @@ pub(super) async fn complete(
 }
 
 /// Three-way: caller, agent and the one who was asked all talk.
-#[utoipa::path(post, path = "/calls/{id}/consult/merge", tag = "call", params(("id" = String, Path, description = "Of the call")),
+#[utoipa::path(post, path = "/calls/{id}/consult/merge", operation_id = "mergeConsult", tag = "call", params(("id" = String, Path, description = "Of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -235,7 +235,7 @@ pub(super) async fn merge(
 }
 
 /// Back to the caller; the one who was asked is out.
-#[utoipa::path(delete, path = "/calls/{id}/consult", tag = "call", params(("id" = String, Path, description = "Of the call")),
+#[utoipa::path(delete, path = "/calls/{id}/consult", operation_id = "cancelConsult", tag = "call", params(("id" = String, Path, description = "Of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -249,7 +249,7 @@ pub(super) async fn abort(
 }
 
 /// Leaves a three-way call; the others go on.
-#[utoipa::path(post, path = "/calls/{id}/leave", tag = "call", params(("id" = String, Path, description = "Of the call")),
+#[utoipa::path(post, path = "/calls/{id}/leave", operation_id = "leaveCall", tag = "call", params(("id" = String, Path, description = "Of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -263,7 +263,7 @@ pub(super) async fn leave(
 }
 
 /// Hangs up.
-#[utoipa::path(delete, path = "/calls/{id}", tag = "call", params(("id" = String, Path, description = "Of the call")),
+#[utoipa::path(delete, path = "/calls/{id}", operation_id = "hangUpCall", tag = "call", params(("id" = String, Path, description = "Of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`")))]
 pub(super) async fn hang_up(

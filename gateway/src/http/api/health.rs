@@ -6,13 +6,13 @@ use super::Api;
 use super::problem::{Code, Problem};
 
 /// The gateway answers.
-#[utoipa::path(get, path = "/healthz", tag = "operation", security(()), responses((status = 200, body = String, content_type = "text/plain; charset=utf-8")))]
+#[utoipa::path(get, path = "/healthz", operation_id = "getHealth", tag = "operation", security(()), responses((status = 200, body = String, content_type = "text/plain; charset=utf-8")))]
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
 /// The signalling task is there and has room for what it is asked.
-#[utoipa::path(get, path = "/readyz", tag = "operation", security(()),
+#[utoipa::path(get, path = "/readyz", operation_id = "getReadiness", tag = "operation", security(()),
     responses((status = 200, body = String, content_type = "text/plain; charset=utf-8"), (status = 503, description = "`busy`")))]
 pub(super) async fn readyz(State(api): State<Api>) -> Result<&'static str, Problem> {
     if api.desk.is_closed() || api.desk.capacity() == 0 {

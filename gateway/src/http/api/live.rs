@@ -13,7 +13,7 @@ use crate::centre::hub::View;
 use crate::centre::view::{Agent, Call, Queue};
 
 /// All agents.
-#[utoipa::path(get, path = "/agents", tag = "supervisor", params(Part), responses((status = 200, body = List<Agent>)))]
+#[utoipa::path(get, path = "/agents", operation_id = "listAgents", tag = "supervisor", params(Part), responses((status = 200, body = List<Agent>)))]
 pub(super) async fn agents(
     Watcher(_who): Watcher,
     State(api): State<Api>,
@@ -25,7 +25,7 @@ pub(super) async fn agents(
 }
 
 /// An agent.
-#[utoipa::path(get, path = "/agents/{id}", tag = "supervisor", params(("id" = String, Path, description = "Of the agent")),
+#[utoipa::path(get, path = "/agents/{id}", operation_id = "getAgent", tag = "supervisor", params(("id" = String, Path, description = "Of the agent")),
     responses((status = 200, body = Agent),
         (status = 404, description = "`unknown-agent`")))]
 pub(super) async fn agent(
@@ -37,7 +37,7 @@ pub(super) async fn agent(
 }
 
 /// All queues; for an agent, those that it serves.
-#[utoipa::path(get, path = "/queues", tag = "supervisor", params(Part), responses((status = 200, body = List<Queue>)))]
+#[utoipa::path(get, path = "/queues", operation_id = "listQueues", tag = "supervisor", params(Part), responses((status = 200, body = List<Queue>)))]
 pub(super) async fn queues(
     SignedIn(who): SignedIn,
     State(api): State<Api>,
@@ -50,7 +50,7 @@ pub(super) async fn queues(
 }
 
 /// A queue.
-#[utoipa::path(get, path = "/queues/{id}", tag = "supervisor", params(("id" = String, Path, description = "Of the queue")),
+#[utoipa::path(get, path = "/queues/{id}", operation_id = "getQueue", tag = "supervisor", params(("id" = String, Path, description = "Of the queue")),
     responses((status = 200, body = Queue),
         (status = 404, description = "`unknown-queue`")))]
 pub(super) async fn queue(
@@ -68,7 +68,7 @@ pub(super) async fn queue(
 }
 
 /// All live calls.
-#[utoipa::path(get, path = "/calls", tag = "supervisor", params(Part), responses((status = 200, body = List<Call>)))]
+#[utoipa::path(get, path = "/calls", operation_id = "listCalls", tag = "supervisor", params(Part), responses((status = 200, body = List<Call>)))]
 pub(super) async fn calls(
     Watcher(_who): Watcher,
     State(api): State<Api>,
@@ -80,7 +80,7 @@ pub(super) async fn calls(
 }
 
 /// A live call; for an agent, its own.
-#[utoipa::path(get, path = "/calls/{id}", tag = "call", params(("id" = String, Path, description = "Of the call")),
+#[utoipa::path(get, path = "/calls/{id}", operation_id = "getCall", tag = "call", params(("id" = String, Path, description = "Of the call")),
     responses((status = 200, body = Call),
         (status = 404, description = "`unknown-call`")))]
 pub(super) async fn call(

@@ -178,7 +178,7 @@ impl Counted {
 }
 
 /// Counts, waits and states for Prometheus. From another host an API key with the scope `read` is needed.
-#[utoipa::path(get, path = "/metrics", tag = "operation", security((), ("bearer" = [])),
+#[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "operation", security((), ("bearer" = [])),
     responses((status = 200, body = String, content_type = "text/plain; version=0.0.4")))]
 pub(super) async fn get(State(api): State<Api>, request: Parts) -> Result<Response, Problem> {
     if !is_local(&request) {

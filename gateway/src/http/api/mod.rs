@@ -7,6 +7,7 @@ mod agent;
 pub mod archive;
 mod calls;
 mod configure;
+pub(super) mod cors;
 mod events;
 mod extract;
 mod guard;
@@ -33,6 +34,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use sans_io::Time;
+use sip_stack::transport::ws::Origins;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -93,8 +95,8 @@ pub struct Settings {
     pub domain: Option<String>,
     /// There is a demonstration: `POST /demo/call` works.
     pub demo: bool,
-    /// Web origins whose pages may open the event stream, e.g. `https://desk.example`; empty: any.
-    pub origins: Vec<String>,
+    /// Sites whose pages may call the API and open the event stream.
+    pub origins: Origins,
 }
 
 impl fmt::Debug for Parts {
@@ -182,9 +184,11 @@ impl Api {
 /// Everything that the API serves. Paths begin with `/api/v1`, but for `/metrics`, `/healthz` and `/readyz`.
 pub fn routes(api: Api) -> Router {
     let (router, _) = openapi::router().split_for_parts();
+    let cors = cors::layer(api.settings.origins.clone());
     router
         .layer(middleware::from_fn_with_state(api.clone(), idempotency::once))
         .layer(DefaultBodyLimit::max(extract::MAX_BODY))
         .layer(middleware::from_fn(problem::finish))
+        .layer(cors)
         .with_state(api)
 }

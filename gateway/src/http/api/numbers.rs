@@ -199,7 +199,7 @@ pub(super) struct AgentNumbers {
 }
 
 /// Queues, stretch by stretch; 500 of them at a time.
-#[utoipa::path(get, path = "/metrics/queues", tag = "supervisor", params(Stretches),
+#[utoipa::path(get, path = "/metrics/queues", operation_id = "getQueueMetrics", tag = "supervisor", params(Stretches),
     responses((status = 200, body = List<QueueNumbers>)))]
 pub(super) async fn queues(
     Watcher(_who): Watcher,
@@ -232,7 +232,7 @@ pub(super) async fn queues(
 }
 
 /// Agents over a stretch of time.
-#[utoipa::path(get, path = "/metrics/agents", tag = "supervisor", params(Stretch),
+#[utoipa::path(get, path = "/metrics/agents", operation_id = "getAgentMetrics", tag = "supervisor", params(Stretch),
     responses((status = 200, body = List<AgentNumbers>)))]
 pub(super) async fn agents(
     Watcher(_who): Watcher,

@@ -5,11 +5,13 @@ use std::sync::LazyLock;
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::response::{Response as ResponseObject, ResponseBuilder};
+use utoipa::openapi::schema::{Object, Schema};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr};
+use utoipa::openapi::{Components, ContentBuilder, OpenApi, Ref, RefOr};
 use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -30,6 +32,8 @@ use super::{Api, admin, agent, calls, events, health, live, metrics, numbers, re
             day is answered as at first and does nothing more; with another body it is refused with 422 `idempotency-mismatch`.",
         license(name = "MIT", identifier = "MIT"),
     ),
+    servers((url = "/", description = "The gateway that serves this document")),
+    paths(crate::http::quality::get),
     components(schemas(ProblemDetails, Code, FieldError)),
     tags(
         (name = "sign-in", description = "Who somebody is"),
@@ -111,12 +115,17 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 /// The document.
 pub fn document() -> OpenApi {
     let (_, mut document) = router().split_for_parts();
+    let components = document.components.get_or_insert_default();
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
-            describe(operation);
+            describe(operation, components);
         }
     }
-    let components = document.components.get_or_insert_default();
+    for schema in components.schemas.values_mut() {
+        if let RefOr::T(Schema::Object(object)) = schema {
+            mend_defaults(object);
+        }
+    }
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some(
@@ -129,7 +138,7 @@ pub fn document() -> OpenApi {
 }
 
 /// This document.
-#[utoipa::path(get, path = "/openapi.json", tag = "operation", security(()),
+#[utoipa::path(get, path = "/openapi.json", operation_id = "getOpenApi", tag = "operation", security(()),
     responses((status = 200, body = Object, content_type = "application/json")))]
 async fn get() -> Response {
     static TEXT: LazyLock<String> = LazyLock::new(|| document().to_json().unwrap_or_default());
@@ -146,8 +155,54 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
         .flatten()
 }
 
+/// Writes defaults as the API reads them: lengths of time as whole seconds, and none for what must be said.
+fn mend_defaults(object: &mut Object) {
+    for (name, property) in &mut object.properties {
+        let RefOr::T(Schema::Object(property)) = property else {
+            continue;
+        };
+        match &property.default {
+            Some(Value::Object(span)) if span.contains_key("secs") => {
+                property.default = span.get("secs").cloned();
+            }
+            Some(Value::String(text)) if text.chars().count() < property.min_length.unwrap_or_default() => {
+                property.default = None;
+                object.required.push(name.clone());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Says of a success what it carries: OpenAPI wants a description of every response.
+fn describe_success(status: &str, response: &mut ResponseObject, components: &Components) {
+    if !response.description.is_empty() {
+        return;
+    }
+    let schema = response
+        .content
+        .values()
+        .find_map(|content| match content {
+            RefOr::T(content) => content.schema.as_ref(),
+            RefOr::Ref(_) => None,
+        })
+        .and_then(|schema| match schema {
+            RefOr::Ref(schema) => schema.ref_location.rsplit('/').next(),
+            RefOr::T(_) => None,
+        });
+    let described = schema.and_then(|name| match components.schemas.get(name)? {
+        RefOr::T(Schema::Object(object)) => object.description.clone(),
+        _ => None,
+    });
+    response.description = match (described, status) {
+        (Some(words), _) => words,
+        (None, "204") => "Done".to_owned(),
+        (None, _) => "As asked".to_owned(),
+    };
+}
+
 /// Adds what every operation has in common.
-fn describe(operation: &mut Operation) {
+fn describe(operation: &mut Operation, components: &Components) {
     let has_body = operation.request_body.is_some();
     let parameters = operation.parameters.get_or_insert_default();
     let has_parameters = !parameters.is_empty();
@@ -176,6 +231,9 @@ fn describe(operation: &mut Operation) {
         let RefOr::T(response) = response else {
             continue;
         };
+        if status.starts_with('2') {
+            describe_success(status, response, components);
+        }
         if status == "default" || status.starts_with(['4', '5']) {
             let schema = Ref::from_schema_name(ProblemDetails::name());
             let content = ContentBuilder::new().schema(Some(RefOr::Ref(schema))).build();
@@ -217,5 +275,25 @@ mod tests {
             kept == now,
             "docs/openapi.json is not what the routes say: CORDBOARD_WRITE_OPENAPI=1 cargo test -p cordboard openapi"
         );
+    }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own_and_every_response_a_description() {
+        let mut document = document();
+        let mut names = std::collections::BTreeSet::new();
+        for (path, item) in &mut document.paths.paths {
+            for operation in operations(item) {
+                let name = operation.operation_id.clone().unwrap_or_default();
+                assert!(!name.is_empty(), "{path}");
+                let camel = name.starts_with(|c: char| c.is_ascii_lowercase()) && !name.contains('_');
+                assert!(camel, "{path}: name {name} with `operation_id`");
+                assert!(names.insert(name.clone()), "{path}: {name} is another one's name");
+                for (status, response) in &operation.responses.responses {
+                    if let RefOr::T(response) = response {
+                        assert!(!response.description.is_empty(), "{path} {status}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -83,7 +83,7 @@ impl From<Unavailable> for Problem {
 }
 
 /// Calls that are over, newest first.
-#[utoipa::path(get, path = "/records", tag = "supervisor", params(Filter), responses((status = 200, body = List<Record>)))]
+#[utoipa::path(get, path = "/records", operation_id = "listRecords", tag = "supervisor", params(Filter), responses((status = 200, body = List<Record>)))]
 pub(super) async fn list(
     Watcher(_who): Watcher,
     State(api): State<Api>,
@@ -114,7 +114,7 @@ pub(super) async fn list(
 }
 
 /// Calls that the agent had, newest first.
-#[utoipa::path(get, path = "/me/records", tag = "agent", params(Part), responses((status = 200, body = List<Record>)))]
+#[utoipa::path(get, path = "/me/records", operation_id = "listMyRecords", tag = "agent", params(Part), responses((status = 200, body = List<Record>)))]
 pub(super) async fn own(
     Agent(me): Agent,
     State(api): State<Api>,
@@ -128,7 +128,7 @@ pub(super) async fn own(
 }
 
 /// A call that is over; for an agent, one that it had.
-#[utoipa::path(get, path = "/records/{id}", tag = "supervisor", params(("id" = String, Path, description = "Of the record")),
+#[utoipa::path(get, path = "/records/{id}", operation_id = "getRecord", tag = "supervisor", params(("id" = String, Path, description = "Of the record")),
     responses((status = 200, body = Record), (status = 404, description = "`unknown-record`")))]
 pub(super) async fn get(
     CallReader(who): CallReader,
@@ -144,7 +144,7 @@ pub(super) async fn get(
 }
 
 /// Notes something of one's own call, live or over.
-#[utoipa::path(put, path = "/calls/{id}/notes", tag = "agent", params(("id" = String, Path, description = "Of the call")), request_body = Noted,
+#[utoipa::path(put, path = "/calls/{id}/notes", operation_id = "setCallNotes", tag = "agent", params(("id" = String, Path, description = "Of the call")), request_body = Noted,
     responses((status = 204), (status = 404, description = "`unknown-call`")))]
 pub(super) async fn put_notes(
     Agent(me): Agent,

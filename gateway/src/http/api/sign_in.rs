@@ -116,7 +116,7 @@ pub(super) struct SipSession {
 
 /// Signs in with a password.
 #[utoipa::path(
-    post, path = "/auth/login", tag = "sign-in", request_body = Login, security(()),
+    post, path = "/auth/login", operation_id = "signIn", tag = "sign-in", request_body = Login, security(()),
     responses((status = 200, body = Tokens),
         (status = 401, description = "`bad-credentials`"),
         (status = 429, description = "`too-many-attempts`", headers(("Retry-After" = u64, description = "Seconds")))),
@@ -137,7 +137,7 @@ pub(super) async fn login(
 
 /// Changes a refresh token for new tokens.
 #[utoipa::path(
-    post, path = "/auth/refresh", tag = "sign-in", request_body = Refresh, security(()),
+    post, path = "/auth/refresh", operation_id = "refreshTokens", tag = "sign-in", request_body = Refresh, security(()),
     responses((status = 200, body = Tokens),
         (status = 401, description = "`invalid-token`, `token-reused`")),
 )]
@@ -152,7 +152,7 @@ pub(super) async fn refresh(
 
 /// Ends a sign-in and everything that came from it. A token that is not good ends nothing, and that is no error.
 #[utoipa::path(
-    post, path = "/auth/logout", tag = "sign-in", request_body = Refresh, security(()),
+    post, path = "/auth/logout", operation_id = "signOut", tag = "sign-in", request_body = Refresh, security(()),
     responses((status = 204)),
 )]
 pub(super) async fn logout(
@@ -165,7 +165,7 @@ pub(super) async fn logout(
 }
 
 /// A ticket that opens the event stream once.
-#[utoipa::path(post, path = "/auth/ticket", tag = "sign-in", responses((status = 200, body = Ticket)))]
+#[utoipa::path(post, path = "/auth/ticket", operation_id = "createEventTicket", tag = "sign-in", responses((status = 200, body = Ticket)))]
 pub(super) async fn ticket(
     SignedIn(principal): SignedIn,
     State(api): State<Api>,
@@ -178,14 +178,14 @@ pub(super) async fn ticket(
 }
 
 /// Who the access token or API key speaks for.
-#[utoipa::path(get, path = "/me", tag = "sign-in", responses((status = 200, body = Me)))]
+#[utoipa::path(get, path = "/me", operation_id = "getMe", tag = "sign-in", responses((status = 200, body = Me)))]
 pub(super) async fn me(SignedIn(principal): SignedIn, State(api): State<Api>) -> Json<Me> {
     Json(who(&api, &principal))
 }
 
 /// SIP credentials for a tab: good for an hour, and not longer than the sign-in.
 #[utoipa::path(
-    post, path = "/me/sip-session", tag = "sign-in", request_body = Tab,
+    post, path = "/me/sip-session", operation_id = "createSipSession", tag = "sign-in", request_body = Tab,
     responses((status = 200, body = SipSession)),
 )]
 pub(super) async fn sip_session(

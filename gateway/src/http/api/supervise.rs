@@ -51,7 +51,7 @@ pub(super) struct Made {
 }
 
 /// Sets what an agent wants.
-#[utoipa::path(put, path = "/agents/{id}/intent", tag = "supervisor", params(("id" = String, Path, description = "Of the agent")), request_body = WantedIntent,
+#[utoipa::path(put, path = "/agents/{id}/intent", operation_id = "setAgentIntent", tag = "supervisor", params(("id" = String, Path, description = "Of the agent")), request_body = WantedIntent,
     responses((status = 200, body = Agent),
         (status = 404, description = "`unknown-agent`")))]
 pub(super) async fn put_intent(
@@ -69,7 +69,7 @@ pub(super) async fn put_intent(
 }
 
 /// Listens, whispers or barges in: the supervisor's own phone rings, or takes part in another way from now on.
-#[utoipa::path(put, path = "/calls/{id}/supervision", tag = "supervisor", params(("id" = String, Path, description = "Of the call")), request_body = Supervision,
+#[utoipa::path(put, path = "/calls/{id}/supervision", operation_id = "superviseCall", tag = "supervisor", params(("id" = String, Path, description = "Of the call")), request_body = Supervision,
     responses((status = 202, description = "The supervisor's phone rings"),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`, `unreachable`")))]
@@ -90,7 +90,7 @@ pub(super) async fn put(
 }
 
 /// Stops listening.
-#[utoipa::path(delete, path = "/calls/{id}/supervision", tag = "supervisor", params(("id" = String, Path, description = "Of the call")),
+#[utoipa::path(delete, path = "/calls/{id}/supervision", operation_id = "endSupervision", tag = "supervisor", params(("id" = String, Path, description = "Of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -105,7 +105,7 @@ pub(super) async fn delete(
 }
 
 /// A demo caller comes in, through the whole path.
-#[utoipa::path(post, path = "/demo/call", tag = "demo", request_body = DemoCall,
+#[utoipa::path(post, path = "/demo/call", operation_id = "createDemoCall", tag = "demo", request_body = DemoCall,
     responses((status = 202, body = Made),
         (status = 404, description = "`no-demo`, `unknown-queue`")))]
 pub(super) async fn demo_call(

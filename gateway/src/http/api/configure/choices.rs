@@ -15,13 +15,13 @@ use crate::config::Choice;
 use crate::roster::{Kind, Match};
 
 macro_rules! choices {
-    ($module:ident, $kind:expr, $path:literal, $one:literal, $what:literal) => {
+    ($module:ident, $kind:expr, $path:literal, $one:literal, $what:literal, $ids:expr) => {
         #[doc = $what]
         pub(in super::super) mod $module {
             use super::*;
 
             #[doc = $what]
-            #[utoipa::path(get, path = $path, tag = "agent", responses((status = 200, body = List<Choice>)))]
+            #[utoipa::path(get, path = $path, operation_id = $ids[0], tag = "agent", responses((status = 200, body = List<Choice>)))]
             pub(in super::super::super) async fn list(SignedIn(_who): SignedIn, State(api): State<Api>) -> Json<List<Choice>> {
                 Json(List {
                     items: api.roster.choices($kind),
@@ -30,7 +30,7 @@ macro_rules! choices {
             }
 
             /// One of them.
-            #[utoipa::path(get, path = $one, tag = "admin", params(("id" = String, Path, description = "Its code")),
+            #[utoipa::path(get, path = $one, operation_id = $ids[1], tag = "admin", params(("id" = String, Path, description = "Its code")),
                 responses((status = 200, body = Choice, headers(("ETag" = String, description = "For `If-Match`; `\"file\"`: the file says so"))),
                     (status = 404, description = "`unknown-code`")))]
             pub(in super::super::super) async fn get(
@@ -42,7 +42,7 @@ macro_rules! choices {
             }
 
             /// Adds one.
-            #[utoipa::path(post, path = $path, tag = "admin", request_body = Choice,
+            #[utoipa::path(post, path = $path, operation_id = $ids[2], tag = "admin", request_body = Choice,
                 responses((status = 201, body = Choice, headers(("ETag" = String, description = "For `If-Match`"), ("Location" = String))),
                     (status = 409, description = "`name-taken`, `too-many`")))]
             pub(in super::super::super) async fn post(
@@ -57,7 +57,7 @@ macro_rules! choices {
             }
 
             /// Changes the label of one.
-            #[utoipa::path(put, path = $one, tag = "admin", request_body = Choice,
+            #[utoipa::path(put, path = $one, operation_id = $ids[3], tag = "admin", request_body = Choice,
                 params(("id" = String, Path, description = "Its code"),
                     ("If-Match" = String, Header, description = "The `ETag` of what is changed")),
                 responses((status = 200, body = Choice, headers(("ETag" = String, description = "For `If-Match`"))),
@@ -75,7 +75,7 @@ macro_rules! choices {
             }
 
             /// Removes one. What was noted with it stays.
-            #[utoipa::path(delete, path = $one, tag = "admin",
+            #[utoipa::path(delete, path = $one, operation_id = $ids[4], tag = "admin",
                 params(("id" = String, Path, description = "Its code"),
                     ("If-Match" = String, Header, description = "The `ETag` of what is removed")),
                 responses((status = 204), (status = 404, description = "`unknown-code`"), (status = 409, description = "`from-file`"),
@@ -102,14 +102,28 @@ choices!(
     Kind::PauseReason,
     "/pause-reasons",
     "/pause-reasons/{id}",
-    "Why agents pause."
+    "Why agents pause.",
+    [
+        "listPauseReasons",
+        "getPauseReason",
+        "createPauseReason",
+        "setPauseReason",
+        "deletePauseReason"
+    ]
 );
 choices!(
     dispositions,
     Kind::Disposition,
     "/dispositions",
     "/dispositions/{id}",
-    "What agents make of calls."
+    "What agents make of calls.",
+    [
+        "listDispositions",
+        "getDisposition",
+        "createDisposition",
+        "setDisposition",
+        "deleteDisposition"
+    ]
 );
 
 async fn store(

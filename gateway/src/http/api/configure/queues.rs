@@ -25,7 +25,7 @@ pub(in super::super) struct QueueMade {
 }
 
 /// Adds a queue. It takes calls at once: by its name, its number and what the dial plan says.
-#[utoipa::path(post, path = "/queues", tag = "admin", request_body = Queue,
+#[utoipa::path(post, path = "/queues", operation_id = "createQueue", tag = "admin", request_body = Queue,
     responses((status = 201, body = QueueMade, headers(("ETag" = String, description = "For `If-Match`"), ("Location" = String))),
         (status = 409, description = "`name-taken`, `too-many`")))]
 pub(in super::super) async fn post(
@@ -45,7 +45,7 @@ pub(in super::super) async fn post(
 }
 
 /// How a queue is configured.
-#[utoipa::path(get, path = "/queues/{id}/settings", tag = "admin", params(("id" = String, Path, description = "Of the queue")),
+#[utoipa::path(get, path = "/queues/{id}/settings", operation_id = "getQueueSettings", tag = "admin", params(("id" = String, Path, description = "Of the queue")),
     responses((status = 200, body = Queue, headers(("ETag" = String, description = "For `If-Match`; `\"file\"`: the file says so"))),
         (status = 404, description = "`unknown-queue`")))]
 pub(in super::super) async fn get(
@@ -57,7 +57,7 @@ pub(in super::super) async fn get(
 }
 
 /// Configures a queue anew, all of it; what is not said is as in a new queue. Calls that wait in it go on.
-#[utoipa::path(put, path = "/queues/{id}/settings", tag = "admin", request_body = Queue,
+#[utoipa::path(put, path = "/queues/{id}/settings", operation_id = "setQueueSettings", tag = "admin", request_body = Queue,
     params(("id" = String, Path, description = "Of the queue"),
         ("If-Match" = String, Header, description = "The `ETag` of what is changed")),
     responses((status = 200, body = Queue, headers(("ETag" = String, description = "For `If-Match`"))),
@@ -80,7 +80,7 @@ pub(in super::super) async fn put(
 }
 
 /// Removes a queue that has no calls.
-#[utoipa::path(delete, path = "/queues/{id}", tag = "admin",
+#[utoipa::path(delete, path = "/queues/{id}", operation_id = "deleteQueue", tag = "admin",
     params(("id" = String, Path, description = "Of the queue"),
         ("If-Match" = String, Header, description = "The `ETag` of what is removed")),
     responses((status = 204), (status = 404, description = "`unknown-queue`"),

@@ -55,7 +55,7 @@ impl From<&Person> for Account {
 }
 
 /// Everybody.
-#[utoipa::path(get, path = "/users", tag = "admin", params(Part), responses((status = 200, body = List<Account>)))]
+#[utoipa::path(get, path = "/users", operation_id = "listUsers", tag = "admin", params(Part), responses((status = 200, body = List<Account>)))]
 pub(in super::super) async fn list(
     Admin(_who): Admin,
     State(api): State<Api>,
@@ -66,7 +66,7 @@ pub(in super::super) async fn list(
 }
 
 /// A user.
-#[utoipa::path(get, path = "/users/{id}", tag = "admin", params(("id" = String, Path, description = "Of the user")),
+#[utoipa::path(get, path = "/users/{id}", operation_id = "getUser", tag = "admin", params(("id" = String, Path, description = "Of the user")),
     responses((status = 200, body = Account, headers(("ETag" = String, description = "For `If-Match`"))),
         (status = 404, description = "`unknown-user`")))]
 pub(in super::super) async fn get(
@@ -78,7 +78,7 @@ pub(in super::super) async fn get(
 }
 
 /// Adds a user, who can sign in and take calls at once.
-#[utoipa::path(post, path = "/users", tag = "admin", request_body = UserSettings,
+#[utoipa::path(post, path = "/users", operation_id = "createUser", tag = "admin", request_body = UserSettings,
     responses((status = 201, body = Account, headers(("ETag" = String, description = "For `If-Match`"), ("Location" = String))),
         (status = 409, description = "`name-taken`, `too-many`")))]
 pub(in super::super) async fn post(
@@ -96,7 +96,7 @@ pub(in super::super) async fn post(
 }
 
 /// Changes a user, all of it but passwords that are not said. Another password ends the user's sign-ins.
-#[utoipa::path(put, path = "/users/{id}", tag = "admin", request_body = UserSettings,
+#[utoipa::path(put, path = "/users/{id}", operation_id = "setUser", tag = "admin", request_body = UserSettings,
     params(("id" = String, Path, description = "Of the user"),
         ("If-Match" = String, Header, description = "The `ETag` of what is changed")),
     responses((status = 200, body = Account, headers(("ETag" = String, description = "For `If-Match`"))),
@@ -120,7 +120,7 @@ pub(in super::super) async fn put(
 }
 
 /// Removes a user; sign-ins, event streams and registrations end.
-#[utoipa::path(delete, path = "/users/{id}", tag = "admin",
+#[utoipa::path(delete, path = "/users/{id}", operation_id = "deleteUser", tag = "admin",
     params(("id" = String, Path, description = "Of the user"),
         ("If-Match" = String, Header, description = "The `ETag` of what is removed")),
     responses((status = 204), (status = 404, description = "`unknown-user`"),

@@ -6,7 +6,7 @@ mod pages;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL};
+use axum::http::header::SEC_WEBSOCKET_PROTOCOL;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use hyper::upgrade::OnUpgrade;
@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 use tokio_tungstenite::tungstenite::protocol::{Role as Side, WebSocketConfig};
 
 use super::problem::{Code, Problem};
-use super::{Api, guard};
+use super::{Api, cors::peer, guard};
 use crate::auth::{Principal, Role};
 
 pub(crate) use pages::Pages;
@@ -37,15 +37,16 @@ const MAX_FRAME: usize = 64 << 10;
 ///
 /// A browser names the subprotocols `cordboard.events.v1` and `bearer.<ticket>`; a program may send `Authorization` instead of a
 /// ticket. Then `{"op":"subscribe","from":"snapshot"}` or `{"op":"subscribe","from":<seq>}`; see `docs/API.md`.
-#[utoipa::path(get, path = "/events", tag = "events",
+#[utoipa::path(get, path = "/events", operation_id = "openEventStream", tag = "events",
     params(
         ("Sec-WebSocket-Protocol" = Option<String>, Header, description = "`cordboard.events.v1, bearer.<ticket>`"),
     ),
     responses((status = 101, description = "A WebSocket from now on"),
         (status = 426, description = "`upgrade-required`")))]
 pub(super) async fn upgrade(State(api): State<Api>, mut request: Request) -> Result<Response, Problem> {
-    if !is_ours(&api, request.headers()) {
-        return Err(Problem::from(Code::Forbidden).detail("this Origin may not connect"));
+    if !is_ours(&api, &request) {
+        return Err(Problem::from(Code::Forbidden)
+            .detail("pages of this origin may not connect: list it under `origins`"));
     }
     let ticket = ticket(request.headers());
     let principal = match &ticket {
@@ -117,17 +118,10 @@ fn ticket(headers: &HeaderMap) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Another site's page has no business here, even with a ticket.
-fn is_ours(api: &Api, headers: &HeaderMap) -> bool {
-    let known = &api.settings.origins;
-    match headers.get(ORIGIN) {
-        None => true,
-        Some(_) if known.is_empty() => true,
-        Some(origin) => {
-            let origin = origin.to_str().unwrap_or_default();
-            known.iter().any(|known| known.eq_ignore_ascii_case(origin))
-        }
-    }
+/// False for another site's page, which has no business here even with a ticket.
+fn is_ours(api: &Api, request: &Request) -> bool {
+    let peer = peer(request.extensions());
+    api.settings.origins.allow(request.headers(), peer)
 }
 
 #[cfg(test)]
