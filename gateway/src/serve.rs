@@ -419,6 +419,8 @@ fn sessions(config: &Config, identity: &Identity, accounts: &Accounts) -> sessio
         browser_codecs: config.media.browser_codecs.clone(),
         phone_codecs: config.media.phone_codecs.clone(),
         grace: config.grace,
+        session_timer: config.sip.session_expires,
+        inactivity: config.media.inactivity,
         max_sessions: 10_000,
         max_contacts: 10,
     }

@@ -100,11 +100,15 @@ impl Stack {
             sessions.endpoint.advertised = advertised(transports.listeners(), sessions.advertise);
         }
         let (events, media) = mpsc::channel(MEDIA_EVENTS);
+        let media_config = MediaConfig {
+            silence: sessions.silence(),
+            ..config.media
+        };
         let mut lanes = Vec::new();
         for shard in 0..sessions.shards {
             lanes.push(media::start(
                 (shard, sessions.shards),
-                &config.media,
+                &media_config,
                 Arc::clone(&config.identity),
                 clock,
                 rng.fork(),

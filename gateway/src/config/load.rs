@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use call_engine::{Action, Pattern, Rule};
 use session_core::Trunk;
@@ -13,10 +14,13 @@ use toml::de::DeTable;
 use super::read_centre::{priority, read_choices, read_queues, read_users};
 use super::reader::{Reader, Section, boolean, filled, number, text};
 use super::values::{
-    addresses, application, codecs, domain, host_port, identity, ip, origin, ports, realm, seconds, socket,
-    sockets, store, transport, user_action,
+    addresses, application, codecs, domain, host_port, identity, ip, origin, ports, realm, seconds,
+    seconds_or_never, socket, sockets, store, transport, user_action,
 };
 use super::{Config, ConfigError, DEMO_QUEUES, prompts};
+
+/// How long a trunk may say nothing at all, where the file does not say: four transmissions over UDP.
+const TRUNK_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Config {
     /// Reads a file over the defaults. `listen` and `advertise`, from the command line or the environment, win over the
@@ -120,6 +124,10 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
         set(&mut config.sip.tcp, sockets(r, &mut sip, "tcp", 5060));
         set(&mut config.sip.tls, sockets(r, &mut sip, "tls", 5061));
         set(&mut config.sip.sha256, r.get(&mut sip, "sha256", boolean));
+        set(
+            &mut config.sip.session_expires,
+            r.get(&mut sip, "session_expires", |v| seconds_or_never(v, 90..=86_400)),
+        );
         config.sip.identity = identity(r, &mut sip, base);
         // One of the two alone, or one that cannot be used, is told already.
         if !config.sip.tls.is_empty() && sip.written(&["certificate", "key"]) == 0 {
@@ -197,6 +205,10 @@ fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Confi
     set(&mut m.phone_address, r.get(&mut media, "phone_address", ip));
     set(&mut m.phone_ports, r.get(&mut media, "phone_ports", ports));
     set(
+        &mut m.inactivity,
+        r.get(&mut media, "inactivity", |v| seconds_or_never(v, 5..=86_400)),
+    );
+    set(
         &mut m.threads,
         r.get(&mut media, "threads", |v| number(v, 1..=64).map(|n| n as u8)),
     );
@@ -235,6 +247,7 @@ fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> BTreeMap<Strin
                 "trunks.username and trunks.password go together: one of them is missing",
             );
         }
+        let timeout = r.get(&mut section, "timeout", |v| seconds(v, 1..=32));
         let codecs = codecs(r, &mut section, "codecs").unwrap_or_default();
         let sources = r.list(&mut section, "sources", ip);
         if let Some(name) = name {
@@ -247,6 +260,7 @@ fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> BTreeMap<Strin
                 sources,
                 username,
                 password,
+                timeout: Some(timeout.unwrap_or(TRUNK_TIMEOUT)),
                 codecs,
             };
             let at = section.span("name").unwrap_or(span);

@@ -107,6 +107,8 @@ pub struct Sip {
     pub identity: Option<Tls>,
     /// Offer SHA-256 before MD5 to phones (RFC 8760). Browsers know MD5 only and are offered no other.
     pub sha256: bool,
+    /// Session interval that phones and trunks are asked for (RFC 4028); `None`: where they ask.
+    pub session_expires: Option<Duration>,
 }
 
 /// Where media flows.
@@ -120,6 +122,8 @@ pub struct Media {
     pub phone_address: IpAddr,
     /// Ports for them, two a call.
     pub phone_ports: RangeInclusive<u16>,
+    /// How long a phone that should send may be silent before it is asked whether it is there; `None`: for ever.
+    pub inactivity: Option<Duration>,
     /// What callers who wait are told; `None`: by the built-in voice.
     pub prompts: Option<Arc<Prompts>>,
     /// Media threads, each on a core of its own.
@@ -200,12 +204,14 @@ impl Config {
                 tls: Vec::new(),
                 identity: None,
                 sha256: false,
+                session_expires: Some(Duration::from_secs(1800)),
             },
             media: Media {
                 browser_port: 10_000,
                 browser_addresses: Vec::new(),
                 phone_address: ip,
                 phone_ports: 20_000..=20_999,
+                inactivity: Some(Duration::from_secs(60)),
                 prompts: None,
                 threads: 1,
                 browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],

@@ -112,6 +112,43 @@ fn a_file_overlays_the_defaults() {
 }
 
 #[test]
+fn calls_are_watched_unless_the_file_says_otherwise() {
+    use std::time::Duration;
+    let secs = |secs| Some(Duration::from_secs(secs));
+    let trunk = "[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\n";
+    let usual = parse(trunk).expect("good");
+    assert_eq!(
+        (
+            usual.sip.session_expires,
+            usual.media.inactivity,
+            usual.trunks["t"].timeout
+        ),
+        (secs(1800), secs(60), secs(5))
+    );
+    let file = format!("[sip]\nsession_expires = 600\n[media]\ninactivity = 20\n{trunk}timeout = 3\n");
+    let other = parse(&file).expect("good");
+    assert_eq!(
+        (
+            other.sip.session_expires,
+            other.media.inactivity,
+            other.trunks["t"].timeout
+        ),
+        (secs(600), secs(20), secs(3))
+    );
+    let never = parse("sip = { session_expires = 0 }\nmedia = { inactivity = 0 }\n").expect("good");
+    assert_eq!((never.sip.session_expires, never.media.inactivity), (None, None));
+    for wrong in [
+        "sip.session_expires = 89",
+        "media.inactivity = 4",
+        "media.inactivity = 'soon'",
+    ] {
+        let errors = parse(wrong).expect_err(wrong);
+        assert!(errors[0].to_string().contains("or 0 for never"), "{}", errors[0]);
+    }
+    assert!(parse(&format!("{trunk}timeout = 0\n")).is_err());
+}
+
+#[test]
 fn the_demonstration_stays_while_no_users_are_configured() {
     let config = parse("[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\n[[dial]]\nmatch='200'\ntrunk='t'\n")
         .expect("good");

@@ -65,6 +65,20 @@ pub(super) fn seconds(value: &DeValue<'_>, range: RangeInclusive<u64>) -> Result
         .map_err(|error| format!("{error} (seconds)"))
 }
 
+/// Seconds; 0 for never.
+pub(super) fn seconds_or_never(
+    value: &DeValue<'_>,
+    range: RangeInclusive<u64>,
+) -> Result<Option<Duration>, String> {
+    let never = number(value, 0..=0).is_ok();
+    match never {
+        true => Ok(None),
+        false => seconds(value, range)
+            .map(Some)
+            .map_err(|error| format!("{error}, or 0 for never")),
+    }
+}
+
 /// The user part of a SIP URI that needs no escape (RFC 3261 §25.1 `user`).
 pub(super) fn user_name(value: &DeValue<'_>) -> Result<String, String> {
     let name = filled(value)?;

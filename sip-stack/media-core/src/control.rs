@@ -199,6 +199,14 @@ pub enum Event {
         /// It flows.
         flowing: bool,
     },
+    /// Whether a phone's leg from which something should come is silent: neither valid RTP nor RTCP for the time that the shard was
+    /// told. A leg from which nothing need come (its peer holds us, or we hold it) is never silent.
+    Silent {
+        /// Which leg.
+        leg: LegId,
+        /// It is, or was heard again.
+        silent: bool,
+    },
     /// An announcement is over.
     Announced {
         /// Which leg.

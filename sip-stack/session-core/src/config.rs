@@ -43,10 +43,28 @@ pub struct Config {
     pub phone_codecs: Vec<Codec>,
     /// How long a browser may be away before its call ends.
     pub grace: Duration,
+    /// Session interval that we ask for on legs of phones and trunks (RFC 4028); `None`: where the peer asks for one. A browser's leg
+    /// has the consent checks of ICE, and JsSIP asks by itself.
+    pub session_timer: Option<Duration>,
+    /// How long a phone's leg that should send may be silent before its peer is asked whether it is there; `None`: for ever.
+    pub inactivity: Option<Duration>,
     /// Most sessions at a time; 503 beyond.
     pub max_sessions: usize,
     /// Most contacts a user may register.
     pub max_contacts: usize,
+}
+
+/// A caller who waits and was silent for so long is asked whether it is there before an agent's phone rings for it: longer than
+/// people pause on the telephone with voice activity detection, which sends comfort noise or RTCP meanwhile, and short beside
+/// the time that an agent would lose to a dead call.
+const SILENCE: Duration = Duration::from_secs(10);
+
+impl Config {
+    /// After how much silence a leg counts as silent, for media shards.
+    #[must_use]
+    pub fn silence(&self) -> Option<Duration> {
+        self.inactivity.map(|inactivity| inactivity.min(SILENCE))
+    }
 }
 
 /// Looks credentials up that come and go while the coordinator runs, such as those of a page that is signed in: the digest user name
@@ -118,6 +136,8 @@ pub struct Trunk {
     pub username: Option<String>,
     /// For digest towards it.
     pub password: Option<String>,
+    /// How long it may say nothing at all to a call before the call is given up or tried elsewhere; `None`: 32 s (RFC 3261, timer B).
+    pub timeout: Option<Duration>,
     /// Offered to it, best first; empty: [`Config::phone_codecs`].
     pub codecs: Vec<Codec>,
 }

@@ -60,6 +60,7 @@ pub(crate) enum Timer {
     Session(SessionId),
     Goodbye(LegId),
     Restore(LegId),
+    Silence(LegId),
 }
 
 /// What goes in.
@@ -179,6 +180,7 @@ impl Coordinator {
                         Timer::Session(session) => self.terminate_session(now, session),
                         Timer::Goodbye(leg) => self.goodbye(now, leg),
                         Timer::Restore(leg) => self.not_restored(now, leg, 488),
+                        Timer::Silence(leg) => self.ask_peer(now, leg),
                     }
                 }
             }
@@ -337,6 +339,7 @@ impl Leg {
             asks: false,
             aside: None,
             presence: Presence::default(),
+            silent: None,
             application: None,
             hears: Hears::Nothing,
             restoring: false,

@@ -194,6 +194,23 @@ pub enum Event {
         /// It is away.
         away: bool,
     },
+    /// Nothing comes from a leg from which something should, or something does again: phones and trunks only.
+    Silent {
+        /// Whose call.
+        session: SessionId,
+        /// The leg.
+        leg: LegId,
+        /// It is silent.
+        silent: bool,
+    },
+    /// The peer of a silent leg is there all the same: it answered when it was asked, as by [`ask_peer`](crate::Coordinator::ask_peer).
+    /// One that is not there has its leg ended.
+    Present {
+        /// Whose call.
+        session: SessionId,
+        /// The leg.
+        leg: LegId,
+    },
     /// An [`announce`](crate::Coordinator::announce) is over.
     Announced {
         /// Whose call.
@@ -297,6 +314,8 @@ pub enum Cause {
     Refused,
     /// A browser was away longer than its grace.
     Away,
+    /// A phone was silent and, when asked, not there.
+    Lost,
     /// Media or signalling failed: see the code.
     Failed,
 }

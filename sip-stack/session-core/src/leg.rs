@@ -58,6 +58,8 @@ pub(crate) struct Leg {
     /// Neither hears nor is heard while this offer rings to replace it.
     pub(crate) aside: Option<LegId>,
     pub(crate) presence: Presence,
+    /// Since when nothing comes that should; `None`: something does.
+    pub(crate) silent: Option<Time>,
     /// What the application said this leg hears outside a bridge.
     pub(crate) application: Option<Application>,
     pub(crate) hears: Hears,

@@ -34,6 +34,7 @@ impl Coordinator {
             }
             MediaEvent::Announced { leg, whole } => self.announced(leg, whole),
             MediaEvent::Gone { leg, .. } => self.peer_gone(now, leg),
+            MediaEvent::Silent { leg, silent } => self.silence(now, leg, silent),
             MediaEvent::Flow { leg, flowing } => self.rtp_flows(now, leg, flowing),
             MediaEvent::Report { leg, report, last } => {
                 let Some(l) = self.legs.get_mut(&leg) else { return };

@@ -71,6 +71,7 @@ impl Coordinator {
                 self.endpoint
                     .reply_in_dialog(now, usage, tx, 501, Vec::new(), None);
             }
+            endpoint::Event::Pinged { usage, alive } => self.pinged(now, usage, alive),
             endpoint::Event::Ended { usage, cause } => self.usage_ended(now, usage, cause),
             endpoint::Event::Request { tx, request, flow } => self.on_request(now, tx, &request, flow),
             endpoint::Event::Response { request, response } => {
@@ -108,11 +109,15 @@ impl Coordinator {
     /// ACK to our 200. With a late offer it carries the answer (RFC 3261 §13.2.2.4).
     fn acknowledged(&mut self, now: Time, leg: LegId, sdp: Option<&[u8]>) {
         let Some(l) = self.legs.get(&leg) else { return };
-        let (session, first) = (l.session, l.negotiated.is_none());
+        let (session, state, first) = (l.session, l.state, l.negotiated.is_none());
         match sdp {
             Some(sdp) => self.offer_answered(now, leg, sdp),
             None if first => return self.end_session(now, session, Cause::Failed, 488),
             _ => {}
+        }
+        // A PRACK answers an offer before the call is answered.
+        if state < State::Up {
+            return;
         }
         if self.sessions.get(&session).is_some_and(|s| s.caller == Some(leg)) && !self.acked.contains(&leg) {
             self.acked.insert(leg);
@@ -152,7 +157,7 @@ impl Coordinator {
         let by = if is_caller { Cause::Caller } else { Cause::Callee };
         let cause = match cause {
             Ended::Bye { .. } => Some((by, 200)),
-            Ended::Cancelled { .. } => Some((Cause::Caller, 487)),
+            Ended::Cancelled { .. } | Ended::Expired => Some((Cause::Caller, 487)),
             Ended::LocalHangup => None,
             Ended::Rejected { .. } => Some((Cause::Refused, code)),
             _ => Some((Cause::Failed, code)),
@@ -219,7 +224,7 @@ impl Coordinator {
 fn final_code(cause: &Ended) -> u16 {
     match cause {
         Ended::Rejected { code, .. } => *code,
-        Ended::Cancelled { .. } | Ended::LocalHangup => 487,
+        Ended::Cancelled { .. } | Ended::Expired | Ended::LocalHangup => 487,
         Ended::Timeout | Ended::NoAck => 408,
         Ended::RingTimeout => 480,
         Ended::Transport => 503,

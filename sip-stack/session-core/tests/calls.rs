@@ -3,6 +3,7 @@
 
 mod centre;
 mod restore;
+mod silence;
 mod transfer;
 mod world;
 

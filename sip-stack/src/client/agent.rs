@@ -229,7 +229,9 @@ impl Application for Agent {
             | Event::Bridged { .. }
             | Event::DialFailed { .. }
             | Event::Away { .. }
-            | Event::Reachable { .. } => {}
+            | Event::Reachable { .. }
+            | Event::Silent { .. }
+            | Event::Present { .. } => {}
         }
     }
 

@@ -150,6 +150,8 @@ impl Builder {
             phone_codecs: self.codecs,
             grace: Duration::ZERO,
             max_sessions: 1_000,
+            session_timer: None,
+            inactivity: None,
             max_contacts: 0,
         };
         let listen = match self.transport {

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use media_core::voice::Prompts;
 
@@ -27,6 +28,9 @@ pub struct MediaConfig {
     pub phone_ports: RangeInclusive<u16>,
     /// What callers who wait are told; empty: they hear the music only.
     pub prompts: Arc<Prompts>,
+    /// After so long without RTP and RTCP a phone's leg that should send counts as silent. Set by the stack, from what the coordinator
+    /// is told.
+    pub silence: Option<Duration>,
     /// Legs of one shard at a time.
     pub max_legs: usize,
 }
@@ -39,6 +43,7 @@ impl Default for MediaConfig {
             browser_port: 10_000,
             phone_ports: 20_000..=20_999,
             prompts: Arc::default(),
+            silence: None,
             max_legs: 10_000,
         }
     }

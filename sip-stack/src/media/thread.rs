@@ -104,6 +104,7 @@ pub fn start(
         dtls: identity,
         clock: leg::Clock::new(time, instant),
         prompts: Arc::clone(&config.prompts),
+        silence: config.silence,
         max_legs: config.max_legs,
     };
     let (sender, commands) = Lane::channel();

@@ -112,6 +112,8 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
             phone_codecs: vec![Codec::Pcmu, Codec::Pcma],
             grace: Duration::from_secs(1),
             max_sessions: 100,
+            session_timer: None,
+            inactivity: None,
             max_contacts: 3,
         },
         identity,

@@ -126,6 +126,7 @@ fn shard(now: Time, max_legs: usize) -> Shard {
         dtls: Arc::new(Identity::generate().expect("a certificate")),
         clock: Clock::new(now, Instant::now()),
         prompts: Arc::default(),
+        silence: Some(Duration::from_secs(10)),
         max_legs,
     };
     Shard::new(config, Rng::seeded(1))

@@ -207,6 +207,7 @@ impl Bench {
             extra: Headers::new(),
             credentials: None,
             ring_timeout: Duration::from_secs(60),
+            response_timeout: None,
             session_timer: Some(Duration::from_secs(90)),
         };
         bench.endpoint.invite(bench.now, call);

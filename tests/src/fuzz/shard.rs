@@ -99,6 +99,7 @@ impl Bench {
             dtls: Arc::new(Identity::seeded(1).expect("randomness for a certificate")),
             clock: Clock::new(now, Instant::now()),
             prompts: Arc::new(Prompts::built_in()),
+            silence: Some(std::time::Duration::from_secs(10)),
             max_legs: usize::from(LEGS),
         };
         Bench {

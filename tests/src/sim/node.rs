@@ -87,6 +87,8 @@ pub(super) fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> C
         phone_codecs: codecs.to_vec(),
         grace: Duration::from_secs(15),
         max_sessions: 100,
+        session_timer: None,
+        inactivity: None,
         max_contacts: 5,
     }
 }
@@ -107,6 +109,7 @@ impl Node {
                 dtls: IDENTITY.clone(),
                 clock: Clock::new(now, *ANCHOR),
                 prompts: PROMPTS.clone(),
+                silence: None,
                 max_legs: 64,
             };
             Media::Shard(Box::new(Real {
@@ -232,6 +235,8 @@ impl Node {
             Event::Hold { session, .. } => ("hold", Some(*session)),
             Event::Away { session, .. } => ("away", Some(*session)),
             Event::Announced { session, .. } => ("announced", Some(*session)),
+            Event::Silent { session, .. } => ("silent", Some(*session)),
+            Event::Present { session, .. } => ("present", Some(*session)),
             Event::Talking { session, .. } => ("talking", Some(*session)),
             Event::Report { session, .. } => ("report", Some(*session)),
             Event::Ended { session, .. } => ("ended", Some(*session)),
@@ -256,7 +261,7 @@ impl Node {
             assert_eq!(record.session, session);
             assert!(record.began <= record.ended, "{record:?}");
             let fine = if record.answered.is_some() {
-                record.code == 200 || record.cause == Cause::Failed
+                record.code == 200 || matches!(record.cause, Cause::Failed | Cause::Lost)
             } else {
                 record.code >= 300
             };

@@ -176,9 +176,12 @@ impl Shard {
             encoder.adapt(&media.opus);
         }
         leg.media = Some(media);
+        // Whoever agrees to something is there.
+        leg.silence.broken(now, leg.id, &mut self.out);
         leg.report_at.get_or_insert(now + FIRST_REPORT);
         self.rewire_with(now, key);
         self.settle(now, key);
+        self.arm(key);
     }
 
     fn play(&mut self, now: Time, key: usize, application: Option<Application>) {

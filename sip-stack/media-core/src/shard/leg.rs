@@ -7,6 +7,7 @@ use super::announcement::Announcement;
 use super::outbox::Outbox;
 use super::player::Player;
 use super::queue::Armed;
+use super::silence::Silence;
 use crate::bridge::Feed;
 use crate::codec::{Encoder, Pool, RATE};
 use crate::control::{BridgeId, Event, LegId, SocketId};
@@ -159,6 +160,7 @@ pub(crate) struct Leg {
     pub(crate) heard: Option<Time>,
     flowing: bool,
     in_dtx: bool,
+    pub(super) silence: Silence,
 
     // To the peer.
     pub(crate) hears: Hears,
@@ -212,6 +214,7 @@ impl Leg {
             heard: None,
             flowing: false,
             in_dtx: false,
+            silence: Silence::default(),
             hears: Hears::Nobody,
             egress: Egress::new(rng),
             encoder: None,
@@ -268,6 +271,7 @@ impl Leg {
             });
         }
         self.flowing = true;
+        self.silence.broken(now, self.id, out);
         if let Some(event) = event {
             return Arrived::Key {
                 packet,
@@ -577,8 +581,8 @@ impl Leg {
         feed.deadline()
     }
 
-    /// When the leg wants to be looked at.
-    pub(crate) fn deadline(&self) -> Deadline {
+    /// When the leg wants to be looked at; after so long without a sign of its peer it is silent.
+    pub(crate) fn deadline(&self, silence: Option<Duration>) -> Deadline {
         let wire = match &self.wire {
             Wire::Browser(leg) => leg.poll_timeout(),
             Wire::Phone(_) => None,
@@ -588,6 +592,7 @@ impl Leg {
         next = earlier(next, self.keys.deadline());
         next = earlier(next, self.digits.deadline());
         next = earlier(next, self.report_at.map(|at| (at, "RTCP report")));
+        next = earlier(next, self.silence_deadline(silence));
         earlier(next, self.flow_deadline())
     }
 }

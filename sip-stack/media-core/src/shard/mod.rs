@@ -13,12 +13,14 @@ pub(crate) mod outbox;
 mod player;
 pub(crate) mod queue;
 mod report;
+mod silence;
 mod timeout;
 mod wiring;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sans_io::{Deadline, Rng, Time};
 use slab::Slab;
@@ -51,6 +53,8 @@ pub struct ShardConfig {
     pub clock: Clock,
     /// What callers who wait are told; empty: they hear the music only.
     pub prompts: Arc<Prompts>,
+    /// After so long without RTP and RTCP a phone's leg that should send counts as silent; `None`: never.
+    pub silence: Option<Duration>,
     /// Legs that it may hold; one more is answered by `Failed`.
     pub max_legs: usize,
 }
@@ -138,7 +142,7 @@ impl Shard {
     /// Sees to it that the timer queue looks at a leg in time.
     fn arm(&mut self, key: usize) {
         if let Some(leg) = self.legs.get_mut(key)
-            && let Some((at, _)) = leg.deadline()
+            && let Some((at, _)) = leg.deadline(self.config.silence)
         {
             self.queue.arm(Who::Leg(key), &mut leg.armed, at.max(self.floor));
         }
@@ -161,7 +165,7 @@ impl Shard {
         match who {
             Who::Leg(key) => {
                 let leg = self.legs.get_mut(key)?;
-                Some((leg.deadline(), &mut leg.armed))
+                Some((leg.deadline(self.config.silence), &mut leg.armed))
             }
             Who::Mix(bridge) => {
                 let mix = self.bridges.get_mut(&bridge)?.mix.as_mut()?;

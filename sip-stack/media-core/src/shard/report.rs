@@ -26,6 +26,9 @@ impl Shard {
     pub(super) fn rtcp(&mut self, now: Time, key: usize, data: &[u8]) {
         let Some(leg) = self.legs.get_mut(key) else { return };
         for packet in Compound::parse(data) {
+            if packet.is_ok() {
+                leg.silence.broken(now, leg.id, &mut self.out);
+            }
             let blocks = match packet {
                 Ok(Rtcp::SenderReport { ssrc, info, blocks }) => {
                     leg.source.sender_report(now, ssrc, info.ntp);

@@ -44,6 +44,7 @@ impl Shard {
         leg.play(now, &mut self.out);
         leg.send_digit(now, &mut self.pool, &mut self.out);
         leg.check_flow(now, &mut self.out);
+        leg.check_silence(now, self.config.silence, &mut self.out);
         let heard = leg.keys.timeout(now);
         let report = leg.report_at.is_some_and(|at| at <= now);
         if let Wire::Browser(wire) = &mut leg.wire

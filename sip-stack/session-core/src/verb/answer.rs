@@ -48,6 +48,8 @@ impl Coordinator {
                 Some(sdp) => Some(sdp),
                 None => return,
             }
+        } else if self.endpoint.offers_first(usage) {
+            self.offer_sdp(leg, Direction::SendRecv)
         } else {
             None
         };
@@ -79,19 +81,27 @@ impl Coordinator {
         let (Some(usage), session, late) = (l.usage, l.session, l.offer.is_none()) else {
             return;
         };
-        let sdp = if late {
-            self.offer_sdp(leg, Direction::SendRecv)
+        let interval = self.config.session_timer.filter(|_| !l.browser);
+        let sdp = if !late {
+            match self.answer_sdp(now, leg) {
+                Some(sdp) => Some(sdp),
+                None => return,
+            }
+        } else if self.endpoint.offered_early(usage) {
+            None // a reliable response brought it, and the PRACK its answer
         } else {
-            self.answer_sdp(now, leg)
+            self.offer_sdp(leg, Direction::SendRecv)
         };
-        let Some(sdp) = sdp else { return };
+        if let Some(interval) = interval {
+            self.endpoint.want_session_timer(usage, interval);
+        }
         let Some(l) = self.legs.get_mut(&leg) else { return };
         l.state = State::Up;
         l.answered = Some(now);
         if let Some(s) = self.sessions.get_mut(&session) {
             s.answered.get_or_insert(now);
         }
-        self.endpoint.accept(now, usage, Some(Body::sdp(sdp)), Vec::new());
+        self.endpoint.accept(now, usage, sdp.map(Body::sdp), Vec::new());
         self.wire(session);
     }
 

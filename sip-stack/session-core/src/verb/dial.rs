@@ -99,6 +99,8 @@ pub(super) struct Branch {
     pub(super) codecs: Vec<Codec>,
     pub(super) credentials: Option<Credentials>,
     pub(super) flow: Option<Flow>,
+    /// How long the target may say nothing at all.
+    pub(super) timeout: Option<Duration>,
 }
 
 impl Coordinator {
@@ -196,6 +198,7 @@ impl Coordinator {
                             codecs: Vec::new(),
                             credentials: None,
                             flow: Some(flow),
+                            timeout: None,
                         }
                     })
                     .collect();
@@ -219,6 +222,7 @@ impl Coordinator {
                         _ => None,
                     },
                     flow: None,
+                    timeout: trunk.timeout,
                 }])
             }
             Party::Uri {
@@ -242,6 +246,7 @@ impl Coordinator {
                     password: password.clone(),
                 }),
                 flow: *flow,
+                timeout: None,
             }]),
         }
     }
@@ -299,7 +304,8 @@ impl Coordinator {
                 .collect(),
             credentials: branch.credentials,
             ring_timeout: ring,
-            session_timer: None,
+            response_timeout: branch.timeout,
+            session_timer: self.config.session_timer.filter(|_| !branch.browser),
         };
         let mut made = Leg::new(
             leg,

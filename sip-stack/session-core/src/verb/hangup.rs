@@ -39,8 +39,12 @@ impl Coordinator {
         }
         self.timers.cancel(Timer::Session(session));
         for leg in legs {
-            let left_behind = cause == Cause::Away && !self.is_away(leg);
-            self.end_leg(now, leg, left_behind.then(connection_lost));
+            let reason = match cause {
+                Cause::Lost => Some(super::silence::lost()),
+                Cause::Away if !self.is_away(leg) => Some(connection_lost()),
+                _ => None,
+            };
+            self.end_leg(now, leg, reason);
         }
         self.conclude(session);
     }
@@ -73,6 +77,7 @@ impl Coordinator {
         self.timers.cancel(Timer::Grace(leg));
         self.timers.cancel(Timer::Goodbye(leg));
         self.timers.cancel(Timer::Restore(leg));
+        self.timers.cancel(Timer::Silence(leg));
         let Some(l) = self.legs.get_mut(&leg) else { return };
         l.pending.clear();
         if matches!(l.media, Media::Opening | Media::Open) {

@@ -14,6 +14,7 @@ mod redirect;
 mod register;
 mod report;
 mod restore;
+mod silence;
 mod transfer;
 mod users;
 

@@ -1,5 +1,7 @@
 //! A party says that it is elsewhere.
 
+use std::time::Duration;
+
 use media_core::control::LegId;
 use media_core::negotiated::Codec;
 use sip_core::endpoint::{Credentials, Target};
@@ -18,6 +20,7 @@ pub(crate) struct Redirect {
     uri: Uri,
     codecs: Vec<Codec>,
     credentials: Option<Credentials>,
+    timeout: Option<Duration>,
 }
 
 impl Redirect {
@@ -27,6 +30,7 @@ impl Redirect {
             uri: branch.uri.clone(),
             codecs: branch.codecs.clone(),
             credentials: branch.credentials.clone(),
+            timeout: branch.timeout,
         })
     }
 }
@@ -70,6 +74,7 @@ impl Coordinator {
                 // Who sends us elsewhere does not get our credentials used there.
                 credentials: origin.credentials.clone().filter(|_| same_host),
                 flow: None,
+                timeout: origin.timeout,
             };
             legs.push(self.start_branch(session, branch, &caller, ring, Vec::new()));
         }

@@ -83,6 +83,8 @@ pub(crate) struct World {
     pub(crate) forged: Option<Dialog>,
     pub(crate) answered: usize,
     pub(crate) rings: usize,
+    /// `Reason` of the last BYE to each node.
+    reasons: [Option<String>; 3],
 }
 
 fn address(node: usize) -> SocketAddr {
@@ -97,6 +99,7 @@ fn trunk(node: usize) -> Trunk {
         sources: vec![address(node).ip()],
         username: None,
         password: None,
+        timeout: None,
         codecs: Vec::new(),
     }
 }
@@ -139,6 +142,8 @@ fn config(node: usize) -> Config {
         phone_codecs: vec![Codec::Pcmu],
         grace: Duration::from_secs(15),
         max_sessions: 100,
+        session_timer: (node == GATEWAY).then(|| Duration::from_secs(1_800)),
+        inactivity: (node == GATEWAY).then(|| Duration::from_secs(60)),
         max_contacts: 5,
     }
 }
@@ -172,6 +177,7 @@ impl World {
             forged: None,
             answered: 0,
             rings: 0,
+            reasons: [None, None, None],
         }
     }
 
@@ -378,6 +384,9 @@ impl World {
                     to_tag: tag(message.to()),
                 });
             }
+            if message.is(&Method::Bye) {
+                self.reasons[to] = message.header(HeaderName::Reason).map(str::to_owned);
+            }
             if message.is(&Method::Notify) && self.lost_notifies > 0 {
                 self.lost_notifies -= 1;
                 return;
@@ -500,6 +509,11 @@ impl World {
             _ => {}
         }
         self.nodes[node].events.push(event);
+    }
+
+    /// Why the last BYE to a node says that it came.
+    pub(crate) fn reason(&self, node: usize) -> Option<String> {
+        self.reasons[node].clone()
     }
 
     pub(crate) fn stats(&self, node: usize) -> Stats {

@@ -43,8 +43,46 @@ struct Challenge {
     key: String,
     cnonce: String,
     count: u32,
-    /// In the request that is under way.
-    answered: bool,
+}
+
+/// Which challenges one request answered, in all the copies of it that refusals led to.
+#[derive(Clone, Debug, Default)]
+pub struct Answered(Vec<Answer>);
+
+#[derive(Clone, Debug)]
+struct Answer {
+    proxy: bool,
+    realm: String,
+    nonce: String,
+    /// The nonce came with a refusal of this very request; otherwise an earlier request brought it.
+    asked: bool,
+}
+
+impl Answered {
+    fn to(&self, challenge: &Challenge) -> Option<&Answer> {
+        self.0
+            .iter()
+            .find(|answer| answer.proxy == challenge.proxy && answer.realm == challenge.realm)
+    }
+
+    fn put(&mut self, challenge: &Challenge, asked: bool) {
+        let known = self
+            .0
+            .iter_mut()
+            .find(|answer| answer.proxy == challenge.proxy && answer.realm == challenge.realm);
+        match known {
+            Some(answer) => {
+                answer.nonce.clone_from(&challenge.nonce);
+                answer.asked |= asked;
+            }
+            None => self.0.push(Answer {
+                proxy: challenge.proxy,
+                realm: challenge.realm.clone(),
+                nonce: challenge.nonce.clone(),
+                asked,
+            }),
+        }
+    }
 }
 
 impl Answerer {
@@ -58,9 +96,10 @@ impl Answerer {
     }
 
     /// Takes in a 401 or 407, which may carry several challenges; of those of one realm the strongest that we know is
-    /// answered (RFC 8760 §2.4). False when a retry is pointless: we know none of them, or the request carried an answer to
-    /// the same realm and is not called merely stale.
-    pub fn challenged(&mut self, refusal: &Message, rng: &mut Rng) -> bool {
+    /// answered (RFC 8760 §2.4). False when a retry is pointless: we know none of them, or one was answered with what the
+    /// peer asked of this very request, or with the nonce that it names again, and is not called merely stale. A nonce that
+    /// an earlier request brought may have run out without a word about it, so another one is taken once for each request.
+    pub fn challenged(&mut self, refusal: &Message, answered: &mut Answered, rng: &mut Rng) -> bool {
         let mut best: Vec<Challenge> = Vec::new();
         let mut hopeless = false;
         for (header, proxy) in [
@@ -74,11 +113,9 @@ impl Answerer {
                 let stale = params
                     .get("stale")
                     .is_some_and(|stale| stale.eq_ignore_ascii_case("true"));
-                // A second refusal, even with a new nonce, means a wrong password unless it says stale.
-                let refused = self
-                    .challenges
-                    .iter()
-                    .any(|known| known.same_protection(&challenge) && known.answered);
+                let refused = answered
+                    .to(&challenge)
+                    .is_some_and(|answer| answer.asked || answer.nonce == challenge.nonce);
                 if refused && !stale {
                     hopeless = true;
                     continue;
@@ -94,25 +131,27 @@ impl Answerer {
             return false;
         }
         for challenge in best {
+            answered.put(&challenge, true);
             self.challenges.retain(|known| !known.same_protection(&challenge));
             self.challenges.push(challenge);
         }
         true
     }
 
-    /// A request passed: the next refusal of these challenges is about a new request and deserves an answer.
-    pub fn accepted(&mut self) {
-        for challenge in &mut self.challenges {
-            challenge.answered = false;
-        }
-    }
-
-    /// `Authorization` and `Proxy-Authorization` for a request; none while nobody asked.
-    pub fn headers(&mut self, method: &str, uri: &str, body: &[u8]) -> Vec<(HeaderName, String)> {
+    /// `Authorization` and `Proxy-Authorization` for a request; none while nobody asked. What they answer is noted in
+    /// `answered`, which belongs to that request.
+    pub fn headers(
+        &mut self,
+        answered: &mut Answered,
+        method: &str,
+        uri: &str,
+        body: &[u8],
+    ) -> Vec<(HeaderName, String)> {
         let username = quote(&self.credentials.username);
         self.challenges
             .iter_mut()
             .map(|challenge| {
+                answered.put(challenge, false);
                 let name = if challenge.proxy {
                     HeaderName::ProxyAuthorization
                 } else {
@@ -153,7 +192,6 @@ impl Answerer {
             ),
             cnonce: rng.token(16),
             count: 0,
-            answered: false,
         })
     }
 }
@@ -164,7 +202,6 @@ impl Challenge {
     }
 
     fn answer(&mut self, username: &str, method: &str, uri: &str, body: &[u8]) -> String {
-        self.answered = true;
         self.count += 1;
         let nc = format!("{:08x}", self.count);
         let inputs = Inputs {

@@ -6,6 +6,6 @@ mod digest;
 #[cfg(test)]
 mod tests;
 
-pub use answerer::{Answerer, Credentials};
+pub use answerer::{Answered, Answerer, Credentials};
 pub use challenger::{Challenger, Password, Verdict};
 pub use digest::Algorithm;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sans_io::{Rng, Time};
 
-use super::{Algorithm, Answerer, Challenger, Credentials, Password, Verdict};
+use super::{Algorithm, Answered, Answerer, Challenger, Credentials, Password, Verdict};
 use crate::message::Message;
 
 const NOW: Time = Time::from_secs(1_000_000);
@@ -59,10 +59,14 @@ fn challenge_lines(verdict: &Verdict) -> String {
 
 fn authorization(answerer: &mut Answerer) -> String {
     answerer
-        .headers("REGISTER", URI, b"")
+        .headers(&mut Answered::default(), "REGISTER", URI, b"")
         .iter()
         .map(|(name, value)| format!("{}: {value}\r\n", name.as_str()))
         .collect()
+}
+
+fn digest(nonce: &str) -> String {
+    format!("Proxy-Authenticate: Digest realm=\"p\", nonce=\"{nonce}\", qop=\"auth\"\r\n")
 }
 
 fn is_ok(verdict: &Verdict) -> bool {
@@ -80,7 +84,11 @@ fn strongest_algorithm_that_both_know() {
         lines.find("SHA-256").unwrap() < lines.find("algorithm=MD5").unwrap(),
         "{lines}"
     );
-    assert!(answerer.challenged(&refusal(401, &lines), &mut Rng::seeded(2)));
+    assert!(answerer.challenged(
+        &refusal(401, &lines),
+        &mut Answered::default(),
+        &mut Rng::seeded(2)
+    ));
     let answer = authorization(&mut answerer);
     assert!(
         answer.contains("algorithm=SHA-256") && answer.contains("qop=auth, nc=00000001"),
@@ -112,7 +120,11 @@ fn wrong_password_and_unknown_user_are_told_alike() {
             username: user.into(),
             password: password.into(),
         });
-        assert!(answerer.challenged(&refusal(401, &lines), &mut Rng::seeded(2)));
+        assert!(answerer.challenged(
+            &refusal(401, &lines),
+            &mut Answered::default(),
+            &mut Rng::seeded(2)
+        ));
         let answer = authorization(&mut answerer);
         assert_eq!(
             challenger.verify(NOW, &request("UDP", &answer), passwords),
@@ -125,7 +137,11 @@ fn wrong_password_and_unknown_user_are_told_alike() {
 fn the_count_goes_up_in_hex_and_is_good_once_in_any_order() {
     let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
     let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
-    assert!(answerer.challenged(&refusal(401, &lines), &mut Rng::seeded(2)));
+    assert!(answerer.challenged(
+        &refusal(401, &lines),
+        &mut Answered::default(),
+        &mut Rng::seeded(2)
+    ));
     let answers: Vec<String> = (0..40).map(|_| authorization(&mut answerer)).collect();
     assert!(
         answers[9].contains("nc=0000000a") && answers[16].contains("nc=00000011"),
@@ -152,13 +168,17 @@ fn an_old_nonce_is_stale_and_the_client_answers_the_new_one() {
     let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
     let rng = &mut Rng::seeded(2);
     let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
-    assert!(answerer.challenged(&refusal(401, &lines), rng));
+    assert!(answerer.challenged(&refusal(401, &lines), &mut Answered::default(), rng));
     let late = NOW + Duration::from_secs(301);
     let verdict = challenger.verify(late, &request("WS", &authorization(&mut answerer)), passwords);
     assert!(matches!(verdict, Verdict::Challenge { stale: true, .. }));
     assert!(challenge_lines(&verdict).contains("stale=true"));
     assert!(
-        answerer.challenged(&refusal(401, &challenge_lines(&verdict)), rng),
+        answerer.challenged(
+            &refusal(401, &challenge_lines(&verdict)),
+            &mut Answered::default(),
+            rng
+        ),
         "stale: worth another try"
     );
     assert!(is_ok(&challenger.verify(
@@ -170,17 +190,61 @@ fn an_old_nonce_is_stale_and_the_client_answers_the_new_one() {
 
 #[test]
 fn a_second_refusal_that_is_not_stale_ends_the_attempt() {
-    let (mut challenger, mut answerer) = (challenger(), answerer("wrong"));
-    let rng = &mut Rng::seeded(2);
-    let first = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
-    assert!(answerer.challenged(&refusal(401, &first), rng));
-    authorization(&mut answerer);
-    let second = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
-    assert!(!answerer.challenged(&refusal(401, &second), rng));
-    answerer.accepted();
+    let mut answerer = answerer("wrong");
+    let (rng, answered) = (&mut Rng::seeded(2), &mut Answered::default());
+    assert!(answerer.challenged(&refusal(401, &digest("n1")), answered, rng));
+    answerer.headers(answered, "INVITE", URI, b"");
+    assert!(!answerer.challenged(&refusal(401, &digest("n2")), answered, rng));
     assert!(
-        answerer.challenged(&refusal(401, &second), rng),
+        answerer.challenged(&refusal(401, &digest("n2")), &mut Answered::default(), rng),
         "another request is another attempt"
+    );
+}
+
+#[test]
+fn a_nonce_of_an_earlier_request_that_ran_out_without_a_word_is_replaced_once() {
+    let mut answerer = answerer("cordboard");
+    let rng = &mut Rng::seeded(2);
+    assert!(answerer.challenged(&refusal(407, &digest("n1")), &mut Answered::default(), rng));
+    let bye = &mut Answered::default();
+    assert!(
+        answerer.headers(bye, "BYE", URI, b"")[0]
+            .1
+            .contains("nonce=\"n1\"")
+    );
+    assert!(answerer.challenged(&refusal(407, &digest("n2")), bye, rng));
+    assert!(
+        answerer.headers(bye, "BYE", URI, b"")[0]
+            .1
+            .contains("nonce=\"n2\"")
+    );
+    assert!(
+        !answerer.challenged(&refusal(407, &digest("n3")), bye, rng),
+        "once"
+    );
+    let info = &mut Answered::default();
+    answerer.headers(info, "INFO", URI, b"");
+    assert!(
+        !answerer.challenged(&refusal(407, &digest("n2")), info, rng),
+        "the nonce that was answered is no new one"
+    );
+}
+
+#[test]
+fn requests_under_way_at_the_same_time_do_not_spoil_each_other() {
+    let mut answerer = answerer("cordboard");
+    let rng = &mut Rng::seeded(2);
+    assert!(answerer.challenged(&refusal(407, &digest("n1")), &mut Answered::default(), rng));
+    let (update, bye) = (&mut Answered::default(), &mut Answered::default());
+    answerer.headers(update, "UPDATE", URI, b"");
+    answerer.headers(bye, "BYE", URI, b"");
+    assert!(answerer.challenged(&refusal(407, &digest("n2")), update, rng));
+    answerer.headers(update, "UPDATE", URI, b"");
+    assert!(answerer.challenged(&refusal(407, &digest("n3")), bye, rng));
+    assert!(
+        answerer.headers(bye, "BYE", URI, b"")[0]
+            .1
+            .contains("nonce=\"n3\"")
     );
 }
 
@@ -194,7 +258,11 @@ fn forged_and_foreign_nonces_are_not_ours() {
             passwords,
         ),
     );
-    assert!(answerer.challenged(&refusal(401, &foreign), &mut Rng::seeded(2)));
+    assert!(answerer.challenged(
+        &refusal(401, &foreign),
+        &mut Answered::default(),
+        &mut Rng::seeded(2)
+    ));
     let verdict = challenger.verify(NOW, &request("WS", &authorization(&mut answerer)), passwords);
     assert!(matches!(verdict, Verdict::Challenge { stale: false, .. }));
     for junk in [
@@ -220,7 +288,11 @@ fn forged_and_foreign_nonces_are_not_ours() {
 fn credentials_are_read_quoted_or_not() {
     let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
     let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
-    assert!(answerer.challenged(&refusal(401, &lines), &mut Rng::seeded(2)));
+    assert!(answerer.challenged(
+        &refusal(401, &lines),
+        &mut Answered::default(),
+        &mut Rng::seeded(2)
+    ));
     let odd = authorization(&mut answerer)
         .replace("algorithm=MD5", "algorithm=\"md5\"")
         .replace("qop=auth", "qop=\"auth\"")
@@ -238,7 +310,11 @@ fn a_client_without_qop_may_use_a_nonce_once() {
     let lines =
         challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords)).replace(", qop=\"auth\"", "");
     let mut answerer = answerer("cordboard");
-    assert!(answerer.challenged(&refusal(401, &lines), &mut Rng::seeded(2)));
+    assert!(answerer.challenged(
+        &refusal(401, &lines),
+        &mut Answered::default(),
+        &mut Rng::seeded(2)
+    ));
     let answer = authorization(&mut answerer);
     assert!(!answer.contains("nc="), "{answer}");
     assert!(is_ok(&challenger.verify(NOW, &request("WS", &answer), passwords)));
@@ -250,7 +326,11 @@ fn a_client_without_qop_may_use_a_nonce_once() {
 fn a_stored_hash_serves_in_place_of_the_password() {
     let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
     let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
-    assert!(answerer.challenged(&refusal(401, &lines), &mut Rng::seeded(2)));
+    assert!(answerer.challenged(
+        &refusal(401, &lines),
+        &mut Answered::default(),
+        &mut Rng::seeded(2)
+    ));
     let key = super::digest::ha1(Algorithm::Md5, "1001", "example.com", "cordboard");
     let answer = request("WS", &authorization(&mut answerer));
     let other = |_: &str| Some(Password::Ha1(vec![(Algorithm::Sha256, key.clone())]));
@@ -272,7 +352,7 @@ fn proxies_and_servers_are_answered_together_and_auth_int_only_when_forced() {
                 WWW-Authenticate: Digest realm=\"s\", nonce=\"2\", qop=\"auth-int\", algorithm=MD5-sess\r\n\
                 WWW-Authenticate: Digest realm=\"s\", nonce=\"3\", algorithm=AKAv1-MD5\r\n\
                 WWW-Authenticate: Negotiate\r\n";
-    assert!(answerer.challenged(&refusal(407, both), rng));
+    assert!(answerer.challenged(&refusal(407, both), &mut Answered::default(), rng));
     let answer = authorization(&mut answerer);
     let (server, proxy) = answer.split_once("\r\n").unwrap();
     assert!(
@@ -286,6 +366,6 @@ fn proxies_and_servers_are_answered_together_and_auth_int_only_when_forced() {
     );
     assert!(proxy.contains("opaque=\"o\""), "{proxy}");
     let unknown = "WWW-Authenticate: Digest realm=\"x\", nonce=\"3\", qop=\"token\"\r\n";
-    assert!(!self::answerer("x").challenged(&refusal(401, unknown), rng));
-    assert!(!self::answerer("x").challenged(&refusal(401, ""), rng));
+    assert!(!self::answerer("x").challenged(&refusal(401, unknown), &mut Answered::default(), rng));
+    assert!(!self::answerer("x").challenged(&refusal(401, ""), &mut Answered::default(), rng));
 }

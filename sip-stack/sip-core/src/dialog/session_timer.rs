@@ -18,6 +18,9 @@ pub struct SessionTimer {
     pub interval: Duration,
     /// Who refreshes.
     pub duty: Duty,
+    /// The peer takes no part in it: it gives nothing up when the session expires, and neither do we as long as our refreshes
+    /// get answers of whatever kind.
+    pub alone: bool,
     since: Time,
 }
 
@@ -28,7 +31,17 @@ impl SessionTimer {
         SessionTimer {
             interval,
             duty,
+            alone: false,
             since: now,
+        }
+    }
+
+    /// Of ours alone, with a peer that knows no session timer (RFC 4028 §7.2, §9).
+    #[must_use]
+    pub fn alone(now: Time, interval: Duration) -> SessionTimer {
+        SessionTimer {
+            alone: true,
+            ..SessionTimer::new(now, interval, Duty::Ours)
         }
     }
 

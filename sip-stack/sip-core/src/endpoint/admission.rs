@@ -48,24 +48,25 @@ impl Endpoint {
 
     /// 420 for an extension that is required and that we lack.
     pub(super) fn refuse_extensions(&mut self, now: Time, server: u64, request: &Message) -> bool {
-        let lacking = |name| {
+        let lacking = |name, known: [&[String]; 2]| {
+            let is_known = |tag: &str| {
+                let mut known = known.into_iter().flatten();
+                known.any(|ours| ours.eq_ignore_ascii_case(tag))
+            };
             request
                 .headers(name)
                 .map(str::trim)
-                .filter(|tag| {
-                    !tag.is_empty()
-                        && !self
-                            .config
-                            .supported
-                            .iter()
-                            .any(|ours| ours.eq_ignore_ascii_case(tag))
-                })
+                .filter(|tag| !tag.is_empty() && !is_known(tag))
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let mut unsupported = lacking(HeaderName::Require);
+        let config = &self.config;
+        let mut unsupported = lacking(HeaderName::Require, [&config.supported, &[]]);
         if unsupported.is_empty() {
-            unsupported = lacking(HeaderName::ProxyRequire);
+            unsupported = lacking(
+                HeaderName::ProxyRequire,
+                [&config.supported, &config.proxy_supported],
+            );
         }
         if unsupported.is_empty() {
             return false;
@@ -136,7 +137,7 @@ impl Endpoint {
                 .is_some_and(|tx| {
                     tx.is_open()
                         && request.request_uri() == Some(tx.draft.uri.as_str())
-                        && via.sent_by.eq_ignore_ascii_case(&self.sent_by(&tx.to))
+                        && self.is_sent_by_us(&via, &tx.to)
                 })
         })
     }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use sans_io::Time;
 
 use crate::dialog::Dialog;
@@ -20,9 +22,10 @@ impl Endpoint {
         if self.usages.len() >= self.config.max_usages {
             return self.refuse_with(now, server, 503, &["Retry-After: 10\r\n"]);
         }
-        if let Err(min) = self.session_proposed(&request) {
-            return self.refuse_with(now, server, 422, &[&format!("Min-SE: {min}\r\n")]);
-        }
+        let proposed = match self.session_proposed(None, &request) {
+            Ok(proposed) => proposed,
+            Err(min) => return self.refuse_with(now, server, 422, &[&format!("Min-SE: {min}\r\n")]),
+        };
         self.respond(now, server, 100, "", None);
         let usage = UsageId(self.rng.u64());
         let local_tag = format!("{:016x}", usage.0);
@@ -53,10 +56,21 @@ impl Endpoint {
         state.remote_sdp = body_of(&request);
         state.offered = state.remote_sdp.is_some();
         state.reliable.required = request.lists(HeaderName::Require, "100rel");
+        state.reliable.invite = request.cseq().number;
         state.reliable.rseq = self.rng.below(1 << 16) as u32;
-        state.proposed = self.session_proposed(&request).unwrap_or_default();
+        state.proposed = proposed;
+        state.knows_timer = request.supports("timer");
         state.dialogs.push(dialog);
         self.usages.insert(usage, state);
+        if let Some(seconds) = request.expires() {
+            // §13.3.1: so long and no longer.
+            let until = now + Duration::from_secs(seconds.into());
+            self.timers.set(
+                TimerKey::Usage(usage, Alarm::Expired),
+                until,
+                "expiry of an INVITE",
+            );
+        }
         if let Some(entry) = self.servers.get_mut(&server) {
             entry.tag = local_tag;
             entry.usage = Some(usage);
@@ -74,8 +88,27 @@ impl Endpoint {
             && body.is_some()
         {
             state.local_sdp.clone_from(&body);
+            state.offered_early |= state.reliable.required && !state.offered;
         }
         self.ring_with(now, usage, server, code, body, more);
+    }
+
+    /// The caller offered nothing and requires reliable provisional responses, the first of which must bring our offer (RFC 3261
+    /// §13.2.1, RFC 3262 §5): give the next `ring` one.
+    #[must_use]
+    pub fn offers_first(&self, usage: UsageId) -> bool {
+        self.usages.get(&usage).is_some_and(|state| {
+            state.state == State::Incoming
+                && state.reliable.required
+                && !state.offered
+                && state.local_sdp.is_none()
+        })
+    }
+
+    /// A reliable provisional response carried our offer; the 200 has none then.
+    #[must_use]
+    pub fn offered_early(&self, usage: UsageId) -> bool {
+        self.usages.get(&usage).is_some_and(|state| state.offered_early)
     }
 
     /// Answers the call with 200, and sends that again until the ACK comes.
@@ -105,7 +138,9 @@ impl Endpoint {
         }
         state.reliable.stop();
         self.timers.cancel(TimerKey::Usage(usage, Alarm::Reliable));
-        self.timers.cancel(TimerKey::Usage(usage, Alarm::StillRinging));
+        for alarm in [Alarm::StillRinging, Alarm::Expired] {
+            self.timers.cancel(TimerKey::Usage(usage, alarm));
+        }
         if body.is_some() {
             state.local_sdp.clone_from(&body);
         }
@@ -129,6 +164,21 @@ impl Endpoint {
         self.end(usage, Ended::LocalHangup);
     }
 
+    /// The time that the caller gave is over (§13.3.1).
+    pub(super) fn invite_expired(&mut self, now: Time, usage: UsageId) {
+        let Some(state) = self
+            .usages
+            .get(&usage)
+            .filter(|state| state.state == State::Incoming)
+        else {
+            return;
+        };
+        if let Some(server) = state.server {
+            self.refuse_with(now, server, 487, &[]);
+        }
+        self.end(usage, Ended::Expired);
+    }
+
     /// A 2xx to an INVITE or re-INVITE, which the usage sends again until its ACK comes, over reliable transports too
     /// (§13.3.1.4).
     pub(super) fn send_2xx(
@@ -144,7 +194,7 @@ impl Endpoint {
         if !self.respond(now, server, 200, more, body) {
             return false;
         }
-        let Some((data, flow)) = self.take_accepted(server) else {
+        let Some((data, to)) = self.take_accepted(server) else {
             return false;
         };
         let timing = self.config.timing;
@@ -154,8 +204,9 @@ impl Endpoint {
         let initial = state.server.take().is_some();
         state.unacked = Some(Unacked {
             cseq,
+            server,
             data,
-            flow,
+            to,
             interval: timing.t1,
             until: now + timing.timeout(),
             initial,
@@ -180,10 +231,10 @@ impl Endpoint {
             state.unacked = None;
             return self.never_acked(now, usage);
         }
-        let (to, data) = (crate::flow::Destination::Flow(unacked.flow), unacked.data.clone());
+        let (to, data, server) = (unacked.to.clone(), unacked.data.clone(), unacked.server);
         unacked.interval = (unacked.interval * 2).min(timing.t2);
         let next = (now + unacked.interval).min(unacked.until);
-        self.transmit(to, data, 0);
+        self.transmit(to, data, server);
         self.timers
             .set(TimerKey::Usage(usage, Alarm::Accepted), next, "2xx without ACK");
     }

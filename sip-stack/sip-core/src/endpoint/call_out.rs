@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use sans_io::{Rng, Time};
 
 use crate::auth::Answerer;
@@ -35,9 +37,9 @@ impl Endpoint {
             }),
             more: self.about.lines(&call.extra, call.body.is_some()),
             session: call.session_timer.map(|interval| SessionLines {
-                expires: u32::try_from(interval.max(self.config.min_session).as_secs()).unwrap_or(u32::MAX),
+                expires: self.interval_to_ask(interval),
                 refresher: None,
-                min: u32::try_from(self.config.min_session.as_secs()).unwrap_or(90),
+                min: self.interval_to_ask(Duration::ZERO),
             }),
             body: call.body.clone(),
             ..Draft::bare(Method::Invite)
@@ -62,9 +64,11 @@ impl Endpoint {
         state.answerer = call.credentials.map(Answerer::new);
         state.contact_user = wire::user(&call.contact_user);
         state.ring_timeout = call.ring_timeout;
+        state.response_timeout = call.response_timeout;
         state.local_sdp = call.body;
         state.offered = state.local_sdp.is_some();
         state.min_se = draft.session.map_or(0, |session| session.min);
+        state.wanted = draft.session.map(|session| session.expires);
         self.usages.insert(usage, state);
         self.timers.set(
             TimerKey::Usage(usage, Alarm::Ring),
@@ -150,16 +154,17 @@ impl Endpoint {
             return self.repeat_ack(client, tag); // §13.2.2.4: an ACK for each copy
         }
         let cseq = response.cseq().number;
+        let known = usage;
         let Some((usage, state)) = usage
             .and_then(|id| Some((id, self.usages.get_mut(&id)?)))
             .filter(|(_, state)| state.state == State::Calling)
         else {
-            let waiting = usage.and_then(|id| self.usages.get(&id)).is_some_and(|state| {
+            let waiting = known.and_then(|id| self.usages.get(&id)).is_some_and(|state| {
                 state.owes_ack == Some(client)
                     && state.dialogs.first().is_some_and(|dialog| dialog.is_with(tag))
             });
             if !waiting {
-                self.dismiss(now, client, &response);
+                self.dismiss(now, client, known, &response);
             }
             return;
         };
@@ -274,7 +279,7 @@ impl Endpoint {
     }
 
     /// A 2xx that nobody wants: of another fork, or after we hung up. It is acknowledged, and then comes BYE (§13.2.2.4).
-    fn dismiss(&mut self, now: Time, client: u64, response: &Message) {
+    fn dismiss(&mut self, now: Time, client: u64, usage: Option<UsageId>, response: &Message) {
         let Some(tx) = self.clients.get(&client) else {
             return;
         };
@@ -293,7 +298,9 @@ impl Endpoint {
             ..Draft::bare(Method::Bye)
         };
         let hop = self.hop_beside(client, &routed.next_hop);
-        self.dispatch(now, draft, hop, None, Purpose::Farewell);
+        // While the usage is known its credentials are too.
+        let usage = usage.filter(|usage| self.usages.contains_key(usage));
+        self.dispatch(now, draft, hop, usage, Purpose::Farewell);
     }
 }
 

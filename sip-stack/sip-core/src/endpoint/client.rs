@@ -1,11 +1,12 @@
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use sans_io::{Deadline, Time};
 
 use crate::dialog::same_tag;
-use crate::flow::{Destination, FlowId};
+use crate::flow::{Destination, FlowId, Transport};
 use crate::message::{Message, Method};
 use crate::transaction::{Client, ClientInvite, OnResponse, OnTimeout, Timing};
 
@@ -25,6 +26,8 @@ const REINVITE: Duration = Duration::from_secs(180);
 pub(super) enum Purpose {
     /// It begins the usage.
     Invite,
+    /// It was to begin one, and its target said nothing for too long.
+    Abandoned,
     Cancel,
     /// Our offer, or a session refresh.
     Reinvite {
@@ -34,6 +37,8 @@ pub(super) enum Purpose {
     Update,
     Prack,
     Info,
+    /// Whether the peer is there.
+    Ping,
     /// We ask the peer to call somebody in our place.
     Refer,
     /// How a transfer goes that the peer asked for.
@@ -53,10 +58,11 @@ impl Purpose {
             Purpose::Update => Method::Update,
             Purpose::Prack => Method::Prack,
             Purpose::Info => Method::Info,
+            Purpose::Ping => Method::Options,
             Purpose::Refer => Method::Refer,
             Purpose::Notify(_) => Method::Notify,
             Purpose::Bye | Purpose::Farewell => Method::Bye,
-            Purpose::Invite | Purpose::Cancel | Purpose::Outside(_) => return None,
+            Purpose::Invite | Purpose::Abandoned | Purpose::Cancel | Purpose::Outside(_) => return None,
         })
     }
 }
@@ -145,6 +151,27 @@ impl ClientTx {
         }
     }
 
+    /// Nothing came yet, not even a provisional response.
+    fn is_unheard(&self) -> bool {
+        match &self.machine {
+            Machine::Invite(machine) => machine.is_unheard(),
+            Machine::Other(machine) => machine.is_unheard(),
+        }
+    }
+
+    /// An INVITE that was given up before anything came.
+    pub(super) fn is_abandoned(&self) -> bool {
+        matches!(&self.machine, Machine::Invite(machine) if machine.is_abandoned())
+    }
+
+    /// Without any response by then it has timed out.
+    pub(super) fn give_up(&mut self, at: Time) {
+        match &mut self.machine {
+            Machine::Invite(machine) => machine.give_up(at),
+            Machine::Other(machine) => machine.give_up(at),
+        }
+    }
+
     /// The 2xx with this tag was acknowledged, or will be as soon as it is known where to.
     pub(super) fn has_ack(&self, tag: Option<&str>) -> bool {
         self.acks.iter().any(|ack| same_tag(ack.tag.as_deref(), tag))
@@ -222,6 +249,25 @@ impl Endpoint {
         }
     }
 
+    /// Nothing sent to `addr` over UDP arrives. Whoever answered something lives, whatever ICMP says of it, which anybody can forge.
+    pub(super) fn unreachable(&mut self, now: Time, addr: SocketAddr) {
+        let there = |to: &Destination| match to {
+            Destination::Flow(flow) => flow.transport == Transport::Udp && flow.remote == addr,
+            Destination::Address {
+                transport, addr: to, ..
+            } => *transport == Transport::Udp && *to == addr,
+        };
+        let lost: Vec<u64> = self
+            .clients
+            .iter()
+            .filter(|(_, tx)| tx.is_unheard() && there(&tx.to))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in lost {
+            self.fail(now, id, Silence::Transport);
+        }
+    }
+
     /// Nothing more comes over this connection.
     pub(super) fn flow_closed(&mut self, now: Time, flow: FlowId) {
         let over = |to: &Destination| matches!(to, Destination::Flow(open) if open.id == flow);
@@ -251,6 +297,7 @@ impl Endpoint {
         if code < 200 {
             match purpose {
                 Purpose::Invite => self.invite_provisional(now, id, usage, code, &response),
+                Purpose::Abandoned => self.cancel_abandoned(now, id),
                 Purpose::Reinvite { .. } => {
                     if let Machine::Invite(machine) = &mut tx.machine {
                         machine.limit(now + REINVITE);
@@ -278,11 +325,15 @@ impl Endpoint {
         match purpose {
             Purpose::Invite if code < 300 => self.invite_accepted(now, id, usage, response),
             Purpose::Invite => self.invite_refused(now, usage, code, response),
+            // Nobody waits for it any more.
+            Purpose::Abandoned if code < 300 => self.invite_accepted(now, id, None, response),
+            Purpose::Abandoned => {}
             Purpose::Reinvite { refresh } => self.reinvite_answered(now, id, usage, refresh, code, &response),
             Purpose::Update => self.update_answered(now, usage, code, &response),
             Purpose::Outside(request) => self.outside_answered(request, response),
             Purpose::Bye
             | Purpose::Info
+            | Purpose::Ping
             | Purpose::Refer
             | Purpose::Notify(_)
             | Purpose::Prack
@@ -293,6 +344,13 @@ impl Endpoint {
         }
         if let Some(usage) = usage {
             self.reap(usage);
+        }
+    }
+
+    /// What was given up rings after all.
+    fn cancel_abandoned(&mut self, now: Time, id: u64) {
+        if !self.clients.contains_key(&(id | 1)) {
+            self.send_cancel(now, id, "");
         }
     }
 
@@ -310,22 +368,32 @@ impl Endpoint {
         if self.try_next(now, id, None) || (silence == Silence::Transport && self.try_address(now, id)) {
             return;
         }
-        self.timers.cancel(TimerKey::Client(id));
-        let Some(tx) = self.clients.remove(&id) else {
+        let Some(tx) = self.clients.get_mut(&id) else {
             return;
         };
-        self.silent(now, tx.usage, tx.purpose, silence);
+        let (usage, purpose) = (tx.usage, tx.purpose);
+        if tx.is_abandoned() {
+            tx.usage = None;
+            tx.purpose = Purpose::Abandoned;
+            let deadline = tx.deadline();
+            self.arm(TimerKey::Client(id), deadline);
+        } else {
+            self.drop_client(id);
+        }
+        self.silent(now, usage, purpose, silence);
     }
 
     pub(super) fn silent(&mut self, now: Time, usage: Option<UsageId>, purpose: Purpose, silence: Silence) {
         self.settle(usage, purpose);
         match purpose {
             Purpose::Invite => self.invite_failed(now, usage, silence),
+            Purpose::Abandoned => {}
             Purpose::Reinvite { refresh } => self.reinvite_failed(now, usage, refresh, silence),
             Purpose::Update => self.refresh_failed(now, usage, silence),
             Purpose::Outside(request) => self.outside_failed(request, silence),
             Purpose::Bye
             | Purpose::Info
+            | Purpose::Ping
             | Purpose::Refer
             | Purpose::Notify(_)
             | Purpose::Prack

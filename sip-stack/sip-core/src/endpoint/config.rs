@@ -13,6 +13,9 @@ pub struct Config {
     pub allow: Vec<Method>,
     /// Option tags of `Supported`; what a request requires beyond them is answered 420.
     pub supported: Vec<String>,
+    /// Option tags that `Proxy-Require` may hold beside those: what callers ask of proxies on the way, and finds nothing left to
+    /// be done here.
+    pub proxy_supported: Vec<String>,
     /// Media types a body may have (`Accept`); another one in an INVITE or UPDATE is answered 415.
     pub accept: Vec<String>,
     /// How the world reaches us, for `Via` and `Contact`. For a transport not listed the local address of the flow is
@@ -22,6 +25,8 @@ pub struct Config {
     pub timing: Timing,
     /// Shortest session interval we take part in (`Min-SE`, RFC 4028 §5).
     pub min_session: Duration,
+    /// How long a target may say nothing at all while there are others to try.
+    pub target_timeout: Duration,
     /// Requests over UDP longer than this go by TCP (RFC 3261 §18.1.1).
     pub max_datagram: usize,
     /// Usages (calls) at once; an INVITE beyond is answered 503.
@@ -55,15 +60,17 @@ impl Default for Config {
                 Method::Prack,
                 Method::Refer,
                 Method::Notify,
-                Method::Message,
             ],
             supported: ["timer", "100rel", "norefersub", "outbound", "path"]
                 .map(str::to_owned)
                 .to_vec(),
+            // RFC 3323 §4.2 has callers write it; what is private goes no further than to us.
+            proxy_supported: vec!["privacy".to_owned()],
             accept: ["application/sdp"].map(str::to_owned).to_vec(),
             advertised: Vec::new(),
             timing: Timing::default(),
             min_session: Duration::from_secs(90),
+            target_timeout: Duration::from_secs(5),
             max_datagram: 1300,
             max_usages: 100_000,
         }

@@ -70,6 +70,8 @@ impl Endpoint {
         for alarm in [
             Alarm::Ring,
             Alarm::StillRinging,
+            Alarm::Expired,
+            Alarm::Ping,
             Alarm::Reliable,
             Alarm::Retry,
             Alarm::Session,

@@ -98,6 +98,8 @@ pub struct OutgoingInvite {
     pub credentials: Option<Credentials>,
     /// How long it may ring without a final answer; each provisional response but 100 starts it anew.
     pub ring_timeout: Duration,
+    /// How long a target may say nothing at all before the next one is tried or the call given up; `None`: 64·T1 (timer B).
+    pub response_timeout: Option<Duration>,
     /// Session interval to propose (RFC 4028).
     pub session_timer: Option<Duration>,
 }
@@ -148,6 +150,12 @@ pub enum Input {
     TransmitFailed {
         /// As in [`Output::Transmit`].
         token: u64,
+    },
+    /// The network said that nothing sent there over UDP arrives (ICMP): a transport error for what waits for its first response
+    /// from there (RFC 3261 §18.4).
+    Unreachable {
+        /// To whom it was sent.
+        addr: SocketAddr,
     },
     /// Answer to [`Output::Resolve`]: targets in the order to try them (RFC 3263), none when the name leads nowhere; for
     /// TLS and WSS with the name to expect in the certificate.
@@ -302,6 +310,13 @@ pub enum Event {
         /// The request.
         request: Message,
     },
+    /// Answer to [`Endpoint::ping`](super::Endpoint::ping).
+    Pinged {
+        /// The leg.
+        usage: UsageId,
+        /// It answered, with whatever but 404, 408 and 481.
+        alive: bool,
+    },
     /// The leg is over: once for each usage, its last event.
     Ended {
         /// The leg.
@@ -351,6 +366,8 @@ pub enum Ended {
         /// Of the CANCEL.
         reason: Option<Reason>,
     },
+    /// Nobody answered within the time that the caller's INVITE gave (`Expires`).
+    Expired,
     /// The peer hung up.
     Bye {
         /// Of the BYE.

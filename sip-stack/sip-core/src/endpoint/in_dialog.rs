@@ -219,6 +219,7 @@ impl Endpoint {
         match (purpose, usage) {
             (Purpose::Notify(refer), _) if code >= 300 => self.notify_refused(usage, refer),
             (Purpose::Refer, Some(usage)) => self.refer_answered(usage, code),
+            (Purpose::Ping, Some(usage)) => self.ping_answered(usage, code),
             _ => {}
         }
         // §12.2.1.2: the peer knows the dialog no more.
@@ -241,6 +242,7 @@ impl Endpoint {
         match (purpose, usage) {
             (Purpose::Notify(refer), _) => self.notify_refused(usage, refer),
             (Purpose::Refer, Some(usage)) => self.refer_answered(usage, 408),
+            (Purpose::Ping, Some(usage)) => self.pinged(usage, false),
             _ => {}
         }
         if let Some(usage) = usage

@@ -12,6 +12,7 @@
 //! | `call_out`, `call_in` | the INVITE that begins a usage, ours or the peer's |
 //! | `reliable` | provisional responses with PRACK (RFC 3262), both sides |
 //! | `in_dialog` | requests within a dialog but offers |
+//! | `ping` | whether the peer of a dialog is there |
 //! | `refer` | the peer's REFER, and the NOTIFYs to it (RFC 3515) |
 //! | `offer` | re-INVITE and UPDATE (RFC 3261 §14, RFC 3311) |
 //! | `session` | session timer (RFC 4028) |
@@ -31,6 +32,7 @@ mod event;
 mod in_dialog;
 mod offer;
 mod outside;
+mod ping;
 mod receive;
 mod refer;
 mod reliable;
@@ -56,7 +58,7 @@ pub use event::{
 
 pub use saved::SavedDialog;
 
-use crate::flow::{Flow, Transport};
+use crate::flow::{Destination, Flow, Transport};
 use crate::transaction::Key;
 use client::ClientTx;
 use outside::Outside;
@@ -137,6 +139,7 @@ impl Endpoint {
             Input::Message { flow, data } => self.receive(now, flow, data),
             Input::FlowClosed { flow } => self.flow_closed(now, flow),
             Input::TransmitFailed { token } => self.transmit_failed(now, token),
+            Input::Unreachable { addr } => self.unreachable(now, addr),
             Input::Resolved { query, targets } => self.resolved(now, query, targets),
             Input::Timeout => self.timeout(now),
         }
@@ -177,7 +180,7 @@ impl Endpoint {
         state.sticky = Some(flow);
         state.info.flow = Some(flow);
         if let Some(unacked) = &mut state.unacked {
-            unacked.flow = flow;
+            unacked.to = Destination::Flow(flow);
         }
         if let Some(server) = state.server {
             self.move_server(server, flow);
@@ -199,6 +202,8 @@ impl Endpoint {
         match alarm {
             Alarm::Ring => self.rang_too_long(now, usage),
             Alarm::StillRinging => self.still_ringing(now, usage),
+            Alarm::Expired => self.invite_expired(now, usage),
+            Alarm::Ping => self.pinged(usage, false),
             Alarm::Cancelled => self.cancel_unanswered(usage),
             Alarm::Reliable => self.send_reliable_again(now, usage),
             Alarm::Accepted => self.send_accepted_again(now, usage),

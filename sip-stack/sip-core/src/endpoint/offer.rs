@@ -125,7 +125,7 @@ impl Endpoint {
         if state.unacked.as_ref().is_some_and(|unacked| unacked.offers) {
             return self.refuse_with(now, server, 491, &[]);
         }
-        let proposed = match self.session_proposed(request) {
+        let proposed = match self.session_proposed(Some(usage), request) {
             Ok(proposed) => proposed,
             Err(min) => return self.refuse_with(now, server, 422, &[&format!("Min-SE: {min}\r\n")]),
         };
@@ -150,12 +150,12 @@ impl Endpoint {
         server: u64,
         request: &Message,
     ) {
-        let Some(state) = self.usages.get(&usage) else {
-            return;
-        };
-        let proposed = match self.session_proposed(request) {
+        let proposed = match self.session_proposed(Some(usage), request) {
             Ok(proposed) => proposed,
             Err(min) => return self.refuse_with(now, server, 422, &[&format!("Min-SE: {min}\r\n")]),
+        };
+        let Some(state) = self.usages.get(&usage) else {
+            return;
         };
         let body = body_of(request);
         if body.is_none() {
@@ -318,7 +318,7 @@ impl Endpoint {
                 self.refused_offer(usage, refresh, 408);
                 self.peer_lost(now, usage);
             }
-            Silence::Transport if refresh => self.refresh_refused(now, usage, 503),
+            Silence::Transport if refresh => self.refresh_not_sent(now, usage),
             Silence::Transport => {
                 self.refused_offer(usage, refresh, 503);
                 self.next_offer(now, usage);

@@ -8,6 +8,8 @@ use crate::transaction::Key;
 
 use super::Endpoint;
 use super::event::{Event, ServerTx, UsageId};
+use super::resolve::transport_of;
+use crate::uri::parse_host_port;
 
 impl Endpoint {
     /// One message came over `flow`.
@@ -45,7 +47,7 @@ impl Endpoint {
             branch
         };
         let Some(tx) = self.clients.get(&id) else { return };
-        if !via.sent_by.eq_ignore_ascii_case(&self.sent_by(&tx.to)) || !tx.is_for(&cseq.method) {
+        if !self.is_sent_by_us(&via, &tx.to) || !tx.is_for(&cseq.method) {
             return;
         }
         self.receive_response(now, id, response);
@@ -110,6 +112,22 @@ impl Endpoint {
             .iter()
             .position(|dialog| dialog.is_with(from.tag()))?;
         Some((usage, dialog))
+    }
+}
+
+impl Endpoint {
+    /// The sent-by of a `Via` is the one that we write towards `to`: hosts compare without regard to case, and without a port it
+    /// is that of the transport (§18.1.2, §20.42).
+    pub(super) fn is_sent_by_us(&self, via: &Via<'_>, to: &Destination) -> bool {
+        let ours = self.sent_by(to);
+        if via.sent_by.eq_ignore_ascii_case(&ours) {
+            return true;
+        }
+        let Some((host, port)) = parse_host_port(&ours) else {
+            return false;
+        };
+        let default = transport_of(to).default_port();
+        via.host.same(host) && via.port.unwrap_or(default) == port.unwrap_or(default)
     }
 }
 

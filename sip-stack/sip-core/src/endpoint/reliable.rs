@@ -20,8 +20,9 @@ impl Reliable {
             || self.queue.iter().any(|(_, body, _)| body.is_some())
     }
 
+    /// The 2xx goes out: nothing is sent again, but the PRACK of what was sent is still to come.
     pub(super) fn stop(&mut self) {
-        self.waiting = None;
+        self.overtaken = self.waiting.take().map(|_| self.rseq);
         self.queue.clear();
     }
 }
@@ -143,16 +144,14 @@ impl Endpoint {
         let Some(state) = self.usages.get_mut(&usage) else {
             return;
         };
-        let invite = state
-            .server
-            .and_then(|invite| self.servers.get(&invite))
-            .map(|entry| entry.cseq);
+        let reliable = &mut state.reliable;
         let matches = request.rack().is_some_and(|rack| {
-            rack.rseq == state.reliable.rseq
-                && Some(rack.cseq.number) == invite
+            rack.cseq.number == reliable.invite
                 && rack.cseq.method == Method::Invite
+                && (reliable.overtaken.take_if(|rseq| *rseq == rack.rseq).is_some()
+                    || (rack.rseq == reliable.rseq && reliable.waiting.take().is_some()))
         });
-        if !matches || state.reliable.waiting.take().is_none() {
+        if !matches {
             return self.refuse_with(now, server, 481, &[]);
         }
         self.timers.cancel(TimerKey::Usage(usage, Alarm::Reliable));

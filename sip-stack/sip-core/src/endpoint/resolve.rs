@@ -107,7 +107,7 @@ impl Endpoint {
             } => {
                 self.remember(usage, &targets);
                 let over = usage.is_some_and(|usage| self.usages.get(&usage).is_none_or(Usage::is_over));
-                if over && purpose != Purpose::Bye {
+                if over && !matches!(purpose, Purpose::Bye | Purpose::Farewell) {
                     self.settle(usage, purpose);
                     return usage.into_iter().for_each(|usage| self.reap(usage));
                 }

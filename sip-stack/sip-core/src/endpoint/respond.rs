@@ -1,7 +1,9 @@
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use sans_io::Time;
 
-use crate::flow::{Destination, Flow};
+use crate::flow::{Destination, Flow, Transport};
 use crate::message::{HeaderName, Message, Method};
 use crate::transaction::{Key, OnAck, OnTimeout, Server, ServerInvite};
 
@@ -9,6 +11,7 @@ use super::event::{Body, Headers, UsageId};
 use super::resolve::contact_transport;
 use super::wire::{self, Contact, ReplyHead};
 use super::{Endpoint, TimerKey};
+use crate::uri::Host;
 
 #[derive(Clone, Copy, Debug)]
 enum Machine {
@@ -23,8 +26,12 @@ pub(super) struct ServerEntry {
     key: Key,
     merged: Option<Key>,
     pub(super) head: ReplyHead,
-    /// Responses go here.
+    /// The way the request came, but for the port where its responses go.
     pub(super) flow: Flow,
+    /// Responses go here,
+    to: Destination,
+    /// and here once the connection of the request is gone.
+    beside: Option<Destination>,
     /// The last response.
     last: Bytes,
     /// `To` tag of the responses.
@@ -56,6 +63,27 @@ pub(super) fn reply_flow(request: &Message, flow: Flow) -> Flow {
     to
 }
 
+/// Where responses go when the connection of their request is gone: to the address that it came from, at the port of its
+/// `Via` (RFC 3261 §18.2.2). A browser can be reached over its own connection only.
+fn reply_beside(request: &Message, flow: Flow) -> Option<Destination> {
+    if !matches!(flow.transport, Transport::Tcp | Transport::Tls) {
+        return None;
+    }
+    let via = request.top_via()?;
+    let server_name = match via.host {
+        Host::Name(name) => Some(name.to_owned()),
+        Host::V4(_) | Host::V6(_) => None,
+    };
+    Some(Destination::Address {
+        transport: flow.transport,
+        addr: SocketAddr::new(
+            flow.remote.ip(),
+            via.port.unwrap_or(flow.transport.default_port()),
+        ),
+        server_name,
+    })
+}
+
 impl Endpoint {
     /// A server transaction for a request that matches none.
     pub(super) fn open_server(&mut self, now: Time, request: &Message, flow: Flow, key: Key) -> u64 {
@@ -84,6 +112,8 @@ impl Endpoint {
             merged,
             head: ReplyHead::new(request, &top_via),
             flow: reply_flow(request, flow),
+            to: Destination::Flow(reply_flow(request, flow)),
+            beside: reply_beside(request, flow),
             last: Bytes::new(),
             tag: format!("{:016x}", self.rng.u64()),
             usage: None,
@@ -108,7 +138,7 @@ impl Endpoint {
         }
         let data = entry.head.write(code, None, &entry.tag, more, body);
         entry.last = data.clone();
-        let to = Destination::Flow(entry.flow);
+        let to = entry.to.clone();
         self.transmit(to, data, id);
         self.arm_server(id);
         true
@@ -138,16 +168,16 @@ impl Endpoint {
 
     /// The bytes of the last response, to be sent by the usage until the ACK comes (RFC 3261 §13.3.1.4). The
     /// transaction itself needs them no more (RFC 6026 §7.1).
-    pub(super) fn take_accepted(&mut self, id: u64) -> Option<(Bytes, Flow)> {
+    pub(super) fn take_accepted(&mut self, id: u64) -> Option<(Bytes, Destination)> {
         let entry = self.servers.get_mut(&id)?;
         entry.head.clear();
-        Some((std::mem::take(&mut entry.last), entry.flow))
+        Some((std::mem::take(&mut entry.last), entry.to.clone()))
     }
 
     /// The last response again.
     pub(super) fn repeat_response(&mut self, id: u64) {
         if let Some(entry) = self.servers.get(&id) {
-            let (to, data) = (Destination::Flow(entry.flow), entry.last.clone());
+            let (to, data) = (entry.to.clone(), entry.last.clone());
             self.transmit(to, data, id);
         }
     }
@@ -166,7 +196,7 @@ impl Endpoint {
             Machine::Other(machine) => machine.on_request(),
         };
         if again && !entry.last.is_empty() {
-            let (to, data) = (Destination::Flow(entry.flow), entry.last.clone());
+            let (to, data) = (entry.to.clone(), entry.last.clone());
             self.transmit(to, data, id);
         }
         Some(false)
@@ -184,7 +214,7 @@ impl Endpoint {
             // A refusal without ACK (timer H), and a request that nobody answered: there is nobody to tell.
             OnTimeout::TimedOut | OnTimeout::Finished => self.drop_server(id),
             OnTimeout::Resend => {
-                let (to, data) = (Destination::Flow(entry.flow), entry.last.clone());
+                let (to, data) = (entry.to.clone(), entry.last.clone());
                 self.transmit(to, data, id);
                 self.arm_server(id);
             }
@@ -192,11 +222,30 @@ impl Endpoint {
         }
     }
 
-    /// A response could not be sent: the transaction is over (§17.2.4), but for an INVITE that waits for an answer and
-    /// whose caller may yet come back over another connection.
+    /// A response could not be sent. Over a connection that closed it goes to the address of the request's `Via` (§18.2.2);
+    /// else the transaction is over (§17.2.4), but for an INVITE that waits for an answer and whose caller may yet come back
+    /// over another connection.
     pub(super) fn server_transmit_failed(&mut self, id: u64) {
-        if self.servers.get(&id).is_some_and(|entry| !entry.is_open()) {
-            self.drop_server(id);
+        let Some(entry) = self.servers.get_mut(&id) else {
+            return;
+        };
+        let Some(to) = entry.beside.take() else {
+            if !entry.is_open() {
+                self.drop_server(id);
+            }
+            return;
+        };
+        entry.to = to.clone();
+        let (mut data, usage) = (entry.last.clone(), entry.usage);
+        if let Some(unacked) = usage
+            .and_then(|usage| self.usages.get_mut(&usage)?.unacked.as_mut())
+            .filter(|unacked| unacked.server == id)
+        {
+            unacked.to = to.clone();
+            data = unacked.data.clone();
+        }
+        if !data.is_empty() {
+            self.transmit(to, data, id);
         }
     }
 
@@ -204,6 +253,7 @@ impl Endpoint {
     pub(super) fn move_server(&mut self, id: u64, flow: Flow) {
         if let Some(entry) = self.servers.get_mut(&id) {
             entry.flow = flow;
+            entry.to = Destination::Flow(flow);
         }
     }
 

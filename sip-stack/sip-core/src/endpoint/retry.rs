@@ -7,11 +7,11 @@ use crate::auth::Answerer;
 use crate::flow::{Destination, Transport};
 use crate::message::{HeaderName, Message};
 
-use super::Endpoint;
 use super::client::{ClientTx, Purpose};
 use super::event::UsageId;
 use super::resolve::Hop;
 use super::wire::Draft;
+use super::{Endpoint, TimerKey};
 
 /// How often one request is sent anew because of credentials or intervals.
 const MAX_RETRIES: u8 = 4;
@@ -51,7 +51,8 @@ impl Endpoint {
             return false;
         };
         let connection = matches!(flow.transport, Transport::Tcp | Transport::Tls);
-        if !connection || state.sticky != Some(flow) || purpose.in_dialog_method().is_none() {
+        let within = purpose != Purpose::Farewell && purpose.in_dialog_method().is_some();
+        if !connection || state.sticky != Some(flow) || !within {
             return false;
         }
         state.sticky = None;
@@ -82,11 +83,11 @@ impl Endpoint {
             return false;
         }
         let over = usage.is_some_and(|usage| self.usages.get(&usage).is_none_or(|state| state.is_over()));
-        if over && purpose != Purpose::Bye {
+        if over && !matches!(purpose, Purpose::Bye | Purpose::Farewell) {
             return false;
         }
         let session = match code {
-            401 | 407 if self.challenged(usage, purpose, response) => None,
+            401 | 407 if self.challenged(id, response) => None,
             422 => match self.longer_session(id, response) {
                 Some(session) => Some(session),
                 None => return false,
@@ -98,7 +99,7 @@ impl Endpoint {
             return false;
         };
         draft.retries += 1;
-        draft.cseq = self.next_seq(usage, draft.cseq);
+        draft.cseq = self.next_seq(usage, &draft);
         draft.session = session.or(draft.session);
         self.launch(now, draft, to, usage, purpose);
         true
@@ -114,21 +115,31 @@ impl Endpoint {
             state.dialogs.clear();
         }
         let tx = self.clients.get_mut(&id)?;
+        tx.usage = None;
+        if tx.is_abandoned() {
+            tx.purpose = Purpose::Abandoned;
+            let (draft, deadline) = (tx.draft.clone(), tx.deadline());
+            self.arm(TimerKey::Client(id), deadline);
+            return Some(draft);
+        }
         let bare = Draft::bare(tx.draft.method.clone());
         let draft = std::mem::replace(&mut tx.draft, bare);
         tx.purpose = Purpose::Farewell;
-        tx.usage = None;
-        if tx.is_open() {
+        if tx.is_open() || tx.deadline().is_none() {
             self.drop_client(id);
         }
         Some(draft)
     }
 
-    /// CSeq of a request that repeats the one with `cseq`.
-    fn next_seq(&mut self, usage: Option<UsageId>, cseq: u32) -> u32 {
-        match usage.and_then(|usage| self.usages.get_mut(&usage)?.dialogs.first_mut()) {
+    /// CSeq of a request that repeats this one: the next in its dialog.
+    fn next_seq(&mut self, usage: Option<UsageId>, draft: &Draft) -> u32 {
+        let dialog = usage.and_then(|usage| {
+            let dialogs = &mut self.usages.get_mut(&usage)?.dialogs;
+            dialogs.iter_mut().find(|dialog| dialog.remote == draft.to)
+        });
+        match dialog {
             Some(dialog) => dialog.next_seq(),
-            None => cseq + 1,
+            None => draft.cseq + 1,
         }
     }
 
@@ -137,22 +148,29 @@ impl Endpoint {
         &mut self,
         usage: Option<UsageId>,
         purpose: Purpose,
-        draft: &Draft,
+        draft: &mut Draft,
     ) -> Vec<(HeaderName, String)> {
         let Some(answerer) = self.answerer(usage, purpose) else {
             return Vec::new();
         };
-        if draft.retries == 0 {
-            answerer.accepted();
-        }
         let body = draft.body.as_ref().map_or(&[][..], |body| &body.data);
-        answerer.headers(draft.method.as_str(), &draft.uri, body)
+        answerer.headers(&mut draft.answered, draft.method.as_str(), &draft.uri, body)
     }
 
-    fn challenged(&mut self, usage: Option<UsageId>, purpose: Purpose, response: &Message) -> bool {
+    fn challenged(&mut self, client: u64, response: &Message) -> bool {
         let mut rng = self.rng.fork();
-        self.answerer(usage, purpose)
-            .is_some_and(|answerer| answerer.challenged(response, &mut rng))
+        let Some(tx) = self.clients.get_mut(&client) else {
+            return false;
+        };
+        let (usage, purpose) = (tx.usage, tx.purpose);
+        let mut answered = std::mem::take(&mut tx.draft.answered);
+        let again = self
+            .answerer(usage, purpose)
+            .is_some_and(|answerer| answerer.challenged(response, &mut answered, &mut rng));
+        if let Some(tx) = self.clients.get_mut(&client) {
+            tx.draft.answered = answered;
+        }
+        again
     }
 
     fn answerer(&mut self, usage: Option<UsageId>, purpose: Purpose) -> Option<&mut Answerer> {

@@ -57,6 +57,12 @@ pub struct SavedDialog {
     pub user_agent: Option<String>,
     /// Session interval in seconds, and whether we refresh (RFC 4028).
     pub session: Option<(u64, bool)>,
+    /// Session interval in seconds that we ask for ourselves.
+    #[serde(default)]
+    pub session_wanted: Option<u32>,
+    /// The peer knows session timers.
+    #[serde(default)]
+    pub knows_timer: bool,
     /// Our last description.
     pub local_sdp: Option<String>,
     /// The peer's last description.
@@ -105,6 +111,8 @@ impl Endpoint {
             session: state
                 .session
                 .map(|session| (session.interval.as_secs(), session.duty == Duty::Ours)),
+            session_wanted: state.wanted,
+            knows_timer: state.knows_timer,
             local_sdp: text(&state.local_sdp),
             remote_sdp: text(&state.remote_sdp),
         })
@@ -143,6 +151,8 @@ impl Endpoint {
         state.ours = saved.ours;
         state.contact_user.clone_from(&saved.contact_user);
         state.takes_update = saved.takes_update;
+        state.wanted = saved.session_wanted;
+        state.knows_timer = saved.knows_timer;
         state.local_sdp = body(&saved.local_sdp);
         state.remote_sdp = body(&saved.remote_sdp);
         state.resolved = saved.peer.map(|addr| {
@@ -155,8 +165,12 @@ impl Endpoint {
         });
         state.dialogs.push(dialog);
         if let Some((interval, ours)) = saved.session {
-            let duty = if ours { Duty::Ours } else { Duty::Peers };
-            let session = SessionTimer::new(now, Duration::from_secs(interval), duty);
+            let interval = Duration::from_secs(interval);
+            let session = match (ours, saved.knows_timer) {
+                (true, false) => SessionTimer::alone(now, interval),
+                (true, true) => SessionTimer::new(now, interval, Duty::Ours),
+                (false, _) => SessionTimer::new(now, interval, Duty::Peers),
+            };
             state.session = Some(session);
             self.arm(TimerKey::Usage(usage, Alarm::Session), session.deadline());
         }

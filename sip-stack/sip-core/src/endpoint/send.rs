@@ -50,7 +50,7 @@ impl Endpoint {
     pub(super) fn launch(
         &mut self,
         now: Time,
-        draft: Draft,
+        mut draft: Draft,
         mut targets: VecDeque<Destination>,
         usage: Option<UsageId>,
         purpose: Purpose,
@@ -63,7 +63,7 @@ impl Endpoint {
             return self.silent(now, usage, purpose, Silence::Transport);
         };
         let id = self.random_id();
-        let credentials = self.credentials_for(usage, purpose, &draft);
+        let credentials = self.credentials_for(usage, purpose, &mut draft);
         let mut sent = self.write(&draft, &to, id, &credentials);
         // §18.1.1: a request near the path MTU goes over a transport with congestion control, and comes back to UDP
         // when that is refused.
@@ -87,6 +87,16 @@ impl Endpoint {
         self.transmit(to.clone(), sent.clone(), id);
         let mut tx = ClientTx::new(now, self.config.timing, draft, sent, to, usage, purpose);
         tx.more = targets;
+        let patience = match purpose {
+            Purpose::Invite => usage
+                .and_then(|usage| self.usages.get(&usage))
+                .and_then(|state| state.response_timeout),
+            _ => None,
+        };
+        let others = (!tx.more.is_empty()).then_some(self.config.target_timeout);
+        if let Some(patience) = patience.into_iter().chain(others).min() {
+            tx.give_up(now + patience);
+        }
         if let Some(state) = usage.and_then(|usage| self.usages.get_mut(&usage))
             && purpose == Purpose::Invite
         {

@@ -14,6 +14,8 @@ use super::{Endpoint, TimerKey};
 
 /// A refresh that failed for a passing reason is tried again after this.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// `Min-SE` is never below this (§5).
+const LEAST_MIN_SE: u32 = 90;
 /// No peer may make us refresh more often than twice in this.
 const SHORTEST: Duration = Duration::from_secs(30);
 
@@ -27,24 +29,48 @@ impl Usage {
                 Duty::Ours => "uac",
                 Duty::Peers => "uas",
             }),
-            min: self.min_se,
+            min: self.min_se.max(LEAST_MIN_SE),
         })
     }
 }
 
 impl Endpoint {
+    /// Asks for a session timer on this leg even where its peer does not: refreshes are ours then. Before the 2xx.
+    pub fn want_session_timer(&mut self, usage: UsageId, interval: Duration) {
+        let seconds = self.interval_to_ask(interval);
+        if let Some(state) = self.usages.get_mut(&usage) {
+            state.wanted = Some(seconds);
+        }
+    }
+
+    /// Seconds to propose: never below our own `Min-SE`.
+    pub(super) fn interval_to_ask(&self, interval: Duration) -> u32 {
+        u32::try_from(interval.max(self.config.min_session).as_secs()).unwrap_or(u32::MAX)
+    }
+
     /// What a request of the peer proposes. `Err`: too short, with our minimum for a 422; only a peer that knows session
     /// timers understands that (§9).
-    pub(super) fn session_proposed(&self, request: &Message) -> Result<Option<Proposed>, u32> {
+    pub(super) fn session_proposed(
+        &mut self,
+        usage: Option<UsageId>,
+        request: &Message,
+    ) -> Result<Option<Proposed>, u32> {
+        let mut knows_timer = request.supports("timer");
+        if let Some(state) = usage.and_then(|usage| self.usages.get_mut(&usage)) {
+            // Some clients leave `Supported` out of their refreshes.
+            state.knows_timer |= knows_timer;
+            knows_timer = state.knows_timer;
+        }
         let Some(expires) = request.session_expires() else {
             return Ok(None);
         };
-        let min = u32::try_from(self.config.min_session.as_secs()).unwrap_or(u32::MAX);
-        if expires.seconds < min && request.supports("timer") {
+        let min = self.interval_to_ask(Duration::ZERO);
+        if expires.seconds < min && knows_timer {
             return Err(min);
         }
-        // Where the peer leaves it open, it is the peer: whoever lives in a browser tab is the one to prove it.
-        let peer_refreshes = expires.refresher != Some(Refresher::Uas);
+        // §9, table 2. Where a peer that knows session timers leaves it open, it is the peer: whoever lives in a browser tab
+        // is the one to prove it. For one that does not know them a proxy asked, and we refresh.
+        let peer_refreshes = knows_timer && expires.refresher != Some(Refresher::Uas);
         Ok(Some(Proposed {
             seconds: expires.seconds.max(min),
             peer_refreshes,
@@ -52,51 +78,74 @@ impl Endpoint {
     }
 
     /// Starts, restarts or stops the timer with a 2xx of ours: to the INVITE (`None`), or to a refresh of the peer. The
-    /// line for that 2xx; it never says `Require: timer`, though §9 would have it when the peer refreshes.
+    /// lines for that 2xx.
     pub(super) fn agree_as_server(
         &mut self,
         now: Time,
         usage: UsageId,
         refresh: Option<Option<Proposed>>,
     ) -> String {
-        let Some(state) = self.usages.get_mut(&usage) else {
+        let Some(state) = self.usages.get(&usage) else {
             return String::new();
         };
-        let Some(proposed) = refresh.unwrap_or(state.proposed) else {
+        let wanted = state.wanted.map(|seconds| Proposed {
+            seconds,
+            peer_refreshes: false,
+        });
+        let Some(proposed) = refresh.unwrap_or(state.proposed).or(wanted) else {
             self.stop_session(usage);
             return String::new();
         };
-        let duty = if proposed.peer_refreshes {
-            Duty::Peers
-        } else {
-            Duty::Ours
+        let interval = Duration::from_secs(proposed.seconds.into());
+        if proposed.peer_refreshes {
+            self.start_session(usage, SessionTimer::new(now, interval, Duty::Peers));
+            // §9: the peer must know that the session has an end.
+            return format!(
+                "Session-Expires: {};refresher=uac\r\nRequire: timer\r\n",
+                proposed.seconds
+            );
+        }
+        let session = match state.knows_timer {
+            true => SessionTimer::new(now, interval, Duty::Ours),
+            false => SessionTimer::alone(now, interval),
         };
-        let role = if proposed.peer_refreshes { "uac" } else { "uas" };
-        self.start_session(now, usage, Duration::from_secs(proposed.seconds.into()), duty);
-        format!("Session-Expires: {};refresher={role}\r\n", proposed.seconds)
+        self.start_session(usage, session);
+        format!("Session-Expires: {};refresher=uas\r\n", proposed.seconds)
     }
 
-    /// Starts, restarts or stops the timer with a 2xx of the peer (§7.2).
+    /// Starts, restarts or stops the timer with a 2xx of the peer (§7.2): one that takes no part leaves the refreshes to us.
     pub(super) fn agree_as_client(&mut self, now: Time, usage: UsageId, response: &Message) {
-        match response.session_expires() {
-            Some(expires) => {
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return;
+        };
+        // Without a word it is as long as we asked for.
+        let asked = state.session.map(|session| session.interval.as_secs());
+        let wanted = state
+            .wanted
+            .map(|seconds| asked.unwrap_or(seconds.into()).max(state.min_se.into()));
+        match (response.session_expires(), wanted) {
+            (Some(expires), _) => {
+                state.knows_timer = true;
                 let duty = if expires.refresher == Some(Refresher::Uas) {
                     Duty::Peers
                 } else {
                     Duty::Ours
                 };
                 let interval = Duration::from_secs(expires.seconds.into()).max(SHORTEST);
-                self.start_session(now, usage, interval, duty);
+                self.start_session(usage, SessionTimer::new(now, interval, duty));
             }
-            None => self.stop_session(usage),
+            (None, Some(seconds)) => {
+                let interval = Duration::from_secs(seconds);
+                self.start_session(usage, SessionTimer::alone(now, interval));
+            }
+            (None, None) => self.stop_session(usage),
         }
     }
 
-    fn start_session(&mut self, now: Time, usage: UsageId, interval: Duration, duty: Duty) {
+    fn start_session(&mut self, usage: UsageId, session: SessionTimer) {
         let Some(state) = self.usages.get_mut(&usage).filter(|state| !state.is_over()) else {
             return;
         };
-        let session = SessionTimer::new(now, interval, duty);
         state.session = Some(session);
         state.refreshing = false;
         self.arm(TimerKey::Usage(usage, Alarm::Session), session.deadline());
@@ -204,6 +253,15 @@ impl Endpoint {
             state.takes_update = false; // it said otherwise, but re-INVITE remains
             return self.refresh_in(now, usage, Duration::ZERO);
         }
+        if let Some(session) = state.session.filter(|session| session.alone) {
+            // Its peer agreed to no end of the session; that it answers at all is what we wanted to know.
+            return self.start_session(usage, SessionTimer::alone(now, session.interval));
+        }
+        self.refresh_in(now, usage, TRY_AGAIN);
+    }
+
+    /// A refresh did not leave: the connection closed, or nobody listens at the other end.
+    pub(super) fn refresh_not_sent(&mut self, now: Time, usage: UsageId) {
         self.refresh_in(now, usage, TRY_AGAIN);
     }
 
@@ -212,7 +270,7 @@ impl Endpoint {
         let Some(usage) = usage else { return };
         match silence {
             Silence::Timeout => self.peer_lost(now, usage),
-            Silence::Transport => self.refresh_refused(now, usage, 503),
+            Silence::Transport => self.refresh_not_sent(now, usage),
         }
     }
 
@@ -225,6 +283,7 @@ impl Endpoint {
         }
         if let Some(state) = tx.usage.and_then(|usage| self.usages.get_mut(&usage)) {
             state.min_se = min;
+            state.wanted = state.wanted.map(|seconds| seconds.max(min));
         }
         Some(SessionLines {
             expires: asked.expires.max(min),

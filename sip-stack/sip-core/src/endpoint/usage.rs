@@ -34,6 +34,10 @@ pub(super) enum Alarm {
     Ring,
     /// The caller is to be told again that it rings (RFC 3261 §13.3.1.1).
     StillRinging,
+    /// The caller wants no answer any more (RFC 3261 §13.3.1).
+    Expired,
+    /// The peer did not answer whether it is there.
+    Ping,
     /// A cancelled INVITE gets no final response (RFC 3261 §9.1).
     Cancelled,
     /// A reliable provisional response of ours is to be sent again (RFC 3262 §3).
@@ -71,6 +75,8 @@ pub(super) struct Usage {
     pub(super) invite: Option<u64>,
     pub(super) query: Option<QueryId>,
     pub(super) ring_timeout: Duration,
+    /// How long a target may say nothing at all.
+    pub(super) response_timeout: Option<Duration>,
     /// Its final response is a 2xx whose ACK the user still owes (late offer).
     pub(super) owes_ack: Option<u64>,
     /// CANCEL as soon as a provisional response allows it: its `Reason` line.
@@ -81,6 +87,8 @@ pub(super) struct Usage {
     pub(super) server: Option<u64>,
     /// It carried an offer.
     pub(super) offered: bool,
+    /// It did not, and a reliable provisional response of ours did.
+    pub(super) offered_early: bool,
     pub(super) reliable: Reliable,
     pub(super) unacked: Option<Unacked>,
     /// BYE as soon as the ACK allows it: its further lines.
@@ -100,10 +108,17 @@ pub(super) struct Usage {
     /// There was one.
     pub(super) referred: bool,
 
+    /// We asked whether the peer is there.
+    pub(super) pinging: bool,
+
     // Session timer.
     pub(super) session: Option<SessionTimer>,
     /// What the peer's INVITE said of it: `Session-Expires` to answer with.
     pub(super) proposed: Option<Proposed>,
+    /// Seconds of the interval that we want, whatever the peer proposes or knows of session timers.
+    pub(super) wanted: Option<u32>,
+    /// The peer knows session timers.
+    pub(super) knows_timer: bool,
     pub(super) refreshing: bool,
     pub(super) min_se: u32,
     /// The peer takes UPDATE.
@@ -123,10 +138,14 @@ pub(super) struct Proposed {
 pub(super) struct Reliable {
     /// The peer requires them.
     pub(super) required: bool,
+    /// CSeq number of the INVITE.
+    pub(super) invite: u32,
     /// `RSeq` of the last one.
     pub(super) rseq: u32,
     /// The one without PRACK.
     pub(super) waiting: Option<Waiting>,
+    /// `RSeq` of the one that the 2xx overtook: its PRACK may yet come (RFC 3262 §3).
+    pub(super) overtaken: Option<u32>,
     /// Those that follow it.
     pub(super) queue: VecDeque<(u16, Option<Body>, String)>,
     /// A 2xx that may not overtake a provisional response with a description.
@@ -145,8 +164,10 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) struct Unacked {
     pub(super) cseq: u32,
+    /// The server transaction that it answers.
+    pub(super) server: u64,
     pub(super) data: Bytes,
-    pub(super) flow: Flow,
+    pub(super) to: Destination,
     pub(super) interval: Duration,
     pub(super) until: Time,
     /// It answers the INVITE that began the usage.
@@ -181,10 +202,12 @@ impl Usage {
             invite: None,
             query: None,
             ring_timeout: Duration::ZERO,
+            response_timeout: None,
             owes_ack: None,
             cancel: None,
             server: None,
             offered: false,
+            offered_early: false,
             reliable: Reliable::default(),
             unacked: None,
             bye: None,
@@ -195,8 +218,11 @@ impl Usage {
             remote_sdp: None,
             refers: BTreeMap::new(),
             referred: false,
+            pinging: false,
             session: None,
             proposed: None,
+            wanted: None,
+            knows_timer: false,
             refreshing: false,
             min_se: 0,
             takes_update: false,

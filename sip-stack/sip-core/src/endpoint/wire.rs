@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use memchr::memchr3;
 
+use crate::auth::Answered;
 use crate::message::params::is_token;
 use crate::message::{HeaderName, Message, Method, reason_phrase};
 
@@ -28,6 +29,8 @@ pub(super) struct Draft {
     pub(super) body: Option<Body>,
     /// How often it was sent anew after a refusal.
     pub(super) retries: u8,
+    /// The challenges that it answered.
+    pub(super) answered: Answered,
 }
 
 /// Our `Contact`, but for the address, which depends on the transport.
@@ -72,6 +75,7 @@ impl Draft {
             session: None,
             body: None,
             retries: 0,
+            answered: Answered::default(),
         }
     }
 

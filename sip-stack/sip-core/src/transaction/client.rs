@@ -20,6 +20,8 @@ pub struct Client {
     reliable: bool,
     interval: Duration,
     resend: Option<Time>,
+    /// Given up then, unless anything comes before.
+    given_up: Option<Time>,
     end: Option<Time>,
 }
 
@@ -33,12 +35,14 @@ impl Client {
             reliable,
             interval: timing.t1,
             resend: (!reliable).then(|| now + timing.t1),
+            given_up: None,
             end: Some(now + timing.timeout()),
         }
     }
 
     /// A response of this transaction; true when it is news for the user.
     pub fn on_response(&mut self, now: Time, code: u16) -> bool {
+        self.given_up = None;
         match (self.state, code) {
             (State::Trying | State::Proceeding, 100..200) => {
                 self.state = State::Proceeding;
@@ -56,10 +60,12 @@ impl Client {
 
     /// The deadline passed.
     pub fn on_timeout(&mut self, now: Time) -> OnTimeout {
-        if self.end.is_some_and(|end| end <= now) {
+        let end = [self.given_up, self.end].into_iter().flatten().min();
+        if end.is_some_and(|end| end <= now) {
             let completed = self.state == State::Completed;
             self.state = State::Terminated;
             self.resend = None;
+            self.given_up = None;
             self.end = None;
             return if completed {
                 OnTimeout::Finished
@@ -89,8 +95,24 @@ impl Client {
         };
         earlier(
             self.resend.map(|at| (at, "timer E")),
-            self.end.map(|at| (at, end)),
+            earlier(
+                self.given_up.map(|at| (at, "silent target")),
+                self.end.map(|at| (at, end)),
+            ),
         )
+    }
+
+    /// Nothing came yet.
+    #[must_use]
+    pub fn is_unheard(&self) -> bool {
+        self.state == State::Trying
+    }
+
+    /// Without any response by then it has timed out.
+    pub fn give_up(&mut self, at: Time) {
+        if self.is_unheard() {
+            self.given_up = Some(at);
+        }
     }
 
     /// No final response came yet.
@@ -103,6 +125,18 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_silent_target_is_given_up_and_one_that_answered_is_not() {
+        let mut tx = Client::new(Time(0), Timing::default(), true);
+        tx.give_up(Time(5));
+        assert_eq!(tx.deadline(), Some((Time(5), "silent target")));
+        assert_eq!(tx.on_timeout(Time(5)), OnTimeout::TimedOut);
+        let mut tx = Client::new(Time(0), Timing::default(), true);
+        tx.give_up(Time(5));
+        assert!(tx.on_response(Time(1), 100));
+        assert_eq!(tx.on_timeout(Time(5)), OnTimeout::Nothing);
+    }
 
     const T1: u64 = 500_000;
 

@@ -7,6 +7,8 @@ use super::{OnTimeout, Timing};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Calling,
+    /// Given up without any response; what comes late is still dealt with.
+    Abandoned,
     Proceeding,
     Completed,
     Accepted,
@@ -34,6 +36,8 @@ pub struct ClientInvite {
     reliable: bool,
     interval: Duration,
     resend: Option<Time>,
+    /// Given up then, unless anything comes before.
+    given_up: Option<Time>,
     end: Option<Time>,
 }
 
@@ -47,6 +51,7 @@ impl ClientInvite {
             reliable,
             interval: timing.t1,
             resend: (!reliable).then(|| now + timing.t1),
+            given_up: None,
             end: Some(now + timing.timeout()),
         }
     }
@@ -59,11 +64,12 @@ impl ClientInvite {
                 self.enter(State::Proceeding, None);
                 OnResponse::Deliver
             }
-            (State::Calling | State::Proceeding, 200..300) => {
+            (State::Abandoned, 100..200) => OnResponse::Deliver,
+            (State::Calling | State::Abandoned | State::Proceeding, 200..300) => {
                 self.enter(State::Accepted, Some(now + self.timing.timeout())); // timer M
                 OnResponse::Deliver
             }
-            (State::Calling | State::Proceeding, _) => {
+            (State::Calling | State::Abandoned | State::Proceeding, _) => {
                 // Timer D is zero over reliable transports.
                 if self.reliable {
                     self.enter(State::Terminated, Some(now));
@@ -90,6 +96,11 @@ impl ClientInvite {
                 OnTimeout::Finished
             };
         }
+        if self.given_up.is_some_and(|at| at <= now) {
+            // As long again as timer B: until then whoever was given up may say that it rings.
+            self.enter(State::Abandoned, Some(now + self.timing.timeout()));
+            return OnTimeout::TimedOut;
+        }
         if self.resend.is_some_and(|at| at <= now) {
             self.interval *= 2; // timer A doubles without bound; timer B ends it
             self.resend = Some(now + self.interval);
@@ -103,13 +114,17 @@ impl ClientInvite {
     pub fn deadline(&self) -> Deadline {
         let end = match self.state {
             State::Calling => "timer B",
+            State::Abandoned => "abandoned INVITE",
             State::Proceeding => "limit of a re-INVITE",
             State::Accepted => "timer M",
             _ => "timer D",
         };
         earlier(
             self.resend.map(|at| (at, "timer A")),
-            self.end.map(|at| (at, end)),
+            earlier(
+                self.given_up.map(|at| (at, "silent target")),
+                self.end.map(|at| (at, end)),
+            ),
         )
     }
 
@@ -125,6 +140,26 @@ impl ClientInvite {
         matches!(self.state, State::Calling | State::Proceeding)
     }
 
+    /// Nothing came yet.
+    #[must_use]
+    pub fn is_unheard(&self) -> bool {
+        self.state == State::Calling
+    }
+
+    /// It was given up without any response.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        self.state == State::Abandoned
+    }
+
+    /// Without any response by then it has timed out, but goes on to deal with what comes late: whoever rings must be told that
+    /// nobody waits. Never later than by timer B.
+    pub fn give_up(&mut self, at: Time) {
+        if self.is_unheard() {
+            self.given_up = Some(at).filter(|at| self.end.is_none_or(|end| *at < end));
+        }
+    }
+
     /// A provisional response came; without a final one by then it has timed out.
     pub fn limit(&mut self, at: Time) {
         if self.is_proceeding() {
@@ -135,6 +170,7 @@ impl ClientInvite {
     fn enter(&mut self, state: State, end: Option<Time>) {
         self.state = state;
         self.resend = None;
+        self.given_up = None;
         self.end = end;
     }
 }
@@ -193,6 +229,25 @@ mod tests {
         tx.limit(Time(50));
         assert_eq!(tx.deadline(), Some((Time(50), "limit of a re-INVITE")));
         assert_eq!(tx.on_timeout(Time(50)), OnTimeout::TimedOut);
+    }
+
+    #[test]
+    fn a_silent_target_is_given_up_before_timer_b_and_one_that_answered_is_not() {
+        let mut tx = udp();
+        tx.give_up(Time(3 * T1));
+        assert_eq!(tx.on_timeout(Time(T1)), OnTimeout::Resend);
+        assert_eq!(tx.on_timeout(Time(3 * T1)), OnTimeout::TimedOut);
+        assert!(!tx.is_open() && !tx.is_proceeding());
+        assert_eq!(tx.on_response(Time(4 * T1), 180), OnResponse::Deliver);
+        assert_eq!(tx.deadline(), Some((Time(67 * T1), "abandoned INVITE")));
+        assert_eq!(tx.on_timeout(Time(67 * T1)), OnTimeout::Finished);
+        let mut tx = udp();
+        tx.give_up(Time(3 * T1));
+        assert_eq!(tx.on_response(Time(1), 100), OnResponse::Deliver);
+        assert_eq!(tx.deadline(), None);
+        let mut tx = udp();
+        tx.give_up(Time(100 * T1));
+        assert_eq!(tx.on_timeout(Time(64 * T1)), OnTimeout::TimedOut);
     }
 
     #[test]

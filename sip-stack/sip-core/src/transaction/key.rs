@@ -20,10 +20,16 @@ impl Key {
         Key::with_method(cancel, &Method::Invite)
     }
 
-    /// Of the request that came here by two ways when a proxy forked it (§8.2.2.2): From tag, Call-ID and CSeq.
+    /// Of the request that came here by two ways when a proxy forked it (§8.2.2.2): From tag, Call-ID and CSeq; and whom it
+    /// is for, since branches to two of our users are two calls here, which may both ring.
     #[must_use]
     pub fn merged(request: &Message) -> Option<Key> {
         let mut key = Key(SmallVec::new());
+        let uri = request.uri()?;
+        match uri.user_unescaped() {
+            Some(user) => key.push(&user),
+            None => key.push(""),
+        }
         key.push(request.from().tag().unwrap_or(""));
         key.push(request.call_id());
         key.push(request.header(HeaderName::CSeq)?);

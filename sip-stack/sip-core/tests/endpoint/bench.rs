@@ -76,6 +76,7 @@ pub(crate) fn outgoing(uri: &str) -> OutgoingInvite {
         extra: Headers::new(),
         credentials: None,
         ring_timeout: Duration::from_secs(60),
+        response_timeout: None,
         session_timer: None,
     }
 }

@@ -346,6 +346,120 @@ fn a_caller_that_requires_reliable_responses_gets_them_one_by_one() {
 }
 
 #[test]
+fn a_prack_that_the_200_overtook_is_answered() {
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(UDP), "Require: 100rel\r\n", OFFER);
+    bench.act(|endpoint, now| endpoint.ring(now, usage, 180, None, Headers::new()));
+    bench.act(|endpoint, now| endpoint.accept(now, usage, answer(), Headers::new()));
+    let rack = format!("RAck: {} 100 INVITE\r\n", bench.last("180").rseq().unwrap());
+    bench.within(usage, "PRACK", 101, &rack, "");
+    assert_eq!(bench.last("200").cseq().method.as_str(), "PRACK");
+    bench.within(usage, "ACK", 100, "", "");
+    bench.within(usage, "PRACK", 102, &rack, "");
+    assert_eq!(bench.count("481"), 1, "once");
+    assert!(bench.endpoint.usage(usage).unwrap().confirmed);
+}
+
+#[test]
+fn who_offers_nothing_and_requires_reliable_responses_gets_our_offer_in_the_first() {
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(UDP), "", "");
+    assert!(!bench.endpoint.offers_first(usage), "the 200 can bring it");
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(UDP), "Require: 100rel\r\n", "");
+    assert!(bench.endpoint.offers_first(usage));
+    bench.act(|endpoint, now| endpoint.ring(now, usage, 180, answer(), Headers::new()));
+    assert!(!bench.endpoint.offers_first(usage) && bench.endpoint.offered_early(usage));
+    bench.act(|endpoint, now| endpoint.accept(now, usage, None, Headers::new()));
+    assert_eq!(bench.count("200"), 0, "the answer is still to come");
+    let rack = format!("RAck: {} 100 INVITE\r\n", bench.last("180").rseq().unwrap());
+    bench.within(usage, "PRACK", 101, &rack, OFFER);
+    let Event::Acked { body: Some(body), .. } = bench.event() else {
+        panic!()
+    };
+    assert_eq!(&body.data[..], OFFER.as_bytes());
+    let ok = bench.last("200");
+    assert_eq!((ok.cseq().method.as_str(), ok.body()), ("INVITE", &b""[..]));
+    bench.within(usage, "ACK", 100, "", "");
+    assert!(matches!(bench.event(), Event::Acked { body: None, .. }));
+}
+
+#[test]
+fn an_invitation_expires_when_its_caller_said() {
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(UDP), "Expires: 3\r\n", OFFER);
+    bench.act(|endpoint, now| endpoint.ring(now, usage, 180, None, Headers::new()));
+    bench.sleep(Duration::from_millis(2_999));
+    assert!(bench.events.is_empty() && bench.count("487") == 0);
+    bench.sleep(Duration::from_millis(2));
+    assert_eq!(bench.count("487"), 1);
+    assert!(matches!(
+        bench.event(),
+        Event::Ended {
+            cause: Ended::Expired,
+            ..
+        }
+    ));
+    // Answered in time it stands.
+    let usage = {
+        bench = Bench::new();
+        bench.called(peer(UDP), "Expires: 3\r\n", OFFER)
+    };
+    bench.act(|endpoint, now| endpoint.accept(now, usage, answer(), Headers::new()));
+    bench.within(usage, "ACK", 100, "", "");
+    bench.secs(10);
+    assert_eq!(bench.count("487"), 0);
+    assert!(bench.endpoint.usage(usage).is_some());
+}
+
+#[test]
+fn a_response_whose_connection_is_gone_goes_to_the_address_of_via() {
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(Transport::Tcp), "", OFFER);
+    bench.act(|endpoint, now| endpoint.ring(now, usage, 180, None, Headers::new()));
+    bench.act(|endpoint, now| endpoint.handle_input(now, Input::FlowClosed { flow: FlowId(7) }));
+    bench.act(|endpoint, now| endpoint.accept(now, usage, answer(), Headers::new()));
+    let lost = bench.find("200").unwrap();
+    assert!(matches!(lost.to, Destination::Flow(_)));
+    let fail = |bench: &mut Bench, token| {
+        bench.act(|endpoint, now| endpoint.handle_input(now, Input::TransmitFailed { token }));
+    };
+    fail(&mut bench, lost.token);
+    let there = Destination::Address {
+        transport: Transport::Tcp,
+        addr: "192.0.2.9:5060".parse().unwrap(),
+        server_name: None,
+    };
+    let again = bench.find("200").unwrap();
+    assert_eq!(
+        (&again.to, again.message.to_bytes()),
+        (&there, lost.message.to_bytes())
+    );
+    bench.secs(1);
+    assert_eq!(bench.find("200").unwrap().to, there, "copies too");
+    bench.within(usage, "ACK", 100, "", "");
+    assert!(matches!(bench.event(), Event::Acked { .. }));
+
+    // Nobody listens there either.
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(Transport::Tcp), "", OFFER);
+    bench.act(|endpoint, now| endpoint.reject(now, usage, 486, Headers::new()));
+    for _ in 0..2 {
+        let token = bench.find("486").unwrap().token;
+        fail(&mut bench, token);
+    }
+    assert_eq!(bench.count("486"), 2);
+    bench.is_clean_after_a_while();
+    // Nobody connects to a browser.
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(Transport::Ws), "", OFFER);
+    bench.act(|endpoint, now| endpoint.reject(now, usage, 486, Headers::new()));
+    let token = bench.find("486").unwrap().token;
+    fail(&mut bench, token);
+    assert_eq!(bench.count("486"), 1);
+}
+
+#[test]
 fn a_reliable_response_without_prack_ends_the_call() {
     let mut bench = Bench::new();
     let usage = bench.called(peer(UDP), "Require: 100rel\r\n", OFFER);

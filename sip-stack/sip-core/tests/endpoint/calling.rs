@@ -329,7 +329,7 @@ fn the_next_target_follows_503_silence_and_transport_errors() {
     let four = [10, 11, 12, 13].map(|last| (Transport::Udp, [192, 0, 2, last]));
     resolve(&mut bench, &four);
     bench.answer("INVITE", 503, "x", "Retry-After: 120\r\n", "");
-    bench.secs(33);
+    bench.secs(6);
     let token = bench.find("INVITE").unwrap().token;
     bench.act(|endpoint, now| endpoint.handle_input(now, Input::TransmitFailed { token }));
     bench.answer("INVITE", 200, "bob", CONTACT, OFFER);
@@ -352,6 +352,133 @@ fn the_next_target_follows_503_silence_and_transport_errors() {
     assert!(
         matches!(to, Destination::Address { addr, .. } if addr.ip().to_string() == "192.0.2.14"),
         "{to:?}"
+    );
+}
+
+#[test]
+fn a_silent_target_is_left_after_a_few_seconds_and_dismissed_when_it_speaks_late() {
+    let two = [10, 11].map(|last| (Transport::Udp, [192, 0, 2, last]));
+    for (late, expected) in [(180, "CANCEL"), (200, "BYE")] {
+        let mut bench = Bench::new();
+        bench.invite(outgoing("sip:bob@trunk.example.net"));
+        resolve(&mut bench, &two);
+        let first = bench.last("INVITE");
+        bench.sleep(Duration::from_millis(4_990));
+        assert_eq!(bench.distinct("INVITE"), 1);
+        bench.sleep(Duration::from_millis(20));
+        assert_eq!(bench.distinct("INVITE"), 2);
+        bench.answer("INVITE", 180, "bob", CONTACT, "");
+        bench.answer("INVITE", 200, "bob", CONTACT, OFFER);
+        bench.receive(
+            peer(Transport::Udp),
+            response(
+                &first,
+                late,
+                "slow",
+                CONTACT,
+                if late == 200 { OFFER } else { "" },
+            ),
+        );
+        assert_eq!(bench.distinct(expected), 1, "{}", bench.ladder());
+        let answered = bench
+            .events
+            .iter()
+            .filter(|event| matches!(event, Event::Answered { .. }));
+        assert_eq!(answered.count(), 1);
+        // The next call goes to the second at once.
+        let to = |bench: &mut Bench| {
+            bench.invite(outgoing("sip:bob@trunk.example.net"));
+            resolve(bench, &two);
+            bench.find("INVITE").unwrap().to
+        };
+        assert!(
+            matches!(to(&mut bench), Destination::Address { addr, .. } if addr.ip().to_string() == "192.0.2.11")
+        );
+    }
+}
+
+#[test]
+fn a_trunk_that_says_nothing_is_given_up_when_its_time_is_over() {
+    let mut bench = Bench::new();
+    let call = || sip_core::endpoint::OutgoingInvite {
+        response_timeout: Some(Duration::from_secs(4)),
+        ..outgoing(BOB)
+    };
+    bench.invite(call());
+    bench.sleep(Duration::from_millis(4_001));
+    assert!(matches!(
+        bench.event(),
+        Event::Ended {
+            cause: Ended::Timeout,
+            ..
+        }
+    ));
+    bench.is_clean_after_a_while();
+    bench.invite(call());
+    bench.answer("INVITE", 100, "", "", "");
+    bench.secs(30);
+    assert!(bench.events.is_empty(), "whoever said anything has its time");
+}
+
+#[test]
+fn an_unreachable_target_is_left_at_once() {
+    let mut bench = Bench::new();
+    let unreachable = |bench: &mut Bench, addr: &str| {
+        let addr = addr.parse().unwrap();
+        bench.act(|endpoint, now| endpoint.handle_input(now, Input::Unreachable { addr }));
+    };
+    bench.invite(outgoing("sip:bob@trunk.example.net"));
+    resolve(
+        &mut bench,
+        &[10, 11].map(|last| (Transport::Udp, [192, 0, 2, last])),
+    );
+    unreachable(&mut bench, "192.0.2.10:5061");
+    assert_eq!(bench.distinct("INVITE"), 1, "another port");
+    unreachable(&mut bench, "192.0.2.10:5060");
+    assert_eq!(bench.distinct("INVITE"), 2);
+    bench.answer("INVITE", 100, "", "", "");
+    unreachable(&mut bench, "192.0.2.11:5060");
+    assert!(
+        bench.events.is_empty(),
+        "it answered: what else is said of it may be forged"
+    );
+    bench.answer("INVITE", 200, "bob", CONTACT, OFFER);
+    bench.events.clear();
+
+    let usage = bench.invite(sip_core::endpoint::OutgoingInvite {
+        target: Target::Flow(peer(Transport::Udp)),
+        ..outgoing(BOB)
+    });
+    unreachable(&mut bench, "192.0.2.9:5060");
+    assert!(matches!(
+        bench.event(),
+        Event::Ended { usage: ended, cause: Ended::Transport } if ended == usage
+    ));
+}
+
+#[test]
+fn a_late_answer_of_a_fork_is_dismissed_with_credentials_too() {
+    let mut bench = Bench::new();
+    let challenge = "Proxy-Authenticate: Digest realm=\"p\", nonce=\"n1\", qop=\"auth\"\r\n";
+    bench.invite(sip_core::endpoint::OutgoingInvite {
+        credentials: Some(Credentials {
+            username: "alice".into(),
+            password: "secret".into(),
+        }),
+        ..outgoing(BOB)
+    });
+    bench.answer("INVITE", 407, "x", challenge, "");
+    bench.answer("INVITE", 200, "bob", CONTACT, OFFER);
+    bench.answer("INVITE", 200, "carol", CONTACT, OFFER);
+    assert_eq!(bench.distinct("BYE"), 1);
+    bench.answer("BYE", 407, "", &challenge.replace("n1", "n2"), "");
+    assert_eq!(bench.distinct("BYE"), 2);
+    assert!(
+        bench
+            .last("BYE")
+            .header(HeaderName::ProxyAuthorization)
+            .unwrap()
+            .contains("nonce=\"n2\"")
     );
 }
 
@@ -632,7 +759,11 @@ fn responses_that_are_not_for_us_are_dropped() {
         bench.receive(peer(Transport::Udp), wrong);
     }
     assert!(bench.events.is_empty() && bench.count("ACK") == 0);
-    bench.receive(peer(Transport::Udp), text);
+    // Without a port it is 5060, and hosts compare without regard to case (§18.1.2, §20.42).
+    bench.receive(
+        peer(Transport::Udp),
+        text.replacen("192.0.2.1:5060;branch", "192.0.2.1;branch", 1),
+    );
     assert!(matches!(bench.event(), Event::Answered { .. }));
 }
 

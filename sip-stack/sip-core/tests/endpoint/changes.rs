@@ -46,6 +46,7 @@ fn simulate(seed: u64, calls: usize, loss: u64, config: &Config) -> Tally {
                 extra: Headers::new(),
                 credentials: None,
                 ring_timeout: Duration::from_secs(60),
+                response_timeout: None,
                 session_timer: Some(Duration::from_secs(90)),
             },
         );

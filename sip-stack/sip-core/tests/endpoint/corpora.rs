@@ -24,7 +24,7 @@ fn corpus(name: &str) -> Option<PathBuf> {
     Some(folder)
 }
 
-/// An endpoint whose user registers everybody and answers every OPTIONS.
+/// An endpoint whose user registers everybody, answers every OPTIONS and takes every MESSAGE.
 struct Server {
     endpoint: Endpoint,
     registrar: Registrar,
@@ -33,8 +33,10 @@ struct Server {
 
 impl Server {
     fn new() -> Server {
+        let mut config = config();
+        config.allow.push(Method::Message);
         Server {
-            endpoint: Endpoint::new(config(), Rng::seeded(1)),
+            endpoint: Endpoint::new(config, Rng::seeded(1)),
             registrar: Registrar::new(registrar::Config::default()),
             now: START,
         }

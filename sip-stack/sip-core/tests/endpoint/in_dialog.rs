@@ -212,7 +212,7 @@ fn a_lost_ack_is_made_good_by_the_next_reinvite() {
 }
 
 #[test]
-fn info_notify_and_message_are_for_the_user_and_options_is_not() {
+fn info_and_notify_are_for_the_user_and_options_is_not() {
     let (mut bench, usage) = called("");
     bench.within(
         usage,
@@ -238,12 +238,13 @@ fn info_notify_and_message_are_for_the_user_and_options_is_not() {
     assert_eq!(bench.last("200").cseq().number, 101);
     bench.within(usage, "NOTIFY", 103, "Event: refer\r\n", "");
     assert!(matches!(bench.event(), Event::Notify { .. }));
-    bench.within(usage, "MESSAGE", 104, "", "");
-    assert!(matches!(bench.event(), Event::InDialog { .. }));
+    bench.within(usage, "MESSAGE", 104, "Content-Type: text/plain\r\n", "Hello");
+    assert_eq!(bench.count("405"), 1);
+    assert!(!bench.last("405").allow().any(|method| method == "MESSAGE"));
     bench.within(usage, "OPTIONS", 105, "", "");
     assert!(bench.events.is_empty() && bench.last("200").header(HeaderName::Allow).is_some());
     bench.within(usage, "SUBSCRIBE", 106, "Event: x\r\n", "");
-    assert_eq!(bench.count("405"), 1);
+    assert_eq!(bench.count("405"), 2);
     bench.within(usage, "INFO", 107, "Require: x-unheard\r\n", "");
     assert_eq!(
         bench.last("420").header(HeaderName::Unsupported),
@@ -295,7 +296,7 @@ fn a_call_with_jssip_outlasts_its_refreshes_by_update() {
         bench.last("200").header(HeaderName::SessionExpires),
         Some("90;refresher=uac")
     );
-    assert_eq!(bench.last("200").header(HeaderName::Require), None);
+    assert_eq!(bench.last("200").header(HeaderName::Require), Some("timer"));
     for n in 1..=8 {
         bench.secs(45);
         bench.within(
@@ -386,10 +387,196 @@ fn we_refresh_by_reinvite_where_update_is_not_allowed() {
 
 #[test]
 fn a_session_that_nobody_times_lasts() {
-    let (mut bench, usage) = calling(Some(1800), "");
+    let (mut bench, usage) = calling(None, "");
     bench.secs(86_400);
     assert!(bench.events.is_empty() && bench.endpoint.usage(usage).is_some());
     assert_eq!(bench.endpoint.counts().timers, 0);
+}
+
+#[test]
+fn a_callee_that_knows_no_session_timer_is_refreshed_by_us_until_it_is_gone() {
+    let (mut bench, usage) = calling(Some(1800), "");
+    let ok = |bench: &mut Bench| bench.answer("INVITE", 200, "", CONTACT, OFFER);
+    for n in 2..=5 {
+        bench.secs(901);
+        assert_eq!(bench.distinct("INVITE"), n);
+        assert_eq!(
+            bench.last("INVITE").header(HeaderName::SessionExpires),
+            Some("1800;refresher=uac")
+        );
+        ok(&mut bench);
+    }
+    // It never agreed to an end: a refusal is a sign of life.
+    for code in [488, 500, 606] {
+        bench.secs(901);
+        bench.answer("INVITE", code, "", "", "");
+        bench.secs(890);
+        assert!(bench.events.is_empty() && bench.endpoint.usage(usage).is_some());
+        bench.secs(11);
+        ok(&mut bench);
+    }
+    bench.secs(901 + 33);
+    assert!(matches!(
+        bench.event(),
+        Event::Ended {
+            cause: Ended::Timeout,
+            ..
+        }
+    ));
+    assert_eq!(bench.distinct("BYE"), 1);
+    bench.is_clean_after_a_while();
+}
+
+/// A call of the peer on which we want a session timer.
+fn timed(lines: &str) -> (Bench, UsageId) {
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(Transport::Udp), lines, OFFER);
+    bench.act(|endpoint, now| {
+        endpoint.want_session_timer(usage, Duration::from_secs(1800));
+        endpoint.accept(now, usage, Some(Body::sdp(ANSWER)), Headers::new());
+    });
+    bench.within(usage, "ACK", 100, "", "");
+    bench.events.clear();
+    (bench, usage)
+}
+
+#[test]
+fn a_caller_that_knows_no_session_timer_is_refreshed_by_us() {
+    for lines in ["", "Supported: timer\r\n", "Supported: replaces\r\n"] {
+        let (mut bench, usage) = timed(lines);
+        let ok = bench.last("200");
+        assert_eq!(
+            ok.header(HeaderName::SessionExpires),
+            Some("1800;refresher=uas"),
+            "{lines}"
+        );
+        assert_eq!(ok.header(HeaderName::Require), None, "{lines}");
+        // A change by the peer that says nothing of timers leaves ours running.
+        bench.within(usage, "INVITE", 101, CONTACT, NEW);
+        bench.events.clear();
+        bench.act(|endpoint, now| {
+            endpoint.answer_offer(now, usage, Ok(Some(Body::sdp(MINE))), Headers::new());
+        });
+        bench.within(usage, "ACK", 101, "", "");
+        bench.secs(901);
+        let refresh = bench.last("INVITE");
+        assert_eq!(
+            (
+                refresh.header(HeaderName::SessionExpires),
+                refresh.header(HeaderName::MinSe)
+            ),
+            (Some("1800;refresher=uac"), Some("90")),
+            "{lines}"
+        );
+        bench.answer("INVITE", 200, "", CONTACT, NEW);
+        bench.secs(901 + 33);
+        assert!(
+            matches!(
+                bench.event(),
+                Event::Ended {
+                    cause: Ended::Timeout,
+                    ..
+                }
+            ),
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn a_session_interval_that_a_proxy_asks_for_is_kept_up_by_us() {
+    // RFC 4028 §9, table 2: the caller itself knows no session timers.
+    let (mut bench, usage) = timed("Session-Expires: 90\r\nSupported: replaces\r\n");
+    let ok = bench.last("200");
+    assert_eq!(ok.header(HeaderName::SessionExpires), Some("90;refresher=uas"));
+    assert_eq!(ok.header(HeaderName::Require), None);
+    for n in 1..=10 {
+        bench.secs(46);
+        assert_eq!(bench.distinct("INVITE"), n);
+        bench.answer("INVITE", 200, "", CONTACT, OFFER);
+    }
+    assert!(bench.events.is_empty() && bench.endpoint.usage(usage).is_some());
+}
+
+#[test]
+fn a_refresh_is_repeated_with_a_nonce_that_is_new_without_being_called_so() {
+    let challenge =
+        |nonce: &str| format!("Proxy-Authenticate: Digest realm=\"p\", nonce=\"{nonce}\", qop=\"auth\"\r\n");
+    let answers = |bench: &Bench, method: &str, nonce: &str| {
+        let sent = bench.last(method);
+        let line = sent.header(HeaderName::ProxyAuthorization).unwrap_or_default();
+        assert!(line.contains(&format!("nonce=\"{nonce}\"")), "{method}: {line}");
+    };
+    for allow in ["INVITE, UPDATE", "INVITE"] {
+        let mut bench = Bench::new();
+        let usage = bench.invite(OutgoingInvite {
+            session_timer: Some(Duration::from_secs(90)),
+            credentials: Some(sip_core::endpoint::Credentials {
+                username: "alice".into(),
+                password: "secret".into(),
+            }),
+            ..outgoing("sip:bob@192.0.2.9")
+        });
+        bench.answer("INVITE", 407, "x", &challenge("n1"), "");
+        let timer = "Session-Expires: 90;refresher=uac\r\n";
+        let ok = format!("{CONTACT}Allow: {allow}\r\n{timer}");
+        bench.answer("INVITE", 200, "bob", &ok, OFFER);
+        bench.secs(46);
+        let method = if allow == "INVITE" { "INVITE" } else { "UPDATE" };
+        answers(&bench, method, "n1");
+        bench.answer(method, 407, "", &challenge("n2"), "");
+        answers(&bench, method, "n2");
+        bench.answer(method, 200, "", &ok, if allow == "INVITE" { OFFER } else { "" });
+        // An offer of ours, and its end.
+        offer(&mut bench, usage, MINE);
+        bench.answer("INVITE", 407, "", &challenge("n3"), "");
+        answers(&bench, "INVITE", "n3");
+        bench.answer("INVITE", 200, "", &ok, NEW);
+        bench.act(|endpoint, now| endpoint.hangup(now, usage, None, Headers::new()));
+        bench.answer("BYE", 407, "", &challenge("n4"), "");
+        answers(&bench, "BYE", "n4");
+        bench.answer("BYE", 200, "", "", "");
+        bench.is_clean_after_a_while();
+    }
+}
+
+#[test]
+fn who_is_asked_whether_it_is_there_is_there_unless_it_says_that_nobody_is() {
+    const PATIENCE: Duration = Duration::from_secs(6);
+    for (code, lives) in [
+        (200, true),
+        (405, true),
+        (500, true),
+        (486, true),
+        (404, false),
+        (408, false),
+        (481, false),
+    ] {
+        let (mut bench, usage) = calling(None, "");
+        assert!(bench.act(|endpoint, now| endpoint.ping(now, usage, PATIENCE)));
+        assert!(
+            !bench.act(|endpoint, now| endpoint.ping(now, usage, PATIENCE)),
+            "one at a time"
+        );
+        bench.answer("OPTIONS", code, "", "", "");
+        assert!(
+            matches!(bench.event(), Event::Pinged { alive, .. } if alive == lives),
+            "{code}"
+        );
+        bench.secs(40);
+        assert!(bench.events.is_empty(), "{code}: said once");
+    }
+    let (mut bench, usage) = calling(None, "");
+    bench.act(|endpoint, now| endpoint.ping(now, usage, PATIENCE));
+    bench.secs(7);
+    assert!(matches!(bench.event(), Event::Pinged { alive: false, .. }));
+    bench.answer("OPTIONS", 200, "", "", "");
+    assert!(bench.events.is_empty(), "too late");
+    bench.act(|endpoint, now| endpoint.ping(now, usage, PATIENCE));
+    let token = bench.find("OPTIONS").unwrap().token;
+    bench
+        .act(|endpoint, now| endpoint.handle_input(now, sip_core::endpoint::Input::TransmitFailed { token }));
+    assert!(matches!(bench.event(), Event::Pinged { alive: false, .. }));
 }
 
 #[test]

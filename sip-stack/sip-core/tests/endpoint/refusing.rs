@@ -73,6 +73,60 @@ fn a_merged_request_gets_482_and_a_spiral_does_not() {
 }
 
 #[test]
+fn branches_of_one_call_to_two_users_both_ring() {
+    let mut bench = Bench::new();
+    let first = bench.called(peer(UDP), CONTACT, OFFER);
+    let other =
+        request("INVITE", "sip:1002@192.0.2.1", CONTACT, OFFER).replace("z9hG4bKpeer1", "z9hG4bKother");
+    bench.receive(peer(UDP), other.clone());
+    let Event::Invite { usage: second, .. } = bench.event() else {
+        panic!()
+    };
+    bench.receive(peer(UDP), other.replace("z9hG4bKother", "z9hG4bKthird"));
+    assert_eq!(
+        (bench.count("482"), bench.events.len()),
+        (1, 0),
+        "the same user twice"
+    );
+    // The caller takes the first and cancels the second.
+    bench.act(|endpoint, now| endpoint.accept(now, first, None, Headers::new()));
+    bench.within(first, "ACK", 100, "", "");
+    bench.receive(peer(UDP), other.replace("INVITE", "CANCEL"));
+    let ended: Vec<_> = bench.events.drain(..).collect();
+    assert!(
+        ended
+            .iter()
+            .any(|event| matches!(event, Event::Ended { usage, .. } if *usage == second)),
+        "{ended:?}"
+    );
+    assert!(bench.endpoint.usage(first).is_some());
+}
+
+#[test]
+fn what_callers_ask_of_proxies_in_the_name_of_privacy_is_no_reason_to_refuse() {
+    let lines = format!("{CONTACT}Privacy: id\r\nProxy-Require: privacy\r\n");
+    let (_, mut bench) = answer(request("INVITE", "sip:1001@192.0.2.1", &lines, OFFER));
+    assert!(matches!(bench.event(), Event::Invite { .. }));
+    let (code, bench) = answer(request(
+        "INVITE",
+        "sip:1001@192.0.2.1",
+        &lines.replace(": privacy", ": privacy, x-unheard"),
+        OFFER,
+    ));
+    assert_eq!(
+        (code, bench.last("420").header(HeaderName::Unsupported)),
+        (420, Some("x-unheard"))
+    );
+}
+
+#[test]
+fn a_message_is_a_method_that_we_do_not_take() {
+    let (code, bench) = answer(request("MESSAGE", "sip:1001@192.0.2.1", "", "Hello"));
+    assert_eq!(code, 405);
+    assert!(!bench.last("405").allow().any(|method| method == "MESSAGE"));
+}
+
+#[test]
 fn hops_run_out_with_483_and_a_request_that_comes_back_unchanged_is_a_loop() {
     let invite = request("INVITE", "sip:1001@192.0.2.1", CONTACT, OFFER);
     let (code, _) = answer(invite.replace("Max-Forwards: 70", "Max-Forwards: 0"));
@@ -158,7 +212,7 @@ fn a_copy_of_a_request_gets_the_same_answer_and_no_second_event() {
 #[test]
 fn a_request_that_its_user_never_answers_is_forgotten_without_a_word() {
     let mut bench = Bench::new();
-    bench.receive(peer(UDP), request("MESSAGE", "sip:1001@192.0.2.1", "", ""));
+    bench.receive(peer(UDP), request("OPTIONS", "sip:1001@192.0.2.1", "", ""));
     bench.is_clean_after_a_while();
     assert!(bench.sent.is_empty());
 }

@@ -30,6 +30,7 @@ fn call(net: &mut Net, number: usize) -> UsageId {
             extra: Headers::new(),
             credentials: None,
             ring_timeout: Duration::from_secs(60),
+            response_timeout: None,
             session_timer: None,
         },
     )

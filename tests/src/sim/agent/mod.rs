@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use sans_io::Rng;
-use sip_core::auth::{Answerer, Credentials};
+use sip_core::auth::{Answered, Answerer, Credentials};
 use sip_core::flow::FlowId;
 use sip_core::message::{Message, Method};
 
@@ -51,6 +51,8 @@ pub struct Agent {
     instance: u32,
     domain: String,
     answerer: Answerer,
+    /// Since it last registered.
+    answered: Answered,
     register: (String, u32),
     registering: Option<String>,
     rng: Rng,
@@ -182,6 +184,7 @@ impl Agent {
                 username: user.to_owned(),
                 password: password.to_owned(),
             }),
+            answered: Answered::default(),
             register: (rng.token(22), 0),
             registering: None,
             rng,

@@ -1,6 +1,7 @@
 //! What an agent does with a message that comes.
 
 use bytes::Bytes;
+use sip_core::auth::Answered;
 use sip_core::message::{HeaderName, Message, Method};
 
 use super::{Agent, Call, Heard, State};
@@ -66,12 +67,15 @@ impl Agent {
         match code {
             401 | 407 => {
                 self.challenges += 1;
-                if self.answerer.challenged(message, &mut self.rng) {
+                if self
+                    .answerer
+                    .challenged(message, &mut self.answered, &mut self.rng)
+                {
                     self.register(expires.parse().unwrap_or(600));
                 }
             }
             200 => {
-                self.answerer.accepted();
+                self.answered = Answered::default();
                 self.registered = expires != "0";
                 if self.registered {
                     let mine = format!("sip:{}", self.contact());
@@ -121,7 +125,11 @@ impl Agent {
             }
             if code == 401 || code == 407 {
                 self.challenges += 1;
-                if call.state == State::Over || !self.answerer.challenged(message, &mut self.rng) {
+                if call.state == State::Over
+                    || !self
+                        .answerer
+                        .challenged(message, &mut self.answered, &mut self.rng)
+                {
                     return self.over(id, code);
                 }
                 if let Some(call) = self.calls.get_mut(id) {

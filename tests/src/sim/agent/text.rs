@@ -34,7 +34,7 @@ impl Agent {
     }
 
     pub(super) fn authorize(&mut self, text: &mut String, method: &str, uri: &str) {
-        for (name, value) in self.answerer.headers(method, uri, &[]) {
+        for (name, value) in self.answerer.headers(&mut self.answered, method, uri, &[]) {
             let _ = write!(text, "{}: {value}\r\n", name.as_str());
         }
     }

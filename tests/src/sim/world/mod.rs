@@ -85,6 +85,7 @@ fn trunk(at: SocketAddr) -> Trunk {
         sources: vec![at.ip()],
         username: None,
         password: None,
+        timeout: None,
         codecs: Vec::new(),
     }
 }

@@ -13,3 +13,4 @@ mod endurance;
 mod mixes;
 mod opus;
 mod reports;
+mod silence;

@@ -62,6 +62,7 @@ impl World {
             dtls: IDENTITY.clone(),
             clock,
             prompts: PROMPTS.clone(),
+            silence: Some(Duration::from_secs(10)),
             max_legs: 64,
         };
         World {

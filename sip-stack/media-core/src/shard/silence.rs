@@ -1,0 +1,58 @@
+//! Phone legs that should send and do not: their peer may be gone. A browser's leg has the consent checks of ICE for that.
+
+use std::time::Duration;
+
+use sans_io::{Deadline, Time};
+
+use super::leg::{Leg, Wire};
+use super::outbox::Outbox;
+use crate::control::{Event, LegId};
+use crate::negotiated::Transport;
+
+/// How long a leg has been silent.
+#[derive(Debug, Default)]
+pub(crate) struct Silence {
+    /// When it was heard last, or something began to be due from it.
+    since: Time,
+    /// It was told.
+    silent: bool,
+}
+
+impl Silence {
+    /// A valid packet of the peer of this leg.
+    pub(super) fn broken(&mut self, now: Time, leg: LegId, out: &mut Outbox) {
+        self.since = now;
+        if std::mem::take(&mut self.silent) {
+            out.event(Event::Silent { leg, silent: false });
+        }
+    }
+}
+
+impl Leg {
+    /// Something should come from the peer.
+    fn is_due(&self) -> bool {
+        let media = self.media.as_ref();
+        matches!(self.wire, Wire::Phone(_))
+            && media.is_some_and(|media| {
+                media.direction.receives()
+                    // `c=0.0.0.0` is hold as well (RFC 2543).
+                    && matches!(media.transport, Transport::Rtp { remote: Some(_), .. })
+            })
+    }
+
+    /// Says when the leg has been silent for `limit`.
+    pub(super) fn check_silence(&mut self, now: Time, limit: Option<Duration>, out: &mut Outbox) {
+        if self.silence_deadline(limit).is_some_and(|(at, _)| at <= now) {
+            self.silence.silent = true;
+            out.event(Event::Silent {
+                leg: self.id,
+                silent: true,
+            });
+        }
+    }
+
+    pub(super) fn silence_deadline(&self, limit: Option<Duration>) -> Deadline {
+        let limit = limit.filter(|_| self.is_due() && !self.silence.silent)?;
+        Some((self.silence.since + limit, "silence of a leg"))
+    }
+}
