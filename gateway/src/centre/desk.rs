@@ -438,6 +438,22 @@ impl Desk {
                 }
                 None => false,
             },
+            Event::Silent { leg, silent, .. } => match self.legs.get(leg) {
+                Some(Use::Caller(call)) => {
+                    let (call, silent) = (*call, *silent);
+                    self.input(now, Input::CallerSilent { call, silent }, calls);
+                    true
+                }
+                used => used.is_some(),
+            },
+            Event::Present { leg, .. } => match self.legs.get(leg) {
+                Some(Use::Caller(call)) => {
+                    let call = *call;
+                    self.input(now, Input::CallerPresent { call }, calls);
+                    true
+                }
+                used => used.is_some(),
+            },
             Event::Answered { leg, .. } | Event::Changed { leg, .. } => match self.legs.get(leg) {
                 Some(Use::Caller(call)) => {
                     let call = *call;
@@ -556,6 +572,12 @@ impl Desk {
                 self.offers.insert(offer, ringing);
                 if let Some(offer) = self.portrait_offer(offer, call, agent) {
                     self.batch.change(now, view::Change::OfferMade(offer));
+                }
+                None
+            }
+            Output::AskCaller { call } => {
+                if let Some(live) = self.calls.get(&call) {
+                    calls.ask_peer(now, live.caller);
                 }
                 None
             }

@@ -204,7 +204,7 @@ impl Desk {
         };
         match cause {
             // The page is gone, or its media broke: the agent may come back.
-            Cause::Away | Cause::Failed => {
+            Cause::Away | Cause::Lost | Cause::Failed => {
                 if !live.away {
                     live.away = true;
                     live.since = now;
@@ -296,7 +296,7 @@ impl Desk {
             }
             return true;
         };
-        if live.restoring && record.cause == Cause::Failed {
+        if live.restoring && matches!(record.cause, Cause::Failed | Cause::Lost) {
             self.input(now, Input::NotRecovered { call }, calls);
         } else if !live.outside {
             self.input(now, Input::Ended { call }, calls);

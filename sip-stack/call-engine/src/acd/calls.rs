@@ -8,7 +8,7 @@ use super::ids::{AgentId, CallId, OfferId, QueueId};
 use super::input::{Enqueue, Output, Refusal, Requeue};
 use super::state::{Phase, Work, vet};
 use super::timeout::Alarm;
-use super::{Acd, Call, Stand};
+use super::{Acd, Call, Caller, Stand};
 
 /// Queues that a call may be handed on to at one moment; after so many it ends.
 const HOPS: usize = 8;
@@ -409,6 +409,7 @@ impl Call {
             waits_since: now,
             wants_more: false,
             recovering,
+            caller: Caller::Heard,
         }
     }
 }

@@ -109,6 +109,19 @@ pub enum Input {
         /// True: gone.
         away: bool,
     },
+    /// Nothing is heard from the caller any more, or something is again: a silent caller is asked whether it is there before an agent
+    /// is offered the call.
+    CallerSilent {
+        /// The call.
+        call: CallId,
+        /// True: nothing is heard.
+        silent: bool,
+    },
+    /// Answer to [`Output::AskCaller`]: the caller is there. One that is not has its call [`Input::Ended`].
+    CallerPresent {
+        /// The call.
+        call: CallId,
+    },
     /// The agent sends the call to a queue.
     Requeue(Requeue),
     /// The agent gives the call to another agent, who talks with the caller already.
@@ -183,6 +196,11 @@ pub enum Output {
         agent: AgentId,
         /// Until when.
         deadline: Time,
+    },
+    /// Ask the silent caller whether it is there. The call keeps its place, and until [`Input::CallerPresent`] others are offered.
+    AskCaller {
+        /// The call.
+        call: CallId,
     },
     /// Stop ringing.
     Rescind {

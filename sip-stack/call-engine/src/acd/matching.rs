@@ -30,6 +30,9 @@ impl Acd {
         while let Some(call) = self.best_call(now, agent)
             && let Some(best) = self.best_agent(call)
         {
+            if self.ask_first(now, call) {
+                continue;
+            }
             #[cfg(test)]
             super::tests::check::choice(self, now, call, best, agent);
             self.offer(now, call, best);

@@ -103,6 +103,19 @@ struct Call {
     wants_more: bool,
     /// After a restart: until the gateway says that the caller is still there.
     recovering: bool,
+    caller: Caller,
+}
+
+/// What is known of the caller of a call that waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Caller {
+    /// Is heard.
+    #[default]
+    Heard,
+    /// Is not, and has to be asked whether it is there, unless it said so a moment ago: until then.
+    Silent(Option<Time>),
+    /// Is being asked: no agent is offered its call meanwhile.
+    Asked,
 }
 
 /// Where a waiting call is looked for.
@@ -202,6 +215,8 @@ impl Acd {
             Input::NotConnected { call } => self.not_connected(now, call),
             Input::Held { call, held } => self.held(now, call, held),
             Input::Away { call, away } => self.away(now, call, away),
+            Input::CallerSilent { call, silent } => self.caller_silent(call, silent),
+            Input::CallerPresent { call } => self.caller_present(now, call),
             Input::Requeue(requeue) => self.requeue(now, requeue),
             Input::HandOver { call, to } => self.hand_over(now, call, to),
             Input::Ended { call } => self.ended(now, call),

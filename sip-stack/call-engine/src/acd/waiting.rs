@@ -8,10 +8,13 @@ use super::config::{QueueConfig, Requirement, Strategy};
 use super::fact::Fact;
 use super::ids::{AgentId, CallId};
 use super::index::Place;
-use super::input::{Output, POSITIONS};
+use super::input::{Output, POSITIONS, Refusal};
 use super::state::Phase;
 use super::timeout::Alarm;
-use super::{Acd, Stand};
+use super::{Acd, Caller, Stand};
+
+/// A silent caller that said that it is there is believed for so long.
+const BELIEVED: Duration = Duration::from_secs(10);
 
 /// When a caller is first told its place.
 const FIRST_ANNOUNCEMENT: Duration = Duration::from_secs(2);
@@ -130,6 +133,47 @@ impl Acd {
         self.arm(Alarm::Announce(id), now + every.max(FIRST_ANNOUNCEMENT));
     }
 
+    /// Nothing is heard from the caller, or something is again.
+    pub(super) fn caller_silent(&mut self, id: CallId, silent: bool) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return self.refuse(Refusal::UnknownCall(id));
+        };
+        match (silent, call.caller) {
+            (true, Caller::Heard) => call.caller = Caller::Silent(None),
+            (true, _) => {}
+            (false, _) => {
+                call.caller = Caller::Heard;
+                self.place(id);
+            }
+        }
+    }
+
+    /// The caller was asked and is there: its call is looked for again, where it stood.
+    pub(super) fn caller_present(&mut self, now: Time, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return self.refuse(Refusal::UnknownCall(id));
+        };
+        if call.caller != Caller::Heard {
+            call.caller = Caller::Silent(Some(now + BELIEVED));
+            self.place(id);
+        }
+    }
+
+    /// Before a call is offered: a caller that was silent for long is asked first whether it is there, and others are offered
+    /// meanwhile.
+    pub(super) fn ask_first(&mut self, now: Time, id: CallId) -> bool {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return false;
+        };
+        if !call.caller.must_be_asked(now) {
+            return false;
+        }
+        call.caller = Caller::Asked;
+        self.stand(id, Stand::Nowhere);
+        self.out.push_back(Output::AskCaller { call: id });
+        true
+    }
+
     pub(super) fn place_of(&self, id: CallId) -> Option<Place> {
         self.state.calls.get(&id).map(|call| (call.vet, call.order, id))
     }
@@ -179,7 +223,7 @@ impl Acd {
         let Some(queue) = self.queues.get(&state.queue) else {
             return Stand::Nowhere;
         };
-        if state.phase != Phase::Waiting || call.recovering {
+        if state.phase != Phase::Waiting || call.recovering || call.caller == Caller::Asked {
             return Stand::Nowhere;
         }
         let alone = call.offers.is_empty();
@@ -243,6 +287,12 @@ impl Acd {
                 }
             }
         }
+    }
+}
+
+impl Caller {
+    pub(super) fn must_be_asked(self, now: Time) -> bool {
+        matches!(self, Caller::Silent(believed) if believed.is_none_or(|until| until <= now))
     }
 }
 

@@ -179,7 +179,17 @@ impl Chaos {
             20..=34 => self.enqueue(),
             35..=56 => self.answer_offer(),
             57..=66 => self.advance_call(),
-            67..=75 => self.end_call(),
+            67..=71 => self.end_call(),
+            72..=75 => {
+                let call = self.any_call();
+                match self.rng.below(3) {
+                    0 => self.tell(Input::CallerPresent { call }),
+                    _ => {
+                        let silent = self.rng.percent(60);
+                        self.tell(Input::CallerSilent { call, silent })
+                    }
+                };
+            }
             76..=83 => self.intend(),
             84..=91 => self.connect_page(),
             92..=93 => self.reconfigure(),

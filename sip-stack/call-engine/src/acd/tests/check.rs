@@ -8,7 +8,8 @@ use sans_io::Time;
 use crate::acd::index::Key;
 use crate::acd::timeout::Alarm;
 use crate::acd::{
-    Acd, Agent, AgentId, CallId, CallState, Intent, Phase, QueueConfig, Reach, Stand, Status, Strategy, Work,
+    Acd, Agent, AgentId, CallId, CallState, Caller, Intent, Phase, QueueConfig, Reach, Stand, Status,
+    Strategy, Work,
 };
 
 /// An agent may be offered a call now.
@@ -71,7 +72,10 @@ fn serves(agent: &Agent, call: &CallState, queue: &QueueConfig) -> Option<(u8, u
 /// An agent could take a call if it were idle.
 fn can_take(acd: &Acd, id: AgentId, agent: &Agent, call: CallId) -> Option<(u8, u32)> {
     let state = &acd.state.calls[&call];
-    if state.phase != Phase::Waiting || acd.calls[&call].recovering {
+    if state.phase != Phase::Waiting
+        || acd.calls[&call].recovering
+        || acd.calls[&call].caller == Caller::Asked
+    {
         return None;
     }
     if state.step.is_none() {
@@ -96,7 +100,7 @@ fn excluded(acd: &Acd, id: AgentId, agent: &Agent, call: CallId) -> bool {
 /// A call would have one more agent ring.
 fn offerable(acd: &Acd, id: CallId) -> bool {
     let (state, call) = (&acd.state.calls[&id], &acd.calls[&id]);
-    if state.phase != Phase::Waiting || call.recovering {
+    if state.phase != Phase::Waiting || call.recovering || call.caller == Caller::Asked {
         return false;
     }
     if state.step.is_none() && state.sticky.is_none_or(|agent| !acd.agents.contains_key(&agent)) {
@@ -159,6 +163,11 @@ pub(in crate::acd) fn choice(acd: &Acd, now: Time, call: CallId, agent: AgentId,
         "{agent:?} may not be offered {call:?}"
     );
     assert!(offerable(acd, call), "{call:?} is not to be offered");
+    let caller = acd.calls[&call].caller;
+    assert!(
+        !caller.must_be_asked(now),
+        "nobody knows whether the caller of {call:?} is there"
+    );
     // I9
     let age = now.since(acd.agents[&agent].proof);
     assert!(

@@ -89,6 +89,89 @@ fn who_does_not_answer_is_paused_and_the_next_is_asked() {
 }
 
 #[test]
+fn a_silent_caller_is_asked_before_an_agent_rings_and_keeps_its_place() {
+    let mut world = World::with(Strategy::LongestIdle, 1);
+    world.tell(Input::Intent {
+        agent: AgentId(1),
+        intent: Intent::Paused("lunch".into()),
+    });
+    for id in 1..=3 {
+        world.tell(Input::Enqueue(call(id)));
+        world.pass(1);
+    }
+    for id in [1, 2] {
+        let call = CallId(id);
+        assert_eq!(world.tell(Input::CallerSilent { call, silent: true }), []);
+    }
+    let asked = |said: &[Output]| -> Vec<u64> {
+        let asked = said.iter().filter_map(|output| match output {
+            Output::AskCaller { call } => Some(call.0),
+            _ => None,
+        });
+        asked.collect()
+    };
+    let available = Input::Intent {
+        agent: AgentId(1),
+        intent: Intent::Available,
+    };
+    // Whoever may be gone is asked, and the next who is heard has the agent.
+    assert_eq!(asked(&world.tell(available.clone())), [1, 2]);
+    assert_eq!(world.ringing(), [(3, 1)]);
+    assert_eq!(
+        world.acd.line(QUEUE).map(|call| call.0).collect::<Vec<_>>(),
+        [1, 2, 3]
+    );
+    world.tell(Input::Ended { call: CallId(3) });
+    assert_eq!(world.ringing(), [], "nobody knows of the others yet");
+    world.tell(Input::Intent {
+        agent: AgentId(1),
+        intent: Intent::Paused("lunch".into()),
+    });
+    // The first is there; but it was long ago that it said so when an agent is.
+    world.tell(Input::CallerPresent { call: CallId(1) });
+    world.pass(30);
+    assert_eq!(asked(&world.tell(available)), [1]);
+    assert_eq!(world.ringing(), []);
+    world.tell(Input::CallerPresent { call: CallId(1) });
+    assert_eq!(world.ringing(), [(1, 1)]);
+    // The second is gone, and nobody was asked to take it.
+    world.tell(Input::Ended { call: CallId(2) });
+    assert!(world.facts().iter().any(|fact| matches!(
+        fact,
+        Fact::Left {
+            call: CallId(2),
+            how: crate::acd::Departure::Abandoned,
+            ..
+        }
+    )));
+    let offered = world
+        .facts()
+        .iter()
+        .any(|fact| matches!(fact, Fact::Offered { call: CallId(2), .. }));
+    assert!(!offered);
+}
+
+#[test]
+fn a_caller_who_is_heard_again_need_not_answer() {
+    let mut world = World::with(Strategy::RingAll, 2);
+    let call = CallId(1);
+    world.tell(Input::Intent {
+        agent: AgentId(2),
+        intent: Intent::Paused("lunch".into()),
+    });
+    world.tell(Input::Enqueue(super::world::call(1)));
+    let offer = world.offer_to(1);
+    world.tell(Input::CallerSilent { call, silent: true });
+    assert_eq!(world.ringing(), [(1, 1)], "what rings goes on ringing");
+    world.tell(Input::OfferLost { offer });
+    world.pass(10);
+    assert!(world.said.contains(&Output::AskCaller { call }));
+    assert_eq!(world.ringing(), []);
+    world.tell(Input::CallerSilent { call, silent: false });
+    assert_eq!(world.ringing(), [(1, 1)]);
+}
+
+#[test]
 fn a_phone_that_does_not_ring_costs_three_seconds_and_no_blame() {
     let mut world = World::with(Strategy::LongestIdle, 2);
     world.tell(Input::Enqueue(call(1)));
