@@ -202,6 +202,7 @@ impl<A: Application> Driver<A> {
             Some(transport::Event::Message { flow, data }) => endpoint::Input::Message { flow, data },
             Some(transport::Event::Closed { flow }) => endpoint::Input::FlowClosed { flow },
             Some(transport::Event::TransmitFailed { token }) => endpoint::Input::TransmitFailed { token },
+            Some(transport::Event::Unreachable { addr }) => endpoint::Input::Unreachable { addr },
             Some(transport::Event::Opened { .. }) | None => return,
         };
         self.input(Input::Sip(input));

@@ -299,6 +299,34 @@ async fn udp_both_ways_and_both_families() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_closed_port_is_told_and_costs_nobody_else_a_datagram() {
+    for ip in [any().ip(), Ipv6Addr::LOCALHOST.into()] {
+        let mut ours = Side::listening(Listen::Udp(SocketAddr::new(ip, 0))).await;
+        let mut other = Side::listening(Listen::Udp(SocketAddr::new(ip, 0))).await;
+        let closed = std::net::UdpSocket::bind(SocketAddr::new(ip, 0))
+            .expect("bind")
+            .local_addr();
+        let closed = closed.expect("an address");
+        assert!(
+            ours.transports
+                .send(&to(Transport::Udp, closed, None), options(1, ""), 1)
+        );
+        assert!(matches!(ours.next().await, Event::Unreachable { addr } if addr == closed));
+        // The error stays with whom it is about.
+        for call in 2..12 {
+            let there = to(Transport::Udp, other.addr(), None);
+            assert!(
+                ours.transports
+                    .send(&to(Transport::Udp, closed, None), options(1, ""), 1)
+            );
+            assert!(ours.transports.send(&there, options(call, ""), u64::from(call)));
+            assert!(matches!(other.next().await, Event::Message { .. }));
+        }
+    }
+}
+
 #[tokio::test]
 async fn udp_on_every_address_answers_from_the_one_that_was_hit() {
     let mut server = Side::listening(Listen::Udp(([0, 0, 0, 0], 0).into())).await;

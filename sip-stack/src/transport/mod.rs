@@ -6,6 +6,7 @@
 
 mod connect;
 mod connection;
+mod icmp;
 mod listen;
 mod stream;
 pub mod tls;
@@ -52,6 +53,11 @@ pub enum Event {
     Closed {
         /// Which one.
         flow: FlowId,
+    },
+    /// Nothing that is sent there over UDP arrives, says the network.
+    Unreachable {
+        /// Where.
+        addr: SocketAddr,
     },
     /// A message handed to [`Transports::send`] was not sent.
     TransmitFailed {
@@ -282,7 +288,7 @@ impl Transports {
                 return None;
             }
             Event::Closed { flow } => self.forget(flow),
-            Event::Message { .. } | Event::TransmitFailed { .. } => {}
+            Event::Message { .. } | Event::TransmitFailed { .. } | Event::Unreachable { .. } => {}
         }
         Some(event)
     }

@@ -7,13 +7,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sip_core::flow::{Flow, FlowId, Transport};
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::{Event, Shared, count};
+use super::{Event, Shared, count, icmp};
 
 /// Datagrams taken in a row before other tasks get their turn.
 const BURST: usize = 64;
+
+/// Errors of other datagrams that sending one may meet.
+const OTHERS: usize = 4;
 
 /// The largest datagram there is.
 const DATAGRAM: usize = 65_535;
@@ -34,10 +38,12 @@ impl Udp {
         socket: StdUdpSocket,
         shared: Arc<Shared>,
     ) -> io::Result<(Udp, impl Future<Output = ()> + use<>)> {
+        let local = socket.local_addr()?;
+        icmp::listen(&socket, local.is_ipv6());
         let receiver = UdpSocket::from_std(socket.try_clone()?)?;
         let udp = Udp {
             id: shared.new_flow(),
-            local: socket.local_addr()?,
+            local,
             socket,
         };
         let task = receive(receiver, udp.id, udp.local, shared);
@@ -46,7 +52,15 @@ impl Udp {
 
     /// False when the system refused it. A full send buffer counts as sent and lost: UDP may lose, SIP repeats.
     pub(super) fn send(&self, data: &[u8], to: SocketAddr) -> bool {
-        match self.socket.send_to(data, to) {
+        let mut sent = self.socket.send_to(data, to);
+        // The error of a datagram that was sent to somebody else before is told in place of sending this one.
+        for _ in 0..OTHERS {
+            if !sent.as_ref().is_err_and(is_of_another) {
+                break;
+            }
+            sent = self.socket.send_to(data, to);
+        }
+        match sent {
             Ok(_) => true,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
             Err(error) => {
@@ -57,9 +71,21 @@ impl Udp {
     }
 }
 
+/// An error that the network told of an earlier datagram.
+fn is_of_another(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionRefused | Kind::HostUnreachable | Kind::NetworkUnreachable
+    )
+}
+
 async fn receive(socket: UdpSocket, id: FlowId, local: SocketAddr, shared: Arc<Shared>) {
     let mut buffer = vec![0; DATAGRAM];
-    while socket.readable().await.is_ok() {
+    while let Ok(ready) = socket.ready(Interest::READABLE | Interest::ERROR).await {
+        if ready.is_error() {
+            tell_unreachable(&socket, &shared);
+        }
         for _ in 0..BURST {
             match socket.try_recv_from(&mut buffer) {
                 Ok((len, from)) => {
@@ -89,6 +115,20 @@ async fn receive(socket: UdpSocket, id: FlowId, local: SocketAddr, shared: Arc<S
             }
         }
         tokio::task::yield_now().await;
+    }
+}
+
+/// Says of whom the network told that they cannot be reached. Whoever is behind hears less of it.
+fn tell_unreachable(socket: &UdpSocket, shared: &Shared) {
+    for _ in 0..BURST {
+        match socket.try_io(Interest::ERROR, || icmp::next(socket)) {
+            Ok(Some(addr)) => {
+                tracing::debug!(%addr, "unreachable");
+                let _ = shared.events.try_send(Event::Unreachable { addr });
+            }
+            Ok(None) => {}
+            Err(_) => return,
+        }
     }
 }
 
