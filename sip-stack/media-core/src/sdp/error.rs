@@ -23,8 +23,6 @@ pub enum SdpError {
     Fingerprint,
     /// An `a=setup` that leaves the DTLS role open (RFC 5763 §5).
     Setup(String),
-    /// A browser must speak RTP and RTCP on one port (RFC 8834 §4.5).
-    RtcpMux,
 }
 
 impl SdpError {
@@ -45,7 +43,7 @@ impl SdpError {
             SdpError::Transport(_) => 302,
             SdpError::NoCommonCodec => 305,
             SdpError::Address(_) => 301,
-            SdpError::Ice(_) | SdpError::Fingerprint | SdpError::Setup(_) | SdpError::RtcpMux => 306,
+            SdpError::Ice(_) | SdpError::Fingerprint | SdpError::Setup(_) => 306,
             _ => 399,
         }
     }
@@ -64,7 +62,6 @@ impl fmt::Display for SdpError {
             SdpError::Ice(what) => write!(f, "ICE: {what}"),
             SdpError::Fingerprint => write!(f, "no certificate fingerprint with SHA-256, SHA-384 or SHA-512"),
             SdpError::Setup(value) => write!(f, "a=setup:{value} leaves the DTLS role open"),
-            SdpError::RtcpMux => write!(f, "a=rtcp-mux is required"),
         }
     }
 }

@@ -167,7 +167,7 @@ impl Negotiator {
             direction,
             setup: None,
             ice: self.agreed.ice.clone(),
-            mux: self.agreed.mux,
+            mux: browser || self.agreed.mux,
             bundled: self.agreed.bundled,
         };
         let lines = self.agreed.lines.clone();
@@ -216,7 +216,7 @@ impl Negotiator {
                 (
                     self.dtls(secured, role, offer.ice.as_ref())?,
                     Some((secured.clone(), role)),
-                    true,
+                    secured.mux,
                 )
             }
         };
@@ -306,7 +306,7 @@ impl Negotiator {
                 (
                     self.dtls(secured, role, ice.as_ref())?,
                     Some((secured.clone(), role)),
-                    true,
+                    secured.mux,
                 )
             }
         };
@@ -326,7 +326,7 @@ impl Negotiator {
             direction,
             setup: peer.as_ref().map(|(_, role)| *role),
             ice: ice.clone(),
-            mux: mux && peer.is_none(),
+            mux,
             bundled: audio.bundled,
         };
         let event = event.map(|(pt, clock)| TelephoneEvent {

@@ -8,6 +8,9 @@ pub(super) struct Secured {
     pub(super) ice: IceCredentials,
     pub(super) fingerprint: Fingerprint,
     pub(super) setup: Setup,
+    /// RTP and RTCP share one component. Some WebRTC stacks bundle without saying so (RFC 8843 §9.3.1.1 would have them
+    /// refused); they are not promised it in an answer (RFC 5761 §5.1.1), and RTCP goes where RTP does.
+    pub(super) mux: bool,
     /// `a=tls-id` (RFC 8842 §6): another value asks for another DTLS association.
     pub(super) tls_id: Option<String>,
 }
@@ -32,13 +35,11 @@ impl Secured {
         {
             return Err(SdpError::Ice("both sides are lite, nobody would send checks"));
         }
-        if !section.flag("rtcp-mux") && !transport.flag("rtcp-mux") {
-            return Err(SdpError::RtcpMux);
-        }
         Ok(Secured {
             ice: credentials(transport)?,
             fingerprint: fingerprint(transport).ok_or(SdpError::Fingerprint)?,
             setup: setup(transport)?,
+            mux: section.flag("rtcp-mux") || transport.flag("rtcp-mux"),
             tls_id: transport.value("tls-id").map(str::to_owned),
         })
     }

@@ -26,7 +26,7 @@ pub(super) struct Ours {
     pub(super) setup: Option<DtlsRole>,
     /// For a browser.
     pub(super) ice: Option<IceCredentials>,
-    /// For a phone: the peer speaks RTP and RTCP on one port.
+    /// RTP and RTCP on one port: as the peer offers; we offer it to browsers.
     pub(super) mux: bool,
     pub(super) bundled: bool,
 }
@@ -147,7 +147,7 @@ fn accepted(
             }
         }
     }
-    if ours.mux || matches!(profile, Profile::Browser(_)) {
+    if ours.mux {
         out.push(Attribute::new("rtcp-mux"));
     }
     if matches!(profile, Profile::Browser(_)) {
