@@ -148,19 +148,76 @@ impl Switch {
                 };
                 calls.dial(now, session, dial);
             }
-            Reached::Queue { name, priority } => {
-                let Some(desk) = self.desk.as_mut().filter(|desk| desk.takes(&name)) else {
-                    return calls.reject(now, session, 503);
-                };
+            reached => {
                 let from = view::Party {
                     number: call.from.clone(),
                     display: call.display.clone(),
                 };
-                let parties = (from, call.to.clone());
+                self.take(now, (session, leg), (from, call.to.clone()), reached, calls);
+            }
+        }
+    }
+
+    /// A caller is answered here, or refused: nobody is called.
+    fn take(
+        &mut self,
+        now: Time,
+        (session, leg): (SessionId, LegId),
+        parties: (view::Party, String),
+        reached: Reached,
+        calls: &mut Coordinator,
+    ) {
+        match reached {
+            Reached::Queue { name, priority } => {
+                let Some(desk) = self.desk.as_mut().filter(|desk| desk.takes(&name)) else {
+                    return calls.reject(now, session, 503);
+                };
                 desk.take(now, session, leg, parties, (&name, priority), calls);
             }
             Reached::Application(sound) => calls.answer(now, leg, Some(sound)),
             Reached::Nobody(code) => calls.reject(now, session, code),
+            Reached::Party(_) => {}
+        }
+    }
+
+    /// A phone forwards the calls of its user: to whomever the dial plan lets that user call.
+    fn diverted(
+        &mut self,
+        now: Time,
+        (session, leg): (SessionId, LegId),
+        user: &str,
+        numbers: Vec<String>,
+        calls: &mut Coordinator,
+    ) {
+        let mut parties = Vec::new();
+        let mut here = None;
+        for number in numbers {
+            let decision = self.plan.decide(&CallRequest {
+                origin: Origin::User(user.to_owned()),
+                number: number.clone(),
+            });
+            tracing::info!(
+                session = session.0,
+                decision = decision.kind(),
+                "forwarded by a phone"
+            );
+            match Reached::by(decision, self.demo_phone) {
+                Reached::Party(party) => parties.push(*party),
+                Reached::Nobody(_) => {}
+                reached => here = here.or(Some((number, reached))),
+            }
+        }
+        match here {
+            Some((number, reached)) if parties.is_empty() => {
+                if let Some((leg, caller)) = calls.undial(now, session, leg) {
+                    let from = view::Party {
+                        number: caller.user,
+                        display: caller.display,
+                    };
+                    self.take(now, (session, leg), (from, number), reached, calls);
+                }
+            }
+            _ => calls.follow(now, session, leg, &parties),
         }
     }
 
@@ -296,6 +353,12 @@ impl Application for Switch {
         }
         match event {
             Event::Incoming { session, leg, call } => self.route(now, session, leg, &call, calls),
+            Event::Diverted {
+                session,
+                leg,
+                user,
+                numbers,
+            } => self.diverted(now, (session, leg), &user, numbers, calls),
             Event::Refer { leg, to, .. } => self.refer(now, leg, to, calls),
             // Those who were called in it are found by their other session.
             Event::Joined { guest, .. } => {

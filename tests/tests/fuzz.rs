@@ -3,6 +3,11 @@
 use cordboard_tests::fuzz;
 
 #[test]
+fn body() {
+    fuzz::exercise(&fuzz::body::TARGET);
+}
+
+#[test]
 fn browser_leg() {
     fuzz::exercise(&fuzz::browser_leg::TARGET);
 }

@@ -250,6 +250,7 @@ fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> BTreeMap<Strin
         let timeout = r.get(&mut section, "timeout", |v| seconds(v, 1..=32));
         let codecs = codecs(r, &mut section, "codecs").unwrap_or_default();
         let sources = r.list(&mut section, "sources", ip);
+        let trusted = r.get(&mut section, "trusted", boolean).unwrap_or(true);
         if let Some(name) = name {
             let (host, port) = address;
             let sources = sources.unwrap_or_else(|| addresses(&host));
@@ -262,6 +263,7 @@ fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> BTreeMap<Strin
                 password,
                 timeout: Some(timeout.unwrap_or(TRUNK_TIMEOUT)),
                 codecs,
+                trusted,
             };
             let at = section.span("name").unwrap_or(span);
             if trunks.insert(name.clone(), trunk).is_some() {

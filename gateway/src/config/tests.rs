@@ -103,6 +103,9 @@ fn a_file_overlays_the_defaults() {
         ["192.0.2.5".parse::<IpAddr>().expect("ip")]
     );
     assert_eq!(config.trunks["carrier"].port, Some(5070));
+    assert!(config.trunks["carrier"].trusted);
+    let doubted = parse("[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\ntrusted=false\n").expect("good");
+    assert!(!doubted.trunks["t"].trusted);
     let out = Decision::Trunk {
         name: "carrier".into(),
         number: "+49301".into(),

@@ -4,7 +4,7 @@ use sans_io::Time;
 use sip_core::auth::Verdict;
 use sip_core::endpoint::Headers;
 use sip_core::flow::{Flow, Transport};
-use sip_core::message::Message;
+use sip_core::message::{HeaderName, Message};
 use sip_core::registrar;
 use sip_core::uri::UriRef;
 
@@ -30,8 +30,8 @@ impl Coordinator {
         if let Some(user) = self.flow_users.get(&flow.id).filter(|user| **user == from) {
             return self.admit_domain(request, Source::User(user.clone()));
         }
-        let is_user = self.user(&from).is_some();
-        if !websocket && !is_user {
+        // A trunk is known by its address, whatever its callers are called; users behind the same one show who they are.
+        if !websocket && !self.acts_as_user(&from, request, flow) {
             let trunk = trunks.iter().find(|(_, t)| t.sources.contains(&flow.remote.ip()));
             if let Some((name, _)) = trunk {
                 return self.admit_domain(request, Source::Trunk(name.clone()));
@@ -45,6 +45,23 @@ impl Coordinator {
             },
             Err((code, headers)) => Admission::Refused { code, headers },
         }
+    }
+
+    /// The caller is one of our users by more than the name in `From`: it answers a challenge of ours, or is registered from
+    /// where the request came.
+    fn acts_as_user(&self, user: &str, request: &Message, flow: Flow) -> bool {
+        let signs = || {
+            request
+                .auth(HeaderName::Authorization)
+                .any(|credentials| credentials.get("realm") == Some(self.config.realm.as_str()))
+        };
+        let at = |flow: Flow| (flow.transport, flow.remote);
+        let registered = || {
+            self.registrar
+                .lookup(user)
+                .any(|contact| at(contact.flow) == at(flow))
+        };
+        self.user(user).is_some() && (signs() || registered())
     }
 
     fn admit_domain(&self, request: &Message, source: Source) -> Admission {

@@ -140,4 +140,6 @@ pub struct Trunk {
     pub timeout: Option<Duration>,
     /// Offered to it, best first; empty: [`Config::phone_codecs`].
     pub codecs: Vec<Codec>,
+    /// It vouches for its callers: `P-Asserted-Identity` is believed (RFC 3325).
+    pub trusted: bool,
 }

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use crate::SessionId;
 use crate::config::Config;
 use crate::event::Event;
+use crate::forks::Forks;
 use crate::leg::{Hears, Leg, Media, Presence, State};
 use crate::session::Session;
 use crate::verb::Account;
@@ -61,6 +62,7 @@ pub(crate) enum Timer {
     Goodbye(LegId),
     Restore(LegId),
     Silence(LegId),
+    Absent(SessionId),
 }
 
 /// What goes in.
@@ -181,6 +183,7 @@ impl Coordinator {
                         Timer::Goodbye(leg) => self.goodbye(now, leg),
                         Timer::Restore(leg) => self.not_restored(now, leg, 488),
                         Timer::Silence(leg) => self.ask_peer(now, leg),
+                        Timer::Absent(session) => self.absent_over(now, session),
                     }
                 }
             }
@@ -329,6 +332,7 @@ impl Leg {
             media: Media::Opening,
             negotiator,
             negotiated: None,
+            forks: Forks::default(),
             pending: Vec::new(),
             answer: None,
             offer: None,

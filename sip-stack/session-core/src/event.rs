@@ -53,6 +53,18 @@ pub enum Event {
         /// The leg.
         leg: LegId,
     },
+    /// A phone of a user that was dialled says that it is elsewhere (a 3xx: call forwarding). The caller waits for
+    /// [`follow`](crate::Coordinator::follow) or [`undial`](crate::Coordinator::undial).
+    Diverted {
+        /// Whose call.
+        session: SessionId,
+        /// The phone's leg, which is over.
+        leg: LegId,
+        /// The user, in whose name the call goes on.
+        user: String,
+        /// Where to, best first; never empty.
+        numbers: Vec<String>,
+    },
     /// These legs hear each other from now on, each as its role allows.
     Bridged {
         /// Whose call.

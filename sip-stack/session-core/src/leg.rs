@@ -9,6 +9,7 @@ use sip_core::endpoint::{OutgoingInvite, UsageId};
 use sip_core::flow::{Flow, FlowId};
 
 use crate::SessionId;
+use crate::forks::Forks;
 use crate::verb::{Redirect, Refer};
 
 /// What the coordinator keeps of a leg.
@@ -40,6 +41,8 @@ pub(crate) struct Leg {
     pub(crate) media: Media,
     pub(crate) negotiator: Negotiator,
     pub(crate) negotiated: Option<Negotiated>,
+    /// Who answered its INVITE so far; empty once somebody has the call.
+    pub(crate) forks: Forks,
     /// What to do as soon as media is open.
     pub(crate) pending: Vec<Pending>,
     /// Our answer to the INVITE's offer: one and the same in every 183 and in the 200.

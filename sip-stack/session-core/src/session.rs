@@ -41,6 +41,8 @@ pub(crate) struct Session {
     /// Legs that are not wholly gone.
     pub(crate) legs: Vec<LegId>,
     pub(crate) records: Vec<LegRecord>,
+    /// Its caller gave up since somebody else answered for it; phones that ring show no missed call.
+    pub(crate) elsewhere: bool,
     pub(crate) ending: Option<Ending>,
 }
 
@@ -59,6 +61,46 @@ pub(crate) struct Dialling {
     pub(crate) caller: Caller,
     /// Targets that redirections led to already, as text: none is tried twice.
     pub(crate) redirected: Vec<String>,
+    /// Phones of users that say that they are elsewhere, and wait for the application's word on it.
+    pub(crate) diverted: Vec<LegId>,
+    /// Users whose connection closed while they rang: they ring again as soon as they are back.
+    pub(crate) absent: Vec<String>,
+}
+
+impl Dialling {
+    /// Branches that ring from the start.
+    pub(crate) fn new(
+        branches: Vec<LegId>,
+        best: u16,
+        on_failure: OnFailure,
+        ring_timeout: Duration,
+        caller: Caller,
+    ) -> Dialling {
+        Dialling {
+            branches,
+            early: None,
+            best,
+            on_failure,
+            ring_timeout,
+            caller,
+            redirected: Vec::new(),
+            diverted: Vec::new(),
+            absent: Vec::new(),
+        }
+    }
+
+    /// Nobody rings, nor may yet.
+    pub(crate) fn is_over(&self) -> bool {
+        self.branches.is_empty() && self.diverted.is_empty() && self.absent.is_empty()
+    }
+
+    /// Takes a branch out that is over.
+    pub(crate) fn remove(&mut self, branch: LegId) {
+        self.branches.retain(|other| *other != branch);
+        if self.early == Some(branch) {
+            self.early = None;
+        }
+    }
 }
 
 /// A party that is called for a caller who waits. Its first branch names it.
@@ -106,6 +148,7 @@ impl Session {
             bridge: None,
             legs: Vec::new(),
             records: Vec::new(),
+            elsewhere: false,
             ending: None,
         }
     }
@@ -165,7 +208,7 @@ pub(crate) fn better(old: u16, new: u16) -> u16 {
         match code {
             600..=699 => 0,
             486 => 1,
-            401 | 407 | 484 | 404 | 410 => 3,
+            484 | 404 | 410 => 3,
             480 => 4,
             487 | 408 => 6,
             500..=599 => 7,

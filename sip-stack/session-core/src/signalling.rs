@@ -1,30 +1,38 @@
 //! What the SIP machine says, and which verb it means.
 
 use sans_io::Time;
-use sip_core::endpoint::{self, Ended, ServerTx, UsageId};
+use sip_core::endpoint::{self, Ended, Reason, ServerTx, UsageId};
 use sip_core::flow::Flow;
 use sip_core::message::{HeaderName, Message, Method};
 
 use crate::coordinator::Coordinator;
 use crate::event::{Cause, Event};
 use crate::leg::State;
+use crate::refusal::passed_on;
 use media_core::control::LegId;
 
 impl Coordinator {
     pub(crate) fn on_signalling(&mut self, now: Time, event: endpoint::Event) {
         match event {
             endpoint::Event::Invite { usage, request, flow } => self.inbound(now, usage, &request, flow),
-            endpoint::Event::Provisional { usage, code, body } => {
+            endpoint::Event::Provisional {
+                usage,
+                fork,
+                code,
+                body,
+            } => {
                 if let Some(leg) = self.leg_of(usage) {
-                    self.branch_progress(now, leg, code, body.as_ref().map(|b| &b.data[..]));
+                    self.branch_progress(now, leg, fork, code, body.as_ref().map(|b| &b.data[..]));
                 }
             }
-            endpoint::Event::Answered { usage, response } => {
+            endpoint::Event::Answered {
+                usage, fork, body, ..
+            } => {
                 if let Some(leg) = self.leg_of(usage) {
                     if let (Some(l), Some(info)) = (self.legs.get_mut(&leg), self.endpoint.usage(usage)) {
                         l.flow = info.flow.or(l.flow);
                     }
-                    self.branch_answered(now, leg, response.body());
+                    self.branch_answered(now, leg, fork, body.as_ref().map(|b| &b.data[..]));
                 }
             }
             endpoint::Event::Acked { usage, body } => {
@@ -32,9 +40,11 @@ impl Coordinator {
                     self.acknowledged(now, leg, body.as_ref().map(|b| &b.data[..]));
                 }
             }
-            endpoint::Event::Offer { usage, body, .. } => {
+            endpoint::Event::Offer {
+                usage, fork, body, ..
+            } => {
                 if let Some(leg) = self.found(now, usage) {
-                    self.reoffered(now, leg, usage, body);
+                    self.reoffered(now, leg, usage, fork, body);
                 }
             }
             endpoint::Event::OfferAnswered { usage, body } => {
@@ -138,22 +148,24 @@ impl Coordinator {
         let is_caller = s.caller == Some(leg);
         let offered = s.offer_of(leg).is_some();
         let is_branch = offered || s.dialling.as_ref().is_some_and(|d| d.branches.contains(&leg));
-        let code = final_code(&cause);
+        // Who calls by itself, without a caller of another leg, is told what its peer said.
+        let code = match final_code(&cause) {
+            code if s.source.is_some() => passed_on(code),
+            code => code,
+        };
         if is_branch && state < State::Up {
-            let code = match &cause {
-                Ended::Rejected {
-                    code: 300..400,
-                    headers,
-                    ..
-                } if !offered => {
-                    self.redirected(leg, headers);
-                    480 // a caller is never told of addresses that we were told
-                }
+            if !offered && self.rings_elsewhere(now, leg, &cause) {
+                return;
+            }
+            let code = match cause {
+                // A caller is never told of addresses that we were told.
+                Ended::Rejected { code: 300..400, .. } => 480,
                 _ => code,
             };
             self.leg_ended(now, leg, None);
             return self.branch_failed(now, leg, code);
         }
+        let elsewhere = matches!(&cause, Ended::Cancelled { reason: Some(reason) } if is_elsewhere(reason));
         let by = if is_caller { Cause::Caller } else { Cause::Callee };
         let cause = match cause {
             Ended::Bye { .. } => Some((by, 200)),
@@ -164,6 +176,12 @@ impl Coordinator {
         };
         // One that answered an offer is nobody's fork, even before it is admitted.
         let in_call = was_offered || s.members().any(|member| member == leg);
+        if is_caller
+            && elsewhere
+            && let Some(s) = self.sessions.get_mut(&session)
+        {
+            s.elsewhere = true;
+        }
         self.leg_ended(now, leg, cause.filter(|_| in_call));
     }
 
@@ -215,9 +233,19 @@ impl Coordinator {
             if self.registrar.is_reachable(&user) {
                 self.flow_found(now, &user, flow);
                 self.user_returned(&user);
+                self.ring_again(&user);
             }
         }
         self.tell_reachable();
+    }
+}
+
+/// A call was answered somewhere else (RFC 3326 §3.1), or ended with those whom a PBX did not choose (Q.850 cause 26).
+fn is_elsewhere(reason: &Reason) -> bool {
+    match reason.cause {
+        Some(200) => reason.protocol.eq_ignore_ascii_case("SIP"),
+        Some(26) => reason.protocol.eq_ignore_ascii_case("Q.850"),
+        _ => false,
     }
 }
 

@@ -159,6 +159,28 @@ impl<'a> UriRef<'a> {
         unescape(self.user()?)
     }
 
+    /// The user part with its escapes resolved, and of a telephone number the number alone: its parameters (`;npdi;rn=…`,
+    /// `;cpc=…`, `;phone-context=…`: RFC 3966 §3, RFC 4694) say something of it and are no part of it. A user is a number
+    /// where `user=phone` says so (RFC 3261 §19.1.6) or where it looks like one. What a `;` means in any other is for the host
+    /// of that user to know.
+    #[must_use]
+    pub fn subscriber(self) -> Option<Cow<'a, str>> {
+        let user = self.user()?;
+        let Some((number, _)) = user.split_once(';').filter(|(number, _)| !number.is_empty()) else {
+            return unescape(user);
+        };
+        let number = unescape(number)?;
+        let is_phone = || {
+            self.param("user")
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("phone"))
+        };
+        if looks_dialled(&number) || is_phone() {
+            Some(number)
+        } else {
+            unescape(user)
+        }
+    }
+
     /// The password as written. RFC 3261 §19.1.1 advises against it.
     #[must_use]
     pub fn password(self) -> Option<&'a str> {
@@ -392,6 +414,15 @@ fn parse(text: &str) -> Result<Parts, UriError> {
         return Err(UriError::Host);
     }
     Ok(parts)
+}
+
+/// Digits with their `+` and visual separators (RFC 3966 §3), as they are dialled.
+fn looks_dialled(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    digits.bytes().any(|b| b.is_ascii_digit())
+        && digits
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b"*#-.()".contains(&b))
 }
 
 /// More than the grammar is let pass, since phones dial `#` unescaped; a `%` must be an escape.

@@ -197,6 +197,56 @@ proptest! {
         prop_assert!(total <= value.len());
     }
     #[test]
+    fn a_description_is_found_wherever_it_stands(
+        sdp in "v=0(\r\n[a-z]=[ -~]{0,20}){0,4}",
+        before in prop::collection::vec("[ -~\r\n]{0,30}", 0..4),
+        after in prop::collection::vec("[ -~\r\n]{0,30}", 0..4),
+        depth in 0_usize..3,
+        disposition in prop::sample::select(vec!["", "Content-Disposition: session;handling=required\r\n"]),
+    ) {
+        let foreign = |text: &String| format!("--edge0\r\nContent-Type: application/isup\r\n\r\n{text}\r\n");
+        let own = format!("--edge0\r\nContent-Type: application/sdp\r\n{disposition}\r\n{sdp}\r\n");
+        let all = before.iter().map(foreign).chain([own]).chain(after.iter().map(foreign));
+        let mut body = format!("{}--edge0--\r\n", all.collect::<String>());
+        for level in 1..=depth {
+            body = format!(
+                "--edge{level}\r\nContent-Type: multipart/mixed;boundary=edge{}\r\n\r\n{body}\r\n--edge{level}--\r\n",
+                level - 1
+            );
+        }
+        let mut message = request(&[]);
+        message.set_body(&format!("multipart/mixed; boundary=\"edge{depth}\""), body).expect("a body");
+        let content = message.content();
+        prop_assert_eq!(content.session.as_deref(), Some(sdp.as_bytes()));
+        prop_assert!(!content.unknown);
+    }
+
+    #[test]
+    fn any_body_is_looked_through_without_harm(
+        kind in "(multipart/(mixed|alternative)|application/sdp)(;boundary=(a|\"a b\"|--))?", body in "((--)?a( b)?(--)?\r?\n|[A-Za-z-]{1,20}: ?[a-z/;= ]{0,30}\r\n|\r\n|[ -~]{0,8}){0,30}",
+    ) {
+        let mut message = request(&[]);
+        message.set_body(&kind, body.clone()).expect("a body");
+        if let Some(session) = message.content().session {
+            prop_assert!(body.as_bytes().windows(session.len().max(1)).any(|part| part == &session[..]) || session.is_empty());
+        }
+    }
+
+    #[test]
+    fn no_text_that_was_put_in_as_a_user_becomes_a_parameter(user in "[0-9]{1,6}(;[a-z=+0-9]{0,8}){0,3}") {
+        let uri = Uri::sip(Some(&user), "h", None).expect("a URI");
+        prop_assert!(!uri.as_str().contains(';'));
+        let subscriber = uri.subscriber();
+        prop_assert_eq!(subscriber.as_deref(), Some(user.as_str()));
+        let number = user.split(';').next();
+        let written = Uri::parse(&format!("sip:{user}@h"));
+        if let Ok(written) = written {
+            let subscriber = written.subscriber();
+            prop_assert_eq!(subscriber.as_deref(), number);
+        }
+    }
+
+    #[test]
     fn what_a_refer_asks_for_reads_back(uri in uri(), id in "[a-zA-Z0-9@.:+%!*-]{1,30}", to in token(), from in token(), early in any::<bool>()) {
         let early_text = if early { ";early-only" } else { "" };
         let replaces = format!("{id};to-tag={to};from-tag={from}{early_text}");

@@ -219,6 +219,7 @@ impl Application for Agent {
             | Event::Changed { .. }
             | Event::Restored { .. }
             | Event::Joined { .. }
+            | Event::Diverted { .. }
             | Event::Refer { .. }
             | Event::Transferred { .. }
             | Event::TransferFailed { .. }

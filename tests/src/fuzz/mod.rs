@@ -8,6 +8,7 @@
 //! `tests/tests/fuzz.rs`, and to `tests/fuzz` a file `fuzz_targets/NAME.rs` with its `[[bin]]`. An input that once failed
 //! becomes a seed.
 
+pub mod body;
 pub mod browser_leg;
 pub mod coordinator;
 pub mod endpoint;

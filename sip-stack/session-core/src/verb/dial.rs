@@ -5,7 +5,7 @@ use std::time::Duration;
 use media_core::control::{Application, LegId};
 use media_core::negotiated::{Codec, Direction};
 use sans_io::Time;
-use sip_core::endpoint::{Body, Credentials, OutgoingInvite, Reason, Target};
+use sip_core::endpoint::{Body, Credentials, ForkId, OutgoingInvite, Reason, Target};
 use sip_core::flow::{Flow, Transport};
 use sip_core::message::Address;
 use sip_core::uri::{Uri, UriError};
@@ -14,6 +14,7 @@ use crate::SessionId;
 use crate::config::Trunk;
 use crate::coordinator::{Coordinator, Timer};
 use crate::event::{Cause, Event};
+use crate::forks::Forks;
 use crate::leg::{Leg, Media, Pending, State};
 use crate::session::{Dialling, Session, better};
 use crate::verb::Redirect;
@@ -136,15 +137,13 @@ impl Coordinator {
                 dialling.best = better(dialling.best, best);
             }
             None => {
-                s.dialling = Some(Dialling {
-                    branches: legs,
-                    early: None,
+                s.dialling = Some(Dialling::new(
+                    legs,
                     best,
-                    on_failure: dial.on_failure,
-                    ring_timeout: dial.ring_timeout,
+                    dial.on_failure,
+                    dial.ring_timeout,
                     caller,
-                    redirected: Vec::new(),
-                });
+                ));
             }
         }
         self.dial_settled(now, session);
@@ -167,15 +166,13 @@ impl Coordinator {
             l.application = call.application;
         }
         if let Some(s) = self.sessions.get_mut(&session) {
-            s.dialling = Some(Dialling {
-                branches: vec![leg],
-                early: None,
-                best: 0,
-                on_failure: OnFailure::Reject,
-                ring_timeout: call.ring_timeout,
-                caller: call.caller,
-                redirected: Vec::new(),
-            });
+            s.dialling = Some(Dialling::new(
+                vec![leg],
+                0,
+                OnFailure::Reject,
+                call.ring_timeout,
+                call.caller,
+            ));
         }
         Ok(session)
     }
@@ -190,9 +187,12 @@ impl Coordinator {
                     .map(|contact| {
                         let flow = contact.flow;
                         Branch {
-                            target: Target::Flow(flow),
+                            target: Target::Contact {
+                                flow,
+                                path: contact.path.clone(),
+                            },
                             uri: contact.uri.clone(),
-                            browser: matches!(flow.transport, Transport::Ws | Transport::Wss),
+                            browser: contact.takes_dtls(),
                             party: name.clone(),
                             user: Some(name.clone()),
                             codecs: Vec::new(),
@@ -342,30 +342,32 @@ impl Coordinator {
         }
     }
 
-    /// 101 to 199 of a branch, with or without SDP.
-    pub(crate) fn branch_progress(&mut self, now: Time, leg: LegId, code: u16, sdp: Option<&[u8]>) {
+    /// 101 to 199 of a branch, with or without SDP. What cannot be read of it takes nothing from the status. The caller hears
+    /// the fork that sent a description last: one that comes again says nothing new.
+    pub(crate) fn branch_progress(
+        &mut self,
+        now: Time,
+        leg: LegId,
+        fork: Option<ForkId>,
+        code: u16,
+        sdp: Option<&[u8]>,
+    ) {
         let Some(l) = self.legs.get_mut(&leg).filter(|l| l.state < State::Up) else {
             return;
         };
         l.state = State::Early;
         let session = l.session;
+        let new = sdp.filter(|sdp| !l.forks.repeats(fork, sdp));
+        let agreed = new.and_then(|sdp| l.fork_answered(fork, sdp).ok());
+        let early_media = sdp.is_some() && l.forks.has(fork);
         if let Some(offer) = self.offer_named(session, leg) {
             return match self.transfers.get(&offer).copied() {
                 Some(by) => self.transfer_rings(now, session, leg, by, code),
                 None => self.event(Event::OfferRings { session, offer, code }),
             };
         }
-        let Some(l) = self.legs.get_mut(&leg) else { return };
-        let mut early_media = false;
-        if let Some(sdp) = sdp {
-            // The first SDP of a branch is its answer; what other forks of it say is heard when one of them answers.
-            if l.negotiated.is_none() {
-                match l.negotiator.handle_answer(sdp) {
-                    Ok(negotiated) => self.connect(leg, negotiated),
-                    Err(_) => return,
-                }
-            }
-            early_media = true;
+        if let Some(negotiated) = agreed {
+            self.connect(leg, negotiated);
         }
         let Some(s) = self.sessions.get_mut(&session) else {
             return;
@@ -394,18 +396,20 @@ impl Coordinator {
     }
 
     /// 2xx of a branch: it becomes the callee, the others are cancelled, the caller is answered.
-    pub(crate) fn branch_answered(&mut self, now: Time, leg: LegId, sdp: &[u8]) {
+    pub(crate) fn branch_answered(&mut self, now: Time, leg: LegId, fork: ForkId, sdp: Option<&[u8]>) {
         let Some(l) = self.legs.get_mut(&leg).filter(|l| l.state < State::Up) else {
             return;
         };
         let session = l.session;
         // RFC 3261 §13.2.2.4: the 2xx may repeat the SDP of a 183, or come from another fork with one of its own; without
-        // any, the one of the 183 stands.
-        if !sdp.is_empty() || l.negotiated.is_none() {
-            match l.negotiator.handle_answer(sdp) {
-                Ok(negotiated) => self.connect(leg, negotiated),
-                Err(_) => return self.drop_branch(now, leg, 488),
-            }
+        // any that can be used, the one of that fork's 183 stands.
+        let said = sdp.and_then(|sdp| l.fork_answered(Some(fork), sdp).ok());
+        let Some(negotiated) = said.or_else(|| l.adopt_fork(fork)) else {
+            return self.drop_branch(now, leg, 488);
+        };
+        l.forks = Forks::default();
+        if l.negotiated.as_ref() != Some(&negotiated) {
+            self.connect(leg, negotiated);
         }
         let Some(l) = self.legs.get_mut(&leg) else { return };
         l.state = State::Up;
@@ -418,6 +422,7 @@ impl Coordinator {
             return self.offer_won(now, session, leg, offer);
         }
         s.callee = Some(leg);
+        self.timers.cancel(Timer::Absent(session));
         let losers = s.dialling.take().map(|d| d.branches).unwrap_or_default();
         let caller = s.caller;
         if caller.is_none() {
@@ -453,10 +458,7 @@ impl Coordinator {
             return self.offer_branch_failed(now, session, leg, offer, code);
         }
         if let Some(dialling) = &mut s.dialling {
-            dialling.branches.retain(|b| *b != leg);
-            if dialling.early == Some(leg) {
-                dialling.early = None;
-            }
+            dialling.remove(leg);
             dialling.best = better(dialling.best, code);
         }
         self.dial_settled(now, session);
@@ -470,11 +472,11 @@ impl Coordinator {
     }
 
     /// Nobody is left to answer: says so, or refuses the caller.
-    fn dial_settled(&mut self, now: Time, session: SessionId) {
+    pub(super) fn dial_settled(&mut self, now: Time, session: SessionId) {
         let Some(s) = self.sessions.get_mut(&session).filter(|s| s.ending.is_none()) else {
             return;
         };
-        let Some(dialling) = s.dialling.take_if(|d| d.branches.is_empty()) else {
+        let Some(dialling) = s.dialling.take_if(|d| d.is_over()) else {
             return;
         };
         let code = if dialling.best == 0 { 480 } else { dialling.best };
@@ -488,7 +490,7 @@ impl Coordinator {
 }
 
 /// Why somebody's phone stops ringing (RFC 3326).
-pub(super) fn elsewhere() -> Reason {
+pub(crate) fn elsewhere() -> Reason {
     Reason {
         protocol: "SIP".into(),
         cause: Some(200),
@@ -496,11 +498,9 @@ pub(super) fn elsewhere() -> Reason {
     }
 }
 
-/// The user part, percent-escapes undone; of a `tel:` URI its number.
+/// The user part, percent-escapes undone; of a telephone number the number alone.
 pub(crate) fn user_text(uri: &Uri) -> String {
-    uri.user_unescaped()
-        .map(|user| user.into_owned())
-        .unwrap_or_default()
+    uri.subscriber().map(|user| user.into_owned()).unwrap_or_default()
 }
 
 /// The host, without brackets or port.

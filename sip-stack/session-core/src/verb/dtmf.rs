@@ -48,7 +48,8 @@ impl Coordinator {
         }
     }
 
-    /// INFO in a dialog: a digit (`application/dtmf-relay`, `application/dtmf`) or something we do not know.
+    /// INFO in a dialog: a digit (`application/dtmf-relay`, `application/dtmf`), nothing at all, by which a peer asks whether we
+    /// are there (RFC 2976 §2.2), or something we do not know.
     pub(crate) fn info(
         &mut self,
         now: Time,
@@ -58,6 +59,11 @@ impl Coordinator {
         content_type: &str,
         body: &[u8],
     ) {
+        if body.is_empty() {
+            return self
+                .endpoint
+                .reply_in_dialog(now, usage, tx, 200, Vec::new(), None);
+        }
         let kind = content_type
             .split(';')
             .next()
@@ -102,7 +108,7 @@ fn valid_digit(digit: char) -> Option<char> {
     matches!(digit, '0'..='9' | '*' | '#' | 'A'..='D').then_some(digit)
 }
 
-/// `Signal=5\r\nDuration=160`, with or without blanks, 10 and 11 for `*` and `#`.
+/// `Signal=5\r\nDuration=160`, with or without blanks, or the digit alone.
 fn relay_digit(body: &[u8]) -> Option<(char, u16)> {
     let text = std::str::from_utf8(body).ok()?;
     let value = |name: &str| {
@@ -111,11 +117,10 @@ fn relay_digit(body: &[u8]) -> Option<(char, u16)> {
             key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
         })
     };
-    let digit = match value("signal")? {
-        "10" => '*',
-        "11" => '#',
-        one => single(one)?,
+    let Some(signal) = value("signal") else {
+        return plain_digit(body);
     };
+    let digit = single(signal)?;
     let duration = value("duration")
         .and_then(|d| d.parse::<u16>().ok())
         .unwrap_or(160);
@@ -126,7 +131,13 @@ fn plain_digit(body: &[u8]) -> Option<(char, u16)> {
     Some((single(std::str::from_utf8(body).ok()?.trim())?, 160))
 }
 
+/// A digit, or the number of its event: 10 and 11 for `*` and `#`.
 fn single(text: &str) -> Option<char> {
+    match text {
+        "10" => return Some('*'),
+        "11" => return Some('#'),
+        _ => {}
+    }
     let mut chars = text.chars();
     let digit = valid_digit(chars.next()?)?;
     chars.next().is_none().then_some(digit)
@@ -143,11 +154,16 @@ mod tests {
         assert_eq!(relay_digit(b"signal=11\n"), Some(('#', 160)));
         assert_eq!(relay_digit(b"Signal=d\r\nDuration=9\r\n"), Some(('D', 40)));
         assert_eq!(plain_digit(b"7\r\n"), Some(('7', 160)));
+        assert_eq!(plain_digit(b"11"), Some(('#', 160)));
+        assert_eq!(relay_digit(b"3\r\n"), Some(('3', 160)));
+        assert_eq!(relay_digit(b"10"), Some(('*', 160)));
         for bad in [
             &b""[..],
             b"Signal=\r\n",
             b"Signal=55x\r\n",
             b"Duration=100\r\n",
+            b"d=9\r\n",
+            b"12",
             b"\xff\xfe",
         ] {
             assert_eq!(relay_digit(bad), None, "{bad:?}");

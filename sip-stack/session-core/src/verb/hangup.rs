@@ -9,6 +9,7 @@ use crate::coordinator::{Coordinator, Timer};
 use crate::event::{CallRecord, Cause, Event, LegRecord};
 use crate::leg::{Media, State};
 use crate::session::Ending;
+use crate::verb::dial::elsewhere;
 
 impl Coordinator {
     /// Ends a session: each leg is refused, cancelled or told BYE, as fits. [`Event::Ended`] follows when all is gone.
@@ -29,6 +30,7 @@ impl Coordinator {
         };
         s.ending = Some(Ending { at: now, cause, code });
         s.dialling = None;
+        let reason = s.elsewhere.then(elsewhere);
         let offers = std::mem::take(&mut s.offers);
         let legs = s.legs.clone();
         for offer in offers {
@@ -38,13 +40,14 @@ impl Coordinator {
             self.refer_over(now, *leg, 487);
         }
         self.timers.cancel(Timer::Session(session));
+        self.timers.cancel(Timer::Absent(session));
         for leg in legs {
-            let reason = match cause {
+            let lost = match cause {
                 Cause::Lost => Some(super::silence::lost()),
                 Cause::Away if !self.is_away(leg) => Some(connection_lost()),
                 _ => None,
             };
-            self.end_leg(now, leg, reason);
+            self.end_leg(now, leg, reason.clone().or(lost));
         }
         self.conclude(session);
     }

@@ -3,7 +3,7 @@
 use media_core::control::LegId;
 use media_core::negotiated::Direction;
 use sans_io::Time;
-use sip_core::endpoint::{Body, UsageId};
+use sip_core::endpoint::{Body, ForkId, UsageId};
 
 use crate::coordinator::Coordinator;
 use crate::event::Event;
@@ -45,7 +45,15 @@ impl Coordinator {
     }
 
     /// The peer's re-INVITE or UPDATE: answered at once, never passed to the other leg. `None`: it wants our offer.
-    pub(crate) fn reoffered(&mut self, now: Time, leg: LegId, usage: UsageId, offer: Option<Body>) {
+    /// `fork` names who offers, while nobody has answered our INVITE.
+    pub(crate) fn reoffered(
+        &mut self,
+        now: Time,
+        leg: LegId,
+        usage: UsageId,
+        fork: Option<ForkId>,
+        offer: Option<Body>,
+    ) {
         let Some(l) = self.legs.get_mut(&leg) else {
             return self.endpoint.answer_offer(now, usage, Err(481), Vec::new());
         };
@@ -64,9 +72,15 @@ impl Coordinator {
                 .endpoint
                 .answer_offer(now, usage, Ok(sdp.map(Body::sdp)), Vec::new());
         };
+        if let Some(fork) = fork {
+            l.adopt_fork(fork);
+        }
         match l.negotiator.handle_offer(&offer.data, want, &mut self.rng) {
             Ok(answer) => {
                 let before = l.held;
+                if fork.is_some() {
+                    l.fork_agreed(fork, &offer.data, &answer.negotiated);
+                }
                 let body = Body::sdp(answer.sdp);
                 self.connect(leg, answer.negotiated);
                 self.endpoint.answer_offer(now, usage, Ok(Some(body)), Vec::new());

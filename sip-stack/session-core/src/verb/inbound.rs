@@ -1,18 +1,18 @@
 //! A call comes in.
 
-use bytes::Bytes;
 use media_core::control::{Command, LegId, LegKind};
 use media_core::sdp;
 use sans_io::Time;
 use sip_core::endpoint::UsageId;
 use sip_core::flow::{Flow, Transport};
-use sip_core::message::{HeaderName, Message};
+use sip_core::message::Message;
 use sip_core::uri::UriRef;
 
 use crate::SessionId;
 use crate::access::Admission;
 use crate::coordinator::Coordinator;
 use crate::event::{Event, IncomingCall, Source};
+use crate::identity;
 use crate::leg::{Leg, Media};
 use crate::session::Session;
 use crate::verb::Caller;
@@ -28,10 +28,8 @@ impl Coordinator {
             Admission::Granted(source) => source,
             Admission::Refused { code, headers } => return self.endpoint.reject(now, usage, code, headers),
         };
-        let offer = match invite_offer(request) {
-            Ok(offer) => offer,
-            Err(code) => return self.endpoint.reject(now, usage, code, Vec::new()),
-        };
+        // Without one the caller wants ours (late offer).
+        let offer = request.content().session;
         let browser = match offer.as_ref().map(|sdp| sdp::peek(sdp)) {
             Some(Ok(peek)) => peek.peer == sdp::Peer::Browser,
             Some(Err(error)) => {
@@ -48,6 +46,10 @@ impl Coordinator {
             }
             None => matches!(flow.transport, Transport::Ws | Transport::Wss),
         };
+        if let (Source::User(user), Some(_)) = (&source, &offer) {
+            let contact = request.contact().map(|contact| contact.uri);
+            self.registrar.offered(user, contact, flow, browser);
+        }
         let call = self.describe(request, source, flow, browser);
         let session = SessionId(self.next_id());
         let leg = LegId(self.next_id());
@@ -107,9 +109,14 @@ impl Coordinator {
     }
 
     fn describe(&self, request: &Message, source: Source, flow: Flow, browser: bool) -> IncomingCall {
-        let from = request.from();
-        let mut display = from.display_name().into_owned();
-        let from = user_of(from.uri);
+        let trusted = match &source {
+            Source::Trunk(name) => self.trunk(name).is_some_and(|trunk| trunk.trusted),
+            Source::User(_) | Source::Anyone => false,
+        };
+        let Caller {
+            user: from,
+            mut display,
+        } = identity::caller(request, trusted);
         if let Source::User(user) = &source {
             // Who authenticated decides what the others see.
             if let Some(known) = self
@@ -137,25 +144,6 @@ impl Coordinator {
     }
 }
 
-/// The SDP offer of an INVITE: `None` when it carries none (late offer).
-fn invite_offer(request: &Message) -> Result<Option<Bytes>, u16> {
-    let body = request.body();
-    if body.is_empty() {
-        return Ok(None);
-    }
-    match request.header(HeaderName::ContentType) {
-        Some(kind)
-            if kind
-                .split(';')
-                .next()
-                .is_some_and(|k| k.trim().eq_ignore_ascii_case("application/sdp")) =>
-        {
-            Ok(Some(Bytes::copy_from_slice(body)))
-        }
-        _ => Err(415),
-    }
-}
-
 fn quotable(error: &sdp::SdpError) -> String {
     error
         .to_string()
@@ -170,11 +158,9 @@ fn quotable(error: &sdp::SdpError) -> String {
         .collect()
 }
 
-/// The user part, percent-escapes undone; of a `tel:` URI its number.
+/// The user part, percent-escapes undone; of a telephone number the number alone.
 pub(crate) fn user_of(uri: UriRef<'_>) -> String {
-    uri.user_unescaped()
-        .map(|user| user.into_owned())
-        .unwrap_or_default()
+    uri.subscriber().map(|user| user.into_owned()).unwrap_or_default()
 }
 
 /// The host, without port.

@@ -1,5 +1,6 @@
 //! What can be done with calls, one file a verb.
 
+mod absent;
 mod announce;
 mod answer;
 mod dial;

@@ -15,15 +15,21 @@ impl Coordinator {
         let contacts: Vec<_> = self
             .registrar
             .lookup(user)
-            .map(|contact| (contact.flow, contact.uri.clone()))
+            .map(|contact| {
+                let target = Target::Contact {
+                    flow: contact.flow,
+                    path: contact.path.clone(),
+                };
+                (target, contact.uri.clone())
+            })
             .collect();
-        for (flow, uri) in contacts {
+        for (target, uri) in contacts {
             let Ok(me) = Uri::sip(Some("ping"), &self.config.host, None) else {
                 return;
             };
             let request = OutgoingRequest {
                 method: Method::Options,
-                target: Target::Flow(flow),
+                target,
                 to: Address::new(uri.bare()),
                 request_uri: uri,
                 from: Address::new(me),

@@ -179,17 +179,17 @@ fn a_consultation_becomes_a_talk_of_three_and_then_a_transfer() {
 fn whatever_is_done_with_calls_all_end_and_leave_nothing() {
     let (mut joined, mut left, mut mixed, mut transferred) = (0, 0, 0, 0);
     for seed in 0..400 {
-        let mut world = World::new(
-            seed,
-            Network {
-                loss: 10,
-                duplicate: 10,
-                jitter: Duration::from_millis(60),
-            },
-        );
+        let network = Network {
+            loss: 10,
+            duplicate: 10,
+            jitter: Duration::from_millis(60),
+        };
+        let mut world = match seed % 3 {
+            0 => World::with_user(seed, network),
+            _ => World::new(seed, network),
+        };
         let mut rng = Rng::seeded(seed ^ 0x5eed);
         world.centre = seed % 3 != 0;
-        world.user = seed % 3 == 0;
         world.callee_answers = seed % 5 != 0;
         world.call();
         for _ in 0..30 {

@@ -18,8 +18,7 @@ fn number(user: &str) -> Uri {
 
 /// The user talks with the callee. Their leg in their own phone.
 fn talking(network: Network) -> (World, LegId) {
-    let mut world = World::new(1, network);
-    world.user = true;
+    let mut world = World::with_user(1, network);
     world.call();
     world.run_until(secs(30), |w| w.answered == 1);
     world.run(secs(1));

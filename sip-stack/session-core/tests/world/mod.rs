@@ -72,7 +72,7 @@ pub(crate) struct World {
     /// The gateway answers callers and keeps them, rather than dial for them.
     pub(crate) centre: bool,
     /// The caller is a user of the gateway, not a trunk.
-    pub(crate) user: bool,
+    user: bool,
     /// NOTIFYs of the gateway that will not arrive.
     pub(crate) lost_notifies: u32,
     /// Nothing reaches this node, and nothing comes from it.
@@ -101,10 +101,12 @@ fn trunk(node: usize) -> Trunk {
         password: None,
         timeout: None,
         codecs: Vec::new(),
+        trusted: true,
     }
 }
 
-fn config(node: usize) -> Config {
+/// With `user` the caller is a user of the gateway, and no trunk is known by its address.
+fn config(node: usize, user: bool) -> Config {
     let access = match node {
         GATEWAY => Access::Directory {
             users: [(
@@ -116,7 +118,17 @@ fn config(node: usize) -> Config {
             )]
             .into(),
             trunks: [
-                ("left".to_owned(), trunk(CALLER)),
+                (
+                    "left".to_owned(),
+                    Trunk {
+                        sources: if user {
+                            Vec::new()
+                        } else {
+                            vec![address(CALLER).ip()]
+                        },
+                        ..trunk(CALLER)
+                    },
+                ),
                 ("right".to_owned(), trunk(CALLEE)),
             ]
             .into(),
@@ -150,9 +162,18 @@ fn config(node: usize) -> Config {
 
 impl World {
     pub(crate) fn new(seed: u64, network: Network) -> World {
+        World::of(seed, network, false)
+    }
+
+    /// One whose caller is a user of the gateway.
+    pub(crate) fn with_user(seed: u64, network: Network) -> World {
+        World::of(seed, network, true)
+    }
+
+    fn of(seed: u64, network: Network, user: bool) -> World {
         let mut rng = Rng::seeded(seed);
         let node = |n: usize, rng: &mut Rng| Node {
-            coordinator: Coordinator::new(config(n), rng.fork()),
+            coordinator: Coordinator::new(config(n, user), rng.fork()),
             deadline: None,
             events: Vec::new(),
             commands: Vec::new(),
@@ -170,7 +191,7 @@ impl World {
             callee_rejects: None,
             no_ports: false,
             centre: false,
-            user: false,
+            user,
             lost_notifies: 0,
             cut_off: None,
             dialogs: Vec::new(),
@@ -238,7 +259,7 @@ impl World {
     pub(crate) fn crash(&mut self, node: usize) {
         self.flying.retain(|_, (_, to, _)| *to != node);
         let dead = &mut self.nodes[node];
-        dead.coordinator = Coordinator::new(config(node), self.rng.fork());
+        dead.coordinator = Coordinator::new(config(node, self.user), self.rng.fork());
         dead.deadline = None;
         dead.events.clear();
         dead.commands.clear();

@@ -1,3 +1,5 @@
+use bytes::Bytes;
+
 use crate::message::{HeaderName, Message};
 
 use super::{RouteSet, Routed};
@@ -20,6 +22,9 @@ pub struct Dialog {
     pub routes: RouteSet,
     /// Highest `RSeq` of the peer's reliable provisional responses (RFC 3262).
     pub rseq: Option<u32>,
+    /// Of a fork of our INVITE: its description in a reliable provisional response, or in an UPDATE after that. It stands
+    /// where the fork's 2xx has none (RFC 6337 §3.1.1).
+    pub answer: Option<Bytes>,
 }
 
 impl Dialog {
@@ -34,6 +39,7 @@ impl Dialog {
             remote_target: contact(response).unwrap_or(fallback).to_owned(),
             routes: RouteSet::uac(response),
             rseq: None,
+            answer: None,
         }
     }
 
@@ -48,6 +54,7 @@ impl Dialog {
             remote_target: contact(request).unwrap_or(request.from().uri.as_str()).to_owned(),
             routes: RouteSet::uas(request),
             rseq: None,
+            answer: None,
         }
     }
 

@@ -85,23 +85,15 @@ impl Endpoint {
             return false;
         }
         let accept = self.about.accept.clone();
-        if !request.body().is_empty() {
-            let optional = request
-                .header(HeaderName::ContentDisposition)
-                .is_some_and(is_optional);
-            let known = request.content_type().is_some_and(|kind| self.accepts(kind));
-            let coded = request
-                .headers(HeaderName::ContentEncoding)
-                .any(|coding| !coding.trim().eq_ignore_ascii_case("identity"));
-            if !optional && (!known || coded) {
-                let encoding = if coded {
-                    "Accept-Encoding: identity\r\n"
-                } else {
-                    ""
-                };
-                self.refuse_with(now, server, 415, &[&accept, encoding]);
-                return true;
-            }
+        let content = request.content();
+        if content.unknown {
+            let encoding = if content.coded {
+                "Accept-Encoding: identity\r\n"
+            } else {
+                ""
+            };
+            self.refuse_with(now, server, 415, &[&accept, encoding]);
+            return true;
         }
         let mut acceptable = request.headers(HeaderName::Accept).peekable();
         if request.method() == Some(&Method::Invite)
@@ -112,14 +104,6 @@ impl Endpoint {
             return true;
         }
         false
-    }
-
-    fn accepts(&self, kind: &str) -> bool {
-        let kind = kind.split(';').next().unwrap_or("").trim();
-        self.config
-            .accept
-            .iter()
-            .any(|ours| ours.eq_ignore_ascii_case(kind))
     }
 
     pub(super) fn refuse_with(&mut self, now: Time, server: u64, code: u16, lines: &[&str]) {
@@ -155,15 +139,6 @@ fn is_forwarded(method: Option<&Method>) -> bool {
         method,
         Some(Method::Invite | Method::Message | Method::Subscribe | Method::Refer | Method::Notify)
     )
-}
-
-/// `handling=optional` of a Content-Disposition (RFC 3204).
-fn is_optional(disposition: &str) -> bool {
-    disposition.split(';').skip(1).any(|param| {
-        param.split_once('=').is_some_and(|(name, value)| {
-            name.trim().eq_ignore_ascii_case("handling") && value.trim().eq_ignore_ascii_case("optional")
-        })
-    })
 }
 
 /// A media range of `Accept` covers a media type.

@@ -3,12 +3,13 @@ use std::time::Duration;
 use sans_io::{Rng, Time};
 
 use crate::auth::Answerer;
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, RouteSet};
 use crate::message::{HeaderName, Message, Method};
+use crate::uri::Uri;
 
 use super::client::{Purpose, Silence};
 use super::ending::reason_line;
-use super::event::{Body, Ended, Event, Headers, OutgoingInvite, Target, UsageId, UsageInfo};
+use super::event::{Body, Ended, Event, ForkId, Headers, OutgoingInvite, Target, UsageId, UsageInfo};
 use super::usage::{Alarm, State, Usage};
 use super::wire::{self, Contact, Draft, SessionLines};
 use super::{About, Endpoint, TimerKey};
@@ -23,9 +24,10 @@ impl Endpoint {
         let local_tag = format!("{:016x}", usage.0);
         let local = call.from.to_string();
         let from = call.from.with_tag(&local_tag).to_string();
+        let (uri, routes) = routed_to(&call.target, &call.request_uri);
         let draft = Draft {
-            uri: call.request_uri.as_str().to_owned(),
-            routes: preloaded_route(&call.target),
+            uri,
+            routes,
             max_forwards: max_forwards(&call.extra),
             from,
             to: call.to.to_string(),
@@ -50,9 +52,9 @@ impl Endpoint {
             local_tag,
             remote: draft.to.clone(),
             remote_tag: None,
-            remote_target: draft.uri.clone(),
+            remote_target: call.request_uri.as_str().to_owned(),
             flow: match &call.target {
-                Target::Flow(flow) => Some(*flow),
+                Target::Flow(flow) | Target::Contact { flow, .. } => Some(*flow),
                 Target::Uri { .. } => None,
             },
             remote_allow: Vec::new(),
@@ -138,7 +140,12 @@ impl Endpoint {
             return; // a copy, or out of order
         }
         let body = body_of(response);
-        self.event(Event::Provisional { usage, code, body });
+        self.event(Event::Provisional {
+            usage,
+            fork: fork.map(fork_id),
+            code,
+            body,
+        });
     }
 
     /// A 2xx to the INVITE of `usage`, or a copy of it.
@@ -170,7 +177,9 @@ impl Endpoint {
         };
         // The dialog set ends here: the fork that answered is the dialog, with the route set of the 2xx (§13.2.2.4).
         let fallback = state.info.remote_target.clone();
-        let mut dialog = match state.dialogs.iter().position(|dialog| dialog.is_with(tag)) {
+        let known = state.dialogs.iter().position(|dialog| dialog.is_with(tag));
+        let fork = fork_id(known.unwrap_or(state.dialogs.len()));
+        let mut dialog = match known {
             Some(fork) => state.dialogs.swap_remove(fork),
             None => Dialog::uac(&response, cseq, &fallback),
         };
@@ -184,9 +193,8 @@ impl Endpoint {
         state.info.remote_target.clone_from(&dialog.remote_target);
         learn(&mut state.info, &response);
         state.takes_update |= state.info.remote_allow.contains(&Method::Update);
-        if let Some(body) = body_of(&response) {
-            state.remote_sdp = Some(body);
-        }
+        let body = body_of(&response);
+        state.remote_sdp = body.clone().or(dialog.answer.take().map(Body::sdp));
         let late = !state.offered;
         if late {
             state.owes_ack = Some(client);
@@ -197,7 +205,12 @@ impl Endpoint {
         if !late {
             self.acknowledge(client, &dialog, None);
         }
-        self.event(Event::Answered { usage, response });
+        self.event(Event::Answered {
+            usage,
+            fork,
+            body,
+            response,
+        });
         self.next_offer(now, usage);
     }
 
@@ -350,13 +363,19 @@ pub(super) fn max_forwards(extra: &Headers) -> u8 {
         .unwrap_or(70)
 }
 
-/// An outbound proxy that routes loosely is told where it stands.
-pub(super) fn preloaded_route(target: &Target) -> Vec<String> {
+/// Request-URI and `Route` of a request outside a dialog: an outbound proxy that routes loosely is told where it stands, and so
+/// are the proxies of a `Path`.
+pub(super) fn routed_to(target: &Target, request_uri: &Uri) -> (String, Vec<String>) {
+    let uri = request_uri.as_str();
     match target {
         Target::Uri { proxy: Some(proxy) } if proxy.is_loose_router() => {
-            vec![format!("<{}>", proxy.as_str())]
+            (uri.to_owned(), vec![format!("<{}>", proxy.as_str())])
         }
-        _ => Vec::new(),
+        Target::Contact { path, .. } => {
+            let routed = RouteSet::restored(path.clone()).apply(uri);
+            (routed.request_uri, routed.routes)
+        }
+        Target::Uri { .. } | Target::Flow(_) => (uri.to_owned(), Vec::new()),
     }
 }
 
@@ -376,15 +395,12 @@ pub(super) fn learn(info: &mut UsageInfo, message: &Message) {
     }
 }
 
-/// The body of a message, if it has one.
+/// The name of the fork whose dialog is the one with this index.
+pub(super) fn fork_id(index: usize) -> ForkId {
+    ForkId(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+/// The session description of a message, if it has one.
 pub(super) fn body_of(message: &Message) -> Option<Body> {
-    let data = message.body_bytes();
-    if data.is_empty() {
-        return None;
-    }
-    let content_type = message
-        .header(HeaderName::ContentType)
-        .unwrap_or("application/sdp")
-        .to_owned();
-    Some(Body { content_type, data })
+    message.content().session.map(Body::sdp)
 }

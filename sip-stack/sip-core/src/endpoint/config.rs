@@ -16,7 +16,8 @@ pub struct Config {
     /// Option tags that `Proxy-Require` may hold beside those: what callers ask of proxies on the way, and finds nothing left to
     /// be done here.
     pub proxy_supported: Vec<String>,
-    /// Media types a body may have (`Accept`); another one in an INVITE or UPDATE is answered 415.
+    /// Media types that a body of ours may have. An INVITE whose `Accept` has none of them is answered 406; multiparts are
+    /// listed beside them in our own.
     pub accept: Vec<String>,
     /// How the world reaches us, for `Via` and `Contact`. For a transport not listed the local address of the flow is
     /// taken, and where there is none either, a name under `.invalid` (RFC 7118 §5).

@@ -13,6 +13,11 @@ use crate::uri::Uri;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UsageId(pub u64);
 
+/// One of the dialogs that an INVITE of ours set up: a proxy that forks it lets several peers answer, each under a tag of
+/// its own and with a session description of its own (RFC 3261 §13.2.2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ForkId(pub u32);
+
 /// A request other than INVITE that waits for our reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerTx(pub u64);
@@ -69,6 +74,14 @@ pub struct Reason {
 pub enum Target {
     /// Over this flow, whatever the Request-URI says (a registered contact).
     Flow(Flow),
+    /// To a registered contact: over the flow of its REGISTER, by way of the proxies that put themselves into its `Path`
+    /// (RFC 3327 §5.4).
+    Contact {
+        /// That flow.
+        flow: Flow,
+        /// Values of `Path`, nearest first.
+        path: Vec<String>,
+    },
     /// Where RFC 3263 leads: from `proxy` if there is one, else from the Request-URI. A proxy with `;lr` is also written
     /// as `Route`.
     Uri {
@@ -217,20 +230,26 @@ pub enum Event {
         /// It came over this.
         flow: Flow,
     },
-    /// A response 101 to 199 of whichever fork.
+    /// A response 101 to 199.
     Provisional {
         /// The leg.
         usage: UsageId,
+        /// Whose; `None` for a response without a tag, and for a fork beyond those that are told apart.
+        fork: Option<ForkId>,
         /// Status code.
         code: u16,
-        /// Early media.
+        /// The session description: early media.
         body: Option<Body>,
     },
     /// The first 2xx. It was acknowledged, unless our INVITE had no body: then `ack` carries the answer. A 2xx after a
-    /// reliable provisional response with the answer may have no body: that answer stands.
+    /// reliable provisional response of the same fork with the answer may have no description: that answer stands.
     Answered {
         /// The leg.
         usage: UsageId,
+        /// Who answered. The other forks are no more.
+        fork: ForkId,
+        /// The session description.
+        body: Option<Body>,
         /// The 2xx.
         response: Message,
     },
@@ -246,6 +265,8 @@ pub enum Event {
     Offer {
         /// The leg.
         usage: UsageId,
+        /// The fork of our INVITE that offers; `None` once it is answered.
+        fork: Option<ForkId>,
         /// The offer; `None`: a re-INVITE that asks us for one.
         body: Option<Body>,
         /// How it came.

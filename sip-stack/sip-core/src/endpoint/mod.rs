@@ -52,13 +52,14 @@ use sans_io::{Rng, Time, Timers};
 
 pub use config::{Advertised, Config};
 pub use event::{
-    Body, Counts, Credentials, Ended, Event, Headers, Input, OfferMethod, OutgoingInvite, OutgoingRequest,
-    Output, QueryId, Reason, ReferId, RequestId, ServerTx, Target, UsageId, UsageInfo,
+    Body, Counts, Credentials, Ended, Event, ForkId, Headers, Input, OfferMethod, OutgoingInvite,
+    OutgoingRequest, Output, QueryId, Reason, ReferId, RequestId, ServerTx, Target, UsageId, UsageInfo,
 };
 
 pub use saved::SavedDialog;
 
 use crate::flow::{Destination, Flow, Transport};
+use crate::message::MULTIPARTS;
 use crate::transaction::Key;
 use client::ClientTx;
 use outside::Outside;
@@ -241,7 +242,10 @@ impl About {
             allow: list("Allow", &mut config.allow.iter().map(|method| method.as_str())),
             supported: list("Supported", &mut supported()),
             supported_late: list("Supported", &mut supported().filter(|tag| *tag != "100rel")),
-            accept: list("Accept", &mut config.accept.iter().map(String::as_str)),
+            accept: list(
+                "Accept",
+                &mut config.accept.iter().map(String::as_str).chain(MULTIPARTS),
+            ),
             user_agent: agent("User-Agent"),
             server: agent("Server"),
         }

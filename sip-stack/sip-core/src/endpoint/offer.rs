@@ -4,7 +4,7 @@ use sans_io::Time;
 
 use crate::message::Message;
 
-use super::call_out::body_of;
+use super::call_out::{body_of, fork_id};
 use super::client::{Purpose, Silence};
 use super::event::{Body, Event, Headers, OfferMethod, UsageId};
 use super::retry::retry_after;
@@ -131,14 +131,14 @@ impl Endpoint {
         };
         self.acked_by_implication(usage);
         self.respond(now, server, 100, "", None);
-        self.take_offer(
-            now,
-            usage,
+        let body = body_of(request);
+        let offer = OfferIn {
             server,
-            OfferMethod::Invite,
-            body_of(request),
+            method: OfferMethod::Invite,
+            has_body: body.is_some(),
             proposed,
-        );
+        };
+        self.take_offer(now, usage, offer, body, None);
     }
 
     /// An UPDATE of the peer (RFC 3311 §5.2).
@@ -173,9 +173,7 @@ impl Endpoint {
         }
         let answered = match state.state {
             // Only where a reliable response carried the answer to our offer.
-            State::Calling => {
-                state.dialogs.get(fork).is_some_and(|it| it.rseq.is_some()) && state.remote_sdp.is_some()
-            }
+            State::Calling => state.dialogs.get(fork).is_some_and(|it| it.answer.is_some()),
             State::Incoming => {
                 state.reliable.required && !state.reliable.blocks_accept() && state.local_sdp.is_some()
             }
@@ -184,7 +182,14 @@ impl Endpoint {
         if state.reinviting || !answered {
             return self.refuse_with(now, server, 491, &[]);
         }
-        self.take_offer(now, usage, server, OfferMethod::Update, body, proposed);
+        let fork = (state.state == State::Calling).then_some(fork);
+        let offer = OfferIn {
+            server,
+            method: OfferMethod::Update,
+            has_body: true,
+            proposed,
+        };
+        self.take_offer(now, usage, offer, body, fork);
     }
 
     /// Hands an offer to the user; one that repeats the last is answered as it was then.
@@ -192,29 +197,34 @@ impl Endpoint {
         &mut self,
         now: Time,
         usage: UsageId,
-        server: u64,
-        method: OfferMethod,
+        offer: OfferIn,
         body: Option<Body>,
-        proposed: Option<super::usage::Proposed>,
+        fork: Option<usize>,
     ) {
         let Some(state) = self.usages.get_mut(&usage) else {
             return;
         };
-        let offer = OfferIn {
-            server,
-            method,
-            has_body: body.is_some(),
-            proposed,
-        };
-        if body.is_some() && body == state.remote_sdp && state.local_sdp.is_some() {
+        if fork.is_none() && body.is_some() && body == state.remote_sdp && state.local_sdp.is_some() {
             let answer = state.local_sdp.clone();
             return self.accept_offer(now, usage, offer, answer, &Headers::new());
         }
-        if body.is_some() {
-            state.remote_sdp.clone_from(&body);
+        match (fork, &body) {
+            (Some(fork), Some(body)) => {
+                if let Some(dialog) = state.dialogs.get_mut(fork) {
+                    dialog.answer = Some(body.data.clone());
+                }
+            }
+            (None, Some(_)) => state.remote_sdp.clone_from(&body),
+            (_, None) => {}
         }
+        let method = offer.method;
         state.offer_in = Some(offer);
-        self.event(Event::Offer { usage, body, method });
+        self.event(Event::Offer {
+            usage,
+            fork: fork.map(fork_id),
+            body,
+            method,
+        });
     }
 
     /// A final response to our re-INVITE.

@@ -4,7 +4,7 @@ use crate::auth::Answerer;
 use crate::message::{Message, Method};
 
 use super::Endpoint;
-use super::call_out::{max_forwards, new_call_id, preloaded_route};
+use super::call_out::{max_forwards, new_call_id, routed_to};
 use super::client::{Purpose, Silence};
 use super::event::{Body, Event, Headers, OutgoingRequest, RequestId, ServerTx};
 use super::wire::{self, Contact, Draft};
@@ -26,9 +26,10 @@ impl Endpoint {
             None => (new_call_id(&mut self.rng), self.rng.below(1 << 16) as u32 + 1),
         };
         let takes_calls = matches!(request.method, Method::Options | Method::Register);
+        let (uri, routes) = routed_to(&request.target, &request.request_uri);
         let draft = Draft {
-            uri: request.request_uri.as_str().to_owned(),
-            routes: preloaded_route(&request.target),
+            uri,
+            routes,
             max_forwards: max_forwards(&request.extra),
             from: request.from.with_tag(&tag).to_string(),
             to: request.to.to_string(),

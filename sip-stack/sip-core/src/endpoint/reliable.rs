@@ -53,7 +53,7 @@ impl Endpoint {
         if let Some(body) = body_of(response)
             && offered
         {
-            state.remote_sdp = Some(body);
+            dialog.answer = Some(body.data);
         }
         let cseq = response.cseq();
         let more = format!("RAck: {rseq} {} INVITE\r\n", cseq.number);
@@ -168,6 +168,7 @@ impl Endpoint {
                 });
                 self.event(Event::Offer {
                     usage,
+                    fork: None,
                     body: Some(body),
                     method,
                 });

@@ -1,10 +1,11 @@
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use sans_io::Time;
 
 use crate::flow::{Destination, Flow, Transport};
+use crate::message::NameAddr;
 use crate::uri::{Host, Scheme, Uri, UriRef};
 
 use super::Endpoint;
@@ -53,6 +54,7 @@ impl Endpoint {
     pub(super) fn hop_to_target(&self, target: &Target, request_uri: &Uri) -> Hop {
         match target {
             Target::Flow(flow) => Hop::To(VecDeque::from([Destination::Flow(*flow)])),
+            Target::Contact { flow, path } => hop_to_contact(*flow, path),
             Target::Uri { proxy } => hop(proxy.as_ref().unwrap_or(request_uri).borrow()),
         }
     }
@@ -91,7 +93,7 @@ impl Endpoint {
         let Some(pending) = self.queries.remove(&query) else {
             return;
         };
-        let targets: VecDeque<Destination> = targets
+        let mut targets: VecDeque<Destination> = targets
             .into_iter()
             .map(|(transport, addr, server_name)| Destination::Address {
                 transport,
@@ -99,6 +101,9 @@ impl Endpoint {
                 server_name,
             })
             .collect();
+        if targets.is_empty() {
+            targets.extend(self.reached_by(&pending));
+        }
         match pending {
             Pending::Request {
                 draft,
@@ -124,6 +129,19 @@ impl Endpoint {
                     self.transmit_ack(client, &draft, tag.as_deref(), to);
                 }
             }
+        }
+    }
+
+    /// Where the INVITE of a dialog found its peer, which is where a request goes whose next hop leads nowhere: a PBX may
+    /// write a name into its `Contact` that only its own network knows.
+    fn reached_by(&self, pending: &Pending) -> Option<Destination> {
+        match pending {
+            Pending::Request { usage, purpose, .. } => {
+                purpose.in_dialog_method()?;
+                let state = self.usages.get(&(*usage)?)?;
+                state.reached.clone().or(state.info.flow.map(Destination::Flow))
+            }
+            Pending::Ack { client, .. } => self.clients.get(client).map(|tx| tx.to.clone()),
         }
     }
 
@@ -260,7 +278,37 @@ pub(super) fn is_invalid(name: &str) -> bool {
         && (name.len() == 7 || name.as_bytes()[name.len() - 8] == b'.')
 }
 
-/// As [`hop`], but stays with what the INVITE reached where the URI leads to the same address, or nowhere.
+/// The first hop to a registered contact. A connection is the way to it, whatever stands in its path; over UDP the proxy that
+/// is to be asked first may have another address than the one that sent the REGISTER.
+fn hop_to_contact(flow: Flow, path: &[String]) -> Hop {
+    let first = path.first().and_then(|first| NameAddr::parse(first));
+    if let Some(first) = first
+        && flow.transport == Transport::Udp
+        && first
+            .uri
+            .host()
+            .and_then(Host::ip)
+            .is_some_and(|ip| ip.to_canonical() != flow.remote.ip().to_canonical())
+        && let to @ Hop::To(_) = hop(first.uri)
+    {
+        return to;
+    }
+    Hop::To(VecDeque::from([Destination::Flow(flow)]))
+}
+
+/// An address of somebody's own network (RFC 1918, RFC 4193, RFC 6598, link-local).
+fn is_private(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            ip.is_private() || ip.is_link_local() || (a == 100 && b & 0xc0 == 64)
+        }
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
+/// As [`hop`], but stays with what the INVITE reached where the URI leads to the same address, or nowhere: a private address
+/// that a peer with a public one wrote is of a network that we are not in.
 pub(super) fn hop_near(uri: &str, reached: Option<&Destination>, flow: Option<Flow>) -> Hop {
     let stay = || match reached.cloned().or(flow.map(Destination::Flow)) {
         Some(to) => Hop::To(VecDeque::from([to])),
@@ -280,6 +328,16 @@ pub(super) fn hop_near(uri: &str, reached: Option<&Destination>, flow: Option<Fl
                 Some(Destination::Flow(flow)) => Some(flow.remote),
                 None => None,
             };
+            let peer = known.or(flow.map(|flow| flow.remote));
+            let elsewhere = |to: &Destination, peer: SocketAddr| {
+                matches!(to, Destination::Address { addr, .. } if is_private(addr.ip()))
+                    && !is_private(peer.ip())
+            };
+            if let (Some(to), Some(peer)) = (targets.front(), peer)
+                && elsewhere(to, peer)
+            {
+                return stay();
+            }
             match (targets.front(), known) {
                 (Some(to), Some(known)) if same(to, known) => stay(),
                 _ => Hop::To(targets),

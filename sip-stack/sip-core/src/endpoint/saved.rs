@@ -133,6 +133,7 @@ impl Endpoint {
             remote_target: saved.remote_target.clone(),
             routes: RouteSet::restored(saved.routes.clone()),
             rseq: None,
+            answer: None,
         };
         let info = UsageInfo {
             call_id: saved.call_id.clone(),

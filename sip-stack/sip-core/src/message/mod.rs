@@ -12,6 +12,7 @@
 mod address;
 mod build;
 mod check;
+mod content;
 mod edit;
 mod fields;
 #[cfg(feature = "rsip")]
@@ -30,6 +31,7 @@ mod views;
 
 pub use address::{Address, Contact, NameAddr};
 pub use build::{BuildError, Builder};
+pub use content::{Content, MULTIPARTS};
 pub use fields::{CSeq, RAck, Refresher, Replaces, SessionExpires, Token};
 pub use method::Method;
 pub use name::HeaderName;

@@ -1,6 +1,6 @@
 use sans_io::Time;
 
-use crate::flow::Flow;
+use crate::flow::{Flow, Transport};
 use crate::message::{Contact, HeaderName, Message};
 use crate::uri::Uri;
 
@@ -26,6 +26,8 @@ pub struct Binding {
     pub expires: Time,
     /// `User-Agent` of the REGISTER.
     pub user_agent: Option<String>,
+    /// Its client offered DTLS-SRTP in its last call, or plain RTP; `None` while it has made none.
+    pub offers_dtls: Option<bool>,
     pub(super) call_id: String,
     pub(super) cseq: u32,
 }
@@ -52,9 +54,23 @@ impl Binding {
             reg_id,
             expires,
             user_agent: request.header(HeaderName::UserAgent).map(str::to_owned),
+            offers_dtls: None,
             call_id: request.call_id().to_owned(),
             cseq: request.cseq().number,
         })
+    }
+
+    /// A call to it is to offer DTLS-SRTP: as its client offers itself, or, while that made no call, as a browser is called:
+    /// one that comes over WebSocket, or says so in a `Contact` that a proxy passed on over something else.
+    #[must_use]
+    pub fn takes_dtls(&self) -> bool {
+        let names_websocket = || {
+            self.uri
+                .transport()
+                .is_some_and(|name| name.eq_ignore_ascii_case("ws") || name.eq_ignore_ascii_case("wss"))
+        };
+        let websocket = matches!(self.flow.transport, Transport::Ws | Transport::Wss);
+        self.offers_dtls.unwrap_or_else(|| websocket || names_websocket())
     }
 
     /// RFC 5626 §6: instance and reg-id name a binding whatever its URI; without both of them the URI does.

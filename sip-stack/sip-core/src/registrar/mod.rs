@@ -14,6 +14,7 @@ pub use binding::Binding;
 
 use crate::flow::{Flow, FlowId};
 use crate::message::Message;
+use crate::uri::UriRef;
 use request::{Change, Refusal};
 
 /// How long bindings last and how many there may be.
@@ -133,6 +134,20 @@ impl Registrar {
         found.into_iter()
     }
 
+    /// The client of `user` at this contact, or at least at this flow, offered DTLS-SRTP in a call, or plain RTP.
+    pub fn offered(&mut self, user: &str, contact: Option<UriRef<'_>>, flow: Flow, dtls: bool) {
+        let bindings = self.users.get_mut(user).map_or(&mut [][..], Vec::as_mut_slice);
+        let named = |binding: &Binding| contact.is_some_and(|uri| uri.same(binding.uri.borrow()));
+        let there = |binding: &Binding| {
+            (binding.flow.transport, binding.flow.remote) == (flow.transport, flow.remote)
+        };
+        let any_named = bindings.iter().any(named);
+        let meant = |binding: &Binding| if any_named { named(binding) } else { there(binding) };
+        for binding in bindings.iter_mut().filter(|binding| meant(binding)) {
+            binding.offers_dtls = Some(dtls);
+        }
+    }
+
     /// True when `user` has a contact.
     #[must_use]
     pub fn is_reachable(&self, user: &str) -> bool {
@@ -206,7 +221,7 @@ impl Registrar {
     ) {
         self.last_id += 1;
         let id = self.last_id;
-        let Some(binding) = Binding::new(id, contact, now + expires, flow, request) else {
+        let Some(mut binding) = Binding::new(id, contact, now + expires, flow, request) else {
             return;
         };
         let was_reachable = self.is_reachable(user);
@@ -217,6 +232,7 @@ impl Registrar {
             .flatten()
             .find(|known| known.is_same(&binding));
         let moved = replaced.is_none_or(|known| known.flow != flow);
+        binding.offers_dtls = replaced.and_then(|known| known.offers_dtls);
         let replaces = replaced.map(|known| known.id);
         self.owners.insert(id, user.to_owned());
         self.flows.insert((flow.id, id), ());

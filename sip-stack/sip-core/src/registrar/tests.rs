@@ -363,3 +363,49 @@ fn the_path_is_kept_and_shown() {
         ["<sip:p1.example.com;lr>", "<sip:p2.example.com;lr>"]
     );
 }
+
+#[test]
+fn how_a_contact_is_called_is_learnt_from_its_calls() {
+    let mut registrar = Registrar::new(Config::default());
+    let tls = Flow {
+        transport: Transport::Tls,
+        ..flow(2)
+    };
+    let behind_proxy = "<sip:x@a.invalid;transport=wss>";
+    for (user, contact, flow) in [
+        ("1001", SIPJS, flow(1)),
+        ("1002", behind_proxy, tls),
+        ("1003", "<sip:1003@h>", tls),
+    ] {
+        registrar.register(
+            NOW,
+            user,
+            &register(user, 1, &format!("Contact: {contact}\r\n")),
+            flow,
+        );
+    }
+    let takes = |registrar: &Registrar| {
+        ["1001", "1002", "1003"].map(|user| registrar.lookup(user).next().unwrap().takes_dtls())
+    };
+    assert_eq!(takes(&registrar), [true, true, false]);
+    registrar.offered("1001", None, flow(1), false);
+    let uri = crate::uri::Uri::parse("sip:1003@h").unwrap();
+    registrar.offered("1003", Some(uri.borrow()), flow(9), true);
+    registrar.offered("1002", None, flow(9), false);
+    registrar.offered("nobody", None, flow(9), false);
+    assert_eq!(takes(&registrar), [false, true, true]);
+    // Refreshing a binding forgets nothing; another client of the user is another one.
+    registrar.register(
+        NOW,
+        "1003",
+        &register("1003", 2, "Contact: <sip:1003@h>\r\n"),
+        tls,
+    );
+    registrar.register(
+        NOW,
+        "1001",
+        &register("b", 1, &format!("Contact: {JSSIP}\r\n")),
+        flow(3),
+    );
+    assert_eq!(takes(&registrar), [true, true, true]);
+}

@@ -120,6 +120,12 @@ impl Uri {
         self.borrow().user_unescaped()
     }
 
+    /// See [`UriRef::subscriber`].
+    #[must_use]
+    pub fn subscriber(&self) -> Option<Cow<'_, str>> {
+        self.borrow().subscriber()
+    }
+
     /// See [`UriRef::host`].
     #[must_use]
     pub fn host(&self) -> Option<Host<'_>> {

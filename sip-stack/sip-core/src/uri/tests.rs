@@ -162,3 +162,24 @@ fn composes_and_escapes() {
     assert!(uri("sip:a@b").with_param("x", "\r\nVia:").is_err());
     assert_eq!(escape_header("<sip:a@b>;c"), "%3Csip:a%40b%3E%3Bc");
 }
+
+#[test]
+fn parameters_are_no_part_of_a_number() {
+    for (text, subscriber) in [
+        ("sip:+49301234;npdi;rn=+4930999@gw;user=phone", "+49301234"),
+        ("sip:+49301234;cpc=ordinary@gw", "+49301234"),
+        ("sip:%2B49301234;phone-context=example.com@gw", "+49301234"),
+        ("sip:+49-30-12.34@gw;user=phone", "+49-30-12.34"),
+        ("sip:*21*5#;x@gw", "*21*5#"),
+        ("tel:+49301234;phone-context=ims.example", "+49301234"),
+        ("sip:info;npdi@gw;user=phone", "info"),
+        ("sip:alice;day=tuesday@gw", "alice;day=tuesday"),
+        ("sip:0301%3Bx=y@gw", "0301;x=y"),
+        ("sip:;x@gw", ";x"),
+        ("sip:+;x@gw", "+;x"),
+        ("sip:1001@gw", "1001"),
+    ] {
+        assert_eq!(uri(text).subscriber().as_deref(), Some(subscriber), "{text}");
+    }
+    assert_eq!(uri("sip:gw").subscriber(), None);
+}

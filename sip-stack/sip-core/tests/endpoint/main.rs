@@ -1,6 +1,7 @@
 //! The endpoint as its peers see it, on a virtual clock.
 
 mod bench;
+mod bodies;
 mod called;
 mod calling;
 mod changes;

@@ -47,7 +47,10 @@ fn first_the_method_then_the_extensions_then_the_content() {
     let (code, bench) = answer(request("INVITE", "sip:1001@192.0.2.1", &known, body));
     assert_eq!(
         (code, bench.last("415").header(HeaderName::Accept)),
-        (415, Some("application/sdp"))
+        (
+            415,
+            Some("application/sdp, multipart/mixed, multipart/alternative")
+        )
     );
     let picky = format!("{CONTACT}Accept: text/plain\r\n");
     assert_eq!(

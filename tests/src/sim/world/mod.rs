@@ -87,6 +87,7 @@ fn trunk(at: SocketAddr) -> Trunk {
         password: None,
         timeout: None,
         codecs: Vec::new(),
+        trusted: true,
     }
 }
 

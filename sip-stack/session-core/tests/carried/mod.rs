@@ -1,0 +1,512 @@
+//! What messages carry, and what becomes of it on the other leg: bodies, forks, statuses, numbers, identities, ways.
+
+mod bench;
+
+use media_core::control::Command;
+use session_core::Event;
+use sip_core::flow::Transport;
+use sip_core::message::{HeaderName, Message, Method};
+
+use bench::{Bench, CARRIER, OTHER, PAGE, PHONE, Peer, config, dtls, sdp};
+
+const MULTIPART: &str = "Content-Type: multipart/mixed;boundary=edge\r\n";
+const RELIABLE: &str = "Require: 100rel\r\nRSeq: 1\r\n";
+
+/// A description beside something of no interest.
+fn mixed(sdp: &str) -> String {
+    format!(
+        "--edge\r\nContent-Type: application/sdp\r\n\r\n{sdp}\r\n--edge\r\nContent-Type: application/isup\r\n\
+         Content-Disposition: signal; handling=optional\r\n\r\n\u{1}\r\n--edge--\r\n"
+    )
+}
+
+/// A user is registered and calls the carrier: the INVITE that the carrier gets.
+fn called_out(bench: &mut Bench) -> Message {
+    bench.register(PHONE, "");
+    bench.authenticated(PHONE, "INVITE", "sip:0301234@192.0.2.1", "", &sdp(11, 4_000, 0));
+    bench.invited(CARRIER)
+}
+
+fn from(bench: &Bench, peer: Peer) -> (String, String) {
+    let invite = bench.invited(peer);
+    let from = invite.from();
+    (
+        from.uri.user().unwrap_or_default().to_owned(),
+        from.display_name().into_owned(),
+    )
+}
+
+#[test]
+fn a_multipart_offer_and_its_multipart_answer_make_a_call() {
+    let mut bench = Bench::new();
+    bench.register(PHONE, "");
+    bench.request(
+        CARRIER,
+        "INVITE",
+        "sip:+49301234@192.0.2.1",
+        MULTIPART,
+        &mixed(&sdp(20, 5_000, 0)),
+    );
+    let invite = bench.invited(PHONE);
+    bench.respond(PHONE, &invite, 200, "p", MULTIPART, &mixed(&sdp(11, 4_000, 0)));
+    assert_eq!(
+        bench.connected(bench.last_leg()),
+        [(Some("192.0.2.11:4000".parse().unwrap()), 0)]
+    );
+    assert_eq!(bench.told(), [200]);
+}
+
+#[test]
+fn a_foreign_body_takes_nothing_from_the_status_of_a_response() {
+    let isup = "Content-Type: application/isup; version=itu-t92+\r\n";
+    let mut bench = Bench::new();
+    let invite = called_out(&mut bench);
+    bench.respond(CARRIER, &invite, 180, "c", isup, "\u{6}");
+    assert_eq!(bench.told().last(), Some(&180));
+    bench.respond(CARRIER, &invite, 183, "c", RELIABLE, "this is no description");
+    assert_eq!(bench.told().last(), Some(&183), "nor one that cannot be read");
+    bench.respond(
+        CARRIER,
+        &invite,
+        183,
+        "c",
+        "Require: 100rel\r\nRSeq: 2\r\n",
+        &sdp(20, 5_000, 0),
+    );
+    bench.respond(CARRIER, &invite, 200, "c", isup, "\u{6}");
+    assert_eq!(bench.told().last(), Some(&200));
+    // Without any description there is no session, whoever answered.
+    let mut bench = Bench::new();
+    let invite = called_out(&mut bench);
+    bench.respond(CARRIER, &invite, 200, "c", isup, "\u{6}");
+    assert_eq!((bench.told().last(), bench.count(&Method::Bye)), (Some(&488), 1));
+}
+
+#[test]
+fn early_media_follows_the_fork_that_spoke_last_and_who_answers_keeps_its_own() {
+    let mut bench = Bench::new();
+    let invite = called_out(&mut bench);
+    let leg = bench.last_leg();
+    let (one, two) = (sdp(20, 5_000, 0), sdp(21, 6_000, 8));
+    let (at_one, at_two) = (
+        (Some("192.0.2.20:5000".parse().unwrap()), 0),
+        (Some("192.0.2.21:6000".parse().unwrap()), 8),
+    );
+    bench.respond(CARRIER, &invite, 183, "one", RELIABLE, &one);
+    bench.respond(CARRIER, &invite, 183, "two", RELIABLE, &two);
+    assert_eq!(bench.connected(leg), [at_one, at_two]);
+    // One that says again that it rings takes nothing back.
+    bench.respond(
+        CARRIER,
+        &invite,
+        183,
+        "one",
+        "Require: 100rel\r\nRSeq: 2\r\n",
+        &one,
+    );
+    assert_eq!(bench.connected(leg).len(), 2);
+    bench.respond(CARRIER, &invite, 200, "one", "", "");
+    assert_eq!(
+        bench.connected(leg),
+        [at_one, at_two, at_one],
+        "its answer came before"
+    );
+    assert_eq!(bench.told().last(), Some(&200));
+    // Nothing of the other fork is left: a copy of its answer is another peer's.
+    bench.respond(CARRIER, &invite, 200, "two", "", &two);
+    assert_eq!((bench.connected(leg).len(), bench.count(&Method::Bye)), (3, 1));
+}
+
+#[test]
+fn a_fork_that_answers_without_a_description_of_its_own_has_no_session() {
+    let mut bench = Bench::new();
+    let invite = called_out(&mut bench);
+    bench.respond(CARRIER, &invite, 183, "one", RELIABLE, &sdp(20, 5_000, 0));
+    bench.respond(CARRIER, &invite, 200, "two", "", "");
+    assert_eq!(bench.told().last(), Some(&488));
+    // Where nobody names the early one, it is taken for who answers.
+    let mut bench = Bench::new();
+    let invite = called_out(&mut bench);
+    bench.respond(CARRIER, &invite, 183, "", "", &sdp(20, 5_000, 0));
+    bench.respond(CARRIER, &invite, 200, "two", "", "");
+    assert_eq!(bench.told().last(), Some(&200));
+}
+
+#[test]
+fn what_the_carrier_says_to_us_alone_is_not_passed_on() {
+    let told = |code: u16, lines: &str| {
+        let mut bench = Bench::new();
+        let invite = called_out(&mut bench);
+        bench.respond(CARRIER, &invite, code, "c", lines, "");
+        let last = bench.last_response();
+        for name in [
+            "WWW-Authenticate",
+            "Proxy-Authenticate",
+            "Retry-After",
+            "Allow-Events",
+            "Min-SE",
+        ] {
+            assert_eq!(last.header_named(name), None, "{code}: {name}");
+        }
+        last.status().unwrap()
+    };
+    let challenge = "WWW-Authenticate: Digest realm=\"c\", nonce=\"n\", qop=\"auth\"\r\n";
+    assert_eq!(told(401, challenge), 403);
+    assert_eq!(
+        told(407, "Proxy-Authenticate: Digest realm=\"c\", nonce=\"n\"\r\n"),
+        403
+    );
+    assert_eq!(told(420, "Unsupported: timer\r\n"), 500);
+    assert_eq!(told(483, ""), 502);
+    assert_eq!(told(503, "Retry-After: 300\r\n"), 503);
+    for code in [404, 480, 484, 486, 488, 600, 603] {
+        assert_eq!(told(code, ""), code);
+    }
+}
+
+#[test]
+fn a_trunk_is_known_by_its_address_whatever_its_callers_are_called() {
+    let named = "From: <sip:+49305678@192.0.2.20;user=phone>;tag=1\r\n";
+    let mut bench = Bench::new();
+    bench.register(PHONE, "");
+    bench.request(
+        CARRIER,
+        "INVITE",
+        "sip:+49301234@192.0.2.1",
+        named,
+        &sdp(20, 5_000, 0),
+    );
+    assert_eq!(from(&bench, PHONE).0, "+49305678");
+    // A phone of ours behind the same address is challenged, and is its user then.
+    let behind = Peer {
+        flow: sip_core::flow::Flow {
+            remote: "192.0.2.20:5062".parse().unwrap(),
+            ..CARRIER.flow
+        },
+        user: "1002",
+    };
+    bench.register(behind, "");
+    let code = bench.authenticated(behind, "INVITE", "sip:1001@192.0.2.1", "", &sdp(20, 5_004, 0));
+    assert_ne!(code, 403);
+    assert_eq!(from(&bench, PHONE).0, "1002");
+    // From anywhere else the name alone is worth nothing.
+    bench.request(
+        OTHER,
+        "INVITE",
+        "sip:+49301234@192.0.2.1",
+        named,
+        &sdp(12, 5_000, 0),
+    );
+    assert_eq!(bench.last_response().status(), Some(401));
+}
+
+#[test]
+fn the_caller_of_a_trusted_trunk_is_whom_it_asserts() {
+    let asserted = "From: \"Trunk\" <sip:trunk77@carrier.example>;tag=1\r\n\
+                    P-Asserted-Identity: \"Real Caller\" <sip:+4940555@carrier.example;user=phone>\r\n";
+    let shown = |trusted: bool, lines: &str| {
+        let mut config = config();
+        if let session_core::Access::Directory { trunks, .. } = &mut config.access {
+            trunks.get_mut("carrier").unwrap().trusted = trusted;
+        }
+        let mut bench = Bench::with(config);
+        bench.register(PHONE, "");
+        bench.request(
+            CARRIER,
+            "INVITE",
+            "sip:+49301234@192.0.2.1",
+            lines,
+            &sdp(20, 5_000, 0),
+        );
+        assert_eq!(bench.invited(PHONE).header_named("P-Asserted-Identity"), None);
+        from(&bench, PHONE)
+    };
+    let is = |user: &str, display: &str| (user.to_owned(), display.to_owned());
+    assert_eq!(shown(true, asserted), is("+4940555", "Real Caller"));
+    assert_eq!(shown(false, asserted), is("trunk77", "Trunk"));
+    assert_eq!(
+        shown(true, &format!("{asserted}Privacy: id\r\n")),
+        is("trunk77", "Trunk")
+    );
+    // Users do not say who they are.
+    let mut bench = Bench::new();
+    bench.register(PHONE, "");
+    bench.register(OTHER, "");
+    let claim =
+        "P-Asserted-Identity: <sip:+4930110@192.0.2.1>\r\nRemote-Party-ID: <sip:+4930110@192.0.2.1>\r\n";
+    bench.authenticated(OTHER, "INVITE", "sip:1001@192.0.2.1", claim, &sdp(12, 5_000, 0));
+    assert_eq!(from(&bench, PHONE).0, "1002");
+}
+
+#[test]
+fn parameters_of_a_number_are_neither_dialled_nor_shown_nor_sent_on() {
+    for uri in [
+        "sip:+49301234;npdi;rn=+4930999@192.0.2.1;user=phone",
+        "sip:%2B49301234;cpc=ordinary@192.0.2.1",
+        "tel:+49301234;phone-context=ims.example",
+    ] {
+        let mut bench = Bench::new();
+        bench.register(PHONE, "");
+        let caller = "From: <sip:+4930999;cpc=payphone@192.0.2.20;user=phone>;tag=1\r\n";
+        bench.request(CARRIER, "INVITE", uri, caller, &sdp(20, 5_000, 0));
+        assert_eq!(from(&bench, PHONE).0, "+4930999", "{uri}");
+    }
+    for (dialled, sent) in [
+        ("0301;rn=+4930110", "0301"),
+        ("0301%3Brn=+4930110", "0301%3Brn=+4930110"),
+    ] {
+        let mut bench = Bench::new();
+        bench.register(PHONE, "");
+        bench.authenticated(
+            PHONE,
+            "INVITE",
+            &format!("sip:{dialled}@192.0.2.1"),
+            "",
+            &sdp(11, 4_000, 0),
+        );
+        let invite = bench.invited(CARRIER);
+        assert_eq!(invite.uri().unwrap().user(), Some(sent));
+        assert!(!invite.header(HeaderName::To).unwrap().contains(";rn="));
+    }
+}
+
+#[test]
+fn info_without_a_body_asks_whether_we_are_there() {
+    let mut bench = Bench::new();
+    let invite = called_out(&mut bench);
+    bench.respond(CARRIER, &invite, 200, "c", "", &sdp(20, 5_000, 0));
+    let (from, to) = (
+        invite.header(HeaderName::From).unwrap(),
+        invite.header(HeaderName::To).unwrap(),
+    );
+    let mut info = |cseq: u32, lines: &str, body: &str| {
+        let text = format!(
+            "INFO sip:1001@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.20;branch=z9hG4bKi{cseq}\r\nMax-Forwards: 70\r\n\
+             From: {to};tag=c\r\nTo: {from}\r\nCall-ID: {}\r\nCSeq: {cseq} INFO\r\n{lines}Content-Length: {}\r\n\r\n{body}",
+            invite.call_id(),
+            body.len()
+        );
+        bench.receive(CARRIER, text);
+        bench.last_response().status().unwrap()
+    };
+    assert_eq!(info(1, "", ""), 200);
+    assert_eq!(info(2, "Content-Type: application/dtmf-relay\r\n", ""), 200);
+    assert_eq!(info(3, "Content-Type: application/dtmf\r\n", "11"), 200);
+    assert_eq!(info(4, "Content-Type: text/plain\r\n", "x"), 415);
+    assert!(
+        bench
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Dtmf { digit: '#', .. }))
+    );
+}
+
+#[test]
+fn a_phone_that_is_elsewhere_is_followed_by_number_and_not_in_circles() {
+    let mut bench = Bench::new();
+    bench.register(PHONE, "");
+    bench.register(OTHER, "");
+    bench.request(
+        CARRIER,
+        "INVITE",
+        "sip:+49301234@192.0.2.1",
+        "",
+        &sdp(20, 5_000, 0),
+    );
+    let invite = bench.invited(PHONE);
+    bench.respond(PHONE, &invite, 302, "p", "Contact: <sip:1002@192.0.2.1>\r\n", "");
+    let diverted = bench.events.iter().find_map(|event| match event {
+        Event::Diverted { user, numbers, .. } => Some((user.as_str(), numbers.clone())),
+        _ => None,
+    });
+    assert_eq!(diverted, Some(("1001", vec!["1002".to_owned()])));
+    let second = bench.invited(OTHER);
+    bench.respond(OTHER, &second, 180, "o", "", "");
+    assert_eq!(bench.told(), [180], "the caller waits on");
+    // Back to where it came from, and then nowhere.
+    bench.respond(OTHER, &second, 302, "o", "Contact: <sip:1001@192.0.2.1>\r\n", "");
+    let third = bench.invited(PHONE);
+    assert_ne!(third.call_id(), invite.call_id());
+    bench.respond(PHONE, &third, 302, "p", "Contact: <sip:1002@192.0.2.1>\r\n", "");
+    assert_eq!(bench.told(), [180, 480]);
+}
+
+#[test]
+fn a_phone_sends_nobody_to_other_networks() {
+    for (code, contact) in [
+        (302, "<sip:1002@elsewhere.example>"),
+        (305, "<sip:1002@192.0.2.1>"),
+        (302, "<sip:192.0.2.1>"),
+    ] {
+        let mut bench = Bench::new();
+        bench.register(PHONE, "");
+        bench.register(OTHER, "");
+        bench.request(
+            CARRIER,
+            "INVITE",
+            "sip:+49301234@192.0.2.1",
+            "",
+            &sdp(20, 5_000, 0),
+        );
+        let invite = bench.invited(PHONE);
+        let before = bench.count(&Method::Invite);
+        bench.respond(PHONE, &invite, code, "p", &format!("Contact: {contact}\r\n"), "");
+        assert_eq!(
+            (bench.told(), bench.count(&Method::Invite)),
+            (vec![480], before),
+            "{code} {contact}"
+        );
+    }
+}
+
+#[test]
+fn a_phone_hears_that_somebody_else_answered() {
+    let told = |reason: &str| {
+        let mut bench = Bench::new();
+        bench.register(PHONE, "");
+        let invite = bench.request(
+            CARRIER,
+            "INVITE",
+            "sip:+49301234@192.0.2.1",
+            "",
+            &sdp(20, 5_000, 0),
+        );
+        let ours = bench.invited(PHONE);
+        bench.respond(PHONE, &ours, 180, "p", "", "");
+        let head = invite.split("\r\nContact:").next().unwrap();
+        let cancel = head.replace("INVITE", "CANCEL");
+        bench.receive(CARRIER, format!("{cancel}\r\n{reason}Content-Length: 0\r\n\r\n"));
+        bench
+            .last(&Method::Cancel)
+            .expect("a CANCEL")
+            .header(HeaderName::Reason)
+            .map(str::to_owned)
+    };
+    let elsewhere = Some("SIP;cause=200;text=\"Call completed elsewhere\"".to_owned());
+    assert_eq!(
+        told("Reason: SIP;cause=200;text=\"anything; they=say\"\r\n"),
+        elsewhere
+    );
+    assert_eq!(told("Reason: Q.850;cause=26\r\n"), elsewhere);
+    assert_eq!(told("Reason: Q.850;cause=16\r\n"), None);
+    assert_eq!(told(""), None);
+}
+
+#[test]
+fn a_registered_contact_is_called_by_its_path() {
+    let mut bench = Bench::new();
+    let path = "Path: <sip:192.0.2.11;lr>, <sip:inner.example;lr>\r\nSupported: path\r\n";
+    bench.register(PHONE, path);
+    bench.request(
+        CARRIER,
+        "INVITE",
+        "sip:+49301234@192.0.2.1",
+        "",
+        &sdp(20, 5_000, 0),
+    );
+    let routes = |message: Message| {
+        message
+            .headers(HeaderName::Route)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let expected = ["<sip:192.0.2.11;lr>", "<sip:inner.example;lr>"];
+    assert_eq!(routes(bench.invited(PHONE)), expected);
+    bench.act(|gateway, now| gateway.probe(now, "1001"));
+    assert_eq!(
+        routes(bench.last(&Method::Options).expect("an OPTIONS")),
+        expected
+    );
+}
+
+#[test]
+fn the_offer_says_what_media_a_client_speaks_and_how_it_is_called_from_then_on() {
+    let tls = Peer {
+        flow: sip_core::flow::Flow {
+            id: sip_core::flow::FlowId(9),
+            transport: Transport::Tls,
+            ..OTHER.flow
+        },
+        ..OTHER
+    };
+    let offers_dtls = |bench: &Bench, peer: Peer| {
+        let invite = bench.invited(peer);
+        String::from_utf8_lossy(invite.body()).contains("UDP/TLS/RTP/SAVPF")
+    };
+    let mut bench = Bench::new();
+    bench.register(tls, "");
+    bench.register(PAGE, "Contact: <sip:x@a.invalid;transport=ws>\r\n");
+    let ring = |bench: &mut Bench, peer: Peer| {
+        bench.request(
+            CARRIER,
+            "INVITE",
+            &format!("sip:{}@192.0.2.1", peer.user),
+            "",
+            &sdp(20, 5_000, 0),
+        );
+        offers_dtls(bench, peer)
+    };
+    assert!(!ring(&mut bench, tls) && ring(&mut bench, PAGE));
+    // A softphone with DTLS-SRTP calls over TLS, and a client without it over WebSocket.
+    bench.request(tls, "INVITE", "sip:0301234@192.0.2.1", "", &dtls());
+    assert!(!bench.told().contains(&488), "{:?}", bench.told());
+    bench.request(
+        PAGE,
+        "INVITE",
+        "sip:0301234@192.0.2.1",
+        "Contact: <sip:x@a.invalid;transport=ws>\r\n",
+        &sdp(13, 4_000, 0),
+    );
+    assert!(ring(&mut bench, tls) && !ring(&mut bench, PAGE));
+}
+
+#[test]
+fn a_page_that_is_loaded_again_while_it_rings_rings_again() {
+    let again = Peer {
+        flow: sip_core::flow::Flow {
+            id: sip_core::flow::FlowId(8),
+            remote: "192.0.2.13:40001".parse().unwrap(),
+            ..PAGE.flow
+        },
+        ..PAGE
+    };
+    let contact = "Contact: <sip:x@a.invalid;transport=ws>\r\n";
+    let mut bench = Bench::new();
+    bench.register(PAGE, contact);
+    let ring = |bench: &mut Bench| {
+        bench.request(CARRIER, "INVITE", "sip:1003@192.0.2.1", "", &sdp(20, 5_000, 0));
+        let invite = bench.invited(PAGE);
+        bench.respond(PAGE, &invite, 180, "p", contact, "");
+        bench.close(PAGE.flow);
+    };
+    ring(&mut bench);
+    bench.wait(3);
+    assert_eq!(bench.told(), [180], "the caller hears no end");
+    bench.register(again, contact);
+    let invite = bench.invited(again);
+    bench.respond(again, &invite, 180, "q", contact, "");
+    bench.respond(again, &invite, 486, "q", contact, "");
+    assert_eq!(bench.told().last(), Some(&486), "it is the page's call");
+    // Who does not come back is not reached.
+    let mut bench = Bench::new();
+    bench.register(PAGE, contact);
+    ring(&mut bench);
+    bench.wait(14);
+    assert_eq!(bench.told(), [180]);
+    bench.wait(2);
+    assert_eq!(bench.told(), [180, 480]);
+    // The page may be there again before its old connection is seen to close.
+    let mut bench = Bench::new();
+    bench.register(PAGE, contact);
+    bench.request(CARRIER, "INVITE", "sip:1003@192.0.2.1", "", &sdp(20, 5_000, 0));
+    bench.register(again, contact);
+    bench.close(PAGE.flow);
+    assert_eq!(bench.invited(again).method(), Some(&Method::Invite));
+    // A caller who gives up leaves nothing behind.
+    let opened = bench
+        .commands
+        .iter()
+        .filter(|command| matches!(command, Command::Open { .. }))
+        .count();
+    assert_eq!(opened, 3);
+}
