@@ -24,7 +24,7 @@ const PAGE: u32 = 1_000;
 /// How long whoever signs in waits for the store.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How soon what could not be written is tried again.
-const AGAIN: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_secs(2);
 
 #[derive(Serialize, Deserialize)]
 struct KeptSecret {

@@ -9,12 +9,13 @@ use call_engine::acd::{self, AgentId, CallId, QueueId, State};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use session_core::SavedLeg;
+use tokio::sync::watch;
 
 use super::directory::Directory;
 use super::hub::{Event, RING};
 use super::ids;
 use super::view::{Call, Change, Party, Record};
-use crate::store::{CallRecord, Entry, Log, Receipt, SlotRow, Store, StoreError, Table};
+use crate::store::{CallRecord, Entry, Health, Log, Receipt, SlotRow, Store, StoreError, Table};
 
 /// The stream of the engine's log.
 const FACTS: &str = "acd";
@@ -27,8 +28,6 @@ const AGENT: &str = "agent";
 const LEGS: &str = "leg";
 /// Entries read at a time.
 const PAGE: u32 = 4_096;
-/// Records after which the next snapshot is taken.
-const SNAPSHOT: u64 = 10_000;
 /// Slots for which numbers are kept: 62 days.
 const SLOTS: u64 = 62 * 24 * 3_600 * 1_000_000 / SLOT;
 /// Entries that are removed at a time, so that nobody waits for it.
@@ -70,9 +69,8 @@ pub struct Keeper {
     events_epoch: u64,
     /// The fold of what is durable.
     state: State,
-    /// Number of the record that the last snapshot was taken after, and records since.
+    /// Number of the record that the last snapshot was taken after.
     snapshot: u64,
-    since: u64,
     /// Number of the last event.
     told: u64,
     /// Slots that changed since the last snapshot that was written, by whose and which.
@@ -144,7 +142,6 @@ impl Past {
             events_epoch,
             state: state.clone(),
             snapshot: 0,
-            since: 0,
             told: seq,
             slots: BTreeMap::new(),
         };
@@ -230,7 +227,6 @@ impl Keeper {
         for record in records {
             self.state.apply(record);
         }
-        self.since += records.len() as u64;
         self.told = events.last().map_or(self.told, |event| event.seq);
         if let Err(error) = self.put_legs(legs).await {
             tracing::warn!(%error, "callers could not go on after a restart");
@@ -238,9 +234,9 @@ impl Keeper {
         Ok(())
     }
 
-    /// There is much to be read again at the next start.
-    pub(super) fn wants_snapshot(&self) -> bool {
-        self.since >= SNAPSHOT
+    /// Whether the database can be worked with.
+    pub(super) fn health(&self) -> watch::Receiver<Health> {
+        self.store.health()
     }
 
     /// Keeps where the log has come to.
@@ -270,7 +266,6 @@ impl Keeper {
             .put_snapshot_and_slots((FACTS, self.facts_epoch, seq), body, rows, forget)
             .await?;
         self.slots.clear();
-        self.since = 0;
         self.snapshot = seq;
         Ok(())
     }
@@ -314,7 +309,7 @@ impl Keeper {
         loop {
             match self.legs.overwrite(&rows).await {
                 Err(StoreError::Unavailable(why)) => {
-                    tracing::warn!(why, "callers' legs wait for the database");
+                    tracing::debug!(why, "callers' legs wait for the database");
                     tokio::time::sleep(AGAIN).await;
                 }
                 done => return done,
@@ -338,7 +333,7 @@ impl Keeper {
             match self.store.calls().insert(&call).await {
                 Ok(_) => return Ok(()),
                 Err(StoreError::Unavailable(why)) => {
-                    tracing::warn!(why, "a call record waits for the database");
+                    tracing::debug!(why, "a call record waits for the database");
                     tokio::time::sleep(AGAIN).await;
                 }
                 Err(error) => return Err(error),

@@ -1,4 +1,6 @@
-//! From the signalling task to the store, and from there to everybody: what is told was made durable before.
+//! From the signalling task to the store, and from there to everybody: what is told was made durable before, unless the database is
+//! away. Then it is told at once and written when the database is back ([`super::scribe`]), so that calls and those who take them go on;
+//! what is lost with the gateway before that was told and never was, and pages begin anew from what is there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +16,11 @@ use super::directory::Directory;
 use super::hub::{Event, Hub};
 use super::ids;
 use super::keep::Keeper;
+use super::scribe::Scribe;
 use super::view::{AgentName, Change, Moment, Mos, Outcome, Party, Record};
+
+/// Records after which the next snapshot is taken.
+const SNAPSHOT: usize = 10_000;
 
 /// What happened in one step of the signalling task.
 #[derive(Debug, Default)]
@@ -171,6 +177,8 @@ impl Ledger {
                 ..Batch::default()
             });
         }
+        let mut scribe = self.keeper.take().map(Scribe::start);
+        let mut since = 0;
         while !received.is_empty() || batches.recv_many(&mut received, 256).await > 0 {
             let (mut records, mut events, mut answers) = (Vec::new(), Vec::new(), Vec::new());
             let mut legs = BTreeMap::new();
@@ -187,32 +195,28 @@ impl Ledger {
                 self.fold.take(&batch.records);
                 self.take(batch, &mut events);
             }
-            if let Some(keeper) = &mut self.keeper
-                && let Err(error) = keeper.keep(&records, &events, legs).await
-            {
-                tracing::error!(%error, "the call centre goes on in memory alone: what happens from here on is lost at the end");
-                self.keeper = None;
+            since += records.len();
+            if let Some(scribe) = &mut scribe {
+                scribe.keep(records, events.clone(), legs).await;
             }
             self.tell(events, answers);
-            if self.keeper.as_ref().is_some_and(Keeper::wants_snapshot) {
-                self.snapshot().await;
-                if let Some(keeper) = &self.keeper {
-                    keeper.cut();
-                }
+            if since >= SNAPSHOT
+                && let Some(scribe) = &scribe
+            {
+                self.snapshot(scribe, true).await;
+                since = 0;
             }
         }
-        self.snapshot().await;
+        if let Some(scribe) = scribe {
+            self.snapshot(&scribe, false).await;
+            scribe.finish().await;
+        }
     }
 
     /// Keeps where the log has come to, so that the next start need not read what is before.
-    async fn snapshot(&mut self) {
-        let Some(keeper) = &mut self.keeper else { return };
-        let (open, slots) = self.fold.changes();
+    async fn snapshot(&mut self, scribe: &Scribe, cut: bool) {
         let finished = self.open.finished.values().cloned().collect();
-        // The log has it all, and the next one writes what this one did not.
-        if let Err(error) = keeper.snapshot(open, slots, finished).await {
-            tracing::warn!(%error, "the log cannot be cut");
-        }
+        scribe.snapshot(self.fold.changes(), finished, cut).await;
     }
 
     /// Tells of one batch.

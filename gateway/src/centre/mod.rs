@@ -19,6 +19,7 @@ pub mod open;
 mod portrait;
 mod refer;
 pub mod restored;
+mod scribe;
 mod supervise;
 mod told;
 pub mod view;

@@ -16,6 +16,9 @@ pub(super) trait Database: Send + Sync {
     /// Runs one statement that only reads.
     fn read(&self, statement: Statement) -> Running<'_>;
 
+    /// Looks whether the database is where it should be, and mends what can be mended.
+    fn look(&self) -> Running<'_>;
+
     /// The first statement of a migration, which keeps other processes out until its transaction ends.
     fn migration_lock(&self) -> Option<&'static str>;
 

@@ -4,12 +4,14 @@ mod calls;
 mod database;
 mod error;
 pub mod folder;
+mod lease;
 mod log;
 mod meter;
 mod migrations;
 mod postgres;
 mod sqlite;
 mod table;
+mod watched;
 mod writer;
 
 use std::fmt;
@@ -26,6 +28,7 @@ pub use error::StoreError;
 pub use log::{Entry, Log, Receipt, SlotRow};
 pub use meter::{COMMIT_ENTRIES, COMMIT_SECONDS, Histogram, Meter};
 pub use table::{Expect, Object, Put, Table};
+use watched::Watched;
 use writer::{Job, Writer};
 
 /// Entries that may wait for the database.
@@ -54,12 +57,12 @@ impl FromStr for Durability {
     }
 }
 
-/// Whether the log's writer reaches its database.
+/// Whether the database can be worked with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// The last commit succeeded.
+    /// It was written a moment ago, or whenever somebody last wanted to.
     Up,
-    /// It failed for this reason, and is tried again.
+    /// It could not be written or read, for this reason. It is tried again twice a second.
     Down(String),
 }
 
@@ -78,14 +81,15 @@ impl Store {
     pub async fn open(url: &str, durability: Durability) -> Result<Store, StoreError> {
         let database = connect(url, durability).await?;
         migrations::migrate(&*database, None).await?;
+        let database = Watched::new(database);
+        let health = database.health();
+        let database: Arc<dyn Database> = database;
         let (queue, jobs) = mpsc::channel(BACKLOG);
-        let (report, health) = watch::channel(Health::Up);
         let meter = Arc::new(Meter::default());
         let writer = Writer {
             database: database.clone(),
             queue: jobs,
             meter: meter.clone(),
-            health: report,
         };
         tokio::spawn(writer.run());
         Ok(Store {
@@ -122,7 +126,7 @@ impl Store {
         Calls::new(self.database.clone())
     }
 
-    /// Whether the log's writer reaches its database; can be waited on.
+    /// Whether the database can be worked with; can be waited on.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.health.clone()
@@ -151,11 +155,11 @@ impl fmt::Debug for Store {
     }
 }
 
-async fn connect(url: &str, durability: Durability) -> Result<Arc<dyn Database>, StoreError> {
+async fn connect(url: &str, durability: Durability) -> Result<Box<dyn Database>, StoreError> {
     match url.split_once(':') {
-        Some(("sqlite", _)) => Ok(Arc::new(sqlite::Sqlite::open(url, durability).await?)),
+        Some(("sqlite", _)) => Ok(Box::new(sqlite::Sqlite::open(url, durability).await?)),
         Some(("postgres" | "postgresql", _)) => {
-            Ok(Arc::new(postgres::Postgres::open(url, durability).await?))
+            Ok(Box::new(postgres::Postgres::open(url, durability).await?))
         }
         _ => Err(StoreError::Url(
             "must be sqlite:PATH or postgres://user:password@host/database".into(),

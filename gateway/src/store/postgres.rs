@@ -5,16 +5,17 @@ use std::pin::Pin;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgPool};
 
-use super::database::{Database, Running, Statement, run_batch, run_statement};
+use super::database::{Database, Failure, Running, Statement, run_batch, run_statement};
+use super::lease::Lease;
 use super::{Durability, StoreError};
 
 /// Connections at most.
 const CONNECTIONS: u32 = 8;
 /// How long one waits for a connection.
-const ACQUIRE: Duration = Duration::from_secs(5);
+const ACQUIRE: Duration = Duration::from_secs(4);
 
 pub(super) struct Postgres {
     pool: PgPool,
@@ -45,8 +46,13 @@ impl Postgres {
 impl Database for Postgres {
     fn run(&self, batch: Vec<Statement>) -> Running<'_> {
         Box::pin(async move {
-            let transaction = self.pool.begin().await?;
-            run_batch!(transaction, batch)
+            let mut lease = Lease::new(self.pool.acquire().await?);
+            let done = async {
+                let transaction = lease.connection.begin().await?;
+                run_batch!(transaction, batch)
+            }
+            .await;
+            lease.end(done)
         })
     }
 
@@ -54,6 +60,14 @@ impl Database for Postgres {
         Box::pin(async move {
             let mut connection = self.pool.acquire().await?;
             Ok(vec![run_statement!(&mut *connection, statement)])
+        })
+    }
+
+    fn look(&self) -> Running<'_> {
+        Box::pin(async move {
+            let asked = self.read(Statement::query("SELECT 1"));
+            let late = |_| Err(Failure::Unavailable("it does not answer".into()));
+            tokio::time::timeout(ACQUIRE, asked).await.unwrap_or_else(late)
         })
     }
 

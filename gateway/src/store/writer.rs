@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
+use super::StoreError;
 use super::database::{Database, Failure, Statement, int};
 use super::log::{Entry, first_row};
 use super::meter::Meter;
-use super::{Health, StoreError};
 
 /// Entries of one commit at most.
 const BATCH: usize = 256;
@@ -24,8 +24,6 @@ const ROWS: usize = 64;
 const BACK_OFF: Duration = Duration::from_millis(10);
 /// Wait between retries at most.
 const MAX_BACK_OFF: Duration = Duration::from_secs(1);
-/// A commit that takes longer is taken for failed.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What the writer is asked.
 pub(super) enum Job {
@@ -39,7 +37,6 @@ pub(super) struct Writer {
     pub(super) database: Arc<dyn Database>,
     pub(super) queue: mpsc::Receiver<Job>,
     pub(super) meter: Arc<Meter>,
-    pub(super) health: watch::Sender<Health>,
 }
 
 /// Entries of one stream in a batch: of one epoch and without gaps.
@@ -97,20 +94,17 @@ impl Writer {
         let mut unsure = false;
         while !batch.is_empty() {
             let began = Instant::now();
-            let attempt = tokio::time::timeout(PATIENCE, self.database.run(statements(&batch))).await;
-            let why = match attempt {
-                Ok(Ok(_)) => {
+            let why = match self.database.run(statements(&batch)).await {
+                Ok(_) => {
                     let size = batch.values().map(|run| run.entries.len()).sum();
                     self.meter.committed(began.elapsed(), size);
-                    self.health
-                        .send_if_modified(|health| std::mem::replace(health, Health::Up) != Health::Up);
                     for run in std::mem::take(&mut batch).into_values() {
                         answer(run, &Ok(()));
                     }
                     return;
                 }
                 // The guards are the first statements, one a stream.
-                Ok(Err(Failure::Untouched(index))) => match self.judge(&batch, index, unsure).await {
+                Err(Failure::Untouched(index)) => match self.judge(&batch, index, unsure).await {
                     Ok((stream, verdict)) => {
                         if let Some(run) = batch.remove(stream) {
                             if verdict.is_err() {
@@ -122,16 +116,12 @@ impl Writer {
                     }
                     Err(why) => why.to_string(),
                 },
-                Ok(Err(Failure::Taken)) => "an entry is there already".to_owned(),
-                Ok(Err(Failure::Unavailable(why))) => why,
-                Err(_) => "it does not answer".to_owned(),
+                Err(Failure::Taken) => "an entry is there already".to_owned(),
+                Err(Failure::Unavailable(why)) => why,
             };
             unsure = true;
             self.meter.retries.fetch_add(1, Relaxed);
-            let was_up = self.health.send_replace(Health::Down(why.clone())) == Health::Up;
-            if was_up {
-                tracing::warn!("store: the log waits for the database: {why}");
-            }
+            tracing::debug!(why, "the log waits for the database");
             tokio::time::sleep(back_off).await;
             back_off = (back_off * 2).min(MAX_BACK_OFF);
         }

@@ -5,6 +5,7 @@ mod calls;
 mod crash;
 mod keep;
 mod log;
+mod outage;
 mod table;
 
 use backend::Backend;

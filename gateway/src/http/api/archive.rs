@@ -72,6 +72,11 @@ pub trait Archive: Send + Sync {
     fn meter(&self) -> Option<&Meter> {
         None
     }
+
+    /// Everything can be kept that is to be kept.
+    fn is_up(&self) -> bool {
+        true
+    }
 }
 
 impl Wanted {

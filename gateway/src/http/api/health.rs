@@ -11,12 +11,15 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The signalling task is there and has room for what it is asked.
+/// The signalling task is there and has room for what it is asked, and the database can be written.
 #[utoipa::path(get, path = "/readyz", operation_id = "getReadiness", tag = "operation", security(()),
-    responses((status = 200, body = String, content_type = "text/plain; charset=utf-8"), (status = 503, description = "`busy`")))]
+    responses((status = 200, body = String, content_type = "text/plain; charset=utf-8"), (status = 503, description = "`busy`; `unavailable`: the database cannot be written, calls go on")))]
 pub(super) async fn readyz(State(api): State<Api>) -> Result<&'static str, Problem> {
     if api.desk.is_closed() || api.desk.capacity() == 0 {
         return Err(Code::Busy.into());
+    }
+    if !api.archive.is_up() {
+        return Err(Problem::store_away());
     }
     Ok("ready\n")
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::archive::{Answer, Archive, Note, Unavailable, Wanted};
 use crate::centre::hub::Event;
 use crate::centre::view::Record;
-use crate::store::{CallCursor, CallFilter, CallRecord, Calls, Expect, Meter, Put, Store, StoreError, Table};
+use crate::store::{
+    CallCursor, CallFilter, CallRecord, Calls, Expect, Health, Meter, Put, Store, StoreError, Table,
+};
 
 /// Records in the store.
 pub struct Kept {
@@ -134,6 +136,10 @@ impl Archive for Kept {
 
     fn meter(&self) -> Option<&Meter> {
         Some(self.store.meter())
+    }
+
+    fn is_up(&self) -> bool {
+        *self.store.health().borrow() == Health::Up
     }
 }
 

@@ -306,6 +306,14 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The store does not take or tell anything at the moment.
+    pub(super) fn store_away() -> Problem {
+        Problem::from(Code::Unavailable)
+            .detail("the database cannot be worked with at the moment, the log says why; calls go on")
+    }
+}
+
 impl From<Code> for Problem {
     fn from(code: Code) -> Problem {
         let retry_after = match code {

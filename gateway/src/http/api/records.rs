@@ -78,7 +78,7 @@ impl Noted {
 
 impl From<Unavailable> for Problem {
     fn from(_: Unavailable) -> Problem {
-        Code::Unavailable.into()
+        Problem::store_away()
     }
 }
 

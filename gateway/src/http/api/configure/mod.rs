@@ -104,6 +104,6 @@ fn said(unknown: Code, why: Unchanged) -> Problem {
             Problem::from(Code::InUse).detail(format!("the queue {queue} sends calls there"))
         }
         Unchanged::Refused(refused) => refused.into(),
-        Unchanged::Unavailable => Code::Unavailable.into(),
+        Unchanged::Unavailable => Problem::store_away(),
     }
 }

@@ -1,0 +1,155 @@
+//! The task that brings what the ledger hands it into the store, in order, however long the database is away.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use call_engine::acd::metrics::{Finished, OpenCounts, Slot};
+use call_engine::acd::{self, CallId};
+use session_core::SavedLeg;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use super::hub::Event;
+use super::keep::Keeper;
+use crate::store::Health;
+
+/// Records, changes and legs that may wait for the database. A queued call makes about twenty. Beyond, the ledger waits: nothing more
+/// is told, and the desk refuses new calls once it has too many to keep.
+const ROOM: u32 = 200_000;
+/// Pieces of work that may wait; each is at least one entry.
+const WORK: usize = 16_384;
+/// How long the ledger waits for a database that works.
+const LATE: Duration = Duration::from_millis(500);
+
+enum Work {
+    Keep {
+        records: Vec<acd::Record>,
+        events: Vec<Arc<Event>>,
+        legs: BTreeMap<CallId, Option<SavedLeg>>,
+        done: oneshot::Sender<()>,
+        room: Option<OwnedSemaphorePermit>,
+    },
+    Snapshot {
+        open: OpenCounts,
+        slots: Vec<Slot>,
+        finished: Vec<Finished>,
+        /// What is before it can be removed now; at the end there is no time for that.
+        cut: bool,
+    },
+}
+
+/// The way to the task.
+#[derive(Debug)]
+pub(super) struct Scribe {
+    work: mpsc::Sender<Work>,
+    room: Arc<Semaphore>,
+    health: watch::Receiver<Health>,
+    task: JoinHandle<()>,
+}
+
+impl Scribe {
+    /// Within a runtime: starts the task.
+    pub(super) fn start(keeper: Keeper) -> Scribe {
+        let (work, waiting) = mpsc::channel(WORK);
+        Scribe {
+            work,
+            room: Arc::new(Semaphore::new(ROOM as usize)),
+            health: keeper.health(),
+            task: tokio::spawn(write(keeper, waiting)),
+        }
+    }
+
+    /// Has all this made durable. Comes back when it is; or at once while the database is away or behind, so that people go on
+    /// working meanwhile.
+    pub(super) async fn keep(
+        &mut self,
+        records: Vec<acd::Record>,
+        events: Vec<Arc<Event>>,
+        legs: BTreeMap<CallId, Option<SavedLeg>>,
+    ) {
+        let is_behind = self.room.available_permits() < ROOM as usize;
+        let entries = u32::try_from(records.len() + events.len() + legs.len()).unwrap_or(u32::MAX);
+        // The semaphore is never closed.
+        let room = Arc::clone(&self.room)
+            .acquire_many_owned(entries.clamp(1, ROOM))
+            .await
+            .ok();
+        let (done, durable) = oneshot::channel();
+        let work = Work::Keep {
+            records,
+            events,
+            legs,
+            done,
+            room,
+        };
+        if self.work.send(work).await.is_err() || is_behind {
+            return;
+        }
+        tokio::select! {
+            biased;
+            _ = durable => {}
+            _ = async { self.health.wait_for(|health| *health != Health::Up).await.is_ok() } => {}
+            () = sleep(LATE) => {}
+        }
+    }
+
+    /// Keeps where the log has come to with what was handed over so far.
+    pub(super) async fn snapshot(
+        &self,
+        (open, slots): (OpenCounts, Vec<Slot>),
+        finished: Vec<Finished>,
+        cut: bool,
+    ) {
+        let work = Work::Snapshot {
+            open,
+            slots,
+            finished,
+            cut,
+        };
+        // It ends only with us.
+        let _ = self.work.send(work).await;
+    }
+
+    /// Comes back when all is durable.
+    pub(super) async fn finish(self) {
+        drop(self.work);
+        let _ = self.task.await;
+    }
+}
+
+async fn write(keeper: Keeper, mut waiting: mpsc::Receiver<Work>) {
+    let mut keeper = Some(keeper);
+    while let Some(work) = waiting.recv().await {
+        let Some(open) = &mut keeper else { continue };
+        match work {
+            Work::Keep {
+                records,
+                events,
+                legs,
+                done,
+                room,
+            } => {
+                if let Err(error) = open.keep(&records, &events, legs).await {
+                    tracing::error!(%error, "the call centre goes on in memory alone: what happens from here on is lost at the end");
+                    keeper = None;
+                }
+                drop(room);
+                // The ledger may have gone on without it.
+                let _ = done.send(());
+            }
+            Work::Snapshot {
+                open: counts,
+                slots,
+                finished,
+                cut,
+            } => match open.snapshot(counts, slots, finished).await {
+                Ok(()) if cut => open.cut(),
+                Ok(()) => {}
+                // The log has it all, and the next one writes what this one did not.
+                Err(error) => tracing::warn!(%error, "the log cannot be cut"),
+            },
+        }
+    }
+}
