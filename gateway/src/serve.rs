@@ -26,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::auth::keep::{self, Keeper};
 use crate::auth::password::{Password, Passwords};
+use crate::auth::sentry::Sentry;
 use crate::auth::{self, Accounts};
 use crate::centre::caller;
 use crate::centre::command::Asked;
@@ -161,6 +162,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         past,
     );
     let switch = Switch::new(plan, phone, config.ring_timeout, Some(desk));
+    let switch = switch.watched_by(accounts.sentry().clone());
     let prompts = prompts.await.map_err(|error| failed("announcements", error))?;
     let stack = Stack::start(stack_config(&config, &identity, &accounts, prompts)?, switch)
         .await
@@ -188,9 +190,11 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
             origins: origins.clone(),
         },
         local_only: config.demo,
+        sentry: accounts.sentry().clone(),
     };
     let (desk, asked) = mpsc::channel(COMMANDS);
     tokio::spawn(pass_on(asked, stack.clone()));
+    tokio::spawn(pass_orders_on(accounts.clone(), stack.clone()));
     let settings = api::Settings {
         domain: config.domains.first().cloned(),
         demo: config.demo,
@@ -261,7 +265,7 @@ fn database(config: &Config, state: Option<PathBuf>) -> Result<Option<String>, S
 
 /// Those who work in the call centre, as they sign in.
 fn staff(config: &Config, directory: &Directory, secret: &[u8; 32]) -> Accounts {
-    let accounts = Accounts::new(secret, Passwords::new());
+    let accounts = Accounts::guarded(secret, Passwords::new(), Sentry::new(config.guard.clone()));
     for person in directory.people() {
         let Some(user) = config.users.get(&person.name) else {
             continue;
@@ -295,6 +299,24 @@ fn staff(config: &Config, directory: &Directory, secret: &[u8; 32]) -> Accounts 
 async fn pass_on(mut asked: mpsc::Receiver<Asked>, stack: Handle<Request>) {
     while let Some(asked) = asked.recv().await {
         if stack.request(Request::Centre(asked)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Bans, and sign-ins that end, go to the signalling task.
+async fn pass_orders_on(accounts: Accounts, stack: Handle<Request>) {
+    let Some(mut orders) = accounts.sentry().orders() else {
+        return;
+    };
+    let mut revoked = accounts.revocations();
+    loop {
+        let request = tokio::select! {
+            Some(order) = orders.recv() => Request::Sentry(order),
+            Ok(()) = revoked.changed() => Request::SignedOut,
+            else => return,
+        };
+        if stack.request(request).await.is_err() {
             return;
         }
     }
@@ -403,7 +425,8 @@ fn sessions(config: &Config, identity: &Identity, accounts: &Accounts) -> sessio
             users: config.users.clone(),
             trunks: config.trunks.clone(),
         },
-        credentials: Credentials::new(move |now, username| accounts.sip_secret(now, username)),
+        guard: config.guard.guard.clone(),
+        credentials: Credentials::new(move |now, username| accounts.sip_credentials(now, username)),
         domains: config.domains.clone(),
         realm: config.realm.clone(),
         algorithms: if config.sip.sha256 {

@@ -17,6 +17,7 @@ use sip_stack::Application;
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
+use crate::auth::sentry::{Order, Sentry};
 use crate::centre::command::{Asked, Command, Refused};
 use crate::centre::desk::Desk;
 use crate::centre::view;
@@ -32,6 +33,7 @@ pub struct Switch {
     /// Reports asked for: legs yet to answer, what came so far, who waits.
     asked: BTreeMap<SessionId, Vec<Inquiry>>,
     desk: Option<Desk>,
+    sentry: Option<Sentry>,
 }
 
 struct Inquiry {
@@ -52,6 +54,10 @@ pub enum Request {
     },
     /// Something for the call centre.
     Centre(Asked),
+    /// Of the sentry.
+    Sentry(Order),
+    /// A sign-in ended: registrations that came from it end as well.
+    SignedOut,
 }
 
 /// How a live call sounds.
@@ -109,6 +115,16 @@ impl Switch {
             call_ids: BTreeMap::new(),
             asked: BTreeMap::new(),
             desk,
+            sentry: None,
+        }
+    }
+
+    /// Refusals and bans are told to `sentry`.
+    #[must_use]
+    pub fn watched_by(self, sentry: Sentry) -> Switch {
+        Switch {
+            sentry: Some(sentry),
+            ..self
         }
     }
 
@@ -371,6 +387,16 @@ impl Application for Switch {
             Event::Away { session, leg, away } => {
                 tracing::info!(session = session.0, leg = leg.0, away, "browser presence");
             }
+            Event::Refused(refusal) => {
+                if let Some(sentry) = &self.sentry {
+                    sentry.refused_sip(&refusal);
+                }
+            }
+            Event::Banned(ban) => {
+                if let Some(sentry) = &self.sentry {
+                    sentry.adopt(&ban);
+                }
+            }
             Event::Reachable { user, reachable } => tracing::debug!(user, reachable, "reachable"),
             other => tracing::debug!(event = ?other, "session"),
         }
@@ -388,6 +414,11 @@ impl Application for Switch {
 
     fn handle_request(&mut self, now: Time, request: Request, calls: &mut Coordinator) {
         match request {
+            Request::Sentry(Order::Ban(ban)) => calls.ban(now, ban),
+            Request::Sentry(Order::Lift(address)) => {
+                calls.lift_ban(now, address);
+            }
+            Request::SignedOut => calls.end_registrations(now),
             Request::Centre(asked) => match &mut self.desk {
                 Some(desk) => {
                     let plan = match &asked.command {

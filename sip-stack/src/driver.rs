@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use media_core::control::{Event as MediaEvent, Failure};
 use sans_io::{Deadline, Rng, Time, earlier};
-use session_core::{Coordinator, Event, Input, Output, SessionId, Stats};
+use session_core::{Coordinator, Event, Input, Output, Refusal, SessionId, Stats};
 use sip_core::endpoint::{self, QueryId};
 use sip_core::uri::Uri;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -203,6 +203,10 @@ impl<A: Application> Driver<A> {
             Some(transport::Event::Closed { flow }) => endpoint::Input::FlowClosed { flow },
             Some(transport::Event::TransmitFailed { token }) => endpoint::Input::TransmitFailed { token },
             Some(transport::Event::Unreachable { addr }) => endpoint::Input::Unreachable { addr },
+            Some(transport::Event::Refused { peer, transport }) => {
+                let refusal = Refusal::handshake(peer, transport);
+                return self.on_event(self.clock.now(), Event::Refused(Box::new(refusal)));
+            }
             Some(transport::Event::Opened { .. }) | None => return,
         };
         self.input(Input::Sip(input));

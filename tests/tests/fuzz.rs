@@ -52,6 +52,11 @@ fn framing() {
 }
 
 #[test]
+fn guard() {
+    fuzz::exercise(&fuzz::guard::TARGET);
+}
+
+#[test]
 fn message() {
     fuzz::exercise(&fuzz::message::TARGET);
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use ring::hmac;
 use sans_io::Time;
+use session_core::{Lent, guard};
 use tokio::sync::watch;
 
 use super::api_key::{self, ApiKey, ApiKeys};
 use super::password::{Overloaded, Password, Passwords};
+use super::sentry::Sentry;
 use super::session::{NoRefresh, Session, Sessions};
 use super::sip::{self, SipCredentials};
-use super::throttle::Throttle;
 use super::ticket::{self, Tickets};
 use super::token::{self, Claims, Signer};
 use super::{NoEntropy, Principal, Rights, Role};
@@ -75,6 +76,8 @@ pub enum Denied {
     BadCredentials,
     /// Too many tries failed; the next may be made after this time.
     TooMany(Duration),
+    /// The address is banned for so long.
+    Banned(Duration),
     /// A token that is not ours, or is over.
     BadToken,
     /// A refresh token was used again; its sign-in is over now.
@@ -107,6 +110,7 @@ struct Shared {
     sip: hmac::Key,
     prints: hmac::Key,
     passwords: Passwords,
+    sentry: Sentry,
     state: RwLock<State>,
     revoked: watch::Sender<u64>,
 }
@@ -119,13 +123,18 @@ struct State {
     keys: ApiKeys,
     sessions: Sessions,
     tickets: Tickets,
-    throttle: Throttle,
 }
 
 impl Accounts {
     /// Nobody yet. Every key is derived from `secret`: with the same one, what was granted before a restart stays good.
     #[must_use]
     pub fn new(secret: &[u8; 32], passwords: Passwords) -> Accounts {
+        Accounts::guarded(secret, passwords, Sentry::default())
+    }
+
+    /// With a sentry of its own.
+    #[must_use]
+    pub fn guarded(secret: &[u8; 32], passwords: Passwords, sentry: Sentry) -> Accounts {
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let derive = |purpose: &[u8]| hmac::sign(&root, purpose);
         Accounts {
@@ -134,6 +143,7 @@ impl Accounts {
                 sip: hmac::Key::new(hmac::HMAC_SHA256, derive(b"sip credentials").as_ref()),
                 prints: hmac::Key::new(hmac::HMAC_SHA256, derive(b"password print").as_ref()),
                 passwords,
+                sentry,
                 state: RwLock::default(),
                 revoked: watch::Sender::new(0),
             }),
@@ -144,6 +154,12 @@ impl Accounts {
     #[must_use]
     pub fn passwords(&self) -> &Passwords {
         &self.shared.passwords
+    }
+
+    /// Counts guesses, bans, and tells of refusals.
+    #[must_use]
+    pub fn sentry(&self) -> &Sentry {
+        &self.shared.sentry
     }
 
     /// Adds a user, or changes the one with the same id. Another password ends the user's sign-ins. False, and nothing is done, when
@@ -260,19 +276,24 @@ impl Accounts {
         password: &str,
         address: Option<IpAddr>,
     ) -> Result<SignedIn, Denied> {
-        let (taken, user) = {
-            let mut state = self.write();
-            let taken = state.throttle.take(now, name, address).map_err(Denied::TooMany)?;
-            let user = state.names.get(name).and_then(|id| state.users.get(id)).cloned();
-            (taken, user)
+        let sentry = &self.shared.sentry;
+        let taken = sentry.take(name, address).map_err(|denied| match denied {
+            guard::Denied::TooFast(wait) => Denied::TooMany(wait),
+            guard::Denied::Banned(until) => Denied::Banned(sentry.left(until)),
+        })?;
+        let user = {
+            let state = self.read();
+            state.names.get(name).and_then(|id| state.users.get(id)).cloned()
         };
         let hash = user.as_ref().and_then(|user| user.password.as_ref());
         let verified = self.shared.passwords.verify(password, hash).await;
-        let mut state = self.write();
-        if verified != Ok(false) {
+        match verified {
+            Ok(true) => sentry.succeeded(taken),
+            Ok(false) => sentry.failed(taken),
             // A try that could not be worked on was no failure.
-            state.throttle.give_back(taken);
+            Err(_) => sentry.give_back(taken),
         }
+        let mut state = self.write();
         let user = match (verified?, user) {
             (true, Some(user)) => user,
             _ => return Err(Denied::BadCredentials),
@@ -410,11 +431,22 @@ impl Accounts {
     /// lasts. Waits for nothing, so the signalling task can ask.
     #[must_use]
     pub fn sip_secret(&self, now: Time, username: &str) -> Option<(String, String)> {
-        let parts = sip::parse(username, now)?;
+        let lent = self.sip_credentials(now, username).filter(|lent| lent.good)?;
+        Some((lent.user, lent.password))
+    }
+
+    /// The SIP credentials with this digest user name, good or over. Whoever knows the password was given it by us.
+    #[must_use]
+    pub fn sip_credentials(&self, now: Time, username: &str) -> Option<Lent> {
+        let parts = sip::parse(username)?;
         let state = self.read();
-        let user = state.sessions.user(now, parts.session)?;
-        let user = state.users.get(user).filter(|user| user.name == parts.name)?;
-        Some((user.name.clone(), sip::password(&self.shared.sip, username)))
+        let user = state.sessions.user(now, parts.session);
+        let user = user.and_then(|user| state.users.get(user));
+        Some(Lent {
+            user: parts.name.to_owned(),
+            password: sip::password(&self.shared.sip, username),
+            good: now.as_secs() < parts.until && user.is_some_and(|user| user.name == parts.name),
+        })
     }
 
     fn grant(&self, now: Time, user: User, session: String, refresh_token: String) -> SignedIn {
@@ -457,7 +489,11 @@ mod tests {
     const NOW: Time = Time::from_secs(1_000_000);
 
     async fn accounts() -> Accounts {
-        let accounts = Accounts::new(&[5; 32], Passwords::weak());
+        guarded(Sentry::default()).await
+    }
+
+    async fn guarded(sentry: Sentry) -> Accounts {
+        let accounts = Accounts::guarded(&[5; 32], Passwords::weak(), sentry);
         let password = accounts.passwords().hash("cordboard").await.expect("a hash");
         assert!(accounts.put_user(User {
             id: "usr_1".into(),
@@ -504,22 +540,35 @@ mod tests {
 
     #[tokio::test]
     async fn wrong_passwords_and_unknown_users_are_told_apart_by_nobody_and_run_out_of_tries() {
-        let accounts = accounts().await;
+        let clock = Arc::new(std::sync::atomic::AtomicU64::new(NOW.as_micros()));
+        let of = Arc::clone(&clock);
+        let sentry = Sentry::with_clock(Default::default(), move || {
+            Time(of.load(std::sync::atomic::Ordering::Relaxed))
+        });
+        let accounts = guarded(sentry).await;
         let bad = |name: &'static str| accounts.sign_in(NOW, name, "wrong", None);
         assert_eq!(bad("anna").await.err(), Some(Denied::BadCredentials));
         assert_eq!(bad("nobody").await.err(), Some(Denied::BadCredentials));
         for _ in 1..10 {
             bad("anna").await.expect_err("wrong");
         }
-        let denied = accounts.sign_in(NOW, "anna", "cordboard", None).await.err();
-        assert_eq!(denied, Some(Denied::TooMany(Duration::from_secs(6))));
-        let later = NOW + Duration::from_secs(6);
+        // The clock on the wall may step as it likes.
+        for wall in [
+            NOW,
+            NOW - Duration::from_secs(7_200),
+            NOW + Duration::from_secs(7_200),
+        ] {
+            let denied = accounts.sign_in(wall, "anna", "cordboard", None).await.err();
+            assert_eq!(denied, Some(Denied::TooMany(Duration::from_secs(6))));
+        }
+        clock.fetch_add(6_000_000, std::sync::atomic::Ordering::Relaxed);
+        let long_ago = NOW - Duration::from_secs(900);
         accounts
-            .sign_in(later, "anna", "cordboard", None)
+            .sign_in(long_ago, "anna", "cordboard", None)
             .await
             .expect("signed in");
         accounts
-            .sign_in(later, "anna", "cordboard", None)
+            .sign_in(long_ago, "anna", "cordboard", None)
             .await
             .expect("and again");
     }

@@ -7,9 +7,9 @@ pub mod accounts;
 pub mod api_key;
 pub mod keep;
 pub mod password;
+pub mod sentry;
 pub mod session;
 pub mod sip;
-mod throttle;
 mod ticket;
 pub mod token;
 

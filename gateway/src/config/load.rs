@@ -14,7 +14,7 @@ use toml::de::DeTable;
 use super::read_centre::{priority, read_choices, read_queues, read_users};
 use super::reader::{Reader, Section, boolean, filled, number, text};
 use super::values::{
-    addresses, application, codecs, domain, host_port, identity, ip, origin, ports, realm, seconds,
+    addresses, application, codecs, domain, host_port, identity, ip, network, origin, ports, realm, seconds,
     seconds_or_never, socket, sockets, store, transport, user_action,
 };
 use super::{Config, ConfigError, DEMO_QUEUES, prompts};
@@ -111,6 +111,15 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
         }),
     );
     set(&mut config.grace, r.get(root, "grace", |v| seconds(v, 0..=600)));
+    config.guard.trusted_proxies = r.list(root, "trusted_proxies", network).unwrap_or_default();
+    if let Some(mut guard) = r.section(root, "guard") {
+        set(
+            &mut config.guard.guard.ban,
+            r.get(&mut guard, "ban", |v| seconds(v, 0..=86_400)),
+        );
+        config.guard.guard.allow = r.list(&mut guard, "allow", network).unwrap_or_default();
+        r.finish(guard);
+    }
     if let Some(mut http) = r.section(root, "http") {
         set(
             &mut config.http.listen,

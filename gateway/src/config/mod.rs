@@ -23,6 +23,7 @@ use media_core::negotiated::Codec;
 use media_core::voice::Prompts;
 use session_core::{Trunk, User};
 
+use crate::auth::sentry::Settings;
 use crate::store::Durability;
 
 pub use centre::{Choice, Member, Overflow, Queue, Role, Staff, Widening, Work};
@@ -60,6 +61,8 @@ pub struct Config {
     pub store: Storage,
     /// The folder for it, where the command line names none.
     pub state: Option<PathBuf>,
+    /// Against guessing, and which proxies are trusted.
+    pub guard: Settings,
     /// What a commit of the store survives.
     pub durability: Durability,
     /// Who works in the call centre, by the name of the user.
@@ -228,6 +231,7 @@ impl Config {
             rules: Vec::new(),
             store: Storage::Folder,
             state: None,
+            guard: Settings::default(),
             durability: Durability::Full,
             staff: BTreeMap::new(),
             queues: Vec::new(),

@@ -617,3 +617,20 @@ priority = 10
     .expect_err("many mistakes");
     insta::assert_snapshot!(errors.join("\n"));
 }
+
+#[test]
+fn the_guard_is_told_whom_to_let_alone_and_whose_word_to_take() {
+    let config = parse(
+        "trusted_proxies = ['127.0.0.1', '10.0.0.0/8']\n[guard]\nban = 60\nallow = '192.0.2.7'\n\
+         [[users]]\nname = 'a'\npassword = 'secret'\n",
+    )
+    .expect("it is right");
+    let guard = &config.guard;
+    assert_eq!(guard.guard.ban, Duration::from_secs(60));
+    assert_eq!(guard.guard.allow, ["192.0.2.7/32".parse().expect("a network")]);
+    assert!(guard.trusted_proxies[1].contains("10.1.2.3".parse().expect("an address")));
+    assert!(Config::default().guard.trusted_proxies.is_empty());
+    let errors =
+        parse("trusted_proxies = 'proxy'\n[guard]\nban = -1\nallow = ['10.0.0.0/99']\n").expect_err("wrong");
+    assert_eq!(errors.len(), 3, "{errors:?}");
+}

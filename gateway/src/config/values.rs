@@ -8,6 +8,7 @@ use std::time::Duration;
 use call_engine::acd::Strategy;
 use call_engine::{Action, Application};
 use media_core::negotiated::Codec;
+use session_core::guard::Network;
 use sip_core::flow::Transport;
 use sip_stack::transport::tls::{self, TlsError};
 use toml::de::DeValue;
@@ -20,6 +21,13 @@ pub(super) fn ip(value: &DeValue<'_>) -> Result<IpAddr, String> {
     text.trim_matches(['[', ']'])
         .parse()
         .map_err(|_| format!("`{text}` is no IP address, e.g. \"192.0.2.10\" or \"::1\""))
+}
+
+/// An address or a network.
+pub(super) fn network(value: &DeValue<'_>) -> Result<Network, String> {
+    let text = text(value)?;
+    text.parse()
+        .map_err(|_| format!("`{text}` is no address or network, e.g. \"192.0.2.10\" or \"10.0.0.0/8\""))
 }
 
 pub(super) fn socket(value: &DeValue<'_>, port: u16) -> Result<SocketAddr, String> {

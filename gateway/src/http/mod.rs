@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use self::api::Api;
+use crate::auth::sentry::{Refused, Sentry};
 use crate::switch::Request;
 
 /// What handlers share.
@@ -34,6 +35,8 @@ pub struct Http {
     pub policy: Policy,
     /// Only names of this machine are its own; see [`local`].
     pub local_only: bool,
+    /// Is told of those who may not.
+    pub sentry: Sentry,
 }
 
 /// Both ends of the connection that a request came over.
@@ -57,6 +60,7 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let local_only = http.local_only;
     let cors = api::cors::layer(http.policy.origins.clone());
+    let sentry = http.sentry.clone();
     let app = Router::new()
         .route("/ws", get(sip_ws::upgrade))
         .route(
@@ -77,7 +81,7 @@ pub async fn serve(
                 .await
         }
         Some(acceptor) => {
-            axum::serve(Secure::new(AtOnce(listener), acceptor), app)
+            axum::serve(Secure::new(AtOnce(listener), acceptor, sentry), app)
                 .with_graceful_shutdown(shutdown)
                 .await
         }
@@ -132,6 +136,7 @@ impl Connected<IncomingStream<'_, Secure>> for Ends {
 struct Secure {
     listener: AtOnce,
     acceptor: TlsAcceptor,
+    sentry: Sentry,
     handshakes: tokio::task::JoinSet<Option<(TlsStream<TcpStream>, SocketAddr)>>,
 }
 
@@ -139,10 +144,11 @@ struct Secure {
 const MAX_HANDSHAKES: usize = 256;
 
 impl Secure {
-    fn new(listener: AtOnce, acceptor: TlsAcceptor) -> Secure {
+    fn new(listener: AtOnce, acceptor: TlsAcceptor, sentry: Sentry) -> Secure {
         Secure {
             listener,
             acceptor,
+            sentry,
             handshakes: tokio::task::JoinSet::new(),
         }
     }
@@ -161,12 +167,20 @@ impl Listener for Secure {
                     }
                 }
                 (stream, remote) = self.listener.accept(), if self.handshakes.len() < MAX_HANDSHAKES => {
-                    let acceptor = self.acceptor.clone();
+                    let (acceptor, sentry) = (self.acceptor.clone(), self.sentry.clone());
                     self.handshakes.spawn(async move {
                         let handshake = acceptor.accept(stream);
                         match tokio::time::timeout(std::time::Duration::from_secs(10), handshake).await {
                             Ok(Ok(stream)) => Some((stream, remote)),
-                            _ => None,
+                            Ok(Err(error)) => {
+                                tracing::debug!(peer = %remote, %error, "TLS handshake");
+                                sentry.refused(Refused::handshake(remote, "tls-handshake"));
+                                None
+                            }
+                            Err(_) => {
+                                sentry.refused(Refused::handshake(remote, "tls-handshake-too-slow"));
+                                None
+                            }
                         }
                     });
                 }

@@ -9,6 +9,7 @@ use hyper_util::rt::TokioIo;
 use sip_stack::transport::ws;
 
 use super::{Ends, Http};
+use crate::auth::sentry::Refused;
 
 /// 101, and SIP from then on; 400, 403 or 426 when the handshake is not for us, 503 when there are too many connections.
 pub(super) async fn upgrade(
@@ -16,9 +17,28 @@ pub(super) async fn upgrade(
     ConnectInfo(ends): ConnectInfo<Ends>,
     mut request: Request,
 ) -> Response {
+    let client = http.sentry.client(ends.remote, request.headers());
+    let refused = |status: StatusCode, reason: &'static str| {
+        http.sentry.refused(Refused {
+            peer: client,
+            method: "WEBSOCKET",
+            user: "",
+            code: status.as_u16(),
+            reason,
+        });
+    };
+    if http.sentry.is_silenced(client.ip()) {
+        refused(StatusCode::FORBIDDEN, "banned");
+        return (StatusCode::FORBIDDEN, "this address is banned").into_response();
+    }
     let answer = match ws::upgrade(&request, ends.remote.ip(), &http.policy) {
         Ok(answer) => answer,
-        Err(refusal) => return (refusal.status, refusal.reason).into_response(),
+        Err(refusal) => {
+            if refusal.status == StatusCode::FORBIDDEN {
+                refused(refusal.status, "foreign-origin");
+            }
+            return (refusal.status, refusal.reason).into_response();
+        }
     };
     let Some(upgraded) = request.extensions_mut().remove::<OnUpgrade>() else {
         return (StatusCode::UPGRADE_REQUIRED, "this connection cannot be upgraded").into_response();
@@ -32,13 +52,7 @@ pub(super) async fn upgrade(
         match upgraded.await {
             Ok(stream) => {
                 acceptor
-                    .serve(
-                        admission,
-                        TokioIo::new(stream),
-                        ends.remote,
-                        ends.local,
-                        ends.secure,
-                    )
+                    .serve(admission, TokioIo::new(stream), client, ends.local, ends.secure)
                     .await;
             }
             Err(error) => tracing::debug!(%error, "WebSocket upgrade"),

@@ -1,8 +1,10 @@
 //! Who may call and register: users by digest, trunks by address.
 
+use std::net::IpAddr;
+
 use sans_io::Time;
 use sip_core::auth::Verdict;
-use sip_core::endpoint::Headers;
+use sip_core::endpoint::{self, Headers};
 use sip_core::flow::{Flow, Transport};
 use sip_core::message::{HeaderName, Message};
 use sip_core::registrar;
@@ -11,13 +13,23 @@ use sip_core::uri::UriRef;
 use crate::config::{Access, Trunk, User};
 use crate::coordinator::Coordinator;
 use crate::event::{Event, Source};
+use crate::guard::{Ban, Denied};
+use crate::refusal::{self, Reason, Refusal};
 use crate::verb::{host_of, user_of};
 
 /// The word on an INVITE.
 pub(crate) enum Admission {
     Granted(Source),
-    Refused { code: u16, headers: Headers },
+    Refused {
+        code: u16,
+        headers: Headers,
+    },
+    /// No answer at all.
+    PassedOver,
 }
+
+/// Why a request is not what it says: an answer, or none.
+type Refused = Option<(u16, Headers)>;
 
 impl Coordinator {
     /// Whose INVITE it is. A connection that a user registered over speaks for that user without another challenge.
@@ -27,23 +39,35 @@ impl Coordinator {
         };
         let websocket = matches!(flow.transport, Transport::Ws | Transport::Wss);
         let from = user_of(request.from().uri);
-        if let Some(user) = self.flow_users.get(&flow.id).filter(|user| **user == from) {
-            return self.admit_domain(request, Source::User(user.clone()));
+        if self
+            .speaks_for(now, request, flow)
+            .is_some_and(|user| user == from)
+        {
+            return self.admit_domain(request, Source::User(from), flow);
         }
         // A trunk is known by its address, whatever its callers are called; users behind the same one show who they are.
         if !websocket && !self.acts_as_user(&from, request, flow) {
             let trunk = trunks.iter().find(|(_, t)| t.sources.contains(&flow.remote.ip()));
             if let Some((name, _)) = trunk {
-                return self.admit_domain(request, Source::Trunk(name.clone()));
+                return self.admit_domain(request, Source::Trunk(name.clone()), flow);
             }
         }
-        match self.verify(now, request, websocket) {
-            Ok(user) if user == from => self.admit_domain(request, Source::User(user)),
-            Ok(_) => Admission::Refused {
-                code: 403,
-                headers: Vec::new(),
-            },
-            Err((code, headers)) => Admission::Refused { code, headers },
+        match self.verify(now, request, flow) {
+            Ok((user, _)) if user == from => self.admit_domain(request, Source::User(user), flow),
+            Ok((user, _)) => {
+                self.refused(request, flow, &user, 403, Reason::OtherUser);
+                Admission::Refused {
+                    code: 403,
+                    headers: Vec::new(),
+                }
+            }
+            Err(Some((code, headers))) => {
+                if code == 401 {
+                    self.challenged(now, request, flow, &from);
+                }
+                Admission::Refused { code, headers }
+            }
+            Err(None) => Admission::PassedOver,
         }
     }
 
@@ -64,13 +88,16 @@ impl Coordinator {
         self.user(user).is_some() && (signs() || registered())
     }
 
-    fn admit_domain(&self, request: &Message, source: Source) -> Admission {
+    fn admit_domain(&mut self, request: &Message, source: Source, flow: Flow) -> Admission {
         let host = request
             .request_uri()
             .and_then(|uri| UriRef::parse(uri).ok())
             .map(host_of)
             .unwrap_or_default();
-        if matches!(source, Source::User(_)) && !self.is_ours(&host) {
+        if let Source::User(user) = &source
+            && !self.is_ours(&host)
+        {
+            self.refused(request, flow, user, 404, Reason::ForeignDomain);
             return Admission::Refused {
                 code: 404,
                 headers: Vec::new(),
@@ -79,63 +106,183 @@ impl Coordinator {
         Admission::Granted(source)
     }
 
-    /// The user that a REGISTER is for, if it may.
+    /// The user that a REGISTER is for, if it may, and the digest user name where the credentials end.
     pub(crate) fn admit_registration(
         &mut self,
         now: Time,
         request: &Message,
         flow: Flow,
-    ) -> Result<String, (u16, Headers)> {
+    ) -> Result<(String, Option<String>), Refused> {
         if matches!(self.config.access, Access::Anyone) {
-            return Err((
+            return Err(Some((
                 405,
                 vec![(
                     "Allow".into(),
                     "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE".into(),
                 )],
-            ));
+            )));
         }
         let to = request.to().uri;
         // RFC 4475 §3.3.4: an address of record that is not SIP cannot be registered here.
         if !to.is_sip() {
-            return Err((400, Vec::new()));
+            return Err(Some((400, Vec::new())));
         }
+        let wanted = user_of(to);
         if !self.is_ours(&host_of(to)) {
-            return Err((404, Vec::new()));
+            self.refused(request, flow, &wanted, 404, Reason::ForeignDomain);
+            return Err(Some((404, Vec::new())));
         }
-        let websocket = matches!(flow.transport, Transport::Ws | Transport::Wss);
-        let user = self.verify(now, request, websocket)?;
-        if user == user_of(to) {
-            Ok(user)
-        } else {
-            Err((403, Vec::new()))
+        match self.verify(now, request, flow) {
+            Ok((user, lent)) if user == wanted => Ok((user, lent)),
+            Ok((user, _)) => {
+                self.refused(request, flow, &user, 403, Reason::OtherUser);
+                Err(Some((403, Vec::new())))
+            }
+            Err(refused) => {
+                if matches!(refused, Some((401, _))) {
+                    self.challenged(now, request, flow, &wanted);
+                }
+                Err(refused)
+            }
         }
     }
 
-    fn verify(&mut self, now: Time, request: &Message, websocket: bool) -> Result<String, (u16, Headers)> {
+    /// The user whose credentials the request carries, and their digest user name where they end.
+    fn verify(
+        &mut self,
+        now: Time,
+        request: &Message,
+        flow: Flow,
+    ) -> Result<(String, Option<String>), Refused> {
         let Access::Directory { users, .. } = &self.config.access else {
-            return Err((403, Vec::new()));
+            return Err(Some((403, Vec::new())));
         };
-        let credentials = &self.config.credentials;
+        let address = flow.remote.ip();
+        let (credentials, guard) = (&self.config.credentials, &mut self.guard);
+        // What is known of the user whom the credentials name: set once there is something to guess at.
+        let mut attempt = None;
         let lookup = |name: &str| {
             let known = users.get(name).map(|user| user.password.clone());
-            known.or_else(|| credentials.find(now, name).map(|(_, password)| password.into()))
+            let lent = match &known {
+                None => credentials.find(now, name),
+                Some(_) => None,
+            };
+            let user = lent.as_ref().map_or(name, |lent| &lent.user).to_owned();
+            let taken = guard.take(now, address, &user);
+            let password = known.or_else(|| lent.as_ref().map(|lent| lent.password.clone().into()));
+            let password = password.filter(|_| taken.is_ok());
+            attempt = Some((user, lent, taken));
+            password
         };
         // Browsers know MD5 only, and give up at a challenge that they do not know.
-        let challenger = if websocket {
+        let challenger = if matches!(flow.transport, Transport::Ws | Transport::Wss) {
             &mut self.browser_challenger
         } else {
             &mut self.challenger
         };
-        match challenger.verify(now, request, lookup) {
-            Verdict::Ok { username } if users.contains_key(&username) => Ok(username),
-            Verdict::Ok { username } => match credentials.find(now, &username) {
-                Some((user, _)) if users.contains_key(&user) => Ok(user),
-                _ => Err((403, Vec::new())),
-            },
-            Verdict::Challenge { headers, .. } => Err((401, headers)),
-            Verdict::Forbidden => Err((403, Vec::new())),
+        let verdict = challenger.verify(now, request, lookup);
+        let Some((user, lent, taken)) = attempt else {
+            return Err(match verdict {
+                Verdict::Challenge { headers, .. } => Some((401, headers)),
+                Verdict::Ok { .. } | Verdict::Forbidden => Some((403, Vec::new())),
+            });
+        };
+        let taken = match taken {
+            Ok(taken) => taken,
+            Err(Denied::TooFast(wait)) => {
+                self.refused(request, flow, &user, 503, Reason::TooFast);
+                // Not looked at, and so neither wrong nor right.
+                let seconds = wait.as_secs().max(1).to_string();
+                return Err(Some((503, vec![("Retry-After".into(), seconds)])));
+            }
+            Err(Denied::Banned(_)) => {
+                self.silenced += 1;
+                return Err(None);
+            }
+        };
+        match verdict {
+            Verdict::Ok { .. } if lent.as_ref().is_some_and(|lent| !lent.good) => {
+                self.guard.give_back(taken);
+                self.refused(request, flow, &user, 403, Reason::CredentialsOver);
+                Err(Some((403, Vec::new())))
+            }
+            Verdict::Ok { username } if self.is_user(&user) => {
+                self.guard.succeeded(now, taken);
+                Ok((user, lent.map(|_| username)))
+            }
+            Verdict::Challenge { headers, .. } => {
+                self.guard.give_back(taken);
+                Err(Some((401, headers)))
+            }
+            Verdict::Ok { .. } | Verdict::Forbidden => {
+                self.guard.failed(now, address, taken);
+                self.refused(request, flow, &user, 403, Reason::WrongCredentials);
+                Err(Some((403, Vec::new())))
+            }
         }
+    }
+
+    /// A request without credentials was challenged. Who names nobody of ours cannot answer that, whatever comes.
+    fn challenged(&mut self, now: Time, request: &Message, flow: Flow, name: &str) {
+        let has_credentials = request.auth(HeaderName::Authorization).next().is_some();
+        if has_credentials || self.is_user(name) {
+            return;
+        }
+        self.guard.unknown_name(now, flow.remote.ip(), name);
+        self.refused(request, flow, name, 401, Reason::UnknownSource);
+    }
+
+    /// Tells of a refusal.
+    pub(crate) fn refused(&mut self, request: &Message, flow: Flow, user: &str, code: u16, reason: Reason) {
+        let refusal = Refusal::new(request, flow, user, code, reason);
+        self.event(Event::Refused(Box::new(refusal)));
+    }
+
+    /// Tells of bans that began.
+    pub(crate) fn tell_bans(&mut self) {
+        while let Some(ban) = self.guard.poll_ban() {
+            self.event(Event::Banned(ban));
+        }
+    }
+
+    /// What comes from a banned source, where nobody of ours ever was, is not even read. Calls that are up with it go on.
+    pub(crate) fn is_passed_over(&self, now: Time, input: &endpoint::Input) -> bool {
+        let endpoint::Input::Message { flow, .. } = input else {
+            return false;
+        };
+        self.guard.is_silenced(now, flow.remote.ip())
+            && !self
+                .legs
+                .values()
+                .any(|leg| leg.flow.is_some_and(|of| of.remote.ip() == flow.remote.ip()))
+    }
+
+    /// A program that looks for passwords and open relays, by its own account. It gets no answer.
+    pub(crate) fn is_scanner(&mut self, request: &Message, flow: Flow) -> bool {
+        let is_scanner = request
+            .header(HeaderName::UserAgent)
+            .is_some_and(refusal::is_scanner);
+        if is_scanner {
+            let from = user_of(request.from().uri);
+            self.refused(request, flow, &from, 0, Reason::Scanner);
+        }
+        is_scanner
+    }
+
+    /// Sources that are banned.
+    #[must_use]
+    pub fn bans(&self, now: Time) -> Vec<Ban> {
+        self.guard.bans(now)
+    }
+
+    /// Bans a source as another guard did.
+    pub fn ban(&mut self, now: Time, ban: Ban) {
+        self.guard.adopt(now, ban);
+    }
+
+    /// Ends a ban; false when there is none.
+    pub fn lift_ban(&mut self, now: Time, address: IpAddr) -> bool {
+        self.guard.lift(now, address)
     }
 
     /// A SIP domain that we answer for.

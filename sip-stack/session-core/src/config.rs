@@ -12,6 +12,8 @@ use sip_core::auth::{Algorithm, Password};
 use sip_core::endpoint;
 use sip_core::flow::Transport;
 
+use crate::guard;
+
 /// Everything the coordinator is told once.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -21,6 +23,8 @@ pub struct Config {
     pub access: Access,
     /// Credentials that are not in the directory.
     pub credentials: Credentials,
+    /// Against guessing and scanning. Sources of trunks are spared whatever stands here.
+    pub guard: guard::Config,
     /// SIP domains we answer for; empty: any.
     pub domains: Vec<String>,
     /// Digest realm.
@@ -67,23 +71,41 @@ impl Config {
     }
 }
 
-/// Looks credentials up that come and go while the coordinator runs, such as those of a page that is signed in: the digest user name
-/// in, the user of the directory and the password out. It is asked at each digest, and must not wait for anything.
+/// Looks credentials up that come and go while the coordinator runs, such as those of a page that is signed in, by their digest user
+/// name. It is asked at each digest, and must not wait for anything.
 #[derive(Clone, Default)]
 pub struct Credentials(Option<Lookup>);
 
-type Lookup = Arc<dyn Fn(Time, &str) -> Option<(String, String)> + Send + Sync>;
+type Lookup = Arc<dyn Fn(Time, &str) -> Option<Lent> + Send + Sync>;
+
+/// Credentials that end.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Lent {
+    /// Whose they are: a user of the directory.
+    pub user: String,
+    /// The password that goes with the digest user name.
+    pub password: String,
+    /// They are not over. Whoever shows some that are guesses at nothing, and gets nothing.
+    pub good: bool,
+}
+
+impl fmt::Debug for Lent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lent")
+            .field("user", &self.user)
+            .field("good", &self.good)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Credentials {
     /// Asks `lookup`.
     #[must_use]
-    pub fn new(
-        lookup: impl Fn(Time, &str) -> Option<(String, String)> + Send + Sync + 'static,
-    ) -> Credentials {
+    pub fn new(lookup: impl Fn(Time, &str) -> Option<Lent> + Send + Sync + 'static) -> Credentials {
         Credentials(Some(Arc::new(lookup)))
     }
 
-    pub(crate) fn find(&self, now: Time, username: &str) -> Option<(String, String)> {
+    pub(crate) fn find(&self, now: Time, username: &str) -> Option<Lent> {
         self.0.as_ref()?(now, username)
     }
 }

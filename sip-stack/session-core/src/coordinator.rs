@@ -7,17 +7,19 @@ use media_core::sdp::Negotiator;
 use sans_io::{Deadline, Rng, Time, Timers, earlier};
 use sip_core::auth::{Algorithm, Challenger};
 use sip_core::endpoint::{self, Endpoint, QueryId, UsageId};
-use sip_core::flow::{Destination, FlowId};
+use sip_core::flow::Destination;
 use sip_core::registrar::{self, Registrar};
 use sip_core::uri::Uri;
 
 use bytes::Bytes;
 
 use crate::SessionId;
-use crate::config::Config;
+use crate::config::{Access, Config};
 use crate::event::Event;
 use crate::forks::Forks;
+use crate::guard::{self, Guard};
 use crate::leg::{Hears, Leg, Media, Presence, State};
+use crate::rights::{Right, Way};
 use crate::session::Session;
 use crate::verb::Account;
 
@@ -40,8 +42,11 @@ pub struct Coordinator {
     pub(crate) user_legs: BTreeMap<String, BTreeSet<LegId>>,
     /// Callers whose ACK came.
     pub(crate) acked: BTreeSet<LegId>,
-    /// Connections over which a user authenticated.
-    pub(crate) flow_users: BTreeMap<FlowId, String>,
+    /// Who registered over which way.
+    pub(crate) rights: BTreeMap<Way, Right>,
+    pub(crate) guard: Guard,
+    /// Messages of banned sources that were passed over since the start.
+    pub(crate) silenced: u64,
     pub(crate) accounts: BTreeMap<u64, Account>,
     /// Signs of life asked for, of whom.
     pub(crate) probes: BTreeMap<endpoint::RequestId, String>,
@@ -63,6 +68,7 @@ pub(crate) enum Timer {
     Restore(LegId),
     Silence(LegId),
     Absent(SessionId),
+    Rights,
 }
 
 /// What goes in.
@@ -124,6 +130,8 @@ pub struct Stats {
     pub contacts: usize,
     /// SIP transactions and dialogs.
     pub endpoint: endpoint::Counts,
+    /// Messages of banned sources that got no answer, since the start.
+    pub silenced: u64,
 }
 
 impl Coordinator {
@@ -143,7 +151,9 @@ impl Coordinator {
             usages: BTreeMap::new(),
             user_legs: BTreeMap::new(),
             acked: BTreeSet::new(),
-            flow_users: BTreeMap::new(),
+            rights: BTreeMap::new(),
+            guard: Guard::new(guard_of(&config)),
+            silenced: 0,
             accounts: BTreeMap::new(),
             probes: BTreeMap::new(),
             transfers: BTreeMap::new(),
@@ -166,6 +176,8 @@ impl Coordinator {
                     self.endpoint.handle_input(now, input);
                     self.flow_lost(now, flow);
                     self.tell_reachable();
+                } else if self.is_passed_over(now, &input) {
+                    self.silenced += 1;
                 } else {
                     self.endpoint.handle_input(now, input);
                 }
@@ -184,6 +196,7 @@ impl Coordinator {
                         Timer::Restore(leg) => self.not_restored(now, leg, 488),
                         Timer::Silence(leg) => self.ask_peer(now, leg),
                         Timer::Absent(session) => self.absent_over(now, session),
+                        Timer::Rights => self.end_registrations(now),
                     }
                 }
             }
@@ -239,6 +252,7 @@ impl Coordinator {
             legs: self.legs.len(),
             contacts: self.registrar.len(),
             endpoint: self.endpoint.counts(),
+            silenced: self.silenced,
         }
     }
 
@@ -302,6 +316,18 @@ impl Coordinator {
             .get(&session)
             .map_or([None, None], |s| [s.caller, s.callee])
     }
+}
+
+/// Trunks are slowed down at most: a carrier's address is not to be banned by whoever forges it.
+pub(crate) fn guard_of(config: &Config) -> guard::Config {
+    let mut guard = config.guard.clone();
+    if let Access::Directory { trunks, .. } = &config.access {
+        let sources = trunks.values().flat_map(|trunk| &trunk.sources);
+        guard
+            .spare
+            .extend(sources.map(|source| guard::Network::from(*source)));
+    }
+    guard
 }
 
 impl Leg {

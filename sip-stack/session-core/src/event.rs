@@ -6,7 +6,8 @@ use media_core::control::{LegId, Report};
 use sans_io::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::SessionId;
+use crate::guard::Ban;
+use crate::{Refusal, SessionId};
 
 /// Coordinator to application. Events of one session come in order; [`Event::Ended`] is its last.
 #[derive(Clone, Debug)]
@@ -262,6 +263,10 @@ pub enum Event {
         /// Can be called now.
         reachable: bool,
     },
+    /// Somebody was refused for what they are.
+    Refused(Box<Refusal>),
+    /// A source is banned from now on.
+    Banned(Ban),
     /// A registration of ours ([`register`](crate::Coordinator::register)) succeeded or failed.
     Registration {
         /// Its name.

@@ -15,7 +15,7 @@ use crate::{Cause, Event};
 impl Coordinator {
     /// A connection closed.
     pub(crate) fn flow_lost(&mut self, now: Time, flow: FlowId) {
-        self.flow_users.remove(&flow);
+        self.flow_rights_lost(flow);
         let lost: Vec<LegId> = self
             .legs
             .values()

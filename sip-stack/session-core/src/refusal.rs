@@ -1,68 +1,135 @@
-//! What a caller is told of a refusal that came on another leg.
-//!
-//! A status that says something of the call goes through: busy, declined, not found, incomplete. One that says something of our
-//! request, our credentials or our route concerns nobody but us: passed on, it would lack the header that makes sense of it
-//! (RFC 3261 tables 2 and 3), and the caller would look for the fault at itself.
+//! A request that was refused because of who sent it.
 
-/// The status for the caller.
-pub(crate) const fn passed_on(code: u16) -> u16 {
-    match code {
-        // We are not let in as who we are: credentials, account, signature. Asterisk says the same of 401 and 407.
-        401 | 402 | 407 | 428 | 436..=438 => 403,
-        // The description in our offer, the one body that we send, is of no use there.
-        406 | 415 => 488,
-        // Extensions, sizes, methods and intervals of our own request (RFC 3261 §21.4, RFC 4028 §6, RFC 3329, RFC 5626).
-        400
-        | 405
-        | 411..=414
-        | 416
-        | 417
-        | 420..=424
-        | 429
-        | 439
-        | 440
-        | 469
-        | 489
-        | 493
-        | 494
-        | 501
-        | 505
-        | 513
-        | 580 => 500,
-        // The network behind us goes in circles, or answers what was not asked.
-        481..=483 | 491 => 502,
-        // The way to the callee is gone (RFC 5626 §11.6, for edge proxies alone), or its consent is missing (RFC 5360).
-        430 | 470 => 480,
-        _ => code,
+use std::net::SocketAddr;
+
+use sip_core::flow::{Flow, Transport};
+use sip_core::message::Message;
+
+/// What an operator wants to know of it. A first challenge is no refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Who sent it.
+    pub peer: SocketAddr,
+    /// Over what.
+    pub transport: Transport,
+    /// Of the request.
+    pub method: String,
+    /// Whom it says to be from: the user name of its credentials, else that of `From`, cut after [`MAX_USER`] octets.
+    pub user: String,
+    /// The answer; 0: none.
+    pub code: u16,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Octets of a user name that are kept.
+pub const MAX_USER: usize = 64;
+
+/// Why somebody is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// No such user, or another password. Which of both is told nobody.
+    WrongCredentials,
+    /// They were right once, and end with a sign-in or an hour.
+    CredentialsOver,
+    /// Somebody else's credentials than those of the user it says to be.
+    OtherUser,
+    /// Neither a user of ours nor from the address of a trunk.
+    UnknownSource,
+    /// A domain that is not ours.
+    ForeignDomain,
+    /// Too many guesses: this one was not looked at.
+    TooFast,
+    /// The source is banned.
+    Banned,
+    /// It calls itself what scanners call themselves.
+    Scanner,
+    /// No TLS or WebSocket connection came about.
+    Handshake,
+    /// It would change a call, and comes from another address than the party's.
+    Intruder,
+}
+
+impl Reason {
+    /// In words of one label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Reason::WrongCredentials => "wrong-credentials",
+            Reason::CredentialsOver => "credentials-over",
+            Reason::OtherUser => "other-user",
+            Reason::UnknownSource => "unknown-source",
+            Reason::ForeignDomain => "foreign-domain",
+            Reason::TooFast => "too-fast",
+            Reason::Banned => "banned",
+            Reason::Scanner => "scanner",
+            Reason::Handshake => "handshake",
+            Reason::Intruder => "intruder",
+        }
     }
+}
+
+impl Refusal {
+    /// A connection that was given up before anything was said over it.
+    #[must_use]
+    pub fn handshake(peer: SocketAddr, transport: Transport) -> Refusal {
+        Refusal {
+            peer,
+            transport,
+            method: transport.name().to_owned(),
+            user: String::new(),
+            code: 0,
+            reason: Reason::Handshake,
+        }
+    }
+
+    pub(crate) fn new(request: &Message, flow: Flow, user: &str, code: u16, reason: Reason) -> Refusal {
+        let mut end = user.len().min(MAX_USER);
+        while !user.is_char_boundary(end) {
+            end -= 1;
+        }
+        Refusal {
+            peer: flow.remote,
+            transport: flow.transport,
+            method: request.method().map_or("", |method| method.as_str()).to_owned(),
+            user: user[..end].to_owned(),
+            code,
+            reason,
+        }
+    }
+}
+
+/// How the programs call themselves that look for passwords and open relays.
+const SCANNERS: [&str; 9] = [
+    "friendly-scanner",
+    "friendly-request",
+    "sipvicious",
+    "sundayddr",
+    "sip-scan",
+    "sipcli",
+    "vaxsipuseragent",
+    "iwar",
+    "pplsip",
+];
+
+/// True for a `User-Agent` of such a program.
+pub(crate) fn is_scanner(user_agent: &str) -> bool {
+    let name = user_agent.trim_start().as_bytes();
+    SCANNERS.iter().any(|known| {
+        name.get(..known.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(known.as_bytes()))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Statuses that must not be sent without a header of which we know nothing.
-    const WITH_HEADER: [u16; 11] = [401, 405, 407, 415, 420, 421, 422, 423, 469, 489, 494];
-
     #[test]
-    fn what_a_person_or_the_number_is_to_blame_for_goes_through() {
-        for code in [
-            403, 404, 408, 410, 433, 480, 484, 485, 486, 487, 488, 500, 502, 503, 504, 600, 603, 604, 606,
-            607, 608,
-        ] {
-            assert_eq!(passed_on(code), code);
+    fn scanners_are_known_by_the_beginning_of_their_name() {
+        assert!(is_scanner("friendly-scanner") && is_scanner("SIPVicious/0.3"));
+        for honest in ["", "Linphone", "siP", "my iWar phone"] {
+            assert!(!is_scanner(honest), "{honest}");
         }
-    }
-
-    #[test]
-    fn what_concerns_our_leg_becomes_a_status_that_needs_no_header() {
-        for code in 300..700 {
-            let told = passed_on(code);
-            assert!(!WITH_HEADER.contains(&told), "{code}");
-            assert_eq!(passed_on(told), told, "{code}");
-        }
-        let told: Vec<u16> = WITH_HEADER.map(passed_on).to_vec();
-        assert_eq!(told, [403, 500, 403, 488, 500, 500, 500, 500, 500, 500, 500]);
-        assert_eq!([481, 482, 483].map(passed_on), [502; 3]);
     }
 }

@@ -8,7 +8,9 @@ use sip_core::message::{HeaderName, Message, Method};
 use crate::coordinator::Coordinator;
 use crate::event::{Cause, Event};
 use crate::leg::State;
-use crate::refusal::passed_on;
+use crate::refusal::Reason;
+use crate::response_code::passed_on;
+use crate::verb::user_of;
 use media_core::control::LegId;
 
 impl Coordinator {
@@ -82,6 +84,10 @@ impl Coordinator {
                     .reply_in_dialog(now, usage, tx, 501, Vec::new(), None);
             }
             endpoint::Event::Pinged { usage, alive } => self.pinged(now, usage, alive),
+            endpoint::Event::Intruder { request, flow, .. } => {
+                let from = user_of(request.from().uri);
+                self.refused(&request, flow, &from, 403, Reason::Intruder);
+            }
             endpoint::Event::Ended { usage, cause } => self.usage_ended(now, usage, cause),
             endpoint::Event::Request { tx, request, flow } => self.on_request(now, tx, &request, flow),
             endpoint::Event::Response { request, response } => {
@@ -187,6 +193,9 @@ impl Coordinator {
 
     /// A request outside any dialog.
     fn on_request(&mut self, now: Time, tx: ServerTx, request: &Message, flow: Flow) {
+        if self.is_scanner(request, flow) {
+            return self.endpoint.pass_over(tx);
+        }
         match request.method() {
             Some(Method::Register) => self.on_register(now, tx, request, flow),
             // RFC 3261 §11.2: as an INVITE would be answered. Whether a number leads anywhere is for the dial plan to say, not
@@ -219,17 +228,18 @@ impl Coordinator {
     }
 
     fn on_register(&mut self, now: Time, tx: ServerTx, request: &Message, flow: Flow) {
-        let user = match self.admit_registration(now, request, flow) {
-            Ok(user) => user,
-            Err((code, headers)) => return self.endpoint.reply(now, tx, code, headers, None),
+        let admitted = self.admit_registration(now, request, flow);
+        self.tell_bans();
+        let (user, lent) = match admitted {
+            Ok(admitted) => admitted,
+            Err(Some((code, headers))) => return self.endpoint.reply(now, tx, code, headers, None),
+            Err(None) => return self.endpoint.pass_over(tx),
         };
         let outcome = self.registrar.register(now, &user, request, flow);
         let granted = outcome.code == 200;
         self.endpoint.reply(now, tx, outcome.code, outcome.headers, None);
         if granted && request.header(HeaderName::Contact).is_some() {
-            if flow.transport.is_reliable() {
-                self.flow_users.insert(flow.id, user.clone());
-            }
+            self.registered_over(now, &user, lent, flow);
             if self.registrar.is_reachable(&user) {
                 self.flow_found(now, &user, flow);
                 self.user_returned(&user);

@@ -1,6 +1,7 @@
 //! Whole calls between three coordinators (a caller, the gateway, a callee) over a seeded network on a virtual clock. Media
 //! shards stand aside: their commands are recorded, and answered as a shard answers them.
 
+mod access;
 mod carried;
 mod centre;
 mod restore;

@@ -232,7 +232,9 @@ impl Application for Agent {
             | Event::Away { .. }
             | Event::Reachable { .. }
             | Event::Silent { .. }
-            | Event::Present { .. } => {}
+            | Event::Present { .. }
+            | Event::Refused(_)
+            | Event::Banned(_) => {}
         }
     }
 

@@ -138,6 +138,7 @@ impl Builder {
             endpoint,
             access: Access::Anyone,
             credentials: Credentials::default(),
+            guard: session_core::guard::Config::default(),
             domains: Vec::new(),
             realm: String::new(),
             algorithms: Vec::new(),

@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::connection::Link;
 use super::udp::SOCKET_BUFFER;
-use super::{Shared, count, stream, ws};
+use super::{Event, Shared, count, stream, ws};
 
 /// Connections that the kernel may hold before we accept them.
 const BACKLOG: i32 = 1024;
@@ -319,13 +319,13 @@ async fn serve(
                     stream::run(stream, link).await;
                 }
             }
-            Ok(Err(error)) => tracing::debug!(peer = %remote, %error, "TLS handshake"),
-            Err(_) => cut_off(&shared, remote, "TLS handshake"),
+            Ok(Err(error)) => refused(&shared, flow, &error),
+            Err(_) => cut_off(&shared, flow),
         },
         Protocol::Ws(policy) => match timeout(deadline, ws::accept(stream, remote.ip(), policy)).await {
             Ok(Ok(socket)) => ws::serve_accepted(socket, flow, shared, permit).await,
-            Ok(Err(error)) => tracing::debug!(peer = %remote, %error, "WebSocket handshake"),
-            Err(_) => cut_off(&shared, remote, "WebSocket handshake"),
+            Ok(Err(error)) => refused(&shared, flow, &error),
+            Err(_) => cut_off(&shared, flow),
         },
         Protocol::Wss(policy, tls) => {
             let handshake = async {
@@ -339,16 +339,27 @@ async fn serve(
             };
             match timeout(deadline, handshake).await {
                 Ok(Ok(socket)) => ws::serve_accepted(socket, flow, shared, permit).await,
-                Ok(Err(error)) => tracing::debug!(peer = %remote, %error, "secure WebSocket handshake"),
-                Err(_) => cut_off(&shared, remote, "secure WebSocket handshake"),
+                Ok(Err(error)) => refused(&shared, flow, &error),
+                Err(_) => cut_off(&shared, flow),
             }
         }
     }
 }
 
-fn cut_off(shared: &Shared, peer: SocketAddr, what: &'static str) {
+fn cut_off(shared: &Shared, flow: Flow) {
     count(&shared.counters.cut_off);
-    tracing::debug!(%peer, what, "not finished in time");
+    refused(shared, flow, &"not finished in time");
+}
+
+/// A handshake failed.
+fn refused(shared: &Shared, flow: Flow, error: &dyn fmt::Display) {
+    tracing::debug!(peer = %flow.remote, transport = flow.transport.name(), %error, "handshake");
+    let event = Event::Refused {
+        peer: flow.remote,
+        transport: flow.transport,
+    };
+    // The driver has more to do than to count them.
+    let _ = shared.events.try_send(event);
 }
 
 /// No delay for small writes; a peer that vanished is found by the kernel's own probes.

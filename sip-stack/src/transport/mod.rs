@@ -59,6 +59,13 @@ pub enum Event {
         /// Where.
         addr: SocketAddr,
     },
+    /// A peer connected and did not get as far as a message: its TLS or WebSocket handshake failed.
+    Refused {
+        /// Who.
+        peer: SocketAddr,
+        /// Over what.
+        transport: Transport,
+    },
     /// A message handed to [`Transports::send`] was not sent.
     TransmitFailed {
         /// As given with the message.
@@ -288,7 +295,10 @@ impl Transports {
                 return None;
             }
             Event::Closed { flow } => self.forget(flow),
-            Event::Message { .. } | Event::TransmitFailed { .. } | Event::Unreachable { .. } => {}
+            Event::Message { .. }
+            | Event::Refused { .. }
+            | Event::TransmitFailed { .. }
+            | Event::Unreachable { .. } => {}
         }
         Some(event)
     }

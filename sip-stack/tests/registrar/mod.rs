@@ -96,6 +96,7 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
         sessions: Config {
             endpoint: sip_core::endpoint::Config::default(),
             credentials: session_core::Credentials::default(),
+            guard: session_core::guard::Config::default(),
             access: Access::Directory {
                 users: BTreeMap::from(["alice", "bob"].map(user)),
                 trunks: BTreeMap::new(),

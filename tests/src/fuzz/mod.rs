@@ -13,6 +13,7 @@ pub mod browser_leg;
 pub mod coordinator;
 pub mod endpoint;
 pub mod framing;
+pub mod guard;
 pub mod message;
 mod mutate;
 pub mod rtcp;

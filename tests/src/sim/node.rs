@@ -72,6 +72,7 @@ pub(super) fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> C
         endpoint: endpoint::Config::default(),
         access,
         credentials: session_core::Credentials::default(),
+        guard: session_core::guard::Config::default(),
         domains: Vec::new(),
         realm: "gateway.test".into(),
         algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
@@ -242,6 +243,8 @@ impl Node {
             Event::Ended { session, .. } => ("ended", Some(*session)),
             Event::Reachable { .. } => ("reachable", None),
             Event::Registration { .. } => ("registration", None),
+            Event::Refused(_) => ("refused", None),
+            Event::Banned(_) => ("banned", None),
         };
         *self.told.entry(name).or_default() += 1;
         let Some(session) = session else { return };

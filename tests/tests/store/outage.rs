@@ -94,7 +94,7 @@ impl World {
     }
 
     /// Everything that was appended is there, for a gateway that starts anew too.
-    async fn is_whole(self, url: &str) {
+    async fn all_is_there(self, url: &str) {
         self.store.close().await;
         let store = Store::open(url, Durability::Full).await.expect("a store");
         assert_eq!(store.log().last("acd").await, Ok(self.seq));
@@ -167,7 +167,7 @@ async fn on_a_small_disk(folder: PathBuf) {
         remove_file(folder.join("fill")).expect("removed");
         world.heals(waiting).await;
     }
-    world.is_whole(&url).await;
+    world.all_is_there(&url).await;
 }
 
 /// With nobody asking, it is noticed as well.
@@ -189,7 +189,7 @@ fn a_removed_file_is_written_again() {
             world.heals(waiting).await;
             assert!(path.exists());
         }
-        world.is_whole(&url).await;
+        world.all_is_there(&url).await;
     });
 }
 
@@ -216,7 +216,7 @@ fn a_replaced_file_is_put_aside_and_ours_put_back() {
         let aside = std::fs::read(path.with_file_name("store.db.replaced-2")).expect("it is kept");
         assert_eq!(aside, b"no database");
         assert!(path.with_file_name("store.db.replaced-1").exists());
-        world.is_whole(&url).await;
+        world.all_is_there(&url).await;
     });
 }
 
@@ -237,7 +237,7 @@ fn a_lock_is_outlived() {
         other.execute("ROLLBACK").await.expect("let go");
         other.close().await.expect("closed");
         world.heals(waiting).await;
-        world.is_whole(&url).await;
+        world.all_is_there(&url).await;
     });
 }
 
@@ -255,7 +255,7 @@ fn a_killed_server_is_noticed_by_itself_and_outlived() {
         assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
         server(&mut backend).restart().expect("restarted");
         world.heals(waiting).await;
-        world.is_whole(&url).await;
+        world.all_is_there(&url).await;
     });
 }
 

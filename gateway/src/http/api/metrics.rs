@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::Version;
+use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use sans_io::Time;
@@ -17,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::archive::Archive;
 use super::problem::{Code, Problem};
 use super::{Api, events, guard, sign_in};
+use crate::auth::sentry::Sentry;
 use crate::centre::hub::{Event, Hub, View};
 use crate::centre::view::{Change, Moment, Outcome, Status};
 use crate::store::{self, Meter};
@@ -177,7 +179,7 @@ impl Counted {
     }
 }
 
-/// Counts, waits and states for Prometheus. From another host an API key with the scope `read` is needed.
+/// Counts, waits and states for Prometheus. From another host, and through a proxy, an API key with the scope `read` is needed.
 #[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "operation", security((), ("bearer" = [])),
     responses((status = 200, body = String, content_type = "text/plain; version=0.0.4")))]
 pub(super) async fn get(State(api): State<Api>, request: Parts) -> Result<Response, Problem> {
@@ -194,20 +196,38 @@ pub(super) async fn get(State(api): State<Api>, request: Parts) -> Result<Respon
         let now = api.now();
         api.hub.read(|view| page(view, &counted, now, connections))
     };
+    let text = with_refusals(text, api.accounts.sentry());
     let text = match api.archive.meter() {
-        Some(meter) => with_store(text, meter),
+        Some(meter) => with_store(text, meter, api.archive.is_up()),
         None => text,
     };
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
-/// Asked from this host, and not by a proxy for somebody else.
+/// Asked from this host, and not by a proxy for somebody else. One that is configured to tell nothing (nginx with a bare `proxy_pass`)
+/// speaks HTTP/1.0, or passes on the name that it was asked by.
 fn is_local(request: &Parts) -> bool {
-    let is_forwarded = ["forwarded", "x-forwarded-for"]
-        .iter()
-        .any(|name| request.headers.contains_key(*name));
+    let is_forwarded = [
+        "forwarded",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-real-ip",
+        "via",
+    ]
+    .iter()
+    .any(|name| request.headers.contains_key(*name));
+    let host = request.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let is_asked_by_address = host.is_some_and(|host| {
+        let name = host
+            .parse::<SocketAddr>()
+            .map_or_else(|_| host.parse().ok(), |host| Some(host.ip()));
+        name.is_some_and(|ip: IpAddr| ip.is_loopback()) || host.split(':').next() == Some("localhost")
+    });
     let remote = sign_in::ends(request).map(|ends| ends.remote.ip());
     !is_forwarded
+        && request.version == Version::HTTP_11
+        && is_asked_by_address
         && remote
             .map(|ip: IpAddr| ip.to_canonical())
             .is_some_and(|ip| ip.is_loopback())
@@ -321,9 +341,39 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
     page.0
 }
 
-/// How the log of the call centre becomes durable.
-fn with_store(text: String, meter: &Meter) -> String {
+/// Who was refused, and who is banned.
+fn with_refusals(text: String, sentry: &Sentry) -> String {
     let mut page = Page(text);
+    page.family(
+        "refused_total",
+        "counter",
+        "Requests and connections refused for who sent them, by reason and the answer; 0: none.",
+    );
+    for ((reason, code), count) in sentry.counts() {
+        let labels = [("reason", reason), ("code", &*code.to_string())];
+        page.sample("refused_total", &labels, count as f64);
+    }
+    let (all, now) = sentry.ban_counts();
+    page.family(
+        "bans_total",
+        "counter",
+        "Bans of sources that guessed or scanned.",
+    );
+    page.sample("bans_total", &[], all as f64);
+    page.family("bans", "gauge", "Sources that are banned.");
+    page.sample("bans", &[], now as f64);
+    page.0
+}
+
+/// How the log of the call centre becomes durable.
+fn with_store(text: String, meter: &Meter, is_up: bool) -> String {
+    let mut page = Page(text);
+    page.family(
+        "store_up",
+        "gauge",
+        "1 while the database can be written; 0: what happens is kept in memory until it can.",
+    );
+    page.sample("store_up", &[], f64::from(u8::from(is_up)));
     page.family(
         "store_commit_seconds",
         "histogram",

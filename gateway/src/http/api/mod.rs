@@ -5,6 +5,7 @@
 mod admin;
 mod agent;
 pub mod archive;
+mod bans;
 mod calls;
 mod configure;
 pub(super) mod cors;

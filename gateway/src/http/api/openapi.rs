@@ -19,7 +19,9 @@ use utoipa_axum::routes;
 use super::configure::choices::{dispositions, pause_reasons};
 use super::configure::{queues, users};
 use super::problem::{Code, FieldError, PROBLEM_JSON, ProblemDetails};
-use super::{Api, admin, agent, calls, events, health, live, metrics, numbers, records, sign_in, supervise};
+use super::{
+    Api, admin, agent, bans, calls, events, health, live, metrics, numbers, records, sign_in, supervise,
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -90,6 +92,8 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(users::get, users::put, users::delete))
         .routes(routes!(admin::keys, admin::make_key))
         .routes(routes!(admin::remove_key))
+        .routes(routes!(bans::bans))
+        .routes(routes!(bans::lift))
         .routes(routes!(pause_reasons::list, pause_reasons::post))
         .routes(routes!(
             pause_reasons::get,

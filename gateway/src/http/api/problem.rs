@@ -57,6 +57,8 @@ pub enum Code {
     UnknownRecord,
     /// There is no such API key.
     UnknownKey,
+    /// No such ban.
+    UnknownBan,
     /// There is no such pause reason or disposition.
     UnknownCode,
     /// It stands in the configuration file and is changed there.
@@ -128,6 +130,7 @@ impl Code {
             | Code::UnknownQueue
             | Code::UnknownRecord
             | Code::UnknownKey
+            | Code::UnknownBan
             | Code::UnknownCode
             | Code::NoDemo => StatusCode::NOT_FOUND,
             Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -175,6 +178,7 @@ impl Code {
             Code::UnknownQueue => "No such queue",
             Code::UnknownRecord => "No such record",
             Code::UnknownKey => "No such API key",
+            Code::UnknownBan => "No such ban",
             Code::UnknownCode => "No such code",
             Code::OfferGone => "The offer is over",
             Code::WrongState => "Not in this state",
@@ -354,6 +358,9 @@ impl From<Denied> for Problem {
         match denied {
             Denied::BadCredentials => Code::BadCredentials.into(),
             Denied::TooMany(wait) => Problem::from(Code::TooManyAttempts).retry_after(wait),
+            Denied::Banned(wait) => Problem::from(Code::TooManyAttempts)
+                .detail("too many sign-ins from this address failed")
+                .retry_after(wait),
             Denied::BadToken => Code::InvalidToken.into(),
             Denied::Reused => Code::TokenReused.into(),
             Denied::Overloaded => Code::Busy.into(),

@@ -1,5 +1,7 @@
 //! `/auth` and `/me`: signing in, and what a user who did is given.
 
+use std::net::SocketAddr;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::HOST;
@@ -13,7 +15,8 @@ use super::Api;
 use super::extract::Body;
 use super::guard::{SignedIn, User};
 use super::problem::{Code, Problem};
-use crate::auth::{self, Principal, Rights, Role, sip, token};
+use crate::auth::sentry::Refused;
+use crate::auth::{self, Denied, Principal, Rights, Role, sip, token};
 use crate::centre::view::Moment;
 use crate::http::Ends;
 
@@ -126,11 +129,19 @@ pub(super) async fn login(
     request: Parts,
     Body(login): Body<Login>,
 ) -> Result<Json<Tokens>, Problem> {
-    let address = ends(&request).map(|ends| ends.remote.ip());
+    let client = client(&api, &request);
+    let address = client.map(|client| client.ip());
     let granted = api
         .accounts
         .sign_in(api.now(), &login.user, &login.password, address)
-        .await?;
+        .await;
+    let granted = match granted {
+        Ok(granted) => granted,
+        Err(denied) => {
+            refused(&api, client, "LOGIN", &login.user, denied);
+            return Err(denied.into());
+        }
+    };
     api.settle_sign_ins().await;
     Ok(Json(tokens(&api, granted)))
 }
@@ -143,10 +154,14 @@ pub(super) async fn login(
 )]
 pub(super) async fn refresh(
     State(api): State<Api>,
+    request: Parts,
     Body(refresh): Body<Refresh>,
 ) -> Result<Json<Tokens>, Problem> {
     let granted = api.accounts.refresh(api.now(), &refresh.refresh_token);
     api.settle_sign_ins().await;
+    if let Err(denied) = &granted {
+        refused(&api, client(&api, &request), "REFRESH", "", *denied);
+    }
     Ok(Json(tokens(&api, granted?)))
 }
 
@@ -236,6 +251,31 @@ pub(super) fn who(api: &Api, principal: &Principal) -> Me {
 pub(super) fn ends(request: &Parts) -> Option<Ends> {
     let info = request.extensions.get::<axum::extract::ConnectInfo<Ends>>()?;
     Some(info.0)
+}
+
+/// Where a request comes from: from behind a proxy that is trusted, what that says.
+pub(super) fn client(api: &Api, request: &Parts) -> Option<SocketAddr> {
+    let ends = ends(request)?;
+    Some(api.accounts.sentry().client(ends.remote, &request.headers))
+}
+
+fn refused(api: &Api, client: Option<SocketAddr>, method: &str, user: &str, denied: Denied) {
+    let (code, reason) = match denied {
+        Denied::BadCredentials => (401, "wrong-credentials"),
+        Denied::BadToken => (401, "unknown-token"),
+        Denied::Reused => (401, "token-reused"),
+        Denied::TooMany(_) => (429, "too-fast"),
+        Denied::Banned(_) => (429, "banned"),
+        // That is the gateway's fault.
+        Denied::Overloaded => return,
+    };
+    api.accounts.sentry().refused(Refused {
+        peer: client.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0))),
+        method,
+        user,
+        code,
+        reason,
+    });
 }
 
 fn tokens(api: &Api, granted: auth::SignedIn) -> Tokens {

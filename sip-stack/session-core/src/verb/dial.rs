@@ -332,8 +332,14 @@ impl Coordinator {
             return;
         };
         invite.body = Some(Body::sdp(sdp));
+        let host = host_text(&invite.request_uri);
+        let over = match &invite.target {
+            Target::Flow(flow) => Some(*flow),
+            Target::Uri { .. } => None,
+        };
         let usage = self.endpoint.invite(now, *invite);
         self.usages.insert(usage, leg);
+        self.restrict(leg, usage, over, &host);
         if let Some(l) = self.legs.get_mut(&leg) {
             l.usage = Some(usage);
             if let Some(info) = self.endpoint.usage(usage) {

@@ -24,8 +24,14 @@ impl Coordinator {
             let retry = vec![("Retry-After".into(), "5".into())];
             return self.endpoint.reject(now, usage, 503, retry);
         }
-        let source = match self.admit(now, request, flow) {
+        if self.is_scanner(request, flow) {
+            return self.endpoint.pass_over_call(usage);
+        }
+        let admission = self.admit(now, request, flow);
+        self.tell_bans();
+        let source = match admission {
             Admission::Granted(source) => source,
+            Admission::PassedOver => return self.endpoint.pass_over_call(usage),
             Admission::Refused { code, headers } => return self.endpoint.reject(now, usage, code, headers),
         };
         // Without one the caller wants ours (late offer).
@@ -90,6 +96,7 @@ impl Coordinator {
         made.offer = offer;
         self.add_leg(made, kind);
         self.usages.insert(usage, leg);
+        self.restrict(leg, usage, Some(flow), "");
         self.event(Event::Incoming {
             session,
             leg,

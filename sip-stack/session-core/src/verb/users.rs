@@ -22,7 +22,7 @@ impl Coordinator {
             .map(|(name, _)| name)
             .collect();
         for name in gone {
-            self.flow_users.retain(|_, user| *user != name);
+            self.rights.retain(|_, right| right.user != name);
             self.registrar.forget(&name);
         }
         self.registrar.handle_timeout(now);

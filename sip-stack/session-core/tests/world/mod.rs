@@ -138,6 +138,7 @@ fn config(node: usize, user: bool) -> Config {
     Config {
         endpoint: endpoint::Config::default(),
         credentials: session_core::Credentials::default(),
+        guard: session_core::guard::Config::default(),
         access,
         domains: Vec::new(),
         realm: "test".into(),
@@ -158,6 +159,11 @@ fn config(node: usize, user: bool) -> Config {
         inactivity: (node == GATEWAY).then(|| Duration::from_secs(60)),
         max_contacts: 5,
     }
+}
+
+/// The configuration of the gateway, for worlds of other shapes.
+pub(crate) fn gateway() -> Config {
+    config(GATEWAY)
 }
 
 impl World {

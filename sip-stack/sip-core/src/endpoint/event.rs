@@ -338,6 +338,16 @@ pub enum Event {
         /// It answered, with whatever but 404, 408 and 481.
         alive: bool,
     },
+    /// A request that would have changed the session came from an address that may not
+    /// ([`restrict`](super::Endpoint::restrict)); it was refused with 403 and changed nothing.
+    Intruder {
+        /// The leg.
+        usage: UsageId,
+        /// The request.
+        request: Message,
+        /// Where it came from.
+        flow: Flow,
+    },
     /// The leg is over: once for each usage, its last event.
     Ended {
         /// The leg.

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use sans_io::Time;
 
 use crate::flow::Flow;
@@ -12,6 +14,9 @@ use super::event::{Body, Ended, Event, Headers, ServerTx, UsageId};
 use super::usage::State;
 use super::wire::{Contact, Draft};
 
+/// Addresses of one peer.
+const MAX_PEERS: usize = 64;
+
 impl Endpoint {
     /// Sends an INFO with this body. What the peer answers is of no consequence.
     pub fn info(&mut self, now: Time, usage: UsageId, body: Body) {
@@ -22,6 +27,24 @@ impl Endpoint {
         if ready {
             let more = self.about.user_agent.clone();
             self.send_in_dialog(now, usage, 0, Some(body), more, Purpose::Info);
+        }
+    }
+
+    /// The session of `usage` may be changed from these addresses alone, by re-INVITE, UPDATE and REFER over UDP and TCP. Over TLS and
+    /// WebSocket nobody else knows the dialog.
+    pub fn restrict(&mut self, usage: UsageId, peers: impl IntoIterator<Item = IpAddr>) {
+        if let Some(state) = self.usages.get_mut(&usage) {
+            let peers = peers.into_iter().map(|peer| peer.to_canonical());
+            state.peers.extend(peers.take(MAX_PEERS));
+        }
+    }
+
+    /// The session of a usage that is [restricted](Self::restrict) may be changed from this address as well.
+    pub fn trust(&mut self, usage: UsageId, peer: IpAddr) {
+        if let Some(state) = self.usages.get_mut(&usage)
+            && (1..MAX_PEERS).contains(&state.peers.len())
+        {
+            state.peers.insert(peer.to_canonical());
         }
     }
 
@@ -114,6 +137,12 @@ impl Endpoint {
         let Some(state) = self.usages.get_mut(&usage) else {
             return;
         };
+        // Tags are no secret where anybody on the way can read them. BYE is left alone: it takes nothing to another place.
+        let changes = matches!(method, Method::Invite | Method::Update | Method::Refer);
+        if changes && !state.is_over() && !state.is_changed_over(flow) {
+            self.refuse_with(now, server, 403, &[]);
+            return self.event(Event::Intruder { usage, request, flow });
+        }
         let Some(dialog) = state.dialogs.get_mut(fork) else {
             return;
         };

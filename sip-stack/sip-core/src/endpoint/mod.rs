@@ -6,6 +6,7 @@
 //! | `admission` | what a request must satisfy before anybody is asked (RFC 3261 §8.2) |
 //! | `respond` | server transactions and what they send |
 //! | `client` | client transactions, and who hears of their outcome |
+//! | `silence` | requests that get no answer |
 //! | `send`, `ack` | requests on their way, CANCEL and ACK |
 //! | `retry` | the request again: next target, credentials, longer interval |
 //! | `resolve` | where a request goes (RFC 3263) |
@@ -42,6 +43,7 @@ mod retry;
 mod saved;
 mod send;
 mod session;
+mod silence;
 mod usage;
 mod wire;
 

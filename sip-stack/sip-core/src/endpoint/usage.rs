@@ -1,4 +1,5 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::auth::Answerer;
 use crate::dialog::{Dialog, SessionTimer};
-use crate::flow::{Destination, Flow};
+use crate::flow::{Destination, Flow, Transport};
 
 use super::event::{Body, OfferMethod, QueryId, ReferId, UsageInfo};
 use super::refer::Subscription;
@@ -59,6 +60,8 @@ pub(super) struct Usage {
     pub(super) dialogs: SmallVec<[Dialog; 1]>,
     /// Requests within the dialog go over this flow, whatever its route set says.
     pub(super) sticky: Option<Flow>,
+    /// Where its peer may change the session from, over transports that anybody can forge; empty: from anywhere.
+    pub(super) peers: BTreeSet<IpAddr>,
     /// Where our INVITE went.
     pub(super) reached: Option<Destination>,
     /// Where the next hop's name led last time.
@@ -193,6 +196,7 @@ impl Usage {
             state,
             dialogs: SmallVec::new(),
             sticky: None,
+            peers: BTreeSet::new(),
             reached: None,
             resolved: None,
             answerer: None,
@@ -232,6 +236,13 @@ impl Usage {
     /// Its `Event::Ended` was given out.
     pub(super) fn is_over(&self) -> bool {
         self.state == State::Over
+    }
+
+    /// The peer may change the session over `flow`.
+    pub(super) fn is_changed_over(&self, flow: Flow) -> bool {
+        self.peers.is_empty()
+            || !matches!(flow.transport, Transport::Udp | Transport::Tcp)
+            || self.peers.contains(&flow.remote.ip().to_canonical())
     }
 
     /// An INVITE or an offer is under way in either direction.

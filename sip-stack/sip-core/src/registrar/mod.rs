@@ -6,6 +6,7 @@ mod request;
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use sans_io::{Deadline, Time, Timers};
@@ -173,6 +174,21 @@ impl Registrar {
             .get(user)
             .into_iter()
             .flatten()
+            .map(|binding| binding.id)
+            .collect();
+        for id in ids {
+            self.remove(id);
+        }
+    }
+
+    /// Ends the bindings of `user` that were made over `flow` by the peer at its other end.
+    pub fn forget_over(&mut self, user: &str, flow: FlowId, remote: SocketAddr) {
+        let ids: Vec<u64> = self
+            .users
+            .get(user)
+            .into_iter()
+            .flatten()
+            .filter(|binding| (binding.flow.id, binding.flow.remote) == (flow, remote))
             .map(|binding| binding.id)
             .collect();
         for id in ids {

@@ -4,8 +4,10 @@ mod connection;
 mod feed;
 mod pages;
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::SEC_WEBSOCKET_PROTOCOL;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
@@ -18,7 +20,9 @@ use tokio_tungstenite::tungstenite::protocol::{Role as Side, WebSocketConfig};
 
 use super::problem::{Code, Problem};
 use super::{Api, cors::peer, guard};
+use crate::auth::sentry::Refused;
 use crate::auth::{Principal, Role};
+use crate::http::Ends;
 
 pub(crate) use pages::Pages;
 
@@ -45,6 +49,16 @@ const MAX_FRAME: usize = 64 << 10;
         (status = 426, description = "`upgrade-required`")))]
 pub(super) async fn upgrade(State(api): State<Api>, mut request: Request) -> Result<Response, Problem> {
     if !is_ours(&api, &request) {
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let ends = request.extensions().get::<ConnectInfo<Ends>>();
+        let peer = ends.map_or(unknown, |ends| ends.0.remote);
+        api.accounts.sentry().refused(Refused {
+            peer: api.accounts.sentry().client(peer, request.headers()),
+            method: "EVENTS",
+            user: "",
+            code: 403,
+            reason: "foreign-origin",
+        });
         return Err(Problem::from(Code::Forbidden)
             .detail("pages of this origin may not connect: list it under `origins`"));
     }

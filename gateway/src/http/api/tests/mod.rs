@@ -25,6 +25,7 @@ use super::*;
 use crate::auth::accounts::User;
 use crate::auth::api_key::ApiKey;
 use crate::auth::password::{Password, Passwords};
+use crate::auth::sentry::Sentry;
 use crate::auth::{Role, Scope};
 use crate::centre::command::Refused;
 use crate::centre::hub::Event;
@@ -84,7 +85,10 @@ impl World {
         asked: Log,
         store: Option<&Store>,
     ) -> World {
-        let accounts = Accounts::new(&[5; 32], Passwords::weak());
+        let clock = Arc::new(AtomicU64::new(START * 1_000_000));
+        let told = Arc::clone(&clock);
+        let sentry = Sentry::with_clock(Default::default(), move || Time(told.load(Ordering::Relaxed)));
+        let accounts = Accounts::guarded(&[5; 32], Passwords::weak(), sentry);
         let password = accounts.passwords().hash("cordboard").await.expect("a hash");
         for (id, name, roles) in [
             ("usr_anna", "anna", vec![Role::Agent]),
@@ -100,7 +104,6 @@ impl World {
                 password: Some(Password::Hash(password.clone())),
             }));
         }
-        let clock = Arc::new(AtomicU64::new(START * 1_000_000));
         let told = Arc::clone(&clock);
         let settings = Settings {
             demo: true,

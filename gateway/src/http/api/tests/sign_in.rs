@@ -1,6 +1,10 @@
 //! Signing in, and the answers that do not depend on the route.
 
+use axum::extract::ConnectInfo;
+use axum::http::Version;
+
 use super::*;
+use crate::http::Ends;
 
 async fn login(world: &World, user: &str, password: &str) -> Answer {
     world
@@ -79,6 +83,147 @@ async fn passwords_cannot_be_tried_out() {
     assert_eq!(login(&world, "ben", "cordboard").await.status, StatusCode::OK);
     world.clock.fetch_add(6_000_000, Ordering::Relaxed);
     assert_eq!(login(&world, "anna", "cordboard").await.status, StatusCode::OK);
+}
+
+/// A sign-in over a connection from `peer`.
+async fn login_from(
+    world: &World,
+    peer: &str,
+    forwarded: Option<&str>,
+    user: &str,
+    password: &str,
+) -> StatusCode {
+    let body = json!({"user": user, "password": password}).to_string();
+    let mut request = request(Method::POST, "/api/v1/auth/login", "", Some(body));
+    request.extensions_mut().insert(ConnectInfo(Ends {
+        local: "127.0.0.1:8080".parse().expect("an address"),
+        remote: format!("{peer}:4711").parse().expect("an address"),
+        secure: false,
+    }));
+    if let Some(forwarded) = forwarded {
+        request
+            .headers_mut()
+            .insert("x-forwarded-for", forwarded.parse().expect("a value"));
+    }
+    world.send(request).await.status
+}
+
+#[tokio::test]
+async fn whoever_guesses_is_banned_shown_and_let_in_again_by_an_admin() {
+    let world = World::new().await;
+    let (adam, anna) = (world.token("adam").await, world.token("anna").await);
+    assert_eq!(
+        login_from(&world, "192.0.2.7", None, "anna", "cordboard").await,
+        StatusCode::OK
+    );
+    let mut looked_at = 0;
+    for n in 0..200 {
+        // Nobody but a trusted proxy is believed whom it speaks for.
+        let forged = format!("198.51.100.{n}");
+        let status = login_from(&world, "192.0.2.66", Some(&forged), &format!("user{n}"), "wrong").await;
+        looked_at += u32::from(status == StatusCode::UNAUTHORIZED);
+    }
+    assert!(looked_at <= 20, "{looked_at}");
+    assert_eq!(
+        login_from(&world, "192.0.2.66", None, "anna", "cordboard").await,
+        StatusCode::TOO_MANY_REQUESTS
+    );
+    assert_eq!(
+        login_from(&world, "192.0.2.7", None, "anna", "cordboard").await,
+        StatusCode::OK
+    );
+
+    let listed = world.get(&adam, "/api/v1/bans").await;
+    let items = listed.body["items"].as_array().expect("items");
+    assert_eq!(items.len(), 1, "{items:?}");
+    assert_eq!(
+        (&items[0]["address"], &items[0]["reason"], &items[0]["times"]),
+        (&json!("192.0.2.66"), &json!("guessing"), &json!(1))
+    );
+    assert_eq!(items[0]["until"], "2023-11-14T22:23:20.000Z");
+    assert_eq!(
+        world.get(&anna, "/api/v1/bans").await.status,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        world.delete(&anna, "/api/v1/bans/192.0.2.66").await.status,
+        StatusCode::FORBIDDEN
+    );
+    for unknown in ["192.0.2.1", "rubbish"] {
+        let answer = world.delete(&adam, &format!("/api/v1/bans/{unknown}")).await;
+        assert_eq!(answer.code(), "unknown-ban");
+    }
+    let lifted = world.delete(&adam, "/api/v1/bans/192.0.2.66").await;
+    assert_eq!(lifted.status, StatusCode::NO_CONTENT);
+    world.clock.fetch_add(1_000_000, Ordering::Relaxed);
+    assert_eq!(
+        login_from(&world, "192.0.2.66", None, "anna", "cordboard").await,
+        StatusCode::OK
+    );
+
+    let request = request(Method::GET, "/metrics", &world.key(&[Scope::Read]), None);
+    let response = world.router.clone().oneshot(request).await.expect("infallible");
+    let text = to_bytes(response.into_body(), 1 << 20).await.expect("a body");
+    let text = String::from_utf8(text.to_vec()).expect("UTF-8");
+    for line in [
+        format!("cordboard_refused_total{{reason=\"wrong-credentials\",code=\"401\"}} {looked_at}"),
+        "cordboard_bans_total 1".into(),
+        "cordboard_bans 0".into(),
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_counted_is_not_told_through_a_proxy() {
+    let world = World::new().await;
+    let ask = |version: Version, headers: &'static [(&'static str, &'static str)]| {
+        let mut request = request(Method::GET, "/metrics", "", None);
+        *request.version_mut() = version;
+        request.headers_mut().remove("host");
+        for (name, value) in headers {
+            request
+                .headers_mut()
+                .insert(*name, value.parse().expect("a value"));
+        }
+        request.extensions_mut().insert(ConnectInfo(Ends {
+            local: "127.0.0.1:8080".parse().expect("an address"),
+            remote: "127.0.0.1:4711".parse().expect("an address"),
+            secure: false,
+        }));
+        world.router.clone().oneshot(request)
+    };
+    let good: &[&'static [(&'static str, &'static str)]] = &[
+        &[("host", "127.0.0.1:8080")],
+        &[("host", "localhost:8080")],
+        &[("host", "[::1]:8080")],
+    ];
+    for headers in good {
+        let answer = ask(Version::HTTP_11, headers).await.expect("infallible");
+        assert_eq!(answer.status(), StatusCode::OK, "{headers:?}");
+    }
+    let bad: &[(Version, &'static [(&'static str, &'static str)])] = &[
+        (Version::HTTP_10, &[("host", "127.0.0.1:8080")]),
+        (Version::HTTP_11, &[("host", "desk.example")]),
+        (Version::HTTP_11, &[]),
+        (
+            Version::HTTP_11,
+            &[("host", "127.0.0.1"), ("x-forwarded-for", "127.0.0.1")],
+        ),
+        (
+            Version::HTTP_11,
+            &[("host", "127.0.0.1"), ("x-real-ip", "127.0.0.1")],
+        ),
+        (Version::HTTP_11, &[("host", "127.0.0.1"), ("via", "1.1 proxy")]),
+    ];
+    for (version, headers) in bad {
+        let answer = ask(*version, headers).await.expect("infallible");
+        assert_eq!(
+            answer.status(),
+            StatusCode::UNAUTHORIZED,
+            "{version:?} {headers:?}"
+        );
+    }
 }
 
 #[tokio::test]

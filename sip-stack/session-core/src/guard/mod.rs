@@ -1,0 +1,466 @@
+//! The guard against guessed passwords and scanned names: counts failures by source and by user, slows them down, and bans a source
+//! that goes on.
+//!
+//! | who | how many tries may fail |
+//! |---|---|
+//! | a source, by strangers | 20 in a row, then one a second |
+//! | a user, by strangers from anywhere | 20 in a row, then one a second |
+//! | a user, by strangers of one source | 10 in a row, then one in 6 s |
+//! | a user, from a source where that user got in before | 20 in a row, then one a second; nothing that strangers do counts here |
+//!
+//! A source that tries more than that, or names one unknown user after another, is banned, longer each time. Whoever got in from there
+//! before is spared by the ban, so a stranger who shares the address of an office, or forges it, locks nobody out. A phone with a
+//! wrong password that tries again every second or more seldom is slowed down and bans nobody.
+//!
+//! Every table has a bound; when one is full the entry goes that would be forgotten first.
+
+mod network;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use sans_io::Time;
+
+pub use network::Network;
+use table::Table;
+
+/// Tries that may fail in a row, and how long one takes to come back.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    burst: u32,
+    refill: Duration,
+}
+
+const SOURCE: Rate = Rate::new(20, 1);
+const USER: Rate = Rate::new(20, 1);
+const KNOWN: Rate = Rate::new(20, 1);
+const PAIR: Rate = Rate::new(10, 6);
+/// Tries that fail or come too fast, before their source is banned.
+const PATIENCE: Rate = Rate::new(60, 10);
+
+/// Tries of one user from one source that are further apart try nobody's patience.
+const APART: Duration = Duration::from_secs(1);
+/// A pair's last failure is remembered for so long.
+const REMEMBERED: Duration = Duration::from_secs(600);
+/// A source where a user got in is known for so long.
+const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Names that are no user's, within [`REMEMBERED`], before their source is banned.
+const NAMES: usize = 30;
+/// A source that was banned is banned for longer within this time.
+const REPEATED: Duration = Duration::from_secs(24 * 3600);
+/// The longest ban.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+const BUCKETS: usize = 16_384;
+const PAIRS: usize = 16_384;
+const SCANNERS: usize = 1_024;
+const BANS: usize = 4_096;
+
+impl Rate {
+    const fn new(burst: u32, seconds: u64) -> Rate {
+        Rate {
+            burst,
+            refill: Duration::from_secs(seconds),
+        }
+    }
+}
+
+/// Settings of a guard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The first ban of a source; each further one within a day is twice as long, up to a day. Zero: nobody is banned.
+    pub ban: Duration,
+    /// Sources that are neither slowed down nor banned.
+    pub allow: Vec<Network>,
+    /// Sources that are slowed down and never banned: trunks, proxies.
+    pub spare: Vec<Network>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            ban: Duration::from_secs(600),
+            allow: Vec::new(),
+            spare: Vec::new(),
+        }
+    }
+}
+
+/// One customer: an IPv4 address, or 64 bits of an IPv6 address.
+type Source = u128;
+/// A user's name, hashed.
+type User = u64;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Bucket {
+    Source(Source),
+    User(User),
+    Pair(Source, User),
+    Patience(Source),
+}
+
+/// A source that is not listened to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ban {
+    /// An IPv4 address, or the first one of 64 bits of IPv6.
+    pub address: IpAddr,
+    /// Since when.
+    pub since: Time,
+    /// Until when.
+    pub until: Time,
+    /// Why.
+    pub reason: Offence,
+    /// Bans of this source within a day, this one included.
+    pub times: u32,
+}
+
+/// Why a source is banned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Offence {
+    /// It tried one password after another.
+    Guessing,
+    /// It named one unknown user after another.
+    Scanning,
+}
+
+impl Offence {
+    /// One word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Offence::Guessing => "guessing",
+            Offence::Scanning => "scanning",
+        }
+    }
+}
+
+/// A try that was counted as a failure for now: tell what became of it by [`Guard::failed`], [`Guard::succeeded`] or
+/// [`Guard::give_back`].
+#[derive(Debug)]
+#[must_use]
+pub struct Try {
+    source: Source,
+    user: User,
+    taken: Vec<(Bucket, Rate)>,
+    counts: bool,
+}
+
+impl Try {
+    /// The user never got in from this source.
+    #[must_use]
+    pub fn is_strangers(&self) -> bool {
+        self.counts
+    }
+}
+
+/// Why a try may not be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// The next may be made after this time.
+    TooFast(Duration),
+    /// Its source is banned until then.
+    Banned(Time),
+}
+
+/// The tables of one door: SIP has one guard, signing in over HTTP another.
+#[derive(Debug, Default)]
+pub struct Guard {
+    config: Config,
+    /// When each bucket is full again; one that is full is not kept.
+    buckets: Table<Bucket>,
+    /// When a pair failed last, and when that is forgotten.
+    failed: Table<(Source, User)>,
+    /// Who got in from where, and when that is forgotten.
+    known: Table<(Source, User)>,
+    /// Names that were no user's, by source.
+    scanning: Table<Source>,
+    names: BTreeMap<Source, BTreeSet<User>>,
+    /// Sources that are or were banned, and when that is forgotten.
+    banned: Table<Source>,
+    bans: BTreeMap<Source, Ban>,
+    begun: Vec<Ban>,
+}
+
+impl Guard {
+    /// Nobody is known or banned.
+    #[must_use]
+    pub fn new(config: Config) -> Guard {
+        Guard {
+            config,
+            ..Guard::default()
+        }
+    }
+
+    /// These sources are slowed down and never banned from now on; bans of theirs are lifted.
+    pub fn spare(&mut self, sources: Vec<Network>) {
+        self.config.spare = sources;
+        let spared: Vec<Source> = self
+            .bans
+            .iter()
+            .filter(|(_, ban)| {
+                self.config
+                    .spare
+                    .iter()
+                    .any(|network| network.contains(ban.address))
+            })
+            .map(|(source, _)| *source)
+            .collect();
+        for source in spared {
+            self.bans.remove(&source);
+            self.banned.remove(&source);
+        }
+    }
+
+    /// Takes a try, which counts as failed until something else is said of it.
+    ///
+    /// # Errors
+    /// It may not be made now; nothing is to be looked at then.
+    pub fn take(&mut self, now: Time, address: IpAddr, name: &str) -> Result<Try, Denied> {
+        let (source, user) = (source(address), hash(name));
+        let mut taken = Try {
+            source,
+            user,
+            taken: Vec::new(),
+            counts: false,
+        };
+        if self.is_allowed(address) {
+            return Ok(taken);
+        }
+        let known = self.known.get(&(source, user)).is_some_and(|until| until > now);
+        if known {
+            taken.taken.push((Bucket::Pair(source, user), KNOWN));
+        } else {
+            if let Some(ban) = self.ban_of(now, source) {
+                return Err(Denied::Banned(ban.until));
+            }
+            taken.counts = true;
+            taken.taken.extend([
+                (Bucket::Source(source), SOURCE),
+                (Bucket::Pair(source, user), PAIR),
+                (Bucket::User(user), USER),
+            ]);
+        }
+        let wait = taken
+            .taken
+            .iter()
+            .filter_map(|(bucket, rate)| self.wait(now, *bucket, *rate))
+            .max();
+        if let Some(wait) = wait {
+            if taken.counts {
+                self.try_patience(now, address, &taken);
+            }
+            return Err(match self.ban_of(now, source).filter(|_| !known) {
+                Some(ban) => Denied::Banned(ban.until),
+                None => Denied::TooFast(wait),
+            });
+        }
+        for (bucket, rate) in &taken.taken {
+            self.spend(now, *bucket, *rate);
+        }
+        Ok(taken)
+    }
+
+    /// The password was wrong, or there is no such user.
+    pub fn failed(&mut self, now: Time, address: IpAddr, taken: Try) {
+        if taken.counts {
+            self.try_patience(now, address, &taken);
+        }
+    }
+
+    /// The user got in.
+    pub fn succeeded(&mut self, now: Time, taken: Try) {
+        let pair = (taken.source, taken.user);
+        let was_known = self.known.get(&pair).is_some_and(|until| until > now);
+        self.known.set(pair, now + KNOWN_FOR, PAIRS);
+        self.give_back(taken);
+        if !was_known {
+            self.buckets.remove(&Bucket::Pair(pair.0, pair.1));
+        }
+    }
+
+    /// Nobody can say whether it was right.
+    pub fn give_back(&mut self, taken: Try) {
+        for (bucket, rate) in taken.taken {
+            if let Some(full_at) = self.buckets.get(&bucket) {
+                self.buckets.set(bucket, full_at - rate.refill, BUCKETS);
+            }
+        }
+    }
+
+    /// A stranger named a user that there is not, without a password. Those who look for names name many.
+    pub fn unknown_name(&mut self, now: Time, address: IpAddr, name: &str) {
+        if self.is_allowed(address) {
+            return;
+        }
+        let source = source(address);
+        for forgotten in self.scanning.expire(now) {
+            self.names.remove(&forgotten);
+        }
+        if self.scanning.get(&source).is_none()
+            && let Some(evicted) = self.scanning.set(source, now + REMEMBERED, SCANNERS)
+        {
+            self.names.remove(&evicted);
+        }
+        let names = self.names.entry(source).or_default();
+        names.insert(hash(name));
+        if names.len() >= NAMES {
+            self.scanning.remove(&source);
+            self.names.remove(&source);
+            self.ban(now, address, Offence::Scanning);
+        }
+    }
+
+    /// Whether nobody at this address can be meant to be heard: it is banned, and nobody ever got in from there. Looks at one or two
+    /// entries.
+    #[must_use]
+    pub fn is_silenced(&self, now: Time, address: IpAddr) -> bool {
+        // Most of the time there is none.
+        if self.bans.is_empty() {
+            return false;
+        }
+        let source = source(address);
+        self.ban_of(now, source).is_some()
+            && self
+                .known
+                .first_of((source, User::MIN)..=(source, User::MAX))
+                .is_none_or(|until| until <= now)
+    }
+
+    /// The bans that hold, by address.
+    #[must_use]
+    pub fn bans(&self, now: Time) -> Vec<Ban> {
+        self.bans
+            .values()
+            .filter(|ban| ban.until > now)
+            .cloned()
+            .collect()
+    }
+
+    /// A ban that began since this was asked last.
+    pub fn poll_ban(&mut self) -> Option<Ban> {
+        self.begun.pop()
+    }
+
+    /// Bans an address as another guard did. Nothing is told of it here.
+    pub fn adopt(&mut self, now: Time, ban: Ban) {
+        if ban.until > now && !self.is_spared(ban.address) {
+            self.put(now, source(ban.address), ban);
+        }
+    }
+
+    /// Ends a ban and forgets what led to it; false when there is none.
+    pub fn lift(&mut self, now: Time, address: IpAddr) -> bool {
+        let source = source(address);
+        self.banned.remove(&source);
+        self.buckets.remove(&Bucket::Patience(source));
+        self.buckets.remove(&Bucket::Source(source));
+        self.bans.remove(&source).is_some_and(|ban| ban.until > now)
+    }
+
+    fn is_allowed(&self, address: IpAddr) -> bool {
+        self.config.allow.iter().any(|network| network.contains(address))
+    }
+
+    fn is_spared(&self, address: IpAddr) -> bool {
+        self.config.ban.is_zero()
+            || self.is_allowed(address)
+            || self.config.spare.iter().any(|network| network.contains(address))
+    }
+
+    fn ban_of(&self, now: Time, source: Source) -> Option<&Ban> {
+        self.bans.get(&source).filter(|ban| ban.until > now)
+    }
+
+    /// How long there is no try in a bucket.
+    fn wait(&self, now: Time, bucket: Bucket, rate: Rate) -> Option<Duration> {
+        let missing = self.buckets.get(&bucket)?.since(now);
+        let most = rate.refill * (rate.burst - 1);
+        missing.checked_sub(most).filter(|wait| !wait.is_zero())
+    }
+
+    fn spend(&mut self, now: Time, bucket: Bucket, rate: Rate) {
+        self.buckets.expire(now);
+        let full_at = self.buckets.get(&bucket).unwrap_or(now).max(now);
+        self.buckets.set(bucket, full_at + rate.refill, BUCKETS);
+    }
+
+    /// A try failed or came too fast.
+    fn try_patience(&mut self, now: Time, address: IpAddr, taken: &Try) {
+        let pair = (taken.source, taken.user);
+        self.failed.expire(now);
+        let last = self.failed.get(&pair);
+        self.failed.set(pair, now + REMEMBERED, PAIRS);
+        if last.is_some_and(|forgotten| now + REMEMBERED >= forgotten + APART) {
+            return;
+        }
+        let patience = Bucket::Patience(taken.source);
+        self.spend(now, patience, PATIENCE);
+        if self.wait(now, patience, PATIENCE).is_some() {
+            self.ban(now, address, Offence::Guessing);
+        }
+    }
+
+    fn ban(&mut self, now: Time, address: IpAddr, reason: Offence) {
+        if self.is_spared(address) {
+            return;
+        }
+        let source = source(address);
+        for forgotten in self.banned.expire(now) {
+            self.bans.remove(&forgotten);
+        }
+        let times = self.bans.get(&source).map_or(0, |ban| ban.times) + 1;
+        let longer = 1u32.checked_shl(times - 1).unwrap_or(u32::MAX);
+        let ban = Ban {
+            address: first_of(source, address),
+            since: now,
+            until: now
+                + self
+                    .config
+                    .ban
+                    .saturating_mul(longer)
+                    .min(LONGEST.max(self.config.ban)),
+            reason,
+            times,
+        };
+        self.buckets.remove(&Bucket::Patience(source));
+        self.put(now, source, ban.clone());
+        // Nobody asks: those that are told are bounded as well.
+        if self.begun.len() < BANS {
+            self.begun.push(ban);
+        }
+    }
+
+    fn put(&mut self, now: Time, source: Source, ban: Ban) {
+        if let Some(evicted) = self.banned.set(source, ban.until.max(now) + REPEATED, BANS) {
+            self.bans.remove(&evicted);
+        }
+        self.bans.insert(source, ban);
+    }
+}
+
+fn source(address: IpAddr) -> Source {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => u128::from(v4.to_bits()),
+        IpAddr::V6(v6) => v6.to_bits() & !u128::from(u64::MAX),
+    }
+}
+
+/// The address that stands for a source.
+fn first_of(source: Source, address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(_) => IpAddr::V6(source.into()),
+    }
+}
+
+fn hash(name: &str) -> User {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests;

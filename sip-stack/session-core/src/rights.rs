@@ -1,0 +1,153 @@
+//! What a registration gives besides being called: over its connection, calls without another challenge. It ends with the
+//! registration, and with the credentials that it was made with.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use media_core::control::LegId;
+use sans_io::Time;
+use sip_core::endpoint::UsageId;
+use sip_core::flow::{Flow, FlowId};
+use sip_core::message::Message;
+
+use crate::config::Access;
+use crate::coordinator::{Coordinator, Timer};
+
+/// Between two looks at credentials that may be over.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Who registered over a flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Right {
+    pub(crate) user: String,
+    /// The digest user name, where the credentials are not the directory's and may end.
+    pub(crate) lent: Option<String>,
+}
+
+/// A flow, and over UDP the peer at its other end.
+pub(crate) type Way = (FlowId, SocketAddr);
+
+pub(crate) fn way(flow: Flow) -> Way {
+    (flow.id, flow.remote)
+}
+
+impl Coordinator {
+    /// The user whom a connection speaks for without a challenge. What came through a proxy may be somebody else's.
+    pub(crate) fn speaks_for(&self, now: Time, request: &Message, flow: Flow) -> Option<&str> {
+        if !flow.transport.is_reliable() || request.via_count() != 1 {
+            return None;
+        }
+        let right = self
+            .rights
+            .get(&way(flow))
+            .filter(|right| self.is_good(now, right))?;
+        self.is_registered_over(&right.user, flow).then_some(&*right.user)
+    }
+
+    /// A REGISTER of `user` was granted: what it gives, or no longer gives.
+    pub(crate) fn registered_over(&mut self, now: Time, user: &str, lent: Option<String>, flow: Flow) {
+        if !self.is_registered_over(user, flow) {
+            self.rights.remove(&way(flow));
+            return;
+        }
+        // They may show from where the calls of this user are changed.
+        let usages: Vec<_> = self
+            .user_legs
+            .get(user)
+            .into_iter()
+            .flatten()
+            .filter_map(|leg| self.legs.get(leg)?.usage)
+            .collect();
+        for usage in usages {
+            self.endpoint.trust(usage, flow.remote.ip());
+        }
+        // Over a datagram nobody is known again, and there is nothing to end.
+        if !flow.transport.is_reliable() && lent.is_none() {
+            return;
+        }
+        if lent.is_some() && self.timers.get(Timer::Rights).is_none() {
+            self.timers
+                .set(Timer::Rights, now + LOOK, "credentials that may be over");
+        }
+        let user = user.to_owned();
+        self.rights.insert(way(flow), Right { user, lent });
+    }
+
+    /// Ends registrations whose credentials are over, and what they gave. Calls that are up go on. To be called when a sign-in ended;
+    /// that time passes is noticed by itself.
+    pub fn end_registrations(&mut self, now: Time) {
+        let over: Vec<(Way, String)> = self
+            .rights
+            .iter()
+            .filter(|(_, right)| !self.is_good(now, right))
+            .map(|(way, right)| (*way, right.user.clone()))
+            .collect();
+        for (way, user) in over {
+            self.rights.remove(&way);
+            self.registrar.forget_over(&user, way.0, way.1);
+        }
+        // What is bound to nobody any longer: its registration expired, or was replaced.
+        let registrar = &self.registrar;
+        self.rights.retain(|way, right| {
+            registrar
+                .lookup(&right.user)
+                .any(|contact| (contact.flow.id, contact.flow.remote) == *way)
+        });
+        self.tell_reachable();
+        if self.rights.values().any(|right| right.lent.is_some()) {
+            self.timers
+                .set(Timer::Rights, now + LOOK, "credentials that may be over");
+        }
+    }
+
+    pub(crate) fn flow_rights_lost(&mut self, flow: FlowId) {
+        self.rights.retain(|way, _| way.0 != flow);
+    }
+
+    /// Says from where the call of a leg may be changed by whoever knows its tags: from where it came or went, where its user is
+    /// registered, and the addresses of its trunk. `host` is that of a trunk that is called.
+    pub(crate) fn restrict(&mut self, leg: LegId, usage: UsageId, over: Option<Flow>, host: &str) {
+        let (Access::Directory { trunks, .. }, Some(l)) = (&self.config.access, self.legs.get(&leg)) else {
+            return;
+        };
+        let over = over.map(|flow| flow.remote.ip());
+        let peers: Vec<IpAddr> = match &l.user {
+            Some(user) => {
+                let contacts = self.registrar.lookup(user);
+                over.into_iter()
+                    .chain(contacts.map(|contact| contact.flow.remote.ip()))
+                    .collect()
+            }
+            None => {
+                let of_trunk = |sources: &[IpAddr], name: &str| match over {
+                    Some(ip) => sources.contains(&ip),
+                    None => name.eq_ignore_ascii_case(host),
+                };
+                let trunks = trunks
+                    .values()
+                    .filter(|trunk| of_trunk(&trunk.sources, &trunk.host));
+                over.into_iter()
+                    .chain(trunks.flat_map(|trunk| trunk.sources.iter().copied()))
+                    .collect()
+            }
+        };
+        self.endpoint.restrict(usage, peers);
+    }
+
+    fn is_good(&self, now: Time, right: &Right) -> bool {
+        match &right.lent {
+            Some(username) => self
+                .config
+                .credentials
+                .find(now, username)
+                .is_some_and(|found| found.good && found.user == right.user),
+            None => true,
+        }
+    }
+
+    fn is_registered_over(&self, user: &str, flow: Flow) -> bool {
+        self.registrar
+            .lookup(user)
+            .any(|contact| way(contact.flow) == way(flow))
+    }
+}
