@@ -212,7 +212,7 @@ impl Coordinator {
                     ("Accept-Encoding".into(), "identity".into()),
                     ("Accept-Language".into(), "en".into()),
                 ];
-                self.endpoint.reply(now, tx, 200, headers, None);
+                self.endpoint.reply_once(tx, 200, &headers);
             }
             Some(Method::Subscribe | Method::Publish) => {
                 let headers = vec![("Allow-Events".into(), String::new())];

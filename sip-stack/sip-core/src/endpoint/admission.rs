@@ -106,10 +106,21 @@ impl Endpoint {
         false
     }
 
+    /// Responds with `lines` and our `Server` line; to a stranger once, and nothing is kept of that.
     pub(super) fn refuse_with(&mut self, now: Time, server: u64, code: u16, lines: &[&str]) {
-        let mut more: String = lines.concat();
-        more.push_str(&self.about.server);
-        self.respond(now, server, code, &more, None);
+        let less: String = lines.concat();
+        let more = format!("{less}{}", self.about.server);
+        if self.servers.get(&server).is_some_and(|entry| entry.stranger) {
+            self.answer_once(server, code, &[&more, &less]);
+        } else {
+            self.respond(now, server, code, &more, None);
+        }
+    }
+
+    /// 503: there are as many transactions as there may be.
+    pub(super) fn refuse_full(&mut self, now: Time, server: u64) {
+        self.totals.too_many += 1;
+        self.refuse_with(now, server, 503, &["Retry-After: 10\r\n"]);
     }
 
     /// A request that left here and came back as it was: one of its `Via` is of a transaction of ours that still waits,

@@ -20,13 +20,13 @@ impl Endpoint {
     /// An INVITE outside a dialog that nothing speaks against.
     pub(super) fn receive_invite(&mut self, now: Time, flow: Flow, request: Message, server: u64) {
         if self.usages.len() >= self.config.max_usages {
-            return self.refuse_with(now, server, 503, &["Retry-After: 10\r\n"]);
+            return self.refuse_full(now, server);
         }
         let proposed = match self.session_proposed(None, &request) {
             Ok(proposed) => proposed,
             Err(min) => return self.refuse_with(now, server, 422, &[&format!("Min-SE: {min}\r\n")]),
         };
-        self.respond(now, server, 100, "", None);
+        self.untried.push(server);
         let usage = UsageId(self.rng.u64());
         let local_tag = format!("{:016x}", usage.0);
         let cseq = self.rng.below(1 << 16) as u32 + 1;
@@ -74,6 +74,7 @@ impl Endpoint {
         if let Some(entry) = self.servers.get_mut(&server) {
             entry.tag = local_tag;
             entry.usage = Some(usage);
+            entry.stranger = false;
         }
         self.event(Event::Invite { usage, request, flow });
     }
@@ -307,10 +308,11 @@ impl Endpoint {
     /// CANCEL is answered 200 by itself; an INVITE without final response gets 487 (§9.2).
     pub(super) fn receive_cancel(&mut self, now: Time, flow: Flow, request: &Message, key: Key) {
         let invite = Key::cancelled(request).and_then(|key| self.keys.get(&key).copied());
-        let server = self.open_server(now, request, flow, key);
         let Some(invite) = invite else {
+            let server = self.open_stranger(now, request, flow, key);
             return self.refuse_with(now, server, 481, &[]);
         };
+        let server = self.open_server(now, request, flow, key);
         let Some(entry) = self.servers.get(&invite) else {
             return;
         };

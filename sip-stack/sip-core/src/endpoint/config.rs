@@ -32,6 +32,10 @@ pub struct Config {
     pub max_datagram: usize,
     /// Usages (calls) at once; an INVITE beyond is answered 503.
     pub max_usages: usize,
+    /// Server transactions at once, a quarter of them for dialogs alone; a request beyond is answered 503.
+    pub max_transactions: usize,
+    /// Octets of the requests that they are about, likewise.
+    pub max_transaction_octets: usize,
 }
 
 /// An address of ours as others shall write it.
@@ -74,6 +78,8 @@ impl Default for Config {
             target_timeout: Duration::from_secs(5),
             max_datagram: 1300,
             max_usages: 100_000,
+            max_transactions: 40_000,
+            max_transaction_octets: 32 << 20,
         }
     }
 }

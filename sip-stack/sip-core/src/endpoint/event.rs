@@ -443,6 +443,17 @@ pub struct UsageInfo {
     pub confirmed: bool,
 }
 
+/// What an endpoint counted since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Requests refused without a transaction.
+    pub refused: u64,
+    /// Requests without an answer, because any would have been out of proportion to them.
+    pub unanswered: u64,
+    /// Requests refused because there were as many transactions or calls as there may be.
+    pub too_many: u64,
+}
+
 /// What lives in an endpoint at this moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {

@@ -5,6 +5,7 @@
 //! | `receive` | a message comes in: parse, match to transaction or dialog |
 //! | `admission` | what a request must satisfy before anybody is asked (RFC 3261 §8.2) |
 //! | `respond` | server transactions and what they send |
+//! | `once` | answers without a transaction, for strangers |
 //! | `client` | client transactions, and who hears of their outcome |
 //! | `silence` | requests that get no answer |
 //! | `send`, `ack` | requests on their way, CANCEL and ACK |
@@ -32,6 +33,7 @@ mod ending;
 mod event;
 mod in_dialog;
 mod offer;
+mod once;
 mod outside;
 mod ping;
 mod receive;
@@ -55,7 +57,8 @@ use sans_io::{Rng, Time, Timers};
 pub use config::{Advertised, Config};
 pub use event::{
     Body, Counts, Credentials, Ended, Event, ForkId, Headers, Input, OfferMethod, OutgoingInvite,
-    OutgoingRequest, Output, QueryId, Reason, ReferId, RequestId, ServerTx, Target, UsageId, UsageInfo,
+    OutgoingRequest, Output, QueryId, Reason, ReferId, RequestId, ServerTx, Target, Totals, UsageId,
+    UsageInfo,
 };
 
 pub use saved::SavedDialog;
@@ -91,6 +94,13 @@ pub struct Endpoint {
     avoided: BTreeMap<(Transport, SocketAddr), Time>,
     /// The name in `Via` and `Contact` where nothing better is known.
     nameless: String,
+    /// INVITEs whose user was told of them, and which are answered 100 unless that answered them.
+    untried: Vec<u64>,
+    /// Octets of the requests that server transactions are about.
+    held: usize,
+    /// Makes tags of answers without a transaction; drawn when the first is needed.
+    tag_secret: Option<[u8; 32]>,
+    totals: Totals,
 }
 
 /// Whose deadline it is.
@@ -133,6 +143,10 @@ impl Endpoint {
             queries: BTreeMap::new(),
             avoided: BTreeMap::new(),
             nameless,
+            untried: Vec::new(),
+            held: 0,
+            tag_secret: None,
+            totals: Totals::default(),
         }
     }
 
@@ -150,6 +164,9 @@ impl Endpoint {
 
     /// What is to be done next. Ends with [`Output::Timeout`].
     pub fn poll_output(&mut self) -> Output {
+        if self.out.is_empty() {
+            self.say_trying();
+        }
         match self.out.pop_front() {
             Some(output) => output,
             None => Output::Timeout(self.timers.next()),

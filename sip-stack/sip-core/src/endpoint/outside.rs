@@ -53,10 +53,16 @@ impl Endpoint {
         id
     }
 
-    /// Answers `Event::Request`. 200 to 699.
+    /// Answers `Event::Request`: 200 to 299, which is kept for copies of the request. What refuses is said
+    /// [once](Endpoint::reply_once), without `body`.
     pub fn reply(&mut self, now: Time, tx: ServerTx, code: u16, extra: Headers, body: Option<Body>) {
-        let outside = self.servers.get(&tx.0).is_some_and(|entry| entry.usage.is_none());
-        if outside {
+        let outside = self
+            .servers
+            .get(&tx.0)
+            .is_some_and(|entry| entry.usage.is_none() && entry.is_open());
+        if outside && code >= 300 {
+            self.reply_once(tx, code, &extra);
+        } else if outside {
             self.respond_with(now, tx.0, code.clamp(200, 699), &extra, body.as_ref());
         }
     }

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use sans_io::Time;
 
 use crate::dialog::same_tag;
-use crate::flow::{Destination, Flow};
+use crate::flow::Flow;
 use crate::message::{MAGIC_COOKIE, Message, Method, Via};
 use crate::transaction::Key;
 
@@ -14,14 +14,12 @@ use crate::uri::parse_host_port;
 impl Endpoint {
     /// One message came over `flow`.
     pub(super) fn receive(&mut self, now: Time, flow: Flow, data: Bytes) {
-        let message = match Message::parse(data) {
+        let message = match Message::parse(data.clone()) {
             Ok(message) => message,
             Err(error) => {
                 // Answered without a transaction: there is no telling what its fields are worth.
                 if let Some(rejected) = error.rejected {
-                    let tag = format!("{:016x}", self.rng.u64());
-                    let data = rejected.response(&tag, Some(flow.remote));
-                    self.transmit(Destination::Flow(flow), data, 0);
+                    self.reject_once(flow, &data, &rejected);
                 }
                 return;
             }
@@ -68,21 +66,31 @@ impl Endpoint {
             return self.receive_cancel(now, flow, &request, key);
         }
         if request.to().tag().is_some() && method != Method::Register {
-            return match self.find_dialog(&request) {
-                Some((usage, dialog)) => self.receive_in_dialog(now, flow, request, key, usage, dialog),
-                None => {
-                    let server = self.open_server(now, &request, flow, key);
-                    let refused = self.refuse_method(now, server, &request);
-                    if !refused {
-                        self.respond_with(now, server, 481, &Vec::new(), None);
+            let dialog = self.find_dialog(&request);
+            let is_full = self.is_full(request.len(), dialog.is_some());
+            return match dialog {
+                Some((usage, dialog)) if !is_full => {
+                    self.receive_in_dialog(now, flow, request, key, usage, dialog)
+                }
+                known => {
+                    let server = self.open_stranger(now, &request, flow, key);
+                    if known.is_some() {
+                        // RFC 5057 §5.1: it ends the transaction and leaves the dialog.
+                        self.refuse_full(now, server);
+                    } else if !self.refuse_method(now, server, &request) {
+                        self.refuse_with(now, server, 481, &[]);
                     }
                 }
             };
         }
         let merged = Key::merged(&request).is_some_and(|merged| self.merged.contains_key(&merged));
-        let server = self.open_server(now, &request, flow, key);
+        let is_full = self.is_full(request.len(), false);
+        let server = self.open_stranger(now, &request, flow, key);
         if self.refuse(now, server, &request, merged) {
             return;
+        }
+        if is_full {
+            return self.refuse_full(now, server);
         }
         if only_in_dialogs(&method) {
             self.refuse_with(now, server, 481, &[]);

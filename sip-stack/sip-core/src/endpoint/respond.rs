@@ -23,17 +23,21 @@ enum Machine {
 #[derive(Debug)]
 pub(super) struct ServerEntry {
     machine: Machine,
-    key: Key,
-    merged: Option<Key>,
+    pub(super) key: Key,
+    pub(super) merged: Option<Key>,
     pub(super) head: ReplyHead,
     /// The way the request came, but for the port where its responses go.
     pub(super) flow: Flow,
     /// Responses go here,
-    to: Destination,
+    pub(super) to: Destination,
     /// and here once the connection of the request is gone.
     beside: Option<Destination>,
     /// The last response.
-    last: Bytes,
+    pub(super) last: Bytes,
+    /// Octets of the request.
+    pub(super) received: usize,
+    /// It began outside of any dialog, and nobody vouched for its peer yet.
+    pub(super) stranger: bool,
     /// `To` tag of the responses.
     pub(super) tag: String,
     pub(super) usage: Option<UsageId>,
@@ -85,6 +89,15 @@ fn reply_beside(request: &Message, flow: Flow) -> Option<Destination> {
 }
 
 impl Endpoint {
+    /// A server transaction for a request outside of any dialog. What refuses it leaves nothing behind.
+    pub(super) fn open_stranger(&mut self, now: Time, request: &Message, flow: Flow, key: Key) -> u64 {
+        let id = self.open_server(now, request, flow, key);
+        if let Some(entry) = self.servers.get_mut(&id) {
+            entry.stranger = true;
+        }
+        id
+    }
+
     /// A server transaction for a request that matches none.
     pub(super) fn open_server(&mut self, now: Time, request: &Message, flow: Flow, key: Key) -> u64 {
         let id = self.random_id();
@@ -115,10 +128,13 @@ impl Endpoint {
             to: Destination::Flow(reply_flow(request, flow)),
             beside: reply_beside(request, flow),
             last: Bytes::new(),
+            received: request.len(),
+            stranger: false,
             tag: format!("{:016x}", self.rng.u64()),
             usage: None,
             cseq: request.cseq().number,
         };
+        self.held += entry.received;
         self.servers.insert(id, entry);
         self.arm_server(id);
         id
@@ -138,6 +154,9 @@ impl Endpoint {
         }
         let data = entry.head.write(code, None, &entry.tag, more, body);
         entry.last = data.clone();
+        if code >= 200 {
+            entry.head.clear(); // copies of the request get copies of this response
+        }
         let to = entry.to.clone();
         self.transmit(to, data, id);
         self.arm_server(id);
@@ -170,7 +189,6 @@ impl Endpoint {
     /// transaction itself needs them no more (RFC 6026 §7.1).
     pub(super) fn take_accepted(&mut self, id: u64) -> Option<(Bytes, Destination)> {
         let entry = self.servers.get_mut(&id)?;
-        entry.head.clear();
         Some((std::mem::take(&mut entry.last), entry.to.clone()))
     }
 
@@ -212,7 +230,9 @@ impl Endpoint {
         };
         match verdict {
             // A refusal without ACK (timer H), and a request that nobody answered: there is nobody to tell.
-            OnTimeout::TimedOut | OnTimeout::Finished => self.drop_server(id),
+            OnTimeout::TimedOut | OnTimeout::Finished => {
+                self.drop_server(id);
+            }
             OnTimeout::Resend => {
                 let (to, data) = (entry.to.clone(), entry.last.clone());
                 self.transmit(to, data, id);
@@ -285,16 +305,16 @@ impl Endpoint {
         self.arm(TimerKey::Server(id), deadline);
     }
 
-    pub(super) fn drop_server(&mut self, id: u64) {
+    pub(super) fn drop_server(&mut self, id: u64) -> Option<ServerEntry> {
         self.timers.cancel(TimerKey::Server(id));
-        let Some(entry) = self.servers.remove(&id) else {
-            return;
-        };
+        let entry = self.servers.remove(&id)?;
+        self.held -= entry.received;
         self.keys.remove(&entry.key);
-        if let Some(merged) = entry.merged
-            && self.merged.get(&merged) == Some(&id)
+        if let Some(merged) = &entry.merged
+            && self.merged.get(merged) == Some(&id)
         {
-            self.merged.remove(&merged);
+            self.merged.remove(merged);
         }
+        Some(entry)
     }
 }

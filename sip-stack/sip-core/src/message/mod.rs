@@ -112,6 +112,13 @@ impl Message {
         out.into()
     }
 
+    /// Octets that came off the wire.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)] // no message is empty
+    pub fn len(&self) -> usize {
+        self.wire().len()
+    }
+
     fn wire(&self) -> &[u8] {
         self.text.octets(self.start_line.to(self.body))
     }

@@ -36,6 +36,12 @@ impl Key {
         Some(key)
     }
 
+    /// All that it is made of.
+    #[must_use]
+    pub(crate) fn octets(&self) -> &[u8] {
+        &self.0
+    }
+
     fn with_method(request: &Message, method: &Method) -> Option<Key> {
         let via = request.top_via()?;
         let method = if *method == Method::Ack {

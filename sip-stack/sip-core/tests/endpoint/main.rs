@@ -12,3 +12,4 @@ mod net;
 mod refer;
 mod refusing;
 mod simulation;
+mod strangers;

@@ -1,0 +1,191 @@
+//! Answers without a transaction, for peers who have proved nothing: sent once, with nothing kept (RFC 3261 §8.2.7,
+//! §26.3.2.4). Over UDP, whose source addresses anybody can forge, they stay in proportion to what was received.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::flow::{Destination, Flow};
+use crate::message::{HeaderName, Rejected};
+
+use super::Endpoint;
+use super::event::{Headers, ServerTx, Totals, UsageId};
+use super::usage::State;
+use super::wire;
+
+/// Octets of an answer over UDP for each octet of the request, at most.
+const AMPLIFICATION: usize = 3;
+
+/// Header names that have a short form (RFC 3261 §7.3.3), in answers that would be out of proportion otherwise.
+const SHORT: [(&str, &str); 5] = [
+    ("Via: ", "v:"),
+    ("From: ", "f:"),
+    ("To: ", "t:"),
+    ("Call-ID: ", "i:"),
+    ("Content-Length: ", "l:"),
+];
+
+/// Octets of a message that make the tag of its answer, when it cannot be read.
+const TAGGED_BY: usize = 1_024;
+
+impl Endpoint {
+    /// Answers `Event::Request` and forgets it: a copy of the request is a new one. For refusals, and for successes that cost
+    /// nothing to be given again. Parts that are not essential are left out where the answer would be too long.
+    pub fn reply_once(&mut self, tx: ServerTx, code: u16, extra: &Headers) {
+        let code = code.clamp(200, 699);
+        let mut allow = "";
+        if matches!(code, 200..300 | 405 | 501) && !wire::has(extra, HeaderName::Allow) {
+            allow = &self.about.allow;
+        }
+        let mut all = String::new();
+        wire::extra_lines(&mut all, extra);
+        all.push_str(allow);
+        if code < 300 && !wire::has(extra, HeaderName::Supported) {
+            all.push_str(&self.about.supported);
+        }
+        all.push_str(&self.about.server);
+        let less = if code < 300 {
+            allow.to_owned()
+        } else {
+            let mut less = String::new();
+            wire::extra_lines(&mut less, &with_one_challenge(extra));
+            less.push_str(allow);
+            less
+        };
+        let least = if code < 300 { "" } else { less.as_str() };
+        self.answer_once(tx.0, code, &[&all, &less, least]);
+    }
+
+    /// Refuses the call of a peer who has proved nothing, once and without a trace: no retransmission, no `Event::Ended`. Good
+    /// until the first response to it.
+    pub fn turn_away(&mut self, usage: UsageId, code: u16, extra: &Headers) {
+        let server = self
+            .usages
+            .get(&usage)
+            .filter(|state| state.state == State::Incoming)
+            .and_then(|state| state.server);
+        let Some(server) = server else { return };
+        self.usages.remove(&usage);
+        self.reply_once(ServerTx(server), code.clamp(300, 699), extra);
+    }
+
+    /// The answer with the first of `variants` that is in proportion to the request; none where none is.
+    pub(super) fn answer_once(&mut self, id: u64, code: u16, variants: &[&str]) {
+        let Some(entry) = self.drop_server(id) else { return };
+        self.totals.refused += u64::from(code >= 300);
+        let tag = self.tag_of(entry.key.octets());
+        let answers = variants
+            .iter()
+            .map(|more| entry.head.write(code, None, &tag, more, None));
+        self.send_in_proportion(entry.flow, entry.received, answers);
+    }
+
+    /// The answer to what is no message, if there is one in proportion to it.
+    pub(super) fn reject_once(&mut self, flow: Flow, data: &Bytes, rejected: &Rejected) {
+        self.totals.refused += 1;
+        let tag = self.tag_of(&data[..data.len().min(TAGGED_BY)]);
+        let answer = rejected.response(&tag, Some(flow.remote));
+        self.send_in_proportion(flow, data.len(), std::iter::once(answer));
+    }
+
+    fn send_in_proportion(&mut self, flow: Flow, received: usize, answers: impl Iterator<Item = Bytes>) {
+        let most = received * AMPLIFICATION;
+        let mut shortest = None;
+        for answer in answers {
+            if answer.len() <= most {
+                return self.transmit(Destination::Flow(flow), answer, 0);
+            }
+            let short = shortened(&answer);
+            if short.len() <= most {
+                return self.transmit(Destination::Flow(flow), short, 0);
+            }
+            shortest = Some(short);
+        }
+        match shortest {
+            // Who gets it is who asked.
+            Some(short) if flow.transport.is_reliable() => self.transmit(Destination::Flow(flow), short, 0),
+            _ => self.totals.unanswered += 1,
+        }
+    }
+
+    /// The `To` tag of an answer without a transaction: the same for each copy of a request (§8.2.7), and known to nobody
+    /// beforehand.
+    fn tag_of(&mut self, octets: &[u8]) -> String {
+        let secret = *self.tag_secret.get_or_insert_with(|| {
+            let mut secret = [0; 32];
+            self.rng.fill(&mut secret);
+            secret
+        });
+        let digest = Sha256::new().chain_update(secret).chain_update(octets).finalize();
+        digest[..8]
+            .iter()
+            .fold(String::with_capacity(16), |mut tag, byte| {
+                let _ = write!(tag, "{byte:02x}");
+                tag
+            })
+    }
+
+    /// Whether another server transaction, begun by `octets` of request, would be one too many. Those outside of dialogs leave
+    /// a quarter to dialogs, so that calls go on and end.
+    pub(super) fn is_full(&self, octets: usize, in_dialog: bool) -> bool {
+        let share = |limit: usize| if in_dialog { limit } else { limit / 4 * 3 };
+        self.servers.len() >= share(self.config.max_transactions)
+            || self.held + octets > share(self.config.max_transaction_octets)
+    }
+
+    /// What happened since the start.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The 100 to an INVITE that nobody answered in another way at once.
+    pub(super) fn say_trying(&mut self) {
+        while let Some(server) = self.untried.pop() {
+            let Some(entry) = self.servers.get_mut(&server) else {
+                continue;
+            };
+            if !entry.last.is_empty() || !entry.is_open() {
+                continue;
+            }
+            let data = entry.head.write(100, None, "", "", None);
+            entry.last = data.clone();
+            let to = entry.to.clone();
+            self.transmit(to, data, server);
+        }
+    }
+}
+
+/// Of several challenges the last: the one that every client can answer.
+fn with_one_challenge(extra: &Headers) -> Headers {
+    let is_challenge = |name: &str| HeaderName::of(name) == HeaderName::WwwAuthenticate;
+    let last = extra.iter().rposition(|(name, _)| is_challenge(name));
+    extra
+        .iter()
+        .enumerate()
+        .filter(|(at, (name, _))| !is_challenge(name) || Some(*at) == last)
+        .map(|(_, header)| header.clone())
+        .collect()
+}
+
+/// A response without body, the names of its header fields in their short forms.
+fn shortened(response: &Bytes) -> Bytes {
+    let Ok(text) = std::str::from_utf8(response) else {
+        return response.clone();
+    };
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive("\r\n") {
+        let short = SHORT
+            .iter()
+            .find_map(|(long, short)| Some((short, line.strip_prefix(long)?)));
+        match short {
+            Some((name, value)) => {
+                out.push_str(name);
+                out.push_str(value);
+            }
+            None => out.push_str(line),
+        }
+    }
+    out.into()
+}
