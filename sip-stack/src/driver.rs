@@ -198,8 +198,13 @@ impl<A: Application> Driver<A> {
     }
 
     fn on_network(&mut self, event: transport::Event) {
+        // Held until what answers a message is on its way.
+        let mut _receipt = None;
         let input = match self.transports.handle_event(event) {
-            Some(transport::Event::Message { flow, data }) => endpoint::Input::Message { flow, data },
+            Some(transport::Event::Message { flow, data, receipt }) => {
+                _receipt = Some(receipt);
+                endpoint::Input::Message { flow, data }
+            }
             Some(transport::Event::Closed { flow }) => endpoint::Input::FlowClosed { flow },
             Some(transport::Event::TransmitFailed { token }) => endpoint::Input::TransmitFailed { token },
             Some(transport::Event::Unreachable { addr }) => endpoint::Input::Unreachable { addr },

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::driver::Control;
 use crate::media::SharedCounters;
-use crate::transport::{Listener, ws};
+use crate::transport::{self, Crowd, Listener, ws};
 
 /// Reaches a running stack. Clones are handles of the same stack; when the last one is gone the stack ends.
 #[derive(Debug)]
@@ -69,6 +69,18 @@ impl<R> Handle<R> {
     #[must_use]
     pub fn acceptor(&self) -> &ws::Acceptor {
         &self.shared.acceptor
+    }
+
+    /// What happened on the sockets that carry SIP.
+    #[must_use]
+    pub fn transport_counters(&self) -> &transport::Counters {
+        self.shared.acceptor.counters()
+    }
+
+    /// Places for connections that carry SIP.
+    #[must_use]
+    pub fn connections(&self) -> &Crowd {
+        self.shared.acceptor.crowd()
     }
 
     /// What happened on the sockets of each media thread.

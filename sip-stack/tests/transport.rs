@@ -11,7 +11,7 @@ use sip_core::flow::{Destination, Flow, Transport};
 use sip_stack::Clock;
 use sip_stack::transport::tls::{ClientTls, server_config};
 use sip_stack::transport::ws::Policy;
-use sip_stack::transport::{BindError, Event, Limits, Listen, Outbound, Transports};
+use sip_stack::transport::{BindError, Event, Limits, Listen, Outbound, Seats, Transports};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -61,7 +61,7 @@ impl Side {
 
     async fn message(&mut self) -> (Flow, Bytes) {
         match self.next().await {
-            Event::Message { flow, data } => (flow, data),
+            Event::Message { flow, data, .. } => (flow, data),
             other => panic!("no message: {other:?}"),
         }
     }
@@ -633,7 +633,7 @@ async fn broken_framing_is_answered_and_closed() {
 #[tokio::test]
 async fn there_are_only_so_many_connections() {
     let limits = Limits {
-        connections: 1,
+        connections: Seats::new(1),
         ..Limits::default()
     };
     let mut server = Side::new(&[Listen::Tcp(any())], Outbound::default(), limits).await;
@@ -657,7 +657,7 @@ async fn there_are_only_so_many_connections() {
 #[tokio::test]
 async fn a_peer_that_does_not_read_is_given_up() {
     let limits = Limits {
-        write_queue: 8,
+        write_octets: 500_000,
         ..Limits::default()
     };
     let mut server = Side::new(&[Listen::Tcp(any())], Outbound::default(), limits).await;
@@ -678,6 +678,212 @@ async fn a_peer_that_does_not_read_is_given_up() {
     timeout(PATIENCE, closed)
         .await
         .expect("closed once what was queued is read");
+}
+
+fn server_tls() -> Arc<rustls::ServerConfig> {
+    let certificate = certificate(&["127.0.0.1"]);
+    server_config(certificate.chain.as_bytes(), certificate.key.as_bytes(), &[]).expect("TLS")
+}
+
+/// Answers everything as the driver does: what waits is taken at once, and answered before any task of a connection runs.
+async fn answer_all(server: &mut Side, requests: usize, answer: &Bytes) {
+    let mut answered = 0;
+    let mut events = Vec::new();
+    while answered < requests {
+        let more = timeout(PATIENCE, server.events.recv_many(&mut events, 4_096));
+        assert!(more.await.expect("in time") > 0);
+        for event in events.drain(..) {
+            match server.transports.handle_event(event) {
+                Some(Event::Message { flow, receipt, .. }) => {
+                    assert!(
+                        server.send(&Destination::Flow(flow), answer, 1),
+                        "after {answered}"
+                    );
+                    drop(receipt);
+                    answered += 1;
+                }
+                None => {}
+                other => panic!("after {answered}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_burst_of_a_peer_that_reads_is_answered_to_its_end() {
+    const BURST: usize = 5_000;
+    let mut server = Side::listening(Listen::Tcp(any())).await;
+    let answer = options(2, &"x".repeat(400));
+    let (mut read, mut write) = TcpStream::connect(server.addr())
+        .await
+        .expect("connect")
+        .into_split();
+    let sender = tokio::spawn(async move {
+        let burst = options(1, "").repeat(BURST);
+        write.write_all(&burst).await.expect("written");
+        write
+    });
+    let expected = answer.len() * BURST;
+    let reader = tokio::spawn(async move {
+        let (mut total, mut buffer) = (0, vec![0; 1 << 16]);
+        while total < expected {
+            total += match read.read(&mut buffer).await {
+                Ok(0) | Err(_) => return total,
+                Ok(n) => n,
+            };
+        }
+        total
+    });
+    answer_all(&mut server, BURST, &answer).await;
+    assert_eq!(
+        timeout(PATIENCE, reader).await.expect("in time").expect("task"),
+        expected
+    );
+    drop(sender.await.expect("task"));
+}
+
+#[tokio::test]
+async fn a_burst_over_a_websocket_is_answered_to_its_end() {
+    const BURST: usize = 2_000;
+    let mut server = Side::listening(Listen::Ws(any(), Policy::default())).await;
+    let uri = format!("ws://{}/", server.addr()).parse().expect("URI");
+    let request = ClientRequestBuilder::new(uri).with_sub_protocol("sip");
+    let stream = TcpStream::connect(server.addr()).await.expect("connect");
+    let (socket, _) = tokio_tungstenite::client_async(request, stream)
+        .await
+        .expect("handshake");
+    let (mut sink, mut source) = socket.split();
+    let answer = options(2, &"x".repeat(400));
+    let sender = tokio::spawn(async move {
+        let text = String::from_utf8(options(1, "").to_vec()).expect("UTF-8");
+        for _ in 0..BURST {
+            sink.feed(Frame::text(text.clone())).await.expect("fed");
+        }
+        sink.flush().await.expect("sent");
+        sink
+    });
+    let reader = tokio::spawn(async move {
+        let mut frames = 0;
+        while frames < BURST && source.next().await.is_some_and(|frame| frame.is_ok()) {
+            frames += 1;
+        }
+        frames
+    });
+    answer_all(&mut server, BURST, &answer).await;
+    assert_eq!(
+        timeout(PATIENCE, reader).await.expect("in time").expect("task"),
+        BURST
+    );
+    drop(sender.await.expect("task"));
+}
+
+#[tokio::test]
+async fn a_peer_that_asks_and_does_not_read_holds_little_and_is_cut_off() {
+    let limits = Limits {
+        write: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let mut server = Side::new(&[Listen::Tcp(any())], Outbound::default(), limits).await;
+    let (_read, mut write) = TcpStream::connect(server.addr())
+        .await
+        .expect("connect")
+        .into_split();
+    let sender = tokio::spawn(async move {
+        let burst = options(1, "").repeat(100);
+        while write.write_all(&burst).await.is_ok() {}
+    });
+    let answer = options(2, &"x".repeat(400));
+    let cut_off = async {
+        loop {
+            match server.next().await {
+                Event::Message { flow, .. } => assert!(server.send(&Destination::Flow(flow), &answer, 1)),
+                Event::Closed { .. } => return,
+                _ => {}
+            }
+        }
+    };
+    timeout(PATIENCE, cut_off).await.expect("in time");
+    assert_eq!(server.transports.counters().cut_off.load(Ordering::Relaxed), 1);
+    sender.await.expect("task");
+}
+
+#[tokio::test]
+async fn keep_alives_buy_no_time_before_the_first_message() {
+    let limits = Limits {
+        first_message: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let server = Side::new(&[Listen::Tcp(any())], Outbound::default(), limits).await;
+    let (mut read, mut write) = TcpStream::connect(server.addr())
+        .await
+        .expect("connect")
+        .into_split();
+    let pings = async {
+        while write.write_all(b"\r\n\r\n").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let closed = async {
+        let mut rest = Vec::new();
+        let _ = read.read_to_end(&mut rest).await;
+    };
+    timeout(PATIENCE, async {
+        tokio::select! {
+            () = pings => {}
+            () = closed => {}
+        }
+    })
+    .await
+    .expect("cut off");
+}
+
+#[tokio::test]
+async fn silent_connections_make_room_for_those_that_speak() {
+    let limits = Limits {
+        connections: Seats {
+            per_source: 3,
+            ..Seats::new(3)
+        },
+        ..Limits::default()
+    };
+    let listen = Listen::Tls(any(), server_tls());
+    let mut server = Side::new(&[Listen::Tcp(any()), listen], Outbound::default(), limits).await;
+    let tls = server.transports.listeners()[1].addr;
+    let mut silent = Vec::new();
+    for addr in [tls, server.addr()].repeat(10) {
+        silent.push(TcpStream::connect(addr).await.expect("connect"));
+    }
+    let mut first = TcpStream::connect(server.addr()).await.expect("connect");
+    first.write_all(&options(1, "")).await.expect("write");
+    let flow = loop {
+        match server.next().await {
+            Event::Message { flow, .. } => break flow,
+            Event::Closed { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    for _ in 0..10 {
+        silent.push(TcpStream::connect(server.addr()).await.expect("connect"));
+    }
+    assert_eq!(read_until_closed(&mut silent[0]).await, b"");
+    let answer = options(2, "");
+    assert!(server.send(&Destination::Flow(flow), &answer, 1));
+    let mut got = vec![0; answer.len()];
+    timeout(PATIENCE, first.read_exact(&mut got))
+        .await
+        .expect("in time")
+        .expect("it stayed");
+}
+
+#[tokio::test]
+async fn a_tls_peer_that_says_nothing_is_let_go_soon() {
+    let limits = Limits {
+        client_hello: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let server = Side::new(&[Listen::Tls(any(), server_tls())], Outbound::default(), limits).await;
+    let mut silent = TcpStream::connect(server.addr()).await.expect("connect");
+    assert_eq!(read_until_closed(&mut silent).await, b"");
 }
 
 #[tokio::test]

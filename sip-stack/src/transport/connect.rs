@@ -63,21 +63,22 @@ impl Wanted {
 
 async fn run(wanted: Wanted, shared: Arc<Shared>, queue: Queue) {
     let unspecified = SocketAddr::new(wanted.remote.ip(), 0);
-    let Ok(permit) = Arc::clone(&shared.permits).try_acquire_owned() else {
+    let Some(mut place) = shared.crowd.admit(None) else {
         count(&shared.counters.refused);
         let link = Link {
             flow: wanted.flow(unspecified),
             shared,
             queue,
-            permit: None,
+            place: None,
         };
         return link.closed(End::Failed("too many connections".into())).await;
     };
+    place.set_idle(false);
     let mut link = Link {
         flow: wanted.flow(unspecified),
         shared,
         queue,
-        permit: Some(permit),
+        place: Some(place),
     };
     match connect(&wanted, &link.shared).await {
         Ok((open, local)) => {

@@ -1,14 +1,31 @@
 //! The two ends of a connection inside the process: the driver's, which queues messages without waiting, and the
 //! task's, which writes them.
+//!
+//! A peer that sends faster than it reads is made to wait: its next message is taken when those before it are dealt with and
+//! little of what they caused is unwritten. So what waits is bounded by octets, however long a burst is.
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use sip_core::flow::Flow;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 
+use super::crowd::Place;
 use super::{Event, Shared, count};
+
+/// Octets of messages of a connection that wait for the driver; more wait in the peer. At least one message has room.
+const RECEIVED: usize = 64 << 10;
+
+/// Octets that may wait to be written before the peer's next message is taken.
+const UNWRITTEN: usize = 64 << 10;
+
+/// Octets that may wait for a peer while all together wait for too many.
+const PATIENCE: usize = 16 << 10;
+
+/// Messages that wait to be written; their octets run out first.
+const MESSAGES: usize = 4_096;
 
 /// A message on its way to a connection.
 #[derive(Debug)]
@@ -22,32 +39,134 @@ pub(super) struct Outgoing {
 #[derive(Debug)]
 pub struct Connection {
     queue: mpsc::Sender<Outgoing>,
+    backlog: Arc<Backlog>,
+    most: usize,
+    most_of_all: usize,
+}
+
+/// Octets that wait to be written to a connection.
+#[derive(Debug)]
+struct Backlog {
+    octets: AtomicUsize,
+    /// Those of all connections.
+    all: Arc<AtomicUsize>,
+    /// Told when some were written.
+    written: Notify,
+}
+
+impl Backlog {
+    fn add(&self, octets: usize) {
+        self.octets.fetch_add(octets, Ordering::Relaxed);
+        self.all.fetch_add(octets, Ordering::Relaxed);
+    }
+
+    fn subtract(&self, octets: usize) {
+        self.octets.fetch_sub(octets, Ordering::Relaxed);
+        self.all.fetch_sub(octets, Ordering::Relaxed);
+        self.written.notify_one();
+    }
+
+    /// Until so little waits that more may be asked for.
+    async fn is_short(&self) {
+        while self.octets.load(Ordering::Relaxed) > UNWRITTEN {
+            self.written.notified().await;
+        }
+    }
+}
+
+impl Drop for Backlog {
+    fn drop(&mut self) {
+        self.all.fetch_sub(*self.octets.get_mut(), Ordering::Relaxed);
+    }
+}
+
+/// Room that a received message takes up until it is dealt with.
+#[derive(Debug)]
+pub struct Receipt {
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Receipt {
+    /// `None`: too much waits for the driver already.
+    pub(super) fn of_datagram(shared: &Shared, octets: usize) -> Option<Receipt> {
+        let octets = u32::try_from(octets).ok()?;
+        let room = Arc::clone(&shared.datagrams)
+            .try_acquire_many_owned(octets)
+            .ok()?;
+        Some(Receipt { _room: Some(room) })
+    }
+}
+
+/// What the reader of a connection waits for.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    flow: Flow,
+    room: Arc<Semaphore>,
+    backlog: Arc<Backlog>,
+}
+
+impl Inbound {
+    pub(super) fn flow(&self) -> Flow {
+        self.flow
+    }
+
+    /// One message for the driver; waits while the driver is behind, and while the peer does not read what it asked for.
+    pub(super) async fn received(&self, shared: &Shared, data: Bytes) -> Result<(), End> {
+        count(&shared.counters.received);
+        self.backlog.is_short().await;
+        let octets = u32::try_from(data.len().min(RECEIVED)).unwrap_or_default();
+        let room = Arc::clone(&self.room).acquire_many_owned(octets).await.ok();
+        let receipt = Receipt { _room: room };
+        let flow = self.flow;
+        let event = Event::Message { flow, data, receipt };
+        shared.events.send(event).await.map_err(|_| End::Local)
+    }
 }
 
 impl Connection {
     /// The two ends of a new connection.
     pub(super) fn pair(shared: &Shared) -> (Connection, Queue) {
         // When it is full the peer does not read what it asked for: the connection is given up.
-        let (sender, receiver) = mpsc::channel(shared.limits.write_queue);
+        let (sender, receiver) = mpsc::channel(MESSAGES);
         let local = sender.downgrade();
+        let backlog = Arc::new(Backlog {
+            octets: AtomicUsize::new(0),
+            all: Arc::clone(&shared.unwritten),
+            written: Notify::new(),
+        });
         (
-            Connection { queue: sender },
+            Connection {
+                queue: sender,
+                backlog: Arc::clone(&backlog),
+                most: shared.limits.write_octets,
+                most_of_all: shared.limits.all_write_octets,
+            },
             Queue {
                 receiver,
                 local,
                 in_flight: None,
+                backlog,
             },
         )
     }
 
-    /// False when the queue is full or the connection gone.
+    /// False when too much waits for the peer already, or the connection is gone.
     pub(super) fn send(&self, data: Bytes, token: u64) -> bool {
-        self.queue
-            .try_send(Outgoing {
-                data,
-                token: Some(token),
-            })
-            .is_ok()
+        let octets = data.len();
+        let waiting = self.backlog.octets.load(Ordering::Relaxed);
+        let all = self.backlog.all.load(Ordering::Relaxed);
+        if waiting + octets > self.most || (all + octets > self.most_of_all && waiting > PATIENCE) {
+            return false;
+        }
+        self.backlog.add(octets);
+        let sent = self.queue.try_send(Outgoing {
+            data,
+            token: Some(token),
+        });
+        if sent.is_err() {
+            self.backlog.subtract(octets);
+        }
+        sent.is_ok()
     }
 }
 
@@ -56,16 +175,29 @@ impl Connection {
 pub(super) struct Queue {
     receiver: mpsc::Receiver<Outgoing>,
     local: mpsc::WeakSender<Outgoing>,
-    in_flight: Option<u64>,
+    /// Of the driver, with its length.
+    in_flight: Option<(u64, usize)>,
+    backlog: Arc<Backlog>,
 }
 
 impl Queue {
     /// The next message to write; `None` once the driver let go of the connection. The one before it counts as written.
     pub(super) async fn next(&mut self) -> Option<Bytes> {
-        self.in_flight = None;
+        if let Some((_, octets)) = self.in_flight.take() {
+            self.backlog.subtract(octets);
+        }
         let outgoing = self.receiver.recv().await?;
-        self.in_flight = outgoing.token;
+        self.in_flight = outgoing.token.map(|token| (token, outgoing.data.len()));
         Some(outgoing.data)
+    }
+
+    /// For the reader of `flow`.
+    pub(super) fn inbound(&self, flow: Flow) -> Inbound {
+        Inbound {
+            flow,
+            room: Arc::new(Semaphore::new(RECEIVED)),
+            backlog: Arc::clone(&self.backlog),
+        }
     }
 
     /// A message was begun and not finished.
@@ -81,7 +213,7 @@ impl Queue {
     /// Takes no more, and reports everything that was not written.
     pub(super) async fn fail(mut self, shared: &Shared) {
         self.receiver.close();
-        let mut failed: Vec<u64> = self.in_flight.into_iter().collect();
+        let mut failed: Vec<u64> = self.in_flight.into_iter().map(|(token, _)| token).collect();
         while let Ok(outgoing) = self.receiver.try_recv() {
             failed.extend(outgoing.token);
         }
@@ -139,16 +271,12 @@ pub(super) struct Link {
     pub(super) shared: Arc<Shared>,
     pub(super) queue: Queue,
     /// One of the connections that may be open.
-    pub(super) permit: Option<OwnedSemaphorePermit>,
+    pub(super) place: Option<Place>,
 }
 
 impl Link {
     /// Tells the driver of a connection that a peer opened. `None` when the driver is gone.
-    pub(super) async fn opened(
-        flow: Flow,
-        shared: Arc<Shared>,
-        permit: OwnedSemaphorePermit,
-    ) -> Option<Link> {
+    pub(super) async fn opened(flow: Flow, shared: Arc<Shared>, place: Place) -> Option<Link> {
         let (connection, queue) = Connection::pair(&shared);
         count(&shared.counters.accepted);
         tracing::debug!(flow = flow.id.0, transport = flow.transport.name(), peer = %flow.remote, "connected");
@@ -161,18 +289,19 @@ impl Link {
             flow,
             shared,
             queue,
-            permit: Some(permit),
+            place: Some(place),
         })
     }
 
-    /// One message for the driver; waits while the driver is behind.
-    pub(super) async fn received(flow: Flow, shared: &Shared, data: Bytes) -> Result<(), End> {
-        count(&shared.counters.received);
-        shared
-            .events
-            .send(Event::Message { flow, data })
-            .await
-            .map_err(|_| End::Local)
+    /// Done when somebody else needs the place of the connection, which never proved its worth.
+    pub(super) fn evicted(&self) -> impl Future<Output = ()> + use<> {
+        let evicted = self.place.as_ref().map(Place::evicted);
+        async move {
+            match evicted {
+                Some(evicted) => evicted.await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// The last word of a connection.
@@ -187,6 +316,6 @@ impl Link {
             .events
             .send(Event::Closed { flow: self.flow.id })
             .await;
-        drop(self.permit);
+        drop(self.place);
     }
 }

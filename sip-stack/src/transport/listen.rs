@@ -8,16 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use rustls::server::Acceptor;
 use sip_core::flow::{Flow, Transport};
 use socket2::{Domain, Protocol as SocketProtocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::connection::Link;
+use super::crowd::Place;
 use super::udp::SOCKET_BUFFER;
-use super::{Event, Shared, count, stream, ws};
+use super::{Event, Limits, Shared, count, stream, ws};
 
 /// Connections that the kernel may hold before we accept them.
 const BACKLOG: i32 = 1024;
@@ -275,7 +278,7 @@ pub(super) fn accept(
                     continue;
                 }
             };
-            let Ok(permit) = Arc::clone(&shared.permits).try_acquire_owned() else {
+            let Some(place) = shared.crowd.admit(Some(remote.ip())) else {
                 count(&shared.counters.refused);
                 tracing::debug!(peer = %remote, "too many connections");
                 continue;
@@ -285,19 +288,13 @@ pub(super) fn accept(
                 stream,
                 remote,
                 Arc::clone(&shared),
-                permit,
+                place,
             ));
         }
     })
 }
 
-async fn serve(
-    protocol: Protocol,
-    stream: TcpStream,
-    remote: SocketAddr,
-    shared: Arc<Shared>,
-    permit: OwnedSemaphorePermit,
-) {
+async fn serve(protocol: Protocol, stream: TcpStream, remote: SocketAddr, shared: Arc<Shared>, place: Place) {
     let Ok(local) = stream.local_addr() else { return };
     tune(&stream);
     let flow = Flow {
@@ -306,49 +303,103 @@ async fn serve(
         local,
         remote,
     };
-    let deadline = shared.limits.first_message;
-    match protocol {
-        Protocol::Tcp => {
-            if let Some(link) = Link::opened(flow, shared, permit).await {
+    let evicted = place.evicted();
+    let opened = tokio::select! {
+        opened = shake_hands(protocol, stream, remote, &shared.limits) => opened,
+        () = evicted => Err(Refused::Late("its place was needed")),
+    };
+    match opened {
+        Ok(Opened::Tcp(stream)) => {
+            if let Some(link) = Link::opened(flow, shared, place).await {
                 stream::run(stream, link).await;
             }
         }
-        Protocol::Tls(tls) => match timeout(deadline, TlsAcceptor::from(tls).accept(stream)).await {
-            Ok(Ok(stream)) => {
-                if let Some(link) = Link::opened(flow, shared, permit).await {
-                    stream::run(stream, link).await;
-                }
+        Ok(Opened::Tls(stream)) => {
+            if let Some(link) = Link::opened(flow, shared, place).await {
+                stream::run(*stream, link).await;
             }
-            Ok(Err(error)) => refused(&shared, flow, &error),
-            Err(_) => cut_off(&shared, flow),
-        },
-        Protocol::Ws(policy) => match timeout(deadline, ws::accept(stream, remote.ip(), policy)).await {
-            Ok(Ok(socket)) => ws::serve_accepted(socket, flow, shared, permit).await,
-            Ok(Err(error)) => refused(&shared, flow, &error),
-            Err(_) => cut_off(&shared, flow),
-        },
+        }
+        Ok(Opened::Ws(socket)) => ws::serve_accepted(*socket, flow, shared, place).await,
+        Ok(Opened::Wss(socket)) => ws::serve_accepted(*socket, flow, shared, place).await,
+        Err(Refused::Late(what)) => cut_off(&shared, flow, what),
+        Err(Refused::Failed(error)) => refused(&shared, flow, &error),
+    }
+}
+
+/// A connection whose handshakes are done.
+enum Opened {
+    Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    Ws(Box<ws::Socket<TcpStream>>),
+    Wss(Box<ws::Socket<TlsStream<TcpStream>>>),
+}
+
+/// Why there is none.
+enum Refused {
+    Late(&'static str),
+    Failed(String),
+}
+
+impl From<Elapsed> for Refused {
+    fn from(_: Elapsed) -> Refused {
+        Refused::Late("handshake not finished in time")
+    }
+}
+
+async fn shake_hands(
+    protocol: Protocol,
+    stream: TcpStream,
+    remote: SocketAddr,
+    limits: &Limits,
+) -> Result<Opened, Refused> {
+    let failed = |error: io::Error| Refused::Failed(error.to_string());
+    match protocol {
+        Protocol::Tcp => Ok(Opened::Tcp(stream)),
+        Protocol::Tls(tls) => {
+            let stream = secure(stream, tls, limits.client_hello, limits.first_message).await;
+            Ok(Opened::Tls(Box::new(stream.map_err(failed)?)))
+        }
+        Protocol::Ws(policy) => {
+            let socket = timeout(limits.first_message, ws::accept(stream, remote.ip(), policy)).await?;
+            let socket = socket.map_err(|error| Refused::Failed(error.to_string()))?;
+            Ok(Opened::Ws(Box::new(socket)))
+        }
         Protocol::Wss(policy, tls) => {
-            let handshake = async {
-                let stream = TlsAcceptor::from(tls)
-                    .accept(stream)
-                    .await
-                    .map_err(|e| e.to_string())?;
-                ws::accept(stream, remote.ip(), policy)
-                    .await
-                    .map_err(|e| e.to_string())
-            };
-            match timeout(deadline, handshake).await {
-                Ok(Ok(socket)) => ws::serve_accepted(socket, flow, shared, permit).await,
-                Ok(Err(error)) => refused(&shared, flow, &error),
-                Err(_) => cut_off(&shared, flow),
-            }
+            let stream = secure(stream, tls, limits.client_hello, limits.first_message).await;
+            let socket = timeout(
+                limits.first_message,
+                ws::accept(stream.map_err(failed)?, remote.ip(), policy),
+            )
+            .await?;
+            let socket = socket.map_err(|error| Refused::Failed(error.to_string()))?;
+            Ok(Opened::Wss(Box::new(socket)))
         }
     }
 }
 
-fn cut_off(shared: &Shared, flow: Flow) {
+/// The TLS handshake of a listener. Who connects in earnest sends its ClientHello at once: it has `hello` for that, and `rest`
+/// for what follows.
+///
+/// # Errors
+/// It failed, or was not finished in time.
+pub async fn secure(
+    stream: TcpStream,
+    tls: Arc<ServerConfig>,
+    hello: Duration,
+    rest: Duration,
+) -> io::Result<TlsStream<TcpStream>> {
+    let late = |what: &str| io::Error::new(io::ErrorKind::TimedOut, format!("{what} in time"));
+    let begun = LazyConfigAcceptor::new(Acceptor::default(), stream);
+    let begun = timeout(hello, begun)
+        .await
+        .map_err(|_| late("no ClientHello"))??;
+    let finished = timeout(rest, begun.into_stream(tls)).await;
+    finished.map_err(|_| late("TLS handshake not finished"))?
+}
+
+fn cut_off(shared: &Shared, flow: Flow, what: &'static str) {
     count(&shared.counters.cut_off);
-    refused(shared, flow, &"not finished in time");
+    refused(shared, flow, &what);
 }
 
 /// A handshake failed.

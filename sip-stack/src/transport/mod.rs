@@ -6,6 +6,7 @@
 
 mod connect;
 mod connection;
+mod crowd;
 mod icmp;
 mod listen;
 mod stream;
@@ -16,7 +17,7 @@ pub mod ws;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,7 +26,9 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::clock::Clock;
 use connection::Connection;
-pub use listen::{BindError, Listen, Listener, local_addresses};
+pub use connection::Receipt;
+pub use crowd::{Crowd, Place, Seats};
+pub use listen::{BindError, Listen, Listener, local_addresses, secure};
 use tls::ClientTls;
 
 /// Events of all sockets on their way to the driver. When it is full, datagrams are dropped and counted; a stream stops
@@ -48,6 +51,8 @@ pub enum Event {
         flow: Flow,
         /// The message, framing removed.
         data: Bytes,
+        /// To be dropped when what answers it was sent: its peer may then send more.
+        receipt: Receipt,
     },
     /// The connection is gone; nothing more comes of it.
     Closed {
@@ -76,15 +81,22 @@ pub enum Event {
 /// Bounds on what peers may take of us.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections open at a time, in either direction; what comes beyond is closed at once.
-    pub connections: usize,
-    /// Messages that wait to be written to a connection; a peer that lets more pile up is cut off.
-    pub write_queue: usize,
+    /// Connections open at a time, in either direction. Those that never sent a message make room for others.
+    pub connections: Seats,
+    /// Octets that wait to be written to a connection; a peer that lets more pile up is cut off.
+    pub write_octets: usize,
+    /// Octets that wait to be written to all connections. Beyond, who lets any pile up is cut off.
+    pub all_write_octets: usize,
+    /// Octets of datagrams that wait for the driver; more are dropped.
+    pub datagram_octets: usize,
     /// A write that makes no progress for so long ends its connection.
     pub write: Duration,
     /// A message must be complete so long after its first byte (slow loris).
     pub message: Duration,
-    /// A peer that connected must have sent one whole message within this time; TLS and WebSocket handshakes too.
+    /// The first octets of a TLS handshake must be there within this time.
+    pub client_hello: Duration,
+    /// A peer that connected must have sent one whole message within this time; TLS and WebSocket handshakes too. Keep-alives
+    /// are none.
     pub first_message: Duration,
     /// A TCP or TLS connection over which nothing came for so long is closed.
     pub idle: Duration,
@@ -97,10 +109,13 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            connections: 20_000,
-            write_queue: 256,
+            connections: Seats::new(20_000),
+            write_octets: 1 << 20,
+            all_write_octets: 64 << 20,
+            datagram_octets: 8 << 20,
             write: Duration::from_secs(10),
             message: Duration::from_secs(10),
+            client_hello: Duration::from_secs(3),
             first_message: Duration::from_secs(30),
             idle: Duration::from_secs(3600),
             connect: Duration::from_secs(5),
@@ -155,7 +170,11 @@ pub(crate) fn count(counter: &AtomicU64) {
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) counters: Counters,
-    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) crowd: Arc<Crowd>,
+    /// Octets of datagrams that may still wait for the driver.
+    pub(crate) datagrams: Arc<Semaphore>,
+    /// Octets that wait to be written to any connection.
+    pub(crate) unwritten: Arc<AtomicUsize>,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) clock: Clock,
     next_flow: AtomicU64,
@@ -194,7 +213,9 @@ impl Transports {
     ) -> Result<(Transports, mpsc::Receiver<Event>), BindError> {
         let (events, receiver) = mpsc::channel(EVENTS);
         let shared = Arc::new(Shared {
-            permits: Arc::new(Semaphore::new(limits.connections)),
+            crowd: Crowd::new(limits.connections.clone()),
+            datagrams: Arc::new(Semaphore::new(limits.datagram_octets)),
+            unwritten: Arc::default(),
             limits,
             counters: Counters::default(),
             events,
@@ -331,7 +352,7 @@ impl Transports {
         };
         let sent = connection.send(data, token);
         if !sent {
-            // Its queue is full: the peer does not read. Dropping our end closes it.
+            // Too much waits for it: the peer does not read. Dropping our end closes it.
             self.forget(flow);
         }
         sent

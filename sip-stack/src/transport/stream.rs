@@ -2,24 +2,26 @@
 //! keep a slow or silent peer from holding on to us.
 
 use bytes::{Bytes, BytesMut};
-use sip_core::flow::Flow;
 use sip_core::framing::{Frame, StreamFramer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{timeout, timeout_at};
 
-use super::connection::{End, Link, LocalSender, Queue};
+use super::connection::{End, Inbound, Link, LocalSender, Queue};
+use super::crowd::Place;
 use super::{Limits, Shared};
 
 /// Taken from the stream at a time.
-const READ: usize = 16 << 10;
+const READ: usize = 4 << 10;
 
 /// Carries messages until either side ends the connection.
 pub(super) async fn run<S: AsyncRead + AsyncWrite>(stream: S, mut link: Link) {
     let (read, mut write) = tokio::io::split(stream);
-    let local = link.queue.local();
+    let (inbound, local) = (link.queue.inbound(link.flow), link.queue.local());
+    let evicted = link.evicted();
     let end = tokio::select! {
-        end = read_all(read, link.flow, &link.shared, local) => end,
+        end = read_all(read, &inbound, &link.shared, local, link.place.as_mut()) => end,
         end = write_all(&mut write, &mut link.queue, &link.shared.limits) => end,
+        () = evicted => End::CutOff("its place was needed"),
     };
     if let End::Rejected(response) = &end
         && !link.queue.is_writing()
@@ -33,10 +35,19 @@ pub(super) async fn run<S: AsyncRead + AsyncWrite>(stream: S, mut link: Link) {
     link.closed(end).await;
 }
 
-async fn read_all(mut read: impl AsyncRead + Unpin, flow: Flow, shared: &Shared, local: LocalSender) -> End {
+async fn read_all(
+    mut read: impl AsyncRead + Unpin,
+    inbound: &Inbound,
+    shared: &Shared,
+    local: LocalSender,
+    mut place: Option<&mut Place>,
+) -> End {
+    let flow = inbound.flow();
     let limits = &shared.limits;
     let mut framer = StreamFramer::new();
     let mut buffer = BytesMut::with_capacity(READ);
+    // On a connection of ours we have.
+    let mut has_spoken = place.is_none();
     let mut deadline = (
         shared.clock.now() + limits.first_message,
         "no message after connecting",
@@ -59,13 +70,19 @@ async fn read_all(mut read: impl AsyncRead + Unpin, flow: Flow, shared: &Shared,
         framer.push(now, &buffer);
         loop {
             let frame = framer.next_frame();
-            if let Ok(Some(_)) = frame {
+            let is_message = matches!(frame, Ok(Some(Frame::Message(_))));
+            if is_message && let Some(place) = place.take() {
+                place.set_idle(false);
+                has_spoken = true;
+            }
+            // A keep-alive proves nothing before the first message.
+            if is_message || (has_spoken && matches!(frame, Ok(Some(_)))) {
                 deadline = (now + limits.idle, "idle");
             }
             match frame {
                 Ok(Some(Frame::Message(data))) => {
                     tracing::trace!(flow = flow.id.0, len = data.len(), "message");
-                    if let Err(end) = Link::received(flow, shared, data).await {
+                    if let Err(end) = inbound.received(shared, data).await {
                         return end;
                     }
                 }

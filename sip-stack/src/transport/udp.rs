@@ -11,6 +11,7 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::connection::Receipt;
 use super::{Event, Shared, count, icmp};
 
 /// Datagrams taken in a row before other tasks get their turn.
@@ -100,9 +101,14 @@ async fn receive(socket: UdpSocket, id: FlowId, local: SocketAddr, shared: Arc<S
                         local,
                         remote: from,
                     };
+                    let Some(receipt) = Receipt::of_datagram(&shared, len) else {
+                        count(&shared.counters.dropped_full);
+                        continue;
+                    };
                     match shared.events.try_send(Event::Message {
                         flow,
                         data: Bytes::copy_from_slice(data),
+                        receipt,
                     }) {
                         Ok(()) => {}
                         Err(TrySendError::Full(_)) => count(&shared.counters.dropped_full),

@@ -12,14 +12,14 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use sip_core::flow::{Flow, Transport};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use super::connection::{End, Link, LocalSender, Queue};
-use super::{Limits, Shared, count};
+use super::connection::{End, Inbound, Link, LocalSender, Queue};
+use super::crowd::Place;
+use super::{Counters, Crowd, Limits, Shared, count};
 
 pub use handshake::{Policy, Refusal, upgrade};
 pub(super) use handshake::{accept, connect};
@@ -54,7 +54,7 @@ pub struct Acceptor {
 
 /// One of the connections that may be open.
 #[derive(Debug)]
-pub struct Admission(OwnedSemaphorePermit);
+pub struct Admission(Place);
 
 impl Acceptor {
     pub(super) fn new(shared: Arc<Shared>) -> Acceptor {
@@ -65,11 +65,25 @@ impl Acceptor {
     /// 503.
     #[must_use]
     pub fn admit(&self) -> Option<Admission> {
-        let permit = Arc::clone(&self.shared.permits).try_acquire_owned().ok();
-        if permit.is_none() {
+        // Shares of sources are the HTTP server's business, which knows who stands behind a proxy.
+        let Some(mut place) = self.shared.crowd.admit(None) else {
             count(&self.shared.counters.refused);
-        }
-        permit.map(Admission)
+            return None;
+        };
+        place.set_idle(false);
+        Some(Admission(place))
+    }
+
+    /// What happened on all sockets.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// Connections of all transports.
+    #[must_use]
+    pub fn crowd(&self) -> &Crowd {
+        &self.shared.crowd
     }
 
     /// Carries SIP over an upgraded connection until it ends. `secure`: TLS lies beneath (`wss`).
@@ -96,15 +110,11 @@ impl Acceptor {
 }
 
 /// Carries SIP over a WebSocket whose handshake is done.
-pub(super) async fn serve_accepted<S>(
-    socket: Socket<S>,
-    flow: Flow,
-    shared: Arc<Shared>,
-    permit: OwnedSemaphorePermit,
-) where
+pub(super) async fn serve_accepted<S>(socket: Socket<S>, flow: Flow, shared: Arc<Shared>, place: Place)
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if let Some(link) = Link::opened(flow, shared, permit).await {
+    if let Some(link) = Link::opened(flow, shared, place).await {
         run(socket, link).await;
     }
 }
@@ -115,11 +125,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (sink, source) = socket.split();
-    let local = link.queue.local();
+    let (inbound, local) = (link.queue.inbound(link.flow), link.queue.local());
+    let evicted = link.evicted();
     let peer = Peer::default();
     let end = tokio::select! {
-        end = read_all(source, link.flow, &link.shared, &peer, local) => end,
+        end = read_all(source, &inbound, &link.shared, &peer, local, link.place.as_mut()) => end,
         end = write_all(sink, &mut link.queue, &link.shared.limits, &peer) => end,
+        () = evicted => End::CutOff("its place was needed"),
     };
     link.closed(end).await;
 }
@@ -135,14 +147,16 @@ struct Peer {
 
 async fn read_all<S>(
     mut source: SplitStream<Socket<S>>,
-    flow: Flow,
+    inbound: &Inbound,
     shared: &Shared,
     peer: &Peer,
     local: LocalSender,
+    mut place: Option<&mut Place>,
 ) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let flow = inbound.flow();
     while let Some(frame) = source.next().await {
         let (data, binary) = match frame {
             Ok(Message::Text(text)) => (Bytes::from(text), false),
@@ -163,8 +177,11 @@ where
             PONG | b"" => {}
             _ => {
                 peer.binary.store(binary, Ordering::Relaxed);
+                if let Some(place) = place.take() {
+                    place.set_idle(false);
+                }
                 tracing::trace!(flow = flow.id.0, len = data.len(), binary, "message");
-                if let Err(end) = Link::received(flow, shared, data).await {
+                if let Err(end) = inbound.received(shared, data).await {
                     return end;
                 }
             }
