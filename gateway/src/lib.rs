@@ -1,6 +1,7 @@
 //! The gateway: configuration, HTTP, and the switch where signalling and policy meet.
 
 pub mod auth;
+mod budget;
 pub mod centre;
 pub mod cli;
 pub mod config;

@@ -18,16 +18,16 @@ use sip_core::flow::Transport;
 use sip_stack::client::DemoPhone;
 use sip_stack::media::MediaConfig;
 use sip_stack::transport::tls::{self, ClientTls};
-use sip_stack::transport::{Limits, Listen, Outbound, ws};
+use sip_stack::transport::{Crowd, Limits, Listen, Outbound, Seats, ws};
 use sip_stack::{Handle, Stack, StackConfig};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio_rustls::TlsAcceptor;
 
 use crate::auth::keep::{self, Keeper};
 use crate::auth::password::{Password, Passwords};
 use crate::auth::sentry::Sentry;
 use crate::auth::{self, Accounts};
+use crate::budget::Budget;
 use crate::centre::caller;
 use crate::centre::command::Asked;
 use crate::centre::directory::Directory;
@@ -37,6 +37,7 @@ use crate::cli::Serve;
 use crate::config::{Config, ConfigError, Role, Storage, Tls};
 use crate::http::api::archive::Recent;
 use crate::http::api::kept::Kept;
+use crate::http::api::machine::Machine;
 use crate::http::api::numbers::Numbers;
 use crate::http::api::{self, Api};
 use crate::http::{self, Http};
@@ -86,6 +87,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         };
         config.users.insert(caller::ACCOUNT.into(), caller);
     }
+    let budget = Budget::claim(config.media.phone_ports.clone().count());
     let identity = Identity::generate().map_err(|error| failed("DTLS certificate", error))?;
     let identity = Arc::new(identity);
     let listener = TcpListener::bind(config.http.listen)
@@ -93,7 +95,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         .map_err(|error| failed(format_args!("HTTP on {}", config.http.listen), in_use(&error)))?;
     let address = listener.local_addr().map_err(|error| failed("HTTP", error))?;
     let web_tls = match &config.http.tls {
-        Some(tls) => Some(TlsAcceptor::from(server_tls(tls, &["http/1.1"])?)),
+        Some(tls) => Some(server_tls(tls, &["http/1.1"])?),
         None => None,
     };
     let demo_phone = if config.demo {
@@ -164,9 +166,12 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let switch = Switch::new(plan, phone, config.ring_timeout, Some(desk));
     let switch = switch.watched_by(accounts.sentry().clone());
     let prompts = prompts.await.map_err(|error| failed("announcements", error))?;
-    let stack = Stack::start(stack_config(&config, &identity, &accounts, prompts)?, switch)
-        .await
-        .map_err(|error| ServeError(error.to_string()))?;
+    let stack = Stack::start(
+        stack_config(&config, budget, &identity, &accounts, prompts)?,
+        switch,
+    )
+    .await
+    .map_err(|error| ServeError(error.to_string()))?;
     let demo_callers = stack
         .listeners()
         .iter()
@@ -214,10 +219,15 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         roster,
         settings,
     };
-    let api = Api::new(parts, wall_clock);
+    let crowd = Crowd::new(Seats::new(budget.http));
+    let machine = Machine {
+        stack: stack.clone(),
+        http: Arc::clone(&crowd),
+    };
+    let api = Api::new(parts, wall_clock).watching(machine);
     announce(&config, address);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = tokio::spawn(http::serve(listener, web_tls, http, api, async {
+    let server = tokio::spawn(http::serve(listener, web_tls, http, api, crowd, async {
         let _ = stopped.await;
     }));
     let signal = interrupted().await;
@@ -371,6 +381,7 @@ fn server_tls(tls: &Tls, alpn: &[&str]) -> Result<Arc<rustls::ServerConfig>, Ser
 
 fn stack_config(
     config: &Config,
+    budget: Budget,
     identity: &Arc<Identity>,
     accounts: &Accounts,
     prompts: Arc<Prompts>,
@@ -401,7 +412,10 @@ fn stack_config(
     Ok(StackConfig {
         listen,
         outbound,
-        limits: Limits::default(),
+        limits: Limits {
+            connections: Seats::new(budget.sip),
+            ..Limits::default()
+        },
         media: MediaConfig {
             browser_addresses: config.media.browser_addresses.clone(),
             browser_port: config.media.browser_port,
@@ -446,6 +460,10 @@ fn sessions(config: &Config, identity: &Identity, accounts: &Accounts) -> sessio
         inactivity: config.media.inactivity,
         max_sessions: 10_000,
         max_contacts: 10,
+        limits: session_core::Limits {
+            phone_legs: config.media.phone_ports.clone().count() / 2,
+            ..config.limits.clone()
+        },
     }
 }
 

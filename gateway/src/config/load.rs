@@ -7,15 +7,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use call_engine::{Action, Pattern, Rule};
-use session_core::Trunk;
+use session_core::{Quota, Trunk};
 use sip_core::flow::Transport;
 use toml::de::DeTable;
 
 use super::read_centre::{priority, read_choices, read_queues, read_users};
 use super::reader::{Reader, Section, boolean, filled, number, text};
 use super::values::{
-    addresses, application, codecs, domain, host_port, identity, ip, network, origin, ports, realm, seconds,
-    seconds_or_never, socket, sockets, store, transport, user_action,
+    addresses, application, codecs, domain, host_port, identity, ip, network, origin, ports, quota, realm,
+    seconds, seconds_or_never, socket, sockets, store, transport, user_action,
 };
 use super::{Config, ConfigError, DEMO_QUEUES, prompts};
 
@@ -149,10 +149,10 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
         read_media(r, media, &mut config, base);
     }
     config.queues = read_queues(r, root);
-    (config.users, config.staff) = read_users(r, root, &config.queues);
+    (config.users, config.staff) = read_users(r, root, &config.queues, &mut config.limits.users);
     set(&mut config.pause_reasons, read_choices(r, root, "pause_reasons"));
     set(&mut config.dispositions, read_choices(r, root, "dispositions"));
-    config.trunks = read_trunks(r, root);
+    config.trunks = read_trunks(r, root, &mut config.limits.trunks);
     check_sockets(r, root, &config);
     if root.written(&["users"]) == 0 || (config.users.is_empty() && r.errors.is_empty()) {
         let rules = read_rules(r, root, &config, true);
@@ -237,7 +237,11 @@ fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Confi
     r.finish(media);
 }
 
-fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> BTreeMap<String, Trunk> {
+fn read_trunks<'t>(
+    r: &mut Reader<'t>,
+    root: &mut Section<'t>,
+    limits: &mut BTreeMap<String, Quota>,
+) -> BTreeMap<String, Trunk> {
     let mut trunks = BTreeMap::new();
     for (mut section, span) in r.sections(root, "trunks") {
         let name = r.need(&mut section, "name", &span, filled);
@@ -260,7 +264,9 @@ fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> BTreeMap<Strin
         let codecs = codecs(r, &mut section, "codecs").unwrap_or_default();
         let sources = r.list(&mut section, "sources", ip);
         let trusted = r.get(&mut section, "trusted", boolean).unwrap_or(true);
+        let quota = quota(r, &mut section);
         if let Some(name) = name {
+            limits.insert(name.clone(), quota);
             let (host, port) = address;
             let sources = sources.unwrap_or_else(|| addresses(&host));
             let trunk = Trunk {

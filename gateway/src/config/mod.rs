@@ -21,7 +21,7 @@ use std::time::Duration;
 use call_engine::{Action, Application, DialPlan, Pattern, Rule};
 use media_core::negotiated::Codec;
 use media_core::voice::Prompts;
-use session_core::{Trunk, User};
+use session_core::{Limits, Trunk, User};
 
 use crate::auth::sentry::Settings;
 use crate::store::Durability;
@@ -55,6 +55,8 @@ pub struct Config {
     pub users: BTreeMap<String, User>,
     /// Carriers and other peers known by their address, by name.
     pub trunks: BTreeMap<String, Trunk>,
+    /// How many calls trunks and users may place.
+    pub limits: Limits,
     /// Who is called for which number, first match first.
     pub rules: Vec<Rule>,
     /// Where what happened outlives the process.
@@ -228,6 +230,7 @@ impl Config {
             grace: Duration::from_secs(15),
             users: BTreeMap::new(),
             trunks: BTreeMap::new(),
+            limits: Limits::default(),
             rules: Vec::new(),
             store: Storage::Folder,
             state: None,

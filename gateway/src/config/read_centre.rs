@@ -5,19 +5,20 @@ use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
 use std::time::Duration;
 
-use session_core::User;
+use session_core::{Quota, User};
 use toml::de::DeValue;
 
 use super::centre::{ascending, dialable, range, skill};
 use super::load::{set, unknown};
 use super::reader::{Mixed, Reader, Section, boolean, filled, number, text};
-use super::values::{role, seconds, strategy, user_name};
+use super::values::{quota, role, seconds, strategy, user_name};
 use super::{Choice, Member, Overflow, Queue, Role, Staff, Widening, Work};
 
 pub(super) fn read_users<'t>(
     r: &mut Reader<'t>,
     root: &mut Section<'t>,
     queues: &[Queue],
+    limits: &mut BTreeMap<String, Quota>,
 ) -> (BTreeMap<String, User>, BTreeMap<String, Staff>) {
     let mut users = BTreeMap::new();
     let mut staff = BTreeMap::new();
@@ -32,7 +33,9 @@ pub(super) fn read_users<'t>(
             .get(&mut section, "display", |v| text(v).map(str::to_owned))
             .unwrap_or_default();
         let work = read_staff(r, &mut section, queues);
+        let quota = quota(r, &mut section);
         if let Some(name) = name {
+            limits.insert(name.clone(), quota);
             let at = section.span("name").unwrap_or(span);
             if users.insert(name.clone(), User { password, display }).is_some() {
                 r.fail(at, format!("users.name: there are two users `{name}`"));

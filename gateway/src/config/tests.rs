@@ -152,6 +152,30 @@ fn calls_are_watched_unless_the_file_says_otherwise() {
 }
 
 #[test]
+fn trunks_and_users_have_quotas_where_the_file_gives_them() {
+    let config = parse(
+        "[[users]]\nname='alice'\npassword='x'\nmax_calls=3\n[[users]]\nname='bob'\npassword='y'\n\
+         [[trunks]]\nname='t'\naddress='127.0.0.1:5999'\nmax_calls=30\nmax_rate=5\n",
+    )
+    .expect("good");
+    let quota = |calls, rate| session_core::Quota { calls, rate };
+    assert_eq!(config.limits.users["alice"], quota(Some(3), None));
+    assert_eq!(config.limits.users["bob"], quota(None, None));
+    assert_eq!(config.limits.trunks["t"], quota(Some(30), Some(5)));
+    let wrong = parse("[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\nmax_calls=0\nmax_rate='5'\n");
+    let wrong: Vec<String> = wrong
+        .expect_err("wrong")
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
+    assert!(
+        wrong[0].contains("trunks.max_calls: must be an integer from 1 to 100000"),
+        "{wrong:?}"
+    );
+}
+
+#[test]
 fn the_demonstration_stays_while_no_users_are_configured() {
     let config = parse("[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\n[[dial]]\nmatch='200'\ntrunk='t'\n")
         .expect("good");

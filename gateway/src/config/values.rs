@@ -8,6 +8,7 @@ use std::time::Duration;
 use call_engine::acd::Strategy;
 use call_engine::{Action, Application};
 use media_core::negotiated::Codec;
+use session_core::Quota;
 use session_core::guard::Network;
 use sip_core::flow::Transport;
 use sip_stack::transport::tls::{self, TlsError};
@@ -164,6 +165,16 @@ fn bracketed(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+/// `max_calls` and `max_rate` of a trunk or a user.
+pub(super) fn quota<'t>(r: &mut Reader<'t>, section: &mut Section<'t>) -> Quota {
+    Quota {
+        calls: r.get(section, "max_calls", |v| {
+            number(v, 1..=100_000).map(|n| n as usize)
+        }),
+        rate: r.get(section, "max_rate", |v| number(v, 1..=10_000).map(|n| n as u32)),
     }
 }
 

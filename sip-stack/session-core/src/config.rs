@@ -13,6 +13,7 @@ use sip_core::endpoint;
 use sip_core::flow::Transport;
 
 use crate::guard;
+use crate::quota::Limits;
 
 /// Everything the coordinator is told once.
 #[derive(Clone, Debug)]
@@ -56,6 +57,8 @@ pub struct Config {
     pub max_sessions: usize,
     /// Most contacts a user may register.
     pub max_contacts: usize,
+    /// How many calls trunks and users may place.
+    pub limits: Limits,
 }
 
 /// A caller who waits and was silent for so long is asked whether it is there before an agent's phone rings for it: longer than

@@ -15,10 +15,11 @@ use bytes::Bytes;
 
 use crate::SessionId;
 use crate::config::{Access, Config};
-use crate::event::Event;
+use crate::event::{Event, Source};
 use crate::forks::Forks;
 use crate::guard::{self, Guard};
 use crate::leg::{Hears, Leg, Media, Presence, State};
+use crate::quota::{Bucket, Excess};
 use crate::rights::{Right, Way};
 use crate::session::Session;
 use crate::verb::Account;
@@ -52,6 +53,9 @@ pub struct Coordinator {
     pub(crate) probes: BTreeMap<endpoint::RequestId, String>,
     /// Offers that ring to replace a leg.
     pub(crate) transfers: BTreeMap<LegId, LegId>,
+    /// Of those whose calls each second are limited.
+    pub(crate) buckets: BTreeMap<Source, Bucket>,
+    pub(crate) excess: Excess,
     pub(crate) timers: Timers<Timer>,
     pub(crate) out: VecDeque<Output>,
     pub(crate) endpoint_deadline: Deadline,
@@ -132,6 +136,10 @@ pub struct Stats {
     pub endpoint: endpoint::Counts,
     /// Messages of banned sources that got no answer, since the start.
     pub silenced: u64,
+    /// Requests refused or left unanswered since the start.
+    pub totals: endpoint::Totals,
+    /// Calls refused since the start.
+    pub excess: Excess,
 }
 
 impl Coordinator {
@@ -157,6 +165,8 @@ impl Coordinator {
             accounts: BTreeMap::new(),
             probes: BTreeMap::new(),
             transfers: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+            excess: Excess::default(),
             timers: Timers::default(),
             out: VecDeque::new(),
             endpoint_deadline: None,
@@ -253,6 +263,8 @@ impl Coordinator {
             contacts: self.registrar.len(),
             endpoint: self.endpoint.counts(),
             silenced: self.silenced,
+            totals: self.endpoint.totals(),
+            excess: self.excess,
         }
     }
 

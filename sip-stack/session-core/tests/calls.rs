@@ -6,6 +6,7 @@ mod carried;
 mod centre;
 mod restore;
 mod silence;
+mod strangers;
 mod transfer;
 mod world;
 

@@ -153,6 +153,7 @@ impl Builder {
             max_sessions: 1_000,
             session_timer: None,
             inactivity: None,
+            limits: session_core::Limits::default(),
             max_contacts: 0,
         };
         let listen = match self.transport {

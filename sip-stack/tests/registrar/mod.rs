@@ -115,6 +115,7 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
             max_sessions: 100,
             session_timer: None,
             inactivity: None,
+            limits: session_core::Limits::default(),
             max_contacts: 3,
         },
         identity,

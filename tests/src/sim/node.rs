@@ -90,6 +90,7 @@ pub(super) fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> C
         max_sessions: 100,
         session_timer: None,
         inactivity: None,
+        limits: session_core::Limits::default(),
         max_contacts: 5,
     }
 }

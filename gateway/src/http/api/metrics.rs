@@ -201,6 +201,10 @@ pub(super) async fn get(State(api): State<Api>, request: Parts) -> Result<Respon
         Some(meter) => with_store(text, meter, api.archive.is_up()),
         None => text,
     };
+    let text = match &api.machine {
+        Some(machine) => machine.append(text).await,
+        None => text,
+    };
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
@@ -397,17 +401,17 @@ fn with_store(text: String, meter: &Meter, is_up: bool) -> String {
 
 /// Text exposition format 0.0.4.
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(pub(super) String);
 
 impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
+    pub(super) fn family(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(
             self.0,
             "# HELP cordboard_{name} {help}\n# TYPE cordboard_{name} {kind}"
         );
     }
 
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+    pub(super) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
         let _ = write!(self.0, "cordboard_{name}");
         for (n, (label, value)) in labels.iter().enumerate() {
             let open = if n == 0 { '{' } else { ',' };

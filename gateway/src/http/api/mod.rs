@@ -17,6 +17,7 @@ mod idempotency;
 pub mod kept;
 mod list;
 mod live;
+pub mod machine;
 mod metrics;
 pub mod numbers;
 pub mod openapi;
@@ -46,6 +47,7 @@ use crate::centre::hub::Hub;
 use crate::roster::Roster;
 
 use archive::Archive;
+use machine::Machine;
 use numbers::Numbers;
 use problem::{Code, Problem};
 
@@ -67,6 +69,7 @@ pub struct Api {
     requests: Arc<idempotency::Requests>,
     pages: Arc<events::Pages>,
     counters: Arc<metrics::Counters>,
+    machine: Option<Machine>,
 }
 
 /// What the API is made of.
@@ -117,6 +120,15 @@ impl fmt::Debug for Api {
 }
 
 impl Api {
+    /// The same, whose metrics tell of the machine as well.
+    #[must_use]
+    pub fn watching(self, machine: Machine) -> Api {
+        Api {
+            machine: Some(machine),
+            ..self
+        }
+    }
+
     /// The API over its parts; `clock` tells the time. Within a runtime: a task counts what happens for as long as the API lives.
     #[must_use]
     pub fn new(parts: Parts, clock: impl Fn() -> Time + Send + Sync + 'static) -> Api {
@@ -133,6 +145,7 @@ impl Api {
             pages: Arc::new(events::Pages::starting_at(clock())),
             clock: Arc::new(clock),
             requests: Arc::default(),
+            machine: None,
         };
         let (hub, archive) = (api.hub.clone(), Arc::clone(&api.archive));
         tokio::spawn(metrics::follow(hub, Arc::downgrade(&api.counters), archive));

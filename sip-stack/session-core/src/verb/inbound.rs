@@ -22,7 +22,7 @@ impl Coordinator {
     pub(crate) fn inbound(&mut self, now: Time, usage: UsageId, request: &Message, flow: Flow) {
         if self.sessions.len() >= self.config.max_sessions {
             let retry = vec![("Retry-After".into(), "5".into())];
-            return self.endpoint.reject(now, usage, 503, retry);
+            return self.endpoint.turn_away(usage, 503, &retry);
         }
         if self.is_scanner(request, flow) {
             return self.endpoint.pass_over_call(usage);
@@ -32,8 +32,14 @@ impl Coordinator {
         let source = match admission {
             Admission::Granted(source) => source,
             Admission::PassedOver => return self.endpoint.pass_over_call(usage),
-            Admission::Refused { code, headers } => return self.endpoint.reject(now, usage, code, headers),
+            // RFC 3261 §26.3.2.4: who has proved nothing is challenged once, and costs nothing.
+            Admission::Refused { code, headers } => return self.endpoint.turn_away(usage, code, &headers),
         };
+        if let Some(seconds) = self.beyond_limits(now, &source) {
+            // Before any port is taken. RFC 3261 §21.5.4: whoever gets it tries another way, or later.
+            let retry = vec![("Retry-After".into(), seconds.to_string())];
+            return self.endpoint.turn_away(usage, 503, &retry);
+        }
         // Without one the caller wants ours (late offer).
         let offer = request.content().session;
         let browser = match offer.as_ref().map(|sdp| sdp::peek(sdp)) {

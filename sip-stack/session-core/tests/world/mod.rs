@@ -158,6 +158,7 @@ fn config(node: usize, user: bool) -> Config {
         session_timer: (node == GATEWAY).then(|| Duration::from_secs(1_800)),
         inactivity: (node == GATEWAY).then(|| Duration::from_secs(60)),
         max_contacts: 5,
+        limits: session_core::Limits::default(),
     }
 }
 
@@ -206,6 +207,50 @@ impl World {
             rings: 0,
             reasons: [None, None, None],
         }
+    }
+
+    /// What a node sends at once for a datagram from elsewhere.
+    pub(crate) fn tell(&mut self, node: usize, remote: SocketAddr, data: impl Into<Bytes>) -> Vec<Bytes> {
+        let flow = Flow {
+            id: FlowId(1),
+            transport: Transport::Udp,
+            local: address(node),
+            remote,
+        };
+        let data = data.into();
+        let coordinator = &mut self.nodes[node].coordinator;
+        coordinator.handle_input(self.now, Input::Sip(endpoint::Input::Message { flow, data }));
+        let mut sent = Vec::new();
+        loop {
+            match coordinator.poll_output(self.now) {
+                Output::Transmit { data, .. } => sent.push(data),
+                Output::Timeout(deadline) => {
+                    self.nodes[node].deadline = deadline;
+                    return sent;
+                }
+                other => panic!("a stranger caused {other:?}"),
+            }
+        }
+    }
+
+    /// What a node sends back at once for a datagram that another one did not send itself.
+    pub(crate) fn deliver(&mut self, to: usize, from: usize, data: impl Into<Bytes>) -> Vec<Bytes> {
+        let before = self.packets;
+        let flow = Flow {
+            id: FlowId(1),
+            transport: Transport::Udp,
+            local: address(to),
+            remote: address(from),
+        };
+        let data = data.into();
+        let input = Input::Sip(endpoint::Input::Message { flow, data });
+        self.nodes[to].coordinator.handle_input(self.now, input);
+        self.drain(to);
+        let sent = self
+            .flying
+            .iter()
+            .filter(|((_, number), (_, back, _))| *number > before && *back == from);
+        sent.map(|(_, (_, _, data))| data.clone()).collect()
     }
 
     /// The caller calls the callee by way of the gateway.

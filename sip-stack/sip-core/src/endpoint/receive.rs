@@ -2,7 +2,7 @@ use bytes::Bytes;
 use sans_io::Time;
 
 use crate::dialog::same_tag;
-use crate::flow::Flow;
+use crate::flow::{Destination, Flow};
 use crate::message::{MAGIC_COOKIE, Message, Method, Via};
 use crate::transaction::Key;
 

@@ -1,0 +1,242 @@
+//! What `/metrics` says of the machine beneath the call centre: sockets, transactions, calls, and which limits were reached.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use session_core::Stats;
+use sip_stack::Handle;
+use sip_stack::media::MediaCounters;
+use sip_stack::transport::{Counters, Crowd};
+
+use super::metrics::Page;
+use crate::switch::Request;
+
+/// Where that is asked.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The stack.
+    pub stack: Handle<Request>,
+    /// Connections to the HTTP port.
+    pub http: Arc<Crowd>,
+}
+
+impl Machine {
+    /// Appends everything. What the signalling task knows is left out when it has ended.
+    pub(super) async fn append(&self, text: String) -> String {
+        let stats = self.stack.stats().await.ok();
+        let mut page = Page(text);
+        connections(
+            &mut page,
+            &[("http", &self.http), ("sip", self.stack.connections())],
+        );
+        transports(&mut page, self.stack.transport_counters());
+        media(
+            &mut page,
+            self.stack.media_counters().iter().map(|thread| &**thread),
+        );
+        if let Some(stats) = stats {
+            signalling(&mut page, &stats);
+        }
+        page.0
+    }
+}
+
+fn connections(page: &mut Page, crowds: &[(&str, &Crowd)]) {
+    type Column = (&'static str, &'static str, &'static str, fn(&Crowd) -> f64);
+    let columns: [Column; 4] = [
+        ("connections", "gauge", "Open connections.", |crowd| {
+            crowd.taken() as f64
+        }),
+        (
+            "connections_limit",
+            "gauge",
+            "Connections that there may be.",
+            |crowd| crowd.seats().all as f64,
+        ),
+        (
+            "connections_refused_total",
+            "counter",
+            "Connections refused because there was no place for them.",
+            |crowd| crowd.refused() as f64,
+        ),
+        (
+            "connections_evicted_total",
+            "counter",
+            "Idle connections closed because others needed their place.",
+            |crowd| crowd.evicted() as f64,
+        ),
+    ];
+    for (name, kind, help, read) in columns {
+        page.family(name, kind, help);
+        for (of, crowd) in crowds {
+            page.sample(name, &[("kind", of)], read(crowd));
+        }
+    }
+}
+
+fn transports(page: &mut Page, counters: &Counters) {
+    let all: [(&str, &str, &AtomicU64); 6] = [
+        ("sip_received_total", "SIP messages received.", &counters.received),
+        ("sip_sent_total", "SIP messages sent.", &counters.sent),
+        (
+            "sip_dropped_full_total",
+            "Datagrams dropped because signalling was behind.",
+            &counters.dropped_full,
+        ),
+        (
+            "sip_send_failed_total",
+            "SIP messages that could not be sent.",
+            &counters.send_failed,
+        ),
+        (
+            "sip_connections_accepted_total",
+            "SIP connections accepted.",
+            &counters.accepted,
+        ),
+        (
+            "sip_connections_cut_off_total",
+            "SIP connections closed for breaking framing, limits or deadlines.",
+            &counters.cut_off,
+        ),
+    ];
+    for (name, help, counter) in all {
+        page.family(name, "counter", help);
+        page.sample(name, &[], counter.load(Relaxed) as f64);
+    }
+}
+
+fn media<'a>(page: &mut Page, threads: impl Iterator<Item = &'a MediaCounters> + Clone) {
+    type Column = (&'static str, &'static str, fn(&MediaCounters) -> &AtomicU64);
+    let columns: [Column; 5] = [
+        ("media_received_total", "Media datagrams received.", |thread| {
+            &thread.received
+        }),
+        ("media_sent_total", "Media datagrams sent.", |thread| &thread.sent),
+        (
+            "media_send_failed_total",
+            "Media datagrams that the system did not take.",
+            |thread| &thread.send_failed,
+        ),
+        (
+            "media_bind_failed_total",
+            "Phone legs that got no ports.",
+            |thread| &thread.bind_failed,
+        ),
+        (
+            "media_reports_coalesced_total",
+            "Reports of media left out because signalling was behind.",
+            |thread| &thread.coalesced,
+        ),
+    ];
+    for (name, help, read) in columns {
+        page.family(name, "counter", help);
+        for (number, thread) in threads.clone().enumerate() {
+            let value = read(thread).load(Relaxed);
+            page.sample(name, &[("thread", &number.to_string())], value as f64);
+        }
+    }
+}
+
+fn signalling(page: &mut Page, stats: &Stats) {
+    let endpoint = &stats.endpoint;
+    page.family("sip_transactions", "gauge", "SIP transactions.");
+    page.sample(
+        "sip_transactions",
+        &[("side", "client")],
+        endpoint.client_transactions as f64,
+    );
+    page.sample(
+        "sip_transactions",
+        &[("side", "server")],
+        endpoint.server_transactions as f64,
+    );
+    for (name, help, value) in [
+        ("sip_dialogs", "SIP dialogs.", endpoint.usages),
+        ("sip_contacts", "Contacts registered.", stats.contacts),
+        (
+            "sessions",
+            "Calls of every kind, in a queue or not.",
+            stats.sessions,
+        ),
+        ("legs", "Legs of calls.", stats.legs),
+    ] {
+        page.family(name, "gauge", help);
+        page.sample(name, &[], value as f64);
+    }
+    for (name, help, value) in [
+        (
+            "sip_turned_away_total",
+            "Requests refused without keeping anything of them.",
+            stats.totals.refused,
+        ),
+        (
+            "sip_unanswered_total",
+            "Requests without an answer, which would have been too long for them.",
+            stats.totals.unanswered,
+        ),
+        (
+            "sip_too_many_total",
+            "Requests refused because there were too many transactions or calls.",
+            stats.totals.too_many,
+        ),
+    ] {
+        page.family(name, "counter", help);
+        page.sample(name, &[], value as f64);
+    }
+    let name = "calls_refused_total";
+    page.family(
+        name,
+        "counter",
+        "Calls refused by a limit of their trunk or user, or because ports are kept for users.",
+    );
+    page.sample(name, &[("reason", "quota")], stats.excess.over_quota as f64);
+    page.sample(
+        name,
+        &[("reason", "ports-reserved")],
+        stats.excess.ports_reserved as f64,
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use sip_stack::transport::Seats;
+
+    use super::*;
+
+    #[test]
+    fn every_sample_has_a_family_and_a_number() {
+        let mut page = Page::default();
+        let (http, sip) = (Crowd::new(Seats::new(8)), Crowd::new(Seats::new(9)));
+        let _place = http.admit(None);
+        connections(&mut page, &[("http", &http), ("sip", &sip)]);
+        let counters = Counters::default();
+        counters.dropped_full.store(7, Relaxed);
+        transports(&mut page, &counters);
+        let threads = [MediaCounters::default(), MediaCounters::default()];
+        threads[1].bind_failed.store(3, Relaxed);
+        media(&mut page, threads.iter());
+        let mut stats = Stats::default();
+        stats.excess.over_quota = 5;
+        stats.totals.refused = 6;
+        signalling(&mut page, &stats);
+        for line in [
+            "cordboard_connections{kind=\"http\"} 1",
+            "cordboard_connections_limit{kind=\"sip\"} 9",
+            "cordboard_sip_dropped_full_total 7",
+            "cordboard_media_bind_failed_total{thread=\"1\"} 3",
+            "cordboard_calls_refused_total{reason=\"quota\"} 5",
+            "cordboard_sip_turned_away_total 6",
+        ] {
+            assert!(
+                page.0.lines().any(|known| known == line),
+                "{line} is not in\n{}",
+                page.0
+            );
+        }
+        for line in page.0.lines().filter(|line| !line.starts_with('#')) {
+            let name = line.split(['{', ' ']).next().unwrap_or_default();
+            assert!(page.0.contains(&format!("# TYPE {name} ")), "{line}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! How many calls trunks and users may place, and what of the phone ports is kept for users.
+
+use std::collections::BTreeMap;
+
+use sans_io::Time;
+
+use crate::coordinator::Coordinator;
+use crate::event::Source;
+
+/// Limits on the calls that somebody places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// Calls at a time.
+    pub calls: Option<usize>,
+    /// Calls each second, which may come at once.
+    pub rate: Option<u32>,
+}
+
+/// Limits on everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Trunks, by name. The others have none.
+    pub trunks: BTreeMap<String, Quota>,
+    /// Users, by name.
+    pub users: BTreeMap<String, Quota>,
+    /// Phone legs that there are ports for. When three quarters are in use, calls from trunks are refused, so that users can call.
+    pub phone_legs: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            trunks: BTreeMap::new(),
+            users: BTreeMap::new(),
+            phone_legs: usize::MAX,
+        }
+    }
+}
+
+/// What was counted of calls beyond the limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Excess {
+    /// Calls refused because their trunk or user placed too many.
+    pub over_quota: u64,
+    /// Calls of trunks refused because the rest of the phone ports is kept for users.
+    pub ports_reserved: u64,
+}
+
+/// A bucket of tokens, exact to the microsecond (the generic cell rate algorithm of ITU-T I.371): when it would be full again, in
+/// microseconds times its rate.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bucket(u128);
+
+/// A token, in microseconds times the rate.
+const TOKEN: u128 = 1_000_000;
+
+impl Bucket {
+    /// Takes a token of the `rate` that come each second; false where there is none.
+    fn take(&mut self, now: Time, rate: u32) -> bool {
+        let now = u128::from(now.as_micros()) * u128::from(rate);
+        let next = self.0.max(now) + TOKEN;
+        let fits = next - now <= u128::from(rate) * TOKEN;
+        if fits {
+            self.0 = next;
+        }
+        fits
+    }
+}
+
+impl Coordinator {
+    /// Other limits from now on; calls stay.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.buckets.retain(|source, _| limits.of(source).is_some());
+        self.config.limits = limits;
+    }
+
+    /// How many seconds the peer has to wait before a call of `source` could be taken; `None`: it is.
+    pub(crate) fn beyond_limits(&mut self, now: Time, source: &Source) -> Option<u32> {
+        if let Some(quota) = self.config.limits.of(source) {
+            let calls = || {
+                self.sessions
+                    .values()
+                    .filter(|s| s.source.as_ref() == Some(source))
+                    .count()
+            };
+            let is_full = quota.calls.is_some_and(|most| calls() >= most);
+            if is_full || !self.is_in_rate(now, source, quota.rate) {
+                self.excess.over_quota += 1;
+                return Some(if is_full { 10 } else { 1 });
+            }
+        }
+        let most = self.config.limits.phone_legs;
+        if matches!(source, Source::Trunk(_)) && most != usize::MAX {
+            let used = self.legs.values().filter(|leg| !leg.browser).count();
+            if used >= most - most / 4 {
+                self.excess.ports_reserved += 1;
+                return Some(10);
+            }
+        }
+        None
+    }
+
+    fn is_in_rate(&mut self, now: Time, source: &Source, rate: Option<u32>) -> bool {
+        rate.is_none_or(|rate| self.buckets.entry(source.clone()).or_default().take(now, rate))
+    }
+}
+
+impl Limits {
+    fn of(&self, source: &Source) -> Option<Quota> {
+        match source {
+            Source::Trunk(name) => self.trunks.get(name).copied(),
+            Source::User(name) => self.users.get(name).copied(),
+            Source::Anyone => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_gives_each_second_what_it_should_and_a_second_s_worth_at_once() {
+        for rate in [1, 3, 7, 1_000] {
+            let mut bucket = Bucket::default();
+            let start = 1_700_000_000_000_000;
+            let taken = |bucket: &mut Bucket, from: u64, to: u64| {
+                let step = (to - from) / 10_000;
+                (0..10_000)
+                    .filter(|n| bucket.take(Time(start + from + n * step.max(1)), rate))
+                    .count()
+            };
+            assert_eq!(taken(&mut bucket, 0, 10_000), rate as usize, "at once");
+            let rest = taken(&mut bucket, 10_000, 10_000_000);
+            assert!(
+                (9 * rate as usize..=10 * rate as usize).contains(&rest),
+                "{rate}: {rest}"
+            );
+        }
+        let mut bucket = Bucket::default();
+        assert!(bucket.take(Time(1_000_000), 1) && !bucket.take(Time(1_999_999), 1));
+        assert!(bucket.take(Time(2_000_000), 1), "exactly a second later");
+        assert!(!Bucket::default().take(Time(5), 0), "none at all");
+    }
+}
