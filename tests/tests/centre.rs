@@ -9,6 +9,9 @@ use cordboard::centre::view::{
 use cordboard_tests::sim::{Conditions, GATEWAY, Heard, Manner, State, World};
 use session_core::SessionId;
 
+#[path = "centre/owner.rs"]
+mod owner;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Agents 1001 and on, each in a tab and available, 1004 as their supervisor.
@@ -634,7 +637,7 @@ fn hundreds_of_calls_over_a_bad_network_leave_nothing() {
             let day = &view.queues["que_support"].today;
             (
                 day.entered,
-                day.abandoned + day.completed + day.overflowed + day.sent_on,
+                day.abandoned + day.completed + day.overflowed + day.sent_on + day.hung_up,
             )
         });
         assert_eq!(entered, gone, "seed {seed}");
@@ -828,8 +831,11 @@ fn meddle(world: &mut World, step: u64) {
         1 => Target::Number("3000".into()),
         _ => Target::Queue("que_support".into()),
     };
-    let command = match world.rng.below(12) {
+    let command = match world.rng.below(13) {
         0 => Command::HangUp { call },
+        12 => Command::SignOut {
+            agent: id(["1001", "1002", "1003"][agent]),
+        },
         1 | 2 => Command::Transfer { call, to: target },
         3..=5 => Command::Consult { call, to: target },
         6 => Command::Complete { call },

@@ -338,6 +338,14 @@ impl Accounts {
         Ok(self.grant(now, user, session, refresh_token))
     }
 
+    /// The user and the sign-in that a refresh token is of, used or not: whoever shows it may end that sign-in.
+    #[must_use]
+    pub fn holder(&self, token: &str) -> Option<(String, String)> {
+        let state = self.read();
+        let (session, user) = state.sessions.holder(token)?;
+        Some((user.to_owned(), session.to_owned()))
+    }
+
     /// Ends the sign-in of a refresh token; its id, if it was one.
     pub fn sign_out(&self, token: &str) -> Option<String> {
         let ended = self.write().sessions.end(token)?;

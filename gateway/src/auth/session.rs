@@ -114,14 +114,19 @@ impl Sessions {
 
     /// Ends the sign-in of a refresh token, used or not; its id.
     pub(super) fn end(&mut self, shown: &str) -> Option<String> {
+        let (id, _) = self.holder(shown)?;
+        let id = id.to_owned();
+        self.remove(&id);
+        Some(id)
+    }
+
+    /// The sign-in that a refresh token is of, used or not, and its user.
+    pub(super) fn holder<'a>(&'a self, shown: &'a str) -> Option<(&'a str, &'a str)> {
         let id = session_of(shown)?;
         let session = self.by_id.get(id)?;
         let shown = digest(shown);
-        if shown != session.refresh && !session.spent.contains(&shown) {
-            return None;
-        }
-        self.remove(id);
-        Some(id.to_owned())
+        let is_its = shown == session.refresh || session.spent.contains(&shown);
+        is_its.then_some((id, &session.user))
     }
 
     /// Ends all sign-ins of a user; their ids.

@@ -124,7 +124,7 @@ pub enum Command {
         /// The call's id.
         call: String,
     },
-    /// The agent is out, the others go on.
+    /// The agent is out, the others go on. A colleague among them has the call from now on.
     Leave {
         /// The call's id.
         call: String,
@@ -133,6 +133,20 @@ pub enum Command {
     HangUp {
         /// The call's id.
         call: String,
+    },
+    /// An agent signs out: a caller who talks with it waits again at the old place, unless somebody else is in the call.
+    SignOut {
+        /// The agent's id.
+        agent: String,
+    },
+    /// What an agent wrote about a call is told with it.
+    Note {
+        /// The call's id.
+        call: String,
+        /// What the agent made of it; `None`: as it was.
+        disposition: Option<String>,
+        /// In words; `None`: as it was.
+        notes: Option<String>,
     },
     /// A supervisor's phone joins the call, or takes part in another way from now on.
     Supervise {
@@ -257,15 +271,15 @@ impl fmt::Display for Refused {
             Refused::UnknownAgent => "there is no such agent",
             Refused::UnknownCall => "there is no such call, or it is not yours",
             Refused::UnknownQueue => "there is no such queue",
-            Refused::OfferGone => "the offer is over",
-            Refused::WrongState => "the call is not in a state for this",
-            Refused::NotWrappingUp => "the agent is not wrapping up",
-            Refused::AgentBusy => "that agent has another call",
+            Refused::OfferGone => "the offer has ended",
+            Refused::WrongState => "not possible in the present state of the call",
+            Refused::NotWrappingUp => "the agent is not in wrap-up",
+            Refused::AgentBusy => "that agent is on another call",
             Refused::QueueBusy => "that queue has calls",
             Refused::Unreachable => "nobody can be reached there",
             Refused::NotAllowed => "the dial plan does not allow it",
-            Refused::NoDemo => "this gateway has no demonstration",
-            Refused::Busy => "too much to do; try again in a moment",
+            Refused::NoDemo => "this gateway is not a demonstration",
+            Refused::Busy => "the gateway is busy; try again in a moment",
         })
     }
 }

@@ -1,11 +1,13 @@
 //! An agent asks somebody while the caller hears music: to hand the call over, to talk as three, or to come back.
 
-use call_engine::acd::{AgentId, CallId, Input};
+use call_engine::acd::{AgentId, CallId, Input, Intent, LOST};
 use sans_io::Time;
 use session_core::{Application, Caller, Coordinator, LegId, SessionId};
 
 use super::command::{Refused, Target};
-use super::desk::{Desk, Use};
+use super::desk::{CONSULT_HEADER, Desk, Other, QUEUE_HEADER, Use};
+use super::history::GAVE_UP;
+use super::ids;
 use super::view::ConsultState;
 use super::walks::{asked, check};
 
@@ -21,6 +23,9 @@ pub(super) struct Consult {
     pub(super) agent: Option<AgentId>,
     pub(super) state: ConsultState,
     pub(super) code: Option<u16>,
+    /// When it was asked, and answered.
+    pub(super) began: Time,
+    pub(super) answered: Option<Time>,
 }
 
 impl Desk {
@@ -37,7 +42,7 @@ impl Desk {
             return Err(Refused::WrongState);
         }
         let (party, name, asked_agent) = self.party(agent, to)?;
-        let caller = live.caller;
+        let (caller, queue) = (live.caller, live.queue);
         let me = self.directory.agent(agent).map(|person| Caller {
             user: person.name.clone(),
             display: person.display.clone(),
@@ -48,7 +53,16 @@ impl Desk {
         calls.play(leg, Some(Application::Ringback));
         calls.play(caller, Some(Application::Music));
         self.sessions.insert(session, call);
-        let asked = calls.offer(now, session, asked(party, me, Vec::new())).ok();
+        // A colleague's page shows what it is asked about. Others are told nothing of it.
+        let headers = asked_agent.map_or_else(Vec::new, |_| {
+            let queue = self.directory.queue(queue);
+            let name = queue.map(|queue| queue.display.clone());
+            vec![
+                (CONSULT_HEADER.to_owned(), ids::call(call)),
+                (QUEUE_HEADER.to_owned(), name.unwrap_or_default()),
+            ]
+        });
+        let asked = calls.offer(now, session, asked(party, me, headers)).ok();
         if let Some(leg) = asked {
             self.legs.insert(leg, Use::Consulted(call));
         }
@@ -61,6 +75,8 @@ impl Desk {
                 agent: asked_agent,
                 state: ConsultState::Ringing,
                 code: None,
+                began: now,
+                answered: None,
             });
         }
         // Nothing is offered to somebody who is asked by a colleague.
@@ -68,7 +84,7 @@ impl Desk {
         self.count_lines(now, colleague, calls);
         self.input(now, Input::Held { call, held: true }, calls);
         if asked.is_none() {
-            self.consult_failed(call, 480, calls);
+            self.consult_failed(now, call, 480, calls);
         }
         self.changed.calls.insert(call);
         Ok(())
@@ -91,6 +107,7 @@ impl Desk {
             return calls.withdraw(now, leg, false);
         };
         consult.state = ConsultState::Talking;
+        consult.answered = Some(now);
         consult.leg = Some(leg);
         let session = consult.session;
         if let Some((_, agent)) = self.calls.get(&call).and_then(|live| live.agent) {
@@ -101,7 +118,8 @@ impl Desk {
     }
 
     /// Whoever was asked did not answer, or is out.
-    pub(super) fn consult_failed(&mut self, call: CallId, code: u16, calls: &mut Coordinator) {
+    pub(super) fn consult_failed(&mut self, now: Time, call: CallId, code: u16, calls: &mut Coordinator) {
+        self.log_consult(now, call, code);
         let Some(live) = self.calls.get_mut(&call) else {
             return;
         };
@@ -150,41 +168,55 @@ impl Desk {
         self.join(now, session, consult.session, calls);
         self.legs.remove(&agent_leg);
         calls.drop_leg(now, agent_leg);
-        self.hand_over(now, call, leg, consult, calls);
+        self.add_other(call, leg, consult.into());
+        self.hand_over(now, call, agent, calls);
         tracing::debug!(agent = agent.0, "attended transfer");
         Ok(())
     }
 
-    /// Whoever was asked, on `leg`, has the caller from now on.
-    pub(super) fn hand_over(
-        &mut self,
-        now: Time,
-        call: CallId,
-        leg: LegId,
-        consult: Consult,
-        calls: &mut Coordinator,
-    ) {
+    /// Somebody else takes part in the call on `leg`.
+    pub(super) fn add_other(&mut self, call: CallId, leg: LegId, other: Other) {
+        self.legs.insert(leg, Use::Other(call));
+        if let Some(live) = self.calls.get_mut(&call) {
+            live.others.insert(leg, other);
+        }
+        self.changed.calls.insert(call);
+    }
+
+    /// The agent who had the call is out of it. The first colleague among the others who can take it has it from now on; without
+    /// one the engine lets go of it, and the others talk on.
+    pub(super) fn hand_over(&mut self, now: Time, call: CallId, from: AgentId, calls: &mut Coordinator) {
+        self.heirs.remove(&call);
         let Some(live) = self.calls.get_mut(&call) else {
             return;
         };
         live.since = now;
-        match consult.agent {
-            Some(to) => {
-                live.agent = Some((to, leg));
-                live.had.push(to);
-                self.last_calls.insert(to, call);
-                self.legs.insert(leg, Use::Agent(call));
-                self.input(now, Input::HandOver { call, to }, calls);
-                self.watch_agent(call, calls);
+        live.away = false;
+        live.agent = None;
+        live.waits_for = None;
+        let colleagues: Vec<(LegId, AgentId)> = live.colleagues().collect();
+        for (leg, to) in colleagues {
+            if self.input(now, Input::HandOver { call, to }, calls).is_some() {
+                // Two may have asked the same colleague, who has the other's call now.
+                continue;
             }
-            None => {
-                live.agent = None;
-                live.outside = true;
-                live.others.insert(leg, consult.to);
-                self.legs.insert(leg, Use::Other(call));
-                self.input(now, Input::Ended { call }, calls);
-            }
+            let Some(live) = self.calls.get_mut(&call) else {
+                return;
+            };
+            live.others.remove(&leg);
+            live.agent = Some((to, leg));
+            live.had.push(to);
+            live.transferred_by = Some(from);
+            self.last_calls.insert(to, call);
+            self.legs.insert(leg, Use::Agent(call));
+            self.changed.calls.insert(call);
+            return self.watch_agent(call, calls);
         }
+        if let Some(live) = self.calls.get_mut(&call) {
+            live.outside = true;
+        }
+        self.input(now, Input::Ended { call }, calls);
+        self.watch_agent(call, calls);
         self.changed.calls.insert(call);
     }
 
@@ -192,16 +224,16 @@ impl Desk {
         let (consult, leg) = self.end_consult(call)?;
         if let Some(live) = self.calls.get_mut(&call) {
             live.since = now;
-            live.others.insert(leg, consult.to);
             calls.play(live.caller, None);
             let session = live.session;
             self.join(now, session, consult.session, calls);
         }
-        self.legs.insert(leg, Use::Other(call));
+        self.add_other(call, leg, consult.into());
         check(self.input(now, Input::Held { call, held: false }, calls))
     }
 
     pub(super) fn abort(&mut self, now: Time, call: CallId, calls: &mut Coordinator) -> Result<(), Refused> {
+        self.log_consult(now, call, GAVE_UP);
         let live = self.calls.get_mut(&call).ok_or(Refused::UnknownCall)?;
         let consult = live.consult.take().ok_or(Refused::WrongState)?;
         live.since = now;
@@ -222,6 +254,7 @@ impl Desk {
 
     /// The agent's page is gone while somebody is asked: nobody is asked any longer.
     pub(super) fn drop_consult(&mut self, now: Time, call: CallId, calls: &mut Coordinator) {
+        self.log_consult(now, call, GAVE_UP);
         let Some(consult) = self.calls.get_mut(&call).and_then(|live| live.consult.take()) else {
             return;
         };
@@ -242,16 +275,47 @@ impl Desk {
     }
 
     pub(super) fn leave(&mut self, now: Time, call: CallId, calls: &mut Coordinator) -> Result<(), Refused> {
-        let (_, leg) = self.talking(call)?;
-        let live = self.calls.get_mut(&call).ok_or(Refused::UnknownCall)?;
+        let (agent, _) = self.talking(call)?;
+        let live = self.live(call)?;
         if live.others.is_empty() {
             return Err(Refused::WrongState);
         }
-        live.agent = None;
-        live.outside = true;
-        live.since = now;
-        self.legs.remove(&leg);
-        calls.drop_leg(now, leg);
-        check(self.input(now, Input::Ended { call }, calls))
+        self.release_agent(now, call, calls);
+        self.hand_over(now, call, agent, calls);
+        Ok(())
+    }
+
+    /// The page of an agent in a call of three did not come back: a colleague who talks on has the call from now on.
+    pub(super) fn inherit(&mut self, now: Time, calls: &mut Coordinator) {
+        let due: Vec<CallId> = self
+            .heirs
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(call, _)| *call)
+            .collect();
+        for call in due {
+            self.heirs.remove(&call);
+            let Some(live) = self.calls.get(&call).filter(|live| live.away) else {
+                continue;
+            };
+            let Some(gone) = live.has().filter(|_| live.colleagues().next().is_some()) else {
+                continue;
+            };
+            self.release_agent(now, call, calls);
+            self.hand_over(now, call, gone, calls);
+            let goes_home = self.acd.state().agents.get(&gone);
+            if goes_home.is_none_or(|state| state.next != Some(Intent::Offline)) {
+                self.intend(now, gone, Intent::Paused(LOST.into()), calls);
+            }
+        }
+    }
+}
+
+impl From<Consult> for Other {
+    fn from(consult: Consult) -> Other {
+        Other {
+            name: consult.to,
+            agent: consult.agent,
+        }
     }
 }

@@ -50,7 +50,9 @@ pub(super) const CALL_HEADER: &str = "X-Cordboard-Call";
 /// The header that tells it which offer.
 const OFFER_HEADER: &str = "X-Cordboard-Offer";
 /// The header that tells it which queue.
-const QUEUE_HEADER: &str = "X-Cordboard-Queue";
+pub(super) const QUEUE_HEADER: &str = "X-Cordboard-Queue";
+/// The header that tells it which call a colleague asks about.
+pub(super) const CONSULT_HEADER: &str = "X-Cordboard-Consult";
 
 /// The call centre's part of the switch.
 pub struct Desk {
@@ -72,6 +74,8 @@ pub struct Desk {
     lines: BTreeMap<AgentId, u32>,
     /// The call that each agent had last.
     pub(super) last_calls: BTreeMap<AgentId, CallId>,
+    /// Calls of three whose agent's page is gone, and when a colleague takes them over.
+    pub(super) heirs: BTreeMap<CallId, Time>,
     /// Whom callers talked with.
     pub(super) known: Known,
     pub(super) changed: Changed,
@@ -149,8 +153,8 @@ pub(super) struct Live {
     pub(super) recall: Option<LegId>,
     pub(super) away: bool,
     pub(super) consult: Option<Consult>,
-    /// Those who joined, and what they are called.
-    pub(super) others: BTreeMap<LegId, String>,
+    /// Those who joined.
+    pub(super) others: BTreeMap<LegId, Other>,
     /// Supervisors by name.
     pub(super) watchers: BTreeMap<String, Watcher>,
     /// The engine has let go of it: it was transferred outside, or its queue did not keep it.
@@ -161,6 +165,21 @@ pub(super) struct Live {
     pub(super) waits_for: Option<AgentId>,
     /// It was there before a restart, and its caller has not gone on yet.
     pub(super) restoring: bool,
+    /// The agent who sent it to where it is.
+    pub(super) transferred_by: Option<AgentId>,
+    /// What agents wrote about it, one entry for each of them.
+    pub(super) notes: Vec<view::AgentNotes>,
+    pub(super) disposition: Option<String>,
+    /// A supervisor hung up.
+    pub(super) hung_up: bool,
+}
+
+/// Somebody in a call besides caller and agent.
+pub(super) struct Other {
+    /// As it is shown.
+    pub(super) name: String,
+    /// Where it is one of ours.
+    pub(super) agent: Option<AgentId>,
 }
 
 /// A supervisor in a call.
@@ -215,6 +234,7 @@ impl Desk {
             registered: BTreeMap::new(),
             lines: BTreeMap::new(),
             last_calls: BTreeMap::new(),
+            heirs: BTreeMap::new(),
             known: setup.known,
             changed: Changed::default(),
             batch: Batch::default(),
@@ -262,13 +282,20 @@ impl Desk {
         let queues = (!self.changed.queues.is_empty()).then(|| (self.queues_told + QUEUE_INTERVAL, "queues"));
         let backlog = (!self.backlog.is_empty()).then(|| (self.queues_told + QUEUE_INTERVAL, "ledger"));
         let callers = (!self.returning.legs.is_empty()).then_some((self.returning.next, "callers to go on"));
-        earlier(earlier(self.deadline, callers), earlier(queues, backlog))
+        let heirs = self
+            .heirs
+            .values()
+            .min()
+            .map(|at| (*at, "a colleague takes over"));
+        let own = earlier(earlier(queues, backlog), heirs);
+        earlier(earlier(self.deadline, callers), own)
     }
 
     /// Time has come.
     pub fn handle_timeout(&mut self, now: Time, calls: &mut Coordinator) {
         self.input(now, Input::Timeout, calls);
         self.offer_to_go_on(now, calls);
+        self.inherit(now, calls);
         self.tell(now);
     }
 
@@ -318,6 +345,10 @@ impl Desk {
                 fallback: None,
                 waits_for: None,
                 restoring: false,
+                transferred_by: None,
+                notes: Vec::new(),
+                disposition: None,
+                hung_up: false,
             },
         );
         self.sessions.insert(session, id);
@@ -653,6 +684,13 @@ impl Live {
     /// Who has it, or had it before a restart.
     pub(super) fn has(&self) -> Option<AgentId> {
         self.agent.map(|(agent, _)| agent).or(self.waits_for)
+    }
+
+    /// Agents who joined it, and their legs.
+    pub(super) fn colleagues(&self) -> impl Iterator<Item = (LegId, AgentId)> {
+        self.others
+            .iter()
+            .filter_map(|(leg, other)| Some((*leg, other.agent?)))
     }
 }
 

@@ -47,6 +47,8 @@ pub struct QueueInfo {
     pub sticky: Option<Duration>,
     /// What it is called by besides its name.
     pub dialled: Option<String>,
+    /// Agents are not shown supervisors who only listen.
+    pub silent_monitoring: bool,
 }
 
 impl QueueInfo {
@@ -122,6 +124,7 @@ impl QueueInfo {
                 .sticky
                 .map(|_| Duration::from_secs(u64::from(queue.sticky_days) * 86_400)),
             dialled: queue.number.clone(),
+            silent_monitoring: queue.silent_monitoring,
         }
     }
 }

@@ -7,9 +7,14 @@ use sans_io::Time;
 use session_core::{CallRecord, Cause, Coordinator, LegId, Offer, Party, SessionId};
 
 use super::desk::{CALL_HEADER, Desk, Use, answer_at_once};
+use super::history::GAVE_UP;
 use super::ids;
 use super::ledger::Ended;
 use crate::switch::Reached;
+
+/// How long an agent whose page is gone may be away from a call of three before a colleague in it takes it over: a reload is shorter,
+/// and the engine would have the caller wait after 30 s.
+const INHERIT: Duration = Duration::from_secs(20);
 
 impl Desk {
     /// A phone rang and was answered: the offer is a leg now.
@@ -62,7 +67,7 @@ impl Desk {
                     live.recall = None;
                 }
             }
-            Use::Consulted(call) => self.consult_failed(call, code, calls),
+            Use::Consulted(call) => self.consult_failed(now, call, code, calls),
             Use::Watcher(call, name) => {
                 if let Some(live) = self.calls.get_mut(&call) {
                     live.watchers.remove(&name);
@@ -101,6 +106,9 @@ impl Desk {
         self.changed.calls.insert(call);
         if away {
             self.drop_consult(now, call, calls);
+            self.await_heir(now, call);
+        } else {
+            self.heirs.remove(&call);
         }
         self.input(now, Input::Away { call, away }, calls);
     }
@@ -149,6 +157,7 @@ impl Desk {
             self.legs.remove(&leg);
             return calls.withdraw(now, leg, false);
         };
+        self.heirs.remove(&call);
         live.recall = None;
         live.away = false;
         live.since = now;
@@ -172,7 +181,7 @@ impl Desk {
     pub(super) fn left(&mut self, now: Time, leg: LegId, used: Use, cause: Cause, calls: &mut Coordinator) {
         match used {
             Use::Agent(call) => self.agent_left(now, call, cause, calls),
-            Use::Consulted(call) => self.consult_failed(call, 0, calls),
+            Use::Consulted(call) => self.consult_failed(now, call, 0, calls),
             Use::Other(call) => {
                 if let Some(live) = self.calls.get_mut(&call) {
                     live.others.remove(&leg);
@@ -209,16 +218,27 @@ impl Desk {
                     live.away = true;
                     live.since = now;
                     self.changed.calls.insert(call);
+                    self.await_heir(now, call);
                     self.input(now, Input::Away { call, away: true }, calls);
                 }
             }
             // The agent hung up. Those whom the agent brought in go on without the agent.
             _ if !live.others.is_empty() => {
-                live.agent = None;
-                live.outside = true;
-                self.input(now, Input::Ended { call }, calls);
+                let agent = live.has();
+                self.release_agent(now, call, calls);
+                if let Some(agent) = agent {
+                    self.hand_over(now, call, agent, calls);
+                }
             }
             _ => calls.terminate_session(now, live.session),
+        }
+    }
+
+    /// A colleague in a call of three has it, should the agent's page not come back soon.
+    fn await_heir(&mut self, now: Time, call: CallId) {
+        let joined = self.calls.get(&call).and_then(|live| live.colleagues().next());
+        if joined.is_some() {
+            self.heirs.entry(call).or_insert(now + INHERIT);
         }
     }
 
@@ -276,10 +296,12 @@ impl Desk {
         calls: &mut Coordinator,
     ) -> bool {
         let Some(call) = self.sessions.remove(&session) else {
+            self.log_direct(now, record);
             return false;
         };
         let Some(live) = self.calls.get(&call).filter(|live| live.session == session) else {
             // An agent hung up while asking somebody: the caller waits for another one.
+            self.log_consult(now, call, GAVE_UP);
             if self
                 .calls
                 .get_mut(&call)
@@ -298,6 +320,8 @@ impl Desk {
         };
         if live.restoring && matches!(record.cause, Cause::Failed | Cause::Lost) {
             self.input(now, Input::NotRecovered { call }, calls);
+        } else if live.hung_up && !live.outside {
+            self.input(now, Input::HungUp { call }, calls);
         } else if !live.outside {
             self.input(now, Input::Ended { call }, calls);
         }
@@ -306,6 +330,7 @@ impl Desk {
     }
 
     pub(super) fn finish(&mut self, now: Time, call: CallId, record: &CallRecord, calls: &mut Coordinator) {
+        self.log_consult(now, call, GAVE_UP);
         let Some(live) = self.calls.remove(&call) else {
             return;
         };
@@ -319,7 +344,10 @@ impl Desk {
         if let (Some(queue), Some(agent), Some(_)) = (queue, live.had.last(), live.answered) {
             self.known.talked(now, queue, &live.from.number, *agent);
         }
-        self.over(call, Ended::new(live.from, live.to, record));
+        self.heirs.remove(&call);
+        let mut ended = Ended::new(live.from, live.to, record);
+        (ended.notes, ended.disposition) = (live.notes, live.disposition);
+        self.over(call, ended);
     }
 
     pub(super) fn reachable(&mut self, now: Time, user: &str, reachable: bool, calls: &mut Coordinator) {

@@ -183,6 +183,7 @@ impl View {
             Change::OfferEnded { id, .. } => {
                 self.offers.remove(id);
             }
+            Change::Logged { .. } => {}
             Change::AgentRemoved { id } => {
                 self.agents.remove(id);
             }
@@ -251,6 +252,10 @@ mod tests {
                 agent: None,
                 agents: Vec::new(),
                 parties: Vec::new(),
+                joined: Vec::new(),
+                transferred_by: None,
+                notes: Vec::new(),
+                disposition: None,
                 consult: None,
             })
         };
@@ -266,6 +271,7 @@ mod tests {
                 },
                 today: QueueDay::default(),
                 alarms: crate::centre::view::QueueAlarms::default(),
+                silent_monitoring: false,
             })
         };
         let hub = Hub::new(0);

@@ -196,7 +196,7 @@ impl Keeper {
         legs: BTreeMap<CallId, Option<SavedLeg>>,
     ) -> Result<(), StoreError> {
         for event in events {
-            if let Change::CallEnded { record, .. } = &event.change {
+            if let Change::CallEnded { record, .. } | Change::Logged { record } = &event.change {
                 self.insert(record).await?;
             }
         }

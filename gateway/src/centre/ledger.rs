@@ -17,7 +17,7 @@ use super::hub::{Event, Hub};
 use super::ids;
 use super::keep::Keeper;
 use super::scribe::Scribe;
-use super::view::{AgentName, Change, Moment, Mos, Outcome, Party, Record};
+use super::view::{AgentName, AgentNotes, Change, Moment, Mos, Outcome, Party, Record, RecordKind};
 
 /// Records after which the next snapshot is taken.
 const SNAPSHOT: usize = 10_000;
@@ -59,6 +59,10 @@ pub struct Ended {
     pub to: String,
     /// How it sounded.
     pub mos: Mos,
+    /// What agents wrote about it.
+    pub notes: Vec<AgentNotes>,
+    /// What the last of them made of it.
+    pub disposition: Option<String>,
 }
 
 impl Ended {
@@ -74,6 +78,7 @@ impl Ended {
                 caller: mos(record.legs.first()),
                 agent: mos(record.legs.get(1..).and_then(|legs| legs.last())),
             },
+            ..Ended::default()
         }
     }
 }
@@ -306,6 +311,7 @@ impl Ledger {
         Record {
             id: ids::record(finished.call),
             call: ids::call(finished.call),
+            kind: RecordKind::Queue,
             queue: queue.map(|queue| queue.id.clone()),
             queue_name: queue.map(|queue| queue.display.clone()).unwrap_or_default(),
             from: ended.from,
@@ -318,6 +324,7 @@ impl Ledger {
                 acd::Departure::Overflowed(..) => Outcome::Overflowed,
                 acd::Departure::Completed => Outcome::Completed,
                 acd::Departure::Lost => Outcome::Lost,
+                acd::Departure::HungUp => Outcome::HungUp,
             },
             waited_s: seconds(finished.waited),
             talked_s: seconds(finished.talked),
@@ -331,8 +338,9 @@ impl Ledger {
                     name: person.display.clone(),
                 })
                 .collect(),
-            disposition: None,
-            notes: None,
+            disposition: ended.disposition,
+            notes: AgentNotes::text(&ended.notes),
+            notes_by: ended.notes,
             mos: ended.mos,
         }
     }

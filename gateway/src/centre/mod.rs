@@ -10,6 +10,7 @@ mod consult;
 pub mod desk;
 pub mod directory;
 mod happens;
+mod history;
 pub mod hub;
 mod ids;
 pub mod keep;

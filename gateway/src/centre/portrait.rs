@@ -3,11 +3,11 @@
 use call_engine::acd::{AgentId, CallId, OfferId, Phase, QueueId, Status, Work};
 use sans_io::Time;
 
-use super::desk::Desk;
+use super::desk::{Desk, Live};
 use super::ids;
 use super::view::{
-    Agent, AgentDay, Call, CallPhase, Consult, Intent, Mode, Moment, Offer, Participant, ParticipantKind,
-    Queue, QueueDay, QueueLive, QueueName,
+    Agent, AgentDay, AgentName, Call, CallPhase, Consult, Intent, Mode, Moment, Offer, Participant,
+    ParticipantKind, Queue, QueueDay, QueueLive, QueueName,
 };
 
 /// Places that are told.
@@ -40,7 +40,7 @@ impl Desk {
         parties.extend(
             live.others
                 .values()
-                .map(|name| participant(ParticipantKind::Other, name)),
+                .map(|other| participant(ParticipantKind::Other, &other.name)),
         );
         for (name, watcher) in live.watchers.iter().filter(|(_, watcher)| watcher.up) {
             let display = self
@@ -85,11 +85,36 @@ impl Desk {
                 .map(|person| person.id.clone())
                 .collect(),
             parties,
+            joined: self.asked_or_joined(live),
+            transferred_by: live.transferred_by.and_then(|agent| self.agent_name(agent)),
+            notes: live.notes.clone(),
+            disposition: live.disposition.clone(),
             consult: live.consult.as_ref().map(|consult| Consult {
                 to: consult.to.clone(),
                 state: consult.state,
                 code: consult.code,
             }),
+        })
+    }
+
+    /// Ids of agents who have a part in a call that another one has.
+    fn asked_or_joined(&self, live: &Live) -> Vec<String> {
+        let asked = live
+            .consult
+            .iter()
+            .filter(|consult| consult.leg.is_some())
+            .filter_map(|consult| consult.agent);
+        asked
+            .chain(live.colleagues().map(|(_, agent)| agent))
+            .filter_map(|agent| self.directory.agent(agent))
+            .map(|person| person.id.clone())
+            .collect()
+    }
+
+    pub(super) fn agent_name(&self, agent: AgentId) -> Option<AgentName> {
+        self.directory.agent(agent).map(|person| AgentName {
+            id: person.id.clone(),
+            name: person.display.clone(),
         })
     }
 
@@ -207,6 +232,7 @@ impl Desk {
             live,
             today: QueueDay::of(&counts),
             alarms: queue.alarms.clone(),
+            silent_monitoring: queue.silent_monitoring,
         })
     }
 }
@@ -223,6 +249,7 @@ impl QueueDay {
             completed: counts.completed,
             sent_on: counts.sent_on,
             lost: counts.lost,
+            hung_up: counts.hung_up,
             service_level: counts.service_level(),
             asa_s: counts.asa(),
             aht_s: counts.aht(),

@@ -8,9 +8,7 @@ use sans_io::Time;
 use session_core::{Coordinator, LegId, Party, ReferTo};
 
 use super::command::{Refused, Target};
-use super::consult::Consult;
-use super::desk::{Desk, Use};
-use super::view::ConsultState;
+use super::desk::{Desk, Other, Use};
 use crate::switch::Reached;
 
 impl Desk {
@@ -81,16 +79,16 @@ impl Desk {
         asks: LegId,
         calls: &mut Coordinator,
     ) -> Result<(), Refused> {
-        self.talking(call)?;
+        let (agent, _) = self.talking(call)?;
         let live = self.live(call)?;
         if live.consult.is_some() || live.agent.is_none_or(|(_, leg)| leg != agent_leg) {
             return Err(Refused::WrongState);
         }
         let caller = live.caller;
         calls.accept_refer(now, asks);
-        let Some(aside_session) = calls.session_of_leg(aside) else {
+        if calls.session_of_leg(aside).is_none() {
             return Err(Refused::WrongState);
-        };
+        }
         calls.resume(now, caller);
         let joined = calls
             .join_through(now, agent_leg, aside)
@@ -98,27 +96,16 @@ impl Desk {
         let Some((&leg, more)) = joined.split_first() else {
             return Err(Refused::WrongState);
         };
-        for other in more {
-            let name = calls.party_of(*other).unwrap_or_default().to_owned();
-            self.legs.insert(*other, Use::Other(call));
-            if let Some(live) = self.calls.get_mut(&call) {
-                live.others.insert(*other, name);
-            }
+        for other in [leg].iter().chain(more) {
+            let user = calls.user_of(*other);
+            let joined = Other {
+                name: calls.party_of(*other).unwrap_or_default().to_owned(),
+                agent: user.and_then(|user| self.directory.agent_of(user)),
+            };
+            self.add_other(call, *other, joined);
         }
-        let agent = calls
-            .user_of(leg)
-            .filter(|_| more.is_empty())
-            .and_then(|user| self.directory.agent_of(user));
-        let consult = Consult {
-            session: aside_session,
-            leg: Some(leg),
-            to: calls.party_of(leg).unwrap_or_default().to_owned(),
-            agent,
-            state: ConsultState::Talking,
-            code: None,
-        };
         self.legs.remove(&agent_leg);
-        self.hand_over(now, call, leg, consult, calls);
+        self.hand_over(now, call, agent, calls);
         for leg in [aside, agent_leg] {
             calls.drop_leg(now, leg);
         }

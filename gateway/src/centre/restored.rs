@@ -113,6 +113,12 @@ impl Desk {
                 .and_then(|told| told.answered_at)
                 .map(|moment| moment.0),
             agent: None,
+            transferred_by: told
+                .as_ref()
+                .and_then(|told| self.agent_named(&told.transferred_by.as_ref()?.id)),
+            notes: told.as_ref().map(|told| told.notes.clone()).unwrap_or_default(),
+            disposition: told.as_ref().and_then(|told| told.disposition.clone()),
+            hung_up: false,
             had: told.map_or_else(|| with.into_iter().collect(), |told| self.agents_of(&told)),
             recall: None,
             away: with.is_some(),
@@ -196,7 +202,10 @@ impl Desk {
     }
 
     fn agents_of(&self, told: &view::Call) -> Vec<AgentId> {
-        let agent = |id: &String| Some(self.directory.person_by_id(id)?.agent.as_ref()?.id);
-        told.agents.iter().filter_map(agent).collect()
+        told.agents.iter().filter_map(|id| self.agent_named(id)).collect()
+    }
+
+    fn agent_named(&self, id: &str) -> Option<AgentId> {
+        Some(self.directory.person_by_id(id)?.agent.as_ref()?.id)
     }
 }

@@ -61,6 +61,7 @@ impl Desk {
                 ..
             } => {
                 self.changed.calls.insert(*call);
+                self.log_missed(now, (*offer, *call), *agent, *how);
                 let agent = self
                     .directory
                     .agent(*agent)

@@ -136,6 +136,9 @@ pub struct Queue {
     pub today: QueueDay,
     /// When to alarm.
     pub alarms: QueueAlarms,
+    /// Agents are not shown supervisors who only listen.
+    #[serde(default)]
+    pub silent_monitoring: bool,
 }
 
 /// A queue now.
@@ -173,6 +176,9 @@ pub struct QueueDay {
     pub sent_on: u64,
     /// Calls that a restart cost.
     pub lost: u64,
+    /// Calls that a supervisor hung up before an agent answered.
+    #[serde(default)]
+    pub hung_up: u64,
     /// Part answered in time, 0 to 1; none while nothing counts.
     pub service_level: Option<f64>,
     /// Mean wait of answered calls, seconds.
@@ -230,7 +236,7 @@ pub enum CallPhase {
     Consulting,
     /// Three talk.
     Conference,
-    /// The agent's page is gone; the caller hears music.
+    /// The agent's page is gone; the caller hears music, or those who joined.
     Away,
 }
 
@@ -264,6 +270,18 @@ pub struct Call {
     pub agents: Vec<String>,
     /// Who is in it.
     pub parties: Vec<Participant>,
+    /// Agents whom the one who has it asks, or who joined, by id. They see the call as well.
+    #[serde(default)]
+    pub joined: Vec<String>,
+    /// The agent who sent it to where it is, or handed it over.
+    #[serde(default)]
+    pub transferred_by: Option<AgentName>,
+    /// What agents wrote about it so far, in the order in which they began to.
+    #[serde(default)]
+    pub notes: Vec<AgentNotes>,
+    /// What the last agent who chose one made of it so far.
+    #[serde(default)]
+    pub disposition: Option<String>,
     /// The question that the agent asks somebody.
     pub consult: Option<Consult>,
 }
@@ -355,6 +373,31 @@ pub enum Outcome {
     Overflowed,
     /// A restart cost it.
     Lost,
+    /// A supervisor hung up before an agent answered.
+    HungUp,
+    /// It rang, and nobody answered in time.
+    NoAnswer,
+    /// Whoever was called was busy, or did not want it.
+    Rejected,
+    /// It could not be connected.
+    Failed,
+}
+
+/// What kind of call a record is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecordKind {
+    /// A caller of a queue.
+    #[default]
+    Queue,
+    /// A call of a queue that was offered to an agent who did not take it.
+    Missed,
+    /// An agent called a number outside.
+    Outbound,
+    /// Somebody outside called an agent.
+    Inbound,
+    /// A call between users of the gateway.
+    Internal,
 }
 
 /// A call that is over.
@@ -364,6 +407,9 @@ pub struct Record {
     pub id: String,
     /// Of the call.
     pub call: String,
+    /// What kind of call.
+    #[serde(default)]
+    pub kind: RecordKind,
     /// The last queue.
     pub queue: Option<String>,
     /// Its name then.
@@ -390,8 +436,11 @@ pub struct Record {
     pub agents: Vec<AgentName>,
     /// What the agent made of it.
     pub disposition: Option<String>,
-    /// What the agent noted.
+    /// What agents noted; where several did, each line begins with a name.
     pub notes: Option<String>,
+    /// The same, agent by agent.
+    #[serde(default)]
+    pub notes_by: Vec<AgentNotes>,
     /// How it sounded, 1.0 to 4.5.
     pub mos: Mos,
 }
@@ -403,6 +452,46 @@ pub struct AgentName {
     pub id: String,
     /// For people.
     pub name: String,
+}
+
+/// What one agent wrote about a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AgentNotes {
+    /// Id of the agent.
+    pub agent: String,
+    /// For people.
+    pub name: String,
+    /// In words.
+    pub notes: String,
+}
+
+impl AgentNotes {
+    /// An agent's notes are these from now on; nothing is kept of empty ones.
+    pub fn write(all: &mut Vec<AgentNotes>, agent: &str, name: &str, notes: String) {
+        let known = all.iter_mut().find(|known| known.agent == agent);
+        match known {
+            Some(known) => known.notes = notes,
+            None => all.push(AgentNotes {
+                agent: agent.to_owned(),
+                name: name.to_owned(),
+                notes,
+            }),
+        }
+        all.retain(|known| !known.notes.is_empty());
+    }
+
+    /// All of them as one text.
+    #[must_use]
+    pub fn text(all: &[AgentNotes]) -> Option<String> {
+        match all {
+            [] => None,
+            [one] => Some(one.notes.clone()),
+            several => {
+                let lines = several.iter().map(|one| format!("{}: {}", one.name, one.notes));
+                Some(lines.collect::<Vec<_>>().join("\n"))
+            }
+        }
+    }
 }
 
 /// How each side sounded to the gateway.
@@ -432,6 +521,12 @@ pub enum Change {
     CallEnded {
         /// Of the call.
         id: String,
+        /// What there was.
+        record: Record,
+    },
+    /// For an agent's own history: a call of its own that is over, or one that it missed.
+    #[serde(rename = "call.logged")]
+    Logged {
         /// What there was.
         record: Record,
     },

@@ -1,15 +1,17 @@
 //! What agents and supervisors ask for, and what they do with a call: hold, keys, transfer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use call_engine::acd::{AgentId, CallId, Enqueue, Input, OfferId, Phase, QueueId, Refusal, Requeue};
+use call_engine::acd::{AgentId, CallId, Enqueue, Input, Intent, OfferId, Phase, QueueId, Refusal, Requeue};
 use sans_io::Time;
 use session_core::{Application, Caller, Coordinator, LegId, Offer, Party};
 
 use super::command::{Asked, By, Command, Refused, Target};
-use super::desk::{Desk, Live, Use};
+use super::desk::{Desk, Live, Other, Use};
 use super::ids;
 use super::ledger::{Answer, Ended};
+use super::view;
 use crate::switch::Reached;
 
 /// How long somebody who is asked, or to whom a call is transferred, may ring.
@@ -69,9 +71,20 @@ impl Desk {
             Command::Abort { call } => self.abort(now, self.call_of(by, &call)?, calls)?,
             Command::Leave { call } => self.leave(now, self.call_of(by, &call)?, calls)?,
             Command::HangUp { call } => {
-                let session = self.live(self.call_of(by, &call)?)?.session;
-                calls.terminate_session(now, session);
+                let call = self.call_of(by, &call)?;
+                let live = self.calls.get_mut(&call).ok_or(Refused::UnknownCall)?;
+                live.hung_up = matches!(by, By::Supervisor(_));
+                calls.terminate_session(now, live.session);
             }
+            Command::SignOut { agent } => {
+                let agent = self.agent(&agent)?;
+                self.sign_out(now, agent, calls)?;
+            }
+            Command::Note {
+                call,
+                disposition,
+                notes,
+            } => self.note(by, &call, disposition, notes)?,
             Command::Supervise { call, mode } => {
                 let call = self.call_of(by, &call)?;
                 self.supervise(now, by, call, mode, calls)?;
@@ -94,23 +107,14 @@ impl Desk {
             }
             Command::PageClosed { .. } => {}
             Command::DemoCall { queue } => {
-                let number = match queue {
-                    Some(id) => self
-                        .directory
-                        .queue_by_id(&id)
-                        .ok_or(Refused::UnknownQueue)?
-                        .name
-                        .clone(),
-                    None => self
-                        .directory
-                        .queues()
-                        .next()
-                        .ok_or(Refused::UnknownQueue)?
-                        .name
-                        .clone(),
+                let queue = match queue {
+                    Some(id) => self.directory.queue_by_id(&id),
+                    None => self.directory.queues().next(),
                 };
+                let queue = queue.ok_or(Refused::UnknownQueue)?;
                 let demo = self.demo.as_ref().ok_or(Refused::NoDemo)?;
-                demo.try_send(number).map_err(|_| Refused::Busy)?;
+                demo.try_send(queue.name.clone()).map_err(|_| Refused::Busy)?;
+                return Ok(Some(queue.id.clone()));
             }
         }
         Ok(None)
@@ -255,7 +259,7 @@ impl Desk {
                     .ok_or(Refused::UnknownQueue)?
                     .config
                     .id;
-                self.requeue(now, call, Some(queue), None, calls)
+                self.send_on(now, (call, agent), Some(queue), None, calls)
             }
             // The caller keeps the place in the queue, should that agent not answer.
             Target::Agent(id) => {
@@ -263,7 +267,7 @@ impl Desk {
                 if sticky == agent {
                     return Err(Refused::WrongState);
                 }
-                self.requeue(now, call, None, Some(sticky), calls)
+                self.send_on(now, (call, agent), None, Some(sticky), calls)
             }
             number @ Target::Number(_) => {
                 let (party, name, _) = self.party(agent, &number)?;
@@ -271,6 +275,74 @@ impl Desk {
                 Ok(())
             }
         }
+    }
+
+    /// An agent gives the call to a queue or a colleague, who are told of whom it comes.
+    fn send_on(
+        &mut self,
+        now: Time,
+        (call, agent): (CallId, AgentId),
+        queue: Option<QueueId>,
+        sticky: Option<AgentId>,
+        calls: &mut Coordinator,
+    ) -> Result<(), Refused> {
+        let sender = |desk: &mut Desk, agent: Option<AgentId>| {
+            let live = desk.calls.get_mut(&call);
+            live.and_then(|live| std::mem::replace(&mut live.transferred_by, agent))
+        };
+        let before = sender(self, Some(agent));
+        let done = self.requeue(now, call, queue, sticky, calls);
+        if done.is_err() {
+            sender(self, before);
+        }
+        done
+    }
+
+    /// The agent's call goes on without the agent: with those whom the agent brought in, or in its queue at its old place.
+    fn sign_out(&mut self, now: Time, agent: AgentId, calls: &mut Coordinator) -> Result<(), Refused> {
+        // Once free, nothing more is offered.
+        let refused = self.intend(now, agent, Intent::Offline, calls);
+        let theirs = self.calls.iter().find(|(_, live)| live.has() == Some(agent));
+        if let Some((call, alone)) = theirs.map(|(call, live)| (*call, live.others.is_empty())) {
+            self.drop_consult(now, call, calls);
+            if alone {
+                self.requeue(now, call, None, None, calls)?;
+            } else {
+                self.release_agent(now, call, calls);
+                self.hand_over(now, call, agent, calls);
+            }
+        }
+        // Nobody is there to wrap up.
+        self.input(now, Input::WrappedUp { agent, code: None }, calls);
+        check(refused)
+    }
+
+    /// What an agent who has or had the call wrote about it.
+    fn note(
+        &mut self,
+        by: &By,
+        call: &str,
+        disposition: Option<String>,
+        notes: Option<String>,
+    ) -> Result<(), Refused> {
+        let (By::Agent(id) | By::Supervisor(id)) = by;
+        let agent = self.agent(id)?;
+        let name = self.name_of(by)?;
+        let call = ids::read_call(call).ok_or(Refused::UnknownCall)?;
+        let directory = Arc::clone(&self.directory);
+        let live = self.calls.get_mut(&call).ok_or(Refused::UnknownCall)?;
+        if !live.had.contains(&agent) {
+            return Err(Refused::UnknownCall);
+        }
+        if let Some(notes) = notes {
+            let name = directory
+                .person(&name)
+                .map_or(name, |person| person.display.clone());
+            view::AgentNotes::write(&mut live.notes, id, &name, notes);
+        }
+        live.disposition = disposition.or(live.disposition.take());
+        self.changed.calls.insert(call);
+        Ok(())
     }
 
     fn requeue(
@@ -321,7 +393,7 @@ impl Desk {
         match calls.offer(now, session, asked(party, None, Vec::new())) {
             Ok(leg) => {
                 if let Some(live) = self.calls.get_mut(&call) {
-                    live.others.insert(leg, name);
+                    live.others.insert(leg, Other { name, agent: None });
                 }
                 self.legs.insert(leg, Use::Outside(call));
             }

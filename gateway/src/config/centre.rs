@@ -180,6 +180,8 @@ pub struct Queue {
     pub max_length: Option<u32>,
     /// Calls do not wait while nobody who serves the queue is signed in.
     pub leave_when_empty: bool,
+    /// Agents are not shown supervisors who only listen.
+    pub silent_monitoring: bool,
     /// How often those who wait are told their place, for the first time after 2 seconds; never if not said.
     #[serde(with = "maybe_seconds")]
     #[schema(value_type = Option<u32>, minimum = 10, maximum = 3600)]
@@ -294,6 +296,7 @@ impl Queue {
             max_wait: None,
             max_length: None,
             leave_when_empty: false,
+            silent_monitoring: false,
             announce: Some(Duration::from_secs(30)),
             overflow: Overflow::HangUp,
             hours: Vec::new(),

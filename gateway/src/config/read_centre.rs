@@ -246,6 +246,10 @@ fn read_times<'t>(r: &mut Reader<'t>, s: &mut Section<'t>, queue: &mut Queue) {
     queue.max_length = r.get(s, "max_length", |v| within(v, range::LENGTH));
     set(&mut queue.announce, r.get(s, "announce", announce));
     set(&mut queue.leave_when_empty, r.get(s, "leave_when_empty", boolean));
+    set(
+        &mut queue.silent_monitoring,
+        r.get(s, "silent_monitoring", boolean),
+    );
     queue.alarm_waiting = r.get(s, "alarm_waiting", |v| within(v, range::WAITING));
     queue.alarm_wait = r.get(s, "alarm_wait", |v| seconds(v, range::WAIT));
     queue.alarm_service_level = r.get(s, "alarm_service_level", |v| within(v, range::PERCENT));

@@ -475,6 +475,7 @@ fn queues_choose_by_skill_tier_priority_and_hour() {
         max_no_answer = 0
         sticky = 15
         sticky_days = 30
+        silent_monitoring = true
         hours = ["mon-fri 08:00-18:00", "sat 10:00-14:00"]
         time_zone = "Europe/Berlin"
         holidays = ["2026-12-25", 2026-12-26]
@@ -528,6 +529,7 @@ fn queues_choose_by_skill_tier_priority_and_hour() {
     );
     assert_eq!((engine.max_tier, engine.rate, engine.boost.as_secs()), (1, 2, 90));
     assert_eq!((engine.progress.as_secs(), engine.max_no_answer), (7, 0));
+    assert!(queue.silent_monitoring);
     assert_eq!(
         (engine.sticky_wait.as_secs(), queue.sticky.map(|s| s.as_secs())),
         (15, Some(30 * 86_400))

@@ -45,6 +45,8 @@ pub struct CallFilter {
     pub caller: Option<String>,
     /// Id.
     pub disposition: Option<String>,
+    /// The first four letters of the id.
+    pub prefix: Option<&'static str>,
 }
 
 /// A place in a list of calls: behind this one.
@@ -162,6 +164,7 @@ impl Calls {
             caller.map(Value::from),
         );
         want("disposition = ?", filter.disposition.clone().map(Value::from));
+        want("substr(id, 1, 4) = ?", filter.prefix.map(Value::from));
         if let Some(after) = after {
             values.extend([
                 int(after.started_micros).into(),

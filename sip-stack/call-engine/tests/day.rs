@@ -482,7 +482,12 @@ fn a_day_adds_up() {
     let mut all = QueueCounts::default();
     for queue in 0..Strategy::ALL.len() as u32 {
         let counts = metrics.queue_counts(QueueId(queue), begin, day.now);
-        let gone = counts.abandoned + counts.overflowed + counts.completed + counts.sent_on + counts.lost;
+        let gone = counts.abandoned
+            + counts.overflowed
+            + counts.completed
+            + counts.sent_on
+            + counts.lost
+            + counts.hung_up;
         assert_eq!(counts.entered, gone, "queue {queue}: {counts:?}");
         all.add(&counts);
     }

@@ -146,6 +146,139 @@ describe('for everybody', () => {
   });
   after(() => browser?.close());
 
+  test('signing out in a call asks first, and gives the caller back to the queue', the(async ({ gateway, open }) => {
+    const anna = await open();
+    await anna.goOnline('anna');
+    await anna.press('#demo-call');
+    await anna.answer();
+    const sue = await Api.signIn(gateway, 'sue');
+    const before = await sue.call('talking');
+    await anna.press('#sign-out');
+    await anna.shows('#sign-out-ask', /Demo caller goes back to the queue/);
+    assert.equal(await anna.focused(), 'sign-out-stay');
+    assert.deepEqual(await anna.problems(), []);
+    await anna.screenshot('agent-sign-out');
+    await anna.press('#sign-out-stay');
+    await anna.gone('#sign-out-ask');
+    await anna.shows('#call-state', /^Talking$/);
+    await anna.press('#sign-out');
+    await anna.press('#sign-out-go');
+    await anna.waitFor('#user');
+    const waiting = await sue.call('waiting');
+    assert.deepEqual([waiting.id, waiting.entered_at, waiting.position], [before.id, before.entered_at, 1]);
+    assert.equal((await sue.ask('GET', '/agents/usr_anna')).status, 'offline');
+    const ben = await open();
+    await ben.signIn('ben');
+    await ben.shows('#connection', /^Connected$/);
+    await ben.press('#go-online');
+    await ben.answer();
+    assert.equal((await sue.call('talking')).id, before.id);
+    await ben.press('#hangup');
+    await ben.waitFor('#done');
+  }));
+
+  test('who stays in a call of three has the call, its queue and its notes', the(async ({ gateway, open }) => {
+    const [anna, ben] = [await open(), await open()];
+    await ben.goOnline('ben');
+    await ben.press('[data-intent="meeting"]');
+    await anna.page.bringToFront();
+    await anna.goOnline('anna');
+    await anna.press('#demo-call');
+    await anna.answer();
+    await anna.type('#notes', 'Wants to cancel.');
+    await anna.shows('#draft-state', /^Saved$/);
+    await anna.press('#transfer');
+    await anna.press('[data-consult="usr_ben"]');
+    await ben.page.bringToFront();
+    await ben.shows('#offer', /Consultation.*Support.*Anna.*asks about Demo caller.*waited.*Wants to cancel\./s);
+    assert.match(await ben.text('#idle-title'), /^Direct call$/);
+    assert.deepEqual(await ben.problems(), []);
+    await ben.screenshot('agent-consultation');
+    await ben.press('#answer');
+    await ben.shows('#call-about', /^Anna's call with Demo caller$/);
+    await anna.page.bringToFront();
+    await anna.press('#merge');
+    await ben.page.bringToFront();
+    await ben.shows('#call-state', /^Three-way$/);
+    await anna.page.bringToFront();
+    await anna.press('#leave');
+    await anna.waitFor('#done');
+    await ben.page.bringToFront();
+    await ben.shows('.peer', /^Demo caller$/);
+    await ben.shows('.call-who', /Support.*Transferred by Anna/s);
+    await ben.shows('.notes-before', /Notes by Anna.*Wants to cancel\./s);
+    await ben.waitFor('#transfer:not(:disabled)');
+    await ben.hearsSomething();
+    await ben.screenshot('agent-inherited');
+    const sue = await Api.signIn(gateway, 'sue');
+    const call = await sue.call('talking');
+    assert.deepEqual([call.agent, call.parties.length], ['usr_ben', 2]);
+    await ben.type('#notes', 'Cancelled it.');
+    await ben.shows('#draft-state', /^Saved$/);
+    await ben.press('#hangup');
+    await ben.waitFor('#done');
+    await ben.shows('.notes-before', /Wants to cancel\./);
+    await ben.shows('.record', /Demo caller.*Cancelled it\..*Notes by Anna.*Wants to cancel\./s);
+    const [record] = (await sue.ask('GET', '/records')).items;
+    assert.deepEqual(record.agents.map(({ id }) => id), ['usr_anna', 'usr_ben']);
+    assert.equal(record.notes, 'Anna: Wants to cancel.\nBen: Cancelled it.');
+  }));
+
+  test('a call that is sent on says by whom, and what was noted', the(async ({ open }) => {
+    const [anna, ben] = [await open(), await open()];
+    await anna.goOnline('anna');
+    await anna.press('#demo-call');
+    await anna.answer();
+    await ben.page.bringToFront();
+    await ben.goOnline('ben');
+    await anna.page.bringToFront();
+    await anna.type('#notes', 'Third call today.');
+    await anna.shows('#draft-state', /^Saved$/);
+    await anna.press('#transfer');
+    await anna.press('[data-transfer="usr_ben"]');
+    await ben.page.bringToFront();
+    await ben.shows('#offer', /Support.*Demo caller.*Transferred by Anna.*Third call today\./s);
+    await ben.screenshot('agent-transferred');
+    await ben.answer();
+    await ben.shows('.call', /Transferred by Anna.*Notes by Anna.*Third call today\./s);
+    await ben.press('#hangup');
+    await ben.waitFor('#done');
+  }));
+
+  test('a missed call pauses in words, and is listed with calls of one\'s own, also after a reload', the(async ({ open }) => {
+    const [anna, ben] = [await open(), await open()];
+    await ben.goOnline('ben');
+    await ben.press('[data-intent="meeting"]');
+    await anna.page.bringToFront();
+    await anna.goOnline('anna');
+    await anna.press('#demo-call');
+    await anna.waitFor('#offer');
+    await anna.shows('#notice', /^Missed – the call was passed on\.$/, 30_000);
+    await anna.shows('#state-now', /^Paused: you missed a call/);
+    await anna.shows('#idle-title', /^Paused: you missed a call$/);
+    await anna.shows('[data-kind="missed"]', /Demo caller.*missed/s);
+    await anna.type('#dial', 'ben');
+    await anna.press('#dial-button');
+    await ben.page.bringToFront();
+    await ben.waitFor('#offer');
+    await ben.shows('#idle-title', /^Direct call$/);
+    await ben.press('#reject');
+    await anna.page.bringToFront();
+    await anna.shows('[data-kind="internal"]', /Ben.*busy or declined/s);
+    await anna.type('#dial', '9196');
+    await anna.press('#dial-button');
+    await anna.shows('#call-state', /^Talking$/);
+    await anna.press('#hangup');
+    await anna.shows('[data-kind="outbound"]', /9196/);
+    await anna.screenshot('agent-history');
+    await anna.page.reload();
+    await anna.waitFor('[data-kind="outbound"]');
+    const kinds = await anna.page.$$eval('#recents > li', (all) => all.map(({ dataset }) => dataset.kind));
+    assert.deepEqual(kinds, ['outbound', 'internal', 'missed']);
+    await ben.page.bringToFront();
+    await ben.shows('[data-kind="internal"]', /Anna.*declined/s);
+  }));
+
   test('the first click does what it says, where the page may not sound before it', the(async ({ open }) => {
     const page = await open();
     await page.goOnline('anna');
@@ -191,7 +324,7 @@ describe('for everybody', () => {
     await until('the field has the focus', async () => (await anna.focused()) === 'transfer-find');
     await anna.page.keyboard.type('be');
     await anna.press('[data-consult="usr_ben"]');
-    await anna.shows('#consult', /Asking Ben.*It rings there/s);
+    await anna.shows('#consult', /Asking Ben.*Ringing/s);
     await ben.page.bringToFront();
     assert.match(await ben.text('#offer-who'), /^Anna$/);
     await ben.press('#answer');
@@ -224,7 +357,7 @@ describe('for everybody', () => {
     await page.answer();
     await page.press('#transfer');
     await page.press('[data-transfer="que_sales"]');
-    await page.shows('#notice', /goes to Sales/);
+    await page.shows('#notice', /is going to Sales/);
     await page.waitFor('#done');
     const sue = await Api.signIn(gateway, 'sue');
     await until('Sales has it', async () => (await sue.ask('GET', '/queues/que_sales')).live.waiting === 1);
@@ -262,7 +395,10 @@ describe('for everybody', () => {
     await page.page.evaluate(async () => {
       const { refresh } = JSON.parse(sessionStorage.getItem('cordboard.session'));
       const body = JSON.stringify({ refresh_token: refresh });
-      await fetch('api/v1/auth/logout', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+      // A refresh token that is used twice was stolen.
+      for (let n = 0; n < 2; n += 1) {
+        await fetch('api/v1/auth/refresh', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+      }
     });
     await page.waitFor('#sign-in-again');
     await page.hearsSomething();

@@ -53,7 +53,7 @@ export const W = {
   idleUnreachable: "You are not receiving calls",
   idleUnreachableText: "Connection to this page lost; retrying.",
   idleDirect: "Direct call",
-  idleDirectText: "You get calls from your queues again once it is over.",
+  idleDirectText: "Calls from your queues do not ring during a direct call.",
   idleConnecting: "Connecting",
   idleConnectingText: "Your call is being connected.",
   backToAvailable: "Take calls again",

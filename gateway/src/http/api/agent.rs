@@ -167,7 +167,7 @@ pub(super) async fn wrap_up(
     if (note != Note::default() || done.call.is_some())
         && let Some(call) = records::wrapped_up(&api, &me.id, done.call).await?
     {
-        api.archive().note(&call, note).await?;
+        records::write(&api, &me, &call, note).await?;
     }
     api.ask(By::Agent(me.id.clone()), command).await?;
     find(&api, &me.id)

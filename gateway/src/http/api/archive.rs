@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sans_io::Time;
 
 use crate::centre::hub::Event;
-use crate::centre::view::{Change, Record};
+use crate::centre::view::{AgentName, AgentNotes, Change, Record, RecordKind};
 use crate::store::Meter;
 
 /// What an archive answers with.
@@ -26,9 +26,47 @@ impl fmt::Display for Unavailable {
 
 impl std::error::Error for Unavailable {}
 
+/// Which kinds of records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kinds {
+    /// Callers of queues.
+    #[default]
+    Queue,
+    /// Calls of queues that agents were offered and did not take.
+    Missed,
+    /// Calls of agents that came through no queue.
+    Direct,
+    /// All of them.
+    All,
+}
+
+impl Kinds {
+    /// The first four letters of their ids; `None`: any.
+    #[must_use]
+    pub const fn prefix(self) -> Option<&'static str> {
+        match self {
+            Kinds::Queue => Some("rec_"),
+            Kinds::Missed => Some("mis_"),
+            Kinds::Direct => Some("dir_"),
+            Kinds::All => None,
+        }
+    }
+
+    fn takes(self, kind: RecordKind) -> bool {
+        match self {
+            Kinds::Queue => kind == RecordKind::Queue,
+            Kinds::Missed => kind == RecordKind::Missed,
+            Kinds::Direct => !matches!(kind, RecordKind::Queue | RecordKind::Missed),
+            Kinds::All => true,
+        }
+    }
+}
+
 /// Which records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
+    /// Of these kinds.
+    pub kinds: Kinds,
     /// That this agent had, by id.
     pub agent: Option<String>,
     /// Of this queue, by id.
@@ -39,7 +77,7 @@ pub struct Wanted {
     pub from: Option<Time>,
     /// That came before.
     pub until: Option<Time>,
-    /// That are older than the record with this id: ids of records sort as their calls came.
+    /// That come after the record with this id in the list.
     pub before: Option<String>,
     /// At most so many.
     pub limit: usize,
@@ -62,8 +100,8 @@ pub trait Archive: Send + Sync {
     /// The record with this id.
     fn record<'a>(&'a self, id: &'a str) -> Answer<'a, Option<Record>>;
 
-    /// Keeps what was noted of a call, live or over, before it answers.
-    fn note<'a>(&'a self, call: &'a str, note: Note) -> Answer<'a, ()>;
+    /// Keeps what an agent noted of a call, live or over, before it answers.
+    fn note<'a>(&'a self, call: &'a str, author: &'a AgentName, note: Note) -> Answer<'a, ()>;
 
     /// A change that was published. An archive that is told elsewhere passes over it.
     fn take(&self, event: &Event);
@@ -84,9 +122,11 @@ impl Wanted {
     #[must_use]
     pub fn takes(&self, record: &Record) -> bool {
         let entered = record.entered_at.0;
-        self.agent
-            .as_ref()
-            .is_none_or(|id| record.agents.iter().any(|agent| agent.id == *id))
+        self.kinds.takes(record.kind)
+            && self
+                .agent
+                .as_ref()
+                .is_none_or(|id| record.agents.iter().any(|agent| agent.id == *id))
             && self
                 .queue
                 .as_ref()
@@ -97,19 +137,34 @@ impl Wanted {
                 .is_none_or(|number| record.from.number.contains(number.as_str()))
             && self.from.is_none_or(|from| entered >= from)
             && self.until.is_none_or(|until| entered < until)
-            && self.before.as_ref().is_none_or(|id| record.id < *id)
     }
 }
 
-impl Note {
+/// What agents noted of a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Noted {
+    pub(super) disposition: Option<String>,
+    pub(super) notes: Vec<AgentNotes>,
+}
+
+impl Noted {
+    /// Takes in what one of them noted.
+    pub(super) fn take(&mut self, author: &AgentName, note: Note) {
+        self.disposition = note.disposition.or(self.disposition.take());
+        if let Some(notes) = note.notes {
+            AgentNotes::write(&mut self.notes, &author.id, &author.name, notes);
+        }
+    }
+
     /// Puts it into a record.
-    pub fn write(&self, record: &mut Record) {
+    pub(super) fn write(&self, record: &mut Record) {
         if self.disposition.is_some() {
             record.disposition.clone_from(&self.disposition);
         }
-        if self.notes.is_some() {
-            record.notes.clone_from(&self.notes);
+        for one in &self.notes {
+            AgentNotes::write(&mut record.notes_by, &one.agent, &one.name, one.notes.clone());
         }
+        record.notes = AgentNotes::text(&record.notes_by).or(record.notes.take());
     }
 }
 
@@ -124,10 +179,12 @@ pub struct Recent {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// By id.
-    records: BTreeMap<String, Record>,
+    /// By when the call came, and id.
+    records: BTreeMap<(Time, String), Record>,
+    /// When the call of each came, by id.
+    came: BTreeMap<String, Time>,
     /// By call.
-    notes: BTreeMap<String, Note>,
+    notes: BTreeMap<String, Noted>,
     /// Calls in `notes`, oldest first.
     order: VecDeque<String>,
 }
@@ -141,7 +198,11 @@ impl Recent {
 impl Inner {
     fn with_note(&self, record: &Record) -> Record {
         let mut record = record.clone();
-        if let Some(note) = self.notes.get(&record.call) {
+        if let Some(note) = self
+            .notes
+            .get(&record.call)
+            .filter(|_| record.kind == RecordKind::Queue)
+        {
             note.write(&mut record);
         }
         record
@@ -151,8 +212,17 @@ impl Inner {
 impl Archive for Recent {
     fn records<'a>(&'a self, wanted: &'a Wanted) -> Answer<'a, Vec<Record>> {
         let inner = self.lock();
-        let newest = inner.records.values().rev().filter(|record| wanted.takes(record));
+        let before = wanted.before.as_ref().and_then(|id| {
+            let came = inner.came.get(id)?;
+            Some((*came, id.clone()))
+        });
+        let records = match &before {
+            Some(before) => inner.records.range(..before.clone()),
+            None => inner.records.range(..),
+        };
+        let newest = records.rev().map(|(_, record)| record);
         let records = newest
+            .filter(|record| wanted.takes(record))
             .take(wanted.limit)
             .map(|record| inner.with_note(record))
             .collect();
@@ -162,12 +232,14 @@ impl Archive for Recent {
 
     fn record<'a>(&'a self, id: &'a str) -> Answer<'a, Option<Record>> {
         let inner = self.lock();
-        let record = inner.records.get(id).map(|record| inner.with_note(record));
+        let came = inner.came.get(id).copied();
+        let record = came.and_then(|came| inner.records.get(&(came, id.to_owned())));
+        let record = record.map(|record| inner.with_note(record));
         drop(inner);
         Box::pin(std::future::ready(Ok(record)))
     }
 
-    fn note<'a>(&'a self, call: &'a str, note: Note) -> Answer<'a, ()> {
+    fn note<'a>(&'a self, call: &'a str, author: &'a AgentName, note: Note) -> Answer<'a, ()> {
         let mut inner = self.lock();
         if !inner.notes.contains_key(call) {
             if inner.order.len() >= MAX_RECORDS
@@ -177,20 +249,22 @@ impl Archive for Recent {
             }
             inner.order.push_back(call.to_owned());
         }
-        let kept = inner.notes.entry(call.to_owned()).or_default();
-        kept.disposition = note.disposition.or(kept.disposition.take());
-        kept.notes = note.notes.or(kept.notes.take());
+        inner.notes.entry(call.to_owned()).or_default().take(author, note);
         drop(inner);
         Box::pin(std::future::ready(Ok(())))
     }
 
     fn take(&self, event: &Event) {
-        if let Change::CallEnded { record, .. } = &event.change {
+        if let Change::CallEnded { record, .. } | Change::Logged { record } = &event.change {
             let mut inner = self.lock();
-            if inner.records.len() >= MAX_RECORDS {
-                inner.records.pop_first();
+            if inner.records.len() >= MAX_RECORDS
+                && let Some(((_, oldest), _)) = inner.records.pop_first()
+            {
+                inner.came.remove(&oldest);
             }
-            inner.records.insert(record.id.clone(), record.clone());
+            let came = record.entered_at.0;
+            inner.came.insert(record.id.clone(), came);
+            inner.records.insert((came, record.id.clone()), record.clone());
         }
     }
 }

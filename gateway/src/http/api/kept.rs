@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::archive::{Answer, Archive, Note, Unavailable, Wanted};
+use super::archive::{Answer, Archive, Note, Noted, Unavailable, Wanted};
 use crate::centre::hub::Event;
-use crate::centre::view::Record;
+use crate::centre::view::{AgentName, AgentNotes, Record};
 use crate::store::{
     CallCursor, CallFilter, CallRecord, Calls, Expect, Health, Meter, Put, Store, StoreError, Table,
 };
@@ -13,12 +13,17 @@ use crate::store::{
 pub struct Kept {
     store: Store,
     calls: Calls,
-    /// What was noted of calls that were live then, by the id of their record.
+    /// What was noted of calls, by the id of their record.
     notes: Table<BTreeMap<String, String>>,
 }
 
 const DISPOSITION: &str = "disposition";
+/// Of all agents, as one text.
 const NOTES: &str = "notes";
+/// Agent by agent, as JSON.
+const AGENTS: &str = "agents";
+/// Tries of several agents who write at a moment.
+const TRIES: usize = 5;
 
 impl Kept {
     /// Of this store.
@@ -34,9 +39,9 @@ impl Kept {
     async fn read(&self, call: CallRecord) -> Result<Record, StoreError> {
         let mut record: Record = serde_json::from_str(&call.body)
             .map_err(|_| StoreError::Corrupt(format!("{} has another shape", call.id)))?;
-        if let Some(early) = self.notes.get(&call.id).await? {
-            record.disposition = early.body.get(DISPOSITION).cloned();
-            record.notes = early.body.get(NOTES).cloned();
+        if let Some(row) = self.notes.get(&call.id).await? {
+            record.notes = row.body.get(NOTES).cloned().or(record.notes);
+            noted(&row.body).write(&mut record);
         }
         if call.version > 1 {
             record.disposition = call.disposition.or(record.disposition);
@@ -47,28 +52,38 @@ impl Kept {
         Ok(record)
     }
 
-    async fn write(&self, id: &str, note: Note) -> Result<(), StoreError> {
-        if let Some(call) = self.calls.get(id).await? {
-            let before = self.read(call.clone()).await?;
-            let disposition = note.disposition.or(before.disposition);
-            let notes = note.notes.or(before.notes).unwrap_or_default();
-            return self
-                .calls
-                .annotate(id, None, disposition.as_deref(), &notes)
-                .await
-                .map(drop);
+    async fn write(&self, id: &str, author: &AgentName, note: Note) -> Result<(), StoreError> {
+        let mut tries = 0;
+        let all = loop {
+            match self.write_once(id, author, note.clone()).await {
+                // Another agent wrote in between.
+                Err(StoreError::Conflict) if tries < TRIES => tries += 1,
+                done => break done?,
+            }
+        };
+        if self.calls.get(id).await?.is_none() {
+            return Ok(());
         }
-        let mut body = self
-            .notes
-            .get(id)
-            .await?
-            .map(|early| early.body)
-            .unwrap_or_default();
-        body.extend(
-            note.disposition
-                .map(|disposition| (DISPOSITION.to_owned(), disposition)),
-        );
-        body.extend(note.notes.map(|notes| (NOTES.to_owned(), notes)));
+        let text = AgentNotes::text(&all.notes).unwrap_or_default();
+        self.calls
+            .annotate(id, None, all.disposition.as_deref(), &text)
+            .await
+            .map(drop)
+    }
+
+    async fn write_once(&self, id: &str, author: &AgentName, note: Note) -> Result<Noted, StoreError> {
+        let row = self.notes.get(id).await?;
+        let expect = match &row {
+            Some(row) => Expect::Version(row.version),
+            None => Expect::Absent,
+        };
+        let mut all = row.map(|row| noted(&row.body)).unwrap_or_default();
+        all.take(author, note);
+        let mut body = BTreeMap::new();
+        body.extend(all.disposition.clone().map(|code| (DISPOSITION.to_owned(), code)));
+        body.extend(AgentNotes::text(&all.notes).map(|text| (NOTES.to_owned(), text)));
+        let agents = serde_json::to_string(&all.notes).map_err(|_| StoreError::Invalid("notes"))?;
+        body.insert(AGENTS.to_owned(), agents);
         let put = Put {
             id,
             name: None,
@@ -76,7 +91,8 @@ impl Kept {
             body: &body,
             now_micros: 0,
         };
-        self.notes.put(put, Expect::Anything).await.map(drop)
+        self.notes.put(put, expect).await?;
+        Ok(all)
     }
 }
 
@@ -90,6 +106,7 @@ impl Archive for Kept {
                 agent: wanted.agent.clone(),
                 caller: wanted.caller.clone(),
                 disposition: None,
+                prefix: wanted.kinds.prefix(),
             };
             let after = match &wanted.before {
                 Some(id) => {
@@ -124,11 +141,11 @@ impl Archive for Kept {
         })
     }
 
-    fn note<'a>(&'a self, call: &'a str, note: Note) -> Answer<'a, ()> {
+    fn note<'a>(&'a self, call: &'a str, author: &'a AgentName, note: Note) -> Answer<'a, ()> {
         Box::pin(async move {
             // A record's id is its call's, but for the prefix.
             let id = format!("rec_{}", call.strip_prefix("call_").unwrap_or(call));
-            self.write(&id, note).await.map_err(unavailable)
+            self.write(&id, author, note).await.map_err(unavailable)
         })
     }
 
@@ -140,6 +157,14 @@ impl Archive for Kept {
 
     fn is_up(&self) -> bool {
         *self.store.health().borrow() == Health::Up
+    }
+}
+
+fn noted(row: &BTreeMap<String, String>) -> Noted {
+    let notes = row.get(AGENTS).and_then(|text| serde_json::from_str(text).ok());
+    Noted {
+        disposition: row.get(DISPOSITION).cloned(),
+        notes: notes.unwrap_or_default(),
     }
 }
 

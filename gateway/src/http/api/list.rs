@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract;
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 
 /// Which part of a list.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -43,13 +43,19 @@ impl Part {
         }
     }
 
-    /// The part of a map in the order of its keys, of those that `seen` shows.
+    /// The part of a map in the order of its keys, of those that `seen` shows. All keys begin alike, and so does a cursor.
     pub(super) fn of<V, T>(
         &self,
         all: &BTreeMap<String, V>,
         mut seen: impl FnMut(&V) -> Option<T>,
     ) -> Result<List<T>, Problem> {
         let limit = self.limit()?;
+        let kind = |id: &str| id.split_once('_').map(|(kind, _)| kind.to_owned());
+        if let (Some(cursor), Some((key, _))) = (&self.cursor, all.first_key_value())
+            && kind(cursor) != kind(key)
+        {
+            return Err(Code::BadCursor.into());
+        }
         let after = match &self.cursor {
             Some(cursor) => Bound::Excluded(cursor.as_str()),
             None => Bound::Unbounded,
@@ -94,6 +100,9 @@ mod tests {
         let second = part.of(&all, odd).expect("a part");
         assert_eq!(second.items, [5]);
         assert_eq!(second.next_cursor, None);
+        part.cursor = Some("zzz".into());
+        let wrong = part.of(&all, odd).expect_err("no cursor of this list");
+        assert_eq!(wrong.code(), Code::BadCursor);
         part.limit = Some(0);
         part.of(&all, odd).expect_err("no limit");
     }

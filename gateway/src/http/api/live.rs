@@ -10,7 +10,7 @@ use super::list::{List, Part};
 use super::problem::{Code, Problem};
 use crate::auth::Principal;
 use crate::centre::hub::View;
-use crate::centre::view::{Agent, Call, Queue};
+use crate::centre::view::{Agent, Call, Mode, Participant, ParticipantKind, Queue};
 
 /// All agents.
 #[utoipa::path(get, path = "/agents", operation_id = "listAgents", tag = "supervisor", params(Part), responses((status = 200, body = List<Agent>)))]
@@ -88,9 +88,10 @@ pub(super) async fn call(
     State(api): State<Api>,
     Id(id): Id,
 ) -> Result<Json<Call>, Problem> {
-    let call = api
-        .hub
-        .read(|view| view.calls.get(&id).filter(|call| sees_call(&who, call)).cloned());
+    let call = api.hub.read(|view| {
+        let call = view.calls.get(&id).filter(|call| sees_call(&who, call))?;
+        Some(shown_call(view, &who, call))
+    });
     call.map(Json).ok_or_else(|| Code::UnknownCall.into())
 }
 
@@ -100,7 +101,19 @@ pub(super) fn sees_queue(view: &View, who: &Principal, queue: &str) -> bool {
     who.sees_all() || view.agents.get(&who.id).is_some_and(serves)
 }
 
-/// Agents see the calls that they have.
+/// A call as somebody who sees it does: agents of a queue with silent monitoring are not shown supervisors who only listen.
+pub(super) fn shown_call(view: &View, who: &Principal, call: &Call) -> Call {
+    let mut call = call.clone();
+    let queue = call.queue.as_ref().and_then(|queue| view.queues.get(&queue.id));
+    if !who.sees_all() && queue.is_some_and(|queue| queue.silent_monitoring) {
+        let listens =
+            |party: &Participant| party.kind == ParticipantKind::Supervisor && party.mode == Mode::Listen;
+        call.parties.retain(|party| !listens(party));
+    }
+    call
+}
+
+/// Agents see the calls that they have, are asked about, or joined.
 pub(super) fn sees_call(who: &Principal, call: &Call) -> bool {
-    who.sees_all() || call.agent.as_deref() == Some(who.id.as_str())
+    who.sees_all() || call.agent.as_deref() == Some(who.id.as_str()) || call.joined.contains(&who.id)
 }

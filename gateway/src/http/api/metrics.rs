@@ -157,7 +157,7 @@ impl Counted {
                 let answered = record.answered_at.is_some();
                 let wait = match record.outcome {
                     Outcome::Completed | Outcome::Lost if answered => "answered".to_owned(),
-                    Outcome::Completed | Outcome::Lost | Outcome::Abandoned | Outcome::Overflowed => outcome,
+                    _ => outcome,
                 };
                 self.waits.entry(wait).or_default().add(&WAITS, record.waited_s);
                 for (side, score) in [("caller", record.mos.caller), ("agent", record.mos.agent)] {
@@ -172,6 +172,7 @@ impl Counted {
             Change::OfferEnded { how, .. } => *self.offers.entry(name(how)).or_default() += 1,
             Change::Queue(_)
             | Change::Call(_)
+            | Change::Logged { .. }
             | Change::OfferMade(_)
             | Change::QueueRemoved { .. }
             | Change::Config { .. } => {}

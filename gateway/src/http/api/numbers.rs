@@ -162,6 +162,8 @@ pub(super) struct QueueNumbers {
     sent_on: u64,
     /// Calls that a restart cost.
     lost: u64,
+    /// Calls that a supervisor hung up before an agent answered.
+    hung_up: u64,
     /// Part answered in time, 0 to 1; none while nothing counts.
     service_level: Option<f64>,
     /// Mean wait of answered calls, seconds.
@@ -287,6 +289,7 @@ fn of_queue(id: &str, from: u64, to: u64, counts: &QueueCounts) -> QueueNumbers 
         completed: counts.completed,
         sent_on: counts.sent_on,
         lost: counts.lost,
+        hung_up: counts.hung_up,
         service_level: counts.service_level(),
         asa_s: counts.asa(),
         aht_s: counts.aht(),

@@ -7,12 +7,14 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
-use super::archive::{Note, Unavailable, Wanted};
+use super::archive::{Kinds, Note, Unavailable, Wanted};
 use super::extract::{self, Body, Id, Params, When};
 use super::guard::{Agent, CallReader, Watcher};
 use super::list::{List, Part};
 use super::problem::{Code, Problem};
-use crate::centre::view::{Moment, Record};
+use crate::auth::Principal;
+use crate::centre::command::{By, Command};
+use crate::centre::view::{AgentName, Moment, Record};
 
 /// Which records.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -40,6 +42,33 @@ pub(super) struct Filter {
     /// Whose caller's number contains this.
     #[param(max_length = 64)]
     caller: Option<String>,
+    /// Of this kind; `queue` if omitted.
+    kind: Option<KindFilter>,
+}
+
+/// Which kinds of records.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum KindFilter {
+    /// Callers of queues.
+    Queue,
+    /// Calls of queues that an agent was offered and did not take.
+    Missed,
+    /// Calls of agents that came through no queue: outbound, inbound, internal.
+    Direct,
+    /// All of them.
+    All,
+}
+
+impl From<KindFilter> for Kinds {
+    fn from(kind: KindFilter) -> Kinds {
+        match kind {
+            KindFilter::Queue => Kinds::Queue,
+            KindFilter::Missed => Kinds::Missed,
+            KindFilter::Direct => Kinds::Direct,
+            KindFilter::All => Kinds::All,
+        }
+    }
 }
 
 /// What an agent notes of a call. What is not said stays as it was.
@@ -103,6 +132,7 @@ pub(super) async fn list(
         cursor: filter.cursor,
     };
     let wanted = Wanted {
+        kinds: filter.kind.map(Kinds::from).unwrap_or_default(),
         agent: filter.agent,
         queue: filter.queue,
         caller: filter.caller,
@@ -113,7 +143,7 @@ pub(super) async fn list(
     find(&api, part, wanted).await
 }
 
-/// Calls that the agent had, newest first.
+/// The agent's history, newest first: calls that it had, missed, made or got outside of queues.
 #[utoipa::path(get, path = "/me/records", operation_id = "listMyRecords", tag = "agent", params(Part), responses((status = 200, body = List<Record>)))]
 pub(super) async fn own(
     Agent(me): Agent,
@@ -121,6 +151,7 @@ pub(super) async fn own(
     Params(part): Params<Part>,
 ) -> Result<Json<List<Record>>, Problem> {
     let wanted = Wanted {
+        kinds: Kinds::All,
         agent: Some(me.id),
         ..Wanted::default()
     };
@@ -143,7 +174,7 @@ pub(super) async fn get(
         .ok_or_else(|| Code::UnknownRecord.into())
 }
 
-/// Notes something of one's own call, live or over.
+/// Notes something of one's own call, live or over. Whoever has the call next sees it.
 #[utoipa::path(put, path = "/calls/{id}/notes", operation_id = "setCallNotes", tag = "agent", params(("id" = String, Path, description = "Of the call")), request_body = Noted,
     responses((status = 204), (status = 404, description = "`unknown-call`")))]
 pub(super) async fn put_notes(
@@ -156,8 +187,31 @@ pub(super) async fn put_notes(
     if !is_own(&api, &me.id, &call).await? {
         return Err(Code::UnknownCall.into());
     }
-    api.archive().note(&call, note).await?;
+    write(&api, &me, &call, note).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Keeps what an agent noted of its own call, and tells of it while the call is live.
+pub(super) async fn write(api: &Api, me: &Principal, call: &str, note: Note) -> Result<(), Problem> {
+    let display = api.accounts.user(&me.id).map(|user| user.display);
+    let author = AgentName {
+        id: me.id.clone(),
+        name: display.unwrap_or_else(|| me.name.clone()),
+    };
+    api.archive().note(call, &author, note.clone()).await?;
+    if api.hub.read(|view| view.calls.contains_key(call)) {
+        let command = Command::Note {
+            call: call.to_owned(),
+            disposition: note.disposition,
+            notes: note.notes,
+        };
+        match api.ask(By::Agent(me.id.clone()), command).await {
+            // It ended in the same moment: its record has the note.
+            Err(problem) if problem.code() == Code::UnknownCall => {}
+            told => drop(told?),
+        }
+    }
+    Ok(())
 }
 
 /// The call that an agent wraps up: what is said, if it is its own, or the last one that it had.
@@ -205,6 +259,11 @@ async fn is_own(api: &Api, agent: &str, call: &str) -> Result<bool, Problem> {
 
 async fn find(api: &Api, part: Part, mut wanted: Wanted) -> Result<Json<List<Record>>, Problem> {
     let limit = part.limit()?;
+    if let Some(cursor) = &part.cursor
+        && api.archive().record(cursor).await?.is_none()
+    {
+        return Err(Code::BadCursor.into());
+    }
     wanted.before = part.cursor;
     // One more tells whether there are more.
     wanted.limit = limit + 1;

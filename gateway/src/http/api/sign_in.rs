@@ -17,6 +17,7 @@ use super::guard::{SignedIn, User};
 use super::problem::{Code, Problem};
 use crate::auth::sentry::Refused;
 use crate::auth::{self, Denied, Principal, Rights, Role, sip, token};
+use crate::centre::command::{By, Command};
 use crate::centre::view::Moment;
 use crate::http::Ends;
 
@@ -165,7 +166,8 @@ pub(super) async fn refresh(
     Ok(Json(tokens(&api, granted?)))
 }
 
-/// Ends a sign-in and everything that came from it. A token that is not good ends nothing, and that is no error.
+/// Ends a sign-in and everything that came from it. An agent's caller waits again at the old place in the queue, unless a colleague is
+/// in the call or another sign-in has the agent's page. A token that is not good ends nothing, and that is no error.
 #[utoipa::path(
     post, path = "/auth/logout", operation_id = "signOut", tag = "sign-in", request_body = Refresh, security(()),
     responses((status = 204)),
@@ -174,9 +176,28 @@ pub(super) async fn logout(
     State(api): State<Api>,
     Body(refresh): Body<Refresh>,
 ) -> Result<StatusCode, Problem> {
+    if let Some((agent, session)) = api.accounts.holder(&refresh.refresh_token) {
+        give_back(&api, &agent, &session).await;
+    }
     api.accounts.sign_out(&refresh.refresh_token);
     api.settle_sign_ins().await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whoever talks with an agent who signs out is not hung up. Signing out does not fail for it.
+async fn give_back(api: &Api, agent: &str, session: &str) {
+    let in_call = api
+        .hub
+        .read(|view| view.agents.get(agent).is_some_and(|agent| agent.call.is_some()));
+    if !in_call || api.pages.is_elsewhere(agent, session) {
+        return;
+    }
+    let command = Command::SignOut {
+        agent: agent.to_owned(),
+    };
+    if let Err(problem) = api.ask(By::Agent(agent.to_owned()), command).await {
+        tracing::warn!(code = ?problem.code(), "the call of an agent who signed out stays where it is");
+    }
 }
 
 /// A ticket that opens the event stream once.

@@ -43,11 +43,11 @@ pub(super) struct DemoCall {
     queue: Option<String>,
 }
 
-/// A call that was made.
+/// A demo caller who is on the way.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Made {
-    /// Its id.
-    call: Option<String>,
+pub(super) struct DemoCaller {
+    /// The id of the queue that it calls.
+    queue: String,
 }
 
 /// Sets what an agent wants.
@@ -106,13 +106,13 @@ pub(super) async fn delete(
 
 /// A demo caller comes in, through the whole path.
 #[utoipa::path(post, path = "/demo/call", operation_id = "createDemoCall", tag = "demo", request_body = DemoCall,
-    responses((status = 202, body = Made),
+    responses((status = 202, body = DemoCaller, description = "Under way; events tell of the call"),
         (status = 404, description = "`no-demo`, `unknown-queue`")))]
 pub(super) async fn demo_call(
     SignedIn(who): SignedIn,
     State(api): State<Api>,
     Body(DemoCall { queue }): Body<DemoCall>,
-) -> Result<(StatusCode, Json<Made>), Problem> {
+) -> Result<(StatusCode, Json<DemoCaller>), Problem> {
     if !api.settings.demo {
         return Err(Code::NoDemo.into());
     }
@@ -124,6 +124,7 @@ pub(super) async fn demo_call(
     } else {
         By::Supervisor(who.id)
     };
-    let call = api.ask(by, Command::DemoCall { queue }).await?;
-    Ok((StatusCode::ACCEPTED, Json(Made { call })))
+    let queue = api.ask(by, Command::DemoCall { queue }).await?;
+    let queue = queue.ok_or(Code::UnknownQueue)?;
+    Ok((StatusCode::ACCEPTED, Json(DemoCaller { queue })))
 }

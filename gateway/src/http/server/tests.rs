@@ -91,7 +91,15 @@ async fn start(deadlines: Deadlines, seats: Seats, tls: Option<Arc<ServerConfig>
     let shutdown = async {
         let _ = stopped.await;
     };
-    let ended = tokio::spawn(run(listener, tls, app, Arc::clone(&crowd), Sentry::default(), deadlines, shutdown));
+    let ended = tokio::spawn(run(
+        listener,
+        tls,
+        app,
+        Arc::clone(&crowd),
+        Sentry::default(),
+        deadlines,
+        shutdown,
+    ));
     Server {
         address,
         crowd,

@@ -309,10 +309,11 @@ impl Acd {
         self.refresh(now, to);
     }
 
-    pub(super) fn ended(&mut self, now: Time, id: CallId) {
+    /// `unanswered`: how it left where the caller talked to nobody.
+    pub(super) fn ended(&mut self, now: Time, id: CallId, unanswered: Departure) {
         let (how, wrap_up) = match self.phase(id) {
             None => return self.refuse(Refusal::UnknownCall(id)),
-            Some(Phase::Waiting | Phase::Connecting(_)) => (Departure::Abandoned, None),
+            Some(Phase::Waiting | Phase::Connecting(_)) => (unanswered, None),
             Some(Phase::Connected { .. }) => (Departure::Completed, self.wrap_up(now, id)),
         };
         self.cancel_offers(now, id);

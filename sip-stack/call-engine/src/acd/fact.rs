@@ -135,6 +135,8 @@ pub enum Departure {
     Completed,
     /// It could not be recovered after a restart.
     Lost,
+    /// A supervisor hung up before the caller talked to anybody.
+    HungUp,
 }
 
 /// What happened.

@@ -136,6 +136,11 @@ pub enum Input {
         /// The call.
         call: CallId,
     },
+    /// The call is over because a supervisor hung up.
+    HungUp {
+        /// The call.
+        call: CallId,
+    },
     /// After a restart: the caller is still there.
     Recovered {
         /// The call.

@@ -33,6 +33,9 @@ pub struct QueueCounts {
     pub sent_on: u64,
     /// Calls that a restart cost.
     pub lost: u64,
+    /// Calls that a supervisor hung up before an agent answered.
+    #[serde(default)]
+    pub hung_up: u64,
     /// Microseconds that answered calls waited.
     pub waited: u64,
     /// The longest wait that ended, microseconds.
@@ -420,7 +423,7 @@ impl Metrics {
         let short = self.levels.get(&call.queue).copied().unwrap_or_default().short;
         let counts = self.queue(call.queue, at);
         match how {
-            Departure::Abandoned if call.counted => counts.completed += 1,
+            Departure::Abandoned | Departure::HungUp if call.counted => counts.completed += 1,
             Departure::Abandoned => {
                 counts.abandoned += 1;
                 counts.short += u64::from(u128::from(waited) < short.as_micros());
@@ -432,6 +435,10 @@ impl Metrics {
             }
             Departure::Completed => counts.completed += 1,
             Departure::Lost => counts.lost += 1,
+            Departure::HungUp => {
+                counts.hung_up += 1;
+                counts.longest = counts.longest.max(waited);
+            }
         }
         self.finished.push_back(Finished {
             call: id,
@@ -479,6 +486,7 @@ impl QueueCounts {
         self.completed += other.completed;
         self.sent_on += other.sent_on;
         self.lost += other.lost;
+        self.hung_up += other.hung_up;
         self.waited += other.waited;
         self.longest = self.longest.max(other.longest);
         self.talked += other.talked;

@@ -219,7 +219,8 @@ impl Acd {
             Input::CallerPresent { call } => self.caller_present(now, call),
             Input::Requeue(requeue) => self.requeue(now, requeue),
             Input::HandOver { call, to } => self.hand_over(now, call, to),
-            Input::Ended { call } => self.ended(now, call),
+            Input::Ended { call } => self.ended(now, call, Departure::Abandoned),
+            Input::HungUp { call } => self.ended(now, call, Departure::HungUp),
             Input::Recovered { call, with_agent } => self.recovered(now, call, with_agent),
             Input::NotRecovered { call } => self.not_recovered(now, call),
         }

@@ -129,6 +129,12 @@ pub enum State {
 }
 
 impl Call {
+    /// The first field of this name of the peer's INVITE.
+    #[must_use]
+    pub fn header<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.invite.as_ref()?.header_named(name)
+    }
+
     /// This call, whose Call-ID is `id`, as the header part of a URI names the one to be replaced.
     #[must_use]
     pub fn name(&self, id: &str) -> String {

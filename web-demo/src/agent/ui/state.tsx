@@ -71,7 +71,8 @@ export function isWorking(agent: Agent): boolean {
 }
 
 function intentOf(agent: Agent): { intent: string; reason?: string | null } {
-  if (agent.status === "paused") return { intent: "paused", reason: agent.reason };
+  // Also while a direct call lasts.
+  if (agent.reason !== null) return { intent: "paused", reason: agent.reason };
   return { intent: agent.status === "offline" ? "offline" : "available" };
 }
 

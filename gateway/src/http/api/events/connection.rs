@@ -293,7 +293,7 @@ impl Connection {
             self.api.pages.close(&self.principal.id, page.conn);
         }
         let agent = self.principal.id.clone();
-        let (conn, told) = self.api.pages.open(&agent, tab);
+        let (conn, told) = self.api.pages.open(&agent, tab, self.principal.session());
         self.page = Some(Page { conn, told });
         let command = Command::PageOpened {
             agent,

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::super::agent::DirectoryEntry;
-use super::super::live::{sees_call, sees_queue};
+use super::super::live::{sees_call, sees_queue, shown_call};
 use super::super::sign_in::Me;
 use crate::auth::Principal;
 use crate::centre::hub::{Event, Hub, TooOld, View};
@@ -141,7 +141,7 @@ fn seen<'a>(view: &View, who: &Principal, me: &'a Me) -> SnapshotData<'a> {
             .calls
             .values()
             .filter(|call| sees_call(who, call))
-            .cloned()
+            .map(|call| shown_call(view, who, call))
             .collect(),
         offers: view
             .offers
@@ -160,8 +160,16 @@ fn as_seen(view: &View, who: &Principal, event: &Event) -> String {
         Change::Queue(queue) if !sees_queue(view, who, &queue.id) => {
             return reduced(event, "queue.changed", queue.into());
         }
-        Change::Call(call) => sees_call(who, call),
-        Change::CallEnded { record, .. } => record.agents.iter().any(|agent| agent.id == who.id),
+        Change::Call(call) if sees_call(who, call) => {
+            return json(&Event {
+                change: Change::Call(shown_call(view, who, call)),
+                ..event.clone()
+            });
+        }
+        Change::Call(_) => false,
+        Change::CallEnded { record, .. } | Change::Logged { record } => {
+            record.agents.iter().any(|agent| agent.id == who.id)
+        }
         Change::OfferMade(offer) => sees_offer(who, &offer.agent),
         Change::OfferEnded { agent, .. } => sees_offer(who, agent),
         Change::Agent(_)

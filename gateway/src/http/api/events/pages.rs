@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 /// Why a page is not the active one any longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Displaced {
+pub(in crate::http::api) enum Displaced {
     /// Another tab is.
     Superseded,
     /// The same tab has a newer connection.
@@ -30,6 +30,8 @@ struct Inner {
 #[derive(Debug)]
 struct Active {
     tab: String,
+    /// The sign-in that it came with.
+    session: Option<String>,
     conn: u64,
     tell: oneshot::Sender<Displaced>,
 }
@@ -46,13 +48,19 @@ impl Pages {
     }
 
     /// A page of `agent` is the active one from now on: the number of its connection, and what will tell that it is no more.
-    pub(super) fn open(&self, agent: &str, tab: &str) -> (u64, oneshot::Receiver<Displaced>) {
+    pub(in crate::http::api) fn open(
+        &self,
+        agent: &str,
+        tab: &str,
+        session: Option<&str>,
+    ) -> (u64, oneshot::Receiver<Displaced>) {
         let (tell, told) = oneshot::channel();
         let mut inner = self.lock();
         inner.last += 1;
         let conn = inner.last;
         let active = Active {
             tab: tab.to_owned(),
+            session: session.map(str::to_owned),
             conn,
             tell,
         };
@@ -78,6 +86,13 @@ impl Pages {
         is_active
     }
 
+    /// True when another sign-in of the agent has the active page.
+    pub(crate) fn is_elsewhere(&self, agent: &str, session: &str) -> bool {
+        let inner = self.lock();
+        let active = inner.active.get(agent);
+        active.is_some_and(|active| active.session.as_deref() != Some(session))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,13 +105,15 @@ mod tests {
     #[test]
     fn another_tab_takes_over_and_the_same_one_replaces_itself() {
         let pages = Pages::starting_at(Time(100));
-        let (first, mut told_first) = pages.open("anna", "a");
-        let (again, mut told_again) = pages.open("anna", "a");
+        let (first, mut told_first) = pages.open("anna", "a", Some("ses_1"));
+        let (again, mut told_again) = pages.open("anna", "a", Some("ses_1"));
+        assert!(!pages.is_elsewhere("anna", "ses_1") && pages.is_elsewhere("anna", "ses_2"));
+        assert!(!pages.is_elsewhere("ben", "ses_2"), "without a page");
         assert!(first > 100 && again > first);
         assert_eq!(told_first.try_recv(), Ok(Displaced::Replaced));
-        let (other, mut told_other) = pages.open("anna", "b");
+        let (other, mut told_other) = pages.open("anna", "b", Some("ses_2"));
         assert_eq!(told_again.try_recv(), Ok(Displaced::Superseded));
-        pages.open("ben", "b");
+        pages.open("ben", "b", None);
         assert!(told_other.try_recv().is_err(), "nobody took over");
         assert!(!pages.close("anna", again), "was not the active one any longer");
         assert!(pages.close("anna", other));

@@ -81,6 +81,99 @@ async fn records_are_found_by_what_is_known_of_them() {
 }
 
 #[tokio::test]
+async fn a_cursor_that_no_list_gave_is_refused() {
+    let world = World::new().await;
+    end(&world, 9, "call_1", &["usr_anna"]);
+    let (sue, anna) = (world.token("sue").await, world.token("anna").await);
+    for (token, path) in [
+        (&sue, "/api/v1/records"),
+        (&anna, "/api/v1/me/records"),
+        (&sue, "/api/v1/calls"),
+        (&sue, "/api/v1/agents"),
+        (&sue, "/api/v1/queues"),
+    ] {
+        let answer = world.get(token, &format!("{path}?cursor=zzz")).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (StatusCode::BAD_REQUEST, "bad-cursor"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn calls_that_were_missed_or_came_through_no_queue_are_in_the_agents_history() {
+    let world = World::new().await;
+    end(&world, 9, "call_1", &["usr_anna"]);
+    let own = [
+        ("mis_1", RecordKind::Missed, "usr_anna"),
+        ("dir_1", RecordKind::Outbound, "usr_anna"),
+        ("dir_2", RecordKind::Inbound, "usr_ben"),
+    ];
+    for (seq, (id, kind, agent)) in (10..).zip(own) {
+        let mut record = record("call_1", &[agent]);
+        (record.id, record.kind) = (id.into(), kind);
+        record.entered_at = Moment(Time::from_secs(START + seq));
+        let logged = Change::Logged { record };
+        world.api.hub.publish(numbered(seq, vec![logged]));
+    }
+    let (sue, anna) = (world.token("sue").await, world.token("anna").await);
+    let all = "/api/v1/records";
+    assert_eq!(ids(&world, &sue, all).await, ["rec_1"], "reports are of queues");
+    for (kind, wanted) in [
+        ("queue", &["rec_1"][..]),
+        ("missed", &["mis_1"]),
+        ("direct", &["dir_2", "dir_1"]),
+        ("all", &["dir_2", "dir_1", "mis_1", "rec_1"]),
+    ] {
+        assert_eq!(
+            ids(&world, &sue, &format!("{all}?kind={kind}")).await,
+            wanted,
+            "{kind}"
+        );
+    }
+    let mine = "/api/v1/me/records";
+    assert_eq!(ids(&world, &anna, mine).await, ["dir_1", "mis_1", "rec_1"]);
+    assert_eq!(
+        ids(&world, &anna, &format!("{mine}?limit=1&cursor=dir_1")).await,
+        ["mis_1"]
+    );
+    assert_eq!(
+        world.get(&anna, "/api/v1/records/dir_2").await.code(),
+        "unknown-record"
+    );
+}
+
+#[tokio::test]
+async fn what_several_agents_note_is_kept_apart_and_told() {
+    let world = World::new().await;
+    end(&world, 9, "call_1", &["usr_anna", "usr_ben"]);
+    let (anna, ben) = (world.token("anna").await, world.token("ben").await);
+    for (token, notes) in [(&anna, "angry"), (&ben, "calm"), (&anna, "very angry")] {
+        let path = "/api/v1/calls/call_1/notes";
+        let answer = world.put(token, path, json!({"notes": notes})).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    }
+    let record = world.get(&ben, "/api/v1/records/rec_1").await.body;
+    assert_eq!(record["notes"], "ANNA: very angry\nBEN: calm");
+    assert_eq!(
+        record["notes_by"][1],
+        json!({"agent": "usr_ben", "name": "BEN", "notes": "calm"})
+    );
+    assert_eq!(world.asked(), [], "nobody has it any longer");
+    let answer = world
+        .put(&anna, "/api/v1/calls/call_anna/notes", json!({"notes": "early"}))
+        .await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    let told = Command::Note {
+        call: "call_anna".into(),
+        disposition: None,
+        notes: Some("early".into()),
+    };
+    assert_eq!(world.asked(), [(By::Agent("usr_anna".into()), told)]);
+}
+
+#[tokio::test]
 async fn an_agent_notes_what_its_own_calls_were_about() {
     let world = World::new().await;
     end(&world, 9, "call_1", &["usr_anna"]);

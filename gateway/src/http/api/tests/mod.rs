@@ -31,7 +31,7 @@ use crate::centre::command::Refused;
 use crate::centre::hub::Event;
 use crate::centre::view::{
     Agent, AgentDay, AgentName, Call, CallPhase, Change, Moment, Mos, Offer, Outcome, Party, Queue,
-    QueueAlarms, QueueDay, QueueLive, QueueName, Reach, Record, Status,
+    QueueAlarms, QueueDay, QueueLive, QueueName, Reach, Record, RecordKind, Status,
 };
 use crate::config::{self, Config, Staff};
 use crate::roster::Opening;
@@ -318,7 +318,7 @@ pub(super) fn desk() -> (mpsc::Sender<Asked>, Log) {
             let refused = refused.into_iter().find(|(word, _)| text.contains(word));
             let result = match (&command, refused) {
                 (_, Some((_, refused))) => Err(refused),
-                (Command::DemoCall { .. }, None) => Ok(Some("call_demo".to_owned())),
+                (Command::DemoCall { .. }, None) => Ok(Some("que_1".to_owned())),
                 _ => Ok(None),
             };
             kept.lock().expect("not poisoned").push((by, command));
@@ -388,6 +388,7 @@ pub(super) fn queue(id: &str) -> Queue {
             ..QueueDay::default()
         },
         alarms: QueueAlarms::default(),
+        silent_monitoring: false,
     }
 }
 
@@ -412,6 +413,10 @@ pub(super) fn call(id: &str, agent: Option<&str>) -> Call {
         agent: agent.map(str::to_owned),
         agents: agent.map(str::to_owned).into_iter().collect(),
         parties: Vec::new(),
+        joined: Vec::new(),
+        transferred_by: None,
+        notes: Vec::new(),
+        disposition: None,
         consult: None,
     }
 }
@@ -430,6 +435,7 @@ pub(super) fn record(call: &str, agents: &[&str]) -> Record {
     Record {
         id: format!("rec_{call}"),
         call: call.into(),
+        kind: RecordKind::Queue,
         queue: Some("que_1".into()),
         queue_name: "name of que_1".into(),
         from: Party::default(),
@@ -450,6 +456,7 @@ pub(super) fn record(call: &str, agents: &[&str]) -> Record {
             .collect(),
         disposition: None,
         notes: None,
+        notes_by: Vec::new(),
         mos: Mos {
             caller: Some(4.2),
             agent: None,

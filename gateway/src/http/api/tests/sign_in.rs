@@ -69,6 +69,43 @@ async fn signing_in_refreshing_and_signing_out() {
 }
 
 #[tokio::test]
+async fn signing_out_in_a_call_gives_the_call_back_unless_the_page_is_another_sign_ins() {
+    let world = World::new().await;
+    let out = async |answer: &Answer| {
+        let body = json!({"refresh_token": answer.body["refresh_token"]});
+        world.post("", "/api/v1/auth/logout", body).await
+    };
+    let sign_out = (
+        By::Agent("usr_anna".into()),
+        Command::SignOut {
+            agent: "usr_anna".into(),
+        },
+    );
+    // Anna is in a call.
+    let answer = login(&world, "anna", "cordboard").await;
+    assert_eq!(out(&answer).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(world.asked(), [sign_out]);
+    // So is Ben, in the page of another sign-in.
+    let page = login(&world, "ben", "cordboard").await;
+    let bearer = page.body["access_token"].as_str().expect("a token");
+    let principal = world
+        .api
+        .accounts
+        .authenticate(world.api.now(), bearer)
+        .expect("signed in");
+    world.api.pages.open("usr_ben", "tab", principal.session());
+    let other = login(&world, "ben", "cordboard").await;
+    assert_eq!(out(&other).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(world.asked(), []);
+    assert_eq!(out(&page).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(world.asked().len(), 1);
+    // Who has no call has nothing to give back.
+    let sue = login(&world, "sue", "cordboard").await;
+    assert_eq!(out(&sue).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(world.asked(), []);
+}
+
+#[tokio::test]
 async fn passwords_cannot_be_tried_out() {
     let world = World::new().await;
     for _ in 0..10 {

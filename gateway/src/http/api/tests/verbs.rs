@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::centre::command::Target;
-use crate::centre::view::{Intent, IntentKind, Mode};
+use crate::centre::view::{Intent, IntentKind, Mode, Participant, ParticipantKind};
 
 fn anna() -> By {
     By::Agent("usr_anna".into())
@@ -225,8 +225,8 @@ async fn a_supervisor_acts_on_the_calls_and_agents_of_others() {
     assert_eq!(world.asked().len(), 1);
     let demo = world.post(&token, "/api/v1/demo/call", json!({})).await;
     assert_eq!(
-        (demo.status, &demo.body["call"]),
-        (StatusCode::ACCEPTED, &json!("call_demo"))
+        (demo.status, &demo.body),
+        (StatusCode::ACCEPTED, &json!({"queue": "que_1"}))
     );
 }
 
@@ -454,4 +454,53 @@ async fn an_admin_makes_keys_and_takes_them_away() {
         "unknown-user"
     );
     assert_eq!(world.get(&sue, "/api/v1/users").await.code(), "forbidden");
+}
+
+#[tokio::test]
+async fn an_agent_is_not_shown_who_listens_where_calls_are_monitored_silently() {
+    let world = World::new().await;
+    let (anna, sue) = (world.token("anna").await, world.token("sue").await);
+    let path = "/api/v1/calls/call_anna";
+    for (seq, silent, mode, seen) in [
+        (9, false, Mode::Listen, 1),
+        (11, true, Mode::Listen, 0),
+        (13, true, Mode::Whisper, 1),
+        (15, true, Mode::Party, 1),
+    ] {
+        let mut monitored = queue("que_1");
+        monitored.silent_monitoring = silent;
+        let mut watched = call("call_anna", Some("usr_anna"));
+        watched.parties.push(Participant {
+            kind: ParticipantKind::Supervisor,
+            name: "SUE".into(),
+            mode,
+        });
+        let changes = vec![Change::Queue(monitored), Change::Call(watched)];
+        world.api.hub.publish(numbered(seq, changes));
+        for (token, seen) in [(&anna, seen), (&sue, 1)] {
+            let call = world.get(token, path).await;
+            let parties = call.body["parties"].as_array().map(Vec::len);
+            assert_eq!(parties, Some(seen), "{silent} {mode:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_agent_sees_the_call_of_a_colleague_while_it_has_a_part_in_it() {
+    let world = World::new().await;
+    let ben = world.token("ben").await;
+    let path = "/api/v1/calls/call_anna";
+    for (seq, joined) in [(9, false), (10, true), (11, false)] {
+        let mut shared = call("call_anna", Some("usr_anna"));
+        shared.joined.extend(joined.then(|| "usr_ben".to_owned()));
+        world.api.hub.publish(numbered(seq, vec![Change::Call(shared)]));
+        let seen = world.get(&ben, path).await;
+        assert_eq!(seen.status == StatusCode::OK, joined);
+        // To see it is not to have it.
+        world.post(&ben, &format!("{path}/hold"), json!({})).await;
+        assert_eq!(
+            world.asked().pop().map(|(by, _)| by),
+            Some(By::Agent("usr_ben".into()))
+        );
+    }
 }

@@ -1,0 +1,204 @@
+//! What agents' own histories show besides the calls of queues that they had: calls that came through no queue, and those that they
+//! missed.
+
+use call_engine::acd::{AgentId, CallId, OfferEnd, OfferId};
+use sans_io::Time;
+use session_core::{CallRecord, Cause, Party as Reachable, Source};
+
+use super::desk::Desk;
+use super::ids;
+use super::view::{AgentName, Change, Moment, Mos, Outcome, Party, Record, RecordKind};
+use crate::switch::Reached;
+
+/// Whoever called gave up before an answer (RFC 3261 section 21.4.25).
+pub(super) const GAVE_UP: u16 = 487;
+
+impl Desk {
+    /// A call that came through no queue is over.
+    pub(super) fn log_direct(&mut self, now: Time, call: &CallRecord) {
+        let (caller, kind, callee) = match &call.source {
+            // A session of ours that was split off a call.
+            None => return,
+            Some(Source::User(user)) => {
+                let callee = match (self.route)(user, &call.to) {
+                    Reached::Party(party) => match *party {
+                        Reachable::User(name) => Some(name),
+                        _ => None,
+                    },
+                    _ => None,
+                };
+                let kind = match callee {
+                    Some(_) => RecordKind::Internal,
+                    None => RecordKind::Outbound,
+                };
+                (Some(user.clone()), kind, callee)
+            }
+            Some(Source::Trunk(_) | Source::Anyone) => {
+                let called = call.legs.iter().skip(1).map(|leg| leg.party.clone());
+                let is_agent = |name: &String| self.directory.agent_of(name).is_some();
+                (
+                    None,
+                    RecordKind::Inbound,
+                    called.chain([call.to.clone()]).find(is_agent),
+                )
+            }
+        };
+        let of = |user: &Option<String>| user.as_ref().and_then(|name| self.directory.agent_of(name));
+        let agents: Vec<AgentId> = of(&caller).into_iter().chain(of(&callee)).collect();
+        if agents.is_empty() {
+            return;
+        }
+        let display = |name: &Option<String>| {
+            let person = name.as_ref().and_then(|name| self.directory.person(name));
+            person.map(|person| person.display.clone()).unwrap_or_default()
+        };
+        let from = Party {
+            number: caller.clone().unwrap_or_else(|| call.from.clone()),
+            display: display(&caller),
+        };
+        let outcome = match (call.answered, call.cause) {
+            (Some(_), _) => Outcome::Completed,
+            (None, Cause::Caller) => Outcome::Abandoned,
+            (None, _) => outcome_of(call.code),
+        };
+        let mos = |leg: usize| {
+            call.legs
+                .get(leg)
+                .map(|leg| leg.report.mos)
+                .filter(|mos| *mos > 0.0)
+        };
+        let mos = Mos {
+            caller: mos(0),
+            agent: mos(1),
+        };
+        let to = callee.unwrap_or_else(|| call.to.clone());
+        let times = (call.began, call.answered, call.ended);
+        let record = Record {
+            outcome,
+            mos,
+            ..self.logged(now, kind, (from, to), times, agents)
+        };
+        self.batch.change(now, Change::Logged { record });
+    }
+
+    /// A colleague who was asked about a call has no part in it any longer, for this response of SIP where it was not answered.
+    pub(super) fn log_consult(&mut self, now: Time, call: CallId, code: u16) {
+        let Some(live) = self.calls.get(&call) else { return };
+        let Some((asks, _)) = live.agent else { return };
+        let consult = live.consult.as_ref().filter(|consult| consult.leg.is_some());
+        let Some((consult, asked)) = consult.and_then(|consult| Some((consult, consult.agent?))) else {
+            return;
+        };
+        let person = |agent| self.directory.agent(agent);
+        let from = person(asks).map(|person| Party {
+            number: person.name.clone(),
+            display: person.display.clone(),
+        });
+        let to = person(asked).map(|person| person.name.clone());
+        let times = (consult.began, consult.answered, now);
+        let outcome = match consult.answered {
+            Some(_) => Outcome::Completed,
+            None if code == GAVE_UP => Outcome::Abandoned,
+            None => outcome_of(code),
+        };
+        let parties = (from.unwrap_or_default(), to.unwrap_or_default());
+        let record = Record {
+            outcome,
+            ..self.logged(now, RecordKind::Internal, parties, times, vec![asked])
+        };
+        self.batch.change(now, Change::Logged { record });
+    }
+
+    /// A call of a queue was offered to an agent, and the offer ended like this.
+    pub(super) fn log_missed(
+        &mut self,
+        now: Time,
+        (offer, call): (OfferId, CallId),
+        agent: AgentId,
+        how: OfferEnd,
+    ) {
+        let outcome = match how {
+            OfferEnd::Accepted | OfferEnd::Cancelled => return,
+            OfferEnd::Rejected => Outcome::Rejected,
+            OfferEnd::NoAnswer => Outcome::NoAnswer,
+            OfferEnd::Lost => Outcome::Failed,
+        };
+        let Some(live) = self.calls.get(&call) else { return };
+        let queue = self.directory.queue(live.queue);
+        let record = Record {
+            id: format!("mis_{}", ids::offer(offer).trim_start_matches("off_")),
+            call: ids::call(call),
+            queue: queue.map(|queue| queue.id.clone()),
+            queue_name: queue.map(|queue| queue.display.clone()).unwrap_or_default(),
+            outcome,
+            ..self.record_of(
+                RecordKind::Missed,
+                (live.from.clone(), live.to.clone()),
+                (live.entered, None, now),
+                vec![agent],
+            )
+        };
+        self.batch.change(now, Change::Logged { record });
+    }
+
+    /// A record with an id of its own.
+    fn logged(
+        &mut self,
+        now: Time,
+        kind: RecordKind,
+        parties: (Party, String),
+        times: (Time, Option<Time>, Time),
+        agents: Vec<AgentId>,
+    ) -> Record {
+        let number = self.next_call(now);
+        Record {
+            id: format!("dir_{}", ids::record(number).trim_start_matches("rec_")),
+            call: ids::call(number),
+            ..self.record_of(kind, parties, times, agents)
+        }
+    }
+
+    /// All of a record but who and what it is. `times`: when the call came, was answered, and ended.
+    fn record_of(
+        &self,
+        kind: RecordKind,
+        (from, to): (Party, String),
+        (came, answered, ended): (Time, Option<Time>, Time),
+        agents: Vec<AgentId>,
+    ) -> Record {
+        let names: Vec<AgentName> = agents
+            .into_iter()
+            .filter_map(|agent| self.agent_name(agent))
+            .collect();
+        Record {
+            id: String::new(),
+            call: String::new(),
+            kind,
+            queue: None,
+            queue_name: String::new(),
+            from,
+            to,
+            entered_at: Moment(came),
+            answered_at: answered.map(Moment),
+            ended_at: Moment(ended),
+            outcome: Outcome::Completed,
+            waited_s: answered.unwrap_or(ended).since(came).as_secs_f64(),
+            talked_s: answered.map_or(0.0, |answered| ended.since(answered).as_secs_f64()),
+            held_s: 0.0,
+            agents: names,
+            disposition: None,
+            notes: None,
+            notes_by: Vec::new(),
+            mos: Mos::default(),
+        }
+    }
+}
+
+/// What became of a call that nobody answered, by the response of SIP that it ended with.
+const fn outcome_of(code: u16) -> Outcome {
+    match code {
+        486 | 600 | 603 => Outcome::Rejected,
+        408 | 480 | 487 => Outcome::NoAnswer,
+        _ => Outcome::Failed,
+    }
+}
