@@ -5,7 +5,7 @@ import { agents, calls, known } from "../../centre/state";
 import { Dialog } from "../../centre/ui/dialog";
 import { StatusPill } from "../../centre/ui/status";
 import { Since } from "../../centre/ui/ticking";
-import { CALL_STATE, callerName, COMMON, STATUS } from "../../centre/words";
+import { AUTOMATIC_PAUSE, CALL_STATE, callerName, COMMON, STATUS } from "../../centre/words";
 import { read, write } from "../../storage";
 import { Icon, type IconName } from "../../ui/icons";
 import { pauseReasons, queues, setIntent, tellFault } from "../board";
@@ -224,5 +224,5 @@ function StateDialog({ agent, close }: { agent: Agent; close(): void }) {
 }
 
 function reasonLabel(code: string | null | undefined): string {
-  return code ? (pauseReasons.value.find((reason) => reason.code === code)?.label ?? code) : "";
+  return code ? (pauseReasons.value.find((reason) => reason.code === code)?.label ?? AUTOMATIC_PAUSE[code] ?? code) : "";
 }
