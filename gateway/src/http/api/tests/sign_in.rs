@@ -363,14 +363,14 @@ async fn the_same_request_twice_at_a_time_is_done_once() {
     first.abort();
     asked
         .reply
-        .send(Ok(Some("call_1".into())))
+        .send(Ok(Some("que_1".into())))
         .expect("somebody waits");
     let mut answer = world.send(keyed()).await;
     while answer.code() == "idempotency-in-progress" {
         tokio::task::yield_now().await;
         answer = world.send(keyed()).await;
     }
-    assert_eq!(answer.body["call"], "call_1");
+    assert_eq!(answer.body["queue"], "que_1");
     assert!(receiver.try_recv().is_err(), "asked once");
 }
 

@@ -46,7 +46,13 @@ async fn an_agent_says_what_it_wants() {
         agent: "usr_anna".into(),
         disposition: Some("sold".into()),
     };
-    assert_eq!(world.asked(), [(anna(), wrap_up)]);
+    // While the call is there, whoever has it next is told what was made of it.
+    let note = Command::Note {
+        call: "call_anna".into(),
+        disposition: Some("sold".into()),
+        notes: None,
+    };
+    assert_eq!(world.asked(), [(anna(), note), (anna(), wrap_up)]);
     assert_eq!(
         world.get(&token, "/api/v1/me/agent").await.body["call"],
         "call_anna"
