@@ -11,7 +11,7 @@ use media_core::leg::browser::Identity;
 use media_core::voice::Prompts;
 use ring::rand::{SecureRandom, SystemRandom};
 use sans_io::{Rng, Time};
-use session_core::{Access, Credentials, User};
+use session_core::{Access, Credentials, MediaSource, User};
 use sip_core::auth::{Algorithm, Password as Digest};
 use sip_core::endpoint;
 use sip_core::flow::Transport;
@@ -84,6 +84,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         let caller = User {
             password: demo_password.clone().into(),
             display: "Demo caller".into(),
+            media_source: MediaSource::Learn,
         };
         config.users.insert(caller::ACCOUNT.into(), caller);
     }
@@ -450,7 +451,7 @@ fn sessions(config: &Config, identity: &Identity, accounts: &Accounts) -> sessio
         },
         host: host(config),
         advertise: config.advertise,
-        phone_ip: phone_ip(config.media.phone_address),
+        phone_ips: phone_ips(&config.media.phone_addresses),
         fingerprint: identity.fingerprint().clone(),
         shards: config.media.threads,
         browser_codecs: config.media.browser_codecs.clone(),
@@ -480,6 +481,14 @@ fn host(config: &Config) -> String {
         (None, Some(ip)) if !ip.is_unspecified() => ip.to_string(),
         _ => "cordboard.invalid".into(),
     }
+}
+
+/// Where phones are spoken to; of a family that this host has no address of, only where there is no other.
+fn phone_ips(configured: &[IpAddr]) -> Vec<IpAddr> {
+    let all: Vec<IpAddr> = configured.iter().map(|ip| phone_ip(*ip)).collect();
+    let there = |ip: &&IpAddr| !ip.is_unspecified();
+    let some: Vec<IpAddr> = all.iter().filter(there).copied().collect();
+    if some.is_empty() { all } else { some }
 }
 
 /// Phones must be told an address they can reach: of a wildcard, the one that leads out.

@@ -1,7 +1,7 @@
 //! A TOML file over the defaults.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use toml::de::DeTable;
 use super::read_centre::{priority, read_choices, read_queues, read_users};
 use super::reader::{Reader, Section, boolean, filled, number, text};
 use super::values::{
-    addresses, application, codecs, domain, host_port, identity, ip, network, origin, ports, quota, realm,
-    seconds, seconds_or_never, socket, sockets, store, transport, user_action,
+    addresses, application, codecs, domain, host_port, identity, ip, media_source, network, origin, ports,
+    quota, realm, seconds, seconds_or_never, socket, sockets, store, transport, user_action,
 };
-use super::{Config, ConfigError, DEMO_QUEUES, prompts};
+use super::{Config, ConfigError, DEMO_QUEUES, Sip, prompts};
 
 /// How long a trunk may say nothing at all, where the file does not say: four transmissions over UDP.
 const TRUNK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -145,8 +145,13 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
         }
         r.finish(sip);
     }
-    if let Some(media) = r.section(root, "media") {
-        read_media(r, media, &mut config, base);
+    let named = r
+        .section(root, "media")
+        .is_some_and(|media| read_media(r, media, &mut config, base));
+    if !named {
+        let m = &mut config.media;
+        m.phone_addresses
+            .extend(other_family(&config.sip, &m.phone_addresses));
     }
     config.queues = read_queues(r, root);
     (config.users, config.staff) = read_users(r, root, &config.queues, &mut config.limits.users);
@@ -199,7 +204,8 @@ fn check_sockets<'t>(r: &mut Reader<'t>, root: &Section<'t>, config: &Config) {
     }
 }
 
-fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Config, base: &Path) {
+/// True when it names the addresses for phones.
+fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Config, base: &Path) -> bool {
     let m = &mut config.media;
     set(
         &mut m.browser_port,
@@ -211,7 +217,19 @@ fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Confi
         &mut m.browser_addresses,
         r.list(&mut media, "browser_addresses", ip),
     );
-    set(&mut m.phone_address, r.get(&mut media, "phone_address", ip));
+    let addresses = r.list(&mut media, "phone_address", ip);
+    let named = addresses.is_some();
+    if let Some(addresses) = addresses {
+        let twice = matches!(addresses[..], [a, b] if a.is_ipv4() == b.is_ipv4());
+        if twice || !(1..=2).contains(&addresses.len()) {
+            let at = media.span("phone_address").unwrap_or(0..0);
+            r.fail(
+                at,
+                "media.phone_address must be one address, or an IPv4 and an IPv6 address",
+            );
+        }
+        m.phone_addresses = addresses;
+    }
     set(&mut m.phone_ports, r.get(&mut media, "phone_ports", ports));
     set(
         &mut m.inactivity,
@@ -235,6 +253,16 @@ fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Confi
         }
     }
     r.finish(media);
+    named
+}
+
+/// An address of the family that is not among `addresses`, where SIP listens on one: its phones have media of that family.
+fn other_family(sip: &Sip, addresses: &[IpAddr]) -> Option<IpAddr> {
+    let [first] = *addresses else { return None };
+    let listeners = sip.udp.iter().chain(&sip.tcp).chain(&sip.tls);
+    listeners
+        .map(SocketAddr::ip)
+        .find(|ip| ip.is_ipv4() != first.is_ipv4())
 }
 
 fn read_trunks<'t>(
@@ -262,6 +290,9 @@ fn read_trunks<'t>(
         }
         let timeout = r.get(&mut section, "timeout", |v| seconds(v, 1..=32));
         let codecs = codecs(r, &mut section, "codecs").unwrap_or_default();
+        let media_source = r
+            .get(&mut section, "media_source", media_source)
+            .unwrap_or_default();
         let sources = r.list(&mut section, "sources", ip);
         let trusted = r.get(&mut section, "trusted", boolean).unwrap_or(true);
         let quota = quota(r, &mut section);
@@ -279,6 +310,7 @@ fn read_trunks<'t>(
                 timeout: Some(timeout.unwrap_or(TRUNK_TIMEOUT)),
                 codecs,
                 trusted,
+                media_source,
             };
             let at = section.span("name").unwrap_or(span);
             if trunks.insert(name.clone(), trunk).is_some() {

@@ -21,7 +21,7 @@ use std::time::Duration;
 use call_engine::{Action, Application, DialPlan, Pattern, Rule};
 use media_core::negotiated::Codec;
 use media_core::voice::Prompts;
-use session_core::{Limits, Trunk, User};
+use session_core::{Limits, MediaSource, Trunk, User};
 
 use crate::auth::sentry::Settings;
 use crate::store::Durability;
@@ -123,8 +123,8 @@ pub struct Media {
     pub browser_port: u16,
     /// Local addresses for browsers; empty: every one there is.
     pub browser_addresses: Vec<IpAddr>,
-    /// Local address for phones and trunks.
-    pub phone_address: IpAddr,
+    /// Local addresses for phones and trunks, best first: one of each family.
+    pub phone_addresses: Vec<IpAddr>,
     /// Ports for them, two a call.
     pub phone_ports: RangeInclusive<u16>,
     /// How long a phone that should send may be silent before it is asked whether it is there; `None`: for ever.
@@ -214,7 +214,7 @@ impl Config {
             media: Media {
                 browser_port: 10_000,
                 browser_addresses: Vec::new(),
-                phone_address: ip,
+                phone_addresses: vec![ip],
                 phone_ports: 20_000..=20_999,
                 inactivity: Some(Duration::from_secs(60)),
                 prompts: None,
@@ -251,6 +251,7 @@ impl Config {
             let user = User {
                 password: DEMO_PASSWORD.into(),
                 display: format!("Demo {name}"),
+                media_source: MediaSource::Learn,
             };
             self.users.insert(name.into(), user);
         }
@@ -258,6 +259,7 @@ impl Config {
             let user = User {
                 password: DEMO_PASSWORD.into(),
                 display: display.into(),
+                media_source: MediaSource::Learn,
             };
             self.users.insert(name.into(), user);
             let staff = Staff {

@@ -11,7 +11,7 @@ use toml::de::DeValue;
 use super::centre::{ascending, dialable, range, skill};
 use super::load::{set, unknown};
 use super::reader::{Mixed, Reader, Section, boolean, filled, number, text};
-use super::values::{quota, role, seconds, strategy, user_name};
+use super::values::{media_source, quota, role, seconds, strategy, user_name};
 use super::{Choice, Member, Overflow, Queue, Role, Staff, Widening, Work};
 
 pub(super) fn read_users<'t>(
@@ -32,12 +32,20 @@ pub(super) fn read_users<'t>(
         let display = r
             .get(&mut section, "display", |v| text(v).map(str::to_owned))
             .unwrap_or_default();
+        let media_source = r
+            .get(&mut section, "media_source", media_source)
+            .unwrap_or_default();
         let work = read_staff(r, &mut section, queues);
         let quota = quota(r, &mut section);
         if let Some(name) = name {
             limits.insert(name.clone(), quota);
             let at = section.span("name").unwrap_or(span);
-            if users.insert(name.clone(), User { password, display }).is_some() {
+            let user = User {
+                password,
+                display,
+                media_source,
+            };
+            if users.insert(name.clone(), user).is_some() {
                 r.fail(at, format!("users.name: there are two users `{name}`"));
             }
             if !work.roles.is_empty() {

@@ -660,3 +660,45 @@ fn the_guard_is_told_whom_to_let_alone_and_whose_word_to_take() {
         parse("trusted_proxies = 'proxy'\n[guard]\nban = -1\nallow = ['10.0.0.0/99']\n").expect_err("wrong");
     assert_eq!(errors.len(), 3, "{errors:?}");
 }
+
+#[test]
+fn phones_are_spoken_to_in_each_family_that_sip_listens_on() {
+    let addresses = |text: &str| {
+        let config = parse(text).unwrap();
+        let named = config.media.phone_addresses.iter().map(ToString::to_string);
+        named.collect::<Vec<_>>()
+    };
+    assert_eq!(addresses(""), ["127.0.0.1"]);
+    let both = "[sip]\nudp = [\"127.0.0.1:5060\", \"[::1]:5060\"]\n";
+    assert_eq!(addresses(both), ["127.0.0.1", "::1"]);
+    let one = format!("{both}[media]\nphone_address = \"192.0.2.1\"\n");
+    assert_eq!(addresses(&one), ["192.0.2.1"]);
+    let two = "[media]\nphone_address = [\"2001:db8::1\", \"192.0.2.1\"]\n";
+    assert_eq!(addresses(two), ["2001:db8::1", "192.0.2.1"]);
+    for wrong in ["[]", "[\"192.0.2.1\", \"192.0.2.2\"]"] {
+        let errors = parse(&format!("[media]\nphone_address = {wrong}\n")).unwrap_err();
+        assert_eq!(
+            errors,
+            ["c.toml:2:1: media.phone_address must be one address, or an IPv4 and an IPv6 address"],
+        );
+    }
+}
+
+#[test]
+fn where_media_come_from_is_said_for_each_user_and_trunk() {
+    let text = "[[users]]\nname = \"anna\"\npassword = \"x\"\nmedia_source = \"strict\"\n\
+        [[users]]\nname = \"ben\"\npassword = \"x\"\n\
+        [[trunks]]\nname = \"carrier\"\naddress = \"192.0.2.9\"\nmedia_source = \"strict\"\n\
+        [[trunks]]\nname = \"other\"\naddress = \"192.0.2.10\"\nmedia_source = \"learn\"\n";
+    let config = parse(text).unwrap();
+    assert_eq!(config.users["anna"].media_source, MediaSource::Strict);
+    assert_eq!(config.users["ben"].media_source, MediaSource::Learn);
+    assert_eq!(config.trunks["carrier"].media_source, MediaSource::Strict);
+    assert_eq!(config.trunks["other"].media_source, MediaSource::Learn);
+    let errors = parse(&text.replace("\"learn\"", "\"latch\"")).unwrap_err();
+    assert_eq!(errors.len(), 1);
+    assert!(
+        errors[0].contains("`latch` is neither \"learn\" nor \"strict\""),
+        "{errors:?}"
+    );
+}

@@ -8,8 +8,8 @@ use std::time::Duration;
 use call_engine::acd::Strategy;
 use call_engine::{Action, Application};
 use media_core::negotiated::Codec;
-use session_core::Quota;
 use session_core::guard::Network;
+use session_core::{MediaSource, Quota};
 use sip_core::flow::Transport;
 use sip_stack::transport::tls::{self, TlsError};
 use toml::de::DeValue;
@@ -29,6 +29,14 @@ pub(super) fn network(value: &DeValue<'_>) -> Result<Network, String> {
     let text = text(value)?;
     text.parse()
         .map_err(|_| format!("`{text}` is no address or network, e.g. \"192.0.2.10\" or \"10.0.0.0/8\""))
+}
+
+pub(super) fn media_source(value: &DeValue<'_>) -> Result<MediaSource, String> {
+    match text(value)? {
+        "learn" => Ok(MediaSource::Learn),
+        "strict" => Ok(MediaSource::Strict),
+        other => Err(format!("`{other}` is neither \"learn\" nor \"strict\"")),
+    }
 }
 
 pub(super) fn socket(value: &DeValue<'_>, port: u16) -> Result<SocketAddr, String> {

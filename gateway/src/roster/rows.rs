@@ -87,6 +87,7 @@ impl UserRow {
         session_core::User {
             password,
             display: self.shown().to_owned(),
+            media_source: session_core::MediaSource::Learn,
         }
     }
 

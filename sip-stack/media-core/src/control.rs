@@ -27,11 +27,24 @@ pub enum LegKind {
         /// Our side's user name fragment and password.
         ice: IceCredentials,
     },
-    /// RTP and RTCP on a pair of ports of its own, symmetric latching.
+    /// RTP and RTCP on a pair of ports of its own.
     Phone {
         /// The address to bind; the shell picks the port in its range.
         local: std::net::IpAddr,
+        /// From where its media are taken.
+        source: MediaSource,
     },
+}
+
+/// From where the media of a phone or trunk are taken, and where ours go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MediaSource {
+    /// From where it proves to send: the address in its SDP, another port of that host or of the one that signalling comes from.
+    /// A peer behind a NAT is heard.
+    #[default]
+    Learn,
+    /// From the address in its SDP and from no other.
+    Strict,
 }
 
 /// Signalling to shard. Commands for one leg take effect in order. A command for a leg that is not there is ignored.
@@ -50,6 +63,17 @@ pub enum Command {
         leg: LegId,
         /// What was agreed.
         media: Box<Negotiated>,
+    },
+    /// What signalling proves of where a phone leg's peer is. Where it is not sent, the peer counts as reached, through
+    /// proxies.
+    Vouch {
+        /// Which leg.
+        leg: LegId,
+        /// The host that its signalling comes from, if nobody stands between: its media may come from there as well.
+        host: Option<std::net::IpAddr>,
+        /// The peer gets what we send to it: it acknowledged or answered something. An address from which no media came is
+        /// sent a few packets only before that.
+        reached: bool,
     },
     /// Lets legs hear each other, in place of what each heard before. Sent again with the same name: changes who takes
     /// part and how, without a gap for those who stay. A leg takes part in one bridge at a time: it leaves the one that

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use crate::rtp::Packet;
+
 /// An audio codec we can speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Codec {
@@ -89,6 +91,25 @@ pub struct Negotiated {
     pub opus: OpusParameters,
     /// Where and how.
     pub transport: Transport,
+}
+
+impl Negotiated {
+    /// The telephone events that the peer sends by this payload type. Some peers answer our offer with a number of their own and
+    /// send by that, where RFC 3264 §6.1 wants ours; it is taken where it means nothing else.
+    #[must_use]
+    pub fn event(&self, payload_type: u8) -> Option<TelephoneEvent> {
+        let is_codec = self.receive.iter().any(|(number, _)| *number == payload_type);
+        self.telephone_event
+            .filter(|event| event.receive == payload_type || (event.send == payload_type && !is_codec))
+    }
+
+    /// Whether the packet carries something, by a payload type that was agreed.
+    #[must_use]
+    pub fn is_sound_or_key(&self, packet: &Packet<'_>) -> bool {
+        let kind = packet.header.payload_type;
+        let agreed = self.receive.iter().any(|(number, _)| *number == kind) || self.event(kind).is_some();
+        agreed && !packet.payload.is_empty()
+    }
 }
 
 /// RFC 4733 named events, both ways.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use media_core::control::MediaSource;
 use media_core::negotiated::{Codec, Fingerprint};
 use sans_io::Time;
 use sip_core::auth::{Algorithm, Password};
@@ -36,8 +37,8 @@ pub struct Config {
     pub host: String,
     /// Addresses in SDP are replaced by this one, for a host behind 1:1 NAT (a cloud, a container).
     pub advertise: Option<IpAddr>,
-    /// Where phone legs bind.
-    pub phone_ip: IpAddr,
+    /// Where phone legs bind, best first: one address of each family (IPv4, IPv6) that is spoken to phones.
+    pub phone_ips: Vec<IpAddr>,
     /// Of our DTLS certificate.
     pub fingerprint: Fingerprint,
     /// Media threads.
@@ -144,6 +145,8 @@ pub struct User {
     pub password: Password,
     /// Shown to those they call, may be empty.
     pub display: String,
+    /// From where media of their phones are taken.
+    pub media_source: MediaSource,
 }
 
 /// A peer that is known by its address.
@@ -167,4 +170,6 @@ pub struct Trunk {
     pub codecs: Vec<Codec>,
     /// It vouches for its callers: `P-Asserted-Identity` is believed (RFC 3325).
     pub trusted: bool,
+    /// From where its media are taken.
+    pub media_source: MediaSource,
 }

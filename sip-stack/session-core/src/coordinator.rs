@@ -18,7 +18,7 @@ use crate::config::{Access, Config};
 use crate::event::{Event, Source};
 use crate::forks::Forks;
 use crate::guard::{self, Guard};
-use crate::leg::{Hears, Leg, Media, Presence, State};
+use crate::leg::{Hears, Leg, Media, OwnMusic, Presence, State};
 use crate::quota::{Bucket, Excess};
 use crate::rights::{Right, Way};
 use crate::session::Session;
@@ -375,7 +375,11 @@ impl Leg {
             answer: None,
             offer: None,
             answered: None,
+            proxied: false,
+            acknowledged: false,
             held: false,
+            talked_both_ways: false,
+            own_music: OwnMusic::None,
             holding: false,
             refer: None,
             asks: false,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use media_core::control::{Application, LegId, Report, Role};
-use media_core::negotiated::Negotiated;
+use media_core::negotiated::{Direction, Negotiated};
 use media_core::sdp::Negotiator;
 use sans_io::Time;
 use sip_core::endpoint::{OutgoingInvite, UsageId};
@@ -50,10 +50,18 @@ pub(crate) struct Leg {
     /// The peer's offer in its INVITE, until it is answered; `None`: it wants ours.
     pub(crate) offer: Option<Bytes>,
     pub(crate) answered: Option<Time>,
+    /// Proxies stand between its peer and us.
+    pub(crate) proxied: bool,
+    /// Its peer acknowledged our 200.
+    pub(crate) acknowledged: bool,
     /// The peer holds us.
     pub(crate) held: bool,
+    /// Both sides were to talk at some time.
+    pub(crate) talked_both_ways: bool,
     /// We hold the peer.
     pub(crate) holding: bool,
+    /// What its peer sends while it holds us.
+    pub(crate) own_music: OwnMusic,
     /// Its peer wants to be replaced.
     pub(crate) refer: Option<Refer>,
     /// We asked its peer to replace us.
@@ -119,6 +127,18 @@ pub(crate) struct Presence {
     pub(crate) away: bool,
 }
 
+/// What a phone sends that holds us and may send: music of its own, or nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum OwnMusic {
+    /// The peer does not hold us, or sent nothing since it does.
+    #[default]
+    None,
+    /// It began to send then.
+    Since(Time),
+    /// It sent long enough to be believed when it pauses.
+    Pausing,
+}
+
 /// What a leg was last told to hear: commands are sent on change only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hears {
@@ -133,6 +153,20 @@ impl Leg {
     /// Nothing of it is left.
     pub(crate) fn is_over(&self) -> bool {
         self.state == State::Ended && self.media == Media::Closed
+    }
+
+    /// Its peer is a phone that holds us by wanting to hear nothing, and sends nothing either.
+    pub(crate) fn holds_in_silence(&self) -> bool {
+        self.hears_nothing()
+            && self.talked_both_ways
+            && !self.presence.flowing
+            && self.own_music != OwnMusic::Pausing
+    }
+
+    /// Its peer is a phone that sends and does not want to hear.
+    pub(crate) fn hears_nothing(&self) -> bool {
+        let direction = self.negotiated.as_ref().map(|media| media.direction);
+        !self.browser && direction == Some(Direction::RecvOnly)
     }
 
     /// Its peer may hear us now.

@@ -1,16 +1,25 @@
 //! What media shards say.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use media_core::control::{Command, Event as MediaEvent, Failure, LegId, LegKind};
+use media_core::control::{Command, Event as MediaEvent, Failure, LegId, LegKind, MediaSource};
 use media_core::leg::browser;
-use media_core::negotiated::{Codec, DtlsRole, IceCredentials};
-use media_core::sdp::{self, Negotiator};
+use media_core::negotiated::{Codec, DtlsRole, IceCredentials, Transport};
+use media_core::sdp::{self, Family, Negotiator};
 use sans_io::{Rng, Time};
 
 use crate::coordinator::{Coordinator, Output};
 use crate::event::{Cause, Event};
 use crate::leg::{Leg, Media, Pending, State};
+
+/// What is known of a new leg before its media are opened.
+pub(crate) struct Wanted {
+    pub(crate) browser: bool,
+    pub(crate) codecs: Vec<Codec>,
+    pub(crate) source: MediaSource,
+    /// The family of addresses that its peer speaks, if known.
+    pub(crate) family: Option<Family>,
+}
 
 impl Coordinator {
     pub(crate) fn on_media(&mut self, now: Time, event: MediaEvent) {
@@ -51,12 +60,13 @@ impl Coordinator {
     }
 
     /// The media side of a new leg: how to open it, and who negotiates for it.
-    pub(crate) fn open_media(
-        &mut self,
-        leg: LegId,
-        browser: bool,
-        codecs: Vec<Codec>,
-    ) -> (LegKind, Negotiator) {
+    pub(crate) fn open_media(&mut self, leg: LegId, media: Wanted) -> (LegKind, Negotiator) {
+        let Wanted {
+            browser,
+            codecs,
+            source,
+            family,
+        } = media;
         let shard = self.shard_of(leg);
         if browser {
             let ice = IceCredentials {
@@ -86,11 +96,68 @@ impl Coordinator {
             let negotiator = Negotiator::new(sdp::Profile::Phone, config, &mut self.rng);
             (
                 LegKind::Phone {
-                    local: self.config.phone_ip,
+                    local: self.phone_ip(family),
+                    source,
                 },
                 negotiator,
             )
         }
+    }
+
+    /// Where a phone leg of that family binds; of the other one where there is none.
+    fn phone_ip(&self, family: Option<Family>) -> IpAddr {
+        let ips = &self.config.phone_ips;
+        let fits = ips.iter().find(|ip| Some(Family::of(**ip)) == family);
+        fits.or_else(|| ips.first())
+            .copied()
+            .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+    }
+
+    /// The families of addresses that we have towards phones.
+    pub(crate) fn phone_families(&self) -> Vec<Family> {
+        self.config.phone_ips.iter().map(|ip| Family::of(*ip)).collect()
+    }
+
+    /// From where media of a leg of this user or trunk are taken.
+    pub(crate) fn media_source(&self, user: Option<&str>, trunk: Option<&str>) -> MediaSource {
+        let user = user
+            .and_then(|name| self.user(name))
+            .map(|user| user.media_source);
+        let trunk = || {
+            trunk
+                .and_then(|name| self.trunk(name))
+                .map(|trunk| trunk.media_source)
+        };
+        user.or_else(trunk).unwrap_or_default()
+    }
+
+    /// Tells the shard what signalling proves of where a phone leg's peer is.
+    ///
+    /// A caller has shown nothing before it acknowledges our 200, and over UDP its INVITE may name anybody's address: that gets
+    /// a few packets only, unless media come from there. Before the 200 (early media) the host that signalling comes from may
+    /// be sent to, and so may wherever a user who gave the password wants it. Whom we called is there: it answered.
+    pub(crate) fn vouch(&mut self, leg: LegId) {
+        let Some(l) = self.legs.get(&leg).filter(|l| !l.browser) else {
+            return;
+        };
+        let info = l.usage.and_then(|usage| self.endpoint.usage(usage));
+        let proxied = l.proxied || l.usage.is_some_and(|usage| self.endpoint.is_proxied(usage));
+        let source = info.and_then(|info| info.flow).or(l.flow);
+        let host = source.map(|flow| flow.remote.ip().to_canonical());
+        let to = l.negotiated.as_ref().and_then(|media| match media.transport {
+            Transport::Rtp { remote, .. } => remote.map(|remote| remote.ip()),
+            Transport::Dtls { .. } => None,
+        });
+        let early = l.state < State::Up && (l.user.is_some() || (host.is_some() && host == to));
+        let reached = !l.incoming || l.acknowledged || early;
+        self.command(
+            leg,
+            Command::Vouch {
+                leg,
+                host: host.filter(|_| !proxied),
+                reached,
+            },
+        );
     }
 
     fn media_opened(&mut self, now: Time, leg: LegId, addresses: Vec<SocketAddr>) {
@@ -170,12 +237,16 @@ fn renew(before: &IceCredentials, rng: &mut Rng) -> IceCredentials {
     }
 }
 
-/// Addresses as the peer may use them: all behind one public address when there is one.
+/// Addresses as the peer may use them: all of its family behind one public address when there is one.
 fn advertised(addresses: &[SocketAddr], advertise: Option<IpAddr>) -> Vec<SocketAddr> {
     let Some(ip) = advertise else {
         return addresses.to_vec();
     };
-    let mut mapped: Vec<SocketAddr> = addresses.iter().map(|a| SocketAddr::new(ip, a.port())).collect();
+    let map = |a: &SocketAddr| match a.ip().is_ipv4() == ip.is_ipv4() {
+        true => SocketAddr::new(ip, a.port()),
+        false => *a,
+    };
+    let mut mapped: Vec<SocketAddr> = addresses.iter().map(map).collect();
     mapped.dedup();
     mapped
 }

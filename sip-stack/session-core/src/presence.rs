@@ -4,13 +4,18 @@
 //! next flow. The browser is away on DTLS close_notify, when no authenticated STUN check came for 15 s, or when its
 //! WebSocket closed and no RTP came for 200 ms. It is back when its RTP flows again.
 
+use std::time::Duration;
+
 use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::flow::{Flow, FlowId};
 
 use crate::coordinator::{Coordinator, Timer};
-use crate::leg::State;
+use crate::leg::{OwnMusic, State};
 use crate::{Cause, Event};
+
+/// A phone that holds and sends for so long plays music of its own, which may have pauses.
+const OWN_MUSIC: Duration = Duration::from_secs(1);
 
 impl Coordinator {
     /// A connection closed.
@@ -62,6 +67,17 @@ impl Coordinator {
         l.presence.flowing = flowing;
         if flowing {
             l.presence.gone = false;
+        }
+        if l.hears_nothing() {
+            // What it sends is music of its own; while there is none the others hear ours.
+            l.own_music = match l.own_music {
+                OwnMusic::None if flowing => OwnMusic::Since(now),
+                OwnMusic::Since(began) if !flowing && now.since(began) >= OWN_MUSIC => OwnMusic::Pausing,
+                OwnMusic::Since(_) if !flowing => OwnMusic::None,
+                before => before,
+            };
+            let session = l.session;
+            self.wire(session);
         }
         self.judge_presence(now, leg);
     }

@@ -124,8 +124,11 @@ impl Coordinator {
 
     /// ACK to our 200. With a late offer it carries the answer (RFC 3261 §13.2.2.4).
     fn acknowledged(&mut self, now: Time, leg: LegId, sdp: Option<&[u8]>) {
-        let Some(l) = self.legs.get(&leg) else { return };
+        let Some(l) = self.legs.get_mut(&leg) else { return };
         let (session, state, first) = (l.session, l.state, l.negotiated.is_none());
+        if !std::mem::replace(&mut l.acknowledged, true) {
+            self.vouch(leg);
+        }
         match sdp {
             Some(sdp) => self.offer_answered(now, leg, sdp),
             None if first => return self.end_session(now, session, Cause::Failed, 488),

@@ -89,7 +89,12 @@ impl Coordinator {
     /// Takes part in a bridge: connected, neither held nor holding nor away.
     fn is_present(&self, leg: LegId) -> bool {
         self.legs.get(&leg).is_some_and(|l| {
-            l.is_connected() && !l.held && !l.holding && !l.presence.away && l.aside.is_none()
+            l.is_connected()
+                && !l.held
+                && !l.holding
+                && !l.presence.away
+                && l.aside.is_none()
+                && !l.holds_in_silence()
         })
     }
 
@@ -108,9 +113,9 @@ impl Coordinator {
             return Hears::Application;
         }
         let waits = |other: LegId| {
-            self.legs
-                .get(&other)
-                .is_some_and(|l| l.holding || l.held || l.presence.away || l.aside.is_some())
+            self.legs.get(&other).is_some_and(|l| {
+                l.holding || l.held || l.presence.away || l.aside.is_some() || l.holds_in_silence()
+            })
         };
         let others = || s.members().filter(|other| *other != leg);
         match others().next() {

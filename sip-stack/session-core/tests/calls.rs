@@ -12,7 +12,7 @@ mod world;
 
 use std::time::Duration;
 
-use media_core::control::{Command, Event as MediaEvent};
+use media_core::control::{Application, Command, Event as MediaEvent};
 use sans_io::Time;
 use session_core::{Cause, Event};
 use world::{CALLEE, CALLER, GATEWAY, Network, World};
@@ -100,6 +100,8 @@ fn hold_by_the_callers_side_plays_music_to_the_callee_and_resume_bridges_again()
     world.call();
     world.run_until(minute(), |w| w.answered == 1);
     let callee = world.legs(GATEWAY)[1].expect("answered");
+    let caller = world.legs(GATEWAY)[0].expect("caller");
+    world.media(GATEWAY, MediaEvent::Talking { leg: caller });
     world.hold(CALLER, true);
     world.run(Duration::from_secs(2));
     // A phone that holds with sendonly brings its own music: the gateway lets it through.
@@ -123,6 +125,74 @@ fn hold_by_the_callers_side_plays_music_to_the_callee_and_resume_bridges_again()
     world.hangup(CALLER);
     world.run(minute());
     world.assert_empty();
+}
+
+#[test]
+fn who_is_held_by_a_phone_that_sends_nothing_hears_our_music_until_it_sends() {
+    let mut world = World::new(6, Network::perfect());
+    world.call();
+    world.run_until(minute(), |w| w.answered == 1);
+    let [caller, callee] = world.legs(GATEWAY).map(|leg| leg.expect("a leg"));
+    let flow = |world: &mut World, flowing| {
+        world.media(GATEWAY, MediaEvent::Flow { leg: caller, flowing });
+        world.run(Duration::from_secs(2));
+    };
+    let music = |world: &World| {
+        let last = world.last_command(GATEWAY, |c| {
+            matches!(c, Command::Bridge { .. }) || matches!(c, Command::Play { leg, .. } if *leg == callee)
+        });
+        matches!(
+            last,
+            Some(Command::Play {
+                application: Some(Application::Music),
+                ..
+            })
+        )
+    };
+    world.media(GATEWAY, MediaEvent::Talking { leg: caller });
+    world.hold(CALLER, true);
+    world.run(Duration::from_secs(2));
+    assert!(!music(&world), "it still sends");
+    flow(&mut world, false);
+    assert!(music(&world));
+    flow(&mut world, true);
+    assert!(!music(&world), "it brings its own");
+    flow(&mut world, false);
+    assert!(!music(&world), "which pauses");
+    world.hold(CALLER, false);
+    world.run(Duration::from_secs(2));
+    assert!(!music(&world));
+    world.hold(CALLER, true);
+    world.run(Duration::from_secs(2));
+    assert!(music(&world), "held again, without a packet");
+    world.hangup(CALLER);
+    world.run(minute());
+    world.assert_empty();
+}
+
+#[test]
+fn a_caller_is_vouched_for_by_its_ack_and_a_callee_by_its_answer() {
+    let mut world = World::new(8, Network::perfect());
+    world.call();
+    world.run_until(minute(), |w| w.answered == 1);
+    world.run(Duration::from_secs(2));
+    let [caller, callee] = world.legs(GATEWAY).map(|leg| leg.expect("a leg"));
+    let said = |world: &World, of| {
+        let mut vouched = world
+            .commands(GATEWAY)
+            .iter()
+            .filter_map(|command| match command {
+                Command::Vouch { leg, host, reached } if *leg == of => Some((*host, *reached)),
+                _ => None,
+            });
+        let first = vouched.next();
+        (first, vouched.last().or(first))
+    };
+    let at = |node: u8| Some([192, 0, 2, 10 + node].into());
+    let (first, last) = said(&world, caller);
+    assert_eq!(first, Some((at(CALLER as u8), false)), "before the ACK");
+    assert_eq!(last, Some((at(CALLER as u8), true)));
+    assert_eq!(said(&world, callee).0, Some((at(CALLEE as u8), true)));
 }
 
 #[test]

@@ -144,7 +144,7 @@ impl Builder {
             algorithms: Vec::new(),
             host: media_ip.to_string(),
             advertise: None,
-            phone_ip: media_ip,
+            phone_ips: vec![media_ip],
             fingerprint: identity.fingerprint().clone(),
             shards: 1,
             browser_codecs: Vec::new(),

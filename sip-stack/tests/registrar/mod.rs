@@ -76,6 +76,7 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
             User {
                 password: format!("pw-{name}").into(),
                 display: String::new(),
+                media_source: session_core::MediaSource::Learn,
             },
         )
     };
@@ -106,7 +107,7 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
             algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
             host: "127.0.0.1".into(),
             advertise: None,
-            phone_ip: any.ip(),
+            phone_ips: vec![any.ip()],
             fingerprint: identity.fingerprint().clone(),
             shards: 1,
             browser_codecs: Vec::new(),

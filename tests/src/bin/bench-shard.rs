@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use media_core::codec::{FRAME, Pool, RATE};
-use media_core::control::{BridgeId, Command, LegId, LegKind, Role, SocketId};
+use media_core::control::{BridgeId, Command, LegId, LegKind, MediaSource, Role, SocketId};
 use media_core::leg::Clock;
 use media_core::leg::browser::Identity;
 use media_core::negotiated::{Codec, Direction, Negotiated, OpusParameters, Transport};
@@ -138,7 +138,10 @@ fn open(shard: &mut Shard, now: Time, leg: usize, codec: Codec) {
         now,
         Input::Command(Command::Open {
             leg: id,
-            kind: LegKind::Phone { local },
+            kind: LegKind::Phone {
+                local,
+                source: MediaSource::Learn,
+            },
         }),
     );
     let bound = |offset: usize| {

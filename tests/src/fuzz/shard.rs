@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use media_core::control::{Application, BridgeId, Command, LegId, LegKind, Role, SocketId};
+use media_core::control::{Application, BridgeId, Command, LegId, LegKind, MediaSource, Role, SocketId};
 use media_core::leg::Clock;
 use media_core::leg::browser::Identity;
 use media_core::negotiated::{Codec, Direction, Negotiated, OpusParameters, TelephoneEvent, Transport};
@@ -134,7 +134,10 @@ impl Bench {
         match kind {
             OPEN => {
                 let local = Ipv4Addr::LOCALHOST.into();
-                let kind = LegKind::Phone { local };
+                let kind = LegKind::Phone {
+                    local,
+                    source: MediaSource::Learn,
+                };
                 self.command(Command::Open { leg, kind });
                 let bound = |offset: u8| (socket(index, offset), SocketAddr::new(local, 20_000));
                 let (rtp, rtcp) = (bound(0), bound(1));

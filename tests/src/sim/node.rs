@@ -78,7 +78,7 @@ pub(super) fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> C
         algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
         host: address.ip().to_string(),
         advertise: None,
-        phone_ip: address.ip(),
+        phone_ips: vec![address.ip()],
         fingerprint: Fingerprint {
             hash: Hash::Sha256,
             value: vec![7; 32],

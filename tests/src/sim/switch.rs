@@ -149,6 +149,7 @@ pub fn config() -> Config {
         let user_of = session_core::User {
             password: "cordboard".into(),
             display: String::new(),
+            media_source: session_core::MediaSource::Learn,
         };
         (user.to_string(), user_of)
     });

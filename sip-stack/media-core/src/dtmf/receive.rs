@@ -4,9 +4,13 @@ use sans_io::{Deadline, Time};
 use smallvec::SmallVec;
 
 use super::digit;
+use crate::rtp::{Header, distance};
 
 /// An event is over when none of its packets came for so long: all of its end packets were lost.
 const LOST_END: Duration = Duration::from_millis(120);
+
+/// A timeout that is handled so late was not watched.
+const HELD_UP: Duration = Duration::from_millis(20);
 
 /// What a packet, or the want of one, says of the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +22,15 @@ pub enum Heard {
 }
 
 /// Telephone events of one peer (RFC 4733 §2.5.2): each press once, however many packets tell of it.
+///
+/// All packets of a press should carry one timestamp, and those of the next another (§2.5.1.2). Two kinds of senders that
+/// do otherwise are understood as well: those whose timestamp moves on with each packet, as that of sound does, and those whose
+/// timestamp stands still from one press to the next. Both set the marker on the first packet of a press.
 #[derive(Clone, Debug, Default)]
 pub struct Receiver {
     now: Option<Press>,
-    /// Timestamp of the event that ended last: later packets of it are repetitions.
-    ended: Option<(u8, u32)>,
+    /// The press that ended last: later packets of it are repetitions.
+    ended: Option<(Press, Time)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,60 +39,91 @@ struct Press {
     timestamp: u32,
     /// In ticks, over all segments.
     duration: u32,
+    /// As the last packet said it.
+    said: u32,
     clock: u32,
     heard: Time,
+    /// Of the last packet.
+    sequence: u16,
+    /// Its timestamp is not that of its beginning.
+    moves: bool,
 }
 
 impl Receiver {
     /// Takes the payload of an event packet whose stream has this clock. A new press can end the one before it, and a lone
     /// end packet is a whole press, so there are up to three things to say, in order.
-    pub fn packet(&mut self, now: Time, timestamp: u32, clock: u32, payload: &[u8]) -> SmallVec<[Heard; 3]> {
+    pub fn packet(&mut self, now: Time, header: &Header, clock: u32, payload: &[u8]) -> SmallVec<[Heard; 3]> {
         let mut said = SmallVec::new();
         let Some(&[event, flags, high, low]) = payload.first_chunk::<4>() else {
             return said;
         };
         let Some(pressed) = digit(event) else { return said };
-        let duration = u32::from(u16::from_be_bytes([high, low]));
+        let packet = Press {
+            event,
+            timestamp: header.timestamp,
+            duration: u32::from(u16::from_be_bytes([high, low])),
+            said: u32::from(u16::from_be_bytes([high, low])),
+            clock,
+            heard: now,
+            sequence: header.sequence,
+            moves: false,
+        };
+        let end = flags & 0x80 != 0;
+        let repeated = self.is_repetition(&packet, header.marker, end);
         match &mut self.now {
-            Some(press) if press.event == event && continues(press, timestamp) => {
-                press.duration = press
-                    .duration
-                    .max(timestamp.wrapping_sub(press.timestamp).wrapping_add(duration));
-                press.heard = now;
-            }
-            // A straggler of what is over, or of before the present press.
-            _ if self
-                .ended
-                .is_some_and(|(was, at)| was == event && at == timestamp) =>
+            Some(press) if press.is_continued_by(&packet) => press.follow(&packet),
+            Some(press) if !header.marker && press.moves_on_with(&packet) => press.move_on(&packet),
+            _ if repeated => return said,
+            // A straggler of before the present press.
+            Some(press)
+                if packet.timestamp.wrapping_sub(press.timestamp) as i32 <= 0
+                    && !(header.marker && press.is_before(&packet)) =>
             {
                 return said;
             }
-            Some(press) if timestamp.wrapping_sub(press.timestamp) as i32 <= 0 => return said,
             _ => {
-                said.extend(self.release());
-                self.now = Some(Press {
-                    event,
-                    timestamp,
-                    duration,
-                    clock,
-                    heard: now,
-                });
+                said.extend(self.release(now));
+                self.now = Some(packet);
                 said.push(Heard::Pressed(pressed));
             }
         }
-        if flags & 0x80 != 0 {
-            said.extend(self.release());
+        if end {
+            said.extend(self.release(now));
         }
         said
     }
 
-    /// Ends a press whose end packets were all lost.
+    /// Whether a packet tells once more of the press that ended last. One with the timestamp of that press begins another when
+    /// it was sent later and is no end, and either says that it is the first, or comes when no repetition can and tells of a
+    /// shorter time: the packets of a press that the network held up go on with a longer one.
+    fn is_repetition(&self, packet: &Press, marker: bool, end: bool) -> bool {
+        let Some((ended, at)) = self
+            .ended
+            .as_ref()
+            .filter(|(ended, _)| ended.event == packet.event)
+        else {
+            return false;
+        };
+        let late = packet.heard.since(*at) >= LOST_END;
+        if ended.timestamp == packet.timestamp {
+            let anew = marker || (late && packet.said < ended.said);
+            return end || !anew || !ended.is_before(packet);
+        }
+        ended.moves && !marker && !late
+    }
+
+    /// Ends a press whose end packets were all lost. A call that comes late comes after a time in which nothing was read, and
+    /// packets may wait: they are given as long again.
     pub fn timeout(&mut self, now: Time) -> Option<Heard> {
-        let press = self.now?;
-        if now.since(press.heard) < LOST_END {
-            None
+        let press = self.now.as_mut()?;
+        let due = press.heard + LOST_END;
+        if now >= due + HELD_UP {
+            press.heard = now;
+        }
+        if press.heard + LOST_END <= now {
+            self.release(now)
         } else {
-            self.release()
+            None
         }
     }
 
@@ -100,19 +139,59 @@ impl Receiver {
         self.now.is_some()
     }
 
-    fn release(&mut self) -> Option<Heard> {
+    fn release(&mut self, now: Time) -> Option<Heard> {
         let press = self.now.take()?;
-        self.ended = Some((press.event, press.timestamp));
+        self.ended = Some((press, now));
         let ms = u64::from(press.duration) * 1_000 / u64::from(press.clock.max(1));
         digit(press.event).map(|digit| Heard::Released(digit, u16::try_from(ms).unwrap_or(u16::MAX)))
     }
 }
 
-/// The same timestamp, or a segment that follows a full one (RFC 4733 §2.5.1.3).
-fn continues(press: &Press, timestamp: u32) -> bool {
-    timestamp == press.timestamp
-        || (press.duration >= 0xffff
-            && timestamp == press.timestamp.wrapping_add(press.duration / 0xffff * 0xffff))
+impl Press {
+    /// The packet was sent after the last one of this press.
+    fn is_before(&self, packet: &Press) -> bool {
+        distance(self.sequence, packet.sequence) > 0
+    }
+
+    /// The same timestamp, or a segment that follows a full one (RFC 4733 §2.5.1.3).
+    fn is_continued_by(&self, packet: &Press) -> bool {
+        self.event == packet.event
+            && (packet.timestamp == self.timestamp
+                || (self.duration >= 0xffff
+                    && packet.timestamp == self.timestamp.wrapping_add(self.duration / 0xffff * 0xffff)))
+    }
+
+    fn follow(&mut self, packet: &Press) {
+        let since = packet.timestamp.wrapping_sub(self.timestamp);
+        self.duration = self.duration.max(since.wrapping_add(packet.said));
+        self.hear(packet);
+    }
+
+    /// The same key, and a timestamp that advanced as much as the duration did: of another press it would have advanced by the
+    /// pause between the two as well.
+    fn moves_on_with(&self, packet: &Press) -> bool {
+        let moved = packet.timestamp.wrapping_sub(self.timestamp);
+        let grown = packet.said.wrapping_sub(self.said);
+        self.event == packet.event
+            && packet.heard.since(self.heard) < LOST_END
+            && (1..1 << 31).contains(&moved)
+            && (self.moves || (1..1 << 16).contains(&grown) && moved.abs_diff(grown) <= self.clock / 100)
+    }
+
+    fn move_on(&mut self, packet: &Press) {
+        self.moves = true;
+        self.timestamp = packet.timestamp;
+        self.duration = self.duration.max(packet.said);
+        self.hear(packet);
+    }
+
+    fn hear(&mut self, packet: &Press) {
+        self.heard = packet.heard;
+        self.said = packet.said;
+        if self.is_before(packet) {
+            self.sequence = packet.sequence;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -124,14 +203,40 @@ mod tests {
         [event, if end { 0x8a } else { 0x0a }, high, low]
     }
 
-    /// The digits that come of these packets (time in ms, timestamp, event, end, duration), and of silence after them.
+    const fn header(marker: bool, sequence: u16, timestamp: u32) -> Header {
+        Header {
+            marker,
+            payload_type: 101,
+            sequence,
+            timestamp,
+            ssrc: 7,
+        }
+    }
+
+    /// The digits that come of these packets (time in ms, timestamp, event, end, duration), and of silence after them. A packet
+    /// with a timestamp that none had before is the first of its press.
     fn heard(clock: u32, packets: &[(u64, u32, u8, bool, u16)]) -> Vec<Heard> {
+        let mut order: Vec<_> = packets.to_vec();
+        order.sort_by_key(|&(_, timestamp, _, end, duration)| (timestamp, duration, end));
+        let place = |packet| order.iter().position(|other| other == packet).unwrap_or(0);
+        let packets: Vec<_> = packets
+            .iter()
+            .map(|packet| (place(packet) as u16, packet.4 <= 160, *packet))
+            .collect();
+        heard_with(clock, &packets)
+    }
+
+    /// The same with sequence number and marker.
+    fn heard_with(clock: u32, packets: &[(u16, bool, (u64, u32, u8, bool, u16))]) -> Vec<Heard> {
         let mut receiver = Receiver::default();
         let mut heard = Vec::new();
-        for &(at, timestamp, event, end, duration) in packets {
+        for &(sequence, marker, (at, timestamp, event, end, duration)) in packets {
             let now = Time(at * 1_000);
-            heard.extend(receiver.timeout(now));
-            heard.extend(receiver.packet(now, timestamp, clock, &payload(event, end, duration)));
+            while let Some((due, _)) = receiver.deadline().filter(|(due, _)| *due <= now) {
+                heard.extend(receiver.timeout(due));
+            }
+            let header = header(marker, sequence, timestamp);
+            heard.extend(receiver.packet(now, &header, clock, &payload(event, end, duration)));
         }
         let (at, _) = receiver.deadline().unwrap_or_default();
         heard.extend(receiver.timeout(at));
@@ -193,11 +298,96 @@ mod tests {
     }
 
     #[test]
+    fn a_press_is_not_over_because_nobody_looked() {
+        let mut receiver = Receiver::default();
+        let mut take = |at: u64, sequence, end, duration| {
+            let packet = payload(5, end, duration);
+            let heard = receiver.packet(
+                Time(at * 1_000),
+                &header(sequence == 0, sequence, 9),
+                8_000,
+                &packet,
+            );
+            let late = receiver.timeout(Time((at + 300) * 1_000));
+            (heard.to_vec(), late)
+        };
+        assert_eq!(take(0, 0, false, 160), (vec![Heard::Pressed(b'5')], None));
+        assert_eq!(take(300, 1, false, 320), (vec![], None));
+        assert_eq!(take(600, 2, true, 800), (vec![Heard::Released(b'5', 100)], None));
+    }
+
+    #[test]
     fn other_events_and_short_packets_are_no_digits() {
         assert_eq!(
             heard(8_000, &[(0, 0, 16, false, 160), (20, 0, 200, true, 160)]),
             []
         );
-        assert!(Receiver::default().packet(Time(0), 0, 8_000, &[1, 0]).is_empty());
+        let short = Receiver::default().packet(Time(0), &header(true, 0, 0), 8_000, &[1, 0]);
+        assert!(short.is_empty());
+    }
+
+    /// One press of a sender whose timestamp moves: packets every 20 ms from `at`, the last of them `ends` ends.
+    fn moving(at: u64, sequence: u16, key: u8, ends: u16) -> Vec<(u16, bool, (u64, u32, u8, bool, u16))> {
+        let packet = |i: u16| {
+            let timestamp = 8 * at as u32 + 160 * u32::from(i);
+            let time = at + 20 * u64::from(i);
+            let duration = 160 * (i.min(5) + 1);
+            (sequence + i, i == 0, (time, timestamp, key, i >= 5, duration))
+        };
+        (0..5 + ends).map(packet).collect()
+    }
+
+    #[test]
+    fn a_timestamp_that_moves_within_a_press_makes_one_press() {
+        for ends in [1, 3] {
+            let mut packets = moving(0, 10, 5, ends);
+            packets.extend(moving(300, 100, 5, ends));
+            packets.extend(moving(600, 200, 6, ends));
+            let press = |key| [Heard::Pressed(key), Heard::Released(key, 120)];
+            let whole: Vec<_> = [press(b'5'), press(b'5'), press(b'6')].concat();
+            assert_eq!(heard_with(8_000, &packets), whole, "{ends} ends");
+            packets.retain(|(sequence, ..)| sequence % 100 != 12 && sequence % 100 != 3);
+            assert_eq!(heard_with(8_000, &packets), whole, "{ends} ends, one lost");
+        }
+    }
+
+    #[test]
+    fn a_timestamp_that_stands_over_two_presses_makes_two() {
+        let press = |at: u64, sequence: u16| {
+            (0..8).map(move |i: u16| {
+                let duration = 160 * (i.min(5) + 1);
+                let packet = (at + 20 * u64::from(i), 4_000, 1, i >= 5, duration);
+                (sequence + i, i == 0, packet)
+            })
+        };
+        let packets: Vec<_> = press(0, 10).chain(press(300, 30)).collect();
+        let once = [Heard::Pressed(b'1'), Heard::Released(b'1', 120)];
+        assert_eq!(heard_with(8_000, &packets), [once, once].concat());
+        let mut late = packets[..8].to_vec();
+        late.push(packets[0]);
+        assert_eq!(
+            heard_with(8_000, &late),
+            once,
+            "the first packet comes again after the end"
+        );
+        let mut held_up = packets[..8].to_vec();
+        for (_, _, packet) in &mut held_up[3..] {
+            packet.0 += 500;
+        }
+        let short = [once[0], Heard::Released(b'1', 60)];
+        assert_eq!(
+            heard_with(8_000, &held_up),
+            short,
+            "the network stood still meanwhile"
+        );
+        let unmarked: Vec<_> = packets
+            .into_iter()
+            .map(|(s, _, packet)| (s, false, packet))
+            .collect();
+        assert_eq!(
+            heard_with(8_000, &unmarked),
+            [once, once].concat(),
+            "no marker at all"
+        );
     }
 }

@@ -4,6 +4,18 @@ mod write;
 
 pub use write::{Outgoing, SenderInfo, write_bye, write_report};
 
+/// Who sent a compound packet, if it is one from beginning to end.
+#[must_use]
+pub fn sender(data: &[u8]) -> Option<u32> {
+    let mut sender = None;
+    for packet in Compound::parse(data) {
+        if let Rtcp::SenderReport { ssrc, .. } | Rtcp::ReceiverReport { ssrc, .. } = packet.ok()? {
+            sender = sender.or(Some(ssrc));
+        }
+    }
+    sender
+}
+
 /// Why a datagram is not an RTCP compound packet (RFC 3550 A.2), or where it goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RtcpError {

@@ -1,6 +1,6 @@
 use sans_io::{Rng, Time};
 
-use super::Header;
+use super::{Header, distance};
 
 /// What we send to one peer: one SSRC, one run of sequence numbers and timestamps from the first packet of a call to the
 /// last, whatever is heard through it. Sources come and go; their numbers never show.
@@ -25,6 +25,24 @@ struct Anchor {
     ssrc: u32,
     sequence: u16,
     timestamp: u32,
+    /// The highest number of the source so far.
+    highest: u16,
+    /// Bit i: the source's packet `highest - i` was left out.
+    left_out: u64,
+}
+
+impl Anchor {
+    /// Takes a number of the source: how many packets after it were left out, or `None` when it is the highest now.
+    fn place(&mut self, sequence: u16) -> Option<u32> {
+        let ahead = distance(self.highest, sequence);
+        if ahead <= 0 {
+            let later = 1_u64.checked_shl(u32::from(ahead.unsigned_abs())).unwrap_or(0);
+            return Some((self.left_out & later.wrapping_sub(1)).count_ones());
+        }
+        self.left_out = self.left_out.checked_shl(ahead as u32).unwrap_or(0);
+        self.highest = sequence;
+        None
+    }
 }
 
 impl Egress {
@@ -135,22 +153,27 @@ impl Egress {
         ticks: u32,
         octets: usize,
     ) -> Header {
-        let anchor = match self.anchor {
+        let mut anchor = match self.anchor {
             Some(anchor) if anchor.ssrc == source.ssrc => anchor,
             before => {
                 self.catch_up(now);
                 self.marker |= before.is_some();
-                let anchor = Anchor {
+                Anchor {
                     ssrc: source.ssrc,
                     sequence: self.sequence.wrapping_sub(source.sequence),
                     timestamp: self.timestamp.wrapping_sub(source.timestamp),
-                };
-                self.anchor = Some(anchor);
-                anchor
+                    highest: source.sequence,
+                    left_out: 0,
+                }
             }
         };
-        let sequence = source.sequence.wrapping_add(anchor.sequence);
+        let later = anchor.place(source.sequence).unwrap_or(0);
+        let sequence = source
+            .sequence
+            .wrapping_add(anchor.sequence)
+            .wrapping_add(later as u16);
         let timestamp = source.timestamp.wrapping_add(anchor.timestamp);
+        self.anchor = Some(anchor);
         if sequence.wrapping_sub(self.sequence) < 0x8000 {
             self.sequence = sequence.wrapping_add(1);
             self.timestamp = timestamp.wrapping_add(ticks);
@@ -162,6 +185,17 @@ impl Egress {
             sequence,
             timestamp,
             ssrc: self.ssrc,
+        }
+    }
+
+    /// A packet of the source that is passed on is not: no number is left for it (RFC 3550 §5.1), so that it does not count as
+    /// lost on the way. What the source lost stays a gap. One that comes after others that were passed on has left its gap.
+    pub fn leave_out(&mut self, source: Header) {
+        if let Some(anchor) = self.anchor.as_mut().filter(|anchor| anchor.ssrc == source.ssrc)
+            && anchor.place(source.sequence).is_none()
+        {
+            anchor.left_out |= 1;
+            anchor.sequence = anchor.sequence.wrapping_sub(1);
         }
     }
 

@@ -2,11 +2,11 @@ use std::net::SocketAddr;
 
 use sdp_types::Session;
 
-use super::SdpError;
 use super::format::{Format, Kind, formats};
 use super::peek::Peer;
 use super::section::{Place, Section};
 use super::security::Secured;
+use super::{Family, SdpError};
 use crate::negotiated::{Codec, Direction};
 
 /// An audio section of the peer's that we can serve.
@@ -21,6 +21,8 @@ pub(super) struct Audio {
     ptime: Option<u32>,
     maxptime: Option<u32>,
     pub(super) path: Path,
+    /// Of the address where a phone receives, if it says one.
+    pub(super) family: Option<Family>,
 }
 
 #[derive(Clone, Debug)]
@@ -33,12 +35,13 @@ pub(super) enum Path {
     Dtls(Secured),
 }
 
-/// The audio section to take: the one of before if it still serves, else the first that does. The error is that of the
-/// first one that does not.
+/// The audio section to take: the one of before if it still serves, else the first that does, which of the alternatives of an
+/// ANAT group (RFC 4091) is the first in a family of ours. The error is that of the first one that does not.
 pub(super) fn audio(
     session: &Session,
     peer: Peer,
     codecs: &[Codec],
+    families: &[Family],
     before: Option<usize>,
 ) -> Result<Audio, SdpError> {
     let mut first = None;
@@ -47,7 +50,7 @@ pub(super) fn audio(
         if !section.is_audio() || section.is_rejected() {
             continue;
         }
-        match Audio::read(index, section, peer, codecs) {
+        match Audio::read(index, section, peer, codecs, families) {
             Ok(audio) if before == Some(index) => return Ok(audio),
             Ok(audio) => chosen = chosen.or(Some(audio)),
             Err(error) => first = first.or(Some(error)),
@@ -57,11 +60,13 @@ pub(super) fn audio(
 }
 
 impl Audio {
+    /// Reads a section; of a phone it must speak one of `families`, if any are named.
     pub(super) fn read(
         index: usize,
         section: Section<'_>,
         peer: Peer,
         codecs: &[Codec],
+        families: &[Family],
     ) -> Result<Audio, SdpError> {
         let proto = section.media.proto.to_ascii_uppercase();
         if Peer::of(&proto, section) != Some(peer) {
@@ -70,13 +75,20 @@ impl Audio {
             ));
         }
         let mut direction = section.direction().reversed();
+        let mut family = None;
         let path = match peer {
             Peer::Browser => Path::Dtls(Secured::read(section)?),
             Peer::Phone => {
                 let mux = section.flag("rtcp-mux");
                 let remote = match section.place()? {
-                    Place::At(ip) => Some(SocketAddr::new(ip, section.media.port)),
-                    Place::Named => None,
+                    Place::At(ip) => {
+                        family = Some(Family::of(ip));
+                        Some(SocketAddr::new(ip, section.media.port))
+                    }
+                    Place::Named(of) => {
+                        family = Some(of);
+                        None
+                    }
                     Place::Nowhere => {
                         direction = intersect(direction, Direction::RecvOnly);
                         None
@@ -90,6 +102,9 @@ impl Audio {
                 Path::Rtp { remote, rtcp, mux }
             }
         };
+        if let Some(family) = family.filter(|family| !families.is_empty() && !families.contains(family)) {
+            return Err(SdpError::Family(family.name()));
+        }
         let formats = formats(section);
         if !formats
             .iter()
@@ -105,6 +120,7 @@ impl Audio {
             ptime: section.milliseconds("ptime"),
             maxptime: section.milliseconds("maxptime"),
             path,
+            family,
         })
     }
 

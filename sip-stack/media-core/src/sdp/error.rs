@@ -17,6 +17,10 @@ pub enum SdpError {
     NoCommonCodec,
     /// No address that media can be sent to.
     Address(String),
+    /// Media over a network that is not the Internet: the nettype.
+    Network(String),
+    /// Media over a family of addresses that this leg does not speak (RFC 6157).
+    Family(&'static str),
     /// ICE is missing, incomplete, or lite on both sides (RFC 8839).
     Ice(&'static str),
     /// No `a=fingerprint` with a hash that we accept (RFC 8122).
@@ -42,6 +46,7 @@ impl SdpError {
             SdpError::NoAudio => 304,
             SdpError::Transport(_) => 302,
             SdpError::NoCommonCodec => 305,
+            SdpError::Network(_) | SdpError::Family(_) => 300,
             SdpError::Address(_) => 301,
             SdpError::Ice(_) | SdpError::Fingerprint | SdpError::Setup(_) => 306,
             _ => 399,
@@ -59,6 +64,8 @@ impl fmt::Display for SdpError {
             SdpError::Transport(proto) => write!(f, "audio over {proto} is not supported here"),
             SdpError::NoCommonCodec => write!(f, "no common audio codec"),
             SdpError::Address(address) => write!(f, "media cannot be sent to {address}"),
+            SdpError::Network(network) => write!(f, "network type {network} is not supported here"),
+            SdpError::Family(family) => write!(f, "media over {family} are not supported here"),
             SdpError::Ice(what) => write!(f, "ICE: {what}"),
             SdpError::Fingerprint => write!(f, "no certificate fingerprint with SHA-256, SHA-384 or SHA-512"),
             SdpError::Setup(value) => write!(f, "a=setup:{value} leaves the DTLS role open"),

@@ -11,6 +11,7 @@
 
 mod choose;
 mod error;
+mod family;
 mod format;
 mod negotiator;
 mod peek;
@@ -20,5 +21,6 @@ mod security;
 mod write;
 
 pub use error::SdpError;
+pub use family::Family;
 pub use negotiator::{Answer, Browser, Config, Negotiator, Profile, Renew};
 pub use peek::{Peek, Peer, peek};

@@ -3,7 +3,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use sans_io::Rng;
 use sdp_types::Session;
 
-use super::SdpError;
 use super::choose::{self, Audio, Path, intersect};
 use super::format::{Kind, Numbers, opus};
 use super::peek::Peer;
@@ -11,6 +10,7 @@ use super::read::read;
 use super::section::Section;
 use super::security::Secured;
 use super::write::{self, Line, Ours};
+use super::{Family, SdpError};
 use crate::negotiated::{
     Codec, Direction, DtlsRole, Fingerprint, IceCredentials, Negotiated, OpusParameters, TelephoneEvent,
     Transport,
@@ -197,7 +197,7 @@ impl Negotiator {
             .iter()
             .filter_map(|(_, kind)| audio_codec(*kind))
             .collect();
-        let audio = Audio::read(offer.index, section, self.peer(), &offered)?;
+        let audio = Audio::read(offer.index, section, self.peer(), &offered, self.families())?;
         let (transport, peer, mux) = match &audio.path {
             Path::Rtp { remote, rtcp, mux } => {
                 let mux = *mux && offer.mux;
@@ -265,7 +265,13 @@ impl Negotiator {
     /// The offer cannot be served; nothing has changed, and a session that was agreed before goes on (RFC 3264 §8).
     pub fn handle_offer(&mut self, offer: &[u8], want: Direction, rng: &mut Rng) -> Result<Answer, SdpError> {
         let session = read(offer)?;
-        let audio = choose::audio(&session, self.peer(), &self.config.codecs, self.agreed.audio)?;
+        let audio = choose::audio(
+            &session,
+            self.peer(),
+            &self.config.codecs,
+            self.families(),
+            self.agreed.audio,
+        )?;
         let chosen = self
             .config
             .codecs
@@ -384,6 +390,15 @@ impl Negotiator {
         match self.profile {
             Profile::Browser(_) => Peer::Browser,
             Profile::Phone => Peer::Phone,
+        }
+    }
+
+    /// The family that our address is of: the peer must be reached from there (RFC 6157 §4).
+    fn families(&self) -> &'static [Family] {
+        match self.addresses.first().map(|at| Family::of(at.ip())) {
+            Some(Family::V4) => &[Family::V4],
+            Some(Family::V6) => &[Family::V6],
+            None => &[],
         }
     }
 

@@ -1,8 +1,8 @@
-use super::SdpError;
 use super::choose;
 use super::format::Kind;
 use super::read::read;
 use super::section::Section;
+use super::{Family, SdpError};
 use crate::negotiated::{Codec, Direction};
 
 /// What an offer asks for, seen without answering it.
@@ -14,6 +14,8 @@ pub struct Peek {
     pub direction: Direction,
     /// Codecs that we know, in the peer's order.
     pub codecs: Vec<Codec>,
+    /// The family of the address where a phone receives; `None` for a browser, and where it says no address.
+    pub family: Option<Family>,
 }
 
 /// The two kinds of peer.
@@ -51,14 +53,14 @@ impl Peer {
 
 const ALL: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
 
-/// Reads an offer to see which kind of leg it needs.
+/// Reads an offer to see which kind of leg it needs. Of a phone it must speak one of `families`, if any are named.
 ///
 /// # Errors
 /// As [`Negotiator::handle_offer`](super::Negotiator::handle_offer) would give for the kind of leg that comes closest.
-pub fn peek(offer: &[u8]) -> Result<Peek, SdpError> {
+pub fn peek(offer: &[u8], families: &[Family]) -> Result<Peek, SdpError> {
     let session = read(offer)?;
-    let browser = choose::audio(&session, Peer::Browser, &ALL, None);
-    let phone = choose::audio(&session, Peer::Phone, &ALL, None);
+    let browser = choose::audio(&session, Peer::Browser, &ALL, &[], None);
+    let phone = choose::audio(&session, Peer::Phone, &ALL, families, None);
     let (peer, audio) = match (browser, phone) {
         (Ok(browser), Ok(phone)) if phone.index < browser.index => (Peer::Phone, phone),
         (Ok(browser), _) => (Peer::Browser, browser),
@@ -73,5 +75,6 @@ pub fn peek(offer: &[u8]) -> Result<Peek, SdpError> {
         peer,
         direction: audio.direction,
         codecs: codecs.collect(),
+        family: audio.family,
     })
 }

@@ -1,8 +1,8 @@
 use std::net::{IpAddr, SocketAddr};
 
-use sdp_types::{Attribute, Connection, Media, Session};
+use sdp_types::{Attribute, Connection, Media, NetType, Session};
 
-use super::SdpError;
+use super::{Family, SdpError};
 use crate::negotiated::Direction;
 
 /// A media section as it stands in its session: media-level attributes first, session-level ones where those are missing.
@@ -17,7 +17,7 @@ pub(super) struct Section<'a> {
 pub(super) enum Place {
     At(IpAddr),
     /// A host name: nobody here resolves it, the peer is known once it sends.
-    Named,
+    Named(Family),
     /// `0.0.0.0` or `::`: it does not want to receive (RFC 3264 §8.4).
     Nowhere,
 }
@@ -148,12 +148,20 @@ fn of<'a>(attributes: &'a [Attribute], name: &'static str) -> impl Iterator<Item
 }
 
 fn place(connection: &Connection) -> Result<Place, SdpError> {
+    if connection.nettype != NetType::In {
+        let network = connection.nettype.as_str();
+        return Err(SdpError::Network(network.chars().take(32).collect()));
+    }
     let address = connection.connection_address.split('/').next().unwrap_or("");
+    let Some(family) = Family::of_type(&connection.addrtype) else {
+        let kind: String = connection.addrtype.as_str().chars().take(32).collect();
+        return Err(SdpError::Address(format!("an address of type {kind}")));
+    };
     match address.parse::<IpAddr>() {
         Ok(ip) if ip.is_unspecified() => Ok(Place::Nowhere),
         Ok(ip) if sendable(ip) => Ok(Place::At(ip)),
         Ok(_) => Err(SdpError::Address(address.to_owned())),
-        Err(_) => Ok(Place::Named),
+        Err(_) => Ok(Place::Named(family)),
     }
 }
 

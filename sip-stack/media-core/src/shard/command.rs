@@ -29,6 +29,15 @@ impl Shard {
                     self.connect(now, key, *media);
                 }
             }
+            Command::Vouch { leg, host, reached } => {
+                if let Some(Leg {
+                    wire: Wire::Phone(wire),
+                    ..
+                }) = self.names.get(&leg).and_then(|key| self.legs.get_mut(*key))
+                {
+                    wire.vouch(host, reached);
+                }
+            }
             Command::Bridge { bridge, members } => self.bridge(now, bridge, &members),
             Command::Unbridge { bridge } => self.unbridge(now, bridge),
             Command::Play { leg, application } => {
@@ -83,7 +92,7 @@ impl Shard {
                 let leg = browser::Leg::new(now, ice, &self.config.dtls, self.config.clock);
                 Wire::Browser(Box::new(leg))
             }
-            LegKind::Phone { .. } => Wire::Phone(phone::Leg::default()),
+            LegKind::Phone { source, .. } => Wire::Phone(phone::Leg::new(*source)),
         };
         self.generation += 1;
         let key = self
@@ -100,7 +109,7 @@ impl Shard {
                     .collect();
                 self.out.event(Event::Opened { leg: id, addresses });
             }
-            LegKind::Phone { local } => self.out.bind(id, local),
+            LegKind::Phone { local, .. } => self.out.bind(id, local),
         }
         self.arm(key);
     }
@@ -163,7 +172,7 @@ impl Shard {
                     rtcp_mux,
                 },
             ) => {
-                wire.connect(*remote, *remote_rtcp, *rtcp_mux);
+                wire.connect(now, *remote, *remote_rtcp, *rtcp_mux);
                 if remote.is_some() && !std::mem::replace(&mut leg.announced, true) {
                     self.out.event(Event::Connected { leg: leg.id });
                 }
@@ -178,6 +187,7 @@ impl Shard {
         leg.media = Some(media);
         // Whoever agrees to something is there.
         leg.silence.broken(now, leg.id, &mut self.out);
+        leg.open_path(now);
         leg.report_at.get_or_insert(now + FIRST_REPORT);
         self.rewire_with(now, key);
         self.settle(now, key);

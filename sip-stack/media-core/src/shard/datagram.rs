@@ -11,7 +11,8 @@ use crate::control::Event;
 use crate::control::SocketId;
 use crate::dtmf::Heard;
 use crate::leg::browser::{Received, local_ufrag, parse_ufrag};
-use crate::rtp;
+use crate::rtp::Header;
+use crate::{rtcp, rtp};
 
 impl Shard {
     /// Takes a datagram that came to `socket` from `from`; decrypts it in place. Drain [`Shard::poll_output`] afterwards, or after
@@ -29,15 +30,21 @@ impl Shard {
         let Wire::Phone(wire) = &mut leg.wire else { return };
         // With rtcp-mux both come to one port (RFC 5761 §4).
         let admitted = if rtcp || rtp::is_rtcp(data) {
-            let admitted = wire.admit_rtcp(from);
+            let admitted = rtcp::sender(data).is_some_and(|ssrc| wire.admit_rtcp(from, ssrc));
             if admitted {
                 self.rtcp(now, key, data);
                 return;
             }
             admitted
         } else {
-            // Whoever is believed must at least speak RTP.
-            rtp::Packet::parse(data).is_ok() && wire.admit(now, from)
+            match (rtp::Packet::parse(data), &leg.media) {
+                (Ok(packet), Some(media)) if media.is_sound_or_key(&packet) => {
+                    wire.admit(now, from, &packet.header)
+                }
+                // It proves nothing.
+                (Ok(_), _) => wire.is_source(from),
+                (Err(_), _) => false,
+            }
         };
         if admitted {
             self.rtp(now, key, data);
@@ -89,10 +96,10 @@ impl Shard {
         let Some(leg) = self.legs.get_mut(key) else { return };
         match leg.receive(now, data, &mut self.out) {
             Arrived::Nothing => {}
+            Arrived::Silence(header) => self.leave_out(key, header),
             Arrived::Key { packet, clock } => {
-                let heard = leg
-                    .keys
-                    .packet(now, packet.header.timestamp, clock, packet.payload);
+                let heard = leg.keys.packet(now, &packet.header, clock, packet.payload);
+                self.leave_out(key, packet.header);
                 for said in heard {
                     self.key(now, key, said);
                 }
@@ -135,6 +142,14 @@ impl Shard {
             }
         }
         self.arm(key);
+    }
+
+    /// A packet of the leg's peer is not passed on to whoever hears it.
+    fn leave_out(&mut self, key: usize, header: Header) {
+        let listener = self.legs.get(key).and_then(|leg| leg.listener);
+        if let Some(listener) = listener.and_then(|listener| self.legs.get_mut(listener)) {
+            listener.egress.leave_out(header);
+        }
     }
 
     /// A key of the leg's peer went down or came up: told, and passed on as the listener understands it.

@@ -23,6 +23,11 @@ use crate::tone::Dual;
 const STOPPED: Duration = Duration::from_millis(200);
 /// A peer that says it is silent (DTX) sends something at least every 400 ms.
 const STOPPED_IN_DTX: Duration = Duration::from_millis(1_000);
+/// A peer that was sent nothing so long after an offer or answer is sent some silence: so many packets, and again.
+const KNOCK_AFTER: Duration = Duration::from_millis(100);
+const KNOCKS: u8 = 5;
+const ROUNDS: u8 = 3;
+const NEXT_ROUND: Duration = Duration::from_secs(1);
 /// Octets of the largest payload we write.
 const ROOM: usize = 1_400;
 
@@ -42,6 +47,14 @@ impl Wire {
         }
     }
 
+    /// One more packet may go out.
+    fn may_spend(&mut self) -> bool {
+        match self {
+            Wire::Browser(_) => true,
+            Wire::Phone(leg) => leg.spend(),
+        }
+    }
+
     fn remote_rtcp(&self) -> Option<(SocketId, SocketAddr)> {
         match self {
             Wire::Browser(_) => self.remote(),
@@ -56,7 +69,7 @@ impl Wire {
         room: usize,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> bool {
-        let Some((socket, to)) = self.remote() else {
+        let Some((socket, to)) = self.remote().filter(|_| self.may_spend()) else {
             return false;
         };
         let sent = out.compose(socket, to, room + RTP_OVERHEAD, |buffer| {
@@ -71,7 +84,7 @@ impl Wire {
 
     /// Sends an RTCP compound packet.
     pub(crate) fn send_rtcp(&mut self, out: &mut Outbox, packet: &[u8]) {
-        let Some((socket, to)) = self.remote_rtcp() else {
+        let Some((socket, to)) = self.remote_rtcp().filter(|_| self.may_spend()) else {
             return;
         };
         out.compose(socket, to, packet.len() + RTCP_OVERHEAD, |buffer| {
@@ -126,8 +139,10 @@ pub(crate) enum Mode {
 
 /// What a datagram brought.
 pub(crate) enum Arrived<'a> {
-    /// Nothing to pass on.
+    /// Nothing that counts.
     Nothing,
+    /// A packet that is not passed on.
+    Silence(Header),
     /// Sound; `restarted` when the peer began its numbers anew.
     Sound {
         codec: Codec,
@@ -136,6 +151,15 @@ pub(crate) enum Arrived<'a> {
     },
     /// A packet of a telephone event, with the clock of its stream.
     Key { packet: Packet<'a>, clock: u32 },
+}
+
+/// Silence that is still to be sent to a peer that may wait for it.
+#[derive(Clone, Copy, Debug)]
+struct Knocks {
+    at: Time,
+    left: u8,
+    /// Packets that had gone out: when others do, nobody has to knock.
+    sent: u64,
 }
 
 /// One leg: both directions of one peer.
@@ -170,6 +194,7 @@ pub(crate) struct Leg {
     pub(crate) stale: bool,
     pub(crate) digits: dtmf::Sender,
     digit: Option<Digit>,
+    knocks: Option<Knocks>,
     pub(crate) player: Option<Player>,
     /// What is said in the application's place.
     pub(crate) announcement: Option<Announcement>,
@@ -221,6 +246,7 @@ impl Leg {
             stale: false,
             digits: dtmf::Sender::default(),
             digit: None,
+            knocks: None,
             player: None,
             announcement: None,
             tick: None,
@@ -249,7 +275,7 @@ impl Leg {
             .iter()
             .find(|(number, _)| *number == kind)
             .map(|(_, codec)| *codec);
-        let event = media.telephone_event.filter(|event| event.receive == kind);
+        let event = media.event(kind);
         if codec.is_none() && event.is_none() && kind != COMFORT_NOISE {
             self.count.refused += 1;
             return Arrived::Nothing;
@@ -279,13 +305,13 @@ impl Leg {
             };
         }
         let Some(codec) = codec else {
-            return Arrived::Nothing;
+            return Arrived::Silence(packet.header);
         };
         self.source.arrived(now, packet.header.timestamp, codec.clock());
         self.count.codec_received = Some(codec);
         self.in_dtx = codec == Codec::Opus && crate::codec::opus::is_dtx(packet.payload);
         if packet.payload.is_empty() || !media.direction.receives() {
-            return Arrived::Nothing;
+            return Arrived::Silence(packet.header);
         }
         Arrived::Sound {
             codec,
@@ -451,6 +477,7 @@ impl Leg {
         out: &mut Outbox,
     ) {
         let Some(number) = self.payload_type(codec) else {
+            self.egress.leave_out(header);
             return;
         };
         if self.digits.active() || !self.may_send() {
@@ -511,6 +538,49 @@ impl Leg {
                 self.egress.resume(now);
             }
         }
+    }
+
+    /// Looks forward to knocking at a phone's address that was never heard of.
+    pub(crate) fn open_path(&mut self, now: Time) {
+        self.knocks = match &self.wire {
+            Wire::Phone(wire) if !wire.was_heard() && self.may_send() => Some(Knocks {
+                at: now + KNOCK_AFTER,
+                left: KNOCKS * ROUNDS,
+                sent: self.egress.sent().0,
+            }),
+            _ => None,
+        };
+    }
+
+    /// Sends a little silence to a peer that was sent nothing yet and from which nothing came: it may wait for our first packet,
+    /// as we wait for its, and a NAT on its side may wait for both (RFC 6263).
+    pub(crate) fn knock(&mut self, now: Time, pool: &mut Pool, out: &mut Outbox) {
+        let Some(mut knocks) = self.knocks.take_if(|knocks| knocks.at <= now) else {
+            return;
+        };
+        if knocks.left == 0 || matches!(&self.wire, Wire::Phone(wire) if wire.was_heard()) {
+            return;
+        }
+        knocks.at = now + NEXT_ROUND;
+        if self.egress.sent().0 != knocks.sent || self.digits.active() {
+            // Something else is sent. Should that end, a round begins afresh.
+            knocks.left -= knocks.left % KNOCKS;
+        } else {
+            if knocks.left % KNOCKS == 0 {
+                self.egress.resume(now);
+            }
+            self.prepare_encoder(RATE, pool);
+            let frame = self.frame();
+            self.encode(now, &[0; crate::codec::LONGEST][..frame], out);
+            knocks.left -= 1;
+            if knocks.left % KNOCKS == 0 {
+                self.egress.interrupt();
+            } else {
+                knocks.at = now + Duration::from_micros(frame as u64 * 1_000_000 / u64::from(RATE));
+            }
+        }
+        knocks.sent = self.egress.sent().0;
+        self.knocks = Some(knocks);
     }
 
     /// Makes and sends what the application says up to now.
@@ -591,6 +661,7 @@ impl Leg {
         next = earlier(next, self.feed_deadline());
         next = earlier(next, self.keys.deadline());
         next = earlier(next, self.digits.deadline());
+        next = earlier(next, self.knocks.as_ref().map(|knocks| (knocks.at, "knocks")));
         next = earlier(next, self.report_at.map(|at| (at, "RTCP report")));
         next = earlier(next, self.silence_deadline(silence));
         earlier(next, self.flow_deadline())

@@ -43,6 +43,7 @@ impl Shard {
         let Some(leg) = self.legs.get_mut(key) else { return };
         leg.play(now, &mut self.out);
         leg.send_digit(now, &mut self.pool, &mut self.out);
+        leg.knock(now, &mut self.pool, &mut self.out);
         leg.check_flow(now, &mut self.out);
         leg.check_silence(now, self.config.silence, &mut self.out);
         let heard = leg.keys.timeout(now);

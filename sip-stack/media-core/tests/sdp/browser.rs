@@ -69,7 +69,7 @@ fn every_browser_gets_audio_and_nothing_else() {
         (FIREFOX_VIDEO_DATA, 109, (101, 8_000), "0"),
         (SAFARI, 111, (110, 48_000), "0"),
     ] {
-        let seen = peek(offer.as_bytes()).unwrap();
+        let seen = peek(offer.as_bytes(), &[]).unwrap();
         assert_eq!(
             (seen.peer, seen.direction, seen.codecs),
             (

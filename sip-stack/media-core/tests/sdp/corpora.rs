@@ -32,7 +32,7 @@ fn descriptions_of_others() {
 }
 
 fn verdict(sdp: &[u8]) -> String {
-    let seen = match peek(sdp) {
+    let seen = match peek(sdp, &[]) {
         Ok(seen) => seen,
         Err(error) => return format!("{} {error}", error.code()),
     };

@@ -7,7 +7,7 @@ use sans_io::Time;
 use sip_core::endpoint::Body;
 
 use crate::coordinator::Coordinator;
-use crate::leg::{Leg, Media, Pending, State};
+use crate::leg::{Leg, Media, OwnMusic, Pending, State};
 use crate::{Cause, Event, SessionId};
 
 impl Coordinator {
@@ -102,6 +102,7 @@ impl Coordinator {
             s.answered.get_or_insert(now);
         }
         self.endpoint.accept(now, usage, sdp.map(Body::sdp), Vec::new());
+        self.vouch(leg);
         self.wire(session);
     }
 
@@ -156,7 +157,12 @@ impl Coordinator {
     pub(crate) fn connect(&mut self, leg: LegId, negotiated: media_core::negotiated::Negotiated) {
         let Some(l) = self.legs.get_mut(&leg) else { return };
         l.held = l.browser && !negotiated.direction.sends() || negotiated.direction == Direction::Inactive;
+        l.talked_both_ways |= negotiated.direction == Direction::SendRecv;
+        if negotiated.direction != Direction::RecvOnly {
+            l.own_music = OwnMusic::None;
+        }
         l.negotiated = Some(negotiated.clone());
+        self.vouch(leg);
         self.command(
             leg,
             Command::Connect {

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use media_core::control::{Application, LegId};
+use media_core::control::{Application, LegId, MediaSource};
 use media_core::negotiated::{Codec, Direction};
+use media_core::sdp::Family;
 use sans_io::Time;
 use sip_core::endpoint::{Body, Credentials, ForkId, OutgoingInvite, Reason, Target};
 use sip_core::flow::{Flow, Transport};
 use sip_core::message::Address;
-use sip_core::uri::{Uri, UriError};
+use sip_core::uri::{Host, Uri, UriError};
 
 use crate::SessionId;
 use crate::config::Trunk;
@@ -16,6 +17,7 @@ use crate::coordinator::{Coordinator, Timer};
 use crate::event::{Cause, Event};
 use crate::forks::Forks;
 use crate::leg::{Leg, Media, Pending, State};
+use crate::media::Wanted;
 use crate::session::{Dialling, Session, better};
 use crate::verb::Redirect;
 
@@ -102,6 +104,23 @@ pub(super) struct Branch {
     pub(super) flow: Option<Flow>,
     /// How long the target may say nothing at all.
     pub(super) timeout: Option<Duration>,
+    /// From where its media are taken.
+    pub(super) source: MediaSource,
+    /// Its registration came through proxies.
+    pub(super) proxied: bool,
+}
+
+impl Branch {
+    /// The family of addresses that it speaks: that of its connection, or of the address that it is called at.
+    fn family(&self) -> Option<Family> {
+        let called = || match self.uri.borrow().host() {
+            Some(Host::V4(_)) => Some(Family::V4),
+            Some(Host::V6(_)) => Some(Family::V6),
+            _ => None,
+        };
+        let over = self.flow.map(|flow| Family::of(flow.remote.ip()));
+        over.or_else(called)
+    }
 }
 
 impl Coordinator {
@@ -199,6 +218,8 @@ impl Coordinator {
                             credentials: None,
                             flow: Some(flow),
                             timeout: None,
+                            source: self.media_source(Some(name), None),
+                            proxied: !contact.path.is_empty(),
                         }
                     })
                     .collect();
@@ -223,6 +244,8 @@ impl Coordinator {
                     },
                     flow: None,
                     timeout: trunk.timeout,
+                    source: trunk.media_source,
+                    proxied: false,
                 }])
             }
             Party::Uri {
@@ -247,6 +270,8 @@ impl Coordinator {
                 }),
                 flow: *flow,
                 timeout: None,
+                source: MediaSource::Learn,
+                proxied: proxy.is_some(),
             }]),
         }
     }
@@ -270,7 +295,13 @@ impl Coordinator {
         } else {
             branch.codecs.clone()
         };
-        let (kind, negotiator) = self.open_media(leg, branch.browser, codecs);
+        let wanted = Wanted {
+            browser: branch.browser,
+            codecs,
+            source: branch.source,
+            family: branch.family(),
+        };
+        let (kind, negotiator) = self.open_media(leg, wanted);
         let host = if branch.credentials.is_some() {
             host_text(&branch.uri)
         } else {
@@ -318,6 +349,7 @@ impl Coordinator {
         made.flow = branch.flow;
         made.registered = branch.flow.map(|flow| flow.id);
         made.redirect = redirect;
+        made.proxied = branch.proxied;
         made.pending.push(Pending::Invite(Box::new(invite)));
         self.add_leg(made, kind);
         if let Some(s) = self.sessions.get_mut(&session) {

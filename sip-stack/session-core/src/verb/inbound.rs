@@ -14,6 +14,7 @@ use crate::coordinator::Coordinator;
 use crate::event::{Event, IncomingCall, Source};
 use crate::identity;
 use crate::leg::{Leg, Media};
+use crate::media::Wanted;
 use crate::session::Session;
 use crate::verb::Caller;
 
@@ -42,8 +43,9 @@ impl Coordinator {
         }
         // Without one the caller wants ours (late offer).
         let offer = request.content().session;
-        let browser = match offer.as_ref().map(|sdp| sdp::peek(sdp)) {
-            Some(Ok(peek)) => peek.peer == sdp::Peer::Browser,
+        let families = self.phone_families();
+        let (browser, family) = match offer.as_ref().map(|sdp| sdp::peek(sdp, &families)) {
+            Some(Ok(peek)) => (peek.peer == sdp::Peer::Browser, peek.family),
             Some(Err(error)) => {
                 let warning = vec![(
                     "Warning".into(),
@@ -56,7 +58,10 @@ impl Coordinator {
                 )];
                 return self.endpoint.reject(now, usage, error.code(), warning);
             }
-            None => matches!(flow.transport, Transport::Ws | Transport::Wss),
+            None => (
+                matches!(flow.transport, Transport::Ws | Transport::Wss),
+                Some(sdp::Family::of(flow.remote.ip())),
+            ),
         };
         if let (Source::User(user), Some(_)) = (&source, &offer) {
             let contact = request.contact().map(|contact| contact.uri);
@@ -73,7 +78,13 @@ impl Coordinator {
             Source::Trunk(name) => Some(name.clone()),
             _ => None,
         };
-        let (kind, negotiator) = self.open_media(leg, browser, self.codecs_for(trunk.as_deref(), browser));
+        let wanted = Wanted {
+            browser,
+            codecs: self.codecs_for(trunk.as_deref(), browser),
+            source: self.media_source(user.as_deref(), trunk.as_deref()),
+            family,
+        };
+        let (kind, negotiator) = self.open_media(leg, wanted);
         let party = call.from.clone();
         self.sessions.insert(
             session,
@@ -100,6 +111,7 @@ impl Coordinator {
         made.registered = Some(flow.id);
         made.call_id.clone_from(&call.call_id);
         made.offer = offer;
+        made.proxied = request.via_count() > 1;
         self.add_leg(made, kind);
         self.usages.insert(usage, leg);
         self.restrict(leg, usage, Some(flow), "");

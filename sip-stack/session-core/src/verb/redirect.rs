@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use media_core::control::LegId;
+use media_core::control::{LegId, MediaSource};
 use media_core::negotiated::Codec;
 use sans_io::Time;
 use sip_core::endpoint::{Credentials, Target};
@@ -27,6 +27,7 @@ pub(crate) struct Redirect {
     codecs: Vec<Codec>,
     credentials: Option<Credentials>,
     timeout: Option<Duration>,
+    source: MediaSource,
 }
 
 impl Redirect {
@@ -37,6 +38,7 @@ impl Redirect {
             codecs: branch.codecs.clone(),
             credentials: branch.credentials.clone(),
             timeout: branch.timeout,
+            source: branch.source,
         })
     }
 }
@@ -173,6 +175,8 @@ impl Coordinator {
                 credentials: origin.credentials.clone().filter(|_| same_host),
                 flow: None,
                 timeout: origin.timeout,
+                source: origin.source,
+                proxied: false,
             };
             legs.push(self.start_branch(session, branch, &caller, ring, Vec::new()));
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use media_core::control::{Application, LegId};
 use media_core::negotiated::Direction;
+use media_core::sdp;
 use sans_io::Time;
 use serde::{Deserialize, Serialize};
 use sip_core::endpoint::{Body, SavedDialog};
@@ -16,6 +17,7 @@ use sip_core::uri::UriRef;
 use crate::coordinator::{Coordinator, Timer};
 use crate::event::Source;
 use crate::leg::{Leg, Media, Pending, State};
+use crate::media::Wanted;
 use crate::session::Session;
 use crate::verb::Caller;
 use crate::{Cause, Event, SessionId};
@@ -88,8 +90,15 @@ impl Coordinator {
             saved.dialog.remote_sdp.as_ref()?,
         );
         let (session, leg) = (SessionId(self.next_id()), LegId(self.next_id()));
-        let codecs = self.codecs_for(trunk, saved.browser);
-        let (kind, mut negotiator) = self.open_media(leg, saved.browser, codecs);
+        let wanted = Wanted {
+            browser: saved.browser,
+            codecs: self.codecs_for(trunk, saved.browser),
+            source: self.media_source(user.as_deref(), trunk),
+            family: sdp::peek(remote.as_bytes(), &[])
+                .ok()
+                .and_then(|peek| peek.family),
+        };
+        let (kind, mut negotiator) = self.open_media(leg, wanted);
         negotiator
             .resume(local.as_bytes(), remote.as_bytes(), &mut self.rng)
             .ok()?;
@@ -122,6 +131,7 @@ impl Coordinator {
         made.answered = Some(Time(saved.answered));
         made.application = application;
         made.restoring = true;
+        made.acknowledged = true;
         // Its connection is gone for certain; it is looked for among those that come.
         made.presence.flow_lost = saved.browser;
         made.pending.push(Pending::Restore);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use media_core::voice::Phrase;
 use sans_io::Rng;
-use session_core::{Event, LegId, Offer, Party, Role, SessionId, User};
+use session_core::{Event, LegId, MediaSource, Offer, Party, Role, SessionId, User};
 use sip_core::auth::Password;
 use sip_core::uri::Uri;
 
@@ -307,6 +307,7 @@ fn users(password: Option<&str>) -> BTreeMap<String, User> {
     let user = |password: &str| User {
         password: Password::keys("agent", "test", password),
         display: String::new(),
+        media_source: MediaSource::Learn,
     };
     let agent = password.map(|password| ("agent".to_owned(), user(password)));
     agent.into_iter().collect()

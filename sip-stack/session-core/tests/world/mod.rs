@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{Application, Command, Event as MediaEvent, Failure, Report};
+use media_core::control::{Application, Command, Event as MediaEvent, Failure, MediaSource, Report};
 use media_core::negotiated::{Codec, Fingerprint, Hash};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
@@ -102,6 +102,7 @@ fn trunk(node: usize) -> Trunk {
         timeout: None,
         codecs: Vec::new(),
         trusted: true,
+        media_source: MediaSource::Learn,
     }
 }
 
@@ -114,6 +115,7 @@ fn config(node: usize, user: bool) -> Config {
                 User {
                     password: "secret".into(),
                     display: String::new(),
+                    media_source: MediaSource::Learn,
                 },
             )]
             .into(),
@@ -145,7 +147,7 @@ fn config(node: usize, user: bool) -> Config {
         algorithms: vec![Algorithm::Md5],
         host: address(node).ip().to_string(),
         advertise: None,
-        phone_ip: address(node).ip(),
+        phone_ips: vec![address(node).ip()],
         fingerprint: Fingerprint {
             hash: Hash::Sha256,
             value: vec![7; 32],
@@ -611,6 +613,10 @@ impl World {
 
     pub(crate) fn count(&self, node: usize, which: impl Fn(&Event) -> bool) -> usize {
         self.nodes[node].events.iter().filter(|e| which(e)).count()
+    }
+
+    pub(crate) fn commands(&self, node: usize) -> &[Command] {
+        &self.nodes[node].commands
     }
 
     pub(crate) fn bridges(&self, node: usize) -> usize {

@@ -179,6 +179,14 @@ impl Endpoint {
         self.usages.get(&usage).map(|usage| &usage.info)
     }
 
+    /// Whether requests to the peer go through proxies (RFC 3261 §12.1).
+    #[must_use]
+    pub fn is_proxied(&self, usage: UsageId) -> bool {
+        self.usages
+            .get(&usage)
+            .is_some_and(|usage| usage.dialogs.iter().any(|dialog| !dialog.routes.is_empty()))
+    }
+
     /// What lives in here now.
     #[must_use]
     pub fn counts(&self) -> Counts {

@@ -13,7 +13,7 @@ use media_core::control::{Event as MediaEvent, LegId};
 use media_core::negotiated::Codec;
 use media_core::shard;
 use sans_io::{Rng, Time};
-use session_core::{Access, Caller, Input, OutgoingCall, Party, SessionId, Trunk, User};
+use session_core::{Access, Caller, Input, MediaSource, OutgoingCall, Party, SessionId, Trunk, User};
 use sip_core::endpoint;
 use sip_core::flow::{Flow, FlowId, Transport};
 use sip_core::uri::Uri;
@@ -88,6 +88,7 @@ fn trunk(at: SocketAddr) -> Trunk {
         timeout: None,
         codecs: Vec::new(),
         trusted: true,
+        media_source: MediaSource::Learn,
     }
 }
 
@@ -102,6 +103,7 @@ impl World {
             let known = User {
                 password: "cordboard".into(),
                 display: String::new(),
+                media_source: MediaSource::Learn,
             };
             (user.to_string(), known)
         });

@@ -279,6 +279,7 @@ pub(super) fn file() -> Config {
         session_core::User {
             password: "cordboard".into(),
             display: "Adam".into(),
+            media_source: session_core::MediaSource::Learn,
         },
     );
     config.staff.insert("adam".into(), admin);

@@ -100,6 +100,11 @@ impl Agent {
         self.checked.map(|checked| checked + CONSENT)
     }
 
+    /// Consent lasts until so long from now at least.
+    pub(super) fn wait_again(&mut self, now: Time, patience: Duration) {
+        self.checked = self.checked.map(|_| now + patience - CONSENT);
+    }
+
     /// Answers a check into `out`, from and to the path it came by. The peer's user name fragment is not looked at: it
     /// may be unknown still, and RFC 8445 §7.3 asks for ours alone.
     pub(super) fn check(&mut self, now: Time, path: Path, datagram: &[u8], out: &mut Vec<u8>) -> Checked {

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sans_io::{Deadline, Time, earlier};
 
@@ -55,6 +56,12 @@ pub enum Received<'a> {
     /// An authentic RTCP packet, open; compound or not.
     Rtcp(&'a mut [u8]),
 }
+
+/// A timeout that comes so late comes after a time in which we did not run (the process was stopped, the machine paused): what
+/// the peer sent then we did not see, and its checks went unanswered.
+const SUSPENDED: Duration = Duration::from_secs(2);
+/// A peer that is still there checks again within this time.
+const AFTER_SUSPENSION: Duration = Duration::from_secs(8);
 
 /// What happened to a leg. After [`Event::Gone`] and [`Event::Failed`] nothing more does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,8 +211,16 @@ impl Leg {
             .dtls
             .handle_timeout(now, |datagram| self.out.push(self.ice.selected(), datagram));
         self.progress(progress);
-        if !self.over && self.ice.consent_until().is_some_and(|until| until <= now) {
-            self.end(Event::Gone(Failure::Consent));
+        if let Some(until) = self
+            .ice
+            .consent_until()
+            .filter(|until| !self.over && *until <= now)
+        {
+            if now.since(until) < SUSPENDED {
+                self.end(Event::Gone(Failure::Consent));
+            } else {
+                self.ice.wait_again(now, AFTER_SUSPENSION);
+            }
         }
     }
 

@@ -1,32 +1,90 @@
 //! The leg towards a phone or trunk: plain RTP and RTCP on two sockets of its own, symmetric (RFC 4961): we answer to
-//! where the peer sends from, since what its SDP says is often behind a NAT.
+//! where the peer sends from, since what its SDP says is often behind a NAT (RFC 7362 §4).
+//!
+//! Nothing protects plain RTP, so who may be the peer is decided by where it sends from and how:
+//! - The address that SDP names is the peer's, and is where we send until another source is learnt.
+//! - Another source is learnt when several packets in sequence, of one SSRC and of a payload type that was agreed, came from a
+//!   host that signalling names: that of the SDP, or the one that signalling itself comes from. Where proxies stand between
+//!   and SDP names an address that cannot be reached, any host serves, but only right after an offer or answer.
+//! - A source that was learnt is given up to another port of its own host alone: when its stream goes on there (a NAT gave
+//!   another port), or when it is silent. Never to another host, unless signalling follows.
+//! - When signalling names another address, that is where we send at once, and the source of before is not taken again
+//!   while SDP names another (RFC 3264 §8.3.1).
 
-use std::net::SocketAddr;
+mod probation;
+
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use sans_io::Time;
 
-use crate::control::SocketId;
+use crate::control::{MediaSource, SocketId};
+use crate::rtp::Header;
+use probation::{Numbers, Probation};
 
-/// A peer that was silent for so long may come back from elsewhere.
+/// A source whose packets stay away for so long may have moved to another port of its host.
 const SILENT: Duration = Duration::from_millis(200);
+/// A host that signalling does not name may be learnt for so long after an offer or answer.
+const WINDOW: Duration = Duration::from_secs(5);
+/// Packets that go to an address from which none came while nothing proves that the peer is there.
+const UNPROVEN: u8 = 10;
 
 /// Who may send to us and where we send. Knows nothing of what the packets carry.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Leg {
+    policy: MediaSource,
     sockets: Option<[SocketId; 2]>,
     signalled: Option<SocketAddr>,
     signalled_rtcp: Option<SocketAddr>,
+    /// Where signalling comes from, with nobody between.
+    host: Option<IpAddr>,
     mux: bool,
-    latched: Option<SocketAddr>,
-    latched_rtcp: Option<SocketAddr>,
-    heard: Time,
-    /// The next source may become the one: at first, and after signalling named another remote.
-    open: bool,
+    learnt: Option<Learnt>,
+    learnt_rtcp: Option<SocketAddr>,
+    /// Sources and addresses that signalling took the place of.
+    former: [Option<SocketAddr>; 4],
+    /// Of hosts that signalling names, and of others: strangers keep nobody waiting.
+    known: Probation,
+    foreign: Probation,
+    /// Until when others are looked at.
+    window: Time,
     connected: bool,
+    /// The peer gets what we send to it, as far as signalling can tell.
+    proven: bool,
+    credit: u8,
+}
+
+/// The source that is believed.
+#[derive(Clone, Copy, Debug)]
+struct Learnt {
+    address: SocketAddr,
+    numbers: Numbers,
+    heard: Time,
 }
 
 impl Leg {
+    /// A leg that takes media from where `policy` says.
+    #[must_use]
+    pub fn new(policy: MediaSource) -> Leg {
+        Leg {
+            policy,
+            sockets: None,
+            signalled: None,
+            signalled_rtcp: None,
+            host: None,
+            mux: false,
+            learnt: None,
+            learnt_rtcp: None,
+            former: [None; 4],
+            known: Probation::default(),
+            foreign: Probation::default(),
+            window: Time::ZERO,
+            connected: false,
+            proven: true,
+            credit: UNPROVEN,
+        }
+    }
+
     /// The sockets that were bound for it: RTP and RTCP.
     pub fn bind(&mut self, rtp: SocketId, rtcp: SocketId) {
         self.sockets = Some([rtp, rtcp]);
@@ -38,56 +96,167 @@ impl Leg {
         self.sockets
     }
 
-    /// What SDP says of the peer, the first time or again. Another address than before opens the latch; `None` (hold by
-    /// `c=0.0.0.0`) changes nothing but that we stop sending to an address that was never heard of.
-    pub fn connect(&mut self, remote: Option<SocketAddr>, remote_rtcp: Option<SocketAddr>, mux: bool) {
-        if !self.connected || (remote.is_some() && remote != self.signalled) {
-            self.open = true;
-            if self.connected {
-                self.latched = None;
-                self.latched_rtcp = None;
-            }
+    /// What signalling proves: the host that it comes from with nobody between, if any, and whether the peer gets what we
+    /// send to it. Until it does, an address from which nothing came is sent a few packets only.
+    pub fn vouch(&mut self, host: Option<IpAddr>, proven: bool) {
+        self.host = host;
+        self.proven = proven;
+    }
+
+    /// What SDP says of the peer, the first time or again. Another address than before is where we send at once; `None` (hold
+    /// by `c=0.0.0.0`) changes nothing but that we stop sending to an address that was never heard of.
+    pub fn connect(
+        &mut self,
+        now: Time,
+        remote: Option<SocketAddr>,
+        remote_rtcp: Option<SocketAddr>,
+        mux: bool,
+    ) {
+        let moved = self.connected && remote.is_some() && remote != self.signalled;
+        if moved {
+            let before = [self.learnt.take().map(|learnt| learnt.address), self.signalled];
+            before
+                .into_iter()
+                .flatten()
+                .for_each(|address| self.leave(address));
+            self.learnt_rtcp = None;
+            self.known.clear();
+            self.foreign.clear();
         }
         if remote.is_some() || !self.connected {
             self.signalled = remote;
             self.signalled_rtcp = remote_rtcp;
         }
+        for former in &mut self.former {
+            if *former == self.signalled {
+                *former = None;
+            }
+        }
+        self.window = now + WINDOW;
         self.mux = mux;
         self.connected = true;
     }
 
-    /// Whether RTP from there is the peer's. Nothing is before the first [`Leg::connect`]. The first source is; another
-    /// one only when it is the address that SDP names, when signalling just changed that, or when the peer was silent.
-    pub fn admit(&mut self, now: Time, from: SocketAddr) -> bool {
+    /// Remembers a source of before, the oldest one no more.
+    fn leave(&mut self, address: SocketAddr) {
+        if !self.former.contains(&Some(address)) {
+            self.former.rotate_right(1);
+            self.former[0] = Some(address);
+        }
+    }
+
+    /// Whether a packet of an agreed payload type is the peer's, by where it comes from. Nothing is before the first
+    /// [`Leg::connect`].
+    pub fn admit(&mut self, now: Time, from: SocketAddr, header: &Header) -> bool {
         if !self.connected {
             return false;
         }
-        if self.latched != Some(from) {
-            let silent = now.since(self.heard) >= SILENT;
-            if !(self.open || silent || self.signalled == Some(from) || self.latched.is_none()) {
-                return false;
-            }
-            self.latched = Some(from);
-            self.open = false;
+        if self.policy == MediaSource::Strict && self.signalled != Some(from) {
+            return false;
         }
-        self.heard = now;
-        true
+        if let Some(learnt) = self.learnt.as_mut().filter(|learnt| learnt.address == from) {
+            learnt.numbers = Numbers::of(header);
+            learnt.heard = now;
+            return true;
+        }
+        if self.learnt.is_none() && self.signalled == Some(from) {
+            self.learn(now, from, header);
+            return true;
+        }
+        if self.former.contains(&Some(from)) || !self.may_replace(now, from, header) {
+            return false;
+        }
+        let list = if self.is_named(from.ip()) {
+            &mut self.known
+        } else {
+            &mut self.foreign
+        };
+        let passed = list.passed(now, from, header);
+        if passed {
+            self.learn(now, from, header);
+        }
+        passed
     }
 
-    /// The same for RTCP: from the RTP peer's host, or from where SDP says.
-    pub fn admit_rtcp(&mut self, from: SocketAddr) -> bool {
-        let host = self.latched.or(self.signalled).map(|peer| peer.ip());
-        let known = host == Some(from.ip()) || self.signalled_rtcp == Some(from);
-        if known && !self.mux {
-            self.latched_rtcp = Some(from);
+    /// Whether this is where the peer sends from, as far as is known: what is odd there is the peer's own affair.
+    #[must_use]
+    pub fn is_source(&self, from: SocketAddr) -> bool {
+        self.connected && self.learnt.map(|learnt| learnt.address).or(self.signalled) == Some(from)
+    }
+
+    /// A host that signalling names.
+    fn is_named(&self, host: IpAddr) -> bool {
+        self.signalled.is_some_and(|signalled| signalled.ip() == host) || self.host == Some(host)
+    }
+
+    /// Whether a source that is not the present one may take its place, or be the first, once it has proven itself.
+    fn may_replace(&self, now: Time, from: SocketAddr, header: &Header) -> bool {
+        let open = now < self.window && self.may_be_anywhere();
+        let Some(learnt) = &self.learnt else {
+            return self.is_named(from.ip()) || open;
+        };
+        let goes_on = learnt.numbers.go_on_with(header);
+        let silent = now.since(learnt.heard) >= SILENT;
+        if learnt.address.ip() == from.ip() {
+            return goes_on || silent;
         }
-        known && self.connected
+        match (self.is_named(from.ip()), self.is_named(learnt.address.ip())) {
+            // Somebody was learnt for want of better.
+            (true, false) => true,
+            (true, true) => silent && self.signalled == Some(from),
+            (false, _) => open && goes_on,
+        }
+    }
+
+    /// Whether the peer's packets may come from a host of which signalling says nothing: it came through proxies, and its
+    /// SDP names an address behind a NAT, or none.
+    fn may_be_anywhere(&self) -> bool {
+        self.host.is_none() && self.signalled.is_none_or(|signalled| is_private(signalled.ip()))
+    }
+
+    fn learn(&mut self, now: Time, from: SocketAddr, header: &Header) {
+        self.learnt = Some(Learnt {
+            address: from,
+            numbers: Numbers::of(header),
+            heard: now,
+        });
+        self.known.clear();
+        self.foreign.clear();
+        if self.learnt_rtcp.is_some_and(|rtcp| rtcp.ip() != from.ip()) {
+            self.learnt_rtcp = None;
+        }
+    }
+
+    /// Whether RTCP from there is the peer's: from where SDP says, or from the host of its RTP, and of the stream's source
+    /// once that is known. We answer there from now on.
+    pub fn admit_rtcp(&mut self, from: SocketAddr, ssrc: u32) -> bool {
+        if !self.connected {
+            return false;
+        }
+        let named = if self.mux {
+            self.signalled
+        } else {
+            self.signalled_rtcp
+        };
+        if self.policy == MediaSource::Strict && named != Some(from) {
+            return false;
+        }
+        let (host, expected) = match &self.learnt {
+            Some(learnt) => (Some(learnt.address.ip()), Some(learnt.numbers.ssrc)),
+            None => (self.signalled.map(|signalled| signalled.ip()), None),
+        };
+        let admitted = named == Some(from) || (host == Some(from.ip()) && !self.former.contains(&Some(from)));
+        if admitted && !self.mux && expected.is_none_or(|expected| expected == ssrc) {
+            self.learnt_rtcp = Some(from);
+        }
+        admitted
     }
 
     /// Where RTP goes: from which socket, to whom.
     #[must_use]
     pub fn remote(&self) -> Option<(SocketId, SocketAddr)> {
-        Some((self.sockets?[0], self.latched.or(self.signalled)?))
+        let learnt = self.learnt.map(|learnt| learnt.address);
+        Some((self.sockets?[0], learnt.or(self.signalled)?))
     }
 
     /// Where RTCP goes.
@@ -96,63 +265,36 @@ impl Leg {
         if self.mux {
             return self.remote();
         }
-        Some((self.sockets?[1], self.latched_rtcp.or(self.signalled_rtcp)?))
+        Some((self.sockets?[1], self.learnt_rtcp.or(self.signalled_rtcp)?))
+    }
+
+    /// Whether a packet may go out now: the peer was heard or is known to be there, or this is one of the few that go
+    /// before.
+    pub(crate) fn spend(&mut self) -> bool {
+        if self.proven || self.learnt.is_some() {
+            return true;
+        }
+        let left = self.credit > 0;
+        self.credit = self.credit.saturating_sub(1);
+        left
+    }
+
+    /// The peer sent something that is believed.
+    pub(crate) fn was_heard(&self) -> bool {
+        self.learnt.is_some()
+    }
+}
+
+/// Nobody outside of its own network is reached by it: RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291 §2.5.6.
+fn is_private(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
+            ip.is_private() || ip.is_link_local() || ip.is_loopback() || shared
+        }
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn address(text: &str) -> Option<SocketAddr> {
-        Some(text.parse().unwrap())
-    }
-
-    #[test]
-    fn latches_to_the_first_source_and_keeps_it() {
-        let mut leg = Leg::default();
-        leg.bind(SocketId(4), SocketId(5));
-        let (said, nat, other) = (
-            address("10.0.0.9:4000"),
-            address("192.0.2.7:31000"),
-            address("192.0.2.66:9"),
-        );
-        assert!(!leg.admit(Time(0), nat.unwrap()), "before the answer");
-        leg.connect(said, address("10.0.0.9:4001"), false);
-        assert_eq!(leg.remote(), Some((SocketId(4), said.unwrap())));
-        let mut now = Time::from_secs(1);
-        assert!(leg.admit(now, nat.unwrap()));
-        assert_eq!(leg.remote(), Some((SocketId(4), nat.unwrap())));
-        assert_eq!(
-            leg.remote_rtcp(),
-            Some((SocketId(5), "10.0.0.9:4001".parse().unwrap()))
-        );
-        now += Duration::from_millis(20);
-        assert!(!leg.admit(now, other.unwrap()), "a stranger while the peer talks");
-        assert!(leg.admit(now, nat.unwrap()));
-        now += SILENT;
-        assert!(leg.admit(now, other.unwrap()), "the peer moved");
-        assert!(leg.admit(now, said.unwrap()), "what SDP names is always the peer");
-        assert!(!leg.admit(now, other.unwrap()));
-    }
-
-    #[test]
-    fn a_new_remote_in_sdp_opens_the_latch_and_hold_does_not() {
-        let mut leg = Leg::default();
-        leg.bind(SocketId(4), SocketId(5));
-        let (first, second, from) = (
-            address("192.0.2.1:4000"),
-            address("192.0.2.2:4000"),
-            address("192.0.2.3:1"),
-        );
-        leg.connect(first, None, true);
-        assert!(leg.admit(Time(1), first.unwrap()));
-        leg.connect(None, None, true);
-        assert_eq!(leg.remote(), Some((SocketId(4), first.unwrap())));
-        assert!(!leg.admit(Time(2), from.unwrap()));
-        leg.connect(second, None, true);
-        assert_eq!(leg.remote_rtcp(), Some((SocketId(4), second.unwrap())));
-        assert!(leg.admit(Time(3), from.unwrap()));
-        assert_eq!(leg.remote(), Some((SocketId(4), from.unwrap())));
-    }
-}
+mod tests;

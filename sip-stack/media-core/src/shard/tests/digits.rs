@@ -18,7 +18,7 @@ fn events(peer: &Peer) -> Vec<(u8, u16)> {
         .iter()
         .filter(|(_, header, _)| header.payload_type == 110)
     {
-        for heard in receiver.packet(*at, header.timestamp, clock, payload) {
+        for heard in receiver.packet(*at, header, clock, payload) {
             match heard {
                 Heard::Pressed(_) => {
                     assert!(header.marker, "an event begins with the marker");
@@ -134,4 +134,59 @@ fn a_peer_without_events_gets_the_tones() {
         .filter_map(|frame| detector.listen(frame))
         .collect();
     assert_eq!(heard, b"8");
+}
+
+#[test]
+fn an_echo_leaves_no_hole_where_keys_are_left_out_and_keeps_those_that_the_network_makes() {
+    for codec in [Codec::Pcmu, Codec::Opus] {
+        let mut world = World::new(8);
+        let peer = match codec {
+            Codec::Opus => world.browser(codec),
+            _ => world.phone(codec),
+        };
+        world.play(peer, Some(Application::Echo));
+        let now = world.now;
+        world.peers[peer].speak(now, 440.0, -14.0);
+        for digit in *b"123" {
+            world.run(Duration::from_millis(400));
+            world.peers[peer].press(digit, &[]);
+        }
+        world.run(Duration::from_millis(400));
+        let sequences = |world: &World| -> Vec<u16> {
+            let heard = world.peers[peer].heard.iter();
+            heard.map(|(_, header, _)| header.sequence).collect()
+        };
+        let holes = |sequences: &[u16]| {
+            let steps = sequences.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+            steps.filter(|step| *step != 1).collect::<Vec<_>>()
+        };
+        let whole = sequences(&world);
+        assert!(whole.len() > 60, "{}", whole.len());
+        assert_eq!(holes(&whole), [0; 0], "{codec:?}");
+        // What never came to us stays a hole, beside keys as well.
+        world.peers[peer].sequence = world.peers[peer].sequence.wrapping_add(2);
+        world.run(Duration::from_millis(200));
+        world.peers[peer].press(b'4', &[2]);
+        world.run(Duration::from_millis(400));
+        assert_eq!(holes(&sequences(&world)), [3, 2], "{codec:?}");
+    }
+}
+
+#[test]
+fn events_by_the_number_of_the_peer_s_own_answer_are_taken() {
+    let mut world = World::new(9);
+    let (left, right) = (world.phone(Codec::Pcmu), world.phone(Codec::Pcma));
+    world.bridge(left, right);
+    let now = world.now;
+    world.peers[left].speak(now, 440.0, -14.0);
+    world.run(Duration::from_millis(200));
+    let timestamp = world.peers[left].timestamp;
+    for i in 1..=6_u8 {
+        let end = if i == 6 { 0x8a } else { 0x0a };
+        let payload = [7, end, i / 2, if i % 2 == 1 { 0xa0 } else { 0x40 }];
+        world.peers[left].send(110, i == 1, timestamp, &payload);
+    }
+    world.run(Duration::from_millis(400));
+    let digits: Vec<u8> = told(&world, left).into_iter().map(|(digit, _)| digit).collect();
+    assert_eq!(digits, *b"7");
 }

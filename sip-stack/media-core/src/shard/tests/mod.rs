@@ -14,3 +14,4 @@ mod mixes;
 mod opus;
 mod reports;
 mod silence;
+mod strangers;

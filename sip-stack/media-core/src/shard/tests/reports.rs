@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::world::World;
-use crate::control::{Application, Command, Event, Failure, LegId, LegKind, SocketId};
+use crate::control::{Application, Command, Event, Failure, LegId, LegKind, MediaSource, SocketId};
 use crate::negotiated::{Codec, OpusParameters};
 use crate::rtcp::{Compound, Outgoing, ReportBlock, Rtcp, SenderInfo, write_report};
 use crate::shard::{Input, Output};
@@ -192,7 +192,10 @@ fn a_full_shard_a_failed_bind_and_a_late_bind_are_answered() {
     let open = |leg| {
         Input::Command(Command::Open {
             leg: LegId(leg),
-            kind: LegKind::Phone { local },
+            kind: LegKind::Phone {
+                local,
+                source: MediaSource::Learn,
+            },
         })
     };
     for leg in 0..64 {

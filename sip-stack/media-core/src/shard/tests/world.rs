@@ -10,7 +10,9 @@ use sans_io::{Rng, Time};
 
 use super::allocation::allocations;
 use super::peer::Peer;
-use crate::control::{Application, BridgeId, Command, Event, LegId, LegKind, Report, Role, SocketId};
+use crate::control::{
+    Application, BridgeId, Command, Event, LegId, LegKind, MediaSource, Report, Role, SocketId,
+};
 use crate::leg::{Clock, browser};
 use crate::negotiated::{Codec, Direction};
 use crate::shard::{Input, Output, Shard, ShardConfig};
@@ -117,6 +119,7 @@ impl World {
             leg,
             kind: LegKind::Phone {
                 local: "10.0.0.1".parse().unwrap(),
+                source: MediaSource::Learn,
             },
         });
         let media = self.peers.last().unwrap().negotiated(Direction::SendRecv);
@@ -226,6 +229,14 @@ impl World {
                 self.allocations += allocations() - before;
             }
         }
+    }
+
+    /// Hands the shard a datagram from anywhere, for the RTP or RTCP socket of a peer's leg.
+    pub(super) fn inject(&mut self, peer: usize, rtcp: bool, from: SocketAddr, data: &[u8]) {
+        let socket = self.peers[peer].socket(rtcp);
+        self.shard
+            .handle_datagram(self.now, socket, from, &mut data.to_vec());
+        self.drain();
     }
 
     /// Takes what the peers have to send.

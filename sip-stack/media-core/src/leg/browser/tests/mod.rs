@@ -353,6 +353,26 @@ fn a_silent_network_is_noticed_after_15_seconds() {
 }
 
 #[test]
+fn a_peer_that_checks_again_after_we_were_suspended_is_not_gone_and_one_that_does_not_is() {
+    for (checks, events) in [
+        (true, &[Event::Connected][..]),
+        (false, &[Event::Connected, Event::Gone(Failure::Consent)]),
+    ] {
+        let mut world = World::connected(1, DtlsRole::Passive);
+        world.run_until(Duration::from_secs(5), |_| false);
+        if !checks {
+            world.browser.stop_checks();
+        }
+        world.now += Duration::from_secs(24);
+        world.leg.handle_timeout(world.now);
+        let back = world.now;
+        world.run_until(Duration::from_secs(60), |world| world.events.len() > 1);
+        assert_eq!(world.events, events);
+        assert!(checks || world.now - back <= Duration::from_secs(8));
+    }
+}
+
+#[test]
 fn a_peer_that_never_answers_fails() {
     let mut world = World::new(1, PERFECT, DtlsRole::Active, &EVERY);
     world.browser.deaf = true;
