@@ -5,9 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::auth::accounts::is_name;
+use crate::config;
+
 /// Calls from a browser tab to any phone: a WebRTC-to-SIP gateway.
 ///
-/// Without a command it serves; without a configuration file it serves a demonstration on loopback, with its page at
+/// The default command is `serve`. Without a configuration file it runs a demonstration on loopback: a page at
 /// http://127.0.0.1:8080, accounts 1001 to 1004 (password "cordboard"), and the numbers 9196 (echo), 9664 (music) and
 /// 9197 (tone).
 #[derive(Debug, Parser)]
@@ -16,7 +19,7 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Without a command: as for `serve`.
+    /// Options of `serve`, for use without a command.
     #[command(flatten)]
     pub serve: Serve,
 }
@@ -26,25 +29,58 @@ pub struct Cli {
 pub enum Command {
     /// Run the gateway (the default).
     Serve(Serve),
-    /// Read a configuration file and tell every mistake in it. Exits with 1 when there is one.
+    /// Read a configuration file and report all errors. Exits with 1 if there are any; warnings alone exit with 0.
     Check(Check),
-    /// A SIP phone on the command line: calls or answers, plays and records, and says how it went.
+    /// Have the running gateway read its configuration again, without touching calls. Exits with 1 if nothing was changed.
+    Reload(Control),
+    /// Restart the running gateway in place, without hanging up: callers in queues stay in their calls.
+    Restart(Control),
+    /// A SIP phone on the command line: makes or takes a call, plays and records, and reports the quality.
     Phone(Box<PhoneArgs>),
+}
+
+/// What wins over the configuration file.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Overrides {
+    /// Default listen address; 0.0.0.0 or :: for every interface. Listeners with an address of their own in the file keep it.
+    #[arg(long, value_name = "ADDR", env = "CORDBOARD_LISTEN")]
+    pub listen: Option<IpAddr>,
+    /// Public address of this host, when it is behind NAT (container, cloud).
+    #[arg(long, value_name = "IP", env = "CORDBOARD_ADVERTISE")]
+    pub advertise: Option<IpAddr>,
+    /// Create this admin at the first start, if there is no admin yet, and print the password once.
+    #[arg(long, value_name = "NAME", env = "CORDBOARD_FIRST_ADMIN", value_parser = account_name)]
+    pub first_admin: Option<String>,
+}
+
+impl From<Overrides> for config::Overrides {
+    fn from(options: Overrides) -> config::Overrides {
+        config::Overrides {
+            listen: options.listen,
+            advertise: options.advertise,
+            first_admin: options.first_admin,
+        }
+    }
+}
+
+fn account_name(name: &str) -> Result<String, String> {
+    if is_name(name) {
+        Ok(name.to_owned())
+    } else {
+        Err("a name has up to 32 of a-z, 0-9, `.`, `-` and `_`".to_owned())
+    }
 }
 
 /// Options of `serve`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Serve {
-    /// TOML file laid over the defaults.
+    /// TOML configuration file; settings it omits keep their defaults.
     #[arg(long, value_name = "FILE", env = "CORDBOARD_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Address for all listeners that the file gives none of their own; 0.0.0.0 or :: for every interface.
-    #[arg(long, value_name = "ADDR", env = "CORDBOARD_LISTEN")]
-    pub listen: Option<IpAddr>,
-    /// Address that others reach this host at, when it is not one of its own (container, cloud).
-    #[arg(long, value_name = "IP", env = "CORDBOARD_ADVERTISE")]
-    pub advertise: Option<IpAddr>,
-    /// Folder for the database, unless the file names another store. Without it: $XDG_STATE_HOME/cordboard, or
+    /// What wins over the file.
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// State folder, which holds the database unless the file names another store. Default: $XDG_STATE_HOME/cordboard, or
     /// ~/.local/state/cordboard.
     #[arg(long, value_name = "DIR", env = "CORDBOARD_STATE")]
     pub state: Option<PathBuf>,
@@ -53,26 +89,40 @@ pub struct Serve {
 /// Options of `check`.
 #[derive(Args, Clone, Debug)]
 pub struct Check {
-    /// The file.
-    #[arg(long, value_name = "FILE")]
+    /// Configuration file to check.
+    #[arg(long, value_name = "FILE", env = "CORDBOARD_CONFIG")]
     pub config: PathBuf,
+    /// What wins over the file.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// Options of `reload` and `restart`: which gateway is meant.
+#[derive(Args, Clone, Debug)]
+pub struct Control {
+    /// Configuration file of the gateway; it may name the state folder.
+    #[arg(long, value_name = "FILE", env = "CORDBOARD_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// State folder of the gateway.
+    #[arg(long, value_name = "DIR", env = "CORDBOARD_STATE")]
+    pub state: Option<PathBuf>,
 }
 
 /// Options of `phone`.
 #[derive(Args, Clone, Debug)]
 pub struct PhoneArgs {
-    /// Whom to call: a number or user at the registrar's domain, or a whole SIP URI. Without it the phone waits for a call.
+    /// Number or user to call at the registrar's domain, or a SIP URI. Without it the phone waits for a call.
     pub target: Option<String>,
-    /// Register with this host[:port] first, and call through it.
+    /// Registrar, host[:port]; calls go through it.
     #[arg(long, value_name = "HOST", default_value = "127.0.0.1:5060")]
     pub registrar: String,
     /// Do not register.
     #[arg(long)]
     pub no_register: bool,
-    /// Account.
+    /// Account name.
     #[arg(long, value_name = "USER", default_value = "1004")]
     pub user: String,
-    /// Its password.
+    /// Password of the account.
     #[arg(
         long,
         env = "CORDBOARD_PHONE_PASSWORD",
@@ -80,10 +130,10 @@ pub struct PhoneArgs {
         hide_env_values = true
     )]
     pub password: String,
-    /// SIP domain, where it is not the registrar's host.
+    /// SIP domain, if different from the registrar's host.
     #[arg(long)]
     pub domain: Option<String>,
-    /// udp, tcp or tls.
+    /// SIP transport: udp, tcp or tls.
     #[arg(long, default_value = "udp")]
     pub transport: String,
     /// Local address.
@@ -92,34 +142,34 @@ pub struct PhoneArgs {
     /// Local SIP port; 0 for any.
     #[arg(long, default_value_t = 0)]
     pub port: u16,
-    /// Ports for audio.
+    /// Port range for audio.
     #[arg(long, value_name = "LOW-HIGH", default_value = "21000-21099")]
     pub rtp_ports: String,
     /// Codecs, best first: pcmu, pcma, opus.
     #[arg(long, value_delimiter = ',', default_value = "pcmu,pcma")]
     pub codecs: Vec<String>,
-    /// Play this WAV file (16-bit mono), again and again.
+    /// Play this WAV file (16-bit mono) in a loop.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["tone", "echo"])]
     pub play: Option<PathBuf>,
     /// Play a tone of this frequency.
     #[arg(long, value_name = "HERTZ", conflicts_with = "echo")]
     pub tone: Option<u16>,
-    /// Play back what is heard.
+    /// Play received audio back to the caller.
     #[arg(long)]
     pub echo: bool,
-    /// Record what is heard into this WAV file (16-bit mono, 8 kHz).
+    /// Record received audio to this WAV file (16-bit mono, 8 kHz).
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
-    /// Send these digits once the call is up.
+    /// Send these DTMF digits once the call is answered.
     #[arg(long, value_name = "DIGITS")]
     pub dtmf: Option<String>,
-    /// Hang up after so many seconds of conversation.
+    /// Hang up N seconds after the answer.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub duration: u64,
-    /// Give up when no conversation began after so many seconds.
+    /// Give up if the call is not answered within N seconds; registering counts too.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub wait: u64,
-    /// Answer after so many seconds of ringing.
+    /// Answer an incoming call after N seconds of ringing.
     #[arg(long, value_name = "SECONDS", default_value_t = 1)]
     pub ring: u64,
 }

@@ -2,12 +2,21 @@
 
 pub mod auth;
 mod budget;
+mod call_log;
 pub mod centre;
+pub mod check;
 pub mod cli;
 pub mod config;
+pub mod control;
+mod first_admin;
 pub mod http;
+pub mod logging;
 pub mod phone;
+mod ready;
+mod reload;
 pub mod roster;
 pub mod serve;
+mod signals;
 pub mod store;
 pub mod switch;
+mod watch;

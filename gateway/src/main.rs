@@ -1,41 +1,35 @@
 //! `cordboard`
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use cordboard::cli::{Cli, Command};
-use cordboard::config::Config;
-use cordboard::{phone, serve};
-use tracing_subscriber::EnvFilter;
+use cordboard::{check, control, logging, phone, serve};
+use tracing::level_filters::LevelFilter;
+
+/// Given to tasks to end before the last word is printed.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("CORDBOARD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .with_writer(std::io::stderr)
-        .init();
-    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+    let command = cli.command.unwrap_or(Command::Serve(cli.serve));
+    // The phone tells its steps by itself, and `check` its warnings.
+    let least = match &command {
+        Command::Serve(_) => LevelFilter::INFO,
+        _ => LevelFilter::ERROR,
+    };
+    logging::init(least);
+    match command {
         Command::Serve(options) => run(serve::run(options)),
-        Command::Check(options) => match Config::load(Some(&options.config), None, None) {
-            Ok(_) => {
-                println!("{}: good", options.config.display());
-                ExitCode::SUCCESS
-            }
-            Err(errors) => {
-                for error in errors {
-                    eprintln!("{error}");
-                }
-                ExitCode::FAILURE
-            }
-        },
+        Command::Check(options) => run(check::run(options)),
+        Command::Reload(options) => run(control::run(control::Command::Reload, options)),
+        Command::Restart(options) => run(control::run(control::Command::Restart, options)),
         Command::Phone(options) => run(phone::run(*options)),
     }
 }
 
-/// Runs to its end; what went wrong is one line on standard error.
+/// Runs to its end; an error is the last line on standard error.
 fn run<E: std::fmt::Display>(work: impl Future<Output = Result<ExitCode, E>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -48,7 +42,9 @@ fn run<E: std::fmt::Display>(work: impl Future<Output = Result<ExitCode, E>>) ->
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(work) {
+    let result = runtime.block_on(work);
+    runtime.shutdown_timeout(FAREWELL);
+    match result {
         Ok(code) => code,
         Err(error) => {
             eprintln!("cordboard: {error}");

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use media_core::control::Report;
 use media_core::negotiated::Codec;
-use session_core::CallRecord;
+use session_core::{CallRecord, Fault};
 use sip_core::flow::Transport;
 use sip_stack::client::{
     Account, BuildError, Call, CallEvent, Client, ClientError, Heard, Sound, SoundError, State, read_wav,
 };
 use sip_stack::transport::tls::{ClientTls, TlsError};
+use tokio::time::Instant;
 
 use crate::cli::PhoneArgs;
 
@@ -30,6 +31,8 @@ pub struct PhoneOptions {
     pub bind: SocketAddr,
     /// How SIP travels where a URI does not say.
     pub transport: Transport,
+    /// The server, as errors name it.
+    pub server: String,
     /// Path of a WebSocket.
     pub websocket_path: String,
     /// PEM file with the authorities to believe over TLS; `None`: those of the system.
@@ -101,6 +104,8 @@ pub struct Summary {
     pub talked: Duration,
     /// Keys that the other side pressed.
     pub digits: String,
+    /// The phone played something.
+    pub played: bool,
     /// What was heard; `None` when the phone echoed.
     pub heard: Option<Heard>,
     /// What was counted.
@@ -124,11 +129,13 @@ impl Summary {
         report.packets_sent > 0 && (report.round_trip_us > 0 || report.remote_jitter_us > 0)
     }
 
-    /// Sound went both ways. RTCP takes seconds to come: in a call shorter than that, what was sent counts.
+    /// Audio went both ways. RTCP takes seconds to come: in a call shorter than that, what was sent counts. Silence is a good
+    /// answer to a phone that played nothing: an echo has no other.
     #[must_use]
     pub fn both_ways(&self) -> bool {
         let too_short = self.talked < FIRST_RTCP && self.report.packets_sent > 0;
-        self.was_heard() && (self.was_acknowledged() || too_short)
+        let heard = self.was_heard() || (!self.played && self.report.packets_received > 0);
+        heard && (self.was_acknowledged() || too_short)
     }
 }
 
@@ -162,7 +169,7 @@ impl fmt::Display for Summary {
         )?;
         writeln!(
             f,
-            "sent        {} packets {}, lost there {:.1} %, jitter there {:.1} ms, round trip {}",
+            "sent        {} packets {}, loss (remote) {:.1} %, jitter (remote) {:.1} ms, round trip {}",
             r.packets_sent,
             codec(r.codec_sent),
             f64::from(r.remote_fraction_lost) * 100.0 / 256.0,
@@ -182,15 +189,17 @@ impl fmt::Display for Summary {
                 )?,
                 None => writeln!(f, "heard       nothing but silence")?,
             },
-            None => writeln!(f, "heard       not looked at: everything was sent back")?,
+            None => writeln!(f, "heard       not measured: received audio was played back")?,
         }
         if !self.digits.is_empty() {
             writeln!(f, "digits      {}", self.digits)?;
         }
         let verdict = match (self.was_heard(), self.both_ways()) {
-            (true, true) => "sound went both ways",
-            (true, false) => "sound came, but nobody confirmed ours",
-            (false, _) => "no sound came",
+            (true, true) => "audio went both ways",
+            (true, false) => "received audio; the remote side did not confirm ours",
+            (false, true) => "only silence came back, as nothing was played (see --tone and --play)",
+            (false, false) if self.report.packets_received > 0 => "only silence was received",
+            (false, false) => "no audio was received",
         };
         write!(f, "result      {verdict}")
     }
@@ -211,12 +220,12 @@ pub enum PhoneError {
     File(PathBuf, std::io::Error),
     /// A WAV file.
     Sound(PathBuf, SoundError),
-    /// It could not register.
-    Register(ClientError),
-    /// It could not call, or the call was not answered.
-    Call(ClientError),
-    /// Nobody called, or nobody answered, in time.
-    TooLate(&'static str),
+    /// It could not register there.
+    Register(String, ClientError),
+    /// It could not call by way of this server, or the call was not answered.
+    Call(String, ClientError),
+    /// Too late: this did not happen in time.
+    TooLate(String),
     /// An option that cannot be understood.
     Option(String),
     /// Ctrl-C before there was a call.
@@ -230,9 +239,9 @@ impl fmt::Display for PhoneError {
             PhoneError::Tls(error) => error.fmt(f),
             PhoneError::File(path, error) => write!(f, "{}: {error}", path.display()),
             PhoneError::Sound(path, error) => write!(f, "{}: {error}", path.display()),
-            PhoneError::Register(error) => write!(f, "cannot register: {error}"),
-            PhoneError::Call(error) => write!(f, "no call: {error}"),
-            PhoneError::TooLate(what) => write!(f, "{what} in time"),
+            PhoneError::Register(server, error) => write!(f, "cannot register: {}", Told(server, error)),
+            PhoneError::Call(server, error) => write!(f, "call failed: {}", Told(server, error)),
+            PhoneError::TooLate(what) => f.write_str(what),
             PhoneError::Option(what) => f.write_str(what),
             PhoneError::Interrupted => f.write_str("interrupted"),
         }
@@ -240,6 +249,21 @@ impl fmt::Display for PhoneError {
 }
 
 impl std::error::Error for PhoneError {}
+
+/// An error with the server that it is about.
+struct Told<'a>(&'a str, &'a ClientError);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Told(server, error) = self;
+        match error {
+            ClientError::Failed(Fault::Unresolved) => write!(f, "cannot resolve {server}"),
+            ClientError::Failed(Fault::NoResponse) => write!(f, "no answer from {server}"),
+            ClientError::Failed(Fault::Unreachable) => write!(f, "cannot connect to {server}"),
+            error => error.fmt(f),
+        }
+    }
+}
 
 /// The command: steps go to standard error, the summary to standard output. Success means that sound went both ways.
 ///
@@ -296,6 +320,7 @@ fn options(args: PhoneArgs) -> Result<PhoneOptions, PhoneError> {
         call: args.target,
         bind: SocketAddr::new(args.bind, args.port),
         transport,
+        server: args.registrar.clone(),
         websocket_path: "/ws".into(),
         authorities: None,
         media_ip: None,
@@ -322,19 +347,23 @@ fn options(args: PhoneArgs) -> Result<PhoneOptions, PhoneError> {
 pub async fn make_call(options: PhoneOptions, mut tell: impl FnMut(&str)) -> Result<Summary, PhoneError> {
     let sound = sound(&options)?;
     let mut client = start(&options).await?;
+    let until = Instant::now() + options.wait;
     let mut account = None;
     if let Some(wanted) = &options.account {
         let made = client
             .account(&wanted.aor, &wanted.username, &wanted.password)
             .and_then(|account| account.through(&wanted.server))
-            .map_err(PhoneError::Register)?;
+            .map_err(|error| PhoneError::Register(options.server.clone(), error))?;
         if wanted.register {
-            made.register().await.map_err(PhoneError::Register)?;
+            if let Err(error) = register(&made, &options, until).await {
+                client.stop().await;
+                return Err(error);
+            }
             tell(&format!("registered {}", wanted.aor));
         }
         account = Some(made);
     }
-    let summary = converse(&mut client, account.as_ref(), &options, sound, &mut tell).await;
+    let summary = converse(&mut client, account.as_ref(), &options, sound, until, &mut tell).await;
     // Also after a call that came to nothing: a phone that is gone must not ring.
     if let Some(account) = account.filter(|_| options.account.as_ref().is_some_and(|a| a.register)) {
         let _ = tokio::time::timeout(Duration::from_secs(2), account.unregister()).await;
@@ -349,6 +378,7 @@ async fn converse(
     account: Option<&Account>,
     options: &PhoneOptions,
     sound: Sound,
+    until: Instant,
     tell: &mut impl FnMut(&str),
 ) -> Result<Summary, PhoneError> {
     let mut call = match &options.call {
@@ -357,12 +387,12 @@ async fn converse(
                 Some(account) => account.dial(to, sound).await,
                 None => client.dial(to, sound).await,
             };
-            let mut call = made.map_err(PhoneError::Call)?;
+            let mut call = made.map_err(|error| options.failed(error))?;
             tell(&format!("calling {to}"));
-            until_answered(&mut call, options.wait, tell).await?;
+            until_answered(&mut call, options, until, tell).await?;
             call
         }
-        None => take(client, options, sound, tell).await?,
+        None => take(client, options, sound, until, tell).await?,
     };
     tell("answered");
     talk(&mut call, options, tell).await
@@ -403,9 +433,35 @@ fn sound(options: &PhoneOptions) -> Result<Sound, PhoneError> {
     Ok(sound.recorded())
 }
 
+impl PhoneOptions {
+    fn failed(&self, error: ClientError) -> PhoneError {
+        PhoneError::Call(self.server.clone(), error)
+    }
+
+    /// The end of `--wait`.
+    fn too_late(&self, what: &str) -> PhoneError {
+        PhoneError::TooLate(format!("{what} within {} s", self.wait.as_secs()))
+    }
+}
+
+/// Registers, until it is too late. What was never answered need not be taken back.
+async fn register(account: &Account, options: &PhoneOptions, until: Instant) -> Result<(), PhoneError> {
+    let server = &options.server;
+    tokio::select! {
+        registered = account.register() => {
+            registered.map_err(|error| PhoneError::Register(server.clone(), error))
+        }
+        () = tokio::time::sleep_until(until) => {
+            Err(options.too_late(&format!("cannot register: no answer from {server}")))
+        }
+        _ = tokio::signal::ctrl_c() => Err(PhoneError::Interrupted),
+    }
+}
+
 async fn until_answered(
     call: &mut Call,
-    wait: Duration,
+    options: &PhoneOptions,
+    until: Instant,
     tell: &mut impl FnMut(&str),
 ) -> Result<(), PhoneError> {
     let answered = async {
@@ -420,8 +476,8 @@ async fn until_answered(
         call.answered().await
     };
     let error = tokio::select! {
-        answered = answered => return answered.map_err(PhoneError::Call),
-        () = tokio::time::sleep(wait) => PhoneError::TooLate("nobody answered"),
+        answered = answered => return answered.map_err(|error| options.failed(error)),
+        () = tokio::time::sleep_until(until) => options.too_late("call failed: nobody answered"),
         _ = tokio::signal::ctrl_c() => PhoneError::Interrupted,
     };
     let _ = call.hang_up().await;
@@ -433,6 +489,7 @@ async fn take(
     client: &mut Client,
     options: &PhoneOptions,
     sound: Sound,
+    until: Instant,
     tell: &mut impl FnMut(&str),
 ) -> Result<Call, PhoneError> {
     for listener in client.listeners() {
@@ -443,13 +500,13 @@ async fn take(
         ));
     }
     let arrived = tokio::select! {
-        arrived = tokio::time::timeout(options.wait, client.next_call()) => arrived,
+        arrived = tokio::time::timeout_at(until, client.next_call()) => arrived,
         _ = tokio::signal::ctrl_c() => return Err(PhoneError::Interrupted),
     };
     let mut call = arrived
         .ok()
         .flatten()
-        .ok_or(PhoneError::TooLate("nobody called"))?;
+        .ok_or_else(|| options.too_late("nobody called"))?;
     if let Some(caller) = call.caller() {
         tell(&format!("{} calls {}", caller.from, caller.to));
     }
@@ -462,7 +519,7 @@ async fn take(
             return Err(PhoneError::Interrupted);
         }
     }
-    call.answer(sound).await.map_err(PhoneError::Call)?;
+    call.answer(sound).await.map_err(|error| options.failed(error))?;
     Ok(call)
 }
 
@@ -477,7 +534,9 @@ async fn talk(
         tokio::task::spawn_blocking(move || recorder.run(path.as_deref()))
     });
     if let Some(keys) = &options.dtmf {
-        call.send_dtmf(keys).await.map_err(PhoneError::Call)?;
+        call.send_dtmf(keys)
+            .await
+            .map_err(|error| options.failed(error))?;
         tell(&format!("sent {keys}"));
     }
     let mut digits = String::new();
@@ -504,7 +563,10 @@ async fn talk(
         }
     }
     let _ = call.hang_up().await;
-    let record = call.ended().await.ok_or(PhoneError::Call(ClientError::Stopped))?;
+    let record = call
+        .ended()
+        .await
+        .ok_or_else(|| options.failed(ClientError::Stopped))?;
     let heard = match recording {
         None => None,
         Some(recording) => {
@@ -516,6 +578,7 @@ async fn talk(
         }
     };
     Ok(Summary {
+        played: !matches!(options.play, PhoneSound::Silence),
         code: record.code,
         talked: talked(&record),
         digits,
@@ -591,6 +654,7 @@ mod tests {
         };
         let talked = Duration::from_secs(seconds);
         Summary {
+            played: true,
             code: 200,
             talked,
             digits: String::new(),
@@ -611,11 +675,50 @@ mod tests {
         let mut mute = summary(true, false, 2);
         mute.report.packets_sent = 0;
         assert!(!mute.both_ways());
-        assert!(summary(false, true, 20).to_string().ends_with("no sound came"));
-        assert!(
-            summary(true, false, 20)
-                .to_string()
-                .ends_with("nobody confirmed ours")
+        let told = |summary: Summary| summary.to_string();
+        assert!(told(summary(false, true, 20)).ends_with("only silence was received"));
+        assert!(told(summary(true, false, 20)).ends_with("did not confirm ours"));
+        // An echo of silence is silence.
+        let mut silent = summary(false, true, 20);
+        silent.played = false;
+        assert!(silent.both_ways() && told(silent.clone()).contains("nothing was played"));
+        silent.report.packets_received = 0;
+        assert!(!silent.both_ways() && told(silent).ends_with("no audio was received"));
+    }
+
+    #[test]
+    fn faults_of_our_own_side_are_not_called_refusals() {
+        let told = |error| PhoneError::Register("sip.example.com".into(), error).to_string();
+        assert_eq!(
+            told(ClientError::Failed(Fault::Unresolved)),
+            "cannot register: cannot resolve sip.example.com"
+        );
+        assert_eq!(
+            told(ClientError::Failed(Fault::NoResponse)),
+            "cannot register: no answer from sip.example.com"
+        );
+        assert_eq!(
+            told(ClientError::Failed(Fault::Unreachable)),
+            "cannot register: cannot connect to sip.example.com"
+        );
+        assert_eq!(
+            told(ClientError::Failed(Fault::NoPort)),
+            "cannot register: no free RTP port"
+        );
+        assert_eq!(told(ClientError::Refused(403)), "cannot register: 403 Forbidden");
+    }
+
+    #[tokio::test]
+    async fn the_wait_also_bounds_registering() {
+        let silent = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let registrar = silent.local_addr().expect("address").to_string();
+        let options = parsed(&["9196", "--registrar", &registrar, "--wait", "1"]).expect("good");
+        let began = Instant::now();
+        let error = make_call(options, |_| {}).await.expect_err("nobody answers");
+        assert!(began.elapsed() < Duration::from_secs(10));
+        assert_eq!(
+            error.to_string(),
+            format!("cannot register: no answer from {registrar} within 1 s")
         );
     }
 }

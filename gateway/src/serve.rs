@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,41 +12,47 @@ use media_core::voice::Prompts;
 use ring::rand::{SecureRandom, SystemRandom};
 use sans_io::{Rng, Time};
 use session_core::{Access, Credentials, MediaSource, User};
-use sip_core::auth::{Algorithm, Password as Digest};
+use sip_core::auth::Algorithm;
 use sip_core::endpoint;
 use sip_core::flow::Transport;
 use sip_stack::client::DemoPhone;
 use sip_stack::media::MediaConfig;
-use sip_stack::transport::tls::{self, ClientTls};
+use sip_stack::transport::tls::{Certificate, ClientTls};
 use sip_stack::transport::{Crowd, Limits, Listen, Outbound, Seats, ws};
 use sip_stack::{Handle, Stack, StackConfig};
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::sync::mpsc;
 
+use crate::auth::Accounts;
 use crate::auth::keep::{self, Keeper};
-use crate::auth::password::{Password, Passwords};
+use crate::auth::password::Passwords;
 use crate::auth::sentry::Sentry;
-use crate::auth::{self, Accounts};
 use crate::budget::Budget;
 use crate::centre::caller;
 use crate::centre::command::Asked;
-use crate::centre::directory::Directory;
 use crate::centre::keep::Past;
 use crate::centre::open::Centre;
 use crate::cli::Serve;
-use crate::config::{Config, ConfigError, Role, Storage, Tls};
+use crate::config::{Config, ConfigError, Overrides, Storage, Tls};
 use crate::http::api::archive::Recent;
 use crate::http::api::kept::Kept;
 use crate::http::api::machine::Machine;
 use crate::http::api::numbers::Numbers;
 use crate::http::api::{self, Api};
 use crate::http::{self, Http};
-use crate::roster::Opening;
+use crate::reload::{Certificates, Reloader, key_pair};
+use crate::roster::{Opening, accounts_of, put_account};
+use crate::signals::{Early, Signals, Wish};
 use crate::store::{Store, folder};
 use crate::switch::{Request, Switch};
+use crate::watch::Watch;
+use crate::{control, first_admin, ready, signals};
 
 /// Commands of the API that may wait for the signalling task; more are answered with 503.
 const COMMANDS: usize = 1_024;
+
+/// Connections that the kernel may hold before HTTP accepts them.
+const BACKLOG: u32 = 1_024;
 
 /// How long calls may take to end when the gateway is told to stop.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -67,13 +73,15 @@ fn failed(what: impl fmt::Display, why: impl fmt::Display) -> ServeError {
     ServeError(format!("{what}: {why}"))
 }
 
-/// Serves until SIGINT or SIGTERM.
+/// Serves until SIGINT or SIGTERM. SIGHUP reads the configuration again, SIGUSR2 restarts without hanging up.
 ///
 /// # Errors
 /// A wrong configuration, a port in use, a bad certificate: nothing runs then.
 pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
-    let mut config =
-        Config::load(options.config.as_deref(), options.listen, options.advertise).map_err(all)?;
+    let early = Early::listen().map_err(|error| failed("signals", error))?;
+    let overrides: Overrides = options.overrides.into();
+    let mut config = Config::load(options.config.as_deref(), &overrides).map_err(all)?;
+    begin(&config, options.config.as_deref());
     // It takes a tenth of a second, in which callers from before a restart hear nothing: beside everything else.
     let recorded = config.media.prompts.clone();
     let prompts =
@@ -91,14 +99,20 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let budget = Budget::claim(config.media.phone_ports.clone().count());
     let identity = Identity::generate().map_err(|error| failed("DTLS certificate", error))?;
     let identity = Arc::new(identity);
-    let listener = TcpListener::bind(config.http.listen)
-        .await
-        .map_err(|error| failed(format_args!("HTTP on {}", config.http.listen), in_use(&error)))?;
-    let address = listener.local_addr().map_err(|error| failed("HTTP", error))?;
-    let web_tls = match &config.http.tls {
-        Some(tls) => Some(server_tls(tls, &["http/1.1"])?),
+    // Bound now and opened last: nobody is answered before everything is there.
+    let no_http =
+        |error: std::io::Error| failed(format_args!("HTTP on {}", config.http.listen), in_use(&error));
+    let socket = bind_http(config.http.listen).map_err(no_http)?;
+    let address = socket.local_addr().map_err(no_http)?;
+    let certificates = Certificates {
+        http: certificate(config.http.tls.as_ref())?,
+        sip: certificate(config.sip.identity.as_ref())?,
+    };
+    let web_tls = match &certificates.http {
+        Some(certificate) => Some(server_tls(certificate, &["http/1.1"])?),
         None => None,
     };
+    let state = state_folder(&config, options.state);
     let demo_phone = if config.demo {
         Some(
             DemoPhone::start()
@@ -110,11 +124,15 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     };
     let phone = demo_phone.as_ref().map(DemoPhone::address);
     // Held to the end.
-    let (store, _claim) = match database(&config, options.state)? {
+    let (store, _claim) = match database(&config, state.as_deref())? {
         Some(url) => {
             let claim = folder::claim(&url).map_err(|error| failed("store", error))?;
             let store = Store::open(&url, config.durability).await;
-            (Some(store.map_err(|error| failed("store", error))?), Some(claim))
+            let away = |error| match server_of(&url) {
+                Some(server) => failed(format_args!("store at {server}"), error),
+                None => failed("store", error),
+            };
+            (Some(store.map_err(away)?), Some(claim))
         }
         None => (None, None),
     };
@@ -130,10 +148,14 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
             .await
             .map_err(|error| failed("store", error))?;
     }
-    let accounts = staff(&config, &directory, &secret);
+    let accounts = Accounts::new(&secret, Passwords::new());
+    for account in accounts_of(&config, &directory) {
+        put_account(&accounts, account);
+    }
     for account in opening.accounts() {
         accounts.put_user(account);
     }
+    let of_file = config.clone();
     config.users = opening.sip_users();
     let keeper = match &store {
         Some(store) => {
@@ -168,11 +190,23 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let switch = switch.watched_by(accounts.sentry().clone());
     let prompts = prompts.await.map_err(|error| failed("announcements", error))?;
     let stack = Stack::start(
-        stack_config(&config, budget, &identity, &accounts, prompts)?,
+        stack_config(
+            &config,
+            budget,
+            &identity,
+            &accounts,
+            prompts,
+            certificates.sip.as_ref(),
+        )?,
         switch,
     )
     .await
     .map_err(|error| ServeError(error.to_string()))?;
+    let listener = socket.listen(BACKLOG).map_err(no_http)?;
+    for listening in stack.listeners() {
+        tracing::info!(transport = listening.transport.name(), addr = %listening.addr, "listening");
+    }
+    tracing::info!(transport = "HTTP", addr = %address, "listening");
     let demo_callers = stack
         .listeners()
         .iter()
@@ -207,6 +241,13 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         origins,
     };
     let roster = opening.start(desk.clone(), accounts.clone(), Arc::clone(&numbers));
+    let drawn = match &config.first_admin {
+        Some(name) => first_admin::draw(&roster, wall_clock(), name, &mut rng)
+            .await
+            .map_err(|error| failed(format_args!("first admin `{name}`"), error))?
+            .map(|password| (name.clone(), password)),
+        None => None,
+    };
     let parts = api::Parts {
         hub: centre.hub,
         desk,
@@ -217,7 +258,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
             None => Arc::new(Recent::default()),
         },
         numbers,
-        roster,
+        roster: roster.clone(),
         settings,
     };
     let crowd = Crowd::new(Seats::new(budget.http));
@@ -226,12 +267,18 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         http: Arc::clone(&crowd),
     };
     let api = Api::new(parts, wall_clock).watching(machine);
-    announce(&config, address);
+    ready::announce(&config, address);
+    if let Some((name, password)) = drawn {
+        ready::announce_admin(&name, &password, store.is_some());
+    }
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(http::serve(listener, web_tls, http, api, crowd, async {
         let _ = stopped.await;
     }));
-    let signal = interrupted().await;
+    let mut signals = Signals::listen(early).map_err(|error| failed("signals", error))?;
+    let mut watch = Watch::new(options.config.as_ref(), &of_file);
+    let mut reloader = Reloader::new(options.config, overrides, of_file, roster, certificates);
+    let signal = until_stopped(&mut signals, state.as_deref(), &mut watch, &mut reloader).await;
     tracing::info!(signal, "stopping");
     let _ = stop.send(());
     if let Some(callers) = demo_callers {
@@ -254,56 +301,38 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The state folder: of the database, where no other store is named, and of the control socket.
+fn state_folder(config: &Config, option: Option<PathBuf>) -> Option<PathBuf> {
+    let named = option.or_else(|| config.state.clone());
+    match config.store {
+        Storage::Folder => named.or_else(|| folder::usual(|name| std::env::var_os(name))),
+        Storage::Memory | Storage::Url(_) => named,
+    }
+}
+
 /// Where what happens is kept; `None`: in memory alone.
-fn database(config: &Config, state: Option<PathBuf>) -> Result<Option<String>, ServeError> {
-    let folder = match &config.store {
-        Storage::Memory => return Ok(None),
-        Storage::Url(url) => return Ok(Some(url.clone())),
-        Storage::Folder => state
-            .or_else(|| config.state.clone())
-            .or_else(|| folder::usual(|name| std::env::var_os(name))),
-    };
-    match folder {
-        Some(path) => folder::database(&path)
+fn database(config: &Config, state: Option<&Path>) -> Result<Option<String>, ServeError> {
+    match (&config.store, state) {
+        (Storage::Memory, _) => Ok(None),
+        (Storage::Url(url), _) => Ok(Some(url.clone())),
+        (Storage::Folder, Some(path)) => folder::database(path)
             .map(Some)
             .map_err(|error| failed("store", error)),
-        None => {
+        (Storage::Folder, None) => {
             tracing::warn!("nothing outlives this process: there is no HOME, and --state names no folder");
             Ok(None)
         }
     }
 }
 
-/// Those who work in the call centre, as they sign in.
-fn staff(config: &Config, directory: &Directory, secret: &[u8; 32]) -> Accounts {
-    let accounts = Accounts::guarded(secret, Passwords::new(), Sentry::new(config.guard.clone()));
-    for person in directory.people() {
-        let Some(user) = config.users.get(&person.name) else {
-            continue;
-        };
-        let roles = person.roles.iter().map(|role| match role {
-            Role::Agent => auth::Role::Agent,
-            Role::Supervisor => auth::Role::Supervisor,
-            Role::Admin => auth::Role::Admin,
-        });
-        let known = accounts.put_user(auth::accounts::User {
-            id: person.id.clone(),
-            name: person.name.clone(),
-            display: person.display.clone(),
-            roles: roles.collect(),
-            password: match &user.password {
-                Digest::Plain(password) => Some(Password::Configured(password.clone())),
-                Digest::Ha1(_) => None,
-            },
-        });
-        if !known {
-            tracing::warn!(
-                user = person.name,
-                "cannot sign in: the name is not made of a-z, 0-9, . - _"
-            );
-        }
-    }
-    accounts
+/// The database server of a URL, without its credentials.
+fn server_of(url: &str) -> Option<String> {
+    let rest = url
+        .strip_prefix("postgres://")
+        .or_else(|| url.strip_prefix("postgresql://"))?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let server = authority.rsplit_once('@').map_or(authority, |(_, server)| server);
+    Some(if server.is_empty() { "localhost" } else { server }.to_owned())
 }
 
 /// Commands of the API go to the signalling task, one after the other.
@@ -374,10 +403,20 @@ fn in_use(error: &std::io::Error) -> String {
     }
 }
 
-fn server_tls(tls: &Tls, alpn: &[&str]) -> Result<Arc<rustls::ServerConfig>, ServeError> {
-    let read = |path: &std::path::Path| std::fs::read(path).map_err(|error| failed(path.display(), error));
-    let (chain, key) = (read(&tls.certificate)?, read(&tls.key)?);
-    tls::server_config(&chain, &key, alpn).map_err(|error| failed(tls.certificate.display(), error))
+fn certificate(files: Option<&Tls>) -> Result<Option<Arc<Certificate>>, ServeError> {
+    match files {
+        Some(files) => Ok(Some(Certificate::new(key_pair(files).map_err(ServeError)?))),
+        None => Ok(None),
+    }
+}
+
+fn server_tls(
+    certificate: &Arc<Certificate>,
+    alpn: &[&str],
+) -> Result<Arc<rustls::ServerConfig>, ServeError> {
+    certificate
+        .server_config(alpn)
+        .map_err(|error| failed("TLS", error))
 }
 
 fn stack_config(
@@ -386,11 +425,12 @@ fn stack_config(
     identity: &Arc<Identity>,
     accounts: &Accounts,
     prompts: Arc<Prompts>,
+    certificate: Option<&Arc<Certificate>>,
 ) -> Result<StackConfig, ServeError> {
     let mut listen: Vec<Listen> = config.sip.udp.iter().copied().map(Listen::Udp).collect();
     listen.extend(config.sip.tcp.iter().copied().map(Listen::Tcp));
-    if let Some(tls) = &config.sip.identity {
-        let server = server_tls(tls, &[])?;
+    if let Some(certificate) = certificate {
+        let server = server_tls(certificate, &[])?;
         listen.extend(
             config
                 .sip
@@ -400,13 +440,15 @@ fn stack_config(
         );
     }
     let uses_tls = config.trunks.values().any(|t| t.transport == Transport::Tls);
+    // A trunk that speaks TLS may come later.
     let outbound = Outbound {
-        tls: if uses_tls {
-            Some(Arc::new(
-                ClientTls::system().map_err(|error| failed("TLS towards trunks", error))?,
-            ))
-        } else {
-            None
+        tls: match ClientTls::system() {
+            Ok(tls) => Some(Arc::new(tls)),
+            Err(error) if uses_tls => return Err(failed("TLS towards trunks", error)),
+            Err(error) => {
+                tracing::debug!(%error, "no TLS towards trunks");
+                None
+            }
         },
         ..Outbound::default()
     };
@@ -505,37 +547,107 @@ fn phone_ip(configured: IpAddr) -> IpAddr {
         .unwrap_or(configured)
 }
 
-fn announce(config: &Config, http: SocketAddr) {
-    let scheme = if config.http.tls.is_some() {
-        "https"
+/// The first lines of the log.
+fn begin(config: &Config, file: Option<&Path>) {
+    let file = file.map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), config = file, "starting");
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// Takes the port of HTTP. Nobody can connect before [`TcpSocket::listen`].
+fn bind_http(addr: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = if addr.is_ipv4() {
+        TcpSocket::new_v4()?
     } else {
-        "http"
+        TcpSocket::new_v6()?
     };
-    println!(
-        "Cordboard {} is ready: {scheme}://{http}",
-        env!("CARGO_PKG_VERSION")
-    );
-    if config.demo {
-        println!(
-            "Demo accounts 1001 to 1004, password {}. Call 9196 (echo), 9664 (music), 9197 (tone) or any other number.",
-            crate::config::DEMO_PASSWORD
-        );
-        if !http.ip().is_loopback() {
-            tracing::warn!("the demo accounts are open to everybody who reaches {http}: configure [[users]]");
+    // A restart must not wait for connections of the last run in TIME_WAIT; a listener in use is refused all the same.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    Ok(socket)
+}
+
+/// Does what signals, the control socket and changed files ask for, until a signal ends it.
+async fn until_stopped(
+    signals: &mut Signals,
+    state: Option<&Path>,
+    watch: &mut Watch,
+    reloader: &mut Reloader,
+) -> &'static str {
+    let mut control = control::listen(state);
+    loop {
+        let asked = tokio::select! {
+            wish = signals.next() => match wish {
+                Wish::Stop(signal) => return signal,
+                Wish::Reload => ("SIGHUP", None),
+                Wish::Restart => {
+                    restart("SIGUSR2");
+                    continue;
+                }
+            },
+            Some(asked) = control.recv() => match asked.command {
+                control::Command::Reload => ("command", Some(asked)),
+                control::Command::Restart => {
+                    asked.answer(Ok(Vec::new())).await;
+                    restart("command");
+                    continue;
+                }
+            },
+            () = watch.changed() => ("changed file", None),
+            () = reloader.due() => ("retry", None),
+        };
+        let (asked_by, waiting) = asked;
+        let result = reloader.reload(asked_by).await;
+        if result.is_ok() {
+            watch.set(reloader.file.as_ref(), &reloader.config);
+        }
+        if let Some(asked) = waiting {
+            asked.answer(result).await;
         }
     }
 }
 
-async fn interrupted() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => "SIGINT",
-            _ = terminate.recv() => "SIGTERM",
-        },
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-            "SIGINT"
+/// Restarts in place; comes back only when that failed.
+fn restart(asked_by: &str) {
+    tracing::info!(asked_by, "restarting without hanging up");
+    let error = signals::restart();
+    tracing::error!(%error, "cannot restart; going on");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_server_is_named_without_its_password() {
+        for (url, server) in [
+            ("postgres://u:p@db.example:5433/cb", Some("db.example:5433")),
+            (
+                "postgresql://u:p%40x@[2001:db8::1]/cb?sslmode=require",
+                Some("[2001:db8::1]"),
+            ),
+            ("postgres:///cb", Some("localhost")),
+            ("sqlite:/var/lib/cb.db", None),
+        ] {
+            assert_eq!(server_of(url).as_deref(), server, "{url}");
         }
+    }
+
+    #[tokio::test]
+    async fn http_is_bound_before_anybody_can_connect() -> std::io::Result<()> {
+        let socket = bind_http("127.0.0.1:0".parse().expect("address"))?;
+        let address = socket.local_addr()?;
+        assert!(
+            tokio::net::TcpStream::connect(address).await.is_err(),
+            "it is not open yet"
+        );
+        let listener = socket.listen(BACKLOG)?;
+        assert!(bind_http(address).is_err(), "it is taken");
+        let (client, served) = tokio::join!(tokio::net::TcpStream::connect(address), listener.accept());
+        client?;
+        served?;
+        Ok(())
     }
 }

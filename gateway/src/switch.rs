@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
 use crate::auth::sentry::{Order, Sentry};
+use crate::call_log::CallLines;
 use crate::centre::command::{Asked, Command, Refused};
 use crate::centre::desk::Desk;
 use crate::centre::view;
@@ -30,6 +31,8 @@ pub struct Switch {
     /// Live calls by the SIP Call-ID of the party that called.
     calls: BTreeMap<String, SessionId>,
     call_ids: BTreeMap<SessionId, String>,
+    /// The log of live calls.
+    lines: BTreeMap<SessionId, CallLines>,
     /// Reports asked for: legs yet to answer, what came so far, who waits.
     asked: BTreeMap<SessionId, Vec<Inquiry>>,
     desk: Option<Desk>,
@@ -113,6 +116,7 @@ impl Switch {
             ring_timeout,
             calls: BTreeMap::new(),
             call_ids: BTreeMap::new(),
+            lines: BTreeMap::new(),
             asked: BTreeMap::new(),
             desk,
             sentry: None,
@@ -145,12 +149,8 @@ impl Switch {
             origin,
             number: call.to.clone(),
         });
-        tracing::info!(
-            session = session.0,
-            source = source_kind(&call.source),
-            decision = decision.kind(),
-            "call"
-        );
+        let lines = CallLines::begin(now, session, call, &decision);
+        self.lines.insert(session, lines);
         tracing::debug!(session = session.0, from = %call.from, to = %call.to, call_id = %call.call_id, ?decision, "route");
         self.calls.insert(call.call_id.clone(), session);
         self.call_ids.insert(session, call.call_id.clone());
@@ -333,22 +333,7 @@ impl Switch {
         if let Some(call_id) = self.call_ids.remove(&session) {
             self.calls.remove(&call_id);
         }
-        let talked = record
-            .answered
-            .map_or(0, |answered| record.ended.since(answered).as_millis());
-        let mos: Vec<String> = record
-            .legs
-            .iter()
-            .map(|l| format!("{:.2}", l.report.mos))
-            .collect();
-        tracing::info!(
-            session = session.0,
-            cause = ?record.cause,
-            code = record.code,
-            talked_ms = talked,
-            mos = %mos.join(" "),
-            "call ended"
-        );
+        self.lines.remove(&session).unwrap_or_default().end(record);
         tracing::debug!(?record, "call record");
     }
 }
@@ -357,6 +342,11 @@ impl Application for Switch {
     type Request = Request;
 
     fn handle(&mut self, now: Time, event: Event, calls: &mut Coordinator) {
+        if let Event::Answered { session, .. } = &event
+            && let Some(lines) = self.lines.get_mut(session)
+        {
+            lines.answered(now, *session);
+        }
         let centre = self
             .desk
             .as_mut()
@@ -378,6 +368,7 @@ impl Application for Switch {
             Event::Refer { leg, to, .. } => self.refer(now, leg, to, calls),
             // Those who were called in it are found by their other session.
             Event::Joined { guest, .. } => {
+                self.lines.remove(&guest);
                 if let Some(call_id) = self.call_ids.remove(&guest) {
                     self.calls.remove(&call_id);
                 }
@@ -421,13 +412,19 @@ impl Application for Switch {
             Request::SignedOut => calls.end_registrations(now),
             Request::Centre(asked) => match &mut self.desk {
                 Some(desk) => {
-                    let plan = match &asked.command {
-                        Command::Arrange(arrangement) => Some(arrangement.plan.clone()),
+                    let arranged = match &asked.command {
+                        Command::Arrange(arrangement) => {
+                            Some((arrangement.plan.clone(), arrangement.settings.clone()))
+                        }
                         _ => None,
                     };
                     if desk.command(now, asked, calls)
-                        && let Some(plan) = plan
+                        && let Some((plan, settings)) = arranged
                     {
+                        if let Some(settings) = settings {
+                            calls.adjust(settings.adjustment);
+                            self.ring_timeout = settings.ring_timeout;
+                        }
                         let (routes, phone) = (plan.clone(), self.demo_phone);
                         desk.route_by(Box::new(move |user, number| {
                             reached(&routes, phone, user, number)
@@ -545,13 +542,5 @@ fn sound(application: call_engine::Application) -> Sound {
             hertz: 1_004,
             dbm0: -10,
         },
-    }
-}
-
-fn source_kind(source: &Source) -> &'static str {
-    match source {
-        Source::User(_) => "user",
-        Source::Trunk(_) => "trunk",
-        Source::Anyone => "anyone",
     }
 }

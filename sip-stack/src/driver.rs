@@ -1,6 +1,7 @@
 //! The signalling task: owns the coordinator and the application, feeds them and does what they say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +14,10 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Clock;
-use crate::dns::{self, Target};
+use crate::dns::{self, Followed, Follower, Target};
 use crate::media::Lane;
 use crate::spin::SpinGuard;
+use crate::trace;
 use crate::transport::{self, Transports};
 
 /// What decides about calls. It lives in the signalling task and is called synchronously: no bus, no task between a
@@ -87,18 +89,26 @@ pub(crate) struct Resolver {
     permits: Arc<Semaphore>,
     sender: mpsc::Sender<(QueryId, Vec<Target>)>,
     answers: mpsc::Receiver<(QueryId, Vec<Target>)>,
+    follower: Follower,
+    news: mpsc::Receiver<Followed>,
+    /// Where the names of trunks led last, by trunk: calls go there while no name server answers.
+    followed: BTreeMap<String, (Uri, Vec<Target>)>,
 }
 
 impl Resolver {
     pub(crate) fn new(rng: Rng) -> Resolver {
         let (sender, answers) = mpsc::channel(RESOLVED);
         let permits = Arc::new(Semaphore::new(LOOKUPS));
+        let (told, news) = mpsc::channel(RESOLVED);
         Resolver {
             system: Arc::new(dns::System::new()),
             rng,
             permits,
             sender,
             answers,
+            follower: Follower::new(told),
+            news,
+            followed: BTreeMap::new(),
         }
     }
 
@@ -109,14 +119,71 @@ impl Resolver {
         }
         let (system, permits, sender) = (self.system.clone(), self.permits.clone(), self.sender.clone());
         let mut rng = self.rng.fork();
+        let mut followed = self.followed.values();
+        let last = followed.find(|(name, _)| is_same_place(name, &uri));
+        let last = last.map(|(_, targets)| targets.clone()).unwrap_or_default();
         tokio::spawn(async move {
             let _permit = permits.acquire_owned().await;
-            let targets = dns::resolve(uri.borrow(), &*system, &mut rng).await;
+            let mut targets = dns::resolve(uri.borrow(), &*system, &mut rng).await;
+            if targets.is_empty() {
+                targets = last;
+            }
             tracing::debug!(%uri, ?targets, "resolved");
             let _ = sender.send((query, targets)).await;
         });
         None
     }
+
+    /// Follows the names of these trunks, and of no others.
+    fn follow(&mut self, names: Vec<(String, Uri)>) {
+        self.followed
+            .retain(|trunk, (uri, _)| names.iter().any(|(name, to)| name == trunk && to == uri));
+        self.follower.follow(names, &self.system, &mut self.rng);
+    }
+
+    /// Takes what is new of a trunk's name; its addresses.
+    fn located(&mut self, news: Followed) -> (String, Vec<IpAddr>) {
+        let addresses = news.addresses();
+        let name = news.uri.host().map(|host| host.to_string()).unwrap_or_default();
+        let Followed { trunk, uri, targets } = news;
+        let before = self.followed.insert(trunk.clone(), (uri, targets));
+        let had = before.as_ref().map(|(_, targets)| !targets.is_empty());
+        match (had, addresses.is_empty()) {
+            (_, true) => tracing::warn!(
+                trunk,
+                name,
+                "the trunk has no address: its name does not resolve, so it can neither call nor be called"
+            ),
+            (Some(false), false) => {
+                tracing::info!(
+                    trunk,
+                    name,
+                    addresses = addresses.len(),
+                    "the trunk has an address again"
+                );
+            }
+            (_, false) => {
+                tracing::info!(
+                    trunk,
+                    name,
+                    addresses = addresses.len(),
+                    "the trunk's name resolves"
+                );
+            }
+        }
+        tracing::debug!(trunk, ?addresses, "addresses of the trunk");
+        (trunk, addresses)
+    }
+}
+
+/// Both are resolved in the same way: user parts do not count.
+fn is_same_place(a: &Uri, b: &Uri) -> bool {
+    let of = |uri: &Uri| {
+        let host = uri.host().map(|host| host.to_string().to_ascii_lowercase());
+        let transport = uri.transport().map(str::to_ascii_lowercase);
+        (host, uri.port(), transport)
+    };
+    of(a) == of(b)
 }
 
 /// How far the end has come.
@@ -186,6 +253,10 @@ impl<A: Application> Driver<A> {
                 Some((query, targets)) = self.resolver.answers.recv() => {
                     self.input(Input::Sip(endpoint::Input::Resolved { query, targets }));
                 }
+                Some(news) = self.resolver.news.recv() => {
+                    let (trunk, addresses) = self.resolver.located(news);
+                    self.input(Input::Located { trunk, addresses });
+                }
                 () = &mut sleep, if wake.is_some() => slept_until = None,
             }
         }
@@ -202,6 +273,7 @@ impl<A: Application> Driver<A> {
         let mut _receipt = None;
         let input = match self.transports.handle_event(event) {
             Some(transport::Event::Message { flow, data, receipt }) => {
+                trace::received(flow, &data);
                 _receipt = Some(receipt);
                 endpoint::Input::Message { flow, data }
             }
@@ -250,7 +322,7 @@ impl<A: Application> Driver<A> {
         let until = now + patience;
         self.ending.waits_until = Some(self.ending.waits_until.map_or(until, |at| at.min(until)));
         let sessions: Vec<SessionId> = self.coordinator.sessions().collect();
-        tracing::info!(calls = sessions.len(), "shutting down");
+        tracing::debug!(calls = sessions.len(), "shutting down");
         for session in sessions {
             self.coordinator.terminate_session(now, session);
         }
@@ -267,8 +339,11 @@ impl<A: Application> Driver<A> {
         loop {
             match self.coordinator.poll_output(now) {
                 Output::Transmit { to, data, token } => {
-                    tracing::trace!(?to, message = %String::from_utf8_lossy(&data), "send");
+                    if trace::is_on() {
+                        trace::sent(&to, self.transports.local_of(&to), &data);
+                    }
                     if !self.transports.send(&to, data, token) {
+                        trace::not_sent(&to);
                         let failed = endpoint::Input::TransmitFailed { token };
                         self.coordinator.handle_input(now, Input::Sip(failed));
                     }
@@ -279,6 +354,7 @@ impl<A: Application> Driver<A> {
                         self.coordinator.handle_input(now, Input::Sip(resolved));
                     }
                 }
+                Output::Follow { names } => self.resolver.follow(names),
                 Output::Media { shard, command } => {
                     let Some(lane) = self.lanes.get_mut(usize::from(shard)) else {
                         continue;
@@ -319,6 +395,6 @@ impl<A: Application> Driver<A> {
         for waiting in self.ending.waiting.drain(..) {
             let _ = waiting.send(());
         }
-        tracing::info!("signalling ended");
+        tracing::debug!("signalling ended");
     }
 }

@@ -13,6 +13,7 @@ mod handle;
 pub mod media;
 mod spin;
 mod stack;
+mod trace;
 pub mod transport;
 
 pub use clock::Clock;

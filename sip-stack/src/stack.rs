@@ -116,7 +116,7 @@ impl Stack {
             )?);
         }
         for listener in transports.listeners() {
-            tracing::info!(transport = listener.transport.name(), addr = %listener.addr, "listening");
+            tracing::debug!(transport = listener.transport.name(), addr = %listener.addr, "listening");
         }
         let (control, requests) = mpsc::channel(REQUESTS);
         let shared = Shared {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use media_core::negotiated::Codec;
 use media_core::tone::measure;
+use session_core::Fault;
 use sip_core::flow::Transport;
 use sip_stack::client::{Call, CallEvent, Client, ClientError, DemoPhone, Recorder, Sound, State};
 
@@ -194,11 +195,14 @@ async fn a_call_is_refused_cancelled_or_meets_nobody() {
         .expect("address");
     let uri = format!("sip:x@{nobody};transport=tcp");
     let mut lost = alice.dial(&uri, Sound::silence()).await.expect("dialled");
-    assert_eq!(soon(lost.answered()).await, Err(ClientError::Refused(503)));
+    assert_eq!(
+        soon(lost.answered()).await,
+        Err(ClientError::Failed(Fault::Unreachable))
+    );
     let invalid = alice.dial("sip:x@nowhere.invalid", Sound::silence()).await;
     assert_eq!(
         soon(invalid.expect("dialled").answered()).await,
-        Err(ClientError::Refused(503))
+        Err(ClientError::Failed(Fault::Unresolved))
     );
     assert_eq!(
         alice.dial("tel:+1555", Sound::silence()).await.map(|_| ()),
@@ -228,7 +232,10 @@ async fn without_a_free_port_a_call_fails_at_once_and_the_next_one_gets_the_port
     };
     let [one, mut taken] = connect(&alice, &mut bob, [Sound::silence(), Sound::silence()]).await;
     let mut two = alice.dial(&uri(&bob), Sound::silence()).await.expect("dialled");
-    assert_eq!(soon(two.answered()).await, Err(ClientError::Refused(503)));
+    assert_eq!(
+        soon(two.answered()).await,
+        Err(ClientError::Failed(Fault::NoPort))
+    );
     one.hang_up().await.expect("hung up");
     soon(taken.ended()).await.expect("record");
     let [three, _taken] = connect(&alice, &mut bob, [Sound::silence(), Sound::silence()]).await;

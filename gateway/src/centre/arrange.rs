@@ -87,8 +87,10 @@ impl Desk {
                 self.batch.change(now, Change::Queue(queue));
             }
         }
-        let what = arrangement.what.to_owned();
-        self.batch.change(now, Change::Config { what });
+        for what in &arrangement.what {
+            let what = (*what).to_owned();
+            self.batch.change(now, Change::Config { what });
+        }
         self.let_register(now, arrangement, calls);
         // Somebody whose phone is registered takes calls from now on.
         let joined = after

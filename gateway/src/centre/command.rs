@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use call_engine::DialPlan;
 use serde::{Deserialize, Serialize};
@@ -44,8 +45,19 @@ pub struct Arrangement {
     pub users: BTreeMap<String, session_core::User>,
     /// Names of those who have to register anew.
     pub again: Vec<String>,
-    /// Told to pages: `agents`, `queues`, `pause-reasons` or `dispositions`.
-    pub what: &'static str,
+    /// Told to pages: some of `agents`, `queues`, `pause-reasons` and `dispositions`.
+    pub what: Vec<&'static str>,
+    /// What else the file says, when it was read again.
+    pub settings: Option<Box<Settings>>,
+}
+
+/// Settings of the file that are no part of the call centre.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Trunks, codecs, domains.
+    pub adjustment: session_core::Adjustment,
+    /// How long a phone may ring.
+    pub ring_timeout: Duration,
 }
 
 /// One is no other, whatever is in them.

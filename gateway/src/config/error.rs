@@ -3,10 +3,21 @@
 use std::fmt;
 use std::path::PathBuf;
 
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Nothing runs with it.
+    Error,
+    /// It is legal, and surely not meant.
+    Warning,
+}
+
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The file.
+    /// How bad it is.
+    pub severity: Severity,
+    /// The file; empty where there is none.
     pub file: PathBuf,
     /// Line and column, from 1; `None` when the file as a whole is meant.
     pub at: Option<(usize, usize)>,
@@ -16,10 +27,17 @@ pub struct ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.at {
-            Some((line, column)) => write!(f, "{}:{line}:{column}: {}", self.file.display(), self.message),
-            None => write!(f, "{}: {}", self.file.display(), self.message),
+        if !self.file.as_os_str().is_empty() {
+            write!(f, "{}", self.file.display())?;
+            if let Some((line, column)) = self.at {
+                write!(f, ":{line}:{column}")?;
+            }
+            f.write_str(": ")?;
         }
+        if self.severity == Severity::Warning {
+            f.write_str("warning: ")?;
+        }
+        f.write_str(&self.message)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use call_engine::{Action, Pattern, Rule};
@@ -11,48 +11,54 @@ use session_core::{Quota, Trunk};
 use sip_core::flow::Transport;
 use toml::de::DeTable;
 
+use super::demo::DEMO_QUEUES;
 use super::read_centre::{priority, read_choices, read_queues, read_users};
 use super::reader::{Reader, Section, boolean, filled, number, text};
 use super::values::{
-    addresses, application, codecs, domain, host_port, identity, ip, media_source, network, origin, ports,
+    account_name, application, codecs, domain, host_port, identity, ip, media_source, network, origin, ports,
     quota, realm, seconds, seconds_or_never, socket, sockets, store, transport, user_action,
 };
-use super::{Config, ConfigError, DEMO_QUEUES, Sip, prompts};
+use super::{Config, ConfigError, Overrides, Severity, Sip, doubts, prompts};
 
 /// How long a trunk may say nothing at all, where the file does not say: four transmissions over UDP.
 const TRUNK_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Config {
-    /// Reads a file over the defaults. `listen` and `advertise`, from the command line or the environment, win over the
-    /// file's own.
+    /// Reads a file over the defaults. What `overrides` says wins over the file.
     ///
     /// # Errors
     /// All mistakes in the file, in its order.
-    pub fn load(
-        file: Option<&Path>,
-        listen: Option<IpAddr>,
-        advertise: Option<IpAddr>,
-    ) -> Result<Config, Vec<ConfigError>> {
-        let mut config = match file {
-            Some(file) => {
-                let whole = |message: String| {
-                    vec![ConfigError {
-                        file: file.to_owned(),
-                        at: None,
-                        message,
-                    }]
-                };
-                let text =
-                    std::fs::read_to_string(file).map_err(|e| whole(format!("cannot be read: {e}")))?;
-                Config::parse(file, &text, listen)?
-            }
-            None => {
-                let mut config = Config::on(listen.unwrap_or(IpAddr::from([127, 0, 0, 1])));
-                config.add_demo();
-                config
-            }
+    pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
+        let Some(file) = file else {
+            return Config::without_file(overrides);
         };
-        config.advertise = advertise.or(config.advertise);
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            vec![ConfigError {
+                severity: Severity::Error,
+                file: file.to_owned(),
+                at: None,
+                message: format!("cannot be read: {error}"),
+            }]
+        })?;
+        Config::parse(file, &text, overrides)
+    }
+
+    fn without_file(overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
+        let mut config = Config::on(overrides.listen.unwrap_or(IpAddr::from([127, 0, 0, 1])));
+        config.advertise = overrides.advertise;
+        config.first_admin.clone_from(&overrides.first_admin);
+        match (config.beyond_loopback(), &config.first_admin) {
+            (None, _) => config.add_demo(),
+            (Some(_), Some(_)) => {}
+            (Some(why), None) => {
+                return Err(vec![ConfigError {
+                    severity: Severity::Error,
+                    file: PathBuf::new(),
+                    at: None,
+                    message: Config::explain_no_users(&why),
+                }]);
+            }
+        }
         Ok(config)
     }
 
@@ -60,7 +66,7 @@ impl Config {
     ///
     /// # Errors
     /// All mistakes, in their order.
-    pub fn parse(file: &Path, text: &str, listen: Option<IpAddr>) -> Result<Config, Vec<ConfigError>> {
+    pub fn parse(file: &Path, text: &str, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
         let mut reader = Reader::new(file, text);
         let (table, broken) = DeTable::parse_recoverable(text);
         for error in &broken {
@@ -73,14 +79,15 @@ impl Config {
             return Err(reader.errors);
         }
         let mut root = Section::new("", table.get_ref());
-        let config = read(
-            &mut reader,
-            &mut root,
-            listen,
-            file.parent().unwrap_or(Path::new(".")),
-        );
+        let base = file.parent().unwrap_or(Path::new("."));
+        let mut config = read(&mut reader, &mut root, overrides, base);
+        if reader.errors.is_empty() {
+            doubts::note(&mut reader, &mut root, &config);
+        }
         reader.finish(root);
         if reader.errors.is_empty() {
+            reader.warnings.sort_by_key(|warning| warning.at);
+            config.warnings = reader.warnings;
             Ok(config)
         } else {
             reader.errors.sort_by_key(|error| error.at);
@@ -89,10 +96,14 @@ impl Config {
     }
 }
 
-fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, base: &Path) -> Config {
+fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, overrides: &Overrides, base: &Path) -> Config {
     let of_file = r.get(root, "listen", ip);
-    let mut config = Config::on(listen.or(of_file).unwrap_or(IpAddr::from([127, 0, 0, 1])));
-    config.advertise = r.get(root, "advertise", ip);
+    let listen = overrides.listen.or(of_file);
+    let mut config = Config::on(listen.unwrap_or(IpAddr::from([127, 0, 0, 1])));
+    let advertise = r.get(root, "advertise", ip);
+    config.advertise = overrides.advertise.or(advertise);
+    let first_admin = r.get(root, "first_admin", account_name);
+    config.first_admin = overrides.first_admin.clone().or(first_admin);
     config.domains = r.list(root, "domains", domain).unwrap_or_default();
     config.origins = r.list(root, "origins", origin).unwrap_or_default();
     set(&mut config.realm, r.get(root, "realm", realm));
@@ -110,6 +121,7 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
                 .map_err(|_| "is neither \"full\" nor \"normal\"".to_owned())
         }),
     );
+    set(&mut config.watch, r.get(root, "watch", boolean));
     set(&mut config.grace, r.get(root, "grace", |v| seconds(v, 0..=600)));
     config.guard.trusted_proxies = r.list(root, "trusted_proxies", network).unwrap_or_default();
     if let Some(mut guard) = r.section(root, "guard") {
@@ -157,14 +169,26 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, listen: Option<IpAddr>, 
     (config.users, config.staff) = read_users(r, root, &config.queues, &mut config.limits.users);
     set(&mut config.pause_reasons, read_choices(r, root, "pause_reasons"));
     set(&mut config.dispositions, read_choices(r, root, "dispositions"));
-    config.trunks = read_trunks(r, root, &mut config.limits.trunks);
+    (config.trunks, config.trunk_places) = read_trunks(r, root, &mut config.limits.trunks);
     check_sockets(r, root, &config);
-    if root.written(&["users"]) == 0 || (config.users.is_empty() && r.errors.is_empty()) {
-        let rules = read_rules(r, root, &config, true);
-        config.add_demo();
-        config.rules.splice(0..0, rules);
-    } else {
-        config.rules = read_rules(r, root, &config, false);
+    let is_nobody = root.written(&["users"]) == 0 || (config.users.is_empty() && r.errors.is_empty());
+    let trunk = || {
+        let named = config.trunks.keys().next();
+        let trunk = named.map_or_else(|| "a trunk".to_owned(), |name| format!("the trunk `{name}`"));
+        (root.written(&["trunks"]) > 0).then(|| format!("{trunk} is configured"))
+    };
+    match is_nobody.then(|| trunk().or_else(|| config.beyond_loopback())) {
+        Some(None) => {
+            let rules = read_rules(r, root, &config, true);
+            config.add_demo();
+            config.rules.splice(0..0, rules);
+        }
+        beyond => {
+            config.rules = read_rules(r, root, &config, false);
+            if let (Some(Some(why)), None) = (beyond, &config.first_admin) {
+                r.refuse(Config::explain_no_users(&why));
+            }
+        }
     }
     config
 }
@@ -265,12 +289,16 @@ fn other_family(sip: &Sip, addresses: &[IpAddr]) -> Option<IpAddr> {
         .find(|ip| ip.is_ipv4() != first.is_ipv4())
 }
 
+/// Trunks by name, and where their addresses stand.
+type Trunks = (BTreeMap<String, Trunk>, BTreeMap<String, (usize, usize)>);
+
 fn read_trunks<'t>(
     r: &mut Reader<'t>,
     root: &mut Section<'t>,
     limits: &mut BTreeMap<String, Quota>,
-) -> BTreeMap<String, Trunk> {
+) -> Trunks {
     let mut trunks = BTreeMap::new();
+    let mut places = BTreeMap::new();
     for (mut section, span) in r.sections(root, "trunks") {
         let name = r.need(&mut section, "name", &span, filled);
         // A wrong address is told; its trunk is known all the same to what follows.
@@ -299,12 +327,16 @@ fn read_trunks<'t>(
         if let Some(name) = name {
             limits.insert(name.clone(), quota);
             let (host, port) = address;
-            let sources = sources.unwrap_or_else(|| addresses(&host));
+            // A name is followed by the stack: it may resolve later, and to something else.
+            let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+            let follows_name = sources.is_none() && literal.is_none();
+            let sources = sources.unwrap_or_else(|| literal.into_iter().collect());
             let trunk = Trunk {
                 host,
                 port,
                 transport,
                 sources,
+                follows_name,
                 username,
                 password,
                 timeout: Some(timeout.unwrap_or(TRUNK_TIMEOUT)),
@@ -312,6 +344,9 @@ fn read_trunks<'t>(
                 trusted,
                 media_source,
             };
+            if let Some(address) = section.span("address") {
+                places.insert(name.clone(), r.place(&address));
+            }
             let at = section.span("name").unwrap_or(span);
             if trunks.insert(name.clone(), trunk).is_some() {
                 r.fail(at, format!("trunks.name: there are two trunks `{name}`"));
@@ -319,7 +354,7 @@ fn read_trunks<'t>(
         }
         r.finish(section);
     }
-    trunks
+    (trunks, places)
 }
 
 fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, demo: bool) -> Vec<Rule> {
@@ -393,7 +428,7 @@ fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, d
                         let at = at(&section, "demo_phone", &span);
                         r.fail(
                             at,
-                            "dial.demo_phone: the demo phone is there only while no [[users]] are configured",
+                            "dial.demo_phone: the demo phone exists only in the demonstration: without [[users]] and [[trunks]], on loopback",
                         );
                     }
                     _ => {}

@@ -1,6 +1,9 @@
 //! Configuration: defaults that need no file, and a TOML file laid over them.
 
 pub(crate) mod centre;
+mod certificate;
+mod demo;
+mod doubts;
 mod error;
 pub(crate) mod hours;
 mod load;
@@ -14,20 +17,22 @@ mod values;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use call_engine::{Action, Application, DialPlan, Pattern, Rule};
+use call_engine::{DialPlan, Rule};
 use media_core::negotiated::Codec;
 use media_core::voice::Prompts;
-use session_core::{Limits, MediaSource, Trunk, User};
+use session_core::{Limits, Trunk, User};
+use toml::de::DeTable;
 
 use crate::auth::sentry::Settings;
 use crate::store::Durability;
 
 pub use centre::{Choice, Member, Overflow, Queue, Role, Staff, Widening, Work};
-pub use error::ConfigError;
+pub use demo::{DEMO_PASSWORD, DEMO_USERS};
+pub use error::{ConfigError, Severity};
 pub use hours::{Holiday, Open, Zone};
 
 /// Everything the gateway is told before it starts.
@@ -75,8 +80,28 @@ pub struct Config {
     pub pause_reasons: Vec<Choice>,
     /// What becomes of calls.
     pub dispositions: Vec<Choice>,
-    /// The accounts, numbers and phone of the demonstration are there: no users are configured.
+    /// The accounts, numbers and phone of the demonstration are there: no users and no trunks are configured, and every
+    /// listener is on loopback.
     pub demo: bool,
+    /// The admin whose password is drawn at the first start, where the store has no admin.
+    pub first_admin: Option<String>,
+    /// Apply the file and the certificates as soon as they change.
+    pub watch: bool,
+    /// Line and column of each trunk's address.
+    pub trunk_places: BTreeMap<String, (usize, usize)>,
+    /// What is legal and surely not meant.
+    pub warnings: Vec<ConfigError>,
+}
+
+/// What the command line or the environment says. It wins over the file.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Address of every listener that the file gives none of its own.
+    pub listen: Option<IpAddr>,
+    /// Address that others reach us at.
+    pub advertise: Option<IpAddr>,
+    /// The admin whose password is drawn at the first start.
+    pub first_admin: Option<String>,
 }
 
 /// Where what happened outlives the process.
@@ -147,19 +172,6 @@ pub struct Tls {
     /// PKCS #8, PKCS #1 or SEC 1.
     pub key: PathBuf,
 }
-
-/// Password of the demo accounts.
-pub const DEMO_PASSWORD: &str = "cordboard";
-/// Names of the demo accounts.
-pub const DEMO_USERS: [&str; 4] = ["1001", "1002", "1003", "1004"];
-/// Names of those who work in the demo call centre, as they are shown, and what they may do.
-const DEMO_STAFF: [(&str, &str, &[Role]); 3] = [
-    ("anna", "Anna", &[Role::Agent]),
-    ("ben", "Ben", &[Role::Agent]),
-    ("sue", "Sue", &[Role::Supervisor, Role::Admin]),
-];
-/// Queues of the demo call centre: name, as it is shown, number.
-const DEMO_QUEUES: [(&str, &str, &str); 2] = [("support", "Support", "9001"), ("sales", "Sales", "9002")];
 
 /// Reasons to pause that everybody has, unless others are configured.
 const PAUSE_REASONS: [(&str, &str); 5] = [
@@ -241,77 +253,20 @@ impl Config {
             pause_reasons: choices(&PAUSE_REASONS),
             dispositions: choices(&DISPOSITIONS),
             demo: false,
+            first_admin: None,
+            watch: true,
+            trunk_places: BTreeMap::new(),
+            warnings: Vec::new(),
         }
     }
 
-    /// The demonstration: four accounts, echo, music and a tone, and a phone that answers every other number.
-    fn add_demo(&mut self) {
-        self.demo = true;
-        for name in DEMO_USERS {
-            let user = User {
-                password: DEMO_PASSWORD.into(),
-                display: format!("Demo {name}"),
-                media_source: MediaSource::Learn,
-            };
-            self.users.insert(name.into(), user);
-        }
-        for (name, display, roles) in DEMO_STAFF {
-            let user = User {
-                password: DEMO_PASSWORD.into(),
-                display: display.into(),
-                media_source: MediaSource::Learn,
-            };
-            self.users.insert(name.into(), user);
-            let staff = Staff {
-                roles: roles.to_vec(),
-                agent: Work::default(),
-            };
-            self.staff.insert(name.into(), staff);
-        }
-        if self.queues.is_empty() {
-            self.queues.extend(DEMO_QUEUES.map(|(name, display, _)| Queue {
-                display: display.into(),
-                alarm_waiting: Some(2),
-                alarm_wait: Some(Duration::from_secs(60)),
-                alarm_service_level: Some(80),
-                ..Queue::new(name)
-            }));
-        }
-        // Whoever takes calls in the demonstration takes those of every queue there is.
-        for staff in self
-            .staff
-            .values_mut()
-            .filter(|staff| staff.roles.contains(&Role::Agent))
-        {
-            staff.agent.queues = self.queues.iter().map(|queue| Member::of(&queue.name)).collect();
-        }
-        let rule = |pattern: &str, action: Action| {
-            let pattern = Pattern::parse(pattern).ok()?;
-            Some(Rule {
-                pattern,
-                from_trunk: None,
-                rewrite: None,
-                action,
-            })
-        };
-        let to_queue = |name: &str| Action::Queue {
-            name: name.to_owned(),
-            priority: None,
-        };
-        let users = DEMO_USERS.iter().map(|name| rule(name, Action::User(None)));
-        let applications = [
-            rule("9196", Action::Application(Application::Echo)),
-            rule("9664", Action::Application(Application::Music)),
-            rule("9197", Action::Application(Application::Tone)),
-        ];
-        let queues: Vec<Option<Rule>> = DEMO_QUEUES
-            .iter()
-            .filter(|(name, ..)| self.queues.iter().any(|queue| queue.name == *name))
-            .map(|(name, _, number)| rule(number, to_queue(name)))
-            .collect();
-        let phone = [rule("XXX!", Action::DemoPhone), rule("+XXX!", Action::DemoPhone)];
-        self.rules
-            .extend(users.chain(applications).chain(queues).chain(phone).flatten());
+    /// The state folder that a file names, be the rest of it right or wrong.
+    #[must_use]
+    pub fn state_in(file: &Path) -> Option<PathBuf> {
+        let text = std::fs::read_to_string(file).ok()?;
+        let (table, _) = DeTable::parse_recoverable(&text);
+        let state = table.get_ref().get("state")?.get_ref().as_str()?.trim();
+        (!state.is_empty()).then(|| file.parent().unwrap_or(Path::new(".")).join(state))
     }
 
     /// The dial plan over the users and queues of the file.

@@ -7,13 +7,14 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::ConfigError;
+use super::{ConfigError, Severity};
 
 /// Collects mistakes in one file.
 pub(super) struct Reader<'t> {
     file: &'t Path,
     text: &'t str,
     pub(super) errors: Vec<ConfigError>,
+    pub(super) warnings: Vec<ConfigError>,
 }
 
 /// A table, and which of its keys were asked for.
@@ -35,19 +36,61 @@ impl<'t> Reader<'t> {
             file,
             text,
             errors: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
     pub(super) fn fail(&mut self, span: Range<usize>, message: impl Into<String>) {
+        let error = self.at(Severity::Error, span, message.into());
+        self.errors.push(error);
+    }
+
+    /// Notes what is legal and surely not meant.
+    pub(super) fn warn(&mut self, span: Range<usize>, message: impl Into<String>) {
+        let warning = self.at(Severity::Warning, span, message.into());
+        self.warnings.push(warning);
+    }
+
+    /// Refuses the file as a whole.
+    pub(super) fn refuse(&mut self, message: String) {
+        self.errors.push(ConfigError {
+            severity: Severity::Error,
+            file: self.file.to_owned(),
+            at: None,
+            message,
+        });
+    }
+
+    fn at(&self, severity: Severity, span: Range<usize>, message: String) -> ConfigError {
+        ConfigError {
+            severity,
+            file: self.file.to_owned(),
+            at: Some(self.place(&span)),
+            message,
+        }
+    }
+
+    /// Line and column, from 1.
+    pub(super) fn place(&self, span: &Range<usize>) -> (usize, usize) {
         let before = &self.text[..span.start.min(self.text.len())];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let error = ConfigError {
-            file: self.file.to_owned(),
-            at: Some((line, column)),
-            message: message.into(),
+        (line, column)
+    }
+
+    /// The values of a key that takes one or an array of them, each with its place.
+    pub(super) fn values(
+        &self,
+        section: &mut Section<'t>,
+        key: &'static str,
+    ) -> Vec<(&'t DeValue<'t>, Range<usize>)> {
+        let Some(value) = section.value(key) else {
+            return Vec::new();
         };
-        self.errors.push(error);
+        match value.get_ref() {
+            DeValue::Array(items) => items.iter().map(|item| (item.get_ref(), item.span())).collect(),
+            one => vec![(one, value.span())],
+        }
     }
 
     /// The value of a key, read by `convert`, which says what is wrong and what would be right.

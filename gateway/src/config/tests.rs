@@ -6,7 +6,11 @@ use call_engine::{Application, CallRequest, Decision, Origin};
 use super::*;
 
 fn parse(text: &str) -> Result<Config, Vec<String>> {
-    Config::parse(Path::new("c.toml"), text, None)
+    parse_with(text, &Overrides::default())
+}
+
+fn parse_with(text: &str, overrides: &Overrides) -> Result<Config, Vec<String>> {
+    Config::parse(Path::new("c.toml"), text, overrides)
         .map_err(|all| all.iter().map(ToString::to_string).collect())
 }
 
@@ -177,20 +181,77 @@ fn trunks_and_users_have_quotas_where_the_file_gives_them() {
 
 #[test]
 fn the_demonstration_stays_while_no_users_are_configured() {
-    let config = parse("[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\n[[dial]]\nmatch='200'\ntrunk='t'\n")
-        .expect("good");
+    let config = parse("[[dial]]\nmatch='200'\napplication='echo'\n").expect("good");
     assert!(config.demo && config.users.contains_key("1001"));
-    assert_eq!(
-        decide(&config, "200"),
-        Decision::Trunk {
-            name: "t".into(),
-            number: "200".into()
-        }
-    );
+    assert_eq!(decide(&config, "200"), Decision::Application(Application::Echo));
     assert_eq!(
         decide(&config, "201"),
         Decision::DemoPhone { number: "201".into() }
     );
+}
+
+#[test]
+fn published_passwords_never_leave_the_machine() {
+    let trunk = "[[trunks]]\nname = 'carrier'\naddress = '127.0.0.1:5999'\n";
+    let open = [
+        ("listen = '0.0.0.0'\n", "http.listen is 0.0.0.0:8080"),
+        ("[http]\nlisten = '192.0.2.1:80'\n", "http.listen is 192.0.2.1:80"),
+        ("[sip]\nudp = '0.0.0.0'\n", "sip.udp is 0.0.0.0:5060"),
+        (
+            "[sip]\nudp = ['127.0.0.1', '[::]:5060']\n",
+            "sip.udp is [::]:5060",
+        ),
+        ("[sip]\ntcp = '192.0.2.1'\n", "sip.tcp is 192.0.2.1:5060"),
+        (
+            "[media]\nphone_address = '192.0.2.1'\n",
+            "media.phone_address is 192.0.2.1",
+        ),
+        (trunk, "the trunk `carrier` is configured"),
+    ];
+    for (text, why) in open {
+        let errors = parse(text).expect_err(text);
+        assert!(
+            errors.len() == 1 && errors[0].contains(why) && errors[0].contains("[[users]]\nname ="),
+            "{text}: {errors:?}"
+        );
+        // An admin who is drawn takes the place of the published ones.
+        let admin = Overrides {
+            first_admin: Some("admin".into()),
+            ..Overrides::default()
+        };
+        let config = parse_with(text, &admin).expect(text);
+        assert!(
+            !config.demo && config.users.is_empty() && config.queues.is_empty(),
+            "{text}"
+        );
+        let of_file = parse(&format!("first_admin = 'admin'\n{text}")).expect(text);
+        assert_eq!(of_file.first_admin.as_deref(), Some("admin"));
+        let users = parse(&format!(
+            "{text}[[users]]\nname = 'a'\npassword = 'a long secret'\n"
+        ))
+        .expect(text);
+        assert!(!users.demo && users.users.len() == 1, "{text}");
+    }
+    for text in [
+        "listen = '127.0.0.2'\n",
+        "listen = '::1'\n",
+        "[sip]\nudp = false\n",
+        "[media]\nbrowser_addresses = '192.0.2.1'\n",
+    ] {
+        assert!(parse(text).expect(text).demo, "{text}");
+    }
+    let everywhere = Overrides {
+        listen: Some([0, 0, 0, 0].into()),
+        ..Overrides::default()
+    };
+    let errors = Config::load(None, &everywhere).expect_err("open to everybody");
+    assert!(
+        errors[0]
+            .to_string()
+            .starts_with("no [[users]] are configured, and http.listen is 0.0.0.0:8080")
+    );
+    let local = Config::load(None, &Overrides::default()).expect("loopback");
+    assert!(local.demo);
 }
 
 #[test]

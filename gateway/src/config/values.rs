@@ -1,6 +1,6 @@
 //! Single values of the configuration, each read or refused with what would be right.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use toml::de::DeValue;
 
 use super::reader::{Reader, Section, filled, kind, number, text};
 use super::{Role, Storage, Tls};
+use crate::auth::accounts::is_name;
 
 pub(super) fn ip(value: &DeValue<'_>) -> Result<IpAddr, String> {
     let text = text(value)?;
@@ -108,6 +109,18 @@ pub(super) fn user_name(value: &DeValue<'_>) -> Result<String, String> {
     }
 }
 
+/// A name that can sign in.
+pub(super) fn account_name(value: &DeValue<'_>) -> Result<String, String> {
+    let name = filled(value)?;
+    if is_name(&name) {
+        Ok(name)
+    } else {
+        Err(format!(
+            "`{name}` cannot sign in; a name has up to 32 of a-z, 0-9, `.`, `-` and `_`, like \"admin\""
+        ))
+    }
+}
+
 pub(super) fn domain(value: &DeValue<'_>) -> Result<String, String> {
     let domain = filled(value)?;
     match host_port(value) {
@@ -184,23 +197,6 @@ pub(super) fn quota<'t>(r: &mut Reader<'t>, section: &mut Section<'t>) -> Quota 
         }),
         rate: r.get(section, "max_rate", |v| number(v, 1..=10_000).map(|n| n as u32)),
     }
-}
-
-/// The addresses of a trunk's host, for knowing its calls when `sources` does not list them.
-pub(super) fn addresses(host: &str) -> Vec<IpAddr> {
-    if let Ok(ip) = host.trim_matches(['[', ']']).parse() {
-        return vec![ip];
-    }
-    if host.is_empty() {
-        return Vec::new();
-    }
-    let mut found: Vec<IpAddr> = (host, 5060)
-        .to_socket_addrs()
-        .map(|all| all.map(|a| a.ip()).collect())
-        .unwrap_or_default();
-    found.sort_unstable();
-    found.dedup();
-    found
 }
 
 pub(super) fn transport(value: &DeValue<'_>) -> Result<Transport, String> {

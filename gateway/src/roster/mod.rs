@@ -3,6 +3,7 @@
 
 mod check;
 mod opening;
+mod reload;
 mod roll;
 mod rows;
 mod unchanged;
@@ -25,6 +26,7 @@ use crate::store::{Expect, Put};
 
 pub use opening::Opening;
 use opening::Tables;
+pub use reload::{accounts_of, put_account};
 pub use roll::Person;
 use roll::{Kept, Roll};
 pub use rows::UserSettings;
@@ -110,6 +112,12 @@ struct Write<'a> {
 }
 
 impl Roster {
+    /// Somebody can sign in and configure.
+    #[must_use]
+    pub fn has_admin(&self) -> bool {
+        self.roll().has_admin()
+    }
+
     /// Everybody who works here, by id.
     #[must_use]
     pub fn people(&self) -> BTreeMap<String, Person> {
@@ -473,8 +481,14 @@ impl Roster {
             plan: roll.plan(),
             users: roll.sip_users(),
             again,
-            what: kind.changed(),
+            what: vec![kind.changed()],
+            settings: None,
         };
+        self.tell(arrangement).await
+    }
+
+    /// Has the call centre arranged in another way.
+    async fn tell(&self, arrangement: Arrangement) -> Result<(), Unchanged> {
         let (reply, answer) = oneshot::channel();
         let asked = Asked {
             by: By::Supervisor(String::new()),

@@ -47,18 +47,7 @@ impl Opening {
             .into_iter()
             .flat_map(|store| Kind::ALL.map(|kind| (kind, store.table(kind.table()))))
             .collect();
-        let mut roll = Roll::new(config);
-        for (kind, table) in &tables {
-            let mut after: Option<String> = None;
-            loop {
-                let rows = table.list(after.as_deref(), PAGE).await?;
-                let Some(last) = rows.last() else { break };
-                after = Some(last.id.clone());
-                for row in rows {
-                    roll.take(*kind, row)?;
-                }
-            }
-        }
+        let roll = Roll::read(config, &tables).await?;
         let directory = Arc::new(roll.directory());
         Ok(Opening {
             roll,
@@ -117,6 +106,43 @@ impl fmt::Debug for Opening {
 }
 
 impl Roll {
+    /// A file, and what the store adds to it.
+    pub(super) async fn read(
+        config: Config,
+        tables: &BTreeMap<Kind, Table<Value>>,
+    ) -> Result<Roll, StoreError> {
+        let mut roll = Roll::new(config);
+        for (kind, table) in tables {
+            let mut after: Option<String> = None;
+            loop {
+                let rows = table.list(after.as_deref(), PAGE).await?;
+                let Some(last) = rows.last() else { break };
+                after = Some(last.id.clone());
+                for row in rows {
+                    roll.take(*kind, row)?;
+                }
+            }
+        }
+        Ok(roll)
+    }
+
+    /// What was added to this, under another file.
+    pub(super) fn under(&self, config: Config) -> Roll {
+        let mut roll = Roll::new(config);
+        for (id, user) in &self.users {
+            if !roll.is_name_taken(&user.body.name) {
+                roll.users.insert(id.clone(), user.clone());
+            }
+        }
+        for (id, queue) in &self.queues {
+            if !roll.is_name_taken(&queue.body.name) {
+                roll.queues.insert(id.clone(), queue.clone());
+            }
+        }
+        roll.choices.clone_from(&self.choices);
+        roll
+    }
+
     fn take(&mut self, kind: Kind, row: Object<Value>) -> Result<(), StoreError> {
         let corrupt = |_| StoreError::Corrupt(format!("{} has another shape", row.id));
         let (id, version, created) = (row.id.clone(), row.version, row.created_micros);

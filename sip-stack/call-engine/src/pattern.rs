@@ -112,6 +112,41 @@ impl Pattern {
         self.pieces.iter().filter(|p| **p == Piece::Open).count()
     }
 
+    /// True when everything that `other` matches is matched by this one as well.
+    #[must_use]
+    pub fn covers(&self, other: &Pattern) -> bool {
+        let of = |pattern: &Pattern| -> Vec<Piece> {
+            let pieces = pattern.pieces.iter();
+            pieces
+                .filter(|piece| !matches!(piece, Piece::Open | Piece::Close))
+                .cloned()
+                .collect()
+        };
+        let (wide, narrow) = (of(self), of(other));
+        for (at, piece) in wide.iter().enumerate() {
+            let there = narrow.get(at);
+            let covered = match (piece, there) {
+                (Piece::Rest { least }, _) => {
+                    let left = narrow.iter().skip(at).map(|piece| match piece {
+                        Piece::Rest { least } => *least,
+                        _ => 1,
+                    });
+                    return left.sum::<usize>() >= *least;
+                }
+                (Piece::Literal(a), Some(Piece::Literal(b))) => a.eq_ignore_ascii_case(b),
+                (Piece::Digit(class), Some(Piece::Literal(c))) => {
+                    c.to_digit(10).is_some_and(|d| d >= least(*class))
+                }
+                (Piece::Digit(class), Some(Piece::Digit(other))) => least(*other) >= least(*class),
+                _ => false,
+            };
+            if !covered {
+                return false;
+            }
+        }
+        wide.len() == narrow.len()
+    }
+
     /// What its parentheses caught, when the whole of `number` matches.
     #[must_use]
     pub fn matches<'n>(&self, number: &'n str) -> Option<Vec<&'n str>> {
@@ -135,12 +170,7 @@ impl Pattern {
                 }
                 Piece::Digit(class) => {
                     let digit = next.and_then(|n| n.to_digit(10))?;
-                    let least = match class {
-                        'N' => 2,
-                        'Z' => 1,
-                        _ => 0,
-                    };
-                    if digit < least {
+                    if digit < least(*class) {
                         return None;
                     }
                     at += 1;
@@ -148,6 +178,15 @@ impl Pattern {
             }
         }
         (at == number.len()).then_some(caught)
+    }
+}
+
+/// The least digit of a class.
+fn least(class: char) -> u32 {
+    match class {
+        'N' => 2,
+        'Z' => 1,
+        _ => 0,
     }
 }
 
@@ -186,6 +225,42 @@ mod tests {
             ("'a", PatternError::Quote),
         ] {
             assert_eq!(Pattern::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn knows_what_it_leaves_to_others() {
+        let covers = |wide: &str, narrow: &str| {
+            let parse = |text| Pattern::parse(text).expect("pattern");
+            parse(wide).covers(&parse(narrow))
+        };
+        for (wide, narrow) in [
+            (".", "0(Z.)"),
+            ("!", "!"),
+            (".", "."),
+            ("!", "."),
+            ("0.", "0(ZX)"),
+            ("XXX!", "NXX"),
+            ("X", "7"),
+            ("Z", "N"),
+            ("(9)196", "9(196)"),
+            ("alice", "ALICE"),
+        ] {
+            assert!(covers(wide, narrow), "{wide} covers {narrow}");
+        }
+        for (wide, narrow) in [
+            (".", "!"),
+            ("0.", "0"),
+            ("0.", "1."),
+            ("N", "X"),
+            ("Z", "0"),
+            ("XX", "X"),
+            ("X", "XX"),
+            ("9196", "9."),
+            ("X", "a"),
+            ("XXX!", "XX!"),
+        ] {
+            assert!(!covers(wide, narrow), "{wide} does not cover {narrow}");
         }
     }
 }

@@ -14,7 +14,7 @@ use sip_core::endpoint;
 use sip_core::flow::Transport;
 
 use crate::guard;
-use crate::quota::Limits;
+use crate::quota::{Limits, Quota};
 
 /// Everything the coordinator is told once.
 #[derive(Clone, Debug)]
@@ -124,6 +124,23 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// What can be changed while calls go on. Calls that are up keep what they agreed on.
+#[derive(Clone, Debug)]
+pub struct Adjustment {
+    /// Trunks, by name.
+    pub trunks: BTreeMap<String, Trunk>,
+    /// As [`Config::browser_codecs`].
+    pub browser_codecs: Vec<Codec>,
+    /// As [`Config::phone_codecs`].
+    pub phone_codecs: Vec<Codec>,
+    /// As [`Config::domains`].
+    pub domains: Vec<String>,
+    /// As [`Config::grace`].
+    pub grace: Duration,
+    /// What trunks and users may, by name.
+    pub quotas: (BTreeMap<String, Quota>, BTreeMap<String, Quota>),
+}
+
 /// Who may register and call.
 #[derive(Clone, Debug)]
 pub enum Access {
@@ -150,7 +167,7 @@ pub struct User {
 }
 
 /// A peer that is known by its address.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trunk {
     /// Where calls to it go.
     pub host: String,
@@ -160,6 +177,8 @@ pub struct Trunk {
     pub transport: Transport,
     /// Addresses that its calls come from.
     pub sources: Vec<IpAddr>,
+    /// Its calls come from wherever `host`, a name, leads: `sources` follows it.
+    pub follows_name: bool,
     /// For digest towards it.
     pub username: Option<String>,
     /// For digest towards it.

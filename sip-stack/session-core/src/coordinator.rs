@@ -1,6 +1,7 @@
 //! The machine itself: what it holds, what goes in, what comes out.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 
 use media_core::control::{self, Command, LegId};
 use media_core::sdp::Negotiator;
@@ -59,6 +60,8 @@ pub struct Coordinator {
     pub(crate) timers: Timers<Timer>,
     pub(crate) out: VecDeque<Output>,
     pub(crate) endpoint_deadline: Deadline,
+    /// Names of trunks are followed.
+    pub(crate) follows: bool,
     next: u64,
 }
 
@@ -87,6 +90,13 @@ pub enum Input {
         /// What it says.
         event: control::Event,
     },
+    /// The addresses that the name of a trunk leads to now; none: it leads nowhere.
+    Located {
+        /// As in [`Output::Follow`].
+        trunk: String,
+        /// Sources of its calls.
+        addresses: Vec<IpAddr>,
+    },
     /// The deadline passed.
     Timeout,
 }
@@ -109,6 +119,11 @@ pub enum Output {
         query: QueryId,
         /// What to resolve.
         uri: Uri,
+    },
+    /// Trunks whose names are to be followed from now on, and no others: [`Input::Located`] tells of each change.
+    Follow {
+        /// Names of trunks, and what to resolve (RFC 3263).
+        names: Vec<(String, Uri)>,
     },
     /// To a media shard.
     Media {
@@ -146,7 +161,7 @@ impl Coordinator {
     /// A coordinator without calls.
     #[must_use]
     pub fn new(config: Config, mut rng: Rng) -> Coordinator {
-        Coordinator {
+        let mut coordinator = Coordinator {
             endpoint: Endpoint::new(config.endpoint.clone(), rng.fork()),
             registrar: Registrar::new(registrar::Config {
                 max_contacts: config.max_contacts,
@@ -170,10 +185,13 @@ impl Coordinator {
             timers: Timers::default(),
             out: VecDeque::new(),
             endpoint_deadline: None,
+            follows: false,
             next: 0,
             rng,
             config,
-        }
+        };
+        coordinator.follow_trunks();
+        coordinator
     }
 
     /// Takes one input in. Never fails: what is wrong becomes an answer, a counter or an event.
@@ -193,6 +211,7 @@ impl Coordinator {
                 }
             }
             Input::Media { event, .. } => self.on_media(now, event),
+            Input::Located { trunk, addresses } => self.located(&trunk, addresses),
             Input::Timeout => {
                 self.endpoint.handle_input(now, endpoint::Input::Timeout);
                 self.registrar.handle_timeout(now);
@@ -390,6 +409,7 @@ impl Leg {
             hears: Hears::Nothing,
             restoring: false,
             report: control::Report::default(),
+            fault: None,
         }
     }
 }

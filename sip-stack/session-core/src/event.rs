@@ -1,5 +1,6 @@
 //! What the coordinator tells its application.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use media_core::control::{LegId, Report};
@@ -273,6 +274,8 @@ pub enum Event {
         account: u64,
         /// 200, or the code it failed with (408, 503 when nobody answered); 0 after it was given up on request.
         code: u16,
+        /// What went wrong.
+        fault: Option<Fault>,
     },
 }
 
@@ -337,6 +340,54 @@ pub enum Cause {
     Failed,
 }
 
+/// What went wrong with a call or a registration, where its code does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The peer refused: the code is its own.
+    Rejected,
+    /// No such user or trunk.
+    Unknown,
+    /// The user has no contact.
+    NotRegistered,
+    /// The name of the target does not resolve.
+    Unresolved,
+    /// Nothing could be sent there.
+    Unreachable,
+    /// The peer sent no response.
+    NoResponse,
+    /// It rang for as long as it may.
+    NoAnswer,
+    /// Our answer was never acknowledged.
+    NotAcknowledged,
+    /// The session timer ran out (RFC 4028).
+    SessionExpired,
+    /// All RTP ports are taken.
+    NoPort,
+    /// A media thread has too much to do.
+    Overloaded,
+    /// ICE or DTLS failed, or the peer's media went away.
+    Media,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fault::Rejected => "refused by the called party",
+            Fault::Unknown => "no such user or trunk",
+            Fault::NotRegistered => "the user is not registered",
+            Fault::Unresolved => "the name does not resolve",
+            Fault::Unreachable => "no connection",
+            Fault::NoResponse => "no response",
+            Fault::NoAnswer => "no answer in time",
+            Fault::NotAcknowledged => "the answer was not acknowledged",
+            Fault::SessionExpired => "the session timer ran out",
+            Fault::NoPort => "no free RTP port",
+            Fault::Overloaded => "a media thread is overloaded",
+            Fault::Media => "the media connection failed",
+        })
+    }
+}
+
 /// A call, once it is over.
 #[derive(Clone, Debug)]
 pub struct CallRecord {
@@ -358,6 +409,8 @@ pub struct CallRecord {
     pub cause: Cause,
     /// Final SIP code: 200 for a call that was answered and did not fail later.
     pub code: u16,
+    /// What went wrong, with [`Cause::Refused`] and [`Cause::Failed`].
+    pub fault: Option<Fault>,
     /// One for each leg that had media.
     pub legs: Vec<LegRecord>,
 }

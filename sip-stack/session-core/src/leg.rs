@@ -9,6 +9,7 @@ use sip_core::endpoint::{OutgoingInvite, UsageId};
 use sip_core::flow::{Flow, FlowId};
 
 use crate::SessionId;
+use crate::event::Fault;
 use crate::forks::Forks;
 use crate::verb::{Redirect, Refer};
 
@@ -77,6 +78,8 @@ pub(crate) struct Leg {
     /// It was there before a restart, and its peer has not answered our offer to go on.
     pub(crate) restoring: bool,
     pub(crate) report: Report,
+    /// What ended it, where something went wrong.
+    pub(crate) fault: Option<Fault>,
 }
 
 /// The signalling of a leg.

@@ -23,9 +23,9 @@ mod signalling;
 mod verb;
 mod wiring;
 
-pub use config::{Access, Config, Credentials, Lent, Trunk, User};
+pub use config::{Access, Adjustment, Config, Credentials, Lent, Trunk, User};
 pub use coordinator::{Coordinator, Input, Output, Stats};
-pub use event::{CallRecord, Cause, Event, IncomingCall, LegRecord, ReferTo, Source};
+pub use event::{CallRecord, Cause, Event, Fault, IncomingCall, LegRecord, ReferTo, Source};
 pub use media_core::control::{Application, LegId, MediaSource, Role};
 pub use quota::{Excess, Limits, Quota};
 pub use refusal::{MAX_USER, Reason, Refusal};

@@ -9,7 +9,7 @@ use media_core::sdp::{self, Family, Negotiator};
 use sans_io::{Rng, Time};
 
 use crate::coordinator::{Coordinator, Output};
-use crate::event::{Cause, Event};
+use crate::event::{Cause, Event, Fault};
 use crate::leg::{Leg, Media, Pending, State};
 
 /// What is known of a new leg before its media are opened.
@@ -182,11 +182,13 @@ impl Coordinator {
         let Some(l) = self.legs.get_mut(&leg) else { return };
         l.media = Media::Closed;
         let (session, state) = (l.session, l.state);
-        let code = match reason {
-            Failure::NoPort | Failure::Full => 503,
-            Failure::Fingerprint | Failure::Dtls => 488,
-            Failure::Closed | Failure::Consent => 408,
+        let (code, fault) = match reason {
+            Failure::NoPort => (503, Fault::NoPort),
+            Failure::Full => (503, Fault::Overloaded),
+            Failure::Fingerprint | Failure::Dtls => (488, Fault::Media),
+            Failure::Closed | Failure::Consent => (408, Fault::Media),
         };
+        l.fault = Some(fault);
         let is_branch = self.sessions.get(&session).is_some_and(|s| {
             s.offer_of(leg).is_some() || s.dialling.as_ref().is_some_and(|d| d.branches.contains(&leg))
         });
@@ -196,6 +198,9 @@ impl Coordinator {
         } else if self.member_left(session, leg, Cause::Failed, code) {
             self.end_leg(now, leg, None);
         } else {
+            if let Some(s) = self.sessions.get_mut(&session) {
+                s.fault = Some(fault);
+            }
             self.end_session(now, session, Cause::Failed, code);
         }
         self.conclude(session);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use media_core::control::{BridgeId, LegId, Role};
 use sans_io::Time;
 
-use crate::event::{Cause, LegRecord, Source};
+use crate::event::{Cause, Fault, LegRecord, Source};
 use crate::verb::{Caller, OnFailure};
 
 /// A call. Unique in the life of the process.
@@ -44,6 +44,8 @@ pub(crate) struct Session {
     /// Its caller gave up since somebody else answered for it; phones that ring show no missed call.
     pub(crate) elsewhere: bool,
     pub(crate) ending: Option<Ending>,
+    /// What went wrong with the leg whose end decides.
+    pub(crate) fault: Option<Fault>,
 }
 
 /// Branches that ring.
@@ -150,6 +152,7 @@ impl Session {
             records: Vec::new(),
             elsewhere: false,
             ending: None,
+            fault: None,
         }
     }
 

@@ -1,12 +1,12 @@
 //! What the SIP machine says, and which verb it means.
 
 use sans_io::Time;
-use sip_core::endpoint::{self, Ended, Reason, ServerTx, UsageId};
+use sip_core::endpoint::{self, Ended, ServerTx, UsageId};
 use sip_core::flow::Flow;
 use sip_core::message::{HeaderName, Message, Method};
 
 use crate::coordinator::Coordinator;
-use crate::event::{Cause, Event};
+use crate::event::{Cause, Event, Fault};
 use crate::leg::State;
 use crate::refusal::Reason;
 use crate::response_code::passed_on;
@@ -96,11 +96,20 @@ impl Coordinator {
                 if code >= 200 && self.probe_answered(request, true) {
                     return;
                 }
-                self.register_answered(now, request, code, Some(&response));
+                self.register_answered(now, request, code, Ok(&response));
             }
-            endpoint::Event::RequestFailed { request, code } => {
+            endpoint::Event::RequestFailed {
+                request,
+                code,
+                has_target,
+            } => {
                 if !self.probe_answered(request, false) {
-                    self.register_answered(now, request, code, None);
+                    let fault = match code {
+                        _ if !has_target => Fault::Unresolved,
+                        408 => Fault::NoResponse,
+                        _ => Fault::Unreachable,
+                    };
+                    self.register_answered(now, request, code, Err(fault));
                 }
             }
         }
@@ -162,6 +171,10 @@ impl Coordinator {
             code if s.source.is_some() => passed_on(code),
             code => code,
         };
+        let fault = fault_of(&cause);
+        if let Some(l) = self.legs.get_mut(&leg) {
+            l.fault = fault;
+        }
         if is_branch && state < State::Up {
             if !offered && self.rings_elsewhere(now, leg, &cause) {
                 return;
@@ -185,11 +198,13 @@ impl Coordinator {
         };
         // One that answered an offer is nobody's fork, even before it is admitted.
         let in_call = was_offered || s.members().any(|member| member == leg);
-        if is_caller
-            && elsewhere
-            && let Some(s) = self.sessions.get_mut(&session)
-        {
-            s.elsewhere = true;
+        if let Some(s) = self.sessions.get_mut(&session) {
+            if in_call && s.ending.is_none() {
+                s.fault = fault;
+            }
+            if is_caller && elsewhere {
+                s.elsewhere = true;
+            }
         }
         self.leg_ended(now, leg, cause.filter(|_| in_call));
     }
@@ -254,12 +269,25 @@ impl Coordinator {
 }
 
 /// A call was answered somewhere else (RFC 3326 §3.1), or ended with those whom a PBX did not choose (Q.850 cause 26).
-fn is_elsewhere(reason: &Reason) -> bool {
+fn is_elsewhere(reason: &endpoint::Reason) -> bool {
     match reason.cause {
         Some(200) => reason.protocol.eq_ignore_ascii_case("SIP"),
         Some(26) => reason.protocol.eq_ignore_ascii_case("Q.850"),
         _ => false,
     }
+}
+
+fn fault_of(cause: &Ended) -> Option<Fault> {
+    Some(match cause {
+        Ended::Rejected { .. } => Fault::Rejected,
+        Ended::Timeout => Fault::NoResponse,
+        Ended::NoAck => Fault::NotAcknowledged,
+        Ended::RingTimeout => Fault::NoAnswer,
+        Ended::Transport => Fault::Unreachable,
+        Ended::Nowhere => Fault::Unresolved,
+        Ended::SessionExpired => Fault::SessionExpired,
+        Ended::Cancelled { .. } | Ended::LocalHangup | Ended::Bye { .. } => return None,
+    })
 }
 
 fn final_code(cause: &Ended) -> u16 {
@@ -268,7 +296,7 @@ fn final_code(cause: &Ended) -> u16 {
         Ended::Cancelled { .. } | Ended::Expired | Ended::LocalHangup => 487,
         Ended::Timeout | Ended::NoAck => 408,
         Ended::RingTimeout => 480,
-        Ended::Transport => 503,
+        Ended::Transport | Ended::Nowhere => 503,
         Ended::SessionExpired => 408,
         Ended::Bye { .. } => 200,
     }

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use session_core::{Caller, OutgoingCall, Party, Registration};
+use session_core::{Caller, Fault, OutgoingCall, Party, Registration};
 use sip_core::flow::Transport;
 use sip_core::uri::Uri;
 use tokio::sync::{oneshot, watch};
 
-use super::agent::Ask;
-use super::{Call, ClientError, Sound};
+use super::agent::{Ask, Status};
+use super::{Call, ClientError, Sound, refused};
 use crate::handle::Handle;
 
 /// Asked of the registrar; what it grants counts, and is refreshed at half of it.
@@ -31,9 +31,9 @@ pub struct Account {
     transport: Transport,
     username: String,
     password: String,
-    /// Code of the last answer to REGISTER; 0 once it was given up.
-    status: watch::Receiver<Option<u16>>,
-    sender: watch::Sender<Option<u16>>,
+    /// Code of the last answer to REGISTER, 0 once it was given up, and what went wrong.
+    status: watch::Receiver<Status>,
+    sender: watch::Sender<Status>,
 }
 
 impl Account {
@@ -75,7 +75,7 @@ impl Account {
     /// a refusal that may pass, it is tried again in the background.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] with the code of the answer.
+    /// [`ClientError::Refused`] with the code of the answer, or [`ClientError::Failed`] when there was none.
     pub async fn register(&self) -> Result<(), ClientError> {
         let registration = Box::new(Registration {
             account: self.id,
@@ -94,15 +94,15 @@ impl Account {
             })
             .await?;
         match known(&mut status).await? {
-            200..=299 => Ok(()),
-            code => Err(ClientError::Refused(code)),
+            (200..=299, _) => Ok(()),
+            (code, fault) => Err(refused(code, fault)),
         }
     }
 
     /// Code of the last answer to REGISTER, `None` before the first.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        *self.status.borrow()
+        self.status.borrow().map(|(code, _)| code)
     }
 
     /// Gives the registration up.
@@ -191,10 +191,10 @@ pub(super) fn server_of(uri: &Uri, default: Transport) -> Result<Uri, ClientErro
         .map_err(|_| ClientError::Uri)
 }
 
-async fn known(status: &mut watch::Receiver<Option<u16>>) -> Result<u16, ClientError> {
-    let code = status
+async fn known(status: &mut watch::Receiver<Status>) -> Result<(u16, Option<Fault>), ClientError> {
+    let known = status
         .wait_for(Option::is_some)
         .await
         .map_err(|_| ClientError::Stopped)?;
-    code.ok_or(ClientError::Stopped)
+    known.ok_or(ClientError::Stopped)
 }

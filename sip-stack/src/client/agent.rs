@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use media_core::control::{Application as Media, Report};
 use sans_io::Time;
-use session_core::{Coordinator, Event, IncomingCall, LegId, OutgoingCall, Registration, SessionId};
+use session_core::{Coordinator, Event, Fault, IncomingCall, LegId, OutgoingCall, Registration, SessionId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::call::{CallEvent, State};
@@ -17,12 +17,15 @@ pub(super) const CALLS: usize = 16;
 /// application does not look at them.
 const EVENTS: usize = 256;
 
+/// How a registration stands: the code of the last answer, and what went wrong; `None` before the first.
+pub(super) type Status = Option<(u16, Option<Fault>)>;
+
 /// What a phone is asked to do.
 #[derive(Debug)]
 pub(crate) enum Ask {
     Register {
         registration: Box<Registration>,
-        status: watch::Sender<Option<u16>>,
+        status: watch::Sender<Status>,
     },
     Unregister {
         account: u64,
@@ -91,7 +94,7 @@ struct Line {
 pub(super) struct Agent {
     calls: mpsc::Sender<Arrived>,
     lines: BTreeMap<SessionId, Line>,
-    accounts: BTreeMap<u64, watch::Sender<Option<u16>>>,
+    accounts: BTreeMap<u64, watch::Sender<Status>>,
 }
 
 impl Agent {
@@ -203,9 +206,9 @@ impl Application for Agent {
                     line.state.send_replace(State::Ended(record.into()));
                 }
             }
-            Event::Registration { account, code } => {
+            Event::Registration { account, code, fault } => {
                 if let Some(status) = self.accounts.get(&account) {
-                    status.send_replace(Some(code));
+                    status.send_replace(Some((code, fault)));
                 }
                 if code == 0 {
                     self.accounts.remove(&account);

@@ -8,9 +8,9 @@ use session_core::{CallRecord, IncomingCall, SessionId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 
-use super::ClientError;
 use super::agent::{Arrived, Ask};
 use super::sound::{Recorder, Sound};
+use super::{ClientError, refused};
 use crate::handle::Handle;
 
 /// Of a digit that is sent, and of the pause after it, in ms.
@@ -98,14 +98,14 @@ impl Call {
     /// Waits until it is answered.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] with the final code when it ends without an answer.
+    /// [`ClientError::Refused`] or [`ClientError::Failed`] when it ends without an answer.
     pub async fn answered(&mut self) -> Result<(), ClientError> {
         let state = self
             .state
             .wait_for(|state| matches!(state, State::Answered | State::Ended(_)))
             .await;
         match &*state.map_err(|_| ClientError::Stopped)? {
-            State::Ended(record) if record.answered.is_none() => Err(ClientError::Refused(record.code)),
+            State::Ended(record) if record.answered.is_none() => Err(refused(record.code, record.fault)),
             State::Ended(_) => Err(ClientError::Ended),
             _ => Ok(()),
         }
@@ -114,14 +114,14 @@ impl Call {
     /// Waits until the called party rings, or answers at once.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] with the final code when it ends before.
+    /// [`ClientError::Refused`] or [`ClientError::Failed`] when it ends before.
     pub async fn ringing(&mut self) -> Result<(), ClientError> {
         let state = self
             .state
             .wait_for(|state| !matches!(state, State::Calling))
             .await;
         match &*state.map_err(|_| ClientError::Stopped)? {
-            State::Ended(record) => Err(ClientError::Refused(record.code)),
+            State::Ended(record) => Err(refused(record.code, record.fault)),
             _ => Ok(()),
         }
     }

@@ -26,6 +26,7 @@ mod sound;
 use std::fmt;
 use std::time::Duration;
 
+use session_core::Fault;
 use sip_core::flow::Transport;
 use sip_core::uri::Uri;
 use tokio::sync::mpsc;
@@ -115,8 +116,10 @@ impl Client {
 pub enum ClientError {
     /// Not a SIP URI, or not one that can be called.
     Uri,
-    /// Refused with this SIP code; 408 when nobody answered, 503 when nobody could be reached.
+    /// Refused by the peer with this SIP code.
     Refused(u16),
+    /// Not refused: it failed on the way, or here.
+    Failed(Fault),
     /// The call is over.
     Ended,
     /// The client has been stopped.
@@ -130,8 +133,9 @@ impl fmt::Display for ClientError {
         match self {
             ClientError::Uri => f.write_str("not a SIP URI such as sip:1001@example.com"),
             ClientError::Refused(code) => {
-                write!(f, "refused: {code} {}", sip_core::message::reason_phrase(*code))
+                write!(f, "{code} {}", sip_core::message::reason_phrase(*code))
             }
+            ClientError::Failed(fault) => fault.fmt(f),
             ClientError::Ended => f.write_str("the call is over"),
             ClientError::Stopped => f.write_str("the client has been stopped"),
             ClientError::Digit(digit) => write!(f, "{digit:?} is not one of 0-9, *, #, A-D"),
@@ -140,6 +144,14 @@ impl fmt::Display for ClientError {
 }
 
 impl std::error::Error for ClientError {}
+
+/// Why a call or a registration came to nothing.
+fn refused(code: u16, fault: Option<Fault>) -> ClientError {
+    match fault {
+        None | Some(Fault::Rejected) => ClientError::Refused(code),
+        Some(fault) => ClientError::Failed(fault),
+    }
+}
 
 impl From<Gone> for ClientError {
     fn from(_: Gone) -> Self {

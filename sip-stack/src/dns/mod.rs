@@ -1,5 +1,6 @@
 //! Where a SIP URI leads (RFC 3263): NAPTR, then SRV, then addresses. Runs outside the signalling task.
 
+mod follow;
 mod system;
 
 use std::future::Future;
@@ -10,6 +11,7 @@ use sans_io::Rng;
 use sip_core::flow::Transport;
 use sip_core::uri::{Host, Scheme, UriRef};
 
+pub(crate) use follow::{Followed, Follower};
 pub use system::System;
 
 /// One place to try, best first: how, where, and the name to expect in a certificate.
@@ -47,14 +49,76 @@ pub struct Srv {
     pub target: String,
 }
 
-/// Whoever answers queries. What does not exist, or cannot be asked, is empty.
+/// The answer to a query.
+#[derive(Clone, Debug)]
+pub struct Answer<T> {
+    /// The records; empty when there are none, or nobody answered.
+    pub records: Vec<T>,
+    /// Time for which they hold.
+    pub ttl: Duration,
+    /// False when no name server answered: there may be records.
+    pub is_certain: bool,
+}
+
+impl<T> Answer<T> {
+    /// No records: certainly, or because nobody answered.
+    #[must_use]
+    pub fn none(is_certain: bool) -> Answer<T> {
+        Answer {
+            records: Vec::new(),
+            ttl: Duration::MAX,
+            is_certain,
+        }
+    }
+
+    /// The records that `convert` takes.
+    fn map<U>(self, convert: impl FnMut(T) -> Option<U>) -> Answer<U> {
+        Answer {
+            records: self.records.into_iter().filter_map(convert).collect(),
+            ttl: self.ttl,
+            is_certain: self.is_certain,
+        }
+    }
+}
+
+/// Name servers, as far as they are needed here.
 pub trait Records {
     /// Records that lead to SRV.
-    fn naptr(&self, name: &str) -> impl Future<Output = Vec<Naptr>> + Send;
+    fn naptr(&self, name: &str) -> impl Future<Output = Answer<Naptr>> + Send;
     /// Services.
-    fn srv(&self, name: &str) -> impl Future<Output = Vec<Srv>> + Send;
+    fn srv(&self, name: &str) -> impl Future<Output = Answer<Srv>> + Send;
     /// A and AAAA.
-    fn addresses(&self, name: &str) -> impl Future<Output = Vec<IpAddr>> + Send;
+    fn addresses(&self, name: &str) -> impl Future<Output = Answer<IpAddr>> + Send;
+}
+
+/// Targets of a URI, and how long that holds.
+#[derive(Clone, Debug)]
+pub struct Resolution {
+    /// In the order to try them.
+    pub targets: Vec<Target>,
+    /// The shortest of the records that led there.
+    pub ttl: Duration,
+    /// False when a name server that was needed did not answer.
+    pub is_certain: bool,
+}
+
+impl Resolution {
+    fn of(targets: Vec<Target>) -> Resolution {
+        Resolution {
+            targets,
+            ttl: Duration::MAX,
+            is_certain: true,
+        }
+    }
+
+    /// The records of an answer; what it says of time and certainty goes for the whole.
+    fn take<T>(&mut self, answer: Answer<T>) -> Vec<T> {
+        if !answer.records.is_empty() {
+            self.ttl = self.ttl.min(answer.ttl);
+        }
+        self.is_certain &= answer.is_certain;
+        answer.records
+    }
 }
 
 /// Targets that need no query: IP literals and `localhost`. Names of `.invalid` lead nowhere (RFC 6761 §6.4).
@@ -85,42 +149,50 @@ pub fn immediate(uri: UriRef<'_>) -> Option<Vec<Target>> {
 
 /// All targets, in the order to try them; empty when there are none.
 pub async fn resolve(uri: UriRef<'_>, records: &impl Records, rng: &mut Rng) -> Vec<Target> {
-    if let Some(targets) = immediate(uri) {
-        return targets;
-    }
-    let mut targets = tokio::time::timeout(PATIENCE, query(uri, records, rng))
-        .await
-        .unwrap_or_default();
-    targets.truncate(TARGETS);
-    targets
+    locate(uri, records, rng).await.targets
 }
 
-async fn query(uri: UriRef<'_>, records: &impl Records, rng: &mut Rng) -> Vec<Target> {
+/// As [`resolve`], with how long the answer holds.
+pub async fn locate(uri: UriRef<'_>, records: &impl Records, rng: &mut Rng) -> Resolution {
+    if let Some(targets) = immediate(uri) {
+        return Resolution::of(targets);
+    }
+    let mut found = Resolution::of(Vec::new());
+    if tokio::time::timeout(PATIENCE, query(&mut found, uri, records, rng))
+        .await
+        .is_err()
+    {
+        found.is_certain = false;
+    }
+    found.targets.truncate(TARGETS);
+    found
+}
+
+async fn query(found: &mut Resolution, uri: UriRef<'_>, records: &impl Records, rng: &mut Rng) {
     let (Some(Host::Name(name)), Some(default)) = (destination(uri), transport(uri)) else {
-        return Vec::new();
+        return;
     };
-    let mut targets = Vec::new();
     if let Some(port) = uri.port() {
         // An explicit port rules out NAPTR and SRV (RFC 3263 §4.2).
-        add(&mut targets, records, default, name, port, name).await;
-        return targets;
+        return add(found, records, default, name, port, name).await;
     }
-    for (transport, service) in services(uri, name, default, records).await {
-        for srv in in_order(records.srv(&service).await, rng) {
-            add(&mut targets, records, transport, &srv.target, srv.port, name).await;
-            if targets.len() >= TARGETS {
-                return targets;
+    for (transport, service) in services(found, uri, name, default, records).await {
+        let offered = found.take(records.srv(&service).await);
+        for srv in in_order(offered, rng) {
+            add(found, records, transport, &srv.target, srv.port, name).await;
+            if found.targets.len() >= TARGETS {
+                return;
             }
         }
     }
-    if targets.is_empty() {
-        add(&mut targets, records, default, name, default.default_port(), name).await;
+    if found.targets.is_empty() {
+        add(found, records, default, name, default.default_port(), name).await;
     }
-    targets
 }
 
 /// SRV names to ask, best transport first (RFC 3263 §4.1).
 async fn services(
+    found: &mut Resolution,
     uri: UriRef<'_>,
     name: &str,
     default: Transport,
@@ -130,7 +202,7 @@ async fn services(
     if uri.transport().is_some() {
         return vec![(default, srv_name(default, name))];
     }
-    let mut naptr = records.naptr(name).await;
+    let mut naptr = found.take(records.naptr(name).await);
     naptr.sort_by_key(|n| (n.order, n.preference));
     let wanted = |n: &Naptr| match n.service.to_ascii_uppercase().as_str() {
         "SIPS+D2T" => Some(Transport::Tls),
@@ -138,12 +210,12 @@ async fn services(
         "SIP+D2T" if !secure => Some(Transport::Tcp),
         _ => None,
     };
-    let found: Vec<_> = naptr
+    let led: Vec<_> = naptr
         .iter()
         .filter_map(|n| Some((wanted(n)?, n.replacement.clone())))
         .collect();
-    if !found.is_empty() {
-        return found;
+    if !led.is_empty() {
+        return led;
     }
     let usual: &[Transport] = if secure {
         &[Transport::Tls]
@@ -165,7 +237,7 @@ fn srv_name(transport: Transport, name: &str) -> String {
 }
 
 async fn add(
-    targets: &mut Vec<Target>,
+    found: &mut Resolution,
     records: &impl Records,
     transport: Transport,
     host: &str,
@@ -174,11 +246,13 @@ async fn add(
 ) {
     let ips = match host.parse::<IpAddr>() {
         Ok(ip) => vec![ip],
-        Err(_) => records.addresses(host).await,
+        Err(_) => found.take(records.addresses(host).await),
     };
     // The certificate must be for the name that was asked for, not for where SRV led (RFC 5922 §4).
     for ip in ips {
-        targets.push((transport, SocketAddr::new(ip, port), Some(expected.to_owned())));
+        found
+            .targets
+            .push((transport, SocketAddr::new(ip, port), Some(expected.to_owned())));
     }
 }
 

@@ -1,16 +1,35 @@
 //! The name servers and the hosts file of this system.
 
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::proto::rr::RData;
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::NetError;
+use hickory_resolver::proto::rr::{RData, RecordType};
 
-use super::{Naptr, Records, Srv};
+use super::{Answer, Naptr, Records, Srv};
 
-/// Asks as `/etc/resolv.conf` says.
+/// Files that say how names are resolved. They change under a program that runs: the network comes after it, or moves.
+const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// That a name does not exist is believed for so long at most.
+const NEGATIVE: Duration = Duration::from_secs(5);
+
+/// Asks as `/etc/resolv.conf` says, now.
 #[derive(Clone)]
 pub struct System {
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
     resolver: Option<TokioResolver>,
+    files: [Option<SystemTime>; 2],
+    looked: Instant,
 }
 
 impl std::fmt::Debug for System {
@@ -23,12 +42,41 @@ impl System {
     /// Reads the configuration of the system. Where it has none, names lead nowhere and IP addresses work.
     #[must_use]
     pub fn new() -> System {
-        let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
-        if let Err(error) = &resolver {
-            tracing::warn!(%error, "no name server: only IP addresses can be called");
-        }
+        let state = State {
+            files: written(),
+            resolver: read(),
+            looked: Instant::now(),
+        };
         System {
-            resolver: resolver.ok(),
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// The resolver of the files as they are now.
+    fn resolver(&self) -> Option<TokioResolver> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.looked.elapsed() >= LOOK {
+            state.looked = Instant::now();
+            let files = written();
+            if files != state.files {
+                state.files = files;
+                state.resolver = read();
+            }
+        }
+        state.resolver.clone()
+    }
+
+    async fn lookup(&self, name: &str, kind: RecordType) -> Answer<RData> {
+        let Some(resolver) = self.resolver() else {
+            return Answer::none(false);
+        };
+        match resolver.lookup(name, kind).await {
+            Ok(found) => Answer {
+                ttl: left(found.valid_until()),
+                records: records(&found),
+                is_certain: true,
+            },
+            Err(error) => nothing(name, &error),
         }
     }
 }
@@ -39,19 +87,38 @@ impl Default for System {
     }
 }
 
+fn read() -> Option<TokioResolver> {
+    let built = TokioResolver::builder_tokio().and_then(|mut builder| {
+        builder.options_mut().negative_max_ttl = Some(NEGATIVE);
+        builder.build()
+    });
+    if let Err(error) = &built {
+        tracing::warn!(%error, "no name server: only IP addresses can be called");
+    }
+    built.ok()
+}
+
+fn written() -> [Option<SystemTime>; 2] {
+    FILES.map(|path| std::fs::metadata(path).ok()?.modified().ok())
+}
+
+fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now())
+}
+
+fn records(found: &Lookup) -> Vec<RData> {
+    found.answers().iter().map(|record| record.data.clone()).collect()
+}
+
+fn nothing<T>(name: &str, error: &NetError) -> Answer<T> {
+    tracing::debug!(name, %error, "no records");
+    Answer::none(error.is_no_records_found())
+}
+
 impl Records for System {
-    async fn naptr(&self, name: &str) -> Vec<Naptr> {
-        let Some(resolver) = &self.resolver else {
-            return Vec::new();
-        };
-        let Ok(found) = resolver
-            .lookup(name, hickory_resolver::proto::rr::RecordType::NAPTR)
-            .await
-        else {
-            return Vec::new();
-        };
+    async fn naptr(&self, name: &str) -> Answer<Naptr> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let naptr = found.answers().iter().filter_map(|record| match &record.data {
+        self.lookup(name, RecordType::NAPTR).await.map(|data| match data {
             RData::NAPTR(n) if n.flags.eq_ignore_ascii_case(b"s") => Some(Naptr {
                 order: n.order,
                 preference: n.preference,
@@ -59,18 +126,11 @@ impl Records for System {
                 replacement: n.replacement.to_utf8(),
             }),
             _ => None,
-        });
-        naptr.collect()
+        })
     }
 
-    async fn srv(&self, name: &str) -> Vec<Srv> {
-        let Some(resolver) = &self.resolver else {
-            return Vec::new();
-        };
-        let Ok(found) = resolver.srv_lookup(name).await else {
-            return Vec::new();
-        };
-        let srv = found.answers().iter().filter_map(|record| match &record.data {
+    async fn srv(&self, name: &str) -> Answer<Srv> {
+        self.lookup(name, RecordType::SRV).await.map(|data| match data {
             RData::SRV(srv) => Some(Srv {
                 priority: srv.priority,
                 weight: srv.weight,
@@ -78,20 +138,20 @@ impl Records for System {
                 target: srv.target.to_utf8(),
             }),
             _ => None,
-        });
-        srv.collect()
+        })
     }
 
-    async fn addresses(&self, name: &str) -> Vec<IpAddr> {
-        let Some(resolver) = &self.resolver else {
-            return Vec::new();
+    async fn addresses(&self, name: &str) -> Answer<IpAddr> {
+        let Some(resolver) = self.resolver() else {
+            return Answer::none(false);
         };
         match resolver.lookup_ip(name).await {
-            Ok(found) => found.iter().collect(),
-            Err(error) => {
-                tracing::debug!(name, %error, "no address");
-                Vec::new()
-            }
+            Ok(found) => Answer {
+                ttl: left(found.valid_until()),
+                records: found.iter().collect(),
+                is_certain: true,
+            },
+            Err(error) => nothing(name, &error),
         }
     }
 }

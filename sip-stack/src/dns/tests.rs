@@ -7,37 +7,38 @@ struct Zone {
     a: Vec<(&'static str, &'static str)>,
 }
 
+fn there<T>(records: impl Iterator<Item = T>) -> Answer<T> {
+    Answer {
+        records: records.collect(),
+        ttl: Duration::from_secs(300),
+        is_certain: true,
+    }
+}
+
 impl Records for Zone {
-    async fn naptr(&self, name: &str) -> Vec<Naptr> {
+    async fn naptr(&self, name: &str) -> Answer<Naptr> {
         let records = self.naptr.iter().filter(|r| r.0 == name);
-        records
-            .map(|r| Naptr {
-                order: r.1,
-                preference: 0,
-                service: r.2.into(),
-                replacement: r.3.into(),
-            })
-            .collect()
+        there(records.map(|r| Naptr {
+            order: r.1,
+            preference: 0,
+            service: r.2.into(),
+            replacement: r.3.into(),
+        }))
     }
 
-    async fn srv(&self, name: &str) -> Vec<Srv> {
+    async fn srv(&self, name: &str) -> Answer<Srv> {
         let records = self.srv.iter().filter(|r| r.0 == name);
-        records
-            .map(|r| Srv {
-                priority: r.1,
-                weight: r.2,
-                port: r.3,
-                target: r.4.into(),
-            })
-            .collect()
+        there(records.map(|r| Srv {
+            priority: r.1,
+            weight: r.2,
+            port: r.3,
+            target: r.4.into(),
+        }))
     }
 
-    async fn addresses(&self, name: &str) -> Vec<IpAddr> {
-        self.a
-            .iter()
-            .filter(|r| r.0 == name)
-            .map(|r| r.1.parse().expect("address"))
-            .collect()
+    async fn addresses(&self, name: &str) -> Answer<IpAddr> {
+        let records = self.a.iter().filter(|r| r.0 == name);
+        there(records.map(|r| r.1.parse().expect("address")))
     }
 }
 

@@ -339,6 +339,18 @@ impl Transports {
         Some(SocketAddr::new(ip, port))
     }
 
+    /// The address of ours that a message to `to` leaves from; port 0 where its connection is yet to be opened.
+    #[must_use]
+    pub fn local_of(&self, to: &Destination) -> Option<SocketAddr> {
+        match to {
+            Destination::Flow(flow) => Some(flow.local),
+            Destination::Address { transport, addr, .. } if *transport == Transport::Udp => {
+                self.udp_towards(*addr).map(|udp| udp.local)
+            }
+            Destination::Address { addr, .. } => Some(SocketAddr::new(source_address(*addr)?, 0)),
+        }
+    }
+
     /// Closes every connection as soon as what waits for it is written, and stops listening.
     pub fn close(&mut self) {
         self.tasks.abort_all();

@@ -1,10 +1,12 @@
 //! Certificates and the two configurations of rustls. ring is the only provider of cryptography.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -35,16 +37,63 @@ impl std::error::Error for TlsError {}
 /// For listeners: a certificate chain and its key in PEM. `alpn` is what is offered to HTTP clients, e.g. `http/1.1`;
 /// empty for SIP.
 pub fn server_config(chain: &[u8], key: &[u8], alpn: &[&str]) -> Result<Arc<ServerConfig>, TlsError> {
-    let chain = certificates(chain)?;
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|e| TlsError::Key(e.to_string()))?;
-    let mut config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Unusable)?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(TlsError::Unusable)?;
-    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    Ok(Arc::new(config))
+    Certificate::new(KeyPair::read(chain, key)?).server_config(alpn)
+}
+
+/// A certificate chain and the key that belongs to it.
+#[derive(Clone, Debug)]
+pub struct KeyPair(Arc<CertifiedKey>);
+
+impl KeyPair {
+    /// Reads PEM: the chain, leaf first, and the key.
+    ///
+    /// # Errors
+    /// One of the two cannot be read, or they do not belong together.
+    pub fn read(chain: &[u8], key: &[u8]) -> Result<KeyPair, TlsError> {
+        let chain = certificates(chain)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|e| TlsError::Key(e.to_string()))?;
+        let pair = CertifiedKey::from_der(chain, key, &provider()).map_err(TlsError::Unusable)?;
+        Ok(KeyPair(Arc::new(pair)))
+    }
+}
+
+/// The certificate of listeners, which can change under them: connections that are open stay, new ones are shown the new one.
+#[derive(Debug)]
+pub struct Certificate(RwLock<KeyPair>);
+
+impl Certificate {
+    /// Shows this certificate.
+    #[must_use]
+    pub fn new(pair: KeyPair) -> Arc<Certificate> {
+        Arc::new(Certificate(RwLock::new(pair)))
+    }
+
+    /// Shows another one from now on.
+    pub fn replace(&self, pair: KeyPair) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = pair;
+    }
+
+    /// The configuration of a listener; `alpn` as in [`server_config`].
+    ///
+    /// # Errors
+    /// The provider of cryptography cannot serve TLS.
+    pub fn server_config(self: &Arc<Self>, alpn: &[&str]) -> Result<Arc<ServerConfig>, TlsError> {
+        let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(self) as _;
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Unusable)?
+            .with_no_client_auth()
+            .with_cert_resolver(resolver);
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Ok(Arc::new(config))
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let pair = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(&pair.0))
+    }
 }
 
 /// Whom we believe when we connect over TLS.

@@ -212,11 +212,11 @@ trunk = "carrier"
     for (const nobody of ['nobody', '12']) {
       const unknown = await phone(nobody);
       assert.equal(unknown.code, 1);
-      assert.match(unknown.err, /^cordboard: no call: .*\b404\b/m);
+      assert.match(unknown.err, /^cordboard: call failed: .*\b404\b/m);
     }
     const away = await phone('1002');
     assert.equal(away.code, 1);
-    assert.match(away.err, /^cordboard: no call: .*\b480\b/m);
+    assert.match(away.err, /^cordboard: call failed: .*\b480\b/m);
     const bad = await run(['phone', '--transport', 'pigeon', '9196']);
     assert.equal(bad.code, 1);
     assert.match(bad.err, /^cordboard: --transport pigeon: not one of udp, tcp, tls$/m);

@@ -70,7 +70,7 @@ describe('baresip', () => {
     await called.command('hangup');
     const { code, err } = await calling.end();
     assert.equal(code, 1);
-    assert.match(err, /^cordboard: no call: .*\b486\b/m);
+    assert.match(err, /^cordboard: call failed: .*\b486\b/m);
   });
 
   test('holds and takes back: neither hears the other meanwhile', async () => {

@@ -208,7 +208,7 @@ trunk = "alaw"
     const { code, err } = await phone('8555').end();
     await sipp.succeeds();
     assert.equal(code, 1);
-    assert.match(err, /^cordboard: no call: .*\b403\b/m);
+    assert.match(err, /^cordboard: call failed: .*\b403\b/m);
   });
 
   test('calls in without an offer, and gets one', async () => {
@@ -382,7 +382,7 @@ trunk = "alaw"
     await sipp.succeeds();
     const { code, err } = await answering.end();
     assert.equal(code, 1);
-    assert.match(err, /\+4917012345 calls[\s\S]*^cordboard: no call/m);
+    assert.match(err, /\+4917012345 calls[\s\S]*^cordboard: call failed/m);
   });
 
   test('is cancelled when the caller gives up', async () => {
@@ -406,7 +406,7 @@ trunk = "alaw"
       const { code, err } = await phone('030123').end();
       await sipp.succeeds();
       assert.equal(code, 1);
-      assert.match(err, new RegExp(`^cordboard: no call: .*\\b${heard}\\b`, 'm'));
+      assert.match(err, new RegExp(`^cordboard: call failed: .*\\b${heard}\\b`, 'm'));
     });
   }
 
@@ -414,7 +414,7 @@ trunk = "alaw"
     const begun = Date.now();
     const { code, err } = await phone('7123').end();
     assert.equal(code, 1);
-    assert.match(err, /^cordboard: no call: .*\b503\b/m);
+    assert.match(err, /^cordboard: call failed: .*\b503\b/m);
     assert.ok(Date.now() - begun < 4_000, `${Date.now() - begun} ms`);
   });
 
@@ -427,7 +427,7 @@ trunk = "alaw"
     const { code, err } = await phone('030123').end();
     await sipp.succeeds();
     assert.equal(code, 1);
-    assert.match(err, /^cordboard: no call: .*\b488\b/m);
+    assert.match(err, /^cordboard: call failed: .*\b488\b/m);
   });
 
   test('does not answer, or is not answered: both ends are told after ring_timeout', async () => {
@@ -440,7 +440,7 @@ trunk = "alaw"
     });
     const [{ code, err }, missed] = await Promise.all([calling.end(), answering.end(), silent.succeeds(), waiting.succeeds()]);
     assert.deepEqual([code, missed.code], [1, 1]);
-    assert.match(err, /^cordboard: no call: .*\b480\b/m);
+    assert.match(err, /^cordboard: call failed: .*\b480\b/m);
   });
 
   test('hangs up', async () => {

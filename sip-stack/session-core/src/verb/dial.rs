@@ -14,7 +14,7 @@ use sip_core::uri::{Host, Uri, UriError};
 use crate::SessionId;
 use crate::config::Trunk;
 use crate::coordinator::{Coordinator, Timer};
-use crate::event::{Cause, Event};
+use crate::event::{Cause, Event, Fault};
 use crate::forks::Forks;
 use crate::leg::{Leg, Media, Pending, State};
 use crate::media::Wanted;
@@ -136,11 +136,19 @@ impl Coordinator {
         };
         let caller = dial.caller.clone().unwrap_or_else(|| s.from.clone());
         let mut best = 0;
+        let mut fault = None;
         let mut branches = Vec::new();
         for party in &dial.parties {
             match self.branches(party) {
                 Ok(found) => branches.extend(found),
-                Err(code) => best = better(best, code),
+                Err(code) => {
+                    best = better(best, code);
+                    fault = Some(if code == 480 {
+                        Fault::NotRegistered
+                    } else {
+                        Fault::Unknown
+                    });
+                }
             }
         }
         let mut legs = Vec::new();
@@ -150,6 +158,7 @@ impl Coordinator {
         let Some(s) = self.sessions.get_mut(&session) else {
             return;
         };
+        s.fault = fault;
         match &mut s.dialling {
             Some(dialling) => {
                 dialling.branches.extend(legs);
@@ -227,7 +236,7 @@ impl Coordinator {
             }
             Party::Trunk { name, number } => {
                 let trunk = self.trunk(name).ok_or(404u16)?;
-                let uri = trunk_uri(trunk, number).map_err(|_| 404u16)?;
+                let uri = trunk_uri(trunk, Some(number)).map_err(|_| 404u16)?;
                 Ok(vec![Branch {
                     target: Target::Uri { proxy: None },
                     uri,
@@ -366,7 +375,7 @@ impl Coordinator {
         invite.body = Some(Body::sdp(sdp));
         let host = host_text(&invite.request_uri);
         let over = match &invite.target {
-            Target::Flow(flow) => Some(*flow),
+            Target::Flow(flow) | Target::Contact { flow, .. } => Some(*flow),
             Target::Uri { .. } => None,
         };
         let usage = self.endpoint.invite(now, *invite);
@@ -486,7 +495,7 @@ impl Coordinator {
 
     /// A branch is over without an answer.
     pub(crate) fn branch_failed(&mut self, now: Time, leg: LegId, code: u16) {
-        let Some(session) = self.legs.get(&leg).map(|l| l.session) else {
+        let Some((session, fault)) = self.legs.get(&leg).map(|l| (l.session, l.fault)) else {
             return;
         };
         let Some(s) = self.sessions.get_mut(&session) else {
@@ -497,7 +506,11 @@ impl Coordinator {
         }
         if let Some(dialling) = &mut s.dialling {
             dialling.remove(leg);
-            dialling.best = better(dialling.best, code);
+            let best = better(dialling.best, code);
+            if best != dialling.best || s.fault.is_none() {
+                s.fault = fault;
+            }
+            dialling.best = best;
         }
         self.dial_settled(now, session);
         self.wire(session);
@@ -546,8 +559,9 @@ pub(crate) fn host_text(uri: &Uri) -> String {
     uri.host().map(|host| host.to_string()).unwrap_or_default()
 }
 
-fn trunk_uri(trunk: &Trunk, number: &str) -> Result<Uri, UriError> {
-    let uri = Uri::sip(Some(number), &trunk.host, trunk.port)?;
+/// A number at a trunk; without one, the trunk itself.
+pub(super) fn trunk_uri(trunk: &Trunk, number: Option<&str>) -> Result<Uri, UriError> {
+    let uri = Uri::sip(number, &trunk.host, trunk.port)?;
     match trunk.transport {
         Transport::Udp => Ok(uri),
         transport => uri.with_param("transport", &transport.name().to_ascii_lowercase()),

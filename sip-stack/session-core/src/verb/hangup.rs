@@ -152,6 +152,9 @@ impl Coordinator {
             ended: ending.at,
             cause: ending.cause,
             code: ending.code,
+            fault: s
+                .fault
+                .filter(|_| matches!(ending.cause, Cause::Refused | Cause::Failed)),
             legs: s.records,
         };
         self.event(Event::Ended {

@@ -17,6 +17,7 @@ mod report;
 mod restore;
 mod silence;
 mod transfer;
+mod trunks;
 mod users;
 
 pub use dial::{Caller, Dial, OnFailure, OutgoingCall, Party};

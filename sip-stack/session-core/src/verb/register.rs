@@ -8,7 +8,7 @@ use sip_core::message::{Address, HeaderName, Message, Method};
 use sip_core::uri::Uri;
 
 use crate::coordinator::{Coordinator, Timer};
-use crate::event::Event;
+use crate::event::{Event, Fault};
 use crate::verb::dial::user_text;
 
 /// An account elsewhere.
@@ -103,7 +103,7 @@ impl Coordinator {
         now: Time,
         request: RequestId,
         code: u16,
-        response: Option<&Message>,
+        response: Result<&Message, Fault>,
     ) {
         let Some((&account, a)) = self.accounts.iter_mut().find(|(_, a)| a.request == Some(request)) else {
             return;
@@ -114,8 +114,18 @@ impl Coordinator {
         a.request = None;
         if a.leaving {
             self.accounts.remove(&account);
-            return self.event(Event::Registration { account, code: 0 });
+            return self.event(Event::Registration {
+                account,
+                code: 0,
+                fault: None,
+            });
         }
+        let fault = match response {
+            Ok(_) if code < 300 => None,
+            Ok(_) => Some(Fault::Rejected),
+            Err(fault) => Some(fault),
+        };
+        let response = response.ok();
         let again = match code {
             200..=299 => {
                 a.failures = 0;
@@ -137,7 +147,7 @@ impl Coordinator {
             }
             403 | 404 => {
                 self.accounts.remove(&account);
-                return self.event(Event::Registration { account, code });
+                return self.event(Event::Registration { account, code, fault });
             }
             _ => {
                 a.failures += 1;
@@ -147,7 +157,7 @@ impl Coordinator {
         self.timers
             .set(Timer::Register(account), now + again, "refresh of a registration");
         if code != 423 {
-            self.event(Event::Registration { account, code });
+            self.event(Event::Registration { account, code, fault });
         }
     }
 }

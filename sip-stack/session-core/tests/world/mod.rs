@@ -97,6 +97,7 @@ fn trunk(node: usize) -> Trunk {
         port: None,
         transport: Transport::Udp,
         sources: vec![address(node).ip()],
+        follows_name: false,
         username: None,
         password: None,
         timeout: None,
@@ -426,6 +427,7 @@ impl World {
                     });
                     self.nodes[node].coordinator.handle_input(self.now, input);
                 }
+                Output::Follow { .. } => {}
                 Output::Media { command, .. } => self.shard(node, command),
                 Output::Event(event) => self.decide(node, event),
                 Output::Timeout(deadline) => {

@@ -240,6 +240,7 @@ impl Endpoint {
         let cause = match silence {
             Silence::Timeout => Ended::Timeout,
             Silence::Transport => Ended::Transport,
+            Silence::Nowhere => Ended::Nowhere,
         };
         self.end(usage, cause);
     }

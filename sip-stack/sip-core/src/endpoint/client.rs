@@ -98,6 +98,8 @@ pub(super) enum Silence {
     Timeout,
     /// Counts as 503.
     Transport,
+    /// Its target has no address. Counts as 503 (RFC 3263 §4.3).
+    Nowhere,
 }
 
 impl ClientTx {

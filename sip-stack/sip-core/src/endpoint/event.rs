@@ -377,6 +377,8 @@ pub enum Event {
         request: RequestId,
         /// 408 (silence) or 503 (transport error, name that leads nowhere).
         code: u16,
+        /// False when its target has no address.
+        has_target: bool,
     },
 }
 
@@ -408,8 +410,10 @@ pub enum Ended {
     LocalHangup,
     /// Nobody answered our INVITE, or a request within the dialog (408).
     Timeout,
-    /// Our INVITE could not be sent, or its target not be found (503).
+    /// Our INVITE could not be sent (503).
     Transport,
+    /// The target of our INVITE has no address (503).
+    Nowhere,
     /// The peer never acknowledged our 2xx, or a provisional response that it required to be reliable.
     NoAck,
     /// The session timer ran out (RFC 4028).

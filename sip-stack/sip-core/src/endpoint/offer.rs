@@ -328,8 +328,8 @@ impl Endpoint {
                 self.refused_offer(usage, refresh, 408);
                 self.peer_lost(now, usage);
             }
-            Silence::Transport if refresh => self.refresh_not_sent(now, usage),
-            Silence::Transport => {
+            Silence::Transport | Silence::Nowhere if refresh => self.refresh_not_sent(now, usage),
+            Silence::Transport | Silence::Nowhere => {
                 self.refused_offer(usage, refresh, 503);
                 self.next_offer(now, usage);
             }

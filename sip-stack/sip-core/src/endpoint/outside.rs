@@ -77,9 +77,14 @@ impl Endpoint {
         if self.requests.remove(&request).is_some() {
             let code = match silence {
                 Silence::Timeout => 408,
-                Silence::Transport => 503,
+                Silence::Transport | Silence::Nowhere => 503,
             };
-            self.event(Event::RequestFailed { request, code });
+            let has_target = silence != Silence::Nowhere;
+            self.event(Event::RequestFailed {
+                request,
+                code,
+                has_target,
+            });
         }
     }
 }

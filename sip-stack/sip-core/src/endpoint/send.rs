@@ -42,7 +42,7 @@ impl Endpoint {
                     state.query = Some(query);
                 }
             }
-            Hop::Nowhere => self.silent(now, usage, purpose, Silence::Transport),
+            Hop::Nowhere => self.silent(now, usage, purpose, Silence::Nowhere),
         }
     }
 
@@ -60,7 +60,7 @@ impl Endpoint {
             .position(|to| !self.is_avoided(now, to))
             .unwrap_or(0);
         let Some(mut to) = targets.remove(best) else {
-            return self.silent(now, usage, purpose, Silence::Transport);
+            return self.silent(now, usage, purpose, Silence::Nowhere);
         };
         let id = self.random_id();
         let credentials = self.credentials_for(usage, purpose, &mut draft);

@@ -270,7 +270,7 @@ impl Endpoint {
         let Some(usage) = usage else { return };
         match silence {
             Silence::Timeout => self.peer_lost(now, usage),
-            Silence::Transport => self.refresh_not_sent(now, usage),
+            Silence::Transport | Silence::Nowhere => self.refresh_not_sent(now, usage),
         }
     }
 

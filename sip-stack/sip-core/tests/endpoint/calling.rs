@@ -287,7 +287,7 @@ fn names_under_invalid_are_never_resolved() {
     assert!(matches!(
         bench.event(),
         Event::Ended {
-            cause: Ended::Transport,
+            cause: Ended::Nowhere,
             ..
         }
     ));
@@ -490,7 +490,7 @@ fn a_name_that_leads_nowhere_and_a_hangup_before_it_is_resolved() {
     assert!(matches!(
         bench.event(),
         Event::Ended {
-            cause: Ended::Transport,
+            cause: Ended::Nowhere,
             ..
         }
     ));

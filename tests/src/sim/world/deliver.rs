@@ -114,6 +114,7 @@ impl World {
                             .coordinator
                             .handle_input(self.now, Input::Sip(input));
                     }
+                    Output::Follow { .. } => {}
                     Output::Media { command, .. } => self.command(node, command),
                     Output::Event(event) => {
                         self.nodes[node].heard(&event);

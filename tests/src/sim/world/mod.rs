@@ -83,6 +83,7 @@ fn trunk(at: SocketAddr) -> Trunk {
         port: None,
         transport: Transport::Udp,
         sources: vec![at.ip()],
+        follows_name: false,
         username: None,
         password: None,
         timeout: None,

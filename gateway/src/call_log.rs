@@ -1,0 +1,261 @@
+//! The lines that each call leaves in the log: start, answer and end, with what an engineer looks for. Numbers and names of
+//! people are not among it.
+
+use std::fmt;
+
+use call_engine::Decision;
+use sans_io::Time;
+use session_core::{CallRecord, Cause, IncomingCall, SessionId, Source};
+
+/// A call that is logged.
+#[derive(Clone, Debug)]
+pub(crate) struct CallLines {
+    call_id: String,
+    direction: &'static str,
+    from: End,
+    to: End,
+    began: Option<Time>,
+    answered: bool,
+}
+
+/// One side of a call: what it is, and the name of a trunk or queue.
+#[derive(Clone, Debug, Default)]
+struct End {
+    kind: &'static str,
+    name: Option<String>,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind)?;
+        match &self.name {
+            Some(name) => write!(f, " {name}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A call that the gateway made.
+impl Default for CallLines {
+    fn default() -> CallLines {
+        CallLines {
+            call_id: String::new(),
+            direction: "own",
+            from: End {
+                kind: "gateway",
+                name: None,
+            },
+            to: End::default(),
+            began: None,
+            answered: false,
+        }
+    }
+}
+
+impl CallLines {
+    /// Logs that a call came, and what becomes of it.
+    pub(crate) fn begin(
+        now: Time,
+        session: SessionId,
+        call: &IncomingCall,
+        decision: &Decision,
+    ) -> CallLines {
+        let (kind, name) = match &call.source {
+            Source::User(_) => ("user", None),
+            Source::Trunk(name) => ("trunk", Some(name.clone())),
+            Source::Anyone => ("anyone", None),
+        };
+        let from = End { kind, name };
+        let to = End {
+            kind: decision.kind(),
+            name: match decision {
+                Decision::Trunk { name, .. } | Decision::Queue { name, .. } => Some(name.clone()),
+                Decision::Reject { code } => Some(code.to_string()),
+                _ => None,
+            },
+        };
+        let direction = match (&call.source, decision) {
+            (Source::Trunk(_), Decision::Trunk { .. }) => "transit",
+            (Source::Trunk(_), _) => "inbound",
+            (_, Decision::Trunk { .. }) => "outbound",
+            _ => "internal",
+        };
+        tracing::info!(
+            session = session.0,
+            call_id = call.call_id,
+            direction,
+            from = from.to_string(),
+            to = to.to_string(),
+            "call"
+        );
+        CallLines {
+            call_id: call.call_id.clone(),
+            direction,
+            from,
+            to,
+            began: Some(now),
+            answered: false,
+        }
+    }
+
+    /// Logs the first answer.
+    pub(crate) fn answered(&mut self, now: Time, session: SessionId) {
+        if std::mem::replace(&mut self.answered, true) {
+            return;
+        }
+        let after = self.began.map_or(0, |began| now.since(began).as_millis());
+        tracing::info!(
+            session = session.0,
+            call_id = self.call_id,
+            direction = self.direction,
+            from = self.from.to_string(),
+            to = self.to.to_string(),
+            after_ms = after,
+            "call answered"
+        );
+    }
+
+    /// Logs the end.
+    pub(crate) fn end(self, record: &CallRecord) {
+        let talked = record
+            .answered
+            .map_or(0, |answered| record.ended.since(answered).as_millis());
+        let others = |separator: &str, of: &dyn Fn(&session_core::LegRecord) -> Option<String>| {
+            record
+                .legs
+                .iter()
+                .filter_map(of)
+                .collect::<Vec<_>>()
+                .join(separator)
+        };
+        let far = others(" ", &|leg| {
+            Some(leg.call_id.clone()).filter(|id| !id.is_empty() && *id != self.call_id)
+        });
+        let mos = others(" ", &|leg| Some(format!("{:.2}", leg.report.mos)));
+        tracing::info!(
+            session = record.session.0,
+            call_id = self.call_id,
+            far_call_id = far,
+            direction = self.direction,
+            from = self.from.to_string(),
+            to = self.to.to_string(),
+            code = record.code,
+            reason = reason(record),
+            talked_ms = talked,
+            mos,
+            "call ended"
+        );
+    }
+}
+
+/// Why a call ended, in words.
+fn reason(record: &CallRecord) -> String {
+    let by = match record.cause {
+        Cause::Caller if record.answered.is_none() => "the caller hung up before the answer",
+        Cause::Caller => "the caller hung up",
+        Cause::Callee => "the called party hung up",
+        Cause::Local => "ended by the gateway",
+        Cause::Away => "the browser did not come back",
+        Cause::Refused | Cause::Failed => {
+            return match (record.fault, record.cause) {
+                (Some(fault), _) => fault.to_string(),
+                (None, Cause::Refused) => "refused by the gateway".to_owned(),
+                (None, _) => "failed".to_owned(),
+            };
+        }
+    };
+    by.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use session_core::Fault;
+
+    use super::*;
+
+    fn record(cause: Cause, code: u16, fault: Option<Fault>, answered: bool) -> CallRecord {
+        CallRecord {
+            session: SessionId(1),
+            source: None,
+            from: "alice".into(),
+            to: "0301234".into(),
+            began: Time(0),
+            answered: answered.then_some(Time(1)),
+            ended: Time(2),
+            cause,
+            code,
+            fault,
+            legs: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_end_has_a_reason_in_words() {
+        for (cause, code, fault, answered, words) in [
+            (
+                Cause::Caller,
+                487,
+                None,
+                false,
+                "the caller hung up before the answer",
+            ),
+            (Cause::Caller, 200, None, true, "the caller hung up"),
+            (Cause::Callee, 200, None, true, "the called party hung up"),
+            (
+                Cause::Refused,
+                486,
+                Some(Fault::Rejected),
+                false,
+                "refused by the called party",
+            ),
+            (
+                Cause::Refused,
+                503,
+                Some(Fault::Unresolved),
+                false,
+                "the name does not resolve",
+            ),
+            (
+                Cause::Refused,
+                503,
+                Some(Fault::NoPort),
+                false,
+                "no free RTP port",
+            ),
+            (
+                Cause::Refused,
+                480,
+                Some(Fault::NoAnswer),
+                false,
+                "no answer in time",
+            ),
+            (Cause::Refused, 404, None, false, "refused by the gateway"),
+        ] {
+            assert_eq!(reason(&record(cause, code, fault, answered)), words);
+        }
+    }
+
+    #[test]
+    fn trunks_are_named_and_people_are_not() {
+        let call = IncomingCall {
+            source: Source::User("alice".into()),
+            from: "alice".into(),
+            display: "Alice".into(),
+            to: "0301234".into(),
+            domain: "example.com".into(),
+            peer: ([192, 0, 2, 1], 5060).into(),
+            call_id: "abc@192.0.2.1".into(),
+            browser: false,
+        };
+        let decision = Decision::Trunk {
+            name: "carrier".into(),
+            number: "+49301234".into(),
+        };
+        let lines = CallLines::begin(Time(0), SessionId(1), &call, &decision);
+        assert_eq!(
+            (lines.direction, lines.from.to_string(), lines.to.to_string()),
+            ("outbound", "user".to_owned(), "trunk carrier".to_owned())
+        );
+        assert_eq!(lines.call_id, "abc@192.0.2.1");
+    }
+}

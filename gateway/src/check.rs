@@ -1,0 +1,83 @@
+//! `cordboard check`: reads a configuration file as `serve` would, and reports what is wrong with it.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sans_io::Rng;
+use sip_core::flow::Transport;
+use sip_core::uri::Uri;
+use sip_stack::dns::{self, System};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::cli::Check;
+use crate::config::{Config, ConfigError, Severity};
+
+/// Given to all names together to resolve.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The command: errors and warnings go to standard error, in the order of the file. Fails on errors alone.
+///
+/// # Errors
+/// None: what is wrong with the file is the result.
+pub async fn run(options: Check) -> Result<ExitCode, Infallible> {
+    let file = options.config;
+    let config = match Config::load(Some(&file), &options.overrides.into()) {
+        Ok(config) => config,
+        Err(errors) => {
+            for error in errors {
+                eprintln!("{error}");
+            }
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let mut warnings = config.warnings.clone();
+    warnings.extend(unresolved(&config, &file).await);
+    warnings.sort_by_key(|warning| warning.at);
+    for warning in &warnings {
+        eprintln!("{warning}");
+    }
+    println!("{}: good", file.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Trunks whose names lead nowhere now. All are asked for at once.
+async fn unresolved(config: &Config, file: &Path) -> Vec<ConfigError> {
+    let system = Arc::new(System::new());
+    let mut lookups = JoinSet::new();
+    for (name, trunk) in config.trunks.iter().filter(|(_, trunk)| trunk.follows_name) {
+        // As the stack asks: without a transport where UDP is the default (RFC 3263 §4.1).
+        let uri = Uri::sip(None, &*trunk.host, trunk.port).and_then(|uri| match trunk.transport {
+            Transport::Udp => Ok(uri),
+            other => uri.with_param("transport", &other.name().to_ascii_lowercase()),
+        });
+        let Ok(uri) = uri else { continue };
+        let (system, name, host) = (Arc::clone(&system), name.clone(), trunk.host.clone());
+        lookups.spawn(async move {
+            // Only the order of targets is drawn by lot, and that does not count here.
+            let mut rng = Rng::seeded(0);
+            let found = timeout(PATIENCE, dns::locate(uri.borrow(), &*system, &mut rng)).await;
+            let why = match found {
+                Ok(found) if !found.targets.is_empty() => return None,
+                Ok(found) if found.is_certain => "does not resolve",
+                _ => "does not resolve now: no name server answers",
+            };
+            Some((name, format!("trunks.address: `{host}` {why}")))
+        });
+    }
+    let mut warnings = Vec::new();
+    while let Some(done) = lookups.join_next().await {
+        if let Ok(Some((name, message))) = done {
+            warnings.push(ConfigError {
+                severity: Severity::Warning,
+                file: file.to_owned(),
+                at: config.trunk_places.get(&name).copied(),
+                message,
+            });
+        }
+    }
+    warnings
+}

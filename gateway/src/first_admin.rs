@@ -1,0 +1,49 @@
+//! The first admin of a gateway whose file names no users: somebody must be there to add the others.
+
+use sans_io::{Rng, Time};
+
+use crate::auth::Role;
+use crate::config::Work;
+use crate::roster::{Roster, Unchanged, UserSettings};
+
+/// Characters of a password that is drawn, of 62 kinds: 119 bits.
+const LENGTH: usize = 20;
+
+/// Adds an admin with a drawn password, unless somebody is an admin already. The password, to be shown once: a hash of it is all
+/// that is kept.
+///
+/// # Errors
+/// One line for people.
+pub(crate) async fn draw(
+    roster: &Roster,
+    now: Time,
+    name: &str,
+    rng: &mut Rng,
+) -> Result<Option<String>, String> {
+    if roster.has_admin() {
+        return Ok(None);
+    }
+    let password = rng.token(LENGTH);
+    let settings = UserSettings {
+        name: name.to_owned(),
+        display: String::new(),
+        roles: vec![Role::Supervisor, Role::Admin],
+        agent: Work::default(),
+        password: Some(password.clone()),
+        sip_password: None,
+    };
+    match roster.put_user(now, None, settings).await {
+        Ok(_) => Ok(Some(password)),
+        Err(Unchanged::Taken) => Err(format!(
+            "a user or queue named `{name}` exists and is no admin; choose another name"
+        )),
+        Err(Unchanged::Invalid(wrong)) => {
+            let wrong: Vec<String> = wrong
+                .iter()
+                .map(|(field, why)| format!("{field}: {why}"))
+                .collect();
+            Err(wrong.join("; "))
+        }
+        Err(_) => Err("it cannot be kept".to_owned()),
+    }
+}

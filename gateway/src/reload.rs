@@ -1,0 +1,288 @@
+//! Reading the configuration again while calls go on.
+//!
+//! Trunks, dial rules, users, queues, codecs and certificates take effect at once; calls that are up keep what they agreed on.
+//! A file with an error changes nothing. What is fixed at the start is named.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use session_core::Adjustment;
+use sip_stack::transport::tls::{Certificate, KeyPair};
+use tokio::time::Instant;
+
+use crate::centre::command::{Refused, Settings};
+use crate::config::{Config, Overrides, Tls};
+use crate::roster::{Roster, Unchanged};
+
+/// A change that calls are in the way of is tried again so often.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Everything that a reload changes.
+pub(crate) struct Reloader {
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) overrides: Overrides,
+    /// The configuration in force.
+    pub(crate) config: Config,
+    pub(crate) roster: Roster,
+    pub(crate) certificates: Certificates,
+    /// When to try again what calls were in the way of.
+    again: Option<Instant>,
+}
+
+/// The certificates of listeners; `None`: the listener speaks no TLS.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Certificates {
+    /// HTTPS and WSS.
+    pub(crate) http: Option<Arc<Certificate>>,
+    /// SIP over TLS.
+    pub(crate) sip: Option<Arc<Certificate>>,
+}
+
+/// Why nothing was changed.
+#[derive(Debug)]
+enum NotReloaded {
+    /// The file is wrong, or something cannot be read: one line each.
+    Wrong(Vec<String>),
+    /// Calls are in the way.
+    Busy(&'static str),
+}
+
+impl Reloader {
+    pub(crate) fn new(
+        file: Option<PathBuf>,
+        overrides: Overrides,
+        config: Config,
+        roster: Roster,
+        certificates: Certificates,
+    ) -> Reloader {
+        Reloader {
+            file,
+            overrides,
+            config,
+            roster,
+            certificates,
+            again: None,
+        }
+    }
+
+    /// Waits until it is time to try again; for ever when nothing is left to try.
+    pub(crate) async fn due(&self) {
+        match self.again {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Reads the file and applies it. `Ok`: warnings, one line each; `Err`: why nothing was changed, one line each. All of it
+    /// is logged as well.
+    pub(crate) async fn reload(&mut self, asked_by: &str) -> Result<Vec<String>, Vec<String>> {
+        let is_retry = self.again.take().is_some();
+        match self.apply().await {
+            Ok(warnings) => {
+                for warning in &warnings {
+                    tracing::warn!("{warning}");
+                }
+                tracing::info!(asked_by, "configuration reloaded");
+                Ok(warnings)
+            }
+            Err(NotReloaded::Wrong(errors)) => {
+                for error in &errors {
+                    tracing::error!(
+                        asked_by,
+                        "configuration not reloaded, nothing was changed: {error}"
+                    );
+                }
+                Err(errors)
+            }
+            Err(NotReloaded::Busy(why)) => {
+                self.again = Some(Instant::now() + AGAIN);
+                if !is_retry {
+                    tracing::warn!(
+                        asked_by,
+                        "configuration not reloaded yet, nothing was changed: {why}"
+                    );
+                }
+                Err(vec![format!("{why}; it is applied as soon as that is over")])
+            }
+        }
+    }
+
+    async fn apply(&mut self) -> Result<Vec<String>, NotReloaded> {
+        let (file, overrides) = (self.file.clone(), self.overrides.clone());
+        let read = tokio::task::spawn_blocking(move || Config::load(file.as_deref(), &overrides)).await;
+        let config = read
+            .map_err(|error| NotReloaded::Wrong(vec![error.to_string()]))?
+            .map_err(|errors| NotReloaded::Wrong(errors.iter().map(ToString::to_string).collect()))?;
+        if config.demo != self.config.demo {
+            let which = if config.demo { "begins" } else { "ends" };
+            let why = format!("the demonstration {which} only with a restart: `cordboard restart`");
+            return Err(NotReloaded::Wrong(vec![why]));
+        }
+        let http = self.certificates.http.as_ref().zip(config.http.tls.as_ref());
+        let sip = self.certificates.sip.as_ref().zip(config.sip.identity.as_ref());
+        let mut shown = Vec::new();
+        for (certificate, files) in [http, sip].into_iter().flatten() {
+            let pair = key_pair(files).map_err(|error| NotReloaded::Wrong(vec![error]))?;
+            shown.push((Arc::clone(certificate), pair));
+        }
+        let mut changed = config.clone();
+        // What belongs to the demonstration was drawn at the start.
+        for (name, user) in &self.config.users {
+            if self.config.demo && !changed.users.contains_key(name) {
+                changed.users.insert(name.clone(), user.clone());
+            }
+        }
+        let settings = Settings {
+            adjustment: adjustment(&changed),
+            ring_timeout: changed.ring_timeout,
+        };
+        self.roster
+            .reload(changed.clone(), settings)
+            .await
+            .map_err(|why| match why {
+                Unchanged::Refused(Refused::AgentBusy) => {
+                    NotReloaded::Busy("an agent who is no longer configured is in a call")
+                }
+                Unchanged::Refused(Refused::QueueBusy) => {
+                    NotReloaded::Busy("a queue that is no longer configured has calls")
+                }
+                Unchanged::Refused(_) => NotReloaded::Busy("there is too much to do"),
+                _ => NotReloaded::Wrong(vec!["the store cannot be read".into()]),
+            })?;
+        for (certificate, pair) in shown {
+            certificate.replace(pair);
+        }
+        let mut warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+        let fixed = fixed(&self.config, &config);
+        if !fixed.is_empty() {
+            warnings.push(format!(
+                "these settings changed and need a restart (`cordboard restart`): {}",
+                fixed.join(", ")
+            ));
+        }
+        let running = std::mem::replace(&mut self.config, changed);
+        keep_fixed(running, &mut self.config);
+        Ok(warnings)
+    }
+}
+
+/// Reads a certificate and its key.
+pub(crate) fn key_pair(files: &Tls) -> Result<KeyPair, String> {
+    let read = |path: &std::path::Path| {
+        std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+    };
+    KeyPair::read(&read(&files.certificate)?, &read(&files.key)?)
+        .map_err(|error| format!("{}: {error}", files.certificate.display()))
+}
+
+/// What of a configuration signalling can change under calls.
+pub(crate) fn adjustment(config: &Config) -> Adjustment {
+    Adjustment {
+        trunks: config.trunks.clone(),
+        browser_codecs: config.media.browser_codecs.clone(),
+        phone_codecs: config.media.phone_codecs.clone(),
+        domains: config.domains.clone(),
+        grace: config.grace,
+        quotas: (config.limits.trunks.clone(), config.limits.users.clone()),
+    }
+}
+
+/// Names of the settings that differ and are fixed at the start.
+fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
+    let media = (&before.media, &after.media);
+    [
+        ("http.listen", before.http.listen != after.http.listen),
+        (
+            "http.certificate",
+            before.http.tls.is_some() != after.http.tls.is_some(),
+        ),
+        ("sip.udp", before.sip.udp != after.sip.udp),
+        ("sip.tcp", before.sip.tcp != after.sip.tcp),
+        ("sip.tls", before.sip.tls != after.sip.tls),
+        ("sip.sha256", before.sip.sha256 != after.sip.sha256),
+        ("media.browser_port", media.0.browser_port != media.1.browser_port),
+        (
+            "media.browser_addresses",
+            media.0.browser_addresses != media.1.browser_addresses,
+        ),
+        (
+            "media.phone_address",
+            media.0.phone_addresses != media.1.phone_addresses,
+        ),
+        ("media.phone_ports", media.0.phone_ports != media.1.phone_ports),
+        ("media.threads", media.0.threads != media.1.threads),
+        ("media.inactivity", media.0.inactivity != media.1.inactivity),
+        (
+            "sip.session_expires",
+            before.sip.session_expires != after.sip.session_expires,
+        ),
+        (
+            "trusted_proxies",
+            before.guard.trusted_proxies != after.guard.trusted_proxies,
+        ),
+        ("guard", before.guard.guard != after.guard.guard),
+        ("advertise", before.advertise != after.advertise),
+        ("origins", before.origins != after.origins),
+        ("realm", before.realm != after.realm),
+        ("store", before.store != after.store),
+        ("state", before.state != after.state),
+        ("durability", before.durability != after.durability),
+    ]
+    .into_iter()
+    .filter_map(|(name, differs)| differs.then_some(name))
+    .collect()
+}
+
+/// Settings that are fixed at the start stay those of the start, so that the next reload names them again.
+fn keep_fixed(running: Config, config: &mut Config) {
+    let media = std::mem::replace(&mut config.media, running.media);
+    config.media.browser_codecs = media.browser_codecs;
+    config.media.phone_codecs = media.phone_codecs;
+    config.http.listen = running.http.listen;
+    if config.http.tls.is_some() != running.http.tls.is_some() {
+        config.http.tls = running.http.tls;
+    }
+    let identity = config.sip.identity.take();
+    config.sip = running.sip;
+    if config.sip.identity.is_some() && identity.is_some() {
+        config.sip.identity = identity;
+    }
+    config.advertise = running.advertise;
+    config.origins = running.origins;
+    config.realm = running.realm;
+    config.store = running.store;
+    config.state = running.state;
+    config.durability = running.durability;
+    config.guard = running.guard;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn parse(text: &str) -> Config {
+        let text = format!("{text}\n[[users]]\nname = 'a'\npassword = 'a long secret'\n");
+        Config::parse(Path::new("c.toml"), &text, &Overrides::default()).expect("good")
+    }
+
+    #[test]
+    fn what_is_fixed_is_named_again_and_again_until_a_restart() {
+        let mut running = parse("");
+        let wanted = parse(
+            "realm = 'other'\nring_timeout = 20\n[http]\nlisten = '127.0.0.1:8081'\n[media]\nthreads = 2\n",
+        );
+        for _ in 0..2 {
+            assert_eq!(
+                fixed(&running, &wanted),
+                ["http.listen", "media.threads", "realm"]
+            );
+            let before = std::mem::replace(&mut running, wanted.clone());
+            keep_fixed(before, &mut running);
+            assert_eq!(running.ring_timeout, Duration::from_secs(20));
+        }
+        assert!(fixed(&running, &parse("ring_timeout = 30")).is_empty());
+    }
+}

@@ -1,0 +1,61 @@
+//! Other trunks and settings, and the addresses of trunks, while calls go on.
+
+use std::net::IpAddr;
+
+use sip_core::uri::Uri;
+
+use crate::config::{Access, Adjustment};
+use crate::coordinator::{Coordinator, Output};
+use crate::verb::dial::trunk_uri;
+
+impl Coordinator {
+    /// These are the trunks and settings from now on. Calls that are up go on, those of a trunk that is gone as well. A client
+    /// has no trunks: nothing is done.
+    pub fn adjust(&mut self, adjustment: Adjustment) {
+        let Access::Directory { trunks, .. } = &mut self.config.access else {
+            return;
+        };
+        let before = std::mem::replace(trunks, adjustment.trunks);
+        for (name, trunk) in trunks.iter_mut().filter(|(_, trunk)| trunk.follows_name) {
+            let known = before.get(name).filter(|known| {
+                known.follows_name
+                    && (&known.host, known.port, known.transport)
+                        == (&trunk.host, trunk.port, trunk.transport)
+            });
+            if let Some(known) = known {
+                trunk.sources.clone_from(&known.sources);
+            }
+        }
+        self.config.browser_codecs = adjustment.browser_codecs;
+        self.config.phone_codecs = adjustment.phone_codecs;
+        self.config.domains = adjustment.domains;
+        self.config.grace = adjustment.grace;
+        (self.config.limits.trunks, self.config.limits.users) = adjustment.quotas;
+        self.follow_trunks();
+    }
+
+    /// Says whose names are to be followed.
+    pub(crate) fn follow_trunks(&mut self) {
+        let Access::Directory { trunks, .. } = &self.config.access else {
+            return;
+        };
+        let names: Vec<(String, Uri)> = trunks
+            .iter()
+            .filter(|(_, trunk)| trunk.follows_name)
+            .filter_map(|(name, trunk)| Some((name.clone(), trunk_uri(trunk, None).ok()?)))
+            .collect();
+        if !names.is_empty() || self.follows {
+            self.follows = !names.is_empty();
+            self.out.push_back(Output::Follow { names });
+        }
+    }
+
+    /// The name of a trunk leads there now.
+    pub(crate) fn located(&mut self, trunk: &str, addresses: Vec<IpAddr>) {
+        if let Access::Directory { trunks, .. } = &mut self.config.access
+            && let Some(trunk) = trunks.get_mut(trunk).filter(|trunk| trunk.follows_name)
+        {
+            trunk.sources = addresses;
+        }
+    }
+}
