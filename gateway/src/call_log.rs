@@ -156,6 +156,7 @@ fn reason(record: &CallRecord) -> String {
         Cause::Callee => "the called party hung up",
         Cause::Local => "ended by the gateway",
         Cause::Away => "the browser did not come back",
+        Cause::Lost => "the other end is gone",
         Cause::Refused | Cause::Failed => {
             return match (record.fault, record.cause) {
                 (Some(fault), _) => fault.to_string(),

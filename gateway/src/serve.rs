@@ -148,7 +148,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
             .await
             .map_err(|error| failed("store", error))?;
     }
-    let accounts = Accounts::new(&secret, Passwords::new());
+    let accounts = Accounts::guarded(&secret, Passwords::new(), Sentry::new(config.guard.clone()));
     for account in accounts_of(&config, &directory) {
         put_account(&accounts, account);
     }

@@ -2,6 +2,7 @@ use std::path::Path;
 
 use call_engine::acd::{Strategy, Target};
 use call_engine::{Application, CallRequest, Decision, Origin};
+use session_core::MediaSource;
 
 use super::*;
 

@@ -286,6 +286,7 @@ fn fault_of(cause: &Ended) -> Option<Fault> {
         Ended::Transport => Fault::Unreachable,
         Ended::Nowhere => Fault::Unresolved,
         Ended::SessionExpired => Fault::SessionExpired,
+        Ended::Expired => Fault::NoAnswer,
         Ended::Cancelled { .. } | Ended::LocalHangup | Ended::Bye { .. } => return None,
     })
 }

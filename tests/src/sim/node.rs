@@ -232,6 +232,7 @@ impl Node {
             Event::TransferFailed { session, .. } => ("transfer failed", Some(*session)),
             Event::ReferProgress { session, .. } => ("refer progress", Some(*session)),
             Event::Alive { .. } => ("alive", None),
+            Event::Diverted { session, .. } => ("diverted", Some(*session)),
             Event::DialFailed { session, .. } => ("dial failed", Some(*session)),
             Event::Dtmf { session, .. } => ("digit", Some(*session)),
             Event::Hold { session, .. } => ("hold", Some(*session)),

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{Command, Event as MediaEvent};
+use media_core::control::{Command, Event as MediaEvent, MediaSource};
 use sans_io::{Rng, Time};
 use session_core::guard::{self, Offence};
 use session_core::{
     Access, Application, Config, Coordinator, Credentials, Event, Input, Lent, Output, Reason, Source, Trunk,
     User,
 };
-use sip_core::auth::Answerer;
+use sip_core::auth::{Answered, Answerer};
 use sip_core::endpoint;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
 use sip_core::message::{HeaderName, Message};
@@ -92,6 +92,7 @@ impl Gateway {
             let user = User {
                 password: "secret".into(),
                 display: String::new(),
+                media_source: MediaSource::Learn,
             };
             (name.to_owned(), user)
         });
@@ -103,6 +104,10 @@ impl Gateway {
             username: None,
             password: None,
             codecs: Vec::new(),
+            timeout: None,
+            trusted: true,
+            follows_name: false,
+            media_source: MediaSource::Learn,
         };
         let mut config = Config {
             access: Access::Directory {
@@ -138,7 +143,7 @@ impl Gateway {
                     };
                     self.sent.push((to, Message::parse(data).expect("a message")));
                 }
-                Output::Resolve { .. } => {}
+                Output::Resolve { .. } | Output::Follow { .. } => {}
                 Output::Media { shard, command } => {
                     if let Command::Open { leg, .. } = command {
                         let event = MediaEvent::Opened {
@@ -212,9 +217,13 @@ impl Gateway {
             username: username.into(),
             password: password.into(),
         });
-        assert!(answerer.challenged(&answer, &mut Rng::seeded(1)), "a challenge");
+        let mut answered = Answered::default();
+        assert!(
+            answerer.challenged(&answer, &mut answered, &mut Rng::seeded(1)),
+            "a challenge"
+        );
         let lines: String = answerer
-            .headers(sent.method, "sip:192.0.2.1", b"")
+            .headers(&mut answered, sent.method, "sip:192.0.2.1", b"")
             .into_iter()
             .map(|(name, value)| format!("{name}: {value}\r\n"))
             .collect();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{Command, Event as MediaEvent, Report};
+use media_core::control::{Command, Event as MediaEvent, MediaSource, Report};
 use media_core::negotiated::{Codec, Fingerprint, Hash, Negotiated, Transport as Path};
 use sans_io::{Rng, Time};
 use session_core::{
@@ -63,6 +63,7 @@ pub(crate) fn config() -> Config {
         let known = User {
             password: "secret".into(),
             display: String::new(),
+            media_source: MediaSource::Learn,
         };
         (name.to_owned(), known)
     };
@@ -76,6 +77,8 @@ pub(crate) fn config() -> Config {
         codecs: Vec::new(),
         timeout: None,
         trusted: true,
+        follows_name: false,
+        media_source: MediaSource::Learn,
     };
     let advertised = [Transport::Udp, Transport::Ws].map(|transport| Advertised {
         transport,
@@ -97,7 +100,7 @@ pub(crate) fn config() -> Config {
         algorithms: vec![Algorithm::Md5],
         host: "192.0.2.1".into(),
         advertise: None,
-        phone_ip: "192.0.2.1".parse().unwrap(),
+        phone_ips: vec!["192.0.2.1".parse().unwrap()],
         fingerprint: Fingerprint {
             hash: Hash::Sha256,
             value: vec![7; 32],
@@ -110,6 +113,8 @@ pub(crate) fn config() -> Config {
         inactivity: None,
         max_sessions: 100,
         max_contacts: 5,
+        limits: session_core::Limits::default(),
+        guard: session_core::guard::Config::default(),
     }
 }
 
@@ -296,7 +301,7 @@ impl Bench {
         loop {
             match self.gateway.poll_output(self.now) {
                 Output::Transmit { to, data, .. } => self.sent.push((to, Message::parse(data).unwrap())),
-                Output::Resolve { .. } => {}
+                Output::Resolve { .. } | Output::Follow { .. } => {}
                 Output::Media { command, .. } => self.shard(command),
                 Output::Event(event) => {
                     self.decide(&event);

@@ -164,6 +164,8 @@ fn a_flood_of_a_trunk_leaves_ports_for_users() {
         ),
         (6, 14)
     );
+    world.register(CALLER);
+    world.run_until(minute(), |w| w.stats(GATEWAY).contacts == 1);
     world.user = true;
     world.call();
     world.run_until(minute(), |w| w.answered == 1);

@@ -72,7 +72,7 @@ pub(crate) struct World {
     /// The gateway answers callers and keeps them, rather than dial for them.
     pub(crate) centre: bool,
     /// The caller is a user of the gateway, not a trunk.
-    user: bool,
+    pub(crate) user: bool,
     /// NOTIFYs of the gateway that will not arrive.
     pub(crate) lost_notifies: u32,
     /// Nothing reaches this node, and nothing comes from it.
@@ -167,7 +167,7 @@ fn config(node: usize, user: bool) -> Config {
 
 /// The configuration of the gateway, for worlds of other shapes.
 pub(crate) fn gateway() -> Config {
-    config(GATEWAY)
+    config(GATEWAY, false)
 }
 
 impl World {

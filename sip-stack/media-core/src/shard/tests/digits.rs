@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::peer::Peer;
 use super::world::World;
-use crate::control::{Command, Event};
+use crate::control::{Application, Command, Event};
 use crate::dtmf::{Detector, Heard, Receiver};
 use crate::negotiated::Codec;
 use crate::tone::power_at;
