@@ -68,7 +68,7 @@ impl Ports {
         format!(
             "[http]\nlisten = \"127.0.0.1:{http}\"\n\n[sip]\nudp = \"127.0.0.1:{sip}\"\ntcp = false\ntls = \"127.0.0.1:{tls}\"\n\
              certificate = \"cert.pem\"\nkey = \"key.pem\"\n\n[media]\nbrowser_port = {browser}\n\
-             browser_addresses = \"127.0.0.1\"\nphone_ports = \"33000-33999\"\n\n{rest}"
+             browser_addresses = \"127.0.0.1\"\nphone_ports = \"23000-23999\"\n\n{rest}"
         )
     }
 }
@@ -205,7 +205,7 @@ fn rule(number: &str, what: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trunk_a_rule_a_user_and_a_certificate_change_under_fifty_calls() {
-    let (old, new) = (phone(34_000..=34_199).await, phone(34_200..=34_399).await);
+    let (old, new) = (phone(24_000..=24_199).await, phone(24_200..=24_399).await);
     let port = |client: &Client| client.listeners()[0].addr.port();
     let (old_port, new_port) = (port(&old), port(&new));
     let _carriers = [carrier(old), carrier(new)];
@@ -215,7 +215,7 @@ async fn a_trunk_a_rule_a_user_and_a_certificate_change_under_fifty_calls() {
     let gateway = Gateway::start(&first).await;
     let believed = fs::read_to_string(gateway.folder.path().join("cert.pem")).expect("a certificate");
     let registrar = format!("sip:127.0.0.1:{}", gateway.ports.sip);
-    let phones = phone(34_400..=34_999).await;
+    let phones = phone(24_400..=24_999).await;
     let account = |name: &str, password: &str| {
         let account = phones.account(&format!("sip:{name}@127.0.0.1"), name, password);
         account
@@ -262,7 +262,7 @@ async fn a_trunk_a_rule_a_user_and_a_certificate_change_under_fifty_calls() {
         let client = Client::builder()
             .transport(Transport::Tls)
             .tls(tls)
-            .rtp_ports(35_000..=35_009)
+            .rtp_ports(25_000..=25_009)
             .start()
             .await
             .expect("a phone");
@@ -317,7 +317,7 @@ async fn a_restart_in_place_keeps_the_process_and_takes_the_new_file() {
         Gateway::start(&(users(&[("alice", "a long secret")]) + &rule("9196", "application = \"echo\"")))
             .await;
     let pid = gateway.child.id();
-    let phones = phone(35_100..=35_199).await;
+    let phones = phone(25_100..=25_199).await;
     let registrar = format!("sip:127.0.0.1:{}", gateway.ports.sip);
     let account = |password: &str| {
         let account = phones.account("sip:alice@127.0.0.1", "alice", password);
@@ -361,7 +361,7 @@ async fn a_trunk_is_known_by_what_its_name_leads_to_and_one_without_an_address_i
     gateway.logged("the trunk has no address").await;
     assert!(gateway.log().contains("trunk=\"lost\""), "{}", gateway.log());
     gateway.logged("the trunk's name resolves").await;
-    let phones = phone(35_200..=35_299).await;
+    let phones = phone(25_200..=25_299).await;
     let to = format!("sip:9196@127.0.0.1:{}", gateway.ports.sip);
     let mut call = phones.dial(&to, Sound::silence()).await.expect("dialled");
     soon(call.answered())

@@ -513,6 +513,7 @@ async fn a_websocket_without_the_subprotocol_or_with_a_huge_frame_is_refused() {
         .await
         .expect("handshake");
     socket.send(Frame::text("x".repeat(70_000))).await.expect("send");
+    assert!(matches!(server.next().await, Event::Refused { .. }));
     assert!(matches!(server.next().await, Event::Closed { .. }));
     assert_eq!(server.transports.counters().cut_off.load(Ordering::Relaxed), 1);
 }
@@ -858,7 +859,7 @@ async fn silent_connections_make_room_for_those_that_speak() {
     let flow = loop {
         match server.next().await {
             Event::Message { flow, .. } => break flow,
-            Event::Closed { .. } => {}
+            Event::Closed { .. } | Event::Refused { .. } => {}
             other => panic!("{other:?}"),
         }
     };

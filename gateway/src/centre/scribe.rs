@@ -21,7 +21,7 @@ const ROOM: u32 = 200_000;
 /// Pieces of work that may wait; each is at least one entry.
 const WORK: usize = 16_384;
 /// How long the ledger waits for a database that works.
-const LATE: Duration = Duration::from_millis(500);
+const LATE: Duration = Duration::from_secs(1);
 
 enum Work {
     Keep {

@@ -263,51 +263,51 @@ user = 'alice'
         for (more, told) in [
             (
                 "[http]\nlisten = '192.0.2.77:8080'\n",
-                "c.toml:14:10: warning: http.listen: this host does not have the address 192.0.2.77",
+                "c.toml:15:10: warning: http.listen: this host does not have the address 192.0.2.77",
             ),
             (
                 "[sip]\nudp = ['127.0.0.1', '192.0.2.77']\n",
-                "c.toml:14:21: warning: sip.udp: this host does not have",
+                "c.toml:15:21: warning: sip.udp: this host does not have",
             ),
             (
                 "[[users]]\nname = 'bob'\npassword = '1234'\n",
-                "c.toml:15:12: warning: users.password: the password of `bob` is shorter",
+                "c.toml:16:12: warning: users.password: the password of `bob` is shorter",
             ),
             (
                 "[[users]]\nname = 'robert-b'\npassword = 'Robert-B'\n",
-                "c.toml:15:12: warning: users.password: the password of `robert-b` is the name",
+                "c.toml:16:12: warning: users.password: the password of `robert-b` is the name",
             ),
             (
                 "[[users]]\nname = 'bob'\npassword = '1111111111'\n",
-                "c.toml:15:12: warning: users.password: the password of `bob` is among",
+                "c.toml:16:12: warning: users.password: the password of `bob` is among",
             ),
             (
                 "[[users]]\nname = '0301234'\npassword = 'a long secret'\n",
-                "c.toml:14:8: warning: users.name: calls to `0301234` leave by the trunk `carrier`",
+                "c.toml:15:8: warning: users.name: calls to `0301234` leave by the trunk `carrier`",
             ),
             (
                 "[[trunks]]\nname = 'spare'\naddress = '192.0.2.6'\n",
-                "c.toml:14:8: warning: trunks.name: no [[dial]] rule names the trunk `spare`",
+                "c.toml:15:8: warning: trunks.name: no [[dial]] rule names the trunk `spare`",
             ),
             (
                 "[[dial]]\nmatch = '030'\nreject = 403\n",
-                "c.toml:14:9: warning: dial.match: calls by users never reach this rule: `0(Z.)` above",
+                "c.toml:15:9: warning: dial.match: calls by users never reach this rule: `0(Z.)` above",
             ),
             (
                 "[[dial]]\nmatch = '049X'\ntrunk = 'carrier'\n",
-                "c.toml:14:9: warning: dial.match: calls never reach this rule",
+                "c.toml:15:9: warning: dial.match: calls never reach this rule",
             ),
             (
                 "[[dial]]\nmatch = '+493012'\nfrom = 'carrier'\nreject = 403\n",
-                "c.toml:14:9: warning: dial.match: calls never reach this rule: `+4930(XX)` above",
+                "c.toml:15:9: warning: dial.match: calls never reach this rule: `+4930(XX)` above",
             ),
             (
                 "[[dial]]\nmatch = '_X.'\nreject = 403\n",
-                "c.toml:14:9: warning: dial.match: the `_` of Asterisk's patterns is taken literally here; leave it out: \"X.\"",
+                "c.toml:15:9: warning: dial.match: the `_` of Asterisk's patterns is taken literally here; leave it out: \"X.\"",
             ),
             (
                 "[[dial]]\nmatch = '^00'\nreject = 403\n",
-                "c.toml:14:9: warning: dial.match: `^` stands for itself",
+                "c.toml:15:9: warning: dial.match: `^` stands for itself",
             ),
         ] {
             let found = warnings(&format!("{GOOD}{more}"));

@@ -6,6 +6,9 @@ use session_core::MediaSource;
 
 use super::*;
 
+/// A user, without whom a file with a trunk is refused.
+const ALICE: &str = "[[users]]\nname='alice'\npassword='a long secret'\n";
+
 fn parse(text: &str) -> Result<Config, Vec<String>> {
     parse_with(text, &Overrides::default())
 }
@@ -109,7 +112,8 @@ fn a_file_overlays_the_defaults() {
     );
     assert_eq!(config.trunks["carrier"].port, Some(5070));
     assert!(config.trunks["carrier"].trusted);
-    let doubted = parse("[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\ntrusted=false\n").expect("good");
+    let doubted = format!("{ALICE}[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\ntrusted=false\n");
+    let doubted = parse(&doubted).expect("good");
     assert!(!doubted.trunks["t"].trusted);
     let out = Decision::Trunk {
         name: "carrier".into(),
@@ -123,8 +127,8 @@ fn a_file_overlays_the_defaults() {
 fn calls_are_watched_unless_the_file_says_otherwise() {
     use std::time::Duration;
     let secs = |secs| Some(Duration::from_secs(secs));
-    let trunk = "[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\n";
-    let usual = parse(trunk).expect("good");
+    let trunk = format!("{ALICE}[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\n");
+    let usual = parse(&trunk).expect("good");
     assert_eq!(
         (
             usual.sip.session_expires,
@@ -167,7 +171,9 @@ fn trunks_and_users_have_quotas_where_the_file_gives_them() {
     assert_eq!(config.limits.users["alice"], quota(Some(3), None));
     assert_eq!(config.limits.users["bob"], quota(None, None));
     assert_eq!(config.limits.trunks["t"], quota(Some(30), Some(5)));
-    let wrong = parse("[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\nmax_calls=0\nmax_rate='5'\n");
+    let wrong = parse(&format!(
+        "{ALICE}[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\nmax_calls=0\nmax_rate='5'\n"
+    ));
     let wrong: Vec<String> = wrong
         .expect_err("wrong")
         .iter()
@@ -199,7 +205,7 @@ fn published_passwords_never_leave_the_machine() {
         ("[http]\nlisten = '192.0.2.1:80'\n", "http.listen is 192.0.2.1:80"),
         ("[sip]\nudp = '0.0.0.0'\n", "sip.udp is 0.0.0.0:5060"),
         (
-            "[sip]\nudp = ['127.0.0.1', '[::]:5060']\n",
+            "[sip]\nudp = ['127.0.0.1', '[::]:5060']\n[media]\nphone_address = '127.0.0.1'\n",
             "sip.udp is [::]:5060",
         ),
         ("[sip]\ntcp = '192.0.2.1'\n", "sip.tcp is 192.0.2.1:5060"),
@@ -403,9 +409,15 @@ fn the_demonstration_has_queues_and_people_who_serve_them() {
 }
 
 #[test]
-fn a_trunk_and_a_rule_bring_calls_into_a_demo_queue() {
+fn a_trunk_and_a_rule_bring_calls_into_a_queue() {
     let config = parse(
         r#"
+        [[users]]
+        name = "alice"
+        password = "a long secret"
+        roles = "agent"
+        [[queues]]
+        name = "support"
         [[trunks]]
         name = "carrier"
         address = "192.0.2.1"
@@ -427,7 +439,7 @@ fn a_trunk_and_a_rule_bring_calls_into_a_demo_queue() {
             priority: None
         }
     );
-    assert_eq!(config.staff.len(), 3);
+    assert_eq!(config.staff.len(), 1);
 }
 
 #[test]
@@ -726,7 +738,7 @@ fn the_guard_is_told_whom_to_let_alone_and_whose_word_to_take() {
 #[test]
 fn phones_are_spoken_to_in_each_family_that_sip_listens_on() {
     let addresses = |text: &str| {
-        let config = parse(text).unwrap();
+        let config = parse(&format!("{text}{ALICE}")).unwrap();
         let named = config.media.phone_addresses.iter().map(ToString::to_string);
         named.collect::<Vec<_>>()
     };
@@ -738,10 +750,10 @@ fn phones_are_spoken_to_in_each_family_that_sip_listens_on() {
     let two = "[media]\nphone_address = [\"2001:db8::1\", \"192.0.2.1\"]\n";
     assert_eq!(addresses(two), ["2001:db8::1", "192.0.2.1"]);
     for wrong in ["[]", "[\"192.0.2.1\", \"192.0.2.2\"]"] {
-        let errors = parse(&format!("[media]\nphone_address = {wrong}\n")).unwrap_err();
+        let errors = parse(&format!("[media]\nphone_address = {wrong}\n{ALICE}")).unwrap_err();
         assert_eq!(
             errors,
-            ["c.toml:2:1: media.phone_address must be one address, or an IPv4 and an IPv6 address"],
+            ["c.toml:2:17: media.phone_address must be one address, or an IPv4 and an IPv6 address"],
         );
     }
 }

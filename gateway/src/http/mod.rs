@@ -67,7 +67,8 @@ pub async fn serve(
             "/api/v1/calls/{id}/quality",
             get(quality::get)
                 .layer::<_, Infallible>(middleware::from_fn(api::problem::finish))
-                .layer(cors),
+                .layer::<_, Infallible>(cors)
+                .layer(middleware::from_fn(api::problem::seal)),
         )
         .with_state(http)
         .merge(api::routes(api))

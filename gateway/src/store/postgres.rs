@@ -65,7 +65,7 @@ impl Database for Postgres {
 
     fn look(&self) -> Running<'_> {
         Box::pin(async move {
-            let asked = self.read(Statement::query("SELECT 1"));
+            let asked = self.read(Statement::query("SELECT 1::bigint"));
             let late = |_| Err(Failure::Unavailable("it does not answer".into()));
             tokio::time::timeout(ACQUIRE, asked).await.unwrap_or_else(late)
         })

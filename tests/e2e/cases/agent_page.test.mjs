@@ -329,7 +329,7 @@ describe('for everybody', () => {
     assert.match(await ben.text('#offer-who'), /^Anna$/);
     await ben.press('#answer');
     await anna.page.bringToFront();
-    await anna.shows('#consult', /You talk/);
+    await anna.shows('#consult', /Talking/);
     await anna.press('#back');
     await anna.shows('#call-state', /^Talking$/);
     await ben.gone('#call-state');
@@ -434,13 +434,13 @@ describe('for everybody', () => {
     await page.signIn('anna');
     await page.shows('#connection', /^Connected$/);
     await page.press('#go-online');
-    await page.shows('#trouble', /refused the microphone/);
+    await page.shows('#trouble', /blocked the microphone/);
     assert.deepEqual(await page.problems(), []);
     await page.press('#go-on');
     await page.shows('#state-now', /^Available/);
     await page.press('#demo-call');
     await page.press('#answer');
-    await page.shows('#offer #trouble', /refused the microphone/);
+    await page.shows('#offer #trouble', /blocked the microphone/);
     assert.deepEqual(await page.problems(), []);
     await page.press('#go-on');
     await page.shows('#call-state', /^Talking$/);

@@ -204,5 +204,6 @@ pub fn routes(api: Api) -> Router {
         .layer(DefaultBodyLimit::max(extract::MAX_BODY))
         .layer(middleware::from_fn(problem::finish))
         .layer(cors)
+        .layer(middleware::from_fn(problem::seal))
         .with_state(api)
 }

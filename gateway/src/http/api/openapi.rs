@@ -36,7 +36,7 @@ use super::{
     ),
     servers((url = "/", description = "The gateway that serves this document")),
     paths(crate::http::quality::get),
-    components(schemas(ProblemDetails, Code, FieldError)),
+    components(schemas(ProblemDetails, Code, FieldError, records::KindFilter)),
     tags(
         (name = "sign-in", description = "Who somebody is"),
         (name = "agent", description = "What agents do"),
@@ -207,6 +207,10 @@ fn describe_success(status: &str, response: &mut ResponseObject, components: &Co
 
 /// Adds what every operation has in common.
 fn describe(operation: &mut Operation, components: &Components) {
+    // The first paragraph of its documentation is the summary; where that is all, it is the description too.
+    if operation.description.as_ref().is_none_or(String::is_empty) {
+        operation.description.clone_from(&operation.summary);
+    }
     let has_body = operation.request_body.is_some();
     let parameters = operation.parameters.get_or_insert_default();
     let has_parameters = !parameters.is_empty();

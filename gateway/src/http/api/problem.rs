@@ -383,14 +383,19 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The last thing that happens to every answer of the API: what is no success becomes a problem, whoever refused it; nothing is kept
-/// by caches.
+/// Makes a problem of every answer of the API that is no success, whoever refused it.
 pub(crate) async fn finish(request: Request, next: Next) -> Response {
     let instance = request.uri().path().to_owned();
     let mut response = next.run(request).await;
     if response.status().is_client_error() || response.status().is_server_error() {
         response = written(response, &instance);
     }
+    response
+}
+
+/// The outermost layer: nothing of the API is kept by caches, or taken for another type than it says, preflights included.
+pub(crate) async fn seal(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers
         .entry(CACHE_CONTROL)

@@ -152,12 +152,6 @@ fn where_media_goes() {
             false,
         ),
         (
-            "m=audio 4000 RTP/AVP 0\r\nc=IN IP6 2001:db8::9\r\n",
-            at("[2001:db8::9]:4000"),
-            at("[2001:db8::9]:4001"),
-            false,
-        ),
-        (
             "m=audio 4000 RTP/AVP 0\r\na=rtcp:4999\r\n",
             at("192.0.2.9:4000"),
             at("192.0.2.9:4999"),

@@ -231,6 +231,8 @@ impl World {
                     self.nodes[node].deadline = deadline;
                     return sent;
                 }
+                // The operator is told.
+                Output::Event(Event::Refused(_)) => {}
                 other => panic!("a stranger caused {other:?}"),
             }
         }

@@ -81,6 +81,8 @@ fn a_stranger_neither_hears_nor_is_heard_in_any_state() {
         assert_hears(&world, right, from, 440.0, "while both talk");
         // One falls silent, is held, and goes on listening.
         world.peers[left].hush();
+        // What was on its way arrives.
+        phase(&mut world, FRAME * 10);
         for direction in [Direction::SendRecv, Direction::RecvOnly, Direction::SendRecv] {
             world.direct(left, direction);
             let from = world.now + Duration::from_millis(200);
