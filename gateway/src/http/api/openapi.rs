@@ -138,7 +138,25 @@ pub fn document() -> OpenApi {
         .build();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     document.security = Some(vec![SecurityRequirement::new("bearer", [] as [&str; 0])]);
+    leave_out_unused(&mut document);
     document
+}
+
+/// A list of things holds their schema itself; one that nothing else refers to is left out.
+fn leave_out_unused(document: &mut OpenApi) {
+    loop {
+        let text = document.to_json().unwrap_or_default();
+        let Some(components) = &mut document.components else {
+            return;
+        };
+        let known = components.schemas.len();
+        components
+            .schemas
+            .retain(|name, _| text.contains(&format!("\"#/components/schemas/{name}\"")));
+        if components.schemas.len() == known {
+            return;
+        }
+    }
 }
 
 /// This document.
