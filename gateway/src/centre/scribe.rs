@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use call_engine::acd::metrics::{Finished, OpenCounts, Slot};
 use call_engine::acd::{self, CallId};
 use session_core::SavedLeg;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 
 use super::hub::Event;
 use super::keep::Keeper;
@@ -20,8 +18,6 @@ use crate::store::Health;
 const ROOM: u32 = 200_000;
 /// Pieces of work that may wait; each is at least one entry.
 const WORK: usize = 16_384;
-/// How long the ledger waits for a database that works.
-const LATE: Duration = Duration::from_secs(1);
 
 enum Work {
     Keep {
@@ -46,6 +42,8 @@ pub(super) struct Scribe {
     work: mpsc::Sender<Work>,
     room: Arc<Semaphore>,
     health: watch::Receiver<Health>,
+    /// The database was away, and what waited for it is not all written yet.
+    away: bool,
     task: JoinHandle<()>,
 }
 
@@ -57,19 +55,20 @@ impl Scribe {
             work,
             room: Arc::new(Semaphore::new(ROOM as usize)),
             health: keeper.health(),
+            away: false,
             task: tokio::spawn(write(keeper, waiting)),
         }
     }
 
-    /// Has all this made durable. Comes back when it is; or at once while the database is away or behind, so that people go on
-    /// working meanwhile.
+    /// Has all this made durable. Comes back when it is, however busy the database is; or at once while that is away and until what
+    /// waited for it is written, so that people go on working meanwhile.
     pub(super) async fn keep(
         &mut self,
         records: Vec<acd::Record>,
         events: Vec<Arc<Event>>,
         legs: BTreeMap<CallId, Option<SavedLeg>>,
     ) {
-        let is_behind = self.room.available_permits() < ROOM as usize;
+        self.away &= self.room.available_permits() < ROOM as usize;
         let entries = u32::try_from(records.len() + events.len() + legs.len()).unwrap_or(u32::MAX);
         // The semaphore is never closed.
         let room = Arc::clone(&self.room)
@@ -84,15 +83,15 @@ impl Scribe {
             done,
             room,
         };
-        if self.work.send(work).await.is_err() || is_behind {
+        if self.work.send(work).await.is_err() || self.away {
             return;
         }
-        tokio::select! {
+        let away = async { self.health.wait_for(|health| *health != Health::Up).await.is_ok() };
+        self.away = tokio::select! {
             biased;
-            _ = durable => {}
-            _ = async { self.health.wait_for(|health| *health != Health::Up).await.is_ok() } => {}
-            () = sleep(LATE) => {}
-        }
+            _ = durable => false,
+            away = away => away,
+        };
     }
 
     /// Keeps where the log has come to with what was handed over so far.

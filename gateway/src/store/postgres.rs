@@ -14,8 +14,8 @@ use super::{Durability, StoreError};
 
 /// Connections at most.
 const CONNECTIONS: u32 = 8;
-/// How long one waits for a connection.
-const ACQUIRE: Duration = Duration::from_secs(4);
+/// How long one waits for a connection. While the server is away, those who wait for it are told after this time.
+const ACQUIRE: Duration = Duration::from_secs(2);
 
 pub(super) struct Postgres {
     pool: PgPool,
@@ -65,7 +65,7 @@ impl Database for Postgres {
 
     fn look(&self) -> Running<'_> {
         Box::pin(async move {
-            let asked = self.read(Statement::query("SELECT 1::bigint"));
+            let asked = self.read(Statement::query("SELECT CAST(1 AS BIGINT)"));
             let late = |_| Err(Failure::Unavailable("it does not answer".into()));
             tokio::time::timeout(ACQUIRE, asked).await.unwrap_or_else(late)
         })

@@ -47,4 +47,5 @@ on_both! {
     keep::answers_since_the_snapshot_are_in_time_as_the_queue_has_it,
     keep::whoever_was_replaced_writes_no_numbers,
     crash::a_killed_writer_loses_nothing_that_it_reported,
+    outage::a_database_that_works_is_never_said_to_be_down,
 }

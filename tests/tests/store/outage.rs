@@ -107,6 +107,16 @@ impl World {
     }
 }
 
+/// Nobody asks anything of it, and it is looked at all the while.
+pub(crate) async fn a_database_that_works_is_never_said_to_be_down(backend: Backend) {
+    let mut world = World::open(&backend.url()).await;
+    let mut health = world.store.health();
+    let changed = timeout(Duration::from_secs(12), health.changed()).await;
+    assert!(changed.is_err(), "{:?}", *health.borrow());
+    assert_eq!(*health.borrow(), Health::Up);
+    world.append().await.expect("durable");
+}
+
 fn file(backend: &Backend) -> PathBuf {
     match backend {
         Backend::Sqlite(folder) => folder.join("store.db"),
@@ -248,6 +258,8 @@ fn a_killed_server_is_noticed_by_itself_and_outlived() {
         let url = backend.url();
         let mut world = World::open(&url).await;
         world.append().await.expect("durable");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(*world.store.health().borrow(), Health::Up);
         server(&mut backend).kill().expect("killed");
         world.is_down().await;
         let waiting = vec![world.append()];
@@ -314,7 +326,7 @@ fn people_are_told_while_the_database_is_away_and_it_is_kept_afterwards() {
 }
 
 async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(2), future)
+    timeout(Duration::from_secs(4), future)
         .await
         .expect("nobody waits for the database")
 }
