@@ -73,7 +73,7 @@ describe('baresip', () => {
     assert.match(err, /^cordboard: call failed: .*\b486\b/m);
   });
 
-  test('holds and takes back: neither hears the other meanwhile', async () => {
+  test('holds and takes back: the holder hears nothing meanwhile, the other one not the holder', async () => {
     const calling = await baresip();
     const answering = await phone().waits();
     await calling.command('dial', '1004');
@@ -83,7 +83,7 @@ describe('baresip', () => {
     const seen = [];
     await until('the sound stops', () => {
       const now = performance.now();
-      seen.push({ now, length: answering.heard().samples.length + calling.heard().samples.length });
+      seen.push({ now, length: calling.heard().samples.length });
       // Files are written half a second at a time.
       const before = seen.findLast((one) => one.now <= now - 1100);
       return before && before.length === seen.at(-1).length;

@@ -109,7 +109,7 @@ test('no answer, the next agent, a transfer after a question, a whisper, a reloa
     // Ben asks Cara, and connects them.
     await ben.press('#transfer');
     await ben.press('[data-consult="usr_cara"]');
-    await ben.shows('#consult', /Asking Cara.*It rings there/s);
+    await ben.shows('#consult', /Asking Cara.*Ringing/s);
     await cara.page.bringToFront();
     await cara.press('#answer');
     await ben.shows('#consult', /Talking/);
