@@ -92,7 +92,8 @@ describe('baresip', () => {
     await calling.command('resume');
     const parts = () => {
       const { samples, rate } = answering.heard();
-      return stretches(samples, rate, THEIRS);
+      // Music in between may touch the tone for a moment.
+      return stretches(samples, rate, THEIRS, 0.1).filter(({ from, to }) => to - from >= 0.7);
     };
     await until('the sound is back', () => {
       const [, again] = parts();
@@ -107,7 +108,8 @@ describe('baresip', () => {
     assert.ok(again.from - before.to > 0.6, JSON.stringify({ before, again }));
     const { samples, rate } = answering.heard();
     for (const { from, to } of [before, again]) {
-      const piece = samples.subarray(Math.round(from * rate), Math.round(to * rate));
+      // The music and the tone change places within 0.3 s.
+      const piece = samples.subarray(Math.round((from + 0.3) * rate), Math.round(to * rate));
       isTone(assert, toneIn(piece, rate, THEIRS), { frequency: THEIRS, db: dbOfPeak(PEAK), seconds: 0.7 });
     }
   });
