@@ -366,6 +366,20 @@ impl Application for Switch {
                 numbers,
             } => self.diverted(now, (session, leg), &user, numbers, calls),
             Event::Refer { leg, to, .. } => self.refer(now, leg, to, calls),
+            Event::Replaces {
+                session,
+                leg,
+                call,
+                replaced,
+            } => {
+                tracing::info!(
+                    session = session.0,
+                    call_id = call.call_id,
+                    replaced = replaced.0,
+                    "call taken over"
+                );
+                calls.replace(now, leg, replaced);
+            }
             // Those who were called in it are found by their other session.
             Event::Joined { guest, .. } => {
                 self.lines.remove(&guest);

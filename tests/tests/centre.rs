@@ -752,6 +752,42 @@ fn the_call_of_a_colleague_is_not_to_be_had_by_refer() {
 }
 
 #[test]
+fn an_agent_goes_on_with_the_caller_at_another_phone_and_no_colleague_does() {
+    let mut world = world(2);
+    let (session, first) = talk(&mut world);
+    let dialog = world.agents[0].calls[&first].dialog(&first);
+    let stolen = world.agent(1, |a| a.take_over("1001", &dialog));
+    world.run(SECOND);
+    let refused = &world.agents[1].calls[&stolen];
+    assert_eq!((refused.state, refused.code), (State::Over, 603));
+    assert_eq!(
+        (bridges(&world), status(&world, "1002")),
+        (vec![2], Status::Available)
+    );
+
+    let tab = world.browser("1001");
+    assert!(world.run_until(SECOND, |w| w.agents[tab].registered));
+    let second = world.agent(tab, |a| a.take_over("1001", &dialog));
+    world.run(SECOND);
+    assert_eq!(world.agents[0].state(&first), State::Over);
+    assert_eq!(world.agents[tab].state(&second), State::Up);
+    assert_eq!((bridges(&world), caller_is_up(&world, session)), (vec![2], true));
+    assert_eq!(
+        (call(&world).state, status(&world, "1001")),
+        (CallPhase::Talking, Status::Talking)
+    );
+    // What the agent does with it, the agent does with the new leg.
+    on(&mut world, |call| Command::Hold { call, held: true }).expect("held");
+    world.run(SECOND);
+    assert_eq!((status(&world, "1001"), bridges(&world)), (Status::Held, vec![]));
+    world.agent(tab, |a| a.bye(&second));
+    world.run(2 * SECOND);
+    assert_eq!(status(&world, "1001"), Status::WrapUp);
+    let world = over(world);
+    assert_eq!(outcomes(&world), [Outcome::Completed]);
+}
+
+#[test]
 fn an_agent_transfers_a_call_of_its_own_and_is_free_again() {
     let mut world = world(3);
     let own = world.agent(0, |a| a.invite("1002", false));

@@ -509,6 +509,13 @@ impl Desk {
                 true
             }
             Event::Refer { leg, to, .. } => self.refer(now, *leg, to, calls),
+            Event::Replaces {
+                session,
+                leg,
+                replaced,
+                ..
+            } => self.replaces(now, *session, (*leg, *replaced), calls),
+            Event::Transferred { leg, to, .. } => self.replaced(*leg, to, calls),
             Event::Ended { session, record } => self.ended(now, *session, record, calls),
             _ => false,
         }
@@ -730,6 +737,7 @@ impl Use {
 fn leg_of(event: &Event) -> Option<LegId> {
     match event {
         Event::Incoming { leg, .. }
+        | Event::Replaces { leg, .. }
         | Event::Progress { leg, .. }
         | Event::Answered { leg, .. }
         | Event::OfferRings { offer: leg, .. }

@@ -5,7 +5,7 @@
 
 use call_engine::acd::CallId;
 use sans_io::Time;
-use session_core::{Coordinator, LegId, Party, ReferTo};
+use session_core::{Coordinator, LegId, Party, ReferTo, SessionId};
 
 use super::command::{Refused, Target};
 use super::desk::{Desk, Other, Use};
@@ -36,6 +36,65 @@ impl Desk {
             // Where it was promised already.
             calls.refer_progress(now, leg, status(refused));
         }
+        true
+    }
+
+    /// A phone asks for the place of a leg (INVITE with `Replaces`). False when no call of the centre is meant. An agent may go on at
+    /// another phone of its own, callers and those who joined may be replaced by anybody who may replace them elsewhere.
+    pub(super) fn replaces(
+        &mut self,
+        now: Time,
+        session: SessionId,
+        (leg, replaced): (LegId, LegId),
+        calls: &mut Coordinator,
+    ) -> bool {
+        let is_granted = match self.legs.get(&replaced) {
+            None => return false,
+            Some(Use::Caller(_) | Use::Other(_)) => true,
+            Some(Use::Agent(call)) => {
+                let consults = self.calls.get(call).is_some_and(|live| live.consult.is_some());
+                !consults && calls.user_of(leg) == calls.user_of(replaced)
+            }
+            Some(_) => false,
+        };
+        if is_granted {
+            calls.replace(now, leg, replaced);
+        } else {
+            calls.reject(now, session, 603);
+        }
+        true
+    }
+
+    /// A leg gave its place to another one.
+    pub(super) fn replaced(&mut self, leg: LegId, to: &[LegId], calls: &Coordinator) -> bool {
+        let (Some(used), [new]) = (self.legs.get(&leg).cloned(), to) else {
+            return false;
+        };
+        let (Use::Caller(call) | Use::Agent(call) | Use::Other(call)) = used else {
+            return false;
+        };
+        let Some(live) = self.calls.get_mut(&call) else {
+            return false;
+        };
+        match &used {
+            Use::Caller(_) => live.caller = *new,
+            Use::Agent(_) => live.agent = live.agent.map(|(agent, _)| (agent, *new)),
+            _ => {
+                if let Some(mut other) = live.others.remove(&leg) {
+                    let user = calls.user_of(*new);
+                    other.agent = user.and_then(|user| self.directory.agent_of(user));
+                    calls
+                        .party_of(*new)
+                        .unwrap_or_default()
+                        .clone_into(&mut other.name);
+                    live.others.insert(*new, other);
+                }
+            }
+        }
+        self.legs.remove(&leg);
+        self.legs.insert(*new, used);
+        self.changed.calls.insert(call);
+        self.keep_leg(call, calls);
         true
     }
 

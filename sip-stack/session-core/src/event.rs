@@ -130,6 +130,18 @@ pub enum Event {
         /// By whom.
         to: ReferTo,
     },
+    /// A call came in that asks for the place of a leg (INVITE with `Replaces`, RFC 3891), and may have it; waits for
+    /// [`replace`](crate::Coordinator::replace) or [`reject`](crate::Coordinator::reject).
+    Replaces {
+        /// The new session.
+        session: SessionId,
+        /// The new leg.
+        leg: LegId,
+        /// Who asks.
+        call: Box<IncomingCall>,
+        /// The leg that it would replace.
+        replaced: LegId,
+    },
     /// Others are in a session in place of a leg, which is hung up.
     Transferred {
         /// Whose call.

@@ -26,6 +26,8 @@ pub(crate) struct Leg {
     pub(crate) party: String,
     /// The user of the directory that this leg belongs to.
     pub(crate) user: Option<String>,
+    /// The trunk that it came from, or was called through.
+    pub(crate) trunk: Option<String>,
     pub(crate) call_id: String,
     /// The SIP side; `None` before its INVITE is sent and after its end.
     pub(crate) usage: Option<UsageId>,
@@ -63,6 +65,8 @@ pub(crate) struct Leg {
     pub(crate) holding: bool,
     /// What its peer sends while it holds us.
     pub(crate) own_music: OwnMusic,
+    /// The leg whose place it takes as soon as it is answered.
+    pub(crate) replaces: Option<LegId>,
     /// Its peer wants to be replaced.
     pub(crate) refer: Option<Refer>,
     /// We asked its peer to replace us.

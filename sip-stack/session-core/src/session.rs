@@ -185,6 +185,18 @@ impl Session {
         }
     }
 
+    /// Puts a leg among them in the place of another one.
+    pub(crate) fn put_in_place(&mut self, of: LegId, leg: LegId) {
+        let mut members = self
+            .caller
+            .iter_mut()
+            .chain(&mut self.callee)
+            .chain(&mut self.guests);
+        if let Some(member) = members.find(|member| **member == of) {
+            *member = leg;
+        }
+    }
+
     /// The offer that a branch belongs to.
     pub(crate) fn offer_of(&self, branch: LegId) -> Option<usize> {
         self.offers

@@ -4,6 +4,7 @@
 mod access;
 mod carried;
 mod centre;
+mod replaces;
 mod restore;
 mod silence;
 mod strangers;

@@ -173,6 +173,8 @@ impl Application for Agent {
     fn handle(&mut self, now: Time, event: Event, calls: &mut Coordinator) {
         match event {
             Event::Incoming { session, leg, call } => self.incoming(now, session, leg, call, calls),
+            // A call of a client is nobody else's to take over.
+            Event::Replaces { session, .. } => calls.reject(now, session, 603),
             Event::Progress {
                 session,
                 leg,

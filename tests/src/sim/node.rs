@@ -246,6 +246,7 @@ impl Node {
             Event::Reachable { .. } => ("reachable", None),
             Event::Registration { .. } => ("registration", None),
             Event::Refused(_) => ("refused", None),
+            Event::Replaces { session, .. } => ("replaces", Some(*session)),
             Event::Banned(_) => ("banned", None),
         };
         *self.told.entry(name).or_default() += 1;

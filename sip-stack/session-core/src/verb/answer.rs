@@ -81,6 +81,9 @@ impl Coordinator {
         let (Some(usage), session, late) = (l.usage, l.session, l.offer.is_none()) else {
             return;
         };
+        if !self.finds_its_place(leg) {
+            return self.reject(now, session, 603);
+        }
         let interval = self.config.session_timer.filter(|_| !l.browser);
         let sdp = if !late {
             match self.answer_sdp(now, leg) {
@@ -103,6 +106,7 @@ impl Coordinator {
         }
         self.endpoint.accept(now, usage, sdp.map(Body::sdp), Vec::new());
         self.vouch(leg);
+        self.take_place(now, leg);
         self.wire(session);
     }
 

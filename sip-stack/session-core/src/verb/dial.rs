@@ -99,6 +99,7 @@ pub(super) struct Branch {
     pub(super) browser: bool,
     pub(super) party: String,
     pub(super) user: Option<String>,
+    pub(super) trunk: Option<String>,
     pub(super) codecs: Vec<Codec>,
     pub(super) credentials: Option<Credentials>,
     pub(super) flow: Option<Flow>,
@@ -223,6 +224,7 @@ impl Coordinator {
                             browser: contact.takes_dtls(),
                             party: name.clone(),
                             user: Some(name.clone()),
+                            trunk: None,
                             codecs: Vec::new(),
                             credentials: None,
                             flow: Some(flow),
@@ -243,6 +245,7 @@ impl Coordinator {
                     browser: false,
                     party: number.clone(),
                     user: None,
+                    trunk: Some(name.clone()),
                     codecs: trunk.codecs.clone(),
                     credentials: match (&trunk.username, &trunk.password) {
                         (Some(username), Some(password)) => Some(Credentials {
@@ -272,6 +275,7 @@ impl Coordinator {
                 party: user_text(uri),
                 uri: uri.clone(),
                 user: None,
+                trunk: None,
                 codecs: codecs.clone(),
                 credentials: credentials.as_ref().map(|(username, password)| Credentials {
                     username: username.clone(),
@@ -355,6 +359,7 @@ impl Coordinator {
             branch.user,
             negotiator,
         );
+        made.trunk = branch.trunk;
         made.flow = branch.flow;
         made.registered = branch.flow.map(|flow| flow.id);
         made.redirect = redirect;
@@ -461,10 +466,16 @@ impl Coordinator {
         let Some(l) = self.legs.get_mut(&leg) else { return };
         l.state = State::Up;
         l.answered = Some(now);
+        self.branch_won(now, session, (leg, leg));
+    }
+
+    /// A branch is answered, by its own leg or by another one that takes its place: that is whom the caller wanted, the others are
+    /// cancelled.
+    pub(super) fn branch_won(&mut self, now: Time, session: SessionId, (branch, leg): (LegId, LegId)) {
         let Some(s) = self.sessions.get_mut(&session) else {
             return;
         };
-        if let Some(offer) = s.offer_of(leg) {
+        if let Some(offer) = s.offer_of(branch) {
             let offer = s.offers.remove(offer);
             return self.offer_won(now, session, leg, offer);
         }

@@ -3,7 +3,7 @@
 use media_core::control::{Command, LegId, LegKind};
 use media_core::sdp;
 use sans_io::Time;
-use sip_core::endpoint::UsageId;
+use sip_core::endpoint::{Headers, UsageId};
 use sip_core::flow::{Flow, Transport};
 use sip_core::message::Message;
 use sip_core::uri::UriRef;
@@ -36,7 +36,17 @@ impl Coordinator {
             // RFC 3261 §26.3.2.4: who has proved nothing is challenged once, and costs nothing.
             Admission::Refused { code, headers } => return self.endpoint.turn_away(usage, code, &headers),
         };
-        if let Some(seconds) = self.beyond_limits(now, &source) {
+        let replaced = match self.replaced_by(request, &source) {
+            Ok(replaced) => replaced,
+            Err((code, why)) => {
+                let warning = warning(&self.config.host, 399, why);
+                return self.endpoint.reject(now, usage, code, warning);
+            }
+        };
+        // One call takes the place of another: there are no more than before.
+        if replaced.is_none()
+            && let Some(seconds) = self.beyond_limits(now, &source)
+        {
             // Before any port is taken. RFC 3261 §21.5.4: whoever gets it tries another way, or later.
             let retry = vec![("Retry-After".into(), seconds.to_string())];
             return self.endpoint.turn_away(usage, 503, &retry);
@@ -47,15 +57,7 @@ impl Coordinator {
         let (browser, family) = match offer.as_ref().map(|sdp| sdp::peek(sdp, &families)) {
             Some(Ok(peek)) => (peek.peer == sdp::Peer::Browser, peek.family),
             Some(Err(error)) => {
-                let warning = vec![(
-                    "Warning".into(),
-                    format!(
-                        "{} {} \"{}\"",
-                        error.warning(),
-                        self.config.host,
-                        quotable(&error)
-                    ),
-                )];
+                let warning = warning(&self.config.host, error.warning(), &quotable(&error));
                 return self.endpoint.reject(now, usage, error.code(), warning);
             }
             None => (
@@ -106,6 +108,7 @@ impl Coordinator {
         );
         let mut made = Leg::new(leg, session, browser, party, user, negotiator);
         made.incoming = true;
+        made.trunk = trunk;
         made.usage = Some(usage);
         made.flow = Some(flow);
         made.registered = Some(flow.id);
@@ -115,10 +118,15 @@ impl Coordinator {
         self.add_leg(made, kind);
         self.usages.insert(usage, leg);
         self.restrict(leg, usage, Some(flow), "");
-        self.event(Event::Incoming {
-            session,
-            leg,
-            call: Box::new(call),
+        let call = Box::new(call);
+        self.event(match replaced {
+            Some(replaced) => Event::Replaces {
+                session,
+                leg,
+                call,
+                replaced,
+            },
+            None => Event::Incoming { session, leg, call },
         });
     }
 
@@ -167,6 +175,11 @@ impl Coordinator {
             browser,
         }
     }
+}
+
+/// `Warning` (RFC 3261 §20.43): a code and a text for whoever reads it.
+fn warning(host: &str, code: u16, text: &str) -> Headers {
+    vec![("Warning".into(), format!("{code} {host} \"{text}\""))]
 }
 
 fn quotable(error: &sdp::SdpError) -> String {

@@ -13,6 +13,7 @@ mod offer;
 mod probe;
 mod redirect;
 mod register;
+mod replace;
 mod report;
 mod restore;
 mod silence;

@@ -24,6 +24,7 @@ const REDIRECTIONS: usize = 5;
 #[derive(Clone, Debug)]
 pub(crate) struct Redirect {
     uri: Uri,
+    trunk: Option<String>,
     codecs: Vec<Codec>,
     credentials: Option<Credentials>,
     timeout: Option<Duration>,
@@ -35,6 +36,7 @@ impl Redirect {
     pub(super) fn of(branch: &Branch) -> Option<Redirect> {
         branch.user.is_none().then(|| Redirect {
             uri: branch.uri.clone(),
+            trunk: branch.trunk.clone(),
             codecs: branch.codecs.clone(),
             credentials: branch.credentials.clone(),
             timeout: branch.timeout,
@@ -170,6 +172,7 @@ impl Coordinator {
                 party: user_text(&uri),
                 uri,
                 user: None,
+                trunk: origin.trunk.clone(),
                 codecs: origin.codecs.clone(),
                 // Who sends us elsewhere does not get our credentials used there.
                 credentials: origin.credentials.clone().filter(|_| same_host),

@@ -125,6 +125,7 @@ impl Coordinator {
         );
         let mut made = Leg::new(leg, session, saved.browser, saved.from.clone(), user, negotiator);
         made.incoming = true;
+        made.trunk = trunk.map(str::to_owned);
         made.usage = Some(usage);
         made.call_id.clone_from(&saved.dialog.call_id);
         made.state = State::Up;

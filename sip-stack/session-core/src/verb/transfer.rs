@@ -248,20 +248,12 @@ impl Coordinator {
     /// came in as if it had placed it.
     fn replaced(&self, user: &str, leg: LegId, dialog: &ReplacedDialog) -> Option<LegId> {
         let named = |other: &LegId| {
-            let info = self
-                .legs
-                .get(other)
-                .filter(|l| l.state == State::Up)
-                .and_then(|l| self.endpoint.usage(l.usage?));
-            info.is_some_and(|info| {
-                let (ours, theirs) = (
-                    Some(info.local_tag.as_str()),
-                    info.remote_tag.as_deref().filter(|tag| !tag.is_empty()),
-                );
-                let (to, from) = (Some(dialog.to_tag.as_str()), Some(dialog.from_tag.as_str()));
-                info.call_id == dialog.call_id
-                    && theirs.is_some()
-                    && ((ours, theirs) == (to, from) || (ours, theirs) == (from, to))
+            let leg = self.legs.get(other).filter(|l| l.state == State::Up);
+            leg.and_then(|l| l.usage).is_some_and(|usage| {
+                let is = |ours: &str, theirs: &str| {
+                    self.endpoint.is_dialog(usage, (&dialog.call_id, ours, theirs))
+                };
+                is(&dialog.to_tag, &dialog.from_tag) || is(&dialog.from_tag, &dialog.to_tag)
             })
         };
         let legs = self.user_legs.get(user)?;
@@ -320,7 +312,7 @@ impl Coordinator {
         }
     }
 
-    fn transferred(&mut self, session: SessionId, leg: LegId, to: Vec<LegId>) {
+    pub(super) fn transferred(&mut self, session: SessionId, leg: LegId, to: Vec<LegId>) {
         self.event(Event::Transferred { session, leg, to });
     }
 

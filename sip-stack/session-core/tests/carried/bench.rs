@@ -357,6 +357,7 @@ impl Bench {
                 };
                 self.gateway.dial(now, *session, dial);
             }
+            Event::Replaces { leg, replaced, .. } => self.gateway.replace(now, *leg, *replaced),
             Event::Diverted {
                 session,
                 leg,

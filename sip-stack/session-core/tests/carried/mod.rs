@@ -1,6 +1,6 @@
 //! What messages carry, and what becomes of it on the other leg: bodies, forks, statuses, numbers, identities, ways.
 
-mod bench;
+pub(crate) mod bench;
 
 use media_core::control::Command;
 use session_core::Event;

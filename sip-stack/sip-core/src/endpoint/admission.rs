@@ -61,7 +61,7 @@ impl Endpoint {
                 .join(", ")
         };
         let config = &self.config;
-        let mut unsupported = lacking(HeaderName::Require, [&config.supported, &[]]);
+        let mut unsupported = lacking(HeaderName::Require, [&config.supported, &config.granted]);
         if unsupported.is_empty() {
             unsupported = lacking(
                 HeaderName::ProxyRequire,

@@ -13,7 +13,9 @@ pub struct Config {
     pub allow: Vec<Method>,
     /// Option tags of `Supported`; what a request requires beyond them is answered 420.
     pub supported: Vec<String>,
-    /// Option tags that `Proxy-Require` may hold beside those: what callers ask of proxies on the way, and finds nothing left to
+    /// Option tags that `Require` may hold beside those: what is granted to some, and so is not promised to everybody.
+    pub granted: Vec<String>,
+    /// Option tags that `Proxy-Require` may hold beside those of `Supported`: what callers ask of proxies on the way, and finds nothing left to
     /// be done here.
     pub proxy_supported: Vec<String>,
     /// Media types that a body of ours may have. An INVITE whose `Accept` has none of them is answered 406; multiparts are
@@ -69,6 +71,8 @@ impl Default for Config {
             supported: ["timer", "100rel", "norefersub", "outbound", "path"]
                 .map(str::to_owned)
                 .to_vec(),
+            // RFC 3891: users, and trunks for calls of their own.
+            granted: vec!["replaces".to_owned()],
             // RFC 3323 §4.2 has callers write it; what is private goes no further than to us.
             proxy_supported: vec!["privacy".to_owned()],
             accept: ["application/sdp"].map(str::to_owned).to_vec(),

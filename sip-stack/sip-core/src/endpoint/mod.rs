@@ -179,6 +179,18 @@ impl Endpoint {
         self.usages.get(&usage).map(|usage| &usage.info)
     }
 
+    /// Whether a leg is the dialog with this Call-ID, tag of ours and tag of the peer (RFC 3261 §12), or has it among its early
+    /// ones. A dialog whose peer gave no tag is named by nobody.
+    #[must_use]
+    pub fn is_dialog(&self, usage: UsageId, (call_id, ours, theirs): (&str, &str, &str)) -> bool {
+        self.usages.get(&usage).is_some_and(|usage| {
+            usage.info.call_id == call_id
+                && usage.info.local_tag.eq_ignore_ascii_case(ours)
+                && !theirs.is_empty()
+                && usage.dialogs.iter().any(|dialog| dialog.is_with(Some(theirs)))
+        })
+    }
+
     /// Whether requests to the peer go through proxies (RFC 3261 §12.1).
     #[must_use]
     pub fn is_proxied(&self, usage: UsageId) -> bool {

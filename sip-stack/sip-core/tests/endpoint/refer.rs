@@ -183,16 +183,18 @@ fn the_subscription_ends_with_the_dialog() {
 }
 
 #[test]
-fn an_invite_that_insists_on_replacing_is_refused() {
+fn an_invite_that_insists_on_replacing_is_a_call_although_nobody_is_promised_that() {
     let mut bench = Bench::new();
     let lines = "Contact: <sip:bob@192.0.2.9>\r\nRequire: replaces\r\nReplaces: a;to-tag=1;from-tag=2\r\n";
     bench.receive(
         peer(Transport::Udp),
         request("INVITE", "sip:1001@192.0.2.1", lines, OFFER),
     );
-    assert_eq!(
-        bench.last("420").header(HeaderName::Unsupported),
-        Some("replaces")
-    );
-    assert!(bench.events.is_empty());
+    let Some(Event::Invite { usage, .. }) = bench.events.first() else {
+        panic!("{:?}", bench.events);
+    };
+    let usage = *usage;
+    bench.act(|endpoint, now| endpoint.accept(now, usage, None, Vec::new()));
+    let supported = bench.last("200").header(HeaderName::Supported).map(str::to_owned);
+    assert!(!supported.unwrap_or_default().contains("replaces"));
 }

@@ -105,6 +105,8 @@ pub struct Call {
     version: u32,
     wants_cancel: bool,
     late: bool,
+    /// The dialog whose place our INVITE asks for.
+    replaces: Option<String>,
     asked: bool,
     accepted: Option<String>,
 }
@@ -138,12 +140,19 @@ impl Call {
     /// This call, whose Call-ID is `id`, as the header part of a URI names the one to be replaced.
     #[must_use]
     pub fn name(&self, id: &str) -> String {
+        let escaped = self.dialog(id).replace(';', "%3B").replace('=', "%3D");
+        format!("?Replaces={escaped}")
+    }
+
+    /// This call, whose Call-ID is `id`, as `Replaces` names it.
+    #[must_use]
+    pub fn dialog(&self, id: &str) -> String {
         let tag = |text: &str| {
             text.rsplit_once(";tag=")
                 .map_or(String::new(), |(_, tag)| tag.to_owned())
         };
         let (to, from) = (tag(&self.remote), tag(&self.local));
-        format!("?Replaces={id}%3Bto-tag%3D{to}%3Bfrom-tag%3D{from}")
+        format!("{id};to-tag={to};from-tag={from}")
     }
 }
 
@@ -233,6 +242,15 @@ impl Agent {
 
     /// Calls a number; says the Call-ID. Without an offer when `late`.
     pub fn invite(&mut self, number: &str, late: bool) -> String {
+        self.call(number, late, None)
+    }
+
+    /// Asks for the place of a dialog, named as by [`Call::dialog`]; says the Call-ID.
+    pub fn take_over(&mut self, number: &str, dialog: &str) -> String {
+        self.call(number, false, Some(dialog.to_owned()))
+    }
+
+    fn call(&mut self, number: &str, late: bool, replaces: Option<String>) -> String {
         let id = self.rng.token(20);
         let call = Call {
             state: State::Calling,
@@ -251,6 +269,7 @@ impl Agent {
             version: 1,
             wants_cancel: false,
             late,
+            replaces,
             asked: false,
             accepted: None,
         };
@@ -272,8 +291,12 @@ impl Agent {
             sdp::offer(self.kind, self.address, call.direction, call.version)
         };
         let uri = format!("sip:{}@{}", call.number, self.domain);
+        let replaces = call.replaces.clone();
         let mut text = self.start("INVITE", &uri, &branch);
         self.authorize(&mut text, "INVITE", &uri);
+        if let Some(dialog) = replaces {
+            text.push_str(&format!("Require: replaces\r\nReplaces: {dialog}\r\n"));
+        }
         text.push_str("Session-Expires: 90\r\n");
         self.finish(id, text, "INVITE", None, &body);
         self.pending.insert(branch, (Method::Invite, id.to_owned()));

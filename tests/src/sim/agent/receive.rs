@@ -307,6 +307,7 @@ impl Agent {
             wants_cancel: false,
             late: message.body().is_empty(),
             asked: false,
+            replaces: None,
             accepted: None,
         };
         self.calls.insert(id.clone(), call);
