@@ -67,7 +67,7 @@ pub async fn serve(
             "/api/v1/calls/{id}/quality",
             get(quality::get)
                 .layer::<_, Infallible>(middleware::from_fn(api::problem::finish))
-                .layer::<_, Infallible>(cors)
+                .layer::<_, Infallible>(middleware::from_fn_with_state(cors, api::cors::apply))
                 .layer(middleware::from_fn(api::problem::seal)),
         )
         .with_state(http)

@@ -1,16 +1,21 @@
 //! Cross-origin requests (the Fetch standard's CORS protocol): pages of other sites that may call the API.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use axum::extract::ConnectInfo;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
-    WWW_AUTHENTICATE,
+    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH,
+    LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::Response;
 use sip_stack::transport::ws::Origins;
+use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::http::Ends;
@@ -34,6 +39,23 @@ pub(crate) fn layer(origins: Origins) -> CorsLayer {
         ])
         .expose_headers([ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE])
         .max_age(MAX_AGE)
+}
+
+/// Middleware: `cors` has every request but an OPTIONS that is no preflight (it lacks `Access-Control-Request-Method`). That one is a
+/// request like any other, and the API says what it takes.
+pub(crate) async fn apply(State(cors): State<CorsLayer>, request: Request, next: Next) -> Response {
+    let is_preflight = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    if request.method() == Method::OPTIONS && !is_preflight {
+        return next.run(request).await;
+    }
+    let api = service_fn(move |request| {
+        let next = next.clone();
+        async move { Ok::<_, Infallible>(next.run(request).await) }
+    });
+    match cors.layer(api).oneshot(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(never) => match never {},
+    }
 }
 
 /// The address that a request came from; nobody's where there is no connection, as in a test.

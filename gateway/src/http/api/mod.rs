@@ -203,7 +203,7 @@ pub fn routes(api: Api) -> Router {
         .layer(middleware::from_fn_with_state(api.clone(), idempotency::once))
         .layer(DefaultBodyLimit::max(extract::MAX_BODY))
         .layer(middleware::from_fn(problem::finish))
-        .layer(cors)
+        .layer(middleware::from_fn_with_state(cors, cors::apply))
         .layer(middleware::from_fn(problem::seal))
         .with_state(api)
 }

@@ -388,6 +388,36 @@ fn a_carrier_moves_its_media() {
 }
 
 #[test]
+fn where_media_goes_over_ipv6() {
+    let mut ours = Negotiator::new(Profile::Phone, Config::phone(), &mut Rng::seeded(1));
+    let local = ["[2001:db8::1]:20000", "[2001:db8::1]:20001"];
+    ours.local(&local.map(|address| address.parse().unwrap()));
+    for (section, rtp, rtcp) in [
+        (
+            "c=IN IP6 2001:db8::9\r\n",
+            "[2001:db8::9]:4000",
+            "[2001:db8::9]:4001",
+        ),
+        (
+            "c=IN IP6 2001:db8::9\r\na=rtcp:4999 IN IP6 2001:db8::8\r\n",
+            "[2001:db8::9]:4000",
+            "[2001:db8::8]:4999",
+        ),
+    ] {
+        let offer = format!("{HEAD}m=audio 4000 RTP/AVP 0\r\n{section}");
+        let answer = ours
+            .handle_offer(offer.as_bytes(), Direction::SendRecv, &mut Rng::seeded(2))
+            .unwrap();
+        assert_eq!(
+            remote(&answer.negotiated),
+            (at(rtp), at(rtcp), false),
+            "{section}"
+        );
+        assert!(answer.sdp.contains("c=IN IP6 2001:db8::1\r\n"), "{}", answer.sdp);
+    }
+}
+
+#[test]
 fn an_offer_in_a_family_of_addresses_that_is_not_ours_is_refused() {
     let offer = |connection: &str| {
         format!("v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\n{connection}t=0 0\r\nm=audio 4000 RTP/AVP 0\r\n")
