@@ -55,7 +55,7 @@ pub(crate) struct Leg {
     pub(crate) answered: Option<Time>,
     /// Proxies stand between its peer and us.
     pub(crate) proxied: bool,
-    /// Its peer acknowledged our 200.
+    /// Its peer acknowledged a response of ours: the 200, or a reliable provisional one.
     pub(crate) acknowledged: bool,
     /// The peer holds us.
     pub(crate) held: bool,

@@ -42,6 +42,11 @@ impl Coordinator {
                     self.acknowledged(now, leg, body.as_ref().map(|b| &b.data[..]));
                 }
             }
+            endpoint::Event::Pracked { usage } => {
+                if let Some(leg) = self.leg_of(usage) {
+                    self.proved_reachable(leg);
+                }
+            }
             endpoint::Event::Offer {
                 usage, fork, body, ..
             } => {
@@ -131,13 +136,20 @@ impl Coordinator {
         Some(leg)
     }
 
+    /// The peer acknowledged a response of ours: what we send reaches it.
+    fn proved_reachable(&mut self, leg: LegId) {
+        if let Some(l) = self.legs.get_mut(&leg)
+            && !std::mem::replace(&mut l.acknowledged, true)
+        {
+            self.vouch(leg);
+        }
+    }
+
     /// ACK to our 200. With a late offer it carries the answer (RFC 3261 §13.2.2.4).
     fn acknowledged(&mut self, now: Time, leg: LegId, sdp: Option<&[u8]>) {
         let Some(l) = self.legs.get_mut(&leg) else { return };
         let (session, state, first) = (l.session, l.state, l.negotiated.is_none());
-        if !std::mem::replace(&mut l.acknowledged, true) {
-            self.vouch(leg);
-        }
+        self.proved_reachable(leg);
         match sdp {
             Some(sdp) => self.offer_answered(now, leg, sdp),
             None if first => return self.end_session(now, session, Cause::Failed, 488),

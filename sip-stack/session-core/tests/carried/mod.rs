@@ -510,3 +510,51 @@ fn a_page_that_is_loaded_again_while_it_rings_rings_again() {
         .count();
     assert_eq!(opened, 3);
 }
+
+#[test]
+fn a_caller_that_acknowledges_a_reliable_response_hears_early_media_wherever_it_wants_them() {
+    let mut bench = Bench::new();
+    bench.register(PHONE, "");
+    // Its media are at another host than its signalling.
+    let lines = "Require: 100rel\r\n";
+    bench.request(
+        CARRIER,
+        "INVITE",
+        "sip:+49301234@192.0.2.1",
+        lines,
+        &sdp(21, 5_000, 0),
+    );
+    let invite = bench.invited(PHONE);
+    bench.respond(
+        PHONE,
+        &invite,
+        183,
+        "p",
+        "Require: 100rel\r\nRSeq: 1\r\n",
+        &sdp(11, 4_000, 0),
+    );
+    let progress = bench.last_response().clone();
+    assert_eq!(progress.status(), Some(183));
+    let reached = |bench: &Bench| {
+        let last = bench.commands.iter().rev().find_map(|command| match command {
+            Command::Vouch { leg, reached, .. } if leg.0 < bench.last_leg().0 => Some(*reached),
+            _ => None,
+        });
+        last.expect("the caller is vouched for")
+    };
+    assert!(!reached(&bench));
+    let (rseq, tag) = (
+        progress.header(HeaderName::RSeq).unwrap().to_owned(),
+        progress.to().tag().unwrap().to_owned(),
+    );
+    let prack = format!(
+        "PRACK sip:192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKprack\r\nMax-Forwards: 70\r\nFrom: {}\r\n\
+         To: <sip:+49301234@192.0.2.1>;tag={tag}\r\nCall-ID: {}\r\nCSeq: 2 PRACK\r\nRAck: {rseq} 1 INVITE\r\n\
+         Content-Length: 0\r\n\r\n",
+        CARRIER.flow.remote,
+        progress.header(HeaderName::From).unwrap(),
+        progress.call_id()
+    );
+    bench.receive(CARRIER, prack);
+    assert!(reached(&bench));
+}

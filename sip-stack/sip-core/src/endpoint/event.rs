@@ -261,6 +261,11 @@ pub enum Event {
         /// Answer to an offer in our 2xx.
         body: Option<Body>,
     },
+    /// PRACK to a reliable provisional response of ours (RFC 3262): the peer of a call that came in gets what we send.
+    Pracked {
+        /// The leg.
+        usage: UsageId,
+    },
     /// The peer offers a change; answer with `answer_offer`.
     Offer {
         /// The leg.

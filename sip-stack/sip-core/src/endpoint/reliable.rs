@@ -155,6 +155,7 @@ impl Endpoint {
             return self.refuse_with(now, server, 481, &[]);
         }
         self.timers.cancel(TimerKey::Usage(usage, Alarm::Reliable));
+        self.out.push_back(super::Output::Event(Event::Pracked { usage }));
         match body_of(request) {
             // An offer of its own (RFC 3262 §5), if ours or theirs is answered already; else the answer to our offer.
             Some(body) if state.offered && state.local_sdp.is_some() => {

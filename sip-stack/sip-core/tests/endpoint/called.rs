@@ -374,6 +374,7 @@ fn who_offers_nothing_and_requires_reliable_responses_gets_our_offer_in_the_firs
     assert_eq!(bench.count("200"), 0, "the answer is still to come");
     let rack = format!("RAck: {} 100 INVITE\r\n", bench.last("180").rseq().unwrap());
     bench.within(usage, "PRACK", 101, &rack, OFFER);
+    assert!(matches!(bench.event(), Event::Pracked { .. }));
     let Event::Acked { body: Some(body), .. } = bench.event() else {
         panic!()
     };
@@ -483,6 +484,7 @@ fn a_prack_may_offer() {
         &format!("RAck: {rseq} 100 INVITE\r\n"),
         "v=0\r\ns=new\r\n",
     );
+    assert!(matches!(bench.event(), Event::Pracked { .. }));
     assert!(matches!(
         bench.event(),
         Event::Offer {
