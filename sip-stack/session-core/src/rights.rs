@@ -106,11 +106,10 @@ impl Coordinator {
 
     /// Says from where the call of a leg may be changed by whoever knows its tags: from where it came or went, where its user is
     /// registered, and the addresses of its trunk. `host` is that of a trunk that is called.
-    pub(crate) fn restrict(&mut self, leg: LegId, usage: UsageId, over: Option<Flow>, host: &str) {
+    pub(crate) fn restrict(&mut self, leg: LegId, usage: UsageId, over: Option<IpAddr>, host: &str) {
         let (Access::Directory { trunks, .. }, Some(l)) = (&self.config.access, self.legs.get(&leg)) else {
             return;
         };
-        let over = over.map(|flow| flow.remote.ip());
         let peers: Vec<IpAddr> = match &l.user {
             Some(user) => {
                 let contacts = self.registrar.lookup(user);

@@ -385,7 +385,7 @@ impl Coordinator {
         };
         let usage = self.endpoint.invite(now, *invite);
         self.usages.insert(usage, leg);
-        self.restrict(leg, usage, over, &host);
+        self.restrict(leg, usage, over.map(|flow| flow.remote.ip()), &host);
         if let Some(l) = self.legs.get_mut(&leg) {
             l.usage = Some(usage);
             if let Some(info) = self.endpoint.usage(usage) {

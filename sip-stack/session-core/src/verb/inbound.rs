@@ -117,7 +117,7 @@ impl Coordinator {
         made.proxied = request.via_count() > 1;
         self.add_leg(made, kind);
         self.usages.insert(usage, leg);
-        self.restrict(leg, usage, Some(flow), "");
+        self.restrict(leg, usage, Some(flow.remote.ip()), "");
         let call = Box::new(call);
         self.event(match replaced {
             Some(replaced) => Event::Replaces {

@@ -139,6 +139,9 @@ impl Coordinator {
         self.usages.insert(usage, leg);
         self.acked.insert(leg);
         self.add_leg(made, kind);
+        if let Some(peer) = saved.dialog.peer {
+            self.restrict(leg, usage, Some(peer.ip()), "");
+        }
         Some((session, leg))
     }
 

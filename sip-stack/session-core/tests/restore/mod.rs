@@ -197,6 +197,32 @@ fn a_caller_who_moved_before_the_crash_is_found_where_they_are() {
 }
 
 #[test]
+fn a_stranger_changes_nothing_of_a_call_that_goes_on() {
+    let mut world = World::new(6, Network::perfect());
+    let (_, saved) = waiting(&mut world);
+    world.crash(GATEWAY);
+    restore(&mut world, &saved);
+    world.run(secs(1));
+    let dialog = &saved.dialog;
+    // With both tags, as whoever reads the network knows them.
+    let update = format!(
+        "UPDATE sip:gw@192.0.2.11 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.66;branch=z9hG4bKs\r\nMax-Forwards: 70\r\n\
+         From: <sip:alice@192.0.2.10>;tag={}\r\nTo: <sip:5551234@192.0.2.11>;tag={}\r\nCall-ID: {}\r\nCSeq: 9000 UPDATE\r\n\
+         Contact: <sip:s@198.51.100.66>\r\nContent-Length: 0\r\n\r\n",
+        dialog.remote_tag.as_deref().expect("a tag"),
+        dialog.local_tag,
+        dialog.call_id
+    );
+    let answers = world.tell(GATEWAY, "198.51.100.66:5060".parse().unwrap(), update);
+    assert!(
+        answers.iter().any(|answer| answer.starts_with(b"SIP/2.0 403")),
+        "{answers:?}"
+    );
+    world.hangup(CALLER);
+    all_gone(&mut world);
+}
+
+#[test]
 fn whatever_is_lost_a_call_goes_on_or_ends_and_nothing_is_left() {
     let mut restored = 0;
     for seed in 0..300 {
