@@ -212,6 +212,7 @@ fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
         ),
         ("media.phone_ports", media.0.phone_ports != media.1.phone_ports),
         ("media.threads", media.0.threads != media.1.threads),
+        ("media.prompts", media.0.prompts != media.1.prompts),
         ("media.inactivity", media.0.inactivity != media.1.inactivity),
         (
             "sip.session_expires",
@@ -284,5 +285,8 @@ mod tests {
             assert_eq!(running.ring_timeout, Duration::from_secs(20));
         }
         assert!(fixed(&running, &parse("ring_timeout = 30")).is_empty());
+        let mut recorded = running.clone();
+        recorded.media.prompts = Some(Arc::default());
+        assert_eq!(fixed(&running, &recorded), ["media.prompts"]);
     }
 }

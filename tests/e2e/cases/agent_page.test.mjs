@@ -186,6 +186,7 @@ describe('for everybody', () => {
     await anna.press('#demo-call');
     await anna.answer();
     await anna.type('#notes', 'Wants to cancel.');
+    await anna.press('.noting .pick:nth-of-type(2)');
     await anna.shows('#draft-state', /^Saved$/);
     await anna.press('#transfer');
     await anna.press('[data-consult="usr_ben"]');
@@ -207,6 +208,7 @@ describe('for everybody', () => {
     await ben.shows('.peer', /^Demo caller$/);
     await ben.shows('.call-who', /Support.*Transferred by Anna/s);
     await ben.shows('.notes-before', /Notes by Anna.*Wants to cancel\./s);
+    await ben.waitFor('.noting .pick:nth-of-type(2) input:checked');
     await ben.waitFor('#transfer:not(:disabled)');
     await ben.hearsSomething();
     await ben.screenshot('agent-inherited');

@@ -94,7 +94,7 @@ export const rings = computed<Ringing | undefined>(() => {
 });
 
 /** The last call that the agent had: the one that wrap-up is about. */
-export const lastCall = signal<{ id: string; who: string; notes?: AgentNotes[] } | undefined>(read("last-call", "tab"));
+export const lastCall = signal<{ id: string; who: string; notes?: AgentNotes[]; disposition?: string | null } | undefined>(read("last-call", "tab"));
 
 export const wrappingUp = computed(() => me.value?.status === "wrap-up");
 
@@ -484,7 +484,7 @@ function startAlerts(): void {
   effect(() => {
     const now = call.value;
     if (!now) return;
-    const last = { id: now.id, who: callerName(now.from), notes: now.notes };
+    const last = { id: now.id, who: callerName(now.from), notes: now.notes, disposition: now.disposition };
     if (JSON.stringify(lastCall.peek()) === JSON.stringify(last)) return;
     lastCall.value = last;
     write("last-call", last, "tab");

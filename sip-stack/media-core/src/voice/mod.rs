@@ -28,7 +28,7 @@ const EDGE: usize = 40;
 const PEAK: f64 = 26_000.0;
 
 /// Clips at the rate of applications, 8 kHz, ready to be played: made once, shared by all shards, never changed.
-#[derive(Default)]
+#[derive(Default, PartialEq, Eq)]
 pub struct Prompts {
     clips: BTreeMap<Clip, Arc<[i16]>>,
 }

@@ -123,7 +123,7 @@ export function CallView() {
         </div>
       )}
       {known && <NotesBefore notes={known.notes} />}
-      {id && <Noting id={id} />}
+      {id && <Noting id={id} result={known?.disposition} />}
       {known && (
         <dl class="facts">
           <div>

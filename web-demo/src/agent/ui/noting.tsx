@@ -18,8 +18,8 @@ export function NotesBefore({ notes }: { notes: readonly AgentNotes[] | undefine
   );
 }
 
-/** Result and notes of a call, live or over. */
-export function Noting({ id }: { id: string }) {
+/** Result and notes of a call, live or over. `result` is the one that an agent before chose. */
+export function Noting({ id, result }: { id: string; result: string | null | undefined }) {
   const draft = drafts.all.value[id] ?? drafts.of(id);
   return (
     <div class="noting">
@@ -32,7 +32,7 @@ export function Noting({ id }: { id: string }) {
                 type="radio"
                 name={`disposition-${id}`}
                 value={code}
-                checked={draft.disposition === code}
+                checked={(draft.disposition ?? result) === code}
                 onChange={() => drafts.edit(id, { disposition: code })}
               />
               <span>{label}</span>

@@ -26,7 +26,7 @@ export function WrapUp() {
         </p>
       </div>
       {last && <NotesBefore notes={last.notes} />}
-      {last && <Noting id={last.id} />}
+      {last && <Noting id={last.id} result={last.disposition} />}
       <button type="button" class="go" id="done" disabled={busy.value.has("wrap-up")} onClick={() => void finishWrapUp()}>
         <Icon name="check" /> {W.done}
       </button>
