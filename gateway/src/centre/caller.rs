@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 /// The account that demo callers call from; its password is made anew at each start.
 pub const ACCOUNT: &str = "demo-caller";
 
-/// How long a demo caller waits and talks at most.
+/// Maximum time that a demo caller waits and talks.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Demo callers at a time; more are not started.

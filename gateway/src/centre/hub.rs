@@ -19,9 +19,9 @@ pub const RING: usize = 16_384;
 pub struct Event {
     /// From 1, without a gap, restarts included.
     pub seq: u64,
-    /// When.
+    /// Time of the event.
     pub time: Moment,
-    /// What.
+    /// The change.
     #[serde(flatten)]
     pub change: Change,
 }
@@ -31,13 +31,13 @@ pub struct Event {
 pub struct View {
     /// Number of the last change that is in it.
     pub seq: u64,
-    /// By id.
+    /// Agents by id.
     pub agents: BTreeMap<String, Agent>,
-    /// By id.
+    /// Queues by id.
     pub queues: BTreeMap<String, Queue>,
-    /// By id.
+    /// Calls by id.
     pub calls: BTreeMap<String, Call>,
-    /// By id.
+    /// Offers by id.
     pub offers: BTreeMap<String, Offer>,
 }
 
@@ -59,7 +59,7 @@ struct Inner {
     ring: VecDeque<Arc<Event>>,
 }
 
-/// What a subscriber missed is not kept any longer.
+/// Events that the subscriber missed are no longer kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooOld;
 
@@ -116,7 +116,7 @@ impl Hub {
         self.shared.seq.send_replace(seq);
     }
 
-    /// What is there now, looked at by `look`; keep it short.
+    /// Shows the present state to `look`, which must be quick.
     pub fn read<T>(&self, look: impl FnOnce(&View) -> T) -> T {
         match self.shared.inner.read() {
             Ok(inner) => look(&inner.view),

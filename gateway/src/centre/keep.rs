@@ -1,4 +1,4 @@
-//! What the call centre finds in the store when it opens, and how its log gets there.
+//! State that the call centre finds in the store when it opens, and the way its log gets there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -34,15 +34,15 @@ const SLOTS: u64 = 62 * 24 * 3_600 * 1_000_000 / SLOT;
 const CUT: u64 = 1_000;
 /// Records of calls that are looked for at a time.
 const LOOKED_UP: usize = 500;
-/// How soon what the database did not take is tried again.
+/// Time until a failed write is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// What a call centre left.
+/// State that a call centre left behind.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// Of the engine that goes on.
+    /// Epoch of the engine that continues.
     pub epoch: u64,
-    /// What the engine before left.
+    /// State that the previous engine left.
     pub state: State,
     /// The numbers that its log gives.
     pub metrics: Metrics,
@@ -52,9 +52,9 @@ pub struct Past {
     pub seq: u64,
     /// Calls that were there, as they were told last.
     pub calls: BTreeMap<CallId, Call>,
-    /// What was kept of callers' legs.
+    /// Saved legs of callers.
     pub legs: BTreeMap<CallId, SavedLeg>,
-    /// Who had called in them and in the unwritten ones, and what was dialled.
+    /// Callers of these calls and of the unwritten ones, with the numbers they dialled.
     pub callers: BTreeMap<CallId, (Party, String)>,
     /// Calls that were over, and whose record was not written.
     pub unwritten: Vec<Finished>,
@@ -69,7 +69,7 @@ pub struct Keeper {
     events_epoch: u64,
     /// The fold of what is durable.
     state: State,
-    /// Number of the record that the last snapshot was taken after.
+    /// Number of the last record that the latest snapshot includes.
     snapshot: u64,
     /// Number of the last event.
     told: u64,
@@ -77,7 +77,7 @@ pub struct Keeper {
     slots: BTreeMap<(&'static str, u32, u64), SlotRow>,
 }
 
-/// Where the log has come to.
+/// Position in the log.
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
     state: State,
@@ -91,7 +91,7 @@ impl Past {
     /// directory has it, for answers since the last snapshot too.
     ///
     /// # Errors
-    /// What the store says; [`StoreError::Corrupt`] for entries that cannot be read.
+    /// Errors of the store; [`StoreError::Corrupt`] for entries that cannot be read.
     pub async fn read(store: &Store, directory: &Directory) -> Result<(Past, Keeper), StoreError> {
         let log = store.log();
         let legs = store.table(LEGS);
@@ -234,7 +234,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Whether the database can be worked with.
+    /// Health of the database.
     pub(super) fn health(&self) -> watch::Receiver<Health> {
         self.store.health()
     }
@@ -242,7 +242,7 @@ impl Keeper {
     /// Keeps where the log has come to.
     ///
     /// # Errors
-    /// What the store says; the slots are written with the next snapshot then.
+    /// Errors of the store; the slots are written with the next snapshot then.
     pub(super) async fn snapshot(
         &mut self,
         open: OpenCounts,
@@ -297,7 +297,8 @@ impl Keeper {
         }
     }
 
-    /// Of a leg that is not written the call is lost with the gateway, and nothing else.
+    /// Keeps the legs of callers. A call whose leg is not written is lost with the gateway, and nothing else
+    /// is.
     async fn put_legs(&self, legs: BTreeMap<CallId, Option<SavedLeg>>) -> Result<(), StoreError> {
         if legs.is_empty() {
             return Ok(());

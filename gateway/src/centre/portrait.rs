@@ -97,7 +97,7 @@ impl Desk {
         })
     }
 
-    /// Ids of agents who have a part in a call that another one has.
+    /// Ids of agents who take part in a call that another agent has.
     fn asked_or_joined(&self, live: &Live) -> Vec<String> {
         let asked = live
             .consult
@@ -238,7 +238,7 @@ impl Desk {
 }
 
 impl QueueDay {
-    /// Of what the log says.
+    /// Portrait of the engine's state.
     #[must_use]
     pub fn of(counts: &call_engine::acd::metrics::QueueCounts) -> QueueDay {
         QueueDay {

@@ -20,13 +20,13 @@ const AT_A_TIME: usize = 50;
 /// From some to the next: a thousand callers a second.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a place is kept for a caller whom a restart cost the call.
+/// Time for which a place is kept for a caller who lost the call in a restart.
 const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 
-/// What is known of callers from before a restart.
+/// Callers from before a restart.
 #[derive(Debug, Default)]
 pub struct Returning {
-    /// What was kept of their legs.
+    /// Saved legs.
     pub(super) legs: BTreeMap<CallId, SavedLeg>,
     /// The calls as they were told last.
     pub(super) calls: BTreeMap<CallId, view::Call>,
@@ -36,7 +36,7 @@ pub struct Returning {
 }
 
 impl Returning {
-    /// What was kept of their legs, and the calls as they were told last.
+    /// Saved legs, and the calls as they were last published.
     #[must_use]
     pub fn of(legs: BTreeMap<CallId, SavedLeg>, calls: BTreeMap<CallId, view::Call>) -> Returning {
         Returning {
@@ -48,7 +48,7 @@ impl Returning {
 }
 
 impl Desk {
-    /// What is to be kept of the caller's leg is another one.
+    /// Marks the caller's leg as changed, to be kept anew.
     pub(super) fn keep_leg(&mut self, call: CallId, calls: &Coordinator) {
         let Some(live) = self.calls.get(&call).filter(|live| !live.restoring) else {
             return;
@@ -195,7 +195,7 @@ impl Desk {
         }
     }
 
-    /// When somebody came whose call a restart cost, and who comes again.
+    /// Time at which a caller first arrived whose call a restart ended, and who calls again.
     pub(super) fn came_before(&mut self, now: Time, queue: QueueId, number: &str) -> Option<Time> {
         let (lost, came) = self.returning.cost.remove(&(queue, number.to_owned()))?;
         (now.since(lost) < REMEMBERED).then_some(came)

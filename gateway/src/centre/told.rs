@@ -1,4 +1,4 @@
-//! What is told of what happened, and how it gets to the ledger.
+//! Publishing events, and handing them to the ledger.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What agents and supervisors ask for, and what they do with a call: hold, keys, transfer.
+//! Actions of agents and supervisors, and actions on a call: hold, digits, transfer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use super::ledger::{Answer, Ended};
 use super::view;
 use crate::switch::Reached;
 
-/// How long somebody who is asked, or to whom a call is transferred, may ring.
+/// Time that a consulted party, or the target of a transfer, may ring.
 const RING: Duration = Duration::from_secs(45);
 
-/// How long a digit sounds.
+/// Duration of a digit, milliseconds.
 const DIGIT_MS: u16 = 160;
 
 impl Desk {
@@ -196,7 +196,7 @@ impl Desk {
         check(self.input(now, Input::Held { call, held }, calls))
     }
 
-    /// Whom a target names; an agent's number too, where it is an agent.
+    /// The party that a target names; for an agent's number, the agent.
     pub(super) fn party(
         &self,
         by: AgentId,
@@ -277,7 +277,7 @@ impl Desk {
         }
     }
 
-    /// An agent gives the call to a queue or a colleague, who are told of whom it comes.
+    /// An agent sends the call to a queue or a colleague, who see which agent it came from.
     fn send_on(
         &mut self,
         now: Time,
@@ -298,9 +298,10 @@ impl Desk {
         done
     }
 
-    /// The agent's call goes on without the agent: with those whom the agent brought in, or in its queue at its old place.
+    /// The agent's call goes on without the agent: with the colleagues whom the agent brought in, or in its
+    /// queue at the same place.
     fn sign_out(&mut self, now: Time, agent: AgentId, calls: &mut Coordinator) -> Result<(), Refused> {
-        // Once free, nothing more is offered.
+        // Once the agent is free, nothing more is offered.
         let refused = self.intend(now, agent, Intent::Offline, calls);
         let theirs = self.calls.iter().find(|(_, live)| live.has() == Some(agent));
         if let Some((call, alone)) = theirs.map(|(call, live)| (*call, live.others.is_empty())) {
@@ -312,12 +313,12 @@ impl Desk {
                 self.hand_over(now, call, agent, calls);
             }
         }
-        // Nobody is there to wrap up.
+        // Nobody is left to do the wrap-up.
         self.input(now, Input::WrappedUp { agent, code: None }, calls);
         check(refused)
     }
 
-    /// What an agent who has or had the call wrote about it.
+    /// Notes of an agent who has or had the call.
     fn note(
         &mut self,
         by: &By,
@@ -472,7 +473,7 @@ pub(super) fn asked(party: Party, caller: Option<Caller>, headers: Vec<(String, 
     }
 }
 
-/// What the engine refused, in the words of the API.
+/// Refusal of the engine, in the words of the API.
 pub(super) fn check(refusal: Option<Refusal>) -> Result<(), Refused> {
     match refusal {
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! When a queue is open, as people write it.
+//! Opening hours of a queue, as people write them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -128,7 +128,8 @@ impl Open {
                 self.until + DAY - self.from
             };
             let from = day * DAY + self.from;
-            // What ends with the week ends at its last minute, and goes on at the first of the next.
+            // A span that ends with the week ends at its last minute, and continues at the first minute of
+            // the next.
             let until = from + length;
             let until = if until > 7 * DAY { until - 7 * DAY } else { until };
             Span { from, until }
@@ -197,7 +198,7 @@ pub(crate) fn resolve(open: &[Open], holidays: &[Holiday], zone: Option<&Zone>) 
     }
 }
 
-/// How far local time is ahead of UTC, up to 2060: what a law will change is not known before.
+/// Offsets of local time from UTC, up to 2060 as far as the law is known today.
 fn offsets(zone: &TimeZone) -> Vec<Offset> {
     let at = |year: i16| {
         jiff::civil::date(year, 1, 1)

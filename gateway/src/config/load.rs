@@ -20,14 +20,14 @@ use super::values::{
 };
 use super::{Config, ConfigError, Overrides, Severity, Sip, doubts, prompts};
 
-/// How long a trunk may say nothing at all, where the file does not say: four transmissions over UDP.
+/// Time that a trunk may stay silent, unless configured: four transmissions over UDP.
 const TRUNK_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Config {
-    /// Reads a file over the defaults. What `overrides` says wins over the file.
+    /// Reads a file over the defaults. `overrides` wins over the file.
     ///
     /// # Errors
-    /// All mistakes in the file, in its order.
+    /// All errors in the file, in its order.
     pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
         let Some(file) = file else {
             return Config::without_file(overrides);
@@ -73,7 +73,8 @@ impl Config {
             reader.fail(error.span().unwrap_or(0..0), error.message().to_owned());
         }
         if !broken.is_empty() {
-            // What is left of the file would be misread, and what follows a mistake in its line is seldom another one.
+            // The rest of the file would be misread, and what follows an error in the same line is seldom
+            // another error.
             reader.errors.sort_by_key(|error| error.at);
             reader.errors.dedup_by_key(|error| error.at.map(|(line, _)| line));
             return Err(reader.errors);
@@ -228,7 +229,7 @@ fn check_sockets<'t>(r: &mut Reader<'t>, root: &Section<'t>, config: &Config) {
     }
 }
 
-/// True when it names the addresses for phones.
+/// Reads `[media]`. True if it names the addresses for phones.
 fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Config, base: &Path) -> bool {
     let m = &mut config.media;
     set(
@@ -280,7 +281,8 @@ fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Confi
     named
 }
 
-/// An address of the family that is not among `addresses`, where SIP listens on one: its phones have media of that family.
+/// An address of the family that is missing in `addresses`, if SIP listens on one: phones there have media of
+/// that family.
 fn other_family(sip: &Sip, addresses: &[IpAddr]) -> Option<IpAddr> {
     let [first] = *addresses else { return None };
     let listeners = sip.udp.iter().chain(&sip.tcp).chain(&sip.tls);
@@ -289,7 +291,7 @@ fn other_family(sip: &Sip, addresses: &[IpAddr]) -> Option<IpAddr> {
         .find(|ip| ip.is_ipv4() != first.is_ipv4())
 }
 
-/// Trunks by name, and where their addresses stand.
+/// Trunks by name, and the places of their addresses.
 type Trunks = (BTreeMap<String, Trunk>, BTreeMap<String, (usize, usize)>);
 
 fn read_trunks<'t>(
@@ -327,7 +329,7 @@ fn read_trunks<'t>(
         if let Some(name) = name {
             limits.insert(name.clone(), quota);
             let (host, port) = address;
-            // A name is followed by the stack: it may resolve later, and to something else.
+            // The stack follows a name: it may resolve later, or to something else.
             let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
             let follows_name = sources.is_none() && literal.is_none();
             let sources = sources.unwrap_or_else(|| literal.into_iter().collect());

@@ -57,7 +57,8 @@ pub(super) fn read_users<'t>(
     (users, staff)
 }
 
-/// What a user does in the call centre. Who serves a queue is an agent; an agent who names no queue serves all.
+/// Settings of a user in the call centre. A user who serves a queue is an agent; an agent who names no queue
+/// serves all.
 fn read_staff<'t>(r: &mut Reader<'t>, section: &mut Section<'t>, queues: &[Queue]) -> Staff {
     let mut roles = r.list(section, "roles", role).unwrap_or_default();
     let served = read_memberships(r, section, queues);
@@ -338,12 +339,12 @@ fn code(value: &DeValue<'_>) -> Result<String, String> {
     }
 }
 
-/// Of a call; 0 is ordinary.
+/// Priority of a call; 0 is ordinary.
 pub(super) fn priority(value: &DeValue<'_>) -> Result<u8, String> {
     within(value, range::PRIORITY)
 }
 
-/// How often; 0: never.
+/// Interval between announcements; 0: never.
 fn announce(value: &DeValue<'_>) -> Result<Option<Duration>, String> {
     if number(value, 0..=u64::MAX) == Ok(0) {
         return Ok(None);

@@ -45,13 +45,13 @@ impl<'t> Reader<'t> {
         self.errors.push(error);
     }
 
-    /// Notes what is legal and surely not meant.
+    /// Adds a warning: a setting that is legal and surely not meant.
     pub(super) fn warn(&mut self, span: Range<usize>, message: impl Into<String>) {
         let warning = self.at(Severity::Warning, span, message.into());
         self.warnings.push(warning);
     }
 
-    /// Refuses the file as a whole.
+    /// Adds an error about the file as a whole.
     pub(super) fn refuse(&mut self, message: String) {
         self.errors.push(ConfigError {
             severity: Severity::Error,
@@ -70,7 +70,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Line and column, from 1.
+    /// Line and column, counted from 1.
     pub(super) fn place(&self, span: &Range<usize>) -> (usize, usize) {
         let before = &self.text[..span.start.min(self.text.len())];
         let line = before.matches('\n').count() + 1;
@@ -78,7 +78,7 @@ impl<'t> Reader<'t> {
         (line, column)
     }
 
-    /// The values of a key that takes one or an array of them, each with its place.
+    /// Values of a key that takes one value or an array, each with its place.
     pub(super) fn values(
         &self,
         section: &mut Section<'t>,
@@ -282,12 +282,12 @@ impl<'t> Section<'t> {
             .is_some_and(|value| value.get_ref().as_bool() == Some(false))
     }
 
-    /// How many of these keys are written.
+    /// Number of these keys that the file has.
     pub(super) fn written(&self, keys: &[&str]) -> usize {
         keys.iter().filter(|key| self.table.contains_key(**key)).count()
     }
 
-    /// Where the value of a key stands.
+    /// Place of the value of a key.
     pub(super) fn span(&self, key: &str) -> Option<Range<usize>> {
         self.table.get(key).map(Spanned::span)
     }

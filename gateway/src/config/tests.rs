@@ -221,7 +221,7 @@ fn published_passwords_never_leave_the_machine() {
             errors.len() == 1 && errors[0].contains(why) && errors[0].contains("[[users]]\nname ="),
             "{text}: {errors:?}"
         );
-        // An admin who is drawn takes the place of the published ones.
+        // A generated admin takes the place of the published accounts.
         let admin = Overrides {
             first_admin: Some("admin".into()),
             ..Overrides::default()

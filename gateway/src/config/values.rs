@@ -83,7 +83,7 @@ pub(super) fn seconds(value: &DeValue<'_>, range: RangeInclusive<u64>) -> Result
         .map_err(|error| format!("{error} (seconds)"))
 }
 
-/// Seconds; 0 for never.
+/// Seconds; 0: never.
 pub(super) fn seconds_or_never(
     value: &DeValue<'_>,
     range: RangeInclusive<u64>,
@@ -257,7 +257,7 @@ pub(super) fn store(value: &DeValue<'_>) -> Result<Storage, String> {
     {
         Ok(Storage::Url(url.to_owned()))
     } else {
-        // It may have a password in it.
+        // The URL may contain a password.
         Err("must be \"memory\" or like \"sqlite:/var/lib/cordboard/cordboard.db\" or \"postgres://user:password@host/database\"".into())
     }
 }

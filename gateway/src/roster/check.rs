@@ -1,4 +1,4 @@
-//! What is wrong with a user or a queue that somebody sends, by the ranges that hold for the file as well.
+//! Errors of a user or a queue that a client sends, by the ranges that hold for the file as well.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;

@@ -30,7 +30,7 @@ pub struct CallRecord {
     pub body: String,
 }
 
-/// Which calls are wanted; what is `None` does not matter.
+/// Selection of calls; `None` matches any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallFilter {
     /// Began then or later, microseconds since 1970.
@@ -45,16 +45,16 @@ pub struct CallFilter {
     pub caller: Option<String>,
     /// Id.
     pub disposition: Option<String>,
-    /// The first four letters of the id.
+    /// First four letters of the id.
     pub prefix: Option<&'static str>,
 }
 
 /// A place in a list of calls: behind this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallCursor {
-    /// Of the last call seen.
+    /// Start of the last call seen.
     pub started_micros: u64,
-    /// Of the last call seen.
+    /// Id of the last call seen.
     pub id: String,
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong in a store.
+//! Errors of a store.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ pub enum StoreError {
     Url(String),
     /// The database was written by a newer gateway.
     Newer {
-        /// Of the database.
+        /// Version found in the database.
         found: u64,
         /// The highest that we know.
         known: u64,

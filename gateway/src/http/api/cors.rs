@@ -15,10 +15,11 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::http::Ends;
 
-/// How long a browser may keep the answer to a preflight.
+/// Time that a browser may keep the answer to a preflight.
 const MAX_AGE: Duration = Duration::from_secs(600);
 
-/// Answers preflights, and lets pages of `origins` read what the API answers. No cookie is ever used, so none is allowed.
+/// Answers preflights, and lets pages of `origins` read the API's answers. No cookie is ever used, so none is
+/// allowed.
 pub(crate) fn layer(origins: Origins) -> CorsLayer {
     let may =
         move |_: &HeaderValue, request: &Parts| origins.allow(&request.headers, peer(&request.extensions));
@@ -36,7 +37,7 @@ pub(crate) fn layer(origins: Origins) -> CorsLayer {
         .max_age(MAX_AGE)
 }
 
-/// The address that a request came from; nobody's where there is no connection, as in a test.
+/// Address that a request came from; unspecified where there is no connection, as in a test.
 pub(super) fn peer(extensions: &Extensions) -> IpAddr {
     extensions
         .get::<ConnectInfo<Ends>>()

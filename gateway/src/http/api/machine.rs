@@ -1,4 +1,5 @@
-//! What `/metrics` says of the machine beneath the call centre: sockets, transactions, calls, and which limits were reached.
+//! `/metrics` of the machine beneath the call centre: sockets, transactions, calls, and limits that were
+//! reached.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -12,7 +13,7 @@ use sip_stack::transport::{Counters, Crowd};
 use super::metrics::Page;
 use crate::switch::Request;
 
-/// Where that is asked.
+/// Sources of these numbers.
 #[derive(Clone, Debug)]
 pub struct Machine {
     /// The stack.
@@ -22,7 +23,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Appends everything. What the signalling task knows is left out when it has ended.
+    /// Appends all of them. Numbers of the signalling task are left out once it has ended.
     pub(super) async fn append(&self, text: String) -> String {
         let stats = self.stack.stats().await.ok();
         let mut page = Page(text);

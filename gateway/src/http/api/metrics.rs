@@ -28,7 +28,7 @@ const WAITS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0];
 /// Upper bounds of opinion scores.
 const SCORES: [f64; 7] = [1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.3];
 
-/// What was counted since the start, from the same events that pages see.
+/// Counts since the start, from the same events that pages see.
 #[derive(Debug)]
 pub(crate) struct Counters {
     counted: Mutex<Counted>,
@@ -48,7 +48,7 @@ struct Counted {
     waits: BTreeMap<String, Histogram<9>>,
     /// By side.
     scores: BTreeMap<&'static str, Histogram<7>>,
-    /// What each agent does, and since when that is not counted yet.
+    /// Status of each agent, and the time since when it is not counted yet.
     agents: BTreeMap<String, (Status, Moment)>,
     /// Microseconds, by state.
     states: BTreeMap<String, u64>,
@@ -209,8 +209,9 @@ pub(super) async fn get(State(api): State<Api>, request: Parts) -> Result<Respon
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
-/// Asked from this host, and not by a proxy for somebody else. One that is configured to tell nothing (nginx with a bare `proxy_pass`)
-/// speaks HTTP/1.0, or passes on the name that it was asked by.
+/// True if the request comes from this host, and not from a proxy for somebody else. A proxy that sends no
+/// forwarding headers (nginx with a bare `proxy_pass`) speaks HTTP/1.0, or passes on the name that it was
+/// asked for.
 fn is_local(request: &Parts) -> bool {
     let is_forwarded = [
         "forwarded",
@@ -243,7 +244,7 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
     page.family("calls_active", "gauge", "Live calls.");
     page.sample("calls_active", &[], view.calls.len() as f64);
 
-    page.family("queue_waiting", "gauge", "Calls that no agent took yet.");
+    page.family("queue_waiting", "gauge", "Calls that no agent has taken yet.");
     for queue in view.queues.values() {
         page.sample(
             "queue_waiting",
@@ -346,7 +347,7 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
     page.0
 }
 
-/// Who was refused, and who is banned.
+/// Appends refusals and bans.
 fn with_refusals(text: String, sentry: &Sentry) -> String {
     let mut page = Page(text);
     page.family(
@@ -370,7 +371,7 @@ fn with_refusals(text: String, sentry: &Sentry) -> String {
     page.0
 }
 
-/// How the log of the call centre becomes durable.
+/// Appends how the log of the call centre becomes durable.
 fn with_store(text: String, meter: &Meter, is_up: bool) -> String {
     let mut page = Page(text);
     page.family(

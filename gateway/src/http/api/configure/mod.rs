@@ -20,7 +20,7 @@ use super::Api;
 use super::problem::{Code, Problem};
 use crate::roster::{Match, Roster, Unchanged};
 
-/// How long a change may take. It is done all the same when it takes longer.
+/// Time that the answer to a change may take. A change that takes longer is made all the same.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Tag of what the file says.
@@ -63,7 +63,7 @@ impl IntoResponseParts for Tag {
     }
 }
 
-/// Where something is that was made.
+/// Location of a new object.
 fn at(path: &str, id: &str) -> AppendHeaders<[(HeaderName, String); 1]> {
     AppendHeaders([(LOCATION, format!("/api/v1/{path}/{id}"))])
 }

@@ -132,7 +132,7 @@ fn ticket(headers: &HeaderMap) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// False for another site's page, which has no business here even with a ticket.
+/// False for another site's page, which may not connect even with a ticket.
 fn is_ours(api: &Api, request: &Request) -> bool {
     let peer = peer(request.extensions());
     api.settings.origins.allow(request.headers(), peer)

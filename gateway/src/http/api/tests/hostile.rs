@@ -247,7 +247,7 @@ proptest! {
                 let answer = world.send(request).await;
                 prop_assert!(!answer.status.is_server_error(), "{path}: {}", answer.body);
                 let only_path = path.split('?').next().unwrap_or_default();
-                // A preflight carries no token, and its answer tells nothing.
+                // A preflight carries no token, and its answer reveals nothing.
                 if who < 2 && methods[method] != Method::OPTIONS && !is_open(only_path) {
                     prop_assert!(answer.status.is_client_error(), "{path}: {}", answer.status);
                     prop_assert!(!answer.body.to_string().contains("secret of"));

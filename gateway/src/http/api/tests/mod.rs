@@ -37,7 +37,7 @@ use crate::config::{self, Config, Staff};
 use crate::roster::Opening;
 use crate::store::Store;
 
-/// What was asked at the desk, and by whom.
+/// Commands to the desk, and their origins.
 type Log = Arc<Mutex<Vec<(By, Command)>>>;
 
 pub(super) const START: u64 = 1_700_000_000;
@@ -262,7 +262,7 @@ impl World {
         }
     }
 
-    /// What was asked at the desk since the last time.
+    /// Commands to the desk since the last call.
     pub(super) fn asked(&self) -> Vec<(By, Command)> {
         std::mem::take(&mut *self.asked.lock().expect("not poisoned"))
     }

@@ -127,7 +127,7 @@ impl Subscriber {
     }
 }
 
-/// What is even is Anna's, what is odd Ben's.
+/// A change: even numbers belong to Anna, odd ones to Ben.
 fn change(kind: u8, n: u8) -> Change {
     let owner = if n.is_multiple_of(2) {
         "usr_anna"
