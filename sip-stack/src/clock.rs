@@ -24,7 +24,7 @@ impl Clock {
         }
     }
 
-    /// What time it is.
+    /// Present time.
     #[must_use]
     pub fn now(&self) -> Time {
         self.time + self.instant.elapsed()

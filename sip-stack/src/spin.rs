@@ -13,7 +13,7 @@ pub(crate) struct SpinGuard {
 /// Deadlines in the past that are normal in a row: one timer may fire at the moment of another.
 const PATIENCE: u32 = 100;
 
-/// How long a spinning core is made to wait each time.
+/// Time that a spinning core is made to wait each time.
 const BRAKE: Duration = Duration::from_millis(1);
 
 impl SpinGuard {

@@ -106,7 +106,7 @@ fn talk(world: &mut World) -> (SessionId, String) {
     (session, id)
 }
 
-/// Who hears whom at the gateway: the legs of each bridge.
+/// Legs of each bridge at the gateway.
 fn bridges(world: &World) -> Vec<usize> {
     let mut sizes: Vec<usize> = world.nodes[GATEWAY].bridged().map(|legs| legs.len()).collect();
     sizes.sort_unstable();
@@ -136,7 +136,7 @@ fn over(mut world: World) -> World {
     world
 }
 
-/// What is under way ends, and all tabs are closed.
+/// Ends everything under way, and closes all tabs.
 fn go_home(world: &mut World) {
     world.run(100 * SECOND);
     for agent in 0..world.agents.len() {

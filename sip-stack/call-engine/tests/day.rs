@@ -31,7 +31,7 @@ enum Happens {
     GoesHome(AgentId),
 }
 
-/// What a caller lived through.
+/// Experience of a caller.
 #[derive(Debug, Default)]
 struct Caller {
     came: Option<Time>,
@@ -348,7 +348,7 @@ impl Day {
     }
 }
 
-/// What a store has of a fold: the open parts, and each slot as it was written last.
+/// Stored parts of a fold: the open counts, and each slot as it was written last.
 #[derive(Default)]
 struct Kept {
     open: String,

@@ -17,7 +17,7 @@ pub use rng::Rng;
 pub use time::Time;
 pub use timers::Timers;
 
-/// When a core next wants [`Time`] to be told, and why. `None`: only input can wake it.
+/// Time at which a core next wants to be called, and the reason. `None`: only input can wake it.
 pub type Deadline = Option<(Time, &'static str)>;
 
 /// The earlier of two deadlines.

@@ -36,7 +36,7 @@ impl<K: Ord + Copy> Timers<K> {
         }
     }
 
-    /// When `key` fires, if it is armed.
+    /// Time at which `key` fires, if it is armed.
     #[must_use]
     pub fn get(&self, key: K) -> Option<Time> {
         self.armed.get(&key).map(|(at, _)| *at)
@@ -60,7 +60,7 @@ impl<K: Ord + Copy> Timers<K> {
         Some((*at, self.armed.get(key).map_or("timer", |(_, reason)| reason)))
     }
 
-    /// How many are armed.
+    /// Number of armed timers.
     #[must_use]
     pub fn len(&self) -> usize {
         self.queue.len()

@@ -1,4 +1,4 @@
-//! Where one message ends and the next begins (RFC 3261 §18.3, RFC 5626 §4.4.1, RFC 7118 §5).
+//! Framing: the border between messages (RFC 3261 §18.3, RFC 5626 §4.4.1, RFC 7118 §5).
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use sans_io::Time;
 
 use crate::message::{Defect, HeaderName, ParseError, Rejected, content_length, limits, next_line, unfold};
 
-/// What a peer sent.
+/// Input from a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// The octets of one message, for [`Message::parse`](crate::message::Message::parse).
@@ -35,9 +35,9 @@ impl Frame {
 /// Nobody can say where the next message begins: the connection must be closed.
 #[derive(Clone, Debug)]
 pub struct FramingError {
-    /// What was wrong.
+    /// Defect found.
     pub defect: Defect,
-    /// What to answer before the connection is closed, if anything.
+    /// Answer to send before the connection is closed, if any.
     pub rejected: Option<Rejected>,
 }
 
@@ -54,7 +54,7 @@ impl std::error::Error for FramingError {}
 /// A message that is malformed otherwise is cut out like any other and left to the parser; the stream goes on behind it.
 /// A header block that is too large, or says nothing clear about the length of its body, ends the stream.
 ///
-/// It holds at most one incomplete message: drain [`StreamFramer::next_frame`] after each [`StreamFramer::push`].
+/// The framer holds at most one incomplete message: drain [`StreamFramer::next_frame`] after each [`StreamFramer::push`].
 #[derive(Debug, Default)]
 pub struct StreamFramer {
     buf: BytesMut,

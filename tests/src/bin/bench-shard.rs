@@ -1,5 +1,5 @@
-//! What a 20 ms frame costs inside a media shard, without sockets and without SRTP: relay, G.711 to G.711, Opus to and
-//! from PCMU, and mixes. One line for each: µs of this thread per frame and direction.
+//! Cost of a 20 ms frame inside a media shard, without sockets and without SRTP: relay, G.711 to G.711, Opus
+//! to and from PCMU, and mixes. One line for each: µs of this thread per frame and direction.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -15,7 +15,7 @@ pub const TARGET: Target = Target {
     run,
 };
 
-/// What a SIP message is made of.
+/// Words of a SIP message.
 pub const WORDS: &[&str] = &[
     "INVITE",
     "ACK",

@@ -38,7 +38,7 @@ pub struct Target {
     pub run: fn(&[u8]),
 }
 
-/// How many mutated inputs a run on stable takes; `CORDBOARD_FUZZ_INPUTS` overrides it.
+/// Number of mutated inputs of a run on stable; `CORDBOARD_FUZZ_INPUTS` overrides it.
 pub const INPUTS: u64 = 10_000;
 
 /// Runs the seeds and then mutations of them. The input that panicked is printed and kept, so that it can

@@ -177,7 +177,7 @@ async fn pass(api: Api, request: Request, next: Next) -> Result<Response, Proble
         answer: None,
     };
     let request = Request::from_parts(parts, Body::from(body));
-    // It continues even if the client hangs up.
+    // The request continues even if the client hangs up.
     let done = tokio::spawn(async move {
         let response = next.run(request).await;
         let (parts, body) = response.into_parts();

@@ -131,7 +131,7 @@ impl Acd {
         self.refresh(now, id);
     }
 
-    /// What an idle agent wants now.
+    /// Sets the intent of an idle agent.
     pub(super) fn set_intent(&mut self, now: Time, id: AgentId, intent: Intent) {
         let state = self.agent_state(id);
         if state.intent == intent && state.next.is_none() {
@@ -156,7 +156,7 @@ impl Acd {
         }
     }
 
-    /// What an agent wanted for after the present work.
+    /// Applies the intent that an agent had for after the present work.
     pub(super) fn apply_next(&mut self, now: Time, id: AgentId) {
         let state = self.agent_state(id);
         if state.work == Work::Idle

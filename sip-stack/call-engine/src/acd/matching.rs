@@ -1,4 +1,5 @@
-//! Who gets which call: decided when an agent becomes ready or a call does, from the heads of a few ordered sets.
+//! Matching of calls and agents: decided when an agent or a call becomes ready, from the heads of a few
+//! ordered sets.
 
 use std::cmp::Reverse;
 

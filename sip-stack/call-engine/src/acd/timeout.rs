@@ -1,11 +1,11 @@
-//! What happens by itself when its time has come.
+//! Actions of timers.
 
 use sans_io::Time;
 
 use super::ids::{AgentId, CallId, OfferId};
 use super::{Acd, OverflowCause};
 
-/// What a timer is for.
+/// Purpose of a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Alarm {
     /// A sign of life is due.

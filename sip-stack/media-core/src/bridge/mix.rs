@@ -28,7 +28,7 @@ const SHARED: usize = FRAME;
 /// Kinds of listeners that share.
 const KINDS: usize = 4;
 
-/// How a leg takes part.
+/// Part of a leg in a mix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Party,
@@ -49,7 +49,7 @@ pub(crate) struct Mix {
     pub(super) seats: Vec<Seat>,
     /// More than one member speaks a wideband codec.
     wide: bool,
-    /// When the next 20 ms are due.
+    /// Time at which the next 20 ms are due.
     pub(crate) tick: Time,
     pub(crate) armed: Armed,
     shared: Vec<Shared>,
@@ -60,13 +60,13 @@ pub(crate) struct Mix {
 pub(super) struct Seat {
     pub(super) leg: usize,
     part: Part,
-    /// It said something in this tick:
+    /// True if it said something in this tick, which is then in one of these:
     pub(super) spoke: bool,
     pub(super) narrow: [i16; FRAME],
     pub(super) broad: [i16; 2 * FRAME],
     pub(super) up: Up,
     pub(super) down: Down,
-    /// What it is to hear and does not fill a packet yet.
+    /// Samples that it is to hear and that do not fill a packet yet.
     pub(super) waiting: Waiting,
 }
 
@@ -186,7 +186,7 @@ impl Mix {
         self.seats.iter().any(|seat| seat.part == Part::Coach(Some(key)))
     }
 
-    /// What a seat hears: all parties but itself, and who coaches it.
+    /// Sum that a seat hears: all parties but itself, and the one who coaches it.
     fn sum<'a, const N: usize>(
         &'a self,
         index: usize,
@@ -214,7 +214,7 @@ impl Mix {
     /// Sends a listener the frame that one of its kind got already, or makes that one; false when it must have its own.
     fn share(&mut self, now: Time, leg: &mut Leg, pcm: &[i16], out: &mut Outbox) -> bool {
         let rate = if pcm.len() == FRAME { RATE } else { WIDE };
-        // What is added against loss is added for one peer.
+        // Redundancy against loss is added for one peer.
         if leg.fec_until.is_some() || leg.digits.active() || leg.samples_of_packet(rate) != pcm.len() {
             return false;
         }
@@ -252,7 +252,7 @@ impl Mix {
     }
 }
 
-/// Which sums somebody hears.
+/// Sums that somebody hears.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Needs {
     pub(super) narrow: bool,

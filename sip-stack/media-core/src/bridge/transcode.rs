@@ -17,7 +17,7 @@ use crate::shard::outbox::Outbox;
 const CONCEALED: i64 = 3 * FRAME as i64;
 /// A sender's pause longer than that is a new beginning.
 const PAUSE: i64 = 10 * RATE as i64;
-/// How often a decoder hears a packet that it takes for its past.
+/// Times that a decoder hears a packet that it takes for its past.
 const PAST: usize = 3;
 /// Frames that are late together are left out beyond this.
 const BEHIND: Duration = Duration::from_millis(200);
@@ -196,7 +196,7 @@ pub(super) fn play(feed: &mut Feed, wanted: usize, pcm: &mut [i16], count: &mut 
 fn join(decoder: &mut Decoder, payload: &[u8], cold: &mut bool, seam: Option<[i16; SEAM]>, pcm: &mut [i16]) {
     if std::mem::take(cold) {
         for _ in 0..PAST {
-            // It was decoded before.
+            // The packet was decoded before.
             let _ = decoder.decode(payload, pcm);
         }
     }

@@ -2,7 +2,7 @@
 const LONGEST: usize = 120;
 /// Shortest: 200 Hz and its multiples.
 const SHORTEST: usize = 40;
-/// What is kept of the past.
+/// Samples of the past that are kept.
 const HISTORY: usize = 400;
 /// Samples over which the sound that comes back is blended in.
 const BLEND: usize = 32;

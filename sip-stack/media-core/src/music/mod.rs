@@ -1,4 +1,4 @@
-//! What a caller hears who waits: a short tune made by code, so that nothing need be shipped or licensed.
+//! Music for waiting callers: a short tune made by code, so that nothing need be shipped or licensed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ const MELODY: [(f64, u8, f64); 17] = [
     (14.0, 67, 1.0),
     (15.0, 74, 1.0),
 ];
-/// Of full scale: about -14 dBm0 in loud moments.
+/// Peak, relative to full scale: about -14 dBm0 in loud moments.
 const PEAK: f64 = 0.28;
 
 /// The tune at every rate that was asked for, made once each.

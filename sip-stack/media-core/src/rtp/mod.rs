@@ -90,7 +90,7 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// Whether a datagram of RTP version 2 is RTCP: the second octet is 192 to 223 (RFC 5761 §4).
+/// True if a datagram of RTP version 2 is RTCP: the second octet is 192 to 223 (RFC 5761 §4).
 #[must_use]
 pub fn is_rtcp(data: &[u8]) -> bool {
     data.len() >= 2 && data[0] >> 6 == 2 && (192..=223).contains(&data[1])

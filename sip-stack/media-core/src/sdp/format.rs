@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::section::Section;
 use crate::negotiated::{Codec, OpusParameters};
 
-/// What a payload type stands for, as far as we speak it.
+/// Meaning of a payload type, as far as we speak it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Audio(Codec),

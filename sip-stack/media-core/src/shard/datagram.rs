@@ -41,7 +41,7 @@ impl Shard {
                 (Ok(packet), Some(media)) if media.is_sound_or_key(&packet) => {
                     wire.admit(now, from, &packet.header)
                 }
-                // It proves nothing.
+                // The packet proves nothing.
                 (Ok(_), _) => wire.is_source(from),
                 (Err(_), _) => false,
             }
@@ -144,7 +144,7 @@ impl Shard {
         self.arm(key);
     }
 
-    /// A packet of the leg's peer is not passed on to whoever hears it.
+    /// Leaves out a packet of the leg's peer for the leg that hears it.
     fn leave_out(&mut self, key: usize, header: Header) {
         let listener = self.legs.get(key).and_then(|leg| leg.listener);
         if let Some(listener) = listener.and_then(|listener| self.legs.get_mut(listener)) {

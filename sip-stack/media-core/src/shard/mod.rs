@@ -40,7 +40,7 @@ use wiring::Bridge;
 /// Octets and datagrams that the outbox holds without growing: a burst of packets for all legs grows it once.
 const OUTBOX: (usize, usize) = (256 << 10, 1_024);
 
-/// What a shard is made with.
+/// Parts that a shard is made from.
 #[derive(Clone, Debug)]
 pub struct ShardConfig {
     /// The sockets that all browser legs share, with the address that each is told to browsers as: one candidate each.
@@ -51,9 +51,9 @@ pub struct ShardConfig {
     pub dtls: Arc<browser::Identity>,
     /// [`Time`] and `Instant` at one moment, for the DTLS engine.
     pub clock: Clock,
-    /// What callers who wait are told; empty: they hear the music only.
+    /// Announcements for waiting callers; empty: they hear the music only.
     pub prompts: Arc<Prompts>,
-    /// After so long without RTP and RTCP a phone's leg that should send counts as silent; `None`: never.
+    /// Time without RTP and RTCP after which a phone's leg that should send counts as silent; `None`: never.
     pub silence: Option<Duration>,
     /// Legs that it may hold; one more is answered by `Failed`.
     pub max_legs: usize,
@@ -65,13 +65,13 @@ pub struct Shard {
     config: ShardConfig,
     rng: Rng,
     legs: Slab<Leg>,
-    /// How many legs there ever were.
+    /// Number of legs ever made.
     generation: u64,
     names: BTreeMap<LegId, usize>,
     bridges: BTreeMap<BridgeId, Bridge>,
-    /// Which browser leg an address belongs to. Looked up, never walked over.
+    /// Browser leg that an address belongs to. Looked up, never iterated.
     paths: HashMap<(SocketId, SocketAddr), usize>,
-    /// Which phone leg a socket belongs to, and whether it is the one for RTCP.
+    /// Phone leg that a socket belongs to, and whether it is the one for RTCP.
     sockets: HashMap<SocketId, (usize, bool)>,
     queue: Queue,
     /// No leg is looked at again before this.
@@ -133,7 +133,7 @@ impl Shard {
         self.out.pop().unwrap_or(Output::Timeout(None))
     }
 
-    /// How many legs there are.
+    /// Number of legs.
     #[must_use]
     pub fn legs(&self) -> usize {
         self.legs.len()
@@ -160,7 +160,7 @@ impl Shard {
         }
     }
 
-    /// When a leg or a mix wants to be looked at, and where it stands in the queue.
+    /// Deadline of a leg or a mix, and its place in the queue.
     fn waits(&mut self, who: Who) -> Option<(Deadline, &mut Armed)> {
         match who {
             Who::Leg(key) => {

@@ -124,7 +124,7 @@ impl Leg {
         }
     }
 
-    /// What was counted since the beginning.
+    /// Counts since the beginning.
     pub(super) fn report(&self) -> Report {
         let (packets_sent, octets_sent) = self.egress.sent();
         let lost = self.source.lost();

@@ -1,4 +1,4 @@
-//! What happens because time passes.
+//! Actions of timers.
 
 use std::time::Duration;
 

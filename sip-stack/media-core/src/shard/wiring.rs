@@ -1,4 +1,4 @@
-//! Who hears whom.
+//! Bridges and their members.
 
 use std::time::Duration;
 
@@ -243,7 +243,7 @@ impl Shard {
         let Some(media) = &leg.media else { return };
         let direction = |key: usize| Some(self.legs.get(key)?.media.as_ref()?.direction);
         let bridge = leg.bridge.and_then(|bridge| self.bridges.get(&bridge));
-        // Whether anybody may talk, and whether anybody is not on hold.
+        // True if anybody may talk, and if anybody is not on hold.
         let (mut talks, mut present) = (false, false);
         let mut look = |direction: Option<Direction>| {
             talks |= direction.is_some_and(Direction::receives);
@@ -346,7 +346,7 @@ impl Shard {
     }
 }
 
-/// Whether someone of this role is heard by a leg.
+/// True if a member of this role is heard by a leg.
 fn is_heard_by(role: Role, leg: LegId) -> bool {
     match role {
         Role::Party => true,

@@ -31,7 +31,8 @@ pub enum Refused {
 }
 
 impl Receiver {
-    /// How many sources are believed. A peer has one, and another one after each change of its microphone at worst.
+    /// Number of sources that are accepted. A peer has one, and another one after each change of its
+    /// microphone at worst.
     pub const MAX_STREAMS: usize = 16;
 
     /// With the session keys of `master`.
@@ -146,7 +147,7 @@ fn index_word(word: &[u8]) -> Result<u32, Refused> {
     }
 }
 
-/// What is known of a source, or that nothing is.
+/// A source, or none.
 struct Slot {
     place: Option<usize>,
     indices: Indices,

@@ -29,7 +29,7 @@ fn config() -> impl Strategy<Value = Config> {
     )
 }
 
-/// Who offers, what it offers, what the other wants.
+/// One exchange: the side that offers, its offer, the wish of the other.
 type Step = (bool, Direction, Direction);
 
 proptest! {
@@ -125,7 +125,7 @@ fn agree(a: &Negotiated, b: &Negotiated) {
     }
 }
 
-/// What may not change in the descriptions of one end.
+/// Parts that may not change in the descriptions of one end.
 #[derive(Default)]
 struct Watch {
     last: Option<String>,

@@ -44,8 +44,8 @@ impl Coordinator {
         self.wire(session);
     }
 
-    /// The peer's re-INVITE or UPDATE: answered at once, never passed to the other leg. `None`: it wants our offer.
-    /// `fork` names who offers, while nobody has answered our INVITE.
+    /// Handles the peer's re-INVITE or UPDATE: answered at once, never passed to the other leg. `None`: it
+    /// wants our offer. `fork` names the fork that offers, while nobody has answered our INVITE.
     pub(crate) fn reoffered(
         &mut self,
         now: Time,

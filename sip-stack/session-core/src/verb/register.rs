@@ -18,7 +18,7 @@ pub struct Registration {
     pub account: u64,
     /// Address of record.
     pub aor: Uri,
-    /// Where REGISTER goes, if not to the host of `aor`.
+    /// Destination of REGISTER, if not the host of `aor`.
     pub proxy: Option<Uri>,
     /// For digest.
     pub username: String,
@@ -28,7 +28,7 @@ pub struct Registration {
     pub expires: Duration,
 }
 
-/// What is kept of a [`Registration`].
+/// State of a [`Registration`].
 #[derive(Debug)]
 pub(crate) struct Account {
     registration: Registration,

@@ -22,7 +22,7 @@ use crate::session::Session;
 use crate::verb::Caller;
 use crate::{Cause, Event, SessionId};
 
-/// How long a browser that agreed to go on may take for new keys.
+/// Time that a browser that agreed to go on may take for new keys.
 const KEYS: Duration = Duration::from_secs(8);
 
 /// A leg that called us and was answered, for [`Coordinator::restore`].
@@ -30,25 +30,25 @@ const KEYS: Duration = Duration::from_secs(8);
 pub struct SavedLeg {
     /// The SIP side.
     pub dialog: SavedDialog,
-    /// Where the call came from.
+    /// Origin of the call.
     pub source: Source,
     /// User part of From.
     pub from: String,
     /// Display name of From.
     pub display: String,
-    /// What was dialled.
+    /// Number or name that was dialled.
     pub to: String,
     /// The peer is a browser.
     pub browser: bool,
-    /// When the INVITE came, microseconds since 1970.
+    /// Time at which the INVITE came, microseconds since 1970.
     pub began: u64,
-    /// When it was answered, microseconds since 1970.
+    /// Time at which it was answered, microseconds since 1970.
     pub answered: u64,
 }
 
 impl Coordinator {
-    /// What is to be kept of a leg that called us, so that it can go on after a restart. `None` before it is answered and
-    /// after its end. It is another one with [`Event::Answered`] and with each [`Event::Changed`].
+    /// Saved form of a leg that called us, so that it can go on after a restart. `None` before it is answered
+    /// and after its end. It changes with [`Event::Answered`] and with each [`Event::Changed`].
     #[must_use]
     pub fn save(&self, leg: LegId) -> Option<SavedLeg> {
         let l = self

@@ -19,14 +19,14 @@ use crate::coordinator::{Coordinator, Timer};
 use crate::event::{Cause, Event, ReferTo};
 use crate::leg::State;
 
-/// How long who was replaced may take to hang up by itself.
+/// Time that a replaced party may take to hang up by itself.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// A leg's wish to be replaced.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refer {
     id: ReferId,
-    /// It was told that we follow it.
+    /// True once it was told that we follow it.
     accepted: bool,
 }
 
@@ -387,7 +387,7 @@ impl Coordinator {
         self.refer_progress(now, leg, code);
     }
 
-    /// Who was replaced did not hang up.
+    /// A replaced party did not hang up.
     pub(crate) fn goodbye(&mut self, now: Time, leg: LegId) {
         let member = self
             .legs
@@ -409,7 +409,7 @@ impl Coordinator {
 
     /// Our REFER was answered.
     pub(crate) fn refer_answered(&mut self, usage: UsageId, code: u16) {
-        // What comes of a REFER that was accepted is told by NOTIFY.
+        // NOTIFY reports the outcome of an accepted REFER.
         if code >= 300 {
             self.tell_progress(usage, code);
         }

@@ -36,7 +36,7 @@ fn restore(world: &mut World, saved: &SavedLeg) -> (SessionId, LegId) {
         .expect("restored")
 }
 
-/// Which way audio flows on a leg.
+/// Direction of audio on a leg.
 fn direction(world: &World, leg: LegId) -> Direction {
     let connected = world.last_command(
         GATEWAY,

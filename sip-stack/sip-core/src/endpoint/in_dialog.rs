@@ -14,7 +14,7 @@ use super::event::{Body, Ended, Event, Headers, ServerTx, UsageId};
 use super::usage::State;
 use super::wire::{Contact, Draft};
 
-/// Addresses of one peer.
+/// Maximum number of addresses of one peer.
 const MAX_PEERS: usize = 64;
 
 impl Endpoint {
@@ -30,8 +30,8 @@ impl Endpoint {
         }
     }
 
-    /// The session of `usage` may be changed from these addresses alone, by re-INVITE, UPDATE and REFER over UDP and TCP. Over TLS and
-    /// WebSocket nobody else knows the dialog.
+    /// Lets the session of `usage` be changed from these addresses alone, by re-INVITE, UPDATE and REFER over
+    /// UDP and TCP. Over TLS and WebSocket nobody else knows the dialog.
     pub fn restrict(&mut self, usage: UsageId, peers: impl IntoIterator<Item = IpAddr>) {
         if let Some(state) = self.usages.get_mut(&usage) {
             let peers = peers.into_iter().map(|peer| peer.to_canonical());
@@ -39,7 +39,7 @@ impl Endpoint {
         }
     }
 
-    /// The session of a usage that is [restricted](Self::restrict) may be changed from this address as well.
+    /// Lets the session of a [restricted](Self::restrict) usage be changed from this address as well.
     pub fn trust(&mut self, usage: UsageId, peer: IpAddr) {
         if let Some(state) = self.usages.get_mut(&usage)
             && (1..MAX_PEERS).contains(&state.peers.len())
@@ -137,7 +137,8 @@ impl Endpoint {
         let Some(state) = self.usages.get_mut(&usage) else {
             return;
         };
-        // Tags are no secret where anybody on the way can read them. BYE is left alone: it takes nothing to another place.
+        // Tags are no secret if anybody on the way can read them. BYE is left alone: it moves nothing to
+        // another place.
         let changes = matches!(method, Method::Invite | Method::Update | Method::Refer);
         if changes && !state.is_over() && !state.is_changed_over(flow) {
             self.refuse_with(now, server, 403, &[]);
@@ -224,7 +225,7 @@ impl Endpoint {
                     self.refuse_with(now, invite, 487, &[]);
                 }
             }
-            // Of one fork of our INVITE: the others go on.
+            // For one fork of our INVITE: the others go on.
             State::Calling => return,
             State::Accepted | State::Confirmed | State::Over => {}
         }

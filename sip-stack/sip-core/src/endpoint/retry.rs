@@ -13,7 +13,7 @@ use super::resolve::Hop;
 use super::wire::Draft;
 use super::{Endpoint, TimerKey};
 
-/// How often one request is sent anew because of credentials or intervals.
+/// Times that one request is sent anew because of credentials or intervals.
 const MAX_RETRIES: u8 = 4;
 
 impl Endpoint {
@@ -190,7 +190,7 @@ fn tx_target(clients: &std::collections::BTreeMap<u64, ClientTx>, id: u64) -> Ve
     })
 }
 
-/// How long the peer wants to be left alone.
+/// Time for which the peer wants no further requests.
 pub(super) fn retry_after(response: &Message) -> Option<Duration> {
     response
         .retry_after()

@@ -54,7 +54,7 @@ pub struct Message {
     /// Start line with its line end.
     start_line: Span,
     slots: Vec<Slot>,
-    /// Where the body lies in the buffer.
+    /// Place of the body in the buffer.
     body: Span,
     new_body: Option<Bytes>,
     edited: bool,

@@ -1,12 +1,12 @@
-//! What a REFER asks for (RFC 3515), taken apart and checked once.
+//! Content of a REFER (RFC 3515), parsed and checked once.
 
 use super::{HeaderName, Message, NameAddr, Replaces};
 use crate::uri::{Scheme, Uri, unescape};
 
-/// What a REFER asks for: a call to somebody, in place of the one who asks.
+/// Request of a REFER: a call to somebody, in place of the party that asks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Referral {
-    /// Who is to be called: scheme, user, host and port.
+    /// Party to be called: scheme, user, host and port.
     pub target: Uri,
     /// The call that the new one takes the place of.
     pub replaces: Option<ReplacedDialog>,

@@ -169,7 +169,7 @@ impl Message {
         self.headers(HeaderName::Via).filter_map(Via::parse)
     }
 
-    /// How many `Via` values there are.
+    /// Number of `Via` values.
     #[must_use]
     pub fn via_count(&self) -> usize {
         self.headers(HeaderName::Via).count()

@@ -22,11 +22,12 @@ pub struct Binding {
     pub instance: Option<String>,
     /// `reg-id` (RFC 5626).
     pub reg_id: Option<u32>,
-    /// When it ends.
+    /// Time at which it ends.
     pub expires: Time,
     /// `User-Agent` of the REGISTER.
     pub user_agent: Option<String>,
-    /// Its client offered DTLS-SRTP in its last call, or plain RTP; `None` while it has made none.
+    /// True if its client offered DTLS-SRTP in its last call, false for plain RTP; `None` while it has made
+    /// none.
     pub offers_dtls: Option<bool>,
     pub(super) call_id: String,
     pub(super) cseq: u32,
@@ -60,8 +61,9 @@ impl Binding {
         })
     }
 
-    /// A call to it is to offer DTLS-SRTP: as its client offers itself, or, while that made no call, as a browser is called:
-    /// one that comes over WebSocket, or says so in a `Contact` that a proxy passed on over something else.
+    /// True if a call to it is to offer DTLS-SRTP: as its client offers itself, or, while that made no call,
+    /// if it is a browser: a client that comes over WebSocket, or says so in a `Contact` that a proxy passed
+    /// on over something else.
     #[must_use]
     pub fn takes_dtls(&self) -> bool {
         let names_websocket = || {

@@ -46,10 +46,10 @@ impl Timing {
     }
 }
 
-/// What a transaction that woke at its deadline asks for.
+/// Action of a transaction that woke at its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnTimeout {
-    /// It was not due.
+    /// Not due.
     Nothing,
     /// Send the last message again.
     Resend,

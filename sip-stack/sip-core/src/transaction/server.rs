@@ -73,7 +73,7 @@ impl Server {
         }
     }
 
-    /// When it wants to wake.
+    /// Time at which it must be woken.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         let reason = if self.state == State::Completed {

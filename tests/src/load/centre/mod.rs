@@ -51,7 +51,7 @@ const NUMBER: &str = "9000";
 const PHONES: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// The trunk is known by its address.
 const TRUNK: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-/// How long talk, the last offers and what is written down may take after the last caller came.
+/// Time that talk, the last offers and writing may take after the last caller came.
 const PATIENCE: Duration = Duration::from_secs(75);
 /// Sign-ins at a time.
 const AT_ONCE: usize = 2;
@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Outcome<()> {
 struct Centre {
     http: SocketAddr,
     sip: SocketAddr,
-    /// Where the log is.
+    /// Path of the log.
     log: PathBuf,
     daemon: Daemon,
     command: Command,
@@ -153,7 +153,7 @@ fn spawn(command: &mut Command, log: &Path, http: SocketAddr) -> Outcome<Daemon>
     Ok(daemon)
 }
 
-/// What carries the agents' wishes to the API, and the sound nowhere.
+/// Carries the agents' wishes to the API, and discards sound.
 struct Wishing {
     refused: Rc<RefCell<Vec<String>>>,
     task: JoinHandle<()>,
@@ -209,7 +209,7 @@ async fn play(arguments: &Arguments, options: &Options) -> Outcome<()> {
     let cpu = (cpu_ns(&pids) - cpu) as f64 / 1e9;
     let own_cpu = (cpu_ns(&[std::process::id()]) - own_cpu) as f64 / 1e9;
     floor.book.faults.append(&mut wishing.refused.borrow_mut());
-    // What was asked for at the end, and queues are told of four times a second.
+    // The last wishes take time, and queues are reported four times a second.
     tokio::time::sleep(Duration::from_secs(4)).await;
 
     println!(

@@ -148,7 +148,7 @@ pub(super) struct Events {
     pub(super) seen: Rc<RefCell<Seen>>,
 }
 
-/// What the stream told so far.
+/// State of the stream so far.
 #[derive(Default)]
 pub(super) struct Seen {
     /// Number of the last change.

@@ -17,7 +17,7 @@ use sip_core::message::{Message, Method};
 
 use crate::sim::sdp::{self, Kind};
 
-/// How it reaches the gateway.
+/// Connection to the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
     /// Datagrams from this address.
@@ -41,17 +41,17 @@ pub struct Agent {
     pub calls: BTreeMap<String, Call>,
     /// To send.
     pub out: Vec<String>,
-    /// What happened since this was last emptied.
+    /// Events since this was last emptied.
     pub heard: Vec<Heard>,
-    /// How often it was refused credentials.
+    /// Times that its credentials were refused.
     pub challenges: usize,
-    /// It answers no OPTIONS, and nothing else: its page hangs.
+    /// True if it answers nothing, not even OPTIONS: its page hangs.
     pub silent: bool,
     host: String,
     instance: u32,
     domain: String,
     answerer: Answerer,
-    /// Since it last registered.
+    /// Challenges answered since it last registered.
     answered: Answered,
     register: (String, u32),
     registering: Option<String>,
@@ -60,7 +60,7 @@ pub struct Agent {
     kind: Kind,
 }
 
-/// What the person at the agent sees.
+/// Event that the person at the agent sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// Registered, or registered again.
@@ -84,13 +84,13 @@ pub enum Heard {
 /// One call of an agent.
 #[derive(Debug)]
 pub struct Call {
-    /// Where it stands.
+    /// State of the call.
     pub state: State,
     /// The gateway's answer to our offer: the same in each 18x and in the 200.
     pub answer: Option<Bytes>,
     /// The final response to our INVITE.
     pub code: u16,
-    /// How the transfers went that it asked for: status codes, as they came.
+    /// Progress of the transfers that it asked for: status codes, as they came.
     pub told: Vec<u16>,
     local: String,
     remote: String,
@@ -109,7 +109,7 @@ pub struct Call {
     accepted: Option<String>,
 }
 
-/// Where a call stands.
+/// State of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// INVITE sent, nothing heard.

@@ -1,4 +1,4 @@
-//! What is sent, and the way it takes.
+//! Sending, and the way of each message.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

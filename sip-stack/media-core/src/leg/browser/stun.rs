@@ -28,7 +28,7 @@ const FINGERPRINT_XOR: u32 = 0x5354_554e;
 /// Attributes below this must be understood (RFC 8489 §14).
 const OPTIONAL: u16 = 0x8000;
 
-/// What a message is.
+/// Class and method of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Request,
@@ -47,7 +47,7 @@ pub(super) struct Binding<'a> {
     pub(super) controlled: bool,
     /// The first attribute that we must understand and do not.
     pub(super) unknown: Option<u16>,
-    /// Where MESSAGE-INTEGRITY begins.
+    /// Offset at which MESSAGE-INTEGRITY begins.
     integrity: Option<usize>,
 }
 
@@ -312,7 +312,7 @@ pub(super) mod tests {
     use super::*;
     use crate::corpus::folder;
 
-    /// What a browser sends: a binding request with the attributes of ICE.
+    /// A check as a browser sends it: a binding request with the attributes of ICE.
     pub(in crate::leg::browser) struct Check<'a> {
         pub(in crate::leg::browser) username: &'a str,
         pub(in crate::leg::browser) password: &'a str,

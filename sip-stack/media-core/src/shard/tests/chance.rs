@@ -14,7 +14,7 @@ use crate::tone::{amplitude, power_at};
 const SECOND: Duration = Duration::from_secs(1);
 const LEGS: usize = 6;
 
-/// What should be: the bridges, and of each leg whether it is there, on hold, silent.
+/// Expected state: the bridges, and for each leg whether it is there, on hold, silent.
 #[derive(Debug, Default)]
 struct Model {
     bridges: BTreeMap<u64, Vec<(usize, Role)>>,
@@ -46,7 +46,7 @@ impl Model {
         self.bridges.retain(|_, members| members.len() > 1);
     }
 
-    /// Whose tones a leg hears.
+    /// Legs whose tones a leg hears.
     fn hears(&self, leg: usize) -> Vec<usize> {
         let Some(members) = self
             .bridges
@@ -71,8 +71,8 @@ impl Model {
     }
 }
 
-/// What a leg hears of each tone, dB under what its talker says, by the power in pieces of 50 ms: a seam between two of them
-/// shifts a tone and takes nothing from it.
+/// Level of each tone that a leg hears, dB below its talker's, by the power in pieces of 50 ms: a seam
+/// between two of them shifts a tone and takes nothing from it.
 fn heard(world: &World, peer: usize, from: Time) -> [f64; LEGS] {
     let sound = world.peers[peer].sound(from);
     let said = f64::from(amplitude(-18.0));
