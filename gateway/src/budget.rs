@@ -42,7 +42,7 @@ impl Budget {
             http,
             sip,
         } = budget;
-        tracing::info!(descriptors, media, http, sip, "limits of connections");
+        tracing::info!(descriptors, media, http, sip, "connection limits");
         if media < phone_ports as u64 {
             tracing::warn!(
                 "{descriptors} file descriptors are too few for {phone_ports} phone ports: raise the limit (ulimit -Hn, LimitNOFILE)"

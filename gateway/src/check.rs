@@ -41,7 +41,7 @@ pub async fn run(options: Check) -> Result<ExitCode, Infallible> {
     for warning in &warnings {
         eprintln!("{warning}");
     }
-    println!("{}: good", file.display());
+    println!("{}: no errors", file.display());
     Ok(ExitCode::SUCCESS)
 }
 

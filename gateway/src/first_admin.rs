@@ -35,7 +35,7 @@ pub(crate) async fn draw(
     match roster.put_user(now, None, settings).await {
         Ok(_) => Ok(Some(password)),
         Err(Unchanged::Taken) => Err(format!(
-            "a user or queue named `{name}` exists and is no admin; choose another name"
+            "a user or queue named `{name}` exists and is not an admin; choose another name"
         )),
         Err(Unchanged::Invalid(wrong)) => {
             let wrong: Vec<String> = wrong
@@ -44,6 +44,6 @@ pub(crate) async fn draw(
                 .collect();
             Err(wrong.join("; "))
         }
-        Err(_) => Err("it cannot be kept".to_owned()),
+        Err(_) => Err("the store did not keep it".to_owned()),
     }
 }

@@ -554,8 +554,8 @@ async fn talk(
                     tell(&format!("key {digit}"));
                     digits.push(digit);
                 }
-                Some(CallEvent::Talking) => tell("sound comes"),
-                Some(CallEvent::Held(held)) => tell(if held { "held" } else { "taken back" }),
+                Some(CallEvent::Talking) => tell("receiving audio"),
+                Some(CallEvent::Held(held)) => tell(if held { "held" } else { "resumed" }),
                 None => break,
             },
             () = &mut end => break,

@@ -19,7 +19,7 @@ pub(crate) fn announce_admin(name: &str, password: &str, is_kept: bool) {
     let until = if is_kept {
         "It is not shown again."
     } else {
-        "The store is in memory: the next start draws another one."
+        "The store is in memory: the next start creates another one."
     };
     println!("First admin: {name}, password {password}. {until}");
 }

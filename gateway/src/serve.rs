@@ -292,7 +292,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     if let Some(store) = store
         && tokio::time::timeout(PATIENCE, store.close()).await.is_err()
     {
-        tracing::error!("the store is away: what waited for it is lost");
+        tracing::error!("the store is unavailable: everything that waited for it is lost");
     }
     if let Some(phone) = demo_phone {
         phone.shutdown().await;
@@ -320,7 +320,7 @@ fn database(config: &Config, state: Option<&Path>) -> Result<Option<String>, Ser
             .map(Some)
             .map_err(|error| failed("store", error)),
         (Storage::Folder, None) => {
-            tracing::warn!("nothing outlives this process: there is no HOME, and --state names no folder");
+            tracing::warn!("nothing will outlive this process: HOME is not set, and --state is not given");
             Ok(None)
         }
     }

@@ -47,7 +47,7 @@ pub(crate) fn sent(to: &Destination, local: Option<SocketAddr>, data: &[u8]) {
 
 /// Logs a message that could not be sent.
 pub(crate) fn not_sent(to: &Destination) {
-    tracing::debug!(target: "sip", ?to, "not sent: no way to there");
+    tracing::debug!(target: "sip", ?to, "not sent: destination cannot be reached");
 }
 
 fn write(way: fmt::Arguments<'_>, data: &[u8]) {

@@ -267,7 +267,7 @@ impl Sentry {
         let now = self.now();
         let was_banned = self.lock().guard.lift(now, address);
         if self.0.orders.try_send(Order::Lift(address)).is_err() {
-            tracing::warn!(%address, "the signalling task does not hear that a ban is lifted; it ends in its time");
+            tracing::warn!(%address, "the signalling task is too busy to lift the ban there; it ends by itself");
         }
         was_banned
     }
@@ -290,7 +290,7 @@ impl Sentry {
         *state.counts.entry((refused.reason, refused.code)).or_default() += 1;
         if state.second != second {
             if state.untold > 0 {
-                tracing::info!(target: "cordboard::refused", more = state.untold, "refused, each not told of");
+                tracing::info!(target: "cordboard::refused", more = state.untold, "refused, not logged one by one");
             }
             (state.second, state.lines, state.untold) = (second, 0, 0);
         }
@@ -335,7 +335,7 @@ impl Sentry {
             state.bans += 1;
             tell_ban(&ban);
             if self.0.orders.try_send(Order::Ban(ban)).is_err() {
-                tracing::warn!("the signalling task does not hear of a ban");
+                tracing::warn!("the signalling task is too busy to take a ban");
             }
         }
     }

@@ -30,7 +30,7 @@ pub async fn run(gateway: SocketAddr, password: String, mut wanted: mpsc::Receiv
                         }
                     });
                 }
-                Some(_) => tracing::info!("enough demo callers"),
+                Some(_) => tracing::info!("demo caller not started: enough are active"),
                 None => break,
             },
             Some(_) = callers.join_next(), if !callers.is_empty() => {}

@@ -365,7 +365,7 @@ impl Desk {
             came,
         };
         if let Some(refusal) = self.input(now, Input::Enqueue(enqueue), calls) {
-            tracing::error!(?refusal, "a call cannot wait");
+            tracing::error!(?refusal, "a call could not be queued");
             calls.terminate_session(now, session);
         }
         self.tell(now);

@@ -277,7 +277,7 @@ impl Keeper {
         tokio::spawn(async move {
             for (stream, before) in [(FACTS, seq + 1), (EVENTS, events)] {
                 if let Err(error) = cut(&log, stream, before).await {
-                    return tracing::warn!(%error, stream, "the log cannot be cut");
+                    return tracing::warn!(%error, stream, "old entries of the event log cannot be removed");
                 }
             }
         });

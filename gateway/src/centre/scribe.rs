@@ -131,7 +131,7 @@ async fn write(keeper: Keeper, mut waiting: mpsc::Receiver<Work>) {
                 room,
             } => {
                 if let Err(error) = open.keep(&records, &events, legs).await {
-                    tracing::error!(%error, "the call centre goes on in memory alone: what happens from here on is lost at the end");
+                    tracing::error!(%error, "the call centre goes on in memory alone: from here on everything is lost when the gateway ends");
                     keeper = None;
                 }
                 drop(room);
@@ -147,7 +147,7 @@ async fn write(keeper: Keeper, mut waiting: mpsc::Receiver<Work>) {
                 Ok(()) if cut => open.cut(),
                 Ok(()) => {}
                 // The log is complete, and the next snapshot writes what this one did not.
-                Err(error) => tracing::warn!(%error, "the log cannot be cut"),
+                Err(error) => tracing::warn!(%error, "old entries of the event log cannot be removed"),
             },
         }
     }

@@ -321,7 +321,7 @@ pub(crate) fn skill(name: &str) -> Result<(), String> {
     let plain = |c: char| c.is_alphanumeric() || "-_. +".contains(c);
     if name.trim() != name || name.is_empty() || name.chars().count() > 32 || !name.chars().all(plain) {
         return Err(format!(
-            "`{}` is no name of a skill, e.g. english: 1 to 32 letters, digits, blanks, -, _, . and +",
+            "`{}` is not a skill name, e.g. english: 1 to 32 letters, digits, blanks, -, _, . and +",
             name.escape_debug()
         ));
     }
@@ -333,7 +333,7 @@ pub(crate) fn dialable(number: &str) -> Result<(), String> {
     let plain = |byte: u8| byte.is_ascii_digit() || b"+*#".contains(&byte);
     if number.is_empty() || number.len() > 32 || !number.bytes().all(plain) {
         return Err(format!(
-            "`{}` is no number, e.g. \"9001\": 1 to 32 digits, +, * and #",
+            "`{}` is not a valid number, e.g. \"9001\": 1 to 32 digits, +, * and #",
             number.escape_debug()
         ));
     }

@@ -136,7 +136,7 @@ impl Config {
         format!(
             "no [[users]] are configured, and {why}. The demonstration has published passwords, so it runs only while every \
              listener is on loopback and no trunk is configured. Add users, for example:\n\n{MINIMAL}\n\nor give \
-             --first-admin NAME (CORDBOARD_FIRST_ADMIN, or first_admin in the file): the password is drawn and printed at the \
+             --first-admin NAME (CORDBOARD_FIRST_ADMIN, or first_admin in the file): a random password is printed at the \
              first start, and that admin adds users by the API."
         )
     }

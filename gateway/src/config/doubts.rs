@@ -220,7 +220,7 @@ fn foreign_syntax(pattern: &str) -> Option<String> {
         !quoted && "^$\\[]{}|?".contains(*c)
     })?;
     Some(format!(
-        "`{odd}` stands for itself: patterns are no regular expressions; X is a digit, `.` at the end one or more of anything"
+        "`{odd}` stands for itself: patterns are not regular expressions; X is a digit, `.` at the end one or more of anything"
     ))
 }
 

@@ -154,7 +154,7 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, overrides: &Overrides, b
         // One of the two alone, or one that cannot be used, is told already.
         if !config.sip.tls.is_empty() && sip.written(&["certificate", "key"]) == 0 {
             let span = sip.span("tls").unwrap_or(0..0);
-            r.fail(span, "sip.tls needs sip.certificate and sip.key beside it");
+            r.fail(span, "sip.tls also needs sip.certificate and sip.key");
         }
         r.finish(sip);
     }
@@ -382,7 +382,7 @@ fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, d
         if let (Some(at), None) = (section.span("priority"), section.span("queue")) {
             r.fail(
                 at,
-                "dial.priority: only calls to a queue have one; it needs queue beside it",
+                "dial.priority: only calls to a queue have a priority; add queue",
             );
         }
         let actions: Vec<Action> = [
@@ -442,7 +442,7 @@ fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, d
                     |rule: &&Rule| Some(&rule.pattern) == pattern.as_ref() && rule.from_trunk == from_trunk;
                 if let Some(earlier) = rules.iter().find(same) {
                     let message = format!(
-                        "dial.match: this rule is never reached: `{}` stands above",
+                        "dial.match: this rule is never reached: `{}` is above it",
                         earlier.pattern.as_str()
                     );
                     r.fail(at(&section, "match", &span), message);

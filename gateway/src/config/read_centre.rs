@@ -135,7 +135,7 @@ fn read_memberships<'t>(
             let names = queues.iter().map(|queue| &queue.name);
             r.fail(whole.clone(), unknown(&key, "queue", &member.queue, names));
         } else if served.iter().any(|other| other.queue == member.queue) {
-            r.fail(at, format!("{key}: `{}` stands there twice", member.queue));
+            r.fail(at, format!("{key}: `{}` is listed twice", member.queue));
         } else {
             served.push(member);
         }
@@ -290,7 +290,7 @@ fn read_overflow<'t>(
         (Some(_), Some(_)) => {
             r.fail(
                 span.clone(),
-                format!("queues.{queue} and queues.{number}: a queue needs at most one of them"),
+                format!("queues.{queue} and queues.{number}: a queue can have only one of them"),
             );
             None
         }
@@ -317,7 +317,7 @@ pub(super) fn read_choices<'t>(
         if let Some(code) = code {
             if choices.iter().any(|other| other.code == code) {
                 let at = section.span("code").unwrap_or(span);
-                r.fail(at, format!("{key}.code: `{code}` stands there twice"));
+                r.fail(at, format!("{key}.code: `{code}` is listed twice"));
             } else {
                 let label = label.unwrap_or_else(|| code.clone());
                 choices.push(Choice { code, label });
@@ -334,7 +334,7 @@ fn code(value: &DeValue<'_>) -> Result<String, String> {
         Ok(code)
     } else {
         Err(format!(
-            "`{code}` is no code, e.g. \"follow-up\": 1 to 32 of a-z, 0-9, ., - and _"
+            "`{code}` is not a code, e.g. \"follow-up\": 1 to 32 of a-z, 0-9, ., - and _"
         ))
     }
 }

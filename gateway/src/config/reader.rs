@@ -233,7 +233,7 @@ impl<'t> Reader<'t> {
                 DeValue::Table(table) => found.push((Section::new(parent.path(key), table), item.span())),
                 other => self.fail(
                     item.span(),
-                    format!("{key}: {} stands where a table must", kind(other)),
+                    format!("{key}: is {}, but must be a table", kind(other)),
                 ),
             }
         }

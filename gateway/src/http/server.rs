@@ -96,7 +96,7 @@ pub(super) async fn run(
             tracing::warn!(
                 peer = %remote,
                 open = crowd.taken(),
-                "HTTP connections are used up, or the share of this source: idle ones are closed"
+                "no free HTTP connections, in all or for this source: idle ones are closed"
             );
         }
         if let Some(place) = place {

@@ -95,11 +95,11 @@ pub(super) fn user(settings: &UserSettings, roll: &Roll) -> Wrong {
     check.line("display", &settings.display, 0..=DISPLAY);
     let roles: BTreeSet<Role> = settings.roles.iter().copied().collect();
     if roles.len() != settings.roles.len() {
-        check.fail("roles", "one stands there twice");
+        check.fail("roles", "one is listed twice");
     }
     let work = &settings.agent;
     if !roles.contains(&Role::Agent) && *work != Default::default() {
-        check.fail("agent", "only somebody with the role agent has this");
+        check.fail("agent", "only users with the role agent have this");
     }
     check.skills("agent.skills", &work.skills);
     if work.queues.len() > QUEUES {
@@ -111,7 +111,7 @@ pub(super) fn user(settings: &UserSettings, roll: &Roll) -> Wrong {
         if !roll.has_queue(&member.queue) {
             check.fail(field("queue"), "there is no such queue");
         } else if !served.insert(&member.queue) {
-            check.fail(field("queue"), "it stands there twice");
+            check.fail(field("queue"), "is listed twice");
         }
         check.within(&field("tier"), member.tier, range::TIER);
         check.within(&field("weight"), member.weight, range::WEIGHT);
@@ -143,7 +143,7 @@ pub(super) fn queue(queue: &Queue, own: Option<&str>, roll: &Roll) -> Wrong {
             Err(detail) => c.fail("number", detail),
             Ok(()) => {
                 if let Some(other) = roll.called(number, own) {
-                    c.fail("number", format!("that is what `{other}` is called by"));
+                    c.fail("number", format!("`{other}` already has this number"));
                 }
             }
         }

@@ -538,7 +538,7 @@ impl Roll {
 }
 
 fn never(field: &str) -> (String, String) {
-    (field.to_owned(), "it never changes".to_owned())
+    (field.to_owned(), "cannot be changed".to_owned())
 }
 
 fn json<T: serde::Serialize>(body: &T) -> Result<Option<Value>, Unchanged> {

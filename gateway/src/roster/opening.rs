@@ -153,7 +153,7 @@ impl Roll {
                 if self.is_name_taken(&body.name) {
                     tracing::warn!(
                         user = body.name,
-                        "the file has this name: the user of the API is not there"
+                        "the file defines this name: the user added by the API is ignored"
                     );
                     return Ok(());
                 }
@@ -164,7 +164,7 @@ impl Roll {
                 if self.is_name_taken(&body.name) {
                     tracing::warn!(
                         queue = body.name,
-                        "the file has this name: the queue of the API is not there"
+                        "the file defines this name: the queue added by the API is ignored"
                     );
                     return Ok(());
                 }

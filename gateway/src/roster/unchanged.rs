@@ -49,7 +49,7 @@ impl From<StoreError> for Unchanged {
             StoreError::Conflict | StoreError::NotFound => Unchanged::Changed,
             StoreError::Taken => Unchanged::Taken,
             error => {
-                tracing::error!(%error, "configuration cannot be kept");
+                tracing::error!(%error, "a change of the configuration cannot be stored");
                 Unchanged::Unavailable
             }
         }

@@ -69,7 +69,9 @@ impl Watched {
         self.health.send_if_modified(|health| {
             let was_up = *health == Health::Up;
             if was_up {
-                tracing::warn!("store: the database cannot be written, what happens is kept in memory until it can: {why}");
+                tracing::warn!(
+                    "store: the database cannot be written; changes are kept in memory until it can: {why}"
+                );
             }
             let changed = *health != Health::Down(why.to_owned());
             *health = Health::Down(why.to_owned());

@@ -164,7 +164,7 @@ fn bind_browser(
                 bound.push((id, addr));
             }
             Err(error) if asked.is_empty() && error.kind() == io::ErrorKind::AddrNotAvailable => {
-                tracing::info!(%addr, %error, "left out for browser media");
+                tracing::info!(%addr, %error, "address not used for browser media");
             }
             Err(error) => return Err(StartError::Bind(addr, error)),
         }

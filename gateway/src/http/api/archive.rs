@@ -20,7 +20,7 @@ pub struct Unavailable;
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nothing can be kept or looked up just now")
+        f.write_str("records cannot be kept or looked up just now")
     }
 }
 

@@ -169,6 +169,6 @@ fn noted(row: &BTreeMap<String, String>) -> Noted {
 }
 
 pub(super) fn unavailable(error: StoreError) -> Unavailable {
-    tracing::warn!(%error, "the store cannot be asked");
+    tracing::warn!(%error, "the store cannot be read");
     Unavailable
 }

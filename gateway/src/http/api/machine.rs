@@ -52,7 +52,7 @@ fn connections(page: &mut Page, crowds: &[(&str, &Crowd)]) {
         (
             "connections_limit",
             "gauge",
-            "Connections that there may be.",
+            "Maximum number of connections.",
             |crowd| crowd.seats().all as f64,
         ),
         (
@@ -168,12 +168,12 @@ fn signalling(page: &mut Page, stats: &Stats) {
     for (name, help, value) in [
         (
             "sip_turned_away_total",
-            "Requests refused without keeping anything of them.",
+            "Requests refused without keeping state.",
             stats.totals.refused,
         ),
         (
             "sip_unanswered_total",
-            "Requests without an answer, which would have been too long for them.",
+            "Requests left unanswered, since any answer would have been out of proportion.",
             stats.totals.unanswered,
         ),
         (

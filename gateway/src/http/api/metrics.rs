@@ -252,11 +252,7 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
             f64::from(queue.live.waiting),
         );
     }
-    page.family(
-        "queue_longest_wait_seconds",
-        "gauge",
-        "How long the call has waited that came first.",
-    );
+    page.family("queue_longest_wait_seconds", "gauge", "Wait of the oldest call.");
     for queue in view.queues.values() {
         let wait = queue
             .live
@@ -267,7 +263,7 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
     page.family(
         "queue_service_level_ratio",
         "gauge",
-        "Part of today's calls answered in time.",
+        "Share of today's calls answered in time.",
     );
     for queue in view.queues.values() {
         if let Some(level) = queue.today.service_level {
@@ -277,7 +273,7 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
     page.family(
         "queue_entries_total",
         "counter",
-        "Calls that left a queue, by how.",
+        "Calls that left a queue, by outcome.",
     );
     for ((queue, outcome), count) in &counted.entries {
         page.sample(
@@ -286,18 +282,14 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
             *count as f64,
         );
     }
-    page.family(
-        "queue_wait_seconds",
-        "histogram",
-        "How long calls waited, by how that ended.",
-    );
+    page.family("queue_wait_seconds", "histogram", "Waits of calls, by outcome.");
     for (outcome, waits) in &counted.waits {
         page.histogram("queue_wait_seconds", ("outcome", outcome), &WAITS, waits);
     }
     page.family(
         "acd_offers_total",
         "counter",
-        "Offers of calls to agents, by how they ended.",
+        "Offers of calls to agents, by outcome.",
     );
     for (result, count) in &counted.offers {
         page.sample("acd_offers_total", &[("result", result)], *count as f64);
@@ -331,7 +323,7 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
     page.family(
         "media_mos",
         "histogram",
-        "How ended calls sounded to the gateway, 1.0 to 4.5.",
+        "Estimated sound quality (MOS) of ended calls, 1.0 to 4.5.",
     );
     for (side, scores) in &counted.scores {
         page.histogram("media_mos", ("leg", side), &SCORES, scores);
@@ -353,7 +345,7 @@ fn with_refusals(text: String, sentry: &Sentry) -> String {
     page.family(
         "refused_total",
         "counter",
-        "Requests and connections refused for who sent them, by reason and the answer; 0: none.",
+        "Requests and connections refused because of their sender, by reason and answer; 0: no answer.",
     );
     for ((reason, code), count) in sentry.counts() {
         let labels = [("reason", reason), ("code", &*code.to_string())];
@@ -377,13 +369,13 @@ fn with_store(text: String, meter: &Meter, is_up: bool) -> String {
     page.family(
         "store_up",
         "gauge",
-        "1 while the database can be written; 0: what happens is kept in memory until it can.",
+        "1 while the database can be written; 0: changes are kept in memory until it can.",
     );
     page.sample("store_up", &[], f64::from(u8::from(is_up)));
     page.family(
         "store_commit_seconds",
         "histogram",
-        "How long commits of the log took.",
+        "Duration of commits of the log.",
     );
     page.store("store_commit_seconds", &meter.commit_seconds);
     page.family(

@@ -24,7 +24,7 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
-    /// The body is no JSON.
+    /// The body is not valid JSON.
     MalformedJson,
     /// A path, a query or a header cannot be read.
     BadRequest,
@@ -162,17 +162,17 @@ impl Code {
 
     const fn title(self) -> &'static str {
         match self {
-            Code::MalformedJson => "The body is no JSON",
+            Code::MalformedJson => "The body is not valid JSON",
             Code::BadRequest => "The request cannot be read",
-            Code::Invalid => "Something in the request is wrong",
+            Code::Invalid => "The request contains errors",
             Code::BadCursor => "Not a cursor of this list",
             Code::Unauthenticated => "Sign in first",
-            Code::InvalidToken => "The token is not good",
+            Code::InvalidToken => "The token is invalid or has expired",
             Code::BadCredentials => "User or password is wrong",
-            Code::TokenReused => "The refresh token was used already",
+            Code::TokenReused => "The refresh token has already been used",
             Code::Forbidden => "Not allowed",
-            Code::NotFound => "Nothing is here",
-            Code::MethodNotAllowed => "Not with this method",
+            Code::NotFound => "Not found",
+            Code::MethodNotAllowed => "Method not allowed",
             Code::UnknownUser => "No such user",
             Code::UnknownAgent => "No such agent",
             Code::UnknownCall => "No such call",
@@ -187,25 +187,25 @@ impl Code {
             Code::AgentBusy => "The agent is busy",
             Code::Unreachable => "Nobody can be reached there",
             Code::NotAllowed => "The dial plan does not allow it",
-            Code::NoDemo => "Not a demonstration",
+            Code::NoDemo => "This gateway is not a demonstration",
             Code::NameTaken => "The name is taken",
-            Code::FromFile => "The configuration file says so",
-            Code::InUse => "Something else names it",
-            Code::LastAdmin => "The last admin",
-            Code::TooMany => "There are too many of them",
+            Code::FromFile => "Defined in the configuration file",
+            Code::InUse => "It is still in use",
+            Code::LastAdmin => "This is the last admin",
+            Code::TooMany => "The maximum number is reached",
             Code::QueueBusy => "The queue has calls",
             Code::TooManyKeys => "Too many API keys",
-            Code::Changed => "It changed meanwhile",
+            Code::Changed => "It has changed in the meantime",
             Code::MatchRequired => "If-Match is missing",
             Code::IdempotencyMismatch => "The idempotency key belongs to another request",
-            Code::IdempotencyInProgress => "The first request is still worked on",
+            Code::IdempotencyInProgress => "The first request is still in progress",
             Code::TooLarge => "The body is too large",
-            Code::UnsupportedMediaType => "Only application/json is taken",
-            Code::UpgradeRequired => "This is a WebSocket",
+            Code::UnsupportedMediaType => "Only application/json is accepted",
+            Code::UpgradeRequired => "This path is a WebSocket",
             Code::TooManyAttempts => "Too many attempts",
             Code::Busy => "Too much to do",
-            Code::Unavailable => "Not available now",
-            Code::Internal => "A fault of the gateway",
+            Code::Unavailable => "Temporarily unavailable",
+            Code::Internal => "Internal error",
         }
     }
 
@@ -315,7 +315,7 @@ impl Problem {
     /// The store does not accept or return anything at the moment.
     pub(super) fn store_away() -> Problem {
         Problem::from(Code::Unavailable)
-            .detail("the database cannot be worked with at the moment, the log says why; calls go on")
+            .detail("the database is unavailable at the moment (the log says why); calls continue")
     }
 }
 

@@ -89,7 +89,7 @@ where
 }
 
 fn said(unknown: Code, why: Unchanged) -> Problem {
-    let of_file = "it stands in the configuration file, or is built in: it is changed there";
+    let of_file = "defined in the configuration file, or built in; it can only be changed in the file";
     match why {
         Unchanged::Unknown => unknown.into(),
         Unchanged::FromFile => Problem::from(Code::FromFile).detail(of_file),

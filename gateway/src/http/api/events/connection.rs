@@ -232,7 +232,7 @@ impl Connection {
     }
 
     async fn heard(&mut self, text: &str, frames: &mut Vec<Message>) -> Result<(), End> {
-        let said = serde_json::from_str(text).map_err(|_| End::Close(NOT_UNDERSTOOD, "no operation"))?;
+        let said = serde_json::from_str(text).map_err(|_| End::Close(NOT_UNDERSTOOD, "not an operation"))?;
         match said {
             Said::Subscribe { from, tab } => {
                 self.recheck(frames)?;
@@ -286,7 +286,7 @@ impl Connection {
             return Ok(());
         }
         if !sip::is_tab(tab) {
-            return Err(End::Close(NOT_UNDERSTOOD, "no name of a tab"));
+            return Err(End::Close(NOT_UNDERSTOOD, "not a tab name"));
         }
         // Its own earlier page is neither superseded nor replaced.
         if let Some(page) = self.page.take() {

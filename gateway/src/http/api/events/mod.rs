@@ -99,7 +99,7 @@ where
 {
     let socket = WebSocketStream::from_raw_socket(stream, Side::Server, Some(config())).await;
     match principal {
-        None => connection::refuse(socket, connection::TOKEN_INVALID, "ticket is not good").await,
+        None => connection::refuse(socket, connection::TOKEN_INVALID, "invalid ticket").await,
         Some(principal) => connection::run(socket, api, principal).await,
     }
 }
