@@ -147,7 +147,7 @@ async fn write(keeper: Keeper, mut waiting: mpsc::Receiver<Work>) {
                 Ok(()) if cut => open.cut(),
                 Ok(()) => {}
                 // The log is complete, and the next snapshot writes what this one did not.
-                Err(error) => tracing::warn!(%error, "old entries of the event log cannot be removed"),
+                Err(error) => tracing::warn!(%error, "the snapshot of the event log cannot be written"),
             },
         }
     }
