@@ -534,7 +534,7 @@ fn phone_ips(configured: &[IpAddr]) -> Vec<IpAddr> {
     if some.is_empty() { all } else { some }
 }
 
-/// Phones must be told an address they can reach: of a wildcard, the one that leads out.
+/// Phones need an address that they can reach: for a wildcard, the one that leads out.
 fn phone_ip(configured: IpAddr) -> IpAddr {
     if !configured.is_unspecified() {
         return configured;

@@ -238,8 +238,8 @@ impl Switch {
         }
     }
 
-    /// A user wants to be replaced in a call: by whomever the dial plan lets that user call, or by the other party of another call
-    /// of that user.
+    /// A user's phone asks for a transfer: to any number that the dial plan lets that user call, or to the
+    /// other party of another call of that user.
     fn refer(&mut self, now: Time, leg: LegId, to: ReferTo, calls: &mut Coordinator) {
         let number = match to {
             ReferTo::Leg(other) => return calls.transfer_attended(now, leg, other),
@@ -279,7 +279,7 @@ impl Switch {
         }
     }
 
-    /// Whoever the user talks with waits for an agent from now on.
+    /// The other party of the user's call waits for an agent from now on.
     fn refer_to_queue(
         &mut self,
         now: Time,
@@ -433,7 +433,7 @@ impl Application for Switch {
                         self.plan = plan;
                     }
                 }
-                // Whoever asked may have gone away.
+                // The client may have gone away.
                 None => drop(asked.reply.send(Err(Refused::Busy))),
             },
             Request::Quality { call_id, reply } => {

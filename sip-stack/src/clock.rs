@@ -30,7 +30,7 @@ impl Clock {
         self.time + self.instant.elapsed()
     }
 
-    /// The same moment for whoever counts in instants.
+    /// The same moment as an `Instant`.
     #[must_use]
     pub fn instant(&self, time: Time) -> Instant {
         self.instant + time.since(self.time)

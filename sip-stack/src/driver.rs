@@ -1,4 +1,4 @@
-//! The signalling task: owns the coordinator and the application, feeds them and does what they say.
+//! The signalling task: owns the coordinator and the application, feeds them and carries out their outputs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -197,7 +197,7 @@ pub(crate) struct Ending {
 }
 
 impl<A: Application> Driver<A> {
-    /// Until it is told to shut down, or the last handle is gone.
+    /// Runs until it is told to shut down, or the last handle is gone.
     pub(crate) async fn run(mut self) {
         let mut guard = SpinGuard::default();
         let mut network = Vec::with_capacity(BATCH);
@@ -388,7 +388,7 @@ impl<A: Application> Driver<A> {
         self.application.handle(now, event, &mut self.coordinator);
     }
 
-    /// Lets go of everything: what is queued on connections is still written, media threads end.
+    /// Releases everything: queued output of connections is still written, media threads end.
     fn end(mut self) {
         self.transports.close();
         self.lanes.clear();

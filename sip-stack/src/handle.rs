@@ -108,7 +108,7 @@ impl<R> Handle<R> {
             .map_err(|_| Gone)
     }
 
-    /// Counts of what is alive.
+    /// Counts of live objects.
     ///
     /// # Errors
     /// [`Gone`] when the stack has ended.

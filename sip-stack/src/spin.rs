@@ -17,7 +17,7 @@ const PATIENCE: u32 = 100;
 const BRAKE: Duration = Duration::from_millis(1);
 
 impl SpinGuard {
-    /// Told the deadline that a core asks for after it was told `now`. What to wait until.
+    /// Checks the deadline that a core asks for after it got `now`. Returns the time to wait until.
     pub(crate) fn check(&mut self, who: &str, now: Time, deadline: Deadline) -> Option<Time> {
         let (at, reason) = deadline?;
         if at > now {

@@ -1,4 +1,5 @@
-//! A call centre over the whole gateway in virtual time: callers from a trunk, agents in browser tabs, what they do with calls.
+//! A call centre over the whole gateway in virtual time: callers from a trunk, agents in browser tabs, and
+//! their actions on calls.
 
 use std::time::Duration;
 
@@ -122,7 +123,7 @@ fn caller_is_up(world: &World, session: SessionId) -> bool {
     world.nodes[1].coordinator.sessions().any(|live| live == session)
 }
 
-/// Everybody hangs up; nothing is left. The records that were told.
+/// Everybody hangs up; nothing is left. Returns the published records.
 fn over(mut world: World) -> World {
     for node in [1, 2] {
         let live: Vec<SessionId> = world.nodes[node].coordinator.sessions().collect();

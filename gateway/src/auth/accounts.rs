@@ -126,7 +126,8 @@ struct State {
 }
 
 impl Accounts {
-    /// Nobody yet. Every key is derived from `secret`: with the same one, what was granted before a restart stays good.
+    /// Accounts without any user. Every key is derived from `secret`: with the same secret, tokens granted
+    /// before a restart stay valid.
     #[must_use]
     pub fn new(secret: &[u8; 32], passwords: Passwords) -> Accounts {
         Accounts::guarded(secret, passwords, Sentry::default())
@@ -162,8 +163,8 @@ impl Accounts {
         &self.shared.sentry
     }
 
-    /// Adds a user, or changes the one with the same id. Another password ends the user's sign-ins. False, and nothing is done, when
-    /// another user has the name, or it is none ([`is_name`]).
+    /// Adds a user, or changes the one with the same id. A new password ends the user's sign-ins. False, and
+    /// nothing is done, if another user has the name, or it is invalid ([`is_name`]).
     pub fn put_user(&self, user: User) -> bool {
         let mut state = self.write();
         if !is_name(&user.name) || state.names.get(&user.name).is_some_and(|id| *id != user.id) {

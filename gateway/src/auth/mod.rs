@@ -1,7 +1,8 @@
 //! Identity and rights: accounts with passwords, access tokens, refresh tokens, API keys, event tickets and
 //! the SIP credentials of a browser session.
 //!
-//! Memory is the authority, [`keep`] what brings it over a restart; every function that depends on time is told it.
+//! Memory is the authority, and [`keep`] carries it over a restart; every function that depends on time gets
+//! it as an argument.
 
 pub mod accounts;
 pub mod api_key;
@@ -65,7 +66,7 @@ pub enum Rights {
     User {
         /// Roles of the user.
         roles: Vec<Role>,
-        /// The sign-in; what is granted ends with it.
+        /// The sign-in; everything that was granted ends with it.
         session: String,
     },
     /// A program.
@@ -144,7 +145,7 @@ pub fn new_id(prefix: &str) -> Result<String, NoEntropy> {
     Ok(id)
 }
 
-/// SHA-256: what is kept of a secret that has 256 bits of its own.
+/// SHA-256, the form in which a secret with 256 random bits is kept.
 fn digest(secret: &str) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, secret.as_bytes()).as_ref());

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 /// The shortest password that is taken for an account.
 pub const MIN_LEN: usize = 8;
-/// The longest password that is looked at, bytes.
+/// Maximum length of a password that is checked, bytes.
 pub const MAX_LEN: usize = 256;
 
 /// Passwords that are worked on at a time: each takes 19 MiB and a core.
@@ -224,7 +224,7 @@ mod tests {
             passwords.verify("cordboard", kept("rubbish").as_ref()).await,
             Ok(false)
         );
-        // Whoever knows what stands in for nobody gets nowhere.
+        // Knowing the stand-in for a missing user's password is of no use.
         assert_eq!(passwords.verify("", None).await, Ok(false));
         let long = "x".repeat(MAX_LEN + 1);
         let of_empty = passwords.hash("").await.expect("a hash");

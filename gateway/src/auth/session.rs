@@ -1,5 +1,5 @@
-//! Sign-ins and their refresh tokens. A refresh token is good once; whoever shows one again has copied it or was copied from, so the
-//! whole sign-in ends (RFC 9700 §4.14).
+//! Sign-ins and their refresh tokens. A refresh token is valid once; a second use means that it was copied,
+//! so the whole sign-in ends (RFC 9700 §4.14).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -8,9 +8,9 @@ use sans_io::Time;
 
 use super::{NoEntropy, digest};
 
-/// A sign-in ends when nobody refreshed it for so long.
+/// Time without a refresh after which a sign-in ends.
 pub const IDLE: Duration = Duration::from_secs(24 * 3600);
-/// A sign-in ends so long after it began.
+/// Maximum duration of a sign-in.
 pub const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Sign-ins of one user; beyond, the one that was idle longest ends.
@@ -56,7 +56,7 @@ impl From<NoEntropy> for NoRefresh {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     by_id: BTreeMap<String, Session>,
-    /// Those that began, changed or ended, for who asked to be told; nobody: `None`.
+    /// Sign-ins that began, changed or ended, for the task that keeps them; `None` without one.
     changed: Option<BTreeSet<String>>,
 }
 

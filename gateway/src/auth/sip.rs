@@ -1,5 +1,6 @@
-//! SIP credentials of a browser session: nothing is kept of them. The user name says for whom, until when and for which sign-in they
-//! are good, and the password is a keyed hash of it, so whoever sees the name can work out the password that must have been used.
+//! SIP credentials of a browser session, of which nothing is kept. The user name contains the user, the
+//! expiry and the sign-in, and the password is a keyed hash of it, so the gateway can compute the password
+//! that must have been used from the name.
 
 use std::time::Duration;
 

@@ -13,7 +13,7 @@ use super::Role;
 /// Lifetime of an access token, seconds.
 pub const LIFETIME_S: u64 = 600;
 
-/// The longest token that is looked at.
+/// Maximum length of a token that is checked.
 const MAX_LEN: usize = 2048;
 
 /// Claims of an access token.

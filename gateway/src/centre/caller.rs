@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Demo callers at a time; more are not started.
 const CALLERS: usize = 8;
 
-/// Calls the numbers that come, each with one caller who plays back what it hears, until there are no more to come.
+/// Calls each number that comes in, with one caller who plays back what it hears, until the channel closes.
 pub async fn run(gateway: SocketAddr, password: String, mut wanted: mpsc::Receiver<String>) {
     let mut callers = JoinSet::new();
     loop {
@@ -54,7 +54,7 @@ async fn call(gateway: SocketAddr, password: &str, number: &str) -> Result<(), C
     };
     let account = client.account(&format!("sip:{ACCOUNT}@{gateway}"), ACCOUNT, password)?;
     let mut call = account.dial(number, Sound::echo()).await?;
-    // Whoever waits longer is hung up with the client.
+    // A caller who waits longer is hung up with the client.
     let _ = tokio::time::timeout(PATIENCE, call.ended()).await;
     client.stop().await;
     Ok(())

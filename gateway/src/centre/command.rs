@@ -174,7 +174,7 @@ pub enum Command {
         /// The call's id.
         call: String,
     },
-    /// An agent's page is there and wants to be the active one.
+    /// An agent's page is connected and asks to be the active one.
     PageOpened {
         /// The agent's id.
         agent: String,
@@ -209,7 +209,7 @@ pub struct Asked {
     pub by: By,
     /// The command.
     pub command: Command,
-    /// The id of what was made, where something was.
+    /// Reply with the id of the new object, if there is one.
     pub reply: oneshot::Sender<Result<Option<String>, Refused>>,
 }
 

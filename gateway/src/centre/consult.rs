@@ -117,7 +117,7 @@ impl Desk {
         self.changed.calls.insert(call);
     }
 
-    /// Whoever was asked did not answer, or is out.
+    /// The consulted party did not answer, or has left.
     pub(super) fn consult_failed(&mut self, now: Time, call: CallId, code: u16, calls: &mut Coordinator) {
         self.log_consult(now, call, code);
         let Some(live) = self.calls.get_mut(&call) else {
@@ -135,7 +135,7 @@ impl Desk {
         self.changed.calls.insert(call);
     }
 
-    /// Takes the question away; whoever was asked must be talking.
+    /// Ends the consultation; the consulted party must be talking.
     pub(super) fn end_consult(&mut self, call: CallId) -> Result<(Consult, LegId), Refused> {
         let live = self.calls.get_mut(&call).ok_or(Refused::UnknownCall)?;
         let talking = |consult: &Consult| consult.state == ConsultState::Talking;

@@ -1,4 +1,5 @@
-//! The call centre in the signalling task: what the engine decides becomes calls, what happens to calls is told to the engine.
+//! The call centre in the signalling task: it turns decisions of the engine into calls, and reports events of
+//! calls to the engine.
 //!
 //! A caller's session is *kept*: it outlives the agents who come and go. Each agent's leg is an offer that was answered and admitted.
 //! While an agent asks somebody, the agent's leg is in a session of its own.
@@ -36,10 +37,10 @@ use super::restored::Returning;
 use super::view;
 use crate::switch::Reached;
 
-/// A browser that was away for so long is given up by the session, should the engine not have said so before.
+/// Time after which the session gives up an absent browser, if the engine has not done so before.
 pub(super) const GRACE: Duration = Duration::from_secs(45);
 
-/// Queues are told of at most every so often.
+/// Minimum time between two updates of a queue.
 pub(super) const QUEUE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Changes that may wait for the ledger; new calls are refused beyond.
@@ -305,7 +306,7 @@ impl Desk {
         self.backlog.len() < BACKLOG && self.directory.queue_by_name(queue).is_some()
     }
 
-    /// A call that the dial plan sends to a queue, of whom and for what number: it is answered, hears music and waits.
+    /// Takes a call that the dial plan sends to a queue: it is answered, hears music and waits.
     pub fn take(
         &mut self,
         now: Time,
@@ -538,7 +539,7 @@ impl Desk {
         }
     }
 
-    /// Tells the engine something and does what it says. What it refused is returned.
+    /// Passes an input to the engine and acts on its outputs. Returns the refusal, if there is one.
     pub(super) fn input(&mut self, now: Time, input: Input, calls: &mut Coordinator) -> Option<Refusal> {
         let mut refused = None;
         let mut inputs = VecDeque::from([input]);
@@ -559,7 +560,7 @@ impl Desk {
         refused
     }
 
-    /// Does what the engine says; what follows at once is to be told to it.
+    /// Acts on an output of the engine; the result must be reported to the engine.
     fn act(&mut self, now: Time, output: Output, calls: &mut Coordinator) -> Option<Input> {
         match output {
             Output::Offer {

@@ -218,7 +218,7 @@ pub struct Directory {
     order: Vec<QueueId>,
     names: BTreeMap<String, String>,
     agents: BTreeMap<AgentId, String>,
-    /// Agents who work here no more, for what is told of their calls.
+    /// Agents who no longer work here, for showing their calls.
     former: BTreeMap<AgentId, Person>,
 }
 
@@ -322,7 +322,7 @@ impl Directory {
         directory
     }
 
-    /// After another one: whoever was in that and is not in this is remembered.
+    /// A directory after another one: users who are no longer in it are remembered as former.
     #[must_use]
     pub fn after(mut self, before: &Directory) -> Directory {
         let gone = before

@@ -1,7 +1,8 @@
-//! The call centre as everybody sees it: what is there now, and every change with its number.
+//! The call centre as everybody sees it: the present state, and every change with its number.
 //!
-//! The signalling task makes changes, the store makes them durable, and only then are they published here. Subscribers read at
-//! their own speed from a ring of the last changes; who is slower than that is told to begin anew.
+//! The signalling task makes changes, the store makes them durable, and then they are published here.
+//! Subscribers read at their own speed from a ring of the last changes; one that falls behind further must
+//! start again.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, RwLock};
@@ -82,8 +83,9 @@ impl Hub {
         }
     }
 
-    /// A hub that goes on after these, the last of which has the number `seq`: whoever was cut off before a restart gets what was
-    /// missed. Nothing is shown of them: what is there is told anew.
+    /// A hub that continues after these events, the last of which has the number `seq`: a subscriber that was
+    /// cut off before a restart gets the events it missed. They do not appear in the state, which is
+    /// published anew.
     #[must_use]
     pub fn after(seq: u64, events: Vec<Arc<Event>>) -> Hub {
         let hub = Hub::new(seq);
@@ -144,7 +146,7 @@ impl Hub {
         Ok(inner.ring.iter().skip(skip).take(limit).cloned().collect())
     }
 
-    /// Tells of the number of the last change whenever it grows.
+    /// Number of the last change, to be watched.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.shared.seq.subscribe()

@@ -19,7 +19,7 @@ use crate::store::{CallRecord, Entry, Health, Log, Receipt, SlotRow, Store, Stor
 
 /// The stream of the engine's log.
 const FACTS: &str = "acd";
-/// The stream of what everybody was told.
+/// Stream of published events.
 const EVENTS: &str = "event";
 /// Slots of queues and of agents.
 const QUEUE: &str = "queue";
@@ -46,11 +46,11 @@ pub struct Past {
     pub state: State,
     /// The numbers that its log gives.
     pub metrics: Metrics,
-    /// The last that was told.
+    /// The last published events.
     pub events: Vec<Arc<Event>>,
     /// Number of the last of them.
     pub seq: u64,
-    /// Calls that were there, as they were told last.
+    /// Calls in progress, as they were last published.
     pub calls: BTreeMap<CallId, Call>,
     /// Saved legs of callers.
     pub legs: BTreeMap<CallId, SavedLeg>,
@@ -67,7 +67,7 @@ pub struct Keeper {
     legs: Table<SavedLeg>,
     facts_epoch: u64,
     events_epoch: u64,
-    /// The fold of what is durable.
+    /// Fold of the durable log.
     state: State,
     /// Number of the last record that the latest snapshot includes.
     snapshot: u64,
@@ -87,8 +87,8 @@ struct Snapshot {
 }
 
 impl Past {
-    /// Reads it, and takes the log over: whoever wrote it before cannot go on. What counts as in time in a queue is as the
-    /// directory has it, for answers since the last snapshot too.
+    /// Reads the store, and takes the log over: its previous writer cannot go on. Service levels are those of
+    /// the directory, for answers since the last snapshot too.
     ///
     /// # Errors
     /// Errors of the store; [`StoreError::Corrupt`] for entries that cannot be read.
@@ -270,7 +270,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Removes beside everything else what nobody will read again: what is before the last snapshot.
+    /// Removes in the background everything before the last snapshot, which nobody will read again.
     pub(super) fn cut(&self) {
         let (log, seq) = (self.log.clone(), self.snapshot);
         let events = (self.told + 1).saturating_sub(RING as u64);

@@ -62,7 +62,7 @@ impl Known {
         (now.since(*at) <= remembered).then_some(*agent)
     }
 
-    /// Lets go of what is too old, and of the older half when that is not enough.
+    /// Forgets entries that are too old, and the older half if that is not enough.
     fn forget(&mut self, now: Time) {
         self.last.retain(|_, (at, _)| now.since(*at) <= LONGEST);
         if self.last.len() < CALLERS {

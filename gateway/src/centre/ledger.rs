@@ -28,7 +28,7 @@ const SNAPSHOT: usize = 10_000;
 pub struct Batch {
     /// Records of the engine's log.
     pub records: Vec<acd::Record>,
-    /// To be told, in order.
+    /// Changes to publish, in order.
     pub changes: Vec<(Time, Change)>,
     /// Calls that the engine let go of.
     pub finished: Vec<Finished>,
@@ -36,7 +36,7 @@ pub struct Batch {
     pub ended: BTreeMap<CallId, Ended>,
     /// Legs of callers to be kept; `None`: removed.
     pub legs: BTreeMap<CallId, Option<SavedLeg>>,
-    /// To be told once all that is durable.
+    /// Replies to send once all that is durable.
     pub answers: Vec<Answer>,
     /// Staff and queues from this batch on, if they changed.
     pub directory: Option<Arc<Directory>>,
@@ -86,7 +86,7 @@ impl Ended {
 }
 
 impl Batch {
-    /// Something is to be told.
+    /// Adds a change to be published.
     pub fn change(&mut self, now: Time, change: Change) {
         self.changes.push((now, change));
     }
@@ -111,7 +111,7 @@ struct Open {
     ended: BTreeMap<CallId, (Time, Ended)>,
 }
 
-/// Makes batches durable and tells of them.
+/// Makes batches durable and publishes them.
 pub struct Ledger {
     hub: Hub,
     directory: Arc<Directory>,
@@ -119,7 +119,7 @@ pub struct Ledger {
     keeper: Option<Keeper>,
     seq: u64,
     open: Open,
-    /// Calls that were there at the start: who called, and what was dialled.
+    /// Callers of calls from before the start, and what they dialled.
     before: BTreeMap<CallId, (Party, String)>,
     /// Calls that were over at the start, and whose record is still to be written.
     unwritten: Vec<Finished>,
@@ -159,8 +159,9 @@ impl Ledger {
         }
     }
 
-    /// One that makes everything durable before it tells of it. `before`: calls that were there when it began, who called and what
-    /// was dialled; `finished`: those of them whose record is still to be written.
+    /// A ledger that makes everything durable before it publishes it. `before`: callers of calls from before
+    /// it began, and what they dialled; `finished`: those of these calls whose records are still to be
+    /// written.
     #[must_use]
     pub fn kept(
         mut self,
@@ -220,13 +221,13 @@ impl Ledger {
         }
     }
 
-    /// Keeps where the log has come to, so that the next start need not read what is before.
+    /// Saves the position of the log, so that the next start need not read the entries before.
     async fn snapshot(&mut self, scribe: &Scribe, cut: bool) {
         let finished = self.open.finished.values().cloned().collect();
         scribe.snapshot(self.fold.changes(), finished, cut).await;
     }
 
-    /// Tells of one batch.
+    /// Keeps and publishes one batch.
     pub fn keep(&mut self, mut batch: Batch) {
         let answers = std::mem::take(&mut batch.answers);
         let mut events = Vec::new();
@@ -238,7 +239,7 @@ impl Ledger {
     fn tell(&self, events: Vec<Arc<Event>>, answers: Vec<Answer>) {
         self.hub.publish(events);
         for answer in answers {
-            // Whoever asked may have gone away.
+            // The client may have gone away.
             let _ = answer.reply.send(answer.result);
         }
     }

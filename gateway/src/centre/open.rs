@@ -1,4 +1,4 @@
-//! Opening the call centre: what it was, who works there, and the task that keeps its ledger.
+//! Opening the call centre: its past, its staff, and the task that runs its ledger.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use super::view::{
     ParticipantKind, Queue, QueueDay, QueueLive, QueueName,
 };
 
-/// Places that are told.
+/// Positions that are shown.
 const POSITIONS: usize = call_engine::acd::POSITIONS;
 
 impl Desk {

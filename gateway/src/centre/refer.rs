@@ -12,7 +12,7 @@ use super::desk::{Desk, Other, Use};
 use crate::switch::Reached;
 
 impl Desk {
-    /// A leg's peer wants to be replaced. False when no call of the centre is meant.
+    /// A leg's peer asks for a transfer (REFER). False if it is not a call of the centre.
     pub(super) fn refer(&mut self, now: Time, leg: LegId, to: &ReferTo, calls: &mut Coordinator) -> bool {
         let used = self.legs.get(&leg).cloned();
         let outcome = match (used, to) {
@@ -64,7 +64,7 @@ impl Desk {
             },
             Reached::Application(_) | Reached::Nobody(_) => return Err(Refused::NotAllowed),
         };
-        // A phone that is let go because it asked for this is told of success.
+        // A phone that is let go because it asked for this gets a success.
         self.transfer(now, call, target, calls)?;
         calls.refer_progress(now, leg, 200);
         Ok(())
@@ -113,7 +113,7 @@ impl Desk {
     }
 }
 
-/// As the phone of an agent is told of it.
+/// SIP status that an agent's phone gets for a refusal.
 fn status(refused: Refused) -> u16 {
     match refused {
         Refused::UnknownAgent | Refused::UnknownQueue | Refused::NotAllowed => 404,

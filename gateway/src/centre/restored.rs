@@ -1,8 +1,9 @@
-//! Callers over a restart of the gateway: what is kept of their legs, and how they come back.
+//! Callers after a restart of the gateway: their saved legs, and the way they come back.
 //!
-//! A caller's dialog outlives us. What it takes to go on with it is kept with each change of it; after a restart every caller of
-//! whom the log tells is offered to go on, and the engine hears of those who do. A call that an agent had is then as one whose
-//! agent's page is gone: the page is called as soon as it is there again, or the caller waits at the old place.
+//! A caller's dialog outlives us. Everything needed to resume it is saved with each change of it; after a
+//! restart every caller in the log is offered to go on, and the engine is told of those who do. A call that
+//! an agent had is then treated as if the agent's page were gone: the page is called as soon as it is there
+//! again, or the caller waits at the old place.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,7 +29,7 @@ const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 pub struct Returning {
     /// Saved legs.
     pub(super) legs: BTreeMap<CallId, SavedLeg>,
-    /// The calls as they were told last.
+    /// The calls as they were last published.
     pub(super) calls: BTreeMap<CallId, view::Call>,
     pub(super) next: Time,
     /// Callers whose calls it cost, by queue and number: when that was, and when they had come.
@@ -82,7 +83,7 @@ impl Desk {
             return self.forget_leg(call);
         };
         let Some(state) = self.acd.state().calls.get(&call) else {
-            // The log knows nothing of it: whoever it was hears that it is over.
+            // The log does not know the call: its caller gets a BYE.
             self.forget_leg(call);
             return calls.terminate_session(now, session);
         };
@@ -176,7 +177,7 @@ impl Desk {
         }
     }
 
-    /// A call of before a restart is lost: whoever rings again has the place.
+    /// A call from before a restart is lost: a caller who calls again gets the place.
     pub(super) fn lost(&mut self, now: Time, call: CallId) {
         let told = self.returning.calls.remove(&call);
         let place = match (self.calls.get(&call), &told) {

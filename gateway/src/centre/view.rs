@@ -261,7 +261,7 @@ pub struct Call {
     pub entered_at: Moment,
     /// Time at which an agent and the caller first heard each other.
     pub answered_at: Option<Moment>,
-    /// Its place in the queue, from 1, when this was told; later ones are in the queue's `line`. None from the 51st on.
+    /// Position in the queue, from 1, as of this event; `line` of the queue is newer. None from the 51st on.
     pub position: Option<u32>,
     /// Id of the agent who has the call.
     pub agent: Option<String>,

@@ -21,7 +21,8 @@ const RING: Duration = Duration::from_secs(45);
 const DIGIT_MS: u16 = 160;
 
 impl Desk {
-    /// Does what is asked, or says why not. The answer comes when what was done is durable and told. True when it was done.
+    /// Carries out a command, or refuses it. The reply is sent once the result is durable and published. True
+    /// if it was carried out.
     pub fn command(&mut self, now: Time, asked: Asked, calls: &mut Coordinator) -> bool {
         let Asked { by, command, reply } = asked;
         let result = self.obey(now, &by, command, calls);
@@ -138,7 +139,7 @@ impl Desk {
         self.calls.get(&call).ok_or(Refused::UnknownCall)
     }
 
-    /// The call that is meant, if whoever asks may. Others' calls are as if they were not there.
+    /// The call with this id, if the sender may act on it. Other calls appear not to exist.
     fn call_of(&self, by: &By, id: &str) -> Result<CallId, Refused> {
         let call = ids::read_call(id).ok_or(Refused::UnknownCall)?;
         let live = self.live(call)?;

@@ -17,7 +17,7 @@ pub enum Severity {
 pub struct ConfigError {
     /// Severity.
     pub severity: Severity,
-    /// The file; empty where there is none.
+    /// The file; empty without one.
     pub file: PathBuf,
     /// Line and column, from 1; `None` when the file as a whole is meant.
     pub at: Option<(usize, usize)>,

@@ -151,7 +151,7 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, overrides: &Overrides, b
             r.get(&mut sip, "session_expires", |v| seconds_or_never(v, 90..=86_400)),
         );
         config.sip.identity = identity(r, &mut sip, base);
-        // One of the two alone, or one that cannot be used, is told already.
+        // A certificate without key, or one that cannot be used, was reported already.
         if !config.sip.tls.is_empty() && sip.written(&["certificate", "key"]) == 0 {
             let span = sip.span("tls").unwrap_or(0..0);
             r.fail(span, "sip.tls also needs sip.certificate and sip.key");
@@ -303,7 +303,7 @@ fn read_trunks<'t>(
     let mut places = BTreeMap::new();
     for (mut section, span) in r.sections(root, "trunks") {
         let name = r.need(&mut section, "name", &span, filled);
-        // A wrong address is told; its trunk is known all the same to what follows.
+        // A wrong address was reported; the trunk's name stays known to the following checks.
         let address = r
             .need(&mut section, "address", &span, host_port)
             .unwrap_or_default();

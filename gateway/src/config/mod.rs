@@ -35,7 +35,7 @@ pub use demo::{DEMO_PASSWORD, DEMO_USERS};
 pub use error::{ConfigError, Severity};
 pub use hours::{Holiday, Open, Zone};
 
-/// Everything the gateway is told before it starts.
+/// Configuration of the gateway.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// HTTP: the page, SIP over WebSocket, the API.

@@ -24,7 +24,7 @@ pub(super) fn read_users<'t>(
     let mut staff = BTreeMap::new();
     for (mut section, span) in r.sections(root, "users") {
         let name = r.need(&mut section, "name", &span, user_name);
-        // A wrong password is told; its user is known all the same to what follows.
+        // A wrong password was reported; the user's name stays known to the following checks.
         let password = r
             .need(&mut section, "password", &span, filled)
             .unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Reading TOML so that every mistake is told with its place, all at once.
+//! Reading TOML so that all errors are reported at once, each with its place.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -93,7 +93,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The value of a key, read by `convert`, which says what is wrong and what would be right.
+    /// The value of a key, read by `convert`, which describes the error and its correction.
     pub(super) fn get<T>(
         &mut self,
         section: &mut Section<'t>,
@@ -110,7 +110,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The values of a key that takes one or an array of them; each wrong one is told at its own place.
+    /// The values of a key that takes one or an array of them; each wrong one is reported at its own place.
     pub(super) fn list<T>(
         &mut self,
         section: &mut Section<'t>,
@@ -345,7 +345,7 @@ pub(super) fn number(value: &DeValue<'_>, range: std::ops::RangeInclusive<u64>) 
     }
 }
 
-/// The known word nearest to what was written, if it is near.
+/// The known word nearest to the written one, if it is near.
 fn closest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
     let near = known.iter().map(|k| (distance(written, k), *k)).min()?;
     (near.0 <= (written.chars().count() / 3).max(1)).then_some(near.1)

@@ -24,7 +24,7 @@ const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
 /// `/`, `/agent`, `/wallboard`, `/assets/{file}`, and a page with the way back for any other path that a browser navigates to.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    // Pages name what they load by paths beside them, so that a proxy may put all of it in a folder of its own.
+    // Pages load everything by relative paths, so that a proxy may put all of it in a folder of its own.
     let beside = |to: &'static str| move || async move { Redirect::permanent(to) };
     Router::new()
         .route("/", get(index))

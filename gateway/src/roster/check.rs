@@ -12,7 +12,7 @@ use crate::auth::password::{MAX_LEN, MIN_LEN};
 use crate::config::centre::{ascending, dialable, range, skill};
 use crate::config::{Choice, Overflow, Queue};
 
-/// Fields, and what is wrong with each.
+/// Fields, with the error of each.
 pub(super) type Wrong = Vec<(String, String)>;
 
 /// Skills that one may name.
@@ -24,7 +24,7 @@ const DISPLAY: usize = 64;
 
 const NAME: &str = "1 to 32 of a-z, 0-9, ., - and _, a letter or digit first";
 
-/// Collects what is wrong.
+/// Collects errors.
 #[derive(Default)]
 struct Check {
     wrong: Wrong,

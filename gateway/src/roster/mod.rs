@@ -86,7 +86,7 @@ pub struct Roster {
 struct Shared {
     roll: RwLock<Arc<Roll>>,
     tables: Tables,
-    /// Changes come one after the other; what the call centre was told last.
+    /// Directory that the call centre has; its lock makes changes come one after the other.
     turn: Mutex<Arc<Directory>>,
     desk: mpsc::Sender<Asked>,
     accounts: Accounts,
@@ -397,8 +397,8 @@ impl Roster {
             .map(|_| ())
     }
 
-    /// Makes a change durable and puts it to work. The call centre may refuse that somebody or a queue goes, so it is asked first
-    /// then; everything else is told once it is durable.
+    /// Makes a change durable and applies it. The call centre may refuse the removal of a user or a queue, so
+    /// it is asked first then; other changes reach it once they are durable.
     async fn change(
         &self,
         now: Time,

@@ -38,7 +38,7 @@ pub(super) enum Tables {
 }
 
 impl Opening {
-    /// The file and what the store adds to it. Without a store what is added is there until the gateway ends.
+    /// The file and the additions in the store. Without a store, additions last until the gateway ends.
     ///
     /// # Errors
     /// Errors of the store.

@@ -1,4 +1,4 @@
-//! Everybody and everything that is configured: what the file says, and what was added by the API.
+//! All configured objects: those of the file, and those added by the API.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::config::{self, Choice, Config, Overflow, Queue, Staff, Work};
 #[derive(Clone)]
 pub(super) struct Kept<T> {
     pub(super) version: u64,
-    /// In the log; 0 where there is none.
+    /// Number in the log; 0 without one.
     pub(super) number: u32,
     /// In which order they came.
     pub(super) created: u64,

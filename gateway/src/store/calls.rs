@@ -7,12 +7,12 @@ use super::StoreError;
 use super::database::{Database, Failure, Row, Statement, Value, int};
 use super::log::{first_row, rows};
 
-/// One call: what is searched for, and the rest as JSON.
+/// One call: the fields that are searched for, and the rest as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallRecord {
     /// Unique.
     pub id: String,
-    /// 1 when inserted, one more with every change; not looked at by [`Calls::insert`].
+    /// 1 when inserted, one more with every change; ignored by [`Calls::insert`].
     pub version: u64,
     /// Microseconds since 1970.
     pub started_micros: u64,
@@ -150,7 +150,7 @@ impl Calls {
         want("started >= ?", filter.from_micros.map(|at| int(at).into()));
         want("started < ?", filter.to_micros.map(|at| int(at).into()));
         want("queue = ?", filter.queue.clone().map(Value::from));
-        // Whoever is named is found in the text: taken out of it, it is shorter.
+        // A caller with a name is found in the text: taken out of it, it is shorter.
         want(
             "length(replace(agents, ?, '')) < length(agents)",
             filter

@@ -39,7 +39,7 @@ pub(super) struct Statement {
     pub(super) values: Vec<Value>,
     /// Rows are wanted.
     pub(super) rows: bool,
-    /// The transaction is rolled back unless the statement touches so many rows.
+    /// Number of rows that the statement must change; otherwise the transaction is rolled back.
     pub(super) must_touch: Option<u64>,
 }
 

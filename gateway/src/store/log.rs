@@ -146,7 +146,7 @@ impl Log {
     ) -> Result<(), StoreError> {
         let put = "INSERT INTO snapshots (stream, seq, body) VALUES ($1, $2, $3) \
                    ON CONFLICT (stream, seq) DO UPDATE SET body = excluded.body";
-        // Locks the stream against whoever takes it over meanwhile.
+        // Locks the stream against another gateway that takes it over meanwhile.
         let guard = "UPDATE streams SET epoch = epoch WHERE stream = $1 AND epoch = $2";
         let mut batch = vec![
             Statement::execute(guard)

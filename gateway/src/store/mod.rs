@@ -77,8 +77,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://user:password@host/database`, creating what is missing and
-    /// bringing an older schema up to date.
+    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://user:password@host/database`; creates a missing
+    /// database and brings an older schema up to date.
     pub async fn open(url: &str, durability: Durability) -> Result<Store, StoreError> {
         let database = connect(url, durability).await?;
         migrations::migrate(&*database, None).await?;

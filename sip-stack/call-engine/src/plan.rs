@@ -124,7 +124,7 @@ pub enum Action {
     },
     /// Answers by itself.
     Application(Application),
-    /// Calls the built-in phone. Does not apply to what is no number of at least three digits.
+    /// Calls the built-in phone. Applies only to numbers of at least three digits.
     DemoPhone,
     /// Refuses.
     Reject(u16),
@@ -135,7 +135,7 @@ pub enum Action {
 pub struct DialPlan {
     rules: Vec<Rule>,
     users: BTreeSet<String>,
-    /// Names of queues by what is dialled for them.
+    /// Names of queues by their numbers.
     queues: BTreeMap<String, String>,
 }
 
@@ -150,8 +150,8 @@ impl DialPlan {
         }
     }
 
-    /// With queues that can be called where no rule says something else: what is dialled, and the name of the queue. Users of the
-    /// same name come first.
+    /// Adds queues that can be called unless a rule matches: number and name of each. Users of the same name
+    /// come first.
     #[must_use]
     pub fn with_queues(mut self, queues: impl IntoIterator<Item = (String, String)>) -> DialPlan {
         self.queues = queues.into_iter().collect();

@@ -100,9 +100,9 @@ pub enum Command {
         /// Application that the leg hears.
         application: Option<Application>,
     },
-    /// Says something in the place of the application that the leg hears, which pauses for so long. What the leg hears otherwise, in
-    /// a bridge say, cuts it short at once. What comes while something is being said follows it, the last alone. Answered by one
-    /// [`Event::Announced`] in the end.
+    /// Says something in the place of the application that the leg hears, which pauses meanwhile. Other sound
+    /// for the leg, for example from a bridge, cuts it short at once. A phrase that comes while another is
+    /// being said follows it; of several, only the last. Ends in one [`Event::Announced`].
     Announce {
         /// The leg.
         leg: LegId,
@@ -296,7 +296,7 @@ pub struct Report {
     pub remote_jitter_us: u32,
     /// Round trip by RTCP, µs; 0 while unknown.
     pub round_trip_us: u32,
-    /// Depth of the jitter buffer now, µs; 0 where there is none (relay).
+    /// Depth of the jitter buffer now, µs; 0 without one (relay).
     pub buffer_us: u32,
     /// Samples concealed (PLC or FEC) in this leg's receive path, at 8 kHz.
     pub concealed: u64,

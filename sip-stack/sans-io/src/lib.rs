@@ -6,8 +6,8 @@
 //! fn poll_output(&mut self) -> Output;                       drain until Output::Timeout(Deadline)
 //! ```
 //!
-//! A parent drains its children inside its own call and translates what they say. A deadline carries its reason,
-//! so that a stuck or spinning loop names itself.
+//! A parent drains its children inside its own call and translates their outputs. A deadline carries its
+//! reason, so that a stuck or spinning loop names itself.
 
 mod rng;
 mod time;

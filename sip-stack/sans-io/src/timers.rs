@@ -20,7 +20,7 @@ impl<K> Default for Timers<K> {
 }
 
 impl<K: Ord + Copy> Timers<K> {
-    /// Arms `key` for `at`, in place of what it was armed for.
+    /// Arms `key` for `at`, in place of its previous deadline.
     pub fn set(&mut self, key: K, at: Time, reason: &'static str) {
         if let Some((old, _)) = self.armed.insert(key, (at, reason)) {
             self.queue.remove(&(old, key));

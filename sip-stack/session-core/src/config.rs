@@ -16,7 +16,7 @@ use sip_core::flow::Transport;
 use crate::guard;
 use crate::quota::{Limits, Quota};
 
-/// Everything the coordinator is told once.
+/// Settings of the coordinator.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The SIP machine's own.
@@ -160,7 +160,7 @@ pub enum Access {
 /// A user of the directory.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// SIP password, or what is kept of it.
+    /// SIP password, or its stored form.
     pub password: Password,
     /// Shown to those they call, may be empty.
     pub display: String,

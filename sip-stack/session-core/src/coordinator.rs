@@ -1,4 +1,4 @@
-//! The machine itself: what it holds, what goes in, what comes out.
+//! The machine itself: its state, its inputs and its outputs.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -27,7 +27,7 @@ use crate::verb::Account;
 
 /// The one authority on live calls.
 ///
-/// Verbs take effect at once; what they cause is drained with [`poll_output`](Self::poll_output).
+/// Verbs take effect at once; their outputs are drained with [`poll_output`](Self::poll_output).
 #[derive(Debug)]
 pub struct Coordinator {
     pub(crate) config: Config,
@@ -50,7 +50,7 @@ pub struct Coordinator {
     /// Messages of banned sources that were ignored since the start.
     pub(crate) silenced: u64,
     pub(crate) accounts: BTreeMap<u64, Account>,
-    /// Signs of life asked for, of whom.
+    /// Users who were asked for a sign of life, by request.
     pub(crate) probes: BTreeMap<endpoint::RequestId, String>,
     /// Offers that ring to replace a leg.
     pub(crate) transfers: BTreeMap<LegId, LegId>,
@@ -139,7 +139,7 @@ pub enum Output {
     Timeout(Deadline),
 }
 
-/// Counts of what is alive.
+/// Counts of live objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Sessions.
@@ -195,7 +195,7 @@ impl Coordinator {
         coordinator
     }
 
-    /// Takes one input in. Never fails: what is wrong becomes an answer, a counter or an event.
+    /// Takes one input. Never fails: bad input becomes an answer, a counter or an event.
     pub fn handle_input(&mut self, now: Time, input: Input) {
         match input {
             Input::Sip(input) => {
@@ -246,7 +246,7 @@ impl Coordinator {
         }
     }
 
-    /// Drains the SIP machine: what it sends goes on, what it says is acted on here.
+    /// Drains the SIP machine: passes its messages on, and acts on its events.
     fn drain(&mut self, now: Time) {
         loop {
             match self.endpoint.poll_output() {
@@ -274,7 +274,7 @@ impl Coordinator {
         self.next
     }
 
-    /// Counts of what is alive.
+    /// Counts of live objects.
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats {

@@ -119,8 +119,10 @@ pub enum Event {
         /// The one that is no more.
         guest: SessionId,
     },
-    /// The peer of a leg wants to be replaced (REFER), and waits for [`transfer`](crate::Coordinator::transfer),
-    /// [`transfer_attended`](crate::Coordinator::transfer_attended), [`accept_refer`](crate::Coordinator::accept_refer) or
+    /// The peer of a leg asks for a transfer (REFER), and waits for
+    /// [`transfer`](crate::Coordinator::transfer),
+    /// [`transfer_attended`](crate::Coordinator::transfer_attended),
+    /// [`accept_refer`](crate::Coordinator::accept_refer) or
     /// [`refuse_refer`](crate::Coordinator::refuse_refer).
     Refer {
         /// The session.
@@ -145,7 +147,7 @@ pub enum Event {
         session: SessionId,
         /// The leg.
         leg: LegId,
-        /// Why: what its peer was told.
+        /// Status that its peer was sent.
         code: u16,
     },
     /// Progress of the transfer that we asked for by [`refer`](crate::Coordinator::refer).
@@ -171,8 +173,8 @@ pub enum Event {
         /// The user.
         user: String,
     },
-    /// No dialled party answered. The session lives on with its caller, if there is one, until the application says what
-    /// becomes of it; by itself it rejects the caller with `code` when `dial` was told to.
+    /// No dialled party answered. The session lives on with its caller, if there is one, until the
+    /// application decides; if `dial` was told to, it rejects the caller with `code`.
     DialFailed {
         /// The session.
         session: SessionId,
@@ -294,9 +296,9 @@ pub enum Source {
 /// Leg that is to replace another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReferTo {
-    /// Whoever is reached by dialling this: the user part of `Refer-To`, percent-escapes undone, of a `tel:` URI its number.
+    /// A number to dial: the user part of `Refer-To`, percent-escapes decoded; of a `tel:` URI its number.
     Number(String),
-    /// Whoever this leg talks with: another leg of the same user.
+    /// The party that this leg talks with: another leg of the same user.
     Leg(LegId),
 }
 
@@ -309,7 +311,7 @@ pub struct IncomingCall {
     pub from: String,
     /// Display name of From, may be empty.
     pub display: String,
-    /// User part of the Request-URI: what was dialled, percent-escapes undone, `tel:` included.
+    /// Dialled number or name: user part of the Request-URI, percent-escapes decoded, `tel:` included.
     pub to: String,
     /// Host of the Request-URI.
     pub domain: String,

@@ -63,7 +63,7 @@ pub(crate) struct Leg {
     pub(crate) holding: bool,
     /// Music of its peer while that holds us.
     pub(crate) own_music: OwnMusic,
-    /// Its peer wants to be replaced.
+    /// Request of its peer for a transfer.
     pub(crate) refer: Option<Refer>,
     /// We asked its peer to replace us.
     pub(crate) asks: bool,
@@ -126,7 +126,7 @@ pub(crate) struct Presence {
     pub(crate) flowing: bool,
     /// The shard saw it leave.
     pub(crate) gone: bool,
-    /// Its far side was told.
+    /// True once its far side was told.
     pub(crate) away: bool,
 }
 

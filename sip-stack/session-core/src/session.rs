@@ -115,7 +115,7 @@ pub(crate) struct Offered {
     pub(crate) best: u16,
 }
 
-/// Why and when a session was told to end.
+/// Cause and time of a session's end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ending {
     pub(crate) at: Time,

@@ -240,7 +240,7 @@ impl Coordinator {
             Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
                 self.endpoint.reply(now, tx, 481, Vec::new(), None);
             }
-            // Whoever has no call with us has nobody to be transferred.
+            // A peer without a call with us has nobody to be transferred.
             Some(Method::Refer) => self.endpoint.reply(now, tx, 403, Vec::new(), None),
             _ => self.endpoint.reply(now, tx, 501, Vec::new(), None),
         }

@@ -77,7 +77,7 @@ impl StreamFramer {
         StreamFramer::default()
     }
 
-    /// Takes what was read. After an error nothing is taken any more.
+    /// Takes received octets. After an error nothing more is taken.
     pub fn push(&mut self, now: Time, octets: &[u8]) {
         if self.failed.is_none() && !octets.is_empty() {
             self.buf.extend_from_slice(octets);
@@ -86,8 +86,9 @@ impl StreamFramer {
         }
     }
 
-    /// Since when a message has been incomplete; `None` between messages. Whoever owns the connection closes it when this
-    /// lasts too long: a peer that sends an octet a minute gains nothing, since octets that arrive do not move it.
+    /// Time since when a message has been incomplete; `None` between messages. The connection's owner closes
+    /// it when this lasts too long: a peer that sends an octet a minute gains nothing, since arriving octets
+    /// do not move it.
     #[must_use]
     pub fn waiting_since(&self) -> Option<Time> {
         self.since
@@ -120,7 +121,7 @@ impl StreamFramer {
             }
         };
         if frame.is_some() && !self.buf.is_empty() {
-            // what is left came with the last push: before it, this frame was incomplete
+            // the rest came with the last push: before it, this frame was incomplete
             self.since = Some(self.last_push);
         } else if self.buf.is_empty() {
             self.since = None;
@@ -182,7 +183,7 @@ impl StreamFramer {
             match &self.buf[next..] {
                 [b'\n', ..] => return Ok(Some(next + 1)),
                 [b'\r', b'\n', ..] => return Ok(Some(next + 2)),
-                // this line end is looked at again when more is there
+                // this line end is examined again when more octets are there
                 [] | [b'\r'] => break,
                 _ => line = next,
             }

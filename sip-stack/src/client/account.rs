@@ -12,7 +12,7 @@ use super::agent::{Ask, Status};
 use super::{Call, ClientError, Sound, refused};
 use crate::handle::Handle;
 
-/// Asked of the registrar; what it grants counts, and is refreshed at half of it.
+/// Lifetime requested from the registrar; the granted one counts, and is refreshed at half of it.
 const EXPIRES: Duration = Duration::from_secs(600);
 
 /// Time that a party may ring.

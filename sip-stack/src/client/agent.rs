@@ -1,4 +1,5 @@
-//! The phone's part of the signalling task: passes what is asked on to the coordinator, and what happens to its call.
+//! The phone's part of the signalling task: passes requests on to the coordinator, and events of its call
+//! back.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +68,7 @@ pub(crate) enum Ask {
     },
 }
 
-/// The near end of a call, for whoever made or takes it.
+/// The near end of a call, for the code that made or takes it.
 #[derive(Debug)]
 pub(crate) struct Arrived {
     pub(super) session: SessionId,

@@ -153,7 +153,7 @@ impl Recorder {
     }
 }
 
-/// A summary of what was heard.
+/// A summary of the received sound.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heard {
     /// Samples at 8 kHz.
@@ -187,7 +187,7 @@ impl Heard {
         self.loud_samples as f64 / f64::from(RATE)
     }
 
-    /// Level of what was not silent, dBm0; `None` when all was.
+    /// Level of the sound that was not silent, dBm0; `None` if all was silent.
     #[must_use]
     pub fn level_dbm0(&self) -> Option<f64> {
         if self.loud_samples == 0 {

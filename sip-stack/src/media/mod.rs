@@ -68,5 +68,5 @@ fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Shared with whoever shows statistics.
+/// Counters, shared with the code that shows statistics.
 pub type SharedCounters = Arc<MediaCounters>;

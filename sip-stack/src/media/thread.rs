@@ -1,4 +1,4 @@
-//! The loop of a media thread: wait for packets, commands and deadlines; tell the shard; send what it says.
+//! The loop of a media thread: wait for packets, commands and deadlines; feed the shard; send its output.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -39,8 +39,8 @@ const READY: usize = 256;
 /// Time until trying again when signalling took no more events.
 const RETRY: Duration = Duration::from_millis(2);
 
-/// A busy thread lets about so many packets gather before it looks again, and waits no longer than this for them: the
-/// longest delay that gathering adds.
+/// Number of packets that a busy thread lets gather before it looks again; it waits no longer than this for
+/// them: the longest delay that gathering adds.
 const GATHERED: u32 = 16;
 const GATHER: Duration = Duration::from_millis(2);
 

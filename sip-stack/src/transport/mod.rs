@@ -90,16 +90,16 @@ pub struct Limits {
     pub all_write_octets: usize,
     /// Octets of datagrams that may wait for the driver; more are dropped.
     pub datagram_octets: usize,
-    /// A write that makes no progress for so long ends its connection.
+    /// Time without progress after which a write ends its connection.
     pub write: Duration,
-    /// A message must be complete so long after its first byte (slow loris).
+    /// Time from its first byte within which a message must be complete (slow loris).
     pub message: Duration,
     /// Time for the first octets of a TLS handshake to arrive.
     pub client_hello: Duration,
     /// Time for a peer that connected to send one whole message, TLS and WebSocket handshakes included.
     /// Keep-alives do not count.
     pub first_message: Duration,
-    /// A TCP or TLS connection over which nothing came for so long is closed.
+    /// Time without input after which a TCP or TLS connection is closed.
     pub idle: Duration,
     /// Time to connect, and to finish each handshake on top.
     pub connect: Duration,
@@ -305,8 +305,7 @@ impl Transports {
         sent
     }
 
-    /// Keeps the books of connections. What the SIP machine has to hear is handed back: everything but
-    /// [`Event::Opened`].
+    /// Keeps the books of connections. Returns events for the SIP machine: all but [`Event::Opened`].
     pub fn handle_event(&mut self, event: Event) -> Option<Event> {
         match event {
             Event::Opened { flow, connection } => {

@@ -34,8 +34,8 @@ impl fmt::Display for TlsError {
 
 impl std::error::Error for TlsError {}
 
-/// For listeners: a certificate chain and its key in PEM. `alpn` is what is offered to HTTP clients, e.g. `http/1.1`;
-/// empty for SIP.
+/// Configuration of listeners: a certificate chain and its key in PEM. `alpn` is offered to HTTP clients,
+/// e.g. `http/1.1`; empty for SIP.
 pub fn server_config(chain: &[u8], key: &[u8], alpn: &[&str]) -> Result<Arc<ServerConfig>, TlsError> {
     Certificate::new(KeyPair::read(chain, key)?).server_config(alpn)
 }

@@ -46,7 +46,7 @@ fn main() {
     }
 }
 
-/// µs for each member and 20 ms of a mix: its packet in, and what it hears out.
+/// µs for each member and 20 ms of a mix: its packet in, and its sound out.
 fn run_mix(members: &[Codec]) -> f64 {
     let mut now = Time::from_secs(1_800_000_000);
     let mixes = CALLS * 2 / members.len();

@@ -34,7 +34,7 @@ pub struct Target {
     pub seeds: fn() -> Vec<Vec<u8>>,
     /// Words of the format.
     pub words: &'static [&'static str],
-    /// Takes one input; panics when what it looks at is wrong.
+    /// Takes one input; panics if an invariant is broken.
     pub run: fn(&[u8]),
 }
 

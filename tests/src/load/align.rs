@@ -32,7 +32,7 @@ pub(crate) struct Alignment {
 }
 
 impl Alignment {
-    /// Adds what `listener` heard of `speaker` from `from_ns` to `until_ns`.
+    /// Adds the sound that `listener` heard of `speaker` from `from_ns` to `until_ns`.
     pub(crate) fn add(
         &mut self,
         speaker: &Party,

@@ -100,7 +100,7 @@ pub(crate) struct Calls {
     _gateway: Gateway,
     pids: Vec<u32>,
     caller: Link,
-    /// The phone's SIP socket, and what it answers to which number.
+    /// The phone's SIP socket, and its answer to each number.
     phone: UdpSocket,
     answers: BTreeMap<usize, String>,
     /// The SDP that came to the phone.

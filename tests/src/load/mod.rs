@@ -76,7 +76,7 @@ enum Which {
 }
 
 impl Arguments {
-    /// The systems to measure, and what is left out and why.
+    /// The systems to measure, and those left out with the reason.
     fn systems(&self) -> (Vec<Which>, Option<String>) {
         let (gateway, peers) = (self.gateway.is_file(), self.peers.is_some());
         let wanted = |which| self.system.is_none_or(|only| only == which);

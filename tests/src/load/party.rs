@@ -1,4 +1,4 @@
-//! One end of a call: a pair of sockets, the speech that it says, and what it hears.
+//! One end of a call: a pair of sockets, the speech that it sends, and the sound that it hears.
 
 use std::io::IoSliceMut;
 use std::net::{SocketAddr, UdpSocket};
@@ -244,8 +244,8 @@ impl Party {
         }
     }
 
-    /// Packets of `speaker` that did not come: gaps in the numbers, or fewer than were said while counting. What was on
-    /// its way at the two ends of that time is not lost.
+    /// Packets of `speaker` that did not come: gaps in the numbers, or fewer than were sent while counting.
+    /// Packets on their way at the two ends of that time are not lost.
     pub(crate) fn lost(&self, speaker: &Party) -> u64 {
         const ON_ITS_WAY: u64 = 3;
         let gaps = self

@@ -52,7 +52,7 @@ pub struct Phone {
     pub hangs_up: Option<Duration>,
 }
 
-/// A tone to say, and what was heard meanwhile, 8 kHz.
+/// A tone to send, and the sound heard meanwhile, 8 kHz.
 #[derive(Debug)]
 pub struct Voice {
     samples: Arc<[i16]>,

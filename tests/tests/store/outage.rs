@@ -30,7 +30,7 @@ const HEALED: Duration = Duration::from_secs(5);
 /// Environment variable with the folder that a test fills, for the process that does it.
 const SMALL: &str = "CORDBOARD_SMALL_DISK";
 
-/// A store and what was written to it.
+/// A store and the entries written to it.
 struct World {
     store: Store,
     table: Table<String>,

@@ -180,7 +180,7 @@ pub(crate) async fn names_and_versions_are_kept_apart(backend: Backend) {
     ));
     let row = users.get("1").await.expect("an answer").expect("a row");
     assert_eq!((row.number, row.version, row.body), (Some(1), 2, 1));
-    // Another shape is told, without what is in it.
+    // Another shape is reported, without its content.
     let texts: Table<String> = store.table("user");
     assert!(matches!(texts.get("1").await, Err(StoreError::Corrupt(_))));
 }

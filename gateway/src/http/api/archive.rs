@@ -79,7 +79,7 @@ pub struct Wanted {
     pub until: Option<Time>,
     /// Only records after the one with this id, in the order of the list.
     pub before: Option<String>,
-    /// At most so many.
+    /// Maximum number of records.
     pub limit: usize,
 }
 
@@ -103,7 +103,7 @@ pub trait Archive: Send + Sync {
     /// Saves the notes of an agent about a call, live or over, before it answers.
     fn note<'a>(&'a self, call: &'a str, author: &'a AgentName, note: Note) -> Answer<'a, ()>;
 
-    /// A change that was published. An archive that is told elsewhere passes over it.
+    /// A change that was published. An archive that learns of it in another way ignores it.
     fn take(&self, event: &Event);
 
     /// Meter of its store, if it has one.

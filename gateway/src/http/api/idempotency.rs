@@ -124,7 +124,7 @@ impl Inner {
     }
 }
 
-/// Ends what was begun even when the work panics.
+/// Ends the work under way even if it panics.
 struct Work {
     requests: Arc<Requests>,
     name: Name,
@@ -161,7 +161,7 @@ async fn pass(api: Api, request: Request, next: Next) -> Result<Response, Proble
     let key =
         key.ok_or_else(|| Problem::from(Code::BadRequest).detail("Idempotency-Key: 1 to 255 characters"))?;
     let Ok(principal) = guard::principal(request.headers(), &api) else {
-        // The route says what is wrong with it.
+        // The route reports the error in it.
         return Ok(next.run(request).await);
     };
     let name = (principal.id, key.to_owned());

@@ -1,4 +1,5 @@
-//! `GET /metrics` for Prometheus: what is there now, and what was counted since the start; of the store, how long commits take.
+//! `GET /metrics` for Prometheus: the present state, counts since the start, and the duration of the store's
+//! commits.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -105,7 +106,7 @@ impl Counters {
         Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
-    /// Counts what happened since the last time. What the hub does not keep any longer stays uncounted.
+    /// Counts events since the last call. Events that the hub no longer keeps stay uncounted.
     pub(super) fn catch_up(&self, hub: &Hub, archive: &dyn Archive) {
         let mut counted = self.lock();
         match hub.since(counted.seq, usize::MAX) {

@@ -75,7 +75,7 @@ pub struct Api {
 
 /// Parts that the API is made from.
 pub struct Parts {
-    /// Shows what is there now.
+    /// The present state.
     pub hub: Hub,
     /// Takes commands to the signalling task.
     pub desk: mpsc::Sender<Asked>,
@@ -170,7 +170,7 @@ impl Api {
         (self.clock)()
     }
 
-    /// Has the signalling task do something; the id of what it made.
+    /// Sends a command to the signalling task; returns the id of the new object, if there is one.
     async fn ask(&self, by: By, command: Command) -> Result<Option<String>, Problem> {
         let (reply, answer) = oneshot::channel();
         let asked = Asked { by, command, reply };

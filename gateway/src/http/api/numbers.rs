@@ -25,10 +25,10 @@ const KEPT: Duration = Duration::from_secs(62 * 24 * 3600);
 /// The smallest stretch, seconds: a quarter of an hour.
 const STEP_S: u32 = (SLOT / 1_000_000) as u32;
 
-/// Stretches that are told at once.
+/// Maximum number of intervals in an answer.
 const MAX_STEPS: u64 = 500;
 
-/// Folds the log of the call centre; whoever makes it durable tells [`Numbers::take`].
+/// Folds the log of the call centre; the task that makes the log durable calls [`Numbers::take`].
 #[derive(Debug)]
 pub struct Numbers {
     metrics: Mutex<Metrics>,
@@ -80,7 +80,7 @@ impl Numbers {
             metrics.apply(record);
             last = Some(record.at);
         }
-        // Calls that are over are told elsewhere.
+        // Calls that are over are reported elsewhere.
         while metrics.poll_finished().is_some() {}
         if let Some(at) = last {
             metrics.forget(at - KEPT);

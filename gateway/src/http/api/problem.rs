@@ -409,7 +409,7 @@ pub(crate) async fn seal(request: Request, next: Next) -> Response {
 fn written(mut response: Response, instance: &str) -> Response {
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
-        // Written already: an answer that is told once more.
+        // Written already: an answer that is replayed.
         None if is_problem(&response) => return response,
         None => of_status(response.status()),
     };

@@ -214,7 +214,7 @@ pub(super) async fn write(api: &Api, me: &Principal, call: &str, note: Note) -> 
     Ok(())
 }
 
-/// The call that an agent wraps up: what is said, if it is its own, or the last one that it had.
+/// The call that an agent wraps up: the given one, if it is the agent's own, or the agent's last one.
 pub(super) async fn wrapped_up(
     api: &Api,
     agent: &str,

@@ -10,7 +10,7 @@ use super::state::{Phase, Work, vet};
 use super::timeout::Alarm;
 use super::{Acd, Call, Caller, Stand};
 
-/// Queues that a call may be handed on to at one moment; after so many it ends.
+/// Number of queues that a call may be handed on to at one moment; after that it ends.
 const HOPS: usize = 8;
 
 /// The reason of an agent's pause whose page was lost in a call.
@@ -200,7 +200,7 @@ impl Acd {
                     self.timers.cancel(Alarm::CallGrace(id));
                 }
             }
-            // Whoever is gone before they heard each other is found out by the deadline for that.
+            // If one of them is gone before they hear each other, the deadline for that notices it.
             Some(Phase::Connecting(_)) => {}
             _ => self.refuse(Refusal::UnknownCall(id)),
         }

@@ -19,13 +19,14 @@ pub struct Settings {
     pub alert_timeout: Duration,
     /// From accepting to hearing each other; longer, and the call goes back to its queue.
     pub connect_timeout: Duration,
-    /// An idle agent whose page is gone so long is detached.
+    /// Time after which an idle agent whose page is gone is detached.
     pub detach_grace: Duration,
-    /// A talking agent whose page is gone so long has lost the call: it goes back to its queue.
+    /// Time after which a talking agent whose page is gone has lost the call: it goes back to its queue.
     pub call_grace: Duration,
-    /// After a reject, an agent gets no offer for so long.
+    /// Time without offers after a reject.
     pub cool_down: Duration,
-    /// After a reject or no answer, an agent gets the same call not before so long, unless nobody else is logged in.
+    /// Time after a reject or no answer before the same call is offered again, unless nobody else is logged
+    /// in.
     pub exclude: Duration,
 }
 
@@ -52,15 +53,16 @@ pub enum Strategy {
     RingAll,
     /// One, and after every `progress` one more, while the earlier ones go on ringing.
     RingProgressive,
-    /// Whoever has been idle longest.
+    /// The agent who has been idle longest.
     LongestIdle,
-    /// Whoever took fewest calls since signing in.
+    /// The agent who has taken the fewest calls since signing in.
     FewestCalls,
-    /// Whoever talked least since signing in.
+    /// The agent who has talked least since signing in.
     LeastTalkTime,
-    /// Whoever was busy the smallest part of the time signed in and not paused, reckoned when becoming idle.
+    /// The agent with the lowest share of busy time since signing in, pauses excluded, computed when becoming
+    /// idle.
     LowestOccupancy,
-    /// In turn: whoever was offered a call least recently.
+    /// In turn: the agent whose last offer is longest ago.
     RoundRobin,
     /// By [`AgentConfig::order`], always from the top.
     Linear,
@@ -68,7 +70,7 @@ pub enum Strategy {
     Random,
     /// Anybody, in proportion to [`Membership::weight`].
     WeightedRandom,
-    /// Whoever is most proficient in the skills that the call requires; then longest idle.
+    /// The agent who is most proficient in the skills that the call requires; then longest idle.
     SkillProficiency,
 }
 
@@ -125,7 +127,7 @@ pub struct Requirement {
 /// A step by which a call that waits long accepts more agents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Widening {
-    /// Waited so long.
+    /// Time waited until this step applies.
     pub after: Duration,
     /// Agents of tiers up to this one are asked.
     pub max_tier: u8,

@@ -250,7 +250,7 @@ pub enum Fact {
         #[serde(with = "optional_micros")]
         wrap_up: Option<Time>,
     },
-    /// A call left; whoever had it wraps up.
+    /// A call left; the agent who had it wraps up.
     Left {
         /// The call.
         call: CallId,

@@ -25,8 +25,8 @@ pub struct Offset {
     pub minutes: i16,
 }
 
-/// Hours of a week, and days that are different. The engine knows no time zones: whoever configures it resolves the zone into
-/// offsets.
+/// Hours of a week, and days that are different. The engine knows no time zones: its configuration resolves
+/// the zone into offsets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hours {
     /// Opening hours of an ordinary week.

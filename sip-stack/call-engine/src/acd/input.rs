@@ -190,7 +190,8 @@ pub struct Requeue {
 /// Output of the machine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// To be made durable: [`super::Fact::Accepted`] and [`super::Fact::Entered`] before the calls are told of it.
+    /// A record to be made durable: [`super::Fact::Accepted`] and [`super::Fact::Entered`] before the calls
+    /// are acted on.
     Record(Record),
     /// Let the agent's phone ring.
     Offer {
@@ -266,7 +267,7 @@ pub enum Output {
         /// The older connection.
         conn: ConnId,
     },
-    /// The call could not be recovered: hang up what is left of it.
+    /// The call could not be recovered: hang up the rest of it.
     HangUp {
         /// The call.
         call: CallId,
@@ -277,7 +278,7 @@ pub enum Output {
     Timeout(Deadline),
 }
 
-/// Places up to which a caller is told its own.
+/// Highest position that a caller is told.
 pub const POSITIONS: usize = 50;
 
 /// Why something was not done.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::fact::{Departure, Fact, Intent, Record, Status, micros, optional_micros};
 use super::ids::{AgentId, CallId, QueueId};
 
-/// Numbers are kept for stretches of so many microseconds.
+/// Length of an interval that numbers are kept for, microseconds.
 pub const SLOT: u64 = 15 * 60 * 1_000_000;
 
 /// Counts of a queue over an interval. The counts of a longer interval are sums of shorter ones.
@@ -60,7 +60,7 @@ pub struct AgentCounts {
 /// Target of the service level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceLevel {
-    /// Answered within so long.
+    /// Time within which an answer counts as in time.
     pub target: Duration,
     /// Callers who give up sooner do not count.
     pub short: Duration,
@@ -111,7 +111,7 @@ pub struct Metrics {
     agents: BTreeMap<(AgentId, u64), AgentCounts>,
     open: OpenCounts,
     finished: VecDeque<Finished>,
-    /// Slots that changed, for who asked to be told.
+    /// Slots that changed, if that is watched.
     changed: Option<Changed>,
 }
 
@@ -339,7 +339,7 @@ impl Metrics {
         sum
     }
 
-    /// Lets go of what is older.
+    /// Forgets older slots.
     pub fn forget(&mut self, before: Time) {
         let slot = before.as_micros() / SLOT;
         self.queues.retain(|(_, at), _| *at >= slot);
@@ -494,7 +494,8 @@ impl QueueCounts {
         self.wrapped_up += other.wrapped_up;
     }
 
-    /// Answered in time, of those answered and those given up not too soon; `None` while there are none.
+    /// Share of calls answered in time, of those answered and those given up not too soon; `None` if there
+    /// are none.
     #[must_use]
     pub fn service_level(&self) -> Option<f64> {
         let all = self.answered + self.abandoned - self.short;

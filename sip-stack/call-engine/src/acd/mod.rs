@@ -1,7 +1,8 @@
 //! Automatic call distribution: callers wait, agents are offered calls, and each decision takes microseconds.
 //!
-//! [`Acd`] is a machine like every core: it is told the time, [`Input`]s go in, [`Output`]s come out. Among the outputs are
-//! [`Record`]s: what they say is all that outlives a restart ([`State`]), and wallboards and reports are made of nothing else.
+//! [`Acd`] is a machine like every core: it gets the time as an argument, [`Input`]s go in, [`Output`]s come
+//! out. Among the outputs are [`Record`]s: only their content outlives a restart ([`State`]), and wallboards
+//! and reports are made of nothing else.
 //!
 //! - **An agent** is four small machines: what the agent wants ([`Intent`]), whether its page can be reached, what it does
 //!   ([`Work`]), and how many direct calls it has. Offers go to those who want calls, whose page gave a fresh sign of life, who are idle
@@ -184,7 +185,7 @@ impl Acd {
         self.lines.get(&queue).into_iter().flatten().map(|place| place.2)
     }
 
-    /// Offers that are out: which, of which call, to whom.
+    /// Open offers: id, call, agent.
     pub fn offers(&self) -> impl Iterator<Item = (OfferId, CallId, AgentId)> + '_ {
         self.offers
             .iter()

@@ -20,7 +20,7 @@ pub struct State {
     pub entered: u64,
     /// Calls that left.
     pub left: u64,
-    /// Every agent of whom the log tells.
+    /// Every agent in the log.
     pub agents: BTreeMap<AgentId, AgentState>,
     /// Every call that has not left.
     pub calls: BTreeMap<CallId, CallState>,
@@ -298,7 +298,7 @@ impl State {
         change(self.agents.entry(agent).or_default());
     }
 
-    /// Whoever has the call has it no more.
+    /// Takes the call away from the agent who has it.
     fn free(&mut self, at: u64, call: CallId, wrap_up: Option<Time>) {
         let Some(agent) = self.calls.get(&call).and_then(|call| call.phase.agent()) else {
             return;
@@ -311,7 +311,7 @@ impl State {
 }
 
 impl AgentState {
-    /// A new day: what came before does not count for whom to choose.
+    /// A new day: earlier calls do not count for choosing an agent.
     fn sign_in(&mut self, at: u64) {
         self.calls = 0;
         self.times = [0; Status::COUNT];

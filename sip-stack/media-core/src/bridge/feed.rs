@@ -22,11 +22,12 @@ pub(crate) struct Feed {
     pub(super) noise: Noise,
     /// True if the source of the last sound was comfort noise.
     pub(super) hushed: bool,
-    /// The timestamp that would follow what was decoded last, unwrapped.
+    /// Timestamp that would follow the last decoded packet, unwrapped.
     pub(super) expected: Option<i64>,
-    /// Its next sound follows upon what was heard of the talker in another way, and does not wait.
+    /// True if its next sound continues audio that was heard of the talker in another way, and does not wait.
     pub(super) eager: bool,
-    /// The decoder missed what was before: it hears its next packet more than once and finds its level by it.
+    /// True if the decoder missed the audio before: it hears its next packet more than once and finds its
+    /// level by it.
     pub(super) cold: bool,
     /// Continuation of the previous decoder: the next packet is blended with it.
     pub(super) seam: Option<[i16; SEAM]>,
@@ -61,7 +62,7 @@ impl Feed {
         }))
     }
 
-    /// One that goes on with what was passed on undecoded so far, in a mix.
+    /// A feed that continues, in a mix, audio that was relayed undecoded so far.
     pub(crate) fn following(codec: Codec, rate: u32, pool: &mut Pool) -> Option<Box<Feed>> {
         let mut feed = Feed::new(codec, true, rate, pool)?;
         feed.eager = true;
@@ -210,7 +211,8 @@ impl Feed {
         self.waiting = waiting;
     }
 
-    /// Lets the codec be decoded to another rate, if it has it. Nothing is heard of it while the talker is quiet.
+    /// Lets the codec be decoded to another rate, if it has it. The change is inaudible while the talker is
+    /// quiet.
     pub(super) fn retune(&mut self, rate: u32, pool: &mut Pool) {
         let before = self.decoder.rate();
         let Some(old) = self.exchange(rate, pool) else {
@@ -325,7 +327,7 @@ impl Waiting {
 pub(crate) enum Sink<'a> {
     /// To a leg, in its codec.
     Leg(&'a mut Leg, &'a mut Outbox),
-    /// To whoever records; dropped when the lane is full.
+    /// Lane of a recorder; samples are dropped when it is full.
     Lane(&'a SyncSender<Vec<i16>>),
 }
 
@@ -346,7 +348,7 @@ impl Sink<'_> {
         }
     }
 
-    /// The peer was silent for so many samples.
+    /// Notes that the peer was silent for so many samples.
     pub(super) fn silence(&mut self, samples: u32) {
         match self {
             Sink::Leg(leg, _) => leg.egress.skip(samples * (leg.egress.clock() / RATE)),

@@ -1,5 +1,5 @@
-//! More than two legs, or not all of them parties. 20 ms at a time: what everybody says is taken from the jitter buffers and
-//! added up, and each ear gets the sum less what it said itself.
+//! More than two legs, or not all of them parties. Every 20 ms the sound of each talker is taken from its
+//! jitter buffer and added up, and each ear gets the sum without its own sound.
 //!
 //! There are two sums, at 8 kHz and at 16 kHz, so that sound changes its rate once for each talker and not at all between
 //! legs of one kind. The wide one is made where more than one member speaks a wideband codec.
@@ -19,7 +19,7 @@ use crate::shard::queue::Armed;
 
 /// Between two ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(20);
-/// A talker from whom nothing came for so long is left out until something comes.
+/// Time without packets after which a talker is left out until something comes.
 const REST: Duration = Duration::from_secs(1);
 /// No sample of a quiet frame is over this (-48 dBFS): a codec may be exchanged then.
 const QUIET: u16 = 128;
@@ -89,8 +89,8 @@ impl Mix {
         }
     }
 
-    /// Lets these take part, and says to each at which rate what it says is wanted. Nothing changes for those who did
-    /// before.
+    /// Lets these take part, and sets the rate at which each one's sound is wanted. Nothing changes for those
+    /// who took part before.
     pub(crate) fn arrange(&mut self, members: &[(usize, Part)], legs: &mut Slab<Leg>, pool: &mut Pool) {
         let mut before = std::mem::take(&mut self.seats);
         for (leg, part) in members {

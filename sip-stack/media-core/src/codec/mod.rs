@@ -61,7 +61,7 @@ impl Decoder {
         }
     }
 
-    /// Samples a second of what it decodes.
+    /// Sample rate of its output.
     #[must_use]
     pub fn rate(&self) -> u32 {
         match self {
@@ -86,7 +86,7 @@ impl Decoder {
         }
     }
 
-    /// Fills `pcm` with the packet before `next`: from the redundancy of `next`, or made up where there is none.
+    /// Fills `pcm` with the packet before `next`: from the redundancy of `next`, or concealed without one.
     pub fn recover(&mut self, next: &[u8], pcm: &mut [i16]) {
         if let Decoder::Opus(decoder) = self
             && decoder.recover(next, pcm).is_ok()
@@ -96,7 +96,7 @@ impl Decoder {
         self.conceal(pcm);
     }
 
-    /// Fills `pcm` with sound made up from what was before.
+    /// Fills `pcm` with sound made up from the past.
     pub fn conceal(&mut self, pcm: &mut [i16]) {
         match self {
             Decoder::G711(_, concealer) => concealer.conceal(pcm),
@@ -131,7 +131,7 @@ impl Encoder {
         }
     }
 
-    /// Samples a second of what it encodes.
+    /// Sample rate of its input.
     #[must_use]
     pub fn rate(&self) -> u32 {
         match self {

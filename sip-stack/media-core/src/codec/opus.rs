@@ -16,7 +16,7 @@ const COMPLEXITY: i32 = 1;
 const TONE_COMPLEXITY: i32 = 5;
 /// Frames of nothing but tones after which they are coded as such.
 const TONAL: u32 = 6;
-/// In silence one frame in so many is sent (400 ms, RFC 7587 §3.1.3).
+/// In silence one of this many frames is sent (400 ms, RFC 7587 §3.1.3).
 const REFRESH: u32 = 20;
 
 /// One direction of one call. Mono: libopus mixes two channels down by itself.
@@ -36,7 +36,7 @@ impl Decoder {
         Ok(Decoder { inner, rate })
     }
 
-    /// Samples a second of what it decodes.
+    /// Sample rate of its output.
     #[must_use]
     pub fn rate(&self) -> u32 {
         self.rate
@@ -119,13 +119,13 @@ impl Encoder {
         })
     }
 
-    /// Samples a second of what it encodes.
+    /// Sample rate of its input.
     #[must_use]
     pub fn rate(&self) -> u32 {
         self.rate
     }
 
-    /// As new, for this peer. Its `maxplaybackrate` is not looked at here: who asks for [`WIDE`] has.
+    /// Resets it for this peer. Its `maxplaybackrate` is ignored here: the user of [`WIDE`] has checked it.
     pub fn reset(&mut self, peer: &OpusParameters) {
         // None of these can fail with arguments in range.
         let _ = self.inner.reset_state();

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::digit;
 use crate::rtp::{Header, distance};
 
-/// An event is over when none of its packets came for so long: all of its end packets were lost.
+/// Time without packets after which an event is over: all of its end packets were lost.
 const LOST_END: Duration = Duration::from_millis(120);
 
 /// Delay of a timeout beyond which we were not watching.

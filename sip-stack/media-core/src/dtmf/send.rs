@@ -11,7 +11,7 @@ const INTERVAL: Duration = Duration::from_millis(20);
 const GAP: Duration = Duration::from_millis(60);
 /// Digits that may wait; more are dropped.
 const QUEUE: usize = 32;
-/// The end of an event is said so often (RFC 4733 §2.5.1.4).
+/// Number of end packets of an event (RFC 4733 §2.5.1.4).
 const ENDS: u8 = 3;
 /// A key that nobody lets go is let go.
 const LONGEST: Duration = Duration::from_secs(30);

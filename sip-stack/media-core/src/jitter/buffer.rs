@@ -10,7 +10,7 @@ use crate::rtp::Unwrap;
 const SLOTS: usize = 64;
 /// Duration that is made up in one go, µs.
 const PIECE: i64 = 20_000;
-/// Sound is made up for so long, µs; then comes noise.
+/// Time for which sound is made up, µs; then comes noise.
 const CONCEAL: i64 = 100_000;
 /// A jump of the sender's clock by more than that is a new beginning, µs.
 const JUMP: i64 = 5_000_000;
@@ -191,8 +191,8 @@ impl Buffer {
         }
     }
 
-    /// The next piece of sound, to follow `backlog` µs of sound that are decoded and wait. `silent` tells of a packet's
-    /// payload whether it is DTX, `carries` whether it repeats the one before it.
+    /// The next piece of sound, after `backlog` µs of decoded sound that wait. `silent` tests a packet's
+    /// payload for DTX, `carries` for a repetition of the previous packet.
     pub fn next(
         &mut self,
         backlog: i64,
@@ -221,7 +221,7 @@ impl Buffer {
             if gap < 0
                 || (depth > CEILING + URGENT && self.slots.first(sequence + 1, playing.highest).is_some())
             {
-                // Overlaps what was played, or is older than anything may be: what follows is nearer to now.
+                // The packet overlaps played sound, or is older than allowed: the next one is nearer to now.
                 self.slots.free(index);
                 playing.sequence = sequence + 1;
                 continue;

@@ -1,4 +1,4 @@
-/// Comfort noise at the level of the quiet moments of what was heard.
+/// Comfort noise at the level of the quiet moments of the sound before.
 #[derive(Clone, Debug)]
 pub struct Noise {
     /// Mean magnitude of the quietest frames.

@@ -51,7 +51,7 @@ impl Reorder {
             self.slots.clear();
             self.next = Some(sequence);
         } else if sequence >= next + WINDOW {
-            // Make room: what is missing at the front is given up.
+            // Makes room: the missing packet at the front is given up.
             self.waits = Some(Time::ZERO);
         }
         self.slots.put(sequence, timestamp, 0, payload);

@@ -80,8 +80,8 @@ fn compose() -> Vec<i16> {
         .collect()
 }
 
-/// Adds a struck string: harmonics that die away, the higher the sooner. What rings past the end rings at the beginning,
-/// so the loop has no seam.
+/// Adds a struck string: harmonics that die away, the higher the sooner. Sound that rings past the end
+/// continues at the beginning, so the loop has no seam.
 fn strike(mix: &mut [f64], beat: f64, note: u8, beats: f64, level: f64) {
     let rate = f64::from(RATE);
     let hertz = 440.0 * 2f64.powf((f64::from(note) - 69.0) / 12.0);

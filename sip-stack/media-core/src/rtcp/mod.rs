@@ -71,7 +71,7 @@ pub enum Rtcp<'a> {
     SourceDescription(&'a [u8]),
     /// BYE: how many sources, and their SSRCs as they stand in the packet.
     Bye(&'a [u8]),
-    /// APP, feedback, XR and what is not known.
+    /// APP, feedback, XR and unknown types.
     Other {
         /// The packet type.
         packet_type: u8,

@@ -70,7 +70,7 @@ impl Egress {
         self.ssrc
     }
 
-    /// RTP clock of what is sent, hertz.
+    /// RTP clock of the outgoing stream, hertz.
     #[must_use]
     pub fn clock(&self) -> u32 {
         self.clock
@@ -145,7 +145,7 @@ impl Egress {
         self.marker = true;
     }
 
-    /// The header of a packet that is passed on: what the source lost stays a gap, what it reordered stays so.
+    /// The header of a relayed packet: losses of the source stay gaps, and its reordering stays as it is.
     pub fn relay(
         &mut self,
         now: Time,

@@ -59,7 +59,7 @@ impl<'a> Packet<'a> {
     /// Reads a datagram.
     ///
     /// # Errors
-    /// [`RtpError`] says what is wrong with it.
+    /// [`RtpError`] describes the defect.
     pub fn parse(data: &'a [u8]) -> Result<Packet<'a>, RtpError> {
         let fixed: &[u8; HEADER] = data.first_chunk().ok_or(RtpError::Truncated)?;
         if fixed[0] >> 6 != 2 {

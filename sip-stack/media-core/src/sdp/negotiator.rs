@@ -41,7 +41,7 @@ pub struct Browser {
     pub renew: Renew,
 }
 
-/// Wishes for the exchange, whoever the peer is. They may change between exchanges.
+/// Wishes for the exchange, independent of the peer. They may change between exchanges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Best first, at least one. Of the codecs that an offer has, the first of these is taken.
@@ -85,8 +85,9 @@ pub struct Answer {
     pub negotiated: Negotiated,
 }
 
-/// The offer/answer state of one leg (RFC 3264): what was agreed, what is offered, and what of it must stay as it is for
-/// the life of the session: order of sections, mids, payload type numbers, DTLS role, session id.
+/// The offer/answer state of one leg (RFC 3264): the agreement, the open offer, and everything that must stay
+/// as it is for the life of the session: order of sections, mids, payload type numbers, DTLS role, session
+/// id.
 #[derive(Clone, Debug)]
 pub struct Negotiator {
     profile: Profile,

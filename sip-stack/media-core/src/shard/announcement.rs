@@ -37,7 +37,7 @@ impl Announcement {
         }
     }
 
-    /// Something else is to be said after this: what is told last.
+    /// Sets the phrase to follow this one; the last one set counts.
     pub(crate) fn follow(&mut self, pieces: SmallVec<[Piece; 10]>) {
         self.then = Some(pieces);
     }

@@ -1,4 +1,4 @@
-//! From a socket to a leg, and on to whoever hears it.
+//! Datagrams from a socket to a leg, and on to its listener.
 
 use std::net::SocketAddr;
 
@@ -54,7 +54,8 @@ impl Shard {
     }
 
     fn browser_sent(&mut self, now: Time, socket: SocketId, from: SocketAddr, data: &mut [u8]) {
-        // A check names its leg itself; all else belongs to whoever proved to be at that address.
+        // A check names its leg itself; other datagrams belong to the leg that has proved to be at that
+        // address.
         let named = local_ufrag(data)
             .and_then(parse_ufrag)
             .filter(|(shard, _)| *shard == self.config.shard);

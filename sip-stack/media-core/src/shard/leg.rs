@@ -19,7 +19,7 @@ use crate::srtp::{RTCP_OVERHEAD, RTP_OVERHEAD};
 use crate::stats::{Source, Verdict};
 use crate::tone::Dual;
 
-/// RTP that stays away for so long has stopped.
+/// Time without RTP after which it has stopped.
 const STOPPED: Duration = Duration::from_millis(200);
 /// A peer that says it is silent (DTX) sends something at least every 400 ms.
 const STOPPED_IN_DTX: Duration = Duration::from_millis(1_000);
@@ -40,7 +40,7 @@ pub(crate) enum Wire {
 }
 
 impl Wire {
-    /// From which socket and to whom RTP goes; `None` while nothing may be sent.
+    /// Socket and address for RTP; `None` while nothing may be sent.
     pub(crate) fn remote(&self) -> Option<(SocketId, SocketAddr)> {
         match self {
             Wire::Browser(leg) => leg.remote().filter(|_| leg.is_connected()),
@@ -180,7 +180,7 @@ pub(crate) struct Leg {
     pub(crate) listener: Option<usize>,
     /// Best rate for it in a mix, if it is heard in one.
     pub(crate) mixed: Option<u32>,
-    /// Its next sound in the mix follows upon what was heard of it in another way.
+    /// True if its next sound in the mix continues audio that was heard of it in another way.
     pub(crate) follows: bool,
     pub(crate) heard: Option<Time>,
     flowing: bool,
@@ -261,7 +261,7 @@ impl Leg {
         }
     }
 
-    /// Looks at an RTP packet that is the peer's: judges, counts, says what it is.
+    /// Classifies and counts an RTP packet of the peer.
     pub(crate) fn receive<'a>(&mut self, now: Time, data: &'a [u8], out: &mut Outbox) -> Arrived<'a> {
         let Some(media) = &self.media else {
             return Arrived::Nothing;
@@ -321,7 +321,7 @@ impl Leg {
         }
     }
 
-    /// The payload type by which we may send this codec: that of what was agreed to be sent, or, for what the peer sends
+    /// Payload type for sending this codec: that of the agreement, or, for a codec that the peer sends
     /// itself, the one that it uses.
     pub(crate) fn payload_type(&self, codec: Codec) -> Option<u8> {
         let media = self.media.as_ref()?;
@@ -411,12 +411,12 @@ impl Leg {
         }
     }
 
-    /// Nothing is sent for so many samples.
+    /// Notes that nothing is sent for so many samples.
     pub(crate) fn pass(&mut self, samples: usize) {
         self.egress.skip(self.ticks(samples));
     }
 
-    /// So many samples of the encoder's in ticks of what is sent.
+    /// Converts samples of the encoder to ticks of the outgoing stream.
     fn ticks(&self, samples: usize) -> u32 {
         let rate = self.encoder.as_ref().map_or(RATE, Encoder::rate);
         samples as u32 * (self.egress.clock() / rate)
@@ -501,7 +501,7 @@ impl Leg {
         }
     }
 
-    /// Sends what is due of a digit.
+    /// Sends the due packet of a digit.
     pub(crate) fn send_digit(&mut self, now: Time, pool: &mut Pool, out: &mut Outbox) {
         while let Some(packet) = self.digits.poll(now) {
             let event = self.media.as_ref().and_then(|media| media.telephone_event);
@@ -590,7 +590,7 @@ impl Leg {
         let frame = self.frame();
         let length = Duration::from_micros(frame as u64 * 1_000_000 / u64::from(RATE));
         if now.since(tick) > length * 5 {
-            // We were held up: what was missed is missed.
+            // We were held up: missed frames stay missed.
             tick = now;
             self.egress.resume(now);
         }
@@ -610,7 +610,7 @@ impl Leg {
         self.tick = Some(tick);
     }
 
-    /// Nothing more is said of what is being said, if anything is.
+    /// Ends the announcement under way, if there is one.
     pub(crate) fn end_announcement(&mut self, whole: bool, out: &mut Outbox) {
         if self.announcement.take().is_some() {
             out.event(Event::Announced { leg: self.id, whole });

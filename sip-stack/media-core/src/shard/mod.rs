@@ -43,7 +43,8 @@ const OUTBOX: (usize, usize) = (256 << 10, 1_024);
 /// Parts that a shard is made from.
 #[derive(Clone, Debug)]
 pub struct ShardConfig {
-    /// The sockets that all browser legs share, with the address that each is told to browsers as: one candidate each.
+    /// The sockets that all browser legs share, with the address of each as browsers see it: one candidate
+    /// each.
     pub browser_sockets: Vec<(SocketId, SocketAddr)>,
     /// Its number, as in the user name fragments of its legs.
     pub shard: u8,
@@ -74,7 +75,7 @@ pub struct Shard {
     /// Phone leg that a socket belongs to, and whether it is the one for RTCP.
     sockets: HashMap<SocketId, (usize, bool)>,
     queue: Queue,
-    /// No leg is looked at again before this.
+    /// Time before which no leg is looked at again.
     floor: Time,
     out: Outbox,
     pool: Pool,
@@ -174,7 +175,7 @@ impl Shard {
         }
     }
 
-    /// Takes the first entry of the queue away; true when who it names is to be looked at.
+    /// Removes the first entry of the queue; true if the leg or mix that it names must be looked at.
     fn take(&mut self, who: Who) -> bool {
         let armed = match who {
             Who::Leg(key) => self.legs.get_mut(key).map(|leg| &mut leg.armed),
@@ -189,8 +190,8 @@ impl Shard {
         self.queue.pop(armed)
     }
 
-    /// The earliest deadline of any leg and any mix. Entries of the queue that are older than the deadline of whom they name
-    /// are brought up to date on the way.
+    /// The earliest deadline of any leg and any mix. Entries of the queue that are older than the deadline
+    /// they stand for are updated on the way.
     fn deadline(&mut self) -> Deadline {
         loop {
             let (at, who, generation) = self.queue.peek()?;

@@ -43,7 +43,7 @@ impl Queue {
         }
     }
 
-    /// Sees to it that it is looked at no later than `at`.
+    /// Makes sure that it is looked at no later than `at`.
     pub(crate) fn arm(&mut self, who: Who, armed: &mut Armed, at: Time) {
         if armed.at.is_none_or(|earlier| at < earlier) {
             armed.at = Some(at);
@@ -56,7 +56,7 @@ impl Queue {
         self.heap.peek().map(|entry| entry.0)
     }
 
-    /// Takes the first entry away; true when it is the one by which it is to be looked at.
+    /// Removes the first entry; true if it is the current one of its leg or mix.
     pub(crate) fn pop(&mut self, armed: Option<&mut Armed>) -> bool {
         let Some(Reverse((at, _, generation))) = self.heap.pop() else {
             return false;

@@ -13,8 +13,8 @@ pub(super) struct Indices {
 }
 
 impl Indices {
-    /// The 48-bit index that a sequence number means (RFC 3711 §3.3.1); `None` after the last one. Before the first
-    /// rollover a number far ahead is taken for what it is, as libsrtp does: there is nothing it could be behind.
+    /// The 48-bit index of a sequence number (RFC 3711 §3.3.1); `None` after the last one. Before the first
+    /// rollover a number far ahead is taken literally, as libsrtp does: there is nothing it could be behind.
     pub(super) fn guess(&self, sequence: u16) -> Option<u64> {
         let Some(highest) = self.highest else {
             return Some(u64::from(sequence));

@@ -3,7 +3,7 @@
 use super::klatt::{Frame, HOP, NOSE_CLOSED, RATE};
 use super::phoneme::{Kind, Phoneme, Shape};
 
-/// A phoneme and how long it lasts, per cent of what is usual.
+/// A phoneme and its duration, per cent of the usual one.
 pub(super) type Sound = (Phoneme, u16);
 
 /// Course of the pitch from the beginning to the end, Hz, with a rise on the stressed sound.

@@ -33,7 +33,7 @@ fn config() -> impl Strategy<Value = Config> {
 type Step = (bool, Direction, Direction);
 
 proptest! {
-    /// Whoever offers, however often: both ends come out with the same session.
+    /// Either side offers, any number of times: both ends get the same session.
     #[test]
     fn both_ends_agree(
         phones in any::<bool>(),

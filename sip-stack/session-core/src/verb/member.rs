@@ -14,8 +14,8 @@ use crate::leg::State;
 use crate::session::Session;
 
 impl Coordinator {
-    /// A kept session ends with its caller, or when it is told to. Whoever else leaves is told by [`Event::Left`], and the caller
-    /// hears what [`play`](Self::play) says, or music.
+    /// A kept session ends with its caller, or when it is told to. [`Event::Left`] reports any other party
+    /// that leaves, and the caller then hears the sound set by [`play`](Self::play), or music.
     pub fn keep(&mut self, session: SessionId, keep: bool) {
         if let Some(s) = self.sessions.get_mut(&session) {
             s.kept = keep;

@@ -1,7 +1,7 @@
-//! A caller over a restart of the gateway: what is kept of the leg, and the offer by which it goes on.
+//! Resuming a caller's leg after a restart of the gateway: its saved form, and the offer by which it goes on.
 //!
-//! The peer's dialog lives on while the gateway is away. Made again from what was kept, it is offered new addresses (and a
-//! browser new keys) by a re-INVITE: the peer hears us again with the answer, or is gone.
+//! The peer's dialog lives on while the gateway is away. Once restored from its saved form, a re-INVITE
+//! offers new addresses (and a browser new keys): the peer hears us again with the answer, or is gone.
 
 use std::time::Duration;
 
@@ -171,8 +171,9 @@ impl Coordinator {
         self.end_session(now, session, Cause::Failed, code);
     }
 
-    /// The peer of a leg that is being restored agreed. A browser must have new keys as well, which not every one takes in the
-    /// middle of a call (Firefox keeps its DTLS association): one that none can be agreed on with hears nothing, and is told so by BYE.
+    /// The peer of a leg that is being restored agreed. A browser must accept new keys as well, which not
+    /// every browser does in the middle of a call (Firefox keeps its DTLS association): one that does not
+    /// hears nothing, and gets a BYE.
     pub(crate) fn agreed_to_go_on(&mut self, now: Time, leg: LegId) {
         let Some(l) = self.legs.get(&leg).filter(|l| l.restoring) else {
             return;

@@ -389,7 +389,7 @@ fn who_waits_is_told_the_place_and_who_talks_is_not() {
     let agent = answered(&world).expect("answered");
     world.verb(GATEWAY, |c, now| c.admit_leg(now, session, agent));
     world.run(secs(1));
-    // They talk: there is nothing to be told, and to the agent neither.
+    // They talk: there is nothing to announce, not to the agent either.
     assert!(!world.verb(GATEWAY, |c, _| c.announce(caller, place)));
     assert!(!world.verb(GATEWAY, |c, _| c.announce(agent, place)));
     // The agent left, and the caller waits again.

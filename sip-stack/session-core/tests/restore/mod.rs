@@ -12,7 +12,7 @@ fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// A caller who waits, and what is kept of the leg.
+/// A waiting caller, and the saved leg.
 fn waiting(world: &mut World) -> (LegId, SavedLeg) {
     world.centre = true;
     world.call();

@@ -312,7 +312,7 @@ impl World {
         outcome
     }
 
-    /// A node dies, with what was on its way to it, and another one is there in its place, which knows of nothing.
+    /// A node dies, with everything on its way to it, and another one takes its place, which knows nothing.
     pub(crate) fn crash(&mut self, node: usize) {
         self.flying.retain(|_, (_, to, _)| *to != node);
         let dead = &mut self.nodes[node];

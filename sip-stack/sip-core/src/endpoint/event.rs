@@ -299,7 +299,7 @@ pub enum Event {
         /// Its body.
         body: Bytes,
     },
-    /// The peer wants to be replaced by somebody; answer with `accept_refer` or `reject_refer`.
+    /// The peer asks to be replaced by somebody; answer with `accept_refer` or `reject_refer`.
     Refer {
         /// The leg.
         usage: UsageId,
@@ -439,7 +439,7 @@ pub struct UsageInfo {
     pub remote_tag: Option<String>,
     /// The peer's `Contact`; the Request-URI of our INVITE until it is known.
     pub remote_target: String,
-    /// The last flow over which the peer was heard, or the one we were told to use.
+    /// The last flow over which the peer was heard, or the one given for it.
     pub flow: Option<Flow>,
     /// The peer's `Allow`; empty when it never said.
     pub remote_allow: Vec<Method>,

@@ -18,7 +18,7 @@ use super::wire::{Contact, Draft};
 const MAX_PEERS: usize = 64;
 
 impl Endpoint {
-    /// Sends an INFO with this body. What the peer answers is of no consequence.
+    /// Sends an INFO with this body. The peer's answer is of no consequence.
     pub fn info(&mut self, now: Time, usage: UsageId, body: Body) {
         let ready = self
             .usages
@@ -147,7 +147,7 @@ impl Endpoint {
         let Some(dialog) = state.dialogs.get_mut(fork) else {
             return;
         };
-        // §12.2.2: what is out of order is refused and changes nothing.
+        // §12.2.2: a request that is out of order is refused and changes nothing.
         if !dialog.admit(request.cseq().number) {
             let wait = format!("Retry-After: {}\r\n", self.rng.below(10) + 1);
             return self.refuse_with(now, server, 500, &[&wait]);

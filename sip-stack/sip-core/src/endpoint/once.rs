@@ -1,5 +1,6 @@
-//! Answers without a transaction, for peers who have proved nothing: sent once, with nothing kept (RFC 3261 §8.2.7,
-//! §26.3.2.4). Over UDP, whose source addresses anybody can forge, they stay in proportion to what was received.
+//! Answers without a transaction, for peers that have proved nothing: sent once, with nothing kept (RFC 3261
+//! §8.2.7, §26.3.2.4). Over UDP, whose source addresses anybody can forge, they stay in proportion to the
+//! request.
 
 use std::fmt::Write as _;
 

@@ -102,7 +102,7 @@ impl Endpoint {
         );
     }
 
-    /// §13.3.1.1: a proxy on the way may give up what it hears nothing of for three minutes.
+    /// §13.3.1.1: a proxy on the way may give up a call of which it hears nothing for three minutes.
     pub(super) fn still_ringing(&mut self, now: Time, usage: UsageId) {
         let Some(state) = self
             .usages

@@ -14,7 +14,7 @@ use super::event::{Output, QueryId, Target, UsageId};
 use super::usage::Usage;
 use super::wire::Draft;
 
-/// Targets that failed are tried last for so long, unless they said for how long themselves (`Retry-After`).
+/// Time for which targets that failed are tried last, unless they named another time (`Retry-After`).
 const AVOID: Duration = Duration::from_secs(30);
 /// Never longer than this, whatever they said.
 const AVOID_AT_MOST: Duration = Duration::from_secs(300);

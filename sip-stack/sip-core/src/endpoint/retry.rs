@@ -17,7 +17,8 @@ use super::{Endpoint, TimerKey};
 const MAX_RETRIES: u8 = 4;
 
 impl Endpoint {
-    /// RFC 3263 §4.3: the next target, in a new transaction. False when there is none, or nobody wants it any more.
+    /// RFC 3263 §4.3: tries the next target, in a new transaction. False if there is none, or nobody wants it
+    /// any more.
     pub(super) fn try_next(&mut self, now: Time, id: u64, retry_after: Option<Duration>) -> bool {
         let Some(tx) = self.clients.get_mut(&id) else {
             return false;

@@ -33,7 +33,7 @@ pub(super) enum State {
 pub(super) enum Alarm {
     /// The callee rings for too long.
     Ring,
-    /// The caller is to be told again that it rings (RFC 3261 §13.3.1.1).
+    /// Repeats to the caller that it rings (RFC 3261 §13.3.1.1).
     StillRinging,
     /// The time that the caller's INVITE gave is over (RFC 3261 §13.3.1).
     Expired,

@@ -1,7 +1,7 @@
 //! To and from the types of the `rsip` crate, for applications that hold them, and what both must agree on.
 //!
-//! `rsip` reads fewer messages than we do and loses parts of some. What both accept must mean the same, or the difference
-//! has a name in [`EXCEPTIONS`].
+//! `rsip` reads fewer messages than we do and loses parts of some. A message that both accept must mean the
+//! same, or the difference has a name in [`EXCEPTIONS`].
 
 use std::fmt;
 

@@ -56,7 +56,7 @@ impl Defect {
         }
     }
 
-    /// The reason phrase to answer with; of a 400 it says what was wrong (RFC 3261 §21.4.1).
+    /// Reason phrase to answer with; for a 400 it describes the defect (RFC 3261 §21.4.1).
     #[must_use]
     pub fn reason(self) -> String {
         match self {
@@ -128,7 +128,7 @@ pub struct Rejected {
 
 impl Rejected {
     fn new(defect: Defect, buf: &Bytes) -> Option<Rejected> {
-        // no more of it is looked at than a message may have
+        // no more of it is read than a message may have
         let request = buf.slice(..buf.len().min(limits::MESSAGE));
         let start = request.iter().position(|b| !matches!(b, b'\r' | b'\n'))?;
         let line = &request[start..];

@@ -10,11 +10,12 @@ pub struct Binding {
     pub(super) id: u64,
     /// The `Contact` value as the client wrote it.
     pub contact: String,
-    /// Its URI: the Request-URI of what is sent to it. Its host may be a name under `.invalid` that nobody can resolve.
+    /// Its URI: the Request-URI of requests to it. Its host may be a name under `.invalid` that nobody can
+    /// resolve.
     pub uri: Uri,
     /// The way to it, which is to be taken whatever the URI says.
     pub flow: Flow,
-    /// `Path`, for the `Route` of what is sent to it (RFC 3327).
+    /// `Path`, for the `Route` of requests to it (RFC 3327).
     pub path: Vec<String>,
     /// Preference in thousandths; 1000 if it did not say.
     pub q: u16,

@@ -73,7 +73,7 @@ pub enum Event {
     },
 }
 
-/// All bindings. Whose they are is for the caller to say, who asked for the password.
+/// All bindings. The caller of these functions knows the user, because it has checked the password.
 #[derive(Debug)]
 pub struct Registrar {
     config: Config,
@@ -156,7 +156,7 @@ impl Registrar {
         self.users.contains_key(user)
     }
 
-    /// A connection closed: what was reached over it is gone (RFC 5626 §5.3), whatever time it had left.
+    /// A connection closed: bindings over it are gone (RFC 5626 §5.3), whatever time they had left.
     pub fn flow_closed(&mut self, flow: FlowId) {
         let lost: Vec<u64> = self
             .flows

@@ -1,7 +1,7 @@
 //! The four transaction machines of RFC 3261 §17 as RFC 6026 corrects them.
 //!
-//! A machine here is its state, its timers and nothing else: it is told of each message and of the time, and says what
-//! is to be done. Bytes, destinations and the transaction table belong to [`crate::endpoint`].
+//! A machine here is its state, its timers and nothing else: it gets each message and the time, and returns
+//! the next action. Bytes, destinations and the transaction table belong to [`crate::endpoint`].
 
 mod client;
 mod client_invite;

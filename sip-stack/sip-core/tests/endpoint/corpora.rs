@@ -1,5 +1,5 @@
-//! Messages that others wrote to break stacks: the torture tests of RFC 4475 and RFC 5118, and what PROTOS throws. They
-//! are found through `CORDBOARD_CORPORA`; without it these tests say what they left out.
+//! Messages written by others to break stacks: the torture tests of RFC 4475 and RFC 5118, and those of
+//! PROTOS. They are found through `CORDBOARD_CORPORA`; without it these tests report what they left out.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

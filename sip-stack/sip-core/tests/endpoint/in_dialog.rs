@@ -346,7 +346,7 @@ fn we_refresh_by_update_where_the_peer_takes_it() {
     bench.answer("UPDATE", 200, "", "Session-Expires: 1800;refresher=uac\r\n", "");
     bench.secs(901);
     assert_eq!(bench.distinct("UPDATE"), 2);
-    // 405 although it said otherwise: re-INVITE with what is in force.
+    // 405 although it announced otherwise: re-INVITE with the session in force.
     bench.answer("UPDATE", 405, "", "", "");
     bench.sleep(Duration::from_millis(1));
     let reinvite = bench.last("INVITE");

@@ -15,7 +15,7 @@ use super::Outcome;
 use super::agent::{Agent, Ring};
 use super::book::Book;
 
-/// Without an answer a request is sent again after this time (RFC 3261, T1), and so many times in all.
+/// Time without an answer after which a request is sent again (RFC 3261, T1), and the number of attempts.
 pub(super) const AGAIN: Duration = Duration::from_millis(500);
 const TIMES: u32 = 10;
 

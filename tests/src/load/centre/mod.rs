@@ -1,5 +1,6 @@
-//! `centre`: callers behind a trunk, a queue, and agents who sign in, answer, talk and write down, at a rate that keeps
-//! most of them busy. What the gateway then says of the calls, in four places, must be what happened here, to the call.
+//! `centre`: callers behind a trunk, a queue, and agents who sign in, answer, talk and write notes, at a rate
+//! that keeps most of them busy. The gateway's reports of the calls, in four places, must agree with the
+//! events here, to the call.
 
 mod agent;
 mod book;
@@ -125,7 +126,7 @@ impl Centre {
         Ok((signed_in, Web::sign_in(self.http, "boss", PASSWORD).await?))
     }
 
-    /// Callers and the agents' phones, which are registered; what the API refused is told at the end.
+    /// Callers and the agents' phones, which are registered; refusals of the API are reported at the end.
     async fn floor(&self, agents: Vec<Agent>) -> Outcome<(Floor, Wishing)> {
         let webs: Vec<Web> = agents.iter().map(|agent| agent.web.clone()).collect();
         let (wishes, wished) = mpsc::unbounded_channel();
@@ -339,7 +340,8 @@ fn configuration(http: SocketAddr, sip: SocketAddr, state: &Path, agents: usize)
     text
 }
 
-/// A time zone (POSIX) in which it is about noon: no run crosses midnight, where the numbers of the day begin anew.
+/// A time zone (POSIX) in which it is about noon: no run crosses midnight, when the numbers of the day begin
+/// anew.
 fn noon() -> String {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)

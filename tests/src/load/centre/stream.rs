@@ -36,7 +36,8 @@ pub(crate) struct Options {
 const AGENTS: usize = 20;
 /// Time that a reader waits for the next change.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// After so many seconds the kernel has no more room for what a slow reader did not read, and ten later it is given up.
+/// Seconds after which the kernel has no more room for data that a slow reader did not read; ten later it is
+/// given up.
 const GIVEN_UP: u64 = 100;
 /// Changes before a restart that are asked for again after it.
 const BACK: u64 = 200;
@@ -216,7 +217,8 @@ fn compare(who: &str, told: &Told, (whole, until): (&Told, Option<u64>), checks:
     );
 }
 
-/// The gateway is killed while a reader reads; it goes on after the restart, and what it was told before stands.
+/// The gateway is killed while a reader reads; the reader goes on after the restart, and the events it got
+/// before stand.
 async fn kill(centre: &mut Centre, n: u64, checks: &mut Checks) -> Outcome<()> {
     let (boss, work) = at_work(centre).await?;
     let told = Rc::new(RefCell::new(Told::default()));

@@ -71,7 +71,7 @@ pub enum Heard {
     Rings(String, u16),
     /// Our call is answered, or our answer acknowledged.
     Up(String),
-    /// Media may flow: both descriptions are known. What the gateway said.
+    /// Media may flow: both descriptions are known. The gateway's description.
     Media(String, Bytes),
     /// A call is over: with the code of its refusal, or 200.
     Over(String, u16),
@@ -425,7 +425,7 @@ impl Agent {
                 self.over(&id, 503);
             }
         }
-        // The peer of a call that was not answered yet cannot be told any more.
+        // The peer of a call that was not answered yet cannot be reached any more.
         let waiting: Vec<String> = self
             .calls
             .iter()
@@ -445,7 +445,7 @@ impl Agent {
         }
     }
 
-    /// A WebSocket opened: registers, and goes on with what is up.
+    /// A WebSocket opened: registers, and goes on with calls in progress.
     pub fn connected(&mut self, flow: FlowId) {
         self.link = Link::WebSocket(Some(flow));
         self.register(600);

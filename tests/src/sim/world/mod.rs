@@ -285,7 +285,7 @@ impl World {
         self.acts.insert((at, self.count), Box::new(act));
     }
 
-    /// Lets an agent do something, and sends what it says.
+    /// Lets an agent act, and sends its messages.
     pub fn agent<T>(&mut self, agent: usize, act: impl FnOnce(&mut Agent) -> T) -> T {
         let result = act(&mut self.agents[agent]);
         self.flush(agent);

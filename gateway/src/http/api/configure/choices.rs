@@ -1,4 +1,4 @@
-//! Why agents pause, and what they make of calls.
+//! Pause reasons and dispositions.
 
 use axum::Json;
 use axum::extract::State;

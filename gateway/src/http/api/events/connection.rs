@@ -81,7 +81,7 @@ enum End {
     Gone,
 }
 
-/// Carries events until either side ends the connection, or what it was opened with is over.
+/// Carries events until either side ends the connection, or the rights that it was opened with end.
 pub(super) async fn run<S>(socket: WebSocketStream<S>, api: Api, principal: Principal)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -280,7 +280,7 @@ impl Connection {
         frames.push(Message::text(r#"{"op":"resync"}"#));
     }
 
-    /// The page is the active one of its agent from now on. Whoever is no agent has none.
+    /// Makes the page the active one of its agent. A user who is not an agent has none.
     async fn open_page(&mut self, tab: &str) -> Result<(), End> {
         if !self.principal.is(Role::Agent) {
             return Ok(());

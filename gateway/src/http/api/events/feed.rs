@@ -68,7 +68,7 @@ struct Hidden {
 }
 
 impl Feed {
-    /// Subscribed, and not told to begin anew since.
+    /// True if it has subscribed, and was not told to start again since.
     pub(super) fn is_live(&self) -> bool {
         self.at.is_some()
     }

@@ -92,7 +92,7 @@ pub(super) async fn upgrade(State(api): State<Api>, mut request: Request) -> Res
     Ok(response)
 }
 
-/// A browser learns nothing of a refused handshake, so a ticket that is not good is told by a close code.
+/// A browser gets no details of a refused handshake, so an invalid ticket is reported by a close code.
 async fn serve<S>(stream: S, api: Api, principal: Option<Principal>)
 where
     S: AsyncRead + AsyncWrite + Unpin,

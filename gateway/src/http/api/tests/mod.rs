@@ -73,7 +73,7 @@ impl World {
         World::kept(desk, asked, None).await
     }
 
-    /// One that keeps what is configured.
+    /// A world that keeps its configuration.
     pub(super) async fn kept(desk: mpsc::Sender<Asked>, asked: Log, store: Option<&Store>) -> World {
         World::of(file(), desk, asked, store).await
     }
@@ -250,7 +250,7 @@ impl World {
             .iter()
             .filter(|(path, _)| matches(path))
             .collect();
-        // `/calls/{id}` and the like come after what is written out.
+        // `/calls/{id}` and the like come after literal paths.
         items.sort_by_key(|(path, _)| path.matches('{').count());
         let (_, item) = items.first()?;
         match *method {

@@ -210,7 +210,7 @@ impl Chaos {
         }
     }
 
-    /// Whoever is not there signs in.
+    /// Agents who are not there sign in.
     fn come_to_work(&mut self) {
         for agent in self.agents.clone() {
             if self.rng.percent(80) {

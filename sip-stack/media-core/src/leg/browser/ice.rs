@@ -105,8 +105,8 @@ impl Agent {
         self.checked = self.checked.map(|_| now + patience - CONSENT);
     }
 
-    /// Answers a check into `out`, from and to the path it came by. The peer's user name fragment is not looked at: it
-    /// may be unknown still, and RFC 8445 §7.3 asks for ours alone.
+    /// Answers a check into `out`, from and to the path it came by. The peer's user name fragment is not
+    /// checked: it may be unknown still, and RFC 8445 §7.3 asks for ours alone.
     pub(super) fn check(&mut self, now: Time, path: Path, datagram: &[u8], out: &mut Vec<u8>) -> Checked {
         let Some(binding) = Binding::parse(datagram).filter(|binding| binding.kind == Kind::Request) else {
             return Checked::Refused;

@@ -335,7 +335,7 @@ impl Outbox {
         self.queue(path, start);
     }
 
-    /// Queues what was written to `data` from `start` on, if anything.
+    /// Queues the octets of `data` from `start` on, if there are any.
     fn queue(&mut self, path: Option<Path>, start: usize) {
         match path {
             Some(path) if start < self.data.len() => self.queue.push_back((path, start, self.data.len())),

@@ -104,7 +104,7 @@ impl<'a> Binding<'a> {
         }
     }
 
-    /// The fragment before the colon of USERNAME: that of whom the request is for.
+    /// The fragment before the colon of USERNAME: that of the request's recipient.
     pub(super) fn local_ufrag(&self) -> Option<&'a str> {
         Some(self.username?.split_once(':')?.0)
     }
@@ -136,8 +136,8 @@ pub(super) fn key(password: &str) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes())
 }
 
-/// The user name fragment of whom a binding request is for, looked up without believing anything: where a shard sends
-/// the datagram. `None` for anything but a binding request with a USERNAME.
+/// User name fragment of a binding request's recipient, found without any verification: it tells where a
+/// shard sends the datagram. `None` for anything but a binding request with a USERNAME.
 #[must_use]
 pub fn local_ufrag(datagram: &[u8]) -> Option<&str> {
     if datagram.first_chunk::<2>()? != &BINDING_REQUEST.to_be_bytes() || datagram.get(4..8)? != MAGIC_COOKIE {
@@ -274,7 +274,7 @@ impl<'a> Writer<'a> {
         self.attribute(FINGERPRINT, &sum.to_be_bytes());
     }
 
-    /// The length field, as if `more` bytes followed what is written.
+    /// Sets the length field, as if `more` bytes followed the written ones.
     fn set_length(&mut self, more: usize) {
         let length = (self.out.len() - self.start - HEADER + more) as u16;
         self.out[self.start + 2..self.start + 4].copy_from_slice(&length.to_be_bytes());

@@ -70,7 +70,7 @@ fn every_kind_of_peer_hears_it_in_the_place_of_the_music_which_goes_on_where_it_
         if codec == Codec::Opus {
             continue;
         }
-        // G.711 shows the samples: what is heard is the tune with the pause cut out.
+        // G.711 shows the samples: the sound is the tune with the pause cut out.
         let sound = world.peers[peer].sound(began);
         let tune = Music::default().at(RATE);
         let samples = |length: Duration| length.as_micros() as usize * RATE as usize / 1_000_000;
@@ -159,7 +159,7 @@ fn what_cannot_be_said_is_told_at_once() {
     // Something else is to be heard.
     world.play(peer, Some(Application::Ringback));
     assert!(matches!(told(&world)[..], [(_, false), (_, false)]));
-    // Whoever leaves hears no end.
+    // A leg that leaves hears no end.
     world.announce(peer, FIFTH);
     let leg = world.leg(peer);
     world.command(crate::control::Command::Close { leg });

@@ -1,4 +1,5 @@
-//! Bridges at random: whoever comes, goes, listens, coaches, holds or falls silent, each ear hears exactly whom it should.
+//! Bridges at random: legs come, go, listen, coach, hold and fall silent, and each ear hears exactly the legs
+//! that it should.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -110,7 +111,7 @@ fn any_members(rng: &mut Rng) -> Vec<(usize, Role)> {
     members
 }
 
-/// One step; false when it disturbs what is heard and nothing is to be compared after it.
+/// One step; false if it disturbs the sound and nothing is to be compared after it.
 fn step(world: &mut World, model: &mut Model, rng: &mut Rng) -> bool {
     let leg = rng.below(LEGS as u64) as usize;
     match rng.below(12) {

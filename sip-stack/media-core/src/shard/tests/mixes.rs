@@ -138,7 +138,7 @@ fn listeners_hear_all_and_are_heard_by_nobody_and_a_coach_by_one() {
         assert_hears(&world, agent, from, &[caller, supervisor], "barge");
         assert_hears(&world, caller, from, &[agent, supervisor], "barge");
         assert_hears(&world, supervisor, from, &[agent, caller], "barge");
-        // Many listeners share what they hear; one of them coaches.
+        // Many listeners share their sound; one of them coaches.
         let mut all = as_role(Role::Listener).to_vec();
         all.extend([(second, whisper), (third, Role::Listener)]);
         world.bridge_as(&all);
@@ -161,7 +161,7 @@ fn listeners_hear_all_and_are_heard_by_nobody_and_a_coach_by_one() {
         for listener in [second, third] {
             assert_hears(&world, listener, from, &[agent, caller], "fewer");
         }
-        // Whoever came, went or changed its role: nothing broke for these.
+        // Other members came, went and changed roles: nothing broke for these.
         for peer in [agent, caller] {
             assert_unbroken(&world, peer);
         }

@@ -1,4 +1,4 @@
-//! The far ends: a browser or a phone that says a tone and writes down what it hears.
+//! The far ends: a browser or a phone that plays a tone and writes down what it hears.
 
 use std::net::SocketAddr;
 use std::time::Duration;

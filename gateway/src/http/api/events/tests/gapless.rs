@@ -24,7 +24,7 @@ fn principal(name: &str, role: Role) -> Principal {
     }
 }
 
-/// A page: keeps what it is told, and goes on from its last number when it was cut off.
+/// A page: keeps everything it receives, and continues from its last number when it was cut off.
 struct Subscriber {
     who: Principal,
     feed: Feed,
@@ -208,7 +208,7 @@ proptest! {
             while subscriber.seq != Some(seq) {
                 subscriber.read(&hub, 5);
             }
-            // Whoever followed knows what whoever comes now is told.
+            // A subscriber that followed all changes has the same state as one that starts now.
             let mut fresh = Subscriber::new(subscriber.who.clone());
             fresh.connect(&hub);
             prop_assert_eq!(&subscriber.kept, &fresh.kept, "{}", subscriber.who.id);

@@ -130,7 +130,7 @@ impl Handshake {
         if self.state == State::Over {
             return None;
         }
-        // `dimpl` is told the time before anything else, and every error of it is final.
+        // `dimpl` gets the time before anything else, and every error of it is final.
         let told = self.dtls.handle_timeout(self.clock.instant(now));
         let result =
             told.and_then(|()| datagram.map_or(Ok(()), |datagram| self.dtls.handle_packet(datagram)));
