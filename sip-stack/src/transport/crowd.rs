@@ -97,9 +97,9 @@ impl Crowd {
         })
     }
 
-    /// A place for a connection from `source`; `None`: from no source that has a limit. If the source's or
-    /// all places are taken, the oldest idle connection of the source, or of all, is closed. Returns `None`
-    /// if there is none.
+    /// Takes a place for a connection from `source`; `None`: a connection without a source that has a limit. If
+    /// the source's or all places are taken, the oldest idle connection of the source, or of all, is closed.
+    /// Returns `None` if no connection is idle.
     pub fn admit(self: &Arc<Crowd>, source: Option<IpAddr>) -> Option<Place> {
         let source = source
             .map(|ip| ip.to_canonical())

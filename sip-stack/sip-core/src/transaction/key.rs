@@ -22,7 +22,8 @@ impl Key {
     }
 
     /// Key of a request that came here by two ways when a proxy forked it (§8.2.2.2): From tag, Call-ID and
-    /// CSeq; and its Request-URI, since branches to two of our users are two calls here, which may both ring.
+    /// CSeq; and the user part of its Request-URI, since branches to two of our users are two calls here, which may both
+    /// ring.
     #[must_use]
     pub fn merged(request: &Message) -> Option<Key> {
         let mut key = Key(SmallVec::new());
