@@ -9,8 +9,7 @@
 //! - A source that was learnt is given up to another port of its own host alone: when its stream goes on there (a NAT gave
 //!   another port), or when it is silent. Never to another host, unless signalling follows.
 //! - When signalling names another address, we send there at once, and the previous source is not accepted
-//! again
-//!   while SDP names another (RFC 3264 §8.3.1).
+//!   again while SDP names another (RFC 3264 §8.3.1).
 
 mod probation;
 
