@@ -19,8 +19,7 @@ use crate::config::{Config, ConfigError, Severity};
 /// Time for resolving all names together.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The command: prints errors and warnings to standard error, in the order of the file. Only errors make it
-/// fail.
+/// The command: prints errors and warnings to standard error, in the order of the file. Only errors make it fail.
 ///
 /// # Errors
 /// None: errors of the file are its result.

@@ -564,8 +564,7 @@ fn bind_http(addr: SocketAddr) -> std::io::Result<TcpSocket> {
     } else {
         TcpSocket::new_v6()?
     };
-    // A restart must not wait for connections of the last run in TIME_WAIT; a port in use is refused all the
-    // same.
+    // A restart must not wait for connections of the last run in TIME_WAIT; a port in use is refused all the same.
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     Ok(socket)

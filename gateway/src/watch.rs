@@ -9,8 +9,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::config::Config;
 
-/// Interval of the checks. A change must have lasted for one more check, so that no file is read half
-/// written.
+/// Interval of the checks. A change must have lasted for one more check, so that no file is read half written.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// State of a file as the file system reports it; `None`: no such file.

@@ -1,5 +1,4 @@
-//! Whole calls through the gateway, as ladders: messages, commands to the gateway's media, events to its
-//! application.
+//! Whole calls through the gateway, as ladders: messages, commands to the gateway's media, events to its application.
 
 use std::time::Duration;
 

@@ -339,8 +339,7 @@ impl Accounts {
         Ok(self.grant(now, user, session, refresh_token))
     }
 
-    /// User and sign-in that a refresh token belongs to, used or not: anybody who shows it may end that
-    /// sign-in.
+    /// User and sign-in that a refresh token belongs to, used or not: anybody who shows it may end that sign-in.
     #[must_use]
     pub fn holder(&self, token: &str) -> Option<(String, String)> {
         let state = self.read();
@@ -355,8 +354,7 @@ impl Accounts {
         Some(ended)
     }
 
-    /// The principal of an access token or API key. Roles are those that the user has now, whatever the token
-    /// says.
+    /// The principal of an access token or API key. Roles are those that the user has now, whatever the token says.
     ///
     /// # Errors
     /// [`Denied::BadToken`].

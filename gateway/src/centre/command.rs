@@ -136,8 +136,7 @@ pub enum Command {
         /// The call's id.
         call: String,
     },
-    /// The agent leaves the call, and the others stay connected. A colleague among them has the call from now
-    /// on.
+    /// The agent leaves the call, and the others stay connected. A colleague among them has the call from now on.
     Leave {
         /// The call's id.
         call: String,

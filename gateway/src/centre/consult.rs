@@ -285,8 +285,7 @@ impl Desk {
         Ok(())
     }
 
-    /// The page of an agent in a three-way call has not come back: a colleague in the call has it from now
-    /// on.
+    /// The page of an agent in a three-way call has not come back: a colleague in the call has it from now on.
     pub(super) fn inherit(&mut self, now: Time, calls: &mut Coordinator) {
         let due: Vec<CallId> = self
             .heirs

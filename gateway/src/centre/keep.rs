@@ -297,8 +297,7 @@ impl Keeper {
         }
     }
 
-    /// Keeps the legs of callers. A call whose leg is not written is lost with the gateway, and nothing else
-    /// is.
+    /// Keeps the legs of callers. A call whose leg is not written is lost with the gateway, and nothing else is.
     async fn put_legs(&self, legs: BTreeMap<CallId, Option<SavedLeg>>) -> Result<(), StoreError> {
         if legs.is_empty() {
             return Ok(());

@@ -67,8 +67,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Facts of a call whose session is over; the caller's leg comes first in its record, the last agent's
-    /// last.
+    /// Facts of a call whose session is over; the caller's leg comes first in its record, the last agent's last.
     #[must_use]
     pub fn new(from: Party, to: String, record: &CallRecord) -> Ended {
         let mos =
@@ -160,8 +159,7 @@ impl Ledger {
     }
 
     /// A ledger that makes everything durable before it publishes it. `before`: callers of calls from before
-    /// it began, and what they dialled; `finished`: those of these calls whose records are still to be
-    /// written.
+    /// it began, and what they dialled; `finished`: those of these calls whose records are still to be written.
     #[must_use]
     pub fn kept(
         mut self,

@@ -31,8 +31,7 @@ password = \"a long secret\"
 roles = [\"admin\"]";
 
 impl Config {
-    /// Adds the demonstration: four accounts, echo, music and a tone, and a phone that answers every other
-    /// number.
+    /// Adds the demonstration: four accounts, echo, music and a tone, and a phone that answers every other number.
     pub(super) fn add_demo(&mut self) {
         self.demo = true;
         for name in DEMO_USERS {

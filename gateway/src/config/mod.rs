@@ -83,8 +83,7 @@ pub struct Config {
     /// True if the demonstration's accounts, numbers and phone exist: no users and no trunks are configured,
     /// and every listener is on loopback.
     pub demo: bool,
-    /// Name of the admin who is created, with a random password, at the first start if the store has no
-    /// admin.
+    /// Name of the admin who is created, with a random password, at the first start if the store has no admin.
     pub first_admin: Option<String>,
     /// Apply the file and the certificates as soon as they change.
     pub watch: bool,
@@ -153,8 +152,7 @@ pub struct Media {
     pub phone_addresses: Vec<IpAddr>,
     /// Ports for them, two a call.
     pub phone_ports: RangeInclusive<u16>,
-    /// Time that a phone which should send may be silent before it is asked whether it is there; `None`: for
-    /// ever.
+    /// Time that a phone which should send may be silent before it is asked whether it is there; `None`: for ever.
     pub inactivity: Option<Duration>,
     /// Announcements for waiting callers; `None`: the built-in voice.
     pub prompts: Option<Arc<Prompts>>,

@@ -19,8 +19,7 @@ pub struct Deadlines {
     pub hello: Duration,
     /// Time for the rest of the TLS handshake.
     pub handshake: Duration,
-    /// Time from the first octet of a request to the end of its head, and from the handshake to the first
-    /// octet.
+    /// Time from the first octet of a request to the end of its head, and from the handshake to the first octet.
     pub head: Duration,
     /// Time from there to the end of its body.
     pub body: Duration,

@@ -9,8 +9,7 @@ use sqlx::pool::PoolConnection;
 
 use super::database::{Failure, Outcome};
 
-/// A lent connection; see above. One that is dropped halfway, with the future that uses it, is closed as
-/// well.
+/// A lent connection; see above. One that is dropped halfway, with the future that uses it, is closed as well.
 pub(super) struct Lease<DB: Database> {
     pub(super) connection: PoolConnection<DB>,
     sound: bool,

@@ -1,5 +1,4 @@
-//! Health of the database: every query and transaction passes here, and when there are none the database is
-//! probed.
+//! Health of the database: every query and transaction passes here, and when there are none the database is probed.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,8 +12,7 @@ use tokio::time::timeout;
 use super::Health;
 use super::database::{Database, Failure, Running, Statement};
 
-/// Time after which a transaction counts as failed. A server that can no longer be reached says nothing at
-/// all.
+/// Time after which a transaction counts as failed. A server that can no longer be reached says nothing at all.
 const WRITE: Duration = Duration::from_secs(5);
 /// Time after which a query counts as failed. Queries at a start read much.
 const READ: Duration = Duration::from_secs(15);

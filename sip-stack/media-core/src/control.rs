@@ -69,8 +69,7 @@ pub enum Command {
     Vouch {
         /// The leg.
         leg: LegId,
-        /// Host that its signalling comes from, if nothing stands between: its media may come from there as
-        /// well.
+        /// Host that its signalling comes from, if nothing stands between: its media may come from there as well.
         host: Option<std::net::IpAddr>,
         /// True once the peer is known to receive what we send: it acknowledged or answered something. Before
         /// that, an address from which no media came is sent a few packets only.
@@ -225,8 +224,7 @@ pub enum Event {
         flowing: bool,
     },
     /// Silence of a phone's leg from which something should come: neither valid RTP nor RTCP for the
-    /// configured time. A leg from which nothing need come (its peer holds us, or we hold it) is never
-    /// silent.
+    /// configured time. A leg from which nothing need come (its peer holds us, or we hold it) is never silent.
     Silent {
         /// The leg.
         leg: LegId,

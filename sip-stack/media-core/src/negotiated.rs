@@ -95,8 +95,7 @@ pub struct Negotiated {
 
 impl Negotiated {
     /// Telephone events that the peer sends by this payload type. Some peers answer our offer with a number
-    /// of their own and send by that, where RFC 3264 §6.1 wants ours; it is accepted if it means nothing
-    /// else.
+    /// of their own and send by that, where RFC 3264 §6.1 wants ours; it is accepted if it means nothing else.
     #[must_use]
     pub fn event(&self, payload_type: u8) -> Option<TelephoneEvent> {
         let is_codec = self.receive.iter().any(|(number, _)| *number == payload_type);

@@ -32,8 +32,7 @@ pub(crate) enum Admission {
 type Refused = Option<(u16, Headers)>;
 
 impl Coordinator {
-    /// Admission of an INVITE. A connection that a user registered over speaks for that user without another
-    /// challenge.
+    /// Admission of an INVITE. A connection that a user registered over speaks for that user without another challenge.
     pub(crate) fn admit(&mut self, now: Time, request: &Message, flow: Flow) -> Admission {
         let Access::Directory { trunks, .. } = &self.config.access else {
             return Admission::Granted(Source::Anyone);

@@ -90,8 +90,7 @@ pub struct Lent {
     pub user: String,
     /// The password that goes with the digest user name.
     pub password: String,
-    /// False once they have expired. A client that shows expired ones is guessing at nothing, and gets
-    /// nothing.
+    /// False once they have expired. A client that shows expired ones is guessing at nothing, and gets nothing.
     pub good: bool,
 }
 

@@ -120,8 +120,7 @@ pub enum Output {
         /// URI to resolve.
         uri: Uri,
     },
-    /// Trunks whose names are to be followed from now on, and no others: [`Input::Located`] reports each
-    /// change.
+    /// Trunks whose names are to be followed from now on, and no others: [`Input::Located`] reports each change.
     Follow {
         /// Names of trunks, and what to resolve (RFC 3263).
         names: Vec<(String, Uri)>,

@@ -92,8 +92,7 @@ impl Coordinator {
             endpoint::Event::Request { tx, request, flow } => self.on_request(now, tx, &request, flow),
             endpoint::Event::Response { request, response } => {
                 let code = response.status().unwrap_or(500);
-                // A response that the transport made up has no peer; a peer's refusal is a sign of life as
-                // well.
+                // A response that the transport made up has no peer; a peer's refusal is a sign of life as well.
                 if code >= 200 && self.probe_answered(request, true) {
                     return;
                 }

@@ -1,5 +1,4 @@
-//! The phone's part of the signalling task: passes requests on to the coordinator, and events of its call
-//! back.
+//! The phone's part of the signalling task: passes requests on to the coordinator, and events of its call back.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,4 @@
-//! Following the names of trunks: each is resolved again when its records expire, and soon if it does not
-//! resolve.
+//! Following the names of trunks: each is resolved again when its records expire, and soon if it does not resolve.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -153,8 +153,7 @@ impl Connection {
         )
     }
 
-    /// Queues a message to be written. False if too much waits for the peer already, or the connection is
-    /// gone.
+    /// Queues a message to be written. False if too much waits for the peer already, or the connection is gone.
     pub(super) fn send(&self, data: Bytes, token: u64) -> bool {
         let octets = data.len();
         let waiting = self.backlog.octets.load(Ordering::Relaxed);

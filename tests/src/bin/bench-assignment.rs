@@ -1,5 +1,4 @@
-//! Cost of a decision of call distribution: 10,000 agents who serve ten of 200 queues each, 100,000 waiting
-//! calls.
+//! Cost of a decision of call distribution: 10,000 agents who serve ten of 200 queues each, 100,000 waiting calls.
 
 use std::time::{Duration, Instant};
 

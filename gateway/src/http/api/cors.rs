@@ -18,8 +18,7 @@ use crate::http::Ends;
 /// Time that a browser may keep the answer to a preflight.
 const MAX_AGE: Duration = Duration::from_secs(600);
 
-/// Answers preflights, and lets pages of `origins` read the API's answers. No cookie is ever used, so none is
-/// allowed.
+/// Answers preflights, and lets pages of `origins` read the API's answers. No cookie is ever used, so none is allowed.
 pub(crate) fn layer(origins: Origins) -> CorsLayer {
     let may =
         move |_: &HeaderValue, request: &Parts| origins.allow(&request.headers, peer(&request.extensions));

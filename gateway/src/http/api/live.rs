@@ -101,8 +101,7 @@ pub(super) fn sees_queue(view: &View, who: &Principal, queue: &str) -> bool {
     who.sees_all() || view.agents.get(&who.id).is_some_and(serves)
 }
 
-/// A call as `who` may see it: supervisors who only listen are hidden from agents of a queue with silent
-/// monitoring.
+/// A call as `who` may see it: supervisors who only listen are hidden from agents of a queue with silent monitoring.
 pub(super) fn shown_call(view: &View, who: &Principal, call: &Call) -> Call {
     let mut call = call.clone();
     let queue = call.queue.as_ref().and_then(|queue| view.queues.get(&queue.id));

@@ -1,5 +1,4 @@
-//! `/metrics` of the machine beneath the call centre: sockets, transactions, calls, and limits that were
-//! reached.
+//! `/metrics` of the machine beneath the call centre: sockets, transactions, calls, and limits that were reached.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

@@ -1,5 +1,4 @@
-//! `GET /metrics` for Prometheus: the present state, counts since the start, and the duration of the store's
-//! commits.
+//! `GET /metrics` for Prometheus: the present state, counts since the start, and the duration of the store's commits.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -225,8 +225,7 @@ fn describe_success(status: &str, response: &mut ResponseObject, components: &Co
 
 /// Adds what every operation has in common.
 fn describe(operation: &mut Operation, components: &Components) {
-    // The first paragraph of the documentation is the summary; if there is no other, it is the description
-    // too.
+    // The first paragraph of the documentation is the summary; if there is no other, it is the description too.
     if operation.description.as_ref().is_none_or(String::is_empty) {
         operation.description.clone_from(&operation.summary);
     }

@@ -25,8 +25,7 @@ pub struct Settings {
     pub call_grace: Duration,
     /// Time without offers after a reject.
     pub cool_down: Duration,
-    /// Time after a reject or no answer before the same call is offered again, unless nobody else is logged
-    /// in.
+    /// Time after a reject or no answer before the same call is offered again, unless nobody else is logged in.
     pub exclude: Duration,
 }
 
@@ -59,8 +58,7 @@ pub enum Strategy {
     FewestCalls,
     /// The agent who has talked least since signing in.
     LeastTalkTime,
-    /// The agent with the lowest share of busy time since signing in, pauses excluded, computed when becoming
-    /// idle.
+    /// The agent with the lowest share of busy time since signing in, pauses excluded, computed when becoming idle.
     LowestOccupancy,
     /// In turn: the agent whose last offer is longest ago.
     RoundRobin,

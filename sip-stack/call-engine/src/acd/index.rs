@@ -1,5 +1,4 @@
-//! Index for matching: agents with the same abilities form one class, calls that accept the same agents one
-//! bucket.
+//! Index for matching: agents with the same abilities form one class, calls that accept the same agents one bucket.
 //!
 //! The classes that serve a bucket are computed when a class or a bucket appears, so that a decision looks at
 //! the heads of a few ordered sets and never goes through agents or calls.

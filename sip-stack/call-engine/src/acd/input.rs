@@ -117,8 +117,7 @@ pub enum Input {
         /// True: silent.
         silent: bool,
     },
-    /// Answer to [`Output::AskCaller`]: the caller is there. A caller who is not has the call
-    /// [`Input::Ended`].
+    /// Answer to [`Output::AskCaller`]: the caller is there. A caller who is not has the call [`Input::Ended`].
     CallerPresent {
         /// The call.
         call: CallId,

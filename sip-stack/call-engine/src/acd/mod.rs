@@ -113,8 +113,7 @@ enum Caller {
     /// The caller is heard.
     #[default]
     Heard,
-    /// The caller is silent, and must be asked for a sign of life, unless it gave one a moment ago: until
-    /// then.
+    /// The caller is silent, and must be asked for a sign of life, unless it gave one a moment ago: until then.
     Silent(Option<Time>),
     /// The caller is being asked: no agent is offered the call meanwhile.
     Asked,

@@ -211,8 +211,7 @@ impl Feed {
         self.waiting = waiting;
     }
 
-    /// Lets the codec be decoded to another rate, if it has it. The change is inaudible while the talker is
-    /// quiet.
+    /// Lets the codec be decoded to another rate, if it has it. The change is inaudible while the talker is quiet.
     pub(super) fn retune(&mut self, rate: u32, pool: &mut Pool) {
         let before = self.decoder.rate();
         let Some(old) = self.exchange(rate, pool) else {

@@ -327,8 +327,7 @@ mod tests {
         assert!(short.is_empty());
     }
 
-    /// Packets of one press of a sender whose timestamp moves: every 20 ms from `at`, the last of them `ends`
-    /// ends.
+    /// Packets of one press of a sender whose timestamp moves: every 20 ms from `at`, the last of them `ends` ends.
     fn moving(at: u64, sequence: u16, key: u8, ends: u16) -> Vec<(u16, bool, (u64, u32, u8, bool, u16))> {
         let packet = |i: u16| {
             let timestamp = 8 * at as u32 + 160 * u32::from(i);

@@ -86,8 +86,7 @@ pub struct Answer {
 }
 
 /// The offer/answer state of one leg (RFC 3264): the agreement, the open offer, and everything that must stay
-/// as it is for the life of the session: order of sections, mids, payload type numbers, DTLS role, session
-/// id.
+/// as it is for the life of the session: order of sections, mids, payload type numbers, DTLS role, session id.
 #[derive(Clone, Debug)]
 pub struct Negotiator {
     profile: Profile,

@@ -9,8 +9,7 @@ pub(super) struct Secured {
     pub(super) fingerprint: Fingerprint,
     pub(super) setup: Setup,
     /// RTP and RTCP share one component. Some WebRTC stacks bundle without saying so (RFC 8843 §9.3.1.1 would
-    /// have them refused); the answer does not promise it to them (RFC 5761 §5.1.1), and RTCP goes where RTP
-    /// does.
+    /// have them refused); the answer does not promise it to them (RFC 5761 §5.1.1), and RTCP goes where RTP does.
     pub(super) mux: bool,
     /// `a=tls-id` (RFC 8842 §6): another value asks for another DTLS association.
     pub(super) tls_id: Option<String>,

@@ -54,8 +54,7 @@ impl Shard {
     }
 
     fn browser_sent(&mut self, now: Time, socket: SocketId, from: SocketAddr, data: &mut [u8]) {
-        // A check names its leg itself; other datagrams belong to the leg that has proved to be at that
-        // address.
+        // A check names its leg itself; other datagrams belong to the leg that has proved to be at that address.
         let named = local_ufrag(data)
             .and_then(parse_ufrag)
             .filter(|(shard, _)| *shard == self.config.shard);

@@ -43,8 +43,7 @@ const OUTBOX: (usize, usize) = (256 << 10, 1_024);
 /// Parts that a shard is made from.
 #[derive(Clone, Debug)]
 pub struct ShardConfig {
-    /// The sockets that all browser legs share, with the address of each as browsers see it: one candidate
-    /// each.
+    /// The sockets that all browser legs share, with the address of each as browsers see it: one candidate each.
     pub browser_sockets: Vec<(SocketId, SocketAddr)>,
     /// Its number, as in the user name fragments of its legs.
     pub shard: u8,

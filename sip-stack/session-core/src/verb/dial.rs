@@ -390,8 +390,7 @@ impl Coordinator {
     }
 
     /// Handles 101 to 199 of a branch, with or without SDP. SDP that cannot be read does not invalidate the
-    /// status. The caller hears the fork that sent a description last; repeating a description changes
-    /// nothing.
+    /// status. The caller hears the fork that sent a description last; repeating a description changes nothing.
     pub(crate) fn branch_progress(
         &mut self,
         now: Time,

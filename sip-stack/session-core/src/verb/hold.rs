@@ -103,8 +103,7 @@ impl Coordinator {
                 self.agreed_to_go_on(now, leg);
                 self.renegotiated(leg, before);
             }
-            // A first answer that cannot be used leaves a call without media; a later one leaves the previous
-            // agreement.
+            // A first answer that cannot be used leaves a call without media; a later one leaves the previous agreement.
             Err(error) if l.negotiated.is_none() => {
                 let session = l.session;
                 self.end_session(now, session, crate::Cause::Failed, error.code());

@@ -1,6 +1,5 @@
 //! Phone legs whose far end may be gone: the shard reports silence where something should come, and SIP
-//! OPTIONS within the dialog asks for a sign of life. Phones that are muted, or only listen, answer and go
-//! on.
+//! OPTIONS within the dialog asks for a sign of life. Phones that are muted, or only listen, answer and go on.
 
 use std::time::Duration;
 

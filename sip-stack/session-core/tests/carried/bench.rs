@@ -179,8 +179,7 @@ impl Bench {
         self.act(|gateway, now| gateway.handle_input(now, input));
     }
 
-    /// Sends a request outside a dialog. `lines` adds header fields; one like `Via` or `From` replaces the
-    /// default.
+    /// Sends a request outside a dialog. `lines` adds header fields; one like `Via` or `From` replaces the default.
     pub(crate) fn request(&mut self, from: Peer, method: &str, uri: &str, lines: &str, body: &str) -> String {
         self.branches += 1;
         let id = self.branches;
@@ -215,8 +214,7 @@ impl Bench {
         text
     }
 
-    /// Sends the same request with the credentials of `user`, after a challenge; returns the status of the
-    /// answer.
+    /// Sends the same request with the credentials of `user`, after a challenge; returns the status of the answer.
     pub(crate) fn authenticated(
         &mut self,
         from: Peer,

@@ -1,5 +1,4 @@
-//! Content of messages, and its effect on the other leg: bodies, forks, statuses, numbers, identities,
-//! routes.
+//! Content of messages, and its effect on the other leg: bodies, forks, statuses, numbers, identities, routes.
 
 mod bench;
 

@@ -107,8 +107,7 @@ fn trunk(node: usize) -> Trunk {
     }
 }
 
-/// Configuration of a node. With `user`, the caller is a user of the gateway, and no trunk is known by its
-/// address.
+/// Configuration of a node. With `user`, the caller is a user of the gateway, and no trunk is known by its address.
 fn config(node: usize, user: bool) -> Config {
     let access = match node {
         GATEWAY => Access::Directory {

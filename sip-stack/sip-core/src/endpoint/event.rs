@@ -235,8 +235,7 @@ pub enum Event {
     Provisional {
         /// The leg.
         usage: UsageId,
-        /// Fork that sent it; `None` for a response without a tag, and for a fork beyond those that are told
-        /// apart.
+        /// Fork that sent it; `None` for a response without a tag, and for a fork beyond those that are told apart.
         fork: Option<ForkId>,
         /// Status code.
         code: u16,

@@ -1,6 +1,5 @@
 //! Answers without a transaction, for peers that have proved nothing: sent once, with nothing kept (RFC 3261
-//! §8.2.7, §26.3.2.4). Over UDP, whose source addresses anybody can forge, they stay in proportion to the
-//! request.
+//! §8.2.7, §26.3.2.4). Over UDP, whose source addresses anybody can forge, they stay in proportion to the request.
 
 use std::fmt::Write as _;
 
@@ -111,8 +110,7 @@ impl Endpoint {
         }
     }
 
-    /// `To` tag of an answer without a transaction: the same for each copy of a request (§8.2.7), and
-    /// unpredictable.
+    /// `To` tag of an answer without a transaction: the same for each copy of a request (§8.2.7), and unpredictable.
     fn tag_of(&mut self, octets: &[u8]) -> String {
         let secret = *self.tag_secret.get_or_insert_with(|| {
             let mut secret = [0; 32];

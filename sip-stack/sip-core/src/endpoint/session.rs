@@ -70,8 +70,7 @@ impl Endpoint {
             return Err(min);
         }
         // §9, table 2. If a peer that knows session timers leaves it open, it refreshes: a client in a
-        // browser tab should prove that it is there. For a peer that does not know them a proxy asked, and we
-        // refresh.
+        // browser tab should prove that it is there. For a peer that does not know them a proxy asked, and we refresh.
         let peer_refreshes = knows_timer && expires.refresher != Some(Refresher::Uas);
         Ok(Some(Proposed {
             seconds: expires.seconds.max(min),

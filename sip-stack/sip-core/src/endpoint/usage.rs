@@ -60,8 +60,7 @@ pub(super) struct Usage {
     pub(super) dialogs: SmallVec<[Dialog; 1]>,
     /// Requests within the dialog go over this flow, whatever its route set says.
     pub(super) sticky: Option<Flow>,
-    /// Addresses from which its peer may change the session, over transports that anybody can forge; empty:
-    /// any.
+    /// Addresses from which its peer may change the session, over transports that anybody can forge; empty: any.
     pub(super) peers: BTreeSet<IpAddr>,
     /// Destination of our INVITE.
     pub(super) reached: Option<Destination>,

@@ -34,8 +34,7 @@ impl Referral {
     ///
     /// # Errors
     /// Status code to refuse it with: 400 if `Refer-To` or a part of it is missing, malformed or repeated
-    /// (RFC 3515 §2.4.1), 416 if nobody can be called at such a URI, 603 if it asks for something else than a
-    /// call.
+    /// (RFC 3515 §2.4.1), 416 if nobody can be called at such a URI, 603 if it asks for something else than a call.
     pub fn read(request: &Message) -> Result<Referral, u16> {
         let mut fields = request.lines(HeaderName::ReferTo);
         let (Some(value), None) = (fields.next(), fields.next()) else {

@@ -94,8 +94,7 @@ impl fmt::Display for Defect {
 pub struct ParseError {
     /// The defect.
     pub defect: Defect,
-    /// Answer to send. `None` if there must be none: to a response, an ACK, or octets that cannot be a
-    /// request.
+    /// Answer to send. `None` if there must be none: to a response, an ACK, or octets that cannot be a request.
     pub rejected: Option<Rejected>,
 }
 

@@ -10,8 +10,7 @@ pub struct Binding {
     pub(super) id: u64,
     /// The `Contact` value as the client wrote it.
     pub contact: String,
-    /// Its URI: the Request-URI of requests to it. Its host may be a name under `.invalid` that nobody can
-    /// resolve.
+    /// Its URI: the Request-URI of requests to it. Its host may be a name under `.invalid` that nobody can resolve.
     pub uri: Uri,
     /// The way to it, which is to be taken whatever the URI says.
     pub flow: Flow,
@@ -27,8 +26,7 @@ pub struct Binding {
     pub expires: Time,
     /// `User-Agent` of the REGISTER.
     pub user_agent: Option<String>,
-    /// True if its client offered DTLS-SRTP in its last call, false for plain RTP; `None` while it has made
-    /// none.
+    /// True if its client offered DTLS-SRTP in its last call, false for plain RTP; `None` while it has made none.
     pub offers_dtls: Option<bool>,
     pub(super) call_id: String,
     pub(super) cseq: u32,

@@ -3,8 +3,7 @@ use smallvec::SmallVec;
 use crate::message::{HeaderName, Message, Method};
 
 /// Key that tells server transactions apart (RFC 3261 §17.2.3): branch, sent-by and method, with the method
-/// of ACK being INVITE. Kept as one string of bytes in an ordered map, which no choice of branches can
-/// unbalance.
+/// of ACK being INVITE. Kept as one string of bytes in an ordered map, which no choice of branches can unbalance.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(SmallVec<[u8; 96]>);
 

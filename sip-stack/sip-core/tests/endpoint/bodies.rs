@@ -1,5 +1,4 @@
-//! Bodies that hold more than a session description, or something else; and forks with descriptions of their
-//! own.
+//! Bodies that hold more than a session description, or something else; and forks with descriptions of their own.
 
 use sip_core::endpoint::{Body, Event, ForkId, Headers, Target};
 use sip_core::flow::{Destination, Transport};

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use tokio_tungstenite::tungstenite::http::HeaderMap;
 use tokio_tungstenite::tungstenite::http::header::{HOST, ORIGIN};
 
-/// Sites whose pages may connect: the server's own, those of a developer's own machine, and those that are
-/// listed.
+/// Sites whose pages may connect: the server's own, those of a developer's own machine, and those that are listed.
 ///
 /// A browser names the site of a page in `Origin`, which no script can change. Other programs name none; they
 /// may connect, because they could name any.

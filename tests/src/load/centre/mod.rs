@@ -340,8 +340,7 @@ fn configuration(http: SocketAddr, sip: SocketAddr, state: &Path, agents: usize)
     text
 }
 
-/// A time zone (POSIX) in which it is about noon: no run crosses midnight, when the numbers of the day begin
-/// anew.
+/// A time zone (POSIX) in which it is about noon: no run crosses midnight, when the numbers of the day begin anew.
 fn noon() -> String {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)

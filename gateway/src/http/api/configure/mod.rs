@@ -68,8 +68,7 @@ fn at(path: &str, id: &str) -> AppendHeaders<[(HeaderName, String); 1]> {
     AppendHeaders([(LOCATION, format!("/api/v1/{path}/{id}"))])
 }
 
-/// Changes the roster, to the end even if the client hangs up. `unknown`: the problem if the object does not
-/// exist.
+/// Changes the roster, to the end even if the client hangs up. `unknown`: the problem if the object does not exist.
 async fn change<T, F>(
     api: &Api,
     unknown: Code,

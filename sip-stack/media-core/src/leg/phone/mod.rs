@@ -97,8 +97,7 @@ impl Leg {
     }
 
     /// Evidence from signalling: the host that it comes from with nothing between, if any, and whether the
-    /// peer receives what we send. Until it does, an address from which nothing came is sent a few packets
-    /// only.
+    /// peer receives what we send. Until it does, an address from which nothing came is sent a few packets only.
     pub fn vouch(&mut self, host: Option<IpAddr>, proven: bool) {
         self.host = host;
         self.proven = proven;

@@ -234,8 +234,7 @@ fn an_unproven_address_gets_a_few_packets() {
 }
 
 /// An honest peer talks, falls silent, is given another port by its NAT, is held, and moves, at random. A
-/// stranger who knows everything but the stream itself sends whatever it likes from its own hosts, at any
-/// time.
+/// stranger who knows everything but the stream itself sends whatever it likes from its own hosts, at any time.
 #[test]
 fn no_stranger_ever_takes_a_call_and_no_peer_loses_it() {
     for seed in 0..300 {

@@ -44,8 +44,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Allocations inside libopus are not counted; it allocates when a state is made and takes the stack for the
-/// rest.
+/// Allocations inside libopus are not counted; it allocates when a state is made and takes the stack for the rest.
 #[test]
 fn neither_relay_nor_transcode_allocates_once_it_runs() {
     let mut warm_up = 0;
