@@ -2,22 +2,22 @@
 
 use rlimit::Resource;
 
-/// What the process itself needs: listeners, database, files, event loops.
+/// Descriptors for the process itself: listeners, database, files, event loops.
 const OWN: u64 = 128;
 
-/// Descriptors that are asked for where the system names no limit.
+/// Limit to ask for where the system names none.
 const PLENTY: u64 = 1 << 20;
 
-/// Connections to the HTTP port, at most.
+/// Maximum number of connections to the HTTP port.
 const HTTP: u64 = 10_000;
 
-/// Connections that carry SIP, at most; those over the HTTP port count as both.
+/// Maximum number of connections that carry SIP; those over the HTTP port count as both.
 const SIP: u64 = 20_000;
 
-/// The least of either, however few descriptors there are.
+/// Minimum of either, however few descriptors there are.
 const LEAST: u64 = 16;
 
-/// How many connections there may be.
+/// Numbers of connections that are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Budget {
     /// Descriptors in all.
@@ -42,7 +42,7 @@ impl Budget {
             http,
             sip,
         } = budget;
-        tracing::info!(descriptors, media, http, sip, "limits of connections");
+        tracing::info!(descriptors, media, http, sip, "connection limits");
         if media < phone_ports as u64 {
             tracing::warn!(
                 "{descriptors} file descriptors are too few for {phone_ports} phone ports: raise the limit (ulimit -Hn, LimitNOFILE)"
@@ -51,7 +51,7 @@ impl Budget {
         budget
     }
 
-    /// Half of what there is belongs to calls, or what their ports can use of it.
+    /// Shares descriptors out: as many as the ports of calls can use go to calls, but no more than half.
     fn of(descriptors: u64, phone_ports: u64) -> Budget {
         let left = descriptors.saturating_sub(OWN);
         let media = phone_ports.min(left / 2);
@@ -69,7 +69,7 @@ impl Budget {
     }
 }
 
-/// The soft limit, as high as the hard one where that can be done.
+/// Raises the soft limit to the hard one where possible, and returns it.
 fn raised() -> u64 {
     let Ok((soft, hard)) = Resource::NOFILE.get() else {
         return PLENTY;

@@ -1,5 +1,5 @@
-//! The lines that each call leaves in the log: start, answer and end, with what an engineer looks for. Numbers and names of
-//! people are not among it.
+//! The lines that each call leaves in the log: start, answer and end, with what an engineer needs. They
+//! contain no numbers or names of people.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub(crate) struct CallLines {
     answered: bool,
 }
 
-/// One side of a call: what it is, and the name of a trunk or queue.
+/// One side of a call: its kind, and the name of a trunk or queue.
 #[derive(Clone, Debug, Default)]
 struct End {
     kind: &'static str,
@@ -35,7 +35,7 @@ impl fmt::Display for End {
     }
 }
 
-/// A call that the gateway made.
+/// Lines of a call that the gateway made.
 impl Default for CallLines {
     fn default() -> CallLines {
         CallLines {
@@ -53,7 +53,7 @@ impl Default for CallLines {
 }
 
 impl CallLines {
-    /// Logs that a call came, and what becomes of it.
+    /// Logs that a call arrived, and where it goes.
     pub(crate) fn begin(
         now: Time,
         session: SessionId,
@@ -148,7 +148,7 @@ impl CallLines {
     }
 }
 
-/// Why a call ended, in words.
+/// Reason why a call ended, in words.
 fn reason(record: &CallRecord) -> String {
     let by = match record.cause {
         Cause::Caller if record.answered.is_none() => "the caller hung up before the answer",

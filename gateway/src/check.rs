@@ -1,4 +1,4 @@
-//! `cordboard check`: reads a configuration file as `serve` would, and reports what is wrong with it.
+//! `cordboard check`: reads a configuration file as `serve` would, and reports its errors and warnings.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -16,13 +16,13 @@ use tokio::time::timeout;
 use crate::cli::Check;
 use crate::config::{Config, ConfigError, Severity};
 
-/// Given to all names together to resolve.
+/// Time for resolving all names together.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The command: errors and warnings go to standard error, in the order of the file. Fails on errors alone.
+/// The command: prints errors and warnings to standard error, in the order of the file. Only errors make it fail.
 ///
 /// # Errors
-/// None: what is wrong with the file is the result.
+/// None: errors of the file are its result.
 pub async fn run(options: Check) -> Result<ExitCode, Infallible> {
     let file = options.config;
     let config = match Config::load(Some(&file), &options.overrides.into()) {
@@ -40,16 +40,16 @@ pub async fn run(options: Check) -> Result<ExitCode, Infallible> {
     for warning in &warnings {
         eprintln!("{warning}");
     }
-    println!("{}: good", file.display());
+    println!("{}: no errors", file.display());
     Ok(ExitCode::SUCCESS)
 }
 
-/// Trunks whose names lead nowhere now. All are asked for at once.
+/// Trunks whose names do not resolve now. All are looked up at once.
 async fn unresolved(config: &Config, file: &Path) -> Vec<ConfigError> {
     let system = Arc::new(System::new());
     let mut lookups = JoinSet::new();
     for (name, trunk) in config.trunks.iter().filter(|(_, trunk)| trunk.follows_name) {
-        // As the stack asks: without a transport where UDP is the default (RFC 3263 §4.1).
+        // As the stack looks it up: without a transport where UDP is the default (RFC 3263 §4.1).
         let uri = Uri::sip(None, &*trunk.host, trunk.port).and_then(|uri| match trunk.transport {
             Transport::Udp => Ok(uri),
             other => uri.with_param("transport", &other.name().to_ascii_lowercase()),
@@ -57,7 +57,7 @@ async fn unresolved(config: &Config, file: &Path) -> Vec<ConfigError> {
         let Ok(uri) = uri else { continue };
         let (system, name, host) = (Arc::clone(&system), name.clone(), trunk.host.clone());
         lookups.spawn(async move {
-            // Only the order of targets is drawn by lot, and that does not count here.
+            // Randomness affects only the order of targets, which does not matter here.
             let mut rng = Rng::seeded(0);
             let found = timeout(PATIENCE, dns::locate(uri.borrow(), &*system, &mut rng)).await;
             let why = match found {

@@ -16,7 +16,7 @@ use crate::config;
 #[derive(Debug, Parser)]
 #[command(name = "cordboard", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
-    /// What to do.
+    /// Command to run.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// Options of `serve`, for use without a command.
@@ -24,7 +24,7 @@ pub struct Cli {
     pub serve: Serve,
 }
 
-/// What to do.
+/// Commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the gateway (the default).
@@ -39,7 +39,7 @@ pub enum Command {
     Phone(Box<PhoneArgs>),
 }
 
-/// What wins over the configuration file.
+/// Settings that override the configuration file.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Overrides {
     /// Default listen address; 0.0.0.0 or :: for every interface. Listeners with an address of their own in the file keep it.
@@ -77,7 +77,7 @@ pub struct Serve {
     /// TOML configuration file; settings it omits keep their defaults.
     #[arg(long, value_name = "FILE", env = "CORDBOARD_CONFIG")]
     pub config: Option<PathBuf>,
-    /// What wins over the file.
+    /// Settings that override the file.
     #[command(flatten)]
     pub overrides: Overrides,
     /// State folder, which holds the database unless the file names another store. Default: $XDG_STATE_HOME/cordboard, or
@@ -92,12 +92,12 @@ pub struct Check {
     /// Configuration file to check.
     #[arg(long, value_name = "FILE", env = "CORDBOARD_CONFIG")]
     pub config: PathBuf,
-    /// What wins over the file.
+    /// Settings that override the file.
     #[command(flatten)]
     pub overrides: Overrides,
 }
 
-/// Options of `reload` and `restart`: which gateway is meant.
+/// Options of `reload` and `restart` that identify the gateway.
 #[derive(Args, Clone, Debug)]
 pub struct Control {
     /// Configuration file of the gateway; it may name the state folder.

@@ -1,5 +1,5 @@
-//! The control socket: how `cordboard reload` and `cordboard restart` reach the gateway that runs, by a Unix socket in its state
-//! folder. Whoever may write there may ask.
+//! The control socket: a Unix socket in the state folder, by which `cordboard reload` and `cordboard restart`
+//! reach the running gateway. Anybody who may write there may send commands.
 
 use std::fmt;
 use std::io;
@@ -17,24 +17,24 @@ use crate::cli::Control as Options;
 use crate::config::Config;
 use crate::store::folder;
 
-/// Name of the socket in its folder.
+/// File name of the socket.
 const SOCKET: &str = "control.sock";
 
-/// Given to whoever connects to say what it wants, and to take the answer.
+/// Time for a client to send its command, and to read the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Given to the gateway to do it.
+/// Time for the gateway to carry the command out.
 const WORK: Duration = Duration::from_secs(60);
 
-/// The first word of an answer.
+/// First word of a positive answer.
 const DONE: &str = "done";
 
-/// What the gateway is asked to do.
+/// Commands to the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Read the configuration again.
     Reload,
-    /// Start anew without hanging up.
+    /// Restart without hanging up.
     Restart,
 }
 
@@ -47,10 +47,10 @@ impl Command {
     }
 }
 
-/// What became of a command, one line each: warnings where it was done, else why it was not.
+/// Outcome of a command, one line each: warnings if it was done, otherwise the reasons why it was not.
 pub(crate) type Outcome = Result<Vec<String>, Vec<String>>;
 
-/// An outcome on its way, and who waits until it is delivered.
+/// An outcome on its way, and a channel to confirm its delivery.
 type Reply = (Outcome, oneshot::Sender<()>);
 
 /// A command that waits for its answer.
@@ -61,7 +61,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Answers, and waits until whoever asked has the answer, or is gone.
+    /// Answers, and waits until the client has the answer or is gone.
     pub(crate) async fn answer(self, result: Outcome) {
         let (written, is_written) = oneshot::channel();
         if self.reply.send((result, written)).is_ok() {
@@ -70,7 +70,7 @@ impl Asked {
     }
 }
 
-/// Listens in the state folder. Nobody asks anything when it has no socket.
+/// Listens in the state folder. Without a socket no command ever comes.
 pub(crate) fn listen(folder: Option<&Path>) -> mpsc::Receiver<Asked> {
     let (sender, asked) = mpsc::channel(1);
     let Some(path) = folder.map(|folder| folder.join(SOCKET)) else {
@@ -109,7 +109,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// One after the other: they exclude each other anyway.
+/// Serves clients one after the other: commands exclude each other anyway.
 async fn serve(listener: UnixListener, sender: mpsc::Sender<Asked>) {
     loop {
         match listener.accept().await {
@@ -160,7 +160,7 @@ async fn converse(mut stream: UnixStream, sender: &mpsc::Sender<Asked>) -> io::R
     Ok(())
 }
 
-/// Why a command did not reach the gateway: one line for people.
+/// Reason why a command did not reach the gateway: one line for people.
 #[derive(Debug)]
 pub struct ControlError(String);
 
@@ -172,10 +172,11 @@ impl fmt::Display for ControlError {
 
 impl std::error::Error for ControlError {}
 
-/// The commands `reload` and `restart`. Fails when the gateway did not do it, and says why on standard error.
+/// The commands `reload` and `restart`. Fails if the gateway did not carry the command out, and prints the
+/// reason to standard error.
 ///
 /// # Errors
-/// No gateway is reached.
+/// The gateway cannot be reached.
 pub async fn run(command: Command, options: Options) -> Result<ExitCode, ControlError> {
     let folder = state_folder(&options)
         .ok_or_else(|| ControlError("no state folder: name it with --state".to_owned()))?;

@@ -1,4 +1,4 @@
-//! The first admin of a gateway whose file names no users: somebody must be there to add the others.
+//! The first admin of a gateway whose file names no users: somebody must be able to add the others.
 
 use sans_io::{Rng, Time};
 
@@ -6,11 +6,11 @@ use crate::auth::Role;
 use crate::config::Work;
 use crate::roster::{Roster, Unchanged, UserSettings};
 
-/// Characters of a password that is drawn, of 62 kinds: 119 bits.
+/// Characters of a generated password, out of 62: 119 bits.
 const LENGTH: usize = 20;
 
-/// Adds an admin with a drawn password, unless somebody is an admin already. The password, to be shown once: a hash of it is all
-/// that is kept.
+/// Adds an admin with a random password, unless there is an admin already. Returns the password, to be shown
+/// once: only its hash is kept.
 ///
 /// # Errors
 /// One line for people.
@@ -35,7 +35,7 @@ pub(crate) async fn draw(
     match roster.put_user(now, None, settings).await {
         Ok(_) => Ok(Some(password)),
         Err(Unchanged::Taken) => Err(format!(
-            "a user or queue named `{name}` exists and is no admin; choose another name"
+            "a user or queue named `{name}` exists and is not an admin; choose another name"
         )),
         Err(Unchanged::Invalid(wrong)) => {
             let wrong: Vec<String> = wrong
@@ -44,6 +44,6 @@ pub(crate) async fn draw(
                 .collect();
             Err(wrong.join("; "))
         }
-        Err(_) => Err("it cannot be kept".to_owned()),
+        Err(_) => Err("the store did not keep it".to_owned()),
     }
 }

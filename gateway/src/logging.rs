@@ -1,4 +1,4 @@
-//! What is logged: `CORDBOARD_LOG`, a filter of `tracing` over defaults that fit a gateway.
+//! Logging: `CORDBOARD_LOG`, a filter of `tracing` over defaults that suit a gateway.
 
 use std::io::IsTerminal;
 
@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 /// The environment variable with the filter.
 const VARIABLE: &str = "CORDBOARD_LOG";
 
-/// Logs to standard error. `least` is the level where the environment says nothing.
+/// Logs to standard error. `least` is the level unless the environment names one.
 pub fn init(least: LevelFilter) {
     let wanted = std::env::var(VARIABLE).unwrap_or_default();
     let (filter, wrong) = match EnvFilter::try_new(directives(&wanted, least)) {
@@ -25,8 +25,8 @@ pub fn init(least: LevelFilter) {
     }
 }
 
-/// The filter: a level for everything, `least` where none is named, and single targets over it. Statements of SQL are many and
-/// say little: they are logged only when `sqlx` is named.
+/// The filter: a level for everything, `least` unless one is named, and levels of single targets. SQL
+/// statements are many and say little: they are logged only if `sqlx` is named.
 fn directives(wanted: &str, least: LevelFilter) -> String {
     let parts: Vec<&str> = wanted
         .split(',')

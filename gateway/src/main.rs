@@ -8,13 +8,13 @@ use cordboard::cli::{Cli, Command};
 use cordboard::{check, control, logging, phone, serve};
 use tracing::level_filters::LevelFilter;
 
-/// Given to tasks to end before the last word is printed.
+/// Time for tasks to end before the last message is printed.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
-    // The phone tells its steps by itself, and `check` its warnings.
+    // The phone prints its own progress, and `check` its warnings.
     let least = match &command {
         Command::Serve(_) => LevelFilter::INFO,
         _ => LevelFilter::ERROR,
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs to its end; an error is the last line on standard error.
+/// Runs to the end; an error is the last line on standard error.
 fn run<E: std::fmt::Display>(work: impl Future<Output = Result<ExitCode, E>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

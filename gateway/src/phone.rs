@@ -20,16 +20,16 @@ use tokio::time::Instant;
 
 use crate::cli::PhoneArgs;
 
-/// What the phone is to do.
+/// Options of the phone.
 #[derive(Clone, Debug)]
 pub struct PhoneOptions {
     /// Its account; `None`: it calls, or waits, as nobody in particular.
     pub account: Option<PhoneAccount>,
-    /// Whom it calls, a number or a SIP URI; `None`: it waits for a call and answers.
+    /// Number or SIP URI to call; `None`: wait for a call and answer it.
     pub call: Option<String>,
     /// Local address of SIP; port 0 takes any.
     pub bind: SocketAddr,
-    /// How SIP travels where a URI does not say.
+    /// SIP transport, where a URI names none.
     pub transport: Transport,
     /// The server, as errors name it.
     pub server: String,
@@ -43,17 +43,17 @@ pub struct PhoneOptions {
     pub rtp_ports: RangeInclusive<u16>,
     /// Offered and accepted, best first.
     pub codecs: Vec<Codec>,
-    /// What the other side hears.
+    /// Sound that the other side hears.
     pub play: PhoneSound,
     /// WAV file for what the other side says.
     pub record: Option<PathBuf>,
     /// Keys to send once the call stands; a comma is a pause of a second.
     pub dtmf: Option<String>,
-    /// How long to ring before a call is answered.
+    /// Time to ring before a call is answered.
     pub ring: Duration,
-    /// How long to wait for a call, or for its answer.
+    /// Time to wait for a call, or for its answer.
     pub wait: Duration,
-    /// How long to talk; `None`: until the other side hangs up, or Ctrl-C.
+    /// Time to talk; `None`: until the other side hangs up, or Ctrl-C.
     pub duration: Option<Duration>,
 }
 
@@ -72,12 +72,12 @@ pub struct PhoneAccount {
     pub register: bool,
 }
 
-/// What the other side hears.
+/// Sound that the other side hears.
 #[derive(Clone, Debug)]
 pub enum PhoneSound {
     /// Nothing.
     Silence,
-    /// What it says. Nothing can be recorded then.
+    /// Its own audio, played back. Nothing can be recorded then.
     Echo,
     /// A sine.
     Tone {
@@ -88,27 +88,27 @@ pub enum PhoneSound {
     },
     /// A WAV file, 16-bit PCM.
     Wav {
-        /// Where.
+        /// File that failed.
         path: PathBuf,
         /// Begin again at the end.
         repeat: bool,
     },
 }
 
-/// How the call was.
+/// Result of the call.
 #[derive(Clone, Debug)]
 pub struct Summary {
     /// Final SIP code.
     pub code: u16,
-    /// How long both talked.
+    /// Duration of the conversation.
     pub talked: Duration,
     /// Keys that the other side pressed.
     pub digits: String,
     /// The phone played something.
     pub played: bool,
-    /// What was heard; `None` when the phone echoed.
+    /// Audio that was received; `None` if the phone echoed.
     pub heard: Option<Heard>,
-    /// What was counted.
+    /// Counts.
     pub report: Report,
 }
 
@@ -129,8 +129,8 @@ impl Summary {
         report.packets_sent > 0 && (report.round_trip_us > 0 || report.remote_jitter_us > 0)
     }
 
-    /// Audio went both ways. RTCP takes seconds to come: in a call shorter than that, what was sent counts. Silence is a good
-    /// answer to a phone that played nothing: an echo has no other.
+    /// True if audio went both ways. RTCP takes seconds to arrive: in a shorter call it is enough to have
+    /// sent. Silence is a good answer to a phone that played nothing: an echo has no other.
     #[must_use]
     pub fn both_ways(&self) -> bool {
         let too_short = self.talked < FIRST_RTCP && self.report.packets_sent > 0;
@@ -220,11 +220,11 @@ pub enum PhoneError {
     File(PathBuf, std::io::Error),
     /// A WAV file.
     Sound(PathBuf, SoundError),
-    /// It could not register there.
+    /// Registering failed.
     Register(String, ClientError),
-    /// It could not call by way of this server, or the call was not answered.
+    /// The call by way of this server failed, or was not answered.
     Call(String, ClientError),
-    /// Too late: this did not happen in time.
+    /// This did not happen in time.
     TooLate(String),
     /// An option that cannot be understood.
     Option(String),
@@ -250,7 +250,7 @@ impl fmt::Display for PhoneError {
 
 impl std::error::Error for PhoneError {}
 
-/// An error with the server that it is about.
+/// An error, with the server that it is about.
 struct Told<'a>(&'a str, &'a ClientError);
 
 impl fmt::Display for Told<'_> {
@@ -268,7 +268,7 @@ impl fmt::Display for Told<'_> {
 /// The command: steps go to standard error, the summary to standard output. Success means that sound went both ways.
 ///
 /// # Errors
-/// When an option is wrong, or there was no call.
+/// An option is wrong, or there was no call.
 pub async fn run(args: PhoneArgs) -> Result<ExitCode, PhoneError> {
     let summary = make_call(options(args)?, |step| eprintln!("{step}")).await?;
     println!("{summary}");
@@ -343,7 +343,7 @@ fn options(args: PhoneArgs) -> Result<PhoneOptions, PhoneError> {
 /// Does what `options` say; `tell` hears each step as a line. Comes back when the call is over.
 ///
 /// # Errors
-/// When there was no call.
+/// There was no call.
 pub async fn make_call(options: PhoneOptions, mut tell: impl FnMut(&str)) -> Result<Summary, PhoneError> {
     let sound = sound(&options)?;
     let mut client = start(&options).await?;
@@ -438,13 +438,13 @@ impl PhoneOptions {
         PhoneError::Call(self.server.clone(), error)
     }
 
-    /// The end of `--wait`.
+    /// Error for the end of `--wait`.
     fn too_late(&self, what: &str) -> PhoneError {
         PhoneError::TooLate(format!("{what} within {} s", self.wait.as_secs()))
     }
 }
 
-/// Registers, until it is too late. What was never answered need not be taken back.
+/// Registers, until it is too late. A request that was never answered need not be undone.
 async fn register(account: &Account, options: &PhoneOptions, until: Instant) -> Result<(), PhoneError> {
     let server = &options.server;
     tokio::select! {
@@ -554,8 +554,8 @@ async fn talk(
                     tell(&format!("key {digit}"));
                     digits.push(digit);
                 }
-                Some(CallEvent::Talking) => tell("sound comes"),
-                Some(CallEvent::Held(held)) => tell(if held { "held" } else { "taken back" }),
+                Some(CallEvent::Talking) => tell("receiving audio"),
+                Some(CallEvent::Held(held)) => tell(if held { "held" } else { "resumed" }),
                 None => break,
             },
             () = &mut end => break,

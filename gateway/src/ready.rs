@@ -1,4 +1,4 @@
-//! The lines that a started gateway prints: where its pages are, and who can sign in.
+//! The lines that a started gateway prints: addresses of its pages, and accounts to sign in with.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,7 +6,7 @@ use sip_stack::transport::local_addresses;
 
 use crate::config::{Config, DEMO_PASSWORD, DEMO_USERS};
 
-/// Prints that the gateway is ready. `http` is where its pages are served.
+/// Prints that the gateway is ready. `http` is the address of its pages.
 pub(crate) fn announce(config: &Config, http: SocketAddr) {
     let ours = local_addresses().unwrap_or_default();
     for line in lines(config, http, &ours) {
@@ -14,12 +14,12 @@ pub(crate) fn announce(config: &Config, http: SocketAddr) {
     }
 }
 
-/// Prints the password of the first admin. It is kept as a hash alone.
+/// Prints the password of the first admin, of which only the hash is kept.
 pub(crate) fn announce_admin(name: &str, password: &str, is_kept: bool) {
     let until = if is_kept {
         "It is not shown again."
     } else {
-        "The store is in memory: the next start draws another one."
+        "The store is in memory: the next start creates another one."
     };
     println!("First admin: {name}, password {password}. {until}");
 }
@@ -52,11 +52,11 @@ fn lines(config: &Config, http: SocketAddr, ours: &[IpAddr]) -> Vec<String> {
     lines
 }
 
-/// Addresses that a browser can open: of a wildcard, loopback and then every one that this host has, and the one that others
-/// reach it at.
+/// Addresses that a browser can open: for a wildcard, loopback, then every address of this host, and the one
+/// that others reach it at.
 fn addresses(http: SocketAddr, advertise: Option<IpAddr>, ours: &[IpAddr]) -> Vec<SocketAddr> {
     let mut ips: Vec<IpAddr> = if http.ip().is_unspecified() {
-        // An IPv6 wildcard takes IPv4 as well.
+        // An IPv6 wildcard accepts IPv4 as well.
         let fits = |ip: &&IpAddr| ip.is_ipv4() || http.is_ipv6();
         let loopback = ours.iter().filter(fits).filter(|ip| ip.is_loopback());
         let others = ours.iter().filter(fits).filter(|ip| !ip.is_loopback());

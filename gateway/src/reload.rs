@@ -1,7 +1,8 @@
 //! Reading the configuration again while calls go on.
 //!
-//! Trunks, dial rules, users, queues, codecs and certificates take effect at once; calls that are up keep what they agreed on.
-//! A file with an error changes nothing. What is fixed at the start is named.
+//! Trunks, dial rules, users, queues, codecs and certificates take effect at once; calls in progress keep
+//! what they negotiated. A file with an error changes nothing. Settings that are fixed at the start are named
+//! in a warning.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::centre::command::{Refused, Settings};
 use crate::config::{Config, Overrides, Tls};
 use crate::roster::{Roster, Unchanged};
 
-/// A change that calls are in the way of is tried again so often.
+/// Interval for trying again a change that calls are in the way of.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// Everything that a reload changes.
@@ -26,7 +27,7 @@ pub(crate) struct Reloader {
     pub(crate) config: Config,
     pub(crate) roster: Roster,
     pub(crate) certificates: Certificates,
-    /// When to try again what calls were in the way of.
+    /// Time to try again a change that calls were in the way of.
     again: Option<Instant>,
 }
 
@@ -39,10 +40,10 @@ pub(crate) struct Certificates {
     pub(crate) sip: Option<Arc<Certificate>>,
 }
 
-/// Why nothing was changed.
+/// Reason why nothing was changed.
 #[derive(Debug)]
 enum NotReloaded {
-    /// The file is wrong, or something cannot be read: one line each.
+    /// The file is wrong, or something cannot be read: one line for each error.
     Wrong(Vec<String>),
     /// Calls are in the way.
     Busy(&'static str),
@@ -66,7 +67,7 @@ impl Reloader {
         }
     }
 
-    /// Waits until it is time to try again; for ever when nothing is left to try.
+    /// Waits until it is time to try again; for ever if nothing is left to try.
     pub(crate) async fn due(&self) {
         match self.again {
             Some(at) => tokio::time::sleep_until(at).await,
@@ -74,8 +75,8 @@ impl Reloader {
         }
     }
 
-    /// Reads the file and applies it. `Ok`: warnings, one line each; `Err`: why nothing was changed, one line each. All of it
-    /// is logged as well.
+    /// Reads the file and applies it. `Ok`: warnings, one line each; `Err`: reasons why nothing was changed,
+    /// one line each. All of them are logged as well.
     pub(crate) async fn reload(&mut self, asked_by: &str) -> Result<Vec<String>, Vec<String>> {
         let is_retry = self.again.take().is_some();
         match self.apply().await {
@@ -127,7 +128,7 @@ impl Reloader {
             shown.push((Arc::clone(certificate), pair));
         }
         let mut changed = config.clone();
-        // What belongs to the demonstration was drawn at the start.
+        // Users of the demonstration were decided at the start.
         for (name, user) in &self.config.users {
             if self.config.demo && !changed.users.contains_key(name) {
                 changed.users.insert(name.clone(), user.clone());
@@ -176,7 +177,7 @@ pub(crate) fn key_pair(files: &Tls) -> Result<KeyPair, String> {
         .map_err(|error| format!("{}: {error}", files.certificate.display()))
 }
 
-/// What of a configuration signalling can change under calls.
+/// Settings of a configuration that signalling can change under calls.
 pub(crate) fn adjustment(config: &Config) -> Adjustment {
     Adjustment {
         trunks: config.trunks.clone(),
@@ -188,7 +189,7 @@ pub(crate) fn adjustment(config: &Config) -> Adjustment {
     }
 }
 
-/// Names of the settings that differ and are fixed at the start.
+/// Names of settings that differ and are fixed at the start.
 fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
     let media = (&before.media, &after.media);
     [
@@ -235,7 +236,7 @@ fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
     .collect()
 }
 
-/// Settings that are fixed at the start stay those of the start, so that the next reload names them again.
+/// Keeps settings that are fixed at the start as they were then, so that the next reload names them again.
 fn keep_fixed(running: Config, config: &mut Config) {
     let media = std::mem::replace(&mut config.media, running.media);
     config.media.browser_codecs = media.browser_codecs;

@@ -54,7 +54,7 @@ const COMMANDS: usize = 1_024;
 /// Connections that the kernel may hold before HTTP accepts them.
 const BACKLOG: u32 = 1_024;
 
-/// How long calls may take to end when the gateway is told to stop.
+/// Time that calls may take to end when the gateway is told to stop.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why the gateway did not start: one line for people.
@@ -76,13 +76,14 @@ fn failed(what: impl fmt::Display, why: impl fmt::Display) -> ServeError {
 /// Serves until SIGINT or SIGTERM. SIGHUP reads the configuration again, SIGUSR2 restarts without hanging up.
 ///
 /// # Errors
-/// A wrong configuration, a port in use, a bad certificate: nothing runs then.
+/// A wrong configuration, a port in use or a bad certificate: then nothing starts.
 pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let early = Early::listen().map_err(|error| failed("signals", error))?;
     let overrides: Overrides = options.overrides.into();
     let mut config = Config::load(options.config.as_deref(), &overrides).map_err(all)?;
     begin(&config, options.config.as_deref());
-    // It takes a tenth of a second, in which callers from before a restart hear nothing: beside everything else.
+    // Synthesis takes a tenth of a second, in which callers from before a restart would hear nothing: it runs
+    // beside everything else.
     let recorded = config.media.prompts.clone();
     let prompts =
         tokio::task::spawn_blocking(move || recorded.unwrap_or_else(|| Arc::new(Prompts::built_in())));
@@ -99,7 +100,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let budget = Budget::claim(config.media.phone_ports.clone().count());
     let identity = Identity::generate().map_err(|error| failed("DTLS certificate", error))?;
     let identity = Arc::new(identity);
-    // Bound now and opened last: nobody is answered before everything is there.
+    // Bound now and opened last: nobody is answered before everything is ready.
     let no_http =
         |error: std::io::Error| failed(format_args!("HTTP on {}", config.http.listen), in_use(&error));
     let socket = bind_http(config.http.listen).map_err(no_http)?;
@@ -286,12 +287,12 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     }
     stack.shutdown(PATIENCE).await;
     drop(stack);
-    // What happened is told and kept before the end.
+    // Events are published and kept before the end.
     let _ = tokio::time::timeout(PATIENCE, centre.ledger).await;
     if let Some(store) = store
         && tokio::time::timeout(PATIENCE, store.close()).await.is_err()
     {
-        tracing::error!("the store is away: what waited for it is lost");
+        tracing::error!("the store is unavailable: everything that waited for it is lost");
     }
     if let Some(phone) = demo_phone {
         phone.shutdown().await;
@@ -301,7 +302,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The state folder: of the database, where no other store is named, and of the control socket.
+/// The state folder: for the database, unless another store is named, and for the control socket.
 fn state_folder(config: &Config, option: Option<PathBuf>) -> Option<PathBuf> {
     let named = option.or_else(|| config.state.clone());
     match config.store {
@@ -310,7 +311,7 @@ fn state_folder(config: &Config, option: Option<PathBuf>) -> Option<PathBuf> {
     }
 }
 
-/// Where what happens is kept; `None`: in memory alone.
+/// URL of the database; `None`: memory alone.
 fn database(config: &Config, state: Option<&Path>) -> Result<Option<String>, ServeError> {
     match (&config.store, state) {
         (Storage::Memory, _) => Ok(None),
@@ -319,7 +320,7 @@ fn database(config: &Config, state: Option<&Path>) -> Result<Option<String>, Ser
             .map(Some)
             .map_err(|error| failed("store", error)),
         (Storage::Folder, None) => {
-            tracing::warn!("nothing outlives this process: there is no HOME, and --state names no folder");
+            tracing::warn!("nothing will outlive this process: HOME is not set, and --state is not given");
             Ok(None)
         }
     }
@@ -344,7 +345,7 @@ async fn pass_on(mut asked: mpsc::Receiver<Asked>, stack: Handle<Request>) {
     }
 }
 
-/// Bans, and sign-ins that end, go to the signalling task.
+/// Passes bans, and sign-ins that end, to the signalling task.
 async fn pass_orders_on(accounts: Accounts, stack: Handle<Request>) {
     let Some(mut orders) = accounts.sentry().orders() else {
         return;
@@ -362,7 +363,7 @@ async fn pass_orders_on(accounts: Accounts, stack: Handle<Request>) {
     }
 }
 
-/// Where a listener is reached from this machine.
+/// Address at which a listener is reached from this machine.
 fn reachable(addr: SocketAddr) -> SocketAddr {
     match addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), addr.port()),
@@ -440,7 +441,7 @@ fn stack_config(
         );
     }
     let uses_tls = config.trunks.values().any(|t| t.transport == Transport::Tls);
-    // A trunk that speaks TLS may come later.
+    // A trunk over TLS may be added later.
     let outbound = Outbound {
         tls: match ClientTls::system() {
             Ok(tls) => Some(Arc::new(tls)),
@@ -525,7 +526,7 @@ fn host(config: &Config) -> String {
     }
 }
 
-/// Where phones are spoken to; of a family that this host has no address of, only where there is no other.
+/// Addresses for phones; one of a family that this host does not have is used only if there is no other.
 fn phone_ips(configured: &[IpAddr]) -> Vec<IpAddr> {
     let all: Vec<IpAddr> = configured.iter().map(|ip| phone_ip(*ip)).collect();
     let there = |ip: &&IpAddr| !ip.is_unspecified();
@@ -533,7 +534,7 @@ fn phone_ips(configured: &[IpAddr]) -> Vec<IpAddr> {
     if some.is_empty() { all } else { some }
 }
 
-/// Phones must be told an address they can reach: of a wildcard, the one that leads out.
+/// Phones need an address that they can reach: for a wildcard, the one that leads out.
 fn phone_ip(configured: IpAddr) -> IpAddr {
     if !configured.is_unspecified() {
         return configured;
@@ -556,20 +557,20 @@ fn begin(config: &Config, file: Option<&Path>) {
     }
 }
 
-/// Takes the port of HTTP. Nobody can connect before [`TcpSocket::listen`].
+/// Binds the HTTP port. Nobody can connect before [`TcpSocket::listen`].
 fn bind_http(addr: SocketAddr) -> std::io::Result<TcpSocket> {
     let socket = if addr.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
         TcpSocket::new_v6()?
     };
-    // A restart must not wait for connections of the last run in TIME_WAIT; a listener in use is refused all the same.
+    // A restart must not wait for connections of the last run in TIME_WAIT; a port in use is refused all the same.
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     Ok(socket)
 }
 
-/// Does what signals, the control socket and changed files ask for, until a signal ends it.
+/// Carries out requests of signals, the control socket and changed files, until a signal ends it.
 async fn until_stopped(
     signals: &mut Signals,
     state: Option<&Path>,
@@ -609,7 +610,7 @@ async fn until_stopped(
     }
 }
 
-/// Restarts in place; comes back only when that failed.
+/// Restarts in place; returns only if that failed.
 fn restart(asked_by: &str) {
     tracing::info!(asked_by, "restarting without hanging up");
     let error = signals::restart();

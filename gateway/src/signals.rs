@@ -1,4 +1,4 @@
-//! Signals of the system, and what each asks for.
+//! Signals of the system, and the request that each stands for.
 
 use std::io::{self, IsTerminal};
 use std::os::unix::process::CommandExt;
@@ -6,19 +6,19 @@ use std::path::PathBuf;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What a signal asks for.
+/// Request of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
     /// End all calls, then the process.
     Stop(&'static str),
     /// Read the configuration again.
     Reload,
-    /// Start anew without hanging up.
+    /// Restart without hanging up.
     Restart,
 }
 
-/// The signals that ask for something else than the end. From the first moment on they do not end the process by themselves; those
-/// that arrive during the start wait for its end.
+/// The signals that do not ask for the end. From the first moment on they no longer end the process by
+/// themselves; those that arrive during the start wait until it is over.
 pub(crate) struct Early {
     hangup: Signal,
     restart: Signal,
@@ -36,7 +36,7 @@ impl Early {
     }
 }
 
-/// All signals that are listened to, once the gateway has something to end in order.
+/// All signals that are handled, once the gateway has something to end in order.
 pub(crate) struct Signals {
     early: Early,
     interrupt: Signal,
@@ -59,7 +59,7 @@ impl Signals {
             _ = self.terminate.recv() => Wish::Stop("SIGTERM"),
             _ = self.early.restart.recv() => Wish::Restart,
             _ = self.early.hangup.recv() => {
-                // A terminal that was closed is none any more.
+                // A closed terminal is not a terminal any more.
                 if self.early.from_terminal && !io::stdin().is_terminal() {
                     Wish::Stop("SIGHUP, the terminal was closed")
                 } else {
@@ -70,8 +70,8 @@ impl Signals {
     }
 }
 
-/// Becomes a new process of the same program, as it is on disk now, with the same arguments. Sockets close, nobody is told
-/// anything, and what the store has is taken up again. Comes back only when that cannot be done.
+/// Becomes a new process of the same program, as it is on disk now, with the same arguments. Sockets close
+/// without a word to anybody, and the store is read again. Returns only if that cannot be done.
 pub(crate) fn restart() -> io::Error {
     let program = match std::env::current_exe() {
         Ok(path) => updated(path),
@@ -82,7 +82,7 @@ pub(crate) fn restart() -> io::Error {
         .exec()
 }
 
-/// The file that took the place of the running program, where it was replaced: Linux marks the path of the old one.
+/// The file that replaced the running program, if it was replaced: Linux marks the path of the old one.
 fn updated(path: PathBuf) -> PathBuf {
     match path.to_str().and_then(|text| text.strip_suffix(" (deleted)")) {
         Some(place) => PathBuf::from(place),

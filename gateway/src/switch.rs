@@ -1,4 +1,5 @@
-//! Where signalling and policy meet: each call that comes in is put to the dial plan, and what it decides is done.
+//! The meeting point of signalling and policy: each incoming call is put to the dial plan, and its decision
+//! is carried out.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -45,32 +46,32 @@ struct Inquiry {
     reply: oneshot::Sender<Option<CallQuality>>,
 }
 
-/// What HTTP asks of the switch.
+/// Request of HTTP to the switch.
 #[derive(Debug)]
 pub enum Request {
-    /// How a live call sounds. The SIP Call-ID is known to the caller's client alone, and so serves as its key.
+    /// Sound quality of a live call. Only the caller's client knows the SIP Call-ID, so it serves as the key.
     Quality {
-        /// Of the leg that called.
+        /// Call-ID of the leg that called.
         call_id: String,
         /// `None` when there is no such call.
         reply: oneshot::Sender<Option<CallQuality>>,
     },
     /// Something for the call centre.
     Centre(Asked),
-    /// Of the sentry.
+    /// Order of the sentry.
     Sentry(Order),
     /// A sign-in ended: registrations that came from it end as well.
     SignedOut,
 }
 
-/// How a live call sounds.
+/// Sound quality of a live call.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct CallQuality {
-    /// Caller first.
+    /// Legs of the call, the caller's first.
     pub legs: Vec<LegQuality>,
 }
 
-/// How a leg sounds, as the gateway hears it.
+/// Sound quality of a leg, as the gateway receives it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct LegQuality {
     /// `"caller"` or `"callee"`.
@@ -81,9 +82,9 @@ pub struct LegQuality {
     pub codec_sent: &'static str,
     /// `"relay"`, `"transcode"`, `"application"` or `"none"`.
     pub mode: &'static str,
-    /// Packets heard.
+    /// Packets received.
     pub packets_received: u64,
-    /// Packets that never came.
+    /// Packets lost.
     pub lost: u64,
     /// Milliseconds.
     pub jitter_ms: f32,
@@ -91,7 +92,7 @@ pub struct LegQuality {
     pub round_trip_ms: f32,
     /// Depth of the jitter buffer, milliseconds.
     pub buffer_ms: f32,
-    /// Share of what the gateway sent that the leg's peer missed, percent, by its last RTCP report; 0 while unknown.
+    /// Packet loss that the leg's peer reported last (RTCP), percent; 0 while unknown.
     pub loss_reported: f32,
     /// 1.0 to 4.5; 0.0 while unknown.
     pub mos: f32,
@@ -123,7 +124,7 @@ impl Switch {
         }
     }
 
-    /// Refusals and bans are told to `sentry`.
+    /// Reports refusals and bans to `sentry`.
     #[must_use]
     pub fn watched_by(self, sentry: Sentry) -> Switch {
         Switch {
@@ -174,7 +175,7 @@ impl Switch {
         }
     }
 
-    /// A caller is answered here, or refused: nobody is called.
+    /// Answers or refuses a caller here: nobody is called.
     fn take(
         &mut self,
         now: Time,
@@ -196,7 +197,7 @@ impl Switch {
         }
     }
 
-    /// A phone forwards the calls of its user: to whomever the dial plan lets that user call.
+    /// A phone forwards the calls of its user: to any number that the dial plan lets that user call.
     fn diverted(
         &mut self,
         now: Time,
@@ -237,8 +238,8 @@ impl Switch {
         }
     }
 
-    /// A user wants to be replaced in a call: by whomever the dial plan lets that user call, or by the other party of another call
-    /// of that user.
+    /// A user's phone asks for a transfer: to any number that the dial plan lets that user call, or to the
+    /// other party of another call of that user.
     fn refer(&mut self, now: Time, leg: LegId, to: ReferTo, calls: &mut Coordinator) {
         let number = match to {
             ReferTo::Leg(other) => return calls.transfer_attended(now, leg, other),
@@ -278,7 +279,7 @@ impl Switch {
         }
     }
 
-    /// Whoever the user talks with waits for an agent from now on.
+    /// The other party of the user's call waits for an agent from now on.
     fn refer_to_queue(
         &mut self,
         now: Time,
@@ -446,7 +447,7 @@ impl Application for Switch {
                         self.plan = plan;
                     }
                 }
-                // Whoever asked may have gone away.
+                // The client may have gone away.
                 None => drop(asked.reply.send(Err(Refused::Busy))),
             },
             Request::Quality { call_id, reply } => {
@@ -493,7 +494,7 @@ impl LegQuality {
     }
 }
 
-/// Who or what is reached by dialling.
+/// Destination of a dialled number.
 #[derive(Clone, Debug)]
 pub enum Reached {
     /// Somebody who can be called.
@@ -502,10 +503,10 @@ pub enum Reached {
     Queue {
         /// Its name.
         name: String,
-        /// Of the call; `None`: as the queue has it.
+        /// Priority of the call; `None`: that of the queue.
         priority: Option<u8>,
     },
-    /// What answers by itself.
+    /// An application that answers by itself.
     Application(Sound),
     /// Nobody, for this status of SIP.
     Nobody(u16),
@@ -528,7 +529,7 @@ impl Reached {
     }
 }
 
-/// What a user of ours reaches by dialling a number, by the dial plan.
+/// Destination of a number that a user of ours dials, by the dial plan.
 #[must_use]
 pub fn reached(plan: &DialPlan, demo_phone: Option<SocketAddr>, user: &str, number: &str) -> Reached {
     let request = CallRequest {

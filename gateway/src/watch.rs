@@ -1,5 +1,5 @@
-//! Watching the configuration file and the certificates: by what the file system says of them, which also works over a network
-//! and where a directory is swapped for another (as Kubernetes does with its volumes).
+//! Watching the configuration file and the certificates: by what the file system reports, which also works
+//! over a network and where a directory is swapped for another (as Kubernetes does with its volumes).
 
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -9,25 +9,25 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::config::Config;
 
-/// How often the files are looked at. A change must have stood for one more look: nobody reads a file that is half written.
+/// Interval of the checks. A change must have lasted for one more check, so that no file is read half written.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What the file system says of a file; `None`: it is not there.
+/// State of a file as the file system reports it; `None`: no such file.
 type Stamp = Option<(u64, u64, SystemTime)>;
 
 /// Files that are watched.
 #[derive(Debug)]
 pub(crate) struct Watch {
     files: Vec<PathBuf>,
-    /// As they were read last.
+    /// State when they were last read.
     read: Vec<Stamp>,
-    /// As they were at the last look.
+    /// State at the last check.
     seen: Vec<Stamp>,
     look: Interval,
 }
 
 impl Watch {
-    /// Watches the files of a configuration; none where it is not to be watched.
+    /// Watches the files of a configuration; none if watching is switched off.
     pub(crate) fn new(file: Option<&PathBuf>, config: &Config) -> Watch {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -41,7 +41,7 @@ impl Watch {
         watch
     }
 
-    /// Watches the files of another configuration. As they are now counts as read.
+    /// Watches the files of another configuration. Their present state counts as read.
     pub(crate) fn set(&mut self, file: Option<&PathBuf>, config: &Config) {
         let tls = [config.http.tls.as_ref(), config.sip.identity.as_ref()];
         let pairs = tls
@@ -57,7 +57,7 @@ impl Watch {
         self.seen.clone_from(&self.read);
     }
 
-    /// Waits until a file has changed, and stays as it is. May be dropped and called again.
+    /// Waits until a file has changed and stays as it is. May be dropped and called again.
     pub(crate) async fn changed(&mut self) {
         loop {
             self.look.tick().await;
@@ -103,7 +103,7 @@ mod tests {
         std::fs::write(&file, "two, half written, and whole")?;
         timeout(long, watch.changed()).await.expect("changed");
         assert!(timeout(long, watch.changed()).await.is_err(), "told once");
-        // An editor that writes another file in its place.
+        // An editor may write another file in its place.
         std::fs::write(folder.path().join("new"), "two, half written, and wholE")?;
         std::fs::rename(folder.path().join("new"), &file)?;
         timeout(long, watch.changed()).await.expect("another file");

@@ -1,4 +1,4 @@
-//! The configuration changes under calls: the binary itself, phones on loopback, fifty calls.
+//! Changes of the configuration under calls: the binary itself, phones on loopback, fifty calls.
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
@@ -12,7 +12,7 @@ use sip_stack::transport::tls::ClientTls;
 
 /// Calls to an application, and as many to a trunk.
 const CALLS: usize = 25;
-/// For anything to happen on a machine that is busy.
+/// Time for anything to happen on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A gateway that ends with the test.
@@ -57,7 +57,7 @@ impl Ports {
         }
     }
 
-    /// What is fixed at the start, before the rest of a file.
+    /// The settings that are fixed at the start, followed by the rest of a file.
     fn file(self, rest: &str) -> String {
         let Ports {
             http,
@@ -132,7 +132,7 @@ fn command(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// A new certificate for 127.0.0.1; what to believe to believe it.
+/// Writes a new certificate for 127.0.0.1, and returns what to trust to accept it.
 fn write_certificate(folder: &Path) -> String {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("certificate");
     fs::write(folder.join("cert.pem"), made.cert.pem()).expect("written");
@@ -148,7 +148,7 @@ async fn phone(rtp: std::ops::RangeInclusive<u16>) -> Client {
     Client::builder().rtp_ports(rtp).start().await.expect("a phone")
 }
 
-/// Answers whatever comes, and plays it back.
+/// Answers every call, and plays its audio back.
 fn carrier(mut client: Client) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         let mut held = Vec::new();
@@ -169,7 +169,7 @@ async fn received(calls: &[Call]) -> Vec<u64> {
     all
 }
 
-/// Every call is up, and sound goes on.
+/// Checks that every call is up and audio goes on.
 async fn undisturbed(calls: &[Call]) {
     let before = received(calls).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -234,7 +234,8 @@ async fn a_trunk_a_rule_a_user_and_a_certificate_change_under_fifty_calls() {
     }
     undisturbed(&calls).await;
 
-    // Another trunk in the place of the old one, other rules, another password, somebody new, somebody gone, another certificate.
+    // Another trunk in the place of the old one, other rules, another password, a user added, a user removed,
+    // another certificate.
     let second = users(&[("alice", "a changed secret"), ("cara", "a third secret")])
         + &rule("9196", "reject = 403")
         + &rule("9664", "application = \"echo\"")
@@ -274,7 +275,7 @@ async fn a_trunk_a_rule_a_user_and_a_certificate_change_under_fifty_calls() {
         client.stop().await;
     }
 
-    // A wrong file changes nothing and says why.
+    // A wrong file changes nothing and is explained.
     gateway.write("[[dial]]\nmatch = \"0(\"\nuser = \"nobody\"\n");
     let wrong = gateway.reload();
     let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
@@ -284,7 +285,7 @@ async fn a_trunk_a_rule_a_user_and_a_certificate_change_under_fifty_calls() {
     let mut still = cara.dial("9664", Sound::silence()).await.expect("dialled");
     soon(still.answered()).await.expect("answered");
 
-    // A changed file is applied without being asked, and what needs a restart is named.
+    // A changed file is applied without a command, and settings that need a restart are named.
     let third = users(&[("alice", "a changed secret"), ("cara", "a third secret")])
         + &rule("9197", "application = \"tone\"")
         + &trunk("new", new_port);

@@ -24,13 +24,13 @@ impl Clock {
         }
     }
 
-    /// What time it is.
+    /// Present time.
     #[must_use]
     pub fn now(&self) -> Time {
         self.time + self.instant.elapsed()
     }
 
-    /// The same moment for whoever counts in instants.
+    /// The same moment as an `Instant`.
     #[must_use]
     pub fn instant(&self, time: Time) -> Instant {
         self.instant + time.since(self.time)

@@ -1,4 +1,4 @@
-//! The signalling task: owns the coordinator and the application, feeds them and does what they say.
+//! The signalling task: owns the coordinator and the application, feeds them and carries out their outputs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -20,10 +20,10 @@ use crate::spin::SpinGuard;
 use crate::trace;
 use crate::transport::{self, Transports};
 
-/// What decides about calls. It lives in the signalling task and is called synchronously: no bus, no task between a
-/// message and its answer. So it must not wait for anything.
+/// Decisions about calls. An application lives in the signalling task and is called synchronously: no bus, no
+/// task between a message and its answer. So it must not wait for anything.
 pub trait Application: Send + 'static {
-    /// What others may ask of it, through [`Handle::request`](crate::Handle::request).
+    /// Request that others may send it, through [`Handle::request`](crate::Handle::request).
     type Request: Send + 'static;
 
     /// Something happened to a call.
@@ -32,7 +32,7 @@ pub trait Application: Send + 'static {
     /// Somebody asks.
     fn handle_request(&mut self, now: Time, request: Self::Request, calls: &mut Coordinator);
 
-    /// When it next wants [`handle_timeout`](Self::handle_timeout).
+    /// Time at which it next wants [`handle_timeout`](Self::handle_timeout).
     fn deadline(&self) -> Deadline {
         None
     }
@@ -63,7 +63,7 @@ const LOOKUPS: usize = 64;
 /// Answers of lookups that may wait for the task; their tasks wait when it is full.
 const RESOLVED: usize = 64;
 
-/// How soon commands that a media thread did not take are tried again.
+/// Time until commands that a media thread did not take are tried again.
 const RETRY: Duration = Duration::from_millis(1);
 
 /// Given to calls to end when the last handle is gone.
@@ -91,7 +91,7 @@ pub(crate) struct Resolver {
     answers: mpsc::Receiver<(QueryId, Vec<Target>)>,
     follower: Follower,
     news: mpsc::Receiver<Followed>,
-    /// Where the names of trunks led last, by trunk: calls go there while no name server answers.
+    /// Last targets of trunks' names, by trunk: calls go there while no name server answers.
     followed: BTreeMap<String, (Uri, Vec<Target>)>,
 }
 
@@ -141,7 +141,7 @@ impl Resolver {
         self.follower.follow(names, &self.system, &mut self.rng);
     }
 
-    /// Takes what is new of a trunk's name; its addresses.
+    /// Takes a change of a trunk's name; returns its addresses.
     fn located(&mut self, news: Followed) -> (String, Vec<IpAddr>) {
         let addresses = news.addresses();
         let name = news.uri.host().map(|host| host.to_string()).unwrap_or_default();
@@ -176,7 +176,7 @@ impl Resolver {
     }
 }
 
-/// Both are resolved in the same way: user parts do not count.
+/// True if both resolve in the same way: user parts do not count.
 fn is_same_place(a: &Uri, b: &Uri) -> bool {
     let of = |uri: &Uri| {
         let host = uri.host().map(|host| host.to_string().to_ascii_lowercase());
@@ -186,7 +186,7 @@ fn is_same_place(a: &Uri, b: &Uri) -> bool {
     of(a) == of(b)
 }
 
-/// How far the end has come.
+/// Progress of the end.
 #[derive(Default)]
 pub(crate) struct Ending {
     draining: bool,
@@ -197,7 +197,7 @@ pub(crate) struct Ending {
 }
 
 impl<A: Application> Driver<A> {
-    /// Until it is told to shut down, or the last handle is gone.
+    /// Runs until it is told to shut down, or the last handle is gone.
     pub(crate) async fn run(mut self) {
         let mut guard = SpinGuard::default();
         let mut network = Vec::with_capacity(BATCH);
@@ -269,7 +269,7 @@ impl<A: Application> Driver<A> {
     }
 
     fn on_network(&mut self, event: transport::Event) {
-        // Held until what answers a message is on its way.
+        // Held until the answers to a message are on their way.
         let mut _receipt = None;
         let input = match self.transports.handle_event(event) {
             Some(transport::Event::Message { flow, data, receipt }) => {
@@ -388,7 +388,7 @@ impl<A: Application> Driver<A> {
         self.application.handle(now, event, &mut self.coordinator);
     }
 
-    /// Lets go of everything: what is queued on connections is still written, media threads end.
+    /// Releases everything: queued output of connections is still written, media threads end.
     fn end(mut self) {
         self.transports.close();
         self.lanes.clear();

@@ -59,7 +59,7 @@ impl fmt::Display for Gone {
 impl std::error::Error for Gone {}
 
 impl<R> Handle<R> {
-    /// What is listened on, with the ports that were really bound.
+    /// Listeners, with the ports that were really bound.
     #[must_use]
     pub fn listeners(&self) -> &[Listener] {
         &self.shared.listeners
@@ -71,7 +71,7 @@ impl<R> Handle<R> {
         &self.shared.acceptor
     }
 
-    /// What happened on the sockets that carry SIP.
+    /// Counters of the sockets that carry SIP.
     #[must_use]
     pub fn transport_counters(&self) -> &transport::Counters {
         self.shared.acceptor.counters()
@@ -83,7 +83,7 @@ impl<R> Handle<R> {
         self.shared.acceptor.crowd()
     }
 
-    /// What happened on the sockets of each media thread.
+    /// Counters of each media thread's sockets.
     #[must_use]
     pub fn media_counters(&self) -> &[SharedCounters] {
         &self.shared.media
@@ -108,7 +108,7 @@ impl<R> Handle<R> {
             .map_err(|_| Gone)
     }
 
-    /// Counts of what is alive.
+    /// Counts of live objects.
     ///
     /// # Errors
     /// [`Gone`] when the stack has ended.

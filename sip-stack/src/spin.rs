@@ -13,11 +13,11 @@ pub(crate) struct SpinGuard {
 /// Deadlines in the past that are normal in a row: one timer may fire at the moment of another.
 const PATIENCE: u32 = 100;
 
-/// How long a spinning core is made to wait each time.
+/// Time that a spinning core is made to wait each time.
 const BRAKE: Duration = Duration::from_millis(1);
 
 impl SpinGuard {
-    /// Told the deadline that a core asks for after it was told `now`. What to wait until.
+    /// Checks the deadline that a core asks for after it got `now`. Returns the time to wait until.
     pub(crate) fn check(&mut self, who: &str, now: Time, deadline: Deadline) -> Option<Time> {
         let (at, reason) = deadline?;
         if at > now {

@@ -27,11 +27,11 @@ const REQUESTS: usize = 256;
 /// Everything that a stack needs to know.
 #[derive(Clone, Debug)]
 pub struct StackConfig {
-    /// What to listen on.
+    /// Listeners to open.
     pub listen: Vec<Listen>,
-    /// How to connect to others.
+    /// Settings for connections to others.
     pub outbound: Outbound,
-    /// What peers may take of us.
+    /// Limits on what peers may take.
     pub limits: Limits,
     /// For media threads.
     pub media: MediaConfig,
@@ -152,7 +152,7 @@ fn entropy() -> Result<[u8; 32], StartError> {
     Ok(seed)
 }
 
-/// What requests name as our address before a flow says it better: one listener for each transport and family.
+/// Addresses of ours for requests before a flow has a better one: one listener for each transport and family.
 fn advertised(listeners: &[Listener], public: Option<std::net::IpAddr>) -> Vec<Advertised> {
     let mut all: Vec<Advertised> = Vec::new();
     for listener in listeners {

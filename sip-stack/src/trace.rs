@@ -9,15 +9,15 @@ use std::net::SocketAddr;
 use sip_core::flow::{Destination, Flow};
 use tracing::Level;
 
-/// Stands for what is not to be seen.
+/// Replacement for what must not be seen.
 const MASK: &str = "***";
 
-/// True when somebody reads the log: nothing is formatted otherwise.
+/// True if the log is enabled: otherwise nothing is formatted.
 pub(crate) fn is_on() -> bool {
     tracing::enabled!(target: "sip", Level::DEBUG)
 }
 
-/// Logs a message that came.
+/// Logs a received message.
 pub(crate) fn received(flow: Flow, data: &[u8]) {
     if is_on() {
         let Flow {
@@ -33,7 +33,7 @@ pub(crate) fn received(flow: Flow, data: &[u8]) {
     }
 }
 
-/// Logs a message that leaves. `local` is the address that it leaves from, where that is known.
+/// Logs a message that is sent. `local` is its source address, if known.
 pub(crate) fn sent(to: &Destination, local: Option<SocketAddr>, data: &[u8]) {
     let (transport, remote) = match to {
         Destination::Flow(flow) => (flow.transport, flow.remote),
@@ -45,16 +45,16 @@ pub(crate) fn sent(to: &Destination, local: Option<SocketAddr>, data: &[u8]) {
     );
 }
 
-/// Logs that a message did not leave.
+/// Logs a message that could not be sent.
 pub(crate) fn not_sent(to: &Destination) {
-    tracing::debug!(target: "sip", ?to, "not sent: no way to there");
+    tracing::debug!(target: "sip", ?to, "not sent: destination cannot be reached");
 }
 
 fn write(way: fmt::Arguments<'_>, data: &[u8]) {
     tracing::debug!(target: "sip", "{way}, {} bytes\n{}", data.len(), Readable(data));
 }
 
-/// The port of a connection that is yet to be opened is not known.
+/// A local address; unknown for a connection that is yet to be opened.
 struct Local(Option<SocketAddr>);
 
 impl fmt::Display for Local {
@@ -89,7 +89,7 @@ impl fmt::Display for Readable<'_> {
                 body_line(f, line)?;
                 continue;
             }
-            // A folded line goes on with the header above it (RFC 3261 §7.3.1).
+            // A folded line continues the header above it (RFC 3261 §7.3.1).
             if !line.starts_with([' ', '\t']) {
                 is_secret = has_credentials(line);
             }
@@ -103,7 +103,7 @@ impl fmt::Display for Readable<'_> {
     }
 }
 
-/// True for headers with credentials, or with an answer to them.
+/// True for headers with credentials, or with a response to a challenge.
 fn has_credentials(line: &str) -> bool {
     let Some((name, _)) = line.split_once(':') else {
         return false;
@@ -113,7 +113,8 @@ fn has_credentials(line: &str) -> bool {
         .any(|secret| secret.eq_ignore_ascii_case(name.trim()))
 }
 
-/// Parameters of digest that say who asks for what (RFC 7616 §3.4 and §3.5). All others are masked: the password went into them.
+/// Digest parameters that identify the request (RFC 7616 §3.4 and §3.5). All others are masked: they derive
+/// from the password.
 const OPEN: [&str; 9] = [
     "username",
     "realm",
@@ -167,7 +168,7 @@ fn credentials(f: &mut fmt::Formatter<'_>, line: &str) -> fmt::Result {
     Ok(())
 }
 
-/// Parts between commas that are in no quotes.
+/// Parts between commas that are not within quotes.
 fn split(params: &str) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escape) = (false, false);
     params
@@ -180,7 +181,7 @@ fn split(params: &str) -> impl Iterator<Item = &str> {
         .map(str::trim)
 }
 
-/// Keys in SDP: SDES (RFC 4568 §9.1) and ICE (RFC 8839 §5.4).
+/// Masks keys in SDP: SDES (RFC 4568 §9.1) and ICE (RFC 8839 §5.4).
 fn body_line(f: &mut fmt::Formatter<'_>, line: &str) -> fmt::Result {
     for (start, end) in [("a=crypto:", "inline:"), ("a=ice-pwd:", "a=ice-pwd:")] {
         if line.starts_with(start)

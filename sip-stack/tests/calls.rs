@@ -159,7 +159,7 @@ async fn who_is_held_hears_no_more_of_the_other_until_taken_back() {
     let recorder = until(taken.recorder().expect("recorder"), true).await;
     made.hold(true).await.expect("held");
     let recorder = until(recorder, false).await;
-    made.hold(false).await.expect("taken back");
+    made.hold(false).await.expect("resumed");
     until(recorder, true).await;
     made.hang_up().await.expect("hung up");
     soon(taken.ended()).await.expect("record");

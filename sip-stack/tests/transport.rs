@@ -192,7 +192,7 @@ async fn a_connection_out_is_opened_once_and_used_again() {
         assert_eq!(server.message().await, (first, options(4, "")));
         assert_eq!(server.message().await, (first, options(5, "")));
         assert_eq!(server.transports.counters().accepted.load(Ordering::Relaxed), 1);
-        // What the server sends to the address of the client finds the open connection too.
+        // A message from the server to the client's address finds the open connection too.
         assert!(server.send(&to(transport, first.remote, None), &options(6, ""), 6));
         assert_eq!(client.message().await, (back, options(6, "")));
     }
@@ -314,7 +314,7 @@ async fn a_closed_port_is_told_and_costs_nobody_else_a_datagram() {
                 .send(&to(Transport::Udp, closed, None), options(1, ""), 1)
         );
         assert!(matches!(ours.next().await, Event::Unreachable { addr } if addr == closed));
-        // The error stays with whom it is about.
+        // The error affects only the datagrams to that peer.
         for call in 2..12 {
             let there = to(Transport::Udp, other.addr(), None);
             assert!(
@@ -686,7 +686,8 @@ fn server_tls() -> Arc<rustls::ServerConfig> {
     server_config(certificate.chain.as_bytes(), certificate.key.as_bytes(), &[]).expect("TLS")
 }
 
-/// Answers everything as the driver does: what waits is taken at once, and answered before any task of a connection runs.
+/// Answers everything as the driver does: takes what waits at once, and answers it before any task of a
+/// connection runs.
 async fn answer_all(server: &mut Side, requests: usize, answer: &Bytes) {
     let mut answered = 0;
     let mut events = Vec::new();

@@ -1,5 +1,5 @@
-//! Third-party messages and recordings, found through `CORDBOARD_CORPORA`. They are not part of this repository; a test
-//! that needs them says on standard error what it left out when they are not there.
+//! Third-party messages and recordings, found through `CORDBOARD_CORPORA`. They are not part of this
+//! repository; a test that needs them reports on standard error what it left out without them.
 
 use std::path::PathBuf;
 use std::process::Command;

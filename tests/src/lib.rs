@@ -1,4 +1,4 @@
-//! What the tests of more than one crate share.
+//! Code that tests of more than one crate share.
 
 pub mod corpora;
 pub mod fuzz;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long the server may take to accept connections.
+/// Time that the server may take to accept connections.
 const START: Duration = Duration::from_secs(60);
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -56,7 +56,7 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// Of the database that is there from the start.
+    /// URL of the database that exists from the start.
     #[must_use]
     pub fn url(&self) -> String {
         format!(
@@ -83,7 +83,7 @@ impl Postgres {
                 Some(server) => server.try_wait()?.is_none(),
                 None => false,
             };
-            // It refuses to start while processes of a killed one still end.
+            // The server refuses to start while processes of a killed one are still ending.
             if !running {
                 self.server = Some(self.serve()?);
             }

@@ -1,4 +1,5 @@
-//! A call centre over the whole gateway in virtual time: callers from a trunk, agents in browser tabs, what they do with calls.
+//! A call centre over the whole gateway in virtual time: callers from a trunk, agents in browser tabs, and
+//! their actions on calls.
 
 use std::time::Duration;
 
@@ -106,7 +107,7 @@ fn talk(world: &mut World) -> (SessionId, String) {
     (session, id)
 }
 
-/// Who hears whom at the gateway: the legs of each bridge.
+/// Legs of each bridge at the gateway.
 fn bridges(world: &World) -> Vec<usize> {
     let mut sizes: Vec<usize> = world.nodes[GATEWAY].bridged().map(|legs| legs.len()).collect();
     sizes.sort_unstable();
@@ -122,7 +123,7 @@ fn caller_is_up(world: &World, session: SessionId) -> bool {
     world.nodes[1].coordinator.sessions().any(|live| live == session)
 }
 
-/// Everybody hangs up; nothing is left. The records that were told.
+/// Everybody hangs up; nothing is left. Returns the published records.
 fn over(mut world: World) -> World {
     for node in [1, 2] {
         let live: Vec<SessionId> = world.nodes[node].coordinator.sessions().collect();
@@ -136,7 +137,7 @@ fn over(mut world: World) -> World {
     world
 }
 
-/// What is under way ends, and all tabs are closed.
+/// Ends everything under way, and closes all tabs.
 fn go_home(world: &mut World) {
     world.run(100 * SECOND);
     for agent in 0..world.agents.len() {

@@ -1,4 +1,4 @@
-//! Whole calls through the gateway, as ladders: what is sent, what the gateway's media is told, what its application hears.
+//! Whole calls through the gateway, as ladders: messages, commands to the gateway's media, events to its application.
 
 use std::time::Duration;
 

@@ -44,7 +44,7 @@ impl Live {
         }
     }
 
-    /// Changes something; the gateway does what it is asked meanwhile.
+    /// Makes a change; the gateway carries out commands meanwhile.
     fn change<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
         &mut self,
         change: impl FnOnce(Roster) -> F,

@@ -7,7 +7,7 @@ use cordboard_tests::sim::{Conditions, Outcome, tell};
 /// So many runs of four calls, each over another network.
 fn runs(first: u64, count: u64) -> Outcome {
     let mut sum = Outcome::default();
-    // One run alone, for whoever looks into it.
+    // One run alone, for debugging it.
     let (first, count) = match std::env::var("CORDBOARD_SIM_SEED") {
         Ok(seed) => (seed.parse().expect("a seed"), 1),
         Err(_) => (first, count),

@@ -35,7 +35,7 @@ fn call(seed: u64, conditions: Conditions, codecs: [Codec; 2]) -> World {
     world
 }
 
-/// What each end hears for so long.
+/// Sound that each end hears for so long.
 fn listen(world: &mut World, time: Duration) -> [Vec<i16>; 2] {
     for phone in &world.phones[1..] {
         drop(phone.voice.as_ref().map(Voice::heard));

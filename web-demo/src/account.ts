@@ -1,4 +1,4 @@
-// Who we are and where the gateway is: from the address bar first, then what was saved, then the demo defaults.
+// Account and gateway address: from the address bar first, then from what was saved, then the demo defaults.
 import type { Credentials } from "./phone/phone";
 
 export type Library = "jssip" | "sipjs";
@@ -19,7 +19,7 @@ export interface Settings {
   library: Library;
 }
 
-/** What was typed into the form: without blanks around it, but for the password, which is taken as it is. */
+/** Text of the form, without blanks around it, except for the password, which is taken as it is. */
 export function trimmed(settings: Settings): Settings {
   return {
     ...settings,
@@ -85,7 +85,7 @@ export function targetFor(typed: string, domain: string): string | undefined {
   return `sip:${text.replace(/#/g, "%23")}@${domain}`;
 }
 
-/** What to show for an address of another party. */
+/** Text to show for another party's address. */
 export function peerName(user: string | undefined, host: string | undefined, ownDomain: string): string {
   if (!user) return host || "unknown";
   const readable = user.replace(/%23/g, "#");

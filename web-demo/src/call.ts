@@ -27,7 +27,7 @@ const EARLY_MS = 200;
 const SILENT_SAMPLES = 2;
 /** Loss is that of the last so many samples. */
 const WINDOW = 5;
-/** How long a call may look for a way into the network before the page says that there is none, and before it gives up. */
+/** Time that a call may look for a network path before the page says that there is none, and before it gives up. */
 const NO_ROUTE_MS = 5_000;
 const GIVE_UP_MS = 30_000;
 
@@ -59,10 +59,10 @@ export class Call {
   readonly changing = signal(false);
   /** The browser has found no address that sound could be sent from or to. */
   readonly routeless = signal(false);
-  /** Who the other side is being transferred to. */
+  /** Target that the other side is being transferred to. */
   readonly transferring = signal<string | undefined>(undefined);
 
-  /** What was typed to make this call; empty where it was not typed. */
+  /** Text that was typed to make this call; empty if it was not typed. */
   typed = "";
   pc: RTCPeerConnection | undefined;
   readonly begun = Date.now();
@@ -73,7 +73,7 @@ export class Call {
   private silentSamples = 0;
   private sampler: ReturnType<typeof setInterval> | undefined;
   private patience: ReturnType<typeof setTimeout> | undefined;
-  /** What the description says of who is on hold. */
+  /** Hold, as the session description says. */
   private onHoldBySdp = false;
 
   constructor(
@@ -86,7 +86,7 @@ export class Call {
     if (direction === "in") this.state.value = "incoming";
   }
 
-  /** What the SIP library reports of this call. */
+  /** Events that the SIP library reports for this call. */
   readonly listener: CallListener = {
     ringing: () => {
       if (this.state.value === "calling") this.state.value = "ringing";
@@ -224,7 +224,7 @@ export class Call {
     else if (!this.quality.value.silent) this.verdict.value = verdictOf(this.quality.value, this.far.value);
   }
 
-  /** What the gateway hears of the other leg. */
+  /** Quality of the other leg, as the gateway reports it. */
   private async askGateway(): Promise<void> {
     try {
       const answer = await fetch(`api/v1/calls/${encodeURIComponent(this.wire.callId)}/quality`);

@@ -36,7 +36,7 @@ export interface Quality {
 /** The other leg of the call, as the gateway measures it. */
 export interface FarQuality {
   codec: string;
-  /** What the gateway does between the legs: "relay", "transcode", "application". */
+  /** Work of the gateway between the legs: "relay", "transcode", "application". */
   mode: string;
   /** Packets since the call began. */
   received: number;
@@ -47,7 +47,7 @@ export interface FarQuality {
   lossOut?: number;
   jitterMs?: number;
   roundTripMs?: number;
-  /** Of that leg alone. */
+  /** Quality of that leg alone. */
   mos?: number;
   /** They put us on hold. */
   held: boolean;
@@ -55,7 +55,7 @@ export interface FarQuality {
   away: boolean;
 }
 
-/** How the whole call sounds: what we hear or what they hear, whichever is worse. */
+/** Quality of the whole call: the worse of both directions. */
 export interface Verdict {
   mos: number;
   grade: "good" | "fair" | "poor";

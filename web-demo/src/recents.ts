@@ -1,7 +1,7 @@
 // The list of calls made, taken and missed, newest first.
 
 export interface Recent {
-  /** What to dial to call again. */
+  /** Number to dial to call again. */
   peer: string;
   name: string;
   direction: "in" | "out";

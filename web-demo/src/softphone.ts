@@ -228,7 +228,7 @@ function ended(call: Call, end: End): void {
   const who = call.name || call.peer;
   const given = answered && end.by === "them" ? call.transferring.value : undefined;
   const outcome = outcomeOf(end, who, call.direction, answered);
-  // Where the gateway is away the page says so already.
+  // If the gateway is away, the page says so already.
   const known = end.by === "network" && !answered && standing.value.sentence !== "";
   const sentence = known && outcome.sentence ? `${who} was not called.` : outcome.sentence;
   batch(() => {

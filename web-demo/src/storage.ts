@@ -1,4 +1,4 @@
-// What the page remembers. Private windows may refuse; then it remembers nothing.
+// Memory of the page. Private windows may refuse it; then nothing is remembered.
 
 /** `tab` is forgotten with the tab, `browser` is kept between visits. */
 type Keep = "tab" | "browser";

@@ -25,11 +25,11 @@ use super::{NoEntropy, Principal, Rights, Role};
 pub struct User {
     /// `usr_…`; an agent's id is the same.
     pub id: String,
-    /// What the user signs in with, and the user part of the SIP address; see [`is_name`].
+    /// Name that the user signs in with, and the user part of the SIP address; see [`is_name`].
     pub name: String,
-    /// For people.
+    /// Name shown to people.
     pub display: String,
-    /// What the user may do.
+    /// Roles of the user.
     pub roles: Vec<Role>,
     /// `None`: cannot sign in.
     pub password: Option<Password>,
@@ -56,14 +56,14 @@ pub fn is_name(name: &str) -> bool {
         && bytes.iter().all(|&byte| plain(byte) || b".-_".contains(&byte))
 }
 
-/// What a user who signed in is given.
+/// Tokens of a user who signed in.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
     /// Good for [`token::LIFETIME_S`].
     pub access_token: String,
     /// Good once.
     pub refresh_token: String,
-    /// Who it is.
+    /// The user.
     pub user: User,
     /// The sign-in.
     pub session: String,
@@ -76,7 +76,7 @@ pub enum Denied {
     BadCredentials,
     /// Too many tries failed; the next may be made after this time.
     TooMany(Duration),
-    /// The address is banned for so long.
+    /// Time until the ban of the address ends.
     Banned(Duration),
     /// A token that is not ours, or is over.
     BadToken,
@@ -126,13 +126,14 @@ struct State {
 }
 
 impl Accounts {
-    /// Nobody yet. Every key is derived from `secret`: with the same one, what was granted before a restart stays good.
+    /// Accounts without any user. Every key is derived from `secret`: with the same secret, tokens granted
+    /// before a restart stay valid.
     #[must_use]
     pub fn new(secret: &[u8; 32], passwords: Passwords) -> Accounts {
         Accounts::guarded(secret, passwords, Sentry::default())
     }
 
-    /// With a sentry of its own.
+    /// Accounts with the given sentry.
     #[must_use]
     pub fn guarded(secret: &[u8; 32], passwords: Passwords, sentry: Sentry) -> Accounts {
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
@@ -156,14 +157,14 @@ impl Accounts {
         &self.shared.passwords
     }
 
-    /// Counts guesses, bans, and tells of refusals.
+    /// The sentry, which counts guesses and bans, and reports refusals.
     #[must_use]
     pub fn sentry(&self) -> &Sentry {
         &self.shared.sentry
     }
 
-    /// Adds a user, or changes the one with the same id. Another password ends the user's sign-ins. False, and nothing is done, when
-    /// another user has the name, or it is none ([`is_name`]).
+    /// Adds a user, or changes the one with the same id. A new password ends the user's sign-ins. False, and
+    /// nothing is done, if another user has the name, or it is invalid ([`is_name`]).
     pub fn put_user(&self, user: User) -> bool {
         let mut state = self.write();
         if !is_name(&user.name) || state.names.get(&user.name).is_some_and(|id| *id != user.id) {
@@ -197,7 +198,7 @@ impl Accounts {
         Some(user)
     }
 
-    /// By id.
+    /// The account with this id.
     #[must_use]
     pub fn user(&self, id: &str) -> Option<User> {
         self.read().users.get(id).cloned()
@@ -221,7 +222,7 @@ impl Accounts {
         self.tell_revoked();
     }
 
-    /// Removes an API key; what it opened is closed.
+    /// Removes an API key, and closes its event streams.
     pub fn remove_key(&self, id: &str) -> bool {
         let removed = self.write().keys.remove(id);
         self.tell_revoked();
@@ -338,7 +339,7 @@ impl Accounts {
         Ok(self.grant(now, user, session, refresh_token))
     }
 
-    /// The user and the sign-in that a refresh token is of, used or not: whoever shows it may end that sign-in.
+    /// User and sign-in that a refresh token belongs to, used or not: anybody who shows it may end that sign-in.
     #[must_use]
     pub fn holder(&self, token: &str) -> Option<(String, String)> {
         let state = self.read();
@@ -353,7 +354,7 @@ impl Accounts {
         Some(ended)
     }
 
-    /// Who shows this access token or API key. Roles are those that the user has now, whatever the token says.
+    /// The principal of an access token or API key. Roles are those that the user has now, whatever the token says.
     ///
     /// # Errors
     /// [`Denied::BadToken`].
@@ -415,13 +416,13 @@ impl Accounts {
     /// A ticket for the event stream, and how long it is good.
     ///
     /// # Errors
-    /// When the operating system gives no random bytes.
+    /// The operating system gives no random bytes.
     pub fn ticket(&self, now: Time, principal: Principal) -> Result<(String, Duration), Denied> {
         let ticket = self.write().tickets.issue(now, principal)?;
         Ok((ticket, ticket::LIFETIME))
     }
 
-    /// Whose ticket it is, once.
+    /// Redeems a ticket, once, for the user it was issued to.
     #[must_use]
     pub fn redeem(&self, now: Time, ticket: &str) -> Option<Principal> {
         let principal = self.write().tickets.redeem(now, ticket)?;
@@ -443,7 +444,8 @@ impl Accounts {
         Some((lent.user, lent.password))
     }
 
-    /// The SIP credentials with this digest user name, good or over. Whoever knows the password was given it by us.
+    /// The SIP credentials with this digest user name, current or expired. Only a client that got them from
+    /// us knows the password.
     #[must_use]
     pub fn sip_credentials(&self, now: Time, username: &str) -> Option<Lent> {
         let parts = sip::parse(username)?;
@@ -560,7 +562,7 @@ mod tests {
         for _ in 1..10 {
             bad("anna").await.expect_err("wrong");
         }
-        // The clock on the wall may step as it likes.
+        // The wall clock may step in either direction.
         for wall in [
             NOW,
             NOW - Duration::from_secs(7_200),

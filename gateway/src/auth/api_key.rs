@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{NoEntropy, Principal, Rights, Scope, digest};
 
-/// What every key begins with.
+/// Prefix of every key.
 pub const PREFIX: &str = "cbk_";
 
 /// A key without its secret.
@@ -12,9 +12,9 @@ pub const PREFIX: &str = "cbk_";
 pub struct ApiKey {
     /// `key_…`.
     pub id: String,
-    /// For people.
+    /// Name shown to people.
     pub name: String,
-    /// What it may do.
+    /// Scopes of the key.
     pub scopes: Vec<Scope>,
     /// SHA-256 of the key.
     pub digest: [u8; 32],
@@ -24,7 +24,7 @@ impl ApiKey {
     /// A new key and the secret to show once.
     ///
     /// # Errors
-    /// When the operating system gives no random bytes.
+    /// The operating system gives no random bytes.
     pub fn generate(name: String, scopes: Vec<Scope>) -> Result<(ApiKey, String), NoEntropy> {
         let secret = format!("{PREFIX}{}", super::secret()?);
         let key = ApiKey {
@@ -55,7 +55,8 @@ impl ApiKeys {
         self.by_digest.len() < before
     }
 
-    /// Whose secret it is. Looked up by digest, so the time it takes tells nothing of other keys.
+    /// The principal that a secret belongs to. It is looked up by digest, so the time it takes reveals
+    /// nothing about other keys.
     pub(super) fn find(&self, secret: &str) -> Option<Principal> {
         let key = self.by_digest.get(&digest(secret))?;
         Some(Principal {

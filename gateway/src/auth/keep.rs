@@ -1,4 +1,4 @@
-//! What brings sign-ins and API keys over a restart: the secret that everything is signed with, and rows of the store.
+//! Sign-ins and API keys across a restart: the secret that signs everything, and rows of the store.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -21,9 +21,9 @@ use crate::store::{Expect, Put, Store, StoreError, Table};
 const SECRET: &str = "root";
 /// Rows read at a time.
 const PAGE: u32 = 1_000;
-/// How long whoever signs in waits for the store.
+/// Time that a sign-in waits for the store.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How soon what could not be written is tried again.
+/// Time until a failed write is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
 
 #[derive(Serialize, Deserialize)]
@@ -52,7 +52,7 @@ struct KeptKey {
 /// The secret that everything is signed with; made when the store has none.
 ///
 /// # Errors
-/// What the store says, and [`StoreError::Unavailable`] when the operating system gives no random bytes.
+/// Errors of the store, and [`StoreError::Unavailable`] when the operating system gives no random bytes.
 pub async fn secret(store: &Store, now: Time) -> Result<[u8; 32], StoreError> {
     let table = store.table::<KeptSecret>("secret");
     let fresh = super::random::<32>().map_err(|NoEntropy| StoreError::Unavailable(NoEntropy.to_string()))?;
@@ -94,7 +94,7 @@ impl Keeper {
     /// is gone or has another password now, end here. The users are there already.
     ///
     /// # Errors
-    /// What the store says.
+    /// Errors of the store.
     pub async fn open(store: &Store, accounts: Accounts, now: Time) -> Result<Keeper, StoreError> {
         let keeper = Keeper {
             accounts,
@@ -163,7 +163,7 @@ impl Keeper {
     pub async fn run(&self, clock: fn() -> Time) {
         let mut revoked = self.accounts.revocations();
         loop {
-            // It cannot fail: the accounts are ours.
+            // Cannot fail: the accounts hold the sender, and they are ours.
             let _ = timeout(AGAIN, revoked.changed()).await;
             self.settle(clock()).await;
         }
@@ -172,7 +172,7 @@ impl Keeper {
     /// Makes an API key durable.
     ///
     /// # Errors
-    /// What the store says; the key must not be given out then.
+    /// Errors of the store; the key must not be given out then.
     pub async fn put_key(&self, now: Time, key: &ApiKey) -> Result<(), StoreError> {
         let body = KeptKey {
             name: key.name.clone(),
@@ -192,7 +192,7 @@ impl Keeper {
     /// Removes an API key for good.
     ///
     /// # Errors
-    /// What the store says; the key is still there then.
+    /// Errors of the store; the key is still there then.
     pub async fn remove_key(&self, id: &str) -> Result<(), StoreError> {
         match self.keys.delete(id, None).await {
             Ok(()) | Err(StoreError::NotFound) => Ok(()),

@@ -1,7 +1,8 @@
-//! Who somebody is and what they may do: accounts with passwords, access tokens, refresh tokens, API keys, events tickets and the
-//! SIP credentials of a browser session.
+//! Identity and rights: accounts with passwords, access tokens, refresh tokens, API keys, event tickets and
+//! the SIP credentials of a browser session.
 //!
-//! Memory is the authority, [`keep`] what brings it over a restart; every function that depends on time is told it.
+//! Memory is the authority, and [`keep`] carries it over a restart; every function that depends on time gets
+//! it as an argument.
 
 pub mod accounts;
 pub mod api_key;
@@ -23,7 +24,7 @@ use utoipa::ToSchema;
 
 pub use accounts::{Accounts, Denied, SignedIn};
 
-/// What a user may do. A role includes nothing of another.
+/// Role of a user. No role includes another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
@@ -35,42 +36,42 @@ pub enum Role {
     Admin,
 }
 
-/// What an API key may do.
+/// Scope of an API key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
-    /// What supervisors see, the event stream and `/metrics`.
+    /// Views of supervisors, the event stream and `/metrics`.
     Read,
-    /// What supervisors do.
+    /// Actions of supervisors.
     Control,
-    /// What admins do.
+    /// Actions of admins.
     Configure,
 }
 
-/// Who a request comes from.
+/// Principal that a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
     /// User or API key.
     pub id: String,
-    /// What a user signs in with; an API key's name.
+    /// Name that the user signs in with, or name of the API key.
     pub name: String,
-    /// What it may do.
+    /// Rights of the principal.
     pub rights: Rights,
 }
 
-/// What somebody may do, and on what grounds.
+/// Rights, and what they derive from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rights {
     /// A user who signed in.
     User {
-        /// What the user may do.
+        /// Roles of the user.
         roles: Vec<Role>,
-        /// The sign-in; what is granted ends with it.
+        /// The sign-in; everything that was granted ends with it.
         session: String,
     },
     /// A program.
     Key(
-        /// What the key may do.
+        /// Scopes of the key.
         Vec<Scope>,
     ),
 }
@@ -119,7 +120,7 @@ impl std::error::Error for NoEntropy {}
 /// Random bytes of the operating system.
 ///
 /// # Errors
-/// When it gives none.
+/// The operating system gives none.
 pub fn random<const N: usize>() -> Result<[u8; N], NoEntropy> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| NoEntropy)?;
@@ -134,7 +135,7 @@ fn secret() -> Result<String, NoEntropy> {
 /// `prefix` and 128 random bits, hexadecimal.
 ///
 /// # Errors
-/// When the operating system gives no random bytes.
+/// The operating system gives no random bytes.
 pub fn new_id(prefix: &str) -> Result<String, NoEntropy> {
     use fmt::Write as _;
     let mut id = String::from(prefix);
@@ -144,7 +145,7 @@ pub fn new_id(prefix: &str) -> Result<String, NoEntropy> {
     Ok(id)
 }
 
-/// SHA-256: what is kept of a secret that has 256 bits of its own.
+/// SHA-256, the form in which a secret with 256 random bits is kept.
 fn digest(secret: &str) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, secret.as_bytes()).as_ref());

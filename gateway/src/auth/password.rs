@@ -11,16 +11,16 @@ use tokio::time::timeout;
 
 /// The shortest password that is taken for an account.
 pub const MIN_LEN: usize = 8;
-/// The longest password that is looked at, bytes.
+/// Maximum length of a password that is checked, bytes.
 pub const MAX_LEN: usize = 256;
 
 /// Passwords that are worked on at a time: each takes 19 MiB and a core.
 const AT_A_TIME: usize = 2;
 
-/// How long others may wait for a turn.
+/// Time that others may wait for a turn.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// What is kept of a user's password.
+/// Stored form of a user's password.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Password {
     /// PHC string.
@@ -50,7 +50,7 @@ pub struct Passwords {
     /// hundreds of megabytes after some hundred sign-ins.
     memory: Arc<Mutex<Vec<Vec<Block>>>>,
     cost: Params,
-    /// Of nobody's password: verified when there is no such user.
+    /// Hash of nobody's password: verified when there is no such user.
     nobody: Arc<str>,
 }
 
@@ -97,7 +97,7 @@ impl Passwords {
             .await?
     }
 
-    /// Whether it is the password that was kept. It takes the same time whatever was kept, and when nothing was.
+    /// True if it is the stored password. It takes the same time whatever is stored, and when nothing is.
     ///
     /// # Errors
     /// [`Overloaded`] when too many others wait.
@@ -162,7 +162,8 @@ fn hashed(cost: &Params, password: &[u8], salt: &[u8], blocks: &mut Vec<Block>) 
     Some(hash.to_string())
 }
 
-/// Whether a PHC string is that of a password. Its own cost counts, not that of new ones. `None`: it is no such string.
+/// True if a PHC string is that of a password. The cost is the string's own, not that of new ones. `None`:
+/// not such a string.
 fn is_of(password: &[u8], hash: &str, blocks: &mut Vec<Block>) -> Option<bool> {
     let hash = PasswordHash::new(hash).ok()?;
     let (algorithm, version) = (
@@ -223,7 +224,7 @@ mod tests {
             passwords.verify("cordboard", kept("rubbish").as_ref()).await,
             Ok(false)
         );
-        // Whoever knows what stands in for nobody gets nowhere.
+        // Knowing the stand-in for a missing user's password is of no use.
         assert_eq!(passwords.verify("", None).await, Ok(false));
         let long = "x".repeat(MAX_LEN + 1);
         let of_empty = passwords.hash("").await.expect("a hash");

@@ -1,7 +1,8 @@
-//! The sentry at every door: whose guesses are looked at, who is banned, and what operators are told of those who were refused.
+//! The sentry at every door: it limits guesses, bans sources, and reports refusals to operators.
 //!
-//! Each refusal leaves one line under the target `cordboard::refused`, which a program such as fail2ban can read, and a count in
-//! `/metrics`. A flood of them does not flood the log: of those beyond [`LINES`] in a second only the number is told.
+//! Each refusal leaves one line under the target `cordboard::refused`, which a program such as fail2ban can
+//! read, and a count in `/metrics`. A flood of refusals does not flood the log: beyond [`LINES`] in a second
+//! only their number is logged.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,24 +17,25 @@ use session_core::{MAX_USER, Refusal};
 use sip_stack::Clock;
 use tokio::sync::mpsc;
 
-/// Refusals that are told in a second, each in a line.
+/// Refusals in a second that get a line each.
 const LINES: u32 = 20;
-/// Wrong passwords of strangers that are looked at in a row, and how long one more takes to come back: a core's fifth at most.
+/// Wrong passwords of strangers that are checked in a row, and the time in which one more becomes available:
+/// a fifth of a core at most.
 const LOOKS: u32 = 100;
 const LOOK: Duration = Duration::from_millis(250);
-/// Orders to the signalling task that may wait.
+/// Orders that may wait for the signalling task.
 const ORDERS: usize = 256;
 
 /// Settings of the sentry.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Of the guard of each door.
+    /// Settings of each door's guard.
     pub guard: guard::Config,
-    /// Proxies whose word on whom they speak for is taken.
+    /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<Network>,
 }
 
-/// What the signalling task is to do.
+/// Order to the signalling task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Ban a source that was banned at another door.
@@ -42,7 +44,7 @@ pub enum Order {
     Lift(IpAddr),
 }
 
-/// Clones are handles of one sentry.
+/// The sentry. Clones are handles of one sentry.
 #[derive(Clone)]
 pub struct Sentry(Arc<Shared>);
 
@@ -51,7 +53,7 @@ struct Shared {
     trusted_proxies: Vec<Network>,
     state: Mutex<State>,
     orders: mpsc::Sender<Order>,
-    /// Taken by the task that passes them on.
+    /// Queue of orders, taken by the task that passes them on.
     waiting: Mutex<Option<mpsc::Receiver<Order>>>,
 }
 
@@ -60,15 +62,15 @@ struct State {
     guard: Guard,
     counts: BTreeMap<(&'static str, u16), u64>,
     bans: u64,
-    /// The second that lines are counted in, lines and refusals without one.
+    /// The second in which lines are counted, with the counts of lines and of refusals without a line.
     second: u64,
     lines: u32,
     untold: u64,
-    /// When the strangers' share of looking at passwords is whole again.
+    /// Time at which strangers may again use their whole share of password checks.
     looks_full_at: Time,
 }
 
-/// A try to sign in that is looked at.
+/// A sign-in attempt that is being checked.
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Attempt {
@@ -84,23 +86,23 @@ impl State {
     }
 }
 
-/// A refusal at a door of HTTP, or of a connection before anything was said over it.
+/// A refusal at an HTTP door, or of a connection before anything was said over it.
 #[derive(Clone, Copy, Debug)]
 pub struct Refused<'a> {
-    /// Who.
+    /// Source of the request.
     pub peer: SocketAddr,
-    /// What was asked.
+    /// Method of the request.
     pub method: &'a str,
-    /// As whom; may be empty.
+    /// User name of the request; may be empty.
     pub user: &'a str,
-    /// The answer; 0: none.
+    /// Status code of the answer; 0: none.
     pub code: u16,
-    /// Why.
+    /// Reason of the refusal.
     pub reason: &'static str,
 }
 
 impl<'a> Refused<'a> {
-    /// Nothing was asked yet.
+    /// A refusal before any request.
     #[must_use]
     pub fn handshake(peer: SocketAddr, reason: &'static str) -> Refused<'a> {
         Refused {
@@ -126,17 +128,17 @@ impl Default for Sentry {
 }
 
 impl Sentry {
-    /// With time that never steps back, whatever the clock on the wall does.
+    /// A sentry whose time never steps back, whatever the wall clock does.
     #[must_use]
     pub fn new(settings: Settings) -> Sentry {
         let clock = Clock::start();
         Sentry::with_clock(settings, move || clock.now())
     }
 
-    /// Told the time by `clock`.
+    /// A sentry that reads the time from `clock`.
     pub(crate) fn with_clock(settings: Settings, clock: impl Fn() -> Time + Send + Sync + 'static) -> Sentry {
         let (orders, waiting) = mpsc::channel(ORDERS);
-        // A proxy that is believed speaks for many.
+        // A trusted proxy speaks for many.
         let mut guard = settings.guard;
         guard.spare.extend(&settings.trusted_proxies);
         Sentry(Arc::new(Shared {
@@ -151,7 +153,7 @@ impl Sentry {
         }))
     }
 
-    /// What the signalling task is to do, for whoever passes it on; once.
+    /// Orders to the signalling task, for the one task that passes them on.
     #[must_use]
     pub fn orders(&self) -> Option<mpsc::Receiver<Order>> {
         self.0
@@ -161,8 +163,9 @@ impl Sentry {
             .take()
     }
 
-    /// Where a request comes from: the peer of its connection, or whom a proxy that is believed speaks for (`X-Forwarded-For`, else
-    /// `Forwarded`, RFC 7239 §5.2): the last one that is no such proxy itself. The port is the connection's.
+    /// Source of a request: the peer of its connection, or the client that a trusted proxy names
+    /// (`X-Forwarded-For`, else `Forwarded`, RFC 7239 §5.2): the last address that is not a trusted proxy
+    /// itself. The port is the connection's.
     #[must_use]
     pub fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> SocketAddr {
         let believed = |ip: IpAddr| self.0.trusted_proxies.iter().any(|proxy| proxy.contains(ip));
@@ -171,7 +174,7 @@ impl Sentry {
         }
         let mut client = peer.ip();
         for hop in forwarded_for(headers).into_iter().rev() {
-            // What an honest proxy does not know it says so, and nothing before that counts.
+            // A hop that an honest proxy does not know ends the search: nothing before it counts.
             let Some(hop) = hop else { break };
             client = hop;
             if !believed(hop) {
@@ -181,7 +184,7 @@ impl Sentry {
         SocketAddr::new(client.to_canonical(), peer.port())
     }
 
-    /// A try to sign in, before anything is looked at.
+    /// Admits a sign-in attempt, before its password is checked.
     pub(super) fn take(&self, name: &str, address: Option<IpAddr>) -> Result<Attempt, Denied> {
         let now = self.now();
         let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -218,26 +221,26 @@ impl Sentry {
         state.guard.succeeded(now, attempt.taken);
     }
 
-    /// It could not be looked at.
+    /// Returns an attempt whose password could not be checked.
     pub(super) fn give_back(&self, attempt: Attempt) {
         let mut state = self.lock();
         state.give_look_back(&attempt.taken);
         state.guard.give_back(attempt.taken);
     }
 
-    /// How long it is until then.
+    /// Time left until then.
     pub(super) fn left(&self, until: Time) -> Duration {
         until.since(self.now())
     }
 
-    /// Nobody at this address is let in: it is banned, and nobody ever signed in from there.
+    /// True if nobody at this address is let in: it is banned, and nobody has ever signed in from there.
     #[must_use]
     pub fn is_silenced(&self, address: IpAddr) -> bool {
         let now = self.now();
         self.lock().guard.is_silenced(now, address)
     }
 
-    /// A source that was banned by the signalling task is banned here as well.
+    /// Bans here a source that the signalling task has banned.
     pub fn adopt(&self, ban: &Ban) {
         let now = self.now();
         let mut state = self.lock();
@@ -246,7 +249,7 @@ impl Sentry {
         state.guard.adopt(now, ban.clone());
     }
 
-    /// Every ban that holds, by address, with what is left of it.
+    /// Bans in force, by address, with the time left.
     #[must_use]
     pub fn bans(&self) -> Vec<(Ban, Duration, Duration)> {
         let now = self.now();
@@ -259,17 +262,17 @@ impl Sentry {
             .collect()
     }
 
-    /// Lifts the ban of a source at every door; false when there is none.
+    /// Lifts the ban of a source at every door; false if there is none.
     pub fn lift(&self, address: IpAddr) -> bool {
         let now = self.now();
         let was_banned = self.lock().guard.lift(now, address);
         if self.0.orders.try_send(Order::Lift(address)).is_err() {
-            tracing::warn!(%address, "the signalling task does not hear that a ban is lifted; it ends in its time");
+            tracing::warn!(%address, "the signalling task is too busy to lift the ban there; it ends by itself");
         }
         was_banned
     }
 
-    /// Tells of a refusal by the signalling task.
+    /// Reports a refusal by the signalling task.
     pub fn refused_sip(&self, refusal: &Refusal) {
         self.refused(Refused {
             peer: refusal.peer,
@@ -280,14 +283,14 @@ impl Sentry {
         });
     }
 
-    /// Tells of a refusal.
+    /// Reports a refusal.
     pub fn refused(&self, refused: Refused<'_>) {
         let second = self.now().as_secs();
         let mut state = self.lock();
         *state.counts.entry((refused.reason, refused.code)).or_default() += 1;
         if state.second != second {
             if state.untold > 0 {
-                tracing::info!(target: "cordboard::refused", more = state.untold, "refused, each not told of");
+                tracing::info!(target: "cordboard::refused", more = state.untold, "refused, not logged one by one");
             }
             (state.second, state.lines, state.untold) = (second, 0, 0);
         }
@@ -301,7 +304,7 @@ impl Sentry {
             .rev()
             .find(|end| refused.user.is_char_boundary(*end))
             .unwrap_or_default();
-        // Quoted: what strangers write must not look like another line or field.
+        // Quoted, so that text from strangers cannot look like another line or field.
         tracing::info!(
             target: "cordboard::refused",
             peer = %refused.peer,
@@ -319,7 +322,7 @@ impl Sentry {
         self.lock().counts.clone()
     }
 
-    /// Bans since the start, and those that hold.
+    /// Number of bans since the start, and of those in force.
     #[must_use]
     pub fn ban_counts(&self) -> (u64, usize) {
         let now = self.now();
@@ -332,7 +335,7 @@ impl Sentry {
             state.bans += 1;
             tell_ban(&ban);
             if self.0.orders.try_send(Order::Ban(ban)).is_err() {
-                tracing::warn!("the signalling task does not hear of a ban");
+                tracing::warn!("the signalling task is too busy to take a ban");
             }
         }
     }
@@ -357,7 +360,7 @@ fn tell_ban(ban: &Ban) {
     );
 }
 
-/// The addresses that proxies wrote down, the nearest last; `None`: one that is none.
+/// The addresses that proxies wrote down, the nearest last; `None`: not an address.
 fn forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let values = |name: &str| -> Vec<String> {
         let values = headers
@@ -384,7 +387,7 @@ fn forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
         .collect()
 }
 
-/// An address, perhaps with a port.
+/// An address, with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
     if let Ok(ip) = text.parse::<IpAddr>() {
         return Some(ip);

@@ -1,5 +1,5 @@
-//! Sign-ins and their refresh tokens. A refresh token is good once; whoever shows one again has copied it or was copied from, so the
-//! whole sign-in ends (RFC 9700 §4.14).
+//! Sign-ins and their refresh tokens. A refresh token is valid once; a second use means that it was copied,
+//! so the whole sign-in ends (RFC 9700 §4.14).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -8,9 +8,9 @@ use sans_io::Time;
 
 use super::{NoEntropy, digest};
 
-/// A sign-in ends when nobody refreshed it for so long.
+/// Time without a refresh after which a sign-in ends.
 pub const IDLE: Duration = Duration::from_secs(24 * 3600);
-/// A sign-in ends so long after it began.
+/// Maximum duration of a sign-in.
 pub const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Sign-ins of one user; beyond, the one that was idle longest ends.
@@ -25,9 +25,9 @@ const PREFIX: &str = "cbr_";
 pub struct Session {
     /// The user's id.
     pub user: String,
-    /// When it began.
+    /// Time at which the sign-in began.
     pub began: Time,
-    /// It ends then, unless refreshed.
+    /// Time at which it ends unless refreshed.
     pub until: Time,
     /// Digest of the one refresh token that is good.
     pub refresh: [u8; 32],
@@ -40,7 +40,7 @@ pub struct Session {
 pub(super) enum NoRefresh {
     /// No token of ours, or of a sign-in that is over.
     Unknown,
-    /// It was used already: the sign-in ended now.
+    /// The token was used before: the sign-in has ended now.
     Reused,
     /// The operating system gave no random bytes.
     NoEntropy,
@@ -56,7 +56,7 @@ impl From<NoEntropy> for NoRefresh {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     by_id: BTreeMap<String, Session>,
-    /// Those that began, changed or ended, for who asked to be told; nobody: `None`.
+    /// Sign-ins that began, changed or ended, for the task that keeps them; `None` without one.
     changed: Option<BTreeSet<String>>,
 }
 
@@ -120,7 +120,7 @@ impl Sessions {
         Some(id)
     }
 
-    /// The sign-in that a refresh token is of, used or not, and its user.
+    /// The sign-in that a refresh token belongs to, used or not, and its user.
     pub(super) fn holder<'a>(&'a self, shown: &'a str) -> Option<(&'a str, &'a str)> {
         let id = session_of(shown)?;
         let session = self.by_id.get(id)?;
@@ -144,7 +144,7 @@ impl Sessions {
         Some(&session.user)
     }
 
-    /// By id.
+    /// The sign-in with this id.
     pub(super) fn get(&self, id: &str) -> Option<&Session> {
         self.by_id.get(id)
     }
@@ -154,7 +154,7 @@ impl Sessions {
         self.changed.get_or_insert_default();
     }
 
-    /// Which ones began, changed or ended since this was asked last.
+    /// Sign-ins that began, changed or ended since the last call.
     pub(super) fn changed(&mut self) -> BTreeSet<String> {
         self.changed.as_mut().map(std::mem::take).unwrap_or_default()
     }

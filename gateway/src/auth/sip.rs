@@ -1,5 +1,6 @@
-//! SIP credentials of a browser session: nothing is kept of them. The user name says for whom, until when and for which sign-in they
-//! are good, and the password is a keyed hash of it, so whoever sees the name can work out the password that must have been used.
+//! SIP credentials of a browser session, of which nothing is kept. The user name contains the user, the
+//! expiry and the sign-in, and the password is a keyed hash of it, so the gateway can compute the password
+//! that must have been used from the name.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use sans_io::Time;
 
-/// How long they are good.
+/// Lifetime of SIP credentials.
 pub const LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The longest tab name.
@@ -23,7 +24,7 @@ pub struct SipCredentials {
     pub password: String,
 }
 
-/// What a user name of ours says.
+/// Parts of a user name of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Parts<'a> {
     pub(super) until: u64,
@@ -53,7 +54,7 @@ pub(super) fn issue(
     (SipCredentials { username, password }, Time::from_secs(until))
 }
 
-/// What a user name says; whether it is ours only the password tells.
+/// Parts of a user name. Only the password proves that it is ours.
 pub(super) fn parse(username: &str) -> Option<Parts<'_>> {
     let mut parts = username.split(':');
     let until: u64 = parts.next()?.parse().ok()?;

@@ -8,7 +8,7 @@ use sans_io::Time;
 
 use super::{NoEntropy, Principal};
 
-/// How long a ticket is good.
+/// Lifetime of a ticket.
 pub(super) const LIFETIME: Duration = Duration::from_secs(30);
 
 /// Tickets that are kept; beyond, the oldest is void.
@@ -39,7 +39,7 @@ impl Tickets {
         Ok(ticket)
     }
 
-    /// Whose ticket it is; it is void from now on.
+    /// Redeems a ticket for its principal; from now on it is void.
     pub(super) fn redeem(&mut self, now: Time, ticket: &str) -> Option<Principal> {
         let (until, principal) = self.open.remove(&super::digest(ticket))?;
         (now < until).then_some(principal)

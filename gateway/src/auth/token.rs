@@ -10,20 +10,20 @@ use serde::{Deserialize, Serialize};
 
 use super::Role;
 
-/// How long an access token is good, seconds.
+/// Lifetime of an access token, seconds.
 pub const LIFETIME_S: u64 = 600;
 
-/// The longest token that is looked at.
+/// Maximum length of a token that is checked.
 const MAX_LEN: usize = 2048;
 
-/// What an access token says.
+/// Claims of an access token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// The user's id.
     pub sub: String,
-    /// What the user signs in with.
+    /// Name that the user signs in with.
     pub name: String,
-    /// What the user may do.
+    /// Roles of the user.
     pub roles: Vec<Role>,
     /// The sign-in.
     pub sid: String,
@@ -43,7 +43,7 @@ struct Header {
 /// The one key that access tokens are signed with.
 pub struct Signer {
     key: hmac::Key,
-    /// Of the key, told in each token.
+    /// Id of the key, written into each token.
     kid: String,
 }
 
@@ -91,7 +91,7 @@ impl Signer {
         token
     }
 
-    /// What a token says, if it is ours and not over.
+    /// Claims of a token, if it is ours and not expired.
     ///
     /// # Errors
     /// [`BadToken`] for anything else: another algorithm (`none` above all), another key, a wrong signature, `exp` reached.

@@ -10,13 +10,13 @@ use tokio::task::JoinSet;
 /// The account that demo callers call from; its password is made anew at each start.
 pub const ACCOUNT: &str = "demo-caller";
 
-/// How long a demo caller waits and talks at most.
+/// Maximum time that a demo caller waits and talks.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Demo callers at a time; more are not started.
 const CALLERS: usize = 8;
 
-/// Calls the numbers that come, each with one caller who plays back what it hears, until there are no more to come.
+/// Calls each number that comes in, with one caller who plays back what it hears, until the channel closes.
 pub async fn run(gateway: SocketAddr, password: String, mut wanted: mpsc::Receiver<String>) {
     let mut callers = JoinSet::new();
     loop {
@@ -30,7 +30,7 @@ pub async fn run(gateway: SocketAddr, password: String, mut wanted: mpsc::Receiv
                         }
                     });
                 }
-                Some(_) => tracing::info!("enough demo callers"),
+                Some(_) => tracing::info!("demo caller not started: enough are active"),
                 None => break,
             },
             Some(_) = callers.join_next(), if !callers.is_empty() => {}
@@ -54,7 +54,7 @@ async fn call(gateway: SocketAddr, password: &str, number: &str) -> Result<(), C
     };
     let account = client.account(&format!("sip:{ACCOUNT}@{gateway}"), ACCOUNT, password)?;
     let mut call = account.dial(number, Sound::echo()).await?;
-    // Whoever waits longer is hung up with the client.
+    // A caller who waits longer is hung up with the client.
     let _ = tokio::time::timeout(PATIENCE, call.ended()).await;
     client.stop().await;
     Ok(())

@@ -1,4 +1,4 @@
-//! What pages and programs ask of the call centre, and why it may say no.
+//! Commands of pages and programs to the call centre, and reasons to refuse them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::directory::Directory;
 use super::view::{Intent, Mode};
 
-/// Who asks.
+/// Origin of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum By {
     /// An agent, by id: about itself and its own calls.
@@ -22,7 +22,7 @@ pub enum By {
     Supervisor(String),
 }
 
-/// Where a call is to go.
+/// Target of a transfer or consultation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Target {
@@ -30,33 +30,33 @@ pub enum Target {
     Agent(String),
     /// A queue, by id.
     Queue(String),
-    /// What the dial plan says of a number.
+    /// A number, resolved by the dial plan.
     Number(String),
 }
 
-/// Who works here, which queues there are and what is reached by dialling, all of it, from now on.
+/// Staff, queues and dial plan, complete, from now on.
 #[derive(Clone, Debug)]
 pub struct Arrangement {
     /// Agents and queues.
     pub directory: Arc<Directory>,
-    /// Whom numbers name.
+    /// Dial plan.
     pub plan: DialPlan,
-    /// Who may register, by name.
+    /// Users who may register, by name.
     pub users: BTreeMap<String, session_core::User>,
     /// Names of those who have to register anew.
     pub again: Vec<String>,
-    /// Told to pages: some of `agents`, `queues`, `pause-reasons` and `dispositions`.
+    /// Lists that pages must fetch anew: some of `agents`, `queues`, `pause-reasons` and `dispositions`.
     pub what: Vec<&'static str>,
-    /// What else the file says, when it was read again.
+    /// Other settings, when the file was read again.
     pub settings: Option<Box<Settings>>,
 }
 
-/// Settings of the file that are no part of the call centre.
+/// Settings of the file that do not belong to the call centre.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Trunks, codecs, domains.
     pub adjustment: session_core::Adjustment,
-    /// How long a phone may ring.
+    /// Time that a phone may ring.
     pub ring_timeout: Duration,
 }
 
@@ -69,23 +69,23 @@ impl PartialEq for Arrangement {
 
 impl Eq for Arrangement {}
 
-/// What is asked.
+/// A command to the call centre.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// The call centre is arranged in another way. Nothing is done when a queue that has calls, or an agent who has one, would go.
     Arrange(Box<Arrangement>),
-    /// What an agent wants.
+    /// Sets the intent of an agent.
     Intent {
         /// The agent's id.
         agent: String,
-        /// What.
+        /// The intent.
         intent: Intent,
     },
     /// An agent is done with wrap-up.
     WrapUp {
         /// The agent's id.
         agent: String,
-        /// What the agent made of the call.
+        /// Disposition of the call.
         disposition: Option<String>,
     },
     /// An agent does not want a call.
@@ -111,14 +111,14 @@ pub enum Command {
     Transfer {
         /// The call's id.
         call: String,
-        /// Where.
+        /// Target of the transfer.
         to: Target,
     },
     /// The agent asks somebody; the caller hears music.
     Consult {
         /// The call's id.
         call: String,
-        /// Whom; no queue.
+        /// Party to consult; never a queue.
         to: Target,
     },
     /// Caller and the one who was asked talk; the agent is out.
@@ -136,7 +136,7 @@ pub enum Command {
         /// The call's id.
         call: String,
     },
-    /// The agent is out, the others go on. A colleague among them has the call from now on.
+    /// The agent leaves the call, and the others stay connected. A colleague among them has the call from now on.
     Leave {
         /// The call's id.
         call: String,
@@ -146,25 +146,26 @@ pub enum Command {
         /// The call's id.
         call: String,
     },
-    /// An agent signs out: a caller who talks with it waits again at the old place, unless somebody else is in the call.
+    /// An agent signs out: a caller who talks with the agent goes back to the queue, to the same place,
+    /// unless somebody else is in the call.
     SignOut {
         /// The agent's id.
         agent: String,
     },
-    /// What an agent wrote about a call is told with it.
+    /// Notes of an agent about a call are shown with it.
     Note {
         /// The call's id.
         call: String,
-        /// What the agent made of it; `None`: as it was.
+        /// Disposition; `None`: unchanged.
         disposition: Option<String>,
-        /// In words; `None`: as it was.
+        /// Free text; `None`: unchanged.
         notes: Option<String>,
     },
     /// A supervisor's phone joins the call, or takes part in another way from now on.
     Supervise {
         /// The call's id.
         call: String,
-        /// How. [`Mode::Party`] is barging in.
+        /// Mode of taking part. [`Mode::Party`] is barging in.
         mode: Mode,
     },
     /// The supervisor is out.
@@ -172,7 +173,7 @@ pub enum Command {
         /// The call's id.
         call: String,
     },
-    /// An agent's page is there and wants to be the active one.
+    /// An agent's page is connected and asks to be the active one.
     PageOpened {
         /// The agent's id.
         agent: String,
@@ -181,7 +182,7 @@ pub enum Command {
         /// Names the connection; newer ones are greater.
         conn: u64,
     },
-    /// It is gone.
+    /// A page has closed its connection.
     PageClosed {
         /// The agent's id.
         agent: String,
@@ -203,11 +204,11 @@ pub enum Command {
 /// A command on its way to the signalling task.
 #[derive(Debug)]
 pub struct Asked {
-    /// Who asks.
+    /// Origin of the command.
     pub by: By,
-    /// What.
+    /// The command.
     pub command: Command,
-    /// The id of what was made, where something was.
+    /// Reply with the id of the new object, if there is one.
     pub reply: oneshot::Sender<Result<Option<String>, Refused>>,
 }
 

@@ -15,15 +15,15 @@ use super::walks::{asked, check};
 pub(super) struct Consult {
     /// The agent's leg is the first of it.
     pub(super) session: SessionId,
-    /// Of the one who is asked.
+    /// Leg of the consulted party.
     pub(super) leg: Option<LegId>,
     /// As it is shown.
     pub(super) to: String,
-    /// Where it is one of ours.
+    /// The consulted party, if it is an agent.
     pub(super) agent: Option<AgentId>,
     pub(super) state: ConsultState,
     pub(super) code: Option<u16>,
-    /// When it was asked, and answered.
+    /// Times at which the consultation began and was answered.
     pub(super) began: Time,
     pub(super) answered: Option<Time>,
 }
@@ -53,7 +53,7 @@ impl Desk {
         calls.play(leg, Some(Application::Ringback));
         calls.play(caller, Some(Application::Music));
         self.sessions.insert(session, call);
-        // A colleague's page shows what it is asked about. Others are told nothing of it.
+        // A colleague's page shows which call it is consulted about. Other phones learn nothing of it.
         let headers = asked_agent.map_or_else(Vec::new, |_| {
             let queue = self.directory.queue(queue);
             let name = queue.map(|queue| queue.display.clone());
@@ -117,7 +117,7 @@ impl Desk {
         self.changed.calls.insert(call);
     }
 
-    /// Whoever was asked did not answer, or is out.
+    /// The consulted party did not answer, or has left.
     pub(super) fn consult_failed(&mut self, now: Time, call: CallId, code: u16, calls: &mut Coordinator) {
         self.log_consult(now, call, code);
         let Some(live) = self.calls.get_mut(&call) else {
@@ -135,7 +135,7 @@ impl Desk {
         self.changed.calls.insert(call);
     }
 
-    /// Takes the question away; whoever was asked must be talking.
+    /// Ends the consultation; the consulted party must be talking.
     pub(super) fn end_consult(&mut self, call: CallId) -> Result<(Consult, LegId), Refused> {
         let live = self.calls.get_mut(&call).ok_or(Refused::UnknownCall)?;
         let talking = |consult: &Consult| consult.state == ConsultState::Talking;
@@ -174,7 +174,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Somebody else takes part in the call on `leg`.
+    /// Adds another participant to the call, on `leg`.
     pub(super) fn add_other(&mut self, call: CallId, leg: LegId, other: Other) {
         self.legs.insert(leg, Use::Other(call));
         if let Some(live) = self.calls.get_mut(&call) {
@@ -183,8 +183,8 @@ impl Desk {
         self.changed.calls.insert(call);
     }
 
-    /// The agent who had the call is out of it. The first colleague among the others who can take it has it from now on; without
-    /// one the engine lets go of it, and the others talk on.
+    /// The agent who had the call has left it. The first colleague among the others who can take it has it
+    /// from now on; if there is none, the engine gives the call up and the others stay connected.
     pub(super) fn hand_over(&mut self, now: Time, call: CallId, from: AgentId, calls: &mut Coordinator) {
         self.heirs.remove(&call);
         let Some(live) = self.calls.get_mut(&call) else {
@@ -197,7 +197,7 @@ impl Desk {
         let colleagues: Vec<(LegId, AgentId)> = live.colleagues().collect();
         for (leg, to) in colleagues {
             if self.input(now, Input::HandOver { call, to }, calls).is_some() {
-                // Two may have asked the same colleague, who has the other's call now.
+                // Two agents may have consulted the same colleague, who has the other's call now.
                 continue;
             }
             let Some(live) = self.calls.get_mut(&call) else {
@@ -285,7 +285,7 @@ impl Desk {
         Ok(())
     }
 
-    /// The page of an agent in a call of three did not come back: a colleague who talks on has the call from now on.
+    /// The page of an agent in a three-way call has not come back: a colleague in the call has it from now on.
     pub(super) fn inherit(&mut self, now: Time, calls: &mut Coordinator) {
         let due: Vec<CallId> = self
             .heirs

@@ -1,4 +1,5 @@
-//! The call centre in the signalling task: what the engine decides becomes calls, what happens to calls is told to the engine.
+//! The call centre in the signalling task: it turns decisions of the engine into calls, and reports events of
+//! calls to the engine.
 //!
 //! A caller's session is *kept*: it outlives the agents who come and go. Each agent's leg is an offer that was answered and admitted.
 //! While an agent asks somebody, the agent's leg is in a session of its own.
@@ -36,10 +37,10 @@ use super::restored::Returning;
 use super::view;
 use crate::switch::Reached;
 
-/// A browser that was away for so long is given up by the session, should the engine not have said so before.
+/// Time after which the session gives up an absent browser, if the engine has not done so before.
 pub(super) const GRACE: Duration = Duration::from_secs(45);
 
-/// Queues are told of at most every so often.
+/// Minimum time between two updates of a queue.
 pub(super) const QUEUE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Changes that may wait for the ledger; new calls are refused beyond.
@@ -51,7 +52,7 @@ pub(super) const CALL_HEADER: &str = "X-Cordboard-Call";
 const OFFER_HEADER: &str = "X-Cordboard-Offer";
 /// The header that tells it which queue.
 pub(super) const QUEUE_HEADER: &str = "X-Cordboard-Queue";
-/// The header that tells it which call a colleague asks about.
+/// Header that names, to a colleague's page, the call it is consulted about.
 pub(super) const CONSULT_HEADER: &str = "X-Cordboard-Consult";
 
 /// The call centre's part of the switch.
@@ -74,60 +75,60 @@ pub struct Desk {
     lines: BTreeMap<AgentId, u32>,
     /// The call that each agent had last.
     pub(super) last_calls: BTreeMap<AgentId, CallId>,
-    /// Calls of three whose agent's page is gone, and when a colleague takes them over.
+    /// Three-way calls whose agent's page is gone, and the times at which a colleague takes them over.
     pub(super) heirs: BTreeMap<CallId, Time>,
-    /// Whom callers talked with.
+    /// Agents whom callers talked with before.
     pub(super) known: Known,
     pub(super) changed: Changed,
     pub(super) batch: Batch,
     pub(super) backlog: VecDeque<Batch>,
     pub(super) ledger: mpsc::Sender<Batch>,
     pub(super) queues_told: Time,
-    /// When this engine began.
+    /// Time at which this engine began.
     pub(super) began: Time,
     /// The stretch of the numbers in which something happened last.
     pub(super) slot: u64,
-    /// Where today began.
+    /// Beginning of today.
     pub(super) midnight: Midnight,
-    /// Whom a number names for a user of ours, by the dial plan.
+    /// Destination of a number that one of our users dials.
     pub(super) route: Route,
     /// Starts demo callers, by the name of the queue.
     pub(super) demo: Option<mpsc::Sender<String>>,
 }
 
-/// When the day of a moment began.
+/// Beginning of the day that contains a moment.
 pub type Midnight = Box<dyn Fn(Time) -> Time + Send>;
 
-/// What a user of ours, named first, reaches by dialling a number.
+/// Destination of a number (second) for a user of ours (first).
 pub type Route = Box<dyn Fn(&str, &str) -> Reached + Send>;
 
-/// What a call centre is made with.
+/// Parts that a call centre is made from.
 pub struct Setup {
-    /// Who works there.
+    /// Staff and queues.
     pub directory: Arc<Directory>,
     /// Above that of any engine before.
     pub epoch: u64,
-    /// What the engine before left.
+    /// State that the previous engine left.
     pub state: State,
     /// The numbers that the log of the engines before gives.
     pub metrics: Metrics,
     /// Callers whom it left.
     pub returning: Returning,
-    /// Whom callers talked with.
+    /// Agents whom callers talked with before.
     pub known: Known,
     /// For strategies that draw lots.
     pub rng: Rng,
-    /// Where what happens is made durable.
+    /// Channel to the ledger, which makes events durable.
     pub ledger: mpsc::Sender<Batch>,
-    /// When a day began.
+    /// Beginning of a day.
     pub midnight: Midnight,
-    /// Whom numbers name.
+    /// Destination of a number.
     pub route: Route,
     /// Starts demo callers.
     pub demo: Option<mpsc::Sender<String>>,
 }
 
-/// What is to be shown anew.
+/// Objects to show anew.
 #[derive(Default)]
 pub(super) struct Changed {
     pub(super) calls: BTreeSet<CallId>,
@@ -147,38 +148,38 @@ pub(super) struct Live {
     pub(super) answered: Option<Time>,
     /// The leg of the agent who has it.
     pub(super) agent: Option<(AgentId, LegId)>,
-    /// Who had it so far.
+    /// Agents who have had it so far.
     pub(super) had: Vec<AgentId>,
     /// The agent's page is gone; this leg calls the new one.
     pub(super) recall: Option<LegId>,
     pub(super) away: bool,
     pub(super) consult: Option<Consult>,
-    /// Those who joined.
+    /// Participants who joined.
     pub(super) others: BTreeMap<LegId, Other>,
     /// Supervisors by name.
     pub(super) watchers: BTreeMap<String, Watcher>,
     /// The engine has let go of it: it was transferred outside, or its queue did not keep it.
     pub(super) outside: bool,
-    /// Where it goes should nobody answer outside.
+    /// Queue that the call goes to if nobody outside answers.
     pub(super) fallback: Option<QueueId>,
     /// The agent who had it before a restart, and whose page is to be called into it.
     pub(super) waits_for: Option<AgentId>,
-    /// It was there before a restart, and its caller has not gone on yet.
+    /// The call is from before a restart, and its caller has not gone on yet.
     pub(super) restoring: bool,
-    /// The agent who sent it to where it is.
+    /// Agent who transferred it to where it is.
     pub(super) transferred_by: Option<AgentId>,
-    /// What agents wrote about it, one entry for each of them.
+    /// Notes of agents, one entry for each agent.
     pub(super) notes: Vec<view::AgentNotes>,
     pub(super) disposition: Option<String>,
-    /// A supervisor hung up.
+    /// A supervisor hung the call up.
     pub(super) hung_up: bool,
 }
 
-/// Somebody in a call besides caller and agent.
+/// A participant besides caller and agent.
 pub(super) struct Other {
-    /// As it is shown.
+    /// Name as shown.
     pub(super) name: String,
-    /// Where it is one of ours.
+    /// The agent, if it is one of ours.
     pub(super) agent: Option<AgentId>,
 }
 
@@ -196,7 +197,7 @@ pub(super) struct Ringing {
     pub(super) deadline: Time,
 }
 
-/// What a leg is for.
+/// Purpose of a leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     Caller(CallId),
@@ -277,7 +278,7 @@ impl Desk {
         }
     }
 
-    /// When [`Desk::handle_timeout`] wants to be called.
+    /// Time at which [`Desk::handle_timeout`] must be called.
     pub fn deadline(&self) -> Deadline {
         let queues = (!self.changed.queues.is_empty()).then(|| (self.queues_told + QUEUE_INTERVAL, "queues"));
         let backlog = (!self.backlog.is_empty()).then(|| (self.queues_told + QUEUE_INTERVAL, "ledger"));
@@ -305,7 +306,7 @@ impl Desk {
         self.backlog.len() < BACKLOG && self.directory.queue_by_name(queue).is_some()
     }
 
-    /// A call that the dial plan sends to a queue, of whom and for what number: it is answered, hears music and waits.
+    /// Takes a call that the dial plan sends to a queue: it is answered, hears music and waits.
     pub fn take(
         &mut self,
         now: Time,
@@ -365,7 +366,7 @@ impl Desk {
             came,
         };
         if let Some(refusal) = self.input(now, Input::Enqueue(enqueue), calls) {
-            tracing::error!(?refusal, "a call cannot wait");
+            tracing::error!(?refusal, "a call could not be queued");
             calls.terminate_session(now, session);
         }
         self.tell(now);
@@ -413,7 +414,7 @@ impl Desk {
                     true
                 }
                 None => {
-                    // It was taken back while the answer was on its way.
+                    // Withdrawn while the answer was on its way.
                     calls.withdraw(now, *leg, true);
                     true
                 }
@@ -545,7 +546,7 @@ impl Desk {
         }
     }
 
-    /// Tells the engine something and does what it says. What it refused is returned.
+    /// Passes an input to the engine and acts on its outputs. Returns the refusal, if there is one.
     pub(super) fn input(&mut self, now: Time, input: Input, calls: &mut Coordinator) -> Option<Refusal> {
         let mut refused = None;
         let mut inputs = VecDeque::from([input]);
@@ -566,7 +567,7 @@ impl Desk {
         refused
     }
 
-    /// Does what the engine says; what follows at once is to be told to it.
+    /// Acts on an output of the engine; the result must be reported to the engine.
     fn act(&mut self, now: Time, output: Output, calls: &mut Coordinator) -> Option<Input> {
         match output {
             Output::Offer {
@@ -675,7 +676,7 @@ impl Desk {
         }
     }
 
-    /// What an agent wants.
+    /// Sets the intent of an agent.
     pub(super) fn intend(
         &mut self,
         now: Time,
@@ -688,7 +689,7 @@ impl Desk {
 }
 
 impl Live {
-    /// Who has it, or had it before a restart.
+    /// Agent who has the call, or had it before a restart.
     pub(super) fn has(&self) -> Option<AgentId> {
         self.agent.map(|(agent, _)| agent).or(self.waits_for)
     }

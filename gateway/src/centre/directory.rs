@@ -1,4 +1,4 @@
-//! Who works in the call centre and which queues there are, by every name that they go by.
+//! Staff and queues of the call centre, by every name that they go by.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::config::{Config, Overflow, Queue, Role, Staff, hours};
 pub struct Person {
     /// In the API.
     pub id: String,
-    /// Signs in and registers as.
+    /// Name that the user signs in and registers with.
     pub name: String,
-    /// For people.
+    /// Name shown to people.
     pub display: String,
-    /// What they may do.
+    /// Roles.
     pub roles: Vec<Role>,
-    /// Of those who take calls.
+    /// Settings of those who take calls.
     pub agent: Option<AgentConfig>,
 }
 
@@ -33,21 +33,21 @@ pub struct QueueInfo {
     pub id: String,
     /// In configuration.
     pub name: String,
-    /// For people.
+    /// Name shown to people.
     pub display: String,
     /// For the engine.
     pub config: QueueConfig,
-    /// What counts as in time.
+    /// Target of the service level.
     pub level: ServiceLevel,
-    /// When to alarm.
+    /// Limits beyond which the wallboard warns.
     pub alarms: QueueAlarms,
-    /// Of its calls.
+    /// Priority of its calls.
     pub priority: u8,
     /// For how long it is known whom a caller talked with; `None`: that does not count.
     pub sticky: Option<Duration>,
-    /// What it is called by besides its name.
+    /// Number that it is called by besides its name.
     pub dialled: Option<String>,
-    /// Agents are not shown supervisors who only listen.
+    /// True if agents are not shown supervisors who only listen.
     pub silent_monitoring: bool,
 }
 
@@ -201,11 +201,11 @@ pub struct PersonSpec {
     pub id: String,
     /// In the log, should they take calls.
     pub number: AgentId,
-    /// Signs in and registers as.
+    /// Name that the user signs in and registers with.
     pub name: String,
-    /// For people; the name if empty.
+    /// Name shown to people; the `name` if empty.
     pub display: String,
-    /// What they do.
+    /// Staff settings.
     pub staff: Staff,
 }
 
@@ -218,7 +218,7 @@ pub struct Directory {
     order: Vec<QueueId>,
     names: BTreeMap<String, String>,
     agents: BTreeMap<AgentId, String>,
-    /// Agents who work here no more, for what is told of their calls.
+    /// Agents who no longer work here, for showing their calls.
     former: BTreeMap<AgentId, Person>,
 }
 
@@ -279,13 +279,13 @@ fn queue_id(name: &str) -> String {
 }
 
 impl Directory {
-    /// What a configuration file says.
+    /// Directory of a configuration file.
     #[must_use]
     pub fn of(config: &Config) -> Directory {
         Directory::new(&people_of(config), &queues_of(config))
     }
 
-    /// Of these. A queue that is named and not there counts for nothing.
+    /// Directory of these users and queues. A queue that is named but does not exist is ignored.
     #[must_use]
     pub fn new(people: &[PersonSpec], queues: &[QueueSpec]) -> Directory {
         let mut directory = Directory::default();
@@ -322,7 +322,7 @@ impl Directory {
         directory
     }
 
-    /// After another one: whoever was in that and is not in this is remembered.
+    /// A directory after another one: users who are no longer in it are remembered as former.
     #[must_use]
     pub fn after(mut self, before: &Directory) -> Directory {
         let gone = before
@@ -359,13 +359,13 @@ impl Directory {
         self.order.iter().filter_map(|id| self.queues.get(id))
     }
 
-    /// Who signs in as this.
+    /// The user who signs in with this name.
     #[must_use]
     pub fn person(&self, name: &str) -> Option<&Person> {
         self.people.get(name)
     }
 
-    /// Who has this id.
+    /// The user with this id.
     #[must_use]
     pub fn person_by_id(&self, id: &str) -> Option<&Person> {
         self.people.get(self.names.get(id)?)
@@ -404,7 +404,7 @@ impl Directory {
         self.queues.values().find(|queue| queue.name == name)
     }
 
-    /// Whether an agent works here, and not only did.
+    /// True if an agent works here now, and not only formerly.
     #[must_use]
     pub fn has_agent(&self, agent: AgentId) -> bool {
         self.agents.contains_key(&agent)

@@ -1,4 +1,4 @@
-//! What happens to calls, and what follows: somebody answers, leaves, is gone, is back.
+//! Events of calls and their consequences: somebody answers, leaves, disappears, comes back.
 
 use std::time::Duration;
 
@@ -12,8 +12,9 @@ use super::ids;
 use super::ledger::Ended;
 use crate::switch::Reached;
 
-/// How long an agent whose page is gone may be away from a call of three before a colleague in it takes it over: a reload is shorter,
-/// and the engine would have the caller wait after 30 s.
+/// Time that an agent whose page is gone may be away from a three-way call before a colleague in it takes it
+/// over: longer than a reload takes, and shorter than the 30 s after which the engine would send the caller
+/// back to the queue.
 const INHERIT: Duration = Duration::from_secs(20);
 
 impl Desk {
@@ -234,7 +235,7 @@ impl Desk {
         }
     }
 
-    /// A colleague in a call of three has it, should the agent's page not come back soon.
+    /// Lets a colleague in a three-way call take it over if the agent's page does not come back soon.
     fn await_heir(&mut self, now: Time, call: CallId) {
         let joined = self.calls.get(&call).and_then(|live| live.colleagues().next());
         if joined.is_some() {

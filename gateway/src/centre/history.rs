@@ -1,5 +1,5 @@
-//! What agents' own histories show besides the calls of queues that they had: calls that came through no queue, and those that they
-//! missed.
+//! Calls that agents' own histories show besides the queued calls that they had: calls that came through no
+//! queue, and missed calls.
 
 use call_engine::acd::{AgentId, CallId, OfferEnd, OfferId};
 use sans_io::Time;
@@ -10,14 +10,14 @@ use super::ids;
 use super::view::{AgentName, Change, Moment, Mos, Outcome, Party, Record, RecordKind};
 use crate::switch::Reached;
 
-/// Whoever called gave up before an answer (RFC 3261 section 21.4.25).
+/// Status of a caller who gave up before an answer (RFC 3261 §21.4.25).
 pub(super) const GAVE_UP: u16 = 487;
 
 impl Desk {
-    /// A call that came through no queue is over.
+    /// Logs a call that came through no queue and is over.
     pub(super) fn log_direct(&mut self, now: Time, call: &CallRecord) {
         let (caller, kind, callee) = match &call.source {
-            // A session of ours that was split off a call.
+            // A session of ours, split off a call.
             None => return,
             Some(Source::User(user)) => {
                 let callee = match (self.route)(user, &call.to) {
@@ -81,7 +81,7 @@ impl Desk {
         self.batch.change(now, Change::Logged { record });
     }
 
-    /// A colleague who was asked about a call has no part in it any longer, for this response of SIP where it was not answered.
+    /// Logs that a consulted colleague is out of the call; `code` is the SIP response if it was not answered.
     pub(super) fn log_consult(&mut self, now: Time, call: CallId, code: u16) {
         let Some(live) = self.calls.get(&call) else { return };
         let Some((asks, _)) = live.agent else { return };
@@ -109,7 +109,7 @@ impl Desk {
         self.batch.change(now, Change::Logged { record });
     }
 
-    /// A call of a queue was offered to an agent, and the offer ended like this.
+    /// Logs the end of an offer of a queued call to an agent.
     pub(super) fn log_missed(
         &mut self,
         now: Time,
@@ -141,7 +141,7 @@ impl Desk {
         self.batch.change(now, Change::Logged { record });
     }
 
-    /// A record with an id of its own.
+    /// Logs a record under an id of its own.
     fn logged(
         &mut self,
         now: Time,
@@ -158,7 +158,7 @@ impl Desk {
         }
     }
 
-    /// All of a record but who and what it is. `times`: when the call came, was answered, and ended.
+    /// A record without parties and kind. `times`: when the call arrived, was answered, and ended.
     fn record_of(
         &self,
         kind: RecordKind,
@@ -194,7 +194,7 @@ impl Desk {
     }
 }
 
-/// What became of a call that nobody answered, by the response of SIP that it ended with.
+/// Outcome of a call that nobody answered, from its final SIP response.
 const fn outcome_of(code: u16) -> Outcome {
     match code {
         486 | 600 | 603 => Outcome::Rejected,

@@ -1,7 +1,8 @@
-//! The call centre as everybody sees it: what is there now, and every change with its number.
+//! The call centre as everybody sees it: the present state, and every change with its number.
 //!
-//! The signalling task makes changes, the store makes them durable, and only then are they published here. Subscribers read at
-//! their own speed from a ring of the last changes; who is slower than that is told to begin anew.
+//! The signalling task makes changes, the store makes them durable, and then they are published here.
+//! Subscribers read at their own speed from a ring of the last changes; one that falls behind further must
+//! start again.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, RwLock};
@@ -19,9 +20,9 @@ pub const RING: usize = 16_384;
 pub struct Event {
     /// From 1, without a gap, restarts included.
     pub seq: u64,
-    /// When.
+    /// Time of the event.
     pub time: Moment,
-    /// What.
+    /// The change.
     #[serde(flatten)]
     pub change: Change,
 }
@@ -31,13 +32,13 @@ pub struct Event {
 pub struct View {
     /// Number of the last change that is in it.
     pub seq: u64,
-    /// By id.
+    /// Agents by id.
     pub agents: BTreeMap<String, Agent>,
-    /// By id.
+    /// Queues by id.
     pub queues: BTreeMap<String, Queue>,
-    /// By id.
+    /// Calls by id.
     pub calls: BTreeMap<String, Call>,
-    /// By id.
+    /// Offers by id.
     pub offers: BTreeMap<String, Offer>,
 }
 
@@ -59,7 +60,7 @@ struct Inner {
     ring: VecDeque<Arc<Event>>,
 }
 
-/// What a subscriber missed is not kept any longer.
+/// Events that the subscriber missed are no longer kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooOld;
 
@@ -82,8 +83,9 @@ impl Hub {
         }
     }
 
-    /// A hub that goes on after these, the last of which has the number `seq`: whoever was cut off before a restart gets what was
-    /// missed. Nothing is shown of them: what is there is told anew.
+    /// A hub that continues after these events, the last of which has the number `seq`: a subscriber that was
+    /// cut off before a restart gets the events it missed. They do not appear in the state, which is
+    /// published anew.
     #[must_use]
     pub fn after(seq: u64, events: Vec<Arc<Event>>) -> Hub {
         let hub = Hub::new(seq);
@@ -116,7 +118,7 @@ impl Hub {
         self.shared.seq.send_replace(seq);
     }
 
-    /// What is there now, looked at by `look`; keep it short.
+    /// Shows the present state to `look`, which must be quick.
     pub fn read<T>(&self, look: impl FnOnce(&View) -> T) -> T {
         match self.shared.inner.read() {
             Ok(inner) => look(&inner.view),
@@ -144,7 +146,7 @@ impl Hub {
         Ok(inner.ring.iter().skip(skip).take(limit).cloned().collect())
     }
 
-    /// Tells of the number of the last change whenever it grows.
+    /// Number of the last change, to be watched.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.shared.seq.subscribe()

@@ -1,4 +1,4 @@
-//! What the call centre finds in the store when it opens, and how its log gets there.
+//! State that the call centre finds in the store when it opens, and the way its log gets there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::store::{CallRecord, Entry, Health, Log, Receipt, SlotRow, Store, Stor
 
 /// The stream of the engine's log.
 const FACTS: &str = "acd";
-/// The stream of what everybody was told.
+/// Stream of published events.
 const EVENTS: &str = "event";
 /// Slots of queues and of agents.
 const QUEUE: &str = "queue";
@@ -34,27 +34,27 @@ const SLOTS: u64 = 62 * 24 * 3_600 * 1_000_000 / SLOT;
 const CUT: u64 = 1_000;
 /// Records of calls that are looked for at a time.
 const LOOKED_UP: usize = 500;
-/// How soon what the database did not take is tried again.
+/// Time until a failed write is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// What a call centre left.
+/// State that a call centre left behind.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// Of the engine that goes on.
+    /// Epoch of the engine that continues.
     pub epoch: u64,
-    /// What the engine before left.
+    /// State that the previous engine left.
     pub state: State,
     /// The numbers that its log gives.
     pub metrics: Metrics,
-    /// The last that was told.
+    /// The last published events.
     pub events: Vec<Arc<Event>>,
     /// Number of the last of them.
     pub seq: u64,
-    /// Calls that were there, as they were told last.
+    /// Calls in progress, as they were last published.
     pub calls: BTreeMap<CallId, Call>,
-    /// What was kept of callers' legs.
+    /// Saved legs of callers.
     pub legs: BTreeMap<CallId, SavedLeg>,
-    /// Who had called in them and in the unwritten ones, and what was dialled.
+    /// Callers of these calls and of the unwritten ones, with the numbers they dialled.
     pub callers: BTreeMap<CallId, (Party, String)>,
     /// Calls that were over, and whose record was not written.
     pub unwritten: Vec<Finished>,
@@ -67,9 +67,9 @@ pub struct Keeper {
     legs: Table<SavedLeg>,
     facts_epoch: u64,
     events_epoch: u64,
-    /// The fold of what is durable.
+    /// Fold of the durable log.
     state: State,
-    /// Number of the record that the last snapshot was taken after.
+    /// Number of the last record that the latest snapshot includes.
     snapshot: u64,
     /// Number of the last event.
     told: u64,
@@ -77,7 +77,7 @@ pub struct Keeper {
     slots: BTreeMap<(&'static str, u32, u64), SlotRow>,
 }
 
-/// Where the log has come to.
+/// Position in the log.
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
     state: State,
@@ -87,11 +87,11 @@ struct Snapshot {
 }
 
 impl Past {
-    /// Reads it, and takes the log over: whoever wrote it before cannot go on. What counts as in time in a queue is as the
-    /// directory has it, for answers since the last snapshot too.
+    /// Reads the store, and takes the log over: its previous writer cannot go on. Service levels are those of
+    /// the directory, for answers since the last snapshot too.
     ///
     /// # Errors
-    /// What the store says; [`StoreError::Corrupt`] for entries that cannot be read.
+    /// Errors of the store; [`StoreError::Corrupt`] for entries that cannot be read.
     pub async fn read(store: &Store, directory: &Directory) -> Result<(Past, Keeper), StoreError> {
         let log = store.log();
         let legs = store.table(LEGS);
@@ -234,7 +234,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Whether the database can be worked with.
+    /// Health of the database.
     pub(super) fn health(&self) -> watch::Receiver<Health> {
         self.store.health()
     }
@@ -242,7 +242,7 @@ impl Keeper {
     /// Keeps where the log has come to.
     ///
     /// # Errors
-    /// What the store says; the slots are written with the next snapshot then.
+    /// Errors of the store; the slots are written with the next snapshot then.
     pub(super) async fn snapshot(
         &mut self,
         open: OpenCounts,
@@ -270,14 +270,14 @@ impl Keeper {
         Ok(())
     }
 
-    /// Removes beside everything else what nobody will read again: what is before the last snapshot.
+    /// Removes in the background everything before the last snapshot, which nobody will read again.
     pub(super) fn cut(&self) {
         let (log, seq) = (self.log.clone(), self.snapshot);
         let events = (self.told + 1).saturating_sub(RING as u64);
         tokio::spawn(async move {
             for (stream, before) in [(FACTS, seq + 1), (EVENTS, events)] {
                 if let Err(error) = cut(&log, stream, before).await {
-                    return tracing::warn!(%error, stream, "the log cannot be cut");
+                    return tracing::warn!(%error, stream, "old entries of the event log cannot be removed");
                 }
             }
         });
@@ -297,7 +297,7 @@ impl Keeper {
         }
     }
 
-    /// Of a leg that is not written the call is lost with the gateway, and nothing else.
+    /// Keeps the legs of callers. A call whose leg is not written is lost with the gateway, and nothing else is.
     async fn put_legs(&self, legs: BTreeMap<CallId, Option<SavedLeg>>) -> Result<(), StoreError> {
         if legs.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Whom callers talked with last: a queue may let them wait for that agent first.
+//! Agents whom callers last talked with: a queue may let callers wait for that agent first.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// What the last events before a restart tell.
+    /// Collects them from the last events before a restart.
     #[must_use]
     pub fn of(events: &[Arc<Event>], directory: &Directory) -> Known {
         let mut known = Known::default();
@@ -62,7 +62,7 @@ impl Known {
         (now.since(*at) <= remembered).then_some(*agent)
     }
 
-    /// Lets go of what is too old, and of the older half when that is not enough.
+    /// Forgets entries that are too old, and the older half if that is not enough.
     fn forget(&mut self, now: Time) {
         self.last.retain(|_, (at, _)| now.since(*at) <= LONGEST);
         if self.last.len() < CALLERS {
@@ -76,8 +76,8 @@ impl Known {
     }
 }
 
-/// Nobody is known by no number, nor by that of all who hide theirs (RFC 3323 §4.1.1.3).
-/// It tells callers apart.
+/// True if a number tells callers apart: an empty one does not, nor does that of all who hide theirs
+/// (RFC 3323 §4.1.1.3).
 pub(super) fn is_known(number: &str) -> bool {
     !number.is_empty() && !number.eq_ignore_ascii_case("anonymous")
 }

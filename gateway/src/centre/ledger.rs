@@ -1,6 +1,7 @@
-//! From the signalling task to the store, and from there to everybody: what is told was made durable before, unless the database is
-//! away. Then it is told at once and written when the database is back ([`super::scribe`]), so that calls and those who take them go on;
-//! what is lost with the gateway before that was told and never was, and pages begin anew from what is there.
+//! The ledger takes batches from the signalling task to the store, and from there to every page and program:
+//! an event is durable before it is published, unless the database is away. Then it is published at once and
+//! written when the database is back ([`super::scribe`]), so that calls and agents carry on. If the gateway
+//! ends before that, published events are lost, and pages start again from what is in the store.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,51 +23,51 @@ use super::view::{AgentName, AgentNotes, Change, Moment, Mos, Outcome, Party, Re
 /// Records after which the next snapshot is taken.
 const SNAPSHOT: usize = 10_000;
 
-/// What happened in one step of the signalling task.
+/// Events of one step of the signalling task.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Of the engine's log.
+    /// Records of the engine's log.
     pub records: Vec<acd::Record>,
-    /// To be told, in order.
+    /// Changes to publish, in order.
     pub changes: Vec<(Time, Change)>,
     /// Calls that the engine let go of.
     pub finished: Vec<Finished>,
     /// Calls whose session is over: what the log does not know of them.
     pub ended: BTreeMap<CallId, Ended>,
-    /// What is to be kept of callers' legs; `None`: nothing any longer.
+    /// Legs of callers to be kept; `None`: removed.
     pub legs: BTreeMap<CallId, Option<SavedLeg>>,
-    /// To be told once all that is durable.
+    /// Replies to send once all that is durable.
     pub answers: Vec<Answer>,
-    /// Who works here from this batch on, where that changed.
+    /// Staff and queues from this batch on, if they changed.
     pub directory: Option<Arc<Directory>>,
 }
 
-/// What whoever asked is told.
+/// Reply to a command.
 #[derive(Debug)]
 pub struct Answer {
-    /// Who waits for it.
+    /// Waiting for the reply.
     pub reply: oneshot::Sender<Result<Option<String>, Refused>>,
-    /// What became of it.
+    /// Result of the command.
     pub result: Result<Option<String>, Refused>,
 }
 
-/// What the log does not know of a call.
+/// Facts about a call that the log does not have.
 #[derive(Clone, Debug, Default)]
 pub struct Ended {
-    /// Who called.
+    /// The caller.
     pub from: Party,
-    /// What was dialled.
+    /// Number or name that was dialled.
     pub to: String,
-    /// How it sounded.
+    /// Sound quality.
     pub mos: Mos,
-    /// What agents wrote about it.
+    /// Notes of agents.
     pub notes: Vec<AgentNotes>,
-    /// What the last of them made of it.
+    /// Disposition that the last of them chose.
     pub disposition: Option<String>,
 }
 
 impl Ended {
-    /// Of a call whose session is over; the caller's leg comes first in its record, the last agent's last.
+    /// Facts of a call whose session is over; the caller's leg comes first in its record, the last agent's last.
     #[must_use]
     pub fn new(from: Party, to: String, record: &CallRecord) -> Ended {
         let mos =
@@ -84,7 +85,7 @@ impl Ended {
 }
 
 impl Batch {
-    /// Something is to be told.
+    /// Adds a change to be published.
     pub fn change(&mut self, now: Time, change: Change) {
         self.changes.push((now, change));
     }
@@ -102,14 +103,14 @@ impl Batch {
     }
 }
 
-/// What is left of calls between the engine's end of them and their session's.
+/// Calls that have ended for the engine but not for their session, or the reverse.
 #[derive(Debug, Default)]
 struct Open {
     finished: BTreeMap<CallId, Finished>,
     ended: BTreeMap<CallId, (Time, Ended)>,
 }
 
-/// Makes batches durable and tells of them.
+/// Makes batches durable and publishes them.
 pub struct Ledger {
     hub: Hub,
     directory: Arc<Directory>,
@@ -117,18 +118,18 @@ pub struct Ledger {
     keeper: Option<Keeper>,
     seq: u64,
     open: Open,
-    /// Calls that were there at the start: who called, and what was dialled.
+    /// Callers of calls from before the start, and what they dialled.
     before: BTreeMap<CallId, (Party, String)>,
     /// Calls that were over at the start, and whose record is still to be written.
     unwritten: Vec<Finished>,
 }
 
-/// Who else reads the log, and folds it to the numbers that outlive a restart.
+/// Another reader of the log, which folds it to the numbers that outlive a restart.
 pub trait Fold: Send {
     /// The next records.
     fn take(&mut self, records: &[acd::Record]);
 
-    /// What is in no slot yet, and the slots that changed since this was asked last.
+    /// Counts that are in no slot yet, and the slots that changed since the last call.
     fn changes(&mut self) -> (OpenCounts, Vec<Slot>);
 }
 
@@ -157,8 +158,8 @@ impl Ledger {
         }
     }
 
-    /// One that makes everything durable before it tells of it. `before`: calls that were there when it began, who called and what
-    /// was dialled; `finished`: those of them whose record is still to be written.
+    /// A ledger that makes everything durable before it publishes it. `before`: callers of calls from before
+    /// it began, and what they dialled; `finished`: those of these calls whose records are still to be written.
     #[must_use]
     pub fn kept(
         mut self,
@@ -191,7 +192,7 @@ impl Ledger {
                 answers.append(&mut batch.answers);
                 for (call, leg) in std::mem::take(&mut batch.legs) {
                     if leg.is_some() {
-                        // It goes on: the desk tells how it ends.
+                        // The call continues: the desk reports its end.
                         self.before.remove(&call);
                     }
                     legs.insert(call, leg);
@@ -218,13 +219,13 @@ impl Ledger {
         }
     }
 
-    /// Keeps where the log has come to, so that the next start need not read what is before.
+    /// Saves the position of the log, so that the next start need not read the entries before.
     async fn snapshot(&mut self, scribe: &Scribe, cut: bool) {
         let finished = self.open.finished.values().cloned().collect();
         scribe.snapshot(self.fold.changes(), finished, cut).await;
     }
 
-    /// Tells of one batch.
+    /// Keeps and publishes one batch.
     pub fn keep(&mut self, mut batch: Batch) {
         let answers = std::mem::take(&mut batch.answers);
         let mut events = Vec::new();
@@ -236,7 +237,7 @@ impl Ledger {
     fn tell(&self, events: Vec<Arc<Event>>, answers: Vec<Answer>) {
         self.hub.publish(events);
         for answer in answers {
-            // Whoever asked may have gone away.
+            // The client may have gone away.
             let _ = answer.reply.send(answer.result);
         }
     }

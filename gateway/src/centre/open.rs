@@ -1,4 +1,4 @@
-//! Opening the call centre: what it was, who works there, and the task that keeps its ledger.
+//! Opening the call centre: its past, its staff, and the task that runs its ledger.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ const DEMO_CALLERS: usize = 4;
 /// A call centre that is open.
 #[derive(Debug)]
 pub struct Centre {
-    /// What everybody sees.
+    /// State that everybody sees.
     pub hub: Hub,
     /// Names of queues for which a demo caller is wanted.
     pub demo_callers: mpsc::Receiver<String>,
@@ -94,7 +94,7 @@ impl Centre {
     }
 }
 
-/// When the day of a moment began, in the time zone of the machine.
+/// Beginning of the day that contains a moment, in the time zone of the machine.
 fn midnight(now: Time) -> Time {
     let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
     let began = jiff::Timestamp::from_microsecond(micros)

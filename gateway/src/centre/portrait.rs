@@ -10,7 +10,7 @@ use super::view::{
     ParticipantKind, Queue, QueueDay, QueueLive, QueueName,
 };
 
-/// Places that are told.
+/// Positions that are shown.
 const POSITIONS: usize = call_engine::acd::POSITIONS;
 
 impl Desk {
@@ -97,7 +97,7 @@ impl Desk {
         })
     }
 
-    /// Ids of agents who have a part in a call that another one has.
+    /// Ids of agents who take part in a call that another agent has.
     fn asked_or_joined(&self, live: &Live) -> Vec<String> {
         let asked = live
             .consult
@@ -238,7 +238,7 @@ impl Desk {
 }
 
 impl QueueDay {
-    /// Of what the log says.
+    /// Portrait of the engine's state.
     #[must_use]
     pub fn of(counts: &call_engine::acd::metrics::QueueCounts) -> QueueDay {
         QueueDay {

@@ -1,7 +1,7 @@
-//! What agents ask for by SIP: a REFER of an agent's phone is the transfer of the API, blind or attended.
+//! Requests of agents by SIP: a REFER from an agent's phone is the transfer of the API, blind or attended.
 //!
-//! The phone is told that it is done as soon as the centre has the call: whatever becomes of the caller after that is the centre's
-//! business, which takes it back into its queue where nobody answers.
+//! The phone is told of success as soon as the centre has the call: what happens to the caller afterwards is
+//! the centre's business, which takes the caller back into the queue if nobody answers.
 
 use call_engine::acd::CallId;
 use sans_io::Time;
@@ -12,7 +12,7 @@ use super::desk::{Desk, Other, Use};
 use crate::switch::Reached;
 
 impl Desk {
-    /// A leg's peer wants to be replaced. False when no call of the centre is meant.
+    /// A leg's peer asks for a transfer (REFER). False if it is not a call of the centre.
     pub(super) fn refer(&mut self, now: Time, leg: LegId, to: &ReferTo, calls: &mut Coordinator) -> bool {
         let used = self.legs.get(&leg).cloned();
         let outcome = match (used, to) {
@@ -33,7 +33,7 @@ impl Desk {
         if let Err(refused) = outcome {
             tracing::debug!(refused = refused.code(), "transfer by REFER");
             calls.refuse_refer(now, leg, 603);
-            // Where it was promised already.
+            // Only where it was accepted before.
             calls.refer_progress(now, leg, status(refused));
         }
         true
@@ -123,7 +123,7 @@ impl Desk {
             },
             Reached::Application(_) | Reached::Nobody(_) => return Err(Refused::NotAllowed),
         };
-        // Who is let go after asking for it is told that it is done.
+        // A phone that is let go because it asked for this gets a success.
         self.transfer(now, call, target, calls)?;
         calls.refer_progress(now, leg, 200);
         Ok(())
@@ -172,7 +172,7 @@ impl Desk {
     }
 }
 
-/// As the phone of an agent is told of it.
+/// SIP status that an agent's phone gets for a refusal.
 fn status(refused: Refused) -> u16 {
     match refused {
         Refused::UnknownAgent | Refused::UnknownQueue | Refused::NotAllowed => 404,

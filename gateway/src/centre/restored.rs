@@ -1,8 +1,9 @@
-//! Callers over a restart of the gateway: what is kept of their legs, and how they come back.
+//! Callers after a restart of the gateway: their saved legs, and the way they come back.
 //!
-//! A caller's dialog outlives us. What it takes to go on with it is kept with each change of it; after a restart every caller of
-//! whom the log tells is offered to go on, and the engine hears of those who do. A call that an agent had is then as one whose
-//! agent's page is gone: the page is called as soon as it is there again, or the caller waits at the old place.
+//! A caller's dialog outlives us. Everything needed to resume it is saved with each change of it; after a
+//! restart every caller in the log is offered to go on, and the engine is told of those who do. A call that
+//! an agent had is then treated as if the agent's page were gone: the page is called as soon as it is there
+//! again, or the caller waits at the old place.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,15 +21,15 @@ const AT_A_TIME: usize = 50;
 /// From some to the next: a thousand callers a second.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a place is kept for a caller whom a restart cost the call.
+/// Time for which a place is kept for a caller who lost the call in a restart.
 const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 
-/// What is known of callers from before a restart.
+/// Callers from before a restart.
 #[derive(Debug, Default)]
 pub struct Returning {
-    /// What was kept of their legs.
+    /// Saved legs.
     pub(super) legs: BTreeMap<CallId, SavedLeg>,
-    /// The calls as they were told last.
+    /// The calls as they were last published.
     pub(super) calls: BTreeMap<CallId, view::Call>,
     pub(super) next: Time,
     /// Callers whose calls it cost, by queue and number: when that was, and when they had come.
@@ -36,7 +37,7 @@ pub struct Returning {
 }
 
 impl Returning {
-    /// What was kept of their legs, and the calls as they were told last.
+    /// Saved legs, and the calls as they were last published.
     #[must_use]
     pub fn of(legs: BTreeMap<CallId, SavedLeg>, calls: BTreeMap<CallId, view::Call>) -> Returning {
         Returning {
@@ -48,7 +49,7 @@ impl Returning {
 }
 
 impl Desk {
-    /// What is to be kept of the caller's leg is another one.
+    /// Marks the caller's leg as changed, to be kept anew.
     pub(super) fn keep_leg(&mut self, call: CallId, calls: &Coordinator) {
         let Some(live) = self.calls.get(&call).filter(|live| !live.restoring) else {
             return;
@@ -82,7 +83,7 @@ impl Desk {
             return self.forget_leg(call);
         };
         let Some(state) = self.acd.state().calls.get(&call) else {
-            // The log knows nothing of it: whoever it was hears that it is over.
+            // The log does not know the call: its caller gets a BYE.
             self.forget_leg(call);
             return calls.terminate_session(now, session);
         };
@@ -176,7 +177,7 @@ impl Desk {
         }
     }
 
-    /// A call of before a restart is lost: whoever rings again has the place.
+    /// A call from before a restart is lost: a caller who calls again gets the place.
     pub(super) fn lost(&mut self, now: Time, call: CallId) {
         let told = self.returning.calls.remove(&call);
         let place = match (self.calls.get(&call), &told) {
@@ -195,7 +196,7 @@ impl Desk {
         }
     }
 
-    /// When somebody came whose call a restart cost, and who comes again.
+    /// Time at which a caller first arrived whose call a restart ended, and who calls again.
     pub(super) fn came_before(&mut self, now: Time, queue: QueueId, number: &str) -> Option<Time> {
         let (lost, came) = self.returning.cost.remove(&(queue, number.to_owned()))?;
         (now.since(lost) < REMEMBERED).then_some(came)

@@ -1,4 +1,4 @@
-//! The task that brings what the ledger hands it into the store, in order, however long the database is away.
+//! The task that writes into the store what the ledger hands it, in order, however long the database is away.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use super::hub::Event;
 use super::keep::Keeper;
 use crate::store::Health;
 
-/// Records, changes and legs that may wait for the database. A queued call makes about twenty. Beyond, the ledger waits: nothing more
-/// is told, and the desk refuses new calls once it has too many to keep.
+/// Records, changes and legs that may wait for the database. A queued call makes about twenty. Beyond that
+/// the ledger waits: nothing more is published, and the desk refuses new calls once it holds too many itself.
 const ROOM: u32 = 200_000;
-/// Pieces of work that may wait; each is at least one entry.
+/// Pieces of work that may wait; each has at least one entry.
 const WORK: usize = 16_384;
 
 enum Work {
@@ -31,24 +31,24 @@ enum Work {
         open: OpenCounts,
         slots: Vec<Slot>,
         finished: Vec<Finished>,
-        /// What is before it can be removed now; at the end there is no time for that.
+        /// Remove what the snapshot covers; at the end there is no time for that.
         cut: bool,
     },
 }
 
-/// The way to the task.
+/// Handle of the task.
 #[derive(Debug)]
 pub(super) struct Scribe {
     work: mpsc::Sender<Work>,
     room: Arc<Semaphore>,
     health: watch::Receiver<Health>,
-    /// The database was away, and what waited for it is not all written yet.
+    /// The database was away, and not everything that waited for it is written yet.
     away: bool,
     task: JoinHandle<()>,
 }
 
 impl Scribe {
-    /// Within a runtime: starts the task.
+    /// Starts the task; needs a runtime.
     pub(super) fn start(keeper: Keeper) -> Scribe {
         let (work, waiting) = mpsc::channel(WORK);
         Scribe {
@@ -60,8 +60,8 @@ impl Scribe {
         }
     }
 
-    /// Has all this made durable. Comes back when it is, however busy the database is; or at once while that is away and until what
-    /// waited for it is written, so that people go on working meanwhile.
+    /// Makes all this durable. Returns once it is, however busy the database is; or at once while the
+    /// database is away and until everything that waited for it is written, so that people can go on working.
     pub(super) async fn keep(
         &mut self,
         records: Vec<acd::Record>,
@@ -94,7 +94,7 @@ impl Scribe {
         };
     }
 
-    /// Keeps where the log has come to with what was handed over so far.
+    /// Saves the position of the log after everything handed over so far.
     pub(super) async fn snapshot(
         &self,
         (open, slots): (OpenCounts, Vec<Slot>),
@@ -107,11 +107,11 @@ impl Scribe {
             finished,
             cut,
         };
-        // It ends only with us.
+        // The task ends only after we do.
         let _ = self.work.send(work).await;
     }
 
-    /// Comes back when all is durable.
+    /// Returns when everything is durable.
     pub(super) async fn finish(self) {
         drop(self.work);
         let _ = self.task.await;
@@ -131,11 +131,11 @@ async fn write(keeper: Keeper, mut waiting: mpsc::Receiver<Work>) {
                 room,
             } => {
                 if let Err(error) = open.keep(&records, &events, legs).await {
-                    tracing::error!(%error, "the call centre goes on in memory alone: what happens from here on is lost at the end");
+                    tracing::error!(%error, "the call centre goes on in memory alone: from here on everything is lost when the gateway ends");
                     keeper = None;
                 }
                 drop(room);
-                // The ledger may have gone on without it.
+                // The ledger may have stopped waiting for it.
                 let _ = done.send(());
             }
             Work::Snapshot {
@@ -146,8 +146,8 @@ async fn write(keeper: Keeper, mut waiting: mpsc::Receiver<Work>) {
             } => match open.snapshot(counts, slots, finished).await {
                 Ok(()) if cut => open.cut(),
                 Ok(()) => {}
-                // The log has it all, and the next one writes what this one did not.
-                Err(error) => tracing::warn!(%error, "the log cannot be cut"),
+                // The log is complete, and the next snapshot writes what this one did not.
+                Err(error) => tracing::warn!(%error, "the snapshot of the event log cannot be written"),
             },
         }
     }

@@ -68,7 +68,7 @@ impl Desk {
         self.changed.calls.insert(call);
     }
 
-    /// Whoever whispers whispers to the agent who has the call now.
+    /// A supervisor who whispers whispers to the agent who has the call now.
     pub(super) fn watch_agent(&mut self, call: CallId, calls: &mut Coordinator) {
         let Some(live) = self.calls.get(&call) else { return };
         for watcher in live.watchers.values().filter(|watcher| watcher.up) {

@@ -1,4 +1,4 @@
-//! What is told of what happened, and how it gets to the ledger.
+//! Publishing events, and handing them to the ledger.
 
 use std::time::Duration;
 
@@ -15,25 +15,25 @@ use super::{ids, view};
 const A_DAY: Duration = Duration::from_secs(26 * 3_600);
 
 impl Desk {
-    /// To be told when what was done is.
+    /// Adds a reply to be sent once everything done so far is durable.
     pub(super) fn answer(&mut self, answer: Answer) {
         self.batch.answers.push(answer);
     }
 
-    /// Nothing more will be told of a call but its record.
+    /// Nothing more will be published about a call but its record.
     pub(super) fn over(&mut self, call: CallId, ended: Ended) {
         self.changed.calls.remove(&call);
         self.batch.ended.insert(call, ended);
     }
 
-    /// Takes note of a record: for the numbers, for what is shown, for the ledger.
+    /// Takes a record: for the numbers, for the published objects, for the ledger.
     pub(super) fn recorded(&mut self, record: Record) {
         self.metrics.apply(&record);
         let now = record.at;
         let slot = now.as_micros() / SLOT;
         if slot != self.slot {
             self.slot = slot;
-            // Pages are told of today alone.
+            // Pages show only the numbers of today.
             self.metrics.forget(now - A_DAY);
         }
         let queue_of = |desk: &Desk, call: &CallId| desk.acd.state().calls.get(call).map(|call| call.queue);
@@ -91,7 +91,7 @@ impl Desk {
                 if *how == Departure::Lost {
                     self.lost(now, *call);
                 }
-                // One that was there at the start is in nobody's hands; whatever queue it was in is told of.
+                // A call from the start on has no agent; the queue it was in is published.
                 match self.calls.get(call) {
                     Some(live) => self.changed.queues.extend([live.queue]),
                     None => self

@@ -1,4 +1,4 @@
-//! What pages and programs see of the call centre: the objects of the API and of its events.
+//! The call centre as pages and programs see it: the objects of the API and of its events.
 
 use call_engine::acd;
 use sans_io::Time;
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub Time);
 
-/// What an agent does, as a wallboard shows it.
+/// Status of an agent, as a wallboard shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
@@ -35,30 +35,30 @@ pub enum Status {
     Direct,
 }
 
-/// Whether an agent's page can be reached.
+/// Reachability of an agent's page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reach {
-    /// It is there.
+    /// The page is connected.
     Attached,
-    /// It may be gone.
+    /// The page has gone silent and may be gone.
     Suspect,
-    /// It is not there.
+    /// No page is connected.
     Detached,
 }
 
-/// What an agent wants.
+/// Intent of an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Intent {
-    /// Calls, none for now, or to go home.
+    /// Intent: to take calls, to pause, or to be offline.
     pub intent: IntentKind,
-    /// Of a pause.
+    /// Reason of a pause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 64)]
     pub reason: Option<String>,
 }
 
-/// What an agent wants.
+/// Intent of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IntentKind {
@@ -73,36 +73,36 @@ pub enum IntentKind {
 /// An agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Agent {
-    /// That of the user.
+    /// Id of the user.
     pub id: String,
-    /// What the agent signs in with.
+    /// Name that the agent signs in with.
     pub name: String,
-    /// For people.
+    /// Name shown to people.
     pub display: String,
-    /// What the agent does.
+    /// Status of the agent.
     pub status: Status,
-    /// Since when.
+    /// Time at which this state began.
     pub since: Moment,
-    /// Of a pause.
+    /// Reason of a pause.
     pub reason: Option<String>,
-    /// What the agent wants when the present work ends.
+    /// Intent that takes effect when the present work ends.
     pub next: Option<Intent>,
-    /// Whether the page can be reached.
+    /// Reachability of the agent's page.
     pub reach: Reach,
-    /// The call that the agent has.
+    /// Id of the call that the agent has.
     pub call: Option<String>,
-    /// The call that the agent had last, or has.
+    /// Id of the call that the agent has, or else had last.
     #[serde(default)]
     pub last_call: Option<String>,
-    /// When wrap-up ends by itself.
+    /// Time at which wrap-up ends by itself.
     pub wrap_up_until: Option<Moment>,
     /// The queues that the agent serves.
     pub queues: Vec<String>,
-    /// Since signing in.
+    /// Numbers since signing in.
     pub today: AgentDay,
 }
 
-/// What an agent did since signing in.
+/// Numbers of an agent since signing in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AgentDay {
     /// Calls taken.
@@ -122,21 +122,21 @@ pub struct AgentDay {
 /// A queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Queue {
-    /// Of the queue.
+    /// Id of the queue.
     pub id: String,
-    /// For people.
+    /// Name shown to people.
     pub name: String,
-    /// How it chooses among idle agents.
+    /// Strategy for choosing among idle agents.
     pub strategy: String,
-    /// Calls answered within so many seconds are in time.
+    /// Seconds within which an answered call counts as in time.
     pub service_level_target_s: u32,
-    /// Now.
+    /// State of the queue now.
     pub live: QueueLive,
-    /// Since midnight, local time of the gateway.
+    /// Numbers since midnight, local time of the gateway.
     pub today: QueueDay,
-    /// When to alarm.
+    /// Limits beyond which the wallboard warns.
     pub alarms: QueueAlarms,
-    /// Agents are not shown supervisors who only listen.
+    /// True if agents are not shown supervisors who only listen.
     #[serde(default)]
     pub silent_monitoring: bool,
 }
@@ -144,42 +144,42 @@ pub struct Queue {
 /// A queue now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QueueLive {
-    /// Calls that no agent took yet.
+    /// Calls that no agent has taken yet.
     pub waiting: u32,
-    /// The first 50 of them by id, the next one first: the place of each is its `position`.
+    /// Ids of the first 50 waiting calls, the next one first; their order gives each call's `position`.
     #[serde(default)]
     pub line: Vec<String>,
-    /// When the one that waits longest came.
+    /// Time at which the call that has waited longest arrived.
     pub oldest_since: Option<Moment>,
     /// Agents who serve it and are signed in.
     pub agents_signed_in: u32,
-    /// Of them, those who wait for a call.
+    /// Those of them who are waiting for a call.
     pub agents_available: u32,
-    /// Of them, those who ring, talk or wrap up.
+    /// Those of them who are ringing, talking or in wrap-up.
     pub agents_busy: u32,
 }
 
-/// A queue over a stretch of time; see `docs/METRICS.md` for what each number means.
+/// Numbers of a queue over a period; `docs/METRICS.md` explains each of them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QueueDay {
-    /// Calls that came.
+    /// Calls that arrived.
     pub entered: u64,
     /// Calls that an agent answered.
     pub answered: u64,
     /// Calls whose caller gave up.
     pub abandoned: u64,
-    /// Calls that it did not keep.
+    /// Calls that the queue did not keep.
     pub overflowed: u64,
     /// Calls that ended after talk.
     pub completed: u64,
     /// Answered calls that an agent sent to another queue.
     pub sent_on: u64,
-    /// Calls that a restart cost.
+    /// Calls lost in a restart.
     pub lost: u64,
     /// Calls that a supervisor hung up before an agent answered.
     #[serde(default)]
     pub hung_up: u64,
-    /// Part answered in time, 0 to 1; none while nothing counts.
+    /// Share answered in time, 0 to 1; none while no call counts.
     pub service_level: Option<f64>,
     /// Mean wait of answered calls, seconds.
     pub asa_s: f64,
@@ -189,36 +189,36 @@ pub struct QueueDay {
     pub longest_wait_s: f64,
 }
 
-/// When to alarm.
+/// Limits beyond which the wallboard warns.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QueueAlarms {
-    /// More calls wait.
+    /// Maximum number of waiting calls.
     pub waiting: Option<u32>,
-    /// One waits longer, seconds.
+    /// Maximum wait, seconds.
     pub oldest_s: Option<u32>,
-    /// The service level is lower.
+    /// Minimum service level.
     pub service_level: Option<f64>,
 }
 
 /// Name and number of a party.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Party {
-    /// As it was sent.
+    /// Number as it was sent.
     pub number: String,
-    /// May be empty.
+    /// Name shown to people; may be empty.
     pub display: String,
 }
 
 /// A queue's id and name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QueueName {
-    /// Of the queue.
+    /// Id of the queue.
     pub id: String,
-    /// For people.
+    /// Name shown to people.
     pub name: String,
 }
 
-/// Where a call stands.
+/// Phase of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallPhase {
@@ -243,61 +243,61 @@ pub enum CallPhase {
 /// A live call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Call {
-    /// Of the call.
+    /// Id of the call.
     pub id: String,
-    /// Its queue.
+    /// Queue of the call.
     pub queue: Option<QueueName>,
-    /// Who calls.
+    /// The caller.
     pub from: Party,
-    /// What was dialled.
+    /// Number or name that was dialled.
     pub to: String,
-    /// 0 is ordinary.
+    /// Priority; 0 is ordinary.
     pub priority: u8,
-    /// Where it stands.
+    /// Phase of the call.
     pub state: CallPhase,
-    /// Since when.
+    /// Time at which this state began.
     pub since: Moment,
-    /// When it came.
+    /// Time at which the call arrived.
     pub entered_at: Moment,
-    /// When an agent and the caller first heard each other.
+    /// Time at which an agent and the caller first heard each other.
     pub answered_at: Option<Moment>,
-    /// Its place in the queue, from 1, when this was told; later ones are in the queue's `line`. None from the 51st on.
+    /// Position in the queue, from 1, as of this event; `line` of the queue is newer. None from the 51st on.
     pub position: Option<u32>,
-    /// Who has it.
+    /// Id of the agent who has the call.
     pub agent: Option<String>,
-    /// Who had it so far, in order; with who has it.
+    /// Ids of the agents who have had the call so far, in order, the present one included.
     #[serde(default)]
     pub agents: Vec<String>,
-    /// Who is in it.
+    /// Participants of the call.
     pub parties: Vec<Participant>,
-    /// Agents whom the one who has it asks, or who joined, by id. They see the call as well.
+    /// Ids of the agents who are consulted or have joined. They see the call as well.
     #[serde(default)]
     pub joined: Vec<String>,
-    /// The agent who sent it to where it is, or handed it over.
+    /// Agent who transferred the call to where it is, or handed it over.
     #[serde(default)]
     pub transferred_by: Option<AgentName>,
-    /// What agents wrote about it so far, in the order in which they began to.
+    /// Notes of each agent so far, in the order in which the agents began to write.
     #[serde(default)]
     pub notes: Vec<AgentNotes>,
-    /// What the last agent who chose one made of it so far.
+    /// Disposition so far: that of the last agent who chose one.
     #[serde(default)]
     pub disposition: Option<String>,
-    /// The question that the agent asks somebody.
+    /// Consultation that the agent has under way.
     pub consult: Option<Consult>,
 }
 
-/// Somebody in a call.
+/// A participant in a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Participant {
     /// `caller`, `agent`, `other` or `supervisor`.
     pub kind: ParticipantKind,
-    /// For people.
+    /// Name shown to people.
     pub name: String,
-    /// `party` talks with all.
+    /// Mode of taking part; `party` talks with everybody.
     pub mode: Mode,
 }
 
-/// What somebody is in a call.
+/// Role of a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ParticipantKind {
@@ -311,7 +311,7 @@ pub enum ParticipantKind {
     Supervisor,
 }
 
-/// How somebody takes part.
+/// Mode in which somebody takes part in a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
@@ -323,22 +323,22 @@ pub enum Mode {
     Whisper,
 }
 
-/// A question that an agent asks somebody while the caller is on hold.
+/// A consultation: an agent asks somebody while the caller is on hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Consult {
-    /// Whom.
+    /// Name or number of the consulted party.
     pub to: String,
-    /// How far it is.
+    /// State of the consultation.
     pub state: ConsultState,
     /// The SIP response it failed with.
     pub code: Option<u16>,
 }
 
-/// How far a question is.
+/// State of a consultation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConsultState {
-    /// It rings there.
+    /// The phone of the consulted party rings.
     Ringing,
     /// They talk.
     Talking,
@@ -349,19 +349,19 @@ pub enum ConsultState {
 /// A call that rings at an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Offer {
-    /// Of the offer.
+    /// Id of the offer.
     pub id: String,
     /// The call.
     pub call: Call,
     /// The agent.
     pub agent: String,
-    /// When it began.
+    /// Time at which the offer was made.
     pub made_at: Moment,
     /// Until when it rings.
     pub deadline: Moment,
 }
 
-/// How a call left the call centre.
+/// Outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -375,15 +375,15 @@ pub enum Outcome {
     Lost,
     /// A supervisor hung up before an agent answered.
     HungUp,
-    /// It rang, and nobody answered in time.
+    /// The phone rang, and nobody answered in time.
     NoAnswer,
-    /// Whoever was called was busy, or did not want it.
+    /// The called party was busy or declined.
     Rejected,
-    /// It could not be connected.
+    /// The call could not be connected.
     Failed,
 }
 
-/// What kind of call a record is about.
+/// Kind of call that a record is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecordKind {
@@ -403,70 +403,70 @@ pub enum RecordKind {
 /// A call that is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Record {
-    /// Of the record.
+    /// Id of the record.
     pub id: String,
-    /// Of the call.
+    /// Id of the call.
     pub call: String,
-    /// What kind of call.
+    /// Kind of call.
     #[serde(default)]
     pub kind: RecordKind,
-    /// The last queue.
+    /// Id of the last queue.
     pub queue: Option<String>,
-    /// Its name then.
+    /// Name of the queue at the time.
     pub queue_name: String,
-    /// Who called.
+    /// The caller.
     pub from: Party,
-    /// What was dialled.
+    /// Number or name that was dialled.
     pub to: String,
-    /// When it came.
+    /// Time at which the call arrived.
     pub entered_at: Moment,
-    /// When an agent and the caller first heard each other.
+    /// Time at which an agent and the caller first heard each other.
     pub answered_at: Option<Moment>,
-    /// When it left.
+    /// Time at which the call left the call centre.
     pub ended_at: Moment,
-    /// How.
+    /// Outcome of the call.
     pub outcome: Outcome,
-    /// Seconds until it was answered, or left.
+    /// Seconds until the call was answered or left.
     pub waited_s: f64,
     /// Seconds of talk, without hold.
     pub talked_s: f64,
     /// Seconds on hold.
     pub held_s: f64,
-    /// Who had it, in order.
+    /// Agents who had the call, in order.
     pub agents: Vec<AgentName>,
-    /// What the agent made of it.
+    /// Disposition that the agent chose.
     pub disposition: Option<String>,
-    /// What agents noted; where several did, each line begins with a name.
+    /// Notes of the agents; if several wrote some, each line begins with a name.
     pub notes: Option<String>,
-    /// The same, agent by agent.
+    /// The same notes, agent by agent.
     #[serde(default)]
     pub notes_by: Vec<AgentNotes>,
-    /// How it sounded, 1.0 to 4.5.
+    /// Estimated sound quality (MOS), 1.0 to 4.5.
     pub mos: Mos,
 }
 
 /// An agent's id and name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AgentName {
-    /// Of the agent.
+    /// Id of the agent.
     pub id: String,
-    /// For people.
+    /// Name shown to people.
     pub name: String,
 }
 
-/// What one agent wrote about a call.
+/// Notes of one agent about a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AgentNotes {
     /// Id of the agent.
     pub agent: String,
-    /// For people.
+    /// Name shown to people.
     pub name: String,
-    /// In words.
+    /// Notes as free text.
     pub notes: String,
 }
 
 impl AgentNotes {
-    /// An agent's notes are these from now on; nothing is kept of empty ones.
+    /// Replaces the notes of an agent; empty notes are removed.
     pub fn write(all: &mut Vec<AgentNotes>, agent: &str, name: &str, notes: String) {
         let known = all.iter_mut().find(|known| known.agent == agent);
         match known {
@@ -480,7 +480,7 @@ impl AgentNotes {
         all.retain(|known| !known.notes.is_empty());
     }
 
-    /// All of them as one text.
+    /// All notes as one text.
     #[must_use]
     pub fn text(all: &[AgentNotes]) -> Option<String> {
         match all {
@@ -494,7 +494,7 @@ impl AgentNotes {
     }
 }
 
-/// How each side sounded to the gateway.
+/// Estimated sound quality (MOS) of each side, as the gateway received it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Mos {
     /// 1.0 to 4.5.
@@ -503,7 +503,7 @@ pub struct Mos {
     pub agent: Option<f32>,
 }
 
-/// What of the call centre changed. `type` and `data` of an event.
+/// A change in the call centre: `type` and `data` of an event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", content = "data")]
 pub enum Change {
@@ -519,28 +519,28 @@ pub enum Change {
     /// A call is over.
     #[serde(rename = "call.ended")]
     CallEnded {
-        /// Of the call.
+        /// Id of the call.
         id: String,
-        /// What there was.
+        /// The record.
         record: Record,
     },
-    /// For an agent's own history: a call of its own that is over, or one that it missed.
+    /// Entry for an agent's own history: a direct call that is over, or a missed call.
     #[serde(rename = "call.logged")]
     Logged {
-        /// What there was.
+        /// The record.
         record: Record,
     },
     /// A call rings at an agent.
     #[serde(rename = "offer.made")]
     OfferMade(Offer),
-    /// It does not ring any longer.
+    /// The offer no longer rings.
     #[serde(rename = "offer.ended")]
     OfferEnded {
-        /// Of the offer.
+        /// Id of the offer.
         id: String,
-        /// Of the call.
+        /// Id of the call.
         call: String,
-        /// Of the agent.
+        /// Id of the agent.
         agent: String,
         /// `accepted`, `rejected`, `no-answer`, `cancelled` or `lost`.
         how: OfferEnd,
@@ -548,24 +548,24 @@ pub enum Change {
     /// An agent is no more.
     #[serde(rename = "agent.removed")]
     AgentRemoved {
-        /// Of the agent.
+        /// Id of the agent.
         id: String,
     },
     /// A queue is no more.
     #[serde(rename = "queue.removed")]
     QueueRemoved {
-        /// Of the queue.
+        /// Id of the queue.
         id: String,
     },
     /// Something was configured: `agents`, `queues`, `pause-reasons`, `dispositions`.
     #[serde(rename = "config.changed")]
     Config {
-        /// What.
+        /// Name of the list that changed.
         what: String,
     },
 }
 
-/// How an offer ended.
+/// End of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OfferEnd {
@@ -573,7 +573,7 @@ pub enum OfferEnd {
     Accepted,
     /// The agent did not want it.
     Rejected,
-    /// It rang to the end.
+    /// Rang until its time was up.
     NoAnswer,
     /// Somebody else took it, the caller left, or the agent stopped taking calls.
     Cancelled,
@@ -654,7 +654,7 @@ impl From<acd::OfferEnd> for OfferEnd {
 }
 
 impl Intent {
-    /// Of the engine's.
+    /// From the engine's status.
     #[must_use]
     pub fn of(intent: &acd::Intent) -> Intent {
         match intent {
@@ -688,7 +688,7 @@ impl From<Intent> for acd::Intent {
 mod tests {
     use super::*;
 
-    /// What the store gives back after a restart is told again.
+    /// Records that the store returns after a restart are published again.
     #[test]
     fn numbers_that_were_written_down_are_read_back_to_the_last_digit() -> serde_json::Result<()> {
         for n in 1..1_000_u32 {

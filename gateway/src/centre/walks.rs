@@ -1,4 +1,4 @@
-//! What agents and supervisors ask for, and what they do with a call: hold, keys, transfer.
+//! Actions of agents and supervisors, and actions on a call: hold, digits, transfer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,15 @@ use super::ledger::{Answer, Ended};
 use super::view;
 use crate::switch::Reached;
 
-/// How long somebody who is asked, or to whom a call is transferred, may ring.
+/// Time that a consulted party, or the target of a transfer, may ring.
 const RING: Duration = Duration::from_secs(45);
 
-/// How long a digit sounds.
+/// Duration of a digit, milliseconds.
 const DIGIT_MS: u16 = 160;
 
 impl Desk {
-    /// Does what is asked, or says why not. The answer comes when what was done is durable and told. True when it was done.
+    /// Carries out a command, or refuses it. The reply is sent once the result is durable and published. True
+    /// if it was carried out.
     pub fn command(&mut self, now: Time, asked: Asked, calls: &mut Coordinator) -> bool {
         let Asked { by, command, reply } = asked;
         let result = self.obey(now, &by, command, calls);
@@ -138,7 +139,7 @@ impl Desk {
         self.calls.get(&call).ok_or(Refused::UnknownCall)
     }
 
-    /// The call that is meant, if whoever asks may. Others' calls are as if they were not there.
+    /// The call with this id, if the sender may act on it. Other calls appear not to exist.
     fn call_of(&self, by: &By, id: &str) -> Result<CallId, Refused> {
         let call = ids::read_call(id).ok_or(Refused::UnknownCall)?;
         let live = self.live(call)?;
@@ -196,7 +197,7 @@ impl Desk {
         check(self.input(now, Input::Held { call, held }, calls))
     }
 
-    /// Whom a target names; an agent's number too, where it is an agent.
+    /// The party that a target names; for an agent's number, the agent.
     pub(super) fn party(
         &self,
         by: AgentId,
@@ -277,7 +278,7 @@ impl Desk {
         }
     }
 
-    /// An agent gives the call to a queue or a colleague, who are told of whom it comes.
+    /// An agent sends the call to a queue or a colleague, who see which agent it came from.
     fn send_on(
         &mut self,
         now: Time,
@@ -298,9 +299,10 @@ impl Desk {
         done
     }
 
-    /// The agent's call goes on without the agent: with those whom the agent brought in, or in its queue at its old place.
+    /// The agent's call goes on without the agent: with the colleagues whom the agent brought in, or in its
+    /// queue at the same place.
     fn sign_out(&mut self, now: Time, agent: AgentId, calls: &mut Coordinator) -> Result<(), Refused> {
-        // Once free, nothing more is offered.
+        // Once the agent is free, nothing more is offered.
         let refused = self.intend(now, agent, Intent::Offline, calls);
         let theirs = self.calls.iter().find(|(_, live)| live.has() == Some(agent));
         if let Some((call, alone)) = theirs.map(|(call, live)| (*call, live.others.is_empty())) {
@@ -312,12 +314,12 @@ impl Desk {
                 self.hand_over(now, call, agent, calls);
             }
         }
-        // Nobody is there to wrap up.
+        // Nobody is left to do the wrap-up.
         self.input(now, Input::WrappedUp { agent, code: None }, calls);
         check(refused)
     }
 
-    /// What an agent who has or had the call wrote about it.
+    /// Notes of an agent who has or had the call.
     fn note(
         &mut self,
         by: &By,
@@ -472,7 +474,7 @@ pub(super) fn asked(party: Party, caller: Option<Caller>, headers: Vec<(String, 
     }
 }
 
-/// What the engine refused, in the words of the API.
+/// Refusal of the engine, in the words of the API.
 pub(super) fn check(refusal: Option<Refusal>) -> Result<(), Refused> {
     match refusal {
         None => Ok(()),

@@ -1,5 +1,5 @@
-//! What the call centre is made of: queues, those who work there, why they pause and what becomes of calls. The file and the API
-//! write the same keys, and both obey the ranges that stand here.
+//! Settings of the call centre: queues, staff, pause reasons and dispositions. The file and the API use the
+//! same keys, and both obey the ranges given here.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -11,16 +11,16 @@ use utoipa::ToSchema;
 
 use super::hours::{Holiday, Open, Zone};
 
-/// What somebody does in the call centre.
+/// Settings of a user in the call centre.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Staff {
-    /// What they may do.
+    /// Roles.
     pub roles: Vec<Role>,
-    /// How they take calls, where they are agents.
+    /// Settings for taking calls, for agents.
     pub agent: Work,
 }
 
-/// How an agent takes calls.
+/// Settings for an agent who takes calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schema(as = AgentSettings)]
@@ -28,12 +28,12 @@ pub struct Work {
     /// The queues whose calls the agent takes.
     #[schema(max_items = 200)]
     pub queues: Vec<Member>,
-    /// How well the agent does what, 1 to 100.
+    /// Skills of the agent with their levels, 1 to 100.
     #[schema(value_type = BTreeMap<String, u8>)]
     pub skills: BTreeMap<String, u8>,
-    /// Place in a queue that asks its agents in order; then by name.
+    /// Position in a `linear` queue; agents with the same position are ordered by name.
     pub order: u16,
-    /// Queues offer calls also while the agent is in a call that came through none.
+    /// True if queues offer calls even while the agent is in a direct call.
     pub offers_in_direct_calls: bool,
 }
 
@@ -60,7 +60,7 @@ fn one() -> u16 {
 }
 
 impl Member {
-    /// Of the first tier.
+    /// A queue served in the first tier.
     #[must_use]
     pub fn of(queue: &str) -> Member {
         Member {
@@ -71,7 +71,7 @@ impl Member {
     }
 }
 
-/// What somebody may do.
+/// Role of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Takes calls.
@@ -86,7 +86,7 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
-    /// For programs.
+    /// Code for programs.
     #[schema(
         min_length = 1,
         max_length = 32,
@@ -94,7 +94,7 @@ pub struct Choice {
         example = "follow-up"
     )]
     pub code: String,
-    /// For people.
+    /// Name shown to people.
     #[schema(
         min_length = 1,
         max_length = 64,
@@ -104,12 +104,12 @@ pub struct Choice {
     pub label: String,
 }
 
-/// Where callers wait for agents. Lengths of time are in seconds.
+/// A queue, in which callers wait for agents. Durations are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schema(as = QueueSettings)]
 pub struct Queue {
-    /// In rules of the dial plan, and what it is called by.
+    /// Name in rules of the dial plan, by which the queue can also be called.
     #[schema(
         min_length = 1,
         max_length = 32,
@@ -117,39 +117,39 @@ pub struct Queue {
         example = "support"
     )]
     pub name: String,
-    /// For people; the name if empty.
+    /// Name shown to people; the `name` if empty.
     #[schema(max_length = 64, example = "Support")]
     pub display: String,
-    /// What it is called by as well, where no rule of the dial plan says something else.
+    /// Number to call the queue by, unless a rule of the dial plan matches it.
     #[schema(max_length = 32, pattern = "^[0-9+*#]+$", example = "9001")]
     pub number: Option<String>,
-    /// How it chooses among idle agents.
+    /// Strategy for choosing among idle agents.
     #[schema(value_type = String, example = "longest-idle")]
     pub strategy: Strategy,
-    /// What every call of it requires of an agent: skills and their least levels, 1 to 100.
+    /// Skills that an agent must have, with the minimum levels, 1 to 100.
     #[schema(value_type = BTreeMap<String, u8>)]
     pub requires: BTreeMap<String, u8>,
-    /// Agents of tiers up to this one are asked at first; all if not said.
+    /// Highest tier whose agents are asked at first; default: all.
     #[schema(maximum = 9)]
     pub max_tier: Option<u8>,
-    /// How a call that waits long accepts more agents.
+    /// Steps by which a call that waits long accepts more agents.
     #[schema(max_items = 10)]
     pub widening: Vec<Widening>,
-    /// How fast its calls age beside those of other queues.
+    /// Rate at which its calls age, beside those of other queues.
     #[schema(minimum = 1, maximum = 100)]
     pub rate: u32,
-    /// Priority of its calls, where no rule says another: each step is as if the call had come `boost` earlier.
+    /// Priority of its calls, unless a rule gives another: each step counts as arriving `boost` earlier.
     #[schema(maximum = 9)]
     pub priority: u8,
-    /// What a step of priority is worth.
+    /// Waiting time that a step of priority is worth.
     #[serde(with = "seconds")]
     #[schema(value_type = u32, maximum = 3600)]
     pub boost: Duration,
-    /// How long an agent's phone rings.
+    /// Time that an agent's phone rings.
     #[serde(with = "seconds")]
     #[schema(value_type = u32, minimum = 5, maximum = 120)]
     pub ring: Duration,
-    /// Ring-progressive: how long until one more rings.
+    /// Ring-progressive: time until one more phone rings.
     #[serde(with = "seconds")]
     #[schema(value_type = u32, minimum = 1, maximum = 60)]
     pub progress: Duration,
@@ -160,53 +160,53 @@ pub struct Queue {
     /// Calls in a row that an agent lets ring before being paused; 0: never.
     #[schema(maximum = 10)]
     pub max_no_answer: u32,
-    /// A call waits so long for the agent whom its caller talked with last in this queue, if signed in.
+    /// Time for which a call waits for the agent whom its caller last talked to in this queue, if signed in.
     #[serde(with = "maybe_seconds")]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 600)]
     pub sticky: Option<Duration>,
-    /// For how many days it is known who that was.
+    /// Days for which that agent is remembered.
     #[schema(minimum = 1, maximum = 90)]
     pub sticky_days: u16,
-    /// Answered within this is in time.
+    /// Time within which an answered call counts as in time.
     #[serde(with = "seconds")]
     #[schema(value_type = u32, minimum = 1, maximum = 3600)]
     pub service_level: Duration,
-    /// How long a call waits at most.
+    /// Maximum wait of a call.
     #[serde(with = "maybe_seconds")]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 86400)]
     pub max_wait: Option<Duration>,
-    /// How many calls wait at most.
+    /// Maximum number of waiting calls.
     #[schema(minimum = 1, maximum = 100_000)]
     pub max_length: Option<u32>,
-    /// Calls do not wait while nobody who serves the queue is signed in.
+    /// True if calls do not wait while no agent of the queue is signed in.
     pub leave_when_empty: bool,
-    /// Agents are not shown supervisors who only listen.
+    /// True if agents are not shown supervisors who only listen.
     pub silent_monitoring: bool,
-    /// How often those who wait are told their place, for the first time after 2 seconds; never if not said.
+    /// Time between announcements of a caller's position, the first after 2 seconds; none: no announcements.
     #[serde(with = "maybe_seconds")]
     #[schema(value_type = Option<u32>, minimum = 10, maximum = 3600)]
     pub announce: Option<Duration>,
-    /// Where calls go that it does not keep.
+    /// Destination of calls that the queue does not keep.
     pub overflow: Overflow,
-    /// When it is open; empty: always.
+    /// Opening hours; empty: always open.
     #[schema(value_type = Vec<String>, max_items = 50, example = json!(["mon-fri 08:00-18:00", "sat 10:00-14:00"]))]
     pub hours: Vec<Open>,
-    /// Days on which it is closed.
+    /// Days on which the queue is closed.
     #[schema(value_type = Vec<String>, max_items = 400, example = json!(["2026-12-25"]))]
     pub holidays: Vec<Holiday>,
-    /// Of hours and holidays; that of the gateway if not said.
+    /// Time zone of hours and holidays; default: that of the gateway.
     #[schema(value_type = Option<String>, example = "Europe/Berlin")]
     pub time_zone: Option<Zone>,
-    /// Where calls go that come while it is closed; where others go if not said.
+    /// Destination of calls that arrive while the queue is closed; default: as `overflow`.
     pub closed: Option<Overflow>,
-    /// The wallboard warns when more calls wait.
+    /// The wallboard warns when more calls are waiting.
     #[schema(maximum = 100_000)]
     pub alarm_waiting: Option<u32>,
-    /// When one waits longer.
+    /// The wallboard warns when a call has waited longer.
     #[serde(with = "maybe_seconds")]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 86400)]
     pub alarm_wait: Option<Duration>,
-    /// When a smaller part of the day's calls was answered in time, per cent.
+    /// The wallboard warns when a smaller share of the day's calls was answered in time, per cent.
     #[schema(minimum = 1, maximum = 100)]
     pub alarm_service_level: Option<u8>,
 }
@@ -216,34 +216,34 @@ pub struct Queue {
 #[serde(deny_unknown_fields)]
 #[schema(as = QueueWidening)]
 pub struct Widening {
-    /// Waited so long.
+    /// Time waited until this step applies.
     #[serde(with = "seconds")]
     #[schema(value_type = u32, minimum = 1, maximum = 86400)]
     pub after: Duration,
-    /// Agents of tiers up to this one are asked; all if not said.
+    /// Highest tier whose agents are asked; default: all.
     #[serde(default)]
     #[schema(maximum = 9)]
     pub max_tier: Option<u8>,
-    /// Required levels are lowered by this; one lowered to 0 falls away.
+    /// Amount by which required levels are lowered; one that reaches 0 no longer counts.
     #[serde(default)]
     #[schema(maximum = 100)]
     pub lower: u8,
 }
 
-/// Where calls go that a queue does not keep.
+/// Destination of calls that a queue does not keep.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Overflow {
     /// Another queue: its name in the file, its id in the API.
     Queue(String),
-    /// What the dial plan says of a number.
+    /// A number, resolved by the dial plan.
     Number(String),
-    /// Nowhere: the call ends.
+    /// No destination: the call ends.
     #[default]
     HangUp,
 }
 
-/// What the numbers of queues and agents may be.
+/// Ranges for the numbers of queues and agents.
 pub(crate) mod range {
     use super::RangeInclusive;
 
@@ -321,19 +321,19 @@ pub(crate) fn skill(name: &str) -> Result<(), String> {
     let plain = |c: char| c.is_alphanumeric() || "-_. +".contains(c);
     if name.trim() != name || name.is_empty() || name.chars().count() > 32 || !name.chars().all(plain) {
         return Err(format!(
-            "`{}` is no name of a skill, e.g. english: 1 to 32 letters, digits, blanks, -, _, . and +",
+            "`{}` is not a skill name, e.g. english: 1 to 32 letters, digits, blanks, -, _, . and +",
             name.escape_debug()
         ));
     }
     Ok(())
 }
 
-/// What can be dialled for a queue.
+/// Checks that a number can be dialled for a queue.
 pub(crate) fn dialable(number: &str) -> Result<(), String> {
     let plain = |byte: u8| byte.is_ascii_digit() || b"+*#".contains(&byte);
     if number.is_empty() || number.len() > 32 || !number.bytes().all(plain) {
         return Err(format!(
-            "`{}` is no number, e.g. \"9001\": 1 to 32 digits, +, * and #",
+            "`{}` is not a valid number, e.g. \"9001\": 1 to 32 digits, +, * and #",
             number.escape_debug()
         ));
     }

@@ -1,4 +1,4 @@
-//! When a certificate expires (RFC 5280 §4.1.2.5).
+//! Expiry of certificates (RFC 5280 §4.1.2.5).
 
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -9,10 +9,10 @@ use rustls::pki_types::pem::PemObject;
 const SEQUENCE: u8 = 0x30;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
-/// The version, where there is one.
+/// Tag of the version, which is optional.
 const VERSION: u8 = 0xa0;
 
-/// The end of the validity of the first certificate of a chain in PEM; `None` where it cannot be read.
+/// End of the validity of the first certificate in a PEM chain; `None` if it cannot be read.
 pub(super) fn expiry(chain: &[u8]) -> Option<Timestamp> {
     let leaf = CertificateDer::pem_slice_iter(chain).next()?.ok()?;
     let (_, certificate, _) = element(&leaf)?;
@@ -32,7 +32,7 @@ pub(super) fn expiry(chain: &[u8]) -> Option<Timestamp> {
     time(tag, std::str::from_utf8(text).ok()?)
 }
 
-/// The first element of some DER: tag, content, and what follows it.
+/// First element of some DER: tag, content, and the rest.
 fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = der.split_first()?;
     let (&first, rest) = rest.split_first()?;
@@ -76,7 +76,7 @@ fn time(tag: u8, text: &str) -> Option<Timestamp> {
     if !valid {
         return None;
     }
-    // A day that the month does not have is read as its first, which is early enough.
+    // A day that the month does not have is taken as the first of the month, which is early enough.
     let last = date(year, month, 1).days_in_month();
     let moment = date(year, month, day.min(last)).at(hour, minute, second, 0);
     TimeZone::UTC.to_timestamp(moment).ok()

@@ -1,4 +1,5 @@
-//! The demonstration: accounts with a published password, so only where nobody but this machine reaches them.
+//! The demonstration: accounts with a published password, which therefore exist only where nobody but this
+//! machine can reach them.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,17 +13,17 @@ use super::{Config, Member, Queue, Role, Staff, Work};
 pub const DEMO_PASSWORD: &str = "cordboard";
 /// Names of the demo accounts.
 pub const DEMO_USERS: [&str; 4] = ["1001", "1002", "1003", "1004"];
-/// Names of those who work in the demo call centre, as they are shown, and what they may do.
+/// Staff of the demo call centre: names, names shown, and roles.
 const DEMO_STAFF: [(&str, &str, &[Role]); 3] = [
     ("anna", "Anna", &[Role::Agent]),
     ("ben", "Ben", &[Role::Agent]),
     ("sue", "Sue", &[Role::Supervisor, Role::Admin]),
 ];
-/// Queues of the demo call centre: name, as it is shown, number.
+/// Queues of the demo call centre: name, name shown, number.
 pub(super) const DEMO_QUEUES: [(&str, &str, &str); 2] =
     [("support", "Support", "9001"), ("sales", "Sales", "9002")];
 
-/// A file that is enough where the demonstration is not allowed.
+/// Minimal file for where the demonstration is not allowed.
 const MINIMAL: &str = "\
 [[users]]
 name = \"alice\"
@@ -30,7 +31,7 @@ password = \"a long secret\"
 roles = [\"admin\"]";
 
 impl Config {
-    /// The demonstration: four accounts, echo, music and a tone, and a phone that answers every other number.
+    /// Adds the demonstration: four accounts, echo, music and a tone, and a phone that answers every other number.
     pub(super) fn add_demo(&mut self) {
         self.demo = true;
         for name in DEMO_USERS {
@@ -63,7 +64,7 @@ impl Config {
                 ..Queue::new(name)
             }));
         }
-        // Whoever takes calls in the demonstration takes those of every queue there is.
+        // Demo agents serve every queue there is.
         for staff in self
             .staff
             .values_mut()
@@ -100,9 +101,10 @@ impl Config {
             .extend(users.chain(applications).chain(queues).chain(phone).flatten());
     }
 
-    /// Why the demonstration is not allowed, where it is not: its password is published, so nobody beyond this machine may use
-    /// it, nor may anybody call out by a trunk with it. Browser media does not count: nobody signs in there, and a packet
-    /// opens something only with the ICE password of a call that signalling set up.
+    /// Reason why the demonstration is not allowed; `None` if it is. Its password is published, so nobody
+    /// beyond this machine may use it, nor may it place calls through a trunk. Browser media does not count:
+    /// nobody signs in there, and a packet opens something only with the ICE password of a call that
+    /// signalling set up.
     pub(super) fn beyond_loopback(&self) -> Option<String> {
         let sip = [
             ("udp", &self.sip.udp),
@@ -128,12 +130,12 @@ impl Config {
             .map(|(key, _, shown)| format!("{key} is {shown}"))
     }
 
-    /// Explains what to configure in place of the demonstration.
+    /// Explanation of what to configure instead of the demonstration.
     pub(super) fn explain_no_users(why: &str) -> String {
         format!(
             "no [[users]] are configured, and {why}. The demonstration has published passwords, so it runs only while every \
              listener is on loopback and no trunk is configured. Add users, for example:\n\n{MINIMAL}\n\nor give \
-             --first-admin NAME (CORDBOARD_FIRST_ADMIN, or first_admin in the file): the password is drawn and printed at the \
+             --first-admin NAME (CORDBOARD_FIRST_ADMIN, or first_admin in the file): a random password is printed at the \
              first start, and that admin adds users by the API."
         )
     }

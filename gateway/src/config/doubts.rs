@@ -1,4 +1,4 @@
-//! What is legal in a file and surely not meant. Nothing of it stops the gateway.
+//! Warnings: settings that are legal and surely not meant. None of them stops the gateway.
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -14,10 +14,10 @@ use super::certificate::expiry;
 use super::reader::{Reader, Section, filled, text};
 use super::values::ip;
 
-/// Shorter passwords are guessed.
+/// Minimum length of a password; shorter ones are easily guessed.
 const PASSWORD: usize = 8;
 
-/// A certificate that expires so soon should have been renewed.
+/// Remaining validity below which a certificate should have been renewed.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// Passwords that every scanner tries.
@@ -32,7 +32,7 @@ const COMMON: [&str; 8] = [
     "qwertyui",
 ];
 
-/// Notes everything doubtful in a file without errors.
+/// Adds a warning for everything doubtful in a file without errors.
 pub(super) fn note<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config) {
     listeners(r, root);
     certificates(r, root, config);
@@ -41,7 +41,7 @@ pub(super) fn note<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Conf
     rules(r, root, config);
 }
 
-/// Addresses that this host does not have.
+/// Warns of listeners on addresses that this host does not have.
 fn listeners<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) {
     let ours = local_addresses().unwrap_or_default();
     let foreign = |ip: &IpAddr| !ip.is_unspecified() && !ip.is_loopback() && !ours.contains(ip);
@@ -88,7 +88,7 @@ fn certificates<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config)
     }
 }
 
-/// The certificate in a file has expired, or soon will have.
+/// Warning if the certificate in a file has expired or soon will.
 fn validity(file: &Path, now: Timestamp) -> Option<String> {
     let expires = expiry(&std::fs::read(file).ok()?)?;
     let soon = now.checked_add(SOON).ok()?;
@@ -169,7 +169,7 @@ fn rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config) {
     let sections = r.sections(root, "dial");
     for (n, (section, span)) in sections.into_iter().enumerate() {
         let at = section.span("match").unwrap_or(span);
-        // Those of the demonstration come after those of the file.
+        // The demonstration's rules come after those of the file.
         let Some(rule) = config.rules.get(n) else { return };
         let pattern = rule.pattern.as_str();
         if let Some(hint) = foreign_syntax(pattern) {
@@ -190,7 +190,7 @@ fn rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config) {
 
 /// Calls that an earlier rule takes before a later one sees them.
 fn shadowed(earlier: &Rule, later: &Rule) -> Option<&'static str> {
-    // The demo phone lets pass what is no number, and a trunk what came from it.
+    // The demo phone passes on what is not a number, and a trunk what came from it.
     let takes_all = !matches!(earlier.action, Action::DemoPhone)
         && (earlier.from_trunk.is_none() || !matches!(earlier.action, Action::Trunk(_)));
     if !takes_all || !earlier.pattern.covers(&later.pattern) {
@@ -207,7 +207,7 @@ fn shadowed(earlier: &Rule, later: &Rule) -> Option<&'static str> {
     }
 }
 
-/// Characters that mean something in the patterns of other programs, and here stand for themselves.
+/// Characters that have a meaning in other programs' patterns, and stand for themselves here.
 fn foreign_syntax(pattern: &str) -> Option<String> {
     if let Some(rest) = pattern.strip_prefix('_') {
         return Some(format!(
@@ -220,7 +220,7 @@ fn foreign_syntax(pattern: &str) -> Option<String> {
         !quoted && "^$\\[]{}|?".contains(*c)
     })?;
     Some(format!(
-        "`{odd}` stands for itself: patterns are no regular expressions; X is a digit, `.` at the end one or more of anything"
+        "`{odd}` stands for itself: patterns are not regular expressions; X is a digit, `.` at the end one or more of anything"
     ))
 }
 
@@ -234,7 +234,7 @@ mod tests {
         warnings.iter().map(ToString::to_string).collect()
     }
 
-    /// A file in which nothing is doubtful.
+    /// A file without warnings.
     const GOOD: &str = "\
 [[users]]
 name = 'alice'

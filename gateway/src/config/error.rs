@@ -1,27 +1,27 @@
-//! What is wrong with a configuration, where, and what would be right.
+//! Errors and warnings of a configuration: problem, place and correction.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// How bad it is.
+/// Severity of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// Nothing runs with it.
+    /// The gateway does not start with it.
     Error,
-    /// It is legal, and surely not meant.
+    /// Legal, and surely not meant.
     Warning,
 }
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// The file; empty where there is none.
+    /// The file; empty without one.
     pub file: PathBuf,
     /// Line and column, from 1; `None` when the file as a whole is meant.
     pub at: Option<(usize, usize)>,
-    /// What is wrong and what would be right.
+    /// The problem and its correction.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! When a queue is open, as people write it.
+//! Opening hours of a queue, as people write them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -62,7 +62,7 @@ impl FromStr for Open {
     fn from_str(text: &str) -> Result<Open, String> {
         let wrong = || {
             format!(
-                "`{text}` are no hours, e.g. \"mon-fri 08:00-18:00\", \"sat 10:00-14:00\" or \"sun 22:00-02:00\""
+                "`{text}` is not a valid time span, e.g. \"mon-fri 08:00-18:00\", \"sat 10:00-14:00\" or \"sun 22:00-02:00\""
             )
         };
         let (days, hours) = text.trim().split_once(' ').ok_or_else(wrong)?;
@@ -128,7 +128,8 @@ impl Open {
                 self.until + DAY - self.from
             };
             let from = day * DAY + self.from;
-            // What ends with the week ends at its last minute, and goes on at the first of the next.
+            // A span that ends with the week ends at its last minute, and continues at the first minute of
+            // the next.
             let until = from + length;
             let until = if until > 7 * DAY { until - 7 * DAY } else { until };
             Span { from, until }
@@ -142,9 +143,9 @@ impl FromStr for Holiday {
     fn from_str(text: &str) -> Result<Holiday, String> {
         let date: Date = text
             .parse()
-            .map_err(|_| format!("`{text}` is no day, e.g. \"2026-12-25\""))?;
+            .map_err(|_| format!("`{text}` is not a date, e.g. \"2026-12-25\""))?;
         if !(1970..=2999).contains(&date.year()) {
-            return Err(format!("`{text}` is no day from 1970 to 2999"));
+            return Err(format!("`{text}` is not a date from 1970 to 2999"));
         }
         Ok(Holiday(date))
     }
@@ -171,7 +172,7 @@ impl FromStr for Zone {
         match TimeZone::get(text) {
             Ok(_) => Ok(Zone(text.to_owned())),
             Err(_) => Err(format!(
-                "`{text}` is no time zone, e.g. \"Europe/Berlin\" or \"UTC\""
+                "`{text}` is not a time zone, e.g. \"Europe/Berlin\" or \"UTC\""
             )),
         }
     }
@@ -197,7 +198,7 @@ pub(crate) fn resolve(open: &[Open], holidays: &[Holiday], zone: Option<&Zone>) 
     }
 }
 
-/// How far local time is ahead of UTC, up to 2060: what a law will change is not known before.
+/// Offsets of local time from UTC, up to 2060 as far as the law is known today.
 fn offsets(zone: &TimeZone) -> Vec<Offset> {
     let at = |year: i16| {
         jiff::civil::date(year, 1, 1)

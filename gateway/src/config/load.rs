@@ -20,14 +20,14 @@ use super::values::{
 };
 use super::{Config, ConfigError, Overrides, Severity, Sip, doubts, prompts};
 
-/// How long a trunk may say nothing at all, where the file does not say: four transmissions over UDP.
+/// Time that a trunk may stay silent, unless configured: four transmissions over UDP.
 const TRUNK_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Config {
-    /// Reads a file over the defaults. What `overrides` says wins over the file.
+    /// Reads a file over the defaults. `overrides` wins over the file.
     ///
     /// # Errors
-    /// All mistakes in the file, in its order.
+    /// All errors in the file, in its order.
     pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
         let Some(file) = file else {
             return Config::without_file(overrides);
@@ -73,7 +73,8 @@ impl Config {
             reader.fail(error.span().unwrap_or(0..0), error.message().to_owned());
         }
         if !broken.is_empty() {
-            // What is left of the file would be misread, and what follows a mistake in its line is seldom another one.
+            // The rest of the file would be misread, and what follows an error in the same line is seldom
+            // another error.
             reader.errors.sort_by_key(|error| error.at);
             reader.errors.dedup_by_key(|error| error.at.map(|(line, _)| line));
             return Err(reader.errors);
@@ -150,10 +151,10 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, overrides: &Overrides, b
             r.get(&mut sip, "session_expires", |v| seconds_or_never(v, 90..=86_400)),
         );
         config.sip.identity = identity(r, &mut sip, base);
-        // One of the two alone, or one that cannot be used, is told already.
+        // A certificate without key, or one that cannot be used, was reported already.
         if !config.sip.tls.is_empty() && sip.written(&["certificate", "key"]) == 0 {
             let span = sip.span("tls").unwrap_or(0..0);
-            r.fail(span, "sip.tls needs sip.certificate and sip.key beside it");
+            r.fail(span, "sip.tls also needs sip.certificate and sip.key");
         }
         r.finish(sip);
     }
@@ -228,7 +229,7 @@ fn check_sockets<'t>(r: &mut Reader<'t>, root: &Section<'t>, config: &Config) {
     }
 }
 
-/// True when it names the addresses for phones.
+/// Reads `[media]`. True if it names the addresses for phones.
 fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Config, base: &Path) -> bool {
     let m = &mut config.media;
     set(
@@ -280,7 +281,8 @@ fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Confi
     named
 }
 
-/// An address of the family that is not among `addresses`, where SIP listens on one: its phones have media of that family.
+/// An address of the family that is missing in `addresses`, if SIP listens on one: phones there have media of
+/// that family.
 fn other_family(sip: &Sip, addresses: &[IpAddr]) -> Option<IpAddr> {
     let [first] = *addresses else { return None };
     let listeners = sip.udp.iter().chain(&sip.tcp).chain(&sip.tls);
@@ -289,7 +291,7 @@ fn other_family(sip: &Sip, addresses: &[IpAddr]) -> Option<IpAddr> {
         .find(|ip| ip.is_ipv4() != first.is_ipv4())
 }
 
-/// Trunks by name, and where their addresses stand.
+/// Trunks by name, and the places of their addresses.
 type Trunks = (BTreeMap<String, Trunk>, BTreeMap<String, (usize, usize)>);
 
 fn read_trunks<'t>(
@@ -301,7 +303,7 @@ fn read_trunks<'t>(
     let mut places = BTreeMap::new();
     for (mut section, span) in r.sections(root, "trunks") {
         let name = r.need(&mut section, "name", &span, filled);
-        // A wrong address is told; its trunk is known all the same to what follows.
+        // A wrong address was reported; the trunk's name stays known to the following checks.
         let address = r
             .need(&mut section, "address", &span, host_port)
             .unwrap_or_default();
@@ -327,7 +329,7 @@ fn read_trunks<'t>(
         if let Some(name) = name {
             limits.insert(name.clone(), quota);
             let (host, port) = address;
-            // A name is followed by the stack: it may resolve later, and to something else.
+            // The stack follows a name: it may resolve later, or to something else.
             let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
             let follows_name = sources.is_none() && literal.is_none();
             let sources = sources.unwrap_or_else(|| literal.into_iter().collect());
@@ -380,7 +382,7 @@ fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, d
         if let (Some(at), None) = (section.span("priority"), section.span("queue")) {
             r.fail(
                 at,
-                "dial.priority: only calls to a queue have one; it needs queue beside it",
+                "dial.priority: only calls to a queue have a priority; add queue",
             );
         }
         let actions: Vec<Action> = [
@@ -440,7 +442,7 @@ fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, d
                     |rule: &&Rule| Some(&rule.pattern) == pattern.as_ref() && rule.from_trunk == from_trunk;
                 if let Some(earlier) = rules.iter().find(same) {
                     let message = format!(
-                        "dial.match: this rule is never reached: `{}` stands above",
+                        "dial.match: this rule is never reached: `{}` is above it",
                         earlier.pattern.as_str()
                     );
                     r.fail(at(&section, "match", &span), message);

@@ -35,7 +35,7 @@ pub use demo::{DEMO_PASSWORD, DEMO_USERS};
 pub use error::{ConfigError, Severity};
 pub use hours::{Holiday, Open, Zone};
 
-/// Everything the gateway is told before it starts.
+/// Configuration of the gateway.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// HTTP: the page, SIP over WebSocket, the API.
@@ -48,63 +48,63 @@ pub struct Config {
     pub advertise: Option<IpAddr>,
     /// SIP domains that we answer for; empty: any.
     pub domains: Vec<String>,
-    /// Web origins whose pages may connect, beside our own; `*`: any.
+    /// Web origins whose pages may connect, besides our own; `*`: any.
     pub origins: Vec<String>,
     /// Digest realm.
     pub realm: String,
-    /// How long a phone may ring.
+    /// Time that a phone may ring.
     pub ring_timeout: Duration,
-    /// How long a browser may be away in a call before the call ends.
+    /// Time that a browser may be away in a call before the call ends.
     pub grace: Duration,
-    /// Who may register, by name.
+    /// Users who may register, by name.
     pub users: BTreeMap<String, User>,
     /// Carriers and other peers known by their address, by name.
     pub trunks: BTreeMap<String, Trunk>,
-    /// How many calls trunks and users may place.
+    /// Limits on the calls that trunks and users place.
     pub limits: Limits,
-    /// Who is called for which number, first match first.
+    /// Dial rules: the first match decides.
     pub rules: Vec<Rule>,
-    /// Where what happened outlives the process.
+    /// Storage of everything that outlives the process.
     pub store: Storage,
     /// The folder for it, where the command line names none.
     pub state: Option<PathBuf>,
-    /// Against guessing, and which proxies are trusted.
+    /// Protection against guessing, and trusted proxies.
     pub guard: Settings,
-    /// What a commit of the store survives.
+    /// Durability of a commit.
     pub durability: Durability,
-    /// Who works in the call centre, by the name of the user.
+    /// Staff of the call centre, by the user's name.
     pub staff: BTreeMap<String, Staff>,
-    /// Where callers wait for agents, in the order of the file.
+    /// Queues, in the order of the file.
     pub queues: Vec<Queue>,
     /// Why agents pause.
     pub pause_reasons: Vec<Choice>,
-    /// What becomes of calls.
+    /// Dispositions.
     pub dispositions: Vec<Choice>,
-    /// The accounts, numbers and phone of the demonstration are there: no users and no trunks are configured, and every
-    /// listener is on loopback.
+    /// True if the demonstration's accounts, numbers and phone exist: no users and no trunks are configured,
+    /// and every listener is on loopback.
     pub demo: bool,
-    /// The admin whose password is drawn at the first start, where the store has no admin.
+    /// Name of the admin who is created, with a random password, at the first start if the store has no admin.
     pub first_admin: Option<String>,
     /// Apply the file and the certificates as soon as they change.
     pub watch: bool,
     /// Line and column of each trunk's address.
     pub trunk_places: BTreeMap<String, (usize, usize)>,
-    /// What is legal and surely not meant.
+    /// Warnings: settings that are legal and surely not meant.
     pub warnings: Vec<ConfigError>,
 }
 
-/// What the command line or the environment says. It wins over the file.
+/// Settings from the command line or the environment, which win over the file.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
-    /// Address of every listener that the file gives none of its own.
+    /// Default listen address; listeners with an address of their own in the file keep it.
     pub listen: Option<IpAddr>,
-    /// Address that others reach us at.
+    /// Address at which others reach this host.
     pub advertise: Option<IpAddr>,
-    /// The admin whose password is drawn at the first start.
+    /// Name of the admin who is created at the first start.
     pub first_admin: Option<String>,
 }
 
-/// Where what happened outlives the process.
+/// Storage of everything that outlives the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Storage {
     /// In SQLite in the state folder.
@@ -115,7 +115,7 @@ pub enum Storage {
     Url(String),
 }
 
-/// Where HTTP listens.
+/// Settings of the HTTP listener.
 #[derive(Clone, Debug)]
 pub struct Http {
     /// Address and port.
@@ -124,7 +124,7 @@ pub struct Http {
     pub tls: Option<Tls>,
 }
 
-/// Where SIP listens.
+/// Settings of the SIP listeners.
 #[derive(Clone, Debug)]
 pub struct Sip {
     /// UDP sockets.
@@ -137,11 +137,11 @@ pub struct Sip {
     pub identity: Option<Tls>,
     /// Offer SHA-256 before MD5 to phones (RFC 8760). Browsers know MD5 only and are offered no other.
     pub sha256: bool,
-    /// Session interval that phones and trunks are asked for (RFC 4028); `None`: where they ask.
+    /// Session interval that phones and trunks are asked for (RFC 4028); `None`: only where they ask.
     pub session_expires: Option<Duration>,
 }
 
-/// Where media flows.
+/// Settings of media.
 #[derive(Clone, Debug)]
 pub struct Media {
     /// UDP port of the first media thread; each further one has the next.
@@ -152,9 +152,9 @@ pub struct Media {
     pub phone_addresses: Vec<IpAddr>,
     /// Ports for them, two a call.
     pub phone_ports: RangeInclusive<u16>,
-    /// How long a phone that should send may be silent before it is asked whether it is there; `None`: for ever.
+    /// Time that a phone which should send may be silent before it is asked whether it is there; `None`: for ever.
     pub inactivity: Option<Duration>,
-    /// What callers who wait are told; `None`: by the built-in voice.
+    /// Announcements for waiting callers; `None`: the built-in voice.
     pub prompts: Option<Arc<Prompts>>,
     /// Media threads, each on a core of its own.
     pub threads: u8,
@@ -181,7 +181,7 @@ const PAUSE_REASONS: [(&str, &str); 5] = [
     ("training", "Training"),
     ("paperwork", "Paperwork"),
 ];
-/// What can become of any call, unless something else is configured.
+/// Built-in dispositions, used unless others are configured.
 const DISPOSITIONS: [(&str, &str); 6] = [
     ("resolved", "Resolved"),
     ("follow-up", "Follow-up needed"),
@@ -260,7 +260,7 @@ impl Config {
         }
     }
 
-    /// The state folder that a file names, be the rest of it right or wrong.
+    /// The state folder that a file names, even if the rest of the file is wrong.
     #[must_use]
     pub fn state_in(file: &Path) -> Option<PathBuf> {
         let text = std::fs::read_to_string(file).ok()?;

@@ -24,7 +24,7 @@ pub(super) fn read(directory: &Path) -> Result<Arc<Prompts>, Vec<String>> {
     let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     files.sort();
     for file in files {
-        // Whatever else lies there is none of ours.
+        // Other files there are not ours.
         let is_wav = |ending: &OsStr| ending.eq_ignore_ascii_case("wav");
         if !file.extension().is_some_and(is_wav) {
             continue;
@@ -60,7 +60,7 @@ pub(super) fn read(directory: &Path) -> Result<Arc<Prompts>, Vec<String>> {
     }
 }
 
-/// Every place up to 99 can be told, and every wait, if waits are told at all.
+/// Every position up to 99 can be announced, and every wait, if waits are announced at all.
 fn is_needed(clip: Clip, there: &BTreeSet<Clip>) -> bool {
     let tells_waits = [Clip::Wait, Clip::Minute, Clip::Minutes]
         .iter()

@@ -24,7 +24,7 @@ pub(super) fn read_users<'t>(
     let mut staff = BTreeMap::new();
     for (mut section, span) in r.sections(root, "users") {
         let name = r.need(&mut section, "name", &span, user_name);
-        // A wrong password is told; its user is known all the same to what follows.
+        // A wrong password was reported; the user's name stays known to the following checks.
         let password = r
             .need(&mut section, "password", &span, filled)
             .unwrap_or_default()
@@ -57,7 +57,8 @@ pub(super) fn read_users<'t>(
     (users, staff)
 }
 
-/// What a user does in the call centre. Who serves a queue is an agent; an agent who names no queue serves all.
+/// Settings of a user in the call centre. A user who serves a queue is an agent; an agent who names no queue
+/// serves all.
 fn read_staff<'t>(r: &mut Reader<'t>, section: &mut Section<'t>, queues: &[Queue]) -> Staff {
     let mut roles = r.list(section, "roles", role).unwrap_or_default();
     let served = read_memberships(r, section, queues);
@@ -134,7 +135,7 @@ fn read_memberships<'t>(
             let names = queues.iter().map(|queue| &queue.name);
             r.fail(whole.clone(), unknown(&key, "queue", &member.queue, names));
         } else if served.iter().any(|other| other.queue == member.queue) {
-            r.fail(at, format!("{key}: `{}` stands there twice", member.queue));
+            r.fail(at, format!("{key}: `{}` is listed twice", member.queue));
         } else {
             served.push(member);
         }
@@ -289,7 +290,7 @@ fn read_overflow<'t>(
         (Some(_), Some(_)) => {
             r.fail(
                 span.clone(),
-                format!("queues.{queue} and queues.{number}: a queue needs at most one of them"),
+                format!("queues.{queue} and queues.{number}: a queue can have only one of them"),
             );
             None
         }
@@ -316,7 +317,7 @@ pub(super) fn read_choices<'t>(
         if let Some(code) = code {
             if choices.iter().any(|other| other.code == code) {
                 let at = section.span("code").unwrap_or(span);
-                r.fail(at, format!("{key}.code: `{code}` stands there twice"));
+                r.fail(at, format!("{key}.code: `{code}` is listed twice"));
             } else {
                 let label = label.unwrap_or_else(|| code.clone());
                 choices.push(Choice { code, label });
@@ -333,17 +334,17 @@ fn code(value: &DeValue<'_>) -> Result<String, String> {
         Ok(code)
     } else {
         Err(format!(
-            "`{code}` is no code, e.g. \"follow-up\": 1 to 32 of a-z, 0-9, ., - and _"
+            "`{code}` is not a code, e.g. \"follow-up\": 1 to 32 of a-z, 0-9, ., - and _"
         ))
     }
 }
 
-/// Of a call; 0 is ordinary.
+/// Priority of a call; 0 is ordinary.
 pub(super) fn priority(value: &DeValue<'_>) -> Result<u8, String> {
     within(value, range::PRIORITY)
 }
 
-/// How often; 0: never.
+/// Interval between announcements; 0: never.
 fn announce(value: &DeValue<'_>) -> Result<Option<Duration>, String> {
     if number(value, 0..=u64::MAX) == Ok(0) {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Reading TOML so that every mistake is told with its place, all at once.
+//! Reading TOML so that all errors are reported at once, each with its place.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -45,13 +45,13 @@ impl<'t> Reader<'t> {
         self.errors.push(error);
     }
 
-    /// Notes what is legal and surely not meant.
+    /// Adds a warning: a setting that is legal and surely not meant.
     pub(super) fn warn(&mut self, span: Range<usize>, message: impl Into<String>) {
         let warning = self.at(Severity::Warning, span, message.into());
         self.warnings.push(warning);
     }
 
-    /// Refuses the file as a whole.
+    /// Adds an error about the file as a whole.
     pub(super) fn refuse(&mut self, message: String) {
         self.errors.push(ConfigError {
             severity: Severity::Error,
@@ -70,7 +70,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Line and column, from 1.
+    /// Line and column, counted from 1.
     pub(super) fn place(&self, span: &Range<usize>) -> (usize, usize) {
         let before = &self.text[..span.start.min(self.text.len())];
         let line = before.matches('\n').count() + 1;
@@ -78,7 +78,7 @@ impl<'t> Reader<'t> {
         (line, column)
     }
 
-    /// The values of a key that takes one or an array of them, each with its place.
+    /// Values of a key that takes one value or an array, each with its place.
     pub(super) fn values(
         &self,
         section: &mut Section<'t>,
@@ -93,7 +93,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The value of a key, read by `convert`, which says what is wrong and what would be right.
+    /// The value of a key, read by `convert`, which describes the error and its correction.
     pub(super) fn get<T>(
         &mut self,
         section: &mut Section<'t>,
@@ -110,7 +110,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The values of a key that takes one or an array of them; each wrong one is told at its own place.
+    /// The values of a key that takes one or an array of them; each wrong one is reported at its own place.
     pub(super) fn list<T>(
         &mut self,
         section: &mut Section<'t>,
@@ -233,7 +233,7 @@ impl<'t> Reader<'t> {
                 DeValue::Table(table) => found.push((Section::new(parent.path(key), table), item.span())),
                 other => self.fail(
                     item.span(),
-                    format!("{key}: {} stands where a table must", kind(other)),
+                    format!("{key}: is {}, but must be a table", kind(other)),
                 ),
             }
         }
@@ -282,12 +282,12 @@ impl<'t> Section<'t> {
             .is_some_and(|value| value.get_ref().as_bool() == Some(false))
     }
 
-    /// How many of these keys are written.
+    /// Number of these keys that the file has.
     pub(super) fn written(&self, keys: &[&str]) -> usize {
         keys.iter().filter(|key| self.table.contains_key(**key)).count()
     }
 
-    /// Where the value of a key stands.
+    /// Place of the value of a key.
     pub(super) fn span(&self, key: &str) -> Option<Range<usize>> {
         self.table.get(key).map(Spanned::span)
     }
@@ -345,7 +345,7 @@ pub(super) fn number(value: &DeValue<'_>, range: std::ops::RangeInclusive<u64>) 
     }
 }
 
-/// The known word nearest to what was written, if it is near.
+/// The known word nearest to the written one, if it is near.
 fn closest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
     let near = known.iter().map(|k| (distance(written, k), *k)).min()?;
     (near.0 <= (written.chars().count() / 3).max(1)).then_some(near.1)

@@ -221,7 +221,7 @@ fn published_passwords_never_leave_the_machine() {
             errors.len() == 1 && errors[0].contains(why) && errors[0].contains("[[users]]\nname ="),
             "{text}: {errors:?}"
         );
-        // An admin who is drawn takes the place of the published ones.
+        // A generated admin takes the place of the published accounts.
         let admin = Overrides {
             first_admin: Some("admin".into()),
             ..Overrides::default()
@@ -312,10 +312,7 @@ fn a_certificate_that_is_not_there_is_told_at_once() {
             .any(|e| e.contains("c.toml:2") && e.contains("/nowhere/cert.pem cannot be read")),
         "{errors:?}"
     );
-    assert!(
-        errors.iter().any(|e| e.contains("needs key beside it")),
-        "{errors:?}"
-    );
+    assert!(errors.iter().any(|e| e.contains("also needs key")), "{errors:?}");
 }
 
 #[test]
@@ -382,11 +379,11 @@ fn a_certificate_that_is_not_there_is_the_only_mistake() {
     let errors = parse("[sip]\ntls = '127.0.0.1'\ncertificate = '/nowhere/c.pem'\nkey = 'Cargo.toml'\n")
         .expect_err("no certificate");
     assert!(
-        errors.iter().all(|e| !e.contains("needs sip.certificate")),
+        errors.iter().all(|e| !e.contains("also needs sip.certificate")),
         "{errors:?}"
     );
     let errors = parse("[sip]\ntls = '127.0.0.1'\n").expect_err("none named");
-    assert!(errors[0].contains("needs sip.certificate"), "{errors:?}");
+    assert!(errors[0].contains("also needs sip.certificate"), "{errors:?}");
 }
 
 #[test]

@@ -22,14 +22,14 @@ pub(super) fn ip(value: &DeValue<'_>) -> Result<IpAddr, String> {
     let text = text(value)?;
     text.trim_matches(['[', ']'])
         .parse()
-        .map_err(|_| format!("`{text}` is no IP address, e.g. \"192.0.2.10\" or \"::1\""))
+        .map_err(|_| format!("`{text}` is not an IP address, e.g. \"192.0.2.10\" or \"::1\""))
 }
 
 /// An address or a network.
 pub(super) fn network(value: &DeValue<'_>) -> Result<Network, String> {
     let text = text(value)?;
     text.parse()
-        .map_err(|_| format!("`{text}` is no address or network, e.g. \"192.0.2.10\" or \"10.0.0.0/8\""))
+        .map_err(|_| format!("`{text}` is not an address or network, e.g. \"192.0.2.10\" or \"10.0.0.0/8\""))
 }
 
 pub(super) fn media_source(value: &DeValue<'_>) -> Result<MediaSource, String> {
@@ -49,7 +49,7 @@ pub(super) fn socket(value: &DeValue<'_>, port: u16) -> Result<SocketAddr, Strin
     };
     text.parse()
         .or_else(|_| bare())
-        .map_err(|_| format!("`{text}` is no address and port, e.g. \"0.0.0.0:{port}\""))
+        .map_err(|_| format!("`{text}` is not an address with a port, e.g. \"0.0.0.0:{port}\""))
 }
 
 /// Addresses, or `false` for none.
@@ -72,7 +72,7 @@ pub(super) fn sockets<'t>(
         .find(|(i, s)| sockets[..*i].contains(s))
     {
         let at = section.span(key).unwrap_or(0..0);
-        r.fail(at, format!("sip.{key}: {twice} stands there twice"));
+        r.fail(at, format!("sip.{key}: {twice} is listed twice"));
     }
     Some(sockets)
 }
@@ -83,7 +83,7 @@ pub(super) fn seconds(value: &DeValue<'_>, range: RangeInclusive<u64>) -> Result
         .map_err(|error| format!("{error} (seconds)"))
 }
 
-/// Seconds; 0 for never.
+/// Seconds; 0: never.
 pub(super) fn seconds_or_never(
     value: &DeValue<'_>,
     range: RangeInclusive<u64>,
@@ -103,7 +103,7 @@ pub(super) fn user_name(value: &DeValue<'_>) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.!~*'()&=+$,;?/".contains(c);
     match name.chars().find(|c| !fits(*c)) {
         Some(c) => Err(format!(
-            "`{name}` has {c:?} in it; a user's name is like \"alice\" or \"1001\""
+            "`{name}` contains {c:?}; a user name is like \"alice\" or \"1001\""
         )),
         None => Ok(name),
     }
@@ -125,7 +125,7 @@ pub(super) fn domain(value: &DeValue<'_>) -> Result<String, String> {
     let domain = filled(value)?;
     match host_port(value) {
         Ok((_, None)) => Ok(domain),
-        _ => Err(format!("`{domain}` is no domain, e.g. \"example.com\"")),
+        _ => Err(format!("`{domain}` is not a domain, e.g. \"example.com\"")),
     }
 }
 
@@ -156,7 +156,7 @@ pub(super) fn origin(value: &DeValue<'_>) -> Result<String, String> {
 pub(super) fn host_port(value: &DeValue<'_>) -> Result<(String, Option<u16>), String> {
     let whole = filled(value)?;
     let wrong =
-        || format!("`{whole}` is no host or host:port, e.g. \"sip.example.com\" or \"192.0.2.5:5070\"");
+        || format!("`{whole}` is not a host or host:port, e.g. \"sip.example.com\" or \"192.0.2.5:5070\"");
     if let Ok(ip) = whole.trim_matches(['[', ']']).parse::<IpAddr>() {
         return Ok((bracketed(ip), None));
     }
@@ -221,7 +221,7 @@ pub(super) fn codecs<'t>(
     })?;
     let at = section.span(key).unwrap_or(0..0);
     match codecs.iter().enumerate().find(|(i, c)| codecs[..*i].contains(c)) {
-        _ if codecs.is_empty() => r.fail(at, format!("{key} is empty; leave it out for the default")),
+        _ if codecs.is_empty() => r.fail(at, format!("{key} is empty; omit it for the default")),
         Some((_, twice)) => r.fail(at, format!("{key} names {} twice", twice.name())),
         None => return Some(codecs),
     }
@@ -230,7 +230,7 @@ pub(super) fn codecs<'t>(
 
 pub(super) fn ports(value: &DeValue<'_>) -> Result<RangeInclusive<u16>, String> {
     let text = text(value)?;
-    let wrong = || format!("`{text}` is no range of ports with room for a call, e.g. \"20000-20999\"");
+    let wrong = || format!("`{text}` is not a port range with room for a call, e.g. \"20000-20999\"");
     let (low, high) = text.split_once('-').ok_or_else(wrong)?;
     match (low.trim().parse::<u16>(), high.trim().parse::<u16>()) {
         (Ok(low), Ok(high)) if low >= 1024 && low < high => Ok(low..=high),
@@ -257,7 +257,7 @@ pub(super) fn store(value: &DeValue<'_>) -> Result<Storage, String> {
     {
         Ok(Storage::Url(url.to_owned()))
     } else {
-        // It may have a password in it.
+        // The URL may contain a password.
         Err("must be \"memory\" or like \"sqlite:/var/lib/cordboard/cordboard.db\" or \"postgres://user:password@host/database\"".into())
     }
 }
@@ -306,7 +306,7 @@ pub(super) fn identity<'t>(r: &mut Reader<'t>, section: &mut Section<'t>, base: 
     let key = r.get(section, "key", path);
     for (here, there) in [("certificate", "key"), ("key", "certificate")] {
         if let (Some(span), None) = (section.span(here), section.span(there)) {
-            r.fail(span, format!("{here} needs {there} beside it"));
+            r.fail(span, format!("{here} also needs {there}"));
         }
     }
     let (certificate, key) = (certificate?, key?);

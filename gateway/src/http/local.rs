@@ -1,5 +1,6 @@
-//! Names that a demonstration is asked by. Its passwords are published, so it answers to names of its own machine alone: a page
-//! of another site that has its name resolve to loopback (DNS rebinding) would pass for one of its own.
+//! Host names of a demonstration. Its passwords are published, so it answers only to names of its own
+//! machine: a page of another site whose name resolves to loopback (DNS rebinding) would otherwise pass for
+//! one of its own.
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -8,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sip_stack::transport::ws::is_local_host;
 
-/// 421 where only local names are answered and `Host` is another (RFC 9110 §15.5.20).
+/// Answers 421 where only local names are allowed and `Host` is another name (RFC 9110 §15.5.20).
 pub(super) async fn names_only(State(local_only): State<bool>, request: Request, next: Next) -> Response {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     if local_only && !host.is_some_and(is_local_host) {

@@ -26,18 +26,18 @@ pub use self::pace::Deadlines;
 use crate::auth::sentry::Sentry;
 use crate::switch::Request;
 
-/// What handlers share.
+/// State that handlers share.
 #[derive(Clone)]
 pub struct Http {
     /// The signalling task.
     pub stack: Handle<Request>,
     /// Takes WebSockets over.
     pub acceptor: Acceptor,
-    /// Who may open one.
+    /// Rule for who may open a connection.
     pub policy: Policy,
-    /// Only names of this machine are its own; see [`local`].
+    /// Answer only to names of this machine; see [`local`].
     pub local_only: bool,
-    /// Is told of those who may not.
+    /// Reports those who are refused.
     pub sentry: Sentry,
 }
 

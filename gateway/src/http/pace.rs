@@ -1,5 +1,5 @@
-//! What a connection of the HTTP server is doing, and how long it may: whoever sends a request bit by bit, or nothing, or does not
-//! read the answer, gives its place back.
+//! Progress and deadlines of an HTTP connection: a client that sends a request bit by bit, or nothing, or
+//! does not read the answer, loses its place.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,20 +12,20 @@ use sip_stack::transport::Place;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-/// How long the steps of a connection may take.
+/// Time limits for the steps of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
-    /// Until the ClientHello of TLS is there.
+    /// Time until the ClientHello of TLS has arrived.
     pub hello: Duration,
-    /// The rest of the TLS handshake.
+    /// Time for the rest of the TLS handshake.
     pub handshake: Duration,
-    /// From the first octet of a request to the end of its head, and from the handshake to the first octet.
+    /// Time from the first octet of a request to the end of its head, and from the handshake to the first octet.
     pub head: Duration,
-    /// From there to the end of its body.
+    /// Time from there to the end of its body.
     pub body: Duration,
-    /// Between an answer and the next request.
+    /// Time between an answer and the next request.
     pub idle: Duration,
-    /// A write without progress.
+    /// Time that a write may make no progress.
     pub write: Duration,
 }
 
@@ -44,18 +44,18 @@ impl Default for Deadlines {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// For the first octet of the first request.
+    /// Waiting for the first octet of the first request.
     Fresh(Instant),
-    /// For the first octet of another one.
+    /// Waiting for the first octet of another request.
     Idle(Instant),
     Head(Instant),
     Body(Instant),
     Answering,
-    /// It speaks something else now, which has deadlines of its own.
+    /// The connection speaks another protocol now, with deadlines of its own.
     Upgraded,
 }
 
-/// State of one connection. It holds the place of the connection, also after an upgrade.
+/// State of one connection. It holds the connection's place, also after an upgrade.
 #[derive(Debug)]
 pub(super) struct Pace {
     deadlines: Deadlines,
@@ -66,13 +66,13 @@ pub(super) struct Pace {
 struct State {
     phase: Phase,
     place: Place,
-    /// Since when a write has made no progress.
+    /// Time since when a write has made no progress.
     stalled: Option<Instant>,
     lines: Lines,
 }
 
 impl Pace {
-    /// Of a connection whose handshake is done.
+    /// Pace of a connection whose handshake is done.
     pub(super) fn new(place: Place, deadlines: Deadlines) -> Arc<Pace> {
         Arc::new(Pace {
             deadlines,
@@ -85,7 +85,7 @@ impl Pace {
         })
     }
 
-    /// When the connection has to have gone on.
+    /// Time by which the connection must have made progress.
     pub(super) fn due(&self) -> Option<Instant> {
         let state = self.lock();
         let Deadlines { head, body, idle, .. } = self.deadlines;
@@ -100,12 +100,12 @@ impl Pace {
         step.into_iter().chain(write).min()
     }
 
-    /// Done when somebody else needs its place.
+    /// Completes when somebody else needs the place.
     pub(super) fn evicted(&self) -> impl Future<Output = ()> + Send + use<> {
         self.lock().place.evicted()
     }
 
-    /// The head of a request is there. False: its lines did not all end in CRLF.
+    /// The head of a request has arrived. False if not all of its lines ended in CRLF.
     pub(super) fn begin(&self, has_body: bool) -> bool {
         let mut state = self.lock();
         state.phase = match has_body {
@@ -161,8 +161,8 @@ impl Pace {
     }
 }
 
-/// Looks for lines of a head that end in LF alone. hyper takes them, proxies may not, and where the two differ requests can be
-/// smuggled (RFC 9112 §2.2, §11.2).
+/// Looks for lines of a head that end in LF alone. hyper accepts them, proxies may not, and where the two
+/// differ requests can be smuggled (RFC 9112 §2.2, §11.2).
 #[derive(Debug, Default)]
 struct Lines {
     bare: bool,

@@ -1,6 +1,6 @@
 //! The pages of `web-demo/`, embedded in the program by `build.rs`: telephone, agent desktop, wallboard.
 //!
-//! What is served is fixed at build time: an HTML file for each page, and under `/assets/` files whose names carry a hash of
+//! All content is fixed at build time: an HTML file for each page, and under `/assets/` files whose names carry a hash of
 //! their content, each also in a brotli and a gzip form.
 
 use axum::Router;
@@ -24,7 +24,7 @@ const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
 /// `/`, `/agent`, `/wallboard`, `/assets/{file}`, and a page with the way back for any other path that a browser navigates to.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    // Pages name what they load by paths beside them, so that a proxy may put all of it in a folder of its own.
+    // Pages load everything by relative paths, so that a proxy may put all of it in a folder of its own.
     let beside = |to: &'static str| move || async move { Redirect::permanent(to) };
     Router::new()
         .route("/", get(index))
@@ -54,7 +54,7 @@ fn page(name: &str, headers: &HeaderMap) -> Response {
     response
 }
 
-/// The headers of every page.
+/// Adds the headers of every page.
 fn guard(set: &mut HeaderMap, request: &HeaderMap) {
     // Asked for again each time, and answered with 304 as long as it is the same.
     set.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -99,7 +99,7 @@ fn missing(uri: &Uri, request: &HeaderMap) -> Response {
     else {
         return not_found();
     };
-    // Its links begin with `./`, and are led back to where the pages are from however deep an address.
+    // Its links begin with `./`, and must lead to where the pages are, however deep the address is.
     let folders = uri.path().matches('/').count().saturating_sub(1);
     let up = if folders == 0 {
         "./".into()

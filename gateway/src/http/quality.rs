@@ -9,9 +9,9 @@ use tokio::sync::oneshot;
 use super::Http;
 use crate::switch::{CallQuality, Request};
 
-/// How a live call sounds at the gateway, leg by leg.
+/// Sound quality of a live call at the gateway, leg by leg.
 ///
-/// Whoever knows the SIP Call-ID of one of its legs may ask.
+/// Anybody who knows the SIP Call-ID of one of its legs may ask.
 #[utoipa::path(get, path = "/api/v1/calls/{id}/quality", operation_id = "getCallQuality", tag = "call", security(()),
     params(("id" = String, Path, description = "SIP Call-ID of a leg")),
     responses((status = 200, body = CallQuality),

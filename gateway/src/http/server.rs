@@ -1,4 +1,5 @@
-//! The connections of the HTTP port: accepted, secured, served, and let go when they take too long or their place is needed.
+//! The connections of the HTTP port: accepted, secured, served, and closed when they take too long or their
+//! place is needed.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -31,19 +32,19 @@ use super::Ends;
 use super::pace::{Arriving, Deadlines, Leaving, Pace, Paced};
 use crate::auth::sentry::{Refused, Sentry};
 
-/// Octets of the head of a request.
+/// Maximum size of a request head, octets.
 const HEAD: usize = 32 << 10;
 
-/// Octets of a connection that wait to be read or written.
+/// Octets of a connection that may wait to be read or written.
 const BUFFER: usize = 64 << 10;
 
-/// How long browsers that saw us with TLS shall not come without (RFC 6797): a year.
+/// Time for which browsers that saw us with TLS shall not connect without it (RFC 6797): a year.
 const HSTS: &str = "max-age=31536000";
 
-/// Between two warnings that places are used up.
+/// Time between two warnings that all places are taken.
 const WARNED: Duration = Duration::from_secs(60);
 
-/// What the connections of one listener share.
+/// State that the connections of one listener share.
 #[derive(Clone)]
 struct Shared {
     app: TowerToHyperService<Router>,
@@ -53,7 +54,7 @@ struct Shared {
     stopping: watch::Receiver<bool>,
 }
 
-/// Serves `app` until `shutdown` ends, and then what is being answered.
+/// Serves `app` until `shutdown` ends, and then finishes the answers under way.
 pub(super) async fn run(
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
@@ -79,7 +80,7 @@ pub(super) async fn run(
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of file descriptors, mostly: waiting is all that helps.
+                    // Mostly for lack of file descriptors: only waiting helps.
                     tracing::warn!(%error, "accept");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
@@ -95,7 +96,7 @@ pub(super) async fn run(
             tracing::warn!(
                 peer = %remote,
                 open = crowd.taken(),
-                "HTTP connections are used up, or the share of this source: idle ones are closed"
+                "no free HTTP connections, in all or for this source: idle ones are closed"
             );
         }
         if let Some(place) = place {
@@ -107,10 +108,10 @@ pub(super) async fn run(
     while connections.join_next().await.is_some() {}
 }
 
-/// Has each message sent at once. Two in a row, the answer to REGISTER and an INVITE say, would be 40 ms apart where the kernel may
-/// wait for the first to be acknowledged.
+/// Sends each message at once. Otherwise two in a row, such as the answer to REGISTER and an INVITE, would be
+/// 40 ms apart, since the kernel may wait for the first to be acknowledged.
 fn send_at_once(stream: &TcpStream) {
-    // A connection that is gone already is found out when it is read.
+    // A connection that is gone already is noticed when it is read.
     let _ = stream.set_nodelay(true);
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with a user or a queue that somebody sends, by the ranges that hold for the file as well.
+//! Errors of a user or a queue that a client sends, by the ranges that hold for the file as well.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -12,7 +12,7 @@ use crate::auth::password::{MAX_LEN, MIN_LEN};
 use crate::config::centre::{ascending, dialable, range, skill};
 use crate::config::{Choice, Overflow, Queue};
 
-/// Fields, and what is wrong with each.
+/// Fields, with the error of each.
 pub(super) type Wrong = Vec<(String, String)>;
 
 /// Skills that one may name.
@@ -24,7 +24,7 @@ const DISPLAY: usize = 64;
 
 const NAME: &str = "1 to 32 of a-z, 0-9, ., - and _, a letter or digit first";
 
-/// Collects what is wrong.
+/// Collects errors.
 #[derive(Default)]
 struct Check {
     wrong: Wrong,
@@ -95,11 +95,11 @@ pub(super) fn user(settings: &UserSettings, roll: &Roll) -> Wrong {
     check.line("display", &settings.display, 0..=DISPLAY);
     let roles: BTreeSet<Role> = settings.roles.iter().copied().collect();
     if roles.len() != settings.roles.len() {
-        check.fail("roles", "one stands there twice");
+        check.fail("roles", "one is listed twice");
     }
     let work = &settings.agent;
     if !roles.contains(&Role::Agent) && *work != Default::default() {
-        check.fail("agent", "only somebody with the role agent has this");
+        check.fail("agent", "only users with the role agent have this");
     }
     check.skills("agent.skills", &work.skills);
     if work.queues.len() > QUEUES {
@@ -111,7 +111,7 @@ pub(super) fn user(settings: &UserSettings, roll: &Roll) -> Wrong {
         if !roll.has_queue(&member.queue) {
             check.fail(field("queue"), "there is no such queue");
         } else if !served.insert(&member.queue) {
-            check.fail(field("queue"), "it stands there twice");
+            check.fail(field("queue"), "is listed twice");
         }
         check.within(&field("tier"), member.tier, range::TIER);
         check.within(&field("weight"), member.weight, range::WEIGHT);
@@ -143,7 +143,7 @@ pub(super) fn queue(queue: &Queue, own: Option<&str>, roll: &Roll) -> Wrong {
             Err(detail) => c.fail("number", detail),
             Ok(()) => {
                 if let Some(other) = roll.called(number, own) {
-                    c.fail("number", format!("that is what `{other}` is called by"));
+                    c.fail("number", format!("`{other}` already has this number"));
                 }
             }
         }

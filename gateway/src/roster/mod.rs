@@ -40,16 +40,16 @@ const MAX_QUEUES: usize = 1_000;
 /// Pause reasons that may be added, and dispositions.
 const MAX_CHOICES: usize = 200;
 
-/// What can be changed.
+/// Kinds of objects that can be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Somebody.
     User,
-    /// Where callers wait.
+    /// A queue, in which callers wait.
     Queue,
     /// Why agents pause.
     PauseReason,
-    /// What becomes of calls.
+    /// A disposition of calls.
     Disposition,
 }
 
@@ -86,7 +86,7 @@ pub struct Roster {
 struct Shared {
     roll: RwLock<Arc<Roll>>,
     tables: Tables,
-    /// Changes come one after the other; what the call centre was told last.
+    /// Directory that the call centre has; its lock makes changes come one after the other.
     turn: Mutex<Arc<Directory>>,
     desk: mpsc::Sender<Asked>,
     accounts: Accounts,
@@ -99,7 +99,7 @@ impl fmt::Debug for Roster {
     }
 }
 
-/// What is to be written.
+/// Row to be written.
 struct Write<'a> {
     kind: Kind,
     id: &'a str,
@@ -112,7 +112,7 @@ struct Write<'a> {
 }
 
 impl Roster {
-    /// Somebody can sign in and configure.
+    /// True if somebody can sign in and configure.
     #[must_use]
     pub fn has_admin(&self) -> bool {
         self.roll().has_admin()
@@ -124,13 +124,13 @@ impl Roster {
         self.roll().people()
     }
 
-    /// How a queue is configured, and the version of that; none: by the file.
+    /// Settings of a queue, with their version; no version: defined by the file.
     #[must_use]
     pub fn queue(&self, id: &str) -> Option<(Queue, Option<u64>)> {
         self.roll().queue(id)
     }
 
-    /// What there is to choose.
+    /// Choices there are.
     #[must_use]
     pub fn choices(&self, kind: Kind) -> Vec<Choice> {
         self.roll().choices(kind)
@@ -397,8 +397,8 @@ impl Roster {
             .map(|_| ())
     }
 
-    /// Makes a change durable and puts it to work. The call centre may refuse that somebody or a queue goes, so it is asked first
-    /// then; everything else is told once it is durable.
+    /// Makes a change durable and applies it. The call centre may refuse the removal of a user or a queue, so
+    /// it is asked first then; other changes reach it once they are durable.
     async fn change(
         &self,
         now: Time,
@@ -421,7 +421,7 @@ impl Roster {
             match self.write(now, &write).await {
                 Ok(version) => version,
                 Err(error) => {
-                    // It stays: what went is there again.
+                    // The object stays: its removal is undone.
                     let before = self.roll();
                     self.arrange(kind, &before, told, Vec::new()).await?;
                     return Err(error);
@@ -487,7 +487,7 @@ impl Roster {
         self.tell(arrangement).await
     }
 
-    /// Has the call centre arranged in another way.
+    /// Has the call centre apply another arrangement.
     async fn tell(&self, arrangement: Arrangement) -> Result<(), Unchanged> {
         let (reply, answer) = oneshot::channel();
         let asked = Asked {
@@ -538,7 +538,7 @@ impl Roll {
 }
 
 fn never(field: &str) -> (String, String) {
-    (field.to_owned(), "it never changes".to_owned())
+    (field.to_owned(), "cannot be changed".to_owned())
 }
 
 fn json<T: serde::Serialize>(body: &T) -> Result<Option<Value>, Unchanged> {

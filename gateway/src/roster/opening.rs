@@ -1,4 +1,4 @@
-//! What was kept of before, and where what comes is kept.
+//! Roster kept from before, and the place where changes are kept.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,14 +23,14 @@ use crate::store::{Object, Store, StoreError, Table};
 /// Rows read at a time.
 const PAGE: u32 = 1_000;
 
-/// What was kept of before, to begin with.
+/// Roster kept from before, to begin with.
 pub struct Opening {
     roll: Roll,
     tables: Tables,
     directory: Arc<Directory>,
 }
 
-/// Where rows are kept.
+/// Storage of rows.
 pub(super) enum Tables {
     Stored(BTreeMap<Kind, Table<Value>>),
     /// Nowhere; the last number that was given.
@@ -38,10 +38,10 @@ pub(super) enum Tables {
 }
 
 impl Opening {
-    /// The file and what the store adds to it. Without a store what is added is there until the gateway ends.
+    /// The file and the additions in the store. Without a store, additions last until the gateway ends.
     ///
     /// # Errors
-    /// What the store says.
+    /// Errors of the store.
     pub async fn read(config: Config, store: Option<&Store>) -> Result<Opening, StoreError> {
         let tables: BTreeMap<Kind, Table<Value>> = store
             .into_iter()
@@ -66,13 +66,13 @@ impl Opening {
         Arc::clone(&self.directory)
     }
 
-    /// Who may register.
+    /// Users who may register.
     #[must_use]
     pub fn sip_users(&self) -> BTreeMap<String, session_core::User> {
         self.roll.sip_users()
     }
 
-    /// Whom numbers name.
+    /// Dial plan.
     #[must_use]
     pub fn plan(&self) -> DialPlan {
         self.roll.plan()
@@ -106,7 +106,7 @@ impl fmt::Debug for Opening {
 }
 
 impl Roll {
-    /// A file, and what the store adds to it.
+    /// Reads what the store adds to a file.
     pub(super) async fn read(
         config: Config,
         tables: &BTreeMap<Kind, Table<Value>>,
@@ -126,7 +126,7 @@ impl Roll {
         Ok(roll)
     }
 
-    /// What was added to this, under another file.
+    /// The same additions, under another file.
     pub(super) fn under(&self, config: Config) -> Roll {
         let mut roll = Roll::new(config);
         for (id, user) in &self.users {
@@ -153,7 +153,7 @@ impl Roll {
                 if self.is_name_taken(&body.name) {
                     tracing::warn!(
                         user = body.name,
-                        "the file has this name: the user of the API is not there"
+                        "the file defines this name: the user added by the API is ignored"
                     );
                     return Ok(());
                 }
@@ -164,7 +164,7 @@ impl Roll {
                 if self.is_name_taken(&body.name) {
                     tracing::warn!(
                         queue = body.name,
-                        "the file has this name: the queue of the API is not there"
+                        "the file defines this name: the queue added by the API is ignored"
                     );
                     return Ok(());
                 }

@@ -1,4 +1,4 @@
-//! Another version of the file, while calls go on.
+//! Another version of the file, applied while calls go on.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
@@ -16,12 +16,12 @@ use crate::centre::directory::Directory;
 use crate::config::{Config, Role};
 
 impl Roster {
-    /// The file says this from now on: users, queues, choices, the dial plan, and `settings` with them, all of it or nothing.
-    /// What the API added stays, unless the file has the name now.
+    /// Applies a new file: users, queues, choices, the dial plan, and `settings` with them, all of it or
+    /// nothing. Objects that the API added stay, unless the file uses their names now.
     ///
     /// # Errors
-    /// [`Unchanged::Refused`] while an agent or a queue that would go has calls; [`Unchanged::Unavailable`] when the store
-    /// cannot be read.
+    /// [`Unchanged::Refused`] while an agent or a queue that would be removed has calls;
+    /// [`Unchanged::Unavailable`] if the store cannot be read.
     pub async fn reload(&self, config: Config, settings: Settings) -> Result<(), Unchanged> {
         let mut turn = self.shared.turn.lock().await;
         let before = self.roll();
@@ -43,7 +43,7 @@ impl Roster {
             .chain(after.users.keys().filter_map(|id| after.account(id)))
             .collect();
         let stay: BTreeSet<&str> = accounts.iter().map(|account| account.id.as_str()).collect();
-        // Names become free first: somebody else may have one now.
+        // Free the names first: another user may have one now.
         let gone: Vec<String> = before
             .people()
             .into_keys()
@@ -62,7 +62,7 @@ impl Roster {
     }
 }
 
-/// Those of the file who work in the call centre, as they sign in.
+/// Staff of the file, as they sign in.
 pub fn accounts_of<'a>(config: &'a Config, directory: &'a Directory) -> impl Iterator<Item = User> + 'a {
     directory.people().filter_map(|person| {
         let user = config.users.get(&person.name)?;
@@ -84,7 +84,7 @@ pub fn accounts_of<'a>(config: &'a Config, directory: &'a Directory) -> impl Ite
     })
 }
 
-/// Adds an account, or changes it.
+/// Adds or changes an account.
 pub fn put_account(accounts: &Accounts, account: User) {
     let name = account.name.clone();
     if !accounts.put_user(account) {

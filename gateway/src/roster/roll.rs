@@ -1,4 +1,4 @@
-//! Everybody and everything that is configured: what the file says, and what was added by the API.
+//! All configured objects: those of the file, and those added by the API.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::config::{self, Choice, Config, Overflow, Queue, Staff, Work};
 #[derive(Clone)]
 pub(super) struct Kept<T> {
     pub(super) version: u64,
-    /// In the log; 0 where there is none.
+    /// Number in the log; 0 without one.
     pub(super) number: u32,
     /// In which order they came.
     pub(super) created: u64,
@@ -41,19 +41,19 @@ pub(super) struct Roll {
 pub struct Person {
     /// In the API.
     pub id: String,
-    /// Signs in and registers as.
+    /// Name that the user signs in and registers with.
     pub name: String,
-    /// For people.
+    /// Name shown to people.
     pub display: String,
-    /// What the user may do.
+    /// Roles of the user.
     pub roles: Vec<Role>,
-    /// How the user takes calls.
+    /// Settings for taking calls.
     pub agent: Option<Work>,
     /// There is a password.
     pub signs_in: bool,
     /// There is a SIP password.
     pub has_phone: bool,
-    /// Of what is kept; `None`: the file says so.
+    /// Version of what is kept; `None`: defined by the file.
     pub version: Option<u64>,
 }
 
@@ -92,7 +92,7 @@ impl Roll {
         Directory::new(&people, &queues)
     }
 
-    /// Who may register.
+    /// Users who may register.
     pub(super) fn sip_users(&self) -> BTreeMap<String, session_core::User> {
         let mut users = self.config.users.clone();
         let kept = self.users.values().map(|user| &user.body);
@@ -222,7 +222,7 @@ impl Roll {
                 .any(|(_, queue)| queue.name == name || queue.number.as_deref() == Some(name))
     }
 
-    /// Who is called by this number already, but for the queue `own`.
+    /// Owner of this number already, other than the queue `own`.
     pub(super) fn called(&self, number: &str, own: Option<&str>) -> Option<String> {
         let user = self.config.users.contains_key(number)
             || self.users.values().any(|user| user.body.name == number);

@@ -1,4 +1,4 @@
-//! What is kept of each user, and what is sent of one.
+//! Users as they are kept, and as clients send them.
 
 use serde::{Deserialize, Serialize};
 use sip_core::auth::{Algorithm, Password as Digest};
@@ -7,11 +7,11 @@ use utoipa::ToSchema;
 use crate::auth::Role;
 use crate::config::Work;
 
-/// A user as an admin wants it.
+/// A user, as an admin configures it.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserSettings {
-    /// Signs in and registers as; never changes.
+    /// Name that the user signs in and registers with; never changes.
     #[schema(
         min_length = 1,
         max_length = 32,
@@ -19,27 +19,27 @@ pub struct UserSettings {
         example = "clara"
     )]
     pub name: String,
-    /// For people; the name if empty.
+    /// Name shown to people; the `name` if empty.
     #[serde(default)]
     #[schema(max_length = 64, example = "Clara")]
     pub display: String,
-    /// What the user may do; none: the user only has a phone.
+    /// Roles of the user; none for a user who only has a phone.
     #[schema(max_items = 3)]
     pub roles: Vec<Role>,
-    /// How the user takes calls, with the role `agent`.
+    /// Settings for taking calls, with the role `agent`.
     #[serde(default)]
     pub agent: Work,
-    /// To sign in with; not said: as it was, at first none.
+    /// Password to sign in with; if omitted, unchanged (for a new user: none).
     #[serde(default)]
     #[schema(min_length = 8, max_length = 256, write_only)]
     pub password: Option<String>,
-    /// For a phone of the user's own; not said: as it was, at first none; empty: none.
+    /// Password for the user's own phone; if omitted, unchanged (for a new user: none); empty: none.
     #[serde(default)]
     #[schema(max_length = 128, write_only)]
     pub sip_password: Option<String>,
 }
 
-/// What is kept of a user; the name is a column of its own.
+/// A user as kept; the name is a column of its own.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct UserRow {
     pub(super) name: String,
@@ -51,7 +51,7 @@ pub(super) struct UserRow {
     pub(super) sip: Option<SipKeys>,
 }
 
-/// What is kept of a SIP password (RFC 8760).
+/// SIP password as kept (RFC 8760).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SipKeys {
     sha256: String,

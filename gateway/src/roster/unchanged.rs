@@ -1,4 +1,4 @@
-//! Which version a change is meant for, and why it was not made.
+//! Version that a change is meant for, and reasons why it was not made.
 
 use super::check::Wrong;
 use crate::auth::NoEntropy;
@@ -9,11 +9,11 @@ use crate::store::StoreError;
 /// Why something was not changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unchanged {
-    /// It is not there.
+    /// The object does not exist.
     Unknown,
     /// The file says so.
     FromFile,
-    /// It is there in another version.
+    /// The object exists in another version.
     Changed,
     /// Another one has the name.
     Taken,
@@ -27,7 +27,7 @@ pub enum Unchanged {
     InUse(String),
     /// The call centre says no.
     Refused(Refused),
-    /// It cannot be kept now.
+    /// The change cannot be kept now.
     Unavailable,
 }
 
@@ -49,14 +49,14 @@ impl From<StoreError> for Unchanged {
             StoreError::Conflict | StoreError::NotFound => Unchanged::Changed,
             StoreError::Taken => Unchanged::Taken,
             error => {
-                tracing::error!(%error, "configuration cannot be kept");
+                tracing::error!(%error, "a change of the configuration cannot be stored");
                 Unchanged::Unavailable
             }
         }
     }
 }
 
-/// Which version of something a change is meant for.
+/// Version of an object that a change is meant for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {
     /// Whichever it is.

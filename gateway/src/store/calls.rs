@@ -7,12 +7,12 @@ use super::StoreError;
 use super::database::{Database, Failure, Row, Statement, Value, int};
 use super::log::{first_row, rows};
 
-/// One call: what is searched for, and the rest as JSON.
+/// One call: the fields that are searched for, and the rest as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallRecord {
     /// Unique.
     pub id: String,
-    /// 1 when inserted, one more with every change; not looked at by [`Calls::insert`].
+    /// 1 when inserted, one more with every change; ignored by [`Calls::insert`].
     pub version: u64,
     /// Microseconds since 1970.
     pub started_micros: u64,
@@ -30,7 +30,7 @@ pub struct CallRecord {
     pub body: String,
 }
 
-/// Which calls are wanted; what is `None` does not matter.
+/// Selection of calls; `None` matches any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallFilter {
     /// Began then or later, microseconds since 1970.
@@ -45,16 +45,16 @@ pub struct CallFilter {
     pub caller: Option<String>,
     /// Id.
     pub disposition: Option<String>,
-    /// The first four letters of the id.
+    /// First four letters of the id.
     pub prefix: Option<&'static str>,
 }
 
 /// A place in a list of calls: behind this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallCursor {
-    /// Of the last call seen.
+    /// Start of the last call seen.
     pub started_micros: u64,
-    /// Of the last call seen.
+    /// Id of the last call seen.
     pub id: String,
 }
 
@@ -150,7 +150,7 @@ impl Calls {
         want("started >= ?", filter.from_micros.map(|at| int(at).into()));
         want("started < ?", filter.to_micros.map(|at| int(at).into()));
         want("queue = ?", filter.queue.clone().map(Value::from));
-        // Whoever is named is found in the text: taken out of it, it is shorter.
+        // A caller with a name is found in the text: taken out of it, it is shorter.
         want(
             "length(replace(agents, ?, '')) < length(agents)",
             filter

@@ -1,4 +1,4 @@
-//! What a database must do for the store: run a few statements in one transaction.
+//! Contract between the store and a database: run a few statements in one transaction.
 //!
 //! The statements are the same everywhere: `$1` placeholders, `BIGINT` and `TEXT` columns, `ON CONFLICT`, `RETURNING`.
 
@@ -16,7 +16,7 @@ pub(super) trait Database: Send + Sync {
     /// Runs one statement that only reads.
     fn read(&self, statement: Statement) -> Running<'_>;
 
-    /// Looks whether the database is where it should be, and mends what can be mended.
+    /// Checks that the database is where it should be, and repairs what it can.
     fn look(&self) -> Running<'_>;
 
     /// The first statement of a migration, which keeps other processes out until its transaction ends.
@@ -39,7 +39,7 @@ pub(super) struct Statement {
     pub(super) values: Vec<Value>,
     /// Rows are wanted.
     pub(super) rows: bool,
-    /// The transaction is rolled back unless the statement touches so many rows.
+    /// Number of rows that the statement must change; otherwise the transaction is rolled back.
     pub(super) must_touch: Option<u64>,
 }
 
@@ -117,7 +117,7 @@ pub(super) fn int(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// What a statement did.
+/// Result of a statement.
 #[derive(Clone, Default)]
 pub(super) struct Outcome {
     pub(super) rows: Vec<Row>,

@@ -1,20 +1,20 @@
-//! What can go wrong in a store.
+//! Errors of a store.
 
 use std::fmt;
 
-/// Why a store did not do what it was asked.
+/// Error of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
     /// The URL names no store that we know.
     Url(String),
     /// The database was written by a newer gateway.
     Newer {
-        /// Of the database.
+        /// Version found in the database.
         found: u64,
         /// The highest that we know.
         known: u64,
     },
-    /// The database is down, full or refuses. What was asked may be asked again.
+    /// The database is down or full, or refuses. The request may be repeated.
     Unavailable(String),
     /// Another gateway has this database open.
     InUse(String),
@@ -32,7 +32,7 @@ pub enum StoreError {
     },
     /// Too many entries wait for the database. The entry was not taken and may be appended again.
     Full,
-    /// The row has changed since it was read, or what was to be created is there.
+    /// The row has changed since it was read, or the row to be created exists.
     Conflict,
     /// A unique name is taken.
     Taken,

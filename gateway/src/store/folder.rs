@@ -1,4 +1,4 @@
-//! Where a gateway keeps its database unless it is told otherwise, and what keeps two gateways off one file.
+//! The default place of a gateway's database, and the lock that keeps two gateways off one file.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
@@ -16,7 +16,7 @@ const DATABASE: &str = "cordboard.db";
 /// `$XDG_STATE_HOME/cordboard`, else `~/.local/state/cordboard`; `None` where neither is known. `env` reads the environment.
 #[must_use]
 pub fn usual(env: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
-    // What is not absolute is to be ignored (XDG Base Directory Specification 0.8).
+    // A relative path is ignored (XDG Base Directory Specification 0.8).
     let absolute = |name| env(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
     Some(state.join("cordboard"))
@@ -25,7 +25,7 @@ pub fn usual(env: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf
 /// Makes the folder, for its owner alone, where it is missing; the URL of the database in it.
 ///
 /// # Errors
-/// It cannot be made, or its name is no Unicode.
+/// The folder cannot be created, or its name is not Unicode.
 pub fn database(folder: &Path) -> Result<String, StoreError> {
     let refused = |why: String| StoreError::Unavailable(format!("{}: {why}", folder.display()));
     DirBuilder::new()

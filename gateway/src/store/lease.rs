@@ -1,14 +1,15 @@
-//! A connection lent by a pool, which goes back only when its last transaction came to an end that is known.
+//! A connection lent by a pool, which goes back only after a transaction whose end is known.
 //!
-//! After any other end nobody knows what state it is in: SQLite rolls a transaction back by itself when the disk is full, sqlx does
-//! not hear of it, and every later transaction of that connection fails. So it is closed, and the pool opens another.
+//! After any other end its state is unknown: SQLite rolls a transaction back by itself when the disk is full,
+//! sqlx does not notice, and every later transaction of that connection fails. So the connection is closed,
+//! and the pool opens another.
 
 use sqlx::Database;
 use sqlx::pool::PoolConnection;
 
 use super::database::{Failure, Outcome};
 
-/// See above. One that is dropped in the middle, with the future that uses it, is closed as well.
+/// A lent connection; see above. One that is dropped halfway, with the future that uses it, is closed as well.
 pub(super) struct Lease<DB: Database> {
     pub(super) connection: PoolConnection<DB>,
     sound: bool,
@@ -22,7 +23,7 @@ impl<DB: Database> Lease<DB> {
         }
     }
 
-    /// Gives the connection back, or closes it, as `done` says.
+    /// Gives the connection back, or closes it, depending on `done`.
     pub(super) fn end(mut self, done: Result<Vec<Outcome>, Failure>) -> Result<Vec<Outcome>, Failure> {
         self.sound = !matches!(done, Err(Failure::Unavailable(_)));
         done

@@ -23,9 +23,9 @@ pub struct Entry {
     pub seq: u64,
     /// From [`Log::begin_epoch`].
     pub epoch: u64,
-    /// When it happened, microseconds since 1970.
+    /// Time of the event, microseconds since 1970.
     pub at_micros: u64,
-    /// What happened.
+    /// Kind of event.
     pub kind: String,
     /// JSON.
     pub body: String,
@@ -36,9 +36,9 @@ pub struct Entry {
 pub struct SlotRow {
     /// `"queue"` or `"agent"`.
     pub kind: &'static str,
-    /// Whose.
+    /// Id of the queue or agent.
     pub id: u32,
-    /// Which stretch.
+    /// Number of the interval.
     pub slot: u64,
     /// JSON.
     pub body: String,
@@ -146,7 +146,7 @@ impl Log {
     ) -> Result<(), StoreError> {
         let put = "INSERT INTO snapshots (stream, seq, body) VALUES ($1, $2, $3) \
                    ON CONFLICT (stream, seq) DO UPDATE SET body = excluded.body";
-        // Locks the stream against whoever takes it over meanwhile.
+        // Locks the stream against another gateway that takes it over meanwhile.
         let guard = "UPDATE streams SET epoch = epoch WHERE stream = $1 AND epoch = $2";
         let mut batch = vec![
             Statement::execute(guard)

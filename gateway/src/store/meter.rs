@@ -1,4 +1,4 @@
-//! How long commits take and how much they carry, for metrics.
+//! Duration and size of commits, for metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -8,7 +8,7 @@ pub const COMMIT_SECONDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025
 /// Upper bounds of the batch size buckets, entries.
 pub const COMMIT_ENTRIES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-/// What the log's writer has done since the start.
+/// Counts of the log's writer since the start.
 #[derive(Debug)]
 pub struct Meter {
     /// Duration of commits that succeeded, seconds.
@@ -76,7 +76,7 @@ impl<const N: usize> Histogram<N> {
         self.bounds.iter().copied().zip(counts)
     }
 
-    /// How many values there were.
+    /// Number of values.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count.load(Relaxed)

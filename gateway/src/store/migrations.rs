@@ -60,7 +60,7 @@ pub(super) async fn migrate(database: &dyn Database, to: Option<usize>) -> Resul
             continue;
         }
         let mut batch: Vec<Statement> = lock().into_iter().collect();
-        // Whoever comes second finds the step done.
+        // A second process finds the step done.
         let claim = "INSERT INTO schema_steps (step) VALUES ($1) ON CONFLICT (step) DO NOTHING";
         batch.push(Statement::execute(claim).bind(number as i64).must_touch(1));
         batch.extend(

@@ -1,4 +1,5 @@
-//! What must outlive the process: the event log, configuration, accounts and call records, in SQLite or PostgreSQL.
+//! Everything that must outlive the process: the event log, configuration, accounts and call records, in
+//! SQLite or PostgreSQL.
 
 mod calls;
 mod database;
@@ -34,7 +35,7 @@ use writer::{Job, Writer};
 /// Entries that may wait for the database.
 pub const BACKLOG: usize = 16_384;
 
-/// What a commit survives.
+/// Durability of a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
     /// The loss of power: every commit is flushed to disk.
@@ -57,12 +58,12 @@ impl FromStr for Durability {
     }
 }
 
-/// Whether the database can be worked with.
+/// Health of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// It was written a moment ago, or whenever somebody last wanted to.
+    /// The last write, a moment ago or whenever there was something to write, succeeded.
     Up,
-    /// It could not be written or read, for this reason. It is tried again twice a second.
+    /// Writing or reading failed, for this reason. It is tried again twice a second.
     Down(String),
 }
 
@@ -76,8 +77,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://user:password@host/database`, creating what is missing and
-    /// bringing an older schema up to date.
+    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://user:password@host/database`; creates a missing
+    /// database and brings an older schema up to date.
     pub async fn open(url: &str, durability: Durability) -> Result<Store, StoreError> {
         let database = connect(url, durability).await?;
         migrations::migrate(&*database, None).await?;
@@ -126,13 +127,13 @@ impl Store {
         Calls::new(self.database.clone())
     }
 
-    /// Whether the database can be worked with; can be waited on.
+    /// Health of the database, to be watched.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.health.clone()
     }
 
-    /// What the writer has done.
+    /// Meter of the writer.
     #[must_use]
     pub fn meter(&self) -> &Meter {
         &self.meter

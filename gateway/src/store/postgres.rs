@@ -14,7 +14,7 @@ use super::{Durability, StoreError};
 
 /// Connections at most.
 const CONNECTIONS: u32 = 8;
-/// How long one waits for a connection. While the server is away, those who wait for it are told after this time.
+/// Time to wait for a connection. While the server is away, requests fail after this time.
 const ACQUIRE: Duration = Duration::from_secs(2);
 
 pub(super) struct Postgres {

@@ -1,8 +1,8 @@
 //! SQLite: one connection writes, a few read beside it (write-ahead log), and one more only holds the file.
 //!
-//! A file that is removed or replaced while we work would take everything with it at the next start: what we have open has no name
-//! any longer. The connection that holds it writes it out again under its name ([`Sqlite::put_back`]), and what stood there instead is
-//! kept beside it.
+//! A file that is removed or replaced while we work would take everything with it at the next start: the file
+//! that we have open no longer has a name. The connection that holds it writes it out again under its name
+//! ([`Sqlite::put_back`]), and the file that stood there instead is kept beside it.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::future::Future;
@@ -23,13 +23,13 @@ use super::{Durability, StoreError};
 
 /// Connections that only read.
 const READERS: u32 = 4;
-/// How long one waits for another process that writes.
+/// Time to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(3);
-/// How long one waits for a connection.
+/// Time to wait for a connection.
 const ACQUIRE: Duration = Duration::from_secs(4);
 
 pub(super) struct Sqlite {
-    /// Of connections to a file that is there.
+    /// Options for connecting to an existing file.
     options: SqliteConnectOptions,
     /// `None`: in memory.
     path: Option<PathBuf>,
@@ -39,12 +39,12 @@ pub(super) struct Sqlite {
 #[derive(Default)]
 struct Open {
     pools: Option<Pools>,
-    /// Connections to a file that has no name any longer; they must be closed before others are opened, since the last one to close
-    /// removes what lies beside the name.
+    /// Connections to a file that no longer has a name; they must be closed before others are opened, since
+    /// the last one to close removes the files beside the name.
     leaving: Option<Pools>,
-    /// Holds the file, and does nothing else.
+    /// Connection that holds the file, and does nothing else.
     holder: Option<SqliteConnection>,
-    /// Which file it is.
+    /// Identity of the file.
     file: Option<(u64, u64)>,
 }
 
@@ -107,7 +107,7 @@ impl Sqlite {
         Ok(sqlite)
     }
 
-    /// The pools, while the file has its name.
+    /// The pools, as long as the file has its name.
     async fn pools(&self) -> Result<Pools, Failure> {
         let mut open = self.open.lock().await;
         if let Some(path) = &self.path {
@@ -132,7 +132,7 @@ impl Sqlite {
         }
         let Some(path) = &self.path else { return Ok(()) };
         let mut holder = self.options.connect().await?;
-        // Its log is opened with the first read, by name: later another file may have that.
+        // The write-ahead log is opened by name with the first read: later another file may have that name.
         sqlx::query("SELECT COUNT(*) FROM sqlite_schema")
             .execute(&mut holder)
             .await?;
@@ -144,7 +144,7 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Writes the file out under its name when that names nothing, or another file.
+    /// Writes the file out under its name if that names nothing, or another file.
     async fn put_back(&self) -> Result<(), Failure> {
         let Some(path) = &self.path else { return Ok(()) };
         let mut open = self.open.lock().await;
@@ -165,7 +165,7 @@ impl Sqlite {
             .execute(&mut *holder)
             .await?;
         let aside = replace(&copy, path).map_err(refused)?;
-        // From here on what is under the name is ours; it is opened once nobody has the old one open.
+        // From here on the file under the name is ours; it is opened once nobody has the old one open.
         let holder = open.holder.take();
         open.leaving = open.pools.take();
         match aside {
@@ -191,7 +191,7 @@ fn pool(size: u32) -> SqlitePoolOptions {
         .max_lifetime(None)
 }
 
-/// Device and number of the file of that name.
+/// Device and inode number of the file with that name.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     let found = path.metadata().ok()?;
     Some((found.dev(), found.ino()))
@@ -203,7 +203,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// An empty file, for its owner alone; so is its folder when that is gone as well.
+/// Creates an empty file that only its owner can access, and its folder too if that is gone.
 fn prepare(copy: &Path) -> io::Result<()> {
     if let Some(folder) = copy
         .parent()
@@ -220,7 +220,7 @@ fn prepare(copy: &Path) -> io::Result<()> {
         .map(drop)
 }
 
-/// Puts `copy` in the place of `path`; where a file went that was there.
+/// Puts `copy` in the place of `path`. Returns the new name of the file that was there.
 fn replace(copy: &Path, path: &Path) -> io::Result<Option<PathBuf>> {
     File::open(copy)?.sync_all()?;
     let aside = path.exists().then(|| {
@@ -231,7 +231,7 @@ fn replace(copy: &Path, path: &Path) -> io::Result<Option<PathBuf>> {
     if let Some(aside) = &aside {
         std::fs::rename(path, aside)?;
     }
-    // A log that lies there belongs to another file, and SQLite would read it into this one.
+    // A write-ahead log found there belongs to another file, and SQLite would read it into this one.
     for suffix in ["-wal", "-shm"] {
         match &aside {
             Some(aside) => rename(&beside(path, suffix), &beside(aside, suffix))?,
@@ -270,7 +270,7 @@ impl Database for Sqlite {
             }
             let mut lease = Lease::new(connection);
             let done = async {
-                // Taking the lock at once, rather than at the first write, lets one wait for it.
+                // Taking the lock at once, rather than at the first write, makes it possible to wait for it.
                 let transaction = lease.connection.begin_with("BEGIN IMMEDIATE").await?;
                 run_batch!(transaction, batch)
             }

@@ -30,7 +30,7 @@ pub struct Object<T> {
     pub body: T,
 }
 
-/// What is in it may be secret.
+/// Content may be secret.
 impl<T> fmt::Debug for Object<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Object")
@@ -43,7 +43,7 @@ impl<T> fmt::Debug for Object<T> {
 /// A row to be written.
 #[derive(Clone, Copy)]
 pub struct Put<'a, T> {
-    /// Which row.
+    /// Id of the row.
     pub id: &'a str,
     /// Unique in its table.
     pub name: Option<&'a str>,
@@ -55,12 +55,12 @@ pub struct Put<'a, T> {
     pub now_micros: u64,
 }
 
-/// What must hold for a row to be written.
+/// Condition for writing a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
-    /// It is not there yet.
+    /// No row exists yet.
     Absent,
-    /// It is there with this version.
+    /// The row exists with this version.
     Version(u64),
     /// Nothing: it is created or overwritten.
     Anything,

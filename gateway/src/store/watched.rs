@@ -1,4 +1,4 @@
-//! Whether the database can be worked with: everything that is asked of it passes here, and when nobody asks, it is tried.
+//! Health of the database: every query and transaction passes here, and when there are none the database is probed.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,13 +12,13 @@ use tokio::time::timeout;
 use super::Health;
 use super::database::{Database, Failure, Running, Statement};
 
-/// A transaction that takes longer is taken for failed. A server that cannot be reached any longer says nothing at all.
+/// Time after which a transaction counts as failed. A server that can no longer be reached says nothing at all.
 const WRITE: Duration = Duration::from_secs(5);
-/// A query that takes longer is taken for failed. Those of a start read much.
+/// Time after which a query counts as failed. Queries at a start read much.
 const READ: Duration = Duration::from_secs(15);
-/// Between two looks at the database.
+/// Time between two checks of the database.
 const LOOK: Duration = Duration::from_millis(500);
-/// After so long without a transaction one is made, to see whether that still works.
+/// Time without a transaction after which one is made, to see whether that still works.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// A database whose health is known.
@@ -32,7 +32,7 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// Within a runtime: a task looks after the database for as long as it is in use.
+    /// Needs a runtime: a task watches the database for as long as it is in use.
     pub(super) fn new(database: Box<dyn Database>) -> Arc<Watched> {
         let watched = Arc::new(Watched {
             database,
@@ -67,7 +67,9 @@ impl Watched {
         self.health.send_if_modified(|health| {
             let was_up = *health == Health::Up;
             if was_up {
-                tracing::warn!("store: the database cannot be written, what happens is kept in memory until it can: {why}");
+                tracing::warn!(
+                    "store: the database cannot be written; changes are kept in memory until it can: {why}"
+                );
             }
             let changed = *health != Health::Down(why.to_owned());
             *health = Health::Down(why.to_owned());
@@ -87,7 +89,7 @@ impl Watched {
         if self.is_idle() || *self.health.borrow() != Health::Up {
             let sql = "INSERT INTO streams (stream, epoch, last_seq) VALUES ($1, 1, 0) \
                        ON CONFLICT (stream) DO UPDATE SET last_seq = streams.last_seq + 1";
-            // What became of it is seen in `run`.
+            // `run` has noted the result.
             let _ = self.run(vec![Statement::execute(sql).bind("health")]).await;
         }
     }
@@ -123,7 +125,7 @@ impl Database for Watched {
     fn read(&self, statement: Statement) -> Running<'_> {
         Box::pin(async move {
             let done = within(READ, self.database.read(statement)).await;
-            // One that succeeds says nothing of the next transaction: a full disk is read as ever.
+            // A query that succeeds says nothing about the next transaction: a full disk can still be read.
             if let Err(Failure::Unavailable(why)) = &done {
                 self.down(why);
             }

@@ -1,7 +1,7 @@
 //! The one task that writes the log.
 //!
-//! It takes what waits and commits it as one transaction; while that lasts, the next batch gathers. So a lone entry
-//! waits for nobody and many share one flush to disk. A commit that fails is tried again until it succeeds: receipts
+//! All waiting entries are committed as one transaction, while the next batch gathers. So a lone entry waits for nobody,
+//! and many share one flush to disk. A commit that fails is tried again until it succeeds: receipts
 //! are late then, but never false.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ const BACK_OFF: Duration = Duration::from_millis(10);
 /// Wait between retries at most.
 const MAX_BACK_OFF: Duration = Duration::from_secs(1);
 
-/// What the writer is asked.
+/// Request to the writer.
 pub(super) enum Job {
     /// Write this, and say so.
     Append(Entry, oneshot::Sender<Result<(), StoreError>>),

@@ -1,7 +1,7 @@
 //! Policy without SIP: calls in, decisions out.
 //!
-//! [`DialPlan`] says who is called. What it knows of a call is a [`CallRequest`]; what it says is a [`Decision`]. [`acd`] has callers
-//! wait for agents.
+//! [`DialPlan`] decides who is called: a [`CallRequest`] goes in, a [`Decision`] comes out. [`acd`] has
+//! callers wait for agents.
 
 pub mod acd;
 mod pattern;

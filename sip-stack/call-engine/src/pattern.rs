@@ -1,4 +1,4 @@
-//! What a dial plan rule matches.
+//! Patterns of dial rules.
 
 use std::fmt;
 
@@ -24,10 +24,10 @@ enum Piece {
     Close,
 }
 
-/// What is wrong with a pattern.
+/// Error in a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PatternError {
-    /// It matches nothing but nothing.
+    /// The pattern matches only the empty number.
     Empty,
     /// `.` or `!` stands before the end.
     RestInside,
@@ -106,13 +106,13 @@ impl Pattern {
         &self.text
     }
 
-    /// How many `(`…`)` it has.
+    /// Number of its `(`…`)` groups.
     #[must_use]
     pub fn captures(&self) -> usize {
         self.pieces.iter().filter(|p| **p == Piece::Open).count()
     }
 
-    /// True when everything that `other` matches is matched by this one as well.
+    /// True if this pattern matches everything that `other` matches.
     #[must_use]
     pub fn covers(&self, other: &Pattern) -> bool {
         let of = |pattern: &Pattern| -> Vec<Piece> {
@@ -147,7 +147,7 @@ impl Pattern {
         wide.len() == narrow.len()
     }
 
-    /// What its parentheses caught, when the whole of `number` matches.
+    /// Captures of its parentheses, if the whole of `number` matches.
     #[must_use]
     pub fn matches<'n>(&self, number: &'n str) -> Option<Vec<&'n str>> {
         let mut caught = Vec::new();
@@ -181,7 +181,7 @@ impl Pattern {
     }
 }
 
-/// The least digit of a class.
+/// Lowest digit of a class.
 fn least(class: char) -> u32 {
     match class {
         'N' => 2,

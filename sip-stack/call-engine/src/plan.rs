@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Pattern;
 
-/// What the plan knows of a call.
+/// Facts about a call that the plan decides by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallRequest {
-    /// Where it came from.
+    /// Origin of the call.
     pub origin: Origin,
-    /// What was dialled: digits, or a name.
+    /// Digits or a name that was dialled.
     pub number: String,
 }
 
-/// Where a call came from.
+/// Origin of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A user of ours, by name.
@@ -31,7 +31,7 @@ impl Origin {
     }
 }
 
-/// Who is called.
+/// Decision of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// All contacts of a user.
@@ -50,14 +50,14 @@ pub enum Decision {
     Queue {
         /// The queue.
         name: String,
-        /// Of the call; `None`: as the queue has it.
+        /// Priority of the call; `None`: that of the queue.
         priority: Option<u8>,
     },
     /// An application answers.
     Application(Application),
     /// The built-in phone.
     DemoPhone {
-        /// What was dialled.
+        /// Number that was dialled.
         number: String,
     },
     /// Nobody.
@@ -82,7 +82,7 @@ impl Decision {
     }
 }
 
-/// What answers a call by itself.
+/// Application that answers a call by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Application {
     /// Plays back what it hears.
@@ -96,17 +96,18 @@ pub enum Application {
 /// One line of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// What it matches.
+    /// Pattern that it matches.
     pub pattern: Pattern,
-    /// Of calls from this trunk only.
+    /// Trunk whose calls alone it applies to.
     pub from_trunk: Option<String>,
-    /// What becomes of the number first: `$1` to `$9` and `$0` (all of it) are put in. `None`: stays as dialled.
+    /// Rewriting of the number before the action: `$1` to `$9` and `$0` (all of it) are filled in. `None`:
+    /// stays as dialled.
     pub rewrite: Option<String>,
-    /// What is done then.
+    /// Action of the rule.
     pub action: Action,
 }
 
-/// What a rule does.
+/// Action of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Calls the user of this name, or the user that the number names; 404 when nobody is called that.
@@ -118,12 +119,12 @@ pub enum Action {
     Queue {
         /// The queue.
         name: String,
-        /// Of the call; `None`: as the queue has it.
+        /// Priority of the call; `None`: that of the queue.
         priority: Option<u8>,
     },
     /// Answers by itself.
     Application(Application),
-    /// Calls the built-in phone. Does not apply to what is no number of at least three digits.
+    /// Calls the built-in phone. Applies only to numbers of at least three digits.
     DemoPhone,
     /// Refuses.
     Reject(u16),
@@ -134,7 +135,7 @@ pub enum Action {
 pub struct DialPlan {
     rules: Vec<Rule>,
     users: BTreeSet<String>,
-    /// Names of queues by what is dialled for them.
+    /// Names of queues by their numbers.
     queues: BTreeMap<String, String>,
 }
 
@@ -149,8 +150,8 @@ impl DialPlan {
         }
     }
 
-    /// With queues that can be called where no rule says something else: what is dialled, and the name of the queue. Users of the
-    /// same name come first.
+    /// Adds queues that can be called unless a rule matches: number and name of each. Users of the same name
+    /// come first.
     #[must_use]
     pub fn with_queues(mut self, queues: impl IntoIterator<Item = (String, String)>) -> DialPlan {
         self.queues = queues.into_iter().collect();
@@ -209,7 +210,7 @@ impl DialPlan {
         }
     }
 
-    /// What was dialled without visual separators, if it is a number and not a user's name.
+    /// Dialled number without visual separators, if it is a number and not a user's name.
     fn plain<'n>(&self, dialled: &'n str) -> Cow<'n, str> {
         let separator = |c: char| matches!(c, '-' | '.' | '(' | ')' | ' ');
         let number = dialled.chars().all(|c| separator(c) || is_dialable(c)) && dialled.contains(is_dialable);

@@ -31,7 +31,7 @@ enum Happens {
     GoesHome(AgentId),
 }
 
-/// What a caller lived through.
+/// Experience of a caller.
 #[derive(Debug, Default)]
 struct Caller {
     came: Option<Time>,
@@ -327,7 +327,7 @@ impl Day {
                 self.separate(call);
                 let patience = self.seconds(20, 600);
                 self.plan(patience, Happens::GivesUp(call));
-                // Whoever did not answer or was lost comes back some time.
+                // An agent who did not answer or was lost comes back some time.
                 let back = self.seconds(30, 300);
                 self.plan(back, Happens::Returns(agent));
             }
@@ -348,7 +348,7 @@ impl Day {
     }
 }
 
-/// What a store has of a fold: the open parts, and each slot as it was written last.
+/// Stored parts of a fold: the open counts, and each slot as it was written last.
 #[derive(Default)]
 struct Kept {
     open: String,
@@ -416,7 +416,7 @@ fn a_fold_that_is_restored_again_and_again_has_the_numbers_of_one_that_is_not() 
             kept.take(&mut metrics);
             written = at;
         } else {
-            // A kill: what was not written is read again.
+            // A kill: unwritten parts are read again.
             metrics = kept.restored();
             metrics.watch(true);
             at = written;

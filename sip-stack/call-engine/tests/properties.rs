@@ -1,4 +1,4 @@
-//! What holds for every dial plan and every call.
+//! Properties of every dial plan and every call.
 
 use call_engine::{Action, Application, CallRequest, Decision, DialPlan, Origin, Pattern, Rule};
 use proptest::collection::vec;
@@ -33,7 +33,7 @@ fn pieces() -> impl Strategy<Value = Vec<Piece>> {
     vec(prop_oneof![4 => one(), 1 => group], 0..5)
 }
 
-/// What may follow the pieces: how it is written, and the fewest characters it takes.
+/// End of a pattern: how it is written, and the fewest characters it takes.
 fn rest() -> impl Strategy<Value = (&'static str, Option<usize>)> {
     select(vec![("", None), (".", Some(1)), ("!", Some(0))])
 }
@@ -181,7 +181,7 @@ proptest! {
         }
     }
 
-    /// What stands behind the rule that decided has no say.
+    /// Rules after the one that decided have no say.
     #[test]
     fn the_first_match_wins((rules, plan) in plan(), more in vec(rule(), 0..4), number in number()) {
         let call = CallRequest { origin: Origin::User("alice".into()), number };

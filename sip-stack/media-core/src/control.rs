@@ -1,4 +1,4 @@
-//! What signalling says to a media shard and what it hears back: plain data.
+//! Commands of signalling to a media shard, and events back: plain data.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct BridgeId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId(pub u32);
 
-/// What a leg speaks on the wire.
+/// Protocol of a leg on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LegKind {
     /// ICE-lite, DTLS-SRTP, rtcp-mux on the shard's browser sockets. The credentials are needed at once: a browser may
@@ -31,19 +31,19 @@ pub enum LegKind {
     Phone {
         /// The address to bind; the shell picks the port in its range.
         local: std::net::IpAddr,
-        /// From where its media are taken.
+        /// Sources that media are accepted from.
         source: MediaSource,
     },
 }
 
-/// From where the media of a phone or trunk are taken, and where ours go.
+/// Sources that media of a phone or trunk are accepted from, and destination of ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MediaSource {
-    /// From where it proves to send: the address in its SDP, another port of that host or of the one that signalling comes from.
-    /// A peer behind a NAT is heard.
+    /// A source that proves itself: the address in the peer's SDP, or another port of that host or of the
+    /// host that signalling comes from. A peer behind a NAT is heard.
     #[default]
     Learn,
-    /// From the address in its SDP and from no other.
+    /// The address in the peer's SDP only.
     Strict,
 }
 
@@ -54,25 +54,25 @@ pub enum Command {
     Open {
         /// Its name from now on.
         leg: LegId,
-        /// What it speaks.
+        /// Protocol of the leg.
         kind: LegKind,
     },
     /// The outcome of an offer and answer: the first one and each later one. Keeps SSRC, sequence numbers and keys.
     Connect {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
-        /// What was agreed.
+        /// Result of the negotiation.
         media: Box<Negotiated>,
     },
-    /// What signalling proves of where a phone leg's peer is. Where it is not sent, the peer counts as reached, through
-    /// proxies.
+    /// Evidence from signalling about the place of a phone leg's peer. Without it the peer counts as reached,
+    /// through proxies.
     Vouch {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
-        /// The host that its signalling comes from, if nobody stands between: its media may come from there as well.
+        /// Host that its signalling comes from, if nothing stands between: its media may come from there as well.
         host: Option<std::net::IpAddr>,
-        /// The peer gets what we send to it: it acknowledged or answered something. An address from which no media came is
-        /// sent a few packets only before that.
+        /// True once the peer is known to receive what we send: it acknowledged or answered something. Before
+        /// that, an address from which no media came is sent a few packets only.
         reached: bool,
     },
     /// Lets legs hear each other, in place of what each heard before. Sent again with the same name: changes who takes
@@ -83,34 +83,34 @@ pub enum Command {
     Bridge {
         /// Its name from now on.
         bridge: BridgeId,
-        /// Who, and how. Legs that are not there are left out, and so is the second mention of one; fewer than two end
-        /// the bridge.
+        /// Members with their roles. Legs that do not exist are left out, and so is the second mention of
+        /// one; fewer than two end the bridge.
         members: Vec<(LegId, Role)>,
     },
     /// Ends a bridge: its legs hear nothing until told otherwise.
     Unbridge {
-        /// Which one.
+        /// The bridge.
         bridge: BridgeId,
     },
-    /// What the leg hears while it is in no bridge, or while its bridge is muted by hold. `None`: silence.
+    /// Sound for a leg that is in no bridge, or whose bridge is muted by hold. `None`: silence.
     Play {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
-        /// What it hears.
+        /// Application that the leg hears.
         application: Option<Application>,
     },
-    /// Says something in the place of the application that the leg hears, which pauses for so long. What the leg hears otherwise, in
-    /// a bridge say, cuts it short at once. What comes while something is being said follows it, the last alone. Answered by one
-    /// [`Event::Announced`] in the end.
+    /// Says something in the place of the application that the leg hears, which pauses meanwhile. Other sound
+    /// for the leg, for example from a bridge, cuts it short at once. A phrase that comes while another is
+    /// being said follows it; of several, only the last. Ends in one [`Event::Announced`].
     Announce {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
-        /// What.
+        /// Phrase to say.
         phrase: Phrase,
     },
     /// Sends a digit to the leg's peer by RFC 4733, with the end packet three times.
     SendDtmf {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
         /// `0`-`9`, `*`, `#`, `A`-`D`.
         digit: u8,
@@ -119,18 +119,18 @@ pub enum Command {
     },
     /// Asks for [`Event::Report`].
     Report {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
     },
     /// Ends a leg: a last report, DTLS close_notify or RTCP BYE, sockets freed. It leaves its bridge, which ends when
     /// fewer than two are left.
     Close {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
     },
 }
 
-/// How a leg takes part in a bridge.
+/// Part of a leg in a bridge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
     /// Is heard by every other member; hears all parties, and the coaches that speak to it.
@@ -142,10 +142,10 @@ pub enum Role {
     Coach(LegId),
 }
 
-/// What a leg may hear from the shard itself.
+/// Sound that a leg may hear from the shard itself.
 #[derive(Clone, Debug)]
 pub enum Application {
-    /// What the leg sends comes back: packets as they are, headers rewritten.
+    /// The leg's own packets, sent back with rewritten headers.
     Echo,
     /// The bundled tune, in a loop.
     Music,
@@ -168,7 +168,7 @@ pub enum Application {
         rate: u32,
         /// Begin again at the end.
         repeat: bool,
-        /// Where decoded 8 kHz mono frames of the leg go; dropped and counted when it is full.
+        /// Destination of the leg's decoded 8 kHz mono frames; they are dropped and counted when it is full.
         record: Option<std::sync::mpsc::SyncSender<Vec<i16>>>,
     },
 }
@@ -178,62 +178,62 @@ pub enum Application {
 pub enum Event {
     /// The leg can be described in SDP now.
     Opened {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
         /// Its addresses: for a browser leg one candidate for each; for a phone leg `[rtp, rtcp]`.
         addresses: Vec<SocketAddr>,
     },
     /// The leg could not be opened, or broke; it is closed already.
     Failed {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
         /// Why.
         reason: Failure,
     },
     /// Keys agreed (browser) or remote address known (phone): media may flow.
     Connected {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
     },
     /// The first authentic RTP packet of the leg's peer.
     Talking {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
     },
     /// A digit from the leg's peer, once for each press, at its end or when it has lasted.
     Dtmf {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
         /// `0`-`9`, `*`, `#`, `A`-`D`.
         digit: u8,
-        /// How long it was held.
+        /// Time that the key was held.
         duration_ms: u16,
     },
     /// The leg's peer left: DTLS close_notify, or no authenticated STUN check for 15 s (browser only).
     Gone {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
-        /// How that was seen.
+        /// Reason of the failure.
         reason: Failure,
     },
-    /// Whether authentic RTP of the leg's peer flows: reported when it stops for 200 ms and when it comes back.
+    /// Flow of authentic RTP from the leg's peer: reported when it stops for 200 ms and when it comes back.
     Flow {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
-        /// It flows.
+        /// True if it flows.
         flowing: bool,
     },
-    /// Whether a phone's leg from which something should come is silent: neither valid RTP nor RTCP for the time that the shard was
-    /// told. A leg from which nothing need come (its peer holds us, or we hold it) is never silent.
+    /// Silence of a phone's leg from which something should come: neither valid RTP nor RTCP for the
+    /// configured time. A leg from which nothing need come (its peer holds us, or we hold it) is never silent.
     Silent {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
-        /// It is, or was heard again.
+        /// True: silent; false: heard again.
         silent: bool,
     },
     /// An announcement is over.
     Announced {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
         /// All of it was said, and the application is back. False: it was cut short, the leg hears no application, or there was
         /// nothing to say.
@@ -241,9 +241,9 @@ pub enum Event {
     },
     /// Answer to [`Command::Report`], and sent unasked right before a leg closes.
     Report {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
-        /// What was counted.
+        /// Counts.
         report: Box<Report>,
         /// The leg is closed with this.
         last: bool,
@@ -267,7 +267,7 @@ pub enum Failure {
     Full,
 }
 
-/// What a leg counted, from its beginning.
+/// Counts of a leg, from its beginning.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     /// Name of the codec received last, `""` before the first packet.
@@ -294,7 +294,7 @@ pub struct Report {
     pub remote_jitter_us: u32,
     /// Round trip by RTCP, µs; 0 while unknown.
     pub round_trip_us: u32,
-    /// Depth of the jitter buffer now, µs; 0 where there is none (relay).
+    /// Depth of the jitter buffer now, µs; 0 without one (relay).
     pub buffer_us: u32,
     /// Samples concealed (PLC or FEC) in this leg's receive path, at 8 kHz.
     pub concealed: u64,
@@ -302,6 +302,6 @@ pub struct Report {
     pub fec_recovered: u64,
     /// E-model estimate (G.107) of what we hear from this leg, 1.0 to 4.5; 0.0 before the first packet.
     pub mos: f32,
-    /// How the leg is served now: `"none"`, `"relay"`, `"transcode"`, `"mix"` or `"application"`.
+    /// Present service of the leg: `"none"`, `"relay"`, `"transcode"`, `"mix"` or `"application"`.
     pub mode: &'static str,
 }

@@ -1,4 +1,4 @@
-//! Where tests find material that others published.
+//! Published test material, and where tests find it.
 
 /// The file of that name under `CORDBOARD_CORPORA`; says so and gives `None` when the corpora are not there.
 pub(crate) fn read(name: &str) -> Option<Vec<u8>> {

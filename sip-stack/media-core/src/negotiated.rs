@@ -74,28 +74,28 @@ impl Direction {
     }
 }
 
-/// What was agreed for the audio stream of a leg.
+/// Result of negotiating the audio stream of a leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Negotiated {
     /// Ours.
     pub direction: Direction,
-    /// What we send.
+    /// Payload type and codec that we send.
     pub send: (u8, Codec),
-    /// What the peer may send: payload type and codec, best first.
+    /// Payload types and codecs that the peer may send, best first.
     pub receive: Vec<(u8, Codec)>,
     /// RFC 4733 digits, if agreed.
     pub telephone_event: Option<TelephoneEvent>,
     /// Milliseconds of audio a packet that we send, 10 to 60.
     pub ptime_ms: u8,
-    /// What the peer asked of the Opus that we send (RFC 7587 §6.1).
+    /// Wishes of the peer for the Opus that we send (RFC 7587 §6.1).
     pub opus: OpusParameters,
-    /// Where and how.
+    /// Transport and addresses.
     pub transport: Transport,
 }
 
 impl Negotiated {
-    /// The telephone events that the peer sends by this payload type. Some peers answer our offer with a number of their own and
-    /// send by that, where RFC 3264 §6.1 wants ours; it is taken where it means nothing else.
+    /// Telephone events that the peer sends by this payload type. Some peers answer our offer with a number
+    /// of their own and send by that, where RFC 3264 §6.1 wants ours; it is accepted if it means nothing else.
     #[must_use]
     pub fn event(&self, payload_type: u8) -> Option<TelephoneEvent> {
         let is_codec = self.receive.iter().any(|(number, _)| *number == payload_type);
@@ -103,7 +103,7 @@ impl Negotiated {
             .filter(|event| event.receive == payload_type || (event.send == payload_type && !is_codec))
     }
 
-    /// Whether the packet carries something, by a payload type that was agreed.
+    /// True if the packet carries something, by an agreed payload type.
     #[must_use]
     pub fn is_sound_or_key(&self, packet: &Packet<'_>) -> bool {
         let kind = packet.header.payload_type;
@@ -150,14 +150,15 @@ impl Default for OpusParameters {
     }
 }
 
-/// How packets travel.
+/// Transport of packets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// `RTP/AVP`.
     Rtp {
-        /// Where the peer receives RTP; `None` for hold by `c=0.0.0.0` (RFC 2543). We latch to where it sends from.
+        /// Address where the peer receives RTP; `None` for hold by `c=0.0.0.0` (RFC 2543). We latch to where
+        /// it sends from.
         remote: Option<SocketAddr>,
-        /// Where the peer receives RTCP.
+        /// Address where the peer receives RTCP.
         remote_rtcp: Option<SocketAddr>,
         /// RTP and RTCP on one port (RFC 5761).
         rtcp_mux: bool,
@@ -184,7 +185,7 @@ pub struct IceCredentials {
     pub pwd: String,
 }
 
-/// Who begins the DTLS handshake (RFC 5763 §5).
+/// Side that begins the DTLS handshake (RFC 5763 §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DtlsRole {
     /// We send the ClientHello: `a=setup:active`.

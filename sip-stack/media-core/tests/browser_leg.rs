@@ -244,7 +244,7 @@ fn connects_though_a_quarter_of_all_datagrams_is_lost() {
             if world.leg.is_connected() {
                 took.push((world.now - START).as_millis());
             } else {
-                // The other stack ended it: after four repeats of a flight, whoever asked for them.
+                // The other stack ended it: after four repeats of a flight, on either side's request.
                 gave_up += 1;
             }
         }

@@ -6,8 +6,8 @@
 //! fn poll_output(&mut self) -> Output;                       drain until Output::Timeout(Deadline)
 //! ```
 //!
-//! A parent drains its children inside its own call and translates what they say. A deadline carries its reason,
-//! so that a stuck or spinning loop names itself.
+//! A parent drains its children inside its own call and translates their outputs. A deadline carries its
+//! reason, so that a stuck or spinning loop names itself.
 
 mod rng;
 mod time;
@@ -17,7 +17,7 @@ pub use rng::Rng;
 pub use time::Time;
 pub use timers::Timers;
 
-/// When a core next wants [`Time`] to be told, and why. `None`: only input can wake it.
+/// Time at which a core next wants to be called, and the reason. `None`: only input can wake it.
 pub type Deadline = Option<(Time, &'static str)>;
 
 /// The earlier of two deadlines.

@@ -29,7 +29,7 @@ impl Time {
         self.0 / 1_000_000
     }
 
-    /// How long after `earlier` this is; zero when it is not after it.
+    /// Time from `earlier` to this; zero if this is not after it.
     #[must_use]
     pub const fn since(self, earlier: Time) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))

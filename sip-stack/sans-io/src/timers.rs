@@ -20,7 +20,7 @@ impl<K> Default for Timers<K> {
 }
 
 impl<K: Ord + Copy> Timers<K> {
-    /// Arms `key` for `at`, in place of what it was armed for.
+    /// Arms `key` for `at`, in place of its previous deadline.
     pub fn set(&mut self, key: K, at: Time, reason: &'static str) {
         if let Some((old, _)) = self.armed.insert(key, (at, reason)) {
             self.queue.remove(&(old, key));
@@ -36,7 +36,7 @@ impl<K: Ord + Copy> Timers<K> {
         }
     }
 
-    /// When `key` fires, if it is armed.
+    /// Time at which `key` fires, if it is armed.
     #[must_use]
     pub fn get(&self, key: K) -> Option<Time> {
         self.armed.get(&key).map(|(at, _)| *at)
@@ -60,7 +60,7 @@ impl<K: Ord + Copy> Timers<K> {
         Some((*at, self.armed.get(key).map_or("timer", |(_, reason)| reason)))
     }
 
-    /// How many are armed.
+    /// Number of armed timers.
     #[must_use]
     pub fn len(&self) -> usize {
         self.queue.len()

@@ -1,4 +1,4 @@
-//! Who may call and register: users by digest, trunks by address.
+//! Admission of calls and registrations: users by digest, trunks by address.
 
 use std::net::IpAddr;
 
@@ -24,15 +24,15 @@ pub(crate) enum Admission {
         code: u16,
         headers: Headers,
     },
-    /// No answer at all.
+    /// The request gets no answer at all.
     PassedOver,
 }
 
-/// Why a request is not what it says: an answer, or none.
+/// Refusal of a request that is not what it claims: an answer, or none.
 type Refused = Option<(u16, Headers)>;
 
 impl Coordinator {
-    /// Whose INVITE it is. A connection that a user registered over speaks for that user without another challenge.
+    /// Admission of an INVITE. A connection that a user registered over speaks for that user without another challenge.
     pub(crate) fn admit(&mut self, now: Time, request: &Message, flow: Flow) -> Admission {
         let Access::Directory { trunks, .. } = &self.config.access else {
             return Admission::Granted(Source::Anyone);
@@ -45,7 +45,8 @@ impl Coordinator {
         {
             return self.admit_domain(request, Source::User(from), flow);
         }
-        // A trunk is known by its address, whatever its callers are called; users behind the same one show who they are.
+        // A trunk is known by its address, whatever its callers are called; users behind the same address
+        // prove who they are.
         if !websocket && !self.acts_as_user(&from, request, flow) {
             let trunk = trunks.iter().find(|(_, t)| t.sources.contains(&flow.remote.ip()));
             if let Some((name, _)) = trunk {
@@ -71,8 +72,8 @@ impl Coordinator {
         }
     }
 
-    /// The caller is one of our users by more than the name in `From`: it answers a challenge of ours, or is registered from
-    /// where the request came.
+    /// True if the caller is one of our users by more than the name in `From`: it answers a challenge of
+    /// ours, or is registered from where the request came.
     fn acts_as_user(&self, user: &str, request: &Message, flow: Flow) -> bool {
         let signs = || {
             request
@@ -106,7 +107,7 @@ impl Coordinator {
         Admission::Granted(source)
     }
 
-    /// The user that a REGISTER is for, if it may, and the digest user name where the credentials end.
+    /// User that a REGISTER is admitted for, and the digest user name if the credentials end.
     pub(crate) fn admit_registration(
         &mut self,
         now: Time,
@@ -147,7 +148,7 @@ impl Coordinator {
         }
     }
 
-    /// The user whose credentials the request carries, and their digest user name where they end.
+    /// User whose credentials the request carries, and their digest user name if they end.
     fn verify(
         &mut self,
         now: Time,
@@ -159,7 +160,7 @@ impl Coordinator {
         };
         let address = flow.remote.ip();
         let (credentials, guard) = (&self.config.credentials, &mut self.guard);
-        // What is known of the user whom the credentials name: set once there is something to guess at.
+        // Set once there is something to guess at: the user that the credentials name.
         let mut attempt = None;
         let lookup = |name: &str| {
             let known = users.get(name).map(|user| user.password.clone());
@@ -191,7 +192,7 @@ impl Coordinator {
             Ok(taken) => taken,
             Err(Denied::TooFast(wait)) => {
                 self.refused(request, flow, &user, 503, Reason::TooFast);
-                // Not looked at, and so neither wrong nor right.
+                // The password was not checked, so it counts as neither wrong nor right.
                 let seconds = wait.as_secs().max(1).to_string();
                 return Err(Some((503, vec![("Retry-After".into(), seconds)])));
             }
@@ -222,7 +223,8 @@ impl Coordinator {
         }
     }
 
-    /// A request without credentials was challenged. Who names nobody of ours cannot answer that, whatever comes.
+    /// A request without credentials was challenged. A client that names no user of ours cannot answer,
+    /// whatever follows.
     fn challenged(&mut self, now: Time, request: &Message, flow: Flow, name: &str) {
         let has_credentials = request.auth(HeaderName::Authorization).next().is_some();
         if has_credentials || self.is_user(name) {
@@ -232,20 +234,21 @@ impl Coordinator {
         self.refused(request, flow, name, 401, Reason::UnknownSource);
     }
 
-    /// Tells of a refusal.
+    /// Reports a refusal.
     pub(crate) fn refused(&mut self, request: &Message, flow: Flow, user: &str, code: u16, reason: Reason) {
         let refusal = Refusal::new(request, flow, user, code, reason);
         self.event(Event::Refused(Box::new(refusal)));
     }
 
-    /// Tells of bans that began.
+    /// Reports bans that began.
     pub(crate) fn tell_bans(&mut self) {
         while let Some(ban) = self.guard.poll_ban() {
             self.event(Event::Banned(ban));
         }
     }
 
-    /// What comes from a banned source, where nobody of ours ever was, is not even read. Calls that are up with it go on.
+    /// True for input from a banned source where no user of ours ever was: it is not even read. Calls in
+    /// progress with it go on.
     pub(crate) fn is_passed_over(&self, now: Time, input: &endpoint::Input) -> bool {
         let endpoint::Input::Message { flow, .. } = input else {
             return false;
@@ -257,7 +260,7 @@ impl Coordinator {
                 .any(|leg| leg.flow.is_some_and(|of| of.remote.ip() == flow.remote.ip()))
     }
 
-    /// A program that looks for passwords and open relays, by its own account. It gets no answer.
+    /// True for a program that by its own account looks for passwords and open relays. It gets no answer.
     pub(crate) fn is_scanner(&mut self, request: &Message, flow: Flow) -> bool {
         let is_scanner = request
             .header(HeaderName::UserAgent)
@@ -275,7 +278,7 @@ impl Coordinator {
         self.guard.bans(now)
     }
 
-    /// Bans a source as another guard did.
+    /// Bans a source that another guard has banned.
     pub fn ban(&mut self, now: Time, ban: Ban) {
         self.guard.adopt(now, ban);
     }

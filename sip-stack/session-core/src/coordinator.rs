@@ -1,4 +1,4 @@
-//! The machine itself: what it holds, what goes in, what comes out.
+//! The machine itself: its state, its inputs and its outputs.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -27,7 +27,7 @@ use crate::verb::Account;
 
 /// The one authority on live calls.
 ///
-/// Verbs take effect at once; what they cause is drained with [`poll_output`](Self::poll_output).
+/// Verbs take effect at once; their outputs are drained with [`poll_output`](Self::poll_output).
 #[derive(Debug)]
 pub struct Coordinator {
     pub(crate) config: Config,
@@ -44,28 +44,28 @@ pub struct Coordinator {
     pub(crate) user_legs: BTreeMap<String, BTreeSet<LegId>>,
     /// Callers whose ACK came.
     pub(crate) acked: BTreeSet<LegId>,
-    /// Who registered over which way.
+    /// Users registered over each flow.
     pub(crate) rights: BTreeMap<Way, Right>,
     pub(crate) guard: Guard,
-    /// Messages of banned sources that were passed over since the start.
+    /// Messages of banned sources that were ignored since the start.
     pub(crate) silenced: u64,
     pub(crate) accounts: BTreeMap<u64, Account>,
-    /// Signs of life asked for, of whom.
+    /// Users who were asked for a sign of life, by request.
     pub(crate) probes: BTreeMap<endpoint::RequestId, String>,
     /// Offers that ring to replace a leg.
     pub(crate) transfers: BTreeMap<LegId, LegId>,
-    /// Of those whose calls each second are limited.
+    /// Buckets of trunks and users whose call rate is limited.
     pub(crate) buckets: BTreeMap<Source, Bucket>,
     pub(crate) excess: Excess,
     pub(crate) timers: Timers<Timer>,
     pub(crate) out: VecDeque<Output>,
     pub(crate) endpoint_deadline: Deadline,
-    /// Names of trunks are followed.
+    /// True if names of trunks are followed.
     pub(crate) follows: bool,
     next: u64,
 }
 
-/// What the coordinator itself waits for.
+/// Timers of the coordinator itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
     Grace(LegId),
@@ -78,35 +78,35 @@ pub(crate) enum Timer {
     Rights,
 }
 
-/// What goes in.
+/// Inputs.
 #[derive(Debug)]
 pub enum Input {
     /// From the network, by way of the transports.
     Sip(endpoint::Input),
     /// From a media shard.
     Media {
-        /// Which one.
+        /// The shard.
         shard: u8,
-        /// What it says.
+        /// The event.
         event: control::Event,
     },
-    /// The addresses that the name of a trunk leads to now; none: it leads nowhere.
+    /// Addresses that the name of a trunk resolves to now; empty if it does not resolve.
     Located {
         /// As in [`Output::Follow`].
         trunk: String,
-        /// Sources of its calls.
+        /// Addresses that its calls come from.
         addresses: Vec<IpAddr>,
     },
     /// The deadline passed.
     Timeout,
 }
 
-/// What comes out.
+/// Outputs.
 #[derive(Debug)]
 pub enum Output {
     /// A SIP message to send. `token` comes back in `TransmitFailed`.
     Transmit {
-        /// Where to.
+        /// Destination.
         to: Destination,
         /// One whole message.
         data: Bytes,
@@ -117,19 +117,19 @@ pub enum Output {
     Resolve {
         /// Comes back in `Resolved`.
         query: QueryId,
-        /// What to resolve.
+        /// URI to resolve.
         uri: Uri,
     },
-    /// Trunks whose names are to be followed from now on, and no others: [`Input::Located`] tells of each change.
+    /// Trunks whose names are to be followed from now on, and no others: [`Input::Located`] reports each change.
     Follow {
         /// Names of trunks, and what to resolve (RFC 3263).
         names: Vec<(String, Uri)>,
     },
     /// To a media shard.
     Media {
-        /// Which one.
+        /// The shard.
         shard: u8,
-        /// What to do.
+        /// The command.
         command: Command,
     },
     /// To the application.
@@ -138,7 +138,7 @@ pub enum Output {
     Timeout(Deadline),
 }
 
-/// Counts of what is alive.
+/// Counts of live objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Sessions.
@@ -194,7 +194,7 @@ impl Coordinator {
         coordinator
     }
 
-    /// Takes one input in. Never fails: what is wrong becomes an answer, a counter or an event.
+    /// Takes one input. Never fails: bad input becomes an answer, a counter or an event.
     pub fn handle_input(&mut self, now: Time, input: Input) {
         match input {
             Input::Sip(input) => {
@@ -233,7 +233,7 @@ impl Coordinator {
         self.drain(now);
     }
 
-    /// What is to be done next. Call until it says [`Output::Timeout`].
+    /// Next output. Call until it returns [`Output::Timeout`].
     pub fn poll_output(&mut self, now: Time) -> Output {
         self.drain(now);
         match self.out.pop_front() {
@@ -245,7 +245,7 @@ impl Coordinator {
         }
     }
 
-    /// Drains the SIP machine: what it sends goes on, what it says is acted on here.
+    /// Drains the SIP machine: passes its messages on, and acts on its events.
     fn drain(&mut self, now: Time) {
         loop {
             match self.endpoint.poll_output() {
@@ -273,7 +273,7 @@ impl Coordinator {
         self.next
     }
 
-    /// Counts of what is alive.
+    /// Counts of live objects.
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats {
@@ -349,7 +349,7 @@ impl Coordinator {
     }
 }
 
-/// Trunks are slowed down at most: a carrier's address is not to be banned by whoever forges it.
+/// Trunks are slowed down at most: a carrier's address must not be banned because somebody forges it.
 pub(crate) fn guard_of(config: &Config) -> guard::Config {
     let mut guard = config.guard.clone();
     if let Access::Directory { trunks, .. } = &config.access {

@@ -1,4 +1,4 @@
-//! What the coordinator tells its application.
+//! Events that the coordinator reports to its application.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -20,63 +20,63 @@ pub enum Event {
         session: SessionId,
         /// The caller's leg.
         leg: LegId,
-        /// Who calls whom.
+        /// Caller and callee.
         call: Box<IncomingCall>,
     },
     /// A dialled party rings or makes progress.
     Progress {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The branch.
         leg: LegId,
         /// 180 to 199.
         code: u16,
-        /// It sends early media.
+        /// True if the callee sends early media.
         early_media: bool,
     },
     /// A leg is answered: ours by [`answer`](crate::Coordinator::answer) and acknowledged, or a dialled one by its peer.
     Answered {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The leg.
         leg: LegId,
     },
-    /// What [`save`](crate::Coordinator::save) gives of a leg that called us is another one now.
+    /// The saved form of a leg that called us has changed: see [`save`](crate::Coordinator::save).
     Changed {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The leg.
         leg: LegId,
     },
     /// The peer of a leg goes on after a restart ([`restore`](crate::Coordinator::restore)).
     Restored {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The leg.
         leg: LegId,
     },
-    /// A phone of a user that was dialled says that it is elsewhere (a 3xx: call forwarding). The caller waits for
+    /// A user's phone that was dialled names another place (a 3xx: call forwarding). The caller waits for
     /// [`follow`](crate::Coordinator::follow) or [`undial`](crate::Coordinator::undial).
     Diverted {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The phone's leg, which is over.
         leg: LegId,
-        /// The user, in whose name the call goes on.
+        /// User in whose name the call goes on.
         user: String,
-        /// Where to, best first; never empty.
+        /// Numbers to call instead, best first; never empty.
         numbers: Vec<String>,
     },
     /// These legs hear each other from now on, each as its role allows.
     Bridged {
-        /// Whose call.
+        /// The session.
         session: SessionId,
-        /// Who.
+        /// The legs.
         legs: Vec<LegId>,
     },
     /// An [`offer`](crate::Coordinator::offer) rings.
     OfferRings {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The offer.
         offer: LegId,
@@ -85,7 +85,7 @@ pub enum Event {
     },
     /// An offer was answered: [`admit_leg`](crate::Coordinator::admit_leg) or [`withdraw`](crate::Coordinator::withdraw) the leg.
     OfferAnswered {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The offer.
         offer: LegId,
@@ -94,7 +94,7 @@ pub enum Event {
     },
     /// An offer ended without an answer.
     OfferEnded {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The offer.
         offer: LegId,
@@ -103,11 +103,11 @@ pub enum Event {
     },
     /// A leg is out of a session that goes on.
     Left {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The leg.
         leg: LegId,
-        /// How.
+        /// Cause of the end.
         cause: Cause,
         /// SIP code; 200 for BYE.
         code: u16,
@@ -119,11 +119,13 @@ pub enum Event {
         /// The one that is no more.
         guest: SessionId,
     },
-    /// The peer of a leg wants to be replaced (REFER), and waits for [`transfer`](crate::Coordinator::transfer),
-    /// [`transfer_attended`](crate::Coordinator::transfer_attended), [`accept_refer`](crate::Coordinator::accept_refer) or
+    /// The peer of a leg asks for a transfer (REFER), and waits for
+    /// [`transfer`](crate::Coordinator::transfer),
+    /// [`transfer_attended`](crate::Coordinator::transfer_attended),
+    /// [`accept_refer`](crate::Coordinator::accept_refer) or
     /// [`refuse_refer`](crate::Coordinator::refuse_refer).
     Refer {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The leg: a user's.
         leg: LegId,
@@ -137,14 +139,14 @@ pub enum Event {
         session: SessionId,
         /// The new leg.
         leg: LegId,
-        /// Who asks.
+        /// Caller and number of the new call.
         call: Box<IncomingCall>,
         /// The leg that it would replace.
         replaced: LegId,
     },
     /// Others are in a session in place of a leg, which is hung up.
     Transferred {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The leg.
         leg: LegId,
@@ -153,16 +155,16 @@ pub enum Event {
     },
     /// A leg was not replaced; it is in its session as before, unless its peer hung up.
     TransferFailed {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The leg.
         leg: LegId,
-        /// Why: what its peer was told.
+        /// Status that its peer was sent.
         code: u16,
     },
-    /// How the transfer goes that we asked for by [`refer`](crate::Coordinator::refer).
+    /// Progress of the transfer that we asked for by [`refer`](crate::Coordinator::refer).
     ReferProgress {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The leg.
         leg: LegId,
@@ -171,11 +173,11 @@ pub enum Event {
     },
     /// A user whose browser is away from a kept session registered again, with another browser perhaps.
     Returned {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The leg that is away.
         leg: LegId,
-        /// Whose it is.
+        /// User that it belongs to.
         user: String,
     },
     /// Answer to [`probe`](crate::Coordinator::probe): the program behind a contact of the user runs.
@@ -183,19 +185,19 @@ pub enum Event {
         /// The user.
         user: String,
     },
-    /// No dialled party answered. The session lives on with its caller, if there is one, until the application says what
-    /// becomes of it; by itself it rejects the caller with `code` when `dial` was told to.
+    /// No dialled party answered. The session lives on with its caller, if there is one, until the
+    /// application decides; if `dial` was told to, it rejects the caller with `code`.
     DialFailed {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// Best of the final responses (RFC 3261 §16.7 step 6).
         code: u16,
     },
     /// A digit, by RFC 4733 or INFO alike. It was passed on to the bridged leg already.
     Dtmf {
-        /// Whose call.
+        /// The session.
         session: SessionId,
-        /// Who pressed.
+        /// Leg whose user pressed the key.
         leg: LegId,
         /// `0`-`9`, `*`, `#`, `A`-`D`.
         digit: char,
@@ -204,7 +206,7 @@ pub enum Event {
     },
     /// The leg's peer put us on hold, or took us back.
     Hold {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The leg that holds.
         leg: LegId,
@@ -213,60 +215,60 @@ pub enum Event {
     },
     /// The leg's browser left (or came back): its far side hears music meanwhile.
     Away {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The leg.
         leg: LegId,
-        /// It is away.
+        /// True: away; false: back.
         away: bool,
     },
-    /// Nothing comes from a leg from which something should, or something does again: phones and trunks only.
+    /// A leg from which something should come is silent, or is heard again: phones and trunks only.
     Silent {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The leg.
         leg: LegId,
-        /// It is silent.
+        /// True: silent.
         silent: bool,
     },
-    /// The peer of a silent leg is there all the same: it answered when it was asked, as by [`ask_peer`](crate::Coordinator::ask_peer).
-    /// One that is not there has its leg ended.
+    /// The peer of a silent leg is there all the same: it answered when it was asked, as by
+    /// [`ask_peer`](crate::Coordinator::ask_peer). The leg of a peer that is not there ends.
     Present {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The leg.
         leg: LegId,
     },
     /// An [`announce`](crate::Coordinator::announce) is over.
     Announced {
-        /// Whose call.
+        /// The session.
         session: SessionId,
-        /// Who heard it.
+        /// Leg that heard it.
         leg: LegId,
         /// To its end.
         whole: bool,
     },
     /// The first authentic audio packet of the leg's peer.
     Talking {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The leg.
         leg: LegId,
     },
     /// Answer to [`report`](crate::Coordinator::report).
     Report {
-        /// Whose call.
+        /// The session.
         session: SessionId,
         /// The leg.
         leg: LegId,
-        /// What it counted.
+        /// Counts of the leg.
         report: Box<Report>,
     },
     /// The session is over and everything of it is gone.
     Ended {
-        /// Which one.
+        /// The session.
         session: SessionId,
-        /// What there was.
+        /// The record.
         record: Box<CallRecord>,
     },
     /// A user registered the first contact, or lost the last one.
@@ -276,7 +278,7 @@ pub enum Event {
         /// Can be called now.
         reachable: bool,
     },
-    /// Somebody was refused for what they are.
+    /// A request was refused because of its sender.
     Refused(Box<Refusal>),
     /// A source is banned from now on.
     Banned(Ban),
@@ -286,12 +288,12 @@ pub enum Event {
         account: u64,
         /// 200, or the code it failed with (408, 503 when nobody answered); 0 after it was given up on request.
         code: u16,
-        /// What went wrong.
+        /// Fault, if the code does not tell.
         fault: Option<Fault>,
     },
 }
 
-/// Where a call came from.
+/// Origin of a call.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
@@ -303,25 +305,25 @@ pub enum Source {
     Anyone,
 }
 
-/// Who is to replace somebody.
+/// Leg that is to replace another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReferTo {
-    /// Whoever is reached by dialling this: the user part of `Refer-To`, percent-escapes undone, of a `tel:` URI its number.
+    /// A number to dial: the user part of `Refer-To`, percent-escapes decoded; of a `tel:` URI its number.
     Number(String),
-    /// Whoever this leg talks with: another leg of the same user.
+    /// The party that this leg talks with: another leg of the same user.
     Leg(LegId),
 }
 
-/// Who calls whom.
+/// Caller and callee.
 #[derive(Clone, Debug)]
 pub struct IncomingCall {
-    /// Where it came from.
+    /// Origin of the call.
     pub source: Source,
     /// User part of From, percent-escapes undone.
     pub from: String,
     /// Display name of From, may be empty.
     pub display: String,
-    /// User part of the Request-URI: what was dialled, percent-escapes undone, `tel:` included.
+    /// Dialled number or name: user part of the Request-URI, percent-escapes decoded, `tel:` included.
     pub to: String,
     /// Host of the Request-URI.
     pub domain: String,
@@ -333,7 +335,7 @@ pub struct IncomingCall {
     pub browser: bool,
 }
 
-/// How a session ended.
+/// Cause of a session's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The caller hung up, or cancelled.
@@ -346,13 +348,13 @@ pub enum Cause {
     Refused,
     /// A browser was away longer than its grace.
     Away,
-    /// A phone was silent and, when asked, not there.
+    /// A phone was silent and did not answer when it was asked for a sign of life.
     Lost,
     /// Media or signalling failed: see the code.
     Failed,
 }
 
-/// What went wrong with a call or a registration, where its code does not say.
+/// Fault of a call or a registration, if its code does not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The peer refused: the code is its own.
@@ -367,7 +369,7 @@ pub enum Fault {
     Unreachable,
     /// The peer sent no response.
     NoResponse,
-    /// It rang for as long as it may.
+    /// The callee rang for as long as it may.
     NoAnswer,
     /// Our answer was never acknowledged.
     NotAcknowledged,
@@ -403,25 +405,25 @@ impl fmt::Display for Fault {
 /// A call, once it is over.
 #[derive(Clone, Debug)]
 pub struct CallRecord {
-    /// Which session.
+    /// The session.
     pub session: SessionId,
-    /// Where it came from; `None` for a call of ours.
+    /// Origin of the call; `None` for a call of ours.
     pub source: Option<Source>,
     /// User part of the caller.
     pub from: String,
-    /// What was dialled.
+    /// Number or name that was dialled.
     pub to: String,
-    /// When the INVITE came, or was sent.
+    /// Time at which the INVITE came, or was sent.
     pub began: Time,
-    /// When the caller was answered (or, for a call of ours, the callee answered).
+    /// Time at which the caller was answered (or, for a call of ours, the callee answered).
     pub answered: Option<Time>,
-    /// When the last leg was told to end.
+    /// Time at which the last leg was told to end.
     pub ended: Time,
-    /// Who or what ended it.
+    /// Cause of the end.
     pub cause: Cause,
     /// Final SIP code: 200 for a call that was answered and did not fail later.
     pub code: u16,
-    /// What went wrong, with [`Cause::Refused`] and [`Cause::Failed`].
+    /// Fault, with [`Cause::Refused`] and [`Cause::Failed`].
     pub fault: Option<Fault>,
     /// One for each leg that had media.
     pub legs: Vec<LegRecord>,
@@ -430,14 +432,14 @@ pub struct CallRecord {
 /// A leg, once it is over.
 #[derive(Clone, Debug)]
 pub struct LegRecord {
-    /// Which leg.
+    /// The leg.
     pub leg: LegId,
     /// The party's user part.
     pub party: String,
     /// Its SIP Call-ID.
     pub call_id: String,
-    /// When it was answered.
+    /// Time at which it was answered.
     pub answered: Option<Time>,
-    /// What its media counted.
+    /// Counts of its media.
     pub report: Report,
 }

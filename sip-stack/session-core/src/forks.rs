@@ -1,5 +1,5 @@
-//! The forks of an INVITE of ours. A proxy may let it ring several peers: each answers our offer for itself, in a dialog of its
-//! own (RFC 3261 §13.2.2.4), and one of them is who picks up in the end.
+//! The forks of an INVITE of ours. A proxy may let it ring several peers: each answers our offer for itself,
+//! in a dialog of its own (RFC 3261 §13.2.2.4), and one of them picks up in the end.
 
 use media_core::negotiated::Negotiated;
 use media_core::sdp::{Negotiator, SdpError};
@@ -7,10 +7,10 @@ use sip_core::endpoint::ForkId;
 
 use crate::leg::Leg;
 
-/// What each fork agreed with us, as long as none of them has the call. As many as the SIP machine tells apart.
+/// Agreement with each fork, as long as none of them has the call. As many as the SIP machine tells apart.
 #[derive(Debug, Default)]
 pub(crate) struct Forks {
-    /// As it was when no fork had answered yet.
+    /// State before any fork answered.
     offered: Option<Negotiator>,
     agreed: Vec<Agreed>,
 }
@@ -18,9 +18,9 @@ pub(crate) struct Forks {
 /// The session of one fork.
 #[derive(Debug)]
 struct Agreed {
-    /// `None`: of responses without a tag.
+    /// `None`: from responses without a tag.
     fork: Option<ForkId>,
-    /// Its last description, byte for byte.
+    /// Its last description, octet for octet.
     answer: Vec<u8>,
     negotiator: Negotiator,
     negotiated: Negotiated,
@@ -31,12 +31,12 @@ impl Forks {
         self.agreed.iter().find(|agreed| agreed.fork == fork)
     }
 
-    /// The fork said this before.
+    /// True if the fork sent this answer before.
     pub(crate) fn repeats(&self, fork: Option<ForkId>, answer: &[u8]) -> bool {
         self.of(fork).is_some_and(|agreed| agreed.answer == answer)
     }
 
-    /// The fork has agreed on a session.
+    /// True if the fork has agreed on a session.
     pub(crate) fn has(&self, fork: Option<ForkId>) -> bool {
         self.of(fork).is_some()
     }
@@ -68,7 +68,8 @@ impl Leg {
         Ok(negotiated)
     }
 
-    /// The leg's session is that which a fork agreed on, or one that nobody put a name to. `None` when there is neither.
+    /// Makes the leg's session the one that a fork agreed on, or one without a fork's name. `None` if there
+    /// is neither.
     pub(crate) fn adopt_fork(&mut self, fork: ForkId) -> Option<Negotiated> {
         let agreed = self.forks.of(Some(fork)).or_else(|| self.forks.of(None))?;
         self.negotiator = agreed.negotiator.clone();

@@ -1,13 +1,13 @@
-//! Who a caller is, as far as those who are called are told.
+//! Identity of a caller, as shown to those who are called.
 
 use sip_core::message::{HeaderName, Message, NameAddr};
 
 use crate::verb::{Caller, user_of};
 
-/// The caller of an INVITE. A peer that we trust vouches for who it is in `P-Asserted-Identity`, where `From` may be the number
-/// of its own line or nobody (RFC 3325 §9.1); of two identities that of a SIP URI may have a name beside it, and comes first.
-/// A caller who wants none of it told gets that: `Privacy: id` keeps the asserted identity from phones (§7), and `user` or
-/// `header` hides what `From` says as well (RFC 3323 §5.3).
+/// The caller of an INVITE. A trusted peer vouches for its identity in `P-Asserted-Identity`, where `From`
+/// may be the number of the peer's own line or anonymous (RFC 3325 §9.1); of two identities, that of a SIP
+/// URI may have a name beside it, and comes first. A caller may ask for privacy: `Privacy: id` keeps the
+/// asserted identity from phones (§7), and `user` or `header` hides `From` as well (RFC 3323 §5.3).
 pub(crate) fn caller(request: &Message, trusted: bool) -> Caller {
     let wants = |what: &str| {
         request

@@ -13,13 +13,13 @@ use crate::event::Fault;
 use crate::forks::Forks;
 use crate::verb::{Redirect, Refer};
 
-/// What the coordinator keeps of a leg.
+/// State of a leg.
 #[derive(Debug)]
 pub(crate) struct Leg {
     pub(crate) id: LegId,
     pub(crate) session: SessionId,
     pub(crate) shard: u8,
-    /// It called us.
+    /// True if it called us.
     pub(crate) incoming: bool,
     pub(crate) browser: bool,
     /// User part shown in records.
@@ -38,51 +38,51 @@ pub(crate) struct Leg {
     pub(crate) offered: Option<LegId>,
     /// A branch to somebody outside of the directory.
     pub(crate) redirect: Option<Redirect>,
-    /// How it takes part in its session's bridge.
+    /// Its role in the session's bridge.
     pub(crate) role: Role,
     pub(crate) state: State,
     pub(crate) media: Media,
     pub(crate) negotiator: Negotiator,
     pub(crate) negotiated: Option<Negotiated>,
-    /// Who answered its INVITE so far; empty once somebody has the call.
+    /// Forks that answered its INVITE so far; empty once one has the call.
     pub(crate) forks: Forks,
-    /// What to do as soon as media is open.
+    /// Actions for when media is open.
     pub(crate) pending: Vec<Pending>,
     /// Our answer to the INVITE's offer: one and the same in every 183 and in the 200.
     pub(crate) answer: Option<Bytes>,
     /// The peer's offer in its INVITE, until it is answered; `None`: it wants ours.
     pub(crate) offer: Option<Bytes>,
     pub(crate) answered: Option<Time>,
-    /// Proxies stand between its peer and us.
+    /// True if proxies stand between its peer and us.
     pub(crate) proxied: bool,
-    /// Its peer acknowledged a response of ours: the 200, or a reliable provisional one.
+    /// True if its peer acknowledged a response of ours: the 200, or a reliable provisional one.
     pub(crate) acknowledged: bool,
     /// The peer holds us.
     pub(crate) held: bool,
-    /// Both sides were to talk at some time.
+    /// True if both sides were to talk at some time.
     pub(crate) talked_both_ways: bool,
     /// We hold the peer.
     pub(crate) holding: bool,
-    /// What its peer sends while it holds us.
+    /// Music of its peer while that holds us.
     pub(crate) own_music: OwnMusic,
-    /// The leg whose place it takes as soon as it is answered.
+    /// Leg whose place this one takes as soon as it is answered.
     pub(crate) replaces: Option<LegId>,
-    /// Its peer wants to be replaced.
+    /// Request of its peer for a transfer.
     pub(crate) refer: Option<Refer>,
     /// We asked its peer to replace us.
     pub(crate) asks: bool,
     /// Neither hears nor is heard while this offer rings to replace it.
     pub(crate) aside: Option<LegId>,
     pub(crate) presence: Presence,
-    /// Since when nothing comes that should; `None`: something does.
+    /// Time since when it is silent although something should come; `None`: it is not.
     pub(crate) silent: Option<Time>,
-    /// What the application said this leg hears outside a bridge.
+    /// Application that the leg hears outside a bridge.
     pub(crate) application: Option<Application>,
     pub(crate) hears: Hears,
-    /// It was there before a restart, and its peer has not answered our offer to go on.
+    /// True for a leg from before a restart whose peer has not answered our offer to go on.
     pub(crate) restoring: bool,
     pub(crate) report: Report,
-    /// What ended it, where something went wrong.
+    /// Fault that ended it, if any.
     pub(crate) fault: Option<Fault>,
 }
 
@@ -121,7 +121,7 @@ pub(crate) enum Pending {
     Restore,
 }
 
-/// What is known of the person behind a browser leg.
+/// Presence of the person behind a browser leg.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Presence {
     /// Its WebSocket closed and no other took its place.
@@ -130,23 +130,23 @@ pub(crate) struct Presence {
     pub(crate) flowing: bool,
     /// The shard saw it leave.
     pub(crate) gone: bool,
-    /// Its far side was told.
+    /// True once its far side was told.
     pub(crate) away: bool,
 }
 
-/// What a phone sends that holds us and may send: music of its own, or nothing.
+/// Sound that a phone sends while it holds us and may send: music of its own, or nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum OwnMusic {
-    /// The peer does not hold us, or sent nothing since it does.
+    /// The peer does not hold us, or has sent nothing since it does.
     #[default]
     None,
-    /// It began to send then.
+    /// The peer began to send at this time.
     Since(Time),
-    /// It sent long enough to be believed when it pauses.
+    /// The peer has sent long enough to be believed when it pauses.
     Pausing,
 }
 
-/// What a leg was last told to hear: commands are sent on change only.
+/// Sound that a leg was last set to hear: commands are sent on change only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hears {
     Nothing,
@@ -162,7 +162,7 @@ impl Leg {
         self.state == State::Ended && self.media == Media::Closed
     }
 
-    /// Its peer is a phone that holds us by wanting to hear nothing, and sends nothing either.
+    /// True if its peer is a phone that holds us by wanting to hear nothing, and sends nothing either.
     pub(crate) fn holds_in_silence(&self) -> bool {
         self.hears_nothing()
             && self.talked_both_ways
@@ -170,7 +170,7 @@ impl Leg {
             && self.own_music != OwnMusic::Pausing
     }
 
-    /// Its peer is a phone that sends and does not want to hear.
+    /// True if its peer is a phone that sends and does not want to hear.
     pub(crate) fn hears_nothing(&self) -> bool {
         let direction = self.negotiated.as_ref().map(|media| media.direction);
         !self.browser && direction == Some(Direction::RecvOnly)

@@ -1,4 +1,4 @@
-//! What media shards say.
+//! Events of media shards.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -12,7 +12,7 @@ use crate::coordinator::{Coordinator, Output};
 use crate::event::{Cause, Event, Fault};
 use crate::leg::{Leg, Media, Pending, State};
 
-/// What is known of a new leg before its media are opened.
+/// Properties of a new leg, known before its media are opened.
 pub(crate) struct Wanted {
     pub(crate) browser: bool,
     pub(crate) codecs: Vec<Codec>,
@@ -104,7 +104,7 @@ impl Coordinator {
         }
     }
 
-    /// Where a phone leg of that family binds; of the other one where there is none.
+    /// Address of ours where a phone leg of that family binds; of the other family if there is none.
     fn phone_ip(&self, family: Option<Family>) -> IpAddr {
         let ips = &self.config.phone_ips;
         let fits = ips.iter().find(|ip| Some(Family::of(**ip)) == family);
@@ -113,12 +113,12 @@ impl Coordinator {
             .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     }
 
-    /// The families of addresses that we have towards phones.
+    /// Address families that we have towards phones.
     pub(crate) fn phone_families(&self) -> Vec<Family> {
         self.config.phone_ips.iter().map(|ip| Family::of(*ip)).collect()
     }
 
-    /// From where media of a leg of this user or trunk are taken.
+    /// Sources that media of a leg of this user or trunk are accepted from.
     pub(crate) fn media_source(&self, user: Option<&str>, trunk: Option<&str>) -> MediaSource {
         let user = user
             .and_then(|name| self.user(name))
@@ -131,11 +131,12 @@ impl Coordinator {
         user.or_else(trunk).unwrap_or_default()
     }
 
-    /// Tells the shard what signalling proves of where a phone leg's peer is.
+    /// Tells the shard what signalling proves about the place of a phone leg's peer.
     ///
-    /// A caller has shown nothing before it acknowledges our 200, and over UDP its INVITE may name anybody's address: that gets
-    /// a few packets only, unless media come from there. Before the 200 (early media) the host that signalling comes from may
-    /// be sent to, and so may wherever a user who gave the password wants it. Whom we called is there: it answered.
+    /// A caller has proved nothing before it acknowledges our 200, and over UDP its INVITE may name anybody's
+    /// address: that address gets a few packets only, unless media come from there. Before the 200 (early
+    /// media) we may send to the host that signalling comes from, and to wherever a user who gave the
+    /// password wants it. A peer that we called is there: it answered.
     pub(crate) fn vouch(&mut self, leg: LegId) {
         let Some(l) = self.legs.get(&leg).filter(|l| !l.browser) else {
             return;
@@ -242,7 +243,7 @@ fn renew(before: &IceCredentials, rng: &mut Rng) -> IceCredentials {
     }
 }
 
-/// Addresses as the peer may use them: all of its family behind one public address when there is one.
+/// Addresses as the peer may use them: all of its family behind one public address if there is one.
 fn advertised(addresses: &[SocketAddr], advertise: Option<IpAddr>) -> Vec<SocketAddr> {
     let Some(ip) = advertise else {
         return addresses.to_vec();

@@ -1,4 +1,4 @@
-//! When the browser of a leg is gone (the tab closed, the page crashed, the network died) and when it is back.
+//! Presence of a leg's browser: gone (the tab closed, the page crashed, the network died), or back.
 //!
 //! A lost WebSocket alone changes nothing that anybody hears: the dialog belongs to the user, and moves to the user's
 //! next flow. The browser is away on DTLS close_notify, when no authenticated STUN check came for 15 s, or when its
@@ -14,7 +14,7 @@ use crate::coordinator::{Coordinator, Timer};
 use crate::leg::{OwnMusic, State};
 use crate::{Cause, Event};
 
-/// A phone that holds and sends for so long plays music of its own, which may have pauses.
+/// Time after which the sound of a phone that holds us counts as music of its own, which may have pauses.
 const OWN_MUSIC: Duration = Duration::from_secs(1);
 
 impl Coordinator {
@@ -69,7 +69,7 @@ impl Coordinator {
             l.presence.gone = false;
         }
         if l.hears_nothing() {
-            // What it sends is music of its own; while there is none the others hear ours.
+            // Its sound is music of its own; while there is none the others hear ours.
             l.own_music = match l.own_music {
                 OwnMusic::None if flowing => OwnMusic::Since(now),
                 OwnMusic::Since(began) if !flowing && now.since(began) >= OWN_MUSIC => OwnMusic::Pausing,

@@ -1,4 +1,4 @@
-//! How many calls trunks and users may place, and what of the phone ports is kept for users.
+//! Quotas: calls that trunks and users may place, and phone ports that are kept for users.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use sans_io::Time;
 use crate::coordinator::Coordinator;
 use crate::event::Source;
 
-/// Limits on the calls that somebody places.
+/// Limits on the calls that a trunk or user places.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quota {
     /// Calls at a time.
@@ -16,14 +16,15 @@ pub struct Quota {
     pub rate: Option<u32>,
 }
 
-/// Limits on everybody.
+/// Limits on all trunks and users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Trunks, by name. The others have none.
+    /// Quotas of trunks, by name. Others have none.
     pub trunks: BTreeMap<String, Quota>,
-    /// Users, by name.
+    /// Quotas of users, by name.
     pub users: BTreeMap<String, Quota>,
-    /// Phone legs that there are ports for. When three quarters are in use, calls from trunks are refused, so that users can call.
+    /// Number of phone legs for which there are ports. When three quarters are in use, calls from trunks are
+    /// refused, so that users can call.
     pub phone_legs: usize,
 }
 
@@ -37,7 +38,7 @@ impl Default for Limits {
     }
 }
 
-/// What was counted of calls beyond the limits.
+/// Counts of calls beyond the limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Excess {
     /// Calls refused because their trunk or user placed too many.
@@ -46,8 +47,8 @@ pub struct Excess {
     pub ports_reserved: u64,
 }
 
-/// A bucket of tokens, exact to the microsecond (the generic cell rate algorithm of ITU-T I.371): when it would be full again, in
-/// microseconds times its rate.
+/// A bucket of tokens, exact to the microsecond (the generic cell rate algorithm of ITU-T I.371): the time at
+/// which it would be full again, in microseconds times its rate.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bucket(u128);
 
@@ -55,7 +56,7 @@ pub(crate) struct Bucket(u128);
 const TOKEN: u128 = 1_000_000;
 
 impl Bucket {
-    /// Takes a token of the `rate` that come each second; false where there is none.
+    /// Takes a token of the `rate` that come each second; false if there is none.
     fn take(&mut self, now: Time, rate: u32) -> bool {
         let now = u128::from(now.as_micros()) * u128::from(rate);
         let next = self.0.max(now) + TOKEN;
@@ -68,13 +69,13 @@ impl Bucket {
 }
 
 impl Coordinator {
-    /// Other limits from now on; calls stay.
+    /// Sets other limits from now on; calls stay.
     pub fn set_limits(&mut self, limits: Limits) {
         self.buckets.retain(|source, _| limits.of(source).is_some());
         self.config.limits = limits;
     }
 
-    /// How many seconds the peer has to wait before a call of `source` could be taken; `None`: it is.
+    /// Seconds until a call of `source` could be accepted; `None`: now.
     pub(crate) fn beyond_limits(&mut self, now: Time, source: &Source) -> Option<u32> {
         if let Some(quota) = self.config.limits.of(source) {
             let calls = || {

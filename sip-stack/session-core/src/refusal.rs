@@ -1,57 +1,57 @@
-//! A request that was refused because of who sent it.
+//! Refusals of requests because of their sender.
 
 use std::net::SocketAddr;
 
 use sip_core::flow::{Flow, Transport};
 use sip_core::message::Message;
 
-/// What an operator wants to know of it. A first challenge is no refusal.
+/// A refusal, as operators want to know it. A first challenge is not one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Who sent it.
+    /// Source of the request.
     pub peer: SocketAddr,
-    /// Over what.
+    /// Transport of the request.
     pub transport: Transport,
-    /// Of the request.
+    /// Method of the request.
     pub method: String,
-    /// Whom it says to be from: the user name of its credentials, else that of `From`, cut after [`MAX_USER`] octets.
+    /// Claimed user: the user name of its credentials, else that of `From`, cut after [`MAX_USER`] octets.
     pub user: String,
-    /// The answer; 0: none.
+    /// Status code of the answer; 0: none.
     pub code: u16,
-    /// Why.
+    /// Reason of the refusal.
     pub reason: Reason,
 }
 
 /// Octets of a user name that are kept.
 pub const MAX_USER: usize = 64;
 
-/// Why somebody is refused.
+/// Reason of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// No such user, or another password. Which of both is told nobody.
+    /// No such user, or another password. The peer is not told which.
     WrongCredentials,
-    /// They were right once, and end with a sign-in or an hour.
+    /// The credentials were right once, and ended with a sign-in or after an hour.
     CredentialsOver,
-    /// Somebody else's credentials than those of the user it says to be.
+    /// The credentials belong to another user than the request claims.
     OtherUser,
     /// Neither a user of ours nor from the address of a trunk.
     UnknownSource,
     /// A domain that is not ours.
     ForeignDomain,
-    /// Too many guesses: this one was not looked at.
+    /// Too many guesses: this one was not checked.
     TooFast,
     /// The source is banned.
     Banned,
-    /// It calls itself what scanners call themselves.
+    /// The client calls itself by the name of a scanner.
     Scanner,
-    /// No TLS or WebSocket connection came about.
+    /// A TLS or WebSocket handshake failed.
     Handshake,
-    /// It would change a call, and comes from another address than the party's.
+    /// The request would change a call, and comes from another address than the party's.
     Intruder,
 }
 
 impl Reason {
-    /// In words of one label.
+    /// The reason as one word for labels.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ impl Reason {
 }
 
 impl Refusal {
-    /// A connection that was given up before anything was said over it.
+    /// A connection that ended before anything was said over it.
     #[must_use]
     pub fn handshake(peer: SocketAddr, transport: Transport) -> Refusal {
         Refusal {
@@ -99,7 +99,7 @@ impl Refusal {
     }
 }
 
-/// How the programs call themselves that look for passwords and open relays.
+/// Names of programs that look for passwords and open relays.
 const SCANNERS: [&str; 9] = [
     "friendly-scanner",
     "friendly-request",

@@ -1,17 +1,19 @@
-//! What a caller is told of a refusal that came on another leg.
+//! Status for a caller after a refusal on another leg.
 //!
-//! A status that says something of the call goes through: busy, declined, not found, incomplete. One that says something of our
-//! request, our credentials or our route concerns nobody but us: passed on, it would lack the header that makes sense of it
-//! (RFC 3261 tables 2 and 3), and the caller would look for the fault at itself.
+//! A status about the call goes through: busy, declined, not found, incomplete. One about our request, our
+//! credentials or our route concerns only us: passed on, it would lack the header that makes sense of it (RFC
+//! 3261 tables 2 and 3), and the caller would look for the fault at itself.
 
 /// The status for the caller.
 pub(crate) const fn passed_on(code: u16) -> u16 {
     match code {
-        // We are not let in as who we are: credentials, account, signature. Asterisk says the same of 401 and 407.
+        // The peer does not accept our identity: credentials, account, signature. Asterisk answers the same
+        // for 401 and 407.
         401 | 402 | 407 | 428 | 436..=438 => 403,
-        // The description in our offer, the one body that we send, is of no use there.
+        // The description in our offer, the one body that we send, does not suit the peer.
         406 | 415 => 488,
-        // Extensions, sizes, methods and intervals of our own request (RFC 3261 §21.4, RFC 4028 §6, RFC 3329, RFC 5626).
+        // Extensions, sizes, methods and intervals of our own request (RFC 3261 §21.4, RFC 4028 §6, RFC 3329,
+        // RFC 5626).
         400
         | 405
         | 411..=414
@@ -29,9 +31,10 @@ pub(crate) const fn passed_on(code: u16) -> u16 {
         | 505
         | 513
         | 580 => 500,
-        // The network behind us goes in circles, or answers what was not asked.
+        // The network behind us loops, or answers something that was not asked.
         481..=483 | 491 => 502,
-        // The way to the callee is gone (RFC 5626 §11.6, for edge proxies alone), or its consent is missing (RFC 5360).
+        // The way to the callee is gone (RFC 5626 §11.6, for edge proxies alone), or its consent is missing
+        // (RFC 5360).
         430 | 470 => 480,
         _ => code,
     }
@@ -41,7 +44,7 @@ pub(crate) const fn passed_on(code: u16) -> u16 {
 mod tests {
     use super::*;
 
-    /// Statuses that must not be sent without a header of which we know nothing.
+    /// Statuses that must not be sent without a header that we do not have.
     const WITH_HEADER: [u16; 11] = [401, 405, 407, 415, 420, 421, 422, 423, 469, 489, 494];
 
     #[test]

@@ -1,5 +1,5 @@
-//! What a registration gives besides being called: over its connection, calls without another challenge. It ends with the
-//! registration, and with the credentials that it was made with.
+//! Rights of a registration besides being called: calls over its connection without another challenge. They
+//! end with the registration, and with the credentials that it was made with.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -13,14 +13,14 @@ use sip_core::message::Message;
 use crate::config::Access;
 use crate::coordinator::{Coordinator, Timer};
 
-/// Between two looks at credentials that may be over.
+/// Time between two checks for credentials that have expired.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Who registered over a flow.
+/// User registered over a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Right {
     pub(crate) user: String,
-    /// The digest user name, where the credentials are not the directory's and may end.
+    /// Digest user name, if the credentials are not the directory's and may end.
     pub(crate) lent: Option<String>,
 }
 
@@ -32,7 +32,8 @@ pub(crate) fn way(flow: Flow) -> Way {
 }
 
 impl Coordinator {
-    /// The user whom a connection speaks for without a challenge. What came through a proxy may be somebody else's.
+    /// User that a connection speaks for without a challenge. A request that came through a proxy may be
+    /// somebody else's.
     pub(crate) fn speaks_for(&self, now: Time, request: &Message, flow: Flow) -> Option<&str> {
         if !flow.transport.is_reliable() || request.via_count() != 1 {
             return None;
@@ -44,13 +45,13 @@ impl Coordinator {
         self.is_registered_over(&right.user, flow).then_some(&*right.user)
     }
 
-    /// A REGISTER of `user` was granted: what it gives, or no longer gives.
+    /// A REGISTER of `user` was granted: adds or removes its rights.
     pub(crate) fn registered_over(&mut self, now: Time, user: &str, lent: Option<String>, flow: Flow) {
         if !self.is_registered_over(user, flow) {
             self.rights.remove(&way(flow));
             return;
         }
-        // They may show from where the calls of this user are changed.
+        // From its new place the calls of this user may be changed.
         let usages: Vec<_> = self
             .user_legs
             .get(user)
@@ -61,7 +62,7 @@ impl Coordinator {
         for usage in usages {
             self.endpoint.trust(usage, flow.remote.ip());
         }
-        // Over a datagram nobody is known again, and there is nothing to end.
+        // Senders of datagrams cannot be recognised, and there is nothing to end.
         if !flow.transport.is_reliable() && lent.is_none() {
             return;
         }
@@ -73,8 +74,8 @@ impl Coordinator {
         self.rights.insert(way(flow), Right { user, lent });
     }
 
-    /// Ends registrations whose credentials are over, and what they gave. Calls that are up go on. To be called when a sign-in ended;
-    /// that time passes is noticed by itself.
+    /// Ends registrations whose credentials have expired, with their rights. Calls in progress go on. To be
+    /// called when a sign-in ended; expiry by time is noticed without it.
     pub fn end_registrations(&mut self, now: Time) {
         let over: Vec<(Way, String)> = self
             .rights
@@ -86,7 +87,7 @@ impl Coordinator {
             self.rights.remove(&way);
             self.registrar.forget_over(&user, way.0, way.1);
         }
-        // What is bound to nobody any longer: its registration expired, or was replaced.
+        // Rights without a binding: the registration expired, or was replaced.
         let registrar = &self.registrar;
         self.rights.retain(|way, right| {
             registrar
@@ -104,8 +105,9 @@ impl Coordinator {
         self.rights.retain(|way, _| way.0 != flow);
     }
 
-    /// Says from where the call of a leg may be changed by whoever knows its tags: from where it came or went, where its user is
-    /// registered, and the addresses of its trunk. `host` is that of a trunk that is called.
+    /// Restricts the sources from which the call of a leg may be changed by somebody who knows its tags: the
+    /// place that it came from or went to, the places where its user is registered, and the addresses of its
+    /// trunk. `host` is that of a trunk that is called.
     pub(crate) fn restrict(&mut self, leg: LegId, usage: UsageId, over: Option<IpAddr>, host: &str) {
         let (Access::Directory { trunks, .. }, Some(l)) = (&self.config.access, self.legs.get(&leg)) else {
             return;

@@ -12,14 +12,14 @@ use crate::verb::{Caller, OnFailure};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
 
-/// What the coordinator keeps of a call.
+/// State of a call.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) source: Option<Source>,
     pub(crate) from: Caller,
     pub(crate) to: String,
-    /// Of the caller's INVITE, at least 1; what is dialled for it gets one less.
+    /// `Max-Forwards` of the caller's INVITE, at least 1; calls dialled for it get one less.
     pub(crate) max_forwards: u8,
     pub(crate) began: Time,
     pub(crate) answered: Option<Time>,
@@ -32,19 +32,19 @@ pub(crate) struct Session {
     pub(crate) dialling: Option<Dialling>,
     /// Offers that ring.
     pub(crate) offers: Vec<Offered>,
-    /// It ends with its caller, and with nobody else.
+    /// True if it ends with its caller, and with nobody else.
     pub(crate) kept: bool,
-    /// How long a browser of it may be away; `None`: as configured.
+    /// Time that a browser of it may be away; `None`: as configured.
     pub(crate) grace: Option<Duration>,
     /// The bridge in force, and who takes part how.
     pub(crate) bridge: Option<(BridgeId, Vec<(LegId, Role)>)>,
     /// Legs that are not wholly gone.
     pub(crate) legs: Vec<LegId>,
     pub(crate) records: Vec<LegRecord>,
-    /// Its caller gave up since somebody else answered for it; phones that ring show no missed call.
+    /// True if its caller gave up because somebody else answered for it; ringing phones show no missed call.
     pub(crate) elsewhere: bool,
     pub(crate) ending: Option<Ending>,
-    /// What went wrong with the leg whose end decides.
+    /// Fault of the leg whose end decides.
     pub(crate) fault: Option<Fault>,
 }
 
@@ -57,13 +57,13 @@ pub(crate) struct Dialling {
     /// Best final response so far.
     pub(crate) best: u16,
     pub(crate) on_failure: OnFailure,
-    /// How long each branch may ring.
+    /// Time that each branch may ring.
     pub(crate) ring_timeout: Duration,
-    /// Who is shown as the caller.
+    /// Caller as shown.
     pub(crate) caller: Caller,
     /// Targets that redirections led to already, as text: none is tried twice.
     pub(crate) redirected: Vec<String>,
-    /// Phones of users that say that they are elsewhere, and wait for the application's word on it.
+    /// Phones of users that name another place, and wait for the application's decision.
     pub(crate) diverted: Vec<LegId>,
     /// Users whose connection closed while they rang: they ring again as soon as they are back.
     pub(crate) absent: Vec<String>,
@@ -91,12 +91,12 @@ impl Dialling {
         }
     }
 
-    /// Nobody rings, nor may yet.
+    /// True if nobody rings, nor may yet.
     pub(crate) fn is_over(&self) -> bool {
         self.branches.is_empty() && self.diverted.is_empty() && self.absent.is_empty()
     }
 
-    /// Takes a branch out that is over.
+    /// Removes a branch that is over.
     pub(crate) fn remove(&mut self, branch: LegId) {
         self.branches.retain(|other| *other != branch);
         if self.early == Some(branch) {
@@ -115,7 +115,7 @@ pub(crate) struct Offered {
     pub(crate) best: u16,
 }
 
-/// Why and when a session was told to end.
+/// Cause and time of a session's end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ending {
     pub(crate) at: Time,
@@ -216,8 +216,8 @@ impl Session {
     }
 }
 
-/// Which of two final responses tells the caller more (RFC 3261 §16.7 step 6): a 6xx ends everything, then what a person
-/// did (busy, declined) before what the network did.
+/// The one of two final responses that tells the caller more (RFC 3261 §16.7 step 6): a 6xx ends everything,
+/// then decisions of people (busy, declined) before faults of the network.
 pub(crate) fn better(old: u16, new: u16) -> u16 {
     fn rank(code: u16) -> u8 {
         match code {

@@ -1,4 +1,4 @@
-//! What the SIP machine says, and which verb it means.
+//! Events of the SIP machine, and the verbs that they lead to.
 
 use sans_io::Time;
 use sip_core::endpoint::{self, Ended, ServerTx, UsageId};
@@ -59,7 +59,7 @@ impl Coordinator {
                     self.offer_answered(now, leg, body.as_ref().map_or(&[], |b| &b.data[..]));
                 }
             }
-            // What was agreed before stands (RFC 3261 §14.1), where it can.
+            // The previous agreement stands (RFC 3261 §14.1), if it can.
             endpoint::Event::OfferRefused { usage, code } => {
                 if let Some(leg) = self.leg_of(usage) {
                     self.not_restored(now, leg, code);
@@ -97,7 +97,7 @@ impl Coordinator {
             endpoint::Event::Request { tx, request, flow } => self.on_request(now, tx, &request, flow),
             endpoint::Event::Response { request, response } => {
                 let code = response.status().unwrap_or(500);
-                // What the transport says of itself comes without a peer; a peer's refusal is a sign of life as well.
+                // A response that the transport made up has no peer; a peer's refusal is a sign of life as well.
                 if code >= 200 && self.probe_answered(request, true) {
                     return;
                 }
@@ -178,7 +178,7 @@ impl Coordinator {
         let is_caller = s.caller == Some(leg);
         let offered = s.offer_of(leg).is_some();
         let is_branch = offered || s.dialling.as_ref().is_some_and(|d| d.branches.contains(&leg));
-        // Who calls by itself, without a caller of another leg, is told what its peer said.
+        // A call of ours, without a caller on another leg, reports its peer's own status.
         let code = match final_code(&cause) {
             code if s.source.is_some() => passed_on(code),
             code => code,
@@ -192,7 +192,7 @@ impl Coordinator {
                 return;
             }
             let code = match cause {
-                // A caller is never told of addresses that we were told.
+                // A caller is never told addresses that we were told.
                 Ended::Rejected { code: 300..400, .. } => 480,
                 _ => code,
             };
@@ -251,7 +251,7 @@ impl Coordinator {
             Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
                 self.endpoint.reply(now, tx, 481, Vec::new(), None);
             }
-            // Whoever has no call with us has nobody to be transferred.
+            // A peer without a call with us has nobody to be transferred.
             Some(Method::Refer) => self.endpoint.reply(now, tx, 403, Vec::new(), None),
             _ => self.endpoint.reply(now, tx, 501, Vec::new(), None),
         }
@@ -280,7 +280,8 @@ impl Coordinator {
     }
 }
 
-/// A call was answered somewhere else (RFC 3326 §3.1), or ended with those whom a PBX did not choose (Q.850 cause 26).
+/// True for a call that was answered elsewhere (RFC 3326 §3.1), or ended with those that a PBX did not choose
+/// (Q.850 cause 26).
 fn is_elsewhere(reason: &endpoint::Reason) -> bool {
     match reason.cause {
         Some(200) => reason.protocol.eq_ignore_ascii_case("SIP"),

@@ -1,4 +1,4 @@
-//! Who hears whom: the wish is read off the state of the session, and what changed is told to the shard.
+//! Wiring of sessions: the wish is read off the state of the session, and changes are sent to the shard.
 
 use media_core::control::{Application, BridgeId, Command, LegId, Role};
 
@@ -34,7 +34,7 @@ impl Coordinator {
         };
         if was != wanted {
             let stays = |leg: LegId| wanted.iter().any(|(other, _)| *other == leg);
-            // Who is out of it hears nothing of it from now on.
+            // A leg that has left hears nothing of the session from now on.
             for (leg, _) in was.iter().filter(|(leg, _)| !stays(*leg)) {
                 self.set_hears(*leg, Hears::Nothing);
             }
@@ -98,7 +98,7 @@ impl Coordinator {
         })
     }
 
-    /// What a leg outside a bridge hears.
+    /// Sound for a leg outside a bridge.
     fn hears(&self, leg: LegId) -> Hears {
         let Some(l) = self.legs.get(&leg).filter(|l| l.is_connected()) else {
             return Hears::Nothing;
@@ -121,7 +121,7 @@ impl Coordinator {
         match others().next() {
             Some(_) if others().any(waits) => Hears::Music,
             None if s.kept && s.caller == Some(leg) && l.state == State::Up => Hears::Music,
-            // Who asked for a transfer left before the target answered.
+            // The party that asked for a transfer left before the target answered.
             None if s
                 .offers
                 .iter()

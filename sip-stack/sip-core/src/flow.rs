@@ -1,4 +1,4 @@
-//! Where messages come from and go to.
+//! Origins and destinations of messages.
 
 use std::net::SocketAddr;
 
@@ -57,7 +57,7 @@ pub struct FlowId(pub u64);
 pub struct Flow {
     /// Connection or UDP socket.
     pub id: FlowId,
-    /// What it speaks.
+    /// Transport.
     pub transport: Transport,
     /// Our end.
     pub local: SocketAddr,
@@ -65,7 +65,7 @@ pub struct Flow {
     pub remote: SocketAddr,
 }
 
-/// Where the shell is to send a message.
+/// Destination of a message, for the shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// Over this flow and no other.
@@ -73,7 +73,7 @@ pub enum Destination {
     /// To this address: over a connection that is open already, or a new one; for UDP from the listener whose address
     /// family fits.
     Address {
-        /// How.
+        /// Transport.
         transport: Transport,
         /// To whom.
         addr: SocketAddr,

@@ -1,4 +1,4 @@
-//! Where one message ends and the next begins (RFC 3261 §18.3, RFC 5626 §4.4.1, RFC 7118 §5).
+//! Framing: the border between messages (RFC 3261 §18.3, RFC 5626 §4.4.1, RFC 7118 §5).
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use sans_io::Time;
 
 use crate::message::{Defect, HeaderName, ParseError, Rejected, content_length, limits, next_line, unfold};
 
-/// What a peer sent.
+/// Input from a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// The octets of one message, for [`Message::parse`](crate::message::Message::parse).
@@ -35,9 +35,9 @@ impl Frame {
 /// Nobody can say where the next message begins: the connection must be closed.
 #[derive(Clone, Debug)]
 pub struct FramingError {
-    /// What was wrong.
+    /// Defect found.
     pub defect: Defect,
-    /// What to answer before the connection is closed, if anything.
+    /// Answer to send before the connection is closed, if any.
     pub rejected: Option<Rejected>,
 }
 
@@ -54,7 +54,7 @@ impl std::error::Error for FramingError {}
 /// A message that is malformed otherwise is cut out like any other and left to the parser; the stream goes on behind it.
 /// A header block that is too large, or says nothing clear about the length of its body, ends the stream.
 ///
-/// It holds at most one incomplete message: drain [`StreamFramer::next_frame`] after each [`StreamFramer::push`].
+/// The framer holds at most one incomplete message: drain [`StreamFramer::next_frame`] after each [`StreamFramer::push`].
 #[derive(Debug, Default)]
 pub struct StreamFramer {
     buf: BytesMut,
@@ -77,7 +77,7 @@ impl StreamFramer {
         StreamFramer::default()
     }
 
-    /// Takes what was read. After an error nothing is taken any more.
+    /// Takes received octets. After an error nothing more is taken.
     pub fn push(&mut self, now: Time, octets: &[u8]) {
         if self.failed.is_none() && !octets.is_empty() {
             self.buf.extend_from_slice(octets);
@@ -86,8 +86,9 @@ impl StreamFramer {
         }
     }
 
-    /// Since when a message has been incomplete; `None` between messages. Whoever owns the connection closes it when this
-    /// lasts too long: a peer that sends an octet a minute gains nothing, since octets that arrive do not move it.
+    /// Time since when a message has been incomplete; `None` between messages. The connection's owner closes
+    /// it when this lasts too long: a peer that sends an octet a minute gains nothing, since arriving octets
+    /// do not move it.
     #[must_use]
     pub fn waiting_since(&self) -> Option<Time> {
         self.since
@@ -120,7 +121,7 @@ impl StreamFramer {
             }
         };
         if frame.is_some() && !self.buf.is_empty() {
-            // what is left came with the last push: before it, this frame was incomplete
+            // the rest came with the last push: before it, this frame was incomplete
             self.since = Some(self.last_push);
         } else if self.buf.is_empty() {
             self.since = None;
@@ -182,7 +183,7 @@ impl StreamFramer {
             match &self.buf[next..] {
                 [b'\n', ..] => return Ok(Some(next + 1)),
                 [b'\r', b'\n', ..] => return Ok(Some(next + 2)),
-                // this line end is looked at again when more is there
+                // this line end is examined again when more octets are there
                 [] | [b'\r'] => break,
                 _ => line = next,
             }

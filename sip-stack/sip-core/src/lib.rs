@@ -1,6 +1,6 @@
 //! SIP without I/O: messages, framing, the four transaction machines, dialogs of INVITE, digest, registrar.
 //!
-//! [`endpoint::Endpoint`] is the machine; everything else is what it is made of.
+//! [`endpoint::Endpoint`] is the machine; everything else is a part of it.
 
 pub mod auth;
 pub mod dialog;

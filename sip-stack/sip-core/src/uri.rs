@@ -17,7 +17,7 @@ use crate::message::params::Params;
 use escape::{same_escaped, unescaped_octets};
 use host::parse_port;
 
-/// What a URI begins with.
+/// Scheme of a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scheme {
     /// `sip:`
@@ -30,7 +30,7 @@ pub enum Scheme {
     Other,
 }
 
-/// What is wrong with the text of a URI.
+/// Defect in the text of a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UriError {
     /// No `scheme:`, or the scheme has characters that none may have.
@@ -62,7 +62,7 @@ impl fmt::Display for UriError {
 
 impl std::error::Error for UriError {}
 
-/// Where the parts of a URI lie in its text.
+/// Places of a URI's parts in its text.
 #[derive(Clone, Copy, Debug)]
 struct Parts {
     scheme: Scheme,
@@ -126,7 +126,7 @@ impl<'a> UriRef<'a> {
         self.text
     }
 
-    /// What it begins with.
+    /// Scheme.
     #[must_use]
     pub fn scheme(self) -> Scheme {
         self.parts.scheme
@@ -159,10 +159,10 @@ impl<'a> UriRef<'a> {
         unescape(self.user()?)
     }
 
-    /// The user part with its escapes resolved, and of a telephone number the number alone: its parameters (`;npdi;rn=…`,
-    /// `;cpc=…`, `;phone-context=…`: RFC 3966 §3, RFC 4694) say something of it and are no part of it. A user is a number
-    /// where `user=phone` says so (RFC 3261 §19.1.6) or where it looks like one. What a `;` means in any other is for the host
-    /// of that user to know.
+    /// User part with its escapes decoded, and of a telephone number the number alone: its parameters
+    /// (`;npdi;rn=…`, `;cpc=…`, `;phone-context=…`: RFC 3966 §3, RFC 4694) describe it and are not part of
+    /// it. A user is a number if `user=phone` says so (RFC 3261 §19.1.6) or if it looks like one. In any
+    /// other user part a `;` means what its host decides.
     #[must_use]
     pub fn subscriber(self) -> Option<Cow<'a, str>> {
         let user = self.user()?;

@@ -1,4 +1,4 @@
-//! What holds for every URI and every header value, over generated ones.
+//! Properties of every URI and every header value, over generated ones.
 
 use proptest::prelude::*;
 use sip_core::message::params::{quote, unquote};

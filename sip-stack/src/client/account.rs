@@ -12,10 +12,10 @@ use super::agent::{Ask, Status};
 use super::{Call, ClientError, Sound, refused};
 use crate::handle::Handle;
 
-/// Asked of the registrar; what it grants counts, and is refreshed at half of it.
+/// Lifetime requested from the registrar; the granted one counts, and is refreshed at half of it.
 const EXPIRES: Duration = Duration::from_secs(600);
 
-/// How long a party may ring.
+/// Time that a party may ring.
 const RING: Duration = Duration::from_secs(120);
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -27,11 +27,11 @@ pub struct Account {
     id: u64,
     aor: Uri,
     server: Uri,
-    /// Where `server` says none.
+    /// Transport if `server` names none.
     transport: Transport,
     username: String,
     password: String,
-    /// Code of the last answer to REGISTER, 0 once it was given up, and what went wrong.
+    /// Code of the last answer to REGISTER, 0 once it was given up, and the fault.
     status: watch::Receiver<Status>,
     sender: watch::Sender<Status>,
 }
@@ -61,7 +61,7 @@ impl Account {
     /// The same account by way of `server`, e.g. `sip:192.0.2.1:5070;transport=tcp`, whatever its address says.
     ///
     /// # Errors
-    /// When `server` is no SIP URI.
+    /// `server` is no SIP URI.
     pub fn through(mut self, server: &str) -> Result<Account, ClientError> {
         let server = Uri::parse(server)
             .ok()
@@ -71,8 +71,8 @@ impl Account {
         Ok(self)
     }
 
-    /// Registers, and stays registered until [`unregister`](Self::unregister). Comes back with the first answer; when it is
-    /// a refusal that may pass, it is tried again in the background.
+    /// Registers, and stays registered until [`unregister`](Self::unregister). Returns with the first answer;
+    /// a refusal that may pass is tried again in the background.
     ///
     /// # Errors
     /// [`ClientError::Refused`] with the code of the answer, or [`ClientError::Failed`] when there was none.
@@ -108,7 +108,7 @@ impl Account {
     /// Gives the registration up.
     ///
     /// # Errors
-    /// When the client has been stopped.
+    /// The client has been stopped.
     pub async fn unregister(&self) -> Result<(), ClientError> {
         self.sender.send_replace(None);
         let mut status = self.status.clone();
@@ -121,7 +121,7 @@ impl Account {
     /// see [`Call::answered`].
     ///
     /// # Errors
-    /// When `to` cannot be called at all.
+    /// `to` cannot be called at all.
     pub async fn dial(&self, to: &str, sound: Sound) -> Result<Call, ClientError> {
         let uri = if to.contains(':') {
             Uri::parse(to).ok().filter(Uri::is_sip)
@@ -179,7 +179,7 @@ pub(super) async fn dial(handle: &Handle<Ask>, outgoing: Outgoing) -> Result<Cal
     Ok(call)
 }
 
-/// Where messages for a URI go: its host and port, by its own transport or else by the client's.
+/// Server for a URI: its host and port, by its own transport or else by the client's.
 pub(super) fn server_of(uri: &Uri, default: Transport) -> Result<Uri, ClientError> {
     let transport = uri
         .transport()

@@ -1,4 +1,4 @@
-//! The phone's part of the signalling task: passes what is asked on to the coordinator, and what happens to its call.
+//! The phone's part of the signalling task: passes requests on to the coordinator, and events of its call back.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ pub(super) const CALLS: usize = 16;
 /// application does not look at them.
 const EVENTS: usize = 256;
 
-/// How a registration stands: the code of the last answer, and what went wrong; `None` before the first.
+/// State of a registration: the code of the last answer, and the fault; `None` before the first.
 pub(super) type Status = Option<(u16, Option<Fault>)>;
 
-/// What a phone is asked to do.
+/// Request to a phone.
 #[derive(Debug)]
 pub(crate) enum Ask {
     Register {
@@ -67,7 +67,7 @@ pub(crate) enum Ask {
     },
 }
 
-/// The near end of a call, for whoever made or takes it.
+/// The near end of a call, for the code that made or takes it.
 #[derive(Debug)]
 pub(crate) struct Arrived {
     pub(super) session: SessionId,
@@ -81,7 +81,7 @@ pub(crate) struct Arrived {
 #[derive(Debug)]
 struct Line {
     leg: Option<LegId>,
-    /// What the peer hears while it is not held.
+    /// Sound for the peer while it is not held.
     media: Option<Media>,
     holding: bool,
     state: watch::Sender<State>,

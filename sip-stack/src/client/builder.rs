@@ -1,4 +1,4 @@
-//! How a client is set up.
+//! Setting up a client.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -56,8 +56,9 @@ impl Builder {
         self
     }
 
-    /// How it listens, and how URIs without `transport` are reached. Over a WebSocket a gateway takes whoever registers for
-    /// a browser, and offers media that this client does not speak: it can call, but not be called.
+    /// Sets the transport that it listens on, and for URIs without `transport`. Over a WebSocket a gateway
+    /// takes every client that registers for a browser, and offers media that this client does not speak: it
+    /// can call, but not be called.
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = transport;
@@ -85,14 +86,14 @@ impl Builder {
         self
     }
 
-    /// What it calls itself.
+    /// Sets the name in `User-Agent`.
     #[must_use]
     pub fn user_agent(mut self, name: &str) -> Self {
         name.clone_into(&mut self.user_agent);
         self
     }
 
-    /// Whom to believe over TLS; nobody unless given.
+    /// Sets the trusted certificates for TLS; none by default.
     #[must_use]
     pub fn tls(mut self, tls: ClientTls) -> Self {
         self.outbound.tls = Some(Arc::new(tls));
@@ -109,7 +110,7 @@ impl Builder {
     /// Binds its sockets and starts.
     ///
     /// # Errors
-    /// When a socket cannot be bound, or the system gives no randomness for the keys.
+    /// A socket cannot be bound, or the system gives no randomness for the keys.
     pub async fn start(self) -> Result<Client, BuildError> {
         let transport = self.transport;
         let (calls, incoming) = mpsc::channel(CALLS);

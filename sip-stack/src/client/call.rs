@@ -13,18 +13,18 @@ use super::sound::{Recorder, Sound};
 use super::{ClientError, refused};
 use crate::handle::Handle;
 
-/// Of a digit that is sent, and of the pause after it, in ms.
+/// Duration of a digit that is sent, and of the pause after it, ms.
 const DIGIT_MS: u16 = 160;
 const PAUSE_MS: u16 = 100;
 
-/// How far a call is.
+/// State of a call.
 #[derive(Clone, Debug)]
 pub enum State {
     /// Under way.
     Calling,
     /// The called party rings.
     Ringing {
-        /// It sends sound already.
+        /// True if it sends sound already.
         early_media: bool,
     },
     /// Both talk.
@@ -33,7 +33,7 @@ pub enum State {
     Ended(Arc<CallRecord>),
 }
 
-/// What happens in a call besides its [`State`].
+/// Event of a call besides its [`State`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallEvent {
     /// The first packet of the peer's sound.
@@ -42,7 +42,7 @@ pub enum CallEvent {
     Dtmf {
         /// `0`-`9`, `*`, `#`, `A`-`D`.
         digit: char,
-        /// How long.
+        /// Duration.
         duration_ms: u16,
     },
     /// The peer holds us and neither sends nor wants sound, or took us back. A peer that holds with music sends on: that is
@@ -83,22 +83,22 @@ impl Call {
         self.recorder = recorder.or(self.recorder.take());
     }
 
-    /// Who calls; `None` for a call of ours.
+    /// The caller; `None` for a call of ours.
     #[must_use]
     pub fn caller(&self) -> Option<&IncomingCall> {
         self.caller.as_deref()
     }
 
-    /// How far it is now.
+    /// Present state.
     #[must_use]
     pub fn state(&self) -> State {
         self.state.borrow().clone()
     }
 
-    /// Waits until it is answered.
+    /// Waits until the call is answered.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] or [`ClientError::Failed`] when it ends without an answer.
+    /// [`ClientError::Refused`] or [`ClientError::Failed`] if it ends without an answer.
     pub async fn answered(&mut self) -> Result<(), ClientError> {
         let state = self
             .state
@@ -114,7 +114,7 @@ impl Call {
     /// Waits until the called party rings, or answers at once.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] or [`ClientError::Failed`] when it ends before.
+    /// [`ClientError::Refused`] or [`ClientError::Failed`] if it ends before.
     pub async fn ringing(&mut self) -> Result<(), ClientError> {
         let state = self
             .state
@@ -147,7 +147,7 @@ impl Call {
     /// Answers a call that came in.
     ///
     /// # Errors
-    /// When the client has been stopped, or the call ends first.
+    /// The client has been stopped, or the call ends first.
     pub async fn answer(&mut self, sound: Sound) -> Result<(), ClientError> {
         let (media, recorder) = sound.into_parts();
         self.set_recorder(recorder);
@@ -163,7 +163,7 @@ impl Call {
     /// Tells the caller once more that it rings.
     ///
     /// # Errors
-    /// When the client has been stopped.
+    /// The client has been stopped.
     pub async fn ring(&self) -> Result<(), ClientError> {
         Ok(self
             .handle
@@ -176,7 +176,7 @@ impl Call {
     /// Refuses a call that came in, with a code from 300 to 699 (486: busy).
     ///
     /// # Errors
-    /// When the client has been stopped.
+    /// The client has been stopped.
     pub async fn reject(&self, code: u16) -> Result<(), ClientError> {
         let code = code.clamp(300, 699);
         Ok(self
@@ -191,7 +191,7 @@ impl Call {
     /// Ends it: CANCEL, BYE or a refusal, as fits.
     ///
     /// # Errors
-    /// When the client has been stopped.
+    /// The client has been stopped.
     pub async fn hang_up(&self) -> Result<(), ClientError> {
         Ok(self
             .handle
@@ -231,7 +231,7 @@ impl Call {
     /// Holds the peer of an answered call, which hears music then, or takes it back.
     ///
     /// # Errors
-    /// When the client has been stopped.
+    /// The client has been stopped.
     pub async fn hold(&self, hold: bool) -> Result<(), ClientError> {
         Ok(self
             .handle
@@ -245,7 +245,7 @@ impl Call {
     /// Changes what the peer of an answered call hears.
     ///
     /// # Errors
-    /// When the client has been stopped.
+    /// The client has been stopped.
     pub async fn play(&mut self, sound: Sound) -> Result<(), ClientError> {
         let (media, recorder) = sound.into_parts();
         self.set_recorder(recorder);
@@ -258,7 +258,7 @@ impl Call {
             .await?)
     }
 
-    /// What its media counted so far.
+    /// Counts of its media so far.
     ///
     /// # Errors
     /// [`ClientError::Ended`] when there is no media any more, or none yet.
@@ -273,7 +273,7 @@ impl Call {
         report.await.map(|report| *report).map_err(|_| ClientError::Ended)
     }
 
-    /// What the peer says, when the [`Sound`] was made with [`Sound::recorded`]; to be taken once.
+    /// Sound of the peer, if the [`Sound`] was made with [`Sound::recorded`]; can be taken once.
     pub fn recorder(&mut self) -> Option<Recorder> {
         self.recorder.take()
     }

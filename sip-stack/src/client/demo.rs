@@ -13,7 +13,7 @@ use super::builder::{BuildError, Builder};
 use crate::driver::Application;
 use crate::handle::Handle;
 
-/// How long it rings.
+/// Time that it rings.
 const RING: Duration = Duration::from_millis(1_500);
 
 /// Beside those of the gateway's phone legs.
@@ -34,7 +34,7 @@ impl DemoPhone {
     /// Listens for SIP over UDP on any port of the loopback interface.
     ///
     /// # Errors
-    /// When a socket cannot be bound.
+    /// A socket cannot be bound.
     pub async fn start() -> Result<DemoPhone, BuildError> {
         DemoPhone::start_at(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), RTP_PORTS).await
     }
@@ -42,7 +42,7 @@ impl DemoPhone {
     /// Listens for SIP over UDP on `addr` (port 0: any), for RTP on ports of `rtp_ports` beside it.
     ///
     /// # Errors
-    /// When a socket cannot be bound.
+    /// A socket cannot be bound.
     pub async fn start_at(addr: SocketAddr, rtp_ports: RangeInclusive<u16>) -> Result<DemoPhone, BuildError> {
         let builder = Builder::default()
             .bind(addr)
@@ -54,7 +54,7 @@ impl DemoPhone {
         Ok(DemoPhone { handle, addr })
     }
 
-    /// Where it listens. Any user part will do.
+    /// Address that it listens on. Any user part will do.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.addr

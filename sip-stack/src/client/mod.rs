@@ -60,7 +60,7 @@ impl Client {
         Builder::default()
     }
 
-    /// Where it listens.
+    /// Address that it listens on.
     #[must_use]
     pub fn listeners(&self) -> &[Listener] {
         self.handle.listeners()
@@ -70,7 +70,7 @@ impl Client {
     /// Nothing is sent before [`Account::register`] or [`Account::dial`].
     ///
     /// # Errors
-    /// When `aor` is no SIP URI with a user part.
+    /// `aor` is no SIP URI with a user part.
     pub fn account(&self, aor: &str, username: &str, password: &str) -> Result<Account, ClientError> {
         let aor = Uri::parse(aor)
             .ok()
@@ -118,7 +118,7 @@ pub enum ClientError {
     Uri,
     /// Refused by the peer with this SIP code.
     Refused(u16),
-    /// Not refused: it failed on the way, or here.
+    /// Failed on the way, or here.
     Failed(Fault),
     /// The call is over.
     Ended,
@@ -145,7 +145,7 @@ impl fmt::Display for ClientError {
 
 impl std::error::Error for ClientError {}
 
-/// Why a call or a registration came to nothing.
+/// Error of a call or a registration.
 fn refused(code: u16, fault: Option<Fault>) -> ClientError {
     match fault {
         None | Some(Fault::Rejected) => ClientError::Refused(code),

@@ -1,4 +1,4 @@
-//! What a phone plays, and what it does with what it hears.
+//! Sound that a phone plays, and its use of what it hears.
 
 use std::f64::consts::SQRT_2;
 use std::fmt;
@@ -18,12 +18,12 @@ const FRAMES: usize = 250;
 /// A frame quieter than this is silence: -45 dB under full scale.
 const SILENCE: f64 = 184.0;
 
-/// What the peer hears.
+/// Sound that the peer hears.
 #[derive(Clone, Debug)]
 pub enum Play {
     /// Nothing.
     Silence,
-    /// What it says. Cannot be recorded at the same time.
+    /// The peer's own audio, played back. Cannot be recorded at the same time.
     Echo,
     /// Samples.
     Clip {
@@ -36,7 +36,7 @@ pub enum Play {
     },
 }
 
-/// What the peer hears, and whether what it says is kept.
+/// Sound that the peer hears, and whether the peer's is kept.
 #[derive(Clone, Debug)]
 pub struct Sound {
     play: Play,
@@ -56,7 +56,7 @@ impl Sound {
         Sound::new(Play::Silence)
     }
 
-    /// What the peer says comes back.
+    /// Plays the peer's own audio back.
     #[must_use]
     pub fn echo() -> Sound {
         Sound::new(Play::Echo)
@@ -75,7 +75,7 @@ impl Sound {
         })
     }
 
-    /// What the peer says can be read from [`Call::recorder`](super::Call::recorder).
+    /// Lets the peer's sound be read from [`Call::recorder`](super::Call::recorder).
     #[must_use]
     pub fn recorded(mut self) -> Sound {
         self.record = true;
@@ -112,7 +112,7 @@ impl Sound {
     }
 }
 
-/// What the peer says, decoded, as it comes.
+/// Sound of the peer, decoded, as it comes.
 #[derive(Debug)]
 pub struct Recorder(Receiver<Vec<i16>>);
 
@@ -126,7 +126,7 @@ impl Recorder {
     /// with `spawn_blocking`.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// The file cannot be written.
     pub fn run(self, path: Option<&Path>) -> Result<Heard, SoundError> {
         let spec = hound::WavSpec {
             channels: 1,
@@ -153,12 +153,12 @@ impl Recorder {
     }
 }
 
-/// A summary of what was heard.
+/// A summary of the received sound.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heard {
     /// Samples at 8 kHz.
     pub samples: u64,
-    /// Of these, in frames louder than -45 dBFS.
+    /// Those of them in frames louder than -45 dBFS.
     pub loud_samples: u64,
     square_sum: f64,
 }
@@ -187,7 +187,7 @@ impl Heard {
         self.loud_samples as f64 / f64::from(RATE)
     }
 
-    /// Level of what was not silent, dBm0; `None` when all was.
+    /// Level of the sound that was not silent, dBm0; `None` if all was silent.
     #[must_use]
     pub fn level_dbm0(&self) -> Option<f64> {
         if self.loud_samples == 0 {
@@ -232,7 +232,7 @@ pub fn read_wav(path: &Path, repeat: bool) -> Result<Play, SoundError> {
 /// The samples and the rate, hertz, of a WAV file of 8- or 16-bit PCM, 4 to 192 kHz; of several channels their mean.
 ///
 /// # Errors
-/// When it cannot be read, or holds something else.
+/// The file cannot be read, or holds something else.
 pub fn read_pcm(path: &Path) -> Result<(Vec<i16>, u32), SoundError> {
     let mut reader = hound::WavReader::open(path)?;
     let spec = reader.spec();
@@ -251,7 +251,7 @@ pub fn read_pcm(path: &Path) -> Result<(Vec<i16>, u32), SoundError> {
     let all = reader.samples::<i32>().collect::<Result<Vec<i32>, _>>()?;
     let channels = usize::from(spec.channels.max(1));
     let mean = |of: &[i32]| (of.iter().sum::<i32>() << (16 - bits)) / channels as i32;
-    // What is there of a last sample whose other channels are missing is left out.
+    // The beginning of a last sample whose other channels are missing is left out.
     let samples = all.chunks_exact(channels).map(|of| mean(of) as i16);
     Ok((samples.collect(), spec.sample_rate))
 }

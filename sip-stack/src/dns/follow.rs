@@ -1,4 +1,4 @@
-//! Following the names of trunks: each is resolved again when its records expire, and soon while it leads nowhere.
+//! Following the names of trunks: each is resolved again when its records expire, and soon if it does not resolve.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -12,21 +12,21 @@ use tokio::task::JoinHandle;
 
 use super::{Records, Resolution, Target, locate};
 
-/// A name is asked for at most so often, however short its records live.
+/// Minimum time between two queries for a name, however short its records live.
 const OFTEN: Duration = Duration::from_secs(5);
-/// A name is asked for at least so often, however long its records live.
+/// Maximum time between two queries for a name, however long its records live.
 const SELDOM: Duration = Duration::from_secs(3600);
-/// Pauses while a name leads nowhere: the first, doubling up to the last.
+/// Pauses while a name does not resolve: the first, doubling up to the last.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(8));
 
-/// News of a name.
+/// A change of a name's targets.
 #[derive(Clone, Debug)]
 pub(crate) struct Followed {
-    /// The trunk whose name it is.
+    /// Trunk that the name belongs to.
     pub(crate) trunk: String,
     /// The URI that was resolved.
     pub(crate) uri: Uri,
-    /// Where it leads now; empty: nowhere.
+    /// Its targets now; empty: it does not resolve.
     pub(crate) targets: Vec<Target>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// Follows nothing yet. `news` hears of every change.
+    /// A follower of no names. `news` receives every change.
     pub(crate) fn new(news: mpsc::Sender<Followed>) -> Follower {
         Follower {
             tasks: BTreeMap::new(),
@@ -56,7 +56,7 @@ impl Follower {
         }
     }
 
-    /// Follows these from now on, by trunk, and no others.
+    /// Follows these names from now on, by trunk, and no others.
     pub(crate) fn follow<R: Records + Send + Sync + 'static>(
         &mut self,
         names: Vec<(String, Uri)>,
@@ -91,7 +91,7 @@ impl Drop for Follower {
     }
 }
 
-/// Tells of a name until nobody listens.
+/// Reports changes of a name until nobody listens.
 async fn run<R: Records + Sync>(
     (trunk, uri): (String, Uri),
     records: Arc<R>,
@@ -112,18 +112,18 @@ async fn run<R: Records + Sync>(
     }
 }
 
-/// What is known of a name.
+/// State of a name.
 #[derive(Debug, Default)]
 struct Name {
-    /// Where it led last; `None` before the first answer.
+    /// Its last targets; `None` before the first answer.
     known: Option<Vec<Target>>,
-    /// Times in a row that it led nowhere.
+    /// Times in a row that it did not resolve.
     failures: u32,
 }
 
 impl Name {
-    /// Takes an answer: where the name leads now, if that is news, and how long to wait before asking again. While no name
-    /// server answers, the last answer stands.
+    /// Takes an answer: the name's targets if they have changed, and the time to wait before asking again.
+    /// While no name server answers, the last answer stands.
     fn resolved(&mut self, found: Resolution) -> (Option<Vec<Target>>, Duration) {
         let mut targets = found.targets;
         targets.sort();
@@ -157,7 +157,7 @@ mod tests {
     use super::super::{Answer, Naptr, Srv};
     use super::*;
 
-    /// A zone that changes: an address, or nobody who answers.
+    /// A zone that changes: one address, none, or a name server that does not answer.
     #[derive(Default)]
     struct Zone {
         now: Mutex<(Option<&'static str>, bool)>,
@@ -208,7 +208,7 @@ mod tests {
         let found = heard.recv().await.expect("news");
         assert_eq!(found.addresses(), ["192.0.2.1".parse::<IpAddr>().expect("IP")]);
         assert!(began.elapsed() <= Duration::from_secs(100) + RETRY.1, "soon");
-        // The same again is no news, and a name server that is away takes nothing away.
+        // The same answer again is no change, and neither is a name server that is away.
         zone.say(None, false);
         tokio::time::sleep(Duration::from_secs(600)).await;
         assert!(heard.try_recv().is_err());
@@ -216,10 +216,10 @@ mod tests {
         zone.say(Some("192.0.2.2"), true);
         let moved = heard.recv().await.expect("news");
         assert_eq!(moved.addresses(), ["192.0.2.2".parse::<IpAddr>().expect("IP")]);
-        // The name is given up.
+        // The name is removed.
         zone.say(None, true);
         assert!(heard.recv().await.expect("news").targets.is_empty());
-        // The trunk is gone: nothing is told of it any more.
+        // The trunk is removed: nothing more is reported.
         follower.follow(Vec::new(), &zone, &mut rng);
         zone.say(Some("192.0.2.3"), true);
         tokio::time::sleep(Duration::from_secs(600)).await;

@@ -1,4 +1,4 @@
-//! Where a SIP URI leads (RFC 3263): NAPTR, then SRV, then addresses. Runs outside the signalling task.
+//! Locating SIP servers (RFC 3263): NAPTR, then SRV, then addresses. Runs outside the signalling task.
 
 mod follow;
 mod system;
@@ -43,7 +43,7 @@ pub struct Srv {
     pub priority: u16,
     /// Share of the attempts within a priority.
     pub weight: u16,
-    /// Of the service.
+    /// Port of the service.
     pub port: u16,
     /// Host.
     pub target: String,
@@ -52,11 +52,11 @@ pub struct Srv {
 /// The answer to a query.
 #[derive(Clone, Debug)]
 pub struct Answer<T> {
-    /// The records; empty when there are none, or nobody answered.
+    /// The records; empty if there are none, or nobody answered.
     pub records: Vec<T>,
-    /// Time for which they hold.
+    /// Time for which they are valid.
     pub ttl: Duration,
-    /// False when no name server answered: there may be records.
+    /// False if no name server answered: there may be records.
     pub is_certain: bool,
 }
 
@@ -81,7 +81,7 @@ impl<T> Answer<T> {
     }
 }
 
-/// Name servers, as far as they are needed here.
+/// Queries to name servers, as far as they are needed here.
 pub trait Records {
     /// Records that lead to SRV.
     fn naptr(&self, name: &str) -> impl Future<Output = Answer<Naptr>> + Send;
@@ -91,14 +91,14 @@ pub trait Records {
     fn addresses(&self, name: &str) -> impl Future<Output = Answer<IpAddr>> + Send;
 }
 
-/// Targets of a URI, and how long that holds.
+/// Targets of a URI, and the time for which they are valid.
 #[derive(Clone, Debug)]
 pub struct Resolution {
-    /// In the order to try them.
+    /// Targets, in the order to try them.
     pub targets: Vec<Target>,
-    /// The shortest of the records that led there.
+    /// Shortest lifetime of the records that led there.
     pub ttl: Duration,
-    /// False when a name server that was needed did not answer.
+    /// False if a name server that was needed did not answer.
     pub is_certain: bool,
 }
 
@@ -111,7 +111,7 @@ impl Resolution {
         }
     }
 
-    /// The records of an answer; what it says of time and certainty goes for the whole.
+    /// The records of an answer; its lifetime and certainty count for the whole.
     fn take<T>(&mut self, answer: Answer<T>) -> Vec<T> {
         if !answer.records.is_empty() {
             self.ttl = self.ttl.min(answer.ttl);
@@ -152,7 +152,7 @@ pub async fn resolve(uri: UriRef<'_>, records: &impl Records, rng: &mut Rng) -> 
     locate(uri, records, rng).await.targets
 }
 
-/// As [`resolve`], with how long the answer holds.
+/// As [`resolve`], with the time for which the answer is valid.
 pub async fn locate(uri: UriRef<'_>, records: &impl Records, rng: &mut Rng) -> Resolution {
     if let Some(targets) = immediate(uri) {
         return Resolution::of(targets);
@@ -285,7 +285,8 @@ fn destination(uri: UriRef<'_>) -> Option<Host<'_>> {
     }
 }
 
-/// What the URI asks for; UDP, or TLS for `sips:`, when it says nothing. `None`: a transport that we do not speak.
+/// Transport that the URI asks for; UDP, or TLS for `sips:`, if it names none. `None`: a transport that we do
+/// not speak.
 fn transport(uri: UriRef<'_>) -> Option<Transport> {
     let secure = uri.scheme() == Scheme::Sips;
     let named = uri.transport().map(str::to_ascii_lowercase);

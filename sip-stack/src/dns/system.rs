@@ -11,16 +11,17 @@ use hickory_resolver::proto::rr::{RData, RecordType};
 
 use super::{Answer, Naptr, Records, Srv};
 
-/// Files that say how names are resolved. They change under a program that runs: the network comes after it, or moves.
+/// Files that configure name resolution. They change under a running program: the network comes up after it,
+/// or moves.
 const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
 
-/// How often the files are looked at.
+/// Interval of checks of these files.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// That a name does not exist is believed for so long at most.
+/// Maximum time for which a name counts as non-existent.
 const NEGATIVE: Duration = Duration::from_secs(5);
 
-/// Asks as `/etc/resolv.conf` says, now.
+/// Resolver configured by `/etc/resolv.conf` as it is now.
 #[derive(Clone)]
 pub struct System {
     state: Arc<Mutex<State>>,
@@ -52,7 +53,7 @@ impl System {
         }
     }
 
-    /// The resolver of the files as they are now.
+    /// Resolver for the files as they are now.
     fn resolver(&self) -> Option<TokioResolver> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.looked.elapsed() >= LOOK {

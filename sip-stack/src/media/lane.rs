@@ -87,7 +87,7 @@ impl Lane {
         !self.waiting.is_empty()
     }
 
-    /// What happened on the thread's sockets.
+    /// Counters of the thread's sockets.
     #[must_use]
     pub fn counters(&self) -> &SharedCounters {
         &self.counters

@@ -15,10 +15,10 @@ use media_core::voice::Prompts;
 pub use lane::Lane;
 pub use thread::{StartError, start};
 
-/// What a media thread needs to know.
+/// Settings of a media thread.
 #[derive(Clone, Debug)]
 pub struct MediaConfig {
-    /// Whether browsers are served at all; a phone speaks to none.
+    /// True if browsers are served; a phone speaks to none.
     pub browsers: bool,
     /// Local addresses for browsers, with one socket on each; empty: every address of this host.
     pub browser_addresses: Vec<IpAddr>,
@@ -26,10 +26,10 @@ pub struct MediaConfig {
     pub browser_port: u16,
     /// Ports for phones: RTP on an even one, RTCP on the odd one above it.
     pub phone_ports: RangeInclusive<u16>,
-    /// What callers who wait are told; empty: they hear the music only.
+    /// Announcements for waiting callers; empty: they hear the music only.
     pub prompts: Arc<Prompts>,
-    /// After so long without RTP and RTCP a phone's leg that should send counts as silent. Set by the stack, from what the coordinator
-    /// is told.
+    /// Time without RTP and RTCP after which a phone's leg that should send counts as silent. The stack sets
+    /// it from the coordinator's configuration.
     pub silence: Option<Duration>,
     /// Legs of one shard at a time.
     pub max_legs: usize,
@@ -49,7 +49,7 @@ impl Default for MediaConfig {
     }
 }
 
-/// What happened on the sockets of a media thread since its start.
+/// Counters of a media thread's sockets since its start.
 #[derive(Debug, Default)]
 pub struct MediaCounters {
     /// Datagrams received.
@@ -68,5 +68,5 @@ fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Shared with whoever shows statistics.
+/// Counters, shared with the code that shows statistics.
 pub type SharedCounters = Arc<MediaCounters>;

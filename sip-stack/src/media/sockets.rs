@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{SharedCounters, count};
 
-/// What the kernel may hold for a socket that all browsers share.
+/// Kernel buffer for a socket that all browsers share.
 const BROWSER_BUFFER: usize = 4 << 20;
 
 /// Token of the waker; a socket's token is its number plus one.

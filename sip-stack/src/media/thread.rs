@@ -1,4 +1,4 @@
-//! The loop of a media thread: wait for packets, commands and deadlines; tell the shard; send what it says.
+//! The loop of a media thread: wait for packets, commands and deadlines; feed the shard; send its output.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -36,11 +36,11 @@ const COMMANDS: usize = 64;
 /// Sockets that one wait reports.
 const READY: usize = 256;
 
-/// How soon to try again when signalling took no more events.
+/// Time until trying again when signalling took no more events.
 const RETRY: Duration = Duration::from_millis(2);
 
-/// A busy thread lets about so many packets gather before it looks again, and waits no longer than this for them: the
-/// longest delay that gathering adds.
+/// Number of packets that a busy thread lets gather before it looks again; it waits no longer than this for
+/// them: the longest delay that gathering adds.
 const GATHERED: u32 = 16;
 const GATHER: Duration = Duration::from_millis(2);
 
@@ -164,7 +164,7 @@ fn bind_browser(
                 bound.push((id, addr));
             }
             Err(error) if asked.is_empty() && error.kind() == io::ErrorKind::AddrNotAvailable => {
-                tracing::info!(%addr, %error, "left out for browser media");
+                tracing::info!(%addr, %error, "address not used for browser media");
             }
             Err(error) => return Err(StartError::Bind(addr, error)),
         }
@@ -283,7 +283,7 @@ impl Thread {
                     *deadline = self.drain(now);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                // What the system tells of a datagram sent earlier (ICMP).
+                // An error that the system reports for an earlier datagram (ICMP).
                 Err(error) => tracing::trace!(%error, "receive"),
             }
         }
@@ -337,7 +337,7 @@ impl Thread {
     }
 }
 
-/// How dense the packets come.
+/// Density of packets.
 #[derive(Debug, Default)]
 struct Traffic {
     since: Time,
@@ -346,7 +346,7 @@ struct Traffic {
 }
 
 impl Traffic {
-    /// How long to let packets gather: until there are about [`GATHERED`] at the rate of the last span; not at all when
+    /// Time to let packets gather: until there are about [`GATHERED`] at the rate of the last span; none if
     /// they come thinly.
     fn pause(&mut self, now: Time) -> Duration {
         let passed = now - self.since;

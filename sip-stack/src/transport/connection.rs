@@ -1,8 +1,9 @@
 //! The two ends of a connection inside the process: the driver's, which queues messages without waiting, and the
 //! task's, which writes them.
 //!
-//! A peer that sends faster than it reads is made to wait: its next message is taken when those before it are dealt with and
-//! little of what they caused is unwritten. So what waits is bounded by octets, however long a burst is.
+//! A peer that sends faster than it reads is made to wait: its next message is taken once the previous ones
+//! are handled and little of the resulting output is unwritten. So the amount that waits is bounded in
+//! octets, however long a burst is.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,23 +16,24 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use super::crowd::Place;
 use super::{Event, Shared, count};
 
-/// Octets of messages of a connection that wait for the driver; more wait in the peer. At least one message has room.
+/// Octets of a connection's messages that may wait for the driver; more wait at the peer. At least one
+/// message has room.
 const RECEIVED: usize = 64 << 10;
 
 /// Octets that may wait to be written before the peer's next message is taken.
 const UNWRITTEN: usize = 64 << 10;
 
-/// Octets that may wait for a peer while all together wait for too many.
+/// Octets that may wait for a peer while too many wait for all peers together.
 const PATIENCE: usize = 16 << 10;
 
-/// Messages that wait to be written; their octets run out first.
+/// Messages that may wait to be written; their octets run out first.
 const MESSAGES: usize = 4_096;
 
 /// A message on its way to a connection.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) data: Bytes,
-    /// Whose failure to report; `None`: nobody asks.
+    /// Token to report a failure with; `None`: nobody asks.
     pub(super) token: Option<u64>,
 }
 
@@ -48,9 +50,9 @@ pub struct Connection {
 #[derive(Debug)]
 struct Backlog {
     octets: AtomicUsize,
-    /// Those of all connections.
+    /// Octets that wait for all connections.
     all: Arc<AtomicUsize>,
-    /// Told when some were written.
+    /// Notified when some were written.
     written: Notify,
 }
 
@@ -66,7 +68,7 @@ impl Backlog {
         self.written.notify_one();
     }
 
-    /// Until so little waits that more may be asked for.
+    /// Waits until so little is unwritten that more may be requested.
     async fn is_short(&self) {
         while self.octets.load(Ordering::Relaxed) > UNWRITTEN {
             self.written.notified().await;
@@ -80,14 +82,14 @@ impl Drop for Backlog {
     }
 }
 
-/// Room that a received message takes up until it is dealt with.
+/// Room that a received message takes up until it is handled.
 #[derive(Debug)]
 pub struct Receipt {
     _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Receipt {
-    /// `None`: too much waits for the driver already.
+    /// Receipt for a datagram; `None`: too much waits for the driver already.
     pub(super) fn of_datagram(shared: &Shared, octets: usize) -> Option<Receipt> {
         let octets = u32::try_from(octets).ok()?;
         let room = Arc::clone(&shared.datagrams)
@@ -97,7 +99,7 @@ impl Receipt {
     }
 }
 
-/// What the reader of a connection waits for.
+/// State that the reader of a connection waits on.
 #[derive(Debug)]
 pub(super) struct Inbound {
     flow: Flow,
@@ -110,7 +112,8 @@ impl Inbound {
         self.flow
     }
 
-    /// One message for the driver; waits while the driver is behind, and while the peer does not read what it asked for.
+    /// Passes one message to the driver; waits while the driver is behind, and while the peer does not read
+    /// what it asked for.
     pub(super) async fn received(&self, shared: &Shared, data: Bytes) -> Result<(), End> {
         count(&shared.counters.received);
         self.backlog.is_short().await;
@@ -126,7 +129,7 @@ impl Inbound {
 impl Connection {
     /// The two ends of a new connection.
     pub(super) fn pair(shared: &Shared) -> (Connection, Queue) {
-        // When it is full the peer does not read what it asked for: the connection is given up.
+        // If it is full the peer does not read what it asked for: the connection is given up.
         let (sender, receiver) = mpsc::channel(MESSAGES);
         let local = sender.downgrade();
         let backlog = Arc::new(Backlog {
@@ -150,7 +153,7 @@ impl Connection {
         )
     }
 
-    /// False when too much waits for the peer already, or the connection is gone.
+    /// Queues a message to be written. False if too much waits for the peer already, or the connection is gone.
     pub(super) fn send(&self, data: Bytes, token: u64) -> bool {
         let octets = data.len();
         let waiting = self.backlog.octets.load(Ordering::Relaxed);
@@ -175,7 +178,7 @@ impl Connection {
 pub(super) struct Queue {
     receiver: mpsc::Receiver<Outgoing>,
     local: mpsc::WeakSender<Outgoing>,
-    /// Of the driver, with its length.
+    /// Token of the message being written, with its length.
     in_flight: Option<(u64, usize)>,
     backlog: Arc<Backlog>,
 }
@@ -191,7 +194,7 @@ impl Queue {
         Some(outgoing.data)
     }
 
-    /// For the reader of `flow`.
+    /// The half for the reader of `flow`.
     pub(super) fn inbound(&self, flow: Flow) -> Inbound {
         Inbound {
             flow,
@@ -244,7 +247,7 @@ pub(super) enum End {
     Local,
     /// The peer closed it.
     Peer,
-    /// It broke.
+    /// The connection broke.
     Failed(String),
     /// The peer broke a rule or a deadline.
     CutOff(&'static str),
@@ -264,7 +267,7 @@ impl fmt::Display for End {
     }
 }
 
-/// What a connection's task needs besides the stream.
+/// Parts that a connection's task needs besides the stream.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) flow: Flow,
@@ -293,7 +296,7 @@ impl Link {
         })
     }
 
-    /// Done when somebody else needs the place of the connection, which never proved its worth.
+    /// Completes when somebody else needs the place of the connection, which never proved its worth.
     pub(super) fn evicted(&self) -> impl Future<Output = ()> + use<> {
         let evicted = self.place.as_ref().map(Place::evicted);
         async move {

@@ -1,7 +1,8 @@
-//! Places for connections: how many there are, how many one source may hold, and who goes when they are used up.
+//! Places for connections: their number, the share of one source, and the choice of a connection to close
+//! when they are used up.
 //!
-//! A connection whose peer waits, or has not proved to be worth its place yet, is *idle*: the oldest idle one goes when
-//! somebody else needs a place, so that silent connections keep nobody out.
+//! A connection whose peer waits, or has not yet proved to be worth its place, is *idle*: the oldest idle one
+//! is closed when somebody else needs a place, so that silent connections keep nobody out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,19 +12,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// How many connections there may be.
+/// Limits on the number of connections.
 #[derive(Clone)]
 pub struct Seats {
-    /// In all.
+    /// Limit in all.
     pub all: usize,
-    /// From one source: an IPv4 address, or a /64 of IPv6.
+    /// Limit for one source: an IPv4 address, or a /64 of IPv6.
     pub per_source: usize,
-    /// Sources that speak for many others (proxies) and have no share.
+    /// True for sources that speak for many others (proxies) and have no limit of their own.
     pub is_proxy: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
 }
 
 impl Seats {
-    /// For `all` connections, of which one source may hold a quarter.
+    /// Limits for `all` connections, of which one source may hold a quarter.
     #[must_use]
     pub fn new(all: usize) -> Seats {
         Seats {
@@ -54,9 +55,9 @@ pub struct Crowd {
 struct Places {
     /// Places taken.
     taken: usize,
-    /// Those of each source that has a share.
+    /// Places of each source that has a limit.
     sources: BTreeMap<IpAddr, Source>,
-    /// Connections that may have to go, the oldest first.
+    /// Connections that may be closed, the oldest first.
     idle: BTreeMap<u64, (Option<IpAddr>, Arc<Ticket>)>,
     /// Next number in that order.
     next: u64,
@@ -71,7 +72,7 @@ struct Source {
 #[derive(Debug, Default)]
 struct Ticket {
     evicted: Notify,
-    /// It gave its place to somebody else. Set and read under the lock of the places.
+    /// True once it has lost its place to somebody else. Set and read under the lock of the places.
     gone: AtomicBool,
 }
 
@@ -85,7 +86,7 @@ pub struct Place {
 }
 
 impl Crowd {
-    /// All places are free.
+    /// A crowd with all places free.
     #[must_use]
     pub fn new(seats: Seats) -> Arc<Crowd> {
         Arc::new(Crowd {
@@ -96,8 +97,9 @@ impl Crowd {
         })
     }
 
-    /// A place for a connection from `source`; `None`: of no source that has a share. Where the share or all places are taken,
-    /// the oldest idle connection of the source or of all has to go. `None` is said when there is none.
+    /// Takes a place for a connection from `source`; `None`: a connection without a source that has a limit. If
+    /// the source's or all places are taken, the oldest idle connection of the source, or of all, is closed.
+    /// Returns `None` if no connection is idle.
     pub fn admit(self: &Arc<Crowd>, source: Option<IpAddr>) -> Option<Place> {
         let source = source
             .map(|ip| ip.to_canonical())
@@ -140,7 +142,7 @@ impl Crowd {
         Some(())
     }
 
-    /// How many there may be.
+    /// Number of places.
     #[must_use]
     pub fn seats(&self) -> &Seats {
         &self.seats
@@ -152,13 +154,13 @@ impl Crowd {
         self.lock().taken
     }
 
-    /// Connections refused because there was no place.
+    /// Number of connections refused for lack of a place.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Idle connections that had to make room.
+    /// Number of idle connections that were closed to make room.
     #[must_use]
     pub fn evicted(&self) -> u64 {
         self.evicted.load(Ordering::Relaxed)
@@ -203,7 +205,8 @@ impl Places {
 }
 
 impl Place {
-    /// Whether the connection may have to go when somebody else needs a place. Becoming idle again makes it the youngest.
+    /// Sets whether the connection may be closed when somebody else needs a place. Becoming idle again makes
+    /// it the youngest.
     pub fn set_idle(&mut self, idle: bool) {
         let crowd = Arc::clone(&self.crowd);
         let mut places = crowd.lock();
@@ -218,7 +221,7 @@ impl Place {
         }
     }
 
-    /// Done when the connection has to go.
+    /// Completes when the connection must be closed.
     pub fn evicted(&self) -> impl Future<Output = ()> + Send + use<> {
         let ticket = Arc::clone(&self.ticket);
         async move { ticket.evicted.notified().await }
@@ -238,7 +241,7 @@ impl Drop for Place {
     }
 }
 
-/// What one peer has at its disposal: an address, or a /64 of IPv6.
+/// Network of one peer: an address, or a /64 of IPv6.
 fn network(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,

@@ -1,5 +1,5 @@
-//! What the network says of datagrams that did not arrive (ICMP): Linux keeps it beside the socket, with the address to which they
-//! were sent. Elsewhere nothing is heard of it, and silence tells the same later.
+//! Errors that the network reports for datagrams that did not arrive (ICMP): Linux keeps them beside the
+//! socket, with the destination address. Other systems report nothing, and silence tells the same later.
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -12,7 +12,7 @@ mod linux {
     /// `SO_EE_ORIGIN_ICMP` and `SO_EE_ORIGIN_ICMP6`.
     const ICMP: u8 = 2;
     const ICMP6: u8 = 3;
-    /// For one control message with an address.
+    /// Size of the buffer for one control message with an address.
     const CONTROL: usize = 256;
 
     /// Has the system keep such errors. Not having them is no reason to fail.
@@ -24,8 +24,8 @@ mod linux {
         };
     }
 
-    /// Takes the next error: the address that cannot be reached, or nothing where it says less than that. `WouldBlock`: there is
-    /// none.
+    /// Takes the next error: the address that cannot be reached, or `None` if the error says less than that.
+    /// `WouldBlock`: there is no error.
     pub(in crate::transport) fn next(socket: &impl AsRawFd) -> io::Result<Option<SocketAddr>> {
         let mut control = [0; CONTROL];
         let mut data = [0; 1];

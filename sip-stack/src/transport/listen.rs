@@ -25,7 +25,7 @@ use super::{Event, Limits, Shared, count, stream, ws};
 /// Connections that the kernel may hold before we accept them.
 const BACKLOG: i32 = 1024;
 
-/// What to listen on.
+/// A listener to open.
 #[derive(Clone, Debug)]
 pub enum Listen {
     /// An unspecified address stands for a socket on each address of this host, so that replies leave from the address
@@ -42,7 +42,7 @@ pub enum Listen {
 }
 
 impl Listen {
-    /// What it speaks.
+    /// Transport.
     #[must_use]
     pub fn transport(&self) -> Transport {
         match self {
@@ -54,7 +54,7 @@ impl Listen {
         }
     }
 
-    /// Where, as asked for.
+    /// Address, as asked for.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         match self {
@@ -70,7 +70,7 @@ impl Listen {
 /// A listener as it was bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// What it speaks.
+    /// Transport.
     pub transport: Transport,
     /// Address and port that it really has.
     pub addr: SocketAddr,
@@ -151,7 +151,7 @@ pub(super) struct StreamListener {
     socket: StdTcpListener,
 }
 
-/// What is spoken over accepted connections.
+/// Protocol of accepted connections.
 #[derive(Clone, Debug)]
 pub(super) enum Protocol {
     Tcp,
@@ -334,7 +334,7 @@ enum Opened {
     Wss(Box<ws::Socket<TlsStream<TcpStream>>>),
 }
 
-/// Why there is none.
+/// Reason why there is no connection.
 enum Refused {
     Late(&'static str),
     Failed(String),
@@ -377,11 +377,11 @@ async fn shake_hands(
     }
 }
 
-/// The TLS handshake of a listener. Who connects in earnest sends its ClientHello at once: it has `hello` for that, and `rest`
-/// for what follows.
+/// Performs the TLS handshake of a listener. An honest client sends its ClientHello at once: it has `hello`
+/// for that, and `rest` for the remaining messages.
 ///
 /// # Errors
-/// It failed, or was not finished in time.
+/// The handshake failed, or was not finished in time.
 pub async fn secure(
     stream: TcpStream,
     tls: Arc<ServerConfig>,
@@ -402,14 +402,14 @@ fn cut_off(shared: &Shared, flow: Flow, what: &'static str) {
     refused(shared, flow, &what);
 }
 
-/// A handshake failed.
+/// Reports a failed handshake.
 fn refused(shared: &Shared, flow: Flow, error: &dyn fmt::Display) {
     tracing::debug!(peer = %flow.remote, transport = flow.transport.name(), %error, "handshake");
     let event = Event::Refused {
         peer: flow.remote,
         transport: flow.transport,
     };
-    // The driver has more to do than to count them.
+    // A busy driver need not count them.
     let _ = shared.events.try_send(event);
 }
 

@@ -35,40 +35,40 @@ use tls::ClientTls;
 /// reading, so that its peer is slowed down by TCP.
 const EVENTS: usize = 2048;
 
-/// What sockets tell the driver.
+/// Events of sockets for the driver.
 #[derive(Debug)]
 pub enum Event {
     /// A connection from a peer is open and can be sent to.
     Opened {
         /// Its name and ends.
         flow: Flow,
-        /// How the driver reaches it.
+        /// Handle of the connection.
         connection: Connection,
     },
     /// One whole message.
     Message {
-        /// Where it came from.
+        /// Flow that it came over.
         flow: Flow,
         /// The message, framing removed.
         data: Bytes,
-        /// To be dropped when what answers it was sent: its peer may then send more.
+        /// To be dropped once the answers to it were sent: its peer may then send more.
         receipt: Receipt,
     },
     /// The connection is gone; nothing more comes of it.
     Closed {
-        /// Which one.
+        /// The flow.
         flow: FlowId,
     },
-    /// Nothing that is sent there over UDP arrives, says the network.
+    /// The network reports that nothing sent there over UDP arrives.
     Unreachable {
-        /// Where.
+        /// The address.
         addr: SocketAddr,
     },
     /// A peer connected and did not get as far as a message: its TLS or WebSocket handshake failed.
     Refused {
-        /// Who.
+        /// The peer.
         peer: SocketAddr,
-        /// Over what.
+        /// Its transport.
         transport: Transport,
     },
     /// A message handed to [`Transports::send`] was not sent.
@@ -81,24 +81,25 @@ pub enum Event {
 /// Bounds on what peers may take of us.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections open at a time, in either direction. Those that never sent a message make room for others.
+    /// Limits on open connections, in either direction. Those that never sent a message make room for others.
     pub connections: Seats,
-    /// Octets that wait to be written to a connection; a peer that lets more pile up is cut off.
+    /// Octets that may wait to be written to a connection; a peer that lets more pile up is cut off.
     pub write_octets: usize,
-    /// Octets that wait to be written to all connections. Beyond, who lets any pile up is cut off.
+    /// Octets that may wait to be written to all connections. Beyond that, every peer that lets any pile up
+    /// is cut off.
     pub all_write_octets: usize,
-    /// Octets of datagrams that wait for the driver; more are dropped.
+    /// Octets of datagrams that may wait for the driver; more are dropped.
     pub datagram_octets: usize,
-    /// A write that makes no progress for so long ends its connection.
+    /// Time without progress after which a write ends its connection.
     pub write: Duration,
-    /// A message must be complete so long after its first byte (slow loris).
+    /// Time from its first byte within which a message must be complete (slow loris).
     pub message: Duration,
-    /// The first octets of a TLS handshake must be there within this time.
+    /// Time for the first octets of a TLS handshake to arrive.
     pub client_hello: Duration,
-    /// A peer that connected must have sent one whole message within this time; TLS and WebSocket handshakes too. Keep-alives
-    /// are none.
+    /// Time for a peer that connected to send one whole message, TLS and WebSocket handshakes included.
+    /// Keep-alives do not count.
     pub first_message: Duration,
-    /// A TCP or TLS connection over which nothing came for so long is closed.
+    /// Time without input after which a TCP or TLS connection is closed.
     pub idle: Duration,
     /// Time to connect, and to finish each handshake on top.
     pub connect: Duration,
@@ -124,10 +125,10 @@ impl Default for Limits {
     }
 }
 
-/// How we connect to others.
+/// Settings for connections to others.
 #[derive(Clone, Debug)]
 pub struct Outbound {
-    /// Whom we believe over TLS; `None`: TLS towards others fails.
+    /// Trusted certificates for TLS; `None`: TLS towards others fails.
     pub tls: Option<Arc<ClientTls>>,
     /// Path of WebSockets that we open, e.g. `/ws`.
     pub ws_path: Arc<str>,
@@ -142,7 +143,7 @@ impl Default for Outbound {
     }
 }
 
-/// What happened on the sockets since the start.
+/// Counters of the sockets since the start.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Datagrams and messages received.
@@ -165,7 +166,7 @@ pub(crate) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// What every socket task shares.
+/// State that every socket task shares.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
@@ -200,7 +201,7 @@ pub struct Transports {
     tasks: tokio::task::JoinSet<()>,
 }
 
-/// Whom a connection reaches. The name is part of it where a certificate was checked against it.
+/// Peer that a connection reaches. The name is part of it if a certificate was checked against it.
 type Peer = (Transport, SocketAddr, Option<String>);
 
 impl Transports {
@@ -265,7 +266,7 @@ impl Transports {
         ws::Acceptor::new(Arc::clone(&self.shared))
     }
 
-    /// What happened so far.
+    /// Counters so far.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.shared.counters
@@ -304,8 +305,7 @@ impl Transports {
         sent
     }
 
-    /// Keeps the books of connections. What the SIP machine has to hear is handed back: everything but
-    /// [`Event::Opened`].
+    /// Keeps the books of connections. Returns events for the SIP machine: all but [`Event::Opened`].
     pub fn handle_event(&mut self, event: Event) -> Option<Event> {
         match event {
             Event::Opened { flow, connection } => {
@@ -339,7 +339,7 @@ impl Transports {
         Some(SocketAddr::new(ip, port))
     }
 
-    /// The address of ours that a message to `to` leaves from; port 0 where its connection is yet to be opened.
+    /// Address of ours that a message to `to` is sent from; port 0 if its connection is yet to be opened.
     #[must_use]
     pub fn local_of(&self, to: &Destination) -> Option<SocketAddr> {
         match to {
@@ -364,7 +364,7 @@ impl Transports {
         };
         let sent = connection.send(data, token);
         if !sent {
-            // Too much waits for it: the peer does not read. Dropping our end closes it.
+            // Too much waits for the peer, which does not read. Dropping our end closes it.
             self.forget(flow);
         }
         sent

@@ -46,7 +46,7 @@ async fn read_all(
     let limits = &shared.limits;
     let mut framer = StreamFramer::new();
     let mut buffer = BytesMut::with_capacity(READ);
-    // On a connection of ours we have.
+    // On a connection that we opened, we have.
     let mut has_spoken = place.is_none();
     let mut deadline = (
         shared.clock.now() + limits.first_message,

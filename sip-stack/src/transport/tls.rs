@@ -34,8 +34,8 @@ impl fmt::Display for TlsError {
 
 impl std::error::Error for TlsError {}
 
-/// For listeners: a certificate chain and its key in PEM. `alpn` is what is offered to HTTP clients, e.g. `http/1.1`;
-/// empty for SIP.
+/// Configuration of listeners: a certificate chain and its key in PEM. `alpn` is offered to HTTP clients,
+/// e.g. `http/1.1`; empty for SIP.
 pub fn server_config(chain: &[u8], key: &[u8], alpn: &[&str]) -> Result<Arc<ServerConfig>, TlsError> {
     Certificate::new(KeyPair::read(chain, key)?).server_config(alpn)
 }
@@ -57,18 +57,19 @@ impl KeyPair {
     }
 }
 
-/// The certificate of listeners, which can change under them: connections that are open stay, new ones are shown the new one.
+/// The certificate of listeners, which can be replaced while they run: open connections stay, new ones get
+/// the new one.
 #[derive(Debug)]
 pub struct Certificate(RwLock<KeyPair>);
 
 impl Certificate {
-    /// Shows this certificate.
+    /// Starts with this certificate.
     #[must_use]
     pub fn new(pair: KeyPair) -> Arc<Certificate> {
         Arc::new(Certificate(RwLock::new(pair)))
     }
 
-    /// Shows another one from now on.
+    /// Replaces the certificate from now on.
     pub fn replace(&self, pair: KeyPair) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = pair;
     }
@@ -96,7 +97,7 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-/// Whom we believe when we connect over TLS.
+/// Trusted certificates for our connections over TLS.
 #[derive(Clone, Debug)]
 pub struct ClientTls {
     config: Arc<ClientConfig>,

@@ -17,13 +17,13 @@ use super::{Event, Shared, count, icmp};
 /// Datagrams taken in a row before other tasks get their turn.
 const BURST: usize = 64;
 
-/// Errors of other datagrams that sending one may meet.
+/// Errors of earlier datagrams that sending one may encounter.
 const OTHERS: usize = 4;
 
 /// The largest datagram there is.
 const DATAGRAM: usize = 65_535;
 
-/// What the kernel may hold for us while the driver is busy.
+/// Kernel buffer for datagrams while the driver is busy.
 pub(super) const SOCKET_BUFFER: usize = 4 << 20;
 
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Udp {
     /// False when the system refused it. A full send buffer counts as sent and lost: UDP may lose, SIP repeats.
     pub(super) fn send(&self, data: &[u8], to: SocketAddr) -> bool {
         let mut sent = self.socket.send_to(data, to);
-        // The error of a datagram that was sent to somebody else before is told in place of sending this one.
+        // The error of an earlier datagram to somebody else is reported in place of sending this one.
         for _ in 0..OTHERS {
             if !sent.as_ref().is_err_and(is_of_another) {
                 break;
@@ -72,7 +72,7 @@ impl Udp {
     }
 }
 
-/// An error that the network told of an earlier datagram.
+/// True for an error that the network reported for an earlier datagram.
 fn is_of_another(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
@@ -116,7 +116,7 @@ async fn receive(socket: UdpSocket, id: FlowId, local: SocketAddr, shared: Arc<S
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // What Linux tells of an earlier datagram (ICMP) says nothing about the socket.
+                // An error that Linux reports for an earlier datagram (ICMP) says nothing about the socket.
                 Err(error) => tracing::trace!(%local, %error, "receive"),
             }
         }
@@ -124,7 +124,7 @@ async fn receive(socket: UdpSocket, id: FlowId, local: SocketAddr, shared: Arc<S
     }
 }
 
-/// Says of whom the network told that they cannot be reached. Whoever is behind hears less of it.
+/// Reports peers that the network says cannot be reached. A driver that is behind hears of fewer.
 fn tell_unreachable(socket: &UdpSocket, shared: &Shared) {
     for _ in 0..BURST {
         match socket.try_io(Interest::ERROR, || icmp::next(socket)) {
@@ -138,7 +138,7 @@ fn tell_unreachable(socket: &UdpSocket, shared: &Shared) {
     }
 }
 
-/// What phones send through their NAT: line ends or NUL bytes only.
+/// True for what phones send through their NAT: line ends or NUL bytes only.
 fn is_keep_alive(data: &[u8]) -> bool {
     data.len() <= 4 && data.iter().all(|b| matches!(b, b'\r' | b'\n' | 0))
 }

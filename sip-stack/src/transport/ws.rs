@@ -65,7 +65,7 @@ impl Acceptor {
     /// 503.
     #[must_use]
     pub fn admit(&self) -> Option<Admission> {
-        // Shares of sources are the HTTP server's business, which knows who stands behind a proxy.
+        // Limits for each source are enforced by the HTTP server, which knows who stands behind a proxy.
         let Some(mut place) = self.shared.crowd.admit(None) else {
             count(&self.shared.counters.refused);
             return None;
@@ -74,7 +74,7 @@ impl Acceptor {
         Some(Admission(place))
     }
 
-    /// What happened on all sockets.
+    /// Counters of all sockets.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.shared.counters
@@ -136,7 +136,7 @@ where
     link.closed(end).await;
 }
 
-/// What the reader knows and the writer needs.
+/// State that the reader shares with the writer.
 #[derive(Debug, Default)]
 struct Peer {
     /// Something came since the last ping.

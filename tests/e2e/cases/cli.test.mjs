@@ -62,7 +62,7 @@ describe('the command', () => {
 
   test('checks a file: a good one', async () => {
     const { code, out } = await check('ring_timeout = 20\n[[users]]\nname = "alice"\npassword = "secret"\n');
-    assert.deepEqual([code, /: good\n$/.test(out)], [0, true]);
+    assert.deepEqual([code, /: no errors\n$/.test(out)], [0, true]);
   });
 
   test('checks a file: every mistake with its place', async () => {
@@ -153,7 +153,7 @@ phone_ports = "24000-24099"
     await Gateway.start(each, '', { env: { CORDBOARD_STATE: state } });
     await assert.rejects(Gateway.start(each, '', { env: { CORDBOARD_STATE: '/proc/nowhere' } }), /cordboard: store: .*\/proc\/nowhere/);
     const homeless = await Gateway.start(each, '', { env: { CORDBOARD_STATE: undefined, XDG_STATE_HOME: undefined, HOME: undefined } });
-    assert.match(homeless.program.err, /nothing outlives this process.*--state/);
+    assert.match(homeless.program.err, /nothing will outlive this process.*--state/);
   });
 
   test('ends within seconds at SIGTERM, and its calls with BYE', async () => {

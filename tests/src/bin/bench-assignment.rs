@@ -1,4 +1,4 @@
-//! What a decision of call distribution costs: 10,000 agents who serve ten of 200 queues each, 100,000 calls that wait.
+//! Cost of a decision of call distribution: 10,000 agents who serve ten of 200 queues each, 100,000 waiting calls.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What it costs to read and write a browser's INVITE, beside `rsip`: time, and how often memory is allocated.
+//! Cost of reading and writing a browser's INVITE, beside `rsip`: time, and number of allocations.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;

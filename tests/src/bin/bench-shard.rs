@@ -1,5 +1,5 @@
-//! What a 20 ms frame costs inside a media shard, without sockets and without SRTP: relay, G.711 to G.711, Opus to and
-//! from PCMU, and mixes. One line for each: µs of this thread per frame and direction.
+//! Cost of a 20 ms frame inside a media shard, without sockets and without SRTP: relay, G.711 to G.711, Opus
+//! to and from PCMU, and mixes. One line for each: µs of this thread per frame and direction.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ fn main() {
     }
 }
 
-/// µs for each member and 20 ms of a mix: its packet in, and what it hears out.
+/// µs for each member and 20 ms of a mix: its packet in, and its sound out.
 fn run_mix(members: &[Codec]) -> f64 {
     let mut now = Time::from_secs(1_800_000_000);
     let mixes = CALLS * 2 / members.len();

@@ -1,5 +1,5 @@
-//! What the store takes: commits and entries a second, how long a snapshot holds the ledger, and how long a start takes after a
-//! long log, with and without a snapshot.
+//! Performance of the store: commits and entries a second, the time that a snapshot holds the ledger, and the
+//! time of a start after a long log, with and without a snapshot.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -124,8 +124,8 @@ async fn starts(records: u64) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// How long a start takes. What it makes good for, and what it cuts off, it does beside everything else; that is waited for, since
-/// it is not of the next start.
+/// Duration of a start. Repairs and cuts that it makes run beside everything else; they are waited for, since
+/// they do not belong to the next start.
 async fn start(folder: &Path, directory: &Arc<Directory>) -> Result<Duration, StoreError> {
     let began = Instant::now();
     let store = Store::open(&url(folder), Durability::Normal).await?;
@@ -240,7 +240,7 @@ impl World {
     }
 }
 
-/// What happens to a call, last first.
+/// Facts of a call, last first.
 fn life(number: u64) -> Vec<Fact> {
     let call = CallId(number);
     let agent = AgentId((number % AGENTS) as u32);

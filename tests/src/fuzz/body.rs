@@ -46,7 +46,7 @@ const WORDS: &[&str] = &[
     "\u{44e}",
 ];
 
-/// The header lines that say what the body is, an empty line, the body.
+/// Inputs: the header lines that describe the body, an empty line, the body.
 fn seeds() -> Vec<Vec<u8>> {
     OWN.iter()
         .map(|text| text.replace('\n', "\r\n").into_bytes())
@@ -102,8 +102,8 @@ epilogue
 ",
 ];
 
-/// Nothing panics; what is found is a piece of the body, whatever stands around it; a body that is one description is found
-/// whole; and every octet is looked at a bounded number of times.
+/// Nothing panics; the finding is a piece of the body, whatever surrounds it; a body that is one description
+/// is found whole; and every octet is read a bounded number of times.
 pub fn run(input: &[u8]) {
     let split = input.windows(4).position(|four| four == b"\r\n\r\n");
     let (lines, body) = match split {

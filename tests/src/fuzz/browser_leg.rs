@@ -23,7 +23,7 @@ pub const TARGET: Target = Target {
 const UFRAG: &str = "AAAAAAAAAAAAAabcdef";
 const PASSWORD: &str = "the password of the fuzzed leg";
 
-/// A nominating check with these credentials, and one of a peer that wants to be controlled.
+/// A nominating check with these credentials, and one of a peer that asks to be controlled.
 const CHECK: &str = "000100542112a44207070707070707070707070700060018414141414141414141414141416162636465663a706565720024\
     00046e7f1eff00250000802a00080101010101010101000800145a8de3753a604a42acfa8f7affc69e4c1e4eda57802800043bfa0217";
 const CONTROLLED: &str = "000100542112a44207070707070707070707070700060018414141414141414141414141416162636465663a7065657200\

@@ -59,7 +59,7 @@ pub fn run(input: &[u8]) {
     sessions(input);
 }
 
-/// How many sessions the messages of all seeds begin.
+/// Number of sessions that the messages of all seeds begin.
 #[must_use]
 pub fn reach() -> usize {
     seeds().iter().map(|seed| sessions(seed)).sum()

@@ -56,7 +56,7 @@ fn seeds() -> Vec<Vec<u8>> {
         .take(60)
         .map(|m| row(&[m]))
         .collect();
-    // What we send has a branch and tags from a seeded generator: a run with the same seed makes the same ones.
+    // Our messages have branches and tags from a seeded generator: a run with the same seed makes the same ones.
     let (invite, tag) = said();
     let via = invite
         .lines()

@@ -1,4 +1,4 @@
-//! The guard against guessing, in any order of tries: three octets a step (what, from where, as whom).
+//! The guard against guessing, with attempts in any order: three octets a step (action, source, user).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -39,7 +39,7 @@ fn run(input: &[u8]) {
             0 => {
                 if let Ok(taken) = guard.take(now, address, &name) {
                     guard.failed(now, address, taken);
-                    // Whoever got in there before is limited for itself.
+                    // A user who got in there before is limited separately.
                     if !inside.contains(&(address, step[2])) {
                         *guesses.entry(address).or_default() += 1;
                     }

@@ -15,7 +15,7 @@ pub const TARGET: Target = Target {
     run,
 };
 
-/// What a SIP message is made of.
+/// Words of a SIP message.
 pub const WORDS: &[&str] = &[
     "INVITE",
     "ACK",
@@ -159,8 +159,8 @@ Content-Length: 0
 ",
 ];
 
-/// Nothing panics; what was accepted is written back as it came, survives edits and can be answered; what was refused is
-/// answered without a line that the peer made up.
+/// Nothing panics; an accepted message is written back as it came, survives edits and can be answered; a
+/// refused one is answered without a line that the peer made up.
 pub fn run(input: &[u8]) {
     let buf = Bytes::copy_from_slice(input);
     match Message::parse(buf) {

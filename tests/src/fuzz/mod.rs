@@ -34,11 +34,11 @@ pub struct Target {
     pub seeds: fn() -> Vec<Vec<u8>>,
     /// Words of the format.
     pub words: &'static [&'static str],
-    /// Takes one input; panics when what it looks at is wrong.
+    /// Takes one input; panics if an invariant is broken.
     pub run: fn(&[u8]),
 }
 
-/// How many mutated inputs a run on stable takes; `CORDBOARD_FUZZ_INPUTS` overrides it.
+/// Number of mutated inputs of a run on stable; `CORDBOARD_FUZZ_INPUTS` overrides it.
 pub const INPUTS: u64 = 10_000;
 
 /// Runs the seeds and then mutations of them. The input that panicked is printed and kept, so that it can

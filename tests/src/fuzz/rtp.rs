@@ -43,8 +43,8 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// What is read lies within the datagram; written again without its extras, it reads the same; and what codecs and digits make of
-/// its payload is bounded.
+/// Everything read lies within the datagram; written again without its extras, it reads the same; and the
+/// output of codecs and digits for its payload is bounded.
 pub fn run(data: &[u8]) {
     let Ok(packet) = Packet::parse(data) else { return };
     assert!(data.len() >= HEADER + packet.payload.len());

@@ -156,7 +156,7 @@ fn negotiator(peer: Peer, rng: &mut Rng) -> Negotiator {
     out
 }
 
-/// What we wrote is SDP that a strict reader takes, and asks for the kind of leg that wrote it.
+/// Our SDP is accepted by a strict reader, and asks for the kind of leg that wrote it.
 fn check(ours: &str, peer: Peer) {
     for line in ours.split_terminator("\r\n") {
         assert_eq!(line.as_bytes().get(1), Some(&b'='), "{line}");

@@ -85,7 +85,8 @@ struct Bench {
     ssrc: [Option<u32>; LEGS as usize],
 }
 
-/// Nothing panics, nothing is due for ever, what a leg sends has one SSRC, and what was opened can be closed.
+/// Nothing panics, nothing is due for ever, the packets of a leg have one SSRC, and a leg that was opened can
+/// be closed.
 pub fn run(input: &[u8]) {
     BENCH.with_borrow_mut(|bench| bench.take(input));
 }

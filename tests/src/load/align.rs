@@ -1,6 +1,6 @@
-//! When was what is heard said? A gateway numbers its packets itself and may hold audio back, so the sound tells: the
-//! heard audio is laid over the speech where it fits best. Latency is from sending the packet with the sound to
-//! receiving the packet with the sound, whatever coding and buffering lies between.
+//! Alignment of heard audio with the speech. A gateway numbers its packets itself and may hold audio back, so
+//! the sound decides: the heard audio is laid over the speech where it fits best. Latency is from sending the
+//! packet with the sound to receiving the packet with the sound, whatever coding and buffering lies between.
 
 use opus::{Channels, Decoder};
 
@@ -19,10 +19,10 @@ const ALIKE: f64 = 0.6;
 /// Mean square under which there is no speech: 200 of 32,768.
 const QUIET: f64 = 40_000.0;
 
-/// What was found in one direction of one call.
+/// Findings in one direction of one call.
 #[derive(Default)]
 pub(crate) struct Alignment {
-    /// Of each packet, milliseconds.
+    /// Latency of each packet, milliseconds.
     pub(crate) latency_ms: Vec<f64>,
     /// Heard level over said level, of each window.
     pub(crate) gain: Vec<f64>,
@@ -32,7 +32,7 @@ pub(crate) struct Alignment {
 }
 
 impl Alignment {
-    /// Adds what `listener` heard of `speaker` from `from_ns` to `until_ns`.
+    /// Adds the sound that `listener` heard of `speaker` from `from_ns` to `until_ns`.
     pub(crate) fn add(
         &mut self,
         speaker: &Party,
@@ -123,7 +123,7 @@ fn energy(samples: &[f32]) -> f64 {
     samples.iter().map(|sample| f64::from(*sample).powi(2)).sum()
 }
 
-/// Where in `reference` the window fits best; nothing if the reference is silent everywhere.
+/// Best fit of the window in `reference`; none if the reference is silent everywhere.
 fn best_fit(reference: &[f32], window: &[f32]) -> Option<Fit> {
     let own = energy(window);
     let mut best: Option<Fit> = None;

@@ -23,7 +23,7 @@ pub(crate) struct Options {
     calls: usize,
 }
 
-/// What serves a browser; dropping it ends it.
+/// Server for a browser; dropping it ends it.
 enum Server {
     Peer { _proxy: Daemon, _media: RtpEngine },
     Gateway(Gateway),

@@ -100,12 +100,12 @@ pub(crate) struct Calls {
     _gateway: Gateway,
     pids: Vec<u32>,
     caller: Link,
-    /// The phone's SIP socket, and what it answers to which number.
+    /// The phone's SIP socket, and its answer to each number.
     phone: UdpSocket,
     answers: BTreeMap<usize, String>,
     /// The SDP that came to the phone.
     offers: BTreeMap<usize, String>,
-    /// Of each call, what BYE needs.
+    /// Data of each call that BYE needs.
     established: Vec<Established>,
     ended_by_gateway: usize,
 }
@@ -175,7 +175,7 @@ impl Calls {
             let response = self.response(id, sequence)?;
             let status = response.status().unwrap_or(0);
             if method == "INVITE" && status >= 300 {
-                // It belongs to the transaction of its INVITE (RFC 3261 §17.1.1.3).
+                // The ACK belongs to the transaction of its INVITE (RFC 3261 §17.1.1.3).
                 let branch = format!("{id}{sequence}INVITE");
                 self.send("ACK", uri, id, sequence, &branch, response.header("To"), "", "")?;
             }

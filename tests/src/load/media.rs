@@ -34,12 +34,12 @@ pub(crate) struct Options {
     /// Seconds that are measured.
     #[arg(long)]
     seconds: Option<u64>,
-    /// How often each system is measured, in turn.
+    /// Number of measurements of each system, in turn.
     #[arg(long)]
     rounds: Option<usize>,
 }
 
-/// What the calls are.
+/// Kinds of calls.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum Scenario {
@@ -84,7 +84,7 @@ impl Scenario {
     }
 }
 
-/// What one run found.
+/// Figures of one run.
 struct Figures {
     cpu_ms: f64,
     setup_cpu_ms: f64,

@@ -2,7 +2,7 @@
 //! instead, with the same packets, and measures what each costs. Loopback only; one thread, so that a machine of two
 //! cores has one left for the system under test.
 //!
-//! What matters for the measurement is written again here (SRTP, STUN, the packets, SIP of few words) and shares
+//! Everything that matters for the measurement is written again here (SRTP, STUN, the packets, SIP of few words) and shares
 //! nothing with the code under test; only the DTLS handshake is a library's.
 
 mod align;
@@ -50,7 +50,7 @@ struct Arguments {
     /// Folder of the test data that others made.
     #[arg(long, global = true, env = "CORDBOARD_CORPORA")]
     corpora: Option<PathBuf>,
-    /// Where logs and generated configurations go.
+    /// Folder for logs and generated configurations.
     #[arg(long, global = true, default_value = "target/bench")]
     scratch: PathBuf,
 }
@@ -76,7 +76,7 @@ enum Which {
 }
 
 impl Arguments {
-    /// The systems to measure, and what is left out and why.
+    /// The systems to measure, and those left out with the reason.
     fn systems(&self) -> (Vec<Which>, Option<String>) {
         let (gateway, peers) = (self.gateway.is_file(), self.peers.is_some());
         let wanted = |which| self.system.is_none_or(|only| only == which);
@@ -121,7 +121,7 @@ pub fn run() -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// What a party sends and expects.
+/// Audio that a party sends and expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Codec {
     Opus,
@@ -145,7 +145,7 @@ impl Codec {
     }
 }
 
-/// What carries calls: ours or a peer.
+/// A system that carries calls: ours or a peer.
 trait System {
     /// The processes that are measured.
     fn pids(&self) -> &[u32];

@@ -82,7 +82,8 @@ impl<'a> Pace<'a> {
         }
     }
 
-    /// Speaks for `warm`, then for `measured` with everything counted, then listens for what is still on its way.
+    /// Speaks for `warm`, then for `measured` with everything counted, then listens for packets still on
+    /// their way.
     pub(crate) fn run(
         &mut self,
         speech: &Speech,

@@ -1,4 +1,4 @@
-//! One end of a call: a pair of sockets, the speech that it says, and what it hears.
+//! One end of a call: a pair of sockets, the speech that it sends, and the sound that it hears.
 
 use std::io::IoSliceMut;
 use std::net::{SocketAddr, UdpSocket};
@@ -24,7 +24,7 @@ pub(crate) fn now_ns() -> i64 {
 
 /// A received RTP packet of a party that records.
 pub(crate) struct Heard {
-    /// When the kernel had it.
+    /// Time at which the kernel had it.
     pub(crate) at_ns: i64,
     pub(crate) sequence: u16,
     pub(crate) payload_type: u8,
@@ -42,9 +42,9 @@ pub(crate) struct Party {
     agent: Option<Agent>,
     handshake: Option<Handshake>,
     keys: Option<(Stream, Stream)>,
-    /// Where in the speech it begins.
+    /// First frame of the speech.
     pub(crate) first_frame: usize,
-    /// When each frame was sent.
+    /// Time at which each frame was sent.
     pub(crate) sent_ns: Vec<i64>,
     sequence: u16,
     ssrc: u32,
@@ -54,7 +54,7 @@ pub(crate) struct Party {
     pub(crate) refused: u64,
     /// Number of the first packet received while counting, and how far the furthest was after it.
     numbers: Option<(u16, u64)>,
-    /// What it heard, if it was asked to keep it.
+    /// Packets that it heard, if it was asked to keep them.
     pub(crate) heard: Option<Vec<Heard>>,
 }
 
@@ -113,7 +113,7 @@ impl Party {
         }
     }
 
-    /// What time asks for while it connects.
+    /// Sends what is due while it connects.
     pub(crate) fn tick(&mut self, identity: &Identity) -> Outcome<()> {
         if self.agent.as_ref().is_some_and(|agent| !agent.nominated) {
             self.check();
@@ -164,7 +164,7 @@ impl Party {
         self.sent += u64::from(counting);
     }
 
-    /// Which frame of the speech the n-th packet carries.
+    /// Frame of the speech that the n-th packet carries.
     pub(crate) fn frame(&self, n: usize, speech: &Speech) -> usize {
         (self.first_frame + n) % speech.frames()
     }
@@ -244,8 +244,8 @@ impl Party {
         }
     }
 
-    /// Packets of `speaker` that did not come: gaps in the numbers, or fewer than were said while counting. What was on
-    /// its way at the two ends of that time is not lost.
+    /// Packets of `speaker` that did not come: gaps in the numbers, or fewer than were sent while counting.
+    /// Packets on their way at the two ends of that time are not lost.
     pub(crate) fn lost(&self, speaker: &Party) -> u64 {
         const ON_ITS_WAY: u64 = 3;
         let gaps = self

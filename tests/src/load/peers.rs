@@ -1,4 +1,4 @@
-//! Where the peers that `setup.sh` prepared listen, and how they are started.
+//! Addresses of the peers that `setup.sh` prepared, and their start.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -18,7 +18,7 @@ pub(crate) const PROXY: SocketAddr = local(21_120);
 pub(crate) const PROXY_WS: SocketAddr = local(21_121);
 /// Kamailio as a browser gateway with rtpengine: WebSocket.
 pub(crate) const BROWSER_WS: SocketAddr = local(21_101);
-/// Where both Kamailios, and the gateway under test, send calls: the phone.
+/// Address that both Kamailios, and the gateway under test, send calls to: the phone.
 pub(crate) const PHONE: SocketAddr = local(21_200);
 
 /// The password of every user, and the domain: what the peers' configuration accepts.

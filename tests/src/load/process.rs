@@ -15,7 +15,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts a child; what it prints goes to `log`.
+    /// Starts a child; its output goes to `log`.
     pub(crate) fn spawn(command: &mut Command, log: &Path) -> Outcome<Daemon> {
         let out = fs::File::create(log)?;
         let child = command

@@ -12,16 +12,16 @@ use super::process::{cpu_ns, memory_kb};
 use super::sip::{Message, authorization};
 use super::websocket::WebSocket;
 
-/// How long all are silent before they renew: after that a server must find each of them again, as it must in life,
-/// where minutes pass between renewals.
+/// Time that all are silent before they renew: after that a server must find each of them again, as it must
+/// in life, where minutes pass between renewals.
 const IDLE: Duration = Duration::from_secs(6);
 
-/// What it cost the server.
+/// Cost for the server.
 pub(crate) struct Held {
     pub(crate) connects_per_cpu_second: f64,
     /// REGISTER, 401, REGISTER, 200.
     pub(crate) renewals_per_cpu_second: f64,
-    /// Of one core, all connections together.
+    /// Percentage of one core, for all connections together.
     pub(crate) idle_cpu_percent: f64,
     pub(crate) kb_each: f64,
     pub(crate) kb_each_renewed: f64,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::stun::Credentials;
 use super::{Codec, Outcome};
 
-/// What a caller offers.
+/// Offer of a caller.
 pub(crate) struct Local<'a> {
     pub(crate) codec: Codec,
     pub(crate) address: SocketAddr,
@@ -45,7 +45,7 @@ impl Local<'_> {
     }
 }
 
-/// What the other side said.
+/// Answer of the other side.
 #[derive(Debug)]
 pub(crate) struct Remote {
     /// Its candidate if it has one, otherwise the address of its media line.

@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// WebSocket connections that register and stay.
     #[arg(long)]
     connections: Option<usize>,
-    /// How often each system is measured, in turn.
+    /// Number of measurements of each system, in turn.
     #[arg(long)]
     rounds: Option<usize>,
 }
@@ -42,13 +42,13 @@ struct Server {
     path: &'static str,
 }
 
-/// What to send.
+/// Plan of a run.
 struct Plan<'a> {
     arguments: &'a Arguments,
     options: &'a Options,
     seconds: u32,
     users: Vec<String>,
-    /// Of the WebSocket work.
+    /// Number of connections for the WebSocket work.
     connections: usize,
     /// sipp's list of users.
     injection: PathBuf,
@@ -273,7 +273,7 @@ impl Phone {
     }
 }
 
-/// What sipp counted.
+/// Counts of sipp.
 struct Ran {
     done: u64,
     failed: u64,

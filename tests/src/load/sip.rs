@@ -191,7 +191,7 @@ fn md5(text: &str) -> String {
         .collect()
 }
 
-/// How a caller reaches the system under test.
+/// Connection of a caller to the system under test.
 pub(crate) enum Link {
     Udp(UdpSocket),
     WebSocket(WebSocket),

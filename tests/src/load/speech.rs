@@ -1,4 +1,4 @@
-//! What the calls say: one minute of speech, as Opus and as G.711 of the same samples.
+//! Speech of the calls: one minute, as Opus and as G.711 of the same samples.
 
 use std::path::Path;
 
@@ -18,9 +18,9 @@ pub(crate) struct Speech {
     pub(crate) opus: Vec<Vec<u8>>,
     /// G.711 µ-law.
     pub(crate) pcmu: Vec<[u8; FRAME]>,
-    /// What both carry: 8 kHz, full scale 32,768.
+    /// Samples of both: 8 kHz, full scale 32,768.
     pub(crate) samples: Vec<f32>,
-    /// Where it came from, for the report.
+    /// Origin, for the report.
     pub(crate) source: String,
 }
 

@@ -59,7 +59,7 @@ impl Agent {
         message
     }
 
-    /// What to send back, if anything.
+    /// Message to send back, if any.
     pub(crate) fn receive(&mut self, message: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
         let kind = u16::from_be_bytes([*message.first()?, *message.get(1)?]);
         let id: [u8; 12] = message.get(8..20)?.try_into().ok()?;

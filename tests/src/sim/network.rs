@@ -1,4 +1,4 @@
-//! What the wire does.
+//! Behaviour of the wire.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sans_io::Rng;
 use sip_core::flow::FlowId;
 use std::net::SocketAddr;
 
-/// What befalls datagrams, in per cent; and what arrives, arrives later by up to `jitter`, so that it overtakes.
+/// Fates of datagrams, in per cent; those that arrive are late by up to `jitter`, so that they overtake.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions {
     /// Never arrives.
@@ -40,7 +40,7 @@ impl Conditions {
         }
     }
 
-    /// How late each copy of a datagram arrives.
+    /// Delay of each copy of a datagram.
     pub(super) fn copies(&self, rng: &mut Rng) -> Vec<Duration> {
         let copies = match rng.percent(self.loss) {
             true => 0,
@@ -89,7 +89,7 @@ pub(super) enum Parcel {
         from: SocketAddr,
         data: Vec<u8>,
     },
-    /// What a shard that only answers has to say.
+    /// Event of a shard that only answers.
     Media {
         node: usize,
         event: control::Event,

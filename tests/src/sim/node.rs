@@ -16,7 +16,7 @@ use session_core::{Access, CallRecord, Cause, Config, Coordinator, Event, Sessio
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
 
-/// What the coordinator's commands go to.
+/// Media that the coordinator's commands go to.
 #[derive(Debug)]
 pub enum Media {
     /// Answers as a shard does, and does nothing.
@@ -47,7 +47,7 @@ static ANCHOR: LazyLock<Instant> = LazyLock::new(Instant::now);
 pub struct Node {
     /// For ladders.
     pub name: String,
-    /// Where it is.
+    /// Its address.
     pub address: SocketAddr,
     /// Its signalling.
     pub coordinator: Coordinator,
@@ -55,7 +55,7 @@ pub struct Node {
     pub media: Media,
     /// Records of its calls.
     pub records: Vec<CallRecord>,
-    /// What its coordinator said.
+    /// Events of its coordinator, counted.
     pub told: BTreeMap<&'static str, usize>,
     pub(super) deadline: Deadline,
     /// Legs that are open, and browsers among them.
@@ -138,7 +138,7 @@ impl Node {
         }
     }
 
-    /// When it has to be woken.
+    /// Time at which it must be woken.
     pub(super) fn next(&self) -> Option<Time> {
         let media = match &self.media {
             Media::Shard(real) => real.deadline,
@@ -276,7 +276,7 @@ impl Node {
         }
     }
 
-    /// How often something was told.
+    /// Number of events of a kind.
     #[must_use]
     pub fn count(&self, what: &str) -> usize {
         self.told.get(what).copied().unwrap_or(0)
@@ -285,7 +285,7 @@ impl Node {
     /// No session, leg, dialog, transaction, timer, contact, socket or bridge is left.
     ///
     /// # Panics
-    /// When something is.
+    /// Something is left.
     pub fn assert_empty(&self) {
         let stats = self.coordinator.stats();
         let name = &self.name;

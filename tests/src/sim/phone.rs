@@ -1,4 +1,4 @@
-//! How phones and trunks behave: nodes that anybody may call.
+//! Behaviour of phones and trunks: nodes that anybody may call.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -11,7 +11,7 @@ use session_core::{Event, LegId, SessionId};
 
 use super::world::World;
 
-/// What becomes of a call at a phone or a browser.
+/// Fate of a call at a phone or a browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
     /// 200, nothing before.
@@ -44,15 +44,15 @@ impl Manner {
 /// A phone.
 #[derive(Debug, Default)]
 pub struct Phone {
-    /// What becomes of calls; `None`: of each something else.
+    /// Fate of calls; `None`: a different one for each.
     pub manner: Option<Manner>,
-    /// What it says and writes down.
+    /// Sound that it sends and keeps.
     pub voice: Option<Voice>,
-    /// Who calls has hung up within this, after the answer.
+    /// Time after the answer within which the caller has hung up.
     pub hangs_up: Option<Duration>,
 }
 
-/// A tone to say, and what was heard meanwhile, 8 kHz.
+/// A tone to send, and the sound heard meanwhile, 8 kHz.
 #[derive(Debug)]
 pub struct Voice {
     samples: Arc<[i16]>,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-/// Who writes.
+/// Author of a description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// ICE and DTLS-SRTP.
@@ -71,7 +71,7 @@ pub fn reverse(direction: &str) -> &'static str {
     }
 }
 
-/// What stands behind the first `key`.
+/// Text behind the first `key`.
 #[must_use]
 pub fn value(sdp: &[u8], key: &str) -> Option<String> {
     String::from_utf8_lossy(sdp)

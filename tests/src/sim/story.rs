@@ -1,4 +1,4 @@
-//! What people do in one run: some calls, each with its own patience, hold, digits and end.
+//! Actions of people in one run: some calls, each with its own patience, hold, digits and end.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use super::network::Conditions;
 use super::phone::Manner;
 use super::world::{GATEWAY, World};
 
-/// What came of a run.
+/// Outcome of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Calls begun.
     pub calls: usize,
     /// Calls that reached the gateway's application.
     pub sessions: usize,
-    /// Of those, answered.
+    /// Those of them that were answered.
     pub answered: usize,
     /// INVITEs that arrived somewhere.
     pub invites: usize,
@@ -24,7 +24,7 @@ pub struct Outcome {
     pub digits: usize,
     /// SIP messages.
     pub messages: u64,
-    /// Of everything sent.
+    /// Digest of everything sent.
     pub digest: u64,
 }
 
@@ -157,7 +157,7 @@ fn begin_call(world: &mut World) {
     }
 }
 
-/// What the person at a tab does with what happens there.
+/// Reaction of the person at a tab to an event there.
 fn react(world: &mut World, tab: usize, heard: Heard) {
     match heard {
         Heard::Invited(id) => {

@@ -1,5 +1,5 @@
-//! What becomes of each call at the gateway: its own switch with a dial plan, and what that cannot do yet (several parties
-//! at once, another one after a refusal).
+//! Decisions on each call at the gateway: its own switch with a dial plan, and features that it does not have
+//! yet (several parties at once, another one after a refusal).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,16 +30,16 @@ pub struct Switch {
     real: cordboard::switch::Switch,
     overflow: BTreeSet<SessionId>,
     told: mpsc::Receiver<Batch>,
-    /// What pages are told, the last word on each thing.
+    /// State that pages see.
     pub view: Hub,
     ledger: Ledger,
 }
 
-/// How long a branch may ring.
+/// Time that a branch may ring.
 const RINGS: Duration = Duration::from_secs(25);
 
 impl Switch {
-    /// Of a gateway that is started now.
+    /// A switch of a gateway that starts now.
     #[must_use]
     pub fn new(now: Time) -> Switch {
         let rules = rules();
@@ -73,7 +73,7 @@ impl Switch {
         }
     }
 
-    /// When [`Switch::timeout`] is due.
+    /// Time at which [`Switch::timeout`] is due.
     #[must_use]
     pub fn next(&self) -> Option<Time> {
         self.real.deadline().map(|(at, _)| at)
@@ -88,7 +88,7 @@ impl Switch {
     /// Somebody asks the call centre for something.
     ///
     /// # Errors
-    /// What the call centre says.
+    /// The refusal of the call centre.
     pub fn ask(
         &mut self,
         now: Time,
@@ -141,8 +141,7 @@ impl Switch {
     }
 }
 
-/// Three agents, their supervisor, and a queue.
-/// What the gateway's file would say.
+/// Configuration of the gateway: three agents, their supervisor, and a queue.
 #[must_use]
 pub fn config() -> Config {
     let users = (1_001..=1_004).map(|user: u32| {

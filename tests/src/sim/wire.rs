@@ -1,4 +1,4 @@
-//! What was sent: held against what must hold, folded into a digest, and drawn as a ladder on request.
+//! Messages on the wire: checked against invariants, folded into a digest, and drawn as a ladder on request.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use super::sdp;
 /// The record of a run.
 #[derive(Debug)]
 pub struct Wire {
-    /// Of everything that was sent, and when.
+    /// Digest of everything that was sent, with times.
     pub digest: u64,
     /// Messages sent.
     pub messages: u64,
@@ -54,7 +54,7 @@ impl Wire {
         self.ladder = Some(String::new());
     }
 
-    /// What was drawn.
+    /// The drawing.
     #[must_use]
     pub fn ladder(&self) -> &str {
         self.ladder.as_deref().unwrap_or("")
@@ -129,10 +129,10 @@ impl Wire {
         }
     }
 
-    /// Each INVITE that arrived has exactly one final response. How many there were.
+    /// Checks that each INVITE that arrived has exactly one final response. Returns their number.
     ///
     /// # Panics
-    /// When one has none, or several.
+    /// An INVITE has none, or several.
     pub fn check(&self) -> usize {
         for (key, invite) in &self.invites {
             let one = invite.finals.len() == 1;

@@ -1,10 +1,10 @@
-//! Whose a call is: of three who talk one leaves, an agent signs out, a call goes to a colleague with what is known of it.
+//! Ownership of a call: one of three leaves, an agent signs out, a call goes to a colleague with its history.
 
 use cordboard::centre::view::{AgentNotes, Change, Record, RecordKind};
 
 use super::*;
 
-/// Caller, first and second agent talk; the second agent's call.
+/// Caller, first and second agent talk; returns the second agent's call.
 fn three(world: &mut World) -> (SessionId, String, String) {
     let (session, first) = talk(world);
     consult(world, Target::Agent(id("1002")));
@@ -18,7 +18,7 @@ fn three(world: &mut World) -> (SessionId, String, String) {
     (session, first, second)
 }
 
-/// The second agent has the caller alone, as if it had been handed over.
+/// Checks that the second agent has the caller alone, as if it had been handed over.
 fn second_has_it(world: &World, session: SessionId) {
     let call = call(world);
     assert_eq!(
@@ -374,7 +374,7 @@ fn a_caller_whom_a_supervisor_hangs_up_did_not_give_up() {
 #[test]
 fn agents_find_what_they_missed_and_whom_they_called_in_their_history() {
     let mut world = world(2);
-    // A call of a queue rings to the end at the first, and is not wanted by the second.
+    // A queued call rings at the first agent until its time is up, and the second declines it.
     caller(&mut world);
     let first = wait_for_ring(&mut world, 0);
     world.agent(0, |a| a.ring(&first, 180, false));

@@ -9,7 +9,8 @@ use sans_io::Time;
 use sip_core::framing::{Frame, StreamFramer};
 use sip_core::message::Message;
 
-/// What is accepted and refused in groups whose grammar leaves no doubt: `CSeq` goes to 2^31-1, `Max-Forwards` to 255.
+/// Fields that are accepted and refused in groups whose grammar leaves no doubt: `CSeq` goes to 2^31-1,
+/// `Max-Forwards` to 255.
 const CERTAIN: &[(&str, (u32, u32))] = &[
     ("sip-cseq-integer", (12, 11)),
     ("sip-cseq-string", (0, 97)),

@@ -1,4 +1,5 @@
-//! What `rsip` and we both accept means the same, over every corpus; the fuzz target `message` asks the same of its inputs.
+//! Messages that `rsip` and we both accept mean the same, over every corpus; the fuzz target `message` checks
+//! the same of its inputs.
 
 use cordboard_tests::{corpora, fuzz};
 use sip_core::message::interop;

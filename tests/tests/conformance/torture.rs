@@ -424,7 +424,8 @@ fn rfc5118() {
     assert_eq!(bug.request_uri(), Some("sip:user@[2001:db8:::192.0.2.1]"));
 }
 
-/// The archive of RFC 5118 has lines that end in LF alone, and wrong lengths; what is readable of it is read the same.
+/// The archive of RFC 5118 has lines that end in LF alone, and wrong lengths; the readable part of it is read
+/// the same.
 #[test]
 fn rfc5118_with_bare_line_feeds() {
     let Some(folder) = corpora::folder("rfc5118", "the archive of RFC 5118 as published") else {

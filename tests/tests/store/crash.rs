@@ -10,7 +10,7 @@ use crate::log::entry;
 
 const KILLS: u64 = 20;
 
-/// Kills a writer after it reported so many entries; the last that it reported.
+/// Kills a writer after it reported so many entries; returns the last one.
 fn append_and_kill(url: &str, entries: u64) -> u64 {
     let mut child: Child = Command::new(env!("CARGO_BIN_EXE_store-append"))
         .arg(url)

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::backend::Backend;
 
-/// Of every start, so that more than one snapshot is taken.
+/// Calls of every start, so that more than one snapshot is taken.
 const CALLS: u64 = 4_000;
 const STARTS: u64 = 3;
 
@@ -40,7 +40,7 @@ impl Fold for Shared {
     }
 }
 
-/// What must be found: a fold of everything that was ever durable.
+/// Expected finding: a fold of everything that was ever durable.
 #[derive(Default)]
 struct World {
     state: State,
@@ -124,7 +124,7 @@ pub(crate) async fn kills_cost_no_number_and_no_record_and_the_log_is_cut(backen
                 ..Batch::default()
             };
             batch.finished.extend(world.metrics.poll_finished());
-            // Of some the session does not end before the kill.
+            // The sessions of some do not end before the kill.
             if rng.percent(97) {
                 let from = Party {
                     number: format!("+49{}", call.0),

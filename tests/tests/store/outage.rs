@@ -1,5 +1,6 @@
-//! Databases that are away for a while: a full disk, a lock, a file that is removed or replaced, a server that is killed. Everything
-//! works again within five seconds of the cause going away, and nothing that was taken in is lost.
+//! Databases that are away for a while: a full disk, a lock, a file that is removed or replaced, a server
+//! that is killed. Everything works again within five seconds of the cause going away, and nothing that was
+//! accepted is lost.
 
 use std::fs::{File, remove_file, rename};
 use std::future::Future;
@@ -24,12 +25,12 @@ use tokio::time::timeout;
 use crate::Backend;
 use crate::log::entry;
 
-/// Within this everything works again.
+/// Time within which everything works again.
 const HEALED: Duration = Duration::from_secs(5);
-/// The folder that a test fills, told to the process that does.
+/// Environment variable with the folder that a test fills, for the process that does it.
 const SMALL: &str = "CORDBOARD_SMALL_DISK";
 
-/// A store and what was written to it.
+/// A store and the entries written to it.
 struct World {
     store: Store,
     table: Table<String>,
@@ -66,7 +67,7 @@ impl World {
         self.table.put(put, Expect::Anything).await
     }
 
-    /// Comes back once the store says that it is down.
+    /// Waits until the store reports that it is down.
     async fn is_down(&self) {
         let mut health = self.store.health();
         let down = health.wait_for(|health| matches!(health, Health::Down(_)));
@@ -76,7 +77,7 @@ impl World {
             .expect("a store");
     }
 
-    /// What waited is durable, and what is new is taken, within five seconds.
+    /// Checks that waiting entries become durable, and new ones are accepted, within five seconds.
     async fn heals(&mut self, waiting: Vec<Receipt>) {
         let began = Instant::now();
         let left = || HEALED.saturating_sub(began.elapsed());
@@ -93,7 +94,7 @@ impl World {
         assert_eq!(*self.store.health().borrow(), Health::Up);
     }
 
-    /// Everything that was appended is there, for a gateway that starts anew too.
+    /// Checks that everything that was appended is there, for a gateway that starts anew too.
     async fn all_is_there(self, url: &str) {
         self.store.close().await;
         let store = Store::open(url, Durability::Full).await.expect("a store");
@@ -107,7 +108,7 @@ impl World {
     }
 }
 
-/// Nobody asks anything of it, and it is looked at all the while.
+/// A working database is never reported as down, even if nobody uses it.
 pub(crate) async fn a_database_that_works_is_never_said_to_be_down(backend: Backend) {
     let mut world = World::open(&backend.url()).await;
     let mut health = world.store.health();
@@ -164,7 +165,7 @@ async fn on_a_small_disk(folder: PathBuf) {
     world.append().await.expect("durable");
     for _ in 0..3 {
         fill(&folder.join("fill"));
-        // What was cut free in the log of the database is filled first.
+        // Free room in the log of the database is filled first.
         let mut waiting = Vec::new();
         while *world.store.health().borrow() == Health::Up {
             waiting.push(world.append());
@@ -180,7 +181,7 @@ async fn on_a_small_disk(folder: PathBuf) {
     world.all_is_there(&url).await;
 }
 
-/// With nobody asking, it is noticed as well.
+/// A full disk is noticed even if nobody uses the database.
 #[test]
 fn a_removed_file_is_written_again() {
     crate::backend::block_on(async {
@@ -278,7 +279,7 @@ fn server(backend: &mut Backend) -> &mut cordboard_tests::postgres::Postgres {
     }
 }
 
-/// Those who take calls see them while the database is away, and are answered; all of it is written afterwards.
+/// Agents see their calls while the database is away, and are answered; all of it is written afterwards.
 #[test]
 fn people_are_told_while_the_database_is_away_and_it_is_kept_afterwards() {
     crate::backend::block_on(async {

@@ -23,7 +23,7 @@ enum Expected {
     Anything,
 }
 
-/// What the table must hold: version, name and body by id.
+/// Expected content of the table: version, name and body by id.
 type Model = BTreeMap<String, (u64, Option<String>, String)>;
 
 fn change() -> impl Strategy<Value = Change> {
@@ -169,7 +169,7 @@ pub(crate) async fn names_and_versions_are_kept_apart(backend: Backend) {
         Err(StoreError::Invalid(_))
     ));
     assert_eq!(users.get("\0").await, Ok(None));
-    // What is changed by two who read the same version is changed by one.
+    // If two clients have read the same version, only one change is made.
     let (one, two) = tokio::join!(
         users.put(put, Expect::Version(1)),
         users.put(put, Expect::Version(1))
@@ -180,7 +180,7 @@ pub(crate) async fn names_and_versions_are_kept_apart(backend: Backend) {
     ));
     let row = users.get("1").await.expect("an answer").expect("a row");
     assert_eq!((row.number, row.version, row.body), (Some(1), 2, 1));
-    // Another shape is told, without what is in it.
+    // Another shape is reported, without its content.
     let texts: Table<String> = store.table("user");
     assert!(matches!(texts.get("1").await, Err(StoreError::Corrupt(_))));
 }

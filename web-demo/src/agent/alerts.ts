@@ -1,4 +1,4 @@
-// What tells of a call to an agent who looks elsewhere: the tab's title and icon, and a notification of the system.
+// Alerts for an agent who looks elsewhere: the tab's title and icon, and a notification of the system.
 
 export type Mood = "idle" | "ringing" | "talking";
 

@@ -52,7 +52,7 @@ export const user = session.user;
 /** There are demo callers to be had. */
 export const demo = computed(() => user.value?.demo === true);
 
-/** Whose desktop it is; a sign-in that ended by itself changes nothing of that. */
+/** Agent of this desktop; a sign-in that ended by itself does not change it. */
 const owner = signal<string | undefined>(undefined);
 
 export const me = computed<Agent | undefined>(() => {
@@ -81,7 +81,7 @@ export function agentName(id: string | null | undefined): string {
   return (id && centre.agents.value.get(id)?.display) || "";
 }
 
-/** What rings: the offer as the events tell it, the INVITE, or both. */
+/** Incoming call: the offer as events report it, the INVITE, or both. */
 export interface Ringing {
   offer: Offer | undefined;
   voice: Voice | undefined;
@@ -352,7 +352,7 @@ export async function finishWrapUp(): Promise<boolean> {
       await ask("POST", "/me/agent/wrap-up", id ? { call: id, ...(disposition ? { disposition } : {}) } : {});
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      // It ended by itself in the same moment.
+      // Wrap-up ended by itself in the same moment.
       if (error.code === "not-wrapping-up") return;
       // The call went on to somebody else: what was noted is kept until it is over.
       if (error.code !== "unknown-call") throw error;
@@ -425,7 +425,7 @@ export function press(digit: string): void {
   own.digits.value += digit;
   digits = digits
     .then(() => ask("POST", `/calls/${now.id}/dtmf`, { digits: digit }))
-    .catch(() => tell(`The key ${digit} was not sent.`, "error"))
+    .catch(() => tell(`The tone ${digit} was not sent.`, "error"))
     .then(() => undefined);
 }
 
@@ -457,7 +457,7 @@ function startAlerts(): void {
     else stopRinging();
     if (navigator.userActivation?.hasBeenActive ?? true) navigator.vibrate?.(now ? [400, 200, 400] : 0);
   });
-  // What one hears while it rings at the other end.
+  // Ringback, while it rings at the other end.
   let stopRingback: (() => void) | undefined;
   effect(() => {
     const far = voice.value?.call.state.value === "ringing";
@@ -521,7 +521,7 @@ function startAlerts(): void {
   });
 }
 
-/** Of a consultation that rings: the caller it is about. */
+/** Caller that a ringing consultation is about. */
 export function aboutWhom({ voice }: Ringing): string {
   const asked = consultedOn(voice);
   return asked ? callerName(asked.from) : "";

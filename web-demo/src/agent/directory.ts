@@ -1,4 +1,4 @@
-// Whom one can call, ask or give a call to.
+// People, queues and numbers to call, consult or transfer to.
 import type { Colleague, QueueName, Status, Target } from "../centre/objects";
 import { targetFor } from "../account";
 
@@ -53,7 +53,7 @@ export function found(
   return [...typed, ...people, ...lines];
 }
 
-/** What was typed, as a number that can be dialled: with at least two digits, and nothing but what stands in numbers. */
+/** Typed text as a number that can be dialled: at least two digits, and only characters of numbers. */
 export function numberIn(text: string): string | undefined {
   if (!/^[\d\s+*#().\-/]+$/.test(text.trim()) || (text.match(/[\d*#]/g)?.length ?? 0) < 2) return undefined;
   return targetFor(text, "x")

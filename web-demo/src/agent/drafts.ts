@@ -14,7 +14,7 @@ export interface Draft {
 
 export type Put = (call: string, body: { notes: string; disposition?: string }) => Promise<unknown>;
 
-/** How long after the last key it is sent. */
+/** Time after the last key until it is sent. */
 const QUIET_MS = 800;
 const AGAIN_MS = 5000;
 /** Drafts kept in the tab. */
@@ -25,7 +25,7 @@ export const blank: Draft = { notes: "", disposition: undefined, state: "saved",
 export class Drafts {
   /** By id of the call. */
   readonly all = signal<Readonly<Record<string, Draft>>>({});
-  /** What calls each timer off. */
+  /** Functions that cancel the timers. */
   private readonly timers = new Map<string, () => void>();
 
   constructor(
@@ -61,7 +61,7 @@ export class Drafts {
       state = error instanceof Problem && error.status === 404 ? "later" : "failed";
     }
     const now = this.of(call);
-    // What was typed meanwhile has a timer of its own.
+    // Text typed meanwhile has a timer of its own.
     if (now.notes !== notes || now.disposition !== disposition) return false;
     this.set(call, { ...now, state });
     if (state === "failed") this.flushAfter(call, AGAIN_MS);

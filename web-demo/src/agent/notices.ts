@@ -17,7 +17,7 @@ export interface Trouble {
 
 export const notice = signal<Notice | undefined>(undefined);
 export const trouble = signal<Trouble | undefined>(undefined);
-/** What is being asked of the gateway now; its button waits. */
+/** Request that is under way; its button waits. */
 export const busy = signal<ReadonlySet<string>>(new Set());
 
 let clearing: ReturnType<typeof setTimeout> | undefined;
@@ -34,7 +34,7 @@ export function dismiss(): void {
   notice.value = undefined;
 }
 
-/** What was merely good to know is old news. */
+/** Removes notices that were only informative. */
 export function dismissInfo(): void {
   if (notice.value?.kind === "info") dismiss();
 }

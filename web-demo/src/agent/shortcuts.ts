@@ -46,20 +46,20 @@ export interface Press {
   repeat: boolean;
 }
 
-/** What a key press asks for: an action, a tone of the keypad, or nothing. */
+/** Meaning of a key press: an action, a tone of the keypad, or nothing. */
 export function meaningOf(press: Press, typing: boolean, enabled: boolean): { action: Action } | { digit: string } | undefined {
   if (typing || press.ctrlKey || press.altKey || press.metaKey || press.repeat) return undefined;
   // Help stays: it is where they are switched on again.
   if (press.key === "?") return { action: "help" };
   if (!enabled) return undefined;
-  // Where Shift is needed for * and # differs from keyboard to keyboard.
+  // Keyboards differ in whether * and # need Shift.
   if (/^[0-9*#]$/.test(press.key)) return { digit: press.key };
   const key = press.key.toLowerCase();
   const found = SHORTCUTS.find((shortcut) => shortcut.key === key && (shortcut.shift ?? false) === press.shiftKey);
   return found && { action: found.action };
 }
 
-/** Whether keys pressed in this element write text there or choose in it. */
+/** True if keys pressed in this element write text there or choose in it. */
 export function isTyping(element: { tagName?: string; type?: string; isContentEditable?: boolean } | null): boolean {
   if (!element) return false;
   if (element.isContentEditable) return true;

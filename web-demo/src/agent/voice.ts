@@ -1,4 +1,4 @@
-// What the agent hears and says: the one SIP call of this page, and the one that rings.
+// Audio of the agent: the one SIP call of this page, and the one that rings.
 import { computed, signal } from "@preact/signals";
 import { closeMicrophone, openMicrophone, silence } from "../audio/microphone";
 import { playEnd } from "../audio/tones";
@@ -173,7 +173,7 @@ function ended(call: Call, end: End): void {
   if (ringing.value?.call === call) {
     const { offer } = ringing.value;
     ringing.value = undefined;
-    // What became of an offer is told by its event.
+    // The offer's event reports its outcome.
     if (!offer && end.by !== "us" && !/elsewhere/i.test(end.reason ?? "")) tell(W.missed(who));
     return;
   }

@@ -225,7 +225,7 @@ const OUTCOME: Record<CallRecord["outcome"], string> = {
   failed: "missed: page not reached",
 };
 
-/** Of a call that the agent made. */
+/** Outcomes of a call that the agent made. */
 const DIALLED: Record<CallRecord["outcome"], string> = {
   ...OUTCOME,
   abandoned: "cancelled",
@@ -234,7 +234,7 @@ const DIALLED: Record<CallRecord["outcome"], string> = {
   failed: "failed",
 };
 
-/** Of a call to the agent. */
+/** Outcomes of a call to the agent. */
 const CALLED: Record<CallRecord["outcome"], string> = { ...OUTCOME, abandoned: "missed", failed: "missed" };
 
 export const ACTION: Record<Action, string> = {

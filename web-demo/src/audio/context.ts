@@ -8,7 +8,7 @@ export function audioContext(): AudioContext {
   return context;
 }
 
-/** Whether the browser lets the page sound without a click. */
+/** True if the browser lets the page play sound without a click. */
 export function audioAllowed(): Promise<boolean> {
   const running = audioContext();
   return new Promise((resolve) => {

@@ -9,7 +9,7 @@ export interface Device {
 export const microphones = signal<Device[]>([]);
 export const speakers = signal<Device[]>([]);
 
-/** Whether this browser lets a page choose where sound comes out. */
+/** True if this browser lets a page choose the output device. */
 export const canChooseSpeaker = typeof HTMLMediaElement !== "undefined" && "setSinkId" in HTMLMediaElement.prototype;
 
 /** Names appear only once the page was allowed to use the microphone. */

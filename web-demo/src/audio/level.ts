@@ -1,4 +1,4 @@
-// How loud a stream is, many times a second.
+// Loudness of a stream, many times a second.
 import { audioContext } from "./context";
 
 /** Full scale is 0 dB; the meter's empty end. */

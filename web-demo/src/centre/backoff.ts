@@ -1,4 +1,4 @@
-// How long to wait before the next attempt: longer each time, and never all pages at the same moment.
+// Time to wait before the next attempt: longer each time, and never the same for all pages.
 
 const FIRST_MS = 500;
 const LONGEST_MS = 15_000;

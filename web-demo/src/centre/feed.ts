@@ -4,7 +4,7 @@ import type { CentreEvent, Moment, SnapshotData } from "./objects";
 export type Subscribe = { op: "subscribe"; from: "snapshot" | number; tab?: string };
 export type Say = Subscribe | { op: "pong"; n: number };
 
-/** What one message of the server is good for. */
+/** Effect of one message of the server. */
 export interface Step {
   /** To be sent now. */
   say?: Say;
@@ -44,7 +44,7 @@ export class Feed {
     return this.seq;
   }
 
-  /** What to say when a connection opens. */
+  /** Message to send when a connection opens. */
   open(): Subscribe {
     this.mending = false;
     return this.subscribe(this.seq ?? "snapshot");

@@ -33,7 +33,7 @@ export interface Intent {
   reason?: string | null;
 }
 
-/** What everybody may see of an agent. */
+/** Properties of an agent that everybody may see. */
 export interface Colleague {
   id: string;
   name: string;
@@ -62,7 +62,7 @@ export interface AgentDay {
   occupancy: number;
 }
 
-/** What everybody may see of a queue. */
+/** Properties of a queue that everybody may see. */
 export interface QueueName {
   id: string;
   name: string;
@@ -135,7 +135,7 @@ export interface Consult {
   code: number | null;
 }
 
-/** What one agent wrote about a call. */
+/** Notes of one agent about a call. */
 export interface AgentNotes {
   agent: string;
   name: string;
@@ -226,7 +226,7 @@ export interface SipSession {
   expires_at: Moment;
 }
 
-/** Where a call can go: one of these. */
+/** Destination of a call: exactly one of these. */
 export type Target = { agent: string } | { queue: string } | { number: string };
 
 export interface SnapshotData {

@@ -67,7 +67,7 @@ export function applyEvent(picture: Picture, event: CentreEvent): { part?: Part;
       picture.offers.delete(event.data.id);
       return { part: "offers" };
     default:
-      // Of what is in no picture, and of what a later gateway tells.
+      // Events about objects outside the picture, and events of later gateways.
       return {};
   }
 }

@@ -1,4 +1,4 @@
-// What the gateway answers when it did not do what was asked (RFC 9457), or that it did not answer.
+// Error responses of the gateway (RFC 9457), or the lack of any response.
 
 export class Problem extends Error {
   override readonly name = "Problem";

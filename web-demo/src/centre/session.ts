@@ -1,9 +1,9 @@
-// Who is signed in: tokens, their renewal, and the tab's memory of them over a reload.
+// The sign-in: tokens, their renewal, and the tab's memory of them over a reload.
 import { type Signal, signal } from "@preact/signals";
 import type { Tokens, User } from "./objects";
 import { Problem, problemOf } from "./problem";
 
-/** What the tab keeps. */
+/** State that the tab keeps. */
 interface Kept {
   access: string;
   /** Milliseconds since 1970. */

@@ -11,7 +11,7 @@ const dirty = new Set<Part>();
 let drawing: ReturnType<typeof setTimeout> | undefined;
 let drawn = 0;
 
-/** Whether a snapshot has come. */
+/** True once a snapshot has come. */
 export const known = signal(false);
 const parts: { [P in Part]: Signal<Picture[P]> } = {
   agents: signal(picture.agents),
@@ -43,7 +43,7 @@ export function take(step: Step, ended: (record: CallRecord) => void, other?: (e
   const { part, ended: record } = applyEvent(picture, step.event);
   if (part) {
     dirty.add(part);
-    // What is about oneself is shown at once; of the rest as much as an eye can follow.
+    // Changes about the agent are shown at once; others as often as an eye can follow.
     if (part === "offers" || document.hidden || isOwn(step.event)) draw();
     else drawSoon();
   } else {

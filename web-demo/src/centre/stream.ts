@@ -22,7 +22,7 @@ const NOT_ALLOWED = 4403;
 
 export class Stream {
   readonly state = signal<StreamState>("stopped");
-  /** When the next attempt is made, milliseconds since 1970; undefined while one is under way. */
+  /** Time of the next attempt, milliseconds since 1970; undefined while one is under way. */
   readonly again = signal<number | undefined>(undefined);
   /** The connection broke, or never was, and is not back yet. */
   readonly lost = signal(false);
@@ -102,13 +102,13 @@ export class Stream {
     socket.onclose = ({ code }) => {
       if (mine !== this.attempt) return;
       this.attempt += 1;
-      // Whether the sign-in is over is told when the next ticket is asked for.
+      // Asking for the next ticket shows whether the sign-in is over.
       if (code === NOT_ALLOWED) this.refuse("not-allowed");
       else this.later();
     };
   }
 
-  /** What is shown is up to date, or will be with the next messages. */
+  /** True if the page is up to date, or will be with the next messages. */
   private mark(): void {
     if (this.feed.at === undefined || this.state.value !== "connecting") return;
     this.state.value = "live";

@@ -1,7 +1,7 @@
 // The name of this tab. It outlives a reload; a tab that the browser duplicated gets a name and a sign-in of its own.
 import { read, write } from "../storage";
 
-/** How long the page before a reload may take to go. */
+/** Time that the page before a reload may take to go. */
 const GOING_MS = 1000;
 
 export interface Tab {

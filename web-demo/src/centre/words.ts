@@ -76,7 +76,7 @@ const PROBLEMS: Record<string, string> = {
   unreachable: "Nobody can be reached there.",
   "not-allowed": "You are not allowed to call this number.",
   busy: "The gateway is busy. Try again in a moment.",
-  unavailable: "Records are not available right now. Try again in a moment.",
+  unavailable: "This is not available right now. Try again in a moment.",
 };
 
 export function problemWords(error: unknown): string {

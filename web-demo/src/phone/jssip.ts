@@ -100,7 +100,7 @@ export function createPhone(credentials: Credentials, listener: PhoneListener): 
   };
 }
 
-/** What is read of JsSIP's messages, requests and responses alike. */
+/** Parts of JsSIP's messages that are read, of requests and responses alike. */
 interface Message {
   call_id?: string;
   status_code?: number;

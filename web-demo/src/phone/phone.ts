@@ -1,4 +1,4 @@
-// What the page needs of a SIP library, and nothing more. `jssip.ts` and `sipjs.ts` are the two that give it.
+// The page's needs of a SIP library, and nothing more. `jssip.ts` and `sipjs.ts` implement them.
 
 export interface Credentials {
   /** User part of the address: "1001". */
@@ -87,7 +87,7 @@ export interface Phone {
   call(target: string, microphone: MediaStream, listener: CallListener): PhoneCall;
 }
 
-/** What the call centre's pages need besides. */
+/** Further needs of the call centre's pages. */
 export interface CentrePhone extends Phone {
   /** Registers now instead of when it is due. */
   register(): void;
@@ -99,7 +99,7 @@ export interface CentrePhone extends Phone {
 export function sendDigitInAudio(pc: RTCPeerConnection | undefined | null, digit: string): boolean {
   const dtmf = pc?.getSenders().find((sender) => sender.track?.kind === "audio")?.dtmf;
   if (!dtmf || dtmf.canInsertDTMF === false) return false;
-  // What is still waiting must not be lost: insertDTMF replaces the buffer.
+  // Waiting tones must not be lost: insertDTMF replaces the buffer.
   dtmf.insertDTMF(dtmf.toneBuffer + digit, 120, 70);
   return true;
 }

@@ -87,7 +87,7 @@ function Notices() {
       )}
       {playbackBlocked.value && (
         <div class="notice" role="alert">
-          <p>The browser plays no sound until you click.</p>
+          <p>The browser blocks sound until you click.</p>
           <button type="button" class="small primary" id="unblock" onClick={unblock}>
             Play sound
           </button>

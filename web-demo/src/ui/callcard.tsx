@@ -21,7 +21,7 @@ const WORDS: Record<CallState, string> = {
   over: "Ended",
 };
 
-/** What a call is doing, in a word or two. */
+/** State of a call, in a word or two. */
 export function stateOf(call: Call): string {
   if (call.state.value !== "talking") return WORDS[call.state.value];
   if (call.transferring.value) return `Transferring to ${call.transferring.value}`;
@@ -172,7 +172,7 @@ function Timer({ call }: { call: Call }) {
   );
 }
 
-/** Of a name; a number has none. */
+/** Initials of a name; a number has none. */
 function initials(name: string): string | undefined {
   if (!/^\p{L}/u.test(name)) return undefined;
   const [first, second = ""] = name.split(/[\s.@]+/).filter(Boolean);

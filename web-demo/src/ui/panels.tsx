@@ -1,4 +1,4 @@
-// What stands beside the phone: numbers to try, recent calls, sound, account.
+// Panels beside the phone: numbers to try, recent calls, sound, account.
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { type Library, type Settings, trimmed } from "../account";
@@ -94,7 +94,7 @@ export function Recents() {
   );
 }
 
-/** It ended otherwise than anybody wanted. */
+/** True if the call ended in a way that nobody wanted. */
 function failedIn({ direction, outcome }: Recent): boolean {
   if (outcome === "declined") return direction === "out";
   return outcome !== "" && outcome !== "cancelled" && outcome !== "answered elsewhere";

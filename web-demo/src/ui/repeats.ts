@@ -3,10 +3,10 @@
 /** Keys that press what has the focus. */
 const PRESSES = new Set(["Enter", " "]);
 
-/** What may be held down: where one writes, chooses or drags. */
+/** Elements in which keys may be held down: to write, choose or drag. */
 const HELD = "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable]";
 
-/** Whether a key press is one more of a key that is held down on something that it would press again. */
+/** True if a key press repeats a key that is held down on something that it would press again. */
 export function isRepeatedPress({ key, repeat }: { key: string; repeat: boolean }, isHeld: boolean): boolean {
   return repeat && PRESSES.has(key) && !isHeld;
 }

@@ -1,4 +1,4 @@
-// When a queue needs somebody to look.
+// Alarms: queues that need attention.
 import { secondsSince } from "../centre/clock";
 import { clock, percent } from "../centre/format";
 import type { Queue } from "../centre/objects";
@@ -9,7 +9,7 @@ export interface Alarm {
   text: string;
 }
 
-/** What of a queue is beyond its limits at a moment. */
+/** Limits that a queue exceeds at a moment. */
 export function alarmsOf({ live, today, alarms, service_level_target_s: targetSeconds }: Queue, now: number): Alarm[] {
   const list: Alarm[] = [];
   if (alarms.waiting !== null && live.waiting > alarms.waiting) {
@@ -21,7 +21,7 @@ export function alarmsOf({ live, today, alarms, service_level_target_s: targetSe
   if (alarms.service_level !== null && today.service_level !== null && today.service_level < alarms.service_level) {
     list.push({ kind: "level", text: W.alarm.level(percent(alarms.service_level)) });
   }
-  // Where nobody set a limit on waiting: several callers, or one for long, and no agent who could take them.
+  // Without a limit on waiting: several callers, or one for long, and no agent who could take them.
   const unlimited = alarms.waiting === null && alarms.oldest_s === null;
   const long = live.oldest_since !== null && secondsSince(live.oldest_since, now) > targetSeconds;
   if (unlimited && live.agents_available === 0 && (live.waiting > 1 || (live.waiting === 1 && long))) {

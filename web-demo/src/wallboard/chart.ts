@@ -1,4 +1,4 @@
-// What the charts of the day draw: quarters of an hour out of the API's numbers, and where things stand on paper.
+// Data of the day's charts: quarters of an hour from the API's numbers, and positions in the drawing.
 import type { QueueNumbers } from "../centre/objects";
 
 export interface Slot {
@@ -73,7 +73,7 @@ export interface Bar {
   width: number;
   /** From the bottom up: where each part begins and how high it is. */
   parts: { name: "answered" | "abandoned" | "overflowed"; y: number; height: number }[];
-  /** Where the calls that came stand. */
+  /** Positions of the calls that arrived. */
   entered: number;
 }
 

@@ -7,7 +7,7 @@ export type Sort = "state" | "name" | "time";
 export const FILTERS: readonly Filter[] = ["signed-in", "available", "busy", "paused", "unreachable", "offline"];
 export const SORTS: readonly Sort[] = ["state", "name", "time"];
 
-/** What needs a supervisor's eye stands first. */
+/** Agents who need a supervisor's attention come first. */
 const ORDER: Record<Status, number> = {
   unreachable: 0,
   ringing: 1,
@@ -58,7 +58,7 @@ export function crew(agents: Iterable<Agent | Colleague>, { filter, queue, text,
   });
 }
 
-/** How many there are of each kind. */
+/** Number of agents of each kind. */
 export function counts(agents: Iterable<Agent | Colleague>): Record<Filter, number> {
   const result = { "signed-in": 0, available: 0, busy: 0, paused: 0, unreachable: 0, offline: 0 };
   for (const { status } of agents) for (const filter of FILTERS) if (fits(status, filter)) result[filter] += 1;

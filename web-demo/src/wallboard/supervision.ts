@@ -28,7 +28,7 @@ export const watching = signal<Watching | undefined>(undefined);
 /** The next mode is being asked for. */
 export const changing = signal(false);
 
-/** How long the phone may take to register, and the gateway to call it. */
+/** Time that the phone may take to register, and the gateway to call it. */
 const READY_MS = 15_000;
 
 let tab = "";

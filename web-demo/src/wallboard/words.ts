@@ -89,7 +89,7 @@ export const W = {
   theirLevel: "Level of the call",
   phoneFailed: "Your audio could not be connected. Try again.",
   callOver: "The call has ended.",
-  soundHeld: "The browser plays no sound until you click.",
+  soundHeld: "The browser blocks sound until you click.",
   playSound: "Play sound",
 
   day: "Today",

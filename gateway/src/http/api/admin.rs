@@ -20,11 +20,11 @@ use crate::auth::api_key::ApiKey;
 /// API keys that there may be.
 const MAX_KEYS: usize = 1_000;
 
-/// A key to make.
+/// A key to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewKey {
-    /// For people.
+    /// Name shown to people.
     #[schema(
         min_length = 1,
         max_length = 64,
@@ -32,7 +32,7 @@ pub(super) struct NewKey {
         example = "nightly report"
     )]
     name: String,
-    /// What it may do.
+    /// Scopes of the key.
     #[schema(min_items = 1, max_items = 3)]
     scopes: Vec<Scope>,
 }
@@ -41,24 +41,24 @@ pub(super) struct NewKey {
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ApiKey)]
 pub(super) struct KeyShown {
-    /// For `DELETE`.
+    /// Id for `DELETE`.
     id: String,
-    /// For people.
+    /// Name shown to people.
     name: String,
-    /// What it may do.
+    /// Scopes of the key.
     scopes: Vec<Scope>,
 }
 
 /// A key with its secret, which is shown this once.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct KeyMade {
-    /// For `DELETE`.
+    /// Id for `DELETE`.
     id: String,
-    /// For people.
+    /// Name shown to people.
     name: String,
-    /// What it may do.
+    /// Scopes of the key.
     scopes: Vec<Scope>,
-    /// For `Authorization: Bearer …`.
+    /// Secret for `Authorization: Bearer …`.
     key: String,
 }
 
@@ -88,7 +88,7 @@ pub(super) async fn keys(
     part.of(&keys, |key| Some(KeyShown::from(key.clone()))).map(Json)
 }
 
-/// Makes an API key. It is good until it is removed.
+/// Creates an API key. It is good until it is removed.
 #[utoipa::path(post, path = "/api-keys", operation_id = "createApiKey", tag = "admin", request_body = NewKey,
     responses((status = 201, body = KeyMade), (status = 409, description = "`too-many-keys`")))]
 pub(super) async fn make_key(
@@ -121,8 +121,8 @@ pub(super) async fn make_key(
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-/// Removes an API key; what it opened is closed.
-#[utoipa::path(delete, path = "/api-keys/{id}", operation_id = "deleteApiKey", tag = "admin", params(("id" = String, Path, description = "Of the key")),
+/// Removes an API key, and closes its event streams.
+#[utoipa::path(delete, path = "/api-keys/{id}", operation_id = "deleteApiKey", tag = "admin", params(("id" = String, Path, description = "Id of the key")),
     responses((status = 204), (status = 404, description = "`unknown-key`")))]
 pub(super) async fn remove_key(
     Admin(who): Admin,

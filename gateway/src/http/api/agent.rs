@@ -1,4 +1,4 @@
-//! What agents do: `/me/agent`, offers, whom one can transfer to.
+//! Routes of agents: `/me/agent`, offers, and the directory of transfer targets.
 
 use axum::Json;
 use axum::extract::State;
@@ -16,12 +16,12 @@ use super::records::{self, Noted};
 use crate::centre::command::{By, Command};
 use crate::centre::view::{Agent, Intent, IntentKind, Queue, Status};
 
-/// What an agent wants.
+/// Intent of an agent.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WantedIntent {
     intent: IntentKind,
-    /// Of a pause; a code of `/pause-reasons` or any other.
+    /// Reason of a pause: a code of `/pause-reasons` or any other.
     #[schema(
         min_length = 1,
         max_length = 64,
@@ -30,11 +30,11 @@ pub(super) struct WantedIntent {
     reason: Option<String>,
 }
 
-/// What an agent made of a call.
+/// Disposition of a call, chosen by its agent.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WrapUp {
-    /// The call; the last one if not said.
+    /// Id of the call; default: the last one.
     #[schema(max_length = 64)]
     call: Option<String>,
     /// A code of `/dispositions`.
@@ -44,7 +44,7 @@ pub(super) struct WrapUp {
         pattern = r"^[^\u0000-\u001F\u007F-\u009F]+$"
     )]
     disposition: Option<String>,
-    /// In words.
+    /// Notes as free text.
     #[schema(
         max_length = 4000,
         pattern = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]*$"
@@ -52,22 +52,22 @@ pub(super) struct WrapUp {
     notes: Option<String>,
 }
 
-/// Somebody or something that a call can be transferred to.
+/// An agent or a queue that a call can be transferred to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct DirectoryEntry {
-    /// Of the agent or queue.
+    /// Id of the agent or queue.
     pub(super) id: String,
-    /// What the agent signs in with; the queue's name.
+    /// Name that the agent signs in with, or name of the queue.
     pub(super) name: String,
-    /// For people.
+    /// Name shown to people.
     pub(super) display: String,
-    /// What an agent does; none for queues.
+    /// Status of an agent; none for queues.
     pub(super) status: Option<Status>,
     /// Agent or queue.
     pub(super) kind: EntryKind,
 }
 
-/// What a directory entry stands for.
+/// Kind of directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum EntryKind {
@@ -125,7 +125,7 @@ pub(super) async fn get(
     find(&api, &me.id)
 }
 
-/// Goes online, pauses or goes home. In a call or wrap-up it is kept as `next`; `available` in wrap-up ends that.
+/// Goes online, pauses or goes offline. In a call or wrap-up this is kept as `next`; `available` ends wrap-up.
 #[utoipa::path(put, path = "/me/agent/intent", operation_id = "setMyIntent", tag = "agent", request_body = WantedIntent,
     responses((status = 200, body = Agent),
         (status = 404, description = "`unknown-agent`")))]
@@ -174,7 +174,7 @@ pub(super) async fn wrap_up(
 }
 
 /// Rejects an offer. To accept one, its SIP INVITE is answered.
-#[utoipa::path(post, path = "/offers/{id}/reject", operation_id = "rejectOffer", tag = "agent", params(("id" = String, Path, description = "Of the offer")),
+#[utoipa::path(post, path = "/offers/{id}/reject", operation_id = "rejectOffer", tag = "agent", params(("id" = String, Path, description = "Id of the offer")),
     responses((status = 204),
         (status = 409, description = "`offer-gone`")))]
 pub(super) async fn reject(

@@ -11,7 +11,7 @@ use crate::centre::hub::Event;
 use crate::centre::view::{AgentName, AgentNotes, Change, Record, RecordKind};
 use crate::store::Meter;
 
-/// What an archive answers with.
+/// Answer of an archive.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
 
 /// Nothing can be kept or looked up just now.
@@ -20,13 +20,13 @@ pub struct Unavailable;
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nothing can be kept or looked up just now")
+        f.write_str("records cannot be kept or looked up just now")
     }
 }
 
 impl std::error::Error for Unavailable {}
 
-/// Which kinds of records.
+/// Kinds of records to list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kinds {
     /// Callers of queues.
@@ -41,7 +41,7 @@ pub enum Kinds {
 }
 
 impl Kinds {
-    /// The first four letters of their ids; `None`: any.
+    /// First four letters of the ids of these records; `None`: any.
     #[must_use]
     pub const fn prefix(self) -> Option<&'static str> {
         match self {
@@ -62,37 +62,37 @@ impl Kinds {
     }
 }
 
-/// Which records.
+/// Selection of records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Of these kinds.
+    /// Kinds of records.
     pub kinds: Kinds,
-    /// That this agent had, by id.
+    /// Only calls that the agent with this id had.
     pub agent: Option<String>,
-    /// Of this queue, by id.
+    /// Only calls of the queue with this id.
     pub queue: Option<String>,
-    /// Whose caller's number contains this.
+    /// Only calls whose caller's number contains this.
     pub caller: Option<String>,
-    /// That came then or later.
+    /// Only calls that arrived then or later.
     pub from: Option<Time>,
-    /// That came before.
+    /// Only calls that arrived before then.
     pub until: Option<Time>,
-    /// That come after the record with this id in the list.
+    /// Only records after the one with this id, in the order of the list.
     pub before: Option<String>,
-    /// At most so many.
+    /// Maximum number of records.
     pub limit: usize,
 }
 
-/// What an agent noted of a call.
+/// Notes of an agent about a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Note {
-    /// What the agent made of it; `None`: as it was.
+    /// Disposition; `None`: unchanged.
     pub disposition: Option<String>,
     /// In words; `None`: as it was.
     pub notes: Option<String>,
 }
 
-/// Where calls go that are over.
+/// Storage of calls that are over.
 pub trait Archive: Send + Sync {
     /// Records, newest first.
     fn records<'a>(&'a self, wanted: &'a Wanted) -> Answer<'a, Vec<Record>>;
@@ -100,25 +100,25 @@ pub trait Archive: Send + Sync {
     /// The record with this id.
     fn record<'a>(&'a self, id: &'a str) -> Answer<'a, Option<Record>>;
 
-    /// Keeps what an agent noted of a call, live or over, before it answers.
+    /// Saves the notes of an agent about a call, live or over, before it answers.
     fn note<'a>(&'a self, call: &'a str, author: &'a AgentName, note: Note) -> Answer<'a, ()>;
 
-    /// A change that was published. An archive that is told elsewhere passes over it.
+    /// A change that was published. An archive that learns of it in another way ignores it.
     fn take(&self, event: &Event);
 
-    /// How its store fares, if it has one.
+    /// Meter of its store, if it has one.
     fn meter(&self) -> Option<&Meter> {
         None
     }
 
-    /// Everything can be kept that is to be kept.
+    /// True if everything can be kept that is to be kept.
     fn is_up(&self) -> bool {
         true
     }
 }
 
 impl Wanted {
-    /// Whether it is one of those.
+    /// True if a record is selected.
     #[must_use]
     pub fn takes(&self, record: &Record) -> bool {
         let entered = record.entered_at.0;
@@ -140,7 +140,7 @@ impl Wanted {
     }
 }
 
-/// What agents noted of a call.
+/// Notes of agents about a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Noted {
     pub(super) disposition: Option<String>,
@@ -148,7 +148,7 @@ pub(super) struct Noted {
 }
 
 impl Noted {
-    /// Takes in what one of them noted.
+    /// Adds the notes of one agent.
     pub(super) fn take(&mut self, author: &AgentName, note: Note) {
         self.disposition = note.disposition.or(self.disposition.take());
         if let Some(notes) = note.notes {
@@ -179,9 +179,9 @@ pub struct Recent {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// By when the call came, and id.
+    /// Records by arrival time and id.
     records: BTreeMap<(Time, String), Record>,
-    /// When the call of each came, by id.
+    /// Arrival time of each record, by id.
     came: BTreeMap<String, Time>,
     /// By call.
     notes: BTreeMap<String, Noted>,

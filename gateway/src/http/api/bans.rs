@@ -1,4 +1,4 @@
-//! Sources that are not listened to, because they guessed passwords or looked for names.
+//! Bans: sources that are refused because they guessed passwords or scanned for names.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,24 +17,24 @@ use super::list::{List, Part};
 use super::problem::{Code, Problem};
 use crate::centre::view::Moment;
 
-/// A source that is not listened to.
+/// A banned source.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Ban)]
 pub(super) struct BanShown {
-    /// An IPv4 address, or the first one of 64 bits of IPv6.
+    /// An IPv4 address, or the first address of a /64 of IPv6.
     #[schema(example = "192.0.2.66")]
     address: String,
     /// `guessing` passwords, or `scanning` for names.
     reason: &'static str,
-    /// Since when.
+    /// Time at which the ban began.
     since: Moment,
-    /// Until when.
+    /// Time at which the ban ends.
     until: Moment,
-    /// Bans of this source within a day, this one included: each is twice as long as the one before.
+    /// Bans of this source within a day, this one included; each is twice as long as the one before.
     times: u32,
 }
 
-/// Every source that is banned, by address. Who got in from there before is listened to all the same.
+/// All banned sources, by address. Users who signed in from there before the ban are still served.
 #[utoipa::path(get, path = "/bans", operation_id = "listBans", tag = "admin", params(Part), responses((status = 200, body = List<BanShown>, description = "A part of the list")))]
 pub(super) async fn bans(
     Admin(_who): Admin,
@@ -61,8 +61,8 @@ pub(super) async fn bans(
 
 /// Lifts a ban; what led to it is forgotten.
 #[utoipa::path(delete, path = "/bans/{address}", operation_id = "liftBan", tag = "admin",
-    params(("address" = String, Path, description = "Of the source")),
-    responses((status = 204, description = "It is listened to again"), (status = 404, description = "`unknown-ban`")))]
+    params(("address" = String, Path, description = "Address of the source")),
+    responses((status = 204, description = "The ban is lifted"), (status = 404, description = "`unknown-ban`")))]
 pub(super) async fn lift(
     Admin(who): Admin,
     State(api): State<Api>,

@@ -1,4 +1,4 @@
-//! What is done with a call: by the agent who has it, or by a supervisor.
+//! Actions on a call, by the agent who has it or by a supervisor.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,21 +20,21 @@ pub(super) struct Digits {
     digits: String,
 }
 
-/// Where to.
+/// Destination of a transfer.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Destination {
     to: AnyTarget,
 }
 
-/// Whom to ask.
+/// Party to consult.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Question {
     to: PersonTarget,
 }
 
-/// One of these.
+/// A target: exactly one of these fields.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Target, min_properties = 1, max_properties = 1)]
@@ -55,7 +55,7 @@ struct AnyTarget {
         pattern = r"^[A-Za-z0-9+*#._-]+$"
     )]
     queue: Option<String>,
-    /// What the dial plan says of a number.
+    /// A number, resolved by the dial plan.
     #[schema(
         nullable = false,
         min_length = 1,
@@ -65,7 +65,7 @@ struct AnyTarget {
     number: Option<String>,
 }
 
-/// One of these.
+/// A target: exactly one of these fields.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(min_properties = 1, max_properties = 1)]
@@ -78,7 +78,7 @@ struct PersonTarget {
         pattern = r"^[A-Za-z0-9+*#._-]+$"
     )]
     agent: Option<String>,
-    /// What the dial plan says of a number.
+    /// A number, resolved by the dial plan.
     #[schema(
         nullable = false,
         min_length = 1,
@@ -128,7 +128,7 @@ async fn act(
 }
 
 /// Puts the caller on hold, with music.
-#[utoipa::path(post, path = "/calls/{id}/hold", operation_id = "holdCall", tag = "call", params(("id" = String, Path, description = "Of the call")),
+#[utoipa::path(post, path = "/calls/{id}/hold", operation_id = "holdCall", tag = "call", params(("id" = String, Path, description = "Id of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -142,7 +142,7 @@ pub(super) async fn hold(
 }
 
 /// Takes the caller off hold.
-#[utoipa::path(post, path = "/calls/{id}/unhold", operation_id = "resumeCall", tag = "call", params(("id" = String, Path, description = "Of the call")),
+#[utoipa::path(post, path = "/calls/{id}/unhold", operation_id = "resumeCall", tag = "call", params(("id" = String, Path, description = "Id of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -156,7 +156,7 @@ pub(super) async fn unhold(
 }
 
 /// Sends digits to the caller's side.
-#[utoipa::path(post, path = "/calls/{id}/dtmf", operation_id = "sendDtmf", tag = "call", params(("id" = String, Path, description = "Of the call")), request_body = Digits,
+#[utoipa::path(post, path = "/calls/{id}/dtmf", operation_id = "sendDtmf", tag = "call", params(("id" = String, Path, description = "Id of the call")), request_body = Digits,
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -174,9 +174,9 @@ pub(super) async fn dtmf(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Transfers the call at once; the agent is out of it.
-#[utoipa::path(post, path = "/calls/{id}/transfer", operation_id = "transferCall", tag = "call", params(("id" = String, Path, description = "Of the call")), request_body = Destination,
-    responses((status = 202, description = "Under way; events tell how it goes"),
+/// Transfers the call at once; the agent leaves it.
+#[utoipa::path(post, path = "/calls/{id}/transfer", operation_id = "transferCall", tag = "call", params(("id" = String, Path, description = "Id of the call")), request_body = Destination,
+    responses((status = 202, description = "Accepted; events report the progress"),
         (status = 404, description = "`unknown-call`, `unknown-agent`, `unknown-queue`"),
         (status = 409, description = "`wrong-state`, `agent-busy`, `unreachable`")))]
 pub(super) async fn transfer(
@@ -190,9 +190,9 @@ pub(super) async fn transfer(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Calls somebody while the caller hears music. No queue can be asked.
-#[utoipa::path(post, path = "/calls/{id}/consult", operation_id = "consult", tag = "call", params(("id" = String, Path, description = "Of the call")), request_body = Question,
-    responses((status = 202, description = "Under way; events tell how it goes"),
+/// Consults somebody while the caller hears music. A queue cannot be consulted.
+#[utoipa::path(post, path = "/calls/{id}/consult", operation_id = "consult", tag = "call", params(("id" = String, Path, description = "Id of the call")), request_body = Question,
+    responses((status = 202, description = "Accepted; events report the progress"),
         (status = 404, description = "`unknown-call`, `unknown-agent`"),
         (status = 409, description = "`wrong-state`, `agent-busy`, `unreachable`")))]
 pub(super) async fn consult(
@@ -206,8 +206,8 @@ pub(super) async fn consult(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Attended transfer: the caller and the one who was asked talk, the agent is out.
-#[utoipa::path(post, path = "/calls/{id}/consult/complete", operation_id = "completeConsult", tag = "call", params(("id" = String, Path, description = "Of the call")),
+/// Attended transfer: connects the caller with the consulted party; the agent leaves.
+#[utoipa::path(post, path = "/calls/{id}/consult/complete", operation_id = "completeConsult", tag = "call", params(("id" = String, Path, description = "Id of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -220,8 +220,8 @@ pub(super) async fn complete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Three-way: caller, agent and the one who was asked all talk.
-#[utoipa::path(post, path = "/calls/{id}/consult/merge", operation_id = "mergeConsult", tag = "call", params(("id" = String, Path, description = "Of the call")),
+/// Three-way call: caller, agent and the consulted party all talk.
+#[utoipa::path(post, path = "/calls/{id}/consult/merge", operation_id = "mergeConsult", tag = "call", params(("id" = String, Path, description = "Id of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -234,8 +234,8 @@ pub(super) async fn merge(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Back to the caller; the one who was asked is out.
-#[utoipa::path(delete, path = "/calls/{id}/consult", operation_id = "cancelConsult", tag = "call", params(("id" = String, Path, description = "Of the call")),
+/// Returns to the caller; the consulted party leaves.
+#[utoipa::path(delete, path = "/calls/{id}/consult", operation_id = "cancelConsult", tag = "call", params(("id" = String, Path, description = "Id of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -249,7 +249,7 @@ pub(super) async fn abort(
 }
 
 /// Leaves a three-way call; the others go on.
-#[utoipa::path(post, path = "/calls/{id}/leave", operation_id = "leaveCall", tag = "call", params(("id" = String, Path, description = "Of the call")),
+#[utoipa::path(post, path = "/calls/{id}/leave", operation_id = "leaveCall", tag = "call", params(("id" = String, Path, description = "Id of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -263,7 +263,7 @@ pub(super) async fn leave(
 }
 
 /// Hangs up.
-#[utoipa::path(delete, path = "/calls/{id}", operation_id = "hangUpCall", tag = "call", params(("id" = String, Path, description = "Of the call")),
+#[utoipa::path(delete, path = "/calls/{id}", operation_id = "hangUpCall", tag = "call", params(("id" = String, Path, description = "Id of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`")))]
 pub(super) async fn hang_up(

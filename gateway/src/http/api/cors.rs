@@ -20,10 +20,10 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::http::Ends;
 
-/// How long a browser may keep the answer to a preflight.
+/// Time that a browser may keep the answer to a preflight.
 const MAX_AGE: Duration = Duration::from_secs(600);
 
-/// Answers preflights, and lets pages of `origins` read what the API answers. No cookie is ever used, so none is allowed.
+/// Answers preflights, and lets pages of `origins` read the API's answers. No cookie is ever used, so none is allowed.
 pub(crate) fn layer(origins: Origins) -> CorsLayer {
     let may =
         move |_: &HeaderValue, request: &Parts| origins.allow(&request.headers, peer(&request.extensions));
@@ -41,8 +41,8 @@ pub(crate) fn layer(origins: Origins) -> CorsLayer {
         .max_age(MAX_AGE)
 }
 
-/// Middleware: `cors` has every request but an OPTIONS that is no preflight (it lacks `Access-Control-Request-Method`). That one is a
-/// request like any other, and the API says what it takes.
+/// Middleware that applies `cors` to every request but a plain OPTIONS, which lacks `Access-Control-Request-Method` and so is not a
+/// preflight. The API answers that one like any other request.
 pub(crate) async fn apply(State(cors): State<CorsLayer>, request: Request, next: Next) -> Response {
     let is_preflight = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     if request.method() == Method::OPTIONS && !is_preflight {
@@ -58,7 +58,7 @@ pub(crate) async fn apply(State(cors): State<CorsLayer>, request: Request, next:
     }
 }
 
-/// The address that a request came from; nobody's where there is no connection, as in a test.
+/// Address that a request came from; unspecified where there is no connection, as in a test.
 pub(super) fn peer(extensions: &Extensions) -> IpAddr {
     extensions
         .get::<ConnectInfo<Ends>>()

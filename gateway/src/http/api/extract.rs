@@ -1,4 +1,4 @@
-//! Bodies, queries and path parameters, and what is said when they are wrong.
+//! Bodies, queries and path parameters, and the problems for wrong ones.
 
 use std::borrow::Cow;
 
@@ -49,7 +49,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// A moment in a query, as RFC 3339. What was before 1970 is its beginning: nothing is older.
+/// A moment in a query, as RFC 3339. A moment before 1970 is taken for 1970: nothing is older.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct When(pub(super) Time);
 

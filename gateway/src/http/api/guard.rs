@@ -1,4 +1,5 @@
-//! Who may use a route: each handler names one of these as its first argument, and without it no handler has a principal.
+//! Access to routes: each handler names one of these extractors as its first argument, and without it no
+//! handler has a principal.
 //!
 //! | extractor | users | API keys |
 //! |---|---|---|
@@ -87,7 +88,7 @@ pub(super) fn supervises(principal: &Principal) -> bool {
     principal.is(Role::Supervisor) || principal.is(Role::Admin) || principal.has(Scope::Control)
 }
 
-/// Whose access token or API key is in `Authorization` (RFC 6750 §2.1).
+/// Principal of the access token or API key in `Authorization` (RFC 6750 §2.1).
 pub(super) fn principal(headers: &HeaderMap, api: &Api) -> Result<Principal, Problem> {
     let value = headers.get(AUTHORIZATION).ok_or(Code::Unauthenticated)?;
     let value = value.to_str().map_err(|_| Code::InvalidToken)?;

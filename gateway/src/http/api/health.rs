@@ -1,4 +1,4 @@
-//! Whether the gateway lives, and whether it can take calls.
+//! Liveness, and readiness to take calls.
 
 use axum::extract::State;
 
@@ -11,7 +11,7 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The signalling task is there and has room for what it is asked, and the database can be written.
+/// Readiness: the signalling task accepts requests, and the database can be written.
 #[utoipa::path(get, path = "/readyz", operation_id = "getReadiness", tag = "operation", security(()),
     responses((status = 200, body = String, content_type = "text/plain; charset=utf-8"), (status = 503, description = "`busy`; `unavailable`: the database cannot be written, calls go on")))]
 pub(super) async fn readyz(State(api): State<Api>) -> Result<&'static str, Problem> {

@@ -24,7 +24,7 @@ pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 /// Says that an answer was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// How long answers are kept.
+/// Time that answers are kept.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Answers that are kept; beyond, the oldest is forgotten.
 const MAX_KEPT: usize = 10_000;
@@ -44,12 +44,12 @@ struct Inner {
     order: VecDeque<(Time, Name)>,
 }
 
-/// Whose key, and the key.
+/// Owner of the key, and the key.
 type Name = (String, String);
 
 #[derive(Debug)]
 struct Known {
-    /// Of method, path and body.
+    /// Hash of method, path and body.
     request: [u8; 32],
     /// None while it is worked on.
     answer: Option<Answer>,
@@ -124,7 +124,7 @@ impl Inner {
     }
 }
 
-/// Ends what was begun even when the work panics.
+/// Ends the work under way even if it panics.
 struct Work {
     requests: Arc<Requests>,
     name: Name,
@@ -161,7 +161,7 @@ async fn pass(api: Api, request: Request, next: Next) -> Result<Response, Proble
     let key =
         key.ok_or_else(|| Problem::from(Code::BadRequest).detail("Idempotency-Key: 1 to 255 characters"))?;
     let Ok(principal) = guard::principal(request.headers(), &api) else {
-        // The route says what is wrong with it.
+        // The route reports the error in it.
         return Ok(next.run(request).await);
     };
     let name = (principal.id, key.to_owned());
@@ -177,7 +177,7 @@ async fn pass(api: Api, request: Request, next: Next) -> Result<Response, Proble
         answer: None,
     };
     let request = Request::from_parts(parts, Body::from(body));
-    // It goes on when who asked hangs up.
+    // The request continues even if the client hangs up.
     let done = tokio::spawn(async move {
         let response = next.run(request).await;
         let (parts, body) = response.into_parts();

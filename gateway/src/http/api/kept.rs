@@ -13,20 +13,20 @@ use crate::store::{
 pub struct Kept {
     store: Store,
     calls: Calls,
-    /// What was noted of calls, by the id of their record.
+    /// Notes about calls, by the id of their record.
     notes: Table<BTreeMap<String, String>>,
 }
 
 const DISPOSITION: &str = "disposition";
-/// Of all agents, as one text.
+/// Field with the notes of all agents as one text.
 const NOTES: &str = "notes";
-/// Agent by agent, as JSON.
+/// Field with the notes agent by agent, as JSON.
 const AGENTS: &str = "agents";
-/// Tries of several agents who write at a moment.
+/// Attempts when several agents write at the same moment.
 const TRIES: usize = 5;
 
 impl Kept {
-    /// Of this store.
+    /// Archive in this store.
     #[must_use]
     pub fn new(store: &Store) -> Kept {
         Kept {
@@ -169,6 +169,6 @@ fn noted(row: &BTreeMap<String, String>) -> Noted {
 }
 
 pub(super) fn unavailable(error: StoreError) -> Unavailable {
-    tracing::warn!(%error, "the store cannot be asked");
+    tracing::warn!(%error, "the store cannot be read");
     Unavailable
 }

@@ -9,15 +9,15 @@ use utoipa::{IntoParams, ToSchema};
 use super::extract;
 use super::problem::{Code, Problem};
 
-/// Which part of a list.
+/// Selection of a part of a list.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Part {
-    /// At most so many; 50 if not said.
+    /// Maximum number of items; default 50.
     #[param(minimum = 1, maximum = 200)]
     pub(super) limit: Option<u32>,
-    /// `next_cursor` of the part before.
+    /// `next_cursor` of the previous part.
     #[param(max_length = 200)]
     pub(super) cursor: Option<String>,
 }
@@ -25,14 +25,14 @@ pub(super) struct Part {
 /// Part of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct List<T> {
-    /// In the order of the list.
+    /// Items of this part, in the order of the list.
     pub(super) items: Vec<T>,
-    /// Where the next part begins; none: this is the last.
+    /// Cursor of the next part; none in the last one.
     pub(super) next_cursor: Option<String>,
 }
 
 impl Part {
-    /// How many are wanted.
+    /// Number of items that are wanted.
     pub(super) fn limit(&self) -> Result<usize, Problem> {
         if let Some(cursor) = &self.cursor {
             extract::short("cursor", cursor, 200)?;
@@ -43,7 +43,8 @@ impl Part {
         }
     }
 
-    /// The part of a map in the order of its keys, of those that `seen` shows. All keys begin alike, and so does a cursor.
+    /// The part of a map in the order of its keys, with the entries that `seen` shows. All keys share a
+    /// prefix, and so does a cursor.
     pub(super) fn of<V, T>(
         &self,
         all: &BTreeMap<String, V>,

@@ -1,4 +1,4 @@
-//! What is there now: agents, queues, calls.
+//! Present state: agents, queues, calls.
 
 use axum::Json;
 use axum::extract::State;
@@ -25,7 +25,7 @@ pub(super) async fn agents(
 }
 
 /// An agent.
-#[utoipa::path(get, path = "/agents/{id}", operation_id = "getAgent", tag = "supervisor", params(("id" = String, Path, description = "Of the agent")),
+#[utoipa::path(get, path = "/agents/{id}", operation_id = "getAgent", tag = "supervisor", params(("id" = String, Path, description = "Id of the agent")),
     responses((status = 200, body = Agent),
         (status = 404, description = "`unknown-agent`")))]
 pub(super) async fn agent(
@@ -50,7 +50,7 @@ pub(super) async fn queues(
 }
 
 /// A queue.
-#[utoipa::path(get, path = "/queues/{id}", operation_id = "getQueue", tag = "supervisor", params(("id" = String, Path, description = "Of the queue")),
+#[utoipa::path(get, path = "/queues/{id}", operation_id = "getQueue", tag = "supervisor", params(("id" = String, Path, description = "Id of the queue")),
     responses((status = 200, body = Queue),
         (status = 404, description = "`unknown-queue`")))]
 pub(super) async fn queue(
@@ -80,7 +80,7 @@ pub(super) async fn calls(
 }
 
 /// A live call; for an agent, its own.
-#[utoipa::path(get, path = "/calls/{id}", operation_id = "getCall", tag = "call", params(("id" = String, Path, description = "Of the call")),
+#[utoipa::path(get, path = "/calls/{id}", operation_id = "getCall", tag = "call", params(("id" = String, Path, description = "Id of the call")),
     responses((status = 200, body = Call),
         (status = 404, description = "`unknown-call`")))]
 pub(super) async fn call(
@@ -101,7 +101,7 @@ pub(super) fn sees_queue(view: &View, who: &Principal, queue: &str) -> bool {
     who.sees_all() || view.agents.get(&who.id).is_some_and(serves)
 }
 
-/// A call as somebody who sees it does: agents of a queue with silent monitoring are not shown supervisors who only listen.
+/// A call as `who` may see it: supervisors who only listen are hidden from agents of a queue with silent monitoring.
 pub(super) fn shown_call(view: &View, who: &Principal, call: &Call) -> Call {
     let mut call = call.clone();
     let queue = call.queue.as_ref().and_then(|queue| view.queues.get(&queue.id));
@@ -113,7 +113,7 @@ pub(super) fn shown_call(view: &View, who: &Principal, call: &Call) -> Call {
     call
 }
 
-/// Agents see the calls that they have, are asked about, or joined.
+/// Agents see the calls that they have, are consulted about, or joined.
 pub(super) fn sees_call(who: &Principal, call: &Call) -> bool {
     who.sees_all() || call.agent.as_deref() == Some(who.id.as_str()) || call.joined.contains(&who.id)
 }

@@ -1,4 +1,4 @@
-//! What `/metrics` says of the machine beneath the call centre: sockets, transactions, calls, and which limits were reached.
+//! `/metrics` of the machine beneath the call centre: sockets, transactions, calls, and limits that were reached.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -12,7 +12,7 @@ use sip_stack::transport::{Counters, Crowd};
 use super::metrics::Page;
 use crate::switch::Request;
 
-/// Where that is asked.
+/// Sources of these numbers.
 #[derive(Clone, Debug)]
 pub struct Machine {
     /// The stack.
@@ -22,7 +22,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Appends everything. What the signalling task knows is left out when it has ended.
+    /// Appends all of them. Numbers of the signalling task are left out once it has ended.
     pub(super) async fn append(&self, text: String) -> String {
         let stats = self.stack.stats().await.ok();
         let mut page = Page(text);
@@ -51,7 +51,7 @@ fn connections(page: &mut Page, crowds: &[(&str, &Crowd)]) {
         (
             "connections_limit",
             "gauge",
-            "Connections that there may be.",
+            "Maximum number of connections.",
             |crowd| crowd.seats().all as f64,
         ),
         (
@@ -167,12 +167,12 @@ fn signalling(page: &mut Page, stats: &Stats) {
     for (name, help, value) in [
         (
             "sip_turned_away_total",
-            "Requests refused without keeping anything of them.",
+            "Requests refused without keeping state.",
             stats.totals.refused,
         ),
         (
             "sip_unanswered_total",
-            "Requests without an answer, which would have been too long for them.",
+            "Requests left unanswered, since any answer would have been out of proportion.",
             stats.totals.unanswered,
         ),
         (

@@ -1,4 +1,4 @@
-//! `GET /metrics` for Prometheus: what is there now, and what was counted since the start; of the store, how long commits take.
+//! `GET /metrics` for Prometheus: the present state, counts since the start, and the duration of the store's commits.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -28,7 +28,7 @@ const WAITS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0];
 /// Upper bounds of opinion scores.
 const SCORES: [f64; 7] = [1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.3];
 
-/// What was counted since the start, from the same events that pages see.
+/// Counts since the start, from the same events that pages see.
 #[derive(Debug)]
 pub(crate) struct Counters {
     counted: Mutex<Counted>,
@@ -48,7 +48,7 @@ struct Counted {
     waits: BTreeMap<String, Histogram<9>>,
     /// By side.
     scores: BTreeMap<&'static str, Histogram<7>>,
-    /// What each agent does, and since when that is not counted yet.
+    /// Status of each agent, and the time since when it is not counted yet.
     agents: BTreeMap<String, (Status, Moment)>,
     /// Microseconds, by state.
     states: BTreeMap<String, u64>,
@@ -105,7 +105,7 @@ impl Counters {
         Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
-    /// Counts what happened since the last time. What the hub does not keep any longer stays uncounted.
+    /// Counts events since the last call. Events that the hub no longer keeps stay uncounted.
     pub(super) fn catch_up(&self, hub: &Hub, archive: &dyn Archive) {
         let mut counted = self.lock();
         match hub.since(counted.seq, usize::MAX) {
@@ -209,8 +209,9 @@ pub(super) async fn get(State(api): State<Api>, request: Parts) -> Result<Respon
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
-/// Asked from this host, and not by a proxy for somebody else. One that is configured to tell nothing (nginx with a bare `proxy_pass`)
-/// speaks HTTP/1.0, or passes on the name that it was asked by.
+/// True if the request comes from this host, and not from a proxy for somebody else. A proxy that sends no
+/// forwarding headers (nginx with a bare `proxy_pass`) speaks HTTP/1.0, or passes on the name that it was
+/// asked for.
 fn is_local(request: &Parts) -> bool {
     let is_forwarded = [
         "forwarded",
@@ -243,7 +244,7 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
     page.family("calls_active", "gauge", "Live calls.");
     page.sample("calls_active", &[], view.calls.len() as f64);
 
-    page.family("queue_waiting", "gauge", "Calls that no agent took yet.");
+    page.family("queue_waiting", "gauge", "Calls that no agent has taken yet.");
     for queue in view.queues.values() {
         page.sample(
             "queue_waiting",
@@ -251,11 +252,7 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
             f64::from(queue.live.waiting),
         );
     }
-    page.family(
-        "queue_longest_wait_seconds",
-        "gauge",
-        "How long the call has waited that came first.",
-    );
+    page.family("queue_longest_wait_seconds", "gauge", "Wait of the oldest call.");
     for queue in view.queues.values() {
         let wait = queue
             .live
@@ -266,7 +263,7 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
     page.family(
         "queue_service_level_ratio",
         "gauge",
-        "Part of today's calls answered in time.",
+        "Share of today's calls answered in time.",
     );
     for queue in view.queues.values() {
         if let Some(level) = queue.today.service_level {
@@ -276,7 +273,7 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
     page.family(
         "queue_entries_total",
         "counter",
-        "Calls that left a queue, by how.",
+        "Calls that left a queue, by outcome.",
     );
     for ((queue, outcome), count) in &counted.entries {
         page.sample(
@@ -285,18 +282,14 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
             *count as f64,
         );
     }
-    page.family(
-        "queue_wait_seconds",
-        "histogram",
-        "How long calls waited, by how that ended.",
-    );
+    page.family("queue_wait_seconds", "histogram", "Waits of calls, by outcome.");
     for (outcome, waits) in &counted.waits {
         page.histogram("queue_wait_seconds", ("outcome", outcome), &WAITS, waits);
     }
     page.family(
         "acd_offers_total",
         "counter",
-        "Offers of calls to agents, by how they ended.",
+        "Offers of calls to agents, by outcome.",
     );
     for (result, count) in &counted.offers {
         page.sample("acd_offers_total", &[("result", result)], *count as f64);
@@ -330,7 +323,7 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
     page.family(
         "media_mos",
         "histogram",
-        "How ended calls sounded to the gateway, 1.0 to 4.5.",
+        "Estimated sound quality (MOS) of ended calls, 1.0 to 4.5.",
     );
     for (side, scores) in &counted.scores {
         page.histogram("media_mos", ("leg", side), &SCORES, scores);
@@ -346,13 +339,13 @@ fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String
     page.0
 }
 
-/// Who was refused, and who is banned.
+/// Appends refusals and bans.
 fn with_refusals(text: String, sentry: &Sentry) -> String {
     let mut page = Page(text);
     page.family(
         "refused_total",
         "counter",
-        "Requests and connections refused for who sent them, by reason and the answer; 0: none.",
+        "Requests and connections refused because of their sender, by reason and answer; 0: no answer.",
     );
     for ((reason, code), count) in sentry.counts() {
         let labels = [("reason", reason), ("code", &*code.to_string())];
@@ -370,19 +363,19 @@ fn with_refusals(text: String, sentry: &Sentry) -> String {
     page.0
 }
 
-/// How the log of the call centre becomes durable.
+/// Appends how the log of the call centre becomes durable.
 fn with_store(text: String, meter: &Meter, is_up: bool) -> String {
     let mut page = Page(text);
     page.family(
         "store_up",
         "gauge",
-        "1 while the database can be written; 0: what happens is kept in memory until it can.",
+        "1 while the database can be written; 0: changes are kept in memory until it can.",
     );
     page.sample("store_up", &[], f64::from(u8::from(is_up)));
     page.family(
         "store_commit_seconds",
         "histogram",
-        "How long commits of the log took.",
+        "Duration of commits of the log.",
     );
     page.store("store_commit_seconds", &meter.commit_seconds);
     page.family(

@@ -1,6 +1,7 @@
 //! REST and events under `/api/v1`, `/metrics` and health.
 //!
-//! What is there now is read from the [`Hub`]; what somebody wants done goes as [`Asked`] to the signalling task, which alone decides.
+//! Handlers read the present state from the [`Hub`], and send commands as [`Asked`] to the signalling task, which alone
+//! decides.
 
 mod admin;
 mod agent;
@@ -51,10 +52,10 @@ use machine::Machine;
 use numbers::Numbers;
 use problem::{Code, Problem};
 
-/// How long the signalling task may take for a command.
+/// Time that the signalling task may take for a command.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What handlers share. Clones are handles of one.
+/// State that handlers share. Clones are handles of one.
 #[derive(Clone)]
 pub struct Api {
     hub: Hub,
@@ -72,13 +73,13 @@ pub struct Api {
     machine: Option<Machine>,
 }
 
-/// What the API is made of.
+/// Parts that the API is made from.
 pub struct Parts {
-    /// Shows what is there now.
+    /// The present state.
     pub hub: Hub,
     /// Takes commands to the signalling task.
     pub desk: mpsc::Sender<Asked>,
-    /// Who may do what.
+    /// Accounts and rights.
     pub accounts: Accounts,
     /// Brings sign-ins and API keys over a restart.
     pub keeper: Option<Arc<Keeper>>,
@@ -92,7 +93,7 @@ pub struct Parts {
     pub settings: Settings,
 }
 
-/// What the API is told of the gateway.
+/// Gateway facts that the API shows.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// SIP domain of the agents; `None`: the host that the page was asked from.
@@ -120,7 +121,7 @@ impl fmt::Debug for Api {
 }
 
 impl Api {
-    /// The same, whose metrics tell of the machine as well.
+    /// The same, with metrics of the machine as well.
     #[must_use]
     pub fn watching(self, machine: Machine) -> Api {
         Api {
@@ -152,7 +153,7 @@ impl Api {
         api
     }
 
-    /// What signing in or out changed is durable, unless the store is away.
+    /// Waits until changes by signing in or out are durable, unless the store is away.
     async fn settle_sign_ins(&self) {
         if let Some(keeper) = &self.keeper {
             keeper.settle(self.now()).await;
@@ -169,7 +170,7 @@ impl Api {
         (self.clock)()
     }
 
-    /// Has the signalling task do something; the id of what it made.
+    /// Sends a command to the signalling task; returns the id of the new object, if there is one.
     async fn ask(&self, by: By, command: Command) -> Result<Option<String>, Problem> {
         let (reply, answer) = oneshot::channel();
         let asked = Asked { by, command, reply };

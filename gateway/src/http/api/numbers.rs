@@ -20,15 +20,15 @@ use crate::centre::directory::Directory;
 use crate::centre::ledger::Fold;
 use crate::centre::view::Moment;
 
-/// How long numbers are kept.
+/// Time that numbers are kept.
 const KEPT: Duration = Duration::from_secs(62 * 24 * 3600);
 /// The smallest stretch, seconds: a quarter of an hour.
 const STEP_S: u32 = (SLOT / 1_000_000) as u32;
 
-/// Stretches that are told at once.
+/// Maximum number of intervals in an answer.
 const MAX_STEPS: u64 = 500;
 
-/// Folds the log of the call centre; whoever makes it durable tells [`Numbers::take`].
+/// Folds the log of the call centre; the task that makes the log durable calls [`Numbers::take`].
 #[derive(Debug)]
 pub struct Numbers {
     metrics: Mutex<Metrics>,
@@ -58,7 +58,7 @@ impl Numbers {
         *self.lock() = past;
     }
 
-    /// Of these queues and agents from now on.
+    /// Numbers of these queues and agents from now on.
     pub fn set_directory(&self, directory: Arc<Directory>) {
         let mut metrics = self.lock();
         for queue in directory.queues() {
@@ -80,14 +80,14 @@ impl Numbers {
             metrics.apply(record);
             last = Some(record.at);
         }
-        // Calls that are over are told elsewhere.
+        // Calls that are over are reported elsewhere.
         while metrics.poll_finished().is_some() {}
         if let Some(at) = last {
             metrics.forget(at - KEPT);
         }
     }
 
-    /// What is in no slot yet, and the slots that changed since this was asked last.
+    /// Counts that are in no slot yet, and the slots that changed since the last call.
     #[must_use]
     pub fn changes(&self) -> (OpenCounts, Vec<Slot>) {
         let mut metrics = self.lock();
@@ -109,62 +109,62 @@ impl Fold for Arc<Numbers> {
     }
 }
 
-/// Which stretch of time.
+/// Period, and intervals within it.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Stretches {
-    /// From then on, at most 62 days ago; since midnight if not said. Rounded down to a whole step.
+    /// Start of the period, at most 62 days ago; default: midnight. Rounded down to a whole step.
     #[param(value_type = Option<Moment>)]
     from: Option<When>,
-    /// Until then; until now if not said.
+    /// End of the period; default: now.
     #[param(value_type = Option<Moment>)]
     to: Option<When>,
-    /// In stretches of so many seconds, a multiple of 900.
+    /// Length of an interval in seconds, a multiple of 900.
     #[param(minimum = 900, maximum = 86400, multiple_of = 900)]
     step: Option<u32>,
-    /// `next_cursor` of the part before: goes on from there.
+    /// `next_cursor` of the previous part, to continue from there.
     #[param(value_type = Option<Moment>)]
     cursor: Option<When>,
 }
 
-/// Which stretch of time.
+/// Period, and intervals within it.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Stretch {
-    /// From then on; since midnight if not said. Rounded down to a quarter of an hour.
+    /// Start of the period; default: midnight. Rounded down to a quarter of an hour.
     #[param(value_type = Option<Moment>)]
     from: Option<When>,
-    /// Until then; until now if not said. Rounded up to a quarter of an hour.
+    /// End of the period; default: now. Rounded up to a quarter of an hour.
     #[param(value_type = Option<Moment>)]
     to: Option<When>,
 }
 
-/// A queue over a stretch of time.
+/// Numbers of a queue over a period.
 #[derive(Debug, PartialEq, Serialize, ToSchema)]
 pub(super) struct QueueNumbers {
-    /// By id.
+    /// Id of the queue.
     queue: String,
     from: Moment,
     to: Moment,
-    /// Calls that came.
+    /// Calls that arrived.
     entered: u64,
     /// Calls that an agent answered.
     answered: u64,
     /// Calls whose caller gave up.
     abandoned: u64,
-    /// Calls that it did not keep.
+    /// Calls that the queue did not keep.
     overflowed: u64,
     /// Answered calls that are over.
     completed: u64,
     /// Calls that an agent sent to another queue.
     sent_on: u64,
-    /// Calls that a restart cost.
+    /// Calls lost in a restart.
     lost: u64,
     /// Calls that a supervisor hung up before an agent answered.
     hung_up: u64,
-    /// Part answered in time, 0 to 1; none while nothing counts.
+    /// Share answered in time, 0 to 1; none while no call counts.
     service_level: Option<f64>,
     /// Mean wait of answered calls, seconds.
     asa_s: f64,
@@ -174,25 +174,25 @@ pub(super) struct QueueNumbers {
     longest_wait_s: f64,
 }
 
-/// An agent over a stretch of time, in whole seconds.
+/// Numbers of an agent over a period, in whole seconds.
 #[derive(Debug, PartialEq, Serialize, ToSchema)]
 pub(super) struct AgentNumbers {
-    /// By id.
+    /// Id of the agent.
     agent: String,
     /// Calls taken.
     calls: u64,
     /// Talk without hold.
     talk_s: u64,
-    /// Hold.
+    /// Seconds on hold.
     held_s: u64,
     wrap_up_s: u64,
     paused_s: u64,
     available_s: u64,
     ringing_s: u64,
     unreachable_s: u64,
-    /// Accepted and not yet heard.
+    /// Seconds between accepting a call and hearing the caller.
     connecting_s: u64,
-    /// In calls that came through no queue.
+    /// Seconds in direct calls, which came through no queue.
     direct_s: u64,
     /// All of the above together.
     signed_in_s: u64,
@@ -200,7 +200,7 @@ pub(super) struct AgentNumbers {
     occupancy: f64,
 }
 
-/// Queues, stretch by stretch; 500 of them at a time.
+/// Queues, interval by interval; 500 entries at a time.
 #[utoipa::path(get, path = "/metrics/queues", operation_id = "getQueueMetrics", tag = "supervisor", params(Stretches),
     responses((status = 200, body = List<QueueNumbers>)))]
 pub(super) async fn queues(
@@ -233,7 +233,7 @@ pub(super) async fn queues(
     }))
 }
 
-/// Agents over a stretch of time.
+/// Numbers of agents over a period.
 #[utoipa::path(get, path = "/metrics/agents", operation_id = "getAgentMetrics", tag = "supervisor", params(Stretch),
     responses((status = 200, body = List<AgentNumbers>)))]
 pub(super) async fn agents(
@@ -265,7 +265,7 @@ fn stretch(api: &Api, from: Option<When>, to: Option<When>) -> (u64, u64) {
     (from.min(until).as_micros(), until.as_micros())
 }
 
-/// When the day of a moment began, in the time zone of the gateway.
+/// Beginning of the day that contains a moment, in the time zone of the gateway.
 fn midnight(now: Time) -> Time {
     let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
     let began = jiff::Timestamp::from_microsecond(micros)

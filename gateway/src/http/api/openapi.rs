@@ -29,7 +29,7 @@ use super::{
         title = "Cordboard",
         version = "1",
         description = "Agents in browser tabs take queued calls. Sign in at /api/v1/auth/login, or use an API key; both go into \
-            `Authorization: Bearer`. Every answer that is no success is application/problem+json with a stable `code`. \
+            `Authorization: Bearer`. Every error response is application/problem+json with a stable `code`. \
             A POST with the header `Idempotency-Key` (1 to 255 printable characters) that is sent again with the same key within a \
             day is answered as at first and does nothing more; with another body it is refused with 422 `idempotency-mismatch`.",
         license(name = "MIT", identifier = "MIT"),
@@ -38,14 +38,14 @@ use super::{
     paths(crate::http::quality::get),
     components(schemas(ProblemDetails, Code, FieldError, records::KindFilter)),
     tags(
-        (name = "sign-in", description = "Who somebody is"),
-        (name = "agent", description = "What agents do"),
-        (name = "call", description = "What is done with a call, by the agent who has it or by a supervisor"),
-        (name = "supervisor", description = "What supervisors see and do"),
-        (name = "admin", description = "Who may do what"),
-        (name = "events", description = "Every change, by its number"),
+        (name = "sign-in", description = "Signing in, and identity"),
+        (name = "agent", description = "State and calls of agents"),
+        (name = "call", description = "Actions on a call, by the agent who has it or by a supervisor"),
+        (name = "supervisor", description = "Views and actions of supervisors"),
+        (name = "admin", description = "Users, queues, API keys and bans"),
+        (name = "events", description = "Changes, each with a number"),
         (name = "demo", description = "The demonstration"),
-        (name = "operation", description = "For whoever runs the gateway"),
+        (name = "operation", description = "Operation of the gateway"),
     ),
 )]
 struct Document;
@@ -142,7 +142,7 @@ pub fn document() -> OpenApi {
     document
 }
 
-/// A list of things holds their schema itself; one that nothing else refers to is left out.
+/// Removes schemas that nothing refers to: a list of things holds their schema itself.
 fn leave_out_unused(document: &mut OpenApi) {
     loop {
         let text = document.to_json().unwrap_or_default();
@@ -177,7 +177,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
         .flatten()
 }
 
-/// Writes defaults as the API reads them: lengths of time as whole seconds, and none for what must be said.
+/// Writes defaults as the API reads them: durations as whole seconds, and none for required fields.
 fn mend_defaults(object: &mut Object) {
     for (name, property) in &mut object.properties {
         let RefOr::T(Schema::Object(property)) = property else {
@@ -196,7 +196,7 @@ fn mend_defaults(object: &mut Object) {
     }
 }
 
-/// Says of a success what it carries: OpenAPI wants a description of every response.
+/// Describes the content of a success: OpenAPI wants a description of every response.
 fn describe_success(status: &str, response: &mut ResponseObject, components: &Components) {
     if !response.description.is_empty() {
         return;
@@ -219,13 +219,13 @@ fn describe_success(status: &str, response: &mut ResponseObject, components: &Co
     response.description = match (described, status) {
         (Some(words), _) => words,
         (None, "204") => "Done".to_owned(),
-        (None, _) => "As asked".to_owned(),
+        (None, _) => "Success".to_owned(),
     };
 }
 
 /// Adds what every operation has in common.
 fn describe(operation: &mut Operation, components: &Components) {
-    // The first paragraph of its documentation is the summary; where that is all, it is the description too.
+    // The first paragraph of the documentation is the summary; if there is no other, it is the description too.
     if operation.description.as_ref().is_none_or(String::is_empty) {
         operation.description.clone_from(&operation.summary);
     }

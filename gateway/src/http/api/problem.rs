@@ -1,4 +1,5 @@
-//! Problem details (RFC 9457): every answer that is no success says what was wrong, for people in `detail` and for programs in `code`.
+//! Problem details (RFC 9457): every error response says what was wrong, for people in `detail` and for
+//! programs in `code`.
 
 use std::time::Duration;
 
@@ -19,11 +20,11 @@ use crate::centre::command::Refused;
 /// Media type of problem details.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// What was wrong, for programs: never changes its meaning, and more may come.
+/// Problem code, for programs. A code never changes its meaning; new ones may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
-    /// The body is no JSON.
+    /// The body is not valid JSON.
     MalformedJson,
     /// A path, a query or a header cannot be read.
     BadRequest,
@@ -61,7 +62,7 @@ pub enum Code {
     UnknownBan,
     /// There is no such pause reason or disposition.
     UnknownCode,
-    /// It stands in the configuration file and is changed there.
+    /// Defined in the configuration file, and changed there.
     FromFile,
     /// Something else names it.
     InUse,
@@ -77,7 +78,7 @@ pub enum Code {
     WrongState,
     /// The agent is not wrapping up.
     NotWrappingUp,
-    /// That agent has another call.
+    /// The agent has another call.
     AgentBusy,
     /// Nobody can be reached there.
     Unreachable,
@@ -89,7 +90,7 @@ pub enum Code {
     NameTaken,
     /// There are as many API keys as there may be.
     TooManyKeys,
-    /// It changed since it was read: `If-Match` names an older state.
+    /// The object has changed since it was read: `If-Match` names an older version.
     Changed,
     /// `If-Match` is missing.
     MatchRequired,
@@ -107,7 +108,7 @@ pub enum Code {
     TooManyAttempts,
     /// Too much to do; `Retry-After` says when to try again.
     Busy,
-    /// What is asked cannot be kept or looked up just now.
+    /// The store cannot keep or look up what is needed just now.
     Unavailable,
     /// A fault of the gateway.
     Internal,
@@ -161,17 +162,17 @@ impl Code {
 
     const fn title(self) -> &'static str {
         match self {
-            Code::MalformedJson => "The body is no JSON",
+            Code::MalformedJson => "The body is not valid JSON",
             Code::BadRequest => "The request cannot be read",
-            Code::Invalid => "Something in the request is wrong",
+            Code::Invalid => "The request contains errors",
             Code::BadCursor => "Not a cursor of this list",
             Code::Unauthenticated => "Sign in first",
-            Code::InvalidToken => "The token is not good",
+            Code::InvalidToken => "The token is invalid or has expired",
             Code::BadCredentials => "User or password is wrong",
-            Code::TokenReused => "The refresh token was used already",
+            Code::TokenReused => "The refresh token has already been used",
             Code::Forbidden => "Not allowed",
-            Code::NotFound => "Nothing is here",
-            Code::MethodNotAllowed => "Not with this method",
+            Code::NotFound => "Not found",
+            Code::MethodNotAllowed => "Method not allowed",
             Code::UnknownUser => "No such user",
             Code::UnknownAgent => "No such agent",
             Code::UnknownCall => "No such call",
@@ -186,25 +187,25 @@ impl Code {
             Code::AgentBusy => "The agent is busy",
             Code::Unreachable => "Nobody can be reached there",
             Code::NotAllowed => "The dial plan does not allow it",
-            Code::NoDemo => "Not a demonstration",
+            Code::NoDemo => "This gateway is not a demonstration",
             Code::NameTaken => "The name is taken",
-            Code::FromFile => "The configuration file says so",
-            Code::InUse => "Something else names it",
-            Code::LastAdmin => "The last admin",
-            Code::TooMany => "There are too many of them",
+            Code::FromFile => "Defined in the configuration file",
+            Code::InUse => "It is still in use",
+            Code::LastAdmin => "This is the last admin",
+            Code::TooMany => "The maximum number is reached",
             Code::QueueBusy => "The queue has calls",
             Code::TooManyKeys => "Too many API keys",
-            Code::Changed => "It changed meanwhile",
+            Code::Changed => "It has changed in the meantime",
             Code::MatchRequired => "If-Match is missing",
             Code::IdempotencyMismatch => "The idempotency key belongs to another request",
-            Code::IdempotencyInProgress => "The first request is still worked on",
+            Code::IdempotencyInProgress => "The first request is still in progress",
             Code::TooLarge => "The body is too large",
-            Code::UnsupportedMediaType => "Only application/json is taken",
-            Code::UpgradeRequired => "This is a WebSocket",
+            Code::UnsupportedMediaType => "Only application/json is accepted",
+            Code::UpgradeRequired => "This path is a WebSocket",
             Code::TooManyAttempts => "Too many attempts",
             Code::Busy => "Too much to do",
-            Code::Unavailable => "Not available now",
-            Code::Internal => "A fault of the gateway",
+            Code::Unavailable => "Temporarily unavailable",
+            Code::Internal => "Internal error",
         }
     }
 
@@ -217,16 +218,16 @@ impl Code {
     }
 }
 
-/// One thing that is wrong in a request.
+/// One error in a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
-    /// Where: a field of the body, or a parameter.
+    /// Field of the body, or parameter.
     pub field: String,
-    /// What.
+    /// Description of the error.
     pub detail: String,
 }
 
-/// An answer that is no success.
+/// An error response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     code: Code,
@@ -235,7 +236,7 @@ pub struct Problem {
     retry_after: Option<Duration>,
 }
 
-/// A problem as it is sent.
+/// A problem, as it is sent.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemDetails {
@@ -245,19 +246,19 @@ pub struct ProblemDetails {
     pub title: String,
     /// The status of the response.
     pub status: u16,
-    /// What was wrong this time.
+    /// Description of this problem, for people.
     pub detail: String,
-    /// The path that was asked for.
+    /// Path of the request.
     pub instance: String,
-    /// For programs.
+    /// Code for programs.
     pub code: Code,
-    /// Where it was wrong.
+    /// Fields and parameters that are wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
 
 impl Problem {
-    /// What it is.
+    /// Code of the problem.
     #[must_use]
     pub const fn code(&self) -> Code {
         self.code
@@ -311,10 +312,10 @@ impl Problem {
 }
 
 impl Problem {
-    /// The store does not take or tell anything at the moment.
+    /// The store does not accept or return anything at the moment.
     pub(super) fn store_away() -> Problem {
         Problem::from(Code::Unavailable)
-            .detail("the database cannot be worked with at the moment, the log says why; calls go on")
+            .detail("the database is unavailable at the moment (the log says why); calls continue")
     }
 }
 
@@ -383,7 +384,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Makes a problem of every answer of the API that is no success, whoever refused it.
+/// Makes a problem of every error response of the API, whichever layer sent it.
 pub(crate) async fn finish(request: Request, next: Next) -> Response {
     let instance = request.uri().path().to_owned();
     let mut response = next.run(request).await;
@@ -393,7 +394,8 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
     response
 }
 
-/// The outermost layer: nothing of the API is kept by caches, or taken for another type than it says, preflights included.
+/// The outermost layer: caches keep nothing of the API, and browsers take nothing for another type than it
+/// has, preflights included.
 pub(crate) async fn seal(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -407,7 +409,7 @@ pub(crate) async fn seal(request: Request, next: Next) -> Response {
 fn written(mut response: Response, instance: &str) -> Response {
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
-        // Written already: an answer that is told once more.
+        // Written already: an answer that is replayed.
         None if is_problem(&response) => return response,
         None => of_status(response.status()),
     };
@@ -442,7 +444,7 @@ fn is_problem(response: &Response) -> bool {
         .is_some_and(|value| value == PROBLEM_JSON)
 }
 
-/// What the router itself refused.
+/// The problem for a status that the router itself answered.
 fn of_status(status: StatusCode) -> Problem {
     match status {
         StatusCode::NOT_FOUND => Code::NotFound,

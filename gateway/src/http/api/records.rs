@@ -16,37 +16,37 @@ use crate::auth::Principal;
 use crate::centre::command::{By, Command};
 use crate::centre::view::{AgentName, Moment, Record};
 
-/// Which records.
+/// Selection of records.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
-    /// At most so many; 50 if not said.
+    /// Maximum number of items; default 50.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
-    /// `next_cursor` of the part before.
+    /// `next_cursor` of the previous part.
     #[param(max_length = 200)]
     cursor: Option<String>,
-    /// Of this queue, by id.
+    /// Only calls of the queue with this id.
     #[param(max_length = 64)]
     queue: Option<String>,
-    /// That this agent had, by id.
+    /// Only calls that the agent with this id had.
     #[param(max_length = 64)]
     agent: Option<String>,
-    /// That came then or later.
+    /// Only calls that arrived then or later.
     #[param(value_type = Option<Moment>)]
     from: Option<When>,
-    /// That came before.
+    /// Only calls that arrived before then.
     #[param(value_type = Option<Moment>)]
     to: Option<When>,
-    /// Whose caller's number contains this.
+    /// Only calls whose caller's number contains this.
     #[param(max_length = 64)]
     caller: Option<String>,
-    /// Of this kind; `queue` if omitted.
+    /// Only records of this kind; default `queue`.
     kind: Option<KindFilter>,
 }
 
-/// Which kinds of records.
+/// Kinds of records to list.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum KindFilter {
@@ -71,7 +71,7 @@ impl From<KindFilter> for Kinds {
     }
 }
 
-/// What an agent notes of a call. What is not said stays as it was.
+/// Notes of an agent about a call. Omitted fields keep their values.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Noted {
@@ -82,7 +82,7 @@ pub(super) struct Noted {
         pattern = r"^[^\u0000-\u001F\u007F-\u009F]+$"
     )]
     pub(super) disposition: Option<String>,
-    /// In words.
+    /// Notes as free text.
     #[schema(
         max_length = 4000,
         pattern = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]*$"
@@ -143,7 +143,7 @@ pub(super) async fn list(
     find(&api, part, wanted).await
 }
 
-/// The agent's history, newest first: calls that it had, missed, made or got outside of queues.
+/// History of the agent, newest first: calls from queues, missed calls, and calls made or received directly.
 #[utoipa::path(get, path = "/me/records", operation_id = "listMyRecords", tag = "agent", params(Part), responses((status = 200, body = List<Record>)))]
 pub(super) async fn own(
     Agent(me): Agent,
@@ -159,7 +159,7 @@ pub(super) async fn own(
 }
 
 /// A call that is over; for an agent, one that it had.
-#[utoipa::path(get, path = "/records/{id}", operation_id = "getRecord", tag = "supervisor", params(("id" = String, Path, description = "Of the record")),
+#[utoipa::path(get, path = "/records/{id}", operation_id = "getRecord", tag = "supervisor", params(("id" = String, Path, description = "Id of the record")),
     responses((status = 200, body = Record), (status = 404, description = "`unknown-record`")))]
 pub(super) async fn get(
     CallReader(who): CallReader,
@@ -174,8 +174,8 @@ pub(super) async fn get(
         .ok_or_else(|| Code::UnknownRecord.into())
 }
 
-/// Notes something of one's own call, live or over. Whoever has the call next sees it.
-#[utoipa::path(put, path = "/calls/{id}/notes", operation_id = "setCallNotes", tag = "agent", params(("id" = String, Path, description = "Of the call")), request_body = Noted,
+/// Saves notes about one's own call, live or over. The next agent who has the call sees them.
+#[utoipa::path(put, path = "/calls/{id}/notes", operation_id = "setCallNotes", tag = "agent", params(("id" = String, Path, description = "Id of the call")), request_body = Noted,
     responses((status = 204), (status = 404, description = "`unknown-call`")))]
 pub(super) async fn put_notes(
     Agent(me): Agent,
@@ -191,7 +191,7 @@ pub(super) async fn put_notes(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Keeps what an agent noted of its own call, and tells of it while the call is live.
+/// Saves notes of an agent about its own call, and publishes them while the call is live.
 pub(super) async fn write(api: &Api, me: &Principal, call: &str, note: Note) -> Result<(), Problem> {
     let display = api.accounts.user(&me.id).map(|user| user.display);
     let author = AgentName {
@@ -206,7 +206,7 @@ pub(super) async fn write(api: &Api, me: &Principal, call: &str, note: Note) -> 
             notes: note.notes,
         };
         match api.ask(By::Agent(me.id.clone()), command).await {
-            // It ended in the same moment: its record has the note.
+            // The call ended in the same moment: its record has the notes.
             Err(problem) if problem.code() == Code::UnknownCall => {}
             told => drop(told?),
         }
@@ -214,7 +214,7 @@ pub(super) async fn write(api: &Api, me: &Principal, call: &str, note: Note) -> 
     Ok(())
 }
 
-/// The call that an agent wraps up: what is said, if it is its own, or the last one that it had.
+/// The call that an agent wraps up: the given one, if it is the agent's own, or the agent's last one.
 pub(super) async fn wrapped_up(
     api: &Api,
     agent: &str,

@@ -37,39 +37,39 @@ pub(super) struct Login {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refresh {
-    /// The last one that was given.
+    /// Refresh token that was issued last.
     #[schema(max_length = 200)]
     refresh_token: String,
 }
 
-/// What signing in gives.
+/// Tokens and user of a sign-in.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Tokens {
-    /// For `Authorization: Bearer …`. A JSON Web Token.
+    /// JSON Web Token for `Authorization: Bearer …`.
     access_token: String,
     /// Always `Bearer`.
     token_type: &'static str,
-    /// Seconds that the access token is good.
+    /// Seconds until the access token expires.
     expires_in: u64,
-    /// For the next access token. Good once; a second use ends the sign-in.
+    /// Token for the next access token. Good once; a second use ends the sign-in.
     refresh_token: String,
-    /// Who signed in.
+    /// The user who signed in.
     user: Me,
 }
 
-/// Who somebody is.
+/// Identity of a user or an API key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = User)]
 pub(super) struct Me {
-    /// The user's, or the API key's.
+    /// Id of the user or API key.
     pub(super) id: String,
-    /// What the user signs in with.
+    /// Name that the user signs in with.
     pub(super) name: String,
-    /// For people.
+    /// Name shown to people.
     pub(super) display: String,
-    /// What the user may do; none for API keys.
+    /// Roles of the user; none for API keys.
     pub(super) roles: Vec<Role>,
-    /// The gateway is a demonstration: `/demo/call` brings a caller.
+    /// True if the gateway is a demonstration, in which `/demo/call` brings a caller.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) demo: bool,
 }
@@ -77,9 +77,9 @@ pub(super) struct Me {
 /// A ticket for the event stream.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Ticket {
-    /// For the subprotocol `bearer.<ticket>`; one use.
+    /// Ticket for the subprotocol `bearer.<ticket>`, good once.
     ticket: String,
-    /// Seconds that it is good.
+    /// Seconds until it expires.
     expires_in: u64,
 }
 
@@ -97,22 +97,22 @@ pub(super) struct Tab {
     tab: String,
 }
 
-/// What a browser needs to register.
+/// Everything that a browser needs to register.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SipSession {
     /// Address of record.
     uri: String,
-    /// Where SIP over WebSocket is spoken.
+    /// URL for SIP over WebSocket.
     websocket: String,
     /// Digest user name (`authorization_user`).
     username: String,
     /// Digest password.
     password: String,
-    /// For people.
+    /// Name shown to people.
     display: String,
-    /// For `+sip.instance`; the same for the same user and tab.
+    /// Value for `+sip.instance`; the same for the same user and tab.
     instance_id: String,
-    /// The credentials are good until then, and not longer than the sign-in.
+    /// Time at which the credentials expire; they never outlive the sign-in.
     expires_at: Moment,
     /// STUN and TURN servers; none are needed to reach this gateway.
     ice_servers: Vec<String>,
@@ -147,7 +147,7 @@ pub(super) async fn login(
     Ok(Json(tokens(&api, granted)))
 }
 
-/// Changes a refresh token for new tokens.
+/// Exchanges a refresh token for new tokens.
 #[utoipa::path(
     post, path = "/auth/refresh", operation_id = "refreshTokens", tag = "sign-in", request_body = Refresh, security(()),
     responses((status = 200, body = Tokens),
@@ -166,8 +166,9 @@ pub(super) async fn refresh(
     Ok(Json(tokens(&api, granted?)))
 }
 
-/// Ends a sign-in and everything that came from it. An agent's caller waits again at the old place in the queue, unless a colleague is
-/// in the call or another sign-in has the agent's page. A token that is not good ends nothing, and that is no error.
+/// Ends a sign-in and everything that came from it. An agent's caller goes back to the queue, to the same
+/// place as before, unless a colleague is in the call or another sign-in has the agent's page. An invalid
+/// token ends nothing, and that is not an error.
 #[utoipa::path(
     post, path = "/auth/logout", operation_id = "signOut", tag = "sign-in", request_body = Refresh, security(()),
     responses((status = 204)),
@@ -184,7 +185,7 @@ pub(super) async fn logout(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whoever talks with an agent who signs out is not hung up. Signing out does not fail for it.
+/// A caller who talks with an agent who signs out is not hung up. Signing out never fails for that.
 async fn give_back(api: &Api, agent: &str, session: &str) {
     let in_call = api
         .hub
@@ -213,7 +214,7 @@ pub(super) async fn ticket(
     }))
 }
 
-/// Who the access token or API key speaks for.
+/// The user or API key that the request comes from.
 #[utoipa::path(get, path = "/me", operation_id = "getMe", tag = "sign-in", responses((status = 200, body = Me)))]
 pub(super) async fn me(SignedIn(principal): SignedIn, State(api): State<Api>) -> Json<Me> {
     Json(who(&api, &principal))
@@ -274,7 +275,7 @@ pub(super) fn ends(request: &Parts) -> Option<Ends> {
     Some(info.0)
 }
 
-/// Where a request comes from: from behind a proxy that is trusted, what that says.
+/// Source of a request; behind a trusted proxy, the client that it names.
 pub(super) fn client(api: &Api, request: &Parts) -> Option<SocketAddr> {
     let ends = ends(request)?;
     Some(api.accounts.sentry().client(ends.remote, &request.headers))
@@ -287,7 +288,7 @@ fn refused(api: &Api, client: Option<SocketAddr>, method: &str, user: &str, deni
         Denied::Reused => (401, "token-reused"),
         Denied::TooMany(_) => (429, "too-fast"),
         Denied::Banned(_) => (429, "banned"),
-        // That is the gateway's fault.
+        // The gateway's fault.
         Denied::Overloaded => return,
     };
     api.accounts.sentry().refused(Refused {

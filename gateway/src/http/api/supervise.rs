@@ -1,4 +1,4 @@
-//! What supervisors do with agents and calls, and the demo caller.
+//! Actions of supervisors on agents and calls, and the demo caller.
 
 use axum::Json;
 use axum::extract::State;
@@ -15,14 +15,14 @@ use crate::auth::Role;
 use crate::centre::command::{By, Command};
 use crate::centre::view::{Agent, Mode};
 
-/// How a supervisor takes part in a call.
+/// Mode in which a supervisor takes part in a call.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Supervision {
     mode: SupervisionMode,
 }
 
-/// How a supervisor takes part in a call.
+/// Mode in which a supervisor takes part in a call.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum SupervisionMode {
@@ -34,11 +34,11 @@ pub(super) enum SupervisionMode {
     Barge,
 }
 
-/// Where a demo caller comes in.
+/// Queue that a demo caller calls.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DemoCall {
-    /// The queue's id; the first if not said.
+    /// Id of the queue; default: the first one.
     #[schema(max_length = 64)]
     queue: Option<String>,
 }
@@ -46,12 +46,12 @@ pub(super) struct DemoCall {
 /// A demo caller who is on the way.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct DemoCaller {
-    /// The id of the queue that it calls.
+    /// Id of the queue that it calls.
     queue: String,
 }
 
-/// Sets what an agent wants.
-#[utoipa::path(put, path = "/agents/{id}/intent", operation_id = "setAgentIntent", tag = "supervisor", params(("id" = String, Path, description = "Of the agent")), request_body = WantedIntent,
+/// Sets the intent of an agent.
+#[utoipa::path(put, path = "/agents/{id}/intent", operation_id = "setAgentIntent", tag = "supervisor", params(("id" = String, Path, description = "Id of the agent")), request_body = WantedIntent,
     responses((status = 200, body = Agent),
         (status = 404, description = "`unknown-agent`")))]
 pub(super) async fn put_intent(
@@ -69,7 +69,7 @@ pub(super) async fn put_intent(
 }
 
 /// Listens, whispers or barges in: the supervisor's own phone rings, or takes part in another way from now on.
-#[utoipa::path(put, path = "/calls/{id}/supervision", operation_id = "superviseCall", tag = "supervisor", params(("id" = String, Path, description = "Of the call")), request_body = Supervision,
+#[utoipa::path(put, path = "/calls/{id}/supervision", operation_id = "superviseCall", tag = "supervisor", params(("id" = String, Path, description = "Id of the call")), request_body = Supervision,
     responses((status = 202, description = "The supervisor's phone rings"),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`, `unreachable`")))]
@@ -90,7 +90,7 @@ pub(super) async fn put(
 }
 
 /// Stops listening.
-#[utoipa::path(delete, path = "/calls/{id}/supervision", operation_id = "endSupervision", tag = "supervisor", params(("id" = String, Path, description = "Of the call")),
+#[utoipa::path(delete, path = "/calls/{id}/supervision", operation_id = "endSupervision", tag = "supervisor", params(("id" = String, Path, description = "Id of the call")),
     responses((status = 204),
         (status = 404, description = "`unknown-call`"),
         (status = 409, description = "`wrong-state`")))]
@@ -104,9 +104,9 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A demo caller comes in, through the whole path.
+/// Brings a demo caller in, by the same path as any other caller.
 #[utoipa::path(post, path = "/demo/call", operation_id = "createDemoCall", tag = "demo", request_body = DemoCall,
-    responses((status = 202, body = DemoCaller, description = "Under way; events tell of the call"),
+    responses((status = 202, body = DemoCaller, description = "Accepted; events report the call"),
         (status = 404, description = "`no-demo`, `unknown-queue`")))]
 pub(super) async fn demo_call(
     SignedIn(who): SignedIn,

@@ -40,7 +40,7 @@ fn short() -> Deadlines {
     }
 }
 
-/// Patient enough for everything that a test does.
+/// Deadlines long enough for everything that a test does.
 fn long() -> Deadlines {
     Deadlines::default()
 }
@@ -115,7 +115,7 @@ impl Server {
         TcpStream::connect(self.address).await.expect("connect")
     }
 
-    /// Connects and sends this.
+    /// Connects and sends `text`.
     async fn send(&self, text: &str) -> TcpStream {
         let mut stream = self.connect().await;
         stream.write_all(text.as_bytes()).await.expect("written");
@@ -123,17 +123,17 @@ impl Server {
     }
 }
 
-/// What comes until the peer closes.
+/// Everything that comes until the peer closes.
 async fn rest(stream: &mut TcpStream) -> String {
     let mut read = Vec::new();
-    // A reset is a way of closing too.
+    // A reset is also a way of closing.
     let _ = timeout(PATIENCE, stream.read_to_end(&mut read))
         .await
         .expect("closed in time");
     String::from_utf8_lossy(&read).into_owned()
 }
 
-/// One answer of the root page.
+/// Reads one answer of the root page.
 async fn here(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut read = Vec::new();
     let whole = async {

@@ -1,4 +1,4 @@
-//! Agents: what they want, whether they can be reached, what they do.
+//! Agents: their intents, reachability and work.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use super::state::{AgentState, Phase, Work};
 use super::timeout::Alarm;
 use super::{Acd, Agent};
 
-/// An agent of whom the log does not tell yet.
+/// An agent that is not in the log yet.
 static UNKNOWN: AgentState = AgentState {
     intent: Intent::Offline,
     next: None,
@@ -102,7 +102,7 @@ impl Acd {
         }
         let state = self.agent_state(id);
         match state.work {
-            // Whoever wants calls is done with wrap-up.
+            // An agent who wants calls is done with wrap-up.
             Work::WrapUp(_) if intent == Intent::Available => {
                 self.timers.cancel(Alarm::WrapUp(id));
                 self.record(
@@ -131,7 +131,7 @@ impl Acd {
         self.refresh(now, id);
     }
 
-    /// What an idle agent wants now.
+    /// Sets the intent of an idle agent.
     pub(super) fn set_intent(&mut self, now: Time, id: AgentId, intent: Intent) {
         let state = self.agent_state(id);
         if state.intent == intent && state.next.is_none() {
@@ -156,7 +156,7 @@ impl Acd {
         }
     }
 
-    /// What an agent wanted for after the present work.
+    /// Applies the intent that an agent had for after the present work.
     pub(super) fn apply_next(&mut self, now: Time, id: AgentId) {
         let state = self.agent_state(id);
         if state.work == Work::Idle
@@ -285,7 +285,7 @@ impl Acd {
         self.refresh(now, agent);
     }
 
-    /// An agent has no call any more: wrap-up, or what was wanted next.
+    /// An agent has no call any more: wrap-up, or the next intent.
     pub(super) fn freed(&mut self, now: Time, id: AgentId) {
         match self.agent_state(id).work {
             Work::WrapUp(until) => self.arm(Alarm::WrapUp(id), Time(until)),
@@ -367,7 +367,7 @@ impl Acd {
         counts.signed_in = counts.signed_in + u32::from(signed_in) - u32::from(was_signed_in);
         counts.logged_in = counts.logged_in + u32::from(logged_in) - u32::from(was_logged_in);
         if was_logged_in && !logged_in {
-            // Whoever refused a call may be the last one left for it.
+            // An agent who refused a call may be the last one left for it.
             self.ready_agents.extend(&self.excluders);
         }
         if changed {

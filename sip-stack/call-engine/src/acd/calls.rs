@@ -10,7 +10,7 @@ use super::state::{Phase, Work, vet};
 use super::timeout::Alarm;
 use super::{Acd, Call, Caller, Stand};
 
-/// Queues that a call may be handed on to at one moment; after so many it ends.
+/// Number of queues that a call may be handed on to at one moment; after that it ends.
 const HOPS: usize = 8;
 
 /// The reason of an agent's pause whose page was lost in a call.
@@ -200,7 +200,7 @@ impl Acd {
                     self.timers.cancel(Alarm::CallGrace(id));
                 }
             }
-            // Whoever is gone before they heard each other is found out by the deadline for that.
+            // If one of them is gone before they hear each other, the deadline for that notices it.
             Some(Phase::Connecting(_)) => {}
             _ => self.refuse(Refusal::UnknownCall(id)),
         }
@@ -211,7 +211,7 @@ impl Acd {
         let Some(Phase::Connected { agent, .. }) = self.phase(id) else {
             return;
         };
-        // Who wanted to go home goes home.
+        // An agent who wanted to go offline goes offline.
         if self.agents.contains_key(&agent) && self.agent_state(agent).next != Some(Intent::Offline) {
             self.record(
                 now,
@@ -309,7 +309,7 @@ impl Acd {
         self.refresh(now, to);
     }
 
-    /// `unanswered`: how it left where the caller talked to nobody.
+    /// Ends a call. `unanswered`: its departure if the caller talked to nobody.
     pub(super) fn ended(&mut self, now: Time, id: CallId, unanswered: Departure) {
         let (how, wrap_up) = match self.phase(id) {
             None => return self.refuse(Refusal::UnknownCall(id)),
@@ -376,7 +376,7 @@ impl Acd {
         self.freed(now, agent);
     }
 
-    /// When the agent's wrap-up after this call ends.
+    /// End of the agent's wrap-up after this call.
     fn wrap_up(&self, now: Time, call: CallId) -> Option<Time> {
         let wrap_up = self.queue_of(call)?.wrap_up;
         (!wrap_up.is_zero()).then(|| now + wrap_up)

@@ -19,13 +19,13 @@ pub struct Settings {
     pub alert_timeout: Duration,
     /// From accepting to hearing each other; longer, and the call goes back to its queue.
     pub connect_timeout: Duration,
-    /// An idle agent whose page is gone so long is detached.
+    /// Time after which an idle agent whose page is gone is detached.
     pub detach_grace: Duration,
-    /// A talking agent whose page is gone so long has lost the call: it goes back to its queue.
+    /// Time after which a talking agent whose page is gone has lost the call: it goes back to its queue.
     pub call_grace: Duration,
-    /// After a reject, an agent gets no offer for so long.
+    /// Time without offers after a reject.
     pub cool_down: Duration,
-    /// After a reject or no answer, an agent gets the same call not before so long, unless nobody else is logged in.
+    /// Time after a reject or no answer before the same call is offered again, unless nobody else is logged in.
     pub exclude: Duration,
 }
 
@@ -44,7 +44,7 @@ impl Default for Settings {
     }
 }
 
-/// How a queue chooses among idle agents of the lowest tier.
+/// Strategy of a queue for choosing among idle agents of the lowest tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
@@ -52,15 +52,15 @@ pub enum Strategy {
     RingAll,
     /// One, and after every `progress` one more, while the earlier ones go on ringing.
     RingProgressive,
-    /// Whoever has been idle longest.
+    /// The agent who has been idle longest.
     LongestIdle,
-    /// Whoever took fewest calls since signing in.
+    /// The agent who has taken the fewest calls since signing in.
     FewestCalls,
-    /// Whoever talked least since signing in.
+    /// The agent who has talked least since signing in.
     LeastTalkTime,
-    /// Whoever was busy the smallest part of the time signed in and not paused, reckoned when becoming idle.
+    /// The agent with the lowest share of busy time since signing in, pauses excluded, computed when becoming idle.
     LowestOccupancy,
-    /// In turn: whoever was offered a call least recently.
+    /// In turn: the agent whose last offer is longest ago.
     RoundRobin,
     /// By [`AgentConfig::order`], always from the top.
     Linear,
@@ -68,7 +68,7 @@ pub enum Strategy {
     Random,
     /// Anybody, in proportion to [`Membership::weight`].
     WeightedRandom,
-    /// Whoever is most proficient in the skills that the call requires; then longest idle.
+    /// The agent who is most proficient in the skills that the call requires; then longest idle.
     SkillProficiency,
 }
 
@@ -125,7 +125,7 @@ pub struct Requirement {
 /// A step by which a call that waits long accepts more agents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Widening {
-    /// Waited so long.
+    /// Time waited until this step applies.
     pub after: Duration,
     /// Agents of tiers up to this one are asked.
     pub max_tier: u8,
@@ -133,13 +133,13 @@ pub struct Widening {
     pub lower: u8,
 }
 
-/// Where a call goes that a queue does not keep.
+/// Destination of a call that a queue does not keep.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
     /// Another queue; the call keeps its virtual enqueue time.
     Queue(QueueId),
-    /// What the dial plan says of a number.
+    /// A number, resolved by the dial plan.
     Number(String),
     /// Nowhere: the call ends.
     HangUp,
@@ -150,19 +150,19 @@ pub enum Target {
 pub struct QueueConfig {
     /// Its number.
     pub id: QueueId,
-    /// How it chooses.
+    /// Strategy for choosing among agents.
     pub strategy: Strategy,
-    /// What every call of it requires.
+    /// Requirements of every call.
     pub requires: Vec<Requirement>,
     /// Agents of tiers up to this one are asked at first.
     pub max_tier: u8,
-    /// How more are asked in time; `after` ascends.
+    /// Steps by which more agents are asked over time; `after` ascends.
     pub widening: Vec<Widening>,
-    /// How fast its calls age beside those of other queues.
+    /// Rate at which its calls age, beside those of other queues.
     pub rate: u32,
     /// A priority of `n` makes a call as if it had come `n` times this earlier.
     pub boost: Duration,
-    /// How long an agent's phone rings.
+    /// Time that an agent's phone rings.
     pub ring: Duration,
     /// Ring-progressive: how long until one more rings.
     pub progress: Duration,
@@ -170,21 +170,21 @@ pub struct QueueConfig {
     pub wrap_up: Duration,
     /// Unanswered offers in a row that pause an agent; 0: never.
     pub max_no_answer: u32,
-    /// How long a call waits for the agent that it knows.
+    /// Time that a call waits for the agent that it knows.
     pub sticky_wait: Duration,
-    /// How long a call waits at most.
+    /// Maximum wait of a call.
     pub max_wait: Option<Duration>,
-    /// How many calls wait at most.
+    /// Maximum number of waiting calls.
     pub max_length: Option<u32>,
     /// Calls do not wait while nobody who serves the queue is signed in.
     pub leave_when_empty: bool,
-    /// How often a caller is told the place in the queue.
+    /// Interval of announcements of the caller's position.
     pub announce: Option<Duration>,
-    /// When it is open; `None`: always.
+    /// Opening hours; `None`: always open.
     pub hours: Option<Hours>,
-    /// Where calls go that it does not keep.
+    /// Destination of calls that it does not keep.
     pub overflow: Target,
-    /// Where calls go that come while it is closed; `None`: as the others.
+    /// Destination of calls that arrive while it is closed; `None`: as for the others.
     pub closed: Option<Target>,
 }
 
@@ -227,7 +227,7 @@ pub struct Membership {
     pub weight: u16,
 }
 
-/// How well an agent does something.
+/// Level of an agent in a skill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Proficiency {
     /// The skill.
@@ -245,7 +245,7 @@ pub struct AgentConfig {
     pub order: u32,
     /// The queues it serves.
     pub queues: Vec<Membership>,
-    /// What it can.
+    /// Skills with their levels.
     pub skills: Vec<Proficiency>,
     /// Offers come also during direct calls.
     pub acd_on_direct: bool,

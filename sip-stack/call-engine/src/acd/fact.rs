@@ -1,4 +1,4 @@
-//! What happened, in the order in which it did: the log from which state, wallboard and reports are made.
+//! Facts in the order in which they happened: the log from which state, wallboard and reports are made.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use super::ids::{AgentId, CallId, OfferId, QueueId};
 pub struct Record {
     /// From 1, without a gap.
     pub seq: u64,
-    /// Of the engine that wrote it.
+    /// Epoch of the engine that wrote it.
     pub epoch: u64,
-    /// When it happened, microseconds since 1970.
+    /// Time of the fact, microseconds since 1970.
     #[serde(with = "micros")]
     pub at: Time,
-    /// What happened.
+    /// The fact.
     pub fact: Fact,
 }
 
-/// What an agent wants.
+/// Intent of an agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Intent {
@@ -63,7 +63,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// How many there are.
+    /// Number of statuses.
     pub const COUNT: usize = 10;
 
     /// All of them, in the order of their numbers.
@@ -81,7 +81,7 @@ impl Status {
     ];
 }
 
-/// How an offer ended.
+/// End of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OfferEnd {
@@ -119,27 +119,27 @@ pub enum OverflowCause {
     Full,
     /// Nobody who serves it is signed in.
     Empty,
-    /// It waited as long as it may.
+    /// The maximum wait was over.
     MaxWait,
 }
 
-/// How a call left the queues.
+/// Departure of a call from the queues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Departure {
     /// The caller hung up before talking to anybody.
     Abandoned,
-    /// It went elsewhere.
+    /// The call went elsewhere.
     Overflowed(OverflowCause, Target),
     /// Caller and agent talked.
     Completed,
-    /// It could not be recovered after a restart.
+    /// The call could not be recovered after a restart.
     Lost,
     /// A supervisor hung up before the caller talked to anybody.
     HungUp,
 }
 
-/// What happened.
+/// A fact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Fact {
@@ -153,7 +153,7 @@ pub enum Fact {
         queue: QueueId,
         /// 0 is ordinary.
         priority: u8,
-        /// What it requires beyond what the queue does.
+        /// Requirements beyond those of the queue.
         requires: Vec<Requirement>,
         /// The agent that the caller knows.
         sticky: Option<AgentId>,
@@ -197,7 +197,7 @@ pub enum Fact {
         call: CallId,
         /// The agent.
         agent: AgentId,
-        /// How.
+        /// End of the offer.
         how: OfferEnd,
         /// Counts as one more unanswered in a row.
         counts: bool,
@@ -232,7 +232,7 @@ pub enum Fact {
     HandedOver {
         /// The call.
         call: CallId,
-        /// Who has it now.
+        /// The agent who has the call now.
         to: AgentId,
         /// Until when the one who had it wraps up.
         #[serde(with = "optional_micros")]
@@ -250,11 +250,11 @@ pub enum Fact {
         #[serde(with = "optional_micros")]
         wrap_up: Option<Time>,
     },
-    /// A call left; whoever had it wraps up.
+    /// A call left; the agent who had it wraps up.
     Left {
         /// The call.
         call: CallId,
-        /// How.
+        /// Departure.
         how: Departure,
         /// Until when its agent wraps up; `None`: not at all.
         #[serde(with = "optional_micros")]
@@ -264,21 +264,21 @@ pub enum Fact {
     WrappedUp {
         /// The agent.
         agent: AgentId,
-        /// What the agent noted of the call.
+        /// Disposition that the agent chose.
         code: Option<String>,
     },
-    /// What an agent wants now.
+    /// Present intent of an agent.
     Intent {
         /// The agent.
         agent: AgentId,
-        /// What.
+        /// The intent.
         intent: Intent,
     },
-    /// What an agent wants when the present work ends.
+    /// Intent of an agent for when the present work ends.
     Next {
         /// The agent.
         agent: AgentId,
-        /// What; `None`: nothing new.
+        /// The intent; `None`: none.
         intent: Option<Intent>,
     },
     /// An agent's status changed.

@@ -1,4 +1,4 @@
-//! When a queue is open.
+//! Opening hours of a queue.
 
 use sans_io::Time;
 use serde::{Deserialize, Serialize};
@@ -25,11 +25,11 @@ pub struct Offset {
     pub minutes: i16,
 }
 
-/// Hours of a week, and days that are different. The engine knows no time zones: whoever configures it resolves the zone into
-/// offsets.
+/// Hours of a week, and days that are different. The engine knows no time zones: its configuration resolves
+/// the zone into offsets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hours {
-    /// When it is open in an ordinary week.
+    /// Opening hours of an ordinary week.
     pub week: Vec<Span>,
     /// Days on which it is closed: days since 1970-01-01, local time.
     pub closed: Vec<u32>,

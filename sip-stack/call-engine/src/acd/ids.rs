@@ -1,4 +1,4 @@
-//! What agents, queues, calls, offers and skills are called.
+//! Ids of agents, queues, calls, offers and skills.
 
 use serde::{Deserialize, Serialize};
 

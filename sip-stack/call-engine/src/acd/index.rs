@@ -1,7 +1,7 @@
-//! Who can take what: agents who can do the same are one class, calls that accept the same agents one bucket.
+//! Index for matching: agents with the same abilities form one class, calls that accept the same agents one bucket.
 //!
-//! Which classes serve which bucket is reckoned when a class or a bucket appears, so that a decision looks at the heads of a
-//! few ordered sets and never through agents or calls.
+//! The classes that serve a bucket are computed when a class or a bucket appears, so that a decision looks at
+//! the heads of a few ordered sets and never goes through agents or calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,7 +67,7 @@ pub(super) struct Class {
 #[derive(Debug)]
 pub(super) struct Bucket {
     pub(super) queue: QueueId,
-    /// How fast its calls age.
+    /// Rate at which its calls age.
     pub(super) rate: u32,
     /// Proficiency decides before the key does.
     pub(super) by_proficiency: bool,
@@ -87,7 +87,7 @@ pub(super) struct Serves {
     pub(super) tier: u8,
     /// Sum of the levels in the required skills.
     pub(super) proficiency: u32,
-    /// Which of the class's sets.
+    /// Index of the class's set.
     pub(super) set: usize,
 }
 
@@ -268,7 +268,7 @@ impl Index {
     }
 }
 
-/// How a class serves a bucket, if it does.
+/// Service of a class for a bucket, if it serves it.
 fn serves(index: usize, class: &Class, bucket: &Bucket, queue: &QueueConfig) -> Option<Serves> {
     let membership = class
         .key

@@ -1,4 +1,4 @@
-//! What goes into the machine and what comes out.
+//! Inputs and outputs of the machine.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::config::{AgentConfig, QueueConfig, Requirement, Target};
 use super::fact::{Intent, OfferEnd, OverflowCause, Record};
 use super::ids::{AgentId, CallId, ConnId, OfferId, QueueId};
 
-/// What the machine is told.
+/// Input of the machine.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// Time has come for [`Output::Timeout`].
@@ -23,11 +23,11 @@ pub enum Input {
     SetAgent(AgentConfig),
     /// An agent is gone; refused while it has a call.
     RemoveAgent(AgentId),
-    /// What an agent wants. While at work it is kept for afterwards.
+    /// Intent of an agent. During work it is kept for afterwards.
     Intent {
         /// The agent.
         agent: AgentId,
-        /// What.
+        /// The intent.
         intent: Intent,
     },
     /// An agent's page is connected: takes over from an older connection.
@@ -49,18 +49,18 @@ pub enum Input {
         /// The agent.
         agent: AgentId,
     },
-    /// How many direct calls an agent has.
+    /// Number of direct calls of an agent.
     Lines {
         /// The agent.
         agent: AgentId,
-        /// That many.
+        /// The number.
         lines: u32,
     },
     /// An agent is done with wrap-up.
     WrappedUp {
         /// The agent.
         agent: AgentId,
-        /// What the agent noted of the call.
+        /// Disposition that the agent chose.
         code: Option<String>,
     },
     /// A call comes in.
@@ -109,15 +109,15 @@ pub enum Input {
         /// True: gone.
         away: bool,
     },
-    /// Nothing is heard from the caller any more, or something is again: a silent caller is asked whether it is there before an agent
-    /// is offered the call.
+    /// The caller has fallen silent, or is heard again: a silent caller is asked for a sign of life before
+    /// its call is offered to an agent.
     CallerSilent {
         /// The call.
         call: CallId,
-        /// True: nothing is heard.
+        /// True: silent.
         silent: bool,
     },
-    /// Answer to [`Output::AskCaller`]: the caller is there. One that is not has its call [`Input::Ended`].
+    /// Answer to [`Output::AskCaller`]: the caller is there. A caller who is not has the call [`Input::Ended`].
     CallerPresent {
         /// The call.
         call: CallId,
@@ -165,11 +165,11 @@ pub struct Enqueue {
     pub queue: QueueId,
     /// 0 is ordinary; each step is worth the queue's boost.
     pub priority: u8,
-    /// What it requires beyond what the queue does.
+    /// Requirements beyond those of the queue.
     pub requires: Vec<Requirement>,
     /// The agent that the caller knows: asked alone at first.
     pub sticky: Option<AgentId>,
-    /// When the caller came the first time, in a call that a restart cost: the place is that of then.
+    /// Time at which the caller first called, if a restart ended that call: it determines the place.
     pub came: Option<Time>,
 }
 
@@ -180,16 +180,17 @@ pub struct Requeue {
     pub call: CallId,
     /// `None`: back to its own, at its old place. Another one: it comes there anew.
     pub queue: Option<QueueId>,
-    /// Of the call in the new queue.
+    /// Priority of the call in the new queue.
     pub priority: u8,
     /// The agent whom it is meant for: asked alone at first. Not together with another queue.
     pub sticky: Option<AgentId>,
 }
 
-/// What the machine says.
+/// Output of the machine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// To be made durable: [`super::Fact::Accepted`] and [`super::Fact::Entered`] before the calls are told of it.
+    /// A record to be made durable: [`super::Fact::Accepted`] and [`super::Fact::Entered`] before the calls
+    /// are acted on.
     Record(Record),
     /// Let the agent's phone ring.
     Offer {
@@ -202,7 +203,8 @@ pub enum Output {
         /// Until when.
         deadline: Time,
     },
-    /// Ask the silent caller whether it is there. The call keeps its place, and until [`Input::CallerPresent`] others are offered.
+    /// Ask the silent caller for a sign of life. The call keeps its place, and until [`Input::CallerPresent`]
+    /// other calls are offered.
     AskCaller {
         /// The call.
         call: CallId,
@@ -213,7 +215,7 @@ pub enum Output {
         offer: OfferId,
         /// The agent.
         agent: AgentId,
-        /// How it ended.
+        /// End of the offer.
         how: OfferEnd,
         /// Somebody else has the call (RFC 3326: `Reason: SIP;cause=200`).
         elsewhere: bool,
@@ -231,14 +233,14 @@ pub enum Output {
     Wait {
         /// The call.
         call: CallId,
-        /// Who had it.
+        /// The agent who had it.
         agent: AgentId,
     },
     /// The call goes elsewhere.
     Overflow {
         /// The call.
         call: CallId,
-        /// Where: a number, or nowhere.
+        /// Destination: a number, or none.
         target: Target,
         /// Why.
         why: OverflowCause,
@@ -264,18 +266,18 @@ pub enum Output {
         /// The older connection.
         conn: ConnId,
     },
-    /// The call could not be recovered: hang up what is left of it.
+    /// The call could not be recovered: hang up the rest of it.
     HangUp {
         /// The call.
         call: CallId,
     },
-    /// What was asked was not done.
+    /// The request was refused.
     Refused(Refusal),
     /// Nothing more; wake the machine then.
     Timeout(Deadline),
 }
 
-/// Places up to which a caller is told its own.
+/// Highest position that a caller is told.
 pub const POSITIONS: usize = 50;
 
 /// Why something was not done.
@@ -319,13 +321,13 @@ impl Refusal {
     }
 }
 
-/// Whether an agent's page can be reached.
+/// Reachability of an agent's page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// It is not there.
+    /// No page is connected.
     Detached,
-    /// It is there, and showed lately that its program runs.
+    /// The page is connected, and showed lately that its program runs.
     Attached,
-    /// It may be gone.
+    /// The page may be gone.
     Suspect,
 }

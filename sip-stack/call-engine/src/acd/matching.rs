@@ -1,4 +1,5 @@
-//! Who gets which call: decided when an agent becomes ready or a call does, from the heads of a few ordered sets.
+//! Matching of calls and agents: decided when an agent or a call becomes ready, from the heads of a few
+//! ordered sets.
 
 use std::cmp::Reverse;
 
@@ -22,9 +23,8 @@ impl Acd {
         }
     }
 
-    /// An agent is ready: the best call for it is offered, to the best agent for that call; and so on until the agent has one or
-    /// there is none.
-    /// Says how many offers that made.
+    /// An agent is ready: offers the best call for the agent to the best agent for that call, and so on until
+    /// the agent has one or there is none. Returns the number of offers.
     fn match_agent(&mut self, now: Time, agent: AgentId) -> usize {
         let mut offers = 0;
         while let Some(call) = self.best_call(now, agent)

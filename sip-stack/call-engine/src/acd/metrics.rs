@@ -9,21 +9,21 @@ use serde::{Deserialize, Serialize};
 use super::fact::{Departure, Fact, Intent, Record, Status, micros, optional_micros};
 use super::ids::{AgentId, CallId, QueueId};
 
-/// Numbers are kept for stretches of so many microseconds.
+/// Length of an interval that numbers are kept for, microseconds.
 pub const SLOT: u64 = 15 * 60 * 1_000_000;
 
-/// What a queue counts, over a stretch of time. Sums of stretches are the numbers of longer ones.
+/// Counts of a queue over an interval. The counts of a longer interval are sums of shorter ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueCounts {
     /// Calls that came, from outside or from other queues.
     pub entered: u64,
     /// Calls that an agent answered, each once.
     pub answered: u64,
-    /// Of them, those answered within the target.
+    /// Those of them that were answered within the target.
     pub in_time: u64,
     /// Calls whose caller gave up before an agent answered.
     pub abandoned: u64,
-    /// Of them, those who gave up so soon that they do not count.
+    /// Those of them whose callers gave up so soon that they do not count.
     pub short: u64,
     /// Calls that it did not keep.
     pub overflowed: u64,
@@ -48,7 +48,7 @@ pub struct QueueCounts {
     pub wrapped_up: u64,
 }
 
-/// What an agent did over a stretch of time.
+/// Times of an agent over an interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentCounts {
     /// Calls taken.
@@ -57,12 +57,12 @@ pub struct AgentCounts {
     pub times: [u64; Status::COUNT],
 }
 
-/// What counts as answered in time.
+/// Target of the service level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceLevel {
-    /// Answered within so long.
+    /// Time within which an answer counts as in time.
     pub target: Duration,
-    /// Who gives up sooner does not count.
+    /// Callers who give up sooner do not count.
     pub short: Duration,
 }
 
@@ -78,20 +78,20 @@ impl Default for ServiceLevel {
 /// A call that is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finished {
-    /// Which.
+    /// The call.
     pub call: CallId,
     /// Its last queue.
     pub queue: QueueId,
-    /// When it came.
+    /// Time at which it arrived.
     #[serde(with = "micros")]
     pub entered: Time,
-    /// When caller and agent first heard each other.
+    /// Time at which caller and agent first heard each other.
     #[serde(with = "optional_micros")]
     pub answered: Option<Time>,
-    /// When it left.
+    /// Time at which it left.
     #[serde(with = "micros")]
     pub ended: Time,
-    /// How.
+    /// Departure.
     pub how: Departure,
     /// Microseconds until it was answered, or left.
     pub waited: u64,
@@ -99,7 +99,7 @@ pub struct Finished {
     pub talked: u64,
     /// Microseconds on hold.
     pub held: u64,
-    /// Who had it, in order.
+    /// Agents who had it, in order.
     pub agents: Vec<AgentId>,
 }
 
@@ -111,7 +111,7 @@ pub struct Metrics {
     agents: BTreeMap<(AgentId, u64), AgentCounts>,
     open: OpenCounts,
     finished: VecDeque<Finished>,
-    /// Slots that changed, for who asked to be told.
+    /// Slots that changed, if that is watched.
     changed: Option<Changed>,
 }
 
@@ -121,7 +121,7 @@ struct Changed {
     agents: BTreeSet<(AgentId, u64)>,
 }
 
-/// What of the fold is in no slot yet.
+/// Counts of the fold that are in no slot yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenCounts {
     /// Number of the last record.
@@ -137,18 +137,18 @@ pub struct OpenCounts {
 pub enum Slot {
     /// A queue's.
     Queue {
-        /// Which.
+        /// The queue.
         queue: QueueId,
-        /// Which stretch: microseconds since 1970 by [`SLOT`].
+        /// The interval: microseconds since 1970 divided by [`SLOT`].
         slot: u64,
         /// Its numbers.
         counts: QueueCounts,
     },
     /// An agent's.
     Agent {
-        /// Which.
+        /// The agent.
         agent: AgentId,
-        /// Which stretch.
+        /// The interval.
         slot: u64,
         /// Its numbers.
         counts: AgentCounts,
@@ -159,10 +159,10 @@ pub enum Slot {
 struct Call {
     entered: u64,
     queue: QueueId,
-    /// When it came to its queue.
+    /// Time at which it came to its queue.
     queued: u64,
     answered: Option<u64>,
-    /// It was answered in its queue.
+    /// True once it counts as answered in its queue.
     counted: bool,
     agents: Vec<AgentId>,
     /// Talking or on hold since.
@@ -192,13 +192,13 @@ impl Metrics {
         metrics
     }
 
-    /// What is in no slot yet.
+    /// Counts that are in no slot yet.
     #[must_use]
     pub const fn open(&self) -> &OpenCounts {
         &self.open
     }
 
-    /// Whether it is noted from now on which slots change.
+    /// Turns noting of changed slots on or off.
     pub fn watch(&mut self, watch: bool) {
         self.changed = watch.then(Changed::default);
     }
@@ -219,7 +219,7 @@ impl Metrics {
         queues.chain(agents).collect()
     }
 
-    /// What counts as in time in a queue, for answers from now on.
+    /// Sets the target of a queue's service level, for answers from now on.
     pub fn set_service_level(&mut self, queue: QueueId, level: ServiceLevel) {
         self.levels.insert(queue, level);
     }
@@ -318,8 +318,8 @@ impl Metrics {
         sum
     }
 
-    /// What an agent did from a moment on, up to another, as of `now`, in whole slots: those that the two moments lie in
-    /// are counted whole.
+    /// Times of an agent from one moment to another, as of `now`, in whole slots: the slots in which the two
+    /// moments lie are counted whole.
     #[must_use]
     pub fn agent_counts(&self, agent: AgentId, from: Time, until: Time, now: Time) -> AgentCounts {
         let slots = from.as_micros() / SLOT..until.as_micros().div_ceil(SLOT);
@@ -339,7 +339,7 @@ impl Metrics {
         sum
     }
 
-    /// Lets go of what is older.
+    /// Forgets older slots.
     pub fn forget(&mut self, before: Time) {
         let slot = before.as_micros() / SLOT;
         self.queues.retain(|(_, at), _| *at >= slot);
@@ -494,7 +494,8 @@ impl QueueCounts {
         self.wrapped_up += other.wrapped_up;
     }
 
-    /// Answered in time, of those answered and those given up not too soon; `None` while there are none.
+    /// Share of calls answered in time, of those answered and those given up not too soon; `None` if there
+    /// are none.
     #[must_use]
     pub fn service_level(&self) -> Option<f64> {
         let all = self.answered + self.abandoned - self.short;

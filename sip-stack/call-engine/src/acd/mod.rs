@@ -1,7 +1,8 @@
 //! Automatic call distribution: callers wait, agents are offered calls, and each decision takes microseconds.
 //!
-//! [`Acd`] is a machine like every core: it is told the time, [`Input`]s go in, [`Output`]s come out. Among the outputs are
-//! [`Record`]s: what they say is all that outlives a restart ([`State`]), and wallboards and reports are made of nothing else.
+//! [`Acd`] is a machine like every core: it gets the time as an argument, [`Input`]s go in, [`Output`]s come
+//! out. Among the outputs are [`Record`]s: only their content outlives a restart ([`State`]), and wallboards
+//! and reports are made of nothing else.
 //!
 //! - **An agent** is four small machines: what the agent wants ([`Intent`]), whether its page can be reached, what it does
 //!   ([`Work`]), and how many direct calls it has. Offers go to those who want calls, whose page gave a fresh sign of life, who are idle
@@ -61,7 +62,7 @@ pub struct Acd {
     index: Index,
     timers: Timers<Alarm>,
     rng: Rng,
-    /// Who became eligible and which calls became offerable since the last match.
+    /// Agents who became eligible and calls that became offerable since the last match.
     ready_agents: BTreeSet<AgentId>,
     ready_calls: BTreeSet<Place>,
     /// Agents who are not to be offered certain calls for a while.
@@ -69,14 +70,14 @@ pub struct Acd {
     out: VecDeque<Output>,
 }
 
-/// What of an agent does not outlive a restart.
+/// State of an agent that does not outlive a restart.
 #[derive(Debug)]
 struct Agent {
     config: AgentConfig,
     class: usize,
     reach: Reach,
     conn: Option<ConnId>,
-    /// When the page last showed that its program runs.
+    /// Time at which the page last showed that its program runs.
     proof: Time,
     lines: u32,
     offer: Option<OfferId>,
@@ -91,11 +92,11 @@ struct Agent {
     signed_in: bool,
 }
 
-/// What of a call does not outlive a restart.
+/// State of a call that does not outlive a restart.
 #[derive(Debug)]
 struct Call {
     offers: BTreeSet<OfferId>,
-    /// Where it is looked for.
+    /// Index that it is looked for in.
     stand: Stand,
     /// Since when it waits, this time.
     waits_since: Time,
@@ -106,19 +107,19 @@ struct Call {
     caller: Caller,
 }
 
-/// What is known of the caller of a call that waits.
+/// Sign of life from the caller of a waiting call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Caller {
-    /// Is heard.
+    /// The caller is heard.
     #[default]
     Heard,
-    /// Is not, and has to be asked whether it is there, unless it said so a moment ago: until then.
+    /// The caller is silent, and must be asked for a sign of life, unless it gave one a moment ago: until then.
     Silent(Option<Time>),
-    /// Is being asked: no agent is offered its call meanwhile.
+    /// The caller is being asked: no agent is offered the call meanwhile.
     Asked,
 }
 
-/// Where a waiting call is looked for.
+/// Index in which a waiting call is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stand {
     Nowhere,
@@ -160,19 +161,19 @@ impl Acd {
         }
     }
 
-    /// What outlives a restart.
+    /// State that outlives a restart.
     #[must_use]
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// Whether an agent's page can be reached.
+    /// Reachability of an agent's page.
     #[must_use]
     pub fn reach(&self, agent: AgentId) -> Option<Reach> {
         self.agents.get(&agent).map(|agent| agent.reach)
     }
 
-    /// When an agent's page last showed that its program runs.
+    /// Time at which an agent's page last showed that its program runs.
     #[must_use]
     pub fn proof(&self, agent: AgentId) -> Option<Time> {
         self.agents.get(&agent).map(|agent| agent.proof)
@@ -183,7 +184,7 @@ impl Acd {
         self.lines.get(&queue).into_iter().flatten().map(|place| place.2)
     }
 
-    /// Offers that are out: which, of which call, to whom.
+    /// Open offers: id, call, agent.
     pub fn offers(&self) -> impl Iterator<Item = (OfferId, CallId, AgentId)> + '_ {
         self.offers
             .iter()

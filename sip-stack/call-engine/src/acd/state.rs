@@ -1,4 +1,4 @@
-//! What outlives a restart: the fold of the log.
+//! State that outlives a restart: the fold of the log.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub struct State {
     pub entered: u64,
     /// Calls that left.
     pub left: u64,
-    /// Every agent of whom the log tells.
+    /// Every agent in the log.
     pub agents: BTreeMap<AgentId, AgentState>,
     /// Every call that has not left.
     pub calls: BTreeMap<CallId, CallState>,
@@ -29,13 +29,13 @@ pub struct State {
 /// An agent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AgentState {
-    /// What the agent wants.
+    /// Present intent.
     pub intent: Intent,
-    /// What the agent wants when the present work ends.
+    /// Intent for when the present work ends.
     pub next: Option<Intent>,
-    /// What the agent does.
+    /// Present work.
     pub work: Work,
-    /// When the agent last became idle or available, microseconds since 1970.
+    /// Time at which the agent last became idle or available, microseconds since 1970.
     pub idle_since: u64,
     /// Unanswered offers in a row.
     pub unanswered: u32,
@@ -49,11 +49,11 @@ pub struct AgentState {
     pub status_since: u64,
     /// Microseconds in each status since signing in, by [`Status::ALL`]; the present stretch is not in it.
     pub times: [u64; Status::COUNT],
-    /// When the agent signed in, microseconds since 1970.
+    /// Time at which the agent signed in, microseconds since 1970.
     pub signed_in: u64,
 }
 
-/// What an agent does.
+/// Work of an agent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
@@ -81,23 +81,23 @@ pub struct CallState {
     pub queue: QueueId,
     /// 0 is ordinary.
     pub priority: u8,
-    /// What it requires beyond what the queue does.
+    /// Requirements beyond those of the queue.
     pub requires: Vec<Requirement>,
     /// The agent that the caller knows.
     pub sticky: Option<AgentId>,
-    /// When it came, microseconds since 1970.
+    /// Arrival, microseconds since 1970.
     pub since: u64,
     /// Virtual enqueue time.
     pub vet: i64,
     /// Its place among calls of one virtual enqueue time.
     pub order: u64,
-    /// Whom it accepts: `None` the sticky agent alone, else a widening step.
+    /// Agents that it accepts: `None` the sticky agent alone, else those of a widening step.
     pub step: Option<u8>,
-    /// Where it stands.
+    /// Phase of the call.
     pub phase: Phase,
 }
 
-/// Where a call stands.
+/// Phase of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
@@ -107,7 +107,7 @@ pub enum Phase {
     Connecting(AgentId),
     /// Caller and agent talk.
     Connected {
-        /// Who.
+        /// The agent.
         agent: AgentId,
         /// The agent put the caller on hold.
         held: bool,
@@ -117,7 +117,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Who has the call.
+    /// The agent who has the call.
     #[must_use]
     pub const fn agent(self) -> Option<AgentId> {
         match self {
@@ -298,7 +298,7 @@ impl State {
         change(self.agents.entry(agent).or_default());
     }
 
-    /// Whoever has the call has it no more.
+    /// Takes the call away from the agent who has it.
     fn free(&mut self, at: u64, call: CallId, wrap_up: Option<Time>) {
         let Some(agent) = self.calls.get(&call).and_then(|call| call.phase.agent()) else {
             return;
@@ -311,7 +311,7 @@ impl State {
 }
 
 impl AgentState {
-    /// A new day: what came before does not count for whom to choose.
+    /// A new day: earlier calls do not count for choosing an agent.
     fn sign_in(&mut self, at: u64) {
         self.calls = 0;
         self.times = [0; Status::COUNT];

@@ -1,11 +1,11 @@
-//! What happens by itself when its time has come.
+//! Actions of timers.
 
 use sans_io::Time;
 
 use super::ids::{AgentId, CallId, OfferId};
 use super::{Acd, OverflowCause};
 
-/// What a timer is for.
+/// Purpose of a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Alarm {
     /// A sign of life is due.
@@ -22,7 +22,7 @@ pub(super) enum Alarm {
     Widen(CallId),
     /// The call waited as long as it may.
     MaxWait(CallId),
-    /// The caller is told its place.
+    /// Announces the caller's position.
     Announce(CallId),
     /// Caller and agent should hear each other by now.
     Connect(CallId),
@@ -67,8 +67,9 @@ impl Acd {
         self.timers.set(alarm, at, alarm.reason());
     }
 
-    /// Runs what is due, moment by moment, each with the matches that follow from it: who became free at an earlier deadline is there
-    /// at a later one, and nobody is offered a call at the very moment of another deadline.
+    /// Runs due timers, moment by moment, each with the matches that follow from it: an agent who became free
+    /// at an earlier deadline is there at a later one, and nobody is offered a call at the very moment of
+    /// another deadline.
     pub(super) fn run_timers(&mut self, now: Time) {
         while let Some((moment, _)) = self.timers.next().filter(|(at, _)| *at <= now) {
             while let Some(alarm) = self.timers.pop_due(moment) {

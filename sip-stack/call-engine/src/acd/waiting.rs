@@ -13,10 +13,10 @@ use super::state::Phase;
 use super::timeout::Alarm;
 use super::{Acd, Caller, Stand};
 
-/// A silent caller that said that it is there is believed for so long.
+/// Time for which a sign of life from a silent caller counts.
 const BELIEVED: Duration = Duration::from_secs(10);
 
-/// When a caller is first told its place.
+/// Time until a caller is first told its position.
 const FIRST_ANNOUNCEMENT: Duration = Duration::from_secs(2);
 
 impl Acd {
@@ -133,7 +133,7 @@ impl Acd {
         self.arm(Alarm::Announce(id), now + every.max(FIRST_ANNOUNCEMENT));
     }
 
-    /// Nothing is heard from the caller, or something is again.
+    /// The caller has fallen silent, or is heard again.
     pub(super) fn caller_silent(&mut self, id: CallId, silent: bool) {
         let Some(call) = self.calls.get_mut(&id) else {
             return self.refuse(Refusal::UnknownCall(id));
@@ -148,7 +148,7 @@ impl Acd {
         }
     }
 
-    /// The caller was asked and is there: its call is looked for again, where it stood.
+    /// The caller was asked and is there: an agent is looked for again, at the same place.
     pub(super) fn caller_present(&mut self, now: Time, id: CallId) {
         let Some(call) = self.calls.get_mut(&id) else {
             return self.refuse(Refusal::UnknownCall(id));
@@ -159,7 +159,7 @@ impl Acd {
         }
     }
 
-    /// Before a call is offered: a caller that was silent for long is asked first whether it is there, and others are offered
+    /// Before a call is offered: asks a caller who was silent for long for a sign of life, and offers others
     /// meanwhile.
     pub(super) fn ask_first(&mut self, now: Time, id: CallId) -> bool {
         let Some(call) = self.calls.get_mut(&id) else {
@@ -296,7 +296,7 @@ impl Caller {
     }
 }
 
-/// What a call of a queue requires at a step, and up to which tier agents are asked.
+/// Requirements of a queue's call at a step, and the highest tier whose agents are asked.
 fn requirements(queue: &QueueConfig, own: &[Requirement], step: u8) -> (Vec<Requirement>, u8) {
     let widening = usize::from(step)
         .checked_sub(1)

@@ -12,7 +12,7 @@ use crate::rtp::Packet;
 use crate::shard::leg::{Count, Leg};
 use crate::shard::outbox::Outbox;
 
-/// What one peer says, on its way from packets to sound.
+/// Sound of one peer, on its way from packets to samples.
 #[derive(Debug)]
 pub(crate) struct Feed {
     pub(super) decoder: Decoder,
@@ -20,19 +20,20 @@ pub(crate) struct Feed {
     /// Decoded sound that does not fill a packet of the listener's yet.
     pub(super) waiting: Waiting,
     pub(super) noise: Noise,
-    /// Where the sound last came from was noise.
+    /// True if the source of the last sound was comfort noise.
     pub(super) hushed: bool,
-    /// The timestamp that would follow what was decoded last, unwrapped.
+    /// Timestamp that would follow the last decoded packet, unwrapped.
     pub(super) expected: Option<i64>,
-    /// Its next sound follows upon what was heard of the talker in another way, and does not wait.
+    /// True if its next sound continues audio that was heard of the talker in another way, and does not wait.
     pub(super) eager: bool,
-    /// The decoder missed what was before: it hears its next packet more than once and finds its level by it.
+    /// True if the decoder missed the audio before: it hears its next packet more than once and finds its
+    /// level by it.
     pub(super) cold: bool,
-    /// What another decoder would have gone on with: the next packet is blended with it.
+    /// Continuation of the previous decoder: the next packet is blended with it.
     pub(super) seam: Option<[i16; SEAM]>,
 }
 
-/// How packets are put in order.
+/// Ordering of packets.
 #[derive(Debug)]
 pub(super) enum Order {
     /// As they come, reordered only.
@@ -61,7 +62,7 @@ impl Feed {
         }))
     }
 
-    /// One that goes on with what was passed on undecoded so far, in a mix.
+    /// A feed that continues, in a mix, audio that was relayed undecoded so far.
     pub(crate) fn following(codec: Codec, rate: u32, pool: &mut Pool) -> Option<Box<Feed>> {
         let mut feed = Feed::new(codec, true, rate, pool)?;
         feed.eager = true;
@@ -124,7 +125,7 @@ impl Feed {
         matches!(self.order, Order::Paced(_))
     }
 
-    /// When sound is due, or a missing packet given up.
+    /// Time at which sound is due, or a missing packet is given up.
     pub(crate) fn deadline(&self) -> Deadline {
         match &self.order {
             Order::Direct(reorder) => reorder.deadline(),
@@ -173,7 +174,7 @@ impl Feed {
         Some(len)
     }
 
-    /// Whether packets wait that were not decoded yet, and it is not silence that they wait for.
+    /// True if packets wait undecoded, and silence is not what they wait for.
     pub(super) fn holds(&self) -> bool {
         matches!(&self.order, Order::Paced(buffer) if !self.hushed && buffer.holds())
     }
@@ -202,7 +203,7 @@ impl Feed {
         self.eager = true;
     }
 
-    /// What was to be heard before anything else of this.
+    /// Sound to be heard before anything else of this.
     pub(crate) fn precede(&mut self, pcm: &[i16]) {
         let mut waiting = Waiting::default();
         waiting.push(pcm);
@@ -210,7 +211,7 @@ impl Feed {
         self.waiting = waiting;
     }
 
-    /// Lets the codec be decoded to another rate, if it has it. Nothing is heard of it while the talker is quiet.
+    /// Lets the codec be decoded to another rate, if it has it. The change is inaudible while the talker is quiet.
     pub(super) fn retune(&mut self, rate: u32, pool: &mut Pool) {
         let before = self.decoder.rate();
         let Some(old) = self.exchange(rate, pool) else {
@@ -228,7 +229,7 @@ impl Feed {
         let Some(mut old) = self.exchange(RATE, pool) else {
             return;
         };
-        // What the old decoder would have gone on with pushes out what is in the filter, and leads into the new one.
+        // The old decoder's continuation pushes out what is in the filter, and leads into the new one.
         let (mut tail, mut narrow) = ([0; FRAME], [0; FRAME / 2]);
         old.conceal(&mut tail);
         pool.give_decoder(old);
@@ -277,7 +278,7 @@ fn convert(pcm: &[i16], out: &mut [i16]) {
 /// Samples that wait at most: 240 ms at 16 kHz.
 const ROOM: usize = 4 * LONGEST;
 
-/// How long so many samples last, µs.
+/// Duration of so many samples, µs.
 pub(super) fn micros(samples: usize, rate: u32) -> i64 {
     samples as i64 * 1_000_000 / i64::from(rate)
 }
@@ -303,7 +304,7 @@ impl Waiting {
         self.len
     }
 
-    /// What does not fit is dropped, which no run of whole packets comes to.
+    /// Samples that do not fit are dropped; no run of whole packets gets that far.
     pub(super) fn push(&mut self, pcm: &[i16]) {
         let take = pcm.len().min(self.pcm.len() - self.len);
         self.pcm[self.len..self.len + take].copy_from_slice(&pcm[..take]);
@@ -321,11 +322,11 @@ impl Waiting {
     }
 }
 
-/// Where decoded sound goes.
+/// Destination of decoded sound.
 pub(crate) enum Sink<'a> {
     /// To a leg, in its codec.
     Leg(&'a mut Leg, &'a mut Outbox),
-    /// To whoever records; dropped when the lane is full.
+    /// Lane of a recorder; samples are dropped when it is full.
     Lane(&'a SyncSender<Vec<i16>>),
 }
 
@@ -346,7 +347,7 @@ impl Sink<'_> {
         }
     }
 
-    /// The peer was silent for so many samples.
+    /// Notes that the peer was silent for so many samples.
     pub(super) fn silence(&mut self, samples: u32) {
         match self {
             Sink::Leg(leg, _) => leg.egress.skip(samples * (leg.egress.clock() / RATE)),

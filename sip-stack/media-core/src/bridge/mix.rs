@@ -1,5 +1,5 @@
-//! More than two legs, or not all of them parties. 20 ms at a time: what everybody says is taken from the jitter buffers and
-//! added up, and each ear gets the sum less what it said itself.
+//! More than two legs, or not all of them parties. Every 20 ms the sound of each talker is taken from its
+//! jitter buffer and added up, and each ear gets the sum without its own sound.
 //!
 //! There are two sums, at 8 kHz and at 16 kHz, so that sound changes its rate once for each talker and not at all between
 //! legs of one kind. The wide one is made where more than one member speaks a wideband codec.
@@ -19,7 +19,7 @@ use crate::shard::queue::Armed;
 
 /// Between two ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(20);
-/// A talker from whom nothing came for so long is left out until something comes.
+/// Time without packets after which a talker is left out until something comes.
 const REST: Duration = Duration::from_secs(1);
 /// No sample of a quiet frame is over this (-48 dBFS): a codec may be exchanged then.
 const QUIET: u16 = 128;
@@ -28,7 +28,7 @@ const SHARED: usize = FRAME;
 /// Kinds of listeners that share.
 const KINDS: usize = 4;
 
-/// How a leg takes part.
+/// Part of a leg in a mix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Party,
@@ -49,7 +49,7 @@ pub(crate) struct Mix {
     pub(super) seats: Vec<Seat>,
     /// More than one member speaks a wideband codec.
     wide: bool,
-    /// When the next 20 ms are due.
+    /// Time at which the next 20 ms are due.
     pub(crate) tick: Time,
     pub(crate) armed: Armed,
     shared: Vec<Shared>,
@@ -60,13 +60,13 @@ pub(crate) struct Mix {
 pub(super) struct Seat {
     pub(super) leg: usize,
     part: Part,
-    /// It said something in this tick:
+    /// True if it said something in this tick, which is then in one of these:
     pub(super) spoke: bool,
     pub(super) narrow: [i16; FRAME],
     pub(super) broad: [i16; 2 * FRAME],
     pub(super) up: Up,
     pub(super) down: Down,
-    /// What it is to hear and does not fill a packet yet.
+    /// Samples that it is to hear and that do not fill a packet yet.
     pub(super) waiting: Waiting,
 }
 
@@ -89,8 +89,8 @@ impl Mix {
         }
     }
 
-    /// Lets these take part, and says to each at which rate what it says is wanted. Nothing changes for those who did
-    /// before.
+    /// Lets these take part, and sets the rate at which each one's sound is wanted. Nothing changes for those
+    /// who took part before.
     pub(crate) fn arrange(&mut self, members: &[(usize, Part)], legs: &mut Slab<Leg>, pool: &mut Pool) {
         let mut before = std::mem::take(&mut self.seats);
         for (leg, part) in members {
@@ -186,7 +186,7 @@ impl Mix {
         self.seats.iter().any(|seat| seat.part == Part::Coach(Some(key)))
     }
 
-    /// What a seat hears: all parties but itself, and who coaches it.
+    /// Sum that a seat hears: all parties but itself, and the one who coaches it.
     fn sum<'a, const N: usize>(
         &'a self,
         index: usize,
@@ -214,7 +214,7 @@ impl Mix {
     /// Sends a listener the frame that one of its kind got already, or makes that one; false when it must have its own.
     fn share(&mut self, now: Time, leg: &mut Leg, pcm: &[i16], out: &mut Outbox) -> bool {
         let rate = if pcm.len() == FRAME { RATE } else { WIDE };
-        // What is added against loss is added for one peer.
+        // Redundancy against loss is added for one peer.
         if leg.fec_until.is_some() || leg.digits.active() || leg.samples_of_packet(rate) != pcm.len() {
             return false;
         }
@@ -252,7 +252,7 @@ impl Mix {
     }
 }
 
-/// Which sums somebody hears.
+/// Sums that somebody hears.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Needs {
     pub(super) narrow: bool,

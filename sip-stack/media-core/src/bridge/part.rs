@@ -13,8 +13,9 @@ use crate::shard::outbox::Outbox;
 const MOST_HELD: usize = 20;
 
 impl Mix {
-    /// Lets `listener` go on with what `talker` says, of whom nothing is mixed any more. Sound that is passed on, or sent when
-    /// it comes, waits in no jitter buffer from now on: what waits there is sent at once. Sound that is paced goes on so.
+    /// Lets `listener` go on with the sound of `talker` when nothing is mixed any more. Sound that is
+    /// relayed, or sent when it comes, no longer waits in a jitter buffer: packets that wait there are sent
+    /// at once. Paced sound stays paced.
     pub(crate) fn part(
         &mut self,
         now: Time,
@@ -85,8 +86,8 @@ impl Mix {
 }
 
 impl Seat {
-    /// Brings what the member says, and the encoder by which it is heard, from `rate` to 8 kHz, without leaving out what is
-    /// under way in the filters.
+    /// Brings the member's sound, and the encoder by which it is heard, from `rate` to 8 kHz, without
+    /// dropping samples in the filters.
     fn narrow_down(&mut self, feed: &mut Feed, listener: &mut Leg, rate: u32, pool: &mut Pool) {
         if rate == RATE {
             feed.narrow_down(&mut self.down, pool);
@@ -97,7 +98,7 @@ impl Seat {
         feed.precede(&pending);
         listener.prepare_encoder(RATE, pool);
         if let Some(encoder) = &mut listener.encoder {
-            // Its past is what was said before.
+            // Its past is the sound before.
             let mut past = [0; FRAME];
             past[pending.len()..].copy_from_slice(&self.narrow[..FRAME - pending.len()]);
             let _ = encoder.encode(&past, &mut [0; 2 * FRAME]);

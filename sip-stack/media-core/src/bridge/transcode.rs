@@ -17,13 +17,13 @@ use crate::shard::outbox::Outbox;
 const CONCEALED: i64 = 3 * FRAME as i64;
 /// A sender's pause longer than that is a new beginning.
 const PAUSE: i64 = 10 * RATE as i64;
-/// How often a decoder hears a packet that it takes for its past.
+/// Times that a decoder hears a packet that it takes for its past.
 const PAST: usize = 3;
 /// Frames that are late together are left out beyond this.
 const BEHIND: Duration = Duration::from_millis(200);
 
-/// Sends all that is in order: packet, decoder, encoder, packet. Nothing is held that could go; what is lost is made up (or
-/// recovered) for up to 60 ms and sent right before what follows it.
+/// Sends everything that is in order: packet, decoder, encoder, packet. Nothing is held that could go; lost
+/// audio is made up (or recovered) for up to 60 ms and sent right before the audio that follows it.
 pub(crate) fn direct(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mut Count) {
     let codec = feed.decoder.codec();
     let ticks = i64::from(codec.clock() / RATE);
@@ -107,8 +107,8 @@ pub(crate) fn paced(now: Time, feed: &mut Feed, sink: &mut Sink<'_>, count: &mut
     }
 }
 
-/// Sees to it that at least `wanted` samples wait: jitter buffer, decoder (or its redundancy, or what it makes up, or noise),
-/// a stretch where the depth is off. `pcm` has room for the longest packet and 20 ms.
+/// Makes sure that at least `wanted` samples wait, from the jitter buffer, the decoder (or its redundancy, or
+/// concealment, or noise), stretched if the depth is off. `pcm` has room for the longest packet and 20 ms.
 pub(super) fn play(feed: &mut Feed, wanted: usize, pcm: &mut [i16], count: &mut Count) {
     let (codec, rate) = (feed.decoder.codec(), feed.decoder.rate());
     let ticks = i64::from(codec.clock() / rate);
@@ -191,12 +191,12 @@ pub(super) fn play(feed: &mut Feed, wanted: usize, pcm: &mut [i16], count: &mut 
     }
 }
 
-/// A decoder that heard nothing of what was before takes its first packet, decoded into `pcm` already, for its past, and
-/// goes over from what another one would have gone on with.
+/// Joins a decoder that did not hear the audio before: it takes its first packet, decoded into `pcm` already,
+/// for its past, and blends over from the continuation of the previous decoder.
 fn join(decoder: &mut Decoder, payload: &[u8], cold: &mut bool, seam: Option<[i16; SEAM]>, pcm: &mut [i16]) {
     if std::mem::take(cold) {
         for _ in 0..PAST {
-            // It was decoded before.
+            // The packet was decoded before.
             let _ = decoder.decode(payload, pcm);
         }
     }

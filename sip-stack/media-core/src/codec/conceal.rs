@@ -2,7 +2,7 @@
 const LONGEST: usize = 120;
 /// Shortest: 200 Hz and its multiples.
 const SHORTEST: usize = 40;
-/// What is kept of the past.
+/// Samples of the past that are kept.
 const HISTORY: usize = 400;
 /// Samples over which the sound that comes back is blended in.
 const BLEND: usize = 32;
@@ -28,7 +28,7 @@ impl Default for Concealer {
 }
 
 impl Concealer {
-    /// Takes note of decoded sound; right after a loss its beginning is blended with what was made up.
+    /// Takes note of decoded sound; right after a loss its beginning is blended with the concealment.
     pub fn good(&mut self, pcm: &mut [i16]) {
         if self.run > 0 {
             let mut made_up = [0; BLEND];
@@ -85,7 +85,7 @@ impl Concealer {
         }
     }
 
-    /// The lag at which the last 20 ms resemble what was before them most.
+    /// The lag at which the last 20 ms resemble the samples before them most.
     fn find_pitch(&self) -> usize {
         let recent = &self.history[HISTORY - 160..];
         let mut best = (f32::MIN, LONGEST);

@@ -30,7 +30,7 @@ impl From<::opus::Error> for CodecError {
     }
 }
 
-/// How long a payload lasts in ticks of its codec's clock; `None` when it is not one.
+/// Duration of a payload in ticks of its codec's clock; `None` if it is not one.
 #[must_use]
 pub fn duration(codec: Codec, payload: &[u8]) -> Option<u32> {
     match codec {
@@ -51,7 +51,7 @@ pub enum Decoder {
 }
 
 impl Decoder {
-    /// Which codec it decodes.
+    /// Codec that it decodes.
     #[must_use]
     pub fn codec(&self) -> Codec {
         match self {
@@ -61,7 +61,7 @@ impl Decoder {
         }
     }
 
-    /// Samples a second of what it decodes.
+    /// Sample rate of its output.
     #[must_use]
     pub fn rate(&self) -> u32 {
         match self {
@@ -73,7 +73,7 @@ impl Decoder {
     /// Decodes a packet into the beginning of `pcm`; the number of samples.
     ///
     /// # Errors
-    /// When the payload is not one, or longer than `pcm`.
+    /// The payload is not one, or longer than `pcm`.
     pub fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
         match self {
             Decoder::G711(law, concealer) => {
@@ -86,7 +86,7 @@ impl Decoder {
         }
     }
 
-    /// Fills `pcm` with the packet before `next`: from the redundancy of `next`, or made up where there is none.
+    /// Fills `pcm` with the packet before `next`: from the redundancy of `next`, or concealed without one.
     pub fn recover(&mut self, next: &[u8], pcm: &mut [i16]) {
         if let Decoder::Opus(decoder) = self
             && decoder.recover(next, pcm).is_ok()
@@ -96,7 +96,7 @@ impl Decoder {
         self.conceal(pcm);
     }
 
-    /// Fills `pcm` with sound made up from what was before.
+    /// Fills `pcm` with sound made up from the past.
     pub fn conceal(&mut self, pcm: &mut [i16]) {
         match self {
             Decoder::G711(_, concealer) => concealer.conceal(pcm),
@@ -121,7 +121,7 @@ pub enum Encoder {
 }
 
 impl Encoder {
-    /// Which codec it encodes.
+    /// Codec that it encodes.
     #[must_use]
     pub fn codec(&self) -> Codec {
         match self {
@@ -131,7 +131,7 @@ impl Encoder {
         }
     }
 
-    /// Samples a second of what it encodes.
+    /// Sample rate of its input.
     #[must_use]
     pub fn rate(&self) -> u32 {
         match self {
@@ -143,7 +143,7 @@ impl Encoder {
     /// Encodes into the beginning of `out`; the number of octets, or `None` when this frame need not be sent.
     ///
     /// # Errors
-    /// When `out` is too short or the length is not one that the codec has.
+    /// `out` is too short or the length is not one that the codec has.
     pub fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Result<Option<usize>, CodecError> {
         match self {
             Encoder::G711(law) => {

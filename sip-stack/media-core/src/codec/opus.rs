@@ -16,7 +16,7 @@ const COMPLEXITY: i32 = 1;
 const TONE_COMPLEXITY: i32 = 5;
 /// Frames of nothing but tones after which they are coded as such.
 const TONAL: u32 = 6;
-/// In silence one frame in so many is sent (400 ms, RFC 7587 §3.1.3).
+/// In silence one of this many frames is sent (400 ms, RFC 7587 §3.1.3).
 const REFRESH: u32 = 20;
 
 /// One direction of one call. Mono: libopus mixes two channels down by itself.
@@ -30,13 +30,13 @@ impl Decoder {
     /// To `rate`, 8 or 16 kHz. Allocates about 20 KB.
     ///
     /// # Errors
-    /// When libopus has no memory, or not this rate.
+    /// Libopus has no memory, or not this rate.
     pub fn new(rate: u32) -> Result<Decoder, CodecError> {
         let inner = opus::Decoder::new(rate, Channels::Mono)?;
         Ok(Decoder { inner, rate })
     }
 
-    /// Samples a second of what it decodes.
+    /// Sample rate of its output.
     #[must_use]
     pub fn rate(&self) -> u32 {
         self.rate
@@ -51,7 +51,7 @@ impl Decoder {
     /// Decodes a packet; the number of samples.
     ///
     /// # Errors
-    /// When it is not an Opus packet, or longer than `pcm`.
+    /// The payload is not an Opus packet, or longer than `pcm`.
     pub fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
         if payload.is_empty() {
             return Err(CodecError);
@@ -62,7 +62,7 @@ impl Decoder {
     /// Recovers the packet before `next`, which lasted `pcm.len()` samples, from the redundancy in `next`.
     ///
     /// # Errors
-    /// When `next` is not an Opus packet.
+    /// `next` is not an Opus packet.
     pub fn recover(&mut self, next: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
         if next.is_empty() {
             return Err(CodecError);
@@ -73,7 +73,7 @@ impl Decoder {
     /// Conceals `pcm.len()` samples, a multiple of 2.5 ms.
     ///
     /// # Errors
-    /// When libopus refuses the length.
+    /// Libopus refuses the length.
     pub fn conceal(&mut self, pcm: &mut [i16]) -> Result<usize, CodecError> {
         Ok(self.inner.decode(&[], pcm, false)?)
     }
@@ -97,7 +97,7 @@ impl Encoder {
     /// From `rate`, 8 or 16 kHz. Allocates about 25 KB. Complexity 1, 24 kbit/s, no FEC.
     ///
     /// # Errors
-    /// When libopus has no memory, or not this rate.
+    /// Libopus has no memory, or not this rate.
     pub fn new(rate: u32) -> Result<Encoder, CodecError> {
         let mut inner = opus::Encoder::new(rate, Channels::Mono, Application::Voip)?;
         let bandwidth = if rate >= WIDE {
@@ -119,13 +119,13 @@ impl Encoder {
         })
     }
 
-    /// Samples a second of what it encodes.
+    /// Sample rate of its input.
     #[must_use]
     pub fn rate(&self) -> u32 {
         self.rate
     }
 
-    /// As new, for this peer. Its `maxplaybackrate` is not looked at here: who asks for [`WIDE`] has.
+    /// Resets it for this peer. Its `maxplaybackrate` is ignored here: the user of [`WIDE`] has checked it.
     pub fn reset(&mut self, peer: &OpusParameters) {
         // None of these can fail with arguments in range.
         let _ = self.inner.reset_state();
@@ -150,8 +150,8 @@ impl Encoder {
         }
     }
 
-    /// What the peer loses, percent. Above 0 every frame carries the one before in low rate: libopus does so only when it
-    /// is told of at least 10.
+    /// Sets the packet loss at the peer, percent. Above 0 every frame carries the previous one at a low rate:
+    /// libopus does so only when told of at least 10.
     pub fn set_loss(&mut self, percent: u8) {
         let fec = percent > 0;
         if fec || self.fec {
@@ -166,7 +166,7 @@ impl Encoder {
     /// Encodes 10, 20, 40 or 60 ms; the number of octets, or `None` in silence that a peer with `usedtx=1` need not get.
     ///
     /// # Errors
-    /// When the length is none of these, or `out` is too short.
+    /// The length is none of these, or `out` is too short.
     pub fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Result<Option<usize>, CodecError> {
         if self.dtx {
             if pcm
@@ -197,8 +197,8 @@ impl Encoder {
     }
 }
 
-/// Whether a frame is one or two sines and hardly anything else (33 dB under them): then each sample follows from the four
-/// before it as `x[n] + x[n-4] = a (x[n-1] + x[n-3]) + b x[n-2]`. 0.2 µs.
+/// True if a frame is one or two sines and hardly anything else (33 dB below them): then each sample follows
+/// from the four before it as `x[n] + x[n-4] = a (x[n-1] + x[n-3]) + b x[n-2]`. 0.2 µs.
 fn is_tonal(pcm: &[i16]) -> bool {
     let (mut uu, mut uv, mut vv, mut uy, mut vy, mut yy) = (0.0f32, 0.0f32, 0.0f32, 0.0f32, 0.0f32, 0.0f32);
     for x in pcm.windows(5) {
@@ -225,10 +225,10 @@ fn is_tonal(pcm: &[i16]) -> bool {
     rest < vv * (2.0 + 2.0 * a * a + b * b) * NOISE
 }
 
-/// What may be in a frame besides its tones, of their power.
+/// Power that a frame may contain besides its tones, relative to theirs.
 const NOISE: f32 = 5e-4;
 
-/// How long a packet lasts in 48 kHz ticks (RFC 6716 §3.1, §3.2); `None` when it is none or lasts over 120 ms.
+/// Duration of a packet in 48 kHz ticks (RFC 6716 §3.1, §3.2); `None` if it is not one or lasts over 120 ms.
 #[must_use]
 pub fn duration(payload: &[u8]) -> Option<u32> {
     let toc = *payload.first()?;
@@ -246,8 +246,8 @@ pub fn duration(payload: &[u8]) -> Option<u32> {
     (1..=5_760).contains(&total).then_some(total)
 }
 
-/// Whether the packet repeats the one before it in low rate (LBRR, RFC 6716 §4.2.3 and §4.2.4). Packets of code 3 are not
-/// looked into: nobody's encoder makes them for speech.
+/// True if the packet repeats the previous one at a low rate (LBRR, RFC 6716 §4.2.3 and §4.2.4). Packets of
+/// code 3 are not parsed: no encoder makes them for speech.
 #[must_use]
 pub fn has_fec(payload: &[u8]) -> bool {
     let Some(&toc) = payload.first() else { return false };
@@ -274,7 +274,7 @@ pub fn has_fec(payload: &[u8]) -> bool {
     mid || stereo && frames < 3 && first >> (6 - 2 * frames) & 1 == 1
 }
 
-/// Whether the packet says only that there is silence (DTX, RFC 6716 §2.1.9).
+/// True if the packet only says that there is silence (DTX, RFC 6716 §2.1.9).
 #[must_use]
 pub fn is_dtx(payload: &[u8]) -> bool {
     payload.len() <= 2

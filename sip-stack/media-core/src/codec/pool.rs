@@ -11,7 +11,7 @@ pub struct Pool {
     /// At 8 and at 16 kHz.
     decoders: [Vec<opus::Decoder>; 2],
     encoders: [Vec<opus::Encoder>; 2],
-    /// How many were ever made.
+    /// Numbers of codecs ever made.
     made: [usize; 2],
 }
 
@@ -19,7 +19,7 @@ impl Pool {
     /// A decoder as new, to `rate` if the codec has it, else to 8 kHz.
     ///
     /// # Errors
-    /// When libopus has no memory.
+    /// Libopus has no memory.
     pub fn decoder(&mut self, codec: Codec, rate: u32) -> Result<Decoder, CodecError> {
         Ok(match codec {
             Codec::Pcmu => Decoder::G711(Law::Mu, Box::default()),
@@ -43,7 +43,7 @@ impl Pool {
     /// An encoder as new, from `rate` if the codec has it, else from 8 kHz.
     ///
     /// # Errors
-    /// When libopus has no memory.
+    /// Libopus has no memory.
     pub fn encoder(&mut self, codec: Codec, rate: u32, peer: &OpusParameters) -> Result<Encoder, CodecError> {
         Ok(match codec {
             Codec::Pcmu => Encoder::G711(Law::Mu),

@@ -6,26 +6,27 @@ use smallvec::SmallVec;
 use super::digit;
 use crate::rtp::{Header, distance};
 
-/// An event is over when none of its packets came for so long: all of its end packets were lost.
+/// Time without packets after which an event is over: all of its end packets were lost.
 const LOST_END: Duration = Duration::from_millis(120);
 
-/// A timeout that is handled so late was not watched.
+/// Delay of a timeout beyond which we were not watching.
 const HELD_UP: Duration = Duration::from_millis(20);
 
-/// What a packet, or the want of one, says of the keys.
+/// Meaning of a packet, or of its absence, for the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// A key went down.
     Pressed(u8),
-    /// It came up again, after so many milliseconds.
+    /// The key came up again, after so many milliseconds.
     Released(u8, u16),
 }
 
-/// Telephone events of one peer (RFC 4733 §2.5.2): each press once, however many packets tell of it.
+/// Telephone events of one peer (RFC 4733 §2.5.2): each key press once, however many packets report it.
 ///
-/// All packets of a press should carry one timestamp, and those of the next another (§2.5.1.2). Two kinds of senders that
-/// do otherwise are understood as well: those whose timestamp moves on with each packet, as that of sound does, and those whose
-/// timestamp stands still from one press to the next. Both set the marker on the first packet of a press.
+/// All packets of a press should carry one timestamp, and those of the next another (§2.5.1.2). Two kinds of
+/// deviating senders are understood as well: those whose timestamp moves on with each packet, as that of
+/// sound does, and those whose timestamp stands still from one press to the next. Both set the marker on the
+/// first packet of a press.
 #[derive(Clone, Debug, Default)]
 pub struct Receiver {
     now: Option<Press>,
@@ -39,13 +40,13 @@ struct Press {
     timestamp: u32,
     /// In ticks, over all segments.
     duration: u32,
-    /// As the last packet said it.
+    /// Duration in the last packet.
     said: u32,
     clock: u32,
     heard: Time,
-    /// Of the last packet.
+    /// Sequence number of the last packet.
     sequence: u16,
-    /// Its timestamp is not that of its beginning.
+    /// The sender's timestamps move: this one is not that of the beginning.
     moves: bool,
 }
 
@@ -74,7 +75,7 @@ impl Receiver {
             Some(press) if press.is_continued_by(&packet) => press.follow(&packet),
             Some(press) if !header.marker && press.moves_on_with(&packet) => press.move_on(&packet),
             _ if repeated => return said,
-            // A straggler of before the present press.
+            // A straggler from before the present press.
             Some(press)
                 if packet.timestamp.wrapping_sub(press.timestamp) as i32 <= 0
                     && !(header.marker && press.is_before(&packet)) =>
@@ -93,9 +94,9 @@ impl Receiver {
         said
     }
 
-    /// Whether a packet tells once more of the press that ended last. One with the timestamp of that press begins another when
-    /// it was sent later and is no end, and either says that it is the first, or comes when no repetition can and tells of a
-    /// shorter time: the packets of a press that the network held up go on with a longer one.
+    /// True if a packet repeats the press that ended last. A packet with the timestamp of that press begins
+    /// another one if it was sent later, is no end, and either is marked as the first, or comes too late for
+    /// a repetition and has a shorter duration: delayed packets of the same press have longer ones.
     fn is_repetition(&self, packet: &Press, marker: bool, end: bool) -> bool {
         let Some((ended, at)) = self
             .ended
@@ -112,8 +113,8 @@ impl Receiver {
         ended.moves && !marker && !late
     }
 
-    /// Ends a press whose end packets were all lost. A call that comes late comes after a time in which nothing was read, and
-    /// packets may wait: they are given as long again.
+    /// Ends a press whose end packets were all lost. If this call comes late, nothing was read for a while,
+    /// and packets may be waiting: they get the same time again.
     pub fn timeout(&mut self, now: Time) -> Option<Heard> {
         let press = self.now.as_mut()?;
         let due = press.heard + LOST_END;
@@ -127,7 +128,7 @@ impl Receiver {
         }
     }
 
-    /// When [`Receiver::timeout`] may have something to say.
+    /// Time at which [`Receiver::timeout`] may return something.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         self.now.map(|press| (press.heard + LOST_END, "end of a digit"))
@@ -148,12 +149,12 @@ impl Receiver {
 }
 
 impl Press {
-    /// The packet was sent after the last one of this press.
+    /// True if the packet was sent after the last one of this press.
     fn is_before(&self, packet: &Press) -> bool {
         distance(self.sequence, packet.sequence) > 0
     }
 
-    /// The same timestamp, or a segment that follows a full one (RFC 4733 §2.5.1.3).
+    /// True for the same timestamp, or a segment that follows a full one (RFC 4733 §2.5.1.3).
     fn is_continued_by(&self, packet: &Press) -> bool {
         self.event == packet.event
             && (packet.timestamp == self.timestamp
@@ -167,8 +168,8 @@ impl Press {
         self.hear(packet);
     }
 
-    /// The same key, and a timestamp that advanced as much as the duration did: of another press it would have advanced by the
-    /// pause between the two as well.
+    /// True for the same key with a timestamp that advanced as much as the duration did: for another press it
+    /// would also have advanced by the pause between the two.
     fn moves_on_with(&self, packet: &Press) -> bool {
         let moved = packet.timestamp.wrapping_sub(self.timestamp);
         let grown = packet.said.wrapping_sub(self.said);
@@ -213,8 +214,8 @@ mod tests {
         }
     }
 
-    /// The digits that come of these packets (time in ms, timestamp, event, end, duration), and of silence after them. A packet
-    /// with a timestamp that none had before is the first of its press.
+    /// Digits found in these packets (time in ms, timestamp, event, end, duration) and the silence after
+    /// them. A packet with a new timestamp is the first of its press.
     fn heard(clock: u32, packets: &[(u64, u32, u8, bool, u16)]) -> Vec<Heard> {
         let mut order: Vec<_> = packets.to_vec();
         order.sort_by_key(|&(_, timestamp, _, end, duration)| (timestamp, duration, end));
@@ -226,7 +227,7 @@ mod tests {
         heard_with(clock, &packets)
     }
 
-    /// The same with sequence number and marker.
+    /// Digits found in packets with sequence number and marker.
     fn heard_with(clock: u32, packets: &[(u16, bool, (u64, u32, u8, bool, u16))]) -> Vec<Heard> {
         let mut receiver = Receiver::default();
         let mut heard = Vec::new();
@@ -326,7 +327,7 @@ mod tests {
         assert!(short.is_empty());
     }
 
-    /// One press of a sender whose timestamp moves: packets every 20 ms from `at`, the last of them `ends` ends.
+    /// Packets of one press of a sender whose timestamp moves: every 20 ms from `at`, the last of them `ends` ends.
     fn moving(at: u64, sequence: u16, key: u8, ends: u16) -> Vec<(u16, bool, (u64, u32, u8, bool, u16))> {
         let packet = |i: u16| {
             let timestamp = 8 * at as u32 + 160 * u32::from(i);

@@ -11,12 +11,12 @@ const INTERVAL: Duration = Duration::from_millis(20);
 const GAP: Duration = Duration::from_millis(60);
 /// Digits that may wait; more are dropped.
 const QUEUE: usize = 32;
-/// The end of an event is said so often (RFC 4733 §2.5.1.4).
+/// Number of end packets of an event (RFC 4733 §2.5.1.4).
 const ENDS: u8 = 3;
 /// A key that nobody lets go is let go.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// What goes out next: one packet of an event, all of them with the timestamp of its beginning.
+/// The next packet of an event; all of them have the timestamp of its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// The first of its event: takes a new timestamp and the marker.
@@ -27,7 +27,7 @@ pub struct Packet {
     pub digit: u8,
     /// So far, µs.
     pub duration_us: u64,
-    /// It says that the key is up.
+    /// The packet says that the key is up.
     pub end: bool,
 }
 
@@ -111,7 +111,7 @@ impl Sender {
         self.playing.is_some()
     }
 
-    /// When [`Sender::poll`] has something.
+    /// Time at which [`Sender::poll`] has something.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         (self.playing.is_some() || !self.queue.is_empty()).then_some((self.at, "digit"))

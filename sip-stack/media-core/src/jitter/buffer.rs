@@ -8,9 +8,9 @@ use crate::rtp::Unwrap;
 
 /// Packets that are held at most: 640 ms of 10 ms packets, over a second of 20 ms ones.
 const SLOTS: usize = 64;
-/// What is made up in one go, µs.
+/// Duration that is made up in one go, µs.
 const PIECE: i64 = 20_000;
-/// Sound is made up for so long, µs; then comes noise.
+/// Time for which sound is made up, µs; then comes noise.
 const CONCEAL: i64 = 100_000;
 /// A jump of the sender's clock by more than that is a new beginning, µs.
 const JUMP: i64 = 5_000_000;
@@ -23,20 +23,20 @@ const PAUSE: u32 = 5;
 /// Packets for which a loss keeps the buffer deep enough to find the redundancy in the packet after: 10 s.
 const MEMORY: u32 = 500;
 
-/// What became of a packet.
+/// Fate of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inserted {
-    /// It waits.
+    /// The packet waits.
     Stored,
     /// Its time is over.
     Late,
-    /// It is there already.
+    /// The packet is there already.
     Duplicate,
     /// The stream began anew with it.
     Restarted,
 }
 
-/// Where the next piece of sound comes from. Lengths are in ticks of the stream's clock.
+/// Origin of the next piece of sound. Lengths are in ticks of the stream's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Decode this packet ([`Buffer::payload`]).
@@ -49,7 +49,7 @@ pub enum Step {
     Noise(i64),
 }
 
-/// What to do with a decoded frame so that the depth comes nearer to what is wanted. Lengths in µs.
+/// Change to a decoded frame that brings the depth nearer to the target. Lengths in µs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stretch {
     /// Nothing.
@@ -80,7 +80,7 @@ struct Playing {
     highest: i64,
     /// The first tick that has no sound yet.
     timestamp: i64,
-    /// When the next frame is due.
+    /// Time at which the next frame is due.
     due: Time,
     /// Ticks made up without knowing yet whether they stand for something lost.
     invented: i64,
@@ -171,7 +171,7 @@ impl Buffer {
         result
     }
 
-    /// When the next frame is due; `None` before the first packet.
+    /// Time at which the next frame is due; `None` before the first packet.
     #[must_use]
     pub fn due(&self) -> Option<Time> {
         self.playing.map(|playing| playing.due)
@@ -191,8 +191,8 @@ impl Buffer {
         }
     }
 
-    /// The next piece of sound, to follow `backlog` µs of sound that are decoded and wait. `silent` tells of a packet's
-    /// payload whether it is DTX, `carries` whether it repeats the one before it.
+    /// The next piece of sound, after `backlog` µs of decoded sound that wait. `silent` tests a packet's
+    /// payload for DTX, `carries` for a repetition of the previous packet.
     pub fn next(
         &mut self,
         backlog: i64,
@@ -221,7 +221,7 @@ impl Buffer {
             if gap < 0
                 || (depth > CEILING + URGENT && self.slots.first(sequence + 1, playing.highest).is_some())
             {
-                // Overlaps what was played, or is older than anything may be: what follows is nearer to now.
+                // The packet overlaps played sound, or is older than allowed: the next one is nearer to now.
                 self.slots.free(index);
                 playing.sequence = sequence + 1;
                 continue;
@@ -270,8 +270,8 @@ impl Buffer {
         &self.slots.at(index).payload
     }
 
-    /// Whether the sound of the packet decoded last should be stretched: `before` it and with it, `after`, so many µs of
-    /// decoded sound wait.
+    /// Decides whether to stretch the sound of the packet decoded last: so many µs of decoded sound wait
+    /// `before` it and, with it, `after`.
     ///
     /// Sound put in waits until it makes a frame; only then is the next packet asked for later. So what counts for putting
     /// in is how early the packet was asked for, and for taking out how late its sound goes out; the two thresholds are
@@ -303,8 +303,7 @@ impl Buffer {
         }
     }
 
-    /// How long after its earliest possible arrival the sound goes out that is at the front of `backlog` µs of decoded
-    /// sound.
+    /// Delay of the sound at the front of `backlog` µs of decoded sound, from its earliest possible arrival.
     #[must_use]
     pub fn depth(&self, backlog: i64) -> i64 {
         let Some(playing) = &self.playing else { return 0 };
@@ -318,7 +317,7 @@ impl Buffer {
         self.delay.target()
     }
 
-    /// Whether packets wait.
+    /// True if packets wait.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.playing

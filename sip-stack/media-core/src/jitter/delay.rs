@@ -20,7 +20,7 @@ const STEP: i64 = 5_000;
 /// Packets between two steps down: a second.
 const PATIENCE: u32 = 50;
 
-/// How late packets are against the fastest ones, and how deep the buffer must be for it.
+/// Delay of packets against the fastest ones, and the depth that the buffer needs for it.
 #[derive(Clone, Debug)]
 pub struct Delay {
     histogram: [f32; BINS],
@@ -98,7 +98,7 @@ impl Delay {
         self.fastest.iter().copied().min().unwrap_or(i64::MAX)
     }
 
-    /// How long after the fastest possible arrival sound is due, µs: 97% of the packets come before.
+    /// Time from the fastest possible arrival until sound is due, µs: 97% of the packets arrive before.
     #[must_use]
     pub fn target(&self) -> i64 {
         self.target

@@ -1,4 +1,4 @@
-//! What makes an even stream of what the network delivers.
+//! Even streams from what the network delivers.
 //!
 //! Towards a phone sound is paced: [`Buffer`] holds each packet until it is due, as late as the network's unevenness asks
 //! ([`Delay`]) and no later. Towards a browser, which has a buffer of its own, packets are only put in order

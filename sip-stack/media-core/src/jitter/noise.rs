@@ -1,4 +1,4 @@
-/// Comfort noise at the level of the quiet moments of what was heard.
+/// Comfort noise at the level of the quiet moments of the sound before.
 #[derive(Clone, Debug)]
 pub struct Noise {
     /// Mean magnitude of the quietest frames.
@@ -28,7 +28,7 @@ impl Noise {
         .min(64.0);
     }
 
-    /// Whether a frame is no louder than background.
+    /// True if a frame is no louder than background.
     #[must_use]
     pub fn is_quiet(&self, pcm: &[i16]) -> bool {
         let sum: u32 = pcm.iter().map(|s| u32::from(s.unsigned_abs())).sum();

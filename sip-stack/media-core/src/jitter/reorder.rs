@@ -5,7 +5,7 @@ use sans_io::{Deadline, Time};
 use super::slots::Slots;
 use crate::rtp::Unwrap;
 
-/// How far ahead of one that is missing packets may be that wait for it.
+/// Packets that may wait ahead of a missing one.
 const WINDOW: i64 = 4;
 /// A jump beyond that leaves nothing worth waiting with. Less than the slots there are, so that nothing held is overwritten.
 const JUMP: i64 = 8;
@@ -51,7 +51,7 @@ impl Reorder {
             self.slots.clear();
             self.next = Some(sequence);
         } else if sequence >= next + WINDOW {
-            // Make room: what is missing at the front is given up.
+            // Makes room: the missing packet at the front is given up.
             self.waits = Some(Time::ZERO);
         }
         self.slots.put(sequence, timestamp, 0, payload);
@@ -76,7 +76,7 @@ impl Reorder {
         let timestamp = slot.timestamp;
         self.slots.free(index);
         self.next = Some(sequence + 1);
-        // What is held still begins its wait anew.
+        // Packets that are still held begin their wait anew.
         self.waits = self
             .slots
             .first(sequence + 1, self.highest)
@@ -90,7 +90,7 @@ impl Reorder {
         &self.slots.at(index).payload
     }
 
-    /// When what is missing is given up.
+    /// Time at which a missing packet is given up.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         self.waits.map(|until| (until, "reordering"))

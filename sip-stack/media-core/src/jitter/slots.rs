@@ -34,7 +34,7 @@ impl Slots {
         &self.0[index]
     }
 
-    /// Where a packet is, if it is there.
+    /// Slot of a packet, if it is there.
     pub(super) fn find(&self, sequence: i64) -> Option<usize> {
         let index = self.index(sequence);
         (self.0[index].sequence == Some(sequence)).then_some(index)

@@ -1,4 +1,4 @@
-/// The seam is blended over so many samples at 16 kHz.
+/// Number of samples at 16 kHz over which the seam is blended.
 const BLEND: usize = 128;
 
 /// Shortest piece that is taken out or put in: 2.5 ms.

@@ -1,4 +1,4 @@
-//! What a caller hears who waits: a short tune made by code, so that nothing need be shipped or licensed.
+//! Music for waiting callers: a short tune made by code, so that nothing need be shipped or licensed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ const MELODY: [(f64, u8, f64); 17] = [
     (14.0, 67, 1.0),
     (15.0, 74, 1.0),
 ];
-/// Of full scale: about -14 dBm0 in loud moments.
+/// Peak, relative to full scale: about -14 dBm0 in loud moments.
 const PEAK: f64 = 0.28;
 
 /// The tune at every rate that was asked for, made once each.
@@ -80,8 +80,8 @@ fn compose() -> Vec<i16> {
         .collect()
 }
 
-/// Adds a struck string: harmonics that die away, the higher the sooner. What rings past the end rings at the beginning,
-/// so the loop has no seam.
+/// Adds a struck string: harmonics that die away, the higher the sooner. Sound that rings past the end
+/// continues at the beginning, so the loop has no seam.
 fn strike(mix: &mut [f64], beat: f64, note: u8, beats: f64, level: f64) {
     let rate = f64::from(RATE);
     let hertz = 440.0 * 2f64.powf((f64::from(note) - 69.0) / 12.0);

@@ -24,7 +24,7 @@ impl Default for Up {
 }
 
 impl Up {
-    /// What went in and did not come out yet: 11 samples at 8 kHz.
+    /// Samples that are still in the filter: 11 at 8 kHz.
     #[must_use]
     pub fn pending(&self) -> [i16; REACH] {
         std::array::from_fn(|i| self.past[REACH + i] as i16)

@@ -4,7 +4,7 @@ mod write;
 
 pub use write::{Outgoing, SenderInfo, write_bye, write_report};
 
-/// Who sent a compound packet, if it is one from beginning to end.
+/// Sender of a compound packet, if it is one from beginning to end.
 #[must_use]
 pub fn sender(data: &[u8]) -> Option<u32> {
     let mut sender = None;
@@ -53,25 +53,25 @@ pub struct ReportBlock {
 pub enum Rtcp<'a> {
     /// SR.
     SenderReport {
-        /// Who sends it.
+        /// Sender.
         ssrc: u32,
-        /// What it sent.
+        /// Counts of what it sent.
         info: SenderInfo,
-        /// What it received.
+        /// Reports on what it received.
         blocks: Blocks<'a>,
     },
     /// RR.
     ReceiverReport {
-        /// Who sends it.
+        /// Sender.
         ssrc: u32,
-        /// What it received.
+        /// Reports on what it received.
         blocks: Blocks<'a>,
     },
     /// SDES: the chunks, checked for their bounds.
     SourceDescription(&'a [u8]),
     /// BYE: how many sources, and their SSRCs as they stand in the packet.
     Bye(&'a [u8]),
-    /// APP, feedback, XR and what is not known.
+    /// APP, feedback, XR and unknown types.
     Other {
         /// The packet type.
         packet_type: u8,

@@ -1,6 +1,6 @@
 use super::ReportBlock;
 
-/// What a sender report says of the sender (RFC 3550 §6.4.1).
+/// Sender's part of a sender report (RFC 3550 §6.4.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SenderInfo {
     /// NTP time: seconds since 1900 and fraction.
@@ -20,7 +20,7 @@ pub struct Outgoing<'a> {
     pub ssrc: u32,
     /// Given when we sent RTP since the report before the last: makes it a sender report.
     pub sender: Option<SenderInfo>,
-    /// Of the source we receive, if there is one.
+    /// Block about the source that we receive, if there is one.
     pub block: Option<ReportBlock>,
     /// At most 255 octets.
     pub cname: &'a str,

@@ -2,8 +2,8 @@ use sans_io::{Rng, Time};
 
 use super::{Header, distance};
 
-/// What we send to one peer: one SSRC, one run of sequence numbers and timestamps from the first packet of a call to the
-/// last, whatever is heard through it. Sources come and go; their numbers never show.
+/// Stream that we send to one peer: one SSRC, one run of sequence numbers and timestamps from the first
+/// packet of a call to the last, whatever is heard through it. Sources come and go; their numbers never show.
 #[derive(Clone, Debug)]
 pub struct Egress {
     ssrc: u32,
@@ -19,20 +19,21 @@ pub struct Egress {
     octets: u64,
 }
 
-/// Where the numbers of a relayed stream met ours.
+/// Point at which the numbers of a relayed stream met ours.
 #[derive(Clone, Copy, Debug)]
 struct Anchor {
     ssrc: u32,
     sequence: u16,
     timestamp: u32,
-    /// The highest number of the source so far.
+    /// Highest number of the source so far.
     highest: u16,
     /// Bit i: the source's packet `highest - i` was left out.
     left_out: u64,
 }
 
 impl Anchor {
-    /// Takes a number of the source: how many packets after it were left out, or `None` when it is the highest now.
+    /// Takes a number of the source; returns how many packets after it were left out, or `None` if it is now
+    /// the highest.
     fn place(&mut self, sequence: u16) -> Option<u32> {
         let ahead = distance(self.highest, sequence);
         if ahead <= 0 {
@@ -69,7 +70,7 @@ impl Egress {
         self.ssrc
     }
 
-    /// RTP clock of what is sent, hertz.
+    /// RTP clock of the outgoing stream, hertz.
     #[must_use]
     pub fn clock(&self) -> u32 {
         self.clock
@@ -144,7 +145,7 @@ impl Egress {
         self.marker = true;
     }
 
-    /// The header of a packet that is passed on: what the source lost stays a gap, what it reordered stays so.
+    /// The header of a relayed packet: losses of the source stay gaps, and its reordering stays as it is.
     pub fn relay(
         &mut self,
         now: Time,
@@ -188,8 +189,9 @@ impl Egress {
         }
     }
 
-    /// A packet of the source that is passed on is not: no number is left for it (RFC 3550 §5.1), so that it does not count as
-    /// lost on the way. What the source lost stays a gap. One that comes after others that were passed on has left its gap.
+    /// Leaves out a packet of a relayed source: it gets no number (RFC 3550 §5.1), so that it does not count
+    /// as lost on the way. What the source lost stays a gap. One that comes after others that were relayed
+    /// has left its gap.
     pub fn leave_out(&mut self, source: Header) {
         if let Some(anchor) = self.anchor.as_mut().filter(|anchor| anchor.ssrc == source.ssrc)
             && anchor.place(source.sequence).is_none()

@@ -59,7 +59,7 @@ impl<'a> Packet<'a> {
     /// Reads a datagram.
     ///
     /// # Errors
-    /// [`RtpError`] says what is wrong with it.
+    /// [`RtpError`] describes the defect.
     pub fn parse(data: &'a [u8]) -> Result<Packet<'a>, RtpError> {
         let fixed: &[u8; HEADER] = data.first_chunk().ok_or(RtpError::Truncated)?;
         if fixed[0] >> 6 != 2 {
@@ -90,7 +90,7 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// Whether a datagram of RTP version 2 is RTCP: the second octet is 192 to 223 (RFC 5761 §4).
+/// True if a datagram of RTP version 2 is RTCP: the second octet is 192 to 223 (RFC 5761 §4).
 #[must_use]
 pub fn is_rtcp(data: &[u8]) -> bool {
     data.len() >= 2 && data[0] >> 6 == 2 && (192..=223).contains(&data[1])

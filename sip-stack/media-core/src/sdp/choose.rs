@@ -12,7 +12,7 @@ use crate::negotiated::{Codec, Direction};
 /// An audio section of the peer's that we can serve.
 #[derive(Clone, Debug)]
 pub(super) struct Audio {
-    /// Which section it is.
+    /// Index of the section.
     pub(super) index: usize,
     pub(super) bundled: bool,
     pub(super) formats: Vec<Format>,
@@ -21,7 +21,7 @@ pub(super) struct Audio {
     ptime: Option<u32>,
     maxptime: Option<u32>,
     pub(super) path: Path,
-    /// Of the address where a phone receives, if it says one.
+    /// Family of the address where a phone receives, if it gives one.
     pub(super) family: Option<Family>,
 }
 
@@ -35,8 +35,9 @@ pub(super) enum Path {
     Dtls(Secured),
 }
 
-/// The audio section to take: the one of before if it still serves, else the first that does, which of the alternatives of an
-/// ANAT group (RFC 4091) is the first in a family of ours. The error is that of the first one that does not.
+/// Audio section to accept: the previous one if it still serves, else the first that does, which of the
+/// alternatives of an ANAT group (RFC 4091) is the first in a family of ours. The error is that of the first
+/// one that does not.
 pub(super) fn audio(
     session: &Session,
     peer: Peer,
@@ -60,7 +61,7 @@ pub(super) fn audio(
 }
 
 impl Audio {
-    /// Reads a section; of a phone it must speak one of `families`, if any are named.
+    /// Reads a section; a phone's must use one of `families`, if any are named.
     pub(super) fn read(
         index: usize,
         section: Section<'_>,
@@ -155,7 +156,7 @@ impl Audio {
     }
 }
 
-/// What both allow: RFC 3264 §6.1 with both sides written as ours.
+/// Direction that both allow: RFC 3264 §6.1 with both sides written as ours.
 pub(super) const fn intersect(a: Direction, b: Direction) -> Direction {
     match (a.sends() && b.sends(), a.receives() && b.receives()) {
         (true, true) => Direction::SendRecv,

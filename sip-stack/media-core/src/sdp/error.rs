@@ -30,7 +30,8 @@ pub enum SdpError {
 }
 
 impl SdpError {
-    /// The SIP status code to refuse the request with: 400 for what is not SDP, 488 for what we cannot serve.
+    /// The SIP status code to refuse the request with: 400 for a body that is not SDP, 488 for SDP that we
+    /// cannot serve.
     #[must_use]
     pub const fn code(&self) -> u16 {
         match self {

@@ -30,7 +30,7 @@ impl Family {
         }
     }
 
-    /// Its name among people.
+    /// Its name for people.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Family::V4 => "IPv4",

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::section::Section;
 use crate::negotiated::{Codec, OpusParameters};
 
-/// What a payload type stands for, as far as we speak it.
+/// Meaning of a payload type, as far as we speak it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Audio(Codec),
@@ -95,7 +95,7 @@ pub(super) fn formats(section: Section<'_>) -> Vec<Format> {
     out
 }
 
-/// The wishes in an Opus `a=fmtp` (RFC 7587 §6.1). What is missing or makes no sense is the default.
+/// The wishes in an Opus `a=fmtp` (RFC 7587 §6.1). Missing and senseless values are the defaults.
 pub(super) fn opus(fmtp: Option<&str>) -> OpusParameters {
     let mut out = OpusParameters::default();
     for (name, value) in fmtp

@@ -1,5 +1,5 @@
-//! SDP offer and answer (RFC 3264), one engine for two profiles: browsers (`UDP/TLS/RTP/SAVPF` with ICE, RFC 8829) and
-//! phones (`RTP/AVP`). Lenient in what it reads, strict in what it writes.
+//! SDP offer and answer (RFC 3264), one engine for two profiles: browsers (`UDP/TLS/RTP/SAVPF` with ICE,
+//! RFC 8829) and phones (`RTP/AVP`). Lenient in reading, strict in writing.
 //!
 //! One [`Negotiator`] a leg holds what both sides said last. It knows nothing of SIP: it reads bodies and writes bodies, and
 //! each exchange that succeeds yields a [`Negotiated`](crate::negotiated::Negotiated) for the shard. An exchange that fails

@@ -19,7 +19,7 @@ use crate::negotiated::{
 /// New ICE credentials of ours after a restart, from those before: they must still name the shard and the leg.
 pub type Renew = fn(&IceCredentials, &mut Rng) -> IceCredentials;
 
-/// Which kind of leg the descriptions are for.
+/// Kind of leg that the descriptions are for.
 #[derive(Clone, Debug)]
 pub enum Profile {
     /// ICE-lite and DTLS-SRTP.
@@ -33,7 +33,7 @@ pub enum Profile {
 pub struct Browser {
     /// The credentials that the leg was opened with.
     pub ice: IceCredentials,
-    /// Of our certificate.
+    /// Fingerprint of our certificate.
     pub fingerprint: Fingerprint,
     /// Our answer to `a=setup:actpass`, usually [`DtlsRole::Passive`]: the peer speaks first, as soon as it has the answer.
     pub role: DtlsRole,
@@ -41,7 +41,7 @@ pub struct Browser {
     pub renew: Renew,
 }
 
-/// What we want, whoever the peer is. May be changed between exchanges.
+/// Wishes for the exchange, independent of the peer. They may change between exchanges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Best first, at least one. Of the codecs that an offer has, the first of these is taken.
@@ -76,17 +76,17 @@ impl Config {
     }
 }
 
-/// What [`Negotiator::handle_offer`] gives.
+/// Result of [`Negotiator::handle_offer`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The body to send: the same bytes in each 183 and in the 200.
     pub sdp: String,
-    /// What it means.
+    /// Result of the negotiation.
     pub negotiated: Negotiated,
 }
 
-/// The offer/answer state of one leg (RFC 3264): what was agreed, what is offered, and what of it must stay as it is for
-/// the life of the session: order of sections, mids, payload type numbers, DTLS role, session id.
+/// The offer/answer state of one leg (RFC 3264): the agreement, the open offer, and everything that must stay
+/// as it is for the life of the session: order of sections, mids, payload type numbers, DTLS role, session id.
 #[derive(Clone, Debug)]
 pub struct Negotiator {
     profile: Profile,
@@ -97,14 +97,14 @@ pub struct Negotiator {
     /// The `o=` address, fixed by the first description.
     origin: Option<IpAddr>,
     version: u64,
-    /// What was written last, with version 0.
+    /// Description that was written last, with version 0.
     written: Option<Session>,
     agreed: Agreed,
     offer: Option<Ours>,
     answer: Option<String>,
 }
 
-/// What the last exchange left.
+/// Outcome of the last exchange.
 #[derive(Clone, Debug, Default)]
 struct Agreed {
     lines: Vec<Line>,
@@ -393,7 +393,7 @@ impl Negotiator {
         }
     }
 
-    /// The family that our address is of: the peer must be reached from there (RFC 6157 §4).
+    /// Family of our address: the peer must be reachable from there (RFC 6157 §4).
     fn families(&self) -> &'static [Family] {
         match self.addresses.first().map(|at| Family::of(at.ip())) {
             Some(Family::V4) => &[Family::V4],

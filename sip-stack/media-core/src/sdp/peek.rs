@@ -5,16 +5,16 @@ use super::section::Section;
 use super::{Family, SdpError};
 use crate::negotiated::{Codec, Direction};
 
-/// What an offer asks for, seen without answering it.
+/// An offer's needs, seen without answering it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peek {
-    /// Which kind of leg can answer it.
+    /// Kind of leg that can answer it.
     pub peer: Peer,
     /// The most that our side may do.
     pub direction: Direction,
     /// Codecs that we know, in the peer's order.
     pub codecs: Vec<Codec>,
-    /// The family of the address where a phone receives; `None` for a browser, and where it says no address.
+    /// Family of the address where a phone receives; `None` for a browser, and if it gives no address.
     pub family: Option<Family>,
 }
 
@@ -28,8 +28,8 @@ pub enum Peer {
 }
 
 impl Peer {
-    /// Who writes such a section. Browsers of old wrote `RTP/SAVPF`, so what tells is the fingerprint beside it: RFC 8829
-    /// §5.1.2 wants every profile accepted and written back.
+    /// Kind of peer that writes such a section. Old browsers wrote `RTP/SAVPF`, so the fingerprint beside it
+    /// decides: RFC 8829 §5.1.2 wants every profile accepted and written back.
     pub(super) fn of(proto: &str, section: Section<'_>) -> Option<Peer> {
         let plain = matches!(proto, "RTP/AVP" | "RTP/AVPF");
         let secured = matches!(
@@ -53,10 +53,11 @@ impl Peer {
 
 const ALL: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
 
-/// Reads an offer to see which kind of leg it needs. Of a phone it must speak one of `families`, if any are named.
+/// Reads an offer to see which kind of leg it needs. A phone's must use one of `families`, if any are named.
 ///
 /// # Errors
-/// As [`Negotiator::handle_offer`](super::Negotiator::handle_offer) would give for the kind of leg that comes closest.
+/// The error that [`Negotiator::handle_offer`](super::Negotiator::handle_offer) would give for the kind of
+/// leg that comes closest.
 pub fn peek(offer: &[u8], families: &[Family]) -> Result<Peek, SdpError> {
     let session = read(offer)?;
     let browser = choose::audio(&session, Peer::Browser, &ALL, &[], None);

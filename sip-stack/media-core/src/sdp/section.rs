@@ -12,7 +12,7 @@ pub(super) struct Section<'a> {
     pub(super) media: &'a Media,
 }
 
-/// Where a peer says that it receives.
+/// Address where a peer says that it receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     At(IpAddr),
@@ -124,7 +124,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Where RTCP goes: `a=rtcp` (RFC 3605), else the port after that of RTP.
+    /// Address of RTCP: `a=rtcp` (RFC 3605), else the port after that of RTP.
     pub(super) fn rtcp(self, rtp: SocketAddr) -> Option<SocketAddr> {
         let named = self.values("rtcp").next().and_then(|value| {
             let mut words = value.split_ascii_whitespace();

@@ -2,14 +2,14 @@ use super::SdpError;
 use super::section::Section;
 use crate::negotiated::{DtlsRole, Fingerprint, Hash, IceCredentials};
 
-/// What a browser says of its transport.
+/// Transport attributes of a browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Secured {
     pub(super) ice: IceCredentials,
     pub(super) fingerprint: Fingerprint,
     pub(super) setup: Setup,
-    /// RTP and RTCP share one component. Some WebRTC stacks bundle without saying so (RFC 8843 §9.3.1.1 would have them
-    /// refused); they are not promised it in an answer (RFC 5761 §5.1.1), and RTCP goes where RTP does.
+    /// RTP and RTCP share one component. Some WebRTC stacks bundle without saying so (RFC 8843 §9.3.1.1 would
+    /// have them refused); the answer does not promise it to them (RFC 5761 §5.1.1), and RTCP goes where RTP does.
     pub(super) mux: bool,
     /// `a=tls-id` (RFC 8842 §6): another value asks for another DTLS association.
     pub(super) tls_id: Option<String>,
@@ -69,7 +69,8 @@ fn credentials(section: Section<'_>) -> Result<IceCredentials, SdpError> {
     })
 }
 
-/// Of several the one with the hash that everybody must support, else the strongest (RFC 8122 §5).
+/// Fingerprint of a section: of several, the one with the hash that everybody must support, else the
+/// strongest (RFC 8122 §5).
 fn fingerprint(section: Section<'_>) -> Option<Fingerprint> {
     let rank = |fingerprint: &Fingerprint| match fingerprint.hash {
         Hash::Sha256 => 0,

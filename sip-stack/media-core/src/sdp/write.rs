@@ -7,7 +7,7 @@ use super::negotiator::{Browser, Config, Profile};
 use super::security::format_fingerprint;
 use crate::negotiated::{Codec, Direction, DtlsRole, IceCredentials};
 
-/// A media section as the session has it: what is written of one that is rejected.
+/// A media section as the session has it: the part of one that is also written when it is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) media: String,

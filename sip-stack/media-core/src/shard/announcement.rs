@@ -4,14 +4,14 @@ use super::player::Player;
 use crate::codec::RATE;
 use crate::voice::Piece;
 
-/// How long the application takes to fall silent and to come back, samples: 150 ms.
+/// Time that the application takes to fall silent and to come back, samples: 150 ms.
 const FADE: usize = RATE as usize * 150 / 1_000;
 
 /// Speech in the place of an application, which pauses meanwhile: it fades out, waits, and fades in where it stopped.
 #[derive(Debug)]
 pub(crate) struct Announcement {
     pieces: SmallVec<[Piece; 10]>,
-    /// What follows it.
+    /// Pieces that follow it.
     then: Option<SmallVec<[Piece; 10]>>,
     stage: Stage,
     /// Samples of the stage that are played.
@@ -37,7 +37,7 @@ impl Announcement {
         }
     }
 
-    /// Something else is to be said after this: what is told last.
+    /// Sets the phrase to follow this one; the last one set counts.
     pub(crate) fn follow(&mut self, pieces: SmallVec<[Piece; 10]>) {
         self.then = Some(pieces);
     }

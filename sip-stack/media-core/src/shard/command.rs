@@ -1,4 +1,4 @@
-//! What signalling wants.
+//! Commands of signalling.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -185,7 +185,7 @@ impl Shard {
             encoder.adapt(&media.opus);
         }
         leg.media = Some(media);
-        // Whoever agrees to something is there.
+        // A peer that agrees to something is there.
         leg.silence.broken(now, leg.id, &mut self.out);
         leg.open_path(now);
         leg.report_at.get_or_insert(now + FIRST_REPORT);

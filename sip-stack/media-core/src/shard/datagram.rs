@@ -1,4 +1,4 @@
-//! From a socket to a leg, and on to whoever hears it.
+//! Datagrams from a socket to a leg, and on to its listener.
 
 use std::net::SocketAddr;
 
@@ -41,7 +41,7 @@ impl Shard {
                 (Ok(packet), Some(media)) if media.is_sound_or_key(&packet) => {
                     wire.admit(now, from, &packet.header)
                 }
-                // It proves nothing.
+                // The packet proves nothing.
                 (Ok(_), _) => wire.is_source(from),
                 (Err(_), _) => false,
             }
@@ -54,7 +54,7 @@ impl Shard {
     }
 
     fn browser_sent(&mut self, now: Time, socket: SocketId, from: SocketAddr, data: &mut [u8]) {
-        // A check names its leg itself; all else belongs to whoever proved to be at that address.
+        // A check names its leg itself; other datagrams belong to the leg that has proved to be at that address.
         let named = local_ufrag(data)
             .and_then(parse_ufrag)
             .filter(|(shard, _)| *shard == self.config.shard);
@@ -144,7 +144,7 @@ impl Shard {
         self.arm(key);
     }
 
-    /// A packet of the leg's peer is not passed on to whoever hears it.
+    /// Leaves out a packet of the leg's peer for the leg that hears it.
     fn leave_out(&mut self, key: usize, header: Header) {
         let listener = self.legs.get(key).and_then(|leg| leg.listener);
         if let Some(listener) = listener.and_then(|listener| self.legs.get_mut(listener)) {

@@ -4,14 +4,14 @@ use sans_io::Deadline;
 
 use crate::control::{Command, Event, LegId, SocketId};
 
-/// What a shard is told besides datagrams, which come through `Shard::handle_datagram`.
+/// Inputs of a shard besides datagrams, which come through `Shard::handle_datagram`.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// From signalling.
     Command(Command),
     /// Answer to [`Output::Bind`]: the pair of sockets of a phone leg.
     Bound {
-        /// Whose they are.
+        /// The leg that they belong to.
         leg: LegId,
         /// The even port and the address to tell the peer.
         rtp: (SocketId, SocketAddr),
@@ -20,14 +20,14 @@ pub enum Input {
     },
     /// Answer to [`Output::Bind`]: no pair of ports was free, or the address is not ours.
     BindFailed {
-        /// Which leg.
+        /// The leg.
         leg: LegId,
     },
     /// The moment that [`Output::Timeout`] named has come.
     Timeout,
 }
 
-/// What a shard wants done. Drain until [`Output::Timeout`] after each input.
+/// Outputs of a shard. Drain until [`Output::Timeout`] after each input.
 #[derive(Debug)]
 pub enum Output<'a> {
     /// Send a datagram.
@@ -36,7 +36,7 @@ pub enum Output<'a> {
         socket: SocketId,
         /// To there.
         to: SocketAddr,
-        /// What; valid until the next call.
+        /// The datagram; valid until the next call.
         data: &'a [u8],
     },
     /// Bind an even port for RTP and the odd one above it for RTCP. Answered by [`Input::Bound`] or

@@ -19,11 +19,12 @@ use crate::srtp::{RTCP_OVERHEAD, RTP_OVERHEAD};
 use crate::stats::{Source, Verdict};
 use crate::tone::Dual;
 
-/// RTP that stays away for so long has stopped.
+/// Time without RTP after which it has stopped.
 const STOPPED: Duration = Duration::from_millis(200);
 /// A peer that says it is silent (DTX) sends something at least every 400 ms.
 const STOPPED_IN_DTX: Duration = Duration::from_millis(1_000);
-/// A peer that was sent nothing so long after an offer or answer is sent some silence: so many packets, and again.
+/// Time after an offer or answer until a peer that was sent nothing is sent some silence: so many packets,
+/// and again.
 const KNOCK_AFTER: Duration = Duration::from_millis(100);
 const KNOCKS: u8 = 5;
 const ROUNDS: u8 = 3;
@@ -31,7 +32,7 @@ const NEXT_ROUND: Duration = Duration::from_secs(1);
 /// Octets of the largest payload we write.
 const ROOM: usize = 1_400;
 
-/// What a leg speaks on the wire.
+/// Protocol of a leg on the wire.
 #[derive(Debug)]
 pub(crate) enum Wire {
     Browser(Box<browser::Leg>),
@@ -39,7 +40,7 @@ pub(crate) enum Wire {
 }
 
 impl Wire {
-    /// From which socket and to whom RTP goes; `None` while nothing may be sent.
+    /// Socket and address for RTP; `None` while nothing may be sent.
     pub(crate) fn remote(&self) -> Option<(SocketId, SocketAddr)> {
         match self {
             Wire::Browser(leg) => leg.remote().filter(|_| leg.is_connected()),
@@ -47,7 +48,7 @@ impl Wire {
         }
     }
 
-    /// One more packet may go out.
+    /// True if one more packet may go out.
     fn may_spend(&mut self) -> bool {
         match self {
             Wire::Browser(_) => true,
@@ -97,7 +98,7 @@ impl Wire {
     }
 }
 
-/// Whom a leg hears.
+/// Source that a leg hears.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Hears {
     #[default]
@@ -110,7 +111,7 @@ pub(crate) enum Hears {
     Application,
 }
 
-/// What a leg counted that nobody else counts.
+/// Counts of a leg that nothing else keeps.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Count {
     pub(crate) received: u64,
@@ -126,7 +127,7 @@ pub(crate) struct Count {
     pub(crate) mode: Mode,
 }
 
-/// How a leg is served.
+/// Service of a leg.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
     #[default]
@@ -137,11 +138,11 @@ pub(crate) enum Mode {
     Application,
 }
 
-/// What a datagram brought.
+/// Content of a datagram.
 pub(crate) enum Arrived<'a> {
     /// Nothing that counts.
     Nothing,
-    /// A packet that is not passed on.
+    /// A packet that is not relayed.
     Silence(Header),
     /// Sound; `restarted` when the peer began its numbers anew.
     Sound {
@@ -158,7 +159,7 @@ pub(crate) enum Arrived<'a> {
 struct Knocks {
     at: Time,
     left: u8,
-    /// Packets that had gone out: when others do, nobody has to knock.
+    /// Packets that had gone out: if others do, knocking is not needed.
     sent: u64,
 }
 
@@ -173,13 +174,13 @@ pub(crate) struct Leg {
     // From the peer.
     pub(crate) source: Source,
     pub(crate) keys: dtmf::Receiver,
-    /// What the peer says, decoded; only while somebody needs it so.
+    /// Decoded sound of the peer; only while somebody needs it.
     pub(crate) feed: Option<Box<Feed>>,
-    /// Who hears it.
+    /// Leg that hears it.
     pub(crate) listener: Option<usize>,
-    /// It is heard in a mix, where this rate is the best for it.
+    /// Best rate for it in a mix, if it is heard in one.
     pub(crate) mixed: Option<u32>,
-    /// What it says next in the mix follows upon what was heard of it in another way.
+    /// True if its next sound in the mix continues audio that was heard of it in another way.
     pub(crate) follows: bool,
     pub(crate) heard: Option<Time>,
     flowing: bool,
@@ -196,16 +197,16 @@ pub(crate) struct Leg {
     digit: Option<Digit>,
     knocks: Option<Knocks>,
     pub(crate) player: Option<Player>,
-    /// What is said in the application's place.
+    /// Announcement in the application's place.
     pub(crate) announcement: Option<Announcement>,
-    /// When the application's next frame is due.
+    /// Time at which the application's next frame is due.
     pub(crate) tick: Option<Time>,
 
-    /// Which bridge it takes part in,
+    /// Bridge that it takes part in,
     pub(crate) bridge: Option<BridgeId>,
     /// and, where two parties do and nobody else, the other.
     pub(crate) peer: Option<usize>,
-    /// When the next RTCP report is due.
+    /// Time at which the next RTCP report is due.
     pub(crate) report_at: Option<Time>,
     pub(crate) sent_at_report: u64,
     /// FEC goes off then unless loss is reported again.
@@ -260,7 +261,7 @@ impl Leg {
         }
     }
 
-    /// Looks at an RTP packet that is the peer's: judges, counts, says what it is.
+    /// Classifies and counts an RTP packet of the peer.
     pub(crate) fn receive<'a>(&mut self, now: Time, data: &'a [u8], out: &mut Outbox) -> Arrived<'a> {
         let Some(media) = &self.media else {
             return Arrived::Nothing;
@@ -320,7 +321,7 @@ impl Leg {
         }
     }
 
-    /// The payload type by which we may send this codec: that of what was agreed to be sent, or, for what the peer sends
+    /// Payload type for sending this codec: that of the agreement, or, for a codec that the peer sends
     /// itself, the one that it uses.
     pub(crate) fn payload_type(&self, codec: Codec) -> Option<u8> {
         let media = self.media.as_ref()?;
@@ -334,7 +335,7 @@ impl Leg {
             .map(|(number, _)| *number)
     }
 
-    /// Whether sound may go to the peer now.
+    /// True if sound may go to the peer now.
     pub(crate) fn may_send(&self) -> bool {
         self.media.as_ref().is_some_and(|media| media.direction.sends())
     }
@@ -376,7 +377,7 @@ impl Leg {
         }
     }
 
-    /// What the peer says goes into the jitter buffer from which its mix takes it.
+    /// Puts a packet of the peer into the jitter buffer from which its mix takes it.
     pub(crate) fn speak(&mut self, now: Time, codec: Codec, packet: &Packet<'_>, rate: u32, pool: &mut Pool) {
         if self.keys.pressed() {
             return;
@@ -410,12 +411,12 @@ impl Leg {
         }
     }
 
-    /// Nothing is sent for so many samples.
+    /// Notes that nothing is sent for so many samples.
     pub(crate) fn pass(&mut self, samples: usize) {
         self.egress.skip(self.ticks(samples));
     }
 
-    /// So many samples of the encoder's in ticks of what is sent.
+    /// Converts samples of the encoder to ticks of the outgoing stream.
     fn ticks(&self, samples: usize) -> u32 {
         let rate = self.encoder.as_ref().map_or(RATE, Encoder::rate);
         samples as u32 * (self.egress.clock() / rate)
@@ -453,7 +454,7 @@ impl Leg {
             && self.wire.send(out, HEADER + ROOM, |buffer| {
                 let (head, payload) = buffer.split_first_chunk_mut::<HEADER>()?;
                 if std::mem::take(stale) {
-                    // It takes this frame for its past: no gap where its delay was empty.
+                    // The encoder takes this frame for its past: no gap where its delay was empty.
                     let _ = encoder.encode(pcm, payload);
                 }
                 let length = encoder.encode(pcm, payload).ok().flatten()?;
@@ -500,7 +501,7 @@ impl Leg {
         }
     }
 
-    /// Sends what is due of a digit.
+    /// Sends the due packet of a digit.
     pub(crate) fn send_digit(&mut self, now: Time, pool: &mut Pool, out: &mut Outbox) {
         while let Some(packet) = self.digits.poll(now) {
             let event = self.media.as_ref().and_then(|media| media.telephone_event);
@@ -540,7 +541,7 @@ impl Leg {
         }
     }
 
-    /// Looks forward to knocking at a phone's address that was never heard of.
+    /// Prepares to knock at a phone's address from which nothing ever came.
     pub(crate) fn open_path(&mut self, now: Time) {
         self.knocks = match &self.wire {
             Wire::Phone(wire) if !wire.was_heard() && self.may_send() => Some(Knocks {
@@ -552,8 +553,8 @@ impl Leg {
         };
     }
 
-    /// Sends a little silence to a peer that was sent nothing yet and from which nothing came: it may wait for our first packet,
-    /// as we wait for its, and a NAT on its side may wait for both (RFC 6263).
+    /// Sends a little silence to a peer that was sent nothing yet and from which nothing came: it may wait
+    /// for our first packet, as we wait for its, and a NAT on its side may wait for both (RFC 6263).
     pub(crate) fn knock(&mut self, now: Time, pool: &mut Pool, out: &mut Outbox) {
         let Some(mut knocks) = self.knocks.take_if(|knocks| knocks.at <= now) else {
             return;
@@ -563,7 +564,7 @@ impl Leg {
         }
         knocks.at = now + NEXT_ROUND;
         if self.egress.sent().0 != knocks.sent || self.digits.active() {
-            // Something else is sent. Should that end, a round begins afresh.
+            // Something else is being sent. Should that end, a round begins afresh.
             knocks.left -= knocks.left % KNOCKS;
         } else {
             if knocks.left % KNOCKS == 0 {
@@ -589,7 +590,7 @@ impl Leg {
         let frame = self.frame();
         let length = Duration::from_micros(frame as u64 * 1_000_000 / u64::from(RATE));
         if now.since(tick) > length * 5 {
-            // We were held up: what was missed is missed.
+            // We were held up: missed frames stay missed.
             tick = now;
             self.egress.resume(now);
         }
@@ -609,7 +610,7 @@ impl Leg {
         self.tick = Some(tick);
     }
 
-    /// Nothing more is said of what is being said, if anything is.
+    /// Ends the announcement under way, if there is one.
     pub(crate) fn end_announcement(&mut self, whole: bool, out: &mut Outbox) {
         if self.announcement.take().is_some() {
             out.event(Event::Announced { leg: self.id, whole });
@@ -645,13 +646,13 @@ impl Leg {
             .map(|heard| (heard + limit, "flow of a leg"))
     }
 
-    /// When what the peer said is due; in a mix it is the mix that asks.
+    /// Time at which the peer's sound is due; in a mix it is the mix that asks.
     pub(crate) fn feed_deadline(&self) -> Deadline {
         let feed = self.feed.as_ref().filter(|_| self.mixed.is_none())?;
         feed.deadline()
     }
 
-    /// When the leg wants to be looked at; after so long without a sign of its peer it is silent.
+    /// Time at which the leg must be looked at; after `silence` without a sign of its peer it is silent.
     pub(crate) fn deadline(&self, silence: Option<Duration>) -> Deadline {
         let wire = match &self.wire {
             Wire::Browser(leg) => leg.poll_timeout(),

@@ -40,10 +40,10 @@ use wiring::Bridge;
 /// Octets and datagrams that the outbox holds without growing: a burst of packets for all legs grows it once.
 const OUTBOX: (usize, usize) = (256 << 10, 1_024);
 
-/// What a shard is made with.
+/// Parts that a shard is made from.
 #[derive(Clone, Debug)]
 pub struct ShardConfig {
-    /// The sockets that all browser legs share, with the address that each is told to browsers as: one candidate each.
+    /// The sockets that all browser legs share, with the address of each as browsers see it: one candidate each.
     pub browser_sockets: Vec<(SocketId, SocketAddr)>,
     /// Its number, as in the user name fragments of its legs.
     pub shard: u8,
@@ -51,9 +51,9 @@ pub struct ShardConfig {
     pub dtls: Arc<browser::Identity>,
     /// [`Time`] and `Instant` at one moment, for the DTLS engine.
     pub clock: Clock,
-    /// What callers who wait are told; empty: they hear the music only.
+    /// Announcements for waiting callers; empty: they hear the music only.
     pub prompts: Arc<Prompts>,
-    /// After so long without RTP and RTCP a phone's leg that should send counts as silent; `None`: never.
+    /// Time without RTP and RTCP after which a phone's leg that should send counts as silent; `None`: never.
     pub silence: Option<Duration>,
     /// Legs that it may hold; one more is answered by `Failed`.
     pub max_legs: usize,
@@ -65,16 +65,16 @@ pub struct Shard {
     config: ShardConfig,
     rng: Rng,
     legs: Slab<Leg>,
-    /// How many legs there ever were.
+    /// Number of legs ever made.
     generation: u64,
     names: BTreeMap<LegId, usize>,
     bridges: BTreeMap<BridgeId, Bridge>,
-    /// Which browser leg an address belongs to. Looked up, never walked over.
+    /// Browser leg that an address belongs to. Looked up, never iterated.
     paths: HashMap<(SocketId, SocketAddr), usize>,
-    /// Which phone leg a socket belongs to, and whether it is the one for RTCP.
+    /// Phone leg that a socket belongs to, and whether it is the one for RTCP.
     sockets: HashMap<SocketId, (usize, bool)>,
     queue: Queue,
-    /// No leg is looked at again before this.
+    /// Time before which no leg is looked at again.
     floor: Time,
     out: Outbox,
     pool: Pool,
@@ -133,7 +133,7 @@ impl Shard {
         self.out.pop().unwrap_or(Output::Timeout(None))
     }
 
-    /// How many legs there are.
+    /// Number of legs.
     #[must_use]
     pub fn legs(&self) -> usize {
         self.legs.len()
@@ -160,7 +160,7 @@ impl Shard {
         }
     }
 
-    /// When a leg or a mix wants to be looked at, and where it stands in the queue.
+    /// Deadline of a leg or a mix, and its place in the queue.
     fn waits(&mut self, who: Who) -> Option<(Deadline, &mut Armed)> {
         match who {
             Who::Leg(key) => {
@@ -174,7 +174,7 @@ impl Shard {
         }
     }
 
-    /// Takes the first entry of the queue away; true when who it names is to be looked at.
+    /// Removes the first entry of the queue; true if the leg or mix that it names must be looked at.
     fn take(&mut self, who: Who) -> bool {
         let armed = match who {
             Who::Leg(key) => self.legs.get_mut(key).map(|leg| &mut leg.armed),
@@ -189,8 +189,8 @@ impl Shard {
         self.queue.pop(armed)
     }
 
-    /// The earliest deadline of any leg and any mix. Entries of the queue that are older than the deadline of whom they name
-    /// are brought up to date on the way.
+    /// The earliest deadline of any leg and any mix. Entries of the queue that are older than the deadline
+    /// they stand for are updated on the way.
     fn deadline(&mut self) -> Deadline {
         loop {
             let (at, who, generation) = self.queue.peek()?;

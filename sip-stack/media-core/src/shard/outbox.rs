@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use crate::control::{Event, LegId, SocketId};
 use crate::shard::Output;
 
-/// What waits for the shell. Datagrams lie one after the other in one buffer that is reused once all are taken.
+/// Outputs that wait for the shell. Datagrams lie one after the other in one buffer that is reused once all
+/// are taken.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     data: Vec<u8>,

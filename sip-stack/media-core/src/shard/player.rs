@@ -88,7 +88,7 @@ impl Player {
         }
     }
 
-    /// Where what the leg says goes.
+    /// Destination of the leg's recorded sound.
     pub(crate) fn lane(&self) -> Option<&SyncSender<Vec<i16>>> {
         match self {
             Player::Clip { record, .. } => record.as_ref(),

@@ -5,15 +5,15 @@ use sans_io::Time;
 
 use crate::control::BridgeId;
 
-/// Who wants to be woken when. An entry is a promise to look at a leg, not the leg's deadline itself: a deadline that
-/// moves to later leaves its entry where it is, and the leg is looked at once in vain. So packets, which only ever put
-/// things off, do not touch the queue.
+/// Deadlines of legs and mixes. An entry is a promise to look at a leg, not the leg's deadline itself: a
+/// deadline that moves to later leaves its entry where it is, and the leg is looked at once in vain. So
+/// packets, which only ever put things off, do not touch the queue.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     heap: BinaryHeap<Reverse<(Time, Who, u64)>>,
 }
 
-/// Who is looked at.
+/// Leg or mix to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Who {
     /// The leg at this place in the slab.
@@ -22,7 +22,7 @@ pub(crate) enum Who {
     Mix(BridgeId),
 }
 
-/// Where a leg or a mix stands in the queue.
+/// Place of a leg or a mix in the queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Armed {
     at: Option<Time>,
@@ -43,7 +43,7 @@ impl Queue {
         }
     }
 
-    /// Sees to it that it is looked at no later than `at`.
+    /// Makes sure that it is looked at no later than `at`.
     pub(crate) fn arm(&mut self, who: Who, armed: &mut Armed, at: Time) {
         if armed.at.is_none_or(|earlier| at < earlier) {
             armed.at = Some(at);
@@ -56,7 +56,7 @@ impl Queue {
         self.heap.peek().map(|entry| entry.0)
     }
 
-    /// Takes the first entry away; true when it is the one by which it is to be looked at.
+    /// Removes the first entry; true if it is the current one of its leg or mix.
     pub(crate) fn pop(&mut self, armed: Option<&mut Armed>) -> bool {
         let Some(Reverse((at, _, generation))) = self.heap.pop() else {
             return false;

@@ -1,4 +1,4 @@
-//! RTCP, and what signalling is told of a leg.
+//! RTCP, and reports of a leg to signalling.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const BROWSER: Duration = Duration::from_millis(2_000);
 const PHONE: Duration = Duration::from_millis(5_000);
 /// Loss of 256 that the peer must report before it gets FEC: 2%.
 const LOSSY: u8 = 5;
-/// FEC stays on so long after the last such report.
+/// Time that FEC stays on after the last such report.
 const FEC_STAYS: Duration = Duration::from_secs(30);
 
 impl Shard {
@@ -124,7 +124,7 @@ impl Leg {
         }
     }
 
-    /// What was counted since the beginning.
+    /// Counts since the beginning.
     pub(super) fn report(&self) -> Report {
         let (packets_sent, octets_sent) = self.egress.sent();
         let lost = self.source.lost();

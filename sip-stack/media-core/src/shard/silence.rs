@@ -1,4 +1,5 @@
-//! Phone legs that should send and do not: their peer may be gone. A browser's leg has the consent checks of ICE for that.
+//! Silence of phone legs that should send: their peer may be gone. A browser's leg has the consent checks of
+//! ICE for that.
 
 use std::time::Duration;
 
@@ -9,17 +10,17 @@ use super::outbox::Outbox;
 use crate::control::{Event, LegId};
 use crate::negotiated::Transport;
 
-/// How long a leg has been silent.
+/// Silence of a leg.
 #[derive(Debug, Default)]
 pub(crate) struct Silence {
-    /// When it was heard last, or something began to be due from it.
+    /// Time at which it was heard last, or something began to be due from it.
     since: Time,
-    /// It was told.
+    /// The silence was reported.
     silent: bool,
 }
 
 impl Silence {
-    /// A valid packet of the peer of this leg.
+    /// Notes a valid packet of the leg's peer.
     pub(super) fn broken(&mut self, now: Time, leg: LegId, out: &mut Outbox) {
         self.since = now;
         if std::mem::take(&mut self.silent) {
@@ -29,7 +30,7 @@ impl Silence {
 }
 
 impl Leg {
-    /// Something should come from the peer.
+    /// True if something should come from the peer.
     fn is_due(&self) -> bool {
         let media = self.media.as_ref();
         matches!(self.wire, Wire::Phone(_))
@@ -40,7 +41,7 @@ impl Leg {
             })
     }
 
-    /// Says when the leg has been silent for `limit`.
+    /// Reports that the leg has been silent for `limit`.
     pub(super) fn check_silence(&mut self, now: Time, limit: Option<Duration>, out: &mut Outbox) {
         if self.silence_deadline(limit).is_some_and(|(at, _)| at <= now) {
             self.silence.silent = true;

@@ -1,4 +1,4 @@
-//! What happens because time passes.
+//! Actions of timers.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::leg::browser;
 const PAUSE: Duration = Duration::from_millis(1);
 
 impl Shard {
-    /// Looks at every leg and every mix whose time has come, at each once: one that wants to be looked at again at once waits a moment,
-    /// so that a deadline that does not move costs little and stops nobody else.
+    /// Looks at every leg and every mix that is due, at each once: one that is due again at once waits a
+    /// moment, so that a deadline that does not move costs little and stops nobody else.
     pub(super) fn timeout(&mut self, now: Time) {
         self.floor = now + PAUSE;
         while let Some((at, who, _)) = self.queue.peek()

@@ -1,4 +1,4 @@
-//! Who hears whom.
+//! Bridges and their members.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use crate::control::{BridgeId, LegId, Role};
 use crate::dtmf::Heard;
 use crate::negotiated::Direction;
 
-/// The first tick comes so long after the packet that is expected last of those who are heard already.
+/// Time of the first tick after the last expected packet of the members that are heard already.
 const MARGIN: Duration = Duration::from_millis(4);
-/// A mix that is late by more leaves out what it missed.
+/// Delay beyond which a mix skips the ticks that it missed.
 const BEHIND: Duration = Duration::from_millis(100);
 
 /// Legs that hear each other.
@@ -164,7 +164,7 @@ impl Shard {
                 }
                 None => leg.heard.map(|heard| heard + TICK),
             };
-            // Whoever is silent is not waited for.
+            // Silent members are not waited for.
             if let Some(expected) = expected.filter(|at| *at <= now + TICK) {
                 first = first.max(expected + MARGIN);
             }
@@ -188,7 +188,7 @@ impl Shard {
             return;
         };
         if now.since(mix.tick) > BEHIND {
-            // We were held up: what was missed is missed.
+            // We were held up: missed ticks stay missed.
             mix.tick = now;
             for (id, _) in self
                 .bridges
@@ -243,7 +243,7 @@ impl Shard {
         let Some(media) = &leg.media else { return };
         let direction = |key: usize| Some(self.legs.get(key)?.media.as_ref()?.direction);
         let bridge = leg.bridge.and_then(|bridge| self.bridges.get(&bridge));
-        // Whether anybody may talk, and whether anybody is not on hold.
+        // True if anybody may talk, and if anybody is not on hold.
         let (mut talks, mut present) = (false, false);
         let mut look = |direction: Option<Direction>| {
             talks |= direction.is_some_and(Direction::receives);
@@ -274,7 +274,7 @@ impl Shard {
             Some(joined) if talks && !(held && leg.player.is_some()) => joined,
             // Silence keeps a member of a mix alive; whom else it hears may come any time.
             Some(Hears::Mix) if leg.player.is_none() => Hears::Mix,
-            // The other leg is not described yet: what is played meanwhile goes on.
+            // The other leg is not described yet: present sound goes on.
             _ => application,
         };
         self.hear(now, key, hears);
@@ -346,7 +346,7 @@ impl Shard {
     }
 }
 
-/// Whether someone of this role is heard by a leg.
+/// True if a member of this role is heard by a leg.
 fn is_heard_by(role: Role, leg: LegId) -> bool {
     match role {
         Role::Party => true,

@@ -33,7 +33,7 @@ impl HmacSha1 {
         let mut inner = self.inner;
         let whole = data.len() / BLOCK * BLOCK;
         absorb(&mut inner, &data[..whole]);
-        // What is left, the suffix, a one bit and the length take one block or two.
+        // The rest, the suffix, a one bit and the length take one block or two.
         let rest = &data[whole..];
         let mut tail = [0; 2 * BLOCK];
         let mut end = rest.len();

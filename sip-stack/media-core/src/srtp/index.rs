@@ -1,6 +1,6 @@
-//! Which packets were seen: the rollover counter that RTP does not carry, and the replay window.
+//! Packets seen so far: the rollover counter that RTP does not carry, and the replay window.
 
-/// How far behind the newest packet one may come: 2.5 s of audio (RFC 3711 §3.3.2 asks for 64 packets).
+/// Distance that a packet may be behind the newest one: 2.5 s of audio (RFC 3711 §3.3.2 asks for 64 packets).
 const WINDOW: u64 = 128;
 
 /// The indices of one stream that were used. Sender and receiver keep the same.
@@ -13,8 +13,8 @@ pub(super) struct Indices {
 }
 
 impl Indices {
-    /// The 48-bit index that a sequence number means (RFC 3711 §3.3.1); `None` after the last one. Before the first
-    /// rollover a number far ahead is taken for what it is, as libsrtp does: there is nothing it could be behind.
+    /// The 48-bit index of a sequence number (RFC 3711 §3.3.1); `None` after the last one. Before the first
+    /// rollover a number far ahead is taken literally, as libsrtp does: there is nothing it could be behind.
     pub(super) fn guess(&self, sequence: u16) -> Option<u64> {
         let Some(highest) = self.highest else {
             return Some(u64::from(sequence));
@@ -26,7 +26,7 @@ impl Indices {
         (index >> 48 == 0).then_some(index)
     }
 
-    /// It is not too old, and new.
+    /// True if a packet is new and not too old.
     pub(super) fn is_fresh(&self, index: u64) -> bool {
         let Some(highest) = self.highest else { return true };
         match highest.checked_sub(index) {

@@ -5,7 +5,7 @@ pub(super) const RTCP_HEADER: usize = 8;
 /// The bit before an SRTCP index: the packet is encrypted.
 pub(super) const ENCRYPTED: u32 = 1 << 31;
 
-/// Octets of the header, contributing sources and extension included; `None` for what is no RTP packet.
+/// Octets of the header, contributing sources and extension included; `None` if it is not an RTP packet.
 pub(super) fn rtp_header(packet: &[u8]) -> Option<usize> {
     let &[first, ..] = packet.first_chunk::<12>()?;
     if first >> 6 != 2 {
@@ -28,7 +28,7 @@ pub(super) fn rtp_ssrc(packet: &[u8]) -> u32 {
     u32::from_be_bytes([packet[8], packet[9], packet[10], packet[11]])
 }
 
-/// The sender of an RTCP packet; `None` for what is none.
+/// Sender of an RTCP packet; `None` if it is not one.
 pub(super) fn rtcp_ssrc(packet: &[u8]) -> Option<u32> {
     let head = packet.first_chunk::<RTCP_HEADER>()?;
     (head[0] >> 6 == 2).then(|| u32::from_be_bytes([head[4], head[5], head[6], head[7]]))

@@ -31,7 +31,8 @@ pub enum Refused {
 }
 
 impl Receiver {
-    /// How many sources are believed. A peer has one, and another one after each change of its microphone at worst.
+    /// Number of sources that are accepted. A peer has one, and another one after each change of its
+    /// microphone at worst.
     pub const MAX_STREAMS: usize = 16;
 
     /// With the session keys of `master`.
@@ -48,8 +49,8 @@ impl Receiver {
         }
     }
 
-    /// Opens an SRTP packet in place and gives the RTP packet, with true when it is the newest of its source. What a
-    /// refused packet looks like afterwards is not defined.
+    /// Opens an SRTP packet in place and returns the RTP packet, with true if it is the newest of its source.
+    /// The content of a refused packet afterwards is not defined.
     pub fn open_rtp<'a>(&mut self, packet: &'a mut [u8]) -> Result<(&'a mut [u8], bool), Refused> {
         let header = rtp_header(packet).ok_or(Refused::Malformed)?;
         let (ssrc, sequence) = (rtp_ssrc(packet), rtp_sequence(packet));
@@ -87,8 +88,8 @@ impl Receiver {
         Ok((&mut packet[..length], newest))
     }
 
-    /// Opens an SRTCP packet in place and gives the RTCP packet. What a refused packet looks like afterwards is not
-    /// defined.
+    /// Opens an SRTCP packet in place and returns the RTCP packet. The content of a refused packet afterwards
+    /// is not defined.
     pub fn open_rtcp<'a>(&mut self, packet: &'a mut [u8]) -> Result<&'a mut [u8], Refused> {
         let ssrc = rtcp_ssrc(packet).ok_or(Refused::Malformed)?;
         let slot = Slot::find(&self.rtcp, ssrc);
@@ -146,7 +147,7 @@ fn index_word(word: &[u8]) -> Result<u32, Refused> {
     }
 }
 
-/// What is known of a source, or that nothing is.
+/// A source, or none.
 struct Slot {
     place: Option<usize>,
     indices: Indices,

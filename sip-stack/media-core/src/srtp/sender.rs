@@ -16,7 +16,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// How many sources may be sent.
+    /// Number of sources that may be sent.
     pub const MAX_STREAMS: usize = 16;
 
     /// With the session keys of `master`.

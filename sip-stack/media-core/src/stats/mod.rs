@@ -1,5 +1,5 @@
-//! What is known of a stream: who sends it, what is lost of it, how it varies (RFC 3550 A.1, A.3, A.8), the round trip,
-//! and what a listener would say of it (ITU-T G.107).
+//! Statistics of a stream: its sender, loss and jitter (RFC 3550 A.1, A.3, A.8), the round trip, and how a
+//! listener would rate it (ITU-T G.107).
 
 mod mos;
 mod round_trip;

@@ -1,9 +1,9 @@
 use crate::negotiated::Codec;
 
-/// What takes away from a perfect connection.
+/// Impairments of a connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Impairment {
-    /// What is spoken.
+    /// Codec in use.
     pub codec: Codec,
     /// Lost packets of 100.
     pub loss_percent: f32,

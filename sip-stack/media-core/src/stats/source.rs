@@ -7,7 +7,7 @@ const MAX_DROPOUT: u16 = 3_000;
 /// And fall this far back.
 const MAX_MISORDER: u16 = 100;
 
-/// What a packet is to the stream it arrived in.
+/// Relation of a packet to the stream it arrived in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Belongs to it.

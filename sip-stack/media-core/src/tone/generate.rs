@@ -15,7 +15,7 @@ pub struct Sine {
 }
 
 impl Sine {
-    /// Of that frequency and peak.
+    /// A tone of that frequency and peak.
     #[must_use]
     pub fn new(hertz: f64, amplitude: f32) -> Sine {
         Sine {
@@ -42,7 +42,7 @@ impl Sine {
 pub struct Dual(Sine, Sine);
 
 impl Dual {
-    /// Of these frequencies, each of this level.
+    /// Tones of these frequencies, each at this level.
     #[must_use]
     pub fn new(frequencies: [u16; 2], dbm0: f32) -> Dual {
         let peak = amplitude(dbm0);
@@ -69,7 +69,7 @@ pub struct Cadence {
 }
 
 impl Cadence {
-    /// Of these frequencies at -19 dBm0 each, `on` of every `period` ms.
+    /// Tones of these frequencies at -19 dBm0 each, `on` of every `period` ms.
     #[must_use]
     pub fn new(frequencies: [u16; 2], on: u32, period: u32) -> Cadence {
         let samples = RATE / 1_000;

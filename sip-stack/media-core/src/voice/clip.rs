@@ -1,4 +1,4 @@
-//! Of what announcements are put together, and in which order.
+//! Clips that announcements are put together from, and their order.
 
 use std::time::Duration;
 
@@ -46,7 +46,8 @@ impl Clip {
         words.into_iter().chain((0..=MOST as u8).map(Clip::Number))
     }
 
-    /// What it is called as a file, without an ending: `next`, `position`, `in_line`, `wait`, `minute`, `minutes`, `stay`, `0` to `99`.
+    /// File name of the clip, without an ending: `next`, `position`, `in_line`, `wait`, `minute`, `minutes`,
+    /// `stay`, `0` to `99`.
     #[must_use]
     pub fn name(self) -> String {
         match self {
@@ -72,12 +73,12 @@ impl Clip {
     }
 }
 
-/// What a caller who waits is told.
+/// An announcement for a waiting caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Phrase {
     /// Place in the line, 1 is next. Beyond 99 it is not said.
     pub position: Option<u32>,
-    /// How long the wait will probably be: said in minutes, rounded up, up to 99.
+    /// Probable wait: said in minutes, rounded up, up to 99.
     pub wait: Option<Duration>,
 }
 

@@ -20,12 +20,12 @@ const HISS_UPPER: [f64; 3] = [3_400.0, 4_300.0, 5_600.0];
 /// The pole that the nose adds, Hz. A zero at the same place undoes it in sounds that are not nasal.
 const NASAL_POLE: f64 = 270.0;
 const NASAL_WIDTH: f64 = 100.0;
-/// How softly the glottis closes: a pole at about 900 Hz.
+/// Softness with which the glottis closes: a pole at about 900 Hz.
 const SOFT: f64 = 0.3;
 /// Part of a period in which the glottis is open.
 const OPEN: f64 = 0.55;
 
-/// What the vocal tract does for [`HOP`] samples.
+/// Shape of the vocal tract for [`HOP`] samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Frame {
     /// Pitch, Hz.

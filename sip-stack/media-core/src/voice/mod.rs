@@ -1,5 +1,5 @@
-//! What callers who wait are told, in the music's place: from clips that somebody recorded, or by a voice made by code, so that
-//! nothing need be shipped or licensed.
+//! Announcements for waiting callers, in the music's place: from recorded clips, or by a voice made by code,
+//! so that nothing need be shipped or licensed.
 
 mod clip;
 mod klatt;
@@ -22,7 +22,7 @@ use crate::tone::level_dbm0;
 
 pub use clip::{Clip, Phrase};
 
-/// How long a clip takes to come out of silence and to fall back, samples: 5 ms.
+/// Time that a clip takes to come out of silence and to fall back, samples: 5 ms.
 const EDGE: usize = 40;
 /// No sample of the built-in voice is louder.
 const PEAK: f64 = 26_000.0;
@@ -56,7 +56,7 @@ impl Prompts {
         self.clips.insert(clip, resample(samples, rate, RATE).into());
     }
 
-    /// What is to be played for a phrase; nothing where the clips for it are missing.
+    /// Pieces to play for a phrase; none if clips for it are missing.
     pub(crate) fn say(&self, phrase: Phrase) -> SmallVec<[Piece; 10]> {
         let clips = phrase.clips(|clip| self.clips.contains_key(&clip));
         let next = clips.iter().skip(1).copied().map(Some).chain([None]);

@@ -41,7 +41,7 @@ pub(super) enum Phoneme {
     K,
 }
 
-/// What makes the sound.
+/// Source of the sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Vowel,
@@ -57,7 +57,7 @@ pub(super) enum Kind {
     },
 }
 
-/// How a phoneme is made.
+/// Making of a phoneme.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     pub(super) kind: Kind,
@@ -68,9 +68,10 @@ pub(super) struct Shape {
     pub(super) to: [f64; 3],
     /// Bandwidths, Hz.
     pub(super) widths: [f64; 3],
-    /// How far the formants of a neighbouring vowel are on the way to the vowel where the two meet: 0 the consonant's, 1 the vowel's.
+    /// Position of a neighbouring vowel's formants on the way to the vowel where the two meet: 0 the
+    /// consonant's, 1 the vowel's.
     pub(super) lean: [f64; 3],
-    /// How long the way takes in the vowel, ms.
+    /// Duration of the way in the vowel, ms.
     pub(super) reach: f64,
     /// Level of the voice, dB; 0 none.
     pub(super) voice: f64,
@@ -150,7 +151,7 @@ const fn stop(voiced: bool, length: f64, formants: [f64; 3], lean: f64, hiss: [f
 }
 
 impl Phoneme {
-    /// How it is made.
+    /// Shape of the phoneme.
     pub(super) const fn shape(self) -> Shape {
         use Phoneme as P;
         match self {

@@ -22,7 +22,7 @@ const VOWELS: [Phoneme; 11] = [
     Phoneme::Ax,
 ];
 
-/// What is heard of a phrase, without the silence after sentences.
+/// Sound of a phrase, without the silence after sentences.
 fn said(phrase: Phrase) -> Vec<i16> {
     let pieces = VOICE.say(phrase);
     let samples = pieces.iter().flat_map(|(clip, rest)| {
@@ -66,7 +66,7 @@ fn each_vowel_has_its_formants_where_they_belong() {
                 .map(|s| (s / loudest * 20_000.0) as i16)
                 .collect();
             let levels = harmonics(&sound, PITCH);
-            // What the glottis takes from high tones is given back.
+            // High tones that the glottis takes away are restored.
             let level = |hertz: f64| {
                 let n = ((hertz / PITCH).round() as usize).max(1);
                 levels[n - 1] + 12.0 * (n as f64).log2()
@@ -159,7 +159,7 @@ fn every_clip_begins_and_ends_in_silence() {
 
 #[test]
 fn the_pitch_is_that_of_a_man_and_falls_towards_the_end() {
-    // Where a stretch of voice is most like itself a period later.
+    // The lag at which a stretch of voice is most like itself a period later.
     let pitch = |sound: &[i16]| {
         let alike = |lag: usize| {
             let pairs = sound.iter().zip(&sound[lag..]);

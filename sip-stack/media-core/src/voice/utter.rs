@@ -3,45 +3,45 @@
 use super::klatt::{Frame, HOP, NOSE_CLOSED, RATE};
 use super::phoneme::{Kind, Phoneme, Shape};
 
-/// A phoneme and how long it lasts, per cent of what is usual.
+/// A phoneme and its duration, per cent of the usual one.
 pub(super) type Sound = (Phoneme, u16);
 
-/// How the pitch goes from the beginning to the end, Hz, with a rise on the stressed sound.
+/// Course of the pitch from the beginning to the end, Hz, with a rise on the stressed sound.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tune {
     pub(super) from: f64,
     pub(super) to: f64,
-    /// Which sound is stressed, and by how much the pitch rises there.
+    /// Stressed sound, and the rise of the pitch there.
     pub(super) stress: (usize, f64),
 }
 
 /// The zero of the nose in a nasal, Hz.
 const NASAL_ZERO: f64 = 470.0;
-/// How much of it a vowel has that touches a nasal.
+/// Share of it that a vowel beside a nasal has.
 const NASALITY: f64 = 0.4;
-/// How far the breath that comes with every voice lies under it, dB.
+/// Level of the breath that comes with every voice, dB below it.
 const BREATHY: f64 = 24.0;
 /// Seconds that a frame lasts.
 const STEP: f64 = HOP as f64 / RATE as f64;
-/// How long amplitudes take to come and go, s.
+/// Time that amplitudes take to come and go, s.
 const ATTACK: f64 = 0.015;
 
 /// A stretch of a phoneme in which one thing sounds.
 #[derive(Clone, Copy, Debug)]
 struct Segment {
-    /// Which sound it belongs to.
+    /// Sound that it belongs to.
     sound: usize,
     length: f64,
     shape: Shape,
     voice: f64,
     breath: f64,
     hiss: [f64; 6],
-    /// How strongly its formants hold against those of its neighbours.
+    /// Strength with which its formants hold against those of its neighbours.
     rank: u8,
     nasal: bool,
 }
 
-/// What the tract does for these sounds.
+/// Frames of the tract for these sounds.
 pub(super) fn frames(sounds: &[Sound], tune: Tune) -> Vec<Frame> {
     let segments = segments(sounds);
     let total: f64 = segments.iter().map(|segment| segment.length).sum();
@@ -159,7 +159,7 @@ fn rank(kind: Kind) -> u8 {
     }
 }
 
-/// What sounds at `t` seconds of a segment.
+/// Frame at `t` seconds of a segment.
 fn frame(segments: &[Segment], index: usize, t: f64) -> Frame {
     let segment = &segments[index];
     let left = index.checked_sub(1).map(|at| &segments[at]);
@@ -170,7 +170,7 @@ fn frame(segments: &[Segment], index: usize, t: f64) -> Frame {
     for (n, formant) in formants.iter_mut().enumerate() {
         let shape = &segment.shape;
         *formant = shape.from[n] + (shape.to[n] - shape.from[n]) * ease(part);
-        // Where it meets a neighbour, both have the same value; the way there is part of either.
+        // At the border with a neighbour both have the same value; the way there is part of either.
         if let Some(left) = left {
             let met = meeting(left, left.shape.to[n], segment, shape.from[n], n);
             *formant += (met - shape.from[n]) * fading(t, reach(segment, left));
@@ -227,7 +227,7 @@ fn frame(segments: &[Segment], index: usize, t: f64) -> Frame {
     }
 }
 
-/// Where a formant stands at the moment in which two segments meet.
+/// Position of a formant at the moment in which two segments meet.
 fn meeting(left: &Segment, at_left: f64, right: &Segment, at_right: f64, n: usize) -> f64 {
     if left.rank == right.rank {
         return (at_left + at_right) / 2.0;
@@ -240,7 +240,7 @@ fn meeting(left: &Segment, at_left: f64, right: &Segment, at_right: f64, n: usiz
     locus + (weak - locus) * strong.shape.lean[n]
 }
 
-/// How long the way to the meeting takes within a segment, s.
+/// Duration of the way to the meeting within a segment, s.
 fn reach(segment: &Segment, neighbour: &Segment) -> f64 {
     let reach = if segment.rank > neighbour.rank {
         0.02

@@ -1,4 +1,4 @@
-//! What the built-in voice can say, as phonemes.
+//! Vocabulary of the built-in voice, as phonemes.
 
 use super::clip::Clip;
 use super::phoneme::Phoneme::{

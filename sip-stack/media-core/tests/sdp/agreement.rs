@@ -29,11 +29,11 @@ fn config() -> impl Strategy<Value = Config> {
     )
 }
 
-/// Who offers, what it offers, what the other wants.
+/// One exchange: the side that offers, its offer, the wish of the other.
 type Step = (bool, Direction, Direction);
 
 proptest! {
-    /// Whoever offers, however often: both ends come out with the same session.
+    /// Either side offers, any number of times: both ends get the same session.
     #[test]
     fn both_ends_agree(
         phones in any::<bool>(),
@@ -125,7 +125,7 @@ fn agree(a: &Negotiated, b: &Negotiated) {
     }
 }
 
-/// What may not change in the descriptions of one end.
+/// Parts that may not change in the descriptions of one end.
 #[derive(Default)]
 struct Watch {
     last: Option<String>,

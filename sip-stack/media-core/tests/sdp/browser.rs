@@ -370,7 +370,7 @@ fn an_offer_without_rtcp_mux_is_taken_and_not_promised_it() {
         .handle_offer(offer.as_bytes(), Direction::SendRecv, &mut rng())
         .unwrap();
     assert!(answer.sdp.contains("a=rtcp-mux"), "{}", answer.sdp);
-    // Whoever was not asked for it is offered it all the same.
+    // A peer that was not asked for it is offered it all the same.
     assert!(ours.offer(Direction::SendRecv).contains("a=rtcp-mux\r\n"));
 }
 

@@ -5,7 +5,7 @@ use media_core::sdp::{Config, Peer, peek};
 
 use super::{browser, lines, phone, rng};
 
-/// What comes of each description that others wrote, were it an offer: the answer's sections, or the refusal.
+/// Outcome of each description of others, taken as an offer: the answer's sections, or the refusal.
 #[test]
 fn descriptions_of_others() {
     let Some(root) = std::env::var_os("CORDBOARD_CORPORA").map(PathBuf::from) else {

@@ -49,7 +49,7 @@ fn our_offer() {
     );
 }
 
-/// What our side does for each pair of what the peer offers and what we want: RFC 3264 §6.1.
+/// Our direction for each pair of the peer's offer and our wish: RFC 3264 §6.1.
 #[test]
 fn every_pair_of_directions() {
     use Direction::{Inactive, RecvOnly, SendOnly, SendRecv};

@@ -1,18 +1,19 @@
-//! The guard against guessed passwords and scanned names: counts failures by source and by user, slows them down, and bans a source
-//! that goes on.
+//! The guard against guessed passwords and scanned names: it counts failures by source and by user, slows
+//! them down, and bans a source that goes on.
 //!
-//! | who | how many tries may fail |
+//! | attempts of | that may fail |
 //! |---|---|
 //! | a source, by strangers | 20 in a row, then one a second |
 //! | a user, by strangers from anywhere | 20 in a row, then one a second |
 //! | a user, by strangers of one source | 10 in a row, then one in 6 s |
 //! | a user, from a source where that user got in before | 20 in a row, then one a second; nothing that strangers do counts here |
 //!
-//! A source that tries more than that, or names one unknown user after another, is banned, longer each time. Whoever got in from there
-//! before is spared by the ban, so a stranger who shares the address of an office, or forges it, locks nobody out. A phone with a
-//! wrong password that tries again every second or more seldom is slowed down and bans nobody.
+//! A source that tries more than that, or names one unknown user after another, is banned, longer each time.
+//! Users who got in from there before are spared by the ban, so a stranger who shares the address of an
+//! office, or forges it, locks nobody out. A phone with a wrong password that tries again every second or
+//! less often is slowed down and bans nobody.
 //!
-//! Every table has a bound; when one is full the entry goes that would be forgotten first.
+//! Every table has a bound; when one is full, the entry that would be forgotten first goes.
 
 mod network;
 mod table;
@@ -27,7 +28,7 @@ use sans_io::Time;
 pub use network::Network;
 use table::Table;
 
-/// Tries that may fail in a row, and how long one takes to come back.
+/// Attempts that may fail in a row, and the time in which one becomes available again.
 #[derive(Clone, Copy, Debug)]
 struct Rate {
     burst: u32,
@@ -38,18 +39,18 @@ const SOURCE: Rate = Rate::new(20, 1);
 const USER: Rate = Rate::new(20, 1);
 const KNOWN: Rate = Rate::new(20, 1);
 const PAIR: Rate = Rate::new(10, 6);
-/// Tries that fail or come too fast, before their source is banned.
+/// Attempts that may fail or come too fast before their source is banned.
 const PATIENCE: Rate = Rate::new(60, 10);
 
-/// Tries of one user from one source that are further apart try nobody's patience.
+/// Attempts of one user from one source that are further apart do not count towards a ban.
 const APART: Duration = Duration::from_secs(1);
-/// A pair's last failure is remembered for so long.
+/// Time for which a pair's last failure is remembered.
 const REMEMBERED: Duration = Duration::from_secs(600);
-/// A source where a user got in is known for so long.
+/// Time for which a source where a user got in is known.
 const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Names that are no user's, within [`REMEMBERED`], before their source is banned.
+/// Unknown names, within [`REMEMBERED`], before their source is banned.
 const NAMES: usize = 30;
-/// A source that was banned is banned for longer within this time.
+/// Time within which another ban of a source is longer.
 const REPEATED: Duration = Duration::from_secs(24 * 3600);
 /// The longest ban.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
@@ -71,7 +72,8 @@ impl Rate {
 /// Settings of a guard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The first ban of a source; each further one within a day is twice as long, up to a day. Zero: nobody is banned.
+    /// Duration of a source's first ban; each further one within a day is twice as long, up to a day. Zero:
+    /// nobody is banned.
     pub ban: Duration,
     /// Sources that are neither slowed down nor banned.
     pub allow: Vec<Network>,
@@ -89,7 +91,7 @@ impl Default for Config {
     }
 }
 
-/// One customer: an IPv4 address, or 64 bits of an IPv6 address.
+/// One customer: an IPv4 address, or a /64 of IPv6.
 type Source = u128;
 /// A user's name, hashed.
 type User = u64;
@@ -102,32 +104,32 @@ enum Bucket {
     Patience(Source),
 }
 
-/// A source that is not listened to.
+/// A banned source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ban {
-    /// An IPv4 address, or the first one of 64 bits of IPv6.
+    /// An IPv4 address, or the first address of a /64 of IPv6.
     pub address: IpAddr,
-    /// Since when.
+    /// Time at which the ban began.
     pub since: Time,
-    /// Until when.
+    /// Time at which it ends.
     pub until: Time,
-    /// Why.
+    /// Reason of the ban.
     pub reason: Offence,
     /// Bans of this source within a day, this one included.
     pub times: u32,
 }
 
-/// Why a source is banned.
+/// Reason of a ban.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Offence {
-    /// It tried one password after another.
+    /// One password after another was tried.
     Guessing,
-    /// It named one unknown user after another.
+    /// One unknown user after another was named.
     Scanning,
 }
 
 impl Offence {
-    /// One word.
+    /// The reason as one word.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -137,8 +139,8 @@ impl Offence {
     }
 }
 
-/// A try that was counted as a failure for now: tell what became of it by [`Guard::failed`], [`Guard::succeeded`] or
-/// [`Guard::give_back`].
+/// An attempt that counts as a failure for now: report its outcome by [`Guard::failed`], [`Guard::succeeded`]
+/// or [`Guard::give_back`].
 #[derive(Debug)]
 #[must_use]
 pub struct Try {
@@ -149,19 +151,19 @@ pub struct Try {
 }
 
 impl Try {
-    /// The user never got in from this source.
+    /// True if the user never got in from this source.
     #[must_use]
     pub fn is_strangers(&self) -> bool {
         self.counts
     }
 }
 
-/// Why a try may not be made.
+/// Reason why an attempt may not be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denied {
-    /// The next may be made after this time.
+    /// The next one may be made after this time.
     TooFast(Duration),
-    /// Its source is banned until then.
+    /// Its source is banned until this time.
     Banned(Time),
 }
 
@@ -169,23 +171,23 @@ pub enum Denied {
 #[derive(Debug, Default)]
 pub struct Guard {
     config: Config,
-    /// When each bucket is full again; one that is full is not kept.
+    /// Times at which the buckets are full again; a full one is not kept.
     buckets: Table<Bucket>,
-    /// When a pair failed last, and when that is forgotten.
+    /// Times at which a pair's last failure is forgotten.
     failed: Table<(Source, User)>,
-    /// Who got in from where, and when that is forgotten.
+    /// Users who got in, with their sources, and the times at which that is forgotten.
     known: Table<(Source, User)>,
-    /// Names that were no user's, by source.
+    /// Unknown names, by source.
     scanning: Table<Source>,
     names: BTreeMap<Source, BTreeSet<User>>,
-    /// Sources that are or were banned, and when that is forgotten.
+    /// Sources that are or were banned, and the times at which that is forgotten.
     banned: Table<Source>,
     bans: BTreeMap<Source, Ban>,
     begun: Vec<Ban>,
 }
 
 impl Guard {
-    /// Nobody is known or banned.
+    /// A guard that knows and bans nobody.
     #[must_use]
     pub fn new(config: Config) -> Guard {
         Guard {
@@ -214,10 +216,10 @@ impl Guard {
         }
     }
 
-    /// Takes a try, which counts as failed until something else is said of it.
+    /// Takes an attempt, which counts as failed until its outcome is reported.
     ///
     /// # Errors
-    /// It may not be made now; nothing is to be looked at then.
+    /// The attempt may not be made now; nothing must be checked then.
     pub fn take(&mut self, now: Time, address: IpAddr, name: &str) -> Result<Try, Denied> {
         let (source, user) = (source(address), hash(name));
         let mut taken = Try {
@@ -281,7 +283,7 @@ impl Guard {
         }
     }
 
-    /// Nobody can say whether it was right.
+    /// The outcome is unknown.
     pub fn give_back(&mut self, taken: Try) {
         for (bucket, rate) in taken.taken {
             if let Some(full_at) = self.buckets.get(&bucket) {
@@ -290,7 +292,7 @@ impl Guard {
         }
     }
 
-    /// A stranger named a user that there is not, without a password. Those who look for names name many.
+    /// A stranger named an unknown user, without a password. Scanners name many.
     pub fn unknown_name(&mut self, now: Time, address: IpAddr, name: &str) {
         if self.is_allowed(address) {
             return;
@@ -313,11 +315,11 @@ impl Guard {
         }
     }
 
-    /// Whether nobody at this address can be meant to be heard: it is banned, and nobody ever got in from there. Looks at one or two
-    /// entries.
+    /// True if nobody at this address needs to be heard: it is banned, and nobody ever got in from there.
+    /// Looks at one or two entries.
     #[must_use]
     pub fn is_silenced(&self, now: Time, address: IpAddr) -> bool {
-        // Most of the time there is none.
+        // Most of the time there are none.
         if self.bans.is_empty() {
             return false;
         }
@@ -329,7 +331,7 @@ impl Guard {
                 .is_none_or(|until| until <= now)
     }
 
-    /// The bans that hold, by address.
+    /// Bans in force, by address.
     #[must_use]
     pub fn bans(&self, now: Time) -> Vec<Ban> {
         self.bans
@@ -339,12 +341,12 @@ impl Guard {
             .collect()
     }
 
-    /// A ban that began since this was asked last.
+    /// A ban that began since the last call.
     pub fn poll_ban(&mut self) -> Option<Ban> {
         self.begun.pop()
     }
 
-    /// Bans an address as another guard did. Nothing is told of it here.
+    /// Bans an address that another guard has banned. It is not reported here.
     pub fn adopt(&mut self, now: Time, ban: Ban) {
         if ban.until > now && !self.is_spared(ban.address) {
             self.put(now, source(ban.address), ban);
@@ -374,7 +376,7 @@ impl Guard {
         self.bans.get(&source).filter(|ban| ban.until > now)
     }
 
-    /// How long there is no try in a bucket.
+    /// Time until a bucket allows another attempt; `None`: now.
     fn wait(&self, now: Time, bucket: Bucket, rate: Rate) -> Option<Duration> {
         let missing = self.buckets.get(&bucket)?.since(now);
         let most = rate.refill * (rate.burst - 1);
@@ -387,7 +389,7 @@ impl Guard {
         self.buckets.set(bucket, full_at + rate.refill, BUCKETS);
     }
 
-    /// A try failed or came too fast.
+    /// An attempt failed or came too fast.
     fn try_patience(&mut self, now: Time, address: IpAddr, taken: &Try) {
         let pair = (taken.source, taken.user);
         self.failed.expire(now);
@@ -427,7 +429,7 @@ impl Guard {
         };
         self.buckets.remove(&Bucket::Patience(source));
         self.put(now, source, ban.clone());
-        // Nobody asks: those that are told are bounded as well.
+        // Bans that nobody collects are bounded as well.
         if self.begun.len() < BANS {
             self.begun.push(ban);
         }

@@ -1,4 +1,4 @@
-//! Addresses that begin alike.
+//! Networks: addresses with a common prefix.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ pub struct Network {
     bits: u8,
 }
 
-/// A text that names no network.
+/// Error for a text that is not a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoNetwork;
 
@@ -24,7 +24,7 @@ impl fmt::Display for NoNetwork {
 impl std::error::Error for NoNetwork {}
 
 impl Network {
-    /// True for an address of it; one of IPv4 that is written in IPv6 is one of IPv4.
+    /// True for an address in the network; an IPv4 address written as IPv6 counts as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {

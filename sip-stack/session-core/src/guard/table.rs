@@ -1,4 +1,4 @@
-//! Entries that each have a moment, in the order of their moments.
+//! A table of entries with times, in the order of the times.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -25,12 +25,13 @@ impl<K: Ord + Copy> Table<K> {
         self.moments.get(key).copied()
     }
 
-    /// The moment of the first entry in a range.
+    /// Time of the first entry in a range.
     pub(super) fn first_of(&self, range: RangeInclusive<K>) -> Option<Time> {
         self.moments.range(range).next().map(|(_, moment)| *moment)
     }
 
-    /// Puts an entry in, or gives it another moment. With `room` entries already, the one with the earliest moment goes.
+    /// Adds an entry, or changes its time. If there are `room` entries already, the one with the earliest
+    /// time goes.
     pub(super) fn set(&mut self, key: K, moment: Time, room: usize) -> Option<K> {
         let mut evicted = None;
         match self.moments.insert(key, moment) {
@@ -55,7 +56,7 @@ impl<K: Ord + Copy> Table<K> {
         }
     }
 
-    /// Takes out what has its moment behind it.
+    /// Removes entries whose time is over.
     pub(super) fn expire(&mut self, now: Time) -> Vec<K> {
         let mut over = Vec::new();
         while let Some((moment, key)) = self.order.first().copied()

@@ -14,7 +14,7 @@ fn at(millis: u64) -> Time {
     NOW + Duration::from_millis(millis)
 }
 
-/// A wrong guess; whether it was looked at.
+/// A wrong guess; true if it was checked.
 fn guess(guard: &mut Guard, now: Time, address: IpAddr, name: &str) -> bool {
     match guard.take(now, address, name) {
         Ok(taken) => {
@@ -98,7 +98,7 @@ fn whoever_got_in_before_is_locked_out_by_nobody() {
     for n in 0..60_000u32 {
         let now = at(u64::from(n));
         guess(&mut guard, now, host(2 + n % 50), "anna");
-        // From the same address, for others.
+        // Other users from the same address.
         guess(&mut guard, now, host(1), &format!("user{n}"));
         if n % 1_000 == 0 {
             assert!(gets_in(&mut guard, now, host(1), "anna"), "after {n} ms");
@@ -233,8 +233,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// Whatever happens: a source where nobody got in has at most 20 guesses and one a second; those who got in still do, unless they
-    /// fail themselves; and no two runs differ.
+    /// Whatever happens, a source where nobody got in has at most 20 guesses and one a second; those who got
+    /// in still do, unless they fail themselves; and no two runs differ.
     #[test]
     fn limits_hold_in_any_order(steps in steps()) {
         let mut guard = Guard::default();
@@ -276,7 +276,7 @@ proptest! {
                 }
                 Step::Lift(a) => {
                     both(&|guard| guard.lift(now, host(a)));
-                    // Whoever lifts a ban lets its source begin anew.
+                    // Lifting a ban lets its source begin anew.
                     guesses.remove(&a);
                 }
                 Step::Wait(millis) => now += Duration::from_millis(millis.into()),

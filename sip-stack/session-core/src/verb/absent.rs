@@ -1,5 +1,5 @@
-//! A user whose connection closes while the phone rings: a page that is loaded again, a network that changes. The caller hears
-//! that it rings until the user is back, or has been away for too long.
+//! Users whose connection closes while their phone rings: a page that is loaded again, a network that
+//! changes. The caller hears ringing until the user is back, or has been away for too long.
 
 use media_core::control::LegId;
 use sans_io::Time;
@@ -11,8 +11,9 @@ use crate::coordinator::{Coordinator, Timer};
 use crate::session::better;
 
 impl Coordinator {
-    /// A branch that rang is over, and the call goes on elsewhere: where a 3xx leads, or at the next connection of its user. The
-    /// branch is done with then; else, and for a 3xx to other networks, it has failed like any other.
+    /// Handles the end of a ringing branch whose call goes on elsewhere: at the target of a 3xx, or at the
+    /// next connection of its user. True if the branch is done with; otherwise, and for a 3xx to other
+    /// networks, it has failed like any other.
     pub(crate) fn rings_elsewhere(&mut self, now: Time, leg: LegId, cause: &Ended) -> bool {
         match cause {
             Ended::Rejected {
@@ -56,7 +57,7 @@ impl Coordinator {
         true
     }
 
-    /// A user registered: who calls that user and lost the phone meanwhile has it ring again.
+    /// A user registered: callers who lost the user's phone meanwhile have it ring again.
     pub(crate) fn ring_again(&mut self, user: &str) {
         let waiting: Vec<SessionId> = self
             .sessions
@@ -97,7 +98,7 @@ impl Coordinator {
         }
     }
 
-    /// Who lost the phone while it rang did not come back.
+    /// The user who lost the connection while ringing did not come back.
     pub(crate) fn absent_over(&mut self, now: Time, session: SessionId) {
         if let Some(dialling) = self.sessions.get_mut(&session).and_then(|s| s.dialling.as_mut())
             && !dialling.absent.is_empty()

@@ -8,10 +8,10 @@ use crate::event::Event;
 use crate::leg::Hears;
 
 impl Coordinator {
-    /// Says something to a leg that hears music or what [`play`](Self::play) said, which pauses meanwhile. Whatever else the leg is to
-    /// hear, an agent who answers first of all, cuts it short. Answered by [`Event::Announced`], unless the leg is not there or
-    /// hears something else; then false. What comes while something is being said
-    /// follows it, the last alone, and is answered with it.
+    /// Says something to a leg that hears music or the sound set by [`play`](Self::play), which pauses
+    /// meanwhile. Any other sound for the leg, above all an agent who answers, cuts it short. Answered by
+    /// [`Event::Announced`], unless the leg does not exist or hears something else; then false. A phrase that
+    /// comes while another is being said follows it (of several, the last), and is answered with it.
     pub fn announce(&mut self, leg: LegId, phrase: Phrase) -> bool {
         let waits = self
             .legs

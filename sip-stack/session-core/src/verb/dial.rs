@@ -21,7 +21,7 @@ use crate::media::Wanted;
 use crate::session::{Dialling, Session, better};
 use crate::verb::Redirect;
 
-/// Who is shown as the caller.
+/// Caller as shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
     /// User part of From.
@@ -30,7 +30,7 @@ pub struct Caller {
     pub display: String,
 }
 
-/// Whom to call.
+/// Party to call.
 #[derive(Clone, Debug)]
 pub enum Party {
     /// All contacts of a user of the directory.
@@ -46,7 +46,7 @@ pub enum Party {
     Uri {
         /// Request-URI and To.
         uri: Uri,
-        /// Where to send it, if not to the URI's own host.
+        /// Proxy to send it to, instead of the URI's own host.
         proxy: Option<Uri>,
         /// Over this flow, if it is open (a registration's).
         flow: Option<Flow>,
@@ -57,20 +57,20 @@ pub enum Party {
     },
 }
 
-/// How to call them.
+/// Settings for calling parties.
 #[derive(Clone, Debug)]
 pub struct Dial {
     /// All rung at once.
     pub parties: Vec<Party>,
-    /// How long each branch may ring without a provisional response between.
+    /// Time that each branch may ring without a provisional response between.
     pub ring_timeout: Duration,
-    /// Who is shown as the caller; `None`: the one who called us.
+    /// Caller as shown; `None`: the one who called us.
     pub caller: Option<Caller>,
-    /// What becomes of the caller when nobody answers.
+    /// Fate of the caller if nobody answers.
     pub on_failure: OnFailure,
 }
 
-/// What becomes of the caller when nobody answers.
+/// Fate of the caller if nobody answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// Refused with the best of the codes.
@@ -82,13 +82,13 @@ pub enum OnFailure {
 /// A call of ours, with nobody calling us.
 #[derive(Clone, Debug)]
 pub struct OutgoingCall {
-    /// Whom.
+    /// Party to call.
     pub party: Party,
     /// As whom.
     pub caller: Caller,
-    /// How long it may ring.
+    /// Time that it may ring.
     pub ring_timeout: Duration,
-    /// What the party hears once it answered.
+    /// Sound for the party once it has answered.
     pub application: Option<Application>,
 }
 
@@ -103,16 +103,16 @@ pub(super) struct Branch {
     pub(super) codecs: Vec<Codec>,
     pub(super) credentials: Option<Credentials>,
     pub(super) flow: Option<Flow>,
-    /// How long the target may say nothing at all.
+    /// Time that the target may stay silent.
     pub(super) timeout: Option<Duration>,
-    /// From where its media are taken.
+    /// Sources that its media are accepted from.
     pub(super) source: MediaSource,
-    /// Its registration came through proxies.
+    /// True if its registration came through proxies.
     pub(super) proxied: bool,
 }
 
 impl Branch {
-    /// The family of addresses that it speaks: that of its connection, or of the address that it is called at.
+    /// Address family that it speaks: that of its connection, or of the address that it is called at.
     fn family(&self) -> Option<Family> {
         let called = || match self.uri.borrow().host() {
             Some(Host::V4(_)) => Some(Family::V4),
@@ -394,8 +394,8 @@ impl Coordinator {
         }
     }
 
-    /// 101 to 199 of a branch, with or without SDP. What cannot be read of it takes nothing from the status. The caller hears
-    /// the fork that sent a description last: one that comes again says nothing new.
+    /// Handles 101 to 199 of a branch, with or without SDP. SDP that cannot be read does not invalidate the
+    /// status. The caller hears the fork that sent a description last; repeating a description changes nothing.
     pub(crate) fn branch_progress(
         &mut self,
         now: Time,
@@ -453,8 +453,8 @@ impl Coordinator {
             return;
         };
         let session = l.session;
-        // RFC 3261 §13.2.2.4: the 2xx may repeat the SDP of a 183, or come from another fork with one of its own; without
-        // any that can be used, the one of that fork's 183 stands.
+        // RFC 3261 §13.2.2.4: the 2xx may repeat the SDP of a 183, or come from another fork with its own; if
+        // it has none that can be used, the one of that fork's 183 stands.
         let said = sdp.and_then(|sdp| l.fork_answered(Some(fork), sdp).ok());
         let Some(negotiated) = said.or_else(|| l.adopt_fork(fork)) else {
             return self.drop_branch(now, leg, 488);
@@ -560,7 +560,7 @@ pub(crate) fn elsewhere() -> Reason {
     }
 }
 
-/// The user part, percent-escapes undone; of a telephone number the number alone.
+/// User part with percent-escapes decoded; of a telephone number the number alone.
 pub(crate) fn user_text(uri: &Uri) -> String {
     uri.subscriber().map(|user| user.into_owned()).unwrap_or_default()
 }

@@ -48,8 +48,8 @@ impl Coordinator {
         }
     }
 
-    /// INFO in a dialog: a digit (`application/dtmf-relay`, `application/dtmf`), nothing at all, by which a peer asks whether we
-    /// are there (RFC 2976 §2.2), or something we do not know.
+    /// Handles INFO in a dialog: a digit (`application/dtmf-relay`, `application/dtmf`), an empty one, by
+    /// which a peer checks that we are there (RFC 2976 §2.2), or something unknown.
     pub(crate) fn info(
         &mut self,
         now: Time,

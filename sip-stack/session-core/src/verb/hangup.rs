@@ -164,7 +164,8 @@ impl Coordinator {
     }
 }
 
-/// Reason header (RFC 3326) of the BYE to a party whose call ends because the other one is gone without having hung up.
+/// Reason header (RFC 3326) of the BYE to a party whose call ends because the other party is gone without
+/// having hung up.
 fn connection_lost() -> Reason {
     Reason {
         protocol: "SIP".into(),

@@ -44,8 +44,8 @@ impl Coordinator {
         self.wire(session);
     }
 
-    /// The peer's re-INVITE or UPDATE: answered at once, never passed to the other leg. `None`: it wants our offer.
-    /// `fork` names who offers, while nobody has answered our INVITE.
+    /// Handles the peer's re-INVITE or UPDATE: answered at once, never passed to the other leg. `None`: it
+    /// wants our offer. `fork` names the fork that offers, while nobody has answered our INVITE.
     pub(crate) fn reoffered(
         &mut self,
         now: Time,
@@ -103,7 +103,7 @@ impl Coordinator {
                 self.agreed_to_go_on(now, leg);
                 self.renegotiated(leg, before);
             }
-            // A first answer that cannot be used leaves a call without media; a later one leaves what was agreed before.
+            // A first answer that cannot be used leaves a call without media; a later one leaves the previous agreement.
             Err(error) if l.negotiated.is_none() => {
                 let session = l.session;
                 self.end_session(now, session, crate::Cause::Failed, error.code());

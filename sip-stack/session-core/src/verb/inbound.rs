@@ -33,7 +33,7 @@ impl Coordinator {
         let source = match admission {
             Admission::Granted(source) => source,
             Admission::PassedOver => return self.endpoint.pass_over_call(usage),
-            // RFC 3261 §26.3.2.4: who has proved nothing is challenged once, and costs nothing.
+            // RFC 3261 §26.3.2.4: a peer that has proved nothing is challenged once, and costs nothing.
             Admission::Refused { code, headers } => return self.endpoint.turn_away(usage, code, &headers),
         };
         let replaced = match self.replaced_by(request, &source) {
@@ -43,15 +43,15 @@ impl Coordinator {
                 return self.endpoint.reject(now, usage, code, warning);
             }
         };
-        // One call takes the place of another: there are no more than before.
+        // A call that takes the place of another does not add to the number of calls.
         if replaced.is_none()
             && let Some(seconds) = self.beyond_limits(now, &source)
         {
-            // Before any port is taken. RFC 3261 §21.5.4: whoever gets it tries another way, or later.
+            // Before any port is taken. RFC 3261 §21.5.4: the client tries another way, or later.
             let retry = vec![("Retry-After".into(), seconds.to_string())];
             return self.endpoint.turn_away(usage, 503, &retry);
         }
-        // Without one the caller wants ours (late offer).
+        // Without one the caller wants our offer (late offer).
         let offer = request.content().session;
         let families = self.phone_families();
         let (browser, family) = match offer.as_ref().map(|sdp| sdp::peek(sdp, &families)) {
@@ -151,7 +151,7 @@ impl Coordinator {
             mut display,
         } = identity::caller(request, trusted);
         if let Source::User(user) = &source {
-            // Who authenticated decides what the others see.
+            // The authenticated user determines what the others see.
             if let Some(known) = self
                 .user(user)
                 .map(|u| u.display.clone())
@@ -196,7 +196,7 @@ fn quotable(error: &sdp::SdpError) -> String {
         .collect()
 }
 
-/// The user part, percent-escapes undone; of a telephone number the number alone.
+/// User part with percent-escapes decoded; of a telephone number the number alone.
 pub(crate) fn user_of(uri: UriRef<'_>) -> String {
     uri.subscriber().map(|user| user.into_owned()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Who is in a session: joining, leaving, moving to another, listening in.
+//! Members of a session: joining, leaving, moving to another, listening in.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::leg::State;
 use crate::session::Session;
 
 impl Coordinator {
-    /// A kept session ends with its caller, or when it is told to. Whoever else leaves is told by [`Event::Left`], and the caller
-    /// hears what [`play`](Self::play) says, or music.
+    /// A kept session ends with its caller, or when it is told to. [`Event::Left`] reports any other party
+    /// that leaves, and the caller then hears the sound set by [`play`](Self::play), or music.
     pub fn keep(&mut self, session: SessionId, keep: bool) {
         if let Some(s) = self.sessions.get_mut(&session) {
             s.kept = keep;
@@ -23,14 +23,15 @@ impl Coordinator {
         }
     }
 
-    /// How long browsers of this session may be away, in place of [`Config::grace`](crate::Config::grace).
+    /// Sets the time that browsers of this session may be away, in place of
+    /// [`Config::grace`](crate::Config::grace).
     pub fn set_grace(&mut self, session: SessionId, grace: Duration) {
         if let Some(s) = self.sessions.get_mut(&session) {
             s.grace = Some(grace);
         }
     }
 
-    /// How a leg takes part in its session's bridge, from now on.
+    /// Sets the role of a leg in its session's bridge.
     pub fn set_role(&mut self, leg: LegId, role: Role) {
         if let Some(l) = self.legs.get_mut(&leg) {
             l.role = role;
@@ -50,7 +51,7 @@ impl Coordinator {
         };
         let session = l.session;
         if self.may_lose(session, leg) {
-            // Who is let go after asking for it got what it wanted.
+            // A leg that is let go after asking for it got what it wanted.
             if self.legs.get(&leg).is_some_and(|l| l.aside.is_none()) {
                 self.refer_progress(now, leg, 200);
             }

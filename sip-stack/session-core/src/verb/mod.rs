@@ -1,4 +1,4 @@
-//! What can be done with calls, one file a verb.
+//! Verbs: operations on calls, one file each.
 
 mod absent;
 mod announce;

@@ -12,14 +12,14 @@ use crate::event::Event;
 use crate::leg::State;
 use crate::session::{Offered, better};
 
-/// Whom to call for a caller who waits, and how.
+/// Settings for calling somebody for a waiting caller.
 #[derive(Clone, Debug)]
 pub struct Offer {
-    /// Whom. All contacts of a user ring; the first to answer has the call.
+    /// Party to call. All contacts of a user ring; the first to answer has the call.
     pub party: Party,
-    /// Who is shown as the caller; `None`: the one who called us.
+    /// Caller as shown; `None`: the one who called us.
     pub caller: Option<Caller>,
-    /// How long it may ring without a provisional response between.
+    /// Time that it may ring without a provisional response between.
     pub ring_timeout: Duration,
     /// Headers of the INVITE: names and values without CR, LF and NUL.
     pub headers: Vec<(String, String)>,

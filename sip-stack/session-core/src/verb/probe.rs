@@ -10,7 +10,8 @@ use crate::coordinator::Coordinator;
 use crate::event::Event;
 
 impl Coordinator {
-    /// Asks every contact of a user for a sign of life. Who answers, with whatever response, is told by [`Event::Alive`].
+    /// Asks every contact of a user for a sign of life. [`Event::Alive`] reports those that answer, with
+    /// whatever response.
     pub fn probe(&mut self, now: Time, user: &str) {
         let contacts: Vec<_> = self
             .registrar

@@ -1,4 +1,4 @@
-//! A party says that it is elsewhere: one of another network by a URI, which is called; a phone of a user by a number, which the
+//! Redirection: another network names a URI, which is called; a user's phone names a number, which the
 //! application looks up in the name of that user.
 
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::session::{Dialling, better};
 use crate::verb::dial::{Branch, host_text, user_text};
 use crate::verb::{Caller, Party};
 
-/// How many targets redirections may lead to in one call.
+/// Number of targets that redirections may lead to in one call.
 const REDIRECTIONS: usize = 5;
 
-/// Where a branch went, should it be sent elsewhere.
+/// Origin of a branch, in case it is redirected.
 #[derive(Clone, Debug)]
 pub(crate) struct Redirect {
     uri: Uri,
@@ -32,7 +32,7 @@ pub(crate) struct Redirect {
 }
 
 impl Redirect {
-    /// `None` for users of the directory: what their clients say makes us call no address, only numbers.
+    /// `None` for users of the directory: their clients can make us call numbers, but no addresses.
     pub(super) fn of(branch: &Branch) -> Option<Redirect> {
         branch.user.is_none().then(|| Redirect {
             uri: branch.uri.clone(),
@@ -46,8 +46,8 @@ impl Redirect {
 }
 
 impl Coordinator {
-    /// The phone of a user diverts: the application is asked about the numbers that its contacts name, as far as they are ours
-    /// and were not tried in this call. False where there are none; the branch is over either way.
+    /// The phone of a user diverts: asks the application about the numbers that its contacts name, as far as
+    /// they are ours and were not tried in this call. False if there are none; the branch is over either way.
     pub(crate) fn diverted(&mut self, now: Time, leg: LegId, response: &Message) -> bool {
         let Some(l) = self.legs.get(&leg) else {
             return false;
@@ -94,8 +94,8 @@ impl Coordinator {
         true
     }
 
-    /// Answers [`Event::Diverted`]: these ring in place of the phone. Where none of them can, it is as if the phone had not
-    /// answered.
+    /// Answers [`Event::Diverted`]: these parties ring in place of the phone. If none of them can, it is as
+    /// if the phone had not answered.
     pub fn follow(&mut self, now: Time, session: SessionId, leg: LegId, parties: &[Party]) {
         let Some(dialling) = self.waits_for_word(session, leg) else {
             return;
@@ -120,8 +120,9 @@ impl Coordinator {
         self.dial_settled(now, session);
     }
 
-    /// Answers [`Event::Diverted`] where nobody is to be dialled for the caller any more: the caller's leg, to be answered, and
-    /// how that caller is shown. `None`, and as if the phone had not answered, where others ring still.
+    /// Answers [`Event::Diverted`] if nobody is to be dialled for the caller any more: returns the caller's
+    /// leg, to be answered, and how that caller is shown. `None`, and as if the phone had not answered, while
+    /// others still ring.
     pub fn undial(&mut self, now: Time, session: SessionId, leg: LegId) -> Option<(LegId, Caller)> {
         self.waits_for_word(session, leg)?;
         let s = self.sessions.get_mut(&session)?;
@@ -137,7 +138,7 @@ impl Coordinator {
         None
     }
 
-    /// The word on a phone that diverts is there.
+    /// The dialling in which a phone that diverts waits for the application's decision.
     fn waits_for_word(&mut self, session: SessionId, leg: LegId) -> Option<&Dialling> {
         let dialling = self.sessions.get_mut(&session)?.dialling.as_mut()?;
         let at = dialling.diverted.iter().position(|other| *other == leg)?;
@@ -174,7 +175,7 @@ impl Coordinator {
                 user: None,
                 trunk: origin.trunk.clone(),
                 codecs: origin.codecs.clone(),
-                // Who sends us elsewhere does not get our credentials used there.
+                // A peer that redirects us does not get our credentials used at the target.
                 credentials: origin.credentials.clone().filter(|_| same_host),
                 flow: None,
                 timeout: origin.timeout,
@@ -191,7 +192,7 @@ impl Coordinator {
     }
 }
 
-/// Where a 3xx leads, best first.
+/// Targets of a 3xx, best first.
 fn contacts(response: &Message) -> Vec<Uri> {
     let mut contacts: Vec<(u16, Uri)> = response
         .contacts()

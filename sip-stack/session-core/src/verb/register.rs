@@ -18,7 +18,7 @@ pub struct Registration {
     pub account: u64,
     /// Address of record.
     pub aor: Uri,
-    /// Where REGISTER goes, if not to the host of `aor`.
+    /// Destination of REGISTER, if not the host of `aor`.
     pub proxy: Option<Uri>,
     /// For digest.
     pub username: String,
@@ -28,7 +28,7 @@ pub struct Registration {
     pub expires: Duration,
 }
 
-/// What is kept of a [`Registration`].
+/// State of a [`Registration`].
 #[derive(Debug)]
 pub(crate) struct Account {
     registration: Registration,
@@ -40,8 +40,8 @@ pub(crate) struct Account {
 }
 
 impl Coordinator {
-    /// Registers, and refreshes at half the time granted until [`unregister`](Self::unregister). Failures are told and
-    /// tried again after 5 s, doubling up to 5 min; 403 and 404 end it.
+    /// Registers, and refreshes at half the granted time until [`unregister`](Self::unregister). Failures are
+    /// reported and tried again after 5 s, doubling up to 5 min; 403 and 404 end it.
     pub fn register(&mut self, now: Time, registration: Registration) {
         let account = registration.account;
         let call_id = self.rng.token(22);

@@ -12,9 +12,9 @@ use crate::leg::{Leg, State};
 
 /// The place of a leg that another one may take.
 enum Place {
-    /// It is in the call.
+    /// Place of a leg that is in the call.
     Member,
-    /// It rings.
+    /// Place of a leg that rings.
     Branch,
 }
 
@@ -29,12 +29,12 @@ impl Coordinator {
         self.answer(now, leg, None);
     }
 
-    /// The leg whose place an INVITE asks for, as long as whoever sent it may have it: a user that of any user, since nobody but
-    /// its two ends knows a dialog's tags; a trunk that of a call of its own.
+    /// Leg whose place an INVITE asks for, if its sender may have it. A user may replace a leg of any user, since only the two ends
+    /// of a dialog know its tags; a trunk may replace a leg of its own.
     ///
     /// # Errors
-    /// The status to refuse it with (RFC 3891 §3), and why: 400, 481 where there is no such dialog for the sender, 486 where it was
-    /// to be replaced only before it is answered, 603 where it is over or is being transferred.
+    /// The status to refuse it with (RFC 3891 §3) and the reason: 400 for a malformed field, 481 if the sender has no such dialog, 486
+    /// if the dialog was to be replaced only before its answer, 603 if it is over or being transferred.
     pub(crate) fn replaced_by(
         &self,
         request: &Message,

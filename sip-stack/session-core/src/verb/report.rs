@@ -1,4 +1,4 @@
-//! How a leg does.
+//! Reports on the quality of a leg.
 
 use media_core::control::{Command, LegId};
 

@@ -1,7 +1,7 @@
-//! A caller over a restart of the gateway: what is kept of the leg, and the offer by which it goes on.
+//! Resuming a caller's leg after a restart of the gateway: its saved form, and the offer by which it goes on.
 //!
-//! The peer's dialog lives on while the gateway is away. Made again from what was kept, it is offered new addresses (and a
-//! browser new keys) by a re-INVITE: the peer hears us again with the answer, or is gone.
+//! The peer's dialog lives on while the gateway is away. Once restored from its saved form, a re-INVITE
+//! offers new addresses (and a browser new keys): the peer hears us again with the answer, or is gone.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::session::Session;
 use crate::verb::Caller;
 use crate::{Cause, Event, SessionId};
 
-/// How long a browser that agreed to go on may take for new keys.
+/// Time that a browser that agreed to go on may take for new keys.
 const KEYS: Duration = Duration::from_secs(8);
 
 /// A leg that called us and was answered, for [`Coordinator::restore`].
@@ -30,25 +30,25 @@ const KEYS: Duration = Duration::from_secs(8);
 pub struct SavedLeg {
     /// The SIP side.
     pub dialog: SavedDialog,
-    /// Where the call came from.
+    /// Origin of the call.
     pub source: Source,
     /// User part of From.
     pub from: String,
     /// Display name of From.
     pub display: String,
-    /// What was dialled.
+    /// Number or name that was dialled.
     pub to: String,
     /// The peer is a browser.
     pub browser: bool,
-    /// When the INVITE came, microseconds since 1970.
+    /// Time at which the INVITE came, microseconds since 1970.
     pub began: u64,
-    /// When it was answered, microseconds since 1970.
+    /// Time at which it was answered, microseconds since 1970.
     pub answered: u64,
 }
 
 impl Coordinator {
-    /// What is to be kept of a leg that called us, so that it can go on after a restart. `None` before it is answered and
-    /// after its end. It is another one with [`Event::Answered`] and with each [`Event::Changed`].
+    /// Saved form of a leg that called us, so that it can go on after a restart. `None` before it is answered
+    /// and after its end. It changes with [`Event::Answered`] and with each [`Event::Changed`].
     #[must_use]
     pub fn save(&self, leg: LegId) -> Option<SavedLeg> {
         let l = self
@@ -175,8 +175,9 @@ impl Coordinator {
         self.end_session(now, session, Cause::Failed, code);
     }
 
-    /// The peer of a leg that is being restored agreed. A browser must have new keys as well, which not every one takes in the
-    /// middle of a call (Firefox keeps its DTLS association): one that none can be agreed on with hears nothing, and is told so by BYE.
+    /// The peer of a leg that is being restored agreed. A browser must accept new keys as well, which not
+    /// every browser does in the middle of a call (Firefox keeps its DTLS association): one that does not
+    /// hears nothing, and gets a BYE.
     pub(crate) fn agreed_to_go_on(&mut self, now: Time, leg: LegId) {
         let Some(l) = self.legs.get(&leg).filter(|l| l.restoring) else {
             return;

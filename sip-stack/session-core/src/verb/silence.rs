@@ -1,5 +1,5 @@
-//! Phone legs whose far end may be gone: the shard says that nothing comes which should, and SIP OPTIONS within the dialog asks
-//! whether somebody is there. Phones that are muted, or only listen, answer and go on.
+//! Phone legs whose far end may be gone: the shard reports silence where something should come, and SIP
+//! OPTIONS within the dialog asks for a sign of life. Phones that are muted, or only listen, answer and go on.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::coordinator::{Coordinator, Timer};
 use crate::leg::State;
 use crate::{Cause, Event};
 
-/// How long an answer may take: five transmissions over UDP.
+/// Time that an answer may take: five transmissions over UDP.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// Whoever cannot be asked yet, since its ACK is still to come, is asked after this.
+/// Time until asking again a peer that cannot be asked yet, since its ACK is still to come.
 const LATER: Duration = Duration::from_secs(1);
 
 impl Coordinator {
-    /// The shard says that a leg fell silent, or was heard again.
+    /// The shard reports that a leg fell silent, or was heard again.
     pub(crate) fn silence(&mut self, now: Time, leg: LegId, silent: bool) {
         let (Some(inactivity), Some(silence)) = (self.config.inactivity, self.config.silence()) else {
             return;
@@ -37,7 +37,7 @@ impl Coordinator {
         self.event(Event::Silent { session, leg, silent });
     }
 
-    /// Asks the peer of a leg whether it is there. If so, [`Event::Present`] says it; otherwise the leg ends.
+    /// Asks the peer of a leg for a sign of life. [`Event::Present`] reports one; otherwise the leg ends.
     pub fn ask_peer(&mut self, now: Time, leg: LegId) {
         let Some(l) = self.legs.get(&leg).filter(|l| l.state < State::Ending) else {
             return;
@@ -52,7 +52,7 @@ impl Coordinator {
             .set(Timer::Silence(leg), now + next, "question to a silent peer");
     }
 
-    /// Whether the peer of a leg is there.
+    /// The outcome of asking the peer of a leg.
     pub(crate) fn pinged(&mut self, now: Time, usage: UsageId, alive: bool) {
         let Some(leg) = self.usages.get(&usage).copied() else {
             return;
@@ -61,7 +61,7 @@ impl Coordinator {
             return;
         };
         let (session, silent) = (l.session, l.silent.is_some());
-        // Whoever is heard again meanwhile is there, whatever became of the question.
+        // A peer that is heard again meanwhile is there, whatever became of the question.
         if alive || !silent {
             match self.config.inactivity.filter(|_| silent) {
                 Some(inactivity) => {
@@ -83,7 +83,7 @@ impl Coordinator {
     }
 }
 
-/// Why a call ends whose far end is gone (RFC 3326).
+/// Reason why a call ends whose far end is gone (RFC 3326).
 pub(super) fn lost() -> Reason {
     Reason {
         protocol: "SIP".into(),

@@ -1,8 +1,9 @@
-//! Transfer: the peer of a leg wants to be replaced (REFER, RFC 3515, RFC 5589), or we ask that of our peer.
+//! Transfer: the peer of a leg asks to be replaced (REFER, RFC 3515, RFC 5589), or we ask that of our peer.
 //!
-//! The gateway itself calls whoever is to come; neither the transferred party nor its network sees a REFER. While the target
-//! rings, the transferor is *aside*: the others hear music, and who asked hears nothing. Where nobody answers, it is back among
-//! them. A transferor that hangs up meanwhile has left the call; the transfer goes on (RFC 5589 §6.1).
+//! The gateway itself calls the target; neither the transferred party nor its network sees a REFER. While the
+//! target rings, the transferor is *aside*: the others hear music, and the transferor hears nothing. If
+//! nobody answers, it is back among them. A transferor that hangs up meanwhile has left the call; the
+//! transfer goes on (RFC 5589 §6.1).
 
 use std::time::Duration;
 
@@ -19,21 +20,21 @@ use crate::coordinator::{Coordinator, Timer};
 use crate::event::{Cause, Event, ReferTo};
 use crate::leg::State;
 
-/// How long who was replaced may take to hang up by itself.
+/// Time that a replaced party may take to hang up by itself.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// A leg's wish to be replaced.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refer {
     id: ReferId,
-    /// It was told that we follow it.
+    /// True once it was told that we follow it.
     accepted: bool,
 }
 
 impl Coordinator {
-    /// Calls somebody in place of `leg`, whose peer asked for it ([`Event::Refer`]): a blind transfer. The peer is told how it
-    /// goes. Ends in [`Event::Transferred`] or [`Event::TransferFailed`]. Without `offer.caller`, the target is shown one of
-    /// those who stay.
+    /// Calls somebody in place of `leg`, whose peer asked for it ([`Event::Refer`]): a blind transfer. The
+    /// peer is told its progress. Ends in [`Event::Transferred`] or [`Event::TransferFailed`]. Without
+    /// `offer.caller`, the target is shown one of those who stay.
     pub fn transfer(&mut self, now: Time, leg: LegId, mut offer: Offer) {
         let Some(session) = self.may_be_replaced(leg) else {
             return self.refuse_refer(now, leg, 603);
@@ -87,8 +88,9 @@ impl Coordinator {
         }
     }
 
-    /// Takes `leg`, whose peer asked for it, out of a call of two: done, as far as that peer is told. The session, with the one who is
-    /// alone there now and how that one is shown to others. Anybody else: declined.
+    /// Takes `leg`, whose peer asked for it, out of a call of two: for that peer the transfer is done.
+    /// Returns the session, the leg that is alone there now, and how its party is shown to others. In any
+    /// other call: declined.
     pub fn leave(&mut self, now: Time, leg: LegId) -> Option<(SessionId, LegId, Caller)> {
         let session = self.may_be_replaced(leg);
         let other = session
@@ -162,8 +164,8 @@ impl Coordinator {
         }
     }
 
-    /// Tells the peer of `leg` how far its transfer is: a status of the new call, the last one from 200 on. Who was replaced is
-    /// hung up soon.
+    /// Tells the peer of `leg` the progress of its transfer: a status of the new call, the last one from 200
+    /// on. The replaced party is hung up soon.
     pub fn refer_progress(&mut self, now: Time, leg: LegId, code: u16) {
         let Some(l) = self.legs.get_mut(&leg) else { return };
         let (Some(refer), Some(usage)) = (l.refer.filter(|refer| refer.accepted), l.usage) else {
@@ -179,8 +181,8 @@ impl Coordinator {
         }
     }
 
-    /// Asks the peer of `leg` to call `target` in our place, or to take up the call that `replaces` is a leg of. How it goes is
-    /// told by [`Event::ReferProgress`].
+    /// Asks the peer of `leg` to call `target` in our place, or to take up the call that `replaces` is a leg
+    /// of. [`Event::ReferProgress`] reports the progress.
     pub fn refer(&mut self, now: Time, leg: LegId, target: &Uri, replaces: Option<LegId>) {
         let dialog = replaces.and_then(|other| self.dialog_of(other));
         if let Some(l) = self.legs.get_mut(&leg)
@@ -370,7 +372,7 @@ impl Coordinator {
         }
     }
 
-    /// A session ends, or a leg is taken out of it: what was under way for its transfer is over.
+    /// A session ends, or a leg is taken out of it: any transfer under way for it is over.
     pub(crate) fn refer_over(&mut self, now: Time, leg: LegId, code: u16) {
         self.accept_refer(now, leg);
         if let Some(l) = self.legs.get_mut(&leg) {
@@ -379,7 +381,7 @@ impl Coordinator {
         self.refer_progress(now, leg, code);
     }
 
-    /// Who was replaced did not hang up.
+    /// A replaced party did not hang up.
     pub(crate) fn goodbye(&mut self, now: Time, leg: LegId) {
         let member = self
             .legs
@@ -401,7 +403,7 @@ impl Coordinator {
 
     /// Our REFER was answered.
     pub(crate) fn refer_answered(&mut self, usage: UsageId, code: u16) {
-        // What comes of a REFER that was accepted is told by NOTIFY.
+        // NOTIFY reports the outcome of an accepted REFER.
         if code >= 300 {
             self.tell_progress(usage, code);
         }

@@ -1,4 +1,4 @@
-//! Other trunks and settings, and the addresses of trunks, while calls go on.
+//! Changes of trunks and settings, and of the addresses of trunks, while calls go on.
 
 use std::net::IpAddr;
 
@@ -9,8 +9,8 @@ use crate::coordinator::{Coordinator, Output};
 use crate::verb::dial::trunk_uri;
 
 impl Coordinator {
-    /// These are the trunks and settings from now on. Calls that are up go on, those of a trunk that is gone as well. A client
-    /// has no trunks: nothing is done.
+    /// Applies these trunks and settings from now on. Calls in progress go on, even those of a trunk that is
+    /// removed. A client has no trunks: nothing is done.
     pub fn adjust(&mut self, adjustment: Adjustment) {
         let Access::Directory { trunks, .. } = &mut self.config.access else {
             return;
@@ -34,7 +34,7 @@ impl Coordinator {
         self.follow_trunks();
     }
 
-    /// Says whose names are to be followed.
+    /// Tells which names are to be followed.
     pub(crate) fn follow_trunks(&mut self) {
         let Access::Directory { trunks, .. } = &self.config.access else {
             return;
@@ -50,7 +50,7 @@ impl Coordinator {
         }
     }
 
-    /// The name of a trunk leads there now.
+    /// The name of a trunk now resolves to these addresses.
     pub(crate) fn located(&mut self, trunk: &str, addresses: Vec<IpAddr>) {
         if let Access::Directory { trunks, .. } = &mut self.config.access
             && let Some(trunk) = trunks.get_mut(trunk).filter(|trunk| trunk.follows_name)

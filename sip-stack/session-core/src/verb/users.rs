@@ -8,8 +8,9 @@ use crate::config::{Access, User};
 use crate::coordinator::Coordinator;
 
 impl Coordinator {
-    /// These are the users from now on. Whoever is one no longer, or has another password, is registered no longer, and their
-    /// connections speak for nobody; calls that are up go on. A client calls and is called without a directory: nothing is done.
+    /// Sets the users from now on. A user who is removed, or has another password, is no longer registered,
+    /// and the user's connections speak for nobody; calls in progress go on. A client calls and is called
+    /// without a directory: nothing is done.
     pub fn set_users(&mut self, now: Time, users: BTreeMap<String, User>) {
         let Access::Directory { users: known, .. } = &mut self.config.access else {
             return;

@@ -1,4 +1,5 @@
-//! Who gets in, and who does not: guessing, scanning, what a registration gives and when that ends, and who may change a call.
+//! Admission: guessing, scanning, the rights of a registration and their end, and the sources that may change
+//! a call.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -160,7 +161,7 @@ impl Gateway {
         }
     }
 
-    /// Until then, with all timers.
+    /// Waits until then, with all timers.
     fn wait(&mut self, time: Duration) {
         let until = self.now + time;
         while self.now < until {
@@ -206,7 +207,7 @@ impl Gateway {
         )
     }
 
-    /// The code of the final answer, if there is one; a challenge is answered where there are credentials.
+    /// Code of the final answer, if there is one; a challenge is answered if there are credentials.
     fn ask(&mut self, flow: Flow, sent: &Sent<'_>) -> Option<u16> {
         let text = self.text(flow, sent, "");
         let answer = self.answer(flow, &text)?;
@@ -332,7 +333,7 @@ fn scanners_get_no_answer() {
         .collect();
     assert_eq!((codes[0], codes[59]), (Some(401), None));
     assert_eq!(gateway.coordinator.bans(gateway.now)[0].reason, Offence::Scanning);
-    // A phone of ours that forgets to answer challenges is no scanner.
+    // A phone of ours that forgets to answer challenges is not a scanner.
     for _ in 0..60 {
         assert_eq!(
             gateway.ask(udp("192.0.2.7"), &Sent::new("REGISTER", "1001")),
@@ -576,7 +577,7 @@ fn whoever_knows_the_tags_of_a_users_call_changes_nothing_from_elsewhere() {
         );
     }
     assert_eq!(changes(&mut gateway, "INVITE", phone, &dialog), Some(200));
-    // The phone is somewhere else now, and has shown that it is the phone.
+    // The phone is somewhere else now, and has proved that it is the phone.
     let moved = udp("192.0.2.9");
     assert_eq!(changes(&mut gateway, "INVITE", moved, &dialog), Some(403));
     let register = Sent::new("REGISTER", "1001").with("1001", "secret");

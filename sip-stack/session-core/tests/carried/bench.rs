@@ -1,4 +1,5 @@
-//! One gateway, and peers whose messages are written by hand. Media opens at once; who is called for which number is a table.
+//! One gateway, and peers whose messages are written by hand. Media opens at once; a table decides who is
+//! called for which number.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use sip_core::endpoint::{self, Advertised, Credentials};
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
 use sip_core::message::{HeaderName, Message, Method};
 
-/// Where a peer is, and how it came.
+/// Address and transport of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Peer {
     pub(crate) flow: Flow,
@@ -125,7 +126,7 @@ pub(crate) fn sdp(host: u8, port: u16, payload_type: u8) -> String {
     )
 }
 
-/// One of DTLS-SRTP, as a browser writes it.
+/// A description of DTLS-SRTP, as a browser writes it.
 pub(crate) fn dtls() -> String {
     let fingerprint = ["4A"; 32].join(":");
     format!(
@@ -151,7 +152,7 @@ impl Bench {
         }
     }
 
-    /// Runs a verb and what comes of it.
+    /// Runs a verb and its consequences.
     pub(crate) fn act<T>(&mut self, act: impl FnOnce(&mut Coordinator, Time) -> T) -> T {
         let result = act(&mut self.gateway, self.now);
         self.drain();
@@ -178,7 +179,7 @@ impl Bench {
         self.act(|gateway, now| gateway.handle_input(now, input));
     }
 
-    /// A request outside a dialog. Lines say more; one of `Via`, `From` or the like is not needed.
+    /// Sends a request outside a dialog. `lines` adds header fields; one like `Via` or `From` replaces the default.
     pub(crate) fn request(&mut self, from: Peer, method: &str, uri: &str, lines: &str, body: &str) -> String {
         self.branches += 1;
         let id = self.branches;
@@ -213,7 +214,7 @@ impl Bench {
         text
     }
 
-    /// The same request with the credentials of `user`, after a challenge; the status of the answer.
+    /// Sends the same request with the credentials of `user`, after a challenge; returns the status of the answer.
     pub(crate) fn authenticated(
         &mut self,
         from: Peer,
@@ -253,7 +254,7 @@ impl Bench {
         assert_eq!(code, 200);
     }
 
-    /// The peer's response to a request of ours; what tags, lines and body say is the peer's.
+    /// Sends the peer's response to a request of ours, with the given tag, lines and body.
     pub(crate) fn respond(
         &mut self,
         from: Peer,
@@ -336,7 +337,7 @@ impl Bench {
         }
     }
 
-    /// Users by their name, everything else by the carrier; users alone may call the carrier.
+    /// Calls users by their name, and everything else by the carrier; only users may call the carrier.
     fn decide(&mut self, event: &Event) {
         let now = self.now;
         let party = |number: &str| match number {
@@ -404,7 +405,7 @@ impl Bench {
         &found.expect("a response").1
     }
 
-    /// What callers were told of their INVITEs, in order; 100 and copies left out.
+    /// Final statuses and others that callers were sent for their INVITEs, in order; 100 and copies left out.
     pub(crate) fn told(&self) -> Vec<u16> {
         let invite = |message: &Message| message.cseq().method == Method::Invite;
         let mut told: Vec<u16> = self
@@ -417,7 +418,7 @@ impl Bench {
         told
     }
 
-    /// Where the media of a leg goes, each time that was said, with its payload type.
+    /// Destinations of a leg's media, each time they were set, with the payload type.
     pub(crate) fn connected(&self, leg: LegId) -> Vec<(Option<SocketAddr>, u8)> {
         let media = |media: &Negotiated| {
             let remote = match &media.transport {

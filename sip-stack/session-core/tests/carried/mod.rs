@@ -1,4 +1,4 @@
-//! What messages carry, and what becomes of it on the other leg: bodies, forks, statuses, numbers, identities, ways.
+//! Content of messages, and its effect on the other leg: bodies, forks, statuses, numbers, identities, routes.
 
 pub(crate) mod bench;
 
@@ -20,7 +20,7 @@ fn mixed(sdp: &str) -> String {
     )
 }
 
-/// A user is registered and calls the carrier: the INVITE that the carrier gets.
+/// Registers a user who calls the carrier; returns the INVITE that the carrier gets.
 fn called_out(bench: &mut Bench) -> Message {
     bench.register(PHONE, "");
     bench.authenticated(PHONE, "INVITE", "sip:0301234@192.0.2.1", "", &sdp(11, 4_000, 0));
@@ -75,7 +75,7 @@ fn a_foreign_body_takes_nothing_from_the_status_of_a_response() {
     );
     bench.respond(CARRIER, &invite, 200, "c", isup, "\u{6}");
     assert_eq!(bench.told().last(), Some(&200));
-    // Without any description there is no session, whoever answered.
+    // Without any description there is no session, whoever answers.
     let mut bench = Bench::new();
     let invite = called_out(&mut bench);
     bench.respond(CARRIER, &invite, 200, "c", isup, "\u{6}");
@@ -95,7 +95,7 @@ fn early_media_follows_the_fork_that_spoke_last_and_who_answers_keeps_its_own() 
     bench.respond(CARRIER, &invite, 183, "one", RELIABLE, &one);
     bench.respond(CARRIER, &invite, 183, "two", RELIABLE, &two);
     assert_eq!(bench.connected(leg), [at_one, at_two]);
-    // One that says again that it rings takes nothing back.
+    // A fork that reports ringing again takes nothing back.
     bench.respond(
         CARRIER,
         &invite,
@@ -112,7 +112,7 @@ fn early_media_follows_the_fork_that_spoke_last_and_who_answers_keeps_its_own() 
         "its answer came before"
     );
     assert_eq!(bench.told().last(), Some(&200));
-    // Nothing of the other fork is left: a copy of its answer is another peer's.
+    // Nothing of the other fork is left: a copy of its answer comes from another peer.
     bench.respond(CARRIER, &invite, 200, "two", "", &two);
     assert_eq!((bench.connected(leg).len(), bench.count(&Method::Bye)), (3, 1));
 }
@@ -124,7 +124,7 @@ fn a_fork_that_answers_without_a_description_of_its_own_has_no_session() {
     bench.respond(CARRIER, &invite, 183, "one", RELIABLE, &sdp(20, 5_000, 0));
     bench.respond(CARRIER, &invite, 200, "two", "", "");
     assert_eq!(bench.told().last(), Some(&488));
-    // Where nobody names the early one, it is taken for who answers.
+    // If the early fork has no name, it is taken for the one that answers.
     let mut bench = Bench::new();
     let invite = called_out(&mut bench);
     bench.respond(CARRIER, &invite, 183, "", "", &sdp(20, 5_000, 0));
@@ -177,7 +177,7 @@ fn a_trunk_is_known_by_its_address_whatever_its_callers_are_called() {
         &sdp(20, 5_000, 0),
     );
     assert_eq!(from(&bench, PHONE).0, "+49305678");
-    // A phone of ours behind the same address is challenged, and is its user then.
+    // A phone of ours behind the same address is challenged, and then acts as its user.
     let behind = Peer {
         flow: sip_core::flow::Flow {
             remote: "192.0.2.20:5062".parse().unwrap(),
@@ -189,7 +189,7 @@ fn a_trunk_is_known_by_its_address_whatever_its_callers_are_called() {
     let code = bench.authenticated(behind, "INVITE", "sip:1001@192.0.2.1", "", &sdp(20, 5_004, 0));
     assert_ne!(code, 403);
     assert_eq!(from(&bench, PHONE).0, "1002");
-    // From anywhere else the name alone is worth nothing.
+    // From anywhere else the name alone proves nothing.
     bench.request(
         OTHER,
         "INVITE",
@@ -228,7 +228,7 @@ fn the_caller_of_a_trusted_trunk_is_whom_it_asserts() {
         shown(true, &format!("{asserted}Privacy: id\r\n")),
         is("trunk77", "Trunk")
     );
-    // Users do not say who they are.
+    // Users cannot assert an identity.
     let mut bench = Bench::new();
     bench.register(PHONE, "");
     bench.register(OTHER, "");
@@ -323,7 +323,7 @@ fn a_phone_that_is_elsewhere_is_followed_by_number_and_not_in_circles() {
     let second = bench.invited(OTHER);
     bench.respond(OTHER, &second, 180, "o", "", "");
     assert_eq!(bench.told(), [180], "the caller waits on");
-    // Back to where it came from, and then nowhere.
+    // Redirected to where it came from, and then nowhere.
     bench.respond(OTHER, &second, 302, "o", "Contact: <sip:1001@192.0.2.1>\r\n", "");
     let third = bench.invited(PHONE);
     assert_ne!(third.call_id(), invite.call_id());
@@ -487,7 +487,7 @@ fn a_page_that_is_loaded_again_while_it_rings_rings_again() {
     bench.respond(again, &invite, 180, "q", contact, "");
     bench.respond(again, &invite, 486, "q", contact, "");
     assert_eq!(bench.told().last(), Some(&486), "it is the page's call");
-    // Who does not come back is not reached.
+    // A user who does not come back is not reached.
     let mut bench = Bench::new();
     bench.register(PAGE, contact);
     ring(&mut bench);
@@ -495,7 +495,7 @@ fn a_page_that_is_loaded_again_while_it_rings_rings_again() {
     assert_eq!(bench.told(), [180]);
     bench.wait(2);
     assert_eq!(bench.told(), [180, 480]);
-    // The page may be there again before its old connection is seen to close.
+    // The page may be back before its old connection is seen to close.
     let mut bench = Bench::new();
     bench.register(PAGE, contact);
     bench.request(CARRIER, "INVITE", "sip:1003@192.0.2.1", "", &sdp(20, 5_000, 0));

@@ -47,7 +47,7 @@ fn answered(world: &World) -> Option<LegId> {
     })
 }
 
-/// Who waits, and whom they talk to.
+/// A waiting caller, connected to an agent.
 fn talking(world: &mut World) -> (SessionId, LegId, LegId) {
     let (session, caller) = waiting(world);
     world
@@ -361,7 +361,7 @@ fn a_user_comes_back_with_a_key_in_place_of_the_password_and_another_password_en
     assert_eq!(world.stats(GATEWAY).contacts, 0, "the old password is over");
 }
 
-/// How often this leg was told something to its end.
+/// Number of times that this leg heard an announcement to its end.
 fn announcements(world: &World, leg: LegId) -> usize {
     world.count(
         GATEWAY,
@@ -380,7 +380,7 @@ fn who_waits_is_told_the_place_and_who_talks_is_not() {
     assert!(world.verb(GATEWAY, |c, _| c.announce(caller, place)));
     world.run(secs(1));
     assert_eq!(announcements(&world, caller), 1);
-    // It rings at the agent: the caller still waits.
+    // The agent's phone rings: the caller still waits.
     world
         .verb(GATEWAY, |c, now| c.offer(now, session, right()))
         .expect("offered");
@@ -389,7 +389,7 @@ fn who_waits_is_told_the_place_and_who_talks_is_not() {
     let agent = answered(&world).expect("answered");
     world.verb(GATEWAY, |c, now| c.admit_leg(now, session, agent));
     world.run(secs(1));
-    // They talk: there is nothing to be told, and to the agent neither.
+    // They talk: there is nothing to announce, not to the agent either.
     assert!(!world.verb(GATEWAY, |c, _| c.announce(caller, place)));
     assert!(!world.verb(GATEWAY, |c, _| c.announce(agent, place)));
     // The agent left, and the caller waits again.

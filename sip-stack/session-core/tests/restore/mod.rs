@@ -12,7 +12,7 @@ fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// A caller who waits, and what is kept of the leg.
+/// A waiting caller, and the saved leg.
 fn waiting(world: &mut World) -> (LegId, SavedLeg) {
     world.centre = true;
     world.call();
@@ -36,7 +36,7 @@ fn restore(world: &mut World, saved: &SavedLeg) -> (SessionId, LegId) {
         .expect("restored")
 }
 
-/// Which way audio flows on a leg.
+/// Direction of audio on a leg.
 fn direction(world: &World, leg: LegId) -> Direction {
     let connected = world.last_command(
         GATEWAY,

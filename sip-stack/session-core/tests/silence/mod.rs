@@ -1,4 +1,4 @@
-//! Phones from which nothing comes: asked whether they are there, and ended when they are not.
+//! Silent phones: asked for a sign of life, and ended if there is none.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ fn a_phone_that_is_muted_or_only_listens_answers_and_stays() {
         world.run(secs(60));
         assert_eq!((present(&world), world.sessions(GATEWAY).len()), (2 * round, 1));
     }
-    // Heard again it is asked no more.
+    // Heard again, it is asked no more.
     silent(&mut world, caller, false);
     silent(&mut world, callee, false);
     world.run(secs(600));

@@ -1,4 +1,4 @@
-//! What somebody gets of the gateway whom it does not know.
+//! Limits on what an unknown peer gets from the gateway.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use sip_core::endpoint::Counts;
 use crate::minute;
 use crate::world::{CALLEE, CALLER, GATEWAY, Network, World};
 
-/// Nobody's address.
+/// An address that belongs to nobody.
 fn stranger() -> SocketAddr {
     SocketAddr::from(([198, 51, 100, 1], 5060))
 }
@@ -84,7 +84,7 @@ fn strangers_without_number_keep_no_call_of_others_away() {
     world.assert_empty();
 }
 
-/// An INVITE that wears the caller's address, which is the trunk `left`.
+/// An INVITE with the caller's address as source, which is that of the trunk `left`.
 fn from_trunk(number: usize) -> String {
     request("INVITE", "alice", "")
         .replace("bKINVITE", &format!("bKt{number}"))

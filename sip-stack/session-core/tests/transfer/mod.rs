@@ -30,7 +30,7 @@ fn refer(world: &mut World, leg: LegId, to: &str) {
     world.verb(CALLER, |c, now| c.refer(now, leg, &number(to), None));
 }
 
-/// What the user was told.
+/// Statuses that the user was told.
 fn told(world: &World) -> Vec<u16> {
     let codes = world.events(CALLER).iter().filter_map(|event| match event {
         Event::ReferProgress { code, .. } => Some(*code),

@@ -22,7 +22,7 @@ pub(crate) const CALLER: usize = 0;
 pub(crate) const GATEWAY: usize = 1;
 pub(crate) const CALLEE: usize = 2;
 
-/// What the network does to datagrams; per cent, and the most delay.
+/// Behaviour of the network: per cent of datagrams, and the maximum delay.
 #[derive(Clone, Copy)]
 pub(crate) struct Network {
     pub(crate) loss: u64,
@@ -43,7 +43,7 @@ impl Network {
 /// As its two ends know it.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialog {
-    /// Who answered the INVITE, and who sent it.
+    /// Nodes that answered the INVITE, and that sent it.
     pub(crate) between: (usize, usize),
     pub(crate) call_id: String,
     pub(crate) from_tag: String,
@@ -64,7 +64,7 @@ pub(crate) struct World {
     flying: BTreeMap<(Time, u64), (usize, usize, Bytes)>,
     pub(crate) now: Time,
     pub(crate) packets: u64,
-    /// Of everything that was sent, and when.
+    /// Digest of everything that was sent, with times.
     pub(crate) digest: u64,
     pub(crate) callee_answers: bool,
     pub(crate) callee_rejects: Option<u16>,
@@ -79,7 +79,7 @@ pub(crate) struct World {
     pub(crate) cut_off: Option<usize>,
     /// Those that were answered, in order.
     pub(crate) dialogs: Vec<Dialog>,
-    /// What the caller's REFERs name in place of their `Replaces`.
+    /// Dialog that the caller's REFERs name in place of their `Replaces`.
     pub(crate) forged: Option<Dialog>,
     pub(crate) answered: usize,
     pub(crate) rings: usize,
@@ -107,7 +107,7 @@ fn trunk(node: usize) -> Trunk {
     }
 }
 
-/// With `user` the caller is a user of the gateway, and no trunk is known by its address.
+/// Configuration of a node. With `user`, the caller is a user of the gateway, and no trunk is known by its address.
 fn config(node: usize, user: bool) -> Config {
     let access = match node {
         GATEWAY => Access::Directory {
@@ -175,7 +175,7 @@ impl World {
         World::of(seed, network, false)
     }
 
-    /// One whose caller is a user of the gateway.
+    /// A world whose caller is a user of the gateway.
     pub(crate) fn with_user(seed: u64, network: Network) -> World {
         World::of(seed, network, true)
     }
@@ -212,7 +212,7 @@ impl World {
         }
     }
 
-    /// What a node sends at once for a datagram from elsewhere.
+    /// Hands a node a datagram from elsewhere; returns what it sends at once.
     pub(crate) fn tell(&mut self, node: usize, remote: SocketAddr, data: impl Into<Bytes>) -> Vec<Bytes> {
         let flow = Flow {
             id: FlowId(1),
@@ -231,14 +231,14 @@ impl World {
                     self.nodes[node].deadline = deadline;
                     return sent;
                 }
-                // The operator is told.
+                // The operator is informed.
                 Output::Event(Event::Refused(_)) => {}
                 other => panic!("a stranger caused {other:?}"),
             }
         }
     }
 
-    /// What a node sends back at once for a datagram that another one did not send itself.
+    /// Hands a node a datagram that another one did not send itself; returns what it sends back at once.
     pub(crate) fn deliver(&mut self, to: usize, from: usize, data: impl Into<Bytes>) -> Vec<Bytes> {
         let before = self.packets;
         let flow = Flow {
@@ -311,7 +311,7 @@ impl World {
         outcome
     }
 
-    /// A node dies, with what was on its way to it, and another one is there in its place, which knows of nothing.
+    /// A node dies, with everything on its way to it, and another one takes its place, which knows nothing.
     pub(crate) fn crash(&mut self, node: usize) {
         self.flying.retain(|_, (_, to, _)| *to != node);
         let dead = &mut self.nodes[node];
@@ -533,7 +533,7 @@ impl World {
         }
     }
 
-    /// What the application of each node does.
+    /// Decision of a node's application.
     fn decide(&mut self, node: usize, event: Event) {
         let now = self.now;
         let coordinator = &mut self.nodes[node].coordinator;
@@ -589,7 +589,7 @@ impl World {
         self.nodes[node].events.push(event);
     }
 
-    /// Why the last BYE to a node says that it came.
+    /// Reason of the last BYE to a node.
     pub(crate) fn reason(&self, node: usize) -> Option<String> {
         self.reasons[node].clone()
     }

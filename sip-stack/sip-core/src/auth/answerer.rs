@@ -6,7 +6,7 @@ use super::digest::{Algorithm, Inputs, Qop, ha1, response};
 use crate::message::params::{quote, strip_quotes};
 use crate::message::{AuthParams, HeaderName, Message};
 
-/// Who we say we are.
+/// Credentials of ours.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// As the peer knows it.
@@ -45,7 +45,7 @@ struct Challenge {
     count: u32,
 }
 
-/// Which challenges one request answered, in all the copies of it that refusals led to.
+/// Challenges that one request answered, in all the copies of it that refusals led to.
 #[derive(Clone, Debug, Default)]
 pub struct Answered(Vec<Answer>);
 
@@ -54,7 +54,7 @@ struct Answer {
     proxy: bool,
     realm: String,
     nonce: String,
-    /// The nonce came with a refusal of this very request; otherwise an earlier request brought it.
+    /// True if the nonce came with a refusal of this very request; false if an earlier request brought it.
     asked: bool,
 }
 
@@ -138,8 +138,8 @@ impl Answerer {
         true
     }
 
-    /// `Authorization` and `Proxy-Authorization` for a request; none while nobody asked. What they answer is noted in
-    /// `answered`, which belongs to that request.
+    /// `Authorization` and `Proxy-Authorization` for a request; none before a challenge. The challenges that
+    /// they answer are noted in `answered`, which belongs to that request.
     pub fn headers(
         &mut self,
         answered: &mut Answered,

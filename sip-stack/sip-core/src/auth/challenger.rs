@@ -15,7 +15,7 @@ use crate::message::{HeaderName, Message};
 /// Nonces whose use is remembered at once; the oldest is forgotten, and thereby stale, when one more comes.
 const MAX_NONCES: usize = 65_536;
 
-/// What the user store knows of a user.
+/// Secret of a user, as the user store keeps it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Password {
     /// As the user types it.
@@ -25,15 +25,15 @@ pub enum Password {
 }
 
 impl Password {
-    /// What may be kept of `password` in place of it, good for `username` in `realm` alone. A key serves as well as the password
-    /// does there, so it is to be kept as carefully.
+    /// Key that may be kept in place of `password`, good for `username` in `realm` alone. A key serves as
+    /// well as the password there, so it must be kept as carefully.
     #[must_use]
     pub fn keys(username: &str, realm: &str, password: &str) -> Password {
         let key = |algorithm| (algorithm, ha1(algorithm, username, realm, password));
         Password::Ha1(vec![key(Algorithm::Sha256), key(Algorithm::Md5)])
     }
 
-    /// Of a user who proves nothing by a password of their own.
+    /// Secret of a user without a password of their own.
     #[must_use]
     pub const fn none() -> Password {
         Password::Ha1(Vec::new())
@@ -61,7 +61,7 @@ impl From<String> for Password {
     }
 }
 
-/// What a [`Challenger`] makes of a request.
+/// Verdict of a [`Challenger`] on a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The sender knows the password of `username`.
@@ -118,7 +118,7 @@ impl Challenger {
         }
     }
 
-    /// How long a nonce is good for; 300 s if not said.
+    /// Sets the lifetime of a nonce; 300 s by default.
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Duration) -> Challenger {
         self.lifetime = lifetime;
@@ -241,7 +241,7 @@ impl Challenger {
         stem + &signature
     }
 
-    /// When a nonce was issued, if we issued it.
+    /// Time at which a nonce was issued, if we issued it.
     fn issued(&self, nonce: &str) -> Option<Time> {
         let (stem, signature) = nonce.split_at_checked(32)?;
         let ours = self.sign(stem).as_bytes().ct_eq(signature.as_bytes());

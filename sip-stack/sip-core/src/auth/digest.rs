@@ -87,7 +87,7 @@ impl Qop {
     }
 }
 
-/// What a digest response is computed from, beside the password.
+/// Inputs of a digest response, besides the password.
 pub(super) struct Inputs<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) session: bool,

@@ -1,5 +1,5 @@
-//! What two user agents keep in common between requests (RFC 3261 §12): tags, sequence numbers, route set, remote
-//! target; and the session timer (RFC 4028). Pure state; [`crate::endpoint`] sends and receives.
+//! State that two user agents share between requests (RFC 3261 §12): tags, sequence numbers, route set,
+//! remote target; and the session timer (RFC 4028). Pure state; [`crate::endpoint`] sends and receives.
 
 mod route;
 mod session_timer;

@@ -4,19 +4,19 @@ use crate::message::{HeaderName, Message, NameAddr};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteSet(Vec<String>);
 
-/// How a request within a dialog is addressed (RFC 3261 §12.2.1.1).
+/// Addressing of a request within a dialog (RFC 3261 §12.2.1.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routed {
     /// Request-URI.
     pub request_uri: String,
     /// Values of `Route`, in order.
     pub routes: Vec<String>,
-    /// Where the request goes: the first route, or the Request-URI.
+    /// Destination of the request: the first route, or the Request-URI.
     pub next_hop: String,
 }
 
 impl RouteSet {
-    /// Of the callee: `Record-Route` of the request in its order (§12.1.1).
+    /// Route set of the callee: `Record-Route` of the request in its order (§12.1.1).
     #[must_use]
     pub fn uas(request: &Message) -> RouteSet {
         RouteSet(
@@ -27,7 +27,7 @@ impl RouteSet {
         )
     }
 
-    /// Of the caller: `Record-Route` of the response in reverse (§12.1.2).
+    /// Route set of the caller: `Record-Route` of the response in reverse (§12.1.2).
     #[must_use]
     pub fn uac(response: &Message) -> RouteSet {
         let mut routes = RouteSet::uas(response);
@@ -35,7 +35,7 @@ impl RouteSet {
         routes
     }
 
-    /// Of a dialog that was kept: see [`RouteSet::values`].
+    /// Route set of a saved dialog: see [`RouteSet::values`].
     #[must_use]
     pub fn restored(values: Vec<String>) -> RouteSet {
         RouteSet(values)

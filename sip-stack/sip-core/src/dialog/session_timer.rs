@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use sans_io::{Deadline, Time};
 
-/// Whose duty the refreshes are.
+/// Duty of refreshing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Duty {
     /// We refresh.
@@ -16,10 +16,10 @@ pub enum Duty {
 pub struct SessionTimer {
     /// Session interval agreed.
     pub interval: Duration,
-    /// Who refreshes.
+    /// Duty of our side.
     pub duty: Duty,
-    /// The peer takes no part in it: it gives nothing up when the session expires, and neither do we as long as our refreshes
-    /// get answers of whatever kind.
+    /// True if the peer takes no part in it: it gives nothing up when the session expires, and neither do we
+    /// as long as our refreshes get answers of whatever kind.
     pub alone: bool,
     since: Time,
 }
@@ -36,7 +36,7 @@ impl SessionTimer {
         }
     }
 
-    /// Of ours alone, with a peer that knows no session timer (RFC 4028 §7.2, §9).
+    /// A timer of ours alone, with a peer that knows no session timers (RFC 4028 §7.2, §9).
     #[must_use]
     pub fn alone(now: Time, interval: Duration) -> SessionTimer {
         SessionTimer {
@@ -45,7 +45,8 @@ impl SessionTimer {
         }
     }
 
-    /// When to act: who refreshes does so at half of the interval, the other gives the session up at its end.
+    /// Time to act: the refreshing side refreshes at half of the interval, the other gives the session up at
+    /// its end.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         Some(match self.duty {
@@ -54,7 +55,8 @@ impl SessionTimer {
         })
     }
 
-    /// When the session is given up: 32 s or a third of the interval, whichever is less, before it expires (§10).
+    /// Time at which the session is given up: 32 s or a third of the interval, whichever is less, before it
+    /// expires (§10).
     #[must_use]
     pub fn end(&self) -> Time {
         self.since + (self.interval - (self.interval / 3).min(Duration::from_secs(32)))

@@ -22,8 +22,8 @@ pub struct Dialog {
     pub routes: RouteSet,
     /// Highest `RSeq` of the peer's reliable provisional responses (RFC 3262).
     pub rseq: Option<u32>,
-    /// Of a fork of our INVITE: its description in a reliable provisional response, or in an UPDATE after that. It stands
-    /// where the fork's 2xx has none (RFC 6337 §3.1.1).
+    /// Description of a fork of our INVITE, from a reliable provisional response, or from an UPDATE after
+    /// that. It stands if the fork's 2xx has none (RFC 6337 §3.1.1).
     pub answer: Option<Bytes>,
 }
 

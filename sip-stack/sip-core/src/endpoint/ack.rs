@@ -15,7 +15,7 @@ use super::wire::Draft;
 #[derive(Debug)]
 pub(super) struct Ack {
     pub(super) tag: Option<String>,
-    /// What was sent where; `None` while its next hop is being resolved.
+    /// Message and destination; `None` while its next hop is being resolved.
     sent: Option<(Bytes, Destination)>,
 }
 
@@ -71,7 +71,7 @@ impl Endpoint {
         }
     }
 
-    /// Where a request to another fork of an INVITE goes.
+    /// Destination of a request to another fork of an INVITE.
     pub(super) fn hop_beside(&self, client: u64, uri: &str) -> Hop {
         match self.clients.get(&client).map(|tx| &tx.to) {
             Some(to @ Destination::Flow(_)) => Hop::To(VecDeque::from([to.clone()])),

@@ -7,8 +7,8 @@ use super::Endpoint;
 use super::receive::our_branch;
 
 impl Endpoint {
-    /// What RFC 3261 §8.2 has a server look at, in its order, before a request outside a dialog reaches anybody: method,
-    /// Request-URI and `To`, merged requests, required extensions, content. True when it was refused.
+    /// Checks, in the order of RFC 3261 §8.2, a request outside a dialog before it reaches anybody: method,
+    /// Request-URI and `To`, merged requests, required extensions, content. True if it was refused.
     pub(super) fn refuse(&mut self, now: Time, server: u64, request: &Message, merged: bool) -> bool {
         if self.refuse_method(now, server, request) {
             return true;
@@ -117,7 +117,7 @@ impl Endpoint {
         }
     }
 
-    /// 503: there are as many transactions as there may be.
+    /// Responds 503: all transactions are in use.
     pub(super) fn refuse_full(&mut self, now: Time, server: u64) {
         self.totals.too_many += 1;
         self.refuse_with(now, server, 503, &["Retry-After: 10\r\n"]);

@@ -63,7 +63,7 @@ impl Endpoint {
         state.dialogs.push(dialog);
         self.usages.insert(usage, state);
         if let Some(seconds) = request.expires() {
-            // §13.3.1: so long and no longer.
+            // §13.3.1: the caller waits no longer than that.
             let until = now + Duration::from_secs(seconds.into());
             self.timers.set(
                 TimerKey::Usage(usage, Alarm::Expired),
@@ -94,8 +94,8 @@ impl Endpoint {
         self.ring_with(now, usage, server, code, body, more);
     }
 
-    /// The caller offered nothing and requires reliable provisional responses, the first of which must bring our offer (RFC 3261
-    /// §13.2.1, RFC 3262 §5): give the next `ring` one.
+    /// True if the caller offered nothing and requires reliable provisional responses, the first of which
+    /// must bring our offer (RFC 3261 §13.2.1, RFC 3262 §5): give the next `ring` one.
     #[must_use]
     pub fn offers_first(&self, usage: UsageId) -> bool {
         self.usages.get(&usage).is_some_and(|state| {
@@ -106,7 +106,7 @@ impl Endpoint {
         })
     }
 
-    /// A reliable provisional response carried our offer; the 200 has none then.
+    /// True if a reliable provisional response carried our offer; then the 200 has none.
     #[must_use]
     pub fn offered_early(&self, usage: UsageId) -> bool {
         self.usages.get(&usage).is_some_and(|state| state.offered_early)

@@ -312,7 +312,7 @@ impl Endpoint {
             ..Draft::bare(Method::Bye)
         };
         let hop = self.hop_beside(client, &routed.next_hop);
-        // While the usage is known its credentials are too.
+        // As long as the usage is known, so are its credentials.
         let usage = usage.filter(|usage| self.usages.contains_key(usage));
         self.dispatch(now, draft, hop, usage, Purpose::Farewell);
     }
@@ -364,8 +364,8 @@ pub(super) fn max_forwards(extra: &Headers) -> u8 {
         .unwrap_or(70)
 }
 
-/// Request-URI and `Route` of a request outside a dialog: an outbound proxy that routes loosely is told where it stands, and so
-/// are the proxies of a `Path`.
+/// Request-URI and `Route` of a request outside a dialog: a loosely routing outbound proxy gets a `Route`
+/// value, and so do the proxies of a `Path`.
 pub(super) fn routed_to(target: &Target, request_uri: &Uri) -> (String, Vec<String>) {
     let uri = request_uri.as_str();
     match target {
@@ -380,7 +380,7 @@ pub(super) fn routed_to(target: &Target, request_uri: &Uri) -> (String, Vec<Stri
     }
 }
 
-/// What a message says of its sender.
+/// Notes what a message says about its sender.
 pub(super) fn learn(info: &mut UsageInfo, message: &Message) {
     let mut allow = message.allow().peekable();
     if allow.peek().is_some() {
@@ -396,7 +396,7 @@ pub(super) fn learn(info: &mut UsageInfo, message: &Message) {
     }
 }
 
-/// The name of the fork whose dialog is the one with this index.
+/// Name of the fork whose dialog has this index.
 pub(super) fn fork_id(index: usize) -> ForkId {
     ForkId(u32::try_from(index).unwrap_or(u32::MAX))
 }

@@ -17,16 +17,16 @@ use super::retry::retry_after;
 use super::wire::Draft;
 use super::{Endpoint, TimerKey};
 
-/// How long a re-INVITE may stay without a final response after a provisional one: it alerts nobody, and its peer may have
-/// sent the answer and then forgotten the dialog. As long as timer C (RFC 3261 §16.6).
+/// Time that a re-INVITE may stay without a final response after a provisional one: it alerts nobody, and its
+/// peer may have sent the answer and then forgotten the dialog. As long as timer C (RFC 3261 §16.6).
 const REINVITE: Duration = Duration::from_secs(180);
 
-/// What a request of ours is for.
+/// Purpose of a request of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// It begins the usage.
+    /// The INVITE that begins the usage.
     Invite,
-    /// It was to begin one, and its target said nothing for too long.
+    /// An INVITE that was given up: its target stayed silent for too long.
     Abandoned,
     Cancel,
     /// Our offer, or a session refresh.
@@ -37,14 +37,14 @@ pub(super) enum Purpose {
     Update,
     Prack,
     Info,
-    /// Whether the peer is there.
+    /// Asks whether the peer is there.
     Ping,
     /// We ask the peer to call somebody in our place.
     Refer,
-    /// How a transfer goes that the peer asked for.
+    /// Progress of a transfer that the peer asked for.
     Notify(ReferId),
     Bye,
-    /// What becomes of it is of no interest.
+    /// A request whose outcome does not matter.
     Farewell,
     /// Outside any usage.
     Outside(RequestId),
@@ -103,7 +103,7 @@ pub(super) enum Silence {
 }
 
 impl ClientTx {
-    /// Of a request that goes out now, to `to`.
+    /// A transaction for a request that goes out now, to `to`.
     pub(super) fn new(
         now: Time,
         timing: Timing,
@@ -153,7 +153,7 @@ impl ClientTx {
         }
     }
 
-    /// Nothing came yet, not even a provisional response.
+    /// True if nothing has come yet, not even a provisional response.
     fn is_unheard(&self) -> bool {
         match &self.machine {
             Machine::Invite(machine) => machine.is_unheard(),
@@ -161,12 +161,12 @@ impl ClientTx {
         }
     }
 
-    /// An INVITE that was given up before anything came.
+    /// True for an INVITE that was given up before anything came.
     pub(super) fn is_abandoned(&self) -> bool {
         matches!(&self.machine, Machine::Invite(machine) if machine.is_abandoned())
     }
 
-    /// Without any response by then it has timed out.
+    /// Sets the time at which it counts as timed out if no response has come.
     pub(super) fn give_up(&mut self, at: Time) {
         match &mut self.machine {
             Machine::Invite(machine) => machine.give_up(at),
@@ -242,7 +242,7 @@ impl Endpoint {
         }
     }
 
-    /// What was sent with this token did not go out.
+    /// The message with this token could not be sent.
     pub(super) fn transmit_failed(&mut self, now: Time, token: u64) {
         if self.clients.get(&token).is_some_and(ClientTx::is_open) {
             self.fail(now, token, Silence::Transport);
@@ -251,7 +251,8 @@ impl Endpoint {
         }
     }
 
-    /// Nothing sent to `addr` over UDP arrives. Whoever answered something lives, whatever ICMP says of it, which anybody can forge.
+    /// Nothing sent to `addr` over UDP arrives. A peer that answered something is alive, whatever ICMP says,
+    /// which anybody can forge.
     pub(super) fn unreachable(&mut self, now: Time, addr: SocketAddr) {
         let there = |to: &Destination| match to {
             Destination::Flow(flow) => flow.transport == Transport::Udp && flow.remote == addr,
@@ -349,7 +350,7 @@ impl Endpoint {
         }
     }
 
-    /// What was given up rings after all.
+    /// An INVITE that was given up rings after all.
     fn cancel_abandoned(&mut self, now: Time, id: u64) {
         if !self.clients.contains_key(&(id | 1)) {
             self.send_cancel(now, id, "");

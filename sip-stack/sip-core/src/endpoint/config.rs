@@ -4,7 +4,7 @@ use crate::flow::Transport;
 use crate::message::Method;
 use crate::transaction::Timing;
 
-/// What an [`Endpoint`](super::Endpoint) says of itself and how patient it is.
+/// Settings of an [`Endpoint`](super::Endpoint): self-description and patience.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `User-Agent` of requests and `Server` of responses; none when empty.
@@ -13,37 +13,38 @@ pub struct Config {
     pub allow: Vec<Method>,
     /// Option tags of `Supported`; what a request requires beyond them is answered 420.
     pub supported: Vec<String>,
-    /// Option tags that `Require` may hold beside those: what is granted to some, and so is not promised to everybody.
+    /// Option tags that `Require` may hold besides those. They are granted to some peers only, so `Supported` does not promise them.
     pub granted: Vec<String>,
-    /// Option tags that `Proxy-Require` may hold beside those of `Supported`: what callers ask of proxies on the way, and finds nothing left to
-    /// be done here.
+    /// Option tags that `Proxy-Require` may hold besides those of `Supported`: callers require them of proxies on the way,
+    /// and there is nothing left to do for them here.
     pub proxy_supported: Vec<String>,
-    /// Media types that a body of ours may have. An INVITE whose `Accept` has none of them is answered 406; multiparts are
-    /// listed beside them in our own.
+    /// Media types that a body of ours may have. An INVITE whose `Accept` has none of them is answered 406;
+    /// multiparts are listed beside them in our own.
     pub accept: Vec<String>,
-    /// How the world reaches us, for `Via` and `Contact`. For a transport not listed the local address of the flow is
-    /// taken, and where there is none either, a name under `.invalid` (RFC 7118 §5).
+    /// Addresses at which others reach us, for `Via` and `Contact`. For a transport not listed the local
+    /// address of the flow is taken, and if there is none either, a name under `.invalid` (RFC 7118 §5).
     pub advertised: Vec<Advertised>,
     /// T1, T2 and T4.
     pub timing: Timing,
     /// Shortest session interval we take part in (`Min-SE`, RFC 4028 §5).
     pub min_session: Duration,
-    /// How long a target may say nothing at all while there are others to try.
+    /// Time that a target may stay silent while there are others to try.
     pub target_timeout: Duration,
     /// Requests over UDP longer than this go by TCP (RFC 3261 §18.1.1).
     pub max_datagram: usize,
     /// Usages (calls) at once; an INVITE beyond is answered 503.
     pub max_usages: usize,
-    /// Server transactions at once, a quarter of them for dialogs alone; a request beyond is answered 503.
+    /// Maximum number of server transactions, a quarter of them for dialogs alone; a request beyond is
+    /// answered 503.
     pub max_transactions: usize,
-    /// Octets of the requests that they are about, likewise.
+    /// Maximum number of octets of their requests, likewise.
     pub max_transaction_octets: usize,
 }
 
 /// An address of ours as others shall write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advertised {
-    /// Of which transport.
+    /// Transport of the address.
     pub transport: Transport,
     /// For peers of which address family.
     pub ipv6: bool,
@@ -73,7 +74,7 @@ impl Default for Config {
                 .to_vec(),
             // RFC 3891: users, and trunks for calls of their own.
             granted: vec!["replaces".to_owned()],
-            // RFC 3323 §4.2 has callers write it; what is private goes no further than to us.
+            // RFC 3323 §4.2: callers require it; a private identity goes no further than to us.
             proxy_supported: vec!["privacy".to_owned()],
             accept: ["application/sdp"].map(str::to_owned).to_vec(),
             advertised: Vec::new(),

@@ -55,7 +55,7 @@ impl Endpoint {
         self.send_in_dialog(now, usage, 0, None, more, Purpose::Bye);
     }
 
-    /// Gives out the last event of a usage. What it still has to finish goes on in silence.
+    /// Reports the last event of a usage. Its remaining work goes on silently.
     pub(super) fn end(&mut self, usage: UsageId, cause: Ended) {
         let Some(state) = self.usages.get_mut(&usage) else {
             return;

@@ -69,21 +69,21 @@ pub struct Reason {
     pub text: Option<String>,
 }
 
-/// Where a request is to go.
+/// Destination of a request.
 #[derive(Clone, Debug)]
 pub enum Target {
     /// Over this flow, whatever the Request-URI says (a registered contact).
     Flow(Flow),
-    /// To a registered contact: over the flow of its REGISTER, by way of the proxies that put themselves into its `Path`
-    /// (RFC 3327 §5.4).
+    /// A registered contact: over the flow of its REGISTER, by way of the proxies that put themselves into
+    /// its `Path` (RFC 3327 §5.4).
     Contact {
-        /// That flow.
+        /// Flow of the REGISTER.
         flow: Flow,
         /// Values of `Path`, nearest first.
         path: Vec<String>,
     },
-    /// Where RFC 3263 leads: from `proxy` if there is one, else from the Request-URI. A proxy with `;lr` is also written
-    /// as `Route`.
+    /// Destination by RFC 3263: from `proxy` if there is one, else from the Request-URI. A proxy with `;lr`
+    /// is also written as `Route`.
     Uri {
         /// Outbound proxy.
         proxy: Option<Uri>,
@@ -93,7 +93,7 @@ pub enum Target {
 /// A call that we place.
 #[derive(Clone, Debug)]
 pub struct OutgoingInvite {
-    /// Where it goes.
+    /// Destination.
     pub target: Target,
     /// Request-URI.
     pub request_uri: Uri,
@@ -109,9 +109,10 @@ pub struct OutgoingInvite {
     pub extra: Headers,
     /// For 401 and 407.
     pub credentials: Option<Credentials>,
-    /// How long it may ring without a final answer; each provisional response but 100 starts it anew.
+    /// Time that it may ring without a final answer; each provisional response but 100 starts it anew.
     pub ring_timeout: Duration,
-    /// How long a target may say nothing at all before the next one is tried or the call given up; `None`: 64·T1 (timer B).
+    /// Time that a target may stay silent before the next one is tried or the call is given up; `None`: 64·T1
+    /// (timer B).
     pub response_timeout: Option<Duration>,
     /// Session interval to propose (RFC 4028).
     pub session_timer: Option<Duration>,
@@ -122,7 +123,7 @@ pub struct OutgoingInvite {
 pub struct OutgoingRequest {
     /// Not INVITE, ACK or CANCEL.
     pub method: Method,
-    /// Where it goes.
+    /// Destination.
     pub target: Target,
     /// Request-URI.
     pub request_uri: Uri,
@@ -144,7 +145,7 @@ pub struct OutgoingRequest {
     pub credentials: Option<Credentials>,
 }
 
-/// What the endpoint is told.
+/// Inputs of the endpoint.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// One framed message.
@@ -156,18 +157,18 @@ pub enum Input {
     },
     /// A connection closed.
     FlowClosed {
-        /// Which.
+        /// The flow.
         flow: FlowId,
     },
-    /// What was given out with this token could not be sent.
+    /// The message with this token could not be sent.
     TransmitFailed {
         /// As in [`Output::Transmit`].
         token: u64,
     },
-    /// The network said that nothing sent there over UDP arrives (ICMP): a transport error for what waits for its first response
-    /// from there (RFC 3261 §18.4).
+    /// The network reported that nothing sent there over UDP arrives (ICMP): a transport error for requests
+    /// that wait for their first response from there (RFC 3261 §18.4).
     Unreachable {
-        /// To whom it was sent.
+        /// Address that it was sent to.
         addr: SocketAddr,
     },
     /// Answer to [`Output::Resolve`]: targets in the order to try them (RFC 3263), none when the name leads nowhere; for
@@ -182,7 +183,7 @@ pub enum Input {
     Timeout,
 }
 
-/// What the endpoint wants.
+/// Outputs of the endpoint.
 #[derive(Clone, Debug)]
 pub enum Output {
     /// Send this.
@@ -218,7 +219,7 @@ pub enum OfferMethod {
     Prack,
 }
 
-/// What the user of the endpoint is told.
+/// Events for the user of the endpoint.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A new call; 100 was sent. Answer with `ring`, `accept`, `reject` or `hangup`.
@@ -227,14 +228,14 @@ pub enum Event {
         usage: UsageId,
         /// The INVITE.
         request: Message,
-        /// It came over this.
+        /// Flow that the message came over.
         flow: Flow,
     },
     /// A response 101 to 199.
     Provisional {
         /// The leg.
         usage: UsageId,
-        /// Whose; `None` for a response without a tag, and for a fork beyond those that are told apart.
+        /// Fork that sent it; `None` for a response without a tag, and for a fork beyond those that are told apart.
         fork: Option<ForkId>,
         /// Status code.
         code: u16,
@@ -246,7 +247,7 @@ pub enum Event {
     Answered {
         /// The leg.
         usage: UsageId,
-        /// Who answered. The other forks are no more.
+        /// Fork that answered. The other forks no longer exist.
         fork: ForkId,
         /// The session description.
         body: Option<Body>,
@@ -274,7 +275,7 @@ pub enum Event {
         fork: Option<ForkId>,
         /// The offer; `None`: a re-INVITE that asks us for one.
         body: Option<Body>,
-        /// How it came.
+        /// Method of the offer.
         method: OfferMethod,
     },
     /// Our offer was answered. Comes unasked when the answer to a session refresh of ours differs from the last one.
@@ -302,13 +303,13 @@ pub enum Event {
         /// Its body.
         body: Bytes,
     },
-    /// The peer wants to be replaced by somebody; answer with `accept_refer` or `reject_refer`.
+    /// The peer asks to be replaced by somebody; answer with `accept_refer` or `reject_refer`.
     Refer {
         /// The leg.
         usage: UsageId,
         /// Names it from now on.
         refer: ReferId,
-        /// What is asked for.
+        /// The request for a transfer.
         referral: Box<Referral>,
     },
     /// Our REFER was answered; how the transfer goes comes by NOTIFY.
@@ -340,7 +341,7 @@ pub enum Event {
     Pinged {
         /// The leg.
         usage: UsageId,
-        /// It answered, with whatever but 404, 408 and 481.
+        /// False if it answered 404, 408 or 481, or not at all; true for any other answer.
         alive: bool,
     },
     /// A request that would have changed the session came from an address that may not
@@ -350,7 +351,7 @@ pub enum Event {
         usage: UsageId,
         /// The request.
         request: Message,
-        /// Where it came from.
+        /// Flow that the request came over.
         flow: Flow,
     },
     /// The leg is over: once for each usage, its last event.
@@ -366,19 +367,19 @@ pub enum Event {
         tx: ServerTx,
         /// The request.
         request: Message,
-        /// It came over this.
+        /// Flow that the message came over.
         flow: Flow,
     },
     /// Final response to a request of ours outside any usage.
     Response {
-        /// Which.
+        /// The request.
         request: RequestId,
         /// The response.
         response: Message,
     },
     /// A request of ours outside any usage found no answer.
     RequestFailed {
-        /// Which.
+        /// The request.
         request: RequestId,
         /// 408 (silence) or 503 (transport error, name that leads nowhere).
         code: u16,
@@ -401,14 +402,14 @@ pub enum Ended {
     },
     /// The caller cancelled before we answered.
     Cancelled {
-        /// Of the CANCEL.
+        /// Reason of the CANCEL.
         reason: Option<Reason>,
     },
     /// Nobody answered within the time that the caller's INVITE gave (`Expires`).
     Expired,
     /// The peer hung up.
     Bye {
-        /// Of the BYE.
+        /// Reason of the BYE.
         reason: Option<Reason>,
     },
     /// We rejected or hung up.
@@ -423,14 +424,14 @@ pub enum Ended {
     NoAck,
     /// The session timer ran out (RFC 4028).
     SessionExpired,
-    /// It rang for `ring_timeout`.
+    /// The callee rang for `ring_timeout`.
     RingTimeout,
 }
 
-/// What is known of a leg.
+/// Properties of a leg.
 #[derive(Clone, Debug)]
 pub struct UsageInfo {
-    /// Of the dialog.
+    /// Call-ID of the dialog.
     pub call_id: String,
     /// `From` of our requests, without its tag.
     pub local: String,
@@ -442,7 +443,7 @@ pub struct UsageInfo {
     pub remote_tag: Option<String>,
     /// The peer's `Contact`; the Request-URI of our INVITE until it is known.
     pub remote_target: String,
-    /// The last flow over which the peer was heard, or the one we were told to use.
+    /// The last flow over which the peer was heard, or the one given for it.
     pub flow: Option<Flow>,
     /// The peer's `Allow`; empty when it never said.
     pub remote_allow: Vec<Method>,
@@ -452,18 +453,18 @@ pub struct UsageInfo {
     pub confirmed: bool,
 }
 
-/// What an endpoint counted since the start.
+/// Counts of an endpoint since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Requests refused without a transaction.
     pub refused: u64,
-    /// Requests without an answer, because any would have been out of proportion to them.
+    /// Requests without an answer, because any answer would have been out of proportion to them.
     pub unanswered: u64,
-    /// Requests refused because there were as many transactions or calls as there may be.
+    /// Requests refused because all transactions or calls were in use.
     pub too_many: u64,
 }
 
-/// What lives in an endpoint at this moment.
+/// Objects that live in an endpoint at this moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// INVITE usages.

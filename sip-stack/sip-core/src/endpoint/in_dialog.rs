@@ -14,11 +14,11 @@ use super::event::{Body, Ended, Event, Headers, ServerTx, UsageId};
 use super::usage::State;
 use super::wire::{Contact, Draft};
 
-/// Addresses of one peer.
+/// Maximum number of addresses of one peer.
 const MAX_PEERS: usize = 64;
 
 impl Endpoint {
-    /// Sends an INFO with this body. What the peer answers is of no consequence.
+    /// Sends an INFO with this body. The peer's answer is of no consequence.
     pub fn info(&mut self, now: Time, usage: UsageId, body: Body) {
         let ready = self
             .usages
@@ -30,8 +30,8 @@ impl Endpoint {
         }
     }
 
-    /// The session of `usage` may be changed from these addresses alone, by re-INVITE, UPDATE and REFER over UDP and TCP. Over TLS and
-    /// WebSocket nobody else knows the dialog.
+    /// Lets the session of `usage` be changed from these addresses alone, by re-INVITE, UPDATE and REFER over
+    /// UDP and TCP. Over TLS and WebSocket nobody else knows the dialog.
     pub fn restrict(&mut self, usage: UsageId, peers: impl IntoIterator<Item = IpAddr>) {
         if let Some(state) = self.usages.get_mut(&usage) {
             let peers = peers.into_iter().map(|peer| peer.to_canonical());
@@ -39,7 +39,7 @@ impl Endpoint {
         }
     }
 
-    /// The session of a usage that is [restricted](Self::restrict) may be changed from this address as well.
+    /// Lets the session of a [restricted](Self::restrict) usage be changed from this address as well.
     pub fn trust(&mut self, usage: UsageId, peer: IpAddr) {
         if let Some(state) = self.usages.get_mut(&usage)
             && (1..MAX_PEERS).contains(&state.peers.len())
@@ -137,7 +137,8 @@ impl Endpoint {
         let Some(state) = self.usages.get_mut(&usage) else {
             return;
         };
-        // Tags are no secret where anybody on the way can read them. BYE is left alone: it takes nothing to another place.
+        // Tags are no secret if anybody on the way can read them. BYE is left alone: it moves nothing to
+        // another place.
         let changes = matches!(method, Method::Invite | Method::Update | Method::Refer);
         if changes && !state.is_over() && !state.is_changed_over(flow) {
             self.refuse_with(now, server, 403, &[]);
@@ -146,7 +147,7 @@ impl Endpoint {
         let Some(dialog) = state.dialogs.get_mut(fork) else {
             return;
         };
-        // §12.2.2: what is out of order is refused and changes nothing.
+        // §12.2.2: a request that is out of order is refused and changes nothing.
         if !dialog.admit(request.cseq().number) {
             let wait = format!("Retry-After: {}\r\n", self.rng.below(10) + 1);
             return self.refuse_with(now, server, 500, &[&wait]);
@@ -224,7 +225,7 @@ impl Endpoint {
                     self.refuse_with(now, invite, 487, &[]);
                 }
             }
-            // Of one fork of our INVITE: the others go on.
+            // For one fork of our INVITE: the others go on.
             State::Calling => return,
             State::Accepted | State::Confirmed | State::Over => {}
         }

@@ -94,16 +94,16 @@ pub struct Endpoint {
     avoided: BTreeMap<(Transport, SocketAddr), Time>,
     /// The name in `Via` and `Contact` where nothing better is known.
     nameless: String,
-    /// INVITEs whose user was told of them, and which are answered 100 unless that answered them.
+    /// INVITEs that were reported to the user, and are answered 100 unless the user answered them.
     untried: Vec<u64>,
-    /// Octets of the requests that server transactions are about.
+    /// Octets of the requests of server transactions.
     held: usize,
-    /// Makes tags of answers without a transaction; drawn when the first is needed.
+    /// Key for tags of answers without a transaction; drawn when the first is needed.
     tag_secret: Option<[u8; 32]>,
     totals: Totals,
 }
 
-/// Whose deadline it is.
+/// Owner of a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum TimerKey {
     Client(u64),
@@ -111,7 +111,7 @@ enum TimerKey {
     Usage(UsageId, Alarm),
 }
 
-/// What we say of ourselves, as whole lines.
+/// Self-description, as whole header lines.
 #[derive(Debug)]
 struct About {
     allow: String,
@@ -162,7 +162,7 @@ impl Endpoint {
         }
     }
 
-    /// What is to be done next. Ends with [`Output::Timeout`].
+    /// Next output. Ends with [`Output::Timeout`].
     pub fn poll_output(&mut self) -> Output {
         if self.out.is_empty() {
             self.say_trying();
@@ -173,14 +173,14 @@ impl Endpoint {
         }
     }
 
-    /// What is known of a leg, as long as it is not forgotten (some time after its `Event::Ended`).
+    /// Properties of a leg, until it is forgotten (some time after its `Event::Ended`).
     #[must_use]
     pub fn usage(&self, usage: UsageId) -> Option<&UsageInfo> {
         self.usages.get(&usage).map(|usage| &usage.info)
     }
 
-    /// Whether a leg is the dialog with this Call-ID, tag of ours and tag of the peer (RFC 3261 §12), or has it among its early
-    /// ones. A dialog whose peer gave no tag is named by nobody.
+    /// True if a leg is the dialog with this Call-ID, tag of ours and tag of the peer (RFC 3261 §12), or has it among its early
+    /// ones. A dialog whose peer gave no tag cannot be named.
     #[must_use]
     pub fn is_dialog(&self, usage: UsageId, (call_id, ours, theirs): (&str, &str, &str)) -> bool {
         self.usages.get(&usage).is_some_and(|usage| {
@@ -191,7 +191,7 @@ impl Endpoint {
         })
     }
 
-    /// Whether requests to the peer go through proxies (RFC 3261 §12.1).
+    /// True if requests to the peer go through proxies (RFC 3261 §12.1).
     #[must_use]
     pub fn is_proxied(&self, usage: UsageId) -> bool {
         self.usages
@@ -199,7 +199,7 @@ impl Endpoint {
             .is_some_and(|usage| usage.dialogs.iter().any(|dialog| !dialog.routes.is_empty()))
     }
 
-    /// What lives in here now.
+    /// Objects that live in here now.
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts {

@@ -1,5 +1,5 @@
-//! Answers without a transaction, for peers who have proved nothing: sent once, with nothing kept (RFC 3261 §8.2.7,
-//! §26.3.2.4). Over UDP, whose source addresses anybody can forge, they stay in proportion to what was received.
+//! Answers without a transaction, for peers that have proved nothing: sent once, with nothing kept (RFC 3261
+//! §8.2.7, §26.3.2.4). Over UDP, whose source addresses anybody can forge, they stay in proportion to the request.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ use super::event::{Headers, ServerTx, Totals, UsageId};
 use super::usage::State;
 use super::wire;
 
-/// Octets of an answer over UDP for each octet of the request, at most.
+/// Maximum number of octets of an answer over UDP for each octet of the request.
 const AMPLIFICATION: usize = 3;
 
 /// Header names that have a short form (RFC 3261 §7.3.3), in answers that would be out of proportion otherwise.
@@ -26,12 +26,13 @@ const SHORT: [(&str, &str); 5] = [
     ("Content-Length: ", "l:"),
 ];
 
-/// Octets of a message that make the tag of its answer, when it cannot be read.
+/// Octets of an unreadable message that determine the tag of its answer.
 const TAGGED_BY: usize = 1_024;
 
 impl Endpoint {
-    /// Answers `Event::Request` and forgets it: a copy of the request is a new one. For refusals, and for successes that cost
-    /// nothing to be given again. Parts that are not essential are left out where the answer would be too long.
+    /// Answers `Event::Request` and forgets it: a copy of the request counts as a new one. For refusals, and
+    /// for successes that cost nothing to repeat. Parts that are not essential are left out if the answer
+    /// would be too long.
     pub fn reply_once(&mut self, tx: ServerTx, code: u16, extra: &Headers) {
         let code = code.clamp(200, 699);
         let mut allow = "";
@@ -57,8 +58,8 @@ impl Endpoint {
         self.answer_once(tx.0, code, &[&all, &less, least]);
     }
 
-    /// Refuses the call of a peer who has proved nothing, once and without a trace: no retransmission, no `Event::Ended`. Good
-    /// until the first response to it.
+    /// Refuses the call of a peer that has proved nothing, once and without a trace: no retransmission, no
+    /// `Event::Ended`. Possible until the first response to it.
     pub fn turn_away(&mut self, usage: UsageId, code: u16, extra: &Headers) {
         let server = self
             .usages
@@ -70,7 +71,7 @@ impl Endpoint {
         self.reply_once(ServerTx(server), code.clamp(300, 699), extra);
     }
 
-    /// The answer with the first of `variants` that is in proportion to the request; none where none is.
+    /// Sends the first of `variants` that is in proportion to the request, if any is.
     pub(super) fn answer_once(&mut self, id: u64, code: u16, variants: &[&str]) {
         let Some(entry) = self.drop_server(id) else { return };
         self.totals.refused += u64::from(code >= 300);
@@ -81,7 +82,7 @@ impl Endpoint {
         self.send_in_proportion(entry.flow, entry.received, answers);
     }
 
-    /// The answer to what is no message, if there is one in proportion to it.
+    /// Answers octets that are not a message, if there is an answer in proportion to them.
     pub(super) fn reject_once(&mut self, flow: Flow, data: &Bytes, rejected: &Rejected) {
         self.totals.refused += 1;
         let tag = self.tag_of(&data[..data.len().min(TAGGED_BY)]);
@@ -103,14 +104,13 @@ impl Endpoint {
             shortest = Some(short);
         }
         match shortest {
-            // Who gets it is who asked.
+            // Only the peer that asked gets it.
             Some(short) if flow.transport.is_reliable() => self.transmit(Destination::Flow(flow), short, 0),
             _ => self.totals.unanswered += 1,
         }
     }
 
-    /// The `To` tag of an answer without a transaction: the same for each copy of a request (§8.2.7), and known to nobody
-    /// beforehand.
+    /// `To` tag of an answer without a transaction: the same for each copy of a request (§8.2.7), and unpredictable.
     fn tag_of(&mut self, octets: &[u8]) -> String {
         let secret = *self.tag_secret.get_or_insert_with(|| {
             let mut secret = [0; 32];
@@ -126,21 +126,21 @@ impl Endpoint {
             })
     }
 
-    /// Whether another server transaction, begun by `octets` of request, would be one too many. Those outside of dialogs leave
-    /// a quarter to dialogs, so that calls go on and end.
+    /// True if another server transaction, begun by `octets` of request, would be one too many. Those outside
+    /// of dialogs leave a quarter to dialogs, so that calls go on and end.
     pub(super) fn is_full(&self, octets: usize, in_dialog: bool) -> bool {
         let share = |limit: usize| if in_dialog { limit } else { limit / 4 * 3 };
         self.servers.len() >= share(self.config.max_transactions)
             || self.held + octets > share(self.config.max_transaction_octets)
     }
 
-    /// What happened since the start.
+    /// Counts since the start.
     #[must_use]
     pub fn totals(&self) -> Totals {
         self.totals
     }
 
-    /// The 100 to an INVITE that nobody answered in another way at once.
+    /// Sends 100 to INVITEs that got no other answer at once.
     pub(super) fn say_trying(&mut self) {
         while let Some(server) = self.untried.pop() {
             let Some(entry) = self.servers.get_mut(&server) else {
@@ -157,7 +157,7 @@ impl Endpoint {
     }
 }
 
-/// Of several challenges the last: the one that every client can answer.
+/// The last of several challenges: the one that every client can answer.
 fn with_one_challenge(extra: &Headers) -> Headers {
     let is_challenge = |name: &str| HeaderName::of(name) == HeaderName::WwwAuthenticate;
     let last = extra.iter().rposition(|(name, _)| is_challenge(name));
@@ -169,7 +169,7 @@ fn with_one_challenge(extra: &Headers) -> Headers {
         .collect()
 }
 
-/// A response without body, the names of its header fields in their short forms.
+/// A response without body, with its header names in their short forms.
 fn shortened(response: &Bytes) -> Bytes {
     let Ok(text) = std::str::from_utf8(response) else {
         return response.clone();

@@ -53,7 +53,7 @@ impl Endpoint {
         id
     }
 
-    /// Answers `Event::Request`: 200 to 299, which is kept for copies of the request. What refuses is said
+    /// Answers `Event::Request`: 200 to 299, which is kept for copies of the request. Refusals are sent
     /// [once](Endpoint::reply_once), without `body`.
     pub fn reply(&mut self, now: Time, tx: ServerTx, code: u16, extra: Headers, body: Option<Body>) {
         let outside = self

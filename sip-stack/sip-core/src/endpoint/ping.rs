@@ -8,8 +8,9 @@ use super::usage::{Alarm, State};
 use super::{Endpoint, TimerKey};
 
 impl Endpoint {
-    /// Asks the peer of a confirmed dialog by OPTIONS whether it is there. Ends in one `Event::Pinged` after `patience` at the
-    /// latest, unless the leg ends before. False when it cannot be asked now, or is being asked already.
+    /// Asks the peer of a confirmed dialog for a sign of life, by OPTIONS. Ends in one `Event::Pinged` after
+    /// `patience` at the latest, unless the leg ends before. False if the peer cannot be asked now, or is
+    /// being asked already.
     pub fn ping(&mut self, now: Time, usage: UsageId, patience: Duration) -> bool {
         let Some(state) = self
             .usages
@@ -30,7 +31,7 @@ impl Endpoint {
         true
     }
 
-    /// The final response to a ping. 404, 408 and 481 mean that there is nobody, any other that somebody is.
+    /// The final response to a ping. 404, 408 and 481 mean that nobody is there, any other that somebody is.
     pub(super) fn ping_answered(&mut self, usage: UsageId, code: u16) {
         self.pinged(usage, !matches!(code, 404 | 408 | 481));
     }

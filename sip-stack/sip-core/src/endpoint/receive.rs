@@ -124,8 +124,8 @@ impl Endpoint {
 }
 
 impl Endpoint {
-    /// The sent-by of a `Via` is the one that we write towards `to`: hosts compare without regard to case, and without a port it
-    /// is that of the transport (§18.1.2, §20.42).
+    /// True if the sent-by of a `Via` is the one that we write towards `to`: hosts compare without regard to
+    /// case, and the default port is that of the transport (§18.1.2, §20.42).
     pub(super) fn is_sent_by_us(&self, via: &Via<'_>, to: &Destination) -> bool {
         let ours = self.sent_by(to);
         if via.sent_by.eq_ignore_ascii_case(&ours) {

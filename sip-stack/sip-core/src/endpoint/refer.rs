@@ -17,7 +17,7 @@ use super::event::{Body, Event, Headers, ReferId, UsageId};
 use super::usage::State;
 use super::wire;
 
-/// How long a subscription lasts when nothing happens; nobody's phone rings for so long.
+/// Lifetime of a subscription without events; nobody's phone rings for so long.
 const LIFETIME: Duration = Duration::from_secs(600);
 
 /// A REFER of the peer.

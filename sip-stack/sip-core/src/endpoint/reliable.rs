@@ -10,7 +10,7 @@ use super::event::{Body, Ended, Event, OfferMethod, UsageId};
 use super::usage::{Alarm, OfferIn, Reliable, State, Waiting};
 use super::{Endpoint, TimerKey};
 
-/// How often a provisional response is repeated while nobody answers.
+/// Interval at which a provisional response is repeated while nobody answers.
 const STILL_RINGING: Duration = Duration::from_secs(60);
 
 impl Reliable {
@@ -20,7 +20,7 @@ impl Reliable {
             || self.queue.iter().any(|(_, body, _)| body.is_some())
     }
 
-    /// The 2xx goes out: nothing is sent again, but the PRACK of what was sent is still to come.
+    /// The 2xx goes out: no response is sent again, but the PRACK of the last one is still to come.
     pub(super) fn stop(&mut self) {
         self.overtaken = self.waiting.take().map(|_| self.rseq);
         self.queue.clear();
@@ -102,7 +102,7 @@ impl Endpoint {
         );
     }
 
-    /// §13.3.1.1: a proxy on the way may give up what it hears nothing of for three minutes.
+    /// §13.3.1.1: a proxy on the way may give up a call of which it hears nothing for three minutes.
     pub(super) fn still_ringing(&mut self, now: Time, usage: UsageId) {
         let Some(state) = self
             .usages
@@ -189,7 +189,7 @@ impl Endpoint {
         self.next_reliable(now, usage);
     }
 
-    /// What waited for the PRACK.
+    /// Sends the response that waited for the PRACK.
     fn next_reliable(&mut self, now: Time, usage: UsageId) {
         let Some(state) = self
             .usages

@@ -14,13 +14,13 @@ use super::event::{Output, QueryId, Target, UsageId};
 use super::usage::Usage;
 use super::wire::Draft;
 
-/// Targets that failed are tried last for so long, unless they said for how long themselves (`Retry-After`).
+/// Time for which targets that failed are tried last, unless they named another time (`Retry-After`).
 const AVOID: Duration = Duration::from_secs(30);
 /// Never longer than this, whatever they said.
 const AVOID_AT_MOST: Duration = Duration::from_secs(300);
 const MAX_AVOIDED: usize = 1024;
 
-/// What waits for a name.
+/// Request that waits for a name.
 #[derive(Debug)]
 pub(super) enum Pending {
     /// A request.
@@ -38,7 +38,7 @@ pub(super) enum Pending {
     },
 }
 
-/// Where a request goes.
+/// Next hop of a request.
 #[derive(Debug)]
 pub(super) enum Hop {
     /// There, in this order.
@@ -50,7 +50,7 @@ pub(super) enum Hop {
 }
 
 impl Endpoint {
-    /// Where a request outside a dialog goes.
+    /// Next hop of a request outside a dialog.
     pub(super) fn hop_to_target(&self, target: &Target, request_uri: &Uri) -> Hop {
         match target {
             Target::Flow(flow) => Hop::To(VecDeque::from([Destination::Flow(*flow)])),
@@ -59,7 +59,7 @@ impl Endpoint {
         }
     }
 
-    /// Where a request within the dialog of `usage` goes, its next hop being `uri` (RFC 3261 §12.2.1.1, RFC 3263 §4).
+    /// Next hop of a request within the dialog of `usage`, by `uri` (RFC 3261 §12.2.1.1, RFC 3263 §4).
     pub(super) fn hop_in_dialog(&self, usage: UsageId, uri: &str) -> Hop {
         let Some(state) = self.usages.get(&usage) else {
             return Hop::Nowhere;
@@ -132,8 +132,8 @@ impl Endpoint {
         }
     }
 
-    /// Where the INVITE of a dialog found its peer, which is where a request goes whose next hop leads nowhere: a PBX may
-    /// write a name into its `Contact` that only its own network knows.
+    /// Place where the INVITE of a dialog found its peer, for a request whose next hop does not resolve: a
+    /// PBX may write a name into its `Contact` that only its own network knows.
     fn reached_by(&self, pending: &Pending) -> Option<Destination> {
         match pending {
             Pending::Request { usage, purpose, .. } => {
@@ -215,7 +215,7 @@ pub(super) fn transport_of(to: &Destination) -> Transport {
     }
 }
 
-/// What follows the address in our `Contact`. Secure WebSocket is written `ws` (RFC 7118 §5.2).
+/// Transport parameter of our `Contact`. Secure WebSocket is written `ws` (RFC 7118 §5.2).
 pub(super) fn contact_transport(transport: Transport) -> &'static str {
     match transport {
         Transport::Udp => "",
@@ -278,8 +278,8 @@ pub(super) fn is_invalid(name: &str) -> bool {
         && (name.len() == 7 || name.as_bytes()[name.len() - 8] == b'.')
 }
 
-/// The first hop to a registered contact. A connection is the way to it, whatever stands in its path; over UDP the proxy that
-/// is to be asked first may have another address than the one that sent the REGISTER.
+/// First hop to a registered contact. A connection is the way to it, whatever its path says; over UDP the
+/// proxy to be asked first may have another address than the one that sent the REGISTER.
 fn hop_to_contact(flow: Flow, path: &[String]) -> Hop {
     let first = path.first().and_then(|first| NameAddr::parse(first));
     if let Some(first) = first
@@ -296,7 +296,7 @@ fn hop_to_contact(flow: Flow, path: &[String]) -> Hop {
     Hop::To(VecDeque::from([Destination::Flow(flow)]))
 }
 
-/// An address of somebody's own network (RFC 1918, RFC 4193, RFC 6598, link-local).
+/// True for an address of a private network (RFC 1918, RFC 4193, RFC 6598, link-local).
 fn is_private(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {
@@ -307,8 +307,8 @@ fn is_private(ip: IpAddr) -> bool {
     }
 }
 
-/// As [`hop`], but stays with what the INVITE reached where the URI leads to the same address, or nowhere: a private address
-/// that a peer with a public one wrote is of a network that we are not in.
+/// As [`hop`], but stays with the destination that the INVITE reached if the URI leads to the same address,
+/// or nowhere: a private address written by a peer with a public one belongs to a network that we are not in.
 pub(super) fn hop_near(uri: &str, reached: Option<&Destination>, flow: Option<Flow>) -> Hop {
     let stay = || match reached.cloned().or(flow.map(Destination::Flow)) {
         Some(to) => Hop::To(VecDeque::from([to])),

@@ -26,17 +26,17 @@ pub(super) struct ServerEntry {
     pub(super) key: Key,
     pub(super) merged: Option<Key>,
     pub(super) head: ReplyHead,
-    /// The way the request came, but for the port where its responses go.
+    /// Flow of the request, except for the port that its responses go to.
     pub(super) flow: Flow,
-    /// Responses go here,
+    /// Destination of responses,
     pub(super) to: Destination,
-    /// and here once the connection of the request is gone.
+    /// and their destination once the connection of the request is gone.
     beside: Option<Destination>,
     /// The last response.
     pub(super) last: Bytes,
     /// Octets of the request.
     pub(super) received: usize,
-    /// It began outside of any dialog, and nobody vouched for its peer yet.
+    /// True if it began outside of any dialog, and nobody has vouched for its peer yet.
     pub(super) stranger: bool,
     /// `To` tag of the responses.
     pub(super) tag: String,
@@ -54,8 +54,8 @@ impl ServerEntry {
     }
 }
 
-/// Where responses to a request go (RFC 3261 §18.2.2, RFC 3581 §4): over its connection; over UDP to its source address,
-/// and to its source port if it asked for that, else to the port of its `Via`.
+/// Flow of responses to a request (RFC 3261 §18.2.2, RFC 3581 §4): over its connection; over UDP to its
+/// source address, and to its source port if it asked for that, else to the port of its `Via`.
 pub(super) fn reply_flow(request: &Message, flow: Flow) -> Flow {
     let mut to = flow;
     if !flow.transport.is_reliable()
@@ -67,8 +67,8 @@ pub(super) fn reply_flow(request: &Message, flow: Flow) -> Flow {
     to
 }
 
-/// Where responses go when the connection of their request is gone: to the address that it came from, at the port of its
-/// `Via` (RFC 3261 §18.2.2). A browser can be reached over its own connection only.
+/// Destination of responses when the connection of their request is gone: the address that it came from, at
+/// the port of its `Via` (RFC 3261 §18.2.2). A browser can be reached over its own connection only.
 fn reply_beside(request: &Message, flow: Flow) -> Option<Destination> {
     if !matches!(flow.transport, Transport::Tcp | Transport::Tls) {
         return None;
@@ -89,7 +89,7 @@ fn reply_beside(request: &Message, flow: Flow) -> Option<Destination> {
 }
 
 impl Endpoint {
-    /// A server transaction for a request outside of any dialog. What refuses it leaves nothing behind.
+    /// Opens a server transaction for a request outside of any dialog. A refusal leaves nothing behind.
     pub(super) fn open_stranger(&mut self, now: Time, request: &Message, flow: Flow, key: Key) -> u64 {
         let id = self.open_server(now, request, flow, key);
         if let Some(entry) = self.servers.get_mut(&id) {
@@ -242,9 +242,9 @@ impl Endpoint {
         }
     }
 
-    /// A response could not be sent. Over a connection that closed it goes to the address of the request's `Via` (§18.2.2);
-    /// else the transaction is over (§17.2.4), but for an INVITE that waits for an answer and whose caller may yet come back
-    /// over another connection.
+    /// A response could not be sent. Over a connection that closed it goes to the address of the request's
+    /// `Via` (§18.2.2); otherwise the transaction is over (§17.2.4), except for an INVITE that waits for an
+    /// answer and whose caller may come back over another connection.
     pub(super) fn server_transmit_failed(&mut self, id: u64) {
         let Some(entry) = self.servers.get_mut(&id) else {
             return;

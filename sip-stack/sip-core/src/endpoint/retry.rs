@@ -13,11 +13,12 @@ use super::resolve::Hop;
 use super::wire::Draft;
 use super::{Endpoint, TimerKey};
 
-/// How often one request is sent anew because of credentials or intervals.
+/// Times that one request is sent anew because of credentials or intervals.
 const MAX_RETRIES: u8 = 4;
 
 impl Endpoint {
-    /// RFC 3263 §4.3: the next target, in a new transaction. False when there is none, or nobody wants it any more.
+    /// RFC 3263 §4.3: tries the next target, in a new transaction. False if there is none, or nobody wants it
+    /// any more.
     pub(super) fn try_next(&mut self, now: Time, id: u64, retry_after: Option<Duration>) -> bool {
         let Some(tx) = self.clients.get_mut(&id) else {
             return false;
@@ -190,7 +191,7 @@ fn tx_target(clients: &std::collections::BTreeMap<u64, ClientTx>, id: u64) -> Ve
     })
 }
 
-/// How long the peer wants to be left alone.
+/// Time for which the peer wants no further requests.
 pub(super) fn retry_after(response: &Message) -> Option<Duration> {
     response
         .retry_after()

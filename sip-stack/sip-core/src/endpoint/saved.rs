@@ -57,10 +57,10 @@ pub struct SavedDialog {
     pub user_agent: Option<String>,
     /// Session interval in seconds, and whether we refresh (RFC 4028).
     pub session: Option<(u64, bool)>,
-    /// Session interval in seconds that we ask for ourselves.
+    /// Session interval that we ask for ourselves, seconds.
     #[serde(default)]
     pub session_wanted: Option<u32>,
-    /// The peer knows session timers.
+    /// True if the peer knows session timers.
     #[serde(default)]
     pub knows_timer: bool,
     /// Our last description.
@@ -70,8 +70,8 @@ pub struct SavedDialog {
 }
 
 impl Endpoint {
-    /// What is to be kept of a usage so that it can go on after a restart; `None` before its 2xx and after its end. It
-    /// changes with every answered offer, and when the peer moves.
+    /// Saved form of a usage, so that it can go on after a restart; `None` before its 2xx and after its end.
+    /// It changes with every answered offer, and when the peer moves.
     #[must_use]
     pub fn save(&self, usage: UsageId) -> Option<SavedDialog> {
         let state = self.usages.get(&usage)?;

@@ -35,7 +35,8 @@ impl Usage {
 }
 
 impl Endpoint {
-    /// Asks for a session timer on this leg even where its peer does not: refreshes are ours then. Before the 2xx.
+    /// Asks for a session timer on this leg even if its peer does not: refreshes are ours then. Call before
+    /// the 2xx.
     pub fn want_session_timer(&mut self, usage: UsageId, interval: Duration) {
         let seconds = self.interval_to_ask(interval);
         if let Some(state) = self.usages.get_mut(&usage) {
@@ -48,8 +49,8 @@ impl Endpoint {
         u32::try_from(interval.max(self.config.min_session).as_secs()).unwrap_or(u32::MAX)
     }
 
-    /// What a request of the peer proposes. `Err`: too short, with our minimum for a 422; only a peer that knows session
-    /// timers understands that (§9).
+    /// Proposal of a request of the peer. `Err`: too short, with our minimum for a 422; only a peer that
+    /// knows session timers understands that (§9).
     pub(super) fn session_proposed(
         &mut self,
         usage: Option<UsageId>,
@@ -68,8 +69,8 @@ impl Endpoint {
         if expires.seconds < min && knows_timer {
             return Err(min);
         }
-        // §9, table 2. Where a peer that knows session timers leaves it open, it is the peer: whoever lives in a browser tab
-        // is the one to prove it. For one that does not know them a proxy asked, and we refresh.
+        // §9, table 2. If a peer that knows session timers leaves it open, it refreshes: a client in a
+        // browser tab should prove that it is there. For a peer that does not know them a proxy asked, and we refresh.
         let peer_refreshes = knows_timer && expires.refresher != Some(Refresher::Uas);
         Ok(Some(Proposed {
             seconds: expires.seconds.max(min),
@@ -77,8 +78,8 @@ impl Endpoint {
         }))
     }
 
-    /// Starts, restarts or stops the timer with a 2xx of ours: to the INVITE (`None`), or to a refresh of the peer. The
-    /// lines for that 2xx.
+    /// Starts, restarts or stops the timer with a 2xx of ours: to the INVITE (`None`), or to a refresh of the
+    /// peer. Returns the lines for that 2xx.
     pub(super) fn agree_as_server(
         &mut self,
         now: Time,
@@ -118,7 +119,7 @@ impl Endpoint {
         let Some(state) = self.usages.get_mut(&usage) else {
             return;
         };
-        // Without a word it is as long as we asked for.
+        // If the peer names no interval, it is the one that we asked for.
         let asked = state.session.map(|session| session.interval.as_secs());
         let wanted = state
             .wanted
@@ -254,7 +255,7 @@ impl Endpoint {
             return self.refresh_in(now, usage, Duration::ZERO);
         }
         if let Some(session) = state.session.filter(|session| session.alone) {
-            // Its peer agreed to no end of the session; that it answers at all is what we wanted to know.
+            // Its peer agreed to no end of the session; any answer is the sign of life that we wanted.
             return self.start_session(usage, SessionTimer::alone(now, session.interval));
         }
         self.refresh_in(now, usage, TRY_AGAIN);
@@ -274,7 +275,8 @@ impl Endpoint {
         }
     }
 
-    /// What to ask for after a 422 (§7.4): the interval that the peer names, if that is longer than what was asked.
+    /// Interval to ask for after a 422 (§7.4): the one that the peer names, if that is longer than the
+    /// previous one.
     pub(super) fn longer_session(&mut self, client: u64, response: &Message) -> Option<SessionLines> {
         let tx = self.clients.get(&client)?;
         let (asked, min) = (tx.draft.session?, response.min_se()?);

@@ -12,8 +12,8 @@ impl Endpoint {
         }
     }
 
-    /// Leaves the call of an `Event::Invite` without a further answer and forgets it: no `Event::Ended`. Good until the first response
-    /// to it.
+    /// Leaves the call of an `Event::Invite` without a further answer and forgets it: no `Event::Ended`.
+    /// Possible until the first response to it.
     pub fn pass_over_call(&mut self, usage: UsageId) {
         let server = self
             .usages

@@ -13,7 +13,7 @@ use crate::flow::{Destination, Flow, Transport};
 use super::event::{Body, OfferMethod, QueryId, ReferId, UsageInfo};
 use super::refer::Subscription;
 
-/// Where an INVITE usage is in its life.
+/// State of an INVITE usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Our INVITE has no final response.
@@ -28,16 +28,16 @@ pub(super) enum State {
     Over,
 }
 
-/// What a usage waits for, beside its transactions.
+/// Timers of a usage, besides those of its transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Alarm {
-    /// It rings for too long.
+    /// The callee rings for too long.
     Ring,
-    /// The caller is to be told again that it rings (RFC 3261 §13.3.1.1).
+    /// Repeats to the caller that it rings (RFC 3261 §13.3.1.1).
     StillRinging,
-    /// The caller wants no answer any more (RFC 3261 §13.3.1).
+    /// The time that the caller's INVITE gave is over (RFC 3261 §13.3.1).
     Expired,
-    /// The peer did not answer whether it is there.
+    /// The peer gave no sign of life when asked.
     Ping,
     /// A cancelled INVITE gets no final response (RFC 3261 §9.1).
     Cancelled,
@@ -60,11 +60,11 @@ pub(super) struct Usage {
     pub(super) dialogs: SmallVec<[Dialog; 1]>,
     /// Requests within the dialog go over this flow, whatever its route set says.
     pub(super) sticky: Option<Flow>,
-    /// Where its peer may change the session from, over transports that anybody can forge; empty: from anywhere.
+    /// Addresses from which its peer may change the session, over transports that anybody can forge; empty: any.
     pub(super) peers: BTreeSet<IpAddr>,
-    /// Where our INVITE went.
+    /// Destination of our INVITE.
     pub(super) reached: Option<Destination>,
-    /// Where the next hop's name led last time.
+    /// Last resolution of the next hop's name.
     pub(super) resolved: Option<(String, VecDeque<Destination>)>,
     pub(super) answerer: Option<Answerer>,
     pub(super) contact_user: String,
@@ -78,7 +78,7 @@ pub(super) struct Usage {
     pub(super) invite: Option<u64>,
     pub(super) query: Option<QueryId>,
     pub(super) ring_timeout: Duration,
-    /// How long a target may say nothing at all.
+    /// Time that a target may stay silent.
     pub(super) response_timeout: Option<Duration>,
     /// Its final response is a 2xx whose ACK the user still owes (late offer).
     pub(super) owes_ack: Option<u64>,
@@ -88,9 +88,9 @@ pub(super) struct Usage {
     // The peer's INVITE.
     /// Its server transaction.
     pub(super) server: Option<u64>,
-    /// It carried an offer.
+    /// True if it carried an offer.
     pub(super) offered: bool,
-    /// It did not, and a reliable provisional response of ours did.
+    /// True if it did not, and a reliable provisional response of ours did.
     pub(super) offered_early: bool,
     pub(super) reliable: Reliable,
     pub(super) unacked: Option<Unacked>,
@@ -111,16 +111,16 @@ pub(super) struct Usage {
     /// There was one.
     pub(super) referred: bool,
 
-    /// We asked whether the peer is there.
+    /// True while we wait for a sign of life of the peer.
     pub(super) pinging: bool,
 
     // Session timer.
     pub(super) session: Option<SessionTimer>,
-    /// What the peer's INVITE said of it: `Session-Expires` to answer with.
+    /// Proposal of the peer's INVITE: `Session-Expires` to answer with.
     pub(super) proposed: Option<Proposed>,
-    /// Seconds of the interval that we want, whatever the peer proposes or knows of session timers.
+    /// Interval that we want, seconds, whatever the peer proposes or knows of session timers.
     pub(super) wanted: Option<u32>,
-    /// The peer knows session timers.
+    /// True if the peer knows session timers.
     pub(super) knows_timer: bool,
     pub(super) refreshing: bool,
     pub(super) min_se: u32,
@@ -147,7 +147,7 @@ pub(super) struct Reliable {
     pub(super) rseq: u32,
     /// The one without PRACK.
     pub(super) waiting: Option<Waiting>,
-    /// `RSeq` of the one that the 2xx overtook: its PRACK may yet come (RFC 3262 §3).
+    /// `RSeq` of the response that the 2xx overtook: its PRACK may yet come (RFC 3262 §3).
     pub(super) overtaken: Option<u32>,
     /// Those that follow it.
     pub(super) queue: VecDeque<(u16, Option<Body>, String)>,
@@ -173,9 +173,9 @@ pub(super) struct Unacked {
     pub(super) to: Destination,
     pub(super) interval: Duration,
     pub(super) until: Time,
-    /// It answers the INVITE that began the usage.
+    /// True if it answers the INVITE that began the usage.
     pub(super) initial: bool,
-    /// It offers; the ACK answers.
+    /// True if it offers; the ACK answers.
     pub(super) offers: bool,
 }
 
@@ -184,7 +184,7 @@ pub(super) struct Unacked {
 pub(super) struct OfferIn {
     pub(super) server: u64,
     pub(super) method: OfferMethod,
-    /// It has a body; a re-INVITE without one asks us for an offer.
+    /// True if it has a body; a re-INVITE without one asks us for an offer.
     pub(super) has_body: bool,
     pub(super) proposed: Option<Proposed>,
 }
@@ -238,7 +238,7 @@ impl Usage {
         self.state == State::Over
     }
 
-    /// The peer may change the session over `flow`.
+    /// True if the peer may change the session over `flow`.
     pub(super) fn is_changed_over(&self, flow: Flow) -> bool {
         self.peers.is_empty()
             || !matches!(flow.transport, Transport::Udp | Transport::Tcp)

@@ -27,7 +27,7 @@ pub(super) struct Draft {
     pub(super) more: String,
     pub(super) session: Option<SessionLines>,
     pub(super) body: Option<Body>,
-    /// How often it was sent anew after a refusal.
+    /// Times that it was sent anew after a refusal.
     pub(super) retries: u8,
     /// The challenges that it answered.
     pub(super) answered: Answered,
@@ -49,7 +49,7 @@ pub(super) struct SessionLines {
     pub(super) min: u32,
 }
 
-/// How a request travels.
+/// Way of a request.
 pub(super) struct Way<'a> {
     pub(super) transport: &'a str,
     pub(super) sent_by: &'a str,
@@ -147,7 +147,7 @@ impl Contact {
     }
 }
 
-/// What all responses to one request have in common.
+/// Lines that all responses to one request share.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ReplyHead {
     /// `Via`, `From`, `Call-ID`, `CSeq`: whole lines.

@@ -77,7 +77,7 @@ impl<'a> NameAddr<'a> {
     }
 }
 
-/// Where the `<` is that begins the URI: behind a quoted display name, or before any parameter.
+/// Position of the `<` that begins the URI: behind a quoted display name, or before any parameter.
 fn find_open(value: &str) -> Option<usize> {
     let from = if value.starts_with('"') {
         // behind the closing quote; without one there is no URI at all

@@ -296,7 +296,7 @@ impl Builder {
         self.out.push_str("\r\n");
         if self.out.len() - from > limits::LINE {
             self.error.get_or_insert(Defect::LineTooLong.into());
-            // positions are 32 bit; nothing more is kept of what is refused
+            // positions are 32 bit; nothing of a refused field is kept
             self.out.truncate(from);
             return;
         }

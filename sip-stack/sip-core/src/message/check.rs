@@ -3,7 +3,7 @@ use super::params::{Commas, find_outside};
 use super::{Contact, Defect, HeaderName, Message, NameAddr, Start, Via, limits};
 use crate::uri::UriRef;
 
-/// What a received message must satisfy.
+/// Checks a received message.
 pub(super) fn received(message: &Message) -> Result<(), Defect> {
     if let Start::Request { uri, .. } = &message.start {
         request_uri(message.text.octets(*uri))?;
@@ -16,7 +16,7 @@ pub(super) fn received(message: &Message) -> Result<(), Defect> {
     }
 }
 
-/// What every message must satisfy; answers how many `Via` values there are.
+/// Checks every message; returns the number of `Via` values.
 pub(super) fn fields(message: &Message) -> Result<usize, Defect> {
     let mut seen = Seen::default();
     for slot in &message.slots {
@@ -121,7 +121,7 @@ fn is_checked(id: HeaderName) -> bool {
     )
 }
 
-/// What the value of one field must satisfy. Of `Via` only the first of a list is looked at.
+/// Checks the value of one field. Of `Via` only the first of a list is checked.
 pub(super) fn value(id: HeaderName, text: &str) -> Result<(), Defect> {
     let ok = match id {
         HeaderName::Via => {

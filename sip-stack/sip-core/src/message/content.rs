@@ -1,7 +1,7 @@
-//! The session description in a body, wherever it stands there (RFC 3261 §7.4, RFC 5621).
+//! The session description in a body, wherever it is (RFC 3261 §7.4, RFC 5621).
 //!
-//! A body is a description, something else, or several of both in a multipart. What is no description is of no interest here,
-//! unless a request says that it must be understood.
+//! A body is a description, something else, or several of both in a multipart. Parts other than descriptions
+//! are ignored here, unless a request says that they must be understood.
 
 use std::ops::Range;
 
@@ -11,9 +11,9 @@ use memchr::memchr;
 use super::params::Params;
 use super::{HeaderName, Message, Method};
 
-/// Multiparts within multiparts that are looked into; what lies deeper is as if nobody could read it.
+/// Depth to which multiparts within multiparts are read; deeper ones count as unreadable.
 const DEPTH: usize = 4;
-/// Parts of all multiparts of a message that are looked at; those after them are as if they were not there.
+/// Number of parts, of all multiparts of a message, that are read; later ones are ignored.
 const PARTS: usize = 32;
 /// Longest boundary (RFC 2046 §5.1.1).
 const BOUNDARY: usize = 70;
@@ -21,28 +21,28 @@ const BOUNDARY: usize = 70;
 /// Multiparts as `Accept` lists them. Others are read as `multipart/mixed` (RFC 2046 §5.1.7).
 pub const MULTIPARTS: [&str; 2] = ["multipart/mixed", "multipart/alternative"];
 
-/// Bodies that hold what we understand, and what they ask of us.
+/// Parts of a body that we understand, and demands of the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Content {
-    /// The session description; `None` when the message has none.
+    /// The session description; `None` if the message has none.
     pub session: Option<Bytes>,
-    /// Something is there that must be understood and is not: of a request a reason to answer 415 (RFC 3261 §8.2.3), of a
-    /// response none for anything.
+    /// True if something must be understood and is not: for a request a reason to answer 415 (RFC 3261
+    /// §8.2.3), for a response of no consequence.
     pub unknown: bool,
-    /// What is not understood is so for its encoding.
+    /// True if it is not understood because of its encoding.
     pub coded: bool,
 }
 
-/// The fields of a body or of a part of one that say what it is.
+/// Fields of a body, or of a part of one, that describe it.
 #[derive(Clone, Copy, Default)]
 struct Fields<'a> {
     kind: Option<&'a str>,
     disposition: Option<&'a str>,
-    /// Encoded in a way that is not read here.
+    /// True if it is encoded in a way that is not read here.
     coded: bool,
 }
 
-/// What was found in a part, and in those within it.
+/// Findings in a part, and in those within it.
 #[derive(Default)]
 struct Found {
     session: Option<Range<usize>>,
@@ -65,7 +65,7 @@ impl Message {
             return Content::default();
         }
         let fields = Fields {
-            // Nobody can be refused for a response or an ACK whose type is missing.
+            // A response or an ACK cannot be refused for a missing type.
             kind: self
                 .header(HeaderName::ContentType)
                 .or((!self.is_request() || self.is(&Method::Ack)).then_some("application/sdp")),
@@ -121,7 +121,7 @@ fn look(body: &[u8], at: Range<usize>, fields: &Fields<'_>, depth: usize, parts:
     within(body, at, (sub, boundary), required, depth, parts)
 }
 
-/// Goes through the parts of a multipart.
+/// Reads the parts of a multipart.
 fn within(
     body: &[u8],
     at: Range<usize>,
@@ -154,11 +154,12 @@ fn within(
     found
 }
 
-/// The parts of a multipart between its delimiter lines (RFC 2046 §5.1.1). One that is not closed reaches to the end.
+/// The parts of a multipart between its delimiter lines (RFC 2046 §5.1.1). A multipart that is not closed
+/// reaches to the end.
 struct Parts<'a> {
     body: &'a [u8],
     boundary: &'a [u8],
-    /// Begin of the next part; `None` behind the last.
+    /// Beginning of the next part; `None` behind the last.
     next: Option<usize>,
     end: usize,
 }
@@ -171,13 +172,13 @@ impl<'a> Parts<'a> {
             next: None,
             end: at.end,
         };
-        // What stands before the first delimiter is a preamble.
+        // Octets before the first delimiter are a preamble.
         parts.next = parts.delimiter(at.start).and_then(|(_, next)| next);
         parts
     }
 
-    /// The next delimiter line from `from`, the start of a line, on: where the part before it ends, and where the part
-    /// after it begins, `None` when it is the last.
+    /// Next delimiter line at or after `from`, the start of a line: the end of the part before it, and the
+    /// beginning of the part after it, `None` if it is the last.
     fn delimiter(&self, from: usize) -> Option<(usize, Option<usize>)> {
         let mut at = from;
         while at < self.end {
@@ -188,7 +189,7 @@ impl<'a> Parts<'a> {
                 .and_then(|line| line.strip_prefix(self.boundary))
                 && (rest.is_empty() || rest == b"--")
             {
-                // The line end before a delimiter belongs to it.
+                // The line end before a delimiter belongs to the delimiter.
                 let before = &self.body[from..at];
                 let before = before.strip_suffix(b"\n").unwrap_or(before);
                 let before = before.strip_suffix(b"\r").unwrap_or(before);
@@ -215,7 +216,7 @@ impl Iterator for Parts<'_> {
     }
 }
 
-/// The header fields of a part, and where its content lies.
+/// Header fields of a part, and the range of its content.
 fn part_fields(body: &[u8], part: Range<usize>) -> (Fields<'_>, Range<usize>) {
     let mut fields = Fields::default();
     let mut at = part.start;
@@ -250,7 +251,7 @@ fn line_end(body: &[u8], at: usize, end: usize) -> usize {
     memchr(b'\n', &body[at..end]).map_or(end, |n| at + n + 1)
 }
 
-/// A coding that leaves the octets as they are.
+/// True for a coding that leaves the octets as they are.
 fn is_plain(coding: &str) -> bool {
     ["identity", "binary", "8bit", "7bit"]
         .iter()
@@ -287,7 +288,7 @@ mod tests {
         Message::parse(Bytes::from(text)).unwrap().content()
     }
 
-    /// Of a multipart: parts with their fields, and what is found in them.
+    /// Content of a multipart with these parts and their fields.
     fn parts(kind: &str, parts: &[(&str, &str)]) -> Content {
         let mut body = String::from("preamble\r\n");
         for (fields, text) in parts {

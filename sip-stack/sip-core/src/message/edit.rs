@@ -178,7 +178,7 @@ impl Message {
         Ok(self.text.keep_line(id, name, &value))
     }
 
-    /// What there must be exactly once is changed by [`Message::set`] only.
+    /// Fields that must occur exactly once are changed by [`Message::set`] only.
     fn may_repeat(&self, name: HeaderName) -> Result<(), BuildError> {
         let single = mandatory(name) || (name == HeaderName::MaxForwards && self.header(name).is_some());
         if single {

@@ -79,7 +79,7 @@ impl std::fmt::Display for RAck {
     }
 }
 
-/// Who refreshes a session (RFC 4028 §4).
+/// Side that refreshes a session (RFC 4028 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refresher {
     /// The caller of the refresh transaction.
@@ -104,7 +104,7 @@ impl Refresher {
 pub struct SessionExpires {
     /// Seconds.
     pub seconds: u32,
-    /// When it is said.
+    /// Refreshing side, if named.
     pub refresher: Option<Refresher>,
 }
 
@@ -168,7 +168,7 @@ impl<'a> Replaces<'a> {
 /// A value and its parameters: `Event`, `Subscription-State`, `Content-Disposition`, `Reason` and the like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token<'a> {
-    /// What stands before the parameters.
+    /// Value before the parameters.
     pub value: &'a str,
     /// The parameters.
     pub params: Params<'a>,

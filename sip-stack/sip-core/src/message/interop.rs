@@ -1,7 +1,7 @@
 //! To and from the types of the `rsip` crate, for applications that hold them, and what both must agree on.
 //!
-//! `rsip` reads fewer messages than we do and loses parts of some. What both accept must mean the same, or the difference
-//! has a name in [`EXCEPTIONS`].
+//! `rsip` reads fewer messages than we do and loses parts of some. A message that both accept must mean the
+//! same, or the difference has a name in [`EXCEPTIONS`].
 
 use std::fmt;
 
@@ -133,11 +133,11 @@ impl TryFrom<&rsip::SipMessage> for Message {
 /// Something that the two read differently.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Which part of the message.
+    /// Part of the message.
     pub what: &'static str,
-    /// What we read.
+    /// Our reading.
     pub ours: String,
-    /// What `rsip` reads.
+    /// Reading of `rsip`.
     pub theirs: String,
 }
 
@@ -240,8 +240,8 @@ fn params<'a>(
     params.unwrap_or_default().iter()
 }
 
-/// What the two read differently in these octets, without the [`EXCEPTIONS`]. Empty also when one of them refuses the
-/// message, or a part of it.
+/// Differences between the two readings of these octets, without the [`EXCEPTIONS`]. Empty also if one of
+/// them refuses the message, or a part of it.
 #[must_use]
 pub fn differences(octets: &[u8]) -> Vec<Difference> {
     let Ok(ours) = Message::parse(Bytes::copy_from_slice(octets)) else {

@@ -1,4 +1,4 @@
-//! What a message may not exceed, whoever sends it.
+//! Limits of a message, whoever sends it.
 
 /// Octets of a whole message: what a UDP datagram can carry, kept for every transport.
 pub const MESSAGE: usize = 65_535;

@@ -54,7 +54,7 @@ pub struct Message {
     /// Start line with its line end.
     start_line: Span,
     slots: Vec<Slot>,
-    /// Where the body lies in the buffer.
+    /// Place of the body in the buffer.
     body: Span,
     new_body: Option<Bytes>,
     edited: bool,
@@ -131,7 +131,7 @@ impl std::fmt::Debug for Message {
 }
 
 impl std::fmt::Display for Message {
-    /// As on the wire, what is not UTF-8 replaced.
+    /// The octets on the wire, with non-UTF-8 replaced.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.to_bytes()))
     }

@@ -1,8 +1,8 @@
-//! What header field values are made of: lists, parameters, quoted strings (RFC 3261 §25.1).
+//! Parts of header field values: lists, parameters, quoted strings (RFC 3261 §25.1).
 
 use std::borrow::Cow;
 
-/// What an octet may be part of.
+/// Classes of octets.
 mod class {
     /// `token`
     pub(super) const TOKEN: u8 = 1;

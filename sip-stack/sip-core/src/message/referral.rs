@@ -1,16 +1,16 @@
-//! What a REFER asks for (RFC 3515), taken apart and checked once.
+//! Content of a REFER (RFC 3515), parsed and checked once.
 
 use super::{HeaderName, Message, NameAddr, Replaces};
 use crate::uri::{Scheme, Uri, unescape};
 
-/// What a REFER asks for: a call to somebody, in place of the one who asks.
+/// Request of a REFER: a call to somebody, in place of the party that asks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Referral {
-    /// Who is to be called: scheme, user, host and port.
+    /// Party to be called: scheme, user, host and port.
     pub target: Uri,
     /// The call that the new one takes the place of.
     pub replaces: Option<ReplacedDialog>,
-    /// The peer wants to be told how it goes (`Refer-Sub`, RFC 4488).
+    /// True if the peer wants reports of progress (`Refer-Sub`, RFC 4488).
     pub subscribes: bool,
     /// `Referred-By` as written (RFC 3892).
     pub referred_by: Option<String>,
@@ -21,7 +21,7 @@ pub struct Referral {
 pub struct ReplacedDialog {
     /// Its Call-ID.
     pub call_id: String,
-    /// The tag of whoever receives the INVITE with this `Replaces`.
+    /// Tag of the party that receives the INVITE with this `Replaces`.
     pub to_tag: String,
     /// The tag of the other side.
     pub from_tag: String,
@@ -33,8 +33,8 @@ impl Referral {
     /// Reads a REFER.
     ///
     /// # Errors
-    /// The status code to refuse it with: 400 where `Refer-To` or what it embeds is missing, malformed or there twice (RFC 3515
-    /// §2.4.1), 416 where nobody can be called at such a URI, 603 where it asks for something else than a call.
+    /// Status code to refuse it with: 400 if `Refer-To` or a part of it is missing, malformed or repeated
+    /// (RFC 3515 §2.4.1), 416 if nobody can be called at such a URI, 603 if it asks for something else than a call.
     pub fn read(request: &Message) -> Result<Referral, u16> {
         let mut fields = request.lines(HeaderName::ReferTo);
         let (Some(value), None) = (fields.next(), fields.next()) else {

@@ -7,10 +7,10 @@ use super::params::trim;
 use super::parse::{has_controls, next_line, unfold};
 use super::{HeaderName, Via, limits};
 
-/// What is wrong with a message.
+/// Defect of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Defect {
-    /// It ends before its header block does.
+    /// The message ends before its header block does.
     Incomplete,
     /// The start line is neither a request's nor a response's.
     StartLine,
@@ -56,7 +56,7 @@ impl Defect {
         }
     }
 
-    /// The reason phrase to answer with; of a 400 it says what was wrong (RFC 3261 §21.4.1).
+    /// Reason phrase to answer with; for a 400 it describes the defect (RFC 3261 §21.4.1).
     #[must_use]
     pub fn reason(self) -> String {
         match self {
@@ -92,9 +92,9 @@ impl fmt::Display for Defect {
 /// Why octets are no message.
 #[derive(Clone, Debug)]
 pub struct ParseError {
-    /// What is wrong.
+    /// The defect.
     pub defect: Defect,
-    /// What to answer. `None` when it must not be answered: a response, an ACK, or nothing that could be a request.
+    /// Answer to send. `None` if there must be none: to a response, an ACK, or octets that cannot be a request.
     pub rejected: Option<Rejected>,
 }
 
@@ -120,14 +120,14 @@ impl std::error::Error for ParseError {}
 pub struct Rejected {
     /// 400, 501, 505 or 513.
     pub code: u16,
-    /// What to say with it.
+    /// Reason phrase.
     pub reason: String,
     request: Bytes,
 }
 
 impl Rejected {
     fn new(defect: Defect, buf: &Bytes) -> Option<Rejected> {
-        // no more of it is looked at than a message may have
+        // no more of it is read than a message may have
         let request = buf.slice(..buf.len().min(limits::MESSAGE));
         let start = request.iter().position(|b| !matches!(b, b'\r' | b'\n'))?;
         let line = &request[start..];

@@ -126,7 +126,7 @@ fn an_edit_changes_its_line_and_no_other() {
         .replace("\tgruu\r\n", "\tgruu\r\nSupported: 100rel\r\n")
         .replace("Content-Length: 4\r\n", "Content-Length: 4\r\nX-New: 1\r\n");
     assert_eq!(m.to_string(), expected);
-    // what was written reads back the same
+    // a written message reads back the same
     assert_eq!(parse(&expected).to_bytes(), m.to_bytes());
 
     m.set_body("text/plain", "hello").unwrap();

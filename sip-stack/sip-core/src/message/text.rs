@@ -54,7 +54,7 @@ pub(super) struct Slot {
     pub(super) value: Span,
 }
 
-/// The octets of a message: what was received or built, and what came later.
+/// The octets of a message: received or built ones, and later additions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Text {
     buf: Bytes,
@@ -78,7 +78,7 @@ impl Text {
         place.get(from as usize..to as usize).unwrap_or_default()
     }
 
-    /// Values and reason phrases are UTF-8: the parser moved what was not.
+    /// Values and reason phrases are UTF-8: the parser moved other octets away.
     pub(super) fn str(&self, span: Span) -> &str {
         std::str::from_utf8(self.octets(span)).unwrap_or_default()
     }

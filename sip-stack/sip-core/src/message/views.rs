@@ -142,7 +142,7 @@ impl Message {
             .map(|slot| self.text.str(slot.value))
     }
 
-    /// Every field in order: what it is, its name as written, its value.
+    /// Every field in order: header, its name as written, its value.
     pub fn fields(&self) -> impl Iterator<Item = (HeaderName, &str, &str)> + Clone {
         self.slots
             .iter()
@@ -156,7 +156,7 @@ impl Message {
     }
 }
 
-/// Typed views. What does not follow its grammar is as if it were absent, unless said otherwise.
+/// Typed views. A field that does not follow its grammar counts as absent, unless said otherwise.
 impl Message {
     /// The topmost `Via`. Every received message has one.
     #[must_use]
@@ -169,7 +169,7 @@ impl Message {
         self.headers(HeaderName::Via).filter_map(Via::parse)
     }
 
-    /// How many `Via` values there are.
+    /// Number of `Via` values.
     #[must_use]
     pub fn via_count(&self) -> usize {
         self.headers(HeaderName::Via).count()

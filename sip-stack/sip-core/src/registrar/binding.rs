@@ -10,11 +10,11 @@ pub struct Binding {
     pub(super) id: u64,
     /// The `Contact` value as the client wrote it.
     pub contact: String,
-    /// Its URI: the Request-URI of what is sent to it. Its host may be a name under `.invalid` that nobody can resolve.
+    /// Its URI: the Request-URI of requests to it. Its host may be a name under `.invalid` that nobody can resolve.
     pub uri: Uri,
     /// The way to it, which is to be taken whatever the URI says.
     pub flow: Flow,
-    /// `Path`, for the `Route` of what is sent to it (RFC 3327).
+    /// `Path`, for the `Route` of requests to it (RFC 3327).
     pub path: Vec<String>,
     /// Preference in thousandths; 1000 if it did not say.
     pub q: u16,
@@ -22,11 +22,11 @@ pub struct Binding {
     pub instance: Option<String>,
     /// `reg-id` (RFC 5626).
     pub reg_id: Option<u32>,
-    /// When it ends.
+    /// Time at which it ends.
     pub expires: Time,
     /// `User-Agent` of the REGISTER.
     pub user_agent: Option<String>,
-    /// Its client offered DTLS-SRTP in its last call, or plain RTP; `None` while it has made none.
+    /// True if its client offered DTLS-SRTP in its last call, false for plain RTP; `None` while it has made none.
     pub offers_dtls: Option<bool>,
     pub(super) call_id: String,
     pub(super) cseq: u32,
@@ -60,8 +60,9 @@ impl Binding {
         })
     }
 
-    /// A call to it is to offer DTLS-SRTP: as its client offers itself, or, while that made no call, as a browser is called:
-    /// one that comes over WebSocket, or says so in a `Contact` that a proxy passed on over something else.
+    /// True if a call to it is to offer DTLS-SRTP: as its client offers itself, or, while that made no call,
+    /// if it is a browser: a client that comes over WebSocket, or says so in a `Contact` that a proxy passed
+    /// on over something else.
     #[must_use]
     pub fn takes_dtls(&self) -> bool {
         let names_websocket = || {

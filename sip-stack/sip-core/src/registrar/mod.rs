@@ -1,4 +1,4 @@
-//! Who can be reached where (RFC 3261 §10.3, RFC 5626 §6): several contacts a user, each with the flow that leads to it.
+//! Contacts of users (RFC 3261 §10.3, RFC 5626 §6): several for each, with the flow that leads to each.
 
 mod binding;
 mod request;
@@ -18,14 +18,14 @@ use crate::message::Message;
 use crate::uri::UriRef;
 use request::{Change, Refusal};
 
-/// How long bindings last and how many there may be.
+/// Lifetimes of bindings, and their maximum number.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
-    /// What is asked for less is refused with 423.
+    /// Minimum lifetime; shorter ones are refused with 423.
     pub min_expires: Duration,
-    /// When the request does not say.
+    /// Lifetime if the request names none.
     pub default_expires: Duration,
-    /// What is asked for more gets this.
+    /// Maximum lifetime; longer ones are shortened to it.
     pub max_expires: Duration,
     /// Contacts of one user; the one that was refreshed longest ago makes room.
     pub max_contacts: usize,
@@ -42,7 +42,7 @@ impl Default for Config {
     }
 }
 
-/// How to answer a REGISTER.
+/// Answer to a REGISTER.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisterOutcome {
     /// 200, 400, 403, 423 or 500.
@@ -51,7 +51,7 @@ pub struct RegisterOutcome {
     pub headers: Vec<(String, String)>,
 }
 
-/// What changed for a user.
+/// Change of a user's bindings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The first contact came.
@@ -73,7 +73,7 @@ pub enum Event {
     },
 }
 
-/// All bindings. Whose they are is for the caller to say, who asked for the password.
+/// All bindings. The caller of these functions knows the user, because it has checked the password.
 #[derive(Debug)]
 pub struct Registrar {
     config: Config,
@@ -135,7 +135,8 @@ impl Registrar {
         found.into_iter()
     }
 
-    /// The client of `user` at this contact, or at least at this flow, offered DTLS-SRTP in a call, or plain RTP.
+    /// Notes that the client of `user` at this contact, or at least at this flow, offered DTLS-SRTP in a
+    /// call, or plain RTP.
     pub fn offered(&mut self, user: &str, contact: Option<UriRef<'_>>, flow: Flow, dtls: bool) {
         let bindings = self.users.get_mut(user).map_or(&mut [][..], Vec::as_mut_slice);
         let named = |binding: &Binding| contact.is_some_and(|uri| uri.same(binding.uri.borrow()));
@@ -155,7 +156,7 @@ impl Registrar {
         self.users.contains_key(user)
     }
 
-    /// A connection closed: what was reached over it is gone (RFC 5626 §5.3), whatever time it had left.
+    /// A connection closed: bindings over it are gone (RFC 5626 §5.3), whatever time they had left.
     pub fn flow_closed(&mut self, flow: FlowId) {
         let lost: Vec<u64> = self
             .flows
@@ -203,13 +204,13 @@ impl Registrar {
         }
     }
 
-    /// When the next binding expires.
+    /// Time at which the next binding expires.
     #[must_use]
     pub fn poll_timeout(&self) -> Deadline {
         self.expiries.next()
     }
 
-    /// What changed since.
+    /// Next change since the last call.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }

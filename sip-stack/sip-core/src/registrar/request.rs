@@ -4,7 +4,7 @@ use crate::message::{Contact, HeaderName, Message};
 
 use super::{Binding, Config};
 
-/// What a REGISTER does to one contact.
+/// Effect of a REGISTER on one contact.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Remove { id: u64 },

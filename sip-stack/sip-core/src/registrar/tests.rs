@@ -394,7 +394,7 @@ fn how_a_contact_is_called_is_learnt_from_its_calls() {
     registrar.offered("1002", None, flow(9), false);
     registrar.offered("nobody", None, flow(9), false);
     assert_eq!(takes(&registrar), [false, true, true]);
-    // Refreshing a binding forgets nothing; another client of the user is another one.
+    // Refreshing a binding forgets nothing; another client of the user is a separate one.
     registrar.register(
         NOW,
         "1003",

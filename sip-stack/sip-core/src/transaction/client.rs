@@ -20,7 +20,7 @@ pub struct Client {
     reliable: bool,
     interval: Duration,
     resend: Option<Time>,
-    /// Given up then, unless anything comes before.
+    /// Time at which it is given up, unless anything comes before.
     given_up: Option<Time>,
     end: Option<Time>,
 }
@@ -85,7 +85,7 @@ impl Client {
         OnTimeout::Nothing
     }
 
-    /// When it wants to wake.
+    /// Time at which it must be woken.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         let end = if self.state == State::Completed {
@@ -102,13 +102,13 @@ impl Client {
         )
     }
 
-    /// Nothing came yet.
+    /// True if nothing has come yet.
     #[must_use]
     pub fn is_unheard(&self) -> bool {
         self.state == State::Trying
     }
 
-    /// Without any response by then it has timed out.
+    /// Sets the time at which it counts as timed out if no response has come.
     pub fn give_up(&mut self, at: Time) {
         if self.is_unheard() {
             self.given_up = Some(at);

@@ -7,7 +7,7 @@ use super::{OnTimeout, Timing};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Calling,
-    /// Given up without any response; what comes late is still dealt with.
+    /// Given up without any response; late responses are still handled.
     Abandoned,
     Proceeding,
     Completed,
@@ -15,7 +15,7 @@ enum State {
     Terminated,
 }
 
-/// What is to be done with a response to our INVITE.
+/// Action for a response to our INVITE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnResponse {
     /// Hand it to the user.
@@ -36,7 +36,7 @@ pub struct ClientInvite {
     reliable: bool,
     interval: Duration,
     resend: Option<Time>,
-    /// Given up then, unless anything comes before.
+    /// Time at which it is given up, unless anything comes before.
     given_up: Option<Time>,
     end: Option<Time>,
 }
@@ -97,7 +97,7 @@ impl ClientInvite {
             };
         }
         if self.given_up.is_some_and(|at| at <= now) {
-            // As long again as timer B: until then whoever was given up may say that it rings.
+            // As long again as timer B: until then the abandoned peer may report that it rings.
             self.enter(State::Abandoned, Some(now + self.timing.timeout()));
             return OnTimeout::TimedOut;
         }
@@ -109,7 +109,7 @@ impl ClientInvite {
         OnTimeout::Nothing
     }
 
-    /// When it wants to wake.
+    /// Time at which it must be woken.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         let end = match self.state {
@@ -140,20 +140,20 @@ impl ClientInvite {
         matches!(self.state, State::Calling | State::Proceeding)
     }
 
-    /// Nothing came yet.
+    /// True if nothing has come yet.
     #[must_use]
     pub fn is_unheard(&self) -> bool {
         self.state == State::Calling
     }
 
-    /// It was given up without any response.
+    /// True if it was given up without any response.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         self.state == State::Abandoned
     }
 
-    /// Without any response by then it has timed out, but goes on to deal with what comes late: whoever rings must be told that
-    /// nobody waits. Never later than by timer B.
+    /// Sets the time at which it counts as timed out if no response has come. It still handles late
+    /// responses: a phone that rings must be told that nobody waits. Never later than timer B.
     pub fn give_up(&mut self, at: Time) {
         if self.is_unheard() {
             self.given_up = Some(at).filter(|at| self.end.is_none_or(|end| *at < end));

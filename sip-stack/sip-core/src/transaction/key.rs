@@ -2,26 +2,27 @@ use smallvec::SmallVec;
 
 use crate::message::{HeaderName, Message, Method};
 
-/// What tells server transactions apart (RFC 3261 §17.2.3): branch, sent-by and method, with the method of ACK being
-/// INVITE. Kept as one string of bytes in an ordered map, which no choice of branches can unbalance.
+/// Key that tells server transactions apart (RFC 3261 §17.2.3): branch, sent-by and method, with the method
+/// of ACK being INVITE. Kept as one string of bytes in an ordered map, which no choice of branches can unbalance.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(SmallVec<[u8; 96]>);
 
 impl Key {
-    /// Of a request. `None` when it lacks the fields to tell.
+    /// Key of a request. `None` if it lacks the fields.
     #[must_use]
     pub fn of(request: &Message) -> Option<Key> {
         Key::with_method(request, request.method()?)
     }
 
-    /// Of the INVITE that a CANCEL is about (§9.2).
+    /// Key of the INVITE that a CANCEL is about (§9.2).
     #[must_use]
     pub fn cancelled(cancel: &Message) -> Option<Key> {
         Key::with_method(cancel, &Method::Invite)
     }
 
-    /// Of the request that came here by two ways when a proxy forked it (§8.2.2.2): From tag, Call-ID and CSeq; and whom it
-    /// is for, since branches to two of our users are two calls here, which may both ring.
+    /// Key of a request that came here by two ways when a proxy forked it (§8.2.2.2): From tag, Call-ID and
+    /// CSeq; and the user part of its Request-URI, since branches to two of our users are two calls here, which may both
+    /// ring.
     #[must_use]
     pub fn merged(request: &Message) -> Option<Key> {
         let mut key = Key(SmallVec::new());
@@ -36,7 +37,7 @@ impl Key {
         Some(key)
     }
 
-    /// All that it is made of.
+    /// Octets of the key.
     #[must_use]
     pub(crate) fn octets(&self) -> &[u8] {
         &self.0

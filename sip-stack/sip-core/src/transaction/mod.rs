@@ -1,7 +1,7 @@
 //! The four transaction machines of RFC 3261 §17 as RFC 6026 corrects them.
 //!
-//! A machine here is its state, its timers and nothing else: it is told of each message and of the time, and says what
-//! is to be done. Bytes, destinations and the transaction table belong to [`crate::endpoint`].
+//! A machine here is its state, its timers and nothing else: it gets each message and the time, and returns
+//! the next action. Bytes, destinations and the transaction table belong to [`crate::endpoint`].
 
 mod client;
 mod client_invite;
@@ -46,10 +46,10 @@ impl Timing {
     }
 }
 
-/// What a transaction that woke at its deadline asks for.
+/// Action of a transaction that woke at its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnTimeout {
-    /// It was not due.
+    /// Not due.
     Nothing,
     /// Send the last message again.
     Resend,

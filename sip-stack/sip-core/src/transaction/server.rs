@@ -23,8 +23,8 @@ impl Server {
     /// A request came.
     #[must_use]
     pub fn new(now: Time, timing: Timing, reliable: bool) -> Server {
-        // Whoever asked gave up after 64·T1 (timer F): a transaction that nobody answered is dropped then, without a
-        // 408 (RFC 4320 §4.2).
+        // The client gave up after 64·T1 (timer F): a transaction that nobody answered is dropped then,
+        // without a 408 (RFC 4320 §4.2).
         Server {
             state: State::Trying,
             timing,
@@ -73,7 +73,7 @@ impl Server {
         }
     }
 
-    /// When it wants to wake.
+    /// Time at which it must be woken.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         let reason = if self.state == State::Completed {

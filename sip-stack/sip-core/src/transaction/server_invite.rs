@@ -13,12 +13,12 @@ enum State {
     Terminated,
 }
 
-/// What is to be done with an ACK that matches the transaction.
+/// Action for an ACK that matches the transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnAck {
-    /// It ends the retransmission of our non-2xx response.
+    /// The ACK ends the retransmission of our non-2xx response.
     Absorb,
-    /// It acknowledges a 2xx and belongs to the user (RFC 6026 §7.1).
+    /// The ACK acknowledges a 2xx and belongs to the user (RFC 6026 §7.1).
     Deliver,
 }
 
@@ -110,7 +110,7 @@ impl ServerInvite {
         OnTimeout::Nothing
     }
 
-    /// When it wants to wake.
+    /// Time at which it must be woken.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         let end = match self.state {

@@ -38,8 +38,8 @@ pub fn unescape(text: &str) -> Option<Cow<'_, str>> {
         .map(Cow::Owned)
 }
 
-/// Escapes everything that a user part may not hold as it is (RFC 3261 §25.1 `user`), and `;`, behind which a carrier looks for
-/// parameters of a number. Apply it to plain text only.
+/// Escapes everything that a user part may not contain literally (RFC 3261 §25.1 `user`), and `;`, behind
+/// which a carrier looks for parameters of a number. Apply it to plain text only.
 #[must_use]
 pub fn escape_user(text: &str) -> Cow<'_, str> {
     escape(text, b"-_.!~*'()&=+$,?/")

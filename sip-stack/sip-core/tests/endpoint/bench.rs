@@ -250,7 +250,7 @@ impl Bench {
         self.sent.iter().filter(|sent| is(&sent.message, what)).count()
     }
 
-    /// How many requests with this method we sent, copies not counted.
+    /// Number of requests with this method that we sent, copies not counted.
     pub(crate) fn distinct(&self, method: &str) -> usize {
         let sent = self.sent.iter().filter(|sent| is(&sent.message, method));
         let branches = sent.filter_map(|sent| sent.message.top_via()?.branch().map(str::to_owned));

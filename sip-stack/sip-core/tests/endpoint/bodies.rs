@@ -1,4 +1,4 @@
-//! Bodies that hold more than a session description, or something else; and the forks that each have their own.
+//! Bodies that hold more than a session description, or something else; and forks with descriptions of their own.
 
 use sip_core::endpoint::{Body, Event, ForkId, Headers, Target};
 use sip_core::flow::{Destination, Transport};
@@ -10,7 +10,7 @@ const CONTACT: &str = "Contact: <sip:bob@192.0.2.9:5060>\r\n";
 const MULTIPART: &str = "Content-Type: multipart/mixed;boundary=edge\r\n";
 const RELIABLE: &str = "Contact: <sip:bob@192.0.2.9:5060>\r\nRequire: 100rel\r\nRSeq: 5\r\n";
 
-/// A description behind something of no interest.
+/// A description behind a part that is to be ignored.
 fn mixed(sdp: &str) -> String {
     format!(
         "--edge\r\nContent-Type: application/isup\r\n\r\n\u{1}\r\n--edge\r\nContent-Type: application/sdp\r\n\r\n\
@@ -58,7 +58,7 @@ fn the_offer_of_an_invite_is_found_in_a_multipart_and_the_answer_to_a_late_one_t
     }
 }
 
-/// A request of the caller within the dialog that its INVITE made.
+/// A request of the caller within the dialog of its INVITE.
 fn request_in_dialog(method: &str, cseq: u32, tag: &str, lines: &str, body: &str) -> String {
     request(method, "sip:1001@192.0.2.1", lines, body)
         .replace(

@@ -401,7 +401,7 @@ fn an_invitation_expires_when_its_caller_said() {
             ..
         }
     ));
-    // Answered in time it stands.
+    // Answered in time, it stands.
     let usage = {
         bench = Bench::new();
         bench.called(peer(UDP), "Expires: 3\r\n", OFFER)
@@ -451,7 +451,7 @@ fn a_response_whose_connection_is_gone_goes_to_the_address_of_via() {
     }
     assert_eq!(bench.count("486"), 2);
     bench.is_clean_after_a_while();
-    // Nobody connects to a browser.
+    // Nobody can connect to a browser.
     let mut bench = Bench::new();
     let usage = bench.called(peer(Transport::Ws), "", OFFER);
     bench.act(|endpoint, now| endpoint.reject(now, usage, 486, Headers::new()));

@@ -1,5 +1,5 @@
-//! Messages that others wrote to break stacks: the torture tests of RFC 4475 and RFC 5118, and what PROTOS throws. They
-//! are found through `CORDBOARD_CORPORA`; without it these tests say what they left out.
+//! Messages written by others to break stacks: the torture tests of RFC 4475 and RFC 5118, and those of
+//! PROTOS. They are found through `CORDBOARD_CORPORA`; without it these tests report what they left out.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -42,7 +42,7 @@ impl Server {
         }
     }
 
-    /// What becomes of a datagram: status codes that were answered, `process` if it reached the user.
+    /// Outcome of a datagram: status codes that were answered, `process` if it reached the user.
     fn receive(&mut self, flow: Flow, data: Bytes) -> Vec<String> {
         self.endpoint
             .handle_input(self.now, Input::Message { flow, data });
@@ -96,7 +96,8 @@ fn differing(folder: &Path, messages: &Path) -> (usize, Vec<String>) {
         let data = Bytes::from(std::fs::read(messages.join(file)).unwrap());
         let message = Message::parse(data.clone());
         let parsed = message.is_ok();
-        // What belongs to a dialog, by its To tag, is processed by saying that there is no such dialog.
+        // A request that belongs to a dialog, by its To tag, counts as processed when it is answered that
+        // there is no such dialog.
         let in_dialog = message.is_ok_and(|message| message.to().tag().is_some());
         let mut server = Server::new();
         let seen = server.receive(peer(Transport::Udp), data);

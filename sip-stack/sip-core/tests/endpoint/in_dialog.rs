@@ -1,4 +1,4 @@
-//! What happens while two are connected: changes, their collisions, session timers.
+//! Requests within a dialog: changes, their collisions, session timers.
 
 use std::time::Duration;
 
@@ -346,7 +346,7 @@ fn we_refresh_by_update_where_the_peer_takes_it() {
     bench.answer("UPDATE", 200, "", "Session-Expires: 1800;refresher=uac\r\n", "");
     bench.secs(901);
     assert_eq!(bench.distinct("UPDATE"), 2);
-    // 405 although it said otherwise: re-INVITE with what is in force.
+    // 405 although it announced otherwise: re-INVITE with the session in force.
     bench.answer("UPDATE", 405, "", "", "");
     bench.sleep(Duration::from_millis(1));
     let reinvite = bench.last("INVITE");
@@ -406,7 +406,7 @@ fn a_callee_that_knows_no_session_timer_is_refreshed_by_us_until_it_is_gone() {
         );
         ok(&mut bench);
     }
-    // It never agreed to an end: a refusal is a sign of life.
+    // The peer never agreed to an end: a refusal is a sign of life.
     for code in [488, 500, 606] {
         bench.secs(901);
         bench.answer("INVITE", code, "", "", "");
@@ -451,7 +451,7 @@ fn a_caller_that_knows_no_session_timer_is_refreshed_by_us() {
             "{lines}"
         );
         assert_eq!(ok.header(HeaderName::Require), None, "{lines}");
-        // A change by the peer that says nothing of timers leaves ours running.
+        // A change by the peer that does not mention timers leaves ours running.
         bench.within(usage, "INVITE", 101, CONTACT, NEW);
         bench.events.clear();
         bench.act(|endpoint, now| {

@@ -9,7 +9,7 @@ use sans_io::{Rng, Time};
 use sip_core::endpoint::{Advertised, Config, Endpoint, Event, Input, Output};
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
 
-/// How the network treats what is given to it.
+/// Behaviour of the network.
 #[derive(Clone, Copy)]
 pub(crate) struct Weather {
     pub(crate) transport: Transport,

@@ -1,4 +1,4 @@
-//! The peer wants to be replaced: REFER, and what it is told of it.
+//! The peer asks to be replaced: REFER, and the reports to it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is answered before anybody is asked.
+//! Requests that are answered before anybody is asked.
 
 use sip_core::endpoint::{Ended, Event, Headers, OutgoingRequest, Target};
 use sip_core::flow::Transport;

@@ -42,7 +42,7 @@ struct Outcomes {
     ended: BTreeMap<(usize, UsageId), Ended>,
 }
 
-/// What the user of each side does is drawn from the seed: answer, refuse, let ring, hang up early or late.
+/// Runs calls whose users act at random, by the seed: answer, refuse, let ring, hang up early or late.
 fn simulate(seed: u64, calls: usize, weather: Weather) -> Outcomes {
     let mut net = Net::new(seed, 2, weather);
     let mut rng = Rng::seeded(seed ^ 0x5eed);
@@ -151,8 +151,8 @@ fn calls_over_a_network_that_loses_two_fifths() {
         loss: 40,
         duplication: 10,
     };
-    // Where every copy of a BYE is lost the dialog is left to its session timer, and these calls have none: with this seed one
-    // copy always arrives.
+    // If every copy of a BYE is lost the dialog is left to its session timer, and these calls have none: with
+    // this seed one copy always arrives.
     assert!(good_answers(&simulate(5, 2000, weather)) > 1000);
 }
 

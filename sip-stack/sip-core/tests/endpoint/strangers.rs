@@ -1,4 +1,4 @@
-//! What peers get who have proved nothing: one answer, in proportion, and no place in memory.
+//! Answers for peers that have proved nothing: one, in proportion, and no place in memory.
 
 use bytes::Bytes;
 use sans_io::Rng;
@@ -22,7 +22,7 @@ fn challenges() -> Headers {
         .to_vec()
 }
 
-/// Has the user of the endpoint refuse whatever it is told of.
+/// Has the user of the endpoint refuse everything.
 fn turn_away(bench: &mut Bench) {
     for event in std::mem::take(&mut bench.events) {
         bench.act(|endpoint, now| match event {
@@ -159,7 +159,7 @@ fn what_is_refused_before_anybody_is_asked_leaves_nothing() {
     }
 }
 
-/// Small requests of every kind, and such that are none.
+/// Small requests of every kind, and octets that are not requests.
 fn small() -> Vec<String> {
     let mut all = Vec::new();
     for method in [

@@ -18,10 +18,10 @@ use super::{Origins, Socket, config};
 /// The subprotocol of RFC 7118.
 const SIP: &str = "sip";
 
-/// Who may open a WebSocket.
+/// Rule for who may open a WebSocket.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// Sites whose pages may.
+    /// Sites whose pages may open one.
     pub origins: Origins,
 }
 
@@ -42,11 +42,11 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// The answer to an HTTP request that asks for SIP over WebSocket: status 101 with all headers, body empty. After it is
-/// sent, the connection goes to [`Acceptor::serve`](super::Acceptor::serve).
+/// Answers an HTTP request for SIP over WebSocket: status 101 with all headers, body empty. After it is sent,
+/// the connection goes to [`Acceptor::serve`](super::Acceptor::serve).
 ///
 /// # Errors
-/// No handshake for SIP, or from a page that may not connect.
+/// The request is not a handshake for SIP, or comes from a page that may not connect.
 pub fn upgrade<B>(request: &Request<B>, peer: IpAddr, policy: &Policy) -> Result<Response<()>, Refusal> {
     check(request.headers(), peer, policy)?;
     let mut response = create_response_with_body(request, || ()).map_err(|_| Refusal {

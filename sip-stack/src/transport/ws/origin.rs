@@ -8,8 +8,8 @@ use tokio_tungstenite::tungstenite::http::header::{HOST, ORIGIN};
 
 /// Sites whose pages may connect: the server's own, those of a developer's own machine, and those that are listed.
 ///
-/// A browser names the site of a page in `Origin`, and no script can change it. Programs that are no browsers name none; they may
-/// connect, because they could name any.
+/// A browser names the site of a page in `Origin`, which no script can change. Other programs name none; they
+/// may connect, because they could name any.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     listed: Arc<[String]>,
@@ -17,7 +17,8 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// Beside the own pages, those of these sites, e.g. `https://phone.example`; `*` stands for every site.
+    /// Allows pages of these sites besides the server's own, e.g. `https://phone.example`; `*` stands for
+    /// every site.
     #[must_use]
     pub fn new(listed: Vec<String>) -> Origins {
         Origins {
@@ -26,17 +27,17 @@ impl Origins {
         }
     }
 
-    /// The server has loopback names only: a page of another name is not its own, though that name resolves to it
-    /// (DNS rebinding).
+    /// Restricts the server to loopback names: a page of another name is not its own, even if that name
+    /// resolves to loopback (DNS rebinding).
     #[must_use]
     pub fn local_only(mut self) -> Origins {
         self.local_only = true;
         self
     }
 
-    /// True when a request with these headers may come from that address.
+    /// True if a request with these headers may come from that address.
     ///
-    /// Pages of localhost are taken from this host alone: they are its user's.
+    /// Pages of localhost are accepted from this host alone: they are its user's.
     #[must_use]
     pub fn allow(&self, headers: &HeaderMap, peer: IpAddr) -> bool {
         let Some(origin) = headers.get(ORIGIN) else {
@@ -60,7 +61,7 @@ impl Origins {
     }
 }
 
-/// A host as `Host` names it, with or without a port, that is this machine and nothing else.
+/// True for a `Host`, with or without a port, that names this machine and nothing else.
 #[must_use]
 pub fn is_local_host(host: &str) -> bool {
     is_local_name(split_port(host).0)
@@ -92,7 +93,8 @@ impl<'a> Site<'a> {
         })
     }
 
-    /// The scheme decides on the port that `Host` leaves out: a proxy may have ended TLS.
+    /// True if the origin is at `host`. The scheme determines a port that `Host` leaves out: a proxy may have
+    /// ended TLS.
     fn is_at(&self, host: &str) -> bool {
         let (name, port) = split_port(host);
         name.eq_ignore_ascii_case(self.host) && port.unwrap_or(self.default_port) == self.port
@@ -109,7 +111,7 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Browsers resolve `localhost` and names under it to loopback themselves.
+/// True for names that browsers themselves resolve to loopback: `localhost` and names under it.
 fn is_local_name(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));

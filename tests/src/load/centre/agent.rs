@@ -8,10 +8,10 @@ use super::book::{Call, Verdict};
 use super::floor::{AGAIN, Due, Floor, Side};
 use super::web::Web;
 
-/// Of a hundred offers: refused, and left ringing.
+/// Percentage of offers that are refused, and that are left ringing.
 const REFUSED: u64 = 3;
 const IGNORED: u64 = 2;
-/// How long no call is offered to an agent who refused one, or did not answer.
+/// Time for which no call is offered to an agent who refused one, or did not answer.
 const COOL_DOWN: Duration = Duration::from_secs(5);
 
 /// An agent.
@@ -99,7 +99,7 @@ impl Floor {
 
     fn invited(&mut self, now: Instant, id: String, message: &Message) {
         if let Some(ring) = self.rings.get(&id) {
-            // It was sent again: so is what we said.
+            // A retransmission: our response is repeated too.
             let again = ring.answer.clone().unwrap_or_else(|| ringing(message, &id));
             return self.send(Side::Phones, again);
         }
@@ -225,7 +225,7 @@ impl Floor {
         self.book.still(number, agent);
         self.let_go(agent);
         self.agents[agent].free = true;
-        // It rang to the end, unless the caller left.
+        // The phone rang until its time was up, unless the caller left.
         let rang = self
             .book
             .calls
@@ -290,7 +290,7 @@ impl Floor {
         }
     }
 
-    /// What was not acknowledged is sent again (RFC 3261 §13.3.1.4).
+    /// Repeats an answer that was not acknowledged (RFC 3261 §13.3.1.4).
     pub(super) fn repeat_answer(&mut self, now: Instant, id: String) {
         if let Some(answer) = self.rings.get(&id).and_then(|ring| ring.answer.clone()) {
             self.resent += 1;

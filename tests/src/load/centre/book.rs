@@ -1,4 +1,4 @@
-//! What the generator itself knows of each call, and what must not happen to one.
+//! The generator's own knowledge of each call, and the faults that must not happen to one.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ const CLOSE: Duration = Duration::from_millis(500);
 #[derive(Default)]
 pub(super) struct Book {
     pub(super) calls: BTreeMap<u64, Call>,
-    /// What must not happen, in words.
+    /// Faults, in words.
     pub(super) faults: Vec<String>,
     /// Phones that rang.
     pub(super) offers: u64,
@@ -31,13 +31,13 @@ pub(super) struct Call {
     pub(super) answered: Option<(usize, Instant)>,
     /// The gateway acknowledged the agent's answer.
     pub(super) joined: Option<Instant>,
-    /// When the caller hung up, if that came first.
+    /// Time at which the caller hung up, if that came first.
     pub(super) left: Option<Instant>,
-    /// It is over at the caller.
+    /// True once it is over at the caller.
     pub(super) over: bool,
 }
 
-/// How a call must stand in the records.
+/// Expected state of a call in the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Completed,

@@ -8,7 +8,7 @@ use super::floor::{Due, Floor, Side};
 
 /// The first caller's number.
 const FIRST: u64 = 4_930_000_000;
-/// Of a hundred callers, those who give up early.
+/// Percentage of callers who give up early.
 const IMPATIENT: u64 = 5;
 
 impl Floor {

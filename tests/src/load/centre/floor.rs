@@ -15,11 +15,11 @@ use super::Outcome;
 use super::agent::{Agent, Ring};
 use super::book::Book;
 
-/// Without an answer a request is sent again after this time (RFC 3261, T1), and so many times in all.
+/// Time without an answer after which a request is sent again (RFC 3261, T1), and the number of attempts.
 pub(super) const AGAIN: Duration = Duration::from_millis(500);
 const TIMES: u32 = 10;
 
-/// What is played.
+/// Plan of a run.
 pub(super) struct Plan {
     /// Calls a second.
     pub(super) rate: f64,
@@ -46,14 +46,14 @@ pub(super) struct Floor {
     /// Requests that wait for a response, by branch.
     sent: BTreeMap<String, Sent>,
     pub(super) resent: u64,
-    /// What agents want to ask the API for.
+    /// Wishes of agents to the API.
     pub(super) wishes: mpsc::UnboundedSender<(usize, Wish)>,
     outbox: VecDeque<(Side, String)>,
     /// To and Contact of the gateway in each call, by the caller's number.
     pub(super) dialogs: BTreeMap<u64, (String, String)>,
     /// Agents by name.
     pub(super) names: BTreeMap<String, usize>,
-    /// Where both sides listen to sound.
+    /// Ports where both sides listen to sound.
     media: [u16; 2],
     /// The queue's.
     pub(super) number: String,
@@ -61,7 +61,7 @@ pub(super) struct Floor {
     branches: u64,
 }
 
-/// What time brings.
+/// Timers.
 #[derive(Clone, Debug)]
 pub(super) enum Due {
     /// The next caller calls.
@@ -84,7 +84,7 @@ pub(super) enum Due {
     Repeat(String),
 }
 
-/// What an agent asks the API for.
+/// Request of an agent to the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     Available,
@@ -206,7 +206,7 @@ impl Floor {
         self.take(side, &buffer[..length?]);
         for side in [Side::Phones, Side::Trunk] {
             let mut buffer = [0; 8_192];
-            // What is there already, so that a timer is not late for its sake.
+            // Read everything that is there already, so that a timer is not late because of it.
             for _ in 0..64 {
                 let socket = match side {
                     Side::Phones => &self.phones,

@@ -1,5 +1,6 @@
-//! `centre`: callers behind a trunk, a queue, and agents who sign in, answer, talk and write down, at a rate that keeps
-//! most of them busy. What the gateway then says of the calls, in four places, must be what happened here, to the call.
+//! `centre`: callers behind a trunk, a queue, and agents who sign in, answer, talk and write notes, at a rate
+//! that keeps most of them busy. The gateway's reports of the calls, in four places, must agree with the
+//! events here, to the call.
 
 mod agent;
 mod book;
@@ -51,7 +52,7 @@ const NUMBER: &str = "9000";
 const PHONES: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// The trunk is known by its address.
 const TRUNK: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-/// How long talk, the last offers and what is written down may take after the last caller came.
+/// Time that talk, the last offers and writing may take after the last caller came.
 const PATIENCE: Duration = Duration::from_secs(75);
 /// Sign-ins at a time.
 const AT_ONCE: usize = 2;
@@ -76,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Outcome<()> {
 struct Centre {
     http: SocketAddr,
     sip: SocketAddr,
-    /// Where the log is.
+    /// Path of the log.
     log: PathBuf,
     daemon: Daemon,
     command: Command,
@@ -125,7 +126,7 @@ impl Centre {
         Ok((signed_in, Web::sign_in(self.http, "boss", PASSWORD).await?))
     }
 
-    /// Callers and the agents' phones, which are registered; what the API refused is told at the end.
+    /// Callers and the agents' phones, which are registered; refusals of the API are reported at the end.
     async fn floor(&self, agents: Vec<Agent>) -> Outcome<(Floor, Wishing)> {
         let webs: Vec<Web> = agents.iter().map(|agent| agent.web.clone()).collect();
         let (wishes, wished) = mpsc::unbounded_channel();
@@ -153,7 +154,7 @@ fn spawn(command: &mut Command, log: &Path, http: SocketAddr) -> Outcome<Daemon>
     Ok(daemon)
 }
 
-/// What carries the agents' wishes to the API, and the sound nowhere.
+/// Carries the agents' wishes to the API, and discards sound.
 struct Wishing {
     refused: Rc<RefCell<Vec<String>>>,
     task: JoinHandle<()>,
@@ -209,7 +210,7 @@ async fn play(arguments: &Arguments, options: &Options) -> Outcome<()> {
     let cpu = (cpu_ns(&pids) - cpu) as f64 / 1e9;
     let own_cpu = (cpu_ns(&[std::process::id()]) - own_cpu) as f64 / 1e9;
     floor.book.faults.append(&mut wishing.refused.borrow_mut());
-    // What was asked for at the end, and queues are told of four times a second.
+    // The last wishes take time, and queues are reported four times a second.
     tokio::time::sleep(Duration::from_secs(4)).await;
 
     println!(
@@ -339,7 +340,7 @@ fn configuration(http: SocketAddr, sip: SocketAddr, state: &Path, agents: usize)
     text
 }
 
-/// A time zone (POSIX) in which it is about noon: no run crosses midnight, where the numbers of the day begin anew.
+/// A time zone (POSIX) in which it is about noon: no run crosses midnight, when the numbers of the day begin anew.
 fn noon() -> String {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -25,7 +25,7 @@ use super::{Centre, Wishing};
 pub(crate) struct Options {
     #[arg(long, default_value_t = 100)]
     cuts: usize,
-    /// How often the gateway is killed and started again.
+    /// Number of times that the gateway is killed and started again.
     #[arg(long, default_value_t = 1)]
     kills: usize,
     /// Seconds for which the slow reader reads nothing, again and again. Of 100 the gateway must give it up.
@@ -34,14 +34,15 @@ pub(crate) struct Options {
 }
 
 const AGENTS: usize = 20;
-/// How long a reader waits for the next change.
+/// Time that a reader waits for the next change.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// After so many seconds the kernel has no more room for what a slow reader did not read, and ten later it is given up.
+/// Seconds after which the kernel has no more room for data that a slow reader did not read; ten later it is
+/// given up.
 const GIVEN_UP: u64 = 100;
 /// Changes before a restart that are asked for again after it.
 const BACK: u64 = 200;
 
-/// What one reader was told: each change by its number, as a hash of its text.
+/// Changes that one reader received: each by its number, as a hash of its text.
 #[derive(Default)]
 struct Told {
     changes: BTreeMap<u64, u64>,
@@ -130,7 +131,7 @@ async fn cut(centre: &Centre, options: &Options, checks: &mut Checks) -> Outcome
     let slow_reading = spawn_local(async move {
         loop {
             sleep(pause).await;
-            // What is left of the connection, then another one.
+            // The rest of the connection, then another one.
             if !Told::read(&slow_told, &mut slow_events, Duration::from_secs(1), usize::MAX).await {
                 *ends.borrow_mut() += 1;
                 let last = slow_told.borrow().last;
@@ -216,7 +217,8 @@ fn compare(who: &str, told: &Told, (whole, until): (&Told, Option<u64>), checks:
     );
 }
 
-/// The gateway is killed while a reader reads; it goes on after the restart, and what it was told before stands.
+/// The gateway is killed while a reader reads; the reader goes on after the restart, and the events it got
+/// before stand.
 async fn kill(centre: &mut Centre, n: u64, checks: &mut Checks) -> Outcome<()> {
     let (boss, work) = at_work(centre).await?;
     let told = Rc::new(RefCell::new(Told::default()));
@@ -235,7 +237,7 @@ async fn kill(centre: &mut Centre, n: u64, checks: &mut Checks) -> Outcome<()> {
     let (agents, boss) = centre.sign_in(AGENTS).await?;
     let mut events = boss.resume(Some(last), false).await?;
     Told::read(&told, &mut events, Duration::from_secs(1), usize::MAX).await;
-    // It goes on after the restart too.
+    // The stream continues after the restart too.
     let wanted = serde_json::json!({"intent": "paused", "reason": "after"});
     for agent in agents.iter().take(5) {
         agent
@@ -301,7 +303,7 @@ async fn at_work(centre: &Centre) -> Outcome<(Web, Work)> {
         first: AGENTS,
     };
     let playing = spawn_local(async move {
-        // It ends when it is aborted, or with the gateway.
+        // The task ends when it is aborted, or with the gateway.
         let _ = floor.play(&plan, Duration::ZERO).await;
     });
     Ok((

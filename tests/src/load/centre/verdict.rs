@@ -1,4 +1,5 @@
-//! Whether all agree: what happened here, the stream, the wallboard's snapshot, the numbers of the API, the records, `/metrics`.
+//! Comparison of all sources: events here, the stream, the wallboard's snapshot, the numbers of the API, the
+//! records, `/metrics`.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -12,7 +13,7 @@ use super::web::Web;
 use super::{Follower, NUMBER, Outcome};
 
 const QUEUE: &str = "que_load";
-/// What a report names of what went wrong at most.
+/// Maximum number of faults that a report names.
 const SHOWN: usize = 10;
 
 /// Prints how long things took.
@@ -306,7 +307,7 @@ fn quantile<'a>(page: &'a str, name: &str, part: f64) -> &'a str {
         .map_or("?", |(bound, _)| bound)
 }
 
-/// What the gateway warned of counts too, and what memory sign-ins left behind, kB.
+/// Counts warnings of the gateway too, and the memory that sign-ins left behind, kB.
 pub(super) fn gateway(failed: usize, log: &str, kept: u64) -> usize {
     let mut checks = Checks { failed };
     let warns = |line: &&str| {

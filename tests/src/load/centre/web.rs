@@ -115,8 +115,8 @@ impl Web {
         self.open(&subscribe, TcpSocket::new_v4()?).await
     }
 
-    /// Goes on with the event stream after the change with this number, with a snapshot where there is none. `small`: little
-    /// room for what was not read.
+    /// Continues the event stream after the change with this number, or with a snapshot without one. `small`:
+    /// little room for unread data.
     pub(super) async fn resume(&self, after: Option<u64>, small: bool) -> Outcome<Events> {
         let from = after.map_or_else(|| json!("snapshot"), |seq| json!(seq));
         let socket = TcpSocket::new_v4()?;
@@ -148,7 +148,7 @@ pub(super) struct Events {
     pub(super) seen: Rc<RefCell<Seen>>,
 }
 
-/// What the stream told so far.
+/// State of the stream so far.
 #[derive(Default)]
 pub(super) struct Seen {
     /// Number of the last change.
@@ -158,7 +158,7 @@ pub(super) struct Seen {
     /// Why it is not open any longer.
     pub(super) over: Option<String>,
     pub(super) changes: u64,
-    /// The queues as they were told last, by id.
+    /// The queues as they were last reported, by id.
     pub(super) queues: BTreeMap<String, Value>,
     /// Live calls, by id.
     pub(super) calls: BTreeMap<String, Value>,
@@ -203,7 +203,7 @@ impl Events {
         }
     }
 
-    /// Cuts the connection: without a word, or so that what is under way is thrown away too.
+    /// Cuts the connection: without a word, or so that data under way is thrown away too.
     pub(super) fn cut(self, reset: bool) -> Outcome<()> {
         if reset {
             self.socket.get_ref().set_zero_linger()?;

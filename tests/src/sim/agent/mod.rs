@@ -17,7 +17,7 @@ use sip_core::message::{Message, Method};
 
 use crate::sim::sdp::{self, Kind};
 
-/// How it reaches the gateway.
+/// Connection to the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
     /// Datagrams from this address.
@@ -41,17 +41,17 @@ pub struct Agent {
     pub calls: BTreeMap<String, Call>,
     /// To send.
     pub out: Vec<String>,
-    /// What happened since this was last emptied.
+    /// Events since this was last emptied.
     pub heard: Vec<Heard>,
-    /// How often it was refused credentials.
+    /// Times that its credentials were refused.
     pub challenges: usize,
-    /// It answers no OPTIONS, and nothing else: its page hangs.
+    /// True if it answers nothing, not even OPTIONS: its page hangs.
     pub silent: bool,
     host: String,
     instance: u32,
     domain: String,
     answerer: Answerer,
-    /// Since it last registered.
+    /// Challenges answered since it last registered.
     answered: Answered,
     register: (String, u32),
     registering: Option<String>,
@@ -60,7 +60,7 @@ pub struct Agent {
     kind: Kind,
 }
 
-/// What the person at the agent sees.
+/// Event that the person at the agent sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// Registered, or registered again.
@@ -71,7 +71,7 @@ pub enum Heard {
     Rings(String, u16),
     /// Our call is answered, or our answer acknowledged.
     Up(String),
-    /// Media may flow: both descriptions are known. What the gateway said.
+    /// Media may flow: both descriptions are known. The gateway's description.
     Media(String, Bytes),
     /// A call is over: with the code of its refusal, or 200.
     Over(String, u16),
@@ -84,13 +84,13 @@ pub enum Heard {
 /// One call of an agent.
 #[derive(Debug)]
 pub struct Call {
-    /// Where it stands.
+    /// State of the call.
     pub state: State,
     /// The gateway's answer to our offer: the same in each 18x and in the 200.
     pub answer: Option<Bytes>,
     /// The final response to our INVITE.
     pub code: u16,
-    /// How the transfers went that it asked for: status codes, as they came.
+    /// Progress of the transfers that it asked for: status codes, as they came.
     pub told: Vec<u16>,
     local: String,
     remote: String,
@@ -111,7 +111,7 @@ pub struct Call {
     accepted: Option<String>,
 }
 
-/// Where a call stands.
+/// State of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// INVITE sent, nothing heard.
@@ -448,7 +448,7 @@ impl Agent {
                 self.over(&id, 503);
             }
         }
-        // The peer of a call that was not answered yet cannot be told any more.
+        // The peer of a call that was not answered yet cannot be reached any more.
         let waiting: Vec<String> = self
             .calls
             .iter()
@@ -468,7 +468,7 @@ impl Agent {
         }
     }
 
-    /// A WebSocket opened: registers, and goes on with what is up.
+    /// A WebSocket opened: registers, and goes on with calls in progress.
     pub fn connected(&mut self, flow: FlowId) {
         self.link = Link::WebSocket(Some(flow));
         self.register(600);

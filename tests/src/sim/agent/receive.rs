@@ -1,4 +1,4 @@
-//! What an agent does with a message that comes.
+//! Handling of messages by an agent.
 
 use bytes::Bytes;
 use sip_core::auth::Answered;

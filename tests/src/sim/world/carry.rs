@@ -1,4 +1,4 @@
-//! What is sent, and the way it takes.
+//! Sending, and the way of each message.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -97,7 +97,7 @@ impl World {
         }
     }
 
-    /// Sends what an agent wants to say and acts on what it heard.
+    /// Sends an agent's messages and acts on those it received.
     pub(super) fn flush(&mut self, agent: usize) {
         for text in std::mem::take(&mut self.agents[agent].out) {
             let data = Bytes::from(text);

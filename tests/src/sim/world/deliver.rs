@@ -1,4 +1,4 @@
-//! What arrives, and what a node does with it.
+//! Arrival of messages, and their handling by a node.
 
 use media_core::control::{Command, Event as MediaEvent};
 use media_core::shard;

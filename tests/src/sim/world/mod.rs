@@ -1,4 +1,4 @@
-//! Who there is, and the loop over the next thing to happen.
+//! Everybody in the simulation, and the loop over the next event.
 
 mod carry;
 mod deliver;
@@ -37,23 +37,23 @@ type Act = Box<dyn FnOnce(&mut World)>;
 pub struct World {
     /// The time.
     pub now: Time,
-    /// Of all that is left to chance outside of nodes and agents.
+    /// Randomness for everything outside of nodes and agents.
     pub rng: Rng,
-    /// Of the network.
+    /// Conditions of the network.
     pub conditions: Conditions,
     /// The gateway, then two trunks: `left` and `right`.
     pub nodes: Vec<Node>,
-    /// What nodes other than the gateway do; of the same index.
+    /// Behaviour of nodes other than the gateway; with the same index.
     pub phones: Vec<Phone>,
     /// Browsers, and trunks written by hand.
     pub agents: Vec<Agent>,
-    /// What was sent.
+    /// Messages that were sent.
     pub wire: Wire,
-    /// What becomes of what agents hear.
+    /// Reaction to what agents hear.
     pub on_heard: fn(&mut World, usize, Heard),
-    /// What happened at agents.
+    /// Events at agents.
     pub log: Vec<(usize, Heard)>,
-    /// What the gateway decides with.
+    /// Decisions of the gateway.
     pub switch: Switch,
     flying: BTreeMap<(Time, u64), Parcel>,
     acts: BTreeMap<(Time, u64), Act>,
@@ -63,7 +63,7 @@ pub struct World {
     next_flow: u64,
     /// Legs of the gateway by agent and call, as their user name fragments tell.
     legs: BTreeMap<(usize, String), LegId>,
-    /// How long a shard that only answers takes for it at most, in milliseconds.
+    /// Maximum delay of a shard that only answers, in milliseconds.
     pub media_delay: u64,
     /// Messages name addresses where nobody is.
     pub strangers: bool,
@@ -270,7 +270,7 @@ impl World {
     /// Somebody asks the call centre for something.
     ///
     /// # Errors
-    /// What the call centre says.
+    /// The refusal of the call centre.
     pub fn ask(&mut self, by: By, command: Command) -> Result<Option<String>, Refused> {
         let calls = &mut self.nodes[GATEWAY].coordinator;
         let answer = self.switch.ask(self.now, by, command, calls);
@@ -285,7 +285,7 @@ impl World {
         self.acts.insert((at, self.count), Box::new(act));
     }
 
-    /// Lets an agent do something, and sends what it says.
+    /// Lets an agent act, and sends its messages.
     pub fn agent<T>(&mut self, agent: usize, act: impl FnOnce(&mut Agent) -> T) -> T {
         let result = act(&mut self.agents[agent]);
         self.flush(agent);
@@ -372,10 +372,10 @@ impl World {
         }
     }
 
-    /// Nothing is left anywhere, and every INVITE had its one final response. How many there were.
+    /// Checks that nothing is left anywhere, and that every INVITE had its one final response. Returns their number.
     ///
     /// # Panics
-    /// When something is wrong.
+    /// Something is wrong.
     pub fn assert_over(&self) -> usize {
         for node in &self.nodes {
             node.assert_empty();

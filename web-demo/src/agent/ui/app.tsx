@@ -91,7 +91,7 @@ function Desk() {
   );
 }
 
-/** What a screen reader is told without being asked. */
+/** Announcements for a screen reader. */
 function Announcer() {
   const ringing = rings.value;
   const queue = ringing?.offer?.call.queue?.name ?? ringing?.voice?.queue ?? "";

@@ -33,7 +33,7 @@ function Lost() {
       </Dialog>
     );
   }
-  // It stays until events come again, also while an attempt is under way.
+  // The banner stays until events come again, even while an attempt is under way.
   if (events?.lost.value) {
     const left = Math.max(0, Math.ceil(((events.again.value ?? 0) - browserNow) / 1000));
     return (

@@ -22,7 +22,7 @@ import { isTyping } from "../shortcuts";
 import { Noting, NotesBefore } from "./noting";
 import { TransferPanel } from "./transfer";
 
-/** What is open below the buttons. */
+/** Panel that is open below the buttons. */
 export const drawer = signal<"keypad" | "transfer" | undefined>(undefined);
 
 export function toggleDrawer(name: "keypad" | "transfer"): void {
@@ -39,12 +39,12 @@ const SIP_STATE = {
   over: "Ended",
 } as const;
 
-/** What the call is doing, in a word or two. */
+/** State of the call, in a word or two. */
 export function stateOf(centre: CentreCall | undefined, sip: Call | undefined): string {
   if (centre) return CALL_STATE[centre.state];
   if (!sip) return "";
   if (consultedOn(voice.value)?.state === "conference" && sip.state.value === "talking") return CALL_STATE.conference;
-  // It is answered when the gateway says so.
+  // The gateway decides when it counts as answered.
   if (voice.value?.centre) return CALL_STATE.connecting;
   if (sip.state.value === "talking" && sip.held.value) return CALL_STATE.held;
   return SIP_STATE[sip.state.value];

@@ -75,7 +75,7 @@ function Account() {
   const go = async () => {
     setAsking(false);
     setLeaving(true);
-    // It stays where the gateway could not be told.
+    // The state stays if the gateway could not be reached.
     if (!(await signOut())) setLeaving(false);
   };
   return (
@@ -118,7 +118,7 @@ function SignOutDialog({ go, close }: { go(): void; close(): void }) {
   );
 }
 
-/** What an agent wants, as people say it. */
+/** Intent of an agent, in words. */
 export function intentWords({ intent, reason }: Intent): string {
   return (intent === "paused" && reasonLabel(reason)) || STATUS[intent];
 }

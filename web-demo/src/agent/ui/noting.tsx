@@ -2,7 +2,7 @@ import type { AgentNotes } from "../../centre/objects";
 import { dispositions, drafts, user } from "../desk";
 import { W } from "../words";
 
-/** What other agents wrote about the call before. */
+/** Notes of other agents about the call. */
 export function NotesBefore({ notes }: { notes: readonly AgentNotes[] | undefined }) {
   const others = (notes ?? []).filter(({ agent }) => agent !== user.value?.id);
   if (others.length === 0) return null;

@@ -30,7 +30,7 @@ export function Recents() {
   );
 }
 
-/** Who was on the other side, and what reaches them. */
+/** The other party, and a number to reach it. */
 function otherSide(record: CallRecord, outgoing: boolean): { name: string; number: string } {
   if (!outgoing) return { name: callerName(record.from), number: record.from.number };
   const colleague = record.agents.find(({ id }) => id !== user.value?.id && record.kind === "internal");
@@ -43,7 +43,7 @@ function Record({ record, now }: { record: CallRecord; now: number }) {
   const other = otherSide(record, outgoing);
   const talked = record.outcome === "completed";
   const at = Date.parse(record.ended_at);
-  // What was written since the record was made.
+  // Notes written since the record was made.
   const draft = drafts.all.value[record.call];
   const disposition = draft?.disposition ?? record.disposition;
   const written = record.notes_by.find(({ agent }) => agent === me?.id)?.notes;

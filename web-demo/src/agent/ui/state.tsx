@@ -9,7 +9,7 @@ import { busy } from "../notices";
 import { W } from "../words";
 import { reasonLabel } from "./header";
 
-/** Who the agent is to the queues: state and what comes next, the day so far, the queues. */
+/** The agent as the queues see it: present and next state, the day so far, the queues. */
 export function StatePanel() {
   const agent = me.value;
   if (!agent) return <section class="card placeholder" aria-busy="true" />;
@@ -40,7 +40,7 @@ function GoOnline() {
   );
 }
 
-/** What the agent wants now, or once the present call is done. */
+/** Intent of the agent, for now or after the present call. */
 function Choices({ agent }: { agent: Agent }) {
   const working = isWorking(agent);
   const wanted = agent.next ?? intentOf(agent);

@@ -10,7 +10,7 @@ import { busy } from "../notices";
 import { W } from "../words";
 import { drawer } from "./call";
 
-/** Whom to give the call to, and whether to ask them first. */
+/** Target of a transfer, and whether to consult it first. */
 export function TransferPanel({ centre }: { centre: CentreCall }) {
   const [text, setText] = useState("");
   const field = useRef<HTMLInputElement>(null);

@@ -15,9 +15,9 @@ export function Dialog({
   /** Id of its title. */
   label: string;
   role?: "dialog" | "alertdialog";
-  /** What Escape and a click beside it do; without it the dialog stays until what it is about is over. */
+  /** Action of Escape and of a click outside; without it the dialog stays until its subject is over. */
   close?(): void;
-  /** What gets the focus; the dialog itself if there is nothing. */
+  /** Element that gets the focus; the dialog itself by default. */
   focus?: string;
   class?: string;
   children: ComponentChildren;

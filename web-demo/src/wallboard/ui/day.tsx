@@ -65,7 +65,7 @@ export function Day() {
   );
 }
 
-/** Where a chart goes, how wide that is, and how much larger than usual everything is. */
+/** Place of a chart, its width, and its scale. */
 function useSize(): [preact.RefObject<HTMLDivElement | null>, number, number] {
   const element = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);

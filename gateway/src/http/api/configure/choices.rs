@@ -1,4 +1,4 @@
-//! Why agents pause, and what they make of calls.
+//! Pause reasons and dispositions.
 
 use axum::Json;
 use axum::extract::State;
@@ -30,8 +30,8 @@ macro_rules! choices {
             }
 
             /// One of them.
-            #[utoipa::path(get, path = $one, operation_id = $ids[1], tag = "admin", params(("id" = String, Path, description = "Its code")),
-                responses((status = 200, body = Choice, headers(("ETag" = String, description = "For `If-Match`; `\"file\"`: the file says so"))),
+            #[utoipa::path(get, path = $one, operation_id = $ids[1], tag = "admin", params(("id" = String, Path, description = "Code of the pause reason or disposition")),
+                responses((status = 200, body = Choice, headers(("ETag" = String, description = "For `If-Match`; `\"file\"`: defined in the configuration file"))),
                     (status = 404, description = "`unknown-code`")))]
             pub(in super::super::super) async fn get(
                 Admin(_who): Admin,
@@ -58,8 +58,8 @@ macro_rules! choices {
 
             /// Changes the label of one.
             #[utoipa::path(put, path = $one, operation_id = $ids[3], tag = "admin", request_body = Choice,
-                params(("id" = String, Path, description = "Its code"),
-                    ("If-Match" = String, Header, description = "The `ETag` of what is changed")),
+                params(("id" = String, Path, description = "Code of the pause reason or disposition"),
+                    ("If-Match" = String, Header, description = "The `ETag` of the object to change")),
                 responses((status = 200, body = Choice, headers(("ETag" = String, description = "For `If-Match`"))),
                     (status = 404, description = "`unknown-code`"), (status = 409, description = "`from-file`"),
                     (status = 412, description = "`changed`"), (status = 428, description = "`match-required`")))]
@@ -74,10 +74,10 @@ macro_rules! choices {
                 found(&api, $kind, &code)
             }
 
-            /// Removes one. What was noted with it stays.
+            /// Removes one. Records that use it keep it.
             #[utoipa::path(delete, path = $one, operation_id = $ids[4], tag = "admin",
-                params(("id" = String, Path, description = "Its code"),
-                    ("If-Match" = String, Header, description = "The `ETag` of what is removed")),
+                params(("id" = String, Path, description = "Code of the pause reason or disposition"),
+                    ("If-Match" = String, Header, description = "The `ETag` of the object to remove")),
                 responses((status = 204), (status = 404, description = "`unknown-code`"), (status = 409, description = "`from-file`"),
                     (status = 412, description = "`changed`"), (status = 428, description = "`match-required`")))]
             pub(in super::super::super) async fn delete(
@@ -116,7 +116,7 @@ choices!(
     Kind::Disposition,
     "/dispositions",
     "/dispositions/{id}",
-    "What agents make of calls.",
+    "Dispositions, which agents choose for calls.",
     [
         "listDispositions",
         "getDisposition",

@@ -20,7 +20,7 @@ use super::Api;
 use super::problem::{Code, Problem};
 use crate::roster::{Match, Roster, Unchanged};
 
-/// How long a change may take. It is done all the same when it takes longer.
+/// Time that the answer to a change may take. A change that takes longer is made all the same.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Tag of what the file says.
@@ -63,12 +63,12 @@ impl IntoResponseParts for Tag {
     }
 }
 
-/// Where something is that was made.
+/// Location of a new object.
 fn at(path: &str, id: &str) -> AppendHeaders<[(HeaderName, String); 1]> {
     AppendHeaders([(LOCATION, format!("/api/v1/{path}/{id}"))])
 }
 
-/// Changes the roster, to the end even when who asked hangs up. `unknown`: what is said when it is not there.
+/// Changes the roster, to the end even if the client hangs up. `unknown`: the problem if the object does not exist.
 async fn change<T, F>(
     api: &Api,
     unknown: Code,
@@ -89,7 +89,7 @@ where
 }
 
 fn said(unknown: Code, why: Unchanged) -> Problem {
-    let of_file = "it stands in the configuration file, or is built in: it is changed there";
+    let of_file = "defined in the configuration file, or built in; it can only be changed in the file";
     match why {
         Unchanged::Unknown => unknown.into(),
         Unchanged::FromFile => Problem::from(Code::FromFile).detail(of_file),

@@ -1,4 +1,4 @@
-//! How queues are configured; what happens in them is told by `live`.
+//! Settings of queues; `live` shows what happens in them.
 
 use axum::Json;
 use axum::extract::State;
@@ -18,13 +18,13 @@ use crate::roster::Kind;
 /// A queue that was added.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in super::super) struct QueueMade {
-    /// Never changes.
+    /// Permanent id.
     id: String,
-    /// How it is configured.
+    /// Settings of the queue.
     settings: Queue,
 }
 
-/// Adds a queue. It takes calls at once: by its name, its number and what the dial plan says.
+/// Adds a queue. It takes calls at once: by its name, its number and the dial plan.
 #[utoipa::path(post, path = "/queues", operation_id = "createQueue", tag = "admin", request_body = Queue,
     responses((status = 201, body = QueueMade, headers(("ETag" = String, description = "For `If-Match`"), ("Location" = String))),
         (status = 409, description = "`name-taken`, `too-many`")))]
@@ -44,9 +44,9 @@ pub(in super::super) async fn post(
     Ok((StatusCode::CREATED, at, tag, Json(QueueMade { id, settings })))
 }
 
-/// How a queue is configured.
-#[utoipa::path(get, path = "/queues/{id}/settings", operation_id = "getQueueSettings", tag = "admin", params(("id" = String, Path, description = "Of the queue")),
-    responses((status = 200, body = Queue, headers(("ETag" = String, description = "For `If-Match`; `\"file\"`: the file says so"))),
+/// Settings of a queue.
+#[utoipa::path(get, path = "/queues/{id}/settings", operation_id = "getQueueSettings", tag = "admin", params(("id" = String, Path, description = "Id of the queue")),
+    responses((status = 200, body = Queue, headers(("ETag" = String, description = "For `If-Match`; `\"file\"`: defined in the configuration file"))),
         (status = 404, description = "`unknown-queue`")))]
 pub(in super::super) async fn get(
     Admin(_who): Admin,
@@ -56,10 +56,10 @@ pub(in super::super) async fn get(
     found(&api, &id)
 }
 
-/// Configures a queue anew, all of it; what is not said is as in a new queue. Calls that wait in it go on.
+/// Replaces the settings of a queue; omitted fields get the defaults of a new queue. Waiting calls stay.
 #[utoipa::path(put, path = "/queues/{id}/settings", operation_id = "setQueueSettings", tag = "admin", request_body = Queue,
-    params(("id" = String, Path, description = "Of the queue"),
-        ("If-Match" = String, Header, description = "The `ETag` of what is changed")),
+    params(("id" = String, Path, description = "Id of the queue"),
+        ("If-Match" = String, Header, description = "The `ETag` of the object to change")),
     responses((status = 200, body = Queue, headers(("ETag" = String, description = "For `If-Match`"))),
         (status = 404, description = "`unknown-queue`"), (status = 409, description = "`from-file`"),
         (status = 412, description = "`changed`"), (status = 428, description = "`match-required`")))]
@@ -81,8 +81,8 @@ pub(in super::super) async fn put(
 
 /// Removes a queue that has no calls.
 #[utoipa::path(delete, path = "/queues/{id}", operation_id = "deleteQueue", tag = "admin",
-    params(("id" = String, Path, description = "Of the queue"),
-        ("If-Match" = String, Header, description = "The `ETag` of what is removed")),
+    params(("id" = String, Path, description = "Id of the queue"),
+        ("If-Match" = String, Header, description = "The `ETag` of the object to remove")),
     responses((status = 204), (status = 404, description = "`unknown-queue`"),
         (status = 409, description = "`from-file`, `queue-busy`: it has calls, `in-use`: another queue sends calls there"),
         (status = 412, description = "`changed`"), (status = 428, description = "`match-required`")))]

@@ -1,4 +1,4 @@
-//! Who works here.
+//! Users, as admins configure them.
 
 use axum::Json;
 use axum::extract::State;
@@ -21,21 +21,21 @@ use crate::roster::{Kind, Person, UserSettings};
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = UserAccount)]
 pub(in super::super) struct Account {
-    /// Never changes.
+    /// Permanent id.
     id: String,
-    /// Signs in and registers as.
+    /// Name that the user signs in and registers with.
     name: String,
-    /// For people.
+    /// Name shown to people.
     display: String,
-    /// What the user may do.
+    /// Roles of the user.
     roles: Vec<Role>,
-    /// How the user takes calls; none without the role `agent`.
+    /// Settings for taking calls; none without the role `agent`.
     agent: Option<Work>,
-    /// There is a password to sign in with.
+    /// True if the user has a password to sign in with.
     has_password: bool,
-    /// There is a password for a phone.
+    /// True if the user has a password for a phone.
     has_sip_password: bool,
-    /// The configuration file says so: the API changes nothing of it.
+    /// True if defined in the configuration file, where the API cannot change it.
     from_file: bool,
 }
 
@@ -54,7 +54,7 @@ impl From<&Person> for Account {
     }
 }
 
-/// Everybody.
+/// All users who have a role or were added by the API.
 #[utoipa::path(get, path = "/users", operation_id = "listUsers", tag = "admin", params(Part), responses((status = 200, body = List<Account>)))]
 pub(in super::super) async fn list(
     Admin(_who): Admin,
@@ -66,7 +66,7 @@ pub(in super::super) async fn list(
 }
 
 /// A user.
-#[utoipa::path(get, path = "/users/{id}", operation_id = "getUser", tag = "admin", params(("id" = String, Path, description = "Of the user")),
+#[utoipa::path(get, path = "/users/{id}", operation_id = "getUser", tag = "admin", params(("id" = String, Path, description = "Id of the user")),
     responses((status = 200, body = Account, headers(("ETag" = String, description = "For `If-Match`"))),
         (status = 404, description = "`unknown-user`")))]
 pub(in super::super) async fn get(
@@ -95,10 +95,10 @@ pub(in super::super) async fn post(
     Ok((StatusCode::CREATED, at("users", &id), found(&api, &id)?))
 }
 
-/// Changes a user, all of it but passwords that are not said. Another password ends the user's sign-ins.
+/// Replaces a user; omitted passwords stay as they are. A new password ends the user's sign-ins.
 #[utoipa::path(put, path = "/users/{id}", operation_id = "setUser", tag = "admin", request_body = UserSettings,
-    params(("id" = String, Path, description = "Of the user"),
-        ("If-Match" = String, Header, description = "The `ETag` of what is changed")),
+    params(("id" = String, Path, description = "Id of the user"),
+        ("If-Match" = String, Header, description = "The `ETag` of the object to change")),
     responses((status = 200, body = Account, headers(("ETag" = String, description = "For `If-Match`"))),
         (status = 404, description = "`unknown-user`"),
         (status = 409, description = "`from-file`, `last-admin`, `agent-busy`: it is in a call and would be an agent no longer"),
@@ -121,8 +121,8 @@ pub(in super::super) async fn put(
 
 /// Removes a user; sign-ins, event streams and registrations end.
 #[utoipa::path(delete, path = "/users/{id}", operation_id = "deleteUser", tag = "admin",
-    params(("id" = String, Path, description = "Of the user"),
-        ("If-Match" = String, Header, description = "The `ETag` of what is removed")),
+    params(("id" = String, Path, description = "Id of the user"),
+        ("If-Match" = String, Header, description = "The `ETag` of the object to remove")),
     responses((status = 204), (status = 404, description = "`unknown-user`"),
         (status = 409, description = "`from-file`, `last-admin`, `agent-busy`: it is in a call"),
         (status = 412, description = "`changed`"), (status = 428, description = "`match-required`")))]

@@ -27,11 +27,11 @@ use crate::centre::view::Moment;
 const PING: Duration = Duration::from_secs(5);
 /// Pings that may go without any frame from the other side.
 const MISSES: u32 = 4;
-/// How long a batch may take to be written.
+/// Time that writing a batch may take.
 const WRITE: Duration = Duration::from_secs(10);
-/// How long the other side may take to say goodbye.
+/// Time that the other side may take to close.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// How long a page may take to subscribe.
+/// Time that a page may take to subscribe.
 const FIRST: Duration = Duration::from_secs(30);
 /// The longest operation.
 const MAX_TEXT: usize = 4096;
@@ -46,13 +46,13 @@ pub(super) const TOKEN_INVALID: u16 = 4401;
 const NOT_ALLOWED: u16 = 4403;
 /// Reads too slowly.
 const TOO_SLOW: u16 = 4408;
-/// What came is no operation.
+/// Close code for a message that is not an operation.
 const NOT_UNDERSTOOD: u16 = 1008;
 /// Too much to do: try again later.
 const TRY_LATER: u16 = 1013;
 const NORMAL: u16 = 1000;
 
-/// What a subscriber says.
+/// Operation of a subscriber.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "op", rename_all = "kebab-case", deny_unknown_fields)]
 enum Said {
@@ -81,7 +81,7 @@ enum End {
     Gone,
 }
 
-/// Carries events until either side ends the connection, or what it was opened with is over.
+/// Carries events until either side ends the connection, or the rights that it was opened with end.
 pub(super) async fn run<S>(socket: WebSocketStream<S>, api: Api, principal: Principal)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -140,7 +140,7 @@ struct Connection {
     pings: u64,
 }
 
-/// It is the active page of its agent.
+/// The connection as the active page of its agent.
 struct Page {
     conn: u64,
     told: oneshot::Receiver<Displaced>,
@@ -232,7 +232,7 @@ impl Connection {
     }
 
     async fn heard(&mut self, text: &str, frames: &mut Vec<Message>) -> Result<(), End> {
-        let said = serde_json::from_str(text).map_err(|_| End::Close(NOT_UNDERSTOOD, "no operation"))?;
+        let said = serde_json::from_str(text).map_err(|_| End::Close(NOT_UNDERSTOOD, "not an operation"))?;
         match said {
             Said::Subscribe { from, tab } => {
                 self.recheck(frames)?;
@@ -247,7 +247,7 @@ impl Connection {
                     let command = Command::PageAlive {
                         agent: self.principal.id.clone(),
                     };
-                    // When the desk is full the next one will do.
+                    // If the desk's queue is full, the next one will do.
                     let _ = self.api.desk.try_send(self.asked(command));
                 }
             }
@@ -280,13 +280,13 @@ impl Connection {
         frames.push(Message::text(r#"{"op":"resync"}"#));
     }
 
-    /// The page is the active one of its agent from now on. Whoever is no agent has none.
+    /// Makes the page the active one of its agent. A user who is not an agent has none.
     async fn open_page(&mut self, tab: &str) -> Result<(), End> {
         if !self.principal.is(Role::Agent) {
             return Ok(());
         }
         if !sip::is_tab(tab) {
-            return Err(End::Close(NOT_UNDERSTOOD, "no name of a tab"));
+            return Err(End::Close(NOT_UNDERSTOOD, "not a tab name"));
         }
         // Its own earlier page is neither superseded nor replaced.
         if let Some(page) = self.page.take() {
@@ -319,7 +319,7 @@ impl Connection {
         }
     }
 
-    /// What was allowed at first may be over, or other than it was.
+    /// Checks again that the subscriber is still allowed what it was allowed at first.
     fn recheck(&mut self, frames: &mut Vec<Message>) -> Result<(), End> {
         let Some(now) = self.api.accounts.current(self.api.now(), &self.principal) else {
             return Err(End::Close(TOKEN_INVALID, "signed out"));

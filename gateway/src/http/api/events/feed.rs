@@ -1,7 +1,9 @@
-//! What one subscriber is sent, in order: a snapshot or where it was cut off, then every change by its number. What it may not see
-//! comes as its number alone, so that a gap can be told from a secret.
+//! The events that one subscriber is sent, in order: a snapshot, or everything since it was cut off, then
+//! every change with its number. Changes that it may not see come as numbers alone, so that a gap differs
+//! from a secret.
 //!
-//! What a subscriber may see is judged when it is sent: a queue that an agent serves from now on comes whole with its next change.
+//! Permission is checked when a change is sent: a queue that an agent serves from now on comes whole with its
+//! next change.
 
 use serde::Serialize;
 
@@ -12,7 +14,7 @@ use crate::auth::Principal;
 use crate::centre::hub::{Event, Hub, TooOld, View};
 use crate::centre::view::{Agent, Call, Change, Moment, Offer, Queue};
 
-/// Where a subscriber stands. One that has not subscribed, or was told to begin anew, is sent nothing.
+/// Position of a subscriber. One that has not subscribed, or was told to start again, is sent nothing.
 #[derive(Debug, Default)]
 pub(super) struct Feed {
     /// Number of the last change that was sent.
@@ -66,7 +68,7 @@ struct Hidden {
 }
 
 impl Feed {
-    /// Subscribed, and not told to begin anew since.
+    /// True if it has subscribed, and was not told to start again since.
     pub(super) fn is_live(&self) -> bool {
         self.at.is_some()
     }

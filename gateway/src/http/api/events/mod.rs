@@ -92,14 +92,14 @@ pub(super) async fn upgrade(State(api): State<Api>, mut request: Request) -> Res
     Ok(response)
 }
 
-/// A browser learns nothing of a refused handshake, so a ticket that is not good is told by a close code.
+/// A browser gets no details of a refused handshake, so an invalid ticket is reported by a close code.
 async fn serve<S>(stream: S, api: Api, principal: Option<Principal>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let socket = WebSocketStream::from_raw_socket(stream, Side::Server, Some(config())).await;
     match principal {
-        None => connection::refuse(socket, connection::TOKEN_INVALID, "ticket is not good").await,
+        None => connection::refuse(socket, connection::TOKEN_INVALID, "invalid ticket").await,
         Some(principal) => connection::run(socket, api, principal).await,
     }
 }
@@ -132,7 +132,7 @@ fn ticket(headers: &HeaderMap) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// False for another site's page, which has no business here even with a ticket.
+/// False for another site's page, which may not connect even with a ticket.
 fn is_ours(api: &Api, request: &Request) -> bool {
     let peer = peer(request.extensions());
     api.settings.origins.allow(request.headers(), peer)

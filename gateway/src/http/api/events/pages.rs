@@ -1,4 +1,4 @@
-//! Which connection is the active page of each agent. One tab at a time takes an agent's calls; another that wants to takes over.
+//! The active page of each agent. One tab at a time takes an agent's calls; another tab that asks takes over.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,7 +30,7 @@ struct Inner {
 #[derive(Debug)]
 struct Active {
     tab: String,
-    /// The sign-in that it came with.
+    /// The sign-in that the page came with.
     session: Option<String>,
     conn: u64,
     tell: oneshot::Sender<Displaced>,
@@ -70,7 +70,7 @@ impl Pages {
             } else {
                 Displaced::Superseded
             };
-            // It may be gone already.
+            // The connection may be gone already.
             let _ = before.tell.send(why);
         }
         (conn, told)
@@ -86,7 +86,7 @@ impl Pages {
         is_active
     }
 
-    /// True when another sign-in of the agent has the active page.
+    /// True if another sign-in of the agent has the active page.
     pub(crate) fn is_elsewhere(&self, agent: &str, session: &str) -> bool {
         let inner = self.lock();
         let active = inner.active.get(agent);

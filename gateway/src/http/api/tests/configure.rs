@@ -1,4 +1,4 @@
-//! What admins configure: who may, what is refused and why, what a restart leaves of it.
+//! Configuration by admins: permissions, refusals with their reasons, and what survives a restart.
 
 use super::*;
 use crate::centre::command::Arrangement;
@@ -15,7 +15,7 @@ fn clara() -> Value {
     })
 }
 
-/// What the call centre was told.
+/// Arrangements that the call centre was given.
 fn arranged(world: &World) -> Vec<Arrangement> {
     let asked = world.asked().into_iter();
     asked
@@ -152,7 +152,7 @@ async fn a_change_says_which_version_it_means() {
         assert_eq!(put(stale).await.code(), "changed", "{stale}");
     }
     assert_eq!(tag(&put("\"v1\"").await), "\"v2\"");
-    // Of two who read the same, one is told.
+    // If two clients have read the same version, only one change is made.
     let (one, other) = tokio::join!(put("\"v2\""), put("\"v2\""));
     let mut codes = [one.status.as_u16(), other.status.as_u16()];
     codes.sort_unstable();

@@ -213,7 +213,7 @@ async fn an_agent_notes_what_its_own_calls_were_about() {
         world.get(&anna, "/api/v1/records/rec_anna").await.body["notes"],
         "early"
     );
-    // So is that of whoever gave it to somebody else.
+    // So is the record of the agent who transferred it.
     let mut given = call("call_given", Some("usr_ben"));
     given.agents = vec!["usr_anna".into(), "usr_ben".into()];
     world.api.hub.publish(numbered(11, vec![Change::Call(given)]));

@@ -37,7 +37,7 @@ use crate::config::{self, Config, Staff};
 use crate::roster::Opening;
 use crate::store::Store;
 
-/// What was asked at the desk, and by whom.
+/// Commands to the desk, and their origins.
 type Log = Arc<Mutex<Vec<(By, Command)>>>;
 
 pub(super) const START: u64 = 1_700_000_000;
@@ -73,7 +73,7 @@ impl World {
         World::kept(desk, asked, None).await
     }
 
-    /// One that keeps what is configured.
+    /// A world that keeps its configuration.
     pub(super) async fn kept(desk: mpsc::Sender<Asked>, asked: Log, store: Option<&Store>) -> World {
         World::of(file(), desk, asked, store).await
     }
@@ -251,7 +251,7 @@ impl World {
             .iter()
             .filter(|(path, _)| matches(path))
             .collect();
-        // `/calls/{id}` and the like come after what is written out.
+        // `/calls/{id}` and the like come after literal paths.
         items.sort_by_key(|(path, _)| path.matches('{').count());
         let (_, item) = items.first()?;
         match *method {
@@ -263,7 +263,7 @@ impl World {
         }
     }
 
-    /// What was asked at the desk since the last time.
+    /// Commands to the desk since the last call.
     pub(super) fn asked(&self) -> Vec<(By, Command)> {
         std::mem::take(&mut *self.asked.lock().expect("not poisoned"))
     }

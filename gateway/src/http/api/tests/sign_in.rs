@@ -99,7 +99,7 @@ async fn signing_out_in_a_call_gives_the_call_back_unless_the_page_is_another_si
     assert_eq!(world.asked(), []);
     assert_eq!(out(&page).await.status, StatusCode::NO_CONTENT);
     assert_eq!(world.asked().len(), 1);
-    // Who has no call has nothing to give back.
+    // A user without a call has nothing to give back.
     let sue = login(&world, "sue", "cordboard").await;
     assert_eq!(out(&sue).await.status, StatusCode::NO_CONTENT);
     assert_eq!(world.asked(), []);
@@ -155,7 +155,7 @@ async fn whoever_guesses_is_banned_shown_and_let_in_again_by_an_admin() {
     );
     let mut looked_at = 0;
     for n in 0..200 {
-        // Nobody but a trusted proxy is believed whom it speaks for.
+        // Only a trusted proxy may say for whom it speaks.
         let forged = format!("198.51.100.{n}");
         let status = login_from(&world, "192.0.2.66", Some(&forged), &format!("user{n}"), "wrong").await;
         looked_at += u32::from(status == StatusCode::UNAUTHORIZED);
@@ -359,7 +359,7 @@ async fn the_same_request_twice_at_a_time_is_done_once() {
     let first = tokio::spawn(world.router.clone().oneshot(keyed()));
     let asked = receiver.recv().await.expect("asked");
     assert_eq!(world.send(keyed()).await.code(), "idempotency-in-progress");
-    // Who asked hangs up; it is done all the same, and told when asked again.
+    // The client hangs up; the change is made all the same, and reported when asked again.
     first.abort();
     asked
         .reply

@@ -1,4 +1,4 @@
-//! What each verb asks for, for whom, and what the answer is.
+//! Commands that each verb sends, and its answers.
 
 use super::*;
 use crate::centre::command::Target;
@@ -46,7 +46,7 @@ async fn an_agent_says_what_it_wants() {
         agent: "usr_anna".into(),
         disposition: Some("sold".into()),
     };
-    // While the call is there, whoever has it next is told what was made of it.
+    // During the call, the next agent who has it sees the notes.
     let note = Command::Note {
         call: "call_anna".into(),
         disposition: Some("sold".into()),
@@ -277,7 +277,7 @@ async fn an_agent_sees_and_touches_only_what_is_its_own() {
             .code(),
         "forbidden"
     );
-    // Whose call it is the signalling task decides; it learns that an agent asks, not a supervisor.
+    // The signalling task decides whose call it is; it learns that an agent asks, not a supervisor.
     world.delete(&token, "/api/v1/calls/call_ben").await;
     assert_eq!(
         world.asked(),
@@ -502,7 +502,7 @@ async fn an_agent_sees_the_call_of_a_colleague_while_it_has_a_part_in_it() {
         world.api.hub.publish(numbered(seq, vec![Change::Call(shared)]));
         let seen = world.get(&ben, path).await;
         assert_eq!(seen.status == StatusCode::OK, joined);
-        // To see it is not to have it.
+        // Seeing a call is not having it.
         world.post(&ben, &format!("{path}/hold"), json!({})).await;
         assert_eq!(
             world.asked().pop().map(|(by, _)| by),

@@ -210,7 +210,7 @@ impl Chaos {
         }
     }
 
-    /// Whoever is not there signs in.
+    /// Agents who are not there sign in.
     fn come_to_work(&mut self) {
         for agent in self.agents.clone() {
             if self.rng.percent(80) {
@@ -279,7 +279,7 @@ impl Chaos {
     }
 
     fn answer_offer(&mut self) {
-        // What is due now comes first.
+        // Timers that are due come first.
         self.tell(Input::Timeout);
         let Some(offer) = self.any_offer() else { return };
         let out = self.world.acd.offers().any(|(other, ..)| other == offer);

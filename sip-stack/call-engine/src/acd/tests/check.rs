@@ -123,8 +123,8 @@ fn candidates(acd: &Acd, call: CallId) -> Vec<(AgentId, u8, u32)> {
         .collect()
 }
 
-/// What a strategy compares, from what is known of an agent now. Nothing of it changes while an agent is idle, but for the occupancy,
-/// which is by definition that of the moment of becoming idle, and for what is drawn by lot.
+/// Key by which a strategy compares agents. It does not change while an agent is idle, except for lots;
+/// occupancy is by definition that of the moment of becoming idle.
 fn key(acd: &Acd, id: AgentId, strategy: Strategy) -> Option<u64> {
     let (agent, state) = (&acd.agents[&id], acd.agent_state(id));
     let drawn = |wanted: fn(&Key) -> bool| {
@@ -207,7 +207,7 @@ pub(in crate::acd) fn choice(acd: &Acd, now: Time, call: CallId, agent: AgentId,
     }
 }
 
-/// What holds after each step.
+/// Invariants, checked after each step.
 pub(super) fn invariants(acd: &Acd, now: Time) {
     calls(acd, now);
     agents(acd, now);

@@ -8,7 +8,7 @@ use crate::acd::{
     AgentConfig, AgentId, Enqueue, Input, Intent, QueueConfig, Requirement, SkillId, Strategy, Widening,
 };
 
-/// Each call is taken, talked for so many seconds and wrapped up; who took them.
+/// Has each call taken, talked for so many seconds and wrapped up; returns the agents who took them.
 fn takers(world: &mut World, talks: &[u64]) -> Vec<u32> {
     let mut takers = Vec::new();
     for (id, talk) in talks.iter().enumerate() {

@@ -114,7 +114,7 @@ fn a_silent_caller_is_asked_before_an_agent_rings_and_keeps_its_place() {
         agent: AgentId(1),
         intent: Intent::Available,
     };
-    // Whoever may be gone is asked, and the next who is heard has the agent.
+    // A caller who may be gone is asked, and the next who is heard gets the agent.
     assert_eq!(asked(&world.tell(available.clone())), [1, 2]);
     assert_eq!(world.ringing(), [(3, 1)]);
     assert_eq!(
@@ -127,14 +127,14 @@ fn a_silent_caller_is_asked_before_an_agent_rings_and_keeps_its_place() {
         agent: AgentId(1),
         intent: Intent::Paused("lunch".into()),
     });
-    // The first is there; but it was long ago that it said so when an agent is.
+    // The first is there; but by the time an agent is, that sign of life is too old.
     world.tell(Input::CallerPresent { call: CallId(1) });
     world.pass(30);
     assert_eq!(asked(&world.tell(available)), [1]);
     assert_eq!(world.ringing(), []);
     world.tell(Input::CallerPresent { call: CallId(1) });
     assert_eq!(world.ringing(), [(1, 1)]);
-    // The second is gone, and nobody was asked to take it.
+    // The second is gone, and no agent was offered the call.
     world.tell(Input::Ended { call: CallId(2) });
     assert!(world.facts().iter().any(|fact| matches!(
         fact,

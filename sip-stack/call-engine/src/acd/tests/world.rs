@@ -1,4 +1,4 @@
-//! A call centre for tests: an engine, its log, and what it said.
+//! A call centre for tests: an engine, its log, and its outputs.
 
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ impl World {
         world
     }
 
-    /// Tells the engine something and returns what it said, records apart.
+    /// Passes an input to the engine and returns its outputs, records apart.
     pub(super) fn tell(&mut self, input: Input) -> Vec<Output> {
         self.acd.handle_input(self.now, input);
         let mut said = Vec::new();

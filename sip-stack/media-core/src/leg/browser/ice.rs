@@ -14,13 +14,13 @@ use crate::negotiated::IceCredentials;
 
 /// Without an authentic check for this long the peer is gone. RFC 7675 §5.1 says 30 s; browsers check every 2.5 to 6 s.
 const CONSENT: Duration = Duration::from_secs(15);
-/// How many addresses of a peer are remembered; a browser has a few for each of its networks.
+/// Number of a peer's addresses that are remembered; a browser has a few for each of its networks.
 const MAX_PAIRS: usize = 8;
 
 /// One of our sockets and an address of the peer.
 pub type Path = (SocketId, SocketAddr);
 
-/// What a check did.
+/// Effect of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checked {
     /// Not authentic, or no binding request: nothing was sent, nothing changed.
@@ -81,7 +81,7 @@ impl Agent {
         }
     }
 
-    /// Where the peer is: the pair it nominated, before that the first one it checked.
+    /// Path to the peer: the pair it nominated, before that the first one it checked.
     pub(super) fn selected(&self) -> Option<Path> {
         self.selected
     }
@@ -95,18 +95,18 @@ impl Agent {
         self.selected == Some(path) || self.pairs.iter().any(|pair| pair.path == path)
     }
 
-    /// When consent ends unless another check comes.
+    /// Time at which consent ends unless another check comes.
     pub(super) fn consent_until(&self) -> Option<Time> {
         self.checked.map(|checked| checked + CONSENT)
     }
 
-    /// Consent lasts until so long from now at least.
+    /// Extends consent to at least this long from now.
     pub(super) fn wait_again(&mut self, now: Time, patience: Duration) {
         self.checked = self.checked.map(|_| now + patience - CONSENT);
     }
 
-    /// Answers a check into `out`, from and to the path it came by. The peer's user name fragment is not looked at: it
-    /// may be unknown still, and RFC 8445 §7.3 asks for ours alone.
+    /// Answers a check into `out`, from and to the path it came by. The peer's user name fragment is not
+    /// checked: it may be unknown still, and RFC 8445 §7.3 asks for ours alone.
     pub(super) fn check(&mut self, now: Time, path: Path, datagram: &[u8], out: &mut Vec<u8>) -> Checked {
         let Some(binding) = Binding::parse(datagram).filter(|binding| binding.kind == Kind::Request) else {
             return Checked::Refused;

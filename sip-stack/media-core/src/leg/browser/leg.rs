@@ -22,7 +22,7 @@ pub struct Leg {
     clock: Clock,
     ice: Agent,
     dtls: Handshake,
-    /// What the peer's SDP said last; before that its media is held.
+    /// The peer as its last SDP describes it; before that its media is held.
     peer: Option<Peer>,
     /// Agreed by DTLS with somebody whose certificate is not compared yet.
     unproven: Option<Box<Keys>>,
@@ -38,7 +38,7 @@ struct Peer {
     role: DtlsRole,
 }
 
-/// What a datagram was.
+/// Kind of a datagram.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received<'a> {
     /// Nothing the shard must act on: a check from a known address, DTLS, or RTP that came before its keys.
@@ -48,7 +48,7 @@ pub enum Received<'a> {
     /// An authentic check from a new address: datagrams from it are this leg's from now on. If it took the place of
     /// another one, that one is nobody's now.
     Bound {
-        /// What is forgotten.
+        /// Path that is forgotten.
         forgotten: Option<Path>,
     },
     /// An authentic RTP packet, open.
@@ -57,20 +57,20 @@ pub enum Received<'a> {
     Rtcp(&'a mut [u8]),
 }
 
-/// A timeout that comes so late comes after a time in which we did not run (the process was stopped, the machine paused): what
-/// the peer sent then we did not see, and its checks went unanswered.
+/// Delay of a timeout beyond which we did not run for a while (the process was stopped, the machine paused):
+/// we missed what the peer sent then, and did not answer its checks.
 const SUSPENDED: Duration = Duration::from_secs(2);
-/// A peer that is still there checks again within this time.
+/// Time within which a peer that is still there checks again.
 const AFTER_SUSPENSION: Duration = Duration::from_secs(8);
 
-/// What happened to a leg. After [`Event::Gone`] and [`Event::Failed`] nothing more does.
+/// Event of a leg. Nothing follows [`Event::Gone`] and [`Event::Failed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Keys agreed with the very peer that SDP named: media may flow.
     Connected,
     /// The peer left: [`Failure::Closed`] or [`Failure::Consent`].
     Gone(Failure),
-    /// It came to nothing: [`Failure::Fingerprint`] or [`Failure::Dtls`].
+    /// Setting up failed: [`Failure::Fingerprint`] or [`Failure::Dtls`].
     Failed(Failure),
 }
 
@@ -103,9 +103,10 @@ impl Leg {
         }
     }
 
-    /// What an offer and answer agreed, the first one or a later one. Our credentials differ from those before after an ICE
-    /// restart (RFC 8839 §4.4.1.1.1). A fingerprint that differs from the one before asks for a new DTLS association
-    /// (RFC 8842 §4); otherwise the association, its role and its keys stay.
+    /// Applies the result of an offer and answer, the first one or a later one. After an ICE restart our
+    /// credentials differ from the previous ones (RFC 8839 §4.4.1.1.1). A fingerprint that differs from the
+    /// previous one asks for a new DTLS association (RFC 8842 §4); otherwise the association, its role and
+    /// its keys stay.
     pub fn connect(&mut self, now: Time, ice: &IceCredentials, fingerprint: &Fingerprint, role: DtlsRole) {
         if self.over {
             return;
@@ -165,7 +166,7 @@ impl Leg {
         self.srtp.as_mut()?.0.protect_rtcp(buffer, length)
     }
 
-    /// Where the peer is: which socket of ours it reaches, and its address.
+    /// Path to the peer: our socket that it reaches, and its address.
     #[must_use]
     pub fn remote(&self) -> Option<Path> {
         self.ice.selected()
@@ -192,7 +193,7 @@ impl Leg {
         self.events.pop_front()
     }
 
-    /// When [`Leg::handle_timeout`] is due.
+    /// Time at which [`Leg::handle_timeout`] is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Deadline {
         if self.over {
@@ -334,7 +335,7 @@ impl Outbox {
         self.queue(path, start);
     }
 
-    /// Queues what was written to `data` from `start` on, if anything.
+    /// Queues the octets of `data` from `start` on, if there are any.
     fn queue(&mut self, path: Option<Path>, start: usize) {
         match path {
             Some(path) if start < self.data.len() => self.queue.push_back((path, start, self.data.len())),

@@ -28,7 +28,7 @@ const FINGERPRINT_XOR: u32 = 0x5354_554e;
 /// Attributes below this must be understood (RFC 8489 §14).
 const OPTIONAL: u16 = 0x8000;
 
-/// What a message is.
+/// Class and method of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Request,
@@ -47,7 +47,7 @@ pub(super) struct Binding<'a> {
     pub(super) controlled: bool,
     /// The first attribute that we must understand and do not.
     pub(super) unknown: Option<u16>,
-    /// Where MESSAGE-INTEGRITY begins.
+    /// Offset at which MESSAGE-INTEGRITY begins.
     integrity: Option<usize>,
 }
 
@@ -104,7 +104,7 @@ impl<'a> Binding<'a> {
         }
     }
 
-    /// The fragment before the colon of USERNAME: that of whom the request is for.
+    /// The fragment before the colon of USERNAME: that of the request's recipient.
     pub(super) fn local_ufrag(&self) -> Option<&'a str> {
         Some(self.username?.split_once(':')?.0)
     }
@@ -136,8 +136,8 @@ pub(super) fn key(password: &str) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes())
 }
 
-/// The user name fragment of whom a binding request is for, looked up without believing anything: where a shard sends
-/// the datagram. `None` for anything but a binding request with a USERNAME.
+/// User name fragment of a binding request's recipient, found without any verification: it tells where a
+/// shard sends the datagram. `None` for anything but a binding request with a USERNAME.
 #[must_use]
 pub fn local_ufrag(datagram: &[u8]) -> Option<&str> {
     if datagram.first_chunk::<2>()? != &BINDING_REQUEST.to_be_bytes() || datagram.get(4..8)? != MAGIC_COOKIE {
@@ -274,7 +274,7 @@ impl<'a> Writer<'a> {
         self.attribute(FINGERPRINT, &sum.to_be_bytes());
     }
 
-    /// The length field, as if `more` bytes followed what is written.
+    /// Sets the length field, as if `more` bytes followed the written ones.
     fn set_length(&mut self, more: usize) {
         let length = (self.out.len() - self.start - HEADER + more) as u16;
         self.out[self.start + 2..self.start + 4].copy_from_slice(&length.to_be_bytes());
@@ -312,7 +312,7 @@ pub(super) mod tests {
     use super::*;
     use crate::corpus::folder;
 
-    /// What a browser sends: a binding request with the attributes of ICE.
+    /// A check as a browser sends it: a binding request with the attributes of ICE.
     pub(in crate::leg::browser) struct Check<'a> {
         pub(in crate::leg::browser) username: &'a str,
         pub(in crate::leg::browser) password: &'a str,

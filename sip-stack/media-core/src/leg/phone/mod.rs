@@ -1,15 +1,15 @@
-//! The leg towards a phone or trunk: plain RTP and RTCP on two sockets of its own, symmetric (RFC 4961): we answer to
-//! where the peer sends from, since what its SDP says is often behind a NAT (RFC 7362 §4).
+//! The leg towards a phone or trunk: plain RTP and RTCP on two sockets of its own, symmetric (RFC 4961): we
+//! send to where the peer sends from, since the address in its SDP is often behind a NAT (RFC 7362 §4).
 //!
-//! Nothing protects plain RTP, so who may be the peer is decided by where it sends from and how:
+//! Nothing protects plain RTP, so the peer is recognised by where it sends from and how:
 //! - The address that SDP names is the peer's, and is where we send until another source is learnt.
 //! - Another source is learnt when several packets in sequence, of one SSRC and of a payload type that was agreed, came from a
 //!   host that signalling names: that of the SDP, or the one that signalling itself comes from. Where proxies stand between
 //!   and SDP names an address that cannot be reached, any host serves, but only right after an offer or answer.
 //! - A source that was learnt is given up to another port of its own host alone: when its stream goes on there (a NAT gave
 //!   another port), or when it is silent. Never to another host, unless signalling follows.
-//! - When signalling names another address, that is where we send at once, and the source of before is not taken again
-//!   while SDP names another (RFC 3264 §8.3.1).
+//! - When signalling names another address, we send there at once, and the previous source is not accepted
+//!   again while SDP names another (RFC 3264 §8.3.1).
 
 mod probation;
 
@@ -22,39 +22,39 @@ use crate::control::{MediaSource, SocketId};
 use crate::rtp::Header;
 use probation::{Numbers, Probation};
 
-/// A source whose packets stay away for so long may have moved to another port of its host.
+/// Silence after which a source may have moved to another port of its host.
 const SILENT: Duration = Duration::from_millis(200);
-/// A host that signalling does not name may be learnt for so long after an offer or answer.
+/// Time after an offer or answer in which a host that signalling does not name may be learnt.
 const WINDOW: Duration = Duration::from_secs(5);
-/// Packets that go to an address from which none came while nothing proves that the peer is there.
+/// Packets sent to an address from which none came, while nothing proves that the peer is there.
 const UNPROVEN: u8 = 10;
 
-/// Who may send to us and where we send. Knows nothing of what the packets carry.
+/// Admission of packets, and destination of ours. The leg knows nothing about the content of packets.
 #[derive(Clone, Debug)]
 pub struct Leg {
     policy: MediaSource,
     sockets: Option<[SocketId; 2]>,
     signalled: Option<SocketAddr>,
     signalled_rtcp: Option<SocketAddr>,
-    /// Where signalling comes from, with nobody between.
+    /// Host that signalling comes from, with nothing between.
     host: Option<IpAddr>,
     mux: bool,
     learnt: Option<Learnt>,
     learnt_rtcp: Option<SocketAddr>,
-    /// Sources and addresses that signalling took the place of.
+    /// Sources and addresses that signalling has replaced.
     former: [Option<SocketAddr>; 4],
-    /// Of hosts that signalling names, and of others: strangers keep nobody waiting.
+    /// Sources on probation, of hosts that signalling names and of others: strangers keep nobody waiting.
     known: Probation,
     foreign: Probation,
-    /// Until when others are looked at.
+    /// End of the time in which other hosts are considered.
     window: Time,
     connected: bool,
-    /// The peer gets what we send to it, as far as signalling can tell.
+    /// The peer receives what we send, as far as signalling can tell.
     proven: bool,
     credit: u8,
 }
 
-/// The source that is believed.
+/// The source that is accepted.
 #[derive(Clone, Copy, Debug)]
 struct Learnt {
     address: SocketAddr,
@@ -63,7 +63,7 @@ struct Learnt {
 }
 
 impl Leg {
-    /// A leg that takes media from where `policy` says.
+    /// A leg that accepts media according to `policy`.
     #[must_use]
     pub fn new(policy: MediaSource) -> Leg {
         Leg {
@@ -96,15 +96,15 @@ impl Leg {
         self.sockets
     }
 
-    /// What signalling proves: the host that it comes from with nobody between, if any, and whether the peer gets what we
-    /// send to it. Until it does, an address from which nothing came is sent a few packets only.
+    /// Evidence from signalling: the host that it comes from with nothing between, if any, and whether the
+    /// peer receives what we send. Until it does, an address from which nothing came is sent a few packets only.
     pub fn vouch(&mut self, host: Option<IpAddr>, proven: bool) {
         self.host = host;
         self.proven = proven;
     }
 
-    /// What SDP says of the peer, the first time or again. Another address than before is where we send at once; `None` (hold
-    /// by `c=0.0.0.0`) changes nothing but that we stop sending to an address that was never heard of.
+    /// Sets the peer's address as its SDP says, the first time or again. If it changed, we send there at
+    /// once; `None` (hold by `c=0.0.0.0`) only stops sending to an address from which nothing ever came.
     pub fn connect(
         &mut self,
         now: Time,
@@ -137,7 +137,7 @@ impl Leg {
         self.connected = true;
     }
 
-    /// Remembers a source of before, the oldest one no more.
+    /// Remembers a former source, and forgets the oldest one.
     fn leave(&mut self, address: SocketAddr) {
         if !self.former.contains(&Some(address)) {
             self.former.rotate_right(1);
@@ -145,8 +145,8 @@ impl Leg {
         }
     }
 
-    /// Whether a packet of an agreed payload type is the peer's, by where it comes from. Nothing is before the first
-    /// [`Leg::connect`].
+    /// True if a packet of an agreed payload type is the peer's, by where it comes from. None is before the
+    /// first [`Leg::connect`].
     pub fn admit(&mut self, now: Time, from: SocketAddr, header: &Header) -> bool {
         if !self.connected {
             return false;
@@ -178,18 +178,18 @@ impl Leg {
         passed
     }
 
-    /// Whether this is where the peer sends from, as far as is known: what is odd there is the peer's own affair.
+    /// True if the peer sends from here, as far as is known: oddities there are the peer's own affair.
     #[must_use]
     pub fn is_source(&self, from: SocketAddr) -> bool {
         self.connected && self.learnt.map(|learnt| learnt.address).or(self.signalled) == Some(from)
     }
 
-    /// A host that signalling names.
+    /// True for a host that signalling names.
     fn is_named(&self, host: IpAddr) -> bool {
         self.signalled.is_some_and(|signalled| signalled.ip() == host) || self.host == Some(host)
     }
 
-    /// Whether a source that is not the present one may take its place, or be the first, once it has proven itself.
+    /// True if another source may replace the present one, or be the first, once it has proven itself.
     fn may_replace(&self, now: Time, from: SocketAddr, header: &Header) -> bool {
         let open = now < self.window && self.may_be_anywhere();
         let Some(learnt) = &self.learnt else {
@@ -201,15 +201,15 @@ impl Leg {
             return goes_on || silent;
         }
         match (self.is_named(from.ip()), self.is_named(learnt.address.ip())) {
-            // Somebody was learnt for want of better.
+            // The present source was learnt for want of a better one.
             (true, false) => true,
             (true, true) => silent && self.signalled == Some(from),
             (false, _) => open && goes_on,
         }
     }
 
-    /// Whether the peer's packets may come from a host of which signalling says nothing: it came through proxies, and its
-    /// SDP names an address behind a NAT, or none.
+    /// True if the peer's packets may come from a host that signalling does not name: its signalling came
+    /// through proxies, and its SDP names an address behind a NAT, or none.
     fn may_be_anywhere(&self) -> bool {
         self.host.is_none() && self.signalled.is_none_or(|signalled| is_private(signalled.ip()))
     }
@@ -227,8 +227,8 @@ impl Leg {
         }
     }
 
-    /// Whether RTCP from there is the peer's: from where SDP says, or from the host of its RTP, and of the stream's source
-    /// once that is known. We answer there from now on.
+    /// True if RTCP from there is the peer's: from the address in SDP, or from the host of its RTP, and of
+    /// the stream's source once that is known. From now on we send RTCP there.
     pub fn admit_rtcp(&mut self, from: SocketAddr, ssrc: u32) -> bool {
         if !self.connected {
             return false;
@@ -252,14 +252,14 @@ impl Leg {
         admitted
     }
 
-    /// Where RTP goes: from which socket, to whom.
+    /// Path of RTP: our socket, and the peer's address.
     #[must_use]
     pub fn remote(&self) -> Option<(SocketId, SocketAddr)> {
         let learnt = self.learnt.map(|learnt| learnt.address);
         Some((self.sockets?[0], learnt.or(self.signalled)?))
     }
 
-    /// Where RTCP goes.
+    /// Path of RTCP.
     #[must_use]
     pub fn remote_rtcp(&self) -> Option<(SocketId, SocketAddr)> {
         if self.mux {
@@ -268,8 +268,8 @@ impl Leg {
         Some((self.sockets?[1], self.learnt_rtcp.or(self.signalled_rtcp)?))
     }
 
-    /// Whether a packet may go out now: the peer was heard or is known to be there, or this is one of the few that go
-    /// before.
+    /// True if a packet may go out now: the peer was heard or is known to be there, or this is one of the few
+    /// that may go out before.
     pub(crate) fn spend(&mut self) -> bool {
         if self.proven || self.learnt.is_some() {
             return true;
@@ -279,13 +279,14 @@ impl Leg {
         left
     }
 
-    /// The peer sent something that is believed.
+    /// True if the peer has sent something that was accepted.
     pub(crate) fn was_heard(&self) -> bool {
         self.learnt.is_some()
     }
 }
 
-/// Nobody outside of its own network is reached by it: RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291 §2.5.6.
+/// True for an address that can be reached only within its own network: RFC 1918, RFC 6598, RFC 3927, RFC
+/// 4193, RFC 4291 §2.5.6.
 fn is_private(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {

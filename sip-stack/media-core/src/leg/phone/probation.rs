@@ -5,18 +5,18 @@ use sans_io::Time;
 
 use crate::rtp::{Header, distance};
 
-/// Packets in sequence that a source must send before it is believed.
+/// Packets in sequence that a source must send before it is accepted.
 const PACKETS: u8 = 3;
-/// The least time between the first and the last of them: a burst proves nothing.
+/// Minimum time between the first and the last of them: a burst proves nothing.
 const LASTS: Duration = Duration::from_millis(40);
-/// How far the next packet of a stream may be ahead of the last one.
+/// Distance by which the next packet of a stream may be ahead of the last one.
 const AHEAD: i16 = 50;
-/// Ticks between two of them at most: ten seconds at 48 kHz.
+/// Maximum number of ticks between two of them: ten seconds at 48 kHz.
 const PAUSE: u32 = 480_000;
-/// A source that was silent for so long begins anew, and may be forgotten for another.
+/// Silence after which a source begins anew, and may be forgotten for another.
 const STALE: Duration = Duration::from_millis(500);
 
-/// The numbers of the last packet of a stream.
+/// Numbers of the last packet of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Numbers {
     pub(super) ssrc: u32,
@@ -33,14 +33,14 @@ impl Numbers {
         }
     }
 
-    /// Whether the packet comes later in the same stream: nobody who does not see the stream can make one.
+    /// True if the packet comes later in the same stream: nobody can make one without seeing the stream.
     pub(super) fn go_on_with(&self, header: &Header) -> bool {
         self.ssrc == header.ssrc
             && (1..=AHEAD).contains(&distance(self.sequence, header.sequence))
             && header.timestamp.wrapping_sub(self.timestamp) <= PAUSE
     }
 
-    /// Whether the packet is one of the same stream that was overtaken, or came twice.
+    /// True if the packet belongs to the same stream and was overtaken, or came twice.
     fn follow_upon(&self, header: &Header) -> bool {
         self.ssrc == header.ssrc && (-AHEAD..=0).contains(&distance(self.sequence, header.sequence))
     }
@@ -61,13 +61,13 @@ impl Candidate {
     }
 }
 
-/// Sources that are not believed yet (RFC 3550 A.1 does the same for a stream, by MIN_SEQUENTIAL). Two at a time: what comes
-/// from elsewhere meanwhile is not looked at, and whoever falls silent makes room.
+/// Sources that are not accepted yet (RFC 3550 A.1 does the same for a stream, by MIN_SEQUENTIAL). Two at a
+/// time: packets from elsewhere are ignored meanwhile, and a source that falls silent makes room.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Probation([Option<Candidate>; 2]);
 
 impl Probation {
-    /// Takes a packet of a source; true when the source has proven itself.
+    /// Takes a packet of a source; true once the source has proven itself.
     pub(super) fn passed(&mut self, now: Time, from: SocketAddr, header: &Header) -> bool {
         let of_source = |slot: &Option<Candidate>| slot.is_some_and(|c| c.address == from);
         let free = |slot: &Option<Candidate>| slot.is_none_or(|c| c.is_stale(now));

@@ -1,4 +1,4 @@
-//! Who is believed, by where a packet comes from: an honest peer always, a stranger never.
+//! Sources that are accepted: an honest peer always, a stranger never.
 
 use sans_io::Rng;
 
@@ -42,7 +42,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// A leg that was told of `remote`, with signalling from `host`.
+    /// A leg whose SDP names `remote`, with signalling from `host`.
     fn new(remote: &str, host: Option<&str>) -> Scene {
         let mut leg = Leg::new(MediaSource::Learn);
         leg.bind(SocketId(4), SocketId(5));
@@ -61,7 +61,7 @@ impl Scene {
         self.leg.connect(self.now, Some(at(remote)), Some(rtcp), false);
     }
 
-    /// So many packets of a stream; how many were taken.
+    /// Sends so many packets of a stream; returns how many were accepted.
     fn hear(&mut self, stream: &mut Stream, packets: usize) -> usize {
         let mut taken = 0;
         for _ in 0..packets {
@@ -127,7 +127,7 @@ fn a_nat_that_gives_another_port_is_followed_at_once_when_the_stream_goes_on() {
     phone.from = at("192.0.2.7:31999");
     assert_eq!(scene.hear(&mut phone, 10), 8);
     assert_eq!(scene.to(), at("192.0.2.7:31999"));
-    // Another stream of that host has to wait until it is silent.
+    // Another stream of that host must wait until this one is silent.
     let mut other = Stream::new("192.0.2.7:40000", 2);
     for _ in 0..20 {
         assert_eq!(scene.hear(&mut other, 1), 0);
@@ -233,8 +233,8 @@ fn an_unproven_address_gets_a_few_packets() {
     assert!(scene.leg.spend());
 }
 
-/// What an honest peer does by chance: it talks, falls silent, its NAT gives another port, it is held, it moves. A stranger who
-/// knows everything but the stream itself sends whatever it likes from its own hosts, at any time.
+/// An honest peer talks, falls silent, is given another port by its NAT, is held, and moves, at random. A
+/// stranger who knows everything but the stream itself sends whatever it likes from its own hosts, at any time.
 #[test]
 fn no_stranger_ever_takes_a_call_and_no_peer_loses_it() {
     for seed in 0..300 {

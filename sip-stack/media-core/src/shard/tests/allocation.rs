@@ -15,7 +15,7 @@ thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
 }
 
-/// How often this thread allocated.
+/// Number of allocations of this thread.
 pub(super) fn allocations() -> u64 {
     COUNT.get()
 }
@@ -44,7 +44,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What libopus does inside is not seen from here; it allocates when a state is made and takes the stack for the rest.
+/// Allocations inside libopus are not counted; it allocates when a state is made and takes the stack for the rest.
 #[test]
 fn neither_relay_nor_transcode_allocates_once_it_runs() {
     let mut warm_up = 0;

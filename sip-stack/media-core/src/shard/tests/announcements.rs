@@ -11,7 +11,7 @@ use crate::tone::{level_dbm0, measure};
 use crate::voice::Phrase;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// How long the music takes to go, and to come.
+/// Time that the music takes to go, and to come.
 const FADE: Duration = Duration::from_millis(150);
 
 const FIFTH: Phrase = Phrase {
@@ -19,14 +19,14 @@ const FIFTH: Phrase = Phrase {
     wait: None,
 };
 
-/// How long a phrase takes without the fades.
+/// Duration of a phrase without the fades.
 fn length(phrase: Phrase) -> Duration {
     let pieces = PROMPTS.say(phrase);
     let samples: usize = pieces.iter().map(|(clip, rest)| clip.len() + rest).sum();
     Duration::from_micros(samples as u64 * 1_000_000 / u64::from(RATE))
 }
 
-/// When an announcement was told to be over, and whether it was whole.
+/// Times at which an announcement was reported over, and whether it was whole.
 fn told(world: &World) -> Vec<(Time, bool)> {
     let told = world.events.iter().filter_map(|(at, event)| match event {
         Event::Announced { whole, .. } => Some((*at, *whole)),
@@ -70,7 +70,7 @@ fn every_kind_of_peer_hears_it_in_the_place_of_the_music_which_goes_on_where_it_
         if codec == Codec::Opus {
             continue;
         }
-        // G.711 shows the samples: what is heard is the tune with the pause cut out.
+        // G.711 shows the samples: the sound is the tune with the pause cut out.
         let sound = world.peers[peer].sound(began);
         let tune = Music::default().at(RATE);
         let samples = |length: Duration| length.as_micros() as usize * RATE as usize / 1_000_000;
@@ -138,7 +138,7 @@ fn an_agent_who_answers_is_heard_at_once() {
         "{found:?}"
     );
     assert!(sound.len() > 7_000, "{}", sound.len());
-    // It is not said later either.
+    // The announcement does not come later either.
     world.run(5 * SECOND);
     assert_eq!(told(&world).len(), 1);
 }
@@ -147,7 +147,7 @@ fn an_agent_who_answers_is_heard_at_once() {
 fn what_cannot_be_said_is_told_at_once() {
     let mut world = World::new(53);
     let peer = world.phone(Codec::Pcmu);
-    // It hears nothing that could pause.
+    // This leg hears nothing that could pause.
     world.announce(peer, FIFTH);
     assert!(matches!(told(&world)[..], [(_, false)]));
     world.play(peer, Some(Application::Music));
@@ -159,7 +159,7 @@ fn what_cannot_be_said_is_told_at_once() {
     // Something else is to be heard.
     world.play(peer, Some(Application::Ringback));
     assert!(matches!(told(&world)[..], [(_, false), (_, false)]));
-    // Whoever leaves hears no end.
+    // A leg that leaves hears no end.
     world.announce(peer, FIFTH);
     let leg = world.leg(peer);
     world.command(crate::control::Command::Close { leg });

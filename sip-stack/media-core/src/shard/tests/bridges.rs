@@ -5,10 +5,10 @@ use crate::negotiated::Codec;
 use crate::tone::{level_dbm0, measure};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// What the two ends say, hertz.
+/// Tones of the two ends, hertz.
 const LEFT: f64 = 440.0;
 const RIGHT: f64 = 1_004.0;
-/// Whether it is a browser, and what it speaks.
+/// Kinds of ends: whether it is a browser, and its codec.
 const KINDS: [(bool, Codec); 4] = [
     (true, Codec::Opus),
     (true, Codec::Pcmu),

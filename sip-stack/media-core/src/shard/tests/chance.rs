@@ -1,4 +1,5 @@
-//! Bridges at random: whoever comes, goes, listens, coaches, holds or falls silent, each ear hears exactly whom it should.
+//! Bridges at random: legs come, go, listen, coach, hold and fall silent, and each ear hears exactly the legs
+//! that it should.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::tone::{amplitude, power_at};
 const SECOND: Duration = Duration::from_secs(1);
 const LEGS: usize = 6;
 
-/// What should be: the bridges, and of each leg whether it is there, on hold, silent.
+/// Expected state: the bridges, and for each leg whether it is there, on hold, silent.
 #[derive(Debug, Default)]
 struct Model {
     bridges: BTreeMap<u64, Vec<(usize, Role)>>,
@@ -46,7 +47,7 @@ impl Model {
         self.bridges.retain(|_, members| members.len() > 1);
     }
 
-    /// Whose tones a leg hears.
+    /// Legs whose tones a leg hears.
     fn hears(&self, leg: usize) -> Vec<usize> {
         let Some(members) = self
             .bridges
@@ -71,8 +72,8 @@ impl Model {
     }
 }
 
-/// What a leg hears of each tone, dB under what its talker says, by the power in pieces of 50 ms: a seam between two of them
-/// shifts a tone and takes nothing from it.
+/// Level of each tone that a leg hears, dB below its talker's, by the power in pieces of 50 ms: a seam
+/// between two of them shifts a tone and takes nothing from it.
 fn heard(world: &World, peer: usize, from: Time) -> [f64; LEGS] {
     let sound = world.peers[peer].sound(from);
     let said = f64::from(amplitude(-18.0));
@@ -110,7 +111,7 @@ fn any_members(rng: &mut Rng) -> Vec<(usize, Role)> {
     members
 }
 
-/// One step; false when it disturbs what is heard and nothing is to be compared after it.
+/// One step; false if it disturbs the sound and nothing is to be compared after it.
 fn step(world: &mut World, model: &mut Model, rng: &mut Rng) -> bool {
     let leg = rng.below(LEGS as u64) as usize;
     match rng.below(12) {

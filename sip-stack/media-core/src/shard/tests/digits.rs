@@ -163,7 +163,7 @@ fn an_echo_leaves_no_hole_where_keys_are_left_out_and_keeps_those_that_the_netwo
         let whole = sequences(&world);
         assert!(whole.len() > 60, "{}", whole.len());
         assert_eq!(holes(&whole), [0; 0], "{codec:?}");
-        // What never came to us stays a hole, beside keys as well.
+        // Packets that never came to us stay a gap, beside digits as well.
         world.peers[peer].sequence = world.peers[peer].sequence.wrapping_add(2);
         world.run(Duration::from_millis(200));
         world.peers[peer].press(b'4', &[2]);

@@ -10,7 +10,7 @@ use crate::negotiated::{Codec, Direction};
 use crate::tone::{amplitude, level_dbm0, measure, power_at};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// What the members say, hertz.
+/// Tones of the members, hertz.
 pub(super) const TONES: [f64; 6] = [440.0, 1_004.0, 1_520.0, 2_060.0, 2_610.0, 710.0];
 /// And how loud.
 const LEVEL: f32 = -18.0;
@@ -49,7 +49,7 @@ pub(super) fn levels(world: &World, peer: usize, from: Time) -> Vec<f64> {
         .collect()
 }
 
-/// That a peer hears these and nobody else.
+/// Checks that a peer hears these and nobody else.
 fn assert_hears(world: &World, peer: usize, from: Time, whom: &[usize], what: &str) {
     for (other, level) in levels(world, peer, from).iter().enumerate() {
         if whom.contains(&other) {
@@ -64,7 +64,8 @@ fn parties(peers: &[usize]) -> Vec<(usize, Role)> {
     peers.iter().map(|peer| (*peer, Role::Party)).collect()
 }
 
-/// That sequence numbers and timestamps run on without a gap, under one SSRC, with the marker on the first packet alone.
+/// Checks that sequence numbers and timestamps run on without a gap, under one SSRC, with the marker on the
+/// first packet alone.
 fn assert_unbroken(world: &World, peer: usize) {
     let heard = &world.peers[peer].heard;
     let ticks = world.peers[peer].codec.clock() / 50;
@@ -137,7 +138,7 @@ fn listeners_hear_all_and_are_heard_by_nobody_and_a_coach_by_one() {
         assert_hears(&world, agent, from, &[caller, supervisor], "barge");
         assert_hears(&world, caller, from, &[agent, supervisor], "barge");
         assert_hears(&world, supervisor, from, &[agent, caller], "barge");
-        // Many listeners share what they hear; one of them coaches.
+        // Many listeners share their sound; one of them coaches.
         let mut all = as_role(Role::Listener).to_vec();
         all.extend([(second, whisper), (third, Role::Listener)]);
         world.bridge_as(&all);
@@ -160,7 +161,7 @@ fn listeners_hear_all_and_are_heard_by_nobody_and_a_coach_by_one() {
         for listener in [second, third] {
             assert_hears(&world, listener, from, &[agent, caller], "fewer");
         }
-        // Whoever came, went or changed its role: nothing broke for these.
+        // Other members came, went and changed roles: nothing broke for these.
         for peer in [agent, caller] {
             assert_unbroken(&world, peer);
         }

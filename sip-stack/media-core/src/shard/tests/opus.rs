@@ -1,4 +1,4 @@
-//! What browsers may send besides 20 ms of one channel.
+//! Opus from browsers other than 20 ms of one channel.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The far ends: a browser or a phone that says a tone and writes down what it hears.
+//! The far ends: a browser or a phone that plays a tone and writes down what it hears.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::negotiated::{
 use crate::rtp::{HEADER, Header, Packet, Unwrap};
 use crate::tone::{Sine, amplitude};
 
-/// What a peer heard: when, the header and the payload.
+/// A packet that a peer heard: time, header and payload.
 pub(super) type Heard = (Time, Header, Vec<u8>);
 
 pub(super) struct Peer {
@@ -30,12 +30,12 @@ pub(super) struct Peer {
     pub(super) out: Vec<(bool, Vec<u8>)>,
     pub(super) heard: Vec<Heard>,
     pub(super) rtcp: Vec<Vec<u8>>,
-    /// How fast its clock is, parts per million.
+    /// Deviation of its clock, parts per million.
     pub(super) drift_ppm: i64,
     pub(super) opus: OpusParameters,
     pub(super) events: bool,
     pub(super) ptime: u8,
-    /// What it says, 20 ms a packet.
+    /// Its voice, 20 ms a packet.
     pub(super) voice: Option<Sine>,
     speak_at: Option<Time>,
     began: Time,
@@ -256,7 +256,7 @@ impl Peer {
         self.heard.push((now, packet.header, packet.payload.to_vec()));
     }
 
-    /// What was heard since `from`, as sound by the timestamps: put in order, what is lost made up, pauses as silence.
+    /// Sound heard since `from`, by the timestamps: put in order, losses made up, pauses as silence.
     pub(super) fn sound(&self, from: Time) -> Vec<i16> {
         let mut sequences = Unwrap::default();
         let mut timestamps = Unwrap::default();

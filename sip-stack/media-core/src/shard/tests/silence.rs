@@ -9,7 +9,7 @@ use crate::rtcp::{Outgoing, write_report};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What was told of a leg: when, after `since`, in tenths of a second, and what.
+/// Reports about a leg: tenths of a second after `since`, and the state.
 fn told(world: &World, peer: usize, since: sans_io::Time) -> Vec<(u64, bool)> {
     let leg = world.leg(peer);
     let mut told = Vec::new();
@@ -81,12 +81,12 @@ fn nothing_is_due_from_a_leg_on_hold_nor_from_one_that_only_listens() {
         world.run(60 * SECOND);
         assert_eq!(told(&world, phone, held), [], "{direction:?}");
     }
-    // Taken back it has its time again.
+    // Taken off hold it has its time again.
     world.direct(phone, Direction::SendRecv);
     let back = world.now;
     world.run(12 * SECOND);
     assert!(matches!(told(&world, phone, back)[..], [(99..=101, true)]));
-    // What is agreed anew is a sign of life too.
+    // A new agreement is a sign of life too.
     world.direct(phone, Direction::SendRecv);
     let again = world.now;
     world.run(SECOND);

@@ -1,5 +1,5 @@
-//! Whoever is not the peer neither hears nor is heard, and takes nothing from those who are. What the shard sends to an address that
-//! is nobody's ends the test.
+//! Strangers neither hear nor are heard, and take nothing from the peers. A packet from the shard to an
+//! address that is nobody's fails the test.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -81,7 +81,7 @@ fn a_stranger_neither_hears_nor_is_heard_in_any_state() {
         assert_hears(&world, right, from, 440.0, "while both talk");
         // One falls silent, is held, and goes on listening.
         world.peers[left].hush();
-        // What was on its way arrives.
+        // Packets on their way arrive.
         phase(&mut world, FRAME * 10);
         for direction in [Direction::SendRecv, Direction::RecvOnly, Direction::SendRecv] {
             world.direct(left, direction);
@@ -114,7 +114,7 @@ fn two_who_wait_for_the_first_packet_get_one_each() {
     for peer in [left, right] {
         assert_eq!(world.peers[peer].heard.len(), 15, "and no more than that");
     }
-    // One that is sent something, or speaks itself, needs none.
+    // A peer that is sent something, or speaks itself, needs none.
     let mut world = World::new(2);
     let peer = world.phone(Codec::Pcmu);
     let now = world.now;
@@ -141,7 +141,7 @@ fn an_address_that_nothing_vouches_for_gets_a_few_packets() {
     world.command(vouch(true));
     world.run(SECOND);
     assert!(world.peers[peer].heard.len() >= 50);
-    // One that sends is proof enough.
+    // A peer that sends is proof enough.
     let mut world = World::new(4);
     let peer = world.phone(Codec::Pcmu);
     world.command(vouch(false));

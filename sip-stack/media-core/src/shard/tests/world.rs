@@ -49,7 +49,7 @@ pub(super) struct World {
     next_socket: u32,
     /// Pairs of sockets that were given back.
     pub(super) released: usize,
-    /// What the shard allocated while it took RTP and gave what came of it.
+    /// Allocations of the shard while it took RTP and produced the result.
     pub(super) allocations: u64,
 }
 

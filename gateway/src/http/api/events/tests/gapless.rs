@@ -24,7 +24,7 @@ fn principal(name: &str, role: Role) -> Principal {
     }
 }
 
-/// A page: keeps what it is told, and goes on from its last number when it was cut off.
+/// A page: keeps everything it receives, and continues from its last number when it was cut off.
 struct Subscriber {
     who: Principal,
     feed: Feed,
@@ -127,7 +127,7 @@ impl Subscriber {
     }
 }
 
-/// What is even is Anna's, what is odd Ben's.
+/// A change: even numbers belong to Anna, odd ones to Ben.
 fn change(kind: u8, n: u8) -> Change {
     let owner = if n.is_multiple_of(2) {
         "usr_anna"
@@ -208,7 +208,7 @@ proptest! {
             while subscriber.seq != Some(seq) {
                 subscriber.read(&hub, 5);
             }
-            // Whoever followed knows what whoever comes now is told.
+            // A subscriber that followed all changes has the same state as one that starts now.
             let mut fresh = Subscriber::new(subscriber.who.clone());
             fresh.connect(&hub);
             prop_assert_eq!(&subscriber.kept, &fresh.kept, "{}", subscriber.who.id);

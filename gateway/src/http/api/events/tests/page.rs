@@ -214,7 +214,7 @@ async fn another_tab_takes_over_and_back() {
     assert_eq!(first.hear_of().await, json!({"op": "superseded"}));
     settle().await;
     world.asked();
-    // What a page says that is not the active one counts for nothing.
+    // Messages of a page that is not active have no effect.
     assert_eq!(first.hear().await["op"], "ping");
     first.say(json!({"op": "pong", "n": 1})).await;
     settle().await;

@@ -21,7 +21,7 @@ use crate::leg::Clock;
 use crate::negotiated::{DtlsRole, Fingerprint};
 use crate::srtp::{self, Keys};
 
-/// What `dimpl` calls a deadline although nothing is due: ten years.
+/// Deadline that `dimpl` reports although nothing is due: ten years.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// A datagram of ours; `dimpl` fragments handshake messages to 1,150 octets.
 const DATAGRAM: usize = 1_500;
@@ -48,7 +48,7 @@ enum State {
     Over,
 }
 
-/// What became of an association; each at most once.
+/// Outcome of an association; each at most once.
 #[derive(Debug)]
 pub(super) enum Progress {
     /// Keys for both directions, and a peer whose certificate [`Handshake::peer_is`] can tell.
@@ -99,7 +99,7 @@ impl Handshake {
         self.advance(now, Some(datagram), send)
     }
 
-    /// When [`Handshake::handle_timeout`] is due.
+    /// Time at which [`Handshake::handle_timeout`] is due.
     pub(super) fn poll_timeout(&self) -> Deadline {
         self.timeout
     }
@@ -130,7 +130,7 @@ impl Handshake {
         if self.state == State::Over {
             return None;
         }
-        // `dimpl` is told the time before anything else, and every error of it is final.
+        // `dimpl` gets the time before anything else, and every error of it is final.
         let told = self.dtls.handle_timeout(self.clock.instant(now));
         let result =
             told.and_then(|()| datagram.map_or(Ok(()), |datagram| self.dtls.handle_packet(datagram)));

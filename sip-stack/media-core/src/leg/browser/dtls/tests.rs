@@ -11,7 +11,7 @@ use crate::leg::browser::tests::network::{AWFUL, Conditions, Network, To};
 static IDENTITY: LazyLock<Arc<Identity>> =
     LazyLock::new(|| Arc::new(Identity::seeded(1).expect("an identity")));
 
-/// How long a handshake takes until both ends have keys; `None` when an end gave up.
+/// Time that a handshake takes until both ends have keys; `None` if an end gave up.
 fn shake(seed: u64, conditions: Conditions) -> Option<Duration> {
     let start = Time::from_secs(1_000_000);
     let clock = Clock::new(start, Instant::now());

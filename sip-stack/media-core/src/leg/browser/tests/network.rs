@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sans_io::{Rng, Time};
 
-/// Which way a datagram goes.
+/// Direction of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::leg::browser) enum To {
     Leg,

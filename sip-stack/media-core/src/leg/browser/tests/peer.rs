@@ -42,11 +42,11 @@ pub(crate) struct Browser {
     clock: Clock,
     role: DtlsRole,
     own: Certificate,
-    /// It checks, and never answers DTLS.
+    /// The peer checks, and never answers DTLS.
     pub(crate) deaf: bool,
     config: Arc<HandshakeConfig>,
     dtls: Endpoint,
-    /// Of the leg.
+    /// Credentials of the leg.
     pub(crate) ice: IceCredentials,
     pub(crate) nominate: bool,
     check_at: Option<Time>,
