@@ -11,7 +11,7 @@ use session_core::Fault;
 use sip_core::flow::Transport;
 use sip_stack::client::{Call, CallEvent, Client, ClientError, DemoPhone, Recorder, Sound, State};
 
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `RUST_LOG=trace` shows what went over the wire in a test that failed.
 fn log() {

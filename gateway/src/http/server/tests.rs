@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 struct Server {
