@@ -111,7 +111,11 @@ for (const kind of KINDS) {
         assert.equal(await page.text('.incoming-name'), LONG_NAME);
         const lines = await page.page.$eval('#answer span', (words) => words.getClientRects().length);
         assert.equal(lines, 1, 'the button is one line');
+        await again.waitFor('#answer');
         await page.press('#reject');
+        await long.shows('#notice', /declined the call/);
+        await until('who declines at one phone is rung at no other', async () => !(await again.has('#answer')));
+        assert.equal(await again.has('#notice'), false);
         await page.press('#hangup');
         await page.waitFor('#recents');
         const cut = await page.page.$$eval('.recent-peer', (all) => all.filter((one) => one.scrollWidth > one.clientWidth).length);
