@@ -6,19 +6,19 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 /// Time that the server may take to accept connections.
 const START: Duration = Duration::from_secs(60);
 
-static NEXT: AtomicU32 = AtomicU32::new(0);
-
 /// A server; dropping it ends it and removes its data.
 #[derive(Debug)]
 pub struct Postgres {
-    folder: PathBuf,
+    /// Its path is short, since the socket's has to fit into 107 octets.
+    folder: TempDir,
     programs: PathBuf,
     owner: Option<(u32, u32)>,
     server: Option<Child>,
@@ -27,19 +27,16 @@ pub struct Postgres {
 impl Postgres {
     /// A fresh cluster, accepting connections.
     pub fn start() -> Result<Postgres> {
-        let number = NEXT.fetch_add(1, Relaxed);
-        let folder = std::env::temp_dir().join(format!("cordboard-pg-{}-{number}", std::process::id()));
         let mut postgres = Postgres {
-            folder,
+            folder: tempfile::Builder::new().prefix("cordboard-pg-").tempdir()?,
             programs: programs()?,
             owner: owner()?,
             server: None,
         };
-        std::fs::create_dir(&postgres.folder)?;
         if let Some((uid, gid)) = postgres.owner {
-            chown(&postgres.folder, Some(uid), Some(gid))?;
+            chown(postgres.folder.path(), Some(uid), Some(gid))?;
         }
-        let data = postgres.folder.join("data");
+        let data = postgres.folder.path().join("data");
         let mut initdb = postgres.command("initdb");
         initdb.args([
             "--no-sync",
@@ -61,7 +58,7 @@ impl Postgres {
     pub fn url(&self) -> String {
         format!(
             "postgres:///postgres?host={}&user=cordboard",
-            self.folder.display()
+            self.folder.path().display()
         )
     }
 
@@ -90,7 +87,7 @@ impl Postgres {
             let mut ready = self.command("pg_isready");
             ready
                 .args(["--quiet", "-h"])
-                .arg(&self.folder)
+                .arg(self.folder.path())
                 .stdin(Stdio::null());
             if ready.status()?.success() {
                 return Ok(());
@@ -106,18 +103,18 @@ impl Postgres {
         let log = File::options()
             .create(true)
             .append(true)
-            .open(self.folder.join("log"))?;
+            .open(self.folder.path().join("log"))?;
         let mut command = self.command("postgres");
-        command.arg("-D").arg(self.folder.join("data"));
+        command.arg("-D").arg(self.folder.path().join("data"));
         command.args(["-c", "listen_addresses=", "-c", "max_connections=40", "-k"]);
-        command.arg(&self.folder).stdin(Stdio::null());
+        command.arg(self.folder.path()).stdin(Stdio::null());
         command.stdout(log.try_clone()?).stderr(log).spawn()
     }
 
     /// A program of the server, which refuses to run as root.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.programs.join(program));
-        command.current_dir(&self.folder).env("LC_ALL", "C");
+        command.current_dir(self.folder.path()).env("LC_ALL", "C");
         if let Some((uid, gid)) = self.owner {
             command.uid(uid).gid(gid);
         }
@@ -128,7 +125,6 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         let _ = self.kill();
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

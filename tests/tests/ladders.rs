@@ -112,6 +112,57 @@ fn all_branches_ring_and_the_losers_are_cancelled_with_a_reason() {
     insta::assert_snapshot!(ladder(world));
 }
 
+/// Invitations that an agent heard.
+fn rung(world: &World, agent: usize) -> usize {
+    let invited = |(who, heard): &&(usize, Heard)| *who == agent && matches!(heard, Heard::Invited(_));
+    world.log.iter().filter(invited).count()
+}
+
+#[test]
+fn whoever_declines_at_one_phone_is_rung_at_no_other() {
+    let mut world = world(Manner::Silent);
+    let second = world.browser("1002");
+    world.run(Duration::from_secs(1));
+    world.on_heard = |world, tab, heard| {
+        if let Heard::Invited(id) = heard {
+            world.agent(tab, |a| a.ring(&id, 180, false));
+            if tab == 1 {
+                world.after(1_000, move |w| w.agent(1, |a| a.reject(&id, 603, "")));
+            }
+        }
+    };
+    let id = world.agent(0, |a| a.invite("1002", false));
+    world.run(Duration::from_secs(3));
+    assert_eq!(world.agents[0].calls[&id].code, 603);
+    assert_eq!((rung(&world, 1), rung(&world, second)), (1, 1));
+    let drawn = ladder(world);
+    assert!(drawn.contains("CANCEL"), "{drawn}");
+}
+
+#[test]
+fn a_phone_that_was_busy_does_not_ring_again_for_another_that_comes_back() {
+    let mut world = world(Manner::Silent);
+    let second = world.browser("1002");
+    world.run(Duration::from_secs(1));
+    world.on_heard = |world, tab, heard| {
+        if let Heard::Invited(id) = heard {
+            match tab {
+                1 => world.agent(1, |a| a.reject(&id, 486, "")),
+                _ => world.agent(tab, |a| a.ring(&id, 180, false)),
+            }
+        }
+    };
+    let id = world.agent(0, |a| a.invite("1002", false));
+    world.run(Duration::from_secs(1));
+    world.vanish(second, true);
+    world.run(Duration::from_secs(3));
+    world.connect(second);
+    world.run(Duration::from_secs(2));
+    assert_eq!((rung(&world, 1), rung(&world, second)), (1, 2));
+    world.agent(0, |a| a.cancel(&id));
+    ladder(world);
+}
+
 #[test]
 fn busy_at_the_first_trunk_goes_on_to_the_second() {
     let mut world = world(Manner::Refuses(486, 0));

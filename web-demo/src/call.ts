@@ -73,6 +73,8 @@ export class Call {
   private silentSamples = 0;
   private sampler: ReturnType<typeof setInterval> | undefined;
   private patience: ReturnType<typeof setTimeout> | undefined;
+  /** True once the browser has an address of its own for the call. */
+  private hasRoute = false;
   /** Hold, as the session description says. */
   private onHoldBySdp = false;
 
@@ -184,17 +186,20 @@ export class Call {
       this.onHoldBySdp = direction === "inactive" || (direction === "recvonly" && !this.held.value);
       this.farHeld.value = this.onHoldBySdp;
     });
+    pc.addEventListener("icecandidate", ({ candidate }) => {
+      if (candidate?.candidate) this.hasRoute = true;
+    });
     this.sampleEvery(EARLY_MS, pc);
-    this.patience = setTimeout(() => this.judgeRoute(pc), NO_ROUTE_MS);
+    this.patience = setTimeout(() => this.judgeRoute(), NO_ROUTE_MS);
   }
 
   /** Without an address of its own a browser hears nothing, and one of the libraries waits for an address before it calls. */
-  private judgeRoute(pc: RTCPeerConnection): void {
-    if (this.state.value === "over" || /^a=candidate:/m.test(pc.localDescription?.sdp ?? "")) return;
+  private judgeRoute(): void {
+    if (this.state.value === "over" || this.hasRoute) return;
     this.routeless.value = true;
     this.patience = setTimeout(() => {
       if (this.state.value !== "calling" && this.state.value !== "answering") return;
-      this.finish({ by: "network", reason: NO_ROUTE });
+      this.finish({ by: "network" });
       this.wire.hangUp();
     }, GIVE_UP_MS - NO_ROUTE_MS);
   }
@@ -249,6 +254,8 @@ export class Call {
     clearTimeout(this.patience);
     speaker.stop(this.remote.value);
     closeMicrophone(this.microphone.value);
-    this.over(this, end);
+    // Some browsers fail such a call before anybody could read that it finds no way.
+    const routeless = end.by === "network" && this.pc !== undefined && !this.hasRoute;
+    this.over(this, routeless ? { ...end, reason: NO_ROUTE } : end);
   }
 }

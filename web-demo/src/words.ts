@@ -19,6 +19,7 @@ export const ROUTELESS =
 
 /** The end of a call that was never answered, or that broke. */
 export function outcomeOf(end: End, peer: string, direction: "in" | "out", answered: boolean): Outcome {
+  if (end.reason === NO_ROUTE) return { short: "not connected", sentence: ROUTELESS };
   if (answered) {
     if (end.by === "network") {
       return { short: "disconnected", sentence: "The connection to the gateway was lost, and the call with it." };
@@ -27,9 +28,8 @@ export function outcomeOf(end: End, peer: string, direction: "in" | "out", answe
       ? { short: "disconnected", sentence: `The call ended because ${peer} lost the connection.` }
       : none;
   }
-  if (end.reason === NO_ROUTE) return { short: "not connected", sentence: ROUTELESS };
   if (direction === "in") {
-    if (end.by === "us") return { short: "declined", sentence: "" };
+    if (end.by === "us" || /declined elsewhere/i.test(end.reason ?? "")) return { short: "declined", sentence: "" };
     if (/elsewhere/i.test(end.reason ?? "")) return { short: "answered elsewhere", sentence: "" };
     return { short: "missed", sentence: `You missed a call from ${peer}.` };
   }

@@ -27,6 +27,8 @@ describe("how a call ended", () => {
     assert.equal(outcomeOf({ by: "them", code: 487 }, "77", "in", false).short, "missed");
     const reason = 'SIP;cause=200;text="Call completed elsewhere"';
     assert.equal(outcomeOf({ by: "them", code: 487, reason }, "77", "in", false).sentence, "");
+    const declined = 'SIP;cause=603;text="Declined elsewhere"';
+    assert.deepEqual(outcomeOf({ by: "them", code: 487, reason: declined }, "77", "in", false), { short: "declined", sentence: "" });
   });
 
   test("a gateway that is gone is named as the cause", () => {
@@ -39,7 +41,9 @@ test("a party that is gone without hanging up, and a browser without a network, 
   const reason = 'SIP;cause=480;text="Connection of the other side lost"';
   assert.match(outcomeOf({ by: "them", reason }, "77", "out", true).sentence, /77 lost the connection/);
   assert.equal(outcomeOf({ by: "us", reason }, "77", "out", true).sentence, "");
-  assert.match(outcomeOf({ by: "network", reason: NO_ROUTE }, "77", "out", false).sentence, /no network/);
+  for (const answered of [false, true]) {
+    assert.match(outcomeOf({ by: "network", reason: NO_ROUTE }, "77", "out", answered).sentence, /no network/);
+  }
 });
 
 test("a refused microphone is told from a missing one", () => {

@@ -81,14 +81,11 @@ mod tests {
     use super::*;
 
     /// A directory that is gone in the end.
-    struct Scratch(std::path::PathBuf);
+    struct Scratch(tempfile::TempDir);
 
     impl Scratch {
-        fn new(name: &str) -> Scratch {
-            let path = std::env::temp_dir().join(format!("cordboard-{}-{name}", std::process::id()));
-            let _ = std::fs::remove_dir_all(&path);
-            std::fs::create_dir(&path).expect("a directory");
-            Scratch(path)
+        fn new() -> Scratch {
+            Scratch(tempfile::tempdir().expect("a directory"))
         }
 
         /// A tenth of a second.
@@ -99,7 +96,7 @@ mod tests {
                 bits_per_sample: bits,
                 sample_format: hound::SampleFormat::Int,
             };
-            let path = self.0.join(format!("{name}.wav"));
+            let path = self.0.path().join(format!("{name}.wav"));
             let mut wav = hound::WavWriter::create(path, spec).expect("a file");
             for i in 0..rate / 10 {
                 for _ in 0..channels {
@@ -118,15 +115,9 @@ mod tests {
         }
     }
 
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
     fn errors(scratch: &Scratch) -> Vec<String> {
-        let directory = format!("{}", scratch.0.display());
-        let told = read(&scratch.0).err().unwrap_or_default();
+        let directory = format!("{}", scratch.0.path().display());
+        let told = read(scratch.0.path()).err().unwrap_or_default();
         told.into_iter()
             .map(|told| told.replace(&directory, "DIR"))
             .collect()
@@ -134,24 +125,24 @@ mod tests {
 
     #[test]
     fn files_of_any_rate_and_kind_are_taken() {
-        let scratch = Scratch::new("prompts");
+        let scratch = Scratch::new();
         scratch.write_all();
         scratch.write("next", 44_100, 2, 16);
         scratch.write("position", 8_000, 1, 8);
         scratch.write("47", 48_000, 2, 8);
-        std::fs::write(scratch.0.join("README.txt"), "who spoke").expect("written");
+        std::fs::write(scratch.0.path().join("README.txt"), "who spoke").expect("written");
         assert_eq!(errors(&scratch), [""; 0]);
     }
 
     #[test]
     fn what_is_wrong_is_told_with_the_file() {
-        let scratch = Scratch::new("prompts-wrong");
+        let scratch = Scratch::new();
         scratch.write_all();
         scratch.write("wait", 8_000, 1, 16);
         scratch.write("nxt", 8_000, 1, 16);
         scratch.write("3", 8_000, 1, 24);
-        std::fs::write(scratch.0.join("5.wav"), "RIFF").expect("written");
-        std::fs::remove_file(scratch.0.join("30.wav")).expect("removed");
+        std::fs::write(scratch.0.path().join("5.wav"), "RIFF").expect("written");
+        std::fs::remove_file(scratch.0.path().join("30.wav")).expect("removed");
         assert_eq!(
             errors(&scratch),
             [
@@ -161,7 +152,7 @@ mod tests {
                 "DIR lacks minute.wav, minutes.wav, 30.wav",
             ]
         );
-        let nowhere = read(&scratch.0.join("nowhere")).expect_err("not there");
+        let nowhere = read(&scratch.0.path().join("nowhere")).expect_err("not there");
         assert!(nowhere[0].contains("nowhere: No such file"), "{nowhere:?}");
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use media_core::control::{BridgeId, LegId, Role};
 use sans_io::Time;
+use sip_core::flow::Flow;
 
 use crate::event::{Cause, Fault, LegRecord, Source};
 use crate::verb::{Caller, OnFailure};
@@ -67,6 +68,8 @@ pub(crate) struct Dialling {
     pub(crate) diverted: Vec<LegId>,
     /// Users whose connection closed while they rang: they ring again as soon as they are back.
     pub(crate) absent: Vec<String>,
+    /// Connections of phones that rang in vain: they do not ring again for somebody who comes back elsewhere.
+    pub(crate) failed: Vec<Flow>,
 }
 
 impl Dialling {
@@ -88,6 +91,7 @@ impl Dialling {
             redirected: Vec::new(),
             diverted: Vec::new(),
             absent: Vec::new(),
+            failed: Vec::new(),
         }
     }
 

@@ -7,6 +7,8 @@ import { amplitudeAt, measureTone, peakOfRms, strongest } from './tone.mjs';
 export const dbOfDbm0 = (dbm0) => dbm0 - 3.17;
 
 const BLOCK = 0.02;
+/** Peak of a sine wave that is as loud as the least that one hears. */
+const AUDIBLE = 0.002;
 
 /** Which 20 ms blocks have the tone, above -46 dB. */
 function blocksOf(samples, rate, frequency) {
@@ -26,8 +28,12 @@ export function toneSeconds(samples, rate, frequency) {
 
 /** Stretches of the tone: [{ from, to }] in seconds; silences up to `bridge` seconds do not divide them. */
 export function stretches(samples, rate, frequency, bridge = 0.2) {
+  return joined(blocksOf(samples, rate, frequency), bridge);
+}
+
+function joined(blocks, bridge) {
   const found = [];
-  blocksOf(samples, rate, frequency).forEach((has, n) => {
+  blocks.forEach((has, n) => {
     if (!has) return;
     const [from, to] = [n * BLOCK, (n + 1) * BLOCK];
     const last = found.at(-1);
@@ -35,6 +41,13 @@ export function stretches(samples, rate, frequency, bridge = 0.2) {
     else found.push({ from, to });
   });
   return found;
+}
+
+/** Stretches in which anything is heard, as `stretches`. */
+export function sounds(samples, rate, bridge = 0.2) {
+  const size = Math.round(rate * BLOCK);
+  const blocks = Array.from({ length: Math.floor(samples.length / size) }, (_, n) => peakOfRms(samples, n * size, (n + 1) * size) > AUDIBLE);
+  return joined(blocks, bridge);
 }
 
 /** Level, purity, frequency and gaps of the tone from its first to its last block, without 60 ms at either end. */
@@ -65,7 +78,7 @@ function kindOf({ payload }, frequency) {
   const peak = peakOfRms(samples, 0, samples.length);
   const amplitude = amplitudeAt(samples, frequency, 8_000, 0, samples.length);
   if (amplitude > 0.005 && amplitude > 0.7 * peak) return 'tone';
-  return peak > 0.002 ? 'music' : 'silence';
+  return peak > AUDIBLE ? 'music' : 'silence';
 }
 
 /** When the first of three packets in a row came that carry this, at or after `since` (ms since 1970). */

@@ -1,29 +1,21 @@
 //! A fresh database of either kind.
 
 use std::future::Future;
-use std::path::PathBuf;
 
 use cordboard::store::{Durability, Store};
 use cordboard_tests::postgres::Postgres;
+use tempfile::TempDir;
 
 /// A database; dropping it removes it.
 pub(crate) enum Backend {
-    Sqlite(PathBuf),
+    Sqlite(TempDir),
     Postgres(Postgres),
 }
 
 impl Backend {
     pub(crate) fn sqlite() -> Backend {
-        use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "cordboard-store-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Relaxed)
-        );
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir(&folder).expect("a folder");
-        Backend::Sqlite(folder)
+        let folder = tempfile::Builder::new().prefix("cordboard-store-").tempdir();
+        Backend::Sqlite(folder.expect("a folder"))
     }
 
     pub(crate) fn postgres() -> Backend {
@@ -32,21 +24,13 @@ impl Backend {
 
     pub(crate) fn url(&self) -> String {
         match self {
-            Backend::Sqlite(folder) => format!("sqlite:{}", folder.join("store.db").display()),
+            Backend::Sqlite(folder) => format!("sqlite:{}", folder.path().join("store.db").display()),
             Backend::Postgres(postgres) => postgres.url(),
         }
     }
 
     pub(crate) async fn open(&self) -> Store {
         Store::open(&self.url(), Durability::Full).await.expect("a store")
-    }
-}
-
-impl Drop for Backend {
-    fn drop(&mut self) {
-        if let Backend::Sqlite(folder) = self {
-            let _ = std::fs::remove_dir_all(folder);
-        }
     }
 }
 

@@ -120,7 +120,7 @@ pub(crate) async fn a_database_that_works_is_never_said_to_be_down(backend: Back
 
 fn file(backend: &Backend) -> PathBuf {
     match backend {
-        Backend::Sqlite(folder) => folder.join("store.db"),
+        Backend::Sqlite(folder) => folder.path().join("store.db"),
         Backend::Postgres(_) => unreachable!("it was made so"),
     }
 }

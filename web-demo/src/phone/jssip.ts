@@ -197,6 +197,8 @@ class JsSipCall implements PhoneCall {
 function endOf(event: EndEvent): End {
   const message = event.message as Message | null;
   const originator = event.originator as string;
+  // JsSIP itself hangs up a call whose ICE has failed; nobody wanted that.
+  if (event.cause === JsSIP.C.causes.RTP_TIMEOUT) return { by: "network", reason: event.cause };
   if (originator === "system" || event.cause === "Connection Error" || event.cause === "Request Timeout") {
     return { by: message?.status_code ? "them" : "network", code: message?.status_code, reason: event.cause };
   }

@@ -79,13 +79,13 @@ impl Coordinator {
             return;
         };
         let (ring, caller) = (dialling.ring_timeout, dialling.caller.clone());
-        let ringing: Vec<_> = dialling
+        let ringing = dialling
             .branches
             .iter()
-            .filter_map(|branch| self.legs.get(branch)?.flow)
-            .collect();
+            .filter_map(|branch| self.legs.get(branch)?.flow);
+        let known: Vec<_> = ringing.chain(dialling.failed.iter().copied()).collect();
         let mut found = self.branches(&Party::User(user.to_owned())).unwrap_or_default();
-        found.retain(|branch| branch.flow.is_some_and(|flow| !ringing.contains(&flow)));
+        found.retain(|branch| branch.flow.is_some_and(|flow| !known.contains(&flow)));
         let mut legs = Vec::new();
         for branch in found {
             legs.push(self.start_branch(session, branch, &caller, ring, Vec::new()));

@@ -506,9 +506,8 @@ impl Coordinator {
 
     /// A branch is over without an answer.
     pub(crate) fn branch_failed(&mut self, now: Time, leg: LegId, code: u16) {
-        let Some((session, fault)) = self.legs.get(&leg).map(|l| (l.session, l.fault)) else {
-            return;
-        };
+        let Some(l) = self.legs.get(&leg) else { return };
+        let (session, fault, flow) = (l.session, l.fault, l.flow);
         let Some(s) = self.sessions.get_mut(&session) else {
             return;
         };
@@ -517,14 +516,40 @@ impl Coordinator {
         }
         if let Some(dialling) = &mut s.dialling {
             dialling.remove(leg);
+            dialling.failed.extend(flow);
             let best = better(dialling.best, code);
             if best != dialling.best || s.fault.is_none() {
                 s.fault = fault;
             }
             dialling.best = best;
         }
+        if is_for_all_phones(code) {
+            self.quiet_other_phones(now, session, leg, code);
+        }
         self.dial_settled(now, session);
         self.wire(session);
+    }
+
+    /// Who declined at one phone is rung at no other, and at none that comes back.
+    fn quiet_other_phones(&mut self, now: Time, session: SessionId, leg: LegId, code: u16) {
+        let Some(user) = self.legs.get(&leg).and_then(|l| l.user.clone()) else {
+            return;
+        };
+        let Some(dialling) = self.sessions.get_mut(&session).and_then(|s| s.dialling.as_mut()) else {
+            return;
+        };
+        let is_theirs = |leg: &LegId| {
+            let l = self.legs.get(leg);
+            l.is_some_and(|l| l.user.as_ref() == Some(&user))
+        };
+        let others: Vec<LegId> = dialling.branches.iter().copied().filter(is_theirs).collect();
+        dialling.absent.retain(|absent| *absent != user);
+        for other in &others {
+            dialling.remove(*other);
+        }
+        for other in others {
+            self.end_leg(now, other, Some(declined(code)));
+        }
     }
 
     /// Ends a branch that answered with something we cannot use.
@@ -557,6 +582,20 @@ pub(crate) fn elsewhere() -> Reason {
         protocol: "SIP".into(),
         cause: Some(200),
         text: Some("Call completed elsewhere".into()),
+    }
+}
+
+/// True for a final response that speaks for the person, not for one phone (RFC 3261 §16.7 step 5).
+pub(super) fn is_for_all_phones(code: u16) -> bool {
+    (600..700).contains(&code)
+}
+
+/// Reason (RFC 3326) of the CANCEL to a phone whose user declined at another one.
+pub(super) fn declined(code: u16) -> Reason {
+    Reason {
+        protocol: "SIP".into(),
+        cause: Some(code),
+        text: Some("Declined elsewhere".into()),
     }
 }
 

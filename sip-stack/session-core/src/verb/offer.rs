@@ -5,7 +5,7 @@ use std::time::Duration;
 use media_core::control::LegId;
 use sans_io::Time;
 
-use super::dial::{Caller, Party, elsewhere};
+use super::dial::{Caller, Party, declined, elsewhere, is_for_all_phones};
 use crate::SessionId;
 use crate::coordinator::Coordinator;
 use crate::event::Event;
@@ -152,13 +152,25 @@ impl Coordinator {
         let offer = &mut s.offers[index];
         offer.branches.retain(|other| *other != branch);
         offer.best = better(offer.best, code);
-        if offer.branches.is_empty() {
-            let (offer, code) = (offer.name, offer.best);
-            s.offers.remove(index);
-            if let Some(by) = self.transfers.remove(&offer) {
-                return self.transfer_failed(now, session, by, code);
-            }
-            self.event(Event::OfferEnded { session, offer, code });
+        let others = match is_for_all_phones(code) {
+            true => std::mem::take(&mut offer.branches),
+            false => Vec::new(),
+        };
+        let over = offer.branches.is_empty().then(|| s.offers.remove(index));
+        for other in others {
+            self.end_leg(now, other, Some(declined(code)));
         }
+        let Some(Offered {
+            name: offer,
+            best: code,
+            ..
+        }) = over
+        else {
+            return;
+        };
+        if let Some(by) = self.transfers.remove(&offer) {
+            return self.transfer_failed(now, session, by, code);
+        }
+        self.event(Event::OfferEnded { session, offer, code });
     }
 }
