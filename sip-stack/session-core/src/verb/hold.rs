@@ -5,6 +5,7 @@ use media_core::negotiated::Direction;
 use sans_io::Time;
 use sip_core::endpoint::{Body, ForkId, UsageId};
 
+use super::inbound::sdp_warning;
 use crate::coordinator::Coordinator;
 use crate::event::Event;
 use crate::leg::{Media, State};
@@ -87,9 +88,10 @@ impl Coordinator {
                 self.agreed_to_go_on(now, leg);
                 self.renegotiated(leg, before);
             }
-            Err(error) => self
-                .endpoint
-                .answer_offer(now, usage, Err(error.code()), Vec::new()),
+            Err(error) => {
+                let warning = sdp_warning(&self.config.host, &error);
+                self.endpoint.answer_offer(now, usage, Err(error.code()), warning);
+            }
         }
     }
 

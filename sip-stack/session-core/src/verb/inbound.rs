@@ -57,7 +57,7 @@ impl Coordinator {
         let (browser, family) = match offer.as_ref().map(|sdp| sdp::peek(sdp, &families)) {
             Some(Ok(peek)) => (peek.peer == sdp::Peer::Browser, peek.family),
             Some(Err(error)) => {
-                let warning = warning(&self.config.host, error.warning(), &quotable(&error));
+                let warning = sdp_warning(&self.config.host, &error);
                 return self.endpoint.reject(now, usage, error.code(), warning);
             }
             None => (
@@ -180,6 +180,11 @@ impl Coordinator {
 /// `Warning` (RFC 3261 §20.43): a code and a text for whoever reads it.
 fn warning(host: &str, code: u16, text: &str) -> Headers {
     vec![("Warning".into(), format!("{code} {host} \"{text}\""))]
+}
+
+/// `Warning` for a description that cannot be used.
+pub(super) fn sdp_warning(host: &str, error: &sdp::SdpError) -> Headers {
+    warning(host, error.warning(), &quotable(error))
 }
 
 fn quotable(error: &sdp::SdpError) -> String {

@@ -558,3 +558,40 @@ fn a_caller_that_acknowledges_a_reliable_response_hears_early_media_wherever_it_
     bench.receive(CARRIER, prack);
     assert!(reached(&bench));
 }
+
+#[test]
+fn a_reinvite_that_cannot_be_taken_is_refused_with_a_reason_and_changes_nothing() {
+    let mut bench = Bench::new();
+    bench.register(PHONE, "");
+    bench.request(
+        CARRIER,
+        "INVITE",
+        "sip:+49301234@192.0.2.1",
+        "",
+        &sdp(20, 5_000, 0),
+    );
+    let invite = bench.invited(PHONE);
+    bench.respond(PHONE, &invite, 200, "p", "", &sdp(11, 4_000, 0));
+    let leg = bench.last_leg();
+    let before = bench.connected(leg);
+    let body = sdp(11, 4_000, 0).replace("IP4", "IP7");
+    let reinvite = format!(
+        "INVITE sip:gw@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKre\r\nMax-Forwards: 70\r\n\
+         From: {};tag=p\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 5 INVITE\r\nContact: <sip:1001@192.0.2.11>\r\n\
+         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+        PHONE.flow.remote,
+        invite.header(HeaderName::To).unwrap(),
+        invite.header(HeaderName::From).unwrap(),
+        invite.call_id(),
+        body.len()
+    );
+    bench.receive(PHONE, reinvite);
+    let refusal = bench.last_response();
+    assert_eq!(refusal.status(), Some(488));
+    assert!(
+        refusal
+            .header(HeaderName::Warning)
+            .is_some_and(|warning| warning.starts_with("301 "))
+    );
+    assert_eq!(bench.connected(leg), before);
+}

@@ -17,7 +17,10 @@ impl Endpoint {
             416
         } else if merged || self.is_loop(request) {
             482
-        } else if self.refuse_extensions(now, server, request) || self.refuse_content(now, server, request) {
+        } else if self.refuse_replaces(now, server, request)
+            || self.refuse_extensions(now, server, request)
+            || self.refuse_content(now, server, request)
+        {
             return true;
         } else if request.max_forwards() == Some(0) && is_forwarded(request.method()) {
             483 // what we would send on comes from the caller no more (a back-to-back user agent counts hops too)
@@ -44,6 +47,15 @@ impl Endpoint {
         let allow = self.about.allow.clone();
         self.refuse_with(now, server, code, &[&allow]);
         true
+    }
+
+    /// 400 for a `Replaces` in anything but an INVITE (RFC 3891 §3).
+    pub(super) fn refuse_replaces(&mut self, now: Time, server: u64, request: &Message) -> bool {
+        let is_wrong = !request.is(&Method::Invite) && request.header(HeaderName::Replaces).is_some();
+        if is_wrong {
+            self.refuse_with(now, server, 400, &[]);
+        }
+        is_wrong
     }
 
     /// 420 for an extension that is required and that we lack.

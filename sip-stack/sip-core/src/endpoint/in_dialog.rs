@@ -30,8 +30,9 @@ impl Endpoint {
         }
     }
 
-    /// Lets the session of `usage` be changed from these addresses alone, by re-INVITE, UPDATE and REFER over
-    /// UDP and TCP. Over TLS and WebSocket nobody else knows the dialog.
+    /// Lets `usage` be changed from these addresses alone over UDP and TCP: its session by re-INVITE, UPDATE and PRACK, what
+    /// the peer asks by REFER, INFO and NOTIFY, and the flow that our requests take. Over TLS and WebSocket nobody else knows
+    /// the dialog.
     pub fn restrict(&mut self, usage: UsageId, peers: impl IntoIterator<Item = IpAddr>) {
         if let Some(state) = self.usages.get_mut(&usage) {
             let peers = peers.into_iter().map(|peer| peer.to_canonical());
@@ -138,17 +139,22 @@ impl Endpoint {
             return;
         };
         // Tags are no secret if anybody on the way can read them. BYE is left alone: it moves nothing to
-        // another place.
-        let changes = matches!(method, Method::Invite | Method::Update | Method::Refer);
-        if changes && !state.is_over() && !state.is_changed_over(flow) {
+        // another place. So are requests that ask for nothing, which a proxy may have let go its own way.
+        let is_known = state.is_changed_over(flow);
+        let changes = match method {
+            Method::Invite | Method::Update | Method::Refer | Method::Info | Method::Notify => true,
+            Method::Prack => !request.body().is_empty(),
+            _ => false,
+        };
+        if changes && !state.is_over() && !is_known {
             self.refuse_with(now, server, 403, &[]);
             return self.event(Event::Intruder { usage, request, flow });
         }
         let Some(dialog) = state.dialogs.get_mut(fork) else {
             return;
         };
-        // §12.2.2: a request that is out of order is refused and changes nothing.
-        if !dialog.admit(request.cseq().number) {
+        // §12.2.2: a request that is out of order is refused and changes nothing. A stranger's number does not count.
+        if is_known && !dialog.admit(request.cseq().number) {
             let wait = format!("Retry-After: {}\r\n", self.rng.below(10) + 1);
             return self.refuse_with(now, server, 500, &[&wait]);
         }
@@ -159,15 +165,17 @@ impl Endpoint {
                 state.resolved = None;
             }
         }
-        state.info.flow = Some(flow);
-        // The peer came back over another connection (RFC 5626): there it is reachable now.
-        if state
-            .sticky
-            .is_some_and(|old| old.id != flow.id && flow.transport == old.transport)
-        {
-            state.sticky = Some(flow);
+        if is_known {
+            state.info.flow = Some(flow);
+            // The peer came back over another connection (RFC 5626): there it is reachable now.
+            if state
+                .sticky
+                .is_some_and(|old| old.id != flow.id && flow.transport == old.transport)
+            {
+                state.sticky = Some(flow);
+            }
+            learn(&mut state.info, &request);
         }
-        learn(&mut state.info, &request);
         if method == Method::Bye {
             return self.receive_bye(now, usage, server, &request);
         }
@@ -175,6 +183,7 @@ impl Endpoint {
             return self.refuse_with(now, server, 481, &[]);
         }
         if self.refuse_method(now, server, &request)
+            || self.refuse_replaces(now, server, &request)
             || self.refuse_extensions(now, server, &request)
             || self.refuse_content(now, server, &request)
         {
@@ -189,6 +198,10 @@ impl Endpoint {
                 let accept = self.about.accept.clone();
                 let (allow, supported) = (self.about.allow.clone(), self.about.supported.clone());
                 self.refuse_with(now, server, 200, &[&allow, &accept, &supported]);
+            }
+            // RFC 6086 §4.2.2: we agreed to no package.
+            Method::Info if request.header(HeaderName::InfoPackage).is_some() => {
+                self.refuse_with(now, server, 469, &["Recv-Info: \r\n"]);
             }
             Method::Info => {
                 let content_type = request

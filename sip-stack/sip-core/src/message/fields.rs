@@ -147,15 +147,18 @@ pub struct Replaces<'a> {
 }
 
 impl<'a> Replaces<'a> {
-    /// From a field value.
+    /// From a field value. Each tag is there exactly once.
     #[must_use]
     pub fn parse(value: &'a str) -> Option<Replaces<'a>> {
         let (call_id, params) = split_params(value);
-        let tags = (
-            params.get("to-tag").or(params.get("local-tag"))?,
-            params.get("from-tag").or(params.get("remote-tag"))?,
-        );
-        let (to_tag, from_tag) = tags;
+        let one = |name: &str, alias: &str| {
+            let mut found = params
+                .iter()
+                .filter(|(other, _)| other.eq_ignore_ascii_case(name) || other.eq_ignore_ascii_case(alias));
+            let (_, tag) = found.next()?;
+            tag.filter(|_| found.next().is_none())
+        };
+        let (to_tag, from_tag) = (one("to-tag", "local-tag")?, one("from-tag", "remote-tag")?);
         (!call_id.is_empty()).then_some(Replaces {
             call_id,
             to_tag,
@@ -251,7 +254,13 @@ mod tests {
                 early_only: true
             }
         );
-        assert_eq!(Replaces::parse("a@b;to-tag=1"), None);
+        for bad in [
+            "a@b;to-tag=1",
+            "a@b;to-tag=1;from-tag=2;to-tag=3",
+            "a@b;to-tag=1;from-tag=2;local-tag=1",
+        ] {
+            assert_eq!(Replaces::parse(bad), None, "{bad}");
+        }
         assert_eq!(
             Replaces::parse("a;local-tag=1;remote-tag=2").unwrap().from_tag,
             "2"

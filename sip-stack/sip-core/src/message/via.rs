@@ -102,6 +102,19 @@ impl<'a> Via<'a> {
         self.params.get("maddr")
     }
 
+    /// The host of `sent-by` as written.
+    #[must_use]
+    pub fn host_text(&self) -> &'a str {
+        match self.port {
+            Some(_) => trim(
+                self.sent_by
+                    .rsplit_once(':')
+                    .map_or(self.sent_by, |(host, _)| host),
+            ),
+            None => self.sent_by,
+        }
+    }
+
     /// The port of `sent-by`, or the default of the transport (RFC 3261 §18.2.2).
     #[must_use]
     pub fn port_or_default(&self) -> u16 {

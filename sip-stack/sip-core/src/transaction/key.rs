@@ -53,7 +53,8 @@ impl Key {
         let mut key = Key(SmallVec::new());
         if let Some(branch) = via.transaction_branch() {
             key.push_lower(branch);
-            key.push_lower(via.sent_by);
+            key.push_lower(via.host_text());
+            key.0.extend_from_slice(&via.port_or_default().to_be_bytes());
             key.push(method.as_str());
             return Some(key);
         }

@@ -583,3 +583,26 @@ fn a_long_ringing_is_repeated_every_minute() {
     bench.secs(125);
     assert_eq!(bench.count("180"), 3);
 }
+
+#[test]
+fn a_cancel_whose_via_leaves_the_default_port_out_is_that_of_the_invite() {
+    for (there, here) in [(":5060", ""), ("", ":5060"), ("", "")] {
+        let mut bench = Bench::new();
+        let invite = request(
+            "INVITE",
+            "sip:1001@192.0.2.1",
+            "Contact: <sip:bob@192.0.2.9>\r\n",
+            OFFER,
+        );
+        let cancel = request("CANCEL", "sip:1001@192.0.2.1", "", "");
+        for (text, port) in [(invite, there), (cancel, here)] {
+            let text = text.replace("UDP 192.0.2.9:5060;", &format!("UDP 192.0.2.9{port};"));
+            bench.receive(peer(Transport::Udp), text);
+        }
+        assert_eq!(
+            (bench.count("487"), bench.count("481")),
+            (1, 0),
+            "{there:?} {here:?}"
+        );
+    }
+}

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use sip_core::endpoint::{Body, Ended, Event, Headers, OfferMethod, OutgoingInvite, UsageId};
-use sip_core::flow::Transport;
+use sip_core::flow::{Destination, Flow, FlowId, Transport};
 use sip_core::message::HeaderName;
 
-use crate::bench::{ANSWER, Bench, OFFER, outgoing, peer, response};
+use crate::bench::{ANSWER, Bench, OFFER, outgoing, peer, request, response};
 
 const NEW: &str = "v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\na=sendonly\r\n";
 const MINE: &str = "v=0\r\no=- 2 2 IN IP4 192.0.2.1\r\na=sendonly\r\n";
@@ -601,4 +601,70 @@ fn a_copy_of_the_2xx_to_our_reinvite_gets_its_ack_again() {
     bench.receive(peer(Transport::Udp), ok);
     assert_eq!(bench.last("ACK").to_bytes(), ack.to_bytes());
     assert_eq!((bench.count("ACK"), bench.events.len()), (3, 1));
+}
+
+#[test]
+fn requests_of_a_stranger_who_knows_the_tags_move_nothing() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let mut bench = Bench::new();
+        let phone = peer(transport);
+        let usage = bench.called(phone, "", OFFER);
+        bench.act(|endpoint, now| {
+            endpoint.restrict(usage, [phone.remote.ip()]);
+            endpoint.accept(now, usage, Some(Body::sdp(ANSWER)), Headers::new());
+        });
+        let ack = bench.within_text(usage, "ACK", 100, "", "");
+        bench.receive(phone, ack);
+        let stranger = Flow {
+            id: FlowId(66),
+            remote: "198.51.100.66:4000".parse().unwrap(),
+            ..phone
+        };
+        let mut cseq = 100;
+        for (method, lines, body, code) in [
+            ("OPTIONS", "", "", 200),
+            ("MESSAGE", "", "", 405),
+            ("PRACK", "RAck: 1 1 INVITE\r\n", "", 481),
+            ("PRACK", "RAck: 1 1 INVITE\r\n", NEW, 403),
+            ("INFO", "", "", 403),
+            ("NOTIFY", "Event: refer\r\n", "", 403),
+            ("INVITE", CONTACT, NEW, 403),
+        ] {
+            cseq += 1;
+            let text = bench.within_text(usage, method, cseq, lines, body);
+            bench.receive(stranger, text);
+            let answered = bench.sent.iter().rev().find_map(|sent| sent.message.status());
+            assert_eq!(answered, Some(code), "{method} over {transport:?}");
+        }
+        let text = bench.within_text(usage, "OPTIONS", u32::MAX >> 1, "", "");
+        bench.receive(stranger, text);
+        let text = bench.within_text(usage, "OPTIONS", 101, "", "");
+        bench.receive(phone, text);
+        assert_eq!(bench.count("500"), 0, "the phone counts on as before");
+        let known = bench.endpoint.usage(usage).and_then(|info| info.flow);
+        assert_eq!(known, Some(phone), "what we send goes to the phone");
+        bench.act(|endpoint, now| endpoint.hangup(now, usage, None, Headers::new()));
+        let to = bench.find("BYE").expect("a BYE").to;
+        assert!(
+            matches!(&to, Destination::Flow(flow) if *flow == phone)
+                || matches!(&to, Destination::Address { addr, .. } if addr.ip() == phone.remote.ip()),
+            "{to:?}"
+        );
+    }
+}
+
+#[test]
+fn an_info_of_a_package_is_refused_and_replaces_belongs_to_an_invite_alone() {
+    let (mut bench, usage) = called("");
+    bench.within(usage, "INFO", 101, "Info-Package: foo\r\n", "");
+    assert!(bench.last("469").header(HeaderName::RecvInfo).is_some());
+    bench.within(usage, "OPTIONS", 102, "Replaces: a;to-tag=1;from-tag=2\r\n", "");
+    assert_eq!(bench.last("400").cseq().number, 102);
+    assert!(bench.events.is_empty(), "{:?}", bench.events);
+    let lines = "Replaces: a;to-tag=1;from-tag=2\r\n";
+    bench.receive(
+        peer(Transport::Udp),
+        request("OPTIONS", "sip:1001@192.0.2.1", lines, ""),
+    );
+    assert_eq!(bench.count("400"), 2);
 }
