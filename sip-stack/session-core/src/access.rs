@@ -174,13 +174,14 @@ impl Coordinator {
             attempt = Some((user, lent, taken));
             password
         };
-        // Browsers know MD5 only, and give up at a challenge that they do not know.
-        let challenger = if matches!(flow.transport, Transport::Ws | Transport::Wss) {
-            &mut self.browser_challenger
+        // Browsers know MD5 only, and give up at a challenge that they do not know. Nobody forges the source of a WebSocket, but of
+        // a datagram: there only who can read at an address is heard as whoever is there.
+        let (challenger, from) = if matches!(flow.transport, Transport::Ws | Transport::Wss) {
+            (&mut self.browser_challenger, None)
         } else {
-            &mut self.challenger
+            (&mut self.challenger, Some(address))
         };
-        let verdict = challenger.verify(now, request, lookup);
+        let verdict = challenger.verify(now, request, from, lookup);
         let Some((user, lent, taken)) = attempt else {
             return Err(match verdict {
                 Verdict::Challenge { headers, .. } => Some((401, headers)),
@@ -222,13 +223,16 @@ impl Coordinator {
         }
     }
 
-    /// A request without credentials was challenged. Who names nobody of ours cannot answer that, whatever comes.
+    /// A request without credentials was challenged. Who names nobody of ours cannot answer that, whatever comes. A datagram
+    /// counts for nothing: it does not prove that it comes from where it says.
     fn challenged(&mut self, now: Time, request: &Message, flow: Flow, name: &str) {
         let has_credentials = request.auth(HeaderName::Authorization).next().is_some();
         if has_credentials || self.is_user(name) {
             return;
         }
-        self.guard.unknown_name(now, flow.remote.ip(), name);
+        if flow.transport != Transport::Udp {
+            self.guard.unknown_name(now, flow.remote.ip(), name);
+        }
         self.refused(request, flow, name, 401, Reason::UnknownSource);
     }
 
