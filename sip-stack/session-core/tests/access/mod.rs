@@ -11,8 +11,8 @@ use media_core::control::{Command, Event as MediaEvent, MediaSource};
 use sans_io::{Rng, Time};
 use session_core::guard::{self, Offence};
 use session_core::{
-    Access, Application, Config, Coordinator, Credentials, Event, Input, Lent, Output, Reason, Source, Trunk,
-    User,
+    Access, Adjustment, Application, Config, Coordinator, Credentials, Event, Input, Lent, Output, Reason,
+    Source, Trunk, User,
 };
 use sip_core::auth::{Answered, Answerer};
 use sip_core::endpoint;
@@ -705,4 +705,50 @@ fn a_guard_can_be_told_to_ban_nobody_and_to_let_some_alone() {
         "slowed down, and answered"
     );
     assert!((0..100).all(|n| guess(n, "192.0.2.9") == Some(403)));
+}
+
+#[test]
+fn trunks_that_come_later_are_never_banned_and_those_that_are_gone_may_be() {
+    let mut gateway = Gateway::new();
+    let guesses = |gateway: &mut Gateway, peer: &str| {
+        for n in 0..200 {
+            let name = format!("user{n}");
+            gateway.ask(udp(peer), &Sent::new("REGISTER", &name).with(&name, "guess"));
+        }
+        let banned = gateway.coordinator.bans(gateway.now);
+        banned.iter().any(|ban| ban.address == ip(peer))
+    };
+    assert!(guesses(&mut gateway, "192.0.2.60"));
+    let moved = Trunk {
+        sources: vec![ip("192.0.2.60")],
+        ..carrier()
+    };
+    let named = Trunk {
+        host: "sip.carrier.example".into(),
+        follows_name: true,
+        sources: Vec::new(),
+        ..carrier()
+    };
+    let config = crate::world::gateway();
+    gateway.coordinator.adjust(Adjustment {
+        trunks: BTreeMap::from([("carrier".to_owned(), moved), ("named".to_owned(), named)]),
+        browser_codecs: config.browser_codecs,
+        phone_codecs: config.phone_codecs,
+        domains: config.domains,
+        grace: config.grace,
+        quotas: Default::default(),
+    });
+    gateway.drain();
+    assert!(
+        gateway.coordinator.bans(gateway.now).is_empty(),
+        "it is a trunk's now"
+    );
+    assert!(!guesses(&mut gateway, "192.0.2.60"));
+    assert!(guesses(&mut gateway, "192.0.2.50"), "nobody's any more");
+    let located = Input::Located {
+        trunk: "named".into(),
+        addresses: vec![ip("192.0.2.61")],
+    };
+    gateway.coordinator.handle_input(gateway.now, located);
+    assert!(!guesses(&mut gateway, "192.0.2.61"));
 }
