@@ -261,6 +261,16 @@ impl Coordinator {
                 .any(|leg| leg.flow.is_some_and(|of| of.remote.ip() == flow.remote.ip()))
     }
 
+    /// Somebody of ours is at that address: a user got in from there lately, or a trunk is there.
+    #[must_use]
+    pub fn knows(&self, now: Time, address: IpAddr) -> bool {
+        let is_trunk = || match &self.config.access {
+            Access::Directory { trunks, .. } => trunks.values().any(|trunk| trunk.sources.contains(&address)),
+            Access::Anyone => false,
+        };
+        self.guard.knows(now, address) || is_trunk()
+    }
+
     /// A program that looks for passwords and open relays, by its own account. It gets no answer.
     pub(crate) fn is_scanner(&mut self, request: &Message, flow: Flow) -> bool {
         let is_scanner = request

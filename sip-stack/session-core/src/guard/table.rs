@@ -25,9 +25,9 @@ impl<K: Ord + Copy> Table<K> {
         self.moments.get(key).copied()
     }
 
-    /// The moment of the first entry in a range.
-    pub(super) fn first_of(&self, range: RangeInclusive<K>) -> Option<Time> {
-        self.moments.range(range).next().map(|(_, moment)| *moment)
+    /// Whether an entry in a range has a later moment.
+    pub(super) fn is_any_after(&self, now: Time, range: RangeInclusive<K>) -> bool {
+        self.moments.range(range).any(|(_, moment)| *moment > now)
     }
 
     /// Puts an entry in, or gives it another moment. With `room` entries already, the one with the earliest moment goes.
