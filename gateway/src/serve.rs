@@ -18,7 +18,7 @@ use sip_core::flow::Transport;
 use sip_stack::client::DemoPhone;
 use sip_stack::media::MediaConfig;
 use sip_stack::transport::tls::{Certificate, ClientTls};
-use sip_stack::transport::{Crowd, Limits, Listen, Outbound, Seats, ws};
+use sip_stack::transport::{Crowd, Limits, Listen, Outbound, ws};
 use sip_stack::{Handle, Stack, StackConfig};
 use tokio::net::TcpSocket;
 use tokio::sync::mpsc;
@@ -262,7 +262,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         roster: roster.clone(),
         settings,
     };
-    let crowd = Crowd::new(Seats::new(budget.http));
+    let crowd = Crowd::new(config.guard.seats(budget.http));
     let machine = Machine {
         stack: stack.clone(),
         http: Arc::clone(&crowd),
@@ -457,7 +457,7 @@ fn stack_config(
         listen,
         outbound,
         limits: Limits {
-            connections: Seats::new(budget.sip),
+            connections: config.guard.seats(budget.sip),
             ..Limits::default()
         },
         media: MediaConfig {

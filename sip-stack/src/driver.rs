@@ -9,6 +9,7 @@ use media_core::control::{Event as MediaEvent, Failure};
 use sans_io::{Deadline, Rng, Time, earlier};
 use session_core::{Coordinator, Event, Input, Output, Refusal, SessionId, Stats};
 use sip_core::endpoint::{self, QueryId};
+use sip_core::flow::Transport;
 use sip_core::uri::Uri;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -75,7 +76,7 @@ pub(crate) struct Driver<A: Application> {
     pub(crate) transports: Transports,
     pub(crate) lanes: Vec<Lane>,
     pub(crate) clock: Clock,
-    pub(crate) network: mpsc::Receiver<transport::Event>,
+    pub(crate) network: transport::Inbox,
     pub(crate) media: mpsc::Receiver<(u8, MediaEvent)>,
     pub(crate) control: mpsc::Receiver<Control<A::Request>>,
     pub(crate) resolver: Resolver,
@@ -271,10 +272,12 @@ impl<A: Application> Driver<A> {
     fn on_network(&mut self, event: transport::Event) {
         // Held until the answers to a message are on their way.
         let mut _receipt = None;
+        let mut datagram_of = None;
         let input = match self.transports.handle_event(event) {
             Some(transport::Event::Message { flow, data, receipt }) => {
                 trace::received(flow, &data);
                 _receipt = Some(receipt);
+                datagram_of = (flow.transport == Transport::Udp).then(|| flow.remote.ip());
                 endpoint::Input::Message { flow, data }
             }
             Some(transport::Event::Closed { flow }) => endpoint::Input::FlowClosed { flow },
@@ -287,6 +290,10 @@ impl<A: Application> Driver<A> {
             Some(transport::Event::Opened { .. }) | None => return,
         };
         self.input(Input::Sip(input));
+        if let Some(host) = datagram_of {
+            let (now, coordinator) = (self.clock.now(), &self.coordinator);
+            self.transports.heard(host, || coordinator.knows(now, host));
+        }
     }
 
     fn on_control(&mut self, control: Option<Control<A::Request>>) {

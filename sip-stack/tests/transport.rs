@@ -11,10 +11,9 @@ use sip_core::flow::{Destination, Flow, Transport};
 use sip_stack::Clock;
 use sip_stack::transport::tls::{ClientTls, server_config};
 use sip_stack::transport::ws::Policy;
-use sip_stack::transport::{BindError, Event, Limits, Listen, Outbound, Seats, Transports};
+use sip_stack::transport::{BindError, Event, Inbox, Limits, Listen, Outbound, Seats, Transports};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
@@ -23,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Side {
     transports: Transports,
-    events: mpsc::Receiver<Event>,
+    events: Inbox,
 }
 
 impl Side {
@@ -908,4 +907,64 @@ async fn a_port_in_use_is_one_clear_line() {
     let nowhere = Listen::Tcp(([192, 0, 2, 1], 5060).into());
     let result = Transports::bind(&[nowhere], Outbound::default(), Limits::default(), Clock::start()).await;
     assert!(matches!(result, Err(BindError::NoSuchAddress(..))));
+}
+
+/// Datagrams come from anybody, as fast as the network goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_strangers_keeps_away_nobody_who_is_known() {
+    const RATE: u32 = 500;
+    let limits = Limits {
+        stranger_datagrams: RATE,
+        ..Limits::default()
+    };
+    let mut server = Side::new(&[Listen::Udp(any())], Outbound::default(), limits).await;
+    let addr = server.addr();
+    let known = std::net::UdpSocket::bind("127.0.0.7:0").expect("a socket");
+    let to = Destination::Address {
+        transport: Transport::Udp,
+        addr: known.local_addr().expect("bound"),
+        server_name: None,
+    };
+    // Whoever is sent a request is no stranger.
+    assert!(server.transports.send(&to, options(1, ""), 1));
+    let message = options(2, "");
+    let flooding = message.clone();
+    let began = std::time::Instant::now();
+    let stranger = std::net::UdpSocket::bind("127.0.0.66:0").expect("a socket");
+    let flood = tokio::task::spawn_blocking(move || {
+        let mut sent = 0;
+        while began.elapsed() < Duration::from_secs(2) {
+            // In bursts that the kernel has room for: what it drops itself says nothing here.
+            for _ in 0..50 {
+                sent += u32::from(stranger.send_to(&flooding, addr).is_ok());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        sent
+    });
+    let (mut strange, mut theirs) = (0, 0);
+    for n in 0..100 {
+        known.send_to(&message, addr).expect("sent");
+        let until = tokio::time::Instant::now() + Duration::from_millis(20);
+        while let Ok(event) = tokio::time::timeout_at(until, server.events.recv()).await {
+            let Some(Event::Message { flow, .. }) = event else {
+                panic!("{event:?}")
+            };
+            match flow.remote.ip() == known.local_addr().expect("bound").ip() {
+                true => theirs += 1,
+                false => strange += 1,
+            }
+        }
+        assert!(theirs >= n, "{theirs} of {n}");
+    }
+    let sent = flood.await.expect("a count");
+    assert_eq!(theirs, 100);
+    let most = RATE + RATE * u32::try_from(began.elapsed().as_secs() + 1).expect("small");
+    assert!(
+        strange <= most && strange < sent,
+        "{strange} of {sent}, {most} at most"
+    );
+    // Once nobody knows it any more, it is one of them.
+    let host = known.local_addr().expect("bound").ip();
+    server.transports.heard(host, || panic!("it was learnt just now"));
 }

@@ -15,6 +15,7 @@ use sans_io::Time;
 use session_core::guard::{self, Ban, Denied, Guard, Network, Try};
 use session_core::{MAX_USER, Refusal};
 use sip_stack::Clock;
+use sip_stack::transport::Seats;
 use tokio::sync::mpsc;
 
 /// Refusals in a second that get a line each.
@@ -33,6 +34,18 @@ pub struct Settings {
     pub guard: guard::Config,
     /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<Network>,
+}
+
+impl Settings {
+    /// Seats for `all` connections. A trusted proxy may hold as many as it needs, since it speaks for many clients.
+    #[must_use]
+    pub fn seats(&self, all: usize) -> Seats {
+        let proxies = self.trusted_proxies.clone();
+        Seats {
+            is_proxy: Arc::new(move |ip| proxies.iter().any(|proxy| proxy.contains(ip))),
+            ..Seats::new(all)
+        }
+    }
 }
 
 /// Order to the signalling task.
@@ -402,6 +415,8 @@ fn address(text: &str) -> Option<IpAddr> {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+    use sip_stack::transport::Crowd;
+
     use super::*;
 
     fn peer(text: &str) -> SocketAddr {
@@ -428,6 +443,20 @@ mod tests {
             ],
             ..Settings::default()
         })
+    }
+
+    #[test]
+    fn a_proxy_that_is_trusted_has_as_many_connections_as_it_needs() {
+        let settings = Settings {
+            trusted_proxies: vec!["10.0.0.0/8".parse().expect("one")],
+            ..Settings::default()
+        };
+        for (host, held) in [("10.1.2.3", 8), ("::ffff:10.1.2.3", 8), ("192.0.2.7", 2)] {
+            let crowd = Crowd::new(settings.seats(8));
+            let places: Vec<_> = (0..8).filter_map(|_| crowd.admit(Some(ip(host)))).collect();
+            // Those of others make room for each other: they are idle.
+            assert_eq!((places.len(), crowd.taken()), (8, held), "{host}");
+        }
     }
 
     #[test]

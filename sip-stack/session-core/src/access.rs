@@ -175,13 +175,14 @@ impl Coordinator {
             attempt = Some((user, lent, taken));
             password
         };
-        // Browsers know MD5 only, and give up at a challenge that they do not know.
-        let challenger = if matches!(flow.transport, Transport::Ws | Transport::Wss) {
-            &mut self.browser_challenger
+        // Browsers know MD5 only, and give up at a challenge that they do not know. Nobody forges the source of a WebSocket, but of
+        // a datagram: there only who can read at an address is heard as whoever is there.
+        let (challenger, from) = if matches!(flow.transport, Transport::Ws | Transport::Wss) {
+            (&mut self.browser_challenger, None)
         } else {
-            &mut self.challenger
+            (&mut self.challenger, Some(address))
         };
-        let verdict = challenger.verify(now, request, lookup);
+        let verdict = challenger.verify(now, request, from, lookup);
         let Some((user, lent, taken)) = attempt else {
             return Err(match verdict {
                 Verdict::Challenge { headers, .. } => Some((401, headers)),
@@ -224,13 +225,16 @@ impl Coordinator {
     }
 
     /// A request without credentials was challenged. A client that names no user of ours cannot answer,
-    /// whatever follows.
+    /// whatever follows. A datagram
+    /// counts for nothing: it does not prove that it comes from its source address.
     fn challenged(&mut self, now: Time, request: &Message, flow: Flow, name: &str) {
         let has_credentials = request.auth(HeaderName::Authorization).next().is_some();
         if has_credentials || self.is_user(name) {
             return;
         }
-        self.guard.unknown_name(now, flow.remote.ip(), name);
+        if flow.transport != Transport::Udp {
+            self.guard.unknown_name(now, flow.remote.ip(), name);
+        }
         self.refused(request, flow, name, 401, Reason::UnknownSource);
     }
 
@@ -258,6 +262,16 @@ impl Coordinator {
                 .legs
                 .values()
                 .any(|leg| leg.flow.is_some_and(|of| of.remote.ip() == flow.remote.ip()))
+    }
+
+    /// True if somebody of ours is at that address: a user who got in from there lately, or a trunk.
+    #[must_use]
+    pub fn knows(&self, now: Time, address: IpAddr) -> bool {
+        let is_trunk = || match &self.config.access {
+            Access::Directory { trunks, .. } => trunks.values().any(|trunk| trunk.sources.contains(&address)),
+            Access::Anyone => false,
+        };
+        self.guard.knows(now, address) || is_trunk()
     }
 
     /// True for a program that by its own account looks for passwords and open relays. It gets no answer.

@@ -90,11 +90,9 @@ pub struct Receipt {
 
 impl Receipt {
     /// Receipt for a datagram; `None`: too much waits for the driver already.
-    pub(super) fn of_datagram(shared: &Shared, octets: usize) -> Option<Receipt> {
+    pub(super) fn of_datagram(room: &Arc<Semaphore>, octets: usize) -> Option<Receipt> {
         let octets = u32::try_from(octets).ok()?;
-        let room = Arc::clone(&shared.datagrams)
-            .try_acquire_many_owned(octets)
-            .ok()?;
+        let room = Arc::clone(room).try_acquire_many_owned(octets).ok()?;
         Some(Receipt { _room: Some(room) })
     }
 }

@@ -239,8 +239,10 @@ fn bind_udp(addr: SocketAddr) -> io::Result<StdUdpSocket> {
     if addr.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // The kernel gives what its limits allow; less is no reason to fail.
+    // The kernel gives what its limits allow, or more to an administrator; less is no reason to fail.
     let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::RcvBufForce, &SOCKET_BUFFER);
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;

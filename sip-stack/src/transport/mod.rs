@@ -7,8 +7,15 @@
 mod connect;
 mod connection;
 mod crowd;
+mod familiar;
 mod icmp;
+mod inbox;
 mod listen;
+#[cfg(target_os = "linux")]
+mod sieve;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_sieve.rs"]
+mod sieve;
 mod stream;
 pub mod tls;
 mod udp;
@@ -28,12 +35,17 @@ use crate::clock::Clock;
 use connection::Connection;
 pub use connection::Receipt;
 pub use crowd::{Crowd, Place, Seats};
+use familiar::Familiar;
+pub use inbox::Inbox;
 pub use listen::{BindError, Listen, Listener, local_addresses, secure};
 use tls::ClientTls;
 
 /// Events of all sockets on their way to the driver. When it is full, datagrams are dropped and counted; a stream stops
 /// reading, so that its peer is slowed down by TCP.
 const EVENTS: usize = 2048;
+
+/// Datagrams of strangers that may wait for the driver, besides those events.
+const STRANGERS: usize = 1024;
 
 /// Events of sockets for the driver.
 #[derive(Debug)]
@@ -88,8 +100,10 @@ pub struct Limits {
     /// Octets that may wait to be written to all connections. Beyond that, every peer that lets any pile up
     /// is cut off.
     pub all_write_octets: usize,
-    /// Octets of datagrams that may wait for the driver; more are dropped.
+    /// Octets of datagrams that may wait for the driver; more are dropped. Half as many again may wait from strangers.
     pub datagram_octets: usize,
+    /// Datagrams from all strangers together that each socket takes in a second, and at once; more are dropped.
+    pub stranger_datagrams: u32,
     /// Time without progress after which a write ends its connection.
     pub write: Duration,
     /// Time from its first byte within which a message must be complete (slow loris).
@@ -114,6 +128,7 @@ impl Default for Limits {
             write_octets: 1 << 20,
             all_write_octets: 64 << 20,
             datagram_octets: 8 << 20,
+            stranger_datagrams: 10_000,
             write: Duration::from_secs(10),
             message: Duration::from_secs(10),
             client_hello: Duration::from_secs(3),
@@ -174,9 +189,14 @@ pub(crate) struct Shared {
     pub(crate) crowd: Arc<Crowd>,
     /// Octets of datagrams that may still wait for the driver.
     pub(crate) datagrams: Arc<Semaphore>,
+    /// The same for those of strangers.
+    pub(crate) stranger_datagrams: Arc<Semaphore>,
+    pub(crate) familiar: Familiar,
     /// Octets that wait to be written to any connection.
     pub(crate) unwritten: Arc<AtomicUsize>,
     pub(crate) events: mpsc::Sender<Event>,
+    /// Messages of strangers over UDP.
+    pub(crate) strangers: mpsc::Sender<Event>,
     pub(crate) clock: Clock,
     next_flow: AtomicU64,
 }
@@ -211,15 +231,19 @@ impl Transports {
         outbound: Outbound,
         limits: Limits,
         clock: Clock,
-    ) -> Result<(Transports, mpsc::Receiver<Event>), BindError> {
-        let (events, receiver) = mpsc::channel(EVENTS);
+    ) -> Result<(Transports, Inbox), BindError> {
+        let (events, first) = mpsc::channel(EVENTS);
+        let (strangers, later) = mpsc::channel(STRANGERS);
         let shared = Arc::new(Shared {
             crowd: Crowd::new(limits.connections.clone()),
             datagrams: Arc::new(Semaphore::new(limits.datagram_octets)),
+            stranger_datagrams: Arc::new(Semaphore::new(limits.datagram_octets / 2)),
+            familiar: Familiar::default(),
             unwritten: Arc::default(),
             limits,
             counters: Counters::default(),
             events,
+            strangers,
             clock,
             next_flow: AtomicU64::new(1),
         });
@@ -251,7 +275,7 @@ impl Transports {
                 .tasks
                 .spawn(listen::accept(listener, Arc::clone(&transports.shared))?);
         }
-        Ok((transports, receiver))
+        Ok((transports, Inbox::new(first, later)))
     }
 
     /// Listeners and the addresses that they really have.
@@ -276,6 +300,14 @@ impl Transports {
     /// [`Event::TransmitFailed`] may still follow for this token.
     #[must_use]
     pub fn send(&mut self, to: &Destination, data: Bytes, token: u64) -> bool {
+        let towards = match to {
+            Destination::Flow(flow) => (flow.transport, flow.remote),
+            Destination::Address { transport, addr, .. } => (*transport, *addr),
+        };
+        // Answers go to strangers, requests do not.
+        if towards.0 == Transport::Udp && !data.starts_with(b"SIP/2.0 ") {
+            self.heard(towards.1.ip(), || true);
+        }
         let sent = match to {
             Destination::Flow(flow) if flow.transport == Transport::Udp => self
                 .udp
@@ -303,6 +335,13 @@ impl Transports {
             &self.shared.counters.send_failed
         });
         sent
+    }
+
+    /// Records that a datagram of `host` came. If `is_known` says that somebody of ours is there, its later datagrams are taken before
+    /// those of strangers.
+    pub fn heard(&self, host: IpAddr, is_known: impl FnOnce() -> bool) {
+        let now = self.shared.clock.now();
+        self.shared.familiar.learn(now, host, is_known);
     }
 
     /// Keeps the books of connections. Returns events for the SIP machine: all but [`Event::Opened`].

@@ -4,14 +4,19 @@ use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, UdpSocket as StdUdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use bytes::Bytes;
 use sip_core::flow::{Flow, FlowId, Transport};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::timeout;
 
 use super::connection::Receipt;
+use super::familiar::Share;
+use super::sieve::{self, Seen, Sieve};
 use super::{Event, Shared, count, icmp};
 
 /// Datagrams taken in a row before other tasks get their turn.
@@ -47,7 +52,7 @@ impl Udp {
             local,
             socket,
         };
-        let task = receive(receiver, udp.id, udp.local, shared);
+        let task = receive(receiver, udp.socket.try_clone()?, udp.id, udp.local, shared);
         Ok((udp, task))
     }
 
@@ -81,11 +86,33 @@ fn is_of_another(error: &io::Error) -> bool {
     )
 }
 
-async fn receive(socket: UdpSocket, id: FlowId, local: SocketAddr, shared: Arc<Shared>) {
+async fn receive(socket: UdpSocket, same: StdUdpSocket, id: FlowId, local: SocketAddr, shared: Arc<Shared>) {
     let mut buffer = vec![0; DATAGRAM];
-    while let Ok(ready) = socket.ready(Interest::READABLE | Interest::ERROR).await {
-        if ready.is_error() {
-            tell_unreachable(&socket, &shared);
+    let mut strangers = Share::new(shared.limits.stranger_datagrams);
+    let mut sieve = Sieve::new(local.is_ipv6(), shared.limits.stranger_datagrams);
+    let mut seen = Seen::default();
+    loop {
+        let ready = socket.ready(Interest::READABLE | Interest::ERROR);
+        let ready = if sieve.is_on() {
+            // It is to open again though nothing comes.
+            timeout(sieve::INTERVAL, ready).await.ok()
+        } else {
+            Some(ready.await)
+        };
+        match ready {
+            Some(Ok(ready)) if ready.is_error() => tell_unreachable(&socket, &shared),
+            Some(Err(_)) => return,
+            Some(Ok(_)) | None => {}
+        }
+        let now = Instant::now();
+        strangers.refill(now);
+        if sieve.is_due(now) {
+            let held_back = sieve.adjust(now, seen, &same, &shared.familiar);
+            shared
+                .counters
+                .dropped_full
+                .fetch_add(held_back, Ordering::Relaxed);
+            seen = Seen::default();
         }
         for _ in 0..BURST {
             match socket.try_recv_from(&mut buffer) {
@@ -101,11 +128,21 @@ async fn receive(socket: UdpSocket, id: FlowId, local: SocketAddr, shared: Arc<S
                         local,
                         remote: from,
                     };
-                    let Some(receipt) = Receipt::of_datagram(&shared, len) else {
+                    let is_familiar = shared.familiar.contains(from.ip());
+                    seen.strangers += u32::from(!is_familiar);
+                    let (events, room) = if is_familiar {
+                        (&shared.events, &shared.datagrams)
+                    } else {
+                        (&shared.strangers, &shared.stranger_datagrams)
+                    };
+                    let receipt = Some(())
+                        .filter(|()| is_familiar || strangers.take())
+                        .and_then(|()| Receipt::of_datagram(room, len));
+                    let Some(receipt) = receipt else {
                         count(&shared.counters.dropped_full);
                         continue;
                     };
-                    match shared.events.try_send(Event::Message {
+                    match events.try_send(Event::Message {
                         flow,
                         data: Bytes::copy_from_slice(data),
                         receipt,
@@ -115,7 +152,10 @@ async fn receive(socket: UdpSocket, id: FlowId, local: SocketAddr, shared: Arc<S
                         Err(TrySendError::Closed(_)) => return,
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    seen.caught_up = true;
+                    break;
+                }
                 // An error that Linux reports for an earlier datagram (ICMP) says nothing about the socket.
                 Err(error) => tracing::trace!(%local, %error, "receive"),
             }

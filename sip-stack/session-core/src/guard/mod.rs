@@ -323,12 +323,15 @@ impl Guard {
         if self.bans.is_empty() {
             return false;
         }
+        self.ban_of(now, source(address)).is_some() && !self.knows(now, address)
+    }
+
+    /// Somebody got in from there, and that is not forgotten yet.
+    #[must_use]
+    pub fn knows(&self, now: Time, address: IpAddr) -> bool {
         let source = source(address);
-        self.ban_of(now, source).is_some()
-            && self
-                .known
-                .first_of((source, User::MIN)..=(source, User::MAX))
-                .is_none_or(|until| until <= now)
+        self.known
+            .is_any_after(now, (source, User::MIN)..=(source, User::MAX))
     }
 
     /// Bans in force, by address.

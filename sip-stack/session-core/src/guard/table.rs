@@ -25,9 +25,9 @@ impl<K: Ord + Copy> Table<K> {
         self.moments.get(key).copied()
     }
 
-    /// Time of the first entry in a range.
-    pub(super) fn first_of(&self, range: RangeInclusive<K>) -> Option<Time> {
-        self.moments.range(range).next().map(|(_, moment)| *moment)
+    /// True if an entry in a range has a later time.
+    pub(super) fn is_any_after(&self, now: Time, range: RangeInclusive<K>) -> bool {
+        self.moments.range(range).any(|(_, moment)| *moment > now)
     }
 
     /// Adds an entry, or changes its time. If there are `room` entries already, the one with the earliest

@@ -111,6 +111,20 @@ fn whoever_got_in_before_is_locked_out_by_nobody() {
 }
 
 #[test]
+fn an_address_is_known_as_long_as_anybody_got_in_there() {
+    let mut guard = Guard::default();
+    assert!(!guard.knows(NOW, host(1)));
+    for n in 0..20u64 {
+        let name = format!("user{n}");
+        assert!(gets_in(&mut guard, at(n * 1_000), host(1), &name));
+    }
+    let first_is_forgotten = NOW + KNOWN_FOR;
+    assert!(guard.knows(first_is_forgotten + Duration::from_secs(18), host(1)));
+    assert!(!guard.knows(first_is_forgotten + Duration::from_secs(19), host(1)));
+    assert!(!guard.knows(NOW, host(2)));
+}
+
+#[test]
 fn a_stranger_who_tries_now_and_then_locks_nobody_out_at_another_address() {
     let mut guard = Guard::default();
     for n in 0..1_000 {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use sip_core::uri::Uri;
 
 use crate::config::{Access, Adjustment};
-use crate::coordinator::{Coordinator, Output};
+use crate::coordinator::{Coordinator, Output, guard_of};
 use crate::verb::dial::trunk_uri;
 
 impl Coordinator {
@@ -31,6 +31,7 @@ impl Coordinator {
         self.config.domains = adjustment.domains;
         self.config.grace = adjustment.grace;
         (self.config.limits.trunks, self.config.limits.users) = adjustment.quotas;
+        self.spare_trunks();
         self.follow_trunks();
     }
 
@@ -56,6 +57,12 @@ impl Coordinator {
             && let Some(trunk) = trunks.get_mut(trunk).filter(|trunk| trunk.follows_name)
         {
             trunk.sources = addresses;
+            self.spare_trunks();
         }
+    }
+
+    /// The guard bans no address that a trunk has now.
+    fn spare_trunks(&mut self) {
+        self.guard.spare(guard_of(&self.config).spare);
     }
 }

@@ -12,8 +12,8 @@ use media_core::control::{Command, Event as MediaEvent, MediaSource};
 use sans_io::{Rng, Time};
 use session_core::guard::{self, Offence};
 use session_core::{
-    Access, Application, Config, Coordinator, Credentials, Event, Input, Lent, Output, Reason, Source, Trunk,
-    User,
+    Access, Adjustment, Application, Config, Coordinator, Credentials, Event, Input, Lent, Output, Reason,
+    Source, Trunk, User,
 };
 use sip_core::auth::{Answered, Answerer};
 use sip_core::endpoint;
@@ -44,11 +44,35 @@ fn udp(peer: &str) -> Flow {
     }
 }
 
+fn tcp(peer: &str) -> Flow {
+    Flow {
+        id: FlowId(2),
+        transport: Transport::Tcp,
+        ..udp(peer)
+    }
+}
+
 fn websocket(id: u64, peer: &str) -> Flow {
     Flow {
         id: FlowId(id),
         transport: Transport::Ws,
         ..udp(peer)
+    }
+}
+
+fn carrier() -> Trunk {
+    Trunk {
+        host: "192.0.2.50".into(),
+        port: None,
+        transport: Transport::Udp,
+        sources: vec![ip("192.0.2.50"), ip("192.0.2.51")],
+        username: None,
+        password: None,
+        codecs: Vec::new(),
+        timeout: None,
+        trusted: true,
+        follows_name: false,
+        media_source: MediaSource::Learn,
     }
 }
 
@@ -97,23 +121,10 @@ impl Gateway {
             };
             (name.to_owned(), user)
         });
-        let trunk = Trunk {
-            host: "192.0.2.50".into(),
-            port: None,
-            transport: Transport::Udp,
-            sources: vec![ip("192.0.2.50"), ip("192.0.2.51")],
-            username: None,
-            password: None,
-            codecs: Vec::new(),
-            timeout: None,
-            trusted: true,
-            follows_name: false,
-            media_source: MediaSource::Learn,
-        };
         let mut config = Config {
             access: Access::Directory {
                 users: BTreeMap::from(users),
-                trunks: BTreeMap::from([("carrier".to_owned(), trunk)]),
+                trunks: BTreeMap::from([("carrier".to_owned(), carrier())]),
             },
             ..gateway()
         };
@@ -329,7 +340,7 @@ fn scanners_get_no_answer() {
     assert_eq!(gateway.ask(udp("192.0.2.66"), &scanner), None);
     assert_eq!(gateway.refusals()[0].0, Reason::Scanner);
     let codes: Vec<_> = (0..60)
-        .map(|n| gateway.ask(udp("192.0.2.67"), &Sent::new("REGISTER", &format!("{n}"))))
+        .map(|n| gateway.ask(tcp("192.0.2.67"), &Sent::new("REGISTER", &format!("{n}"))))
         .collect();
     assert_eq!((codes[0], codes[59]), (Some(401), None));
     assert_eq!(gateway.coordinator.bans(gateway.now)[0].reason, Offence::Scanning);
@@ -338,6 +349,80 @@ fn scanners_get_no_answer() {
         assert_eq!(
             gateway.ask(udp("192.0.2.7"), &Sent::new("REGISTER", "1001")),
             Some(401)
+        );
+    }
+}
+
+/// Datagrams that wear the address of a host where nobody got in yet.
+#[test]
+fn a_forged_source_gets_nobody_banned() {
+    let mut gateway = Gateway::new();
+    let (honest, stranger) = (udp("192.0.2.7"), udp("192.0.2.66"));
+    let challenge = gateway.text(stranger, &Sent::new("REGISTER", "1001"), "");
+    let challenge = gateway.answer(stranger, &challenge).expect("a challenge");
+    let mut answerer = Answerer::new(sip_core::auth::Credentials {
+        username: "1001".into(),
+        password: "guess".into(),
+    });
+    let mut answered = Answered::default();
+    assert!(answerer.challenged(&challenge, &mut answered, &mut Rng::seeded(1)));
+    for n in 0..300 {
+        let lines: String = answerer
+            .headers(&mut answered, "REGISTER", "sip:192.0.2.1", b"")
+            .into_iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let name = format!("{n}");
+        for (sent, lines) in [
+            (Sent::new("REGISTER", "1001"), &*lines),
+            (Sent::new("REGISTER", &name), ""),
+            (Sent::new("INVITE", &name), ""),
+        ] {
+            let text = gateway.text(honest, &sent, lines);
+            let answer = gateway.answer(honest, &text).expect("an answer");
+            assert_eq!(answer.status(), Some(401));
+            let is_stale = answer
+                .header(HeaderName::WwwAuthenticate)
+                .is_some_and(|field| field.contains("stale=true"));
+            assert_eq!(is_stale, !lines.is_empty());
+        }
+    }
+    assert!(gateway.coordinator.bans(gateway.now).is_empty());
+    let register = Sent::new("REGISTER", "1001").with("1001", "secret");
+    assert_eq!(gateway.ask(honest, &register), Some(200));
+}
+
+#[test]
+fn a_phone_whose_port_changed_goes_on_with_its_nonce() {
+    let mut gateway = Gateway::new();
+    let phone = udp("192.0.2.7");
+    let text = gateway.text(phone, &Sent::new("REGISTER", "1001"), "");
+    let challenge = gateway.answer(phone, &text).expect("a challenge");
+    let mut answerer = Answerer::new(sip_core::auth::Credentials {
+        username: "1001".into(),
+        password: "secret".into(),
+    });
+    let mut answered = Answered::default();
+    assert!(answerer.challenged(&challenge, &mut answered, &mut Rng::seeded(1)));
+    for (port, transport) in [
+        (5060, Transport::Udp),
+        (61_000, Transport::Udp),
+        (61_001, Transport::Tcp),
+    ] {
+        let flow = Flow {
+            transport,
+            remote: SocketAddr::new(phone.remote.ip(), port),
+            ..phone
+        };
+        let lines: String = answerer
+            .headers(&mut answered, "REGISTER", "sip:192.0.2.1", b"")
+            .into_iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let text = gateway.text(flow, &Sent::new("REGISTER", "1001"), &lines);
+        assert_eq!(
+            gateway.answer(flow, &text).expect("an answer").status(),
+            Some(200)
         );
     }
 }
@@ -621,4 +706,50 @@ fn a_guard_can_be_told_to_ban_nobody_and_to_let_some_alone() {
         "slowed down, and answered"
     );
     assert!((0..100).all(|n| guess(n, "192.0.2.9") == Some(403)));
+}
+
+#[test]
+fn trunks_that_come_later_are_never_banned_and_those_that_are_gone_may_be() {
+    let mut gateway = Gateway::new();
+    let guesses = |gateway: &mut Gateway, peer: &str| {
+        for n in 0..200 {
+            let name = format!("user{n}");
+            gateway.ask(udp(peer), &Sent::new("REGISTER", &name).with(&name, "guess"));
+        }
+        let banned = gateway.coordinator.bans(gateway.now);
+        banned.iter().any(|ban| ban.address == ip(peer))
+    };
+    assert!(guesses(&mut gateway, "192.0.2.60"));
+    let moved = Trunk {
+        sources: vec![ip("192.0.2.60")],
+        ..carrier()
+    };
+    let named = Trunk {
+        host: "sip.carrier.example".into(),
+        follows_name: true,
+        sources: Vec::new(),
+        ..carrier()
+    };
+    let config = crate::world::gateway();
+    gateway.coordinator.adjust(Adjustment {
+        trunks: BTreeMap::from([("carrier".to_owned(), moved), ("named".to_owned(), named)]),
+        browser_codecs: config.browser_codecs,
+        phone_codecs: config.phone_codecs,
+        domains: config.domains,
+        grace: config.grace,
+        quotas: Default::default(),
+    });
+    gateway.drain();
+    assert!(
+        gateway.coordinator.bans(gateway.now).is_empty(),
+        "it is a trunk's now"
+    );
+    assert!(!guesses(&mut gateway, "192.0.2.60"));
+    assert!(guesses(&mut gateway, "192.0.2.50"), "nobody's any more");
+    let located = Input::Located {
+        trunk: "named".into(),
+        addresses: vec![ip("192.0.2.61")],
+    };
+    gateway.coordinator.handle_input(gateway.now, located);
+    assert!(!guesses(&mut gateway, "192.0.2.61"));
 }

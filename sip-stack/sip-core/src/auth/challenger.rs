@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use sans_io::{Rng, Time};
@@ -14,6 +15,11 @@ use crate::message::{HeaderName, Message};
 
 /// Nonces whose use is remembered at once; the oldest is forgotten, and thereby stale, when one more comes.
 const MAX_NONCES: usize = 65_536;
+
+/// Lengths of the parts of a nonce, in hex digits: time of issue, salt, host that it is for.
+const TIME: usize = 16;
+const SALT: usize = 8;
+const PLACE: usize = 8;
 
 /// Secret of a user, as the user store keeps it.
 #[derive(Clone, PartialEq, Eq)]
@@ -81,7 +87,8 @@ pub enum Verdict {
 }
 
 /// Digest server. Its nonces carry their own time, signed, so that a challenge costs no memory; only of nonces that were
-/// answered rightly does it remember which counts were used.
+/// answered rightly does it remember which counts were used. A nonce may be good for one host alone: so a datagram that forges its
+/// source carries none that its sender could have read, and is no guess of whoever is at that source.
 #[derive(Debug)]
 pub struct Challenger {
     /// As written between quotes.
@@ -131,11 +138,13 @@ impl Challenger {
         &self.realm
     }
 
-    /// Judges the `Authorization` of `request`. `password` looks a user up by name.
+    /// Judges the `Authorization` of `request`. `password` looks a user up by name, once there is something to judge. With `from`,
+    /// only nonces that were given to that host (64 bits of IPv6) count: others are stale, whatever was made of them.
     pub fn verify(
         &mut self,
         now: Time,
         request: &Message,
+        from: Option<IpAddr>,
         password: impl FnOnce(&str) -> Option<Password>,
     ) -> Verdict {
         let offered = self.offered(request);
@@ -143,7 +152,7 @@ impl Challenger {
             .auth(HeaderName::Authorization)
             .find(|params| params.is_digest() && params.get("realm") == Some(self.realm.as_str()));
         let Some(credentials) = credentials else {
-            return self.challenge(now, &offered, false);
+            return self.challenge(now, from, &offered, false);
         };
         let (Some(username), Some(nonce), Some(uri), Some(given)) = (
             credentials.get("username"),
@@ -151,19 +160,22 @@ impl Challenger {
             credentials.get("uri"),
             credentials.get("response"),
         ) else {
-            return self.challenge(now, &offered, false);
+            return self.challenge(now, from, &offered, false);
         };
         let Some((algorithm, false)) = Algorithm::parse(credentials.get("algorithm")) else {
-            return self.challenge(now, &offered, false);
+            return self.challenge(now, from, &offered, false);
         };
         let qop = match credentials.get("qop") {
             None => None,
             Some(qop) if qop.eq_ignore_ascii_case("auth") => Some(Qop::Auth),
-            Some(_) => return self.challenge(now, &offered, false),
+            Some(_) => return self.challenge(now, from, &offered, false),
         };
         let Some(issued) = self.issued(nonce).filter(|_| offered.contains(&algorithm)) else {
-            return self.challenge(now, &offered, false);
+            return self.challenge(now, from, &offered, false);
         };
+        if !self.is_for(nonce, from) {
+            return self.challenge(now, from, &offered, true);
+        }
         let nc = credentials.get("nc").unwrap_or("");
         // The uri is taken as the client wrote it: a proxy between us may have changed the Request-URI, and the count
         // below keeps an overheard response from being used for another.
@@ -202,7 +214,7 @@ impl Challenger {
             Some(count) if fresh && self.admit(now, nonce, count) => Verdict::Ok {
                 username: username.to_owned(),
             },
-            _ => self.challenge(now, &offered, true),
+            _ => self.challenge(now, from, &offered, true),
         }
     }
 
@@ -217,8 +229,8 @@ impl Challenger {
         }
     }
 
-    fn challenge(&mut self, now: Time, offered: &[Algorithm], stale: bool) -> Verdict {
-        let nonce = self.nonce(now);
+    fn challenge(&mut self, now: Time, from: Option<IpAddr>, offered: &[Algorithm], stale: bool) -> Verdict {
+        let nonce = self.nonce(now, from);
         let headers = offered
             .iter()
             .map(|algorithm| {
@@ -234,18 +246,39 @@ impl Challenger {
         Verdict::Challenge { headers, stale }
     }
 
-    /// Time of issue, salt, and a signature over both.
-    fn nonce(&mut self, now: Time) -> String {
-        let stem = format!("{:016x}{:016x}", now.as_micros(), self.rng.u64());
-        let signature = self.sign(&stem);
-        stem + &signature
+    /// Time of issue, salt, whom it is for, and a signature over all of them.
+    fn nonce(&mut self, now: Time, from: Option<IpAddr>) -> String {
+        let salt = self.rng.u64() >> 32;
+        let mut nonce = format!("{:0TIME$x}{salt:0SALT$x}", now.as_micros());
+        let place = self.place(&nonce, from);
+        nonce += &place;
+        let signature = self.sign(&nonce);
+        nonce + &signature
     }
 
     /// Time at which a nonce was issued, if we issued it.
     fn issued(&self, nonce: &str) -> Option<Time> {
-        let (stem, signature) = nonce.split_at_checked(32)?;
+        let (stem, signature) = nonce.split_at_checked(TIME + SALT + PLACE)?;
         let ours = self.sign(stem).as_bytes().ct_eq(signature.as_bytes());
-        bool::from(ours).then(|| u64::from_str_radix(&stem[..16], 16).ok().map(Time))?
+        bool::from(ours).then(|| u64::from_str_radix(&stem[..TIME], 16).ok().map(Time))?
+    }
+
+    /// Whether a nonce of ours was given to that host.
+    fn is_for(&self, nonce: &str, from: Option<IpAddr>) -> bool {
+        let (stem, rest) = nonce.split_at(TIME + SALT);
+        rest.starts_with(&self.place(stem, from))
+    }
+
+    /// The host that a nonce is for, which nobody reads out of it. Its port is left out: a NAT may give another one any time.
+    fn place(&self, stem: &str, from: Option<IpAddr>) -> String {
+        let host = match from.map(|ip| ip.to_canonical()) {
+            None => String::new(),
+            Some(IpAddr::V4(ip)) => ip.to_string(),
+            Some(IpAddr::V6(ip)) => format!("{:x}", ip.to_bits() >> 64),
+        };
+        let mut signature = self.sign(&format!("{stem} {host}"));
+        signature.truncate(PLACE);
+        signature
     }
 
     /// The first half of a hash that begins with the secret; the rest of it being unknown, it cannot be extended.

@@ -79,7 +79,7 @@ fn is_ok(verdict: &Verdict) -> bool {
 #[test]
 fn strongest_algorithm_that_both_know() {
     let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
-    let lines = challenge_lines(&challenger.verify(NOW, &request("UDP", ""), passwords));
+    let lines = challenge_lines(&challenger.verify(NOW, &request("UDP", ""), None, passwords));
     assert!(
         lines.find("SHA-256").unwrap() < lines.find("algorithm=MD5").unwrap(),
         "{lines}"
@@ -97,13 +97,14 @@ fn strongest_algorithm_that_both_know() {
     assert!(is_ok(&challenger.verify(
         NOW,
         &request("UDP", &answer),
+        None,
         passwords
     )));
 }
 
 #[test]
 fn browsers_are_offered_md5_alone() {
-    let lines = challenge_lines(&challenger().verify(NOW, &request("WSS", ""), passwords));
+    let lines = challenge_lines(&challenger().verify(NOW, &request("WSS", ""), None, passwords));
     assert_eq!(lines.matches("WWW-Authenticate").count(), 1);
     assert!(
         lines.contains("algorithm=MD5, qop=\"auth\"") && !lines.contains("auth-int"),
@@ -114,7 +115,7 @@ fn browsers_are_offered_md5_alone() {
 #[test]
 fn wrong_password_and_unknown_user_are_told_alike() {
     let mut challenger = challenger();
-    let lines = challenge_lines(&challenger.verify(NOW, &request("UDP", ""), passwords));
+    let lines = challenge_lines(&challenger.verify(NOW, &request("UDP", ""), None, passwords));
     for (user, password) in [("1001", "wrong"), ("nobody", "cordboard")] {
         let mut answerer = Answerer::new(Credentials {
             username: user.into(),
@@ -127,7 +128,7 @@ fn wrong_password_and_unknown_user_are_told_alike() {
         ));
         let answer = authorization(&mut answerer);
         assert_eq!(
-            challenger.verify(NOW, &request("UDP", &answer), passwords),
+            challenger.verify(NOW, &request("UDP", &answer), None, passwords),
             Verdict::Forbidden
         );
     }
@@ -136,7 +137,7 @@ fn wrong_password_and_unknown_user_are_told_alike() {
 #[test]
 fn the_count_goes_up_in_hex_and_is_good_once_in_any_order() {
     let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
-    let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
+    let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), None, passwords));
     assert!(answerer.challenged(
         &refusal(401, &lines),
         &mut Answered::default(),
@@ -150,12 +151,12 @@ fn the_count_goes_up_in_hex_and_is_good_once_in_any_order() {
     );
     for index in [0, 2, 1, 39, 12] {
         assert!(
-            is_ok(&challenger.verify(NOW, &request("WS", &answers[index]), passwords)),
+            is_ok(&challenger.verify(NOW, &request("WS", &answers[index]), None, passwords)),
             "{index}"
         );
     }
     for index in [0, 1, 39, 12] {
-        let again = challenger.verify(NOW, &request("WS", &answers[index]), passwords);
+        let again = challenger.verify(NOW, &request("WS", &answers[index]), None, passwords);
         assert!(
             matches!(again, Verdict::Challenge { stale: true, .. }),
             "a replay"
@@ -167,10 +168,15 @@ fn the_count_goes_up_in_hex_and_is_good_once_in_any_order() {
 fn an_old_nonce_is_stale_and_the_client_answers_the_new_one() {
     let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
     let rng = &mut Rng::seeded(2);
-    let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
+    let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), None, passwords));
     assert!(answerer.challenged(&refusal(401, &lines), &mut Answered::default(), rng));
     let late = NOW + Duration::from_secs(301);
-    let verdict = challenger.verify(late, &request("WS", &authorization(&mut answerer)), passwords);
+    let verdict = challenger.verify(
+        late,
+        &request("WS", &authorization(&mut answerer)),
+        None,
+        passwords,
+    );
     assert!(matches!(verdict, Verdict::Challenge { stale: true, .. }));
     assert!(challenge_lines(&verdict).contains("stale=true"));
     assert!(
@@ -184,6 +190,7 @@ fn an_old_nonce_is_stale_and_the_client_answers_the_new_one() {
     assert!(is_ok(&challenger.verify(
         late,
         &request("WS", &authorization(&mut answerer)),
+        None,
         passwords
     )));
 }
@@ -249,12 +256,67 @@ fn requests_under_way_at_the_same_time_do_not_spoil_each_other() {
 }
 
 #[test]
+fn a_nonce_is_good_for_the_host_that_it_was_given_to_and_stale_for_others() {
+    let [here, there] = ["192.0.2.7", "192.0.2.66"].map(|ip| Some(ip.parse().unwrap()));
+    let mut challenger = challenger();
+    let lines = challenge_lines(&challenger.verify(NOW, &request("UDP", ""), there, passwords));
+    let looked_up = std::cell::Cell::new(0);
+    let lookup = |user: &str| {
+        looked_up.set(looked_up.get() + 1);
+        passwords(user)
+    };
+    for password in ["wrong", "cordboard"] {
+        let mut answerer = answerer(password);
+        let (answered, rng) = (&mut Answered::default(), &mut Rng::seeded(2));
+        assert!(answerer.challenged(&refusal(401, &lines), answered, rng));
+        let answer = request("UDP", &authorization(&mut answerer));
+        for from in [here, None] {
+            let verdict = challenger.verify(NOW, &answer, from, lookup);
+            assert!(
+                matches!(verdict, Verdict::Challenge { stale: true, .. }),
+                "{from:?}"
+            );
+        }
+        assert_eq!(looked_up.get(), 0, "it is no guess");
+        if password == "cordboard" {
+            // A phone that is somewhere else now answers the new one.
+            let verdict = challenger.verify(NOW, &answer, here, lookup);
+            let lines = challenge_lines(&verdict);
+            assert!(lines.contains("stale=true"), "{lines}");
+            assert!(answerer.challenged(&refusal(401, &lines), &mut Answered::default(), rng));
+            let answer = request("UDP", &authorization(&mut answerer));
+            assert!(is_ok(&challenger.verify(NOW, &answer, here, lookup)));
+        } else {
+            assert_eq!(challenger.verify(NOW, &answer, there, lookup), Verdict::Forbidden);
+            looked_up.set(0);
+        }
+    }
+}
+
+#[test]
+fn addresses_of_one_network_of_ipv6_and_mapped_ones_are_one_host() {
+    for (given, used) in [
+        ("2001:db8:0:1::7", "2001:db8:0:1:a:b:c:d"),
+        ("192.0.2.7", "::ffff:192.0.2.7"),
+    ] {
+        let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
+        let [given, used] = [given, used].map(|ip| Some(ip.parse().unwrap()));
+        let lines = challenge_lines(&challenger.verify(NOW, &request("UDP", ""), given, passwords));
+        let (answered, rng) = (&mut Answered::default(), &mut Rng::seeded(2));
+        assert!(answerer.challenged(&refusal(401, &lines), answered, rng));
+        let answer = request("UDP", &authorization(&mut answerer));
+        assert!(is_ok(&challenger.verify(NOW, &answer, used, passwords)));
+    }
+}
+
+#[test]
 fn forged_and_foreign_nonces_are_not_ours() {
     let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
     let foreign = challenge_lines(
         &Challenger::new("example.com", vec![Algorithm::Md5], Rng::seeded(9)).verify(
             NOW,
             &request("WS", ""),
+            None,
             passwords,
         ),
     );
@@ -263,7 +325,12 @@ fn forged_and_foreign_nonces_are_not_ours() {
         &mut Answered::default(),
         &mut Rng::seeded(2)
     ));
-    let verdict = challenger.verify(NOW, &request("WS", &authorization(&mut answerer)), passwords);
+    let verdict = challenger.verify(
+        NOW,
+        &request("WS", &authorization(&mut answerer)),
+        None,
+        passwords,
+    );
     assert!(matches!(verdict, Verdict::Challenge { stale: false, .. }));
     for junk in [
         "Digest",
@@ -275,6 +342,7 @@ fn forged_and_foreign_nonces_are_not_ours() {
         let verdict = challenger.verify(
             NOW,
             &request("WS", &format!("Authorization: {junk}\r\n")),
+            None,
             passwords,
         );
         assert!(
@@ -287,7 +355,7 @@ fn forged_and_foreign_nonces_are_not_ours() {
 #[test]
 fn credentials_are_read_quoted_or_not() {
     let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
-    let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
+    let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), None, passwords));
     assert!(answerer.challenged(
         &refusal(401, &lines),
         &mut Answered::default(),
@@ -299,7 +367,7 @@ fn credentials_are_read_quoted_or_not() {
         .replace("username=\"1001\"", "username = 1001")
         .replace("Digest", "DIGEST");
     assert!(
-        is_ok(&challenger.verify(NOW, &request("WS", &odd), passwords)),
+        is_ok(&challenger.verify(NOW, &request("WS", &odd), None, passwords)),
         "{odd}"
     );
 }
@@ -307,8 +375,8 @@ fn credentials_are_read_quoted_or_not() {
 #[test]
 fn a_client_without_qop_may_use_a_nonce_once() {
     let mut challenger = challenger();
-    let lines =
-        challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords)).replace(", qop=\"auth\"", "");
+    let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), None, passwords))
+        .replace(", qop=\"auth\"", "");
     let mut answerer = answerer("cordboard");
     assert!(answerer.challenged(
         &refusal(401, &lines),
@@ -317,15 +385,20 @@ fn a_client_without_qop_may_use_a_nonce_once() {
     ));
     let answer = authorization(&mut answerer);
     assert!(!answer.contains("nc="), "{answer}");
-    assert!(is_ok(&challenger.verify(NOW, &request("WS", &answer), passwords)));
-    let again = challenger.verify(NOW, &request("WS", &answer), passwords);
+    assert!(is_ok(&challenger.verify(
+        NOW,
+        &request("WS", &answer),
+        None,
+        passwords
+    )));
+    let again = challenger.verify(NOW, &request("WS", &answer), None, passwords);
     assert!(matches!(again, Verdict::Challenge { stale: true, .. }));
 }
 
 #[test]
 fn a_stored_hash_serves_in_place_of_the_password() {
     let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
-    let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), passwords));
+    let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), None, passwords));
     assert!(answerer.challenged(
         &refusal(401, &lines),
         &mut Answered::default(),
@@ -334,14 +407,14 @@ fn a_stored_hash_serves_in_place_of_the_password() {
     let key = super::digest::ha1(Algorithm::Md5, "1001", "example.com", "cordboard");
     let answer = request("WS", &authorization(&mut answerer));
     let other = |_: &str| Some(Password::Ha1(vec![(Algorithm::Sha256, key.clone())]));
-    assert_eq!(challenger.verify(NOW, &answer, other), Verdict::Forbidden);
+    assert_eq!(challenger.verify(NOW, &answer, None, other), Verdict::Forbidden);
     assert_eq!(
-        challenger.verify(NOW, &answer, |_| Some(Password::none())),
+        challenger.verify(NOW, &answer, None, |_| Some(Password::none())),
         Verdict::Forbidden
     );
     let kept = Password::keys("1001", "example.com", "cordboard");
     assert!(matches!(&kept, Password::Ha1(keys) if keys.contains(&(Algorithm::Md5, key))));
-    assert!(is_ok(&challenger.verify(NOW, &answer, |_| Some(kept))));
+    assert!(is_ok(&challenger.verify(NOW, &answer, None, |_| Some(kept))));
 }
 
 #[test]
