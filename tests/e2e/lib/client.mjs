@@ -1,5 +1,5 @@
 // A test's handle on the client page: steps as methods, state as promises, sound as samples.
-import { toneIn, toneSeconds } from './heard.mjs';
+import { blockSize, toneIn, toneSeconds } from './heard.mjs';
 import { ofSound } from './lateness.mjs';
 import { strongest } from './tone.mjs';
 import { until } from './wait.mjs';
@@ -120,9 +120,9 @@ export class BrowserCall {
     return this.client.page.evaluate((index) => client.calls[index].ears?.forget(), this.index);
   }
 
-  /** Everything heard since the last `forget()`. */
-  async samples() {
-    const heard = await this.client.page.evaluate((index) => client.calls[index].ears?.get(), this.index);
+  /** Everything heard since the last `forget()`, but for the first `from` samples. */
+  async samples(from = 0) {
+    const heard = await this.client.page.evaluate((index, from) => client.calls[index].ears?.get(from), this.index, from);
     if (!heard) return { samples: new Float32Array(0), rate: 48_000 };
     const octets = Buffer.from(heard.samples, 'base64');
     const samples = new Float32Array(octets.length / 2);
@@ -155,12 +155,22 @@ export class BrowserCall {
   }
 
   async #waitFor(frequency, seconds, timeout) {
-    let heard;
+    let heard = await this.samples();
+    // What was measured is not measured again: this process may play to the page meanwhile.
+    let measured = 0;
+    let found = 0;
     await until(
       `${seconds} s of ${frequency} Hz`,
       async () => {
-        heard = await this.samples();
-        return toneSeconds(heard.samples, heard.rate, frequency) >= seconds;
+        const { samples, rate } = await this.samples(heard.samples.length);
+        const all = new Float32Array(heard.samples.length + samples.length);
+        all.set(heard.samples);
+        all.set(samples, heard.samples.length);
+        heard = { samples: all, rate };
+        const whole = all.length - (all.length % blockSize(rate));
+        found += toneSeconds(all.subarray(measured, whole), rate, frequency);
+        measured = whole;
+        return found >= seconds;
       },
       timeout,
       200,

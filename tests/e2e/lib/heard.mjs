@@ -10,9 +10,12 @@ const BLOCK = 0.02;
 /** Peak of a sine wave that is as loud as the least that one hears. */
 const AUDIBLE = 0.002;
 
+/** Samples of 20 ms, by which tones are found. */
+export const blockSize = (rate) => Math.round(rate * BLOCK);
+
 /** Which 20 ms blocks have the tone, above -46 dB. */
 function blocksOf(samples, rate, frequency) {
-  const size = Math.round(rate * BLOCK);
+  const size = blockSize(rate);
   const blocks = [];
   for (let at = 0; at + size <= samples.length; at += size) {
     const amplitude = amplitudeAt(samples, frequency, rate, at, at + size);
@@ -45,7 +48,7 @@ function joined(blocks, bridge) {
 
 /** Stretches in which anything is heard, as `stretches`. */
 export function sounds(samples, rate, bridge = 0.2) {
-  const size = Math.round(rate * BLOCK);
+  const size = blockSize(rate);
   const blocks = Array.from({ length: Math.floor(samples.length / size) }, (_, n) => peakOfRms(samples, n * size, (n + 1) * size) > AUDIBLE);
   return joined(blocks, bridge);
 }
@@ -53,7 +56,7 @@ export function sounds(samples, rate, bridge = 0.2) {
 /** Level, purity, frequency and gaps of the tone from its first to its last block, without 60 ms at either end. */
 export function toneIn(samples, rate, frequency) {
   const blocks = blocksOf(samples, rate, frequency);
-  const size = Math.round(rate * BLOCK);
+  const size = blockSize(rate);
   const first = blocks.indexOf(true) + 3;
   const last = blocks.lastIndexOf(true) - 2;
   if (last - first < 5) return { seconds: 0, db: -Infinity, frequency: 0, purity: 0, longestGap: Infinity };

@@ -85,20 +85,50 @@ export function peakOfRms(samples, from = 0, to = samples.length) {
   return Math.sqrt((2 * sum) / Math.max(1, to - from));
 }
 
+/** Amplitudes of sine waves at multiples of `rate / size`, `size` being a power of two, under a Hann window: { step, amplitudes }. */
+function spectrum(samples, rate) {
+  const size = 2 ** Math.ceil(Math.log2(Math.max(2, samples.length)));
+  const [real, imaginary] = [new Float64Array(size), new Float64Array(size)];
+  const reverse = new Uint32Array(size);
+  for (let n = 1; n < size; n++) reverse[n] = (reverse[n >> 1] >> 1) | (n & 1 ? size >> 1 : 0);
+  let weight = 0;
+  for (let n = 0; n < samples.length; n++) {
+    const window = 0.5 - 0.5 * Math.cos((2 * Math.PI * (n + 0.5)) / samples.length);
+    weight += window;
+    real[reverse[n]] = samples[n] * window;
+  }
+  for (let half = 1; half < size; half *= 2) {
+    for (let k = 0; k < half; k++) {
+      const [cos, sin] = [Math.cos((-Math.PI * k) / half), Math.sin((-Math.PI * k) / half)];
+      for (let low = k; low < size; low += 2 * half) {
+        const high = low + half;
+        const x = real[high] * cos - imaginary[high] * sin;
+        const y = real[high] * sin + imaginary[high] * cos;
+        real[high] = real[low] - x;
+        imaginary[high] = imaginary[low] - y;
+        real[low] += x;
+        imaginary[low] += y;
+      }
+    }
+  }
+  return { step: rate / size, amplitudes: Float64Array.from({ length: size / 2 }, (_, k) => (2 * Math.hypot(real[k], imaginary[k])) / weight) };
+}
+
 /** The strongest frequency between `low` and `high`, to a tenth of a hertz where the samples are long enough. */
 export function strongest(samples, rate, low = 100, high = Math.min(3800, rate / 2)) {
   const piece = samples.length > rate ? samples.subarray(samples.length - rate) : samples;
-  const width = rate / piece.length;
   let best = { frequency: 0, amplitude: 0 };
-  const scan = (from, to, step) => {
-    for (let frequency = from; frequency <= to; frequency += step) {
+  const { step, amplitudes } = spectrum(piece, rate);
+  for (let k = Math.ceil(low / step); k * step <= high && k < amplitudes.length; k++) {
+    if (amplitudes[k] > best.amplitude) best = { frequency: k * step, amplitude: amplitudes[k] };
+  }
+  for (let fine = step / 4; fine > 0.05 / 4; fine /= 4) {
+    const { frequency: middle } = best;
+    for (let n = -4; n <= 4; n++) {
+      const frequency = middle + n * fine;
       const amplitude = amplitudeAt(piece, frequency, rate);
       if (amplitude > best.amplitude) best = { frequency, amplitude };
     }
-  };
-  scan(low, high, Math.max(width, 4));
-  for (let step = Math.max(width, 4) / 4; step > 0.05; step /= 4) {
-    scan(best.frequency - 4 * step, best.frequency + 4 * step, step);
   }
   return best;
 }
