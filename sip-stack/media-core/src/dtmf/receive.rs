@@ -199,6 +199,12 @@ impl Press {
 mod tests {
     use super::*;
 
+    /// Milliseconds, timestamp, event, end bit and duration.
+    type Packet = (u64, u32, u8, bool, u16);
+
+    /// A packet with its sequence number and marker.
+    type Numbered = (u16, bool, Packet);
+
     const fn payload(event: u8, end: bool, duration: u16) -> [u8; 4] {
         let [high, low] = duration.to_be_bytes();
         [event, if end { 0x8a } else { 0x0a }, high, low]
@@ -216,7 +222,7 @@ mod tests {
 
     /// Digits found in these packets (time in ms, timestamp, event, end, duration) and the silence after
     /// them. A packet with a new timestamp is the first of its press.
-    fn heard(clock: u32, packets: &[(u64, u32, u8, bool, u16)]) -> Vec<Heard> {
+    fn heard(clock: u32, packets: &[Packet]) -> Vec<Heard> {
         let mut order: Vec<_> = packets.to_vec();
         order.sort_by_key(|&(_, timestamp, _, end, duration)| (timestamp, duration, end));
         let place = |packet| order.iter().position(|other| other == packet).unwrap_or(0);
@@ -228,7 +234,7 @@ mod tests {
     }
 
     /// Digits found in packets with sequence number and marker.
-    fn heard_with(clock: u32, packets: &[(u16, bool, (u64, u32, u8, bool, u16))]) -> Vec<Heard> {
+    fn heard_with(clock: u32, packets: &[Numbered]) -> Vec<Heard> {
         let mut receiver = Receiver::default();
         let mut heard = Vec::new();
         for &(sequence, marker, (at, timestamp, event, end, duration)) in packets {
@@ -328,7 +334,7 @@ mod tests {
     }
 
     /// Packets of one press of a sender whose timestamp moves: every 20 ms from `at`, the last of them `ends` ends.
-    fn moving(at: u64, sequence: u16, key: u8, ends: u16) -> Vec<(u16, bool, (u64, u32, u8, bool, u16))> {
+    fn moving(at: u64, sequence: u16, key: u8, ends: u16) -> Vec<Numbered> {
         let packet = |i: u16| {
             let timestamp = 8 * at as u32 + 160 * u32::from(i);
             let time = at + 20 * u64::from(i);

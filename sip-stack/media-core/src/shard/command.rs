@@ -92,7 +92,7 @@ impl Shard {
                 let leg = browser::Leg::new(now, ice, &self.config.dtls, self.config.clock);
                 Wire::Browser(Box::new(leg))
             }
-            LegKind::Phone { source, .. } => Wire::Phone(phone::Leg::new(*source)),
+            LegKind::Phone { source, .. } => Wire::Phone(Box::new(phone::Leg::new(*source))),
         };
         self.generation += 1;
         let key = self

@@ -36,7 +36,7 @@ const ROOM: usize = 1_400;
 #[derive(Debug)]
 pub(crate) enum Wire {
     Browser(Box<browser::Leg>),
-    Phone(phone::Leg),
+    Phone(Box<phone::Leg>),
 }
 
 impl Wire {
