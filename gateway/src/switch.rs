@@ -28,9 +28,6 @@ pub struct Switch {
     plan: DialPlan,
     demo_phone: Option<SocketAddr>,
     ring_timeout: Duration,
-    /// Live calls by the SIP Call-ID of the party that called.
-    calls: BTreeMap<String, SessionId>,
-    call_ids: BTreeMap<SessionId, String>,
     /// The log of live calls.
     lines: BTreeMap<SessionId, CallLines>,
     /// Reports asked for: legs yet to answer, what came so far, who waits.
@@ -48,10 +45,12 @@ struct Inquiry {
 /// What HTTP asks of the switch.
 #[derive(Debug)]
 pub enum Request {
-    /// How a live call sounds. The SIP Call-ID is known to the caller's client alone, and so serves as its key.
+    /// How a live call sounds.
     Quality {
-        /// Of the leg that called.
+        /// SIP Call-ID of a leg.
         call_id: String,
+        /// Our tag of its dialog: whoever knows it is the leg's peer.
+        tag: String,
         /// `None` when there is no such call.
         reply: oneshot::Sender<Option<CallQuality>>,
     },
@@ -114,8 +113,6 @@ impl Switch {
             plan,
             demo_phone,
             ring_timeout,
-            calls: BTreeMap::new(),
-            call_ids: BTreeMap::new(),
             lines: BTreeMap::new(),
             asked: BTreeMap::new(),
             desk,
@@ -152,8 +149,6 @@ impl Switch {
         let lines = CallLines::begin(now, session, call, &decision);
         self.lines.insert(session, lines);
         tracing::debug!(session = session.0, from = %call.from, to = %call.to, call_id = %call.call_id, ?decision, "route");
-        self.calls.insert(call.call_id.clone(), session);
-        self.call_ids.insert(session, call.call_id.clone());
         match Reached::by(decision, self.demo_phone) {
             Reached::Party(party) => {
                 let dial = Dial {
@@ -330,9 +325,6 @@ impl Switch {
 
     fn ended(&mut self, session: SessionId, record: &CallRecord) {
         self.asked.remove(&session);
-        if let Some(call_id) = self.call_ids.remove(&session) {
-            self.calls.remove(&call_id);
-        }
         self.lines.remove(&session).unwrap_or_default().end(record);
         tracing::debug!(?record, "call record");
     }
@@ -369,9 +361,6 @@ impl Application for Switch {
             // Those who were called in it are found by their other session.
             Event::Joined { guest, .. } => {
                 self.lines.remove(&guest);
-                if let Some(call_id) = self.call_ids.remove(&guest) {
-                    self.calls.remove(&call_id);
-                }
             }
             Event::Report { session, leg, report } => self.reported(session, leg, &report, calls),
             Event::Ended { session, record } => self.ended(session, &record),
@@ -435,9 +424,8 @@ impl Application for Switch {
                 // Whoever asked may have gone away.
                 None => drop(asked.reply.send(Err(Refused::Busy))),
             },
-            Request::Quality { call_id, reply } => {
-                let known = self.calls.get(&call_id).copied();
-                let session = known.or_else(|| calls.session_of(&call_id));
+            Request::Quality { call_id, tag, reply } => {
+                let session = calls.session_of(&call_id, &tag);
                 let waits_for: Vec<LegId> = session
                     .map(|s| calls.legs(s).into_iter().flatten().collect())
                     .unwrap_or_default();
