@@ -19,4 +19,5 @@ pub mod serve;
 mod signals;
 pub mod store;
 pub mod switch;
+mod tidy;
 mod watch;

@@ -46,7 +46,7 @@ use crate::signals::{Early, Signals, Wish};
 use crate::store::{Store, folder};
 use crate::switch::{Request, Switch};
 use crate::watch::Watch;
-use crate::{control, first_admin, ready, signals};
+use crate::{control, first_admin, ready, signals, tidy};
 
 /// Commands of the API that may wait for the signalling task; more are answered with 503.
 const COMMANDS: usize = 1_024;
@@ -82,6 +82,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let overrides: Overrides = options.overrides.into();
     let mut config = Config::load(options.config.as_deref(), &overrides).map_err(all)?;
     begin(&config, options.config.as_deref());
+    tidy::start().map_err(|error| failed("thread", error))?;
     // Synthesis takes a tenth of a second, in which callers from before a restart would hear nothing: it runs
     // beside everything else.
     let recorded = config.media.prompts.clone();

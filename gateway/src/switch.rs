@@ -29,9 +29,6 @@ pub struct Switch {
     plan: DialPlan,
     demo_phone: Option<SocketAddr>,
     ring_timeout: Duration,
-    /// Live calls by the SIP Call-ID of the party that called.
-    calls: BTreeMap<String, SessionId>,
-    call_ids: BTreeMap<SessionId, String>,
     /// The log of live calls.
     lines: BTreeMap<SessionId, CallLines>,
     /// Reports asked for: legs yet to answer, what came so far, who waits.
@@ -49,10 +46,12 @@ struct Inquiry {
 /// Request of HTTP to the switch.
 #[derive(Debug)]
 pub enum Request {
-    /// Sound quality of a live call. Only the caller's client knows the SIP Call-ID, so it serves as the key.
+    /// Sound quality of a live call.
     Quality {
-        /// Call-ID of the leg that called.
+        /// SIP Call-ID of a leg.
         call_id: String,
+        /// Our tag of its dialog, which only the peer of the leg knows.
+        tag: String,
         /// `None` when there is no such call.
         reply: oneshot::Sender<Option<CallQuality>>,
     },
@@ -115,8 +114,6 @@ impl Switch {
             plan,
             demo_phone,
             ring_timeout,
-            calls: BTreeMap::new(),
-            call_ids: BTreeMap::new(),
             lines: BTreeMap::new(),
             asked: BTreeMap::new(),
             desk,
@@ -153,8 +150,6 @@ impl Switch {
         let lines = CallLines::begin(now, session, call, &decision);
         self.lines.insert(session, lines);
         tracing::debug!(session = session.0, from = %call.from, to = %call.to, call_id = %call.call_id, ?decision, "route");
-        self.calls.insert(call.call_id.clone(), session);
-        self.call_ids.insert(session, call.call_id.clone());
         match Reached::by(decision, self.demo_phone) {
             Reached::Party(party) => {
                 let dial = Dial {
@@ -331,9 +326,6 @@ impl Switch {
 
     fn ended(&mut self, session: SessionId, record: &CallRecord) {
         self.asked.remove(&session);
-        if let Some(call_id) = self.call_ids.remove(&session) {
-            self.calls.remove(&call_id);
-        }
         self.lines.remove(&session).unwrap_or_default().end(record);
         tracing::debug!(?record, "call record");
     }
@@ -384,9 +376,6 @@ impl Application for Switch {
             // Those who were called in it are found by their other session.
             Event::Joined { guest, .. } => {
                 self.lines.remove(&guest);
-                if let Some(call_id) = self.call_ids.remove(&guest) {
-                    self.calls.remove(&call_id);
-                }
             }
             Event::Report { session, leg, report } => self.reported(session, leg, &report, calls),
             Event::Ended { session, record } => self.ended(session, &record),
@@ -450,9 +439,8 @@ impl Application for Switch {
                 // The client may have gone away.
                 None => drop(asked.reply.send(Err(Refused::Busy))),
             },
-            Request::Quality { call_id, reply } => {
-                let known = self.calls.get(&call_id).copied();
-                let session = known.or_else(|| calls.session_of(&call_id));
+            Request::Quality { call_id, tag, reply } => {
+                let session = calls.session_of(&call_id, &tag);
                 let waits_for: Vec<LegId> = session
                     .map(|s| calls.legs(s).into_iter().flatten().collect())
                     .unwrap_or_default();

@@ -232,7 +232,8 @@ export class Call {
   /** Quality of the other leg, as the gateway reports it. */
   private async askGateway(): Promise<void> {
     try {
-      const answer = await fetch(`api/v1/calls/${encodeURIComponent(this.wire.callId)}/quality`);
+      const { callId, gatewayTag = "" } = this.wire;
+      const answer = await fetch(`api/v1/calls/${encodeURIComponent(callId)}/quality?tag=${encodeURIComponent(gatewayTag)}`);
       if (!answer.ok) return;
       const far = farQuality(await answer.json(), this.direction, this.answers[0]);
       if (far) {

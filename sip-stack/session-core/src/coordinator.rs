@@ -321,11 +321,13 @@ impl Coordinator {
         Some(self.legs.get(&leg)?.session)
     }
 
-    /// The session of the leg with this SIP Call-ID.
+    /// The session of the leg whose dialog has this SIP Call-ID and this tag of ours. We drew the tag, and told it to the leg's peer
+    /// alone.
     #[must_use]
-    pub fn session_of(&self, call_id: &str) -> Option<SessionId> {
-        let leg = self.legs.values().find(|leg| leg.call_id == call_id)?;
-        Some(leg.session)
+    pub fn session_of(&self, call_id: &str, tag: &str) -> Option<SessionId> {
+        let usage = UsageId(u64::from_str_radix(tag, 16).ok()?);
+        let leg = self.legs.get(self.usages.get(&usage)?)?;
+        (leg.call_id == call_id).then_some(leg.session)
     }
 
     /// True while the peer of a leg has put us on hold.

@@ -31,6 +31,9 @@ const ENOUGH: u32 = 100;
 /// How fast a sieve may open: what was too much a moment ago may be so again.
 const OPENING: f64 = 1.25;
 
+/// The smallest share: nobody sends so much that less would be needed.
+const LEAST: f64 = 0.001;
+
 /// Of all lots that may be drawn.
 const LOTS: f64 = u32::MAX as f64;
 
@@ -144,7 +147,7 @@ impl Sieve {
         if !seen.caught_up && seen.strangers >= ENOUGH {
             coming *= BEHIND;
         }
-        let wanted = self.rate / coming.max(1.0);
+        let wanted = (self.rate / coming.max(1.0)).max(LEAST);
         if self.is_on() {
             wanted.min(self.share * OPENING).min(1.0)
         } else if wanted < 0.8 {
@@ -361,6 +364,7 @@ mod tests {
             sieve.wanted(seen(400, false), 0.05) < 0.32,
             "and more than was read"
         );
+        assert!(sieve.wanted(seen(u32::MAX, false), 0.05) >= LEAST);
         sieve.share = share;
         let steady = sieve.wanted(seen(500, true), 0.05);
         assert!((steady - 0.1).abs() < 0.001, "{steady}");

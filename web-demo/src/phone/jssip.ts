@@ -103,6 +103,8 @@ export function createPhone(credentials: Credentials, listener: PhoneListener): 
 /** Parts of JsSIP's messages that are read, of requests and responses alike. */
 interface Message {
   call_id?: string;
+  from_tag?: string;
+  to_tag?: string;
   status_code?: number;
   reason_phrase?: string;
   getHeader(name: string): string | undefined;
@@ -112,6 +114,7 @@ class JsSipCall implements PhoneCall {
   readonly peer: string;
   readonly peerName: string;
   readonly callId: string;
+  gatewayTag: string | undefined;
   listener: CallListener;
 
   constructor(
@@ -125,6 +128,7 @@ class JsSipCall implements PhoneCall {
     this.peer = peerName(uri.user, uri.host, domain);
     this.peerName = display_name ?? "";
     this.callId = invite?.call_id ?? "";
+    if (direction === "in") this.gatewayTag = invite?.from_tag;
     this.listener = listener ?? nobody;
 
     if (direction === "in") {
@@ -135,7 +139,10 @@ class JsSipCall implements PhoneCall {
     session.on("progress", ({ response }: { response?: Message }) => {
       if (response) this.listener.ringing(); // otherwise it is our own 180
     });
-    session.on("accepted", () => this.listener.answered());
+    session.on("accepted", ({ response }: { response?: Message }) => {
+      if (response) this.gatewayTag = response.to_tag; // otherwise it is our own 200
+      this.listener.answered();
+    });
     session.on("failed", (event) => this.listener.ended(endOf(event)));
     session.on("ended", (event) => this.listener.ended(endOf(event)));
     session.on("newDTMF", ({ originator, dtmf }: { originator: string; dtmf: { tone: string } }) => {

@@ -56,8 +56,9 @@ export interface PhoneCall {
   /** User part of the other party's address, or the whole address where the domain is another. */
   readonly peer: string;
   readonly peerName: string;
-  /** Call-ID of our leg; the gateway tells by it how the whole call sounds. */
+  /** Call-ID of our leg, and the gateway's tag of its dialog once there is one: who knows both is told how the whole call sounds. */
   readonly callId: string;
+  readonly gatewayTag: string | undefined;
   listener: CallListener;
 
   /** A header of the INVITE that came; undefined where it has none, and for calls that we made. */

@@ -194,6 +194,10 @@ class SipJsCall implements PhoneCall {
     });
   }
 
+  get gatewayTag(): string | undefined {
+    return this.session.dialog?.remoteTag;
+  }
+
   header(name: string): string | undefined {
     return this.direction === "in" ? (this.session as Invitation).request.getHeader(name) : undefined;
   }

@@ -670,6 +670,24 @@ fn whoever_knows_the_tags_of_a_users_call_changes_nothing_from_elsewhere() {
     assert_eq!(changes(&mut gateway, "INVITE", moved, &dialog), Some(200));
 }
 
+/// Others may see the Call-ID; our tag is told to the client of the call alone.
+#[test]
+fn a_call_is_found_by_its_call_id_and_our_tag_together() {
+    let mut gateway = Gateway::new();
+    let invite = Sent::new("INVITE", "1001").with("1001", "secret");
+    let (call_id, theirs, ours) = answered(&mut gateway, udp("192.0.2.7"), &invite);
+    let found = |call_id: &str, tag: &str| gateway.coordinator.session_of(call_id, tag).is_some();
+    assert!(found(&call_id, &ours));
+    for (call_id, tag) in [
+        (&*call_id, &*theirs),
+        (&call_id, ""),
+        (&call_id, "0"),
+        ("other", &ours),
+    ] {
+        assert!(!found(call_id, tag), "{call_id} {tag}");
+    }
+}
+
 #[test]
 fn a_trunks_call_is_changed_from_the_trunks_addresses_alone() {
     let mut gateway = Gateway::new();
