@@ -297,7 +297,7 @@ fn who_sends_a_call_and_what_was_noted_go_with_it() {
             notes: "Wants the invoice.".into(),
         };
         assert_eq!(offered.call.transferred_by.map(|by| by.id), Some(id("1001")));
-        assert_eq!(offered.call.notes, [by_first.clone()]);
+        assert_eq!(offered.call.notes, std::slice::from_ref(&by_first));
         answer(&mut world, 1);
         let second = Command::Note {
             call: call(&world).id,

@@ -166,7 +166,7 @@ impl Bench {
 
     pub(crate) fn wait(&mut self, seconds: u64) {
         for _ in 0..seconds * 10 {
-            self.now = self.now + Duration::from_millis(100);
+            self.now += Duration::from_millis(100);
             self.act(|gateway, now| gateway.handle_input(now, Input::Timeout));
         }
     }
