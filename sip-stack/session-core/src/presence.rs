@@ -96,6 +96,11 @@ impl Coordinator {
             return;
         }
         let p = &mut l.presence;
+        // No page can go on with a call of its own that nobody answered: whoever closed it has hung up.
+        if p.gone && p.flow_lost && l.incoming && l.state < State::Up {
+            let session = l.session;
+            return self.end_session(now, session, Cause::Caller, 487);
+        }
         let (away, session) = match p.away {
             // A held browser may send nothing at all: only the shard's word counts then.
             false if p.gone || (p.flow_lost && !p.flowing && !l.held) => (true, l.session),

@@ -436,10 +436,15 @@ impl Bench {
 
     /// The last leg that was opened.
     pub(crate) fn last_leg(&self) -> LegId {
-        let opened = self.commands.iter().rev().find_map(|command| match command {
+        *self.opened().last().expect("a leg")
+    }
+
+    /// Legs that were opened, in order.
+    pub(crate) fn opened(&self) -> Vec<LegId> {
+        let opened = self.commands.iter().filter_map(|command| match command {
             Command::Open { leg, .. } => Some(*leg),
             _ => None,
         });
-        opened.expect("a leg")
+        opened.collect()
     }
 }

@@ -2,8 +2,8 @@
 
 pub(crate) mod bench;
 
-use media_core::control::Command;
-use session_core::Event;
+use media_core::control::{Command, Event as MediaEvent, Failure};
+use session_core::{Event, Input};
 use sip_core::flow::Transport;
 use sip_core::message::{HeaderName, Message, Method};
 
@@ -594,4 +594,41 @@ fn a_reinvite_that_cannot_be_taken_is_refused_with_a_reason_and_changes_nothing(
             .is_some_and(|warning| warning.starts_with("301 "))
     );
     assert_eq!(bench.connected(leg), before);
+}
+
+#[test]
+fn a_caller_whose_page_was_closed_lets_nobody_go_on_ringing() {
+    for page_goes_first in [true, false] {
+        let mut bench = Bench::new();
+        bench.register(PHONE, "");
+        bench.register(PAGE, "");
+        bench.request(PAGE, "INVITE", "sip:1001@192.0.2.1", "", &dtls());
+        let [caller, _] = bench.opened()[..] else {
+            panic!("two legs")
+        };
+        let invite = bench.invited(PHONE);
+        bench.respond(PHONE, &invite, 180, "p", "", "");
+        let gone = |bench: &mut Bench| {
+            bench.act(|gateway, now| {
+                let event = MediaEvent::Gone {
+                    leg: caller,
+                    reason: Failure::Closed,
+                };
+                gateway.handle_input(now, Input::Media { shard: 0, event });
+            });
+        };
+        // A connection that is lost alone may come back.
+        if page_goes_first {
+            gone(&mut bench);
+        } else {
+            bench.close(PAGE.flow);
+        }
+        assert_eq!(bench.count(&Method::Cancel), 0);
+        if page_goes_first {
+            bench.close(PAGE.flow);
+        } else {
+            gone(&mut bench);
+        }
+        assert_eq!(bench.count(&Method::Cancel), 1, "{page_goes_first}");
+    }
 }
