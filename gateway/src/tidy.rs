@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_secs(20);
 
 /// Of all time, one part in so many may go into it: whoever needs memory meanwhile waits.
-const SELDOM: u32 = 10_000;
+const SELDOM: u32 = 1_000;
 
 /// So much more than the least there was is worth looking for something to give back.
 const GROWTH: usize = 4 << 20;
