@@ -3,27 +3,33 @@
 
 use std::io;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How often it is looked at.
+/// How often it is looked at, at most.
 const INTERVAL: Duration = Duration::from_secs(20);
 
-/// Growth that is worth looking for something to give back.
+/// Of all time, one part in so many may go into it: whoever needs memory meanwhile waits.
+const SELDOM: u32 = 1_000;
+
+/// So much more than the least there was is worth looking for something to give back.
 const GROWTH: usize = 4 << 20;
 
 /// Looks after memory from now on, in a thread of its own.
 pub(crate) fn start() -> io::Result<()> {
     let run = || {
-        let mut kept = 0;
+        let mut least = usize::MAX;
+        let mut interval = INTERVAL;
         loop {
-            thread::sleep(INTERVAL);
+            thread::sleep(interval);
             let Some(resident) = resident() else { return };
-            if resident > kept + GROWTH {
+            // What is held now may be free when it is looked at again, and nothing grows then.
+            if resident > least.saturating_add(GROWTH) {
+                let began = Instant::now();
                 give_back();
-                kept = self::resident().unwrap_or(resident);
-                tracing::debug!(before = resident, kept, "memory given back");
+                interval = INTERVAL.max(began.elapsed() * SELDOM);
+                tracing::trace!(before = resident, after = self::resident(), "memory given back");
             }
-            kept = kept.min(resident);
+            least = least.min(self::resident().unwrap_or(resident));
         }
     };
     thread::Builder::new().name("tidy".into()).spawn(run)?;

@@ -25,7 +25,7 @@ impl Sieve {
         false
     }
 
-    pub(super) fn is_due(&self, _now: Instant) -> bool {
+    pub(super) fn is_due(&self, _now: Instant, _seen: Seen) -> bool {
         false
     }
 

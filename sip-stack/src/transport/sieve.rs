@@ -16,6 +16,10 @@ use super::familiar::Familiar;
 /// How often the sieve is set anew.
 pub(super) const INTERVAL: Duration = Duration::from_millis(50);
 
+/// How soon after that a flood may be told by what came, if as much came as may in [`ALARM`].
+const SOON: Duration = Duration::from_millis(2);
+const ALARM: Duration = Duration::from_millis(50);
+
 /// Sources that a program looks for; with more it grows beyond what every kernel takes (`net.core.optmem_max`).
 const KEYS: usize = 700;
 
@@ -99,8 +103,15 @@ impl Sieve {
         self.share < 1.0
     }
 
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.since) >= INTERVAL
+    /// It is to be set anew: in time, or before the buffer is full when a flood begins.
+    pub(super) fn is_due(&self, now: Instant, seen: Seen) -> bool {
+        let passed = now.saturating_duration_since(self.since);
+        let begins = || {
+            !self.is_on()
+                && seen.strangers >= ENOUGH
+                && f64::from(seen.strangers) > self.rate * ALARM.as_secs_f64()
+        };
+        passed >= INTERVAL || (passed >= SOON && begins())
     }
 
     /// Sets the sieve of `socket` by what came since this was called last. About so many were held back meanwhile.
@@ -350,6 +361,21 @@ mod tests {
             let stranger = far_away.into_iter().find(|ip| ip.is_ipv6() == of(0).is_ipv6());
             assert!(!passes(&program, stranger.expect("one"), 1));
         }
+    }
+
+    #[test]
+    fn a_flood_is_noticed_before_the_interval_is_over() {
+        let mut sieve = Sieve::new(false, 10_000);
+        let seen = |strangers| Seen {
+            strangers,
+            caught_up: true,
+        };
+        let after = |millis| sieve.since + Duration::from_millis(millis);
+        assert!(!sieve.is_due(after(1), seen(10_000)) && sieve.is_due(after(2), seen(501)));
+        assert!(!sieve.is_due(after(49), seen(500)) && sieve.is_due(after(50), seen(0)));
+        let soon = after(2);
+        sieve.share = 0.5;
+        assert!(!sieve.is_due(soon, seen(10_000)), "it is held back already");
     }
 
     #[test]

@@ -106,7 +106,7 @@ async fn receive(socket: UdpSocket, same: StdUdpSocket, id: FlowId, local: Socke
         }
         let now = Instant::now();
         strangers.refill(now);
-        if sieve.is_due(now) {
+        if sieve.is_due(now, seen) {
             let held_back = sieve.adjust(now, seen, &same, &shared.familiar);
             shared
                 .counters
