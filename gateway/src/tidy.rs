@@ -1,20 +1,20 @@
-//! Gives back to the system what a flood left behind. The C library keeps what was freed in its heaps, for good where something small
-//! lies above it: after 5,000 connections the process would stay three times as large as before.
+//! Returns memory that a flood left behind to the system. The C library keeps freed memory in its heaps, for good where something
+//! small lies above it: after 5,000 connections the process would stay three times as large as before.
 
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often it is looked at, at most.
+/// Shortest time between two checks.
 const INTERVAL: Duration = Duration::from_secs(20);
 
-/// Of all time, one part in so many may go into it: whoever needs memory meanwhile waits.
+/// Share of all time that trimming may take, as its inverse: threads that need memory wait meanwhile.
 const SELDOM: u32 = 1_000;
 
-/// So much more than the least there was is worth looking for something to give back.
+/// Growth beyond the smallest size so far from which trimming is worth the time.
 const GROWTH: usize = 4 << 20;
 
-/// Looks after memory from now on, in a thread of its own.
+/// Starts a thread that trims memory while the process runs.
 pub(crate) fn start() -> io::Result<()> {
     let run = || {
         let mut least = usize::MAX;
@@ -22,7 +22,7 @@ pub(crate) fn start() -> io::Result<()> {
         loop {
             thread::sleep(interval);
             let Some(resident) = resident() else { return };
-            // What is held now may be free when it is looked at again, and nothing grows then.
+            // Memory in use now may be free at the next check, although nothing has grown by then.
             if resident > least.saturating_add(GROWTH) {
                 let began = Instant::now();
                 give_back();
@@ -36,20 +36,20 @@ pub(crate) fn start() -> io::Result<()> {
     Ok(())
 }
 
-/// Octets of memory that the process takes up; none where the system does not say.
+/// Resident memory of the process, octets; `None` where the system does not say.
 fn resident() -> Option<usize> {
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: usize = text.split(' ').nth(1)?.parse().ok()?;
     Some(pages * PAGE)
 }
 
-/// What `statm` counts in, where it is not larger: then less is given back.
+/// Unit of `statm`, octets. With larger pages the growth is underestimated.
 const PAGE: usize = 4096;
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[allow(unsafe_code, reason = "the C library has no other way")]
 fn give_back() {
-    // SAFETY: it touches memory alone that nobody holds, and may be called by any thread at any time.
+    // SAFETY: it touches only memory that is not in use, and any thread may call it at any time.
     let _ = unsafe { libc::malloc_trim(0) };
 }
 

@@ -175,8 +175,8 @@ impl Coordinator {
             attempt = Some((user, lent, taken));
             password
         };
-        // Browsers know MD5 only, and give up at a challenge that they do not know. Nobody forges the source of a WebSocket, but of
-        // a datagram: there only who can read at an address is heard as whoever is there.
+        // Browsers know MD5 only, and give up at a challenge that they do not know. The source of a datagram can be forged, that of
+        // a WebSocket cannot: so the nonces of datagrams are bound to the address that they are sent to.
         let (challenger, from) = if matches!(flow.transport, Transport::Ws | Transport::Wss) {
             (&mut self.browser_challenger, None)
         } else {

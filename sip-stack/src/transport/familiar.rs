@@ -1,7 +1,7 @@
-//! Hosts that are no strangers: those that we sent requests to over UDP, and those where somebody of ours got in.
+//! Familiar hosts: those that we sent requests to over UDP, those where a user got in, and trunks.
 //!
-//! Datagrams come from anybody and wear any address. So that a flood of them keeps nobody's calls away, those of familiar hosts are
-//! taken first, and of all others together only so many in a second.
+//! Anybody can send datagrams, with any source address. To keep a flood of them from blocking calls, datagrams of familiar hosts are
+//! taken first, and all other hosts together get a limited number a second.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,32 +11,32 @@ use std::time::{Duration, Instant};
 
 use sans_io::Time;
 
-/// Hosts that are remembered.
+/// Maximum number of hosts that are remembered.
 const MOST: usize = 65_536;
 
-/// When it is asked again whether a host is familiar.
+/// Time until a host is checked again.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// When a host that is not heard of may be forgotten.
+/// Time without a datagram after which a host may be forgotten.
 const STALE: Duration = Duration::from_secs(600);
 
 /// The driver learns, sockets look up.
 #[derive(Debug, Default)]
 pub(crate) struct Familiar {
-    /// When it was learnt last.
+    /// Hosts, and the time at which each was checked last.
     hosts: RwLock<BTreeMap<IpAddr, Time>>,
-    /// Counts changes of who is familiar.
+    /// Number of changes so far.
     version: AtomicU64,
 }
 
 impl Familiar {
-    /// Looked at for each datagram.
+    /// True if a host is familiar; asked for each datagram.
     pub(crate) fn contains(&self, host: IpAddr) -> bool {
         let hosts = self.hosts.read().unwrap_or_else(PoisonError::into_inner);
         hosts.contains_key(&host)
     }
 
-    /// Another one when others are familiar.
+    /// A number that changes with the set of familiar hosts.
     pub(super) fn version(&self) -> u64 {
         self.version.load(Ordering::Relaxed)
     }
@@ -47,7 +47,7 @@ impl Familiar {
         hosts.keys().copied().collect()
     }
 
-    /// Learns of a host, or forgets it, by what `is_known` says, where it was not asked lately.
+    /// Adds or removes a host as `is_known` says, unless it was checked lately.
     pub(crate) fn learn(&self, now: Time, host: IpAddr, is_known: impl FnOnce() -> bool) {
         let last = {
             let hosts = self.hosts.read().unwrap_or_else(PoisonError::into_inner);
@@ -77,7 +77,7 @@ impl Familiar {
     }
 }
 
-/// So many in a second, and as many at once.
+/// Token bucket: a number a second, and as many at once.
 #[derive(Debug)]
 pub(crate) struct Share {
     rate: u32,
@@ -94,7 +94,7 @@ impl Share {
         }
     }
 
-    /// What came back meanwhile.
+    /// Adds the tokens that have come back meanwhile.
     pub(crate) fn refill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.since);
         let more = (passed.as_secs_f64() * f64::from(self.rate)) as u32;

@@ -1,4 +1,4 @@
-//! What sockets tell the driver, the urgent first.
+//! Queue of socket events for the driver, with the urgent ones first.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -7,10 +7,10 @@ use tokio::sync::mpsc;
 
 use super::Event;
 
-/// Messages of strangers taken in a row, so that others do not wait for long behind them.
+/// Messages of strangers that are taken in a row, so that others do not wait long behind them.
 const IN_A_ROW: usize = 16;
 
-/// Where events of all sockets come out.
+/// Receiving end of the events of all sockets.
 #[derive(Debug)]
 pub struct Inbox {
     first: mpsc::Receiver<Event>,
@@ -22,15 +22,14 @@ impl Inbox {
         Inbox { first, later }
     }
 
-    /// The next one. `None`: the sockets are gone. May be cancelled.
+    /// Next event; `None`: the sockets are gone. Cancel safe.
     pub async fn recv(&mut self) -> Option<Event> {
         let mut one = Vec::with_capacity(1);
         self.recv_many(&mut one, 1).await;
         one.pop()
     }
 
-    /// Appends `limit` events at most that are there and says how many, once there is any; none: the sockets are gone. May be
-    /// cancelled.
+    /// Waits for events, appends at most `limit` of them, and returns how many; 0: the sockets are gone. Cancel safe.
     pub async fn recv_many(&mut self, events: &mut Vec<Event>, limit: usize) -> usize {
         poll_fn(|cx| {
             if let Poll::Ready(received) = self.first.poll_recv_many(cx, events, limit) {

@@ -1,4 +1,4 @@
-//! Where the kernel has no sieve: all datagrams come through, and the driver's order alone helps.
+//! Stand-in for systems whose kernel has no sieve: all datagrams come through, and only the driver's order helps.
 
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};

@@ -1,9 +1,9 @@
 //! A sieve in the kernel for a UDP socket under a flood: datagrams of familiar hosts pass, of all others only a share.
 //!
-//! A socket's buffer holds a few hundred datagrams. When strangers send more than is read, the kernel drops what comes, whoever sent
-//! it; so the choice has to be made before the buffer. The sieve is a classic BPF program (`SO_ATTACH_FILTER`), which needs no
-//! privilege: it looks for the source among those of familiar hosts and otherwise draws lots. With more familiar hosts than fit, it
-//! looks for shorter prefixes of their addresses.
+//! A socket's buffer holds a few hundred datagrams. When strangers send faster than it is read, the kernel drops datagrams of everybody,
+//! so the choice has to be made before the buffer. The sieve is a classic BPF program (`SO_ATTACH_FILTER`), which needs no privilege: it
+//! looks the source up among the familiar hosts and otherwise draws lots. With more familiar hosts than fit, it compares shorter
+//! prefixes of their addresses.
 
 use std::io;
 use std::net::{IpAddr, UdpSocket};
@@ -13,41 +13,41 @@ use socket2::{SockFilter, SockRef};
 
 use super::familiar::Familiar;
 
-/// How often the sieve is set anew.
+/// Time between two adjustments of the sieve.
 pub(super) const INTERVAL: Duration = Duration::from_millis(50);
 
-/// How soon after that a flood may be told by what came, if as much came as may in [`ALARM`].
+/// Shortest time after which a flood is noticed: as much came in it as may come in [`ALARM`].
 const SOON: Duration = Duration::from_millis(2);
 const ALARM: Duration = Duration::from_millis(50);
 
-/// Sources that a program looks for; with more it grows beyond what every kernel takes (`net.core.optmem_max`).
+/// Maximum number of sources that a program compares; with more it may exceed `net.core.optmem_max`.
 const KEYS: usize = 700;
 
-/// Sources looked for one by one, at the end of a search.
+/// Number of sources that are compared one by one at the end of a search.
 const LEAF: usize = 8;
 
-/// Nobody catches up with what comes: how much more than was read there may be.
+/// Estimated ratio of datagrams that came to those that were read, while the reader does not keep up.
 const BEHIND: f64 = 4.0;
 
-/// Datagrams of strangers read in an interval of which that can be said.
+/// Number of datagrams in an interval from which that estimate holds.
 const ENOUGH: u32 = 100;
 
-/// How fast a sieve may open: what was too much a moment ago may be so again.
+/// Factor by which a sieve opens in one adjustment: the flood may still be there.
 const OPENING: f64 = 1.25;
 
-/// The smallest share: nobody sends so much that less would be needed.
+/// Smallest share that passes.
 const LEAST: f64 = 0.001;
 
-/// Of all lots that may be drawn.
+/// Number of lots.
 const LOTS: f64 = u32::MAX as f64;
 
 const ACCEPT: u32 = u32::MAX;
 
-/// Where the kernel keeps what is around a datagram's payload, and its lots.
+/// Offsets at which the kernel shows the network header of a datagram, and random numbers (`SKF_NET_OFF`, `SKF_AD_RANDOM`).
 const NETWORK_HEADER: u32 = -0x10_0000_i32 as u32;
 const RANDOM: u32 = (-0x1000_i32 + 56) as u32;
 
-/// An instruction: code, where to go on if true and if not, and its operand.
+/// Instruction: code, jump if true, jump if false, operand.
 type Op = (u16, u8, u8, u32);
 
 mod code {
@@ -67,22 +67,22 @@ mod code {
 #[derive(Debug)]
 pub(super) struct Sieve {
     is_ipv6: bool,
-    /// Datagrams of strangers in a second that are to come through.
+    /// Datagrams of strangers that are to pass in a second.
     rate: f64,
-    /// What share of theirs passes.
+    /// Share of the datagrams of strangers that passes.
     share: f64,
-    /// The state of the familiar hosts that it was made of.
+    /// Version of the familiar hosts that the program contains.
     version: u64,
     since: Instant,
     warned: Option<Instant>,
 }
 
-/// What a socket read in an interval.
+/// Counts of a socket in one interval.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seen {
     /// Datagrams of strangers.
     pub(super) strangers: u32,
-    /// There was a moment when all was read.
+    /// True if the buffer was empty at some moment.
     pub(super) caught_up: bool,
 }
 
@@ -98,12 +98,12 @@ impl Sieve {
         }
     }
 
-    /// Something is held back: it must be looked at again though nothing comes.
+    /// True while datagrams are held back; then it must be adjusted even if nothing comes.
     pub(super) fn is_on(&self) -> bool {
         self.share < 1.0
     }
 
-    /// It is to be set anew: in time, or before the buffer is full when a flood begins.
+    /// True if the sieve is to be adjusted: at regular times, and at once when a flood begins.
     pub(super) fn is_due(&self, now: Instant, seen: Seen) -> bool {
         let passed = now.saturating_duration_since(self.since);
         let begins = || {
@@ -114,7 +114,7 @@ impl Sieve {
         passed >= INTERVAL || (passed >= SOON && begins())
     }
 
-    /// Sets the sieve of `socket` by what came since this was called last. About so many were held back meanwhile.
+    /// Adjusts the sieve of `socket` to what came since the last call. Returns about how many datagrams were held back meanwhile.
     pub(super) fn adjust(
         &mut self,
         now: Instant,
@@ -138,7 +138,7 @@ impl Sieve {
             self.share = wanted;
             self.version = version;
             if let Err(error) = self.attach(socket, &familiar.hosts()) {
-                tracing::debug!(%error, "no sieve");
+                tracing::debug!(%error, "datagram filter not attached");
                 self.share = 1.0;
             }
         }
@@ -146,13 +146,13 @@ impl Sieve {
             self.warned = Some(now);
             tracing::warn!(
                 a_second = (f64::from(seen.strangers) / passed.max(0.001)) as u64,
-                "a flood of datagrams: those of strangers are held back for the most part"
+                "flood of datagrams: most of those from unknown hosts are held back"
             );
         }
         held_back as u64
     }
 
-    /// The share of strangers' datagrams that is to pass.
+    /// Share of strangers' datagrams that is to pass.
     fn wanted(&self, seen: Seen, passed: f64) -> f64 {
         let mut coming = f64::from(seen.strangers) / passed.max(0.001) / self.share;
         if !seen.caught_up && seen.strangers >= ENOUGH {
@@ -178,7 +178,7 @@ impl Sieve {
     }
 }
 
-/// Lets pass what comes from `hosts` of this family, and of the rest those that draw a lot up to `lot`.
+/// Program that passes datagrams from `hosts` of this family, and those of the rest that draw a lot up to `lot`.
 fn program(is_ipv6: bool, hosts: &[IpAddr], lot: u32) -> Vec<Op> {
     let mut program = Vec::new();
     let of_family: Vec<IpAddr> = hosts
@@ -224,7 +224,7 @@ fn program(is_ipv6: bool, hosts: &[IpAddr], lot: u32) -> Vec<Op> {
     program
 }
 
-/// Halves until few are left. What is not there jumps to where `not_found` says.
+/// Adds a binary search for the source. Jumps for a source that is not there are listed in `not_found`.
 fn search(program: &mut Vec<Op>, keys: &[u32], not_found: &mut Vec<usize>) {
     if keys.len() <= LEAF {
         for key in keys {
@@ -255,10 +255,10 @@ fn sorted(keys: impl Iterator<Item = u32>) -> Vec<u32> {
     keys
 }
 
-/// Odd, so that nothing is lost.
+/// Odd factor, so that multiplying loses nothing.
 const SPREAD: u32 = 0x9e37_79b1;
 
-/// An IPv4 address, or the 64 bits of an IPv6 network in 32.
+/// IPv4 address, or the 64 bits of an IPv6 network folded into 32.
 fn whole(ip: IpAddr) -> u32 {
     match ip {
         IpAddr::V4(ip) => ip.to_bits(),
@@ -282,7 +282,7 @@ mod tests {
 
     use super::*;
 
-    /// What the kernel would do with a datagram of `source` that draws `lot`.
+    /// Verdict of the kernel on a datagram of `source` that draws `lot`.
     fn passes(program: &[Op], source: IpAddr, lot: u32) -> bool {
         let (mut a, mut x, mut at) = (0u32, 0u32, 0);
         let word = |offset: u32| match source {

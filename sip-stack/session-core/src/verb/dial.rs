@@ -530,7 +530,7 @@ impl Coordinator {
         self.wire(session);
     }
 
-    /// Who declined at one phone is rung at no other, and at none that comes back.
+    /// Ends the other branches to a user who declined at one phone; phones of that user that come back do not ring either.
     fn quiet_other_phones(&mut self, now: Time, session: SessionId, leg: LegId, code: u16) {
         let Some(user) = self.legs.get(&leg).and_then(|l| l.user.clone()) else {
             return;

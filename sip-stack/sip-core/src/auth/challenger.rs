@@ -87,8 +87,8 @@ pub enum Verdict {
 }
 
 /// Digest server. Its nonces carry their own time, signed, so that a challenge costs no memory; only of nonces that were
-/// answered rightly does it remember which counts were used. A nonce may be good for one host alone: so a datagram that forges its
-/// source carries none that its sender could have read, and is no guess of whoever is at that source.
+/// answered rightly does it remember which counts were used. A nonce can be bound to one host: then the sender of a datagram with a
+/// forged source cannot have read a valid nonce, and its guess does not count against the host at that source.
 #[derive(Debug)]
 pub struct Challenger {
     /// As written between quotes.
@@ -138,8 +138,8 @@ impl Challenger {
         &self.realm
     }
 
-    /// Judges the `Authorization` of `request`. `password` looks a user up by name, once there is something to judge. With `from`,
-    /// only nonces that were given to that host (64 bits of IPv6) count: others are stale, whatever was made of them.
+    /// Judges the `Authorization` of `request`. `password` looks a user up by name, and is called only if there is a response to judge.
+    /// With `from`, only nonces that were given to that host (64 bits of IPv6) count; all others are stale.
     pub fn verify(
         &mut self,
         now: Time,
@@ -263,13 +263,13 @@ impl Challenger {
         bool::from(ours).then(|| u64::from_str_radix(&stem[..TIME], 16).ok().map(Time))?
     }
 
-    /// Whether a nonce of ours was given to that host.
+    /// True if a nonce of ours was given to that host.
     fn is_for(&self, nonce: &str, from: Option<IpAddr>) -> bool {
         let (stem, rest) = nonce.split_at(TIME + SALT);
         rest.starts_with(&self.place(stem, from))
     }
 
-    /// The host that a nonce is for, which nobody reads out of it. Its port is left out: a NAT may give another one any time.
+    /// Mark of the host that a nonce is for, which does not reveal the host. The port is left out: a NAT may change it at any time.
     fn place(&self, stem: &str, from: Option<IpAddr>) -> String {
         let host = match from.map(|ip| ip.to_canonical()) {
             None => String::new(),

@@ -71,7 +71,7 @@ pub struct SavedDialog {
 
 impl Endpoint {
     /// Saved form of a usage, so that it can go on after a restart; `None` before its 2xx and after its end.
-    /// It changes with every answered offer, and when the peer moves.
+    /// The result changes with every answered offer, and when the peer moves.
     #[must_use]
     pub fn save(&self, usage: UsageId) -> Option<SavedDialog> {
         let state = self.usages.get(&usage)?;
