@@ -3,7 +3,7 @@
 //! Datagrams come from anybody and wear any address. So that a flood of them keeps nobody's calls away, those of familiar hosts are
 //! taken first, and of all others together only so many in a second.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -24,7 +24,7 @@ const STALE: Duration = Duration::from_secs(600);
 #[derive(Debug, Default)]
 pub(crate) struct Familiar {
     /// When it was learnt last.
-    hosts: RwLock<HashMap<IpAddr, Time>>,
+    hosts: RwLock<BTreeMap<IpAddr, Time>>,
     /// Counts changes of who is familiar.
     version: AtomicU64,
 }
