@@ -60,12 +60,6 @@ impl CallLines {
         call: &IncomingCall,
         decision: &Decision,
     ) -> CallLines {
-        let (kind, name) = match &call.source {
-            Source::User(_) => ("user", None),
-            Source::Trunk(name) => ("trunk", Some(name.clone())),
-            Source::Anyone => ("anyone", None),
-        };
-        let from = End { kind, name };
         let to = End {
             kind: decision.kind(),
             name: match decision {
@@ -80,6 +74,29 @@ impl CallLines {
             (_, Decision::Trunk { .. }) => "outbound",
             _ => "internal",
         };
+        CallLines::of(now, session, call, direction, to)
+    }
+
+    /// Logs that a call arrived which asks for the place of another one (INVITE with `Replaces`).
+    pub(crate) fn replacing(now: Time, session: SessionId, call: &IncomingCall) -> CallLines {
+        let to = End {
+            kind: "call in progress",
+            name: None,
+        };
+        let direction = match &call.source {
+            Source::Trunk(_) => "inbound",
+            Source::User(_) | Source::Anyone => "internal",
+        };
+        CallLines::of(now, session, call, direction, to)
+    }
+
+    fn of(now: Time, session: SessionId, call: &IncomingCall, direction: &'static str, to: End) -> CallLines {
+        let (kind, name) = match &call.source {
+            Source::User(_) => ("user", None),
+            Source::Trunk(name) => ("trunk", Some(name.clone())),
+            Source::Anyone => ("anyone", None),
+        };
+        let from = End { kind, name };
         tracing::info!(
             session = session.0,
             call_id = call.call_id,

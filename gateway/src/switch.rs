@@ -340,6 +340,10 @@ impl Application for Switch {
         {
             lines.answered(now, *session);
         }
+        if let Event::Replaces { session, call, .. } = &event {
+            let lines = CallLines::replacing(now, *session, call);
+            self.lines.insert(*session, lines);
+        }
         let centre = self
             .desk
             .as_mut()
@@ -359,22 +363,10 @@ impl Application for Switch {
                 numbers,
             } => self.diverted(now, (session, leg), &user, numbers, calls),
             Event::Refer { leg, to, .. } => self.refer(now, leg, to, calls),
-            Event::Replaces {
-                session,
-                leg,
-                call,
-                replaced,
-            } => {
-                tracing::info!(
-                    session = session.0,
-                    call_id = call.call_id,
-                    replaced = replaced.0,
-                    "call taken over"
-                );
-                calls.replace(now, leg, replaced);
-            }
+            Event::Replaces { leg, replaced, .. } => calls.replace(now, leg, replaced),
             // Those who were called in it are found by their other session.
-            Event::Joined { guest, .. } => {
+            Event::Joined { session, guest } => {
+                tracing::info!(session = session.0, guest = guest.0, "calls joined");
                 self.lines.remove(&guest);
             }
             Event::Report { session, leg, report } => self.reported(session, leg, &report, calls),
