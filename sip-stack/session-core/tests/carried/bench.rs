@@ -242,6 +242,13 @@ impl Bench {
         self.last_response().status().unwrap()
     }
 
+    /// The carrier calls 1001, whose phone gets the INVITE that is returned. `lines` are further fields of the carrier's.
+    pub(crate) fn called_in(&mut self, lines: &str) -> Message {
+        let offer = sdp(20, 5_000, 0);
+        self.request(CARRIER, "INVITE", "sip:+49301234@192.0.2.1", lines, &offer);
+        self.invited(PHONE)
+    }
+
     /// Registers the peer as its user.
     pub(crate) fn register(&mut self, peer: Peer, lines: &str) {
         let code = self.authenticated(

@@ -306,14 +306,7 @@ fn a_phone_that_is_elsewhere_is_followed_by_number_and_not_in_circles() {
     let mut bench = Bench::new();
     bench.register(PHONE, "");
     bench.register(OTHER, "");
-    bench.request(
-        CARRIER,
-        "INVITE",
-        "sip:+49301234@192.0.2.1",
-        "",
-        &sdp(20, 5_000, 0),
-    );
-    let invite = bench.invited(PHONE);
+    let invite = bench.called_in("");
     bench.respond(PHONE, &invite, 302, "p", "Contact: <sip:1002@192.0.2.1>\r\n", "");
     let diverted = bench.events.iter().find_map(|event| match event {
         Event::Diverted { user, numbers, .. } => Some((user.as_str(), numbers.clone())),
@@ -341,14 +334,7 @@ fn a_phone_sends_nobody_to_other_networks() {
         let mut bench = Bench::new();
         bench.register(PHONE, "");
         bench.register(OTHER, "");
-        bench.request(
-            CARRIER,
-            "INVITE",
-            "sip:+49301234@192.0.2.1",
-            "",
-            &sdp(20, 5_000, 0),
-        );
-        let invite = bench.invited(PHONE);
+        let invite = bench.called_in("");
         let before = bench.count(&Method::Invite);
         bench.respond(PHONE, &invite, code, "p", &format!("Contact: {contact}\r\n"), "");
         assert_eq!(
@@ -563,14 +549,7 @@ fn a_caller_that_acknowledges_a_reliable_response_hears_early_media_wherever_it_
 fn a_reinvite_that_cannot_be_taken_is_refused_with_a_reason_and_changes_nothing() {
     let mut bench = Bench::new();
     bench.register(PHONE, "");
-    bench.request(
-        CARRIER,
-        "INVITE",
-        "sip:+49301234@192.0.2.1",
-        "",
-        &sdp(20, 5_000, 0),
-    );
-    let invite = bench.invited(PHONE);
+    let invite = bench.called_in("");
     bench.respond(PHONE, &invite, 200, "p", "", &sdp(11, 4_000, 0));
     let leg = bench.last_leg();
     let before = bench.connected(leg);

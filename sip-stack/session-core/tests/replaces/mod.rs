@@ -21,14 +21,7 @@ fn rings() -> (Bench, Message) {
     for peer in [PHONE, OTHER] {
         bench.register(peer, "");
     }
-    bench.request(
-        CARRIER,
-        "INVITE",
-        "sip:+49301234@192.0.2.1",
-        "",
-        &sdp(20, 5_000, 0),
-    );
-    let invite = bench.invited(PHONE);
+    let invite = bench.called_in("");
     bench.respond(PHONE, &invite, 180, "p", "", "");
     (bench, invite)
 }
