@@ -53,7 +53,7 @@ struct Found {
 impl Message {
     /// Looks for the session description in the body: as the whole of it, or as a part of a multipart of any kind.
     ///
-    /// Of several descriptions in a row the first counts, of alternatives the last, which is the best (RFC 2046 §5.1.4). One
+    /// The first counts of several descriptions in a row, the last of alternatives, which is the best (RFC 2046 §5.1.4). One
     /// with the disposition `early-session` (RFC 3959) is for another session. A part that is no description has to be
     /// understood where it says `handling=required` itself: peers that put ISUP or a location beside a description leave the
     /// disposition out, and do not expect a refusal. A body that has no description at all has to be understood unless it
