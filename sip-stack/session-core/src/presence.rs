@@ -17,6 +17,10 @@ use crate::{Cause, Event};
 /// Time after which the sound of a phone that holds us counts as music of its own, which may have pauses.
 const OWN_MUSIC: Duration = Duration::from_secs(1);
 
+/// Longest grace of a browser whose call nobody has answered yet. A page that was closed cannot go on with it, and the phones that
+/// ring would ring for nobody; one that only lost its network is back within that time or calls again.
+const UNANSWERED: Duration = Duration::from_secs(4);
+
 impl Coordinator {
     /// A connection closed.
     pub(crate) fn flow_lost(&mut self, now: Time, flow: FlowId) {
@@ -96,7 +100,7 @@ impl Coordinator {
             return;
         }
         let p = &mut l.presence;
-        // No page can go on with a call of its own that nobody answered: whoever closed it has hung up.
+        // The page was closed: it cannot go on with a call of its own that nobody has answered.
         if p.gone && p.flow_lost && l.incoming && l.state < State::Up {
             let session = l.session;
             return self.end_session(now, session, Cause::Caller, 487);
@@ -108,11 +112,15 @@ impl Coordinator {
             _ => return,
         };
         p.away = away;
-        let grace = self
+        let is_unanswered = l.incoming && l.state < State::Up;
+        let mut grace = self
             .sessions
             .get(&session)
             .and_then(|s| s.grace)
             .unwrap_or(self.config.grace);
+        if is_unanswered {
+            grace = grace.min(UNANSWERED);
+        }
         if away {
             self.timers
                 .set(Timer::Grace(leg), now + grace, "grace of an absent browser");

@@ -265,6 +265,10 @@ describe('for everybody', () => {
       await page.waitFor('#answer');
       await page.screenshot(`${name}-incoming`);
       assert.deepEqual(await problems(page), []);
+      await caller.page.bringToFront();
+      await caller.press('#hangup');
+      await page.page.bringToFront();
+      await until('nobody rings any more', async () => !(await page.has('#answer')));
     }));
   }
 

@@ -611,3 +611,19 @@ fn a_caller_whose_page_was_closed_lets_nobody_go_on_ringing() {
         assert_eq!(bench.count(&Method::Cancel), 1, "{page_goes_first}");
     }
 }
+
+#[test]
+fn a_caller_who_is_away_before_the_answer_is_waited_for_a_few_seconds() {
+    let mut bench = Bench::new();
+    bench.register(PHONE, "");
+    bench.register(PAGE, "");
+    bench.request(PAGE, "INVITE", "sip:1001@192.0.2.1", "", &dtls());
+    let invite = bench.invited(PHONE);
+    bench.respond(PHONE, &invite, 180, "p", "", "");
+    // Its connection closed, and no audio comes.
+    bench.close(PAGE.flow);
+    bench.wait(3);
+    assert_eq!(bench.count(&Method::Cancel), 0);
+    bench.wait(2);
+    assert!(bench.count(&Method::Cancel) > 0);
+}
