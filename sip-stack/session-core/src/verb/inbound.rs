@@ -39,8 +39,9 @@ impl Coordinator {
         let replaced = match self.replaced_by(request, &source) {
             Ok(replaced) => replaced,
             Err((code, why)) => {
+                // Once: a trunk is known by an address, which a datagram may forge.
                 let warning = warning(&self.config.host, 399, why);
-                return self.endpoint.reject(now, usage, code, warning);
+                return self.endpoint.turn_away(usage, code, &warning);
             }
         };
         // A call that takes the place of another does not add to the number of calls.
