@@ -498,6 +498,7 @@ fn sessions(config: &Config, identity: &Identity, accounts: &Accounts) -> sessio
         phone_ips: phone_ips(&config.media.phone_addresses),
         fingerprint: identity.fingerprint().clone(),
         shards: config.media.threads,
+        first_id: session_core::first_id(0, sip_stack::Clock::start().now()),
         browser_codecs: config.media.browser_codecs.clone(),
         phone_codecs: config.media.phone_codecs.clone(),
         grace: config.grace,

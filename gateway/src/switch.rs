@@ -152,12 +152,7 @@ impl Switch {
         tracing::debug!(session = session.0, from = %call.from, to = %call.to, call_id = %call.call_id, ?decision, "route");
         match Reached::by(decision, self.demo_phone) {
             Reached::Party(party) => {
-                let dial = Dial {
-                    parties: vec![*party],
-                    ring_timeout: self.ring_timeout,
-                    caller: None,
-                    on_failure: OnFailure::Reject,
-                };
+                let dial = Dial::together(vec![*party], self.ring_timeout, OnFailure::Reject);
                 calls.dial(now, session, dial);
             }
             reached => {

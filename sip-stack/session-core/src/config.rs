@@ -13,8 +13,8 @@ use sip_core::auth::{Algorithm, Password};
 use sip_core::endpoint;
 use sip_core::flow::Transport;
 
+use crate::admission::{Limits, Quota};
 use crate::guard;
-use crate::quota::{Limits, Quota};
 
 /// Settings of the coordinator.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub struct Config {
     pub fingerprint: Fingerprint,
     /// Media threads.
     pub shards: u8,
+    /// Ids of calls and legs are above this one: see [`first_id`](crate::first_id).
+    pub first_id: u64,
     /// Codecs offered to and accepted from browsers, best first.
     pub browser_codecs: Vec<Codec>,
     /// Codecs for phones and trunks that name none of their own, best first.

@@ -1,68 +1,40 @@
 //! The machine itself: its state, its inputs and its outputs.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use media_core::control::{self, Command, LegId};
-use media_core::sdp::Negotiator;
-use sans_io::{Deadline, Rng, Time, Timers, earlier};
-use sip_core::auth::{Algorithm, Challenger};
-use sip_core::endpoint::{self, Endpoint, QueryId, UsageId};
+use bytes::Bytes;
+use media_core::control::{self, BridgeId, Command, LegId};
+use sans_io::{Deadline, Rng, Time, earlier};
+use sip_core::endpoint::{self, Endpoint, QueryId};
 use sip_core::flow::Destination;
-use sip_core::registrar::{self, Registrar};
 use sip_core::uri::Uri;
 
-use bytes::Bytes;
-
 use crate::SessionId;
+use crate::account::Accounts;
+use crate::admission::{Admission, Excess};
+use crate::bridge::Bridge;
+use crate::call::Call;
 use crate::config::{Access, Config};
-use crate::event::{Event, Source};
-use crate::forks::Forks;
-use crate::guard::{self, Guard};
-use crate::leg::{Hears, Leg, Media, OwnMusic, Presence, State};
-use crate::quota::{Bucket, Excess};
-use crate::rights::{Right, Way};
-use crate::session::Session;
-use crate::verb::Account;
+use crate::context::Context;
+use crate::directory::Directory;
+use crate::event::Event;
+use crate::leg::Leg;
 
 /// The one authority on live calls.
 ///
 /// Verbs take effect at once; their outputs are drained with [`poll_output`](Self::poll_output).
 #[derive(Debug)]
 pub struct Coordinator {
-    pub(crate) config: Config,
-    pub(crate) rng: Rng,
-    pub(crate) endpoint: Endpoint,
-    pub(crate) registrar: Registrar,
-    pub(crate) challenger: Challenger,
-    /// For clients over WebSocket.
-    pub(crate) browser_challenger: Challenger,
-    pub(crate) sessions: BTreeMap<SessionId, Session>,
-    pub(crate) legs: BTreeMap<LegId, Leg>,
-    pub(crate) usages: BTreeMap<UsageId, LegId>,
-    /// Legs of the directory's users.
-    pub(crate) user_legs: BTreeMap<String, BTreeSet<LegId>>,
-    /// Callers whose ACK came.
-    pub(crate) acked: BTreeSet<LegId>,
-    /// Users registered over each flow.
-    pub(crate) rights: BTreeMap<Way, Right>,
-    pub(crate) guard: Guard,
-    /// Messages of banned sources that were ignored since the start.
-    pub(crate) silenced: u64,
-    pub(crate) accounts: BTreeMap<u64, Account>,
+    context: Context,
+    admission: Admission,
+    calls: BTreeMap<SessionId, Call>,
+    bridges: BTreeMap<BridgeId, Bridge>,
+    accounts: Accounts,
     /// Users who were asked for a sign of life, by request.
-    pub(crate) probes: BTreeMap<endpoint::RequestId, String>,
-    /// Offers that ring to replace a leg.
-    pub(crate) transfers: BTreeMap<LegId, LegId>,
-    /// Buckets of trunks and users whose call rate is limited.
-    pub(crate) buckets: BTreeMap<Source, Bucket>,
-    pub(crate) excess: Excess,
-    pub(crate) timers: Timers<Timer>,
-    pub(crate) out: VecDeque<Output>,
-    pub(crate) endpoint_deadline: Deadline,
+    probes: BTreeMap<endpoint::RequestId, String>,
     /// True if names of trunks are followed.
-    pub(crate) follows: bool,
-    next: u64,
+    follows: bool,
 }
 
 /// Timers of the coordinator itself.
@@ -72,7 +44,7 @@ pub(crate) enum Timer {
     Register(u64),
     Session(SessionId),
     Goodbye(LegId),
-    Restore(LegId),
+    Recover(LegId),
     Silence(LegId),
     Absent(SessionId),
     Rights,
@@ -160,35 +132,21 @@ pub struct Stats {
 impl Coordinator {
     /// A coordinator without calls.
     #[must_use]
-    pub fn new(config: Config, mut rng: Rng) -> Coordinator {
+    pub fn new(mut config: Config, mut rng: Rng) -> Coordinator {
+        let endpoint = Endpoint::new(config.endpoint.clone(), rng.fork());
+        // From here on the directory has them.
+        let access = std::mem::replace(&mut config.access, Access::Anyone);
+        let credentials = std::mem::take(&mut config.credentials);
+        let directory = Directory::new(access, credentials, config.max_contacts);
+        let admission = Admission::new(&config, &directory, &mut rng);
         let mut coordinator = Coordinator {
-            endpoint: Endpoint::new(config.endpoint.clone(), rng.fork()),
-            registrar: Registrar::new(registrar::Config {
-                max_contacts: config.max_contacts,
-                ..registrar::Config::default()
-            }),
-            challenger: Challenger::new(&*config.realm, config.algorithms.clone(), rng.fork()),
-            browser_challenger: Challenger::new(&*config.realm, vec![Algorithm::Md5], rng.fork()),
-            sessions: BTreeMap::new(),
-            legs: BTreeMap::new(),
-            usages: BTreeMap::new(),
-            user_legs: BTreeMap::new(),
-            acked: BTreeSet::new(),
-            rights: BTreeMap::new(),
-            guard: Guard::new(guard_of(&config)),
-            silenced: 0,
-            accounts: BTreeMap::new(),
+            context: Context::new(config, rng, endpoint, directory),
+            admission,
+            calls: BTreeMap::new(),
+            bridges: BTreeMap::new(),
+            accounts: Accounts::default(),
             probes: BTreeMap::new(),
-            transfers: BTreeMap::new(),
-            buckets: BTreeMap::new(),
-            excess: Excess::default(),
-            timers: Timers::default(),
-            out: VecDeque::new(),
-            endpoint_deadline: None,
             follows: false,
-            next: 0,
-            rng,
-            config,
         };
         coordinator.follow_trunks();
         coordinator
@@ -197,50 +155,122 @@ impl Coordinator {
     /// Takes one input. Never fails: bad input becomes an answer, a counter or an event.
     pub fn handle_input(&mut self, now: Time, input: Input) {
         match input {
-            Input::Sip(input) => {
-                if let endpoint::Input::FlowClosed { flow } = &input {
-                    let flow = *flow;
-                    self.registrar.flow_closed(flow);
-                    self.endpoint.handle_input(now, input);
-                    self.flow_lost(now, flow);
-                    self.tell_reachable();
-                } else if self.is_passed_over(now, &input) {
-                    self.silenced += 1;
-                } else {
-                    self.endpoint.handle_input(now, input);
-                }
-            }
+            Input::Sip(input) => self.on_sip(now, input),
             Input::Media { event, .. } => self.on_media(now, event),
             Input::Located { trunk, addresses } => self.located(&trunk, addresses),
             Input::Timeout => {
-                self.endpoint.handle_input(now, endpoint::Input::Timeout);
-                self.registrar.handle_timeout(now);
-                self.tell_reachable();
-                while let Some(timer) = self.timers.pop_due(now) {
-                    match timer {
-                        Timer::Grace(leg) => self.grace_over(now, leg),
-                        Timer::Register(account) => self.send_register(now, account),
-                        Timer::Session(session) => self.terminate_session(now, session),
-                        Timer::Goodbye(leg) => self.goodbye(now, leg),
-                        Timer::Restore(leg) => self.not_restored(now, leg, 488),
-                        Timer::Silence(leg) => self.ask_peer(now, leg),
-                        Timer::Absent(session) => self.absent_over(now, session),
-                        Timer::Rights => self.end_registrations(now),
-                    }
+                let cx = &mut self.context;
+                cx.endpoint.handle_input(now, endpoint::Input::Timeout);
+                cx.directory.registrar_mut().handle_timeout(now);
+                cx.report_reachable();
+                while let Some(timer) = self.context.timers.pop_due(now) {
+                    self.on_timer(now, timer);
                 }
             }
         }
         self.drain(now);
     }
 
+    fn on_sip(&mut self, now: Time, input: endpoint::Input) {
+        if let endpoint::Input::FlowClosed { flow } = &input {
+            let flow = *flow;
+            self.context.directory.flow_closed(flow);
+            self.context.endpoint.handle_input(now, input);
+            self.flow_lost(now, flow);
+            self.context.report_reachable();
+        } else if self.is_passed_over(now, &input) {
+            self.admission.count_silenced();
+        } else {
+            self.context.endpoint.handle_input(now, input);
+        }
+    }
+
+    /// True for input from a banned source where no user of ours ever was: it is not even read. Calls in
+    /// progress with it go on.
+    fn is_passed_over(&self, now: Time, input: &endpoint::Input) -> bool {
+        let endpoint::Input::Message { flow, .. } = input else {
+            return false;
+        };
+        let address = flow.remote.ip();
+        let is_there = |l: &Leg| l.flow().is_some_and(|flow| flow.remote.ip() == address);
+        self.admission.is_silenced(now, address) && !self.calls().flat_map(Call::legs).any(is_there)
+    }
+
+    fn on_timer(&mut self, now: Time, timer: Timer) {
+        match timer {
+            Timer::Grace(leg) => {
+                self.with_leg(leg, |call, cx| call.grace_over(cx, now, leg));
+            }
+            Timer::Register(account) => self.accounts.send(&mut self.context, now, account),
+            Timer::Session(session) => self.terminate_session(now, session),
+            Timer::Goodbye(leg) => {
+                self.with_leg(leg, |call, cx| call.goodbye(cx, now, leg));
+            }
+            Timer::Recover(leg) => {
+                self.with_leg(leg, |call, cx| call.not_recovered(cx, now, leg, 488));
+            }
+            Timer::Silence(leg) => self.ask_peer(now, leg),
+            Timer::Absent(session) => {
+                self.with_call(session, |call, cx| call.absent_over(cx, now));
+            }
+            Timer::Rights => self.end_registrations(now),
+        }
+    }
+
+    /// Handles the event of a media shard.
+    fn on_media(&mut self, now: Time, event: control::Event) {
+        use control::Event as Media;
+        match event {
+            Media::Opened { leg, addresses } => {
+                let opened = |call: &mut Call, cx: &mut Context| call.media_opened(cx, now, leg, &addresses);
+                if self.with_leg(leg, opened) == Some(true) {
+                    self.answer_now(now, leg);
+                }
+            }
+            Media::Failed { leg, reason } => {
+                self.with_leg(leg, |call, cx| call.media_failed(cx, now, leg, reason));
+            }
+            Media::Connected { leg } => {
+                self.with_leg(leg, |call, cx| call.recovered(cx, leg));
+            }
+            Media::Talking { leg } => {
+                self.with_leg(leg, |call, cx| call.talking(cx, now, leg));
+            }
+            Media::Dtmf {
+                leg,
+                digit,
+                duration_ms,
+            } => {
+                let digit = char::from(digit);
+                self.with_leg(leg, |call, cx| call.digit_heard(cx, now, leg, digit, duration_ms));
+            }
+            Media::Announced { leg, whole } => {
+                self.with_leg(leg, |call, cx| call.announced(cx, leg, whole));
+            }
+            Media::Gone { leg, .. } => {
+                self.with_leg(leg, |call, cx| call.peer_gone(cx, now, leg));
+            }
+            Media::Silent { leg, silent } => {
+                self.with_leg(leg, |call, cx| call.silence(cx, now, leg, silent));
+            }
+            Media::Flow { leg, flowing } => {
+                self.with_leg(leg, |call, cx| call.rtp_flows(cx, now, leg, flowing));
+            }
+            Media::Report { leg, report, last } => {
+                self.with_leg(leg, |call, cx| call.reported(cx, leg, report, last));
+            }
+        }
+    }
+
     /// Next output. Call until it returns [`Output::Timeout`].
     pub fn poll_output(&mut self, now: Time) -> Output {
         self.drain(now);
-        match self.out.pop_front() {
+        let cx = &mut self.context;
+        match cx.next_output() {
             Some(output) => output,
             None => Output::Timeout(earlier(
-                self.timers.next(),
-                earlier(self.endpoint_deadline, self.registrar.poll_timeout()),
+                cx.timers.next(),
+                earlier(cx.endpoint_deadline(), cx.directory.registrar().poll_timeout()),
             )),
         }
     }
@@ -248,172 +278,121 @@ impl Coordinator {
     /// Drains the SIP machine: passes its messages on, and acts on its events.
     fn drain(&mut self, now: Time) {
         loop {
-            match self.endpoint.poll_output() {
+            let cx = &mut self.context;
+            match cx.endpoint.poll_output() {
                 endpoint::Output::Transmit { to, data, token } => {
-                    self.out.push_back(Output::Transmit { to, data, token });
+                    cx.output(Output::Transmit { to, data, token });
                 }
-                endpoint::Output::Resolve { query, uri } => {
-                    self.out.push_back(Output::Resolve { query, uri })
-                }
+                endpoint::Output::Resolve { query, uri } => cx.output(Output::Resolve { query, uri }),
                 endpoint::Output::Event(event) => self.on_signalling(now, event),
-                endpoint::Output::Timeout(deadline) => {
-                    self.endpoint_deadline = deadline;
-                    return;
-                }
+                endpoint::Output::Timeout(deadline) => return cx.set_endpoint_deadline(deadline),
             }
         }
     }
 
-    pub(crate) fn event(&mut self, event: Event) {
-        self.out.push_back(Output::Event(event));
-    }
-
-    pub(crate) fn next_id(&mut self) -> u64 {
-        self.next += 1;
-        self.next
-    }
-
-    /// Counts of live objects.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        Stats {
-            sessions: self.sessions.len(),
-            legs: self.legs.len(),
-            contacts: self.registrar.len(),
-            endpoint: self.endpoint.counts(),
-            silenced: self.silenced,
-            totals: self.endpoint.totals(),
-            excess: self.excess,
-        }
-    }
-
-    /// Live sessions, oldest first.
-    pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
-        self.sessions.keys().copied()
-    }
-
-    /// Legs of a user that are not ending, each with the [`offer`](Self::offer) that it is or was a branch of.
-    pub fn legs_of(&self, user: &str) -> impl Iterator<Item = (LegId, Option<LegId>)> + '_ {
-        self.user_legs
-            .get(user)
-            .into_iter()
-            .flatten()
-            .filter_map(|leg| self.legs.get(leg))
-            .filter(|leg| leg.state < State::Ending)
-            .map(|leg| (leg.id, leg.offered))
-    }
-
-    /// The user of the directory whose leg it is.
-    #[must_use]
-    pub fn user_of(&self, leg: LegId) -> Option<&str> {
-        self.legs.get(&leg)?.user.as_deref()
-    }
-
-    /// The party of a leg, as records show it.
-    #[must_use]
-    pub fn party_of(&self, leg: LegId) -> Option<&str> {
-        Some(&self.legs.get(&leg)?.party)
-    }
-
-    /// The session that a leg is in.
-    #[must_use]
-    pub fn session_of_leg(&self, leg: LegId) -> Option<SessionId> {
-        Some(self.legs.get(&leg)?.session)
-    }
-
-    /// The session of the leg whose dialog has this SIP Call-ID and this tag of ours. We drew the tag, and told it to the leg's peer
-    /// alone.
-    #[must_use]
-    pub fn session_of(&self, call_id: &str, tag: &str) -> Option<SessionId> {
-        let usage = UsageId(u64::from_str_radix(tag, 16).ok()?);
-        let leg = self.legs.get(self.usages.get(&usage)?)?;
-        (leg.call_id == call_id).then_some(leg.session)
-    }
-
-    /// True while the peer of a leg has put us on hold.
-    #[must_use]
-    pub fn is_held(&self, leg: LegId) -> bool {
-        self.legs.get(&leg).is_some_and(|l| l.held)
-    }
-
-    /// True while the browser of a leg is away: see [`Event::Away`](crate::Event::Away).
-    #[must_use]
-    pub fn is_away(&self, leg: LegId) -> bool {
-        self.legs.get(&leg).is_some_and(|l| l.presence.away)
-    }
-
-    /// The legs of a session: the caller's and the one that answered.
-    #[must_use]
-    pub fn legs(&self, session: SessionId) -> [Option<LegId>; 2] {
-        self.sessions
-            .get(&session)
-            .map_or([None, None], |s| [s.caller, s.callee])
-    }
-}
-
-/// Trunks are slowed down at most: a carrier's address must not be banned because somebody forges it.
-pub(crate) fn guard_of(config: &Config) -> guard::Config {
-    let mut guard = config.guard.clone();
-    if let Access::Directory { trunks, .. } = &config.access {
-        let sources = trunks.values().flat_map(|trunk| &trunk.sources);
-        guard
-            .spare
-            .extend(sources.map(|source| guard::Network::from(*source)));
-    }
-    guard
-}
-
-impl Leg {
-    pub(crate) fn new(
-        id: LegId,
+    /// Does something with a call; one that is over with that is forgotten. `None` where there is no such call.
+    pub(crate) fn with_call<R>(
+        &mut self,
         session: SessionId,
-        browser: bool,
-        party: String,
-        user: Option<String>,
-        negotiator: Negotiator,
-    ) -> Leg {
-        Leg {
-            id,
-            session,
-            shard: 0,
-            incoming: false,
-            browser,
-            party,
-            user,
-            trunk: None,
-            call_id: String::new(),
-            usage: None,
-            flow: None,
-            registered: None,
-            offered: None,
-            redirect: None,
-            role: control::Role::Party,
-            state: State::New,
-            media: Media::Opening,
-            negotiator,
-            negotiated: None,
-            forks: Forks::default(),
-            pending: Vec::new(),
-            answer: None,
-            offer: None,
-            answered: None,
-            proxied: false,
-            acknowledged: false,
-            held: false,
-            talked_both_ways: false,
-            own_music: OwnMusic::None,
-            holding: false,
-            replaces: None,
-            refer: None,
-            asks: false,
-            aside: None,
-            presence: Presence::default(),
-            silent: None,
-            application: None,
-            hears: Hears::Nothing,
-            restoring: false,
-            report: control::Report::default(),
-            fault: None,
+        act: impl FnOnce(&mut Call, &mut Context) -> R,
+    ) -> Option<R> {
+        let call = self.calls.get_mut(&session)?;
+        let result = act(call, &mut self.context);
+        let (is_over, bridge) = (call.is_over(), call.shared_bridge());
+        if is_over {
+            self.calls.remove(&session);
         }
+        if let Some(bridge) = bridge.filter(|_| is_over) {
+            self.forget_in_bridge(bridge, session);
+        }
+        while let Some(bridge) = self.context.next_changed_bridge() {
+            self.rewire(bridge);
+        }
+        Some(result)
+    }
+
+    /// Does something with the call of a leg.
+    pub(crate) fn with_leg<R>(
+        &mut self,
+        leg: LegId,
+        act: impl FnOnce(&mut Call, &mut Context) -> R,
+    ) -> Option<R> {
+        self.with_call(self.context.index.session(leg)?, act)
+    }
+
+    pub(crate) fn call(&self, session: SessionId) -> Option<&Call> {
+        self.calls.get(&session)
+    }
+
+    pub(crate) fn call_of(&self, leg: LegId) -> Option<&Call> {
+        self.call(self.context.index.session(leg)?)
+    }
+
+    pub(crate) fn leg(&self, leg: LegId) -> Option<&Leg> {
+        self.call_of(leg)?.leg(leg)
+    }
+
+    /// Live calls, oldest first.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.calls.values()
+    }
+
+    pub(crate) fn insert_call(&mut self, call: Call) {
+        self.calls.insert(call.id(), call);
+    }
+
+    /// Takes a call out, whose legs go over into another one.
+    pub(crate) fn take_call(&mut self, session: SessionId) -> Option<Call> {
+        if let Some(bridge) = self.call(session)?.shared_bridge() {
+            self.remove_session_from_bridge(bridge, session).ok()?;
+        }
+        self.calls.remove(&session)
+    }
+
+    pub(crate) fn bridges(&self) -> &BTreeMap<BridgeId, Bridge> {
+        &self.bridges
+    }
+
+    pub(crate) fn bridges_mut(&mut self) -> &mut BTreeMap<BridgeId, Bridge> {
+        &mut self.bridges
+    }
+
+    /// Legs of a user, oldest first.
+    pub(crate) fn legs_of_user(&self, user: &str) -> Vec<LegId> {
+        self.context.index.of_user(user).collect()
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub(crate) fn context_mut(&mut self) -> &mut Context {
+        &mut self.context
+    }
+
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    pub(crate) fn admission_mut(&mut self) -> (&mut Admission, &mut Context) {
+        (&mut self.admission, &mut self.context)
+    }
+
+    pub(crate) fn accounts_mut(&mut self) -> (&mut Accounts, &mut Context) {
+        (&mut self.accounts, &mut self.context)
+    }
+
+    pub(crate) fn probes_mut(&mut self) -> &mut BTreeMap<endpoint::RequestId, String> {
+        &mut self.probes
+    }
+
+    /// The guard bans no address that a trunk has now.
+    pub(crate) fn spare_trunks(&mut self) {
+        self.admission.spare_trunks(&self.context);
+    }
+
+    /// Notes whether names of trunks are followed; whether they were.
+    pub(crate) fn notes_followed(&mut self, follows: bool) -> bool {
+        std::mem::replace(&mut self.follows, follows)
     }
 }

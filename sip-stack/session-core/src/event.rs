@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use media_core::control::{LegId, Report};
+use media_core::control::{BridgeId, LegId, Report};
 use sans_io::Time;
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +101,8 @@ pub enum Event {
         /// Best of the final responses.
         code: u16,
     },
+    /// A bridge of calls was made, changed or ended.
+    Bridge(BridgeEvent),
     /// A leg is out of a session that goes on.
     Left {
         /// The session.
@@ -290,6 +292,35 @@ pub enum Event {
         code: u16,
         /// Fault, if the code does not tell.
         fault: Option<Fault>,
+    },
+}
+
+/// Change of a bridge of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BridgeEvent {
+    /// It was made.
+    Created {
+        /// The bridge.
+        bridge: BridgeId,
+    },
+    /// A call was put into it.
+    Joined {
+        /// The bridge.
+        bridge: BridgeId,
+        /// The call.
+        session: SessionId,
+    },
+    /// A call was taken out of it, or ended.
+    Left {
+        /// The bridge.
+        bridge: BridgeId,
+        /// The call.
+        session: SessionId,
+    },
+    /// It ended.
+    Destroyed {
+        /// The bridge.
+        bridge: BridgeId,
     },
 }
 

@@ -4,30 +4,35 @@
 //! media; it speaks to media shards in plain commands and to its application in plain events. Every leg is negotiated by
 //! itself: nothing of one leg (Call-ID, tags, SDP, SSRC) reaches another.
 
-mod access;
+mod account;
+mod admission;
+mod bridge;
+mod call;
 pub mod config;
+mod context;
 mod coordinator;
+mod dial;
+mod directory;
 mod event;
-mod forks;
 pub mod guard;
-mod identity;
+mod ids;
+mod incoming;
+mod index;
 mod leg;
-mod media;
-mod presence;
-mod quota;
-mod refusal;
+mod recovery;
 mod response_code;
-mod rights;
-mod session;
 mod signalling;
-mod verb;
-mod wiring;
+mod transfer;
+mod verbs;
 
+pub use account::Registration;
+pub use admission::{Excess, Limits, MAX_USER, Quota, Reason, Refusal};
+pub use bridge::{BridgeError, BridgeInfo};
+pub use call::SessionId;
 pub use config::{Access, Adjustment, Config, Credentials, Lent, Trunk, User};
 pub use coordinator::{Coordinator, Input, Output, Stats};
-pub use event::{CallRecord, Cause, Event, Fault, IncomingCall, LegRecord, ReferTo, Source};
-pub use media_core::control::{Application, LegId, MediaSource, Role};
-pub use quota::{Excess, Limits, Quota};
-pub use refusal::{MAX_USER, Reason, Refusal};
-pub use session::SessionId;
-pub use verb::{Caller, Dial, Offer, OnFailure, OutgoingCall, Party, Registration, SavedLeg};
+pub use dial::{Attempt, Caller, Dial, Next, Offer, OnFailure, OutgoingCall, Party};
+pub use event::{BridgeEvent, CallRecord, Cause, Event, Fault, IncomingCall, LegRecord, ReferTo, Source};
+pub use ids::first_id;
+pub use media_core::control::{Application, BridgeId, LegId, MediaSource, Role};
+pub use recovery::SavedLeg;

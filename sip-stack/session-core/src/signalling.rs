@@ -1,17 +1,15 @@
-//! Events of the SIP machine, and the verbs that they lead to.
+//! Events of the SIP machine, and the calls and registrations that they are for.
 
+use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::endpoint::{self, Ended, ServerTx, UsageId};
-use sip_core::flow::Flow;
+use sip_core::flow::{Flow, FlowId};
 use sip_core::message::{HeaderName, Message, Method};
 
+use crate::admission::Reason;
 use crate::coordinator::Coordinator;
-use crate::event::{Cause, Event, Fault};
-use crate::leg::State;
-use crate::refusal::Reason;
-use crate::response_code::passed_on;
-use crate::verb::user_of;
-use media_core::control::LegId;
+use crate::event::{Event, Fault};
+use crate::incoming::user_of;
 
 impl Coordinator {
     pub(crate) fn on_signalling(&mut self, now: Time, event: endpoint::Event) {
@@ -24,45 +22,51 @@ impl Coordinator {
                 body,
             } => {
                 if let Some(leg) = self.leg_of(usage) {
-                    self.branch_progress(now, leg, fork, code, body.as_ref().map(|b| &b.data[..]));
+                    let sdp = body.as_ref().map(|body| &body.data[..]);
+                    self.with_leg(leg, |call, cx| {
+                        call.branch_progress(cx, now, (leg, fork), code, sdp)
+                    });
                 }
             }
             endpoint::Event::Answered {
                 usage, fork, body, ..
             } => {
                 if let Some(leg) = self.leg_of(usage) {
-                    if let (Some(l), Some(info)) = (self.legs.get_mut(&leg), self.endpoint.usage(usage)) {
-                        l.flow = info.flow.or(l.flow);
-                    }
-                    self.branch_answered(now, leg, fork, body.as_ref().map(|b| &b.data[..]));
+                    let sdp = body.as_ref().map(|body| &body.data[..]);
+                    self.with_leg(leg, |call, cx| call.branch_answered(cx, now, (leg, fork), sdp));
                 }
             }
             endpoint::Event::Acked { usage, body } => {
                 if let Some(leg) = self.leg_of(usage) {
-                    self.acknowledged(now, leg, body.as_ref().map(|b| &b.data[..]));
+                    self.acked(now, leg, body.as_ref().map(|body| &body.data[..]));
                 }
             }
             endpoint::Event::Pracked { usage } => {
                 if let Some(leg) = self.leg_of(usage) {
-                    self.proved_reachable(leg);
+                    self.with_leg(leg, |call, cx| {
+                        if let Some(l) = call.leg_mut(leg) {
+                            l.acknowledge(cx);
+                        }
+                    });
                 }
             }
             endpoint::Event::Offer {
                 usage, fork, body, ..
             } => {
                 if let Some(leg) = self.found(now, usage) {
-                    self.reoffered(now, leg, usage, fork, body);
+                    self.with_leg(leg, |call, cx| call.reoffered(cx, now, (leg, usage), fork, body));
                 }
             }
             endpoint::Event::OfferAnswered { usage, body } => {
                 if let Some(leg) = self.leg_of(usage) {
-                    self.offer_answered(now, leg, body.as_ref().map_or(&[], |b| &b.data[..]));
+                    let answer = body.as_ref().map_or(&[][..], |body| &body.data[..]);
+                    self.with_leg(leg, |call, cx| call.offer_answered(cx, now, leg, answer));
                 }
             }
             // The previous agreement stands (RFC 3261 §14.1), if it can.
             endpoint::Event::OfferRefused { usage, code } => {
                 if let Some(leg) = self.leg_of(usage) {
-                    self.not_restored(now, leg, code);
+                    self.with_leg(leg, |call, cx| call.not_recovered(cx, now, leg, code));
                 }
             }
             endpoint::Event::Info {
@@ -71,10 +75,12 @@ impl Coordinator {
                 content_type,
                 body,
             } => match self.found(now, usage) {
-                Some(leg) => self.info(now, leg, usage, tx, &content_type, &body),
-                None => self
-                    .endpoint
-                    .reply_in_dialog(now, usage, tx, 481, Vec::new(), None),
+                Some(leg) => {
+                    self.with_leg(leg, |call, cx| {
+                        call.info(cx, now, (leg, usage, tx), &content_type, &body);
+                    });
+                }
+                None => self.reply_in_dialog(now, usage, tx, 481),
             },
             endpoint::Event::Refer {
                 usage,
@@ -85,13 +91,17 @@ impl Coordinator {
             endpoint::Event::Notify { usage, tx, request } => self.notified(now, usage, tx, &request),
             endpoint::Event::InDialog { usage, tx, .. } => {
                 self.found(now, usage);
-                self.endpoint
-                    .reply_in_dialog(now, usage, tx, 501, Vec::new(), None);
+                self.reply_in_dialog(now, usage, tx, 501);
             }
-            endpoint::Event::Pinged { usage, alive } => self.pinged(now, usage, alive),
+            endpoint::Event::Pinged { usage, alive } => {
+                if let Some(leg) = self.leg_of(usage) {
+                    self.with_leg(leg, |call, cx| call.pinged(cx, now, leg, alive));
+                }
+            }
             endpoint::Event::Intruder { request, flow, .. } => {
                 let from = user_of(request.from().uri);
-                self.refused(&request, flow, &from, 403, Reason::Intruder);
+                let cx = self.context_mut();
+                cx.refused(&request, flow, &from, 403, Reason::Intruder);
             }
             endpoint::Event::Ended { usage, cause } => self.usage_ended(now, usage, cause),
             endpoint::Event::Request { tx, request, flow } => self.on_request(now, tx, &request, flow),
@@ -121,118 +131,69 @@ impl Coordinator {
     }
 
     fn leg_of(&self, usage: UsageId) -> Option<LegId> {
-        self.usages.get(&usage).copied()
+        self.context().index.leg(usage)
     }
 
     /// The leg of a usage that its peer just spoke over: perhaps over a new flow.
     pub(crate) fn found(&mut self, now: Time, usage: UsageId) -> Option<LegId> {
         let leg = self.leg_of(usage)?;
-        let flow = self.endpoint.usage(usage)?.flow;
-        if let (Some(l), Some(flow)) = (self.legs.get(&leg), flow)
-            && l.flow.is_none_or(|f| f.id != flow.id)
+        let flow = self.context().endpoint.usage(usage)?.flow;
+        if let (Some(l), Some(flow)) = (self.leg(leg), flow)
+            && l.flow().is_none_or(|before| before.id != flow.id)
         {
-            self.move_leg(now, leg, flow);
+            self.with_leg(leg, |call, cx| call.move_leg(cx, now, leg, flow));
         }
         Some(leg)
     }
 
-    /// The peer acknowledged a response of ours: what we send reaches it.
-    fn proved_reachable(&mut self, leg: LegId) {
-        if let Some(l) = self.legs.get_mut(&leg)
-            && !std::mem::replace(&mut l.acknowledged, true)
-        {
-            self.vouch(leg);
-        }
+    fn reply_in_dialog(&mut self, now: Time, usage: UsageId, tx: ServerTx, code: u16) {
+        let cx = self.context_mut();
+        cx.endpoint
+            .reply_in_dialog(now, usage, tx, code, Vec::new(), None);
     }
 
-    /// ACK to our 200. With a late offer it carries the answer (RFC 3261 §13.2.2.4).
-    fn acknowledged(&mut self, now: Time, leg: LegId, sdp: Option<&[u8]>) {
-        let Some(l) = self.legs.get_mut(&leg) else { return };
-        let (session, state, first) = (l.session, l.state, l.negotiated.is_none());
-        self.proved_reachable(leg);
-        match sdp {
-            Some(sdp) => self.offer_answered(now, leg, sdp),
-            None if first => return self.end_session(now, session, Cause::Failed, 488),
-            _ => {}
-        }
-        // A PRACK answers an offer before the call is answered.
-        if state < State::Up {
-            return;
-        }
-        if self.sessions.get(&session).is_some_and(|s| s.caller == Some(leg)) && !self.acked.contains(&leg) {
-            self.acked.insert(leg);
-            self.event(Event::Answered { session, leg });
-        }
+    fn acked(&mut self, now: Time, leg: LegId, sdp: Option<&[u8]>) {
+        self.with_leg(leg, |call, cx| {
+            let session = call.id();
+            if call.acknowledged(cx, now, leg, sdp) {
+                cx.event(Event::Answered { session, leg });
+            }
+        });
     }
 
     fn usage_ended(&mut self, now: Time, usage: UsageId, cause: Ended) {
-        let Some(leg) = self.usages.remove(&usage) else {
-            return;
-        };
-        self.acked.remove(&leg);
-        let Some(l) = self.legs.get(&leg) else { return };
-        let (session, state, was_offered) = (l.session, l.state, l.offered.is_some());
-        let Some(s) = self.sessions.get(&session) else {
-            return;
-        };
-        let is_caller = s.caller == Some(leg);
-        let offered = s.offer_of(leg).is_some();
-        let is_branch = offered || s.dialling.as_ref().is_some_and(|d| d.branches.contains(&leg));
-        // A call of ours, without a caller on another leg, reports its peer's own status.
-        let code = match final_code(&cause) {
-            code if s.source.is_some() => passed_on(code),
-            code => code,
-        };
-        let fault = fault_of(&cause);
-        if let Some(l) = self.legs.get_mut(&leg) {
-            l.fault = fault;
+        if let Some(leg) = self.context_mut().index.remove_usage(usage) {
+            self.with_leg(leg, |call, cx| call.dialog_ended(cx, now, leg, cause));
         }
-        if is_branch && state < State::Up {
-            if !offered && self.rings_elsewhere(now, leg, &cause) {
-                return;
-            }
-            let code = match cause {
-                // A caller is never told addresses that we were told.
-                Ended::Rejected { code: 300..400, .. } => 480,
-                _ => code,
-            };
-            self.leg_ended(now, leg, None);
-            return self.branch_failed(now, leg, code);
+    }
+
+    /// A connection closed.
+    pub(crate) fn flow_lost(&mut self, now: Time, flow: FlowId) {
+        self.context_mut().directory.flow_rights_lost(flow);
+        let legs = self.calls().flat_map(crate::call::Call::legs);
+        let lost = legs.filter(|l| l.flow().is_some_and(|other| other.id == flow));
+        let mut lost: Vec<LegId> = lost.map(crate::leg::Leg::id).collect();
+        lost.sort_unstable();
+        for leg in lost {
+            self.with_leg(leg, |call, cx| call.flow_lost(cx, now, leg));
         }
-        let elsewhere = matches!(&cause, Ended::Cancelled { reason: Some(reason) } if is_elsewhere(reason));
-        let by = if is_caller { Cause::Caller } else { Cause::Callee };
-        let cause = match cause {
-            Ended::Bye { .. } => Some((by, 200)),
-            Ended::Cancelled { .. } | Ended::Expired => Some((Cause::Caller, 487)),
-            Ended::LocalHangup => None,
-            Ended::Rejected { .. } => Some((Cause::Refused, code)),
-            _ => Some((Cause::Failed, code)),
-        };
-        // One that answered an offer is nobody's fork, even before it is admitted.
-        let in_call = was_offered || s.members().any(|member| member == leg);
-        if let Some(s) = self.sessions.get_mut(&session) {
-            if in_call && s.ending.is_none() {
-                s.fault = fault;
-            }
-            if is_caller && elsewhere {
-                s.elsewhere = true;
-            }
-        }
-        self.leg_ended(now, leg, cause.filter(|_| in_call));
     }
 
     /// A request outside any dialog.
     fn on_request(&mut self, now: Time, tx: ServerTx, request: &Message, flow: Flow) {
-        if self.is_scanner(request, flow) {
-            return self.endpoint.pass_over(tx);
+        let cx = self.context_mut();
+        if cx.is_scanner(request, flow) {
+            return cx.endpoint.pass_over(tx);
         }
+        let is_foreign = request
+            .uri()
+            .is_some_and(|uri| uri.user().is_some() && !cx.is_ours(&crate::incoming::host_of(uri)));
+        let endpoint = &mut cx.endpoint;
         match request.method() {
             Some(Method::Register) => self.on_register(now, tx, request, flow),
             // RFC 3261 §11.2: as an INVITE would be answered. Whether a number leads anywhere is for the dial plan to say, not
             // for us; that a domain is not ours, we know. Without a user part it is a peer's keep-alive.
-            Some(Method::Options) if self.is_foreign(request) => {
-                self.endpoint.reply(now, tx, 404, Vec::new(), None);
-            }
+            Some(Method::Options) if is_foreign => endpoint.reply(now, tx, 404, Vec::new(), None),
             Some(Method::Options) => {
                 let headers = vec![
                     (
@@ -242,76 +203,56 @@ impl Coordinator {
                     ("Accept-Encoding".into(), "identity".into()),
                     ("Accept-Language".into(), "en".into()),
                 ];
-                self.endpoint.reply_once(tx, 200, &headers);
+                endpoint.reply_once(tx, 200, &headers);
             }
             Some(Method::Subscribe | Method::Publish) => {
                 let headers = vec![("Allow-Events".into(), String::new())];
-                self.endpoint.reply(now, tx, 489, headers, None);
+                endpoint.reply(now, tx, 489, headers, None);
             }
             Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
-                self.endpoint.reply(now, tx, 481, Vec::new(), None);
+                endpoint.reply(now, tx, 481, Vec::new(), None);
             }
             // A peer without a call with us has nobody to be transferred.
-            Some(Method::Refer) => self.endpoint.reply(now, tx, 403, Vec::new(), None),
-            _ => self.endpoint.reply(now, tx, 501, Vec::new(), None),
+            Some(Method::Refer) => endpoint.reply(now, tx, 403, Vec::new(), None),
+            _ => endpoint.reply(now, tx, 501, Vec::new(), None),
         }
     }
 
     fn on_register(&mut self, now: Time, tx: ServerTx, request: &Message, flow: Flow) {
-        let admitted = self.admit_registration(now, request, flow);
-        self.tell_bans();
+        let (admission, cx) = self.admission_mut();
+        let admitted = admission.admit_registration(cx, now, request, flow);
+        admission.report_bans(cx);
         let (user, lent) = match admitted {
             Ok(admitted) => admitted,
-            Err(Some((code, headers))) => return self.endpoint.reply(now, tx, code, headers, None),
-            Err(None) => return self.endpoint.pass_over(tx),
+            Err(Some((code, headers))) => return cx.endpoint.reply(now, tx, code, headers, None),
+            Err(None) => return cx.endpoint.pass_over(tx),
         };
-        let outcome = self.registrar.register(now, &user, request, flow);
+        let outcome = cx.directory.register(now, &user, request, flow);
         let granted = outcome.code == 200;
-        self.endpoint.reply(now, tx, outcome.code, outcome.headers, None);
+        cx.endpoint.reply(now, tx, outcome.code, outcome.headers, None);
         if granted && request.header(HeaderName::Contact).is_some() {
             self.registered_over(now, &user, lent, flow);
-            if self.registrar.is_reachable(&user) {
+            if self.is_reachable(&user) {
                 self.flow_found(now, &user, flow);
                 self.user_returned(&user);
                 self.ring_again(&user);
             }
         }
-        self.tell_reachable();
+        self.context_mut().report_reachable();
     }
-}
 
-/// True for a call that was answered elsewhere (RFC 3326 §3.1), or ended with those that a PBX did not choose
-/// (Q.850 cause 26).
-fn is_elsewhere(reason: &endpoint::Reason) -> bool {
-    match reason.cause {
-        Some(200) => reason.protocol.eq_ignore_ascii_case("SIP"),
-        Some(26) => reason.protocol.eq_ignore_ascii_case("Q.850"),
-        _ => false,
+    /// A user registered: whose browser is away from a kept call may be called into it again.
+    fn user_returned(&mut self, user: &str) {
+        for leg in self.legs_of_user(user) {
+            self.with_leg(leg, |call, cx| call.leg_returned(cx, leg));
+        }
     }
-}
 
-fn fault_of(cause: &Ended) -> Option<Fault> {
-    Some(match cause {
-        Ended::Rejected { .. } => Fault::Rejected,
-        Ended::Timeout => Fault::NoResponse,
-        Ended::NoAck => Fault::NotAcknowledged,
-        Ended::RingTimeout => Fault::NoAnswer,
-        Ended::Transport => Fault::Unreachable,
-        Ended::Nowhere => Fault::Unresolved,
-        Ended::SessionExpired => Fault::SessionExpired,
-        Ended::Expired => Fault::NoAnswer,
-        Ended::Cancelled { .. } | Ended::LocalHangup | Ended::Bye { .. } => return None,
-    })
-}
-
-fn final_code(cause: &Ended) -> u16 {
-    match cause {
-        Ended::Rejected { code, .. } => *code,
-        Ended::Cancelled { .. } | Ended::Expired | Ended::LocalHangup => 487,
-        Ended::Timeout | Ended::NoAck => 408,
-        Ended::RingTimeout => 480,
-        Ended::Transport | Ended::Nowhere => 503,
-        Ended::SessionExpired => 408,
-        Ended::Bye { .. } => 200,
+    /// A user registered: callers who lost the user's phone meanwhile have it ring again.
+    fn ring_again(&mut self, user: &str) {
+        let sessions: Vec<_> = self.sessions().collect();
+        for session in sessions {
+            self.with_call(session, |call, cx| call.ring_again(cx, user));
+        }
     }
 }

@@ -2,8 +2,10 @@
 //! shards stand aside: their commands are recorded, and answered as a shard answers them.
 
 mod access;
+mod bridges;
 mod carried;
 mod centre;
+mod failover;
 mod replaces;
 mod restore;
 mod silence;

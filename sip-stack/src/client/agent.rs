@@ -217,7 +217,8 @@ impl Application for Agent {
                 }
             }
             // A phone bridges nothing and has no users of its own.
-            Event::OfferRings { .. }
+            Event::Bridge(_)
+            | Event::OfferRings { .. }
             | Event::OfferAnswered { .. }
             | Event::OfferEnded { .. }
             | Event::Left { .. }

@@ -148,6 +148,7 @@ impl Builder {
             phone_ips: vec![media_ip],
             fingerprint: identity.fingerprint().clone(),
             shards: 1,
+            first_id: 0,
             browser_codecs: Vec::new(),
             phone_codecs: self.codecs,
             grace: Duration::ZERO,

@@ -84,6 +84,7 @@ pub(super) fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> C
             value: vec![7; 32],
         },
         shards: 1,
+        first_id: 0,
         browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
         phone_codecs: codecs.to_vec(),
         grace: Duration::from_secs(15),

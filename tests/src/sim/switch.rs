@@ -227,10 +227,5 @@ fn trunk(name: &str, number: String) -> Party {
 }
 
 fn dial(parties: Vec<Party>, on_failure: OnFailure) -> Dial {
-    Dial {
-        parties,
-        ring_timeout: RINGS,
-        caller: None,
-        on_failure,
-    }
+    Dial::together(parties, RINGS, on_failure)
 }

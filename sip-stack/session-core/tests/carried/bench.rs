@@ -107,6 +107,7 @@ pub(crate) fn config() -> Config {
             value: vec![7; 32],
         },
         shards: 1,
+        first_id: 0,
         browser_codecs: vec![Codec::Opus, Codec::Pcmu],
         phone_codecs: vec![Codec::Pcmu, Codec::Pcma],
         grace: Duration::from_secs(15),
@@ -357,12 +358,7 @@ impl Bench {
         };
         match event {
             Event::Incoming { session, call, .. } => {
-                let dial = Dial {
-                    parties: vec![party(&call.to)],
-                    ring_timeout: Duration::from_secs(60),
-                    caller: None,
-                    on_failure: OnFailure::Reject,
-                };
+                let dial = Dial::together(vec![party(&call.to)], Duration::from_secs(60), OnFailure::Reject);
                 self.gateway.dial(now, *session, dial);
             }
             Event::Replaces { leg, replaced, .. } => self.gateway.replace(now, *leg, *replaced),

@@ -68,6 +68,8 @@ pub(crate) struct World {
     pub(crate) digest: u64,
     pub(crate) callee_answers: bool,
     pub(crate) callee_rejects: Option<u16>,
+    /// How the gateway dials; `None`: the callee.
+    pub(crate) dials: Option<Dial>,
     pub(crate) no_ports: bool,
     /// The gateway answers callers and keeps them, rather than dial for them.
     pub(crate) centre: bool,
@@ -154,6 +156,7 @@ fn config(node: usize, user: bool) -> Config {
             value: vec![7; 32],
         },
         shards: 1,
+        first_id: 0,
         browser_codecs: vec![Codec::Opus, Codec::Pcmu],
         phone_codecs: vec![Codec::Pcmu],
         grace: Duration::from_secs(15),
@@ -199,6 +202,7 @@ impl World {
             digest: 0xcbf2_9ce4_8422_2325,
             callee_answers: true,
             callee_rejects: None,
+            dials: None,
             no_ports: false,
             centre: false,
             user,
@@ -543,15 +547,14 @@ impl World {
                 coordinator.keep(*session, true);
             }
             (Event::Incoming { session, .. }, GATEWAY) => {
-                let dial = Dial {
-                    parties: vec![Party::Trunk {
+                let callee = || {
+                    let party = Party::Trunk {
                         name: "right".into(),
                         number: "777".into(),
-                    }],
-                    ring_timeout: Duration::from_secs(30),
-                    caller: None,
-                    on_failure: OnFailure::Reject,
+                    };
+                    Dial::together(vec![party], Duration::from_secs(30), OnFailure::Reject)
                 };
+                let dial = self.dials.clone().unwrap_or_else(callee);
                 coordinator.dial(now, *session, dial);
             }
             (Event::Incoming { session, leg, .. }, _) => {

@@ -1,0 +1,204 @@
+//! Ending: a leg, a call, and the record of what there was.
+
+use media_core::control::LegId;
+use sans_io::Time;
+use sip_core::endpoint::Reason;
+
+use super::{Call, Lifetime};
+use crate::context::Context;
+use crate::coordinator::Timer;
+use crate::dial::elsewhere;
+use crate::event::{CallRecord, Cause, Event};
+use crate::leg::{Leg, Purpose};
+
+/// Phase of a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Phase {
+    Live,
+    /// Its legs were told to end.
+    Ending(Ending),
+    /// Its record is made.
+    Over,
+}
+
+/// Cause and time of a call's end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ending {
+    at: Time,
+    cause: Cause,
+    code: u16,
+}
+
+/// A way for a call to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) cause: Cause,
+    /// Answers a caller that waits for one; for a call that was answered it is 200.
+    pub(crate) code: u16,
+    pub(crate) answered_elsewhere: bool,
+}
+
+impl End {
+    pub(crate) fn new(cause: Cause, code: u16) -> End {
+        End {
+            cause,
+            code,
+            answered_elsewhere: false,
+        }
+    }
+}
+
+impl Call {
+    /// Ends it: each leg is refused, cancelled or told BYE, as fits. [`Event::Ended`] follows when all is gone. A call that nobody
+    /// answered was declined, or given up, when no code says more.
+    pub(crate) fn end(&mut self, cx: &mut Context, now: Time, end: End) {
+        if self.is_ending() {
+            return;
+        }
+        let cause = end.cause;
+        let code = match self.answered {
+            None if end.code < 300 && cause == Cause::Local && self.caller().is_some() => 603,
+            None if end.code < 300 => 487,
+            _ => end.code,
+        };
+        self.phase = Phase::Ending(Ending { at: now, cause, code });
+        self.dialling = None;
+        self.invitations.clear();
+        let legs: Vec<LegId> = self.legs().map(Leg::id).collect();
+        for leg in &legs {
+            self.transfer_over(cx, now, *leg, 487);
+        }
+        for l in self.legs_mut().filter(|l| !l.is_member()) {
+            l.set_purpose(Purpose::Leaving);
+        }
+        cx.timers.cancel(Timer::Session(self.id));
+        cx.timers.cancel(Timer::Absent(self.id));
+        if let Some(bridge) = self.shared_bridge() {
+            cx.bridge_changed(bridge);
+        }
+        for leg in legs {
+            let is_away = self.leg(leg).is_some_and(Leg::is_away);
+            let reason = match cause {
+                _ if end.answered_elsewhere => Some(elsewhere()),
+                Cause::Lost => Some(super::silence::lost()),
+                Cause::Away if !is_away => Some(connection_lost()),
+                _ => None,
+            };
+            self.end_leg(cx, now, leg, reason);
+        }
+        self.conclude(cx);
+    }
+
+    /// Ends one leg, signalling and media.
+    pub(crate) fn end_leg(&mut self, cx: &mut Context, now: Time, leg: LegId, reason: Option<Reason>) {
+        let code = match self.phase {
+            Phase::Ending(ending) => ending.code,
+            Phase::Live | Phase::Over => 603,
+        };
+        if let Some(l) = self.leg_mut(leg) {
+            l.hang_up(cx, now, code, reason);
+        }
+    }
+
+    /// The dialog of a leg is gone, by whomever. `end` is what becomes of the call where it cannot go on without it.
+    pub(crate) fn leg_ended(&mut self, cx: &mut Context, now: Time, leg: LegId, end: Option<End>) {
+        let Some(l) = self.leg_mut(leg) else { return };
+        let was_live = l.set_ended();
+        l.close_media(cx);
+        if was_live
+            && let Some(end) = end
+            && !self.member_left(cx, leg, end.cause, end.code)
+        {
+            self.end(cx, now, end);
+        }
+        self.conclude(cx);
+    }
+
+    /// A leg left by itself: the call goes on where it can, and ends otherwise.
+    pub(crate) fn lose_leg(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        leg: LegId,
+        end: End,
+        reason: Option<Reason>,
+    ) {
+        if self.member_left(cx, leg, end.cause, end.code) {
+            self.end_leg(cx, now, leg, reason);
+            self.conclude(cx);
+        } else {
+            self.end(cx, now, end);
+        }
+    }
+
+    /// Removes legs that are over; with the last of them an ending call is over, and its record is made.
+    pub(crate) fn conclude(&mut self, cx: &mut Context) {
+        let mut at = 0;
+        while let Some(leg) = self.legs.get(at) {
+            if leg.is_over() {
+                let leg = self.legs.remove(at);
+                cx.index.remove_leg(&leg);
+                self.records.push(leg.into_record());
+            } else {
+                at += 1;
+            }
+        }
+        let Phase::Ending(ending) = self.phase else {
+            return;
+        };
+        if !self.legs.is_empty() {
+            return;
+        }
+        self.phase = Phase::Over;
+        cx.index.remove_call(self.source.as_ref());
+        let record = CallRecord {
+            session: self.id,
+            source: self.source.clone(),
+            from: self.from.user.clone(),
+            to: self.to.clone(),
+            began: self.began,
+            answered: self.answered,
+            ended: ending.at,
+            cause: ending.cause,
+            code: ending.code,
+            fault: self
+                .fault
+                .filter(|_| matches!(ending.cause, Cause::Refused | Cause::Failed)),
+            legs: std::mem::take(&mut self.records),
+        };
+        cx.event(Event::Ended {
+            session: self.id,
+            record: Box::new(record),
+        });
+    }
+
+    /// The call goes on without this leg.
+    pub(crate) fn may_lose(&self, leg: LegId) -> bool {
+        if self.is_ending() || (self.is_caller(leg) && self.lifetime == Lifetime::Caller) {
+            return false;
+        }
+        let is_replaced = self
+            .invitations
+            .iter()
+            .any(|invitation| invitation.is_for_transfer_by(leg));
+        if is_replaced || self.lifetime == Lifetime::Caller || !self.is_member(leg) {
+            return true;
+        }
+        let is_party = |l: &Leg| l.role() == media_core::control::Role::Party;
+        let listens = self.leg(leg).is_some_and(|l| !is_party(l));
+        let parties = self
+            .legs()
+            .filter(|l| l.id() != leg && l.is_member() && is_party(l));
+        listens || parties.count() >= 2
+    }
+}
+
+/// Reason header (RFC 3326) of the BYE to a party whose call ends because the other party is gone without
+/// having hung up.
+fn connection_lost() -> Reason {
+    Reason {
+        protocol: "SIP".into(),
+        cause: Some(480),
+        text: Some("Connection of the other side lost".into()),
+    }
+}

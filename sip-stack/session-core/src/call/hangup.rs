@@ -1,0 +1,120 @@
+//! The end of a leg's dialog, as the SIP machine reports it, and what it means for the call.
+
+use media_core::control::LegId;
+use sans_io::Time;
+use sip_core::endpoint::{self, Ended};
+
+use super::{Call, End};
+use crate::context::Context;
+use crate::event::{Cause, Fault};
+use crate::leg::Leg;
+use crate::response_code::passed_on;
+
+impl Call {
+    /// The dialog of a leg ended.
+    pub(crate) fn dialog_ended(&mut self, cx: &mut Context, now: Time, leg: LegId, cause: Ended) {
+        // A call of ours, without a caller on another leg, reports its peer's own status.
+        let code = match final_code(&cause) {
+            code if self.source.is_some() => passed_on(code),
+            code => code,
+        };
+        let fault = fault_of(&cause);
+        let Some(l) = self.leg_mut(leg) else { return };
+        l.set_fault(fault);
+        if l.rings() && l.is_unanswered() {
+            let is_branch = l.is_branch();
+            if is_branch && self.rings_elsewhere(cx, now, leg, &cause) {
+                return;
+            }
+            let code = match cause {
+                // A caller is never told addresses that we were told.
+                Ended::Rejected { code: 300..400, .. } => 480,
+                _ => code,
+            };
+            self.leg_ended(cx, now, leg, None);
+            return self.branch_failed(cx, now, leg, code);
+        }
+        let is_caller = l.is_caller();
+        // One that answered an invitation is nobody's fork, even before it is admitted.
+        let in_call = l.invitation().is_some() || l.is_member();
+        if in_call && !self.is_ending() {
+            self.fault = fault;
+        }
+        let by = if is_caller { Cause::Caller } else { Cause::Callee };
+        let answered_elsewhere =
+            is_caller && matches!(&cause, Ended::Cancelled { reason: Some(reason) } if is_elsewhere(reason));
+        let end = match cause {
+            Ended::Bye { .. } => Some(End::new(by, 200)),
+            Ended::Cancelled { .. } | Ended::Expired => Some(End {
+                answered_elsewhere,
+                ..End::new(Cause::Caller, 487)
+            }),
+            Ended::LocalHangup => None,
+            Ended::Rejected { .. } => Some(End::new(Cause::Refused, code)),
+            _ => Some(End::new(Cause::Failed, code)),
+        };
+        self.leg_ended(cx, now, leg, end.filter(|_| in_call));
+    }
+
+    /// ACK to our 200. With a late offer it carries the answer (RFC 3261 §13.2.2.4). True if it is the first, and the caller's: then
+    /// the caller is answered.
+    pub(crate) fn acknowledged(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        leg: LegId,
+        sdp: Option<&[u8]>,
+    ) -> bool {
+        let Some(l) = self.leg_mut(leg) else { return false };
+        // A PRACK answers an offer before the call is answered.
+        let is_answered = !l.is_unanswered();
+        let first = l.negotiation().media().is_none();
+        l.acknowledge(cx);
+        match sdp {
+            Some(sdp) => self.offer_answered(cx, now, leg, sdp),
+            None if first => {
+                self.end(cx, now, End::new(Cause::Failed, 488));
+                return false;
+            }
+            None => {}
+        }
+        let is_caller = self.is_caller(leg);
+        is_answered && is_caller && self.leg_mut(leg).is_some_and(Leg::note_ack)
+    }
+}
+
+/// True for a call that was answered elsewhere (RFC 3326 §3.1), or ended with those that a PBX did not choose
+/// (Q.850 cause 26).
+fn is_elsewhere(reason: &endpoint::Reason) -> bool {
+    match reason.cause {
+        Some(200) => reason.protocol.eq_ignore_ascii_case("SIP"),
+        Some(26) => reason.protocol.eq_ignore_ascii_case("Q.850"),
+        _ => false,
+    }
+}
+
+fn fault_of(cause: &Ended) -> Option<Fault> {
+    Some(match cause {
+        Ended::Rejected { .. } => Fault::Rejected,
+        Ended::Timeout => Fault::NoResponse,
+        Ended::NoAck => Fault::NotAcknowledged,
+        Ended::RingTimeout => Fault::NoAnswer,
+        Ended::Transport => Fault::Unreachable,
+        Ended::Nowhere => Fault::Unresolved,
+        Ended::SessionExpired => Fault::SessionExpired,
+        Ended::Expired => Fault::NoAnswer,
+        Ended::Cancelled { .. } | Ended::LocalHangup | Ended::Bye { .. } => return None,
+    })
+}
+
+fn final_code(cause: &Ended) -> u16 {
+    match cause {
+        Ended::Rejected { code, .. } => *code,
+        Ended::Cancelled { .. } | Ended::Expired | Ended::LocalHangup => 487,
+        Ended::Timeout | Ended::NoAck => 408,
+        Ended::RingTimeout => 480,
+        Ended::Transport | Ended::Nowhere => 503,
+        Ended::SessionExpired => 408,
+        Ended::Bye { .. } => 200,
+    }
+}

@@ -1,0 +1,83 @@
+//! Offers within a call: hold and resume, ours and the peer's, and every other change of media.
+
+use media_core::control::LegId;
+use sans_io::Time;
+use sip_core::endpoint::{Body, ForkId, UsageId};
+
+use super::{Call, End};
+use crate::context::Context;
+use crate::event::{Cause, Event};
+use crate::incoming::sdp_warning;
+use crate::leg::Leg;
+
+impl Call {
+    /// Holds a leg's peer, or takes it back.
+    pub(crate) fn hold(&mut self, cx: &mut Context, now: Time, leg: LegId, holding: bool) {
+        if self.leg_mut(leg).is_some_and(|l| l.hold(cx, now, holding)) {
+            self.wire(cx);
+        }
+    }
+
+    /// Handles the peer's re-INVITE or UPDATE: answered at once, never passed to the other leg. `None`: it
+    /// wants our offer. `fork` names the fork that offers, while nobody has answered our INVITE.
+    pub(crate) fn reoffered(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        (leg, usage): (LegId, UsageId),
+        fork: Option<ForkId>,
+        offer: Option<Body>,
+    ) {
+        let Some(l) = self.leg_mut(leg) else {
+            return cx.endpoint.answer_offer(now, usage, Err(481), Vec::new());
+        };
+        if l.is_opening() {
+            // There is no address to answer with yet: it comes again (RFC 3261 §14.2).
+            return cx.endpoint.answer_offer(now, usage, Err(500), Vec::new());
+        }
+        let Some(offer) = offer else {
+            let direction = l.wanted_direction();
+            let sdp = Body::sdp(l.offer_sdp(direction));
+            return cx.endpoint.answer_offer(now, usage, Ok(Some(sdp)), Vec::new());
+        };
+        let before = l.is_held();
+        match l.reoffered(cx, fork, &offer.data) {
+            Ok(sdp) => {
+                let body = Body::sdp(sdp);
+                cx.endpoint.answer_offer(now, usage, Ok(Some(body)), Vec::new());
+                self.renegotiated(cx, now, leg, before);
+            }
+            Err(error) => {
+                let warning = sdp_warning(&cx.config.host, &error);
+                cx.endpoint.answer_offer(now, usage, Err(error.code()), warning);
+            }
+        }
+    }
+
+    /// The answer to an offer of ours: in the 200 to a re-INVITE, or in the ACK to a 200 that carried our offer.
+    pub(crate) fn offer_answered(&mut self, cx: &mut Context, now: Time, leg: LegId, answer: &[u8]) {
+        let Some(l) = self.leg_mut(leg) else { return };
+        let before = l.is_held();
+        match l.offer_answered(cx, answer) {
+            Ok(()) => self.renegotiated(cx, now, leg, before),
+            // A first answer that cannot be used leaves a call without media; a later one leaves the previous agreement.
+            Err(error) if l.negotiation().media().is_none() => {
+                self.end(cx, now, End::new(Cause::Failed, error.code()));
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn renegotiated(&mut self, cx: &mut Context, now: Time, leg: LegId, held_before: bool) {
+        self.agreed_to_go_on(cx, now, leg);
+        let session = self.id;
+        let Some(l) = self.leg(leg) else { return };
+        let held = l.hold_event(session, held_before);
+        let is_changed = |l: &Leg| l.is_incoming() && l.is_up();
+        let changed = is_changed(l).then_some(Event::Changed { session, leg });
+        for event in held.into_iter().chain(changed) {
+            cx.event(event);
+        }
+        self.wire(cx);
+    }
+}

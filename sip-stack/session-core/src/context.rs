@@ -1,0 +1,133 @@
+//! Surroundings of every machine: settings, the SIP machine, the directory, timers, and the outputs of the coordinator.
+
+use std::collections::VecDeque;
+
+use media_core::control::{BridgeId, Command, LegId};
+use media_core::negotiated::Codec;
+use sans_io::{Deadline, Rng, Timers};
+use sip_core::endpoint::Endpoint;
+use sip_core::registrar;
+
+use crate::SessionId;
+use crate::config::Config;
+use crate::coordinator::{Output, Timer};
+use crate::directory::Directory;
+use crate::event::Event;
+use crate::index::Index;
+use crate::leg::Device;
+
+/// Everything that a call and its legs work with, and own none of.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) config: Config,
+    pub(crate) rng: Rng,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) directory: Directory,
+    pub(crate) timers: Timers<Timer>,
+    pub(crate) index: Index,
+    out: VecDeque<Output>,
+    /// Bridges of calls whose audio is to be brought in line.
+    changed_bridges: Vec<BridgeId>,
+    endpoint_deadline: Deadline,
+    last_id: u64,
+}
+
+impl Context {
+    pub(crate) fn new(config: Config, rng: Rng, endpoint: Endpoint, directory: Directory) -> Context {
+        let shards = config.shards;
+        let last_id = config.first_id;
+        Context {
+            config,
+            rng,
+            endpoint,
+            directory,
+            timers: Timers::default(),
+            index: Index::new(shards),
+            out: VecDeque::new(),
+            changed_bridges: Vec::new(),
+            endpoint_deadline: None,
+            last_id,
+        }
+    }
+
+    /// Reports to the application.
+    pub(crate) fn event(&mut self, event: Event) {
+        self.output(Output::Event(event));
+    }
+
+    /// Commands a media shard.
+    pub(crate) fn command(&mut self, shard: u8, command: Command) {
+        self.output(Output::Media { shard, command });
+    }
+
+    pub(crate) fn output(&mut self, output: Output) {
+        self.out.push_back(output);
+    }
+
+    pub(crate) fn next_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// Deadline of the SIP machine, as it said last.
+    pub(crate) fn endpoint_deadline(&self) -> Deadline {
+        self.endpoint_deadline
+    }
+
+    pub(crate) fn set_endpoint_deadline(&mut self, deadline: Deadline) {
+        self.endpoint_deadline = deadline;
+    }
+
+    /// A call in that bridge has changed.
+    pub(crate) fn bridge_changed(&mut self, bridge: BridgeId) {
+        if !self.changed_bridges.contains(&bridge) {
+            self.changed_bridges.push(bridge);
+        }
+    }
+
+    pub(crate) fn next_changed_bridge(&mut self) -> Option<BridgeId> {
+        self.changed_bridges.pop()
+    }
+
+    /// An id that was never used: see [`Config::first_id`].
+    pub(crate) fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    pub(crate) fn next_session(&mut self) -> SessionId {
+        SessionId(self.next_id())
+    }
+
+    pub(crate) fn next_leg(&mut self) -> LegId {
+        LegId(self.next_id())
+    }
+
+    /// A SIP domain that we answer for.
+    pub(crate) fn is_ours(&self, host: &str) -> bool {
+        let domains = &self.config.domains;
+        domains.is_empty() || domains.iter().any(|domain| domain.eq_ignore_ascii_case(host))
+    }
+
+    /// Codecs for a leg at this trunk, or for one that is at none, best first.
+    pub(crate) fn codecs_for(&self, trunk: Option<&str>, device: Device) -> Vec<Codec> {
+        if device.is_browser() {
+            return self.config.browser_codecs.clone();
+        }
+        match trunk.and_then(|name| self.directory.trunk(name)) {
+            Some(trunk) if !trunk.codecs.is_empty() => trunk.codecs.clone(),
+            _ => self.config.phone_codecs.clone(),
+        }
+    }
+
+    /// Reports which users became reachable or unreachable since the last time.
+    pub(crate) fn report_reachable(&mut self) {
+        while let Some(event) = self.directory.registrar_mut().poll_event() {
+            let (user, reachable) = match event {
+                registrar::Event::Reachable { user } => (user, true),
+                registrar::Event::Unreachable { user } => (user, false),
+                registrar::Event::Moved { .. } => continue,
+            };
+            self.event(Event::Reachable { user, reachable });
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Failover: what a dial has tried, what it tries next, and what the caller hears of it in the end.
+
+use std::collections::VecDeque;
+
+use media_core::control::LegId;
+use sans_io::Time;
+use sip_core::flow::Flow;
+
+use super::branch::Branch;
+use super::{Attempt, Caller, Dial, Next, OnFailure, better, is_for_all_phones};
+use crate::call::{Call, End};
+use crate::context::Context;
+use crate::coordinator::Timer;
+use crate::event::{Cause, Event, Fault};
+use crate::leg::Leg;
+use std::time::Duration;
+
+/// A dial in progress. Its branches are legs of the call.
+#[derive(Debug)]
+pub(crate) struct Dialling {
+    /// The branch whose early media the caller hears.
+    early: Option<LegId>,
+    /// Best final response so far; 0 before the first.
+    best: u16,
+    on_failure: OnFailure,
+    /// Time that each branch may ring.
+    ring_timeout: Duration,
+    /// Caller as shown.
+    caller: Caller,
+    /// Condition for the next attempt.
+    next: Next,
+    /// Attempts to come.
+    attempts: VecDeque<Attempt>,
+    /// Targets that redirections led to already, as text: none is tried twice.
+    redirected: Vec<String>,
+    /// Phones of users that name another place, and wait for the application's decision.
+    diverted: Vec<LegId>,
+    /// Users whose connection closed while they rang: they ring again as soon as they are back.
+    absent: Vec<String>,
+    /// Connections of phones that rang in vain: they do not ring again for somebody who comes back elsewhere.
+    failed: Vec<Flow>,
+}
+
+impl Dialling {
+    pub(super) fn new(on_failure: OnFailure, ring_timeout: Duration, caller: Caller) -> Dialling {
+        Dialling {
+            early: None,
+            best: 0,
+            on_failure,
+            ring_timeout,
+            caller,
+            next: Next::IfUnanswered,
+            attempts: VecDeque::new(),
+            redirected: Vec::new(),
+            diverted: Vec::new(),
+            absent: Vec::new(),
+            failed: Vec::new(),
+        }
+    }
+
+    /// The branch whose early media the caller hears.
+    pub(crate) fn early(&self) -> Option<LegId> {
+        self.early
+    }
+
+    pub(super) fn hear_early(&mut self, branch: LegId) {
+        self.early.get_or_insert(branch);
+    }
+
+    /// Time that each branch may ring, and the caller as shown.
+    pub(super) fn settings(&self) -> (Duration, Caller) {
+        (self.ring_timeout, self.caller.clone())
+    }
+
+    pub(super) fn note(&mut self, code: u16) {
+        self.best = better(self.best, code);
+    }
+
+    /// A branch is over without an answer. True if its code is the best so far.
+    pub(super) fn branch_failed(&mut self, branch: LegId, flow: Option<Flow>, code: u16) -> bool {
+        self.forget(branch);
+        self.failed.extend(flow);
+        let before = self.best;
+        self.note(code);
+        self.best != before
+    }
+
+    /// A branch is over.
+    pub(super) fn forget(&mut self, branch: LegId) {
+        if self.early == Some(branch) {
+            self.early = None;
+        }
+    }
+
+    pub(super) fn failed(&self) -> &[Flow] {
+        &self.failed
+    }
+
+    pub(super) fn redirected(&self) -> &[String] {
+        &self.redirected
+    }
+
+    pub(super) fn set_redirected(&mut self, redirected: Vec<String>) {
+        self.redirected = redirected;
+    }
+
+    /// A user's phone names another place; the application is asked.
+    pub(super) fn add_diverted(&mut self, leg: LegId) {
+        self.diverted.push(leg);
+    }
+
+    /// The application's word about a phone that named another place. False if nobody waits for it.
+    pub(super) fn take_diverted(&mut self, leg: LegId) -> bool {
+        let before = self.diverted.len();
+        self.diverted.retain(|other| *other != leg);
+        self.diverted.len() < before
+    }
+
+    /// The connection of a user who rang closed.
+    pub(super) fn add_absent(&mut self, user: &str) {
+        if !self.is_absent(user) {
+            self.absent.push(user.to_owned());
+        }
+    }
+
+    pub(super) fn is_absent(&self, user: &str) -> bool {
+        self.absent.iter().any(|absent| absent == user)
+    }
+
+    pub(super) fn remove_absent(&mut self, user: &str) {
+        self.absent.retain(|absent| absent != user);
+    }
+
+    /// Waits for nobody who is away any longer. False if it waited for none.
+    pub(super) fn give_absent_up(&mut self) -> bool {
+        let waited = !self.absent.is_empty();
+        self.absent.clear();
+        waited
+    }
+
+    /// True if somebody who does not ring now may ring yet.
+    fn waits(&self) -> bool {
+        !self.diverted.is_empty() || !self.absent.is_empty()
+    }
+
+    /// The next attempt, if what came of those before allows one.
+    fn next_attempt(&mut self) -> Option<Attempt> {
+        let allowed = match self.next {
+            Next::IfUnanswered => !is_for_all_phones(self.best),
+            Next::IfUnreachable => matches!(self.best, 0 | 408 | 480 | 500..=599),
+        };
+        self.attempts.pop_front_if(|_| allowed)
+    }
+}
+
+impl Call {
+    /// Dials: the first attempt now, the others as those before them fail. A dial in progress goes on; its branches and the new ones
+    /// compete.
+    pub(crate) fn dial(&mut self, cx: &mut Context, now: Time, dial: Dial) {
+        if self.is_ending() || self.callee().is_some() {
+            return;
+        }
+        let caller = dial.caller.unwrap_or_else(|| self.from().clone());
+        let mut attempts = VecDeque::from(dial.attempts);
+        let first = attempts.pop_front();
+        let timeout = first.as_ref().map_or(Duration::ZERO, |first| first.ring_timeout);
+        if self.dialling().is_none() {
+            self.set_dialling(Some(Dialling::new(dial.on_failure, timeout, caller.clone())));
+        }
+        if let Some(dialling) = self.dialling_mut() {
+            dialling.attempts.extend(attempts);
+        }
+        self.set_fault(None);
+        if let Some(attempt) = first {
+            self.start_attempt(cx, attempt, &caller);
+        }
+        self.dial_settled(cx, now);
+    }
+
+    /// Lets the parties of an attempt ring together.
+    fn start_attempt(&mut self, cx: &mut Context, attempt: Attempt, caller: &Caller) {
+        let mut best = 0;
+        let mut branches = Vec::new();
+        for party in &attempt.parties {
+            match Branch::all_of(cx, party) {
+                Ok(found) => branches.extend(found),
+                Err(code) => {
+                    best = better(best, code);
+                    self.set_fault(Some(match code {
+                        480 => Fault::NotRegistered,
+                        _ => Fault::Unknown,
+                    }));
+                }
+            }
+        }
+        for branch in branches {
+            self.start_branch(cx, branch, caller, attempt.ring_timeout, Vec::new());
+        }
+        if let Some(dialling) = self.dialling_mut() {
+            dialling.note(best);
+            dialling.ring_timeout = attempt.ring_timeout;
+            dialling.next = attempt.next;
+        }
+    }
+
+    /// Nobody is left to answer: tries the next attempt, or says so, or refuses the caller.
+    pub(super) fn dial_settled(&mut self, cx: &mut Context, now: Time) {
+        while !self.is_ending() && self.branches().next().is_none() {
+            let Some(dialling) = self.dialling_mut().filter(|dialling| !dialling.waits()) else {
+                return;
+            };
+            if let Some(attempt) = dialling.next_attempt() {
+                let (_, caller) = dialling.settings();
+                self.start_attempt(cx, attempt, &caller);
+                continue;
+            }
+            let (code, on_failure) = (dialling.best, dialling.on_failure);
+            let code = if code == 0 { 480 } else { code };
+            self.set_dialling(None);
+            cx.event(Event::DialFailed {
+                session: self.id(),
+                code,
+            });
+            if on_failure == OnFailure::Reject {
+                self.end(cx, now, End::new(Cause::Refused, code));
+            } else {
+                cx.timers.cancel(Timer::Session(self.id()));
+            }
+            return;
+        }
+    }
+
+    /// Nobody rings for it, nor may yet: the caller may be answered for something else. False if somebody does.
+    pub(super) fn stop_dialling(&mut self) -> bool {
+        let over = self.branches().next().is_none() && self.dialling().is_some_and(|d| !d.waits());
+        if over {
+            self.set_dialling(None);
+        }
+        over
+    }
+
+    /// Branches to a user.
+    pub(super) fn branches_of(&self, user: &str) -> Vec<LegId> {
+        let theirs = self.branches().filter(|l| l.user() == Some(user));
+        theirs.map(Leg::id).collect()
+    }
+}

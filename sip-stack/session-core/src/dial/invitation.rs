@@ -1,0 +1,217 @@
+//! Invitations: parties called for a caller who waits. None of them hears the caller before the application says so.
+
+use std::time::Duration;
+
+use media_core::control::LegId;
+use sans_io::Time;
+
+use super::branch::{Branch, declined, elsewhere};
+use super::{Caller, Party, better, is_for_all_phones};
+use crate::call::Call;
+use crate::context::Context;
+use crate::event::Event;
+use crate::leg::Leg;
+
+/// Settings for calling somebody for a waiting caller.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// Party to call. All contacts of a user ring; the first to answer has the call.
+    pub party: Party,
+    /// Caller as shown; `None`: the one who called us.
+    pub caller: Option<Caller>,
+    /// Time that it may ring without a provisional response between.
+    pub ring_timeout: Duration,
+    /// Headers of the INVITE: names and values without CR, LF and NUL.
+    pub headers: Vec<(String, String)>,
+}
+
+/// An invitation that rings. Its first branch names it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Invitation {
+    name: LegId,
+    /// Best final response so far; 0 before the first.
+    best: u16,
+    owner: Owner,
+}
+
+/// Whoever started an invitation, and gets its outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Application,
+    /// The transfer that this leg's peer asked for.
+    Transfer(LegId),
+}
+
+impl Invitation {
+    /// Rings to replace somebody.
+    pub(crate) fn is_for_transfer(&self) -> bool {
+        matches!(self.owner, Owner::Transfer(_))
+    }
+
+    /// Rings to replace that leg.
+    pub(crate) fn is_for_transfer_by(&self, leg: LegId) -> bool {
+        self.owner == Owner::Transfer(leg)
+    }
+
+    pub(crate) fn owner(&self) -> Owner {
+        self.owner
+    }
+}
+
+impl Call {
+    /// Calls a party. Several invitations may ring at a time, each by itself.
+    ///
+    /// # Errors
+    /// The SIP code that says why the party cannot be called: 404 unknown user or trunk, 480 not registered, 481 no such call,
+    /// 400 a header that cannot be written.
+    pub(crate) fn invite(&mut self, cx: &mut Context, offer: Offer, owner: Owner) -> Result<LegId, u16> {
+        if self.is_ending() {
+            return Err(481);
+        }
+        let caller = offer.caller.unwrap_or_else(|| self.from().clone());
+        let is_clean = |text: &str| !text.contains(['\r', '\n', '\0']);
+        let mut headers = offer.headers.iter();
+        if !headers.all(|(name, value)| is_clean(name) && is_clean(value)) {
+            return Err(400);
+        }
+        let mut legs = Vec::new();
+        for branch in Branch::all_of(cx, &offer.party)? {
+            legs.push(self.start_branch(cx, branch, &caller, offer.ring_timeout, offer.headers.clone()));
+        }
+        let name = legs.first().copied().ok_or(480_u16)?;
+        for l in self.legs_mut().filter(|l| legs.contains(&l.id())) {
+            l.invite_for(name);
+        }
+        self.invitations_mut().push(Invitation { name, best: 0, owner });
+        Ok(name)
+    }
+
+    /// The invitation of that name, if it rings.
+    pub(crate) fn invitation(&self, name: LegId) -> Option<&Invitation> {
+        self.invitations()
+            .iter()
+            .find(|invitation| invitation.name == name)
+    }
+
+    /// True if that invitation rings here, or a leg of it answered.
+    pub(crate) fn has_invitation(&self, name: LegId) -> bool {
+        self.invitation(name).is_some()
+            || self
+                .legs()
+                .any(|l| l.invitation() == Some(name) || l.id() == name)
+    }
+
+    fn take_invitation(&mut self, name: LegId) -> Option<Invitation> {
+        let at = self
+            .invitations()
+            .iter()
+            .position(|invitation| invitation.name == name)?;
+        Some(self.invitations_mut().remove(at))
+    }
+
+    /// Takes an invitation back: its phones stop ringing. `completed_elsewhere` tells them why (RFC 3326), so that none shows a
+    /// missed call. A leg that answered it, admitted or not, is hung up. False if it is not of this call.
+    pub(crate) fn withdraw(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        name: LegId,
+        completed_elsewhere: bool,
+    ) -> bool {
+        let reason = || completed_elsewhere.then(elsewhere);
+        if let Some(invitation) = self.take_invitation(name) {
+            for branch in self.ringing_for(name) {
+                self.remove_member(branch);
+                self.end_leg(cx, now, branch, reason());
+            }
+            if let Owner::Transfer(by) = invitation.owner {
+                self.transfer_failed(cx, now, by, 487);
+            }
+            return true;
+        }
+        // Not the branch that names the invitation may have answered it.
+        let answered = self.legs().find(|l| l.invitation() == Some(name) && l.is_up());
+        match answered.map(Leg::id) {
+            Some(leg) => self.drop_leg(cx, now, leg, reason()),
+            None if self.leg(name).is_some() => self.drop_leg(cx, now, name, reason()),
+            None => return false,
+        }
+        true
+    }
+
+    /// Legs that ring for an invitation.
+    fn ringing_for(&self, name: LegId) -> Vec<LegId> {
+        let ringing = self.legs().filter(|l| l.is_invited_for(name));
+        ringing.map(Leg::id).collect()
+    }
+
+    pub(super) fn invitation_rings(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        leg: LegId,
+        name: LegId,
+        code: u16,
+    ) {
+        let session = self.id();
+        match self.invitation(name).map(Invitation::owner) {
+            Some(Owner::Transfer(by)) => self.transfer_rings(cx, now, leg, by, code),
+            Some(Owner::Application) => cx.event(Event::OfferRings {
+                session,
+                offer: name,
+                code,
+            }),
+            None => debug_assert!(false, "a leg rings for an invitation that is there"),
+        }
+    }
+
+    pub(super) fn invitation_won(&mut self, cx: &mut Context, now: Time, name: LegId, leg: LegId) {
+        let invitation = self.take_invitation(name);
+        for loser in self.ringing_for(name).into_iter().filter(|branch| *branch != leg) {
+            self.remove_member(loser);
+            self.end_leg(cx, now, loser, Some(elsewhere()));
+        }
+        match invitation.map(|invitation| invitation.owner) {
+            Some(Owner::Transfer(by)) => self.transfer_answered(cx, now, by, leg),
+            Some(Owner::Application) => cx.event(Event::OfferAnswered {
+                session: self.id(),
+                offer: name,
+                leg,
+            }),
+            None => debug_assert!(false, "a leg answers an invitation that is there"),
+        }
+    }
+
+    pub(super) fn invitation_branch_failed(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        branch: LegId,
+        name: LegId,
+        code: u16,
+    ) {
+        self.remove_member(branch);
+        let mut others = self.ringing_for(name);
+        let for_all = is_for_all_phones(code);
+        let found = self.invitations_mut().iter_mut().find(|other| other.name == name);
+        if let Some(invitation) = found {
+            invitation.best = better(invitation.best, code);
+        }
+        let over = others.is_empty() || for_all;
+        let over = over.then(|| self.take_invitation(name)).flatten();
+        others.retain(|_| for_all);
+        for other in others {
+            self.remove_member(other);
+            self.end_leg(cx, now, other, Some(declined(code)));
+        }
+        match over.map(|invitation| (invitation.owner, invitation.best)) {
+            None => {}
+            Some((Owner::Transfer(by), code)) => self.transfer_failed(cx, now, by, code),
+            Some((Owner::Application, code)) => cx.event(Event::OfferEnded {
+                session: self.id(),
+                offer: name,
+                code,
+            }),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Dialling: groups of parties that ring together, one group after the other; early media; the first answer wins, the losers are
+//! cancelled.
+
+mod absent;
+mod branch;
+mod failover;
+mod invitation;
+mod progress;
+mod redirect;
+
+use std::time::Duration;
+
+use media_core::control::Application;
+use media_core::negotiated::Codec;
+use sip_core::flow::{Flow, Transport};
+use sip_core::uri::{Uri, UriError};
+
+pub(crate) use branch::{elsewhere, host_text, user_text};
+pub(crate) use failover::Dialling;
+pub use invitation::Offer;
+pub(crate) use invitation::{Invitation, Owner};
+pub(crate) use redirect::Redirect;
+
+use crate::config::Trunk;
+
+/// Caller as shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// User part of From.
+    pub user: String,
+    /// Display name, may be empty.
+    pub display: String,
+}
+
+/// Party to call.
+#[derive(Clone, Debug)]
+pub enum Party {
+    /// All contacts of a user of the directory.
+    User(String),
+    /// A number at a trunk of the directory.
+    Trunk {
+        /// Its name.
+        name: String,
+        /// User part of the Request-URI.
+        number: String,
+    },
+    /// Any SIP URI.
+    Uri {
+        /// Request-URI and To.
+        uri: Uri,
+        /// Proxy to send it to, instead of the URI's own host.
+        proxy: Option<Uri>,
+        /// Over this flow, if it is open (a registration's).
+        flow: Option<Flow>,
+        /// Offered, best first; empty: [`Config::phone_codecs`](crate::Config::phone_codecs).
+        codecs: Vec<Codec>,
+        /// For digest.
+        credentials: Option<(String, String)>,
+    },
+}
+
+/// Settings for calling parties.
+#[derive(Clone, Debug)]
+pub struct Dial {
+    /// Tried in this order.
+    pub attempts: Vec<Attempt>,
+    /// Caller as shown; `None`: the one who called us.
+    pub caller: Option<Caller>,
+    /// Fate of the caller if nobody answers.
+    pub on_failure: OnFailure,
+}
+
+impl Dial {
+    /// All of these parties ring at once, for the caller who called us.
+    #[must_use]
+    pub fn together(parties: Vec<Party>, ring_timeout: Duration, on_failure: OnFailure) -> Dial {
+        let attempt = Attempt {
+            parties,
+            ring_timeout,
+            next: Next::IfUnanswered,
+        };
+        Dial {
+            attempts: vec![attempt],
+            caller: None,
+            on_failure,
+        }
+    }
+}
+
+/// Parties that ring together.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// All rung at once.
+    pub parties: Vec<Party>,
+    /// Time that each branch may ring without a provisional response between.
+    pub ring_timeout: Duration,
+    /// Condition for the attempt after this one.
+    pub next: Next,
+}
+
+/// Condition for the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nobody answered, for whatever reason but a 6xx, which speaks for everybody (RFC 3261 §16.7).
+    IfUnanswered,
+    /// Nobody could be reached (408, 480, 5xx): a party that is busy or declines is not tried by another way.
+    IfUnreachable,
+}
+
+/// Fate of the caller if nobody answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Refused with the best of the codes.
+    Reject,
+    /// Stays; the application decides on [`Event::DialFailed`](crate::Event::DialFailed).
+    Tell,
+}
+
+/// A call of ours, with nobody calling us.
+#[derive(Clone, Debug)]
+pub struct OutgoingCall {
+    /// Party to call.
+    pub party: Party,
+    /// As whom.
+    pub caller: Caller,
+    /// Time that it may ring.
+    pub ring_timeout: Duration,
+    /// Sound for the party once it has answered.
+    pub application: Option<Application>,
+}
+
+/// The one of two final responses that tells the caller more (RFC 3261 §16.7 step 6): a 6xx ends everything,
+/// then decisions of people (busy, declined) before faults of the network.
+pub(crate) fn better(old: u16, new: u16) -> u16 {
+    fn rank(code: u16) -> u8 {
+        match code {
+            600..=699 => 0,
+            486 => 1,
+            484 | 404 | 410 => 3,
+            480 => 4,
+            487 | 408 => 6,
+            500..=599 => 7,
+            0 => 9,
+            _ => 2,
+        }
+    }
+    if rank(new) < rank(old) { new } else { old }
+}
+
+/// True for a final response that speaks for the person, not for one phone (RFC 3261 §16.7 step 5).
+pub(crate) fn is_for_all_phones(code: u16) -> bool {
+    (600..700).contains(&code)
+}
+
+/// A number at a trunk; without one, the trunk itself.
+pub(crate) fn trunk_uri(trunk: &Trunk, number: Option<&str>) -> Result<Uri, UriError> {
+    let uri = Uri::sip(number, &trunk.host, trunk.port)?;
+    match trunk.transport {
+        Transport::Udp => Ok(uri),
+        transport => uri.with_param("transport", &transport.name().to_ascii_lowercase()),
+    }
+}

@@ -1,0 +1,124 @@
+//! Directory: users and trunks, where they can be reached, and what their registrations entitle them to. All of it may be replaced
+//! under calls.
+
+mod probe;
+mod rights;
+mod trunks;
+mod users;
+
+use std::net::IpAddr;
+
+use media_core::control::MediaSource;
+use sans_io::Time;
+use sip_core::flow::Flow;
+use sip_core::message::Message;
+use sip_core::registrar::{self, Binding, RegisterOutcome, Registrar};
+
+use crate::config::{Access, Credentials, Trunk, User};
+use crate::leg::Account;
+use rights::Rights;
+
+/// Users, trunks and registrations.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    access: Access,
+    credentials: Credentials,
+    registrar: Registrar,
+    rights: Rights,
+}
+
+impl Directory {
+    pub(crate) fn new(access: Access, credentials: Credentials, max_contacts: usize) -> Directory {
+        Directory {
+            access,
+            credentials,
+            registrar: Registrar::new(registrar::Config {
+                max_contacts,
+                ..registrar::Config::default()
+            }),
+            rights: Rights::default(),
+        }
+    }
+
+    /// Everybody may call, and nobody registers.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.access, Access::Anyone)
+    }
+
+    pub(crate) fn user(&self, name: &str) -> Option<&User> {
+        match &self.access {
+            Access::Directory { users, .. } => users.get(name),
+            Access::Anyone => None,
+        }
+    }
+
+    pub(crate) fn trunk(&self, name: &str) -> Option<&Trunk> {
+        self.trunks()
+            .find(|(other, _)| *other == name)
+            .map(|(_, trunk)| trunk)
+    }
+
+    /// Trunks with their names.
+    pub(crate) fn trunks(&self) -> impl Iterator<Item = (&str, &Trunk)> {
+        let trunks = match &self.access {
+            Access::Directory { trunks, .. } => Some(trunks),
+            Access::Anyone => None,
+        };
+        let trunks = trunks.into_iter().flatten();
+        trunks.map(|(name, trunk)| (name.as_str(), trunk))
+    }
+
+    /// The trunk whose calls come from that address.
+    pub(crate) fn trunk_at(&self, address: IpAddr) -> Option<&str> {
+        let mut trunks = self.trunks();
+        let found = trunks.find(|(_, trunk)| trunk.sources.contains(&address));
+        found.map(|(name, _)| name)
+    }
+
+    /// Sources that media of a leg of this user or trunk are accepted from.
+    pub(crate) fn media_source(&self, account: &Account) -> MediaSource {
+        match account {
+            Account::User(name) => self.user(name).map(|user| user.media_source),
+            Account::Trunk(name) => self.trunk(name).map(|trunk| trunk.media_source),
+            Account::Nobody => None,
+        }
+        .unwrap_or_default()
+    }
+
+    /// Contacts of a user, best first.
+    pub(crate) fn contacts(&self, user: &str) -> impl Iterator<Item = &Binding> {
+        self.registrar.lookup(user)
+    }
+
+    pub(crate) fn is_reachable(&self, user: &str) -> bool {
+        self.registrar.is_reachable(user)
+    }
+
+    /// Contacts of all users.
+    pub(crate) fn len(&self) -> usize {
+        self.registrar.len()
+    }
+
+    /// Handles an admitted REGISTER.
+    pub(crate) fn register(
+        &mut self,
+        now: Time,
+        user: &str,
+        request: &Message,
+        flow: Flow,
+    ) -> RegisterOutcome {
+        self.registrar.register(now, user, request, flow)
+    }
+
+    pub(crate) fn registrar_mut(&mut self) -> &mut Registrar {
+        &mut self.registrar
+    }
+
+    pub(crate) fn registrar(&self) -> &Registrar {
+        &self.registrar
+    }
+
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+}

@@ -1,0 +1,243 @@
+//! A call comes in.
+
+use bytes::Bytes;
+use media_core::control::LegId;
+use media_core::sdp;
+use sans_io::Time;
+use sip_core::endpoint::{Headers, UsageId};
+use sip_core::flow::{Flow, Transport};
+use sip_core::message::Message;
+use sip_core::uri::UriRef;
+
+use crate::admission::{self, Word};
+use crate::call::{Call, NewCall};
+use crate::context::Context;
+use crate::coordinator::Coordinator;
+use crate::dial::Caller;
+use crate::event::{Event, IncomingCall, Source};
+use crate::leg::{Account, Device, Dialog, Leg, MediaWanted, Member, Negotiation, Peer, Purpose};
+
+/// An INVITE that is admitted.
+struct Admitted {
+    source: Source,
+    /// Leg whose place it asks for.
+    replaced: Option<LegId>,
+    offer: Option<Bytes>,
+    device: Device,
+    family: Option<sdp::Family>,
+}
+
+impl Coordinator {
+    /// Admits a new INVITE, opens its media and tells the application; or refuses it.
+    pub(crate) fn inbound(&mut self, now: Time, usage: UsageId, request: &Message, flow: Flow) {
+        let Some(admitted) = self.admit_invite(now, usage, request, flow) else {
+            return;
+        };
+        let cx = self.context_mut();
+        let device = admitted.device;
+        if let (Source::User(user), Some(_)) = (&admitted.source, &admitted.offer) {
+            let contact = request.contact().map(|contact| contact.uri);
+            cx.directory
+                .registrar_mut()
+                .offered(user, contact, flow, device.is_browser());
+        }
+        let call = describe(cx, request, admitted.source, flow, device);
+        let (session, leg) = (cx.next_session(), cx.next_leg());
+        let shard = cx.index.least_loaded();
+        let account = Account::of(&call.source);
+        let wanted = MediaWanted {
+            device,
+            codecs: cx.codecs_for(account.trunk(), device),
+            source: cx.directory.media_source(&account),
+            family: admitted.family,
+        };
+        let (kind, negotiator) = wanted.prepare(cx, leg, shard);
+        let new = NewCall {
+            id: session,
+            source: Some(call.source.clone()),
+            from: Caller {
+                user: call.from.clone(),
+                display: call.display.clone(),
+            },
+            to: call.to.clone(),
+            began: now,
+            answered: None,
+            max_forwards: request.max_forwards().unwrap_or(70),
+            shard,
+        };
+        let mut made = Call::new(cx, new);
+        let peer = Peer {
+            party: call.from.clone(),
+            account,
+            device,
+            registered: Some(flow.id),
+            proxied: request.via_count() > 1,
+        };
+        let caller = Leg::incoming(
+            leg,
+            shard,
+            peer,
+            (Dialog::Trying(usage), call.call_id.clone()),
+            Some(flow),
+            Negotiation::offered(negotiator, admitted.offer),
+            Purpose::Member(Member::caller()),
+        );
+        caller.open(cx, kind);
+        cx.index.add_usage(usage, leg);
+        caller.restrict(cx, usage, Some(flow.remote.ip()), "");
+        made.add_leg(cx, caller);
+        let call = Box::new(call);
+        cx.event(match admitted.replaced {
+            Some(replaced) => Event::Replaces {
+                session,
+                leg,
+                call,
+                replaced,
+            },
+            None => Event::Incoming { session, leg, call },
+        });
+        self.insert_call(made);
+    }
+
+    /// Admits an INVITE; `None` where it was refused, or left unanswered.
+    fn admit_invite(&mut self, now: Time, usage: UsageId, request: &Message, flow: Flow) -> Option<Admitted> {
+        if self.calls().count() >= self.context().config.max_sessions {
+            let retry = vec![("Retry-After".into(), "5".into())];
+            self.context_mut().endpoint.turn_away(usage, 503, &retry);
+            return None;
+        }
+        let (admission, cx) = self.admission_mut();
+        if cx.is_scanner(request, flow) {
+            cx.endpoint.pass_over_call(usage);
+            return None;
+        }
+        let word = admission.admit(cx, now, request, flow);
+        admission.report_bans(cx);
+        let source = match word {
+            Word::Granted(source) => source,
+            Word::PassedOver => {
+                cx.endpoint.pass_over_call(usage);
+                return None;
+            }
+            // RFC 3261 §26.3.2.4: a peer that has proved nothing is challenged once, and costs nothing.
+            Word::Refused { code, headers } => {
+                cx.endpoint.turn_away(usage, code, &headers);
+                return None;
+            }
+        };
+        let replaced = match self.replaced_by(request, &source) {
+            Ok(replaced) => replaced,
+            Err((code, why)) => {
+                // Once: a trunk is known by an address, which a datagram may forge.
+                let cx = self.context_mut();
+                let warning = warning(&cx.config.host, 399, why);
+                cx.endpoint.turn_away(usage, code, &warning);
+                return None;
+            }
+        };
+        let (admission, cx) = self.admission_mut();
+        // A call that takes the place of another does not add to the number of calls.
+        if replaced.is_none()
+            && let Some(seconds) = admission.beyond_limits(cx, now, &source)
+        {
+            // Before any port is taken. RFC 3261 §21.5.4: the client tries another way, or later.
+            let retry = vec![("Retry-After".into(), seconds.to_string())];
+            cx.endpoint.turn_away(usage, 503, &retry);
+            return None;
+        }
+        // Without one the caller wants our offer (late offer).
+        let offer = request.content().session;
+        let families: Vec<_> = cx
+            .config
+            .phone_ips
+            .iter()
+            .map(|ip| sdp::Family::of(*ip))
+            .collect();
+        let (is_browser, family) = match offer.as_ref().map(|sdp| sdp::peek(sdp, &families)) {
+            Some(Ok(peek)) => (peek.peer == sdp::Peer::Browser, peek.family),
+            Some(Err(error)) => {
+                let warning = sdp_warning(&cx.config.host, &error);
+                cx.endpoint.reject(now, usage, error.code(), warning);
+                return None;
+            }
+            None => (
+                matches!(flow.transport, Transport::Ws | Transport::Wss),
+                Some(sdp::Family::of(flow.remote.ip())),
+            ),
+        };
+        Some(Admitted {
+            source,
+            replaced,
+            offer,
+            device: Device::of(is_browser),
+            family,
+        })
+    }
+}
+
+/// Caller and callee, as the application is told.
+fn describe(cx: &Context, request: &Message, source: Source, flow: Flow, device: Device) -> IncomingCall {
+    let trusted = match &source {
+        Source::Trunk(name) => cx.directory.trunk(name).is_some_and(|trunk| trunk.trusted),
+        Source::User(_) | Source::Anyone => false,
+    };
+    let Caller {
+        user: from,
+        mut display,
+    } = admission::caller(request, trusted);
+    if let Source::User(user) = &source {
+        // The authenticated user determines what the others see.
+        let known = cx.directory.user(user).map(|user| user.display.clone());
+        if let Some(known) = known.filter(|display| !display.is_empty()) {
+            display = known;
+        }
+    }
+    let uri = request.request_uri().and_then(|uri| UriRef::parse(uri).ok());
+    IncomingCall {
+        from: match &source {
+            Source::User(user) => user.clone(),
+            _ => from,
+        },
+        source,
+        display,
+        to: uri.map(user_of).unwrap_or_default(),
+        domain: uri.map(host_of).unwrap_or_default(),
+        peer: flow.remote,
+        call_id: request.call_id().to_owned(),
+        browser: device.is_browser(),
+    }
+}
+
+/// `Warning` (RFC 3261 §20.43): a code and a text for whoever reads it.
+fn warning(host: &str, code: u16, text: &str) -> Headers {
+    vec![("Warning".into(), format!("{code} {host} \"{text}\""))]
+}
+
+/// `Warning` for a description that cannot be used.
+pub(crate) fn sdp_warning(host: &str, error: &sdp::SdpError) -> Headers {
+    warning(host, error.warning(), &quotable(error))
+}
+
+fn quotable(error: &sdp::SdpError) -> String {
+    error
+        .to_string()
+        .chars()
+        .map(|c| {
+            if c == '"' || c == '\\' || c.is_control() {
+                '\''
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+/// User part with percent-escapes decoded; of a telephone number the number alone.
+pub(crate) fn user_of(uri: UriRef<'_>) -> String {
+    uri.subscriber().map(|user| user.into_owned()).unwrap_or_default()
+}
+
+/// The host, without port.
+pub(crate) fn host_of(uri: UriRef<'_>) -> String {
+    uri.host().map(|host| host.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,139 @@
+//! Index over live calls: finds a leg's call, a dialog's leg, a user's legs, and counts what limits are set on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use media_core::control::LegId;
+use sip_core::endpoint::UsageId;
+
+use crate::SessionId;
+use crate::event::Source;
+use crate::leg::Leg;
+
+/// Index over calls and legs. Kept by the calls as legs come, move and go.
+#[derive(Debug)]
+pub(crate) struct Index {
+    /// The call of each leg.
+    sessions: BTreeMap<LegId, SessionId>,
+    /// The leg of each dialog of ours.
+    usages: BTreeMap<UsageId, LegId>,
+    /// Legs of the directory's users.
+    users: BTreeMap<String, BTreeSet<LegId>>,
+    /// Calls of each source.
+    calls: BTreeMap<Source, usize>,
+    /// Legs on ports of their own.
+    phones: usize,
+    /// Legs of each media shard.
+    shards: Vec<usize>,
+}
+
+impl Index {
+    pub(crate) fn new(shards: u8) -> Index {
+        Index {
+            sessions: BTreeMap::new(),
+            usages: BTreeMap::new(),
+            users: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            phones: 0,
+            shards: vec![0; usize::from(shards.max(1))],
+        }
+    }
+
+    /// The shard with the fewest legs: that of a new call.
+    pub(crate) fn least_loaded(&self) -> u8 {
+        let loads = self.shards.iter().zip(0..);
+        loads.min_by_key(|(legs, _)| **legs).map_or(0, |(_, shard)| shard)
+    }
+
+    pub(crate) fn add_call(&mut self, source: Option<&Source>) {
+        if let Some(source) = source {
+            *self.calls.entry(source.clone()).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn remove_call(&mut self, source: Option<&Source>) {
+        let Some(source) = source else { return };
+        if let Some(calls) = self.calls.get_mut(source) {
+            *calls -= 1;
+            if *calls == 0 {
+                self.calls.remove(source);
+            }
+        }
+    }
+
+    pub(crate) fn add_leg(&mut self, session: SessionId, leg: &Leg) {
+        let before = self.sessions.insert(leg.id(), session);
+        debug_assert!(before.is_none(), "a leg is in one call");
+        if let Some(user) = leg.user() {
+            self.users.entry(user.to_owned()).or_default().insert(leg.id());
+        }
+        if !leg.is_browser() {
+            self.phones += 1;
+        }
+        if let Some(legs) = self.shards.get_mut(usize::from(leg.shard())) {
+            *legs += 1;
+        }
+    }
+
+    /// A leg is in another call now.
+    pub(crate) fn move_leg(&mut self, leg: LegId, session: SessionId) {
+        let before = self.sessions.insert(leg, session);
+        debug_assert!(before.is_some(), "a leg that moves was somewhere");
+    }
+
+    pub(crate) fn remove_leg(&mut self, leg: &Leg) {
+        let before = self.sessions.remove(&leg.id());
+        debug_assert!(before.is_some(), "a leg goes once");
+        if let Some(user) = leg.user()
+            && let Some(legs) = self.users.get_mut(user)
+        {
+            legs.remove(&leg.id());
+            if legs.is_empty() {
+                self.users.remove(user);
+            }
+        }
+        if !leg.is_browser() {
+            self.phones -= 1;
+        }
+        if let Some(legs) = self.shards.get_mut(usize::from(leg.shard())) {
+            *legs -= 1;
+        }
+    }
+
+    pub(crate) fn add_usage(&mut self, usage: UsageId, leg: LegId) {
+        self.usages.insert(usage, leg);
+    }
+
+    pub(crate) fn remove_usage(&mut self, usage: UsageId) -> Option<LegId> {
+        self.usages.remove(&usage)
+    }
+
+    /// The call that a leg is in.
+    pub(crate) fn session(&self, leg: LegId) -> Option<SessionId> {
+        self.sessions.get(&leg).copied()
+    }
+
+    /// The leg of a dialog.
+    pub(crate) fn leg(&self, usage: UsageId) -> Option<LegId> {
+        self.usages.get(&usage).copied()
+    }
+
+    /// Legs of a user, oldest first.
+    pub(crate) fn of_user(&self, user: &str) -> impl Iterator<Item = LegId> + '_ {
+        self.users.get(user).into_iter().flatten().copied()
+    }
+
+    /// Calls of a source.
+    pub(crate) fn calls_of(&self, source: &Source) -> usize {
+        self.calls.get(source).copied().unwrap_or_default()
+    }
+
+    /// Legs that hold a pair of ports.
+    pub(crate) fn phones(&self) -> usize {
+        self.phones
+    }
+
+    /// Legs there are.
+    pub(crate) fn legs(&self) -> usize {
+        self.sessions.len()
+    }
+}

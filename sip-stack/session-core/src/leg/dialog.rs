@@ -1,0 +1,216 @@
+//! Signalling of a leg: its INVITE, its answer, its end.
+
+use bytes::Bytes;
+use sans_io::Time;
+use sip_core::endpoint::{Body, OutgoingInvite, Reason, Target, UsageId};
+use sip_core::flow::Flow;
+
+use super::{Leg, Negotiation};
+use crate::context::Context;
+use crate::dial::host_text;
+use media_core::negotiated::Direction;
+
+/// State of a leg's SIP dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialog {
+    /// Our INVITE waits for the address of its media.
+    Unsent,
+    /// An INVITE without a response.
+    Trying(UsageId),
+    /// A provisional response went over it.
+    Early(UsageId),
+    /// A 200 went over it.
+    Up(UsageId, Ack),
+    /// BYE, CANCEL or a refusal is on its way.
+    Ending(UsageId),
+    /// Gone.
+    Ended,
+}
+
+/// ACK to a 200.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ack {
+    /// We wait for that of the peer.
+    Awaited,
+    /// The peer sent it, or we did.
+    Seen,
+}
+
+impl Dialog {
+    pub(crate) fn usage(self) -> Option<UsageId> {
+        match self {
+            Dialog::Trying(usage) | Dialog::Early(usage) | Dialog::Up(usage, _) | Dialog::Ending(usage) => {
+                Some(usage)
+            }
+            Dialog::Unsent | Dialog::Ended => None,
+        }
+    }
+}
+
+impl Leg {
+    pub(crate) fn usage(&self) -> Option<UsageId> {
+        self.dialog.usage()
+    }
+
+    /// No 200 went over it, and it is not ending.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        matches!(self.dialog, Dialog::Unsent | Dialog::Trying(_) | Dialog::Early(_))
+    }
+
+    pub(crate) fn is_early(&self) -> bool {
+        matches!(self.dialog, Dialog::Early(_))
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.dialog, Dialog::Up(..))
+    }
+
+    /// Neither ending nor gone.
+    pub(crate) fn is_live(&self) -> bool {
+        self.is_unanswered() || self.is_up()
+    }
+
+    /// Its caller waits for a final response of ours.
+    pub(crate) fn waits_for_answer(&self) -> bool {
+        self.is_incoming() && self.is_unanswered()
+    }
+
+    /// Nothing of it is left.
+    pub(crate) fn is_over(&self) -> bool {
+        self.dialog == Dialog::Ended && self.media_is_closed()
+    }
+
+    /// A provisional response went over it.
+    pub(crate) fn progressed(&mut self) {
+        if let Dialog::Trying(usage) = self.dialog {
+            self.dialog = Dialog::Early(usage);
+        }
+    }
+
+    /// A 200 went over it.
+    pub(crate) fn set_up(&mut self, now: Time, ack: Ack) {
+        if let Some(usage) = self.usage() {
+            self.dialog = Dialog::Up(usage, ack);
+            self.answered = Some(now);
+        }
+    }
+
+    /// Notes the ACK to our 200; true for the first.
+    pub(crate) fn note_ack(&mut self) -> bool {
+        match self.dialog {
+            Dialog::Up(usage, Ack::Awaited) => {
+                self.dialog = Dialog::Up(usage, Ack::Seen);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Its dialog is gone, by whomever. True if it was neither ending nor gone before.
+    pub(crate) fn set_ended(&mut self) -> bool {
+        let was_live = self.is_live();
+        self.dialog = Dialog::Ended;
+        was_live
+    }
+
+    /// Media of a leg that we call are open: its INVITE leaves with our offer.
+    pub(crate) fn send_invite(&mut self, cx: &mut Context, now: Time, mut invite: Box<OutgoingInvite>) {
+        invite.body = Some(Body::sdp(self.offer_sdp(Direction::SendRecv)));
+        let host = host_text(&invite.request_uri);
+        let over = match &invite.target {
+            Target::Flow(flow) | Target::Contact { flow, .. } => Some(*flow),
+            Target::Uri { .. } => None,
+        };
+        let usage = cx.endpoint.invite(now, *invite);
+        self.dialog = Dialog::Trying(usage);
+        cx.index.add_usage(usage, self.id);
+        self.restrict(cx, usage, over.map(|flow| flow.remote.ip()), &host);
+        if let Some(info) = cx.endpoint.usage(usage) {
+            self.call_id.clone_from(&info.call_id);
+        }
+    }
+
+    /// Sends a provisional response, with our description where one is due.
+    pub(crate) fn send_progress(&mut self, cx: &mut Context, now: Time, code: u16, sdp: Option<Bytes>) {
+        let Some(usage) = self.usage() else { return };
+        self.progressed();
+        cx.endpoint.ring(now, usage, code, sdp.map(Body::sdp), Vec::new());
+    }
+
+    /// Sends the 200, with our description where one is due.
+    pub(crate) fn send_answer(&mut self, cx: &mut Context, now: Time, sdp: Option<Bytes>) {
+        let Some(usage) = self.usage() else { return };
+        if let Some(interval) = cx.config.session_timer.filter(|_| !self.is_browser()) {
+            cx.endpoint.want_session_timer(usage, interval);
+        }
+        self.set_up(now, Ack::Awaited);
+        cx.endpoint.accept(now, usage, sdp.map(Body::sdp), Vec::new());
+        self.vouch(cx);
+    }
+
+    /// Refuses it with `code` where its caller waits for one, else sends CANCEL or BYE with `reason`; and closes its media.
+    pub(crate) fn hang_up(&mut self, cx: &mut Context, now: Time, code: u16, reason: Option<Reason>) {
+        if self.is_live() {
+            let refuse = self.waits_for_answer() && code >= 300;
+            match self.usage() {
+                Some(usage) => {
+                    self.dialog = Dialog::Ending(usage);
+                    if refuse {
+                        cx.endpoint.reject(now, usage, code, Vec::new());
+                    } else {
+                        cx.endpoint.hangup(now, usage, reason, Vec::new());
+                    }
+                }
+                None => self.dialog = Dialog::Ended,
+            }
+        }
+        self.close_media(cx);
+    }
+
+    /// The dialog is reached over `flow` from now on.
+    pub(crate) fn move_to(&mut self, cx: &mut Context, now: Time, flow: Flow) {
+        self.flow = Some(flow);
+        self.presence.reconnected();
+        if let Some(usage) = self.usage() {
+            cx.endpoint.move_flow(now, usage, flow);
+        }
+    }
+
+    /// Its dialog is reached where the SIP machine says.
+    pub(crate) fn follow_flow(&mut self, cx: &Context) {
+        if let Some(info) = self.usage().and_then(|usage| cx.endpoint.usage(usage)) {
+            self.flow = info.flow.or(self.flow);
+        }
+    }
+
+    /// Its peer acknowledged a response of ours: what we send reaches it.
+    pub(crate) fn acknowledge(&mut self, cx: &mut Context) {
+        if !std::mem::replace(&mut self.acknowledged, true) {
+            self.vouch(cx);
+        }
+    }
+
+    /// Restricts where its dialog may be changed from: see [`Directory::peers`](crate::directory::Directory::peers).
+    pub(crate) fn restrict(
+        &self,
+        cx: &mut Context,
+        usage: UsageId,
+        over: Option<std::net::IpAddr>,
+        host: &str,
+    ) {
+        if let Some(peers) = cx.directory.peers(self.user(), over, host) {
+            cx.endpoint.restrict(usage, peers);
+        }
+    }
+
+    /// Goes on from before a restart.
+    pub(crate) fn recovering(mut self, answered: Time) -> Leg {
+        self.answered = Some(answered);
+        self.acknowledged = true;
+        self
+    }
+
+    pub(crate) fn negotiation(&self) -> &Negotiation {
+        &self.negotiation
+    }
+}

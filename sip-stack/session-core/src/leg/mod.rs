@@ -1,0 +1,307 @@
+//! A leg: one SIP dialog of a call and its media.
+//!
+//! [`Purpose`] says what it is in its call, [`Dialog`] how far its signalling is, [`Negotiation`] what was agreed, [`Media`] what
+//! becomes of its ports. Its own methods change it; calls ask and tell.
+
+mod dialog;
+mod forks;
+mod hold;
+mod media;
+mod negotiation;
+mod presence;
+mod purpose;
+mod sound;
+
+use media_core::control::{Command, LegId, LegKind, Report, Role};
+use media_core::sdp::Negotiator;
+use sans_io::Time;
+use sip_core::endpoint::OutgoingInvite;
+use sip_core::flow::{Flow, FlowId};
+
+pub(crate) use dialog::{Ack, Dialog};
+use hold::Hold;
+pub(crate) use media::{Media, MediaWanted, Pending};
+pub(crate) use negotiation::Negotiation;
+pub(crate) use presence::Attendance;
+use presence::Presence;
+pub(crate) use purpose::{Member, Part, Purpose, Seat};
+pub(crate) use sound::Hears;
+use sound::Sound;
+
+use crate::context::Context;
+use crate::dial::Redirect;
+use crate::event::{Fault, LegRecord, Source};
+use crate::transfer::Refer;
+
+/// A leg.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    id: LegId,
+    shard: u8,
+    peer: Peer,
+    direction: Direction,
+    /// The invitation that it rang for; its first branch names it.
+    invitation: Option<LegId>,
+    purpose: Purpose,
+    role: Role,
+    dialog: Dialog,
+    call_id: String,
+    /// The connection that its dialog is reached over now.
+    flow: Option<Flow>,
+    answered: Option<Time>,
+    /// True if its peer acknowledged a response of ours: the 200, or a reliable provisional one.
+    acknowledged: bool,
+    negotiation: Negotiation,
+    media: Media,
+    hold: Hold,
+    presence: Presence,
+    sound: Sound,
+    refer: Refer,
+    /// True if nothing comes from its peer although something should.
+    silent: bool,
+    /// Fault that ended it, if any.
+    fault: Option<Fault>,
+}
+
+/// The party at the other end of a leg.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// User part shown in records.
+    pub(crate) party: String,
+    pub(crate) account: Account,
+    pub(crate) device: Device,
+    /// The connection that it was called over, or called us over.
+    pub(crate) registered: Option<FlowId>,
+    /// True if proxies stand between it and us.
+    pub(crate) proxied: bool,
+}
+
+/// Entry of the directory that a party belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Account {
+    User(String),
+    Trunk(String),
+    /// A URI, or whoever calls a client.
+    Nobody,
+}
+
+/// Kind of a peer's media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Device {
+    /// ICE and DTLS-SRTP.
+    Browser,
+    /// RTP.
+    Phone,
+}
+
+/// Direction of a leg's INVITE.
+#[derive(Debug)]
+pub(crate) enum Direction {
+    Incoming,
+    /// Called by us; how a redirection of its peer is followed.
+    Outgoing(Redirect),
+}
+
+impl Account {
+    pub(crate) fn of(source: &Source) -> Account {
+        match source {
+            Source::User(name) => Account::User(name.clone()),
+            Source::Trunk(name) => Account::Trunk(name.clone()),
+            Source::Anyone => Account::Nobody,
+        }
+    }
+
+    pub(crate) fn user(&self) -> Option<&str> {
+        match self {
+            Account::User(name) => Some(name),
+            Account::Trunk(_) | Account::Nobody => None,
+        }
+    }
+
+    pub(crate) fn trunk(&self) -> Option<&str> {
+        match self {
+            Account::Trunk(name) => Some(name),
+            Account::User(_) | Account::Nobody => None,
+        }
+    }
+}
+
+impl Device {
+    pub(crate) fn of(browser: bool) -> Device {
+        if browser { Device::Browser } else { Device::Phone }
+    }
+
+    pub(crate) fn is_browser(self) -> bool {
+        self == Device::Browser
+    }
+}
+
+impl Leg {
+    /// A leg that called us.
+    pub(crate) fn incoming(
+        id: LegId,
+        shard: u8,
+        peer: Peer,
+        (dialog, call_id): (Dialog, String),
+        flow: Option<Flow>,
+        negotiation: Negotiation,
+        purpose: Purpose,
+    ) -> Leg {
+        Leg {
+            id,
+            shard,
+            peer,
+            direction: Direction::Incoming,
+            invitation: None,
+            purpose,
+            role: Role::Party,
+            dialog,
+            call_id,
+            flow,
+            answered: None,
+            acknowledged: false,
+            negotiation,
+            media: Media::opening(),
+            hold: Hold::default(),
+            presence: Presence::default(),
+            sound: Sound::default(),
+            refer: Refer::None,
+            silent: false,
+            fault: None,
+        }
+    }
+
+    /// A leg that we call: its INVITE leaves as soon as its media has an address.
+    pub(crate) fn outgoing(
+        id: LegId,
+        shard: u8,
+        peer: Peer,
+        flow: Option<Flow>,
+        negotiator: Negotiator,
+        (invite, redirect): (Box<OutgoingInvite>, Redirect),
+    ) -> Leg {
+        let mut leg = Leg::incoming(
+            id,
+            shard,
+            peer,
+            (Dialog::Unsent, String::new()),
+            flow,
+            Negotiation::offering(negotiator),
+            Purpose::Branch,
+        );
+        leg.direction = Direction::Outgoing(redirect);
+        leg.when_open(Pending::Invite(invite));
+        leg
+    }
+
+    /// Has its media opened.
+    pub(crate) fn open(&self, cx: &mut Context, kind: LegKind) {
+        let leg = self.id;
+        self.command(cx, Command::Open { leg, kind });
+    }
+
+    pub(crate) fn command(&self, cx: &mut Context, command: Command) {
+        cx.command(self.shard, command);
+    }
+
+    pub(crate) fn id(&self) -> LegId {
+        self.id
+    }
+
+    pub(crate) fn shard(&self) -> u8 {
+        self.shard
+    }
+
+    pub(crate) fn party(&self) -> &str {
+        &self.peer.party
+    }
+
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.peer.account.user()
+    }
+
+    pub(crate) fn trunk(&self) -> Option<&str> {
+        self.peer.account.trunk()
+    }
+
+    pub(crate) fn is_browser(&self) -> bool {
+        self.peer.device.is_browser()
+    }
+
+    pub(crate) fn is_incoming(&self) -> bool {
+        matches!(self.direction, Direction::Incoming)
+    }
+
+    /// How a redirection of its peer is followed; `None` for a leg that called us.
+    pub(crate) fn redirect(&self) -> Option<&Redirect> {
+        match &self.direction {
+            Direction::Outgoing(redirect) => Some(redirect),
+            Direction::Incoming => None,
+        }
+    }
+
+    pub(crate) fn call_id(&self) -> &str {
+        &self.call_id
+    }
+
+    pub(crate) fn flow(&self) -> Option<Flow> {
+        self.flow
+    }
+
+    /// The connection that it was called over, or called us over.
+    pub(crate) fn registered(&self) -> Option<FlowId> {
+        self.peer.registered
+    }
+
+    /// Time at which it was answered.
+    pub(crate) fn answered(&self) -> Option<Time> {
+        self.answered
+    }
+
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
+    pub(crate) fn set_fault(&mut self, fault: Option<Fault>) {
+        self.fault = fault;
+    }
+
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent
+    }
+
+    pub(crate) fn set_silent(&mut self, silent: bool) {
+        self.silent = silent;
+    }
+
+    pub(crate) fn refer(&self) -> Refer {
+        self.refer
+    }
+
+    pub(crate) fn refer_mut(&mut self) -> &mut Refer {
+        &mut self.refer
+    }
+
+    /// Its role among those who hear each other.
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
+    pub(crate) fn set_role(&mut self, role: Role) {
+        self.role = role;
+    }
+
+    /// Its part of the record, once nothing of it is left.
+    pub(crate) fn into_record(self) -> LegRecord {
+        LegRecord {
+            leg: self.id,
+            party: self.peer.party,
+            call_id: self.call_id,
+            answered: self.answered,
+            report: match self.media {
+                Media::Closed(report) => *report,
+                Media::Opening { .. } | Media::Open | Media::Closing => Report::default(),
+            },
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Negotiation of a leg's media by offer and answer (RFC 3264): whose turn it is, and what was agreed.
+
+use bytes::Bytes;
+use media_core::control::Command;
+use media_core::negotiated::{Direction, Negotiated};
+use media_core::sdp::{Negotiator, SdpError};
+use sip_core::endpoint::ForkId;
+
+use super::Leg;
+use super::forks::Forks;
+use crate::context::Context;
+
+/// The negotiation of a leg.
+#[derive(Debug)]
+pub(crate) struct Negotiation {
+    negotiator: Negotiator,
+    stage: Stage,
+}
+
+/// Stage of a negotiation.
+#[derive(Debug)]
+enum Stage {
+    /// Our offer goes with our INVITE, and each fork answers for itself.
+    Offering(Forks),
+    /// The peer's INVITE brought this offer.
+    Offered(Bytes),
+    /// The peer's INVITE brought none: it answers ours, in its PRACK or its ACK.
+    Late,
+    /// Both agreed, at least once. The answer that we gave to the INVITE is one and the same in every 183 and in the 200.
+    Agreed {
+        media: Box<Negotiated>,
+        answer: Option<Bytes>,
+    },
+}
+
+/// Meaning of a provisional response of a fork.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    /// Set if the response changed what was agreed.
+    pub(crate) agreed: Option<Box<Negotiated>>,
+    /// The fork sends media before anybody answers.
+    pub(crate) early_media: bool,
+}
+
+impl Negotiation {
+    /// For an INVITE of ours.
+    pub(crate) fn offering(negotiator: Negotiator) -> Negotiation {
+        Negotiation {
+            negotiator,
+            stage: Stage::Offering(Forks::default()),
+        }
+    }
+
+    /// For an INVITE of the peer, with an offer or without.
+    pub(crate) fn offered(negotiator: Negotiator, offer: Option<Bytes>) -> Negotiation {
+        let stage = offer.map_or(Stage::Late, Stage::Offered);
+        Negotiation { negotiator, stage }
+    }
+
+    /// What was agreed last.
+    pub(crate) fn media(&self) -> Option<&Negotiated> {
+        match &self.stage {
+            Stage::Agreed { media, .. } => Some(media),
+            Stage::Offering(forks) => forks.current(),
+            Stage::Offered(_) | Stage::Late => None,
+        }
+    }
+
+    /// True if the peer's INVITE brought an offer.
+    pub(crate) fn has_offer(&self) -> bool {
+        match &self.stage {
+            Stage::Offered(_) => true,
+            Stage::Agreed { answer, .. } => answer.is_some(),
+            Stage::Offering(_) | Stage::Late => false,
+        }
+    }
+
+    fn agree(&mut self, negotiated: Negotiated) {
+        let negotiated = Box::new(negotiated);
+        match &mut self.stage {
+            Stage::Offering(forks) => forks.set_current(negotiated),
+            Stage::Agreed { media, .. } => *media = negotiated,
+            Stage::Offered(_) | Stage::Late => {
+                self.stage = Stage::Agreed {
+                    media: negotiated,
+                    answer: None,
+                };
+            }
+        }
+    }
+}
+
+impl Leg {
+    /// Our offer.
+    pub(crate) fn offer_sdp(&mut self, direction: Direction) -> Bytes {
+        Bytes::from(self.negotiation.negotiator.offer(direction))
+    }
+
+    /// The answer to the offer of its INVITE, made once; its media are connected with it. `None` if the INVITE brought none.
+    ///
+    /// # Errors
+    /// The offer cannot be answered.
+    pub(crate) fn answer_sdp(&mut self, cx: &mut Context) -> Result<Option<Bytes>, SdpError> {
+        let offer = match &self.negotiation.stage {
+            Stage::Agreed { answer, .. } => return Ok(answer.clone()),
+            Stage::Offered(offer) => offer,
+            Stage::Offering(_) | Stage::Late => return Ok(None),
+        };
+        let negotiator = &mut self.negotiation.negotiator;
+        let made = negotiator.handle_offer(offer, Direction::SendRecv, &mut cx.rng)?;
+        let sdp = Bytes::from(made.sdp);
+        self.connect(cx, made.negotiated);
+        if let Stage::Agreed { answer, .. } = &mut self.negotiation.stage {
+            *answer = Some(sdp.clone());
+        }
+        Ok(Some(sdp))
+    }
+
+    /// Takes a provisional response of a fork. A description that cannot be read does not invalidate the status; one that is
+    /// repeated changes nothing.
+    pub(crate) fn fork_progress(&mut self, fork: Option<ForkId>, sdp: Option<&[u8]>) -> Progress {
+        let Stage::Offering(forks) = &mut self.negotiation.stage else {
+            return Progress {
+                agreed: None,
+                early_media: false,
+            };
+        };
+        let negotiator = &mut self.negotiation.negotiator;
+        let new = sdp.filter(|sdp| !forks.repeats(fork, sdp));
+        let agreed = new.and_then(|sdp| forks.answered(negotiator, fork, sdp).ok());
+        Progress {
+            agreed: agreed.map(Box::new),
+            early_media: sdp.is_some() && forks.has(fork),
+        }
+    }
+
+    /// Takes the 2xx of a fork, which has the call. It may repeat the description of a 183, or bring its own; where it brings none
+    /// that can be used, that of the fork's 183 stands (RFC 3261 §13.2.2.4). False if there is none.
+    pub(crate) fn fork_won(&mut self, cx: &mut Context, fork: ForkId, sdp: Option<&[u8]>) -> bool {
+        let Stage::Offering(forks) = &mut self.negotiation.stage else {
+            return false;
+        };
+        let negotiator = &mut self.negotiation.negotiator;
+        let said = sdp.and_then(|sdp| forks.answered(negotiator, Some(fork), sdp).ok());
+        let Some(negotiated) = said.or_else(|| forks.adopt(negotiator, fork)) else {
+            return false;
+        };
+        let is_new = forks.current() != Some(&negotiated);
+        self.negotiation.stage = Stage::Agreed {
+            media: Box::new(negotiated.clone()),
+            answer: None,
+        };
+        if is_new {
+            self.connect(cx, negotiated);
+        }
+        true
+    }
+
+    /// Answers the peer's re-INVITE or UPDATE. `fork` names the fork that offers, while nobody has answered our INVITE.
+    ///
+    /// # Errors
+    /// The offer cannot be answered; the previous agreement stands.
+    pub(crate) fn reoffered(
+        &mut self,
+        cx: &mut Context,
+        fork: Option<ForkId>,
+        offer: &[u8],
+    ) -> Result<String, SdpError> {
+        let want = self.wanted_direction();
+        let negotiator = &mut self.negotiation.negotiator;
+        if let (Some(fork), Stage::Offering(forks)) = (fork, &self.negotiation.stage) {
+            forks.adopt(negotiator, fork);
+        }
+        let answer = negotiator.handle_offer(offer, want, &mut cx.rng)?;
+        if let (Some(fork), Stage::Offering(forks)) = (fork, &mut self.negotiation.stage) {
+            forks.agreed(negotiator, Some(fork), offer, &answer.negotiated);
+        }
+        self.connect(cx, answer.negotiated);
+        Ok(answer.sdp)
+    }
+
+    /// Takes the answer to an offer of ours in the call.
+    ///
+    /// # Errors
+    /// The answer cannot be used; the previous agreement stands, if there is one.
+    pub(crate) fn offer_answered(&mut self, cx: &mut Context, answer: &[u8]) -> Result<(), SdpError> {
+        let negotiated = self.negotiation.negotiator.handle_answer(answer)?;
+        self.connect(cx, negotiated);
+        Ok(())
+    }
+
+    /// Hands a negotiation's outcome to the shard.
+    pub(crate) fn connect(&mut self, cx: &mut Context, negotiated: Negotiated) {
+        self.hold.agreed(self.peer.device, negotiated.direction);
+        self.negotiation.agree(negotiated.clone());
+        self.vouch(cx);
+        let leg = self.id;
+        let media = Box::new(negotiated);
+        self.command(cx, Command::Connect { leg, media });
+    }
+
+    /// True if its peer takes digits by RFC 4733.
+    pub(crate) fn takes_telephone_events(&self) -> bool {
+        let media = self.negotiation.media();
+        media.is_some_and(|media| media.telephone_event.is_some())
+    }
+
+    pub(crate) fn negotiator_mut(&mut self) -> &mut Negotiator {
+        &mut self.negotiation.negotiator
+    }
+}

@@ -1,0 +1,149 @@
+//! Requests for a transfer as they come: REFER of a leg's peer, and the answers and NOTIFYs to ours.
+
+use media_core::control::LegId;
+use sans_io::Time;
+use sip_core::endpoint::{ReferId, ServerTx, UsageId};
+use sip_core::message::{Message, Referral, ReplacedDialog};
+use sip_core::uri::Uri;
+
+use super::Refer;
+use crate::coordinator::Coordinator;
+use crate::dial::{Invitation, host_text, user_text};
+use crate::event::{Event, ReferTo};
+use crate::leg::Leg;
+
+impl Coordinator {
+    /// Asks the peer of `leg` to call `target` in our place, or to take up the call that `replaces` is a leg
+    /// of. [`Event::ReferProgress`] reports the progress.
+    pub fn refer(&mut self, now: Time, leg: LegId, target: &Uri, replaces: Option<LegId>) {
+        let dialog = replaces.and_then(|other| self.dialog_of(other));
+        let is_known = dialog.is_some() == replaces.is_some();
+        self.with_leg(leg, |call, cx| {
+            if let Some(l) = call.leg_mut(leg)
+                && let Some(usage) = l.usage()
+                && is_known
+            {
+                *l.refer_mut() = Refer::Sent;
+                cx.endpoint.refer(now, usage, target, dialog.as_ref());
+            }
+        });
+    }
+
+    /// As our peer would name the dialog of a leg.
+    fn dialog_of(&self, leg: LegId) -> Option<ReplacedDialog> {
+        let usage = self.leg(leg)?.usage()?;
+        let info = self.context().endpoint.usage(usage)?;
+        Some(ReplacedDialog {
+            call_id: info.call_id.clone(),
+            to_tag: info.remote_tag.clone()?,
+            from_tag: info.local_tag.clone(),
+            early_only: false,
+        })
+    }
+
+    /// A REFER of a leg's peer. Only users of the directory may have us call somebody.
+    pub(crate) fn referred(&mut self, now: Time, usage: UsageId, refer: ReferId, referral: &Referral) {
+        let leg = self.found(now, usage);
+        let understood = leg.and_then(|leg| Some((leg, self.understand(leg, referral)?)));
+        match understood {
+            Some((leg, Ok(to))) => {
+                self.with_leg(leg, |call, cx| {
+                    let session = call.id();
+                    if let Some(l) = call.leg_mut(leg) {
+                        *l.refer_mut() = Refer::Asked(refer);
+                        cx.event(Event::Refer { session, leg, to });
+                    }
+                });
+            }
+            Some((_, Err(code))) => self.reject_refer(now, usage, refer, code),
+            None => self.reject_refer(now, usage, refer, 603),
+        }
+    }
+
+    fn reject_refer(&mut self, now: Time, usage: UsageId, refer: ReferId, code: u16) {
+        self.context_mut().endpoint.reject_refer(now, usage, refer, code);
+    }
+
+    /// Whom a REFER names, or why it is refused. `None` if the leg is gone.
+    fn understand(&self, leg: LegId, referral: &Referral) -> Option<Result<ReferTo, u16>> {
+        let call = self.call_of(leg)?;
+        let l = call.leg(leg)?;
+        let Some(user) = l.user() else {
+            return Some(Err(403));
+        };
+        let is_transferred = call.invitations().iter().any(Invitation::is_for_transfer);
+        if is_transferred || matches!(l.refer(), Refer::Asked(_) | Refer::Accepted(_)) {
+            return Some(Err(491));
+        }
+        if let Some(dialog) = &referral.replaces {
+            // Somebody else's call is as if it were not there; 481 would end the dialog of the REFER itself.
+            return Some(self.replaced(user, leg, dialog).map(ReferTo::Leg).ok_or(603));
+        }
+        let target = &referral.target;
+        if target.is_sip() && !self.context().is_ours(&host_text(target)) {
+            return Some(Err(404));
+        }
+        Some(Ok(ReferTo::Number(user_text(target))))
+    }
+
+    /// The leg of the same user that a `Replaces` names. The tags may stand either way round: JsSIP writes those of a call that
+    /// came in as if it had placed it.
+    fn replaced(&self, user: &str, leg: LegId, dialog: &ReplacedDialog) -> Option<LegId> {
+        let cx = self.context();
+        let is_named = |other: &LegId| {
+            let leg = self.leg(*other).filter(|l| l.is_up());
+            leg.and_then(Leg::usage).is_some_and(|usage| {
+                let is =
+                    |ours: &str, theirs: &str| cx.endpoint.is_dialog(usage, (&dialog.call_id, ours, theirs));
+                is(&dialog.to_tag, &dialog.from_tag) || is(&dialog.from_tag, &dialog.to_tag)
+            })
+        };
+        let mut legs = cx.index.of_user(user);
+        legs.find(|other| *other != leg && is_named(other))
+    }
+
+    /// Our REFER was answered.
+    pub(crate) fn refer_answered(&mut self, usage: UsageId, code: u16) {
+        // NOTIFY reports the outcome of an accepted REFER.
+        if code >= 300 {
+            self.report_refer_progress(usage, code);
+        }
+    }
+
+    /// A NOTIFY of the peer: how the transfer goes that we asked for. Nothing else was subscribed to (RFC 6665 §4.1.3).
+    pub(crate) fn notified(&mut self, now: Time, usage: UsageId, tx: ServerTx, request: &Message) {
+        let leg = self.found(now, usage).and_then(|leg| self.leg(leg));
+        let asks = leg.is_some_and(|l| l.refer() == Refer::Sent);
+        let is_refer = request
+            .event()
+            .is_some_and(|event| event.value.eq_ignore_ascii_case("refer"));
+        let (answer, code) = match (is_refer, asks) {
+            (false, _) => (489, None),
+            (true, false) => (481, None),
+            (true, true) => (200, fragment_status(request.body())),
+        };
+        self.context_mut()
+            .endpoint
+            .reply_in_dialog(now, usage, tx, answer, Vec::new(), None);
+        if let Some(code) = code {
+            self.report_refer_progress(usage, code);
+        }
+    }
+
+    fn report_refer_progress(&mut self, usage: UsageId, code: u16) {
+        if let Some(leg) = self.context().index.leg(usage)
+            && let Some(session) = self.session_of_leg(leg)
+        {
+            self.context_mut()
+                .event(Event::ReferProgress { session, leg, code });
+        }
+    }
+}
+
+/// The status of a `message/sipfrag` (RFC 3420) that begins with a status line.
+fn fragment_status(body: &[u8]) -> Option<u16> {
+    let line = body.split(|byte| matches!(byte, b'\r' | b'\n')).next()?;
+    let code = std::str::from_utf8(line).ok()?.strip_prefix("SIP/2.0 ")?;
+    let code = code.split(' ').next()?.parse().ok()?;
+    (100..700).contains(&code).then_some(code)
+}
