@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::dns::{self, Followed, Follower, Target};
 use crate::media::Lane;
 use crate::spin::SpinGuard;
+use crate::tap::{Feed, Taps};
 use crate::trace;
 use crate::transport::{self, Transports};
 
@@ -49,8 +50,9 @@ pub trait Application: Send + 'static {
 pub(crate) enum Control<R> {
     Request(R),
     Stats(oneshot::Sender<Stats>),
-    /// New calls are refused from now on.
-    Drain,
+    Tap(Feed),
+    /// New calls are refused from now on; answered when that is so.
+    Drain(oneshot::Sender<()>),
     /// All calls end; answered when they have, or after this long.
     Shutdown(Duration, oneshot::Sender<()>),
 }
@@ -81,6 +83,7 @@ pub(crate) struct Driver<A: Application> {
     pub(crate) control: mpsc::Receiver<Control<A::Request>>,
     pub(crate) resolver: Resolver,
     pub(crate) ending: Ending,
+    pub(crate) taps: Taps,
 }
 
 /// Names being looked up outside the task.
@@ -273,11 +276,13 @@ impl<A: Application> Driver<A> {
         // Held until the answers to a message are on their way.
         let mut _receipt = None;
         let mut datagram_of = None;
+        let mut tapped = None;
         let input = match self.transports.handle_event(event) {
             Some(transport::Event::Message { flow, data, receipt }) => {
                 trace::received(flow, &data);
                 _receipt = Some(receipt);
                 datagram_of = (flow.transport == Transport::Udp).then(|| flow.remote.ip());
+                tapped = (!self.taps.is_empty()).then(|| (flow, data.clone()));
                 endpoint::Input::Message { flow, data }
             }
             Some(transport::Event::Closed { flow }) => endpoint::Input::FlowClosed { flow },
@@ -289,7 +294,12 @@ impl<A: Application> Driver<A> {
             }
             Some(transport::Event::Opened { .. }) | None => return,
         };
-        self.input(Input::Sip(input));
+        let now = self.clock.now();
+        self.coordinator.handle_input(now, Input::Sip(input));
+        if let Some((flow, data)) = tapped {
+            self.taps.received(now, flow, data, &self.coordinator);
+        }
+        self.drain(now);
         if let Some(host) = datagram_of {
             let (now, coordinator) = (self.clock.now(), &self.coordinator);
             self.transports.heard(host, || coordinator.knows(now, host));
@@ -306,7 +316,11 @@ impl<A: Application> Driver<A> {
             Some(Control::Stats(reply)) => {
                 let _ = reply.send(self.coordinator.stats());
             }
-            Some(Control::Drain) => self.ending.draining = true,
+            Some(Control::Tap(feed)) => self.taps.add(feed),
+            Some(Control::Drain(reply)) => {
+                self.ending.draining = true;
+                let _ = reply.send(());
+            }
             Some(Control::Shutdown(patience, reply)) => {
                 self.ending.waiting.push(reply);
                 self.end_calls(now, patience);
@@ -348,6 +362,10 @@ impl<A: Application> Driver<A> {
                 Output::Transmit { to, data, token } => {
                     if trace::is_on() {
                         trace::sent(&to, self.transports.local_of(&to), &data);
+                    }
+                    if !self.taps.is_empty() {
+                        let local = self.transports.local_of(&to);
+                        self.taps.sent(now, &to, local, data.clone(), &self.coordinator);
                     }
                     if !self.transports.send(&to, data, token) {
                         trace::not_sent(&to);

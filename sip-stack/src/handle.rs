@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::driver::Control;
 use crate::media::SharedCounters;
+use crate::tap::{self, Tap};
 use crate::transport::{self, Crowd, Listener, ws};
 
 /// Reaches a running stack. Clones are handles of the same stack; when the last one is gone the stack ends.
@@ -118,9 +119,22 @@ impl<R> Handle<R> {
         stats.await.map_err(|_| Gone)
     }
 
-    /// Refuses new calls with 503 from now on; those there are go on.
+    /// Listens to every SIP message that comes or goes from now on; up to `waiting` of them wait for the listener.
+    ///
+    /// # Errors
+    /// [`Gone`] when the stack has ended.
+    pub async fn tap(&self, waiting: usize) -> Result<Tap, Gone> {
+        let (feed, tap) = tap::tap(waiting);
+        self.control.send(Control::Tap(feed)).await.map_err(|_| Gone)?;
+        Ok(tap)
+    }
+
+    /// Refuses new calls with 503; those there are go on. Comes back when that is so.
     pub async fn drain(&self) {
-        let _ = self.control.send(Control::Drain).await;
+        let (reply, done) = oneshot::channel();
+        if self.control.send(Control::Drain(reply)).await.is_ok() {
+            let _ = done.await;
+        }
     }
 
     /// Ends all calls (BYE, CANCEL, 503 as fits) and the stack. Comes back when both are done, `patience` at the latest.

@@ -10,9 +10,11 @@ mod clock;
 pub mod dns;
 mod driver;
 mod handle;
+pub mod manager;
 pub mod media;
 mod spin;
 mod stack;
+pub mod tap;
 mod trace;
 pub mod transport;
 

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::driver::{Application, Driver, Ending, Resolver};
 use crate::handle::{Handle, Shared};
 use crate::media::{self, MediaConfig};
+use crate::tap::Taps;
 use crate::transport::{BindError, Limits, Listen, Listener, Outbound, Transports, local_addresses};
 
 /// Events of media threads on their way to the task. When it is full they wait in their thread, where state is kept and
@@ -135,6 +136,7 @@ impl Stack {
             control: requests,
             resolver: Resolver::new(rng.fork()),
             ending: Ending::default(),
+            taps: Taps::default(),
         };
         tokio::spawn(driver.run());
         Ok(Handle {

@@ -1,5 +1,6 @@
 //! Whole calls between clients of ours, over real sockets on loopback.
 
+mod manager;
 mod registrar;
 
 use std::future::Future;

@@ -337,6 +337,10 @@ impl Coordinator {
         self.calls.values()
     }
 
+    pub(crate) fn call_count(&self) -> usize {
+        self.calls.len()
+    }
+
     pub(crate) fn insert_call(&mut self, call: Call) {
         self.calls.insert(call.id(), call);
     }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use media_core::control::{BridgeId, LegId, Report};
 use sans_io::Time;
 use serde::{Deserialize, Serialize};
+use sip_core::endpoint::Reason;
 
 use crate::guard::Ban;
 use crate::{Refusal, SessionId};
@@ -460,6 +461,30 @@ pub struct CallRecord {
     pub legs: Vec<LegRecord>,
 }
 
+/// End of a leg's dialog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegEnd {
+    /// Time of the first word about it.
+    pub at: Time,
+    /// Whoever ended it.
+    pub by: EndedBy,
+    /// SIP status: that of the refusal, 200 for a BYE, 487 for a CANCEL, 408 where nobody answered.
+    pub code: u16,
+    /// `Reason` of the BYE or CANCEL (RFC 3326).
+    pub reason: Option<Reason>,
+}
+
+/// Whoever ended a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// Its peer.
+    Peer,
+    /// We did.
+    Us,
+    /// Nobody: a timer ran out, or the connection failed.
+    Failure,
+}
+
 /// A leg, once it is over.
 #[derive(Clone, Debug)]
 pub struct LegRecord {
@@ -467,10 +492,22 @@ pub struct LegRecord {
     pub leg: LegId,
     /// The party's user part.
     pub party: String,
-    /// Its SIP Call-ID.
+    /// User of the directory that it belongs to.
+    pub user: Option<String>,
+    /// Trunk that it came from, or was called through.
+    pub trunk: Option<String>,
+    /// True if its peer called us.
+    pub incoming: bool,
+    /// True if its peer is a browser.
+    pub browser: bool,
+    /// Its SIP Call-ID; empty if no INVITE was sent.
     pub call_id: String,
+    /// Time at which its INVITE came, or was sent.
+    pub began: Option<Time>,
     /// Time at which it was answered.
     pub answered: Option<Time>,
+    /// Time and manner of its end.
+    pub end: Option<LegEnd>,
     /// Counts of its media.
     pub report: Report,
 }

@@ -81,7 +81,8 @@ impl Coordinator {
             Some(flow),
             Negotiation::offered(negotiator, admitted.offer),
             Purpose::Member(Member::caller()),
-        );
+        )
+        .arrived(now);
         caller.open(cx, kind);
         cx.index.add_usage(usage, leg);
         caller.restrict(cx, usage, Some(flow.remote.ip()), "");
@@ -101,7 +102,7 @@ impl Coordinator {
 
     /// Admits an INVITE; `None` where it was refused, or left unanswered.
     fn admit_invite(&mut self, now: Time, usage: UsageId, request: &Message, flow: Flow) -> Option<Admitted> {
-        if self.calls().count() >= self.context().config.max_sessions {
+        if self.call_count() >= self.context().config.max_sessions {
             let retry = vec![("Retry-After".into(), "5".into())];
             self.context_mut().endpoint.turn_away(usage, 503, &retry);
             return None;

@@ -16,6 +16,8 @@ pub(crate) struct Index {
     sessions: BTreeMap<LegId, SessionId>,
     /// The leg of each dialog of ours.
     usages: BTreeMap<UsageId, LegId>,
+    /// The leg of each SIP Call-ID.
+    call_ids: BTreeMap<String, LegId>,
     /// Legs of the directory's users.
     users: BTreeMap<String, BTreeSet<LegId>>,
     /// Calls of each source.
@@ -31,6 +33,7 @@ impl Index {
         Index {
             sessions: BTreeMap::new(),
             usages: BTreeMap::new(),
+            call_ids: BTreeMap::new(),
             users: BTreeMap::new(),
             calls: BTreeMap::new(),
             phones: 0,
@@ -63,6 +66,9 @@ impl Index {
     pub(crate) fn add_leg(&mut self, session: SessionId, leg: &Leg) {
         let before = self.sessions.insert(leg.id(), session);
         debug_assert!(before.is_none(), "a leg is in one call");
+        if !leg.call_id().is_empty() {
+            self.add_call_id(leg.call_id(), leg.id());
+        }
         if let Some(user) = leg.user() {
             self.users.entry(user.to_owned()).or_default().insert(leg.id());
         }
@@ -74,6 +80,11 @@ impl Index {
         }
     }
 
+    /// The SIP Call-ID of a leg is known.
+    pub(crate) fn add_call_id(&mut self, call_id: &str, leg: LegId) {
+        self.call_ids.insert(call_id.to_owned(), leg);
+    }
+
     /// A leg is in another call now.
     pub(crate) fn move_leg(&mut self, leg: LegId, session: SessionId) {
         let before = self.sessions.insert(leg, session);
@@ -83,6 +94,9 @@ impl Index {
     pub(crate) fn remove_leg(&mut self, leg: &Leg) {
         let before = self.sessions.remove(&leg.id());
         debug_assert!(before.is_some(), "a leg goes once");
+        if self.call_ids.get(leg.call_id()) == Some(&leg.id()) {
+            self.call_ids.remove(leg.call_id());
+        }
         if let Some(user) = leg.user()
             && let Some(legs) = self.users.get_mut(user)
         {
@@ -110,6 +124,11 @@ impl Index {
     /// The call that a leg is in.
     pub(crate) fn session(&self, leg: LegId) -> Option<SessionId> {
         self.sessions.get(&leg).copied()
+    }
+
+    /// The call that a SIP Call-ID belongs to.
+    pub(crate) fn session_of_call_id(&self, call_id: &str) -> Option<SessionId> {
+        self.session(*self.call_ids.get(call_id)?)
     }
 
     /// The leg of a dialog.

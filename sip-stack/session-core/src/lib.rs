@@ -28,11 +28,13 @@ mod verbs;
 pub use account::Registration;
 pub use admission::{Excess, Limits, MAX_USER, Quota, Reason, Refusal};
 pub use bridge::{BridgeError, BridgeInfo};
-pub use call::SessionId;
+pub use call::{CallSession, CallState, SessionId};
 pub use config::{Access, Adjustment, Config, Credentials, Lent, Trunk, User};
 pub use coordinator::{Coordinator, Input, Output, Stats};
 pub use dial::{Attempt, Caller, Dial, Next, Offer, OnFailure, OutgoingCall, Party};
-pub use event::{BridgeEvent, CallRecord, Cause, Event, Fault, IncomingCall, LegRecord, ReferTo, Source};
+pub use event::{
+    BridgeEvent, CallRecord, Cause, EndedBy, Event, Fault, IncomingCall, LegEnd, LegRecord, ReferTo, Source,
+};
 pub use ids::first_id;
 pub use media_core::control::{Application, BridgeId, LegId, MediaSource, Role};
 pub use recovery::SavedLeg;

@@ -132,7 +132,7 @@ impl Coordinator {
             Negotiation::offered(negotiator, None),
             Purpose::Recovering,
         );
-        let mut made = made.recovering(Time(saved.answered));
+        let mut made = made.recovering(Time(saved.began), Time(saved.answered));
         made.set_application(application);
         if saved.browser {
             // Its connection is gone for certain; it is looked for among those that come.

@@ -12,7 +12,7 @@ use sip_core::message::Message;
 use crate::SessionId;
 use crate::account::Registration;
 use crate::admission::Limits;
-use crate::call::{Call, End, Lifetime, NewCall};
+use crate::call::{Call, CallSession, End, Lifetime, NewCall};
 use crate::coordinator::{Coordinator, Stats};
 use crate::dial::{Caller, Dial, Offer, OutgoingCall, Owner, Party};
 use crate::event::{Cause, Fault};
@@ -315,7 +315,7 @@ impl Coordinator {
     pub fn stats(&self) -> Stats {
         let cx = self.context();
         Stats {
-            sessions: self.calls().count(),
+            sessions: self.call_count(),
             legs: cx.index.legs(),
             contacts: cx.directory.len(),
             endpoint: cx.endpoint.counts(),
@@ -328,6 +328,25 @@ impl Coordinator {
     /// Live sessions, oldest first.
     pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
         self.calls().map(Call::id)
+    }
+
+    /// A live call.
+    #[must_use]
+    pub fn find_session(&self, session: SessionId) -> Option<CallSession> {
+        self.call(session).map(Call::describe)
+    }
+
+    /// Live calls, oldest first.
+    pub fn list_active_sessions(&self) -> impl Iterator<Item = CallSession> + '_ {
+        self.calls().map(Call::describe)
+    }
+
+    /// Our description of the first party's media, as an offer of it would be now; nothing is sent.
+    #[must_use]
+    pub fn generate_sdp_offer(&self, session: SessionId) -> Option<String> {
+        let call = self.call(session)?;
+        let leg = call.legs().find(|l| l.is_live() && l.is_open())?;
+        Some(leg.describe())
     }
 
     /// Legs of a user that are not ending, each with the [`offer`](Self::offer) that it is or was a branch of.
@@ -354,6 +373,12 @@ impl Coordinator {
     #[must_use]
     pub fn session_of_leg(&self, leg: LegId) -> Option<SessionId> {
         self.context().index.session(leg)
+    }
+
+    /// The live session of which a leg has this SIP Call-ID.
+    #[must_use]
+    pub fn session_of_call_id(&self, call_id: &str) -> Option<SessionId> {
+        self.context().index.session_of_call_id(call_id)
     }
 
     /// The session of the leg whose dialog has this SIP Call-ID and this tag of ours. We drew the tag, and told it to the leg's peer

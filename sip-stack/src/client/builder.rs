@@ -123,7 +123,7 @@ impl Builder {
     }
 
     /// The same sockets under another application.
-    pub(super) async fn start_with<A: Application>(
+    pub(crate) async fn start_with<A: Application>(
         self,
         application: A,
     ) -> Result<Handle<A::Request>, BuildError> {

@@ -26,7 +26,11 @@ impl Application for Exchange {
 
     fn handle(&mut self, now: Time, event: Event, calls: &mut Coordinator) {
         if let Event::Incoming { session, call, .. } = event {
-            let dial = Dial::together(vec![Party::User(call.to)], Duration::from_secs(30), OnFailure::Reject);
+            let dial = Dial::together(
+                vec![Party::User(call.to)],
+                Duration::from_secs(30),
+                OnFailure::Reject,
+            );
             calls.dial(now, session, dial);
         }
     }
@@ -105,7 +109,7 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
             phone_ips: vec![any.ip()],
             fingerprint: identity.fingerprint().clone(),
             shards: 1,
-        first_id: 0,
+            first_id: 0,
             browser_codecs: Vec::new(),
             phone_codecs: vec![Codec::Pcmu, Codec::Pcma],
             grace: Duration::from_secs(1),

@@ -248,6 +248,7 @@ impl Node {
             Event::Registration { .. } => ("registration", None),
             Event::Refused(_) => ("refused", None),
             Event::Replaces { session, .. } => ("replaces", Some(*session)),
+            Event::Bridge(_) => ("bridge", None),
             Event::Banned(_) => ("banned", None),
         };
         *self.told.entry(name).or_default() += 1;

@@ -6,7 +6,7 @@ use sip_core::endpoint::{self, Ended};
 
 use super::{Call, End};
 use crate::context::Context;
-use crate::event::{Cause, Fault};
+use crate::event::{Cause, EndedBy, Fault, LegEnd};
 use crate::leg::Leg;
 use crate::response_code::passed_on;
 
@@ -21,6 +21,7 @@ impl Call {
         let fault = fault_of(&cause);
         let Some(l) = self.leg_mut(leg) else { return };
         l.set_fault(fault);
+        l.note_end(end_of(now, &cause));
         if l.rings() && l.is_unanswered() {
             let is_branch = l.is_branch();
             if is_branch && self.rings_elsewhere(cx, now, leg, &cause) {
@@ -90,6 +91,28 @@ fn is_elsewhere(reason: &endpoint::Reason) -> bool {
         Some(200) => reason.protocol.eq_ignore_ascii_case("SIP"),
         Some(26) => reason.protocol.eq_ignore_ascii_case("Q.850"),
         _ => false,
+    }
+}
+
+/// The end of a leg, as its record shows it.
+fn end_of(at: Time, cause: &Ended) -> LegEnd {
+    let (by, reason) = match cause {
+        Ended::Bye { reason } | Ended::Cancelled { reason } => (EndedBy::Peer, reason.clone()),
+        Ended::Rejected { .. } => (EndedBy::Peer, None),
+        Ended::LocalHangup => (EndedBy::Us, None),
+        Ended::Expired
+        | Ended::Timeout
+        | Ended::Transport
+        | Ended::Nowhere
+        | Ended::NoAck
+        | Ended::SessionExpired
+        | Ended::RingTimeout => (EndedBy::Failure, None),
+    };
+    LegEnd {
+        at,
+        by,
+        code: final_code(cause),
+        reason,
     }
 }
 

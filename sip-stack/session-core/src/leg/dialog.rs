@@ -8,6 +8,7 @@ use sip_core::flow::Flow;
 use super::{Leg, Negotiation};
 use crate::context::Context;
 use crate::dial::host_text;
+use crate::event::{EndedBy, LegEnd};
 use media_core::negotiated::Direction;
 
 /// State of a leg's SIP dialog.
@@ -123,10 +124,12 @@ impl Leg {
         };
         let usage = cx.endpoint.invite(now, *invite);
         self.dialog = Dialog::Trying(usage);
+        self.began = Some(now);
         cx.index.add_usage(usage, self.id);
         self.restrict(cx, usage, over.map(|flow| flow.remote.ip()), &host);
         if let Some(info) = cx.endpoint.usage(usage) {
             self.call_id.clone_from(&info.call_id);
+            cx.index.add_call_id(&self.call_id, self.id);
         }
     }
 
@@ -152,6 +155,17 @@ impl Leg {
     pub(crate) fn hang_up(&mut self, cx: &mut Context, now: Time, code: u16, reason: Option<Reason>) {
         if self.is_live() {
             let refuse = self.waits_for_answer() && code >= 300;
+            let code_sent = match (refuse, self.is_up()) {
+                (true, _) => code,
+                (false, true) => 200,
+                (false, false) => 487,
+            };
+            self.note_end(LegEnd {
+                at: now,
+                by: EndedBy::Us,
+                code: code_sent,
+                reason: reason.clone(),
+            });
             match self.usage() {
                 Some(usage) => {
                     self.dialog = Dialog::Ending(usage);
@@ -204,7 +218,8 @@ impl Leg {
     }
 
     /// Goes on from before a restart.
-    pub(crate) fn recovering(mut self, answered: Time) -> Leg {
+    pub(crate) fn recovering(mut self, began: Time, answered: Time) -> Leg {
+        self.began = Some(began);
         self.answered = Some(answered);
         self.acknowledged = true;
         self

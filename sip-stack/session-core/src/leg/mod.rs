@@ -30,7 +30,7 @@ use sound::Sound;
 
 use crate::context::Context;
 use crate::dial::Redirect;
-use crate::event::{Fault, LegRecord, Source};
+use crate::event::{Fault, LegEnd, LegRecord, Source};
 use crate::transfer::Refer;
 
 /// A leg.
@@ -48,7 +48,10 @@ pub(crate) struct Leg {
     call_id: String,
     /// The connection that its dialog is reached over now.
     flow: Option<Flow>,
+    /// Time at which its INVITE came, or was sent.
+    began: Option<Time>,
     answered: Option<Time>,
+    end: Option<LegEnd>,
     /// True if its peer acknowledged a response of ours: the 200, or a reliable provisional one.
     acknowledged: bool,
     negotiation: Negotiation,
@@ -158,7 +161,9 @@ impl Leg {
             dialog,
             call_id,
             flow,
+            began: None,
             answered: None,
+            end: None,
             acknowledged: false,
             negotiation,
             media: Media::opening(),
@@ -258,6 +263,17 @@ impl Leg {
         self.answered
     }
 
+    /// Notes the end of its dialog; the first word counts.
+    pub(crate) fn note_end(&mut self, end: LegEnd) {
+        self.end.get_or_insert(end);
+    }
+
+    /// Its INVITE came.
+    pub(crate) fn arrived(mut self, now: Time) -> Leg {
+        self.began = Some(now);
+        self
+    }
+
     pub(crate) fn fault(&self) -> Option<Fault> {
         self.fault
     }
@@ -295,9 +311,15 @@ impl Leg {
     pub(crate) fn into_record(self) -> LegRecord {
         LegRecord {
             leg: self.id,
+            user: self.user().map(str::to_owned),
+            trunk: self.trunk().map(str::to_owned),
+            incoming: self.is_incoming(),
+            browser: self.is_browser(),
             party: self.peer.party,
             call_id: self.call_id,
+            began: self.began,
             answered: self.answered,
+            end: self.end,
             report: match self.media {
                 Media::Closed(report) => *report,
                 Media::Opening { .. } | Media::Open | Media::Closing => Report::default(),

@@ -96,6 +96,11 @@ impl Leg {
         Bytes::from(self.negotiation.negotiator.offer(direction))
     }
 
+    /// Our offer as it would be now.
+    pub(crate) fn describe(&self) -> String {
+        self.negotiation.negotiator.clone().offer(self.wanted_direction())
+    }
+
     /// The answer to the offer of its INVITE, made once; its media are connected with it. `None` if the INVITE brought none.
     ///
     /// # Errors

@@ -1,0 +1,416 @@
+//! The one authority on live calls, from outside the signalling task.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use media_core::control::BridgeId;
+use sans_io::Time;
+use session_core::{
+    Application, BridgeError, BridgeEvent, BridgeInfo, CallSession, Caller, Coordinator, Offer, OutgoingCall,
+    Party, SessionId, Stats,
+};
+use sip_core::uri::Uri;
+use tokio::sync::{broadcast, oneshot};
+
+use super::application::{Act, Manager};
+use crate::handle::{Gone, Handle};
+use crate::tap::Tap;
+
+/// Time that a called party may ring.
+const RING: Duration = Duration::from_secs(60);
+
+/// Length of a digit, and the pause after it, RFC 4733's usual ones.
+const DIGIT: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(60);
+
+/// Given to calls to end in [`SessionControl::stop`].
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Reason why something could not be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionError {
+    /// Not a SIP URI such as `sip:1001@example.com`.
+    Uri,
+    /// There is no such call, or it has nobody who answered.
+    NoSession,
+    /// Not one of `0`-`9`, `*`, `#`, `A`-`D`.
+    Digit(char),
+    /// Refused with this SIP status.
+    Refused(u16),
+    /// The bridge does not allow it.
+    Bridge(BridgeError),
+    /// The stack has ended.
+    Stopped,
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SessionError::Uri => f.write_str("not a SIP URI such as sip:1001@example.com"),
+            SessionError::NoSession => f.write_str("no such call, or nobody answered it"),
+            SessionError::Digit(digit) => write!(f, "{digit:?} is not one of 0-9, *, #, A-D"),
+            SessionError::Refused(code) => {
+                write!(f, "{code} {}", sip_core::message::reason_phrase(*code))
+            }
+            SessionError::Bridge(error) => error.fmt(f),
+            SessionError::Stopped => f.write_str("the stack has ended"),
+        }
+    }
+}
+
+impl std::error::Error for SessionError {}
+
+impl From<Gone> for SessionError {
+    fn from(_: Gone) -> Self {
+        SessionError::Stopped
+    }
+}
+
+impl From<BridgeError> for SessionError {
+    fn from(error: BridgeError) -> Self {
+        SessionError::Bridge(error)
+    }
+}
+
+/// Starting and stopping.
+#[derive(Debug)]
+pub struct SessionControl;
+
+impl SessionControl {
+    /// Takes calls from now on.
+    ///
+    /// # Errors
+    /// [`SessionError::Stopped`].
+    pub async fn start(coordinator: &SessionCoordinator) -> Result<(), SessionError> {
+        coordinator.act(|manager, _, _| manager.accept_calls(true)).await
+    }
+
+    /// Ends all calls, and the stack.
+    pub async fn stop(coordinator: &SessionCoordinator) {
+        coordinator.handle.shutdown(FAREWELL).await;
+    }
+}
+
+/// The one authority on live calls.
+#[derive(Debug)]
+pub struct SessionCoordinator {
+    handle: Handle<Act>,
+    bridges: broadcast::Sender<BridgeEvent>,
+}
+
+impl SessionCoordinator {
+    pub(super) fn new(handle: Handle<Act>, bridges: broadcast::Sender<BridgeEvent>) -> SessionCoordinator {
+        SessionCoordinator { handle, bridges }
+    }
+
+    /// Address on which SIP is spoken.
+    #[must_use]
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.handle.listeners().first().map(|listener| listener.addr)
+    }
+
+    /// Starts a call from one SIP URI to another. Its audio is ours: the party hears `sound` once it has answered, until the call is
+    /// bridged.
+    ///
+    /// # Errors
+    /// [`SessionError::Uri`], [`SessionError::Refused`], [`SessionError::Stopped`].
+    pub async fn create_outgoing_call(
+        &self,
+        from: &str,
+        to: &str,
+        sound: Option<Application>,
+    ) -> Result<CallSession, SessionError> {
+        let uri = |text: &str| Uri::parse(text).ok().filter(Uri::is_sip).ok_or(SessionError::Uri);
+        let from = uri(from)?;
+        let call = OutgoingCall {
+            party: party(uri(to)?),
+            caller: Caller {
+                user: from
+                    .subscriber()
+                    .map(|user| user.into_owned())
+                    .unwrap_or_default(),
+                display: String::new(),
+            },
+            ring_timeout: RING,
+            application: sound,
+        };
+        self.act(move |_, calls, now| {
+            let session = calls
+                .create_outgoing_call(now, call)
+                .map_err(SessionError::Refused)?;
+            calls.find_session(session).ok_or(SessionError::NoSession)
+        })
+        .await?
+    }
+
+    /// Answers a call that came in; its caller hears `sound` until it is bridged.
+    ///
+    /// # Errors
+    /// [`SessionError::NoSession`], [`SessionError::Stopped`].
+    pub async fn accept_incoming_call(
+        &self,
+        session: SessionId,
+        sound: Option<Application>,
+    ) -> Result<(), SessionError> {
+        self.on_party(session, move |calls, leg, now| calls.answer(now, leg, sound))
+            .await
+    }
+
+    /// Refuses a call that came in, with a status of 300 to 699.
+    ///
+    /// # Errors
+    /// [`SessionError::NoSession`], [`SessionError::Stopped`].
+    pub async fn reject_incoming_call(&self, session: SessionId, code: u16) -> Result<(), SessionError> {
+        self.on_session(session, move |calls, now| {
+            calls.reject(now, session, code.clamp(300, 699));
+        })
+        .await
+    }
+
+    /// Ends a call, whatever its state.
+    ///
+    /// # Errors
+    /// [`SessionError::NoSession`], [`SessionError::Stopped`].
+    pub async fn terminate_session(&self, session: SessionId) -> Result<(), SessionError> {
+        self.on_session(session, move |calls, now| calls.terminate_session(now, session))
+            .await
+    }
+
+    /// A live call.
+    ///
+    /// # Errors
+    /// [`SessionError::Stopped`].
+    pub async fn find_session(&self, session: SessionId) -> Result<Option<CallSession>, SessionError> {
+        self.act(move |_, calls, _| calls.find_session(session)).await
+    }
+
+    /// Live calls, oldest first.
+    ///
+    /// # Errors
+    /// [`SessionError::Stopped`].
+    pub async fn list_active_sessions(&self) -> Result<Vec<CallSession>, SessionError> {
+        self.act(|_, calls, _| calls.list_active_sessions().collect())
+            .await
+    }
+
+    /// Counts of live objects.
+    ///
+    /// # Errors
+    /// [`SessionError::Stopped`].
+    pub async fn get_stats(&self) -> Result<Stats, SessionError> {
+        Ok(self.handle.stats().await?)
+    }
+
+    /// Lets the parties of two calls hear each other, in a new bridge.
+    ///
+    /// # Errors
+    /// [`SessionError::Bridge`], [`SessionError::Stopped`].
+    pub async fn bridge_sessions(&self, a: SessionId, b: SessionId) -> Result<BridgeId, SessionError> {
+        Ok(self
+            .act(move |_, calls, now| calls.bridge_sessions(now, a, b))
+            .await??)
+    }
+
+    /// Makes a bridge that nobody is in yet: a conference to come. It stays until it is destroyed.
+    ///
+    /// # Errors
+    /// [`SessionError::Stopped`].
+    pub async fn create_bridge(&self) -> Result<BridgeId, SessionError> {
+        self.act(|_, calls, now| calls.create_bridge(now)).await
+    }
+
+    /// Puts a call into a bridge.
+    ///
+    /// # Errors
+    /// [`SessionError::Bridge`], [`SessionError::Stopped`].
+    pub async fn add_session_to_bridge(
+        &self,
+        bridge: BridgeId,
+        session: SessionId,
+    ) -> Result<(), SessionError> {
+        Ok(self
+            .act(move |_, calls, _| calls.add_session_to_bridge(bridge, session))
+            .await??)
+    }
+
+    /// Takes a call out of a bridge.
+    ///
+    /// # Errors
+    /// [`SessionError::Bridge`], [`SessionError::Stopped`].
+    pub async fn remove_session_from_bridge(
+        &self,
+        bridge: BridgeId,
+        session: SessionId,
+    ) -> Result<(), SessionError> {
+        Ok(self
+            .act(move |_, calls, _| calls.remove_session_from_bridge(bridge, session))
+            .await??)
+    }
+
+    /// Ends a bridge; its calls go on.
+    ///
+    /// # Errors
+    /// [`SessionError::Bridge`], [`SessionError::Stopped`].
+    pub async fn destroy_bridge(&self, bridge: BridgeId) -> Result<(), SessionError> {
+        Ok(self
+            .act(move |_, calls, _| calls.destroy_bridge(bridge))
+            .await??)
+    }
+
+    /// The bridge that a call is in.
+    ///
+    /// # Errors
+    /// [`SessionError::Stopped`].
+    pub async fn get_session_bridge(&self, session: SessionId) -> Result<Option<BridgeId>, SessionError> {
+        self.act(move |_, calls, _| calls.session_bridge(session)).await
+    }
+
+    /// Bridges there are.
+    ///
+    /// # Errors
+    /// [`SessionError::Stopped`].
+    pub async fn list_bridges(&self) -> Result<Vec<BridgeInfo>, SessionError> {
+        self.act(|_, calls, _| calls.list_bridges().collect()).await
+    }
+
+    /// Changes of bridges from now on. Whoever falls behind by more than 1,024 is told how many were left out.
+    #[must_use]
+    pub fn subscribe_to_bridge_events(&self) -> broadcast::Receiver<BridgeEvent> {
+        self.bridges.subscribe()
+    }
+
+    /// Listens to every SIP message that comes or goes from now on; up to `waiting` of them wait for the listener.
+    ///
+    /// # Errors
+    /// [`SessionError::Stopped`].
+    pub async fn tap(&self, waiting: usize) -> Result<Tap, SessionError> {
+        Ok(self.handle.tap(waiting).await?)
+    }
+
+    /// Sends digits to the party of a call, one after the other. Comes back when all are sent.
+    ///
+    /// # Errors
+    /// [`SessionError::Digit`], before any is sent; [`SessionError::NoSession`], [`SessionError::Stopped`].
+    pub async fn send_dtmf(&self, session: SessionId, digits: &str) -> Result<(), SessionError> {
+        let is_digit = |digit: char| matches!(digit.to_ascii_uppercase(), '0'..='9' | '*' | '#' | 'A'..='D');
+        if let Some(other) = digits.chars().find(|digit| !is_digit(*digit)) {
+            return Err(SessionError::Digit(other));
+        }
+        for digit in digits.chars() {
+            let length = DIGIT.as_millis() as u16;
+            self.on_party(session, move |calls, leg, now| {
+                calls.send_dtmf(now, leg, digit, length);
+            })
+            .await?;
+            tokio::time::sleep(DIGIT + PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// Our description of the party's media, as an offer would be now; nothing is sent.
+    ///
+    /// # Errors
+    /// [`SessionError::NoSession`], [`SessionError::Stopped`].
+    pub async fn generate_sdp_offer(&self, session: SessionId) -> Result<String, SessionError> {
+        self.act(move |_, calls, _| calls.generate_sdp_offer(session))
+            .await?
+            .ok_or(SessionError::NoSession)
+    }
+
+    /// Changes what the party of a call hears while it is not bridged.
+    ///
+    /// # Errors
+    /// [`SessionError::NoSession`], [`SessionError::Stopped`].
+    pub async fn play(&self, session: SessionId, sound: Option<Application>) -> Result<(), SessionError> {
+        self.on_party(session, move |calls, leg, _| calls.play(leg, sound))
+            .await
+    }
+
+    /// Holds the party of a call: it hears music.
+    ///
+    /// # Errors
+    /// [`SessionError::NoSession`], [`SessionError::Stopped`].
+    pub async fn hold(&self, session: SessionId) -> Result<(), SessionError> {
+        self.on_party(session, |calls, leg, now| calls.hold(now, leg))
+            .await
+    }
+
+    /// Ends [`hold`](Self::hold).
+    ///
+    /// # Errors
+    /// [`SessionError::NoSession`], [`SessionError::Stopped`].
+    pub async fn resume(&self, session: SessionId) -> Result<(), SessionError> {
+        self.on_party(session, |calls, leg, now| calls.resume(now, leg))
+            .await
+    }
+
+    /// Calls a SIP URI for the party of a call; as soon as it is answered the two hear each other in that call. Of several attempts
+    /// at a time each rings by itself.
+    ///
+    /// # Errors
+    /// [`SessionError::Uri`], [`SessionError::NoSession`], [`SessionError::Refused`], [`SessionError::Stopped`].
+    pub async fn invite(&self, session: SessionId, to: &str) -> Result<(), SessionError> {
+        let uri = Uri::parse(to).ok().filter(Uri::is_sip).ok_or(SessionError::Uri)?;
+        let offer = Offer {
+            party: party(uri),
+            caller: None,
+            ring_timeout: RING,
+            headers: Vec::new(),
+        };
+        self.act(move |manager, calls, now| {
+            let invitation = calls.offer(now, session, offer).map_err(SessionError::Refused)?;
+            manager.await_answer(invitation);
+            Ok(())
+        })
+        .await?
+    }
+
+    async fn on_session(
+        &self,
+        session: SessionId,
+        act: impl FnOnce(&mut Coordinator, Time) + Send + 'static,
+    ) -> Result<(), SessionError> {
+        self.act(move |_, calls, now| {
+            calls.find_session(session).ok_or(SessionError::NoSession)?;
+            act(calls, now);
+            Ok(())
+        })
+        .await?
+    }
+
+    /// Does something with the first party of a call.
+    async fn on_party(
+        &self,
+        session: SessionId,
+        act: impl FnOnce(&mut Coordinator, session_core::LegId, Time) + Send + 'static,
+    ) -> Result<(), SessionError> {
+        self.act(move |_, calls, now| {
+            let leg = calls.legs(session).into_iter().flatten().next();
+            act(calls, leg.ok_or(SessionError::NoSession)?, now);
+            Ok(())
+        })
+        .await?
+    }
+
+    /// Does something in the signalling task, and waits for its outcome.
+    async fn act<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Manager, &mut Coordinator, Time) -> T + Send + 'static,
+    ) -> Result<T, SessionError> {
+        let (reply, outcome) = oneshot::channel();
+        let act = Act::new(move |manager, calls, now| drop(reply.send(act(manager, calls, now))));
+        self.handle.request(act).await?;
+        outcome.await.map_err(|_| SessionError::Stopped)
+    }
+}
+
+fn party(uri: Uri) -> Party {
+    Party::Uri {
+        uri,
+        proxy: None,
+        flow: None,
+        codecs: Vec::new(),
+        credentials: None,
+    }
+}

@@ -1,0 +1,236 @@
+//! Calls that code takes, bridges and ends, with phones at their other ends.
+
+use std::sync::Arc;
+
+use session_core::{Application, BridgeEvent, CallRecord, CallSession, CallState, IncomingCall, SessionId};
+use sip_core::flow::Transport;
+use sip_stack::client::{Call, Client, Sound, State};
+use sip_stack::manager::{
+    CallDecision, CallHandler, SessionControl, SessionCoordinator, SessionError, SessionManagerBuilder,
+};
+use tokio::sync::mpsc;
+
+use super::{assert_tone, client, listen, soon, uri};
+
+/// Decides by the number that is called, and tells what it hears of.
+struct Desk(mpsc::UnboundedSender<Told>);
+
+#[derive(Debug)]
+enum Told {
+    Incoming(SessionId),
+    Established(CallSession),
+    Digit(SessionId, char),
+    Ended(Box<CallRecord>),
+}
+
+impl CallHandler for Desk {
+    fn on_incoming_call(&self, session: SessionId, call: &IncomingCall) -> CallDecision {
+        let _ = self.0.send(Told::Incoming(session));
+        match &*call.to {
+            "nobody" => CallDecision::Reject(486),
+            "later" => CallDecision::Defer,
+            _ => CallDecision::Accept(Some(Application::Music)),
+        }
+    }
+
+    fn on_call_established(&self, call: &CallSession) {
+        let _ = self.0.send(Told::Established(call.clone()));
+    }
+
+    fn on_dtmf(&self, session: SessionId, digit: char) {
+        let _ = self.0.send(Told::Digit(session, digit));
+    }
+
+    fn on_call_ended(&self, record: &CallRecord) {
+        let _ = self.0.send(Told::Ended(Box::new(record.clone())));
+    }
+}
+
+async fn desk() -> (Arc<SessionCoordinator>, mpsc::UnboundedReceiver<Told>) {
+    let (told, hears) = mpsc::unbounded_channel();
+    let builder = SessionManagerBuilder::new()
+        .with_media_ports(36_000..=36_999)
+        .with_handler(Arc::new(Desk(told)));
+    let coordinator = soon(builder.build()).await.expect("sockets");
+    SessionControl::start(&coordinator).await.expect("started");
+    (coordinator, hears)
+}
+
+async fn call(client: &Client, desk: &SessionCoordinator, name: &str, sound: Sound) -> Call {
+    let address = desk.local_address().expect("a listener");
+    let uri = format!("sip:{name}@{address}");
+    soon(client.dial(&uri, sound)).await.expect("a URI")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_callers_are_bridged_and_hear_each_other() {
+    let (desk, mut told) = desk().await;
+    let (alice, bob) = (client(Transport::Udp).await, client(Transport::Udp).await);
+    let mut changes = desk.subscribe_to_bridge_events();
+    let mut sessions = Vec::new();
+    let mut calls = Vec::new();
+    for (who, tone) in [(&alice, 1_004), (&bob, 440)] {
+        let mut made = call(who, &desk, "later", Sound::tone(tone, -10).recorded()).await;
+        let Some(Told::Incoming(session)) = soon(told.recv()).await else {
+            panic!("a call comes in first");
+        };
+        soon(made.ringing()).await.expect("rings");
+        let state = soon(desk.find_session(session))
+            .await
+            .expect("running")
+            .map(|call| call.state);
+        assert_eq!(state, Some(CallState::Ringing));
+        desk.accept_incoming_call(session, None).await.expect("waits");
+        soon(made.answered()).await.expect("answered");
+        assert!(matches!(soon(told.recv()).await, Some(Told::Established(call)) if call.id == session));
+        sessions.push(session);
+        calls.push(made);
+    }
+    let bridge = desk
+        .bridge_sessions(sessions[0], sessions[1])
+        .await
+        .expect("two calls");
+    let at_alice = calls[0].recorder().expect("recorded");
+    let at_bob = calls[1].recorder().expect("recorded");
+    let (_at_alice, heard) = listen(at_alice, 1_500).await;
+    assert_tone(&heard[4_000..], 440.0, -10.0);
+    let (_at_bob, heard) = listen(at_bob, 1_500).await;
+    assert_tone(&heard[4_000..], 1_004.0, -10.0);
+
+    let info = desk.list_bridges().await.expect("running");
+    assert_eq!(
+        (&info[0].sessions[..], info[0].participant_count),
+        (&sessions[..], 2)
+    );
+    assert_eq!(desk.get_session_bridge(sessions[0]).await, Ok(Some(bridge)));
+    calls[0].hang_up().await.expect("up");
+    let Some(Told::Ended(record)) = soon(told.recv()).await else {
+        panic!("one call ends");
+    };
+    assert_eq!(
+        (record.session, record.code, record.legs.len()),
+        (sessions[0], 200, 1)
+    );
+    assert!(
+        matches!(calls[1].state(), State::Answered),
+        "the other one goes on"
+    );
+    desk.destroy_bridge(bridge).await.expect("a bridge");
+    let [a, b] = [sessions[0], sessions[1]];
+    for expected in [
+        BridgeEvent::Created { bridge },
+        BridgeEvent::Joined { bridge, session: a },
+        BridgeEvent::Joined { bridge, session: b },
+        BridgeEvent::Left { bridge, session: a },
+        BridgeEvent::Left { bridge, session: b },
+        BridgeEvent::Destroyed { bridge },
+    ] {
+        assert_eq!(soon(changes.recv()).await, Ok(expected));
+    }
+    let sdp = desk.generate_sdp_offer(b).await.expect("it has media");
+    assert!(sdp.starts_with("v=0") && sdp.contains("m=audio 36"), "{sdp}");
+    SessionControl::stop(&desk).await;
+    assert_eq!(desk.list_active_sessions().await, Err(SessionError::Stopped));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_of_ours_is_answered_told_digits_and_joined_by_whom_it_invites() {
+    let (desk, mut told) = desk().await;
+    let (mut alice, mut bob) = (client(Transport::Udp).await, client(Transport::Udp).await);
+    let made = desk
+        .create_outgoing_call("sip:desk@127.0.0.1", &uri(&alice), Some(Application::Music))
+        .await
+        .expect("a URI");
+    let mut at_alice = soon(alice.next_call()).await.expect("a call");
+    at_alice.answer(Sound::tone(1_004, -10)).await.expect("rings");
+    let established = soon(told.recv()).await;
+    assert!(
+        matches!(&established, Some(Told::Established(call)) if call.id == made.id && call.from == "desk")
+    );
+    at_alice.send_dtmf("7").await.expect("up");
+    assert!(matches!(soon(told.recv()).await, Some(Told::Digit(session, '7')) if session == made.id));
+    assert_eq!(desk.send_dtmf(made.id, "1x").await, Err(SessionError::Digit('x')));
+
+    desk.invite(made.id, &uri(&bob)).await.expect("a URI");
+    let mut at_bob = soon(bob.next_call()).await.expect("a call");
+    at_bob
+        .answer(Sound::tone(440, -10).recorded())
+        .await
+        .expect("rings");
+    let (_recorder, heard) = listen(at_bob.recorder().expect("recorded"), 1_500).await;
+    assert_tone(&heard[4_000..], 1_004.0, -10.0);
+
+    desk.terminate_session(made.id).await.expect("it is there");
+    let Some(Told::Ended(record)) = soon(told.recv()).await else {
+        panic!("the call ends");
+    };
+    assert_eq!(record.legs.len(), 2, "both parties are in the record");
+    assert_eq!(
+        desk.terminate_session(made.id).await,
+        Err(SessionError::NoSession)
+    );
+    SessionControl::stop(&desk).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_refused_as_the_handler_says_and_before_the_start() {
+    let (told, _hears) = mpsc::unbounded_channel();
+    let builder = SessionManagerBuilder::new().with_handler(Arc::new(Desk(told)));
+    let desk = soon(builder.build()).await.expect("sockets");
+    let alice = client(Transport::Udp).await;
+    for (start, code) in [(false, 503), (true, 486)] {
+        if start {
+            SessionControl::start(&desk).await.expect("started");
+        }
+        let mut made = call(&alice, &desk, "nobody", Sound::silence()).await;
+        let record = soon(made.ended()).await.expect("ended");
+        assert_eq!(record.code, code);
+    }
+    let bad = desk
+        .create_outgoing_call("sip:desk@127.0.0.1", "mailto:a@b", None)
+        .await;
+    assert_eq!(bad, Err(SessionError::Uri));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_message_of_a_call_is_tapped_with_its_call() {
+    let (desk, mut told) = desk().await;
+    let mut tap = desk.tap(64).await.expect("running");
+    let alice = client(Transport::Udp).await;
+    let mut made = call(&alice, &desk, "desk", Sound::silence()).await;
+    soon(made.answered()).await.expect("answered");
+    let Some(Told::Incoming(session)) = soon(told.recv()).await else {
+        panic!("a call comes in first");
+    };
+    made.hang_up().await.expect("up");
+    let mut ladder = Vec::new();
+    while ladder.len() < 6 {
+        let message = soon(tap.next()).await.expect("running");
+        let line = message
+            .data
+            .split(|byte| *byte == b'\r')
+            .next()
+            .unwrap_or_default();
+        let line = String::from_utf8_lossy(line).replace(" SIP/2.0", "");
+        let line = line.split(" sip:").next().unwrap_or_default().to_owned();
+        ladder.push((message.direction, line, message.session == Some(session)));
+    }
+    use sip_stack::tap::Direction::{Received, Sent};
+    let ladder: Vec<_> = ladder
+        .iter()
+        .map(|(way, line, is_its)| (*way, &**line, *is_its))
+        .collect();
+    assert_eq!(
+        ladder,
+        [
+            (Received, "INVITE", true),
+            (Sent, "SIP/2.0 100 Trying", true),
+            (Sent, "SIP/2.0 200 OK", true),
+            (Received, "ACK", true),
+            (Received, "BYE", true),
+            (Sent, "SIP/2.0 200 OK", true),
+        ]
+    );
+    assert_eq!(tap.missed(), 0);
+    SessionControl::stop(&desk).await;
+}
