@@ -1,8 +1,8 @@
 // The agent desktop behind its buttons: who is signed in, what the gateway tells, and what is asked of it.
 import { batch, computed, effect, signal } from "@preact/signals";
 import { audioAllowed, audioContext } from "../audio/context";
-import { closeMicrophone, openMicrophone } from "../audio/microphone";
 import { refreshDevices } from "../audio/devices";
+import { closeMicrophone, openMicrophone } from "../audio/microphone";
 import { ringerBlocked, startRinging, stopRinging } from "../audio/ringer";
 import { playbackBlocked, unblock } from "../audio/speaker";
 import { playKey, ring } from "../audio/tones";
@@ -25,7 +25,7 @@ import { Problem } from "../centre/problem";
 import * as centre from "../centre/state";
 import { Stream } from "../centre/stream";
 import { nameTab } from "../centre/tab";
-import { callerName, COMMON, OFFER_END, STATUS } from "../centre/words";
+import { COMMON, callerName, OFFER_END, STATUS } from "../centre/words";
 import { read, write } from "../storage";
 import { microphoneTrouble } from "../words";
 import { allowNotifications, notify, showMood, stopNotifying } from "./alerts";
@@ -94,7 +94,9 @@ export const rings = computed<Ringing | undefined>(() => {
 });
 
 /** The last call that the agent had: the one that wrap-up is about. */
-export const lastCall = signal<{ id: string; who: string; notes?: AgentNotes[]; disposition?: string | null } | undefined>(read("last-call", "tab"));
+export const lastCall = signal<{ id: string; who: string; notes?: AgentNotes[]; disposition?: string | null } | undefined>(
+  read("last-call", "tab"),
+);
 
 export const wrappingUp = computed(() => me.value?.status === "wrap-up");
 
@@ -212,7 +214,10 @@ function refused(why: "signed-out" | "not-allowed"): void {
 // ---- what the gateway tells ----------------------------------------------------------------------------------
 
 function heard(step: Parameters<typeof centre.take>[0]): void {
-  if (step.superseded) return superseded();
+  if (step.superseded) {
+    superseded();
+    return;
+  }
   if (step.event) beforeEvent(step.event);
   centre.take(step, ended, other);
   if (step.snapshot) drafts.flushAll();
@@ -372,7 +377,10 @@ export function answer(): void {
 export function reject(): void {
   const now = rings.value;
   const id = now?.offer?.id ?? now?.voice?.offer;
-  if (!id) return declineRinging();
+  if (!id) {
+    declineRinging();
+    return;
+  }
   void attempt("reject", () =>
     ask("POST", `/offers/${id}/reject`).catch((error: unknown) => {
       // The bell stops whatever the gateway says.
@@ -403,7 +411,10 @@ export function toggleMute(): void {
 export function hangUp(): void {
   const own = voice.value?.call;
   const id = call.value?.id;
-  if (!id) return own?.hangUp();
+  if (!id) {
+    own?.hangUp();
+    return;
+  }
   void attempt("hangup", () =>
     ask("DELETE", `/calls/${id}`).catch((error: unknown) => {
       // Without the gateway's REST there is still SIP.
@@ -421,7 +432,10 @@ export function press(digit: string): void {
   const now = call.value;
   if (!own || own.state.value === "calling") return;
   playKey(digit);
-  if (!now || now.state === "consulting") return own.sendDigit(digit);
+  if (!now || now.state === "consulting") {
+    own.sendDigit(digit);
+    return;
+  }
   own.digits.value += digit;
   digits = digits
     .then(() => ask("POST", `/calls/${now.id}/dtmf`, { digits: digit }))

@@ -1,7 +1,8 @@
 // The gateway's REST interface, asked in the name of whoever is signed in.
+
+import { read, write } from "../storage";
 import { Problem, problemOf } from "./problem";
 import { type Fetch, Session } from "./session";
-import { read, write } from "../storage";
 
 /** Beside the page, wherever a proxy has put it. */
 const fetchApi: Fetch = (path, init) => fetch(`api/v1${path}`, init);

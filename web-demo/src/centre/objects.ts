@@ -111,15 +111,7 @@ export interface Party {
   display: string;
 }
 
-export type CallState =
-  | "waiting"
-  | "ringing"
-  | "connecting"
-  | "talking"
-  | "held"
-  | "consulting"
-  | "conference"
-  | "away";
+export type CallState = "waiting" | "ringing" | "connecting" | "talking" | "held" | "consulting" | "conference" | "away";
 
 export type Mode = "party" | "listen" | "whisper";
 

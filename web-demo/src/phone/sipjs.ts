@@ -1,14 +1,5 @@
 // The phone on SIP.js.
-import {
-  type Info,
-  type Invitation,
-  Inviter,
-  Registerer,
-  RegistererState,
-  type Session,
-  SessionState,
-  UserAgent,
-} from "sip.js";
+import { type Info, type Invitation, Inviter, Registerer, RegistererState, type Session, SessionState, UserAgent } from "sip.js";
 import { SessionDescriptionHandler } from "sip.js/lib/platform/web/session-description-handler";
 import { peerName } from "../account";
 import {
@@ -143,11 +134,10 @@ function mediaOf(session: Session, microphones: WeakMap<Session, MediaStream>): 
     const stream = microphones.get(session);
     return stream ? Promise.resolve(stream) : Promise.reject(new Error("no microphone"));
   };
-  const handler = new SessionDescriptionHandler(
-    session.userAgent.getLogger("sip.SessionDescriptionHandler"),
-    microphone,
-    { iceGatheringTimeout: 500, peerConnectionConfiguration: { iceServers: [] } },
-  );
+  const handler = new SessionDescriptionHandler(session.userAgent.getLogger("sip.SessionDescriptionHandler"), microphone, {
+    iceGatheringTimeout: 500,
+    peerConnectionConfiguration: { iceServers: [] },
+  });
   handler.peerConnectionDelegate = { onicecandidate: () => handler.iceGatheringComplete() };
   return handler;
 }
@@ -209,9 +199,7 @@ class SipJsCall implements PhoneCall {
           onProgress: () => this.listener.ringing(),
           onReject: ({ message }) => {
             const broken = !inviter.userAgent.isConnected();
-            this.end ??= broken
-              ? { by: "network" }
-              : { by: "them", code: message.statusCode, reason: message.reasonPhrase };
+            this.end ??= broken ? { by: "network" } : { by: "them", code: message.statusCode, reason: message.reasonPhrase };
           },
         },
       })
@@ -274,7 +262,10 @@ class SipJsCall implements PhoneCall {
 
   transfer(to: string | PhoneCall, told: (code: number) => void): void {
     const target = to instanceof SipJsCall ? to.session : UserAgent.makeURI(String(to));
-    if (!target) return told(400);
+    if (!target) {
+      told(400);
+      return;
+    }
     this.session
       .refer(target, {
         requestDelegate: { onReject: ({ message }) => told(message.statusCode ?? 503) },
@@ -311,8 +302,7 @@ class SipJsCall implements PhoneCall {
   private onInfo(info: Info): void {
     const message = info.request;
     const digit =
-      message.getHeader("Content-Type")?.toLowerCase().startsWith("application/dtmf-relay") &&
-      digitOfInfo(message.body);
+      message.getHeader("Content-Type")?.toLowerCase().startsWith("application/dtmf-relay") && digitOfInfo(message.body);
     if (!digit) {
       info.reject({ statusCode: 415 }).catch(() => undefined);
       return;

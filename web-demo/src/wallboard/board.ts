@@ -137,7 +137,10 @@ async function loadNumbers(): Promise<void> {
   try {
     let cursor: string | null = "";
     do {
-      const page: List<QueueNumbers> = await ask("GET", `/metrics/queues${cursor ? `?cursor=${encodeURIComponent(cursor)}` : ""}`);
+      const page: List<QueueNumbers> = await ask(
+        "GET",
+        `/metrics/queues${cursor ? `?cursor=${encodeURIComponent(cursor)}` : ""}`,
+      );
       items.push(...page.items);
       cursor = page.next_cursor;
     } while (cursor);

@@ -115,9 +115,7 @@ export function levelLines(slots: readonly Slot[], box: Box): [x: number, y: num
 
 /** Full hours among the slots, as many as there is room for. */
 export function hourMarks(slots: readonly Slot[], width: number, room = 48): { n: number; at: number }[] {
-  const all = slots
-    .map(({ from }, n) => ({ n, at: from }))
-    .filter(({ at }) => new Date(at).getMinutes() === 0);
+  const all = slots.map(({ from }, n) => ({ n, at: from })).filter(({ at }) => new Date(at).getMinutes() === 0);
   const step = width / Math.max(1, slots.length);
   const perHour = (step * 3_600_000) / QUARTER_MS;
   const every = [1, 2, 3, 4, 6, 12].find((hours) => hours * perHour >= room) ?? 24;

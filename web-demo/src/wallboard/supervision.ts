@@ -1,7 +1,7 @@
 // Listening, whispering, barging in: the supervisor's own phone, which is there only as long as it is needed.
 import { signal } from "@preact/signals";
-import { closeMicrophone, defaultMicrophone, type MicrophoneSettings, openMicrophone, silence } from "../audio/microphone";
 import { audioContext } from "../audio/context";
+import { closeMicrophone, defaultMicrophone, type MicrophoneSettings, openMicrophone, silence } from "../audio/microphone";
 import { setSpeaker } from "../audio/speaker";
 import { Call } from "../call";
 import { ask } from "../centre/api";
@@ -98,7 +98,7 @@ function openLine(): Promise<void> {
   const opening = line;
   if (!opening.registration.value) void opening.open();
   return new Promise((resolve, reject) => {
-    let over = () => undefined as void;
+    let over: () => void = () => undefined;
     const timer = setTimeout(() => {
       over();
       reject(new Error(W.phoneFailed));

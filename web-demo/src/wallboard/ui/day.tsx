@@ -100,7 +100,9 @@ function Volume({ slots, title }: { slots: Slot[]; title: string }) {
               {bar.parts.map((part) => (
                 <rect key={part.name} class={part.name} x={bar.x} width={bar.width} y={part.y} height={part.height} />
               ))}
-              {slots[n].entered > 0 && <line class="entered" x1={bar.x} x2={bar.x + bar.width} y1={bar.entered} y2={bar.entered} />}
+              {slots[n].entered > 0 && (
+                <line class="entered" x1={bar.x} x2={bar.x + bar.width} y1={bar.entered} y2={bar.entered} />
+              )}
               <rect class="reach" x={bar.x} width={bar.width} y={box.top} height={box.height} />
             </g>
           ))}
@@ -188,6 +190,7 @@ function Table({ slots, level }: { slots: Slot[]; level: boolean }) {
   return (
     <details class="as-table">
       <summary>{W.asTable}</summary>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must scroll by keyboard too */}
       <div class="scrolls" tabIndex={0} role="region" aria-label={W.asTable}>
         <table>
           <thead>
