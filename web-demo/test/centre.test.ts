@@ -185,7 +185,7 @@ describe("signing in", () => {
       "GET /me Bearer access2",
       "GET /me Bearer access2",
     ]);
-    await assert.rejects(ask("PUT", "/x", {}), { status: 0 });
+    await assert.rejects(ask("PUT", "/me/agent/intent", { body: { intent: "paused" } }), { status: 0 });
   });
 
   test("a proxy whose gateway is away is no answer of the gateway", async () => {

@@ -15,8 +15,10 @@ import {
   statusOfFragment,
 } from "./phone";
 
-/** Seconds between attempts to connect; the last one repeats. SIP.js itself tries never. */
-const CONNECT_AGAIN = [1, 2, 4, 8];
+/** Seconds before the first attempts to connect again. SIP.js itself tries never. */
+const CONNECT_AGAIN = [1, 2, 4];
+/** Seconds before each later attempt. */
+const CONNECT_LATER = 8;
 /** Seconds after which a refused REGISTER is tried again, unless the password was the reason. */
 const REGISTER_AGAIN = 5;
 
@@ -83,7 +85,7 @@ export function createPhone(credentials: Credentials, listener: PhoneListener): 
 
   function connectLater(): void {
     clearTimeout(again);
-    const seconds = CONNECT_AGAIN[Math.min(attempt++, CONNECT_AGAIN.length - 1)];
+    const seconds = CONNECT_AGAIN[attempt++] ?? CONNECT_LATER;
     again = setTimeout(connectNow, seconds * 1000);
   }
 

@@ -211,7 +211,7 @@ function Consulting({ centre }: { centre: CentreCall }) {
   const { consult } = centre;
   if (!consult) return null;
   const text =
-    consult.state === "ringing" ? W.askRinging : consult.state === "talking" ? W.askTalking : W.askFailed(consult.code);
+    consult.state === "ringing" ? W.askRinging : consult.state === "talking" ? W.askTalking : W.askFailed(consult.code ?? null);
   return (
     <div class={`consult ${consult.state}`} id="consult" role="group" aria-label={W.asking(consult.to)}>
       <p role="status">
