@@ -1,7 +1,7 @@
 // Browser to browser, each with a tone of its own: the same browser twice, and one of each kind.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { assertTone, LIBRARIES, scene } from "../lib/scene.mjs";
+import { assertTones, LIBRARIES, scene } from "../lib/scene.mjs";
 
 const stage = scene({
   browsers: {
@@ -31,8 +31,10 @@ for (const [from, to] of PAIRS) {
             const there = await called.incoming();
             await Promise.all([call.reaches("up"), there.reaches("up")]);
             const tone = (name) => stage.browsers[name].tone;
-            assertTone(await call.hears(tone(to)), tone(to));
-            assertTone(await there.hears(tone(from)), tone(from));
+            await assertTones([
+              [call, tone(to)],
+              [there, tone(from)],
+            ]);
             await there.hangUp();
             assert.equal((await call.reaches("over")).by, "remote");
           }),

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { heard } from "../lib/lateness.mjs";
 import { cutWire } from "../lib/relay.mjs";
-import { assertTone, BROWSER_TONE, everyClient, PHONE_TONE } from "../lib/scene.mjs";
+import { assertTones, BROWSER_TONE, everyClient, PHONE_TONE } from "../lib/scene.mjs";
 import { measureTone } from "../lib/tone.mjs";
 import { until } from "../lib/wait.mjs";
 
@@ -35,8 +35,13 @@ everyClient(({ stage, kind, library }) => {
       const call = await page.call("1003");
       await call.reaches("up");
       const there = await (await far.incoming()).reaches("up");
-      assertTone(await there.hears(BROWSER_TONE, { seconds: 1 }), BROWSER_TONE);
-      assertTone(await call.hears(PHONE_TONE, { seconds: 1 }), PHONE_TONE);
+      await assertTones(
+        [
+          [there, BROWSER_TONE],
+          [call, PHONE_TONE],
+        ],
+        { listen: { seconds: 1 } },
+      );
 
       await call.forget();
       there.forget();

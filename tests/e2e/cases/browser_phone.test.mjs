@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { heard } from "../lib/lateness.mjs";
-import { assertTone, BROWSER_TONE, everyClient, PHONE_TONE } from "../lib/scene.mjs";
+import { assertTone, assertTones, BROWSER_TONE, everyClient, PHONE_TONE } from "../lib/scene.mjs";
 import { digitsIn, measureTone } from "../lib/tone.mjs";
 import { until } from "../lib/wait.mjs";
 
@@ -15,8 +15,13 @@ everyClient(({ stage, kind, library }) => {
       const call = await page.call("1003");
       await call.reaches("up");
       const there = await (await far.incoming()).reaches("up");
-      assertTone(await call.hears(PHONE_TONE), PHONE_TONE, { tolerance: 0.42 });
-      assertTone(await there.hears(BROWSER_TONE), BROWSER_TONE, { tolerance: 0.42 });
+      await assertTones(
+        [
+          [call, PHONE_TONE],
+          [there, BROWSER_TONE],
+        ],
+        { tolerance: 0.42 },
+      );
       const stats = await call.stats();
       assert.equal(stats.codecIn.toLowerCase(), "opus");
       assert.equal(stats.codecOut.toLowerCase(), "opus");
@@ -35,8 +40,10 @@ everyClient(({ stage, kind, library }) => {
       const call = await page.call("1003");
       await call.reaches("up");
       const there = await (await far.incoming()).reaches("up");
-      assertTone(await call.hears(PHONE_TONE), PHONE_TONE);
-      assertTone(await there.hears(BROWSER_TONE), BROWSER_TONE);
+      await assertTones([
+        [call, PHONE_TONE],
+        [there, BROWSER_TONE],
+      ]);
       await there.hangUp();
       assert.equal((await call.reaches("over")).by, "remote");
     }),
@@ -52,8 +59,10 @@ everyClient(({ stage, kind, library }) => {
       await call.reaches("up");
       await there.reaches("up");
       assert.equal((await call.summary()).from.user, "1003");
-      assertTone(await call.hears(PHONE_TONE), PHONE_TONE);
-      assertTone(await there.hears(BROWSER_TONE), BROWSER_TONE);
+      await assertTones([
+        [call, PHONE_TONE],
+        [there, BROWSER_TONE],
+      ]);
       await there.hangUp();
       assert.equal((await call.reaches("over")).by, "remote");
     }),
@@ -80,8 +89,10 @@ everyClient(({ stage, kind, library }) => {
       assert.ok(here.samples.length === 0 || measureTone(here.samples, here.rate, PHONE_TONE).db < -50);
 
       await call.do("resume");
-      assertTone(await call.hears(PHONE_TONE), PHONE_TONE);
-      assertTone(await there.hears(BROWSER_TONE), BROWSER_TONE);
+      await assertTones([
+        [call, PHONE_TONE],
+        [there, BROWSER_TONE],
+      ]);
       await call.hangUp();
     }),
   );
@@ -103,8 +114,10 @@ everyClient(({ stage, kind, library }) => {
         return measureTone(samples, rate, PHONE_TONE).db < -50 || measureTone(samples, rate, PHONE_TONE).purity < 0.2;
       });
       assert.equal((await there.reInviteWith("sendrecv")).status, 200);
-      assertTone(await call.hears(PHONE_TONE), PHONE_TONE);
-      assertTone(await there.hears(BROWSER_TONE), BROWSER_TONE);
+      await assertTones([
+        [call, PHONE_TONE],
+        [there, BROWSER_TONE],
+      ]);
       await call.hangUp();
     }),
   );

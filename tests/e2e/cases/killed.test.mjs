@@ -6,7 +6,7 @@ import { CentrePage } from "../lib/centre_page.mjs";
 import { Gateway } from "../lib/cordboard.mjs";
 import { killed, spread } from "../lib/killed.mjs";
 import { Phone } from "../lib/phone.mjs";
-import { assertTone, BROWSER_TONE, everyClient, PHONE_TONE } from "../lib/scene.mjs";
+import { assertTones, BROWSER_TONE, everyClient, PHONE_TONE } from "../lib/scene.mjs";
 import { Cleanup, until } from "../lib/wait.mjs";
 
 test("the gateway is killed with a full queue: everybody keeps their place, and nothing that was told is lost", async (t) => {
@@ -83,8 +83,13 @@ everyClient(({ stage, kind, library }) => {
       assert.equal(await agent.register(), 200);
       const taken = await agent.incoming(0, 30_000);
       await taken.reaches("up");
-      assertTone(await call.hears(PHONE_TONE), PHONE_TONE, { tolerance: 0.42 });
-      assertTone(await taken.hears(BROWSER_TONE), BROWSER_TONE, { tolerance: 0.42 });
+      await assertTones(
+        [
+          [call, PHONE_TONE],
+          [taken, BROWSER_TONE],
+        ],
+        { tolerance: 0.42 },
+      );
       assert.equal((await anna.agent()).call, id);
       await taken.hangUp();
       await call.reaches("over");

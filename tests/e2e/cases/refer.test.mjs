@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Api } from "../lib/api.mjs";
-import { assertTone, BROWSER_TONE, LIBRARIES, PHONE_TONE, scene } from "../lib/scene.mjs";
+import { assertTones, BROWSER_TONE, LIBRARIES, PHONE_TONE, scene } from "../lib/scene.mjs";
 import { measureTone } from "../lib/tone.mjs";
 import { until } from "../lib/wait.mjs";
 
@@ -38,8 +38,10 @@ for (const library of LIBRARIES) {
     /** Two phones hear each other: one says 440 Hz, the other 700. */
     const joined = async (one, other) => {
       other.rtp.play(THIRD_TONE);
-      assertTone(await one.hears(THIRD_TONE), THIRD_TONE);
-      assertTone(await other.hears(PHONE_TONE), PHONE_TONE);
+      await assertTones([
+        [one, THIRD_TONE],
+        [other, PHONE_TONE],
+      ]);
     };
 
     test(
@@ -83,8 +85,10 @@ for (const library of LIBRARIES) {
         ]) {
           await call.do("refer", uri(number));
           await told(call, code);
-          assertTone(await there.hears(BROWSER_TONE), BROWSER_TONE);
-          assertTone(await call.hears(PHONE_TONE), PHONE_TONE);
+          await assertTones([
+            [there, BROWSER_TONE],
+            [call, PHONE_TONE],
+          ]);
         }
         await call.hangUp();
         await there.reaches("over");
@@ -147,8 +151,10 @@ for (const library of LIBRARIES) {
         assert.equal((await call.summary()).from.user, "1004");
         await asks.reaches("over");
         assert.equal(asks.by, "them");
-        assertTone(await call.hears(PHONE_TONE), PHONE_TONE);
-        assertTone(await there.hears(BROWSER_TONE), BROWSER_TONE);
+        await assertTones([
+          [call, PHONE_TONE],
+          [there, BROWSER_TONE],
+        ]);
         await there.hangUp();
         await call.reaches("over");
       }),

@@ -87,3 +87,9 @@ export function assertTone(heard, frequency, { level = LEVEL, tolerance = 0.5, g
   isTone(assert, heard, { frequency, db: level, within: tolerance, gap, seconds });
   observed(() => assert.ok(heard.purity > 0.95, `nothing but the tone: ${JSON.stringify(heard)}`));
 }
+
+/** Everybody hears a tone at the same time: [who, tone]; each is there, clean, and as loud as it was sent. `listen`: how they listen. */
+export async function assertTones(ears, { listen, ...wanted } = {}) {
+  const heard = await Promise.all(ears.map(([who, tone]) => who.hears(tone, listen)));
+  for (const [n, [, tone]] of ears.entries()) assertTone(heard[n], tone, wanted);
+}
