@@ -120,7 +120,10 @@ async function watch() {
   const gateway = new URL(value("--gateway") ?? "http://127.0.0.1:8080");
   await rm(out, { recursive: true, force: true });
   await mkdir(out, { recursive: true });
-  const copied = [...Object.keys(PAGES).map((name) => [`${name}.html`, `${name}.html`]), ...ICONS.map((icon) => [`src/${icon}`, icon])];
+  const copied = [
+    ...Object.keys(PAGES).map((name) => [`${name}.html`, `${name}.html`]),
+    ...ICONS.map((icon) => [`src/${icon}`, icon]),
+  ];
   for (const [from, to] of copied) await writeFile(path.join(out, to), await readFile(path.join(here, from)));
   const context = await esbuild.context({ ...page, outdir: out, sourcemap: true, logLevel: "info" });
   await context.watch();

@@ -2,13 +2,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { credentialsFor, type Library, type Settings, settingsFrom, targetFor } from "./account";
 import { refreshDevices, watchDevices } from "./audio/devices";
-import {
-  closeMicrophone,
-  defaultMicrophone,
-  type MicrophoneSettings,
-  openMicrophone,
-  silence,
-} from "./audio/microphone";
+import { closeMicrophone, defaultMicrophone, type MicrophoneSettings, openMicrophone, silence } from "./audio/microphone";
 import { setSpeaker } from "./audio/speaker";
 import { playEnd, playKey, ring } from "./audio/tones";
 import { Call } from "./call";
@@ -133,7 +127,10 @@ export async function dial(typed: string): Promise<void> {
   notice.value = undefined;
   lastDialled.value = typed.trim();
   await withMicrophone((stream, listening) => {
-    const peer = typed.trim().replace(/^(sips?|tel):/i, "").replace(new RegExp(`@${escapeRegExp(domain)}$`), "");
+    const peer = typed
+      .trim()
+      .replace(/^(sips?|tel):/i, "")
+      .replace(new RegExp(`@${escapeRegExp(domain)}$`), "");
     const call = new Call(nextId++, "out", peer, "", ended);
     call.microphone.value = stream;
     call.listening.value = listening;

@@ -48,7 +48,10 @@ export function outcomeOf(end: End, peer: string, direction: "in" | "out", answe
     case 480:
     case 410:
     case 430:
-      return { short: "not available", sentence: `${peer} cannot be reached at the moment. Nobody answered, or the phone is off.` };
+      return {
+        short: "not available",
+        sentence: `${peer} cannot be reached at the moment. Nobody answered, or the phone is off.`,
+      };
     case 403:
       return { short: "not allowed", sentence: `This account is not allowed to call ${peer}.` };
     case 603:
@@ -134,7 +137,11 @@ export function standingOf(registration: Registration, user: string): Standing {
             sentence: `The gateway did not accept this password for user ${user}. Correct it under Account.`,
           }
         : registration.code === 404
-          ? { label: "Unknown user", tone: "bad", sentence: `There is no user ${user} on this gateway. Correct it under Account.` }
+          ? {
+              label: "Unknown user",
+              tone: "bad",
+              sentence: `There is no user ${user} on this gateway. Correct it under Account.`,
+            }
           : {
               label: "Not signed in",
               tone: "bad",

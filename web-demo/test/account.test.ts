@@ -34,7 +34,13 @@ describe("account", () => {
 });
 
 test("a name may hold blanks, and a password is taken as it is", () => {
-  const typed = { user: " 1002 ", password: " a b ", displayName: " Ben  Miller ", domain: " pbx.example", library: "jssip" as const };
+  const typed = {
+    user: " 1002 ",
+    password: " a b ",
+    displayName: " Ben  Miller ",
+    domain: " pbx.example",
+    library: "jssip" as const,
+  };
   const kept = trimmed(typed);
   assert.deepEqual(kept, { ...typed, user: "1002", displayName: "Ben Miller", domain: "pbx.example" });
   assert.equal(credentialsFor({ ...kept, displayName: 'Ben "B" \\' }, place("http://h/")).displayName, "Ben B ");

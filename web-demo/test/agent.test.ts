@@ -77,12 +77,21 @@ describe("whom one can ask", () => {
   ];
 
   test("those who can talk at once stand first, and oneself nowhere", () => {
-    assert.deepEqual(colleagues("", agents, "usr_a").map(({ name }) => name), ["dora", "ben", "cleo"]);
-    assert.deepEqual(colleagues("AN", agents, undefined).map(({ name }) => name), ["anna"]);
+    assert.deepEqual(
+      colleagues("", agents, "usr_a").map(({ name }) => name),
+      ["dora", "ben", "cleo"],
+    );
+    assert.deepEqual(
+      colleagues("AN", agents, undefined).map(({ name }) => name),
+      ["anna"],
+    );
   });
 
   test("queues but the call's own, and numbers as they are typed", () => {
-    assert.deepEqual(found("", agents, queues, "usr_a", "que_2").map(({ key }) => key), ["usr_d", "usr_b", "usr_c", "que_1"]);
+    assert.deepEqual(
+      found("", agents, queues, "usr_a", "que_2").map(({ key }) => key),
+      ["usr_d", "usr_b", "usr_c", "que_1"],
+    );
     assert.deepEqual(found("+49 (30) 12-34", agents, queues, "usr_a", undefined), [
       { key: "number-+49301234", kind: "number", name: "+49301234", target: { number: "+49301234" } },
     ]);
@@ -120,7 +129,11 @@ describe("notes", () => {
     all.edit("call_1", { notes: "a" });
     all.edit("call_1", { notes: "ab", disposition: "resolved" });
     assert.equal(sent.length, 0);
-    assert.deepEqual([...timers].map(({ ms }) => ms), [800], "the keys before have no timer any longer");
+    assert.deepEqual(
+      [...timers].map(({ ms }) => ms),
+      [800],
+      "the keys before have no timer any longer",
+    );
     for (const { act } of timers) act();
     assert.deepEqual(sent, [["call_1", { notes: "ab", disposition: "resolved" }]]);
     assert.equal(await all.flush("call_1"), true, "it has nothing more to say");

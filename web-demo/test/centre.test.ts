@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { asker } from "../src/centre/api";
 import { Backoff } from "../src/centre/backoff";
-import { secondsLeft, secondsSince, ServerClock } from "../src/centre/clock";
+import { ServerClock, secondsLeft, secondsSince } from "../src/centre/clock";
 import { hours, mos, percent, wait } from "../src/centre/format";
 import { applyEvent, pictureOf } from "../src/centre/picture";
 import { Problem } from "../src/centre/problem";
@@ -36,7 +36,10 @@ describe("time", () => {
 
   test("waits longer each time, and never two pages alike", () => {
     const least = new Backoff(() => 0);
-    assert.deepEqual([1, 2, 3, 4, 5, 6, 7].map(() => least.next()), [250, 500, 1000, 2000, 4000, 7500, 7500]);
+    assert.deepEqual(
+      [1, 2, 3, 4, 5, 6, 7].map(() => least.next()),
+      [250, 500, 1000, 2000, 4000, 7500, 7500],
+    );
     least.succeeded();
     assert.equal(least.next(), 250);
     assert.equal(new Backoff(() => 1).next(), 500);
@@ -162,7 +165,14 @@ describe("signing in", () => {
   });
 
   test("asks again with a new token where the old one is not taken, and after a lost answer", async () => {
-    const { asked, fetch } = gateway([tokens(1), no(401, "invalid-token"), tokens(2), Response.json({ a: 1 }), "away", Response.json({ a: 2 })]);
+    const { asked, fetch } = gateway([
+      tokens(1),
+      no(401, "invalid-token"),
+      tokens(2),
+      Response.json({ a: 1 }),
+      "away",
+      Response.json({ a: 2 }),
+    ]);
     const session = new Session(fetch, keeper(), () => 0);
     await session.signIn("a", "b");
     const ask = asker(session, fetch);
@@ -175,7 +185,7 @@ describe("signing in", () => {
       "GET /me Bearer access2",
       "GET /me Bearer access2",
     ]);
-    await assert.rejects(ask("PUT", "/x", {}), { status: 0 });
+    await assert.rejects(ask("PUT", "/me/agent/intent", { body: { intent: "paused" } }), { status: 0 });
   });
 
   test("a proxy whose gateway is away is no answer of the gateway", async () => {

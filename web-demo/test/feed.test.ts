@@ -6,8 +6,14 @@ import { applyEvent, emptyPicture, type Picture, pictureOf } from "../src/centre
 
 const say = (value: unknown) => JSON.stringify(value);
 const snapshot = (seq: number) =>
-  say({ type: "snapshot", seq, time: "2026-11-23T09:30:00.000Z", data: { me: {}, agents: [], queues: [], calls: [], offers: [] } });
-const event = (seq: number) => say({ seq, time: "2026-11-23T09:30:01.000Z", type: "config.changed", data: { what: String(seq) } });
+  say({
+    type: "snapshot",
+    seq,
+    time: "2026-11-23T09:30:00.000Z",
+    data: { me: {}, agents: [], queues: [], calls: [], offers: [] },
+  });
+const event = (seq: number) =>
+  say({ seq, time: "2026-11-23T09:30:01.000Z", type: "config.changed", data: { what: String(seq) } });
 
 describe("the event stream", () => {
   test("begins with a snapshot and takes what follows once", () => {
@@ -93,7 +99,13 @@ class Gateway {
     if (said.from === "snapshot") {
       this.at = this.seq;
       const { agents, queues, calls, offers } = this.picture;
-      const data = { me: {}, agents: [...agents.values()], queues: [...queues.values()], calls: [...calls.values()], offers: [...offers.values()] };
+      const data = {
+        me: {},
+        agents: [...agents.values()],
+        queues: [...queues.values()],
+        calls: [...calls.values()],
+        offers: [...offers.values()],
+      };
       return [say({ type: "snapshot", seq: this.seq, data })];
     }
     const first = this.kept[0]?.seq ?? Number.POSITIVE_INFINITY;

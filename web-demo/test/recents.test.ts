@@ -8,7 +8,7 @@ test("newest first, and not without end", () => {
   let list: Recent[] = [];
   for (let at = 0; at < 30; at++) list = withRecent(list, entry(at));
   assert.equal(list.length, 20);
-  assert.equal(list[0].at, 29);
+  assert.equal(list[0]?.at, 29);
 });
 
 test("what was stored is read back, whatever else is in there", () => {

@@ -26,7 +26,10 @@ class Wire {
 }
 
 const kept = new Map<string, string>();
-const storage = { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, text: string) => void kept.set(key, text) };
+const storage = {
+  getItem: (key: string) => kept.get(key) ?? null,
+  setItem: (key: string, text: string) => void kept.set(key, text),
+};
 /** A gateway that is not reached answers nothing at all. */
 let reached = true;
 
@@ -41,7 +44,10 @@ Object.assign(globalThis, {
   fetch: () =>
     reached ? Promise.resolve(new Response(JSON.stringify({ ticket: "t" }), { status: 200 })) : new Promise(() => undefined),
 });
-kept.set("cordboard.session", JSON.stringify({ access: "a", accessUntil: Number.MAX_SAFE_INTEGER, refresh: "r", user: { id: "usr_anna" } }));
+kept.set(
+  "cordboard.session",
+  JSON.stringify({ access: "a", accessUntil: Number.MAX_SAFE_INTEGER, refresh: "r", user: { id: "usr_anna" } }),
+);
 
 const settled = async () => {
   for (let n = 0; n < 50; n += 1) await Promise.resolve();

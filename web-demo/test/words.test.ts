@@ -28,7 +28,10 @@ describe("how a call ended", () => {
     const reason = 'SIP;cause=200;text="Call completed elsewhere"';
     assert.equal(outcomeOf({ by: "them", code: 487, reason }, "77", "in", false).sentence, "");
     const declined = 'SIP;cause=603;text="Declined elsewhere"';
-    assert.deepEqual(outcomeOf({ by: "them", code: 487, reason: declined }, "77", "in", false), { short: "declined", sentence: "" });
+    assert.deepEqual(outcomeOf({ by: "them", code: 487, reason: declined }, "77", "in", false), {
+      short: "declined",
+      sentence: "",
+    });
   });
 
   test("a gateway that is gone is named as the cause", () => {

@@ -1,19 +1,19 @@
 // A phone that we did not write: baresip, registered over UDP, calls and is called.
-import assert from 'node:assert/strict';
-import { after, afterEach, before, describe } from 'node:test';
-import { Baresip } from '../lib/baresip.mjs';
-import { CordboardPhone, Gateway } from '../lib/cordboard.mjs';
-import { dbOfDbm0, isTone, sounds, stretches, toneIn } from '../lib/heard.mjs';
-import { heard as observed, listeningTest } from '../lib/lateness.mjs';
-import { dbOfPeak } from '../lib/tone.mjs';
-import { Cleanup, until } from '../lib/wait.mjs';
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe } from "node:test";
+import { Baresip } from "../lib/baresip.mjs";
+import { CordboardPhone, Gateway } from "../lib/cordboard.mjs";
+import { dbOfDbm0, isTone, sounds, stretches, toneIn } from "../lib/heard.mjs";
+import { listeningTest, heard as observed } from "../lib/lateness.mjs";
+import { dbOfPeak } from "../lib/tone.mjs";
+import { Cleanup, until } from "../lib/wait.mjs";
 
 const OURS = 700;
 /** Higher than what the music on hold is made of, which therefore never looks like it. */
 const THEIRS = 1700;
 const PEAK = 0.2;
 
-describe('baresip', () => {
+describe("baresip", () => {
   const whole = new Cleanup();
   const each = new Cleanup();
   const test = listeningTest(() => each.run());
@@ -26,63 +26,63 @@ describe('baresip', () => {
   after(() => whole.run());
 
   const baresip = (options) =>
-    Baresip.start(each, gateway, { user: '1003', password: 'cordboard', tone: THEIRS, amplitude: PEAK, ...options });
+    Baresip.start(each, gateway, { user: "1003", password: "cordboard", tone: THEIRS, amplitude: PEAK, ...options });
   const phone = (target, options) =>
-    CordboardPhone.start(each, gateway, target, { user: '1004', password: 'cordboard', tone: OURS, ...options });
+    CordboardPhone.start(each, gateway, target, { user: "1004", password: "cordboard", tone: OURS, ...options });
   const heard = (who, frequency, db, more) => {
     const { samples, rate } = who.heard();
     isTone(assert, toneIn(samples, rate, frequency), { frequency, db, ...more });
   };
 
-  test('registers, calls 9197 and hears 1004 Hz at -10 dBm0', async () => {
+  test("registers, calls 9197 and hears 1004 Hz at -10 dBm0", async () => {
     const calling = await baresip();
-    await calling.command('dial', '9197');
-    await calling.event('CALL_ESTABLISHED');
+    await calling.command("dial", "9197");
+    await calling.event("CALL_ESTABLISHED");
     await calling.hears(1004, 2);
-    await calling.command('hangup');
-    await calling.event('CALL_CLOSED');
+    await calling.command("hangup");
+    await calling.event("CALL_CLOSED");
     heard(calling, 1004, dbOfDbm0(-10), { seconds: 1.7 });
   });
 
-  test('is told of a wrong password', async () => {
-    const refused = await baresip({ password: 'wrong', expect: /\b40[13] \w+/ });
+  test("is told of a wrong password", async () => {
+    const refused = await baresip({ password: "wrong", expect: /\b40[13] \w+/ });
     assert.match(refused.program.out + refused.program.err, /1003@\S+: .*\b40[13]\b/);
   });
 
-  test('is called, answers, and both hear each other', async () => {
+  test("is called, answers, and both hear each other", async () => {
     const called = await baresip();
-    const calling = phone('1003');
-    await called.event('CALL_INCOMING');
+    const calling = phone("1003");
+    await called.event("CALL_INCOMING");
     await calling.says(/^ringing/m);
-    await called.command('accept');
-    await called.event('CALL_ESTABLISHED');
+    await called.command("accept");
+    await called.event("CALL_ESTABLISHED");
     await Promise.all([called.hears(OURS, 1.5), calling.hears(THEIRS, 1.5)]);
     const { code, out } = await calling.hangUp();
-    await called.event('CALL_CLOSED');
+    await called.event("CALL_CLOSED");
     assert.equal(code, 0, out);
     heard(called, OURS, dbOfDbm0(-10));
     heard(calling, THEIRS, dbOfPeak(PEAK));
   });
 
-  test('refuses: the caller is told that it is busy', async () => {
+  test("refuses: the caller is told that it is busy", async () => {
     const called = await baresip();
-    const calling = phone('1003');
-    await called.event('CALL_INCOMING');
-    await called.command('hangup');
+    const calling = phone("1003");
+    await called.event("CALL_INCOMING");
+    await called.command("hangup");
     const { code, err } = await calling.end();
     assert.equal(code, 1);
     assert.match(err, /^cordboard: call failed: .*\b486\b/m);
   });
 
-  test('holds and takes back: the holder hears nothing meanwhile, the other one music', async () => {
+  test("holds and takes back: the holder hears nothing meanwhile, the other one music", async () => {
     const calling = await baresip();
     const answering = await phone().waits();
-    await calling.command('dial', '1004');
-    await calling.event('CALL_ESTABLISHED');
+    await calling.command("dial", "1004");
+    await calling.event("CALL_ESTABLISHED");
     await Promise.all([answering.hears(THEIRS, 1), calling.hears(OURS, 1)]);
-    await calling.command('hold');
+    await calling.command("hold");
     const seen = [];
-    await until('the sound stops', () => {
+    await until("the sound stops", () => {
       const now = performance.now();
       seen.push({ now, length: calling.heard().samples.length });
       // Files are written half a second at a time.
@@ -90,12 +90,12 @@ describe('baresip', () => {
       return before && before.length === seen.at(-1).length;
     });
     heard(calling, OURS, dbOfDbm0(-10), { seconds: 0.8 });
-    await calling.command('resume');
+    await calling.command("resume");
     const parts = () => {
       const { samples, rate } = answering.heard();
       return stretches(samples, rate, THEIRS);
     };
-    await until('the sound is back', () => {
+    await until("the sound is back", () => {
       const [, again] = parts();
       return again && again.to - again.from >= 1;
     });
@@ -103,7 +103,7 @@ describe('baresip', () => {
     assert.equal(code, 0, out);
     const answers = (calling.program.out + calling.program.err).match(/^a=(sendrecv|sendonly|recvonly|inactive)/gm);
     // Offer and answer of the hold, and of its end.
-    assert.deepEqual(answers.slice(-4), ['a=sendonly', 'a=recvonly', 'a=sendrecv', 'a=sendrecv']);
+    assert.deepEqual(answers.slice(-4), ["a=sendonly", "a=recvonly", "a=sendrecv", "a=sendrecv"]);
     const { samples, rate } = answering.heard();
     const piece = (from, to) => samples.subarray(Math.round(from * rate), Math.round(to * rate));
     observed(() => {
@@ -122,19 +122,21 @@ describe('baresip', () => {
     });
   });
 
-  test('sends keys, and gets some', async () => {
+  test("sends keys, and gets some", async () => {
     const calling = await baresip();
-    const answering = await phone(undefined, { args: ['--dtmf', '73#'] }).waits();
-    await calling.command('dial', '1004');
-    await calling.event('CALL_ESTABLISHED');
-    for (const key of '19') {
-      await calling.command('sndcode', key);
-      await answering.says(new RegExp(`^key ${key}`, 'm'));
+    const answering = await phone(undefined, { args: ["--dtmf", "73#"] }).waits();
+    await calling.command("dial", "1004");
+    await calling.event("CALL_ESTABLISHED");
+    for (const key of "19") {
+      await calling.command("sndcode", key);
+      await answering.says(new RegExp(`^key ${key}`, "m"));
     }
-    const begun = () => calling.events.filter(({ type, param }) => type === 'CALL_DTMF_START' && param).map(({ param }) => param);
-    await observed(() => until('baresip hears 73#', () => begun().join('') === '73#').catch((error) => {
-      throw new Error(`${error.message}: ${JSON.stringify(calling.events)}\n${calling.program.output().slice(-3000)}`);
-    }));
+    const begun = () => calling.events.filter(({ type, param }) => type === "CALL_DTMF_START" && param).map(({ param }) => param);
+    await observed(() =>
+      until("baresip hears 73#", () => begun().join("") === "73#").catch((error) => {
+        throw new Error(`${error.message}: ${JSON.stringify(calling.events)}\n${calling.program.output().slice(-3000)}`);
+      }),
+    );
     const { out } = await answering.hangUp();
     assert.match(out, /^digits +19$/m);
   });

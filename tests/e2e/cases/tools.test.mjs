@@ -1,38 +1,40 @@
 // The measuring tools themselves, before anything is measured with them.
-import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { KINDS, launch } from '../lib/browser.mjs';
-import { Client } from '../lib/client.mjs';
-import { fromMulaw, toMulaw } from '../lib/g711.mjs';
-import { heard, LATE, listening, TIMES } from '../lib/lateness.mjs';
-import { serveSite } from '../lib/site.mjs';
-import { dbOfPeak, digitsIn, measureTone, readWav, sine, strongest, writeWav } from '../lib/tone.mjs';
-import { BrowserCall } from '../lib/client.mjs';
-import { until } from '../lib/wait.mjs';
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { KINDS, launch } from "../lib/browser.mjs";
+import { BrowserCall, Client } from "../lib/client.mjs";
+import { fromMulaw, toMulaw } from "../lib/g711.mjs";
+import { heard, LATE, listening, TIMES } from "../lib/lateness.mjs";
+import { serveSite } from "../lib/site.mjs";
+import { dbOfPeak, digitsIn, measureTone, readWav, sine, strongest, writeWav } from "../lib/tone.mjs";
+import { until } from "../lib/wait.mjs";
 
-describe('an observation of sound', () => {
+describe("an observation of sound", () => {
   /** How often it is made when it is right only the `good`th time and the machine was so late each time. */
   const made = async (good, late, mark = (act) => heard(act)) => {
     let times = 0;
-    const act = () => mark(() => assert.ok(++times >= good, 'wrong'));
-    const outcome = await listening(act, undefined, { since: async () => late }).then(() => 'right', () => 'wrong');
+    const act = () => mark(() => assert.ok(++times >= good, "wrong"));
+    const outcome = await listening(act, undefined, { since: async () => late }).then(
+      () => "right",
+      () => "wrong",
+    );
     return [times, outcome];
   };
 
-  test('is made again when it was wrong and the machine was late, a few times', async () => {
-    assert.deepEqual(await made(3, LATE), [3, 'right']);
-    assert.deepEqual(await made(99, LATE), [TIMES, 'wrong']);
+  test("is made again when it was wrong and the machine was late, a few times", async () => {
+    assert.deepEqual(await made(3, LATE), [3, "right"]);
+    assert.deepEqual(await made(99, LATE), [TIMES, "wrong"]);
   });
 
-  test('is wrong at once when the machine was in time, and so is anything else that fails', async () => {
-    assert.deepEqual(await made(2, LATE - 1), [1, 'wrong']);
-    assert.deepEqual(await made(2, 10 * LATE, (act) => act()), [1, 'wrong']);
+  test("is wrong at once when the machine was in time, and so is anything else that fails", async () => {
+    assert.deepEqual(await made(2, LATE - 1), [1, "wrong"]);
+    assert.deepEqual(await made(2, 10 * LATE, (act) => act()), [1, "wrong"]);
   });
 
-  test('knows when this process was late', async () => {
+  test("knows when this process was late", async () => {
     let worst;
     let times = 0;
     await listening(async () => {
@@ -46,8 +48,13 @@ describe('an observation of sound', () => {
   });
 });
 
-describe('tone detector', () => {
-  for (const [frequency, rate] of [[1004, 8000], [440, 8000], [1000, 48_000], [697, 44_100]]) {
+describe("tone detector", () => {
+  for (const [frequency, rate] of [
+    [1004, 8000],
+    [440, 8000],
+    [1000, 48_000],
+    [697, 44_100],
+  ]) {
     test(`${frequency} Hz at ${rate}`, () => {
       const samples = sine(frequency, 2, { rate, amplitude: 0.25 });
       assert.ok(Math.abs(strongest(samples, rate).frequency - frequency) < 0.5);
@@ -58,7 +65,7 @@ describe('tone detector', () => {
     });
   }
 
-  test('finds a gap of 60 ms and its place', () => {
+  test("finds a gap of 60 ms and its place", () => {
     const samples = sine(1000, 2, { rate: 8000 });
     samples.fill(0, 8000, 8480);
     const { gaps, db } = measureTone(samples, 8000, 1000);
@@ -67,22 +74,22 @@ describe('tone detector', () => {
     assert.ok(Math.abs(db - dbOfPeak(0.25)) < 0.3);
   });
 
-  test('noise is no tone', () => {
+  test("noise is no tone", () => {
     let seed = 1;
     const samples = Float32Array.from({ length: 16_000 }, () => {
       seed = (seed * 48_271) % 2_147_483_647;
       return (seed / 2_147_483_647 - 0.5) * 0.5;
     });
     assert.ok(measureTone(samples, 8000, 1000).purity < 0.05);
-    assert.equal(digitsIn(samples, 8000), '');
+    assert.equal(digitsIn(samples, 8000), "");
   });
 
-  test('another tone is not taken for the one asked for', () => {
+  test("another tone is not taken for the one asked for", () => {
     const heard = measureTone(sine(1100, 2, { rate: 8000 }), 8000, 1000);
     assert.ok(heard.purity < 0.01);
   });
 
-  test('reads DTMF digits', () => {
+  test("reads DTMF digits", () => {
     const rate = 8000;
     const pair = ([low, high]) => {
       const a = sine(low, 0.12, { rate, amplitude: 0.2 });
@@ -90,10 +97,10 @@ describe('tone detector', () => {
       return [...a.map((sample, n) => sample + b[n]), ...new Float32Array(0.08 * rate)];
     };
     const samples = Float32Array.from([pair([697, 1209]), pair([697, 1209]), pair([770, 1336]), pair([941, 1477])].flat());
-    assert.equal(digitsIn(samples, rate), '115#');
+    assert.equal(digitsIn(samples, rate), "115#");
   });
 
-  test('mu-law there and back keeps level and frequency', () => {
+  test("mu-law there and back keeps level and frequency", () => {
     const samples = sine(1004, 2, { rate: 8000 }).map((sample) => fromMulaw(toMulaw(sample)));
     const heard = measureTone(samples, 8000, 1004);
     assert.ok(Math.abs(heard.db - dbOfPeak(0.25)) < 0.05);
@@ -102,12 +109,12 @@ describe('tone detector', () => {
     assert.equal(fromMulaw(0x80).toFixed(4), (32_124 / 32_768).toFixed(4));
   });
 
-  test('WAV there and back', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'cordboard-wav-'));
+  test("WAV there and back", () => {
+    const folder = mkdtempSync(join(tmpdir(), "cordboard-wav-"));
     try {
       const samples = sine(440, 0.5, { rate: 16_000 });
-      writeWav(join(folder, 'a.wav'), samples, 16_000);
-      const read = readWav(join(folder, 'a.wav'));
+      writeWav(join(folder, "a.wav"), samples, 16_000);
+      const read = readWav(join(folder, "a.wav"));
       assert.equal(read.rate, 16_000);
       assert.equal(read.samples.length, samples.length);
       assert.ok(Math.abs(read.samples[100] - samples[100]) < 1e-4);
@@ -131,10 +138,10 @@ for (const kind of KINDS) {
     });
 
     // What a browser does to a level by itself, so that the rest can be put to the gateway's account.
-    for (const codec of ['opus', 'PCMU']) {
+    for (const codec of ["opus", "PCMU"]) {
       test(`a tone through ${codec} between two peers of one page`, async () => {
         const client = await Client.open(browser, site);
-        const own = kind === 'firefox' ? { tone: 1000, amplitude: 0.25 } : {};
+        const own = kind === "firefox" ? { tone: 1000, amplitude: 0.25 } : {};
         const index = await client.page.evaluate((options) => client.loop(options), { codec, ...own });
         const call = new BrowserCall(client, index);
         const heard = await call.hears(1000);
@@ -148,20 +155,20 @@ for (const kind of KINDS) {
       });
     }
 
-    test('an RFC 4733 digit is heard as its two tones', async () => {
+    test("an RFC 4733 digit is heard as its two tones", async () => {
       const client = await Client.open(browser, site);
       const index = await client.page.evaluate((options) => client.loop(options), { tone: 1000, amplitude: 0.001 });
       const call = new BrowserCall(client, index);
-      await until('packets', async () => (await call.stats()).packetsReceived > 100);
+      await until("packets", async () => (await call.stats()).packetsReceived > 100);
       await call.forget();
-      await call.do('dtmf', '159');
-      let heard = '';
-      await until('three digits', async () => {
+      await call.do("dtmf", "159");
+      let heard = "";
+      await until("three digits", async () => {
         const { samples, rate } = await call.samples();
         heard = digitsIn(samples, rate);
         return heard.length >= 3;
       }).catch((error) => assert.fail(`${error.message}; heard ${JSON.stringify(heard)}`));
-      assert.equal(heard, '159');
+      assert.equal(heard, "159");
       await client.close();
     });
   });

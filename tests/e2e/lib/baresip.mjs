@@ -1,19 +1,20 @@
 // baresip as a registered phone: plays a WAV file, records into one, and is told what to do over its control socket.
-import net from 'node:net';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { folder, freePort, isBound, Program } from './process.mjs';
-import { readWav, sine, writeWav } from './tone.mjs';
-import { toneSeconds } from './heard.mjs';
-import { ofSound } from './lateness.mjs';
-import { until } from './wait.mjs';
+
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import net from "node:net";
+import { join } from "node:path";
+import { toneSeconds } from "./heard.mjs";
+import { ofSound } from "./lateness.mjs";
+import { folder, freePort, isBound, Program } from "./process.mjs";
+import { readWav, sine, writeWav } from "./tone.mjs";
+import { until } from "./wait.mjs";
 
 /** Where Debian and others put the modules. */
 function modules() {
-  const roots = ['/usr/lib/baresip/modules', '/usr/local/lib/baresip/modules'];
-  const nested = existsSync('/usr/lib') ? readdirSync('/usr/lib').map((name) => `/usr/lib/${name}/baresip/modules`) : [];
-  const found = [...roots, ...nested].find((path) => existsSync(join(path, 'aufile.so')));
-  if (!found) throw new Error('baresip has no modules; tests/install tests');
+  const roots = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"];
+  const nested = existsSync("/usr/lib") ? readdirSync("/usr/lib").map((name) => `/usr/lib/${name}/baresip/modules`) : [];
+  const found = [...roots, ...nested].find((path) => existsSync(join(path, "aufile.so")));
+  if (!found) throw new Error("baresip has no modules; tests/install tests");
   return found;
 }
 
@@ -22,21 +23,25 @@ export class Baresip {
    * Registers as `user` and is ready for calls.
    * @param {{ expect?: RegExp }} options `expect`: what its registration comes to
    */
-  static async start(cleanup, gateway, { user, password = 'secret', tone = 600, amplitude = 0.25, expect = /\} 200 OK \(/ } = {}) {
+  static async start(
+    cleanup,
+    gateway,
+    { user, password = "secret", tone = 600, amplitude = 0.25, expect = /\} 200 OK \(/ } = {},
+  ) {
     const path = folder(cleanup);
     const [sip, control] = [await freePort(), await freePort()];
     // As long as any test: it does not begin again at its end.
-    writeWav(join(path, 'says.wav'), sine(tone, 60, { rate: 8000, amplitude }), 8000);
-    writeFileSync(join(path, 'contacts'), '');
-    writeFileSync(join(path, 'accounts'), `<sip:${user}@${gateway.sip}>;auth_pass=${password};regint=600;ptime=20\n`);
+    writeWav(join(path, "says.wav"), sine(tone, 60, { rate: 8000, amplitude }), 8000);
+    writeFileSync(join(path, "contacts"), "");
+    writeFileSync(join(path, "accounts"), `<sip:${user}@${gateway.sip}>;auth_pass=${password};regint=600;ptime=20\n`);
     writeFileSync(
-      join(path, 'config'),
+      join(path, "config"),
       `poll_method epoll
 sip_listen 127.0.0.1:${sip}
 net_interface 127.0.0.1
 call_max_calls 4
 audio_player aubridge,nobody
-audio_source aufile,${join(path, 'says.wav')}
+audio_source aufile,${join(path, "says.wav")}
 audio_alert aubridge,nobody
 snd_path ${path}
 audio_level no
@@ -57,10 +62,10 @@ module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:${control}
 `,
     );
-    const program = new Program('baresip', ['-f', path, '-4', '-v', '-s']);
-    cleanup.add(() => program.stop('SIGTERM', 2_000).then(() => program.stop('SIGKILL')));
+    const program = new Program("baresip", ["-f", path, "-4", "-v", "-s"]);
+    cleanup.add(() => program.stop("SIGTERM", 2_000).then(() => program.stop("SIGKILL")));
     const baresip = new Baresip(program, path);
-    await until('baresip takes commands', () => isBound('tcp', '127.0.0.1', control) || program.over);
+    await until("baresip takes commands", () => isBound("tcp", "127.0.0.1", control) || program.over);
     if (program.over) throw new Error(program.output());
     await baresip.#connect(control);
     cleanup.add(() => baresip.socket.destroy());
@@ -77,25 +82,25 @@ ctrl_tcp_listen 127.0.0.1:${control}
   }
 
   async #connect(port) {
-    this.socket = net.connect(port, '127.0.0.1');
+    this.socket = net.connect(port, "127.0.0.1");
     let buffer = Buffer.alloc(0);
-    this.socket.on('error', () => undefined);
-    this.socket.on('data', (data) => {
+    this.socket.on("error", () => undefined);
+    this.socket.on("data", (data) => {
       buffer = Buffer.concat([buffer, data]);
       for (;;) {
         // Netstrings: length, colon, text, comma.
-        const colon = buffer.indexOf(':');
-        const length = Number(buffer.toString('latin1', 0, Math.max(0, colon)));
+        const colon = buffer.indexOf(":");
+        const length = Number(buffer.toString("latin1", 0, Math.max(0, colon)));
         if (colon < 0 || buffer.length < colon + 1 + length + 1) return;
-        const message = JSON.parse(buffer.toString('utf8', colon + 1, colon + 1 + length));
+        const message = JSON.parse(buffer.toString("utf8", colon + 1, colon + 1 + length));
         (message.event ? this.events : this.answers).push(message);
         buffer = buffer.subarray(colon + 1 + length + 1);
       }
     });
-    await new Promise((resolve, reject) => this.socket.once('connect', resolve).once('error', reject));
+    await new Promise((resolve, reject) => this.socket.once("connect", resolve).once("error", reject));
   }
 
-  async command(command, params = '') {
+  async command(command, params = "") {
     const before = this.answers.length;
     const text = JSON.stringify({ command, params, token: String(before) });
     this.socket.write(`${Buffer.byteLength(text)}:${text},`);
@@ -115,16 +120,23 @@ ctrl_tcp_listen 127.0.0.1:${control}
 
   /** What it has decoded so far in its `n`th call. */
   heard(n = 0) {
-    const name = readdirSync(this.folder).filter((name) => name.endsWith('-dec.wav')).sort()[n];
-    if (!name) throw new Error('baresip has recorded nothing yet');
+    const name = readdirSync(this.folder)
+      .filter((name) => name.endsWith("-dec.wav"))
+      .sort()[n];
+    if (!name) throw new Error("baresip has recorded nothing yet");
     return readWav(join(this.folder, name));
   }
 
   hears(frequency, seconds = 1, timeout = 12_000) {
-    return until(`baresip hears ${seconds} s of ${frequency} Hz`, () => {
-      const { samples, rate } = this.heard();
-      return toneSeconds(samples, rate, frequency) >= seconds;
-    }, timeout, 100).catch((error) => {
+    return until(
+      `baresip hears ${seconds} s of ${frequency} Hz`,
+      () => {
+        const { samples, rate } = this.heard();
+        return toneSeconds(samples, rate, frequency) >= seconds;
+      },
+      timeout,
+      100,
+    ).catch((error) => {
       throw ofSound(new Error(`${error.message}\n${this.program.output().slice(-4000)}`));
     });
   }

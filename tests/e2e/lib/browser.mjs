@@ -1,17 +1,17 @@
 // Chromium and Firefox ESR, started for tests: fake microphones, loopback candidates allowed, no questions asked.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import puppeteer from 'puppeteer-core';
-import { soundServer } from './sound.mjs';
-import { sine, writeWav } from './tone.mjs';
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import puppeteer from "puppeteer-core";
+import { soundServer } from "./sound.mjs";
+import { sine, writeWav } from "./tone.mjs";
 
 const PROGRAMS = {
-  chromium: [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
-  firefox: [process.env.FIREFOX, '/usr/bin/firefox-esr', '/usr/bin/firefox'],
+  chromium: [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"],
+  firefox: [process.env.FIREFOX, "/usr/bin/firefox-esr", "/usr/bin/firefox"],
 };
 
-export const KINDS = ['chromium', 'firefox'];
+export const KINDS = ["chromium", "firefox"];
 
 function programOf(kind) {
   const found = PROGRAMS[kind].find((path) => path && existsSync(path));
@@ -26,8 +26,8 @@ function programOf(kind) {
  */
 export async function launch(kind, { tone = 1000, amplitude = 0.25, microphone = true } = {}) {
   const folder = mkdtempSync(join(tmpdir(), `cordboard-${kind}-`));
-  const sound = kind === 'firefox' ? await soundServer() : undefined;
-  const options = kind === 'chromium' ? chromium(folder, tone, amplitude, microphone) : firefox(microphone, sound);
+  const sound = kind === "firefox" ? await soundServer() : undefined;
+  const options = kind === "chromium" ? chromium(folder, tone, amplitude, microphone) : firefox(microphone, sound);
   const browser = await puppeteer.launch({
     executablePath: programOf(kind),
     headless: true,
@@ -43,14 +43,15 @@ export async function launch(kind, { tone = 1000, amplitude = 0.25, microphone =
       const page = await browser.newPage();
       page.setDefaultTimeout(30_000);
       await page.setViewport(viewport);
-      if (colorScheme && kind === 'chromium') await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: colorScheme }]);
+      if (colorScheme && kind === "chromium")
+        await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: colorScheme }]);
       page.problems = [];
-      page.on('pageerror', (error) => page.problems.push(String(error?.message ?? error)));
-      page.on('console', (message) => {
+      page.on("pageerror", (error) => page.problems.push(String(error?.message ?? error)));
+      page.on("console", (message) => {
         if (process.env.E2E_VERBOSE) console.error(`[${kind}]`, message.text());
       });
       // A page in a call asks before it is left.
-      page.on('dialog', (dialog) => dialog.accept().catch(() => undefined));
+      page.on("dialog", (dialog) => dialog.accept().catch(() => undefined));
       await page.goto(url);
       return page;
     },
@@ -63,53 +64,53 @@ export async function launch(kind, { tone = 1000, amplitude = 0.25, microphone =
 }
 
 function chromium(folder, tone, amplitude, microphone) {
-  const wav = join(folder, 'microphone.wav');
+  const wav = join(folder, "microphone.wav");
   // Chromium is silent for 10 ms whenever it starts the file again, so the file is longer than any test.
   writeWav(wav, sine(tone, 180, { rate: 48_000, amplitude }), 48_000);
   return {
-    userDataDir: join(folder, 'profile'),
+    userDataDir: join(folder, "profile"),
     args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--disable-renderer-backgrounding',
-      '--disable-background-timer-throttling',
-      '--disable-backgrounding-occluded-windows',
-      '--allow-loopback-in-peer-connection',
-      '--disable-features=WebRtcHideLocalIpsWithMdns',
-      '--autoplay-policy=no-user-gesture-required',
-      '--use-fake-device-for-media-stream',
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--disable-renderer-backgrounding",
+      "--disable-background-timer-throttling",
+      "--disable-backgrounding-occluded-windows",
+      "--allow-loopback-in-peer-connection",
+      "--disable-features=WebRtcHideLocalIpsWithMdns",
+      "--autoplay-policy=no-user-gesture-required",
+      "--use-fake-device-for-media-stream",
       `--use-file-for-fake-audio-capture=${wav}`,
-      microphone ? '--use-fake-ui-for-media-stream' : '--deny-permission-prompts',
+      microphone ? "--use-fake-ui-for-media-stream" : "--deny-permission-prompts",
     ],
   };
 }
 
 function firefox(microphone, sound) {
   return {
-    browser: 'firefox',
+    browser: "firefox",
     env: { ...process.env, PULSE_SERVER: sound.address },
     extraPrefsFirefox: {
-      'media.navigator.streams.fake': true,
-      'media.navigator.permission.disabled': microphone,
-      'permissions.default.microphone': microphone ? 1 : 2,
-      'media.peerconnection.ice.loopback': true,
-      'media.peerconnection.ice.obfuscate_host_addresses': false,
-      'media.autoplay.default': 0,
-      'media.autoplay.blocking_policy': 0,
-      'media.getusermedia.aec_enabled': false,
-      'media.getusermedia.agc_enabled': false,
-      'media.getusermedia.noise_enabled': false,
+      "media.navigator.streams.fake": true,
+      "media.navigator.permission.disabled": microphone,
+      "permissions.default.microphone": microphone ? 1 : 2,
+      "media.peerconnection.ice.loopback": true,
+      "media.peerconnection.ice.obfuscate_host_addresses": false,
+      "media.autoplay.default": 0,
+      "media.autoplay.blocking_policy": 0,
+      "media.getusermedia.aec_enabled": false,
+      "media.getusermedia.agc_enabled": false,
+      "media.getusermedia.noise_enabled": false,
       // Nothing of what a browser tells its maker.
-      'app.update.enabled': false,
-      'datareporting.policy.dataSubmissionEnabled': false,
-      'network.captive-portal-service.enabled': false,
-      'network.connectivity-service.enabled': false,
-      'toolkit.telemetry.enabled': false,
+      "app.update.enabled": false,
+      "datareporting.policy.dataSubmissionEnabled": false,
+      "network.captive-portal-service.enabled": false,
+      "network.connectivity-service.enabled": false,
+      "toolkit.telemetry.enabled": false,
     },
   };
 }

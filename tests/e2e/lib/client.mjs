@@ -1,8 +1,8 @@
 // A test's handle on the client page: steps as methods, state as promises, sound as samples.
-import { blockSize, toneIn, toneSeconds } from './heard.mjs';
-import { ofSound } from './lateness.mjs';
-import { strongest } from './tone.mjs';
-import { until } from './wait.mjs';
+import { blockSize, toneIn, toneSeconds } from "./heard.mjs";
+import { ofSound } from "./lateness.mjs";
+import { strongest } from "./tone.mjs";
+import { until } from "./wait.mjs";
 
 export class Client {
   static async open(browser, site, options) {
@@ -18,7 +18,7 @@ export class Client {
   }
 
   /** Starts the SIP client and waits until it is registered, or with `expect: 'failed'` refused. */
-  async start({ gateway, user = '1001', password = 'cordboard', library = 'jssip', expect = 'registered', ...more }) {
+  async start({ gateway, user = "1001", password = "cordboard", library = "jssip", expect = "registered", ...more }) {
     const options = {
       library,
       server: gateway?.ws ?? more.server,
@@ -26,19 +26,15 @@ export class Client {
       user,
       password,
       // A Firefox fake microphone cannot be told what to play.
-      ...(this.browser.kind === 'firefox' ? { tone: this.browser.tone, amplitude: this.browser.amplitude } : {}),
+      ...(this.browser.kind === "firefox" ? { tone: this.browser.tone, amplitude: this.browser.amplitude } : {}),
       ...more,
     };
     await this.page.evaluate((options) => client.start(options), options);
     await this.registration(expect);
   }
 
-  registration(state = 'registered', timeout = 15_000) {
-    return until(
-      `${state}`,
-      async () => (await this.get('registration')) === state,
-      timeout,
-    );
+  registration(state = "registered", timeout = 15_000) {
+    return until(`${state}`, async () => (await this.get("registration")) === state, timeout);
   }
 
   get(name) {
@@ -47,17 +43,17 @@ export class Client {
 
   /** Calls and returns the handle; `target` is a number or a whole address. */
   async call(target) {
-    const uri = target.startsWith('sip:') ? target : `sip:${target}@127.0.0.1`;
+    const uri = target.startsWith("sip:") ? target : `sip:${target}@127.0.0.1`;
     return new BrowserCall(this, await this.page.evaluate((uri) => client.call(uri), uri));
   }
 
   /** The `n`th incoming call of this page. */
   async incoming(n = 0, timeout = 10_000) {
     const index = await until(
-      'an incoming call',
+      "an incoming call",
       async () => {
         const all = await this.page.evaluate(() => client.calls.map((call) => call.direction));
-        const found = all.flatMap((direction, index) => (direction === 'in' ? [index] : []))[n];
+        const found = all.flatMap((direction, index) => (direction === "in" ? [index] : []))[n];
         return found === undefined ? undefined : { index: found };
       },
       timeout,
@@ -77,20 +73,15 @@ export class BrowserCall {
   }
 
   do(verb, ...args) {
-    return this.client.page.evaluate(
-      (index, verb, args) => client.calls[index][verb](...args),
-      this.index,
-      verb,
-      args,
-    );
+    return this.client.page.evaluate((index, verb, args) => client.calls[index][verb](...args), this.index, verb, args);
   }
 
   summary() {
-    return this.do('summary');
+    return this.do("summary");
   }
 
   stats() {
-    return this.do('stats');
+    return this.do("stats");
   }
 
   /** Waits for the state and returns the summary. A call that ends instead says why. */
@@ -100,7 +91,7 @@ export class BrowserCall {
       `the call is ${state}`,
       async () => {
         seen = await this.summary();
-        if (seen.state === 'over' && state !== 'over') return seen;
+        if (seen.state === "over" && state !== "over") return seen;
         return seen.state === state ? seen : undefined;
       },
       timeout,
@@ -112,8 +103,8 @@ export class BrowserCall {
   }
 
   async hangUp() {
-    await this.do('hangUp');
-    return this.reaches('over');
+    await this.do("hangUp");
+    return this.reaches("over");
   }
 
   forget() {
@@ -124,7 +115,7 @@ export class BrowserCall {
   async samples(from = 0) {
     const heard = await this.client.page.evaluate((index, from) => client.calls[index].ears?.get(from), this.index, from);
     if (!heard) return { samples: new Float32Array(0), rate: 48_000 };
-    const octets = Buffer.from(heard.samples, 'base64');
+    const octets = Buffer.from(heard.samples, "base64");
     const samples = new Float32Array(octets.length / 2);
     for (let n = 0; n < samples.length; n++) samples[n] = octets.readInt16LE(2 * n) / 32_768;
     return { samples, rate: heard.rate };
@@ -176,7 +167,7 @@ export class BrowserCall {
       200,
     ).catch((error) => {
       const recent = heard.samples.subarray(-Math.round(heard.rate / 2));
-      const loudest = recent.length ? strongest(recent, heard.rate) : 'nothing';
+      const loudest = recent.length ? strongest(recent, heard.rate) : "nothing";
       throw ofSound(new Error(`${error.message}; heard at last: ${JSON.stringify(loudest)}`));
     });
     return heard;

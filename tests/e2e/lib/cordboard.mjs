@@ -1,17 +1,17 @@
 // The gateway's own program: as the gateway, and as a phone on the command line.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { toneSeconds } from './heard.mjs';
-import { ofSound } from './lateness.mjs';
-import { folder, freePort, Program } from './process.mjs';
-import { readWav } from './tone.mjs';
-import { until } from './wait.mjs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { toneSeconds } from "./heard.mjs";
+import { ofSound } from "./lateness.mjs";
+import { folder, freePort, Program } from "./process.mjs";
+import { readWav } from "./tone.mjs";
+import { until } from "./wait.mjs";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
-const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
-const candidates = [process.env.CORDBOARD_BIN, join(target, 'release/cordboard'), join(target, 'debug/cordboard')];
-export const BINARY = candidates.find((path) => path && existsSync(path)) ?? 'cordboard';
+const root = join(dirname(fileURLToPath(import.meta.url)), "../../..");
+const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
+const candidates = [process.env.CORDBOARD_BIN, join(target, "release/cordboard"), join(target, "debug/cordboard")];
+export const BINARY = candidates.find((path) => path && existsSync(path)) ?? "cordboard";
 
 /** Runs the program to its end: { code, out, err }. */
 export function run(args, options) {
@@ -25,13 +25,13 @@ export class Gateway {
    * @param {{ sip?: string, env?: object, everywhere?: boolean }} more `sip` is put into [sip]; `everywhere`: browser
    *   media on every local address, as the default is, instead of 127.0.0.1 alone
    */
-  static async start(cleanup, config = '', { sip = '', env, everywhere = false } = {}) {
+  static async start(cleanup, config = "", { sip = "", env, everywhere = false } = {}) {
     const path = folder(cleanup);
     const [httpPort, sipPort, browserPort] = [await freePort(), await freePort(), await freePort()];
     const low = 22_000 + 200 * Math.floor(Math.random() * 40);
-    const file = join(path, 'cordboard.toml');
+    const file = join(path, "cordboard.toml");
     const at = config.search(/^\[/m);
-    const [top, tables] = at < 0 ? [config, ''] : [config.slice(0, at), config.slice(at)];
+    const [top, tables] = at < 0 ? [config, ""] : [config.slice(0, at), config.slice(at)];
     const text = `${top}
 [http]
 listen = "127.0.0.1:${httpPort}"
@@ -41,11 +41,11 @@ tcp = "127.0.0.1:${sipPort}"
 ${sip}
 [media]
 browser_port = ${browserPort}
-${everywhere ? '' : 'browser_addresses = "127.0.0.1"'}
+${everywhere ? "" : 'browser_addresses = "127.0.0.1"'}
 phone_ports = "${low}-${low + 199}"
 ${tables}`;
     writeFileSync(file, text);
-    const begin = () => new Program(BINARY, ['--config', file], { env: { CORDBOARD_STATE: join(path, 'state'), ...env } });
+    const begin = () => new Program(BINARY, ["--config", file], { env: { CORDBOARD_STATE: join(path, "state"), ...env } });
     const gateway = new Gateway(begin, sipPort);
     cleanup.add(() => gateway.program.stop());
     await gateway.ready();
@@ -70,7 +70,7 @@ ${tables}`;
 
   /** Kills it as nothing can be caught, and starts it again with what it left. */
   async killed() {
-    await this.program.stop('SIGKILL');
+    await this.program.stop("SIGKILL");
     this.program = this.begin();
     await this.ready();
   }
@@ -78,18 +78,18 @@ ${tables}`;
   /** Kilobytes of memory, open descriptors, threads. */
   resources() {
     const process = `/proc/${this.program.child.pid}`;
-    const status = readFileSync(`${process}/status`, 'latin1');
-    const number = (key) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)[1]);
+    const status = readFileSync(`${process}/status`, "latin1");
+    const number = (key) => Number(new RegExp(`^${key}:\\s+(\\d+)`, "m").exec(status)[1]);
     return {
-      memory: number('VmRSS'),
+      memory: number("VmRSS"),
       descriptors: readdirSync(`${process}/fd`).length,
-      threads: number('Threads'),
+      threads: number("Threads"),
     };
   }
 
   /** Lines of the log that say how calls ended. */
   endings() {
-    return this.program.err.split('\n').filter((line) => line.includes('call ended'));
+    return this.program.err.split("\n").filter((line) => line.includes("call ended"));
   }
 }
 
@@ -100,16 +100,28 @@ export class CordboardPhone {
    * @param {Gateway} gateway its registrar
    * @param {{ ring?: number }} options `ring`: seconds until it answers
    */
-  static start(cleanup, gateway, target, { user, password = 'secret', tone, ring = 0, args = [], env } = {}) {
-    const recording = join(folder(cleanup), 'heard.wav');
-    const all = ['phone', '--registrar', gateway.sip, '--user', user, '--password', password, '--ring', String(ring), '--duration', '60'];
-    all.push('--rtp-ports', '21000-21999');
-    if (tone) all.push('--tone', String(tone));
-    all.push('--record', recording);
+  static start(cleanup, gateway, target, { user, password = "secret", tone, ring = 0, args = [], env } = {}) {
+    const recording = join(folder(cleanup), "heard.wav");
+    const all = [
+      "phone",
+      "--registrar",
+      gateway.sip,
+      "--user",
+      user,
+      "--password",
+      password,
+      "--ring",
+      String(ring),
+      "--duration",
+      "60",
+    ];
+    all.push("--rtp-ports", "21000-21999");
+    if (tone) all.push("--tone", String(tone));
+    all.push("--record", recording);
     if (target) all.push(target);
-    else all.push('--wait', '20');
+    else all.push("--wait", "20");
     const program = new Program(BINARY, [...all, ...args], { env });
-    cleanup.add(() => program.stop('SIGINT'));
+    cleanup.add(() => program.stop("SIGINT"));
     return new CordboardPhone(program, recording);
   }
 
@@ -135,7 +147,7 @@ export class CordboardPhone {
 
   /** Ctrl-C: it hangs up and says how the call was. */
   hangUp() {
-    this.program.signal('SIGINT');
+    this.program.signal("SIGINT");
     return this.end();
   }
 
@@ -146,10 +158,15 @@ export class CordboardPhone {
 
   /** Waits until `seconds` of this tone were heard. */
   hears(frequency, seconds = 1, timeout = 12_000) {
-    return until(`the phone hears ${seconds} s of ${frequency} Hz`, () => {
-      const { samples, rate } = this.heard();
-      return toneSeconds(samples, rate, frequency) >= seconds;
-    }, timeout, 100).catch((error) => {
+    return until(
+      `the phone hears ${seconds} s of ${frequency} Hz`,
+      () => {
+        const { samples, rate } = this.heard();
+        return toneSeconds(samples, rate, frequency) >= seconds;
+      },
+      timeout,
+      100,
+    ).catch((error) => {
       throw ofSound(new Error(`${error.message}\n${this.program.output()}`));
     });
   }

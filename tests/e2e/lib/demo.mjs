@@ -1,10 +1,10 @@
 // The page that the gateway serves, used as a person would: by what it shows.
-import { mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { until } from './wait.mjs';
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { until } from "./wait.mjs";
 
-const screens = join(dirname(fileURLToPath(import.meta.url)), '../../.work/screens');
+const screens = join(dirname(fileURLToPath(import.meta.url)), "../../.work/screens");
 
 export class DemoPage {
   /** `settings`: the page's own query, e.g. { user: '1002', lib: 'sipjs' }. */
@@ -12,7 +12,7 @@ export class DemoPage {
     const url = new URL(address);
     for (const [key, value] of Object.entries(settings)) url.searchParams.set(key, value);
     const page = new DemoPage(await browser.open(url.href, view));
-    if (ready) await page.shows('#standing', /^Ready as/);
+    if (ready) await page.shows("#standing", /^Ready as/);
     return page;
   }
 
@@ -40,7 +40,7 @@ export class DemoPage {
       timeout,
       50,
     ).catch(async (error) => {
-      const body = await this.page.$eval('body', (element) => element.innerText);
+      const body = await this.page.$eval("body", (element) => element.textContent);
       throw new Error(`${error.message}; it shows ${JSON.stringify(seen)}\n${body}`);
     });
   }
@@ -61,17 +61,19 @@ export class DemoPage {
       if (document.activeElement !== element) throw new Error(`${element.id} cannot be typed into`);
       element.select();
     });
-    await this.page.keyboard.press('Backspace');
+    await this.page.keyboard.press("Backspace");
     await this.page.keyboard.type(text);
   }
 
   /** Controls that are too small for fingers (WCAG 2.5.5), on a screen that is touched. */
   smallTargets() {
     return this.page.evaluate(() => {
-      if (!matchMedia('(pointer: coarse)').matches) return [];
-      const all = document.querySelectorAll('button, a[href]:not(.skip), select, summary, .pick, input:not([type=radio], [type=checkbox], [type=range])');
+      if (!matchMedia("(pointer: coarse)").matches) return [];
+      const all = document.querySelectorAll(
+        "button, a[href]:not(.skip), select, summary, .pick, input:not([type=radio], [type=checkbox], [type=range])",
+      );
       return [...all]
-        .filter((one) => one.getClientRects().length > 0 && !one.closest('p'))
+        .filter((one) => one.getClientRects().length > 0 && !one.closest("p"))
         .map((one) => [one, one.getBoundingClientRect()])
         .filter(([, { width, height }]) => width < 43.5 || height < 43.5)
         .map(([one, { width, height }]) => `${one.outerHTML.slice(0, 80)} is ${Math.round(width)} x ${Math.round(height)}`);

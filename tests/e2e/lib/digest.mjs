@@ -1,10 +1,15 @@
 // Digest authentication (RFC 7616) with MD5 and qop=auth, both sides.
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from "node:crypto";
 
-const md5 = (text) => createHash('md5').update(text).digest('hex');
+const md5 = (text) => createHash("md5").update(text).digest("hex");
 
 function parameters(header) {
-  return Object.fromEntries([...header.matchAll(/([\w-]+)=(?:"([^"]*)"|([^\s,]+))/g)].map(([, name, quoted, bare]) => [name.toLowerCase(), quoted ?? bare]));
+  return Object.fromEntries(
+    [...header.matchAll(/([\w-]+)=(?:"([^"]*)"|([^\s,]+))/g)].map(([, name, quoted, bare]) => [
+      name.toLowerCase(),
+      quoted ?? bare,
+    ]),
+  );
 }
 
 const response = ({ username, realm, nonce, uri, nc, cnonce }, method, password) =>
@@ -19,7 +24,7 @@ export function isDigest(header, { method, username, password }) {
 /** The value of an Authorization header that answers a challenge. */
 export function answer(challenge, { method, uri, username, password, nc = 1 }) {
   const { realm, nonce, opaque } = parameters(challenge);
-  const fields = { username, realm, nonce, uri, nc: nc.toString(16).padStart(8, '0'), cnonce: randomBytes(8).toString('hex') };
-  const more = opaque === undefined ? '' : `, opaque="${opaque}"`;
+  const fields = { username, realm, nonce, uri, nc: nc.toString(16).padStart(8, "0"), cnonce: randomBytes(8).toString("hex") };
+  const more = opaque === undefined ? "" : `, opaque="${opaque}"`;
   return `Digest username="${username}", realm="${realm}", nonce="${nonce}", uri="${uri}", algorithm=MD5, qop=auth, nc=${fields.nc}, cnonce="${fields.cnonce}", response="${response(fields, method, password)}"${more}`;
 }

@@ -1,5 +1,5 @@
 // What a page of somebody else's making hears in its calls: the sound of its last peer connection, without touching the page's code.
-import { measureTone } from './tone.mjs';
+import { measureTone } from "./tone.mjs";
 
 function install() {
   if (window.cordboardEars) return;
@@ -7,13 +7,15 @@ function install() {
   const open = mediaDevices.getUserMedia.bind(mediaDevices);
   mediaDevices.getUserMedia = ({ audio: { deviceId } }) =>
     open({ audio: { deviceId, echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
-  const ears = (window.cordboardEars = { analyser: undefined });
+  const ears = { analyser: undefined, context: undefined };
+  window.cordboardEars = ears;
   const Real = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Real {
     constructor(...settings) {
       super(...settings);
-      this.addEventListener('track', ({ track }) => {
-        const context = (ears.context ??= new AudioContext());
+      this.addEventListener("track", ({ track }) => {
+        ears.context ??= new AudioContext();
+        const { context } = ears;
         ears.analyser = context.createAnalyser();
         ears.analyser.fftSize = 32_768;
         context.createMediaStreamSource(new MediaStream([track])).connect(ears.analyser);

@@ -1,7 +1,7 @@
 // What a test wants to know of a recording that has a tone in some places.
-import { fromMulaw } from './g711.mjs';
-import { heard } from './lateness.mjs';
-import { amplitudeAt, measureTone, peakOfRms, strongest } from './tone.mjs';
+import { fromMulaw } from "./g711.mjs";
+import { heard } from "./lateness.mjs";
+import { amplitudeAt, measureTone, peakOfRms, strongest } from "./tone.mjs";
 
 /** Level of a sine wave in dBm0 as decibels under a full-scale one: G.711's loudest sine is +3.17 dBm0. */
 export const dbOfDbm0 = (dbm0) => dbm0 - 3.17;
@@ -49,7 +49,10 @@ function joined(blocks, bridge) {
 /** Stretches in which anything is heard, as `stretches`. */
 export function sounds(samples, rate, bridge = 0.2) {
   const size = blockSize(rate);
-  const blocks = Array.from({ length: Math.floor(samples.length / size) }, (_, n) => peakOfRms(samples, n * size, (n + 1) * size) > AUDIBLE);
+  const blocks = Array.from(
+    { length: Math.floor(samples.length / size) },
+    (_, n) => peakOfRms(samples, n * size, (n + 1) * size) > AUDIBLE,
+  );
   return joined(blocks, bridge);
 }
 
@@ -80,8 +83,8 @@ function kindOf({ payload }, frequency) {
   const samples = Float32Array.from(payload, fromMulaw);
   const peak = peakOfRms(samples, 0, samples.length);
   const amplitude = amplitudeAt(samples, frequency, 8_000, 0, samples.length);
-  if (amplitude > 0.005 && amplitude > 0.7 * peak) return 'tone';
-  return peak > AUDIBLE ? 'music' : 'silence';
+  if (amplitude > 0.005 && amplitude > 0.7 * peak) return "tone";
+  return peak > AUDIBLE ? "music" : "silence";
 }
 
 /** When the first of three packets in a row came that carry this, at or after `since` (ms since 1970). */

@@ -1,7 +1,7 @@
 // How late the machine was. What is heard on a machine that is late has gaps that are the machine's: such an observation is made again, by the same
 // measure. One that fails while the machine was in time fails.
-import { spawn } from 'node:child_process';
-import { test } from 'node:test';
+import { spawn } from "node:child_process";
+import { test } from "node:test";
 
 /** A machine that let a process wait so long, in ms, makes gaps by itself: packets come every 20 ms. */
 export const LATE = 20;
@@ -30,9 +30,9 @@ class Lateness {
   #due = Date.now() + TICK;
 
   constructor() {
-    this.probe = spawn(process.execPath, ['-e', PROBE], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-    this.probe.on('message', (message) => {
-      if (message === 'here') this.#waiting.shift()?.();
+    this.probe = spawn(process.execPath, ["-e", PROBE], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    this.probe.on("message", (message) => {
+      if (message === "here") this.#waiting.shift()?.();
       else this.#times.push(message);
     });
     this.probe.unref();
@@ -50,7 +50,7 @@ class Lateness {
     this.probe.channel?.ref();
     await new Promise((resolve) => {
       this.#waiting.push(resolve);
-      this.probe.send('?', (error) => error && resolve());
+      this.probe.send("?", (error) => error && resolve());
     });
     this.probe.channel?.unref();
     this.#times = this.#times.filter(([due, late]) => due + late >= time - 60_000);
@@ -59,7 +59,7 @@ class Lateness {
 }
 
 let lateness;
-const MARK = Symbol('of what was heard');
+const MARK = Symbol("of what was heard");
 
 /** Marks the failure of an observation of sound. */
 export function ofSound(error) {
@@ -77,11 +77,17 @@ export function heard(act) {
   }
 }
 
+/** Lateness of this machine, watched from the first question on. */
+function ofMachine() {
+  lateness ??= new Lateness();
+  return lateness;
+}
+
 /**
  * Runs a case that listens. Where what it heard was wrong and the machine was late meanwhile, it is run again, at most `TIMES` times in all, after
  * `between`. `machine` tells how late it was.
  */
-export async function listening(act, between = () => undefined, machine = (lateness ??= new Lateness())) {
+export async function listening(act, between = () => undefined, machine = ofMachine()) {
   for (let time = 1; ; time++) {
     const began = Date.now();
     try {
@@ -91,7 +97,9 @@ export async function listening(act, between = () => undefined, machine = (laten
       if (!error[MARK]) throw error;
       error.message += `\nThe machine was ${late} ms late at most.`;
       if (late < LATE || time === TIMES) throw error;
-      console.log(`# the machine was ${late} ms late, what was heard is not counted (${time} of ${TIMES}): ${error.message.split('\n')[0]}`);
+      console.log(
+        `# the machine was ${late} ms late, what was heard is not counted (${time} of ${TIMES}): ${error.message.split("\n")[0]}`,
+      );
       await between();
     }
   }

@@ -1,19 +1,19 @@
 // A plain RTP end point: plays a tone in G.711, keeps what comes, by RTP time.
-import dgram from 'node:dgram';
-import { fromMulaw, toMulaw } from './g711.mjs';
-import { toneIn, toneSeconds } from './heard.mjs';
-import { ofSound } from './lateness.mjs';
-import { freePort } from './process.mjs';
-import { until } from './wait.mjs';
+import dgram from "node:dgram";
+import { fromMulaw, toMulaw } from "./g711.mjs";
+import { toneIn, toneSeconds } from "./heard.mjs";
+import { ofSound } from "./lateness.mjs";
+import { freePort } from "./process.mjs";
+import { until } from "./wait.mjs";
 
 const EVENT = 101;
-const KEYS = '0123456789*#ABCD';
+const KEYS = "0123456789*#ABCD";
 
 export class RtpEnd {
-  static async open(cleanup, ip = '127.0.0.1') {
+  static async open(cleanup, ip = "127.0.0.1") {
     const port = await freePort(ip);
-    const socket = dgram.createSocket('udp4');
-    await new Promise((resolve, reject) => socket.once('error', reject).bind(port, ip, resolve));
+    const socket = dgram.createSocket("udp4");
+    await new Promise((resolve, reject) => socket.once("error", reject).bind(port, ip, resolve));
     const end = new RtpEnd(socket, ip, port);
     cleanup.add(() => end.close());
     return end;
@@ -28,7 +28,7 @@ export class RtpEnd {
     this.ssrc = Math.floor(Math.random() * 0xffffffff);
     this.sequence = Math.floor(Math.random() * 0xffff);
     this.time = Math.floor(Math.random() * 0xffffffff);
-    socket.on('message', (data, from) => {
+    socket.on("message", (data, from) => {
       // RTCP has a port of its own here.
       if (data.length < 12 || data[0] >> 6 !== 2) return;
       const header = 12 + 4 * (data[0] & 0x0f);
@@ -127,7 +127,9 @@ export class RtpEnd {
     const whole = sound.filter((packet) => packet.ssrc === first.ssrc && offset(packet) >= 0);
     const length = whole.reduce((most, packet) => Math.max(most, offset(packet) + packet.payload.length), 0);
     const samples = new Float32Array(Math.min(length, 8000 * 120));
-    for (const packet of whole) packet.payload.forEach((octet, n) => (samples[offset(packet) + n] = fromMulaw(octet)));
+    for (const packet of whole) {
+      for (const [n, octet] of packet.payload.entries()) samples[offset(packet) + n] = fromMulaw(octet);
+    }
     return { samples, rate: 8000 };
   }
 
@@ -139,10 +141,15 @@ export class RtpEnd {
 
   /** Waits until `seconds` of this tone came. */
   hears(frequency, seconds = 1, timeout = 12_000, from = 0) {
-    return until(`RTP brings ${seconds} s of ${frequency} Hz`, () => {
-      const { samples, rate } = this.samples(from);
-      return toneSeconds(samples, rate, frequency) >= seconds;
-    }, timeout, 100).catch((error) => {
+    return until(
+      `RTP brings ${seconds} s of ${frequency} Hz`,
+      () => {
+        const { samples, rate } = this.samples(from);
+        return toneSeconds(samples, rate, frequency) >= seconds;
+      },
+      timeout,
+      100,
+    ).catch((error) => {
       throw ofSound(new Error(`${error.message}; ${this.packets.length} packets came`));
     });
   }
@@ -158,6 +165,6 @@ export class RtpEnd {
     for (const packet of this.packets) {
       if (packet.type === type) begun.set(packet.time, KEYS[packet.payload[0]]);
     }
-    return [...begun.values()].join('');
+    return [...begun.values()].join("");
   }
 }

@@ -1,5 +1,5 @@
 // Tones: made, written, read, and found again in what was heard. Samples are Float32Array or number[], full scale 1.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from "node:fs";
 
 /** A sine wave. `amplitude` is its peak. */
 export function sine(frequency, seconds, { rate = 48_000, amplitude = 0.25 } = {}) {
@@ -14,9 +14,9 @@ export const dbOfPeak = (amplitude) => 20 * Math.log10(amplitude);
 /** 16-bit mono. */
 export function writeWav(path, samples, rate) {
   const data = Buffer.alloc(44 + 2 * samples.length);
-  data.write('RIFF', 0, 'latin1');
+  data.write("RIFF", 0, "latin1");
   data.writeUInt32LE(36 + 2 * samples.length, 4);
-  data.write('WAVEfmt ', 8, 'latin1');
+  data.write("WAVEfmt ", 8, "latin1");
   data.writeUInt32LE(16, 16);
   data.writeUInt16LE(1, 20);
   data.writeUInt16LE(1, 22);
@@ -24,7 +24,7 @@ export function writeWav(path, samples, rate) {
   data.writeUInt32LE(2 * rate, 28);
   data.writeUInt16LE(2, 32);
   data.writeUInt16LE(16, 34);
-  data.write('data', 36, 'latin1');
+  data.write("data", 36, "latin1");
   data.writeUInt32LE(2 * samples.length, 40);
   for (let n = 0; n < samples.length; n++) {
     const value = Math.max(-1, Math.min(1, samples[n]));
@@ -36,18 +36,18 @@ export function writeWav(path, samples, rate) {
 /** First channel of a 16-bit WAV file, also of one that is still being written. */
 export function readWav(path) {
   const data = readFileSync(path);
-  if (data.toString('latin1', 0, 4) !== 'RIFF') throw new Error(`${path} is no WAV file`);
+  if (data.toString("latin1", 0, 4) !== "RIFF") throw new Error(`${path} is no WAV file`);
   let rate = 0;
   let channels = 1;
   for (let at = 12; at + 8 <= data.length; ) {
-    const id = data.toString('latin1', at, at + 4);
+    const id = data.toString("latin1", at, at + 4);
     const size = data.readUInt32LE(at + 4);
     const body = at + 8;
-    if (id === 'fmt ') {
+    if (id === "fmt ") {
       channels = data.readUInt16LE(body + 2);
       rate = data.readUInt32LE(body + 4);
       if (data.readUInt16LE(body + 14) !== 16) throw new Error(`${path} is not 16-bit`);
-    } else if (id === 'data') {
+    } else if (id === "data") {
       const end = size === 0 || size === 0xffffffff ? data.length : Math.min(data.length, body + size);
       const count = Math.floor((end - body) / (2 * channels));
       const samples = new Float32Array(count);
@@ -111,7 +111,10 @@ function spectrum(samples, rate) {
       }
     }
   }
-  return { step: rate / size, amplitudes: Float64Array.from({ length: size / 2 }, (_, k) => (2 * Math.hypot(real[k], imaginary[k])) / weight) };
+  return {
+    step: rate / size,
+    amplitudes: Float64Array.from({ length: size / 2 }, (_, k) => (2 * Math.hypot(real[k], imaginary[k])) / weight),
+  };
 }
 
 /** The strongest frequency between `low` and `high`, to a tenth of a hertz where the samples are long enough. */
@@ -186,7 +189,7 @@ function purityOf(samples, rate, frequency) {
 
 const ROWS = [697, 770, 852, 941];
 const COLUMNS = [1209, 1336, 1477, 1633];
-const KEYS = ['123A', '456B', '789C', '*0#D'];
+const KEYS = ["123A", "456B", "789C", "*0#D"];
 
 /**
  * The DTMF digits in the samples, in order. Browsers play 50 ms of a digit and let it fade where nothing follows, so
@@ -195,14 +198,14 @@ const KEYS = ['123A', '456B', '789C', '*0#D'];
 export function digitsIn(samples, rate) {
   const size = Math.round(0.02 * rate);
   const step = Math.round(0.005 * rate);
-  let digits = '';
-  let current = '';
+  let digits = "";
+  let current = "";
   let run = 0;
   let silence = 4;
   for (let at = 0; at + size <= samples.length; at += step) {
     const level = peakOfRms(samples, at, at + size);
     silence = level < 0.03 ? silence + 1 : silence;
-    const digit = level < 0.05 ? '' : digitAt(samples, rate, at, at + size, level);
+    const digit = level < 0.05 ? "" : digitAt(samples, rate, at, at + size, level);
     run = digit === current ? run + 1 : 1;
     current = digit;
     if (digit && run === 3 && (digit !== digits.at(-1) || silence >= 4)) digits += digit;
@@ -216,5 +219,5 @@ function digitAt(samples, rate, from, to, level) {
   const [row, column] = [strengths(ROWS), strengths(COLUMNS)];
   const [low, high] = [Math.max(...row), Math.max(...column)];
   const clear = low ** 2 + high ** 2 > 0.7 * level ** 2 && Math.min(low, high) > 0.3 * Math.max(low, high);
-  return clear ? KEYS[row.indexOf(low)][column.indexOf(high)] : '';
+  return clear ? KEYS[row.indexOf(low)][column.indexOf(high)] : "";
 }

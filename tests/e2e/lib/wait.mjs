@@ -13,7 +13,7 @@ export async function until(what, probe, timeout = 10_000, every = 25) {
       last = error;
     }
     if (Date.now() >= deadline) {
-      throw new Error(`not within ${timeout} ms: ${what}${last ? ` (${last.message})` : ''}`, { cause: last });
+      throw new Error(`not within ${timeout} ms: ${what}${last ? ` (${last.message})` : ""}`, { cause: last });
     }
     await new Promise((resolve) => setTimeout(resolve, every));
   }

@@ -6,4 +6,4 @@ class Capture extends AudioWorkletProcessor {
   }
 }
 
-registerProcessor('capture', Capture);
+registerProcessor("capture", Capture);

@@ -1,15 +1,15 @@
 // Two clients that others wrote, JsSIP and SIP.js, unmodified and used as their documentation shows, behind one face
 // for the tests: `client.start(options)`, `client.call(target)`, `client.calls[n]`.
-import JsSIP from 'jssip';
-import { Inviter, Registerer, RegistererState, SessionState, UserAgent, Web } from 'sip.js';
-import { audioContext, Ears, microphone, toneStream } from './media.js';
+import JsSIP from "jssip";
+import { Inviter, Registerer, RegistererState, SessionState, UserAgent, Web } from "sip.js";
+import { audioContext, Ears, microphone, toneStream } from "./media.js";
 
 let options = {};
 let agent;
 
 const client = {
   /** 'new' | 'registered' | 'failed' | 'unregistered' */
-  registration: 'new',
+  registration: "new",
   /** Status code of the refusal. */
   refused: 0,
   connected: false,
@@ -27,17 +27,20 @@ const client = {
    * - `sessionTimers`: JsSIP's own, on unless false
    */
   async start(wanted) {
-    options = { answer: 'auto', ...wanted };
+    options = { answer: "auto", ...wanted };
     await audioContext();
-    agent = options.library === 'sipjs' ? sipjs() : jssip();
+    agent = options.library === "sipjs" ? sipjs() : jssip();
     agent.start();
   },
   call(target) {
-    const call = new Call('out');
-    openMicrophone().then((stream) => {
-      call.microphone = stream;
-      agent.call(call, target);
-    }, (error) => call.end({ cause: error.name }));
+    const call = new Call("out");
+    openMicrophone().then(
+      (stream) => {
+        call.microphone = stream;
+        agent.call(call, target);
+      },
+      (error) => call.end({ cause: error.name }),
+    );
     return call.index;
   },
   stop() {
@@ -57,11 +60,11 @@ class Call {
     this.index = client.calls.push(this) - 1;
     this.direction = direction;
     /** 'new' | 'ringing' | 'up' | 'over' */
-    this.state = 'new';
+    this.state = "new";
     this.code = 0;
-    this.cause = '';
-    this.by = '';
-    this.digits = '';
+    this.cause = "";
+    this.by = "";
+    this.digits = "";
     this.holds = [];
     this.begun = performance.now();
     /** Milliseconds from the INVITE to each step. */
@@ -76,19 +79,19 @@ class Call {
   }
 
   ring(code) {
-    this.mark(`ring${code ?? ''}`);
-    if (this.state === 'new') this.state = 'ringing';
+    this.mark(`ring${code ?? ""}`);
+    if (this.state === "new") this.state = "ringing";
   }
 
   up() {
-    this.mark('up');
-    if (this.state !== 'over') this.state = 'up';
+    this.mark("up");
+    if (this.state !== "over") this.state = "up";
   }
 
-  end({ code = 0, cause = '', by = '' }) {
-    if (this.state === 'over') return;
-    this.mark('over');
-    Object.assign(this, { state: 'over', code, cause, by });
+  end({ code = 0, cause = "", by = "" }) {
+    if (this.state === "over") return;
+    this.mark("over");
+    Object.assign(this, { state: "over", code, cause, by });
     this.ears?.close();
     for (const track of this.microphone?.getTracks() ?? []) track.stop();
   }
@@ -97,38 +100,38 @@ class Call {
   watch(pc) {
     if (this.pc) return;
     this.pc = pc;
-    pc.addEventListener('track', async ({ track, streams }) => {
-      if (track.kind !== 'audio') return;
-      track.addEventListener('unmute', () => this.mark('unmute'));
+    pc.addEventListener("track", async ({ track, streams }) => {
+      if (track.kind !== "audio") return;
+      track.addEventListener("unmute", () => this.mark("unmute"));
       this.ears = await Ears.on(streams[0] ?? new MediaStream([track]));
     });
     const watchFirst = async () => {
-      if (this.state === 'over' || this.times.packet) return;
+      if (this.state === "over" || this.times.packet) return;
       const { packetsReceived } = await this.stats();
-      if (packetsReceived > 0) this.mark('packet');
+      if (packetsReceived > 0) this.mark("packet");
       else setTimeout(watchFirst, 5);
     };
     watchFirst();
   }
 
   async stats() {
-    const found = { packetsReceived: 0, packetsSent: 0, packetsLost: 0, codecIn: '', codecOut: '', concealed: 0 };
-    if (!this.pc || this.pc.connectionState === 'closed') return found;
+    const found = { packetsReceived: 0, packetsSent: 0, packetsLost: 0, codecIn: "", codecOut: "", concealed: 0 };
+    if (!this.pc || this.pc.connectionState === "closed") return found;
     const report = await this.pc.getStats();
     report.forEach((entry) => {
-      const codec = report.get(entry.codecId)?.mimeType?.replace('audio/', '') ?? '';
-      if (entry.type === 'inbound-rtp' && entry.kind === 'audio') {
+      const codec = report.get(entry.codecId)?.mimeType?.replace("audio/", "") ?? "";
+      if (entry.type === "inbound-rtp" && entry.kind === "audio") {
         found.packetsReceived += entry.packetsReceived;
         found.packetsLost += entry.packetsLost;
         found.concealed = entry.concealedSamples ?? 0;
         found.jitter = entry.jitter;
         found.codecIn = codec;
       }
-      if (entry.type === 'outbound-rtp' && entry.kind === 'audio') {
+      if (entry.type === "outbound-rtp" && entry.kind === "audio") {
         found.packetsSent += entry.packetsSent;
         found.codecOut = codec;
       }
-      if (entry.type === 'transport') {
+      if (entry.type === "transport") {
         found.dtlsRole = entry.dtlsRole;
         found.srtpCipher = entry.srtpCipher;
       }
@@ -150,17 +153,24 @@ export function only(codec, sdp) {
   const keep = new Set();
   for (const [, type, name] of sdp.matchAll(/^a=rtpmap:(\d+) ([\w-]+)\//gm)) {
     const wanted = name.toLowerCase();
-    if (wanted === codec.toLowerCase() || wanted === 'telephone-event') keep.add(type);
+    if (wanted === codec.toLowerCase() || wanted === "telephone-event") keep.add(type);
   }
   return sdp
-    .split('\r\n')
+    .split("\r\n")
     .filter((line) => {
       const type = /^a=(?:rtpmap|fmtp|rtcp-fb):(\d+)/.exec(line)?.[1];
       return !type || keep.has(type);
     })
-    .join('\r\n')
+    .join("\r\n")
     .replace(/^(m=audio \d+ \S+) (.*)$/m, (_, start, types) =>
-      [start, ...types.trim().split(' ').filter((type) => keep.has(type))].join(' '));
+      [
+        start,
+        ...types
+          .trim()
+          .split(" ")
+          .filter((type) => keep.has(type)),
+      ].join(" "),
+    );
 }
 
 // ---- JsSIP ---------------------------------------------------------------------------------------------------
@@ -175,33 +185,33 @@ function jssip() {
     session_timers: options.sessionTimers ?? true,
     ...(options.registerExpires ? { register_expires: options.registerExpires } : {}),
   });
-  ua.on('connected', () => {
+  ua.on("connected", () => {
     client.connected = true;
     client.connects++;
   });
-  ua.on('disconnected', () => {
+  ua.on("disconnected", () => {
     client.connected = false;
     client.disconnects++;
   });
-  ua.on('registered', () => (client.registration = 'registered'));
-  ua.on('unregistered', () => (client.registration = 'unregistered'));
-  ua.on('registrationFailed', ({ response }) => {
-    client.registration = 'failed';
+  ua.on("registered", () => (client.registration = "registered"));
+  ua.on("unregistered", () => (client.registration = "unregistered"));
+  ua.on("registrationFailed", ({ response }) => {
+    client.registration = "failed";
     client.refused = response?.status_code ?? 0;
   });
-  ua.on('newRTCSession', ({ originator, session, request }) => {
-    if (originator !== 'remote') return;
-    const call = new Call('in');
+  ua.on("newRTCSession", ({ originator, session, request }) => {
+    if (originator !== "remote") return;
+    const call = new Call("in");
     call.from = { user: session.remote_identity.uri.user, name: session.remote_identity.display_name };
     call.ring();
     adoptJsSip(call, session);
-    session.on('peerconnection', ({ peerconnection }) => call.watch(peerconnection));
+    session.on("peerconnection", ({ peerconnection }) => call.watch(peerconnection));
     call.answer = async () => {
       call.microphone ??= await openMicrophone();
       session.answer({ mediaStream: call.microphone, pcConfig: { iceServers: [] } });
     };
     call.refuse = (code) => session.terminate({ status_code: code });
-    call.headers.farCodec = request.getHeader('X-Cordboard-Far-Codec');
+    call.headers.farCodec = request.getHeader("X-Cordboard-Far-Codec");
     takeIncoming(call);
   });
   return {
@@ -224,24 +234,23 @@ function jssip() {
 }
 
 function adoptJsSip(call, session) {
-  session.on('sdp', (event) => {
-    const ours = call.direction === 'out' ? 'local' : 'remote';
-    if (event.originator === ours && event.type === 'offer') event.sdp = only(options.codec, event.sdp);
+  session.on("sdp", (event) => {
+    const ours = call.direction === "out" ? "local" : "remote";
+    if (event.originator === ours && event.type === "offer") event.sdp = only(options.codec, event.sdp);
   });
-  session.on('icecandidate', (event) => event.ready());
-  session.on('progress', ({ response }) => call.ring(response?.status_code));
-  session.on('accepted', ({ response }) => {
-    if (response) call.headers.farCodec = response.getHeader('X-Cordboard-Far-Codec');
+  session.on("icecandidate", (event) => event.ready());
+  session.on("progress", ({ response }) => call.ring(response?.status_code));
+  session.on("accepted", ({ response }) => {
+    if (response) call.headers.farCodec = response.getHeader("X-Cordboard-Far-Codec");
     call.up();
   });
-  for (const name of ['failed', 'ended']) {
-    session.on(name, ({ originator, message, cause }) =>
-      call.end({ code: message?.status_code, cause, by: originator }));
+  for (const name of ["failed", "ended"]) {
+    session.on(name, ({ originator, message, cause }) => call.end({ code: message?.status_code, cause, by: originator }));
   }
-  session.on('hold', ({ originator }) => call.holds.push(`${originator} hold`));
-  session.on('unhold', ({ originator }) => call.holds.push(`${originator} resume`));
-  session.on('newDTMF', ({ originator, dtmf }) => {
-    if (originator === 'remote') call.digits += dtmf.tone;
+  session.on("hold", ({ originator }) => call.holds.push(`${originator} hold`));
+  session.on("unhold", ({ originator }) => call.holds.push(`${originator} resume`));
+  session.on("newDTMF", ({ originator, dtmf }) => {
+    if (originator === "remote") call.digits += dtmf.tone;
   });
   call.session = session;
   call.refer = (target, other) => {
@@ -259,11 +268,11 @@ function adoptJsSip(call, session) {
     new Promise((resolve, reject) => {
       if (!session[verb]({}, resolve)) reject(new Error(`JsSIP refuses to ${verb}`));
     });
-  call.hold = change('hold');
-  call.resume = change('unhold');
+  call.hold = change("hold");
+  call.resume = change("unhold");
   call.hangUp = () => session.terminate();
-  call.dtmf = (digits) => session.sendDTMF(digits, { transportType: 'RFC2833', duration: 120, interToneGap: 80 });
-  call.info = (digits) => session.sendDTMF(digits, { transportType: 'INFO', duration: 120, interToneGap: 80 });
+  call.dtmf = (digits) => session.sendDTMF(digits, { transportType: "RFC2833", duration: 120, interToneGap: 80 });
+  call.info = (digits) => session.sendDTMF(digits, { transportType: "INFO", duration: 120, interToneGap: 80 });
 }
 
 // ---- SIP.js --------------------------------------------------------------------------------------------------
@@ -275,7 +284,7 @@ function sipjs() {
     authorizationUsername: options.user,
     authorizationPassword: options.password,
     transportOptions: { server: options.server },
-    logLevel: 'error',
+    logLevel: "error",
     reconnectionAttempts: 20,
     reconnectionDelay: 1,
     sessionDescriptionHandlerFactory: (session, handlerOptions) =>
@@ -292,7 +301,7 @@ function sipjs() {
         client.disconnects++;
       },
       onInvite(invitation) {
-        const call = new Call('in');
+        const call = new Call("in");
         call.from = { user: invitation.remoteIdentity.uri.user, name: invitation.remoteIdentity.displayName };
         call.ring();
         adoptSipJs(call, invitation);
@@ -302,7 +311,7 @@ function sipjs() {
           await invitation.accept({ sessionDescriptionHandlerModifiers: [codecModifier] });
         };
         call.refuse = (statusCode) => invitation.reject({ statusCode });
-        call.headers.farCodec = invitation.request.getHeader('X-Cordboard-Far-Codec');
+        call.headers.farCodec = invitation.request.getHeader("X-Cordboard-Far-Codec");
         takeIncoming(call);
       },
     },
@@ -311,15 +320,15 @@ function sipjs() {
   const watchRegister = {
     requestDelegate: {
       onReject: ({ message }) => {
-        client.registration = 'failed';
+        client.registration = "failed";
         client.refused = message.statusCode;
       },
     },
   };
   registerer.stateChange.addListener((state) => {
-    if (state === RegistererState.Registered) client.registration = 'registered';
-    if (state === RegistererState.Unregistered && client.registration === 'registered') {
-      client.registration = 'unregistered';
+    if (state === RegistererState.Registered) client.registration = "registered";
+    if (state === RegistererState.Unregistered && client.registration === "registered") {
+      client.registration = "unregistered";
     }
   });
   return {
@@ -341,10 +350,10 @@ function sipjs() {
           requestDelegate: {
             onProgress: ({ message }) => call.ring(message.statusCode),
             onAccept: ({ message }) => {
-              call.headers.farCodec = message.getHeader('X-Cordboard-Far-Codec');
+              call.headers.farCodec = message.getHeader("X-Cordboard-Far-Codec");
             },
             onReject: ({ message }) => {
-              const by = call.cancelled ? 'local' : 'remote';
+              const by = call.cancelled ? "local" : "remote";
               call.ending = { code: message.statusCode, cause: message.reasonPhrase, by };
             },
           },
@@ -360,24 +369,24 @@ function adoptSipJs(call, session) {
   session.delegate = {
     onSessionDescriptionHandler: (handler) => call.watch(handler.peerConnection),
     onBye: () => {
-      call.ending = { cause: 'Terminated', by: 'remote' };
+      call.ending = { cause: "Terminated", by: "remote" };
     },
     onCancel: () => {
-      call.ending = { code: 487, cause: 'Canceled', by: 'remote' };
+      call.ending = { code: 487, cause: "Canceled", by: "remote" };
     },
     onInfo: (info) => {
       info.accept();
-      call.digits += /Signal=\s*([0-9A-D*#])/i.exec(info.request.body)?.[1] ?? '';
+      call.digits += /Signal=\s*([0-9A-D*#])/i.exec(info.request.body)?.[1] ?? "";
     },
     onInvite: () => {
       const { currentDirection } = call.pc.getTransceivers()[0];
-      call.holds.push(currentDirection === 'sendrecv' ? 'remote resume' : 'remote hold');
+      call.holds.push(currentDirection === "sendrecv" ? "remote resume" : "remote hold");
     },
   };
   session.stateChange.addListener((state) => {
     if (state === SessionState.Established) call.up();
     // The reason is told after the state, in the same turn.
-    if (state === SessionState.Terminated) queueMicrotask(() => call.end(call.ending ?? { by: 'local' }));
+    if (state === SessionState.Terminated) queueMicrotask(() => call.end(call.ending ?? { by: "local" }));
   });
   call.session = session;
   call.refer = (target, other) => {
@@ -416,8 +425,8 @@ function adoptSipJs(call, session) {
   call.info = async (digits) => {
     for (const digit of digits) {
       const body = {
-        contentDisposition: 'render',
-        contentType: 'application/dtmf-relay',
+        contentDisposition: "render",
+        contentType: "application/dtmf-relay",
         content: `Signal=${digit}\r\nDuration=120`,
       };
       await session.info({ requestOptions: { body } });
@@ -426,8 +435,8 @@ function adoptSipJs(call, session) {
 }
 
 function takeIncoming(call) {
-  if (options.answer === 'auto') call.answer();
-  else if (typeof options.answer === 'number') call.refuse(options.answer);
+  if (options.answer === "auto") call.answer();
+  else if (typeof options.answer === "number") call.refuse(options.answer);
 }
 
 // ---- two peers in one page, without any gateway: the measuring tools themselves under test --------------------
@@ -438,12 +447,12 @@ client.loop = async ({ tone, amplitude, codec }) => {
   const [a, b] = [new RTCPeerConnection(), new RTCPeerConnection()];
   a.onicecandidate = ({ candidate }) => candidate && b.addIceCandidate(candidate);
   b.onicecandidate = ({ candidate }) => candidate && a.addIceCandidate(candidate);
-  const call = new Call('out');
+  const call = new Call("out");
   call.microphone = stream;
   call.watch(b);
   for (const track of stream.getTracks()) a.addTrack(track, stream);
   await a.setLocalDescription();
-  await b.setRemoteDescription({ type: 'offer', sdp: only(codec, a.localDescription.sdp) });
+  await b.setRemoteDescription({ type: "offer", sdp: only(codec, a.localDescription.sdp) });
   await b.setLocalDescription();
   await a.setRemoteDescription(b.localDescription);
   call.up();

@@ -5,9 +5,9 @@ let context;
 export async function audioContext() {
   if (!context) {
     context = new AudioContext();
-    await context.audioWorklet.addModule('/capture.js');
+    await context.audioWorklet.addModule("/capture.js");
   }
-  if (context.state !== 'running') await context.resume();
+  if (context.state !== "running") await context.resume();
   return context;
 }
 
@@ -37,13 +37,13 @@ export class Ears {
     const context = await audioContext();
     const ears = new Ears(context.sampleRate);
     // Chromium feeds a remote stream into Web Audio only while an element plays it.
-    ears.element = document.createElement('audio');
+    ears.element = document.createElement("audio");
     ears.element.srcObject = stream;
     ears.element.muted = true;
     document.body.append(ears.element);
     await ears.element.play().catch(() => undefined);
     ears.source = context.createMediaStreamSource(stream);
-    ears.node = new AudioWorkletNode(context, 'capture', { numberOfOutputs: 1 });
+    ears.node = new AudioWorkletNode(context, "capture", { numberOfOutputs: 1 });
     ears.node.port.onmessage = ({ data }) => ears.keep(data);
     ears.source.connect(ears.node).connect(context.destination);
     return ears;
@@ -73,11 +73,12 @@ export class Ears {
     const samples = new Int16Array(Math.max(0, this.count - from));
     let at = -from;
     for (const block of this.blocks) {
-      for (let n = Math.max(0, -at); n < block.length; n++) samples[at + n] = Math.round(Math.max(-1, Math.min(1, block[n])) * 32767);
+      for (let n = Math.max(0, -at); n < block.length; n++)
+        samples[at + n] = Math.round(Math.max(-1, Math.min(1, block[n])) * 32767);
       at += block.length;
     }
     const octets = new Uint8Array(samples.buffer);
-    let text = '';
+    let text = "";
     for (let n = 0; n < octets.length; n += 0x8000) text += String.fromCharCode(...octets.subarray(n, n + 0x8000));
     return { rate: this.rate, samples: btoa(text) };
   }

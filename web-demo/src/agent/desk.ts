@@ -1,8 +1,8 @@
 // The agent desktop behind its buttons: who is signed in, what the gateway tells, and what is asked of it.
 import { batch, computed, effect, signal } from "@preact/signals";
 import { audioAllowed, audioContext } from "../audio/context";
-import { closeMicrophone, openMicrophone } from "../audio/microphone";
 import { refreshDevices } from "../audio/devices";
+import { closeMicrophone, openMicrophone } from "../audio/microphone";
 import { ringerBlocked, startRinging, stopRinging } from "../audio/ringer";
 import { playbackBlocked, unblock } from "../audio/speaker";
 import { playKey, ring } from "../audio/tones";
@@ -17,7 +17,6 @@ import {
   type Choice,
   type IntentKind,
   isWholeAgent,
-  type List,
   type Offer,
   type Target,
 } from "../centre/objects";
@@ -25,7 +24,7 @@ import { Problem } from "../centre/problem";
 import * as centre from "../centre/state";
 import { Stream } from "../centre/stream";
 import { nameTab } from "../centre/tab";
-import { callerName, COMMON, OFFER_END, STATUS } from "../centre/words";
+import { COMMON, callerName, OFFER_END, STATUS } from "../centre/words";
 import { read, write } from "../storage";
 import { microphoneTrouble } from "../words";
 import { allowNotifications, notify, showMood, stopNotifying } from "./alerts";
@@ -46,7 +45,7 @@ export const pauseReasons = signal<Choice[]>([]);
 export const dispositions = signal<Choice[]>([]);
 /** The browser keeps the page silent until a click. */
 export const needsClick = signal(false);
-export const drafts = new Drafts((call, body) => ask("PUT", `/calls/${call}/notes`, body));
+export const drafts = new Drafts((call, body) => ask("PUT", "/calls/{id}/notes", { path: { id: call }, body }));
 
 export const user = session.user;
 /** There are demo callers to be had. */
@@ -94,7 +93,9 @@ export const rings = computed<Ringing | undefined>(() => {
 });
 
 /** The last call that the agent had: the one that wrap-up is about. */
-export const lastCall = signal<{ id: string; who: string; notes?: AgentNotes[]; disposition?: string | null } | undefined>(read("last-call", "tab"));
+export const lastCall = signal<{ id: string; who: string; notes?: AgentNotes[]; disposition?: string | null } | undefined>(
+  read("last-call", "tab"),
+);
 
 export const wrappingUp = computed(() => me.value?.status === "wrap-up");
 
@@ -140,7 +141,7 @@ export async function signOut(): Promise<boolean> {
     await drafts.flush(call.value.id);
     if (!(await attempt("sign-out", () => session.end()))) return false;
   } else if (me.value && me.value.status !== "offline") {
-    await ask("PUT", "/me/agent/intent", { intent: "offline" }).catch(() => undefined);
+    await ask("PUT", "/me/agent/intent", { body: { intent: "offline" } }).catch(() => undefined);
   }
   await leave();
   forgetOthers();
@@ -212,7 +213,10 @@ function refused(why: "signed-out" | "not-allowed"): void {
 // ---- what the gateway tells ----------------------------------------------------------------------------------
 
 function heard(step: Parameters<typeof centre.take>[0]): void {
-  if (step.superseded) return superseded();
+  if (step.superseded) {
+    superseded();
+    return;
+  }
   if (step.event) beforeEvent(step.event);
   centre.take(step, ended, other);
   if (step.snapshot) drafts.flushAll();
@@ -256,12 +260,11 @@ function other(event: CentreEvent): void {
 }
 
 async function loadLists(): Promise<void> {
-  const list = (path: string) => ask<List<Choice>>("GET", path).then(({ items }) => items);
   await Promise.all([
-    list("/pause-reasons").then((items) => {
+    ask("GET", "/pause-reasons").then(({ items }) => {
       pauseReasons.value = items;
     }),
-    list("/dispositions").then((items) => {
+    ask("GET", "/dispositions").then(({ items }) => {
       dispositions.value = items;
     }),
   ]).catch(() => undefined);
@@ -275,11 +278,11 @@ export const recentsCursor = signal<string | null>(null);
 const PAGE = 15;
 
 async function loadRecents(): Promise<void> {
-  const page = await ask<List<CallRecord>>("GET", `/me/records?limit=${PAGE}`).catch(() => undefined);
+  const page = await ask("GET", "/me/records", { query: { limit: PAGE } }).catch(() => undefined);
   if (!page) return;
   batch(() => {
     recents.value = page.items;
-    recentsCursor.value = page.next_cursor;
+    recentsCursor.value = page.next_cursor ?? null;
   });
 }
 
@@ -287,11 +290,11 @@ export function moreRecents(): void {
   const cursor = recentsCursor.value;
   if (!cursor) return;
   void attempt("recents", async () => {
-    const page = await ask<List<CallRecord>>("GET", `/me/records?limit=${PAGE}&cursor=${encodeURIComponent(cursor)}`);
+    const page = await ask("GET", "/me/records", { query: { limit: PAGE, cursor } });
     const known = new Set(recents.value.map(({ id }) => id));
     batch(() => {
       recents.value = [...recents.value, ...page.items.filter(({ id }) => !known.has(id))];
-      recentsCursor.value = page.next_cursor;
+      recentsCursor.value = page.next_cursor ?? null;
     });
   });
 }
@@ -300,7 +303,7 @@ export function moreRecents(): void {
 
 export function setIntent(intent: IntentKind, reason?: string): Promise<boolean> {
   if (intent === "available" && me.value?.status === "offline") return goOnline();
-  return attempt("intent", () => ask("PUT", "/me/agent/intent", reason ? { intent, reason } : { intent }));
+  return attempt("intent", () => ask("PUT", "/me/agent/intent", { body: reason ? { intent, reason } : { intent } }));
 }
 
 /** From within a click: sound, notifications, microphone, then calls. */
@@ -309,7 +312,7 @@ export async function goOnline(): Promise<boolean> {
   unblock();
   needsClick.value = false;
   void allowNotifications();
-  const go = () => attempt("intent", () => ask("PUT", "/me/agent/intent", { intent: "available" }));
+  const go = () => attempt("intent", () => ask("PUT", "/me/agent/intent", { body: { intent: "available" } }));
   try {
     closeMicrophone(await openMicrophone(microphone.value));
     void refreshDevices();
@@ -349,14 +352,14 @@ export async function finishWrapUp(): Promise<boolean> {
     if (id) await drafts.flush(id);
     const { disposition } = id ? drafts.of(id) : { disposition: undefined };
     try {
-      await ask("POST", "/me/agent/wrap-up", id ? { call: id, ...(disposition ? { disposition } : {}) } : {});
+      await ask("POST", "/me/agent/wrap-up", { body: id ? { call: id, ...(disposition ? { disposition } : {}) } : {} });
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       // Wrap-up ended by itself in the same moment.
       if (error.code === "not-wrapping-up") return;
       // The call went on to somebody else: what was noted is kept until it is over.
       if (error.code !== "unknown-call") throw error;
-      await ask("POST", "/me/agent/wrap-up", {});
+      await ask("POST", "/me/agent/wrap-up", { body: {} });
     }
   });
 }
@@ -372,9 +375,12 @@ export function answer(): void {
 export function reject(): void {
   const now = rings.value;
   const id = now?.offer?.id ?? now?.voice?.offer;
-  if (!id) return declineRinging();
+  if (!id) {
+    declineRinging();
+    return;
+  }
   void attempt("reject", () =>
-    ask("POST", `/offers/${id}/reject`).catch((error: unknown) => {
+    ask("POST", "/offers/{id}/reject", { path: { id } }).catch((error: unknown) => {
       // The bell stops whatever the gateway says.
       declineRinging();
       if (error instanceof Problem && error.code === "offer-gone") return;
@@ -383,14 +389,16 @@ export function reject(): void {
   );
 }
 
-const verb = (name: string, method: string, path: string, body?: unknown) => {
+/** Asks something of the gateway about the call that the agent has. */
+const verb = (name: string, act: (path: { id: string }) => Promise<unknown>): Promise<boolean> => {
   const id = call.value?.id;
-  return id ? attempt(name, () => ask(method, `/calls/${id}${path}`, body)) : Promise.resolve(false);
+  return id ? attempt(name, () => act({ id })) : Promise.resolve(false);
 };
 
 export function toggleHold(): void {
   const own = voice.value?.call;
-  if (call.value) void verb("hold", "POST", call.value.state === "held" ? "/unhold" : "/hold");
+  const path = call.value?.state === "held" ? "/calls/{id}/unhold" : "/calls/{id}/hold";
+  if (call.value) void verb("hold", (of) => ask("POST", path, { path: of }));
   // A call through a queue is held by the gateway, once its events are here.
   else if (own && !voice.value?.centre) void hold(own, !own.held.value);
 }
@@ -403,9 +411,12 @@ export function toggleMute(): void {
 export function hangUp(): void {
   const own = voice.value?.call;
   const id = call.value?.id;
-  if (!id) return own?.hangUp();
+  if (!id) {
+    own?.hangUp();
+    return;
+  }
   void attempt("hangup", () =>
-    ask("DELETE", `/calls/${id}`).catch((error: unknown) => {
+    ask("DELETE", "/calls/{id}", { path: { id } }).catch((error: unknown) => {
       // Without the gateway's REST there is still SIP.
       if (!own) throw error;
       own.hangUp();
@@ -421,28 +432,31 @@ export function press(digit: string): void {
   const now = call.value;
   if (!own || own.state.value === "calling") return;
   playKey(digit);
-  if (!now || now.state === "consulting") return own.sendDigit(digit);
+  if (!now || now.state === "consulting") {
+    own.sendDigit(digit);
+    return;
+  }
   own.digits.value += digit;
   digits = digits
-    .then(() => ask("POST", `/calls/${now.id}/dtmf`, { digits: digit }))
+    .then(() => ask("POST", "/calls/{id}/dtmf", { path: { id: now.id }, body: { digits: digit } }))
     .catch(() => tell(`The tone ${digit} was not sent.`, "error"))
     .then(() => undefined);
 }
 
 export async function transfer(to: Target, name: string): Promise<boolean> {
-  const done = await verb("transfer", "POST", "/transfer", { to });
+  const done = await verb("transfer", (path) => ask("POST", "/calls/{id}/transfer", { path, body: { to } }));
   if (done) tell(W.transferred(name));
   return done;
 }
 
-export const consult = (to: Target) => verb("consult", "POST", "/consult", { to });
-export const complete = () => verb("complete", "POST", "/consult/complete");
-export const merge = () => verb("merge", "POST", "/consult/merge");
-export const backToCaller = () => verb("back", "DELETE", "/consult");
-export const leaveCall = () => verb("leave", "POST", "/leave");
+export const consult = (to: Target) => verb("consult", (path) => ask("POST", "/calls/{id}/consult", { path, body: { to } }));
+export const complete = () => verb("complete", (path) => ask("POST", "/calls/{id}/consult/complete", { path }));
+export const merge = () => verb("merge", (path) => ask("POST", "/calls/{id}/consult/merge", { path }));
+export const backToCaller = () => verb("back", (path) => ask("DELETE", "/calls/{id}/consult", { path }));
+export const leaveCall = () => verb("leave", (path) => ask("POST", "/calls/{id}/leave", { path }));
 
 export async function demoCall(): Promise<void> {
-  if (await attempt("demo", () => ask("POST", "/demo/call", {}))) tell(W.demoSent);
+  if (await attempt("demo", () => ask("POST", "/demo/call", { body: {} }))) tell(W.demoSent);
 }
 
 // ---- what runs by itself -------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // People, queues and numbers to call, consult or transfer to.
-import type { Colleague, QueueName, Status, Target } from "../centre/objects";
+
 import { targetFor } from "../account";
+import type { Colleague, QueueName, Status, Target } from "../centre/objects";
 
 export interface Entry {
   /** Unique in the list. */

@@ -1,8 +1,8 @@
 import "./agent.css";
 import { render } from "preact";
+import { ignoreRepeats } from "../ui/repeats";
 import { start } from "./desk";
 import { App } from "./ui/app";
-import { ignoreRepeats } from "../ui/repeats";
 
 ignoreRepeats();
 render(<App />, document.getElementById("app") as HTMLElement);

@@ -1,17 +1,17 @@
 // Audio of the agent: the one SIP call of this page, and the one that rings.
 import { computed, signal } from "@preact/signals";
+import { targetFor } from "../account";
+import type { MicrophoneSettings } from "../audio/microphone";
 import { closeMicrophone, openMicrophone, silence } from "../audio/microphone";
 import { playEnd } from "../audio/tones";
 import { Call } from "../call";
+import { clock } from "../centre/format";
 import type { Line } from "../centre/line";
 import type { Agent } from "../centre/objects";
-import { clock } from "../centre/format";
 import type { End, PhoneCall } from "../phone/phone";
 import { microphoneTrouble, outcomeOf } from "../words";
-import { targetFor } from "../account";
 import { tell, trouble } from "./notices";
-import { microphone, keepMicrophone, withMicrophone } from "./sound";
-import type { MicrophoneSettings } from "../audio/microphone";
+import { keepMicrophone, microphone, withMicrophone } from "./sound";
 import { W } from "./words";
 
 /** A SIP call, and what its INVITE said of the call centre. */
@@ -72,7 +72,7 @@ let wanted: string | undefined;
 export function answerRinging(offer?: string): void {
   const came = ringing.value;
   wanted = came ? undefined : offer;
-  if (!came || came.call.state.value !== "incoming") return;
+  if (came?.call.state.value !== "incoming") return;
   void withMicrophone((stream, listening) => {
     // The caller gave up, or it went elsewhere, meanwhile.
     if (came.call.state.value !== "incoming") return closeMicrophone(stream);
@@ -87,7 +87,9 @@ export function declineRinging(): void {
 
 /** Calls a number or a colleague, through no queue. */
 export async function dial(typed: string): Promise<boolean> {
-  const number = targetFor(typed, "x")?.replace(/^sip:|@x$/g, "").replace(/%23/g, "#");
+  const number = targetFor(typed, "x")
+    ?.replace(/^sip:|@x$/g, "")
+    .replace(/%23/g, "#");
   if (!typed.trim() || voice.value || !line) return false;
   if (!number || number.includes("@")) {
     tell(`“${typed.trim()}” is not a number that can be called.`, "error");
@@ -128,7 +130,9 @@ export async function changeMicrophone(next: MicrophoneSettings): Promise<void> 
 }
 
 export async function hold(call: Call, held: boolean): Promise<void> {
-  await call.setHeld(held).catch(() => tell(held ? "The call could not be put on hold." : "The call could not be resumed.", "error"));
+  await call
+    .setHeld(held)
+    .catch(() => tell(held ? "The call could not be put on hold." : "The call could not be resumed.", "error"));
 }
 
 async function answerAtOnce(came: Voice): Promise<void> {

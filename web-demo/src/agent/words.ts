@@ -72,7 +72,9 @@ export const W = {
   answer: "Answer",
   reject: "Reject",
   offerSpoken: (who: string, queue: string, about: string) =>
-    about ? `${who} asks about ${about}${queue ? ` (${queue})` : ""}` : `Incoming call from ${who}${queue ? ` for ${queue}` : ""}`,
+    about
+      ? `${who} asks about ${about}${queue ? ` (${queue})` : ""}`
+      : `Incoming call from ${who}${queue ? ` for ${queue}` : ""}`,
   consultTitle: "Consultation",
   asksAbout: (caller: string) => `asks about ${caller}`,
   about: (agent: string, caller: string) => (agent ? `${agent}'s call with ${caller}` : `About ${caller}`),

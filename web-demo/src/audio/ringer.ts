@@ -80,6 +80,6 @@ function wav(samples: Float32Array): ArrayBuffer {
   view.setUint16(34, 16, true);
   text(36, "data");
   view.setUint32(40, 2 * samples.length, true);
-  samples.forEach((sample, n) => view.setInt16(44 + 2 * n, Math.round(32_767 * sample), true));
+  for (const [n, sample] of samples.entries()) view.setInt16(44 + 2 * n, Math.round(32_767 * sample), true);
   return view.buffer as ArrayBuffer;
 }

@@ -1,13 +1,21 @@
 // Sounds that the page makes itself: ringing, ringback, keys, and the end of a call.
 import { audioContext } from "./context";
 
-const ROWS = [697, 770, 852, 941];
+/** Keys of each row with its frequency, and the frequencies of the columns. */
+const ROWS: readonly [keys: string, hertz: number][] = [
+  ["123A", 697],
+  ["456B", 770],
+  ["789C", 852],
+  ["*0#D", 941],
+];
 const COLUMNS = [1209, 1336, 1477, 1633];
-const KEYS = ["123A", "456B", "789C", "*0#D"];
 
 export function dtmfFrequencies(digit: string): [number, number] | undefined {
-  const row = KEYS.findIndex((keys) => keys.includes(digit));
-  return row < 0 ? undefined : [ROWS[row], COLUMNS[KEYS[row].indexOf(digit)]];
+  for (const [keys, row] of ROWS) {
+    const column = COLUMNS[keys.indexOf(digit)];
+    if (column !== undefined) return [row, column];
+  }
+  return undefined;
 }
 
 /** A short, quiet confirmation of a pressed key. */
@@ -38,7 +46,7 @@ export function ring(kind: "incoming" | "ringback"): () => void {
   };
 }
 
-function pulse(frequencies: number[], start: number, seconds: number, level: number): () => void {
+function pulse(frequencies: readonly number[], start: number, seconds: number, level: number): () => void {
   const context = audioContext();
   const gain = context.createGain();
   gain.connect(context.destination);
@@ -55,6 +63,6 @@ function pulse(frequencies: number[], start: number, seconds: number, level: num
     oscillator.stop(start + seconds);
     return oscillator;
   });
-  oscillators[0].onended = () => gain.disconnect();
+  oscillators.at(-1)?.addEventListener("ended", () => gain.disconnect());
   return () => gain.disconnect();
 }

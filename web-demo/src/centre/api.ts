@@ -1,7 +1,8 @@
 // The gateway's REST interface, asked in the name of whoever is signed in.
-import { Problem, problemOf } from "./problem";
-import { type Fetch, Session } from "./session";
 import { read, write } from "../storage";
+import { Problem, problemOf } from "./problem";
+import { type Answer, addressOf, type Method, type Path, type Rest } from "./requests";
+import { type Fetch, Session } from "./session";
 
 /** Beside the page, wherever a proxy has put it. */
 const fetchApi: Fetch = (path, init) => fetch(`api/v1${path}`, init);
@@ -13,23 +14,31 @@ export const session = new Session(fetchApi, {
 
 export const ask = asker(session, fetchApi);
 
-export type Ask = <T = undefined>(method: string, path: string, body?: unknown) => Promise<T>;
+/** Sends a request of the API document and resolves with the body of its answer. @throws Problem */
+export type Ask = <M extends Method, P extends Path<M>>(method: M, path: P, ...given: Rest<M, P>) => Promise<Answer<M, P>>;
 
-/** @throws Problem */
+/** Parameters and body of any request. */
+interface Values {
+  path?: Record<string, string>;
+  query?: Record<string, unknown>;
+  body?: unknown;
+}
+
 export function asker(session: Pick<Session, "token" | "renew">, fetch: Fetch): Ask {
-  return async <T>(method: string, path: string, body?: unknown): Promise<T> => {
+  const ask = async (method: Method, path: string, given: Values = {}): Promise<unknown> => {
+    const address = addressOf(path, given.path, given.query);
     // With it a POST whose answer was lost can be sent again and is done once.
     const key = method === "POST" ? crypto.randomUUID?.() : undefined;
     const send = async (token: string) => {
       try {
-        return await fetch(path, {
+        return await fetch(address, {
           method,
           headers: {
             Authorization: `Bearer ${token}`,
-            ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+            ...(given.body === undefined ? {} : { "Content-Type": "application/json" }),
             ...(key ? { "Idempotency-Key": key } : {}),
           },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          ...(given.body === undefined ? {} : { body: JSON.stringify(given.body) }),
         });
       } catch {
         return undefined;
@@ -42,6 +51,8 @@ export function asker(session: Pick<Session, "token" | "renew">, fetch: Fetch): 
     if (response?.status === 401) response = await send(await session.renew());
     if (!response) throw new Problem(0, "no-connection");
     if (!response.ok) throw await problemOf(response);
-    return (response.status === 200 || response.status === 201 ? await response.json() : undefined) as T;
+    return response.status === 200 || response.status === 201 ? response.json() : undefined;
   };
+  // The types of the document say what of this goes together.
+  return ask as Ask;
 }

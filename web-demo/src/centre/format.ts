@@ -1,5 +1,6 @@
 // Figures as people read them.
 export { clock, when } from "../recents";
+
 import { clock } from "../recents";
 
 /** Seconds as a wallboard shows them: "8 s", "1:20", "1:02:03". */

@@ -87,7 +87,7 @@ export class Line {
   private async borrow(mine: number): Promise<SipSession | undefined> {
     while (mine === this.generation) {
       try {
-        const lent = await ask<SipSession>("POST", "/me/sip-session", { tab: this.tab });
+        const lent = await ask("POST", "/me/sip-session", { body: { tab: this.tab } });
         this.backoff.succeeded();
         return lent;
       } catch {
@@ -118,5 +118,5 @@ export class Line {
 
 /** "sip:anna@host" -> "anna" */
 function userOf(uri: string): string {
-  return uri.replace(/^sips?:/, "").split("@")[0];
+  return uri.replace(/^sips?:/, "").replace(/@.*$/s, "");
 }

@@ -74,7 +74,7 @@ export class Stream {
     this.listen(this.patience);
     let ticket: string;
     try {
-      ({ ticket } = await ask<{ ticket: string }>("POST", "/auth/ticket"));
+      ({ ticket } = await ask("POST", "/auth/ticket"));
     } catch (error) {
       if (mine !== this.attempt) return;
       const { status } = error as Problem;

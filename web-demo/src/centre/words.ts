@@ -85,7 +85,12 @@ export function problemWords(error: unknown): string {
     return `Too many attempts. Try again in ${Math.ceil((error.retryAfter ?? 60) / 60)} min.`;
   }
   const known = PROBLEMS[error.code];
-  return known ?? (error.message && error.message !== error.code ? `That did not work: ${error.message}.` : `That did not work (${error.status}).`);
+  return (
+    known ??
+    (error.message && error.message !== error.code
+      ? `That did not work: ${error.message}.`
+      : `That did not work (${error.status}).`)
+  );
 }
 
 /** The caller as people read it. */

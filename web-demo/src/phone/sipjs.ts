@@ -1,14 +1,5 @@
 // The phone on SIP.js.
-import {
-  type Info,
-  type Invitation,
-  Inviter,
-  Registerer,
-  RegistererState,
-  type Session,
-  SessionState,
-  UserAgent,
-} from "sip.js";
+import { type Info, type Invitation, Inviter, Registerer, RegistererState, type Session, SessionState, UserAgent } from "sip.js";
 import { SessionDescriptionHandler } from "sip.js/lib/platform/web/session-description-handler";
 import { peerName } from "../account";
 import {
@@ -24,8 +15,10 @@ import {
   statusOfFragment,
 } from "./phone";
 
-/** Seconds between attempts to connect; the last one repeats. SIP.js itself tries never. */
-const CONNECT_AGAIN = [1, 2, 4, 8];
+/** Seconds before the first attempts to connect again. SIP.js itself tries never. */
+const CONNECT_AGAIN = [1, 2, 4];
+/** Seconds before each later attempt. */
+const CONNECT_LATER = 8;
 /** Seconds after which a refused REGISTER is tried again, unless the password was the reason. */
 const REGISTER_AGAIN = 5;
 
@@ -92,7 +85,7 @@ export function createPhone(credentials: Credentials, listener: PhoneListener): 
 
   function connectLater(): void {
     clearTimeout(again);
-    const seconds = CONNECT_AGAIN[Math.min(attempt++, CONNECT_AGAIN.length - 1)];
+    const seconds = CONNECT_AGAIN[attempt++] ?? CONNECT_LATER;
     again = setTimeout(connectNow, seconds * 1000);
   }
 
@@ -143,11 +136,10 @@ function mediaOf(session: Session, microphones: WeakMap<Session, MediaStream>): 
     const stream = microphones.get(session);
     return stream ? Promise.resolve(stream) : Promise.reject(new Error("no microphone"));
   };
-  const handler = new SessionDescriptionHandler(
-    session.userAgent.getLogger("sip.SessionDescriptionHandler"),
-    microphone,
-    { iceGatheringTimeout: 500, peerConnectionConfiguration: { iceServers: [] } },
-  );
+  const handler = new SessionDescriptionHandler(session.userAgent.getLogger("sip.SessionDescriptionHandler"), microphone, {
+    iceGatheringTimeout: 500,
+    peerConnectionConfiguration: { iceServers: [] },
+  });
   handler.peerConnectionDelegate = { onicecandidate: () => handler.iceGatheringComplete() };
   return handler;
 }
@@ -209,9 +201,7 @@ class SipJsCall implements PhoneCall {
           onProgress: () => this.listener.ringing(),
           onReject: ({ message }) => {
             const broken = !inviter.userAgent.isConnected();
-            this.end ??= broken
-              ? { by: "network" }
-              : { by: "them", code: message.statusCode, reason: message.reasonPhrase };
+            this.end ??= broken ? { by: "network" } : { by: "them", code: message.statusCode, reason: message.reasonPhrase };
           },
         },
       })
@@ -274,7 +264,10 @@ class SipJsCall implements PhoneCall {
 
   transfer(to: string | PhoneCall, told: (code: number) => void): void {
     const target = to instanceof SipJsCall ? to.session : UserAgent.makeURI(String(to));
-    if (!target) return told(400);
+    if (!target) {
+      told(400);
+      return;
+    }
     this.session
       .refer(target, {
         requestDelegate: { onReject: ({ message }) => told(message.statusCode ?? 503) },
@@ -311,8 +304,7 @@ class SipJsCall implements PhoneCall {
   private onInfo(info: Info): void {
     const message = info.request;
     const digit =
-      message.getHeader("Content-Type")?.toLowerCase().startsWith("application/dtmf-relay") &&
-      digitOfInfo(message.body);
+      message.getHeader("Content-Type")?.toLowerCase().startsWith("application/dtmf-relay") && digitOfInfo(message.body);
     if (!digit) {
       info.reject({ statusCode: 415 }).catch(() => undefined);
       return;

@@ -95,7 +95,12 @@ function Notices() {
       )}
       {trouble.value && ringing.value.length === 0 && <Trouble trouble={trouble.value} />}
       {notice.value && (
-        <div ref={news} class={`notice ${notice.value.kind}`} role={notice.value.kind === "error" ? "alert" : "status"} id="notice">
+        <div
+          ref={news}
+          class={`notice ${notice.value.kind}`}
+          role={notice.value.kind === "error" ? "alert" : "status"}
+          id="notice"
+        >
           <p>{notice.value.text}</p>
           <button
             type="button"

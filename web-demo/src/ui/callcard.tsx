@@ -175,6 +175,6 @@ function Timer({ call }: { call: Call }) {
 /** Initials of a name; a number has none. */
 function initials(name: string): string | undefined {
   if (!/^\p{L}/u.test(name)) return undefined;
-  const [first, second = ""] = name.split(/[\s.@]+/).filter(Boolean);
+  const [first = "", second = ""] = name.split(/[\s.@]+/).filter(Boolean);
   return ((first.at(0) ?? "") + (second.at(0) ?? "")).toUpperCase();
 }

@@ -20,14 +20,7 @@ export function Pad({ label, press }: { label: string; press(digit: string): voi
   return (
     <div class="pad" role="group" aria-label={label}>
       {KEYS.map(([digit, letters]) => (
-        <button
-          key={digit}
-          type="button"
-          class="key"
-          data-key={digit}
-          aria-label={SPOKEN[digit]}
-          onClick={() => press(digit)}
-        >
+        <button key={digit} type="button" class="key" data-key={digit} aria-label={SPOKEN[digit]} onClick={() => press(digit)}>
           <span class="key-digit">{digit}</span>
           <span class="key-letters" aria-hidden="true">
             {letters}

@@ -122,11 +122,7 @@ export function Sound() {
         <h2>Sound</h2>
       </summary>
       <label for="microphone">Microphone</label>
-      <select
-        id="microphone"
-        value={current.deviceId}
-        onChange={(event) => change({ deviceId: event.currentTarget.value })}
-      >
+      <select id="microphone" value={current.deviceId} onChange={(event) => change({ deviceId: event.currentTarget.value })}>
         <option value="">Browser default</option>
         {microphones.value.map(({ id, label }) => (
           <option key={id} value={id}>

@@ -63,12 +63,7 @@ export function QualityView({ call, held = false }: { call: Call; held?: boolean
           <Row name="Loss (incoming)" id="loss-in" near={percent(quality?.lossIn)} far={percent(far?.lossOut)} />
           <Row name="Loss (outgoing)" id="loss-out" near={percent(quality?.lossOut)} far={percent(far?.lossIn)} />
           <Row name="Jitter" id="jitter" near={milliseconds(quality?.jitterMs)} far={milliseconds(far?.jitterMs)} />
-          <Row
-            name="Round trip"
-            id="round-trip"
-            near={milliseconds(quality?.roundTripMs)}
-            far={milliseconds(far?.roundTripMs)}
-          />
+          <Row name="Round trip" id="round-trip" near={milliseconds(quality?.roundTripMs)} far={milliseconds(far?.roundTripMs)} />
           <Row name="MOS" id="mos" near={quality?.silent ? undefined : quality?.mos.toFixed(1)} far={far?.mos?.toFixed(1)} />
         </tbody>
       </table>

@@ -3,11 +3,12 @@ import { read, write } from "../storage";
 import { Icon } from "./icons";
 
 type Theme = "auto" | "light" | "dark";
-const ORDER: Theme[] = ["auto", "light", "dark"];
+/** The theme that a click chooses after each. */
+const NEXT: Record<Theme, Theme> = { auto: "light", light: "dark", dark: "auto" };
 const NAMES: Record<Theme, string> = { auto: "system", light: "light", dark: "dark" };
 
 const saved = read<Theme>("theme");
-const theme = signal<Theme>(saved && ORDER.includes(saved) ? saved : "auto");
+const theme = signal<Theme>(saved && Object.hasOwn(NEXT, saved) ? saved : "auto");
 
 effect(() => {
   if (theme.value === "auto") delete document.documentElement.dataset.theme;
@@ -15,7 +16,7 @@ effect(() => {
 });
 
 export function ThemeButton() {
-  const next = ORDER[(ORDER.indexOf(theme.value) + 1) % ORDER.length];
+  const next = NEXT[theme.value];
   return (
     <button
       type="button"

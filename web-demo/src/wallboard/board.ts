@@ -1,15 +1,8 @@
 // The wallboard behind its buttons: who is signed in, what the gateway tells, and what is asked of it.
 import { batch, computed, signal } from "@preact/signals";
 import { ask, session } from "../centre/api";
-import {
-  type CentreEvent,
-  type Choice,
-  type IntentKind,
-  isWholeQueue,
-  type List,
-  type Queue,
-  type QueueNumbers,
-} from "../centre/objects";
+import { type CentreEvent, type Choice, type IntentKind, isWholeQueue, type Queue, type QueueNumbers } from "../centre/objects";
+import type { Answer } from "../centre/requests";
 import * as centre from "../centre/state";
 import { Stream } from "../centre/stream";
 import { nameTab } from "../centre/tab";
@@ -69,7 +62,7 @@ export async function signOut(): Promise<void> {
 
 /** @throws Problem */
 export async function setIntent(agent: string, intent: IntentKind, reason?: string): Promise<void> {
-  await ask("PUT", `/agents/${agent}/intent`, reason ? { intent, reason } : { intent });
+  await ask("PUT", "/agents/{id}/intent", { path: { id: agent }, body: reason ? { intent, reason } : { intent } });
 }
 
 export function tellFault(error: unknown): void {
@@ -115,7 +108,7 @@ function other(event: CentreEvent): void {
 }
 
 async function loadReasons(): Promise<void> {
-  const list = await ask<List<Choice>>("GET", "/pause-reasons").catch(() => undefined);
+  const list = await ask("GET", "/pause-reasons").catch(() => undefined);
   if (list) pauseReasons.value = list.items;
 }
 
@@ -135,11 +128,11 @@ async function loadNumbers(): Promise<void> {
   loadNumbersIn(NUMBERS_MS);
   const items: QueueNumbers[] = [];
   try {
-    let cursor: string | null = "";
+    let cursor: string | undefined;
     do {
-      const page: List<QueueNumbers> = await ask("GET", `/metrics/queues${cursor ? `?cursor=${encodeURIComponent(cursor)}` : ""}`);
+      const page: Answer<"GET", "/metrics/queues"> = await ask("GET", "/metrics/queues", { query: { cursor } });
       items.push(...page.items);
-      cursor = page.next_cursor;
+      cursor = page.next_cursor ?? undefined;
     } while (cursor);
   } catch {
     return; // the next time it is asked for comes soon

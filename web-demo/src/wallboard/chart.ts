@@ -37,7 +37,7 @@ export function slotsOf(numbers: readonly QueueNumbers[], queue: string, now: nu
     slot.answered += item.answered;
     slot.abandoned += item.abandoned;
     slot.overflowed += item.overflowed;
-    slot.level = queue === "" ? null : item.service_level;
+    slot.level = queue === "" ? null : (item.service_level ?? null);
     slots.set(from, slot);
   }
   const all = [...slots.values()].sort((a, b) => a.from - b.from);
@@ -69,6 +69,7 @@ export interface Box {
 }
 
 export interface Bar {
+  slot: Slot;
   x: number;
   width: number;
   /** From the bottom up: where each part begins and how high it is. */
@@ -91,7 +92,8 @@ export function bars(slots: readonly Slot[], box: Box, top: number): Bar[] {
         y -= height;
         return { name, y, height };
       });
-    return { x: box.left + n * step + gap / 2, width: step - gap, parts, entered: bottom - (box.height * slot.entered) / top };
+    const x = box.left + n * step + gap / 2;
+    return { slot, x, width: step - gap, parts, entered: bottom - (box.height * slot.entered) / top };
   });
 }
 
@@ -99,25 +101,24 @@ export function bars(slots: readonly Slot[], box: Box, top: number): Bar[] {
 export function levelLines(slots: readonly Slot[], box: Box): [x: number, y: number][][] {
   const step = box.width / Math.max(1, slots.length);
   const lines: [number, number][][] = [];
-  let open = false;
-  slots.forEach(({ level }, n) => {
+  let open: [number, number][] | undefined;
+  for (const [n, { level }] of slots.entries()) {
     if (level === null) {
-      open = false;
-      return;
+      open = undefined;
+      continue;
     }
-    const point: [number, number] = [box.left + (n + 0.5) * step, box.top + box.height * (1 - level)];
-    if (open) lines[lines.length - 1].push(point);
-    else lines.push([point]);
-    open = true;
-  });
+    if (!open) {
+      open = [];
+      lines.push(open);
+    }
+    open.push([box.left + (n + 0.5) * step, box.top + box.height * (1 - level)]);
+  }
   return lines;
 }
 
 /** Full hours among the slots, as many as there is room for. */
 export function hourMarks(slots: readonly Slot[], width: number, room = 48): { n: number; at: number }[] {
-  const all = slots
-    .map(({ from }, n) => ({ n, at: from }))
-    .filter(({ at }) => new Date(at).getMinutes() === 0);
+  const all = slots.map(({ from }, n) => ({ n, at: from })).filter(({ at }) => new Date(at).getMinutes() === 0);
   const step = width / Math.max(1, slots.length);
   const perHour = (step * 3_600_000) / QUARTER_MS;
   const every = [1, 2, 3, 4, 6, 12].find((hours) => hours * perHour >= room) ?? 24;

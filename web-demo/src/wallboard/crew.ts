@@ -1,5 +1,5 @@
 // Which agents are shown, and in which order.
-import { type Agent, isWholeAgent, type Colleague, type Status } from "../centre/objects";
+import { type Agent, type Colleague, isWholeAgent, type Status } from "../centre/objects";
 
 export type Filter = "signed-in" | "available" | "busy" | "paused" | "unreachable" | "offline";
 export type Sort = "state" | "name" | "time";

@@ -1,8 +1,8 @@
 import "./wallboard.css";
 import { render } from "preact";
+import { ignoreRepeats } from "../ui/repeats";
 import { start } from "./board";
 import { App } from "./ui/app";
-import { ignoreRepeats } from "../ui/repeats";
 
 ignoreRepeats();
 render(<App />, document.getElementById("app") as HTMLElement);

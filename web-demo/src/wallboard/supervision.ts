@@ -1,7 +1,7 @@
 // Listening, whispering, barging in: the supervisor's own phone, which is there only as long as it is needed.
 import { signal } from "@preact/signals";
-import { closeMicrophone, defaultMicrophone, type MicrophoneSettings, openMicrophone, silence } from "../audio/microphone";
 import { audioContext } from "../audio/context";
+import { closeMicrophone, defaultMicrophone, type MicrophoneSettings, openMicrophone, silence } from "../audio/microphone";
 import { setSpeaker } from "../audio/speaker";
 import { Call } from "../call";
 import { ask } from "../centre/api";
@@ -53,7 +53,7 @@ export async function watch(wanted: Omit<Watching, "leg">): Promise<void> {
       watching.value = { ...wanted, leg: undefined };
       await openLine();
     }
-    await ask("PUT", `/calls/${wanted.call}/supervision`, { mode: wanted.mode });
+    await ask("PUT", "/calls/{id}/supervision", { path: { id: wanted.call }, body: { mode: wanted.mode } });
     if (already) watching.value = { ...already, ...wanted };
     else setTimeout(() => watching.value?.call === wanted.call && !watching.value.leg && giveUp(W.phoneFailed), READY_MS);
   } catch (error) {
@@ -67,7 +67,7 @@ export async function watch(wanted: Omit<Watching, "leg">): Promise<void> {
 export async function stopWatching(): Promise<void> {
   const now = watching.value;
   watching.value = undefined;
-  if (now) await ask("DELETE", `/calls/${now.call}/supervision`).catch(() => undefined);
+  if (now) await ask("DELETE", "/calls/{id}/supervision", { path: { id: now.call } }).catch(() => undefined);
   now?.leg?.hangUp();
   await closeLine();
 }
@@ -98,7 +98,7 @@ function openLine(): Promise<void> {
   const opening = line;
   if (!opening.registration.value) void opening.open();
   return new Promise((resolve, reject) => {
-    let over = () => undefined as void;
+    let over: () => void = () => undefined;
     const timer = setTimeout(() => {
       over();
       reject(new Error(W.phoneFailed));

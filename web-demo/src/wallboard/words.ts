@@ -63,7 +63,7 @@ export const W = {
   next: (what: string) => `next: ${what}`,
   calls: (n: number) => (n === 1 ? "1 call" : `${n} calls`),
   occupancy: (part: string) => `${part} occupancy`,
-    modeOf: { listen: "is listening", whisper: "is whispering", party: "has joined" },
+  modeOf: { listen: "is listening", whisper: "is whispering", party: "has joined" },
   direct: "Direct call",
   listen: "Listen",
   whisper: "Whisper",

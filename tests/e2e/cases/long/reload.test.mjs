@@ -1,17 +1,17 @@
 // An agent's page is reloaded in the call, again and again: music for the caller, the same agent again, sound both ways, and how long
 // each step takes. 50 of 50, on our desktop and on a page with JsSIP as it is, in both browsers.
-import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { Api } from '../../lib/api.mjs';
-import { KINDS, launch } from '../../lib/browser.mjs';
-import { CentrePage } from '../../lib/centre_page.mjs';
-import { Client } from '../../lib/client.mjs';
-import { Gateway } from '../../lib/cordboard.mjs';
-import { firstHeard } from '../../lib/heard.mjs';
-import { Phone } from '../../lib/phone.mjs';
-import { serveSite } from '../../lib/site.mjs';
-import { tapWire } from '../../lib/tap.mjs';
-import { Cleanup, until } from '../../lib/wait.mjs';
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Api } from "../../lib/api.mjs";
+import { KINDS, launch } from "../../lib/browser.mjs";
+import { CentrePage } from "../../lib/centre_page.mjs";
+import { Client } from "../../lib/client.mjs";
+import { Gateway } from "../../lib/cordboard.mjs";
+import { firstHeard } from "../../lib/heard.mjs";
+import { Phone } from "../../lib/phone.mjs";
+import { serveSite } from "../../lib/site.mjs";
+import { tapWire } from "../../lib/tap.mjs";
+import { Cleanup } from "../../lib/wait.mjs";
 
 const RELOADS = Number(process.env.CORDBOARD_RELOADS ?? 50);
 /** Of one call, before the next one is made. */
@@ -21,19 +21,19 @@ const PAGE_TONE = 1000;
 /** Our page at /agent. */
 const desktop = {
   async open({ browser, gateway, cleanup }) {
-    const page = await CentrePage.open(browser, gateway, 'agent');
+    const page = await CentrePage.open(browser, gateway, "agent");
     cleanup.add(() => page.close());
-    await page.goOnline('anna');
+    await page.goOnline("anna");
     return {
       answer: () => page.answer(),
       async reload() {
         await page.page.reload();
-        await page.shows('#call-state', /^Talking$/);
+        await page.shows("#call-state", /^Talking$/);
       },
       hears: () => page.hearsSomething(),
       async done() {
-        await page.press('#done');
-        await page.shows('#state-now', /^Available/);
+        await page.press("#done");
+        await page.shows("#state-now", /^Available/);
       },
     };
   },
@@ -44,13 +44,13 @@ const jssip = {
   async open({ browser, site, gateway, anna, cleanup }) {
     const client = await Client.open(browser, site);
     cleanup.add(() => client.close());
-    const start = () => client.start({ gateway, user: 'anna', library: 'jssip', codec: 'opus' });
+    const start = () => client.start({ gateway, user: "anna", library: "jssip", codec: "opus" });
     await start();
     await anna.available();
     let call;
     const take = async (n) => {
       call = await client.incoming(n);
-      await call.reaches('up');
+      await call.reaches("up");
     };
     let taken = 0;
     return {
@@ -89,22 +89,22 @@ for (const kindOf of KINDS) {
           const wire = await tapWire(gateway.httpPort);
           cleanup.add(() => wire.close());
           const through = { ...gateway, page: `http://127.0.0.1:${wire.port}/`, ws: `ws://127.0.0.1:${wire.port}/ws` };
-          const [anna, ben, sue] = await Promise.all(['anna', 'ben', 'sue'].map((user) => Api.signIn(gateway, user)));
+          const [anna, ben, sue] = await Promise.all(["anna", "ben", "sue"].map((user) => Api.signIn(gateway, user)));
           const hands = await page.open({ browser, site, gateway: through, anna, cleanup });
-          const caller = await Phone.start({ user: '1003', server: gateway.port });
+          const caller = await Phone.start({ user: "1003", server: gateway.port });
           cleanup.add(() => caller.close());
           assert.equal(await caller.register(), 200);
-          const other = await Phone.start({ user: 'ben', server: gateway.port });
+          const other = await Phone.start({ user: "ben", server: gateway.port });
           cleanup.add(() => other.close());
           assert.equal(await other.register(), 200);
 
           let call;
           for (let n = 0; n < RELOADS; n++) {
             if (n % IN_A_CALL === 0) {
-              call = await caller.call('9001');
-              await call.reaches('up');
+              call = await caller.call("9001");
+              await call.reaches("up");
               await hands.answer();
-              await anna.status('talking');
+              await anna.status("talking");
               // From here on there is somebody else who could take it.
               await ben.available();
             }
@@ -113,18 +113,18 @@ for (const kindOf of KINDS) {
             const { packets } = call.rtp;
             const begun = Date.now();
             const reloaded = hands.reload();
-            const away = await sue.call('away').then(({ since }) => Date.parse(since));
+            const away = await sue.call("away").then(({ since }) => Date.parse(since));
             await reloaded;
             await call.hears(PAGE_TONE, { seconds: 0.5 });
             await hands.hears();
-            const { agent } = await sue.call('talking');
-            assert.equal(agent, 'usr_anna');
+            const { agent } = await sue.call("talking");
+            assert.equal(agent, "usr_anna");
 
-            const music = firstHeard(packets, 'music', begun, PAGE_TONE);
-            const registered = wire.first('REGISTER', away);
-            const invited = wire.first('INVITE', registered);
-            const answered = wire.first('ACK', invited);
-            const talk = firstHeard(packets, 'tone', invited, PAGE_TONE);
+            const music = firstHeard(packets, "music", begun, PAGE_TONE);
+            const registered = wire.first("REGISTER", away);
+            const invited = wire.first("INVITE", registered);
+            const answered = wire.first("ACK", invited);
+            const talk = firstHeard(packets, "tone", invited, PAGE_TONE);
             figures.gone.push(away - begun);
             figures.music.push(music - away);
             figures.called.push(invited - registered);
@@ -135,11 +135,11 @@ for (const kindOf of KINDS) {
             assert.ok(talk - answered <= 1_000, told);
             assert.deepEqual(other.calls, [], told);
             if ((n + 1) % IN_A_CALL === 0 || n + 1 === RELOADS) {
-              await ben.ask('PUT', '/me/agent/intent', { intent: 'offline' });
+              await ben.ask("PUT", "/me/agent/intent", { intent: "offline" });
               await call.hangUp();
-              await anna.status('wrap-up');
+              await anna.status("wrap-up");
               await hands.done();
-              await anna.status('available');
+              await anna.status("available");
             }
           }
         } catch (error) {
@@ -148,7 +148,9 @@ for (const kindOf of KINDS) {
         } finally {
           for (const [what, times] of Object.entries(figures)) {
             times.sort((a, b) => a - b);
-            console.log(`${kindOf} ${name} ${what}: median ${times[times.length >> 1]} ms, most ${times.at(-1)} ms, of ${times.length}`);
+            console.log(
+              `${kindOf} ${name} ${what}: median ${times[times.length >> 1]} ms, most ${times.at(-1)} ms, of ${times.length}`,
+            );
           }
           await cleanup.run();
         }

@@ -1,10 +1,10 @@
 import { ringerBlocked } from "../../audio/ringer";
 import { playbackBlocked } from "../../audio/speaker";
+import { Dialog } from "../../centre/ui/dialog";
 import { SignIn } from "../../centre/ui/signin";
 import { COMMON } from "../../centre/words";
 import { useNow } from "../../ui/hooks";
 import { Icon } from "../../ui/icons";
-import { Dialog } from "../../centre/ui/dialog";
 import { line, me, needsClick, rings, signIn, signInNote, stream, unlock, user } from "../desk";
 import { dismiss, notice, trouble } from "../notices";
 import { W } from "../words";

@@ -1,5 +1,5 @@
-import { useLayoutEffect, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Call } from "../../call";
 import { secondsSince } from "../../centre/clock";
 import { clock } from "../../centre/format";
@@ -13,13 +13,26 @@ import { Meter } from "../../ui/meter";
 import { Pad } from "../../ui/pad";
 import { QualityView } from "../../ui/quality";
 import { keepStill } from "../../ui/repeats";
-import { agentName, backToCaller, call, complete, consultedOn, hangUp, leaveCall, line, merge, press, toggleHold, toggleMute } from "../desk";
+import {
+  agentName,
+  backToCaller,
+  call,
+  complete,
+  consultedOn,
+  hangUp,
+  leaveCall,
+  line,
+  merge,
+  press,
+  toggleHold,
+  toggleMute,
+} from "../desk";
 import { busy } from "../notices";
+import { isTyping } from "../shortcuts";
 import { microphone } from "../sound";
 import { changeMicrophone, voice } from "../voice";
 import { W } from "../words";
-import { isTyping } from "../shortcuts";
-import { Noting, NotesBefore } from "./noting";
+import { NotesBefore, Noting } from "./noting";
 import { TransferPanel } from "./transfer";
 
 /** Panel that is open below the buttons. */
@@ -69,7 +82,15 @@ export function CallView() {
   const number = centre ? centre.from.number : sip?.peer;
   const talking = centre !== undefined || sip?.state.value === "talking";
   return (
-    <section class="card call" id="call" ref={card} tabIndex={-1} onKeyDown={keepStill} aria-label={W.callWith(who)} data-state={centre?.state ?? sip?.state.value}>
+    <section
+      class="card call"
+      id="call"
+      ref={card}
+      tabIndex={-1}
+      onKeyDown={keepStill}
+      aria-label={W.callWith(who)}
+      data-state={centre?.state ?? sip?.state.value}
+    >
       <div class="call-head">
         <div class="call-who">
           <h2 class="peer">{who}</h2>
@@ -190,7 +211,7 @@ function Consulting({ centre }: { centre: CentreCall }) {
   const { consult } = centre;
   if (!consult) return null;
   const text =
-    consult.state === "ringing" ? W.askRinging : consult.state === "talking" ? W.askTalking : W.askFailed(consult.code);
+    consult.state === "ringing" ? W.askRinging : consult.state === "talking" ? W.askTalking : W.askFailed(consult.code ?? null);
   return (
     <div class={`consult ${consult.state}`} id="consult" role="group" aria-label={W.asking(consult.to)}>
       <p role="status">
@@ -201,7 +222,14 @@ function Consulting({ centre }: { centre: CentreCall }) {
       <div class="consult-actions">
         {consult.state === "talking" && (
           <>
-            <button type="button" class="small primary" id="complete" title={W.completeHint} disabled={busy.value.has("complete")} onClick={() => void complete()}>
+            <button
+              type="button"
+              class="small primary"
+              id="complete"
+              title={W.completeHint}
+              disabled={busy.value.has("complete")}
+              onClick={() => void complete()}
+            >
               <Icon name="transfer" size={18} /> {W.complete}
             </button>
             <button type="button" class="small" id="merge" disabled={busy.value.has("merge")} onClick={() => void merge()}>
@@ -228,13 +256,22 @@ function Parties({ centre }: { centre: CentreCall }) {
             <li key={n}>
               <Icon name={kind === "supervisor" ? "listen" : "person"} size={16} />
               {kind === "agent" ? W.isYou : name}
-              {kind === "supervisor" && mode !== "party" && <span class="quiet">{mode === "listen" ? "listens" : "whispers"}</span>}
+              {kind === "supervisor" && mode !== "party" && (
+                <span class="quiet">{mode === "listen" ? "listens" : "whispers"}</span>
+              )}
             </li>
           ))}
         </ul>
       </div>
       {conference && (
-        <button type="button" class="small" id="leave" title={W.leaveHint} disabled={busy.value.has("leave")} onClick={() => void leaveCall()}>
+        <button
+          type="button"
+          class="small"
+          id="leave"
+          title={W.leaveHint}
+          disabled={busy.value.has("leave")}
+          onClick={() => void leaveCall()}
+        >
           <Icon name="leave" size={18} /> {W.leave}
         </button>
       )}

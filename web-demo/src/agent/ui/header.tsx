@@ -1,11 +1,11 @@
 import { useState } from "preact/hooks";
+import type { Intent } from "../../centre/objects";
+import { Dialog } from "../../centre/ui/dialog";
 import { StatusPill } from "../../centre/ui/status";
 import { Since } from "../../centre/ui/ticking";
-import type { Intent } from "../../centre/objects";
-import { callerName, COMMON, STATUS } from "../../centre/words";
+import { COMMON, callerName, STATUS } from "../../centre/words";
 import { Icon, Logo } from "../../ui/icons";
 import { ThemeButton } from "../../ui/theme";
-import { Dialog } from "../../centre/ui/dialog";
 import { call, line, me, pauseReasons, signOut, stream, user } from "../desk";
 import { voice } from "../voice";
 import { W } from "../words";
@@ -52,7 +52,9 @@ function Connection() {
   const events = stream.value?.state.value;
   const phone = line.value?.registration.value?.state;
   const well = events === "live" && phone === "registered";
-  const trying = (events === "connecting" && !stream.value?.lost.value) || (events === "live" && (phone === "connecting" || phone === "registering" || !phone));
+  const trying =
+    (events === "connecting" && !stream.value?.lost.value) ||
+    (events === "live" && (phone === "connecting" || phone === "registering" || !phone));
   const [word, tone] = well
     ? [COMMON.connected, "good"]
     : trying
@@ -83,13 +85,7 @@ function Account() {
       <span class="account-name" title={user.value?.name}>
         {user.value?.display}
       </span>
-      <button
-        type="button"
-        class="plain"
-        id="sign-out"
-        disabled={leaving}
-        onClick={() => (busy ? setAsking(true) : void go())}
-      >
+      <button type="button" class="plain" id="sign-out" disabled={leaving} onClick={() => (busy ? setAsking(true) : void go())}>
         {COMMON.signOut}
       </button>
       {asking && busy && <SignOutDialog go={() => void go()} close={() => setAsking(false)} />}
@@ -100,7 +96,7 @@ function Account() {
 /** Asks before a call is left. */
 function SignOutDialog({ go, close }: { go(): void; close(): void }) {
   const centre = call.value;
-  const who = centre ? callerName(centre.from) : (voice.value?.call.name || voice.value?.call.peer) ?? "";
+  const who = centre ? callerName(centre.from) : ((voice.value?.call.name || voice.value?.call.peer) ?? "");
   const others = centre?.parties.some(({ kind }) => kind === "other");
   return (
     <Dialog id="sign-out-ask" label="sign-out-title" role="alertdialog" close={close} focus="#sign-out-stay">

@@ -46,9 +46,10 @@ function Record({ record, now }: { record: CallRecord; now: number }) {
   // Notes written since the record was made.
   const draft = drafts.all.value[record.call];
   const disposition = draft?.disposition ?? record.disposition;
-  const written = record.notes_by.find(({ agent }) => agent === me?.id)?.notes;
-  const notes = draft?.notes || written || (record.notes_by.length === 0 ? record.notes : "");
-  const others = record.notes_by.filter(({ agent }) => agent !== me?.id);
+  const noted = record.notes_by ?? [];
+  const written = noted.find(({ agent }) => agent === me?.id)?.notes;
+  const notes = draft?.notes || written || (noted.length === 0 ? record.notes : "");
+  const others = noted.filter(({ agent }) => agent !== me?.id);
   const result = dispositions.value.find(({ code }) => code === disposition)?.label ?? disposition;
   const rows: [string, string][] = [
     [W.details.queue, record.queue_name],

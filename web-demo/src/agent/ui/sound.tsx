@@ -55,8 +55,22 @@ export function SoundPanel() {
       </div>
       {canChooseSpeaker && (
         <>
-          <Choose id="speaker" label={W.speaker} none={W.byBrowser} devices={speakers.value} value={speakerId.value} choose={chooseSpeaker} />
-          <Choose id="ringer" label={W.ringer} none={W.sameAsSpeaker} devices={speakers.value} value={ringerId.value} choose={chooseRinger} />
+          <Choose
+            id="speaker"
+            label={W.speaker}
+            none={W.byBrowser}
+            devices={speakers.value}
+            value={speakerId.value}
+            choose={chooseSpeaker}
+          />
+          <Choose
+            id="ringer"
+            label={W.ringer}
+            none={W.sameAsSpeaker}
+            devices={speakers.value}
+            value={ringerId.value}
+            choose={chooseRinger}
+          />
         </>
       )}
       <label for="ring-volume">{W.ringVolume}</label>

@@ -1,6 +1,6 @@
-import { agents, queues } from "../../centre/state";
 import { hours, percent } from "../../centre/format";
 import { type Agent, isWholeQueue } from "../../centre/objects";
+import { agents, queues } from "../../centre/state";
 import { StatusPill } from "../../centre/ui/status";
 import { Since } from "../../centre/ui/ticking";
 import { Icon, type IconName } from "../../ui/icons";
@@ -32,7 +32,13 @@ export function StatePanel() {
 function GoOnline() {
   return (
     <>
-      <button type="button" class="go" id="go-online" disabled={busy.value.has("intent")} onClick={() => void setIntent("available")}>
+      <button
+        type="button"
+        class="go"
+        id="go-online"
+        disabled={busy.value.has("intent")}
+        onClick={() => void setIntent("available")}
+      >
         {W.goOnline}
       </button>
       <p class="quiet small-text">{W.goOnlineText}</p>
@@ -58,7 +64,13 @@ function Choices({ agent }: { agent: Agent }) {
       <ul class="choices" aria-label={working ? W.nextTitle : W.stateTitle}>
         {choice("available", W.available, "check", wanted.intent === "available", () => void setIntent("available"))}
         {pauseReasons.value.map(({ code, label }) =>
-          choice(code, label, "pause", wanted.intent === "paused" && wanted.reason === code, () => void setIntent("paused", code)),
+          choice(
+            code,
+            label,
+            "pause",
+            wanted.intent === "paused" && wanted.reason === code,
+            () => void setIntent("paused", code),
+          ),
         )}
         {choice("offline", W.offline, "leave", wanted.intent === "offline", () => void setIntent("offline"))}
       </ul>

@@ -5,7 +5,7 @@ import { StatusDot } from "../../centre/ui/status";
 import { STATUS } from "../../centre/words";
 import { Icon } from "../../ui/icons";
 import { consult, transfer, user } from "../desk";
-import { found, type Entry } from "../directory";
+import { type Entry, found } from "../directory";
 import { busy } from "../notices";
 import { W } from "../words";
 import { drawer } from "./call";
@@ -52,7 +52,9 @@ export function TransferPanel({ centre }: { centre: CentreCall }) {
           <li key={entry.key}>
             <Mark entry={entry} />
             <span class="row-name">{entry.name}</span>
-            <span class="row-note">{entry.status ? STATUS[entry.status] : entry.kind === "queue" ? W.transferQueue : W.transferNumber}</span>
+            <span class="row-note">
+              {entry.status ? STATUS[entry.status] : entry.kind === "queue" ? W.transferQueue : W.transferNumber}
+            </span>
             <span class="row-actions">
               {entry.kind !== "queue" && (
                 <button

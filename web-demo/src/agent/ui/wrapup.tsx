@@ -6,7 +6,7 @@ import { finishWrapUp, lastCall, me } from "../desk";
 import { busy } from "../notices";
 import { W } from "../words";
 import { intentWords } from "./header";
-import { Noting, NotesBefore } from "./noting";
+import { NotesBefore, Noting } from "./noting";
 
 /** The call is over; what it left to do. */
 export function WrapUp() {

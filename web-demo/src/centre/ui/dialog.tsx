@@ -37,6 +37,7 @@ export function Dialog({
     };
   }, []);
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: a click beside the dialog closes it as Escape does, which is onCancel
     <dialog
       id={id}
       ref={element}

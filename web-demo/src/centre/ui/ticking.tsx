@@ -1,5 +1,5 @@
-import { clock } from "../format";
 import { secondsLeft, secondsSince } from "../clock";
+import { clock } from "../format";
 import { now } from "../state";
 
 /** Time since a moment, counting. Only this text is drawn again. */

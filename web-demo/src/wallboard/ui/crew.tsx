@@ -5,11 +5,11 @@ import { agents, calls, known } from "../../centre/state";
 import { Dialog } from "../../centre/ui/dialog";
 import { StatusPill } from "../../centre/ui/status";
 import { Since } from "../../centre/ui/ticking";
-import { AUTOMATIC_PAUSE, CALL_STATE, callerName, COMMON, STATUS } from "../../centre/words";
+import { AUTOMATIC_PAUSE, CALL_STATE, COMMON, callerName, STATUS } from "../../centre/words";
 import { read, write } from "../../storage";
 import { Icon, type IconName } from "../../ui/icons";
 import { pauseReasons, queues, setIntent, tellFault } from "../board";
-import { counts, crew, type Filter, FILTERS, type Sort, SORTS, type Wanted } from "../crew";
+import { counts, crew, FILTERS, type Filter, SORTS, type Sort, type Wanted } from "../crew";
 import { changing, type Supervising, watch, watching } from "../supervision";
 import { W } from "../words";
 
@@ -70,7 +70,11 @@ export function Crew() {
               </option>
             ))}
           </select>
-          <select aria-label={W.sortBy} value={wanted.sort} onChange={(event) => change({ sort: event.currentTarget.value as Sort })}>
+          <select
+            aria-label={W.sortBy}
+            value={wanted.sort}
+            onChange={(event) => change({ sort: event.currentTarget.value as Sort })}
+          >
             {SORTS.map((sort) => (
               <option key={sort} value={sort}>
                 {W.sortBy}: {W.sort[sort]}
@@ -110,7 +114,13 @@ function Member({ agent, call, choose }: MemberProps) {
     <article class={`member s-${status} ${watched ? "watched" : ""}`} aria-label={agent.display} data-agent={agent.name}>
       <div class="member-head">
         <h3>{agent.display}</h3>
-        <button type="button" class="plain round" aria-label={W.setState(agent.display)} title={W.setState(agent.display)} onClick={() => choose(agent.id)}>
+        <button
+          type="button"
+          class="plain round"
+          aria-label={W.setState(agent.display)}
+          title={W.setState(agent.display)}
+          onClick={() => choose(agent.id)}
+        >
           <Icon name="sliders" size={18} />
         </button>
       </div>
@@ -208,7 +218,14 @@ function StateDialog({ agent, close }: { agent: Agent; close(): void }) {
           <Icon name="check" size={16} /> {W.available}
         </button>
         {pauseReasons.value.map(({ code, label }) => (
-          <button key={code} type="button" class="small" data-set={code} disabled={waiting} onClick={() => void set("paused", code)}>
+          <button
+            key={code}
+            type="button"
+            class="small"
+            data-set={code}
+            disabled={waiting}
+            onClick={() => void set("paused", code)}
+          >
             <Icon name="pause" size={16} /> {W.pause(label)}
           </button>
         ))}

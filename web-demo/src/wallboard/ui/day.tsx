@@ -56,7 +56,7 @@ export function Day() {
           </ul>
           <div class={`charts ${queue ? "" : "one"}`}>
             <Volume slots={slots} title={W.chartTitle(name)} />
-            {queue && <Level slots={slots} title={W.levelTitle(name)} limit={queue.alarms.service_level} />}
+            {queue && <Level slots={slots} title={W.levelTitle(name)} limit={queue.alarms.service_level ?? null} />}
           </div>
           <Table slots={slots} level={queue !== undefined} />
         </>
@@ -73,6 +73,7 @@ function useSize(): [preact.RefObject<HTMLDivElement | null>, number, number] {
   useEffect(() => {
     if (!element.current) return;
     const observer = new ResizeObserver(([entry]) => {
+      if (!entry) return;
       setWidth(Math.round(entry.contentRect.width));
       setScale(entry.contentRect.height / HEIGHT);
     });
@@ -86,7 +87,7 @@ function Volume({ slots, title }: { slots: Slot[]; title: string }) {
   const [element, width, scale] = useSize();
   const box = boxOf(width, scale);
   const ticks = axis(Math.max(...slots.map((slot) => Math.max(slot.entered, slot.answered + slot.abandoned + slot.overflowed))));
-  const top = ticks[ticks.length - 1];
+  const top = Math.max(...ticks);
   return (
     <div class="chart" ref={element}>
       {width > 0 && (
@@ -94,13 +95,15 @@ function Volume({ slots, title }: { slots: Slot[]; title: string }) {
           {ticks.map((tick) => (
             <Grid key={tick} box={box} y={box.top + box.height * (1 - tick / top)} label={String(tick)} />
           ))}
-          {bars(slots, box, top).map((bar, n) => (
-            <g key={slots[n].from}>
-              <title>{spoken(slots[n])}</title>
+          {bars(slots, box, top).map((bar) => (
+            <g key={bar.slot.from}>
+              <title>{spoken(bar.slot)}</title>
               {bar.parts.map((part) => (
                 <rect key={part.name} class={part.name} x={bar.x} width={bar.width} y={part.y} height={part.height} />
               ))}
-              {slots[n].entered > 0 && <line class="entered" x1={bar.x} x2={bar.x + bar.width} y1={bar.entered} y2={bar.entered} />}
+              {bar.slot.entered > 0 && (
+                <line class="entered" x1={bar.x} x2={bar.x + bar.width} y1={bar.entered} y2={bar.entered} />
+              )}
               <rect class="reach" x={bar.x} width={bar.width} y={box.top} height={box.height} />
             </g>
           ))}
@@ -188,6 +191,7 @@ function Table({ slots, level }: { slots: Slot[]; level: boolean }) {
   return (
     <details class="as-table">
       <summary>{W.asTable}</summary>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must scroll by keyboard too */}
       <div class="scrolls" tabIndex={0} role="region" aria-label={W.asTable}>
         <table>
           <thead>

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
-import { agents, now } from "../../centre/state";
 import { timeOfDay } from "../../centre/format";
+import { agents, now } from "../../centre/state";
 import { Since } from "../../centre/ui/ticking";
 import { COMMON } from "../../centre/words";
 import { Icon, Logo } from "../../ui/icons";
@@ -85,7 +85,11 @@ function FullScreen() {
       const now = document.fullscreenElement !== null;
       setFull(now);
       document.documentElement.classList.toggle("on-wall", now);
-      if (now) navigator.wakeLock?.request("screen").then((got) => (lock = got), () => undefined);
+      if (now)
+        navigator.wakeLock?.request("screen").then(
+          (got) => (lock = got),
+          () => undefined,
+        );
       else void lock?.release();
     };
     document.addEventListener("fullscreenchange", changed);

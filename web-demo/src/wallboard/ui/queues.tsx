@@ -42,7 +42,11 @@ function Tile({ queue }: { queue: Queue }) {
   const alarms = alarmsOf(queue, now.value);
   const has = (kind: string) => (alarms.some((alarm) => alarm.kind === kind) ? "alarming" : "");
   return (
-    <article class={`card tile ${alarms.length === 0 ? "" : isGrave(alarms) ? "alarm" : "warn"}`} aria-label={queue.name} data-queue={queue.id}>
+    <article
+      class={`card tile ${alarms.length === 0 ? "" : isGrave(alarms) ? "alarm" : "warn"}`}
+      aria-label={queue.name}
+      data-queue={queue.id}
+    >
       <div class="tile-head">
         <h3>{queue.name}</h3>
         <p class="quiet">

@@ -1,7 +1,7 @@
 import { calls } from "../../centre/state";
 import { Icon } from "../../ui/icons";
 import { Meter } from "../../ui/meter";
-import { changing, stopWatching, type Supervising, watch, watching } from "../supervision";
+import { changing, type Supervising, stopWatching, watch, watching } from "../supervision";
 import { W } from "../words";
 
 const MODES: [Supervising, string, string][] = [
