@@ -325,6 +325,7 @@ fn read_trunks<'t>(
             .unwrap_or_default();
         let sources = r.list(&mut section, "sources", ip);
         let trusted = r.get(&mut section, "trusted", boolean).unwrap_or(true);
+        let late_offer = r.get(&mut section, "late_offer", boolean).unwrap_or_default();
         let quota = quota(r, &mut section);
         if let Some(name) = name {
             limits.insert(name.clone(), quota);
@@ -343,6 +344,7 @@ fn read_trunks<'t>(
                 password,
                 timeout: Some(timeout.unwrap_or(TRUNK_TIMEOUT)),
                 codecs,
+                late_offer,
                 trusted,
                 media_source,
             };

@@ -114,7 +114,9 @@ fn a_file_overlays_the_defaults() {
     assert!(config.trunks["carrier"].trusted);
     let doubted = format!("{ALICE}[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\ntrusted=false\n");
     let doubted = parse(&doubted).expect("good");
-    assert!(!doubted.trunks["t"].trusted);
+    assert!(!doubted.trunks["t"].trusted && !doubted.trunks["t"].late_offer);
+    let late = format!("{ALICE}[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\nlate_offer=true\n");
+    assert!(parse(&late).expect("good").trunks["t"].late_offer);
     let out = Decision::Trunk {
         name: "carrier".into(),
         number: "+49301".into(),

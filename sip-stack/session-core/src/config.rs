@@ -190,6 +190,8 @@ pub struct Trunk {
     pub timeout: Option<Duration>,
     /// Offered to it, best first; empty: [`Config::phone_codecs`].
     pub codecs: Vec<Codec>,
+    /// True if our INVITEs to it bring no offer: it offers in its answer, and our ACK answers (RFC 3261 §13.2.1).
+    pub late_offer: bool,
     /// True if it vouches for its callers: `P-Asserted-Identity` is believed (RFC 3325).
     pub trusted: bool,
     /// Sources that its media are accepted from.

@@ -6,6 +6,7 @@ mod bridges;
 mod carried;
 mod centre;
 mod failover;
+mod late_offer;
 mod replaces;
 mod restore;
 mod silence;

@@ -13,7 +13,7 @@ use sip_core::uri::{Host, Uri};
 use super::{Caller, Dialling, OnFailure, OutgoingCall, Party, Redirect, trunk_uri};
 use crate::call::Call;
 use crate::context::Context;
-use crate::leg::{Account, Device, Leg, MediaWanted, Peer};
+use crate::leg::{Account, Device, Leg, MediaWanted, Negotiation, Peer};
 
 /// A place where a party can be called.
 pub(super) struct Branch {
@@ -32,6 +32,8 @@ pub(super) struct Branch {
     pub(super) source: MediaSource,
     /// True if its registration came through proxies.
     pub(super) proxied: bool,
+    /// True if our INVITE brings no offer.
+    pub(super) late_offer: bool,
 }
 
 impl Branch {
@@ -67,6 +69,7 @@ impl Branch {
                 timeout: None,
                 source: MediaSource::Learn,
                 proxied: proxy.is_some(),
+                late_offer: false,
             }]),
         }
     }
@@ -89,6 +92,7 @@ impl Branch {
             timeout: None,
             source: user.media_source,
             proxied: !contact.path.is_empty(),
+            late_offer: false,
         };
         let found: Vec<Branch> = cx.directory.contacts(name).map(of_contact).collect();
         if found.is_empty() { Err(480) } else { Ok(found) }
@@ -116,6 +120,7 @@ impl Branch {
             timeout: trunk.timeout,
             source: trunk.media_source,
             proxied: false,
+            late_offer: trunk.late_offer,
         })
     }
 
@@ -201,7 +206,7 @@ impl Call {
             registered: branch.flow.map(|flow| flow.id),
             proxied: branch.proxied,
         };
-        let flow = branch.flow;
+        let (flow, late_offer) = (branch.flow, branch.late_offer);
         let redirect = Redirect::of(&branch);
         let ring = Ring {
             timeout: ring_timeout,
@@ -209,7 +214,11 @@ impl Call {
             headers,
         };
         let invite = Box::new(branch.invite(cx, caller, ring));
-        let made = Leg::outgoing(leg, self.shard(), peer, flow, negotiator, (invite, redirect));
+        let negotiation = match late_offer {
+            true => Negotiation::awaiting(negotiator),
+            false => Negotiation::offering(negotiator),
+        };
+        let made = Leg::outgoing(leg, self.shard(), peer, flow, negotiation, (invite, redirect));
         made.open(cx, kind);
         self.add_leg(cx, made);
         leg

@@ -69,7 +69,11 @@ impl Call {
         if !l.is_unanswered() {
             return;
         }
-        if !l.fork_won(cx, fork, sdp) {
+        let agreed = match l.negotiation().awaits_offer() {
+            true => l.late_offer(cx, now, sdp),
+            false => l.fork_won(cx, fork, sdp),
+        };
+        if !agreed {
             // It answered with something that we cannot use.
             self.end_leg(cx, now, leg, None);
             return self.branch_failed(cx, now, leg, 488);

@@ -38,6 +38,7 @@ pub(crate) struct Origin {
     credentials: Option<Credentials>,
     timeout: Option<Duration>,
     source: MediaSource,
+    late_offer: bool,
 }
 
 impl Redirect {
@@ -52,6 +53,7 @@ impl Redirect {
             credentials: branch.credentials.clone(),
             timeout: branch.timeout,
             source: branch.source,
+            late_offer: branch.late_offer,
         }))
     }
 }
@@ -176,6 +178,7 @@ impl Call {
                 timeout: origin.timeout,
                 source: origin.source,
                 proxied: false,
+                late_offer: origin.late_offer,
             };
             self.start_branch(cx, branch, &caller, ring, Vec::new());
         }

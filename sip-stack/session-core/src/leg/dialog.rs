@@ -116,7 +116,9 @@ impl Leg {
 
     /// Media of a leg that we call are open: its INVITE leaves with our offer.
     pub(crate) fn send_invite(&mut self, cx: &mut Context, now: Time, mut invite: Box<OutgoingInvite>) {
-        invite.body = Some(Body::sdp(self.offer_sdp(Direction::SendRecv)));
+        if self.negotiation.offers() {
+            invite.body = Some(Body::sdp(self.offer_sdp(Direction::SendRecv)));
+        }
         let host = host_text(&invite.request_uri);
         let over = match &invite.target {
             Target::Flow(flow) | Target::Contact { flow, .. } => Some(*flow),

@@ -13,7 +13,6 @@ mod purpose;
 mod sound;
 
 use media_core::control::{Command, LegId, LegKind, Report, Role};
-use media_core::sdp::Negotiator;
 use sans_io::Time;
 use sip_core::endpoint::OutgoingInvite;
 use sip_core::flow::{Flow, FlowId};
@@ -182,7 +181,7 @@ impl Leg {
         shard: u8,
         peer: Peer,
         flow: Option<Flow>,
-        negotiator: Negotiator,
+        negotiation: Negotiation,
         (invite, redirect): (Box<OutgoingInvite>, Redirect),
     ) -> Leg {
         let mut leg = Leg::incoming(
@@ -191,7 +190,7 @@ impl Leg {
             peer,
             (Dialog::Unsent, String::new()),
             flow,
-            Negotiation::offering(negotiator),
+            negotiation,
             Purpose::Branch,
         );
         leg.direction = Direction::Outgoing(redirect);

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use media_core::control::Command;
 use media_core::negotiated::{Direction, Negotiated};
 use media_core::sdp::{Negotiator, SdpError};
-use sip_core::endpoint::ForkId;
+use sans_io::Time;
+use sip_core::endpoint::{Body, ForkId};
 
 use super::Leg;
 use super::forks::Forks;
@@ -22,6 +23,8 @@ pub(crate) struct Negotiation {
 enum Stage {
     /// Our offer goes with our INVITE, and each fork answers for itself.
     Offering(Forks),
+    /// Our INVITE goes without one: the peer's 2xx brings its offer, and our ACK the answer.
+    Awaiting,
     /// The peer's INVITE brought this offer.
     Offered(Bytes),
     /// The peer's INVITE brought none: it answers ours, in its PRACK or its ACK.
@@ -51,6 +54,24 @@ impl Negotiation {
         }
     }
 
+    /// For an INVITE of ours without an offer.
+    pub(crate) fn awaiting(negotiator: Negotiator) -> Negotiation {
+        Negotiation {
+            negotiator,
+            stage: Stage::Awaiting,
+        }
+    }
+
+    /// True if our INVITE brings an offer.
+    pub(super) fn offers(&self) -> bool {
+        matches!(self.stage, Stage::Offering(_))
+    }
+
+    /// True if the peer's 2xx is to bring an offer, which our ACK answers.
+    pub(crate) fn awaits_offer(&self) -> bool {
+        matches!(self.stage, Stage::Awaiting)
+    }
+
     /// For an INVITE of the peer, with an offer or without.
     pub(crate) fn offered(negotiator: Negotiator, offer: Option<Bytes>) -> Negotiation {
         let stage = offer.map_or(Stage::Late, Stage::Offered);
@@ -62,7 +83,7 @@ impl Negotiation {
         match &self.stage {
             Stage::Agreed { media, .. } => Some(media),
             Stage::Offering(forks) => forks.current(),
-            Stage::Offered(_) | Stage::Late => None,
+            Stage::Awaiting | Stage::Offered(_) | Stage::Late => None,
         }
     }
 
@@ -71,7 +92,7 @@ impl Negotiation {
         match &self.stage {
             Stage::Offered(_) => true,
             Stage::Agreed { answer, .. } => answer.is_some(),
-            Stage::Offering(_) | Stage::Late => false,
+            Stage::Offering(_) | Stage::Awaiting | Stage::Late => false,
         }
     }
 
@@ -80,7 +101,7 @@ impl Negotiation {
         match &mut self.stage {
             Stage::Offering(forks) => forks.set_current(negotiated),
             Stage::Agreed { media, .. } => *media = negotiated,
-            Stage::Offered(_) | Stage::Late => {
+            Stage::Awaiting | Stage::Offered(_) | Stage::Late => {
                 self.stage = Stage::Agreed {
                     media: negotiated,
                     answer: None,
@@ -109,7 +130,7 @@ impl Leg {
         let offer = match &self.negotiation.stage {
             Stage::Agreed { answer, .. } => return Ok(answer.clone()),
             Stage::Offered(offer) => offer,
-            Stage::Offering(_) | Stage::Late => return Ok(None),
+            Stage::Offering(_) | Stage::Awaiting | Stage::Late => return Ok(None),
         };
         let negotiator = &mut self.negotiation.negotiator;
         let made = negotiator.handle_offer(offer, Direction::SendRecv, &mut cx.rng)?;
@@ -158,6 +179,25 @@ impl Leg {
         if is_new {
             self.connect(cx, negotiated);
         }
+        true
+    }
+
+    /// Takes the 2xx to an INVITE of ours without an offer: it brings one, and our ACK brings the answer. False if there is none that
+    /// can be answered; the 2xx is acknowledged all the same.
+    pub(crate) fn late_offer(&mut self, cx: &mut Context, now: Time, offer: Option<&[u8]>) -> bool {
+        let Some(usage) = self.usage() else { return false };
+        let negotiator = &mut self.negotiation.negotiator;
+        let made = offer.and_then(|offer| {
+            negotiator
+                .handle_offer(offer, Direction::SendRecv, &mut cx.rng)
+                .ok()
+        });
+        let Some(made) = made else {
+            cx.endpoint.ack(now, usage, None);
+            return false;
+        };
+        self.connect(cx, made.negotiated);
+        cx.endpoint.ack(now, usage, Some(Body::sdp(made.sdp)));
         true
     }
 

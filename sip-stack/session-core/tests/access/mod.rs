@@ -72,6 +72,7 @@ fn carrier() -> Trunk {
         timeout: None,
         trusted: true,
         follows_name: false,
+        late_offer: false,
         media_source: MediaSource::Learn,
     }
 }
@@ -745,6 +746,7 @@ fn trunks_that_come_later_are_never_banned_and_those_that_are_gone_may_be() {
     let named = Trunk {
         host: "sip.carrier.example".into(),
         follows_name: true,
+        late_offer: false,
         sources: Vec::new(),
         ..carrier()
     };

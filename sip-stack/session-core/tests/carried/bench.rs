@@ -79,6 +79,7 @@ pub(crate) fn config() -> Config {
         timeout: None,
         trusted: true,
         follows_name: false,
+        late_offer: false,
         media_source: MediaSource::Learn,
     };
     let advertised = [Transport::Udp, Transport::Ws].map(|transport| Advertised {

@@ -9,7 +9,7 @@ use media_core::control::{Application, Command, Event as MediaEvent, Failure, Me
 use media_core::negotiated::{Codec, Fingerprint, Hash};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
-    Access, CallRecord, Caller, Config, Coordinator, Dial, Event, Input, LegId, Offer, OnFailure,
+    Access, Adjustment, CallRecord, Caller, Config, Coordinator, Dial, Event, Input, LegId, Offer, OnFailure,
     OutgoingCall, Output, Party, ReferTo, Registration, SessionId, Stats, Trunk, User,
 };
 use sip_core::auth::Algorithm;
@@ -100,6 +100,7 @@ fn trunk(node: usize) -> Trunk {
         transport: Transport::Udp,
         sources: vec![address(node).ip()],
         follows_name: false,
+        late_offer: false,
         username: None,
         password: None,
         timeout: None,
@@ -286,6 +287,26 @@ impl World {
             .create_outgoing_call(now, call)
             .expect("a party");
         self.drain(CALLER);
+    }
+
+    /// The gateway's INVITEs to the callee bring no offer from now on.
+    pub(crate) fn offer_late(&mut self) {
+        let settings = config(GATEWAY, self.user);
+        let Access::Directory { mut trunks, .. } = settings.access else {
+            return;
+        };
+        if let Some(right) = trunks.get_mut("right") {
+            right.late_offer = true;
+        }
+        let adjustment = Adjustment {
+            trunks,
+            browser_codecs: settings.browser_codecs,
+            phone_codecs: settings.phone_codecs,
+            domains: settings.domains,
+            grace: settings.grace,
+            quotas: Default::default(),
+        };
+        self.verb(GATEWAY, |c, _| c.adjust(adjustment));
     }
 
     /// The network is another one from now on.

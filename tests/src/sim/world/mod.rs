@@ -84,6 +84,7 @@ fn trunk(at: SocketAddr) -> Trunk {
         transport: Transport::Udp,
         sources: vec![at.ip()],
         follows_name: false,
+        late_offer: false,
         username: None,
         password: None,
         timeout: None,
