@@ -298,6 +298,7 @@ impl Coordinator {
     ) -> Option<R> {
         let call = self.calls.get_mut(&session)?;
         let result = act(call, &mut self.context);
+        debug_assert_eq!(call.broken(&self.context.index), None);
         let (is_over, bridge) = (call.is_over(), call.shared_bridge());
         if is_over {
             self.calls.remove(&session);

@@ -3,6 +3,7 @@
 mod announce;
 mod answer;
 mod bridge;
+mod check;
 mod dtmf;
 mod ending;
 mod hangup;
@@ -258,10 +259,6 @@ impl Call {
         {
             l.set_seat(Seat::Caller);
         }
-        debug_assert!(
-            self.legs.iter().filter(|l| l.is_caller()).count() <= 1,
-            "a call has one caller"
-        );
     }
 
     /// The party that a digit of `leg` is for: the other one of the first two.
