@@ -100,7 +100,7 @@ pub(crate) enum Device {
 #[derive(Debug)]
 pub(crate) enum Direction {
     Incoming,
-    /// Called by us; how a redirection of its peer is followed.
+    /// Called by us; a redirection of its peer is followed like this.
     Outgoing(Redirect),
 }
 
@@ -236,7 +236,7 @@ impl Leg {
         matches!(self.direction, Direction::Incoming)
     }
 
-    /// How a redirection of its peer is followed; `None` for a leg that called us.
+    /// Following of a redirection by its peer; `None` for a leg that called us.
     pub(crate) fn redirect(&self) -> Option<&Redirect> {
         match &self.direction {
             Direction::Outgoing(redirect) => Some(redirect),

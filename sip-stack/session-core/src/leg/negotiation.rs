@@ -78,7 +78,7 @@ impl Negotiation {
         Negotiation { negotiator, stage }
     }
 
-    /// What was agreed last.
+    /// Agreement that is in force.
     pub(crate) fn media(&self) -> Option<&Negotiated> {
         match &self.stage {
             Stage::Agreed { media, .. } => Some(media),

@@ -4,7 +4,7 @@ use media_core::control::LegId;
 
 use super::Leg;
 
-/// What a leg is in its call now.
+/// Purpose of a leg.
 #[derive(Debug)]
 pub(crate) enum Purpose {
     /// Rings because its call is dialled.

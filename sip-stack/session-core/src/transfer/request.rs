@@ -64,7 +64,7 @@ impl Coordinator {
         self.context_mut().endpoint.reject_refer(now, usage, refer, code);
     }
 
-    /// Whom a REFER names, or why it is refused. `None` if the leg is gone.
+    /// Target of a REFER, or the status that refuses it. `None` if the leg is gone.
     fn understand(&self, leg: LegId, referral: &Referral) -> Option<Result<ReferTo, u16>> {
         let call = self.call_of(leg)?;
         let l = call.leg(leg)?;
