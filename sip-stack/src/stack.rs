@@ -104,17 +104,14 @@ impl Stack {
             silence: sessions.silence(),
             ..config.media
         };
-        let mut lanes = Vec::new();
-        for shard in 0..sessions.shards {
-            lanes.push(media::start(
-                (shard, sessions.shards),
-                &media_config,
-                Arc::clone(&config.identity),
-                clock,
-                rng.fork(),
-                events.clone(),
-            )?);
-        }
+        let lanes = media::start(
+            sessions.shards,
+            &media_config,
+            &config.identity,
+            clock,
+            &mut rng,
+            &events,
+        )?;
         for listener in transports.listeners() {
             tracing::debug!(transport = listener.transport.name(), addr = %listener.addr, "listening");
         }

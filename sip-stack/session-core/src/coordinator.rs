@@ -42,6 +42,8 @@ pub struct Coordinator {
     pub(crate) usages: BTreeMap<UsageId, LegId>,
     /// Legs of the directory's users.
     pub(crate) user_legs: BTreeMap<String, BTreeSet<LegId>>,
+    /// Number of legs on each shard.
+    pub(crate) shard_legs: Vec<u32>,
     /// Callers whose ACK came.
     pub(crate) acked: BTreeSet<LegId>,
     /// Users registered over each flow.
@@ -173,6 +175,7 @@ impl Coordinator {
             legs: BTreeMap::new(),
             usages: BTreeMap::new(),
             user_legs: BTreeMap::new(),
+            shard_legs: vec![0; usize::from(config.shards.max(1))],
             acked: BTreeSet::new(),
             rights: BTreeMap::new(),
             guard: Guard::new(guard_of(&config)),

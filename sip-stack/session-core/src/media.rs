@@ -8,6 +8,7 @@ use media_core::negotiated::{Codec, DtlsRole, IceCredentials, Transport};
 use media_core::sdp::{self, Family, Negotiator};
 use sans_io::{Rng, Time};
 
+use crate::SessionId;
 use crate::coordinator::{Coordinator, Output};
 use crate::event::{Cause, Event, Fault};
 use crate::leg::{Leg, Media, Pending, State};
@@ -60,14 +61,19 @@ impl Coordinator {
     }
 
     /// The media side of a new leg: how to open it, and who negotiates for it.
-    pub(crate) fn open_media(&mut self, leg: LegId, media: Wanted) -> (LegKind, Negotiator) {
+    pub(crate) fn open_media(
+        &mut self,
+        session: SessionId,
+        leg: LegId,
+        media: Wanted,
+    ) -> (LegKind, Negotiator) {
         let Wanted {
             browser,
             codecs,
             source,
             family,
         } = media;
-        let shard = self.shard_of(leg);
+        let shard = self.shard_of(session);
         if browser {
             let ice = IceCredentials {
                 ufrag: browser::ufrag(shard, leg, &mut self.rng),
@@ -209,15 +215,17 @@ impl Coordinator {
 
     /// Tells the shard of `leg`.
     pub(crate) fn command(&mut self, leg: LegId, command: Command) {
-        let shard = self
-            .legs
-            .get(&leg)
-            .map_or_else(|| self.shard_of(leg), |l| l.shard);
+        let shard = self.legs.get(&leg).map_or(0, |l| l.shard);
         self.out.push_back(Output::Media { shard, command });
     }
 
-    fn shard_of(&self, _: LegId) -> u8 {
-        0
+    /// Shard for the next leg of a session: that of its first leg, so that they hear each other without a detour; for a first
+    /// leg the one with the fewest.
+    pub(crate) fn shard_of(&self, session: SessionId) -> u8 {
+        let legs = self.sessions.get(&session).map_or(&[][..], |s| &s.legs);
+        let first = legs.iter().find_map(|leg| self.legs.get(leg));
+        let fewest = || (0_u8..).zip(&self.shard_legs).min_by_key(|(_, legs)| **legs);
+        first.map_or_else(|| fewest().map_or(0, |(shard, _)| shard), |l| l.shard)
     }
 
     pub(crate) fn codecs_for(&self, trunk: Option<&str>, browser: bool) -> Vec<Codec> {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use media_core::control::{BridgeId, LegId, Role};
+use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::flow::Flow;
 
 use crate::event::{Cause, Fault, LegRecord, Source};
 use crate::verb::{Caller, OnFailure};
+use crate::wiring::Bridge;
 
 /// A call. Unique in the life of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,8 +38,8 @@ pub(crate) struct Session {
     pub(crate) kept: bool,
     /// Time that a browser of it may be away; `None`: as configured.
     pub(crate) grace: Option<Duration>,
-    /// The bridge in force, and who takes part how.
-    pub(crate) bridge: Option<(BridgeId, Vec<(LegId, Role)>)>,
+    /// The bridge in force.
+    pub(crate) bridge: Option<Bridge>,
     /// Legs that are not wholly gone.
     pub(crate) legs: Vec<LegId>,
     pub(crate) records: Vec<LegRecord>,

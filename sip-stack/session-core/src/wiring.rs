@@ -1,10 +1,19 @@
 //! Wiring of sessions: the wish is read off the state of the session, and changes are sent to the shard.
 
-use media_core::control::{Application, BridgeId, Command, LegId, Role};
+use media_core::control::{Application, BridgeId, Command, LegId, Member};
 
-use crate::coordinator::Coordinator;
+use crate::coordinator::{Coordinator, Output};
 use crate::leg::{Hears, State};
 use crate::{Event, SessionId};
+
+/// A bridge as the shards know it.
+#[derive(Clone, Debug)]
+pub(crate) struct Bridge {
+    id: BridgeId,
+    /// Shard on which its members meet: that of the first one.
+    home: u8,
+    members: Vec<Member>,
+}
 
 impl Coordinator {
     /// Brings the media of a session in line with its state. Called after every change of that state.
@@ -20,47 +29,55 @@ impl Coordinator {
             .as_ref()
             .and_then(|d| d.early)
             .filter(|_| s.callee.is_none());
-        let wanted: Vec<(LegId, Role)> = s
+        let wanted: Vec<Member> = s
             .members()
             .chain(early)
             .filter(|leg| self.is_present(*leg))
-            .filter_map(|leg| self.legs.get(&leg).map(|l| (leg, l.role)))
+            .filter_map(|leg| self.legs.get(&leg))
+            .map(|l| Member {
+                leg: l.id,
+                role: l.role,
+                shard: l.shard,
+            })
             .collect();
         let wanted = if wanted.len() < 2 { Vec::new() } else { wanted };
         let legs = s.legs.clone();
-        let (name, was) = match &s.bridge {
-            Some((name, was)) => (Some(*name), was.clone()),
-            None => (None, Vec::new()),
-        };
+        let before = s.bridge.clone();
+        let was = before.as_ref().map_or(&[][..], |bridge| &bridge.members);
         if was != wanted {
-            let stays = |leg: LegId| wanted.iter().any(|(other, _)| *other == leg);
+            let stays = |leg: LegId| wanted.iter().any(|other| other.leg == leg);
             // A leg that has left hears nothing of the session from now on.
-            for (leg, _) in was.iter().filter(|(leg, _)| !stays(*leg)) {
-                self.set_hears(*leg, Hears::Nothing);
+            for gone in was.iter().filter(|gone| !stays(gone.leg)) {
+                self.set_hears(gone.leg, Hears::Nothing);
             }
-            let comes = |leg: LegId| !was.iter().any(|(other, _)| *other == leg);
-            for (leg, _) in wanted.iter().filter(|(leg, _)| comes(*leg)) {
-                self.change_sound(*leg, Hears::Nothing);
-                self.set_hears(*leg, Hears::Bridge);
+            let comes = |leg: LegId| !was.iter().any(|other| other.leg == leg);
+            for new in wanted.iter().filter(|new| comes(new.leg)) {
+                self.change_sound(new.leg, Hears::Nothing);
+                self.set_hears(new.leg, Hears::Bridge);
             }
-            let next = match (name, wanted.is_empty()) {
-                (Some(bridge), true) => {
-                    self.command(was[0].0, Command::Unbridge { bridge });
+            let next = match (&before, wanted.first()) {
+                (Some(before), None) => {
+                    self.command_all(before, &[], Command::Unbridge { bridge: before.id });
                     None
                 }
-                (None, true) => None,
-                (name, false) => {
-                    let bridge = name.unwrap_or_else(|| BridgeId(self.next_id()));
-                    self.command(
-                        wanted[0].0,
-                        Command::Bridge {
-                            bridge,
-                            members: wanted.clone(),
-                        },
-                    );
-                    let legs = wanted.iter().map(|(leg, _)| *leg).collect();
+                (None, None) => None,
+                (before, Some(first)) => {
+                    let next = Bridge {
+                        id: before
+                            .as_ref()
+                            .map_or_else(|| BridgeId(self.next_id()), |bridge| bridge.id),
+                        home: before.as_ref().map_or(first.shard, |bridge| bridge.home),
+                        members: wanted.clone(),
+                    };
+                    let command = Command::Bridge {
+                        bridge: next.id,
+                        home: next.home,
+                        members: wanted.clone(),
+                    };
+                    self.command_all(&next, was, command);
+                    let legs = wanted.iter().map(|member| member.leg).collect();
                     self.event(Event::Bridged { session, legs });
-                    Some((bridge, wanted.clone()))
+                    Some(next)
                 }
             };
             if let Some(s) = self.sessions.get_mut(&session) {
@@ -68,7 +85,7 @@ impl Coordinator {
             }
         }
         for leg in legs {
-            if !wanted.iter().any(|(other, _)| *other == leg) {
+            if !wanted.iter().any(|other| other.leg == leg) {
                 let hears = self.hears(leg);
                 self.change_sound(leg, hears);
             }
@@ -78,11 +95,25 @@ impl Coordinator {
     /// Takes the bridge of a session down.
     pub(crate) fn unwire(&mut self, session: SessionId) {
         let bridge = self.sessions.get_mut(&session).and_then(|s| s.bridge.take());
-        if let Some((bridge, legs)) = bridge {
-            self.command(legs[0].0, Command::Unbridge { bridge });
-            for (leg, _) in legs {
-                self.set_hears(leg, Hears::Nothing);
+        if let Some(bridge) = bridge {
+            self.command_all(&bridge, &[], Command::Unbridge { bridge: bridge.id });
+            for member in bridge.members {
+                self.set_hears(member.leg, Hears::Nothing);
             }
+        }
+    }
+
+    /// Tells every shard that has to do with a bridge: its home, and those of its members and of its members `before`.
+    fn command_all(&mut self, bridge: &Bridge, before: &[Member], command: Command) {
+        let mut shards = vec![bridge.home];
+        for member in bridge.members.iter().chain(before) {
+            if !shards.contains(&member.shard) {
+                shards.push(member.shard);
+            }
+        }
+        for shard in shards {
+            let command = command.clone();
+            self.out.push_back(Output::Media { shard, command });
         }
     }
 

@@ -11,7 +11,7 @@ use super::leg::{Hears, Leg, Wire};
 use super::player::Player;
 use crate::bridge::{Feed, Sink, direct};
 use crate::codec::{Encoder, Pool, RATE};
-use crate::control::{Application, Command, Event, Failure, LegId, LegKind, SocketId};
+use crate::control::{Application, BridgeId, Command, Event, Failure, LegId, LegKind, Member, SocketId};
 use crate::leg::{browser, phone};
 use crate::negotiated::{Codec, Negotiated, Transport};
 use crate::rtp::Packet;
@@ -38,7 +38,11 @@ impl Shard {
                     wire.vouch(host, reached);
                 }
             }
-            Command::Bridge { bridge, members } => self.bridge(now, bridge, &members),
+            Command::Bridge {
+                bridge,
+                home,
+                members,
+            } => self.arrange(now, bridge, home, &members),
             Command::Unbridge { bridge } => self.unbridge(now, bridge),
             Command::Play { leg, application } => {
                 if let Some(&key) = self.names.get(&leg) {
@@ -150,6 +154,25 @@ impl Shard {
         }
     }
 
+    /// Gives a bridge its members, as far as this shard is concerned.
+    fn arrange(&mut self, now: Time, bridge: BridgeId, home: u8, members: &[Member]) {
+        if home != self.config.shard {
+            self.tie(now, bridge, home, members);
+        } else {
+            if members.iter().any(|member| member.shard != home) {
+                self.expected.insert(bridge, members.to_vec());
+            } else {
+                self.expected.remove(&bridge);
+            }
+            for (other, expected) in &mut self.expected {
+                if *other != bridge {
+                    expected.retain(|other| !members.iter().any(|member| member.leg == other.leg));
+                }
+            }
+            self.bridge(now, bridge, members);
+        }
+    }
+
     fn connect(&mut self, now: Time, key: usize, media: Negotiated) {
         let Some(leg) = self.legs.get_mut(key) else { return };
         match (&mut leg.wire, &media.transport) {
@@ -180,6 +203,13 @@ impl Shard {
             // A browser does not become a phone.
             _ => return,
         }
+        self.agree(now, key, media);
+        self.tell_home(key);
+    }
+
+    /// Lets a leg go on as it was negotiated, whatever its wire is.
+    pub(super) fn agree(&mut self, now: Time, key: usize, media: Negotiated) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
         leg.egress.set_clock(media.send.1.clock());
         if let Some(Encoder::Opus(encoder)) = &mut leg.encoder {
             encoder.adapt(&media.opus);
@@ -204,6 +234,7 @@ impl Shard {
             self.hear(now, key, Hears::Nobody);
         }
         self.rewire(now, key);
+        self.tell_home(key);
     }
 
     fn announce(&mut self, key: usize, phrase: Phrase) {
@@ -227,6 +258,7 @@ impl Shard {
 
     /// Ends a leg: its bridge, a last report to the peer and to signalling, its sockets.
     pub(super) fn close(&mut self, now: Time, key: usize) {
+        self.untie(now, key);
         self.leave(now, key);
         self.hear(now, key, Hears::Nobody);
         self.send_report(now, key, true);
@@ -255,6 +287,7 @@ impl Shard {
                     self.out.release(sockets);
                 }
             }
+            Wire::Lane(_) => {}
         }
         if let Some(feed) = leg.feed {
             feed.give_back(&mut self.pool);

@@ -92,8 +92,11 @@ impl Shard {
     }
 
     /// An RTP packet that is this leg's.
-    fn rtp(&mut self, now: Time, key: usize, data: &[u8]) {
+    pub(super) fn rtp(&mut self, now: Time, key: usize, data: &[u8]) {
         let Some(leg) = self.legs.get_mut(key) else { return };
+        if let Some(tie) = &leg.tie {
+            self.out.packet(tie.home, leg.id, data);
+        }
         match leg.receive(now, data, &mut self.out) {
             Arrived::Nothing => {}
             Arrived::Silence(header) => self.leave_out(key, header),
@@ -157,11 +160,12 @@ impl Shard {
         let Some(leg) = self.legs.get_mut(key) else { return };
         let (id, other) = (leg.id, leg.listener);
         if let Heard::Released(digit, duration_ms) = said {
-            self.out.event(Event::Dtmf {
+            let event = Event::Dtmf {
                 leg: id,
                 digit,
                 duration_ms,
-            });
+            };
+            leg.tell(&mut self.out, event);
         }
         // An echo returns sound, not keys.
         if let Some(other) = other.filter(|other| *other != key) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 use sans_io::{Deadline, Rng, Time, earlier};
 
 use super::announcement::Announcement;
+use super::lane::{Lane, Tie};
 use super::outbox::Outbox;
 use super::player::Player;
 use super::queue::Armed;
@@ -37,21 +38,43 @@ const ROOM: usize = 1_400;
 pub(crate) enum Wire {
     Browser(Box<browser::Leg>),
     Phone(Box<phone::Leg>),
+    /// To the shard of the leg that this one stands in for.
+    Lane(Lane),
 }
 
 impl Wire {
     /// Socket and address for RTP; `None` while nothing may be sent.
-    pub(crate) fn remote(&self) -> Option<(SocketId, SocketAddr)> {
+    fn remote(&self) -> Option<(SocketId, SocketAddr)> {
         match self {
             Wire::Browser(leg) => leg.remote().filter(|_| leg.is_connected()),
             Wire::Phone(leg) => leg.remote(),
+            Wire::Lane(_) => None,
         }
+    }
+
+    /// True if there is somewhere to send to.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Wire::Lane(_)) || self.remote().is_some()
+    }
+
+    /// True if the peer has a jitter buffer that is better than ours.
+    pub(crate) fn buffers(&self) -> bool {
+        match self {
+            Wire::Browser(_) => true,
+            Wire::Phone(_) => false,
+            Wire::Lane(lane) => lane.buffers,
+        }
+    }
+
+    /// True if the leg that this is the wire of a stand-in for has an application of its own.
+    pub(crate) fn plays(&self) -> bool {
+        matches!(self, Wire::Lane(lane) if lane.application)
     }
 
     /// True if one more packet may go out.
     fn may_spend(&mut self) -> bool {
         match self {
-            Wire::Browser(_) => true,
+            Wire::Browser(_) | Wire::Lane(_) => true,
             Wire::Phone(leg) => leg.spend(),
         }
     }
@@ -60,6 +83,7 @@ impl Wire {
         match self {
             Wire::Browser(_) => self.remote(),
             Wire::Phone(leg) => leg.remote_rtcp(),
+            Wire::Lane(_) => None,
         }
     }
 
@@ -70,6 +94,9 @@ impl Wire {
         room: usize,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> bool {
+        if let Wire::Lane(lane) = self {
+            return out.compose_packet(lane.to, lane.leg, room, write).is_some();
+        }
         let Some((socket, to)) = self.remote().filter(|_| self.may_spend()) else {
             return false;
         };
@@ -77,7 +104,7 @@ impl Wire {
             let length = write(&mut buffer[..room])?;
             match self {
                 Wire::Browser(leg) => leg.protect_rtp(buffer, length),
-                Wire::Phone(_) => Some(length),
+                Wire::Phone(_) | Wire::Lane(_) => Some(length),
             }
         });
         sent.is_some()
@@ -92,7 +119,7 @@ impl Wire {
             buffer[..packet.len()].copy_from_slice(packet);
             match self {
                 Wire::Browser(leg) => leg.protect_rtcp(buffer, packet.len()),
-                Wire::Phone(_) => Some(packet.len()),
+                Wire::Phone(_) | Wire::Lane(_) => Some(packet.len()),
             }
         });
     }
@@ -107,6 +134,8 @@ pub(crate) enum Hears {
     Leg(usize),
     /// The members of its bridge, paced by our clock.
     Mix,
+    /// Its stand-in in the bridge of another shard.
+    Lane,
     /// Its application, paced by our clock.
     Application,
 }
@@ -206,6 +235,8 @@ pub(crate) struct Leg {
     pub(crate) bridge: Option<BridgeId>,
     /// and, where two parties do and nobody else, the other.
     pub(crate) peer: Option<usize>,
+    /// Part in a bridge of another shard.
+    pub(crate) tie: Option<Tie>,
     /// Time at which the next RTCP report is due.
     pub(crate) report_at: Option<Time>,
     pub(crate) sent_at_report: u64,
@@ -253,6 +284,7 @@ impl Leg {
             tick: None,
             bridge: None,
             peer: None,
+            tie: None,
             report_at: None,
             sent_at_report: 0,
             fec_until: None,
@@ -290,12 +322,10 @@ impl Leg {
         self.count.octets += packet.payload.len() as u64;
         let first = self.heard.replace(now).is_none();
         if first {
-            out.event(Event::Talking { leg: self.id });
+            self.tell(out, Event::Talking { leg: self.id });
         } else if !self.flowing {
-            out.event(Event::Flow {
-                leg: self.id,
-                flowing: true,
-            });
+            let leg = self.id;
+            self.tell(out, Event::Flow { leg, flowing: true });
         }
         self.flowing = true;
         self.silence.broken(now, self.id, out);
@@ -318,6 +348,13 @@ impl Leg {
             codec,
             packet,
             restarted: verdict == Verdict::Restarted && !first,
+        }
+    }
+
+    /// Tells signalling of an event; a stand-in has none to tell of, for its leg does.
+    pub(crate) fn tell(&self, out: &mut Outbox, event: Event) {
+        if !matches!(self.wire, Wire::Lane(_)) {
+            out.event(event);
         }
     }
 
@@ -501,6 +538,21 @@ impl Leg {
         }
     }
 
+    /// Passes on a packet of a telephone event, which advances no clock.
+    pub(crate) fn relay_event(&mut self, now: Time, header: Header, payload: &[u8], out: &mut Outbox) {
+        if self.digits.active() || !self.may_send() {
+            self.egress.interrupt();
+            return;
+        }
+        let (kind, egress) = (header.payload_type, &mut self.egress);
+        self.wire.send(out, HEADER + payload.len(), |buffer| {
+            let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
+            egress.relay(now, header, kind, 0, payload.len()).write(head);
+            body.copy_from_slice(payload);
+            Some(buffer.len())
+        });
+    }
+
     /// Sends the due packet of a digit.
     pub(crate) fn send_digit(&mut self, now: Time, pool: &mut Pool, out: &mut Outbox) {
         while let Some(packet) = self.digits.poll(now) {
@@ -516,7 +568,7 @@ impl Leg {
                 };
             }
             match (&mut self.digit, event) {
-                (Some(Digit::Event(began)), Some(event)) if self.wire.remote().is_some() => {
+                (Some(Digit::Event(began)), Some(event)) if self.wire.is_open() => {
                     let (began, egress) = (*began, &mut self.egress);
                     self.wire.send(out, HEADER + 4, |buffer| {
                         let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
@@ -632,10 +684,8 @@ impl Leg {
     pub(crate) fn check_flow(&mut self, now: Time, out: &mut Outbox) {
         if self.flowing && self.flow_deadline().is_some_and(|(at, _)| at <= now) {
             self.flowing = false;
-            out.event(Event::Flow {
-                leg: self.id,
-                flowing: false,
-            });
+            let leg = self.id;
+            self.tell(out, Event::Flow { leg, flowing: false });
         }
     }
 
@@ -656,7 +706,7 @@ impl Leg {
     pub(crate) fn deadline(&self, silence: Option<Duration>) -> Deadline {
         let wire = match &self.wire {
             Wire::Browser(leg) => leg.poll_timeout(),
-            Wire::Phone(_) => None,
+            Wire::Phone(_) | Wire::Lane(_) => None,
         };
         let mut next = earlier(wire, self.tick.map(|at| (at, "application")));
         next = earlier(next, self.feed_deadline());

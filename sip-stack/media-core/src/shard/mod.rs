@@ -8,6 +8,7 @@ mod announcement;
 mod command;
 mod datagram;
 mod interface;
+pub mod lane;
 pub(crate) mod leg;
 pub(crate) mod outbox;
 mod player;
@@ -17,7 +18,7 @@ mod silence;
 mod timeout;
 mod wiring;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,7 @@ use slab::Slab;
 pub use interface::{Input, Output};
 
 use crate::codec::Pool;
-use crate::control::{BridgeId, LegId, SocketId};
+use crate::control::{BridgeId, LegId, Member, SocketId};
 use crate::leg::{Clock, browser};
 use crate::music::Music;
 use crate::voice::Prompts;
@@ -69,6 +70,12 @@ pub struct Shard {
     generation: u64,
     names: BTreeMap<LegId, usize>,
     bridges: BTreeMap<BridgeId, Bridge>,
+    /// Members of bridges whose home this is, where some of them are legs of other shards: those may be still to come.
+    expected: BTreeMap<BridgeId, Vec<Member>>,
+    /// Legs of this shard in bridges of others.
+    ties: BTreeSet<(BridgeId, LegId)>,
+    /// Messages of other shards that meant nothing.
+    strays: u64,
     /// Browser leg that an address belongs to. Looked up, never iterated.
     paths: HashMap<(SocketId, SocketAddr), usize>,
     /// Phone leg that a socket belongs to, and whether it is the one for RTCP.
@@ -100,6 +107,9 @@ impl Shard {
             generation: 0,
             names: BTreeMap::new(),
             bridges: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            ties: BTreeSet::new(),
+            strays: 0,
             paths: HashMap::with_capacity(room),
             sockets: HashMap::with_capacity(2 * room),
             queue: Queue::with_capacity(2 * room),

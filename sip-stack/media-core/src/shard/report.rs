@@ -6,6 +6,7 @@ use sans_io::Time;
 
 use super::Shard;
 use super::leg::{Leg, Mode, Wire};
+use super::outbox::Outbox;
 use crate::codec::Encoder;
 use crate::control::{Event, Report};
 use crate::negotiated::Codec;
@@ -51,7 +52,7 @@ impl Shard {
                 if let Some(rtt) = round_trip(now, block.last_sr, block.delay_since_last_sr) {
                     leg.count.round_trip_us = rtt.as_micros() as u32;
                 }
-                leg.protect_against_loss(now, block.fraction_lost);
+                leg.protect_against_loss(now, block.fraction_lost, &mut self.out);
             }
         }
     }
@@ -62,6 +63,8 @@ impl Shard {
         let every = match leg.wire {
             Wire::Browser(_) => BROWSER,
             Wire::Phone(_) => PHONE,
+            // The leg has the reports, and its stand-in none.
+            Wire::Lane(_) => return self.send_counts(now, key),
         };
         leg.report_at = Some(now + every.mul_f64(0.5 + self.rng.below(1_000) as f64 / 1_000.0));
         let (packets, octets) = leg.egress.sent();
@@ -89,35 +92,38 @@ impl Shard {
             write_bye(&mut self.scratch, ssrc);
         }
         leg.wire.send_rtcp(&mut self.out, &self.scratch);
-        leg.end_protection(now);
+        leg.end_protection(now, &mut self.out);
     }
 
     pub(super) fn tell_report(&mut self, key: usize, last: bool) {
         let Some(leg) = self.legs.get(key) else { return };
-        self.out.event(Event::Report {
+        let event = Event::Report {
             leg: leg.id,
             report: Box::new(leg.report()),
             last,
-        });
+        };
+        leg.tell(&mut self.out, event);
     }
 }
 
 impl Leg {
     /// Switches Opus FEC on while the peer reports loss and takes it.
-    fn protect_against_loss(&mut self, now: Time, fraction_lost: u8) {
+    fn protect_against_loss(&mut self, now: Time, fraction_lost: u8, out: &mut Outbox) {
         let allowed = self.media.as_ref().is_some_and(|media| media.opus.in_band_fec);
         if fraction_lost >= LOSSY && allowed {
-            let percent = (u32::from(fraction_lost) * 100 / 256) as u8;
+            let percent = ((u32::from(fraction_lost) * 100 / 256) as u8).max(1);
+            self.tell_loss(percent, out);
             if let Some(Encoder::Opus(encoder)) = &mut self.encoder {
-                encoder.set_loss(percent.max(1));
+                encoder.set_loss(percent);
             }
             self.fec_until = Some(now + FEC_STAYS);
         }
     }
 
-    fn end_protection(&mut self, now: Time) {
+    fn end_protection(&mut self, now: Time, out: &mut Outbox) {
         if self.fec_until.is_some_and(|until| until <= now) {
             self.fec_until = None;
+            self.tell_loss(0, out);
             if let Some(Encoder::Opus(encoder)) = &mut self.encoder {
                 encoder.set_loss(0);
             }
@@ -128,7 +134,11 @@ impl Leg {
     pub(super) fn report(&self) -> Report {
         let (packets_sent, octets_sent) = self.egress.sent();
         let lost = self.source.lost();
-        let buffer_us = self.feed.as_ref().map_or(0, |feed| feed.depth());
+        let elsewhere = self.counts_elsewhere();
+        let buffer_us = self
+            .feed
+            .as_ref()
+            .map_or(elsewhere.buffer_us, |feed| feed.depth());
         let expected = self.count.received + lost;
         let mos = self.count.codec_received.map_or(0.0, |codec| {
             mos(&Impairment {
@@ -152,8 +162,8 @@ impl Leg {
             remote_jitter_us: self.count.remote_jitter_us,
             round_trip_us: self.count.round_trip_us,
             buffer_us,
-            concealed: self.count.concealed,
-            fec_recovered: self.count.fec_recovered,
+            concealed: self.count.concealed + elsewhere.concealed,
+            fec_recovered: self.count.fec_recovered + elsewhere.fec_recovered,
             mos,
             mode: match self.count.mode {
                 Mode::None => "none",

@@ -314,7 +314,7 @@ impl Coordinator {
             source: branch.source,
             family: branch.family(),
         };
-        let (kind, negotiator) = self.open_media(leg, wanted);
+        let (kind, negotiator) = self.open_media(session, leg, wanted);
         let host = if branch.credentials.is_some() {
             host_text(&branch.uri)
         } else {

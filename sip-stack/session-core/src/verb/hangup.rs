@@ -119,6 +119,7 @@ impl Coordinator {
         for leg in over {
             s.legs.retain(|l| *l != leg);
             if let Some(l) = self.legs.remove(&leg) {
+                self.shard_legs[usize::from(l.shard)] -= 1;
                 if let Some(user) = &l.user
                     && let Some(legs) = self.user_legs.get_mut(user)
                 {

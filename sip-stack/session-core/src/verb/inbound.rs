@@ -87,7 +87,7 @@ impl Coordinator {
             source: self.media_source(user.as_deref(), trunk.as_deref()),
             family,
         };
-        let (kind, negotiator) = self.open_media(leg, wanted);
+        let (kind, negotiator) = self.open_media(session, leg, wanted);
         let party = call.from.clone();
         self.sessions.insert(
             session,
@@ -132,9 +132,11 @@ impl Coordinator {
     }
 
     /// Puts a leg in place and has its media opened.
-    pub(crate) fn add_leg(&mut self, leg: Leg, kind: LegKind) {
+    pub(crate) fn add_leg(&mut self, mut leg: Leg, kind: LegKind) {
         debug_assert!(leg.media == Media::Opening);
         let id = leg.id;
+        leg.shard = self.shard_of(leg.session);
+        self.shard_legs[usize::from(leg.shard)] += 1;
         if let Some(user) = &leg.user {
             self.user_legs.entry(user.clone()).or_default().insert(id);
         }

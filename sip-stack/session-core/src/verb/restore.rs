@@ -98,7 +98,7 @@ impl Coordinator {
                 .ok()
                 .and_then(|peek| peek.family),
         };
-        let (kind, mut negotiator) = self.open_media(leg, wanted);
+        let (kind, mut negotiator) = self.open_media(session, leg, wanted);
         negotiator
             .resume(local.as_bytes(), remote.as_bytes(), &mut self.rng)
             .ok()?;

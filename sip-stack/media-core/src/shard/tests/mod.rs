@@ -10,6 +10,7 @@ mod bridges;
 mod chance;
 mod digits;
 mod endurance;
+mod lanes;
 mod mixes;
 mod opus;
 mod reports;

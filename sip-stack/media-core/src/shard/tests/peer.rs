@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sans_io::Time;
 
-use super::world::{BROWSERS, World};
+use super::world::{BROWSERS, FIRST, World};
 use crate::codec::{Decoder, Encoder, FRAME, LONGEST, Pool, RATE};
 use crate::control::{LegId, SocketId};
 use crate::dtmf;
@@ -50,7 +50,11 @@ pub(super) struct Peer {
 impl Peer {
     pub(super) fn browser(world: &mut World, leg: LegId, codec: Codec) -> Peer {
         let ice = IceCredentials {
-            ufrag: ufrag(3, leg, &mut world.rng),
+            ufrag: ufrag(
+                FIRST + world.shard_of(world.peers.len()) as u8,
+                leg,
+                &mut world.rng,
+            ),
             pwd: world.rng.token(24),
         };
         let browser = Browser::new(world.now, world.clock, &ice, DtlsRole::Passive, &EVERY);
@@ -90,6 +94,14 @@ impl Peer {
                 pwd: String::new(),
             },
         }
+    }
+
+    /// Speaks another codec from now on.
+    pub(super) fn set_codec(&mut self, codec: Codec) {
+        self.codec = codec;
+        self.encoder = Pool::default()
+            .encoder(codec, RATE, &OpusParameters::default())
+            .unwrap();
     }
 
     pub(super) fn ice(&self) -> IceCredentials {
