@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use media_core::leg::browser::Identity;
+use media_core::dtls::Identity;
 use sans_io::Rng;
 use session_core::Coordinator;
 use sip_core::endpoint::Advertised;

@@ -27,7 +27,7 @@ pub enum LegKind {
         /// Our side's user name fragment and password.
         ice: IceCredentials,
     },
-    /// RTP and RTCP on a pair of ports of its own.
+    /// RTP and RTCP on a pair of ports of its own: plain, or by SDES once [`Command::Connect`] says so and brings the keys.
     Phone {
         /// The address to bind; the shell picks the port in its range.
         local: std::net::IpAddr,

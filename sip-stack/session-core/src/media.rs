@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use media_core::control::{Command, Event as MediaEvent, Failure, LegId, LegKind, MediaSource};
-use media_core::leg::browser;
-use media_core::negotiated::{Codec, DtlsRole, IceCredentials, Transport};
+use media_core::ice;
+use media_core::negotiated::{Codec, DtlsRole, IceCredentials};
 use media_core::sdp::{self, Family, Negotiator};
 use sans_io::{Rng, Time};
 
@@ -76,7 +76,7 @@ impl Coordinator {
         let shard = self.shard_of(session);
         if browser {
             let ice = IceCredentials {
-                ufrag: browser::ufrag(shard, leg, &mut self.rng),
+                ufrag: ice::ufrag(shard, leg, &mut self.rng),
                 pwd: self.rng.token(24),
             };
             let profile = sdp::Profile::Browser(sdp::Browser {
@@ -151,10 +151,8 @@ impl Coordinator {
         let proxied = l.proxied || l.usage.is_some_and(|usage| self.endpoint.is_proxied(usage));
         let source = info.and_then(|info| info.flow).or(l.flow);
         let host = source.map(|flow| flow.remote.ip().to_canonical());
-        let to = l.negotiated.as_ref().and_then(|media| match media.transport {
-            Transport::Rtp { remote, .. } => remote.map(|remote| remote.ip()),
-            Transport::Dtls { .. } => None,
-        });
+        let to = l.negotiated.as_ref().and_then(|media| media.transport.remote());
+        let to = to.map(|remote| remote.ip());
         let early = l.state < State::Up && (l.user.is_some() || (host.is_some() && host == to));
         let reached = !l.incoming || l.acknowledged || early;
         self.command(
@@ -241,8 +239,8 @@ impl Coordinator {
 
 /// Credentials after an ICE restart, which still name shard and leg.
 fn renew(before: &IceCredentials, rng: &mut Rng) -> IceCredentials {
-    let ufrag = match browser::parse_ufrag(&before.ufrag) {
-        Some((shard, leg)) => browser::ufrag(shard, leg, rng),
+    let ufrag = match ice::parse_ufrag(&before.ufrag) {
+        Some((shard, leg)) => ice::ufrag(shard, leg, rng),
         None => before.ufrag.clone(),
     };
     IceCredentials {

@@ -10,8 +10,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::Duration;
 
 use media_core::control::{Command, Event, SocketId};
-use media_core::leg;
-use media_core::leg::browser::Identity;
+use media_core::dtls::Identity;
 use media_core::shard::{Input, Output, Shard, ShardConfig};
 use mio::{Events, Poll, Waker};
 use sans_io::{Deadline, Rng, Time};
@@ -152,7 +151,7 @@ fn start_one(
         browser_sockets,
         shard,
         dtls: identity,
-        clock: leg::Clock::new(time, instant),
+        clock: media_core::Clock::new(time, instant),
         prompts: Arc::clone(&config.prompts),
         silence: config.silence,
         max_legs: config.max_legs,

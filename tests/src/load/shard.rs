@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use media_core::Clock;
 use media_core::codec::{FRAME, Pool, RATE};
 use media_core::control::{BridgeId, Command, LegId, LegKind, MediaSource, Member, Role, SocketId};
-use media_core::leg::Clock;
-use media_core::leg::browser::Identity;
+use media_core::dtls::Identity;
 use media_core::negotiated::{Codec, Direction, Negotiated, OpusParameters, Transport};
 use media_core::rtp::{HEADER, Header};
 use media_core::shard::{Input, Output, Shard, ShardConfig};

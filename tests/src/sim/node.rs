@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use media_core::Clock;
 use media_core::control::{Command, Event as MediaEvent, LegId, Report, SocketId};
-use media_core::leg::Clock;
-use media_core::leg::browser::Identity;
+use media_core::dtls::Identity;
 use media_core::negotiated::{Codec, Fingerprint, Hash};
 use media_core::shard::{self, Shard, ShardConfig};
 use media_core::voice::Prompts;

@@ -51,7 +51,7 @@ pub(crate) fn on_packet(
     listener.prepare_encoder(RATE, pool);
     listener.egress.set_clock(media_clock(listener));
     // A phone's own buffer is shallow if it has one; a browser's is better than ours.
-    let pace = talker.wire.buffers() && !listener.wire.buffers();
+    let pace = talker.transport.buffers() && !listener.transport.buffers();
     if !talker
         .feed
         .as_ref()

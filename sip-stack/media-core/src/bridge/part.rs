@@ -34,7 +34,7 @@ impl Mix {
             return;
         };
         let relay = talker.feed.as_ref().is_some_and(|feed| feed.codec() == codec);
-        let pace = talker.wire.buffers() && !listener.wire.buffers();
+        let pace = talker.transport.buffers() && !listener.transport.buffers();
         if relay || !pace {
             self.drain(now, (from, talker), (to, listener), rate, pool, out);
         }

@@ -1,7 +1,7 @@
 //! Legs that take part in a bridge of another shard.
 //!
 //! All members of a bridge meet on one shard, its home. A member that was opened on another shard has a stand-in there: a leg
-//! with the same codecs whose wire is the lane between the two shards. Its own shard keeps the leg's sockets, keys, statistics,
+//! with the same codecs whose transport is the lane between the two shards. Its own shard keeps the leg's sockets, keys, statistics,
 //! reports and applications, and a [`Tie`] to the home: what the peer sends goes to the stand-in as plain RTP, and what the
 //! stand-in is to hear comes back the same way and is relayed to the peer. So relay, transcode, mix, roles and digits are done
 //! by the home as for its own legs.
@@ -10,20 +10,16 @@
 //! about a leg that is not known, or not known in that way, is dropped and counted, so the order in which signalling's
 //! commands reach the two shards does not matter.
 
-use std::time::Duration;
-
 use sans_io::Time;
 
 use super::Shard;
-use super::leg::{Hears, Leg, Mode, Wire};
+use super::leg::{Hears, Leg, Mode};
 use super::outbox::Outbox;
 use crate::codec::Encoder;
 use crate::control::{BridgeId, LegId, Member};
 use crate::negotiated::{Codec, Negotiated};
 use crate::rtp::Packet;
-
-/// Between two [`Notice::Counts`] of a stand-in.
-const COUNTS: Duration = Duration::from_secs(1);
+use crate::transport::{Lane, Transport};
 
 /// Message of one shard to another.
 #[derive(Debug)]
@@ -103,19 +99,6 @@ pub(crate) struct Tie {
     counts: Counts,
 }
 
-/// Wire of a stand-in: the lane to the shard of its leg.
-#[derive(Debug)]
-pub(crate) struct Lane {
-    pub(super) to: u8,
-    pub(super) leg: LegId,
-    /// The peer of the leg has a jitter buffer that is better than ours.
-    pub(super) buffers: bool,
-    /// The leg has an application of its own.
-    pub(super) application: bool,
-    /// The last [`Notice::Bridged`].
-    bridged: bool,
-}
-
 impl Shard {
     /// Takes a message of the shard `from`. Drain [`Shard::poll_output`] afterwards, or after a batch of them.
     pub fn handle_message(&mut self, now: Time, from: u8, message: Message<'_>) {
@@ -135,9 +118,9 @@ impl Shard {
     fn packet(&mut self, now: Time, from: u8, id: LegId, data: &[u8]) -> Option<()> {
         let key = self.key_of(id)?;
         let leg = self.legs.get_mut(key)?;
-        match (&leg.wire, &leg.tie) {
-            (Wire::Lane(lane), _) if lane.to == from => self.rtp(now, key, data),
-            (_, Some(tie)) if tie.home == from => leg.pass_on(now, data, &mut self.out),
+        match (leg.transport.lane(), &leg.tie) {
+            (Some(lane), _) if lane.to == from => self.rtp(now, key, data),
+            (None, Some(tie)) if tie.home == from => leg.pass_on(now, data, &mut self.out),
             _ => return None,
         }
         Some(())
@@ -164,7 +147,7 @@ impl Shard {
             }
             Notice::Untied { leg } => {
                 let key = self.stand_in_of(from, leg)?;
-                if let Wire::Lane(lane) = &mut self.legs.get_mut(key)?.wire {
+                if let Some(lane) = self.legs.get_mut(key)?.transport.lane_mut() {
                     // Nobody is left to be told.
                     lane.bridged = false;
                 }
@@ -202,13 +185,11 @@ impl Shard {
     /// Stand-in for a leg of the shard `from`, made if need be; true if it was.
     fn stand_in(&mut self, from: u8, id: LegId, buffers: bool, application: bool) -> Option<(usize, bool)> {
         if let Some(key) = self.key_of(id) {
-            let Wire::Lane(lane) = &mut self.legs.get_mut(key)?.wire else {
-                return None;
-            };
+            let lane = self.legs.get_mut(key)?.transport.lane_mut()?;
             lane.application = application;
             return (lane.to == from).then_some((key, false));
         }
-        let wire = Wire::Lane(Lane {
+        let transport = Transport::Lane(Lane {
             to: from,
             leg: id,
             buffers,
@@ -216,7 +197,7 @@ impl Shard {
             bridged: false,
         });
         self.generation += 1;
-        let leg = Leg::new(id, wire, &mut self.rng, self.generation);
+        let leg = Leg::new(id, transport, &mut self.rng, self.generation);
         let key = self.legs.insert(leg);
         self.names.insert(id, key);
         Some((key, true))
@@ -224,7 +205,12 @@ impl Shard {
 
     fn stand_in_of(&self, from: u8, id: LegId) -> Option<usize> {
         let key = self.key_of(id)?;
-        matches!(&self.legs.get(key)?.wire, Wire::Lane(lane) if lane.to == from).then_some(key)
+        self.legs
+            .get(key)?
+            .transport
+            .lane()
+            .filter(|lane| lane.to == from)?;
+        Some(key)
     }
 
     fn tied_to(&self, from: u8, id: LegId) -> Option<usize> {
@@ -300,7 +286,7 @@ impl Shard {
                 leg: leg.id,
                 bridge: tie.bridge,
                 media: leg.media.clone().map(Box::new),
-                buffers: leg.wire.buffers(),
+                buffers: leg.transport.buffers(),
                 application: leg.player.is_some(),
             };
             self.out.notice(tie.home, tied);
@@ -310,8 +296,8 @@ impl Shard {
     /// Tells the leg of a stand-in what is new, and when that is looked at again.
     pub(super) fn send_counts(&mut self, now: Time, key: usize) {
         let Some(leg) = self.legs.get_mut(key) else { return };
-        leg.report_at = Some(now + COUNTS);
-        if let Wire::Lane(lane) = &leg.wire {
+        leg.report_at = Some(now + leg.transport.report_interval());
+        if let Some(lane) = leg.transport.lane() {
             let counts = Counts {
                 mode: leg.count.mode,
                 buffer_us: leg.feed.as_ref().map_or(0, |feed| feed.depth()),
@@ -332,7 +318,7 @@ impl Leg {
     /// Tells the leg of a stand-in, if this is one, whether it hears the bridge.
     pub(super) fn tell_bridged(&mut self, out: &mut Outbox) {
         let hears = matches!(self.hears, Hears::Leg(_) | Hears::Mix);
-        if let Wire::Lane(lane) = &mut self.wire
+        if let Some(lane) = self.transport.lane_mut()
             && std::mem::replace(&mut lane.bridged, hears) != hears
         {
             let bridged = Notice::Bridged {

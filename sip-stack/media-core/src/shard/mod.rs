@@ -28,9 +28,10 @@ use slab::Slab;
 
 pub use interface::{Input, Output};
 
+use crate::Clock;
 use crate::codec::Pool;
 use crate::control::{BridgeId, LegId, Member, SocketId};
-use crate::leg::{Clock, browser};
+use crate::dtls;
 use crate::music::Music;
 use crate::voice::Prompts;
 use leg::Leg;
@@ -49,7 +50,7 @@ pub struct ShardConfig {
     /// Its number, as in the user name fragments of its legs.
     pub shard: u8,
     /// Certificate and key of the process.
-    pub dtls: Arc<browser::Identity>,
+    pub dtls: Arc<dtls::Identity>,
     /// [`Time`] and `Instant` at one moment, for the DTLS engine.
     pub clock: Clock,
     /// Announcements for waiting callers; empty: they hear the music only.

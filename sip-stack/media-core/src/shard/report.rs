@@ -5,7 +5,7 @@ use std::time::Duration;
 use sans_io::Time;
 
 use super::Shard;
-use super::leg::{Leg, Mode, Wire};
+use super::leg::{Leg, Mode};
 use super::outbox::Outbox;
 use crate::codec::Encoder;
 use crate::control::{Event, Report};
@@ -13,10 +13,6 @@ use crate::negotiated::Codec;
 use crate::rtcp::{Compound, Outgoing, Rtcp, SenderInfo, write_bye, write_report};
 use crate::stats::{Impairment, mos, ntp, round_trip};
 
-/// Between two reports, on average; a half less or more by chance (RFC 3550 §6.2, §6.3.1). Browsers speak AVPF, whose
-/// reports may be denser (RFC 4585 §3.4).
-const BROWSER: Duration = Duration::from_millis(2_000);
-const PHONE: Duration = Duration::from_millis(5_000);
 /// Loss of 256 that the peer must report before it gets FEC: 2%.
 const LOSSY: u8 = 5;
 /// Time that FEC stays on after the last such report.
@@ -60,12 +56,12 @@ impl Shard {
     /// Sends a report of ours and says when the next one is due.
     pub(super) fn send_report(&mut self, now: Time, key: usize, bye: bool) {
         let Some(leg) = self.legs.get_mut(key) else { return };
-        let every = match leg.wire {
-            Wire::Browser(_) => BROWSER,
-            Wire::Phone(_) => PHONE,
+        if leg.transport.lane().is_some() {
             // The leg has the reports, and its stand-in none.
-            Wire::Lane(_) => return self.send_counts(now, key),
-        };
+            return self.send_counts(now, key);
+        }
+        // A half less or more by chance (RFC 3550 §6.2, §6.3.1).
+        let every = leg.transport.report_interval();
         leg.report_at = Some(now + every.mul_f64(0.5 + self.rng.below(1_000) as f64 / 1_000.0));
         let (packets, octets) = leg.egress.sent();
         let sender = (packets > leg.sent_at_report).then(|| SenderInfo {
@@ -91,7 +87,7 @@ impl Shard {
         if bye {
             write_bye(&mut self.scratch, ssrc);
         }
-        leg.wire.send_rtcp(&mut self.out, &self.scratch);
+        leg.transport.send_rtcp(&mut self.out, &self.scratch);
         leg.end_protection(now, &mut self.out);
     }
 

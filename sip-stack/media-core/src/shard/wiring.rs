@@ -272,7 +272,7 @@ impl Shard {
             (None, None) => None,
         };
         let held = media.direction != Direction::SendRecv || !present;
-        let plays = leg.player.is_some() || leg.wire.plays();
+        let plays = leg.player.is_some() || leg.transport.lane().is_some_and(|lane| lane.application);
         let application = match &leg.player {
             None => Hears::Nobody,
             Some(Player::Echo) => Hears::Leg(key),

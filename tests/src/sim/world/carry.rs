@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use media_core::control::Event as MediaEvent;
-use media_core::leg::browser::parse_ufrag;
+use media_core::ice::parse_ufrag;
 use sans_io::Time;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
 

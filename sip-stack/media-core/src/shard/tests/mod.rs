@@ -14,5 +14,6 @@ mod lanes;
 mod mixes;
 mod opus;
 mod reports;
+mod secure;
 mod silence;
 mod strangers;

@@ -9,19 +9,21 @@ use std::time::{Duration, Instant};
 use sans_io::{Rng, Time};
 
 use super::allocation::allocations;
-use super::peer::Peer;
+use super::peer::{Peer, Sealed};
+use crate::Clock;
 use crate::control::{
     Application, BridgeId, Command, Event, LegId, LegKind, MediaSource, Member, Report, Role, SocketId,
 };
-use crate::leg::{Clock, browser};
+use crate::dtls::Identity;
 use crate::negotiated::{Codec, Direction};
 use crate::shard::lane::{Message, Notice};
 use crate::shard::{Input, Output, Shard, ShardConfig};
+use crate::srtp::Profile;
 use crate::voice::{Phrase, Prompts};
 
 /// Made once: a key takes a while.
-static IDENTITY: LazyLock<Arc<browser::Identity>> =
-    LazyLock::new(|| Arc::new(browser::Identity::generate().expect("a certificate")));
+static IDENTITY: LazyLock<Arc<Identity>> =
+    LazyLock::new(|| Arc::new(Identity::generate().expect("a certificate")));
 
 pub(super) static PROMPTS: LazyLock<Arc<Prompts>> = LazyLock::new(|| Arc::new(Prompts::built_in()));
 
@@ -140,6 +142,19 @@ impl World {
     pub(super) fn phone(&mut self, codec: Codec) -> usize {
         let leg = LegId(self.peers.len() as u64 + 1);
         let peer = Peer::phone(self, leg, codec);
+        self.add(peer)
+    }
+
+    /// The same for a phone that speaks SRTP with keys from SDP.
+    pub(super) fn secure_phone(&mut self, codec: Codec, profile: Profile) -> usize {
+        let leg = LegId(self.peers.len() as u64 + 1);
+        let mut peer = Peer::phone(self, leg, codec);
+        peer.sdes = Some(Box::new(Sealed::new(profile)));
+        self.add(peer)
+    }
+
+    fn add(&mut self, peer: Peer) -> usize {
+        let leg = peer.leg;
         self.peers.push(peer);
         self.command(Command::Open {
             leg,
