@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use media_core::leg::browser::Identity;
+use media_core::dtls::Identity;
 use media_core::voice::Prompts;
 use ring::rand::{SecureRandom, SystemRandom};
 use sans_io::{Rng, Time};

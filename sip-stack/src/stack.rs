@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use media_core::leg::browser::Identity;
+use media_core::dtls::Identity;
 use sans_io::Rng;
 use session_core::Coordinator;
 use sip_core::endpoint::Advertised;
@@ -105,17 +105,14 @@ impl Stack {
             silence: sessions.silence(),
             ..config.media
         };
-        let mut lanes = Vec::new();
-        for shard in 0..sessions.shards {
-            lanes.push(media::start(
-                (shard, sessions.shards),
-                &media_config,
-                Arc::clone(&config.identity),
-                clock,
-                rng.fork(),
-                events.clone(),
-            )?);
-        }
+        let lanes = media::start(
+            sessions.shards,
+            &media_config,
+            &config.identity,
+            clock,
+            &mut rng,
+            &events,
+        )?;
         for listener in transports.listeners() {
             tracing::debug!(transport = listener.transport.name(), addr = %listener.addr, "listening");
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cordboard_tests::sim::{Conditions, Outcome, tell};
+use cordboard_tests::sim::{Conditions, Outcome, tell, tell_on};
 
 /// So many runs of four calls, each over another network.
 fn runs(first: u64, count: u64) -> Outcome {
@@ -71,6 +71,23 @@ fn ten_thousand_calls_4() {
 #[test]
 fn ten_thousand_calls_5() {
     fifth(4);
+}
+
+#[test]
+fn the_number_of_shards_changes_nothing_in_signalling() {
+    for seed in 0..150 {
+        let conditions = [Conditions::perfect(), Conditions::bad()][seed as usize % 2];
+        let one = tell(seed, 4, conditions);
+        for shards in 2..4 {
+            let several = tell_on(shards, seed, 4, conditions);
+            // The shard is named in the user name fragments of browsers' legs.
+            let several = Outcome {
+                digest: one.digest,
+                ..several
+            };
+            assert_eq!(several, one, "seed {seed}, {shards} shards");
+        }
+    }
 }
 
 #[test]

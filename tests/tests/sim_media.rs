@@ -11,7 +11,10 @@ const FRAME: usize = 160;
 
 /// Both trunks say a tone.
 fn world(seed: u64, conditions: Conditions, codecs: [Codec; 2]) -> World {
-    let mut world = World::new(seed, conditions, Some(codecs));
+    with_voices(World::new(seed, conditions, Some(codecs)))
+}
+
+fn with_voices(mut world: World) -> World {
     world.phones[1].voice = Some(Voice::tone(500.0, -10.0));
     world.phones[2].voice = Some(Voice::tone(1_000.0, -16.0));
     world.phones[2].manner = Some(Manner::Rings(300));
@@ -152,6 +155,65 @@ fn hold_by_the_gateway_plays_music_and_resume_brings_the_tone_back() {
         );
     }
     over(world);
+}
+
+#[test]
+fn calls_on_two_shards_are_joined_and_go_on_as_one() {
+    let mut world = with_voices(World::with_shards(
+        200,
+        Conditions::perfect(),
+        Some([Opus, Pcmu]),
+        2,
+    ));
+    connect(&mut world);
+    connect(&mut world);
+    assert_eq!(world.nodes[GATEWAY].legs_on_shards(), [2, 2], "a call on each");
+    let gateway = &mut world.nodes[GATEWAY].coordinator;
+    let sessions: Vec<_> = gateway.sessions().collect();
+    let [[Some(left), Some(dropped)], [Some(also), Some(right)]] =
+        [gateway.legs(sessions[0]), gateway.legs(sessions[1])]
+    else {
+        panic!("two calls of two legs");
+    };
+    gateway.join(world.now, sessions[0], sessions[1]).expect("joined");
+    world.drain(GATEWAY);
+    world.run(Duration::from_secs(1));
+    assert_eq!(
+        world.nodes[GATEWAY].legs_on_shards(),
+        [4, 2],
+        "the guests have stand-ins"
+    );
+    for leg in [dropped, also] {
+        let now = world.now;
+        world.nodes[GATEWAY].coordinator.drop_leg(now, leg);
+        world.drain(GATEWAY);
+        world.run(Duration::from_secs(1));
+    }
+    assert_eq!(world.nodes[GATEWAY].legs_on_shards(), [2, 1]);
+    let heard = listen(&mut world, Duration::from_secs(3));
+    for (heard, (hertz, dbm0)) in heard.iter().zip([(1_000.0, -16.0), (500.0, -10.0)]) {
+        assert!(
+            (23_700..=24_300).contains(&heard.len()),
+            "{} samples",
+            heard.len()
+        );
+        let found = measure(heard, 8_000);
+        assert!((found.hertz - hertz).abs() < 1.0, "{found:?}");
+        assert!((found.dbm0 - dbm0).abs() < 0.5, "{found:?}");
+        assert_eq!(gaps(heard, dbm0), 0);
+    }
+    let now = world.now;
+    world.nodes[GATEWAY].coordinator.drop_leg(now, right);
+    world.drain(GATEWAY);
+    world.run(Duration::from_secs(120));
+    world.assert_over();
+    let record = &world.nodes[GATEWAY].records[0];
+    for leg in record.legs.iter().filter(|l| [left, right].contains(&l.leg)) {
+        assert!(
+            leg.report.packets_received > 300 && leg.report.packets_sent > 300,
+            "{record:?}"
+        );
+    }
 }
 
 /// A hundred short calls over ten bad networks: who was connected hears the other; nothing is left.

@@ -16,6 +16,7 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZero;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -230,7 +231,7 @@ impl Config {
                 phone_ports: 20_000..=20_999,
                 inactivity: Some(Duration::from_secs(60)),
                 prompts: None,
-                threads: 1,
+                threads: media_threads(),
                 browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
                 phone_codecs: vec![Codec::Pcmu, Codec::Pcma],
             },
@@ -274,6 +275,12 @@ impl Config {
     pub fn plan(&self) -> DialPlan {
         plan(self.rules.clone(), self.users.keys(), &self.queues)
     }
+}
+
+/// Default of `media.threads`: a core for each, and one for all else.
+fn media_threads() -> u8 {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    cores.saturating_sub(1).clamp(1, 64) as u8
 }
 
 /// A dial plan over users and queues.

@@ -27,7 +27,7 @@ pub enum LegKind {
         /// Our side's user name fragment and password.
         ice: IceCredentials,
     },
-    /// RTP and RTCP on a pair of ports of its own.
+    /// RTP and RTCP on a pair of ports of its own: plain, or by SDES once [`Command::Connect`] says so and brings the keys.
     Phone {
         /// The address to bind; the shell picks the port in its range.
         local: std::net::IpAddr,
@@ -80,14 +80,17 @@ pub enum Command {
     /// it was in. Two parties and nobody else: relay where both speak the same codec, otherwise transcode, which
     /// changes by itself when a later [`Command::Connect`] changes a codec. All else: a mix, in which each hears everybody
     /// but itself as the roles say; at 16 kHz among members with Opus where there are two of them or more, else at 8 kHz.
+    ///
+    /// Sent to the home, to the shard of every member, and to the shard of every leg that was a member before.
     Bridge {
         /// Its name from now on.
         bridge: BridgeId,
-        /// Members with their roles. Legs that do not exist are left out, and so is the second mention of
-        /// one; fewer than two end the bridge.
-        members: Vec<(LegId, Role)>,
+        /// Shard on which its members meet; the same one as long as the bridge lasts.
+        home: u8,
+        /// Members. Legs that do not exist are left out, and so is the second mention of one; fewer than two end the bridge.
+        members: Vec<Member>,
     },
-    /// Ends a bridge: its legs hear nothing until told otherwise.
+    /// Ends a bridge: its legs hear nothing until told otherwise. Sent to the same shards as the last [`Command::Bridge`].
     Unbridge {
         /// The bridge.
         bridge: BridgeId,
@@ -128,6 +131,17 @@ pub enum Command {
         /// The leg.
         leg: LegId,
     },
+}
+
+/// Leg that takes part in a bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The leg.
+    pub leg: LegId,
+    /// Its part.
+    pub role: Role,
+    /// Shard that the leg was opened on.
+    pub shard: u8,
 }
 
 /// Part of a leg in a bridge.

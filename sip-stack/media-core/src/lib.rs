@@ -2,11 +2,13 @@
 //! jitter buffer, codecs, DTMF, bridges, and the [`shard`] that owns all legs of one media thread.
 
 mod bridge;
+mod clock;
 pub mod codec;
 pub mod control;
+pub mod dtls;
 pub mod dtmf;
+pub mod ice;
 pub mod jitter;
-pub mod leg;
 pub mod music;
 pub mod negotiated;
 pub mod resample;
@@ -17,7 +19,10 @@ pub mod shard;
 pub mod srtp;
 pub mod stats;
 pub mod tone;
+pub mod transport;
 pub mod voice;
+
+pub use clock::Clock;
 
 #[cfg(test)]
 mod corpus;

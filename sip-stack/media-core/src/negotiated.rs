@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::rtp::Packet;
+use crate::srtp::Keys;
 
 /// An audio codec we can speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -163,6 +164,17 @@ pub enum Transport {
         /// RTP and RTCP on one port (RFC 5761).
         rtcp_mux: bool,
     },
+    /// `RTP/SAVP` with the keys in SDP (RFC 4568).
+    Sdes {
+        /// As for plain RTP.
+        remote: Option<SocketAddr>,
+        /// Address where the peer receives RTCP.
+        remote_rtcp: Option<SocketAddr>,
+        /// RTP and RTCP on one port (RFC 5761).
+        rtcp_mux: bool,
+        /// The suite and the keys of both directions. Not for logs, and their `Debug` shows none.
+        keys: Box<Keys>,
+    },
     /// `UDP/TLS/RTP/SAVPF` with ICE, rtcp-mux always.
     Dtls {
         /// The peer's credentials.
@@ -174,6 +186,17 @@ pub enum Transport {
         /// Our role in the handshake; kept over re-offers.
         role: DtlsRole,
     },
+}
+
+impl Transport {
+    /// Address where the peer receives RTP, as its SDP says; a browser's is known by ICE alone.
+    #[must_use]
+    pub const fn remote(&self) -> Option<SocketAddr> {
+        match self {
+            Transport::Rtp { remote, .. } | Transport::Sdes { remote, .. } => *remote,
+            Transport::Dtls { .. } => None,
+        }
+    }
 }
 
 /// `a=ice-ufrag` and `a=ice-pwd` (RFC 8839).

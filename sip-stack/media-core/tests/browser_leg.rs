@@ -6,11 +6,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use media_core::Clock;
 use media_core::control::{LegId, SocketId};
-use media_core::leg::Clock;
-use media_core::leg::browser::{Event, Identity, Leg, Received, ufrag};
+use media_core::dtls::Identity;
+use media_core::ice::ufrag;
 use media_core::negotiated::{DtlsRole, Fingerprint, Hash, IceCredentials};
 use media_core::srtp::RTP_OVERHEAD;
+use media_core::transport::{DtlsSrtp, Event, Received};
 use sans_io::{Rng, Time};
 use str0m::format::PayloadParams;
 use str0m::ice::IceCreds;
@@ -32,7 +34,7 @@ struct World {
     clock: Clock,
     rng: Rng,
     loss_percent: u64,
-    leg: Leg,
+    leg: DtlsSrtp,
     events: Vec<Event>,
     rtc: Rtc,
     rtc_due: Time,
@@ -79,7 +81,7 @@ impl World {
             hash: Hash::Sha256,
             value: direct.local_dtls_fingerprint().bytes.clone(),
         };
-        let mut leg = Leg::new(START, &ice, &IDENTITY, clock);
+        let mut leg = DtlsSrtp::new(START, &ice, &IDENTITY, clock);
         leg.connect(START, &ice, &theirs, role);
         World {
             now: START,

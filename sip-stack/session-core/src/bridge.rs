@@ -1,6 +1,6 @@
 //! Bridges: calls that hear each other, each a call of its own with its own end and its own record.
 
-use media_core::control::{BridgeId, Command, LegId, Role};
+use media_core::control::{BridgeId, Command, Member};
 use sans_io::Time;
 
 use crate::SessionId;
@@ -13,34 +13,56 @@ use crate::event::{BridgeEvent, Event};
 pub(crate) struct Wired {
     /// Its name, as soon as it had members.
     name: Option<BridgeId>,
-    members: Vec<(LegId, Role)>,
+    /// Shard on which they meet: that of the first one.
+    home: u8,
+    members: Vec<Member>,
 }
 
 impl Wired {
     pub(crate) fn named(name: BridgeId) -> Wired {
         Wired {
             name: Some(name),
-            members: Vec::new(),
+            ..Wired::default()
         }
     }
 
-    pub(crate) fn members(&self) -> &[(LegId, Role)] {
+    pub(crate) fn members(&self) -> &[Member] {
         &self.members
     }
 
     /// Changes who hears whom: two legs or more, or nobody.
-    pub(crate) fn change(&mut self, cx: &mut Context, shard: u8, members: &[(LegId, Role)]) {
+    pub(crate) fn change(&mut self, cx: &mut Context, members: &[Member]) {
         let was = std::mem::replace(&mut self.members, members.to_vec());
-        if members.is_empty() {
+        let Some(first) = members.first() else {
             if let Some(bridge) = self.name.filter(|_| !was.is_empty()) {
                 self.name = None;
-                cx.command(shard, Command::Unbridge { bridge });
+                self.command(cx, &was, &Command::Unbridge { bridge });
             }
             return;
-        }
+        };
         let bridge = *self.name.get_or_insert_with(|| BridgeId(cx.next_id()));
-        let members = members.to_vec();
-        cx.command(shard, Command::Bridge { bridge, members });
+        if was.is_empty() {
+            self.home = first.shard;
+        }
+        let command = Command::Bridge {
+            bridge,
+            home: self.home,
+            members: members.to_vec(),
+        };
+        self.command(cx, &was, &command);
+    }
+
+    /// Tells every shard that has to do with it: its home, and those of its members now and before.
+    fn command(&self, cx: &mut Context, before: &[Member], command: &Command) {
+        let mut shards = vec![self.home];
+        for member in self.members.iter().chain(before) {
+            if !shards.contains(&member.shard) {
+                shards.push(member.shard);
+            }
+        }
+        for shard in shards {
+            cx.command(shard, command.clone());
+        }
     }
 }
 
@@ -50,7 +72,6 @@ pub(crate) struct Bridge {
     id: BridgeId,
     sessions: Vec<SessionId>,
     created_at: Time,
-    shard: u8,
     wired: Wired,
 }
 
@@ -98,13 +119,11 @@ impl Coordinator {
     pub fn create_bridge(&mut self, now: Time) -> BridgeId {
         let cx = self.context_mut();
         let id = BridgeId(cx.next_id());
-        let shard = cx.index.least_loaded();
         cx.event(Event::Bridge(BridgeEvent::Created { bridge: id }));
         let bridge = Bridge {
             id,
             sessions: Vec::new(),
             created_at: now,
-            shard,
             wired: Wired::named(id),
         };
         self.bridges_mut().insert(id, bridge);
@@ -231,16 +250,16 @@ impl Coordinator {
             return;
         };
         let mut wired = std::mem::take(&mut found.wired);
-        let (sessions, shard) = (found.sessions.clone(), found.shard);
+        let sessions = found.sessions.clone();
         let calls = sessions.iter().filter_map(|session| self.call(*session));
-        let mut wanted: Vec<(LegId, Role)> = calls.flat_map(|call| call.share()).collect();
+        let mut wanted: Vec<Member> = calls.flat_map(|call| call.share()).collect();
         if wanted.len() < 2 {
             wanted.clear();
         }
         let was = wired.members().to_vec();
         if was != wanted {
             self.each_in(&sessions, |call, cx| call.enter(cx, &was, &wanted));
-            wired.change(self.context_mut(), shard, &wanted);
+            wired.change(self.context_mut(), &wanted);
         }
         if wanted.is_empty() {
             wired = Wired::named(bridge);

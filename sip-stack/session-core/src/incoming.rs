@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::coordinator::Coordinator;
 use crate::dial::Caller;
 use crate::event::{Event, IncomingCall, Source};
-use crate::leg::{Account, Device, Dialog, Leg, MediaWanted, Member, Negotiation, Peer, Purpose};
+use crate::leg::{Account, Device, Dialog, Leg, MediaWanted, Membership, Negotiation, Peer, Purpose};
 
 /// An INVITE that is admitted.
 struct Admitted {
@@ -80,7 +80,7 @@ impl Coordinator {
             (Dialog::Trying(usage), call.call_id.clone()),
             Some(flow),
             Negotiation::offered(negotiator, admitted.offer),
-            Purpose::Member(Member::caller()),
+            Purpose::Member(Membership::caller()),
         )
         .arrived(now);
         caller.open(cx, kind);

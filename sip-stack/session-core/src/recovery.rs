@@ -20,7 +20,7 @@ use crate::coordinator::{Coordinator, Timer};
 use crate::dial::Caller;
 use crate::event::Source;
 use crate::leg::{
-    Account, Ack, Device, Dialog, Leg, MediaWanted, Member, Negotiation, Peer, Pending, Purpose,
+    Account, Ack, Device, Dialog, Leg, MediaWanted, Membership, Negotiation, Peer, Pending, Purpose,
 };
 use crate::{Cause, Event, SessionId};
 
@@ -224,7 +224,7 @@ impl Call {
         let Some(l) = self.leg_mut(leg).filter(|l| l.is_recovering()) else {
             return;
         };
-        l.set_purpose(Purpose::Member(Member::caller()));
+        l.set_purpose(Purpose::Member(Membership::caller()));
         cx.timers.cancel(Timer::Recover(leg));
         cx.event(Event::Restored { session, leg });
     }

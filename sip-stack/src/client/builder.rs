@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use media_core::leg::browser::Identity;
+use media_core::dtls::Identity;
 use media_core::negotiated::Codec;
 use session_core::{Access, Config, Credentials};
 use sip_core::flow::Transport;

@@ -1,6 +1,7 @@
-//! Media threads: one shard each, its sockets, and the lanes to and from signalling.
+//! Media threads: one shard each, its sockets, and the lanes to and from signalling and between the threads.
 
 mod lane;
+pub mod mesh;
 mod sockets;
 mod thread;
 
@@ -60,6 +61,10 @@ pub struct MediaCounters {
     pub send_failed: AtomicU64,
     /// Phone legs that got no ports.
     pub bind_failed: AtomicU64,
+    /// Packets for a leg of another thread that found its lane full.
+    pub lane_full: AtomicU64,
+    /// Packets and notices from another thread about legs that had left meanwhile.
+    pub lane_stray: AtomicU64,
     /// Reports left out because signalling was behind and a newer one of the same leg waited already.
     pub coalesced: AtomicU64,
 }

@@ -5,12 +5,12 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::Duration;
 
 use media_core::control::{Command, Event, SocketId};
-use media_core::leg;
-use media_core::leg::browser::Identity;
+use media_core::dtls::Identity;
 use media_core::shard::{Input, Output, Shard, ShardConfig};
 use mio::{Events, Poll, Waker};
 use sans_io::{Deadline, Rng, Time};
@@ -18,6 +18,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::lane::Lane;
+use super::mesh::{Bell, Lanes, mesh};
 use super::sockets::{Sockets, WAKER};
 use super::{MediaConfig, SharedCounters, count};
 use crate::clock::Clock;
@@ -77,18 +78,66 @@ impl From<io::Error> for StartError {
     }
 }
 
-/// Starts the thread of `shard` (of `shards`). Its events go to `events` with its number; when that channel is full they
+/// Starts the threads of so many shards. Their events go to `events` with the shard's number; when that channel is full they
 /// wait on the thread's side, where an unasked-for report gives way to a newer one of the same leg.
 pub fn start(
+    shards: u8,
+    config: &MediaConfig,
+    identity: &Arc<Identity>,
+    clock: Clock,
+    rng: &mut Rng,
+    events: &Sender<(u8, Event)>,
+) -> Result<Vec<Lane>, StartError> {
+    let mut polls = Vec::new();
+    for _ in 0..shards {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        polls.push((poll, waker));
+    }
+    let bells: Vec<Arc<Bell>> = polls
+        .iter()
+        .map(|(_, waker)| Bell::new(Arc::clone(waker)))
+        .collect();
+    let parts = (0..shards).zip(polls).zip(mesh(&bells));
+    parts
+        .map(|((shard, (poll, waker)), lanes)| {
+            let signalling = Signalling {
+                identity: Arc::clone(identity),
+                events: events.clone(),
+                clock,
+            };
+            start_one(
+                (shard, shards),
+                config,
+                signalling,
+                rng.fork(),
+                (poll, waker),
+                lanes,
+            )
+        })
+        .collect()
+}
+
+/// Parts that all threads share.
+struct Signalling {
+    identity: Arc<Identity>,
+    events: Sender<(u8, Event)>,
+    clock: Clock,
+}
+
+fn start_one(
     (shard, shards): (u8, u8),
     config: &MediaConfig,
-    identity: Arc<Identity>,
-    clock: Clock,
+    signalling: Signalling,
     rng: Rng,
-    events: Sender<(u8, Event)>,
+    (poll, waker): (Poll, Arc<Waker>),
+    lanes: Lanes,
 ) -> Result<Lane, StartError> {
-    let poll = Poll::new()?;
-    let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+    let Signalling {
+        identity,
+        events,
+        clock,
+    } = signalling;
     let counters = SharedCounters::default();
     let mut sockets = Sockets::new(
         poll.registry().try_clone()?,
@@ -102,7 +151,7 @@ pub fn start(
         browser_sockets,
         shard,
         dtls: identity,
-        clock: leg::Clock::new(time, instant),
+        clock: media_core::Clock::new(time, instant),
         prompts: Arc::clone(&config.prompts),
         silence: config.silence,
         max_legs: config.max_legs,
@@ -119,8 +168,10 @@ pub fn start(
                 poll,
                 sockets,
                 commands,
+                lanes,
                 events,
                 unsent: VecDeque::new(),
+                notices_wait: false,
                 traffic: Traffic::default(),
                 counters: thread_counters,
                 clock,
@@ -178,9 +229,12 @@ struct Thread {
     poll: Poll,
     sockets: Sockets,
     commands: Receiver<Command>,
+    lanes: Lanes,
     events: Sender<(u8, Event)>,
     /// Events that signalling did not take yet.
     unsent: VecDeque<Event>,
+    /// Notices that another thread did not take yet.
+    notices_wait: bool,
     traffic: Traffic,
     counters: SharedCounters,
     clock: Clock,
@@ -226,6 +280,9 @@ impl Thread {
                     Taken::End => return Ok(()),
                 }
             }
+            if self.lanes.bell.answer() {
+                self.take_messages(&mut buffer, &mut deadline);
+            }
             ready.retain(|id| self.receive(*id, &mut buffer, &mut deadline));
             let now = self.clock.now();
             if deadline.is_some_and(|(at, _)| at <= now) {
@@ -233,6 +290,7 @@ impl Thread {
                 deadline = self.drain(now);
             }
             self.resend();
+            self.flush_lanes();
         }
     }
 
@@ -250,7 +308,7 @@ impl Thread {
     fn wait(&self, guard: &mut SpinGuard, deadline: Deadline) -> Option<Duration> {
         let now = self.clock.now();
         let wait = guard.check("shard", now, deadline).map(|at| at - now);
-        if self.unsent.is_empty() {
+        if self.unsent.is_empty() && !self.notices_wait {
             wait
         } else {
             Some(wait.map_or(RETRY, |wait| wait.min(RETRY)))
@@ -270,6 +328,33 @@ impl Thread {
             }
         }
         Taken::Some
+    }
+
+    /// Takes what other threads have sent.
+    fn take_messages(&mut self, buffer: &mut [u8], deadline: &mut Deadline) {
+        for from in 0..self.lanes.inward.len() {
+            let Some(mut lane) = self.lanes.inward.get_mut(from).and_then(Option::take) else {
+                continue;
+            };
+            lane.receive(buffer, |message| {
+                let now = self.clock.now();
+                self.traffic.packets += 1;
+                self.shard.handle_message(now, from as u8, message);
+                *deadline = self.drain(now);
+            });
+            self.lanes.inward[from] = Some(lane);
+        }
+        self.counters
+            .lane_stray
+            .store(self.shard.strays(), Ordering::Relaxed);
+    }
+
+    /// Wakes the threads for which there is something new.
+    fn flush_lanes(&mut self) {
+        self.notices_wait = false;
+        for lane in self.lanes.outward.iter_mut().flatten() {
+            self.notices_wait |= lane.flush();
+        }
     }
 
     /// Takes a burst from one socket. False when it is empty.
@@ -302,6 +387,15 @@ impl Thread {
                     self.shard.handle_input(now, answer);
                 }
                 Output::Release { sockets } => sockets.into_iter().for_each(|id| self.sockets.release(id)),
+                Output::Message { to, message } => {
+                    let lane = self.lanes.outward.get_mut(usize::from(to));
+                    if !lane
+                        .and_then(Option::as_mut)
+                        .is_some_and(|lane| lane.send(message))
+                    {
+                        count(&self.counters.lane_full);
+                    }
+                }
                 Output::Event(event) => self.emit(event),
                 Output::Timeout(deadline) => return deadline,
             }

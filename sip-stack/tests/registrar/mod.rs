@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use media_core::leg::browser::Identity;
+use media_core::dtls::Identity;
 use media_core::negotiated::Codec;
 use sans_io::{Deadline, Time};
 use session_core::{Access, Config, Coordinator, Dial, Event, OnFailure, Party, User};

@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
+use media_core::Clock;
 use media_core::control::SocketId;
-use media_core::leg::Clock;
-use media_core::leg::browser::{Identity, Leg, Received, local_ufrag};
+use media_core::dtls::Identity;
+use media_core::ice::local_ufrag;
 use media_core::negotiated::{DtlsRole, Fingerprint, Hash, IceCredentials};
+use media_core::transport::{DtlsSrtp, Received};
 use sans_io::Time;
 
 use super::Target;
@@ -91,7 +93,7 @@ pub fn run(input: &[u8]) {
         ufrag: UFRAG.to_string(),
         pwd: PASSWORD.to_string(),
     };
-    let mut leg = Leg::new(start, &ice, &IDENTITY, Clock::new(start, Instant::now()));
+    let mut leg = DtlsSrtp::new(start, &ice, &IDENTITY, Clock::new(start, Instant::now()));
     let role = if input.len().is_multiple_of(2) {
         DtlsRole::Passive
     } else {
@@ -152,7 +154,7 @@ mod tests {
             ufrag: UFRAG.to_string(),
             pwd: PASSWORD.to_string(),
         };
-        let mut leg = Leg::new(Time(1), &ice, &IDENTITY, Clock::new(Time(1), Instant::now()));
+        let mut leg = DtlsSrtp::new(Time(1), &ice, &IDENTITY, Clock::new(Time(1), Instant::now()));
         let from = SocketAddr::from(([192, 0, 2, 1], 1));
         let mut check = octets(CHECK);
         let bound = leg.handle_datagram(Time(1), SocketId(0), from, &mut check);

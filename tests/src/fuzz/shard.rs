@@ -6,9 +6,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use media_core::control::{Application, BridgeId, Command, LegId, LegKind, MediaSource, Role, SocketId};
-use media_core::leg::Clock;
-use media_core::leg::browser::Identity;
+use media_core::Clock;
+use media_core::control::{
+    Application, BridgeId, Command, LegId, LegKind, MediaSource, Member, Role, SocketId,
+};
+use media_core::dtls::Identity;
 use media_core::negotiated::{Codec, Direction, Negotiated, OpusParameters, TelephoneEvent, Transport};
 use media_core::rtp::{HEADER, Header};
 use media_core::shard::{Input, Output, Shard, ShardConfig};
@@ -155,9 +157,17 @@ impl Bench {
                     _ => Role::Party,
                 };
                 let members = (0..LEGS).filter(|member| b >> member & 1 == 1);
-                let members = members.map(|member| (self.leg(member), role(member))).collect();
-                let bridge = BridgeId(u64::from(a % 3));
-                self.command(Command::Bridge { bridge, members });
+                // Some legs are said to be on another shard, and some bridges to have their home there.
+                let members = members.map(|member| Member {
+                    leg: self.leg(member),
+                    role: role(member),
+                    shard: a >> 6,
+                });
+                self.command(Command::Bridge {
+                    bridge: BridgeId(u64::from(a % 3)),
+                    home: a >> 5 & 1,
+                    members: members.collect(),
+                });
             }
             UNBRIDGE => self.command(Command::Unbridge {
                 bridge: BridgeId(u64::from(a % 3)),

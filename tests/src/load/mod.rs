@@ -19,6 +19,7 @@ mod process;
 mod register;
 mod rtpengine;
 mod sdp;
+pub mod shard;
 mod signalling;
 mod sip;
 mod speech;

@@ -27,6 +27,6 @@ pub use agent::{Agent, Heard, Link, State};
 pub use network::Conditions;
 pub use node::{Media, Node};
 pub use phone::{Manner, Phone, Voice};
-pub use story::{Outcome, tell};
+pub use story::{Outcome, tell, tell_on};
 pub use switch::{Switch, config};
 pub use world::{GATEWAY, World};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{self, SocketId};
+use media_core::control::{self, LegId, SocketId};
+use media_core::shard::lane::Notice;
 use sans_io::Rng;
 use sip_core::flow::FlowId;
 use std::net::SocketAddr;
@@ -89,9 +90,23 @@ pub(super) enum Parcel {
         from: SocketAddr,
         data: Vec<u8>,
     },
+    /// From one shard of a node to another.
+    Between {
+        node: usize,
+        from: u8,
+        to: u8,
+        message: Between,
+    },
     /// Event of a shard that only answers.
     Media {
         node: usize,
         event: control::Event,
     },
+}
+
+/// A message between shards, on its way.
+#[derive(Debug)]
+pub(super) enum Between {
+    Packet(LegId, Vec<u8>),
+    Notice(Notice),
 }

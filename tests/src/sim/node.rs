@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use media_core::Clock;
 use media_core::control::{Command, Event as MediaEvent, LegId, Report, SocketId};
-use media_core::leg::Clock;
-use media_core::leg::browser::Identity;
+use media_core::dtls::Identity;
 use media_core::negotiated::{Codec, Fingerprint, Hash};
 use media_core::shard::{self, Shard, ShardConfig};
 use media_core::voice::Prompts;
@@ -21,8 +21,8 @@ use sip_core::endpoint;
 pub enum Media {
     /// Answers as a shard does, and does nothing.
     Signalling,
-    /// A real one.
-    Shard(Box<Real>),
+    /// Real ones.
+    Shards(Vec<Real>),
 }
 
 /// A shard and the sockets that it has.
@@ -34,8 +34,8 @@ pub struct Real {
     pub(super) next: u32,
 }
 
-/// The one socket for browsers.
-pub(super) const BROWSERS: SocketId = SocketId(0);
+/// Sockets of a shard are numbered from its number times this on; the first one is for browsers.
+const SOCKETS: u32 = 10_000;
 
 static IDENTITY: LazyLock<Arc<Identity>> =
     LazyLock::new(|| Arc::new(Identity::seeded(7).expect("a certificate")));
@@ -58,8 +58,8 @@ pub struct Node {
     /// Events of its coordinator, counted.
     pub told: BTreeMap<&'static str, usize>,
     pub(super) deadline: Deadline,
-    /// Legs that are open, and browsers among them.
-    pub(super) open: BTreeMap<LegId, bool>,
+    /// Legs that are open, each with its shard.
+    pub(super) open: BTreeMap<LegId, u8>,
     pub(super) bridges: BTreeMap<u64, Vec<LegId>>,
     ended: BTreeSet<SessionId>,
     live: BTreeSet<SessionId>,
@@ -106,21 +106,12 @@ impl Node {
         rng: &mut Rng,
     ) -> Node {
         let media = if real {
-            let shard = ShardConfig {
-                browser_sockets: vec![(BROWSERS, SocketAddr::new(address.ip(), 10_000))],
-                shard: 0,
-                dtls: IDENTITY.clone(),
-                clock: Clock::new(now, *ANCHOR),
-                prompts: PROMPTS.clone(),
-                silence: None,
-                max_legs: 64,
-            };
-            Media::Shard(Box::new(Real {
-                shard: Shard::new(shard, rng.fork()),
-                deadline: None,
-                sockets: BTreeMap::from([(BROWSERS, SocketAddr::new(address.ip(), 10_000))]),
-                next: 1,
-            }))
+            let shards = 0..config.shards;
+            Media::Shards(
+                shards
+                    .map(|shard| Real::new(shard, address.ip(), now, rng))
+                    .collect(),
+            )
         } else {
             Media::Signalling
         };
@@ -141,15 +132,24 @@ impl Node {
 
     /// Time at which it must be woken.
     pub(super) fn next(&self) -> Option<Time> {
-        let media = match &self.media {
-            Media::Shard(real) => real.deadline,
-            Media::Signalling => None,
+        let shards = match &self.media {
+            Media::Shards(shards) => &shards[..],
+            Media::Signalling => &[],
         };
-        [self.deadline, media]
-            .into_iter()
+        std::iter::once(self.deadline)
+            .chain(shards.iter().map(|real| real.deadline))
             .flatten()
             .map(|(at, _)| at)
             .min()
+    }
+
+    /// Number of legs on each real shard; a leg that is heard on another shard than its own counts on both.
+    #[must_use]
+    pub fn legs_on_shards(&self) -> Vec<usize> {
+        match &self.media {
+            Media::Shards(shards) => shards.iter().map(|real| real.shard.legs()).collect(),
+            Media::Signalling => Vec::new(),
+        }
     }
 
     /// The legs of each bridge.
@@ -158,12 +158,12 @@ impl Node {
     }
 
     /// Keeps the books of legs and bridges; what a shard that only answers says at once.
-    pub(super) fn command(&mut self, command: &Command) -> Option<MediaEvent> {
-        let real = matches!(self.media, Media::Shard(_));
+    pub(super) fn command(&mut self, shard: u8, command: &Command) -> Option<MediaEvent> {
+        let real = matches!(self.media, Media::Shards(_));
         match command {
             Command::Open { leg, kind } => {
                 let browser = matches!(kind, media_core::control::LegKind::Browser { .. });
-                assert!(self.open.insert(*leg, browser).is_none(), "{leg:?} opened twice");
+                assert!(self.open.insert(*leg, shard).is_none(), "{leg:?} opened twice");
                 let port = if browser {
                     10_000
                 } else {
@@ -178,8 +178,9 @@ impl Node {
                 (!real).then_some(MediaEvent::Opened { leg: *leg, addresses })
             }
             Command::Close { leg } => {
-                assert!(
-                    self.open.remove(leg).is_some(),
+                assert_eq!(
+                    self.open.remove(leg),
+                    Some(shard),
                     "{leg:?} closed, and was not open"
                 );
                 self.bridges.retain(|_, legs| {
@@ -192,10 +193,15 @@ impl Node {
                     last: true,
                 })
             }
-            Command::Bridge { bridge, members } => {
-                let legs: Vec<LegId> = members.iter().map(|(leg, _)| *leg).collect();
-                for leg in &legs {
-                    assert!(self.open.contains_key(leg), "{leg:?} bridged, and is not open");
+            Command::Bridge { bridge, members, .. } => {
+                let legs: Vec<LegId> = members.iter().map(|member| member.leg).collect();
+                for member in members {
+                    let leg = &member.leg;
+                    assert_eq!(
+                        self.open.get(leg),
+                        Some(&member.shard),
+                        "{leg:?} bridged, and is not open"
+                    );
                     let other = self
                         .bridges
                         .iter()
@@ -301,14 +307,46 @@ impl Node {
         assert!(self.open.is_empty(), "{name}: open legs {:?}", self.open);
         assert!(self.bridges.is_empty(), "{name}: bridges {:?}", self.bridges);
         assert_eq!(self.deadline, None, "{name}");
-        if let Media::Shard(real) = &self.media {
-            assert_eq!(real.shard.legs(), 0, "{name}: legs in the shard");
-            assert_eq!(real.sockets.len(), 1, "{name}: sockets {:?}", real.sockets);
+        if let Media::Shards(shards) = &self.media {
+            for real in shards {
+                assert_eq!(real.shard.legs(), 0, "{name}: legs in the shard");
+                assert_eq!(real.sockets.len(), 1, "{name}: sockets {:?}", real.sockets);
+            }
         }
     }
 }
 
 impl Real {
+    fn new(number: u8, ip: IpAddr, now: Time, rng: &mut Rng) -> Real {
+        let first = u32::from(number) * SOCKETS;
+        let browsers = (SocketId(first), SocketAddr::new(ip, 10_000 + u16::from(number)));
+        let shard = ShardConfig {
+            browser_sockets: vec![browsers],
+            shard: number,
+            dtls: IDENTITY.clone(),
+            clock: Clock::new(now, *ANCHOR),
+            prompts: PROMPTS.clone(),
+            silence: None,
+            max_legs: 64,
+        };
+        Real {
+            shard: Shard::new(shard, rng.fork()),
+            deadline: None,
+            sockets: BTreeMap::from([browsers]),
+            next: first + 1,
+        }
+    }
+
+    /// True for the socket that all browsers of a shard share.
+    pub(super) fn is_for_browsers(socket: SocketId) -> bool {
+        socket.0 % SOCKETS == 0
+    }
+
+    /// Number of the shard that a socket belongs to.
+    pub(super) fn shard_of(socket: SocketId) -> usize {
+        (socket.0 / SOCKETS) as usize
+    }
+
     /// Two ports on `local`.
     pub(super) fn bind(&mut self, leg: LegId, local: IpAddr) -> shard::Input {
         let (rtp, rtcp) = (SocketId(self.next), SocketId(self.next + 1));

@@ -49,7 +49,13 @@ const NUMBERS: [&str; 9] = [
 /// One run with so many calls: signalling only, or with real media at the nodes. Panics when anything is left or wrong.
 #[must_use]
 pub fn tell(seed: u64, calls: usize, conditions: Conditions) -> Outcome {
-    let mut world = World::new(seed, conditions, None);
+    tell_on(1, seed, calls, conditions)
+}
+
+/// The same with so many shards at the gateway.
+#[must_use]
+pub fn tell_on(shards: u8, seed: u64, calls: usize, conditions: Conditions) -> Outcome {
+    let mut world = World::with_shards(seed, conditions, None, shards);
     world.on_heard = react;
     world.media_delay = seed % 4 * 20;
     if std::env::var_os("CORDBOARD_SIM_ALOUD").is_some() {

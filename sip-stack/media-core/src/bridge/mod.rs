@@ -16,7 +16,7 @@ use sans_io::Time;
 use crate::codec::{Pool, RATE};
 use crate::negotiated::Codec;
 use crate::rtp::Packet;
-use crate::shard::leg::{Leg, Mode, Wire};
+use crate::shard::leg::{Leg, Mode};
 use crate::shard::outbox::Outbox;
 
 /// A packet of sound from `talker` goes to `listener`.
@@ -51,7 +51,7 @@ pub(crate) fn on_packet(
     listener.prepare_encoder(RATE, pool);
     listener.egress.set_clock(media_clock(listener));
     // A phone's own buffer is shallow if it has one; a browser's is better than ours.
-    let pace = matches!((&talker.wire, &listener.wire), (Wire::Browser(_), Wire::Phone(_)));
+    let pace = talker.transport.buffers() && !listener.transport.buffers();
     if !talker
         .feed
         .as_ref()

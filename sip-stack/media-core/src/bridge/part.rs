@@ -6,7 +6,7 @@ use super::feed::Feed;
 use super::mix::{Mix, Needs, Seat, TICK, ear};
 use crate::codec::{FRAME, Pool, RATE, WIDE};
 use crate::resample::Up;
-use crate::shard::leg::{Leg, Wire};
+use crate::shard::leg::Leg;
 use crate::shard::outbox::Outbox;
 
 /// Frames that a jitter buffer may hold at most when a mix ends: more than its greatest depth.
@@ -34,7 +34,7 @@ impl Mix {
             return;
         };
         let relay = talker.feed.as_ref().is_some_and(|feed| feed.codec() == codec);
-        let pace = matches!((&talker.wire, &listener.wire), (Wire::Browser(_), Wire::Phone(_)));
+        let pace = talker.transport.buffers() && !listener.transport.buffers();
         if relay || !pace {
             self.drain(now, (from, talker), (to, listener), rate, pool, out);
         }

@@ -7,14 +7,14 @@ use sans_io::Time;
 
 use super::Shard;
 use super::announcement::Announcement;
-use super::leg::{Hears, Leg, Wire};
+use super::leg::{Hears, Leg};
 use super::player::Player;
 use crate::bridge::{Feed, Sink, direct};
 use crate::codec::{Encoder, Pool, RATE};
-use crate::control::{Application, Command, Event, Failure, LegId, LegKind, SocketId};
-use crate::leg::{browser, phone};
-use crate::negotiated::{Codec, Negotiated, Transport};
+use crate::control::{Application, BridgeId, Command, Event, Failure, LegId, LegKind, Member, SocketId};
+use crate::negotiated::{Codec, Negotiated};
 use crate::rtp::Packet;
+use crate::transport::{Agreed, DtlsSrtp, Rtp, Transport};
 use crate::voice::Phrase;
 
 /// The first RTCP report comes soon, so that the round trip is known early.
@@ -30,15 +30,15 @@ impl Shard {
                 }
             }
             Command::Vouch { leg, host, reached } => {
-                if let Some(Leg {
-                    wire: Wire::Phone(wire),
-                    ..
-                }) = self.names.get(&leg).and_then(|key| self.legs.get_mut(*key))
-                {
-                    wire.vouch(host, reached);
+                if let Some(leg) = self.names.get(&leg).and_then(|key| self.legs.get_mut(*key)) {
+                    leg.transport.vouch(host, reached);
                 }
             }
-            Command::Bridge { bridge, members } => self.bridge(now, bridge, &members),
+            Command::Bridge {
+                bridge,
+                home,
+                members,
+            } => self.arrange(now, bridge, home, &members),
             Command::Unbridge { bridge } => self.unbridge(now, bridge),
             Command::Play { leg, application } => {
                 if let Some(&key) = self.names.get(&leg) {
@@ -87,17 +87,17 @@ impl Shard {
             });
             return;
         }
-        let wire = match &kind {
+        let transport = match &kind {
             LegKind::Browser { ice } => {
-                let leg = browser::Leg::new(now, ice, &self.config.dtls, self.config.clock);
-                Wire::Browser(Box::new(leg))
+                let dtls = DtlsSrtp::new(now, ice, &self.config.dtls, self.config.clock);
+                Transport::DtlsSrtp(Box::new(dtls))
             }
-            LegKind::Phone { source, .. } => Wire::Phone(Box::new(phone::Leg::new(*source))),
+            LegKind::Phone { source, .. } => Transport::Rtp(Box::new(Rtp::new(*source))),
         };
         self.generation += 1;
         let key = self
             .legs
-            .insert(Leg::new(id, wire, &mut self.rng, self.generation));
+            .insert(Leg::new(id, transport, &mut self.rng, self.generation));
         self.names.insert(id, key);
         match kind {
             LegKind::Browser { .. } => {
@@ -115,23 +115,14 @@ impl Shard {
     }
 
     pub(super) fn bound(&mut self, id: LegId, rtp: (SocketId, SocketAddr), rtcp: (SocketId, SocketAddr)) {
-        let leg = self
-            .names
-            .get(&id)
-            .and_then(|key| Some((*key, self.legs.get_mut(*key)?)));
-        let Some((
-            key,
-            Leg {
-                wire: Wire::Phone(wire),
-                ..
-            },
-        )) = leg.filter(|(_, leg)| matches!(&leg.wire, Wire::Phone(wire) if wire.sockets().is_none()))
-        else {
+        let key = self.key_of(id);
+        let leg = key.and_then(|key| self.legs.get_mut(key));
+        let bound = leg.is_some_and(|leg| leg.transport.bind(rtp.0, rtcp.0));
+        let Some(key) = key.filter(|_| bound) else {
             // The leg was closed while the shell bound.
             self.out.release([rtp.0, rtcp.0]);
             return;
         };
-        wire.bind(rtp.0, rtcp.0);
         self.sockets.insert(rtp.0, (key, false));
         self.sockets.insert(rtcp.0, (key, true));
         self.out.event(Event::Opened {
@@ -150,36 +141,41 @@ impl Shard {
         }
     }
 
-    fn connect(&mut self, now: Time, key: usize, media: Negotiated) {
-        let Some(leg) = self.legs.get_mut(key) else { return };
-        match (&mut leg.wire, &media.transport) {
-            (
-                Wire::Browser(wire),
-                Transport::Dtls {
-                    remote_ice: _,
-                    local_ice,
-                    fingerprint,
-                    role,
-                },
-            ) => {
-                wire.connect(now, local_ice, fingerprint, *role);
+    /// Gives a bridge its members, as far as this shard is concerned.
+    fn arrange(&mut self, now: Time, bridge: BridgeId, home: u8, members: &[Member]) {
+        if home != self.config.shard {
+            self.tie(now, bridge, home, members);
+        } else {
+            if members.iter().any(|member| member.shard != home) {
+                self.expected.insert(bridge, members.to_vec());
+            } else {
+                self.expected.remove(&bridge);
             }
-            (
-                Wire::Phone(wire),
-                Transport::Rtp {
-                    remote,
-                    remote_rtcp,
-                    rtcp_mux,
-                },
-            ) => {
-                wire.connect(now, *remote, *remote_rtcp, *rtcp_mux);
-                if remote.is_some() && !std::mem::replace(&mut leg.announced, true) {
-                    self.out.event(Event::Connected { leg: leg.id });
+            for (other, expected) in &mut self.expected {
+                if *other != bridge {
+                    expected.retain(|other| !members.iter().any(|member| member.leg == other.leg));
                 }
             }
-            // A browser does not become a phone.
-            _ => return,
+            self.bridge(now, bridge, members);
         }
+    }
+
+    fn connect(&mut self, now: Time, key: usize, media: Negotiated) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        match leg.transport.connect(now, &media.transport) {
+            Agreed::Unfit => return,
+            Agreed::Ready if !std::mem::replace(&mut leg.announced, true) => {
+                self.out.event(Event::Connected { leg: leg.id });
+            }
+            Agreed::Ready | Agreed::Pending => {}
+        }
+        self.agree(now, key, media);
+        self.tell_home(key);
+    }
+
+    /// Lets a leg go on as it was negotiated, whatever its transport is.
+    pub(super) fn agree(&mut self, now: Time, key: usize, media: Negotiated) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
         leg.egress.set_clock(media.send.1.clock());
         if let Some(Encoder::Opus(encoder)) = &mut leg.encoder {
             encoder.adapt(&media.opus);
@@ -204,6 +200,7 @@ impl Shard {
             self.hear(now, key, Hears::Nobody);
         }
         self.rewire(now, key);
+        self.tell_home(key);
     }
 
     fn announce(&mut self, key: usize, phrase: Phrase) {
@@ -227,34 +224,29 @@ impl Shard {
 
     /// Ends a leg: its bridge, a last report to the peer and to signalling, its sockets.
     pub(super) fn close(&mut self, now: Time, key: usize) {
+        self.untie(now, key);
         self.leave(now, key);
         self.hear(now, key, Hears::Nobody);
         self.send_report(now, key, true);
         self.tell_report(key, true);
-        let Some(leg) = self.legs.try_remove(key) else {
+        let Some(mut leg) = self.legs.try_remove(key) else {
             return;
         };
         self.names.remove(&leg.id);
-        match leg.wire {
-            Wire::Browser(mut wire) => {
-                wire.close(now);
-                while let Some(datagram) = wire.poll_transmit() {
-                    self.out.datagram(datagram.socket, datagram.to, datagram.data);
-                }
-                for path in wire.paths() {
-                    if self.paths.get(&path) == Some(&key) {
-                        self.paths.remove(&path);
-                    }
-                }
+        leg.transport.close(now);
+        while let Some(datagram) = leg.transport.poll_transmit() {
+            self.out.datagram(datagram.socket, datagram.to, datagram.data);
+        }
+        for path in leg.transport.paths() {
+            if self.paths.get(&path) == Some(&key) {
+                self.paths.remove(&path);
             }
-            Wire::Phone(wire) => {
-                if let Some(sockets) = wire.sockets() {
-                    for socket in &sockets {
-                        self.sockets.remove(socket);
-                    }
-                    self.out.release(sockets);
-                }
+        }
+        if let Some(sockets) = leg.transport.sockets() {
+            for socket in &sockets {
+                self.sockets.remove(socket);
             }
+            self.out.release(sockets);
         }
         if let Some(feed) = leg.feed {
             feed.give_back(&mut self.pool);

@@ -5,78 +5,32 @@ use std::net::SocketAddr;
 use sans_io::Time;
 
 use super::Shard;
-use super::leg::{Arrived, Hears, Leg, Mode, Wire};
+use super::leg::{Arrived, Hears, Mode};
 use crate::bridge;
 use crate::control::Event;
 use crate::control::SocketId;
 use crate::dtmf::Heard;
-use crate::leg::browser::{Received, local_ufrag, parse_ufrag};
+use crate::ice::{local_ufrag, parse_ufrag};
 use crate::rtp::Header;
-use crate::{rtcp, rtp};
+use crate::transport::{Arrival, Received};
 
 impl Shard {
     /// Takes a datagram that came to `socket` from `from`; decrypts it in place. Drain [`Shard::poll_output`] afterwards, or after
     /// a batch of them.
     pub fn handle_datagram(&mut self, now: Time, socket: SocketId, from: SocketAddr, data: &mut [u8]) {
-        if let Some(&(key, rtcp)) = self.sockets.get(&socket) {
-            self.phone_sent(now, key, rtcp, from, data);
-        } else {
-            self.browser_sent(now, socket, from, data);
-        }
-    }
-
-    fn phone_sent(&mut self, now: Time, key: usize, rtcp: bool, from: SocketAddr, data: &[u8]) {
+        let found = match self.sockets.get(&socket) {
+            Some(found) => Some(*found),
+            None => self.bound_to(socket, from, data).map(|key| (key, false)),
+        };
+        let Some((key, rtcp)) = found else { return };
         let Some(leg) = self.legs.get_mut(key) else { return };
-        let Wire::Phone(wire) = &mut leg.wire else { return };
-        // With rtcp-mux both come to one port (RFC 5761 §4).
-        let admitted = if rtcp || rtp::is_rtcp(data) {
-            let admitted = rtcp::sender(data).is_some_and(|ssrc| wire.admit_rtcp(from, ssrc));
-            if admitted {
-                self.rtcp(now, key, data);
-                return;
-            }
-            admitted
-        } else {
-            match (rtp::Packet::parse(data), &leg.media) {
-                (Ok(packet), Some(media)) if media.is_sound_or_key(&packet) => {
-                    wire.admit(now, from, &packet.header)
-                }
-                // The packet proves nothing.
-                (Ok(_), _) => wire.is_source(from),
-                (Err(_), _) => false,
-            }
-        };
-        if admitted {
-            self.rtp(now, key, data);
-        } else if let Some(leg) = self.legs.get_mut(key) {
-            leg.count.refused += 1;
-        }
-    }
-
-    fn browser_sent(&mut self, now: Time, socket: SocketId, from: SocketAddr, data: &mut [u8]) {
-        // A check names its leg itself; other datagrams belong to the leg that has proved to be at that address.
-        let named = local_ufrag(data)
-            .and_then(parse_ufrag)
-            .filter(|(shard, _)| *shard == self.config.shard);
-        let key = match named {
-            Some((_, leg)) => self.names.get(&leg).copied(),
-            None => self.paths.get(&(socket, from)).copied(),
-        };
-        let Some(key) = key else { return };
-        let Some(Leg {
-            wire: Wire::Browser(wire),
-            count,
-            ..
-        }) = self.legs.get_mut(key)
-        else {
-            return;
-        };
-        match wire.handle_datagram(now, socket, from, data) {
+        let at = Arrival { socket, rtcp, from };
+        match leg.transport.receive(now, at, data, leg.media.as_ref()) {
             Received::Rtp(packet) => self.rtp(now, key, packet),
             Received::Rtcp(packet) => self.rtcp(now, key, packet),
             Received::Nothing => self.settle(now, key),
             Received::Refused => {
-                count.refused += 1;
+                leg.count.refused += 1;
                 self.settle(now, key);
             }
             Received::Bound { forgotten } => {
@@ -91,9 +45,24 @@ impl Shard {
         }
     }
 
+    /// Leg that a datagram of a shared socket is for: a check names it, other datagrams belong to the leg that has proved to
+    /// be at that address.
+    fn bound_to(&self, socket: SocketId, from: SocketAddr, data: &[u8]) -> Option<usize> {
+        let named = local_ufrag(data)
+            .and_then(parse_ufrag)
+            .filter(|(shard, _)| *shard == self.config.shard);
+        match named {
+            Some((_, leg)) => self.names.get(&leg).copied(),
+            None => self.paths.get(&(socket, from)).copied(),
+        }
+    }
+
     /// An RTP packet that is this leg's.
-    fn rtp(&mut self, now: Time, key: usize, data: &[u8]) {
+    pub(super) fn rtp(&mut self, now: Time, key: usize, data: &[u8]) {
         let Some(leg) = self.legs.get_mut(key) else { return };
+        if let Some(tie) = &leg.tie {
+            self.out.packet(tie.home, leg.id, data);
+        }
         match leg.receive(now, data, &mut self.out) {
             Arrived::Nothing => {}
             Arrived::Silence(header) => self.leave_out(key, header),
@@ -157,11 +126,12 @@ impl Shard {
         let Some(leg) = self.legs.get_mut(key) else { return };
         let (id, other) = (leg.id, leg.listener);
         if let Heard::Released(digit, duration_ms) = said {
-            self.out.event(Event::Dtmf {
+            let event = Event::Dtmf {
                 leg: id,
                 digit,
                 duration_ms,
-            });
+            };
+            leg.tell(&mut self.out, event);
         }
         // An echo returns sound, not keys.
         if let Some(other) = other.filter(|other| *other != key) {

@@ -2,9 +2,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use sans_io::Deadline;
 
+use super::lane::Message;
 use crate::control::{Command, Event, LegId, SocketId};
 
-/// Inputs of a shard besides datagrams, which come through `Shard::handle_datagram`.
+/// Inputs of a shard besides datagrams, which come through `Shard::handle_datagram`, and messages of other shards, which come
+/// through `Shard::handle_message`.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// From signalling.
@@ -51,6 +53,13 @@ pub enum Output<'a> {
     Release {
         /// RTP and RTCP.
         sockets: [SocketId; 2],
+    },
+    /// Hand a message to another shard, in the order in which its messages come.
+    Message {
+        /// Number of that shard.
+        to: u8,
+        /// The message; valid until the next call. Packets may be dropped where the lane is full, all else may not.
+        message: Message<'a>,
     },
     /// To signalling. Never dropped.
     Event(Event),

@@ -1,23 +1,22 @@
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use sans_io::{Deadline, Rng, Time, earlier};
 
 use super::announcement::Announcement;
+use super::lane::Tie;
 use super::outbox::Outbox;
 use super::player::Player;
 use super::queue::Armed;
 use super::silence::Silence;
 use crate::bridge::Feed;
 use crate::codec::{Encoder, Pool, RATE};
-use crate::control::{BridgeId, Event, LegId, SocketId};
+use crate::control::{BridgeId, Event, LegId};
 use crate::dtmf;
-use crate::leg::{browser, phone};
 use crate::negotiated::{Codec, Negotiated};
 use crate::rtp::{Egress, HEADER, Header, Packet};
-use crate::srtp::{RTCP_OVERHEAD, RTP_OVERHEAD};
 use crate::stats::{Source, Verdict};
 use crate::tone::Dual;
+use crate::transport::Transport;
 
 /// Time without RTP after which it has stopped.
 const STOPPED: Duration = Duration::from_millis(200);
@@ -32,72 +31,6 @@ const NEXT_ROUND: Duration = Duration::from_secs(1);
 /// Octets of the largest payload we write.
 const ROOM: usize = 1_400;
 
-/// Protocol of a leg on the wire.
-#[derive(Debug)]
-pub(crate) enum Wire {
-    Browser(Box<browser::Leg>),
-    Phone(Box<phone::Leg>),
-}
-
-impl Wire {
-    /// Socket and address for RTP; `None` while nothing may be sent.
-    pub(crate) fn remote(&self) -> Option<(SocketId, SocketAddr)> {
-        match self {
-            Wire::Browser(leg) => leg.remote().filter(|_| leg.is_connected()),
-            Wire::Phone(leg) => leg.remote(),
-        }
-    }
-
-    /// True if one more packet may go out.
-    fn may_spend(&mut self) -> bool {
-        match self {
-            Wire::Browser(_) => true,
-            Wire::Phone(leg) => leg.spend(),
-        }
-    }
-
-    fn remote_rtcp(&self) -> Option<(SocketId, SocketAddr)> {
-        match self {
-            Wire::Browser(_) => self.remote(),
-            Wire::Phone(leg) => leg.remote_rtcp(),
-        }
-    }
-
-    /// Sends the RTP packet that `write` makes of at most `room` octets.
-    fn send(
-        &mut self,
-        out: &mut Outbox,
-        room: usize,
-        write: impl FnOnce(&mut [u8]) -> Option<usize>,
-    ) -> bool {
-        let Some((socket, to)) = self.remote().filter(|_| self.may_spend()) else {
-            return false;
-        };
-        let sent = out.compose(socket, to, room + RTP_OVERHEAD, |buffer| {
-            let length = write(&mut buffer[..room])?;
-            match self {
-                Wire::Browser(leg) => leg.protect_rtp(buffer, length),
-                Wire::Phone(_) => Some(length),
-            }
-        });
-        sent.is_some()
-    }
-
-    /// Sends an RTCP compound packet.
-    pub(crate) fn send_rtcp(&mut self, out: &mut Outbox, packet: &[u8]) {
-        let Some((socket, to)) = self.remote_rtcp().filter(|_| self.may_spend()) else {
-            return;
-        };
-        out.compose(socket, to, packet.len() + RTCP_OVERHEAD, |buffer| {
-            buffer[..packet.len()].copy_from_slice(packet);
-            match self {
-                Wire::Browser(leg) => leg.protect_rtcp(buffer, packet.len()),
-                Wire::Phone(_) => Some(packet.len()),
-            }
-        });
-    }
-}
-
 /// Source that a leg hears.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Hears {
@@ -107,6 +40,8 @@ pub(crate) enum Hears {
     Leg(usize),
     /// The members of its bridge, paced by our clock.
     Mix,
+    /// Its stand-in in the bridge of another shard.
+    Lane,
     /// Its application, paced by our clock.
     Application,
 }
@@ -167,7 +102,7 @@ struct Knocks {
 #[derive(Debug)]
 pub(crate) struct Leg {
     pub(crate) id: LegId,
-    pub(crate) wire: Wire,
+    pub(crate) transport: Transport,
     pub(crate) media: Option<Negotiated>,
     pub(crate) announced: bool,
 
@@ -206,6 +141,8 @@ pub(crate) struct Leg {
     pub(crate) bridge: Option<BridgeId>,
     /// and, where two parties do and nobody else, the other.
     pub(crate) peer: Option<usize>,
+    /// Part in a bridge of another shard.
+    pub(crate) tie: Option<Tie>,
     /// Time at which the next RTCP report is due.
     pub(crate) report_at: Option<Time>,
     pub(crate) sent_at_report: u64,
@@ -225,10 +162,10 @@ enum Digit {
 }
 
 impl Leg {
-    pub(crate) fn new(id: LegId, wire: Wire, rng: &mut Rng, generation: u64) -> Leg {
+    pub(crate) fn new(id: LegId, transport: Transport, rng: &mut Rng, generation: u64) -> Leg {
         Leg {
             id,
-            wire,
+            transport,
             media: None,
             announced: false,
             source: Source::default(),
@@ -253,6 +190,7 @@ impl Leg {
             tick: None,
             bridge: None,
             peer: None,
+            tie: None,
             report_at: None,
             sent_at_report: 0,
             fec_until: None,
@@ -290,12 +228,10 @@ impl Leg {
         self.count.octets += packet.payload.len() as u64;
         let first = self.heard.replace(now).is_none();
         if first {
-            out.event(Event::Talking { leg: self.id });
+            self.tell(out, Event::Talking { leg: self.id });
         } else if !self.flowing {
-            out.event(Event::Flow {
-                leg: self.id,
-                flowing: true,
-            });
+            let leg = self.id;
+            self.tell(out, Event::Flow { leg, flowing: true });
         }
         self.flowing = true;
         self.silence.broken(now, self.id, out);
@@ -318,6 +254,13 @@ impl Leg {
             codec,
             packet,
             restarted: verdict == Verdict::Restarted && !first,
+        }
+    }
+
+    /// Tells signalling of an event; a stand-in has none to tell of, for its leg does.
+    pub(crate) fn tell(&self, out: &mut Outbox, event: Event) {
+        if self.transport.lane().is_none() {
+            out.event(event);
         }
     }
 
@@ -430,7 +373,7 @@ impl Leg {
         };
         let (may, egress) = (self.may_send(), &mut self.egress);
         let sent = may
-            && self.wire.send(out, HEADER + payload.len(), |buffer| {
+            && self.transport.send(out, HEADER + payload.len(), |buffer| {
                 let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
                 egress.next(now, number, ticks, payload.len()).write(head);
                 body.copy_from_slice(payload);
@@ -451,7 +394,7 @@ impl Leg {
         let (number, codec) = media.send;
         let (egress, stale) = (&mut self.egress, &mut self.stale);
         let sent = encoder.codec() == codec
-            && self.wire.send(out, HEADER + ROOM, |buffer| {
+            && self.transport.send(out, HEADER + ROOM, |buffer| {
                 let (head, payload) = buffer.split_first_chunk_mut::<HEADER>()?;
                 if std::mem::take(stale) {
                     // The encoder takes this frame for its past: no gap where its delay was empty.
@@ -488,7 +431,7 @@ impl Leg {
         self.egress.set_clock(codec.clock());
         let ticks = crate::codec::duration(codec, payload).unwrap_or(codec.clock() / 50);
         let egress = &mut self.egress;
-        let sent = self.wire.send(out, HEADER + payload.len(), |buffer| {
+        let sent = self.transport.send(out, HEADER + payload.len(), |buffer| {
             let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
             egress
                 .relay(now, header, number, ticks, payload.len())
@@ -499,6 +442,21 @@ impl Leg {
         if sent {
             self.count.codec_sent = Some(codec);
         }
+    }
+
+    /// Passes on a packet of a telephone event, which advances no clock.
+    pub(crate) fn relay_event(&mut self, now: Time, header: Header, payload: &[u8], out: &mut Outbox) {
+        if self.digits.active() || !self.may_send() {
+            self.egress.interrupt();
+            return;
+        }
+        let (kind, egress) = (header.payload_type, &mut self.egress);
+        self.transport.send(out, HEADER + payload.len(), |buffer| {
+            let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
+            egress.relay(now, header, kind, 0, payload.len()).write(head);
+            body.copy_from_slice(payload);
+            Some(buffer.len())
+        });
     }
 
     /// Sends the due packet of a digit.
@@ -516,9 +474,9 @@ impl Leg {
                 };
             }
             match (&mut self.digit, event) {
-                (Some(Digit::Event(began)), Some(event)) if self.wire.remote().is_some() => {
+                (Some(Digit::Event(began)), Some(event)) if self.transport.is_open() => {
                     let (began, egress) = (*began, &mut self.egress);
-                    self.wire.send(out, HEADER + 4, |buffer| {
+                    self.transport.send(out, HEADER + 4, |buffer| {
                         let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
                         egress.event(now, event.send, packet.first, began, 4).write(head);
                         body.copy_from_slice(&packet.payload(event.clock));
@@ -543,14 +501,11 @@ impl Leg {
 
     /// Prepares to knock at a phone's address from which nothing ever came.
     pub(crate) fn open_path(&mut self, now: Time) {
-        self.knocks = match &self.wire {
-            Wire::Phone(wire) if !wire.was_heard() && self.may_send() => Some(Knocks {
-                at: now + KNOCK_AFTER,
-                left: KNOCKS * ROUNDS,
-                sent: self.egress.sent().0,
-            }),
-            _ => None,
-        };
+        self.knocks = (self.transport.awaits_peer() && self.may_send()).then(|| Knocks {
+            at: now + KNOCK_AFTER,
+            left: KNOCKS * ROUNDS,
+            sent: self.egress.sent().0,
+        });
     }
 
     /// Sends a little silence to a peer that was sent nothing yet and from which nothing came: it may wait
@@ -559,7 +514,7 @@ impl Leg {
         let Some(mut knocks) = self.knocks.take_if(|knocks| knocks.at <= now) else {
             return;
         };
-        if knocks.left == 0 || matches!(&self.wire, Wire::Phone(wire) if wire.was_heard()) {
+        if knocks.left == 0 || !self.transport.awaits_peer() {
             return;
         }
         knocks.at = now + NEXT_ROUND;
@@ -632,10 +587,8 @@ impl Leg {
     pub(crate) fn check_flow(&mut self, now: Time, out: &mut Outbox) {
         if self.flowing && self.flow_deadline().is_some_and(|(at, _)| at <= now) {
             self.flowing = false;
-            out.event(Event::Flow {
-                leg: self.id,
-                flowing: false,
-            });
+            let leg = self.id;
+            self.tell(out, Event::Flow { leg, flowing: false });
         }
     }
 
@@ -654,11 +607,7 @@ impl Leg {
 
     /// Time at which the leg must be looked at; after `silence` without a sign of its peer it is silent.
     pub(crate) fn deadline(&self, silence: Option<Duration>) -> Deadline {
-        let wire = match &self.wire {
-            Wire::Browser(leg) => leg.poll_timeout(),
-            Wire::Phone(_) => None,
-        };
-        let mut next = earlier(wire, self.tick.map(|at| (at, "application")));
+        let mut next = earlier(self.transport.deadline(), self.tick.map(|at| (at, "application")));
         next = earlier(next, self.feed_deadline());
         next = earlier(next, self.keys.deadline());
         next = earlier(next, self.digits.deadline());

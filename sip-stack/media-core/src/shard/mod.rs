@@ -8,6 +8,7 @@ mod announcement;
 mod command;
 mod datagram;
 mod interface;
+pub mod lane;
 pub(crate) mod leg;
 pub(crate) mod outbox;
 mod player;
@@ -17,7 +18,7 @@ mod silence;
 mod timeout;
 mod wiring;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +28,10 @@ use slab::Slab;
 
 pub use interface::{Input, Output};
 
+use crate::Clock;
 use crate::codec::Pool;
-use crate::control::{BridgeId, LegId, SocketId};
-use crate::leg::{Clock, browser};
+use crate::control::{BridgeId, LegId, Member, SocketId};
+use crate::dtls;
 use crate::music::Music;
 use crate::voice::Prompts;
 use leg::Leg;
@@ -48,7 +50,7 @@ pub struct ShardConfig {
     /// Its number, as in the user name fragments of its legs.
     pub shard: u8,
     /// Certificate and key of the process.
-    pub dtls: Arc<browser::Identity>,
+    pub dtls: Arc<dtls::Identity>,
     /// [`Time`] and `Instant` at one moment, for the DTLS engine.
     pub clock: Clock,
     /// Announcements for waiting callers; empty: they hear the music only.
@@ -69,6 +71,12 @@ pub struct Shard {
     generation: u64,
     names: BTreeMap<LegId, usize>,
     bridges: BTreeMap<BridgeId, Bridge>,
+    /// Members of bridges whose home this is, where some of them are legs of other shards: those may be still to come.
+    expected: BTreeMap<BridgeId, Vec<Member>>,
+    /// Legs of this shard in bridges of others.
+    ties: BTreeSet<(BridgeId, LegId)>,
+    /// Messages of other shards that meant nothing.
+    strays: u64,
     /// Browser leg that an address belongs to. Looked up, never iterated.
     paths: HashMap<(SocketId, SocketAddr), usize>,
     /// Phone leg that a socket belongs to, and whether it is the one for RTCP.
@@ -100,6 +108,9 @@ impl Shard {
             generation: 0,
             names: BTreeMap::new(),
             bridges: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            ties: BTreeSet::new(),
+            strays: 0,
             paths: HashMap::with_capacity(room),
             sockets: HashMap::with_capacity(2 * room),
             queue: Queue::with_capacity(2 * room),

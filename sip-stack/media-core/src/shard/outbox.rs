@@ -3,6 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::control::{Event, LegId, SocketId};
 use crate::shard::Output;
+use crate::shard::lane::{Message, Notice};
 
 /// Outputs that wait for the shell. Datagrams lie one after the other in one buffer that is reused once all
 /// are taken.
@@ -27,6 +28,16 @@ enum Queued {
     Release {
         sockets: [SocketId; 2],
     },
+    Packet {
+        to: u8,
+        leg: LegId,
+        start: usize,
+        end: usize,
+    },
+    Notice {
+        to: u8,
+        notice: Notice,
+    },
     Event(Event),
 }
 
@@ -50,6 +61,18 @@ impl Outbox {
         self.queue.push_back(Queued::Release { sockets });
     }
 
+    pub(crate) fn notice(&mut self, to: u8, notice: Notice) {
+        self.queue.push_back(Queued::Notice { to, notice });
+    }
+
+    /// A packet of a leg, for another shard.
+    pub(crate) fn packet(&mut self, to: u8, leg: LegId, data: &[u8]) {
+        let start = self.data.len();
+        self.data.extend_from_slice(data);
+        let end = self.data.len();
+        self.queue.push_back(Queued::Packet { to, leg, start, end });
+    }
+
     pub(crate) fn datagram(&mut self, socket: SocketId, to: SocketAddr, data: &[u8]) {
         let _ = self.compose(socket, to, data.len(), |out| {
             out.copy_from_slice(data);
@@ -65,19 +88,41 @@ impl Outbox {
         room: usize,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
+        let (start, end) = self.write(room, write)?;
+        self.queue.push_back(Queued::Transmit {
+            socket,
+            to,
+            start,
+            end,
+        });
+        Some(end - start)
+    }
+
+    /// The same for a packet of a leg, for another shard.
+    pub(crate) fn compose_packet(
+        &mut self,
+        to: u8,
+        leg: LegId,
+        room: usize,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Option<usize> {
+        let (start, end) = self.write(room, write)?;
+        self.queue.push_back(Queued::Packet { to, leg, start, end });
+        Some(end - start)
+    }
+
+    /// Place of what was written.
+    #[inline]
+    fn write(
+        &mut self,
+        room: usize,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Option<(usize, usize)> {
         let start = self.data.len();
         self.data.resize(start + room, 0);
         let length = write(&mut self.data[start..]).filter(|length| *length <= room);
         self.data.truncate(start + length.unwrap_or(0));
-        if length.is_some() {
-            self.queue.push_back(Queued::Transmit {
-                socket,
-                to,
-                start,
-                end: self.data.len(),
-            });
-        }
-        length
+        length.map(|length| (start, start + length))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -103,6 +148,17 @@ impl Outbox {
             },
             Queued::Bind { leg, local } => Output::Bind { leg, local },
             Queued::Release { sockets } => Output::Release { sockets },
+            Queued::Packet { to, leg, start, end } => Output::Message {
+                to,
+                message: Message::Packet {
+                    leg,
+                    data: self.data.get(start..end).unwrap_or(&[]),
+                },
+            },
+            Queued::Notice { to, notice } => Output::Message {
+                to,
+                message: Message::Notice(notice),
+            },
             Queued::Event(event) => Output::Event(event),
         })
     }

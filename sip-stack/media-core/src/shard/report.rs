@@ -5,17 +5,14 @@ use std::time::Duration;
 use sans_io::Time;
 
 use super::Shard;
-use super::leg::{Leg, Mode, Wire};
+use super::leg::{Leg, Mode};
+use super::outbox::Outbox;
 use crate::codec::Encoder;
 use crate::control::{Event, Report};
 use crate::negotiated::Codec;
 use crate::rtcp::{Compound, Outgoing, Rtcp, SenderInfo, write_bye, write_report};
 use crate::stats::{Impairment, mos, ntp, round_trip};
 
-/// Between two reports, on average; a half less or more by chance (RFC 3550 §6.2, §6.3.1). Browsers speak AVPF, whose
-/// reports may be denser (RFC 4585 §3.4).
-const BROWSER: Duration = Duration::from_millis(2_000);
-const PHONE: Duration = Duration::from_millis(5_000);
 /// Loss of 256 that the peer must report before it gets FEC: 2%.
 const LOSSY: u8 = 5;
 /// Time that FEC stays on after the last such report.
@@ -51,7 +48,7 @@ impl Shard {
                 if let Some(rtt) = round_trip(now, block.last_sr, block.delay_since_last_sr) {
                     leg.count.round_trip_us = rtt.as_micros() as u32;
                 }
-                leg.protect_against_loss(now, block.fraction_lost);
+                leg.protect_against_loss(now, block.fraction_lost, &mut self.out);
             }
         }
     }
@@ -59,10 +56,12 @@ impl Shard {
     /// Sends a report of ours and says when the next one is due.
     pub(super) fn send_report(&mut self, now: Time, key: usize, bye: bool) {
         let Some(leg) = self.legs.get_mut(key) else { return };
-        let every = match leg.wire {
-            Wire::Browser(_) => BROWSER,
-            Wire::Phone(_) => PHONE,
-        };
+        if leg.transport.lane().is_some() {
+            // The leg has the reports, and its stand-in none.
+            return self.send_counts(now, key);
+        }
+        // A half less or more by chance (RFC 3550 §6.2, §6.3.1).
+        let every = leg.transport.report_interval();
         leg.report_at = Some(now + every.mul_f64(0.5 + self.rng.below(1_000) as f64 / 1_000.0));
         let (packets, octets) = leg.egress.sent();
         let sender = (packets > leg.sent_at_report).then(|| SenderInfo {
@@ -88,36 +87,39 @@ impl Shard {
         if bye {
             write_bye(&mut self.scratch, ssrc);
         }
-        leg.wire.send_rtcp(&mut self.out, &self.scratch);
-        leg.end_protection(now);
+        leg.transport.send_rtcp(&mut self.out, &self.scratch);
+        leg.end_protection(now, &mut self.out);
     }
 
     pub(super) fn tell_report(&mut self, key: usize, last: bool) {
         let Some(leg) = self.legs.get(key) else { return };
-        self.out.event(Event::Report {
+        let event = Event::Report {
             leg: leg.id,
             report: Box::new(leg.report()),
             last,
-        });
+        };
+        leg.tell(&mut self.out, event);
     }
 }
 
 impl Leg {
     /// Switches Opus FEC on while the peer reports loss and takes it.
-    fn protect_against_loss(&mut self, now: Time, fraction_lost: u8) {
+    fn protect_against_loss(&mut self, now: Time, fraction_lost: u8, out: &mut Outbox) {
         let allowed = self.media.as_ref().is_some_and(|media| media.opus.in_band_fec);
         if fraction_lost >= LOSSY && allowed {
-            let percent = (u32::from(fraction_lost) * 100 / 256) as u8;
+            let percent = ((u32::from(fraction_lost) * 100 / 256) as u8).max(1);
+            self.tell_loss(percent, out);
             if let Some(Encoder::Opus(encoder)) = &mut self.encoder {
-                encoder.set_loss(percent.max(1));
+                encoder.set_loss(percent);
             }
             self.fec_until = Some(now + FEC_STAYS);
         }
     }
 
-    fn end_protection(&mut self, now: Time) {
+    fn end_protection(&mut self, now: Time, out: &mut Outbox) {
         if self.fec_until.is_some_and(|until| until <= now) {
             self.fec_until = None;
+            self.tell_loss(0, out);
             if let Some(Encoder::Opus(encoder)) = &mut self.encoder {
                 encoder.set_loss(0);
             }
@@ -128,7 +130,11 @@ impl Leg {
     pub(super) fn report(&self) -> Report {
         let (packets_sent, octets_sent) = self.egress.sent();
         let lost = self.source.lost();
-        let buffer_us = self.feed.as_ref().map_or(0, |feed| feed.depth());
+        let elsewhere = self.counts_elsewhere();
+        let buffer_us = self
+            .feed
+            .as_ref()
+            .map_or(elsewhere.buffer_us, |feed| feed.depth());
         let expected = self.count.received + lost;
         let mos = self.count.codec_received.map_or(0.0, |codec| {
             mos(&Impairment {
@@ -152,8 +158,8 @@ impl Leg {
             remote_jitter_us: self.count.remote_jitter_us,
             round_trip_us: self.count.round_trip_us,
             buffer_us,
-            concealed: self.count.concealed,
-            fec_recovered: self.count.fec_recovered,
+            concealed: self.count.concealed + elsewhere.concealed,
+            fec_recovered: self.count.fec_recovered + elsewhere.fec_recovered,
             mos,
             mode: match self.count.mode {
                 Mode::None => "none",

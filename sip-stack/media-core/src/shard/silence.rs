@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use sans_io::{Deadline, Time};
 
-use super::leg::{Leg, Wire};
+use super::leg::Leg;
 use super::outbox::Outbox;
 use crate::control::{Event, LegId};
-use crate::negotiated::Transport;
+use crate::negotiated::Negotiated;
 
 /// Silence of a leg.
 #[derive(Debug, Default)]
@@ -33,12 +33,9 @@ impl Leg {
     /// True if something should come from the peer.
     fn is_due(&self) -> bool {
         let media = self.media.as_ref();
-        matches!(self.wire, Wire::Phone(_))
-            && media.is_some_and(|media| {
-                media.direction.receives()
-                    // `c=0.0.0.0` is hold as well (RFC 2543).
-                    && matches!(media.transport, Transport::Rtp { remote: Some(_), .. })
-            })
+        // `c=0.0.0.0` is hold as well (RFC 2543).
+        let due = |media: &Negotiated| media.direction.receives() && media.transport.remote().is_some();
+        !self.transport.checks_peer() && media.is_some_and(due)
     }
 
     /// Reports that the leg has been silent for `limit`.

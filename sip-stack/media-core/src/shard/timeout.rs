@@ -5,11 +5,10 @@ use std::time::Duration;
 use sans_io::Time;
 
 use super::Shard;
-use super::leg::Wire;
 use super::queue::Who;
 use crate::bridge::{self, Sink};
 use crate::control::{Event, Failure};
-use crate::leg::browser;
+use crate::transport;
 
 /// The least between two looks at a leg that time alone causes.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -48,10 +47,8 @@ impl Shard {
         leg.check_silence(now, self.config.silence, &mut self.out);
         let heard = leg.keys.timeout(now);
         let report = leg.report_at.is_some_and(|at| at <= now);
-        if let Wire::Browser(wire) = &mut leg.wire
-            && wire.poll_timeout().is_some_and(|(at, _)| at <= now)
-        {
-            wire.handle_timeout(now);
+        if leg.transport.deadline().is_some_and(|(at, _)| at <= now) {
+            leg.transport.handle_timeout(now);
         }
         if leg.feed_deadline().is_some_and(|(at, _)| at <= now) {
             self.feed(now, key);
@@ -97,25 +94,25 @@ impl Shard {
         }
     }
 
-    /// Takes from a browser leg what ICE and DTLS have to send and to say.
+    /// Takes from a leg's transport what its own protocol has to send and to say.
     pub(super) fn settle(&mut self, now: Time, key: usize) {
         let Some(leg) = self.legs.get_mut(key) else { return };
-        let id = leg.id;
-        let Wire::Browser(wire) = &mut leg.wire else {
+        if !leg.transport.negotiates() {
             return;
-        };
-        while let Some(datagram) = wire.poll_transmit() {
+        }
+        let id = leg.id;
+        while let Some(datagram) = leg.transport.poll_transmit() {
             self.out.datagram(datagram.socket, datagram.to, datagram.data);
         }
         let mut failed = None;
-        while let Some(event) = wire.poll_event() {
+        while let Some(event) = leg.transport.poll_event() {
             match event {
-                browser::Event::Connected => {
+                transport::Event::Connected => {
                     leg.egress.resume(now);
                     self.out.event(Event::Connected { leg: id });
                 }
-                browser::Event::Gone(reason) => self.out.event(Event::Gone { leg: id, reason }),
-                browser::Event::Failed(reason) => failed = Some(reason),
+                transport::Event::Gone(reason) => self.out.event(Event::Gone { leg: id, reason }),
+                transport::Event::Failed(reason) => failed = Some(reason),
             }
         }
         if let Some(reason) = failed {

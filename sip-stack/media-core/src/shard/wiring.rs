@@ -9,7 +9,7 @@ use super::leg::{Hears, Leg, Mode};
 use super::player::Player;
 use crate::bridge::{Mix, Part, TICK};
 use crate::codec::{Pool, RATE};
-use crate::control::{BridgeId, LegId, Role};
+use crate::control::{BridgeId, LegId, Member, Role};
 use crate::dtmf::Heard;
 use crate::negotiated::Direction;
 
@@ -27,16 +27,18 @@ pub(super) struct Bridge {
 }
 
 impl Shard {
-    pub(super) fn bridge(&mut self, now: Time, bridge: BridgeId, wanted: &[(LegId, Role)]) {
+    /// Lets those of the members who are here, themselves or by a stand-in, hear each other.
+    pub(super) fn bridge(&mut self, now: Time, bridge: BridgeId, wanted: &[Member]) {
         let mut members: Vec<(LegId, Role)> = Vec::with_capacity(wanted.len());
-        for (id, role) in wanted {
-            if self.names.contains_key(id) && !members.iter().any(|(member, _)| member == id) {
-                members.push((*id, *role));
+        for Member { leg, role, .. } in wanted {
+            if self.names.contains_key(leg) && !members.iter().any(|(member, _)| member == leg) {
+                members.push((*leg, *role));
             }
         }
         for (id, _) in &members {
             let Some(&key) = self.names.get(id) else { continue };
             if self.legs.get(key).and_then(|leg| leg.bridge) != Some(bridge) {
+                self.untie(now, key);
                 self.leave(now, key);
             }
         }
@@ -44,6 +46,8 @@ impl Shard {
     }
 
     pub(super) fn unbridge(&mut self, now: Time, bridge: BridgeId) {
+        self.expected.remove(&bridge);
+        self.untie_others(now, bridge, &[]);
         self.set_members(now, bridge, Vec::new());
     }
 
@@ -133,7 +137,7 @@ impl Shard {
         self.arm_mix(bridge);
     }
 
-    fn key_of(&self, id: LegId) -> Option<usize> {
+    pub(super) fn key_of(&self, id: LegId) -> Option<usize> {
         self.names.get(&id).copied()
     }
 
@@ -241,6 +245,9 @@ impl Shard {
     pub(super) fn rewire(&mut self, now: Time, key: usize) {
         let Some(leg) = self.legs.get(key) else { return };
         let Some(media) = &leg.media else { return };
+        if leg.hears_by_lane() == Some(true) {
+            return self.hear(now, key, Hears::Lane);
+        }
         let direction = |key: usize| Some(self.legs.get(key)?.media.as_ref()?.direction);
         let bridge = leg.bridge.and_then(|bridge| self.bridges.get(&bridge));
         // True if anybody may talk, and if anybody is not on hold.
@@ -265,15 +272,16 @@ impl Shard {
             (None, None) => None,
         };
         let held = media.direction != Direction::SendRecv || !present;
+        let plays = leg.player.is_some() || leg.transport.lane().is_some_and(|lane| lane.application);
         let application = match &leg.player {
             None => Hears::Nobody,
             Some(Player::Echo) => Hears::Leg(key),
             Some(_) => Hears::Application,
         };
         let hears = match joined {
-            Some(joined) if talks && !(held && leg.player.is_some()) => joined,
+            Some(joined) if talks && !(held && plays) => joined,
             // Silence keeps a member of a mix alive; whom else it hears may come any time.
-            Some(Hears::Mix) if leg.player.is_none() => Hears::Mix,
+            Some(Hears::Mix) if !plays => Hears::Mix,
             // The other leg is not described yet: present sound goes on.
             _ => application,
         };
@@ -287,7 +295,10 @@ impl Shard {
         let encoded = matches!(leg.count.mode, Mode::Transcode | Mode::Mix);
         // From a bridge of two to one of more and back nothing is interrupted.
         let stays = match (before, hears) {
-            (Hears::Leg(other), Hears::Mix) | (Hears::Mix, Hears::Leg(other)) => other != key,
+            (Hears::Leg(other), Hears::Mix | Hears::Lane) | (Hears::Mix | Hears::Lane, Hears::Leg(other)) => {
+                other != key
+            }
+            (Hears::Mix, Hears::Lane) | (Hears::Lane, Hears::Mix) => true,
             (before, hears) => before == hears,
         };
         if before != hears {
@@ -301,7 +312,7 @@ impl Shard {
                 Hears::Application => Mode::Application,
                 Hears::Leg(other) if other == key => Mode::Application,
                 // The first packet tells which.
-                Hears::Leg(_) => Mode::None,
+                Hears::Leg(_) | Hears::Lane => Mode::None,
                 Hears::Mix => Mode::Mix,
             };
         }
@@ -323,8 +334,9 @@ impl Shard {
                 let rate = bridge.and_then(|bridge| Some(bridge.mix.as_ref()?.rate_for(leg)));
                 leg.join_mix(rate.unwrap_or(RATE), stays, stays && encoded, &mut self.pool);
             }
-            Hears::Leg(_) | Hears::Nobody => leg.tick = None,
+            Hears::Leg(_) | Hears::Lane | Hears::Nobody => leg.tick = None,
         }
+        leg.tell_bridged(&mut self.out);
         if let Hears::Leg(other) = before
             && before != hears
             && let Some(talker) = self.legs.get_mut(other)

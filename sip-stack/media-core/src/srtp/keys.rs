@@ -4,14 +4,19 @@ use aes::{Aes128, Aes256};
 use super::cm::AesCm;
 use super::gcm::AesGcm;
 
-/// A protection profile of DTLS-SRTP (RFC 5764 §4.1.2, RFC 7714 §14.2).
+/// A protection profile of DTLS-SRTP (RFC 5764 §4.1.2, RFC 7714 §14.2), which is a crypto suite of SDES (RFC 4568 §6.2, RFC
+/// 6188 §4, RFC 7714 §14.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
-    /// `SRTP_AES128_CM_HMAC_SHA1_80`, which every implementation has.
+    /// `SRTP_AES128_CM_HMAC_SHA1_80` and `AES_CM_128_HMAC_SHA1_80`, which every implementation has.
     Aes128CmSha1_80,
-    /// `SRTP_AEAD_AES_128_GCM`.
+    /// `AES_CM_128_HMAC_SHA1_32`: a tag of four octets on RTP, and of ten on RTCP (RFC 4568 §6.2.2).
+    Aes128CmSha1_32,
+    /// `AES_256_CM_HMAC_SHA1_80`.
+    Aes256CmSha1_80,
+    /// `SRTP_AEAD_AES_128_GCM` and `AEAD_AES_128_GCM`.
     AeadAes128Gcm,
-    /// `SRTP_AEAD_AES_256_GCM`.
+    /// `SRTP_AEAD_AES_256_GCM` and `AEAD_AES_256_GCM`.
     AeadAes256Gcm,
 }
 
@@ -30,8 +35,8 @@ impl Profile {
     #[must_use]
     pub const fn key_len(self) -> usize {
         match self {
-            Profile::Aes128CmSha1_80 | Profile::AeadAes128Gcm => 16,
-            Profile::AeadAes256Gcm => 32,
+            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 | Profile::AeadAes128Gcm => 16,
+            Profile::Aes256CmSha1_80 | Profile::AeadAes256Gcm => 32,
         }
     }
 
@@ -39,14 +44,14 @@ impl Profile {
     #[must_use]
     pub const fn salt_len(self) -> usize {
         match self {
-            Profile::Aes128CmSha1_80 => 14,
+            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 | Profile::Aes256CmSha1_80 => 14,
             Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => 12,
         }
     }
 }
 
 /// The key of one direction, from which the session keys come (RFC 3711 §4.3).
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct MasterKey {
     profile: Profile,
     key: [u8; 32],
@@ -54,7 +59,7 @@ pub struct MasterKey {
 }
 
 /// The master keys of both directions.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keys {
     /// For what we send.
     pub local: MasterKey,
@@ -106,17 +111,26 @@ impl MasterKey {
 
     pub(super) fn ciphers(&self) -> Ciphers {
         match self.profile {
-            Profile::Aes128CmSha1_80 => {
-                let cipher = |labels: [u8; 3]| {
-                    AesCm::new(
-                        &self.derive(labels[0]),
-                        &self.derive::<20>(labels[1]),
-                        self.derive(labels[2]),
-                    )
+            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => {
+                let tag = if self.profile == Profile::Aes128CmSha1_32 {
+                    4
+                } else {
+                    10
+                };
+                let cipher = |key, tag, auth, salt| {
+                    AesCm::aes128(&self.derive(key), &self.derive(auth), self.derive(salt), tag)
                 };
                 Ciphers::Cm(Box::new(Pair {
-                    rtp: cipher([0, 1, 2]),
-                    rtcp: cipher([3, 4, 5]),
+                    rtp: cipher(0, tag, 1, 2),
+                    rtcp: cipher(3, 10, 4, 5),
+                }))
+            }
+            Profile::Aes256CmSha1_80 => {
+                let cipher =
+                    |key, auth, salt| AesCm::aes256(&self.derive(key), &self.derive(auth), self.derive(salt));
+                Ciphers::Cm(Box::new(Pair {
+                    rtp: cipher(0, 1, 2),
+                    rtcp: cipher(3, 4, 5),
                 }))
             }
             Profile::AeadAes128Gcm => {

@@ -2,10 +2,10 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
+use super::gcm;
 use super::index::Indices;
 use super::keys::{Ciphers, MasterKey};
 use super::packet::{ENCRYPTED, RTCP_HEADER, rtcp_ssrc, rtp_header, rtp_sequence, rtp_ssrc};
-use super::{cm, gcm};
 
 /// Opens what the peer sends. One master key, at most [`Receiver::MAX_STREAMS`] sources of RTP and as many of RTCP; a source
 /// is remembered from its first authentic packet on.
@@ -61,7 +61,7 @@ impl Receiver {
             Ciphers::Cm(ciphers) => {
                 let length = packet
                     .len()
-                    .checked_sub(cm::TAG)
+                    .checked_sub(ciphers.rtp.tag_len())
                     .filter(|&length| length >= header);
                 let length = length.ok_or(Refused::Malformed)?;
                 let (packet, tag) = packet.split_at_mut(length);
@@ -97,7 +97,7 @@ impl Receiver {
             Ciphers::Cm(ciphers) => {
                 let length = packet
                     .len()
-                    .checked_sub(4 + cm::TAG)
+                    .checked_sub(4 + ciphers.rtcp.tag_len())
                     .filter(|&length| length >= RTCP_HEADER);
                 let length = length.ok_or(Refused::Malformed)?;
                 let (packet, trailer) = packet.split_at_mut(length);
@@ -137,7 +137,7 @@ impl Receiver {
 }
 
 /// The E bit and the index of SRTCP. A packet that is not encrypted is refused whatever its tag: DTLS-SRTP always encrypts
-/// (RFC 5764 §4.1.2).
+/// (RFC 5764 §4.1.2), and so does SDES unless both agreed on UNENCRYPTED_SRTCP (RFC 4568 §6.3.2).
 fn index_word(word: &[u8]) -> Result<u32, Refused> {
     let word = word.first_chunk().map_or(0, |word| u32::from_be_bytes(*word));
     if word & ENCRYPTED == 0 {

@@ -2,10 +2,10 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
+use super::gcm;
 use super::index::Indices;
 use super::keys::{Ciphers, MasterKey};
 use super::packet::{ENCRYPTED, RTCP_HEADER, rtcp_ssrc, rtp_header, rtp_sequence, rtp_ssrc};
-use super::{cm, gcm};
 
 /// Protects what we send. One master key, at most [`Sender::MAX_STREAMS`] sources.
 pub struct Sender {
@@ -54,10 +54,11 @@ impl Sender {
             .filter(|&index| indices.is_fresh(index))?;
         let end = match &self.ciphers {
             Ciphers::Cm(ciphers) => {
-                let (packet, tag) = buffer.get_mut(..length + cm::TAG)?.split_at_mut(length);
+                let end = length + ciphers.rtp.tag_len();
+                let (packet, tag) = buffer.get_mut(..end)?.split_at_mut(length);
                 ciphers.rtp.apply(ssrc, index, &mut packet[header..]);
-                tag.copy_from_slice(&ciphers.rtp.tag(packet, (index >> 16) as u32));
-                length + cm::TAG
+                ciphers.rtp.write_tag(packet, (index >> 16) as u32, tag);
+                end
             }
             Ciphers::Gcm(ciphers) => {
                 let (packet, tag) = buffer.get_mut(..length + gcm::TAG)?.split_at_mut(length);
@@ -81,13 +82,13 @@ impl Sender {
         let word = ENCRYPTED | self.rtcp;
         let end = match &self.ciphers {
             Ciphers::Cm(ciphers) => {
-                let end = length + 4 + cm::TAG;
+                let end = length + 4 + ciphers.rtcp.tag_len();
                 let (packet, trailer) = buffer.get_mut(..end)?.split_at_mut(length);
                 ciphers
                     .rtcp
                     .apply(ssrc, u64::from(self.rtcp), &mut packet[RTCP_HEADER..]);
                 trailer[..4].copy_from_slice(&word.to_be_bytes());
-                trailer[4..].copy_from_slice(&ciphers.rtcp.tag(packet, word));
+                ciphers.rtcp.write_tag(packet, word, &mut trailer[4..]);
                 end
             }
             Ciphers::Gcm(ciphers) => {

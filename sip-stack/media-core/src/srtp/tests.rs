@@ -11,8 +11,10 @@ use super::keys::{Ciphers, Pair};
 use super::*;
 use crate::corpus;
 
-const PROFILES: [Profile; 3] = [
+const PROFILES: [Profile; 5] = [
     Profile::Aes128CmSha1_80,
+    Profile::Aes128CmSha1_32,
+    Profile::Aes256CmSha1_80,
     Profile::AeadAes128Gcm,
     Profile::AeadAes256Gcm,
 ];
@@ -33,6 +35,8 @@ fn other(profile: Profile) -> (Context, Context) {
     let (key, salt) = bytes.split_at(profile.key_len());
     let theirs = match profile {
         Profile::Aes128CmSha1_80 => ProtectionProfile::Aes128CmHmacSha1_80,
+        Profile::Aes128CmSha1_32 => ProtectionProfile::Aes128CmHmacSha1_32,
+        Profile::Aes256CmSha1_80 => ProtectionProfile::Aes256CmHmacSha1_80,
         Profile::AeadAes128Gcm => ProtectionProfile::AeadAes128Gcm,
         Profile::AeadAes256Gcm => ProtectionProfile::AeadAes256Gcm,
     };
@@ -246,7 +250,8 @@ fn plain_srtcp_is_refused_even_with_a_right_tag() {
         panic!("AES-CM")
     };
     let mut packet = rtcp(&mut Rng::seeded(1), 1);
-    let tag = ciphers.rtcp.tag(&packet, 5);
+    let mut tag = [0; 10];
+    ciphers.rtcp.write_tag(&packet, 5, &mut tag);
     packet.extend_from_slice(&5_u32.to_be_bytes());
     packet.extend_from_slice(&tag);
     assert_eq!(receiver.open_rtcp(&mut packet), Err(Refused::Malformed));
@@ -303,7 +308,7 @@ fn vectors_of_rfc_3711() {
         .try_into()
         .expect("16 octets");
     let mut stream = vec![0; 65_282 * 16];
-    AesCm::new(&key, &[0; 20], salt).apply(0, 0, &mut stream);
+    AesCm::aes128(&key, &[0; 20], salt, 10).apply(0, 0, &mut stream);
     let master_key = hex("e1f97a0d3e018be0d64fa32c06de4139");
     let master_salt = hex("0ec675ad498afeebb6960b3aabe6");
     let master = MasterKey::new(Profile::Aes128CmSha1_80, &master_key, &master_salt).expect("a key");
@@ -327,6 +332,44 @@ fn vectors_of_rfc_3711() {
         read += 1;
     }
     assert_eq!(read, 9);
+}
+
+#[test]
+fn vectors_of_rfc_6188() {
+    // §7.1
+    let key = hex("57f82fe3613fd170a85ec93c40b1f0922ec4cb0dc025b58272147cc438944a98");
+    let salt = hex("f0f1f2f3f4f5f6f7f8f9fafbfcfd").try_into().expect("14 octets");
+    let key = key.try_into().expect("32 octets");
+    let mut stream = vec![0; 3 * 16];
+    AesCm::aes256(&key, &[0; 20], salt).apply(0, 0, &mut stream);
+    let expected =
+        "92bdd28a93c3f52511c677d08b5515a49da71b2378a854f67050756ded165bac63c4868b7096d88421b563b8c94c9a31";
+    assert_eq!(stream, hex(expected));
+    // §7.2
+    let key = hex("f0f04914b513f2763a1b1fa130f10e2998f6f6e43e4309d1e622a0e332b9f1b6");
+    let salt = hex("3b04803de51ee7c96423ab5b78d2");
+    let master = MasterKey::new(Profile::Aes256CmSha1_80, &key, &salt).expect("a key");
+    let cipher_key = "5ba1064e30ec51613cad926c5a28ef731ec7fb397f70a960653caf06554cd8c4";
+    assert_eq!(master.derive::<32>(0).to_vec(), hex(cipher_key));
+    assert_eq!(
+        master.derive::<14>(2).to_vec(),
+        hex("fa31791685ca444a9e07c6c64e93")
+    );
+    assert_eq!(
+        master.derive::<20>(1).to_vec(),
+        hex("fd9c32d39ed5fbb5a9dc96b30818454d1313dc05")
+    );
+}
+
+#[test]
+fn a_short_tag_is_short_on_rtp_alone() {
+    let mut rng = Rng::seeded(21);
+    let (mut sender, _) = pair(Profile::Aes128CmSha1_32);
+    let (packet, control) = (rtp(&mut rng, 1, 1), rtcp(&mut rng, 1));
+    let sealed = protect_rtp(&mut sender, &packet).expect("a packet");
+    assert_eq!(sealed.len(), packet.len() + 4);
+    let sealed = protect_rtcp(&mut sender, &control).expect("a packet");
+    assert_eq!(sealed.len(), control.len() + 4 + 10);
 }
 
 #[test]

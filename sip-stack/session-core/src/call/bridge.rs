@@ -1,7 +1,7 @@
 //! Audio of a call: who hears whom is read off its state. Its members hear each other, or everybody of the bridge that it was put
 //! into; whoever hears nobody hears a sound.
 
-use media_core::control::{BridgeId, LegId, Role};
+use media_core::control::{BridgeId, LegId, Member};
 
 use super::Call;
 use crate::bridge::Wired;
@@ -40,7 +40,7 @@ impl Call {
         self.wire_outside(cx, &wanted);
     }
 
-    fn wire_own(&mut self, cx: &mut Context, wanted: &[(LegId, Role)]) {
+    fn wire_own(&mut self, cx: &mut Context, wanted: &[Member]) {
         let Bridge::Own(wired) = &mut self.bridge else {
             return;
         };
@@ -49,18 +49,18 @@ impl Call {
         }
         let mut wired = std::mem::take(wired);
         self.enter(cx, wired.members(), wanted);
-        wired.change(cx, self.shard, wanted);
+        wired.change(cx, wanted);
         self.bridge = Bridge::Own(wired);
         if !wanted.is_empty() {
             cx.event(Event::Bridged {
                 session: self.id,
-                legs: wanted.iter().map(|(leg, _)| *leg).collect(),
+                legs: wanted.iter().map(|member| member.leg).collect(),
             });
         }
     }
 
     /// Members that may hear and be heard now, and the branch whose early media the caller hears.
-    pub(crate) fn share(&self) -> Vec<(LegId, Role)> {
+    pub(crate) fn share(&self) -> Vec<Member> {
         if self.is_ending() {
             return Vec::new();
         }
@@ -74,21 +74,25 @@ impl Call {
             .chain(early)
             .filter_map(|leg| self.leg(leg))
             .filter(|l| is_present(l))
-            .map(|l| (l.id(), l.role()))
+            .map(|l| Member {
+                leg: l.id(),
+                role: l.role(),
+                shard: l.shard(),
+            })
             .collect()
     }
 
     /// Prepares its legs for a bridge whose members change.
-    pub(crate) fn enter(&mut self, cx: &mut Context, was: &[(LegId, Role)], wanted: &[(LegId, Role)]) {
-        let is_in = |of: &[(LegId, Role)], leg: LegId| of.iter().any(|(other, _)| *other == leg);
+    pub(crate) fn enter(&mut self, cx: &mut Context, was: &[Member], wanted: &[Member]) {
+        let is_in = |of: &[Member], leg: LegId| of.iter().any(|other| other.leg == leg);
         // A leg that has left hears nothing of the others from now on.
-        for (leg, _) in was.iter().filter(|(leg, _)| !is_in(wanted, *leg)) {
-            if let Some(l) = self.leg_mut(*leg) {
+        for gone in was.iter().filter(|gone| !is_in(wanted, gone.leg)) {
+            if let Some(l) = self.leg_mut(gone.leg) {
                 l.set_hears(Hears::Nothing);
             }
         }
-        for (leg, _) in wanted.iter().filter(|(leg, _)| !is_in(was, *leg)) {
-            if let Some(l) = self.leg_mut(*leg) {
+        for new in wanted.iter().filter(|new| !is_in(was, new.leg)) {
+            if let Some(l) = self.leg_mut(new.leg) {
                 l.change_sound(cx, Hears::Nothing);
                 l.set_hears(Hears::Bridge);
             }
@@ -96,13 +100,13 @@ impl Call {
     }
 
     /// Lets whoever is outside a bridge hear the sound that is due.
-    pub(crate) fn wire_outside(&mut self, cx: &mut Context, wanted: &[(LegId, Role)]) {
+    pub(crate) fn wire_outside(&mut self, cx: &mut Context, wanted: &[Member]) {
         if self.is_ending() {
             return;
         }
         for at in 0..self.legs.len() {
             let leg = self.legs[at].id();
-            if !wanted.iter().any(|(other, _)| *other == leg) {
+            if !wanted.iter().any(|other| other.leg == leg) {
                 let hears = self.hears(&self.legs[at]);
                 self.legs[at].change_sound(cx, hears);
             }
@@ -116,9 +120,9 @@ impl Call {
         };
         let mut wired = std::mem::take(wired);
         let members = wired.members().to_vec();
-        wired.change(cx, self.shard, &[]);
-        for (leg, _) in members {
-            if let Some(l) = self.leg_mut(leg) {
+        wired.change(cx, &[]);
+        for member in members {
+            if let Some(l) = self.leg_mut(member.leg) {
                 l.set_hears(Hears::Nothing);
             }
         }
@@ -140,7 +144,7 @@ impl Call {
     }
 
     /// Takes it out of the bridge that it was put into, whose members were these.
-    pub(crate) fn leave_shared(&mut self, cx: &mut Context, was: &[(LegId, Role)]) {
+    pub(crate) fn leave_shared(&mut self, cx: &mut Context, was: &[Member]) {
         self.enter(cx, was, &[]);
         self.bridge = Bridge::Own(Wired::default());
         self.wire(cx);

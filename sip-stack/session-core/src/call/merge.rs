@@ -6,7 +6,7 @@ use super::{Call, NewCall};
 use crate::context::Context;
 use crate::dial::Caller;
 use crate::event::Event;
-use crate::leg::{Leg, Member, Purpose};
+use crate::leg::{Leg, Membership, Purpose};
 use sans_io::Time;
 
 impl Call {
@@ -82,7 +82,7 @@ impl Call {
         l.leave_bridge();
         self.wire(cx);
         l.set_application(None);
-        l.set_purpose(Purpose::Member(Member::caller()));
+        l.set_purpose(Purpose::Member(Membership::caller()));
         cx.index.move_leg(leg, id);
         call.legs.push(l);
         call.wire(cx);

@@ -27,7 +27,7 @@ use crate::bridge::Wired;
 use crate::context::Context;
 use crate::dial::{Caller, Dialling, Invitation};
 use crate::event::{Fault, LegRecord, Source};
-use crate::leg::{Leg, Member, Part, Purpose, Seat};
+use crate::leg::{Leg, Membership, Part, Purpose, Seat};
 
 /// A call. Unique among all that [`Config::first_id`](crate::Config::first_id) keeps apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -236,7 +236,7 @@ impl Call {
         let order = self.came;
         if let Some(l) = self.leg_mut(leg) {
             let part = l.member().map_or(Part::Talks, |member| member.part);
-            l.set_purpose(Purpose::Member(Member {
+            l.set_purpose(Purpose::Member(Membership {
                 seat: Seat::Other,
                 order,
                 part,

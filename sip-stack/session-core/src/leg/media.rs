@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use media_core::control::{Command, LegId, LegKind, MediaSource, Report};
-use media_core::leg::browser;
-use media_core::negotiated::{Codec, DtlsRole, IceCredentials, Transport};
+use media_core::ice;
+use media_core::negotiated::{Codec, DtlsRole, IceCredentials};
 use media_core::sdp::{self, Family, Negotiator};
 use sans_io::Rng;
 use sip_core::endpoint::OutgoingInvite;
@@ -53,7 +53,7 @@ impl MediaWanted {
         match self.device {
             Device::Browser => {
                 let ice = IceCredentials {
-                    ufrag: browser::ufrag(shard, leg, &mut cx.rng),
+                    ufrag: ice::ufrag(shard, leg, &mut cx.rng),
                     pwd: cx.rng.token(24),
                 };
                 let profile = sdp::Profile::Browser(sdp::Browser {
@@ -173,10 +173,11 @@ impl Leg {
         let proxied = self.peer.proxied || usage.is_some_and(|usage| cx.endpoint.is_proxied(usage));
         let source = info.and_then(|info| info.flow).or(self.flow);
         let host = source.map(|flow| flow.remote.ip().to_canonical());
-        let to = self.negotiation.media().and_then(|media| match media.transport {
-            Transport::Rtp { remote, .. } => remote.map(|remote| remote.ip()),
-            Transport::Dtls { .. } => None,
-        });
+        let to = self
+            .negotiation
+            .media()
+            .and_then(|media| media.transport.remote());
+        let to = to.map(|remote| remote.ip());
         let early = self.is_unanswered() && (self.user().is_some() || (host.is_some() && host == to));
         let reached = !self.is_incoming() || self.acknowledged || early;
         let leg = self.id;
@@ -199,8 +200,8 @@ impl Leg {
 
 /// Credentials after an ICE restart, which still name shard and leg.
 fn renew(before: &IceCredentials, rng: &mut Rng) -> IceCredentials {
-    let ufrag = match browser::parse_ufrag(&before.ufrag) {
-        Some((shard, leg)) => browser::ufrag(shard, leg, rng),
+    let ufrag = match ice::parse_ufrag(&before.ufrag) {
+        Some((shard, leg)) => ice::ufrag(shard, leg, rng),
         None => before.ufrag.clone(),
     };
     IceCredentials {

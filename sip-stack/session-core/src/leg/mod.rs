@@ -23,7 +23,7 @@ pub(crate) use media::{Media, MediaWanted, Pending};
 pub(crate) use negotiation::Negotiation;
 pub(crate) use presence::Attendance;
 use presence::Presence;
-pub(crate) use purpose::{Member, Part, Purpose, Seat};
+pub(crate) use purpose::{Membership, Part, Purpose, Seat};
 pub(crate) use sound::Hears;
 use sound::Sound;
 

@@ -12,7 +12,7 @@ pub(crate) enum Purpose {
     /// Rings for an invitation, or has answered it and was not admitted yet.
     Invited,
     /// Takes part in the call.
-    Member(Member),
+    Member(Membership),
     /// Called us, and gets the place of another leg as soon as it is answered (RFC 3891).
     Replacing(LegId),
     /// Was in the call before a restart, and is asked to go on.
@@ -23,7 +23,7 @@ pub(crate) enum Purpose {
 
 /// A leg that takes part in a call.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Member {
+pub(crate) struct Membership {
     pub(crate) seat: Seat,
     /// Place in the order in which members came.
     pub(crate) order: u32,
@@ -48,10 +48,10 @@ pub(crate) enum Part {
     Aside(LegId),
 }
 
-impl Member {
+impl Membership {
     /// The one who called us.
-    pub(crate) fn caller() -> Member {
-        Member {
+    pub(crate) fn caller() -> Membership {
+        Membership {
             seat: Seat::Caller,
             order: 0,
             part: Part::Talks,
@@ -80,10 +80,10 @@ impl Leg {
     }
 
     /// Its membership. One that asks for another's place, or goes on after a restart, is the caller of its own call.
-    pub(crate) fn member(&self) -> Option<Member> {
+    pub(crate) fn member(&self) -> Option<Membership> {
         match self.purpose {
             Purpose::Member(member) => Some(member),
-            Purpose::Replacing(_) | Purpose::Recovering => Some(Member::caller()),
+            Purpose::Replacing(_) | Purpose::Recovering => Some(Membership::caller()),
             Purpose::Branch | Purpose::Invited | Purpose::Leaving => None,
         }
     }
@@ -113,7 +113,7 @@ impl Leg {
     /// The invitation that rings to take its place.
     pub(crate) fn aside(&self) -> Option<LegId> {
         match self.purpose {
-            Purpose::Member(Member {
+            Purpose::Member(Membership {
                 part: Part::Aside(invitation),
                 ..
             }) => Some(invitation),

@@ -39,7 +39,7 @@ fn heard(world: &World) -> Vec<LegId> {
         matches!(c, Command::Bridge { .. } | Command::Unbridge { .. })
     });
     match last {
-        Some(Command::Bridge { members, .. }) => members.iter().map(|(leg, _)| *leg).collect(),
+        Some(Command::Bridge { members, .. }) => members.iter().map(|member| member.leg).collect(),
         _ => Vec::new(),
     }
 }

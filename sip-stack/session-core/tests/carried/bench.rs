@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use media_core::control::{Command, Event as MediaEvent, MediaSource, Report};
-use media_core::negotiated::{Codec, Fingerprint, Hash, Negotiated, Transport as Path};
+use media_core::negotiated::{Codec, Fingerprint, Hash, Negotiated};
 use sans_io::{Rng, Time};
 use session_core::{
     Access, Config, Coordinator, Dial, Event, Input, LegId, OnFailure, Output, Party, Trunk, User,
@@ -424,13 +424,7 @@ impl Bench {
 
     /// Destinations of a leg's media, each time they were set, with the payload type.
     pub(crate) fn connected(&self, leg: LegId) -> Vec<(Option<SocketAddr>, u8)> {
-        let media = |media: &Negotiated| {
-            let remote = match &media.transport {
-                Path::Rtp { remote, .. } => *remote,
-                Path::Dtls { .. } => None,
-            };
-            (remote, media.send.0)
-        };
+        let media = |media: &Negotiated| (media.transport.remote(), media.send.0);
         let connects = self.commands.iter().filter_map(|command| match command {
             Command::Connect { leg: of, media: it } if *of == leg => Some(media(it)),
             _ => None,

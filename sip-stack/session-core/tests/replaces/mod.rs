@@ -40,7 +40,7 @@ fn takes(bench: &mut Bench, peer: Peer, lines: &str) -> u16 {
 /// The legs that hear each other by the last bridge.
 fn bridged(bench: &Bench) -> Vec<LegId> {
     let last = bench.commands.iter().rev().find_map(|command| match command {
-        Command::Bridge { members, .. } => Some(members.iter().map(|(leg, _)| *leg).collect()),
+        Command::Bridge { members, .. } => Some(members.iter().map(|member| member.leg).collect()),
         _ => None,
     });
     last.unwrap_or_default()

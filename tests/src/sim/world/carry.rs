@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use media_core::control::Event as MediaEvent;
-use media_core::leg::browser::parse_ufrag;
+use media_core::ice::parse_ufrag;
 use sans_io::Time;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
 
 use super::{GATEWAY, World, address};
 use crate::sim::agent::{Heard, Link};
 use crate::sim::network::Parcel;
-use crate::sim::node::{BROWSERS, Media};
+use crate::sim::node::{Media, Real};
 use crate::sim::sdp;
 
 impl World {
@@ -24,11 +24,15 @@ impl World {
         for late in self.conditions.copies(&mut self.rng) {
             let at = self.now + late;
             let socket = match &self.nodes[node].media {
-                Media::Shard(real) => real.sockets.iter().find(|(_, a)| **a == to).map(|(s, _)| *s),
+                Media::Shards(shards) => shards
+                    .iter()
+                    .flat_map(|real| &real.sockets)
+                    .find(|(_, a)| **a == to)
+                    .map(|(s, _)| *s),
                 Media::Signalling => None,
             };
             // A socket that was closed meanwhile swallows what comes.
-            if let Some(socket) = socket.filter(|s| *s != BROWSERS) {
+            if let Some(socket) = socket.filter(|s| !Real::is_for_browsers(*s)) {
                 let data = data.clone();
                 self.post(
                     at,

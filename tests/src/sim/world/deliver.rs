@@ -2,6 +2,7 @@
 
 use media_core::control::{Command, Event as MediaEvent};
 use media_core::shard;
+use media_core::shard::lane::Message;
 use session_core::{Event, Input, Output};
 use sip_core::endpoint;
 use sip_core::flow::{Flow, Transport};
@@ -9,8 +10,11 @@ use std::time::Duration;
 
 use super::carry::between;
 use super::{GATEWAY, UDP, World, address};
-use crate::sim::network::Parcel;
-use crate::sim::node::Media;
+use crate::sim::network::{Between, Parcel};
+use crate::sim::node::{Media, Real};
+
+/// Time that a message takes from one shard to another.
+const LANE: Duration = Duration::from_micros(500);
 
 impl World {
     pub(super) fn deliver(&mut self, parcel: Parcel) {
@@ -60,8 +64,28 @@ impl World {
                 from,
                 mut data,
             } => {
-                if let Media::Shard(real) = &mut self.nodes[node].media {
+                if let Media::Shards(shards) = &mut self.nodes[node].media {
+                    let real = &mut shards[Real::shard_of(socket)];
                     real.shard.handle_datagram(self.now, socket, from, &mut data);
+                    self.drain(node);
+                }
+            }
+            Parcel::Between {
+                node,
+                from,
+                to,
+                message,
+            } => {
+                if let Media::Shards(shards) = &mut self.nodes[node].media {
+                    let shard = &mut shards[usize::from(to)].shard;
+                    match message {
+                        Between::Packet(leg, data) => {
+                            shard.handle_message(self.now, from, Message::Packet { leg, data: &data });
+                        }
+                        Between::Notice(notice) => {
+                            shard.handle_message(self.now, from, Message::Notice(notice));
+                        }
+                    }
                     self.drain(node);
                 }
             }
@@ -115,7 +139,7 @@ impl World {
                             .handle_input(self.now, Input::Sip(input));
                     }
                     Output::Follow { .. } => {}
-                    Output::Media { command, .. } => self.command(node, command),
+                    Output::Media { shard, command } => self.command(node, shard, command),
                     Output::Event(event) => {
                         self.nodes[node].heard(&event);
                         let name = node;
@@ -154,14 +178,39 @@ impl World {
 
     pub(super) fn drain_media(&mut self, node: usize) -> Vec<MediaEvent> {
         let mut events = Vec::new();
+        let shards = match &self.nodes[node].media {
+            Media::Shards(shards) => shards.len(),
+            Media::Signalling => 0,
+        };
+        for shard in 0..shards {
+            self.drain_shard(node, shard, &mut events);
+        }
+        events
+    }
+
+    fn drain_shard(&mut self, node: usize, number: usize, events: &mut Vec<MediaEvent>) {
         loop {
-            let Media::Shard(real) = &mut self.nodes[node].media else {
-                return events;
+            let Media::Shards(shards) = &mut self.nodes[node].media else {
+                return;
             };
+            let real = &mut shards[number];
             match real.shard.poll_output() {
                 shard::Output::Timeout(deadline) => {
                     real.deadline = deadline;
-                    return events;
+                    return;
+                }
+                shard::Output::Message { to, message } => {
+                    let message = match message {
+                        Message::Packet { leg, data } => Between::Packet(leg, data.to_vec()),
+                        Message::Notice(notice) => Between::Notice(notice),
+                    };
+                    let parcel = Parcel::Between {
+                        node,
+                        from: number as u8,
+                        to,
+                        message,
+                    };
+                    self.post(self.now + LANE, parcel);
                 }
                 shard::Output::Transmit { socket, to, data } => {
                     let data = data.to_vec();
@@ -184,13 +233,15 @@ impl World {
         }
     }
 
-    pub(super) fn command(&mut self, node: usize, command: Command) {
+    pub(super) fn command(&mut self, node: usize, shard: u8, command: Command) {
         if node == GATEWAY {
             self.wire.note(self.now, || ordered(&command));
         }
-        let said = self.nodes[node].command(&command);
-        if let Media::Shard(real) = &mut self.nodes[node].media {
-            real.shard.handle_input(self.now, shard::Input::Command(command));
+        let said = self.nodes[node].command(shard, &command);
+        if let Media::Shards(shards) = &mut self.nodes[node].media {
+            shards[usize::from(shard)]
+                .shard
+                .handle_input(self.now, shard::Input::Command(command));
         }
         let Some(event) = said else { return };
         if self.media_delay == 0 {

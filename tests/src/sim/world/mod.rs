@@ -99,6 +99,12 @@ impl World {
     /// shard and speaks only that codec; else nobody has media.
     #[must_use]
     pub fn new(seed: u64, conditions: Conditions, codecs: Option<[Codec; 2]>) -> World {
+        World::with_shards(seed, conditions, codecs, 1)
+    }
+
+    /// The same with so many shards at the gateway.
+    #[must_use]
+    pub fn with_shards(seed: u64, conditions: Conditions, codecs: Option<[Codec; 2]>, shards: u8) -> World {
         let mut rng = Rng::seeded(seed);
         let now = Time::from_secs(1_000);
         let users = (1_001..=1_004).map(|user: u32| {
@@ -118,6 +124,7 @@ impl World {
         let [left, right] = codecs.unwrap_or([Codec::Pcmu; 2]);
         let all = [Codec::Pcmu, Codec::Pcma, Codec::Opus];
         let mut config = node::config(address(GATEWAY), access, &all);
+        config.shards = shards;
         if real {
             for (name, codec) in [("left", left), ("right", right)] {
                 if let Access::Directory { trunks, .. } = &mut config.access
@@ -362,11 +369,13 @@ impl World {
             n.coordinator.handle_input(self.now, Input::Timeout);
             woken = true;
         }
-        if let Media::Shard(real) = &mut n.media
-            && real.deadline.is_some_and(|(at, _)| at <= self.now)
-        {
-            real.shard.handle_input(self.now, shard::Input::Timeout);
-            woken = true;
+        if let Media::Shards(shards) = &mut n.media {
+            for real in shards {
+                if real.deadline.is_some_and(|(at, _)| at <= self.now) {
+                    real.shard.handle_input(self.now, shard::Input::Timeout);
+                    woken = true;
+                }
+            }
         }
         if woken {
             self.drain(node);

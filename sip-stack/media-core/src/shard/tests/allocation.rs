@@ -74,6 +74,27 @@ fn neither_relay_nor_transcode_allocates_once_it_runs() {
 }
 
 #[test]
+fn what_crosses_from_shard_to_shard_is_not_allocated() {
+    for (left, right) in [(Codec::Pcmu, Codec::Pcmu), (Codec::Opus, Codec::Pcmu)] {
+        let mut world = World::with_shards(43, 2);
+        let (browser, phone) = (world.browser(left), world.phone(right));
+        world.bridge(browser, phone);
+        let now = world.now;
+        world.peers[browser].speak(now, 440.0, -14.0);
+        world.peers[phone].speak(now, 1_004.0, -14.0);
+        world.run(Duration::from_secs(3));
+        world.allocations = 0;
+        world.run(Duration::from_secs(10));
+        assert_eq!(world.allocations, 0, "{left:?} {right:?}");
+        let report = world.report(phone);
+        assert!(
+            report.packets_received > 600 && report.packets_sent > 600,
+            "{report:?}"
+        );
+    }
+}
+
+#[test]
 fn a_mix_does_not_allocate_once_it_runs() {
     let mut world = World::new(42);
     let peers = [

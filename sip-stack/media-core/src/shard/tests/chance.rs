@@ -121,12 +121,9 @@ fn step(world: &mut World, model: &mut Model, rng: &mut Rng) -> bool {
             model.bridge(bridge, &members);
             let members = members
                 .iter()
-                .map(|(leg, role)| (LegId(*leg as u64 + 1), *role))
+                .map(|(leg, role)| world.member(*leg, *role))
                 .collect();
-            world.command(Command::Bridge {
-                bridge: BridgeId(bridge),
-                members,
-            });
+            world.arrange(bridge, members);
         }
         5 => {
             let bridge = 1 + rng.below(2);
@@ -202,9 +199,9 @@ fn step(world: &mut World, model: &mut Model, rng: &mut Rng) -> bool {
     true
 }
 
-fn run(seed: u64) {
+fn run(seed: u64, shards: u8) {
     let mut rng = Rng::seeded(seed);
-    let mut world = World::new(seed);
+    let mut world = World::with_shards(seed, shards);
     let kinds: Vec<(bool, Codec)> = (0..LEGS)
         .map(|_| [OPUS, PCMU, PCMA, (true, Codec::Pcmu)][rng.below(4) as usize])
         .collect();
@@ -240,13 +237,16 @@ fn run(seed: u64) {
     for leg in 1..=LEGS as u64 {
         world.command(Command::Close { leg: LegId(leg) });
     }
-    assert_eq!(world.shard.legs(), 0);
-    assert!(world.shard.bridges.is_empty(), "seed {seed}");
-    assert_eq!(
-        world.shard.pool.out(),
-        [0, 0],
-        "seed {seed}: codec states that nobody gave back"
-    );
+    world.run(Duration::from_millis(50));
+    for shard in &world.shards {
+        assert_eq!(shard.legs(), 0, "seed {seed}");
+        assert!(shard.bridges.is_empty() && shard.ties.is_empty(), "seed {seed}");
+        assert_eq!(
+            shard.pool.out(),
+            [0, 0],
+            "seed {seed}: codec states that nobody gave back"
+        );
+    }
 }
 
 #[test]
@@ -255,6 +255,16 @@ fn each_ear_hears_whom_it_should_whatever_happens() {
         .ok()
         .and_then(|n| n.parse().ok());
     for seed in 0..seeds.unwrap_or(12) {
-        run(seed);
+        run(seed, 1);
+    }
+}
+
+#[test]
+fn each_ear_hears_whom_it_should_wherever_the_legs_are() {
+    let seeds = std::env::var("CORDBOARD_MIX_SEEDS")
+        .ok()
+        .and_then(|n| n.parse().ok());
+    for seed in 0..seeds.unwrap_or(6) {
+        run(seed, 2 + (seed % 2) as u8);
     }
 }

@@ -3,19 +3,24 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rtc_crypto::RTCCryptoProvider as _;
+use rtc_crypto::providers::RingProvider;
+use rtc_srtp::context::Context;
+use rtc_srtp::protection_profile::ProtectionProfile;
 use sans_io::Time;
 
-use super::world::{BROWSERS, World};
+use super::world::{BROWSERS, FIRST, World};
 use crate::codec::{Decoder, Encoder, FRAME, LONGEST, Pool, RATE};
 use crate::control::{LegId, SocketId};
 use crate::dtmf;
-use crate::leg::browser::tests::peer::{Browser, EVERY};
-use crate::leg::browser::ufrag;
+use crate::ice::ufrag;
 use crate::negotiated::{
     Codec, Direction, DtlsRole, IceCredentials, Negotiated, OpusParameters, TelephoneEvent, Transport,
 };
 use crate::rtp::{HEADER, Header, Packet, Unwrap};
+use crate::srtp::{Keys, MasterKey, Profile};
 use crate::tone::{Sine, amplitude};
+use crate::transport::tests::peer::{Browser, EVERY};
 
 /// A packet that a peer heard: time, header and payload.
 pub(super) type Heard = (Time, Header, Vec<u8>);
@@ -25,6 +30,7 @@ pub(super) struct Peer {
     pub(super) address: SocketAddr,
     pub(super) codec: Codec,
     pub(super) browser: Option<Box<Browser>>,
+    pub(super) sdes: Option<Box<Sealed>>,
     pub(super) sockets: [SocketId; 2],
     /// Datagrams to send: over the RTCP path or not.
     pub(super) out: Vec<(bool, Vec<u8>)>,
@@ -47,10 +53,48 @@ pub(super) struct Peer {
     ice: IceCredentials,
 }
 
+/// SRTP of a phone, made of other people's code.
+pub(super) struct Sealed {
+    /// As the gateway sees them.
+    keys: Keys,
+    sender: Context,
+    receiver: Context,
+}
+
+impl Sealed {
+    pub(super) fn new(profile: Profile) -> Sealed {
+        let theirs = match profile {
+            Profile::Aes128CmSha1_80 => ProtectionProfile::Aes128CmHmacSha1_80,
+            Profile::Aes128CmSha1_32 => ProtectionProfile::Aes128CmHmacSha1_32,
+            Profile::Aes256CmSha1_80 => ProtectionProfile::Aes256CmHmacSha1_80,
+            Profile::AeadAes128Gcm => ProtectionProfile::AeadAes128Gcm,
+            Profile::AeadAes256Gcm => ProtectionProfile::AeadAes256Gcm,
+        };
+        let (key, salt) = ([5; 32], [9; 14]);
+        let (key, salt) = (&key[..profile.key_len()], &salt[..profile.salt_len()]);
+        // Both directions may have one key: their sources differ.
+        let master = MasterKey::new(profile, key, salt).unwrap();
+        let provider = RingProvider::new();
+        let context = || Context::new(key, salt, theirs, None, None, provider.crypto()).unwrap();
+        Sealed {
+            keys: Keys {
+                local: master,
+                remote: master,
+            },
+            sender: context(),
+            receiver: context(),
+        }
+    }
+}
+
 impl Peer {
     pub(super) fn browser(world: &mut World, leg: LegId, codec: Codec) -> Peer {
         let ice = IceCredentials {
-            ufrag: ufrag(3, leg, &mut world.rng),
+            ufrag: ufrag(
+                FIRST + world.shard_of(world.peers.len()) as u8,
+                leg,
+                &mut world.rng,
+            ),
             pwd: world.rng.token(24),
         };
         let browser = Browser::new(world.now, world.clock, &ice, DtlsRole::Passive, &EVERY);
@@ -67,6 +111,7 @@ impl Peer {
             address: SocketAddr::new([192, 0, 2, leg.0 as u8].into(), 4_000),
             codec,
             browser: None,
+            sdes: None,
             sockets: [BROWSERS; 2],
             out: Vec::new(),
             heard: Vec::new(),
@@ -92,6 +137,19 @@ impl Peer {
         }
     }
 
+    /// Speaks SRTP from now on.
+    pub(super) fn secure(&mut self, profile: Profile) {
+        self.sdes = Some(Box::new(Sealed::new(profile)));
+    }
+
+    /// Speaks another codec from now on.
+    pub(super) fn set_codec(&mut self, codec: Codec) {
+        self.codec = codec;
+        self.encoder = Pool::default()
+            .encoder(codec, RATE, &OpusParameters::default())
+            .unwrap();
+    }
+
     pub(super) fn ice(&self) -> IceCredentials {
         self.ice.clone()
     }
@@ -106,8 +164,12 @@ impl Peer {
 
     pub(super) fn negotiated(&self, direction: Direction) -> Negotiated {
         let codec = (self.payload_type(), self.codec);
-        let transport = match &self.browser {
-            Some(_) => Transport::Dtls {
+        let (remote, remote_rtcp) = (
+            Some(self.address),
+            Some(SocketAddr::new(self.address.ip(), self.address.port() + 1)),
+        );
+        let transport = match (&self.browser, &self.sdes) {
+            (Some(_), _) => Transport::Dtls {
                 remote_ice: IceCredentials {
                     ufrag: "browser".into(),
                     pwd: "x".repeat(24),
@@ -116,9 +178,15 @@ impl Peer {
                 fingerprint: Browser::fingerprint(),
                 role: DtlsRole::Passive,
             },
-            None => Transport::Rtp {
-                remote: Some(self.address),
-                remote_rtcp: Some(SocketAddr::new(self.address.ip(), self.address.port() + 1)),
+            (None, Some(sealed)) => Transport::Sdes {
+                remote,
+                remote_rtcp,
+                rtcp_mux: false,
+                keys: Box::new(sealed.keys),
+            },
+            (None, None) => Transport::Rtp {
+                remote,
+                remote_rtcp,
                 rtcp_mux: false,
             },
         };
@@ -205,6 +273,9 @@ impl Peer {
         if let Some(browser) = &mut self.browser {
             packet = browser.protect(&packet);
         }
+        if let Some(sealed) = &mut self.sdes {
+            packet = sealed.sender.encrypt_rtp(&packet).expect("a packet").to_vec();
+        }
         self.out.push((false, packet));
     }
 
@@ -248,7 +319,14 @@ impl Peer {
                 self.rtcp.push(data.to_vec());
                 return;
             }
-            None => Some(data.to_vec()),
+            None => match &mut self.sdes {
+                Some(sealed) => sealed
+                    .receiver
+                    .decrypt_rtp(data)
+                    .ok()
+                    .map(|opened| opened.to_vec()),
+                None => Some(data.to_vec()),
+            },
         };
         // A repeated packet does not open twice.
         let Some(opened) = opened else { return };

@@ -9,22 +9,37 @@ use std::time::{Duration, Instant};
 use sans_io::{Rng, Time};
 
 use super::allocation::allocations;
-use super::peer::Peer;
+use super::peer::{Peer, Sealed};
+use crate::Clock;
 use crate::control::{
-    Application, BridgeId, Command, Event, LegId, LegKind, MediaSource, Report, Role, SocketId,
+    Application, BridgeId, Command, Event, LegId, LegKind, MediaSource, Member, Report, Role, SocketId,
 };
-use crate::leg::{Clock, browser};
+use crate::dtls::Identity;
 use crate::negotiated::{Codec, Direction};
+use crate::shard::lane::{Message, Notice};
 use crate::shard::{Input, Output, Shard, ShardConfig};
+use crate::srtp::Profile;
 use crate::voice::{Phrase, Prompts};
 
 /// Made once: a key takes a while.
-static IDENTITY: LazyLock<Arc<browser::Identity>> =
-    LazyLock::new(|| Arc::new(browser::Identity::generate().expect("a certificate")));
+static IDENTITY: LazyLock<Arc<Identity>> =
+    LazyLock::new(|| Arc::new(Identity::generate().expect("a certificate")));
 
 pub(super) static PROMPTS: LazyLock<Arc<Prompts>> = LazyLock::new(|| Arc::new(Prompts::built_in()));
 
 pub(super) const BROWSERS: SocketId = SocketId(1);
+
+/// Number of the first shard.
+pub(super) const FIRST: u8 = 3;
+
+/// Time that a message takes from one shard to another.
+const LANE: Duration = Duration::from_micros(700);
+
+/// A message on its way.
+enum Sent {
+    Packet(LegId, Vec<u8>),
+    Notice(Notice),
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Conditions {
@@ -36,17 +51,21 @@ pub(super) struct Conditions {
 
 pub(super) struct World {
     pub(super) now: Time,
-    pub(super) shard: Shard,
+    pub(super) shards: Vec<Shard>,
     pub(super) peers: Vec<Peer>,
     pub(super) events: Vec<(Time, Event)>,
     pub(super) conditions: Conditions,
     pub(super) clock: Clock,
     pub(super) rng: Rng,
     sent: u64,
-    /// To the shard (socket, from) or to a peer (its index).
-    to_shard: BTreeMap<(Time, u64), (SocketId, SocketAddr, Vec<u8>)>,
+    /// To a shard (socket, from) or to a peer (its index).
+    to_shard: BTreeMap<(Time, u64), (usize, SocketId, SocketAddr, Vec<u8>)>,
+    /// From shard to shard.
+    between: BTreeMap<(Time, u64), (usize, usize, Sent)>,
     to_peer: BTreeMap<(Time, u64), (usize, SocketId, Vec<u8>)>,
     next_socket: u32,
+    /// Shard that does nothing any more.
+    pub(super) dead: Option<usize>,
     /// Pairs of sockets that were given back.
     pub(super) released: usize,
     /// Allocations of the shard while it took RTP and produced the result.
@@ -55,12 +74,17 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(seed: u64) -> World {
+        World::with_shards(seed, 1)
+    }
+
+    /// Each peer's leg is on the shard after that of the one before.
+    pub(super) fn with_shards(seed: u64, shards: u8) -> World {
         let now = Time::from_secs(1_800_000_000);
         let clock = Clock::new(now, Instant::now());
         let mut rng = Rng::seeded(seed);
-        let config = ShardConfig {
+        let config = |shard| ShardConfig {
             browser_sockets: vec![(BROWSERS, "10.0.0.1:10000".parse().unwrap())],
-            shard: 3,
+            shard: FIRST + shard,
             dtls: IDENTITY.clone(),
             clock,
             prompts: PROMPTS.clone(),
@@ -69,7 +93,9 @@ impl World {
         };
         World {
             now,
-            shard: Shard::new(config, rng.fork()),
+            shards: (0..shards)
+                .map(|shard| Shard::new(config(shard), rng.fork()))
+                .collect(),
             peers: Vec::new(),
             events: Vec::new(),
             conditions: Conditions::default(),
@@ -77,8 +103,10 @@ impl World {
             rng,
             sent: 0,
             to_shard: BTreeMap::new(),
+            between: BTreeMap::new(),
             to_peer: BTreeMap::new(),
             next_socket: 100,
+            dead: None,
             released: 0,
             allocations: 0,
         }
@@ -114,6 +142,19 @@ impl World {
     pub(super) fn phone(&mut self, codec: Codec) -> usize {
         let leg = LegId(self.peers.len() as u64 + 1);
         let peer = Peer::phone(self, leg, codec);
+        self.add(peer)
+    }
+
+    /// The same for a phone that speaks SRTP with keys from SDP.
+    pub(super) fn secure_phone(&mut self, codec: Codec, profile: Profile) -> usize {
+        let leg = LegId(self.peers.len() as u64 + 1);
+        let mut peer = Peer::phone(self, leg, codec);
+        peer.sdes = Some(Box::new(Sealed::new(profile)));
+        self.add(peer)
+    }
+
+    fn add(&mut self, peer: Peer) -> usize {
+        let leg = peer.leg;
         self.peers.push(peer);
         self.command(Command::Open {
             leg,
@@ -140,12 +181,41 @@ impl World {
     }
 
     pub(super) fn bridge_as(&mut self, members: &[(usize, Role)]) {
-        let members = members.iter().map(|(peer, role)| (self.leg(*peer), *role));
-        let members = members.collect();
-        self.command(Command::Bridge {
-            bridge: BridgeId(1),
+        let members: Vec<Member> = members
+            .iter()
+            .map(|(peer, role)| self.member(*peer, *role))
+            .collect();
+        self.arrange(1, members);
+    }
+
+    pub(super) fn member(&self, peer: usize, role: Role) -> Member {
+        Member {
+            leg: self.leg(peer),
+            role,
+            shard: FIRST + self.shard_of(peer) as u8,
+        }
+    }
+
+    /// Place of the shard that a peer's leg is on.
+    pub(super) fn shard_of(&self, peer: usize) -> usize {
+        peer % self.shards.len()
+    }
+
+    /// Tells all shards of a bridge; its home is the first one.
+    pub(super) fn arrange(&mut self, bridge: u64, members: Vec<Member>) {
+        for shard in 0..self.shards.len() {
+            self.arrange_on(shard, bridge, members.clone());
+        }
+    }
+
+    /// Tells one shard of a bridge.
+    pub(super) fn arrange_on(&mut self, shard: usize, bridge: u64, members: Vec<Member>) {
+        let command = Command::Bridge {
+            bridge: BridgeId(bridge),
+            home: FIRST,
             members,
-        });
+        };
+        self.command_to(shard, command);
     }
 
     pub(super) fn play(&mut self, peer: usize, application: Option<Application>) {
@@ -161,6 +231,12 @@ impl World {
     pub(super) fn direct(&mut self, peer: usize, direction: Direction) {
         let (leg, media) = (self.leg(peer), Box::new(self.peers[peer].negotiated(direction)));
         self.command(Command::Connect { leg, media });
+    }
+
+    /// A peer and we agree on another codec.
+    pub(super) fn recode(&mut self, peer: usize, codec: Codec) {
+        self.peers[peer].set_codec(codec);
+        self.direct(peer, Direction::SendRecv);
     }
 
     pub(super) fn report(&mut self, peer: usize) -> Report {
@@ -181,9 +257,32 @@ impl World {
         self.events.iter().any(|(_, event)| what(event))
     }
 
+    /// Sends a command to the shard of the leg that it is for, or to all.
     pub(super) fn command(&mut self, command: Command) {
-        self.shard.handle_input(self.now, Input::Command(command));
-        self.drain();
+        let leg = match &command {
+            Command::Open { leg, .. }
+            | Command::Connect { leg, .. }
+            | Command::Vouch { leg, .. }
+            | Command::Play { leg, .. }
+            | Command::Announce { leg, .. }
+            | Command::SendDtmf { leg, .. }
+            | Command::Report { leg }
+            | Command::Close { leg } => Some(*leg),
+            Command::Bridge { .. } | Command::Unbridge { .. } => None,
+        };
+        let peer = leg.map(|leg| self.shard_of(leg.0 as usize - 1));
+        for shard in 0..self.shards.len() {
+            if peer.is_none_or(|peer| peer == shard) {
+                self.command_to(shard, command.clone());
+            }
+        }
+    }
+
+    pub(super) fn command_to(&mut self, shard: usize, command: Command) {
+        if self.dead != Some(shard) {
+            self.shards[shard].handle_input(self.now, Input::Command(command));
+            self.drain();
+        }
     }
 
     /// Lets time pass.
@@ -193,7 +292,11 @@ impl World {
         loop {
             let deadline = self.drain();
             let peers = self.peers.iter().filter_map(|peer| peer.next()).min();
-            let network = [self.to_shard.keys().next(), self.to_peer.keys().next()];
+            let network = [
+                self.to_shard.keys().next(),
+                self.to_peer.keys().next(),
+                self.between.keys().next(),
+            ];
             let network = network.into_iter().flatten().map(|(at, _)| *at).min();
             let next = [deadline, peers, network]
                 .into_iter()
@@ -211,11 +314,33 @@ impl World {
             self.now = self.now.max(next);
             let now = self.now;
             while let Some(entry) = self.to_shard.first_entry().filter(|entry| entry.key().0 <= now) {
-                let (socket, from, mut data) = entry.remove();
+                let (shard, socket, from, mut data) = entry.remove();
+                if self.dead == Some(shard) {
+                    continue;
+                }
                 let before = allocations();
                 let rtp = data[0] >> 6 == 2;
-                self.shard.handle_datagram(now, socket, from, &mut data);
+                self.shards[shard].handle_datagram(now, socket, from, &mut data);
                 self.allocations += if rtp { allocations() - before } else { 0 };
+                self.drain();
+            }
+            while let Some(entry) = self.between.first_entry().filter(|entry| entry.key().0 <= now) {
+                let (from, to, sent) = entry.remove();
+                if self.dead == Some(to) {
+                    continue;
+                }
+                let from = FIRST + from as u8;
+                let before = allocations();
+                match sent {
+                    Sent::Packet(leg, data) => {
+                        let message = Message::Packet { leg, data: &data };
+                        self.shards[to].handle_message(now, from, message);
+                        self.allocations += allocations() - before;
+                    }
+                    Sent::Notice(notice) => {
+                        self.shards[to].handle_message(now, from, Message::Notice(notice));
+                    }
+                }
                 self.drain();
             }
             while let Some(entry) = self.to_peer.first_entry().filter(|entry| entry.key().0 <= now) {
@@ -223,19 +348,20 @@ impl World {
                 self.peers[peer].handle(now, socket, &data);
             }
             self.collect();
-            if self.drain().is_some_and(|at| at <= now) {
-                let before = allocations();
-                self.shard.handle_input(now, Input::Timeout);
-                self.allocations += allocations() - before;
+            for shard in 0..self.shards.len() {
+                if self.dead != Some(shard) && self.drain_one(shard).is_some_and(|at| at <= now) {
+                    let before = allocations();
+                    self.shards[shard].handle_input(now, Input::Timeout);
+                    self.allocations += allocations() - before;
+                }
             }
         }
     }
 
     /// Hands the shard a datagram from anywhere, for the RTP or RTCP socket of a peer's leg.
     pub(super) fn inject(&mut self, peer: usize, rtcp: bool, from: SocketAddr, data: &[u8]) {
-        let socket = self.peers[peer].socket(rtcp);
-        self.shard
-            .handle_datagram(self.now, socket, from, &mut data.to_vec());
+        let (socket, shard) = (self.peers[peer].socket(rtcp), self.shard_of(peer));
+        self.shards[shard].handle_datagram(self.now, socket, from, &mut data.to_vec());
         self.drain();
     }
 
@@ -247,9 +373,12 @@ impl World {
             peer.tick(now);
             let (from, sent) = (peer.address, std::mem::take(&mut peer.out));
             for (rtcp, data) in sent {
-                let socket = self.peers[index].socket(rtcp);
+                let (socket, shard) = (self.peers[index].socket(rtcp), self.shard_of(index));
                 let from = SocketAddr::new(from.ip(), from.port() + u16::from(rtcp));
-                self.throw(|world, key| drop(world.to_shard.insert(key, (socket, from, data.clone()))));
+                self.throw(|world, key| {
+                    let datagram = (shard, socket, from, data.clone());
+                    world.to_shard.insert(key, datagram);
+                });
             }
         }
     }
@@ -269,9 +398,17 @@ impl World {
     }
 
     fn drain(&mut self) -> Option<Time> {
+        let dead = self.dead;
+        (0..self.shards.len())
+            .filter(|shard| dead != Some(*shard))
+            .filter_map(|shard| self.drain_one(shard))
+            .min()
+    }
+
+    fn drain_one(&mut self, shard: usize) -> Option<Time> {
         loop {
             let before = allocations();
-            let output = self.shard.poll_output();
+            let output = self.shards[shard].poll_output();
             self.allocations += allocations() - before;
             match output {
                 Output::Timeout(deadline) => return deadline.map(|(at, _)| at),
@@ -294,7 +431,7 @@ impl World {
                         .expect("its peer");
                     peer.sockets = [rtp, rtcp];
                     let at = |port| SocketAddr::new(local, port);
-                    self.shard.handle_input(
+                    self.shards[shard].handle_input(
                         self.now,
                         Input::Bound {
                             leg,
@@ -304,6 +441,15 @@ impl World {
                     );
                 }
                 Output::Release { .. } => self.released += 1,
+                Output::Message { to, message } => {
+                    let sent = match message {
+                        Message::Packet { leg, data } => Sent::Packet(leg, data.to_vec()),
+                        Message::Notice(notice) => Sent::Notice(notice),
+                    };
+                    self.sent += 1;
+                    let key = (self.now + LANE, self.sent);
+                    self.between.insert(key, (shard, usize::from(to - FIRST), sent));
+                }
                 Output::Event(event) => self.events.push((self.now, event)),
             }
         }

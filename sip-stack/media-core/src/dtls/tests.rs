@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sans_io::Time;
 
 use super::*;
-use crate::leg::browser::tests::network::{AWFUL, Conditions, Network, To};
+use crate::transport::tests::network::{AWFUL, Conditions, Network, To};
 
 static IDENTITY: LazyLock<Arc<Identity>> =
     LazyLock::new(|| Arc::new(Identity::seeded(1).expect("an identity")));

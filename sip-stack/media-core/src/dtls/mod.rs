@@ -17,7 +17,7 @@ use sans_io::{Deadline, Time};
 
 pub use identity::{Identity, IdentityError};
 
-use crate::leg::Clock;
+use crate::Clock;
 use crate::negotiated::{DtlsRole, Fingerprint};
 use crate::srtp::{self, Keys};
 
@@ -27,7 +27,7 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const DATAGRAM: usize = 1_500;
 
 /// One association, from the first flight to close_notify.
-pub(super) struct Handshake {
+pub(crate) struct Handshake {
     dtls: Dtls,
     clock: Clock,
     /// DER, once the peer has shown it.
@@ -50,7 +50,7 @@ enum State {
 
 /// Outcome of an association; each at most once.
 #[derive(Debug)]
-pub(super) enum Progress {
+pub(crate) enum Progress {
     /// Keys for both directions, and a peer whose certificate [`Handshake::peer_is`] can tell.
     Complete(Box<Keys>),
     /// The peer's close_notify.
@@ -60,7 +60,7 @@ pub(super) enum Progress {
 }
 
 impl Handshake {
-    pub(super) fn new(now: Time, identity: &Arc<Identity>, clock: Clock) -> Handshake {
+    pub(crate) fn new(now: Time, identity: &Arc<Identity>, clock: Clock) -> Handshake {
         let dtls = Dtls::new_12(
             identity.config.clone(),
             identity.certificate.clone(),
@@ -77,12 +77,12 @@ impl Handshake {
     }
 
     /// Nothing was sent or received yet.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.state == State::Idle
     }
 
     /// Takes a role, once: as the client it says hello. Datagrams go to `send`.
-    pub(super) fn start(&mut self, now: Time, role: DtlsRole, send: impl FnMut(&[u8])) -> Option<Progress> {
+    pub(crate) fn start(&mut self, now: Time, role: DtlsRole, send: impl FnMut(&[u8])) -> Option<Progress> {
         if self.state != State::Idle {
             return None;
         }
@@ -92,7 +92,7 @@ impl Handshake {
     }
 
     /// A datagram of the peer. Without [`Handshake::start`] before it we are the server.
-    pub(super) fn handle(&mut self, now: Time, datagram: &[u8], send: impl FnMut(&[u8])) -> Option<Progress> {
+    pub(crate) fn handle(&mut self, now: Time, datagram: &[u8], send: impl FnMut(&[u8])) -> Option<Progress> {
         if self.state == State::Idle {
             self.state = State::Shaking;
         }
@@ -100,11 +100,11 @@ impl Handshake {
     }
 
     /// Time at which [`Handshake::handle_timeout`] is due.
-    pub(super) fn poll_timeout(&self) -> Deadline {
+    pub(crate) fn poll_timeout(&self) -> Deadline {
         self.timeout
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Time, send: impl FnMut(&[u8])) -> Option<Progress> {
+    pub(crate) fn handle_timeout(&mut self, now: Time, send: impl FnMut(&[u8])) -> Option<Progress> {
         if self.timeout.is_none_or(|(at, _)| at > now) {
             return None;
         }
@@ -112,7 +112,7 @@ impl Handshake {
     }
 
     /// Says close_notify, if there is somebody to hear it.
-    pub(super) fn close(&mut self, now: Time, send: impl FnMut(&[u8])) {
+    pub(crate) fn close(&mut self, now: Time, send: impl FnMut(&[u8])) {
         if self.state == State::Connected && self.dtls.handle_timeout(self.clock.instant(now)).is_ok() {
             let _ = self.dtls.close(); // fails when the association is broken: then there is nobody to tell
             let _ = self.drain(now, send);
@@ -121,7 +121,7 @@ impl Handshake {
     }
 
     /// The peer's certificate has this hash.
-    pub(super) fn peer_is(&self, fingerprint: &Fingerprint) -> bool {
+    pub(crate) fn peer_is(&self, fingerprint: &Fingerprint) -> bool {
         !self.certificate.is_empty()
             && identity::fingerprint(fingerprint.hash, &self.certificate) == *fingerprint
     }

@@ -22,7 +22,7 @@ pub type Path = (SocketId, SocketAddr);
 
 /// Effect of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Checked {
+pub(crate) enum Checked {
     /// Not authentic, or no binding request: nothing was sent, nothing changed.
     Refused,
     /// Authentic, answered with an error.
@@ -35,7 +35,7 @@ pub(super) enum Checked {
 
 /// The lite agent of one leg.
 #[derive(Debug)]
-pub(super) struct Agent {
+pub(crate) struct Agent {
     credentials: Credentials,
     /// Those before an ICE restart, until the first check with the new ones.
     previous: Option<Credentials>,
@@ -62,7 +62,7 @@ struct Pair {
 }
 
 impl Agent {
-    pub(super) fn new(credentials: &IceCredentials) -> Agent {
+    pub(crate) fn new(credentials: &IceCredentials) -> Agent {
         Agent {
             credentials: Credentials::new(credentials),
             previous: None,
@@ -74,7 +74,7 @@ impl Agent {
 
     /// Our credentials by the latest offer and answer. New ones are an ICE restart (RFC 8445 §9): media goes on as
     /// before, and checks with the old ones are good until the peer has used the new.
-    pub(super) fn set_credentials(&mut self, credentials: &IceCredentials) {
+    pub(crate) fn set_credentials(&mut self, credentials: &IceCredentials) {
         if credentials.ufrag != self.credentials.ufrag {
             let old = std::mem::replace(&mut self.credentials, Credentials::new(credentials));
             self.previous = Some(old);
@@ -82,32 +82,32 @@ impl Agent {
     }
 
     /// Path to the peer: the pair it nominated, before that the first one it checked.
-    pub(super) fn selected(&self) -> Option<Path> {
+    pub(crate) fn selected(&self) -> Option<Path> {
         self.selected
     }
 
     /// Every address that proved itself the peer's.
-    pub(super) fn paths(&self) -> impl Iterator<Item = Path> + '_ {
+    pub(crate) fn paths(&self) -> impl Iterator<Item = Path> + '_ {
         self.pairs.iter().map(|pair| pair.path)
     }
 
-    pub(super) fn knows(&self, path: Path) -> bool {
+    pub(crate) fn knows(&self, path: Path) -> bool {
         self.selected == Some(path) || self.pairs.iter().any(|pair| pair.path == path)
     }
 
     /// Time at which consent ends unless another check comes.
-    pub(super) fn consent_until(&self) -> Option<Time> {
+    pub(crate) fn consent_until(&self) -> Option<Time> {
         self.checked.map(|checked| checked + CONSENT)
     }
 
     /// Extends consent to at least this long from now.
-    pub(super) fn wait_again(&mut self, now: Time, patience: Duration) {
+    pub(crate) fn wait_again(&mut self, now: Time, patience: Duration) {
         self.checked = self.checked.map(|_| now + patience - CONSENT);
     }
 
     /// Answers a check into `out`, from and to the path it came by. The peer's user name fragment is not
     /// checked: it may be unknown still, and RFC 8445 §7.3 asks for ours alone.
-    pub(super) fn check(&mut self, now: Time, path: Path, datagram: &[u8], out: &mut Vec<u8>) -> Checked {
+    pub(crate) fn check(&mut self, now: Time, path: Path, datagram: &[u8], out: &mut Vec<u8>) -> Checked {
         let Some(binding) = Binding::parse(datagram).filter(|binding| binding.kind == Kind::Request) else {
             return Checked::Refused;
         };
@@ -150,7 +150,7 @@ impl Agent {
 
     /// An authentic packet, newer than any before, came by `path`: a peer that nominated several pairs sends by the one
     /// it chose.
-    pub(super) fn heard(&mut self, path: Path) {
+    pub(crate) fn heard(&mut self, path: Path) {
         if self.selected != Some(path) && self.pairs.iter().any(|pair| pair.nominated && pair.path == path) {
             self.select(path);
         }

@@ -30,7 +30,7 @@ const OPTIONAL: u16 = 0x8000;
 
 /// Class and method of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Request,
     Success,
     Error,
@@ -38,22 +38,22 @@ pub(super) enum Kind {
 
 /// A binding message, parsed but not yet believed.
 #[derive(Clone, Debug)]
-pub(super) struct Binding<'a> {
+pub(crate) struct Binding<'a> {
     raw: &'a [u8],
-    pub(super) kind: Kind,
-    pub(super) username: Option<&'a str>,
-    pub(super) priority: u32,
-    pub(super) use_candidate: bool,
-    pub(super) controlled: bool,
+    pub(crate) kind: Kind,
+    pub(crate) username: Option<&'a str>,
+    pub(crate) priority: u32,
+    pub(crate) use_candidate: bool,
+    pub(crate) controlled: bool,
     /// The first attribute that we must understand and do not.
-    pub(super) unknown: Option<u16>,
+    pub(crate) unknown: Option<u16>,
     /// Offset at which MESSAGE-INTEGRITY begins.
     integrity: Option<usize>,
 }
 
 impl<'a> Binding<'a> {
     /// A well-formed binding message whose FINGERPRINT, if it has one, is right.
-    pub(super) fn parse(raw: &'a [u8]) -> Option<Binding<'a>> {
+    pub(crate) fn parse(raw: &'a [u8]) -> Option<Binding<'a>> {
         let header = raw.first_chunk::<HEADER>()?;
         let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
         if header[4..8] != MAGIC_COOKIE || length % 4 != 0 || raw.len() != HEADER + length {
@@ -105,12 +105,12 @@ impl<'a> Binding<'a> {
     }
 
     /// The fragment before the colon of USERNAME: that of the request's recipient.
-    pub(super) fn local_ufrag(&self) -> Option<&'a str> {
+    pub(crate) fn local_ufrag(&self) -> Option<&'a str> {
         Some(self.username?.split_once(':')?.0)
     }
 
     /// The message was made by who knows the password.
-    pub(super) fn is_authentic(&self, password: &hmac::Key) -> bool {
+    pub(crate) fn is_authentic(&self, password: &hmac::Key) -> bool {
         let Some(at) = self.integrity else { return false };
         // The length covers everything up to and with MESSAGE-INTEGRITY (RFC 8489 §14.5). `at` is below 65,536.
         let length = (at - HEADER + 4 + INTEGRITY_LEN) as u16;
@@ -132,7 +132,7 @@ impl<'a> Binding<'a> {
 }
 
 /// A key for [`Binding::is_authentic`] and [`Writer::finish`] (RFC 8489 §9.1.1: the password itself).
-pub(super) fn key(password: &str) -> hmac::Key {
+pub(crate) fn key(password: &str) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes())
 }
 
@@ -189,14 +189,14 @@ impl<'a> Iterator for Attributes<'a> {
 }
 
 /// Writes one message at the end of a buffer.
-pub(super) struct Writer<'a> {
+pub(crate) struct Writer<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
 }
 
 impl<'a> Writer<'a> {
     /// A response to `request`.
-    pub(super) fn response(out: &'a mut Vec<u8>, kind: Kind, request: &Binding<'_>) -> Writer<'a> {
+    pub(crate) fn response(out: &'a mut Vec<u8>, kind: Kind, request: &Binding<'_>) -> Writer<'a> {
         Writer::begin(out, kind, request.transaction())
     }
 
@@ -223,7 +223,7 @@ impl<'a> Writer<'a> {
     }
 
     /// XOR-MAPPED-ADDRESS (RFC 8489 §14.2).
-    pub(super) fn mapped(mut self, address: SocketAddr) -> Writer<'a> {
+    pub(crate) fn mapped(mut self, address: SocketAddr) -> Writer<'a> {
         let mut value = [0; 20];
         let port = address.port() ^ u16::from_be_bytes([MAGIC_COOKIE[0], MAGIC_COOKIE[1]]);
         value[2..4].copy_from_slice(&port.to_be_bytes());
@@ -250,7 +250,7 @@ impl<'a> Writer<'a> {
     }
 
     /// ERROR-CODE (RFC 8489 §14.8); `code` is 300 to 699.
-    pub(super) fn error(mut self, code: u16, reason: &str) -> Writer<'a> {
+    pub(crate) fn error(mut self, code: u16, reason: &str) -> Writer<'a> {
         let mut value = Vec::with_capacity(4 + reason.len());
         value.extend_from_slice(&[0, 0, (code / 100) as u8, (code % 100) as u8]);
         value.extend_from_slice(reason.as_bytes());
@@ -259,13 +259,13 @@ impl<'a> Writer<'a> {
     }
 
     /// UNKNOWN-ATTRIBUTES (RFC 8489 §14.13).
-    pub(super) fn unknown(mut self, attribute: u16) -> Writer<'a> {
+    pub(crate) fn unknown(mut self, attribute: u16) -> Writer<'a> {
         self.attribute(UNKNOWN_ATTRIBUTES, &attribute.to_be_bytes());
         self
     }
 
     /// MESSAGE-INTEGRITY and FINGERPRINT, and the length of it all.
-    pub(super) fn finish(mut self, password: &hmac::Key) {
+    pub(crate) fn finish(mut self, password: &hmac::Key) {
         self.set_length(4 + INTEGRITY_LEN);
         let tag = hmac::sign(password, &self.out[self.start..]);
         self.attribute(MESSAGE_INTEGRITY, tag.as_ref());
@@ -308,21 +308,21 @@ fn crc32(data: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::corpus::folder;
 
     /// A check as a browser sends it: a binding request with the attributes of ICE.
-    pub(in crate::leg::browser) struct Check<'a> {
-        pub(in crate::leg::browser) username: &'a str,
-        pub(in crate::leg::browser) password: &'a str,
-        pub(in crate::leg::browser) priority: u32,
-        pub(in crate::leg::browser) nominate: bool,
-        pub(in crate::leg::browser) extra: &'a [(u16, &'a [u8])],
+    pub(crate) struct Check<'a> {
+        pub(crate) username: &'a str,
+        pub(crate) password: &'a str,
+        pub(crate) priority: u32,
+        pub(crate) nominate: bool,
+        pub(crate) extra: &'a [(u16, &'a [u8])],
     }
 
     impl Check<'_> {
-        pub(in crate::leg::browser) fn write(&self, transaction: [u8; 12]) -> Vec<u8> {
+        pub(crate) fn write(&self, transaction: [u8; 12]) -> Vec<u8> {
             let mut id = [0; 16];
             id[..4].copy_from_slice(&MAGIC_COOKIE);
             id[4..].copy_from_slice(&transaction);
@@ -342,7 +342,7 @@ pub(super) mod tests {
     }
 
     /// The XOR-MAPPED-ADDRESS of a response that is authentic by `password`.
-    pub(in crate::leg::browser) fn mapped_address(response: &[u8], password: &str) -> Option<SocketAddr> {
+    pub(crate) fn mapped_address(response: &[u8], password: &str) -> Option<SocketAddr> {
         let binding = Binding::parse(response)?;
         if binding.kind != Kind::Success || !binding.is_authentic(&key(password)) {
             return None;
@@ -369,7 +369,7 @@ pub(super) mod tests {
     }
 
     /// The code of an authentic error response.
-    pub(in crate::leg::browser) fn error_code(response: &[u8], password: &str) -> Option<u16> {
+    pub(crate) fn error_code(response: &[u8], password: &str) -> Option<u16> {
         let binding = Binding::parse(response)?;
         if binding.kind != Kind::Error || !binding.is_authentic(&key(password)) {
             return None;

@@ -1,8 +1,13 @@
 //! Sources that are accepted: an honest peer always, a stranger never.
 
-use sans_io::Rng;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
-use super::*;
+use sans_io::{Rng, Time};
+
+use crate::control::{MediaSource, SocketId};
+use crate::rtp::Header;
+use crate::transport::rtp::{Rtp, UNPROVEN};
 
 fn at(text: &str) -> SocketAddr {
     text.parse().unwrap()
@@ -37,14 +42,14 @@ impl Stream {
 }
 
 struct Scene {
-    leg: Leg,
+    leg: Rtp,
     now: Time,
 }
 
 impl Scene {
     /// A leg whose SDP names `remote`, with signalling from `host`.
     fn new(remote: &str, host: Option<&str>) -> Scene {
-        let mut leg = Leg::new(MediaSource::Learn);
+        let mut leg = Rtp::new(MediaSource::Learn);
         leg.bind(SocketId(4), SocketId(5));
         leg.vouch(host.map(|host| host.parse().unwrap()), true);
         let mut scene = Scene {
@@ -83,7 +88,7 @@ impl Scene {
 
 #[test]
 fn nobody_is_heard_before_signalling() {
-    let mut leg = Leg::new(MediaSource::Learn);
+    let mut leg = Rtp::new(MediaSource::Learn);
     leg.bind(SocketId(4), SocketId(5));
     let mut stream = Stream::new("192.0.2.1:4000", 1);
     for ms in 0..50 {
@@ -194,7 +199,7 @@ fn hold_without_an_address_changes_nothing() {
 
 #[test]
 fn strictly_the_address_in_sdp_alone_is_the_peer() {
-    let mut leg = Leg::new(MediaSource::Strict);
+    let mut leg = Rtp::new(MediaSource::Strict);
     leg.bind(SocketId(4), SocketId(5));
     leg.vouch(Some("192.0.2.1".parse().unwrap()), true);
     let mut scene = Scene { leg, now: Time(1) };

@@ -4,20 +4,21 @@ use std::time::Duration;
 
 use sans_io::{Deadline, Time, earlier};
 
-use super::dtls::{Handshake, Identity, Progress};
-use super::ice::{Agent, Checked, Path};
+use super::Received;
+use crate::Clock;
 use crate::control::{Failure, SocketId};
-use crate::leg::Clock;
+use crate::dtls::{Handshake, Identity, Progress};
+use crate::ice::{Agent, Checked, Path};
 use crate::negotiated::{DtlsRole, Fingerprint, IceCredentials};
 use crate::srtp::{Keys, Receiver, Sender};
 
 /// A browser's leg of a call: datagrams of the shard's sockets on one side, plain RTP and RTCP on the other. It exists before
 /// the peer is known, for a browser that we call may check and shake hands before its answer has come by way of SIP.
 ///
-/// After each call that takes `now`: drain [`Leg::poll_transmit`] and [`Leg::poll_event`], then ask [`Leg::poll_timeout`].
+/// After each call that takes `now`: drain [`DtlsSrtp::poll_transmit`] and [`DtlsSrtp::poll_event`], then ask [`DtlsSrtp::poll_timeout`].
 /// RTP and RTCP change neither, so after those nothing needs asking.
 #[derive(Debug)]
-pub struct Leg {
+pub struct DtlsSrtp {
     identity: Arc<Identity>,
     clock: Clock,
     ice: Agent,
@@ -36,25 +37,6 @@ pub struct Leg {
 struct Peer {
     fingerprint: Fingerprint,
     role: DtlsRole,
-}
-
-/// Kind of a datagram.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Received<'a> {
-    /// Nothing the shard must act on: a check from a known address, DTLS, or RTP that came before its keys.
-    Nothing,
-    /// Refused: forged, replayed, malformed, or from an address that proved nothing.
-    Refused,
-    /// An authentic check from a new address: datagrams from it are this leg's from now on. If it took the place of
-    /// another one, that one is nobody's now.
-    Bound {
-        /// Path that is forgotten.
-        forgotten: Option<Path>,
-    },
-    /// An authentic RTP packet, open.
-    Rtp(&'a mut [u8]),
-    /// An authentic RTCP packet, open; compound or not.
-    Rtcp(&'a mut [u8]),
 }
 
 /// Delay of a timeout beyond which we did not run for a while (the process was stopped, the machine paused):
@@ -85,11 +67,11 @@ pub struct Transmit<'a> {
     pub data: &'a [u8],
 }
 
-impl Leg {
+impl DtlsSrtp {
     /// A leg that answers to `ice`, shows `identity` and awaits its peer.
     #[must_use]
-    pub fn new(now: Time, ice: &IceCredentials, identity: &Arc<Identity>, clock: Clock) -> Leg {
-        Leg {
+    pub fn new(now: Time, ice: &IceCredentials, identity: &Arc<Identity>, clock: Clock) -> DtlsSrtp {
+        DtlsSrtp {
             identity: identity.clone(),
             clock,
             ice: Agent::new(ice),
@@ -156,7 +138,7 @@ impl Leg {
 
     /// Protects the RTP packet in the first `length` octets of `buffer`, which has room for
     /// [`RTP_OVERHEAD`](crate::srtp::RTP_OVERHEAD) more, and says how long it is then. `None` while there are no keys, and
-    /// for a packet that may not be sent ([`Sender::protect_rtp`]). It goes to [`Leg::remote`].
+    /// for a packet that may not be sent ([`Sender::protect_rtp`]). It goes to [`DtlsSrtp::remote`].
     pub fn protect_rtp(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
         self.srtp.as_mut()?.0.protect_rtp(buffer, length)
     }
@@ -193,7 +175,7 @@ impl Leg {
         self.events.pop_front()
     }
 
-    /// Time at which [`Leg::handle_timeout`] is due.
+    /// Time at which [`DtlsSrtp::handle_timeout`] is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Deadline {
         if self.over {

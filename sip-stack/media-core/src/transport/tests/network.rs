@@ -7,31 +7,31 @@ use sans_io::{Rng, Time};
 
 /// Direction of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::leg::browser) enum To {
+pub(crate) enum To {
     Leg,
     Browser,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(in crate::leg::browser) struct Conditions {
-    pub(in crate::leg::browser) loss_percent: u64,
-    pub(in crate::leg::browser) repeat_percent: u64,
+pub(crate) struct Conditions {
+    pub(crate) loss_percent: u64,
+    pub(crate) repeat_percent: u64,
     /// A datagram takes 5 ms and at most this much more.
-    pub(in crate::leg::browser) spread: Duration,
+    pub(crate) spread: Duration,
 }
 
-pub(in crate::leg::browser) const PERFECT: Conditions = Conditions {
+pub(crate) const PERFECT: Conditions = Conditions {
     loss_percent: 0,
     repeat_percent: 0,
     spread: Duration::ZERO,
 };
-pub(in crate::leg::browser) const AWFUL: Conditions = Conditions {
+pub(crate) const AWFUL: Conditions = Conditions {
     loss_percent: 25,
     repeat_percent: 10,
     spread: Duration::from_millis(40),
 };
 
-pub(in crate::leg::browser) struct Network {
+pub(crate) struct Network {
     rng: Rng,
     conditions: Conditions,
     sent: u64,
@@ -39,7 +39,7 @@ pub(in crate::leg::browser) struct Network {
 }
 
 impl Network {
-    pub(in crate::leg::browser) fn new(seed: u64, conditions: Conditions) -> Network {
+    pub(crate) fn new(seed: u64, conditions: Conditions) -> Network {
         Network {
             rng: Rng::seeded(seed),
             conditions,
@@ -48,7 +48,7 @@ impl Network {
         }
     }
 
-    pub(in crate::leg::browser) fn send(&mut self, now: Time, to: To, datagram: &[u8]) {
+    pub(crate) fn send(&mut self, now: Time, to: To, datagram: &[u8]) {
         let copies = 1 + u64::from(self.rng.percent(self.conditions.repeat_percent));
         for _ in 0..copies {
             self.sent += 1;
@@ -60,11 +60,11 @@ impl Network {
         }
     }
 
-    pub(in crate::leg::browser) fn next(&self) -> Option<Time> {
+    pub(crate) fn next(&self) -> Option<Time> {
         self.under_way.first_key_value().map(|((due, _), _)| *due)
     }
 
-    pub(in crate::leg::browser) fn arrive(&mut self, now: Time) -> Option<(To, Vec<u8>)> {
+    pub(crate) fn arrive(&mut self, now: Time) -> Option<(To, Vec<u8>)> {
         let entry = self
             .under_way
             .first_entry()

@@ -16,8 +16,8 @@ use rtc_srtp::context::Context;
 use rtc_srtp::protection_profile::ProtectionProfile;
 use sans_io::Time;
 
-use super::super::stun::tests::{Check, mapped_address};
-use crate::leg::Clock;
+use crate::Clock;
+use crate::ice::stun::tests::{Check, mapped_address};
 use crate::negotiated::{DtlsRole, Fingerprint, Hash, IceCredentials};
 
 /// `rtc-dtls` keys its associations by address; ours has one.

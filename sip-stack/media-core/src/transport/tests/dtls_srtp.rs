@@ -1,21 +1,20 @@
 //! The leg against a browser made of other people's code, over a network that loses a quarter of everything.
 
-pub(super) mod network;
-pub(crate) mod peer;
-
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use sans_io::{Rng, Time};
 
-use self::network::{AWFUL, Conditions, Network, PERFECT, To};
-use self::peer::{Browser, CM, EVERY, Offered};
-use super::*;
+use super::network::{AWFUL, Conditions, Network, PERFECT, To};
+use super::peer::{Browser, CM, EVERY, Offered};
+use crate::Clock;
 use crate::control::{Failure, LegId, SocketId};
-use crate::leg::Clock;
+use crate::dtls::Identity;
+use crate::ice::{Path, ufrag};
 use crate::negotiated::{DtlsRole, Fingerprint, Hash, IceCredentials};
 use crate::srtp::RTP_OVERHEAD;
+use crate::transport::{DtlsSrtp, Event, Received};
 
 const ROLES: [DtlsRole; 2] = [DtlsRole::Active, DtlsRole::Passive];
 const SOCKET: SocketId = SocketId(3);
@@ -27,7 +26,7 @@ struct World {
     now: Time,
     start: Time,
     network: Network,
-    leg: Leg,
+    leg: DtlsSrtp,
     browser: Browser,
     from: SocketAddr,
     role: DtlsRole,
@@ -50,7 +49,7 @@ impl World {
             now: start,
             start,
             network: Network::new(seed, conditions),
-            leg: Leg::new(start, &ice, &IDENTITY, clock),
+            leg: DtlsSrtp::new(start, &ice, &IDENTITY, clock),
             browser: Browser::new(start, clock, &ice, role, profiles),
             from: "192.0.2.7:40000".parse().expect("an address"),
             role,

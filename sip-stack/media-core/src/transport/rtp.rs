@@ -11,27 +11,28 @@
 //! - When signalling names another address, we send there at once, and the previous source is not accepted
 //!   again while SDP names another (RFC 3264 §8.3.1).
 
-mod probation;
-
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use sans_io::Time;
 
+use super::probation::{Numbers, Probation};
+use super::{Arrival, Received};
 use crate::control::{MediaSource, SocketId};
-use crate::rtp::Header;
-use probation::{Numbers, Probation};
+use crate::negotiated::Negotiated;
+use crate::rtcp;
+use crate::rtp::{Header, Packet, is_rtcp};
 
 /// Silence after which a source may have moved to another port of its host.
 const SILENT: Duration = Duration::from_millis(200);
 /// Time after an offer or answer in which a host that signalling does not name may be learnt.
 const WINDOW: Duration = Duration::from_secs(5);
 /// Packets sent to an address from which none came, while nothing proves that the peer is there.
-const UNPROVEN: u8 = 10;
+pub(super) const UNPROVEN: u8 = 10;
 
 /// Admission of packets, and destination of ours. The leg knows nothing about the content of packets.
 #[derive(Clone, Debug)]
-pub struct Leg {
+pub struct Rtp {
     policy: MediaSource,
     sockets: Option<[SocketId; 2]>,
     signalled: Option<SocketAddr>,
@@ -62,11 +63,11 @@ struct Learnt {
     heard: Time,
 }
 
-impl Leg {
+impl Rtp {
     /// A leg that accepts media according to `policy`.
     #[must_use]
-    pub fn new(policy: MediaSource) -> Leg {
-        Leg {
+    pub fn new(policy: MediaSource) -> Rtp {
+        Rtp {
             policy,
             sockets: None,
             signalled: None,
@@ -145,8 +146,60 @@ impl Leg {
         }
     }
 
+    /// Judges a datagram of one of the leg's sockets: who sent it, and whether its content was agreed on.
+    #[inline]
+    pub fn receive<'a>(
+        &mut self,
+        now: Time,
+        at: Arrival,
+        data: &'a mut [u8],
+        media: Option<&Negotiated>,
+    ) -> Received<'a> {
+        // With rtcp-mux both come to one port (RFC 5761 §4).
+        if at.rtcp || is_rtcp(data) {
+            let admitted = rtcp::sender(data).is_some_and(|ssrc| self.admit_rtcp(at.from, ssrc));
+            return if admitted {
+                Received::Rtcp(data)
+            } else {
+                Received::Refused
+            };
+        }
+        let admitted = match (Packet::parse(data), media) {
+            (Ok(packet), Some(media)) if media.is_sound_or_key(&packet) => {
+                self.admit(now, at.from, &packet.header)
+            }
+            // The packet proves nothing.
+            (Ok(_), _) => self.is_source(at.from),
+            (Err(_), _) => false,
+        };
+        if admitted {
+            Received::Rtp(data)
+        } else {
+            Received::Refused
+        }
+    }
+
+    /// Goes with the peer to where a packet came from that proved itself.
+    pub(super) fn proved(&mut self, now: Time, from: SocketAddr, header: &Header) {
+        match self.learnt.as_mut().filter(|learnt| learnt.address == from) {
+            Some(learnt) => {
+                learnt.numbers = Numbers::of(header);
+                learnt.heard = now;
+            }
+            None => self.learn(now, from, header),
+        }
+    }
+
+    /// The same for RTCP, which has an address of its own without rtcp-mux; `ssrc` is its sender.
+    pub(super) fn rtcp_proved(&mut self, from: SocketAddr, ssrc: u32) {
+        let expected = self.learnt.is_none_or(|learnt| learnt.numbers.ssrc == ssrc);
+        if !self.mux && expected {
+            self.learnt_rtcp = Some(from);
+        }
+    }
+
     /// True if a packet of an agreed payload type is the peer's, by where it comes from. None is before the
-    /// first [`Leg::connect`].
+    /// first [`Rtp::connect`].
     pub fn admit(&mut self, now: Time, from: SocketAddr, header: &Header) -> bool {
         if !self.connected {
             return false;
@@ -296,6 +349,3 @@ fn is_private(ip: IpAddr) -> bool {
         IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback(),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,363 @@
+//! Legs that take part in a bridge of another shard.
+//!
+//! All members of a bridge meet on one shard, its home. A member that was opened on another shard has a stand-in there: a leg
+//! with the same codecs whose transport is the lane between the two shards. Its own shard keeps the leg's sockets, keys, statistics,
+//! reports and applications, and a [`Tie`] to the home: what the peer sends goes to the stand-in as plain RTP, and what the
+//! stand-in is to hear comes back the same way and is relayed to the peer. So relay, transcode, mix, roles and digits are done
+//! by the home as for its own legs.
+//!
+//! Each side trusts only its own commands: the leg's shard makes and ends the tie, the home decides who hears whom. A message
+//! about a leg that is not known, or not known in that way, is dropped and counted, so the order in which signalling's
+//! commands reach the two shards does not matter.
+
+use sans_io::Time;
+
+use super::Shard;
+use super::leg::{Hears, Leg, Mode};
+use super::outbox::Outbox;
+use crate::codec::Encoder;
+use crate::control::{BridgeId, LegId, Member};
+use crate::negotiated::{Codec, Negotiated};
+use crate::rtp::Packet;
+use crate::transport::{Lane, Transport};
+
+/// Message of one shard to another.
+#[derive(Debug)]
+pub enum Message<'a> {
+    /// An RTP packet, plain: of the leg's peer to the stand-in, or of the stand-in to the leg.
+    Packet {
+        /// The leg.
+        leg: LegId,
+        /// The packet.
+        data: &'a [u8],
+    },
+    /// Anything else; rare, and never dropped.
+    Notice(Notice),
+}
+
+/// News of a leg or of its stand-in.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// To the home: the leg is to take part in a bridge, or something about it changed.
+    Tied {
+        /// The leg.
+        leg: LegId,
+        /// The bridge.
+        bridge: BridgeId,
+        /// What the leg and its peer agreed on, if they did.
+        media: Option<Box<Negotiated>>,
+        /// True if its peer has a jitter buffer of its own that is better than ours: a browser.
+        buffers: bool,
+        /// True if there is an application for it to hear while the bridge is muted by hold.
+        application: bool,
+    },
+    /// To the home: the leg takes no part any more.
+    Untied {
+        /// The leg.
+        leg: LegId,
+    },
+    /// To the leg: it hears the bridge, or its application.
+    Bridged {
+        /// The leg.
+        leg: LegId,
+        /// True: the bridge.
+        bridged: bool,
+    },
+    /// To the leg, once a second: counts of its stand-in.
+    Counts {
+        /// The leg.
+        leg: LegId,
+        /// The counts.
+        counts: Counts,
+    },
+    /// To the home: loss that the leg's peer reports.
+    Loss {
+        /// The leg.
+        leg: LegId,
+        /// Percent to protect against; 0: no loss any more.
+        percent: u8,
+    },
+}
+
+/// Counts of a stand-in that belong into the report of its leg.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    pub(super) mode: Mode,
+    pub(super) buffer_us: u32,
+    pub(super) concealed: u64,
+    pub(super) fec_recovered: u64,
+}
+
+/// Part of a leg in a bridge of another shard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tie {
+    pub(super) home: u8,
+    bridge: BridgeId,
+    /// False: the bridge is muted, or not made yet.
+    bridged: bool,
+    /// The last counts of the stand-in.
+    counts: Counts,
+}
+
+impl Shard {
+    /// Takes a message of the shard `from`. Drain [`Shard::poll_output`] afterwards, or after a batch of them.
+    pub fn handle_message(&mut self, now: Time, from: u8, message: Message<'_>) {
+        let taken = match message {
+            Message::Packet { leg, data } => self.packet(now, from, leg, data),
+            Message::Notice(notice) => self.notice(now, from, notice),
+        };
+        self.strays += u64::from(taken.is_none());
+    }
+
+    /// Number of messages of other shards about legs that do not stand in that relation to them (any more).
+    #[must_use]
+    pub fn strays(&self) -> u64 {
+        self.strays
+    }
+
+    fn packet(&mut self, now: Time, from: u8, id: LegId, data: &[u8]) -> Option<()> {
+        let key = self.key_of(id)?;
+        let leg = self.legs.get_mut(key)?;
+        match (leg.transport.lane(), &leg.tie) {
+            (Some(lane), _) if lane.to == from => self.rtp(now, key, data),
+            (None, Some(tie)) if tie.home == from => leg.pass_on(now, data, &mut self.out),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn notice(&mut self, now: Time, from: u8, notice: Notice) -> Option<()> {
+        match notice {
+            Notice::Tied {
+                leg,
+                bridge,
+                media,
+                buffers,
+                application,
+            } => {
+                let (key, new) = self.stand_in(from, leg, buffers, application)?;
+                if let Some(media) = media {
+                    self.agree(now, key, *media);
+                } else {
+                    self.rewire_with(now, key);
+                }
+                if new && let Some(members) = self.expected.get(&bridge).cloned() {
+                    self.bridge(now, bridge, &members);
+                }
+            }
+            Notice::Untied { leg } => {
+                let key = self.stand_in_of(from, leg)?;
+                if let Some(lane) = self.legs.get_mut(key)?.transport.lane_mut() {
+                    // Nobody is left to be told.
+                    lane.bridged = false;
+                }
+                self.close(now, key);
+            }
+            Notice::Loss { leg, percent } => {
+                let key = self.stand_in_of(from, leg)?;
+                let leg = self.legs.get_mut(key)?;
+                leg.fec_until = (percent > 0).then_some(Time(u64::MAX));
+                if let Some(Encoder::Opus(encoder)) = &mut leg.encoder {
+                    encoder.set_loss(percent);
+                }
+            }
+            Notice::Bridged { leg, bridged } => {
+                let key = self.tied_to(from, leg)?;
+                if let Some(tie) = &mut self.legs.get_mut(key)?.tie {
+                    tie.bridged = bridged;
+                }
+                self.rewire(now, key);
+            }
+            Notice::Counts { leg, counts } => {
+                let key = self.tied_to(from, leg)?;
+                let leg = self.legs.get_mut(key)?;
+                if leg.hears == Hears::Lane {
+                    leg.count.mode = counts.mode;
+                }
+                if let Some(tie) = &mut leg.tie {
+                    tie.counts = counts;
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Stand-in for a leg of the shard `from`, made if need be; true if it was.
+    fn stand_in(&mut self, from: u8, id: LegId, buffers: bool, application: bool) -> Option<(usize, bool)> {
+        if let Some(key) = self.key_of(id) {
+            let lane = self.legs.get_mut(key)?.transport.lane_mut()?;
+            lane.application = application;
+            return (lane.to == from).then_some((key, false));
+        }
+        let transport = Transport::Lane(Lane {
+            to: from,
+            leg: id,
+            buffers,
+            application,
+            bridged: false,
+        });
+        self.generation += 1;
+        let leg = Leg::new(id, transport, &mut self.rng, self.generation);
+        let key = self.legs.insert(leg);
+        self.names.insert(id, key);
+        Some((key, true))
+    }
+
+    fn stand_in_of(&self, from: u8, id: LegId) -> Option<usize> {
+        let key = self.key_of(id)?;
+        self.legs
+            .get(key)?
+            .transport
+            .lane()
+            .filter(|lane| lane.to == from)?;
+        Some(key)
+    }
+
+    fn tied_to(&self, from: u8, id: LegId) -> Option<usize> {
+        let key = self.key_of(id)?;
+        self.legs.get(key)?.tie.filter(|tie| tie.home == from)?;
+        Some(key)
+    }
+
+    /// Lets legs of this shard take part in a bridge of another one; those that did so far and are not named do no longer.
+    pub(super) fn tie(&mut self, now: Time, bridge: BridgeId, home: u8, members: &[Member]) {
+        self.untie_others(now, bridge, members);
+        let own = self.config.shard;
+        for member in members.iter().filter(|member| member.shard == own) {
+            let Some(key) = self.key_of(member.leg) else {
+                continue;
+            };
+            self.leave(now, key);
+            if members.len() < 2 {
+                self.untie(now, key);
+                continue;
+            }
+            let Some(leg) = self.legs.get_mut(key) else {
+                continue;
+            };
+            if let Some(tie) = leg.tie.as_mut().filter(|tie| tie.home == home) {
+                self.ties.remove(&(tie.bridge, member.leg));
+                tie.bridge = bridge;
+            } else {
+                self.untie(now, key);
+                if let Some(leg) = self.legs.get_mut(key) {
+                    leg.tie = Some(Tie {
+                        home,
+                        bridge,
+                        bridged: false,
+                        counts: Counts::default(),
+                    });
+                }
+            }
+            self.ties.insert((bridge, member.leg));
+            self.tell_home(key);
+            self.rewire(now, key);
+        }
+    }
+
+    /// Takes legs of this shard that are not `members` out of a bridge of another one.
+    pub(super) fn untie_others(&mut self, now: Time, bridge: BridgeId, members: &[Member]) {
+        let tied = self.ties.range((bridge, LegId(0))..=(bridge, LegId(u64::MAX)));
+        let gone = tied.filter(|(_, leg)| !members.iter().any(|member| member.leg == *leg));
+        for (_, leg) in gone.copied().collect::<Vec<_>>() {
+            if let Some(key) = self.key_of(leg) {
+                self.untie(now, key);
+            }
+        }
+    }
+
+    /// Takes a leg out of the bridge of another shard.
+    pub(super) fn untie(&mut self, now: Time, key: usize) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let Some(tie) = leg.tie.take() else { return };
+        leg.count.concealed += tie.counts.concealed;
+        leg.count.fec_recovered += tie.counts.fec_recovered;
+        self.ties.remove(&(tie.bridge, leg.id));
+        self.out.notice(tie.home, Notice::Untied { leg: leg.id });
+        self.rewire(now, key);
+    }
+
+    /// Tells the home of a leg's bridge what has changed about the leg.
+    pub(super) fn tell_home(&mut self, key: usize) {
+        if let Some(leg) = self.legs.get(key)
+            && let Some(tie) = leg.tie
+        {
+            let tied = Notice::Tied {
+                leg: leg.id,
+                bridge: tie.bridge,
+                media: leg.media.clone().map(Box::new),
+                buffers: leg.transport.buffers(),
+                application: leg.player.is_some(),
+            };
+            self.out.notice(tie.home, tied);
+        }
+    }
+
+    /// Tells the leg of a stand-in what is new, and when that is looked at again.
+    pub(super) fn send_counts(&mut self, now: Time, key: usize) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        leg.report_at = Some(now + leg.transport.report_interval());
+        if let Some(lane) = leg.transport.lane() {
+            let counts = Counts {
+                mode: leg.count.mode,
+                buffer_us: leg.feed.as_ref().map_or(0, |feed| feed.depth()),
+                concealed: leg.count.concealed,
+                fec_recovered: leg.count.fec_recovered,
+            };
+            self.out.notice(lane.to, Notice::Counts { leg: leg.id, counts });
+        }
+    }
+}
+
+impl Leg {
+    /// What the leg hears while it takes part in a bridge of another shard.
+    pub(super) fn hears_by_lane(&self) -> Option<bool> {
+        Some(self.tie?.bridged || self.player.is_none())
+    }
+
+    /// Tells the leg of a stand-in, if this is one, whether it hears the bridge.
+    pub(super) fn tell_bridged(&mut self, out: &mut Outbox) {
+        let hears = matches!(self.hears, Hears::Leg(_) | Hears::Mix);
+        if let Some(lane) = self.transport.lane_mut()
+            && std::mem::replace(&mut lane.bridged, hears) != hears
+        {
+            let bridged = Notice::Bridged {
+                leg: lane.leg,
+                bridged: hears,
+            };
+            out.notice(lane.to, bridged);
+        }
+    }
+
+    /// Tells the home of the leg's bridge, whose encoder it is, about loss that the peer reports.
+    pub(super) fn tell_loss(&self, percent: u8, out: &mut Outbox) {
+        if let Some(tie) = &self.tie {
+            out.notice(
+                tie.home,
+                Notice::Loss {
+                    leg: self.id,
+                    percent,
+                },
+            );
+        }
+    }
+
+    /// The last counts of the leg's stand-in, if it has one.
+    pub(super) fn counts_elsewhere(&self) -> Counts {
+        self.tie.map(|tie| tie.counts).unwrap_or_default()
+    }
+
+    /// Sends the peer a packet of the leg's stand-in, which writes it as for the peer itself.
+    fn pass_on(&mut self, now: Time, data: &[u8], out: &mut Outbox) {
+        let (Hears::Lane, Ok(packet), Some(media)) = (self.hears, Packet::parse(data), &self.media) else {
+            return;
+        };
+        let kind = packet.header.payload_type;
+        let of = |(number, codec): &(u8, Codec)| (*number == kind).then_some(*codec);
+        if let Some(codec) = of(&media.send).or_else(|| media.receive.iter().find_map(of)) {
+            self.relay(now, codec, packet.header, packet.payload, out);
+        } else if media.telephone_event.is_some_and(|event| event.send == kind) {
+            self.relay_event(now, packet.header, packet.payload, out);
+        }
+    }
+}

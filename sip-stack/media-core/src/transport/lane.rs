@@ -1,0 +1,16 @@
+use crate::control::LegId;
+
+/// Transport of a stand-in: the lane between two shards.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    /// Shard of the leg that it stands in for.
+    pub(crate) to: u8,
+    /// That leg.
+    pub(crate) leg: LegId,
+    /// The peer of the leg has a jitter buffer that is better than ours.
+    pub(crate) buffers: bool,
+    /// The leg has an application of its own.
+    pub(crate) application: bool,
+    /// What the leg was told last: that it hears the bridge, or does not.
+    pub(crate) bridged: bool,
+}

@@ -1,0 +1,385 @@
+//! Transports of a leg: between the wire and plain RTP. Which one a leg has is matched in this file alone; to the rest of the
+//! shard they are alike.
+
+mod dtls_srtp;
+mod lane;
+mod probation;
+mod rtp;
+mod sdes;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use sans_io::{Deadline, Time};
+
+pub use dtls_srtp::{DtlsSrtp, Event, Transmit};
+pub(crate) use lane::Lane;
+pub use rtp::Rtp;
+pub use sdes::Sdes;
+
+use crate::control::SocketId;
+use crate::ice::Path;
+use crate::negotiated::{self, Negotiated};
+use crate::shard::outbox::Outbox;
+use crate::srtp::{RTCP_OVERHEAD, RTP_OVERHEAD};
+
+/// Time between two RTCP reports, on average. Browsers speak AVPF, whose reports may be denser (RFC 4585 §3.4).
+const AVPF: Duration = Duration::from_millis(2_000);
+const AVP: Duration = Duration::from_millis(5_000);
+/// Time between two messages of a stand-in that stand for reports.
+const COUNTS: Duration = Duration::from_secs(1);
+
+/// Transport of one leg.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    /// ICE, DTLS and SRTP on the shard's own sockets: a browser.
+    DtlsSrtp(Box<DtlsSrtp>),
+    /// SRTP whose keys came in SDP, on sockets of its own.
+    Sdes(Box<Sdes>),
+    /// Plain RTP on sockets of its own.
+    Rtp(Box<Rtp>),
+    /// To the shard of the leg that this one stands in for.
+    Lane(Lane),
+}
+
+/// Path by which a datagram came.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// Our socket.
+    pub socket: SocketId,
+    /// True if that socket is the one for RTCP.
+    pub rtcp: bool,
+    /// Address that it came from.
+    pub from: SocketAddr,
+}
+
+/// Kind of a datagram.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received<'a> {
+    /// Nothing the shard must act on: a check from a known address, DTLS, or RTP that came before its keys.
+    Nothing,
+    /// Refused: forged, replayed, malformed, or from an address that proved nothing.
+    Refused,
+    /// An authentic check from a new address: datagrams from it are this leg's from now on. If it took the place of
+    /// another one, that one is nobody's now.
+    Bound {
+        /// Path that is forgotten.
+        forgotten: Option<Path>,
+    },
+    /// An RTP packet of the peer, open.
+    Rtp(&'a mut [u8]),
+    /// An RTCP packet of the peer, open; compound or not.
+    Rtcp(&'a mut [u8]),
+}
+
+/// Effect of an offer and answer on a transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Agreed {
+    /// It is for another kind of transport, and changes nothing.
+    Unfit,
+    /// Media may flow once the peer has proved itself, or names an address.
+    Pending,
+    /// Media may flow.
+    Ready,
+}
+
+impl Transport {
+    /// Takes the sockets that were bound for the leg; false if it has, or needs, none.
+    pub(crate) fn bind(&mut self, rtp: SocketId, rtcp: SocketId) -> bool {
+        let path = match self {
+            Transport::Rtp(path) => path,
+            Transport::Sdes(sdes) => &mut sdes.path,
+            Transport::DtlsSrtp(_) | Transport::Lane(_) => return false,
+        };
+        let free = path.sockets().is_none();
+        if free {
+            path.bind(rtp, rtcp);
+        }
+        free
+    }
+
+    /// RTP and RTCP socket of the leg alone.
+    pub(crate) fn sockets(&self) -> Option<[SocketId; 2]> {
+        match self {
+            Transport::Rtp(path) => path.sockets(),
+            Transport::Sdes(sdes) => sdes.path.sockets(),
+            Transport::DtlsSrtp(_) | Transport::Lane(_) => None,
+        }
+    }
+
+    /// Applies the outcome of an offer and answer. A phone may agree to SRTP after plain RTP, and the reverse; it does not become
+    /// a browser.
+    pub(crate) fn connect(&mut self, now: Time, agreed: &negotiated::Transport) -> Agreed {
+        use negotiated::Transport as Wanted;
+        let ready = |remote: Option<SocketAddr>| {
+            if remote.is_some() {
+                Agreed::Ready
+            } else {
+                Agreed::Pending
+            }
+        };
+        match (&mut *self, agreed) {
+            (
+                Transport::DtlsSrtp(dtls),
+                Wanted::Dtls {
+                    local_ice,
+                    fingerprint,
+                    role,
+                    ..
+                },
+            ) => {
+                dtls.connect(now, local_ice, fingerprint, *role);
+                Agreed::Pending
+            }
+            (
+                Transport::Rtp(path),
+                Wanted::Rtp {
+                    remote,
+                    remote_rtcp,
+                    rtcp_mux,
+                },
+            ) => {
+                path.connect(now, *remote, *remote_rtcp, *rtcp_mux);
+                ready(*remote)
+            }
+            (
+                Transport::Sdes(sdes),
+                Wanted::Sdes {
+                    remote,
+                    remote_rtcp,
+                    rtcp_mux,
+                    keys,
+                },
+            ) => {
+                sdes.path.connect(now, *remote, *remote_rtcp, *rtcp_mux);
+                sdes.set_keys(keys);
+                ready(*remote)
+            }
+            (Transport::Rtp(path), Wanted::Sdes { keys, .. }) => {
+                *self = Transport::Sdes(Box::new(Sdes::new((**path).clone(), keys)));
+                self.connect(now, agreed)
+            }
+            (Transport::Sdes(sdes), Wanted::Rtp { .. }) => {
+                *self = Transport::Rtp(Box::new(sdes.path.clone()));
+                self.connect(now, agreed)
+            }
+            _ => Agreed::Unfit,
+        }
+    }
+
+    /// Takes evidence from signalling about the place of the peer: [`Rtp::vouch`].
+    pub(crate) fn vouch(&mut self, host: Option<IpAddr>, reached: bool) {
+        match self {
+            Transport::Rtp(path) => path.vouch(host, reached),
+            Transport::Sdes(sdes) => sdes.path.vouch(host, reached),
+            Transport::DtlsSrtp(_) | Transport::Lane(_) => {}
+        }
+    }
+
+    /// Judges and opens a datagram of the leg, in place.
+    #[inline]
+    pub(crate) fn receive<'a>(
+        &mut self,
+        now: Time,
+        at: Arrival,
+        data: &'a mut [u8],
+        media: Option<&Negotiated>,
+    ) -> Received<'a> {
+        match self {
+            Transport::DtlsSrtp(dtls) => dtls.handle_datagram(now, at.socket, at.from, data),
+            Transport::Rtp(path) => path.receive(now, at, data, media),
+            Transport::Sdes(sdes) => sdes.receive(now, at, data),
+            Transport::Lane(_) => Received::Nothing,
+        }
+    }
+
+    /// Sends the RTP packet that `write` makes of at most `room` octets; false if it could not go.
+    #[inline]
+    pub(crate) fn send(
+        &mut self,
+        out: &mut Outbox,
+        room: usize,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> bool {
+        let sent = match self {
+            Transport::DtlsSrtp(dtls) => {
+                let Some((socket, to)) = dtls.remote().filter(|_| dtls.is_connected()) else {
+                    return false;
+                };
+                out.compose(socket, to, room + RTP_OVERHEAD, |buffer| {
+                    let length = write(&mut buffer[..room])?;
+                    dtls.protect_rtp(buffer, length)
+                })
+            }
+            Transport::Rtp(path) => {
+                let Some((socket, to)) = path.remote().filter(|_| path.spend()) else {
+                    return false;
+                };
+                out.compose(socket, to, room, write)
+            }
+            Transport::Sdes(sdes) => {
+                let Some((socket, to)) = sdes.path.remote().filter(|_| sdes.path.spend()) else {
+                    return false;
+                };
+                out.compose(socket, to, room + RTP_OVERHEAD, |buffer| {
+                    let length = write(&mut buffer[..room])?;
+                    sdes.protect_rtp(buffer, length)
+                })
+            }
+            Transport::Lane(lane) => out.compose_packet(lane.to, lane.leg, room, write),
+        };
+        sent.is_some()
+    }
+
+    /// Sends an RTCP compound packet, if the peer may be sent one.
+    pub(crate) fn send_rtcp(&mut self, out: &mut Outbox, packet: &[u8]) {
+        let copy = |buffer: &mut [u8]| buffer[..packet.len()].copy_from_slice(packet);
+        let room = packet.len() + RTCP_OVERHEAD;
+        match self {
+            Transport::DtlsSrtp(dtls) => {
+                if let Some((socket, to)) = dtls.remote().filter(|_| dtls.is_connected()) {
+                    out.compose(socket, to, room, |buffer| {
+                        copy(buffer);
+                        dtls.protect_rtcp(buffer, packet.len())
+                    });
+                }
+            }
+            Transport::Rtp(path) => {
+                if let Some((socket, to)) = path.remote_rtcp().filter(|_| path.spend()) {
+                    out.datagram(socket, to, packet);
+                }
+            }
+            Transport::Sdes(sdes) => {
+                if let Some((socket, to)) = sdes.path.remote_rtcp().filter(|_| sdes.path.spend()) {
+                    out.compose(socket, to, room, |buffer| {
+                        copy(buffer);
+                        sdes.protect_rtcp(buffer, packet.len())
+                    });
+                }
+            }
+            Transport::Lane(_) => {}
+        }
+    }
+
+    /// True if there is somewhere to send to.
+    pub(crate) fn is_open(&self) -> bool {
+        match self {
+            Transport::DtlsSrtp(dtls) => dtls.is_connected() && dtls.remote().is_some(),
+            Transport::Rtp(path) => path.remote().is_some(),
+            Transport::Sdes(sdes) => sdes.path.remote().is_some(),
+            Transport::Lane(_) => true,
+        }
+    }
+
+    /// True if the peer has a jitter buffer that is better than ours.
+    #[inline]
+    pub(crate) fn buffers(&self) -> bool {
+        match self {
+            Transport::DtlsSrtp(_) => true,
+            Transport::Rtp(_) | Transport::Sdes(_) => false,
+            Transport::Lane(lane) => lane.buffers,
+        }
+    }
+
+    /// True if checks of its own tell whether the peer is there: ICE consent, or those of the leg that this one stands in for.
+    pub(crate) fn checks_peer(&self) -> bool {
+        match self {
+            Transport::DtlsSrtp(_) | Transport::Lane(_) => true,
+            Transport::Rtp(_) | Transport::Sdes(_) => false,
+        }
+    }
+
+    /// True if the peer may be waiting for our first packet, as we wait for its.
+    pub(crate) fn awaits_peer(&self) -> bool {
+        match self {
+            Transport::DtlsSrtp(_) | Transport::Lane(_) => false,
+            Transport::Rtp(path) => !path.was_heard(),
+            Transport::Sdes(sdes) => !sdes.path.was_heard(),
+        }
+    }
+
+    /// Time between two reports, on average.
+    pub(crate) fn report_interval(&self) -> Duration {
+        match self {
+            Transport::DtlsSrtp(_) => AVPF,
+            Transport::Rtp(_) | Transport::Sdes(_) => AVP,
+            Transport::Lane(_) => COUNTS,
+        }
+    }
+
+    /// The lane, if the leg is a stand-in.
+    #[inline]
+    pub(crate) fn lane(&self) -> Option<&Lane> {
+        match self {
+            Transport::Lane(lane) => Some(lane),
+            Transport::DtlsSrtp(_) | Transport::Rtp(_) | Transport::Sdes(_) => None,
+        }
+    }
+
+    pub(crate) fn lane_mut(&mut self) -> Option<&mut Lane> {
+        match self {
+            Transport::Lane(lane) => Some(lane),
+            Transport::DtlsSrtp(_) | Transport::Rtp(_) | Transport::Sdes(_) => None,
+        }
+    }
+
+    /// True if it has a protocol of its own, so that [`Transport::poll_transmit`] and [`Transport::poll_event`] may have something.
+    pub(crate) fn negotiates(&self) -> bool {
+        match self {
+            Transport::DtlsSrtp(_) => true,
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => false,
+        }
+    }
+
+    /// The next datagram of its own protocol.
+    pub(crate) fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
+        match self {
+            Transport::DtlsSrtp(dtls) => dtls.poll_transmit(),
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
+        }
+    }
+
+    /// The next thing that happened in its own protocol.
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        match self {
+            Transport::DtlsSrtp(dtls) => dtls.poll_event(),
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
+        }
+    }
+
+    /// Time at which [`Transport::handle_timeout`] is due.
+    #[inline]
+    pub(crate) fn deadline(&self) -> Deadline {
+        match self {
+            Transport::DtlsSrtp(dtls) => dtls.poll_timeout(),
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Time) {
+        match self {
+            Transport::DtlsSrtp(dtls) => dtls.handle_timeout(now),
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => {}
+        }
+    }
+
+    /// Says goodbye to the peer, if its protocol has a word for it.
+    pub(crate) fn close(&mut self, now: Time) {
+        match self {
+            Transport::DtlsSrtp(dtls) => dtls.close(now),
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => {}
+        }
+    }
+
+    /// Paths of the shared sockets that are bound to the leg.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = Path> + '_ {
+        let dtls = match self {
+            Transport::DtlsSrtp(dtls) => Some(dtls),
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
+        };
+        dtls.into_iter().flat_map(|dtls| dtls.paths())
+    }
+}
