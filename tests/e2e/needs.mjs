@@ -1,4 +1,4 @@
-// What each file of cases needs, measured with the debug build on two processors.
+// What each file of cases needs on two processors with the debug build, measured, or estimated from its cases.
 //
 // `seconds`: how long it takes alone. `cores`: the part of the processors that is kept free for it, more than its mean, because browsers start
 // and stop. `listens`: it measures sound or time.
