@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use session_core::{Application, IncomingCall, SessionId};
-use sip_stack::manager::{CallDecision, CallHandler, SessionControl, SessionManagerBuilder};
+use sip_stack::sessions::{CallDecision, CallHandler, SessionControl, SessionManagerBuilder};
 
 struct Everybody;
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use session_core::{Application, CallRecord, IncomingCall, SessionId};
-use sip_stack::manager::{CallDecision, CallHandler, SessionControl, SessionManagerBuilder};
+use sip_stack::sessions::{CallDecision, CallHandler, SessionControl, SessionManagerBuilder};
 use tokio::sync::mpsc;
 
 struct Callee(mpsc::UnboundedSender<String>);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use session_core::{Application, CallRecord, CallSession, IncomingCall, SessionId};
-use sip_stack::manager::{CallDecision, CallHandler, SessionControl, SessionManagerBuilder};
+use sip_stack::sessions::{CallDecision, CallHandler, SessionControl, SessionManagerBuilder};
 use tokio::sync::mpsc;
 
 struct Caller(mpsc::UnboundedSender<bool>);

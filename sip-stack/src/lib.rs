@@ -3,15 +3,15 @@
 //!
 //! [`Stack::start`] binds everything and starts the task that owns the
 //! [`Coordinator`](session_core::Coordinator) and an [`Application`], which decides about calls. A [`Handle`] reaches
-//! them from outside.
+//! them from outside. [`sessions`] is the same for whoever writes against calls rather than events.
 
 pub mod client;
 mod clock;
 pub mod dns;
 mod driver;
 mod handle;
-pub mod manager;
 pub mod media;
+pub mod sessions;
 mod spin;
 mod stack;
 pub mod tap;

@@ -1,7 +1,7 @@
 //! Whole calls between clients of ours, over real sockets on loopback.
 
-mod manager;
 mod registrar;
+mod sessions;
 
 use std::future::Future;
 use std::time::Duration;

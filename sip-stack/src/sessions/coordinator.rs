@@ -13,7 +13,7 @@ use session_core::{
 use sip_core::uri::Uri;
 use tokio::sync::{broadcast, oneshot};
 
-use super::application::{Act, Manager};
+use super::application::{Act, Sessions};
 use crate::handle::{Gone, Handle};
 use crate::tap::Tap;
 
@@ -83,7 +83,9 @@ impl SessionControl {
     /// # Errors
     /// [`SessionError::Stopped`].
     pub async fn start(coordinator: &SessionCoordinator) -> Result<(), SessionError> {
-        coordinator.act(|manager, _, _| manager.accept_calls(true)).await
+        coordinator
+            .act(|sessions, _, _| sessions.accept_calls(true))
+            .await
     }
 
     /// Ends all calls, and the stack.
@@ -358,9 +360,9 @@ impl SessionCoordinator {
             ring_timeout: RING,
             headers: Vec::new(),
         };
-        self.act(move |manager, calls, now| {
+        self.act(move |sessions, calls, now| {
             let invitation = calls.offer(now, session, offer).map_err(SessionError::Refused)?;
-            manager.await_answer(invitation);
+            sessions.await_answer(invitation);
             Ok(())
         })
         .await?
@@ -396,10 +398,10 @@ impl SessionCoordinator {
     /// Does something in the signalling task, and waits for its outcome.
     async fn act<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&mut Manager, &mut Coordinator, Time) -> T + Send + 'static,
+        act: impl FnOnce(&mut Sessions, &mut Coordinator, Time) -> T + Send + 'static,
     ) -> Result<T, SessionError> {
         let (reply, outcome) = oneshot::channel();
-        let act = Act::new(move |manager, calls, now| drop(reply.send(act(manager, calls, now))));
+        let act = Act::new(move |sessions, calls, now| drop(reply.send(act(sessions, calls, now))));
         self.handle.request(act).await?;
         outcome.await.map_err(|_| SessionError::Stopped)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use session_core::{Application, BridgeEvent, CallRecord, CallSession, CallState, IncomingCall, SessionId};
 use sip_core::flow::Transport;
 use sip_stack::client::{Call, Client, Sound, State};
-use sip_stack::manager::{
+use sip_stack::sessions::{
     CallDecision, CallHandler, SessionControl, SessionCoordinator, SessionError, SessionManagerBuilder,
 };
 use tokio::sync::mpsc;

@@ -12,10 +12,10 @@ use super::handler::{CallDecision, CallHandler};
 use crate::driver::Application;
 
 /// Something to do with live calls.
-pub(crate) struct Act(Box<dyn FnOnce(&mut Manager, &mut Coordinator, Time) + Send>);
+pub(crate) struct Act(Box<dyn FnOnce(&mut Sessions, &mut Coordinator, Time) + Send>);
 
 impl Act {
-    pub(super) fn new(act: impl FnOnce(&mut Manager, &mut Coordinator, Time) + Send + 'static) -> Act {
+    pub(super) fn new(act: impl FnOnce(&mut Sessions, &mut Coordinator, Time) + Send + 'static) -> Act {
         Act(Box::new(act))
     }
 }
@@ -26,8 +26,8 @@ impl fmt::Debug for Act {
     }
 }
 
-/// The application of a manager's stack.
-pub(crate) struct Manager {
+/// The application of a sessions's stack.
+pub(crate) struct Sessions {
     handler: Arc<dyn CallHandler>,
     bridges: broadcast::Sender<BridgeEvent>,
     accepts: bool,
@@ -35,9 +35,9 @@ pub(crate) struct Manager {
     invitations: BTreeSet<LegId>,
 }
 
-impl Manager {
-    pub(super) fn new(handler: Arc<dyn CallHandler>, bridges: broadcast::Sender<BridgeEvent>) -> Manager {
-        Manager {
+impl Sessions {
+    pub(super) fn new(handler: Arc<dyn CallHandler>, bridges: broadcast::Sender<BridgeEvent>) -> Sessions {
+        Sessions {
             handler,
             bridges,
             accepts: false,
@@ -62,7 +62,7 @@ impl Manager {
     }
 }
 
-impl Application for Manager {
+impl Application for Sessions {
     type Request = Act;
 
     fn handle(&mut self, now: Time, event: Event, calls: &mut Coordinator) {

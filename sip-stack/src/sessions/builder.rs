@@ -8,7 +8,7 @@ use media_core::negotiated::Codec;
 use tokio::sync::broadcast;
 
 use super::SessionCoordinator;
-use super::application::Manager;
+use super::application::Sessions;
 use super::handler::{CallHandler, Nobody};
 use crate::client::{BuildError, Client};
 
@@ -94,13 +94,13 @@ impl SessionManagerBuilder {
     /// A socket cannot be bound, or the system gives no randomness for the keys.
     pub async fn build(self) -> Result<Arc<SessionCoordinator>, BuildError> {
         let (bridges, _) = broadcast::channel(BRIDGE_EVENTS);
-        let manager = Manager::new(self.handler, bridges.clone());
+        let sessions = Sessions::new(self.handler, bridges.clone());
         let handle = Client::builder()
             .bind(SocketAddr::new(self.address, self.sip_port))
             .rtp_ports(self.media_ports)
             .codecs(self.codecs)
             .user_agent(concat!("Cordboard/", env!("CARGO_PKG_VERSION")))
-            .start_with(manager)
+            .start_with(sessions)
             .await?;
         Ok(Arc::new(SessionCoordinator::new(handle, bridges)))
     }
