@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use media_core::control::LegId;
-use media_core::shard::lane::{Message, Notice};
+use media_core::lane::{Message, Notice};
 use mio::Waker;
 use rtrb::{Consumer, Producer, RingBuffer};
 

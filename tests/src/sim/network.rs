@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use media_core::control::{self, LegId, SocketId};
-use media_core::shard::lane::Notice;
+use media_core::lane::Notice;
 use sans_io::Rng;
 use sip_core::flow::FlowId;
 use std::net::SocketAddr;

@@ -9,16 +9,14 @@ use std::time::Duration;
 use sans_io::Time;
 use slab::Slab;
 
-use super::feed::Waiting;
 use crate::codec::{FRAME, Pool, RATE, WIDE};
+use crate::deadlines::Armed;
 use crate::negotiated::{Codec, OpusParameters};
+use crate::outbox::Outbox;
 use crate::resample::{Down, Up};
-use crate::shard::leg::{Hears, Leg, Mode};
-use crate::shard::outbox::Outbox;
-use crate::shard::queue::Armed;
+use crate::stats::Mode;
+use crate::stream::{Hears, Leg, TICK, Waiting};
 
-/// Between two ticks.
-pub(crate) const TICK: Duration = Duration::from_millis(20);
 /// Time without packets after which a talker is left out until something comes.
 const REST: Duration = Duration::from_secs(1);
 /// No sample of a quiet frame is over this (-48 dBFS): a codec may be exchanged then.

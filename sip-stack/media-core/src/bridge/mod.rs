@@ -2,22 +2,19 @@
 //! which of the two is decided for each packet, so a leg that changes its codec changes the bridge. More than two, and those
 //! who only listen, share a [`Mix`].
 
-mod feed;
 mod mix;
 mod part;
-mod transcode;
 
-pub(crate) use feed::{Feed, Sink};
-pub(crate) use mix::{Mix, Part, TICK};
-pub(crate) use transcode::{direct, paced};
+pub(crate) use mix::{Mix, Part};
 
 use sans_io::Time;
 
 use crate::codec::{Pool, RATE};
 use crate::negotiated::Codec;
+use crate::outbox::Outbox;
 use crate::rtp::Packet;
-use crate::shard::leg::{Leg, Mode};
-use crate::shard::outbox::Outbox;
+use crate::stats::Mode;
+use crate::stream::{Feed, Leg, Sink, direct, last, paced};
 
 /// A packet of sound from `talker` goes to `listener`.
 pub(crate) fn on_packet(
@@ -38,7 +35,7 @@ pub(crate) fn on_packet(
     if media.send.1 == codec {
         listener.count.mode = Mode::Relay;
         if let Some(mut feed) = talker.feed.take() {
-            let sent = transcode::last(now, &mut feed, packet, listener, out);
+            let sent = last(now, &mut feed, packet, listener, out);
             feed.give_back(pool);
             if sent {
                 return;

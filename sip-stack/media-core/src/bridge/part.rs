@@ -2,12 +2,11 @@
 
 use sans_io::Time;
 
-use super::feed::Feed;
-use super::mix::{Mix, Needs, Seat, TICK, ear};
+use super::mix::{Mix, Needs, Seat, ear};
 use crate::codec::{FRAME, Pool, RATE, WIDE};
+use crate::outbox::Outbox;
 use crate::resample::Up;
-use crate::shard::leg::Leg;
-use crate::shard::outbox::Outbox;
+use crate::stream::{Feed, Leg, TICK};
 
 /// Frames that a jitter buffer may hold at most when a mix ends: more than its greatest depth.
 const MOST_HELD: usize = 20;

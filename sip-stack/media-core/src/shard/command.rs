@@ -6,14 +6,11 @@ use std::time::Duration;
 use sans_io::Time;
 
 use super::Shard;
-use super::announcement::Announcement;
-use super::leg::{Hears, Leg};
-use super::player::Player;
-use crate::bridge::{Feed, Sink, direct};
 use crate::codec::{Encoder, Pool, RATE};
 use crate::control::{Application, BridgeId, Command, Event, Failure, LegId, LegKind, Member, SocketId};
 use crate::negotiated::{Codec, Negotiated};
 use crate::rtp::Packet;
+use crate::stream::{Announcement, Feed, Hears, Leg, Player, Sink, direct};
 use crate::transport::{Agreed, DtlsSrtp, Rtp, Transport};
 use crate::voice::Phrase;
 

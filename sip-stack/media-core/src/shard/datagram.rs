@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use sans_io::Time;
 
 use super::Shard;
-use super::leg::{Arrived, Hears, Mode};
 use crate::bridge;
 use crate::control::Event;
 use crate::control::SocketId;
 use crate::dtmf::Heard;
 use crate::ice::{local_ufrag, parse_ufrag};
 use crate::rtp::Header;
+use crate::stats::Mode;
+use crate::stream::{Arrived, Hears};
 use crate::transport::{Arrival, Received};
 
 impl Shard {

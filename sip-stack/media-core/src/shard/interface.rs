@@ -1,9 +1,6 @@
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use sans_io::Deadline;
-
-use super::lane::Message;
-use crate::control::{Command, Event, LegId, SocketId};
+use crate::control::{Command, LegId, SocketId};
 
 /// Inputs of a shard besides datagrams, which come through `Shard::handle_datagram`, and messages of other shards, which come
 /// through `Shard::handle_message`.
@@ -27,42 +24,4 @@ pub enum Input {
     },
     /// The moment that [`Output::Timeout`] named has come.
     Timeout,
-}
-
-/// Outputs of a shard. Drain until [`Output::Timeout`] after each input.
-#[derive(Debug)]
-pub enum Output<'a> {
-    /// Send a datagram.
-    Transmit {
-        /// From here.
-        socket: SocketId,
-        /// To there.
-        to: SocketAddr,
-        /// The datagram; valid until the next call.
-        data: &'a [u8],
-    },
-    /// Bind an even port for RTP and the odd one above it for RTCP. Answered by [`Input::Bound`] or
-    /// [`Input::BindFailed`].
-    Bind {
-        /// For this leg.
-        leg: LegId,
-        /// On this address.
-        local: IpAddr,
-    },
-    /// Close these two; what still arrives on them goes nowhere.
-    Release {
-        /// RTP and RTCP.
-        sockets: [SocketId; 2],
-    },
-    /// Hand a message to another shard, in the order in which its messages come.
-    Message {
-        /// Number of that shard.
-        to: u8,
-        /// The message; valid until the next call. Packets may be dropped where the lane is full, all else may not.
-        message: Message<'a>,
-    },
-    /// To signalling. Never dropped.
-    Event(Event),
-    /// Nothing is left to do until then, or until input comes.
-    Timeout(Deadline),
 }

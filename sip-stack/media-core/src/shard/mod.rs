@@ -4,17 +4,11 @@
 //! header and protection. It neither allocates, locks, dispatches dynamically nor touches the timer queue; the exceptions are the
 //! first packet after a change (a codec's state is taken from the pool) and recording (a frame is handed over in a `Vec`).
 
-mod announcement;
 mod command;
 mod datagram;
 mod interface;
-pub mod lane;
-pub(crate) mod leg;
-pub(crate) mod outbox;
-mod player;
-pub(crate) mod queue;
 mod report;
-mod silence;
+mod tie;
 mod timeout;
 mod wiring;
 
@@ -26,17 +20,19 @@ use std::time::Duration;
 use sans_io::{Deadline, Rng, Time};
 use slab::Slab;
 
-pub use interface::{Input, Output};
+pub use interface::Input;
+
+pub use crate::outbox::Output;
 
 use crate::Clock;
 use crate::codec::Pool;
 use crate::control::{BridgeId, LegId, Member, SocketId};
+use crate::deadlines::{Armed, Queue, Who};
 use crate::dtls;
 use crate::music::Music;
+use crate::outbox::Outbox;
+use crate::stream::Leg;
 use crate::voice::Prompts;
-use leg::Leg;
-use outbox::Outbox;
-use queue::{Armed, Queue, Who};
 use wiring::Bridge;
 
 /// Octets and datagrams that the outbox holds without growing: a burst of packets for all legs grows it once.

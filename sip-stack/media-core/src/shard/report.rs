@@ -5,13 +5,13 @@ use std::time::Duration;
 use sans_io::Time;
 
 use super::Shard;
-use super::leg::{Leg, Mode};
-use super::outbox::Outbox;
 use crate::codec::Encoder;
 use crate::control::{Event, Report};
 use crate::negotiated::Codec;
+use crate::outbox::Outbox;
 use crate::rtcp::{Compound, Outgoing, Rtcp, SenderInfo, write_bye, write_report};
 use crate::stats::{Impairment, mos, ntp, round_trip};
+use crate::stream::Leg;
 
 /// Loss of 256 that the peer must report before it gets FEC: 2%.
 const LOSSY: u8 = 5;
@@ -161,13 +161,7 @@ impl Leg {
             concealed: self.count.concealed + elsewhere.concealed,
             fec_recovered: self.count.fec_recovered + elsewhere.fec_recovered,
             mos,
-            mode: match self.count.mode {
-                Mode::None => "none",
-                Mode::Relay => "relay",
-                Mode::Transcode => "transcode",
-                Mode::Mix => "mix",
-                Mode::Application => "application",
-            },
+            mode: self.count.mode.name(),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use sans_io::Time;
 
 use super::Shard;
-use super::queue::Who;
-use crate::bridge::{self, Sink};
 use crate::control::{Event, Failure};
+use crate::deadlines::Who;
+use crate::stream::{Sink, direct, paced};
 use crate::transport;
 
 /// The least between two looks at a leg that time alone causes.
@@ -66,11 +66,7 @@ impl Shard {
     fn feed(&mut self, now: Time, key: usize) {
         let Some(leg) = self.legs.get_mut(key) else { return };
         let Some(mut feed) = leg.feed.take() else { return };
-        let advance = if feed.is_paced() {
-            bridge::paced
-        } else {
-            bridge::direct
-        };
+        let advance = if feed.is_paced() { paced } else { direct };
         if let Some(lane) = leg.player.as_ref().and_then(|player| player.lane())
             && leg.listener.is_none()
         {

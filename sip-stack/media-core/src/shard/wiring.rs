@@ -5,13 +5,13 @@ use std::time::Duration;
 use sans_io::Time;
 
 use super::Shard;
-use super::leg::{Hears, Leg, Mode};
-use super::player::Player;
-use crate::bridge::{Mix, Part, TICK};
+use crate::bridge::{Mix, Part};
 use crate::codec::{Pool, RATE};
 use crate::control::{BridgeId, LegId, Member, Role};
 use crate::dtmf::Heard;
 use crate::negotiated::Direction;
+use crate::stats::Mode;
+use crate::stream::{Hears, Leg, Player, TICK};
 
 /// Time of the first tick after the last expected packet of the members that are heard already.
 const MARGIN: Duration = Duration::from_millis(4);

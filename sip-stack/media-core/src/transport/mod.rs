@@ -23,7 +23,7 @@ pub use sdes::Sdes;
 use crate::control::SocketId;
 use crate::ice::Path;
 use crate::negotiated::{self, Negotiated};
-use crate::shard::outbox::Outbox;
+use crate::outbox::Outbox;
 use crate::srtp::{RTCP_OVERHEAD, RTP_OVERHEAD};
 
 /// Time between two RTCP reports, on average. Browsers speak AVPF, whose reports may be denser (RFC 4585 §3.4).

@@ -1,8 +1,8 @@
 //! Arrival of messages, and their handling by a node.
 
 use media_core::control::{Command, Event as MediaEvent};
+use media_core::lane::Message;
 use media_core::shard;
-use media_core::shard::lane::Message;
 use session_core::{Event, Input, Output};
 use sip_core::endpoint;
 use sip_core::flow::{Flow, Transport};

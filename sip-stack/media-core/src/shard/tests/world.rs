@@ -15,8 +15,8 @@ use crate::control::{
     Application, BridgeId, Command, Event, LegId, LegKind, MediaSource, Member, Report, Role, SocketId,
 };
 use crate::dtls::Identity;
+use crate::lane::{Message, Notice};
 use crate::negotiated::{Codec, Direction};
-use crate::shard::lane::{Message, Notice};
 use crate::shard::{Input, Output, Shard, ShardConfig};
 use crate::srtp::Profile;
 use crate::voice::{Phrase, Prompts};

@@ -6,12 +6,12 @@ use std::time::Duration;
 use sans_io::Time;
 
 use super::feed::{Feed, Order, SEAM, Sink, micros};
+use super::{Count, Leg};
 use crate::codec::{Decoder, FRAME, LONGEST, RATE, opus};
 use crate::jitter::{Step, Stretch, lengthen, shorten};
 use crate::negotiated::Codec;
+use crate::outbox::Outbox;
 use crate::rtp::Packet;
-use crate::shard::leg::{Count, Leg};
-use crate::shard::outbox::Outbox;
 
 /// Samples of lost sound that are made up; the rest of a longer loss is a gap for the listener too.
 const CONCEALED: i64 = 3 * FRAME as i64;

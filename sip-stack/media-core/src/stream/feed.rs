@@ -1,16 +1,19 @@
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
 use sans_io::{Deadline, Time};
 
-use super::mix::TICK;
 use super::transcode::play;
+use super::{Count, Leg};
 use crate::codec::{self, Decoder, FRAME, LONGEST, Pool, RATE};
 use crate::jitter::{Buffer, Noise, Reorder};
 use crate::negotiated::Codec;
+use crate::outbox::Outbox;
 use crate::resample::Down;
 use crate::rtp::Packet;
-use crate::shard::leg::{Count, Leg};
-use crate::shard::outbox::Outbox;
+
+/// Length of what a mix takes at a time.
+pub(crate) const TICK: Duration = Duration::from_millis(20);
 
 /// Sound of one peer, on its way from packets to samples.
 #[derive(Debug)]
@@ -21,7 +24,7 @@ pub(crate) struct Feed {
     pub(super) waiting: Waiting,
     pub(super) noise: Noise,
     /// True if the source of the last sound was comfort noise.
-    pub(super) hushed: bool,
+    pub(crate) hushed: bool,
     /// Timestamp that would follow the last decoded packet, unwrapped.
     pub(super) expected: Option<i64>,
     /// True if its next sound continues audio that was heard of the talker in another way, and does not wait.
@@ -134,7 +137,7 @@ impl Feed {
     }
 
     /// A frame of that length was taken.
-    pub(super) fn advance(&mut self, frame: std::time::Duration) {
+    pub(super) fn advance(&mut self, frame: Duration) {
         if let Order::Paced(buffer) = &mut self.order {
             buffer.advance(frame);
         }
@@ -152,7 +155,7 @@ impl Feed {
 
     /// The next 20 ms for a mix, at the decoder's rate: how many samples. `None` before the first packet is due and after
     /// [`Feed::rest`].
-    pub(super) fn pull(&mut self, at: Time, pcm: &mut [i16; 2 * FRAME], count: &mut Count) -> Option<usize> {
+    pub(crate) fn pull(&mut self, at: Time, pcm: &mut [i16; 2 * FRAME], count: &mut Count) -> Option<usize> {
         let rate = self.decoder.rate();
         let Order::Paced(buffer) = &mut self.order else {
             return None;
@@ -175,12 +178,12 @@ impl Feed {
     }
 
     /// True if packets wait undecoded, and silence is not what they wait for.
-    pub(super) fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         matches!(&self.order, Order::Paced(buffer) if !self.hushed && buffer.holds())
     }
 
     /// Forgets the stream until its next packet: the talker is silent.
-    pub(super) fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         if let Order::Paced(buffer) = &mut self.order {
             buffer.restart();
         }
@@ -212,7 +215,7 @@ impl Feed {
     }
 
     /// Lets the codec be decoded to another rate, if it has it. The change is inaudible while the talker is quiet.
-    pub(super) fn retune(&mut self, rate: u32, pool: &mut Pool) {
+    pub(crate) fn retune(&mut self, rate: u32, pool: &mut Pool) {
         let before = self.decoder.rate();
         let Some(old) = self.exchange(rate, pool) else {
             return;
@@ -225,7 +228,7 @@ impl Feed {
     }
 
     /// Lets a codec that was decoded to 16 kHz and brought to 8 kHz by this filter be decoded to 8 kHz, in the midst of speech.
-    pub(super) fn narrow_down(&mut self, filter: &mut Down, pool: &mut Pool) {
+    pub(crate) fn narrow_down(&mut self, filter: &mut Down, pool: &mut Pool) {
         let Some(mut old) = self.exchange(RATE, pool) else {
             return;
         };
@@ -285,7 +288,7 @@ pub(super) fn micros(samples: usize, rate: u32) -> i64 {
 
 /// Samples that wait for more, in order.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     pcm: [i16; ROOM],
     len: usize,
 }
@@ -300,22 +303,22 @@ impl Default for Waiting {
 }
 
 impl Waiting {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// Samples that do not fit are dropped; no run of whole packets gets that far.
-    pub(super) fn push(&mut self, pcm: &[i16]) {
+    pub(crate) fn push(&mut self, pcm: &[i16]) {
         let take = pcm.len().min(self.pcm.len() - self.len);
         self.pcm[self.len..self.len + take].copy_from_slice(&pcm[..take]);
         self.len += take;
     }
 
-    pub(super) fn front(&self, len: usize) -> &[i16] {
+    pub(crate) fn front(&self, len: usize) -> &[i16] {
         &self.pcm[..len.min(self.len)]
     }
 
-    pub(super) fn consume(&mut self, len: usize) {
+    pub(crate) fn consume(&mut self, len: usize) {
         let len = len.min(self.len);
         self.pcm.copy_within(len..self.len, 0);
         self.len -= len;

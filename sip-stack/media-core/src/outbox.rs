@@ -1,9 +1,48 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
+use sans_io::Deadline;
+
 use crate::control::{Event, LegId, SocketId};
-use crate::shard::Output;
-use crate::shard::lane::{Message, Notice};
+use crate::lane::{Message, Notice};
+
+/// Outputs of a shard. Drain until [`Output::Timeout`] after each input.
+#[derive(Debug)]
+pub enum Output<'a> {
+    /// Send a datagram.
+    Transmit {
+        /// From here.
+        socket: SocketId,
+        /// To there.
+        to: SocketAddr,
+        /// The datagram; valid until the next call.
+        data: &'a [u8],
+    },
+    /// Bind an even port for RTP and the odd one above it for RTCP. Answered by [`Input::Bound`] or
+    /// [`Input::BindFailed`].
+    Bind {
+        /// For this leg.
+        leg: LegId,
+        /// On this address.
+        local: IpAddr,
+    },
+    /// Close these two; what still arrives on them goes nowhere.
+    Release {
+        /// RTP and RTCP.
+        sockets: [SocketId; 2],
+    },
+    /// Hand a message to another shard, in the order in which its messages come.
+    Message {
+        /// Number of that shard.
+        to: u8,
+        /// The message; valid until the next call. Packets may be dropped where the lane is full, all else may not.
+        message: Message<'a>,
+    },
+    /// To signalling. Never dropped.
+    Event(Event),
+    /// Nothing is left to do until then, or until input comes.
+    Timeout(Deadline),
+}
 
 /// Outputs that wait for the shell. Datagrams lie one after the other in one buffer that is reused once all
 /// are taken.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use sans_io::{Deadline, Time};
 
-use super::leg::Leg;
-use super::outbox::Outbox;
+use super::Leg;
 use crate::control::{Event, LegId};
 use crate::negotiated::Negotiated;
+use crate::outbox::Outbox;
 
 /// Silence of a leg.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub(crate) struct Silence {
 
 impl Silence {
     /// Notes a valid packet of the leg's peer.
-    pub(super) fn broken(&mut self, now: Time, leg: LegId, out: &mut Outbox) {
+    pub(crate) fn broken(&mut self, now: Time, leg: LegId, out: &mut Outbox) {
         self.since = now;
         if std::mem::take(&mut self.silent) {
             out.event(Event::Silent { leg, silent: false });
@@ -39,7 +39,7 @@ impl Leg {
     }
 
     /// Reports that the leg has been silent for `limit`.
-    pub(super) fn check_silence(&mut self, now: Time, limit: Option<Duration>, out: &mut Outbox) {
+    pub(crate) fn check_silence(&mut self, now: Time, limit: Option<Duration>, out: &mut Outbox) {
         if self.silence_deadline(limit).is_some_and(|(at, _)| at <= now) {
             self.silence.silent = true;
             out.event(Event::Silent {
@@ -49,7 +49,7 @@ impl Leg {
         }
     }
 
-    pub(super) fn silence_deadline(&self, limit: Option<Duration>) -> Deadline {
+    pub(crate) fn silence_deadline(&self, limit: Option<Duration>) -> Deadline {
         let limit = limit.filter(|_| self.is_due() && !self.silence.silent)?;
         Some((self.silence.since + limit, "silence of a leg"))
     }
