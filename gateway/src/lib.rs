@@ -2,6 +2,7 @@
 
 pub mod auth;
 mod budget;
+pub mod call_counts;
 mod call_log;
 pub mod centre;
 pub mod check;

@@ -190,6 +190,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     );
     let switch = Switch::new(plan, phone, config.ring_timeout, Some(desk));
     let switch = switch.watched_by(accounts.sentry().clone());
+    let counts = switch.counts();
     let prompts = prompts.await.map_err(|error| failed("announcements", error))?;
     let stack = Stack::start(
         stack_config(
@@ -267,6 +268,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let machine = Machine {
         stack: stack.clone(),
         http: Arc::clone(&crowd),
+        calls: counts,
     };
     let api = Api::new(parts, wall_clock).watching(machine);
     ready::announce(&config, address);

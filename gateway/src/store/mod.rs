@@ -139,6 +139,12 @@ impl Store {
         &self.meter
     }
 
+    /// Number of entries of the log that wait for the database.
+    #[must_use]
+    pub fn backlog(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
     /// Writes what waits, then lets go of the database. Nothing can be done with the store afterwards.
     pub async fn close(&self) {
         let (done, closed) = oneshot::channel();

@@ -145,6 +145,8 @@ pub struct Stats {
     pub sessions: usize,
     /// Legs.
     pub legs: usize,
+    /// Legs of browsers among them.
+    pub browser_legs: usize,
     /// Contacts registered.
     pub contacts: usize,
     /// SIP transactions and dialogs.
@@ -279,6 +281,7 @@ impl Coordinator {
         Stats {
             sessions: self.sessions.len(),
             legs: self.legs.len(),
+            browser_legs: self.legs.values().filter(|leg| leg.browser).count(),
             contacts: self.registrar.len(),
             endpoint: self.endpoint.counts(),
             silenced: self.silenced,
