@@ -13,6 +13,7 @@ mod first_admin;
 pub mod http;
 pub mod logging;
 pub mod phone;
+pub mod prompts;
 mod ready;
 mod reload;
 pub mod roster;

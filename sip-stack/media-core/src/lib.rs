@@ -9,6 +9,7 @@ pub mod jitter;
 pub mod leg;
 pub mod music;
 pub mod negotiated;
+mod prompts;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;
@@ -17,7 +18,6 @@ pub mod shard;
 pub mod srtp;
 pub mod stats;
 pub mod tone;
-pub mod voice;
 
 #[cfg(test)]
 mod corpus;

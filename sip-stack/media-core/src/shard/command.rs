@@ -14,8 +14,8 @@ use crate::codec::{Encoder, Pool, RATE};
 use crate::control::{Application, Command, Event, Failure, LegId, LegKind, SocketId};
 use crate::leg::{browser, phone};
 use crate::negotiated::{Codec, Negotiated, Transport};
+use crate::prompts::Phrase;
 use crate::rtp::Packet;
-use crate::voice::Phrase;
 
 /// The first RTCP report comes soon, so that the round trip is known early.
 const FIRST_REPORT: Duration = Duration::from_millis(500);

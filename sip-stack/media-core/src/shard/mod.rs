@@ -31,7 +31,7 @@ use crate::codec::Pool;
 use crate::control::{BridgeId, LegId, SocketId};
 use crate::leg::{Clock, browser};
 use crate::music::Music;
-use crate::voice::Prompts;
+use crate::prompts::Prompts;
 use leg::Leg;
 use outbox::Outbox;
 use queue::{Armed, Queue, Who};

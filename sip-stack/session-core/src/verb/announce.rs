@@ -1,7 +1,7 @@
 //! Telling somebody who waits something, in the place of the music.
 
+use media_core::control::Phrase;
 use media_core::control::{Command, LegId};
-use media_core::voice::Phrase;
 
 use crate::coordinator::Coordinator;
 use crate::event::Event;
