@@ -3,11 +3,15 @@
 //! The result goes to `$OUT_DIR/page`; of the source tree only `web-demo/node_modules` is written. Without Node (or
 //! where npm fails) the gateway still builds: a page that says what to do takes the place of the real ones.
 //! `CORDBOARD_PAGE=skip` leaves the page out on purpose, `CORDBOARD_PAGE=required` makes its absence an error.
+//! The prompts of queues are rendered as well: see `build/prompts.rs`.
 
 use std::error::Error;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+#[path = "build/prompts.rs"]
+mod prompts;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -26,6 +30,7 @@ const SOURCES: [&str; 8] = [
 ];
 
 fn main() -> Result<()> {
+    prompts::build(&PathBuf::from(std::env::var("OUT_DIR")?))?;
     // Cargo runs build scripts in the package's own folder, and reads paths to watch from there.
     let web = Path::new("../web-demo");
     let out = PathBuf::from(std::env::var("OUT_DIR")?).join("page");

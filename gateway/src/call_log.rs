@@ -115,6 +115,11 @@ impl CallLines {
         }
     }
 
+    /// Direction of the call: `inbound`, `outbound`, `internal`, `transit`, or `own` for a call that the gateway made.
+    pub(crate) fn direction(&self) -> &'static str {
+        self.direction
+    }
+
     /// Logs the first answer.
     pub(crate) fn answered(&mut self, now: Time, session: SessionId) {
         if std::mem::replace(&mut self.answered, true) {

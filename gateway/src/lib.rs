@@ -2,6 +2,7 @@
 
 pub mod auth;
 mod budget;
+pub mod call_counts;
 mod call_log;
 pub mod centre;
 pub mod check;
@@ -12,6 +13,7 @@ mod first_admin;
 pub mod http;
 pub mod logging;
 pub mod phone;
+pub mod prompts;
 mod ready;
 mod reload;
 pub mod roster;

@@ -214,6 +214,7 @@ fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
         ("media.phone_ports", media.0.phone_ports != media.1.phone_ports),
         ("media.threads", media.0.threads != media.1.threads),
         ("media.prompts", media.0.prompts != media.1.prompts),
+        ("media.language", media.0.language != media.1.language),
         ("media.inactivity", media.0.inactivity != media.1.inactivity),
         (
             "sip.session_expires",

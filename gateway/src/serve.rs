@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use media_core::control::Prompts;
 use media_core::dtls::Identity;
-use media_core::voice::Prompts;
 use ring::rand::{SecureRandom, SystemRandom};
 use sans_io::{Rng, Time};
 use session_core::{Access, Credentials, MediaSource, User};
@@ -46,7 +46,7 @@ use crate::signals::{Early, Signals, Wish};
 use crate::store::{Store, folder};
 use crate::switch::{Request, Switch};
 use crate::watch::Watch;
-use crate::{control, first_admin, ready, signals, tidy};
+use crate::{control, first_admin, prompts, ready, signals, tidy};
 
 /// Commands of the API that may wait for the signalling task; more are answered with 503.
 const COMMANDS: usize = 1_024;
@@ -83,11 +83,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let mut config = Config::load(options.config.as_deref(), &overrides).map_err(all)?;
     begin(&config, options.config.as_deref());
     tidy::start().map_err(|error| failed("thread", error))?;
-    // Synthesis takes a tenth of a second, in which callers from before a restart would hear nothing: it runs
-    // beside everything else.
-    let recorded = config.media.prompts.clone();
-    let prompts =
-        tokio::task::spawn_blocking(move || recorded.unwrap_or_else(|| Arc::new(Prompts::built_in())));
+    let prompts = announcements(&config);
     let mut rng = randomness()?;
     let demo_password = rng.token(24);
     if config.demo {
@@ -190,7 +186,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     );
     let switch = Switch::new(plan, phone, config.ring_timeout, Some(desk));
     let switch = switch.watched_by(accounts.sentry().clone());
-    let prompts = prompts.await.map_err(|error| failed("announcements", error))?;
+    let counts = switch.counts();
     let stack = Stack::start(
         stack_config(
             &config,
@@ -267,6 +263,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let machine = Machine {
         stack: stack.clone(),
         http: Arc::clone(&crowd),
+        calls: counts,
     };
     let api = Api::new(parts, wall_clock).watching(machine);
     ready::announce(&config, address);
@@ -419,6 +416,23 @@ fn server_tls(
     certificate
         .server_config(alpn)
         .map_err(|error| failed("TLS", error))
+}
+
+/// Prompts of the owner, or those that the gateway was built with.
+fn announcements(config: &Config) -> Arc<Prompts> {
+    if let Some(recorded) = &config.media.prompts {
+        return Arc::clone(recorded);
+    }
+    let language = &config.media.language;
+    let prompts = prompts::built_in(language);
+    if prompts.is_empty() {
+        tracing::warn!(
+            language,
+            "announcements: the gateway was built without prompts, so its queues play music alone; set media.prompts, or \
+             build it where espeak-ng is installed"
+        );
+    }
+    Arc::new(prompts)
 }
 
 fn stack_config(

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
 use crate::auth::sentry::{Order, Sentry};
+use crate::call_counts::CallCounts;
 use crate::call_log::CallLines;
 use crate::centre::command::{Asked, Command, Refused};
 use crate::centre::desk::Desk;
@@ -35,6 +36,7 @@ pub struct Switch {
     asked: BTreeMap<SessionId, Vec<Inquiry>>,
     desk: Option<Desk>,
     sentry: Option<Sentry>,
+    counts: CallCounts,
 }
 
 struct Inquiry {
@@ -118,7 +120,14 @@ impl Switch {
             asked: BTreeMap::new(),
             desk,
             sentry: None,
+            counts: CallCounts::default(),
         }
+    }
+
+    /// Counts of the calls that are over.
+    #[must_use]
+    pub fn counts(&self) -> CallCounts {
+        self.counts.clone()
     }
 
     /// Reports refusals and bans to `sentry`.
@@ -321,7 +330,9 @@ impl Switch {
 
     fn ended(&mut self, session: SessionId, record: &CallRecord) {
         self.asked.remove(&session);
-        self.lines.remove(&session).unwrap_or_default().end(record);
+        let lines = self.lines.remove(&session).unwrap_or_default();
+        self.counts.count(lines.direction(), record);
+        lines.end(record);
         tracing::debug!(?record, "call record");
     }
 }

@@ -116,6 +116,11 @@ impl Resolver {
         }
     }
 
+    /// Counters of the queries to name servers.
+    pub(crate) fn counters(&self) -> Arc<dns::Counters> {
+        Arc::clone(self.system.counters())
+    }
+
     /// Answers at once where no query is needed.
     fn resolve(&mut self, query: QueryId, uri: Uri) -> Option<Vec<Target>> {
         if let Some(targets) = dns::immediate(uri.borrow()) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use session_core::Stats;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::dns;
 use crate::driver::Control;
 use crate::media::SharedCounters;
 use crate::tap::{self, Tap};
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) acceptor: ws::Acceptor,
     pub(crate) media: Vec<SharedCounters>,
+    pub(crate) dns: Arc<dns::Counters>,
 }
 
 impl<R> Clone for Handle<R> {
@@ -88,6 +90,12 @@ impl<R> Handle<R> {
     #[must_use]
     pub fn media_counters(&self) -> &[SharedCounters] {
         &self.shared.media
+    }
+
+    /// Counters of the queries to name servers.
+    #[must_use]
+    pub fn dns_counters(&self) -> &dns::Counters {
+        &self.shared.dns
     }
 
     /// Asks the application, without waiting for room.

@@ -117,10 +117,12 @@ impl Stack {
             tracing::debug!(transport = listener.transport.name(), addr = %listener.addr, "listening");
         }
         let (control, requests) = mpsc::channel(REQUESTS);
+        let resolver = Resolver::new(rng.fork());
         let shared = Shared {
             listeners: transports.listeners().to_vec(),
             acceptor: transports.acceptor(),
             media: lanes.iter().map(|lane| Arc::clone(lane.counters())).collect(),
+            dns: resolver.counters(),
         };
         let driver = Driver {
             coordinator: Coordinator::new(sessions, rng.fork()),
@@ -131,7 +133,7 @@ impl Stack {
             network,
             media,
             control: requests,
-            resolver: Resolver::new(rng.fork()),
+            resolver,
             ending: Ending::default(),
             taps: Taps::default(),
         };

@@ -5,4 +5,5 @@ pub mod fuzz;
 pub mod load;
 pub mod messages;
 pub mod postgres;
+pub mod prompts;
 pub mod sim;

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod api_key;
+mod hs256;
 pub mod keep;
 pub mod password;
 pub mod sentry;

@@ -4,11 +4,13 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, TokenData, Validation};
 use ring::hmac;
 use sans_io::Time;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::Role;
+use super::{Role, hs256};
 
 /// Lifetime of an access token, seconds.
 pub const LIFETIME_S: u64 = 600;
@@ -33,16 +35,9 @@ pub struct Claims {
     pub exp: u64,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Header {
-    alg: String,
-    kid: String,
-    typ: String,
-}
-
 /// The one key that access tokens are signed with.
 pub struct Signer {
-    key: hmac::Key,
+    secret: Box<[u8]>,
     /// Id of the key, written into each token.
     kid: String,
 }
@@ -63,35 +58,27 @@ impl Signer {
     /// Signs with a key of at least 32 random bytes.
     #[must_use]
     pub fn new(secret: &[u8]) -> Signer {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        let name = hmac::sign(&key, b"kid");
+        hs256::install();
+        let name = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), b"kid");
         let kid = URL_SAFE_NO_PAD.encode(&name.as_ref()[..6]);
-        Signer { key, kid }
+        Signer {
+            secret: secret.into(),
+            kid,
+        }
     }
 
     /// The token for `claims`.
     #[must_use]
     pub fn sign(&self, claims: &Claims) -> String {
-        let header = Header {
-            alg: "HS256".into(),
-            kid: self.kid.clone(),
-            typ: "JWT".into(),
-        };
-        // Neither has a map with keys that are no strings: both serialise.
-        let header = serde_json::to_vec(&header).unwrap_or_default();
-        let claims = serde_json::to_vec(claims).unwrap_or_default();
-        let mut token = format!(
-            "{}.{}",
-            URL_SAFE_NO_PAD.encode(header),
-            URL_SAFE_NO_PAD.encode(claims)
-        );
-        let tag = hmac::sign(&self.key, token.as_bytes());
-        token.push('.');
-        token.push_str(&URL_SAFE_NO_PAD.encode(tag.as_ref()));
-        token
+        let mut header = Header::new(Algorithm::HS256);
+        header.kid = Some(self.kid.clone());
+        // The key is not empty, and neither part has a map with keys that are no strings: nothing can fail.
+        EncodingKey::from_secret(&self.secret)
+            .and_then(|key| jsonwebtoken::encode(&header, claims, &key))
+            .unwrap_or_default()
     }
 
-    /// Claims of a token, if it is ours and not expired.
+    /// Claims of a token, if it is ours and not expired. There is no leeway: the clock that checks a token has made it.
     ///
     /// # Errors
     /// [`BadToken`] for anything else: another algorithm (`none` above all), another key, a wrong signature, `exp` reached.
@@ -99,31 +86,22 @@ impl Signer {
         if token.len() > MAX_LEN {
             return Err(BadToken);
         }
-        let (signed, payload) = checked(&self.key, token)?;
-        let header: Header = parse(signed)?;
-        if header.alg != "HS256" || header.kid != self.kid {
+        let token: TokenData<Claims> = decode(&self.secret, token)?;
+        if token.header.kid.as_deref() != Some(&self.kid) || now.as_secs() >= token.claims.exp {
             return Err(BadToken);
         }
-        let claims: Claims = parse(payload)?;
-        if now.as_secs() >= claims.exp {
-            return Err(BadToken);
-        }
-        Ok(claims)
+        Ok(token.claims)
     }
 }
 
-/// Header and payload, still encoded, when the signature is right (RFC 7515 §5.2).
-fn checked<'a>(key: &hmac::Key, token: &'a str) -> Result<(&'a str, &'a str), BadToken> {
-    let (signed, tag) = token.rsplit_once('.').ok_or(BadToken)?;
-    let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| BadToken)?;
-    // Takes the same time wherever the tags differ.
-    hmac::verify(key, signed.as_bytes(), &tag).map_err(|_| BadToken)?;
-    signed.split_once('.').ok_or(BadToken)
-}
-
-fn parse<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, BadToken> {
-    let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| BadToken)?;
-    serde_json::from_slice(&json).map_err(|_| BadToken)
+/// Header and claims of a token that is signed with HS256 and this secret (RFC 7515 §5.2). Its age is not checked.
+fn decode<T: DeserializeOwned>(secret: &[u8], token: &str) -> Result<TokenData<T>, BadToken> {
+    let mut validation = Validation::new(Algorithm::HS256);
+    // By the gateway's clock instead of the crate's.
+    validation.validate_exp = false;
+    validation.required_spec_claims.clear();
+    let key = DecodingKey::from_secret(secret).map_err(|_| BadToken)?;
+    jsonwebtoken::decode(token, &key, &validation).map_err(|_| BadToken)
 }
 
 #[cfg(test)]
@@ -146,17 +124,25 @@ mod tests {
         let key = URL_SAFE_NO_PAD
             .decode("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")
             .expect("the key of the RFC");
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+        hs256::install();
         let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
                      eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
                      dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-        let (header, payload) = checked(&key, token).expect("signed with that key");
-        let header: serde_json::Value = parse(header).expect("JSON");
-        assert_eq!(header["alg"], "HS256");
-        let payload: serde_json::Value = parse(payload).expect("JSON");
-        assert_eq!(payload["iss"], "joe");
+        let read: TokenData<serde_json::Value> = decode(&key, token).expect("signed with that key");
+        assert_eq!(read.header.alg, Algorithm::HS256);
+        assert_eq!(read.claims["iss"], "joe");
         let changed = token.replace("dBjf", "dBjg");
-        assert_eq!(checked(&key, &changed), Err(BadToken));
+        assert_eq!(decode::<serde_json::Value>(&key, &changed).err(), Some(BadToken));
+    }
+
+    #[test]
+    fn a_token_of_an_earlier_version_is_good() {
+        let token = "eyJhbGciOiJIUzI1NiIsImtpZCI6IlA2d29SMkg3IiwidHlwIjoiSldUIn0.\
+                     eyJzdWIiOiJ1c3JfMSIsIm5hbWUiOiJhbm5hIiwicm9sZXMiOlsiYWdlbnQiLCJzdXBlcnZpc29yIl0sInNpZCI6InNlc18xIiwiaWF0IjoxMDAwLCJleHAiOjE2MDB9.\
+                     9hmdeHCy-BG5MUtSY0OpYjsurQuFPnW6bNEcX3TnYvY";
+        let signer = Signer::new(&[7; 32]);
+        assert_eq!(signer.verify(token, Time::from_secs(1_599)), Ok(claims()));
+        assert_eq!(signer.verify(token, Time::from_secs(1_600)), Err(BadToken));
     }
 
     #[test]
@@ -181,7 +167,8 @@ mod tests {
                 URL_SAFE_NO_PAD.encode(header),
                 URL_SAFE_NO_PAD.encode(serde_json::to_vec(&claims()).expect("JSON"))
             );
-            let tag = hmac::sign(&signer.key, signed.as_bytes());
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &signer.secret);
+            let tag = hmac::sign(&key, signed.as_bytes());
             let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag.as_ref()));
             assert_eq!(signer.verify(&token, Time::from_secs(1_000)), Err(BadToken));
             assert_eq!(

@@ -23,7 +23,7 @@ use call_engine::acd::metrics::Metrics;
 use call_engine::acd::{
     Acd, AgentId, CallId, ConnId, Enqueue, Input, Intent, OfferId, Output, QueueId, Refusal, Settings, State,
 };
-use media_core::voice::Phrase;
+use media_core::control::Phrase;
 use sans_io::{Deadline, Rng, Time, earlier};
 use session_core::{Application, Coordinator, Event, LegId, Offer, Party, SessionId};
 use tokio::sync::mpsc;

@@ -277,6 +277,19 @@ fn read_media<'t>(r: &mut Reader<'t>, mut media: Section<'t>, config: &mut Confi
             }
         }
     }
+    if let Some(language) = r.get(&mut media, "language", filled) {
+        // A gateway without any prompts says so when it starts.
+        let known: Vec<&str> = crate::prompts::languages().collect();
+        if !known.is_empty() && !known.contains(&&*language) {
+            let at = media.span("language").unwrap_or(0..0);
+            let known = known.join(", ");
+            r.fail(
+                at,
+                format!("media.language: the gateway has no prompts in {language:?}, only in {known}"),
+            );
+        }
+        m.language = language;
+    }
     r.finish(media);
     named
 }

@@ -23,8 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use call_engine::{DialPlan, Rule};
+use media_core::control::Prompts;
 use media_core::negotiated::Codec;
-use media_core::voice::Prompts;
 use session_core::{Limits, Trunk, User};
 use toml::de::DeTable;
 
@@ -155,8 +155,10 @@ pub struct Media {
     pub phone_ports: RangeInclusive<u16>,
     /// Time that a phone which should send may be silent before it is asked whether it is there; `None`: for ever.
     pub inactivity: Option<Duration>,
-    /// Announcements for waiting callers; `None`: the built-in voice.
+    /// Announcements for waiting callers that the owner recorded; `None`: those that the gateway was built with.
     pub prompts: Option<Arc<Prompts>>,
+    /// Language of those that the gateway was built with.
+    pub language: String,
     /// Media threads, each on a core of its own.
     pub threads: u8,
     /// Offered to and taken from browsers, best first.
@@ -231,6 +233,7 @@ impl Config {
                 phone_ports: 20_000..=20_999,
                 inactivity: Some(Duration::from_secs(60)),
                 prompts: None,
+                language: crate::prompts::DEFAULT.into(),
                 threads: media_threads(),
                 browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
                 phone_codecs: vec![Codec::Pcmu, Codec::Pcma],

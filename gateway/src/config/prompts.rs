@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
-use media_core::voice::{Clip, Prompts};
+use media_core::control::{Clip, Prompts};
 use sip_stack::client::read_pcm;
 
 /// No clip is longer, seconds.
@@ -67,7 +67,7 @@ fn is_needed(clip: Clip, there: &BTreeSet<Clip>) -> bool {
         .any(|clip| there.contains(clip));
     match clip {
         Clip::Next | Clip::Position => true,
-        Clip::InLine | Clip::Stay | Clip::Number(0) => false,
+        Clip::InLine | Clip::Stay | Clip::Number(0 | 100) => false,
         Clip::Wait | Clip::Minute | Clip::Minutes => tells_waits,
         // The units are for the numbers that are put together, the one for them and for a minute.
         Clip::Number(1..=20) => true,

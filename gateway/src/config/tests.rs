@@ -775,3 +775,23 @@ fn where_media_come_from_is_said_for_each_user_and_trunk() {
         "{errors:?}"
     );
 }
+
+#[test]
+fn a_language_without_prompts_is_refused_where_there_are_others() {
+    assert_eq!(Config::default().media.language, "en");
+    let chosen = parse(&format!("{ALICE}[media]\nlanguage = 'en'\n")).expect("built in");
+    assert_eq!(chosen.media.language, "en");
+    let known: Vec<&str> = crate::prompts::languages().collect();
+    let other = parse(&format!("{ALICE}[media]\nlanguage = 'tlh'\n"));
+    match known.is_empty() {
+        true => assert_eq!(other.expect("there is music").media.language, "tlh"),
+        false => {
+            let wrong = other.expect_err("no such prompts").join("\n");
+            let wanted = format!(
+                "the gateway has no prompts in \"tlh\", only in {}",
+                known.join(", ")
+            );
+            assert!(wrong.contains(&wanted), "{wrong}");
+        }
+    }
+}

@@ -6,7 +6,10 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 
+use sqlx::migrate::MigrateError;
+
 use super::StoreError;
+use super::migrations::Plan;
 
 /// A database behind the store.
 pub(super) trait Database: Send + Sync {
@@ -16,10 +19,13 @@ pub(super) trait Database: Send + Sync {
     /// Runs one statement that only reads.
     fn read(&self, statement: Statement) -> Running<'_>;
 
+    /// Applies migrations, all or none.
+    fn migrate(&self, plan: Plan) -> Migrating<'_>;
+
     /// Checks that the database is where it should be, and repairs what it can.
     fn look(&self) -> Running<'_>;
 
-    /// The first statement of a migration, which keeps other processes out until its transaction ends.
+    /// The first statement of a transaction that migrates, which keeps other processes out until its transaction ends.
     fn migration_lock(&self) -> Option<&'static str>;
 
     /// Column type for text, ordered by bytes.
@@ -31,6 +37,9 @@ pub(super) trait Database: Send + Sync {
 
 /// A transaction under way; one outcome a statement.
 pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Result<Vec<Outcome>, Failure>> + Send + 'a>>;
+
+/// Migrations under way.
+pub(super) type Migrating<'a> = Pin<Box<dyn Future<Output = Result<(), MigrateError>> + Send + 'a>>;
 
 /// One SQL statement and its values.
 #[derive(Clone)]

@@ -14,6 +14,8 @@ pub enum StoreError {
         /// The highest that we know.
         known: u64,
     },
+    /// The schema of the database is no version of ours.
+    Schema(String),
     /// The database is down or full, or refuses. The request may be repeated.
     Unavailable(String),
     /// Another gateway has this database open.
@@ -54,6 +56,7 @@ impl fmt::Display for StoreError {
                 f,
                 "the database has schema {found}, this gateway knows {known}: start the newer gateway"
             ),
+            StoreError::Schema(why) => write!(f, "the database has a schema that is not ours: {why}"),
             StoreError::Unavailable(why) => write!(f, "the database is unavailable: {why}"),
             StoreError::InUse(path) => write!(
                 f,

@@ -1,76 +1,117 @@
-//! The schema, as steps that are never changed once released: a database of any age is brought up to date when it is
-//! opened.
+//! The schema, as the migrations in `gateway/migrations`, which are never changed once released: a database of any age is
+//! brought up to date by sqlx when it is opened.
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 
 use super::StoreError;
-use super::database::{Database, Failure, Statement};
+use super::database::{Database, Statement};
+use super::log::first_row;
 
-/// Statements of each step; `TEXT` stands for text that is ordered by bytes.
-const STEPS: &[&[&str]] = &[
-    &[
-        "CREATE TABLE streams (stream TEXT NOT NULL PRIMARY KEY, epoch BIGINT NOT NULL, last_seq BIGINT NOT NULL)",
-        "CREATE TABLE log (stream TEXT NOT NULL, seq BIGINT NOT NULL, epoch BIGINT NOT NULL, \
-         at BIGINT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (stream, seq))",
-        "CREATE TABLE snapshots (stream TEXT NOT NULL, seq BIGINT NOT NULL, body TEXT NOT NULL, \
-         PRIMARY KEY (stream, seq))",
-    ],
-    &[
-        "CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, last BIGINT NOT NULL)",
-        "CREATE TABLE objects (kind TEXT NOT NULL, id TEXT NOT NULL, version BIGINT NOT NULL, number BIGINT, \
-         name TEXT, created BIGINT NOT NULL, updated BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id))",
-        "CREATE UNIQUE INDEX objects_name ON objects (kind, name)",
-        "CREATE UNIQUE INDEX objects_number ON objects (kind, number)",
-        "CREATE TABLE calls (id TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL, started BIGINT NOT NULL, \
-         queue TEXT, agents TEXT NOT NULL, caller TEXT NOT NULL, disposition TEXT, notes TEXT NOT NULL, body TEXT NOT NULL)",
-        "CREATE INDEX calls_started ON calls (started, id)",
-        "CREATE INDEX calls_queue ON calls (queue, started)",
-    ],
-    &[
-        "CREATE TABLE slots (kind TEXT NOT NULL, id BIGINT NOT NULL, slot BIGINT NOT NULL, body TEXT NOT NULL, \
-       PRIMARY KEY (kind, id, slot))",
-    ],
-    &["CREATE INDEX slots_slot ON slots (slot)"],
+/// Migrations in order, from version 1. `TEXT` stands for text that is ordered by bytes.
+const MIGRATIONS: [(&str, &str); 4] = [
+    ("log", include_str!("../../migrations/0001_log.sql")),
+    (
+        "objects and calls",
+        include_str!("../../migrations/0002_objects_and_calls.sql"),
+    ),
+    ("slots", include_str!("../../migrations/0003_slots.sql")),
+    (
+        "slots by slot",
+        include_str!("../../migrations/0004_slots_by_slot.sql"),
+    ),
 ];
 
-/// Brings a database up to step `to`, or to the newest.
-pub(super) async fn migrate(database: &dyn Database, to: Option<usize>) -> Result<(), StoreError> {
-    let text = database.text_type();
-    let create = "CREATE TABLE IF NOT EXISTS schema_steps (step BIGINT NOT NULL PRIMARY KEY)";
-    let lock = || database.migration_lock().map(Statement::query);
-    let mut first: Vec<Statement> = lock().into_iter().collect();
-    first.push(Statement::execute(create));
-    database.run(first).await?;
-    let newest = Statement::query("SELECT COALESCE(MAX(step), 0) FROM schema_steps");
-    let found = match database
-        .read(newest)
-        .await?
-        .pop()
-        .and_then(|o| o.rows.into_iter().next())
-    {
-        Some(mut row) => row.number()?,
-        None => 0,
+/// Newest step that gateways recorded in `schema_steps`, before sqlx kept the versions. Migrations of the same numbers hold
+/// the same statements.
+const LAST_STEP: u64 = 4;
+
+/// Migrations to apply to one database.
+pub(super) struct Plan {
+    pub(super) migrator: Migrator,
+    /// Newest migration that the database has had without sqlx knowing it; 0: none.
+    pub(super) had: i64,
+    /// Newest migration to apply; `None`: all.
+    pub(super) to: Option<i64>,
+}
+
+/// Brings a database up to version `to`, or to the newest.
+pub(super) async fn migrate(database: &dyn Database, to: Option<i64>) -> Result<(), StoreError> {
+    let recorded = recorded_step(database).await?;
+    let known = MIGRATIONS.len() as u64;
+    if recorded > LAST_STEP + 1 {
+        return Err(StoreError::Newer {
+            found: recorded,
+            known,
+        });
+    }
+    let had = if recorded > LAST_STEP { 0 } else { recorded };
+    let plan = Plan {
+        migrator: migrator(database.text_type()),
+        had: had as i64,
+        to,
     };
-    let known = STEPS.len() as u64;
-    if found > known {
-        return Err(StoreError::Newer { found, known });
-    }
-    let to = to.unwrap_or(STEPS.len());
-    for (index, step) in STEPS.iter().enumerate().take(to) {
-        let number = index as u64 + 1;
-        if number <= found {
-            continue;
+    database.migrate(plan).await.map_err(|error| match error {
+        MigrateError::VersionMissing(version) => StoreError::Newer {
+            found: version.unsigned_abs(),
+            known,
+        },
+        MigrateError::VersionMismatch(version) => {
+            StoreError::Schema(format!("migration {version} is another one"))
         }
-        let mut batch: Vec<Statement> = lock().into_iter().collect();
-        // A second process finds the step done.
-        let claim = "INSERT INTO schema_steps (step) VALUES ($1) ON CONFLICT (step) DO NOTHING";
-        batch.push(Statement::execute(claim).bind(number as i64).must_touch(1));
-        batch.extend(
-            step.iter()
-                .map(|sql| Statement::execute(sql.replace("TEXT", text))),
-        );
-        match database.run(batch).await {
-            Ok(_) | Err(Failure::Untouched(_)) => {}
-            Err(failure) => return Err(failure.into()),
-        }
-    }
+        MigrateError::Dirty(version) => StoreError::Schema(format!("migration {version} was not completed")),
+        other => StoreError::Unavailable(other.to_string()),
+    })?;
+    // Gateways that read `schema_steps` find a schema newer than they know, and do not start.
+    let close = "INSERT INTO schema_steps (step) VALUES ($1) ON CONFLICT (step) DO NOTHING";
+    let close = Statement::execute(close).bind(LAST_STEP as i64 + 1);
+    database.run(vec![close]).await?;
     Ok(())
 }
+
+fn migrator(text_type: &str) -> Migrator {
+    let migrations = MIGRATIONS.iter().zip(1..).map(|((name, sql), version)| {
+        let sql = AssertSqlSafe(sql.replace("TEXT", text_type)).into_sql_str();
+        Migration::new(version, (*name).into(), MigrationType::Simple, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    // The transaction that all of it runs in is locked.
+    migrator.set_locking(false);
+    migrator
+}
+
+/// Newest step of `schema_steps`; 0: none.
+async fn recorded_step(database: &dyn Database) -> Result<u64, StoreError> {
+    let create = "CREATE TABLE IF NOT EXISTS schema_steps (step BIGINT NOT NULL PRIMARY KEY)";
+    let newest = "SELECT COALESCE(MAX(step), 0) FROM schema_steps";
+    let mut batch: Vec<Statement> = database
+        .migration_lock()
+        .map(Statement::query)
+        .into_iter()
+        .collect();
+    batch.push(Statement::execute(create));
+    batch.push(Statement::query(newest));
+    let done = database.run(batch).await?;
+    first_row(done).map_or(Ok(0), |mut row| row.number())
+}
+
+/// Carries out a plan in one transaction, on a connection of either kind.
+macro_rules! migrate_in {
+    ($transaction:expr, $plan:expr) => {{
+        let mut transaction = $transaction;
+        let plan: $crate::store::migrations::Plan = $plan;
+        if plan.had > 0 {
+            plan.migrator
+                .run_direct(Some(plan.had), &mut *transaction, true)
+                .await?;
+        }
+        // `run_direct` is what `run` and `run_to` call; their own futures cannot be boxed.
+        plan.migrator
+            .run_direct(plan.to, &mut *transaction, false)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }};
+}
+
+pub(super) use migrate_in;

@@ -101,10 +101,10 @@ impl Store {
         })
     }
 
-    /// Brings a database up to schema `step` only, as a gateway of that age left it.
-    pub async fn migrate_to(url: &str, step: usize) -> Result<(), StoreError> {
+    /// Brings a database up to `version` of the schema only, as a gateway of that age left it.
+    pub async fn migrate_to(url: &str, version: i64) -> Result<(), StoreError> {
         let database = connect(url, Durability::Full).await?;
-        let done = migrations::migrate(&*database, Some(step)).await;
+        let done = migrations::migrate(&*database, Some(version)).await;
         database.close().await;
         done
     }
@@ -137,6 +137,12 @@ impl Store {
     #[must_use]
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// Number of entries of the log that wait for the database.
+    #[must_use]
+    pub fn backlog(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
     }
 
     /// Writes what waits, then lets go of the database. Nothing can be done with the store afterwards.

@@ -8,14 +8,17 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool};
 
-use super::database::{Database, Failure, Running, Statement, run_batch, run_statement};
+use super::database::{Database, Failure, Migrating, Running, Statement, run_batch, run_statement};
 use super::lease::Lease;
+use super::migrations::{Plan, migrate_in};
 use super::{Durability, StoreError};
 
 /// Connections at most.
 const CONNECTIONS: u32 = 8;
 /// Time to wait for a connection. While the server is away, requests fail after this time.
 const ACQUIRE: Duration = Duration::from_secs(2);
+/// Keeps other processes out of a migration. Any number that nobody else takes.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7234017283807667300)::text";
 
 pub(super) struct Postgres {
     pool: PgPool,
@@ -63,6 +66,15 @@ impl Database for Postgres {
         })
     }
 
+    fn migrate(&self, plan: Plan) -> Migrating<'_> {
+        Box::pin(async move {
+            let mut connection = self.pool.acquire().await?;
+            let mut transaction = connection.begin().await?;
+            sqlx::query(LOCK).execute(&mut *transaction).await?;
+            migrate_in!(transaction, plan)
+        })
+    }
+
     fn look(&self) -> Running<'_> {
         Box::pin(async move {
             let asked = self.read(Statement::query("SELECT CAST(1 AS BIGINT)"));
@@ -72,8 +84,7 @@ impl Database for Postgres {
     }
 
     fn migration_lock(&self) -> Option<&'static str> {
-        // Any number that nobody else takes.
-        Some("SELECT pg_advisory_xact_lock(7234017283807667300)::text")
+        Some(LOCK)
     }
 
     fn text_type(&self) -> &'static str {

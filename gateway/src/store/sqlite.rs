@@ -13,12 +13,14 @@ use std::pin::Pin;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
-use super::database::{Database, Failure, Running, Statement, run_batch, run_statement};
+use super::database::{Database, Failure, Migrating, Running, Statement, run_batch, run_statement};
 use super::lease::Lease;
+use super::migrations::{Plan, migrate_in};
 use super::{Durability, StoreError};
 
 /// Connections that only read.
@@ -283,6 +285,15 @@ impl Database for Sqlite {
         Box::pin(async move {
             let mut connection = self.pools().await?.readers.acquire().await?;
             Ok(vec![run_statement!(&mut *connection, statement)])
+        })
+    }
+
+    fn migrate(&self, plan: Plan) -> Migrating<'_> {
+        Box::pin(async move {
+            let unavailable = |failure| MigrateError::Source(StoreError::from(failure).into());
+            let pools = self.pools().await.map_err(unavailable)?;
+            let mut connection = pools.writer.acquire().await?;
+            migrate_in!(connection.begin_with("BEGIN IMMEDIATE").await?, plan)
         })
     }
 

@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::Health;
-use super::database::{Database, Failure, Running, Statement};
+use super::database::{Database, Failure, Migrating, Running, Statement};
+use super::migrations::Plan;
 
 /// Time after which a transaction counts as failed. A server that can no longer be reached says nothing at all.
 const WRITE: Duration = Duration::from_secs(5);
@@ -131,6 +132,10 @@ impl Database for Watched {
             }
             done
         })
+    }
+
+    fn migrate(&self, plan: Plan) -> Migrating<'_> {
+        self.database.migrate(plan)
     }
 
     fn look(&self) -> Running<'_> {

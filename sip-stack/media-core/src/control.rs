@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::negotiated::{IceCredentials, Negotiated};
-use crate::voice::Phrase;
+
+pub use crate::prompts::{Clip, Phrase, Prompts};
 
 /// A leg of a call. Chosen by signalling, unique in the life of the process, never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -14,6 +14,7 @@ pub mod lane;
 pub mod music;
 pub mod negotiated;
 mod outbox;
+mod prompts;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;
@@ -24,7 +25,6 @@ pub mod stats;
 mod stream;
 pub mod tone;
 pub mod transport;
-pub mod voice;
 
 pub use clock::Clock;
 

@@ -117,6 +117,8 @@ pub struct Stats {
     pub sessions: usize,
     /// Legs.
     pub legs: usize,
+    /// Legs of browsers among them.
+    pub browser_legs: usize,
     /// Contacts registered.
     pub contacts: usize,
     /// SIP transactions and dialogs.

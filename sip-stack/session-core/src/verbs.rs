@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use media_core::control::{Application, LegId, Role};
-use media_core::voice::Phrase;
+use media_core::control::{Application, LegId, Phrase, Role};
 use sans_io::Time;
 use sip_core::endpoint::{RequestId, UsageId};
 use sip_core::message::Message;
@@ -317,6 +316,7 @@ impl Coordinator {
         Stats {
             sessions: self.call_count(),
             legs: cx.index.legs(),
+            browser_legs: cx.index.legs() - cx.index.phones(),
             contacts: cx.directory.len(),
             endpoint: cx.endpoint.counts(),
             silenced: self.admission().silenced(),

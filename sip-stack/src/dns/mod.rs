@@ -5,6 +5,7 @@ mod system;
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use sans_io::Rng;
@@ -79,6 +80,15 @@ impl<T> Answer<T> {
             is_certain: self.is_certain,
         }
     }
+}
+
+/// Counters of the queries to name servers since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Queries, those that a cache answered included.
+    pub queries: AtomicU64,
+    /// Queries that no name server answered.
+    pub unanswered: AtomicU64,
 }
 
 /// Queries to name servers, as far as they are needed here.

@@ -1,6 +1,7 @@
 //! The name servers and the hosts file of this system.
 
 use std::net::IpAddr;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,7 +10,7 @@ use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
-use super::{Answer, Naptr, Records, Srv};
+use super::{Answer, Counters, Naptr, Records, Srv};
 
 /// Files that configure name resolution. They change under a running program: the network comes up after it,
 /// or moves.
@@ -25,6 +26,7 @@ const NEGATIVE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct System {
     state: Arc<Mutex<State>>,
+    counters: Arc<Counters>,
 }
 
 struct State {
@@ -50,7 +52,22 @@ impl System {
         };
         System {
             state: Arc::new(Mutex::new(state)),
+            counters: Arc::default(),
         }
+    }
+
+    /// Counters of its queries.
+    #[must_use]
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    fn counted<T>(&self, answer: Answer<T>) -> Answer<T> {
+        self.counters.queries.fetch_add(1, Relaxed);
+        self.counters
+            .unanswered
+            .fetch_add(u64::from(!answer.is_certain), Relaxed);
+        answer
     }
 
     /// Resolver for the files as they are now.
@@ -69,16 +86,16 @@ impl System {
 
     async fn lookup(&self, name: &str, kind: RecordType) -> Answer<RData> {
         let Some(resolver) = self.resolver() else {
-            return Answer::none(false);
+            return self.counted(Answer::none(false));
         };
-        match resolver.lookup(name, kind).await {
+        self.counted(match resolver.lookup(name, kind).await {
             Ok(found) => Answer {
                 ttl: left(found.valid_until()),
                 records: records(&found),
                 is_certain: true,
             },
             Err(error) => nothing(name, &error),
-        }
+        })
     }
 }
 
@@ -144,15 +161,15 @@ impl Records for System {
 
     async fn addresses(&self, name: &str) -> Answer<IpAddr> {
         let Some(resolver) = self.resolver() else {
-            return Answer::none(false);
+            return self.counted(Answer::none(false));
         };
-        match resolver.lookup_ip(name).await {
+        self.counted(match resolver.lookup_ip(name).await {
             Ok(found) => Answer {
                 ttl: left(found.valid_until()),
                 records: found.iter().collect(),
                 is_certain: true,
             },
             Err(error) => nothing(name, &error),
-        }
+        })
     }
 }

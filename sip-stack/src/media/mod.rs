@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use media_core::voice::Prompts;
+use media_core::control::Prompts;
 
 pub use lane::Lane;
 pub use thread::{StartError, start};

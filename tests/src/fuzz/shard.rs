@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 
 use media_core::Clock;
 use media_core::control::{
-    Application, BridgeId, Command, LegId, LegKind, MediaSource, Member, Role, SocketId,
+    Application, BridgeId, Command, LegId, LegKind, MediaSource, Member, Phrase, Role, SocketId,
 };
 use media_core::dtls::Identity;
 use media_core::negotiated::{Codec, Direction, Negotiated, OpusParameters, TelephoneEvent, Transport};
 use media_core::rtp::{HEADER, Header};
 use media_core::shard::{Input, Output, Shard, ShardConfig};
-use media_core::voice::{Phrase, Prompts};
 use sans_io::{Rng, Time};
 
 use super::Target;
@@ -101,7 +100,7 @@ impl Bench {
             shard: 0,
             dtls: Arc::new(Identity::seeded(1).expect("randomness for a certificate")),
             clock: Clock::new(now, Instant::now()),
-            prompts: Arc::new(Prompts::built_in()),
+            prompts: Arc::new(crate::prompts::tones()),
             silence: Some(std::time::Duration::from_secs(10)),
             max_legs: usize::from(LEGS),
         };

@@ -6,11 +6,11 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use media_core::Clock;
+use media_core::control::Prompts;
 use media_core::control::{Command, Event as MediaEvent, LegId, Report, SocketId};
 use media_core::dtls::Identity;
 use media_core::negotiated::{Codec, Fingerprint, Hash};
 use media_core::shard::{self, Shard, ShardConfig};
-use media_core::voice::Prompts;
 use sans_io::{Deadline, Rng, Time};
 use session_core::{Access, CallRecord, Cause, Config, Coordinator, Event, SessionId};
 use sip_core::auth::Algorithm;
@@ -39,7 +39,7 @@ const SOCKETS: u32 = 10_000;
 
 static IDENTITY: LazyLock<Arc<Identity>> =
     LazyLock::new(|| Arc::new(Identity::seeded(7).expect("a certificate")));
-static PROMPTS: LazyLock<Arc<Prompts>> = LazyLock::new(|| Arc::new(Prompts::built_in()));
+static PROMPTS: LazyLock<Arc<Prompts>> = LazyLock::new(|| Arc::new(crate::prompts::tones()));
 static ANCHOR: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A node: the gateway, a phone or a trunk.

@@ -6,6 +6,7 @@ mod crash;
 mod keep;
 mod log;
 mod outage;
+mod schema;
 mod table;
 
 use backend::Backend;
@@ -37,6 +38,11 @@ on_both! {
     log::close_writes_what_waits,
     log::a_full_backlog_is_told,
     log::older_schemas_are_brought_up_to_date,
+    schema::a_database_without_versions_of_sqlx_keeps_everything,
+    schema::a_database_of_each_step_is_brought_up_to_date,
+    schema::a_newer_database_is_refused,
+    schema::a_database_with_another_schema_is_refused,
+    schema::two_gateways_may_open_a_new_database_at_once,
     table::random_changes_do_what_a_map_does,
     table::names_and_versions_are_kept_apart,
     table::numbers_are_never_given_twice,

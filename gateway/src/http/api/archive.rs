@@ -111,6 +111,11 @@ pub trait Archive: Send + Sync {
         None
     }
 
+    /// Number of entries that wait for its store.
+    fn backlog(&self) -> usize {
+        0
+    }
+
     /// True if everything can be kept that is to be kept.
     fn is_up(&self) -> bool {
         true

@@ -155,6 +155,10 @@ impl Archive for Kept {
         Some(self.store.meter())
     }
 
+    fn backlog(&self) -> usize {
+        self.store.backlog()
+    }
+
     fn is_up(&self) -> bool {
         *self.store.health().borrow() == Health::Up
     }

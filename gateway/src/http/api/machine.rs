@@ -6,10 +6,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use session_core::Stats;
 use sip_stack::Handle;
+use sip_stack::dns;
 use sip_stack::media::MediaCounters;
 use sip_stack::transport::{Counters, Crowd};
 
-use super::metrics::Page;
+use super::exposition::Page;
+use crate::call_counts::CallCounts;
 use crate::switch::Request;
 
 /// Sources of these numbers.
@@ -19,64 +21,78 @@ pub struct Machine {
     pub stack: Handle<Request>,
     /// Connections to the HTTP port.
     pub http: Arc<Crowd>,
+    /// Counts of calls.
+    pub calls: CallCounts,
 }
 
 impl Machine {
     /// Appends all of them. Numbers of the signalling task are left out once it has ended.
-    pub(super) async fn append(&self, text: String) -> String {
+    pub(super) async fn append(&self, page: &mut Page) {
         let stats = self.stack.stats().await.ok();
-        let mut page = Page(text);
-        connections(
-            &mut page,
-            &[("http", &self.http), ("sip", self.stack.connections())],
-        );
-        transports(&mut page, self.stack.transport_counters());
-        media(
-            &mut page,
-            self.stack.media_counters().iter().map(|thread| &**thread),
-        );
+        connections(page, &[("http", &self.http), ("sip", self.stack.connections())]);
+        transports(page, self.stack.transport_counters());
+        media(page, self.stack.media_counters().iter().map(|thread| &**thread));
+        names(page, self.stack.dns_counters());
         if let Some(stats) = stats {
-            signalling(&mut page, &stats);
+            active(page, stats.sessions);
+            signalling(page, &stats);
         }
-        page.0
+        let (ended, setup) = self.calls.families();
+        page.register(
+            "calls",
+            "Calls that are over, in a queue or not, by direction and outcome",
+            ended,
+        );
+        page.register(
+            "call_setup_seconds",
+            "Time until calls were answered, by direction",
+            setup,
+        );
     }
 }
 
+/// Appends the number of calls.
+pub(super) fn active(page: &mut Page, calls: usize) {
+    page.gauge("calls_active", "Live calls, in a queue or not.");
+    page.sample(&[], calls as f64);
+}
+
 fn connections(page: &mut Page, crowds: &[(&str, &Crowd)]) {
-    type Column = (&'static str, &'static str, &'static str, fn(&Crowd) -> f64);
+    type Begin = fn(&mut Page, &'static str, &'static str);
+    type Column = (&'static str, Begin, &'static str, fn(&Crowd) -> f64);
     let columns: [Column; 4] = [
-        ("connections", "gauge", "Open connections.", |crowd| {
+        ("connections", Page::gauge, "Open connections.", |crowd| {
             crowd.taken() as f64
         }),
         (
             "connections_limit",
-            "gauge",
+            Page::gauge,
             "Maximum number of connections.",
             |crowd| crowd.seats().all as f64,
         ),
         (
             "connections_refused_total",
-            "counter",
+            Page::counter,
             "Connections refused because there was no place for them.",
             |crowd| crowd.refused() as f64,
         ),
         (
             "connections_evicted_total",
-            "counter",
+            Page::counter,
             "Idle connections closed because others needed their place.",
             |crowd| crowd.evicted() as f64,
         ),
     ];
-    for (name, kind, help, read) in columns {
-        page.family(name, kind, help);
+    for (name, begin, help, read) in columns {
+        begin(page, name, help);
         for (of, crowd) in crowds {
-            page.sample(name, &[("kind", of)], read(crowd));
+            page.sample(&[("kind", of)], read(crowd));
         }
     }
 }
 
 fn transports(page: &mut Page, counters: &Counters) {
-    let all: [(&str, &str, &AtomicU64); 6] = [
+    let all: [(&'static str, &'static str, &AtomicU64); 6] = [
         ("sip_received_total", "SIP messages received.", &counters.received),
         ("sip_sent_total", "SIP messages sent.", &counters.sent),
         (
@@ -101,8 +117,8 @@ fn transports(page: &mut Page, counters: &Counters) {
         ),
     ];
     for (name, help, counter) in all {
-        page.family(name, "counter", help);
-        page.sample(name, &[], counter.load(Relaxed) as f64);
+        page.counter(name, help);
+        page.sample(&[], counter.load(Relaxed) as f64);
     }
 }
 
@@ -130,27 +146,26 @@ fn media<'a>(page: &mut Page, threads: impl Iterator<Item = &'a MediaCounters> +
         ),
     ];
     for (name, help, read) in columns {
-        page.family(name, "counter", help);
+        page.counter(name, help);
         for (number, thread) in threads.clone().enumerate() {
             let value = read(thread).load(Relaxed);
-            page.sample(name, &[("thread", &number.to_string())], value as f64);
+            page.sample(&[("thread", &number.to_string())], value as f64);
         }
     }
 }
 
+fn names(page: &mut Page, counters: &dns::Counters) {
+    page.counter("dns_queries_total", "Queries for names of SIP servers.");
+    page.sample(&[], counters.queries.load(Relaxed) as f64);
+    page.counter("dns_unanswered_total", "Queries that no name server answered.");
+    page.sample(&[], counters.unanswered.load(Relaxed) as f64);
+}
+
 fn signalling(page: &mut Page, stats: &Stats) {
     let endpoint = &stats.endpoint;
-    page.family("sip_transactions", "gauge", "SIP transactions.");
-    page.sample(
-        "sip_transactions",
-        &[("side", "client")],
-        endpoint.client_transactions as f64,
-    );
-    page.sample(
-        "sip_transactions",
-        &[("side", "server")],
-        endpoint.server_transactions as f64,
-    );
+    page.gauge("sip_transactions", "SIP transactions.");
+    page.sample(&[("side", "client")], endpoint.client_transactions as f64);
+    page.sample(&[("side", "server")], endpoint.server_transactions as f64);
     for (name, help, value) in [
         ("sip_dialogs", "SIP dialogs.", endpoint.usages),
         ("sip_contacts", "Contacts registered.", stats.contacts),
@@ -161,9 +176,12 @@ fn signalling(page: &mut Page, stats: &Stats) {
         ),
         ("legs", "Legs of calls.", stats.legs),
     ] {
-        page.family(name, "gauge", help);
-        page.sample(name, &[], value as f64);
+        page.gauge(name, help);
+        page.sample(&[], value as f64);
     }
+    page.gauge("legs_by_kind", "Legs of calls, by the kind of peer.");
+    page.sample(&[("kind", "browser")], stats.browser_legs as f64);
+    page.sample(&[("kind", "phone")], (stats.legs - stats.browser_legs) as f64);
     for (name, help, value) in [
         (
             "sip_turned_away_total",
@@ -176,23 +194,26 @@ fn signalling(page: &mut Page, stats: &Stats) {
             stats.totals.unanswered,
         ),
         (
+            "sip_retransmissions_total",
+            "Requests and responses sent again because no answer came.",
+            stats.totals.retransmissions,
+        ),
+        (
             "sip_too_many_total",
             "Requests refused because there were too many transactions or calls.",
             stats.totals.too_many,
         ),
     ] {
-        page.family(name, "counter", help);
-        page.sample(name, &[], value as f64);
+        page.counter(name, help);
+        page.sample(&[], value as f64);
     }
     let name = "calls_refused_total";
-    page.family(
+    page.counter(
         name,
-        "counter",
         "Calls refused by a limit of their trunk or user, or because ports are kept for users.",
     );
-    page.sample(name, &[("reason", "quota")], stats.excess.over_quota as f64);
+    page.sample(&[("reason", "quota")], stats.excess.over_quota as f64);
     page.sample(
-        name,
         &[("reason", "ports-reserved")],
         stats.excess.ports_reserved as f64,
     );
@@ -216,10 +237,19 @@ mod tests {
         let threads = [MediaCounters::default(), MediaCounters::default()];
         threads[1].bind_failed.store(3, Relaxed);
         media(&mut page, threads.iter());
-        let mut stats = Stats::default();
+        let dns = dns::Counters::default();
+        dns.unanswered.store(4, Relaxed);
+        names(&mut page, &dns);
+        let mut stats = Stats {
+            legs: 3,
+            browser_legs: 2,
+            ..Stats::default()
+        };
+        stats.totals.retransmissions = 8;
         stats.excess.over_quota = 5;
         stats.totals.refused = 6;
         signalling(&mut page, &stats);
+        let page = page.into_text();
         for line in [
             "cordboard_connections{kind=\"http\"} 1",
             "cordboard_connections_limit{kind=\"sip\"} 9",
@@ -227,16 +257,20 @@ mod tests {
             "cordboard_media_bind_failed_total{thread=\"1\"} 3",
             "cordboard_calls_refused_total{reason=\"quota\"} 5",
             "cordboard_sip_turned_away_total 6",
+            "cordboard_sip_retransmissions_total 8",
+            "cordboard_dns_unanswered_total 4",
+            "cordboard_legs_by_kind{kind=\"browser\"} 2",
+            "cordboard_legs_by_kind{kind=\"phone\"} 1",
         ] {
             assert!(
-                page.0.lines().any(|known| known == line),
+                page.lines().any(|known| known == line),
                 "{line} is not in\n{}",
-                page.0
+                page
             );
         }
-        for line in page.0.lines().filter(|line| !line.starts_with('#')) {
+        for line in page.lines().filter(|line| !line.starts_with('#')) {
             let name = line.split(['{', ' ']).next().unwrap_or_default();
-            assert!(page.0.contains(&format!("# TYPE {name} ")), "{line}");
+            assert!(page.contains(&format!("# TYPE {name} ")), "{line}");
         }
     }
 }

@@ -1,7 +1,6 @@
 //! `GET /metrics` for Prometheus: the present state, counts since the start, and the duration of the store's commits.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -16,12 +15,13 @@ use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::archive::Archive;
+use super::exposition::Page;
 use super::problem::{Code, Problem};
-use super::{Api, events, guard, sign_in};
+use super::{Api, events, guard, machine, sign_in};
 use crate::auth::sentry::Sentry;
 use crate::centre::hub::{Event, Hub, View};
 use crate::centre::view::{Change, Moment, Outcome, Status};
-use crate::store::{self, Meter};
+use crate::store::Meter;
 
 /// Upper bounds of waits, seconds.
 const WAITS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0];
@@ -192,20 +192,26 @@ pub(super) async fn get(State(api): State<Api>, request: Parts) -> Result<Respon
     }
     api.counters.catch_up(&api.hub, &*api.archive);
     let connections = events::MAX_CONNECTIONS - api.counters.places.available_permits();
-    let text = {
+    let mut page = Page::default();
+    {
         let counted = api.counters.lock();
         let now = api.now();
-        api.hub.read(|view| page(view, &counted, now, connections))
-    };
-    let text = with_refusals(text, api.accounts.sentry());
-    let text = match api.archive.meter() {
-        Some(meter) => with_store(text, meter, api.archive.is_up()),
-        None => text,
-    };
-    let text = match &api.machine {
-        Some(machine) => machine.append(text).await,
-        None => text,
-    };
+        api.hub
+            .read(|view| live(&mut page, view, &counted, now, connections));
+    }
+    refusals(&mut page, api.accounts.sentry());
+    if let Some(meter) = api.archive.meter() {
+        store(&mut page, meter, &*api.archive);
+    }
+    match &api.machine {
+        Some(machine) => machine.append(&mut page).await,
+        // Without signalling there are the calls of the call centre.
+        None => {
+            let calls = api.hub.read(|view| view.calls.len());
+            machine::active(&mut page, calls);
+        }
+    }
+    let text = page.into_text();
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
@@ -239,218 +245,120 @@ fn is_local(request: &Parts) -> bool {
             .is_some_and(|ip| ip.is_loopback())
 }
 
-fn page(view: &View, counted: &Counted, now: Time, connections: usize) -> String {
-    let mut page = Page::default();
-    page.family("calls_active", "gauge", "Live calls.");
-    page.sample("calls_active", &[], view.calls.len() as f64);
-
-    page.family("queue_waiting", "gauge", "Calls that no agent has taken yet.");
+fn live(page: &mut Page, view: &View, counted: &Counted, now: Time, connections: usize) {
+    page.gauge("queue_waiting", "Calls that no agent has taken yet.");
     for queue in view.queues.values() {
-        page.sample(
-            "queue_waiting",
-            &[("queue", &queue.name)],
-            f64::from(queue.live.waiting),
-        );
+        page.sample(&[("queue", &queue.name)], f64::from(queue.live.waiting));
     }
-    page.family("queue_longest_wait_seconds", "gauge", "Wait of the oldest call.");
+    page.gauge("queue_longest_wait_seconds", "Wait of the oldest call.");
     for queue in view.queues.values() {
         let wait = queue
             .live
             .oldest_since
             .map_or(0.0, |since| now.since(since.0).as_secs_f64());
-        page.sample("queue_longest_wait_seconds", &[("queue", &queue.name)], wait);
+        page.sample(&[("queue", &queue.name)], wait);
     }
-    page.family(
+    page.gauge(
         "queue_service_level_ratio",
-        "gauge",
         "Share of today's calls answered in time.",
     );
     for queue in view.queues.values() {
         if let Some(level) = queue.today.service_level {
-            page.sample("queue_service_level_ratio", &[("queue", &queue.name)], level);
+            page.sample(&[("queue", &queue.name)], level);
         }
     }
-    page.family(
-        "queue_entries_total",
-        "counter",
-        "Calls that left a queue, by outcome.",
-    );
+    page.counter("queue_entries_total", "Calls that left a queue, by outcome.");
     for ((queue, outcome), count) in &counted.entries {
-        page.sample(
-            "queue_entries_total",
-            &[("queue", queue), ("outcome", outcome)],
-            *count as f64,
-        );
+        page.sample(&[("queue", queue), ("outcome", outcome)], *count as f64);
     }
-    page.family("queue_wait_seconds", "histogram", "Waits of calls, by outcome.");
+    page.histogram("queue_wait_seconds", "Waits of calls, by outcome.");
     for (outcome, waits) in &counted.waits {
-        page.histogram("queue_wait_seconds", ("outcome", outcome), &WAITS, waits);
+        distribution(page, ("outcome", outcome), &WAITS, waits);
     }
-    page.family(
-        "acd_offers_total",
-        "counter",
-        "Offers of calls to agents, by outcome.",
-    );
+    page.counter("acd_offers_total", "Offers of calls to agents, by outcome.");
     for (result, count) in &counted.offers {
-        page.sample("acd_offers_total", &[("result", result)], *count as f64);
+        page.sample(&[("result", result)], *count as f64);
     }
 
     let mut states: BTreeMap<String, u32> = BTreeMap::new();
     for agent in view.agents.values() {
         *states.entry(name(&agent.status)).or_default() += 1;
     }
-    page.family("agent_state", "gauge", "Agents in each state.");
+    page.gauge("agent_state", "Agents in each state.");
     for (state, count) in states {
-        page.sample("agent_state", &[("state", &state)], f64::from(count));
+        page.sample(&[("state", &state)], f64::from(count));
     }
     let mut seconds = counted.states.clone();
     for (status, since) in counted.agents.values() {
         *seconds.entry(name(status)).or_default() += micros(*since, Moment(now));
     }
-    page.family(
-        "agent_state_seconds_total",
-        "counter",
-        "Time of all agents in each state.",
-    );
+    page.counter("agent_state_seconds_total", "Time of all agents in each state.");
     for (state, micros) in seconds {
-        page.sample(
-            "agent_state_seconds_total",
-            &[("state", &state)],
-            micros as f64 / 1e6,
-        );
+        page.sample(&[("state", &state)], micros as f64 / 1e6);
     }
 
-    page.family(
+    page.histogram(
         "media_mos",
-        "histogram",
         "Estimated sound quality (MOS) of ended calls, 1.0 to 4.5.",
     );
     for (side, scores) in &counted.scores {
-        page.histogram("media_mos", ("leg", side), &SCORES, scores);
+        distribution(page, ("leg", side), &SCORES, scores);
     }
-    page.family("ws_connections", "gauge", "Connections to the event stream.");
-    page.sample("ws_connections", &[("kind", "events")], connections as f64);
-    page.family(
-        "events_total",
-        "counter",
-        "Changes of the call centre, restarts included.",
-    );
-    page.sample("events_total", &[], view.seq as f64);
-    page.0
+    page.gauge("ws_connections", "Connections to the event stream.");
+    page.sample(&[("kind", "events")], connections as f64);
+    page.counter("events_total", "Changes of the call centre, restarts included.");
+    page.sample(&[], view.seq as f64);
 }
 
 /// Appends refusals and bans.
-fn with_refusals(text: String, sentry: &Sentry) -> String {
-    let mut page = Page(text);
-    page.family(
+fn refusals(page: &mut Page, sentry: &Sentry) {
+    page.counter(
         "refused_total",
-        "counter",
         "Requests and connections refused because of their sender, by reason and answer; 0: no answer.",
     );
     for ((reason, code), count) in sentry.counts() {
         let labels = [("reason", reason), ("code", &*code.to_string())];
-        page.sample("refused_total", &labels, count as f64);
+        page.sample(&labels, count as f64);
     }
     let (all, now) = sentry.ban_counts();
-    page.family(
-        "bans_total",
-        "counter",
-        "Bans of sources that guessed or scanned.",
-    );
-    page.sample("bans_total", &[], all as f64);
-    page.family("bans", "gauge", "Sources that are banned.");
-    page.sample("bans", &[], now as f64);
-    page.0
+    page.counter("bans_total", "Bans of sources that guessed or scanned.");
+    page.sample(&[], all as f64);
+    page.gauge("bans", "Sources that are banned.");
+    page.sample(&[], now as f64);
 }
 
 /// Appends how the log of the call centre becomes durable.
-fn with_store(text: String, meter: &Meter, is_up: bool) -> String {
-    let mut page = Page(text);
-    page.family(
+fn store(page: &mut Page, meter: &Meter, archive: &dyn Archive) {
+    page.gauge(
         "store_up",
-        "gauge",
         "1 while the database can be written; 0: changes are kept in memory until it can.",
     );
-    page.sample("store_up", &[], f64::from(u8::from(is_up)));
-    page.family(
-        "store_commit_seconds",
-        "histogram",
-        "Duration of commits of the log.",
-    );
-    page.store("store_commit_seconds", &meter.commit_seconds);
-    page.family(
+    page.sample(&[], f64::from(u8::from(archive.is_up())));
+    page.gauge("store_backlog", "Entries of the log that wait for the database.");
+    page.sample(&[], archive.backlog() as f64);
+    page.histogram("store_commit_seconds", "Duration of commits of the log.");
+    stored(page, &meter.commit_seconds);
+    page.histogram(
         "store_commit_entries",
-        "histogram",
         "Entries of the log that a commit carried.",
     );
-    page.store("store_commit_entries", &meter.commit_entries);
-    page.family(
-        "store_retries_total",
-        "counter",
-        "Commits of the log that were tried again.",
-    );
-    page.sample("store_retries_total", &[], meter.retries.load(Relaxed) as f64);
-    page.0
+    stored(page, &meter.commit_entries);
+    page.counter("store_retries_total", "Commits of the log that were tried again.");
+    page.sample(&[], meter.retries.load(Relaxed) as f64);
 }
 
-/// Text exposition format 0.0.4.
-#[derive(Default)]
-pub(super) struct Page(pub(super) String);
+fn distribution<const N: usize>(
+    page: &mut Page,
+    label: (&'static str, &str),
+    bounds: &[f64; N],
+    histogram: &Histogram<N>,
+) {
+    let cumulative = bounds.iter().copied().zip(histogram.counts);
+    page.distribution(&[label], (histogram.sum, histogram.all), cumulative);
+}
 
-impl Page {
-    pub(super) fn family(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(
-            self.0,
-            "# HELP cordboard_{name} {help}\n# TYPE cordboard_{name} {kind}"
-        );
-    }
-
-    pub(super) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
-        let _ = write!(self.0, "cordboard_{name}");
-        for (n, (label, value)) in labels.iter().enumerate() {
-            let open = if n == 0 { '{' } else { ',' };
-            let _ = write!(self.0, "{open}{label}=\"");
-            for c in value.chars() {
-                match c {
-                    '\\' => self.0.push_str("\\\\"),
-                    '"' => self.0.push_str("\\\""),
-                    '\n' => self.0.push_str("\\n"),
-                    c => self.0.push(c),
-                }
-            }
-            self.0.push('"');
-        }
-        if !labels.is_empty() {
-            self.0.push('}');
-        }
-        let _ = writeln!(self.0, " {value}");
-    }
-
-    fn histogram<const N: usize>(
-        &mut self,
-        name: &str,
-        label: (&str, &str),
-        bounds: &[f64; N],
-        histogram: &Histogram<N>,
-    ) {
-        let bucket = format!("{name}_bucket");
-        for (bound, count) in bounds.iter().zip(histogram.counts) {
-            self.sample(&bucket, &[label, ("le", &bound.to_string())], count as f64);
-        }
-        self.sample(&bucket, &[label, ("le", "+Inf")], histogram.all as f64);
-        self.sample(&format!("{name}_sum"), &[label], histogram.sum);
-        self.sample(&format!("{name}_count"), &[label], histogram.all as f64);
-    }
-
-    fn store<const N: usize>(&mut self, name: &str, histogram: &store::Histogram<N>) {
-        let (bucket, all) = (format!("{name}_bucket"), histogram.count() as f64);
-        for (bound, count) in histogram.cumulative() {
-            self.sample(&bucket, &[("le", &bound.to_string())], count as f64);
-        }
-        self.sample(&bucket, &[("le", "+Inf")], all);
-        self.sample(&format!("{name}_sum"), &[], histogram.sum());
-        self.sample(&format!("{name}_count"), &[], all);
-    }
+fn stored<const N: usize>(page: &mut Page, histogram: &crate::store::Histogram<N>) {
+    page.distribution(&[], (histogram.sum(), histogram.count()), histogram.cumulative());
 }
 
 /// A word or a moment as in JSON.

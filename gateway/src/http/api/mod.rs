@@ -11,6 +11,7 @@ mod calls;
 mod configure;
 pub(super) mod cors;
 mod events;
+mod exposition;
 mod extract;
 mod guard;
 mod health;

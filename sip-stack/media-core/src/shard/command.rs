@@ -9,10 +9,10 @@ use super::Shard;
 use crate::codec::{Encoder, Pool, RATE};
 use crate::control::{Application, BridgeId, Command, Event, Failure, LegId, LegKind, Member, SocketId};
 use crate::negotiated::{Codec, Negotiated};
+use crate::prompts::Phrase;
 use crate::rtp::Packet;
 use crate::stream::{Announcement, Feed, Hears, Leg, Player, Sink, direct};
 use crate::transport::{Agreed, DtlsSrtp, Rtp, Transport};
-use crate::voice::Phrase;
 
 /// The first RTCP report comes soon, so that the round trip is known early.
 const FIRST_REPORT: Duration = Duration::from_millis(500);

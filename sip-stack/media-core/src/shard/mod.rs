@@ -31,8 +31,8 @@ use crate::deadlines::{Armed, Queue, Who};
 use crate::dtls;
 use crate::music::Music;
 use crate::outbox::Outbox;
+use crate::prompts::Prompts;
 use crate::stream::Leg;
-use crate::voice::Prompts;
 use wiring::Bridge;
 
 /// Octets and datagrams that the outbox holds without growing: a burst of packets for all legs grows it once.

@@ -2,7 +2,7 @@ use smallvec::SmallVec;
 
 use super::player::Player;
 use crate::codec::RATE;
-use crate::voice::Piece;
+use crate::prompts::Piece;
 
 /// Time that the application takes to fall silent and to come back, samples: 150 ms.
 const FADE: usize = RATE as usize * 150 / 1_000;

@@ -1,7 +1,6 @@
 //! Sound that a leg hears.
 
-use media_core::control::{Application, Command};
-use media_core::voice::Phrase;
+use media_core::control::{Application, Command, Phrase};
 
 use super::{Leg, Media};
 use crate::context::Context;

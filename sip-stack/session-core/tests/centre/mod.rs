@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use media_core::voice::Phrase;
+use media_core::control::Phrase;
 use sans_io::Rng;
 use session_core::{Event, LegId, MediaSource, Offer, Party, Role, SessionId, User};
 use sip_core::auth::Password;

@@ -235,6 +235,7 @@ impl Endpoint {
         let (to, data, server) = (unacked.to.clone(), unacked.data.clone(), unacked.server);
         unacked.interval = (unacked.interval * 2).min(timing.t2);
         let next = (now + unacked.interval).min(unacked.until);
+        self.totals.retransmissions += 1;
         self.transmit(to, data, server);
         self.timers
             .set(TimerKey::Usage(usage, Alarm::Accepted), next, "2xx without ACK");

@@ -235,6 +235,7 @@ impl Endpoint {
                 let deadline = tx.deadline();
                 if verdict == OnTimeout::Resend {
                     let (to, sent) = (tx.to.clone(), tx.sent.clone());
+                    self.totals.retransmissions += 1;
                     self.transmit(to, sent, id);
                 }
                 self.arm(TimerKey::Client(id), deadline);

@@ -462,6 +462,8 @@ pub struct Totals {
     pub unanswered: u64,
     /// Requests refused because all transactions or calls were in use.
     pub too_many: u64,
+    /// Requests and responses sent again because no answer came (timers A, E and G of RFC 3261, and 2xx of §13.3.1.4).
+    pub retransmissions: u64,
 }
 
 /// Objects that live in an endpoint at this moment.

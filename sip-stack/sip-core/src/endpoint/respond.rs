@@ -235,6 +235,7 @@ impl Endpoint {
             }
             OnTimeout::Resend => {
                 let (to, data) = (entry.to.clone(), entry.last.clone());
+                self.totals.retransmissions += 1;
                 self.transmit(to, data, id);
                 self.arm_server(id);
             }

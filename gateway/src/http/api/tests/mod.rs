@@ -546,6 +546,27 @@ async fn what_is_counted_is_told_to_this_host_and_to_keys_only() {
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
     }
+    // A parser of the format reads all of it, and knows each sample's type.
+    let page = prometheus_parse::Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).expect("a page");
+    let sample = |name: &str| {
+        let found = page.samples.iter().find(|sample| sample.metric == name);
+        found.map(|sample| sample.value.clone())
+    };
+    use prometheus_parse::Value;
+    assert_eq!(sample("cordboard_calls_active"), Some(Value::Gauge(2.0)));
+    assert_eq!(sample("cordboard_queue_entries_total"), Some(Value::Counter(1.0)));
+    let waits = sample("cordboard_queue_wait_seconds");
+    assert!(
+        matches!(&waits, Some(Value::Histogram(buckets)) if buckets.len() == 10),
+        "{waits:?}"
+    );
+    assert!(
+        page.samples
+            .iter()
+            .all(|sample| !matches!(sample.value, Value::Untyped(_))
+                || sample.metric.ends_with("_sum")
+                || sample.metric.ends_with("_count"))
+    );
     // Each sample belongs to the family before it.
     let mut family = "";
     for line in text.lines() {

@@ -4,11 +4,10 @@ use sans_io::Time;
 
 use super::world::{PROMPTS, World};
 use crate::codec::RATE;
-use crate::control::{Application, Event};
+use crate::control::{Application, Event, Phrase};
 use crate::music::Music;
 use crate::negotiated::Codec;
 use crate::tone::{level_dbm0, measure};
-use crate::voice::Phrase;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Time that the music takes to go, and to come.
@@ -98,7 +97,7 @@ fn every_kind_of_peer_hears_it_in_the_place_of_the_music_which_goes_on_where_it_
         let spoken = &sound[faded + 400..back - 3_200];
         let level = level_dbm0(spoken) - level_dbm0(&tune);
         assert!(level.abs() < 3.0, "{codec:?}: {level} dB");
-        // Nothing jumps: the largest step is not larger than in the voice itself.
+        // Nothing jumps: the largest step is not larger than in the music.
         let step = |pcm: &[i16]| {
             pcm.windows(2)
                 .map(|two| (i32::from(two[0]) - i32::from(two[1])).abs())

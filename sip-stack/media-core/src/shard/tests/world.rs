@@ -11,21 +11,43 @@ use sans_io::{Rng, Time};
 use super::allocation::allocations;
 use super::peer::{Peer, Sealed};
 use crate::Clock;
+use crate::codec::RATE;
 use crate::control::{
-    Application, BridgeId, Command, Event, LegId, LegKind, MediaSource, Member, Report, Role, SocketId,
+    Application, BridgeId, Clip, Command, Event, LegId, LegKind, MediaSource, Member, Phrase, Prompts,
+    Report, Role, SocketId,
 };
 use crate::dtls::Identity;
 use crate::lane::{Message, Notice};
 use crate::negotiated::{Codec, Direction};
 use crate::shard::{Input, Output, Shard, ShardConfig};
 use crate::srtp::Profile;
-use crate::voice::{Phrase, Prompts};
 
 /// Made once: a key takes a while.
 static IDENTITY: LazyLock<Arc<Identity>> =
     LazyLock::new(|| Arc::new(Identity::generate().expect("a certificate")));
 
-pub(super) static PROMPTS: LazyLock<Arc<Prompts>> = LazyLock::new(|| Arc::new(Prompts::built_in()));
+pub(super) static PROMPTS: LazyLock<Arc<Prompts>> = LazyLock::new(|| Arc::new(tones()));
+
+/// Prompts of which each clip is a tone of its own, about as loud as the music.
+fn tones() -> Prompts {
+    const EDGE: usize = 80;
+    let mut prompts = Prompts::default();
+    for (n, clip) in Clip::all().enumerate() {
+        let length = if matches!(clip, Clip::Number(_)) {
+            3_600
+        } else {
+            7_200
+        };
+        let step = std::f64::consts::TAU * (300.0 + n as f64) / f64::from(RATE);
+        let sample = |i: usize| {
+            let edge = i.min(length - 1 - i) as f64 / EDGE as f64;
+            ((i as f64 * step).sin() * 2_400.0 * edge.min(1.0)) as i16
+        };
+        let sound: Vec<i16> = (0..length).map(sample).collect();
+        prompts.add(clip, &sound, RATE);
+    }
+    prompts
+}
 
 pub(super) const BROWSERS: SocketId = SocketId(1);
 

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 pub(crate) type Clips = SmallVec<[Clip; 10]>;
 
 /// Highest number that can be said.
-const MOST: u64 = 99;
+const MOST: u64 = 100;
 
 /// A piece of an announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +27,7 @@ pub enum Clip {
     Minutes,
     /// "Please stay on the line."
     Stay,
-    /// A number, 0 to 99.
+    /// A number, 0 to 100.
     Number(u8),
 }
 
@@ -47,7 +47,7 @@ impl Clip {
     }
 
     /// File name of the clip, without an ending: `next`, `position`, `in_line`, `wait`, `minute`, `minutes`,
-    /// `stay`, `0` to `99`.
+    /// `stay`, `0` to `100`.
     #[must_use]
     pub fn name(self) -> String {
         match self {
@@ -76,9 +76,9 @@ impl Clip {
 /// An announcement for a waiting caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Phrase {
-    /// Place in the line, 1 is next. Beyond 99 it is not said.
+    /// Place in the line, 1 is next. Beyond 100 it is not said.
     pub position: Option<u32>,
-    /// Probable wait: said in minutes, rounded up, up to 99.
+    /// Probable wait: said in minutes, rounded up, up to 100.
     pub wait: Option<Duration>,
 }
 
@@ -122,7 +122,7 @@ fn number(n: u8, has: impl Fn(Clip) -> bool) -> SmallVec<[Clip; 2]> {
         return SmallVec::from_slice(&[Clip::Number(n)]);
     }
     let parts = [Clip::Number(n / 10 * 10), Clip::Number(n % 10)];
-    if n > 20 && !n.is_multiple_of(10) && parts.into_iter().all(has) {
+    if (21..100).contains(&n) && !n.is_multiple_of(10) && parts.into_iter().all(has) {
         return SmallVec::from_slice(&parts);
     }
     SmallVec::new()
@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn spoken(clip: Clip) -> bool {
-        !matches!(clip, Clip::Number(n) if n > 20 && n % 10 != 0)
+        !matches!(clip, Clip::Number(n) if n > 20 && n % 10 != 0 || n == 100)
     }
 
     #[test]
@@ -155,7 +155,8 @@ mod tests {
         assert_eq!(said(place(20), spoken), "position 20 in_line stay");
         assert_eq!(said(place(47), spoken), "position 40 7 in_line stay");
         assert_eq!(said(place(90), spoken), "position 90 in_line stay");
-        assert_eq!(said(place(100), spoken), "stay");
+        assert_eq!(said(place(100), |_| true), "position 100 in_line stay");
+        assert_eq!(said(place(101), |_| true), "stay");
         assert_eq!(said(Phrase::default(), spoken), "stay");
     }
 
@@ -167,7 +168,7 @@ mod tests {
         };
         assert_eq!(said(phrase(0), spoken), "position 3 in_line wait 1 minute stay");
         assert_eq!(said(phrase(61), spoken), "position 3 in_line wait 2 minutes stay");
-        assert_eq!(said(phrase(100 * 60), spoken), "position 3 in_line stay");
+        assert_eq!(said(phrase(101 * 60), spoken), "position 3 in_line stay");
     }
 
     #[test]

@@ -1,0 +1,1 @@
+CREATE INDEX slots_slot ON slots (slot);
