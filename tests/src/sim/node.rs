@@ -339,7 +339,7 @@ impl Real {
 
     /// True for the socket that all browsers of a shard share.
     pub(super) fn is_for_browsers(socket: SocketId) -> bool {
-        socket.0 % SOCKETS == 0
+        socket.0.is_multiple_of(SOCKETS)
     }
 
     /// Number of the shard that a socket belongs to.

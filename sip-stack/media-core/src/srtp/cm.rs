@@ -20,6 +20,10 @@ pub(super) struct AesCm {
     tag: usize,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "the suite that all speak is reached without another step"
+)]
 enum Cipher {
     Aes128(Aes128),
     Aes256(Box<Aes256>),

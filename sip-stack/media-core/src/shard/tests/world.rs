@@ -57,6 +57,9 @@ pub(super) const FIRST: u8 = 3;
 /// Time that a message takes from one shard to another.
 const LANE: Duration = Duration::from_micros(700);
 
+/// A datagram on its way: to this shard and socket, from there.
+type Datagram = (usize, SocketId, SocketAddr, Vec<u8>);
+
 /// A message on its way.
 enum Sent {
     Packet(LegId, Vec<u8>),
@@ -81,7 +84,7 @@ pub(super) struct World {
     pub(super) rng: Rng,
     sent: u64,
     /// To a shard (socket, from) or to a peer (its index).
-    to_shard: BTreeMap<(Time, u64), (usize, SocketId, SocketAddr, Vec<u8>)>,
+    to_shard: BTreeMap<(Time, u64), Datagram>,
     /// From shard to shard.
     between: BTreeMap<(Time, u64), (usize, usize, Sent)>,
     to_peer: BTreeMap<(Time, u64), (usize, SocketId, Vec<u8>)>,
