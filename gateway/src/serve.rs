@@ -30,18 +30,18 @@ use crate::auth::sentry::Sentry;
 use crate::budget::Budget;
 use crate::centre::caller;
 use crate::centre::command::Asked;
-use crate::centre::keep::Past;
-use crate::centre::open::Centre;
+use crate::centre::persistence::Past;
+use crate::centre::start::Centre;
+use crate::centre::statistics::Statistics;
 use crate::cli::Serve;
 use crate::config::{Config, ConfigError, Overrides, Storage, Tls};
 use crate::http::api::archive::Recent;
 use crate::http::api::kept::Kept;
 use crate::http::api::machine::Machine;
-use crate::http::api::numbers::Numbers;
 use crate::http::api::{self, Api};
 use crate::http::{self, Http};
+use crate::provisioning::{Loaded, accounts_of, put_account};
 use crate::reload::{Certificates, Reloader, key_pair};
-use crate::roster::{Opening, accounts_of, put_account};
 use crate::signals::{Early, Signals, Wish};
 use crate::store::{Store, folder};
 use crate::switch::{Request, Switch};
@@ -138,11 +138,11 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         }
         None => (None, None),
     };
-    let opening = Opening::read(config.clone(), store.as_ref())
+    let loaded = Loaded::read(config.clone(), store.as_ref())
         .await
         .map_err(|error| failed("store", error))?;
-    let (directory, plan) = (opening.directory(), opening.plan());
-    let numbers = Arc::new(Numbers::new(Arc::clone(&directory)));
+    let (directory, plan) = (loaded.directory(), loaded.plan());
+    let statistics = Arc::new(Statistics::new(Arc::clone(&directory)));
     let mut secret = [0; 32];
     rng.fill(&mut secret);
     if let Some(store) = &store {
@@ -154,11 +154,11 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     for account in accounts_of(&config, &directory) {
         put_account(&accounts, account);
     }
-    for account in opening.accounts() {
+    for account in loaded.accounts() {
         accounts.put_user(account);
     }
     let of_file = config.clone();
-    config.users = opening.sip_users();
+    config.users = loaded.sip_users();
     let keeper = match &store {
         Some(store) => {
             let keeper = Keeper::open(store, accounts.clone(), wall_clock()).await;
@@ -177,18 +177,18 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         None => None,
     };
     if let Some((past, _)) = &past {
-        numbers.restore(past.metrics.clone());
+        statistics.restore(past.metrics.clone());
     }
-    let (centre, desk) = Centre::open(
+    let (centre, controller) = Centre::start(
         wall_clock(),
         directory,
-        Box::new(Arc::clone(&numbers)),
+        Box::new(Arc::clone(&statistics)),
         config.demo,
         (plan.clone(), phone),
         rng.fork(),
         past,
     );
-    let switch = Switch::new(plan, phone, config.ring_timeout, Some(desk));
+    let switch = Switch::new(plan, phone, config.ring_timeout, Some(controller));
     let switch = switch.watched_by(accounts.sentry().clone());
     let prompts = prompts.await.map_err(|error| failed("announcements", error))?;
     let stack = Stack::start(
@@ -234,7 +234,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         local_only: config.demo,
         sentry: accounts.sentry().clone(),
     };
-    let (desk, asked) = mpsc::channel(COMMANDS);
+    let (controller, asked) = mpsc::channel(COMMANDS);
     tokio::spawn(pass_on(asked, stack.clone()));
     tokio::spawn(pass_orders_on(accounts.clone(), stack.clone()));
     let settings = api::Settings {
@@ -242,25 +242,25 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         demo: config.demo,
         origins,
     };
-    let roster = opening.start(desk.clone(), accounts.clone(), Arc::clone(&numbers));
+    let provisioning = loaded.start(controller.clone(), accounts.clone(), Arc::clone(&statistics));
     let drawn = match &config.first_admin {
-        Some(name) => first_admin::draw(&roster, wall_clock(), name, &mut rng)
+        Some(name) => first_admin::draw(&provisioning, wall_clock(), name, &mut rng)
             .await
             .map_err(|error| failed(format_args!("first admin `{name}`"), error))?
             .map(|password| (name.clone(), password)),
         None => None,
     };
     let parts = api::Parts {
-        hub: centre.hub,
-        desk,
+        stream: centre.stream,
+        controller,
         accounts,
         keeper,
         archive: match &store {
             Some(store) => Arc::new(Kept::new(store)),
             None => Arc::new(Recent::default()),
         },
-        numbers,
-        roster: roster.clone(),
+        statistics,
+        provisioning: provisioning.clone(),
         settings,
     };
     let crowd = Crowd::new(config.guard.seats(budget.http));
@@ -279,7 +279,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     }));
     let mut signals = Signals::listen(early).map_err(|error| failed("signals", error))?;
     let mut watch = Watch::new(options.config.as_ref(), &of_file);
-    let mut reloader = Reloader::new(options.config, overrides, of_file, roster, certificates);
+    let mut reloader = Reloader::new(options.config, overrides, of_file, provisioning, certificates);
     let signal = until_stopped(&mut signals, state.as_deref(), &mut watch, &mut reloader).await;
     tracing::info!(signal, "stopping");
     let _ = stop.send(());
@@ -289,7 +289,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     stack.shutdown(PATIENCE).await;
     drop(stack);
     // Events are published and kept before the end.
-    let _ = tokio::time::timeout(PATIENCE, centre.ledger).await;
+    let _ = tokio::time::timeout(PATIENCE, centre.journal).await;
     if let Some(store) = store
         && tokio::time::timeout(PATIENCE, store.close()).await.is_err()
     {

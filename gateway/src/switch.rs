@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 use crate::auth::sentry::{Order, Sentry};
 use crate::call_log::CallLines;
 use crate::centre::command::{Asked, Command, Refused};
-use crate::centre::desk::Desk;
+use crate::centre::controller::Controller;
 use crate::centre::view;
 
 /// The application of the gateway's signalling task.
@@ -33,7 +33,7 @@ pub struct Switch {
     lines: BTreeMap<SessionId, CallLines>,
     /// Reports asked for: legs yet to answer, what came so far, who waits.
     asked: BTreeMap<SessionId, Vec<Inquiry>>,
-    desk: Option<Desk>,
+    controller: Option<Controller>,
     sentry: Option<Sentry>,
 }
 
@@ -108,7 +108,7 @@ impl Switch {
         plan: DialPlan,
         demo_phone: Option<SocketAddr>,
         ring_timeout: Duration,
-        desk: Option<Desk>,
+        controller: Option<Controller>,
     ) -> Switch {
         Switch {
             plan,
@@ -116,7 +116,7 @@ impl Switch {
             ring_timeout,
             lines: BTreeMap::new(),
             asked: BTreeMap::new(),
-            desk,
+            controller,
             sentry: None,
         }
     }
@@ -181,10 +181,14 @@ impl Switch {
     ) {
         match reached {
             Reached::Queue { name, priority } => {
-                let Some(desk) = self.desk.as_mut().filter(|desk| desk.takes(&name)) else {
+                let Some(controller) = self
+                    .controller
+                    .as_mut()
+                    .filter(|controller| controller.takes(&name))
+                else {
                     return calls.reject(now, session, 503);
                 };
-                desk.take(now, session, leg, parties, (&name, priority), calls);
+                controller.take(now, session, leg, parties, (&name, priority), calls);
             }
             Reached::Application(sound) => calls.answer(now, leg, Some(sound)),
             Reached::Nobody(code) => calls.reject(now, session, code),
@@ -283,7 +287,11 @@ impl Switch {
         (queue, priority): (&str, Option<u8>),
         calls: &mut Coordinator,
     ) {
-        let Some(desk) = self.desk.as_mut().filter(|desk| desk.takes(queue)) else {
+        let Some(controller) = self
+            .controller
+            .as_mut()
+            .filter(|controller| controller.takes(queue))
+        else {
             calls.accept_refer(now, leg);
             return calls.refer_progress(now, leg, 503);
         };
@@ -292,7 +300,7 @@ impl Switch {
                 number: caller.user,
                 display: caller.display,
             };
-            desk.take(now, session, other, (from, number), (queue, priority), calls);
+            controller.take(now, session, other, (from, number), (queue, priority), calls);
         }
     }
 
@@ -345,9 +353,9 @@ impl Application for Switch {
             self.lines.insert(*session, lines);
         }
         let centre = self
-            .desk
+            .controller
             .as_mut()
-            .is_some_and(|desk| desk.handle(now, &event, calls));
+            .is_some_and(|controller| controller.handle(now, &event, calls));
         match event {
             // The call's record is kept whoever had the call.
             Event::Ended { .. } | Event::Report { .. } => {}
@@ -390,12 +398,12 @@ impl Application for Switch {
     }
 
     fn deadline(&self) -> Deadline {
-        self.desk.as_ref().and_then(Desk::deadline)
+        self.controller.as_ref().and_then(Controller::deadline)
     }
 
     fn handle_timeout(&mut self, now: Time, calls: &mut Coordinator) {
-        if let Some(desk) = &mut self.desk {
-            desk.handle_timeout(now, calls);
+        if let Some(controller) = &mut self.controller {
+            controller.handle_timeout(now, calls);
         }
     }
 
@@ -406,23 +414,23 @@ impl Application for Switch {
                 calls.lift_ban(now, address);
             }
             Request::SignedOut => calls.end_registrations(now),
-            Request::Centre(asked) => match &mut self.desk {
-                Some(desk) => {
-                    let arranged = match &asked.command {
-                        Command::Arrange(arrangement) => {
-                            Some((arrangement.plan.clone(), arrangement.settings.clone()))
+            Request::Centre(asked) => match &mut self.controller {
+                Some(controller) => {
+                    let reconfigured = match &asked.command {
+                        Command::Reconfigure(reconfiguration) => {
+                            Some((reconfiguration.plan.clone(), reconfiguration.settings.clone()))
                         }
                         _ => None,
                     };
-                    if desk.command(now, asked, calls)
-                        && let Some((plan, settings)) = arranged
+                    if controller.command(now, asked, calls)
+                        && let Some((plan, settings)) = reconfigured
                     {
                         if let Some(settings) = settings {
                             calls.adjust(settings.adjustment);
                             self.ring_timeout = settings.ring_timeout;
                         }
                         let (routes, phone) = (plan.clone(), self.demo_phone);
-                        desk.route_by(Box::new(move |user, number| {
+                        controller.route_by(Box::new(move |user, number| {
                             reached(&routes, phone, user, number)
                         }));
                         self.plan = plan;

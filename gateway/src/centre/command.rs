@@ -36,7 +36,7 @@ pub enum Target {
 
 /// Staff, queues and dial plan, complete, from now on.
 #[derive(Clone, Debug)]
-pub struct Arrangement {
+pub struct Reconfiguration {
     /// Agents and queues.
     pub directory: Arc<Directory>,
     /// Dial plan.
@@ -61,19 +61,19 @@ pub struct Settings {
 }
 
 /// One is no other, whatever is in them.
-impl PartialEq for Arrangement {
-    fn eq(&self, other: &Arrangement) -> bool {
+impl PartialEq for Reconfiguration {
+    fn eq(&self, other: &Reconfiguration) -> bool {
         Arc::ptr_eq(&self.directory, &other.directory) && self.what == other.what
     }
 }
 
-impl Eq for Arrangement {}
+impl Eq for Reconfiguration {}
 
 /// A command to the call centre.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// The call centre is arranged in another way. Nothing is done when a queue that has calls, or an agent who has one, would go.
-    Arrange(Box<Arrangement>),
+    /// Gives the call centre another configuration. Nothing is done when a queue that has calls, or an agent who has one, would go.
+    Reconfigure(Box<Reconfiguration>),
     /// Sets the intent of an agent.
     Intent {
         /// The agent's id.

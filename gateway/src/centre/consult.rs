@@ -5,11 +5,11 @@ use sans_io::Time;
 use session_core::{Application, Caller, Coordinator, LegId, SessionId};
 
 use super::command::{Refused, Target};
-use super::desk::{CONSULT_HEADER, Desk, Other, QUEUE_HEADER, Use};
+use super::commands::{asked, check};
+use super::controller::{CONSULT_HEADER, Controller, Other, QUEUE_HEADER, Use};
 use super::history::GAVE_UP;
 use super::ids;
 use super::view::ConsultState;
-use super::walks::{asked, check};
 
 /// A question that an agent asks somebody.
 pub(super) struct Consult {
@@ -28,7 +28,7 @@ pub(super) struct Consult {
     pub(super) answered: Option<Time>,
 }
 
-impl Desk {
+impl Controller {
     pub(super) fn consult(
         &mut self,
         now: Time,

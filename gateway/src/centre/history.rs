@@ -5,7 +5,7 @@ use call_engine::acd::{AgentId, CallId, OfferEnd, OfferId};
 use sans_io::Time;
 use session_core::{CallRecord, Cause, Party as Reachable, Source};
 
-use super::desk::Desk;
+use super::controller::Controller;
 use super::ids;
 use super::view::{AgentName, Change, Moment, Mos, Outcome, Party, Record, RecordKind};
 use crate::switch::Reached;
@@ -13,7 +13,7 @@ use crate::switch::Reached;
 /// Status of a caller who gave up before an answer (RFC 3261 §21.4.25).
 pub(super) const GAVE_UP: u16 = 487;
 
-impl Desk {
+impl Controller {
     /// Logs a call that came through no queue and is over.
     pub(super) fn log_direct(&mut self, now: Time, call: &CallRecord) {
         let (caller, kind, callee) = match &call.source {

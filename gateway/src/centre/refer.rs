@@ -8,10 +8,10 @@ use sans_io::Time;
 use session_core::{Coordinator, LegId, Party, ReferTo, SessionId};
 
 use super::command::{Refused, Target};
-use super::desk::{Desk, Other, Use};
+use super::controller::{Controller, Other, Use};
 use crate::switch::Reached;
 
-impl Desk {
+impl Controller {
     /// A leg's peer asks for a transfer (REFER). False if it is not a call of the centre.
     pub(super) fn refer(&mut self, now: Time, leg: LegId, to: &ReferTo, calls: &mut Coordinator) -> bool {
         let used = self.legs.get(&leg).cloned();

@@ -5,12 +5,12 @@ use sans_io::Time;
 use session_core::{Coordinator, LegId, Party, Role};
 
 use super::command::{By, Refused};
-use super::desk::{CALL_HEADER, Desk, Use, Watcher, answer_at_once};
+use super::commands::asked;
+use super::controller::{CALL_HEADER, Controller, Use, Watcher, answer_at_once};
 use super::ids;
 use super::view::Mode;
-use super::walks::asked;
 
-impl Desk {
+impl Controller {
     pub(super) fn supervise(
         &mut self,
         now: Time,

@@ -9,12 +9,12 @@ use call_engine::acd::metrics::Metrics;
 use call_engine::acd::{State, Strategy};
 use call_engine::{Action, Application, DialPlan, Pattern, Rule};
 use cordboard::centre::command::{Asked, By, Command, Refused};
-use cordboard::centre::desk::{Desk, Setup};
+use cordboard::centre::controller::{Controller, Setup};
 use cordboard::centre::directory::Directory;
-use cordboard::centre::hub::Hub;
-use cordboard::centre::known::Known;
-use cordboard::centre::ledger::{Batch, Ledger};
-use cordboard::centre::restored::Returning;
+use cordboard::centre::event_stream::EventStream;
+use cordboard::centre::journal::{Batch, Journal};
+use cordboard::centre::last_agent::LastAgents;
+use cordboard::centre::recovery::Recovery;
 use cordboard::config::{Config, Member, Overflow, Queue, Role, Staff, Work};
 use cordboard::switch::{Request, reached};
 use sans_io::{Rng, Time};
@@ -31,8 +31,8 @@ pub struct Switch {
     overflow: BTreeSet<SessionId>,
     told: mpsc::Receiver<Batch>,
     /// State that pages see.
-    pub view: Hub,
-    ledger: Ledger,
+    pub view: EventStream,
+    journal: Journal,
 }
 
 /// Time that a branch may ring.
@@ -45,30 +45,30 @@ impl Switch {
         let rules = rules();
         let plan = DialPlan::new(rules, (1_001..=1_004).map(|user: u32| user.to_string()));
         let directory = Arc::new(Directory::of(&centre()));
-        let (ledger, told) = mpsc::channel(100_000);
+        let (journal, told) = mpsc::channel(100_000);
         let routes = plan.clone();
-        let desk = Desk::new(
+        let controller = Controller::new(
             now,
             Setup {
                 directory: Arc::clone(&directory),
                 epoch: 1,
                 state: State::default(),
                 metrics: Metrics::default(),
-                returning: Returning::default(),
-                known: Known::default(),
+                recovery: Recovery::default(),
+                last_agents: LastAgents::default(),
                 rng: Rng::seeded(1),
-                ledger,
+                journal,
                 midnight: Box::new(|_| Time::ZERO),
                 route: Box::new(move |user, number| reached(&routes, None, user, number)),
                 demo: None,
             },
         );
-        let view = Hub::new(0);
+        let view = EventStream::new(0);
         Switch {
-            real: cordboard::switch::Switch::new(plan, None, RINGS, Some(desk)),
+            real: cordboard::switch::Switch::new(plan, None, RINGS, Some(controller)),
             overflow: BTreeSet::new(),
             told,
-            ledger: Ledger::new(view.clone(), directory, Box::new(()), 0),
+            journal: Journal::new(view.clone(), directory, Box::new(()), 0),
             view,
         }
     }
@@ -105,7 +105,7 @@ impl Switch {
 
     fn tell(&mut self) {
         while let Ok(batch) = self.told.try_recv() {
-            self.ledger.keep(batch);
+            self.journal.keep(batch);
         }
     }
 

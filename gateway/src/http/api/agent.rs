@@ -193,7 +193,7 @@ pub(super) async fn directory(
     SignedIn(_who): SignedIn,
     State(api): State<Api>,
 ) -> Json<List<DirectoryEntry>> {
-    let items = api.hub.read(|view| {
+    let items = api.stream.read(|view| {
         let agents = view.agents.values().map(DirectoryEntry::from);
         agents
             .chain(view.queues.values().map(DirectoryEntry::from))
@@ -206,6 +206,6 @@ pub(super) async fn directory(
 }
 
 pub(super) fn find(api: &Api, id: &str) -> Result<Json<Agent>, Problem> {
-    let agent = api.hub.read(|view| view.agents.get(id).cloned());
+    let agent = api.stream.read(|view| view.agents.get(id).cloned());
     agent.map(Json).ok_or_else(|| Code::UnknownAgent.into())
 }

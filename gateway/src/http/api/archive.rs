@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sans_io::Time;
 
-use crate::centre::hub::Event;
+use crate::centre::event_stream::Event;
 use crate::centre::view::{AgentName, AgentNotes, Change, Record, RecordKind};
 use crate::store::Meter;
 

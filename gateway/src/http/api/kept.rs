@@ -1,9 +1,9 @@
-//! Calls that are over, in the store. The ledger puts them there.
+//! Calls that are over, in the store. The journal puts them there.
 
 use std::collections::BTreeMap;
 
 use super::archive::{Answer, Archive, Note, Noted, Unavailable, Wanted};
-use crate::centre::hub::Event;
+use crate::centre::event_stream::Event;
 use crate::centre::view::{AgentName, AgentNotes, Record};
 use crate::store::{
     CallCursor, CallFilter, CallRecord, Calls, Expect, Health, Meter, Put, Store, StoreError, Table,

@@ -9,7 +9,7 @@ use super::guard::{CallReader, SignedIn, Watcher};
 use super::list::{List, Part};
 use super::problem::{Code, Problem};
 use crate::auth::Principal;
-use crate::centre::hub::View;
+use crate::centre::event_stream::View;
 use crate::centre::view::{Agent, Call, Mode, Participant, ParticipantKind, Queue};
 
 /// All agents.
@@ -19,7 +19,7 @@ pub(super) async fn agents(
     State(api): State<Api>,
     Params(part): Params<Part>,
 ) -> Result<Json<List<Agent>>, Problem> {
-    api.hub
+    api.stream
         .read(|view| part.of(&view.agents, |agent| Some(agent.clone())))
         .map(Json)
 }
@@ -44,7 +44,7 @@ pub(super) async fn queues(
     Params(part): Params<Part>,
 ) -> Result<Json<List<Queue>>, Problem> {
     let seen = |view: &View, queue: &Queue| sees_queue(view, &who, &queue.id).then(|| queue.clone());
-    api.hub
+    api.stream
         .read(|view| part.of(&view.queues, |queue| seen(view, queue)))
         .map(Json)
 }
@@ -58,7 +58,7 @@ pub(super) async fn queue(
     State(api): State<Api>,
     Id(id): Id,
 ) -> Result<Json<Queue>, Problem> {
-    let queue = api.hub.read(|view| {
+    let queue = api.stream.read(|view| {
         view.queues
             .get(&id)
             .filter(|_| sees_queue(view, &who, &id))
@@ -74,7 +74,7 @@ pub(super) async fn calls(
     State(api): State<Api>,
     Params(part): Params<Part>,
 ) -> Result<Json<List<Call>>, Problem> {
-    api.hub
+    api.stream
         .read(|view| part.of(&view.calls, |call| Some(call.clone())))
         .map(Json)
 }
@@ -88,7 +88,7 @@ pub(super) async fn call(
     State(api): State<Api>,
     Id(id): Id,
 ) -> Result<Json<Call>, Problem> {
-    let call = api.hub.read(|view| {
+    let call = api.stream.read(|view| {
         let call = view.calls.get(&id).filter(|call| sees_call(&who, call))?;
         Some(shown_call(view, &who, call))
     });

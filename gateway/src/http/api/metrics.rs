@@ -19,7 +19,7 @@ use super::archive::Archive;
 use super::problem::{Code, Problem};
 use super::{Api, events, guard, sign_in};
 use crate::auth::sentry::Sentry;
-use crate::centre::hub::{Event, Hub, View};
+use crate::centre::event_stream::{Event, EventStream, View};
 use crate::centre::view::{Change, Moment, Outcome, Status};
 use crate::store::{self, Meter};
 
@@ -84,8 +84,8 @@ impl<const N: usize> Histogram<N> {
 
 impl Counters {
     /// Counts what happens from now on.
-    pub(super) fn starting_at(hub: &Hub) -> Counters {
-        let counted = hub.read(|view| Counted {
+    pub(super) fn starting_at(stream: &EventStream) -> Counters {
+        let counted = stream.read(|view| Counted {
             seq: view.seq,
             agents: view
                 .agents
@@ -105,17 +105,17 @@ impl Counters {
         Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
-    /// Counts events since the last call. Events that the hub no longer keeps stay uncounted.
-    pub(super) fn catch_up(&self, hub: &Hub, archive: &dyn Archive) {
+    /// Counts events since the last call. Events that are no longer kept stay uncounted.
+    pub(super) fn catch_up(&self, stream: &EventStream, archive: &dyn Archive) {
         let mut counted = self.lock();
-        match hub.since(counted.seq, usize::MAX) {
+        match stream.since(counted.seq, usize::MAX) {
             Ok(events) => {
                 for event in events {
                     archive.take(&event);
                     counted.count(&event);
                 }
             }
-            Err(_) => counted.seq = hub.read(|view| view.seq),
+            Err(_) => counted.seq = stream.read(|view| view.seq),
         }
     }
 
@@ -125,13 +125,13 @@ impl Counters {
 }
 
 /// Counts what happens while it happens, so that nothing is missed however seldom somebody asks.
-pub(super) async fn follow(hub: Hub, counters: Weak<Counters>, archive: Arc<dyn Archive>) {
-    let mut changes = hub.watch();
+pub(super) async fn follow(stream: EventStream, counters: Weak<Counters>, archive: Arc<dyn Archive>) {
+    let mut changes = stream.watch();
     while changes.changed().await.is_ok() {
         let Some(counters) = counters.upgrade() else {
             return;
         };
-        counters.catch_up(&hub, &*archive);
+        counters.catch_up(&stream, &*archive);
     }
 }
 
@@ -190,12 +190,12 @@ pub(super) async fn get(State(api): State<Api>, request: Parts) -> Result<Respon
             return Err(Code::Forbidden.into());
         }
     }
-    api.counters.catch_up(&api.hub, &*api.archive);
+    api.counters.catch_up(&api.stream, &*api.archive);
     let connections = events::MAX_CONNECTIONS - api.counters.places.available_permits();
     let text = {
         let counted = api.counters.lock();
         let now = api.now();
-        api.hub.read(|view| page(view, &counted, now, connections))
+        api.stream.read(|view| page(view, &counted, now, connections))
     };
     let text = with_refusals(text, api.accounts.sentry());
     let text = match api.archive.meter() {

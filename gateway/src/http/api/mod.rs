@@ -1,6 +1,6 @@
 //! REST and events under `/api/v1`, `/metrics` and health.
 //!
-//! Handlers read the present state from the [`Hub`], and send commands as [`Asked`] to the signalling task, which alone
+//! Handlers read the present state from the [`EventStream`], and send commands as [`Asked`] to the signalling task, which alone
 //! decides.
 
 mod admin;
@@ -20,11 +20,11 @@ mod list;
 mod live;
 pub mod machine;
 mod metrics;
-pub mod numbers;
 pub mod openapi;
 pub mod problem;
 mod records;
 mod sign_in;
+mod statistics;
 mod supervise;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -44,12 +44,12 @@ use tokio::time::timeout;
 use crate::auth::keep::Keeper;
 use crate::auth::{Accounts, Principal, Role};
 use crate::centre::command::{Asked, By, Command};
-use crate::centre::hub::Hub;
-use crate::roster::Roster;
+use crate::centre::event_stream::EventStream;
+use crate::centre::statistics::Statistics;
+use crate::provisioning::Provisioning;
 
 use archive::Archive;
 use machine::Machine;
-use numbers::Numbers;
 use problem::{Code, Problem};
 
 /// Time that the signalling task may take for a command.
@@ -58,13 +58,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// State that handlers share. Clones are handles of one.
 #[derive(Clone)]
 pub struct Api {
-    hub: Hub,
-    desk: mpsc::Sender<Asked>,
+    stream: EventStream,
+    controller: mpsc::Sender<Asked>,
     accounts: Accounts,
     keeper: Option<Arc<Keeper>>,
     archive: Arc<dyn Archive>,
-    numbers: Arc<Numbers>,
-    roster: Roster,
+    statistics: Arc<Statistics>,
+    provisioning: Provisioning,
     settings: Arc<Settings>,
     clock: Arc<dyn Fn() -> Time + Send + Sync>,
     requests: Arc<idempotency::Requests>,
@@ -76,9 +76,9 @@ pub struct Api {
 /// Parts that the API is made from.
 pub struct Parts {
     /// The present state.
-    pub hub: Hub,
+    pub stream: EventStream,
     /// Takes commands to the signalling task.
-    pub desk: mpsc::Sender<Asked>,
+    pub controller: mpsc::Sender<Asked>,
     /// Accounts and rights.
     pub accounts: Accounts,
     /// Brings sign-ins and API keys over a restart.
@@ -86,9 +86,9 @@ pub struct Parts {
     /// Has the calls that are over.
     pub archive: Arc<dyn Archive>,
     /// Folds the log.
-    pub numbers: Arc<Numbers>,
+    pub statistics: Arc<Statistics>,
     /// Everybody and every queue, to be changed.
-    pub roster: Roster,
+    pub provisioning: Provisioning,
     /// Everything else.
     pub settings: Settings,
 }
@@ -134,22 +134,22 @@ impl Api {
     #[must_use]
     pub fn new(parts: Parts, clock: impl Fn() -> Time + Send + Sync + 'static) -> Api {
         let api = Api {
-            counters: Arc::new(metrics::Counters::starting_at(&parts.hub)),
-            hub: parts.hub,
-            desk: parts.desk,
+            counters: Arc::new(metrics::Counters::starting_at(&parts.stream)),
+            stream: parts.stream,
+            controller: parts.controller,
             accounts: parts.accounts,
             keeper: parts.keeper,
             archive: parts.archive,
-            numbers: parts.numbers,
-            roster: parts.roster,
+            statistics: parts.statistics,
+            provisioning: parts.provisioning,
             settings: Arc::new(parts.settings),
             pages: Arc::new(events::Pages::starting_at(clock())),
             clock: Arc::new(clock),
             requests: Arc::default(),
             machine: None,
         };
-        let (hub, archive) = (api.hub.clone(), Arc::clone(&api.archive));
-        tokio::spawn(metrics::follow(hub, Arc::downgrade(&api.counters), archive));
+        let (stream, archive) = (api.stream.clone(), Arc::clone(&api.archive));
+        tokio::spawn(metrics::follow(stream, Arc::downgrade(&api.counters), archive));
         api
     }
 
@@ -160,9 +160,9 @@ impl Api {
         }
     }
 
-    /// With every call in it that the hub says is over.
+    /// With every call in it that the event stream says is over.
     fn archive(&self) -> &dyn Archive {
-        self.counters.catch_up(&self.hub, &*self.archive);
+        self.counters.catch_up(&self.stream, &*self.archive);
         &*self.archive
     }
 
@@ -174,7 +174,9 @@ impl Api {
     async fn ask(&self, by: By, command: Command) -> Result<Option<String>, Problem> {
         let (reply, answer) = oneshot::channel();
         let asked = Asked { by, command, reply };
-        self.desk.try_send(asked).map_err(|_| Problem::from(Code::Busy))?;
+        self.controller
+            .try_send(asked)
+            .map_err(|_| Problem::from(Code::Busy))?;
         match timeout(PATIENCE, answer).await {
             Ok(Ok(done)) => Ok(done?),
             Ok(Err(_)) | Err(_) => Err(Code::Busy.into()),
@@ -183,7 +185,7 @@ impl Api {
 
     /// In what capacity somebody acts on a call: on its own as its agent, on another as a supervisor.
     fn acting(&self, principal: &Principal, call: &str) -> By {
-        let is_own = self.hub.read(|view| {
+        let is_own = self.stream.read(|view| {
             view.calls
                 .get(call)
                 .is_some_and(|call| call.agent.as_deref() == Some(principal.id.as_str()))

@@ -199,7 +199,7 @@ pub(super) async fn write(api: &Api, me: &Principal, call: &str, note: Note) -> 
         name: display.unwrap_or_else(|| me.name.clone()),
     };
     api.archive().note(call, &author, note.clone()).await?;
-    if api.hub.read(|view| view.calls.contains_key(call)) {
+    if api.stream.read(|view| view.calls.contains_key(call)) {
         let command = Command::Note {
             call: call.to_owned(),
             disposition: note.disposition,
@@ -227,7 +227,7 @@ pub(super) async fn wrapped_up(
         return Ok(Some(call));
     }
     let last = api
-        .hub
+        .stream
         .read(|view| view.agents.get(agent).and_then(|agent| agent.last_call.clone()));
     if last.is_some() {
         return Ok(last);
@@ -243,7 +243,7 @@ pub(super) async fn wrapped_up(
 }
 
 async fn is_own(api: &Api, agent: &str, call: &str) -> Result<bool, Problem> {
-    let is_live = api.hub.read(|view| {
+    let is_live = api.stream.read(|view| {
         let live = view.calls.get(call);
         live.is_some_and(|live| live.agents.iter().any(|had| had == agent))
     });

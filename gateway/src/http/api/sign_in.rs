@@ -188,7 +188,7 @@ pub(super) async fn logout(
 /// A caller who talks with an agent who signs out is not hung up. Signing out never fails for that.
 async fn give_back(api: &Api, agent: &str, session: &str) {
     let in_call = api
-        .hub
+        .stream
         .read(|view| view.agents.get(agent).is_some_and(|agent| agent.call.is_some()));
     if !in_call || api.pages.is_elsewhere(agent, session) {
         return;

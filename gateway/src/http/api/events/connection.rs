@@ -20,7 +20,7 @@ use super::feed::Feed;
 use super::pages::Displaced;
 use crate::auth::{Principal, Role, sip};
 use crate::centre::command::{Asked, By, Command};
-use crate::centre::hub::TooOld;
+use crate::centre::event_stream::TooOld;
 use crate::centre::view::Moment;
 
 /// Between two pings.
@@ -157,7 +157,7 @@ impl Connection {
     {
         let mut ticks = interval_at(Instant::now() + PING, PING);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut changes = self.api.hub.watch();
+        let mut changes = self.api.stream.watch();
         let mut revocations = self.api.accounts.revocations();
         let first = tokio::time::sleep(FIRST);
         tokio::pin!(first);
@@ -213,7 +213,7 @@ impl Connection {
             if let Err(end) = step {
                 return end;
             }
-            match self.feed.next(&self.api.hub, &self.principal, BATCH) {
+            match self.feed.next(&self.api.stream, &self.principal, BATCH) {
                 Ok(events) => {
                     behind = events.len() == BATCH;
                     if !events.is_empty() {
@@ -247,8 +247,8 @@ impl Connection {
                     let command = Command::PageAlive {
                         agent: self.principal.id.clone(),
                     };
-                    // If the desk's queue is full, the next one will do.
-                    let _ = self.api.desk.try_send(self.asked(command));
+                    // If the controller's queue is full, the next one will do.
+                    let _ = self.api.controller.try_send(self.asked(command));
                 }
             }
         }
@@ -261,14 +261,14 @@ impl Connection {
                 let me = who(&self.api, &self.principal);
                 let time = Moment(self.api.now());
                 frames.push(Message::text(self.feed.snapshot(
-                    &self.api.hub,
+                    &self.api.stream,
                     &self.principal,
                     &me,
                     time,
                 )));
             }
             From::Seq(seq) => {
-                if self.feed.resume(&self.api.hub, seq).is_err() {
+                if self.feed.resume(&self.api.stream, seq).is_err() {
                     self.resync(frames);
                 }
             }
@@ -338,7 +338,7 @@ impl Connection {
 
     /// Waits for room: what pages are there must be known.
     async fn tell(&self, command: Command) -> Result<(), Problem> {
-        let told = timeout(WRITE, self.api.desk.send(self.asked(command))).await;
+        let told = timeout(WRITE, self.api.controller.send(self.asked(command))).await;
         told.map_err(|_| Code::Busy)?.map_err(|_| Code::Busy.into())
     }
 

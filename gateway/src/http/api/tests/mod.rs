@@ -1,4 +1,4 @@
-//! The API as a client sees it: requests into the router, a desk that answers as the signalling task would, and for every answer the
+//! The API as a client sees it: requests into the router, a controller that answers as the signalling task would, and for every answer the
 //! rules that all answers obey.
 
 mod configure;
@@ -28,16 +28,16 @@ use crate::auth::password::{Password, Passwords};
 use crate::auth::sentry::Sentry;
 use crate::auth::{Role, Scope};
 use crate::centre::command::Refused;
-use crate::centre::hub::Event;
+use crate::centre::event_stream::Event;
 use crate::centre::view::{
     Agent, AgentDay, AgentName, Call, CallPhase, Change, Moment, Mos, Offer, Outcome, Party, Queue,
     QueueAlarms, QueueDay, QueueLive, QueueName, Reach, Record, RecordKind, Status,
 };
 use crate::config::{self, Config, Staff};
-use crate::roster::Opening;
+use crate::provisioning::Loaded;
 use crate::store::Store;
 
-/// Commands to the desk, and their origins.
+/// Commands to the controller, and their origins.
 type Log = Arc<Mutex<Vec<(By, Command)>>>;
 
 pub(super) const START: u64 = 1_700_000_000;
@@ -65,23 +65,23 @@ impl Answer {
 
 impl World {
     pub(super) async fn new() -> World {
-        let (desk, asked) = desk();
-        World::with_desk(desk, asked).await
+        let (controller, asked) = controller();
+        World::with_controller(controller, asked).await
     }
 
-    pub(super) async fn with_desk(desk: mpsc::Sender<Asked>, asked: Log) -> World {
-        World::kept(desk, asked, None).await
+    pub(super) async fn with_controller(controller: mpsc::Sender<Asked>, asked: Log) -> World {
+        World::kept(controller, asked, None).await
     }
 
     /// A world that keeps its configuration.
-    pub(super) async fn kept(desk: mpsc::Sender<Asked>, asked: Log, store: Option<&Store>) -> World {
-        World::of(file(), desk, asked, store).await
+    pub(super) async fn kept(controller: mpsc::Sender<Asked>, asked: Log, store: Option<&Store>) -> World {
+        World::of(file(), controller, asked, store).await
     }
 
     /// One with another file.
     pub(super) async fn of(
         config: Config,
-        desk: mpsc::Sender<Asked>,
+        controller: mpsc::Sender<Asked>,
         asked: Log,
         store: Option<&Store>,
     ) -> World {
@@ -109,22 +109,22 @@ impl World {
             demo: true,
             ..Settings::default()
         };
-        let hub = Hub::new(0);
-        hub.publish(furniture());
-        let opening = Opening::read(config, store).await.expect("a roster");
-        for account in opening.accounts() {
+        let stream = EventStream::new(0);
+        stream.publish(furniture());
+        let loaded = Loaded::read(config, store).await.expect("loaded");
+        for account in loaded.accounts() {
             assert!(accounts.put_user(account));
         }
-        let numbers = Arc::new(Numbers::new(opening.directory()));
-        let roster = opening.start(desk.clone(), accounts.clone(), Arc::clone(&numbers));
+        let statistics = Arc::new(Statistics::new(loaded.directory()));
+        let provisioning = loaded.start(controller.clone(), accounts.clone(), Arc::clone(&statistics));
         let parts = Parts {
             keeper: None,
-            hub,
-            desk,
+            stream,
+            controller,
             accounts,
             archive: Arc::new(archive::Recent::default()),
-            numbers,
-            roster,
+            statistics,
+            provisioning,
             settings,
         };
         let api = Api::new(parts, move || Time(told.load(Ordering::Relaxed)));
@@ -263,7 +263,7 @@ impl World {
         }
     }
 
-    /// Commands to the desk since the last call.
+    /// Commands to the controller since the last call.
     pub(super) fn asked(&self) -> Vec<(By, Command)> {
         std::mem::take(&mut *self.asked.lock().expect("not poisoned"))
     }
@@ -304,8 +304,8 @@ pub(super) fn request(method: Method, path: &str, token: &str, body: Option<Stri
         .expect("a request")
 }
 
-/// A desk that refuses what its ids say and does the rest.
-pub(super) fn desk() -> (mpsc::Sender<Asked>, Log) {
+/// A controller that refuses what its ids say and does the rest.
+pub(super) fn controller() -> (mpsc::Sender<Asked>, Log) {
     let (sender, mut receiver) = mpsc::channel::<Asked>(64);
     let asked = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&asked);
@@ -530,7 +530,7 @@ async fn what_is_counted_is_told_to_this_host_and_to_keys_only() {
         id: "call_anna".into(),
         record: record("call_anna", &["usr_anna"]),
     };
-    world.api.hub.publish(numbered(9, vec![ended]));
+    world.api.stream.publish(numbered(9, vec![ended]));
     let request = request(Method::GET, "/metrics", &world.key(&[Scope::Read]), None);
     let response = world.router.clone().oneshot(request).await.expect("infallible");
     let text = to_bytes(response.into_body(), 1 << 20).await.expect("a body");

@@ -346,8 +346,8 @@ async fn a_request_with_a_key_is_done_once() {
 
 #[tokio::test]
 async fn the_same_request_twice_at_a_time_is_done_once() {
-    let (desk, mut receiver) = mpsc::channel::<Asked>(8);
-    let world = World::with_desk(desk, Arc::default()).await;
+    let (controller, mut receiver) = mpsc::channel::<Asked>(8);
+    let world = World::with_controller(controller, Arc::default()).await;
     let token = world.token("sue").await;
     let keyed = || {
         let mut request = request(Method::POST, "/api/v1/demo/call", &token, Some("{}".into()));
@@ -376,8 +376,8 @@ async fn the_same_request_twice_at_a_time_is_done_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_busy_desk_is_said_to_be_busy() {
-    let (desk, receiver) = mpsc::channel::<Asked>(1);
-    let world = World::with_desk(desk, Arc::default()).await;
+    let (controller, receiver) = mpsc::channel::<Asked>(1);
+    let world = World::with_controller(controller, Arc::default()).await;
     let token = world.token("anna").await;
     let busy = |answer: Answer| {
         assert_eq!(

@@ -129,7 +129,7 @@ async fn a_page_is_told_what_is_there_and_then_what_changes() {
         Change::Call(call("call_anna", Some("usr_anna"))),
         Change::Call(call("call_ben", Some("usr_ben"))),
     ];
-    world.api.hub.publish(numbered(9, changes));
+    world.api.stream.publish(numbered(9, changes));
     let own = page.hear().await;
     assert_eq!(
         (&own["seq"], &own["type"], &own["data"]["id"]),
@@ -159,11 +159,11 @@ async fn a_change_after_quiet_comes_at_once_and_those_in_a_row_together() {
             }],
         )
     };
-    world.api.hub.publish(change(9));
+    world.api.stream.publish(change(9));
     assert_eq!(page.hear().await["seq"], 9);
     assert_eq!(start.elapsed(), Duration::ZERO);
     for seq in 10..20 {
-        world.api.hub.publish(change(seq));
+        world.api.stream.publish(change(seq));
         settle().await;
     }
     for seq in 10..20 {
@@ -294,7 +294,7 @@ async fn who_reads_too_slowly_is_let_go() {
     page.say(json!({"op": "subscribe", "from": "snapshot"})).await;
     page.hear().await;
     let changes = |n: u64| (0..n).map(|_| Change::Call(call("call_anna", None))).collect();
-    world.api.hub.publish(numbered(9, changes(1_000)));
+    world.api.stream.publish(numbered(9, changes(1_000)));
     let start = tokio::time::Instant::now();
     task.await.expect("ended");
     assert!(
@@ -316,7 +316,7 @@ async fn who_stops_for_longer_than_changes_are_kept_is_told_so() {
             what: "queues".into(),
         })
         .collect();
-    world.api.hub.publish(numbered(9, changes));
+    world.api.stream.publish(numbered(9, changes));
     assert_eq!(page.closed().await, 4408);
 }
 

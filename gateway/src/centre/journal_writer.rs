@@ -1,4 +1,4 @@
-//! The task that writes into the store what the ledger hands it, in order, however long the database is away.
+//! The task that writes into the store what the journal hands it, in order, however long the database is away.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use session_core::SavedLeg;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::hub::Event;
-use super::keep::Keeper;
+use super::event_stream::Event;
+use super::persistence::Persistence;
 use crate::store::Health;
 
 /// Records, changes and legs that may wait for the database. A queued call makes about twenty. Beyond that
-/// the ledger waits: nothing more is published, and the desk refuses new calls once it holds too many itself.
+/// the journal waits: nothing more is published, and the controller refuses new calls once it holds too many itself.
 const ROOM: u32 = 200_000;
 /// Pieces of work that may wait; each has at least one entry.
 const WORK: usize = 16_384;
@@ -38,7 +38,7 @@ enum Work {
 
 /// Handle of the task.
 #[derive(Debug)]
-pub(super) struct Scribe {
+pub(super) struct JournalWriter {
     work: mpsc::Sender<Work>,
     room: Arc<Semaphore>,
     health: watch::Receiver<Health>,
@@ -47,16 +47,16 @@ pub(super) struct Scribe {
     task: JoinHandle<()>,
 }
 
-impl Scribe {
+impl JournalWriter {
     /// Starts the task; needs a runtime.
-    pub(super) fn start(keeper: Keeper) -> Scribe {
+    pub(super) fn start(persistence: Persistence) -> JournalWriter {
         let (work, waiting) = mpsc::channel(WORK);
-        Scribe {
+        JournalWriter {
             work,
             room: Arc::new(Semaphore::new(ROOM as usize)),
-            health: keeper.health(),
+            health: persistence.health(),
             away: false,
-            task: tokio::spawn(write(keeper, waiting)),
+            task: tokio::spawn(write(persistence, waiting)),
         }
     }
 
@@ -118,10 +118,10 @@ impl Scribe {
     }
 }
 
-async fn write(keeper: Keeper, mut waiting: mpsc::Receiver<Work>) {
-    let mut keeper = Some(keeper);
+async fn write(persistence: Persistence, mut waiting: mpsc::Receiver<Work>) {
+    let mut persistence = Some(persistence);
     while let Some(work) = waiting.recv().await {
-        let Some(open) = &mut keeper else { continue };
+        let Some(open) = &mut persistence else { continue };
         match work {
             Work::Keep {
                 records,
@@ -132,10 +132,10 @@ async fn write(keeper: Keeper, mut waiting: mpsc::Receiver<Work>) {
             } => {
                 if let Err(error) = open.keep(&records, &events, legs).await {
                     tracing::error!(%error, "the call centre goes on in memory alone: from here on everything is lost when the gateway ends");
-                    keeper = None;
+                    persistence = None;
                 }
                 drop(room);
-                // The ledger may have stopped waiting for it.
+                // The journal may have stopped waiting for it.
                 let _ = done.send(());
             }
             Work::Snapshot {

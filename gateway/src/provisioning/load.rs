@@ -1,4 +1,4 @@
-//! Roster kept from before, and the place where changes are kept.
+//! Loading of what was configured before, and the place where changes are kept.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,23 +9,23 @@ use call_engine::DialPlan;
 use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 
-use super::roll::{Kept, Roll};
 use super::rows::UserRow;
-use super::{Kind, Roster, Shared};
+use super::snapshot::{Kept, Snapshot};
+use super::{Kind, Provisioning, Shared};
 use crate::auth::Accounts;
 use crate::auth::accounts::User;
 use crate::centre::command::Asked;
 use crate::centre::directory::Directory;
+use crate::centre::statistics::Statistics;
 use crate::config::{Choice, Config, Queue};
-use crate::http::api::numbers::Numbers;
 use crate::store::{Object, Store, StoreError, Table};
 
 /// Rows read at a time.
 const PAGE: u32 = 1_000;
 
-/// Roster kept from before, to begin with.
-pub struct Opening {
-    roll: Roll,
+/// Configuration kept from before, to begin with.
+pub struct Loaded {
+    snapshot: Snapshot,
     tables: Tables,
     directory: Arc<Directory>,
 }
@@ -37,20 +37,20 @@ pub(super) enum Tables {
     Memory(AtomicU32),
 }
 
-impl Opening {
+impl Loaded {
     /// The file and the additions in the store. Without a store, additions last until the gateway ends.
     ///
     /// # Errors
     /// Errors of the store.
-    pub async fn read(config: Config, store: Option<&Store>) -> Result<Opening, StoreError> {
+    pub async fn read(config: Config, store: Option<&Store>) -> Result<Loaded, StoreError> {
         let tables: BTreeMap<Kind, Table<Value>> = store
             .into_iter()
             .flat_map(|store| Kind::ALL.map(|kind| (kind, store.table(kind.table()))))
             .collect();
-        let roll = Roll::read(config, &tables).await?;
-        let directory = Arc::new(roll.directory());
-        Ok(Opening {
-            roll,
+        let snapshot = Snapshot::read(config, &tables).await?;
+        let directory = Arc::new(snapshot.directory());
+        Ok(Loaded {
+            snapshot,
             tables: if tables.is_empty() {
                 Tables::Memory(AtomicU32::new(0))
             } else {
@@ -69,49 +69,57 @@ impl Opening {
     /// Users who may register.
     #[must_use]
     pub fn sip_users(&self) -> BTreeMap<String, session_core::User> {
-        self.roll.sip_users()
+        self.snapshot.sip_users()
     }
 
     /// Dial plan.
     #[must_use]
     pub fn plan(&self) -> DialPlan {
-        self.roll.plan()
+        self.snapshot.plan()
     }
 
     /// Those who were added, as they sign in.
     pub fn accounts(&self) -> impl Iterator<Item = User> + '_ {
-        self.roll.users.keys().filter_map(|id| self.roll.account(id))
+        self.snapshot
+            .users
+            .keys()
+            .filter_map(|id| self.snapshot.account(id))
     }
 
     /// From now on changes are put to work.
     #[must_use]
-    pub fn start(self, desk: mpsc::Sender<Asked>, accounts: Accounts, numbers: Arc<Numbers>) -> Roster {
-        Roster {
+    pub fn start(
+        self,
+        controller: mpsc::Sender<Asked>,
+        accounts: Accounts,
+        statistics: Arc<Statistics>,
+    ) -> Provisioning {
+        Provisioning {
             shared: Arc::new(Shared {
-                roll: RwLock::new(Arc::new(self.roll)),
+                snapshot: RwLock::new(Arc::new(self.snapshot)),
                 tables: self.tables,
                 turn: Mutex::new(self.directory),
-                desk,
+                controller,
                 accounts,
-                numbers,
+                statistics,
             }),
         }
     }
 }
 
-impl fmt::Debug for Opening {
+impl fmt::Debug for Loaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opening").finish_non_exhaustive()
+        f.debug_struct("Loaded").finish_non_exhaustive()
     }
 }
 
-impl Roll {
+impl Snapshot {
     /// Reads what the store adds to a file.
     pub(super) async fn read(
         config: Config,
         tables: &BTreeMap<Kind, Table<Value>>,
-    ) -> Result<Roll, StoreError> {
-        let mut roll = Roll::new(config);
+    ) -> Result<Snapshot, StoreError> {
+        let mut snapshot = Snapshot::new(config);
         for (kind, table) in tables {
             let mut after: Option<String> = None;
             loop {
@@ -119,28 +127,28 @@ impl Roll {
                 let Some(last) = rows.last() else { break };
                 after = Some(last.id.clone());
                 for row in rows {
-                    roll.take(*kind, row)?;
+                    snapshot.take(*kind, row)?;
                 }
             }
         }
-        Ok(roll)
+        Ok(snapshot)
     }
 
     /// The same additions, under another file.
-    pub(super) fn under(&self, config: Config) -> Roll {
-        let mut roll = Roll::new(config);
+    pub(super) fn under(&self, config: Config) -> Snapshot {
+        let mut snapshot = Snapshot::new(config);
         for (id, user) in &self.users {
-            if !roll.is_name_taken(&user.body.name) {
-                roll.users.insert(id.clone(), user.clone());
+            if !snapshot.is_name_taken(&user.body.name) {
+                snapshot.users.insert(id.clone(), user.clone());
             }
         }
         for (id, queue) in &self.queues {
-            if !roll.is_name_taken(&queue.body.name) {
-                roll.queues.insert(id.clone(), queue.clone());
+            if !snapshot.is_name_taken(&queue.body.name) {
+                snapshot.queues.insert(id.clone(), queue.clone());
             }
         }
-        roll.choices.clone_from(&self.choices);
-        roll
+        snapshot.choices.clone_from(&self.choices);
+        snapshot
     }
 
     fn take(&mut self, kind: Kind, row: Object<Value>) -> Result<(), StoreError> {

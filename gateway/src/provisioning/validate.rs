@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::roll::Roll;
 use super::rows::UserSettings;
+use super::snapshot::Snapshot;
 use crate::auth::Role;
 use crate::auth::accounts::is_name;
 use crate::auth::password::{MAX_LEN, MIN_LEN};
@@ -79,17 +79,17 @@ impl Check {
         }
     }
 
-    fn overflow(&mut self, field: &str, to: &Overflow, own: Option<&str>, roll: &Roll) {
+    fn overflow(&mut self, field: &str, to: &Overflow, own: Option<&str>, snapshot: &Snapshot) {
         match to {
             Overflow::Queue(id) if own == Some(id.as_str()) => self.fail(field, "that is the queue itself"),
-            Overflow::Queue(id) if !roll.has_queue(id) => self.fail(field, "there is no such queue"),
+            Overflow::Queue(id) if !snapshot.has_queue(id) => self.fail(field, "there is no such queue"),
             Overflow::Number(number) => self.line(field, number, 1..=64),
             Overflow::Queue(_) | Overflow::HangUp => {}
         }
     }
 }
 
-pub(super) fn user(settings: &UserSettings, roll: &Roll) -> Wrong {
+pub(super) fn user(settings: &UserSettings, snapshot: &Snapshot) -> Wrong {
     let mut check = Check::default();
     check.name("name", &settings.name);
     check.line("display", &settings.display, 0..=DISPLAY);
@@ -108,7 +108,7 @@ pub(super) fn user(settings: &UserSettings, roll: &Roll) -> Wrong {
     let mut served = BTreeSet::new();
     for (n, member) in work.queues.iter().take(QUEUES).enumerate() {
         let field = |name: &str| format!("agent.queues[{n}].{name}");
-        if !roll.has_queue(&member.queue) {
+        if !snapshot.has_queue(&member.queue) {
             check.fail(field("queue"), "there is no such queue");
         } else if !served.insert(&member.queue) {
             check.fail(field("queue"), "is listed twice");
@@ -133,7 +133,7 @@ pub(super) fn user(settings: &UserSettings, roll: &Roll) -> Wrong {
 }
 
 /// `own`: the id of the queue, if it is there already.
-pub(super) fn queue(queue: &Queue, own: Option<&str>, roll: &Roll) -> Wrong {
+pub(super) fn queue(queue: &Queue, own: Option<&str>, snapshot: &Snapshot) -> Wrong {
     let mut check = Check::default();
     let c = &mut check;
     c.name("name", &queue.name);
@@ -142,7 +142,7 @@ pub(super) fn queue(queue: &Queue, own: Option<&str>, roll: &Roll) -> Wrong {
         match dialable(number) {
             Err(detail) => c.fail("number", detail),
             Ok(()) => {
-                if let Some(other) = roll.called(number, own) {
+                if let Some(other) = snapshot.called(number, own) {
                     c.fail("number", format!("`{other}` already has this number"));
                 }
             }
@@ -203,9 +203,9 @@ pub(super) fn queue(queue: &Queue, own: Option<&str>, roll: &Roll) -> Wrong {
     if queue.holidays.len() > 400 {
         c.fail("holidays", "at most 400");
     }
-    c.overflow("overflow", &queue.overflow, own, roll);
+    c.overflow("overflow", &queue.overflow, own, snapshot);
     if let Some(closed) = &queue.closed {
-        c.overflow("closed", closed, own, roll);
+        c.overflow("closed", closed, own, snapshot);
     }
     check.wrong
 }

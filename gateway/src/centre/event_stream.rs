@@ -42,9 +42,9 @@ pub struct View {
     pub offers: BTreeMap<String, Offer>,
 }
 
-/// Clones are handles of one hub.
+/// Clones are handles of one event stream.
 #[derive(Clone, Debug)]
-pub struct Hub {
+pub struct EventStream {
     shared: Arc<Shared>,
 }
 
@@ -64,10 +64,10 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooOld;
 
-impl Hub {
-    /// A hub whose last change had this number.
+impl EventStream {
+    /// An event stream whose last change had this number.
     #[must_use]
-    pub fn new(seq: u64) -> Hub {
+    pub fn new(seq: u64) -> EventStream {
         let inner = Inner {
             view: View {
                 seq,
@@ -75,7 +75,7 @@ impl Hub {
             },
             ring: VecDeque::new(),
         };
-        Hub {
+        EventStream {
             shared: Arc::new(Shared {
                 inner: RwLock::new(inner),
                 seq: watch::Sender::new(seq),
@@ -83,17 +83,17 @@ impl Hub {
         }
     }
 
-    /// A hub that continues after these events, the last of which has the number `seq`: a subscriber that was
+    /// An event stream that continues after these events, the last of which has the number `seq`: a subscriber that was
     /// cut off before a restart gets the events it missed. They do not appear in the state, which is
     /// published anew.
     #[must_use]
-    pub fn after(seq: u64, events: Vec<Arc<Event>>) -> Hub {
-        let hub = Hub::new(seq);
-        match hub.shared.inner.write() {
+    pub fn after(seq: u64, events: Vec<Arc<Event>>) -> EventStream {
+        let stream = EventStream::new(seq);
+        match stream.shared.inner.write() {
             Ok(mut inner) => inner.ring.extend(events),
             Err(poisoned) => poisoned.into_inner().ring.extend(events),
         }
-        hub
+        stream
     }
 
     /// Takes changes in, in the order of their numbers. Those that are known already are passed over.
@@ -222,16 +222,16 @@ mod tests {
 
     #[test]
     fn whoever_was_cut_off_gets_what_was_missed_and_no_more() {
-        let hub = Hub::new(10);
-        let watch = hub.watch();
-        hub.publish(events(11..=20));
-        hub.publish(events(15..=22));
+        let stream = EventStream::new(10);
+        let watch = stream.watch();
+        stream.publish(events(11..=20));
+        stream.publish(events(15..=22));
         assert_eq!(*watch.borrow(), 22);
-        assert_eq!(numbers(hub.since(10, 100)), (11..=22).collect::<Vec<_>>());
-        assert_eq!(numbers(hub.since(20, 1)), [21]);
-        assert_eq!(numbers(hub.since(22, 100)), [0; 0]);
-        assert_eq!(hub.since(9, 100), Err(TooOld));
-        assert_eq!(hub.since(23, 100), Err(TooOld));
+        assert_eq!(numbers(stream.since(10, 100)), (11..=22).collect::<Vec<_>>());
+        assert_eq!(numbers(stream.since(20, 1)), [21]);
+        assert_eq!(numbers(stream.since(22, 100)), [0; 0]);
+        assert_eq!(stream.since(9, 100), Err(TooOld));
+        assert_eq!(stream.since(23, 100), Err(TooOld));
     }
 
     #[test]
@@ -276,29 +276,29 @@ mod tests {
                 silent_monitoring: false,
             })
         };
-        let hub = Hub::new(0);
+        let stream = EventStream::new(0);
         let changes = [
             call("a", Some(1)),
             call("b", Some(2)),
             call("c", None),
             queue(&["b", "c"]),
         ];
-        hub.publish(changes.into_iter().zip(1..).map(|(change, seq)| {
+        stream.publish(changes.into_iter().zip(1..).map(|(change, seq)| {
             Arc::new(Event {
                 seq,
                 time: Moment::default(),
                 change,
             })
         }));
-        let places = hub.read(|view| view.calls.values().map(|call| call.position).collect::<Vec<_>>());
+        let places = stream.read(|view| view.calls.values().map(|call| call.position).collect::<Vec<_>>());
         assert_eq!(places, [None, Some(1), Some(2)]);
     }
 
     #[test]
     fn what_is_older_than_the_ring_is_told_to_begin_anew() {
-        let hub = Hub::new(0);
-        hub.publish(events(1..=RING as u64 + 5));
-        assert_eq!(hub.since(4, 10), Err(TooOld));
-        assert_eq!(numbers(hub.since(5, 2)), [6, 7]);
+        let stream = EventStream::new(0);
+        stream.publish(events(1..=RING as u64 + 5));
+        assert_eq!(stream.since(4, 10), Err(TooOld));
+        assert_eq!(numbers(stream.since(5, 2)), [6, 7]);
     }
 }

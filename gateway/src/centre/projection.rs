@@ -3,7 +3,7 @@
 use call_engine::acd::{AgentId, CallId, OfferId, Phase, QueueId, Status, Work};
 use sans_io::Time;
 
-use super::desk::{Desk, Live};
+use super::controller::{Controller, Live};
 use super::ids;
 use super::view::{
     Agent, AgentDay, AgentName, Call, CallPhase, Consult, Intent, Mode, Moment, Offer, Participant,
@@ -13,8 +13,8 @@ use super::view::{
 /// Positions that are shown.
 const POSITIONS: usize = call_engine::acd::POSITIONS;
 
-impl Desk {
-    pub(super) fn portrait_call(&self, id: CallId) -> Option<Call> {
+impl Controller {
+    pub(super) fn project_call(&self, id: CallId) -> Option<Call> {
         let live = self.calls.get(&id)?;
         let state = self.acd.state().calls.get(&id);
         let agent = live.has().and_then(|agent| self.directory.agent(agent));
@@ -118,18 +118,18 @@ impl Desk {
         })
     }
 
-    pub(super) fn portrait_offer(&self, offer: OfferId, call: CallId, agent: AgentId) -> Option<Offer> {
+    pub(super) fn project_offer(&self, offer: OfferId, call: CallId, agent: AgentId) -> Option<Offer> {
         let ringing = self.offers.get(&offer)?;
         Some(Offer {
             id: ids::offer(offer),
-            call: self.portrait_call(call)?,
+            call: self.project_call(call)?,
             agent: self.directory.agent(agent)?.id.clone(),
             made_at: Moment(ringing.made),
             deadline: Moment(ringing.deadline),
         })
     }
 
-    pub(super) fn portrait_agent(&self, now: Time, id: AgentId) -> Option<Agent> {
+    pub(super) fn project_agent(&self, now: Time, id: AgentId) -> Option<Agent> {
         let person = self.directory.agent(id)?;
         let unknown = call_engine::acd::AgentState::default();
         let state = self.acd.state().agents.get(&id).unwrap_or(&unknown);
@@ -189,7 +189,7 @@ impl Desk {
         })
     }
 
-    pub(super) fn portrait_queue(&self, now: Time, id: QueueId) -> Option<Queue> {
+    pub(super) fn project_queue(&self, now: Time, id: QueueId) -> Option<Queue> {
         let queue = self.directory.queue(id)?;
         let mut live = QueueLive {
             waiting: u32::try_from(self.acd.line(id).count()).unwrap_or(u32::MAX),

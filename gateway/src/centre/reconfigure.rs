@@ -6,25 +6,25 @@ use call_engine::acd::{AgentId, Input, QueueId, Work};
 use sans_io::Time;
 use session_core::Coordinator;
 
-use super::command::{Arrangement, Refused};
-use super::desk::{Desk, Route};
+use super::command::{Reconfiguration, Refused};
+use super::controller::{Controller, Route};
 use super::view::Change;
 
-impl Desk {
+impl Controller {
     /// Numbers name these from now on.
     pub fn route_by(&mut self, route: Route) {
         self.route = route;
     }
 
-    /// Goes over to another arrangement, all of it or nothing.
-    pub(super) fn arrange(
+    /// Applies another configuration, all of it or nothing.
+    pub(super) fn reconfigure(
         &mut self,
         now: Time,
-        arrangement: Arrangement,
+        reconfiguration: Reconfiguration,
         calls: &mut Coordinator,
     ) -> Result<(), Refused> {
         let before = Arc::clone(&self.directory);
-        let after = Arc::new((*arrangement.directory).clone().after(&before));
+        let after = Arc::new((*reconfiguration.directory).clone().after(&before));
         let gone_queues: Vec<(QueueId, String)> = before
             .queues()
             .filter(|queue| after.queue(queue.config.id).is_none())
@@ -83,15 +83,15 @@ impl Desk {
             self.batch.change(now, Change::QueueRemoved { id });
         }
         for queue in std::mem::take(&mut self.changed.queues) {
-            if let Some(queue) = self.portrait_queue(now, queue) {
+            if let Some(queue) = self.project_queue(now, queue) {
                 self.batch.change(now, Change::Queue(queue));
             }
         }
-        for what in &arrangement.what {
+        for what in &reconfiguration.what {
             let what = (*what).to_owned();
             self.batch.change(now, Change::Config { what });
         }
-        self.let_register(now, arrangement, calls);
+        self.let_register(now, reconfiguration, calls);
         // Somebody whose phone is registered takes calls from now on.
         let joined = after
             .people()
@@ -105,8 +105,8 @@ impl Desk {
         Ok(())
     }
 
-    fn let_register(&mut self, now: Time, arrangement: Arrangement, calls: &mut Coordinator) {
-        let Arrangement { users, again, .. } = arrangement;
+    fn let_register(&mut self, now: Time, reconfiguration: Reconfiguration, calls: &mut Coordinator) {
+        let Reconfiguration { users, again, .. } = reconfiguration;
         if !again.is_empty() {
             let mut others = users.clone();
             others.retain(|name, _| !again.contains(name));

@@ -1,4 +1,4 @@
-//! Opening the call centre: its past, its staff, and the task that runs its ledger.
+//! Start of the call centre: its past, its staff, and the task that runs its journal.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,46 +8,46 @@ use sans_io::{Rng, Time};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::desk::{Desk, Setup};
+use super::controller::{Controller, Setup};
 use super::directory::Directory;
-use super::hub::Hub;
-use super::keep::{Keeper, Past};
-use super::known::Known;
-use super::ledger::{Fold, Ledger};
-use super::restored::Returning;
+use super::event_stream::EventStream;
+use super::journal::{Fold, Journal};
+use super::last_agent::LastAgents;
+use super::persistence::{Past, Persistence};
+use super::recovery::Recovery;
 use crate::switch::reached;
 
-/// Batches that may wait for the ledger. When it is full the desk keeps them, and refuses new calls when it has too many.
+/// Batches that may wait for the journal. When it is full the controller keeps them, and refuses new calls when it has too many.
 const BATCHES: usize = 4_096;
 
 /// Demo callers that may wait to be started; more are refused.
 const DEMO_CALLERS: usize = 4;
 
-/// A call centre that is open.
+/// A call centre that runs.
 #[derive(Debug)]
 pub struct Centre {
     /// State that everybody sees.
-    pub hub: Hub,
+    pub stream: EventStream,
     /// Names of queues for which a demo caller is wanted.
     pub demo_callers: mpsc::Receiver<String>,
     /// Ends when the signalling task has ended and everything is durable.
-    pub ledger: JoinHandle<()>,
+    pub journal: JoinHandle<()>,
 }
 
 impl Centre {
-    /// Opens it. The desk is for the signalling task.
+    /// Starts it. The controller is for the signalling task.
     #[must_use]
-    pub fn open(
+    pub fn start(
         now: Time,
         directory: Arc<Directory>,
         fold: Box<dyn Fold>,
         is_demo: bool,
         (plan, demo_phone): (DialPlan, Option<SocketAddr>),
         rng: Rng,
-        past: Option<(Past, Keeper)>,
-    ) -> (Centre, Desk) {
-        let (past, keeper) = match past {
-            Some((past, keeper)) => (past, Some(keeper)),
+        past: Option<(Past, Persistence)>,
+    ) -> (Centre, Controller) {
+        let (past, persistence) = match past {
+            Some((past, persistence)) => (past, Some(persistence)),
             None => {
                 let epoch = now.as_micros();
                 (
@@ -59,38 +59,38 @@ impl Centre {
                 )
             }
         };
-        let known = Known::of(&past.events, &directory);
-        let hub = Hub::after(past.seq, past.events);
-        let returning = Returning::of(past.legs, past.calls);
-        let (ledger, batches) = mpsc::channel(BATCHES);
+        let last_agents = LastAgents::new(&past.events, &directory);
+        let stream = EventStream::after(past.seq, past.events);
+        let recovery = Recovery::new(past.legs, past.calls);
+        let (journal, batches) = mpsc::channel(BATCHES);
         let (demo, demo_callers) = mpsc::channel(DEMO_CALLERS);
-        let ledger_of = Ledger::new(hub.clone(), Arc::clone(&directory), fold, past.seq);
-        let keeper = match keeper {
-            Some(store) => ledger_of.kept(store, past.callers, past.unwritten),
-            None => ledger_of,
+        let writes = Journal::new(stream.clone(), Arc::clone(&directory), fold, past.seq);
+        let writes = match persistence {
+            Some(store) => writes.kept(store, past.callers, past.unwritten),
+            None => writes,
         };
-        let desk = Desk::new(
+        let controller = Controller::new(
             now,
             Setup {
                 directory,
                 epoch: past.epoch,
                 state: past.state,
                 metrics: past.metrics,
-                returning,
-                known,
+                recovery,
+                last_agents,
                 rng,
-                ledger,
+                journal,
                 midnight: Box::new(midnight),
                 route: Box::new(move |user, number| reached(&plan, demo_phone, user, number)),
                 demo: is_demo.then_some(demo),
             },
         );
         let centre = Centre {
-            hub,
+            stream,
             demo_callers,
-            ledger: tokio::spawn(keeper.run(batches)),
+            journal: tokio::spawn(writes.run(batches)),
         };
-        (centre, desk)
+        (centre, controller)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::auth::{self, Role};
 use crate::centre::directory::{Directory, PersonSpec, QueueSpec, people_of, queues_of};
 use crate::config::{self, Choice, Config, Overflow, Queue, Staff, Work};
 
-/// Something that the store has.
+/// Object that the store has.
 #[derive(Clone)]
 pub(super) struct Kept<T> {
     pub(super) version: u64,
@@ -24,9 +24,9 @@ pub(super) struct Kept<T> {
     pub(super) body: T,
 }
 
-/// One state of everything.
+/// Configuration at one moment: the file, and what the API added.
 #[derive(Clone)]
-pub(super) struct Roll {
+pub(super) struct Snapshot {
     pub(super) config: Arc<Config>,
     people: Arc<[PersonSpec]>,
     queues_of_file: Arc<[QueueSpec]>,
@@ -57,9 +57,9 @@ pub struct Person {
     pub version: Option<u64>,
 }
 
-impl Roll {
-    pub(super) fn new(config: Config) -> Roll {
-        Roll {
+impl Snapshot {
+    pub(super) fn new(config: Config) -> Snapshot {
+        Snapshot {
             people: people_of(&config).into(),
             queues_of_file: queues_of(&config).into(),
             config: Arc::new(config),

@@ -3,17 +3,6 @@
 //!
 //! A caller's session is *kept*: it outlives the agents who come and go. Each agent's leg is an offer that was answered and admitted.
 //! While an agent asks somebody, the agent's leg is in a session of its own.
-//!
-//! | file | what |
-//! |---|---|
-//! | `desk` | what there is, and the way to and from the engine |
-//! | `happens` | what follows when somebody answers, leaves, is gone, is back |
-//! | `walks` | what is asked for: hold, keys, transfer |
-//! | `consult`, `supervise` | a third in the call |
-//! | `refer` | transfers that agents ask for by SIP |
-//! | `restored` | callers over a restart |
-//! | `arrange` | other agents, queues and numbers, while calls go on |
-//! | `told`, `portrait` | what is told of it |
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -31,9 +20,9 @@ use tokio::sync::mpsc;
 use super::consult::Consult;
 use super::directory::Directory;
 use super::ids;
-use super::known::Known;
-use super::ledger::Batch;
-use super::restored::Returning;
+use super::journal::Batch;
+use super::last_agent::LastAgents;
+use super::recovery::Recovery;
 use super::view;
 use crate::switch::Reached;
 
@@ -43,7 +32,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(45);
 /// Minimum time between two updates of a queue.
 pub(super) const QUEUE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Changes that may wait for the ledger; new calls are refused beyond.
+/// Changes that may wait for the journal; new calls are refused beyond.
 const BACKLOG: usize = 100_000;
 
 /// The header that tells an agent's page which call rings.
@@ -56,7 +45,7 @@ pub(super) const QUEUE_HEADER: &str = "X-Cordboard-Queue";
 pub(super) const CONSULT_HEADER: &str = "X-Cordboard-Consult";
 
 /// The call centre's part of the switch.
-pub struct Desk {
+pub struct Controller {
     pub(super) acd: Acd,
     pub(super) metrics: Metrics,
     pub(super) directory: Arc<Directory>,
@@ -66,7 +55,7 @@ pub struct Desk {
     pub(super) legs: BTreeMap<LegId, Use>,
     deadline: Deadline,
     /// Callers from before a restart who were not offered to go on yet.
-    pub(super) returning: Returning,
+    pub(super) recovery: Recovery,
     last_call: u64,
     pub(super) conns: u64,
     /// Connections of agents whose phones are registered.
@@ -78,12 +67,12 @@ pub struct Desk {
     /// Three-way calls whose agent's page is gone, and the times at which a colleague takes them over.
     pub(super) heirs: BTreeMap<CallId, Time>,
     /// Agents whom callers talked with before.
-    pub(super) known: Known,
+    pub(super) last_agents: LastAgents,
     pub(super) changed: Changed,
     pub(super) batch: Batch,
     pub(super) backlog: VecDeque<Batch>,
-    pub(super) ledger: mpsc::Sender<Batch>,
-    pub(super) queues_told: Time,
+    pub(super) journal: mpsc::Sender<Batch>,
+    pub(super) queues_published: Time,
     /// Time at which this engine began.
     pub(super) began: Time,
     /// The stretch of the numbers in which something happened last.
@@ -113,13 +102,13 @@ pub struct Setup {
     /// The numbers that the log of the engines before gives.
     pub metrics: Metrics,
     /// Callers whom it left.
-    pub returning: Returning,
+    pub recovery: Recovery,
     /// Agents whom callers talked with before.
-    pub known: Known,
+    pub last_agents: LastAgents,
     /// For strategies that draw lots.
     pub rng: Rng,
-    /// Channel to the ledger, which makes events durable.
-    pub ledger: mpsc::Sender<Batch>,
+    /// Channel to the journal, which makes events durable.
+    pub journal: mpsc::Sender<Batch>,
     /// Beginning of a day.
     pub midnight: Midnight,
     /// Destination of a number.
@@ -211,16 +200,16 @@ pub(super) enum Use {
     Outside(CallId),
 }
 
-impl Desk {
+impl Controller {
     /// A call centre that goes on where another one ended.
     #[must_use]
-    pub fn new(now: Time, setup: Setup) -> Desk {
+    pub fn new(now: Time, setup: Setup) -> Controller {
         let directory = Arc::clone(&setup.directory);
         let mut metrics = setup.metrics;
         for queue in directory.queues() {
             metrics.set_service_level(queue.config.id, queue.level);
         }
-        let mut desk = Desk {
+        let mut controller = Controller {
             acd: Acd::new(Settings::default(), setup.epoch, setup.state, setup.rng),
             metrics,
             directory: setup.directory,
@@ -229,19 +218,19 @@ impl Desk {
             offers: BTreeMap::new(),
             legs: BTreeMap::new(),
             deadline: None,
-            returning: setup.returning,
+            recovery: setup.recovery,
             last_call: 0,
             conns: 0,
             registered: BTreeMap::new(),
             lines: BTreeMap::new(),
             last_calls: BTreeMap::new(),
             heirs: BTreeMap::new(),
-            known: setup.known,
+            last_agents: setup.last_agents,
             changed: Changed::default(),
             batch: Batch::default(),
             backlog: VecDeque::new(),
-            ledger: setup.ledger,
-            queues_told: Time::ZERO,
+            journal: setup.journal,
+            queues_published: Time::ZERO,
             began: now,
             slot: 0,
             midnight: setup.midnight,
@@ -249,18 +238,18 @@ impl Desk {
             demo: setup.demo,
         };
         for queue in directory.queues() {
-            desk.configure(now, Input::SetQueue(Box::new(queue.config.clone())));
-            desk.changed.queues.insert(queue.config.id);
+            controller.configure(now, Input::SetQueue(Box::new(queue.config.clone())));
+            controller.changed.queues.insert(queue.config.id);
         }
         for person in directory.people() {
             if let Some(agent) = &person.agent {
-                desk.configure(now, Input::SetAgent(agent.clone()));
-                desk.changed.agents.insert(agent.id);
+                controller.configure(now, Input::SetAgent(agent.clone()));
+                controller.changed.agents.insert(agent.id);
             }
         }
-        desk.configure(now, Input::Start);
-        desk.tell(now);
-        desk
+        controller.configure(now, Input::Start);
+        controller.publish(now);
+        controller
     }
 
     /// While there are no calls.
@@ -278,11 +267,12 @@ impl Desk {
         }
     }
 
-    /// Time at which [`Desk::handle_timeout`] must be called.
+    /// Time at which [`Controller::handle_timeout`] must be called.
     pub fn deadline(&self) -> Deadline {
-        let queues = (!self.changed.queues.is_empty()).then(|| (self.queues_told + QUEUE_INTERVAL, "queues"));
-        let backlog = (!self.backlog.is_empty()).then(|| (self.queues_told + QUEUE_INTERVAL, "ledger"));
-        let callers = (!self.returning.legs.is_empty()).then_some((self.returning.next, "callers to go on"));
+        let queues =
+            (!self.changed.queues.is_empty()).then(|| (self.queues_published + QUEUE_INTERVAL, "queues"));
+        let backlog = (!self.backlog.is_empty()).then(|| (self.queues_published + QUEUE_INTERVAL, "journal"));
+        let callers = (!self.recovery.legs.is_empty()).then_some((self.recovery.next, "callers to go on"));
         let heirs = self
             .heirs
             .values()
@@ -297,7 +287,7 @@ impl Desk {
         self.input(now, Input::Timeout, calls);
         self.offer_to_go_on(now, calls);
         self.inherit(now, calls);
-        self.tell(now);
+        self.publish(now);
     }
 
     /// True when the call centre takes calls for this queue now.
@@ -320,7 +310,7 @@ impl Desk {
             return calls.reject(now, session, 404);
         };
         let priority = priority.unwrap_or(queue.priority);
-        let sticky = self.known.agent(now, queue, &from.number);
+        let sticky = self.last_agents.agent(now, queue, &from.number);
         let queue = queue.config.id;
         let came = self.came_before(now, queue, &from.number);
         let id = self.next_call(now);
@@ -369,7 +359,7 @@ impl Desk {
             tracing::error!(?refusal, "a call could not be queued");
             calls.terminate_session(now, session);
         }
-        self.tell(now);
+        self.publish(now);
     }
 
     /// A number of microseconds that was never used for a call.
@@ -388,7 +378,7 @@ impl Desk {
                 .map(str::to_owned),
             calls,
         );
-        self.tell(now);
+        self.publish(now);
         ours
     }
 
@@ -609,7 +599,7 @@ impl Desk {
                     deadline,
                 };
                 self.offers.insert(offer, ringing);
-                if let Some(offer) = self.portrait_offer(offer, call, agent) {
+                if let Some(offer) = self.project_offer(offer, call, agent) {
                     self.batch.change(now, view::Change::OfferMade(offer));
                 }
                 None

@@ -12,7 +12,7 @@ use session_core::SavedLeg;
 use tokio::sync::watch;
 
 use super::directory::Directory;
-use super::hub::{Event, RING};
+use super::event_stream::{Event, RING};
 use super::ids;
 use super::view::{Call, Change, Party, Record};
 use crate::store::{CallRecord, Entry, Health, Log, Receipt, SlotRow, Store, StoreError, Table};
@@ -61,7 +61,7 @@ pub struct Past {
 }
 
 /// The way into the store.
-pub struct Keeper {
+pub struct Persistence {
     store: Store,
     log: Log,
     legs: Table<SavedLeg>,
@@ -72,7 +72,7 @@ pub struct Keeper {
     /// Number of the last record that the latest snapshot includes.
     snapshot: u64,
     /// Number of the last event.
-    told: u64,
+    last_event: u64,
     /// Slots that changed since the last snapshot that was written, by whose and which.
     slots: BTreeMap<(&'static str, u32, u64), SlotRow>,
 }
@@ -92,7 +92,7 @@ impl Past {
     ///
     /// # Errors
     /// Errors of the store; [`StoreError::Corrupt`] for entries that cannot be read.
-    pub async fn read(store: &Store, directory: &Directory) -> Result<(Past, Keeper), StoreError> {
+    pub async fn read(store: &Store, directory: &Directory) -> Result<(Past, Persistence), StoreError> {
         let log = store.log();
         let legs = store.table(LEGS);
         let facts_epoch = log.begin_epoch(FACTS).await?;
@@ -134,7 +134,7 @@ impl Past {
             },
         )
         .await?;
-        let mut keeper = Keeper {
+        let mut persistence = Persistence {
             store: store.clone(),
             log,
             legs,
@@ -142,18 +142,18 @@ impl Past {
             events_epoch,
             state: state.clone(),
             snapshot: 0,
-            told: seq,
+            last_event: seq,
             slots: BTreeMap::new(),
         };
         let slots = metrics.changed();
         metrics.watch(false);
-        keeper
+        persistence
             .snapshot(metrics.open().clone(), slots, unwritten.clone())
             .await?;
-        keeper.cut();
-        let legs = kept_legs(&keeper.legs).await?;
+        persistence.cut();
+        let legs = kept_legs(&persistence.legs).await?;
         let caller = |id: &CallId| match (calls.get(id), legs.get(id)) {
-            (Some(told), _) => (told.from.clone(), told.to.clone()),
+            (Some(published), _) => (published.from.clone(), published.to.clone()),
             (None, Some(leg)) => (
                 Party {
                     number: leg.from.clone(),
@@ -180,11 +180,11 @@ impl Past {
             callers,
             unwritten,
         };
-        Ok((past, keeper))
+        Ok((past, persistence))
     }
 }
 
-impl Keeper {
+impl Persistence {
     /// Makes all this durable, in this order; comes back when it is.
     ///
     /// # Errors
@@ -227,7 +227,7 @@ impl Keeper {
         for record in records {
             self.state.apply(record);
         }
-        self.told = events.last().map_or(self.told, |event| event.seq);
+        self.last_event = events.last().map_or(self.last_event, |event| event.seq);
         if let Err(error) = self.put_legs(legs).await {
             tracing::warn!(%error, "callers could not go on after a restart");
         }
@@ -273,7 +273,7 @@ impl Keeper {
     /// Removes in the background everything before the last snapshot, which nobody will read again.
     pub(super) fn cut(&self) {
         let (log, seq) = (self.log.clone(), self.snapshot);
-        let events = (self.told + 1).saturating_sub(RING as u64);
+        let events = (self.last_event + 1).saturating_sub(RING as u64);
         tokio::spawn(async move {
             for (stream, before) in [(FACTS, seq + 1), (EVENTS, events)] {
                 if let Err(error) = cut(&log, stream, before).await {
@@ -481,7 +481,7 @@ mod tests {
         let url = format!("sqlite:{}", folder.path().join("store.db").display());
         let store = Store::open(&url, Durability::Normal).await.expect("a store");
         let directory = Directory::of(&Config::default());
-        let (past, mut keeper) = Past::read(&store, &directory).await.expect("nothing yet");
+        let (past, mut persistence) = Past::read(&store, &directory).await.expect("nothing yet");
         let mut metrics = past.metrics;
         metrics.watch(true);
         let mut other = SqliteConnection::connect(&url).await.expect("a connection");
@@ -503,13 +503,13 @@ mod tests {
                 },
             };
             metrics.apply(&record);
-            let kept = keeper.keep(&[record], &[], BTreeMap::new()).await;
+            let kept = persistence.keep(&[record], &[], BTreeMap::new()).await;
             kept.expect("durable");
             if away {
                 let rename = sqlx::query("ALTER TABLE slots RENAME TO away");
                 rename.execute(&mut other).await.expect("renamed");
             }
-            let taken = keeper
+            let taken = persistence
                 .snapshot(metrics.open().clone(), metrics.changed(), Vec::new())
                 .await;
             assert_eq!(taken.is_err(), away, "{taken:?}");

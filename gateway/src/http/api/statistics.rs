@@ -1,11 +1,8 @@
 //! `/metrics/queues` and `/metrics/agents`: the numbers of `docs/METRICS.md` over stretches of time, folded from the log.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
-use call_engine::acd::metrics::{AgentCounts, Metrics, OpenCounts, QueueCounts, SLOT, Slot};
+use call_engine::acd::metrics::{AgentCounts, QueueCounts, SLOT};
 use call_engine::acd::{self, AgentId, QueueId};
 use sans_io::Time;
 use serde::{Deserialize, Serialize};
@@ -16,98 +13,14 @@ use super::guard::Watcher;
 use super::list::List;
 use super::problem::Problem;
 use super::{Api, metrics};
-use crate::centre::directory::Directory;
-use crate::centre::ledger::Fold;
+use crate::centre::statistics::KEPT;
 use crate::centre::view::Moment;
 
-/// Time that numbers are kept.
-const KEPT: Duration = Duration::from_secs(62 * 24 * 3600);
 /// The smallest stretch, seconds: a quarter of an hour.
 const STEP_S: u32 = (SLOT / 1_000_000) as u32;
 
 /// Maximum number of intervals in an answer.
 const MAX_STEPS: u64 = 500;
-
-/// Folds the log of the call centre; the task that makes the log durable calls [`Numbers::take`].
-#[derive(Debug)]
-pub struct Numbers {
-    metrics: Mutex<Metrics>,
-    directory: Mutex<Arc<Directory>>,
-}
-
-impl Numbers {
-    /// Nothing yet, of these queues and agents.
-    #[must_use]
-    pub fn new(directory: Arc<Directory>) -> Numbers {
-        let mut metrics = Metrics::default();
-        for queue in directory.queues() {
-            metrics.set_service_level(queue.config.id, queue.level);
-        }
-        Numbers {
-            metrics: Mutex::new(metrics),
-            directory: Mutex::new(directory),
-        }
-    }
-
-    /// Goes on where the gateway before ended.
-    pub fn restore(&self, mut past: Metrics) {
-        for queue in self.directory().queues() {
-            past.set_service_level(queue.config.id, queue.level);
-        }
-        past.watch(true);
-        *self.lock() = past;
-    }
-
-    /// Numbers of these queues and agents from now on.
-    pub fn set_directory(&self, directory: Arc<Directory>) {
-        let mut metrics = self.lock();
-        for queue in directory.queues() {
-            metrics.set_service_level(queue.config.id, queue.level);
-        }
-        drop(metrics);
-        *self.directory.lock().unwrap_or_else(PoisonError::into_inner) = directory;
-    }
-
-    fn directory(&self) -> Arc<Directory> {
-        Arc::clone(&self.directory.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Takes the next records of the log. Those already taken are passed over.
-    pub fn take<'a>(&self, records: impl IntoIterator<Item = &'a acd::Record>) {
-        let mut metrics = self.lock();
-        let mut last = None;
-        for record in records {
-            metrics.apply(record);
-            last = Some(record.at);
-        }
-        // Calls that are over are reported elsewhere.
-        while metrics.poll_finished().is_some() {}
-        if let Some(at) = last {
-            metrics.forget(at - KEPT);
-        }
-    }
-
-    /// Counts that are in no slot yet, and the slots that changed since the last call.
-    #[must_use]
-    pub fn changes(&self) -> (OpenCounts, Vec<Slot>) {
-        let mut metrics = self.lock();
-        (metrics.open().clone(), metrics.changed())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Metrics> {
-        self.metrics.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Fold for Arc<Numbers> {
-    fn take(&mut self, records: &[acd::Record]) {
-        Numbers::take(self, records);
-    }
-
-    fn changes(&mut self) -> (OpenCounts, Vec<Slot>) {
-        Numbers::changes(self)
-    }
-}
 
 /// Period, and intervals within it.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -216,7 +129,7 @@ pub(super) async fn queues(
     let (from, until) = stretch(&api, wanted.cursor.or(wanted.from), wanted.to);
     let from = from / step * step;
     let steps = (until - from).div_ceil(step);
-    let (directory, folded) = (api.numbers.directory(), api.numbers.lock());
+    let (directory, folded) = (api.statistics.directory(), api.statistics.metrics());
     let mut items = Vec::new();
     for n in 0..steps.min(MAX_STEPS) {
         let (begin, end) = (from + n * step, from + (n + 1) * step);
@@ -243,7 +156,7 @@ pub(super) async fn agents(
 ) -> Result<Json<List<AgentNumbers>>, Problem> {
     let (from, until) = stretch(&api, wanted.from, wanted.to);
     let now = api.now();
-    let (directory, folded) = (api.numbers.directory(), api.numbers.lock());
+    let (directory, folded) = (api.statistics.directory(), api.statistics.metrics());
     let agents = directory
         .people()
         .filter_map(|person| Some((person, person.agent.as_ref()?)));

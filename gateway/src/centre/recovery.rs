@@ -12,8 +12,8 @@ use call_engine::acd::{AgentId, CallId, Input, Phase, QueueId};
 use sans_io::Time;
 use session_core::{Application, Coordinator, SavedLeg};
 
-use super::desk::{Desk, GRACE, Live, Use};
-use super::known::is_known;
+use super::controller::{Controller, GRACE, Live, Use};
+use super::last_agent::tells_callers_apart;
 use super::view;
 
 /// Callers who are offered to go on at a time.
@@ -26,7 +26,7 @@ const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 
 /// Callers from before a restart.
 #[derive(Debug, Default)]
-pub struct Returning {
+pub struct Recovery {
     /// Saved legs.
     pub(super) legs: BTreeMap<CallId, SavedLeg>,
     /// The calls as they were last published.
@@ -36,19 +36,19 @@ pub struct Returning {
     cost: BTreeMap<(QueueId, String), (Time, Time)>,
 }
 
-impl Returning {
+impl Recovery {
     /// Saved legs, and the calls as they were last published.
     #[must_use]
-    pub fn of(legs: BTreeMap<CallId, SavedLeg>, calls: BTreeMap<CallId, view::Call>) -> Returning {
-        Returning {
+    pub fn new(legs: BTreeMap<CallId, SavedLeg>, calls: BTreeMap<CallId, view::Call>) -> Recovery {
+        Recovery {
             legs,
             calls,
-            ..Returning::default()
+            ..Recovery::default()
         }
     }
 }
 
-impl Desk {
+impl Controller {
     /// Marks the caller's leg as changed, to be kept anew.
     pub(super) fn keep_leg(&mut self, call: CallId, calls: &Coordinator) {
         let Some(live) = self.calls.get(&call).filter(|live| !live.restoring) else {
@@ -66,12 +66,12 @@ impl Desk {
 
     /// Offers the next callers to go on.
     pub(super) fn offer_to_go_on(&mut self, now: Time, calls: &mut Coordinator) {
-        if self.returning.legs.is_empty() || now < self.returning.next {
+        if self.recovery.legs.is_empty() || now < self.recovery.next {
             return;
         }
-        self.returning.next = now + PAUSE;
+        self.recovery.next = now + PAUSE;
         for _ in 0..AT_A_TIME {
-            let Some((call, saved)) = self.returning.legs.pop_first() else {
+            let Some((call, saved)) = self.recovery.legs.pop_first() else {
                 break;
             };
             self.restore(now, call, saved, calls);
@@ -87,7 +87,7 @@ impl Desk {
             self.forget_leg(call);
             return calls.terminate_session(now, session);
         };
-        let told = self.returning.calls.remove(&call);
+        let published = self.recovery.calls.remove(&call);
         calls.set_grace(session, GRACE);
         let with = match state.phase {
             Phase::Connected { agent, .. } => Some(agent),
@@ -97,30 +97,38 @@ impl Desk {
             session,
             caller: leg,
             queue: state.queue,
-            from: told.as_ref().map_or_else(
+            from: published.as_ref().map_or_else(
                 || view::Party {
                     number: saved.from.clone(),
                     display: saved.display.clone(),
                 },
-                |told| told.from.clone(),
+                |published| published.from.clone(),
             ),
-            to: told
+            to: published
                 .as_ref()
-                .map_or_else(|| saved.to.clone(), |told| told.to.clone()),
+                .map_or_else(|| saved.to.clone(), |published| published.to.clone()),
             entered: Time(state.since),
             since: now,
-            answered: told
+            answered: published
                 .as_ref()
-                .and_then(|told| told.answered_at)
+                .and_then(|published| published.answered_at)
                 .map(|moment| moment.0),
             agent: None,
-            transferred_by: told
+            transferred_by: published
                 .as_ref()
-                .and_then(|told| self.agent_named(&told.transferred_by.as_ref()?.id)),
-            notes: told.as_ref().map(|told| told.notes.clone()).unwrap_or_default(),
-            disposition: told.as_ref().and_then(|told| told.disposition.clone()),
+                .and_then(|published| self.agent_named(&published.transferred_by.as_ref()?.id)),
+            notes: published
+                .as_ref()
+                .map(|published| published.notes.clone())
+                .unwrap_or_default(),
+            disposition: published
+                .as_ref()
+                .and_then(|published| published.disposition.clone()),
             hung_up: false,
-            had: told.map_or_else(|| with.into_iter().collect(), |told| self.agents_of(&told)),
+            had: published.map_or_else(
+                || with.into_iter().collect(),
+                |published| self.agents_of(&published),
+            ),
             recall: None,
             away: with.is_some(),
             consult: None,
@@ -179,31 +187,41 @@ impl Desk {
 
     /// A call from before a restart is lost: a caller who calls again gets the place.
     pub(super) fn lost(&mut self, now: Time, call: CallId) {
-        let told = self.returning.calls.remove(&call);
-        let place = match (self.calls.get(&call), &told) {
+        let published = self.recovery.calls.remove(&call);
+        let place = match (self.calls.get(&call), &published) {
             (Some(live), _) => Some((live.queue, live.from.number.clone(), live.entered)),
-            (None, Some(told)) => told
+            (None, Some(published)) => published
                 .queue
                 .as_ref()
                 .and_then(|queue| self.directory.queue_by_id(&queue.id))
-                .map(|queue| (queue.config.id, told.from.number.clone(), told.entered_at.0)),
+                .map(|queue| {
+                    (
+                        queue.config.id,
+                        published.from.number.clone(),
+                        published.entered_at.0,
+                    )
+                }),
             (None, None) => None,
         };
         if let Some((queue, number, came)) = place
-            && is_known(&number)
+            && tells_callers_apart(&number)
         {
-            self.returning.cost.insert((queue, number), (now, came));
+            self.recovery.cost.insert((queue, number), (now, came));
         }
     }
 
     /// Time at which a caller first arrived whose call a restart ended, and who calls again.
     pub(super) fn came_before(&mut self, now: Time, queue: QueueId, number: &str) -> Option<Time> {
-        let (lost, came) = self.returning.cost.remove(&(queue, number.to_owned()))?;
+        let (lost, came) = self.recovery.cost.remove(&(queue, number.to_owned()))?;
         (now.since(lost) < REMEMBERED).then_some(came)
     }
 
-    fn agents_of(&self, told: &view::Call) -> Vec<AgentId> {
-        told.agents.iter().filter_map(|id| self.agent_named(id)).collect()
+    fn agents_of(&self, published: &view::Call) -> Vec<AgentId> {
+        published
+            .agents
+            .iter()
+            .filter_map(|id| self.agent_named(id))
+            .collect()
     }
 
     fn agent_named(&self, id: &str) -> Option<AgentId> {

@@ -1,4 +1,4 @@
-//! The call centre over kills: what its ledger keeps, cuts off, and finds again.
+//! The call centre over kills: what its journal keeps, cuts off, and finds again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,9 +7,9 @@ use std::time::Duration;
 use call_engine::acd::metrics::{Metrics, OpenCounts, Slot};
 use call_engine::acd::{AgentId, CallId, Departure, Fact, QueueId, Record, State, Status};
 use cordboard::centre::directory::Directory;
-use cordboard::centre::hub::Hub;
-use cordboard::centre::keep::Past;
-use cordboard::centre::ledger::{Batch, Ended, Fold, Ledger};
+use cordboard::centre::event_stream::EventStream;
+use cordboard::centre::journal::{Batch, Ended, Fold, Journal};
+use cordboard::centre::persistence::Past;
 use cordboard::centre::view::Party;
 use cordboard::config::{Config, Queue};
 use cordboard::store::{CallFilter, Entry, SlotRow, Store, StoreError};
@@ -112,11 +112,11 @@ pub(crate) async fn kills_cost_no_number_and_no_record_and_the_log_is_cut(backen
         let mut metrics = past.metrics.clone();
         metrics.watch(true);
         let fold = Shared(Arc::new(Mutex::new(metrics)));
-        let hub = Hub::after(past.seq, past.events);
-        let ledger = Ledger::new(hub.clone(), Arc::clone(&directory), Box::new(fold), past.seq);
-        let ledger = ledger.kept(keeper, past.callers, past.unwritten);
+        let stream = EventStream::after(past.seq, past.events);
+        let journal = Journal::new(stream.clone(), Arc::clone(&directory), Box::new(fold), past.seq);
+        let journal = journal.kept(keeper, past.callers, past.unwritten);
         let (sender, batches) = mpsc::channel(64);
-        let running = tokio::spawn(ledger.run(batches));
+        let running = tokio::spawn(journal.run(batches));
         for _ in 0..CALLS {
             let (call, records) = world.call(past.epoch, &mut rng);
             let mut batch = Batch {
@@ -140,7 +140,7 @@ pub(crate) async fn kills_cost_no_number_and_no_record_and_the_log_is_cut(backen
         }
         // All before this is durable when it is answered.
         let (reply, answered) = oneshot::channel();
-        let answers = vec![cordboard::centre::ledger::Answer {
+        let answers = vec![cordboard::centre::journal::Answer {
             reply,
             result: Ok(None),
         }];
@@ -159,12 +159,12 @@ pub(crate) async fn kills_cost_no_number_and_no_record_and_the_log_is_cut(backen
     let (past, keeper) = Past::read(&store, &directory).await.expect("what was kept");
     check(&past, &world);
     let directory = Arc::clone(&directory);
-    let hub = Hub::after(past.seq, past.events);
-    let ledger =
-        Ledger::new(hub, directory, Box::new(()), past.seq).kept(keeper, past.callers, past.unwritten);
+    let stream = EventStream::after(past.seq, past.events);
+    let journal =
+        Journal::new(stream, directory, Box::new(()), past.seq).kept(keeper, past.callers, past.unwritten);
     let (sender, batches) = mpsc::channel(1);
     drop(sender);
-    ledger.run(batches).await;
+    journal.run(batches).await;
     let records = records(&store).await;
     assert_eq!(records.len() as u64, STARTS * CALLS, "each call has one record");
     // Cutting goes on beside everything else.

@@ -1,6 +1,6 @@
-//! The ledger takes batches from the signalling task to the store, and from there to every page and program:
+//! The journal takes batches from the signalling task to the store, and from there to every page and program:
 //! an event is durable before it is published, unless the database is away. Then it is published at once and
-//! written when the database is back ([`super::scribe`]), so that calls and agents carry on. If the gateway
+//! written when the database is back ([`super::journal_writer`]), so that calls and agents carry on. If the gateway
 //! ends before that, published events are lost, and pages start again from what is in the store.
 
 use std::collections::BTreeMap;
@@ -14,10 +14,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::command::Refused;
 use super::directory::Directory;
-use super::hub::{Event, Hub};
+use super::event_stream::{Event, EventStream};
 use super::ids;
-use super::keep::Keeper;
-use super::scribe::Scribe;
+use super::journal_writer::JournalWriter;
+use super::persistence::Persistence;
 use super::view::{AgentName, AgentNotes, Change, Moment, Mos, Outcome, Party, Record, RecordKind};
 
 /// Records after which the next snapshot is taken.
@@ -111,11 +111,11 @@ struct Open {
 }
 
 /// Makes batches durable and publishes them.
-pub struct Ledger {
-    hub: Hub,
+pub struct Journal {
+    stream: EventStream,
     directory: Arc<Directory>,
     fold: Box<dyn Fold>,
-    keeper: Option<Keeper>,
+    persistence: Option<Persistence>,
     seq: u64,
     open: Open,
     /// Callers of calls from before the start, and what they dialled.
@@ -142,15 +142,15 @@ impl Fold for () {
     }
 }
 
-impl Ledger {
-    /// A ledger that goes on after the change with number `seq`.
+impl Journal {
+    /// A journal that goes on after the change with number `seq`.
     #[must_use]
-    pub fn new(hub: Hub, directory: Arc<Directory>, fold: Box<dyn Fold>, seq: u64) -> Ledger {
-        Ledger {
-            hub,
+    pub fn new(stream: EventStream, directory: Arc<Directory>, fold: Box<dyn Fold>, seq: u64) -> Journal {
+        Journal {
+            stream,
             directory,
             fold,
-            keeper: None,
+            persistence: None,
             seq,
             open: Open::default(),
             before: BTreeMap::new(),
@@ -158,16 +158,16 @@ impl Ledger {
         }
     }
 
-    /// A ledger that makes everything durable before it publishes it. `before`: callers of calls from before
+    /// A journal that makes everything durable before it publishes it. `before`: callers of calls from before
     /// it began, and what they dialled; `finished`: those of these calls whose records are still to be written.
     #[must_use]
     pub fn kept(
         mut self,
-        keeper: Keeper,
+        persistence: Persistence,
         before: BTreeMap<CallId, (Party, String)>,
         finished: Vec<Finished>,
-    ) -> Ledger {
-        self.keeper = Some(keeper);
+    ) -> Journal {
+        self.persistence = Some(persistence);
         self.before = before;
         self.unwritten = finished;
         self
@@ -183,7 +183,7 @@ impl Ledger {
                 ..Batch::default()
             });
         }
-        let mut scribe = self.keeper.take().map(Scribe::start);
+        let mut writer = self.persistence.take().map(JournalWriter::start);
         let mut since = 0;
         while !received.is_empty() || batches.recv_many(&mut received, 256).await > 0 {
             let (mut records, mut events, mut answers) = (Vec::new(), Vec::new(), Vec::new());
@@ -192,7 +192,7 @@ impl Ledger {
                 answers.append(&mut batch.answers);
                 for (call, leg) in std::mem::take(&mut batch.legs) {
                     if leg.is_some() {
-                        // The call continues: the desk reports its end.
+                        // The call continues: the controller reports its end.
                         self.before.remove(&call);
                     }
                     legs.insert(call, leg);
@@ -202,27 +202,27 @@ impl Ledger {
                 self.take(batch, &mut events);
             }
             since += records.len();
-            if let Some(scribe) = &mut scribe {
-                scribe.keep(records, events.clone(), legs).await;
+            if let Some(writer) = &mut writer {
+                writer.keep(records, events.clone(), legs).await;
             }
-            self.tell(events, answers);
+            self.publish(events, answers);
             if since >= SNAPSHOT
-                && let Some(scribe) = &scribe
+                && let Some(writer) = &writer
             {
-                self.snapshot(scribe, true).await;
+                self.snapshot(writer, true).await;
                 since = 0;
             }
         }
-        if let Some(scribe) = scribe {
-            self.snapshot(&scribe, false).await;
-            scribe.finish().await;
+        if let Some(writer) = writer {
+            self.snapshot(&writer, false).await;
+            writer.finish().await;
         }
     }
 
     /// Saves the position of the log, so that the next start need not read the entries before.
-    async fn snapshot(&mut self, scribe: &Scribe, cut: bool) {
+    async fn snapshot(&mut self, writer: &JournalWriter, cut: bool) {
         let finished = self.open.finished.values().cloned().collect();
-        scribe.snapshot(self.fold.changes(), finished, cut).await;
+        writer.snapshot(self.fold.changes(), finished, cut).await;
     }
 
     /// Keeps and publishes one batch.
@@ -231,11 +231,11 @@ impl Ledger {
         let mut events = Vec::new();
         self.fold.take(&batch.records);
         self.take(batch, &mut events);
-        self.tell(events, answers);
+        self.publish(events, answers);
     }
 
-    fn tell(&self, events: Vec<Arc<Event>>, answers: Vec<Answer>) {
-        self.hub.publish(events);
+    fn publish(&self, events: Vec<Arc<Event>>, answers: Vec<Answer>) {
+        self.stream.publish(events);
         for answer in answers {
             // The client may have gone away.
             let _ = answer.reply.send(answer.result);

@@ -8,7 +8,7 @@ use call_engine::acd::{AgentId, QueueId};
 use sans_io::Time;
 
 use super::directory::{Directory, QueueInfo};
-use super::hub::Event;
+use super::event_stream::Event;
 use super::view::Change;
 
 /// Callers beyond which those who called longest ago are forgotten.
@@ -18,15 +18,15 @@ const LONGEST: Duration = Duration::from_secs(90 * 86_400);
 
 /// The agent who had the last call of each number in each queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
+pub struct LastAgents {
     last: BTreeMap<(QueueId, String), (Time, AgentId)>,
 }
 
-impl Known {
+impl LastAgents {
     /// Collects them from the last events before a restart.
     #[must_use]
-    pub fn of(events: &[Arc<Event>], directory: &Directory) -> Known {
-        let mut known = Known::default();
+    pub fn new(events: &[Arc<Event>], directory: &Directory) -> LastAgents {
+        let mut last_agents = LastAgents::default();
         for event in events {
             let Change::CallEnded { record, .. } = &event.change else {
                 continue;
@@ -37,15 +37,15 @@ impl Known {
                 .last()
                 .and_then(|agent| directory.person_by_id(&agent.id)?.agent.as_ref());
             if let (Some(queue), Some(agent), Some(_)) = (queue, agent, record.answered_at) {
-                known.talked(record.ended_at.0, queue, &record.from.number, agent.id);
+                last_agents.talked(record.ended_at.0, queue, &record.from.number, agent.id);
             }
         }
-        known
+        last_agents
     }
 
     /// A caller talked with an agent.
     pub(super) fn talked(&mut self, now: Time, queue: &QueueInfo, number: &str, agent: AgentId) {
-        if queue.sticky.is_none() || !is_known(number) {
+        if queue.sticky.is_none() || !tells_callers_apart(number) {
             return;
         }
         if self.last.len() >= CALLERS {
@@ -78,7 +78,7 @@ impl Known {
 
 /// True if a number tells callers apart: an empty one does not, nor does that of all who hide theirs
 /// (RFC 3323 §4.1.1.3).
-pub(super) fn is_known(number: &str) -> bool {
+pub(super) fn tells_callers_apart(number: &str) -> bool {
     !number.is_empty() && !number.eq_ignore_ascii_case("anonymous")
 }
 
@@ -105,15 +105,15 @@ mod tests {
         );
         let (day, anna) = (86_400, AgentId(7));
         let at = |seconds: u64| Time::from_secs(1_000_000 + seconds);
-        let mut known = Known::default();
-        known.talked(at(0), support, "+4930", anna);
-        known.talked(at(0), support, "anonymous", anna);
-        known.talked(at(0), sales, "+4930", anna);
-        assert_eq!(known.agent(at(2 * day), support, "+4930"), Some(anna));
-        assert_eq!(known.agent(at(2 * day + 1), support, "+4930"), None);
-        assert_eq!(known.agent(at(0), support, "anonymous"), None);
-        assert_eq!(known.agent(at(0), sales, "+4930"), None, "not sticky");
-        known.talked(at(day), support, "+4930", AgentId(8));
-        assert_eq!(known.agent(at(day), support, "+4930"), Some(AgentId(8)));
+        let mut last_agents = LastAgents::default();
+        last_agents.talked(at(0), support, "+4930", anna);
+        last_agents.talked(at(0), support, "anonymous", anna);
+        last_agents.talked(at(0), sales, "+4930", anna);
+        assert_eq!(last_agents.agent(at(2 * day), support, "+4930"), Some(anna));
+        assert_eq!(last_agents.agent(at(2 * day + 1), support, "+4930"), None);
+        assert_eq!(last_agents.agent(at(0), support, "anonymous"), None);
+        assert_eq!(last_agents.agent(at(0), sales, "+4930"), None, "not sticky");
+        last_agents.talked(at(day), support, "+4930", AgentId(8));
+        assert_eq!(last_agents.agent(at(day), support, "+4930"), Some(AgentId(8)));
     }
 }

@@ -1,6 +1,6 @@
 //! Version that a change is meant for, and reasons why it was not made.
 
-use super::check::Wrong;
+use super::validate::Wrong;
 use crate::auth::NoEntropy;
 use crate::auth::password::Overloaded;
 use crate::centre::command::Refused;
@@ -8,7 +8,7 @@ use crate::store::StoreError;
 
 /// Why something was not changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unchanged {
+pub enum ProvisioningError {
     /// The object does not exist.
     Unknown,
     /// The file says so.
@@ -31,26 +31,26 @@ pub enum Unchanged {
     Unavailable,
 }
 
-impl From<NoEntropy> for Unchanged {
-    fn from(_: NoEntropy) -> Unchanged {
-        Unchanged::Unavailable
+impl From<NoEntropy> for ProvisioningError {
+    fn from(_: NoEntropy) -> ProvisioningError {
+        ProvisioningError::Unavailable
     }
 }
 
-impl From<Overloaded> for Unchanged {
-    fn from(_: Overloaded) -> Unchanged {
-        Unchanged::Refused(Refused::Busy)
+impl From<Overloaded> for ProvisioningError {
+    fn from(_: Overloaded) -> ProvisioningError {
+        ProvisioningError::Refused(Refused::Busy)
     }
 }
 
-impl From<StoreError> for Unchanged {
-    fn from(error: StoreError) -> Unchanged {
+impl From<StoreError> for ProvisioningError {
+    fn from(error: StoreError) -> ProvisioningError {
         match error {
-            StoreError::Conflict | StoreError::NotFound => Unchanged::Changed,
-            StoreError::Taken => Unchanged::Taken,
+            StoreError::Conflict | StoreError::NotFound => ProvisioningError::Changed,
+            StoreError::Taken => ProvisioningError::Taken,
             error => {
                 tracing::error!(%error, "a change of the configuration cannot be stored");
-                Unchanged::Unavailable
+                ProvisioningError::Unavailable
             }
         }
     }
@@ -68,11 +68,11 @@ pub enum Match {
 }
 
 impl Match {
-    pub(super) fn check(self, version: u64) -> Result<(), Unchanged> {
+    pub(super) fn check(self, version: u64) -> Result<(), ProvisioningError> {
         match self {
             Match::Any => Ok(()),
             Match::Version(wanted) if wanted == version => Ok(()),
-            Match::Version(_) | Match::Never => Err(Unchanged::Changed),
+            Match::Version(_) | Match::Never => Err(ProvisioningError::Changed),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Users, queues, pause reasons and dispositions: those of the file, which are changed there, and those that the API adds, which are
 //! kept in the store. A change is checked, made durable and put to work while calls go on, one after the other.
 
-mod check;
-mod opening;
+mod error;
+mod load;
 mod reload;
-mod roll;
 mod rows;
-mod unchanged;
+mod snapshot;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,20 +18,20 @@ use serde_json::Value;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::auth::{Accounts, new_id};
-use crate::centre::command::{Arrangement, Asked, By, Command, Refused};
+use crate::centre::command::{Asked, By, Command, Reconfiguration, Refused};
 use crate::centre::directory::Directory;
+use crate::centre::statistics::Statistics;
 use crate::config::{Choice, Queue};
-use crate::http::api::numbers::Numbers;
 use crate::store::{Expect, Put};
 
-pub use opening::Opening;
-use opening::Tables;
+pub use error::{Match, ProvisioningError};
+pub use load::Loaded;
+use load::Tables;
 pub use reload::{accounts_of, put_account};
-pub use roll::Person;
-use roll::{Kept, Roll};
 pub use rows::UserSettings;
 use rows::{SipKeys, UserRow};
-pub use unchanged::{Match, Unchanged};
+pub use snapshot::Person;
+use snapshot::{Kept, Snapshot};
 
 /// Users that may be added.
 const MAX_USERS: usize = 10_000;
@@ -77,25 +77,25 @@ impl Kind {
     }
 }
 
-/// Clones are handles of one roster.
+/// Provisioning of a gateway. Clones are handles of one.
 #[derive(Clone)]
-pub struct Roster {
+pub struct Provisioning {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    roll: RwLock<Arc<Roll>>,
+    snapshot: RwLock<Arc<Snapshot>>,
     tables: Tables,
     /// Directory that the call centre has; its lock makes changes come one after the other.
     turn: Mutex<Arc<Directory>>,
-    desk: mpsc::Sender<Asked>,
+    controller: mpsc::Sender<Asked>,
     accounts: Accounts,
-    numbers: Arc<Numbers>,
+    statistics: Arc<Statistics>,
 }
 
-impl fmt::Debug for Roster {
+impl fmt::Debug for Provisioning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Roster").finish_non_exhaustive()
+        f.debug_struct("Provisioning").finish_non_exhaustive()
     }
 }
 
@@ -111,72 +111,72 @@ struct Write<'a> {
     version: Option<u64>,
 }
 
-impl Roster {
+impl Provisioning {
     /// True if somebody can sign in and configure.
     #[must_use]
     pub fn has_admin(&self) -> bool {
-        self.roll().has_admin()
+        self.snapshot().has_admin()
     }
 
     /// Everybody who works here, by id.
     #[must_use]
     pub fn people(&self) -> BTreeMap<String, Person> {
-        self.roll().people()
+        self.snapshot().people()
     }
 
     /// Settings of a queue, with their version; no version: defined by the file.
     #[must_use]
     pub fn queue(&self, id: &str) -> Option<(Queue, Option<u64>)> {
-        self.roll().queue(id)
+        self.snapshot().queue(id)
     }
 
     /// Choices there are.
     #[must_use]
     pub fn choices(&self, kind: Kind) -> Vec<Choice> {
-        self.roll().choices(kind)
+        self.snapshot().choices(kind)
     }
 
     /// One of it, and its version; none: the file says so.
     #[must_use]
     pub fn choice(&self, kind: Kind, code: &str) -> Option<(Choice, Option<u64>)> {
-        self.roll().choice(kind, code)
+        self.snapshot().choice(kind, code)
     }
 
     /// Adds a user, or changes one. The id and the version that it has then.
     ///
     /// # Errors
-    /// [`Unchanged`].
+    /// [`ProvisioningError`].
     pub async fn put_user(
         &self,
         now: Time,
         known: Option<(&str, Match)>,
         settings: UserSettings,
-    ) -> Result<(String, u64), Unchanged> {
+    ) -> Result<(String, u64), ProvisioningError> {
         let mut turn = self.shared.turn.lock().await;
-        let before = self.roll();
+        let before = self.snapshot();
         let kept = match known {
-            Some((id, _)) if before.is_person_of_file(id) => return Err(Unchanged::FromFile),
+            Some((id, _)) if before.is_person_of_file(id) => return Err(ProvisioningError::FromFile),
             Some((id, wanted)) => {
-                let kept = before.users.get(id).ok_or(Unchanged::Unknown)?;
+                let kept = before.users.get(id).ok_or(ProvisioningError::Unknown)?;
                 wanted.check(kept.version)?;
                 Some(kept.clone())
             }
             None => None,
         };
-        let mut wrong = check::user(&settings, &before);
+        let mut wrong = validate::user(&settings, &before);
         match &kept {
             Some(kept) if kept.body.name != settings.name => wrong.push(never("name")),
             _ => {}
         }
         if !wrong.is_empty() {
-            return Err(Unchanged::Invalid(wrong));
+            return Err(ProvisioningError::Invalid(wrong));
         }
         if kept.is_none() {
             if before.is_name_taken(&settings.name) {
-                return Err(Unchanged::Taken);
+                return Err(ProvisioningError::Taken);
             }
             if before.users.len() >= MAX_USERS {
-                return Err(Unchanged::TooMany);
+                return Err(ProvisioningError::TooMany);
             }
         }
         let id = match known {
@@ -212,7 +212,7 @@ impl Roster {
             Some(kept) => kept.number,
             None => self.next_number(Kind::User).await?,
         };
-        let mut after = Roll::clone(&before);
+        let mut after = Snapshot::clone(&before);
         let new = Kept {
             version: version.unwrap_or(0) + 1,
             number,
@@ -221,7 +221,7 @@ impl Roster {
         };
         after.users.insert(id.clone(), new);
         if before.has_admin() && !after.has_admin() {
-            return Err(Unchanged::LastAdmin);
+            return Err(ProvisioningError::LastAdmin);
         }
         let write = Write {
             kind: Kind::User,
@@ -238,33 +238,33 @@ impl Roster {
     /// Adds a queue, or changes one. The id and the version that it has then.
     ///
     /// # Errors
-    /// [`Unchanged`].
+    /// [`ProvisioningError`].
     pub async fn put_queue(
         &self,
         now: Time,
         known: Option<(&str, Match)>,
         queue: Queue,
-    ) -> Result<(String, u64), Unchanged> {
+    ) -> Result<(String, u64), ProvisioningError> {
         let mut turn = self.shared.turn.lock().await;
-        let before = self.roll();
+        let before = self.snapshot();
         let kept = match known {
             Some((id, wanted)) => Some(before.kept_queue(id, wanted)?.clone()),
             None => None,
         };
-        let mut wrong = check::queue(&queue, known.map(|(id, _)| id), &before);
+        let mut wrong = validate::queue(&queue, known.map(|(id, _)| id), &before);
         match &kept {
             Some(kept) if kept.body.name != queue.name => wrong.push(never("name")),
             _ => {}
         }
         if !wrong.is_empty() {
-            return Err(Unchanged::Invalid(wrong));
+            return Err(ProvisioningError::Invalid(wrong));
         }
         if kept.is_none() {
             if before.is_name_taken(&queue.name) {
-                return Err(Unchanged::Taken);
+                return Err(ProvisioningError::Taken);
             }
             if before.queues.len() >= MAX_QUEUES {
-                return Err(Unchanged::TooMany);
+                return Err(ProvisioningError::TooMany);
             }
         }
         let id = match known {
@@ -276,7 +276,7 @@ impl Roster {
             Some(kept) => kept.number,
             None => self.next_number(Kind::Queue).await?,
         };
-        let mut after = Roll::clone(&before);
+        let mut after = Snapshot::clone(&before);
         let new = Kept {
             version: version.unwrap_or(0) + 1,
             number,
@@ -299,36 +299,36 @@ impl Roster {
     /// Adds something to choose, or changes it. The version that it has then.
     ///
     /// # Errors
-    /// [`Unchanged`].
+    /// [`ProvisioningError`].
     pub async fn put_choice(
         &self,
         now: Time,
         kind: Kind,
         known: Option<(&str, Match)>,
         choice: Choice,
-    ) -> Result<u64, Unchanged> {
+    ) -> Result<u64, ProvisioningError> {
         let mut turn = self.shared.turn.lock().await;
-        let before = self.roll();
+        let before = self.snapshot();
         let version = match known {
             Some((code, wanted)) => Some(before.choice_version(kind, code, wanted)?),
             None => None,
         };
-        let mut wrong = check::choice(&choice);
+        let mut wrong = validate::choice(&choice);
         if known.is_some_and(|(code, _)| code != choice.code) {
             wrong.push(never("code"));
         }
         if !wrong.is_empty() {
-            return Err(Unchanged::Invalid(wrong));
+            return Err(ProvisioningError::Invalid(wrong));
         }
         if known.is_none() {
             if before.choice(kind, &choice.code).is_some() {
-                return Err(Unchanged::Taken);
+                return Err(ProvisioningError::Taken);
             }
             if before.choices.get(&kind).map_or(0, BTreeMap::len) >= MAX_CHOICES {
-                return Err(Unchanged::TooMany);
+                return Err(ProvisioningError::TooMany);
             }
         }
-        let mut after = Roll::clone(&before);
+        let mut after = Snapshot::clone(&before);
         let all = after.choices.entry(kind).or_default();
         let new = Kept {
             version: version.unwrap_or(0) + 1,
@@ -351,20 +351,26 @@ impl Roster {
     /// Removes something.
     ///
     /// # Errors
-    /// [`Unchanged`].
-    pub async fn remove(&self, now: Time, kind: Kind, id: &str, wanted: Match) -> Result<(), Unchanged> {
+    /// [`ProvisioningError`].
+    pub async fn remove(
+        &self,
+        now: Time,
+        kind: Kind,
+        id: &str,
+        wanted: Match,
+    ) -> Result<(), ProvisioningError> {
         let mut turn = self.shared.turn.lock().await;
-        let before = self.roll();
-        let mut after = Roll::clone(&before);
+        let before = self.snapshot();
+        let mut after = Snapshot::clone(&before);
         let version = match kind {
             Kind::User => {
                 if before.is_person_of_file(id) {
-                    return Err(Unchanged::FromFile);
+                    return Err(ProvisioningError::FromFile);
                 }
-                let kept = after.users.remove(id).ok_or(Unchanged::Unknown)?;
+                let kept = after.users.remove(id).ok_or(ProvisioningError::Unknown)?;
                 wanted.check(kept.version)?;
                 if before.has_admin() && !after.has_admin() {
-                    return Err(Unchanged::LastAdmin);
+                    return Err(ProvisioningError::LastAdmin);
                 }
                 kept.version
             }
@@ -372,7 +378,7 @@ impl Roster {
                 let version = before.kept_queue(id, wanted)?.version;
                 after.queues.remove(id);
                 if let Some(other) = after.leads_to(id) {
-                    return Err(Unchanged::InUse(other));
+                    return Err(ProvisioningError::InUse(other));
                 }
                 version
             }
@@ -402,34 +408,34 @@ impl Roster {
     async fn change(
         &self,
         now: Time,
-        told: &mut Arc<Directory>,
-        after: Roll,
+        current: &mut Arc<Directory>,
+        after: Snapshot,
         write: Write<'_>,
         again: Vec<String>,
-    ) -> Result<u64, Unchanged> {
+    ) -> Result<u64, ProvisioningError> {
         let (kind, id) = (write.kind, write.id);
         let directory = Arc::new(after.directory());
-        let takes_away = told
+        let takes_away = current
             .people()
             .filter_map(|person| person.agent.as_ref())
             .any(|agent| !directory.has_agent(agent.id))
-            || told
+            || current
                 .queues()
                 .any(|queue| directory.queue(queue.config.id).is_none());
         let version = if takes_away {
-            self.arrange(kind, &after, &directory, again).await?;
+            self.reconfigure(kind, &after, &directory, again).await?;
             match self.write(now, &write).await {
                 Ok(version) => version,
                 Err(error) => {
                     // The object stays: its removal is undone.
-                    let before = self.roll();
-                    self.arrange(kind, &before, told, Vec::new()).await?;
+                    let before = self.snapshot();
+                    self.reconfigure(kind, &before, current, Vec::new()).await?;
                     return Err(error);
                 }
             }
         } else {
             let version = self.write(now, &write).await?;
-            self.arrange(kind, &after, &directory, again).await?;
+            self.reconfigure(kind, &after, &directory, again).await?;
             version
         };
         if kind == Kind::User {
@@ -442,17 +448,21 @@ impl Roster {
                 }
             }
         }
-        self.shared.numbers.set_directory(Arc::clone(&directory));
-        *told = directory;
-        *self.shared.roll.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(after);
+        self.shared.statistics.set_directory(Arc::clone(&directory));
+        *current = directory;
+        *self
+            .shared
+            .snapshot
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(after);
         Ok(version)
     }
 
-    async fn write(&self, now: Time, write: &Write<'_>) -> Result<u64, Unchanged> {
+    async fn write(&self, now: Time, write: &Write<'_>) -> Result<u64, ProvisioningError> {
         let Tables::Stored(tables) = &self.shared.tables else {
             return Ok(write.version.unwrap_or(0) + 1);
         };
-        let table = tables.get(&write.kind).ok_or(Unchanged::Unavailable)?;
+        let table = tables.get(&write.kind).ok_or(ProvisioningError::Unavailable)?;
         let Some(body) = &write.body else {
             table.delete(write.id, write.version).await?;
             return Ok(0);
@@ -468,71 +478,77 @@ impl Roster {
         Ok(table.put(put, expect).await?)
     }
 
-    /// Tells the signalling task, and waits until it is done and told to everybody.
-    async fn arrange(
+    /// Configures the signalling task, and waits until that is done and published.
+    async fn reconfigure(
         &self,
         kind: Kind,
-        roll: &Roll,
+        snapshot: &Snapshot,
         directory: &Arc<Directory>,
         again: Vec<String>,
-    ) -> Result<(), Unchanged> {
-        let arrangement = Arrangement {
+    ) -> Result<(), ProvisioningError> {
+        let reconfiguration = Reconfiguration {
             directory: Arc::clone(directory),
-            plan: roll.plan(),
-            users: roll.sip_users(),
+            plan: snapshot.plan(),
+            users: snapshot.sip_users(),
             again,
             what: vec![kind.changed()],
             settings: None,
         };
-        self.tell(arrangement).await
+        self.apply(reconfiguration).await
     }
 
-    /// Has the call centre apply another arrangement.
-    async fn tell(&self, arrangement: Arrangement) -> Result<(), Unchanged> {
+    /// Has the call centre apply a configuration.
+    async fn apply(&self, reconfiguration: Reconfiguration) -> Result<(), ProvisioningError> {
         let (reply, answer) = oneshot::channel();
         let asked = Asked {
             by: By::Supervisor(String::new()),
-            command: Command::Arrange(Box::new(arrangement)),
+            command: Command::Reconfigure(Box::new(reconfiguration)),
             reply,
         };
-        let gone = || Unchanged::Refused(Refused::Busy);
-        self.shared.desk.send(asked).await.map_err(|_| gone())?;
+        let gone = || ProvisioningError::Refused(Refused::Busy);
+        self.shared.controller.send(asked).await.map_err(|_| gone())?;
         match answer.await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(refused)) => Err(Unchanged::Refused(refused)),
+            Ok(Err(refused)) => Err(ProvisioningError::Refused(refused)),
             Err(_) => Err(gone()),
         }
     }
 
-    async fn next_number(&self, kind: Kind) -> Result<u32, Unchanged> {
+    async fn next_number(&self, kind: Kind) -> Result<u32, ProvisioningError> {
         match &self.shared.tables {
             Tables::Stored(tables) => {
-                let table = tables.get(&kind).ok_or(Unchanged::Unavailable)?;
+                let table = tables.get(&kind).ok_or(ProvisioningError::Unavailable)?;
                 Ok(table.next_number().await?)
             }
             Tables::Memory(last) => Ok(last.fetch_add(1, Ordering::Relaxed) + 1),
         }
     }
 
-    fn roll(&self) -> Arc<Roll> {
-        Arc::clone(&self.shared.roll.read().unwrap_or_else(PoisonError::into_inner))
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(
+            &self
+                .shared
+                .snapshot
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 }
 
-impl Roll {
-    fn kept_queue(&self, id: &str, wanted: Match) -> Result<&Kept<Queue>, Unchanged> {
+impl Snapshot {
+    fn kept_queue(&self, id: &str, wanted: Match) -> Result<&Kept<Queue>, ProvisioningError> {
         match self.queues.get(id) {
             Some(kept) => wanted.check(kept.version).map(|()| kept),
-            None if self.has_queue(id) => Err(Unchanged::FromFile),
-            None => Err(Unchanged::Unknown),
+            None if self.has_queue(id) => Err(ProvisioningError::FromFile),
+            None => Err(ProvisioningError::Unknown),
         }
     }
 
-    fn choice_version(&self, kind: Kind, code: &str, wanted: Match) -> Result<u64, Unchanged> {
+    fn choice_version(&self, kind: Kind, code: &str, wanted: Match) -> Result<u64, ProvisioningError> {
         match self.choice(kind, code) {
             Some((_, Some(version))) => wanted.check(version).map(|()| version),
-            Some((_, None)) => Err(Unchanged::FromFile),
-            None => Err(Unchanged::Unknown),
+            Some((_, None)) => Err(ProvisioningError::FromFile),
+            None => Err(ProvisioningError::Unknown),
         }
     }
 }
@@ -541,8 +557,8 @@ fn never(field: &str) -> (String, String) {
     (field.to_owned(), "cannot be changed".to_owned())
 }
 
-fn json<T: serde::Serialize>(body: &T) -> Result<Option<Value>, Unchanged> {
+fn json<T: serde::Serialize>(body: &T) -> Result<Option<Value>, ProvisioningError> {
     serde_json::to_value(body)
         .map(Some)
-        .map_err(|_| Unchanged::Unavailable)
+        .map_err(|_| ProvisioningError::Unavailable)
 }

@@ -1,4 +1,4 @@
-//! Publishing events, and handing them to the ledger.
+//! Publishing events, and handing them to the journal.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use call_engine::acd::{CallId, Departure, Fact, Record};
 use sans_io::Time;
 use tokio::sync::mpsc;
 
-use super::desk::{Desk, QUEUE_INTERVAL};
-use super::ledger::{Answer, Ended};
+use super::controller::{Controller, QUEUE_INTERVAL};
+use super::journal::{Answer, Ended};
 use super::{ids, view};
 
 /// No day is longer, whatever is done to the clocks.
 const A_DAY: Duration = Duration::from_secs(26 * 3_600);
 
-impl Desk {
+impl Controller {
     /// Adds a reply to be sent once everything done so far is durable.
     pub(super) fn answer(&mut self, answer: Answer) {
         self.batch.answers.push(answer);
@@ -26,7 +26,7 @@ impl Desk {
         self.batch.ended.insert(call, ended);
     }
 
-    /// Takes a record: for the numbers, for the published objects, for the ledger.
+    /// Takes a record: for the numbers, for the published objects, for the journal.
     pub(super) fn recorded(&mut self, record: Record) {
         self.metrics.apply(&record);
         let now = record.at;
@@ -36,7 +36,9 @@ impl Desk {
             // Pages show only the numbers of today.
             self.metrics.forget(now - A_DAY);
         }
-        let queue_of = |desk: &Desk, call: &CallId| desk.acd.state().calls.get(call).map(|call| call.queue);
+        let queue_of = |controller: &Controller, call: &CallId| {
+            controller.acd.state().calls.get(call).map(|call| call.queue)
+        };
         match &record.fact {
             Fact::Entered { call, queue, .. } => {
                 self.changed.calls.insert(*call);
@@ -123,26 +125,26 @@ impl Desk {
         }
     }
 
-    /// Hands what changed to the ledger.
-    pub(super) fn tell(&mut self, now: Time) {
+    /// Hands what changed to the journal.
+    pub(super) fn publish(&mut self, now: Time) {
         let changed = std::mem::take(&mut self.changed);
         for call in changed.calls {
-            if let Some(call) = self.portrait_call(call) {
+            if let Some(call) = self.project_call(call) {
                 self.batch.change(now, view::Change::Call(call));
             }
         }
         for agent in changed.agents {
-            if let Some(agent) = self.portrait_agent(now, agent) {
+            if let Some(agent) = self.project_agent(now, agent) {
                 self.batch.change(now, view::Change::Agent(agent));
             }
         }
-        if now.since(self.queues_told) >= QUEUE_INTERVAL {
+        if now.since(self.queues_published) >= QUEUE_INTERVAL {
             for queue in changed.queues {
-                if let Some(queue) = self.portrait_queue(now, queue) {
+                if let Some(queue) = self.project_queue(now, queue) {
                     self.batch.change(now, view::Change::Queue(queue));
                 }
             }
-            self.queues_told = now;
+            self.queues_published = now;
         } else {
             self.changed.queues = changed.queues;
         }
@@ -151,7 +153,7 @@ impl Desk {
             self.backlog.push_back(batch);
         }
         while let Some(batch) = self.backlog.pop_front() {
-            if let Err(error) = self.ledger.try_send(batch) {
+            if let Err(error) = self.journal.try_send(batch) {
                 match error {
                     mpsc::error::TrySendError::Full(batch) => self.backlog.push_front(batch),
                     mpsc::error::TrySendError::Closed(_) => self.backlog.clear(),

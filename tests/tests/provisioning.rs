@@ -8,10 +8,10 @@ use cordboard::auth::Role;
 use cordboard::auth::accounts::Accounts;
 use cordboard::auth::password::Passwords;
 use cordboard::centre::command::{Asked, By, Command, Refused};
+use cordboard::centre::statistics::Statistics;
 use cordboard::centre::view::{CallPhase, Intent, IntentKind, Status};
 use cordboard::config::{Member, Overflow, Queue, Work};
-use cordboard::http::api::numbers::Numbers;
-use cordboard::roster::{Kind, Match, Opening, Roster, Unchanged, UserSettings};
+use cordboard::provisioning::{Kind, Loaded, Match, Provisioning, ProvisioningError, UserSettings};
 use cordboard_tests::sim::{Conditions, State, World, config};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -21,7 +21,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A gateway and what its API would change it with.
 struct Live {
     world: World,
-    roster: Roster,
+    provisioning: Provisioning,
     asked: mpsc::Receiver<Asked>,
     runtime: Runtime,
 }
@@ -32,13 +32,13 @@ impl Live {
             .enable_all()
             .build()
             .expect("a runtime");
-        let opening = runtime.block_on(Opening::read(config(), None)).expect("a roster");
-        let numbers = Arc::new(Numbers::new(opening.directory()));
-        let (desk, asked) = mpsc::channel(8);
+        let loaded = runtime.block_on(Loaded::read(config(), None)).expect("loaded");
+        let statistics = Arc::new(Statistics::new(loaded.directory()));
+        let (controller, asked) = mpsc::channel(8);
         let accounts = Accounts::new(&[1; 32], Passwords::new());
         Live {
             world: World::new(1, Conditions::perfect(), None),
-            roster: opening.start(desk, accounts, numbers),
+            provisioning: loaded.start(controller, accounts, statistics),
             asked,
             runtime,
         }
@@ -47,14 +47,14 @@ impl Live {
     /// Makes a change; the gateway carries out commands meanwhile.
     fn change<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
         &mut self,
-        change: impl FnOnce(Roster) -> F,
+        change: impl FnOnce(Provisioning) -> F,
     ) -> T {
-        let mut done = self.runtime.spawn(change(self.roster.clone()));
+        let mut done = self.runtime.spawn(change(self.provisioning.clone()));
         loop {
             let asked = self.runtime.block_on(async {
                 tokio::select! {
                     done = &mut done => Err(done.expect("no panic")),
-                    asked = self.asked.recv() => Ok(asked.expect("the roster is there")),
+                    asked = self.asked.recv() => Ok(asked.expect("not stopped")),
                 }
             });
             match asked {
@@ -70,7 +70,7 @@ impl Live {
     fn add_queue(&mut self, queue: Queue) -> String {
         let now = self.world.now;
         let (id, version) = self
-            .change(move |roster| async move { roster.put_queue(now, None, queue).await })
+            .change(move |provisioning| async move { provisioning.put_queue(now, None, queue).await })
             .expect("a queue");
         assert_eq!(version, 1);
         id
@@ -80,17 +80,17 @@ impl Live {
         &mut self,
         known: Option<(String, Match)>,
         user: UserSettings,
-    ) -> Result<(String, u64), Unchanged> {
+    ) -> Result<(String, u64), ProvisioningError> {
         let now = self.world.now;
-        self.change(move |roster| async move {
+        self.change(move |provisioning| async move {
             let known = known.as_ref().map(|(id, wanted)| (id.as_str(), *wanted));
-            roster.put_user(now, known, user).await
+            provisioning.put_user(now, known, user).await
         })
     }
 
-    fn remove(&mut self, kind: Kind, id: &str) -> Result<(), Unchanged> {
+    fn remove(&mut self, kind: Kind, id: &str) -> Result<(), ProvisioningError> {
         let (now, id) = (self.world.now, id.to_owned());
-        self.change(move |roster| async move { roster.remove(now, kind, &id, Match::Any).await })
+        self.change(move |provisioning| async move { provisioning.remove(now, kind, &id, Match::Any).await })
     }
 
     /// A user in a tab, available.
@@ -186,17 +186,17 @@ fn a_queue_and_an_agent_that_are_added_take_a_call_at_once() {
     // Neither goes while they talk.
     assert_eq!(
         live.remove(Kind::User, &clara),
-        Err(Unchanged::Refused(Refused::AgentBusy))
+        Err(ProvisioningError::Refused(Refused::AgentBusy))
     );
     assert_eq!(
         live.remove(Kind::Queue, &billing),
-        Err(Unchanged::Refused(Refused::QueueBusy))
+        Err(ProvisioningError::Refused(Refused::QueueBusy))
     );
     let mut phone_only = agent("clara", &[]);
     phone_only.roles.clear();
     assert_eq!(
         live.put_user(Some((clara.clone(), Match::Version(1))), phone_only),
-        Err(Unchanged::Refused(Refused::AgentBusy))
+        Err(ProvisioningError::Refused(Refused::AgentBusy))
     );
     assert_eq!(live.status(&clara), Some(Status::Talking));
     assert_eq!(live.phases(), [CallPhase::Talking]);
@@ -217,7 +217,7 @@ fn what_is_removed_is_gone_at_once() {
     assert!(live.world.agents[tab].calls.is_empty(), "nobody is called");
     assert_eq!(
         live.remove(Kind::Queue, &billing),
-        Err(Unchanged::Refused(Refused::QueueBusy))
+        Err(ProvisioningError::Refused(Refused::QueueBusy))
     );
     let call = live
         .world
@@ -261,7 +261,7 @@ fn another_queue_of_an_agent_counts_for_calls_that_wait() {
     let other = agent("clara", &[&first]);
     assert_eq!(
         live.put_user(Some((clara, Match::Version(version))), other),
-        Err(Unchanged::Changed)
+        Err(ProvisioningError::Changed)
     );
 }
 
@@ -305,11 +305,13 @@ fn another_sip_password_ends_a_registration_and_a_queue_that_others_lead_to_stay
     };
     let now = live.world.now;
     let id = first.clone();
-    live.change(move |roster| async move { roster.put_queue(now, Some((&id, Match::Any)), leads).await })
-        .expect("changed");
+    live.change(move |provisioning| async move {
+        provisioning.put_queue(now, Some((&id, Match::Any)), leads).await
+    })
+    .expect("changed");
     assert_eq!(
         live.remove(Kind::Queue, &second),
-        Err(Unchanged::InUse("first".into()))
+        Err(ProvisioningError::InUse("first".into()))
     );
     let (clara, _) = live.put_user(None, agent("clara", &[&first])).expect("a user");
     live.available(&clara, "clara");

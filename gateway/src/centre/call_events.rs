@@ -6,10 +6,10 @@ use call_engine::acd::{CallId, ConnId, Input, Requeue, Target as Overflow};
 use sans_io::Time;
 use session_core::{CallRecord, Cause, Coordinator, LegId, Offer, Party, SessionId};
 
-use super::desk::{CALL_HEADER, Desk, Use, answer_at_once};
+use super::controller::{CALL_HEADER, Controller, Use, answer_at_once};
 use super::history::GAVE_UP;
 use super::ids;
-use super::ledger::Ended;
+use super::journal::Ended;
 use crate::switch::Reached;
 
 /// Time that an agent whose page is gone may be away from a three-way call before a colleague in it takes it
@@ -17,7 +17,7 @@ use crate::switch::Reached;
 /// back to the queue.
 const INHERIT: Duration = Duration::from_secs(20);
 
-impl Desk {
+impl Controller {
     /// A phone rang and was answered: the offer is a leg now.
     pub(super) fn answered(
         &mut self,
@@ -343,7 +343,7 @@ impl Desk {
         self.forget_leg(call);
         let queue = self.directory.queue(live.queue);
         if let (Some(queue), Some(agent), Some(_)) = (queue, live.had.last(), live.answered) {
-            self.known.talked(now, queue, &live.from.number, *agent);
+            self.last_agents.talked(now, queue, &live.from.number, *agent);
         }
         self.heirs.remove(&call);
         let mut ended = Ended::new(live.from, live.to, record);

@@ -5,32 +5,32 @@ use std::sync::{Arc, PoisonError};
 
 use sip_core::auth::Password as Digest;
 
-use super::opening::Tables;
-use super::roll::Roll;
-use super::{Kind, Roster, Unchanged};
+use super::load::Tables;
+use super::snapshot::Snapshot;
+use super::{Kind, Provisioning, ProvisioningError};
 use crate::auth::accounts::User;
 use crate::auth::password::Password;
 use crate::auth::{self, Accounts};
-use crate::centre::command::{Arrangement, Settings};
+use crate::centre::command::{Reconfiguration, Settings};
 use crate::centre::directory::Directory;
 use crate::config::{Config, Role};
 
-impl Roster {
+impl Provisioning {
     /// Applies a new file: users, queues, choices, the dial plan, and `settings` with them, all of it or
     /// nothing. Objects that the API added stay, unless the file uses their names now.
     ///
     /// # Errors
-    /// [`Unchanged::Refused`] while an agent or a queue that would be removed has calls;
-    /// [`Unchanged::Unavailable`] if the store cannot be read.
-    pub async fn reload(&self, config: Config, settings: Settings) -> Result<(), Unchanged> {
+    /// [`ProvisioningError::Refused`] while an agent or a queue that would be removed has calls;
+    /// [`ProvisioningError::Unavailable`] if the store cannot be read.
+    pub async fn reload(&self, config: Config, settings: Settings) -> Result<(), ProvisioningError> {
         let mut turn = self.shared.turn.lock().await;
-        let before = self.roll();
+        let before = self.snapshot();
         let after = match &self.shared.tables {
-            Tables::Stored(tables) => Roll::read(config, tables).await?,
+            Tables::Stored(tables) => Snapshot::read(config, tables).await?,
             Tables::Memory(_) => before.under(config),
         };
         let directory = Arc::new(after.directory());
-        let arrangement = Arrangement {
+        let reconfiguration = Reconfiguration {
             directory: Arc::clone(&directory),
             plan: after.plan(),
             users: after.sip_users(),
@@ -38,7 +38,7 @@ impl Roster {
             what: Kind::ALL.map(Kind::changed).to_vec(),
             settings: Some(Box::new(settings)),
         };
-        self.tell(arrangement).await?;
+        self.apply(reconfiguration).await?;
         let accounts: Vec<User> = accounts_of(&after.config, &directory)
             .chain(after.users.keys().filter_map(|id| after.account(id)))
             .collect();
@@ -55,9 +55,13 @@ impl Roster {
         for account in accounts {
             put_account(&self.shared.accounts, account);
         }
-        self.shared.numbers.set_directory(Arc::clone(&directory));
+        self.shared.statistics.set_directory(Arc::clone(&directory));
         *turn = directory;
-        *self.shared.roll.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(after);
+        *self
+            .shared
+            .snapshot
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(after);
         Ok(())
     }
 }

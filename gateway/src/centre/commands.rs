@@ -8,9 +8,9 @@ use sans_io::Time;
 use session_core::{Application, Caller, Coordinator, LegId, Offer, Party};
 
 use super::command::{Asked, By, Command, Refused, Target};
-use super::desk::{Desk, Live, Other, Use};
+use super::controller::{Controller, Live, Other, Use};
 use super::ids;
-use super::ledger::{Answer, Ended};
+use super::journal::{Answer, Ended};
 use super::view;
 use crate::switch::Reached;
 
@@ -20,7 +20,7 @@ const RING: Duration = Duration::from_secs(45);
 /// Duration of a digit, milliseconds.
 const DIGIT_MS: u16 = 160;
 
-impl Desk {
+impl Controller {
     /// Carries out a command, or refuses it. The reply is sent once the result is durable and published. True
     /// if it was carried out.
     pub fn command(&mut self, now: Time, asked: Asked, calls: &mut Coordinator) -> bool {
@@ -29,7 +29,7 @@ impl Desk {
         let done = result.is_ok();
         self.count_lines(now, None, calls);
         self.answer(Answer { reply, result });
-        self.tell(now);
+        self.publish(now);
         done
     }
 
@@ -41,7 +41,7 @@ impl Desk {
         calls: &mut Coordinator,
     ) -> Result<Option<String>, Refused> {
         match command {
-            Command::Arrange(arrangement) => self.arrange(now, *arrangement, calls)?,
+            Command::Reconfigure(reconfiguration) => self.reconfigure(now, *reconfiguration, calls)?,
             Command::Intent { agent, intent } => {
                 let agent = self.agent(&agent)?;
                 check(self.intend(now, agent, intent.into(), calls))?;
@@ -287,8 +287,8 @@ impl Desk {
         sticky: Option<AgentId>,
         calls: &mut Coordinator,
     ) -> Result<(), Refused> {
-        let sender = |desk: &mut Desk, agent: Option<AgentId>| {
-            let live = desk.calls.get_mut(&call);
+        let sender = |controller: &mut Controller, agent: Option<AgentId>| {
+            let live = controller.calls.get_mut(&call);
             live.and_then(|live| std::mem::replace(&mut live.transferred_by, agent))
         };
         let before = sender(self, Some(agent));
