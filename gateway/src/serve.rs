@@ -1,7 +1,7 @@
 //! Starting and stopping the gateway.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,45 +11,42 @@ use media_core::leg::browser::Identity;
 use media_core::voice::Prompts;
 use ring::rand::{SecureRandom, SystemRandom};
 use sans_io::{Rng, Time};
-use session_core::{Access, Credentials, MediaSource, User};
+use session_core::{Access, Credentials};
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
 use sip_core::flow::Transport;
-use sip_stack::client::DemoPhone;
 use sip_stack::media::MediaConfig;
 use sip_stack::transport::tls::{Certificate, ClientTls};
 use sip_stack::transport::{Crowd, Limits, Listen, Outbound, ws};
 use sip_stack::{Handle, Stack, StackConfig};
 use tokio::net::TcpSocket;
-use tokio::sync::mpsc;
 
 use crate::auth::Accounts;
 use crate::auth::keep::{self, Keeper};
 use crate::auth::password::Passwords;
 use crate::auth::sentry::Sentry;
 use crate::budget::Budget;
-use crate::centre::caller;
-use crate::centre::command::Asked;
 use crate::centre::persistence::Past;
+use crate::centre::signalling::Signalling;
 use crate::centre::start::Centre;
 use crate::centre::statistics::Statistics;
 use crate::cli::Serve;
 use crate::config::{Config, ConfigError, Overrides, Storage, Tls};
-use crate::http::api::archive::Recent;
-use crate::http::api::kept::Kept;
+use crate::demo::Demonstration;
 use crate::http::api::machine::Machine;
 use crate::http::api::{self, Api};
 use crate::http::{self, Http};
 use crate::provisioning::{Loaded, accounts_of, put_account};
 use crate::reload::{Certificates, Reloader, key_pair};
+use crate::routing::Routing;
+use crate::service::archive::{Archive, Recent};
+use crate::service::stored::Stored;
+use crate::service::{self, Service};
 use crate::signals::{Early, Signals, Wish};
 use crate::store::{Store, folder};
 use crate::switch::{Request, Switch};
 use crate::watch::Watch;
 use crate::{control, first_admin, ready, signals, tidy};
-
-/// Commands of the API that may wait for the signalling task; more are answered with 503.
-const COMMANDS: usize = 1_024;
 
 /// Connections that the kernel may hold before HTTP accepts them.
 const BACKLOG: u32 = 1_024;
@@ -89,15 +86,9 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let prompts =
         tokio::task::spawn_blocking(move || recorded.unwrap_or_else(|| Arc::new(Prompts::built_in())));
     let mut rng = randomness()?;
-    let demo_password = rng.token(24);
-    if config.demo {
-        let caller = User {
-            password: demo_password.clone().into(),
-            display: "Demo caller".into(),
-            media_source: MediaSource::Learn,
-        };
-        config.users.insert(caller::ACCOUNT.into(), caller);
-    }
+    let mut demo = Demonstration::start(&mut config, rng.token(24))
+        .await
+        .map_err(|error| failed("demo phone", error))?;
     let budget = Budget::claim(config.media.phone_ports.clone().count());
     let identity = Identity::generate().map_err(|error| failed("DTLS certificate", error))?;
     let identity = Arc::new(identity);
@@ -115,16 +106,6 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         None => None,
     };
     let state = state_folder(&config, options.state);
-    let demo_phone = if config.demo {
-        Some(
-            DemoPhone::start()
-                .await
-                .map_err(|error| failed("demo phone", error))?,
-        )
-    } else {
-        None
-    };
-    let phone = demo_phone.as_ref().map(DemoPhone::address);
     // Held to the end.
     let (store, _claim) = match database(&config, state.as_deref())? {
         Some(url) => {
@@ -183,12 +164,12 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         wall_clock(),
         directory,
         Box::new(Arc::clone(&statistics)),
-        config.demo,
-        (plan.clone(), phone),
         rng.fork(),
         past,
     );
-    let switch = Switch::new(plan, phone, config.ring_timeout, Some(controller));
+    let peers = demo.as_ref().map(Demonstration::peers).unwrap_or_default();
+    let routing = Routing::new(plan, peers);
+    let switch = Switch::new(routing, config.ring_timeout, Some(controller));
     let switch = switch.watched_by(accounts.sentry().clone());
     let prompts = prompts.await.map_err(|error| failed("announcements", error))?;
     let stack = Stack::start(
@@ -209,21 +190,13 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         tracing::info!(transport = listening.transport.name(), addr = %listening.addr, "listening");
     }
     tracing::info!(transport = "HTTP", addr = %address, "listening");
-    let demo_callers = stack
-        .listeners()
-        .iter()
-        .find(|listener| config.demo && listener.transport == Transport::Udp)
-        .map(|listener| {
-            tokio::spawn(caller::run(
-                reachable(listener.addr),
-                demo_password,
-                centre.demo_callers,
-            ))
-        });
-    let origins = match config.demo {
+    if let Some(demo) = &mut demo {
+        demo.open(stack.listeners());
+    }
+    let origins = match &demo {
         // Its passwords are published, so a page of another name must not pass for its own.
-        true => ws::Origins::new(config.origins.clone()).local_only(),
-        false => ws::Origins::new(config.origins.clone()),
+        Some(_) => ws::Origins::new(config.origins.clone()).local_only(),
+        None => ws::Origins::new(config.origins.clone()),
     };
     let http = Http {
         acceptor: stack.acceptor().clone(),
@@ -231,18 +204,16 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         policy: ws::Policy {
             origins: origins.clone(),
         },
-        local_only: config.demo,
+        local_only: demo.is_some(),
         sentry: accounts.sentry().clone(),
     };
-    let (controller, asked) = mpsc::channel(COMMANDS);
-    tokio::spawn(pass_on(asked, stack.clone()));
     tokio::spawn(pass_orders_on(accounts.clone(), stack.clone()));
     let settings = api::Settings {
         domain: config.domains.first().cloned(),
-        demo: config.demo,
         origins,
     };
-    let provisioning = loaded.start(controller.clone(), accounts.clone(), Arc::clone(&statistics));
+    let signalling: Arc<dyn Signalling> = Arc::new(stack.clone());
+    let provisioning = loaded.start(Arc::clone(&signalling), accounts.clone(), Arc::clone(&statistics));
     let drawn = match &config.first_admin {
         Some(name) => first_admin::draw(&provisioning, wall_clock(), name, &mut rng)
             .await
@@ -250,25 +221,26 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
             .map(|password| (name.clone(), password)),
         None => None,
     };
-    let parts = api::Parts {
+    let archive: Arc<dyn Archive> = match &store {
+        Some(store) => Arc::new(Stored::new(store)),
+        None => Arc::new(Recent::default()),
+    };
+    let parts = service::Parts {
         stream: centre.stream,
-        controller,
+        signalling,
         accounts,
-        keeper,
-        archive: match &store {
-            Some(store) => Arc::new(Kept::new(store)),
-            None => Arc::new(Recent::default()),
-        },
+        archive,
         statistics,
         provisioning: provisioning.clone(),
-        settings,
+        demo: demo.as_ref().map(Demonstration::callers),
     };
+    let service = Service::new(parts, wall_clock);
     let crowd = Crowd::new(config.guard.seats(budget.http));
     let machine = Machine {
         stack: stack.clone(),
         http: Arc::clone(&crowd),
     };
-    let api = Api::new(parts, wall_clock).watching(machine);
+    let api = Api::new(service, keeper, settings).watching(machine);
     ready::announce(&config, address);
     if let Some((name, password)) = drawn {
         ready::announce_admin(&name, &password, store.is_some());
@@ -283,8 +255,8 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let signal = until_stopped(&mut signals, state.as_deref(), &mut watch, &mut reloader).await;
     tracing::info!(signal, "stopping");
     let _ = stop.send(());
-    if let Some(callers) = demo_callers {
-        callers.abort();
+    if let Some(demo) = &demo {
+        demo.hang_up();
     }
     stack.shutdown(PATIENCE).await;
     drop(stack);
@@ -295,8 +267,8 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     {
         tracing::error!("the store is unavailable: everything that waited for it is lost");
     }
-    if let Some(phone) = demo_phone {
-        phone.shutdown().await;
+    if let Some(demo) = demo {
+        demo.shutdown().await;
     }
     // Pages keep their connections open; they are cut.
     server.abort();
@@ -337,15 +309,6 @@ fn server_of(url: &str) -> Option<String> {
     Some(if server.is_empty() { "localhost" } else { server }.to_owned())
 }
 
-/// Commands of the API go to the signalling task, one after the other.
-async fn pass_on(mut asked: mpsc::Receiver<Asked>, stack: Handle<Request>) {
-    while let Some(asked) = asked.recv().await {
-        if stack.request(Request::Centre(asked)).await.is_err() {
-            return;
-        }
-    }
-}
-
 /// Passes bans, and sign-ins that end, to the signalling task.
 async fn pass_orders_on(accounts: Accounts, stack: Handle<Request>) {
     let Some(mut orders) = accounts.sentry().orders() else {
@@ -361,15 +324,6 @@ async fn pass_orders_on(accounts: Accounts, stack: Handle<Request>) {
         if stack.request(request).await.is_err() {
             return;
         }
-    }
-}
-
-/// Address at which a listener is reached from this machine.
-fn reachable(addr: SocketAddr) -> SocketAddr {
-    match addr.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), addr.port()),
-        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), addr.port()),
-        _ => addr,
     }
 }
 

@@ -38,7 +38,7 @@ impl Live {
         let accounts = Accounts::new(&[1; 32], Passwords::new());
         Live {
             world: World::new(1, Conditions::perfect(), None),
-            provisioning: loaded.start(controller, accounts, statistics),
+            provisioning: loaded.start(Arc::new(controller), accounts, statistics),
             asked,
             runtime,
         }

@@ -1,369 +1,341 @@
 //! Events of calls and their consequences: somebody answers, leaves, disappears, comes back.
 
-use std::time::Duration;
+use call_engine::acd::{AgentId, CallId, Input, Phase, Requeue};
+use session_core::{CallRecord, Cause, Event, LegId, ReferTo, SessionId};
 
-use call_engine::acd::{CallId, ConnId, Input, Requeue, Target as Overflow};
-use sans_io::Time;
-use session_core::{CallRecord, Cause, Coordinator, LegId, Offer, Party, SessionId};
-
-use super::controller::{CALL_HEADER, Controller, Use, answer_at_once};
-use super::history::GAVE_UP;
-use super::ids;
+use super::call::HungUpBy;
+use super::consult::ConsultEnd;
+use super::context::Ctx;
+use super::controller::Controller;
 use super::journal::Ended;
-use crate::switch::Reached;
+use super::legs::Role;
 
-/// Time that an agent whose page is gone may be away from a three-way call before a colleague in it takes it
-/// over: longer than a reload takes, and shorter than the 30 s after which the engine would send the caller
-/// back to the queue.
-const INHERIT: Duration = Duration::from_secs(20);
+/// SIP responses by which somebody pressed a button (RFC 3261 §21.4.24, §21.6).
+const DECLINED: [u16; 3] = [486, 600, 603];
 
 impl Controller {
-    /// A phone rang and was answered: the offer is a leg now.
-    pub(super) fn answered(
-        &mut self,
-        now: Time,
-        named: LegId,
-        leg: LegId,
-        used: Use,
-        calls: &mut Coordinator,
-    ) {
-        match used {
-            Use::Offer(offer) => {
-                if let Some(ringing) = self.offers.get_mut(&offer) {
-                    ringing.leg = leg;
-                }
-                if self.input(now, Input::Accept { offer }, calls).is_some() {
-                    self.legs.remove(&leg);
-                    calls.withdraw(now, leg, true);
+    /// True for an event of a leg, an invitation or a session of the call centre's own. Whatever was started elsewhere in the gateway
+    /// is none of its business.
+    #[must_use]
+    pub fn owns(&self, event: &Event) -> bool {
+        match event {
+            Event::OfferRings { offer: leg, .. }
+            | Event::OfferAnswered { offer: leg, .. }
+            | Event::OfferEnded { offer: leg, .. }
+            | Event::Hold { leg, .. }
+            | Event::Away { leg, .. }
+            | Event::Left { leg, .. }
+            | Event::Silent { leg, .. }
+            | Event::Present { leg, .. }
+            | Event::Answered { leg, .. }
+            | Event::Changed { leg, .. }
+            | Event::Restored { leg, .. }
+            | Event::Transferred { leg, .. }
+            | Event::Replaces { replaced: leg, .. } => self.legs.has(*leg),
+            Event::Refer { leg, to, .. } => {
+                self.legs.has(*leg) || matches!(to, ReferTo::Leg(other) if self.legs.has(*other))
+            }
+            Event::Bridged { legs, .. } => self.agent_call(legs).is_some(),
+            Event::Returned { session, .. } | Event::Ended { session, .. } => {
+                self.legs.call_of_session(*session).is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// Acts on an event that it [owns](Controller::owns).
+    pub fn handle(&mut self, event: &Event, cx: &mut Ctx<'_>) {
+        match event {
+            Event::OfferRings { offer, .. } => {
+                if let Some(Role::Assignment(offer)) = self.legs.role(*offer) {
+                    let offer = *offer;
+                    self.input(Input::Rung { offer }, cx);
                 }
             }
-            Use::Recall(call) => self.recalled(now, call, (named, leg), calls),
-            Use::Consulted(call) => self.consulted(now, call, (named, leg), calls),
-            Use::Watcher(call, name) => self.watching(now, call, &name, leg, calls),
-            Use::Outside(call) => self.outside_answered(now, call, (named, leg), calls),
-            Use::Caller(_) | Use::Agent(_) | Use::Other(_) => {}
+            Event::OfferAnswered { offer, leg, .. } => {
+                if let Some(role) = self.legs.answered(*offer, *leg) {
+                    self.answered(*offer, *leg, role, cx);
+                }
+            }
+            Event::OfferEnded { offer, code, .. } => {
+                if let Some(role) = self.legs.remove(*offer) {
+                    self.unanswered(*offer, role, *code, cx);
+                }
+            }
+            Event::Bridged { legs, .. } => {
+                if let Some(call) = self.agent_call(legs) {
+                    self.bridged(call, cx);
+                }
+            }
+            Event::Left { leg, cause, .. } => {
+                if let Some(role) = self.legs.remove(*leg) {
+                    self.left(*leg, role, *cause, cx);
+                }
+            }
+            Event::Returned { session, user, .. } => {
+                if let Some(call) = self.legs.call_of_session(*session) {
+                    self.recall(call, user, cx);
+                }
+            }
+            Event::Refer { leg, to, .. } => self.refer(*leg, to, cx),
+            Event::Replaces {
+                session,
+                leg,
+                replaced,
+                ..
+            } => self.replaces(*session, (*leg, *replaced), cx),
+            Event::Transferred { leg, to, .. } => self.replaced(*leg, to, cx),
+            Event::Ended { session, record } => self.ended(*session, record, cx),
+            Event::Hold { leg, .. }
+            | Event::Away { leg, .. }
+            | Event::Silent { leg, .. }
+            | Event::Present { leg, .. }
+            | Event::Answered { leg, .. }
+            | Event::Changed { leg, .. }
+            | Event::Restored { leg, .. } => {
+                if let Some(role) = self.legs.role(*leg).cloned() {
+                    self.leg_changed(role, event, cx);
+                }
+            }
+            _ => {}
+        }
+        self.settle(event, cx);
+    }
+
+    /// Takes from an event that it does not own what concerns agents: registrations, signs of life, and calls of their own.
+    pub fn observe(&mut self, event: &Event, cx: &mut Ctx<'_>) {
+        match event {
+            Event::Reachable { user, reachable } => self.reachable(user, *reachable, cx),
+            Event::Alive { user } => {
+                if let Some(agent) = self.directory.agent_of(user) {
+                    self.input(Input::Proof { agent }, cx);
+                }
+            }
+            Event::Ended { record, .. } => self.log_direct(record, cx),
+            _ => {}
+        }
+        self.settle(event, cx);
+    }
+
+    /// Counts the lines of agents after an event, and publishes what followed from it.
+    fn settle(&mut self, event: &Event, cx: &mut Ctx<'_>) {
+        let user = leg_of(event).and_then(|leg| cx.coordinator.user_of(leg));
+        let user = user.map(str::to_owned);
+        self.count_lines(user.as_deref(), cx);
+        self.publish(cx.now);
+    }
+
+    /// Call whose agent has one of these legs.
+    fn agent_call(&self, legs: &[LegId]) -> Option<CallId> {
+        legs.iter().find_map(|leg| match self.legs.role(*leg) {
+            Some(Role::Agent(call)) => Some(*call),
+            _ => None,
+        })
+    }
+
+    /// Something about a leg of a call that goes on.
+    fn leg_changed(&mut self, role: Role, event: &Event, cx: &mut Ctx<'_>) {
+        match (role, event) {
+            (Role::Agent(call), Event::Hold { held, .. }) => {
+                self.input(Input::Held { call, held: *held }, cx);
+            }
+            (Role::Agent(call), Event::Away { away, .. }) => self.agent_away(call, *away, cx),
+            (Role::Caller(call), Event::Silent { silent, .. }) => {
+                let silent = *silent;
+                self.input(Input::CallerSilent { call, silent }, cx);
+            }
+            (Role::Caller(call), Event::Present { .. }) => {
+                self.input(Input::CallerPresent { call }, cx);
+            }
+            (Role::Caller(call), Event::Answered { .. } | Event::Changed { .. }) => {
+                self.keep_leg(call, cx);
+            }
+            (Role::Caller(call), Event::Restored { .. }) => self.gone_on(call, cx),
+            _ => {}
+        }
+    }
+
+    /// A phone rang and was answered: the invitation is a leg now.
+    fn answered(&mut self, invitation: LegId, leg: LegId, role: Role, cx: &mut Ctx<'_>) {
+        match role {
+            Role::Assignment(offer) => {
+                let call = self.legs.call_of_assignment(offer);
+                if let Some(call) = call.and_then(|call| self.calls.get_mut(&call)) {
+                    call.picked_up(offer, leg);
+                }
+                if self.input(Input::Accept { offer }, cx).is_some() {
+                    self.legs.remove(leg);
+                    cx.coordinator.withdraw(cx.now, leg, true);
+                }
+            }
+            Role::Recall(call) => self.recalled(call, (invitation, leg), cx),
+            Role::Consulted(call) => self.consulted(call, (invitation, leg), cx),
+            Role::Supervisor(call, name) => self.supervisor_joined(call, &name, leg, cx),
+            Role::Forwarded(call) => self.forwarded(call, leg, cx),
+            Role::Caller(_) | Role::Agent(_) | Role::Other(_) => {}
         }
     }
 
     /// A phone rang and was not answered.
-    pub(super) fn unanswered(
-        &mut self,
-        now: Time,
-        leg: LegId,
-        used: Use,
-        code: u16,
-        calls: &mut Coordinator,
-    ) {
-        match used {
-            Use::Offer(offer) => {
-                let input = match code {
-                    // Somebody pressed a button.
-                    486 | 600 | 603 => Input::Reject { offer },
-                    _ => Input::OfferLost { offer },
+    fn unanswered(&mut self, leg: LegId, role: Role, code: u16, cx: &mut Ctx<'_>) {
+        match role {
+            Role::Assignment(offer) => {
+                let input = if DECLINED.contains(&code) {
+                    Input::Reject { offer }
+                } else {
+                    Input::OfferLost { offer }
                 };
-                self.input(now, input, calls);
+                self.input(input, cx);
             }
-            Use::Recall(call) => {
-                if let Some(live) = self.calls.get_mut(&call).filter(|live| live.recall == Some(leg)) {
-                    live.recall = None;
+            Role::Recall(call) => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.recall_failed(leg);
                 }
             }
-            Use::Consulted(call) => self.consult_failed(now, call, code, calls),
-            Use::Watcher(call, name) => {
-                if let Some(live) = self.calls.get_mut(&call) {
-                    live.watchers.remove(&name);
-                }
-                self.changed.calls.insert(call);
-            }
-            Use::Outside(call) => self.outside_failed(now, call, calls),
-            Use::Caller(_) | Use::Agent(_) | Use::Other(_) => {}
+            Role::Consulted(call) => self.consult_failed(call, ConsultEnd::Refused(code), cx),
+            Role::Supervisor(call, name) => self.supervisor_left(call, &name),
+            Role::Forwarded(call) => self.forwarding_failed(call, cx),
+            Role::Caller(_) | Role::Agent(_) | Role::Other(_) => {}
         }
     }
 
     /// Caller and agent hear each other.
-    pub(super) fn bridged(&mut self, now: Time, call: CallId, calls: &mut Coordinator) {
-        let connecting = self
-            .acd
-            .state()
-            .calls
-            .get(&call)
-            .is_some_and(|call| matches!(call.phase, call_engine::acd::Phase::Connecting(_)));
-        if let Some(live) = self.calls.get_mut(&call) {
-            live.answered.get_or_insert(now);
-            live.since = now;
+    fn bridged(&mut self, id: CallId, cx: &mut Ctx<'_>) {
+        let connecting = matches!(self.engine.phase(id), Some(Phase::Connecting(_)));
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.answered.get_or_insert(cx.now);
+            call.since = cx.now;
         }
         if connecting {
-            self.input(now, Input::Connected { call }, calls);
+            self.input(Input::Connected { call: id }, cx);
         }
-        self.changed.calls.insert(call);
-    }
-
-    /// The agent's page is gone, or is back by itself.
-    pub(super) fn away(&mut self, now: Time, call: CallId, away: bool, calls: &mut Coordinator) {
-        if let Some(live) = self.calls.get_mut(&call) {
-            live.away = away;
-            live.since = now;
-        }
-        self.changed.calls.insert(call);
-        if away {
-            self.drop_consult(now, call, calls);
-            self.await_heir(now, call);
-        } else {
-            self.heirs.remove(&call);
-        }
-        self.input(now, Input::Away { call, away }, calls);
-    }
-
-    /// The agent whose page was gone registered again: the new page is called into the call.
-    pub(super) fn returned(&mut self, now: Time, call: CallId, user: &str, calls: &mut Coordinator) {
-        let Some(live) = self
-            .calls
-            .get_mut(&call)
-            .filter(|live| live.away && live.recall.is_none())
-        else {
-            return;
-        };
-        let theirs = live
-            .has()
-            .and_then(|agent| self.directory.agent(agent))
-            .is_some_and(|person| person.name == user);
-        if !theirs {
-            return;
-        }
-        let offer = Offer {
-            party: Party::User(user.to_owned()),
-            caller: None,
-            ring_timeout: Duration::from_secs(30),
-            headers: vec![(CALL_HEADER.into(), ids::call(call)), answer_at_once()],
-        };
-        if let Ok(leg) = calls.offer(now, live.session, offer) {
-            live.recall = Some(leg);
-            self.legs.insert(leg, Use::Recall(call));
-        }
-    }
-
-    /// The new page answered.
-    pub(super) fn recalled(
-        &mut self,
-        now: Time,
-        call: CallId,
-        (named, leg): (LegId, LegId),
-        calls: &mut Coordinator,
-    ) {
-        let live = self
-            .calls
-            .get_mut(&call)
-            .filter(|live| live.recall == Some(named));
-        let Some(live) = live else {
-            self.legs.remove(&leg);
-            return calls.withdraw(now, leg, false);
-        };
-        self.heirs.remove(&call);
-        live.recall = None;
-        live.away = false;
-        live.since = now;
-        let session = live.session;
-        if let Some((_, old)) = &mut live.agent {
-            let old = std::mem::replace(old, leg);
-            self.legs.remove(&old);
-            calls.drop_leg(now, old);
-        }
-        if let Some(agent) = live.waits_for.take() {
-            live.agent = Some((agent, leg));
-        }
-        self.legs.insert(leg, Use::Agent(call));
-        calls.admit_leg(now, session, leg);
-        self.watch_agent(call, calls);
-        self.changed.calls.insert(call);
-        self.input(now, Input::Away { call, away: false }, calls);
+        self.publisher.call(id);
     }
 
     /// Somebody who had been in a call is out of it.
-    pub(super) fn left(&mut self, now: Time, leg: LegId, used: Use, cause: Cause, calls: &mut Coordinator) {
-        match used {
-            Use::Agent(call) => self.agent_left(now, call, cause, calls),
-            Use::Consulted(call) => self.consult_failed(now, call, 0, calls),
-            Use::Other(call) => {
-                if let Some(live) = self.calls.get_mut(&call) {
-                    live.others.remove(&leg);
+    fn left(&mut self, leg: LegId, role: Role, cause: Cause, cx: &mut Ctx<'_>) {
+        match role {
+            Role::Agent(call) => self.agent_left(call, cause, cx),
+            Role::Consulted(call) => self.consult_failed(call, ConsultEnd::Left, cx),
+            Role::Other(call) => {
+                if let Some(left) = self.calls.get_mut(&call) {
+                    left.others.remove(&leg);
                 }
-                self.changed.calls.insert(call);
-                self.end_if_alone(now, call, calls);
+                self.publisher.call(call);
+                self.end_if_alone(call, cx);
             }
-            Use::Watcher(call, name) => {
-                if let Some(live) = self.calls.get_mut(&call) {
-                    live.watchers.remove(&name);
-                }
-                self.changed.calls.insert(call);
-            }
-            Use::Outside(call) => {
-                if let Some(live) = self.calls.get(&call) {
-                    calls.terminate_session(now, live.session);
+            Role::Supervisor(call, name) => self.supervisor_left(call, &name),
+            Role::Forwarded(call) => {
+                if let Some(call) = self.calls.get(&call) {
+                    cx.coordinator.terminate_session(cx.now, call.session);
                 }
             }
-            Use::Offer(offer) => {
-                self.input(now, Input::OfferLost { offer }, calls);
+            Role::Assignment(offer) => {
+                self.input(Input::OfferLost { offer }, cx);
             }
-            Use::Recall(_) | Use::Caller(_) => {}
+            Role::Recall(_) | Role::Caller(_) => {}
         }
     }
 
-    pub(super) fn agent_left(&mut self, now: Time, call: CallId, cause: Cause, calls: &mut Coordinator) {
-        let Some(live) = self.calls.get_mut(&call) else {
-            return;
-        };
-        match cause {
-            // The page is gone, or its media broke: the agent may come back.
-            Cause::Away | Cause::Lost | Cause::Failed => {
-                if !live.away {
-                    live.away = true;
-                    live.since = now;
-                    self.changed.calls.insert(call);
-                    self.await_heir(now, call);
-                    self.input(now, Input::Away { call, away: true }, calls);
-                }
-            }
-            // The agent hung up. Those whom the agent brought in go on without the agent.
-            _ if !live.others.is_empty() => {
-                let agent = live.has();
-                self.release_agent(now, call, calls);
-                if let Some(agent) = agent {
-                    self.hand_over(now, call, agent, calls);
-                }
-            }
-            _ => calls.terminate_session(now, live.session),
-        }
-    }
-
-    /// Lets a colleague in a three-way call take it over if the agent's page does not come back soon.
-    fn await_heir(&mut self, now: Time, call: CallId) {
-        let joined = self.calls.get(&call).and_then(|live| live.colleagues().next());
-        if joined.is_some() {
-            self.heirs.entry(call).or_insert(now + INHERIT);
-        }
-    }
-
-    /// A caller whom everybody left need not stay.
-    pub(super) fn end_if_alone(&mut self, now: Time, call: CallId, calls: &mut Coordinator) {
-        if let Some(live) = self.calls.get(&call)
-            && live.outside
-            && live.agent.is_none()
-            && live.others.is_empty()
+    /// Ends the call of a caller whom everybody left.
+    fn end_if_alone(&mut self, call: CallId, cx: &mut Ctx<'_>) {
+        if let Some(call) = self.calls.get(&call)
+            && call.is_alone()
         {
-            calls.terminate_session(now, live.session);
+            cx.coordinator.terminate_session(cx.now, call.session);
         }
     }
 
-    /// The agent has the call no more.
-    pub(super) fn release_agent(&mut self, now: Time, call: CallId, calls: &mut Coordinator) {
-        let Some(live) = self.calls.get_mut(&call) else {
+    /// A session is over: that of a caller, or one in which an agent asked somebody.
+    fn ended(&mut self, session: SessionId, record: &CallRecord, cx: &mut Ctx<'_>) {
+        let Some(id) = self.legs.remove_session(session) else {
             return;
         };
-        live.waits_for = None;
-        let legs = [live.agent.take().map(|(_, leg)| leg), live.recall.take()];
-        for leg in legs.into_iter().flatten() {
-            if let Some(Use::Recall(_)) = self.legs.remove(&leg) {
-                calls.withdraw(now, leg, false);
-            } else {
-                calls.drop_leg(now, leg);
-            }
+        let Some(call) = self.calls.get(&id).filter(|call| call.session == session) else {
+            return self.consult_ended(id, cx);
+        };
+        let input = if call.is_recovering() && matches!(record.cause, Cause::Failed | Cause::Lost) {
+            Some(Input::NotRecovered { call: id })
+        } else if call.is_released() {
+            None
+        } else if call.hung_up_by == HungUpBy::Supervisor {
+            Some(Input::HungUp { call: id })
+        } else {
+            Some(Input::Ended { call: id })
+        };
+        if let Some(input) = input {
+            self.input(input, cx);
         }
-        self.changed.calls.insert(call);
+        self.finish(id, record, cx);
     }
 
-    /// A queue does not keep a call.
-    pub(super) fn overflowed(&mut self, now: Time, call: CallId, target: Overflow, calls: &mut Coordinator) {
-        let Some(live) = self.calls.get_mut(&call) else {
+    /// The session in which an agent asked somebody is over: the agent hung up, and the caller waits for another one.
+    fn consult_ended(&mut self, call: CallId, cx: &mut Ctx<'_>) {
+        if self.stop_consulting(call, ConsultEnd::GaveUp, cx).is_some() {
+            let requeue = Requeue {
+                call,
+                queue: None,
+                priority: 0,
+                sticky: None,
+            };
+            self.input(Input::Requeue(requeue), cx);
+        }
+    }
+
+    /// Forgets a call whose session is over, and hands its facts to the journal.
+    fn finish(&mut self, id: CallId, record: &CallRecord, cx: &mut Ctx<'_>) {
+        if let Some(consult) = self.stop_consulting(id, ConsultEnd::GaveUp, cx) {
+            cx.coordinator.terminate_session(cx.now, consult.session);
+        }
+        let Some(call) = self.calls.remove(&id) else {
             return;
         };
-        live.outside = true;
-        live.since = now;
-        let session = live.session;
-        match target {
-            Overflow::Number(number) => match (self.route)("", &number) {
-                Reached::Party(party) => self.send_outside(now, call, *party, number, calls),
-                _ => calls.terminate_session(now, session),
-            },
-            Overflow::HangUp | Overflow::Queue(_) => calls.terminate_session(now, session),
+        self.legs.forget(id);
+        self.forget_leg(id);
+        let queue = self.directory.queue(call.queue);
+        if let (Some(queue), Some(agent), Some(_)) = (queue, call.agents.last(), call.answered) {
+            self.last_agents.talked(cx.now, queue, &call.from.number, *agent);
         }
+        self.takeovers.cancel(id);
+        let mut ended = Ended::new(call.from, call.to, record);
+        (ended.notes, ended.disposition) = (call.notes, call.disposition);
+        self.publisher.over(id, ended);
     }
 
-    /// A session is over.
-    pub(super) fn ended(
-        &mut self,
-        now: Time,
-        session: SessionId,
-        record: &CallRecord,
-        calls: &mut Coordinator,
-    ) -> bool {
-        let Some(call) = self.sessions.remove(&session) else {
-            self.log_direct(now, record);
-            return false;
-        };
-        let Some(live) = self.calls.get(&call).filter(|live| live.session == session) else {
-            // An agent hung up while asking somebody: the caller waits for another one.
-            self.log_consult(now, call, GAVE_UP);
-            if self
-                .calls
-                .get_mut(&call)
-                .and_then(|live| live.consult.take())
-                .is_some()
-            {
-                let requeue = Requeue {
-                    call,
-                    queue: None,
-                    priority: 0,
-                    sticky: None,
-                };
-                self.input(now, Input::Requeue(requeue), calls);
-            }
-            return true;
-        };
-        if live.restoring && matches!(record.cause, Cause::Failed | Cause::Lost) {
-            self.input(now, Input::NotRecovered { call }, calls);
-        } else if live.hung_up && !live.outside {
-            self.input(now, Input::HungUp { call }, calls);
-        } else if !live.outside {
-            self.input(now, Input::Ended { call }, calls);
-        }
-        self.finish(now, call, record, calls);
-        true
-    }
-
-    pub(super) fn finish(&mut self, now: Time, call: CallId, record: &CallRecord, calls: &mut Coordinator) {
-        self.log_consult(now, call, GAVE_UP);
-        let Some(live) = self.calls.remove(&call) else {
-            return;
-        };
-        if let Some(consult) = &live.consult {
-            calls.terminate_session(now, consult.session);
-            self.sessions.remove(&consult.session);
-        }
-        self.legs.retain(|_, used| used.call() != Some(call));
-        self.forget_leg(call);
-        let queue = self.directory.queue(live.queue);
-        if let (Some(queue), Some(agent), Some(_)) = (queue, live.had.last(), live.answered) {
-            self.last_agents.talked(now, queue, &live.from.number, *agent);
-        }
-        self.heirs.remove(&call);
-        let mut ended = Ended::new(live.from, live.to, record);
-        (ended.notes, ended.disposition) = (live.notes, live.disposition);
-        self.over(call, ended);
-    }
-
-    pub(super) fn reachable(&mut self, now: Time, user: &str, reachable: bool, calls: &mut Coordinator) {
+    /// An agent's phone registered, or is registered no longer.
+    pub(super) fn reachable(&mut self, user: &str, reachable: bool, cx: &mut Ctx<'_>) {
         let Some(agent) = self.directory.agent_of(user) else {
             return;
         };
         if reachable {
-            self.conns += 1;
-            let conn = ConnId(self.conns);
-            self.registered.insert(agent, conn);
-            self.input(now, Input::Attached { agent, conn }, calls);
-            self.call_back(now, agent, calls);
-        } else if let Some(conn) = self.registered.remove(&agent) {
-            self.input(now, Input::Detached { agent, conn }, calls);
+            let conn = self.agents.register(agent);
+            self.input(Input::Attached { agent, conn }, cx);
+            self.call_back(agent, cx);
+        } else if let Some(conn) = self.agents.unregister(agent) {
+            self.input(Input::Detached { agent, conn }, cx);
         }
-        self.changed.agents.insert(agent);
+        self.publisher.agent(agent);
+    }
+
+    /// Calls that an agent has, or had before a restart.
+    pub(super) fn calls_of(&self, agent: AgentId) -> impl Iterator<Item = CallId> {
+        self.calls
+            .iter()
+            .filter(move |(_, call)| call.agent() == Some(agent))
+            .map(|(id, _)| *id)
+    }
+}
+
+/// The leg that an event is of; of an incoming call, the caller's, of a transfer, the one that came.
+fn leg_of(event: &Event) -> Option<LegId> {
+    match event {
+        Event::Incoming { leg, .. }
+        | Event::Replaces { leg, .. }
+        | Event::Progress { leg, .. }
+        | Event::Answered { leg, .. }
+        | Event::OfferRings { offer: leg, .. }
+        | Event::OfferAnswered { leg, .. } => Some(*leg),
+        Event::Transferred { to, .. } => to.first().copied(),
+        _ => None,
     }
 }

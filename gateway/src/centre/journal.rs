@@ -46,9 +46,9 @@ pub struct Batch {
 #[derive(Debug)]
 pub struct Answer {
     /// Waiting for the reply.
-    pub reply: oneshot::Sender<Result<Option<String>, Refused>>,
+    pub reply: oneshot::Sender<Result<(), Refused>>,
     /// Result of the command.
-    pub result: Result<Option<String>, Refused>,
+    pub result: Result<(), Refused>,
 }
 
 /// Facts about a call that the log does not have.

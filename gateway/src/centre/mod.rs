@@ -3,26 +3,40 @@
 //! `call-engine`'s [`Acd`](call_engine::acd::Acd) decides; here its decisions become calls, and what happens becomes objects that pages
 //! see ([`view`]) and numbered events ([`event_stream`]).
 
+mod agent_away;
+mod agents;
+mod call;
 mod call_events;
-pub mod caller;
 pub mod command;
 mod commands;
 mod consult;
+pub mod context;
 pub mod controller;
+mod decisions;
 pub mod directory;
+mod engine;
 pub mod event_stream;
+mod forwarding;
+mod hand_over;
 mod history;
+mod hold;
 mod ids;
+mod invitation;
 pub mod journal;
 mod journal_writer;
 pub mod last_agent;
+mod legs;
 pub mod persistence;
 mod projection;
 mod publish;
+mod publisher;
 mod reconfigure;
 pub mod recovery;
 mod refer;
+pub mod signalling;
 pub mod start;
 pub mod statistics;
 mod supervise;
+mod today;
+mod transfer;
 pub mod view;

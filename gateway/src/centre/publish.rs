@@ -1,60 +1,53 @@
-//! Publishing events, and handing them to the journal.
+//! Consequences of the engine's log: objects to publish, numbers, and entries of agents' histories.
 
-use std::time::Duration;
-
-use call_engine::acd::metrics::SLOT;
-use call_engine::acd::{CallId, Departure, Fact, Record};
+use call_engine::acd::{Departure, Fact, Record};
 use sans_io::Time;
-use tokio::sync::mpsc;
 
-use super::controller::{Controller, QUEUE_INTERVAL};
-use super::journal::{Answer, Ended};
+use super::controller::Controller;
 use super::{ids, view};
 
-/// No day is longer, whatever is done to the clocks.
-const A_DAY: Duration = Duration::from_secs(26 * 3_600);
-
 impl Controller {
-    /// Adds a reply to be sent once everything done so far is durable.
-    pub(super) fn answer(&mut self, answer: Answer) {
-        self.batch.answers.push(answer);
-    }
-
-    /// Nothing more will be published about a call but its record.
-    pub(super) fn over(&mut self, call: CallId, ended: Ended) {
-        self.changed.calls.remove(&call);
-        self.batch.ended.insert(call, ended);
-    }
-
-    /// Takes a record: for the numbers, for the published objects, for the journal.
+    /// Takes a record of the engine: into the numbers, the calls, the published objects and the journal.
     pub(super) fn recorded(&mut self, record: Record) {
-        self.metrics.apply(&record);
-        let now = record.at;
-        let slot = now.as_micros() / SLOT;
-        if slot != self.slot {
-            self.slot = slot;
-            // Pages show only the numbers of today.
-            self.metrics.forget(now - A_DAY);
+        self.today.apply(&record);
+        self.mirror(&record.fact);
+        self.mark_changed(record.at, &record.fact);
+        self.publisher.batch().records.push(record);
+        while let Some(finished) = self.today.poll_finished() {
+            self.publisher.batch().finished.push(finished);
         }
-        let queue_of = |controller: &Controller, call: &CallId| {
-            controller.acd.state().calls.get(call).map(|call| call.queue)
-        };
-        match &record.fact {
-            Fact::Entered { call, queue, .. } => {
-                self.changed.calls.insert(*call);
-                self.changed.queues.insert(*queue);
-            }
-            Fact::Moved { call, queue, .. } => {
-                self.changed.calls.insert(*call);
-                self.changed.queues.insert(*queue);
-                if let Some(live) = self.calls.get_mut(call) {
-                    let from = std::mem::replace(&mut live.queue, *queue);
-                    self.changed.queues.insert(from);
+    }
+
+    /// Applies what the engine decided to the state of the call.
+    fn mirror(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Connected { call } => {
+                if let Some(call) = self.calls.get_mut(call) {
+                    call.connected();
                 }
             }
-            Fact::Offered { call, .. } => {
-                self.changed.calls.insert(*call);
+            Fact::Held { call, held } => {
+                if let Some(call) = self.calls.get_mut(call) {
+                    call.set_held(*held);
+                }
             }
+            Fact::Moved { call, queue, .. } => {
+                if let Some(call) = self.calls.get_mut(call) {
+                    let from = std::mem::replace(&mut call.queue, *queue);
+                    self.publisher.queues([from]);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn mark_changed(&mut self, now: Time, fact: &Fact) {
+        match fact {
+            Fact::Entered { call, queue, .. } | Fact::Moved { call, queue, .. } => {
+                self.publisher.call(*call);
+                self.publisher.queues([*queue]);
+            }
+            Fact::Offered { call, .. } => self.publisher.call(*call),
             Fact::OfferEnded {
                 offer,
                 call,
@@ -62,22 +55,16 @@ impl Controller {
                 how,
                 ..
             } => {
-                self.changed.calls.insert(*call);
+                self.publisher.call(*call);
                 self.log_missed(now, (*offer, *call), *agent, *how);
-                let agent = self
-                    .directory
-                    .agent(*agent)
-                    .map(|person| person.id.clone())
-                    .unwrap_or_default();
-                self.batch.change(
-                    now,
-                    view::Change::OfferEnded {
-                        id: ids::offer(*offer),
-                        call: ids::call(*call),
-                        agent,
-                        how: (*how).into(),
-                    },
-                );
+                let agent = self.directory.agent(*agent).map(|person| person.id.clone());
+                let ended = view::Change::OfferEnded {
+                    id: ids::offer(*offer),
+                    call: ids::call(*call),
+                    agent: agent.unwrap_or_default(),
+                    how: (*how).into(),
+                };
+                self.publisher.change(now, ended);
             }
             Fact::Accepted { call, .. }
             | Fact::Connected { call }
@@ -86,8 +73,9 @@ impl Controller {
             | Fact::HandedOver { call, .. }
             | Fact::Returned { call, .. }
             | Fact::Widened { call, .. } => {
-                self.changed.calls.insert(*call);
-                self.changed.queues.extend(queue_of(self, call));
+                self.publisher.call(*call);
+                self.publisher
+                    .queues(self.engine.call(*call).map(|call| call.queue));
             }
             Fact::Left { call, how, .. } => {
                 if *how == Departure::Lost {
@@ -95,71 +83,47 @@ impl Controller {
                 }
                 // A call from the start on has no agent; the queue it was in is published.
                 match self.calls.get(call) {
-                    Some(live) => self.changed.queues.extend([live.queue]),
-                    None => self
-                        .changed
-                        .queues
-                        .extend(self.directory.queues().map(|queue| queue.config.id)),
+                    Some(call) => self.publisher.queues([call.queue]),
+                    None => {
+                        let all = self.directory.queues().map(|queue| queue.config.id);
+                        self.publisher.queues(all);
+                    }
                 }
             }
             Fact::WrappedUp { agent, .. }
             | Fact::Intent { agent, .. }
             | Fact::Next { agent, .. }
             | Fact::Status { agent, .. } => {
-                self.changed.agents.insert(*agent);
-                if let Some(config) = self
+                self.publisher.agent(*agent);
+                let config = self
                     .directory
                     .agent(*agent)
-                    .and_then(|person| person.agent.as_ref())
-                {
-                    self.changed
-                        .queues
-                        .extend(config.queues.iter().map(|member| member.queue));
-                }
+                    .and_then(|person| person.agent.as_ref());
+                let served = config.map(|config| config.queues.iter().map(|member| member.queue));
+                self.publisher.queues(served.into_iter().flatten());
             }
             Fact::Started => {}
-        }
-        self.batch.records.push(record);
-        while let Some(finished) = self.metrics.poll_finished() {
-            self.batch.finished.push(finished);
         }
     }
 
     /// Hands what changed to the journal.
     pub(super) fn publish(&mut self, now: Time) {
-        let changed = std::mem::take(&mut self.changed);
+        let changed = self.publisher.take_changed(now);
         for call in changed.calls {
             if let Some(call) = self.project_call(call) {
-                self.batch.change(now, view::Change::Call(call));
+                self.publisher.change(now, view::Change::Call(call));
             }
         }
         for agent in changed.agents {
             if let Some(agent) = self.project_agent(now, agent) {
-                self.batch.change(now, view::Change::Agent(agent));
+                self.publisher.change(now, view::Change::Agent(agent));
             }
         }
-        if now.since(self.queues_published) >= QUEUE_INTERVAL {
-            for queue in changed.queues {
-                if let Some(queue) = self.project_queue(now, queue) {
-                    self.batch.change(now, view::Change::Queue(queue));
-                }
-            }
-            self.queues_published = now;
-        } else {
-            self.changed.queues = changed.queues;
-        }
-        if !self.batch.is_empty() {
-            let batch = std::mem::take(&mut self.batch);
-            self.backlog.push_back(batch);
-        }
-        while let Some(batch) = self.backlog.pop_front() {
-            if let Err(error) = self.journal.try_send(batch) {
-                match error {
-                    mpsc::error::TrySendError::Full(batch) => self.backlog.push_front(batch),
-                    mpsc::error::TrySendError::Closed(_) => self.backlog.clear(),
-                }
-                break;
+        for queue in changed.queues {
+            if let Some(queue) = self.project_queue(now, queue) {
+                self.publisher.change(now, view::Change::Queue(queue));
             }
         }
+        self.publisher.flush();
     }
 }

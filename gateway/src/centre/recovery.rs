@@ -9,11 +9,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use call_engine::acd::{AgentId, CallId, Input, Phase, QueueId};
-use sans_io::Time;
-use session_core::{Application, Coordinator, SavedLeg};
+use sans_io::{Deadline, Time};
+use session_core::{Application, SavedLeg};
 
-use super::controller::{Controller, GRACE, Live, Use};
+use super::call::Call;
+use super::context::Ctx;
+use super::controller::{Controller, GRACE};
 use super::last_agent::tells_callers_apart;
+use super::legs::Role;
 use super::view;
 
 /// Callers who are offered to go on at a time.
@@ -27,11 +30,12 @@ const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 /// Callers from before a restart.
 #[derive(Debug, Default)]
 pub struct Recovery {
-    /// Saved legs.
-    pub(super) legs: BTreeMap<CallId, SavedLeg>,
+    /// Saved legs of those who were not offered to go on yet.
+    legs: BTreeMap<CallId, SavedLeg>,
     /// The calls as they were last published.
-    pub(super) calls: BTreeMap<CallId, view::Call>,
-    pub(super) next: Time,
+    calls: BTreeMap<CallId, view::Call>,
+    /// Time at which the next callers are offered to go on.
+    next: Time,
     /// Callers whose calls it cost, by queue and number: when that was, and when they had come.
     cost: BTreeMap<(QueueId, String), (Time, Time)>,
 }
@@ -46,160 +50,129 @@ impl Recovery {
             ..Recovery::default()
         }
     }
+    /// Time at which the next callers are offered to go on.
+    pub(super) fn deadline(&self) -> Deadline {
+        (!self.legs.is_empty()).then_some((self.next, "callers to go on"))
+    }
+
+    /// Time at which a caller first arrived whose call a restart ended, and who calls again.
+    pub(super) fn came_before(&mut self, now: Time, queue: QueueId, number: &str) -> Option<Time> {
+        let (lost, came) = self.cost.remove(&(queue, number.to_owned()))?;
+        (now.since(lost) < REMEMBERED).then_some(came)
+    }
+
+    /// Callers to be offered to go on now.
+    fn take_due(&mut self, now: Time) -> Vec<(CallId, SavedLeg)> {
+        if now < self.next {
+            return Vec::new();
+        }
+        self.next = now + PAUSE;
+        std::iter::from_fn(|| self.legs.pop_first())
+            .take(AT_A_TIME)
+            .collect()
+    }
 }
 
 impl Controller {
     /// Marks the caller's leg as changed, to be kept anew.
-    pub(super) fn keep_leg(&mut self, call: CallId, calls: &Coordinator) {
-        let Some(live) = self.calls.get(&call).filter(|live| !live.restoring) else {
+    pub(super) fn keep_leg(&mut self, id: CallId, cx: &Ctx<'_>) {
+        let Some(call) = self.calls.get(&id).filter(|call| !call.is_recovering()) else {
             return;
         };
-        if let Some(saved) = calls.save(live.caller) {
-            self.batch.legs.insert(call, Some(saved));
+        if let Some(saved) = cx.coordinator.save(call.caller) {
+            self.publisher.batch().legs.insert(id, Some(saved));
         }
     }
 
-    /// Nothing is to be kept of it any longer.
+    /// Marks the caller's leg as one of which nothing is to be kept any longer.
     pub(super) fn forget_leg(&mut self, call: CallId) {
-        self.batch.legs.insert(call, None);
+        self.publisher.batch().legs.insert(call, None);
     }
 
     /// Offers the next callers to go on.
-    pub(super) fn offer_to_go_on(&mut self, now: Time, calls: &mut Coordinator) {
-        if self.recovery.legs.is_empty() || now < self.recovery.next {
-            return;
-        }
-        self.recovery.next = now + PAUSE;
-        for _ in 0..AT_A_TIME {
-            let Some((call, saved)) = self.recovery.legs.pop_first() else {
-                break;
-            };
-            self.restore(now, call, saved, calls);
+    pub(super) fn offer_to_go_on(&mut self, cx: &mut Ctx<'_>) {
+        for (call, saved) in self.recovery.take_due(cx.now) {
+            self.restore(call, saved, cx);
         }
     }
 
-    fn restore(&mut self, now: Time, call: CallId, saved: SavedLeg, calls: &mut Coordinator) {
-        let Some((session, leg)) = calls.restore(now, &saved, Some(Application::Music)) else {
-            return self.forget_leg(call);
+    fn restore(&mut self, id: CallId, saved: SavedLeg, cx: &mut Ctx<'_>) {
+        let restored = cx.coordinator.restore(cx.now, &saved, Some(Application::Music));
+        let Some((session, leg)) = restored else {
+            return self.forget_leg(id);
         };
-        let Some(state) = self.acd.state().calls.get(&call) else {
+        let Some(state) = self.engine.call(id) else {
             // The log does not know the call: its caller gets a BYE.
-            self.forget_leg(call);
-            return calls.terminate_session(now, session);
+            self.forget_leg(id);
+            return cx.coordinator.terminate_session(cx.now, session);
         };
-        let published = self.recovery.calls.remove(&call);
-        calls.set_grace(session, GRACE);
-        let with = match state.phase {
+        cx.coordinator.set_grace(session, GRACE);
+        let agent = match state.phase {
             Phase::Connected { agent, .. } => Some(agent),
             Phase::Waiting | Phase::Connecting(_) => None,
         };
-        let live = Live {
-            session,
-            caller: leg,
-            queue: state.queue,
-            from: published.as_ref().map_or_else(
-                || view::Party {
-                    number: saved.from.clone(),
-                    display: saved.display.clone(),
-                },
-                |published| published.from.clone(),
-            ),
-            to: published
-                .as_ref()
-                .map_or_else(|| saved.to.clone(), |published| published.to.clone()),
-            entered: Time(state.since),
-            since: now,
-            answered: published
-                .as_ref()
-                .and_then(|published| published.answered_at)
-                .map(|moment| moment.0),
-            agent: None,
-            transferred_by: published
-                .as_ref()
-                .and_then(|published| self.agent_named(&published.transferred_by.as_ref()?.id)),
-            notes: published
-                .as_ref()
-                .map(|published| published.notes.clone())
-                .unwrap_or_default(),
-            disposition: published
-                .as_ref()
-                .and_then(|published| published.disposition.clone()),
-            hung_up: false,
-            had: published.map_or_else(
-                || with.into_iter().collect(),
-                |published| self.agents_of(&published),
-            ),
-            recall: None,
-            away: with.is_some(),
-            consult: None,
-            others: BTreeMap::new(),
-            watchers: BTreeMap::new(),
-            outside: false,
-            fallback: None,
-            waits_for: with,
-            restoring: true,
-        };
-        if let Some(agent) = with {
-            self.last_calls.insert(agent, call);
+        let (queue, since) = (state.queue, Time(state.since));
+        let parties = (
+            view::Party {
+                number: saved.from.clone(),
+                display: saved.display.clone(),
+            },
+            saved.to.clone(),
+        );
+        let mut call = Call::new(cx.now, (session, leg), parties, queue).recovering(agent);
+        call.entered = since;
+        call.agents.extend(agent);
+        if let Some(published) = self.recovery.calls.remove(&id) {
+            call.agents = self.agents_of(&published);
+            let from = published.transferred_by.as_ref();
+            call.transferred_by = from.and_then(|agent| self.agent(&agent.id).ok());
+            call.answered = published.answered_at.map(|moment| moment.0);
+            call.from = published.from;
+            call.to = published.to;
+            call.notes = published.notes;
+            call.disposition = published.disposition;
         }
-        self.calls.insert(call, live);
-        self.sessions.insert(session, call);
-        self.legs.insert(leg, Use::Caller(call));
-        self.batch.legs.insert(call, Some(saved));
-        self.changed.calls.insert(call);
+        if let Some(agent) = agent {
+            self.agents.took(agent, id);
+        }
+        self.calls.insert(id, call);
+        self.legs.set_session(session, id);
+        self.legs.set(leg, Role::Caller(id));
+        self.publisher.batch().legs.insert(id, Some(saved));
+        self.publisher.call(id);
     }
 
     /// A caller goes on.
-    pub(super) fn gone_on(&mut self, now: Time, call: CallId, calls: &mut Coordinator) {
-        let Some(live) = self.calls.get_mut(&call) else {
+    pub(super) fn gone_on(&mut self, id: CallId, cx: &mut Ctx<'_>) {
+        let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        live.restoring = false;
-        self.changed.calls.insert(call);
+        call.go_on();
+        self.publisher.call(id);
         let input = Input::Recovered {
-            call,
+            call: id,
             with_agent: false,
         };
-        self.input(now, input, calls);
-        self.keep_leg(call, calls);
-        if let Some(agent) = self.calls.get(&call).and_then(|live| live.waits_for)
-            && self.registered.contains_key(&agent)
-        {
-            self.call_back(now, agent, calls);
-        }
-    }
-
-    /// The page of an agent is there again: it is called into the call that the agent had before a restart.
-    pub(super) fn call_back(&mut self, now: Time, agent: AgentId, calls: &mut Coordinator) {
-        let had: Vec<CallId> = self
-            .calls
-            .iter()
-            .filter(|(_, live)| live.waits_for == Some(agent) && !live.restoring)
-            .map(|(call, _)| *call)
-            .collect();
-        let Some(user) = self.directory.agent(agent).map(|person| person.name.clone()) else {
-            return;
-        };
-        for call in had {
-            self.returned(now, call, &user, calls);
+        self.input(input, cx);
+        self.keep_leg(id, cx);
+        let agent = self.calls.get(&id).and_then(Call::agent);
+        if let Some(agent) = agent.filter(|agent| self.agents.is_registered(*agent)) {
+            self.call_back(agent, cx);
         }
     }
 
     /// A call from before a restart is lost: a caller who calls again gets the place.
-    pub(super) fn lost(&mut self, now: Time, call: CallId) {
-        let published = self.recovery.calls.remove(&call);
-        let place = match (self.calls.get(&call), &published) {
-            (Some(live), _) => Some((live.queue, live.from.number.clone(), live.entered)),
+    pub(super) fn lost(&mut self, now: Time, id: CallId) {
+        let published = self.recovery.calls.remove(&id);
+        let place = match (self.calls.get(&id), &published) {
+            (Some(call), _) => Some((call.queue, call.from.number.clone(), call.entered)),
             (None, Some(published)) => published
                 .queue
                 .as_ref()
                 .and_then(|queue| self.directory.queue_by_id(&queue.id))
                 .map(|queue| {
-                    (
-                        queue.config.id,
-                        published.from.number.clone(),
-                        published.entered_at.0,
-                    )
+                    let number = published.from.number.clone();
+                    (queue.config.id, number, published.entered_at.0)
                 }),
             (None, None) => None,
         };
@@ -210,21 +183,8 @@ impl Controller {
         }
     }
 
-    /// Time at which a caller first arrived whose call a restart ended, and who calls again.
-    pub(super) fn came_before(&mut self, now: Time, queue: QueueId, number: &str) -> Option<Time> {
-        let (lost, came) = self.recovery.cost.remove(&(queue, number.to_owned()))?;
-        (now.since(lost) < REMEMBERED).then_some(came)
-    }
-
     fn agents_of(&self, published: &view::Call) -> Vec<AgentId> {
-        published
-            .agents
-            .iter()
-            .filter_map(|id| self.agent_named(id))
-            .collect()
-    }
-
-    fn agent_named(&self, id: &str) -> Option<AgentId> {
-        Some(self.directory.person_by_id(id)?.agent.as_ref()?.id)
+        let agents = published.agents.iter();
+        agents.filter_map(|id| self.agent(id).ok()).collect()
     }
 }

@@ -1,9 +1,7 @@
 //! Start of the call centre: its past, its staff, and the task that runs its journal.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use call_engine::DialPlan;
 use sans_io::{Rng, Time};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -15,21 +13,15 @@ use super::journal::{Fold, Journal};
 use super::last_agent::LastAgents;
 use super::persistence::{Past, Persistence};
 use super::recovery::Recovery;
-use crate::switch::reached;
 
 /// Batches that may wait for the journal. When it is full the controller keeps them, and refuses new calls when it has too many.
 const BATCHES: usize = 4_096;
-
-/// Demo callers that may wait to be started; more are refused.
-const DEMO_CALLERS: usize = 4;
 
 /// A call centre that runs.
 #[derive(Debug)]
 pub struct Centre {
     /// State that everybody sees.
     pub stream: EventStream,
-    /// Names of queues for which a demo caller is wanted.
-    pub demo_callers: mpsc::Receiver<String>,
     /// Ends when the signalling task has ended and everything is durable.
     pub journal: JoinHandle<()>,
 }
@@ -41,8 +33,6 @@ impl Centre {
         now: Time,
         directory: Arc<Directory>,
         fold: Box<dyn Fold>,
-        is_demo: bool,
-        (plan, demo_phone): (DialPlan, Option<SocketAddr>),
         rng: Rng,
         past: Option<(Past, Persistence)>,
     ) -> (Centre, Controller) {
@@ -63,7 +53,6 @@ impl Centre {
         let stream = EventStream::after(past.seq, past.events);
         let recovery = Recovery::new(past.legs, past.calls);
         let (journal, batches) = mpsc::channel(BATCHES);
-        let (demo, demo_callers) = mpsc::channel(DEMO_CALLERS);
         let writes = Journal::new(stream.clone(), Arc::clone(&directory), fold, past.seq);
         let writes = match persistence {
             Some(store) => writes.kept(store, past.callers, past.unwritten),
@@ -81,13 +70,10 @@ impl Centre {
                 rng,
                 journal,
                 midnight: Box::new(midnight),
-                route: Box::new(move |user, number| reached(&plan, demo_phone, user, number)),
-                demo: is_demo.then_some(demo),
             },
         );
         let centre = Centre {
             stream,
-            demo_callers,
             journal: tokio::spawn(writes.run(batches)),
         };
         (centre, controller)

@@ -7,15 +7,15 @@ use std::sync::{Arc, RwLock};
 
 use call_engine::DialPlan;
 use serde_json::Value;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Mutex;
 
 use super::rows::UserRow;
 use super::snapshot::{Kept, Snapshot};
 use super::{Kind, Provisioning, Shared};
 use crate::auth::Accounts;
 use crate::auth::accounts::User;
-use crate::centre::command::Asked;
 use crate::centre::directory::Directory;
+use crate::centre::signalling::Signalling;
 use crate::centre::statistics::Statistics;
 use crate::config::{Choice, Config, Queue};
 use crate::store::{Object, Store, StoreError, Table};
@@ -90,7 +90,7 @@ impl Loaded {
     #[must_use]
     pub fn start(
         self,
-        controller: mpsc::Sender<Asked>,
+        signalling: Arc<dyn Signalling>,
         accounts: Accounts,
         statistics: Arc<Statistics>,
     ) -> Provisioning {
@@ -99,7 +99,7 @@ impl Loaded {
                 snapshot: RwLock::new(Arc::new(self.snapshot)),
                 tables: self.tables,
                 turn: Mutex::new(self.directory),
-                controller,
+                signalling,
                 accounts,
                 statistics,
             }),

@@ -15,11 +15,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use sans_io::Time;
 use serde_json::Value;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, oneshot};
 
 use crate::auth::{Accounts, new_id};
 use crate::centre::command::{Asked, By, Command, Reconfiguration, Refused};
 use crate::centre::directory::Directory;
+use crate::centre::signalling::Signalling;
 use crate::centre::statistics::Statistics;
 use crate::config::{Choice, Queue};
 use crate::store::{Expect, Put};
@@ -88,7 +89,7 @@ struct Shared {
     tables: Tables,
     /// Directory that the call centre has; its lock makes changes come one after the other.
     turn: Mutex<Arc<Directory>>,
-    controller: mpsc::Sender<Asked>,
+    signalling: Arc<dyn Signalling>,
     accounts: Accounts,
     statistics: Arc<Statistics>,
 }
@@ -501,14 +502,14 @@ impl Provisioning {
     async fn apply(&self, reconfiguration: Reconfiguration) -> Result<(), ProvisioningError> {
         let (reply, answer) = oneshot::channel();
         let asked = Asked {
-            by: By::Supervisor(String::new()),
+            by: By::Gateway,
             command: Command::Reconfigure(Box::new(reconfiguration)),
             reply,
         };
         let gone = || ProvisioningError::Refused(Refused::Busy);
-        self.shared.controller.send(asked).await.map_err(|_| gone())?;
+        self.shared.signalling.send(asked).await.map_err(|_| gone())?;
         match answer.await {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(())) => Ok(()),
             Ok(Err(refused)) => Err(ProvisioningError::Refused(refused)),
             Err(_) => Err(gone()),
         }

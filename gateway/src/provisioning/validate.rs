@@ -9,7 +9,8 @@ use super::snapshot::Snapshot;
 use crate::auth::Role;
 use crate::auth::accounts::is_name;
 use crate::auth::password::{MAX_LEN, MIN_LEN};
-use crate::config::centre::{ascending, dialable, range, skill};
+use crate::config::centre::{dialable, range, skill};
+use crate::config::queue::ascending;
 use crate::config::{Choice, Overflow, Queue};
 
 /// Fields, with the error of each.
@@ -149,8 +150,8 @@ pub(super) fn queue(queue: &Queue, own: Option<&str>, snapshot: &Snapshot) -> Wr
         }
     }
     c.skills("requires", &queue.requires);
-    if let Some(tier) = queue.max_tier {
-        c.within("max_tier", tier, range::TIER);
+    for (limit, value) in queue.limited() {
+        c.within(limit.key, value, limit.range);
     }
     c.that("widening", ascending(&queue.widening));
     for (n, step) in queue.widening.iter().take(range::STEPS).enumerate() {
@@ -159,42 +160,6 @@ pub(super) fn queue(queue: &Queue, own: Option<&str>, snapshot: &Snapshot) -> Wr
         c.within(&field("lower"), step.lower, range::LOWER);
         if let Some(tier) = step.max_tier {
             c.within(&field("max_tier"), tier, range::TIER);
-        }
-    }
-    c.within("rate", queue.rate, range::RATE);
-    c.within("priority", queue.priority, range::PRIORITY);
-    c.within("max_no_answer", queue.max_no_answer, range::MAX_NO_ANSWER);
-    c.within("sticky_days", queue.sticky_days, range::STICKY_DAYS);
-    for (field, value, range) in [
-        ("boost", queue.boost, range::BOOST),
-        ("ring", queue.ring, range::RING),
-        ("progress", queue.progress, range::PROGRESS),
-        ("wrap_up", queue.wrap_up, range::WRAP_UP),
-        ("service_level", queue.service_level, range::SERVICE_LEVEL),
-    ] {
-        c.seconds(field, value, range);
-    }
-    for (field, value, range) in [
-        ("sticky", queue.sticky, range::STICKY),
-        ("max_wait", queue.max_wait, range::WAIT),
-        ("announce", queue.announce, range::ANNOUNCE),
-        ("alarm_wait", queue.alarm_wait, range::WAIT),
-    ] {
-        if let Some(value) = value {
-            c.seconds(field, value, range);
-        }
-    }
-    for (field, value, range) in [
-        ("max_length", queue.max_length, range::LENGTH),
-        ("alarm_waiting", queue.alarm_waiting, range::WAITING),
-        (
-            "alarm_service_level",
-            queue.alarm_service_level.map(u32::from),
-            range::PERCENT,
-        ),
-    ] {
-        if let Some(value) = value {
-            c.within(field, value, range);
         }
     }
     if queue.hours.len() > 50 {

@@ -1,7 +1,7 @@
 //! Decisions on each call at the gateway: its own switch with a dial plan, and features that it does not have
 //! yet (several parties at once, another one after a refusal).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use cordboard::centre::journal::{Batch, Journal};
 use cordboard::centre::last_agent::LastAgents;
 use cordboard::centre::recovery::Recovery;
 use cordboard::config::{Config, Member, Overflow, Queue, Role, Staff, Work};
-use cordboard::switch::{Request, reached};
+use cordboard::routing::Routing;
+use cordboard::switch::Request;
 use sans_io::{Rng, Time};
 use session_core::{Coordinator, Dial, Event, OnFailure, Party, SessionId};
 use sip_stack::Application as _;
@@ -46,7 +47,6 @@ impl Switch {
         let plan = DialPlan::new(rules, (1_001..=1_004).map(|user: u32| user.to_string()));
         let directory = Arc::new(Directory::of(&centre()));
         let (journal, told) = mpsc::channel(100_000);
-        let routes = plan.clone();
         let controller = Controller::new(
             now,
             Setup {
@@ -59,13 +59,15 @@ impl Switch {
                 rng: Rng::seeded(1),
                 journal,
                 midnight: Box::new(|_| Time::ZERO),
-                route: Box::new(move |user, number| reached(&routes, None, user, number)),
-                demo: None,
             },
         );
         let view = EventStream::new(0);
         Switch {
-            real: cordboard::switch::Switch::new(plan, None, RINGS, Some(controller)),
+            real: cordboard::switch::Switch::new(
+                Routing::new(plan, BTreeMap::new()),
+                RINGS,
+                Some(controller),
+            ),
             overflow: BTreeSet::new(),
             told,
             journal: Journal::new(view.clone(), directory, Box::new(()), 0),
@@ -95,7 +97,7 @@ impl Switch {
         by: By,
         command: Command,
         calls: &mut Coordinator,
-    ) -> Result<Option<String>, Refused> {
+    ) -> Result<(), Refused> {
         let (reply, mut answer) = oneshot::channel();
         let asked = Asked { by, command, reply };
         self.real.handle_request(now, Request::Centre(asked), calls);
@@ -204,7 +206,7 @@ fn centre() -> Config {
     let agent = || Staff {
         roles: vec![Role::Agent],
         agent: Work {
-            queues: vec![Member::of("support")],
+            queues: vec![Member::of("que_support")],
             ..Work::default()
         },
     };

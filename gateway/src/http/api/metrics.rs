@@ -15,7 +15,6 @@ use sans_io::Time;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::archive::Archive;
 use super::problem::{Code, Problem};
 use super::{Api, events, guard, sign_in};
 use crate::auth::sentry::Sentry;
@@ -106,12 +105,11 @@ impl Counters {
     }
 
     /// Counts events since the last call. Events that are no longer kept stay uncounted.
-    pub(super) fn catch_up(&self, stream: &EventStream, archive: &dyn Archive) {
+    pub(super) fn catch_up(&self, stream: &EventStream) {
         let mut counted = self.lock();
         match stream.since(counted.seq, usize::MAX) {
             Ok(events) => {
                 for event in events {
-                    archive.take(&event);
                     counted.count(&event);
                 }
             }
@@ -125,13 +123,13 @@ impl Counters {
 }
 
 /// Counts what happens while it happens, so that nothing is missed however seldom somebody asks.
-pub(super) async fn follow(stream: EventStream, counters: Weak<Counters>, archive: Arc<dyn Archive>) {
+pub(super) async fn follow(stream: EventStream, counters: Weak<Counters>) {
     let mut changes = stream.watch();
     while changes.changed().await.is_ok() {
         let Some(counters) = counters.upgrade() else {
             return;
         };
-        counters.catch_up(&stream, &*archive);
+        counters.catch_up(&stream);
     }
 }
 
@@ -190,16 +188,18 @@ pub(super) async fn get(State(api): State<Api>, request: Parts) -> Result<Respon
             return Err(Code::Forbidden.into());
         }
     }
-    api.counters.catch_up(&api.stream, &*api.archive);
+    api.counters.catch_up(api.service.stream());
     let connections = events::MAX_CONNECTIONS - api.counters.places.available_permits();
     let text = {
         let counted = api.counters.lock();
         let now = api.now();
-        api.stream.read(|view| page(view, &counted, now, connections))
+        api.service
+            .stream()
+            .read(|view| page(view, &counted, now, connections))
     };
     let text = with_refusals(text, api.accounts.sentry());
-    let text = match api.archive.meter() {
-        Some(meter) => with_store(text, meter, api.archive.is_up()),
+    let text = match api.service.archive().meter() {
+        Some(meter) => with_store(text, meter, api.service.archive().is_up()),
         None => text,
     };
     let text = match &api.machine {

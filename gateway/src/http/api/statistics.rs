@@ -129,7 +129,10 @@ pub(super) async fn queues(
     let (from, until) = stretch(&api, wanted.cursor.or(wanted.from), wanted.to);
     let from = from / step * step;
     let steps = (until - from).div_ceil(step);
-    let (directory, folded) = (api.statistics.directory(), api.statistics.metrics());
+    let (directory, folded) = (
+        api.service.statistics().directory(),
+        api.service.statistics().metrics(),
+    );
     let mut items = Vec::new();
     for n in 0..steps.min(MAX_STEPS) {
         let (begin, end) = (from + n * step, from + (n + 1) * step);
@@ -156,7 +159,10 @@ pub(super) async fn agents(
 ) -> Result<Json<List<AgentNumbers>>, Problem> {
     let (from, until) = stretch(&api, wanted.from, wanted.to);
     let now = api.now();
-    let (directory, folded) = (api.statistics.directory(), api.statistics.metrics());
+    let (directory, folded) = (
+        api.service.statistics().directory(),
+        api.service.statistics().metrics(),
+    );
     let agents = directory
         .people()
         .filter_map(|person| Some((person, person.agent.as_ref()?)));

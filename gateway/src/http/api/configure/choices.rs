@@ -24,7 +24,7 @@ macro_rules! choices {
             #[utoipa::path(get, path = $path, operation_id = $ids[0], tag = "agent", responses((status = 200, body = List<Choice>)))]
             pub(in super::super::super) async fn list(SignedIn(_who): SignedIn, State(api): State<Api>) -> Json<List<Choice>> {
                 Json(List {
-                    items: api.provisioning.choices($kind),
+                    items: api.service.provisioning().choices($kind),
                     next_cursor: None,
                 })
             }
@@ -141,6 +141,10 @@ async fn store(
 }
 
 fn found(api: &Api, kind: Kind, code: &str) -> Result<(Tag, Json<Choice>), Problem> {
-    let (choice, version) = api.provisioning.choice(kind, code).ok_or(Code::UnknownCode)?;
+    let (choice, version) = api
+        .service
+        .provisioning()
+        .choice(kind, code)
+        .ok_or(Code::UnknownCode)?;
     Ok((Tag(version), Json(choice)))
 }

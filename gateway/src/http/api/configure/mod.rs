@@ -78,7 +78,7 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, ProvisioningError>> + Send,
 {
-    let provisioning = api.provisioning.clone();
+    let provisioning = api.service.provisioning().clone();
     let work = tokio::spawn(async move { change(provisioning).await });
     match timeout(PATIENCE, work).await {
         Ok(Ok(Ok(done))) => Ok(done),

@@ -102,6 +102,6 @@ pub(in super::super) async fn delete(
 }
 
 fn found(api: &Api, id: &str) -> Result<(Tag, Json<Queue>), Problem> {
-    let (queue, version) = api.provisioning.queue(id).ok_or(Code::UnknownQueue)?;
+    let (queue, version) = api.service.provisioning().queue(id).ok_or(Code::UnknownQueue)?;
     Ok((Tag(version), Json(queue)))
 }

@@ -61,8 +61,10 @@ pub(in super::super) async fn list(
     State(api): State<Api>,
     Params(part): Params<Part>,
 ) -> Result<Json<List<Account>>, Problem> {
-    part.of(&api.provisioning.people(), |person| Some(Account::from(person)))
-        .map(Json)
+    part.of(&api.service.provisioning().people(), |person| {
+        Some(Account::from(person))
+    })
+    .map(Json)
 }
 
 /// A user.
@@ -142,7 +144,7 @@ pub(in super::super) async fn delete(
 }
 
 fn found(api: &Api, id: &str) -> Result<(Tag, Json<Account>), Problem> {
-    let people = api.provisioning.people();
+    let people = api.service.provisioning().people();
     let person = people.get(id).ok_or(Code::UnknownUser)?;
     Ok((Tag(person.version), Json(Account::from(person))))
 }

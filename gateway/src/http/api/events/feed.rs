@@ -8,11 +8,11 @@
 use serde::Serialize;
 
 use super::super::agent::DirectoryEntry;
-use super::super::live::{sees_call, sees_queue, shown_call};
 use super::super::sign_in::Me;
 use crate::auth::Principal;
 use crate::centre::event_stream::{Event, EventStream, TooOld, View};
 use crate::centre::view::{Agent, Call, Change, Moment, Offer, Queue};
+use crate::service::rights::{sees_agent, sees_call, sees_offer, sees_queue, sees_record, shown_call};
 
 /// Position of a subscriber. One that has not subscribed, or was told to start again, is sent nothing.
 #[derive(Debug, Default)]
@@ -180,9 +180,7 @@ fn as_seen(view: &View, who: &Principal, event: &Event) -> String {
             });
         }
         Change::Call(_) => false,
-        Change::CallEnded { record, .. } | Change::Logged { record } => {
-            record.agents.iter().any(|agent| agent.id == who.id)
-        }
+        Change::CallEnded { record, .. } | Change::Logged { record } => sees_record(who, record),
         Change::OfferMade(offer) => sees_offer(who, &offer.agent),
         Change::OfferEnded { agent, .. } => sees_offer(who, agent),
         Change::Agent(_)
@@ -205,14 +203,6 @@ fn reduced(event: &Event, r#type: &'static str, data: DirectoryEntry) -> String 
         r#type,
         data,
     })
-}
-
-fn sees_agent(who: &Principal, agent: &Agent) -> bool {
-    who.sees_all() || agent.id == who.id
-}
-
-fn sees_offer(who: &Principal, agent: &str) -> bool {
-    who.sees_all() || agent == who.id
 }
 
 fn json<T: Serialize>(value: &T) -> String {

@@ -27,14 +27,19 @@ use crate::auth::api_key::ApiKey;
 use crate::auth::password::{Password, Passwords};
 use crate::auth::sentry::Sentry;
 use crate::auth::{Role, Scope};
-use crate::centre::command::Refused;
-use crate::centre::event_stream::Event;
+use crate::centre::command::{Asked, By, Command, Refused};
+use crate::centre::event_stream::{Event, EventStream};
+use crate::centre::signalling::Signalling;
+use crate::centre::statistics::Statistics;
 use crate::centre::view::{
     Agent, AgentDay, AgentName, Call, CallPhase, Change, Moment, Mos, Offer, Outcome, Party, Queue,
     QueueAlarms, QueueDay, QueueLive, QueueName, Reach, Record, RecordKind, Status,
 };
 use crate::config::{self, Config, Staff};
+use crate::demo::Callers;
 use crate::provisioning::Loaded;
+use crate::service::archive::Recent;
+use crate::service::{self, Service};
 use crate::store::Store;
 
 /// Commands to the controller, and their origins.
@@ -105,10 +110,8 @@ impl World {
             }));
         }
         let told = Arc::clone(&clock);
-        let settings = Settings {
-            demo: true,
-            ..Settings::default()
-        };
+        let (wanted, mut callers) = mpsc::channel(4);
+        tokio::spawn(async move { while callers.recv().await.is_some() {} });
         let stream = EventStream::new(0);
         stream.publish(furniture());
         let loaded = Loaded::read(config, store).await.expect("loaded");
@@ -116,18 +119,19 @@ impl World {
             assert!(accounts.put_user(account));
         }
         let statistics = Arc::new(Statistics::new(loaded.directory()));
-        let provisioning = loaded.start(controller.clone(), accounts.clone(), Arc::clone(&statistics));
-        let parts = Parts {
-            keeper: None,
+        let signalling: Arc<dyn Signalling> = Arc::new(controller);
+        let provisioning = loaded.start(Arc::clone(&signalling), accounts.clone(), Arc::clone(&statistics));
+        let parts = service::Parts {
             stream,
-            controller,
+            signalling,
             accounts,
-            archive: Arc::new(archive::Recent::default()),
+            archive: Arc::new(Recent::default()),
             statistics,
             provisioning,
-            settings,
+            demo: Some(Callers::new(wanted)),
         };
-        let api = Api::new(parts, move || Time(told.load(Ordering::Relaxed)));
+        let service = Service::new(parts, move || Time(told.load(Ordering::Relaxed)));
+        let api = Api::new(service, None, Settings::default());
         World {
             router: routes(api.clone()),
             api,
@@ -319,10 +323,9 @@ pub(super) fn controller() -> (mpsc::Sender<Asked>, Log) {
                 ("lost", Refused::Unreachable),
             ];
             let refused = refused.into_iter().find(|(word, _)| text.contains(word));
-            let result = match (&command, refused) {
-                (_, Some((_, refused))) => Err(refused),
-                (Command::DemoCall { .. }, None) => Ok(Some("que_1".to_owned())),
-                _ => Ok(None),
+            let result = match refused {
+                Some((_, refused)) => Err(refused),
+                _ => Ok(()),
             };
             kept.lock().expect("not poisoned").push((by, command));
             let _ = reply.send(result);
@@ -530,7 +533,7 @@ async fn what_is_counted_is_told_to_this_host_and_to_keys_only() {
         id: "call_anna".into(),
         record: record("call_anna", &["usr_anna"]),
     };
-    world.api.stream.publish(numbered(9, vec![ended]));
+    world.api.service.stream().publish(numbered(9, vec![ended]));
     let request = request(Method::GET, "/metrics", &world.key(&[Scope::Read]), None);
     let response = world.router.clone().oneshot(request).await.expect("infallible");
     let text = to_bytes(response.into_body(), 1 << 20).await.expect("a body");

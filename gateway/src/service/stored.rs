@@ -10,7 +10,7 @@ use crate::store::{
 };
 
 /// Records in the store.
-pub struct Kept {
+pub struct Stored {
     store: Store,
     calls: Calls,
     /// Notes about calls, by the id of their record.
@@ -25,11 +25,11 @@ const AGENTS: &str = "agents";
 /// Attempts when several agents write at the same moment.
 const TRIES: usize = 5;
 
-impl Kept {
+impl Stored {
     /// Archive in this store.
     #[must_use]
-    pub fn new(store: &Store) -> Kept {
-        Kept {
+    pub fn new(store: &Store) -> Stored {
+        Stored {
             store: store.clone(),
             calls: store.calls(),
             notes: store.table("note"),
@@ -96,7 +96,7 @@ impl Kept {
     }
 }
 
-impl Archive for Kept {
+impl Archive for Stored {
     fn records<'a>(&'a self, wanted: &'a Wanted) -> Answer<'a, Vec<Record>> {
         Box::pin(async move {
             let filter = CallFilter {
@@ -168,7 +168,7 @@ fn noted(row: &BTreeMap<String, String>) -> Noted {
     }
 }
 
-pub(super) fn unavailable(error: StoreError) -> Unavailable {
+pub(crate) fn unavailable(error: StoreError) -> Unavailable {
     tracing::warn!(%error, "the store cannot be read");
     Unavailable
 }

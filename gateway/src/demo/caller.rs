@@ -1,4 +1,4 @@
-//! Demo callers: people who call a queue through the whole path, over SIP and RTP, so that a newcomer has somebody to talk with.
+//! Callers of queues, through the whole path, over SIP and RTP, so that a newcomer has somebody to talk with.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 /// The account that demo callers call from; its password is made anew at each start.
-pub const ACCOUNT: &str = "demo-caller";
+pub(super) const ACCOUNT: &str = "demo-caller";
 
 /// Maximum time that a demo caller waits and talks.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 const CALLERS: usize = 8;
 
 /// Calls each number that comes in, with one caller who plays back what it hears, until the channel closes.
-pub async fn run(gateway: SocketAddr, password: String, mut wanted: mpsc::Receiver<String>) {
+pub(super) async fn run(gateway: SocketAddr, password: String, mut wanted: mpsc::Receiver<String>) {
     let mut callers = JoinSet::new();
     loop {
         tokio::select! {
