@@ -4,7 +4,7 @@ use sans_io::{Rng, Time};
 
 use crate::auth::Role;
 use crate::config::Work;
-use crate::roster::{Roster, Unchanged, UserSettings};
+use crate::provisioning::{Provisioning, ProvisioningError, UserSettings};
 
 /// Characters of a generated password, out of 62: 119 bits.
 const LENGTH: usize = 20;
@@ -15,12 +15,12 @@ const LENGTH: usize = 20;
 /// # Errors
 /// One line for people.
 pub(crate) async fn draw(
-    roster: &Roster,
+    provisioning: &Provisioning,
     now: Time,
     name: &str,
     rng: &mut Rng,
 ) -> Result<Option<String>, String> {
-    if roster.has_admin() {
+    if provisioning.has_admin() {
         return Ok(None);
     }
     let password = rng.token(LENGTH);
@@ -32,12 +32,12 @@ pub(crate) async fn draw(
         password: Some(password.clone()),
         sip_password: None,
     };
-    match roster.put_user(now, None, settings).await {
+    match provisioning.put_user(now, None, settings).await {
         Ok(_) => Ok(Some(password)),
-        Err(Unchanged::Taken) => Err(format!(
+        Err(ProvisioningError::Taken) => Err(format!(
             "a user or queue named `{name}` exists and is not an admin; choose another name"
         )),
-        Err(Unchanged::Invalid(wrong)) => {
+        Err(ProvisioningError::Invalid(wrong)) => {
             let wrong: Vec<String> = wrong
                 .iter()
                 .map(|(field, why)| format!("{field}: {why}"))

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::centre::command::{Refused, Settings};
 use crate::config::{Config, Overrides, Tls};
-use crate::roster::{Roster, Unchanged};
+use crate::provisioning::{Provisioning, ProvisioningError};
 
 /// Interval for trying again a change that calls are in the way of.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -25,7 +25,7 @@ pub(crate) struct Reloader {
     pub(crate) overrides: Overrides,
     /// The configuration in force.
     pub(crate) config: Config,
-    pub(crate) roster: Roster,
+    pub(crate) provisioning: Provisioning,
     pub(crate) certificates: Certificates,
     /// Time to try again a change that calls were in the way of.
     again: Option<Instant>,
@@ -54,14 +54,14 @@ impl Reloader {
         file: Option<PathBuf>,
         overrides: Overrides,
         config: Config,
-        roster: Roster,
+        provisioning: Provisioning,
         certificates: Certificates,
     ) -> Reloader {
         Reloader {
             file,
             overrides,
             config,
-            roster,
+            provisioning,
             certificates,
             again: None,
         }
@@ -138,17 +138,17 @@ impl Reloader {
             adjustment: adjustment(&changed),
             ring_timeout: changed.ring_timeout,
         };
-        self.roster
+        self.provisioning
             .reload(changed.clone(), settings)
             .await
             .map_err(|why| match why {
-                Unchanged::Refused(Refused::AgentBusy) => {
+                ProvisioningError::Refused(Refused::AgentBusy) => {
                     NotReloaded::Busy("an agent who is no longer configured is in a call")
                 }
-                Unchanged::Refused(Refused::QueueBusy) => {
+                ProvisioningError::Refused(Refused::QueueBusy) => {
                     NotReloaded::Busy("a queue that is no longer configured has calls")
                 }
-                Unchanged::Refused(_) => NotReloaded::Busy("there is too much to do"),
+                ProvisioningError::Refused(_) => NotReloaded::Busy("there is too much to do"),
                 _ => NotReloaded::Wrong(vec!["the store cannot be read".into()]),
             })?;
         for (certificate, pair) in shown {

@@ -1,7 +1,7 @@
 //! Starting and stopping the gateway.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,45 +11,42 @@ use media_core::control::Prompts;
 use media_core::dtls::Identity;
 use ring::rand::{SecureRandom, SystemRandom};
 use sans_io::{Rng, Time};
-use session_core::{Access, Credentials, MediaSource, User};
+use session_core::{Access, Credentials};
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
 use sip_core::flow::Transport;
-use sip_stack::client::DemoPhone;
 use sip_stack::media::MediaConfig;
 use sip_stack::transport::tls::{Certificate, ClientTls};
 use sip_stack::transport::{Crowd, Limits, Listen, Outbound, ws};
 use sip_stack::{Handle, Stack, StackConfig};
 use tokio::net::TcpSocket;
-use tokio::sync::mpsc;
 
 use crate::auth::Accounts;
 use crate::auth::keep::{self, Keeper};
 use crate::auth::password::Passwords;
 use crate::auth::sentry::Sentry;
 use crate::budget::Budget;
-use crate::centre::caller;
-use crate::centre::command::Asked;
-use crate::centre::keep::Past;
-use crate::centre::open::Centre;
+use crate::centre::persistence::Past;
+use crate::centre::signalling::Signalling;
+use crate::centre::start::Centre;
+use crate::centre::statistics::Statistics;
 use crate::cli::Serve;
 use crate::config::{Config, ConfigError, Overrides, Storage, Tls};
-use crate::http::api::archive::Recent;
-use crate::http::api::kept::Kept;
+use crate::demo::Demonstration;
 use crate::http::api::machine::Machine;
-use crate::http::api::numbers::Numbers;
 use crate::http::api::{self, Api};
 use crate::http::{self, Http};
+use crate::provisioning::{Loaded, accounts_of, put_account};
 use crate::reload::{Certificates, Reloader, key_pair};
-use crate::roster::{Opening, accounts_of, put_account};
+use crate::routing::Routing;
+use crate::service::archive::{Archive, Recent};
+use crate::service::stored::Stored;
+use crate::service::{self, Service};
 use crate::signals::{Early, Signals, Wish};
 use crate::store::{Store, folder};
 use crate::switch::{Request, Switch};
 use crate::watch::Watch;
 use crate::{control, first_admin, prompts, ready, signals, tidy};
-
-/// Commands of the API that may wait for the signalling task; more are answered with 503.
-const COMMANDS: usize = 1_024;
 
 /// Connections that the kernel may hold before HTTP accepts them.
 const BACKLOG: u32 = 1_024;
@@ -85,15 +82,9 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     tidy::start().map_err(|error| failed("thread", error))?;
     let prompts = announcements(&config);
     let mut rng = randomness()?;
-    let demo_password = rng.token(24);
-    if config.demo {
-        let caller = User {
-            password: demo_password.clone().into(),
-            display: "Demo caller".into(),
-            media_source: MediaSource::Learn,
-        };
-        config.users.insert(caller::ACCOUNT.into(), caller);
-    }
+    let mut demo = Demonstration::start(&mut config, rng.token(24))
+        .await
+        .map_err(|error| failed("demo phone", error))?;
     let budget = Budget::claim(config.media.phone_ports.clone().count());
     let identity = Identity::generate().map_err(|error| failed("DTLS certificate", error))?;
     let identity = Arc::new(identity);
@@ -111,16 +102,6 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         None => None,
     };
     let state = state_folder(&config, options.state);
-    let demo_phone = if config.demo {
-        Some(
-            DemoPhone::start()
-                .await
-                .map_err(|error| failed("demo phone", error))?,
-        )
-    } else {
-        None
-    };
-    let phone = demo_phone.as_ref().map(DemoPhone::address);
     // Held to the end.
     let (store, _claim) = match database(&config, state.as_deref())? {
         Some(url) => {
@@ -134,11 +115,11 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         }
         None => (None, None),
     };
-    let opening = Opening::read(config.clone(), store.as_ref())
+    let loaded = Loaded::read(config.clone(), store.as_ref())
         .await
         .map_err(|error| failed("store", error))?;
-    let (directory, plan) = (opening.directory(), opening.plan());
-    let numbers = Arc::new(Numbers::new(Arc::clone(&directory)));
+    let (directory, plan) = (loaded.directory(), loaded.plan());
+    let statistics = Arc::new(Statistics::new(Arc::clone(&directory)));
     let mut secret = [0; 32];
     rng.fill(&mut secret);
     if let Some(store) = &store {
@@ -150,11 +131,11 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     for account in accounts_of(&config, &directory) {
         put_account(&accounts, account);
     }
-    for account in opening.accounts() {
+    for account in loaded.accounts() {
         accounts.put_user(account);
     }
     let of_file = config.clone();
-    config.users = opening.sip_users();
+    config.users = loaded.sip_users();
     let keeper = match &store {
         Some(store) => {
             let keeper = Keeper::open(store, accounts.clone(), wall_clock()).await;
@@ -173,18 +154,18 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         None => None,
     };
     if let Some((past, _)) = &past {
-        numbers.restore(past.metrics.clone());
+        statistics.restore(past.metrics.clone());
     }
-    let (centre, desk) = Centre::open(
+    let (centre, controller) = Centre::start(
         wall_clock(),
         directory,
-        Box::new(Arc::clone(&numbers)),
-        config.demo,
-        (plan.clone(), phone),
+        Box::new(Arc::clone(&statistics)),
         rng.fork(),
         past,
     );
-    let switch = Switch::new(plan, phone, config.ring_timeout, Some(desk));
+    let peers = demo.as_ref().map(Demonstration::peers).unwrap_or_default();
+    let routing = Routing::new(plan, peers);
+    let switch = Switch::new(routing, config.ring_timeout, Some(controller));
     let switch = switch.watched_by(accounts.sentry().clone());
     let counts = switch.counts();
     let stack = Stack::start(
@@ -205,21 +186,13 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         tracing::info!(transport = listening.transport.name(), addr = %listening.addr, "listening");
     }
     tracing::info!(transport = "HTTP", addr = %address, "listening");
-    let demo_callers = stack
-        .listeners()
-        .iter()
-        .find(|listener| config.demo && listener.transport == Transport::Udp)
-        .map(|listener| {
-            tokio::spawn(caller::run(
-                reachable(listener.addr),
-                demo_password,
-                centre.demo_callers,
-            ))
-        });
-    let origins = match config.demo {
+    if let Some(demo) = &mut demo {
+        demo.open(stack.listeners());
+    }
+    let origins = match &demo {
         // Its passwords are published, so a page of another name must not pass for its own.
-        true => ws::Origins::new(config.origins.clone()).local_only(),
-        false => ws::Origins::new(config.origins.clone()),
+        Some(_) => ws::Origins::new(config.origins.clone()).local_only(),
+        None => ws::Origins::new(config.origins.clone()),
     };
     let http = Http {
         acceptor: stack.acceptor().clone(),
@@ -227,45 +200,44 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         policy: ws::Policy {
             origins: origins.clone(),
         },
-        local_only: config.demo,
+        local_only: demo.is_some(),
         sentry: accounts.sentry().clone(),
     };
-    let (desk, asked) = mpsc::channel(COMMANDS);
-    tokio::spawn(pass_on(asked, stack.clone()));
     tokio::spawn(pass_orders_on(accounts.clone(), stack.clone()));
     let settings = api::Settings {
         domain: config.domains.first().cloned(),
-        demo: config.demo,
         origins,
     };
-    let roster = opening.start(desk.clone(), accounts.clone(), Arc::clone(&numbers));
+    let signalling: Arc<dyn Signalling> = Arc::new(stack.clone());
+    let provisioning = loaded.start(Arc::clone(&signalling), accounts.clone(), Arc::clone(&statistics));
     let drawn = match &config.first_admin {
-        Some(name) => first_admin::draw(&roster, wall_clock(), name, &mut rng)
+        Some(name) => first_admin::draw(&provisioning, wall_clock(), name, &mut rng)
             .await
             .map_err(|error| failed(format_args!("first admin `{name}`"), error))?
             .map(|password| (name.clone(), password)),
         None => None,
     };
-    let parts = api::Parts {
-        hub: centre.hub,
-        desk,
-        accounts,
-        keeper,
-        archive: match &store {
-            Some(store) => Arc::new(Kept::new(store)),
-            None => Arc::new(Recent::default()),
-        },
-        numbers,
-        roster: roster.clone(),
-        settings,
+    let archive: Arc<dyn Archive> = match &store {
+        Some(store) => Arc::new(Stored::new(store)),
+        None => Arc::new(Recent::default()),
     };
+    let parts = service::Parts {
+        stream: centre.stream,
+        signalling,
+        accounts,
+        archive,
+        statistics,
+        provisioning: provisioning.clone(),
+        demo: demo.as_ref().map(Demonstration::callers),
+    };
+    let service = Service::new(parts, wall_clock);
     let crowd = Crowd::new(config.guard.seats(budget.http));
     let machine = Machine {
         stack: stack.clone(),
         http: Arc::clone(&crowd),
         calls: counts,
     };
-    let api = Api::new(parts, wall_clock).watching(machine);
+    let api = Api::new(service, keeper, settings).watching(machine);
     ready::announce(&config, address);
     if let Some((name, password)) = drawn {
         ready::announce_admin(&name, &password, store.is_some());
@@ -276,24 +248,24 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     }));
     let mut signals = Signals::listen(early).map_err(|error| failed("signals", error))?;
     let mut watch = Watch::new(options.config.as_ref(), &of_file);
-    let mut reloader = Reloader::new(options.config, overrides, of_file, roster, certificates);
+    let mut reloader = Reloader::new(options.config, overrides, of_file, provisioning, certificates);
     let signal = until_stopped(&mut signals, state.as_deref(), &mut watch, &mut reloader).await;
     tracing::info!(signal, "stopping");
     let _ = stop.send(());
-    if let Some(callers) = demo_callers {
-        callers.abort();
+    if let Some(demo) = &demo {
+        demo.hang_up();
     }
     stack.shutdown(PATIENCE).await;
     drop(stack);
     // Events are published and kept before the end.
-    let _ = tokio::time::timeout(PATIENCE, centre.ledger).await;
+    let _ = tokio::time::timeout(PATIENCE, centre.journal).await;
     if let Some(store) = store
         && tokio::time::timeout(PATIENCE, store.close()).await.is_err()
     {
         tracing::error!("the store is unavailable: everything that waited for it is lost");
     }
-    if let Some(phone) = demo_phone {
-        phone.shutdown().await;
+    if let Some(demo) = demo {
+        demo.shutdown().await;
     }
     // Pages keep their connections open; they are cut.
     server.abort();
@@ -334,15 +306,6 @@ fn server_of(url: &str) -> Option<String> {
     Some(if server.is_empty() { "localhost" } else { server }.to_owned())
 }
 
-/// Commands of the API go to the signalling task, one after the other.
-async fn pass_on(mut asked: mpsc::Receiver<Asked>, stack: Handle<Request>) {
-    while let Some(asked) = asked.recv().await {
-        if stack.request(Request::Centre(asked)).await.is_err() {
-            return;
-        }
-    }
-}
-
 /// Passes bans, and sign-ins that end, to the signalling task.
 async fn pass_orders_on(accounts: Accounts, stack: Handle<Request>) {
     let Some(mut orders) = accounts.sentry().orders() else {
@@ -358,15 +321,6 @@ async fn pass_orders_on(accounts: Accounts, stack: Handle<Request>) {
         if stack.request(request).await.is_err() {
             return;
         }
-    }
-}
-
-/// Address at which a listener is reached from this machine.
-fn reachable(addr: SocketAddr) -> SocketAddr {
-    match addr.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), addr.port()),
-        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), addr.port()),
-        _ => addr,
     }
 }
 

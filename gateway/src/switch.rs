@@ -2,61 +2,43 @@
 //! is carried out.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use call_engine::{CallRequest, Decision, DialPlan, Origin};
-use media_core::control::{Application as Sound, Report};
+use call_engine::{DialPlan, Origin};
 use sans_io::{Deadline, Time};
-use serde::Serialize;
 use session_core::{
-    CallRecord, Coordinator, Dial, Event, IncomingCall, LegId, Offer, OnFailure, Party, ReferTo, SessionId,
-    Source,
+    CallRecord, Coordinator, Dial, Event, IncomingCall, LegId, Offer, OnFailure, ReferTo, SessionId, Source,
 };
-use sip_core::uri::Uri;
-use sip_stack::Application;
-use tokio::sync::oneshot;
-use utoipa::ToSchema;
+use sip_stack::{Application, Handle};
 
 use crate::auth::sentry::{Order, Sentry};
 use crate::call_counts::CallCounts;
 use crate::call_log::CallLines;
-use crate::centre::command::{Asked, Command, Refused};
-use crate::centre::desk::Desk;
+use crate::centre::command::{Asked, Command, Refused, Settings};
+use crate::centre::context::Ctx;
+use crate::centre::controller::Controller;
+use crate::centre::signalling::{Gone, Sent, Signalling};
 use crate::centre::view;
+use crate::quality::{Inquiries, Inquiry};
+use crate::routing::{Destination, Routing};
 
 /// The application of the gateway's signalling task.
 pub struct Switch {
-    plan: DialPlan,
-    demo_phone: Option<SocketAddr>,
+    routing: Routing,
     ring_timeout: Duration,
     /// The log of live calls.
     lines: BTreeMap<SessionId, CallLines>,
-    /// Reports asked for: legs yet to answer, what came so far, who waits.
-    asked: BTreeMap<SessionId, Vec<Inquiry>>,
-    desk: Option<Desk>,
+    inquiries: Inquiries,
+    centre: Option<Controller>,
     sentry: Option<Sentry>,
     counts: CallCounts,
-}
-
-struct Inquiry {
-    waits_for: Vec<LegId>,
-    legs: Vec<LegQuality>,
-    reply: oneshot::Sender<Option<CallQuality>>,
 }
 
 /// Request of HTTP to the switch.
 #[derive(Debug)]
 pub enum Request {
     /// Sound quality of a live call.
-    Quality {
-        /// SIP Call-ID of a leg.
-        call_id: String,
-        /// Our tag of its dialog, which only the peer of the leg knows.
-        tag: String,
-        /// `None` when there is no such call.
-        reply: oneshot::Sender<Option<CallQuality>>,
-    },
+    Quality(Inquiry),
     /// Something for the call centre.
     Centre(Asked),
     /// Order of the sentry.
@@ -65,60 +47,16 @@ pub enum Request {
     SignedOut,
 }
 
-/// Sound quality of a live call.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct CallQuality {
-    /// Legs of the call, the caller's first.
-    pub legs: Vec<LegQuality>,
-}
-
-/// Sound quality of a leg, as the gateway receives it.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct LegQuality {
-    /// `"caller"` or `"callee"`.
-    pub role: &'static str,
-    /// Codec that the gateway hears.
-    pub codec_received: &'static str,
-    /// Codec that the gateway sends.
-    pub codec_sent: &'static str,
-    /// `"relay"`, `"transcode"`, `"application"` or `"none"`.
-    pub mode: &'static str,
-    /// Packets received.
-    pub packets_received: u64,
-    /// Packets lost.
-    pub lost: u64,
-    /// Milliseconds.
-    pub jitter_ms: f32,
-    /// Milliseconds; 0 while unknown.
-    pub round_trip_ms: f32,
-    /// Depth of the jitter buffer, milliseconds.
-    pub buffer_ms: f32,
-    /// Packet loss that the leg's peer reported last (RTCP), percent; 0 while unknown.
-    pub loss_reported: f32,
-    /// 1.0 to 4.5; 0.0 while unknown.
-    pub mos: f32,
-    /// The leg's peer has put the call on hold.
-    pub held: bool,
-    /// The leg's browser lost its connection, and may come back.
-    pub away: bool,
-}
-
 impl Switch {
-    /// A switch that routes by `plan`. `demo_phone` is where numbers for the built-in demo phone go.
+    /// A switch that routes calls, with a call centre.
     #[must_use]
-    pub fn new(
-        plan: DialPlan,
-        demo_phone: Option<SocketAddr>,
-        ring_timeout: Duration,
-        desk: Option<Desk>,
-    ) -> Switch {
+    pub fn new(routing: Routing, ring_timeout: Duration, centre: Option<Controller>) -> Switch {
         Switch {
-            plan,
-            demo_phone,
+            routing,
             ring_timeout,
             lines: BTreeMap::new(),
-            asked: BTreeMap::new(),
-            desk,
+            inquiries: Inquiries::default(),
+            centre,
             sentry: None,
             counts: CallCounts::default(),
         }
@@ -145,31 +83,34 @@ impl Switch {
         session: SessionId,
         leg: LegId,
         call: &IncomingCall,
-        calls: &mut Coordinator,
+        coordinator: &mut Coordinator,
     ) {
         let origin = match &call.source {
             Source::User(user) => Origin::User(user.clone()),
             Source::Trunk(name) => Origin::Trunk(name.clone()),
             Source::Anyone => Origin::Anonymous,
         };
-        let decision = self.plan.decide(&CallRequest {
-            origin,
-            number: call.to.clone(),
-        });
+        let decision = self.routing.decide(origin, &call.to);
         let lines = CallLines::begin(now, session, call, &decision);
         self.lines.insert(session, lines);
         tracing::debug!(session = session.0, from = %call.from, to = %call.to, call_id = %call.call_id, ?decision, "route");
-        match Reached::by(decision, self.demo_phone) {
-            Reached::Party(party) => {
+        match self.routing.destination(decision) {
+            Destination::Party(party) => {
                 let dial = Dial::together(vec![*party], self.ring_timeout, OnFailure::Reject);
-                calls.dial(now, session, dial);
+                coordinator.dial(now, session, dial);
             }
-            reached => {
+            destination => {
                 let from = view::Party {
                     number: call.from.clone(),
                     display: call.display.clone(),
                 };
-                self.take(now, (session, leg), (from, call.to.clone()), reached, calls);
+                self.take(
+                    now,
+                    (session, leg),
+                    (from, call.to.clone()),
+                    destination,
+                    coordinator,
+                );
             }
         }
     }
@@ -180,19 +121,24 @@ impl Switch {
         now: Time,
         (session, leg): (SessionId, LegId),
         parties: (view::Party, String),
-        reached: Reached,
-        calls: &mut Coordinator,
+        destination: Destination,
+        coordinator: &mut Coordinator,
     ) {
-        match reached {
-            Reached::Queue { name, priority } => {
-                let Some(desk) = self.desk.as_mut().filter(|desk| desk.takes(&name)) else {
-                    return calls.reject(now, session, 503);
+        match destination {
+            Destination::Queue { name, priority } => {
+                let Some(centre) = self.centre.as_mut().filter(|centre| centre.takes(&name)) else {
+                    return coordinator.reject(now, session, 503);
                 };
-                desk.take(now, session, leg, parties, (&name, priority), calls);
+                let mut cx = Ctx {
+                    now,
+                    coordinator,
+                    routing: &self.routing,
+                };
+                centre.take((session, leg), parties, (&name, priority), &mut cx);
             }
-            Reached::Application(sound) => calls.answer(now, leg, Some(sound)),
-            Reached::Nobody(code) => calls.reject(now, session, code),
-            Reached::Party(_) => {}
+            Destination::Application(sound) => coordinator.answer(now, leg, Some(sound)),
+            Destination::Nobody(code) => coordinator.reject(now, session, code),
+            Destination::Party(_) => {}
         }
     }
 
@@ -203,77 +149,71 @@ impl Switch {
         (session, leg): (SessionId, LegId),
         user: &str,
         numbers: Vec<String>,
-        calls: &mut Coordinator,
+        coordinator: &mut Coordinator,
     ) {
         let mut parties = Vec::new();
         let mut here = None;
         for number in numbers {
-            let decision = self.plan.decide(&CallRequest {
-                origin: Origin::User(user.to_owned()),
-                number: number.clone(),
-            });
+            let decision = self.routing.decide(Origin::User(user.to_owned()), &number);
             tracing::info!(
                 session = session.0,
                 decision = decision.kind(),
                 "forwarded by a phone"
             );
-            match Reached::by(decision, self.demo_phone) {
-                Reached::Party(party) => parties.push(*party),
-                Reached::Nobody(_) => {}
-                reached => here = here.or(Some((number, reached))),
+            match self.routing.destination(decision) {
+                Destination::Party(party) => parties.push(*party),
+                Destination::Nobody(_) => {}
+                destination => here = here.or(Some((number, destination))),
             }
         }
         match here {
-            Some((number, reached)) if parties.is_empty() => {
-                if let Some((leg, caller)) = calls.undial(now, session, leg) {
+            Some((number, destination)) if parties.is_empty() => {
+                if let Some((leg, caller)) = coordinator.undial(now, session, leg) {
                     let from = view::Party {
                         number: caller.user,
                         display: caller.display,
                     };
-                    self.take(now, (session, leg), (from, number), reached, calls);
+                    self.take(now, (session, leg), (from, number), destination, coordinator);
                 }
             }
-            _ => calls.follow(now, session, leg, &parties),
+            _ => coordinator.follow(now, session, leg, &parties),
         }
     }
 
     /// A user's phone asks for a transfer: to any number that the dial plan lets that user call, or to the
     /// other party of another call of that user.
-    fn refer(&mut self, now: Time, leg: LegId, to: ReferTo, calls: &mut Coordinator) {
+    fn refer(&mut self, now: Time, leg: LegId, to: ReferTo, coordinator: &mut Coordinator) {
         let number = match to {
-            ReferTo::Leg(other) => return calls.transfer_attended(now, leg, other),
+            ReferTo::Leg(other) => return coordinator.transfer_attended(now, leg, other),
             ReferTo::Number(number) => number,
         };
-        let Some(user) = calls.user_of(leg).map(str::to_owned) else {
-            return calls.refuse_refer(now, leg, 403);
+        let Some(user) = coordinator.user_of(leg).map(str::to_owned) else {
+            return coordinator.refuse_refer(now, leg, 403);
         };
-        let decision = self.plan.decide(&CallRequest {
-            origin: Origin::User(user),
-            number: number.clone(),
-        });
+        let decision = self.routing.decide(Origin::User(user), &number);
         tracing::info!(leg = leg.0, decision = decision.kind(), "transfer");
-        match Reached::by(decision, self.demo_phone) {
-            Reached::Party(party) => {
+        match self.routing.destination(decision) {
+            Destination::Party(party) => {
                 let offer = Offer {
                     party: *party,
                     caller: None,
                     ring_timeout: self.ring_timeout,
                     headers: Vec::new(),
                 };
-                calls.transfer(now, leg, offer);
+                coordinator.transfer(now, leg, offer);
             }
-            Reached::Queue { name, priority } => {
-                self.refer_to_queue(now, leg, number, (&name, priority), calls);
+            Destination::Queue { name, priority } => {
+                self.refer_to_queue(now, leg, number, (name, priority), coordinator);
             }
-            Reached::Application(sound) => {
-                if let Some((session, other, _)) = calls.leave(now, leg) {
-                    calls.play(other, Some(sound));
+            Destination::Application(sound) => {
+                if let Some((session, other, _)) = coordinator.leave(now, leg) {
+                    coordinator.play(other, Some(sound));
                     tracing::debug!(session = session.0, "transferred to an application");
                 }
             }
-            Reached::Nobody(code) => {
-                calls.accept_refer(now, leg);
-                calls.refer_progress(now, leg, code);
+            Destination::Nobody(code) => {
+                coordinator.accept_refer(now, leg);
+                coordinator.refer_progress(now, leg, code);
             }
         }
     }
@@ -284,99 +224,97 @@ impl Switch {
         now: Time,
         leg: LegId,
         number: String,
-        (queue, priority): (&str, Option<u8>),
-        calls: &mut Coordinator,
+        (name, priority): (String, Option<u8>),
+        coordinator: &mut Coordinator,
     ) {
-        let Some(desk) = self.desk.as_mut().filter(|desk| desk.takes(queue)) else {
-            calls.accept_refer(now, leg);
-            return calls.refer_progress(now, leg, 503);
-        };
-        if let Some((session, other, caller)) = calls.leave(now, leg) {
+        if !self.centre.as_ref().is_some_and(|centre| centre.takes(&name)) {
+            coordinator.accept_refer(now, leg);
+            return coordinator.refer_progress(now, leg, 503);
+        }
+        if let Some((session, other, caller)) = coordinator.leave(now, leg) {
             let from = view::Party {
                 number: caller.user,
                 display: caller.display,
             };
-            desk.take(now, session, other, (from, number), (queue, priority), calls);
+            let queue = Destination::Queue { name, priority };
+            self.take(now, (session, other), (from, number), queue, coordinator);
         }
     }
 
-    fn reported(&mut self, session: SessionId, leg: LegId, report: &Report, calls: &Coordinator) {
-        let Some(inquiries) = self.asked.get_mut(&session) else {
+    /// Passes a command to the call centre. A configuration that it takes is the switch's as well.
+    fn command(&mut self, now: Time, asked: Asked, coordinator: &mut Coordinator) {
+        let Some(centre) = &mut self.centre else {
+            // The client may have gone away.
+            let _ = asked.reply.send(Err(Refused::Busy));
             return;
         };
-        let role = if calls.legs(session)[0] == Some(leg) {
-            "caller"
-        } else {
-            "callee"
+        let configured = match &asked.command {
+            Command::Reconfigure(new) => Some((new.plan.clone(), new.settings.clone())),
+            _ => None,
         };
-        for inquiry in inquiries.iter_mut() {
-            if inquiry.waits_for.contains(&leg) {
-                inquiry.waits_for.retain(|l| *l != leg);
-                inquiry.legs.push(LegQuality {
-                    held: calls.is_held(leg),
-                    away: calls.is_away(leg),
-                    ..LegQuality::new(role, report)
-                });
-            }
+        let mut cx = Ctx {
+            now,
+            coordinator,
+            routing: &self.routing,
+        };
+        let done = centre.command(asked, &mut cx);
+        if let Some((plan, settings)) = configured.filter(|_| done) {
+            self.configure(plan, settings, coordinator);
         }
-        for done in inquiries.extract_if(.., |inquiry| inquiry.waits_for.is_empty()) {
-            // The one who asked may have gone away.
-            let _ = done.reply.send(Some(CallQuality { legs: done.legs }));
+    }
+
+    fn configure(&mut self, plan: DialPlan, settings: Option<Box<Settings>>, coordinator: &mut Coordinator) {
+        if let Some(settings) = settings {
+            coordinator.adjust(settings.adjustment);
+            self.ring_timeout = settings.ring_timeout;
         }
-        if inquiries.is_empty() {
-            self.asked.remove(&session);
-        }
+        self.routing.set_plan(plan);
     }
 
     fn ended(&mut self, session: SessionId, record: &CallRecord) {
-        self.asked.remove(&session);
+        self.inquiries.forget(session);
         let lines = self.lines.remove(&session).unwrap_or_default();
         self.counts.count(lines.direction(), record);
         lines.end(record);
         tracing::debug!(?record, "call record");
     }
-}
 
-impl Application for Switch {
-    type Request = Request;
+    /// Lets the call centre act on an event of its own, or see one that is not. True for its own.
+    fn tell_centre(&mut self, now: Time, event: &Event, coordinator: &mut Coordinator) -> bool {
+        let Some(centre) = &mut self.centre else {
+            return false;
+        };
+        let mut cx = Ctx {
+            now,
+            coordinator,
+            routing: &self.routing,
+        };
+        let is_own = centre.owns(event);
+        if is_own {
+            centre.handle(event, &mut cx);
+        } else {
+            centre.observe(event, &mut cx);
+        }
+        is_own
+    }
 
-    fn handle(&mut self, now: Time, event: Event, calls: &mut Coordinator) {
-        if let Event::Answered { session, .. } = &event
-            && let Some(lines) = self.lines.get_mut(session)
-        {
-            lines.answered(now, *session);
-        }
-        if let Event::Replaces { session, call, .. } = &event {
-            let lines = CallLines::replacing(now, *session, call);
-            self.lines.insert(*session, lines);
-        }
-        let centre = self
-            .desk
-            .as_mut()
-            .is_some_and(|desk| desk.handle(now, &event, calls));
+    /// Acts on an event of a call that is none of the call centre's.
+    fn act(&mut self, now: Time, event: Event, coordinator: &mut Coordinator) {
         match event {
-            // The call's record is kept whoever had the call.
-            Event::Ended { .. } | Event::Report { .. } => {}
-            _ if centre => return,
-            _ => {}
-        }
-        match event {
-            Event::Incoming { session, leg, call } => self.route(now, session, leg, &call, calls),
+            Event::Incoming { session, leg, call } => self.route(now, session, leg, &call, coordinator),
             Event::Diverted {
                 session,
                 leg,
                 user,
                 numbers,
-            } => self.diverted(now, (session, leg), &user, numbers, calls),
-            Event::Refer { leg, to, .. } => self.refer(now, leg, to, calls),
-            Event::Replaces { leg, replaced, .. } => calls.replace(now, leg, replaced),
+            } => self.diverted(now, (session, leg), &user, numbers, coordinator),
+            Event::Refer { leg, to, .. } => self.refer(now, leg, to, coordinator),
+            Event::Replaces { leg, replaced, .. } => coordinator.replace(now, leg, replaced),
             // Those who were called in it are found by their other session.
             Event::Joined { session, guest } => {
                 tracing::info!(session = session.0, guest = guest.0, "calls joined");
                 self.lines.remove(&guest);
             }
-            Event::Report { session, leg, report } => self.reported(session, leg, &report, calls),
-            Event::Ended { session, record } => self.ended(session, &record),
             Event::Away { session, leg, away } => {
                 tracing::info!(session = session.0, leg = leg.0, away, "browser presence");
             }
@@ -394,154 +332,71 @@ impl Application for Switch {
             other => tracing::debug!(event = ?other, "session"),
         }
     }
+}
+
+impl Application for Switch {
+    type Request = Request;
+
+    fn handle(&mut self, now: Time, event: Event, coordinator: &mut Coordinator) {
+        if let Event::Answered { session, .. } = &event
+            && let Some(lines) = self.lines.get_mut(session)
+        {
+            lines.answered(now, *session);
+        }
+        if let Event::Replaces { session, call, .. } = &event {
+            let lines = CallLines::replacing(now, *session, call);
+            self.lines.insert(*session, lines);
+        }
+        let is_centres = self.tell_centre(now, &event, coordinator);
+        match event {
+            // The log and the inquiries are about every call.
+            Event::Ended { session, record } => self.ended(session, &record),
+            Event::Report { session, leg, report } => {
+                self.inquiries.reported(session, leg, &report, coordinator);
+            }
+            event if !is_centres => self.act(now, event, coordinator),
+            _ => {}
+        }
+    }
 
     fn deadline(&self) -> Deadline {
-        self.desk.as_ref().and_then(Desk::deadline)
+        self.centre.as_ref().and_then(Controller::deadline)
     }
 
-    fn handle_timeout(&mut self, now: Time, calls: &mut Coordinator) {
-        if let Some(desk) = &mut self.desk {
-            desk.handle_timeout(now, calls);
+    fn handle_timeout(&mut self, now: Time, coordinator: &mut Coordinator) {
+        if let Some(centre) = &mut self.centre {
+            let mut cx = Ctx {
+                now,
+                coordinator,
+                routing: &self.routing,
+            };
+            centre.handle_timeout(&mut cx);
         }
     }
 
-    fn handle_request(&mut self, now: Time, request: Request, calls: &mut Coordinator) {
+    fn handle_request(&mut self, now: Time, request: Request, coordinator: &mut Coordinator) {
         match request {
-            Request::Sentry(Order::Ban(ban)) => calls.ban(now, ban),
+            Request::Sentry(Order::Ban(ban)) => coordinator.ban(now, ban),
             Request::Sentry(Order::Lift(address)) => {
-                calls.lift_ban(now, address);
+                coordinator.lift_ban(now, address);
             }
-            Request::SignedOut => calls.end_registrations(now),
-            Request::Centre(asked) => match &mut self.desk {
-                Some(desk) => {
-                    let arranged = match &asked.command {
-                        Command::Arrange(arrangement) => {
-                            Some((arrangement.plan.clone(), arrangement.settings.clone()))
-                        }
-                        _ => None,
-                    };
-                    if desk.command(now, asked, calls)
-                        && let Some((plan, settings)) = arranged
-                    {
-                        if let Some(settings) = settings {
-                            calls.adjust(settings.adjustment);
-                            self.ring_timeout = settings.ring_timeout;
-                        }
-                        let (routes, phone) = (plan.clone(), self.demo_phone);
-                        desk.route_by(Box::new(move |user, number| {
-                            reached(&routes, phone, user, number)
-                        }));
-                        self.plan = plan;
-                    }
-                }
-                // The client may have gone away.
-                None => drop(asked.reply.send(Err(Refused::Busy))),
-            },
-            Request::Quality { call_id, tag, reply } => {
-                let session = calls.session_of(&call_id, &tag);
-                let waits_for: Vec<LegId> = session
-                    .map(|s| calls.legs(s).into_iter().flatten().collect())
-                    .unwrap_or_default();
-                let Some(session) = session.filter(|_| !waits_for.is_empty()) else {
-                    let _ = reply.send(None);
-                    return;
-                };
-                for leg in &waits_for {
-                    calls.report(*leg);
-                }
-                self.asked.entry(session).or_default().push(Inquiry {
-                    waits_for,
-                    legs: Vec::new(),
-                    reply,
-                });
-            }
+            Request::SignedOut => coordinator.end_registrations(now),
+            Request::Centre(asked) => self.command(now, asked, coordinator),
+            Request::Quality(inquiry) => self.inquiries.ask(inquiry, coordinator),
         }
     }
 }
 
-impl LegQuality {
-    fn new(role: &'static str, report: &Report) -> LegQuality {
-        let ms = |us: u32| us as f32 / 1_000.0;
-        LegQuality {
-            role,
-            codec_received: report.codec_received,
-            codec_sent: report.codec_sent,
-            mode: report.mode,
-            packets_received: report.packets_received,
-            lost: report.lost,
-            jitter_ms: ms(report.jitter_us),
-            round_trip_ms: ms(report.round_trip_us),
-            buffer_ms: ms(report.buffer_us),
-            loss_reported: f32::from(report.remote_fraction_lost) * 100.0 / 256.0,
-            mos: report.mos,
-            held: false,
-            away: false,
-        }
+impl Signalling for Handle<Request> {
+    fn try_send(&self, asked: Asked) -> Result<(), Gone> {
+        self.try_request(Request::Centre(asked)).map_err(|_| Gone)
     }
-}
 
-/// Destination of a dialled number.
-#[derive(Clone, Debug)]
-pub enum Reached {
-    /// Somebody who can be called.
-    Party(Box<Party>),
-    /// A queue.
-    Queue {
-        /// Its name.
-        name: String,
-        /// Priority of the call; `None`: that of the queue.
-        priority: Option<u8>,
-    },
-    /// An application that answers by itself.
-    Application(Sound),
-    /// Nobody, for this status of SIP.
-    Nobody(u16),
-}
-
-impl Reached {
-    fn by(decision: Decision, demo_phone: Option<SocketAddr>) -> Reached {
-        let party = match decision {
-            Decision::User { name } => Party::User(name),
-            Decision::Trunk { name, number } => Party::Trunk { name, number },
-            Decision::DemoPhone { number } => match demo_phone.and_then(|phone| demo_party(phone, &number)) {
-                Some(party) => party,
-                None => return Reached::Nobody(503),
-            },
-            Decision::Queue { name, priority } => return Reached::Queue { name, priority },
-            Decision::Application(application) => return Reached::Application(sound(application)),
-            Decision::Reject { code } => return Reached::Nobody(code),
-        };
-        Reached::Party(Box::new(party))
+    fn send(&self, asked: Asked) -> Sent<'_> {
+        Box::pin(async move { self.request(Request::Centre(asked)).await.map_err(|_| Gone) })
     }
-}
 
-/// Destination of a number that a user of ours dials, by the dial plan.
-#[must_use]
-pub fn reached(plan: &DialPlan, demo_phone: Option<SocketAddr>, user: &str, number: &str) -> Reached {
-    let request = CallRequest {
-        origin: Origin::User(user.to_owned()),
-        number: number.to_owned(),
-    };
-    Reached::by(plan.decide(&request), demo_phone)
-}
-
-fn demo_party(phone: SocketAddr, number: &str) -> Option<Party> {
-    Some(Party::Uri {
-        uri: Uri::sip(Some(number), phone.ip(), Some(phone.port())).ok()?,
-        proxy: None,
-        flow: None,
-        codecs: Vec::new(),
-        credentials: None,
-    })
-}
-
-fn sound(application: call_engine::Application) -> Sound {
-    match application {
-        call_engine::Application::Echo => Sound::Echo,
-        call_engine::Application::Music => Sound::Music,
-        call_engine::Application::Tone => Sound::Tone {
-            hertz: 1_004,
-            dbm0: -10,
-        },
+    fn is_ready(&self) -> bool {
+        self.has_room()
     }
 }

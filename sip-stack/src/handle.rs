@@ -117,6 +117,12 @@ impl<R> Handle<R> {
             .map_err(|_| Gone)
     }
 
+    /// True if a request would be taken now.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        !self.control.is_closed() && self.control.capacity() > 0
+    }
+
     /// Counts of live objects.
     ///
     /// # Errors

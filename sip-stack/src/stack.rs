@@ -23,7 +23,7 @@ use crate::transport::{BindError, Limits, Listen, Listener, Outbound, Transports
 const MEDIA_EVENTS: usize = 4096;
 
 /// Requests of the control plane on their way to the task. When it is full, [`Handle::try_request`] says so (503).
-const REQUESTS: usize = 256;
+const REQUESTS: usize = 1_024;
 
 /// Everything that a stack needs to know.
 #[derive(Clone, Debug)]

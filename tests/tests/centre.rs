@@ -114,7 +114,7 @@ fn bridges(world: &World) -> Vec<usize> {
     sizes
 }
 
-fn on(world: &mut World, command: impl FnOnce(String) -> Command) -> Result<Option<String>, Refused> {
+fn on(world: &mut World, command: impl FnOnce(String) -> Command) -> Result<(), Refused> {
     let call = call(world).id;
     world.ask(by("1001"), command(call))
 }

@@ -16,10 +16,23 @@ use super::view::{Intent, Mode};
 /// Origin of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum By {
+    /// The gateway itself, when it is configured.
+    Gateway,
     /// An agent, by id: about itself and its own calls.
     Agent(String),
     /// A supervisor, by id: about everybody and every call.
     Supervisor(String),
+}
+
+impl By {
+    /// Id of the person who asks.
+    #[must_use]
+    pub fn person(&self) -> Option<&str> {
+        match self {
+            By::Gateway => None,
+            By::Agent(id) | By::Supervisor(id) => Some(id),
+        }
+    }
 }
 
 /// Target of a transfer or consultation.
@@ -36,7 +49,7 @@ pub enum Target {
 
 /// Staff, queues and dial plan, complete, from now on.
 #[derive(Clone, Debug)]
-pub struct Arrangement {
+pub struct Reconfiguration {
     /// Agents and queues.
     pub directory: Arc<Directory>,
     /// Dial plan.
@@ -61,19 +74,19 @@ pub struct Settings {
 }
 
 /// One is no other, whatever is in them.
-impl PartialEq for Arrangement {
-    fn eq(&self, other: &Arrangement) -> bool {
+impl PartialEq for Reconfiguration {
+    fn eq(&self, other: &Reconfiguration) -> bool {
         Arc::ptr_eq(&self.directory, &other.directory) && self.what == other.what
     }
 }
 
-impl Eq for Arrangement {}
+impl Eq for Reconfiguration {}
 
 /// A command to the call centre.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// The call centre is arranged in another way. Nothing is done when a queue that has calls, or an agent who has one, would go.
-    Arrange(Box<Arrangement>),
+    /// Gives the call centre another configuration. Nothing is done when a queue that has calls, or an agent who has one, would go.
+    Reconfigure(Box<Reconfiguration>),
     /// Sets the intent of an agent.
     Intent {
         /// The agent's id.
@@ -173,31 +186,10 @@ pub enum Command {
         /// The call's id.
         call: String,
     },
-    /// An agent's page is connected and asks to be the active one.
-    PageOpened {
-        /// The agent's id.
-        agent: String,
-        /// Names the tab; a newer connection of the same tab takes nothing over.
-        tab: String,
-        /// Names the connection; newer ones are greater.
-        conn: u64,
-    },
-    /// A page has closed its connection.
-    PageClosed {
-        /// The agent's id.
-        agent: String,
-        /// The connection.
-        conn: u64,
-    },
-    /// Its program answered.
+    /// The program of an agent's page runs: the page was opened, or it answered.
     PageAlive {
         /// The agent's id.
         agent: String,
-    },
-    /// A demo caller comes in.
-    DemoCall {
-        /// The queue's id; `None`: the first.
-        queue: Option<String>,
     },
 }
 
@@ -208,8 +200,8 @@ pub struct Asked {
     pub by: By,
     /// The command.
     pub command: Command,
-    /// Reply with the id of the new object, if there is one.
-    pub reply: oneshot::Sender<Result<Option<String>, Refused>>,
+    /// Reply, once the result is durable.
+    pub reply: oneshot::Sender<Result<(), Refused>>,
 }
 
 /// Why something was not done. [`Refused::code`] is part of the API and never changes.
@@ -235,8 +227,6 @@ pub enum Refused {
     Unreachable,
     /// No dial plan rule allows it.
     NotAllowed,
-    /// Not in demo mode.
-    NoDemo,
     /// Too much to do: later.
     Busy,
 }
@@ -256,7 +246,6 @@ impl Refused {
             Refused::QueueBusy => "queue-busy",
             Refused::Unreachable => "unreachable",
             Refused::NotAllowed => "not-allowed",
-            Refused::NoDemo => "no-demo",
             Refused::Busy => "busy",
         }
     }
@@ -265,7 +254,7 @@ impl Refused {
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Refused::UnknownAgent | Refused::UnknownCall | Refused::UnknownQueue | Refused::NoDemo => 404,
+            Refused::UnknownAgent | Refused::UnknownCall | Refused::UnknownQueue => 404,
             Refused::NotAllowed => 403,
             Refused::OfferGone
             | Refused::WrongState
@@ -291,7 +280,6 @@ impl fmt::Display for Refused {
             Refused::QueueBusy => "that queue has calls",
             Refused::Unreachable => "nobody can be reached there",
             Refused::NotAllowed => "the dial plan does not allow it",
-            Refused::NoDemo => "this gateway is not a demonstration",
             Refused::Busy => "the gateway is busy; try again in a moment",
         })
     }

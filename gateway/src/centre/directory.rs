@@ -9,7 +9,7 @@ use call_engine::acd::{
 };
 
 use super::view::QueueAlarms;
-use crate::config::{Config, Overflow, Queue, Role, Staff, hours};
+use crate::config::{Config, Overflow, Queue, Role, Staff, hours, queue_id};
 
 /// Somebody who works here.
 #[derive(Clone, Debug, PartialEq)]
@@ -183,7 +183,7 @@ fn filled(display: &str, name: &str) -> String {
     if display.is_empty() { name } else { display }.to_owned()
 }
 
-/// A queue as it is configured. Queues that it names are named by id.
+/// A queue as it is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueSpec {
     /// In the API.
@@ -194,7 +194,7 @@ pub struct QueueSpec {
     pub queue: Queue,
 }
 
-/// Somebody as they are configured. Queues that they serve are named by id.
+/// Somebody as they are configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersonSpec {
     /// In the API.
@@ -232,19 +232,10 @@ pub fn queues_of(config: &Config) -> Vec<QueueSpec> {
     for queue in &config.queues {
         let taken = |number| specs.iter().any(|spec| spec.number == QueueId(number));
         let number = QueueId(number(&queue.name, taken));
-        let mut queue = queue.clone();
-        for target in [Some(&mut queue.overflow), queue.closed.as_mut()]
-            .into_iter()
-            .flatten()
-        {
-            if let Overflow::Queue(name) = target {
-                *name = queue_id(name);
-            }
-        }
         specs.push(QueueSpec {
             id: queue_id(&queue.name),
             number,
-            queue,
+            queue: queue.clone(),
         });
     }
     specs
@@ -257,25 +248,16 @@ pub fn people_of(config: &Config) -> Vec<PersonSpec> {
     for (name, staff) in &config.staff {
         let taken = |number| specs.iter().any(|spec| spec.number == AgentId(number));
         let number = AgentId(number(name, taken));
-        let mut staff = staff.clone();
-        for member in &mut staff.agent.queues {
-            member.queue = queue_id(&member.queue);
-        }
         let display = config.users.get(name).map(|user| user.display.clone());
         specs.push(PersonSpec {
             id: format!("usr_{name}"),
             number,
             name: name.clone(),
             display: display.unwrap_or_default(),
-            staff,
+            staff: staff.clone(),
         });
     }
     specs
-}
-
-/// The id of a queue that the file names.
-fn queue_id(name: &str) -> String {
-    format!("que_{name}")
 }
 
 impl Directory {

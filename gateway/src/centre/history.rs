@@ -1,27 +1,28 @@
 //! Calls that agents' own histories show besides the queued calls that they had: calls that came through no
 //! queue, and missed calls.
 
+use call_engine::Origin;
 use call_engine::acd::{AgentId, CallId, OfferEnd, OfferId};
 use sans_io::Time;
 use session_core::{CallRecord, Cause, Party as Reachable, Source};
 
-use super::desk::Desk;
+use super::call::ConsultStage;
+use super::consult::ConsultEnd;
+use super::context::Ctx;
+use super::controller::Controller;
 use super::ids;
 use super::view::{AgentName, Change, Moment, Mos, Outcome, Party, Record, RecordKind};
-use crate::switch::Reached;
+use crate::routing::Destination;
 
-/// Status of a caller who gave up before an answer (RFC 3261 §21.4.25).
-pub(super) const GAVE_UP: u16 = 487;
-
-impl Desk {
+impl Controller {
     /// Logs a call that came through no queue and is over.
-    pub(super) fn log_direct(&mut self, now: Time, call: &CallRecord) {
+    pub(super) fn log_direct(&mut self, call: &CallRecord, cx: &Ctx<'_>) {
         let (caller, kind, callee) = match &call.source {
             // A session of ours, split off a call.
             None => return,
             Some(Source::User(user)) => {
-                let callee = match (self.route)(user, &call.to) {
-                    Reached::Party(party) => match *party {
+                let callee = match cx.routing.route(Origin::User(user.clone()), &call.to) {
+                    Destination::Party(party) => match *party {
                         Reachable::User(name) => Some(name),
                         _ => None,
                     },
@@ -76,37 +77,42 @@ impl Desk {
         let record = Record {
             outcome,
             mos,
-            ..self.logged(now, kind, (from, to), times, agents)
+            ..self.logged(cx.now, kind, (from, to), times, agents)
         };
-        self.batch.change(now, Change::Logged { record });
+        self.publisher.change(cx.now, Change::Logged { record });
     }
 
-    /// Logs that a consulted colleague is out of the call; `code` is the SIP response if it was not answered.
-    pub(super) fn log_consult(&mut self, now: Time, call: CallId, code: u16) {
-        let Some(live) = self.calls.get(&call) else { return };
-        let Some((asks, _)) = live.agent else { return };
-        let consult = live.consult.as_ref().filter(|consult| consult.leg.is_some());
-        let Some((consult, asked)) = consult.and_then(|consult| Some((consult, consult.agent?))) else {
+    /// Logs that a consulted colleague is out of the call.
+    pub(super) fn log_consult(&mut self, id: CallId, how: ConsultEnd, cx: &Ctx<'_>) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let (Some(asks), Some(consult)) = (call.talking(), call.consult()) else {
             return;
         };
+        let Some(asked) = consult.agent else { return };
+        let answered = match consult.stage {
+            ConsultStage::Ringing { .. } => None,
+            ConsultStage::Talking { answered, .. } => Some(answered),
+            ConsultStage::Failed { .. } => return,
+        };
         let person = |agent| self.directory.agent(agent);
-        let from = person(asks).map(|person| Party {
+        let from = person(asks.agent).map(|person| Party {
             number: person.name.clone(),
             display: person.display.clone(),
         });
         let to = person(asked).map(|person| person.name.clone());
-        let times = (consult.began, consult.answered, now);
-        let outcome = match consult.answered {
-            Some(_) => Outcome::Completed,
-            None if code == GAVE_UP => Outcome::Abandoned,
-            None => outcome_of(code),
+        let times = (consult.began, answered, cx.now);
+        let outcome = match (answered, how) {
+            (Some(_), _) => Outcome::Completed,
+            (None, ConsultEnd::GaveUp) => Outcome::Abandoned,
+            (None, ConsultEnd::Left) => Outcome::Failed,
+            (None, ConsultEnd::Refused(code)) => outcome_of(code),
         };
         let parties = (from.unwrap_or_default(), to.unwrap_or_default());
         let record = Record {
             outcome,
-            ..self.logged(now, RecordKind::Internal, parties, times, vec![asked])
+            ..self.logged(cx.now, RecordKind::Internal, parties, times, vec![asked])
         };
-        self.batch.change(now, Change::Logged { record });
+        self.publisher.change(cx.now, Change::Logged { record });
     }
 
     /// Logs the end of an offer of a queued call to an agent.
@@ -123,8 +129,10 @@ impl Desk {
             OfferEnd::NoAnswer => Outcome::NoAnswer,
             OfferEnd::Lost => Outcome::Failed,
         };
-        let Some(live) = self.calls.get(&call) else { return };
-        let queue = self.directory.queue(live.queue);
+        let Some(missed) = self.calls.get(&call) else {
+            return;
+        };
+        let queue = self.directory.queue(missed.queue);
         let record = Record {
             id: format!("mis_{}", ids::offer(offer).trim_start_matches("off_")),
             call: ids::call(call),
@@ -133,12 +141,12 @@ impl Desk {
             outcome,
             ..self.record_of(
                 RecordKind::Missed,
-                (live.from.clone(), live.to.clone()),
-                (live.entered, None, now),
+                (missed.from.clone(), missed.to.clone()),
+                (missed.entered, None, now),
                 vec![agent],
             )
         };
-        self.batch.change(now, Change::Logged { record });
+        self.publisher.change(now, Change::Logged { record });
     }
 
     /// Logs a record under an id of its own.

@@ -1,27 +1,42 @@
 //! The call centre of the gateway: callers wait in queues, agents in browser tabs take them.
 //!
 //! `call-engine`'s [`Acd`](call_engine::acd::Acd) decides; here its decisions become calls, and what happens becomes objects that pages
-//! see ([`view`]) and numbered events ([`hub`]).
+//! see ([`view`]) and numbered events ([`event_stream`]).
 
-mod arrange;
-pub mod caller;
+mod agent_away;
+mod agents;
+mod call;
+mod call_events;
 pub mod command;
+mod commands;
 mod consult;
-pub mod desk;
+pub mod context;
+pub mod controller;
+mod decisions;
 pub mod directory;
-mod happens;
+mod engine;
+pub mod event_stream;
+mod forwarding;
+mod hand_over;
 mod history;
-pub mod hub;
+mod hold;
 mod ids;
-pub mod keep;
-pub mod known;
-pub mod ledger;
-pub mod open;
-mod portrait;
+mod invitation;
+pub mod journal;
+mod journal_writer;
+pub mod last_agent;
+mod legs;
+pub mod persistence;
+mod projection;
+mod publish;
+mod publisher;
+mod reconfigure;
+pub mod recovery;
 mod refer;
-pub mod restored;
-mod scribe;
+pub mod signalling;
+pub mod start;
+pub mod statistics;
 mod supervise;
-mod told;
+mod today;
+mod transfer;
 pub mod view;
-mod walks;

@@ -1,83 +1,104 @@
 //! Supervisors in calls: they listen, whisper to the agent, or talk with all.
 
 use call_engine::acd::CallId;
-use sans_io::Time;
-use session_core::{Coordinator, LegId, Party, Role};
+use session_core::{LegId, Party, Role as BridgeRole};
 
+use super::call::{Supervisor, SupervisorStage};
 use super::command::{By, Refused};
-use super::desk::{CALL_HEADER, Desk, Use, Watcher, answer_at_once};
+use super::context::Ctx;
+use super::controller::Controller;
 use super::ids;
+use super::invitation::{CALL_HEADER, answer_at_once, invitation};
+use super::legs::Role;
 use super::view::Mode;
-use super::walks::asked;
 
-impl Desk {
+impl Controller {
     pub(super) fn supervise(
         &mut self,
-        now: Time,
         by: &By,
-        call: CallId,
+        id: CallId,
         mode: Mode,
-        calls: &mut Coordinator,
+        cx: &mut Ctx<'_>,
     ) -> Result<(), Refused> {
         let By::Supervisor(_) = by else {
             return Err(Refused::NotAllowed);
         };
         let name = self.name_of(by)?;
-        let live = self.calls.get_mut(&call).ok_or(Refused::UnknownCall)?;
-        let session = live.session;
-        match live.watchers.get_mut(&name) {
-            Some(watcher) => {
-                watcher.mode = mode;
-                self.watch_agent(call, calls);
+        let call = self.calls.get_mut(&id).ok_or(Refused::UnknownCall)?;
+        match call.supervisors.get_mut(&name) {
+            Some(supervisor) => {
+                supervisor.mode = mode;
+                self.place_supervisors(id, cx);
             }
             None => {
-                let headers = vec![(CALL_HEADER.to_owned(), ids::call(call)), answer_at_once()];
-                let party = Party::User(name.clone());
-                let leg = calls
-                    .offer(now, session, asked(party, None, headers))
+                let headers = vec![(CALL_HEADER.to_owned(), ids::call(id)), answer_at_once()];
+                let invitation = invitation(Party::User(name.clone()), None, headers);
+                let leg = cx
+                    .coordinator
+                    .offer(cx.now, call.session, invitation)
                     .map_err(|_| Refused::Unreachable)?;
-                live.watchers
-                    .insert(name.clone(), Watcher { leg, mode, up: false });
-                self.legs.insert(leg, Use::Watcher(call, name));
+                let supervisor = Supervisor {
+                    leg,
+                    mode,
+                    stage: SupervisorStage::Ringing,
+                };
+                call.supervisors.insert(name.clone(), supervisor);
+                self.legs.set(leg, Role::Supervisor(id, name));
             }
         }
-        self.changed.calls.insert(call);
+        self.publisher.call(id);
+        Ok(())
+    }
+
+    pub(super) fn unsupervise(&mut self, by: &By, id: CallId, cx: &mut Ctx<'_>) -> Result<(), Refused> {
+        let name = self.name_of(by)?;
+        let call = self.calls.get_mut(&id);
+        let supervisor = call.and_then(|call| call.supervisors.remove(&name));
+        let leg = supervisor.ok_or(Refused::WrongState)?.leg;
+        self.legs.remove(leg);
+        cx.coordinator.withdraw(cx.now, leg, false);
+        self.publisher.call(id);
         Ok(())
     }
 
     /// The supervisor's phone answered.
-    pub(super) fn watching(
-        &mut self,
-        now: Time,
-        call: CallId,
-        name: &str,
-        leg: LegId,
-        calls: &mut Coordinator,
-    ) {
-        let Some(live) = self.calls.get_mut(&call) else {
+    pub(super) fn supervisor_joined(&mut self, id: CallId, name: &str, leg: LegId, cx: &mut Ctx<'_>) {
+        let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let Some(watcher) = live.watchers.get_mut(name) else {
+        let Some(supervisor) = call.supervisors.get_mut(name) else {
             return;
         };
-        watcher.up = true;
-        watcher.leg = leg;
-        let session = live.session;
-        self.watch_agent(call, calls);
-        calls.admit_leg(now, session, leg);
-        self.changed.calls.insert(call);
+        supervisor.stage = SupervisorStage::Joined;
+        supervisor.leg = leg;
+        let session = call.session;
+        self.place_supervisors(id, cx);
+        cx.coordinator.admit_leg(cx.now, session, leg);
+        self.publisher.call(id);
     }
 
-    /// A supervisor who whispers whispers to the agent who has the call now.
-    pub(super) fn watch_agent(&mut self, call: CallId, calls: &mut Coordinator) {
-        let Some(live) = self.calls.get(&call) else { return };
-        for watcher in live.watchers.values().filter(|watcher| watcher.up) {
-            let role = match (watcher.mode, live.agent) {
-                (Mode::Party, _) => Role::Party,
-                (Mode::Whisper, Some((_, agent))) => Role::Coach(agent),
-                (Mode::Whisper | Mode::Listen, _) => Role::Listener,
+    /// The supervisor's phone did not answer, or is out of the call.
+    pub(super) fn supervisor_left(&mut self, id: CallId, name: &str) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.supervisors.remove(name);
+        }
+        self.publisher.call(id);
+    }
+
+    /// Lets supervisors hear and be heard as they chose; one who whispers, whispers to the agent who has the call now.
+    pub(super) fn place_supervisors(&mut self, id: CallId, cx: &mut Ctx<'_>) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let joined = call
+            .supervisors
+            .values()
+            .filter(|supervisor| supervisor.stage == SupervisorStage::Joined);
+        for supervisor in joined {
+            let role = match (supervisor.mode, call.agent_leg()) {
+                (Mode::Party, _) => BridgeRole::Party,
+                (Mode::Whisper, Some(agent)) => BridgeRole::Coach(agent.leg),
+                (Mode::Whisper | Mode::Listen, _) => BridgeRole::Listener,
             };
-            calls.set_role(watcher.leg, role);
+            cx.coordinator.set_role(supervisor.leg, role);
         }
     }
 }

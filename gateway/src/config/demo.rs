@@ -7,12 +7,14 @@ use std::time::Duration;
 use call_engine::{Action, Application, Pattern, Rule};
 use session_core::{MediaSource, User};
 
-use super::{Config, Member, Queue, Role, Staff, Work};
+use super::{Config, Member, Queue, Role, Staff, Work, queue_id};
 
 /// Password of the demo accounts.
 pub const DEMO_PASSWORD: &str = "cordboard";
 /// Names of the demo accounts.
 pub const DEMO_USERS: [&str; 4] = ["1001", "1002", "1003", "1004"];
+/// Name of the demo phone in the dial plan.
+pub const DEMO_PHONE: &str = "demo phone";
 /// Staff of the demo call centre: names, names shown, and roles.
 const DEMO_STAFF: [(&str, &str, &[Role]); 3] = [
     ("anna", "Anna", &[Role::Agent]),
@@ -70,7 +72,11 @@ impl Config {
             .values_mut()
             .filter(|staff| staff.roles.contains(&Role::Agent))
         {
-            staff.agent.queues = self.queues.iter().map(|queue| Member::of(&queue.name)).collect();
+            staff.agent.queues = self
+                .queues
+                .iter()
+                .map(|queue| Member::of(&queue_id(&queue.name)))
+                .collect();
         }
         let rule = |pattern: &str, action: Action| {
             let pattern = Pattern::parse(pattern).ok()?;
@@ -96,7 +102,7 @@ impl Config {
             .filter(|(name, ..)| self.queues.iter().any(|queue| queue.name == *name))
             .map(|(name, _, number)| rule(number, to_queue(name)))
             .collect();
-        let phone = [rule("XXX!", Action::DemoPhone), rule("+XXX!", Action::DemoPhone)];
+        let phone = ["XXX!", "+XXX!"].map(|pattern| rule(pattern, Action::Peer(DEMO_PHONE.into())));
         self.rules
             .extend(users.chain(applications).chain(queues).chain(phone).flatten());
     }

@@ -118,7 +118,7 @@ fn users<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config) {
             number: name.clone(),
         };
         match plan.decide(&dialled) {
-            Decision::User { .. } | Decision::DemoPhone { .. } => {}
+            Decision::User { .. } | Decision::Peer { .. } => {}
             Decision::Trunk { name: trunk, .. } => r.warn(
                 at("name"),
                 format!("users.name: calls to `{name}` leave by the trunk `{trunk}`: a [[dial]] rule takes the name for a number"),
@@ -190,8 +190,8 @@ fn rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config) {
 
 /// Calls that an earlier rule takes before a later one sees them.
 fn shadowed(earlier: &Rule, later: &Rule) -> Option<&'static str> {
-    // The demo phone passes on what is not a number, and a trunk what came from it.
-    let takes_all = !matches!(earlier.action, Action::DemoPhone)
+    // A peer passes on what is not a number, and a trunk what came from it.
+    let takes_all = !matches!(earlier.action, Action::Peer(_))
         && (earlier.from_trunk.is_none() || !matches!(earlier.action, Action::Trunk(_)));
     if !takes_all || !earlier.pattern.covers(&later.pattern) {
         return None;

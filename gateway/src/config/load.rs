@@ -11,7 +11,7 @@ use session_core::{Quota, Trunk};
 use sip_core::flow::Transport;
 use toml::de::DeTable;
 
-use super::demo::DEMO_QUEUES;
+use super::demo::{DEMO_PHONE, DEMO_QUEUES};
 use super::read_centre::{priority, read_choices, read_queues, read_users};
 use super::reader::{Reader, Section, boolean, filled, number, text};
 use super::values::{
@@ -410,7 +410,7 @@ fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, d
             r.get(&mut section, "application", application),
             r.get(&mut section, "demo_phone", boolean)
                 .filter(|yes| *yes)
-                .map(|_| Action::DemoPhone),
+                .map(|_| Action::Peer(DEMO_PHONE.into())),
             r.get(&mut section, "reject", |v| number(v, 400..=699))
                 .map(|code| Action::Reject(code as u16)),
         ]
@@ -441,7 +441,7 @@ fn read_rules<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config, d
                         let at = at(&section, "queue", &span);
                         r.fail(at, unknown("dial.queue", "queue", name, queues.iter()));
                     }
-                    Action::DemoPhone if !demo => {
+                    Action::Peer(_) if !demo => {
                         let at = at(&section, "demo_phone", &span);
                         r.fail(
                             at,

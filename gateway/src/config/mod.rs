@@ -8,6 +8,7 @@ mod error;
 pub(crate) mod hours;
 mod load;
 mod prompts;
+pub(crate) mod queue;
 mod read_centre;
 mod reader;
 #[cfg(test)]
@@ -31,10 +32,11 @@ use toml::de::DeTable;
 use crate::auth::sentry::Settings;
 use crate::store::Durability;
 
-pub use centre::{Choice, Member, Overflow, Queue, Role, Staff, Widening, Work};
-pub use demo::{DEMO_PASSWORD, DEMO_USERS};
+pub use centre::{Choice, Member, Role, Staff, Work};
+pub use demo::{DEMO_PASSWORD, DEMO_PHONE, DEMO_USERS};
 pub use error::{ConfigError, Severity};
 pub use hours::{Holiday, Open, Zone};
+pub use queue::{Overflow, Queue, Widening, queue_id};
 
 /// Configuration of the gateway.
 #[derive(Clone, Debug)]

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
-use std::time::Duration;
 
 use session_core::{Quota, User};
 use toml::de::DeValue;
 
-use super::centre::{ascending, dialable, range, skill};
+use super::centre::{dialable, range, skill};
 use super::load::{set, unknown};
+use super::queue::{ascending, queue_id};
 use super::reader::{Mixed, Reader, Section, boolean, filled, number, text};
 use super::values::{media_source, quota, role, seconds, strategy, user_name};
 use super::{Choice, Member, Overflow, Queue, Role, Staff, Widening, Work};
@@ -92,9 +92,22 @@ fn read_staff<'t>(r: &mut Reader<'t>, section: &mut Section<'t>, queues: &[Queue
     work.queues = match served {
         _ if !is_agent => Vec::new(),
         Some(served) => served,
-        None => queues.iter().map(|queue| Member::of(&queue.name)).collect(),
+        None => queues
+            .iter()
+            .map(|queue| Member::of(&queue_id(&queue.name)))
+            .collect(),
     };
     Staff { roles, agent: work }
+}
+
+/// The queue of this name, and how an agent serves it.
+fn member(name: String, tier: Option<u8>, weight: Option<u16>) -> (String, Member) {
+    let member = Member {
+        queue: queue_id(&name),
+        tier: tier.unwrap_or(0),
+        weight: weight.unwrap_or(1),
+    };
+    (name, member)
 }
 
 /// Names of queues, or tables that say more.
@@ -110,7 +123,7 @@ fn read_memberships<'t>(
     for item in items {
         let (member, at) = match item {
             Mixed::Value(value, at) => match filled(value) {
-                Ok(name) => (Some(Member::of(&name)), at),
+                Ok(name) => (Some(member(name, None, None)), at),
                 Err(message) => {
                     r.fail(at.clone(), format!("{key}: {message}"));
                     (None, at)
@@ -122,20 +135,15 @@ fn read_memberships<'t>(
                 let weight = r.get(&mut table, "weight", |v| within(v, range::WEIGHT));
                 let at = table.span("name").unwrap_or(at);
                 r.finish(table);
-                let member = name.map(|queue| Member {
-                    queue,
-                    tier: tier.unwrap_or(0),
-                    weight: weight.unwrap_or(1),
-                });
-                (member, at)
+                (name.map(|name| member(name, tier, weight)), at)
             }
         };
-        let Some(member) = member else { continue };
-        if !queues.iter().any(|queue| queue.name == member.queue) {
+        let Some((name, member)) = member else { continue };
+        if !queues.iter().any(|queue| queue.name == name) {
             let names = queues.iter().map(|queue| &queue.name);
-            r.fail(whole.clone(), unknown(&key, "queue", &member.queue, names));
+            r.fail(whole.clone(), unknown(&key, "queue", &name, names));
         } else if served.iter().any(|other| other.queue == member.queue) {
-            r.fail(at, format!("{key}: `{}` is listed twice", member.queue));
+            r.fail(at, format!("{key}: `{name}` is listed twice"));
         } else {
             served.push(member);
         }
@@ -177,8 +185,9 @@ pub(super) fn read_queues<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> Vec
             dialable(&number).map(|()| number)
         });
         set(&mut queue.strategy, r.get(s, "strategy", strategy));
-        read_choice_of_agents(r, s, &mut queue);
-        read_times(r, s, &mut queue);
+        queue.read_plain(r, s);
+        queue.requires = read_skills(r, s, "requires");
+        queue.widening = read_widening(r, s);
         read_hours(r, s, &mut queue);
         let keys = ("overflow_queue", "overflow_number");
         queue.overflow = read_overflow(r, s, &span, keys, &mut pointers).unwrap_or_default();
@@ -208,60 +217,25 @@ pub(super) fn read_queues<'t>(r: &mut Reader<'t>, root: &mut Section<'t>) -> Vec
     queues
 }
 
-/// Skills, tiers, priority.
-fn read_choice_of_agents<'t>(r: &mut Reader<'t>, s: &mut Section<'t>, queue: &mut Queue) {
-    queue.requires = read_skills(r, s, "requires");
-    queue.max_tier = r.get(s, "max_tier", |v| within(v, range::TIER));
+/// Steps by which a call that waits long accepts more agents.
+fn read_widening<'t>(r: &mut Reader<'t>, s: &mut Section<'t>) -> Vec<Widening> {
+    let mut steps = Vec::new();
     for (mut step, span) in r.sections(s, "widening") {
         let after = r.need(&mut step, "after", &span, |v| seconds(v, range::WAIT));
         let max_tier = r.get(&mut step, "max_tier", |v| within(v, range::TIER));
         let lower = r.get(&mut step, "lower", |v| within(v, range::LOWER));
         r.finish(step);
-        queue.widening.extend(after.map(|after| Widening {
+        steps.extend(after.map(|after| Widening {
             after,
             max_tier,
             lower: lower.unwrap_or(0),
         }));
     }
-    if let Err(message) = ascending(&queue.widening) {
+    if let Err(message) = ascending(&steps) {
         let at = s.span("widening").unwrap_or(0..0);
         r.fail(at, format!("queues.widening: {message}"));
     }
-    set(&mut queue.rate, r.get(s, "rate", |v| within(v, range::RATE)));
-    set(&mut queue.priority, r.get(s, "priority", priority));
-    set(&mut queue.boost, r.get(s, "boost", |v| seconds(v, range::BOOST)));
-    queue.sticky = r.get(s, "sticky", |v| seconds(v, range::STICKY));
-    set(
-        &mut queue.sticky_days,
-        r.get(s, "sticky_days", |v| within(v, range::STICKY_DAYS)),
-    );
-}
-
-fn read_times<'t>(r: &mut Reader<'t>, s: &mut Section<'t>, queue: &mut Queue) {
-    let times: [(&mut Duration, &'static str, RangeInclusive<u64>); 4] = [
-        (&mut queue.ring, "ring", range::RING),
-        (&mut queue.progress, "progress", range::PROGRESS),
-        (&mut queue.wrap_up, "wrap_up", range::WRAP_UP),
-        (&mut queue.service_level, "service_level", range::SERVICE_LEVEL),
-    ];
-    for (place, key, range) in times {
-        set(place, r.get(s, key, |v| seconds(v, range)));
-    }
-    set(
-        &mut queue.max_no_answer,
-        r.get(s, "max_no_answer", |v| within(v, range::MAX_NO_ANSWER)),
-    );
-    queue.max_wait = r.get(s, "max_wait", |v| seconds(v, range::WAIT));
-    queue.max_length = r.get(s, "max_length", |v| within(v, range::LENGTH));
-    set(&mut queue.announce, r.get(s, "announce", announce));
-    set(&mut queue.leave_when_empty, r.get(s, "leave_when_empty", boolean));
-    set(
-        &mut queue.silent_monitoring,
-        r.get(s, "silent_monitoring", boolean),
-    );
-    queue.alarm_waiting = r.get(s, "alarm_waiting", |v| within(v, range::WAITING));
-    queue.alarm_wait = r.get(s, "alarm_wait", |v| seconds(v, range::WAIT));
-    queue.alarm_service_level = r.get(s, "alarm_service_level", |v| within(v, range::PERCENT));
+    steps
 }
 
 fn read_hours<'t>(r: &mut Reader<'t>, s: &mut Section<'t>, queue: &mut Queue) {
@@ -296,7 +270,7 @@ fn read_overflow<'t>(
         }
         (Some(to), None) => {
             pointers.push((queue, to.clone(), s.span(queue).unwrap_or(span.clone())));
-            Some(Overflow::Queue(to))
+            Some(Overflow::Queue(queue_id(&to)))
         }
         (None, Some(number)) => Some(Overflow::Number(number)),
         (None, None) => None,
@@ -344,18 +318,8 @@ pub(super) fn priority(value: &DeValue<'_>) -> Result<u8, String> {
     within(value, range::PRIORITY)
 }
 
-/// Interval between announcements; 0: never.
-fn announce(value: &DeValue<'_>) -> Result<Option<Duration>, String> {
-    if number(value, 0..=u64::MAX) == Ok(0) {
-        return Ok(None);
-    }
-    seconds(value, range::ANNOUNCE)
-        .map(Some)
-        .map_err(|message| format!("{message}, or 0 for never"))
-}
-
 /// A number of any size.
-fn within<T: TryFrom<u64>>(value: &DeValue<'_>, range: RangeInclusive<u64>) -> Result<T, String> {
+pub(super) fn within<T: TryFrom<u64>>(value: &DeValue<'_>, range: RangeInclusive<u64>) -> Result<T, String> {
     let n = number(value, range)?;
     T::try_from(n).map_err(|_| "is too large".into())
 }

@@ -18,6 +18,13 @@ fn parse_with(text: &str, overrides: &Overrides) -> Result<Config, Vec<String>> 
         .map_err(|all| all.iter().map(ToString::to_string).collect())
 }
 
+fn demo_phone(number: &str) -> Decision {
+    Decision::Peer {
+        name: DEMO_PHONE.to_owned(),
+        number: number.to_owned(),
+    }
+}
+
 fn decide(config: &Config, number: &str) -> Decision {
     config.plan().decide(&CallRequest {
         origin: Origin::User("1001".into()),
@@ -43,12 +50,7 @@ fn without_a_file_there_is_a_demonstration_on_loopback() {
     assert_eq!(decide(&config, "9197"), Decision::Application(Application::Tone));
     assert_eq!(decide(&config, "1002"), Decision::User { name: "1002".into() });
     for number in ["200", "2000", "+4930123456"] {
-        assert_eq!(
-            decide(&config, number),
-            Decision::DemoPhone {
-                number: number.into()
-            }
-        );
+        assert_eq!(decide(&config, number), demo_phone(number));
     }
     for number in ["", "9", "99", "nobody", "alice"] {
         assert_eq!(
@@ -193,10 +195,7 @@ fn the_demonstration_stays_while_no_users_are_configured() {
     let config = parse("[[dial]]\nmatch='200'\napplication='echo'\n").expect("good");
     assert!(config.demo && config.users.contains_key("1001"));
     assert_eq!(decide(&config, "200"), Decision::Application(Application::Echo));
-    assert_eq!(
-        decide(&config, "201"),
-        Decision::DemoPhone { number: "201".into() }
-    );
+    assert_eq!(decide(&config, "201"), demo_phone("201"));
 }
 
 #[test]
@@ -401,7 +400,7 @@ fn the_demonstration_has_queues_and_people_who_serve_them() {
     assert_eq!(config.staff["anna"].roles, [Role::Agent]);
     assert_eq!(
         config.staff["anna"].agent.queues,
-        [Member::of("support"), Member::of("sales")]
+        [Member::of("que_support"), Member::of("que_sales")]
     );
     assert_eq!(config.staff["sue"].roles, [Role::Supervisor, Role::Admin]);
     assert!(config.staff["sue"].agent.queues.is_empty());
@@ -488,7 +487,7 @@ fn queues_and_agents_of_a_file_take_the_place_of_the_demonstration() {
     assert_eq!(config.staff["carla"].roles, [Role::Agent]);
     assert_eq!(
         config.staff["dora"].agent.queues,
-        [Member::of("service")],
+        [Member::of("que_service")],
         "all that there are"
     );
     assert!(!config.staff.contains_key("phone"));
@@ -794,4 +793,36 @@ fn a_language_without_prompts_is_refused_where_there_are_others() {
             assert!(wrong.contains(&wanted), "{wrong}");
         }
     }
+}
+
+#[test]
+fn the_documentation_gives_the_limits_of_every_setting_of_a_queue() -> std::io::Result<()> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/CONFIGURATION.md");
+    let text = std::fs::read_to_string(path)?;
+    let table = text.split("| `[[queues]]` |").nth(1).unwrap_or_default();
+    let second = Some(Duration::from_secs(10));
+    let queue = Queue {
+        max_tier: Some(1),
+        sticky: second,
+        max_wait: second,
+        max_length: Some(1),
+        announce: second,
+        alarm_waiting: Some(1),
+        alarm_wait: second,
+        alarm_service_level: Some(1),
+        ..Queue::new("support")
+    };
+    for (limit, value) in queue.limited() {
+        assert!(limit.range.contains(&value), "{limit:?}");
+        let key = format!("`{}`", limit.key);
+        let row = table
+            .lines()
+            .find(|row| row.split('|').nth(1).is_some_and(|keys| keys.contains(&key)));
+        let range = format!("{}-{}", limit.range.start(), limit.range.end());
+        assert!(
+            row.is_some_and(|row| row.contains(&range)),
+            "{key} {range}: {row:?}"
+        );
+    }
+    Ok(())
 }

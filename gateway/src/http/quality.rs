@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 use utoipa::IntoParams;
 
 use super::Http;
-use crate::switch::{CallQuality, Request};
+use crate::quality::{CallQuality, Inquiry};
+use crate::switch::Request;
 
 /// Proof of the client that asks.
 #[derive(Deserialize, IntoParams)]
@@ -36,7 +37,7 @@ pub(super) async fn get(
     let (reply, answer) = oneshot::channel();
     if http
         .stack
-        .try_request(Request::Quality { call_id, tag, reply })
+        .try_request(Request::Quality(Inquiry { call_id, tag, reply }))
         .is_err()
     {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();

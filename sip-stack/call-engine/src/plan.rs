@@ -23,6 +23,8 @@ pub enum Origin {
     Trunk(String),
     /// Somebody we do not know.
     Anonymous,
+    /// The gateway itself: a queue that sends its callers on.
+    Gateway,
 }
 
 impl Origin {
@@ -55,8 +57,10 @@ pub enum Decision {
     },
     /// An application answers.
     Application(Application),
-    /// The built-in phone.
-    DemoPhone {
+    /// A number at a peer that is no trunk.
+    Peer {
+        /// The peer.
+        name: String,
         /// Number that was dialled.
         number: String,
     },
@@ -76,7 +80,7 @@ impl Decision {
             Decision::Trunk { .. } => "trunk",
             Decision::Queue { .. } => "queue",
             Decision::Application(_) => "application",
-            Decision::DemoPhone { .. } => "demo phone",
+            Decision::Peer { .. } => "peer",
             Decision::Reject { .. } => "reject",
         }
     }
@@ -124,8 +128,8 @@ pub enum Action {
     },
     /// Answers by itself.
     Application(Application),
-    /// Calls the built-in phone. Applies only to numbers of at least three digits.
-    DemoPhone,
+    /// Calls the number at a peer that is no trunk. Applies only to numbers of at least three digits.
+    Peer(String),
     /// Refuses.
     Reject(u16),
 }
@@ -171,7 +175,7 @@ impl DialPlan {
                 (Some(wanted), Origin::Trunk(name)) => wanted == name,
                 (Some(_), _) => false,
                 (None, Origin::Trunk(_) | Origin::Anonymous) => !matches!(rule.action, Action::Trunk(_)),
-                (None, Origin::User(_)) => true,
+                (None, Origin::User(_) | Origin::Gateway) => true,
             };
             // A pattern may itself be written with separators.
             let mut texts = [&*dialled, &*call.number].into_iter().filter(|_| applies);
@@ -196,8 +200,11 @@ impl DialPlan {
                     priority: *priority,
                 },
                 Action::Application(application) => Decision::Application(*application),
-                Action::DemoPhone if !is_number(&number) => continue,
-                Action::DemoPhone => Decision::DemoPhone { number },
+                Action::Peer(_) if !is_number(&number) => continue,
+                Action::Peer(name) => Decision::Peer {
+                    name: name.clone(),
+                    number,
+                },
                 Action::Reject(code) => Decision::Reject { code: *code },
             };
         }
@@ -387,11 +394,11 @@ mod tests {
     }
 
     #[test]
-    fn the_demo_phone_has_numbers_and_a_trunk_wants_one() {
+    fn a_peer_has_numbers_and_a_trunk_wants_one() {
         let plan = DialPlan::new(
             vec![
                 rule("9(!)", Some("$1"), Action::Trunk("carrier".into())),
-                rule("!", None, Action::DemoPhone),
+                rule("!", None, Action::Peer("echo".into())),
             ],
             [],
         );
@@ -404,7 +411,8 @@ mod tests {
         for number in ["100", "+4930123456", "0000"] {
             assert_eq!(
                 decide(number),
-                Decision::DemoPhone {
+                Decision::Peer {
+                    name: "echo".into(),
                     number: number.into()
                 }
             );
@@ -413,6 +421,19 @@ mod tests {
             assert_eq!(decide(name), Decision::Reject { code: 404 }, "{name}");
         }
         assert_eq!(decide("9"), Decision::Reject { code: 484 });
+    }
+
+    #[test]
+    fn the_gateway_may_call_out_as_its_users_do() {
+        let trunk = Decision::Trunk {
+            name: "carrier".into(),
+            number: "+4930456".into(),
+        };
+        assert_eq!(decide(Origin::Gateway, "030456"), trunk);
+        assert_eq!(
+            decide(Origin::Gateway, "777"),
+            decide(Origin::User("alice".into()), "777")
+        );
     }
 
     #[test]

@@ -342,7 +342,7 @@ impl Day {
                     }
                 }
             }
-            Output::Announce { .. } | Output::Superseded { .. } | Output::Refused(_) => {}
+            Output::Announce { .. } | Output::Refused(_) => {}
             other => panic!("{other:?}"),
         }
     }

@@ -85,7 +85,7 @@ fn action() -> impl Strategy<Value = Action> {
             name: "support".into(),
             priority: None
         }),
-        Just(Action::DemoPhone),
+        Just(Action::Peer("phone".into())),
         (400..700_u16).prop_map(Action::Reject)
     ]
 }
@@ -158,7 +158,7 @@ proptest! {
                 let allowed = rules.iter().any(|rule| {
                     rule.action == Action::Trunk(name.clone())
                         && match (&call.origin, &rule.from_trunk) {
-                            (Origin::User(_), None) => true,
+                            (Origin::User(_) | Origin::Gateway, None) => true,
                             (Origin::Trunk(from), Some(wanted)) => from == wanted,
                             _ => false,
                         }
@@ -169,7 +169,7 @@ proptest! {
                     "a call goes back where it came from"
                 );
             }
-            Decision::DemoPhone { number } => {
+            Decision::Peer { number, .. } => {
                 prop_assert!(number.bytes().filter(u8::is_ascii_digit).count() >= 3);
             }
             Decision::Reject { code } => prop_assert!((400..700).contains(code)),

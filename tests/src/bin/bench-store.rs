@@ -1,4 +1,4 @@
-//! Performance of the store: commits and entries a second, the time that a snapshot holds the ledger, and the
+//! Performance of the store: commits and entries a second, the time that a snapshot holds the journal, and the
 //! time of a start after a long log, with and without a snapshot.
 
 use std::collections::BTreeMap;
@@ -10,9 +10,9 @@ use call_engine::acd::metrics::{Metrics, OpenCounts, Slot};
 use call_engine::acd::{AgentId, CallId, Departure, Fact, QueueId, Record, State, Status};
 use clap::Parser;
 use cordboard::centre::directory::Directory;
-use cordboard::centre::hub::Hub;
-use cordboard::centre::keep::Past;
-use cordboard::centre::ledger::{Fold, Ledger};
+use cordboard::centre::event_stream::EventStream;
+use cordboard::centre::journal::{Fold, Journal};
+use cordboard::centre::persistence::Past;
 use cordboard::config::Config;
 use cordboard::store::{Durability, Entry, SlotRow, Store, StoreError};
 use sans_io::Time;
@@ -131,12 +131,17 @@ async fn start(folder: &Path, directory: &Arc<Directory>) -> Result<Duration, St
     let store = Store::open(&url(folder), Durability::Normal).await?;
     let (past, keeper) = Past::read(&store, directory).await?;
     let spent = began.elapsed();
-    let hub = Hub::after(past.seq, past.events);
+    let stream = EventStream::after(past.seq, past.events);
     let mut metrics = past.metrics;
     metrics.watch(true);
-    let ledger = Ledger::new(hub, Arc::clone(directory), Box::new(Numbers(metrics)), past.seq);
+    let journal = Journal::new(
+        stream,
+        Arc::clone(directory),
+        Box::new(Numbers(metrics)),
+        past.seq,
+    );
     let (_, batches) = mpsc::channel(1);
-    ledger
+    journal
         .kept(keeper, past.callers, past.unwritten)
         .run(batches)
         .await;

@@ -1,7 +1,7 @@
 //! Decisions on each call at the gateway: its own switch with a dial plan, and features that it does not have
 //! yet (several parties at once, another one after a refusal).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +9,15 @@ use call_engine::acd::metrics::Metrics;
 use call_engine::acd::{State, Strategy};
 use call_engine::{Action, Application, DialPlan, Pattern, Rule};
 use cordboard::centre::command::{Asked, By, Command, Refused};
-use cordboard::centre::desk::{Desk, Setup};
+use cordboard::centre::controller::{Controller, Setup};
 use cordboard::centre::directory::Directory;
-use cordboard::centre::hub::Hub;
-use cordboard::centre::known::Known;
-use cordboard::centre::ledger::{Batch, Ledger};
-use cordboard::centre::restored::Returning;
+use cordboard::centre::event_stream::EventStream;
+use cordboard::centre::journal::{Batch, Journal};
+use cordboard::centre::last_agent::LastAgents;
+use cordboard::centre::recovery::Recovery;
 use cordboard::config::{Config, Member, Overflow, Queue, Role, Staff, Work};
-use cordboard::switch::{Request, reached};
+use cordboard::routing::Routing;
+use cordboard::switch::Request;
 use sans_io::{Rng, Time};
 use session_core::{Coordinator, Dial, Event, OnFailure, Party, SessionId};
 use sip_stack::Application as _;
@@ -31,8 +32,8 @@ pub struct Switch {
     overflow: BTreeSet<SessionId>,
     told: mpsc::Receiver<Batch>,
     /// State that pages see.
-    pub view: Hub,
-    ledger: Ledger,
+    pub view: EventStream,
+    journal: Journal,
 }
 
 /// Time that a branch may ring.
@@ -45,30 +46,31 @@ impl Switch {
         let rules = rules();
         let plan = DialPlan::new(rules, (1_001..=1_004).map(|user: u32| user.to_string()));
         let directory = Arc::new(Directory::of(&centre()));
-        let (ledger, told) = mpsc::channel(100_000);
-        let routes = plan.clone();
-        let desk = Desk::new(
+        let (journal, told) = mpsc::channel(100_000);
+        let controller = Controller::new(
             now,
             Setup {
                 directory: Arc::clone(&directory),
                 epoch: 1,
                 state: State::default(),
                 metrics: Metrics::default(),
-                returning: Returning::default(),
-                known: Known::default(),
+                recovery: Recovery::default(),
+                last_agents: LastAgents::default(),
                 rng: Rng::seeded(1),
-                ledger,
+                journal,
                 midnight: Box::new(|_| Time::ZERO),
-                route: Box::new(move |user, number| reached(&routes, None, user, number)),
-                demo: None,
             },
         );
-        let view = Hub::new(0);
+        let view = EventStream::new(0);
         Switch {
-            real: cordboard::switch::Switch::new(plan, None, RINGS, Some(desk)),
+            real: cordboard::switch::Switch::new(
+                Routing::new(plan, BTreeMap::new()),
+                RINGS,
+                Some(controller),
+            ),
             overflow: BTreeSet::new(),
             told,
-            ledger: Ledger::new(view.clone(), directory, Box::new(()), 0),
+            journal: Journal::new(view.clone(), directory, Box::new(()), 0),
             view,
         }
     }
@@ -95,7 +97,7 @@ impl Switch {
         by: By,
         command: Command,
         calls: &mut Coordinator,
-    ) -> Result<Option<String>, Refused> {
+    ) -> Result<(), Refused> {
         let (reply, mut answer) = oneshot::channel();
         let asked = Asked { by, command, reply };
         self.real.handle_request(now, Request::Centre(asked), calls);
@@ -105,7 +107,7 @@ impl Switch {
 
     fn tell(&mut self) {
         while let Ok(batch) = self.told.try_recv() {
-            self.ledger.keep(batch);
+            self.journal.keep(batch);
         }
     }
 
@@ -204,7 +206,7 @@ fn centre() -> Config {
     let agent = || Staff {
         roles: vec![Role::Agent],
         agent: Work {
-            queues: vec![Member::of("support")],
+            queues: vec![Member::of("que_support")],
             ..Work::default()
         },
     };

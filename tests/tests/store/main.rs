@@ -3,9 +3,9 @@
 mod backend;
 mod calls;
 mod crash;
-mod keep;
 mod log;
 mod outage;
+mod persistence;
 mod schema;
 mod table;
 
@@ -48,10 +48,10 @@ on_both! {
     table::numbers_are_never_given_twice,
     calls::an_insert_is_idempotent,
     calls::pages_and_filters,
-    keep::kills_cost_no_number_and_no_record_and_the_log_is_cut,
-    keep::a_log_without_slots_is_folded_from_its_beginning,
-    keep::answers_since_the_snapshot_are_in_time_as_the_queue_has_it,
-    keep::whoever_was_replaced_writes_no_numbers,
+    persistence::kills_cost_no_number_and_no_record_and_the_log_is_cut,
+    persistence::a_log_without_slots_is_folded_from_its_beginning,
+    persistence::answers_since_the_snapshot_are_in_time_as_the_queue_has_it,
+    persistence::whoever_was_replaced_writes_no_numbers,
     crash::a_killed_writer_loses_nothing_that_it_reported,
     outage::a_database_that_works_is_never_said_to_be_down,
 }

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cordboard::centre::directory::Directory;
-use cordboard::centre::hub::Hub;
-use cordboard::centre::keep::Past;
-use cordboard::centre::ledger::{Answer, Batch, Ledger};
+use cordboard::centre::event_stream::EventStream;
+use cordboard::centre::journal::{Answer, Batch, Journal};
+use cordboard::centre::persistence::Past;
 use cordboard::centre::view::Change;
 use cordboard::config::Config;
 use cordboard::store::{Durability, Expect, Health, Put, Receipt, Store, StoreError, Table};
@@ -287,21 +287,21 @@ fn people_are_told_while_the_database_is_away_and_it_is_kept_afterwards() {
         let store = backend.open().await;
         let directory = Arc::new(Directory::of(&Config::default()));
         let (past, keeper) = Past::read(&store, &directory).await.expect("what was kept");
-        let hub = Hub::after(past.seq, past.events);
-        let ledger = Ledger::new(hub.clone(), Arc::clone(&directory), Box::new(()), past.seq).kept(
+        let stream = EventStream::after(past.seq, past.events);
+        let journal = Journal::new(stream.clone(), Arc::clone(&directory), Box::new(()), past.seq).kept(
             keeper,
             past.callers,
             past.unwritten,
         );
         let (sender, batches) = mpsc::channel(64);
-        let running = tokio::spawn(ledger.run(batches));
+        let running = tokio::spawn(journal.run(batches));
         server(&mut backend).kill().expect("killed");
         for n in 1..=20 {
             let (reply, answered) = oneshot::channel();
             let mut batch = Batch {
                 answers: vec![Answer {
                     reply,
-                    result: Ok(None),
+                    result: Ok(()),
                 }],
                 ..Batch::default()
             };
@@ -313,7 +313,7 @@ fn people_are_told_while_the_database_is_away_and_it_is_kept_afterwards() {
             );
             sender.send(batch).await.expect("it runs");
             soon(answered).await.expect("answered").expect("agreed");
-            assert_eq!(hub.read(|view| view.seq), n);
+            assert_eq!(stream.read(|view| view.seq), n);
         }
         server(&mut backend).restart().expect("restarted");
         let mut health = store.health();

@@ -11,11 +11,11 @@ use utoipa::ToSchema;
 use super::Api;
 use super::extract::{self, Body, Id, Params};
 use super::guard::Admin;
-use super::kept::unavailable;
 use super::list::{List, Part};
 use super::problem::{Code, Problem};
 use crate::auth::Scope;
 use crate::auth::api_key::ApiKey;
+use crate::service::stored::unavailable;
 
 /// API keys that there may be.
 const MAX_KEYS: usize = 1_000;

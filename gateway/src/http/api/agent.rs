@@ -7,13 +7,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
-use super::archive::Note;
 use super::extract::{self, Body, Id};
 use super::guard::{self, SignedIn};
 use super::list::List;
-use super::problem::{Code, Problem};
-use super::records::{self, Noted};
-use crate::centre::command::{By, Command};
+use super::problem::Problem;
+use super::records::Noted;
 use crate::centre::view::{Agent, Intent, IntentKind, Queue, Status};
 
 /// Intent of an agent.
@@ -122,7 +120,7 @@ pub(super) async fn get(
     guard::Agent(me): guard::Agent,
     State(api): State<Api>,
 ) -> Result<Json<Agent>, Problem> {
-    find(&api, &me.id)
+    Ok(Json(api.service.agent(&me.id)?))
 }
 
 /// Goes online, pauses or goes offline. In a call or wrap-up this is kept as `next`; `available` ends wrap-up.
@@ -134,12 +132,8 @@ pub(super) async fn put_intent(
     State(api): State<Api>,
     Body(wanted): Body<WantedIntent>,
 ) -> Result<Json<Agent>, Problem> {
-    let command = Command::Intent {
-        agent: me.id.clone(),
-        intent: wanted.checked()?,
-    };
-    api.ask(By::Agent(me.id.clone()), command).await?;
-    find(&api, &me.id)
+    let agent = api.service.set_own_intent(&me, wanted.checked()?).await?;
+    Ok(Json(agent))
 }
 
 /// Ends wrap-up.
@@ -160,17 +154,8 @@ pub(super) async fn wrap_up(
         notes: done.notes,
     };
     let note = noted.checked()?;
-    let command = Command::WrapUp {
-        agent: me.id.clone(),
-        disposition: note.disposition.clone(),
-    };
-    if (note != Note::default() || done.call.is_some())
-        && let Some(call) = records::wrapped_up(&api, &me.id, done.call).await?
-    {
-        records::write(&api, &me, &call, note).await?;
-    }
-    api.ask(By::Agent(me.id.clone()), command).await?;
-    find(&api, &me.id)
+    let agent = api.service.wrap_up(&me, done.call, note).await?;
+    Ok(Json(agent))
 }
 
 /// Rejects an offer. To accept one, its SIP INVITE is answered.
@@ -182,8 +167,7 @@ pub(super) async fn reject(
     State(api): State<Api>,
     Id(offer): Id,
 ) -> Result<StatusCode, Problem> {
-    let command = Command::Reject { offer };
-    api.ask(By::Agent(me.id), command).await?;
+    api.service.reject(&me, offer).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -193,7 +177,7 @@ pub(super) async fn directory(
     SignedIn(_who): SignedIn,
     State(api): State<Api>,
 ) -> Json<List<DirectoryEntry>> {
-    let items = api.hub.read(|view| {
+    let items = api.service.stream().read(|view| {
         let agents = view.agents.values().map(DirectoryEntry::from);
         agents
             .chain(view.queues.values().map(DirectoryEntry::from))
@@ -203,9 +187,4 @@ pub(super) async fn directory(
         items,
         next_cursor: None,
     })
-}
-
-pub(super) fn find(api: &Api, id: &str) -> Result<Json<Agent>, Problem> {
-    let agent = api.hub.read(|view| view.agents.get(id).cloned());
-    agent.map(Json).ok_or_else(|| Code::UnknownAgent.into())
 }

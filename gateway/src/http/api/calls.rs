@@ -123,8 +123,7 @@ async fn act(
     call: String,
     make: impl FnOnce(String) -> Command,
 ) -> Result<(), Problem> {
-    let by = api.acting(who, &call);
-    api.ask(by, make(call)).await.map(drop)
+    Ok(api.service.act(who, call, make).await?)
 }
 
 /// Puts the caller on hold, with music.

@@ -19,7 +19,8 @@ use axum::http::request::Parts;
 
 use super::Api;
 use super::problem::{Code, Problem};
-use crate::auth::{Principal, Role, Scope};
+use crate::auth::{Principal, Role};
+use crate::service::rights;
 
 macro_rules! guard {
     ($(#[$doc:meta])* $name:ident, $may:expr) => {
@@ -60,12 +61,12 @@ guard! {
 
 guard! {
     /// Sees calls: an agent its own.
-    CallReader, |principal| principal.is(Role::Agent) || principal.sees_all()
+    CallReader, rights::reads_calls
 }
 
 guard! {
     /// Acts on calls: an agent on its own.
-    Operator, |principal| principal.is(Role::Agent) || supervises(principal)
+    Operator, rights::operates
 }
 
 guard! {
@@ -75,17 +76,12 @@ guard! {
 
 guard! {
     /// Acts on agents and calls of others.
-    Supervisor, supervises
+    Supervisor, rights::supervises
 }
 
 guard! {
     /// Configures.
-    Admin, |principal| principal.is(Role::Admin) || principal.has(Scope::Configure)
-}
-
-/// May act on agents and calls of others.
-pub(super) fn supervises(principal: &Principal) -> bool {
-    principal.is(Role::Supervisor) || principal.is(Role::Admin) || principal.has(Scope::Control)
+    Admin, rights::configures
 }
 
 /// Principal of the access token or API key in `Authorization` (RFC 6750 §2.1).

@@ -15,10 +15,10 @@ pub(super) async fn healthz() -> &'static str {
 #[utoipa::path(get, path = "/readyz", operation_id = "getReadiness", tag = "operation", security(()),
     responses((status = 200, body = String, content_type = "text/plain; charset=utf-8"), (status = 503, description = "`busy`; `unavailable`: the database cannot be written, calls go on")))]
 pub(super) async fn readyz(State(api): State<Api>) -> Result<&'static str, Problem> {
-    if api.desk.is_closed() || api.desk.capacity() == 0 {
+    if !api.service.signalling().is_ready() {
         return Err(Code::Busy.into());
     }
-    if !api.archive.is_up() {
+    if !api.service.archive().is_up() {
         return Err(Problem::store_away());
     }
     Ok("ready\n")

@@ -7,10 +7,10 @@ use super::Api;
 use super::extract::{Id, Params};
 use super::guard::{CallReader, SignedIn, Watcher};
 use super::list::{List, Part};
-use super::problem::{Code, Problem};
-use crate::auth::Principal;
-use crate::centre::hub::View;
-use crate::centre::view::{Agent, Call, Mode, Participant, ParticipantKind, Queue};
+use super::problem::Problem;
+use crate::centre::event_stream::View;
+use crate::centre::view::{Agent, Call, Queue};
+use crate::service::rights::sees_queue;
 
 /// All agents.
 #[utoipa::path(get, path = "/agents", operation_id = "listAgents", tag = "supervisor", params(Part), responses((status = 200, body = List<Agent>)))]
@@ -19,7 +19,8 @@ pub(super) async fn agents(
     State(api): State<Api>,
     Params(part): Params<Part>,
 ) -> Result<Json<List<Agent>>, Problem> {
-    api.hub
+    api.service
+        .stream()
         .read(|view| part.of(&view.agents, |agent| Some(agent.clone())))
         .map(Json)
 }
@@ -33,7 +34,7 @@ pub(super) async fn agent(
     State(api): State<Api>,
     Id(id): Id,
 ) -> Result<Json<Agent>, Problem> {
-    super::agent::find(&api, &id)
+    Ok(Json(api.service.agent(&id)?))
 }
 
 /// All queues; for an agent, those that it serves.
@@ -44,7 +45,8 @@ pub(super) async fn queues(
     Params(part): Params<Part>,
 ) -> Result<Json<List<Queue>>, Problem> {
     let seen = |view: &View, queue: &Queue| sees_queue(view, &who, &queue.id).then(|| queue.clone());
-    api.hub
+    api.service
+        .stream()
         .read(|view| part.of(&view.queues, |queue| seen(view, queue)))
         .map(Json)
 }
@@ -58,13 +60,7 @@ pub(super) async fn queue(
     State(api): State<Api>,
     Id(id): Id,
 ) -> Result<Json<Queue>, Problem> {
-    let queue = api.hub.read(|view| {
-        view.queues
-            .get(&id)
-            .filter(|_| sees_queue(view, &who, &id))
-            .cloned()
-    });
-    queue.map(Json).ok_or_else(|| Code::UnknownQueue.into())
+    Ok(Json(api.service.queue(&who, &id)?))
 }
 
 /// All live calls.
@@ -74,7 +70,8 @@ pub(super) async fn calls(
     State(api): State<Api>,
     Params(part): Params<Part>,
 ) -> Result<Json<List<Call>>, Problem> {
-    api.hub
+    api.service
+        .stream()
         .read(|view| part.of(&view.calls, |call| Some(call.clone())))
         .map(Json)
 }
@@ -88,32 +85,5 @@ pub(super) async fn call(
     State(api): State<Api>,
     Id(id): Id,
 ) -> Result<Json<Call>, Problem> {
-    let call = api.hub.read(|view| {
-        let call = view.calls.get(&id).filter(|call| sees_call(&who, call))?;
-        Some(shown_call(view, &who, call))
-    });
-    call.map(Json).ok_or_else(|| Code::UnknownCall.into())
-}
-
-/// Agents see in full what they serve.
-pub(super) fn sees_queue(view: &View, who: &Principal, queue: &str) -> bool {
-    let serves = |agent: &Agent| agent.queues.iter().any(|id| id == queue);
-    who.sees_all() || view.agents.get(&who.id).is_some_and(serves)
-}
-
-/// A call as `who` may see it: supervisors who only listen are hidden from agents of a queue with silent monitoring.
-pub(super) fn shown_call(view: &View, who: &Principal, call: &Call) -> Call {
-    let mut call = call.clone();
-    let queue = call.queue.as_ref().and_then(|queue| view.queues.get(&queue.id));
-    if !who.sees_all() && queue.is_some_and(|queue| queue.silent_monitoring) {
-        let listens =
-            |party: &Participant| party.kind == ParticipantKind::Supervisor && party.mode == Mode::Listen;
-        call.parties.retain(|party| !listens(party));
-    }
-    call
-}
-
-/// Agents see the calls that they have, are consulted about, or joined.
-pub(super) fn sees_call(who: &Principal, call: &Call) -> bool {
-    who.sees_all() || call.agent.as_deref() == Some(who.id.as_str()) || call.joined.contains(&who.id)
+    Ok(Json(api.service.call(&who, &id)?))
 }

@@ -14,13 +14,13 @@ use sans_io::Time;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::archive::Archive;
 use super::exposition::Page;
 use super::problem::{Code, Problem};
 use super::{Api, events, guard, machine, sign_in};
 use crate::auth::sentry::Sentry;
-use crate::centre::hub::{Event, Hub, View};
+use crate::centre::event_stream::{Event, EventStream, View};
 use crate::centre::view::{Change, Moment, Outcome, Status};
+use crate::service::archive::Archive;
 use crate::store::Meter;
 
 /// Upper bounds of waits, seconds.
@@ -84,8 +84,8 @@ impl<const N: usize> Histogram<N> {
 
 impl Counters {
     /// Counts what happens from now on.
-    pub(super) fn starting_at(hub: &Hub) -> Counters {
-        let counted = hub.read(|view| Counted {
+    pub(super) fn starting_at(stream: &EventStream) -> Counters {
+        let counted = stream.read(|view| Counted {
             seq: view.seq,
             agents: view
                 .agents
@@ -105,17 +105,16 @@ impl Counters {
         Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
-    /// Counts events since the last call. Events that the hub no longer keeps stay uncounted.
-    pub(super) fn catch_up(&self, hub: &Hub, archive: &dyn Archive) {
+    /// Counts events since the last call. Events that are no longer kept stay uncounted.
+    pub(super) fn catch_up(&self, stream: &EventStream) {
         let mut counted = self.lock();
-        match hub.since(counted.seq, usize::MAX) {
+        match stream.since(counted.seq, usize::MAX) {
             Ok(events) => {
                 for event in events {
-                    archive.take(&event);
                     counted.count(&event);
                 }
             }
-            Err(_) => counted.seq = hub.read(|view| view.seq),
+            Err(_) => counted.seq = stream.read(|view| view.seq),
         }
     }
 
@@ -125,13 +124,13 @@ impl Counters {
 }
 
 /// Counts what happens while it happens, so that nothing is missed however seldom somebody asks.
-pub(super) async fn follow(hub: Hub, counters: Weak<Counters>, archive: Arc<dyn Archive>) {
-    let mut changes = hub.watch();
+pub(super) async fn follow(stream: EventStream, counters: Weak<Counters>) {
+    let mut changes = stream.watch();
     while changes.changed().await.is_ok() {
         let Some(counters) = counters.upgrade() else {
             return;
         };
-        counters.catch_up(&hub, &*archive);
+        counters.catch_up(&stream);
     }
 }
 
@@ -190,24 +189,25 @@ pub(super) async fn get(State(api): State<Api>, request: Parts) -> Result<Respon
             return Err(Code::Forbidden.into());
         }
     }
-    api.counters.catch_up(&api.hub, &*api.archive);
+    api.counters.catch_up(api.service.stream());
     let connections = events::MAX_CONNECTIONS - api.counters.places.available_permits();
     let mut page = Page::default();
     {
         let counted = api.counters.lock();
         let now = api.now();
-        api.hub
+        api.service
+            .stream()
             .read(|view| live(&mut page, view, &counted, now, connections));
     }
     refusals(&mut page, api.accounts.sentry());
-    if let Some(meter) = api.archive.meter() {
-        store(&mut page, meter, &*api.archive);
+    if let Some(meter) = api.service.archive().meter() {
+        store(&mut page, meter, api.service.archive());
     }
     match &api.machine {
         Some(machine) => machine.append(&mut page).await,
         // Without signalling there are the calls of the call centre.
         None => {
-            let calls = api.hub.read(|view| view.calls.len());
+            let calls = api.service.stream().read(|view| view.calls.len());
             machine::active(&mut page, calls);
         }
     }

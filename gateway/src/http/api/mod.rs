@@ -1,11 +1,9 @@
 //! REST and events under `/api/v1`, `/metrics` and health.
 //!
-//! Handlers read the present state from the [`Hub`], and send commands as [`Asked`] to the signalling task, which alone
-//! decides.
+//! Handlers are a thin face of the [`Service`]: they parse, ask it, and serialise.
 
 mod admin;
 mod agent;
-pub mod archive;
 mod bans;
 mod calls;
 mod configure;
@@ -16,82 +14,47 @@ mod extract;
 mod guard;
 mod health;
 mod idempotency;
-pub mod kept;
 mod list;
 mod live;
 pub mod machine;
 mod metrics;
-pub mod numbers;
 pub mod openapi;
 pub mod problem;
 mod records;
 mod sign_in;
+mod statistics;
 mod supervise;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use sans_io::Time;
 use sip_stack::transport::ws::Origins;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
 
+use crate::auth::Accounts;
 use crate::auth::keep::Keeper;
-use crate::auth::{Accounts, Principal, Role};
-use crate::centre::command::{Asked, By, Command};
-use crate::centre::hub::Hub;
-use crate::roster::Roster;
+use crate::service::Service;
+use crate::service::idempotency::Requests;
 
-use archive::Archive;
 use machine::Machine;
-use numbers::Numbers;
 use problem::{Code, Problem};
-
-/// Time that the signalling task may take for a command.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// State that handlers share. Clones are handles of one.
 #[derive(Clone)]
 pub struct Api {
-    hub: Hub,
-    desk: mpsc::Sender<Asked>,
+    service: Service,
     accounts: Accounts,
     keeper: Option<Arc<Keeper>>,
-    archive: Arc<dyn Archive>,
-    numbers: Arc<Numbers>,
-    roster: Roster,
     settings: Arc<Settings>,
-    clock: Arc<dyn Fn() -> Time + Send + Sync>,
-    requests: Arc<idempotency::Requests>,
+    requests: Arc<Requests<idempotency::Answer>>,
     pages: Arc<events::Pages>,
     counters: Arc<metrics::Counters>,
     machine: Option<Machine>,
-}
-
-/// Parts that the API is made from.
-pub struct Parts {
-    /// The present state.
-    pub hub: Hub,
-    /// Takes commands to the signalling task.
-    pub desk: mpsc::Sender<Asked>,
-    /// Accounts and rights.
-    pub accounts: Accounts,
-    /// Brings sign-ins and API keys over a restart.
-    pub keeper: Option<Arc<Keeper>>,
-    /// Has the calls that are over.
-    pub archive: Arc<dyn Archive>,
-    /// Folds the log.
-    pub numbers: Arc<Numbers>,
-    /// Everybody and every queue, to be changed.
-    pub roster: Roster,
-    /// Everything else.
-    pub settings: Settings,
 }
 
 /// Gateway facts that the API shows.
@@ -99,18 +62,8 @@ pub struct Parts {
 pub struct Settings {
     /// SIP domain of the agents; `None`: the host that the page was asked from.
     pub domain: Option<String>,
-    /// There is a demonstration: `POST /demo/call` works.
-    pub demo: bool,
     /// Sites whose pages may call the API and open the event stream.
     pub origins: Origins,
-}
-
-impl fmt::Debug for Parts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
-    }
 }
 
 impl fmt::Debug for Api {
@@ -131,26 +84,22 @@ impl Api {
         }
     }
 
-    /// The API over its parts; `clock` tells the time. Within a runtime: a task counts what happens for as long as the API lives.
+    /// The API over the services. `keeper` brings sign-ins and API keys over a restart. Within a runtime: a task counts what happens
+    /// for as long as the API lives.
     #[must_use]
-    pub fn new(parts: Parts, clock: impl Fn() -> Time + Send + Sync + 'static) -> Api {
+    pub fn new(service: Service, keeper: Option<Arc<Keeper>>, settings: Settings) -> Api {
         let api = Api {
-            counters: Arc::new(metrics::Counters::starting_at(&parts.hub)),
-            hub: parts.hub,
-            desk: parts.desk,
-            accounts: parts.accounts,
-            keeper: parts.keeper,
-            archive: parts.archive,
-            numbers: parts.numbers,
-            roster: parts.roster,
-            settings: Arc::new(parts.settings),
-            pages: Arc::new(events::Pages::starting_at(clock())),
-            clock: Arc::new(clock),
+            counters: Arc::new(metrics::Counters::starting_at(service.stream())),
+            accounts: service.accounts().clone(),
+            keeper,
+            settings: Arc::new(settings),
+            pages: Arc::new(events::Pages::starting_at(service.now())),
+            service,
             requests: Arc::default(),
             machine: None,
         };
-        let (hub, archive) = (api.hub.clone(), Arc::clone(&api.archive));
-        tokio::spawn(metrics::follow(hub, Arc::downgrade(&api.counters), archive));
+        let stream = api.service.stream().clone();
+        tokio::spawn(metrics::follow(stream, Arc::downgrade(&api.counters)));
         api
     }
 
@@ -161,39 +110,8 @@ impl Api {
         }
     }
 
-    /// With every call in it that the hub says is over.
-    fn archive(&self) -> &dyn Archive {
-        self.counters.catch_up(&self.hub, &*self.archive);
-        &*self.archive
-    }
-
     fn now(&self) -> Time {
-        (self.clock)()
-    }
-
-    /// Sends a command to the signalling task; returns the id of the new object, if there is one.
-    async fn ask(&self, by: By, command: Command) -> Result<Option<String>, Problem> {
-        let (reply, answer) = oneshot::channel();
-        let asked = Asked { by, command, reply };
-        self.desk.try_send(asked).map_err(|_| Problem::from(Code::Busy))?;
-        match timeout(PATIENCE, answer).await {
-            Ok(Ok(done)) => Ok(done?),
-            Ok(Err(_)) | Err(_) => Err(Code::Busy.into()),
-        }
-    }
-
-    /// In what capacity somebody acts on a call: on its own as its agent, on another as a supervisor.
-    fn acting(&self, principal: &Principal, call: &str) -> By {
-        let is_own = self.hub.read(|view| {
-            view.calls
-                .get(call)
-                .is_some_and(|call| call.agent.as_deref() == Some(principal.id.as_str()))
-        });
-        if principal.is(Role::Agent) && (is_own || !guard::supervises(principal)) {
-            By::Agent(principal.id.clone())
-        } else {
-            By::Supervisor(principal.id.clone())
-        }
+        self.service.now()
     }
 }
 

@@ -20,7 +20,7 @@ use super::configure::choices::{dispositions, pause_reasons};
 use super::configure::{queues, users};
 use super::problem::{Code, FieldError, PROBLEM_JSON, ProblemDetails};
 use super::{
-    Api, admin, agent, bans, calls, events, health, live, metrics, numbers, records, sign_in, supervise,
+    Api, admin, agent, bans, calls, events, health, live, metrics, records, sign_in, statistics, supervise,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -86,8 +86,8 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(records::list))
         .routes(routes!(records::get))
         .routes(routes!(records::put_notes))
-        .routes(routes!(numbers::queues))
-        .routes(routes!(numbers::agents))
+        .routes(routes!(statistics::queues))
+        .routes(routes!(statistics::agents))
         .routes(routes!(users::list, users::post))
         .routes(routes!(users::get, users::put, users::delete))
         .routes(routes!(admin::keys, admin::make_key))

@@ -16,6 +16,8 @@ use utoipa::ToSchema;
 
 use crate::auth::{Denied, NoEntropy};
 use crate::centre::command::Refused;
+use crate::service::archive::Unavailable;
+use crate::service::{Missing, ServiceError};
 
 /// Media type of problem details.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -347,10 +349,38 @@ impl From<Refused> for Problem {
             Refused::QueueBusy => Code::QueueBusy,
             Refused::Unreachable => Code::Unreachable,
             Refused::NotAllowed => Code::NotAllowed,
-            Refused::NoDemo => Code::NoDemo,
             Refused::Busy => Code::Busy,
         };
         Problem::from(code).detail(refused.to_string())
+    }
+}
+
+impl From<Missing> for Problem {
+    fn from(missing: Missing) -> Problem {
+        match missing {
+            Missing::Agent => Code::UnknownAgent.into(),
+            Missing::Call => Code::UnknownCall.into(),
+            Missing::Queue => Code::UnknownQueue.into(),
+            Missing::Record => Code::UnknownRecord.into(),
+        }
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(_: Unavailable) -> Problem {
+        Problem::store_away()
+    }
+}
+
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Problem {
+        match error {
+            ServiceError::Refused(refused) => refused.into(),
+            ServiceError::Missing(missing) => missing.into(),
+            ServiceError::BadCursor => Code::BadCursor.into(),
+            ServiceError::NoDemo => Code::NoDemo.into(),
+            ServiceError::StoreAway => Problem::store_away(),
+        }
     }
 }
 

@@ -7,14 +7,12 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
-use super::archive::{Kinds, Note, Unavailable, Wanted};
 use super::extract::{self, Body, Id, Params, When};
 use super::guard::{Agent, CallReader, Watcher};
 use super::list::{List, Part};
-use super::problem::{Code, Problem};
-use crate::auth::Principal;
-use crate::centre::command::{By, Command};
-use crate::centre::view::{AgentName, Moment, Record};
+use super::problem::Problem;
+use crate::centre::view::{Moment, Record};
+use crate::service::archive::{Kinds, Note, Wanted};
 
 /// Selection of records.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -105,12 +103,6 @@ impl Noted {
     }
 }
 
-impl From<Unavailable> for Problem {
-    fn from(_: Unavailable) -> Problem {
-        Problem::store_away()
-    }
-}
-
 /// Calls that are over, newest first.
 #[utoipa::path(get, path = "/records", operation_id = "listRecords", tag = "supervisor", params(Filter), responses((status = 200, body = List<Record>)))]
 pub(super) async fn list(
@@ -166,12 +158,7 @@ pub(super) async fn get(
     State(api): State<Api>,
     Id(id): Id,
 ) -> Result<Json<Record>, Problem> {
-    let record = api.archive().record(&id).await?;
-    let is_seen = |record: &Record| who.sees_all() || record.agents.iter().any(|agent| agent.id == who.id);
-    record
-        .filter(is_seen)
-        .map(Json)
-        .ok_or_else(|| Code::UnknownRecord.into())
+    Ok(Json(api.service.record(&who, &id).await?))
 }
 
 /// Saves notes about one's own call, live or over. The next agent who has the call sees them.
@@ -184,92 +171,19 @@ pub(super) async fn put_notes(
     Body(noted): Body<Noted>,
 ) -> Result<StatusCode, Problem> {
     let note = noted.checked()?;
-    if !is_own(&api, &me.id, &call).await? {
-        return Err(Code::UnknownCall.into());
-    }
-    write(&api, &me, &call, note).await?;
+    api.service.note(&me, &call, note).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Saves notes of an agent about its own call, and publishes them while the call is live.
-pub(super) async fn write(api: &Api, me: &Principal, call: &str, note: Note) -> Result<(), Problem> {
-    let display = api.accounts.user(&me.id).map(|user| user.display);
-    let author = AgentName {
-        id: me.id.clone(),
-        name: display.unwrap_or_else(|| me.name.clone()),
-    };
-    api.archive().note(call, &author, note.clone()).await?;
-    if api.hub.read(|view| view.calls.contains_key(call)) {
-        let command = Command::Note {
-            call: call.to_owned(),
-            disposition: note.disposition,
-            notes: note.notes,
-        };
-        match api.ask(By::Agent(me.id.clone()), command).await {
-            // The call ended in the same moment: its record has the notes.
-            Err(problem) if problem.code() == Code::UnknownCall => {}
-            told => drop(told?),
-        }
-    }
-    Ok(())
-}
-
-/// The call that an agent wraps up: the given one, if it is the agent's own, or the agent's last one.
-pub(super) async fn wrapped_up(
-    api: &Api,
-    agent: &str,
-    said: Option<String>,
-) -> Result<Option<String>, Problem> {
-    if let Some(call) = said {
-        if !is_own(api, agent, &call).await? {
-            return Err(Code::UnknownCall.into());
-        }
-        return Ok(Some(call));
-    }
-    let last = api
-        .hub
-        .read(|view| view.agents.get(agent).and_then(|agent| agent.last_call.clone()));
-    if last.is_some() {
-        return Ok(last);
-    }
-    // Nobody had a call since the gateway was started.
-    let wanted = Wanted {
-        agent: Some(agent.to_owned()),
-        limit: 1,
-        ..Wanted::default()
-    };
-    let last = api.archive().records(&wanted).await?;
-    Ok(last.into_iter().next().map(|record| record.call))
-}
-
-async fn is_own(api: &Api, agent: &str, call: &str) -> Result<bool, Problem> {
-    let is_live = api.hub.read(|view| {
-        let live = view.calls.get(call);
-        live.is_some_and(|live| live.agents.iter().any(|had| had == agent))
-    });
-    if is_live {
-        return Ok(true);
-    }
-    let Some(number) = call.strip_prefix("call_") else {
-        return Ok(false);
-    };
-    let record = api.archive().record(&format!("rec_{number}")).await?;
-    Ok(record.is_some_and(|record| record.agents.iter().any(|known| known.id == agent)))
-}
-
-async fn find(api: &Api, part: Part, mut wanted: Wanted) -> Result<Json<List<Record>>, Problem> {
+async fn find(api: &Api, part: Part, wanted: Wanted) -> Result<Json<List<Record>>, Problem> {
     let limit = part.limit()?;
-    if let Some(cursor) = &part.cursor
-        && api.archive().record(cursor).await?.is_none()
-    {
-        return Err(Code::BadCursor.into());
-    }
-    wanted.before = part.cursor;
-    // One more tells whether there are more.
-    wanted.limit = limit + 1;
-    let mut items = api.archive().records(&wanted).await?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next_cursor = items.last().filter(|_| more).map(|record| record.id.clone());
-    Ok(Json(List { items, next_cursor }))
+    let wanted = Wanted {
+        before: part.cursor,
+        ..wanted
+    };
+    let page = api.service.records(wanted, limit).await?;
+    Ok(Json(List {
+        items: page.records,
+        next_cursor: page.next,
+    }))
 }

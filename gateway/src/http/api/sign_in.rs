@@ -17,7 +17,6 @@ use super::guard::{SignedIn, User};
 use super::problem::{Code, Problem};
 use crate::auth::sentry::Refused;
 use crate::auth::{self, Denied, Principal, Rights, Role, sip, token};
-use crate::centre::command::{By, Command};
 use crate::centre::view::Moment;
 use crate::http::Ends;
 
@@ -187,17 +186,14 @@ pub(super) async fn logout(
 
 /// A caller who talks with an agent who signs out is not hung up. Signing out never fails for that.
 async fn give_back(api: &Api, agent: &str, session: &str) {
-    let in_call = api
-        .hub
-        .read(|view| view.agents.get(agent).is_some_and(|agent| agent.call.is_some()));
-    if !in_call || api.pages.is_elsewhere(agent, session) {
+    if !api.service.is_in_call(agent) || api.pages.is_elsewhere(agent, session) {
         return;
     }
-    let command = Command::SignOut {
-        agent: agent.to_owned(),
-    };
-    if let Err(problem) = api.ask(By::Agent(agent.to_owned()), command).await {
-        tracing::warn!(code = ?problem.code(), "the call of an agent who signed out stays where it is");
+    if let Err(refused) = api.service.give_back_call(agent).await {
+        tracing::warn!(
+            code = refused.code(),
+            "the call of an agent who signed out stays where it is"
+        );
     }
 }
 
@@ -256,16 +252,15 @@ pub(super) async fn sip_session(
 }
 
 pub(super) fn who(api: &Api, principal: &Principal) -> Me {
-    let display = api.accounts.user(&principal.id).map(|user| user.display);
     Me {
         id: principal.id.clone(),
         name: principal.name.clone(),
-        display: display.unwrap_or_else(|| principal.name.clone()),
+        display: api.service.display_of(principal),
         roles: match &principal.rights {
             Rights::User { roles, .. } => roles.clone(),
             Rights::Key(_) => Vec::new(),
         },
-        demo: api.settings.demo,
+        demo: api.service.is_demo(),
     }
 }
 
@@ -311,7 +306,7 @@ fn tokens(api: &Api, granted: auth::SignedIn) -> Tokens {
             name: granted.user.name,
             display: granted.user.display,
             roles: granted.user.roles,
-            demo: api.settings.demo,
+            demo: api.service.is_demo(),
         },
     }
 }

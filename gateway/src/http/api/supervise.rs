@@ -7,12 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
-use super::agent::{self, WantedIntent};
+use super::agent::WantedIntent;
 use super::extract::{self, Body, Id};
 use super::guard::{SignedIn, Supervisor};
 use super::problem::{Code, Problem};
-use crate::auth::Role;
-use crate::centre::command::{By, Command};
 use crate::centre::view::{Agent, Mode};
 
 /// Mode in which a supervisor takes part in a call.
@@ -60,12 +58,8 @@ pub(super) async fn put_intent(
     Id(agent): Id,
     Body(wanted): Body<WantedIntent>,
 ) -> Result<Json<Agent>, Problem> {
-    let command = Command::Intent {
-        agent: agent.clone(),
-        intent: wanted.checked()?,
-    };
-    api.ask(By::Supervisor(who.id), command).await?;
-    agent::find(&api, &agent)
+    let agent = api.service.set_intent(&who, agent, wanted.checked()?).await?;
+    Ok(Json(agent))
 }
 
 /// Listens, whispers or barges in: the supervisor's own phone rings, or takes part in another way from now on.
@@ -84,8 +78,7 @@ pub(super) async fn put(
         SupervisionMode::Whisper => Mode::Whisper,
         SupervisionMode::Barge => Mode::Party,
     };
-    api.ask(By::Supervisor(who.id), Command::Supervise { call, mode })
-        .await?;
+    api.service.supervise(&who, call, mode).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -99,8 +92,7 @@ pub(super) async fn delete(
     State(api): State<Api>,
     Id(call): Id,
 ) -> Result<StatusCode, Problem> {
-    api.ask(By::Supervisor(who.id), Command::Unsupervise { call })
-        .await?;
+    api.service.unsupervise(&who, call).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -109,22 +101,16 @@ pub(super) async fn delete(
     responses((status = 202, body = DemoCaller, description = "Accepted; events report the call"),
         (status = 404, description = "`no-demo`, `unknown-queue`")))]
 pub(super) async fn demo_call(
-    SignedIn(who): SignedIn,
+    SignedIn(_who): SignedIn,
     State(api): State<Api>,
     Body(DemoCall { queue }): Body<DemoCall>,
 ) -> Result<(StatusCode, Json<DemoCaller>), Problem> {
-    if !api.settings.demo {
+    if !api.service.is_demo() {
         return Err(Code::NoDemo.into());
     }
     if let Some(queue) = &queue {
         extract::short("queue", queue, 64)?;
     }
-    let by = if who.is(Role::Agent) {
-        By::Agent(who.id)
-    } else {
-        By::Supervisor(who.id)
-    };
-    let queue = api.ask(by, Command::DemoCall { queue }).await?;
-    let queue = queue.ok_or(Code::UnknownQueue)?;
+    let queue = api.service.call_queue(queue.as_deref())?;
     Ok((StatusCode::ACCEPTED, Json(DemoCaller { queue })))
 }

@@ -170,13 +170,8 @@ impl Acd {
         let Some(agent) = self.agents.get_mut(&id) else {
             return self.refuse(Refusal::UnknownAgent(id));
         };
-        match agent.conn {
-            Some(newer) if newer > conn => return self.refuse(Refusal::Superseded(id, conn)),
-            Some(older) if older < conn => self.out.push_back(Output::Superseded {
-                agent: id,
-                conn: older,
-            }),
-            _ => {}
+        if agent.conn.is_some_and(|newer| newer > conn) {
+            return self.refuse(Refusal::Superseded(id, conn));
         }
         agent.conn = Some(conn);
         agent.reach = Reach::Attached;

@@ -259,13 +259,6 @@ pub enum Output {
         /// The agent.
         agent: AgentId,
     },
-    /// A newer page took over: tell the older.
-    Superseded {
-        /// The agent.
-        agent: AgentId,
-        /// The older connection.
-        conn: ConnId,
-    },
     /// The call could not be recovered: hang up the rest of it.
     HangUp {
         /// The call.

@@ -279,7 +279,7 @@ impl World {
     ///
     /// # Errors
     /// The refusal of the call centre.
-    pub fn ask(&mut self, by: By, command: Command) -> Result<Option<String>, Refused> {
+    pub fn ask(&mut self, by: By, command: Command) -> Result<(), Refused> {
         let calls = &mut self.nodes[GATEWAY].coordinator;
         let answer = self.switch.ask(self.now, by, command, calls);
         self.drain(GATEWAY);

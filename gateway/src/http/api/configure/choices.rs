@@ -12,7 +12,7 @@ use super::super::list::List;
 use super::super::problem::{Code, Problem};
 use super::{IfMatch, Tag, at, change};
 use crate::config::Choice;
-use crate::roster::{Kind, Match};
+use crate::provisioning::{Kind, Match};
 
 macro_rules! choices {
     ($module:ident, $kind:expr, $path:literal, $one:literal, $what:literal, $ids:expr) => {
@@ -24,7 +24,7 @@ macro_rules! choices {
             #[utoipa::path(get, path = $path, operation_id = $ids[0], tag = "agent", responses((status = 200, body = List<Choice>)))]
             pub(in super::super::super) async fn list(SignedIn(_who): SignedIn, State(api): State<Api>) -> Json<List<Choice>> {
                 Json(List {
-                    items: api.roster.choices($kind),
+                    items: api.service.provisioning().choices($kind),
                     next_cursor: None,
                 })
             }
@@ -87,8 +87,8 @@ macro_rules! choices {
                 IfMatch(wanted): IfMatch,
             ) -> Result<StatusCode, Problem> {
                 let now = api.now();
-                change(&api, Code::UnknownCode, move |roster| async move {
-                    roster.remove(now, $kind, &code, wanted).await
+                change(&api, Code::UnknownCode, move |provisioning| async move {
+                    provisioning.remove(now, $kind, &code, wanted).await
                 })
                 .await?;
                 Ok(StatusCode::NO_CONTENT)
@@ -133,14 +133,18 @@ async fn store(
     choice: Choice,
 ) -> Result<u64, Problem> {
     let now = api.now();
-    change(api, Code::UnknownCode, move |roster| async move {
+    change(api, Code::UnknownCode, move |provisioning| async move {
         let known = known.as_ref().map(|(code, wanted)| (code.as_str(), *wanted));
-        roster.put_choice(now, kind, known, choice).await
+        provisioning.put_choice(now, kind, known, choice).await
     })
     .await
 }
 
 fn found(api: &Api, kind: Kind, code: &str) -> Result<(Tag, Json<Choice>), Problem> {
-    let (choice, version) = api.roster.choice(kind, code).ok_or(Code::UnknownCode)?;
+    let (choice, version) = api
+        .service
+        .provisioning()
+        .choice(kind, code)
+        .ok_or(Code::UnknownCode)?;
     Ok((Tag(version), Json(choice)))
 }

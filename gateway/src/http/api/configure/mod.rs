@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::Api;
 use super::problem::{Code, Problem};
-use crate::roster::{Match, Roster, Unchanged};
+use crate::provisioning::{Match, Provisioning, ProvisioningError};
 
 /// Time that the answer to a change may take. A change that takes longer is made all the same.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -68,18 +68,18 @@ fn at(path: &str, id: &str) -> AppendHeaders<[(HeaderName, String); 1]> {
     AppendHeaders([(LOCATION, format!("/api/v1/{path}/{id}"))])
 }
 
-/// Changes the roster, to the end even if the client hangs up. `unknown`: the problem if the object does not exist.
+/// Makes a change of the configuration, to the end even if the client hangs up. `unknown`: the problem if the object does not exist.
 async fn change<T, F>(
     api: &Api,
     unknown: Code,
-    change: impl FnOnce(Roster) -> F + Send + 'static,
+    change: impl FnOnce(Provisioning) -> F + Send + 'static,
 ) -> Result<T, Problem>
 where
     T: Send + 'static,
-    F: Future<Output = Result<T, Unchanged>> + Send,
+    F: Future<Output = Result<T, ProvisioningError>> + Send,
 {
-    let roster = api.roster.clone();
-    let work = tokio::spawn(async move { change(roster).await });
+    let provisioning = api.service.provisioning().clone();
+    let work = tokio::spawn(async move { change(provisioning).await });
     match timeout(PATIENCE, work).await {
         Ok(Ok(Ok(done))) => Ok(done),
         Ok(Ok(Err(why))) => Err(said(unknown, why)),
@@ -88,22 +88,22 @@ where
     }
 }
 
-fn said(unknown: Code, why: Unchanged) -> Problem {
+fn said(unknown: Code, why: ProvisioningError) -> Problem {
     let of_file = "defined in the configuration file, or built in; it can only be changed in the file";
     match why {
-        Unchanged::Unknown => unknown.into(),
-        Unchanged::FromFile => Problem::from(Code::FromFile).detail(of_file),
-        Unchanged::Changed => Code::Changed.into(),
-        Unchanged::Taken => Code::NameTaken.into(),
-        Unchanged::TooMany => Code::TooMany.into(),
-        Unchanged::Invalid(fields) => Problem::fields(fields),
-        Unchanged::LastAdmin => {
+        ProvisioningError::Unknown => unknown.into(),
+        ProvisioningError::FromFile => Problem::from(Code::FromFile).detail(of_file),
+        ProvisioningError::Changed => Code::Changed.into(),
+        ProvisioningError::Taken => Code::NameTaken.into(),
+        ProvisioningError::TooMany => Code::TooMany.into(),
+        ProvisioningError::Invalid(fields) => Problem::fields(fields),
+        ProvisioningError::LastAdmin => {
             Problem::from(Code::LastAdmin).detail("nobody else can sign in and configure")
         }
-        Unchanged::InUse(queue) => {
+        ProvisioningError::InUse(queue) => {
             Problem::from(Code::InUse).detail(format!("the queue {queue} sends calls there"))
         }
-        Unchanged::Refused(refused) => refused.into(),
-        Unchanged::Unavailable => Problem::store_away(),
+        ProvisioningError::Refused(refused) => refused.into(),
+        ProvisioningError::Unavailable => Problem::store_away(),
     }
 }

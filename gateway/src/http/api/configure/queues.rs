@@ -13,7 +13,7 @@ use super::super::guard::Admin;
 use super::super::problem::{Code, Problem};
 use super::{IfMatch, Tag, at, change};
 use crate::config::Queue;
-use crate::roster::Kind;
+use crate::provisioning::Kind;
 
 /// A queue that was added.
 #[derive(Debug, Serialize, ToSchema)]
@@ -34,8 +34,8 @@ pub(in super::super) async fn post(
     Body(queue): Body<Queue>,
 ) -> Result<impl IntoResponse, Problem> {
     let now = api.now();
-    let (id, _) = change(&api, Code::UnknownQueue, move |roster| async move {
-        roster.put_queue(now, None, queue).await
+    let (id, _) = change(&api, Code::UnknownQueue, move |provisioning| async move {
+        provisioning.put_queue(now, None, queue).await
     })
     .await?;
     tracing::info!(queue = id, by = who.id, "queue added");
@@ -71,8 +71,8 @@ pub(in super::super) async fn put(
     Body(queue): Body<Queue>,
 ) -> Result<impl IntoResponse, Problem> {
     let (now, of) = (api.now(), id.clone());
-    change(&api, Code::UnknownQueue, move |roster| async move {
-        roster.put_queue(now, Some((&of, wanted)), queue).await
+    change(&api, Code::UnknownQueue, move |provisioning| async move {
+        provisioning.put_queue(now, Some((&of, wanted)), queue).await
     })
     .await?;
     tracing::info!(queue = id, by = who.id, "queue changed");
@@ -93,8 +93,8 @@ pub(in super::super) async fn delete(
     IfMatch(wanted): IfMatch,
 ) -> Result<StatusCode, Problem> {
     let (now, of) = (api.now(), id.clone());
-    change(&api, Code::UnknownQueue, move |roster| async move {
-        roster.remove(now, Kind::Queue, &of, wanted).await
+    change(&api, Code::UnknownQueue, move |provisioning| async move {
+        provisioning.remove(now, Kind::Queue, &of, wanted).await
     })
     .await?;
     tracing::info!(queue = id, by = who.id, "queue removed");
@@ -102,6 +102,6 @@ pub(in super::super) async fn delete(
 }
 
 fn found(api: &Api, id: &str) -> Result<(Tag, Json<Queue>), Problem> {
-    let (queue, version) = api.roster.queue(id).ok_or(Code::UnknownQueue)?;
+    let (queue, version) = api.service.provisioning().queue(id).ok_or(Code::UnknownQueue)?;
     Ok((Tag(version), Json(queue)))
 }

@@ -15,7 +15,7 @@ use super::super::problem::{Code, Problem};
 use super::{IfMatch, Tag, at, change};
 use crate::auth::Role;
 use crate::config::Work;
-use crate::roster::{Kind, Person, UserSettings};
+use crate::provisioning::{Kind, Person, UserSettings};
 
 /// A user without secrets.
 #[derive(Debug, Serialize, ToSchema)]
@@ -61,8 +61,10 @@ pub(in super::super) async fn list(
     State(api): State<Api>,
     Params(part): Params<Part>,
 ) -> Result<Json<List<Account>>, Problem> {
-    part.of(&api.roster.people(), |person| Some(Account::from(person)))
-        .map(Json)
+    part.of(&api.service.provisioning().people(), |person| {
+        Some(Account::from(person))
+    })
+    .map(Json)
 }
 
 /// A user.
@@ -87,8 +89,8 @@ pub(in super::super) async fn post(
     Body(settings): Body<UserSettings>,
 ) -> Result<impl IntoResponse, Problem> {
     let now = api.now();
-    let (id, _) = change(&api, Code::UnknownUser, move |roster| async move {
-        roster.put_user(now, None, settings).await
+    let (id, _) = change(&api, Code::UnknownUser, move |provisioning| async move {
+        provisioning.put_user(now, None, settings).await
     })
     .await?;
     tracing::info!(user = id, by = who.id, "user added");
@@ -111,8 +113,8 @@ pub(in super::super) async fn put(
     Body(settings): Body<UserSettings>,
 ) -> Result<impl IntoResponse, Problem> {
     let (now, user) = (api.now(), id.clone());
-    change(&api, Code::UnknownUser, move |roster| async move {
-        roster.put_user(now, Some((&user, wanted)), settings).await
+    change(&api, Code::UnknownUser, move |provisioning| async move {
+        provisioning.put_user(now, Some((&user, wanted)), settings).await
     })
     .await?;
     tracing::info!(user = id, by = who.id, "user changed");
@@ -133,8 +135,8 @@ pub(in super::super) async fn delete(
     IfMatch(wanted): IfMatch,
 ) -> Result<StatusCode, Problem> {
     let (now, user) = (api.now(), id.clone());
-    change(&api, Code::UnknownUser, move |roster| async move {
-        roster.remove(now, Kind::User, &user, wanted).await
+    change(&api, Code::UnknownUser, move |provisioning| async move {
+        provisioning.remove(now, Kind::User, &user, wanted).await
     })
     .await?;
     tracing::info!(user = id, by = who.id, "user removed");
@@ -142,7 +144,7 @@ pub(in super::super) async fn delete(
 }
 
 fn found(api: &Api, id: &str) -> Result<(Tag, Json<Account>), Problem> {
-    let people = api.roster.people();
+    let people = api.service.provisioning().people();
     let person = people.get(id).ok_or(Code::UnknownUser)?;
     Ok((Tag(person.version), Json(Account::from(person))))
 }

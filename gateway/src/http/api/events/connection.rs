@@ -20,7 +20,7 @@ use super::feed::Feed;
 use super::pages::Displaced;
 use crate::auth::{Principal, Role, sip};
 use crate::centre::command::{Asked, By, Command};
-use crate::centre::hub::TooOld;
+use crate::centre::event_stream::TooOld;
 use crate::centre::view::Moment;
 
 /// Between two pings.
@@ -95,7 +95,7 @@ where
         pings: 0,
     };
     let end = connection.carry(&mut sink, &mut source).await;
-    connection.leave_page().await;
+    connection.leave_page();
     if let End::Close(code, reason) = end {
         close(&mut sink, &mut source, code, reason).await;
     }
@@ -157,7 +157,7 @@ impl Connection {
     {
         let mut ticks = interval_at(Instant::now() + PING, PING);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut changes = self.api.hub.watch();
+        let mut changes = self.api.service.stream().watch();
         let mut revocations = self.api.accounts.revocations();
         let first = tokio::time::sleep(FIRST);
         tokio::pin!(first);
@@ -213,7 +213,7 @@ impl Connection {
             if let Err(end) = step {
                 return end;
             }
-            match self.feed.next(&self.api.hub, &self.principal, BATCH) {
+            match self.feed.next(self.api.service.stream(), &self.principal, BATCH) {
                 Ok(events) => {
                     behind = events.len() == BATCH;
                     if !events.is_empty() {
@@ -247,8 +247,8 @@ impl Connection {
                     let command = Command::PageAlive {
                         agent: self.principal.id.clone(),
                     };
-                    // If the desk's queue is full, the next one will do.
-                    let _ = self.api.desk.try_send(self.asked(command));
+                    // If the controller's queue is full, the next one will do.
+                    let _ = self.api.service.signalling().try_send(self.asked(command));
                 }
             }
         }
@@ -261,14 +261,14 @@ impl Connection {
                 let me = who(&self.api, &self.principal);
                 let time = Moment(self.api.now());
                 frames.push(Message::text(self.feed.snapshot(
-                    &self.api.hub,
+                    self.api.service.stream(),
                     &self.principal,
                     &me,
                     time,
                 )));
             }
             From::Seq(seq) => {
-                if self.feed.resume(&self.api.hub, seq).is_err() {
+                if self.feed.resume(self.api.service.stream(), seq).is_err() {
                     self.resync(frames);
                 }
             }
@@ -289,34 +289,20 @@ impl Connection {
             return Err(End::Close(NOT_UNDERSTOOD, "not a tab name"));
         }
         // Its own earlier page is neither superseded nor replaced.
-        if let Some(page) = self.page.take() {
-            self.api.pages.close(&self.principal.id, page.conn);
-        }
+        self.leave_page();
         let agent = self.principal.id.clone();
         let (conn, told) = self.api.pages.open(&agent, tab, self.principal.session());
         self.page = Some(Page { conn, told });
-        let command = Command::PageOpened {
-            agent,
-            tab: tab.to_owned(),
-            conn,
-        };
-        self.tell(command)
+        self.tell(Command::PageAlive { agent })
             .await
             .map_err(|_| End::Close(TRY_LATER, "too much to do"))
     }
 
-    async fn leave_page(&mut self) {
+    fn leave_page(&mut self) {
         let Some(page) = self.page.take() else {
             return;
         };
-        if self.api.pages.close(&self.principal.id, page.conn) {
-            let command = Command::PageClosed {
-                agent: self.principal.id.clone(),
-                conn: page.conn,
-            };
-            // A page that is not known to be closed gives no sign of life, which is found out too.
-            let _ = self.tell(command).await;
-        }
+        self.api.pages.close(&self.principal.id, page.conn);
     }
 
     /// Checks again that the subscriber is still allowed what it was allowed at first.
@@ -336,9 +322,9 @@ impl Connection {
         }
     }
 
-    /// Waits for room: what pages are there must be known.
+    /// Waits for room: a page that was opened must be known to live.
     async fn tell(&self, command: Command) -> Result<(), Problem> {
-        let told = timeout(WRITE, self.api.desk.send(self.asked(command))).await;
+        let told = timeout(WRITE, self.api.service.signalling().send(self.asked(command))).await;
         told.map_err(|_| Code::Busy)?.map_err(|_| Code::Busy.into())
     }
 

@@ -8,11 +8,11 @@
 use serde::Serialize;
 
 use super::super::agent::DirectoryEntry;
-use super::super::live::{sees_call, sees_queue, shown_call};
 use super::super::sign_in::Me;
 use crate::auth::Principal;
-use crate::centre::hub::{Event, Hub, TooOld, View};
+use crate::centre::event_stream::{Event, EventStream, TooOld, View};
 use crate::centre::view::{Agent, Call, Change, Moment, Offer, Queue};
+use crate::service::rights::{sees_agent, sees_call, sees_offer, sees_queue, sees_record, shown_call};
 
 /// Position of a subscriber. One that has not subscribed, or was told to start again, is sent nothing.
 #[derive(Debug, Default)]
@@ -79,9 +79,15 @@ impl Feed {
     }
 
     /// Everything now; changes follow from there.
-    pub(super) fn snapshot(&mut self, hub: &Hub, who: &Principal, me: &Me, time: Moment) -> String {
+    pub(super) fn snapshot(
+        &mut self,
+        stream: &EventStream,
+        who: &Principal,
+        me: &Me,
+        time: Moment,
+    ) -> String {
         // Copied under the lock, written after it.
-        let (seq, data) = hub.read(|view| (view.seq, seen(view, who, me)));
+        let (seq, data) = stream.read(|view| (view.seq, seen(view, who, me)));
         self.at = Some(seq);
         json(&Snapshot {
             r#type: "snapshot",
@@ -95,8 +101,8 @@ impl Feed {
     ///
     /// # Errors
     /// [`TooOld`] when that cannot be without a gap.
-    pub(super) fn resume(&mut self, hub: &Hub, seq: u64) -> Result<(), TooOld> {
-        hub.since(seq, 1)?;
+    pub(super) fn resume(&mut self, stream: &EventStream, seq: u64) -> Result<(), TooOld> {
+        stream.since(seq, 1)?;
         self.at = Some(seq);
         Ok(())
     }
@@ -105,18 +111,23 @@ impl Feed {
     ///
     /// # Errors
     /// [`TooOld`] when the subscriber reads too slowly: what comes next is not kept any longer.
-    pub(super) fn next(&mut self, hub: &Hub, who: &Principal, limit: usize) -> Result<Vec<String>, TooOld> {
+    pub(super) fn next(
+        &mut self,
+        stream: &EventStream,
+        who: &Principal,
+        limit: usize,
+    ) -> Result<Vec<String>, TooOld> {
         let Some(at) = self.at else {
             return Ok(Vec::new());
         };
-        let events = hub.since(at, limit)?;
+        let events = stream.since(at, limit)?;
         if let Some(last) = events.last() {
             self.at = Some(last.seq);
         }
         if who.sees_all() {
             return Ok(events.iter().map(|event| json(&**event)).collect());
         }
-        Ok(hub.read(|view| events.iter().map(|event| as_seen(view, who, event)).collect()))
+        Ok(stream.read(|view| events.iter().map(|event| as_seen(view, who, event)).collect()))
     }
 }
 
@@ -169,9 +180,7 @@ fn as_seen(view: &View, who: &Principal, event: &Event) -> String {
             });
         }
         Change::Call(_) => false,
-        Change::CallEnded { record, .. } | Change::Logged { record } => {
-            record.agents.iter().any(|agent| agent.id == who.id)
-        }
+        Change::CallEnded { record, .. } | Change::Logged { record } => sees_record(who, record),
         Change::OfferMade(offer) => sees_offer(who, &offer.agent),
         Change::OfferEnded { agent, .. } => sees_offer(who, agent),
         Change::Agent(_)
@@ -194,14 +203,6 @@ fn reduced(event: &Event, r#type: &'static str, data: DirectoryEntry) -> String 
         r#type,
         data,
     })
-}
-
-fn sees_agent(who: &Principal, agent: &Agent) -> bool {
-    who.sees_all() || agent.id == who.id
-}
-
-fn sees_offer(who: &Principal, agent: &str) -> bool {
-    who.sees_all() || agent == who.id
 }
 
 fn json<T: Serialize>(value: &T) -> String {

@@ -1,7 +1,7 @@
 //! Configuration by admins: permissions, refusals with their reasons, and what survives a restart.
 
 use super::*;
-use crate::centre::command::Arrangement;
+use crate::centre::command::Reconfiguration;
 use crate::store::Durability;
 
 fn clara() -> Value {
@@ -16,11 +16,11 @@ fn clara() -> Value {
 }
 
 /// Arrangements that the call centre was given.
-fn arranged(world: &World) -> Vec<Arrangement> {
+fn reconfigured(world: &World) -> Vec<Reconfiguration> {
     let asked = world.asked().into_iter();
     asked
         .filter_map(|(_, command)| match command {
-            Command::Arrange(arrangement) => Some(*arrangement),
+            Command::Reconfigure(reconfiguration) => Some(*reconfiguration),
             _ => None,
         })
         .collect()
@@ -61,7 +61,7 @@ async fn a_user_that_is_added_signs_in_and_is_an_agent() {
     assert_eq!(tag(&made), "\"v1\"");
     let text = made.body.to_string();
     assert!(!text.contains("own") && !text.contains("argon2"), "{text}");
-    let told = arranged(&world);
+    let told = reconfigured(&world);
     assert_eq!((told.len(), &told[0].what[..]), (1, &["agents"][..]));
     let person = told[0].directory.person_by_id(&id).expect("told");
     let agent = person.agent.as_ref().expect("an agent");
@@ -103,7 +103,7 @@ async fn a_user_that_is_added_signs_in_and_is_an_agent() {
     other["password"] = json!("another one");
     let put = world.matching(Method::PUT, &adam, &path, "*", Some(other)).await;
     assert_eq!(put.status, StatusCode::OK);
-    assert_eq!(arranged(&world).last().expect("told").again, ["clara"]);
+    assert_eq!(reconfigured(&world).last().expect("told").again, ["clara"]);
     assert_eq!(world.get(&token, "/api/v1/me").await.code(), "invalid-token");
     assert_eq!(
         signs_in(&world, "clara", "clara's own").await.code(),
@@ -116,7 +116,7 @@ async fn a_user_that_is_added_signs_in_and_is_an_agent() {
 
     let gone = world.matching(Method::DELETE, &adam, &path, "\"v3\"", None).await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
-    assert!(arranged(&world)[0].directory.person_by_id(&id).is_none());
+    assert!(reconfigured(&world)[0].directory.person_by_id(&id).is_none());
     assert_eq!(world.get(&adam, &path).await.code(), "unknown-user");
     assert_eq!(
         signs_in(&world, "clara", "another one").await.code(),
@@ -197,7 +197,7 @@ async fn what_the_file_says_is_read_and_not_changed() {
         let gone = world.matching(Method::DELETE, &adam, &of, "*", None).await;
         assert_eq!(gone.code(), "from-file", "{of}");
     }
-    assert_eq!(arranged(&world).len(), 0);
+    assert_eq!(reconfigured(&world).len(), 0);
 }
 
 #[tokio::test]
@@ -269,7 +269,7 @@ async fn every_wrong_field_is_named() {
     let choice = json!({"code": "", "label": "\u{7}"});
     let answer = world.post(&adam, "/api/v1/dispositions", choice).await;
     assert_eq!(fields(&answer), ["code", "label"]);
-    assert_eq!(arranged(&world).len(), 0);
+    assert_eq!(reconfigured(&world).len(), 0);
 }
 
 #[tokio::test]
@@ -383,7 +383,7 @@ async fn codes_are_added_changed_and_removed() {
         assert_eq!(codes().await, before);
         assert_eq!(world.get(&adam, &one).await.code(), "unknown-code");
     }
-    let told: Vec<&str> = arranged(&world)
+    let told: Vec<&str> = reconfigured(&world)
         .iter()
         .flat_map(|told| told.what.clone())
         .collect();
@@ -396,18 +396,20 @@ async fn what_the_call_centre_refuses_is_not_kept() {
     let store = Store::open("sqlite::memory:", Durability::Normal)
         .await
         .expect("a store");
-    let (desk, mut asked) = mpsc::channel::<Asked>(8);
-    let world = World::kept(desk, Log::default(), Some(&store)).await;
+    let (controller, mut asked) = mpsc::channel::<Asked>(8);
+    let world = World::kept(controller, Log::default(), Some(&store)).await;
     let adam = world.token("adam").await;
     let busy = tokio::spawn(async move {
         // Whatever comes is fine, but nothing may go.
         let mut most = 0;
         while let Some(Asked { command, reply, .. }) = asked.recv().await {
-            let Command::Arrange(told) = command else { continue };
+            let Command::Reconfigure(told) = command else {
+                continue;
+            };
             let queues = told.directory.queues().count();
             let goes = queues < most;
             most = most.max(queues);
-            let _ = reply.send(if goes { Err(Refused::QueueBusy) } else { Ok(None) });
+            let _ = reply.send(if goes { Err(Refused::QueueBusy) } else { Ok(()) });
         }
     });
     let made = world
@@ -428,8 +430,8 @@ async fn a_restart_keeps_what_was_configured() {
     let store = Store::open("sqlite::memory:", Durability::Normal)
         .await
         .expect("a store");
-    let (desk_before, asked) = desk();
-    let before = World::kept(desk_before, asked, Some(&store)).await;
+    let (controller_before, asked) = controller();
+    let before = World::kept(controller_before, asked, Some(&store)).await;
     let adam = before.token("adam").await;
     let queue =
         json!({"name": "billing", "number": "9100", "overflow": {"queue": "que_support"}, "announce": null});
@@ -449,11 +451,11 @@ async fn a_restart_keeps_what_was_configured() {
     let removed = before.post(&adam, "/api/v1/queues", json!({"name": "old"})).await;
     let old = format!("/api/v1/queues/{}", removed.body["id"].as_str().expect("an id"));
     before.matching(Method::DELETE, &adam, &old, "*", None).await;
-    let told = arranged(&before);
+    let told = reconfigured(&before);
     drop(before);
 
-    let (desk_after, asked) = desk();
-    let after = World::kept(desk_after, asked, Some(&store)).await;
+    let (controller_after, asked) = controller();
+    let after = World::kept(controller_after, asked, Some(&store)).await;
     let adam = after.token("adam").await;
     let settings = after.get(&adam, &format!("/api/v1/queues/{id}/settings")).await;
     assert_eq!(
@@ -476,9 +478,9 @@ async fn a_restart_keeps_what_was_configured() {
         (queue, directory.person("clara").cloned().expect("there"))
     };
     let next = after.post(&adam, "/api/v1/queues", json!({"name": "new"})).await;
-    let now = arranged(&after);
+    let now = reconfigured(&after);
     assert_eq!(numbers(&now[0].directory), numbers(&told[1].directory));
-    let number = |told: &Arrangement, id: &Value| {
+    let number = |told: &Reconfiguration, id: &Value| {
         let id = id.as_str().expect("an id");
         told.directory.queue_by_id(id).expect("there").config.id
     };
@@ -494,10 +496,10 @@ async fn somebody_can_always_configure() {
     let store = Store::open("sqlite::memory:", Durability::Normal)
         .await
         .expect("a store");
-    let (desk, asked) = desk();
+    let (controller, asked) = controller();
     let mut config = file();
     config.staff.retain(|name, _| name != "adam" && name != "sue");
-    let world = World::of(config, desk, asked, Some(&store)).await;
+    let world = World::of(config, controller, asked, Some(&store)).await;
     let key = world.key(&[Scope::Configure]);
     let admin = json!({"name": "olga", "roles": ["admin"], "password": "olga's own"});
     let made = world.post(&key, "/api/v1/users", admin.clone()).await;
@@ -539,5 +541,5 @@ async fn a_post_that_is_sent_again_adds_nothing_and_is_answered_alike() {
     for header in ["etag", "location"] {
         assert_eq!(first.headers[header], again.headers[header]);
     }
-    assert_eq!(arranged(&world).len(), 1);
+    assert_eq!(reconfigured(&world).len(), 1);
 }

@@ -15,7 +15,7 @@ fn end(world: &World, seq: u64, call: &str, agents: &[&str]) {
         id: call.into(),
         record,
     };
-    world.api.hub.publish(numbered(seq, vec![ended]));
+    world.api.service.stream().publish(numbered(seq, vec![ended]));
 }
 
 async fn ids(world: &World, token: &str, path: &str) -> Vec<String> {
@@ -115,7 +115,7 @@ async fn calls_that_were_missed_or_came_through_no_queue_are_in_the_agents_histo
         (record.id, record.kind) = (id.into(), kind);
         record.entered_at = Moment(Time::from_secs(START + seq));
         let logged = Change::Logged { record };
-        world.api.hub.publish(numbered(seq, vec![logged]));
+        world.api.service.stream().publish(numbered(seq, vec![logged]));
     }
     let (sue, anna) = (world.token("sue").await, world.token("anna").await);
     let all = "/api/v1/records";
@@ -216,7 +216,11 @@ async fn an_agent_notes_what_its_own_calls_were_about() {
     // So is the record of the agent who transferred it.
     let mut given = call("call_given", Some("usr_ben"));
     given.agents = vec!["usr_anna".into(), "usr_ben".into()];
-    world.api.hub.publish(numbered(11, vec![Change::Call(given)]));
+    world
+        .api
+        .service
+        .stream()
+        .publish(numbered(11, vec![Change::Call(given)]));
     assert_eq!(
         put("call_given", json!({"notes": "theirs now"})).await.status,
         StatusCode::NO_CONTENT
@@ -229,7 +233,7 @@ async fn wrap_up_notes_the_last_call() {
     let idle = Change::Agent(agent("anna", &["que_1"], None));
     end(&world, 9, "call_1", &["usr_anna"]);
     end(&world, 10, "call_2", &["usr_anna"]);
-    world.api.hub.publish(numbered(11, vec![idle]));
+    world.api.service.stream().publish(numbered(11, vec![idle]));
     let anna = world.token("anna").await;
     let wrap_up = async |body: Value| world.post(&anna, "/api/v1/me/agent/wrap-up", body).await;
     assert_eq!(
@@ -291,7 +295,7 @@ async fn numbers_are_those_of_the_log() {
         at(3, 4, Fact::Accepted { call, agent }),
         at(4, 5, Fact::Connected { call }),
     ];
-    world.api.numbers.take(&log);
+    world.api.service.statistics().take(&log);
     world.clock.fetch_add(7_200_000_000, Ordering::Relaxed);
     let sue = world.token("sue").await;
     let query = "from=2023-11-14T22:15:00Z&to=2023-11-14T22:45:00Z";

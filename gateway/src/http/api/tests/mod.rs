@@ -1,4 +1,4 @@
-//! The API as a client sees it: requests into the router, a desk that answers as the signalling task would, and for every answer the
+//! The API as a client sees it: requests into the router, a controller that answers as the signalling task would, and for every answer the
 //! rules that all answers obey.
 
 mod configure;
@@ -27,17 +27,22 @@ use crate::auth::api_key::ApiKey;
 use crate::auth::password::{Password, Passwords};
 use crate::auth::sentry::Sentry;
 use crate::auth::{Role, Scope};
-use crate::centre::command::Refused;
-use crate::centre::hub::Event;
+use crate::centre::command::{Asked, By, Command, Refused};
+use crate::centre::event_stream::{Event, EventStream};
+use crate::centre::signalling::Signalling;
+use crate::centre::statistics::Statistics;
 use crate::centre::view::{
     Agent, AgentDay, AgentName, Call, CallPhase, Change, Moment, Mos, Offer, Outcome, Party, Queue,
     QueueAlarms, QueueDay, QueueLive, QueueName, Reach, Record, RecordKind, Status,
 };
 use crate::config::{self, Config, Staff};
-use crate::roster::Opening;
+use crate::demo::Callers;
+use crate::provisioning::Loaded;
+use crate::service::archive::Recent;
+use crate::service::{self, Service};
 use crate::store::Store;
 
-/// Commands to the desk, and their origins.
+/// Commands to the controller, and their origins.
 type Log = Arc<Mutex<Vec<(By, Command)>>>;
 
 pub(super) const START: u64 = 1_700_000_000;
@@ -65,23 +70,23 @@ impl Answer {
 
 impl World {
     pub(super) async fn new() -> World {
-        let (desk, asked) = desk();
-        World::with_desk(desk, asked).await
+        let (controller, asked) = controller();
+        World::with_controller(controller, asked).await
     }
 
-    pub(super) async fn with_desk(desk: mpsc::Sender<Asked>, asked: Log) -> World {
-        World::kept(desk, asked, None).await
+    pub(super) async fn with_controller(controller: mpsc::Sender<Asked>, asked: Log) -> World {
+        World::kept(controller, asked, None).await
     }
 
     /// A world that keeps its configuration.
-    pub(super) async fn kept(desk: mpsc::Sender<Asked>, asked: Log, store: Option<&Store>) -> World {
-        World::of(file(), desk, asked, store).await
+    pub(super) async fn kept(controller: mpsc::Sender<Asked>, asked: Log, store: Option<&Store>) -> World {
+        World::of(file(), controller, asked, store).await
     }
 
     /// One with another file.
     pub(super) async fn of(
         config: Config,
-        desk: mpsc::Sender<Asked>,
+        controller: mpsc::Sender<Asked>,
         asked: Log,
         store: Option<&Store>,
     ) -> World {
@@ -105,29 +110,28 @@ impl World {
             }));
         }
         let told = Arc::clone(&clock);
-        let settings = Settings {
-            demo: true,
-            ..Settings::default()
-        };
-        let hub = Hub::new(0);
-        hub.publish(furniture());
-        let opening = Opening::read(config, store).await.expect("a roster");
-        for account in opening.accounts() {
+        let (wanted, mut callers) = mpsc::channel(4);
+        tokio::spawn(async move { while callers.recv().await.is_some() {} });
+        let stream = EventStream::new(0);
+        stream.publish(furniture());
+        let loaded = Loaded::read(config, store).await.expect("loaded");
+        for account in loaded.accounts() {
             assert!(accounts.put_user(account));
         }
-        let numbers = Arc::new(Numbers::new(opening.directory()));
-        let roster = opening.start(desk.clone(), accounts.clone(), Arc::clone(&numbers));
-        let parts = Parts {
-            keeper: None,
-            hub,
-            desk,
+        let statistics = Arc::new(Statistics::new(loaded.directory()));
+        let signalling: Arc<dyn Signalling> = Arc::new(controller);
+        let provisioning = loaded.start(Arc::clone(&signalling), accounts.clone(), Arc::clone(&statistics));
+        let parts = service::Parts {
+            stream,
+            signalling,
             accounts,
-            archive: Arc::new(archive::Recent::default()),
-            numbers,
-            roster,
-            settings,
+            archive: Arc::new(Recent::default()),
+            statistics,
+            provisioning,
+            demo: Some(Callers::new(wanted)),
         };
-        let api = Api::new(parts, move || Time(told.load(Ordering::Relaxed)));
+        let service = Service::new(parts, move || Time(told.load(Ordering::Relaxed)));
+        let api = Api::new(service, None, Settings::default());
         World {
             router: routes(api.clone()),
             api,
@@ -263,7 +267,7 @@ impl World {
         }
     }
 
-    /// Commands to the desk since the last call.
+    /// Commands to the controller since the last call.
     pub(super) fn asked(&self) -> Vec<(By, Command)> {
         std::mem::take(&mut *self.asked.lock().expect("not poisoned"))
     }
@@ -304,8 +308,8 @@ pub(super) fn request(method: Method, path: &str, token: &str, body: Option<Stri
         .expect("a request")
 }
 
-/// A desk that refuses what its ids say and does the rest.
-pub(super) fn desk() -> (mpsc::Sender<Asked>, Log) {
+/// A controller that refuses what its ids say and does the rest.
+pub(super) fn controller() -> (mpsc::Sender<Asked>, Log) {
     let (sender, mut receiver) = mpsc::channel::<Asked>(64);
     let asked = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&asked);
@@ -319,10 +323,9 @@ pub(super) fn desk() -> (mpsc::Sender<Asked>, Log) {
                 ("lost", Refused::Unreachable),
             ];
             let refused = refused.into_iter().find(|(word, _)| text.contains(word));
-            let result = match (&command, refused) {
-                (_, Some((_, refused))) => Err(refused),
-                (Command::DemoCall { .. }, None) => Ok(Some("que_1".to_owned())),
-                _ => Ok(None),
+            let result = match refused {
+                Some((_, refused)) => Err(refused),
+                _ => Ok(()),
             };
             kept.lock().expect("not poisoned").push((by, command));
             let _ = reply.send(result);
@@ -530,7 +533,7 @@ async fn what_is_counted_is_told_to_this_host_and_to_keys_only() {
         id: "call_anna".into(),
         record: record("call_anna", &["usr_anna"]),
     };
-    world.api.hub.publish(numbered(9, vec![ended]));
+    world.api.service.stream().publish(numbered(9, vec![ended]));
     let request = request(Method::GET, "/metrics", &world.key(&[Scope::Read]), None);
     let response = world.router.clone().oneshot(request).await.expect("infallible");
     let text = to_bytes(response.into_body(), 1 << 20).await.expect("a body");

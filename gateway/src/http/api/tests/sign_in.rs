@@ -346,11 +346,12 @@ async fn a_request_with_a_key_is_done_once() {
 
 #[tokio::test]
 async fn the_same_request_twice_at_a_time_is_done_once() {
-    let (desk, mut receiver) = mpsc::channel::<Asked>(8);
-    let world = World::with_desk(desk, Arc::default()).await;
+    let (controller, mut receiver) = mpsc::channel::<Asked>(8);
+    let world = World::with_controller(controller, Arc::default()).await;
     let token = world.token("sue").await;
     let keyed = || {
-        let mut request = request(Method::POST, "/api/v1/demo/call", &token, Some("{}".into()));
+        let path = "/api/v1/calls/call_anna/hold";
+        let mut request = request(Method::POST, path, &token, Some("{}".into()));
         request
             .headers_mut()
             .insert("idempotency-key", "k".parse().expect("a value"));
@@ -361,23 +362,20 @@ async fn the_same_request_twice_at_a_time_is_done_once() {
     assert_eq!(world.send(keyed()).await.code(), "idempotency-in-progress");
     // The client hangs up; the change is made all the same, and reported when asked again.
     first.abort();
-    asked
-        .reply
-        .send(Ok(Some("que_1".into())))
-        .expect("somebody waits");
+    asked.reply.send(Ok(())).expect("somebody waits");
     let mut answer = world.send(keyed()).await;
     while answer.code() == "idempotency-in-progress" {
         tokio::task::yield_now().await;
         answer = world.send(keyed()).await;
     }
-    assert_eq!(answer.body["queue"], "que_1");
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
     assert!(receiver.try_recv().is_err(), "asked once");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_desk_is_said_to_be_busy() {
-    let (desk, receiver) = mpsc::channel::<Asked>(1);
-    let world = World::with_desk(desk, Arc::default()).await;
+async fn a_busy_controller_is_said_to_be_busy() {
+    let (controller, receiver) = mpsc::channel::<Asked>(1);
+    let world = World::with_controller(controller, Arc::default()).await;
     let token = world.token("anna").await;
     let busy = |answer: Answer| {
         assert_eq!(

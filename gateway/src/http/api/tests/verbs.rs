@@ -232,7 +232,7 @@ async fn a_supervisor_acts_on_the_calls_and_agents_of_others() {
     let demo = world.post(&token, "/api/v1/demo/call", json!({})).await;
     assert_eq!(
         (demo.status, &demo.body),
-        (StatusCode::ACCEPTED, &json!({"queue": "que_1"}))
+        (StatusCode::ACCEPTED, &json!({"queue": "que_support"}))
     );
 }
 
@@ -482,7 +482,7 @@ async fn an_agent_is_not_shown_who_listens_where_calls_are_monitored_silently() 
             mode,
         });
         let changes = vec![Change::Queue(monitored), Change::Call(watched)];
-        world.api.hub.publish(numbered(seq, changes));
+        world.api.service.stream().publish(numbered(seq, changes));
         for (token, seen) in [(&anna, seen), (&sue, 1)] {
             let call = world.get(token, path).await;
             let parties = call.body["parties"].as_array().map(Vec::len);
@@ -499,7 +499,11 @@ async fn an_agent_sees_the_call_of_a_colleague_while_it_has_a_part_in_it() {
     for (seq, joined) in [(9, false), (10, true), (11, false)] {
         let mut shared = call("call_anna", Some("usr_anna"));
         shared.joined.extend(joined.then(|| "usr_ben".to_owned()));
-        world.api.hub.publish(numbered(seq, vec![Change::Call(shared)]));
+        world
+            .api
+            .service
+            .stream()
+            .publish(numbered(seq, vec![Change::Call(shared)]));
         let seen = world.get(&ben, path).await;
         assert_eq!(seen.status == StatusCode::OK, joined);
         // Seeing a call is not having it.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::feed::Feed;
 use crate::auth::{Principal, Rights, Role};
-use crate::centre::hub::Hub;
+use crate::centre::event_stream::EventStream;
 use crate::centre::view::{Change, Moment, OfferEnd};
 use crate::http::api::sign_in::Me;
 use crate::http::api::tests::{agent, call, furniture, numbered, offer, queue, record};
@@ -46,12 +46,12 @@ impl Subscriber {
         self.feed = Feed::default();
     }
 
-    fn connect(&mut self, hub: &Hub) {
+    fn connect(&mut self, stream: &EventStream) {
         if self.feed.is_live() {
             return;
         }
         if let Some(seq) = self.seq
-            && self.feed.resume(hub, seq).is_ok()
+            && self.feed.resume(stream, seq).is_ok()
         {
             return;
         }
@@ -62,7 +62,7 @@ impl Subscriber {
             roles: Vec::new(),
             demo: false,
         };
-        let text = self.feed.snapshot(hub, &self.who, &me, Moment::default());
+        let text = self.feed.snapshot(stream, &self.who, &me, Moment::default());
         self.check(&text);
         let snapshot: Value = serde_json::from_str(&text).expect("JSON");
         self.seq = snapshot["seq"].as_u64();
@@ -74,8 +74,8 @@ impl Subscriber {
         }
     }
 
-    fn read(&mut self, hub: &Hub, limit: usize) {
-        for text in self.feed.next(hub, &self.who, limit).expect("kept") {
+    fn read(&mut self, stream: &EventStream, limit: usize) {
+        for text in self.feed.next(stream, &self.who, limit).expect("kept") {
             self.check(&text);
             let event: Value = serde_json::from_str(&text).expect("JSON");
             let seq = event["seq"].as_u64().expect("a number");
@@ -177,12 +177,12 @@ proptest! {
 
     #[test]
     fn every_change_comes_once_and_in_order_whatever_is_cut(steps in prop::collection::vec(step(), 1..80)) {
-        let hub = Hub::new(0);
+        let stream = EventStream::new(0);
         let mut first = furniture();
         // Calls of the furniture have other owners than those below.
         first.truncate(4);
         let mut seq = first.len() as u64;
-        hub.publish(first);
+        stream.publish(first);
         let mut all = [
             Subscriber::new(principal("anna", Role::Agent)),
             Subscriber::new(principal("ben", Role::Agent)),
@@ -194,23 +194,23 @@ proptest! {
                     let changes: Vec<Change> = changes.into_iter().map(|(kind, n)| change(kind, n)).collect();
                     let events = numbered(seq + 1, changes);
                     seq += events.len() as u64;
-                    hub.publish(events);
+                    stream.publish(events);
                 }
                 Step::Cut(who) => all[who].cut(),
                 Step::Read(who, limit) => {
-                    all[who].connect(&hub);
-                    all[who].read(&hub, limit);
+                    all[who].connect(&stream);
+                    all[who].read(&stream, limit);
                 }
             }
         }
         for subscriber in &mut all {
-            subscriber.connect(&hub);
+            subscriber.connect(&stream);
             while subscriber.seq != Some(seq) {
-                subscriber.read(&hub, 5);
+                subscriber.read(&stream, 5);
             }
             // A subscriber that followed all changes has the same state as one that starts now.
             let mut fresh = Subscriber::new(subscriber.who.clone());
-            fresh.connect(&hub);
+            fresh.connect(&stream);
             prop_assert_eq!(&subscriber.kept, &fresh.kept, "{}", subscriber.who.id);
         }
     }
@@ -218,13 +218,13 @@ proptest! {
 
 #[test]
 fn a_thousand_cuts_leave_no_gap() {
-    let hub = Hub::new(0);
+    let stream = EventStream::new(0);
     let mut anna = Subscriber::new(principal("anna", Role::Agent));
     for seq in 1..=1_000_u64 {
         let n = (seq % 4) as u8;
-        hub.publish(numbered(seq, vec![change((seq % 7) as u8, n)]));
-        anna.connect(&hub);
-        anna.read(&hub, 10);
+        stream.publish(numbered(seq, vec![change((seq % 7) as u8, n)]));
+        anna.connect(&stream);
+        anna.read(&stream, 10);
         anna.cut();
     }
     assert_eq!(anna.seq, Some(1_000));
@@ -232,16 +232,16 @@ fn a_thousand_cuts_leave_no_gap() {
 
 #[test]
 fn whoever_comes_back_too_late_begins_anew() {
-    let hub = Hub::new(0);
-    hub.publish(numbered(1, vec![change(6, 0)]));
+    let stream = EventStream::new(0);
+    stream.publish(numbered(1, vec![change(6, 0)]));
     let mut sue = Subscriber::new(principal("sue", Role::Supervisor));
-    sue.connect(&hub);
+    sue.connect(&stream);
     let many: Vec<Arc<_>> = numbered(2, (0..20_000).map(|_| change(6, 0)).collect());
-    hub.publish(many);
-    assert!(sue.feed.next(&hub, &sue.who, 10).is_err(), "too slow");
-    assert!(Feed::default().resume(&hub, 1).is_err(), "too old");
-    assert!(Feed::default().resume(&hub, 20_002).is_err(), "yet to come");
+    stream.publish(many);
+    assert!(sue.feed.next(&stream, &sue.who, 10).is_err(), "too slow");
+    assert!(Feed::default().resume(&stream, 1).is_err(), "too old");
+    assert!(Feed::default().resume(&stream, 20_002).is_err(), "yet to come");
     sue.cut();
-    sue.connect(&hub);
+    sue.connect(&stream);
     assert_eq!(sue.seq, Some(20_001));
 }

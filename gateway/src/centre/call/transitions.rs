@@ -1,0 +1,268 @@
+//! Transitions of a call: what happens to it, and what is left over by that.
+
+use std::collections::BTreeMap;
+
+use call_engine::acd::{AgentId, OfferId, Phase, QueueId};
+use sans_io::Time;
+use session_core::LegId;
+
+use super::{AgentLeg, Assignment, Call, CallState, Consult, Other, Released};
+
+impl Call {
+    /// A phone rings for an assignment of this call, which must be one that [`Call::can_ring`].
+    pub(in crate::centre) fn ring(&mut self, offer: OfferId, assignment: Assignment) {
+        match &mut self.state {
+            CallState::Ringing { assignments } => {
+                assignments.insert(offer, assignment);
+            }
+            state => {
+                debug_assert_eq!(*state, CallState::Waiting, "only a call that waits rings");
+                let assignments = BTreeMap::from([(offer, assignment)]);
+                *state = CallState::Ringing { assignments };
+            }
+        }
+    }
+
+    /// The phone of an assignment was answered by this leg.
+    pub(in crate::centre) fn picked_up(&mut self, offer: OfferId, leg: LegId) {
+        if let CallState::Ringing { assignments } = &mut self.state
+            && let Some(assignment) = assignments.get_mut(&offer)
+        {
+            assignment.leg = leg;
+        }
+    }
+
+    /// The assignment is over.
+    pub(in crate::centre) fn stop_ringing(&mut self, offer: OfferId) -> Option<Assignment> {
+        let CallState::Ringing { assignments } = &mut self.state else {
+            return None;
+        };
+        let assignment = assignments.remove(&offer);
+        if assignments.is_empty() {
+            self.state = CallState::Waiting;
+        }
+        assignment
+    }
+
+    /// The engine gives the call to the agent who took the assignment.
+    pub(in crate::centre) fn connect(
+        &mut self,
+        now: Time,
+        offer: OfferId,
+        agent: AgentId,
+    ) -> Option<AgentLeg> {
+        let leg = self.stop_ringing(offer)?.leg;
+        let agent = AgentLeg { agent, leg };
+        self.since = now;
+        self.agents.push(agent.agent);
+        self.state = CallState::Connecting { agent };
+        Some(agent)
+    }
+
+    /// The engine says that caller and agent talk.
+    pub(in crate::centre) fn connected(&mut self) {
+        if let CallState::Connecting { agent } = self.state {
+            self.state = CallState::Talking { agent, held: false };
+        }
+    }
+
+    /// The engine says that the caller is on hold, or no longer.
+    pub(in crate::centre) fn set_held(&mut self, now_held: bool) {
+        if let CallState::Talking { held, .. } = &mut self.state {
+            *held = now_held;
+        }
+    }
+
+    /// The agent begins to ask somebody.
+    pub(in crate::centre) fn begin_consult(&mut self, now: Time, consult: Consult) {
+        if let CallState::Talking { agent, .. } = self.state {
+            self.since = now;
+            self.state = CallState::Consulting { agent, consult };
+        }
+    }
+
+    /// The agent asks nobody any longer, and has the caller as the engine says.
+    pub(in crate::centre) fn end_consult(&mut self, phase: Option<Phase>) -> Option<Consult> {
+        match std::mem::replace(&mut self.state, CallState::WithOthers) {
+            CallState::Consulting { agent, consult } => {
+                self.state = with(agent, phase);
+                Some(consult)
+            }
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
+    /// The agent's page is gone. Returns the consultation that ended so, and false if it was gone before.
+    pub(in crate::centre) fn lose_agent(&mut self, now: Time) -> (bool, Option<Consult>) {
+        let Some(AgentLeg { agent, leg }) = self.agent_leg() else {
+            return (false, None);
+        };
+        if matches!(self.state, CallState::AgentAway { .. }) {
+            return (false, None);
+        }
+        self.since = now;
+        let away = CallState::AgentAway {
+            agent,
+            leg: Some(leg),
+            recall: None,
+        };
+        match std::mem::replace(&mut self.state, away) {
+            CallState::Consulting { consult, .. } => (true, Some(consult)),
+            _ => (true, None),
+        }
+    }
+
+    /// The agent's page is back by itself. Returns the invitation of another one, which is needed no longer.
+    pub(in crate::centre) fn agent_is_back(&mut self, phase: Option<Phase>) -> Option<LegId> {
+        let CallState::AgentAway {
+            agent,
+            leg: Some(leg),
+            recall,
+        } = self.state
+        else {
+            return None;
+        };
+        self.state = with(AgentLeg { agent, leg }, phase);
+        recall
+    }
+
+    /// The agent's new page is called.
+    pub(in crate::centre) fn recall(&mut self, invitation: LegId) {
+        if let CallState::AgentAway { recall, .. } = &mut self.state {
+            *recall = Some(invitation);
+        }
+    }
+
+    /// The agent's new page did not answer.
+    pub(in crate::centre) fn recall_failed(&mut self, invitation: LegId) {
+        if let CallState::AgentAway { recall, .. } = &mut self.state
+            && *recall == Some(invitation)
+        {
+            *recall = None;
+        }
+    }
+
+    /// The agent's new page answered. Returns the leg of the old one, if there is one; `None` if nobody called the new page.
+    pub(in crate::centre) fn recalled(
+        &mut self,
+        now: Time,
+        invitation: LegId,
+        new: LegId,
+        phase: Option<Phase>,
+    ) -> Option<Option<LegId>> {
+        let CallState::AgentAway { agent, leg, recall } = self.state else {
+            return None;
+        };
+        if recall != Some(invitation) {
+            return None;
+        }
+        self.since = now;
+        self.state = with(AgentLeg { agent, leg: new }, phase);
+        Some(leg)
+    }
+
+    /// The call waits in its queue again, without its agent. One whose caller has not gone on since a restart goes on recovering.
+    pub(in crate::centre) fn wait_again(&mut self, now: Time) -> Released {
+        self.since = now;
+        let next = match self.state {
+            CallState::Recovering { .. } => CallState::Recovering { agent: None },
+            _ => CallState::Waiting,
+        };
+        self.leave_agent(next)
+    }
+
+    /// The caller's session goes on without the agent and without the engine.
+    pub(in crate::centre) fn release(&mut self) -> Released {
+        self.leave_agent(CallState::WithOthers)
+    }
+
+    /// A phone outside rings for the caller.
+    pub(in crate::centre) fn forward(&mut self, to: String, leg: LegId, fallback: Option<QueueId>) {
+        self.state = CallState::Forwarding { to, leg, fallback };
+    }
+
+    /// Somebody outside answered: the leg takes part from now on.
+    pub(in crate::centre) fn forwarded(&mut self, now: Time, leg: LegId) {
+        if let CallState::Forwarding { to, .. } = std::mem::replace(&mut self.state, CallState::WithOthers) {
+            self.since = now;
+            self.others.insert(
+                leg,
+                Other {
+                    name: to,
+                    agent: None,
+                },
+            );
+        }
+    }
+
+    /// The caller comes back to a queue from outside.
+    pub(in crate::centre) fn enter_again(&mut self, now: Time) {
+        self.since = now;
+        self.others.clear();
+        self.state = CallState::Waiting;
+    }
+
+    /// A colleague in the call has it from now on.
+    pub(in crate::centre) fn hand_over(&mut self, from: AgentId, to: AgentLeg) {
+        self.others.remove(&to.leg);
+        self.agents.push(to.agent);
+        self.transferred_by = Some(from);
+        self.state = CallState::Talking {
+            agent: to,
+            held: false,
+        };
+    }
+
+    /// The caller has gone on after a restart. An agent who had the call is away from it.
+    pub(in crate::centre) fn go_on(&mut self) {
+        if let CallState::Recovering { agent } = self.state {
+            self.state = match agent {
+                Some(agent) => CallState::AgentAway {
+                    agent,
+                    leg: None,
+                    recall: None,
+                },
+                None => CallState::Waiting,
+            };
+        }
+    }
+
+    /// Another leg has the agent's place.
+    pub(in crate::centre) fn replace_agent_leg(&mut self, new: LegId) {
+        match &mut self.state {
+            CallState::Connecting { agent }
+            | CallState::Talking { agent, .. }
+            | CallState::Consulting { agent, .. } => agent.leg = new,
+            CallState::AgentAway { leg, .. } => *leg = Some(new),
+            _ => {}
+        }
+    }
+
+    fn leave_agent(&mut self, next: CallState) -> Released {
+        match std::mem::replace(&mut self.state, next) {
+            CallState::Connecting { agent }
+            | CallState::Talking { agent, .. }
+            | CallState::Consulting { agent, .. } => Released {
+                leg: Some(agent.leg),
+                recall: None,
+            },
+            CallState::AgentAway { leg, recall, .. } => Released { leg, recall },
+            CallState::Recovering { .. }
+            | CallState::Waiting
+            | CallState::Ringing { .. }
+            | CallState::Forwarding { .. }
+            | CallState::WithOthers => Released::default(),
+        }
+    }
+}
+
+/// State of a call whose agent is there, in the engine's phase of it.
+fn with(agent: AgentLeg, phase: Option<Phase>) -> CallState {
+    match phase {
+        Some(Phase::Connected { held, .. }) => CallState::Talking { agent, held },
+        _ => CallState::Connecting { agent },
+    }
+}

@@ -1,0 +1,341 @@
+//! Events of calls and their consequences: somebody answers, leaves, disappears, comes back.
+
+use call_engine::acd::{AgentId, CallId, Input, Phase, Requeue};
+use session_core::{CallRecord, Cause, Event, LegId, ReferTo, SessionId};
+
+use super::call::HungUpBy;
+use super::consult::ConsultEnd;
+use super::context::Ctx;
+use super::controller::Controller;
+use super::journal::Ended;
+use super::legs::Role;
+
+/// SIP responses by which somebody pressed a button (RFC 3261 §21.4.24, §21.6).
+const DECLINED: [u16; 3] = [486, 600, 603];
+
+impl Controller {
+    /// True for an event of a leg, an invitation or a session of the call centre's own. Whatever was started elsewhere in the gateway
+    /// is none of its business.
+    #[must_use]
+    pub fn owns(&self, event: &Event) -> bool {
+        match event {
+            Event::OfferRings { offer: leg, .. }
+            | Event::OfferAnswered { offer: leg, .. }
+            | Event::OfferEnded { offer: leg, .. }
+            | Event::Hold { leg, .. }
+            | Event::Away { leg, .. }
+            | Event::Left { leg, .. }
+            | Event::Silent { leg, .. }
+            | Event::Present { leg, .. }
+            | Event::Answered { leg, .. }
+            | Event::Changed { leg, .. }
+            | Event::Restored { leg, .. }
+            | Event::Transferred { leg, .. }
+            | Event::Replaces { replaced: leg, .. } => self.legs.has(*leg),
+            Event::Refer { leg, to, .. } => {
+                self.legs.has(*leg) || matches!(to, ReferTo::Leg(other) if self.legs.has(*other))
+            }
+            Event::Bridged { legs, .. } => self.agent_call(legs).is_some(),
+            Event::Returned { session, .. } | Event::Ended { session, .. } => {
+                self.legs.call_of_session(*session).is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// Acts on an event that it [owns](Controller::owns).
+    pub fn handle(&mut self, event: &Event, cx: &mut Ctx<'_>) {
+        match event {
+            Event::OfferRings { offer, .. } => {
+                if let Some(Role::Assignment(offer)) = self.legs.role(*offer) {
+                    let offer = *offer;
+                    self.input(Input::Rung { offer }, cx);
+                }
+            }
+            Event::OfferAnswered { offer, leg, .. } => {
+                if let Some(role) = self.legs.answered(*offer, *leg) {
+                    self.answered(*offer, *leg, role, cx);
+                }
+            }
+            Event::OfferEnded { offer, code, .. } => {
+                if let Some(role) = self.legs.remove(*offer) {
+                    self.unanswered(*offer, role, *code, cx);
+                }
+            }
+            Event::Bridged { legs, .. } => {
+                if let Some(call) = self.agent_call(legs) {
+                    self.bridged(call, cx);
+                }
+            }
+            Event::Left { leg, cause, .. } => {
+                if let Some(role) = self.legs.remove(*leg) {
+                    self.left(*leg, role, *cause, cx);
+                }
+            }
+            Event::Returned { session, user, .. } => {
+                if let Some(call) = self.legs.call_of_session(*session) {
+                    self.recall(call, user, cx);
+                }
+            }
+            Event::Refer { leg, to, .. } => self.refer(*leg, to, cx),
+            Event::Replaces {
+                session,
+                leg,
+                replaced,
+                ..
+            } => self.replaces(*session, (*leg, *replaced), cx),
+            Event::Transferred { leg, to, .. } => self.replaced(*leg, to, cx),
+            Event::Ended { session, record } => self.ended(*session, record, cx),
+            Event::Hold { leg, .. }
+            | Event::Away { leg, .. }
+            | Event::Silent { leg, .. }
+            | Event::Present { leg, .. }
+            | Event::Answered { leg, .. }
+            | Event::Changed { leg, .. }
+            | Event::Restored { leg, .. } => {
+                if let Some(role) = self.legs.role(*leg).cloned() {
+                    self.leg_changed(role, event, cx);
+                }
+            }
+            _ => {}
+        }
+        self.settle(event, cx);
+    }
+
+    /// Takes from an event that it does not own what concerns agents: registrations, signs of life, and calls of their own.
+    pub fn observe(&mut self, event: &Event, cx: &mut Ctx<'_>) {
+        match event {
+            Event::Reachable { user, reachable } => self.reachable(user, *reachable, cx),
+            Event::Alive { user } => {
+                if let Some(agent) = self.directory.agent_of(user) {
+                    self.input(Input::Proof { agent }, cx);
+                }
+            }
+            Event::Ended { record, .. } => self.log_direct(record, cx),
+            _ => {}
+        }
+        self.settle(event, cx);
+    }
+
+    /// Counts the lines of agents after an event, and publishes what followed from it.
+    fn settle(&mut self, event: &Event, cx: &mut Ctx<'_>) {
+        let user = leg_of(event).and_then(|leg| cx.coordinator.user_of(leg));
+        let user = user.map(str::to_owned);
+        self.count_lines(user.as_deref(), cx);
+        self.publish(cx.now);
+    }
+
+    /// Call whose agent has one of these legs.
+    fn agent_call(&self, legs: &[LegId]) -> Option<CallId> {
+        legs.iter().find_map(|leg| match self.legs.role(*leg) {
+            Some(Role::Agent(call)) => Some(*call),
+            _ => None,
+        })
+    }
+
+    /// Something about a leg of a call that goes on.
+    fn leg_changed(&mut self, role: Role, event: &Event, cx: &mut Ctx<'_>) {
+        match (role, event) {
+            (Role::Agent(call), Event::Hold { held, .. }) => {
+                self.input(Input::Held { call, held: *held }, cx);
+            }
+            (Role::Agent(call), Event::Away { away, .. }) => self.agent_away(call, *away, cx),
+            (Role::Caller(call), Event::Silent { silent, .. }) => {
+                let silent = *silent;
+                self.input(Input::CallerSilent { call, silent }, cx);
+            }
+            (Role::Caller(call), Event::Present { .. }) => {
+                self.input(Input::CallerPresent { call }, cx);
+            }
+            (Role::Caller(call), Event::Answered { .. } | Event::Changed { .. }) => {
+                self.keep_leg(call, cx);
+            }
+            (Role::Caller(call), Event::Restored { .. }) => self.gone_on(call, cx),
+            _ => {}
+        }
+    }
+
+    /// A phone rang and was answered: the invitation is a leg now.
+    fn answered(&mut self, invitation: LegId, leg: LegId, role: Role, cx: &mut Ctx<'_>) {
+        match role {
+            Role::Assignment(offer) => {
+                let call = self.legs.call_of_assignment(offer);
+                if let Some(call) = call.and_then(|call| self.calls.get_mut(&call)) {
+                    call.picked_up(offer, leg);
+                }
+                if self.input(Input::Accept { offer }, cx).is_some() {
+                    self.legs.remove(leg);
+                    cx.coordinator.withdraw(cx.now, leg, true);
+                }
+            }
+            Role::Recall(call) => self.recalled(call, (invitation, leg), cx),
+            Role::Consulted(call) => self.consulted(call, (invitation, leg), cx),
+            Role::Supervisor(call, name) => self.supervisor_joined(call, &name, leg, cx),
+            Role::Forwarded(call) => self.forwarded(call, leg, cx),
+            Role::Caller(_) | Role::Agent(_) | Role::Other(_) => {}
+        }
+    }
+
+    /// A phone rang and was not answered.
+    fn unanswered(&mut self, leg: LegId, role: Role, code: u16, cx: &mut Ctx<'_>) {
+        match role {
+            Role::Assignment(offer) => {
+                let input = if DECLINED.contains(&code) {
+                    Input::Reject { offer }
+                } else {
+                    Input::OfferLost { offer }
+                };
+                self.input(input, cx);
+            }
+            Role::Recall(call) => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.recall_failed(leg);
+                }
+            }
+            Role::Consulted(call) => self.consult_failed(call, ConsultEnd::Refused(code), cx),
+            Role::Supervisor(call, name) => self.supervisor_left(call, &name),
+            Role::Forwarded(call) => self.forwarding_failed(call, cx),
+            Role::Caller(_) | Role::Agent(_) | Role::Other(_) => {}
+        }
+    }
+
+    /// Caller and agent hear each other.
+    fn bridged(&mut self, id: CallId, cx: &mut Ctx<'_>) {
+        let connecting = matches!(self.engine.phase(id), Some(Phase::Connecting(_)));
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.answered.get_or_insert(cx.now);
+            call.since = cx.now;
+        }
+        if connecting {
+            self.input(Input::Connected { call: id }, cx);
+        }
+        self.publisher.call(id);
+    }
+
+    /// Somebody who had been in a call is out of it.
+    fn left(&mut self, leg: LegId, role: Role, cause: Cause, cx: &mut Ctx<'_>) {
+        match role {
+            Role::Agent(call) => self.agent_left(call, cause, cx),
+            Role::Consulted(call) => self.consult_failed(call, ConsultEnd::Left, cx),
+            Role::Other(call) => {
+                if let Some(left) = self.calls.get_mut(&call) {
+                    left.others.remove(&leg);
+                }
+                self.publisher.call(call);
+                self.end_if_alone(call, cx);
+            }
+            Role::Supervisor(call, name) => self.supervisor_left(call, &name),
+            Role::Forwarded(call) => {
+                if let Some(call) = self.calls.get(&call) {
+                    cx.coordinator.terminate_session(cx.now, call.session);
+                }
+            }
+            Role::Assignment(offer) => {
+                self.input(Input::OfferLost { offer }, cx);
+            }
+            Role::Recall(_) | Role::Caller(_) => {}
+        }
+    }
+
+    /// Ends the call of a caller whom everybody left.
+    fn end_if_alone(&mut self, call: CallId, cx: &mut Ctx<'_>) {
+        if let Some(call) = self.calls.get(&call)
+            && call.is_alone()
+        {
+            cx.coordinator.terminate_session(cx.now, call.session);
+        }
+    }
+
+    /// A session is over: that of a caller, or one in which an agent asked somebody.
+    fn ended(&mut self, session: SessionId, record: &CallRecord, cx: &mut Ctx<'_>) {
+        let Some(id) = self.legs.remove_session(session) else {
+            return;
+        };
+        let Some(call) = self.calls.get(&id).filter(|call| call.session == session) else {
+            return self.consult_ended(id, cx);
+        };
+        let input = if call.is_recovering() && matches!(record.cause, Cause::Failed | Cause::Lost) {
+            Some(Input::NotRecovered { call: id })
+        } else if call.is_released() {
+            None
+        } else if call.hung_up_by == HungUpBy::Supervisor {
+            Some(Input::HungUp { call: id })
+        } else {
+            Some(Input::Ended { call: id })
+        };
+        if let Some(input) = input {
+            self.input(input, cx);
+        }
+        self.finish(id, record, cx);
+    }
+
+    /// The session in which an agent asked somebody is over: the agent hung up, and the caller waits for another one.
+    fn consult_ended(&mut self, call: CallId, cx: &mut Ctx<'_>) {
+        if self.stop_consulting(call, ConsultEnd::GaveUp, cx).is_some() {
+            let requeue = Requeue {
+                call,
+                queue: None,
+                priority: 0,
+                sticky: None,
+            };
+            self.input(Input::Requeue(requeue), cx);
+        }
+    }
+
+    /// Forgets a call whose session is over, and hands its facts to the journal.
+    fn finish(&mut self, id: CallId, record: &CallRecord, cx: &mut Ctx<'_>) {
+        if let Some(consult) = self.stop_consulting(id, ConsultEnd::GaveUp, cx) {
+            cx.coordinator.terminate_session(cx.now, consult.session);
+        }
+        let Some(call) = self.calls.remove(&id) else {
+            return;
+        };
+        self.legs.forget(id);
+        self.forget_leg(id);
+        let queue = self.directory.queue(call.queue);
+        if let (Some(queue), Some(agent), Some(_)) = (queue, call.agents.last(), call.answered) {
+            self.last_agents.talked(cx.now, queue, &call.from.number, *agent);
+        }
+        self.takeovers.cancel(id);
+        let mut ended = Ended::new(call.from, call.to, record);
+        (ended.notes, ended.disposition) = (call.notes, call.disposition);
+        self.publisher.over(id, ended);
+    }
+
+    /// An agent's phone registered, or is registered no longer.
+    pub(super) fn reachable(&mut self, user: &str, reachable: bool, cx: &mut Ctx<'_>) {
+        let Some(agent) = self.directory.agent_of(user) else {
+            return;
+        };
+        if reachable {
+            let conn = self.agents.register(agent);
+            self.input(Input::Attached { agent, conn }, cx);
+            self.call_back(agent, cx);
+        } else if let Some(conn) = self.agents.unregister(agent) {
+            self.input(Input::Detached { agent, conn }, cx);
+        }
+        self.publisher.agent(agent);
+    }
+
+    /// Calls that an agent has, or had before a restart.
+    pub(super) fn calls_of(&self, agent: AgentId) -> impl Iterator<Item = CallId> {
+        self.calls
+            .iter()
+            .filter(move |(_, call)| call.agent() == Some(agent))
+            .map(|(id, _)| *id)
+    }
+}
+
+/// The leg that an event is of; of an incoming call, the caller's, of a transfer, the one that came.
+fn leg_of(event: &Event) -> Option<LegId> {
+    match event {
+        Event::Incoming { leg, .. }
+        | Event::Replaces { leg, .. }
+        | Event::Progress { leg, .. }
+        | Event::Answered { leg, .. }
+        | Event::OfferRings { offer: leg, .. }
+        | Event::OfferAnswered { leg, .. } => Some(*leg),
+        Event::Transferred { to, .. } => to.first().copied(),
+        _ => None,
+    }
+}

@@ -1,0 +1,223 @@
+//! The call centre in the signalling task: it turns decisions of the engine into calls, and reports events of
+//! calls to the engine.
+//!
+//! A caller's session is *kept*: it outlives the agents who come and go. Each agent's leg is an invitation that was answered and
+//! admitted. While an agent asks somebody, the agent's leg is in a session of its own.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use call_engine::acd::metrics::Metrics;
+use call_engine::acd::{Acd, CallId, Enqueue, Input, Output, Refusal, Settings, State};
+use sans_io::{Deadline, Rng, Time, Timers, earlier};
+use session_core::{Application, LegId, SessionId};
+use tokio::sync::mpsc;
+
+use super::agents::Agents;
+use super::call::Call;
+use super::context::Ctx;
+use super::directory::Directory;
+use super::engine::Engine;
+use super::journal::Batch;
+use super::last_agent::LastAgents;
+use super::legs::{Legs, Role};
+use super::publisher::Publisher;
+use super::recovery::Recovery;
+pub use super::today::Midnight;
+use super::today::Today;
+use super::view::Party;
+
+/// Time after which the session gives up an absent browser, if the engine has not done so before.
+pub(super) const GRACE: Duration = Duration::from_secs(45);
+
+/// The call centre's part of the signalling task.
+pub struct Controller {
+    pub(super) engine: Engine,
+    pub(super) today: Today,
+    pub(super) directory: Arc<Directory>,
+    pub(super) calls: BTreeMap<CallId, Call>,
+    pub(super) legs: Legs,
+    pub(super) agents: Agents,
+    /// Three-way calls whose agent's page is gone, and the times at which a colleague takes them over.
+    pub(super) takeovers: Timers<CallId>,
+    /// Callers from before a restart who were not offered to go on yet.
+    pub(super) recovery: Recovery,
+    /// Agents whom callers talked with before.
+    pub(super) last_agents: LastAgents,
+    pub(super) publisher: Publisher,
+    /// Time at which this engine began.
+    pub(super) began: Time,
+    last_call: u64,
+}
+
+/// Parts that a call centre is made from.
+pub struct Setup {
+    /// Staff and queues.
+    pub directory: Arc<Directory>,
+    /// Above that of any engine before.
+    pub epoch: u64,
+    /// State that the previous engine left.
+    pub state: State,
+    /// The numbers that the log of the engines before gives.
+    pub metrics: Metrics,
+    /// Callers whom it left.
+    pub recovery: Recovery,
+    /// Agents whom callers talked with before.
+    pub last_agents: LastAgents,
+    /// For strategies that draw lots.
+    pub rng: Rng,
+    /// Channel to the journal, which makes events durable.
+    pub journal: mpsc::Sender<Batch>,
+    /// Beginning of a day.
+    pub midnight: Midnight,
+}
+
+impl Controller {
+    /// A call centre that goes on where another one ended.
+    #[must_use]
+    pub fn new(now: Time, setup: Setup) -> Controller {
+        let directory = Arc::clone(&setup.directory);
+        let acd = Acd::new(Settings::default(), setup.epoch, setup.state, setup.rng);
+        let mut controller = Controller {
+            engine: Engine::new(acd),
+            today: Today::new(setup.metrics, setup.midnight),
+            directory: setup.directory,
+            calls: BTreeMap::new(),
+            legs: Legs::default(),
+            agents: Agents::default(),
+            takeovers: Timers::default(),
+            recovery: setup.recovery,
+            last_agents: setup.last_agents,
+            publisher: Publisher::new(setup.journal),
+            began: now,
+            last_call: 0,
+        };
+        for queue in directory.queues() {
+            controller.today.set_service_level(queue.config.id, queue.level);
+            controller.configure(now, Input::SetQueue(Box::new(queue.config.clone())));
+            controller.publisher.queues([queue.config.id]);
+        }
+        for person in directory.people() {
+            if let Some(agent) = &person.agent {
+                controller.configure(now, Input::SetAgent(agent.clone()));
+                controller.publisher.agent(agent.id);
+            }
+        }
+        controller.configure(now, Input::Start);
+        controller.publish(now);
+        controller
+    }
+
+    /// Passes an input to the engine while there are no calls.
+    fn configure(&mut self, now: Time, input: Input) {
+        self.engine.handle_input(now, input);
+        while let Some(output) = self.engine.poll_output() {
+            if let Output::Record(record) = output {
+                self.recorded(record);
+            }
+        }
+    }
+
+    /// Time at which [`Controller::handle_timeout`] must be called.
+    pub fn deadline(&self) -> Deadline {
+        let own = earlier(self.publisher.deadline(), self.takeovers.next());
+        earlier(earlier(self.engine.deadline(), self.recovery.deadline()), own)
+    }
+
+    /// Acts on what is due.
+    pub fn handle_timeout(&mut self, cx: &mut Ctx<'_>) {
+        self.input(Input::Timeout, cx);
+        self.offer_to_go_on(cx);
+        self.take_over(cx);
+        self.publish(cx.now);
+    }
+
+    /// True when the call centre takes calls for this queue now.
+    #[must_use]
+    pub fn takes(&self, queue: &str) -> bool {
+        !self.publisher.is_congested() && self.directory.queue_by_name(queue).is_some()
+    }
+
+    /// Takes a call that the dial plan sends to a queue: it is answered, hears music and waits.
+    pub fn take(
+        &mut self,
+        (session, leg): (SessionId, LegId),
+        (from, to): (Party, String),
+        (queue, priority): (&str, Option<u8>),
+        cx: &mut Ctx<'_>,
+    ) {
+        let now = cx.now;
+        let Some(queue) = self.directory.queue_by_name(queue) else {
+            return cx.coordinator.reject(now, session, 404);
+        };
+        let priority = priority.unwrap_or(queue.priority);
+        let sticky = self.last_agents.agent(now, queue, &from.number);
+        let queue = queue.config.id;
+        let came = self.recovery.came_before(now, queue, &from.number);
+        let id = self.next_call(now);
+        self.calls
+            .insert(id, Call::new(now, (session, leg), (from, to), queue));
+        self.legs.set_session(session, id);
+        self.legs.set(leg, Role::Caller(id));
+        cx.coordinator.answer(now, leg, Some(Application::Music));
+        cx.coordinator.keep(session, true);
+        cx.coordinator.set_grace(session, GRACE);
+        let enqueue = Enqueue {
+            call: id,
+            queue,
+            priority,
+            requires: Vec::new(),
+            sticky,
+            came,
+        };
+        if let Some(refusal) = self.input(Input::Enqueue(enqueue), cx) {
+            tracing::error!(?refusal, "a call could not be queued");
+            cx.coordinator.terminate_session(now, session);
+        }
+        self.publish(now);
+    }
+
+    /// A number of microseconds that was never used for a call.
+    pub(super) fn next_call(&mut self, now: Time) -> CallId {
+        self.last_call = now.as_micros().max(self.last_call + 1);
+        CallId(self.last_call)
+    }
+
+    /// Passes an input to the engine and acts on its outputs. Returns the refusal, if there is one.
+    pub(super) fn input(&mut self, input: Input, cx: &mut Ctx<'_>) -> Option<Refusal> {
+        let mut refused = None;
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            self.engine.handle_input(cx.now, input);
+            while let Some(output) = self.engine.poll_output() {
+                match output {
+                    Output::Record(record) => self.recorded(record),
+                    Output::Refused(refusal) => refused = Some(refusal),
+                    output => inputs.extend(self.act(output, cx)),
+                }
+            }
+        }
+        refused
+    }
+
+    /// Counts the calls of their own that agents have: of those who have some, and of this user. Whatever leg of theirs is not there
+    /// for a queue's call is one.
+    pub(super) fn count_lines(&mut self, user: Option<&str>, cx: &mut Ctx<'_>) {
+        let mut agents = self.agents.with_lines();
+        agents.extend(user.and_then(|user| self.directory.agent_of(user)));
+        for agent in agents {
+            let Some(person) = self.directory.agent(agent) else {
+                continue;
+            };
+            let own = cx.coordinator.legs_of(&person.name).filter(|(leg, invitation)| {
+                let role = self.legs.role(*leg).or_else(|| self.legs.role((*invitation)?));
+                !matches!(role, Some(Role::Assignment(_) | Role::Agent(_) | Role::Recall(_)))
+            });
+            let lines = u32::try_from(own.count()).unwrap_or(u32::MAX);
+            if self.agents.set_lines(agent, lines) {
+                self.input(Input::Lines { agent, lines }, cx);
+            }
+        }
+    }
+}

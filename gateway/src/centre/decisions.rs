@@ -1,0 +1,155 @@
+//! Decisions of the engine, carried out: phones ring, agents are connected, callers wait on or go elsewhere.
+
+use std::time::Duration;
+
+use call_engine::Origin;
+use call_engine::acd::{AgentId, CallId, Input, OfferId, Output, Target};
+use media_core::control::Phrase;
+use sans_io::Time;
+use session_core::{Offer, Party};
+
+use super::call::Assignment;
+use super::context::Ctx;
+use super::controller::Controller;
+use super::invitation::{CALL_HEADER, OFFER_HEADER, QUEUE_HEADER};
+use super::legs::Role;
+use super::{ids, view};
+use crate::routing::Destination;
+
+impl Controller {
+    /// Acts on an output of the engine; the result must be reported to the engine.
+    pub(super) fn act(&mut self, output: Output, cx: &mut Ctx<'_>) -> Option<Input> {
+        match output {
+            Output::Offer {
+                offer,
+                call,
+                agent,
+                deadline,
+            } => return self.assign((offer, call, agent), deadline, cx),
+            Output::AskCaller { call } => {
+                if let Some(call) = self.calls.get(&call) {
+                    cx.coordinator.ask_peer(cx.now, call.caller);
+                }
+            }
+            Output::Rescind { offer, elsewhere, .. } => self.rescind(offer, elsewhere, cx),
+            Output::Connect { offer, call, agent } => return self.connect(offer, call, agent, cx),
+            Output::Wait { call, .. } => {
+                if let Some(waiting) = self.calls.get_mut(&call) {
+                    let released = waiting.wait_again(cx.now);
+                    self.hang_up_agent(released, cx);
+                    self.publisher.call(call);
+                }
+            }
+            Output::Overflow { call, target, .. } => self.overflow(call, target, cx),
+            Output::HangUp { call } => {
+                if let Some(call) = self.calls.get(&call) {
+                    cx.coordinator.terminate_session(cx.now, call.session);
+                }
+            }
+            Output::Probe { agent } => {
+                if let Some(person) = self.directory.agent(agent) {
+                    cx.coordinator.probe(cx.now, &person.name);
+                }
+            }
+            Output::Announce { call, position, .. } => {
+                self.publisher.call(call);
+                if let Some(call) = self.calls.get(&call) {
+                    let phrase = Phrase { position, wait: None };
+                    cx.coordinator.announce(call.caller, phrase);
+                }
+            }
+            Output::Record(_) | Output::Refused(_) | Output::Timeout(_) => {}
+        }
+        None
+    }
+
+    /// Lets the phone of an agent ring for a call.
+    fn assign(
+        &mut self,
+        (offer, id, agent): (OfferId, CallId, AgentId),
+        deadline: Time,
+        cx: &mut Ctx<'_>,
+    ) -> Option<Input> {
+        let lost = Some(Input::OfferLost { offer });
+        let queue = self.engine.call(id).map(|call| call.queue);
+        let queue = queue.and_then(|queue| self.directory.queue(queue));
+        let (Some(call), Some(person)) = (self.calls.get_mut(&id), self.directory.agent(agent)) else {
+            return lost;
+        };
+        if !call.can_ring() {
+            return lost;
+        }
+        let invitation = Offer {
+            party: Party::User(person.name.clone()),
+            caller: None,
+            // The engine's own deadline comes first.
+            ring_timeout: deadline.since(cx.now) + Duration::from_secs(5),
+            headers: vec![
+                (CALL_HEADER.into(), ids::call(id)),
+                (OFFER_HEADER.into(), ids::offer(offer)),
+                (
+                    QUEUE_HEADER.into(),
+                    queue.map(|queue| queue.display.clone()).unwrap_or_default(),
+                ),
+            ],
+        };
+        let Ok(leg) = cx.coordinator.offer(cx.now, call.session, invitation) else {
+            return lost;
+        };
+        call.ring(
+            offer,
+            Assignment {
+                leg,
+                made: cx.now,
+                deadline,
+            },
+        );
+        self.legs.assign(offer, id, leg);
+        if let Some(offer) = self.project_offer(offer, id, agent) {
+            self.publisher.change(cx.now, view::Change::OfferMade(offer));
+        }
+        None
+    }
+
+    /// Stops the phone of an assignment that is over.
+    fn rescind(&mut self, offer: OfferId, elsewhere: bool, cx: &mut Ctx<'_>) {
+        let call = self.legs.remove_assignment(offer);
+        let call = call.and_then(|call| self.calls.get_mut(&call));
+        if let Some(assignment) = call.and_then(|call| call.stop_ringing(offer)) {
+            self.legs.remove(assignment.leg);
+            cx.coordinator.withdraw(cx.now, assignment.leg, elsewhere);
+        }
+    }
+
+    /// Lets the agent whose phone was answered talk with the caller.
+    fn connect(&mut self, offer: OfferId, call: CallId, agent: AgentId, cx: &mut Ctx<'_>) -> Option<Input> {
+        self.legs.remove_assignment(offer);
+        let connecting = self.calls.get_mut(&call);
+        let connected = connecting.and_then(|call| Some((call.connect(cx.now, offer, agent)?, call.session)));
+        let Some((agent, session)) = connected else {
+            return Some(Input::NotConnected { call });
+        };
+        self.agents.took(agent.agent, call);
+        self.legs.set(agent.leg, Role::Agent(call));
+        cx.coordinator.admit_leg(cx.now, session, agent.leg);
+        None
+    }
+
+    /// Sends a call that its queue does not keep where the queue says.
+    fn overflow(&mut self, id: CallId, target: Target, cx: &mut Ctx<'_>) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        call.since = cx.now;
+        let released = call.release();
+        let session = call.session;
+        debug_assert_eq!(released, Default::default(), "a queue has no agent's call");
+        match target {
+            Target::Number(number) => match cx.routing.route(Origin::Gateway, &number) {
+                Destination::Party(party) => self.forward(id, (*party, number), None, cx),
+                _ => cx.coordinator.terminate_session(cx.now, session),
+            },
+            Target::HangUp | Target::Queue(_) => cx.coordinator.terminate_session(cx.now, session),
+        }
+    }
+}

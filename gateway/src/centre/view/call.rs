@@ -1,0 +1,143 @@
+//! Live calls as pages see them.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{AgentName, AgentNotes, Moment, QueueName};
+
+/// Name and number of a party.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Party {
+    /// Number as it was sent.
+    pub number: String,
+    /// Name shown to people; may be empty.
+    pub display: String,
+}
+
+/// Phase of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallPhase {
+    /// In its queue.
+    Waiting,
+    /// Offered.
+    Ringing,
+    /// Accepted; not yet heard.
+    Connecting,
+    /// Caller and agent talk.
+    Talking,
+    /// The caller is on hold.
+    Held,
+    /// The caller is on hold, the agent asks somebody.
+    Consulting,
+    /// Three talk.
+    Conference,
+    /// The agent's page is gone; the caller hears music, or those who joined.
+    Away,
+}
+
+/// A live call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Call {
+    /// Id of the call.
+    pub id: String,
+    /// Queue of the call.
+    pub queue: Option<QueueName>,
+    /// The caller.
+    pub from: Party,
+    /// Number or name that was dialled.
+    pub to: String,
+    /// Priority; 0 is ordinary.
+    pub priority: u8,
+    /// Phase of the call.
+    pub state: CallPhase,
+    /// Time at which this state began.
+    pub since: Moment,
+    /// Time at which the call arrived.
+    pub entered_at: Moment,
+    /// Time at which an agent and the caller first heard each other.
+    pub answered_at: Option<Moment>,
+    /// Position in the queue, from 1, as of this event; `line` of the queue is newer. None from the 51st on.
+    pub position: Option<u32>,
+    /// Id of the agent who has the call.
+    pub agent: Option<String>,
+    /// Ids of the agents who have had the call so far, in order, the present one included.
+    #[serde(default)]
+    pub agents: Vec<String>,
+    /// Participants of the call.
+    pub parties: Vec<Participant>,
+    /// Ids of the agents who are consulted or have joined. They see the call as well.
+    #[serde(default)]
+    pub joined: Vec<String>,
+    /// Agent who transferred the call to where it is, or handed it over.
+    #[serde(default)]
+    pub transferred_by: Option<AgentName>,
+    /// Notes of each agent so far, in the order in which the agents began to write.
+    #[serde(default)]
+    pub notes: Vec<AgentNotes>,
+    /// Disposition so far: that of the last agent who chose one.
+    #[serde(default)]
+    pub disposition: Option<String>,
+    /// Consultation that the agent has under way.
+    pub consult: Option<Consult>,
+}
+
+/// A participant in a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Participant {
+    /// `caller`, `agent`, `other` or `supervisor`.
+    pub kind: ParticipantKind,
+    /// Name shown to people.
+    pub name: String,
+    /// Mode of taking part; `party` talks with everybody.
+    pub mode: Mode,
+}
+
+/// Role of a participant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParticipantKind {
+    /// Called.
+    Caller,
+    /// Has the call.
+    Agent,
+    /// Was asked to join.
+    Other,
+    /// Watches.
+    Supervisor,
+}
+
+/// Mode in which somebody takes part in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Hears all and is heard by all.
+    Party,
+    /// Hears all.
+    Listen,
+    /// Hears all and is heard by the agent.
+    Whisper,
+}
+
+/// A consultation: an agent asks somebody while the caller is on hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Consult {
+    /// Name or number of the consulted party.
+    pub to: String,
+    /// State of the consultation.
+    pub state: ConsultState,
+    /// The SIP response it failed with.
+    pub code: Option<u16>,
+}
+
+/// State of a consultation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsultState {
+    /// The phone of the consulted party rings.
+    Ringing,
+    /// They talk.
+    Talking,
+    /// Nobody answered.
+    Failed,
+}

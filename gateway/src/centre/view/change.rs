@@ -1,0 +1,68 @@
+//! Changes: what an event of the API says.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Agent, Call, Offer, OfferEnd, Queue, Record};
+
+/// A change in the call centre: `type` and `data` of an event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", content = "data")]
+pub enum Change {
+    /// An agent is not as before.
+    #[serde(rename = "agent.changed")]
+    Agent(Agent),
+    /// A queue is not as before.
+    #[serde(rename = "queue.changed")]
+    Queue(Queue),
+    /// A call is not as before.
+    #[serde(rename = "call.changed")]
+    Call(Call),
+    /// A call is over.
+    #[serde(rename = "call.ended")]
+    CallEnded {
+        /// Id of the call.
+        id: String,
+        /// The record.
+        record: Record,
+    },
+    /// Entry for an agent's own history: a direct call that is over, or a missed call.
+    #[serde(rename = "call.logged")]
+    Logged {
+        /// The record.
+        record: Record,
+    },
+    /// A call rings at an agent.
+    #[serde(rename = "offer.made")]
+    OfferMade(Offer),
+    /// The offer no longer rings.
+    #[serde(rename = "offer.ended")]
+    OfferEnded {
+        /// Id of the offer.
+        id: String,
+        /// Id of the call.
+        call: String,
+        /// Id of the agent.
+        agent: String,
+        /// `accepted`, `rejected`, `no-answer`, `cancelled` or `lost`.
+        how: OfferEnd,
+    },
+    /// An agent is no more.
+    #[serde(rename = "agent.removed")]
+    AgentRemoved {
+        /// Id of the agent.
+        id: String,
+    },
+    /// A queue is no more.
+    #[serde(rename = "queue.removed")]
+    QueueRemoved {
+        /// Id of the queue.
+        id: String,
+    },
+    /// Something was configured: `agents`, `queues`, `pause-reasons`, `dispositions`.
+    #[serde(rename = "config.changed")]
+    Config {
+        /// Name of the list that changed.
+        what: String,
+    },
+}

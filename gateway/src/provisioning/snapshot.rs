@@ -1,0 +1,312 @@
+//! All configured objects: those of the file, and those added by the API.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use call_engine::acd::{AgentId, QueueId};
+use call_engine::{Action, DialPlan, Pattern, Rule};
+
+use super::Kind;
+use super::rows::UserRow;
+use crate::auth::password::Password;
+use crate::auth::{self, Role};
+use crate::centre::directory::{Directory, PersonSpec, QueueSpec, people_of, queues_of};
+use crate::config::{self, Choice, Config, Overflow, Queue, Staff, Work};
+
+/// Object that the store has.
+#[derive(Clone)]
+pub(super) struct Kept<T> {
+    pub(super) version: u64,
+    /// Number in the log; 0 without one.
+    pub(super) number: u32,
+    /// In which order they came.
+    pub(super) created: u64,
+    pub(super) body: T,
+}
+
+/// Configuration at one moment: the file, and what the API added.
+#[derive(Clone)]
+pub(super) struct Snapshot {
+    pub(super) config: Arc<Config>,
+    people: Arc<[PersonSpec]>,
+    queues_of_file: Arc<[QueueSpec]>,
+    pub(super) users: BTreeMap<String, Kept<UserRow>>,
+    pub(super) queues: BTreeMap<String, Kept<Queue>>,
+    /// Pause reasons and dispositions.
+    pub(super) choices: BTreeMap<Kind, BTreeMap<String, Kept<Choice>>>,
+}
+
+/// A user without secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// In the API.
+    pub id: String,
+    /// Name that the user signs in and registers with.
+    pub name: String,
+    /// Name shown to people.
+    pub display: String,
+    /// Roles of the user.
+    pub roles: Vec<Role>,
+    /// Settings for taking calls.
+    pub agent: Option<Work>,
+    /// There is a password.
+    pub signs_in: bool,
+    /// There is a SIP password.
+    pub has_phone: bool,
+    /// Version of what is kept; `None`: defined by the file.
+    pub version: Option<u64>,
+}
+
+impl Snapshot {
+    pub(super) fn new(config: Config) -> Snapshot {
+        Snapshot {
+            people: people_of(&config).into(),
+            queues_of_file: queues_of(&config).into(),
+            config: Arc::new(config),
+            users: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            choices: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn directory(&self) -> Directory {
+        let mut people = self.people.to_vec();
+        people.extend(self.users.iter().map(|(id, user)| PersonSpec {
+            id: id.clone(),
+            number: AgentId(user.number),
+            name: user.body.name.clone(),
+            display: user.body.display.clone(),
+            staff: Staff {
+                roles: user.body.roles.iter().copied().map(of_api).collect(),
+                agent: user.body.agent.clone(),
+            },
+        }));
+        let mut queues = self.queues_of_file.to_vec();
+        let mut kept: Vec<(&String, &Kept<Queue>)> = self.queues.iter().collect();
+        kept.sort_by_key(|(_, queue)| queue.number);
+        queues.extend(kept.into_iter().map(|(id, queue)| QueueSpec {
+            id: id.clone(),
+            number: QueueId(queue.number),
+            queue: queue.body.clone(),
+        }));
+        Directory::new(&people, &queues)
+    }
+
+    /// Users who may register.
+    pub(super) fn sip_users(&self) -> BTreeMap<String, session_core::User> {
+        let mut users = self.config.users.clone();
+        let kept = self.users.values().map(|user| &user.body);
+        users.extend(kept.map(|user| (user.name.clone(), user.sip_user())));
+        users
+    }
+
+    pub(super) fn plan(&self) -> DialPlan {
+        let names: Vec<&String> = self.users.values().map(|user| &user.body.name).collect();
+        let queues: Vec<&Queue> = self.queues.values().map(|queue| &queue.body).collect();
+        let mut rules = Vec::new();
+        if self.config.demo {
+            // The demo phone has every number; those that are somebody's come before it.
+            let plain = |text: &String| text.bytes().all(|byte| byte.is_ascii_digit());
+            let numbers = queues
+                .iter()
+                .flat_map(|queue| {
+                    let action = Action::Queue {
+                        name: queue.name.clone(),
+                        priority: None,
+                    };
+                    let called = [Some(&queue.name), queue.number.as_ref()].into_iter().flatten();
+                    called.map(move |number| (number, action.clone()))
+                })
+                .chain(names.iter().map(|name| (*name, Action::User(None))));
+            rules.extend(
+                numbers
+                    .filter(|(number, _)| plain(number))
+                    .filter_map(|(number, action)| {
+                        Some(Rule {
+                            pattern: Pattern::parse(number).ok()?,
+                            from_trunk: None,
+                            rewrite: None,
+                            action,
+                        })
+                    }),
+            );
+        }
+        rules.extend(self.config.rules.iter().cloned());
+        let users = self.config.users.keys().chain(names);
+        config::plan(rules, users, self.config.queues.iter().chain(queues))
+    }
+
+    /// Those who were added, as they sign in.
+    pub(super) fn account(&self, id: &str) -> Option<auth::accounts::User> {
+        let user = &self.users.get(id)?.body;
+        Some(auth::accounts::User {
+            id: id.to_owned(),
+            name: user.name.clone(),
+            display: user.shown().to_owned(),
+            roles: user.roles.clone(),
+            password: user.password.clone().map(Password::Hash),
+        })
+    }
+
+    /// Everybody who works here, by id.
+    pub(super) fn people(&self) -> BTreeMap<String, Person> {
+        let of_file = self.people.iter().map(|spec| Person {
+            id: spec.id.clone(),
+            name: spec.name.clone(),
+            display: if spec.display.is_empty() {
+                spec.name.clone()
+            } else {
+                spec.display.clone()
+            },
+            roles: spec.staff.roles.iter().copied().map(to_api).collect(),
+            agent: spec
+                .staff
+                .roles
+                .contains(&config::Role::Agent)
+                .then(|| spec.staff.agent.clone()),
+            signs_in: true,
+            has_phone: true,
+            version: None,
+        });
+        let kept = self.users.iter().map(|(id, user)| {
+            let mut agent = user.body.agent.clone();
+            // Queues may have gone since.
+            agent.queues.retain(|member| self.has_queue(&member.queue));
+            Person {
+                id: id.clone(),
+                name: user.body.name.clone(),
+                display: user.body.shown().to_owned(),
+                roles: user.body.roles.clone(),
+                agent: user.body.roles.contains(&Role::Agent).then_some(agent),
+                signs_in: user.body.password.is_some(),
+                has_phone: user.body.sip.is_some(),
+                version: Some(user.version),
+            }
+        });
+        of_file
+            .chain(kept)
+            .map(|person| (person.id.clone(), person))
+            .collect()
+    }
+
+    pub(super) fn is_person_of_file(&self, id: &str) -> bool {
+        self.people.iter().any(|spec| spec.id == id)
+    }
+
+    pub(super) fn queue(&self, id: &str) -> Option<(Queue, Option<u64>)> {
+        if let Some(kept) = self.queues.get(id) {
+            return Some((kept.body.clone(), Some(kept.version)));
+        }
+        let spec = self.queues_of_file.iter().find(|spec| spec.id == id)?;
+        Some((spec.queue.clone(), None))
+    }
+
+    pub(super) fn has_queue(&self, id: &str) -> bool {
+        self.queues.contains_key(id) || self.queues_of_file.iter().any(|spec| spec.id == id)
+    }
+
+    fn all_queues(&self) -> impl Iterator<Item = (&str, &Queue)> {
+        let of_file = self
+            .queues_of_file
+            .iter()
+            .map(|spec| (spec.id.as_str(), &spec.queue));
+        of_file.chain(self.queues.iter().map(|(id, kept)| (id.as_str(), &kept.body)))
+    }
+
+    /// A user or a queue has this name.
+    pub(super) fn is_name_taken(&self, name: &str) -> bool {
+        self.config.users.contains_key(name)
+            || self.users.values().any(|user| user.body.name == name)
+            || self
+                .all_queues()
+                .any(|(_, queue)| queue.name == name || queue.number.as_deref() == Some(name))
+    }
+
+    /// Owner of this number already, other than the queue `own`.
+    pub(super) fn called(&self, number: &str, own: Option<&str>) -> Option<String> {
+        let user = self.config.users.contains_key(number)
+            || self.users.values().any(|user| user.body.name == number);
+        if user {
+            return Some(number.to_owned());
+        }
+        self.all_queues()
+            .filter(|(id, _)| own != Some(*id))
+            .find(|(_, queue)| queue.name == number || queue.number.as_deref() == Some(number))
+            .map(|(_, queue)| queue.name.clone())
+    }
+
+    /// A queue whose calls go on to this one.
+    pub(super) fn leads_to(&self, id: &str) -> Option<String> {
+        let leads = |to: &Overflow| matches!(to, Overflow::Queue(queue) if queue == id);
+        self.all_queues()
+            .find(|(_, queue)| leads(&queue.overflow) || queue.closed.as_ref().is_some_and(leads))
+            .map(|(_, queue)| queue.name.clone())
+    }
+
+    /// Somebody can sign in and configure.
+    pub(super) fn has_admin(&self) -> bool {
+        self.people()
+            .values()
+            .any(|person| person.signs_in && person.roles.contains(&Role::Admin))
+    }
+
+    fn choices_of_file(&self, kind: Kind) -> &[Choice] {
+        match kind {
+            Kind::PauseReason => &self.config.pause_reasons,
+            Kind::Disposition => &self.config.dispositions,
+            Kind::User | Kind::Queue => &[],
+        }
+    }
+
+    /// Those of the file first, then the others as they came.
+    pub(super) fn choices(&self, kind: Kind) -> Vec<Choice> {
+        let mut all = self.choices_of_file(kind).to_vec();
+        let mut kept: Vec<&Kept<Choice>> = self
+            .choices
+            .get(&kind)
+            .into_iter()
+            .flatten()
+            .map(|(_, c)| c)
+            .collect();
+        kept.sort_by_key(|choice| choice.created);
+        all.extend(
+            kept.into_iter()
+                .map(|choice| choice.body.clone())
+                .filter(|choice| {
+                    !self
+                        .choices_of_file(kind)
+                        .iter()
+                        .any(|other| other.code == choice.code)
+                }),
+        );
+        all
+    }
+
+    pub(super) fn choice(&self, kind: Kind, code: &str) -> Option<(Choice, Option<u64>)> {
+        let of_file = self
+            .choices_of_file(kind)
+            .iter()
+            .find(|choice| choice.code == code);
+        if let Some(choice) = of_file {
+            return Some((choice.clone(), None));
+        }
+        let kept = self.choices.get(&kind)?.get(code)?;
+        Some((kept.body.clone(), Some(kept.version)))
+    }
+}
+
+fn of_api(role: Role) -> config::Role {
+    match role {
+        Role::Agent => config::Role::Agent,
+        Role::Supervisor => config::Role::Supervisor,
+        Role::Admin => config::Role::Admin,
+    }
+}
+
+fn to_api(role: config::Role) -> Role {
+    match role {
+        config::Role::Agent => Role::Agent,
+        config::Role::Supervisor => Role::Supervisor,
+        config::Role::Admin => Role::Admin,
+    }
+}

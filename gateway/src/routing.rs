@@ -1,0 +1,104 @@
+//! Routing: where a number leads, for callers of the switch and for the call centre alike.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use call_engine::{CallRequest, Decision, DialPlan, Origin};
+use media_core::control::Application as Sound;
+use session_core::Party;
+use sip_core::uri::Uri;
+
+/// SIP status where a peer of the dial plan is not there (RFC 3261 §21.5.4).
+const NO_PEER: u16 = 503;
+
+/// Dial plan of the gateway, and the addresses of the peers that it names.
+#[derive(Clone, Debug, Default)]
+pub struct Routing {
+    plan: DialPlan,
+    peers: BTreeMap<String, SocketAddr>,
+}
+
+/// Destination of a dialled number.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// Somebody who can be called.
+    Party(Box<Party>),
+    /// A queue.
+    Queue {
+        /// Its name.
+        name: String,
+        /// Priority of the call; `None`: that of the queue.
+        priority: Option<u8>,
+    },
+    /// An application that answers by itself.
+    Application(Sound),
+    /// Nobody, for this status of SIP.
+    Nobody(u16),
+}
+
+impl Routing {
+    /// Routing by a dial plan. `peers` are SIP addresses (UDP) of the peers that it names.
+    #[must_use]
+    pub fn new(plan: DialPlan, peers: BTreeMap<String, SocketAddr>) -> Routing {
+        Routing { plan, peers }
+    }
+
+    /// Routes by another dial plan from now on.
+    pub fn set_plan(&mut self, plan: DialPlan) {
+        self.plan = plan;
+    }
+
+    /// Decision of the dial plan about a call.
+    #[must_use]
+    pub fn decide(&self, origin: Origin, number: &str) -> Decision {
+        self.plan.decide(&CallRequest {
+            origin,
+            number: number.to_owned(),
+        })
+    }
+
+    /// Destination that a decision means.
+    #[must_use]
+    pub fn destination(&self, decision: Decision) -> Destination {
+        let party = match decision {
+            Decision::User { name } => Party::User(name),
+            Decision::Trunk { name, number } => Party::Trunk { name, number },
+            Decision::Peer { name, number } => match self.peer(&name, &number) {
+                Some(party) => party,
+                None => return Destination::Nobody(NO_PEER),
+            },
+            Decision::Queue { name, priority } => return Destination::Queue { name, priority },
+            Decision::Application(application) => return Destination::Application(sound(application)),
+            Decision::Reject { code } => return Destination::Nobody(code),
+        };
+        Destination::Party(Box::new(party))
+    }
+
+    /// Destination of a number.
+    #[must_use]
+    pub fn route(&self, origin: Origin, number: &str) -> Destination {
+        self.destination(self.decide(origin, number))
+    }
+
+    fn peer(&self, name: &str, number: &str) -> Option<Party> {
+        let peer = self.peers.get(name)?;
+        Some(Party::Uri {
+            uri: Uri::sip(Some(number), peer.ip(), Some(peer.port())).ok()?,
+            proxy: None,
+            flow: None,
+            codecs: Vec::new(),
+            credentials: None,
+        })
+    }
+}
+
+fn sound(application: call_engine::Application) -> Sound {
+    match application {
+        call_engine::Application::Echo => Sound::Echo,
+        call_engine::Application::Music => Sound::Music,
+        call_engine::Application::Tone => Sound::Tone {
+            hertz: 1_004,
+            dbm0: -10,
+        },
+    }
+}
