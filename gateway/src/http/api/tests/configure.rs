@@ -240,8 +240,6 @@ async fn every_wrong_field_is_named() {
             "name",
             "number",
             "max_tier",
-            "widening",
-            "widening[1].lower",
             "rate",
             "priority",
             "ring",
@@ -249,6 +247,8 @@ async fn every_wrong_field_is_named() {
             "max_wait",
             "max_length",
             "alarm_service_level",
+            "widening",
+            "widening[1].lower",
             "overflow",
             "closed",
         ]

@@ -306,14 +306,16 @@ async fn a_request_with_a_key_is_done_once() {
     let world = World::new().await;
     let token = world.token("sue").await;
     let keyed = |body: Value, key: &'static str, token: &str| {
-        let mut request = request(Method::POST, "/api/v1/demo/call", token, Some(body.to_string()));
+        let path = "/api/v1/calls/call_anna/transfer";
+        let mut request = request(Method::POST, path, token, Some(body.to_string()));
         request
             .headers_mut()
             .insert("idempotency-key", key.parse().expect("a value"));
         request
     };
-    let first = world.send(keyed(json!({}), "k1", &token)).await;
-    let second = world.send(keyed(json!({}), "k1", &token)).await;
+    let to = |number: &str| json!({"to": {"number": number}});
+    let first = world.send(keyed(to("1"), "k1", &token)).await;
+    let second = world.send(keyed(to("1"), "k1", &token)).await;
     assert_eq!(
         (first.status, second.status),
         (StatusCode::ACCEPTED, StatusCode::ACCEPTED)
@@ -321,7 +323,7 @@ async fn a_request_with_a_key_is_done_once() {
     assert_eq!(first.body, second.body);
     assert_eq!(second.headers["idempotency-replayed"], "true");
     assert_eq!(world.asked().len(), 1);
-    let other = world.send(keyed(json!({"queue": "que_1"}), "k1", &token)).await;
+    let other = world.send(keyed(to("2"), "k1", &token)).await;
     assert_eq!(
         (other.status, other.code()),
         (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-mismatch")
@@ -332,14 +334,11 @@ async fn a_request_with_a_key_is_done_once() {
     // Another's key of the same name is another key.
     let ben = world.token("ben").await;
     assert_eq!(
-        world
-            .send(keyed(json!({"queue": "que_1"}), "k1", &ben))
-            .await
-            .status,
+        world.send(keyed(to("2"), "k1", &ben)).await.status,
         StatusCode::ACCEPTED
     );
     assert_eq!(
-        world.send(keyed(json!({}), "k1", "rubbish")).await.code(),
+        world.send(keyed(to("1"), "k1", "rubbish")).await.code(),
         "invalid-token"
     );
 }
