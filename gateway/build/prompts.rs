@@ -62,7 +62,7 @@ type Language = (String, Vec<(String, PathBuf)>);
 
 /// Source text of the table of all prompts.
 fn index(languages: &[Language]) -> Result<String> {
-    let mut source = String::from("static LANGUAGES: &[(&str, &[(&str, &[u8])])] = &[\n");
+    let mut source = String::from("static LANGUAGES: &[(&str, &[Rendered])] = &[\n");
     for (language, prompts) in languages {
         writeln!(source, "    ({language:?}, &[")?;
         for (name, file) in prompts {

@@ -3,7 +3,10 @@
 use media_core::codec::g711::Law;
 use media_core::control::{Clip, Prompts};
 
-// `LANGUAGES`: names, and the prompts of each as G.711 µ-law by the name of their clip.
+/// A prompt: the name of its clip, and its sound as G.711 µ-law.
+type Rendered = (&'static str, &'static [u8]);
+
+// `LANGUAGES`: names, and the prompts of each.
 include!(concat!(env!("OUT_DIR"), "/prompts.rs"));
 
 /// Rate of the prompts.

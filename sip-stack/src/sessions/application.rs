@@ -12,7 +12,11 @@ use super::handler::{CallDecision, CallHandler};
 use crate::driver::Application;
 
 /// Something to do with live calls.
-pub(crate) struct Act(Box<dyn FnOnce(&mut Sessions, &mut Coordinator, Time) + Send>);
+pub(crate) struct Act(Box<dyn Do>);
+
+trait Do: FnOnce(&mut Sessions, &mut Coordinator, Time) + Send {}
+
+impl<F: FnOnce(&mut Sessions, &mut Coordinator, Time) + Send> Do for F {}
 
 impl Act {
     pub(super) fn new(act: impl FnOnce(&mut Sessions, &mut Coordinator, Time) + Send + 'static) -> Act {
@@ -83,10 +87,8 @@ impl Application for Sessions {
                 }
             }
             Event::Progress { session, .. } | Event::Hold { session, .. } => self.changed(calls, session),
-            Event::OfferAnswered { session, offer, leg } => {
-                if self.invitations.remove(&offer) {
-                    calls.admit_leg(now, session, leg);
-                }
+            Event::OfferAnswered { session, offer, leg } if self.invitations.remove(&offer) => {
+                calls.admit_leg(now, session, leg);
             }
             Event::OfferEnded { offer, .. } => {
                 self.invitations.remove(&offer);

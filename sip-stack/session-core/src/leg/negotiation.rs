@@ -22,7 +22,7 @@ pub(crate) struct Negotiation {
 #[derive(Debug)]
 enum Stage {
     /// Our offer goes with our INVITE, and each fork answers for itself.
-    Offering(Forks),
+    Offering(Box<Forks>),
     /// Our INVITE goes without one: the peer's 2xx brings its offer, and our ACK the answer.
     Awaiting,
     /// The peer's INVITE brought this offer.
@@ -50,7 +50,7 @@ impl Negotiation {
     pub(crate) fn offering(negotiator: Negotiator) -> Negotiation {
         Negotiation {
             negotiator,
-            stage: Stage::Offering(Forks::default()),
+            stage: Stage::Offering(Box::default()),
         }
     }
 
