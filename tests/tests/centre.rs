@@ -897,3 +897,17 @@ fn meddle(world: &mut World, step: u64) {
     // Most are refused: the call is not in a state for it.
     let _ = world.ask(By::Supervisor(id("1004")), command);
 }
+
+#[test]
+fn the_answer_to_an_invitation_goes_to_whoever_sent_it() {
+    let mut world = world(2);
+    let session = world.node_calls(1, "8000").expect("a call");
+    let id = answer(&mut world, 1);
+    world.run(2 * SECOND);
+    assert_eq!(world.agents[1].state(&id), State::Up, "nobody else ends it");
+    assert_eq!(bridges(&world), [2]);
+    assert_eq!(status(&world, "1002"), Status::Direct, "it is no call of a queue");
+    assert_eq!(calls(&world), []);
+    world.hang_up(1, session);
+    over(world);
+}

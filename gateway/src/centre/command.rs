@@ -249,22 +249,6 @@ impl Refused {
             Refused::Busy => "busy",
         }
     }
-
-    /// HTTP status.
-    #[must_use]
-    pub const fn status(self) -> u16 {
-        match self {
-            Refused::UnknownAgent | Refused::UnknownCall | Refused::UnknownQueue => 404,
-            Refused::NotAllowed => 403,
-            Refused::OfferGone
-            | Refused::WrongState
-            | Refused::NotWrappingUp
-            | Refused::AgentBusy
-            | Refused::QueueBusy
-            | Refused::Unreachable => 409,
-            Refused::Busy => 503,
-        }
-    }
 }
 
 impl fmt::Display for Refused {

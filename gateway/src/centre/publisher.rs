@@ -1,4 +1,4 @@
-//! What is to be published: objects that changed, and batches on their way to the journal.
+//! Publication: objects that changed, and batches on their way to the journal.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;

@@ -19,17 +19,21 @@ use cordboard::config::{Config, Member, Overflow, Queue, Role, Staff, Work};
 use cordboard::routing::Routing;
 use cordboard::switch::Request;
 use sans_io::{Rng, Time};
-use session_core::{Coordinator, Dial, Event, OnFailure, Party, SessionId};
+use session_core::{
+    Application as Sound, Coordinator, Dial, Event, LegId, Offer, OnFailure, Party, SessionId,
+};
 use sip_stack::Application as _;
 use tokio::sync::{mpsc, oneshot};
 
 /// `1...` users, `2...` the first trunk, `3...` the second, `4...` user 1002 and both trunks at once, `5...` the first trunk
 /// and, should it refuse, the second; `6...` a trunk written by hand; `9196` echo, `9664` music; nobody else. Who comes from
 /// a trunk reaches the other one. `7000` waits for an agent: 1001, 1002 or 1003, in this order; 1004 is their supervisor.
-/// `7001` is a queue that nobody serves: its calls go to 1003.
+/// `7001` is a queue that nobody serves: its calls go to 1003. `8...` is answered, and user 1002 is invited by an owner of its own.
 pub struct Switch {
     real: cordboard::switch::Switch,
     overflow: BTreeSet<SessionId>,
+    /// Invitations that are not the call centre's.
+    invited: BTreeSet<LegId>,
     told: mpsc::Receiver<Batch>,
     /// State that pages see.
     pub view: EventStream,
@@ -69,6 +73,7 @@ impl Switch {
                 Some(controller),
             ),
             overflow: BTreeSet::new(),
+            invited: BTreeSet::new(),
             told,
             journal: Journal::new(view.clone(), directory, Box::new(()), 0),
             view,
@@ -128,6 +133,16 @@ impl Switch {
                 let parties = vec![trunk("left", call.to.clone())];
                 calls.dial(now, *session, dial(parties, OnFailure::Tell));
             }
+            Event::Incoming { session, leg, call } if call.to.starts_with('8') => {
+                calls.answer(now, *leg, Some(Sound::Music));
+                let invitation = Offer {
+                    party: Party::User("1002".into()),
+                    caller: None,
+                    ring_timeout: RINGS,
+                    headers: Vec::new(),
+                };
+                self.invited.extend(calls.offer(now, *session, invitation));
+            }
             Event::DialFailed { session, .. } if self.overflow.remove(session) => {
                 let parties = vec![trunk("right", "3000".into())];
                 calls.dial(now, *session, dial(parties, OnFailure::Reject));
@@ -137,6 +152,11 @@ impl Switch {
                     self.overflow.remove(session);
                 }
                 self.real.handle(now, event.clone(), calls);
+                if let Event::OfferAnswered { session, offer, leg } = event
+                    && self.invited.remove(offer)
+                {
+                    calls.admit_leg(now, *session, *leg);
+                }
             }
         }
         self.tell();

@@ -138,7 +138,7 @@ pub(super) enum ConsultStage {
     },
 }
 
-/// Who ended a call.
+/// Side that ended a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HungUpBy {
     Participant,
