@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+// The same G.711 as the gateway speaks; the build uses its encoder alone.
 #[allow(dead_code, unreachable_pub)]
 #[path = "../../sip-stack/media-core/src/codec/g711.rs"]
 mod g711;

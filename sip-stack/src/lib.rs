@@ -7,6 +7,7 @@
 
 pub mod client;
 mod clock;
+mod digits;
 pub mod dns;
 mod driver;
 mod handle;

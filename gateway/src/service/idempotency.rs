@@ -43,9 +43,9 @@ enum Progress<A> {
 /// A request that was let in.
 #[derive(Debug)]
 pub enum Begun<A> {
-    /// It came for the first time.
+    /// Came for the first time.
     New(Work<A>),
-    /// It was answered before.
+    /// Was answered before.
     Again(A),
 }
 

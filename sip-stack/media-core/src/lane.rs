@@ -37,7 +37,7 @@ pub enum Notice {
         leg: LegId,
         /// The bridge.
         bridge: BridgeId,
-        /// What the leg and its peer agreed on, if they did.
+        /// Agreement of the leg and its peer, if there is one.
         media: Option<Box<Negotiated>>,
         /// True if its peer has a jitter buffer of its own that is better than ours: a browser.
         buffers: bool,

@@ -299,7 +299,7 @@ pub enum Event {
 /// Change of a bridge of calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BridgeEvent {
-    /// It was made.
+    /// Made.
     Created {
         /// The bridge.
         bridge: BridgeId,
@@ -318,7 +318,7 @@ pub enum BridgeEvent {
         /// The call.
         session: SessionId,
     },
-    /// It ended.
+    /// Ended.
     Destroyed {
         /// The bridge.
         bridge: BridgeId,

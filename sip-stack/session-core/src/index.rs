@@ -80,9 +80,9 @@ impl Index {
         }
     }
 
-    /// The SIP Call-ID of a leg is known.
+    /// The SIP Call-ID of a leg is known. Whoever comes later under the same one does not take it away.
     pub(crate) fn add_call_id(&mut self, call_id: &str, leg: LegId) {
-        self.call_ids.insert(call_id.to_owned(), leg);
+        self.call_ids.entry(call_id.to_owned()).or_insert(leg);
     }
 
     /// A leg is in another call now.
@@ -154,5 +154,21 @@ impl Index {
     /// Legs there are.
     pub(crate) fn legs(&self) -> usize {
         self.sessions.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_id_stays_with_the_leg_that_had_it_first() {
+        let mut index = Index::new(1);
+        for (leg, session) in [(1, 10), (2, 20)] {
+            index.sessions.insert(LegId(leg), SessionId(session));
+            index.add_call_id("a@b", LegId(leg));
+        }
+        assert_eq!(index.session_of_call_id("a@b"), Some(SessionId(10)));
+        assert_eq!(index.session_of_call_id("other"), None);
     }
 }

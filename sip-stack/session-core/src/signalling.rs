@@ -250,9 +250,10 @@ impl Coordinator {
 
     /// A user registered: callers who lost the user's phone meanwhile have it ring again.
     fn ring_again(&mut self, user: &str) {
-        let sessions: Vec<_> = self.sessions().collect();
-        for session in sessions {
-            self.with_call(session, |call, cx| call.ring_again(cx, user));
+        let waiting = self.calls().filter(|call| call.waits_for(user));
+        let waiting: Vec<_> = waiting.map(crate::call::Call::id).collect();
+        for session in waiting {
+            self.with_call(session, |call, cx| call.ring_at_new_contacts(cx, user));
         }
     }
 }

@@ -112,8 +112,10 @@ impl Coordinator {
     /// Takes an offer back: its phones stop ringing. `completed_elsewhere` tells them why (RFC 3326), so that none shows a missed call.
     /// A leg that answered and was not admitted, or that is in the call, is hung up.
     pub fn withdraw(&mut self, now: Time, offer: LegId, completed_elsewhere: bool) {
-        let has = |call: &Call| call.has_invitation(offer);
-        let Some(session) = self.calls().find(|call| has(call)).map(Call::id) else {
+        let has = |call: &&Call| call.has_invitation(offer);
+        // The branch that names it may be gone already, while others ring.
+        let named = self.call_of(offer).filter(has);
+        let Some(session) = named.or_else(|| self.calls().find(has)).map(Call::id) else {
             return;
         };
         self.with_call(session, |call, cx| {

@@ -1,7 +1,6 @@
 //! One call of a client.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use media_core::control::Report;
 use session_core::{CallRecord, IncomingCall, SessionId};
@@ -11,11 +10,8 @@ use tokio::time::sleep;
 use super::agent::{Arrived, Ask};
 use super::sound::{Recorder, Sound};
 use super::{ClientError, refused};
+use crate::digits::{DIGIT_MS, steps};
 use crate::handle::Handle;
-
-/// Duration of a digit that is sent, and of the pause after it, ms.
-const DIGIT_MS: u16 = 160;
-const PAUSE_MS: u16 = 100;
 
 /// State of a call.
 #[derive(Clone, Debug)]
@@ -206,24 +202,16 @@ impl Call {
     /// # Errors
     /// [`ClientError::Digit`] before anything is sent when one of them is no key.
     pub async fn send_dtmf(&self, digits: &str) -> Result<(), ClientError> {
-        if let Some(wrong) = digits
-            .chars()
-            .find(|c| !matches!(c, '0'..='9' | '*' | '#' | ',' | 'A'..='D' | 'a'..='d'))
-        {
-            return Err(ClientError::Digit(wrong));
-        }
-        for digit in digits.chars() {
-            if digit == ',' {
-                sleep(Duration::from_secs(1)).await;
-                continue;
+        for (key, wait) in steps(digits).map_err(ClientError::Digit)? {
+            if let Some(digit) = key {
+                let ask = Ask::Dtmf {
+                    session: self.session,
+                    digit,
+                    duration_ms: DIGIT_MS,
+                };
+                self.handle.request(ask).await?;
             }
-            let ask = Ask::Dtmf {
-                session: self.session,
-                digit,
-                duration_ms: DIGIT_MS,
-            };
-            self.handle.request(ask).await?;
-            sleep(Duration::from_millis(u64::from(DIGIT_MS + PAUSE_MS))).await;
+            sleep(wait).await;
         }
         Ok(())
     }

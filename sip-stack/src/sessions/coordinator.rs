@@ -14,15 +14,12 @@ use sip_core::uri::Uri;
 use tokio::sync::{broadcast, oneshot};
 
 use super::application::{Act, Sessions};
+use crate::digits::{DIGIT_MS, steps};
 use crate::handle::{Gone, Handle};
 use crate::tap::Tap;
 
 /// Time that a called party may ring.
 const RING: Duration = Duration::from_secs(60);
-
-/// Length of a digit, and the pause after it, RFC 4733's usual ones.
-const DIGIT: Duration = Duration::from_millis(100);
-const PAUSE: Duration = Duration::from_millis(60);
 
 /// Given to calls to end in [`SessionControl::stop`].
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -290,22 +287,19 @@ impl SessionCoordinator {
         Ok(self.handle.tap(waiting).await?)
     }
 
-    /// Sends digits to the party of a call, one after the other. Comes back when all are sent.
+    /// Sends digits to the party of a call, one after the other; a comma is a pause of a second. Comes back when all are sent.
     ///
     /// # Errors
     /// [`SessionError::Digit`], before any is sent; [`SessionError::NoSession`], [`SessionError::Stopped`].
     pub async fn send_dtmf(&self, session: SessionId, digits: &str) -> Result<(), SessionError> {
-        let is_digit = |digit: char| matches!(digit.to_ascii_uppercase(), '0'..='9' | '*' | '#' | 'A'..='D');
-        if let Some(other) = digits.chars().find(|digit| !is_digit(*digit)) {
-            return Err(SessionError::Digit(other));
-        }
-        for digit in digits.chars() {
-            let length = DIGIT.as_millis() as u16;
-            self.on_party(session, move |calls, leg, now| {
-                calls.send_dtmf(now, leg, digit, length);
-            })
-            .await?;
-            tokio::time::sleep(DIGIT + PAUSE).await;
+        for (key, wait) in steps(digits).map_err(SessionError::Digit)? {
+            if let Some(digit) = key {
+                self.on_party(session, move |calls, leg, now| {
+                    calls.send_dtmf(now, leg, digit, DIGIT_MS);
+                })
+                .await?;
+            }
+            tokio::time::sleep(wait).await;
         }
         Ok(())
     }

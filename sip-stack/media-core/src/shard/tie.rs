@@ -223,7 +223,7 @@ impl Shard {
 }
 
 impl Leg {
-    /// What the leg hears while it takes part in a bridge of another shard.
+    /// True if the leg hears the bridge of another shard that it takes part in; `None` if it takes part in none.
     pub(super) fn hears_by_lane(&self) -> Option<bool> {
         Some(self.tie?.bridged || self.player.is_none())
     }

@@ -11,6 +11,6 @@ pub(crate) struct Lane {
     pub(crate) buffers: bool,
     /// The leg has an application of its own.
     pub(crate) application: bool,
-    /// What the leg was told last: that it hears the bridge, or does not.
+    /// True if the leg was told last that it hears the bridge.
     pub(crate) bridged: bool,
 }

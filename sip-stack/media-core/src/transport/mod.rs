@@ -78,7 +78,7 @@ pub enum Received<'a> {
 /// Effect of an offer and answer on a transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Agreed {
-    /// It is for another kind of transport, and changes nothing.
+    /// Agreement for another kind of transport: nothing changes.
     Unfit,
     /// Media may flow once the peer has proved itself, or names an address.
     Pending,

@@ -327,7 +327,7 @@ pub enum CallState {
     Active,
     /// One of its parties is held, or holds.
     OnHold,
-    /// It ends.
+    /// Ends.
     Ending,
 }
 

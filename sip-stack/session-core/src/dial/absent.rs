@@ -67,14 +67,13 @@ impl Call {
         }
     }
 
-    /// A user registered: if it was waited for, it rings again.
-    pub(crate) fn ring_again(&mut self, cx: &mut Context, user: &str) {
-        if self.dialling().is_some_and(|dialling| dialling.is_absent(user)) {
-            self.ring_at_new_contacts(cx, user);
-        }
+    /// True if it lost this user while the user's phone rang, and waits.
+    pub(crate) fn waits_for(&self, user: &str) -> bool {
+        self.dialling().is_some_and(|dialling| dialling.is_absent(user))
     }
 
-    fn ring_at_new_contacts(&mut self, cx: &mut Context, user: &str) {
+    /// Rings where a user registered since.
+    pub(crate) fn ring_at_new_contacts(&mut self, cx: &mut Context, user: &str) {
         let Some(dialling) = self.dialling() else { return };
         let (ring, caller) = dialling.settings();
         let ringing = self.branches().filter_map(|l| l.flow());

@@ -41,9 +41,9 @@ enum Music {
     /// Nothing since it holds us.
     #[default]
     None,
-    /// It began to send at this time.
+    /// Sends since this time.
     Since(Time),
-    /// It has sent long enough to be believed when it pauses.
+    /// Has sent long enough to be believed when it pauses.
     Pausing,
 }
 

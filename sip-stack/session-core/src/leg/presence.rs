@@ -21,7 +21,7 @@ pub(super) struct Presence {
 enum Connection {
     #[default]
     Open,
-    /// It closed, and no other took its place.
+    /// Closed, and no other took its place.
     Lost,
 }
 
