@@ -5,13 +5,15 @@ use std::fmt;
 
 use call_engine::Decision;
 use sans_io::Time;
-use session_core::{CallRecord, Cause, IncomingCall, SessionId, Source};
+use session_core::{CallRecord, Cause, Fault, IncomingCall, SessionId, Source};
+
+use crate::centre::view::{CallKind, HungUpBy};
 
 /// A call that is logged.
 #[derive(Clone, Debug)]
 pub(crate) struct CallLines {
     call_id: String,
-    direction: &'static str,
+    kind: Option<CallKind>,
     from: End,
     to: End,
     began: Option<Time>,
@@ -40,7 +42,7 @@ impl Default for CallLines {
     fn default() -> CallLines {
         CallLines {
             call_id: String::new(),
-            direction: "own",
+            kind: None,
             from: End {
                 kind: "gateway",
                 name: None,
@@ -68,13 +70,13 @@ impl CallLines {
                 _ => None,
             },
         };
-        let direction = match (&call.source, decision) {
-            (Source::Trunk(_), Decision::Trunk { .. }) => "transit",
-            (Source::Trunk(_), _) => "inbound",
-            (_, Decision::Trunk { .. }) => "outbound",
-            _ => "internal",
+        let kind = match (&call.source, decision) {
+            (Source::Trunk(_), Decision::Trunk { .. }) => CallKind::Transit,
+            (Source::Trunk(_), _) => CallKind::Inbound,
+            (_, Decision::Trunk { .. }) => CallKind::Outbound,
+            _ => CallKind::Internal,
         };
-        CallLines::of(now, session, call, direction, to)
+        CallLines::of(now, session, call, kind, to)
     }
 
     /// Logs that a call arrived which asks for the place of another one (INVITE with `Replaces`).
@@ -83,31 +85,31 @@ impl CallLines {
             kind: "call in progress",
             name: None,
         };
-        let direction = match &call.source {
-            Source::Trunk(_) => "inbound",
-            Source::User(_) | Source::Anyone => "internal",
+        let kind = match &call.source {
+            Source::Trunk(_) => CallKind::Inbound,
+            Source::User(_) | Source::Anyone => CallKind::Internal,
         };
-        CallLines::of(now, session, call, direction, to)
+        CallLines::of(now, session, call, kind, to)
     }
 
-    fn of(now: Time, session: SessionId, call: &IncomingCall, direction: &'static str, to: End) -> CallLines {
-        let (kind, name) = match &call.source {
+    fn of(now: Time, session: SessionId, call: &IncomingCall, kind: CallKind, to: End) -> CallLines {
+        let (from, name) = match &call.source {
             Source::User(_) => ("user", None),
             Source::Trunk(name) => ("trunk", Some(name.clone())),
             Source::Anyone => ("anyone", None),
         };
-        let from = End { kind, name };
+        let from = End { kind: from, name };
         tracing::info!(
             session = session.0,
             call_id = call.call_id,
-            direction,
+            direction = direction(Some(kind)),
             from = from.to_string(),
             to = to.to_string(),
             "call"
         );
         CallLines {
             call_id: call.call_id.clone(),
-            direction,
+            kind: Some(kind),
             from,
             to,
             began: Some(now),
@@ -117,7 +119,12 @@ impl CallLines {
 
     /// Direction of the call: `inbound`, `outbound`, `internal`, `transit`, or `own` for a call that the gateway made.
     pub(crate) fn direction(&self) -> &'static str {
-        self.direction
+        direction(self.kind)
+    }
+
+    /// Kind of the call; none for one that the gateway made.
+    pub(crate) fn kind(&self) -> Option<CallKind> {
+        self.kind
     }
 
     /// Logs the first answer.
@@ -129,7 +136,7 @@ impl CallLines {
         tracing::info!(
             session = session.0,
             call_id = self.call_id,
-            direction = self.direction,
+            direction = self.direction(),
             from = self.from.to_string(),
             to = self.to.to_string(),
             after_ms = after,
@@ -158,7 +165,7 @@ impl CallLines {
             session = record.session.0,
             call_id = self.call_id,
             far_call_id = far,
-            direction = self.direction,
+            direction = self.direction(),
             from = self.from.to_string(),
             to = self.to.to_string(),
             code = record.code,
@@ -170,8 +177,29 @@ impl CallLines {
     }
 }
 
+/// Direction of a call, in a word; `own` for one that the gateway made.
+fn direction(kind: Option<CallKind>) -> &'static str {
+    match kind {
+        None => "own",
+        Some(CallKind::Queue | CallKind::Inbound) => "inbound",
+        Some(CallKind::Outbound) => "outbound",
+        Some(CallKind::Internal) => "internal",
+        Some(CallKind::Transit) => "transit",
+    }
+}
+
+/// Side that hung up, or refused.
+pub(crate) fn hung_up_by(record: &CallRecord) -> Option<HungUpBy> {
+    match (record.cause, record.fault) {
+        (Cause::Caller, _) => Some(HungUpBy::Caller),
+        (Cause::Callee, _) | (Cause::Refused, Some(Fault::Rejected)) => Some(HungUpBy::Called),
+        (Cause::Local, _) | (Cause::Refused, None) => Some(HungUpBy::Gateway),
+        (Cause::Refused | Cause::Away | Cause::Lost | Cause::Failed, _) => None,
+    }
+}
+
 /// Reason why a call ended, in words.
-fn reason(record: &CallRecord) -> String {
+pub(crate) fn reason(record: &CallRecord) -> String {
     let by = match record.cause {
         Cause::Caller if record.answered.is_none() => "the caller hung up before the answer",
         Cause::Caller => "the caller hung up",
@@ -192,8 +220,6 @@ fn reason(record: &CallRecord) -> String {
 
 #[cfg(test)]
 mod tests {
-    use session_core::Fault;
-
     use super::*;
 
     fn record(cause: Cause, code: u16, fault: Option<Fault>, answered: bool) -> CallRecord {
@@ -276,7 +302,7 @@ mod tests {
         };
         let lines = CallLines::begin(Time(0), SessionId(1), &call, &decision);
         assert_eq!(
-            (lines.direction, lines.from.to_string(), lines.to.to_string()),
+            (lines.direction(), lines.from.to_string(), lines.to.to_string()),
             ("outbound", "user".to_owned(), "trunk carrier".to_owned())
         );
         assert_eq!(lines.call_id, "abc@192.0.2.1");

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use call_engine::{DialPlan, Origin};
+use call_engine::{Decision, DialPlan, Origin};
 use sans_io::{Deadline, Time};
 use session_core::{
     CallRecord, Coordinator, Dial, Event, IncomingCall, LegId, Offer, OnFailure, ReferTo, SessionId, Source,
@@ -17,8 +17,9 @@ use crate::call_log::CallLines;
 use crate::centre::command::{Asked, Command, Refused, Settings};
 use crate::centre::context::Ctx;
 use crate::centre::controller::Controller;
+use crate::centre::direct::Arrived;
 use crate::centre::signalling::{Gone, Sent, Signalling};
-use crate::centre::view;
+use crate::centre::view::{self, CallKind};
 use crate::quality::{Inquiries, Inquiry};
 use crate::routing::{Destination, Routing};
 
@@ -92,7 +93,12 @@ impl Switch {
         };
         let decision = self.routing.decide(origin, &call.to);
         let lines = CallLines::begin(now, session, call, &decision);
+        let kind = lines.kind();
         self.lines.insert(session, lines);
+        let called = match &decision {
+            Decision::User { name } => Some(name.clone()),
+            _ => None,
+        };
         tracing::debug!(session = session.0, from = %call.from, to = %call.to, call_id = %call.call_id, ?decision, "route");
         match self.routing.destination(decision) {
             Destination::Party(party) => {
@@ -113,6 +119,33 @@ impl Switch {
                 );
             }
         }
+        self.arrived(now, (session, kind), call, called, coordinator);
+    }
+
+    /// Shows a call to pages and programs, unless a queue took it.
+    fn arrived(
+        &mut self,
+        now: Time,
+        (session, kind): (SessionId, Option<CallKind>),
+        call: &IncomingCall,
+        called: Option<String>,
+        coordinator: &mut Coordinator,
+    ) {
+        let (Some(centre), Some(kind)) = (&mut self.centre, kind) else {
+            return;
+        };
+        let arrived = Arrived {
+            session,
+            call,
+            kind,
+            called,
+        };
+        let cx = Ctx {
+            now,
+            coordinator,
+            routing: &self.routing,
+        };
+        centre.arrived(arrived, &cx);
     }
 
     /// Answers or refuses a caller here: nobody is called.
@@ -345,8 +378,11 @@ impl Application for Switch {
         }
         if let Event::Replaces { session, call, .. } = &event {
             let lines = CallLines::replacing(now, *session, call);
+            let kind = lines.kind();
             self.lines.insert(*session, lines);
+            self.arrived(now, (*session, kind), call, None, coordinator);
         }
+        let session = event.session();
         let is_centres = self.tell_centre(now, &event, coordinator);
         match event {
             // The log and the inquiries are about every call.
@@ -356,6 +392,14 @@ impl Application for Switch {
             }
             event if !is_centres => self.act(now, event, coordinator),
             _ => {}
+        }
+        if let (Some(centre), Some(session)) = (&mut self.centre, session) {
+            let cx = Ctx {
+                now,
+                coordinator,
+                routing: &self.routing,
+            };
+            centre.direct_changed(session, &cx);
         }
     }
 

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use cordboard::centre::command::{By, Command, Refused, Target};
 use cordboard::centre::view::{
-    Call, CallPhase, ConsultState, Intent, IntentKind, Mode, Outcome, ParticipantKind, Status,
+    Call, CallKind, CallPhase, ConsultState, Intent, IntentKind, Mode, Outcome, ParticipantKind, Status,
 };
 use cordboard_tests::sim::{Conditions, GATEWAY, Heard, Manner, State, World};
 use session_core::SessionId;
 
+#[path = "centre/direct.rs"]
+mod direct;
 #[path = "centre/owner.rs"]
 mod owner;
 
@@ -51,11 +53,18 @@ fn status(world: &World, name: &str) -> Status {
     world.switch.view.read(|view| view.agents[&id(name)].status)
 }
 
-fn calls(world: &World) -> Vec<Call> {
+fn all_calls(world: &World) -> Vec<Call> {
     world
         .switch
         .view
         .read(|view| view.calls.values().cloned().collect())
+}
+
+/// Calls of queues.
+fn calls(world: &World) -> Vec<Call> {
+    let mut calls = all_calls(world);
+    calls.retain(|call| call.kind == CallKind::Queue);
+    calls
 }
 
 fn call(world: &World) -> Call {
@@ -133,7 +142,7 @@ fn over(mut world: World) -> World {
     }
     go_home(&mut world);
     world.assert_over();
-    assert_eq!(calls(&world), []);
+    assert_eq!(all_calls(&world), []);
     world
 }
 
@@ -147,10 +156,10 @@ fn go_home(world: &mut World) {
 }
 
 fn outcomes(world: &World) -> Vec<Outcome> {
-    use cordboard::centre::view::Change;
+    use cordboard::centre::view::{Change, RecordKind};
     let events = world.switch.view.since(0, usize::MAX).expect("kept");
     let ended = events.iter().filter_map(|event| match &event.change {
-        Change::CallEnded { record, .. } => Some(record.outcome),
+        Change::CallEnded { record, .. } if record.kind == RecordKind::Queue => Some(record.outcome),
         _ => None,
     });
     ended.collect()

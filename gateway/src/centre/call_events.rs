@@ -9,6 +9,7 @@ use super::context::Ctx;
 use super::controller::Controller;
 use super::journal::Ended;
 use super::legs::Role;
+use super::view::CallLeg;
 
 /// SIP responses by which somebody pressed a button (RFC 3261 §21.4.24, §21.6).
 const DECLINED: [u16; 3] = [486, 600, 603];
@@ -111,7 +112,16 @@ impl Controller {
                     self.input(Input::Proof { agent }, cx);
                 }
             }
-            Event::Ended { record, .. } => self.log_direct(record, cx),
+            Event::Ended { session, record } if self.open_records.has(*session) => {
+                self.aside_ended(*session, record);
+            }
+            Event::Ended { session, record } => self.direct_ended(*session, record, cx),
+            Event::Joined { session, guest } => {
+                if let Some((call, ended)) = self.open_records.joined(*guest) {
+                    self.publisher.over(call, ended);
+                }
+                self.direct_joined(*guest, *session, cx);
+            }
             _ => {}
         }
         self.settle(event, cx);
@@ -122,7 +132,28 @@ impl Controller {
         let user = leg_of(event).and_then(|leg| cx.coordinator.user_of(leg));
         let user = user.map(str::to_owned);
         self.count_lines(user.as_deref(), cx);
+        if let Some(call) = event
+            .session()
+            .and_then(|session| self.legs.call_of_session(session))
+        {
+            self.legs_changed(call, cx);
+        }
         self.publish(cx.now);
+    }
+
+    /// Publishes a call whose legs are not as before: those of the caller's session, and of one in which the agent asks somebody.
+    fn legs_changed(&mut self, id: CallId, cx: &Ctx<'_>) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let sessions = [Some(call.session), call.consult().map(|consult| consult.session)];
+        let legs = sessions.into_iter().flatten();
+        let legs: Vec<CallLeg> = legs
+            .flat_map(|session| cx.coordinator.legs_in(session))
+            .map(|leg| CallLeg::new(&leg, self.named(leg.user.as_deref())))
+            .collect();
+        if let Some(call) = self.calls.get_mut(&id).filter(|call| call.legs != legs) {
+            call.legs = legs;
+            self.publisher.call(id);
+        }
     }
 
     /// Call whose agent has one of these legs.
@@ -252,6 +283,7 @@ impl Controller {
             return;
         };
         let Some(call) = self.calls.get(&id).filter(|call| call.session == session) else {
+            self.aside_ended(session, record);
             return self.consult_ended(id, cx);
         };
         let input = if call.is_recovering() && matches!(record.cause, Cause::Failed | Cause::Lost) {
@@ -282,6 +314,14 @@ impl Controller {
         }
     }
 
+    /// A session is over in which an agent asked somebody: its legs are the call's.
+    fn aside_ended(&mut self, session: SessionId, record: &CallRecord) {
+        let legs = self.record_legs(record);
+        if let Some((call, ended)) = self.open_records.session_ended(session, legs) {
+            self.publisher.over(call, ended);
+        }
+    }
+
     /// Forgets a call whose session is over, and hands its facts to the journal.
     fn finish(&mut self, id: CallId, record: &CallRecord, cx: &mut Ctx<'_>) {
         if let Some(consult) = self.stop_consulting(id, ConsultEnd::GaveUp, cx) {
@@ -297,9 +337,12 @@ impl Controller {
             self.last_agents.talked(cx.now, queue, &call.from.number, *agent);
         }
         self.takeovers.cancel(id);
-        let mut ended = Ended::new(call.from, call.to, record);
+        let mut ended = Ended::new(call.from, call.to, record, self.record_legs(record));
         (ended.notes, ended.disposition) = (call.notes, call.disposition);
-        self.publisher.over(id, ended);
+        self.publisher.no_more(id);
+        if let Some(ended) = self.open_records.call_ended(id, ended) {
+            self.publisher.over(id, ended);
+        }
     }
 
     /// An agent's phone registered, or is registered no longer.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use call_engine::acd::{AgentId, CallId, Input, Intent, OfferId, Refusal};
 
+use session_core::SessionId;
+
 use super::call::{AgentLeg, Call, HungUpBy};
 use super::command::{Asked, By, Command, Refused};
 use super::consult::ConsultEnd;
@@ -53,7 +55,13 @@ impl Controller {
             Command::Merge { call } => self.merge(self.call_of(by, &call)?, cx),
             Command::Abort { call } => self.abort(self.call_of(by, &call)?, cx),
             Command::Leave { call } => self.leave(self.call_of(by, &call)?, cx),
-            Command::HangUp { call } => self.hang_up(by, self.call_of(by, &call)?, cx),
+            Command::HangUp { call } => match self.direct_call_of(by, &call) {
+                Some(session) => {
+                    cx.coordinator.terminate_session(cx.now, session);
+                    Ok(())
+                }
+                None => self.hang_up(by, self.call_of(by, &call)?, cx),
+            },
             Command::SignOut { agent } => self.sign_out(self.agent(&agent)?, cx),
             Command::Note {
                 call,
@@ -100,6 +108,14 @@ impl Controller {
         self.may_act(by, agent)
             .then_some(call)
             .ok_or(Refused::UnknownCall)
+    }
+
+    /// The session of the direct call with this id, if the sender may end it.
+    fn direct_call_of(&self, by: &By, id: &str) -> Option<SessionId> {
+        match by {
+            By::Gateway | By::Supervisor(_) => self.direct.session_of(ids::read_call(id)?),
+            By::Agent(_) => None,
+        }
     }
 
     fn offer_of(&self, by: &By, id: &str) -> Result<OfferId, Refused> {

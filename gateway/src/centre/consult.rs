@@ -46,6 +46,7 @@ impl Controller {
         cx.coordinator.play(agent.leg, Some(Application::Ringback));
         cx.coordinator.play(caller, Some(Application::Music));
         self.legs.set_session(session, id);
+        self.open_records.add(session, id);
         // A colleague's page shows which call it is consulted about. Other phones learn nothing of it.
         let headers = colleague.map_or_else(Vec::new, |_| {
             let queue = self.directory.queue(queue);

@@ -17,11 +17,13 @@ use tokio::sync::mpsc;
 use super::agents::Agents;
 use super::call::Call;
 use super::context::Ctx;
+use super::direct::DirectCalls;
 use super::directory::Directory;
 use super::engine::Engine;
 use super::journal::Batch;
 use super::last_agent::LastAgents;
 use super::legs::{Legs, Role};
+use super::open_records::OpenRecords;
 use super::publisher::Publisher;
 use super::recovery::Recovery;
 pub use super::today::Midnight;
@@ -46,6 +48,10 @@ pub struct Controller {
     /// Agents whom callers talked with before.
     pub(super) last_agents: LastAgents,
     pub(super) publisher: Publisher,
+    /// Calls that came through no queue.
+    pub(super) direct: DirectCalls,
+    /// Records that wait for the last of their legs.
+    pub(super) open_records: OpenRecords,
     /// Time at which this engine began.
     pub(super) began: Time,
     last_call: u64,
@@ -90,6 +96,8 @@ impl Controller {
             recovery: setup.recovery,
             last_agents: setup.last_agents,
             publisher: Publisher::new(setup.journal),
+            direct: DirectCalls::default(),
+            open_records: OpenRecords::default(),
             began: now,
             last_call: 0,
         };
@@ -155,7 +163,10 @@ impl Controller {
         let sticky = self.last_agents.agent(now, queue, &from.number);
         let queue = queue.config.id;
         let came = self.recovery.came_before(now, queue, &from.number);
-        let id = self.next_call(now);
+        let id = match self.direct.hand_over(session) {
+            Some(id) => id,
+            None => self.next_call(now),
+        };
         self.calls
             .insert(id, Call::new(now, (session, leg), (from, to), queue));
         self.legs.set_session(session, id);

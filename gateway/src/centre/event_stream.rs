@@ -176,7 +176,7 @@ impl View {
             Change::Call(call) => {
                 self.calls.insert(call.id.clone(), call.clone());
             }
-            Change::CallEnded { id, .. } => {
+            Change::CallEnded { id, .. } | Change::CallJoined { id, .. } => {
                 self.calls.remove(id);
             }
             Change::OfferMade(offer) => {
@@ -200,7 +200,7 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::centre::view::{CallPhase, Party, QueueDay, QueueLive, QueueName};
+    use crate::centre::view::{CallKind, CallPhase, Party, QueueDay, QueueLive, QueueName};
 
     fn events(numbers: std::ops::RangeInclusive<u64>) -> Vec<Arc<Event>> {
         numbers
@@ -239,6 +239,7 @@ mod tests {
         let call = |id: &str, position| {
             Change::Call(Call {
                 id: id.into(),
+                kind: CallKind::Queue,
                 queue: Some(QueueName {
                     id: "que_1".into(),
                     name: String::new(),
@@ -254,6 +255,7 @@ mod tests {
                 agent: None,
                 agents: Vec::new(),
                 parties: Vec::new(),
+                legs: Vec::new(),
                 joined: Vec::new(),
                 transferred_by: None,
                 notes: Vec::new(),

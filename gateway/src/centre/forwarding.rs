@@ -88,6 +88,7 @@ impl Controller {
         self.publisher.over(id, ended);
         call.enter_again(cx.now);
         self.legs.renumber(id, again);
+        self.open_records.renumber(id, again);
         cx.coordinator.play(call.caller, Some(Application::Music));
         self.calls.insert(again, call);
         self.forget_leg(id);

@@ -1,87 +1,17 @@
-//! Calls that agents' own histories show besides the queued calls that they had: calls that came through no
-//! queue, and missed calls.
+//! Entries of agents' own histories besides the calls that they had: missed calls, and consultations.
 
-use call_engine::Origin;
 use call_engine::acd::{AgentId, CallId, OfferEnd, OfferId};
 use sans_io::Time;
-use session_core::{CallRecord, Cause, Party as Reachable, Source};
 
 use super::call::ConsultStage;
 use super::consult::ConsultEnd;
 use super::context::Ctx;
 use super::controller::Controller;
+use super::direct::direct_record;
 use super::ids;
 use super::view::{AgentName, Change, Moment, Mos, Outcome, Party, Record, RecordKind};
-use crate::routing::Destination;
 
 impl Controller {
-    /// Logs a call that came through no queue and is over.
-    pub(super) fn log_direct(&mut self, call: &CallRecord, cx: &Ctx<'_>) {
-        let (caller, kind, callee) = match &call.source {
-            // A session of ours, split off a call.
-            None => return,
-            Some(Source::User(user)) => {
-                let callee = match cx.routing.route(Origin::User(user.clone()), &call.to) {
-                    Destination::Party(party) => match *party {
-                        Reachable::User(name) => Some(name),
-                        _ => None,
-                    },
-                    _ => None,
-                };
-                let kind = match callee {
-                    Some(_) => RecordKind::Internal,
-                    None => RecordKind::Outbound,
-                };
-                (Some(user.clone()), kind, callee)
-            }
-            Some(Source::Trunk(_) | Source::Anyone) => {
-                let called = call.legs.iter().skip(1).map(|leg| leg.party.clone());
-                let is_agent = |name: &String| self.directory.agent_of(name).is_some();
-                (
-                    None,
-                    RecordKind::Inbound,
-                    called.chain([call.to.clone()]).find(is_agent),
-                )
-            }
-        };
-        let of = |user: &Option<String>| user.as_ref().and_then(|name| self.directory.agent_of(name));
-        let agents: Vec<AgentId> = of(&caller).into_iter().chain(of(&callee)).collect();
-        if agents.is_empty() {
-            return;
-        }
-        let display = |name: &Option<String>| {
-            let person = name.as_ref().and_then(|name| self.directory.person(name));
-            person.map(|person| person.display.clone()).unwrap_or_default()
-        };
-        let from = Party {
-            number: caller.clone().unwrap_or_else(|| call.from.clone()),
-            display: display(&caller),
-        };
-        let outcome = match (call.answered, call.cause) {
-            (Some(_), _) => Outcome::Completed,
-            (None, Cause::Caller) => Outcome::Abandoned,
-            (None, _) => outcome_of(call.code),
-        };
-        let mos = |leg: usize| {
-            call.legs
-                .get(leg)
-                .map(|leg| leg.report.mos)
-                .filter(|mos| *mos > 0.0)
-        };
-        let mos = Mos {
-            caller: mos(0),
-            agent: mos(1),
-        };
-        let to = callee.unwrap_or_else(|| call.to.clone());
-        let times = (call.began, call.answered, call.ended);
-        let record = Record {
-            outcome,
-            mos,
-            ..self.logged(cx.now, kind, (from, to), times, agents)
-        };
-        self.publisher.change(cx.now, Change::Logged { record });
-    }
-
     /// Logs that a consulted colleague is out of the call.
     pub(super) fn log_consult(&mut self, id: CallId, how: ConsultEnd, cx: &Ctx<'_>) {
         let Some(call) = self.calls.get(&id) else { return };
@@ -160,14 +90,14 @@ impl Controller {
     ) -> Record {
         let number = self.next_call(now);
         Record {
-            id: format!("dir_{}", ids::record(number).trim_start_matches("rec_")),
+            id: direct_record(number),
             call: ids::call(number),
             ..self.record_of(kind, parties, times, agents)
         }
     }
 
     /// A record without parties and kind. `times`: when the call arrived, was answered, and ended.
-    fn record_of(
+    pub(super) fn record_of(
         &self,
         kind: RecordKind,
         (from, to): (Party, String),
@@ -198,12 +128,16 @@ impl Controller {
             notes: None,
             notes_by: Vec::new(),
             mos: Mos::default(),
+            code: None,
+            reason: None,
+            hung_up_by: None,
+            legs: Vec::new(),
         }
     }
 }
 
 /// Outcome of a call that nobody answered, from its final SIP response.
-const fn outcome_of(code: u16) -> Outcome {
+pub(super) const fn outcome_of(code: u16) -> Outcome {
     match code {
         486 | 600 | 603 => Outcome::Rejected,
         408 | 480 | 487 => Outcome::NoAnswer,

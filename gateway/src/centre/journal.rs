@@ -13,12 +13,16 @@ use session_core::{CallRecord, SavedLeg};
 use tokio::sync::{mpsc, oneshot};
 
 use super::command::Refused;
+use super::direct;
 use super::directory::Directory;
 use super::event_stream::{Event, EventStream};
 use super::ids;
 use super::journal_writer::JournalWriter;
 use super::persistence::Persistence;
-use super::view::{AgentName, AgentNotes, Change, Moment, Mos, Outcome, Party, Record, RecordKind};
+use super::view::{
+    AgentName, AgentNotes, Change, HungUpBy, Moment, Mos, Outcome, Party, Record, RecordKind, RecordLeg,
+};
+use crate::call_log::{hung_up_by, reason};
 
 /// Records after which the next snapshot is taken.
 const SNAPSHOT: usize = 10_000;
@@ -60,6 +64,14 @@ pub struct Ended {
     pub to: String,
     /// Sound quality.
     pub mos: Mos,
+    /// Final SIP status of the caller's session.
+    pub code: Option<u16>,
+    /// Reason of the end, in words.
+    pub reason: Option<String>,
+    /// Side that hung up.
+    pub hung_up_by: Option<HungUpBy>,
+    /// Legs in the order in which they began.
+    pub legs: Vec<RecordLeg>,
     /// Notes of agents.
     pub notes: Vec<AgentNotes>,
     /// Disposition that the last of them chose.
@@ -67,20 +79,30 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Facts of a call whose session is over; the caller's leg comes first in its record, the last agent's last.
+    /// Facts of a call whose session is over, and its legs.
     #[must_use]
-    pub fn new(from: Party, to: String, record: &CallRecord) -> Ended {
-        let mos =
-            |leg: Option<&session_core::LegRecord>| leg.map(|leg| leg.report.mos).filter(|mos| *mos > 0.0);
+    pub fn new(from: Party, to: String, record: &CallRecord, legs: Vec<RecordLeg>) -> Ended {
         Ended {
             from,
             to,
-            mos: Mos {
-                caller: mos(record.legs.first()),
-                agent: mos(record.legs.get(1..).and_then(|legs| legs.last())),
-            },
+            mos: direct::mos(&legs),
+            code: Some(record.code),
+            reason: Some(reason(record)),
+            hung_up_by: hung_up_by(record),
+            legs,
             ..Ended::default()
         }
+    }
+
+    /// Adds legs of other sessions that belong to the call.
+    pub(super) fn add_legs(&mut self, legs: Vec<RecordLeg>) {
+        if legs.is_empty() {
+            return;
+        }
+        self.legs.extend(legs);
+        self.legs
+            .sort_by_key(|leg| (leg.began_at.is_none(), leg.began_at.map(|at| at.0)));
+        self.mos = direct::mos(&self.legs);
     }
 }
 
@@ -122,6 +144,8 @@ pub struct Journal {
     before: BTreeMap<CallId, (Party, String)>,
     /// Calls that were over at the start, and whose record is still to be written.
     unwritten: Vec<Finished>,
+    /// Records of direct calls that the last stop ended.
+    lost: Vec<Record>,
 }
 
 /// Another reader of the log, which folds it to the numbers that outlive a restart.
@@ -155,6 +179,7 @@ impl Journal {
             open: Open::default(),
             before: BTreeMap::new(),
             unwritten: Vec::new(),
+            lost: Vec::new(),
         }
     }
 
@@ -173,15 +198,18 @@ impl Journal {
         self
     }
 
+    /// Writes these records of direct calls first, which were live when the gateway stopped.
+    #[must_use]
+    pub fn losing(self, lost: Vec<Record>) -> Journal {
+        Journal { lost, ..self }
+    }
+
     /// Until the signalling task has ended and everything of it is durable.
     pub async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
         let mut received = Vec::new();
-        let unwritten = std::mem::take(&mut self.unwritten);
-        if !unwritten.is_empty() {
-            received.push(Batch {
-                finished: unwritten,
-                ..Batch::default()
-            });
+        let found = self.found_at_start();
+        if !found.is_empty() {
+            received.push(found);
         }
         let mut writer = self.persistence.take().map(JournalWriter::start);
         let mut since = 0;
@@ -216,6 +244,19 @@ impl Journal {
         if let Some(writer) = writer {
             self.snapshot(&writer, false).await;
             writer.finish().await;
+        }
+    }
+
+    /// Records of calls that the last stop left unwritten.
+    fn found_at_start(&mut self) -> Batch {
+        let lost = std::mem::take(&mut self.lost).into_iter().map(|record| {
+            let (id, at) = (record.call.clone(), record.ended_at.0);
+            (at, Change::CallEnded { id, record })
+        });
+        Batch {
+            changes: lost.collect(),
+            finished: std::mem::take(&mut self.unwritten),
+            ..Batch::default()
         }
     }
 
@@ -343,6 +384,10 @@ impl Journal {
             notes: AgentNotes::text(&ended.notes),
             notes_by: ended.notes,
             mos: ended.mos,
+            code: ended.code,
+            reason: ended.reason,
+            hung_up_by: ended.hung_up_by,
+            legs: ended.legs,
         }
     }
 }

@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use session_core::SavedLeg;
 use tokio::sync::watch;
 
+use super::direct::lost;
 use super::directory::Directory;
 use super::event_stream::{Event, RING};
 use super::ids;
-use super::view::{Call, Change, Party, Record};
+use super::view::{Call, CallKind, Change, Party, Record};
 use crate::store::{CallRecord, Entry, Health, Log, Receipt, SlotRow, Store, StoreError, Table};
 
 /// The stream of the engine's log.
@@ -58,6 +59,8 @@ pub struct Past {
     pub callers: BTreeMap<CallId, (Party, String)>,
     /// Calls that were over, and whose record was not written.
     pub unwritten: Vec<Finished>,
+    /// Records of direct calls that the stop ended.
+    pub lost: Vec<Record>,
 }
 
 /// The way into the store.
@@ -117,17 +120,29 @@ impl Past {
         let seq = log.last(EVENTS).await?;
         let mut events: Vec<Arc<Event>> = Vec::new();
         let mut calls = BTreeMap::new();
+        let mut direct = BTreeMap::new();
         each(
             &log,
             EVENTS,
             (seq + 1).saturating_sub(RING as u64).max(1),
             |body| {
                 let event: Event = parse(EVENTS, &body)?;
-                if let Change::Call(call) = &event.change
-                    && let Some(id) = ids::read_call(&call.id)
-                    && (state.calls.contains_key(&id) || over.contains(&id))
-                {
-                    calls.insert(id, call.clone());
+                match &event.change {
+                    Change::Call(call) if call.kind != CallKind::Queue => {
+                        direct.insert(call.id.clone(), call.clone());
+                    }
+                    Change::Call(call) => {
+                        direct.remove(&call.id);
+                        if let Some(id) = ids::read_call(&call.id)
+                            && (state.calls.contains_key(&id) || over.contains(&id))
+                        {
+                            calls.insert(id, call.clone());
+                        }
+                    }
+                    Change::CallEnded { id, .. } | Change::CallJoined { id, .. } => {
+                        direct.remove(id);
+                    }
+                    _ => {}
                 }
                 events.push(Arc::new(event));
                 Ok(())
@@ -169,6 +184,8 @@ impl Past {
             .chain(&over)
             .map(|id| (*id, caller(id)))
             .collect();
+        let stopped = events.last().map(|event| event.time).unwrap_or_default();
+        let lost = direct.into_values().map(|call| lost(call, stopped)).collect();
         let past = Past {
             epoch: facts_epoch,
             state,
@@ -179,6 +196,7 @@ impl Past {
             legs,
             callers,
             unwritten,
+            lost,
         };
         Ok((past, persistence))
     }

@@ -22,6 +22,7 @@ impl Controller {
         let queue = self.directory.queue(call.queue);
         Some(view::Call {
             id: ids::call(id),
+            kind: view::CallKind::Queue,
             queue: queue.map(|queue| QueueName {
                 id: queue.id.clone(),
                 name: queue.display.clone(),
@@ -37,6 +38,7 @@ impl Controller {
             agent: agent.map(|agent| agent.id.clone()),
             agents: self.ids_of(call.agents.iter().copied()),
             parties: self.participants(call, agent.map(|agent| agent.display.as_str())),
+            legs: call.legs.clone(),
             joined: self.consulted_or_joined(call),
             transferred_by: call.transferred_by.and_then(|agent| self.agent_name(agent)),
             notes: call.notes.clone(),

@@ -67,8 +67,13 @@ impl Publisher {
     }
 
     /// Publishes nothing more about a call but its record.
-    pub(super) fn over(&mut self, call: CallId, ended: Ended) {
+    pub(super) fn no_more(&mut self, call: CallId) {
         self.changed.calls.remove(&call);
+    }
+
+    /// Hands the facts of a call that is over to the journal; nothing more is published about it but its record.
+    pub(super) fn over(&mut self, call: CallId, ended: Ended) {
+        self.no_more(call);
         self.batch.ended.insert(call, ended);
     }
 

@@ -55,7 +55,7 @@ impl Centre {
         let (journal, batches) = mpsc::channel(BATCHES);
         let writes = Journal::new(stream.clone(), Arc::clone(&directory), fold, past.seq);
         let writes = match persistence {
-            Some(store) => writes.kept(store, past.callers, past.unwritten),
+            Some(store) => writes.kept(store, past.callers, past.unwritten).losing(past.lost),
             None => writes,
         };
         let controller = Controller::new(

@@ -29,31 +29,35 @@ impl std::error::Error for Unavailable {}
 /// Kinds of records to list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kinds {
-    /// Callers of queues.
+    /// Every call, in a queue or not, once.
     #[default]
+    Calls,
+    /// Callers of queues.
     Queue,
     /// Calls of queues that agents were offered and did not take.
     Missed,
-    /// Calls of agents that came through no queue.
+    /// Calls that came through no queue.
     Direct,
     /// All of them.
     All,
 }
 
 impl Kinds {
-    /// First four letters of the ids of these records; `None`: any.
+    /// First four letters of the ids of these records.
     #[must_use]
-    pub const fn prefix(self) -> Option<&'static str> {
+    pub const fn prefixes(self) -> &'static [&'static str] {
         match self {
-            Kinds::Queue => Some("rec_"),
-            Kinds::Missed => Some("mis_"),
-            Kinds::Direct => Some("dir_"),
-            Kinds::All => None,
+            Kinds::Calls => &["rec_", "dir_"],
+            Kinds::Queue => &["rec_"],
+            Kinds::Missed => &["mis_"],
+            Kinds::Direct => &["dir_"],
+            Kinds::All => &["rec_", "dir_", "mis_"],
         }
     }
 
     fn takes(self, kind: RecordKind) -> bool {
         match self {
+            Kinds::Calls => kind != RecordKind::Missed,
             Kinds::Queue => kind == RecordKind::Queue,
             Kinds::Missed => kind == RecordKind::Missed,
             Kinds::Direct => !matches!(kind, RecordKind::Queue | RecordKind::Missed),

@@ -1,7 +1,7 @@
 //! Records of calls that are over, and notes about calls.
 
-use super::archive::{Note, Wanted};
-use super::rights::sees_record;
+use super::archive::{Kinds, Note, Wanted};
+use super::rights::{sees_record, shown_record};
 use super::{Missing, Service, ServiceError};
 use crate::auth::Principal;
 use crate::centre::command::{By, Command, Refused};
@@ -17,11 +17,16 @@ pub struct Page {
 }
 
 impl Service {
-    /// Records that are wanted, `limit` of them at most, after the one that `wanted.before` names.
+    /// Records that are wanted, as `who` sees them, `limit` of them at most, after the one that `wanted.before` names.
     ///
     /// # Errors
     /// [`ServiceError::BadCursor`], [`ServiceError::StoreAway`].
-    pub async fn records(&self, mut wanted: Wanted, limit: usize) -> Result<Page, ServiceError> {
+    pub async fn records(
+        &self,
+        who: &Principal,
+        mut wanted: Wanted,
+        limit: usize,
+    ) -> Result<Page, ServiceError> {
         if let Some(before) = &wanted.before
             && self.archive().record(before).await?.is_none()
         {
@@ -33,6 +38,7 @@ impl Service {
         let more = records.len() > limit;
         records.truncate(limit);
         let next = records.last().filter(|_| more).map(|record| record.id.clone());
+        let records = records.iter().map(|record| shown_record(who, record)).collect();
         Ok(Page { records, next })
     }
 
@@ -43,7 +49,7 @@ impl Service {
     pub async fn record(&self, who: &Principal, id: &str) -> Result<Record, ServiceError> {
         let record = self.archive().record(id).await?;
         let record = record.filter(|record| sees_record(who, record));
-        Ok(record.ok_or(Missing::Record)?)
+        Ok(shown_record(who, &record.ok_or(Missing::Record)?))
     }
 
     /// Saves notes of an agent about a call that it has or had, live or over.
@@ -119,6 +125,7 @@ impl Service {
         }
         // Nobody had a call since the gateway was started.
         let wanted = Wanted {
+            kinds: Kinds::Queue,
             agent: Some(agent.to_owned()),
             limit: 1,
             ..Wanted::default()

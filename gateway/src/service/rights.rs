@@ -72,12 +72,23 @@ pub fn sees_record(who: &Principal, record: &Record) -> bool {
     who.sees_all() || record.agents.iter().any(|agent| agent.id == who.id)
 }
 
+/// A record as somebody may see it: legs of supervisors who only listened are hidden from agents.
+#[must_use]
+pub fn shown_record(who: &Principal, record: &Record) -> Record {
+    let mut record = record.clone();
+    if !who.sees_all() {
+        record.legs.retain(|leg| leg.mode != Mode::Listen);
+    }
+    record
+}
+
 /// A call as somebody may see it: supervisors who only listen are hidden from agents of a queue with silent monitoring.
 #[must_use]
 pub fn shown_call(view: &View, who: &Principal, call: &Call) -> Call {
     let mut call = call.clone();
     let queue = call.queue.as_ref().and_then(|queue| view.queues.get(&queue.id));
     if !who.sees_all() && queue.is_some_and(|queue| queue.silent_monitoring) {
+        call.legs.retain(|leg| leg.mode != Mode::Listen);
         let listens =
             |party: &Participant| party.kind == ParticipantKind::Supervisor && party.mode == Mode::Listen;
         call.parties.retain(|party| !listens(party));

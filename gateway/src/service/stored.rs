@@ -106,7 +106,7 @@ impl Archive for Stored {
                 agent: wanted.agent.clone(),
                 caller: wanted.caller.clone(),
                 disposition: None,
-                prefix: wanted.kinds.prefix(),
+                prefixes: wanted.kinds.prefixes(),
             };
             let after = match &wanted.before {
                 Some(id) => {

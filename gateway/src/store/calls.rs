@@ -45,8 +45,8 @@ pub struct CallFilter {
     pub caller: Option<String>,
     /// Id.
     pub disposition: Option<String>,
-    /// First four letters of the id.
-    pub prefix: Option<&'static str>,
+    /// First four letters of the id, any of these; empty: anything.
+    pub prefixes: &'static [&'static str],
 }
 
 /// A place in a list of calls: behind this one.
@@ -164,7 +164,14 @@ impl Calls {
             caller.map(Value::from),
         );
         want("disposition = ?", filter.disposition.clone().map(Value::from));
-        want("substr(id, 1, 4) = ?", filter.prefix.map(Value::from));
+        if !filter.prefixes.is_empty() {
+            let quoted: Vec<String> = filter
+                .prefixes
+                .iter()
+                .map(|prefix| format!("'{prefix}'"))
+                .collect();
+            wanted.push(format!("substr(id, 1, 4) IN ({})", quoted.join(", ")));
+        }
         if let Some(after) = after {
             values.extend([
                 int(after.started_micros).into(),

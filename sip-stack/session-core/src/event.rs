@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use media_core::control::{BridgeId, LegId, Report};
+use media_core::control::{BridgeId, LegId, Report, Role};
 use sans_io::Time;
 use serde::{Deserialize, Serialize};
 use sip_core::endpoint::Reason;
@@ -296,6 +296,49 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The session that it is about.
+    #[must_use]
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Event::Incoming { session, .. }
+            | Event::Progress { session, .. }
+            | Event::Answered { session, .. }
+            | Event::Changed { session, .. }
+            | Event::Restored { session, .. }
+            | Event::Diverted { session, .. }
+            | Event::Bridged { session, .. }
+            | Event::OfferRings { session, .. }
+            | Event::OfferAnswered { session, .. }
+            | Event::OfferEnded { session, .. }
+            | Event::Left { session, .. }
+            | Event::Joined { session, .. }
+            | Event::Refer { session, .. }
+            | Event::Replaces { session, .. }
+            | Event::Transferred { session, .. }
+            | Event::TransferFailed { session, .. }
+            | Event::ReferProgress { session, .. }
+            | Event::Returned { session, .. }
+            | Event::DialFailed { session, .. }
+            | Event::Dtmf { session, .. }
+            | Event::Hold { session, .. }
+            | Event::Away { session, .. }
+            | Event::Silent { session, .. }
+            | Event::Present { session, .. }
+            | Event::Announced { session, .. }
+            | Event::Talking { session, .. }
+            | Event::Report { session, .. }
+            | Event::Ended { session, .. } => Some(*session),
+            Event::Bridge(_)
+            | Event::Alive { .. }
+            | Event::Reachable { .. }
+            | Event::Refused(_)
+            | Event::Banned(_)
+            | Event::Registration { .. } => None,
+        }
+    }
+}
+
 /// Change of a bridge of calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BridgeEvent {
@@ -457,7 +500,7 @@ pub struct CallRecord {
     pub code: u16,
     /// Fault, with [`Cause::Refused`] and [`Cause::Failed`].
     pub fault: Option<Fault>,
-    /// One for each leg that had media.
+    /// Its legs, in the order in which they began.
     pub legs: Vec<LegRecord>,
 }
 
@@ -500,6 +543,8 @@ pub struct LegRecord {
     pub incoming: bool,
     /// True if its peer is a browser.
     pub browser: bool,
+    /// Its role among those who hear each other, at the end.
+    pub role: Role,
     /// Its SIP Call-ID; empty if no INVITE was sent.
     pub call_id: String,
     /// Time at which its INVITE came, or was sent.

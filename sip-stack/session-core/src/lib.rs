@@ -36,5 +36,6 @@ pub use event::{
     BridgeEvent, CallRecord, Cause, EndedBy, Event, Fault, IncomingCall, LegEnd, LegRecord, ReferTo, Source,
 };
 pub use ids::first_id;
+pub use leg::{LegInfo, LegState};
 pub use media_core::control::{Application, BridgeId, LegId, MediaSource, Role};
 pub use recovery::SavedLeg;

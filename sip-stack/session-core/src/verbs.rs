@@ -16,7 +16,7 @@ use crate::coordinator::{Coordinator, Stats};
 use crate::dial::{Caller, Dial, Offer, OutgoingCall, Owner, Party};
 use crate::event::{Cause, Fault};
 use crate::guard::Ban;
-use crate::leg::Leg;
+use crate::leg::{Leg, LegInfo};
 
 /// Calls.
 impl Coordinator {
@@ -341,6 +341,14 @@ impl Coordinator {
     /// Live calls, oldest first.
     pub fn list_active_sessions(&self) -> impl Iterator<Item = CallSession> + '_ {
         self.calls().map(Call::describe)
+    }
+
+    /// Legs of a call that are not ending, in the order in which they came: the caller's first.
+    #[must_use]
+    pub fn legs_in(&self, session: SessionId) -> Vec<LegInfo> {
+        let call = self.call(session);
+        let legs = call.into_iter().flat_map(Call::legs);
+        legs.filter_map(Leg::info).collect()
     }
 
     /// Our description of the first party's media, as an offer of it would be now; nothing is sent.

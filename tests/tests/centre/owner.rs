@@ -401,7 +401,13 @@ fn agents_find_what_they_missed_and_whom_they_called_in_their_history() {
     answer(&mut world, 1);
     world.run(2 * SECOND);
     let world = over(world);
-    let seen: Vec<(RecordKind, Outcome, Vec<String>)> = logged(&world)
+    let mut entries = logged(&world);
+    entries.extend(
+        ended(&world)
+            .into_iter()
+            .filter(|record| record.kind != RecordKind::Queue),
+    );
+    let seen: Vec<(RecordKind, Outcome, Vec<String>)> = entries
         .into_iter()
         .map(|record| {
             let agents = record.agents.into_iter().map(|agent| agent.id).collect();

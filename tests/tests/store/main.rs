@@ -51,6 +51,7 @@ on_both! {
     persistence::kills_cost_no_number_and_no_record_and_the_log_is_cut,
     persistence::a_log_without_slots_is_folded_from_its_beginning,
     persistence::answers_since_the_snapshot_are_in_time_as_the_queue_has_it,
+    persistence::direct_calls_that_a_kill_ends_are_recorded_once,
     persistence::whoever_was_replaced_writes_no_numbers,
     crash::a_killed_writer_loses_nothing_that_it_reported,
     outage::a_database_that_works_is_never_said_to_be_down,

@@ -10,7 +10,9 @@ use cordboard::centre::directory::Directory;
 use cordboard::centre::event_stream::EventStream;
 use cordboard::centre::journal::{Batch, Ended, Fold, Journal};
 use cordboard::centre::persistence::Past;
-use cordboard::centre::view::Party;
+use cordboard::centre::view::{
+    Call, CallKind, CallLeg, CallPhase, Change, LegDirection, LegState, Mode, Moment, Outcome, Party,
+};
 use cordboard::config::{Config, Queue};
 use cordboard::store::{CallFilter, Entry, SlotRow, Store, StoreError};
 use sans_io::{Rng, Time};
@@ -249,6 +251,110 @@ pub(crate) async fn answers_since_the_snapshot_are_in_time_as_the_queue_has_it(b
         .queue_counts(queue, begin, begin + Duration::from_secs(60));
     assert_eq!((counts.answered, counts.in_time), (1, 1));
     store.close().await;
+}
+
+/// A direct call as it is published: with its caller's leg.
+fn direct(id: &str, state: CallPhase) -> Call {
+    let at = |seconds| Moment(Time::from_secs(1_800_000_000 + seconds));
+    let party = |number: &str| Party {
+        number: number.into(),
+        display: String::new(),
+    };
+    Call {
+        id: id.into(),
+        kind: CallKind::Outbound,
+        queue: None,
+        from: party("1001"),
+        to: "030 1234".into(),
+        priority: 0,
+        state,
+        since: at(0),
+        entered_at: at(0),
+        answered_at: (state == CallPhase::Talking).then(|| at(5)),
+        position: None,
+        agent: None,
+        agents: Vec::new(),
+        parties: Vec::new(),
+        legs: vec![CallLeg {
+            id: "leg_1".into(),
+            number: "1001".into(),
+            user: None,
+            trunk: None,
+            direction: LegDirection::Incoming,
+            browser: true,
+            mode: Mode::Party,
+            state: LegState::Up,
+            began_at: Some(at(0)),
+            answered_at: None,
+        }],
+        joined: Vec::new(),
+        transferred_by: None,
+        notes: Vec::new(),
+        disposition: None,
+        consult: None,
+    }
+}
+
+pub(crate) async fn direct_calls_that_a_kill_ends_are_recorded_once(backend: Backend) {
+    let directory = Arc::new(Directory::of(&Config::default()));
+    let run = async |batches: Vec<Batch>| {
+        let store = backend.open().await;
+        let (past, keeper) = Past::read(&store, &directory).await.expect("what was kept");
+        let lost = past.lost.clone();
+        let stream = EventStream::after(past.seq, past.events);
+        let journal = Journal::new(stream, Arc::clone(&directory), Box::new(()), past.seq)
+            .kept(keeper, past.callers, past.unwritten)
+            .losing(past.lost);
+        let (sender, received) = mpsc::channel(64);
+        let running = tokio::spawn(journal.run(received));
+        for batch in batches {
+            sender.send(batch).await.expect("it runs");
+        }
+        drop(sender);
+        running.await.expect("to its end");
+        let records = store
+            .calls()
+            .list(&CallFilter::default(), None, 10)
+            .await
+            .expect("listed");
+        store.close().await;
+        (lost, records)
+    };
+    let at = |seconds| Time::from_secs(1_800_000_000 + seconds);
+    let mut first = Batch::default();
+    first.change(
+        at(0),
+        Change::Call(direct("call_0000000000001", CallPhase::Ringing)),
+    );
+    first.change(
+        at(5),
+        Change::Call(direct("call_0000000000001", CallPhase::Talking)),
+    );
+    first.change(
+        at(6),
+        Change::Call(direct("call_0000000000002", CallPhase::Talking)),
+    );
+    let joined = Change::CallJoined {
+        id: "call_0000000000002".into(),
+        into: Some("call_0000000000001".into()),
+    };
+    first.change(at(65), joined);
+    let (lost, records) = run(vec![first]).await;
+    assert_eq!((lost.len(), records.len()), (0, 0), "nothing before");
+    let (lost, records) = run(Vec::new()).await;
+    assert_eq!(lost.len(), 1, "{lost:?}");
+    assert_eq!(
+        (
+            &*lost[0].id,
+            lost[0].outcome,
+            lost[0].talked_s,
+            lost[0].legs.len()
+        ),
+        ("dir_0000000000001", Outcome::Lost, 60.0, 1)
+    );
+    assert_eq!((records.len(), &*records[0].id), (1, "dir_0000000000001"));
+    let (lost, records) = run(Vec::new()).await;
+    assert_eq!((lost.len(), records.len()), (0, 1), "known by now");
 }
 
 pub(crate) async fn whoever_was_replaced_writes_no_numbers(backend: Backend) {

@@ -8,7 +8,7 @@ use call_engine::acd::{AgentId, OfferId, QueueId};
 use sans_io::Time;
 use session_core::{LegId, SessionId};
 
-use super::view::{AgentNotes, Mode, Party};
+use super::view::{AgentNotes, CallLeg, Mode, Party};
 
 /// A call that came for a queue, from its arrival to the end of its session.
 pub(super) struct Call {
@@ -27,6 +27,8 @@ pub(super) struct Call {
     pub(super) agents: Vec<AgentId>,
     /// Agent who transferred it to where it is.
     pub(super) transferred_by: Option<AgentId>,
+    /// Its live legs as they were published last.
+    pub(super) legs: Vec<CallLeg>,
     /// Participants besides caller and agent.
     pub(super) others: BTreeMap<LegId, Other>,
     /// Supervisors by name.
@@ -183,6 +185,7 @@ impl Call {
             answered: None,
             agents: Vec::new(),
             transferred_by: None,
+            legs: Vec::new(),
             others: BTreeMap::new(),
             supervisors: BTreeMap::new(),
             notes: Vec::new(),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AgentName, AgentNotes, Moment, QueueName};
+use super::{AgentName, AgentNotes, CallLeg, Moment, QueueName};
 
 /// Name and number of a party.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -14,25 +14,42 @@ pub struct Party {
     pub display: String,
 }
 
+/// Kind of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallKind {
+    /// A caller of a queue.
+    #[default]
+    Queue,
+    /// From a trunk to a user or an application, through no queue.
+    Inbound,
+    /// From a user to a trunk.
+    Outbound,
+    /// Between users of the gateway, or from a user to an application.
+    Internal,
+    /// From one trunk to another.
+    Transit,
+}
+
 /// Phase of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallPhase {
     /// In its queue.
     Waiting,
-    /// Offered.
+    /// Offered; of a direct call, a phone rings.
     Ringing,
-    /// Accepted; not yet heard.
+    /// Accepted; not yet heard. Of a direct call, nobody rings yet.
     Connecting,
-    /// Caller and agent talk.
+    /// Caller and agent talk; of a direct call, its parties.
     Talking,
-    /// The caller is on hold.
+    /// The caller is on hold; of a direct call, one of its parties.
     Held,
     /// The caller is on hold, the agent asks somebody.
     Consulting,
     /// Three talk.
     Conference,
-    /// The agent's page is gone; the caller hears music, or those who joined.
+    /// The agent's page is gone; the caller hears music, or those who joined. Of a direct call, a browser is gone.
     Away,
 }
 
@@ -41,7 +58,10 @@ pub enum CallPhase {
 pub struct Call {
     /// Id of the call.
     pub id: String,
-    /// Queue of the call.
+    /// Kind of call.
+    #[serde(default)]
+    pub kind: CallKind,
+    /// Queue of the call; none of a direct call.
     pub queue: Option<QueueName>,
     /// The caller.
     pub from: Party,
@@ -66,6 +86,9 @@ pub struct Call {
     pub agents: Vec<String>,
     /// Participants of the call.
     pub parties: Vec<Participant>,
+    /// Legs of the call, the caller's first.
+    #[serde(default)]
+    pub legs: Vec<CallLeg>,
     /// Ids of the agents who are consulted or have joined. They see the call as well.
     #[serde(default)]
     pub joined: Vec<String>,

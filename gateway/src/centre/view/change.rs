@@ -26,7 +26,15 @@ pub enum Change {
         /// The record.
         record: Record,
     },
-    /// Entry for an agent's own history: a direct call that is over, or a missed call.
+    /// A direct call was joined with another call, and goes on in it.
+    #[serde(rename = "call.joined")]
+    CallJoined {
+        /// Id of the call that is no more.
+        id: String,
+        /// Id of the call that it goes on in.
+        into: Option<String>,
+    },
+    /// Entry for an agent's own history: a missed call, or a consultation that is over.
     #[serde(rename = "call.logged")]
     Logged {
         /// The record.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AgentName, Moment, Party};
+use super::{AgentName, CallKind, Moment, Party, RecordLeg};
 
 /// Outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -36,12 +36,38 @@ pub enum RecordKind {
     Queue,
     /// A call of a queue that was offered to an agent who did not take it.
     Missed,
-    /// An agent called a number outside.
+    /// A user called a number outside.
     Outbound,
-    /// Somebody outside called an agent.
+    /// Somebody outside called a user or an application.
     Inbound,
-    /// A call between users of the gateway.
+    /// A call between users of the gateway, or to one of its applications.
     Internal,
+    /// A call from one trunk to another.
+    Transit,
+}
+
+impl From<CallKind> for RecordKind {
+    fn from(kind: CallKind) -> RecordKind {
+        match kind {
+            CallKind::Queue => RecordKind::Queue,
+            CallKind::Inbound => RecordKind::Inbound,
+            CallKind::Outbound => RecordKind::Outbound,
+            CallKind::Internal => RecordKind::Internal,
+            CallKind::Transit => RecordKind::Transit,
+        }
+    }
+}
+
+/// Side that hung up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum HungUpBy {
+    /// The party that called.
+    Caller,
+    /// A party that was called.
+    Called,
+    /// The gateway, by itself or on a command.
+    Gateway,
 }
 
 /// A call that is over.
@@ -87,6 +113,18 @@ pub struct Record {
     pub notes_by: Vec<AgentNotes>,
     /// Estimated sound quality (MOS), 1.0 to 4.5.
     pub mos: Mos,
+    /// Final SIP status of the call: 200 after an answer unless it failed later; none if the gateway stopped before its end.
+    #[serde(default)]
+    pub code: Option<u16>,
+    /// Reason of the end, in words.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Side that hung up or refused; none if the connection failed, nobody answered, or the gateway stopped.
+    #[serde(default)]
+    pub hung_up_by: Option<HungUpBy>,
+    /// Legs of the call in the order in which they began.
+    #[serde(default)]
+    pub legs: Vec<RecordLeg>,
 }
 
 /// Notes of one agent about a call.

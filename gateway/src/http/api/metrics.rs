@@ -19,7 +19,7 @@ use super::problem::{Code, Problem};
 use super::{Api, events, guard, machine, sign_in};
 use crate::auth::sentry::Sentry;
 use crate::centre::event_stream::{Event, EventStream, View};
-use crate::centre::view::{Change, Moment, Outcome, Status};
+use crate::centre::view::{Change, Moment, Outcome, Record, RecordKind, Status};
 use crate::service::archive::Archive;
 use crate::store::Meter;
 
@@ -148,17 +148,9 @@ impl Counted {
                 self.agents.remove(id);
             }
             Change::CallEnded { record, .. } => {
-                let outcome = name(&record.outcome);
-                *self
-                    .entries
-                    .entry((record.queue_name.clone(), outcome.clone()))
-                    .or_default() += 1;
-                let answered = record.answered_at.is_some();
-                let wait = match record.outcome {
-                    Outcome::Completed | Outcome::Lost if answered => "answered".to_owned(),
-                    _ => outcome,
-                };
-                self.waits.entry(wait).or_default().add(&WAITS, record.waited_s);
+                if record.kind == RecordKind::Queue {
+                    self.left_queue(record);
+                }
                 for (side, score) in [("caller", record.mos.caller), ("agent", record.mos.agent)] {
                     if let Some(score) = score {
                         self.scores
@@ -171,11 +163,26 @@ impl Counted {
             Change::OfferEnded { how, .. } => *self.offers.entry(name(how)).or_default() += 1,
             Change::Queue(_)
             | Change::Call(_)
+            | Change::CallJoined { .. }
             | Change::Logged { .. }
             | Change::OfferMade(_)
             | Change::QueueRemoved { .. }
             | Change::Config { .. } => {}
         }
+    }
+}
+
+impl Counted {
+    fn left_queue(&mut self, record: &Record) {
+        let outcome = name(&record.outcome);
+        let entry = (record.queue_name.clone(), outcome.clone());
+        *self.entries.entry(entry).or_default() += 1;
+        let answered = record.answered_at.is_some();
+        let wait = match record.outcome {
+            Outcome::Completed | Outcome::Lost if answered => "answered".to_owned(),
+            _ => outcome,
+        };
+        self.waits.entry(wait).or_default().add(&WAITS, record.waited_s);
     }
 }
 

@@ -11,6 +11,7 @@ use super::extract::{self, Body, Id, Params, When};
 use super::guard::{Agent, CallReader, Watcher};
 use super::list::{List, Part};
 use super::problem::Problem;
+use crate::auth::Principal;
 use crate::centre::view::{Moment, Record};
 use crate::service::archive::{Kinds, Note, Wanted};
 
@@ -40,7 +41,7 @@ pub(super) struct Filter {
     /// Only calls whose caller's number contains this.
     #[param(max_length = 64)]
     caller: Option<String>,
-    /// Only records of this kind; default `queue`.
+    /// Only records of this kind; default `calls`.
     kind: Option<KindFilter>,
 }
 
@@ -48,11 +49,13 @@ pub(super) struct Filter {
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum KindFilter {
+    /// Every call, in a queue or not, once.
+    Calls,
     /// Callers of queues.
     Queue,
     /// Calls of queues that an agent was offered and did not take.
     Missed,
-    /// Calls of agents that came through no queue: outbound, inbound, internal.
+    /// Calls that came through no queue: outbound, inbound, internal, transit.
     Direct,
     /// All of them.
     All,
@@ -61,6 +64,7 @@ pub(super) enum KindFilter {
 impl From<KindFilter> for Kinds {
     fn from(kind: KindFilter) -> Kinds {
         match kind {
+            KindFilter::Calls => Kinds::Calls,
             KindFilter::Queue => Kinds::Queue,
             KindFilter::Missed => Kinds::Missed,
             KindFilter::Direct => Kinds::Direct,
@@ -106,7 +110,7 @@ impl Noted {
 /// Calls that are over, newest first.
 #[utoipa::path(get, path = "/records", operation_id = "listRecords", tag = "supervisor", params(Filter), responses((status = 200, body = List<Record>)))]
 pub(super) async fn list(
-    Watcher(_who): Watcher,
+    Watcher(who): Watcher,
     State(api): State<Api>,
     Params(filter): Params<Filter>,
 ) -> Result<Json<List<Record>>, Problem> {
@@ -132,7 +136,7 @@ pub(super) async fn list(
         until: filter.to.map(|to| to.0),
         ..Wanted::default()
     };
-    find(&api, part, wanted).await
+    find(&api, &who, part, wanted).await
 }
 
 /// History of the agent, newest first: calls from queues, missed calls, and calls made or received directly.
@@ -144,10 +148,10 @@ pub(super) async fn own(
 ) -> Result<Json<List<Record>>, Problem> {
     let wanted = Wanted {
         kinds: Kinds::All,
-        agent: Some(me.id),
+        agent: Some(me.id.clone()),
         ..Wanted::default()
     };
-    find(&api, part, wanted).await
+    find(&api, &me, part, wanted).await
 }
 
 /// A call that is over; for an agent, one that it had.
@@ -175,13 +179,13 @@ pub(super) async fn put_notes(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn find(api: &Api, part: Part, wanted: Wanted) -> Result<Json<List<Record>>, Problem> {
+async fn find(api: &Api, who: &Principal, part: Part, wanted: Wanted) -> Result<Json<List<Record>>, Problem> {
     let limit = part.limit()?;
     let wanted = Wanted {
         before: part.cursor,
         ..wanted
     };
-    let page = api.service.records(wanted, limit).await?;
+    let page = api.service.records(who, wanted, limit).await?;
     Ok(Json(List {
         items: page.records,
         next_cursor: page.next,

@@ -150,6 +150,8 @@ impl Call {
             return;
         }
         self.phase = Phase::Over;
+        let mut legs = std::mem::take(&mut self.records);
+        legs.sort_by_key(|leg| (leg.began.is_none(), leg.began, leg.leg));
         cx.index.remove_call(self.source.as_ref());
         let record = CallRecord {
             session: self.id,
@@ -164,7 +166,7 @@ impl Call {
             fault: self
                 .fault
                 .filter(|_| matches!(ending.cause, Cause::Refused | Cause::Failed)),
-            legs: std::mem::take(&mut self.records),
+            legs,
         };
         cx.event(Event::Ended {
             session: self.id,

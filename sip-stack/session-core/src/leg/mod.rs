@@ -96,6 +96,46 @@ pub(crate) enum Device {
     Phone,
 }
 
+/// A live leg as applications see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegInfo {
+    /// The leg.
+    pub id: LegId,
+    /// The party's user part.
+    pub party: String,
+    /// User of the directory that it belongs to.
+    pub user: Option<String>,
+    /// Trunk that it came from, or is called through.
+    pub trunk: Option<String>,
+    /// True if its peer called us.
+    pub incoming: bool,
+    /// True if its peer is a browser.
+    pub browser: bool,
+    /// Its role among those who hear each other.
+    pub role: Role,
+    /// State now.
+    pub state: LegState,
+    /// Time at which its INVITE came, or was sent.
+    pub began: Option<Time>,
+    /// Time at which it was answered.
+    pub answered: Option<Time>,
+}
+
+/// State of a live leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LegState {
+    /// No response went over it yet.
+    Calling,
+    /// A provisional response went over it.
+    Ringing,
+    /// Answered.
+    Up,
+    /// Answered, and on hold by either side.
+    Held,
+    /// Answered, and its browser is away.
+    Away,
+}
+
 /// Direction of a leg's INVITE.
 #[derive(Debug)]
 pub(crate) enum Direction {
@@ -306,6 +346,30 @@ impl Leg {
         self.role = role;
     }
 
+    /// The leg as applications see it; `None` once it is ending.
+    pub(crate) fn info(&self) -> Option<LegInfo> {
+        let state = match self.dialog {
+            Dialog::Unsent | Dialog::Trying(_) => LegState::Calling,
+            Dialog::Early(_) => LegState::Ringing,
+            Dialog::Up(..) if self.is_away() => LegState::Away,
+            Dialog::Up(..) if self.is_held() || self.is_holding() => LegState::Held,
+            Dialog::Up(..) => LegState::Up,
+            Dialog::Ending(_) | Dialog::Ended => return None,
+        };
+        Some(LegInfo {
+            id: self.id,
+            party: self.peer.party.clone(),
+            user: self.user().map(str::to_owned),
+            trunk: self.trunk().map(str::to_owned),
+            incoming: self.is_incoming(),
+            browser: self.is_browser(),
+            role: self.role,
+            state,
+            began: self.began,
+            answered: self.answered,
+        })
+    }
+
     /// Its part of the record, once nothing of it is left.
     pub(crate) fn into_record(self) -> LegRecord {
         LegRecord {
@@ -314,6 +378,7 @@ impl Leg {
             trunk: self.trunk().map(str::to_owned),
             incoming: self.is_incoming(),
             browser: self.is_browser(),
+            role: self.role,
             party: self.peer.party,
             call_id: self.call_id,
             began: self.began,

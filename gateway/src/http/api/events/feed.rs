@@ -12,7 +12,9 @@ use super::super::sign_in::Me;
 use crate::auth::Principal;
 use crate::centre::event_stream::{Event, EventStream, TooOld, View};
 use crate::centre::view::{Agent, Call, Change, Moment, Offer, Queue};
-use crate::service::rights::{sees_agent, sees_call, sees_offer, sees_queue, sees_record, shown_call};
+use crate::service::rights::{
+    sees_agent, sees_call, sees_offer, sees_queue, sees_record, shown_call, shown_record,
+};
 
 /// Position of a subscriber. One that has not subscribed, or was told to start again, is sent nothing.
 #[derive(Debug, Default)]
@@ -180,7 +182,15 @@ fn as_seen(view: &View, who: &Principal, event: &Event) -> String {
             });
         }
         Change::Call(_) => false,
-        Change::CallEnded { record, .. } | Change::Logged { record } => sees_record(who, record),
+        Change::CallEnded { id, record } if sees_record(who, record) => {
+            let (id, record) = (id.clone(), shown_record(who, record));
+            return json(&Event {
+                change: Change::CallEnded { id, record },
+                ..event.clone()
+            });
+        }
+        Change::CallEnded { .. } | Change::CallJoined { .. } => false,
+        Change::Logged { record } => sees_record(who, record),
         Change::OfferMade(offer) => sees_offer(who, &offer.agent),
         Change::OfferEnded { agent, .. } => sees_offer(who, agent),
         Change::Agent(_)

@@ -4,6 +4,7 @@ use call_engine::acd::{CallId, Fact, Record as Logged};
 
 use super::*;
 use crate::centre::directory::Directory;
+use crate::centre::view::{LegDirection, Mode, RecordLeg};
 
 fn end(world: &World, seq: u64, call: &str, agents: &[&str]) {
     let mut record = record(call, agents);
@@ -114,14 +115,25 @@ async fn calls_that_were_missed_or_came_through_no_queue_are_in_the_agents_histo
         let mut record = record("call_1", &[agent]);
         (record.id, record.kind) = (id.into(), kind);
         record.entered_at = Moment(Time::from_secs(START + seq));
-        let logged = Change::Logged { record };
-        world.api.service.stream().publish(numbered(seq, vec![logged]));
+        let over = match kind {
+            RecordKind::Missed => Change::Logged { record },
+            _ => Change::CallEnded {
+                id: record.call.clone(),
+                record,
+            },
+        };
+        world.api.service.stream().publish(numbered(seq, vec![over]));
     }
     let (sue, anna) = (world.token("sue").await, world.token("anna").await);
     let all = "/api/v1/records";
-    assert_eq!(ids(&world, &sue, all).await, ["rec_1"], "reports are of queues");
+    assert_eq!(
+        ids(&world, &sue, all).await,
+        ["dir_2", "dir_1", "rec_1"],
+        "every call once"
+    );
     for (kind, wanted) in [
-        ("queue", &["rec_1"][..]),
+        ("calls", &["dir_2", "dir_1", "rec_1"][..]),
+        ("queue", &["rec_1"]),
         ("missed", &["mis_1"]),
         ("direct", &["dir_2", "dir_1"]),
         ("all", &["dir_2", "dir_1", "mis_1", "rec_1"]),
@@ -142,6 +154,57 @@ async fn calls_that_were_missed_or_came_through_no_queue_are_in_the_agents_histo
         world.get(&anna, "/api/v1/records/dir_2").await.code(),
         "unknown-record"
     );
+}
+
+/// A leg of a record, its party there to listen or to talk.
+fn leg(user: &str, mode: Mode) -> RecordLeg {
+    RecordLeg {
+        number: user.into(),
+        user: Some(AgentName {
+            id: format!("usr_{user}"),
+            name: user.into(),
+        }),
+        trunk: None,
+        direction: LegDirection::Outgoing,
+        browser: true,
+        mode,
+        call_id: format!("{user}@gateway"),
+        began_at: None,
+        answered_at: None,
+        end: None,
+        media: None,
+    }
+}
+
+#[tokio::test]
+async fn agents_do_not_learn_from_a_record_who_listened() {
+    let world = World::new().await;
+    let mut record = record("call_1", &["usr_anna"]);
+    record.id = "rec_1".into();
+    record.legs = vec![
+        leg("anna", Mode::Party),
+        leg("sue", Mode::Listen),
+        leg("ben", Mode::Whisper),
+    ];
+    let ended = Change::CallEnded {
+        id: "call_1".into(),
+        record,
+    };
+    world.api.service.stream().publish(numbered(9, vec![ended]));
+    let (sue, anna) = (world.token("sue").await, world.token("anna").await);
+    let legs = async |token: &str, path: &str| {
+        let body = world.get(token, path).await.body;
+        let record = body.get("items").map_or(&body, |items| &items[0]);
+        let legs = record["legs"].as_array().expect("legs").iter();
+        legs.map(|leg| leg["number"].as_str().expect("a number").to_owned())
+            .collect::<Vec<_>>()
+    };
+    for path in ["/api/v1/records/rec_1", "/api/v1/records"] {
+        assert_eq!(legs(&sue, path).await, ["anna", "sue", "ben"], "{path}");
+    }
+    for path in ["/api/v1/records/rec_1", "/api/v1/me/records"] {
+        assert_eq!(legs(&anna, path).await, ["anna", "ben"], "{path}");
+    }
 }
 
 #[tokio::test]

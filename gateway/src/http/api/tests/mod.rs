@@ -32,7 +32,7 @@ use crate::centre::event_stream::{Event, EventStream};
 use crate::centre::signalling::Signalling;
 use crate::centre::statistics::Statistics;
 use crate::centre::view::{
-    Agent, AgentDay, AgentName, Call, CallPhase, Change, Moment, Mos, Offer, Outcome, Party, Queue,
+    Agent, AgentDay, AgentName, Call, CallKind, CallPhase, Change, Moment, Mos, Offer, Outcome, Party, Queue,
     QueueAlarms, QueueDay, QueueLive, QueueName, Reach, Record, RecordKind, Status,
 };
 use crate::config::{self, Config, Staff};
@@ -401,6 +401,7 @@ pub(super) fn queue(id: &str) -> Queue {
 pub(super) fn call(id: &str, agent: Option<&str>) -> Call {
     Call {
         id: id.into(),
+        kind: CallKind::Queue,
         queue: Some(QueueName {
             id: "que_1".into(),
             name: "name of que_1".into(),
@@ -419,6 +420,7 @@ pub(super) fn call(id: &str, agent: Option<&str>) -> Call {
         agent: agent.map(str::to_owned),
         agents: agent.map(str::to_owned).into_iter().collect(),
         parties: Vec::new(),
+        legs: Vec::new(),
         joined: Vec::new(),
         transferred_by: None,
         notes: Vec::new(),
@@ -467,6 +469,10 @@ pub(super) fn record(call: &str, agents: &[&str]) -> Record {
             caller: Some(4.2),
             agent: None,
         },
+        code: None,
+        reason: None,
+        hung_up_by: None,
+        legs: Vec::new(),
     }
 }
 

@@ -1,0 +1,319 @@
+//! Direct calls, which came through no queue: live for pages and programs, and recorded when they are over.
+
+use std::collections::BTreeMap;
+
+use call_engine::acd::{AgentId, CallId};
+use sans_io::Time;
+use session_core::{CallRecord, CallState, Cause, IncomingCall, LegInfo, SessionId, Source};
+
+use super::context::Ctx;
+use super::controller::Controller;
+use super::history::outcome_of;
+use super::ids;
+use super::view::{
+    AgentName, Call, CallKind, CallLeg, CallPhase, Change, LegState, Mode, Moment, Mos, Outcome, Participant,
+    ParticipantKind, Party, Record, RecordLeg,
+};
+use crate::call_log::{hung_up_by, reason};
+
+/// Direct calls that are live.
+#[derive(Debug, Default)]
+pub(super) struct DirectCalls {
+    calls: BTreeMap<SessionId, DirectCall>,
+}
+
+/// Facts about a call as it arrived.
+#[derive(Debug)]
+struct DirectCall {
+    id: CallId,
+    kind: CallKind,
+    from: Party,
+    /// User, number or name that was dialled.
+    to: String,
+    /// Users of the gateway at both ends.
+    users: Ends,
+    entered: Time,
+    /// The call as it was published last.
+    published: Option<Call>,
+}
+
+/// Users who call and are called.
+#[derive(Clone, Debug, Default)]
+struct Ends {
+    caller: Option<String>,
+    called: Option<String>,
+}
+
+/// A call that the dial plan leads to no queue.
+#[derive(Debug)]
+pub struct Arrived<'a> {
+    /// Its session.
+    pub session: SessionId,
+    /// Caller and number.
+    pub call: &'a IncomingCall,
+    /// Kind of call.
+    pub kind: CallKind,
+    /// User that it is for.
+    pub called: Option<String>,
+}
+
+impl DirectCalls {
+    /// Forgets a call that a queue takes; returns its id, which the queue's call keeps.
+    pub(super) fn hand_over(&mut self, session: SessionId) -> Option<CallId> {
+        self.calls.remove(&session).map(|call| call.id)
+    }
+
+    /// Session of the call with this id.
+    pub(super) fn session_of(&self, id: CallId) -> Option<SessionId> {
+        let mut calls = self.calls.iter();
+        calls.find(|(_, call)| call.id == id).map(|(session, _)| *session)
+    }
+
+    fn id_of(&self, session: SessionId) -> Option<CallId> {
+        self.calls.get(&session).map(|call| call.id)
+    }
+}
+
+impl Controller {
+    /// Takes note of a call that came through no queue. One that a queue took meanwhile is that queue's.
+    pub fn arrived(&mut self, arrived: Arrived<'_>, cx: &Ctx<'_>) {
+        let Arrived {
+            session,
+            call,
+            kind,
+            called,
+        } = arrived;
+        if self.legs.call_of_session(session).is_some() {
+            return;
+        }
+        let caller = match &call.source {
+            Source::User(user) => Some(user.clone()),
+            Source::Trunk(_) | Source::Anyone => None,
+        };
+        let person = caller.as_ref().and_then(|name| self.directory.person(name));
+        let from = Party {
+            number: caller.clone().unwrap_or_else(|| call.from.clone()),
+            display: person.map_or_else(|| call.display.clone(), |person| person.display.clone()),
+        };
+        let direct = DirectCall {
+            id: self.next_call(cx.now),
+            kind,
+            from,
+            to: called.clone().unwrap_or_else(|| call.to.clone()),
+            users: Ends { caller, called },
+            entered: cx.now,
+            published: None,
+        };
+        self.direct.calls.insert(session, direct);
+        self.direct_changed(session, cx);
+    }
+
+    /// Publishes a direct call if anything about it or its legs is new.
+    pub fn direct_changed(&mut self, session: SessionId, cx: &Ctx<'_>) {
+        let Some(direct) = self.direct.calls.get(&session) else {
+            return;
+        };
+        let state = cx.coordinator.find_session(session).map(|call| call.state);
+        let Some(state) = state.filter(|state| *state != CallState::Ending) else {
+            return;
+        };
+        let legs = cx.coordinator.legs_in(session);
+        let call = self.project_direct(cx.now, direct, state, &legs);
+        if direct.published.as_ref() == Some(&call) {
+            return;
+        }
+        self.publisher.change(cx.now, Change::Call(call.clone()));
+        if let Some(direct) = self.direct.calls.get_mut(&session) {
+            direct.published = Some(call);
+        }
+        self.publish(cx.now);
+    }
+
+    fn project_direct(&self, now: Time, direct: &DirectCall, state: CallState, legs: &[LegInfo]) -> Call {
+        let legs: Vec<CallLeg> = legs
+            .iter()
+            .map(|leg| CallLeg::new(leg, self.named(leg.user.as_deref())))
+            .collect();
+        let is_away = legs.iter().any(|leg| leg.state == LegState::Away);
+        let phase = match state {
+            _ if is_away => CallPhase::Away,
+            CallState::Initiating => CallPhase::Connecting,
+            CallState::Ringing => CallPhase::Ringing,
+            CallState::Active | CallState::Ending => CallPhase::Talking,
+            CallState::OnHold => CallPhase::Held,
+        };
+        let before = direct.published.as_ref();
+        let is_answered = matches!(state, CallState::Active | CallState::OnHold);
+        let answered = before.and_then(|call| call.answered_at);
+        Call {
+            id: ids::call(direct.id),
+            kind: direct.kind,
+            queue: None,
+            from: direct.from.clone(),
+            to: direct.to.clone(),
+            priority: 0,
+            state: phase,
+            since: match before {
+                Some(call) if call.state == phase => call.since,
+                _ => Moment(now),
+            },
+            entered_at: Moment(direct.entered),
+            answered_at: answered.or(is_answered.then_some(Moment(now))),
+            position: None,
+            agent: None,
+            agents: Vec::new(),
+            parties: parties(direct, &legs),
+            legs,
+            joined: Vec::new(),
+            transferred_by: None,
+            notes: Vec::new(),
+            disposition: None,
+            consult: None,
+        }
+    }
+
+    /// Records a direct call that is over.
+    pub(super) fn direct_ended(&mut self, session: SessionId, call: &CallRecord, cx: &Ctx<'_>) {
+        let Some(direct) = self.direct.calls.remove(&session) else {
+            return;
+        };
+        let legs = self.record_legs(call);
+        let users = [direct.users.caller.as_deref(), direct.users.called.as_deref()];
+        let answered = call.legs.iter().filter(|leg| leg.answered.is_some());
+        let mut agents: Vec<AgentId> = Vec::new();
+        for user in users
+            .into_iter()
+            .chain(answered.map(|leg| leg.user.as_deref()))
+            .flatten()
+        {
+            if let Some(agent) = self.directory.agent_of(user)
+                && !agents.contains(&agent)
+            {
+                agents.push(agent);
+            }
+        }
+        let outcome = match (call.answered, call.cause) {
+            (Some(_), _) => Outcome::Completed,
+            (None, Cause::Caller) => Outcome::Abandoned,
+            (None, _) => outcome_of(call.code),
+        };
+        let times = (call.began, call.answered, call.ended);
+        let record = Record {
+            id: direct_record(direct.id),
+            call: ids::call(direct.id),
+            outcome,
+            mos: mos(&legs),
+            code: Some(call.code),
+            reason: Some(reason(call)),
+            hung_up_by: hung_up_by(call),
+            legs,
+            ..self.record_of(direct.kind.into(), (direct.from, direct.to), times, agents)
+        };
+        let ended = Change::CallEnded {
+            id: ids::call(direct.id),
+            record,
+        };
+        self.publisher.change(cx.now, ended);
+    }
+
+    /// A call went on in another one: it is no more, and its legs are in the other's record.
+    pub(super) fn direct_joined(&mut self, guest: SessionId, into: SessionId, cx: &Ctx<'_>) {
+        let Some(direct) = self.direct.calls.remove(&guest) else {
+            return;
+        };
+        let host = self.direct.id_of(into);
+        let host = host.or_else(|| self.legs.call_of_session(into));
+        let joined = Change::CallJoined {
+            id: ids::call(direct.id),
+            into: host.map(ids::call),
+        };
+        self.publisher.change(cx.now, joined);
+        self.direct_changed(into, cx);
+    }
+
+    /// Legs of a session as its record shows them.
+    pub(super) fn record_legs(&self, call: &CallRecord) -> Vec<RecordLeg> {
+        let legs = call.legs.iter();
+        legs.map(|leg| RecordLeg::new(leg, self.named(leg.user.as_deref())))
+            .collect()
+    }
+
+    /// The person of a user.
+    pub(super) fn named(&self, user: Option<&str>) -> Option<AgentName> {
+        let person = self.directory.person(user?)?;
+        Some(AgentName {
+            id: person.id.clone(),
+            name: person.display.clone(),
+        })
+    }
+}
+
+/// Record of a direct call that was live when the gateway stopped, as it was published last.
+pub(super) fn lost(call: Call, at: Moment) -> Record {
+    let number = ids::read_call(&call.id).unwrap_or(CallId(0));
+    let seconds = |from: Moment, to: Moment| to.0.since(from.0).as_secs_f64();
+    Record {
+        id: direct_record(number),
+        call: call.id,
+        kind: call.kind.into(),
+        queue: None,
+        queue_name: String::new(),
+        from: call.from,
+        to: call.to,
+        entered_at: call.entered_at,
+        answered_at: call.answered_at,
+        ended_at: at,
+        outcome: Outcome::Lost,
+        waited_s: seconds(call.entered_at, call.answered_at.unwrap_or(at)),
+        talked_s: call.answered_at.map_or(0.0, |answered| seconds(answered, at)),
+        held_s: 0.0,
+        agents: Vec::new(),
+        disposition: None,
+        notes: None,
+        notes_by: Vec::new(),
+        mos: Mos::default(),
+        code: None,
+        reason: Some("the gateway stopped".to_owned()),
+        hung_up_by: None,
+        legs: call.legs.into_iter().map(RecordLeg::lost).collect(),
+    }
+}
+
+/// Id of the record of a call that came through no queue.
+pub(super) fn direct_record(call: CallId) -> String {
+    format!("dir_{}", ids::record(call).trim_start_matches("rec_"))
+}
+
+/// Sound quality of the first leg, and of the last other one that had any.
+pub(super) fn mos(legs: &[RecordLeg]) -> Mos {
+    let of = |leg: &RecordLeg| leg.media.as_ref().and_then(|media| media.mos);
+    let mut legs = legs.iter();
+    Mos {
+        caller: legs.next().and_then(of),
+        agent: legs.filter_map(of).next_back(),
+    }
+}
+
+/// The caller, and everybody who is called or talks.
+fn parties(direct: &DirectCall, legs: &[CallLeg]) -> Vec<Participant> {
+    let caller = match direct.from.display.as_str() {
+        "" => &direct.from.number,
+        display => display,
+    };
+    let mut parties = vec![Participant {
+        kind: ParticipantKind::Caller,
+        name: caller.to_owned(),
+        mode: Mode::Party,
+    }];
+    for leg in legs.iter().skip(1) {
+        let name = leg.user.as_ref().map_or(&leg.number, |user| &user.name);
+        if parties.iter().skip(1).all(|party| party.name != *name) {
+            parties.push(Participant {
+                kind: ParticipantKind::Other,
+                name: name.clone(),
+                mode: leg.mode,
+            });
+        }
+    }
+    parties
+}
