@@ -32,7 +32,7 @@ pub enum Kinds {
     /// Callers of queues.
     #[default]
     Queue,
-    /// Calls of queues that agents were offered and did not take.
+    /// Calls of queues that agents were assigned and did not take.
     Missed,
     /// Calls of agents that came through no queue.
     Direct,

@@ -1,18 +1,18 @@
 //! The call centre as pages and programs see it: the objects of the API and of its events.
 
 mod agent;
+mod assignment;
 mod call;
 mod change;
 mod moment;
-mod offer;
 mod queue;
 mod record;
 
 pub use agent::{Agent, AgentDay, AgentName, Intent, IntentKind, Reach, Status};
+pub use assignment::{Assignment, AssignmentEnd};
 pub use call::{Call, CallPhase, Consult, ConsultState, Mode, Participant, ParticipantKind, Party};
 pub use change::Change;
 pub use moment::Moment;
-pub use offer::{Offer, OfferEnd};
 pub use queue::{Queue, QueueAlarms, QueueDay, QueueLive, QueueName};
 pub use record::{AgentNotes, Mos, Outcome, Record, RecordKind};
 
