@@ -7,7 +7,8 @@ use std::time::Duration;
 use call_engine::{Decision, DialPlan, Origin};
 use sans_io::{Deadline, Time};
 use session_core::{
-    CallRecord, Coordinator, Dial, Event, IncomingCall, LegId, Offer, OnFailure, ReferTo, SessionId, Source,
+    CallRecord, Coordinator, Dial, Event, IncomingCall, Invitation, LegId, OnFailure, ReferTo, SessionId,
+    Source,
 };
 use sip_stack::{Application, Handle};
 
@@ -227,13 +228,13 @@ impl Switch {
         tracing::info!(leg = leg.0, decision = decision.kind(), "transfer");
         match self.routing.destination(decision) {
             Destination::Party(party) => {
-                let offer = Offer {
+                let invitation = Invitation {
                     party: *party,
                     caller: None,
                     ring_timeout: self.ring_timeout,
                     headers: Vec::new(),
                 };
-                coordinator.transfer(now, leg, offer);
+                coordinator.transfer(now, leg, invitation);
             }
             Destination::Queue { name, priority } => {
                 self.refer_to_queue(now, leg, number, (name, priority), coordinator);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use call_engine::acd::{AgentId, CallId, Input, Intent, LOST};
 use sans_io::Time;
-use session_core::{Cause, LegId, Offer, Party};
+use session_core::{Cause, Invitation, LegId, Party};
 
 use super::call::{CallState, Released};
 use super::consult::ConsultEnd;
@@ -98,13 +98,13 @@ impl Controller {
         {
             return;
         }
-        let invitation = Offer {
+        let invitation = Invitation {
             party: Party::User(user.to_owned()),
             caller: None,
             ring_timeout: RECALL,
             headers: vec![(CALL_HEADER.into(), ids::call(id)), answer_at_once()],
         };
-        if let Ok(leg) = cx.coordinator.offer(cx.now, call.session, invitation) {
+        if let Ok(leg) = cx.coordinator.invite(cx.now, call.session, invitation) {
             call.recall(leg);
             self.legs.set(leg, Role::Recall(id));
         }

@@ -20,9 +20,9 @@ impl Controller {
     #[must_use]
     pub fn owns(&self, event: &Event) -> bool {
         match event {
-            Event::OfferRings { offer: leg, .. }
-            | Event::OfferAnswered { offer: leg, .. }
-            | Event::OfferEnded { offer: leg, .. }
+            Event::InvitationRings { invitation: leg, .. }
+            | Event::InvitationAnswered { invitation: leg, .. }
+            | Event::InvitationEnded { invitation: leg, .. }
             | Event::Hold { leg, .. }
             | Event::Away { leg, .. }
             | Event::Left { leg, .. }
@@ -47,20 +47,20 @@ impl Controller {
     /// Acts on an event that it [owns](Controller::owns).
     pub fn handle(&mut self, event: &Event, cx: &mut Ctx<'_>) {
         match event {
-            Event::OfferRings { offer, .. } => {
-                if let Some(Role::Assignment(offer)) = self.legs.role(*offer) {
-                    let offer = *offer;
-                    self.input(Input::Rung { offer }, cx);
+            Event::InvitationRings { invitation, .. } => {
+                if let Some(Role::Assignment(assignment)) = self.legs.role(*invitation) {
+                    let assignment = *assignment;
+                    self.input(Input::Rung { assignment }, cx);
                 }
             }
-            Event::OfferAnswered { offer, leg, .. } => {
-                if let Some(role) = self.legs.answered(*offer, *leg) {
-                    self.answered(*offer, *leg, role, cx);
+            Event::InvitationAnswered { invitation, leg, .. } => {
+                if let Some(role) = self.legs.answered(*invitation, *leg) {
+                    self.answered(*invitation, *leg, role, cx);
                 }
             }
-            Event::OfferEnded { offer, code, .. } => {
-                if let Some(role) = self.legs.remove(*offer) {
-                    self.unanswered(*offer, role, *code, cx);
+            Event::InvitationEnded { invitation, code, .. } => {
+                if let Some(role) = self.legs.remove(*invitation) {
+                    self.unanswered(*invitation, role, *code, cx);
                 }
             }
             Event::Bridged { legs, .. } => {
@@ -189,12 +189,12 @@ impl Controller {
     /// A phone rang and was answered: the invitation is a leg now.
     fn answered(&mut self, invitation: LegId, leg: LegId, role: Role, cx: &mut Ctx<'_>) {
         match role {
-            Role::Assignment(offer) => {
-                let call = self.legs.call_of_assignment(offer);
+            Role::Assignment(assignment) => {
+                let call = self.legs.call_of_assignment(assignment);
                 if let Some(call) = call.and_then(|call| self.calls.get_mut(&call)) {
-                    call.picked_up(offer, leg);
+                    call.picked_up(assignment, leg);
                 }
-                if self.input(Input::Accept { offer }, cx).is_some() {
+                if self.input(Input::Accept { assignment }, cx).is_some() {
                     self.legs.remove(leg);
                     cx.coordinator.withdraw(cx.now, leg, true);
                 }
@@ -210,11 +210,11 @@ impl Controller {
     /// A phone rang and was not answered.
     fn unanswered(&mut self, leg: LegId, role: Role, code: u16, cx: &mut Ctx<'_>) {
         match role {
-            Role::Assignment(offer) => {
+            Role::Assignment(assignment) => {
                 let input = if DECLINED.contains(&code) {
-                    Input::Reject { offer }
+                    Input::Reject { assignment }
                 } else {
-                    Input::OfferLost { offer }
+                    Input::AssignmentLost { assignment }
                 };
                 self.input(input, cx);
             }
@@ -261,8 +261,8 @@ impl Controller {
                     cx.coordinator.terminate_session(cx.now, call.session);
                 }
             }
-            Role::Assignment(offer) => {
-                self.input(Input::OfferLost { offer }, cx);
+            Role::Assignment(assignment) => {
+                self.input(Input::AssignmentLost { assignment }, cx);
             }
             Role::Recall(_) | Role::Caller(_) => {}
         }
@@ -376,8 +376,8 @@ fn leg_of(event: &Event) -> Option<LegId> {
         | Event::Replaces { leg, .. }
         | Event::Progress { leg, .. }
         | Event::Answered { leg, .. }
-        | Event::OfferRings { offer: leg, .. }
-        | Event::OfferAnswered { leg, .. } => Some(*leg),
+        | Event::InvitationRings { invitation: leg, .. }
+        | Event::InvitationAnswered { leg, .. } => Some(*leg),
         Event::Transferred { to, .. } => to.first().copied(),
         _ => None,
     }

@@ -103,8 +103,8 @@ pub enum Command {
     },
     /// An agent does not want a call.
     Reject {
-        /// The offer's id.
-        offer: String,
+        /// The assignment's id.
+        assignment: String,
     },
     /// The caller hears music, the agent nothing; or they hear each other again.
     Hold {
@@ -213,8 +213,8 @@ pub enum Refused {
     UnknownCall,
     /// There is no such queue.
     UnknownQueue,
-    /// The offer is over.
-    OfferGone,
+    /// The assignment is over.
+    AssignmentGone,
     /// The call is not in a state for this.
     WrongState,
     /// The agent is not wrapping up.
@@ -239,7 +239,7 @@ impl Refused {
             Refused::UnknownAgent => "unknown-agent",
             Refused::UnknownCall => "unknown-call",
             Refused::UnknownQueue => "unknown-queue",
-            Refused::OfferGone => "offer-gone",
+            Refused::AssignmentGone => "offer-gone",
             Refused::WrongState => "wrong-state",
             Refused::NotWrappingUp => "not-wrapping-up",
             Refused::AgentBusy => "agent-busy",
@@ -257,7 +257,7 @@ impl fmt::Display for Refused {
             Refused::UnknownAgent => "there is no such agent",
             Refused::UnknownCall => "there is no such call, or it is not yours",
             Refused::UnknownQueue => "there is no such queue",
-            Refused::OfferGone => "the offer has ended",
+            Refused::AssignmentGone => "the offer has ended",
             Refused::WrongState => "not possible in the present state of the call",
             Refused::NotWrappingUp => "the agent is not in wrap-up",
             Refused::AgentBusy => "that agent is on another call",

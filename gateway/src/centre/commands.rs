@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use call_engine::acd::{AgentId, CallId, Input, Intent, OfferId, Refusal};
+use call_engine::acd::{AgentId, AssignmentId, CallId, Input, Intent, Refusal};
 
 use session_core::SessionId;
 
@@ -43,9 +43,9 @@ impl Controller {
                 let code = disposition;
                 check(self.input(Input::WrappedUp { agent, code }, cx))
             }
-            Command::Reject { offer } => {
-                let offer = self.offer_of(by, &offer)?;
-                check(self.input(Input::Reject { offer }, cx))
+            Command::Reject { assignment } => {
+                let assignment = self.assignment_of(by, &assignment)?;
+                check(self.input(Input::Reject { assignment }, cx))
             }
             Command::Hold { call, held } => self.hold(self.call_of(by, &call)?, held, cx),
             Command::Dtmf { call, digits } => self.dial_digits(self.call_of(by, &call)?, &digits, cx),
@@ -118,12 +118,12 @@ impl Controller {
         }
     }
 
-    fn offer_of(&self, by: &By, id: &str) -> Result<OfferId, Refused> {
-        let offer = ids::read_offer(id).ok_or(Refused::OfferGone)?;
-        let agent = self.engine.assigned(offer).ok_or(Refused::OfferGone)?;
+    fn assignment_of(&self, by: &By, id: &str) -> Result<AssignmentId, Refused> {
+        let assignment = ids::read_assignment(id).ok_or(Refused::AssignmentGone)?;
+        let agent = self.engine.assigned(assignment).ok_or(Refused::AssignmentGone)?;
         self.may_act(by, Some(agent))
-            .then_some(offer)
-            .ok_or(Refused::OfferGone)
+            .then_some(assignment)
+            .ok_or(Refused::AssignmentGone)
     }
 
     /// True when the sender may act on what this agent has.
@@ -158,7 +158,7 @@ impl Controller {
     /// Signs an agent out. The agent's call goes on without the agent: with the colleagues whom the agent brought in, or in its
     /// queue at the same place.
     fn sign_out(&mut self, agent: AgentId, cx: &mut Ctx<'_>) -> Result<(), Refused> {
-        // Once the agent is free, nothing more is offered.
+        // Once the agent is free, nothing more is assigned.
         let intent = Intent::Offline;
         let refused = self.input(Input::Intent { agent, intent }, cx);
         let theirs = self.calls_of(agent).next();
@@ -211,7 +211,7 @@ pub(super) fn check(refusal: Option<Refusal>) -> Result<(), Refused> {
     match refusal {
         None => Ok(()),
         Some(refusal) => Err(match refusal {
-            Refusal::OfferGone(_) => Refused::OfferGone,
+            Refusal::AssignmentGone(_) => Refused::AssignmentGone,
             Refusal::UnknownQueue(_) => Refused::UnknownQueue,
             Refusal::UnknownAgent(_) => Refused::UnknownAgent,
             Refusal::UnknownCall(_) => Refused::WrongState,

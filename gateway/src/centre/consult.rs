@@ -58,7 +58,7 @@ impl Controller {
         });
         let invited = cx
             .coordinator
-            .offer(cx.now, session, invitation(party, me, headers))
+            .invite(cx.now, session, invitation(party, me, headers))
             .ok();
         let stage = match invited {
             Some(leg) => {
@@ -77,7 +77,7 @@ impl Controller {
             };
             call.begin_consult(cx.now, consult);
         }
-        // Nothing is offered to somebody who is asked by a colleague.
+        // Nothing is assigned to somebody who is asked by a colleague.
         let user = invited.and_then(|leg| cx.coordinator.user_of(leg));
         let user = user.map(str::to_owned);
         self.count_lines(user.as_deref(), cx);

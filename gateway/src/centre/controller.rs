@@ -43,7 +43,7 @@ pub struct Controller {
     pub(super) agents: Agents,
     /// Three-way calls whose agent's page is gone, and the times at which a colleague takes them over.
     pub(super) takeovers: Timers<CallId>,
-    /// Callers from before a restart who were not offered to go on yet.
+    /// Callers from before a restart who were not asked to go on yet.
     pub(super) recovery: Recovery,
     /// Agents whom callers talked with before.
     pub(super) last_agents: LastAgents,
@@ -136,7 +136,7 @@ impl Controller {
     /// Acts on what is due.
     pub fn handle_timeout(&mut self, cx: &mut Ctx<'_>) {
         self.input(Input::Timeout, cx);
-        self.offer_to_go_on(cx);
+        self.ask_to_go_on(cx);
         self.take_over(cx);
         self.publish(cx.now);
     }

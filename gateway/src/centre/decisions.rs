@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use call_engine::Origin;
-use call_engine::acd::{AgentId, CallId, Input, OfferId, Output, Target};
+use call_engine::acd::{AgentId, AssignmentId, CallId, Input, Output, Target};
 use media_core::control::Phrase;
 use sans_io::Time;
-use session_core::{Offer, Party};
+use session_core::{Invitation, Party};
 
 use super::call::Assignment;
 use super::context::Ctx;
 use super::controller::Controller;
-use super::invitation::{CALL_HEADER, OFFER_HEADER, QUEUE_HEADER};
+use super::invitation::{ASSIGNMENT_HEADER, CALL_HEADER, QUEUE_HEADER};
 use super::legs::Role;
 use super::{ids, view};
 use crate::routing::Destination;
@@ -20,19 +20,27 @@ impl Controller {
     /// Acts on an output of the engine; the result must be reported to the engine.
     pub(super) fn act(&mut self, output: Output, cx: &mut Ctx<'_>) -> Option<Input> {
         match output {
-            Output::Offer {
-                offer,
+            Output::Assign {
+                assignment,
                 call,
                 agent,
                 deadline,
-            } => return self.assign((offer, call, agent), deadline, cx),
+            } => return self.assign((assignment, call, agent), deadline, cx),
             Output::AskCaller { call } => {
                 if let Some(call) = self.calls.get(&call) {
                     cx.coordinator.ask_peer(cx.now, call.caller);
                 }
             }
-            Output::Rescind { offer, elsewhere, .. } => self.rescind(offer, elsewhere, cx),
-            Output::Connect { offer, call, agent } => return self.connect(offer, call, agent, cx),
+            Output::Rescind {
+                assignment,
+                elsewhere,
+                ..
+            } => self.rescind(assignment, elsewhere, cx),
+            Output::Connect {
+                assignment,
+                call,
+                agent,
+            } => return self.connect(assignment, call, agent, cx),
             Output::Wait { call, .. } => {
                 if let Some(waiting) = self.calls.get_mut(&call) {
                     let released = waiting.wait_again(cx.now);
@@ -66,11 +74,11 @@ impl Controller {
     /// Lets the phone of an agent ring for a call.
     fn assign(
         &mut self,
-        (offer, id, agent): (OfferId, CallId, AgentId),
+        (assignment, id, agent): (AssignmentId, CallId, AgentId),
         deadline: Time,
         cx: &mut Ctx<'_>,
     ) -> Option<Input> {
-        let lost = Some(Input::OfferLost { offer });
+        let lost = Some(Input::AssignmentLost { assignment });
         let queue = self.engine.call(id).map(|call| call.queue);
         let queue = queue.and_then(|queue| self.directory.queue(queue));
         let (Some(call), Some(person)) = (self.calls.get_mut(&id), self.directory.agent(agent)) else {
@@ -79,53 +87,61 @@ impl Controller {
         if !call.can_ring() {
             return lost;
         }
-        let invitation = Offer {
+        let invitation = Invitation {
             party: Party::User(person.name.clone()),
             caller: None,
             // The engine's own deadline comes first.
             ring_timeout: deadline.since(cx.now) + Duration::from_secs(5),
             headers: vec![
                 (CALL_HEADER.into(), ids::call(id)),
-                (OFFER_HEADER.into(), ids::offer(offer)),
+                (ASSIGNMENT_HEADER.into(), ids::assignment(assignment)),
                 (
                     QUEUE_HEADER.into(),
                     queue.map(|queue| queue.display.clone()).unwrap_or_default(),
                 ),
             ],
         };
-        let Ok(leg) = cx.coordinator.offer(cx.now, call.session, invitation) else {
+        let Ok(leg) = cx.coordinator.invite(cx.now, call.session, invitation) else {
             return lost;
         };
         call.ring(
-            offer,
+            assignment,
             Assignment {
                 leg,
                 made: cx.now,
                 deadline,
             },
         );
-        self.legs.assign(offer, id, leg);
-        if let Some(offer) = self.project_offer(offer, id, agent) {
-            self.publisher.change(cx.now, view::Change::OfferMade(offer));
+        self.legs.assign(assignment, id, leg);
+        if let Some(assignment) = self.project_assignment(assignment, id, agent) {
+            self.publisher
+                .change(cx.now, view::Change::AssignmentMade(assignment));
         }
         None
     }
 
     /// Stops the phone of an assignment that is over.
-    fn rescind(&mut self, offer: OfferId, elsewhere: bool, cx: &mut Ctx<'_>) {
-        let call = self.legs.remove_assignment(offer);
+    fn rescind(&mut self, assignment: AssignmentId, elsewhere: bool, cx: &mut Ctx<'_>) {
+        let call = self.legs.remove_assignment(assignment);
         let call = call.and_then(|call| self.calls.get_mut(&call));
-        if let Some(assignment) = call.and_then(|call| call.stop_ringing(offer)) {
+        if let Some(assignment) = call.and_then(|call| call.stop_ringing(assignment)) {
             self.legs.remove(assignment.leg);
             cx.coordinator.withdraw(cx.now, assignment.leg, elsewhere);
         }
     }
 
     /// Lets the agent whose phone was answered talk with the caller.
-    fn connect(&mut self, offer: OfferId, call: CallId, agent: AgentId, cx: &mut Ctx<'_>) -> Option<Input> {
-        self.legs.remove_assignment(offer);
+    fn connect(
+        &mut self,
+        assignment: AssignmentId,
+        call: CallId,
+        agent: AgentId,
+        cx: &mut Ctx<'_>,
+    ) -> Option<Input> {
+        self.legs.remove_assignment(assignment);
         let connecting = self.calls.get_mut(&call);
-        let connected = connecting.and_then(|call| Some((call.connect(cx.now, offer, agent)?, call.session)));
+        let connected =
+            connecting.and_then(|call| Some((call.connect(cx.now, assignment, agent)?, call.session)));
         let Some((agent, session)) = connected else {
             return Some(Input::NotConnected { call });
         };

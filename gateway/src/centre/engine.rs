@@ -1,7 +1,7 @@
 //! The engine of the call centre, and what the controller asks it.
 
 use call_engine::acd::{
-    Acd, AgentId, AgentState, CallId, CallState, Input, OfferId, Output, Phase, QueueId, Reach,
+    Acd, AgentId, AgentState, AssignmentId, CallId, CallState, Input, Output, Phase, QueueId, Reach,
 };
 use sans_io::{Deadline, Time};
 
@@ -56,8 +56,8 @@ impl Engine {
     }
 
     /// Agent whom an assignment is for.
-    pub(super) fn assigned(&self, offer: OfferId) -> Option<AgentId> {
-        let (.., agent) = self.acd.offers().find(|(other, ..)| *other == offer)?;
+    pub(super) fn assigned(&self, assignment: AssignmentId) -> Option<AgentId> {
+        let (.., agent) = self.acd.assignments().find(|(other, ..)| *other == assignment)?;
         Some(agent)
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, RwLock};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::view::{Agent, Call, Change, Moment, Offer, Queue};
+use super::view::{Agent, Assignment, Call, Change, Moment, Queue};
 
 /// Changes kept for those who were cut off.
 pub const RING: usize = 16_384;
@@ -38,8 +38,8 @@ pub struct View {
     pub queues: BTreeMap<String, Queue>,
     /// Calls by id.
     pub calls: BTreeMap<String, Call>,
-    /// Offers by id.
-    pub offers: BTreeMap<String, Offer>,
+    /// Assignments by id.
+    pub assignments: BTreeMap<String, Assignment>,
 }
 
 /// Clones are handles of one event stream.
@@ -179,11 +179,11 @@ impl View {
             Change::CallEnded { id, .. } | Change::CallJoined { id, .. } => {
                 self.calls.remove(id);
             }
-            Change::OfferMade(offer) => {
-                self.offers.insert(offer.id.clone(), offer.clone());
+            Change::AssignmentMade(assignment) => {
+                self.assignments.insert(assignment.id.clone(), assignment.clone());
             }
-            Change::OfferEnded { id, .. } => {
-                self.offers.remove(id);
+            Change::AssignmentEnded { id, .. } => {
+                self.assignments.remove(id);
             }
             Change::Logged { .. } => {}
             Change::AgentRemoved { id } => {

@@ -39,7 +39,7 @@ impl Controller {
         };
         cx.coordinator.play(call.caller, Some(Application::Ringback));
         let invitation = invitation(party, None, Vec::new());
-        match cx.coordinator.offer(cx.now, call.session, invitation) {
+        match cx.coordinator.invite(cx.now, call.session, invitation) {
             Ok(leg) => {
                 call.forward(name, leg, fallback);
                 self.legs.set(leg, Role::Forwarded(id));

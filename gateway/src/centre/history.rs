@@ -1,6 +1,6 @@
 //! Entries of agents' own histories besides the calls that they had: missed calls, and consultations.
 
-use call_engine::acd::{AgentId, CallId, OfferEnd, OfferId};
+use call_engine::acd::{AgentId, AssignmentEnd, AssignmentId, CallId};
 use sans_io::Time;
 
 use super::call::ConsultStage;
@@ -45,26 +45,26 @@ impl Controller {
         self.publisher.change(cx.now, Change::Logged { record });
     }
 
-    /// Logs the end of an offer of a queued call to an agent.
+    /// Logs the end of an assignment of a queued call to an agent.
     pub(super) fn log_missed(
         &mut self,
         now: Time,
-        (offer, call): (OfferId, CallId),
+        (assignment, call): (AssignmentId, CallId),
         agent: AgentId,
-        how: OfferEnd,
+        how: AssignmentEnd,
     ) {
         let outcome = match how {
-            OfferEnd::Accepted | OfferEnd::Cancelled => return,
-            OfferEnd::Rejected => Outcome::Rejected,
-            OfferEnd::NoAnswer => Outcome::NoAnswer,
-            OfferEnd::Lost => Outcome::Failed,
+            AssignmentEnd::Accepted | AssignmentEnd::Cancelled => return,
+            AssignmentEnd::Rejected => Outcome::Rejected,
+            AssignmentEnd::NoAnswer => Outcome::NoAnswer,
+            AssignmentEnd::Lost => Outcome::Failed,
         };
         let Some(missed) = self.calls.get(&call) else {
             return;
         };
         let queue = self.directory.queue(missed.queue);
         let record = Record {
-            id: format!("mis_{}", ids::offer(offer).trim_start_matches("off_")),
+            id: format!("mis_{}", ids::assignment(assignment).trim_start_matches("off_")),
             call: ids::call(call),
             queue: queue.map(|queue| queue.id.clone()),
             queue_name: queue.map(|queue| queue.display.clone()).unwrap_or_default(),

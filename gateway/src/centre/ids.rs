@@ -1,6 +1,6 @@
 //! Ids of the API: a prefix and the engine's number, in Crockford's base 32.
 
-use call_engine::acd::{CallId, OfferId};
+use call_engine::acd::{AssignmentId, CallId};
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -37,15 +37,15 @@ pub(super) fn record(call: CallId) -> String {
     format!("rec_{}", write(call.0))
 }
 
-/// An offer's id.
-pub(super) fn offer(offer: OfferId) -> String {
-    format!("off_{}{}", write(offer.epoch), write(offer.number))
+/// An assignment's id.
+pub(super) fn assignment(assignment: AssignmentId) -> String {
+    format!("off_{}{}", write(assignment.epoch), write(assignment.number))
 }
 
-/// The offer that an id names.
-pub(super) fn read_offer(id: &str) -> Option<OfferId> {
+/// The assignment that an id names.
+pub(super) fn read_assignment(id: &str) -> Option<AssignmentId> {
     let (epoch, number) = id.strip_prefix("off_")?.split_at_checked(13)?;
-    Some(OfferId {
+    Some(AssignmentId {
         epoch: read(epoch)?,
         number: read(number)?,
     })
@@ -60,8 +60,8 @@ mod tests {
         let numbers = [0, 1, 31, 32, 1_795_392_000_000_000, u64::MAX];
         for number in numbers {
             assert_eq!(read_call(&call(CallId(number))), Some(CallId(number)));
-            let id = OfferId { epoch: 7, number };
-            assert_eq!(read_offer(&offer(id)), Some(id));
+            let id = AssignmentId { epoch: 7, number };
+            assert_eq!(read_assignment(&assignment(id)), Some(id));
         }
         assert!(
             numbers
@@ -77,7 +77,11 @@ mod tests {
             "call_ééééééé",
             "off_ééééééééééééé",
         ] {
-            assert_eq!((read_call(wrong), read_offer(wrong)), (None, None), "{wrong}");
+            assert_eq!(
+                (read_call(wrong), read_assignment(wrong)),
+                (None, None),
+                "{wrong}"
+            );
         }
     }
 }

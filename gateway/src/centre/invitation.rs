@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use session_core::{Caller, Offer, Party};
+use session_core::{Caller, Invitation, Party};
 
 /// Header that tells an agent's page which call rings.
 pub(super) const CALL_HEADER: &str = "X-Cordboard-Call";
-/// Header that tells it which offer of the API.
-pub(super) const OFFER_HEADER: &str = "X-Cordboard-Offer";
+/// Header that tells it which assignment, an offer in the API.
+pub(super) const ASSIGNMENT_HEADER: &str = "X-Cordboard-Offer";
 /// Header that tells it which queue.
 pub(super) const QUEUE_HEADER: &str = "X-Cordboard-Queue";
 /// Header that names, to a colleague's page, the call it is consulted about.
@@ -17,8 +17,8 @@ pub(super) const CONSULT_HEADER: &str = "X-Cordboard-Consult";
 const RING: Duration = Duration::from_secs(45);
 
 /// Invitation of a party outside of the engine's assignments.
-pub(super) fn invitation(party: Party, caller: Option<Caller>, headers: Vec<(String, String)>) -> Offer {
-    Offer {
+pub(super) fn invitation(party: Party, caller: Option<Caller>, headers: Vec<(String, String)>) -> Invitation {
+    Invitation {
         party,
         caller,
         ring_timeout: RING,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use call_engine::acd::{CallId, OfferId};
+use call_engine::acd::{AssignmentId, CallId};
 use session_core::{LegId, SessionId};
 
 /// Purpose of a leg or of an invitation.
@@ -11,7 +11,7 @@ pub(super) enum Role {
     /// The caller.
     Caller(CallId),
     /// Phone of an agent whom the engine assigned the call.
-    Assignment(OfferId),
+    Assignment(AssignmentId),
     /// The agent who has the call.
     Agent(CallId),
     /// New page of the agent whose page is gone.
@@ -31,7 +31,7 @@ pub(super) enum Role {
 pub(super) struct Legs {
     roles: BTreeMap<LegId, Role>,
     sessions: BTreeMap<SessionId, CallId>,
-    assignments: BTreeMap<OfferId, CallId>,
+    assignments: BTreeMap<AssignmentId, CallId>,
 }
 
 impl Role {
@@ -90,18 +90,18 @@ impl Legs {
         self.sessions.remove(&session)
     }
 
-    pub(super) fn call_of_assignment(&self, offer: OfferId) -> Option<CallId> {
-        self.assignments.get(&offer).copied()
+    pub(super) fn call_of_assignment(&self, assignment: AssignmentId) -> Option<CallId> {
+        self.assignments.get(&assignment).copied()
     }
 
     /// Records that a phone rings for an assignment.
-    pub(super) fn assign(&mut self, offer: OfferId, call: CallId, leg: LegId) {
-        self.assignments.insert(offer, call);
-        self.roles.insert(leg, Role::Assignment(offer));
+    pub(super) fn assign(&mut self, assignment: AssignmentId, call: CallId, leg: LegId) {
+        self.assignments.insert(assignment, call);
+        self.roles.insert(leg, Role::Assignment(assignment));
     }
 
-    pub(super) fn remove_assignment(&mut self, offer: OfferId) -> Option<CallId> {
-        self.assignments.remove(&offer)
+    pub(super) fn remove_assignment(&mut self, assignment: AssignmentId) -> Option<CallId> {
+        self.assignments.remove(&assignment)
     }
 
     /// Gives everything of a call to its next number.

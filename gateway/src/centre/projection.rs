@@ -1,13 +1,13 @@
-//! Calls, agents, queues and offers as pages see them.
+//! Calls, agents, queues and assignments as pages see them.
 
-use call_engine::acd::{AgentId, AgentState, CallId, OfferId, Phase, QueueId, Status, Work};
+use call_engine::acd::{AgentId, AgentState, AssignmentId, CallId, Phase, QueueId, Status, Work};
 use sans_io::Time;
 
 use super::call::{Call, CallState, Consult, ConsultStage, SupervisorStage};
 use super::controller::Controller;
 use super::ids;
 use super::view::{
-    self, Agent, AgentDay, AgentName, CallPhase, ConsultState, Intent, Mode, Moment, Offer, Participant,
+    self, Agent, AgentDay, AgentName, Assignment, CallPhase, ConsultState, Intent, Mode, Moment, Participant,
     ParticipantKind, Queue, QueueDay, QueueLive, QueueName,
 };
 
@@ -111,10 +111,15 @@ impl Controller {
         })
     }
 
-    pub(super) fn project_offer(&self, offer: OfferId, call: CallId, agent: AgentId) -> Option<Offer> {
-        let assignment = self.calls.get(&call)?.assignment(offer)?;
-        Some(Offer {
-            id: ids::offer(offer),
+    pub(super) fn project_assignment(
+        &self,
+        id: AssignmentId,
+        call: CallId,
+        agent: AgentId,
+    ) -> Option<Assignment> {
+        let assignment = self.calls.get(&call)?.assignment(id)?;
+        Some(Assignment {
+            id: ids::assignment(id),
             call: self.project_call(call)?,
             agent: self.directory.agent(agent)?.id.clone(),
             made_at: Moment(assignment.made),

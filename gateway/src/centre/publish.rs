@@ -47,19 +47,19 @@ impl Controller {
                 self.publisher.call(*call);
                 self.publisher.queues([*queue]);
             }
-            Fact::Offered { call, .. } => self.publisher.call(*call),
-            Fact::OfferEnded {
-                offer,
+            Fact::Assigned { call, .. } => self.publisher.call(*call),
+            Fact::AssignmentEnded {
+                assignment,
                 call,
                 agent,
                 how,
                 ..
             } => {
                 self.publisher.call(*call);
-                self.log_missed(now, (*offer, *call), *agent, *how);
+                self.log_missed(now, (*assignment, *call), *agent, *how);
                 let agent = self.directory.agent(*agent).map(|person| person.id.clone());
-                let ended = view::Change::OfferEnded {
-                    id: ids::offer(*offer),
+                let ended = view::Change::AssignmentEnded {
+                    id: ids::assignment(*assignment),
                     call: ids::call(*call),
                     agent: agent.unwrap_or_default(),
                     how: (*how).into(),

@@ -1,7 +1,7 @@
 //! Callers after a restart of the gateway: their saved legs, and the way they come back.
 //!
 //! A caller's dialog outlives us. Everything needed to resume it is saved with each change of it; after a
-//! restart every caller in the log is offered to go on, and the engine is told of those who do. A call that
+//! restart every caller in the log is asked to go on, and the engine is told of those who do. A call that
 //! an agent had is then treated as if the agent's page were gone: the page is called as soon as it is there
 //! again, or the caller waits at the old place.
 
@@ -19,7 +19,7 @@ use super::last_agent::tells_callers_apart;
 use super::legs::Role;
 use super::view;
 
-/// Callers who are offered to go on at a time.
+/// Callers who are asked to go on at a time.
 const AT_A_TIME: usize = 50;
 /// From some to the next: a thousand callers a second.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -30,11 +30,11 @@ const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 /// Callers from before a restart.
 #[derive(Debug, Default)]
 pub struct Recovery {
-    /// Saved legs of those who were not offered to go on yet.
+    /// Saved legs of those who were not asked to go on yet.
     legs: BTreeMap<CallId, SavedLeg>,
     /// The calls as they were last published.
     calls: BTreeMap<CallId, view::Call>,
-    /// Time at which the next callers are offered to go on.
+    /// Time at which the next callers are asked to go on.
     next: Time,
     /// Callers whose calls it cost, by queue and number: when that was, and when they had come.
     cost: BTreeMap<(QueueId, String), (Time, Time)>,
@@ -50,7 +50,7 @@ impl Recovery {
             ..Recovery::default()
         }
     }
-    /// Time at which the next callers are offered to go on.
+    /// Time at which the next callers are asked to go on.
     pub(super) fn deadline(&self) -> Deadline {
         (!self.legs.is_empty()).then_some((self.next, "callers to go on"))
     }
@@ -61,7 +61,7 @@ impl Recovery {
         (now.since(lost) < REMEMBERED).then_some(came)
     }
 
-    /// Callers to be offered to go on now.
+    /// Callers to be asked to go on now.
     fn take_due(&mut self, now: Time) -> Vec<(CallId, SavedLeg)> {
         if now < self.next {
             return Vec::new();
@@ -89,8 +89,8 @@ impl Controller {
         self.publisher.batch().legs.insert(call, None);
     }
 
-    /// Offers the next callers to go on.
-    pub(super) fn offer_to_go_on(&mut self, cx: &mut Ctx<'_>) {
+    /// Asks the next callers to go on.
+    pub(super) fn ask_to_go_on(&mut self, cx: &mut Ctx<'_>) {
         for (call, saved) in self.recovery.take_due(cx.now) {
             self.restore(call, saved, cx);
         }

@@ -35,7 +35,7 @@ impl Controller {
                 let invitation = invitation(Party::User(name.clone()), None, headers);
                 let leg = cx
                     .coordinator
-                    .offer(cx.now, call.session, invitation)
+                    .invite(cx.now, call.session, invitation)
                     .map_err(|_| Refused::Unreachable)?;
                 let supervisor = Supervisor {
                     leg,

@@ -34,7 +34,7 @@ pub enum Kinds {
     Calls,
     /// Callers of queues.
     Queue,
-    /// Calls of queues that agents were offered and did not take.
+    /// Calls of queues that agents were assigned and did not take.
     Missed,
     /// Calls that came through no queue.
     Direct,

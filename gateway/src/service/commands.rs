@@ -74,12 +74,12 @@ impl Service {
         Ok(self.agent(&agent)?)
     }
 
-    /// Rejects an offer to an agent.
+    /// Rejects an assignment to an agent.
     ///
     /// # Errors
-    /// [`Refused::OfferGone`].
-    pub async fn reject(&self, me: &Principal, offer: String) -> Result<(), Refused> {
-        self.command(By::Agent(me.id.clone()), Command::Reject { offer })
+    /// [`Refused::AssignmentGone`].
+    pub async fn reject(&self, me: &Principal, assignment: String) -> Result<(), Refused> {
+        self.command(By::Agent(me.id.clone()), Command::Reject { assignment })
             .await
     }
 

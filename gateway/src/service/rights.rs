@@ -60,9 +60,9 @@ pub fn sees_call(who: &Principal, call: &Call) -> bool {
     who.sees_all() || call.agent.as_deref() == Some(who.id.as_str()) || call.joined.contains(&who.id)
 }
 
-/// True for an offer to `agent` that somebody sees.
+/// True for an assignment to `agent` that somebody sees.
 #[must_use]
-pub fn sees_offer(who: &Principal, agent: &str) -> bool {
+pub fn sees_assignment(who: &Principal, agent: &str) -> bool {
     who.sees_all() || agent == who.id
 }
 

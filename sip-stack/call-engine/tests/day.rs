@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use call_engine::acd::metrics::{Metrics, OpenCounts, QueueCounts, SLOT, Slot};
 use call_engine::acd::{
-    Acd, AgentConfig, AgentId, CallId, ConnId, Departure, Enqueue, Input, Intent, Membership, OfferId,
+    Acd, AgentConfig, AgentId, AssignmentId, CallId, ConnId, Departure, Enqueue, Input, Intent, Membership,
     Output, QueueConfig, QueueId, Reach, Record, Settings, State, Status, Strategy, Target, Work,
 };
 use sans_io::{Rng, Time};
@@ -20,9 +20,9 @@ enum Happens {
     Arrives(CallId),
     GivesUp(CallId),
     HangsUp(CallId),
-    Rings(OfferId),
-    Accepts(OfferId),
-    Rejects(OfferId),
+    Rings(AssignmentId),
+    Accepts(AssignmentId),
+    Rejects(AssignmentId),
     Connects(CallId, AgentId),
     PageDies(AgentId),
     PageBack(AgentId),
@@ -53,7 +53,7 @@ struct Day {
     callers: BTreeMap<CallId, Caller>,
     conns: BTreeMap<AgentId, Option<ConnId>>,
     next_conn: u64,
-    rescinded: BTreeSet<OfferId>,
+    rescinded: BTreeSet<AssignmentId>,
     at_home: BTreeSet<AgentId>,
 }
 
@@ -188,9 +188,9 @@ impl Day {
                     self.leave(call);
                 }
             }
-            Happens::Rings(offer) => self.tell_offer(offer, Input::Rung { offer }),
-            Happens::Accepts(offer) => self.tell_offer(offer, Input::Accept { offer }),
-            Happens::Rejects(offer) => self.tell_offer(offer, Input::Reject { offer }),
+            Happens::Rings(assignment) => self.tell_assignment(assignment, Input::Rung { assignment }),
+            Happens::Accepts(assignment) => self.tell_assignment(assignment, Input::Accept { assignment }),
+            Happens::Rejects(assignment) => self.tell_assignment(assignment, Input::Reject { assignment }),
             Happens::Connects(call, agent) => {
                 let state = &self.acd.state().calls.get(&call).map(|call| call.phase.agent());
                 if *state == Some(Some(agent)) && self.callers[&call].agent == Some(agent) {
@@ -258,8 +258,8 @@ impl Day {
         self.tell(Input::Intent { agent, intent });
     }
 
-    fn tell_offer(&mut self, offer: OfferId, input: Input) {
-        if !self.rescinded.contains(&offer) {
+    fn tell_assignment(&mut self, assignment: AssignmentId, input: Input) {
+        if !self.rescinded.contains(&assignment) {
             self.tell(input);
         }
     }
@@ -298,21 +298,23 @@ impl Day {
 
     fn hear(&mut self, output: Output) {
         match output {
-            Output::Offer { offer, agent, .. } => {
+            Output::Assign {
+                assignment, agent, ..
+            } => {
                 // A page that is gone does not even ring.
                 if self.conns.get(&agent).copied().flatten().is_none() || self.rng.percent(2) {
                     return;
                 }
-                self.plan(Duration::from_millis(100), Happens::Rings(offer));
+                self.plan(Duration::from_millis(100), Happens::Rings(assignment));
                 let after = self.seconds(1, 12);
                 match self.rng.below(100) {
-                    0..=4 => self.plan(after, Happens::Rejects(offer)),
+                    0..=4 => self.plan(after, Happens::Rejects(assignment)),
                     5..=9 => {}
-                    _ => self.plan(after, Happens::Accepts(offer)),
+                    _ => self.plan(after, Happens::Accepts(assignment)),
                 }
             }
-            Output::Rescind { offer, .. } => {
-                self.rescinded.insert(offer);
+            Output::Rescind { assignment, .. } => {
+                self.rescinded.insert(assignment);
             }
             Output::Connect { call, agent, .. } => {
                 self.callers.entry(call).or_default().agent = Some(agent);

@@ -75,30 +75,30 @@ pub enum Event {
         /// The legs.
         legs: Vec<LegId>,
     },
-    /// An [`offer`](crate::Coordinator::offer) rings.
-    OfferRings {
+    /// An [`invite`](crate::Coordinator::invite)d party's phone rings.
+    InvitationRings {
         /// The session.
         session: SessionId,
-        /// The offer.
-        offer: LegId,
+        /// The invitation.
+        invitation: LegId,
         /// 180 to 199.
         code: u16,
     },
-    /// An offer was answered: [`admit_leg`](crate::Coordinator::admit_leg) or [`withdraw`](crate::Coordinator::withdraw) the leg.
-    OfferAnswered {
+    /// An invitation was answered: [`admit_leg`](crate::Coordinator::admit_leg) or [`withdraw`](crate::Coordinator::withdraw) the leg.
+    InvitationAnswered {
         /// The session.
         session: SessionId,
-        /// The offer.
-        offer: LegId,
+        /// The invitation.
+        invitation: LegId,
         /// The leg that answered: from now on the party's.
         leg: LegId,
     },
-    /// An offer ended without an answer.
-    OfferEnded {
+    /// An invitation ended without an answer.
+    InvitationEnded {
         /// The session.
         session: SessionId,
-        /// The offer.
-        offer: LegId,
+        /// The invitation.
+        invitation: LegId,
         /// Best of the final responses.
         code: u16,
     },
@@ -308,9 +308,9 @@ impl Event {
             | Event::Restored { session, .. }
             | Event::Diverted { session, .. }
             | Event::Bridged { session, .. }
-            | Event::OfferRings { session, .. }
-            | Event::OfferAnswered { session, .. }
-            | Event::OfferEnded { session, .. }
+            | Event::InvitationRings { session, .. }
+            | Event::InvitationAnswered { session, .. }
+            | Event::InvitationEnded { session, .. }
             | Event::Left { session, .. }
             | Event::Joined { session, .. }
             | Event::Refer { session, .. }

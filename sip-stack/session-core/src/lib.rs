@@ -31,7 +31,7 @@ pub use bridge::{BridgeError, BridgeInfo};
 pub use call::{CallSession, CallState, SessionId};
 pub use config::{Access, Adjustment, Config, Credentials, Lent, Trunk, User};
 pub use coordinator::{Coordinator, Input, Output, Stats};
-pub use dial::{Attempt, Caller, Dial, Next, Offer, OnFailure, OutgoingCall, Party};
+pub use dial::{Attempt, Caller, Dial, Invitation, Next, OnFailure, OutgoingCall, Party};
 pub use event::{
     BridgeEvent, CallRecord, Cause, EndedBy, Event, Fault, IncomingCall, LegEnd, LegRecord, ReferTo, Source,
 };

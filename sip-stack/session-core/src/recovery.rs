@@ -67,7 +67,7 @@ impl Coordinator {
         })
     }
 
-    /// Goes on with a leg that was saved before a restart, alone in a session that is kept. It is offered to go on at once;
+    /// Goes on with a leg that was saved before a restart, alone in a session that is kept. Its peer is asked to go on at once;
     /// a browser as soon as it registered again. Then comes [`Event::Restored`], and it hears `application`; or its session
     /// ends. `None` when its dialog is there already, cannot be made again, or belongs to a browser that nobody would know again.
     pub fn restore(

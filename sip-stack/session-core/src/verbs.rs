@@ -13,7 +13,7 @@ use crate::account::Registration;
 use crate::admission::Limits;
 use crate::call::{Call, CallSession, End, Lifetime, NewCall};
 use crate::coordinator::{Coordinator, Stats};
-use crate::dial::{Caller, Dial, Offer, OutgoingCall, Owner, Party};
+use crate::dial::{Caller, Dial, Invitation, OutgoingCall, Owner, Party};
 use crate::event::{Cause, Fault};
 use crate::guard::Ban;
 use crate::leg::{Leg, LegInfo};
@@ -97,37 +97,39 @@ impl Coordinator {
         self.with_call(session, |call, cx| call.end(cx, now, End::new(Cause::Local, 200)));
     }
 
-    /// Calls a party for a session whose caller is answered already. Several offers may ring at a time, each by itself. Ends in
-    /// [`Event::OfferAnswered`](crate::Event::OfferAnswered) or [`Event::OfferEnded`](crate::Event::OfferEnded), which name it as
+    /// Calls a party for a session whose caller is answered already. Several invitations may ring at a time, each by itself. Ends in
+    /// [`Event::InvitationAnswered`](crate::Event::InvitationAnswered) or [`Event::InvitationEnded`](crate::Event::InvitationEnded), which name it as
     /// this does.
     ///
     /// # Errors
     /// The SIP code that says why the party cannot be called: 404 unknown user or trunk, 480 not registered, 481 no such session,
     /// 400 a header that cannot be written.
-    pub fn offer(&mut self, _: Time, session: SessionId, offer: Offer) -> Result<LegId, u16> {
-        self.with_call(session, |call, cx| call.invite(cx, offer, Owner::Application))
-            .unwrap_or(Err(481))
+    pub fn invite(&mut self, _: Time, session: SessionId, invitation: Invitation) -> Result<LegId, u16> {
+        self.with_call(session, |call, cx| {
+            call.invite(cx, invitation, Owner::Application)
+        })
+        .unwrap_or(Err(481))
     }
 
-    /// Takes an offer back: its phones stop ringing. `completed_elsewhere` tells them why (RFC 3326), so that none shows a missed call.
+    /// Takes an invitation back: its phones stop ringing. `completed_elsewhere` tells them why (RFC 3326), so that none shows a missed call.
     /// A leg that answered and was not admitted, or that is in the call, is hung up.
-    pub fn withdraw(&mut self, now: Time, offer: LegId, completed_elsewhere: bool) {
-        let has = |call: &&Call| call.has_invitation(offer);
+    pub fn withdraw(&mut self, now: Time, invitation: LegId, completed_elsewhere: bool) {
+        let has = |call: &&Call| call.has_invitation(invitation);
         // The branch that names it may be gone already, while others ring.
-        let named = self.call_of(offer).filter(has);
+        let named = self.call_of(invitation).filter(has);
         let Some(session) = named.or_else(|| self.calls().find(has)).map(Call::id) else {
             return;
         };
         self.with_call(session, |call, cx| {
-            call.withdraw(cx, now, offer, completed_elsewhere)
+            call.withdraw(cx, now, invitation, completed_elsewhere)
         });
     }
 
     /// Calls somebody in place of `leg`, whose peer asked for it ([`Event::Refer`](crate::Event::Refer)): a blind transfer. The
     /// peer is told its progress. Ends in [`Event::Transferred`](crate::Event::Transferred) or
-    /// [`Event::TransferFailed`](crate::Event::TransferFailed). Without `offer.caller`, the target is shown one of those who stay.
-    pub fn transfer(&mut self, now: Time, leg: LegId, offer: Offer) {
-        self.with_leg(leg, |call, cx| call.transfer(cx, now, leg, offer));
+    /// [`Event::TransferFailed`](crate::Event::TransferFailed). Without `invitation.caller`, the target is shown one of those who stay.
+    pub fn transfer(&mut self, now: Time, leg: LegId, invitation: Invitation) {
+        self.with_leg(leg, |call, cx| call.transfer(cx, now, leg, invitation));
     }
 
     /// Takes `leg`, whose peer asked for it, out of a call of two: for that peer the transfer is done.
@@ -170,8 +172,8 @@ impl Coordinator {
 
     /// Takes a leg that is up out of its session into one of its own, where it is the caller. It hears what [`play`](Self::play) says.
     pub fn split(&mut self, now: Time, leg: LegId) -> Option<SessionId> {
-        if let Some(offer) = self.leg(leg).and_then(Leg::aside) {
-            self.withdraw(now, offer, false);
+        if let Some(invitation) = self.leg(leg).and_then(Leg::aside) {
+            self.withdraw(now, invitation, false);
         }
         let call = self.with_leg(leg, |call, cx| call.split(cx, now, leg))??;
         let session = call.id();
@@ -359,7 +361,7 @@ impl Coordinator {
         Some(leg.describe())
     }
 
-    /// Legs of a user that are not ending, each with the [`offer`](Self::offer) that it is or was a branch of.
+    /// Legs of a user that are not ending, each with the [`invite`](Self::invite) that it is or was a branch of.
     pub fn legs_of(&self, user: &str) -> impl Iterator<Item = (LegId, Option<LegId>)> + '_ {
         let legs = self.legs_of_user(user).into_iter();
         legs.filter_map(|leg| self.leg(leg))

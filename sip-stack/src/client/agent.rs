@@ -218,9 +218,9 @@ impl Application for Agent {
             }
             // A phone bridges nothing and has no users of its own.
             Event::Bridge(_)
-            | Event::OfferRings { .. }
-            | Event::OfferAnswered { .. }
-            | Event::OfferEnded { .. }
+            | Event::InvitationRings { .. }
+            | Event::InvitationAnswered { .. }
+            | Event::InvitationEnded { .. }
             | Event::Left { .. }
             | Event::Changed { .. }
             | Event::Restored { .. }

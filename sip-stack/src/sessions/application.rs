@@ -87,11 +87,15 @@ impl Application for Sessions {
                 }
             }
             Event::Progress { session, .. } | Event::Hold { session, .. } => self.changed(calls, session),
-            Event::OfferAnswered { session, offer, leg } if self.invitations.remove(&offer) => {
+            Event::InvitationAnswered {
+                session,
+                invitation,
+                leg,
+            } if self.invitations.remove(&invitation) => {
                 calls.admit_leg(now, session, leg);
             }
-            Event::OfferEnded { offer, .. } => {
-                self.invitations.remove(&offer);
+            Event::InvitationEnded { invitation, .. } => {
+                self.invitations.remove(&invitation);
             }
             Event::Dtmf { session, digit, .. } => self.handler.on_dtmf(session, digit),
             // Nobody listens, or somebody listens too slowly and is told so.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use media_core::control::BridgeId;
 use sans_io::Time;
 use session_core::{
-    Application, BridgeError, BridgeEvent, BridgeInfo, CallSession, Caller, Coordinator, Offer, OutgoingCall,
-    Party, SessionId, Stats,
+    Application, BridgeError, BridgeEvent, BridgeInfo, CallSession, Caller, Coordinator, Invitation,
+    OutgoingCall, Party, SessionId, Stats,
 };
 use sip_core::uri::Uri;
 use tokio::sync::{broadcast, oneshot};
@@ -348,14 +348,16 @@ impl SessionCoordinator {
     /// [`SessionError::Uri`], [`SessionError::NoSession`], [`SessionError::Refused`], [`SessionError::Stopped`].
     pub async fn invite(&self, session: SessionId, to: &str) -> Result<(), SessionError> {
         let uri = Uri::parse(to).ok().filter(Uri::is_sip).ok_or(SessionError::Uri)?;
-        let offer = Offer {
+        let invitation = Invitation {
             party: party(uri),
             caller: None,
             ring_timeout: RING,
             headers: Vec::new(),
         };
         self.act(move |sessions, calls, now| {
-            let invitation = calls.offer(now, session, offer).map_err(SessionError::Refused)?;
+            let invitation = calls
+                .invite(now, session, invitation)
+                .map_err(SessionError::Refused)?;
             sessions.await_answer(invitation);
             Ok(())
         })

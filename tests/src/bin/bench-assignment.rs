@@ -25,11 +25,11 @@ fn main() {
         let mut bench = Bench::new(classes);
         bench.fill();
         worst = worst.max(report(
-            &format!("{name}: an agent is free -> offer"),
+            &format!("{name}: an agent is free -> assignment"),
             bench.agents_ready(),
         ));
         worst = worst.max(report(
-            &format!("{name}: a call comes -> offer"),
+            &format!("{name}: a call comes -> assignment"),
             bench.calls_ready(),
         ));
         report(&format!("{name}: a caller gives up"), bench.callers_give_up());
@@ -113,11 +113,11 @@ impl Bench {
         self.tell(Input::Enqueue(call))
     }
 
-    /// The offers that were made are accepted and the agents talk.
+    /// The assignments that were made are accepted and the agents talk.
     fn take(&mut self, said: &[Output]) {
         for output in said {
-            if let Output::Offer { offer, call, .. } = *output {
-                self.tell(Input::Accept { offer });
+            if let Output::Assign { assignment, call, .. } = *output {
+                self.tell(Input::Accept { assignment });
                 self.tell(Input::Connected { call });
             }
         }
@@ -156,11 +156,11 @@ impl Bench {
             let began = Instant::now();
             let said = self.tell(Input::Ended { call });
             let took = began.elapsed();
-            let offers = said
+            let assignments = said
                 .iter()
-                .filter(|output| matches!(output, Output::Offer { .. }))
+                .filter(|output| matches!(output, Output::Assign { .. }))
                 .count();
-            assert_eq!(offers, 1);
+            assert_eq!(assignments, 1);
             times.push(took);
             self.take(&said);
         }
@@ -175,13 +175,13 @@ impl Bench {
             let began = Instant::now();
             let said = self.enqueue(queue);
             let took = began.elapsed();
-            let offered = said.iter().find_map(|output| match output {
-                Output::Offer { offer, call, .. } => Some((*offer, *call)),
+            let assigned = said.iter().find_map(|output| match output {
+                Output::Assign { assignment, call, .. } => Some((*assignment, *call)),
                 _ => None,
             });
             times.push(took);
-            let (offer, call) = offered.expect("an agent is idle");
-            self.tell(Input::Accept { offer });
+            let (assignment, call) = assigned.expect("an agent is idle");
+            self.tell(Input::Accept { assignment });
             self.tell(Input::Connected { call });
             self.tell(Input::Ended { call });
         }

@@ -20,7 +20,7 @@ use cordboard::routing::Routing;
 use cordboard::switch::Request;
 use sans_io::{Rng, Time};
 use session_core::{
-    Application as Sound, Coordinator, Dial, Event, LegId, Offer, OnFailure, Party, SessionId,
+    Application as Sound, Coordinator, Dial, Event, Invitation, LegId, OnFailure, Party, SessionId,
 };
 use sip_stack::Application as _;
 use tokio::sync::{mpsc, oneshot};
@@ -135,13 +135,13 @@ impl Switch {
             }
             Event::Incoming { session, leg, call } if call.to.starts_with('8') => {
                 calls.answer(now, *leg, Some(Sound::Music));
-                let invitation = Offer {
+                let invitation = Invitation {
                     party: Party::User("1002".into()),
                     caller: None,
                     ring_timeout: RINGS,
                     headers: Vec::new(),
                 };
-                self.invited.extend(calls.offer(now, *session, invitation));
+                self.invited.extend(calls.invite(now, *session, invitation));
             }
             Event::DialFailed { session, .. } if self.overflow.remove(session) => {
                 let parties = vec![trunk("right", "3000".into())];
@@ -152,8 +152,12 @@ impl Switch {
                     self.overflow.remove(session);
                 }
                 self.real.handle(now, event.clone(), calls);
-                if let Event::OfferAnswered { session, offer, leg } = event
-                    && self.invited.remove(offer)
+                if let Event::InvitationAnswered {
+                    session,
+                    invitation,
+                    leg,
+                } = event
+                    && self.invited.remove(invitation)
                 {
                     calls.admit_leg(now, *session, *leg);
                 }

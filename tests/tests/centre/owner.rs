@@ -288,7 +288,7 @@ fn who_sends_a_call_and_what_was_noted_go_with_it() {
         let offered = world
             .switch
             .view
-            .read(|view| view.offers.values().next().cloned())
+            .read(|view| view.assignments.values().next().cloned())
             .expect("an offer");
         assert_eq!(offered.agent, id("1002"));
         let by_first = AgentNotes {

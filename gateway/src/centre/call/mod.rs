@@ -4,7 +4,7 @@ mod transitions;
 
 use std::collections::BTreeMap;
 
-use call_engine::acd::{AgentId, OfferId, QueueId};
+use call_engine::acd::{AgentId, AssignmentId, QueueId};
 use sans_io::Time;
 use session_core::{LegId, SessionId};
 
@@ -49,7 +49,7 @@ pub(super) enum CallState {
     Waiting,
     /// In its queue, and phones of agents ring; there is at least one.
     Ringing {
-        assignments: BTreeMap<OfferId, Assignment>,
+        assignments: BTreeMap<AssignmentId, Assignment>,
     },
     /// An agent took it; caller and agent do not hear each other yet.
     Connecting { agent: AgentLeg },
@@ -273,9 +273,9 @@ impl Call {
         }
     }
 
-    pub(super) fn assignment(&self, offer: OfferId) -> Option<&Assignment> {
+    pub(super) fn assignment(&self, assignment: AssignmentId) -> Option<&Assignment> {
         match &self.state {
-            CallState::Ringing { assignments } => assignments.get(&offer),
+            CallState::Ringing { assignments } => assignments.get(&assignment),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use super::*;
 
 const ANNA: AgentId = AgentId(1);
 const BEN: AgentId = AgentId(2);
-const OFFER: OfferId = OfferId { epoch: 1, number: 1 };
+const ASSIGNMENT: AssignmentId = AssignmentId { epoch: 1, number: 1 };
 const TALKS: Option<Phase> = Some(Phase::Connected {
     agent: ANNA,
     held: false,
@@ -22,33 +22,33 @@ fn waiting() -> Call {
     Call::new(at(0), (SessionId(1), LegId(1)), parties, QueueId(1))
 }
 
-fn rings(call: &mut Call, offer: OfferId, leg: LegId) {
+fn rings(call: &mut Call, id: AssignmentId, leg: LegId) {
     let assignment = Assignment {
         leg,
         made: at(1),
         deadline: at(21),
     };
-    call.ring(offer, assignment);
+    call.ring(id, assignment);
 }
 
 /// Anna, on leg 2, talks with the caller.
 fn talking() -> Call {
     let mut call = waiting();
-    rings(&mut call, OFFER, LegId(2));
-    call.connect(at(5), OFFER, ANNA).expect("an assignment");
+    rings(&mut call, ASSIGNMENT, LegId(2));
+    call.connect(at(5), ASSIGNMENT, ANNA).expect("an assignment");
     call.connected();
     call
 }
 
 #[test]
 fn a_call_rings_until_the_last_phone_stops() {
-    let second = OfferId { epoch: 1, number: 2 };
+    let second = AssignmentId { epoch: 1, number: 2 };
     let mut call = waiting();
-    rings(&mut call, OFFER, LegId(2));
+    rings(&mut call, ASSIGNMENT, LegId(2));
     rings(&mut call, second, LegId(3));
-    assert!(call.stop_ringing(OFFER).is_some());
+    assert!(call.stop_ringing(ASSIGNMENT).is_some());
     assert!(matches!(call.state(), CallState::Ringing { .. }));
-    assert!(call.stop_ringing(OFFER).is_none(), "once");
+    assert!(call.stop_ringing(ASSIGNMENT).is_none(), "once");
     assert!(call.stop_ringing(second).is_some());
     assert_eq!(call.state(), &CallState::Waiting);
     assert_eq!(call.connect(at(5), second, ANNA), None, "nobody rings");
@@ -57,9 +57,9 @@ fn a_call_rings_until_the_last_phone_stops() {
 #[test]
 fn the_leg_that_answered_is_the_agents() {
     let mut call = waiting();
-    rings(&mut call, OFFER, LegId(2));
-    call.picked_up(OFFER, LegId(7));
-    let agent = call.connect(at(5), OFFER, ANNA);
+    rings(&mut call, ASSIGNMENT, LegId(2));
+    call.picked_up(ASSIGNMENT, LegId(7));
+    let agent = call.connect(at(5), ASSIGNMENT, ANNA);
     let leg = AgentLeg {
         agent: ANNA,
         leg: LegId(7),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use call_engine::acd::{AgentId, OfferId, Phase, QueueId};
+use call_engine::acd::{AgentId, AssignmentId, Phase, QueueId};
 use sans_io::Time;
 use session_core::LegId;
 
@@ -10,34 +10,34 @@ use super::{AgentLeg, Assignment, Call, CallState, Consult, Other, Released};
 
 impl Call {
     /// A phone rings for an assignment of this call, which must be one that [`Call::can_ring`].
-    pub(in crate::centre) fn ring(&mut self, offer: OfferId, assignment: Assignment) {
+    pub(in crate::centre) fn ring(&mut self, id: AssignmentId, assignment: Assignment) {
         match &mut self.state {
             CallState::Ringing { assignments } => {
-                assignments.insert(offer, assignment);
+                assignments.insert(id, assignment);
             }
             state => {
                 debug_assert_eq!(*state, CallState::Waiting, "only a call that waits rings");
-                let assignments = BTreeMap::from([(offer, assignment)]);
+                let assignments = BTreeMap::from([(id, assignment)]);
                 *state = CallState::Ringing { assignments };
             }
         }
     }
 
     /// The phone of an assignment was answered by this leg.
-    pub(in crate::centre) fn picked_up(&mut self, offer: OfferId, leg: LegId) {
+    pub(in crate::centre) fn picked_up(&mut self, assignment: AssignmentId, leg: LegId) {
         if let CallState::Ringing { assignments } = &mut self.state
-            && let Some(assignment) = assignments.get_mut(&offer)
+            && let Some(assignment) = assignments.get_mut(&assignment)
         {
             assignment.leg = leg;
         }
     }
 
     /// The assignment is over.
-    pub(in crate::centre) fn stop_ringing(&mut self, offer: OfferId) -> Option<Assignment> {
+    pub(in crate::centre) fn stop_ringing(&mut self, assignment: AssignmentId) -> Option<Assignment> {
         let CallState::Ringing { assignments } = &mut self.state else {
             return None;
         };
-        let assignment = assignments.remove(&offer);
+        let assignment = assignments.remove(&assignment);
         if assignments.is_empty() {
             self.state = CallState::Waiting;
         }
@@ -48,10 +48,10 @@ impl Call {
     pub(in crate::centre) fn connect(
         &mut self,
         now: Time,
-        offer: OfferId,
+        assignment: AssignmentId,
         agent: AgentId,
     ) -> Option<AgentLeg> {
-        let leg = self.stop_ringing(offer)?.leg;
+        let leg = self.stop_ringing(assignment)?.leg;
         let agent = AgentLeg { agent, leg };
         self.since = now;
         self.agents.push(agent.agent);

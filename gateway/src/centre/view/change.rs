@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Agent, Call, Offer, OfferEnd, Queue, Record};
+use super::{Agent, Assignment, AssignmentEnd, Call, Queue, Record};
 
 /// A change in the call centre: `type` and `data` of an event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -42,10 +42,10 @@ pub enum Change {
     },
     /// A call rings at an agent.
     #[serde(rename = "offer.made")]
-    OfferMade(Offer),
+    AssignmentMade(Assignment),
     /// The offer no longer rings.
     #[serde(rename = "offer.ended")]
-    OfferEnded {
+    AssignmentEnded {
         /// Id of the offer.
         id: String,
         /// Id of the call.
@@ -53,7 +53,7 @@ pub enum Change {
         /// Id of the agent.
         agent: String,
         /// `accepted`, `rejected`, `no-answer`, `cancelled` or `lost`.
-        how: OfferEnd,
+        how: AssignmentEnd,
     },
     /// An agent is no more.
     #[serde(rename = "agent.removed")]

@@ -1,20 +1,20 @@
 //! The call centre as pages and programs see it: the objects of the API and of its events.
 
 mod agent;
+mod assignment;
 mod call;
 mod change;
 mod leg;
 mod moment;
-mod offer;
 mod queue;
 mod record;
 
 pub use agent::{Agent, AgentDay, AgentName, Intent, IntentKind, Reach, Status};
+pub use assignment::{Assignment, AssignmentEnd};
 pub use call::{Call, CallKind, CallPhase, Consult, ConsultState, Mode, Participant, ParticipantKind, Party};
 pub use change::Change;
 pub use leg::{CallLeg, LegDirection, LegEnd, LegEndedBy, LegMedia, LegState, RecordLeg, SipReason};
 pub use moment::Moment;
-pub use offer::{Offer, OfferEnd};
 pub use queue::{Queue, QueueAlarms, QueueDay, QueueLive, QueueName};
 pub use record::{AgentNotes, HungUpBy, Mos, Outcome, Record, RecordKind};
 

@@ -165,9 +165,9 @@ pub(super) async fn wrap_up(
 pub(super) async fn reject(
     guard::Agent(me): guard::Agent,
     State(api): State<Api>,
-    Id(offer): Id,
+    Id(assignment): Id,
 ) -> Result<StatusCode, Problem> {
-    api.service.reject(&me, offer).await?;
+    api.service.reject(&me, assignment).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

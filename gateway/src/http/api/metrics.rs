@@ -41,7 +41,7 @@ struct Counted {
     /// Number of the last event that is in it.
     seq: u64,
     /// By how they ended.
-    offers: BTreeMap<String, u64>,
+    assignments: BTreeMap<String, u64>,
     /// By queue and outcome.
     entries: BTreeMap<(String, String), u64>,
     /// By outcome.
@@ -160,12 +160,12 @@ impl Counted {
                     }
                 }
             }
-            Change::OfferEnded { how, .. } => *self.offers.entry(name(how)).or_default() += 1,
+            Change::AssignmentEnded { how, .. } => *self.assignments.entry(name(how)).or_default() += 1,
             Change::Queue(_)
             | Change::Call(_)
             | Change::CallJoined { .. }
             | Change::Logged { .. }
-            | Change::OfferMade(_)
+            | Change::AssignmentMade(_)
             | Change::QueueRemoved { .. }
             | Change::Config { .. } => {}
         }
@@ -283,7 +283,7 @@ fn live(page: &mut Page, view: &View, counted: &Counted, now: Time, connections:
         distribution(page, ("outcome", outcome), &WAITS, waits);
     }
     page.counter("acd_offers_total", "Offers of calls to agents, by outcome.");
-    for (result, count) in &counted.offers {
+    for (result, count) in &counted.assignments {
         page.sample(&[("result", result)], *count as f64);
     }
 

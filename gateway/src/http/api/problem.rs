@@ -75,7 +75,8 @@ pub enum Code {
     /// The queue has calls.
     QueueBusy,
     /// The offer is over.
-    OfferGone,
+    #[serde(rename = "offer-gone")]
+    AssignmentGone,
     /// The call is not in a state for this.
     WrongState,
     /// The agent is not wrapping up.
@@ -137,7 +138,7 @@ impl Code {
             | Code::UnknownCode
             | Code::NoDemo => StatusCode::NOT_FOUND,
             Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Code::OfferGone
+            Code::AssignmentGone
             | Code::WrongState
             | Code::NotWrappingUp
             | Code::AgentBusy
@@ -183,7 +184,7 @@ impl Code {
             Code::UnknownKey => "No such API key",
             Code::UnknownBan => "No such ban",
             Code::UnknownCode => "No such code",
-            Code::OfferGone => "The offer has ended",
+            Code::AssignmentGone => "The offer has ended",
             Code::WrongState => "Not possible in this state",
             Code::NotWrappingUp => "The agent is not in wrap-up",
             Code::AgentBusy => "The agent is busy",
@@ -342,7 +343,7 @@ impl From<Refused> for Problem {
             Refused::UnknownAgent => Code::UnknownAgent,
             Refused::UnknownCall => Code::UnknownCall,
             Refused::UnknownQueue => Code::UnknownQueue,
-            Refused::OfferGone => Code::OfferGone,
+            Refused::AssignmentGone => Code::AssignmentGone,
             Refused::WrongState => Code::WrongState,
             Refused::NotWrappingUp => Code::NotWrappingUp,
             Refused::AgentBusy => Code::AgentBusy,

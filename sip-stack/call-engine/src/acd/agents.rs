@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sans_io::Time;
 
 use super::config::AgentConfig;
-use super::fact::{Fact, Intent, OfferEnd, Status};
+use super::fact::{AssignmentEnd, Fact, Intent, Status};
 use super::ids::{AgentId, CallId, ConnId};
 use super::index::Key;
 use super::input::{Output, Reach, Refusal};
@@ -20,7 +20,7 @@ static UNKNOWN: AgentState = AgentState {
     work: Work::Idle,
     idle_since: 0,
     unanswered: 0,
-    last_offered: 0,
+    last_assigned: 0,
     calls: 0,
     status: Status::Offline,
     status_since: 0,
@@ -61,8 +61,8 @@ impl Acd {
         if matches!(self.agent_state(id).work, Work::Call(_)) {
             return self.refuse(Refusal::AgentBusy(id));
         }
-        if let Some(offer) = agent.offer {
-            self.end_offer(now, offer, OfferEnd::Cancelled, false);
+        if let Some(assignment) = agent.assignment {
+            self.end_assignment(now, assignment, AssignmentEnd::Cancelled, false);
         }
         if matches!(self.agent_state(id).work, Work::WrapUp(_)) {
             self.record(
@@ -147,8 +147,8 @@ impl Acd {
                     self.out.push_back(Output::Probe { agent: id });
                 }
             }
-        } else if let Some(offer) = self.agents.get(&id).and_then(|agent| agent.offer) {
-            self.end_offer(now, offer, OfferEnd::Cancelled, false);
+        } else if let Some(assignment) = self.agents.get(&id).and_then(|agent| agent.assignment) {
+            self.end_assignment(now, assignment, AssignmentEnd::Cancelled, false);
         }
         self.record(now, Fact::Intent { agent: id, intent });
         if leaves {
@@ -241,8 +241,8 @@ impl Acd {
     }
 
     fn suspect(&mut self, now: Time, id: AgentId) {
-        if let Some(offer) = self.agents.get(&id).and_then(|agent| agent.offer) {
-            self.lose_offer(now, offer);
+        if let Some(assignment) = self.agents.get(&id).and_then(|agent| agent.assignment) {
+            self.lose_assignment(now, assignment);
         }
         self.refresh(now, id);
     }
@@ -254,9 +254,9 @@ impl Acd {
         agent.lines = lines;
         if lines > 0
             && !agent.config.acd_on_direct
-            && let Some(offer) = agent.offer
+            && let Some(assignment) = agent.assignment
         {
-            self.end_offer(now, offer, OfferEnd::Cancelled, false);
+            self.end_assignment(now, assignment, AssignmentEnd::Cancelled, false);
         }
         self.refresh(now, id);
     }
@@ -346,7 +346,7 @@ impl Acd {
         let logged_in = state.intent == Intent::Available && agent.reach == Reach::Attached;
         let eligible = logged_in
             && state.work == Work::Idle
-            && agent.offer.is_none()
+            && agent.assignment.is_none()
             && !agent.cooling
             && (agent.lines == 0 || agent.config.acd_on_direct);
         let status = self.status_of(agent, state);
@@ -386,11 +386,11 @@ impl Acd {
                 _ => Status::Connecting,
             },
             Work::WrapUp(_) => Status::WrapUp,
-            Work::Idle if agent.lines > 0 && agent.offer.is_none() => Status::Direct,
+            Work::Idle if agent.lines > 0 && agent.assignment.is_none() => Status::Direct,
             Work::Idle => match &state.intent {
                 Intent::Offline => Status::Offline,
                 Intent::Paused(_) => Status::Paused,
-                Intent::Available if agent.offer.is_some() => Status::Ringing,
+                Intent::Available if agent.assignment.is_some() => Status::Ringing,
                 Intent::Available if agent.reach == Reach::Attached => Status::Available,
                 Intent::Available => Status::Unreachable,
             },
@@ -408,7 +408,7 @@ impl Acd {
                 Key::Calls => u64::from(state.calls),
                 Key::Talk => state.talk(now),
                 Key::Occupancy => state.occupancy(now),
-                Key::LastOffered => state.last_offered,
+                Key::LastAssigned => state.last_assigned,
                 Key::Order => order,
                 Key::Random | Key::Weighted(_) => 0,
             });
@@ -505,7 +505,7 @@ impl Agent {
             conn: None,
             proof: Time::ZERO,
             lines: 0,
-            offer: None,
+            assignment: None,
             cooling: false,
             excluded: Vec::new(),
             sticky: BTreeSet::new(),

@@ -3,8 +3,8 @@
 use sans_io::Time;
 
 use super::config::{QueueConfig, Target};
-use super::fact::{Departure, Fact, Intent, OfferEnd, OverflowCause, ReturnCause};
-use super::ids::{AgentId, CallId, OfferId, QueueId};
+use super::fact::{AssignmentEnd, Departure, Fact, Intent, OverflowCause, ReturnCause};
+use super::ids::{AgentId, AssignmentId, CallId, QueueId};
 use super::input::{Enqueue, Output, Refusal, Requeue};
 use super::state::{Phase, Work, vet};
 use super::timeout::Alarm;
@@ -115,7 +115,7 @@ impl Acd {
         let Some(target) = self.queue_of(id).map(|queue| queue.overflow.clone()) else {
             return;
         };
-        self.cancel_offers(now, id);
+        self.cancel_assignments(now, id);
         self.stop_waiting(id);
         if self.hand_on(now, id, &target, why) {
             self.admit(now, id);
@@ -282,8 +282,8 @@ impl Acd {
         if matches!(self.agent_state(to).work, Work::Call(_)) {
             return self.refuse(Refusal::AgentBusy(to));
         }
-        if let Some(offer) = other.offer {
-            self.end_offer(now, offer, OfferEnd::Cancelled, false);
+        if let Some(assignment) = other.assignment {
+            self.end_assignment(now, assignment, AssignmentEnd::Cancelled, false);
         }
         if matches!(self.agent_state(to).work, Work::WrapUp(_)) {
             self.timers.cancel(Alarm::WrapUp(to));
@@ -316,7 +316,7 @@ impl Acd {
             Some(Phase::Waiting | Phase::Connecting(_)) => (unanswered, None),
             Some(Phase::Connected { .. }) => (Departure::Completed, self.wrap_up(now, id)),
         };
-        self.cancel_offers(now, id);
+        self.cancel_assignments(now, id);
         self.leave(now, id, how, wrap_up);
     }
 
@@ -382,14 +382,14 @@ impl Acd {
         (!wrap_up.is_zero()).then(|| now + wrap_up)
     }
 
-    pub(super) fn cancel_offers(&mut self, now: Time, id: CallId) {
-        let offers: Vec<OfferId> = self
+    pub(super) fn cancel_assignments(&mut self, now: Time, id: CallId) {
+        let assignments: Vec<AssignmentId> = self
             .calls
             .get(&id)
-            .map(|call| call.offers.iter().copied().collect())
+            .map(|call| call.assignments.iter().copied().collect())
             .unwrap_or_default();
-        for offer in offers {
-            self.end_offer(now, offer, OfferEnd::Cancelled, false);
+        for assignment in assignments {
+            self.end_assignment(now, assignment, AssignmentEnd::Cancelled, false);
         }
     }
 
@@ -405,7 +405,7 @@ impl Acd {
 impl Call {
     pub(super) fn new(now: Time, recovering: bool) -> Call {
         Call {
-            offers: std::collections::BTreeSet::new(),
+            assignments: std::collections::BTreeSet::new(),
             stand: Stand::Nowhere,
             waits_since: now,
             wants_more: false,

@@ -13,7 +13,7 @@ use super::ids::{AgentId, QueueId, SkillId};
 pub struct Settings {
     /// An agent's page is asked for a sign of life when the last is this old.
     pub probe_interval: Duration,
-    /// No offer goes to an agent whose last sign of life is older.
+    /// No assignment goes to an agent whose last sign of life is older.
     pub probe_max_age: Duration,
     /// An agent's phone that has not begun to ring by then is taken for lost, and the call goes on.
     pub alert_timeout: Duration,
@@ -23,9 +23,9 @@ pub struct Settings {
     pub detach_grace: Duration,
     /// Time after which a talking agent whose page is gone has lost the call: it goes back to its queue.
     pub call_grace: Duration,
-    /// Time without offers after a reject.
+    /// Time without assignments after a reject.
     pub cool_down: Duration,
-    /// Time after a reject or no answer before the same call is offered again, unless nobody else is logged in.
+    /// Time after a reject or no answer before the same call is assigned again, unless nobody else is logged in.
     pub exclude: Duration,
 }
 
@@ -60,7 +60,7 @@ pub enum Strategy {
     LeastTalkTime,
     /// The agent with the lowest share of busy time since signing in, pauses excluded, computed when becoming idle.
     LowestOccupancy,
-    /// In turn: the agent whose last offer is longest ago.
+    /// In turn: the agent whose last assignment is longest ago.
     RoundRobin,
     /// By [`AgentConfig::order`], always from the top.
     Linear,
@@ -168,7 +168,7 @@ pub struct QueueConfig {
     pub progress: Duration,
     /// After a call.
     pub wrap_up: Duration,
-    /// Unanswered offers in a row that pause an agent; 0: never.
+    /// Unanswered assignments in a row that pause an agent; 0: never.
     pub max_no_answer: u32,
     /// Time that a call waits for the agent that it knows.
     pub sticky_wait: Duration,
@@ -247,6 +247,6 @@ pub struct AgentConfig {
     pub queues: Vec<Membership>,
     /// Skills with their levels.
     pub skills: Vec<Proficiency>,
-    /// Offers come also during direct calls.
+    /// Assignments come also during direct calls.
     pub acd_on_direct: bool,
 }

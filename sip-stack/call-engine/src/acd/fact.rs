@@ -6,7 +6,7 @@ use sans_io::Time;
 use serde::{Deserialize, Serialize};
 
 use super::config::{Requirement, Target};
-use super::ids::{AgentId, CallId, OfferId, QueueId};
+use super::ids::{AgentId, AssignmentId, CallId, QueueId};
 
 /// One entry of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub enum Status {
     Unreachable,
     /// Paused.
     Paused,
-    /// Has an offer.
+    /// Has an assignment.
     Ringing,
     /// Accepted; not yet heard.
     Connecting,
@@ -81,10 +81,10 @@ impl Status {
     ];
 }
 
-/// End of an offer.
+/// End of an assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum OfferEnd {
+pub enum AssignmentEnd {
     /// The agent took the call.
     Accepted,
     /// The agent did not want it.
@@ -143,7 +143,7 @@ pub enum Departure {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Fact {
-    /// An engine began; offers of the last one are void.
+    /// An engine began; assignments of the last one are void.
     Started,
     /// A call came in.
     Entered {
@@ -180,25 +180,29 @@ pub enum Fact {
         /// Virtual enqueue time there.
         vet: i64,
     },
-    /// An agent was offered a call.
-    Offered {
-        /// The offer.
-        offer: OfferId,
+    /// An agent was assigned a call.
+    #[serde(rename = "offered")]
+    Assigned {
+        /// The assignment.
+        #[serde(rename = "offer")]
+        assignment: AssignmentId,
         /// The call.
         call: CallId,
         /// The agent.
         agent: AgentId,
     },
-    /// An offer ended.
-    OfferEnded {
-        /// The offer.
-        offer: OfferId,
+    /// An assignment ended.
+    #[serde(rename = "offer-ended")]
+    AssignmentEnded {
+        /// The assignment.
+        #[serde(rename = "offer")]
+        assignment: AssignmentId,
         /// The call.
         call: CallId,
         /// The agent.
         agent: AgentId,
-        /// End of the offer.
-        how: OfferEnd,
+        /// End of the assignment.
+        how: AssignmentEnd,
         /// Counts as one more unanswered in a row.
         counts: bool,
     },

@@ -1,4 +1,4 @@
-//! Ids of agents, queues, calls, offers and skills.
+//! Ids of agents, queues, calls, assignments and skills.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,10 +31,10 @@ id!(
     ConnId(u64)
 );
 
-/// An offer of a call to an agent. It names the engine's epoch, so that an answer to an offer made before a restart is
+/// An assignment of a call to an agent. It names the engine's epoch, so that an answer to an assignment made before a restart is
 /// recognised as late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct OfferId {
+pub struct AssignmentId {
     /// The epoch of the engine that made it.
     pub epoch: u64,
     /// Its number within the epoch, from 1.

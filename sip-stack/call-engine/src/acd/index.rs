@@ -20,7 +20,7 @@ pub(super) enum Key {
     Calls,
     Talk,
     Occupancy,
-    LastOffered,
+    LastAssigned,
     Order,
     Random,
     /// With this weight.
@@ -37,7 +37,7 @@ impl Key {
             Strategy::FewestCalls => Key::Calls,
             Strategy::LeastTalkTime => Key::Talk,
             Strategy::LowestOccupancy => Key::Occupancy,
-            Strategy::RoundRobin => Key::LastOffered,
+            Strategy::RoundRobin => Key::LastAssigned,
             Strategy::Linear => Key::Order,
             Strategy::Random => Key::Random,
             Strategy::WeightedRandom => Key::Weighted(weight.max(1)),
@@ -73,7 +73,7 @@ pub(super) struct Bucket {
     pub(super) by_proficiency: bool,
     requires: Vec<Requirement>,
     max_tier: u8,
-    /// Calls without an offer.
+    /// Calls without an assignment.
     pub(super) waiting: BTreeSet<Place>,
     /// Calls that ring and would have one more agent ring.
     pub(super) ringing: BTreeSet<Place>,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use sans_io::{Deadline, Time};
 
 use super::config::{AgentConfig, QueueConfig, Requirement, Target};
-use super::fact::{Intent, OfferEnd, OverflowCause, Record};
-use super::ids::{AgentId, CallId, ConnId, OfferId, QueueId};
+use super::fact::{AssignmentEnd, Intent, OverflowCause, Record};
+use super::ids::{AgentId, AssignmentId, CallId, ConnId, QueueId};
 
 /// Input of the machine.
 #[derive(Clone, Debug)]
@@ -67,23 +67,23 @@ pub enum Input {
     Enqueue(Enqueue),
     /// The agent's phone rings.
     Rung {
-        /// The offer.
-        offer: OfferId,
+        /// The assignment.
+        assignment: AssignmentId,
     },
     /// The agent takes the call.
     Accept {
-        /// The offer.
-        offer: OfferId,
+        /// The assignment.
+        assignment: AssignmentId,
     },
     /// The agent does not want the call.
     Reject {
-        /// The offer.
-        offer: OfferId,
+        /// The assignment.
+        assignment: AssignmentId,
     },
     /// The agent's phone cannot be reached.
-    OfferLost {
-        /// The offer.
-        offer: OfferId,
+    AssignmentLost {
+        /// The assignment.
+        assignment: AssignmentId,
     },
     /// Caller and agent hear each other.
     Connected {
@@ -110,7 +110,7 @@ pub enum Input {
         away: bool,
     },
     /// The caller has fallen silent, or is heard again: a silent caller is asked for a sign of life before
-    /// its call is offered to an agent.
+    /// its call is assigned to an agent.
     CallerSilent {
         /// The call.
         call: CallId,
@@ -193,9 +193,9 @@ pub enum Output {
     /// are acted on.
     Record(Record),
     /// Let the agent's phone ring.
-    Offer {
-        /// The offer.
-        offer: OfferId,
+    Assign {
+        /// The assignment.
+        assignment: AssignmentId,
         /// The call.
         call: CallId,
         /// The agent.
@@ -204,26 +204,26 @@ pub enum Output {
         deadline: Time,
     },
     /// Ask the silent caller for a sign of life. The call keeps its place, and until [`Input::CallerPresent`]
-    /// other calls are offered.
+    /// other calls are assigned.
     AskCaller {
         /// The call.
         call: CallId,
     },
     /// Stop ringing.
     Rescind {
-        /// The offer.
-        offer: OfferId,
+        /// The assignment.
+        assignment: AssignmentId,
         /// The agent.
         agent: AgentId,
-        /// End of the offer.
-        how: OfferEnd,
+        /// End of the assignment.
+        how: AssignmentEnd,
         /// Somebody else has the call (RFC 3326: `Reason: SIP;cause=200`).
         elsewhere: bool,
     },
     /// Let them talk; say [`Input::Connected`] when they do.
     Connect {
-        /// The offer that was accepted.
-        offer: OfferId,
+        /// The assignment that was accepted.
+        assignment: AssignmentId,
         /// The call.
         call: CallId,
         /// The agent.
@@ -276,8 +276,8 @@ pub const POSITIONS: usize = 50;
 /// Why something was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The offer is over: somebody else has the call, it was too late, or the engine was restarted.
-    OfferGone(OfferId),
+    /// The assignment is over: somebody else has the call, it was too late, or the engine was restarted.
+    AssignmentGone(AssignmentId),
     /// There is no such queue.
     UnknownQueue(QueueId),
     /// There is no such agent.
@@ -301,7 +301,7 @@ impl Refusal {
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
-            Refusal::OfferGone(_) => "offer-gone",
+            Refusal::AssignmentGone(_) => "offer-gone",
             Refusal::UnknownQueue(_) => "unknown-queue",
             Refusal::UnknownAgent(_) => "unknown-agent",
             Refusal::UnknownCall(_) => "unknown-call",

@@ -10,7 +10,7 @@ use super::index::Place;
 use super::{Acd, Agent, Stand};
 
 impl Acd {
-    /// Makes every offer that can be made.
+    /// Makes every assignment that can be made.
     pub(super) fn match_all(&mut self, now: Time) {
         loop {
             if let Some(agent) = self.ready_agents.pop_first() {
@@ -23,10 +23,10 @@ impl Acd {
         }
     }
 
-    /// An agent is ready: offers the best call for the agent to the best agent for that call, and so on until
-    /// the agent has one or there is none. Returns the number of offers.
+    /// An agent is ready: assigns the best call for the agent to the best agent for that call, and so on until
+    /// the agent has one or there is none. Returns the number of assignments.
     fn match_agent(&mut self, now: Time, agent: AgentId) -> usize {
-        let mut offers = 0;
+        let mut assignments = 0;
         while let Some(call) = self.best_call(now, agent)
             && let Some(best) = self.best_agent(call)
         {
@@ -35,13 +35,13 @@ impl Acd {
             }
             #[cfg(test)]
             super::tests::check::choice(self, now, call, best, agent);
-            self.offer(now, call, best);
-            offers += 1;
+            self.assign(now, call, best);
+            assignments += 1;
             if best == agent {
                 break;
             }
         }
-        offers
+        assignments
     }
 
     /// A call is ready: its best agent takes the best call that there is for that agent, until that is this one.

@@ -294,8 +294,8 @@ impl Metrics {
             }
             Fact::Started
             | Fact::Widened { .. }
-            | Fact::Offered { .. }
-            | Fact::OfferEnded { .. }
+            | Fact::Assigned { .. }
+            | Fact::AssignmentEnded { .. }
             | Fact::Away { .. }
             | Fact::WrappedUp { .. }
             | Fact::Next { .. } => {}

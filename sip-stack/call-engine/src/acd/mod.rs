@@ -1,18 +1,19 @@
-//! Automatic call distribution: callers wait, agents are offered calls, and each decision takes microseconds.
+//! Automatic call distribution: callers wait, agents are assigned calls, and each decision takes microseconds.
 //!
 //! [`Acd`] is a machine like every core: it gets the time as an argument, [`Input`]s go in, [`Output`]s come
 //! out. Among the outputs are [`Record`]s: only their content outlives a restart ([`State`]), and wallboards
 //! and reports are made of nothing else.
 //!
 //! - **An agent** is four small machines: what the agent wants ([`Intent`]), whether its page can be reached, what it does
-//!   ([`Work`]), and how many direct calls it has. Offers go to those who want calls, whose page gave a fresh sign of life, who are idle
+//!   ([`Work`]), and how many direct calls it has. Assignments go to those who want calls, whose page gave a fresh sign of life, who are idle
 //!   and have no line in use.
 //! - **Order** is by virtual enqueue time: when a call came, less a boost for its priority. Within a bucket all calls age alike, so that
 //!   ageing needs no re-sorting, and a call is overtaken only by those that come within the greatest boost after it.
 //! - **Two triggers**: a call is ready, or an agent is. Nothing polls and nothing scans.
-//! - **Offers** have a deadline and name the engine's epoch; the first to accept has the call, and whoever comes late is told so.
+//! - **Assignments** have a deadline and name the engine's epoch; the first to accept has the call, and whoever comes late is told so.
 
 mod agents;
+mod assignments;
 mod calls;
 mod config;
 mod configure;
@@ -23,7 +24,6 @@ mod index;
 mod input;
 mod matching;
 pub mod metrics;
-mod offers;
 mod state;
 mod timeout;
 mod waiting;
@@ -32,15 +32,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sans_io::{Rng, Time, Timers};
 
+pub use assignments::NO_ANSWER;
 pub use calls::LOST;
 pub use config::{
     AgentConfig, Membership, Proficiency, QueueConfig, Requirement, Settings, Strategy, Target, Widening,
 };
-pub use fact::{Departure, Fact, Intent, OfferEnd, OverflowCause, Record, ReturnCause, Status};
+pub use fact::{AssignmentEnd, Departure, Fact, Intent, OverflowCause, Record, ReturnCause, Status};
 pub use hours::{Hours, Offset, Span};
-pub use ids::{AgentId, CallId, ConnId, OfferId, QueueId, SkillId};
+pub use ids::{AgentId, AssignmentId, CallId, ConnId, QueueId, SkillId};
 pub use input::{Enqueue, Input, Output, POSITIONS, Reach, Refusal, Requeue};
-pub use offers::NO_ANSWER;
 pub use state::{AgentState, CallState, Phase, State, Work};
 
 use index::{Index, Place};
@@ -55,17 +55,17 @@ pub struct Acd {
     queues: BTreeMap<QueueId, QueueConfig>,
     agents: BTreeMap<AgentId, Agent>,
     calls: BTreeMap<CallId, Call>,
-    offers: BTreeMap<OfferId, Offer>,
-    offers_made: u64,
+    assignments: BTreeMap<AssignmentId, Assignment>,
+    assignments_made: u64,
     /// Calls that no agent took yet, by queue and place.
     lines: BTreeMap<QueueId, BTreeSet<Place>>,
     index: Index,
     timers: Timers<Alarm>,
     rng: Rng,
-    /// Agents who became eligible and calls that became offerable since the last match.
+    /// Agents who became eligible and calls that became assignable since the last match.
     ready_agents: BTreeSet<AgentId>,
     ready_calls: BTreeSet<Place>,
-    /// Agents who are not to be offered certain calls for a while.
+    /// Agents who are not to be assigned certain calls for a while.
     excluders: BTreeSet<AgentId>,
     out: VecDeque<Output>,
 }
@@ -80,8 +80,8 @@ struct Agent {
     /// Time at which the page last showed that its program runs.
     proof: Time,
     lines: u32,
-    offer: Option<OfferId>,
-    /// Gets no offers for a moment.
+    assignment: Option<AssignmentId>,
+    /// Gets no assignments for a moment.
     cooling: bool,
     excluded: Vec<(CallId, Time)>,
     /// Calls that wait for this agent alone.
@@ -95,7 +95,7 @@ struct Agent {
 /// State of a call that does not outlive a restart.
 #[derive(Debug)]
 struct Call {
-    offers: BTreeSet<OfferId>,
+    assignments: BTreeSet<AssignmentId>,
     /// Index that it is looked for in.
     stand: Stand,
     /// Since when it waits, this time.
@@ -115,7 +115,7 @@ enum Caller {
     Heard,
     /// The caller is silent, and must be asked for a sign of life, unless it gave one a moment ago: until then.
     Silent(Option<Time>),
-    /// The caller is being asked: no agent is offered the call meanwhile.
+    /// The caller is being asked: no agent is assigned the call meanwhile.
     Asked,
 }
 
@@ -129,10 +129,10 @@ enum Stand {
 }
 
 #[derive(Debug)]
-struct Offer {
+struct Assignment {
     call: CallId,
     agent: AgentId,
-    /// No other agent was offered the call meanwhile.
+    /// No other agent was assigned the call meanwhile.
     alone: bool,
 }
 
@@ -148,8 +148,8 @@ impl Acd {
             queues: BTreeMap::new(),
             agents: BTreeMap::new(),
             calls: BTreeMap::new(),
-            offers: BTreeMap::new(),
-            offers_made: 0,
+            assignments: BTreeMap::new(),
+            assignments_made: 0,
             lines: BTreeMap::new(),
             index: Index::default(),
             timers: Timers::default(),
@@ -184,11 +184,11 @@ impl Acd {
         self.lines.get(&queue).into_iter().flatten().map(|place| place.2)
     }
 
-    /// Open offers: id, call, agent.
-    pub fn offers(&self) -> impl Iterator<Item = (OfferId, CallId, AgentId)> + '_ {
-        self.offers
+    /// Open assignments: id, call, agent.
+    pub fn assignments(&self) -> impl Iterator<Item = (AssignmentId, CallId, AgentId)> + '_ {
+        self.assignments
             .iter()
-            .map(|(id, offer)| (*id, offer.call, offer.agent))
+            .map(|(id, assignment)| (*id, assignment.call, assignment.agent))
     }
 
     /// Takes an input. Deadlines that are due come first, so that what comes late is late.
@@ -208,10 +208,10 @@ impl Acd {
             Input::Lines { agent, lines } => self.set_lines(now, agent, lines),
             Input::WrappedUp { agent, code } => self.wrapped_up(now, agent, code),
             Input::Enqueue(call) => self.enqueue(now, call),
-            Input::Rung { offer } => self.rung(now, offer),
-            Input::Accept { offer } => self.accept(now, offer),
-            Input::Reject { offer } => self.reject(now, offer),
-            Input::OfferLost { offer } => self.offer_lost(now, offer),
+            Input::Rung { assignment } => self.rung(now, assignment),
+            Input::Accept { assignment } => self.accept(now, assignment),
+            Input::Reject { assignment } => self.reject(now, assignment),
+            Input::AssignmentLost { assignment } => self.assignment_lost(now, assignment),
             Input::Connected { call } => self.connected(now, call),
             Input::NotConnected { call } => self.not_connected(now, call),
             Input::Held { call, held } => self.held(now, call, held),

@@ -6,7 +6,7 @@ use sans_io::Time;
 use serde::{Deserialize, Serialize};
 
 use super::config::Requirement;
-use super::fact::{Fact, Intent, OfferEnd, Record, Status, as_micros};
+use super::fact::{AssignmentEnd, Fact, Intent, Record, Status, as_micros};
 use super::ids::{AgentId, CallId, QueueId};
 
 /// Agents and calls as the log tells them. Two that applied the same records are equal.
@@ -37,10 +37,11 @@ pub struct AgentState {
     pub work: Work,
     /// Time at which the agent last became idle or available, microseconds since 1970.
     pub idle_since: u64,
-    /// Unanswered offers in a row.
+    /// Unanswered assignments in a row.
     pub unanswered: u32,
-    /// Number of the record that offered a call last.
-    pub last_offered: u64,
+    /// Number of the record that assigned a call last.
+    #[serde(rename = "last_offered")]
+    pub last_assigned: u64,
     /// Calls taken since signing in.
     pub calls: u32,
     /// The present status.
@@ -57,7 +58,7 @@ pub struct AgentState {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
-    /// Nothing; an offer is no work yet.
+    /// Nothing; an assignment is no work yet.
     #[default]
     Idle,
     /// Has a call.
@@ -101,7 +102,7 @@ pub struct CallState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// In its queue; offers may be out.
+    /// In its queue; assignments may be out.
     Waiting,
     /// An agent took it.
     Connecting(AgentId),
@@ -190,14 +191,14 @@ impl State {
                     call.since = at;
                 }
             }),
-            Fact::Offered { agent, .. } => {
+            Fact::Assigned { agent, .. } => {
                 let seq = record.seq;
-                self.agent(*agent, |agent| agent.last_offered = seq);
+                self.agent(*agent, |agent| agent.last_assigned = seq);
             }
-            Fact::OfferEnded {
+            Fact::AssignmentEnded {
                 agent, how, counts, ..
             } => self.agent(*agent, |agent| {
-                if *how == OfferEnd::Accepted {
+                if *how == AssignmentEnd::Accepted {
                     agent.unanswered = 0;
                 } else if *counts {
                     agent.unanswered += 1;

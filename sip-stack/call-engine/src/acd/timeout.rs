@@ -2,7 +2,7 @@
 
 use sans_io::Time;
 
-use super::ids::{AgentId, CallId, OfferId};
+use super::ids::{AgentId, AssignmentId, CallId};
 use super::{Acd, OverflowCause};
 
 /// Purpose of a timer.
@@ -11,9 +11,9 @@ pub(super) enum Alarm {
     /// A sign of life is due.
     Probe(AgentId),
     /// The agent did not answer.
-    Ring(OfferId),
+    Ring(AssignmentId),
     /// The agent's phone did not even ring.
-    Alert(OfferId),
+    Alert(AssignmentId),
     /// Ring-progressive: one more.
     Progress(CallId),
     /// The agent that the caller knows is not asked alone any longer.
@@ -32,7 +32,7 @@ pub(super) enum Alarm {
     Recover(CallId),
     /// Wrap-up is over.
     WrapUp(AgentId),
-    /// The agent gets offers again.
+    /// The agent gets assignments again.
     CoolDown(AgentId),
     /// The agent may get a call again that it did not take.
     Exclude(AgentId),
@@ -68,7 +68,7 @@ impl Acd {
     }
 
     /// Runs due timers, moment by moment, each with the matches that follow from it: an agent who became free
-    /// at an earlier deadline is there at a later one, and nobody is offered a call at the very moment of
+    /// at an earlier deadline is there at a later one, and nobody is assigned a call at the very moment of
     /// another deadline.
     pub(super) fn run_timers(&mut self, now: Time) {
         while let Some((moment, _)) = self.timers.next().filter(|(at, _)| *at <= now) {
@@ -81,8 +81,8 @@ impl Acd {
 
     fn ring_out(&mut self, now: Time, alarm: Alarm) {
         match alarm {
-            Alarm::Ring(offer) => self.unanswered(now, offer),
-            Alarm::Alert(offer) => self.lose_offer(now, offer),
+            Alarm::Ring(assignment) => self.unanswered(now, assignment),
+            Alarm::Alert(assignment) => self.lose_assignment(now, assignment),
             Alarm::Progress(call) => self.ring_one_more(call),
             Alarm::Sticky(call) => self.widen(now, call),
             Alarm::Widen(call) => self.widen(now, call),

@@ -159,7 +159,7 @@ impl Acd {
         }
     }
 
-    /// Before a call is offered: asks a caller who was silent for long for a sign of life, and offers others
+    /// Before a call is assigned: asks a caller who was silent for long for a sign of life, and assigns others
     /// meanwhile.
     pub(super) fn ask_first(&mut self, now: Time, id: CallId) -> bool {
         let Some(call) = self.calls.get_mut(&id) else {
@@ -226,7 +226,7 @@ impl Acd {
         if state.phase != Phase::Waiting || call.recovering || call.caller == Caller::Asked {
             return Stand::Nowhere;
         }
-        let alone = call.offers.is_empty();
+        let alone = call.assignments.is_empty();
         let Some(step) = state.step else {
             return match state.sticky {
                 Some(agent) if alone && self.agents.contains_key(&agent) => Stand::Sticky(agent),

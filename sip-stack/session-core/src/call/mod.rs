@@ -25,7 +25,7 @@ use ending::Phase;
 
 use crate::bridge::Wired;
 use crate::context::Context;
-use crate::dial::{Caller, Dialling, Invitation};
+use crate::dial::{Caller, Dialling, Ringing};
 use crate::event::{Fault, LegRecord, Source};
 use crate::leg::{Leg, Membership, Part, Purpose, Seat};
 
@@ -52,7 +52,7 @@ pub(crate) struct Call {
     came: u32,
     dialling: Option<Dialling>,
     /// Invitations that ring.
-    invitations: Vec<Invitation>,
+    invitations: Vec<Ringing>,
     lifetime: Lifetime,
     /// Time that a browser of it may be away; `None`: as configured.
     grace: Option<Duration>,
@@ -290,11 +290,11 @@ impl Call {
         self.legs.iter().filter(|l| l.is_branch())
     }
 
-    pub(crate) fn invitations(&self) -> &[Invitation] {
+    pub(crate) fn invitations(&self) -> &[Ringing] {
         &self.invitations
     }
 
-    pub(crate) fn invitations_mut(&mut self) -> &mut Vec<Invitation> {
+    pub(crate) fn invitations_mut(&mut self) -> &mut Vec<Ringing> {
         &mut self.invitations
     }
 }

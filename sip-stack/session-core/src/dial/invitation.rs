@@ -14,7 +14,7 @@ use crate::leg::Leg;
 
 /// Settings for calling somebody for a waiting caller.
 #[derive(Clone, Debug)]
-pub struct Offer {
+pub struct Invitation {
     /// Party to call. All contacts of a user ring; the first to answer has the call.
     pub party: Party,
     /// Caller as shown; `None`: the one who called us.
@@ -27,7 +27,7 @@ pub struct Offer {
 
 /// An invitation that rings. Its first branch names it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Invitation {
+pub(crate) struct Ringing {
     name: LegId,
     /// Best final response so far; 0 before the first.
     best: u16,
@@ -42,7 +42,7 @@ pub(crate) enum Owner {
     Transfer(LegId),
 }
 
-impl Invitation {
+impl Ringing {
     /// Rings to replace somebody.
     pub(crate) fn is_for_transfer(&self) -> bool {
         matches!(self.owner, Owner::Transfer(_))
@@ -64,30 +64,41 @@ impl Call {
     /// # Errors
     /// The SIP code that says why the party cannot be called: 404 unknown user or trunk, 480 not registered, 481 no such call,
     /// 400 a header that cannot be written.
-    pub(crate) fn invite(&mut self, cx: &mut Context, offer: Offer, owner: Owner) -> Result<LegId, u16> {
+    pub(crate) fn invite(
+        &mut self,
+        cx: &mut Context,
+        invitation: Invitation,
+        owner: Owner,
+    ) -> Result<LegId, u16> {
         if self.is_ending() {
             return Err(481);
         }
-        let caller = offer.caller.unwrap_or_else(|| self.from().clone());
+        let caller = invitation.caller.unwrap_or_else(|| self.from().clone());
         let is_clean = |text: &str| !text.contains(['\r', '\n', '\0']);
-        let mut headers = offer.headers.iter();
+        let mut headers = invitation.headers.iter();
         if !headers.all(|(name, value)| is_clean(name) && is_clean(value)) {
             return Err(400);
         }
         let mut legs = Vec::new();
-        for branch in Branch::all_of(cx, &offer.party)? {
-            legs.push(self.start_branch(cx, branch, &caller, offer.ring_timeout, offer.headers.clone()));
+        for branch in Branch::all_of(cx, &invitation.party)? {
+            legs.push(self.start_branch(
+                cx,
+                branch,
+                &caller,
+                invitation.ring_timeout,
+                invitation.headers.clone(),
+            ));
         }
         let name = legs.first().copied().ok_or(480_u16)?;
         for l in self.legs_mut().filter(|l| legs.contains(&l.id())) {
             l.invite_for(name);
         }
-        self.invitations_mut().push(Invitation { name, best: 0, owner });
+        self.invitations_mut().push(Ringing { name, best: 0, owner });
         Ok(name)
     }
 
     /// The invitation of that name, if it rings.
-    pub(crate) fn invitation(&self, name: LegId) -> Option<&Invitation> {
+    pub(crate) fn invitation(&self, name: LegId) -> Option<&Ringing> {
         self.invitations()
             .iter()
             .find(|invitation| invitation.name == name)
@@ -101,7 +112,7 @@ impl Call {
                 .any(|l| l.invitation() == Some(name) || l.id() == name)
     }
 
-    fn take_invitation(&mut self, name: LegId) -> Option<Invitation> {
+    fn take_invitation(&mut self, name: LegId) -> Option<Ringing> {
         let at = self
             .invitations()
             .iter()
@@ -154,11 +165,11 @@ impl Call {
         code: u16,
     ) {
         let session = self.id();
-        match self.invitation(name).map(Invitation::owner) {
+        match self.invitation(name).map(Ringing::owner) {
             Some(Owner::Transfer(by)) => self.transfer_rings(cx, now, leg, by, code),
-            Some(Owner::Application) => cx.event(Event::OfferRings {
+            Some(Owner::Application) => cx.event(Event::InvitationRings {
                 session,
-                offer: name,
+                invitation: name,
                 code,
             }),
             None => debug_assert!(false, "a leg rings for an invitation that is there"),
@@ -173,9 +184,9 @@ impl Call {
         }
         match invitation.map(|invitation| invitation.owner) {
             Some(Owner::Transfer(by)) => self.transfer_answered(cx, now, by, leg),
-            Some(Owner::Application) => cx.event(Event::OfferAnswered {
+            Some(Owner::Application) => cx.event(Event::InvitationAnswered {
                 session: self.id(),
-                offer: name,
+                invitation: name,
                 leg,
             }),
             None => debug_assert!(false, "a leg answers an invitation that is there"),
@@ -207,9 +218,9 @@ impl Call {
         match over.map(|invitation| (invitation.owner, invitation.best)) {
             None => {}
             Some((Owner::Transfer(by), code)) => self.transfer_failed(cx, now, by, code),
-            Some((Owner::Application, code)) => cx.event(Event::OfferEnded {
+            Some((Owner::Application, code)) => cx.event(Event::InvitationEnded {
                 session: self.id(),
-                offer: name,
+                invitation: name,
                 code,
             }),
         }

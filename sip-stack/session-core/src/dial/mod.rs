@@ -17,8 +17,8 @@ use sip_core::uri::{Uri, UriError};
 
 pub(crate) use branch::{elsewhere, host_text, user_text};
 pub(crate) use failover::Dialling;
-pub use invitation::Offer;
-pub(crate) use invitation::{Invitation, Owner};
+pub use invitation::Invitation;
+pub(crate) use invitation::{Owner, Ringing};
 pub(crate) use redirect::Redirect;
 
 use crate::config::Trunk;

@@ -6,13 +6,13 @@ use sip_core::uri::Uri;
 
 use crate::call::{Call, End};
 use crate::context::Context;
-use crate::dial::{Caller, Offer, Owner};
+use crate::dial::{Caller, Invitation, Owner};
 use crate::event::{Cause, Event};
 use crate::leg::{Leg, Part};
 
 impl Call {
-    /// Calls somebody in place of `leg`, whose peer asked for it. Without `offer.caller`, the target is shown one of those who stay.
-    pub(crate) fn transfer(&mut self, cx: &mut Context, now: Time, leg: LegId, mut offer: Offer) {
+    /// Calls somebody in place of `leg`, whose peer asked for it. Without `invitation.caller`, the target is shown one of those who stay.
+    pub(crate) fn transfer(&mut self, cx: &mut Context, now: Time, leg: LegId, mut invitation: Invitation) {
         if !self.may_be_replaced(leg) {
             return self.refuse_refer(cx, now, leg, 603);
         }
@@ -20,14 +20,14 @@ impl Call {
         let by = self.leg(leg).and_then(Leg::user);
         if let Some(by) = by.and_then(|user| Uri::sip(Some(user), &cx.config.host, None).ok()) {
             // RFC 3892 §2.2: in our own words, as everything of a leg.
-            offer
+            invitation
                 .headers
                 .push(("Referred-By".into(), format!("<{}>", by.as_str())));
         }
-        if offer.caller.is_none() {
-            offer.caller = self.who_stays(cx, leg);
+        if invitation.caller.is_none() {
+            invitation.caller = self.who_stays(cx, leg);
         }
-        match self.invite(cx, offer, Owner::Transfer(leg)) {
+        match self.invite(cx, invitation, Owner::Transfer(leg)) {
             Ok(invitation) => {
                 if let Some(l) = self.leg_mut(leg) {
                     l.set_part(Part::Aside(invitation));

@@ -8,7 +8,7 @@ use sip_core::uri::Uri;
 
 use super::Refer;
 use crate::coordinator::Coordinator;
-use crate::dial::{Invitation, host_text, user_text};
+use crate::dial::{Ringing, host_text, user_text};
 use crate::event::{Event, ReferTo};
 use crate::leg::Leg;
 
@@ -71,7 +71,7 @@ impl Coordinator {
         let Some(user) = l.user() else {
             return Some(Err(403));
         };
-        let is_transferred = call.invitations().iter().any(Invitation::is_for_transfer);
+        let is_transferred = call.invitations().iter().any(Ringing::is_for_transfer);
         if is_transferred || matches!(l.refer(), Refer::Asked(_) | Refer::Accepted(_)) {
             return Some(Err(491));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use media_core::control::Phrase;
 use sans_io::Rng;
-use session_core::{Event, LegId, MediaSource, Offer, Party, Role, SessionId, User};
+use session_core::{Event, Invitation, LegId, MediaSource, Party, Role, SessionId, User};
 use sip_core::auth::Password;
 use sip_core::uri::Uri;
 
@@ -15,15 +15,15 @@ fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-fn right() -> Offer {
-    offer(Party::Trunk {
+fn right() -> Invitation {
+    invitation(Party::Trunk {
         name: "right".into(),
         number: "777".into(),
     })
 }
 
-fn offer(party: Party) -> Offer {
-    Offer {
+fn invitation(party: Party) -> Invitation {
+    Invitation {
         party,
         caller: None,
         ring_timeout: secs(30),
@@ -42,7 +42,7 @@ fn waiting(world: &mut World) -> (SessionId, LegId) {
 
 fn answered(world: &World) -> Option<LegId> {
     world.events(GATEWAY).iter().rev().find_map(|event| match event {
-        Event::OfferAnswered { leg, .. } => Some(*leg),
+        Event::InvitationAnswered { leg, .. } => Some(*leg),
         _ => None,
     })
 }
@@ -51,8 +51,8 @@ fn answered(world: &World) -> Option<LegId> {
 fn talking(world: &mut World) -> (SessionId, LegId, LegId) {
     let (session, caller) = waiting(world);
     world
-        .verb(GATEWAY, |c, now| c.offer(now, session, right()))
-        .expect("offered");
+        .verb(GATEWAY, |c, now| c.invite(now, session, right()))
+        .expect("invited");
     world.run_until(secs(10), |w| answered(w).is_some());
     let agent = answered(world).expect("answered");
     world.verb(GATEWAY, |c, now| c.admit_leg(now, session, agent));
@@ -88,8 +88,8 @@ fn who_answered_and_hangs_up_before_being_admitted_is_told_of() {
     let mut world = World::new(2, Network::perfect());
     let (session, _) = waiting(&mut world);
     world
-        .verb(GATEWAY, |c, now| c.offer(now, session, right()))
-        .expect("offered");
+        .verb(GATEWAY, |c, now| c.invite(now, session, right()))
+        .expect("invited");
     world.run_until(secs(10), |w| answered(w).is_some());
     let leg = answered(&world).expect("answered");
     world.run(secs(1));
@@ -106,7 +106,7 @@ fn who_answered_and_hangs_up_before_being_admitted_is_told_of() {
 }
 
 #[test]
-fn an_offer_is_taken_back_by_its_name_whichever_contact_answered() {
+fn an_invitation_is_taken_back_by_its_name_whichever_contact_answered() {
     let mut named = Vec::new();
     for node in [CALLER, CALLEE] {
         let mut world = World::new(3, Network::perfect());
@@ -117,7 +117,7 @@ fn an_offer_is_taken_back_by_its_name_whichever_contact_answered() {
         let (session, _) = waiting(&mut world);
         let name = world
             .verb(GATEWAY, |c, now| {
-                c.offer(now, session, offer(Party::User("agent".into())))
+                c.invite(now, session, invitation(Party::User("agent".into())))
             })
             .expect("registered");
         world.run(secs(2));
@@ -149,8 +149,8 @@ fn a_consultation_becomes_a_talk_of_three_and_then_a_transfer() {
     let (session, _, agent) = talking(&mut world);
     let aside = world.verb(GATEWAY, |c, now| c.split(now, agent)).expect("split");
     world
-        .verb(GATEWAY, |c, now| c.offer(now, aside, right()))
-        .expect("offered");
+        .verb(GATEWAY, |c, now| c.invite(now, aside, right()))
+        .expect("invited");
     world.run(secs(2));
     let third = answered(&world).expect("answered");
     world.verb(GATEWAY, |c, now| c.admit_leg(now, aside, third));
@@ -270,7 +270,7 @@ fn random(world: &mut World, rng: &mut Rng) {
     let coached = legs[pick(rng, legs.len())];
     // Most who answer are admitted to the session that called them.
     let newest = world.events(GATEWAY).iter().rev().find_map(|event| match event {
-        Event::OfferAnswered { session, leg, .. } => Some((*session, *leg)),
+        Event::InvitationAnswered { session, leg, .. } => Some((*session, *leg)),
         _ => None,
     });
     let what = rng.below(32);
@@ -278,7 +278,7 @@ fn random(world: &mut World, rng: &mut Rng) {
         return ask_for_transfer(world, rng, what == 28);
     }
     world.verb(GATEWAY, |c, now| match what {
-        0..=3 => drop(c.offer(now, session, right())),
+        0..=3 => drop(c.invite(now, session, right())),
         4..=9 => {
             let (session, leg) = newest.unwrap_or((session, leg));
             c.admit_leg(now, session, leg);
@@ -322,9 +322,9 @@ fn a_user_who_is_removed_is_reached_and_admitted_no_more_and_the_call_goes_on() 
     let (session, _) = waiting(&mut world);
     world
         .verb(GATEWAY, |c, now| {
-            c.offer(now, session, offer(Party::User("agent".into())))
+            c.invite(now, session, invitation(Party::User("agent".into())))
         })
-        .expect("offered");
+        .expect("invited");
     world.run_until(secs(10), |w| answered(w).is_some());
     let agent = answered(&world).expect("answered");
     world.verb(GATEWAY, |c, now| c.admit_leg(now, session, agent));
@@ -336,7 +336,7 @@ fn a_user_who_is_removed_is_reached_and_admitted_no_more_and_the_call_goes_on() 
     assert_eq!(world.count(GATEWAY, told), 1);
     assert_eq!(world.bridges(GATEWAY), 1, "whoever talks is not cut off");
     let refused = world.verb(GATEWAY, |c, now| {
-        c.offer(now, session, offer(Party::User("agent".into())))
+        c.invite(now, session, invitation(Party::User("agent".into())))
     });
     assert_eq!(refused, Err(404));
     world.register(CALLEE);
@@ -382,8 +382,8 @@ fn who_waits_is_told_the_place_and_who_talks_is_not() {
     assert_eq!(announcements(&world, caller), 1);
     // The agent's phone rings: the caller still waits.
     world
-        .verb(GATEWAY, |c, now| c.offer(now, session, right()))
-        .expect("offered");
+        .verb(GATEWAY, |c, now| c.invite(now, session, right()))
+        .expect("invited");
     assert!(world.verb(GATEWAY, |c, _| c.announce(caller, place)));
     world.run_until(secs(10), |w| answered(w).is_some());
     let agent = answered(&world).expect("answered");

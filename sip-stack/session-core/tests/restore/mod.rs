@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use media_core::control::{Application, Command};
 use media_core::negotiated::{Direction, Transport};
-use session_core::{Cause, Event, LegId, Offer, Party, SavedLeg, SessionId};
+use session_core::{Cause, Event, Invitation, LegId, Party, SavedLeg, SessionId};
 
 use crate::world::{CALLEE, CALLER, GATEWAY, Network, World};
 
@@ -82,7 +82,7 @@ fn a_caller_who_waits_hears_music_again_and_is_connected() {
         })
     ));
 
-    let offer = Offer {
+    let invitation = Invitation {
         party: Party::Trunk {
             name: "right".into(),
             number: "777".into(),
@@ -92,11 +92,11 @@ fn a_caller_who_waits_hears_music_again_and_is_connected() {
         headers: Vec::new(),
     };
     world
-        .verb(GATEWAY, |c, now| c.offer(now, session, offer))
-        .expect("offered");
+        .verb(GATEWAY, |c, now| c.invite(now, session, invitation))
+        .expect("invited");
     world.run(secs(2));
     let agent = world.events(GATEWAY).iter().find_map(|event| match event {
-        Event::OfferAnswered { leg, .. } => Some(*leg),
+        Event::InvitationAnswered { leg, .. } => Some(*leg),
         _ => None,
     });
     let agent = agent.expect("answered");

@@ -9,8 +9,8 @@ use media_core::control::{Application, Command, Event as MediaEvent, Failure, Me
 use media_core::negotiated::{Codec, Fingerprint, Hash};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
-    Access, Adjustment, CallRecord, Caller, Config, Coordinator, Dial, Event, Input, LegId, Offer, OnFailure,
-    OutgoingCall, Output, Party, ReferTo, Registration, SessionId, Stats, Trunk, User,
+    Access, Adjustment, CallRecord, Caller, Config, Coordinator, Dial, Event, Input, Invitation, LegId,
+    OnFailure, OutgoingCall, Output, Party, ReferTo, Registration, SessionId, Stats, Trunk, User,
 };
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
@@ -597,13 +597,13 @@ impl World {
                             number: number.clone(),
                         },
                     };
-                    let offer = Offer {
+                    let invitation = Invitation {
                         party,
                         caller: None,
                         ring_timeout: Duration::from_secs(30),
                         headers: Vec::new(),
                     };
-                    coordinator.transfer(now, *leg, offer);
+                    coordinator.transfer(now, *leg, invitation);
                 }
             },
             (Event::Progress { .. }, CALLER) => self.rings += 1,

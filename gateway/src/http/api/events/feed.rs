@@ -11,9 +11,9 @@ use super::super::agent::DirectoryEntry;
 use super::super::sign_in::Me;
 use crate::auth::Principal;
 use crate::centre::event_stream::{Event, EventStream, TooOld, View};
-use crate::centre::view::{Agent, Call, Change, Moment, Offer, Queue};
+use crate::centre::view::{Agent, Assignment, Call, Change, Moment, Queue};
 use crate::service::rights::{
-    sees_agent, sees_call, sees_offer, sees_queue, sees_record, shown_call, shown_record,
+    sees_agent, sees_assignment, sees_call, sees_queue, sees_record, shown_call, shown_record,
 };
 
 /// Position of a subscriber. One that has not subscribed, or was told to start again, is sent nothing.
@@ -38,7 +38,8 @@ struct SnapshotData<'a> {
     agents: Vec<AgentSeen>,
     queues: Vec<QueueSeen>,
     calls: Vec<Call>,
-    offers: Vec<Offer>,
+    #[serde(rename = "offers")]
+    assignments: Vec<Assignment>,
 }
 
 #[derive(Serialize)]
@@ -158,10 +159,10 @@ fn seen<'a>(view: &View, who: &Principal, me: &'a Me) -> SnapshotData<'a> {
             .filter(|call| sees_call(who, call))
             .map(|call| shown_call(view, who, call))
             .collect(),
-        offers: view
-            .offers
+        assignments: view
+            .assignments
             .values()
-            .filter(|offer| sees_offer(who, &offer.agent))
+            .filter(|assignment| sees_assignment(who, &assignment.agent))
             .cloned()
             .collect(),
     }
@@ -191,8 +192,8 @@ fn as_seen(view: &View, who: &Principal, event: &Event) -> String {
         }
         Change::CallEnded { .. } | Change::CallJoined { .. } => false,
         Change::Logged { record } => sees_record(who, record),
-        Change::OfferMade(offer) => sees_offer(who, &offer.agent),
-        Change::OfferEnded { agent, .. } => sees_offer(who, agent),
+        Change::AssignmentMade(assignment) => sees_assignment(who, &assignment.agent),
+        Change::AssignmentEnded { agent, .. } => sees_assignment(who, agent),
         Change::Agent(_)
         | Change::Queue(_)
         | Change::AgentRemoved { .. }

@@ -32,8 +32,8 @@ use crate::centre::event_stream::{Event, EventStream};
 use crate::centre::signalling::Signalling;
 use crate::centre::statistics::Statistics;
 use crate::centre::view::{
-    Agent, AgentDay, AgentName, Call, CallKind, CallPhase, Change, Moment, Mos, Offer, Outcome, Party, Queue,
-    QueueAlarms, QueueDay, QueueLive, QueueName, Reach, Record, RecordKind, Status,
+    Agent, AgentDay, AgentName, Assignment, Call, CallKind, CallPhase, Change, Moment, Mos, Outcome, Party,
+    Queue, QueueAlarms, QueueDay, QueueLive, QueueName, Reach, Record, RecordKind, Status,
 };
 use crate::config::{self, Config, Staff};
 use crate::demo::Callers;
@@ -317,7 +317,7 @@ pub(super) fn controller() -> (mpsc::Sender<Asked>, Log) {
         while let Some(Asked { by, command, reply }) = receiver.recv().await {
             let text = format!("{command:?}");
             let refused = [
-                ("gone", Refused::OfferGone),
+                ("gone", Refused::AssignmentGone),
                 ("state", Refused::WrongState),
                 ("unknown", Refused::UnknownCall),
                 ("lost", Refused::Unreachable),
@@ -344,7 +344,7 @@ pub(super) fn furniture() -> Vec<Arc<Event>> {
         Change::Call(call("call_anna", Some("usr_anna"))),
         Change::Call(call("call_ben", Some("usr_ben"))),
         Change::Call(call("call_waiting", None)),
-        Change::OfferMade(offer("off_ben", "usr_ben")),
+        Change::AssignmentMade(assignment("off_ben", "usr_ben")),
     ];
     numbered(1, changes)
 }
@@ -429,8 +429,8 @@ pub(super) fn call(id: &str, agent: Option<&str>) -> Call {
     }
 }
 
-pub(super) fn offer(id: &str, agent: &str) -> Offer {
-    Offer {
+pub(super) fn assignment(id: &str, agent: &str) -> Assignment {
+    Assignment {
         id: id.into(),
         call: call("call_offered", None),
         agent: agent.into(),

@@ -182,7 +182,7 @@ async fn each_verb_of_a_call_is_one_command() {
         [(
             anna(),
             Command::Reject {
-                offer: "off_1".into()
+                assignment: "off_1".into()
             }
         )]
     );

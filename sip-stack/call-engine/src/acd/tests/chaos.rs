@@ -7,9 +7,9 @@ use sans_io::Rng;
 
 use super::world::World;
 use crate::acd::{
-    AgentConfig, AgentId, CallId, ConnId, Departure, Enqueue, Fact, Input, Intent, Membership, OfferEnd,
-    OfferId, Output, Phase, Proficiency, QueueConfig, QueueId, Refusal, Requeue, Requirement, Settings,
-    SkillId, State, Strategy, Target, Widening, Work,
+    AgentConfig, AgentId, AssignmentEnd, AssignmentId, CallId, ConnId, Departure, Enqueue, Fact, Input,
+    Intent, Membership, Output, Phase, Proficiency, QueueConfig, QueueId, Refusal, Requeue, Requirement,
+    Settings, SkillId, State, Strategy, Target, Widening, Work,
 };
 
 const STEPS: usize = 300;
@@ -27,8 +27,8 @@ struct Chaos {
     settings: Settings,
     queues: Vec<QueueConfig>,
     agents: Vec<AgentConfig>,
-    /// Every offer that ever was.
-    offers: Vec<OfferId>,
+    /// Every assignment that ever was.
+    assignments: Vec<AssignmentId>,
     next_call: u64,
     next_conn: u64,
     conns: Vec<(AgentId, ConnId)>,
@@ -131,7 +131,7 @@ impl Chaos {
             settings,
             queues,
             agents,
-            offers: Vec::new(),
+            assignments: Vec::new(),
             next_call: 0,
             next_conn: 0,
             conns: Vec::new(),
@@ -142,8 +142,8 @@ impl Chaos {
     fn tell(&mut self, input: Input) -> Vec<Output> {
         let said = self.world.tell(input);
         for output in &said {
-            if let Output::Offer { offer, .. } = output {
-                self.offers.push(*offer);
+            if let Output::Assign { assignment, .. } = output {
+                self.assignments.push(*assignment);
             }
         }
         said
@@ -163,12 +163,17 @@ impl Chaos {
     }
 
     /// Mostly one that is out, now and then one that is over.
-    fn any_offer(&mut self) -> Option<OfferId> {
-        let out: Vec<OfferId> = self.world.acd.offers().map(|(offer, ..)| offer).collect();
+    fn any_assignment(&mut self) -> Option<AssignmentId> {
+        let out: Vec<AssignmentId> = self
+            .world
+            .acd
+            .assignments()
+            .map(|(assignment, ..)| assignment)
+            .collect();
         let from = if self.rng.percent(85) && !out.is_empty() {
             &out
         } else {
-            &self.offers
+            &self.assignments
         };
         (!from.is_empty()).then(|| from[self.rng.below(from.len() as u64) as usize])
     }
@@ -177,7 +182,7 @@ impl Chaos {
         match self.rng.below(100) {
             0..=19 => self.pass(),
             20..=34 => self.enqueue(),
-            35..=56 => self.answer_offer(),
+            35..=56 => self.answer_assignment(),
             57..=66 => self.advance_call(),
             67..=71 => self.end_call(),
             72..=75 => {
@@ -278,19 +283,25 @@ impl Chaos {
         self.tell(Input::Enqueue(call));
     }
 
-    fn answer_offer(&mut self) {
+    fn answer_assignment(&mut self) {
         // Timers that are due come first.
         self.tell(Input::Timeout);
-        let Some(offer) = self.any_offer() else { return };
-        let out = self.world.acd.offers().any(|(other, ..)| other == offer);
-        let said = match self.rng.below(10) {
-            0..=2 => self.tell(Input::Rung { offer }),
-            3..=7 => self.tell(Input::Accept { offer }),
-            8 => self.tell(Input::Reject { offer }),
-            _ => self.tell(Input::OfferLost { offer }),
+        let Some(assignment) = self.any_assignment() else {
+            return;
         };
-        let refused = said.contains(&Output::Refused(Refusal::OfferGone(offer)));
-        assert_eq!(refused, !out, "{offer:?}");
+        let out = self
+            .world
+            .acd
+            .assignments()
+            .any(|(other, ..)| other == assignment);
+        let said = match self.rng.below(10) {
+            0..=2 => self.tell(Input::Rung { assignment }),
+            3..=7 => self.tell(Input::Accept { assignment }),
+            8 => self.tell(Input::Reject { assignment }),
+            _ => self.tell(Input::AssignmentLost { assignment }),
+        };
+        let refused = said.contains(&Output::Refused(Refusal::AssignmentGone(assignment)));
+        assert_eq!(refused, !out, "{assignment:?}");
         self.late_accepts += usize::from(refused);
     }
 
@@ -429,7 +440,7 @@ impl Chaos {
         }
         self.world.pass(60);
         let acd = &self.world.acd;
-        assert_eq!(acd.offers().count(), 0);
+        assert_eq!(acd.assignments().count(), 0);
         assert!(acd.state().calls.is_empty());
         for (id, agent) in &acd.state().agents {
             assert_eq!(
@@ -450,10 +461,10 @@ fn fold(log: &[crate::acd::Record]) -> State {
     state
 }
 
-/// The log as a story: one agent a call, each offer ended once, nothing after the end.
+/// The log as a story: one agent a call, each assignment ended once, nothing after the end.
 fn story(log: &[crate::acd::Record]) {
     let mut with: BTreeMap<CallId, Option<AgentId>> = BTreeMap::new();
-    let mut out: BTreeMap<OfferId, CallId> = BTreeMap::new();
+    let mut out: BTreeMap<AssignmentId, CallId> = BTreeMap::new();
     let mut epoch = 0;
     for record in log {
         assert!(record.epoch >= epoch);
@@ -461,15 +472,20 @@ fn story(log: &[crate::acd::Record]) {
         match &record.fact {
             Fact::Started => out.clear(),
             Fact::Entered { call, .. } => assert!(with.insert(*call, None).is_none()),
-            Fact::Offered { offer, call, .. } => {
-                assert_eq!(with[call], None, "offered while somebody had it");
-                assert!(out.insert(*offer, *call).is_none());
+            Fact::Assigned { assignment, call, .. } => {
+                assert_eq!(with[call], None, "assigned while somebody had it");
+                assert!(out.insert(*assignment, *call).is_none());
             }
-            Fact::OfferEnded { offer, how, call, .. } => {
-                // An offer made before a restart has no end in the log.
-                assert!(out.remove(offer).is_some(), "{offer:?} ended twice");
+            Fact::AssignmentEnded {
+                assignment,
+                how,
+                call,
+                ..
+            } => {
+                // An assignment made before a restart has no end in the log.
+                assert!(out.remove(assignment).is_some(), "{assignment:?} ended twice");
                 assert!(
-                    *how != OfferEnd::Accepted || with[call].is_none(),
+                    *how != AssignmentEnd::Accepted || with[call].is_none(),
                     "two agents took {call:?}"
                 );
             }
@@ -500,7 +516,7 @@ fn story(log: &[crate::acd::Record]) {
 
 #[test]
 fn the_invariants_hold_whatever_happens() {
-    let (mut offered, mut accepted, mut late, mut restarts) = (0, 0, 0, 0);
+    let (mut assigned, mut accepted, mut late, mut restarts) = (0, 0, 0, 0);
     for seed in seeds() {
         let result = std::panic::catch_unwind(|| {
             let mut chaos = Chaos::new(seed);
@@ -518,7 +534,7 @@ fn the_invariants_hold_whatever_happens() {
                     .count()
             };
             (
-                count(|fact| matches!(fact, Fact::Offered { .. })),
+                count(|fact| matches!(fact, Fact::Assigned { .. })),
                 count(|fact| matches!(fact, Fact::Accepted { .. })),
                 chaos.late_accepts,
                 chaos.world.epoch as usize - 1,
@@ -526,7 +542,7 @@ fn the_invariants_hold_whatever_happens() {
         });
         match result {
             Ok(counts) => {
-                offered += counts.0;
+                assigned += counts.0;
                 accepted += counts.1;
                 late += counts.2;
                 restarts += counts.3;
@@ -538,8 +554,8 @@ fn the_invariants_hold_whatever_happens() {
         }
     }
     let each = seeds().count();
-    println!("{offered} offers, {accepted} accepted, {late} answered too late, {restarts} restarts");
-    let dense = offered > 10 * each && accepted > 3 * each && late > each / 2 && restarts > each;
+    println!("{assigned} assignments, {accepted} accepted, {late} answered too late, {restarts} restarts");
+    let dense = assigned > 10 * each && accepted > 3 * each && late > each / 2 && restarts > each;
     assert!(dense || each < 100, "too little happens");
 }
 

@@ -12,13 +12,13 @@ use crate::acd::{
     Strategy, Work,
 };
 
-/// An agent may be offered a call now.
+/// An agent may be assigned a call now.
 fn eligible(acd: &Acd, id: AgentId, agent: &Agent) -> bool {
     let state = acd.agent_state(id);
     state.intent == Intent::Available
         && agent.reach == Reach::Attached
         && state.work == Work::Idle
-        && agent.offer.is_none()
+        && agent.assignment.is_none()
         && !agent.cooling
         && (agent.lines == 0 || agent.config.acd_on_direct)
 }
@@ -98,7 +98,7 @@ fn excluded(acd: &Acd, id: AgentId, agent: &Agent, call: CallId) -> bool {
 }
 
 /// A call would have one more agent ring.
-fn offerable(acd: &Acd, id: CallId) -> bool {
+fn assignable(acd: &Acd, id: CallId) -> bool {
     let (state, call) = (&acd.state.calls[&id], &acd.calls[&id]);
     if state.phase != Phase::Waiting || call.recovering || call.caller == Caller::Asked {
         return false;
@@ -107,12 +107,12 @@ fn offerable(acd: &Acd, id: CallId) -> bool {
         return false;
     }
     let strategy = acd.queues[&state.queue].strategy;
-    call.offers.is_empty()
+    call.assignments.is_empty()
         || state.step.is_some()
             && (strategy == Strategy::RingAll || strategy == Strategy::RingProgressive && call.wants_more)
 }
 
-/// Everybody who could be offered a call, with tier and proficiency.
+/// Everybody who could be assigned a call, with tier and proficiency.
 fn candidates(acd: &Acd, call: CallId) -> Vec<(AgentId, u8, u32)> {
     acd.agents
         .iter()
@@ -142,7 +142,7 @@ fn key(acd: &Acd, id: AgentId, strategy: Strategy) -> Option<u64> {
             Some(state.times[Status::Talking as usize] + state.times[Status::Held as usize])
         }
         Strategy::LowestOccupancy => drawn(|key| *key == Key::Occupancy),
-        Strategy::RoundRobin => Some(state.last_offered),
+        Strategy::RoundRobin => Some(state.last_assigned),
         Strategy::Linear => Some(u64::from(agent.config.order)),
         Strategy::Random => drawn(|key| *key == Key::Random),
         Strategy::WeightedRandom => None,
@@ -155,14 +155,14 @@ fn score(acd: &Acd, now: Time, call: CallId) -> i128 {
     rate * (i128::from(now.as_micros()) - i128::from(state.vet))
 }
 
-/// To be called when `call` is about to be offered to `agent`, because `ready` is: nobody preferred is passed over, agent or call.
+/// To be called when `call` is about to be assigned to `agent`, because `ready` is: nobody preferred is passed over, agent or call.
 pub(in crate::acd) fn choice(acd: &Acd, now: Time, call: CallId, agent: AgentId, ready: AgentId) {
     let all = candidates(acd, call);
     assert!(
         all.iter().any(|(id, ..)| *id == agent),
-        "{agent:?} may not be offered {call:?}"
+        "{agent:?} may not be assigned {call:?}"
     );
-    assert!(offerable(acd, call), "{call:?} is not to be offered");
+    assert!(assignable(acd, call), "{call:?} is not to be assigned");
     let caller = acd.calls[&call].caller;
     assert!(
         !caller.must_be_asked(now),
@@ -198,7 +198,7 @@ pub(in crate::acd) fn choice(acd: &Acd, now: Time, call: CallId, agent: AgentId,
     let rank = |id: CallId| (score(acd, now, id), Reverse(acd.state.calls[&id].order));
     for other in acd.calls.keys().copied().filter(|other| *other != call) {
         let agent = &acd.agents[&ready];
-        if offerable(acd, other)
+        if assignable(acd, other)
             && can_take(acd, ready, agent, other).is_some()
             && !excluded(acd, ready, agent, other)
         {
@@ -215,7 +215,7 @@ pub(super) fn invariants(acd: &Acd, now: Time) {
     assert_eq!(acd.state.entered, acd.state.left + acd.state.calls.len() as u64);
     assert_eq!(acd.calls.len(), acd.state.calls.len());
     // I4
-    for call in acd.calls.keys().copied().filter(|call| offerable(acd, *call)) {
+    for call in acd.calls.keys().copied().filter(|call| assignable(acd, *call)) {
         assert_eq!(candidates(acd, call), [], "{call:?} waits beside idle agents");
     }
     assert!(acd.ready_agents.is_empty() && acd.ready_calls.is_empty());
@@ -226,7 +226,7 @@ fn calls(acd: &Acd, now: Time) {
     for (id, state) in &acd.state.calls {
         let call = &acd.calls[id];
         let place = (state.vet, state.order, *id);
-        // I1: in the line when it waits, in one bucket when it is to be offered, nowhere else.
+        // I1: in the line when it waits, in one bucket when it is to be assigned, nowhere else.
         let buckets: Vec<Stand> = acd
             .index
             .buckets
@@ -250,7 +250,7 @@ fn calls(acd: &Acd, now: Time) {
             assert_eq!(buckets, [call.stand], "{id:?}");
         }
         assert_eq!(
-            offerable(acd, *id),
+            assignable(acd, *id),
             call.stand != Stand::Nowhere,
             "{id:?} {state:?} {call:?}"
         );
@@ -274,9 +274,9 @@ fn calls(acd: &Acd, now: Time) {
                 assert_eq!(acd.agent_state(agent).work, Work::Call(*id));
             }
         }
-        assert!(state.phase == Phase::Waiting || call.offers.is_empty());
-        for offer in &call.offers {
-            assert_eq!(acd.offers[offer].call, *id);
+        assert!(state.phase == Phase::Waiting || call.assignments.is_empty());
+        for assignment in &call.assignments {
+            assert_eq!(acd.assignments[assignment].call, *id);
         }
     }
     assert_eq!(
@@ -295,10 +295,14 @@ fn agents(acd: &Acd, now: Time) {
             "{id:?} {agent:?} {state:?}"
         );
         // I2
-        if let Some(offer) = agent.offer {
-            assert_eq!(acd.offers[&offer].agent, *id);
+        if let Some(assignment) = agent.assignment {
+            assert_eq!(acd.assignments[&assignment].agent, *id);
             assert_eq!(state.work, Work::Idle);
-            assert!(acd.timers.get(Alarm::Ring(offer)).is_some_and(|at| at >= now));
+            assert!(
+                acd.timers
+                    .get(Alarm::Ring(assignment))
+                    .is_some_and(|at| at >= now)
+            );
         }
         match state.work {
             Work::Idle => assert!(
@@ -321,9 +325,9 @@ fn agents(acd: &Acd, now: Time) {
             assert_eq!(sum, now.as_micros() - state.signed_in, "{id:?} {state:?}");
         }
     }
-    for (id, offer) in &acd.offers {
-        assert_eq!(acd.agents[&offer.agent].offer, Some(*id));
-        assert!(acd.calls[&offer.call].offers.contains(id));
+    for (id, assignment) in &acd.assignments {
+        assert_eq!(acd.agents[&assignment.agent].assignment, Some(*id));
+        assert!(acd.calls[&assignment.call].assignments.contains(id));
     }
     for (class, idle) in acd
         .index

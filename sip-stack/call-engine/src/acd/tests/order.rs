@@ -81,7 +81,7 @@ proptest! {
         while !world.acd.state().calls.is_empty() {
             world.tell(Input::Ended { call: talking });
             world.pass(10);
-            if world.acd.offers().next().is_some() {
+            if world.acd.assignments().next().is_some() {
                 talking = world.take(1);
             }
         }

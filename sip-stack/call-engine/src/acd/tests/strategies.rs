@@ -1,4 +1,4 @@
-//! Each strategy on its own; that none ever passes over a preferred agent is checked at every offer of every test.
+//! Each strategy on its own; that none ever passes over a preferred agent is checked at every assignment of every test.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,11 +31,11 @@ fn longest_idle_goes_round() {
 }
 
 #[test]
-fn round_robin_counts_offers_and_not_calls() {
+fn round_robin_counts_assignments_and_not_calls() {
     let mut world = World::with(Strategy::RoundRobin, 3);
     world.tell(Input::Enqueue(call(1)));
-    let offer = world.offer_to(1);
-    world.tell(Input::Reject { offer });
+    let assignment = world.assignment_to(1);
+    world.tell(Input::Reject { assignment });
     world.take(2);
     world.tell(Input::Ended {
         call: crate::acd::CallId(1),
@@ -216,7 +216,7 @@ fn ring_all_rings_all_and_one_has_it() {
     let mut world = World::with(Strategy::RingAll, 3);
     world.tell(Input::Enqueue(call(1)));
     assert_eq!(world.ringing(), [(1, 1), (1, 2), (1, 3)]);
-    let late = world.offer_to(3);
+    let late = world.assignment_to(3);
     world.take(2);
     assert_eq!(world.ringing(), []);
     let rescinded = world
@@ -225,10 +225,12 @@ fn ring_all_rings_all_and_one_has_it() {
         .filter(|output| matches!(output, crate::acd::Output::Rescind { elsewhere: true, .. }))
         .count();
     assert_eq!(rescinded, 2);
-    let said = world.tell(Input::Accept { offer: late });
+    let said = world.tell(Input::Accept { assignment: late });
     assert_eq!(
         said,
-        [crate::acd::Output::Refused(crate::acd::Refusal::OfferGone(late))],
+        [crate::acd::Output::Refused(crate::acd::Refusal::AssignmentGone(
+            late
+        ))],
         "the slower one is told so"
     );
 }
@@ -254,12 +256,12 @@ fn ring_progressive_adds_one_after_another() {
     let mut world = World::with(Strategy::RingProgressive, 3);
     world.tell(Input::Enqueue(call(1)));
     assert_eq!(world.ringing(), [(1, 1)]);
-    let offer = world.offer_to(1);
-    world.tell(Input::Rung { offer });
+    let assignment = world.assignment_to(1);
+    world.tell(Input::Rung { assignment });
     world.pass(5);
     assert_eq!(world.ringing(), [(1, 1), (1, 2)]);
-    let offer = world.offer_to(2);
-    world.tell(Input::Rung { offer });
+    let assignment = world.assignment_to(2);
+    world.tell(Input::Rung { assignment });
     world.pass(5);
     assert_eq!(world.ringing(), [(1, 1), (1, 2), (1, 3)]);
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::world::{QUEUE, World, agent, call};
 use crate::acd::{
-    AgentId, CallId, Enqueue, Fact, Hours, Input, Intent, LOST, NO_ANSWER, OfferEnd, Output, OverflowCause,
-    QueueConfig, QueueId, Reach, Refusal, Requeue, ReturnCause, Settings, Status, Strategy, Target,
+    AgentId, AssignmentEnd, CallId, Enqueue, Fact, Hours, Input, Intent, LOST, NO_ANSWER, Output,
+    OverflowCause, QueueConfig, QueueId, Reach, Refusal, Requeue, ReturnCause, Settings, Status, Strategy,
+    Target,
 };
 
 fn status(world: &World, agent: u32) -> Status {
@@ -27,17 +28,17 @@ fn a_call_from_arrival_to_the_end_of_wrap_up() {
     let said = world.tell(Input::Enqueue(call(1)));
     assert!(matches!(
         said[..],
-        [Output::Offer {
+        [Output::Assign {
             call: CallId(1),
             agent: AgentId(1),
             ..
         }]
     ));
     assert_eq!(status(&world, 1), Status::Ringing);
-    let offer = world.offer_to(1);
-    world.tell(Input::Rung { offer });
+    let assignment = world.assignment_to(1);
+    world.tell(Input::Rung { assignment });
     world.pass(4);
-    world.tell(Input::Accept { offer });
+    world.tell(Input::Accept { assignment });
     assert_eq!(status(&world, 1), Status::Connecting);
     world.pass(1);
     world.tell(Input::Connected { call: CallId(1) });
@@ -78,8 +79,8 @@ fn a_call_from_arrival_to_the_end_of_wrap_up() {
 fn who_does_not_answer_is_paused_and_the_next_is_asked() {
     let mut world = World::with(Strategy::LongestIdle, 2);
     world.tell(Input::Enqueue(call(1)));
-    let offer = world.offer_to(1);
-    world.tell(Input::Rung { offer });
+    let assignment = world.assignment_to(1);
+    world.tell(Input::Rung { assignment });
     world.pass(20);
     assert_eq!(world.ringing(), [(1, 2)]);
     assert_eq!(
@@ -134,7 +135,7 @@ fn a_silent_caller_is_asked_before_an_agent_rings_and_keeps_its_place() {
     assert_eq!(world.ringing(), []);
     world.tell(Input::CallerPresent { call: CallId(1) });
     assert_eq!(world.ringing(), [(1, 1)]);
-    // The second is gone, and no agent was offered the call.
+    // The second is gone, and no agent was assigned the call.
     world.tell(Input::Ended { call: CallId(2) });
     assert!(world.facts().iter().any(|fact| matches!(
         fact,
@@ -144,11 +145,11 @@ fn a_silent_caller_is_asked_before_an_agent_rings_and_keeps_its_place() {
             ..
         }
     )));
-    let offered = world
+    let assigned = world
         .facts()
         .iter()
-        .any(|fact| matches!(fact, Fact::Offered { call: CallId(2), .. }));
-    assert!(!offered);
+        .any(|fact| matches!(fact, Fact::Assigned { call: CallId(2), .. }));
+    assert!(!assigned);
 }
 
 #[test]
@@ -160,10 +161,10 @@ fn a_caller_who_is_heard_again_need_not_answer() {
         intent: Intent::Paused("lunch".into()),
     });
     world.tell(Input::Enqueue(super::world::call(1)));
-    let offer = world.offer_to(1);
+    let assignment = world.assignment_to(1);
     world.tell(Input::CallerSilent { call, silent: true });
     assert_eq!(world.ringing(), [(1, 1)], "what rings goes on ringing");
-    world.tell(Input::OfferLost { offer });
+    world.tell(Input::AssignmentLost { assignment });
     world.pass(10);
     assert!(world.said.contains(&Output::AskCaller { call }));
     assert_eq!(world.ringing(), []);
@@ -190,13 +191,13 @@ fn who_rejects_rests_and_gets_another_call_first() {
         intent: Intent::Paused("lunch".into()),
     });
     world.tell(Input::Enqueue(call(1)));
-    let offer = world.offer_to(1);
-    world.tell(Input::Reject { offer });
+    let assignment = world.assignment_to(1);
+    world.tell(Input::Reject { assignment });
     assert_eq!(world.ringing(), [], "cooling down");
     world.pass(5);
     assert_eq!(world.ringing(), [(1, 1)], "nobody else is there");
-    let offer = world.offer_to(1);
-    world.tell(Input::Reject { offer });
+    let assignment = world.assignment_to(1);
+    world.tell(Input::Reject { assignment });
     world.tell(Input::Enqueue(call(2)));
     world.tell(Input::Intent {
         agent: AgentId(2),
@@ -207,10 +208,10 @@ fn who_rejects_rests_and_gets_another_call_first() {
     assert_eq!(
         world.ringing(),
         [(2, 1)],
-        "the first is not offered again at once"
+        "the first is not assigned again at once"
     );
-    let offer = world.offer_to(1);
-    world.tell(Input::Rung { offer });
+    let assignment = world.assignment_to(1);
+    world.tell(Input::Rung { assignment });
     world.pass(20);
 }
 
@@ -218,23 +219,23 @@ fn who_rejects_rests_and_gets_another_call_first() {
 fn the_caller_gives_up_and_the_agent_stops_ringing() {
     let mut world = World::with(Strategy::LongestIdle, 1);
     world.tell(Input::Enqueue(call(1)));
-    let offer = world.offer_to(1);
+    let assignment = world.assignment_to(1);
     let said = world.tell(Input::Ended { call: CallId(1) });
     assert!(matches!(
         said[..],
         [Output::Rescind {
-            how: OfferEnd::Cancelled,
+            how: AssignmentEnd::Cancelled,
             elsewhere: false,
             ..
         }]
     ));
-    let said = world.tell(Input::Accept { offer });
-    assert_eq!(said, [Output::Refused(Refusal::OfferGone(offer))]);
+    let said = world.tell(Input::Accept { assignment });
+    assert_eq!(said, [Output::Refused(Refusal::AssignmentGone(assignment))]);
     assert_eq!(status(&world, 1), Status::Available);
 }
 
 #[test]
-fn a_page_that_dies_while_ringing_loses_the_offer_at_once() {
+fn a_page_that_dies_while_ringing_loses_the_assignment_at_once() {
     let mut world = World::new(
         Settings::default(),
         vec![QueueConfig::new(QUEUE, Strategy::LongestIdle)],
@@ -264,7 +265,7 @@ fn a_page_that_dies_while_ringing_loses_the_offer_at_once() {
 }
 
 #[test]
-fn a_page_whose_program_hangs_gets_no_offer() {
+fn a_page_whose_program_hangs_gets_no_assignment() {
     let mut world = World::with(Strategy::LongestIdle, 1);
     // Nobody answers the probes now.
     let mut probes = 0;
@@ -348,8 +349,8 @@ fn an_agent_lost_in_a_call_gives_it_back_at_its_old_place() {
 fn who_does_not_get_through_waits_on() {
     let mut world = World::with(Strategy::LongestIdle, 2);
     world.tell(Input::Enqueue(call(1)));
-    let offer = world.offer_to(1);
-    world.tell(Input::Accept { offer });
+    let assignment = world.assignment_to(1);
+    world.tell(Input::Accept { assignment });
     world.pass(10);
     assert!(world.facts().contains(&&Fact::Returned {
         call: CallId(1),
@@ -449,8 +450,8 @@ fn a_call_meant_for_another_agent_waits_for_that_one_first() {
         sticky: Some(AgentId(3)),
     }));
     assert_eq!(world.ringing(), [(1, 3)], "not the one who has been idle longest");
-    let offer = world.offer_to(3);
-    world.tell(Input::Reject { offer });
+    let assignment = world.assignment_to(3);
+    world.tell(Input::Reject { assignment });
     assert_eq!(world.ringing(), [(1, 2)]);
 }
 
@@ -577,7 +578,7 @@ fn callers_are_told_their_place() {
 }
 
 #[test]
-fn direct_calls_keep_offers_away() {
+fn direct_calls_keep_assignments_away() {
     let mut world = World::with(Strategy::LongestIdle, 1);
     world.tell(Input::Lines {
         agent: AgentId(1),
@@ -605,11 +606,11 @@ fn after_a_restart_callers_keep_their_place_and_late_answers_are_late() {
     for id in 2..=4 {
         world.tell(Input::Enqueue(call(id)));
     }
-    let offer = world.offer_to(2);
+    let assignment = world.assignment_to(2);
     world.restart(usize::MAX, Settings::default(), &queues, &agents);
     assert_eq!(
-        world.tell(Input::Accept { offer }),
-        [Output::Refused(Refusal::OfferGone(offer))]
+        world.tell(Input::Accept { assignment }),
+        [Output::Refused(Refusal::AssignmentGone(assignment))]
     );
     world.sign_in(AgentId(2));
     assert_eq!(
@@ -627,15 +628,19 @@ fn after_a_restart_callers_keep_their_place_and_late_answers_are_late() {
         call: CallId(1),
         with_agent: false,
     });
-    assert_eq!(world.ringing(), [(3, 2)], "offered as soon as it was found again");
+    assert_eq!(
+        world.ringing(),
+        [(3, 2)],
+        "assigned as soon as it was found again"
+    );
     world.tell(Input::Enqueue(call(5)));
     assert_eq!(
         world.tell(Input::NotRecovered { call: CallId(5) }),
         [],
         "it was not there before"
     );
-    let offer = world.offer_to(2);
-    world.tell(Input::Rung { offer });
+    let assignment = world.assignment_to(2);
+    world.tell(Input::Rung { assignment });
     let said = world.pass(30);
     assert!(said.contains(&Output::HangUp { call: CallId(4) }), "{said:?}");
     assert_eq!(

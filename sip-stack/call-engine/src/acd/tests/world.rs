@@ -6,8 +6,8 @@ use sans_io::{Rng, Time};
 
 use super::check;
 use crate::acd::{
-    Acd, AgentConfig, AgentId, CallId, ConnId, Enqueue, Fact, Input, Intent, Membership, OfferId, Output,
-    Proficiency, QueueConfig, QueueId, Record, Settings, SkillId, State, Strategy,
+    Acd, AgentConfig, AgentId, AssignmentId, CallId, ConnId, Enqueue, Fact, Input, Intent, Membership,
+    Output, Proficiency, QueueConfig, QueueId, Record, Settings, SkillId, State, Strategy,
 };
 
 pub(super) const QUEUE: QueueId = QueueId(1);
@@ -162,27 +162,27 @@ impl World {
         said
     }
 
-    /// Offers that are out, as call and agent.
+    /// Assignments that are out, as call and agent.
     pub(super) fn ringing(&self) -> Vec<(u64, u32)> {
         self.acd
-            .offers()
+            .assignments()
             .map(|(_, call, agent)| (call.0, agent.0))
             .collect()
     }
 
-    pub(super) fn offer_to(&self, agent: u32) -> OfferId {
+    pub(super) fn assignment_to(&self, agent: u32) -> AssignmentId {
         self.acd
-            .offers()
+            .assignments()
             .find(|(_, _, to)| to.0 == agent)
-            .map(|(offer, ..)| offer)
-            .unwrap_or_else(|| panic!("no offer to {agent}"))
+            .map(|(assignment, ..)| assignment)
+            .unwrap_or_else(|| panic!("no assignment to {agent}"))
     }
 
     /// The agent takes the call that rings.
     pub(super) fn take(&mut self, agent: u32) -> CallId {
-        let offer = self.offer_to(agent);
-        self.tell(Input::Rung { offer });
-        let said = self.tell(Input::Accept { offer });
+        let assignment = self.assignment_to(agent);
+        self.tell(Input::Rung { assignment });
+        let said = self.tell(Input::Accept { assignment });
         let call = said
             .iter()
             .find_map(|output| match output {

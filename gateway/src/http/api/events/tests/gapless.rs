@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::super::feed::Feed;
 use crate::auth::{Principal, Rights, Role};
 use crate::centre::event_stream::EventStream;
-use crate::centre::view::{Change, Moment, OfferEnd};
+use crate::centre::view::{AssignmentEnd, Change, Moment};
 use crate::http::api::sign_in::Me;
-use crate::http::api::tests::{agent, call, furniture, numbered, offer, queue, record};
+use crate::http::api::tests::{agent, assignment, call, furniture, numbered, queue, record};
 
 fn principal(name: &str, role: Role) -> Principal {
     Principal {
@@ -144,12 +144,12 @@ fn change(kind: u8, n: u8) -> Change {
             id: id.clone(),
             record: record(&id, &[owner]),
         },
-        4 => Change::OfferMade(offer(&format!("off_{n}"), owner)),
-        5 => Change::OfferEnded {
+        4 => Change::AssignmentMade(assignment(&format!("off_{n}"), owner)),
+        5 => Change::AssignmentEnded {
             id: format!("off_{n}"),
             call: id,
             agent: owner.into(),
-            how: OfferEnd::Lost,
+            how: AssignmentEnd::Lost,
         },
         _ => Change::Config {
             what: "queues".into(),

@@ -8,7 +8,8 @@ use super::{Call, Moment};
 
 /// A call that rings at an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Offer {
+#[schema(as = Offer)]
+pub struct Assignment {
     /// Id of the offer.
     pub id: String,
     /// The call.
@@ -24,7 +25,8 @@ pub struct Offer {
 /// End of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum OfferEnd {
+#[schema(as = OfferEnd)]
+pub enum AssignmentEnd {
     /// The agent took the call.
     Accepted,
     /// The agent did not want it.
@@ -37,14 +39,14 @@ pub enum OfferEnd {
     Lost,
 }
 
-impl From<acd::OfferEnd> for OfferEnd {
-    fn from(how: acd::OfferEnd) -> OfferEnd {
+impl From<acd::AssignmentEnd> for AssignmentEnd {
+    fn from(how: acd::AssignmentEnd) -> AssignmentEnd {
         match how {
-            acd::OfferEnd::Accepted => OfferEnd::Accepted,
-            acd::OfferEnd::Rejected => OfferEnd::Rejected,
-            acd::OfferEnd::NoAnswer => OfferEnd::NoAnswer,
-            acd::OfferEnd::Cancelled => OfferEnd::Cancelled,
-            acd::OfferEnd::Lost => OfferEnd::Lost,
+            acd::AssignmentEnd::Accepted => AssignmentEnd::Accepted,
+            acd::AssignmentEnd::Rejected => AssignmentEnd::Rejected,
+            acd::AssignmentEnd::NoAnswer => AssignmentEnd::NoAnswer,
+            acd::AssignmentEnd::Cancelled => AssignmentEnd::Cancelled,
+            acd::AssignmentEnd::Lost => AssignmentEnd::Lost,
         }
     }
 }
