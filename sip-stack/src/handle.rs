@@ -86,7 +86,7 @@ impl<R> Handle<R> {
         self.shared.acceptor.crowd()
     }
 
-    /// Counters of each media thread's sockets.
+    /// Counters of each media thread.
     #[must_use]
     pub fn media_counters(&self) -> &[SharedCounters] {
         &self.shared.media

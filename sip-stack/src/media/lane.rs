@@ -87,7 +87,7 @@ impl Lane {
         !self.waiting.is_empty()
     }
 
-    /// Counters of the thread's sockets.
+    /// Counters of the thread.
     #[must_use]
     pub fn counters(&self) -> &SharedCounters {
         &self.counters

@@ -1,5 +1,7 @@
 //! Media threads: one shard each, its sockets, and the lanes to and from signalling and between the threads.
 
+mod counters;
+mod gather;
 mod lane;
 pub mod mesh;
 mod sockets;
@@ -8,11 +10,11 @@ mod thread;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use media_core::control::Prompts;
 
+pub use counters::{LATENESS_BOUNDS, Lateness, MediaCounters, SharedCounters};
 pub use lane::Lane;
 pub use thread::{StartError, start};
 
@@ -49,29 +51,3 @@ impl Default for MediaConfig {
         }
     }
 }
-
-/// Counters of a media thread's sockets since its start.
-#[derive(Debug, Default)]
-pub struct MediaCounters {
-    /// Datagrams received.
-    pub received: AtomicU64,
-    /// Datagrams handed to the system.
-    pub sent: AtomicU64,
-    /// Datagrams that the system did not take.
-    pub send_failed: AtomicU64,
-    /// Phone legs that got no ports.
-    pub bind_failed: AtomicU64,
-    /// Packets for a leg of another thread that found its lane full.
-    pub lane_full: AtomicU64,
-    /// Packets and notices from another thread about legs that had left meanwhile.
-    pub lane_stray: AtomicU64,
-    /// Reports left out because signalling was behind and a newer one of the same leg waited already.
-    pub coalesced: AtomicU64,
-}
-
-fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Counters, shared with the code that shows statistics.
-pub type SharedCounters = Arc<MediaCounters>;

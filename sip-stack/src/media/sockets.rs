@@ -10,7 +10,7 @@ use mio::{Interest, Registry, Token};
 use slab::Slab;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{SharedCounters, count};
+use super::counters::{SharedCounters, count};
 
 /// Kernel buffer for a socket that all browsers share.
 const BROWSER_BUFFER: usize = 4 << 20;

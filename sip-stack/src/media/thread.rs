@@ -17,10 +17,12 @@ use sans_io::{Deadline, Rng, Time};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::MediaConfig;
+use super::counters::{Load, SharedCounters, count};
+use super::gather::Traffic;
 use super::lane::Lane;
 use super::mesh::{Bell, Lanes, mesh};
 use super::sockets::{Sockets, WAKER};
-use super::{MediaConfig, SharedCounters, count};
 use crate::clock::Clock;
 use crate::spin::SpinGuard;
 use crate::transport::local_addresses;
@@ -39,15 +41,6 @@ const READY: usize = 256;
 
 /// Time until trying again when signalling took no more events.
 const RETRY: Duration = Duration::from_millis(2);
-
-/// Number of packets that a busy thread lets gather before it looks again; it waits no longer than this for
-/// them: the longest delay that gathering adds.
-const GATHERED: u32 = 16;
-const GATHER: Duration = Duration::from_millis(2);
-
-/// The span over which packets are counted, and how many in it make a thread busy (20 calls).
-const SPAN: Duration = Duration::from_millis(10);
-const BUSY: u32 = 20;
 
 /// Why a media thread did not start.
 #[derive(Debug)]
@@ -173,6 +166,7 @@ fn start_one(
                 unsent: VecDeque::new(),
                 notices_wait: false,
                 traffic: Traffic::default(),
+                load: Load::new(clock.now()),
                 counters: thread_counters,
                 clock,
             };
@@ -236,6 +230,7 @@ struct Thread {
     /// Notices that another thread did not take yet.
     notices_wait: bool,
     traffic: Traffic,
+    load: Load,
     counters: SharedCounters,
     clock: Clock,
 }
@@ -257,7 +252,9 @@ impl Thread {
             } else {
                 Some(Duration::ZERO)
             };
-            match self.poll.poll(&mut ready_events, wait) {
+            let polled = self.poll.poll(&mut ready_events, wait);
+            self.load.wakes(self.clock.now());
+            match polled {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
@@ -285,7 +282,8 @@ impl Thread {
             }
             ready.retain(|id| self.receive(*id, &mut buffer, &mut deadline));
             let now = self.clock.now();
-            if deadline.is_some_and(|(at, _)| at <= now) {
+            if let Some((at, _)) = deadline.filter(|(at, _)| *at <= now) {
+                self.counters.late(now - at);
                 self.shard.handle_input(now, Input::Timeout);
                 deadline = self.drain(now);
             }
@@ -298,6 +296,7 @@ impl Thread {
     /// its time on it: it takes together what comes within a short while, as network cards do with their interrupts.
     fn gather(&mut self, deadline: Deadline) {
         let now = self.clock.now();
+        self.load.rests(now, &self.counters);
         let pause = self.traffic.pause(now);
         let pause = deadline.map_or(pause, |(at, _)| pause.min(at - now));
         if !pause.is_zero() {
@@ -323,7 +322,12 @@ impl Thread {
                     self.shard.handle_input(now, Input::Command(command));
                     *deadline = self.drain(now);
                 }
-                Err(TryRecvError::Empty) => return Taken::Everything,
+                Err(TryRecvError::Empty) => {
+                    self.counters
+                        .legs
+                        .store(self.shard.legs() as u64, Ordering::Relaxed);
+                    return Taken::Everything;
+                }
                 Err(TryRecvError::Disconnected) => return Taken::End,
             }
         }
@@ -431,66 +435,8 @@ impl Thread {
     }
 }
 
-/// Density of packets.
-#[derive(Debug, Default)]
-struct Traffic {
-    since: Time,
-    packets: u32,
-    pause: Duration,
-}
-
-impl Traffic {
-    /// Time to let packets gather: until there are about [`GATHERED`] at the rate of the last span; none if
-    /// they come thinly.
-    fn pause(&mut self, now: Time) -> Duration {
-        let passed = now - self.since;
-        if passed >= SPAN {
-            let busy = passed * BUSY <= SPAN * self.packets;
-            self.pause = if busy {
-                GATHER.min(passed * GATHERED / self.packets.max(1))
-            } else {
-                Duration::ZERO
-            };
-            self.since = now;
-            self.packets = 0;
-        }
-        self.pause
-    }
-}
-
 enum Taken {
     Everything,
     Some,
     End,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The pause that a thread makes after `packets` came within `span`.
-    fn pause_after(packets: u32, span: Duration) -> Duration {
-        let mut traffic = Traffic::default();
-        assert_eq!(traffic.pause(Time(1_000_000)), Duration::ZERO, "nothing came yet");
-        traffic.packets = packets;
-        traffic.pause(Time(1_000_000) + span)
-    }
-
-    #[test]
-    fn a_thread_with_few_calls_takes_each_packet_at_once() {
-        assert_eq!(pause_after(0, SPAN), Duration::ZERO);
-        assert_eq!(pause_after(BUSY - 1, SPAN), Duration::ZERO);
-        assert_eq!(
-            pause_after(5 * BUSY, 10 * SPAN),
-            Duration::ZERO,
-            "many, but over a long while"
-        );
-    }
-
-    #[test]
-    fn a_busy_thread_gathers_the_shorter_the_busier() {
-        assert_eq!(pause_after(BUSY, SPAN), GATHER);
-        assert_eq!(pause_after(160, SPAN), Duration::from_millis(1));
-        assert_eq!(pause_after(1_600, SPAN), Duration::from_micros(100));
-    }
 }
