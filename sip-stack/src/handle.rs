@@ -76,7 +76,7 @@ impl<R> Handle<R> {
 
     /// Counters of the sockets that carry SIP.
     #[must_use]
-    pub fn transport_counters(&self) -> &transport::Counters {
+    pub fn transport_counters(&self) -> &transport::TransportCounters {
         self.shared.acceptor.counters()
     }
 

@@ -190,7 +190,15 @@ async fn a_connection_out_is_opened_once_and_used_again() {
         assert!(client.send(&target, &options(5, ""), 5));
         assert_eq!(server.message().await, (first, options(4, "")));
         assert_eq!(server.message().await, (first, options(5, "")));
-        assert_eq!(server.transports.counters().accepted.load(Ordering::Relaxed), 1);
+        assert_eq!(
+            server
+                .transports
+                .counters()
+                .of(transport)
+                .accepted
+                .load(Ordering::Relaxed),
+            1
+        );
         // A message from the server to the client's address finds the open connection too.
         assert!(server.send(&to(transport, first.remote, None), &options(6, ""), 6));
         assert_eq!(client.message().await, (back, options(6, "")));
@@ -514,7 +522,15 @@ async fn a_websocket_without_the_subprotocol_or_with_a_huge_frame_is_refused() {
     socket.send(Frame::text("x".repeat(70_000))).await.expect("send");
     assert!(matches!(server.next().await, Event::Refused { .. }));
     assert!(matches!(server.next().await, Event::Closed { .. }));
-    assert_eq!(server.transports.counters().cut_off.load(Ordering::Relaxed), 1);
+    assert_eq!(
+        server
+            .transports
+            .counters()
+            .of(Transport::Ws)
+            .cut_off
+            .load(Ordering::Relaxed),
+        1
+    );
 }
 
 #[tokio::test]
@@ -575,7 +591,15 @@ async fn a_websocket_that_gives_no_sign_of_life_is_closed() {
         frames.iter().any(Frame::is_ping) && frames.contains(&Frame::text("\r\n\r\n")),
         "{frames:?}"
     );
-    assert_eq!(server.transports.counters().cut_off.load(Ordering::Relaxed), 1);
+    assert_eq!(
+        server
+            .transports
+            .counters()
+            .of(Transport::Ws)
+            .cut_off
+            .load(Ordering::Relaxed),
+        1
+    );
 }
 
 #[tokio::test]
@@ -616,7 +640,15 @@ async fn a_peer_that_trickles_or_says_nothing_is_cut_off() {
         cut_off.await.expect("in time"),
         "the message would have taken seconds"
     );
-    assert_eq!(server.transports.counters().cut_off.load(Ordering::Relaxed), 2);
+    assert_eq!(
+        server
+            .transports
+            .counters()
+            .of(Transport::Tcp)
+            .cut_off
+            .load(Ordering::Relaxed),
+        2
+    );
 }
 
 #[tokio::test]
@@ -642,7 +674,15 @@ async fn there_are_only_so_many_connections() {
     server.message().await;
     let mut second = TcpStream::connect(server.addr()).await.expect("connect");
     assert_eq!(read_until_closed(&mut second).await, b"");
-    assert_eq!(server.transports.counters().refused.load(Ordering::Relaxed), 1);
+    assert_eq!(
+        server
+            .transports
+            .counters()
+            .of(Transport::Tcp)
+            .refused
+            .load(Ordering::Relaxed),
+        1
+    );
     assert!(server.transports.acceptor().admit().is_none());
     drop(first);
     assert!(matches!(server.next().await, Event::Closed { .. }));
@@ -804,7 +844,15 @@ async fn a_peer_that_asks_and_does_not_read_holds_little_and_is_cut_off() {
         }
     };
     timeout(PATIENCE, cut_off).await.expect("in time");
-    assert_eq!(server.transports.counters().cut_off.load(Ordering::Relaxed), 1);
+    assert_eq!(
+        server
+            .transports
+            .counters()
+            .of(Transport::Tcp)
+            .cut_off
+            .load(Ordering::Relaxed),
+        1
+    );
     sender.await.expect("task");
 }
 

@@ -64,7 +64,7 @@ impl Wanted {
 async fn run(wanted: Wanted, shared: Arc<Shared>, queue: Queue) {
     let unspecified = SocketAddr::new(wanted.remote.ip(), 0);
     let Some(mut place) = shared.crowd.admit(None) else {
-        count(&shared.counters.refused);
+        count(&shared.counters.of(wanted.transport).refused);
         let link = Link {
             flow: wanted.flow(unspecified),
             shared,

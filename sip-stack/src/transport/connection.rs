@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use sip_core::flow::Flow;
+use sip_core::flow::{Flow, Transport};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::crowd::Place;
@@ -113,7 +113,7 @@ impl Inbound {
     /// Passes one message to the driver; waits while the driver is behind, and while the peer does not read
     /// what it asked for.
     pub(super) async fn received(&self, shared: &Shared, data: Bytes) -> Result<(), End> {
-        count(&shared.counters.received);
+        count(&shared.counters.of(self.flow.transport).received);
         self.backlog.is_short().await;
         let octets = u32::try_from(data.len().min(RECEIVED)).unwrap_or_default();
         let room = Arc::clone(&self.room).acquire_many_owned(octets).await.ok();
@@ -212,14 +212,14 @@ impl Queue {
     }
 
     /// Takes no more, and reports everything that was not written.
-    pub(super) async fn fail(mut self, shared: &Shared) {
+    pub(super) async fn fail(mut self, shared: &Shared, transport: Transport) {
         self.receiver.close();
         let mut failed: Vec<u64> = self.in_flight.into_iter().map(|(token, _)| token).collect();
         while let Ok(outgoing) = self.receiver.try_recv() {
             failed.extend(outgoing.token);
         }
         for token in failed {
-            count(&shared.counters.send_failed);
+            count(&shared.counters.of(transport).send_failed);
             let _ = shared.events.send(Event::TransmitFailed { token }).await;
         }
     }
@@ -279,7 +279,7 @@ impl Link {
     /// Tells the driver of a connection that a peer opened. `None` when the driver is gone.
     pub(super) async fn opened(flow: Flow, shared: Arc<Shared>, place: Place) -> Option<Link> {
         let (connection, queue) = Connection::pair(&shared);
-        count(&shared.counters.accepted);
+        count(&shared.counters.of(flow.transport).accepted);
         tracing::debug!(flow = flow.id.0, transport = flow.transport.name(), peer = %flow.remote, "connected");
         shared
             .events
@@ -308,10 +308,10 @@ impl Link {
     /// The last word of a connection.
     pub(super) async fn closed(self, end: End) {
         if matches!(end, End::CutOff(_) | End::Rejected(_)) {
-            count(&self.shared.counters.cut_off);
+            count(&self.shared.counters.of(self.flow.transport).cut_off);
         }
         tracing::debug!(flow = self.flow.id.0, peer = %self.flow.remote, %end, "connection closed");
-        self.queue.fail(&self.shared).await;
+        self.queue.fail(&self.shared, self.flow.transport).await;
         let _ = self
             .shared
             .events

@@ -269,6 +269,7 @@ pub(super) fn accept(
 ) -> io::Result<impl Future<Output = ()> + use<>> {
     let socket = TcpListener::from_std(listener.socket)?;
     let protocol = listener.protocol;
+    let transport = protocol.transport();
     Ok(async move {
         loop {
             let (stream, remote) = match socket.accept().await {
@@ -281,7 +282,7 @@ pub(super) fn accept(
                 }
             };
             let Some(place) = shared.crowd.admit(Some(remote.ip())) else {
-                count(&shared.counters.refused);
+                count(&shared.counters.of(transport).refused);
                 tracing::debug!(peer = %remote, "too many connections");
                 continue;
             };
@@ -400,7 +401,7 @@ pub async fn secure(
 }
 
 fn cut_off(shared: &Shared, flow: Flow, what: &'static str) {
-    count(&shared.counters.cut_off);
+    count(&shared.counters.of(flow.transport).cut_off);
     refused(shared, flow, &what);
 }
 

@@ -6,6 +6,7 @@
 
 mod connect;
 mod connection;
+mod counters;
 mod crowd;
 mod familiar;
 mod icmp;
@@ -158,34 +159,14 @@ impl Default for Outbound {
     }
 }
 
-/// Counters of the sockets since the start.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Datagrams and messages received.
-    pub received: AtomicU64,
-    /// Datagrams and messages handed to the system.
-    pub sent: AtomicU64,
-    /// Datagrams dropped because the driver was behind.
-    pub dropped_full: AtomicU64,
-    /// Messages that could not be sent.
-    pub send_failed: AtomicU64,
-    /// Connections accepted.
-    pub accepted: AtomicU64,
-    /// Connections refused because there were too many.
-    pub refused: AtomicU64,
-    /// Connections closed for breaking framing, limits or deadlines.
-    pub cut_off: AtomicU64,
-}
-
-pub(crate) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
+pub(crate) use counters::count;
+pub use counters::{Counters, TransportCounters};
 
 /// State that every socket task shares.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
-    pub(crate) counters: Counters,
+    pub(crate) counters: TransportCounters,
     pub(crate) crowd: Arc<Crowd>,
     /// Octets of datagrams that may still wait for the driver.
     pub(crate) datagrams: Arc<Semaphore>,
@@ -241,7 +222,7 @@ impl Transports {
             familiar: Familiar::default(),
             unwritten: Arc::default(),
             limits,
-            counters: Counters::default(),
+            counters: TransportCounters::default(),
             events,
             strangers,
             clock,
@@ -292,7 +273,7 @@ impl Transports {
 
     /// Counters so far.
     #[must_use]
-    pub fn counters(&self) -> &Counters {
+    pub fn counters(&self) -> &TransportCounters {
         &self.shared.counters
     }
 
@@ -329,10 +310,11 @@ impl Transports {
                 self.enqueue(flow, data, token)
             }
         };
+        let counters = self.shared.counters.of(towards.0);
         count(if sent {
-            &self.shared.counters.sent
+            &counters.sent
         } else {
-            &self.shared.counters.send_failed
+            &counters.send_failed
         });
         sent
     }

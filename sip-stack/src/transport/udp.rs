@@ -91,6 +91,7 @@ async fn receive(socket: UdpSocket, same: StdUdpSocket, id: FlowId, local: Socke
     let mut strangers = Share::new(shared.limits.stranger_datagrams);
     let mut sieve = Sieve::new(local.is_ipv6(), shared.limits.stranger_datagrams);
     let mut seen = Seen::default();
+    let counters = shared.counters.of(Transport::Udp);
     loop {
         let ready = socket.ready(Interest::READABLE | Interest::ERROR);
         let ready = if sieve.is_on() {
@@ -108,10 +109,7 @@ async fn receive(socket: UdpSocket, same: StdUdpSocket, id: FlowId, local: Socke
         strangers.refill(now);
         if sieve.is_due(now, seen) {
             let held_back = sieve.adjust(now, seen, &same, &shared.familiar);
-            shared
-                .counters
-                .dropped_full
-                .fetch_add(held_back, Ordering::Relaxed);
+            counters.dropped_full.fetch_add(held_back, Ordering::Relaxed);
             seen = Seen::default();
         }
         for _ in 0..BURST {
@@ -121,7 +119,7 @@ async fn receive(socket: UdpSocket, same: StdUdpSocket, id: FlowId, local: Socke
                     if is_keep_alive(data) {
                         continue;
                     }
-                    count(&shared.counters.received);
+                    count(&counters.received);
                     let flow = Flow {
                         id,
                         transport: Transport::Udp,
@@ -139,7 +137,7 @@ async fn receive(socket: UdpSocket, same: StdUdpSocket, id: FlowId, local: Socke
                         .filter(|()| is_familiar || strangers.take())
                         .and_then(|()| Receipt::of_datagram(room, len));
                     let Some(receipt) = receipt else {
-                        count(&shared.counters.dropped_full);
+                        count(&counters.dropped_full);
                         continue;
                     };
                     match events.try_send(Event::Message {
@@ -148,7 +146,7 @@ async fn receive(socket: UdpSocket, same: StdUdpSocket, id: FlowId, local: Socke
                         receipt,
                     }) {
                         Ok(()) => {}
-                        Err(TrySendError::Full(_)) => count(&shared.counters.dropped_full),
+                        Err(TrySendError::Full(_)) => count(&counters.dropped_full),
                         Err(TrySendError::Closed(_)) => return,
                     }
                 }

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::connection::{End, Inbound, Link, LocalSender, Queue};
 use super::crowd::Place;
-use super::{Counters, Crowd, Limits, Shared, count};
+use super::{Crowd, Limits, Shared, TransportCounters, count};
 
 pub use handshake::{Policy, Refusal, upgrade};
 pub(super) use handshake::{accept, connect};
@@ -67,7 +67,7 @@ impl Acceptor {
     pub fn admit(&self) -> Option<Admission> {
         // Limits for each source are enforced by the HTTP server, which knows who stands behind a proxy.
         let Some(mut place) = self.shared.crowd.admit(None) else {
-            count(&self.shared.counters.refused);
+            count(&self.shared.counters.of(Transport::Ws).refused);
             return None;
         };
         place.set_idle(false);
@@ -76,7 +76,7 @@ impl Acceptor {
 
     /// Counters of all sockets.
     #[must_use]
-    pub fn counters(&self) -> &Counters {
+    pub fn counters(&self) -> &TransportCounters {
         &self.shared.counters
     }
 

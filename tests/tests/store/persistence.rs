@@ -255,7 +255,7 @@ pub(crate) async fn answers_since_the_snapshot_are_in_time_as_the_queue_has_it(b
 
 /// A direct call as it is published: with its caller's leg.
 fn direct(id: &str, state: CallPhase) -> Call {
-    let at = |seconds| Moment(Time::from_secs(1_800_000_000 + seconds));
+    let at = |seconds: u64| Moment(Time::from_secs(1_800_000_000 + seconds));
     let party = |number: &str| Party {
         number: number.into(),
         display: String::new(),
@@ -320,7 +320,7 @@ pub(crate) async fn direct_calls_that_a_kill_ends_are_recorded_once(backend: Bac
         store.close().await;
         (lost, records)
     };
-    let at = |seconds| Time::from_secs(1_800_000_000 + seconds);
+    let at = |seconds: u64| Time::from_secs(1_800_000_000 + seconds);
     let mut first = Batch::default();
     first.change(
         at(0),

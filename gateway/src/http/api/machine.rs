@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use session_core::Stats;
 use sip_stack::Handle;
 use sip_stack::dns;
-use sip_stack::media::MediaCounters;
-use sip_stack::transport::{Counters, Crowd};
+use sip_stack::media::{LATENESS_BOUNDS, MediaCounters};
+use sip_stack::transport::{Counters, Crowd, TransportCounters};
 
 use super::exposition::Page;
 use crate::call_counts::CallCounts;
@@ -91,40 +92,50 @@ fn connections(page: &mut Page, crowds: &[(&str, &Crowd)]) {
     }
 }
 
-fn transports(page: &mut Page, counters: &Counters) {
-    let all: [(&'static str, &'static str, &AtomicU64); 6] = [
-        ("sip_received_total", "SIP messages received.", &counters.received),
-        ("sip_sent_total", "SIP messages sent.", &counters.sent),
+fn transports(page: &mut Page, counters: &TransportCounters) {
+    type Column = (&'static str, &'static str, fn(&Counters) -> &AtomicU64);
+    let columns: [Column; 6] = [
+        (
+            "sip_received_total",
+            "SIP messages received, by transport.",
+            |of| &of.received,
+        ),
+        ("sip_sent_total", "SIP messages sent, by transport.", |of| {
+            &of.sent
+        }),
         (
             "sip_dropped_full_total",
-            "Datagrams dropped because signalling was behind.",
-            &counters.dropped_full,
+            "Datagrams dropped because signalling was behind, by transport.",
+            |of| &of.dropped_full,
         ),
         (
             "sip_send_failed_total",
-            "SIP messages that could not be sent.",
-            &counters.send_failed,
+            "SIP messages that could not be sent, by transport.",
+            |of| &of.send_failed,
         ),
         (
             "sip_connections_accepted_total",
-            "SIP connections accepted.",
-            &counters.accepted,
+            "SIP connections accepted, by transport.",
+            |of| &of.accepted,
         ),
         (
             "sip_connections_cut_off_total",
-            "SIP connections closed for breaking framing, limits or deadlines.",
-            &counters.cut_off,
+            "SIP connections closed for breaking framing, limits or deadlines, by transport.",
+            |of| &of.cut_off,
         ),
     ];
-    for (name, help, counter) in all {
+    for (name, help, read) in columns {
         page.counter(name, help);
-        page.sample(&[], counter.load(Relaxed) as f64);
+        for (transport, counters) in counters.each() {
+            let name = transport.name().to_ascii_lowercase();
+            page.sample(&[("transport", &name)], read(counters).load(Relaxed) as f64);
+        }
     }
 }
 
 fn media<'a>(page: &mut Page, threads: impl Iterator<Item = &'a MediaCounters> + Clone) {
     type Column = (&'static str, &'static str, fn(&MediaCounters) -> &AtomicU64);
-    let columns: [Column; 5] = [
+    let columns: [Column; 7] = [
         ("media_received_total", "Media datagrams received.", |thread| {
             &thread.received
         }),
@@ -144,6 +155,16 @@ fn media<'a>(page: &mut Page, threads: impl Iterator<Item = &'a MediaCounters> +
             "Reports of media left out because signalling was behind.",
             |thread| &thread.coalesced,
         ),
+        (
+            "media_lane_full_total",
+            "Packets for a leg of another media thread that found its lane full.",
+            |thread| &thread.lane_full,
+        ),
+        (
+            "media_lane_stray_total",
+            "Packets from another media thread about legs that had left meanwhile.",
+            |thread| &thread.lane_stray,
+        ),
     ];
     for (name, help, read) in columns {
         page.counter(name, help);
@@ -151,6 +172,55 @@ fn media<'a>(page: &mut Page, threads: impl Iterator<Item = &'a MediaCounters> +
             let value = read(thread).load(Relaxed);
             page.sample(&[("thread", &number.to_string())], value as f64);
         }
+    }
+    page.counter(
+        "media_busy_seconds_total",
+        "Time in which a media thread did not wait; its growth in a second is the thread's load.",
+    );
+    for (number, thread) in threads.clone().enumerate() {
+        let seconds = thread.busy_us.load(Relaxed) as f64 / 1e6;
+        page.sample(&[("thread", &number.to_string())], seconds);
+    }
+    page.gauge(
+        "media_legs",
+        "Legs of each media thread, stand-ins for legs of other threads included.",
+    );
+    for (number, thread) in threads.clone().enumerate() {
+        let legs = thread.legs.load(Relaxed) as f64;
+        page.sample(&[("thread", &number.to_string())], legs);
+    }
+    lateness(page, threads);
+}
+
+fn lateness<'a>(page: &mut Page, threads: impl Iterator<Item = &'a MediaCounters> + Clone) {
+    page.gauge(
+        "media_lateness_max_seconds",
+        "Longest delay of a timer of a media thread.",
+    );
+    for (number, thread) in threads.clone().enumerate() {
+        let longest = thread.lateness.max_us.load(Relaxed) as f64 / 1e6;
+        page.sample(&[("thread", &number.to_string())], longest);
+    }
+    page.histogram(
+        "media_lateness_seconds",
+        "Delays of the timers of media threads: of mixes, playout and reports.",
+    );
+    for (number, thread) in threads.enumerate() {
+        let counts = thread.lateness.buckets.iter().map(|bucket| bucket.load(Relaxed));
+        let cumulative: Vec<u64> = counts
+            .scan(0, |below, count| {
+                *below += count;
+                Some(*below)
+            })
+            .collect();
+        let all = cumulative.last().copied().unwrap_or_default();
+        let sum = thread.lateness.sum_us.load(Relaxed) as f64 / 1e6;
+        let bounds = LATENESS_BOUNDS.iter().map(Duration::as_secs_f64);
+        page.distribution(
+            &[("thread", &number.to_string())],
+            (sum, all),
+            bounds.zip(cumulative),
+        );
     }
 }
 
@@ -221,6 +291,7 @@ fn signalling(page: &mut Page, stats: &Stats) {
 
 #[cfg(test)]
 mod tests {
+    use sip_core::flow::Transport;
     use sip_stack::transport::Seats;
 
     use super::*;
@@ -231,11 +302,16 @@ mod tests {
         let (http, sip) = (Crowd::new(Seats::new(8)), Crowd::new(Seats::new(9)));
         let _place = http.admit(None);
         connections(&mut page, &[("http", &http), ("sip", &sip)]);
-        let counters = Counters::default();
-        counters.dropped_full.store(7, Relaxed);
+        let counters = TransportCounters::default();
+        counters.of(Transport::Udp).dropped_full.store(7, Relaxed);
         transports(&mut page, &counters);
         let threads = [MediaCounters::default(), MediaCounters::default()];
         threads[1].bind_failed.store(3, Relaxed);
+        threads[1].busy_us.store(1_500_000, Relaxed);
+        threads[1].lane_full.store(2, Relaxed);
+        threads[1].lateness.buckets[0].store(4, Relaxed);
+        threads[1].lateness.buckets[LATENESS_BOUNDS.len()].store(1, Relaxed);
+        threads[1].lateness.sum_us.store(250_000, Relaxed);
         media(&mut page, threads.iter());
         let dns = dns::Counters::default();
         dns.unanswered.store(4, Relaxed);
@@ -253,8 +329,13 @@ mod tests {
         for line in [
             "cordboard_connections{kind=\"http\"} 1",
             "cordboard_connections_limit{kind=\"sip\"} 9",
-            "cordboard_sip_dropped_full_total 7",
+            "cordboard_sip_dropped_full_total{transport=\"udp\"} 7",
+            "cordboard_sip_received_total{transport=\"wss\"} 0",
             "cordboard_media_bind_failed_total{thread=\"1\"} 3",
+            "cordboard_media_busy_seconds_total{thread=\"1\"} 1.5",
+            "cordboard_media_lane_full_total{thread=\"1\"} 2",
+            "cordboard_media_lateness_seconds_bucket{thread=\"1\",le=\"+Inf\"} 5",
+            "cordboard_media_lateness_seconds_sum{thread=\"1\"} 0.25",
             "cordboard_calls_refused_total{reason=\"quota\"} 5",
             "cordboard_sip_turned_away_total 6",
             "cordboard_sip_retransmissions_total 8",
