@@ -408,9 +408,9 @@ fn agents_find_what_they_missed_and_whom_they_called_in_their_history() {
             .filter(|record| record.kind != RecordKind::Queue),
     );
     let seen: Vec<(RecordKind, Outcome, Vec<String>)> = entries
-        .into_iter()
+        .iter()
         .map(|record| {
-            let agents = record.agents.into_iter().map(|agent| agent.id).collect();
+            let agents = record.agents.iter().map(|agent| agent.id.clone()).collect();
             (record.kind, record.outcome, agents)
         })
         .collect();
@@ -425,13 +425,12 @@ fn agents_find_what_they_missed_and_whom_they_called_in_their_history() {
             (RecordKind::Inbound, Outcome::Completed, vec![two]),
         ]
     );
-    let outbound = &logged(&world)[2];
+    let outbound = &entries[2];
     assert_eq!(
         (outbound.from.number.as_str(), outbound.to.as_str()),
         ("1001", "3000")
     );
     assert!(outbound.talked_s > 2.9, "{outbound:?}");
-    let ids: std::collections::BTreeSet<String> =
-        logged(&world).into_iter().map(|record| record.id).collect();
+    let ids: std::collections::BTreeSet<String> = entries.iter().map(|record| record.id.clone()).collect();
     assert_eq!(ids.len(), 5);
 }
