@@ -383,7 +383,6 @@ impl Application for Switch {
             self.lines.insert(*session, lines);
             self.arrived(now, (*session, kind), call, None, coordinator);
         }
-        let session = event.session();
         let is_centres = self.tell_centre(now, &event, coordinator);
         match event {
             // The log and the inquiries are about every call.
@@ -393,14 +392,6 @@ impl Application for Switch {
             }
             event if !is_centres => self.act(now, event, coordinator),
             _ => {}
-        }
-        if let (Some(centre), Some(session)) = (&mut self.centre, session) {
-            let cx = Ctx {
-                now,
-                coordinator,
-                routing: &self.routing,
-            };
-            centre.direct_changed(session, &cx);
         }
     }
 

@@ -132,11 +132,11 @@ impl Controller {
         let user = leg_of(event).and_then(|leg| cx.coordinator.user_of(leg));
         let user = user.map(str::to_owned);
         self.count_lines(user.as_deref(), cx);
-        if let Some(call) = event
-            .session()
-            .and_then(|session| self.legs.call_of_session(session))
-        {
-            self.legs_changed(call, cx);
+        if let Some(session) = event.session() {
+            self.direct.changed(cx.now, session);
+            if let Some(call) = self.legs.call_of_session(session) {
+                self.legs_changed(call, cx);
+            }
         }
         self.publish(cx.now);
     }

@@ -130,6 +130,7 @@ impl Controller {
     /// Time at which [`Controller::handle_timeout`] must be called.
     pub fn deadline(&self) -> Deadline {
         let own = earlier(self.publisher.deadline(), self.takeovers.next());
+        let own = earlier(own, self.direct.deadline());
         earlier(earlier(self.engine.deadline(), self.recovery.deadline()), own)
     }
 
@@ -138,6 +139,7 @@ impl Controller {
         self.input(Input::Timeout, cx);
         self.ask_to_go_on(cx);
         self.take_over(cx);
+        self.publish_direct(cx);
         self.publish(cx.now);
     }
 

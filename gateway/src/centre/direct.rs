@@ -1,9 +1,10 @@
 //! Direct calls, which came through no queue: live for pages and programs, and recorded when they are over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use call_engine::acd::{AgentId, CallId};
-use sans_io::Time;
+use sans_io::{Deadline, Time};
 use session_core::{CallRecord, CallState, Cause, IncomingCall, LegInfo, SessionId, Source};
 
 use super::context::Ctx;
@@ -16,10 +17,16 @@ use super::view::{
 };
 use crate::call_log::{hung_up_by, reason};
 
+/// Time for which changes of direct calls are gathered: a call that rings, is answered and bridged at once is published once.
+const GATHER: Duration = Duration::from_millis(30);
+
 /// Direct calls that are live.
 #[derive(Debug, Default)]
 pub(super) struct DirectCalls {
     calls: BTreeMap<SessionId, DirectCall>,
+    /// Calls about which something may be new, and the time at which they are published.
+    changed: BTreeSet<SessionId>,
+    due: Option<Time>,
 }
 
 /// Facts about a call as it arrived.
@@ -58,6 +65,29 @@ pub struct Arrived<'a> {
 }
 
 impl DirectCalls {
+    /// Time at which changes are published.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.due.map(|due| (due, "direct calls"))
+    }
+
+    /// Marks a call as one about which something may be new.
+    pub(super) fn changed(&mut self, now: Time, session: SessionId) {
+        if self.calls.contains_key(&session) && self.changed.insert(session) {
+            self.due.get_or_insert(now + GATHER);
+        }
+    }
+
+    /// Calls to look at now.
+    fn take_due(&mut self, now: Time) -> BTreeSet<SessionId> {
+        match self.due {
+            Some(due) if due <= now => {
+                self.due = None;
+                std::mem::take(&mut self.changed)
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+
     /// Forgets a call that a queue takes; returns its id, which the queue's call keeps.
     pub(super) fn hand_over(&mut self, session: SessionId) -> Option<CallId> {
         self.calls.remove(&session).map(|call| call.id)
@@ -105,11 +135,18 @@ impl Controller {
             published: None,
         };
         self.direct.calls.insert(session, direct);
-        self.direct_changed(session, cx);
+        self.direct.changed(cx.now, session);
+    }
+
+    /// Publishes the direct calls that changed, once it is time.
+    pub(super) fn publish_direct(&mut self, cx: &Ctx<'_>) {
+        for session in self.direct.take_due(cx.now) {
+            self.publish_direct_call(session, cx);
+        }
     }
 
     /// Publishes a direct call if anything about it or its legs is new.
-    pub fn direct_changed(&mut self, session: SessionId, cx: &Ctx<'_>) {
+    fn publish_direct_call(&mut self, session: SessionId, cx: &Ctx<'_>) {
         let Some(direct) = self.direct.calls.get(&session) else {
             return;
         };
@@ -126,7 +163,6 @@ impl Controller {
         if let Some(direct) = self.direct.calls.get_mut(&session) {
             direct.published = Some(call);
         }
-        self.publish(cx.now);
     }
 
     fn project_direct(&self, now: Time, direct: &DirectCall, state: CallState, legs: &[LegInfo]) -> Call {
@@ -228,7 +264,7 @@ impl Controller {
             into: host.map(ids::call),
         };
         self.publisher.change(cx.now, joined);
-        self.direct_changed(into, cx);
+        self.direct.changed(cx.now, into);
     }
 
     /// Legs of a session as its record shows them.

@@ -33,6 +33,8 @@ const PAGE: u32 = 4_096;
 const SLOTS: u64 = 62 * 24 * 3_600 * 1_000_000 / SLOT;
 /// Entries that are removed at a time, so that nobody waits for it.
 const CUT: u64 = 1_000;
+/// Records of calls that are written at a time.
+const RECORDS: usize = 100;
 /// Records of calls that are looked for at a time.
 const LOOKED_UP: usize = 500;
 /// Time until a failed write is tried again.
@@ -213,10 +215,13 @@ impl Persistence {
         events: &[Arc<Event>],
         legs: BTreeMap<CallId, Option<SavedLeg>>,
     ) -> Result<(), StoreError> {
-        for event in events {
-            if let Change::CallEnded { record, .. } | Change::Logged { record } = &event.change {
-                self.insert(record).await?;
-            }
+        let over = events.iter().filter_map(|event| match &event.change {
+            Change::CallEnded { record, .. } | Change::Logged { record } => Some(row_of_record(record)),
+            _ => None,
+        });
+        let over: Vec<CallRecord> = over.collect::<Result<_, _>>()?;
+        for some in over.chunks(RECORDS) {
+            self.insert(some).await?;
         }
         let mut receipts = Vec::with_capacity(records.len() + events.len());
         for record in records {
@@ -335,29 +340,33 @@ impl Persistence {
         }
     }
 
-    async fn insert(&self, record: &Record) -> Result<(), StoreError> {
-        let call = CallRecord {
-            id: record.id.clone(),
-            version: 1,
-            started_micros: record.entered_at.0.as_micros(),
-            queue: record.queue.clone(),
-            agents: record.agents.iter().map(|agent| agent.id.clone()).collect(),
-            caller: record.from.number.clone(),
-            disposition: record.disposition.clone(),
-            notes: record.notes.clone().unwrap_or_default(),
-            body: text(record)?,
-        };
+    async fn insert(&self, calls: &[CallRecord]) -> Result<(), StoreError> {
         loop {
-            match self.store.calls().insert(&call).await {
+            match self.store.calls().insert(calls).await {
                 Ok(_) => return Ok(()),
                 Err(StoreError::Unavailable(why)) => {
-                    tracing::debug!(why, "a call record waits for the database");
+                    tracing::debug!(why, "call records wait for the database");
                     tokio::time::sleep(AGAIN).await;
                 }
                 Err(error) => return Err(error),
             }
         }
     }
+}
+
+/// The row of a call's record. No database takes a NUL, which a number may have (`%00`).
+fn row_of_record(record: &Record) -> Result<CallRecord, StoreError> {
+    Ok(CallRecord {
+        id: record.id.clone(),
+        version: 1,
+        started_micros: record.entered_at.0.as_micros(),
+        queue: record.queue.clone(),
+        agents: record.agents.iter().map(|agent| agent.id.clone()).collect(),
+        caller: record.from.number.replace('\0', ""),
+        disposition: record.disposition.clone(),
+        notes: record.notes.clone().unwrap_or_default().replace('\0', ""),
+        body: text(record)?,
+    })
 }
 
 /// State, numbers, and calls without a record as the last snapshot has them; an older one has the state alone.

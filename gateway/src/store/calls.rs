@@ -74,30 +74,17 @@ impl Calls {
         Calls { database }
     }
 
-    /// Keeps a record; one whose id is known is left as it is. Says whether it is new.
-    pub async fn insert(&self, call: &CallRecord) -> Result<bool, StoreError> {
-        let texts = [&call.id, &call.caller, &call.notes, &call.body];
-        let options = [&call.queue, &call.disposition];
-        let all = texts
-            .into_iter()
-            .chain(options.into_iter().flatten())
-            .chain(&call.agents);
-        if all.into_iter().any(|text| text.contains('\0')) {
-            return Err(StoreError::Invalid("a NUL"));
+    /// Keeps records, all or none; one whose id is known is left as it is. Says of each whether it is new.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for a text with a NUL, or an error of the database.
+    pub async fn insert(&self, calls: &[CallRecord]) -> Result<Vec<bool>, StoreError> {
+        let statements = calls.iter().map(insertion).collect::<Result<Vec<_>, _>>()?;
+        if statements.is_empty() {
+            return Ok(Vec::new());
         }
-        let sql = "INSERT INTO calls (id, version, started, queue, agents, caller, disposition, notes, body) \
-                   VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
-        let statement = Statement::execute(sql)
-            .bind(call.id.as_str())
-            .bind(int(call.started_micros))
-            .bind(call.queue.clone())
-            .bind(barred(&call.agents))
-            .bind(call.caller.as_str())
-            .bind(call.disposition.clone())
-            .bind(call.notes.as_str())
-            .bind(call.body.as_str());
-        let done = self.database.run(vec![statement]).await?;
-        Ok(done.first().is_some_and(|outcome| outcome.touched == 1))
+        let done = self.database.run(statements).await?;
+        Ok(done.iter().map(|outcome| outcome.touched == 1).collect())
     }
 
     /// Those of these ids, a thousand at most, that no record has.
@@ -226,6 +213,29 @@ impl Calls {
             Err(failure) => Err(failure.into()),
         }
     }
+}
+
+fn insertion(call: &CallRecord) -> Result<Statement, StoreError> {
+    let texts = [&call.id, &call.caller, &call.notes, &call.body];
+    let options = [&call.queue, &call.disposition];
+    let all = texts
+        .into_iter()
+        .chain(options.into_iter().flatten())
+        .chain(&call.agents);
+    if all.into_iter().any(|text| text.contains('\0')) {
+        return Err(StoreError::Invalid("a NUL"));
+    }
+    let sql = "INSERT INTO calls (id, version, started, queue, agents, caller, disposition, notes, body) \
+               VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
+    Ok(Statement::execute(sql)
+        .bind(call.id.as_str())
+        .bind(int(call.started_micros))
+        .bind(call.queue.clone())
+        .bind(barred(&call.agents))
+        .bind(call.caller.as_str())
+        .bind(call.disposition.clone())
+        .bind(call.notes.as_str())
+        .bind(call.body.as_str()))
 }
 
 /// Ids with bars between and around them: `|usr_anna|usr_ben|`.

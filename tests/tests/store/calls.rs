@@ -21,12 +21,12 @@ fn call(n: u64) -> CallRecord {
 
 pub(crate) async fn an_insert_is_idempotent(backend: Backend) {
     let calls = backend.open().await.calls();
-    assert_eq!(calls.insert(&call(1)).await, Ok(true));
+    assert_eq!(calls.insert(&[call(1)]).await, Ok(vec![true]));
     assert_eq!(
         calls.annotate("call_001", Some(1), Some("sold"), "häppy").await,
         Ok(2)
     );
-    assert_eq!(calls.insert(&call(1)).await, Ok(false));
+    assert_eq!(calls.insert(&[call(1), call(3)]).await, Ok(vec![false, true]));
     let mut wanted = call(1);
     wanted.version = 2;
     wanted.disposition = Some("sold".into());
@@ -46,7 +46,7 @@ pub(crate) async fn pages_and_filters(backend: Backend) {
     let calls = backend.open().await.calls();
     let mut all: Vec<CallRecord> = (0..60).map(call).collect();
     for call in &all {
-        calls.insert(call).await.expect("kept");
+        calls.insert(std::slice::from_ref(call)).await.expect("kept");
     }
     for n in (0..60).step_by(7) {
         calls
