@@ -94,7 +94,9 @@ impl Controller {
             last_call: 0,
         };
         for queue in directory.queues() {
-            controller.today.set_service_level(queue.config.id, queue.level);
+            controller
+                .today
+                .set_service_level(queue.config.id, queue.service_level());
             controller.configure(now, Input::SetQueue(Box::new(queue.config.clone())));
             controller.publisher.queues([queue.config.id]);
         }
@@ -151,7 +153,7 @@ impl Controller {
         let Some(queue) = self.directory.queue_by_name(queue) else {
             return cx.coordinator.reject(now, session, 404);
         };
-        let priority = priority.unwrap_or(queue.priority);
+        let priority = priority.unwrap_or(queue.settings.priority);
         let sticky = self.last_agents.agent(now, queue, &from.number);
         let queue = queue.config.id;
         let came = self.recovery.came_before(now, queue, &from.number);

@@ -99,7 +99,7 @@ impl Past {
         let events_epoch = log.begin_epoch(EVENTS).await?;
         let (mut state, mut metrics, mut unwritten) = folded(&log).await?;
         for queue in directory.queues() {
-            metrics.set_service_level(queue.config.id, queue.level);
+            metrics.set_service_level(queue.config.id, queue.service_level());
         }
         let from = state.seq.min(metrics.open().seq) + 1;
         each(&log, FACTS, from, |body| {

@@ -177,11 +177,11 @@ impl Controller {
             id: queue.id.clone(),
             name: queue.display.clone(),
             strategy: queue.config.strategy.name().to_owned(),
-            service_level_target_s: u32::try_from(queue.level.target.as_secs()).unwrap_or(u32::MAX),
+            service_level_target_s: u32::try_from(queue.settings.service_level.as_secs()).unwrap_or(u32::MAX),
             live,
             today: QueueDay::of(&self.today.queue(now, id)),
-            alarms: queue.alarms.clone(),
-            silent_monitoring: queue.silent_monitoring,
+            alarms: queue.alarms(),
+            silent_monitoring: queue.settings.silent_monitoring,
         })
     }
 }
@@ -266,27 +266,6 @@ impl QueueLive {
             Status::Unreachable | Status::Paused => {}
         }
         self.agents_signed_in += 1;
-    }
-}
-
-impl QueueDay {
-    /// Numbers of a queue from its counts.
-    #[must_use]
-    pub fn of(counts: &call_engine::acd::metrics::QueueCounts) -> QueueDay {
-        QueueDay {
-            entered: counts.entered,
-            answered: counts.answered,
-            abandoned: counts.abandoned,
-            overflowed: counts.overflowed,
-            completed: counts.completed,
-            sent_on: counts.sent_on,
-            lost: counts.lost,
-            hung_up: counts.hung_up,
-            service_level: counts.service_level(),
-            asa_s: counts.asa(),
-            aht_s: counts.aht(),
-            longest_wait_s: counts.longest as f64 / 1_000_000.0,
-        }
     }
 }
 

@@ -84,7 +84,8 @@ impl Controller {
             if known == Some(queue) {
                 continue;
             }
-            self.today.set_service_level(queue.config.id, queue.level);
+            self.today
+                .set_service_level(queue.config.id, queue.service_level());
             if known.map(|known| &known.config) != Some(&queue.config) {
                 self.input(Input::SetQueue(Box::new(queue.config.clone())), cx);
             }

@@ -25,7 +25,7 @@ impl Statistics {
     pub fn new(directory: Arc<Directory>) -> Statistics {
         let mut metrics = Metrics::default();
         for queue in directory.queues() {
-            metrics.set_service_level(queue.config.id, queue.level);
+            metrics.set_service_level(queue.config.id, queue.service_level());
         }
         Statistics {
             metrics: Mutex::new(metrics),
@@ -36,7 +36,7 @@ impl Statistics {
     /// Goes on where the gateway before ended.
     pub fn restore(&self, mut past: Metrics) {
         for queue in self.directory().queues() {
-            past.set_service_level(queue.config.id, queue.level);
+            past.set_service_level(queue.config.id, queue.service_level());
         }
         past.watch(true);
         *self.metrics() = past;
@@ -46,7 +46,7 @@ impl Statistics {
     pub fn set_directory(&self, directory: Arc<Directory>) {
         let mut metrics = self.metrics();
         for queue in directory.queues() {
-            metrics.set_service_level(queue.config.id, queue.level);
+            metrics.set_service_level(queue.config.id, queue.service_level());
         }
         drop(metrics);
         *self.directory.lock().unwrap_or_else(PoisonError::into_inner) = directory;

@@ -4,13 +4,21 @@ pub(crate) mod centre;
 mod certificate;
 mod demo;
 mod doubts;
+mod engine_ids;
 mod error;
-pub(crate) mod hours;
+mod hours;
 mod load;
 mod prompts;
 pub(crate) mod queue;
-mod read_centre;
+mod queue_ref;
+mod read_choices;
+mod read_dial;
+mod read_media;
+mod read_queues;
+mod read_trunks;
+mod read_users;
 mod reader;
+pub(crate) mod setting;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -34,9 +42,11 @@ use crate::store::Durability;
 
 pub use centre::{Choice, Member, Role, Staff, Work};
 pub use demo::{DEMO_PASSWORD, DEMO_PHONE, DEMO_USERS};
+pub use engine_ids::EngineIds;
 pub use error::{ConfigError, Severity};
 pub use hours::{Holiday, Open, Zone};
-pub use queue::{Overflow, Queue, Widening, queue_id};
+pub use queue::{Queue, Widening};
+pub use queue_ref::{Overflow, QueueRef};
 
 /// Configuration of the gateway.
 #[derive(Clone, Debug)]

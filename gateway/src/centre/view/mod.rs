@@ -13,6 +13,7 @@ pub use call::{Call, CallPhase, Consult, ConsultState, Mode, Participant, Partic
 pub use change::Change;
 pub use moment::Moment;
 pub use offer::{Offer, OfferEnd};
+pub(crate) use queue::queue_numbers;
 pub use queue::{Queue, QueueAlarms, QueueDay, QueueLive, QueueName};
 pub use record::{AgentNotes, Mos, Outcome, Record, RecordKind};
 
