@@ -89,7 +89,7 @@ pub struct Config {
     pub staff: BTreeMap<String, Staff>,
     /// Queues, in the order of the file.
     pub queues: Vec<Queue>,
-    /// Why agents pause.
+    /// Pause reasons.
     pub pause_reasons: Vec<Choice>,
     /// Dispositions.
     pub dispositions: Vec<Choice>,
@@ -146,7 +146,7 @@ pub struct Sip {
     pub tcp: Vec<SocketAddr>,
     /// TLS listeners.
     pub tls: Vec<SocketAddr>,
-    /// For them.
+    /// Certificate and key of the TLS listeners.
     pub identity: Option<Tls>,
     /// Offer SHA-256 before MD5 to phones (RFC 8760). Browsers know MD5 only and are offered no other.
     pub sha256: bool,

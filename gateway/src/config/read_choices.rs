@@ -32,7 +32,7 @@ pub(super) fn read_choices<'t>(
 
 fn code(value: &DeValue<'_>) -> Result<String, String> {
     let code = filled(value)?;
-    if crate::auth::accounts::is_name(&code) {
+    if crate::auth::user::is_name(&code) {
         Ok(code)
     } else {
         Err(format!(

@@ -6,7 +6,7 @@ use crate::centre::command::Refused;
 use crate::config::setting::FieldErrors;
 use crate::store::StoreError;
 
-/// Why something was not changed.
+/// Reason why something was not changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProvisioningError {
     /// The object does not exist.

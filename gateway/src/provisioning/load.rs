@@ -13,7 +13,7 @@ use super::snapshot::{Snapshot, Stored};
 use super::tables::Tables;
 use super::{Kind, Provisioning, Shared};
 use crate::auth::Accounts;
-use crate::auth::accounts::User;
+use crate::auth::User;
 use crate::centre::directory::Directory;
 use crate::centre::signalling::Signalling;
 use crate::centre::statistics::Statistics;
@@ -61,7 +61,7 @@ impl Loaded {
         self.snapshot.plan()
     }
 
-    /// Those who were added, as they sign in.
+    /// Accounts of the users whom the API added.
     pub fn accounts(&self) -> impl Iterator<Item = User> + '_ {
         self.snapshot
             .users
@@ -69,7 +69,7 @@ impl Loaded {
             .filter_map(|id| self.snapshot.account(id))
     }
 
-    /// From now on changes are put to work.
+    /// Makes and applies changes from now on.
     #[must_use]
     pub fn start(
         self,

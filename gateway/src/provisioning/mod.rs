@@ -41,7 +41,7 @@ pub enum Kind {
     User,
     /// A queue, in which callers wait.
     Queue,
-    /// Why agents pause.
+    /// A pause reason of agents.
     PauseReason,
     /// A disposition of calls.
     Disposition,

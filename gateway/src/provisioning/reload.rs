@@ -8,7 +8,7 @@ use sip_core::auth::Password as Digest;
 use super::snapshot::Snapshot;
 use super::tables::Tables;
 use super::{Kind, Provisioning, ProvisioningError};
-use crate::auth::accounts::User;
+use crate::auth::User;
 use crate::auth::password::Password;
 use crate::auth::{self, Accounts};
 use crate::centre::command::{Reconfiguration, Settings};

@@ -75,7 +75,7 @@ impl SipKeys {
 }
 
 impl UserRow {
-    /// For SIP; without a password of its own it is registered with what its sign-in gives.
+    /// The user for SIP; without a password of its own it is registered with what its sign-in gives.
     pub(super) fn sip_user(&self) -> session_core::User {
         let password = match &self.sip {
             Some(keys) => Digest::Ha1(vec![

@@ -149,10 +149,10 @@ impl Snapshot {
         config::plan(rules, users, self.config.queues.iter().chain(queues))
     }
 
-    /// Those who were added, as they sign in.
-    pub(super) fn account(&self, id: &str) -> Option<auth::accounts::User> {
+    /// The user with this id as an account, if the API added the user.
+    pub(super) fn account(&self, id: &str) -> Option<auth::User> {
         let user = &self.users.get(id)?.body;
-        Some(auth::accounts::User {
+        Some(auth::User {
             id: id.to_owned(),
             name: user.name.clone(),
             display: user.shown().to_owned(),
@@ -304,7 +304,7 @@ impl Snapshot {
         }
     }
 
-    /// Those of the file first, then the others as they came.
+    /// Choices of the file first, then the others as they came.
     pub(super) fn choices(&self, kind: Kind) -> Vec<Choice> {
         let mut all = self.choices_of_file(kind).to_vec();
         let mut stored: Vec<&Stored<Choice>> = self

@@ -9,7 +9,7 @@ use call_engine::acd::Strategy;
 use super::super::reader::{filled, text};
 use super::super::values::strategy;
 use super::{FieldErrors, Setting, Table};
-use crate::auth::accounts::is_name;
+use crate::auth::user::is_name;
 
 /// A name that can stand in a SIP address and in a path ([`is_name`]); it must be there. The file may have any, with a warning.
 #[derive(Clone, Copy, Debug)]
