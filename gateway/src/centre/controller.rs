@@ -1,7 +1,7 @@
 //! The call centre in the signalling task: it turns decisions of the engine into calls, and reports events of
 //! calls to the engine.
 //!
-//! A caller's session is *kept*: it outlives the agents who come and go. Each agent's leg is an invitation that was answered and
+//! A caller's session outlives the agents who come and go (`Coordinator::keep`). Each agent's leg is an invitation that was answered and
 //! admitted. While an agent asks somebody, the agent's leg is in a session of its own.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use call_engine::acd::metrics::Metrics;
 use call_engine::acd::{Acd, CallId, Enqueue, Input, Output, Refusal, Settings, State};
-use sans_io::{Deadline, Rng, Time, Timers, earlier};
+use sans_io::{Deadline, Rng, Time, earlier};
 use session_core::{Application, LegId, SessionId};
 use tokio::sync::mpsc;
 
@@ -22,8 +22,12 @@ use super::engine::Engine;
 use super::journal::Batch;
 use super::last_agent::LastAgents;
 use super::legs::{Legs, Role};
+use super::projection::Projection;
 use super::publisher::Publisher;
 use super::recovery::Recovery;
+use super::rights::Rights;
+use super::takeovers::Takeovers;
+use super::targets::Targets;
 pub use super::today::Midnight;
 use super::today::Today;
 use super::view::Party;
@@ -39,15 +43,15 @@ pub struct Controller {
     pub(super) calls: BTreeMap<CallId, Call>,
     pub(super) legs: Legs,
     pub(super) agents: Agents,
-    /// Three-way calls whose agent's page is gone, and the times at which a colleague takes them over.
-    pub(super) takeovers: Timers<CallId>,
+    /// Three-way calls whose agent's page is gone.
+    pub(super) takeovers: Takeovers,
     /// Callers from before a restart who were not offered to go on yet.
     pub(super) recovery: Recovery,
     /// Agents whom callers talked with before.
     pub(super) last_agents: LastAgents,
     pub(super) publisher: Publisher,
     /// Time at which this engine began.
-    pub(super) began: Time,
+    began: Time,
     last_call: u64,
 }
 
@@ -65,7 +69,7 @@ pub struct Setup {
     pub recovery: Recovery,
     /// Agents whom callers talked with before.
     pub last_agents: LastAgents,
-    /// For strategies that draw lots.
+    /// Randomness for strategies that draw lots.
     pub rng: Rng,
     /// Channel to the journal, which makes events durable.
     pub journal: mpsc::Sender<Batch>,
@@ -86,7 +90,7 @@ impl Controller {
             calls: BTreeMap::new(),
             legs: Legs::default(),
             agents: Agents::default(),
-            takeovers: Timers::default(),
+            takeovers: Takeovers::default(),
             recovery: setup.recovery,
             last_agents: setup.last_agents,
             publisher: Publisher::new(setup.journal),
@@ -123,14 +127,14 @@ impl Controller {
 
     /// Time at which [`Controller::handle_timeout`] must be called.
     pub fn deadline(&self) -> Deadline {
-        let own = earlier(self.publisher.deadline(), self.takeovers.next());
+        let own = earlier(self.publisher.deadline(), self.takeovers.deadline());
         earlier(earlier(self.engine.deadline(), self.recovery.deadline()), own)
     }
 
     /// Acts on what is due.
     pub fn handle_timeout(&mut self, cx: &mut Ctx<'_>) {
         self.input(Input::Timeout, cx);
-        self.offer_to_go_on(cx);
+        self.recover_due(cx);
         self.take_over(cx);
         self.publish(cx.now);
     }
@@ -178,6 +182,36 @@ impl Controller {
             cx.coordinator.terminate_session(now, session);
         }
         self.publish(now);
+    }
+
+    /// State as pages see it.
+    pub(super) fn projection(&self) -> Projection<'_> {
+        Projection {
+            engine: &self.engine,
+            calls: &self.calls,
+            agents: &self.agents,
+            today: &self.today,
+            directory: &self.directory,
+            began: self.began,
+        }
+    }
+
+    /// Parties that agents may call.
+    pub(super) fn targets<'a>(&'a self, cx: &Ctx<'a>) -> Targets<'a> {
+        Targets {
+            directory: &self.directory,
+            engine: &self.engine,
+            routing: cx.routing,
+        }
+    }
+
+    /// Rights of those who send commands.
+    pub(super) fn rights(&self) -> Rights<'_> {
+        Rights {
+            directory: &self.directory,
+            engine: &self.engine,
+            calls: &self.calls,
+        }
     }
 
     /// A number of microseconds that was never used for a call.

@@ -36,7 +36,7 @@ impl Controller {
             Output::Wait { call, .. } => {
                 if let Some(waiting) = self.calls.get_mut(&call) {
                     let released = waiting.wait_again(cx.now);
-                    self.hang_up_agent(released, cx);
+                    released.hang_up(&mut self.legs, cx);
                     self.publisher.call(call);
                 }
             }
@@ -105,7 +105,7 @@ impl Controller {
             },
         );
         self.legs.assign(offer, id, leg);
-        if let Some(offer) = self.project_offer(offer, id, agent) {
+        if let Some(offer) = self.projection().offer(offer, id, agent) {
             self.publisher.change(cx.now, view::Change::OfferMade(offer));
         }
         None
@@ -140,8 +140,7 @@ impl Controller {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        call.since = cx.now;
-        let released = call.release();
+        let released = call.release(cx.now);
         let session = call.session;
         debug_assert_eq!(released, Default::default(), "a queue has no agent's call");
         match target {

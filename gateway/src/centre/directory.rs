@@ -6,7 +6,7 @@ use std::time::Duration;
 use call_engine::acd::metrics::ServiceLevel;
 use call_engine::acd::{AgentConfig, AgentId, Membership, QueueConfig, QueueId, SkillId};
 
-use super::view::QueueAlarms;
+use super::view::{AgentName, QueueAlarms};
 use crate::config::{Config, EngineIds, Queue, QueueRef, Role, Staff};
 
 /// Somebody who works here.
@@ -174,7 +174,7 @@ pub fn queues_of(config: &Config) -> Vec<QueueSpec> {
     specs
 }
 
-/// Those who work here by a configuration file.
+/// Staff of a configuration file.
 #[must_use]
 pub fn people_of(config: &Config) -> Vec<PersonSpec> {
     let mut specs: Vec<PersonSpec> = Vec::new();
@@ -297,6 +297,22 @@ impl Directory {
         }
     }
 
+    /// Name of an agent, for showing.
+    #[must_use]
+    pub fn agent_name(&self, agent: AgentId) -> Option<AgentName> {
+        self.agent(agent).map(|person| AgentName {
+            id: person.id.clone(),
+            name: person.display.clone(),
+        })
+    }
+
+    /// The number of the agent with this id.
+    #[must_use]
+    pub fn agent_by_id(&self, id: &str) -> Option<AgentId> {
+        let agent = self.person_by_id(id)?.agent.as_ref()?;
+        Some(agent.id)
+    }
+
     /// The number of the agent of this name.
     #[must_use]
     pub fn agent_of(&self, name: &str) -> Option<AgentId> {
@@ -325,6 +341,13 @@ impl Directory {
     #[must_use]
     pub fn has_agent(&self, agent: AgentId) -> bool {
         self.agents.contains_key(&agent)
+    }
+
+    /// Queues that an agent serves.
+    pub fn served_by(&self, agent: AgentId) -> impl Iterator<Item = QueueId> {
+        let config = self.agent(agent).and_then(|person| person.agent.as_ref());
+        let served = config.into_iter().flat_map(|config| &config.queues);
+        served.map(|member| member.queue)
     }
 
     /// Agents who serve a queue.

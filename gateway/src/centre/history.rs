@@ -6,8 +6,7 @@ use call_engine::acd::{AgentId, CallId, OfferEnd, OfferId};
 use sans_io::Time;
 use session_core::{CallRecord, Cause, Party as Reachable, Source};
 
-use super::call::ConsultStage;
-use super::consult::ConsultEnd;
+use super::call::{ConsultEnd, ConsultStage};
 use super::context::Ctx;
 use super::controller::Controller;
 use super::ids;
@@ -176,7 +175,7 @@ impl Controller {
     ) -> Record {
         let names: Vec<AgentName> = agents
             .into_iter()
-            .filter_map(|agent| self.agent_name(agent))
+            .filter_map(|agent| self.directory.agent_name(agent))
             .collect();
         Record {
             id: String::new(),

@@ -55,7 +55,7 @@ impl LastAgents {
             .insert((queue.config.id, number.to_owned()), (now, agent));
     }
 
-    /// The agent that a caller knows.
+    /// The agent whom a caller last talked with, if the queue still remembers.
     pub(super) fn agent(&self, now: Time, queue: &QueueInfo, number: &str) -> Option<AgentId> {
         let remembered = queue.settings.remembered()?;
         let (at, agent) = self.last.get(&(queue.config.id, number.to_owned()))?;

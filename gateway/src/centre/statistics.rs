@@ -9,7 +9,7 @@ use call_engine::acd::metrics::{Metrics, OpenCounts, Slot};
 use super::directory::Directory;
 use super::journal::Fold;
 
-/// Time that numbers are kept.
+/// Age beyond which numbers are forgotten.
 pub const KEPT: Duration = Duration::from_secs(62 * 24 * 3600);
 
 /// Numbers of queues and agents, folded from the log of the call centre: the task that makes the log durable calls [`Statistics::take`].
