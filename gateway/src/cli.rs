@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::auth::accounts::is_name;
+use crate::auth::user::is_name;
 use crate::config;
 
 /// Calls from a browser tab to any phone: a WebRTC-to-SIP gateway.

@@ -22,7 +22,7 @@ use sip_stack::{Handle, Stack, StackConfig};
 use tokio::net::TcpSocket;
 
 use crate::auth::Accounts;
-use crate::auth::keep::{self, Keeper};
+use crate::auth::credential_store::{self, CredentialStore};
 use crate::auth::password::Passwords;
 use crate::auth::sentry::Sentry;
 use crate::budget::Budget;
@@ -123,7 +123,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let mut secret = [0; 32];
     rng.fill(&mut secret);
     if let Some(store) = &store {
-        secret = keep::secret(store, wall_clock())
+        secret = credential_store::secret(store, wall_clock())
             .await
             .map_err(|error| failed("store", error))?;
     }
@@ -136,15 +136,15 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     }
     let of_file = config.clone();
     config.users = loaded.sip_users();
-    let keeper = match &store {
+    let credentials = match &store {
         Some(store) => {
-            let keeper = Keeper::open(store, accounts.clone(), wall_clock()).await;
-            Some(Arc::new(keeper.map_err(|error| failed("store", error))?))
+            let opened = CredentialStore::open(store, accounts.clone(), wall_clock()).await;
+            Some(Arc::new(opened.map_err(|error| failed("store", error))?))
         }
         None => None,
     };
-    if let Some(keeper) = keeper.clone() {
-        tokio::spawn(async move { keeper.run(wall_clock).await });
+    if let Some(credentials) = credentials.clone() {
+        tokio::spawn(async move { credentials.run(wall_clock).await });
     }
     let past = match &store {
         Some(store) => {
@@ -237,7 +237,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         http: Arc::clone(&crowd),
         calls: counts,
     };
-    let api = Api::new(service, keeper, settings).watching(machine);
+    let api = Api::new(service, credentials, settings).watching(machine);
     ready::announce(&config, address);
     if let Some((name, password)) = drawn {
         ready::announce_admin(&name, &password, store.is_some());

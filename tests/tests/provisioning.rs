@@ -155,7 +155,7 @@ fn agent(name: &str, queues: &[&str]) -> UserSettings {
         display: String::new(),
         roles: vec![Role::Agent],
         agent: Work {
-            queues: queues.iter().map(|id| Member::of(id)).collect(),
+            queues: queues.iter().map(|id| Member::of((*id).into())).collect(),
             ..Work::default()
         },
         password: None,
@@ -300,7 +300,7 @@ fn another_sip_password_ends_a_registration_and_a_queue_that_others_lead_to_stay
         live.add_queue(queue("second", "7772")),
     );
     let leads = Queue {
-        overflow: Overflow::Queue(second.clone()),
+        overflow: Overflow::Queue(second.as_str().into()),
         ..queue("first", "7771")
     };
     let now = live.world.now;

@@ -1,19 +1,21 @@
 //! Identity and rights: accounts with passwords, access tokens, refresh tokens, API keys, event tickets and
 //! the SIP credentials of a browser session.
 //!
-//! Memory is the authority, and [`keep`] carries it over a restart; every function that depends on time gets
+//! Memory is the authority, and [`credential_store`] carries it over a restart; every function that depends on time gets
 //! it as an argument.
 
 pub mod accounts;
 pub mod api_key;
+pub mod credential_store;
 mod hs256;
-pub mod keep;
 pub mod password;
 pub mod sentry;
 pub mod session;
+mod sign_in;
 pub mod sip;
 mod ticket;
 pub mod token;
+pub mod user;
 
 use std::fmt;
 
@@ -23,7 +25,9 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use accounts::{Accounts, Denied, SignedIn};
+pub use accounts::Accounts;
+pub use sign_in::{Denied, SignedIn};
+pub use user::User;
 
 /// Role of a user. No role includes another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]

@@ -35,7 +35,7 @@ pub struct Session {
     pub spent: VecDeque<[u8; 32]>,
 }
 
-/// Why there is no new token.
+/// Reason why there is no new token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoRefresh {
     /// No token of ours, or of a sign-in that is over.
@@ -149,7 +149,7 @@ impl Sessions {
         self.by_id.get(id)
     }
 
-    /// From now on it is noted which ones change.
+    /// Notes from now on which ones change.
     pub(super) fn watch(&mut self) {
         self.changed.get_or_insert_default();
     }

@@ -35,7 +35,7 @@ pub struct Claims {
     pub exp: u64,
 }
 
-/// The one key that access tokens are signed with.
+/// Key that access tokens are signed with.
 pub struct Signer {
     secret: Box<[u8]>,
     /// Id of the key, written into each token.

@@ -2,25 +2,73 @@
 
 use std::time::Duration;
 
-use call_engine::acd::{AgentId, CallId, Input, Intent, LOST};
-use sans_io::Time;
+use call_engine::acd::{AgentId, CallId, Input, Intent, LOST, Phase};
 use session_core::{Cause, Invitation, LegId, Party};
 
-use super::call::{CallState, Released};
-use super::consult::ConsultEnd;
+use super::call::{Call, CallState, ConsultEnd, Released};
 use super::context::Ctx;
 use super::controller::Controller;
 use super::ids;
 use super::invitation::{CALL_HEADER, answer_at_once};
-use super::legs::Role;
-
-/// Time that an agent whose page is gone may be away from a three-way call before a colleague in it takes it
-/// over: longer than a reload takes, and shorter than the 30 s after which the engine would send the caller
-/// back to the queue.
-const TAKEOVER: Duration = Duration::from_secs(20);
+use super::legs::{Legs, Role};
 
 /// Time that the agent's new page may take to answer.
 const RECALL: Duration = Duration::from_secs(30);
+
+impl Call {
+    /// Lets the new page of the agent ring, unless it rings already; `id` is the number of this call.
+    fn call_agent_back(&mut self, (id, user): (CallId, &str), legs: &mut Legs, cx: &mut Ctx<'_>) {
+        let CallState::AgentAway { recall: None, .. } = self.state() else {
+            return;
+        };
+        let invitation = Invitation {
+            party: Party::User(user.to_owned()),
+            caller: None,
+            ring_timeout: RECALL,
+            headers: vec![(CALL_HEADER.into(), ids::call(id)), answer_at_once()],
+        };
+        if let Ok(leg) = cx.coordinator.invite(cx.now, self.session, invitation) {
+            self.recall(leg);
+            legs.set(leg, Role::Recall(id));
+        }
+    }
+
+    /// The new page of the agent answered, and has the place of the old one; `id` is the number of this call. False if nobody called it.
+    fn agent_is_called_back(
+        &mut self,
+        id: CallId,
+        (invitation, leg): (LegId, LegId),
+        phase: Option<Phase>,
+        legs: &mut Legs,
+        cx: &mut Ctx<'_>,
+    ) -> bool {
+        let Some(old) = self.recalled(cx.now, invitation, leg, phase) else {
+            return false;
+        };
+        if let Some(old) = old {
+            legs.remove(old);
+            cx.coordinator.drop_leg(cx.now, old);
+        }
+        legs.set(leg, Role::Agent(id));
+        cx.coordinator.admit_leg(cx.now, self.session, leg);
+        self.place_supervisors(cx);
+        true
+    }
+}
+
+impl Released {
+    /// Hangs up what an agent who has the call no more had in it.
+    pub(super) fn hang_up(self, legs: &mut Legs, cx: &mut Ctx<'_>) {
+        if let Some(leg) = self.leg {
+            legs.remove(leg);
+            cx.coordinator.drop_leg(cx.now, leg);
+        }
+        if let Some(recall) = self.recall {
+            legs.remove(recall);
+            cx.coordinator.withdraw(cx.now, recall, false);
+        }
+    }
+}
 
 impl Controller {
     /// The agent's page is gone, or is back by itself.
@@ -30,12 +78,10 @@ impl Controller {
         } else {
             self.takeovers.cancel(id);
             let phase = self.engine.phase(id);
-            if let Some(call) = self.calls.get_mut(&id) {
-                call.since = cx.now;
-                if let Some(recall) = call.agent_is_back(phase) {
-                    self.legs.remove(recall);
-                    cx.coordinator.withdraw(cx.now, recall, false);
-                }
+            let call = self.calls.get_mut(&id);
+            if let Some(recall) = call.and_then(|call| call.agent_is_back(cx.now, phase)) {
+                self.legs.remove(recall);
+                cx.coordinator.withdraw(cx.now, recall, false);
             }
             self.publisher.call(id);
             self.input(Input::Away { call: id, away }, cx);
@@ -57,7 +103,9 @@ impl Controller {
             cx.coordinator.terminate_session(cx.now, consult.session);
         }
         self.publisher.call(id);
-        self.await_takeover(id, cx.now);
+        if let Some(call) = self.calls.get(&id) {
+            self.takeovers.expect(id, call, cx.now);
+        }
         let away = Input::Away { call: id, away: true };
         self.input(away, cx);
     }
@@ -71,7 +119,7 @@ impl Controller {
             // The page is gone, or its media broke: the agent may come back.
             Cause::Away | Cause::Lost | Cause::Failed => self.lose_agent(id, cx),
             // The agent hung up. Those whom the agent brought in go on without the agent.
-            _ if !call.others.is_empty() => {
+            _ if call.has_others() => {
                 if let Some(agent) = call.agent() {
                     self.leave_to_others(id, agent, cx);
                 }
@@ -85,51 +133,24 @@ impl Controller {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let CallState::AgentAway {
-            agent, recall: None, ..
-        } = call.state()
-        else {
+        let CallState::AgentAway { agent, .. } = call.state() else {
             return;
         };
-        if self
-            .directory
-            .agent(*agent)
-            .is_none_or(|person| person.name != user)
-        {
-            return;
-        }
-        let invitation = Invitation {
-            party: Party::User(user.to_owned()),
-            caller: None,
-            ring_timeout: RECALL,
-            headers: vec![(CALL_HEADER.into(), ids::call(id)), answer_at_once()],
-        };
-        if let Ok(leg) = cx.coordinator.invite(cx.now, call.session, invitation) {
-            call.recall(leg);
-            self.legs.set(leg, Role::Recall(id));
+        if self.directory.agent_of(user) == Some(*agent) {
+            call.call_agent_back((id, user), &mut self.legs, cx);
         }
     }
 
     /// The new page of an agent answered.
     pub(super) fn recalled(&mut self, id: CallId, (invitation, leg): (LegId, LegId), cx: &mut Ctx<'_>) {
         let phase = self.engine.phase(id);
+        let legs = &mut self.legs;
         let call = self.calls.get_mut(&id);
-        let recalled = call.and_then(|call| {
-            let old = call.recalled(cx.now, invitation, leg, phase)?;
-            Some((call.session, old))
-        });
-        let Some((session, old)) = recalled else {
+        if !call.is_some_and(|call| call.agent_is_called_back(id, (invitation, leg), phase, legs, cx)) {
             self.legs.remove(leg);
             return cx.coordinator.withdraw(cx.now, leg, false);
-        };
-        self.takeovers.cancel(id);
-        if let Some(old) = old {
-            self.legs.remove(old);
-            cx.coordinator.drop_leg(cx.now, old);
         }
-        self.legs.set(leg, Role::Agent(id));
-        cx.coordinator.admit_leg(cx.now, session, leg);
-        self.place_supervisors(id, cx);
+        self.takeovers.cancel(id);
         self.publisher.call(id);
         let back = Input::Away {
             call: id,
@@ -154,26 +175,6 @@ impl Controller {
             .collect();
         for call in had {
             self.recall(call, &user, cx);
-        }
-    }
-
-    /// Hangs up what an agent who has the call no more had in it.
-    pub(super) fn hang_up_agent(&mut self, released: Released, cx: &mut Ctx<'_>) {
-        if let Some(leg) = released.leg {
-            self.legs.remove(leg);
-            cx.coordinator.drop_leg(cx.now, leg);
-        }
-        if let Some(recall) = released.recall {
-            self.legs.remove(recall);
-            cx.coordinator.withdraw(cx.now, recall, false);
-        }
-    }
-
-    /// Lets a colleague in a three-way call take it over if the agent's page does not come back soon.
-    fn await_takeover(&mut self, id: CallId, now: Time) {
-        let joined = self.calls.get(&id).and_then(|call| call.colleagues().next());
-        if joined.is_some() && self.takeovers.get(id).is_none() {
-            self.takeovers.set(id, now + TAKEOVER, "a colleague takes over");
         }
     }
 

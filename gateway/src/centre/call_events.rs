@@ -3,11 +3,9 @@
 use call_engine::acd::{AgentId, CallId, Input, Phase, Requeue};
 use session_core::{CallRecord, Cause, Event, LegId, ReferTo, SessionId};
 
-use super::call::HungUpBy;
-use super::consult::ConsultEnd;
+use super::call::ConsultEnd;
 use super::context::Ctx;
 use super::controller::Controller;
-use super::journal::Ended;
 use super::legs::Role;
 use super::view::CallLeg;
 
@@ -150,8 +148,8 @@ impl Controller {
             .flat_map(|session| cx.coordinator.legs_in(session))
             .map(|leg| CallLeg::new(&leg, self.named(leg.user.as_deref())))
             .collect();
-        if let Some(call) = self.calls.get_mut(&id).filter(|call| call.legs != legs) {
-            call.legs = legs;
+        let call = self.calls.get_mut(&id);
+        if call.is_some_and(|call| call.set_legs(legs)) {
             self.publisher.call(id);
         }
     }
@@ -179,9 +177,9 @@ impl Controller {
                 self.input(Input::CallerPresent { call }, cx);
             }
             (Role::Caller(call), Event::Answered { .. } | Event::Changed { .. }) => {
-                self.keep_leg(call, cx);
+                self.save_leg(call, cx);
             }
-            (Role::Caller(call), Event::Restored { .. }) => self.gone_on(call, cx),
+            (Role::Caller(call), Event::Restored { .. }) => self.caller_recovered(call, cx),
             _ => {}
         }
     }
@@ -201,7 +199,12 @@ impl Controller {
             }
             Role::Recall(call) => self.recalled(call, (invitation, leg), cx),
             Role::Consulted(call) => self.consulted(call, (invitation, leg), cx),
-            Role::Supervisor(call, name) => self.supervisor_joined(call, &name, leg, cx),
+            Role::Supervisor(call, name) => {
+                if let Some(joined) = self.calls.get_mut(&call) {
+                    joined.supervisor_joined(&name, leg, cx);
+                    self.publisher.call(call);
+                }
+            }
             Role::Forwarded(call) => self.forwarded(call, leg, cx),
             Role::Caller(_) | Role::Agent(_) | Role::Other(_) => {}
         }
@@ -224,7 +227,12 @@ impl Controller {
                 }
             }
             Role::Consulted(call) => self.consult_failed(call, ConsultEnd::Refused(code), cx),
-            Role::Supervisor(call, name) => self.supervisor_left(call, &name),
+            Role::Supervisor(call, name) => {
+                if let Some(left) = self.calls.get_mut(&call) {
+                    left.supervisor_left(&name);
+                }
+                self.publisher.call(call);
+            }
             Role::Forwarded(call) => self.forwarding_failed(call, cx),
             Role::Caller(_) | Role::Agent(_) | Role::Other(_) => {}
         }
@@ -234,8 +242,7 @@ impl Controller {
     fn bridged(&mut self, id: CallId, cx: &mut Ctx<'_>) {
         let connecting = matches!(self.engine.phase(id), Some(Phase::Connecting(_)));
         if let Some(call) = self.calls.get_mut(&id) {
-            call.answered.get_or_insert(cx.now);
-            call.since = cx.now;
+            call.bridged(cx.now);
         }
         if connecting {
             self.input(Input::Connected { call: id }, cx);
@@ -250,12 +257,17 @@ impl Controller {
             Role::Consulted(call) => self.consult_failed(call, ConsultEnd::Left, cx),
             Role::Other(call) => {
                 if let Some(left) = self.calls.get_mut(&call) {
-                    left.others.remove(&leg);
+                    left.remove_other(leg);
                 }
                 self.publisher.call(call);
                 self.end_if_alone(call, cx);
             }
-            Role::Supervisor(call, name) => self.supervisor_left(call, &name),
+            Role::Supervisor(call, name) => {
+                if let Some(left) = self.calls.get_mut(&call) {
+                    left.supervisor_left(&name);
+                }
+                self.publisher.call(call);
+            }
             Role::Forwarded(call) => {
                 if let Some(call) = self.calls.get(&call) {
                     cx.coordinator.terminate_session(cx.now, call.session);
@@ -286,15 +298,7 @@ impl Controller {
             self.aside_ended(session, record);
             return self.consult_ended(id, cx);
         };
-        let input = if call.is_recovering() && matches!(record.cause, Cause::Failed | Cause::Lost) {
-            Some(Input::NotRecovered { call: id })
-        } else if call.is_released() {
-            None
-        } else if call.hung_up_by == HungUpBy::Supervisor {
-            Some(Input::HungUp { call: id })
-        } else {
-            Some(Input::Ended { call: id })
-        };
+        let input = call.end(id, record.cause);
         if let Some(input) = input {
             self.input(input, cx);
         }
@@ -331,14 +335,13 @@ impl Controller {
             return;
         };
         self.legs.forget(id);
-        self.forget_leg(id);
+        self.publisher.leg(id, None);
         let queue = self.directory.queue(call.queue);
-        if let (Some(queue), Some(agent), Some(_)) = (queue, call.agents.last(), call.answered) {
+        if let (Some(queue), Some(agent), Some(_)) = (queue, call.agents().last(), call.answered()) {
             self.last_agents.talked(cx.now, queue, &call.from.number, *agent);
         }
         self.takeovers.cancel(id);
-        let mut ended = Ended::new(call.from, call.to, record, self.record_legs(record));
-        (ended.notes, ended.disposition) = (call.notes, call.disposition);
+        let ended = call.into_ended(record, self.record_legs(record));
         self.publisher.no_more(id);
         if let Some(ended) = self.open_records.call_ended(id, ended) {
             self.publisher.over(id, ended);

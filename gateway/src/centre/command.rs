@@ -204,7 +204,7 @@ pub struct Asked {
     pub reply: oneshot::Sender<Result<(), Refused>>,
 }
 
-/// Why something was not done. [`Refused::code`] is part of the API and never changes.
+/// Reason why a command was refused. [`Refused::code`] is part of the API and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// There is no such agent.
@@ -219,7 +219,7 @@ pub enum Refused {
     WrongState,
     /// The agent is not wrapping up.
     NotWrappingUp,
-    /// The one who is to talk, or to go, has another call.
+    /// Agent who is to talk, or to go, has another call.
     AgentBusy,
     /// The queue that is to go has calls.
     QueueBusy,

@@ -2,9 +2,10 @@
 //! or to come back.
 
 use call_engine::acd::{CallId, Input};
+use sans_io::Time;
 use session_core::{Application, Caller, LegId, SessionId};
 
-use super::call::{Consult, ConsultStage, Other};
+use super::call::{Consult, ConsultEnd, ConsultStage, Other};
 use super::command::{Refused, Target};
 use super::commands::check;
 use super::context::Ctx;
@@ -13,25 +14,17 @@ use super::ids;
 use super::invitation::{CONSULT_HEADER, QUEUE_HEADER, invitation};
 use super::legs::Role;
 
-/// End of a consultation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ConsultEnd {
-    /// The agent gave it up, or is gone.
-    GaveUp,
-    /// The consulted party did not answer, with this SIP response.
-    Refused(u16),
-    /// The consulted party hung up.
-    Left,
-}
+/// SIP response of a party that cannot be called (RFC 3261 §21.4.18).
+const UNAVAILABLE: u16 = 480;
 
 impl Controller {
     pub(super) fn begin_consult(&mut self, id: CallId, to: &Target, cx: &mut Ctx<'_>) -> Result<(), Refused> {
         let agent = self.talking(id)?;
         let call = self.call(id)?;
-        if call.consult().is_some() || !call.others.is_empty() {
+        if call.consult().is_some() || call.has_others() {
             return Err(Refused::WrongState);
         }
-        let (party, name, colleague) = self.party(agent.agent, to, cx)?;
+        let target = self.targets(cx).party(agent.agent, to)?;
         let (caller, queue) = (call.caller, call.queue);
         let me = self.directory.agent(agent.agent).map(|person| Caller {
             user: person.name.clone(),
@@ -48,7 +41,7 @@ impl Controller {
         self.legs.set_session(session, id);
         self.open_records.add(session, id);
         // A colleague's page shows which call it is consulted about. Other phones learn nothing of it.
-        let headers = colleague.map_or_else(Vec::new, |_| {
+        let headers = target.agent.map_or_else(Vec::new, |_| {
             let queue = self.directory.queue(queue);
             let name = queue.map(|queue| queue.display.clone());
             vec![
@@ -58,20 +51,22 @@ impl Controller {
         });
         let invited = cx
             .coordinator
-            .invite(cx.now, session, invitation(party, me, headers))
+            .invite(cx.now, session, invitation(target.party, me, headers))
             .ok();
         let stage = match invited {
             Some(leg) => {
                 self.legs.set(leg, Role::Consulted(id));
                 ConsultStage::Ringing { leg }
             }
-            None => ConsultStage::Failed { code: Some(480) },
+            None => ConsultStage::Failed {
+                how: ConsultEnd::Refused(UNAVAILABLE),
+            },
         };
         if let Some(call) = self.calls.get_mut(&id) {
             let consult = Consult {
                 session,
-                to: name,
-                agent: colleague,
+                to: target.name,
+                agent: target.agent,
                 began: cx.now,
                 stage,
             };
@@ -91,55 +86,35 @@ impl Controller {
     }
 
     /// The consulted party answered.
-    pub(super) fn consulted(&mut self, id: CallId, (named, leg): (LegId, LegId), cx: &mut Ctx<'_>) {
+    pub(super) fn consulted(&mut self, id: CallId, (invitation, leg): (LegId, LegId), cx: &mut Ctx<'_>) {
         let call = self.calls.get_mut(&id);
-        let rings = ConsultStage::Ringing { leg: named };
-        let consulting = call.and_then(|call| {
-            let agent = call.talking()?;
-            let consult = call.consult_mut().filter(|consult| consult.stage == rings)?;
-            consult.stage = ConsultStage::Talking {
-                leg,
-                answered: cx.now,
-            };
-            Some((agent, consult.session))
-        });
-        let Some((agent, session)) = consulting else {
+        if call.is_some_and(|call| call.consulted((invitation, leg), cx)) {
+            self.publisher.call(id);
+        } else {
             self.legs.remove(leg);
-            return cx.coordinator.withdraw(cx.now, leg, false);
-        };
-        cx.coordinator.play(agent.leg, None);
-        cx.coordinator.admit_leg(cx.now, session, leg);
-        self.publisher.call(id);
+            cx.coordinator.withdraw(cx.now, leg, false);
+        }
     }
 
     /// The consulted party did not answer, or has left.
     pub(super) fn consult_failed(&mut self, id: CallId, how: ConsultEnd, cx: &mut Ctx<'_>) {
         self.log_consult(id, how, cx);
-        let Some(call) = self.calls.get_mut(&id) else {
-            return;
-        };
-        let Some(agent) = call.talking() else { return };
-        let Some(consult) = call.consult_mut() else { return };
-        if let Some(leg) = consult.leg() {
-            self.legs.remove(leg);
+        if let Some(call) = self.calls.get_mut(&id)
+            && call.consult_failed(how, &mut self.legs, cx)
+        {
+            self.publisher.call(id);
         }
-        let code = match how {
-            ConsultEnd::Refused(code) => Some(code),
-            ConsultEnd::GaveUp | ConsultEnd::Left => None,
-        };
-        consult.stage = ConsultStage::Failed { code };
-        cx.coordinator.play(agent.leg, Some(Application::Busy));
-        self.publisher.call(id);
     }
 
     /// Ends the consultation; the consulted party must be talking.
-    pub(super) fn end_consult(&mut self, id: CallId) -> Result<(Consult, LegId), Refused> {
+    fn end_consult(&mut self, id: CallId, now: Time) -> Result<(Consult, LegId), Refused> {
         let phase = self.engine.phase(id);
         let call = self.calls.get_mut(&id).ok_or(Refused::UnknownCall)?;
-        let Some(ConsultStage::Talking { leg, .. }) = call.consult().map(|consult| consult.stage) else {
-            return Err(Refused::WrongState);
-        };
-        let consult = call.end_consult(phase).ok_or(Refused::WrongState)?;
+        let leg = call
+            .consult()
+            .and_then(Consult::talking)
+            .ok_or(Refused::WrongState)?;
+        let consult = call.end_consult(now, phase).ok_or(Refused::WrongState)?;
         self.legs.remove_session(consult.session);
         self.publisher.call(id);
         Ok((consult, leg))
@@ -148,15 +123,15 @@ impl Controller {
     /// Attended transfer: the caller and the consulted party talk, and the agent is out.
     pub(super) fn complete(&mut self, id: CallId, cx: &mut Ctx<'_>) -> Result<(), Refused> {
         let agent = self.call(id)?.agent_leg().ok_or(Refused::WrongState)?;
-        let (consult, leg) = self.end_consult(id)?;
+        let (consult, leg) = self.end_consult(id, cx.now)?;
         let Some(call) = self.calls.get_mut(&id) else {
             return Ok(());
         };
-        let released = call.release();
+        let released = call.release(cx.now);
         let (session, caller) = (call.session, call.caller);
         cx.coordinator.play(caller, None);
         join(session, consult.session, cx);
-        self.hang_up_agent(released, cx);
+        released.hang_up(&mut self.legs, cx);
         self.add_other(id, leg, consult.into());
         self.hand_over(id, agent.agent, cx);
         tracing::debug!(agent = agent.agent.0, "attended transfer");
@@ -165,9 +140,8 @@ impl Controller {
 
     /// Three-way call: caller, agent and the consulted party talk.
     pub(super) fn merge(&mut self, id: CallId, cx: &mut Ctx<'_>) -> Result<(), Refused> {
-        let (consult, leg) = self.end_consult(id)?;
+        let (consult, leg) = self.end_consult(id, cx.now)?;
         if let Some(call) = self.calls.get_mut(&id) {
-            call.since = cx.now;
             cx.coordinator.play(call.caller, None);
             join(call.session, consult.session, cx);
         }
@@ -185,8 +159,7 @@ impl Controller {
         let phase = self.engine.phase(id);
         let call = self.calls.get_mut(&id).ok_or(Refused::UnknownCall)?;
         let agent = call.talking().ok_or(Refused::WrongState)?;
-        let consult = call.end_consult(phase).ok_or(Refused::WrongState)?;
-        call.since = cx.now;
+        let consult = call.end_consult(cx.now, phase).ok_or(Refused::WrongState)?;
         let (session, caller) = (call.session, call.caller);
         if let Some(leg) = consult.leg() {
             self.legs.remove(leg);
@@ -213,7 +186,7 @@ impl Controller {
     ) -> Option<Consult> {
         self.log_consult(id, how, cx);
         let phase = self.engine.phase(id);
-        let consult = self.calls.get_mut(&id)?.end_consult(phase)?;
+        let consult = self.calls.get_mut(&id)?.end_consult(cx.now, phase)?;
         self.forget_consult(&consult);
         self.publisher.call(id);
         Some(consult)

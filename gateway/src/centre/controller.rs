@@ -1,7 +1,7 @@
 //! The call centre in the signalling task: it turns decisions of the engine into calls, and reports events of
 //! calls to the engine.
 //!
-//! A caller's session is *kept*: it outlives the agents who come and go. Each agent's leg is an invitation that was answered and
+//! A caller's session outlives the agents who come and go (`Coordinator::keep`). Each agent's leg is an invitation that was answered and
 //! admitted. While an agent asks somebody, the agent's leg is in a session of its own.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use call_engine::acd::metrics::Metrics;
 use call_engine::acd::{Acd, CallId, Enqueue, Input, Output, Refusal, Settings, State};
-use sans_io::{Deadline, Rng, Time, Timers, earlier};
+use sans_io::{Deadline, Rng, Time, earlier};
 use session_core::{Application, LegId, SessionId};
 use tokio::sync::mpsc;
 
@@ -24,8 +24,12 @@ use super::journal::Batch;
 use super::last_agent::LastAgents;
 use super::legs::{Legs, Role};
 use super::open_records::OpenRecords;
+use super::projection::Projection;
 use super::publisher::Publisher;
 use super::recovery::Recovery;
+use super::rights::Rights;
+use super::takeovers::Takeovers;
+use super::targets::Targets;
 pub use super::today::Midnight;
 use super::today::Today;
 use super::view::Party;
@@ -41,9 +45,9 @@ pub struct Controller {
     pub(super) calls: BTreeMap<CallId, Call>,
     pub(super) legs: Legs,
     pub(super) agents: Agents,
-    /// Three-way calls whose agent's page is gone, and the times at which a colleague takes them over.
-    pub(super) takeovers: Timers<CallId>,
-    /// Callers from before a restart who were not asked to go on yet.
+    /// Three-way calls whose agent's page is gone.
+    pub(super) takeovers: Takeovers,
+    /// Callers from before a restart who were not offered to go on yet.
     pub(super) recovery: Recovery,
     /// Agents whom callers talked with before.
     pub(super) last_agents: LastAgents,
@@ -53,7 +57,7 @@ pub struct Controller {
     /// Records that wait for the last of their legs.
     pub(super) open_records: OpenRecords,
     /// Time at which this engine began.
-    pub(super) began: Time,
+    began: Time,
     last_call: u64,
 }
 
@@ -71,7 +75,7 @@ pub struct Setup {
     pub recovery: Recovery,
     /// Agents whom callers talked with before.
     pub last_agents: LastAgents,
-    /// For strategies that draw lots.
+    /// Randomness for strategies that draw lots.
     pub rng: Rng,
     /// Channel to the journal, which makes events durable.
     pub journal: mpsc::Sender<Batch>,
@@ -92,7 +96,7 @@ impl Controller {
             calls: BTreeMap::new(),
             legs: Legs::default(),
             agents: Agents::default(),
-            takeovers: Timers::default(),
+            takeovers: Takeovers::default(),
             recovery: setup.recovery,
             last_agents: setup.last_agents,
             publisher: Publisher::new(setup.journal),
@@ -102,7 +106,9 @@ impl Controller {
             last_call: 0,
         };
         for queue in directory.queues() {
-            controller.today.set_service_level(queue.config.id, queue.level);
+            controller
+                .today
+                .set_service_level(queue.config.id, queue.service_level());
             controller.configure(now, Input::SetQueue(Box::new(queue.config.clone())));
             controller.publisher.queues([queue.config.id]);
         }
@@ -129,7 +135,7 @@ impl Controller {
 
     /// Time at which [`Controller::handle_timeout`] must be called.
     pub fn deadline(&self) -> Deadline {
-        let own = earlier(self.publisher.deadline(), self.takeovers.next());
+        let own = earlier(self.publisher.deadline(), self.takeovers.deadline());
         let own = earlier(own, self.direct.deadline());
         earlier(earlier(self.engine.deadline(), self.recovery.deadline()), own)
     }
@@ -137,7 +143,7 @@ impl Controller {
     /// Acts on what is due.
     pub fn handle_timeout(&mut self, cx: &mut Ctx<'_>) {
         self.input(Input::Timeout, cx);
-        self.ask_to_go_on(cx);
+        self.recover_due(cx);
         self.take_over(cx);
         self.publish_direct(cx);
         self.publish(cx.now);
@@ -161,7 +167,7 @@ impl Controller {
         let Some(queue) = self.directory.queue_by_name(queue) else {
             return cx.coordinator.reject(now, session, 404);
         };
-        let priority = priority.unwrap_or(queue.priority);
+        let priority = priority.unwrap_or(queue.settings.priority);
         let sticky = self.last_agents.agent(now, queue, &from.number);
         let queue = queue.config.id;
         let came = self.recovery.came_before(now, queue, &from.number);
@@ -189,6 +195,37 @@ impl Controller {
             cx.coordinator.terminate_session(now, session);
         }
         self.publish(now);
+    }
+
+    /// State as pages see it.
+    pub(super) fn projection(&self) -> Projection<'_> {
+        Projection {
+            engine: &self.engine,
+            calls: &self.calls,
+            agents: &self.agents,
+            today: &self.today,
+            directory: &self.directory,
+            began: self.began,
+        }
+    }
+
+    /// Parties that agents may call.
+    pub(super) fn targets<'a>(&'a self, cx: &Ctx<'a>) -> Targets<'a> {
+        Targets {
+            directory: &self.directory,
+            engine: &self.engine,
+            routing: cx.routing,
+        }
+    }
+
+    /// Rights of those who send commands.
+    pub(super) fn rights(&self) -> Rights<'_> {
+        Rights {
+            directory: &self.directory,
+            engine: &self.engine,
+            calls: &self.calls,
+            direct: &self.direct,
+        }
     }
 
     /// A number of microseconds that was never used for a call.

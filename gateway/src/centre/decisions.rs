@@ -44,7 +44,7 @@ impl Controller {
             Output::Wait { call, .. } => {
                 if let Some(waiting) = self.calls.get_mut(&call) {
                     let released = waiting.wait_again(cx.now);
-                    self.hang_up_agent(released, cx);
+                    released.hang_up(&mut self.legs, cx);
                     self.publisher.call(call);
                 }
             }
@@ -113,9 +113,9 @@ impl Controller {
             },
         );
         self.legs.assign(assignment, id, leg);
-        if let Some(assignment) = self.project_assignment(assignment, id, agent) {
-            self.publisher
-                .change(cx.now, view::Change::AssignmentMade(assignment));
+        if let Some(assignment) = self.projection().assignment(assignment, id, agent) {
+            let made = view::Change::AssignmentMade(assignment);
+            self.publisher.change(cx.now, made);
         }
         None
     }
@@ -156,8 +156,7 @@ impl Controller {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        call.since = cx.now;
-        let released = call.release();
+        let released = call.release(cx.now);
         let session = call.session;
         debug_assert_eq!(released, Default::default(), "a queue has no agent's call");
         match target {

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use call_engine::acd::metrics::ServiceLevel;
-use call_engine::acd::{
-    self, AgentConfig, AgentId, Membership, Proficiency, QueueConfig, QueueId, Requirement, SkillId, Target,
-};
+use call_engine::acd::{AgentConfig, AgentId, Membership, QueueConfig, QueueId, SkillId};
 
-use super::view::QueueAlarms;
-use crate::config::{Config, Overflow, Queue, Role, Staff, hours, queue_id};
+use super::view::{AgentName, QueueAlarms};
+use crate::config::{Config, EngineIds, Queue, QueueRef, Role, Staff};
 
 /// Somebody who works here.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,135 +27,70 @@ pub struct Person {
 /// A queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueInfo {
-    /// In the API.
+    /// Id in the API.
     pub id: String,
-    /// In configuration.
+    /// Name in the configuration.
     pub name: String,
     /// Name shown to people.
     pub display: String,
-    /// For the engine.
+    /// Configuration for the engine.
     pub config: QueueConfig,
-    /// Target of the service level.
-    pub level: ServiceLevel,
-    /// Limits beyond which the wallboard warns.
-    pub alarms: QueueAlarms,
-    /// Priority of its calls.
-    pub priority: u8,
-    /// For how long it is known whom a caller talked with; `None`: that does not count.
-    pub sticky: Option<Duration>,
-    /// Number that it is called by besides its name.
-    pub dialled: Option<String>,
-    /// True if agents are not shown supervisors who only listen.
-    pub silent_monitoring: bool,
+    /// Settings.
+    pub settings: Queue,
 }
 
 impl QueueInfo {
-    fn new(
-        spec: &QueueSpec,
-        numbers: &BTreeMap<&str, QueueId>,
-        skills: &BTreeMap<String, SkillId>,
-    ) -> QueueInfo {
-        let queue = &spec.queue;
-        let target = |overflow: &Overflow| match overflow {
-            Overflow::Queue(id) => numbers
-                .get(id.as_str())
-                .map_or(Target::HangUp, |id| Target::Queue(*id)),
-            Overflow::Number(number) => Target::Number(number.clone()),
-            Overflow::HangUp => Target::HangUp,
-        };
-        let requires = queue.requires.iter().filter_map(|(skill, level)| {
-            let skill = *skills.get(skill)?;
-            Some(Requirement { skill, level: *level })
-        });
-        let widening = queue.widening.iter().map(|step| acd::Widening {
-            after: step.after,
-            max_tier: step.max_tier.unwrap_or(u8::MAX),
-            lower: step.lower,
-        });
-        let is_open_always = queue.hours.is_empty() && queue.holidays.is_empty();
-        let hours = (!is_open_always).then(|| {
-            let mut hours = hours::resolve(&queue.hours, &queue.holidays, queue.time_zone.as_ref());
-            if queue.hours.is_empty() {
-                hours.week = vec![WHOLE_WEEK];
-            }
-            hours
-        });
-        let config = QueueConfig {
-            requires: requires.collect(),
-            max_tier: queue.max_tier.unwrap_or(u8::MAX),
-            widening: widening.collect(),
-            rate: queue.rate,
-            boost: queue.boost,
-            ring: queue.ring,
-            progress: queue.progress,
-            wrap_up: queue.wrap_up,
-            max_no_answer: queue.max_no_answer,
-            sticky_wait: queue.sticky.unwrap_or_default(),
-            max_wait: queue.max_wait,
-            max_length: queue.max_length,
-            leave_when_empty: queue.leave_when_empty,
-            announce: queue.announce,
-            hours,
-            overflow: target(&queue.overflow),
-            closed: queue.closed.as_ref().map(target),
-            ..QueueConfig::new(spec.number, queue.strategy)
-        };
-        let oldest = |wait: Duration| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
+    fn new(spec: &QueueSpec, ids: &EngineIds) -> QueueInfo {
         QueueInfo {
             id: spec.id.clone(),
-            name: queue.name.clone(),
-            display: filled(&queue.display, &queue.name),
-            config,
-            level: ServiceLevel {
-                target: queue.service_level,
-                short: Duration::from_secs(5),
-            },
-            alarms: QueueAlarms {
-                waiting: queue.alarm_waiting,
-                oldest_s: queue.alarm_wait.map(oldest),
-                service_level: queue
-                    .alarm_service_level
-                    .map(|percent| f64::from(percent) / 100.0),
-            },
-            priority: queue.priority,
-            sticky: queue
-                .sticky
-                .map(|_| Duration::from_secs(u64::from(queue.sticky_days) * 86_400)),
-            dialled: queue.number.clone(),
-            silent_monitoring: queue.silent_monitoring,
+            name: spec.queue.name.clone(),
+            display: spec.queue.shown().to_owned(),
+            config: spec.queue.engine(spec.number, ids),
+            settings: spec.queue.clone(),
+        }
+    }
+
+    /// Target of the service level.
+    #[must_use]
+    pub fn service_level(&self) -> ServiceLevel {
+        ServiceLevel {
+            target: self.settings.service_level,
+            short: SHORT,
+        }
+    }
+
+    /// Limits beyond which the wallboard warns.
+    #[must_use]
+    pub fn alarms(&self) -> QueueAlarms {
+        let seconds = |wait: Duration| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
+        QueueAlarms {
+            waiting: self.settings.alarm_waiting,
+            oldest_s: self.settings.alarm_wait.map(seconds),
+            service_level: self
+                .settings
+                .alarm_service_level
+                .map(|percent| f64::from(percent) / 100.0),
         }
     }
 }
 
-/// Monday 00:00 to Sunday 24:00.
-const WHOLE_WEEK: acd::Span = acd::Span {
-    from: 0,
-    until: 7 * 24 * 60,
-};
+/// Calls whose callers give up sooner do not count towards the service level.
+const SHORT: Duration = Duration::from_secs(5);
 
-fn agent_config(
-    spec: &PersonSpec,
-    order: usize,
-    numbers: &BTreeMap<&str, QueueId>,
-    skills: &BTreeMap<String, SkillId>,
-) -> AgentConfig {
+fn agent_config(spec: &PersonSpec, order: usize, ids: &EngineIds) -> AgentConfig {
     let work = &spec.staff.agent;
     let queues = work.queues.iter().filter_map(|member| {
         Some(Membership {
-            queue: *numbers.get(member.queue.as_str())?,
+            queue: ids.queue(&member.queue)?,
             tier: member.tier,
             weight: member.weight,
         })
-    });
-    let skills = work.skills.iter().filter_map(|(skill, level)| {
-        let skill = *skills.get(skill)?;
-        Some(Proficiency { skill, level: *level })
     });
     AgentConfig {
         id: spec.number,
         order: u32::try_from(order).unwrap_or(u32::MAX),
         queues: queues.collect(),
-        skills: skills.collect(),
+        skills: ids.proficiencies(&work.skills),
         acd_on_direct: work.offers_in_direct_calls,
     }
 }
@@ -233,7 +166,7 @@ pub fn queues_of(config: &Config) -> Vec<QueueSpec> {
         let taken = |number| specs.iter().any(|spec| spec.number == QueueId(number));
         let number = QueueId(number(&queue.name, taken));
         specs.push(QueueSpec {
-            id: queue_id(&queue.name),
+            id: QueueRef::named(&queue.name).id().to_owned(),
             number,
             queue: queue.clone(),
         });
@@ -241,7 +174,7 @@ pub fn queues_of(config: &Config) -> Vec<QueueSpec> {
     specs
 }
 
-/// Those who work here by a configuration file.
+/// Staff of a configuration file.
 #[must_use]
 pub fn people_of(config: &Config) -> Vec<PersonSpec> {
     let mut specs: Vec<PersonSpec> = Vec::new();
@@ -271,13 +204,15 @@ impl Directory {
     #[must_use]
     pub fn new(people: &[PersonSpec], queues: &[QueueSpec]) -> Directory {
         let mut directory = Directory::default();
-        let numbers: BTreeMap<&str, QueueId> = queues
-            .iter()
-            .map(|spec| (spec.id.as_str(), spec.number))
-            .collect();
-        let skills = skills(people, queues);
+        let ids = EngineIds {
+            queues: queues
+                .iter()
+                .map(|spec| (QueueRef::from(spec.id.as_str()), spec.number))
+                .collect(),
+            skills: skills(people, queues),
+        };
         for spec in queues {
-            directory.add_queue(QueueInfo::new(spec, &numbers, &skills));
+            directory.add_queue(QueueInfo::new(spec, &ids));
         }
         let mut agents: Vec<&PersonSpec> = people
             .iter()
@@ -292,7 +227,7 @@ impl Directory {
         for spec in people.iter().filter(|spec| !spec.staff.roles.is_empty()) {
             let agent = order
                 .get(spec.name.as_str())
-                .map(|order| agent_config(spec, *order, &numbers, &skills));
+                .map(|order| agent_config(spec, *order, &ids));
             directory.add_person(Person {
                 id: spec.id.clone(),
                 name: spec.name.clone(),
@@ -362,6 +297,22 @@ impl Directory {
         }
     }
 
+    /// Name of an agent, for showing.
+    #[must_use]
+    pub fn agent_name(&self, agent: AgentId) -> Option<AgentName> {
+        self.agent(agent).map(|person| AgentName {
+            id: person.id.clone(),
+            name: person.display.clone(),
+        })
+    }
+
+    /// The number of the agent with this id.
+    #[must_use]
+    pub fn agent_by_id(&self, id: &str) -> Option<AgentId> {
+        let agent = self.person_by_id(id)?.agent.as_ref()?;
+        Some(agent.id)
+    }
+
     /// The number of the agent of this name.
     #[must_use]
     pub fn agent_of(&self, name: &str) -> Option<AgentId> {
@@ -390,6 +341,13 @@ impl Directory {
     #[must_use]
     pub fn has_agent(&self, agent: AgentId) -> bool {
         self.agents.contains_key(&agent)
+    }
+
+    /// Queues that an agent serves.
+    pub fn served_by(&self, agent: AgentId) -> impl Iterator<Item = QueueId> {
+        let config = self.agent(agent).and_then(|person| person.agent.as_ref());
+        let served = config.into_iter().flat_map(|config| &config.queues);
+        served.map(|member| member.queue)
     }
 
     /// Agents who serve a queue.

@@ -3,25 +3,54 @@
 use call_engine::acd::{CallId, Enqueue, Input, QueueId};
 use session_core::{Application, LegId, Party};
 
+use super::call::Call;
 use super::context::Ctx;
 use super::controller::Controller;
 use super::invitation::invitation;
 use super::journal::Ended;
-use super::legs::Role;
+use super::legs::{Legs, Role};
+
+impl Call {
+    /// Lets a phone outside ring for the caller, who hears that; `id` is the number of this call. False if nobody can be called there.
+    fn ring_outside(
+        &mut self,
+        (id, name): (CallId, String),
+        party: Party,
+        fallback: Option<QueueId>,
+        legs: &mut Legs,
+        cx: &mut Ctx<'_>,
+    ) -> bool {
+        cx.coordinator.play(self.caller, Some(Application::Ringback));
+        let invitation = invitation(party, None, Vec::new());
+        let Ok(leg) = cx.coordinator.invite(cx.now, self.session, invitation) else {
+            return false;
+        };
+        self.forward(name, leg, fallback);
+        legs.set(leg, Role::Forwarded(id));
+        true
+    }
+
+    /// Somebody outside answered: caller and leg hear each other.
+    fn answered_outside(&mut self, id: CallId, leg: LegId, legs: &mut Legs, cx: &mut Ctx<'_>) {
+        self.forwarded(cx.now, leg);
+        legs.set(leg, Role::Other(id));
+        cx.coordinator.play(self.caller, None);
+        cx.coordinator.admit_leg(cx.now, self.session, leg);
+    }
+}
 
 impl Controller {
     /// Forwards the call of an agent, who is out of it. If nobody answers, the caller waits in the queue again.
     pub(super) fn forward_from_agent(&mut self, id: CallId, to: (Party, String), cx: &mut Ctx<'_>) {
-        let Some(call) = self.calls.get_mut(&id) else {
+        let Some(call) = self.calls.get(&id) else {
             return;
         };
-        call.since = cx.now;
         let (caller, queue) = (call.caller, call.queue);
         cx.coordinator.resume(cx.now, caller);
         self.input(Input::Ended { call: id }, cx);
         if let Some(call) = self.calls.get_mut(&id) {
-            let released = call.release();
-            self.hang_up_agent(released, cx);
+            let released = call.release(cx.now);
+            released.hang_up(&mut self.legs, cx);
         }
         self.forward(id, to, Some(queue), cx);
     }
@@ -37,28 +66,18 @@ impl Controller {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        cx.coordinator.play(call.caller, Some(Application::Ringback));
-        let invitation = invitation(party, None, Vec::new());
-        match cx.coordinator.invite(cx.now, call.session, invitation) {
-            Ok(leg) => {
-                call.forward(name, leg, fallback);
-                self.legs.set(leg, Role::Forwarded(id));
-            }
-            Err(_) => self.come_back(id, fallback, cx),
+        if !call.ring_outside((id, name), party, fallback, &mut self.legs, cx) {
+            self.come_back(id, fallback, cx);
         }
         self.publisher.call(id);
     }
 
     /// Somebody outside answered.
     pub(super) fn forwarded(&mut self, id: CallId, leg: LegId, cx: &mut Ctx<'_>) {
-        let Some(call) = self.calls.get_mut(&id) else {
-            return;
-        };
-        call.forwarded(cx.now, leg);
-        self.legs.set(leg, Role::Other(id));
-        cx.coordinator.play(call.caller, None);
-        cx.coordinator.admit_leg(cx.now, call.session, leg);
-        self.publisher.call(id);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.answered_outside(id, leg, &mut self.legs, cx);
+            self.publisher.call(id);
+        }
     }
 
     /// Nobody answered outside.
@@ -91,8 +110,8 @@ impl Controller {
         self.open_records.renumber(id, again);
         cx.coordinator.play(call.caller, Some(Application::Music));
         self.calls.insert(again, call);
-        self.forget_leg(id);
-        self.keep_leg(again, cx);
+        self.publisher.leg(id, None);
+        self.save_leg(again, cx);
         let enqueue = Enqueue {
             call: again,
             queue,

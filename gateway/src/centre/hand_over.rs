@@ -13,7 +13,7 @@ impl Controller {
     /// The agent leaves the call, and those who joined stay.
     pub(super) fn leave(&mut self, id: CallId, cx: &mut Ctx<'_>) -> Result<(), Refused> {
         let agent = self.talking(id)?;
-        if self.call(id)?.others.is_empty() {
+        if !self.call(id)?.has_others() {
             return Err(Refused::WrongState);
         }
         self.leave_to_others(id, agent.agent, cx);
@@ -23,8 +23,8 @@ impl Controller {
     /// Takes the agent out of the call and gives it to those who stay.
     pub(super) fn leave_to_others(&mut self, id: CallId, agent: AgentId, cx: &mut Ctx<'_>) {
         if let Some(call) = self.calls.get_mut(&id) {
-            let released = call.release();
-            self.hang_up_agent(released, cx);
+            let released = call.release(cx.now);
+            released.hang_up(&mut self.legs, cx);
         }
         self.hand_over(id, agent, cx);
     }
@@ -34,10 +34,9 @@ impl Controller {
     pub(super) fn hand_over(&mut self, id: CallId, from: AgentId, cx: &mut Ctx<'_>) {
         self.takeovers.cancel(id);
         self.publisher.call(id);
-        let Some(call) = self.calls.get_mut(&id) else {
+        let Some(call) = self.calls.get(&id) else {
             return;
         };
-        call.since = cx.now;
         let colleagues: Vec<(LegId, AgentId)> = call.colleagues().collect();
         for (leg, to) in colleagues {
             if self.input(Input::HandOver { call: id, to }, cx).is_some() {
@@ -50,17 +49,19 @@ impl Controller {
             call.hand_over(from, AgentLeg { agent: to, leg });
             self.agents.took(to, id);
             self.legs.set(leg, Role::Agent(id));
-            return self.place_supervisors(id, cx);
+            return call.place_supervisors(cx);
         }
         self.input(Input::Ended { call: id }, cx);
-        self.place_supervisors(id, cx);
+        if let Some(call) = self.calls.get(&id) {
+            call.place_supervisors(cx);
+        }
     }
 
     /// Adds another participant to the call, on `leg`.
     pub(super) fn add_other(&mut self, id: CallId, leg: LegId, other: Other) {
         self.legs.set(leg, Role::Other(id));
         if let Some(call) = self.calls.get_mut(&id) {
-            call.others.insert(leg, other);
+            call.add_other(leg, other);
         }
         self.publisher.call(id);
     }

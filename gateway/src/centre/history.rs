@@ -3,8 +3,7 @@
 use call_engine::acd::{AgentId, AssignmentEnd, AssignmentId, CallId};
 use sans_io::Time;
 
-use super::call::ConsultStage;
-use super::consult::ConsultEnd;
+use super::call::{ConsultEnd, ConsultStage};
 use super::context::Ctx;
 use super::controller::Controller;
 use super::direct::direct_record;
@@ -106,7 +105,7 @@ impl Controller {
     ) -> Record {
         let names: Vec<AgentName> = agents
             .into_iter()
-            .filter_map(|agent| self.agent_name(agent))
+            .filter_map(|agent| self.directory.agent_name(agent))
             .collect();
         Record {
             id: String::new(),

@@ -1,16 +1,16 @@
-//! Invitations that the call centre sends: how long a phone rings, and what its INVITE tells a page.
+//! Invitations that the call centre sends: how long a phone rings, and the headers by which a page knows the call.
 
 use std::time::Duration;
 
 use session_core::{Caller, Invitation, Party};
 
-/// Header that tells an agent's page which call rings.
+/// Call that rings, for the agent's page.
 pub(super) const CALL_HEADER: &str = "X-Cordboard-Call";
-/// Header that tells it which assignment, an offer in the API.
+/// Offer of the API, for the agent's page.
 pub(super) const ASSIGNMENT_HEADER: &str = "X-Cordboard-Offer";
-/// Header that tells it which queue.
+/// Name of the queue, for the agent's page.
 pub(super) const QUEUE_HEADER: &str = "X-Cordboard-Queue";
-/// Header that names, to a colleague's page, the call it is consulted about.
+/// Call that a colleague is consulted about, for the colleague's page.
 pub(super) const CONSULT_HEADER: &str = "X-Cordboard-Consult";
 
 /// Time that a consulted party, or the target of a transfer, may ring.

@@ -45,7 +45,7 @@ impl LastAgents {
 
     /// A caller talked with an agent.
     pub(super) fn talked(&mut self, now: Time, queue: &QueueInfo, number: &str, agent: AgentId) {
-        if queue.sticky.is_none() || !tells_callers_apart(number) {
+        if queue.settings.remembered().is_none() || !tells_callers_apart(number) {
             return;
         }
         if self.last.len() >= CALLERS {
@@ -55,9 +55,9 @@ impl LastAgents {
             .insert((queue.config.id, number.to_owned()), (now, agent));
     }
 
-    /// The agent that a caller knows.
+    /// The agent whom a caller last talked with, if the queue still remembers.
     pub(super) fn agent(&self, now: Time, queue: &QueueInfo, number: &str) -> Option<AgentId> {
-        let remembered = queue.sticky?;
+        let remembered = queue.settings.remembered()?;
         let (at, agent) = self.last.get(&(queue.config.id, number.to_owned()))?;
         (now.since(*at) <= remembered).then_some(*agent)
     }

@@ -1,6 +1,6 @@
 //! The call centre of the gateway: callers wait in queues, agents in browser tabs take them.
 //!
-//! `call-engine`'s [`Acd`](call_engine::acd::Acd) decides; here its decisions become calls, and what happens becomes objects that pages
+//! `call-engine`'s [`Acd`](call_engine::acd::Acd) decides; here its decisions become calls, and events of calls become objects that pages
 //! see ([`view`]) and numbered events ([`event_stream`]).
 
 mod agent_away;
@@ -20,7 +20,6 @@ pub mod event_stream;
 mod forwarding;
 mod hand_over;
 mod history;
-mod hold;
 mod ids;
 mod invitation;
 pub mod journal;
@@ -35,10 +34,12 @@ mod publisher;
 mod reconfigure;
 pub mod recovery;
 mod refer;
+mod rights;
 pub mod signalling;
 pub mod start;
 pub mod statistics;
-mod supervise;
+mod takeovers;
+mod targets;
 mod today;
 mod transfer;
 pub mod view;

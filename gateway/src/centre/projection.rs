@@ -1,21 +1,38 @@
 //! Calls, agents, queues and assignments as pages see them.
 
+use std::collections::BTreeMap;
+
 use call_engine::acd::{AgentId, AgentState, AssignmentId, CallId, Phase, QueueId, Status, Work};
 use sans_io::Time;
 
-use super::call::{Call, CallState, Consult, ConsultStage, SupervisorStage};
-use super::controller::Controller;
+use super::agents::Agents;
+use super::call::{Call, CallState, Consult, ConsultStage};
+use super::directory::Directory;
+use super::engine::Engine;
 use super::ids;
+use super::today::Today;
 use super::view::{
-    self, Agent, AgentDay, AgentName, Assignment, CallPhase, ConsultState, Intent, Mode, Moment, Participant,
+    self, Agent, AgentDay, Assignment, CallPhase, ConsultState, Intent, Mode, Moment, Participant,
     ParticipantKind, Queue, QueueDay, QueueLive, QueueName,
 };
 
 /// Positions that are shown.
 const POSITIONS: usize = call_engine::acd::POSITIONS;
 
-impl Controller {
-    pub(super) fn project_call(&self, id: CallId) -> Option<view::Call> {
+/// State of the call centre, to be shown.
+#[derive(Clone, Copy)]
+pub(super) struct Projection<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) calls: &'a BTreeMap<CallId, Call>,
+    pub(super) agents: &'a Agents,
+    pub(super) today: &'a Today,
+    pub(super) directory: &'a Directory,
+    /// Time at which this engine began.
+    pub(super) began: Time,
+}
+
+impl Projection<'_> {
+    pub(super) fn call(&self, id: CallId) -> Option<view::Call> {
         let call = self.calls.get(&id)?;
         let state = self.engine.call(id);
         let agent = call.agent().and_then(|agent| self.directory.agent(agent));
@@ -31,18 +48,20 @@ impl Controller {
             to: call.to.clone(),
             priority: state.map_or(0, |state| state.priority),
             state: call.phase(),
-            since: Moment(call.since),
+            since: Moment(call.since()),
             entered_at: Moment(call.entered),
-            answered_at: call.answered.map(Moment),
+            answered_at: call.answered().map(Moment),
             position: self.position(id),
             agent: agent.map(|agent| agent.id.clone()),
-            agents: self.ids_of(call.agents.iter().copied()),
+            agents: self.ids_of(call.agents().iter().copied()),
             parties: self.participants(call, agent.map(|agent| agent.display.as_str())),
-            legs: call.legs.clone(),
+            legs: call.legs().to_vec(),
             joined: self.consulted_or_joined(call),
-            transferred_by: call.transferred_by.and_then(|agent| self.agent_name(agent)),
-            notes: call.notes.clone(),
-            disposition: call.disposition.clone(),
+            transferred_by: call
+                .transferred_by()
+                .and_then(|agent| self.directory.agent_name(agent)),
+            notes: call.notes().to_vec(),
+            disposition: call.disposition().map(str::to_owned),
             consult: call.consult().map(Consult::project),
         })
     }
@@ -61,7 +80,7 @@ impl Controller {
         let caller = name(&call.from.display, &call.from.number);
         let mut parties = vec![participant(ParticipantKind::Caller, caller)];
         parties.extend(agent.map(|agent| participant(ParticipantKind::Agent, agent)));
-        let others = call.others.values().map(|other| other.name.as_str());
+        let others = call.others();
         let forwarded = match call.state() {
             CallState::Forwarding { to, .. } => Some(to.as_str()),
             _ => None,
@@ -71,15 +90,13 @@ impl Controller {
                 .chain(forwarded)
                 .map(|other| participant(ParticipantKind::Other, other)),
         );
-        for (name, supervisor) in &call.supervisors {
-            if supervisor.stage == SupervisorStage::Joined {
-                let person = self.directory.person(name);
-                let display = person.map_or(name.as_str(), |person| &person.display);
-                parties.push(Participant {
-                    mode: supervisor.mode,
-                    ..participant(ParticipantKind::Supervisor, display)
-                });
-            }
+        for (name, mode) in call.supervisors().joined() {
+            let person = self.directory.person(name);
+            let display = person.map_or(name, |person| &person.display);
+            parties.push(Participant {
+                mode,
+                ..participant(ParticipantKind::Supervisor, display)
+            });
         }
         parties
     }
@@ -104,30 +121,18 @@ impl Controller {
             .collect()
     }
 
-    pub(super) fn agent_name(&self, agent: AgentId) -> Option<AgentName> {
-        self.directory.agent(agent).map(|person| AgentName {
-            id: person.id.clone(),
-            name: person.display.clone(),
-        })
-    }
-
-    pub(super) fn project_assignment(
-        &self,
-        id: AssignmentId,
-        call: CallId,
-        agent: AgentId,
-    ) -> Option<Assignment> {
+    pub(super) fn assignment(&self, id: AssignmentId, call: CallId, agent: AgentId) -> Option<Assignment> {
         let assignment = self.calls.get(&call)?.assignment(id)?;
         Some(Assignment {
             id: ids::assignment(id),
-            call: self.project_call(call)?,
+            call: self.call(call)?,
             agent: self.directory.agent(agent)?.id.clone(),
             made_at: Moment(assignment.made),
             deadline: Moment(assignment.deadline),
         })
     }
 
-    pub(super) fn project_agent(&self, now: Time, id: AgentId) -> Option<Agent> {
+    pub(super) fn agent(&self, now: Time, id: AgentId) -> Option<Agent> {
         let person = self.directory.agent(id)?;
         let unknown = AgentState::default();
         let state = self.engine.agent(id).unwrap_or(&unknown);
@@ -163,7 +168,7 @@ impl Controller {
         })
     }
 
-    pub(super) fn project_queue(&self, now: Time, id: QueueId) -> Option<Queue> {
+    pub(super) fn queue(&self, now: Time, id: QueueId) -> Option<Queue> {
         let queue = self.directory.queue(id)?;
         let arrivals = self.engine.line(id).filter_map(|call| self.engine.call(call));
         let mut live = QueueLive {
@@ -184,11 +189,11 @@ impl Controller {
             id: queue.id.clone(),
             name: queue.display.clone(),
             strategy: queue.config.strategy.name().to_owned(),
-            service_level_target_s: u32::try_from(queue.level.target.as_secs()).unwrap_or(u32::MAX),
+            service_level_target_s: u32::try_from(queue.settings.service_level.as_secs()).unwrap_or(u32::MAX),
             live,
             today: QueueDay::of(&self.today.queue(now, id)),
-            alarms: queue.alarms.clone(),
-            silent_monitoring: queue.silent_monitoring,
+            alarms: queue.alarms(),
+            silent_monitoring: queue.settings.silent_monitoring,
         })
     }
 }
@@ -202,11 +207,11 @@ impl Call {
             CallState::Ringing { .. } => CallPhase::Ringing,
             CallState::Consulting { .. } => CallPhase::Consulting,
             CallState::Talking { held: true, .. } => CallPhase::Held,
-            CallState::Talking { .. } | CallState::Connecting { .. } if !self.others.is_empty() => {
+            CallState::Talking { .. } | CallState::Connecting { .. } if self.has_others() => {
                 CallPhase::Conference
             }
             CallState::Connecting { .. } => CallPhase::Connecting,
-            CallState::WithOthers if self.others.is_empty() => CallPhase::Connecting,
+            CallState::WithOthers if !self.has_others() => CallPhase::Connecting,
             CallState::Talking { .. } | CallState::Forwarding { .. } | CallState::WithOthers => {
                 CallPhase::Talking
             }
@@ -219,7 +224,7 @@ impl Consult {
         let (state, code) = match self.stage {
             ConsultStage::Ringing { .. } => (ConsultState::Ringing, None),
             ConsultStage::Talking { .. } => (ConsultState::Talking, None),
-            ConsultStage::Failed { code } => (ConsultState::Failed, code),
+            ConsultStage::Failed { how } => (ConsultState::Failed, how.code()),
         };
         view::Consult {
             to: self.to.clone(),
@@ -273,27 +278,6 @@ impl QueueLive {
             Status::Unreachable | Status::Paused => {}
         }
         self.agents_signed_in += 1;
-    }
-}
-
-impl QueueDay {
-    /// Numbers of a queue from its counts.
-    #[must_use]
-    pub fn of(counts: &call_engine::acd::metrics::QueueCounts) -> QueueDay {
-        QueueDay {
-            entered: counts.entered,
-            answered: counts.answered,
-            abandoned: counts.abandoned,
-            overflowed: counts.overflowed,
-            completed: counts.completed,
-            sent_on: counts.sent_on,
-            lost: counts.lost,
-            hung_up: counts.hung_up,
-            service_level: counts.service_level(),
-            asa_s: counts.asa(),
-            aht_s: counts.aht(),
-            longest_wait_s: counts.longest as f64 / 1_000_000.0,
-        }
     }
 }
 

@@ -10,16 +10,15 @@ impl Controller {
     /// Takes a record of the engine: into the numbers, the calls, the published objects and the journal.
     pub(super) fn recorded(&mut self, record: Record) {
         self.today.apply(&record);
-        self.mirror(&record.fact);
-        self.mark_changed(record.at, &record.fact);
+        self.apply(record.at, &record.fact);
         self.publisher.batch().records.push(record);
         while let Some(finished) = self.today.poll_finished() {
             self.publisher.batch().finished.push(finished);
         }
     }
 
-    /// Applies what the engine decided to the state of the call.
-    fn mirror(&mut self, fact: &Fact) {
+    /// Applies what the engine decided to the state of its call, and marks what pages see otherwise now.
+    fn apply(&mut self, now: Time, fact: &Fact) {
         match fact {
             Fact::Connected { call } => {
                 if let Some(call) = self.calls.get_mut(call) {
@@ -37,17 +36,6 @@ impl Controller {
                     self.publisher.queues([from]);
                 }
             }
-            _ => {}
-        }
-    }
-
-    fn mark_changed(&mut self, now: Time, fact: &Fact) {
-        match fact {
-            Fact::Entered { call, queue, .. } | Fact::Moved { call, queue, .. } => {
-                self.publisher.call(*call);
-                self.publisher.queues([*queue]);
-            }
-            Fact::Assigned { call, .. } => self.publisher.call(*call),
             Fact::AssignmentEnded {
                 assignment,
                 call,
@@ -55,7 +43,6 @@ impl Controller {
                 how,
                 ..
             } => {
-                self.publisher.call(*call);
                 self.log_missed(now, (*assignment, *call), *agent, *how);
                 let agent = self.directory.agent(*agent).map(|person| person.id.clone());
                 let ended = view::Change::AssignmentEnded {
@@ -66,6 +53,26 @@ impl Controller {
                 };
                 self.publisher.change(now, ended);
             }
+            Fact::Left {
+                call,
+                how: Departure::Lost,
+                ..
+            } => self
+                .recovery
+                .lost(now, *call, self.calls.get(call), &self.directory),
+            _ => {}
+        }
+        self.mark_changed(fact);
+    }
+
+    fn mark_changed(&mut self, fact: &Fact) {
+        let publisher = &mut self.publisher;
+        match fact {
+            Fact::Entered { call, queue, .. } | Fact::Moved { call, queue, .. } => {
+                publisher.call(*call);
+                publisher.queues([*queue]);
+            }
+            Fact::Assigned { call, .. } | Fact::AssignmentEnded { call, .. } => publisher.call(*call),
             Fact::Accepted { call, .. }
             | Fact::Connected { call }
             | Fact::Held { call, .. }
@@ -73,34 +80,20 @@ impl Controller {
             | Fact::HandedOver { call, .. }
             | Fact::Returned { call, .. }
             | Fact::Widened { call, .. } => {
-                self.publisher.call(*call);
-                self.publisher
-                    .queues(self.engine.call(*call).map(|call| call.queue));
+                publisher.call(*call);
+                publisher.queues(self.engine.call(*call).map(|call| call.queue));
             }
-            Fact::Left { call, how, .. } => {
-                if *how == Departure::Lost {
-                    self.lost(now, *call);
-                }
-                // A call from the start on has no agent; the queue it was in is published.
-                match self.calls.get(call) {
-                    Some(call) => self.publisher.queues([call.queue]),
-                    None => {
-                        let all = self.directory.queues().map(|queue| queue.config.id);
-                        self.publisher.queues(all);
-                    }
-                }
-            }
+            // A call from the start on has no agent; the queue it was in is published.
+            Fact::Left { call, .. } => match self.calls.get(call) {
+                Some(call) => publisher.queues([call.queue]),
+                None => publisher.queues(self.directory.queues().map(|queue| queue.config.id)),
+            },
             Fact::WrappedUp { agent, .. }
             | Fact::Intent { agent, .. }
             | Fact::Next { agent, .. }
             | Fact::Status { agent, .. } => {
-                self.publisher.agent(*agent);
-                let config = self
-                    .directory
-                    .agent(*agent)
-                    .and_then(|person| person.agent.as_ref());
-                let served = config.map(|config| config.queues.iter().map(|member| member.queue));
-                self.publisher.queues(served.into_iter().flatten());
+                publisher.agent(*agent);
+                publisher.queues(self.directory.served_by(*agent));
             }
             Fact::Started => {}
         }
@@ -110,17 +103,17 @@ impl Controller {
     pub(super) fn publish(&mut self, now: Time) {
         let changed = self.publisher.take_changed(now);
         for call in changed.calls {
-            if let Some(call) = self.project_call(call) {
+            if let Some(call) = self.projection().call(call) {
                 self.publisher.change(now, view::Change::Call(call));
             }
         }
         for agent in changed.agents {
-            if let Some(agent) = self.project_agent(now, agent) {
+            if let Some(agent) = self.projection().agent(now, agent) {
                 self.publisher.change(now, view::Change::Agent(agent));
             }
         }
         for queue in changed.queues {
-            if let Some(queue) = self.project_queue(now, queue) {
+            if let Some(queue) = self.projection().queue(now, queue) {
                 self.publisher.change(now, view::Change::Queue(queue));
             }
         }

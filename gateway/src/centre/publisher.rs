@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use call_engine::acd::{AgentId, CallId, QueueId};
 use sans_io::{Deadline, Time, earlier};
+use session_core::SavedLeg;
 use tokio::sync::mpsc;
 
 use super::journal::{Answer, Batch, Ended};
@@ -61,6 +62,11 @@ impl Publisher {
         self.batch.change(now, change);
     }
 
+    /// Has the leg of a caller saved; `None`: it is no longer needed.
+    pub(super) fn leg(&mut self, call: CallId, saved: Option<SavedLeg>) {
+        self.batch.legs.insert(call, saved);
+    }
+
     /// Adds a reply to be sent once everything done so far is durable.
     pub(super) fn answer(&mut self, answer: Answer) {
         self.batch.answers.push(answer);
@@ -111,7 +117,7 @@ impl Publisher {
         std::mem::take(&mut self.changed.queues)
     }
 
-    /// Hands the batch to the journal, or keeps it while the journal is full.
+    /// Hands the batch to the journal; it waits here while the journal is full.
     pub(super) fn flush(&mut self) {
         if !self.batch.is_empty() {
             self.backlog.push_back(std::mem::take(&mut self.batch));

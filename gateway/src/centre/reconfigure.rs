@@ -56,7 +56,7 @@ impl Controller {
         self.set_agents(&before, &after, cx);
         self.remove(gone, cx);
         for queue in self.publisher.take_queues() {
-            if let Some(queue) = self.project_queue(cx.now, queue) {
+            if let Some(queue) = self.projection().queue(cx.now, queue) {
                 self.publisher.change(cx.now, Change::Queue(queue));
             }
         }
@@ -80,12 +80,13 @@ impl Controller {
 
     fn set_queues(&mut self, before: &Directory, after: &Directory, cx: &mut Ctx<'_>) {
         for queue in after.queues() {
-            let known = before.queue(queue.config.id);
-            if known == Some(queue) {
+            let old = before.queue(queue.config.id);
+            if old == Some(queue) {
                 continue;
             }
-            self.today.set_service_level(queue.config.id, queue.level);
-            if known.map(|known| &known.config) != Some(&queue.config) {
+            self.today
+                .set_service_level(queue.config.id, queue.service_level());
+            if old.map(|old| &old.config) != Some(&queue.config) {
                 self.input(Input::SetQueue(Box::new(queue.config.clone())), cx);
             }
             self.publisher.queues([queue.config.id]);
@@ -95,14 +96,14 @@ impl Controller {
     fn set_agents(&mut self, before: &Directory, after: &Directory, cx: &mut Ctx<'_>) {
         for person in after.people() {
             let Some(agent) = &person.agent else { continue };
-            let known = before
+            let old = before
                 .has_agent(agent.id)
                 .then(|| before.agent(agent.id))
                 .flatten();
-            if known == Some(person) {
+            if old == Some(person) {
                 continue;
             }
-            let served = known.and_then(|known| known.agent.as_ref());
+            let served = old.and_then(|old| old.agent.as_ref());
             if served != Some(agent) {
                 self.input(Input::SetAgent(agent.clone()), cx);
             }

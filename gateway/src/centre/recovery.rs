@@ -1,30 +1,31 @@
 //! Callers after a restart of the gateway: their saved legs, and the way they come back.
 //!
 //! A caller's dialog outlives us. Everything needed to resume it is saved with each change of it; after a
-//! restart every caller in the log is asked to go on, and the engine is told of those who do. A call that
+//! restart every caller in the log is offered to go on, and the engine learns of those who do. A call that
 //! an agent had is then treated as if the agent's page were gone: the page is called as soon as it is there
 //! again, or the caller waits at the old place.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use call_engine::acd::{AgentId, CallId, Input, Phase, QueueId};
+use call_engine::acd::{CallId, CallState, Input, Phase, QueueId};
 use sans_io::{Deadline, Time};
-use session_core::{Application, SavedLeg};
+use session_core::{Application, LegId, SavedLeg, SessionId};
 
 use super::call::Call;
 use super::context::Ctx;
 use super::controller::{Controller, GRACE};
+use super::directory::Directory;
 use super::last_agent::tells_callers_apart;
 use super::legs::Role;
 use super::view;
 
-/// Callers who are asked to go on at a time.
+/// Callers whose calls are resumed at a time.
 const AT_A_TIME: usize = 50;
-/// From some to the next: a thousand callers a second.
+/// Time between them: a thousand callers a second.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Time for which a place is kept for a caller who lost the call in a restart.
+/// Time for which a caller who lost the call in a restart has the old place when calling again.
 const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 
 /// Callers from before a restart.
@@ -50,7 +51,8 @@ impl Recovery {
             ..Recovery::default()
         }
     }
-    /// Time at which the next callers are asked to go on.
+
+    /// Time at which the next callers are offered to go on.
     pub(super) fn deadline(&self) -> Deadline {
         (!self.legs.is_empty()).then_some((self.next, "callers to go on"))
     }
@@ -61,7 +63,59 @@ impl Recovery {
         (now.since(lost) < REMEMBERED).then_some(came)
     }
 
-    /// Callers to be asked to go on now.
+    /// A call from before a restart is lost: a caller who calls again gets the place. `call` is the call, if its caller was offered to go on.
+    pub(super) fn lost(&mut self, now: Time, id: CallId, call: Option<&Call>, directory: &Directory) {
+        let published = self.calls.remove(&id);
+        let place = match (call, &published) {
+            (Some(call), _) => Some((call.queue, call.from.number.clone(), call.entered)),
+            (None, Some(published)) => published
+                .queue
+                .as_ref()
+                .and_then(|queue| directory.queue_by_id(&queue.id))
+                .map(|queue| {
+                    let number = published.from.number.clone();
+                    (queue.config.id, number, published.entered_at.0)
+                }),
+            (None, None) => None,
+        };
+        if let Some((queue, number, came)) = place
+            && tells_callers_apart(&number)
+        {
+            self.cost.insert((queue, number), (now, came));
+        }
+    }
+
+    /// A call from before a restart, as the engine and the last publication have it, on its new leg.
+    fn call(
+        &mut self,
+        now: Time,
+        (id, state): (CallId, &CallState),
+        (session, leg): (SessionId, LegId),
+        saved: &SavedLeg,
+        directory: &Directory,
+    ) -> Call {
+        let agent = match state.phase {
+            Phase::Connected { agent, .. } => Some(agent),
+            Phase::Waiting | Phase::Connecting(_) => None,
+        };
+        let from = view::Party {
+            number: saved.from.clone(),
+            display: saved.display.clone(),
+        };
+        let parties = (from, saved.to.clone());
+        let call = Call::new(now, (session, leg), parties, state.queue);
+        let mut call = call.recovering(agent, Time(state.since));
+        if let Some(published) = self.calls.remove(&id) {
+            let agents = published.agents.iter();
+            let agents = agents.filter_map(|id| directory.agent_by_id(id)).collect();
+            let by = published.transferred_by.as_ref();
+            let by = by.and_then(|agent| directory.agent_by_id(&agent.id));
+            call.restore(published, agents, by);
+        }
+        call
+    }
+
+    /// Callers to be offered to go on now.
     fn take_due(&mut self, now: Time) -> Vec<(CallId, SavedLeg)> {
         if now < self.next {
             return Vec::new();
@@ -74,23 +128,18 @@ impl Recovery {
 }
 
 impl Controller {
-    /// Marks the caller's leg as changed, to be kept anew.
-    pub(super) fn keep_leg(&mut self, id: CallId, cx: &Ctx<'_>) {
+    /// Has the caller's leg saved anew after a change.
+    pub(super) fn save_leg(&mut self, id: CallId, cx: &Ctx<'_>) {
         let Some(call) = self.calls.get(&id).filter(|call| !call.is_recovering()) else {
             return;
         };
         if let Some(saved) = cx.coordinator.save(call.caller) {
-            self.publisher.batch().legs.insert(id, Some(saved));
+            self.publisher.leg(id, Some(saved));
         }
     }
 
-    /// Marks the caller's leg as one of which nothing is to be kept any longer.
-    pub(super) fn forget_leg(&mut self, call: CallId) {
-        self.publisher.batch().legs.insert(call, None);
-    }
-
-    /// Asks the next callers to go on.
-    pub(super) fn ask_to_go_on(&mut self, cx: &mut Ctx<'_>) {
+    /// Offers the next callers to go on.
+    pub(super) fn recover_due(&mut self, cx: &mut Ctx<'_>) {
         for (call, saved) in self.recovery.take_due(cx.now) {
             self.restore(call, saved, cx);
         }
@@ -99,51 +148,29 @@ impl Controller {
     fn restore(&mut self, id: CallId, saved: SavedLeg, cx: &mut Ctx<'_>) {
         let restored = cx.coordinator.restore(cx.now, &saved, Some(Application::Music));
         let Some((session, leg)) = restored else {
-            return self.forget_leg(id);
+            return self.publisher.leg(id, None);
         };
         let Some(state) = self.engine.call(id) else {
             // The log does not know the call: its caller gets a BYE.
-            self.forget_leg(id);
+            self.publisher.leg(id, None);
             return cx.coordinator.terminate_session(cx.now, session);
         };
         cx.coordinator.set_grace(session, GRACE);
-        let agent = match state.phase {
-            Phase::Connected { agent, .. } => Some(agent),
-            Phase::Waiting | Phase::Connecting(_) => None,
-        };
-        let (queue, since) = (state.queue, Time(state.since));
-        let parties = (
-            view::Party {
-                number: saved.from.clone(),
-                display: saved.display.clone(),
-            },
-            saved.to.clone(),
-        );
-        let mut call = Call::new(cx.now, (session, leg), parties, queue).recovering(agent);
-        call.entered = since;
-        call.agents.extend(agent);
-        if let Some(published) = self.recovery.calls.remove(&id) {
-            call.agents = self.agents_of(&published);
-            let from = published.transferred_by.as_ref();
-            call.transferred_by = from.and_then(|agent| self.agent(&agent.id).ok());
-            call.answered = published.answered_at.map(|moment| moment.0);
-            call.from = published.from;
-            call.to = published.to;
-            call.notes = published.notes;
-            call.disposition = published.disposition;
-        }
-        if let Some(agent) = agent {
+        let call = self
+            .recovery
+            .call(cx.now, (id, state), (session, leg), &saved, &self.directory);
+        if let Some(agent) = call.agent() {
             self.agents.took(agent, id);
         }
         self.calls.insert(id, call);
         self.legs.set_session(session, id);
         self.legs.set(leg, Role::Caller(id));
-        self.publisher.batch().legs.insert(id, Some(saved));
+        self.publisher.leg(id, Some(saved));
         self.publisher.call(id);
     }
 
     /// A caller goes on.
-    pub(super) fn gone_on(&mut self, id: CallId, cx: &mut Ctx<'_>) {
+    pub(super) fn caller_recovered(&mut self, id: CallId, cx: &mut Ctx<'_>) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -154,37 +181,10 @@ impl Controller {
             with_agent: false,
         };
         self.input(input, cx);
-        self.keep_leg(id, cx);
+        self.save_leg(id, cx);
         let agent = self.calls.get(&id).and_then(Call::agent);
         if let Some(agent) = agent.filter(|agent| self.agents.is_registered(*agent)) {
             self.call_back(agent, cx);
         }
-    }
-
-    /// A call from before a restart is lost: a caller who calls again gets the place.
-    pub(super) fn lost(&mut self, now: Time, id: CallId) {
-        let published = self.recovery.calls.remove(&id);
-        let place = match (self.calls.get(&id), &published) {
-            (Some(call), _) => Some((call.queue, call.from.number.clone(), call.entered)),
-            (None, Some(published)) => published
-                .queue
-                .as_ref()
-                .and_then(|queue| self.directory.queue_by_id(&queue.id))
-                .map(|queue| {
-                    let number = published.from.number.clone();
-                    (queue.config.id, number, published.entered_at.0)
-                }),
-            (None, None) => None,
-        };
-        if let Some((queue, number, came)) = place
-            && tells_callers_apart(&number)
-        {
-            self.recovery.cost.insert((queue, number), (now, came));
-        }
-    }
-
-    fn agents_of(&self, published: &view::Call) -> Vec<AgentId> {
-        let agents = published.agents.iter();
-        agents.filter_map(|id| self.agent(id).ok()).collect()
     }
 }

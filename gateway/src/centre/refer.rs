@@ -1,7 +1,7 @@
 //! Requests of agents by SIP: a REFER from an agent's phone is the transfer of the API, blind or attended.
 //!
-//! The phone is told of success as soon as the centre has the call: what happens to the caller afterwards is
-//! the centre's business, which takes the caller back into the queue if nobody answers.
+//! The phone gets a success as soon as the centre has the call. If nobody answers afterwards, the centre takes the caller back into
+//! the queue.
 
 use call_engine::acd::CallId;
 use session_core::{LegId, Party, ReferTo, SessionId};
@@ -65,29 +65,22 @@ impl Controller {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        match &role {
-            Role::Caller(_) => call.caller = *new,
-            Role::Agent(_) => call.replace_agent_leg(*new),
-            _ => {
-                if let Some(mut other) = call.others.remove(&leg) {
-                    let user = cx.coordinator.user_of(*new);
-                    other.agent = user.and_then(|user| self.directory.agent_of(user));
-                    let party = cx.coordinator.party_of(*new);
-                    party.unwrap_or_default().clone_into(&mut other.name);
-                    call.others.insert(*new, other);
-                }
-            }
-        }
+        let user = cx.coordinator.user_of(*new);
+        let other = Other {
+            name: cx.coordinator.party_of(*new).unwrap_or_default().to_owned(),
+            agent: user.and_then(|user| self.directory.agent_of(user)),
+        };
+        call.replace_leg(&role, leg, *new, other);
         self.legs.remove(leg);
         self.legs.set(*new, role);
         self.publisher.call(id);
-        self.keep_leg(id, cx);
+        self.save_leg(id, cx);
     }
 
     fn refer_blind(&mut self, id: CallId, leg: LegId, number: &str, cx: &mut Ctx<'_>) -> Result<(), Refused> {
         let agent = self.talking(id)?.agent;
         cx.coordinator.accept_refer(cx.now, leg);
-        let target = match cx.routing.route(self.origin(agent), number) {
+        let target = match self.targets(cx).route(agent, number) {
             Destination::Queue { name, .. } => {
                 let queue = self.directory.queue_by_name(&name);
                 Target::Queue(queue.ok_or(Refused::UnknownQueue)?.id.clone())
@@ -143,7 +136,7 @@ impl Controller {
         }
         self.legs.remove(agent_leg);
         if let Some(call) = self.calls.get_mut(&id) {
-            call.release();
+            call.release(cx.now);
         }
         self.hand_over(id, agent.agent, cx);
         for leg in [aside, agent_leg] {

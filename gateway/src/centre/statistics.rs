@@ -9,7 +9,7 @@ use call_engine::acd::metrics::{Metrics, OpenCounts, Slot};
 use super::directory::Directory;
 use super::journal::Fold;
 
-/// Time that numbers are kept.
+/// Age beyond which numbers are forgotten.
 pub const KEPT: Duration = Duration::from_secs(62 * 24 * 3600);
 
 /// Numbers of queues and agents, folded from the log of the call centre: the task that makes the log durable calls [`Statistics::take`].
@@ -25,7 +25,7 @@ impl Statistics {
     pub fn new(directory: Arc<Directory>) -> Statistics {
         let mut metrics = Metrics::default();
         for queue in directory.queues() {
-            metrics.set_service_level(queue.config.id, queue.level);
+            metrics.set_service_level(queue.config.id, queue.service_level());
         }
         Statistics {
             metrics: Mutex::new(metrics),
@@ -36,7 +36,7 @@ impl Statistics {
     /// Goes on where the gateway before ended.
     pub fn restore(&self, mut past: Metrics) {
         for queue in self.directory().queues() {
-            past.set_service_level(queue.config.id, queue.level);
+            past.set_service_level(queue.config.id, queue.service_level());
         }
         past.watch(true);
         *self.metrics() = past;
@@ -46,7 +46,7 @@ impl Statistics {
     pub fn set_directory(&self, directory: Arc<Directory>) {
         let mut metrics = self.metrics();
         for queue in directory.queues() {
-            metrics.set_service_level(queue.config.id, queue.level);
+            metrics.set_service_level(queue.config.id, queue.service_level());
         }
         drop(metrics);
         *self.directory.lock().unwrap_or_else(PoisonError::into_inner) = directory;

@@ -16,7 +16,7 @@ pub type Midnight = Box<dyn Fn(Time) -> Time + Send>;
 pub(super) struct Today {
     metrics: Metrics,
     midnight: Midnight,
-    /// Stretch of the numbers in which something happened last.
+    /// Slot of the last record.
     slot: u64,
 }
 

@@ -1,14 +1,11 @@
 //! Blind transfer: an agent sends a call to a queue, to a colleague, or to a number.
 
-use call_engine::Origin;
 use call_engine::acd::{AgentId, CallId, Input, QueueId, Requeue};
-use session_core::Party;
 
 use super::command::{Refused, Target};
 use super::commands::check;
 use super::context::Ctx;
 use super::controller::Controller;
-use crate::routing::Destination;
 
 impl Controller {
     pub(super) fn transfer(&mut self, id: CallId, to: Target, cx: &mut Ctx<'_>) -> Result<(), Refused> {
@@ -24,15 +21,15 @@ impl Controller {
             }
             // The caller keeps the place in the queue, should that agent not answer.
             Target::Agent(colleague) => {
-                let colleague = self.agent(&colleague)?;
+                let colleague = self.rights().agent(&colleague)?;
                 if colleague == agent {
                     return Err(Refused::WrongState);
                 }
                 self.send_on((id, agent), None, Some(colleague), cx)
             }
             number @ Target::Number(_) => {
-                let (party, name, _) = self.party(agent, &number, cx)?;
-                self.forward_from_agent(id, (party, name), cx);
+                let target = self.targets(cx).party(agent, &number)?;
+                self.forward_from_agent(id, (target.party, target.name), cx);
                 Ok(())
             }
         }
@@ -47,12 +44,12 @@ impl Controller {
         cx: &mut Ctx<'_>,
     ) -> Result<(), Refused> {
         let call = self.calls.get_mut(&id).ok_or(Refused::UnknownCall)?;
-        let before = call.transferred_by.replace(agent);
+        let before = call.set_transferred_by(Some(agent));
         let done = self.requeue(id, queue, colleague, cx);
         if done.is_err()
             && let Some(call) = self.calls.get_mut(&id)
         {
-            call.transferred_by = before;
+            call.set_transferred_by(before);
         }
         done
     }
@@ -74,47 +71,5 @@ impl Controller {
             sticky: agent,
         };
         check(self.input(Input::Requeue(requeue), cx))
-    }
-
-    /// Party that a target names, with its name; for an agent's number, the agent.
-    pub(super) fn party(
-        &self,
-        by: AgentId,
-        to: &Target,
-        cx: &Ctx<'_>,
-    ) -> Result<(Party, String, Option<AgentId>), Refused> {
-        match to {
-            Target::Agent(id) => {
-                let person = self.directory.person_by_id(id).ok_or(Refused::UnknownAgent)?;
-                let agent = self.agent(id)?;
-                if self.engine.agent(agent).is_some_and(|state| state.work.is_call()) {
-                    return Err(Refused::AgentBusy);
-                }
-                Ok((
-                    Party::User(person.name.clone()),
-                    person.display.clone(),
-                    Some(agent),
-                ))
-            }
-            Target::Number(number) => {
-                let Destination::Party(party) = cx.routing.route(self.origin(by), number) else {
-                    return Err(Refused::NotAllowed);
-                };
-                let agent = match &*party {
-                    Party::User(name) => self.directory.agent_of(name),
-                    _ => None,
-                };
-                Ok((*party, number.clone(), agent))
-            }
-            Target::Queue(_) => Err(Refused::WrongState),
-        }
-    }
-
-    /// Origin by which the dial plan decides about numbers of an agent.
-    pub(super) fn origin(&self, agent: AgentId) -> Origin {
-        match self.directory.agent(agent) {
-            Some(person) => Origin::User(person.name.clone()),
-            None => Origin::Gateway,
-        }
     }
 }

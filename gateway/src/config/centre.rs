@@ -1,10 +1,12 @@
-//! Settings of staff, pause reasons and dispositions. The file and the API use the same keys, and both obey the ranges given here.
+//! Settings of staff, pause reasons and dispositions. The file and the API use the same keys, and both obey the limits given here.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::queue_ref::QueueRef;
+use super::setting::{Line, Number, Skills};
 
 /// Settings of a user in the call centre.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,8 +40,8 @@ pub struct Work {
 #[schema(as = Membership)]
 pub struct Member {
     /// Id of the queue.
-    #[schema(max_length = 64)]
-    pub queue: String,
+    #[schema(value_type = String, max_length = 64)]
+    pub queue: QueueRef,
     /// Lower tiers are asked first, 0 to 9.
     #[serde(default)]
     #[schema(maximum = 9)]
@@ -55,11 +57,11 @@ fn one() -> u16 {
 }
 
 impl Member {
-    /// The queue with this id, served in the first tier.
+    /// An agent of the first tier of a queue.
     #[must_use]
-    pub fn of(queue: &str) -> Member {
+    pub fn of(queue: QueueRef) -> Member {
         Member {
-            queue: queue.to_owned(),
+            queue,
             tier: 0,
             weight: 1,
         }
@@ -99,45 +101,26 @@ pub struct Choice {
     pub label: String,
 }
 
-/// Ranges for the numbers of agents, of skills, and of what a queue has several of.
-pub(crate) mod range {
-    use super::RangeInclusive;
-
-    pub(crate) const LEVEL: RangeInclusive<u64> = 1..=100;
-    pub(crate) const TIER: RangeInclusive<u64> = 0..=9;
-    pub(crate) const WEIGHT: RangeInclusive<u64> = 1..=1_000;
-    pub(crate) const ORDER: RangeInclusive<u64> = 0..=65_535;
-    pub(crate) const PRIORITY: RangeInclusive<u64> = 0..=9;
-    /// Seconds until a step of widening.
-    pub(crate) const WAIT: RangeInclusive<u64> = 1..=86_400;
-    pub(crate) const LOWER: RangeInclusive<u64> = 0..=100;
-    /// Steps of widening.
-    pub(crate) const STEPS: usize = 10;
-}
-
-/// The name of a skill: one word or a few, at most 32 characters.
-pub(crate) fn skill(name: &str) -> Result<(), String> {
-    let plain = |c: char| c.is_alphanumeric() || "-_. +".contains(c);
-    if name.trim() != name || name.is_empty() || name.chars().count() > 32 || !name.chars().all(plain) {
-        return Err(format!(
-            "`{}` is not a skill name, e.g. english: 1 to 32 letters, digits, blanks, -, _, . and +",
-            name.escape_debug()
-        ));
-    }
-    Ok(())
-}
-
-/// Checks that a number can be dialled for a queue.
-pub(crate) fn dialable(number: &str) -> Result<(), String> {
-    let plain = |byte: u8| byte.is_ascii_digit() || b"+*#".contains(&byte);
-    if number.is_empty() || number.len() > 32 || !number.bytes().all(plain) {
-        return Err(format!(
-            "`{}` is not a valid number, e.g. \"9001\": 1 to 32 digits, +, * and #",
-            number.escape_debug()
-        ));
-    }
-    Ok(())
-}
+/// Tier in which an agent serves a queue.
+pub(crate) const TIER: Number<u8> = Number::new(0, 9);
+/// Share of the calls of a queue that draws lots.
+pub(crate) const WEIGHT: Number<u16> = Number::new(1, 1_000);
+/// Position in a `linear` queue.
+pub(crate) const ORDER: Number<u16> = Number::new(0, 65_535);
+/// Priority of a call; 0 is ordinary.
+pub(crate) const PRIORITY: Number<u8> = Number::new(0, 9);
+/// Skills of an agent.
+pub(crate) const SKILLS: Skills = Skills { most: 100 };
+/// Name shown to people.
+pub(crate) const DISPLAY: Line = Line {
+    least: 0,
+    greatest: 64,
+};
+/// Text of a choice.
+pub(crate) const LABEL: Line = Line {
+    least: 1,
+    greatest: 64,
+};
 
 /// Lengths of time in whole seconds.
 pub(super) mod seconds {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use call_engine::{Action, Application, Pattern, Rule};
 use session_core::{MediaSource, User};
 
-use super::{Config, Member, Queue, Role, Staff, Work, queue_id};
+use super::{Config, Member, Queue, QueueRef, Role, Staff, Work};
 
 /// Password of the demo accounts.
 pub const DEMO_PASSWORD: &str = "cordboard";
@@ -75,7 +75,7 @@ impl Config {
             staff.agent.queues = self
                 .queues
                 .iter()
-                .map(|queue| Member::of(&queue_id(&queue.name)))
+                .map(|queue| Member::of(QueueRef::named(&queue.name)))
                 .collect();
         }
         let rule = |pattern: &str, action: Action| {

@@ -260,7 +260,7 @@ user = 'alice'
 
     #[test]
     fn what_is_surely_not_meant_is_told_with_its_place() {
-        for (more, told) in [
+        for (more, warning) in [
             (
                 "[http]\nlisten = '192.0.2.77:8080'\n",
                 "c.toml:15:10: warning: http.listen: this host does not have the address 192.0.2.77",
@@ -312,8 +312,8 @@ user = 'alice'
         ] {
             let found = warnings(&format!("{GOOD}{more}"));
             assert!(
-                found.len() == 1 && found[0].starts_with(told),
-                "{told}: {found:?}"
+                found.len() == 1 && found[0].starts_with(warning),
+                "{warning}: {found:?}"
             );
         }
         // Calls from the carrier pass a rule for users.
@@ -340,8 +340,8 @@ user = 'alice'
         std::fs::write(&file, super::super::certificate::tests::CERTIFICATE)?;
         let at = |text: &str| validity(&file, text.parse().expect("time"));
         assert_eq!(at("2026-12-01T00:00:00Z"), None);
-        assert!(at("2026-12-20T00:00:00Z").is_some_and(|told| told.contains("expires on 2026-12-29")));
-        assert!(at("2027-01-01T00:00:00Z").is_some_and(|told| told.contains("expired on")));
+        assert!(at("2026-12-20T00:00:00Z").is_some_and(|warning| warning.contains("expires on 2026-12-29")));
+        assert!(at("2027-01-01T00:00:00Z").is_some_and(|warning| warning.contains("expired on")));
         Ok(())
     }
 }

@@ -185,7 +185,7 @@ impl fmt::Display for Zone {
 }
 
 /// Hours for the engine, which knows no time zones. `zone`: that of the machine where none is said.
-pub(crate) fn resolve(open: &[Open], holidays: &[Holiday], zone: Option<&Zone>) -> Hours {
+pub(super) fn resolve(open: &[Open], holidays: &[Holiday], zone: Option<&Zone>) -> Hours {
     let zone = zone
         .and_then(|zone| TimeZone::get(&zone.0).ok())
         .unwrap_or_else(TimeZone::system);

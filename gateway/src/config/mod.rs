@@ -4,13 +4,21 @@ pub(crate) mod centre;
 mod certificate;
 mod demo;
 mod doubts;
+mod engine_ids;
 mod error;
-pub(crate) mod hours;
+mod hours;
 mod load;
 mod prompts;
 pub(crate) mod queue;
-mod read_centre;
+mod queue_ref;
+mod read_choices;
+mod read_dial;
+mod read_media;
+mod read_queues;
+mod read_trunks;
+mod read_users;
 mod reader;
+pub(crate) mod setting;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -34,9 +42,11 @@ use crate::store::Durability;
 
 pub use centre::{Choice, Member, Role, Staff, Work};
 pub use demo::{DEMO_PASSWORD, DEMO_PHONE, DEMO_USERS};
+pub use engine_ids::EngineIds;
 pub use error::{ConfigError, Severity};
 pub use hours::{Holiday, Open, Zone};
-pub use queue::{Overflow, Queue, Widening, queue_id};
+pub use queue::{Queue, Widening};
+pub use queue_ref::{Overflow, QueueRef};
 
 /// Configuration of the gateway.
 #[derive(Clone, Debug)]
@@ -79,7 +89,7 @@ pub struct Config {
     pub staff: BTreeMap<String, Staff>,
     /// Queues, in the order of the file.
     pub queues: Vec<Queue>,
-    /// Why agents pause.
+    /// Pause reasons.
     pub pause_reasons: Vec<Choice>,
     /// Dispositions.
     pub dispositions: Vec<Choice>,
@@ -136,7 +146,7 @@ pub struct Sip {
     pub tcp: Vec<SocketAddr>,
     /// TLS listeners.
     pub tls: Vec<SocketAddr>,
-    /// For them.
+    /// Certificate and key of the TLS listeners.
     pub identity: Option<Tls>,
     /// Offer SHA-256 before MD5 to phones (RFC 8760). Browsers know MD5 only and are offered no other.
     pub sha256: bool,

@@ -117,9 +117,10 @@ mod tests {
 
     fn errors(scratch: &Scratch) -> Vec<String> {
         let directory = format!("{}", scratch.0.path().display());
-        let told = read(scratch.0.path()).err().unwrap_or_default();
-        told.into_iter()
-            .map(|told| told.replace(&directory, "DIR"))
+        let errors = read(scratch.0.path()).err().unwrap_or_default();
+        errors
+            .into_iter()
+            .map(|error| error.replace(&directory, "DIR"))
             .collect()
     }
 

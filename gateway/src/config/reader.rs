@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::{ConfigError, Severity};
 
 /// Collects mistakes in one file.
-pub(super) struct Reader<'t> {
+pub(crate) struct Reader<'t> {
     file: &'t Path,
     text: &'t str,
     pub(super) errors: Vec<ConfigError>,
@@ -18,10 +18,10 @@ pub(super) struct Reader<'t> {
 }
 
 /// A table, and which of its keys were asked for.
-pub(super) struct Section<'t> {
+pub(crate) struct Section<'t> {
     name: String,
     table: &'t DeTable<'t>,
-    known: BTreeSet<&'static str>,
+    asked: BTreeSet<&'static str>,
 }
 
 /// A table, or anything else, with its place.
@@ -145,7 +145,7 @@ impl<'t> Reader<'t> {
         convert: impl FnOnce(&DeValue<'t>) -> Result<T, String>,
     ) -> Option<T> {
         if section.span(key).is_none() {
-            section.known.insert(key);
+            section.asked.insert(key);
             self.fail(span.clone(), format!("{} is missing", section.path(key)));
             return None;
         }
@@ -244,13 +244,13 @@ impl<'t> Reader<'t> {
     pub(super) fn finish(&mut self, section: Section<'t>) {
         for (key, _) in section.table.iter() {
             let name = key.get_ref().as_ref();
-            if section.known.contains(name) {
+            if section.asked.contains(name) {
                 continue;
             }
-            let known: Vec<&str> = section.known.iter().copied().collect();
-            let hint = match closest(name, &known) {
+            let asked: Vec<&str> = section.asked.iter().copied().collect();
+            let hint = match closest(name, &asked) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("known here: {}", known.join(", ")),
+                None => format!("known here: {}", asked.join(", ")),
             };
             let place = if section.name.is_empty() {
                 String::new()
@@ -267,12 +267,12 @@ impl<'t> Section<'t> {
         Section {
             name: name.into(),
             table,
-            known: BTreeSet::new(),
+            asked: BTreeSet::new(),
         }
     }
 
     fn value(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
-        self.known.insert(key);
+        self.asked.insert(key);
         self.table.get(key)
     }
 
@@ -345,9 +345,32 @@ pub(super) fn number(value: &DeValue<'_>, range: std::ops::RangeInclusive<u64>) 
     }
 }
 
-/// The known word nearest to the written one, if it is near.
-fn closest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
-    let near = known.iter().map(|k| (distance(written, k), *k)).min()?;
+/// Message about a name of something that is not there.
+pub(super) fn unknown<'n>(
+    key: &str,
+    what: &str,
+    name: &str,
+    there: impl Iterator<Item = &'n String>,
+) -> String {
+    let there: Vec<&str> = there.map(String::as_str).collect();
+    let there = if there.is_empty() {
+        format!("no {what} is configured")
+    } else {
+        format!("known: {}", there.join(", "))
+    };
+    format!("{key}: there is no {what} `{name}`; {there}")
+}
+
+/// Puts a value in its place if the file has one.
+pub(super) fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+/// The key nearest to the written one, if it is near.
+fn closest<'k>(written: &str, keys: &[&'k str]) -> Option<&'k str> {
+    let near = keys.iter().map(|k| (distance(written, k), *k)).min()?;
     (near.0 <= (written.chars().count() / 3).max(1)).then_some(near.1)
 }
 

@@ -400,7 +400,7 @@ fn the_demonstration_has_queues_and_people_who_serve_them() {
     assert_eq!(config.staff["anna"].roles, [Role::Agent]);
     assert_eq!(
         config.staff["anna"].agent.queues,
-        [Member::of("que_support"), Member::of("que_sales")]
+        ["support", "sales"].map(|name| Member::of(QueueRef::named(name)))
     );
     assert_eq!(config.staff["sue"].roles, [Role::Supervisor, Role::Admin]);
     assert!(config.staff["sue"].agent.queues.is_empty());
@@ -477,17 +477,14 @@ fn queues_and_agents_of_a_file_take_the_place_of_the_demonstration() {
     let alarms = crate::centre::directory::Directory::of(&config)
         .queue_by_name("service")
         .map(|queue| {
-            (
-                queue.alarms.waiting,
-                queue.alarms.oldest_s,
-                queue.alarms.service_level,
-            )
+            let alarms = queue.alarms();
+            (alarms.waiting, alarms.oldest_s, alarms.service_level)
         });
     assert_eq!(alarms, Some((Some(3), Some(60), Some(0.8))));
     assert_eq!(config.staff["carla"].roles, [Role::Agent]);
     assert_eq!(
         config.staff["dora"].agent.queues,
-        [Member::of("que_service")],
+        [Member::of(QueueRef::named("service"))],
         "all that there are"
     );
     assert!(!config.staff.contains_key("phone"));
@@ -601,12 +598,15 @@ fn queues_choose_by_skill_tier_priority_and_hour() {
     );
     assert_eq!((engine.max_tier, engine.rate, engine.boost.as_secs()), (1, 2, 90));
     assert_eq!((engine.progress.as_secs(), engine.max_no_answer), (7, 0));
-    assert!(queue.silent_monitoring);
+    assert!(queue.settings.silent_monitoring);
     assert_eq!(
-        (engine.sticky_wait.as_secs(), queue.sticky.map(|s| s.as_secs())),
+        (
+            engine.sticky_wait.as_secs(),
+            queue.settings.remembered().map(|s| s.as_secs())
+        ),
         (15, Some(30 * 86_400))
     );
-    assert_eq!(queue.priority, 3);
+    assert_eq!(queue.settings.priority, 3);
     let hours = engine.hours.as_ref().expect("hours");
     assert_eq!((hours.week.len(), hours.closed.len()), (6, 2));
     let night = directory.queue_by_name("night").expect("a queue").config.id;
@@ -796,32 +796,63 @@ fn a_language_without_prompts_is_refused_where_there_are_others() {
 }
 
 #[test]
-fn the_documentation_gives_the_limits_of_every_setting_of_a_queue() -> std::io::Result<()> {
+fn a_queue_that_the_api_would_refuse_is_a_warning_in_a_file() {
+    let config = parse(
+        r#"
+[[queues]]
+name = "Support Team"
+display = "a\tb"
+overflow_queue = "Support Team"
+[[users]]
+name = "carla"
+password = "a long secret"
+[[dial]]
+match = "1"
+queue = "Support Team"
+"#,
+    )
+    .expect("right");
+    let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "c.toml:3:8: warning: queues.name: 1 to 32 of a-z, 0-9, ., - and _, a letter or digit first",
+            "c.toml:4:11: warning: queues.display: no control characters",
+            "c.toml:5:18: warning: queues.overflow_queue: that is the queue itself",
+        ]
+    );
+    assert_eq!(config.queues[0].name, "Support Team");
+}
+
+/// The table of a queue's settings, as the documentation has it.
+fn table_of_queue_settings() -> String {
+    let mut table = "| `[[queues]]` | default | values | meaning |\n|---|---|---|---|\n".to_owned();
+    for setting in Queue::described() {
+        let keys = setting.keys.iter().map(|key| format!("`{key}`"));
+        let keys = keys.collect::<Vec<_>>().join(", ");
+        let (default, values, meaning) = (setting.default, setting.values, setting.meaning);
+        let example = setting.example.filter(|example| !default.contains(example));
+        let example = example.map_or_else(String::new, |example| format!(" Example: `{example}`"));
+        table += &format!("| {keys} | {default} | {values} | {meaning}{example} |\n");
+    }
+    table
+}
+
+#[test]
+fn the_documentation_has_every_setting_of_a_queue() -> std::io::Result<()> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/CONFIGURATION.md");
     let text = std::fs::read_to_string(path)?;
-    let table = text.split("| `[[queues]]` |").nth(1).unwrap_or_default();
-    let second = Some(Duration::from_secs(10));
-    let queue = Queue {
-        max_tier: Some(1),
-        sticky: second,
-        max_wait: second,
-        max_length: Some(1),
-        announce: second,
-        alarm_waiting: Some(1),
-        alarm_wait: second,
-        alarm_service_level: Some(1),
-        ..Queue::new("support")
-    };
-    for (limit, value) in queue.limited() {
-        assert!(limit.range.contains(&value), "{limit:?}");
-        let key = format!("`{}`", limit.key);
-        let row = table
-            .lines()
-            .find(|row| row.split('|').nth(1).is_some_and(|keys| keys.contains(&key)));
-        let range = format!("{}-{}", limit.range.start(), limit.range.end());
-        assert!(
-            row.is_some_and(|row| row.contains(&range)),
-            "{key} {range}: {row:?}"
+    let begin = text.find("| `[[queues]]` |").expect("a table of queues");
+    let length = text[begin..].find("\n\n").expect("an end of the table") + 1;
+    let table = table_of_queue_settings();
+    if std::env::var_os("CORDBOARD_WRITE_CONFIGURATION").is_some() {
+        let whole = format!("{}{table}{}", &text[..begin], &text[begin + length..]);
+        std::fs::write(path, whole)?;
+    } else {
+        assert_eq!(
+            text[begin..begin + length],
+            table,
+            "CORDBOARD_WRITE_CONFIGURATION=1 cargo nextest run -E 'test(the_documentation_has)' writes it anew"
         );
     }
     Ok(())

@@ -16,7 +16,7 @@ use toml::de::DeValue;
 
 use super::reader::{Reader, Section, filled, kind, number, text};
 use super::{Role, Storage, Tls};
-use crate::auth::accounts::is_name;
+use crate::auth::user::is_name;
 
 pub(super) fn ip(value: &DeValue<'_>) -> Result<IpAddr, String> {
     let text = text(value)?;

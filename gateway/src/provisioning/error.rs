@@ -1,12 +1,12 @@
 //! Version that a change is meant for, and reasons why it was not made.
 
-use super::validate::Wrong;
 use crate::auth::NoEntropy;
 use crate::auth::password::Overloaded;
 use crate::centre::command::Refused;
+use crate::config::setting::FieldErrors;
 use crate::store::StoreError;
 
-/// Why something was not changed.
+/// Reason why something was not changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProvisioningError {
     /// The object does not exist.
@@ -20,14 +20,14 @@ pub enum ProvisioningError {
     /// There are as many as there may be.
     TooMany,
     /// These fields are wrong.
-    Invalid(Wrong),
+    Invalid(FieldErrors),
     /// Nobody could configure anything then.
     LastAdmin,
     /// This queue sends calls there.
     InUse(String),
     /// The call centre says no.
     Refused(Refused),
-    /// The change cannot be kept now.
+    /// The change cannot be stored now.
     Unavailable,
 }
 

@@ -1,8 +1,7 @@
-//! Loading of what was configured before, and the place where changes are kept.
+//! Loading of what was configured before.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, RwLock};
 
 use call_engine::DialPlan;
@@ -10,31 +9,22 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::rows::UserRow;
-use super::snapshot::{Kept, Snapshot};
+use super::snapshot::{Snapshot, Stored};
+use super::tables::Tables;
 use super::{Kind, Provisioning, Shared};
 use crate::auth::Accounts;
-use crate::auth::accounts::User;
+use crate::auth::User;
 use crate::centre::directory::Directory;
 use crate::centre::signalling::Signalling;
 use crate::centre::statistics::Statistics;
 use crate::config::{Choice, Config, Queue};
-use crate::store::{Object, Store, StoreError, Table};
+use crate::store::{Object, Store, StoreError};
 
-/// Rows read at a time.
-const PAGE: u32 = 1_000;
-
-/// Configuration kept from before, to begin with.
+/// Configuration to begin with: the file, and what the store adds.
 pub struct Loaded {
     snapshot: Snapshot,
     tables: Tables,
     directory: Arc<Directory>,
-}
-
-/// Storage of rows.
-pub(super) enum Tables {
-    Stored(BTreeMap<Kind, Table<Value>>),
-    /// Nowhere; the last number that was given.
-    Memory(AtomicU32),
 }
 
 impl Loaded {
@@ -43,19 +33,12 @@ impl Loaded {
     /// # Errors
     /// Errors of the store.
     pub async fn read(config: Config, store: Option<&Store>) -> Result<Loaded, StoreError> {
-        let tables: BTreeMap<Kind, Table<Value>> = store
-            .into_iter()
-            .flat_map(|store| Kind::ALL.map(|kind| (kind, store.table(kind.table()))))
-            .collect();
+        let tables = Tables::new(store);
         let snapshot = Snapshot::read(config, &tables).await?;
         let directory = Arc::new(snapshot.directory());
         Ok(Loaded {
             snapshot,
-            tables: if tables.is_empty() {
-                Tables::Memory(AtomicU32::new(0))
-            } else {
-                Tables::Stored(tables)
-            },
+            tables,
             directory,
         })
     }
@@ -78,7 +61,7 @@ impl Loaded {
         self.snapshot.plan()
     }
 
-    /// Those who were added, as they sign in.
+    /// Accounts of the users whom the API added.
     pub fn accounts(&self) -> impl Iterator<Item = User> + '_ {
         self.snapshot
             .users
@@ -86,7 +69,7 @@ impl Loaded {
             .filter_map(|id| self.snapshot.account(id))
     }
 
-    /// From now on changes are put to work.
+    /// Makes and applies changes from now on.
     #[must_use]
     pub fn start(
         self,
@@ -98,7 +81,7 @@ impl Loaded {
             shared: Arc::new(Shared {
                 snapshot: RwLock::new(Arc::new(self.snapshot)),
                 tables: self.tables,
-                turn: Mutex::new(self.directory),
+                directory: Mutex::new(self.directory),
                 signalling,
                 accounts,
                 statistics,
@@ -115,21 +98,10 @@ impl fmt::Debug for Loaded {
 
 impl Snapshot {
     /// Reads what the store adds to a file.
-    pub(super) async fn read(
-        config: Config,
-        tables: &BTreeMap<Kind, Table<Value>>,
-    ) -> Result<Snapshot, StoreError> {
+    pub(super) async fn read(config: Config, tables: &Tables) -> Result<Snapshot, StoreError> {
         let mut snapshot = Snapshot::new(config);
-        for (kind, table) in tables {
-            let mut after: Option<String> = None;
-            loop {
-                let rows = table.list(after.as_deref(), PAGE).await?;
-                let Some(last) = rows.last() else { break };
-                after = Some(last.id.clone());
-                for row in rows {
-                    snapshot.take(*kind, row)?;
-                }
-            }
+        for kind in Kind::ALL {
+            tables.read(kind, |row| snapshot.take(kind, row)).await?;
         }
         Ok(snapshot)
     }
@@ -165,7 +137,7 @@ impl Snapshot {
                     );
                     return Ok(());
                 }
-                self.users.insert(id, kept(version, number, created, body));
+                self.users.insert(id, stored(version, number, created, body));
             }
             Kind::Queue => {
                 let body: Queue = serde_json::from_value(row.body).map_err(corrupt)?;
@@ -176,20 +148,20 @@ impl Snapshot {
                     );
                     return Ok(());
                 }
-                self.queues.insert(id, kept(version, number, created, body));
+                self.queues.insert(id, stored(version, number, created, body));
             }
             Kind::PauseReason | Kind::Disposition => {
                 let body: Choice = serde_json::from_value(row.body).map_err(corrupt)?;
                 let all = self.choices.entry(kind).or_default();
-                all.insert(id, kept(version, number, created, body));
+                all.insert(id, stored(version, number, created, body));
             }
         }
         Ok(())
     }
 }
 
-fn kept<T>(version: u64, number: u32, created: u64, body: T) -> Kept<T> {
-    Kept {
+fn stored<T>(version: u64, number: u32, created: u64, body: T) -> Stored<T> {
+    Stored {
         version,
         number,
         created,

@@ -1,14 +1,14 @@
 //! Another version of the file, applied while calls go on.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use sip_core::auth::Password as Digest;
 
-use super::load::Tables;
 use super::snapshot::Snapshot;
+use super::tables::Tables;
 use super::{Kind, Provisioning, ProvisioningError};
-use crate::auth::accounts::User;
+use crate::auth::User;
 use crate::auth::password::Password;
 use crate::auth::{self, Accounts};
 use crate::centre::command::{Reconfiguration, Settings};
@@ -23,10 +23,10 @@ impl Provisioning {
     /// [`ProvisioningError::Refused`] while an agent or a queue that would be removed has calls;
     /// [`ProvisioningError::Unavailable`] if the store cannot be read.
     pub async fn reload(&self, config: Config, settings: Settings) -> Result<(), ProvisioningError> {
-        let mut turn = self.shared.turn.lock().await;
-        let before = self.snapshot();
+        let mut turn = self.turn().await;
+        let before = Arc::clone(&turn.before);
         let after = match &self.shared.tables {
-            Tables::Stored(tables) => Snapshot::read(config, tables).await?,
+            tables @ Tables::Stored(_) => Snapshot::read(config, tables).await?,
             Tables::Memory(_) => before.under(config),
         };
         let directory = Arc::new(after.directory());
@@ -38,7 +38,7 @@ impl Provisioning {
             what: Kind::ALL.map(Kind::changed).to_vec(),
             settings: Some(Box::new(settings)),
         };
-        self.apply(reconfiguration).await?;
+        turn.apply(reconfiguration).await?;
         let accounts: Vec<User> = accounts_of(&after.config, &directory)
             .chain(after.users.keys().filter_map(|id| after.account(id)))
             .collect();
@@ -55,13 +55,7 @@ impl Provisioning {
         for account in accounts {
             put_account(&self.shared.accounts, account);
         }
-        self.shared.statistics.set_directory(Arc::clone(&directory));
-        *turn = directory;
-        *self
-            .shared
-            .snapshot
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(after);
+        turn.show(after, directory);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Users as they are kept, and as clients send them.
+//! Users as they are stored, and as clients send them.
 
 use serde::{Deserialize, Serialize};
 use sip_core::auth::{Algorithm, Password as Digest};
@@ -39,7 +39,7 @@ pub struct UserSettings {
     pub sip_password: Option<String>,
 }
 
-/// A user as kept; the name is a column of its own.
+/// A user as stored; the name is a column of its own.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct UserRow {
     pub(super) name: String,
@@ -51,7 +51,7 @@ pub(super) struct UserRow {
     pub(super) sip: Option<SipKeys>,
 }
 
-/// SIP password as kept (RFC 8760).
+/// SIP password as stored (RFC 8760).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SipKeys {
     sha256: String,
@@ -75,7 +75,7 @@ impl SipKeys {
 }
 
 impl UserRow {
-    /// For SIP; without a password of its own it is registered with what its sign-in gives.
+    /// The user for SIP; without a password of its own it is registered with what its sign-in gives.
     pub(super) fn sip_user(&self) -> session_core::User {
         let password = match &self.sip {
             Some(keys) => Digest::Ha1(vec![

@@ -5,23 +5,36 @@ use std::sync::Arc;
 
 use call_engine::acd::{AgentId, QueueId};
 use call_engine::{Action, DialPlan, Pattern, Rule};
+use sans_io::Time;
 
-use super::Kind;
 use super::rows::UserRow;
+use super::{Kind, Match, ProvisioningError};
 use crate::auth::password::Password;
 use crate::auth::{self, Role};
 use crate::centre::directory::{Directory, PersonSpec, QueueSpec, people_of, queues_of};
-use crate::config::{self, Choice, Config, Overflow, Queue, Staff, Work};
+use crate::config::{self, Choice, Config, Queue, QueueRef, Staff, Work};
 
 /// Object that the store has.
 #[derive(Clone)]
-pub(super) struct Kept<T> {
+pub(super) struct Stored<T> {
     pub(super) version: u64,
     /// Number in the log; 0 without one.
     pub(super) number: u32,
-    /// In which order they came.
+    /// Time at which it was added, microseconds.
     pub(super) created: u64,
     pub(super) body: T,
+}
+
+impl<T> Stored<T> {
+    /// An object after a change; one that was not there before begins with version 1.
+    pub(super) fn after(before: Option<&Stored<T>>, now: Time, number: u32, body: T) -> Stored<T> {
+        Stored {
+            version: before.map_or(0, |before| before.version) + 1,
+            number,
+            created: before.map_or(now.as_micros(), |before| before.created),
+            body,
+        }
+    }
 }
 
 /// Configuration at one moment: the file, and what the API added.
@@ -30,10 +43,10 @@ pub(super) struct Snapshot {
     pub(super) config: Arc<Config>,
     people: Arc<[PersonSpec]>,
     queues_of_file: Arc<[QueueSpec]>,
-    pub(super) users: BTreeMap<String, Kept<UserRow>>,
-    pub(super) queues: BTreeMap<String, Kept<Queue>>,
+    pub(super) users: BTreeMap<String, Stored<UserRow>>,
+    pub(super) queues: BTreeMap<String, Stored<Queue>>,
     /// Pause reasons and dispositions.
-    pub(super) choices: BTreeMap<Kind, BTreeMap<String, Kept<Choice>>>,
+    pub(super) choices: BTreeMap<Kind, BTreeMap<String, Stored<Choice>>>,
 }
 
 /// A user without secrets.
@@ -53,7 +66,7 @@ pub struct Person {
     pub signs_in: bool,
     /// There is a SIP password.
     pub has_phone: bool,
-    /// Version of what is kept; `None`: defined by the file.
+    /// Version of what is stored; `None`: defined by the file.
     pub version: Option<u64>,
 }
 
@@ -82,9 +95,9 @@ impl Snapshot {
             },
         }));
         let mut queues = self.queues_of_file.to_vec();
-        let mut kept: Vec<(&String, &Kept<Queue>)> = self.queues.iter().collect();
-        kept.sort_by_key(|(_, queue)| queue.number);
-        queues.extend(kept.into_iter().map(|(id, queue)| QueueSpec {
+        let mut stored: Vec<(&String, &Stored<Queue>)> = self.queues.iter().collect();
+        stored.sort_by_key(|(_, queue)| queue.number);
+        queues.extend(stored.into_iter().map(|(id, queue)| QueueSpec {
             id: id.clone(),
             number: QueueId(queue.number),
             queue: queue.body.clone(),
@@ -95,8 +108,8 @@ impl Snapshot {
     /// Users who may register.
     pub(super) fn sip_users(&self) -> BTreeMap<String, session_core::User> {
         let mut users = self.config.users.clone();
-        let kept = self.users.values().map(|user| &user.body);
-        users.extend(kept.map(|user| (user.name.clone(), user.sip_user())));
+        let stored = self.users.values().map(|user| &user.body);
+        users.extend(stored.map(|user| (user.name.clone(), user.sip_user())));
         users
     }
 
@@ -136,10 +149,10 @@ impl Snapshot {
         config::plan(rules, users, self.config.queues.iter().chain(queues))
     }
 
-    /// Those who were added, as they sign in.
-    pub(super) fn account(&self, id: &str) -> Option<auth::accounts::User> {
+    /// The user with this id as an account, if the API added the user.
+    pub(super) fn account(&self, id: &str) -> Option<auth::User> {
         let user = &self.users.get(id)?.body;
-        Some(auth::accounts::User {
+        Some(auth::User {
             id: id.to_owned(),
             name: user.name.clone(),
             display: user.shown().to_owned(),
@@ -168,7 +181,7 @@ impl Snapshot {
             has_phone: true,
             version: None,
         });
-        let kept = self.users.iter().map(|(id, user)| {
+        let stored = self.users.iter().map(|(id, user)| {
             let mut agent = user.body.agent.clone();
             // Queues may have gone since.
             agent.queues.retain(|member| self.has_queue(&member.queue));
@@ -184,24 +197,57 @@ impl Snapshot {
             }
         });
         of_file
-            .chain(kept)
+            .chain(stored)
             .map(|person| (person.id.clone(), person))
             .collect()
     }
 
-    pub(super) fn is_person_of_file(&self, id: &str) -> bool {
+    fn is_person_of_file(&self, id: &str) -> bool {
         self.people.iter().any(|spec| spec.id == id)
     }
 
+    /// The user with this id in the wanted version, if the API added it.
+    pub(super) fn stored_user(&self, id: &str, wanted: Match) -> Result<&Stored<UserRow>, ProvisioningError> {
+        match self.users.get(id) {
+            _ if self.is_person_of_file(id) => Err(ProvisioningError::FromFile),
+            Some(stored) => wanted.check(stored.version).map(|()| stored),
+            None => Err(ProvisioningError::Unknown),
+        }
+    }
+
+    /// The queue with this id in the wanted version, if the API added it.
+    pub(super) fn stored_queue(&self, id: &str, wanted: Match) -> Result<&Stored<Queue>, ProvisioningError> {
+        match self.queues.get(id) {
+            Some(stored) => wanted.check(stored.version).map(|()| stored),
+            None if self.has_queue(&id.into()) => Err(ProvisioningError::FromFile),
+            None => Err(ProvisioningError::Unknown),
+        }
+    }
+
+    /// Version of the choice with this code, if the API added it and it is the wanted one.
+    pub(super) fn choice_version(
+        &self,
+        kind: Kind,
+        code: &str,
+        wanted: Match,
+    ) -> Result<u64, ProvisioningError> {
+        match self.choice(kind, code) {
+            Some((_, Some(version))) => wanted.check(version).map(|()| version),
+            Some((_, None)) => Err(ProvisioningError::FromFile),
+            None => Err(ProvisioningError::Unknown),
+        }
+    }
+
     pub(super) fn queue(&self, id: &str) -> Option<(Queue, Option<u64>)> {
-        if let Some(kept) = self.queues.get(id) {
-            return Some((kept.body.clone(), Some(kept.version)));
+        if let Some(stored) = self.queues.get(id) {
+            return Some((stored.body.clone(), Some(stored.version)));
         }
         let spec = self.queues_of_file.iter().find(|spec| spec.id == id)?;
         Some((spec.queue.clone(), None))
     }
 
-    pub(super) fn has_queue(&self, id: &str) -> bool {
+    pub(super) fn has_queue(&self, queue: &QueueRef) -> bool {
+        let id = queue.id();
         self.queues.contains_key(id) || self.queues_of_file.iter().any(|spec| spec.id == id)
     }
 
@@ -210,7 +256,7 @@ impl Snapshot {
             .queues_of_file
             .iter()
             .map(|spec| (spec.id.as_str(), &spec.queue));
-        of_file.chain(self.queues.iter().map(|(id, kept)| (id.as_str(), &kept.body)))
+        of_file.chain(self.queues.iter().map(|(id, stored)| (id.as_str(), &stored.body)))
     }
 
     /// A user or a queue has this name.
@@ -235,11 +281,11 @@ impl Snapshot {
             .map(|(_, queue)| queue.name.clone())
     }
 
-    /// A queue whose calls go on to this one.
-    pub(super) fn leads_to(&self, id: &str) -> Option<String> {
-        let leads = |to: &Overflow| matches!(to, Overflow::Queue(queue) if queue == id);
+    /// Name of a queue whose calls go on to this one.
+    pub(super) fn leads_to(&self, target: &QueueRef) -> Option<String> {
+        let leads = |queue: &Queue| queue.references().iter().any(|(.., to)| *to == target);
         self.all_queues()
-            .find(|(_, queue)| leads(&queue.overflow) || queue.closed.as_ref().is_some_and(leads))
+            .find(|(_, queue)| leads(queue))
             .map(|(_, queue)| queue.name.clone())
     }
 
@@ -258,19 +304,20 @@ impl Snapshot {
         }
     }
 
-    /// Those of the file first, then the others as they came.
+    /// Choices of the file first, then the others as they came.
     pub(super) fn choices(&self, kind: Kind) -> Vec<Choice> {
         let mut all = self.choices_of_file(kind).to_vec();
-        let mut kept: Vec<&Kept<Choice>> = self
+        let mut stored: Vec<&Stored<Choice>> = self
             .choices
             .get(&kind)
             .into_iter()
             .flatten()
             .map(|(_, c)| c)
             .collect();
-        kept.sort_by_key(|choice| choice.created);
+        stored.sort_by_key(|choice| choice.created);
         all.extend(
-            kept.into_iter()
+            stored
+                .into_iter()
                 .map(|choice| choice.body.clone())
                 .filter(|choice| {
                     !self
@@ -290,8 +337,8 @@ impl Snapshot {
         if let Some(choice) = of_file {
             return Some((choice.clone(), None));
         }
-        let kept = self.choices.get(&kind)?.get(code)?;
-        Some((kept.body.clone(), Some(kept.version)))
+        let stored = self.choices.get(&kind)?.get(code)?;
+        Some((stored.body.clone(), Some(stored.version)))
     }
 }
 

@@ -1,183 +1,101 @@
-//! Errors of a user or a queue that a client sends, by the ranges that hold for the file as well.
+//! Errors of a user or a queue that a client sends, by the limits that hold for the file as well.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use super::rows::UserSettings;
 use super::snapshot::Snapshot;
 use crate::auth::Role;
-use crate::auth::accounts::is_name;
 use crate::auth::password::{MAX_LEN, MIN_LEN};
-use crate::config::centre::{dialable, range, skill};
-use crate::config::queue::ascending;
-use crate::config::{Choice, Overflow, Queue};
+use crate::config::centre::{DISPLAY, LABEL, SKILLS, TIER, WEIGHT};
+use crate::config::setting::{FieldErrors, Line, Name, Setting as _, at_most};
+use crate::config::{Choice, Queue, QueueRef, Work};
 
-/// Fields, with the error of each.
-pub(super) type Wrong = Vec<(String, String)>;
-
-/// Skills that one may name.
-const SKILLS: usize = 100;
-/// Queues that one may serve.
+/// Queues that an agent may serve.
 const QUEUES: usize = 200;
-/// Characters of a name for people.
-const DISPLAY: usize = 64;
+/// Password of a user's phone.
+const SIP_PASSWORD: Line = Line {
+    least: MIN_LEN,
+    greatest: 128,
+};
 
-const NAME: &str = "1 to 32 of a-z, 0-9, ., - and _, a letter or digit first";
-
-/// Collects errors.
-#[derive(Default)]
-struct Check {
-    wrong: Wrong,
-}
-
-impl Check {
-    fn fail(&mut self, field: impl Into<String>, detail: impl Into<String>) {
-        self.wrong.push((field.into(), detail.into()));
-    }
-
-    fn that(&mut self, field: &str, result: Result<(), String>) {
-        if let Err(detail) = result {
-            self.fail(field, detail);
-        }
-    }
-
-    fn within(&mut self, field: &str, value: impl Into<u64>, range: RangeInclusive<u64>) {
-        if !range.contains(&value.into()) {
-            self.fail(field, format!("from {} to {}", range.start(), range.end()));
-        }
-    }
-
-    fn seconds(&mut self, field: &str, value: Duration, range: RangeInclusive<u64>) {
-        self.within(field, value.as_secs(), range);
-    }
-
-    fn name(&mut self, field: &str, value: &str) {
-        if !is_name(value) {
-            self.fail(field, NAME);
-        }
-    }
-
-    /// One line for people.
-    fn line(&mut self, field: &str, value: &str, length: RangeInclusive<usize>) {
-        if value.chars().any(char::is_control) {
-            self.fail(field, "no control characters");
-        } else if !length.contains(&value.chars().count()) {
-            self.fail(
-                field,
-                format!("{} to {} characters", length.start(), length.end()),
-            );
-        }
-    }
-
-    fn skills(&mut self, field: &str, skills: &BTreeMap<String, u8>) {
-        if skills.len() > SKILLS {
-            self.fail(field, format!("at most {SKILLS}"));
-        }
-        for (name, level) in skills {
-            self.that(field, skill(name));
-            self.within(&format!("{field}.{name}"), *level, range::LEVEL);
-        }
-    }
-
-    fn overflow(&mut self, field: &str, to: &Overflow, own: Option<&str>, snapshot: &Snapshot) {
-        match to {
-            Overflow::Queue(id) if own == Some(id.as_str()) => self.fail(field, "that is the queue itself"),
-            Overflow::Queue(id) if !snapshot.has_queue(id) => self.fail(field, "there is no such queue"),
-            Overflow::Number(number) => self.line(field, number, 1..=64),
-            Overflow::Queue(_) | Overflow::HangUp => {}
-        }
-    }
-}
-
-pub(super) fn user(settings: &UserSettings, snapshot: &Snapshot) -> Wrong {
-    let mut check = Check::default();
-    check.name("name", &settings.name);
-    check.line("display", &settings.display, 0..=DISPLAY);
+/// Errors of a user's settings.
+pub(super) fn user(settings: &UserSettings, snapshot: &Snapshot) -> FieldErrors {
+    let mut wrong = FieldErrors::new();
+    Name.check("name", &settings.name, &mut wrong);
+    DISPLAY.check("display", &settings.display, &mut wrong);
     let roles: BTreeSet<Role> = settings.roles.iter().copied().collect();
     if roles.len() != settings.roles.len() {
-        check.fail("roles", "one is listed twice");
+        wrong.push(("roles".to_owned(), "one is listed twice".to_owned()));
     }
     let work = &settings.agent;
-    if !roles.contains(&Role::Agent) && *work != Default::default() {
-        check.fail("agent", "only users with the role agent have this");
+    if !roles.contains(&Role::Agent) && *work != Work::default() {
+        let detail = "only users with the role agent have this";
+        wrong.push(("agent".to_owned(), detail.to_owned()));
     }
-    check.skills("agent.skills", &work.skills);
-    if work.queues.len() > QUEUES {
-        check.fail("agent.queues", format!("at most {QUEUES}"));
+    agent(work, snapshot, &mut wrong);
+    if let Some(password) = &settings.password
+        && (password.chars().count() < MIN_LEN || password.len() > MAX_LEN)
+    {
+        let detail = format!("at least {MIN_LEN} characters, at most {MAX_LEN} bytes");
+        wrong.push(("password".to_owned(), detail));
     }
+    if let Some(password) = settings.sip_password.as_ref().filter(|one| !one.is_empty()) {
+        SIP_PASSWORD.check("sip_password", password, &mut wrong);
+    }
+    wrong
+}
+
+fn agent(work: &Work, snapshot: &Snapshot, wrong: &mut FieldErrors) {
+    SKILLS.check("agent.skills", &work.skills, wrong);
+    at_most(QUEUES, work.queues.len(), "agent.queues", wrong);
     let mut served = BTreeSet::new();
     for (n, member) in work.queues.iter().take(QUEUES).enumerate() {
         let field = |name: &str| format!("agent.queues[{n}].{name}");
         if !snapshot.has_queue(&member.queue) {
-            check.fail(field("queue"), "there is no such queue");
+            wrong.push((field("queue"), "there is no such queue".to_owned()));
         } else if !served.insert(&member.queue) {
-            check.fail(field("queue"), "is listed twice");
+            wrong.push((field("queue"), "is listed twice".to_owned()));
         }
-        check.within(&field("tier"), member.tier, range::TIER);
-        check.within(&field("weight"), member.weight, range::WEIGHT);
+        TIER.check(&field("tier"), &member.tier, wrong);
+        WEIGHT.check(&field("weight"), &member.weight, wrong);
     }
-    if let Some(password) = &settings.password
-        && (password.chars().count() < MIN_LEN || password.len() > MAX_LEN)
-    {
-        check.fail(
-            "password",
-            format!("at least {MIN_LEN} characters, at most {MAX_LEN} bytes"),
-        );
-    }
-    if let Some(password) = &settings.sip_password
-        && !password.is_empty()
-    {
-        check.line("sip_password", password, MIN_LEN..=128);
-    }
-    check.wrong
 }
 
-/// `own`: the id of the queue, if it is there already.
-pub(super) fn queue(queue: &Queue, own: Option<&str>, snapshot: &Snapshot) -> Wrong {
-    let mut check = Check::default();
-    let c = &mut check;
-    c.name("name", &queue.name);
-    c.line("display", &queue.display, 0..=DISPLAY);
-    if let Some(number) = &queue.number {
-        match dialable(number) {
-            Err(detail) => c.fail("number", detail),
-            Ok(()) => {
-                if let Some(other) = snapshot.called(number, own) {
-                    c.fail("number", format!("`{other}` already has this number"));
-                }
-            }
-        }
+/// Errors of a queue's settings. `own`: the id of the queue, if it is there already.
+pub(super) fn queue(queue: &Queue, own: Option<&str>, snapshot: &Snapshot) -> FieldErrors {
+    let mut wrong = FieldErrors::new();
+    queue.check("", &mut wrong);
+    if let Some(other) = queue
+        .number
+        .as_ref()
+        .and_then(|number| snapshot.called(number, own))
+    {
+        let detail = format!("`{other}` already has this number");
+        wrong.push(("number".to_owned(), detail));
     }
-    c.skills("requires", &queue.requires);
-    for (limit, value) in queue.limited() {
-        c.within(limit.key, value, limit.range);
+    let own = own.map(QueueRef::from);
+    for (field, _, to) in queue.references() {
+        let detail = if own.as_ref() == Some(to) {
+            "that is the queue itself"
+        } else if !snapshot.has_queue(to) {
+            "there is no such queue"
+        } else {
+            continue;
+        };
+        wrong.push((field.to_owned(), detail.to_owned()));
     }
-    c.that("widening", ascending(&queue.widening));
-    for (n, step) in queue.widening.iter().take(range::STEPS).enumerate() {
-        let field = |name: &str| format!("widening[{n}].{name}");
-        c.seconds(&field("after"), step.after, range::WAIT);
-        c.within(&field("lower"), step.lower, range::LOWER);
-        if let Some(tier) = step.max_tier {
-            c.within(&field("max_tier"), tier, range::TIER);
-        }
-    }
-    if queue.hours.len() > 50 {
-        c.fail("hours", "at most 50");
-    }
-    if queue.holidays.len() > 400 {
-        c.fail("holidays", "at most 400");
-    }
-    c.overflow("overflow", &queue.overflow, own, snapshot);
-    if let Some(closed) = &queue.closed {
-        c.overflow("closed", closed, own, snapshot);
-    }
-    check.wrong
+    wrong
 }
 
-pub(super) fn choice(choice: &Choice) -> Wrong {
-    let mut check = Check::default();
-    check.name("code", &choice.code);
-    check.line("label", &choice.label, 1..=DISPLAY);
-    check.wrong
+/// Errors of a pause reason or a disposition.
+pub(super) fn choice(choice: &Choice) -> FieldErrors {
+    let mut wrong = FieldErrors::new();
+    Name.check("code", &choice.code, &mut wrong);
+    LABEL.check("label", &choice.label, &mut wrong);
+    wrong
+}
+
+/// Error of a field that is not the one that the object was made with.
+pub(super) fn never(field: &str) -> (String, String) {
+    (field.to_owned(), "cannot be changed".to_owned())
 }

@@ -15,7 +15,7 @@ use cordboard::centre::event_stream::EventStream;
 use cordboard::centre::journal::{Batch, Journal};
 use cordboard::centre::last_agent::LastAgents;
 use cordboard::centre::recovery::Recovery;
-use cordboard::config::{Config, Member, Overflow, Queue, Role, Staff, Work};
+use cordboard::config::{Config, Member, Overflow, Queue, QueueRef, Role, Staff, Work};
 use cordboard::routing::Routing;
 use cordboard::switch::Request;
 use sans_io::{Rng, Time};
@@ -230,7 +230,7 @@ fn centre() -> Config {
     let agent = || Staff {
         roles: vec![Role::Agent],
         agent: Work {
-            queues: vec![Member::of("que_support")],
+            queues: vec![Member::of(QueueRef::named("support"))],
             ..Work::default()
         },
     };

@@ -1,14 +1,25 @@
-//! A call of the call centre, and the one state that it is in.
+//! A call of the call centre, and the one state that it is in. Its methods change nothing but the call itself, its legs and their index;
+//! what the engine has to learn of it is up to the controller.
 
+mod consult;
+mod hang_up;
+mod hold;
+mod state;
+mod supervise;
+mod supervisors;
 mod transitions;
 
 use std::collections::BTreeMap;
 
-use call_engine::acd::{AgentId, AssignmentId, QueueId};
+use call_engine::acd::{AgentId, AssignmentId, CallId, Input, QueueId};
 use sans_io::Time;
-use session_core::{LegId, SessionId};
+use session_core::{CallRecord, Cause, LegId, SessionId};
 
-use super::view::{AgentNotes, CallLeg, Mode, Party};
+use super::journal::Ended;
+use super::view::{AgentNotes, CallLeg, Party, RecordLeg};
+pub(super) use consult::{Consult, ConsultEnd, ConsultStage};
+pub(super) use state::{AgentLeg, Assignment, CallState, Released};
+use supervisors::Supervisors;
 
 /// A call that came for a queue, from its arrival to the end of its session.
 pub(super) struct Call {
@@ -19,75 +30,25 @@ pub(super) struct Call {
     /// Number or name that was dialled.
     pub(super) to: String,
     pub(super) entered: Time,
-    /// Time at which the present state began.
-    pub(super) since: Time,
-    /// Time at which an agent and the caller first heard each other.
-    pub(super) answered: Option<Time>,
-    /// Agents who have had it so far, the present one last.
-    pub(super) agents: Vec<AgentId>,
-    /// Agent who transferred it to where it is.
-    pub(super) transferred_by: Option<AgentId>,
-    /// Its live legs as they were published last.
-    pub(super) legs: Vec<CallLeg>,
-    /// Participants besides caller and agent.
-    pub(super) others: BTreeMap<LegId, Other>,
-    /// Supervisors by name.
-    pub(super) supervisors: BTreeMap<String, Supervisor>,
-    /// Notes of agents, one entry for each agent.
-    pub(super) notes: Vec<AgentNotes>,
-    pub(super) disposition: Option<String>,
-    pub(super) hung_up_by: HungUpBy,
     state: CallState,
-}
-
-/// State of a call.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum CallState {
-    /// From before a restart, and its caller has not gone on yet. `agent` had it.
-    Recovering { agent: Option<AgentId> },
-    /// In its queue.
-    Waiting,
-    /// In its queue, and phones of agents ring; there is at least one.
-    Ringing {
-        assignments: BTreeMap<AssignmentId, Assignment>,
-    },
-    /// An agent took it; caller and agent do not hear each other yet.
-    Connecting { agent: AgentLeg },
-    /// Caller and agent talk, with those who joined.
-    Talking { agent: AgentLeg, held: bool },
-    /// The agent asks somebody while the caller hears music.
-    Consulting { agent: AgentLeg, consult: Consult },
-    /// The agent's page is gone, and may come back.
-    AgentAway {
-        agent: AgentId,
-        /// Leg of the page that is gone; none after a restart.
-        leg: Option<LegId>,
-        /// Invitation of the agent's new page.
-        recall: Option<LegId>,
-    },
-    /// A phone outside rings for the caller. `fallback` is the queue that the caller waits in again if nobody answers.
-    Forwarding {
-        to: String,
-        leg: LegId,
-        fallback: Option<QueueId>,
-    },
-    /// Without an agent: the caller talks with those who joined. When nobody has, the call ends.
-    WithOthers,
-}
-
-/// An agent in a call, and the agent's leg.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AgentLeg {
-    pub(super) agent: AgentId,
-    pub(super) leg: LegId,
-}
-
-/// A phone that rings because the engine assigned the call to its agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Assignment {
-    pub(super) leg: LegId,
-    pub(super) made: Time,
-    pub(super) deadline: Time,
+    /// Time at which the present state began.
+    since: Time,
+    /// Time at which an agent and the caller first heard each other.
+    answered: Option<Time>,
+    /// Agents who have had it so far, the present one last.
+    agents: Vec<AgentId>,
+    /// Agent who transferred it to where it is.
+    transferred_by: Option<AgentId>,
+    /// Its live legs as they were published last.
+    legs: Vec<CallLeg>,
+    /// Participants besides caller and agent.
+    others: BTreeMap<LegId, Other>,
+    supervisors: Supervisors,
+    /// Notes of agents, one entry for each agent.
+    notes: Vec<AgentNotes>,
+    /// Result of the call, as an agent noted it.
+    disposition: Option<String>,
+    hung_up_by: HungUpBy,
 }
 
 /// A participant besides caller and agent.
@@ -98,72 +59,11 @@ pub(super) struct Other {
     pub(super) agent: Option<AgentId>,
 }
 
-/// A supervisor in a call.
-pub(super) struct Supervisor {
-    pub(super) leg: LegId,
-    pub(super) mode: Mode,
-    pub(super) stage: SupervisorStage,
-}
-
-/// Progress of a supervisor's phone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SupervisorStage {
-    Ringing,
-    Joined,
-}
-
-/// A question that an agent asks somebody, in a session whose first leg is the agent's.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Consult {
-    pub(super) session: SessionId,
-    /// Name or number as shown.
-    pub(super) to: String,
-    /// The consulted party, if it is an agent.
-    pub(super) agent: Option<AgentId>,
-    pub(super) began: Time,
-    pub(super) stage: ConsultStage,
-}
-
-/// Progress of a consultation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ConsultStage {
-    Ringing {
-        leg: LegId,
-    },
-    Talking {
-        leg: LegId,
-        answered: Time,
-    },
-    /// Nobody answered (`code` is the SIP response), or the consulted party left.
-    Failed {
-        code: Option<u16>,
-    },
-}
-
 /// Side that ended a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HungUpBy {
+enum HungUpBy {
     Participant,
     Supervisor,
-}
-
-/// Legs of an agent who has the call no more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Released {
-    /// The agent's leg.
-    pub(super) leg: Option<LegId>,
-    /// Invitation of the agent's new page.
-    pub(super) recall: Option<LegId>,
-}
-
-impl Consult {
-    /// Leg of the consulted party, while there is one.
-    pub(super) fn leg(&self) -> Option<LegId> {
-        match self.stage {
-            ConsultStage::Ringing { leg } | ConsultStage::Talking { leg, .. } => Some(leg),
-            ConsultStage::Failed { .. } => None,
-        }
-    }
 }
 
 impl Call {
@@ -187,7 +87,7 @@ impl Call {
             transferred_by: None,
             legs: Vec::new(),
             others: BTreeMap::new(),
-            supervisors: BTreeMap::new(),
+            supervisors: Supervisors::default(),
             notes: Vec::new(),
             disposition: None,
             hung_up_by: HungUpBy::Participant,
@@ -195,16 +95,73 @@ impl Call {
         }
     }
 
-    /// The same call, from before a restart.
-    pub(super) fn recovering(self, agent: Option<AgentId>) -> Call {
+    /// The same call, from before a restart, in which it came at `entered`.
+    pub(super) fn recovering(self, agent: Option<AgentId>, entered: Time) -> Call {
         Call {
             state: CallState::Recovering { agent },
+            entered,
+            agents: agent.into_iter().collect(),
             ..self
         }
     }
 
     pub(super) fn state(&self) -> &CallState {
         &self.state
+    }
+
+    /// Time at which the present state began.
+    pub(super) fn since(&self) -> Time {
+        self.since
+    }
+
+    /// Time at which an agent and the caller first heard each other.
+    pub(super) fn answered(&self) -> Option<Time> {
+        self.answered
+    }
+
+    /// Agents who have had it so far, the present one last.
+    pub(super) fn agents(&self) -> &[AgentId] {
+        &self.agents
+    }
+
+    /// Agent who transferred it to where it is.
+    pub(super) fn transferred_by(&self) -> Option<AgentId> {
+        self.transferred_by
+    }
+
+    /// Its live legs as they were published last.
+    pub(super) fn legs(&self) -> &[CallLeg] {
+        &self.legs
+    }
+
+    /// Takes its live legs as they are now; true if they are not as before.
+    pub(super) fn set_legs(&mut self, legs: Vec<CallLeg>) -> bool {
+        let is_new = self.legs != legs;
+        self.legs = legs;
+        is_new
+    }
+
+    pub(super) fn supervisors(&self) -> &Supervisors {
+        &self.supervisors
+    }
+
+    pub(super) fn notes(&self) -> &[AgentNotes] {
+        &self.notes
+    }
+
+    /// Result of the call, as an agent noted it.
+    pub(super) fn disposition(&self) -> Option<&str> {
+        self.disposition.as_deref()
+    }
+
+    /// True while participants besides caller and agent are there.
+    pub(super) fn has_others(&self) -> bool {
+        !self.others.is_empty()
+    }
+
+    /// Names of the participants besides caller and agent.
+    pub(super) fn others(&self) -> impl Iterator<Item = &str> {
+        self.others.values().map(|other| other.name.as_str())
     }
 
     pub(super) fn is_recovering(&self) -> bool {
@@ -266,13 +223,6 @@ impl Call {
         }
     }
 
-    pub(super) fn consult_mut(&mut self) -> Option<&mut Consult> {
-        match &mut self.state {
-            CallState::Consulting { consult, .. } => Some(consult),
-            _ => None,
-        }
-    }
-
     pub(super) fn assignment(&self, assignment: AssignmentId) -> Option<&Assignment> {
         match &self.state {
             CallState::Ringing { assignments } => assignments.get(&assignment),
@@ -286,6 +236,27 @@ impl Call {
             CallState::Forwarding { fallback, .. } => fallback,
             _ => None,
         }
+    }
+
+    /// Input for the engine when the session of the call is over; none if the engine has let go of the call.
+    pub(super) fn end(&self, id: CallId, cause: Cause) -> Option<Input> {
+        if self.is_recovering() && matches!(cause, Cause::Failed | Cause::Lost) {
+            Some(Input::NotRecovered { call: id })
+        } else if self.is_released() {
+            None
+        } else {
+            Some(match self.hung_up_by {
+                HungUpBy::Supervisor => Input::HungUp { call: id },
+                HungUpBy::Participant => Input::Ended { call: id },
+            })
+        }
+    }
+
+    /// Facts that the engine's log does not have, for the record of the call; `legs` are those of its session.
+    pub(super) fn into_ended(self, record: &CallRecord, legs: Vec<RecordLeg>) -> Ended {
+        let mut ended = Ended::new(self.from, self.to, record, legs);
+        (ended.notes, ended.disposition) = (self.notes, self.disposition);
+        ended
     }
 
     /// Agents who joined it, and their legs.

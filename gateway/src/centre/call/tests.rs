@@ -94,7 +94,11 @@ fn a_page_that_is_gone_ends_a_consultation_and_comes_back_to_the_phase_of_the_en
         (Some(ANNA), None, at(8))
     );
     call.recall(LegId(5));
-    assert_eq!(call.agent_is_back(TALKS), Some(LegId(5)), "needed no longer");
+    assert_eq!(
+        call.agent_is_back(at(10), TALKS),
+        Some(LegId(5)),
+        "needed no longer"
+    );
     let agent = AgentLeg {
         agent: ANNA,
         leg: LegId(2),
@@ -118,7 +122,7 @@ fn only_the_page_that_was_called_takes_the_place_of_the_one_that_is_gone() {
 #[test]
 fn a_caller_who_was_sent_outside_comes_back_without_those_who_were_there() {
     let mut call = talking();
-    let released = call.release();
+    let released = call.release(at(20));
     assert_eq!((released.leg, released.recall), (Some(LegId(2)), None));
     assert!(call.is_alone() && call.is_released());
     call.forward("+4930".into(), LegId(8), Some(QueueId(1)));
@@ -126,7 +130,7 @@ fn a_caller_who_was_sent_outside_comes_back_without_those_who_were_there() {
     assert_eq!(call.fallback(), Some(QueueId(1)));
     call.enter_again(at(30));
     assert_eq!((call.state(), call.fallback()), (&CallState::Waiting, None));
-    call.release();
+    call.release(at(20));
     call.forward("+4930".into(), LegId(9), None);
     call.forwarded(at(40), LegId(10));
     assert_eq!(call.state(), &CallState::WithOthers);
@@ -135,13 +139,13 @@ fn a_caller_who_was_sent_outside_comes_back_without_those_who_were_there() {
 
 #[test]
 fn a_call_from_before_a_restart_has_its_agent_away_once_the_caller_goes_on() {
-    let mut call = waiting().recovering(Some(ANNA));
+    let mut call = waiting().recovering(Some(ANNA), at(0));
     assert_eq!((call.agent(), call.agent_leg()), (Some(ANNA), None));
     assert_eq!(call.lose_agent(at(1)), (false, None));
     call.go_on();
     call.recall(LegId(5));
     assert_eq!(call.recalled(at(2), LegId(5), LegId(5), TALKS), Some(None));
-    let mut alone = waiting().recovering(Some(ANNA));
+    let mut alone = waiting().recovering(Some(ANNA), at(0));
     alone.wait_again(at(3));
     assert!(alone.is_recovering(), "the caller is not there yet");
     alone.go_on();

@@ -1,4 +1,4 @@
-//! Transitions of a call: what happens to it, and what is left over by that.
+//! Transitions of a call, each with what is left over by it.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,8 @@ use call_engine::acd::{AgentId, AssignmentId, Phase, QueueId};
 use sans_io::Time;
 use session_core::LegId;
 
+use super::super::legs::Role;
+use super::super::view::{self, AgentNotes};
 use super::{AgentLeg, Assignment, Call, CallState, Consult, Other, Released};
 
 impl Call {
@@ -59,6 +61,12 @@ impl Call {
         Some(agent)
     }
 
+    /// Caller and agent hear each other.
+    pub(in crate::centre) fn bridged(&mut self, now: Time) {
+        self.answered.get_or_insert(now);
+        self.since = now;
+    }
+
     /// The engine says that caller and agent talk.
     pub(in crate::centre) fn connected(&mut self) {
         if let CallState::Connecting { agent } = self.state {
@@ -82,9 +90,10 @@ impl Call {
     }
 
     /// The agent asks nobody any longer, and has the caller as the engine says.
-    pub(in crate::centre) fn end_consult(&mut self, phase: Option<Phase>) -> Option<Consult> {
+    pub(in crate::centre) fn end_consult(&mut self, now: Time, phase: Option<Phase>) -> Option<Consult> {
         match std::mem::replace(&mut self.state, CallState::WithOthers) {
             CallState::Consulting { agent, consult } => {
+                self.since = now;
                 self.state = with(agent, phase);
                 Some(consult)
             }
@@ -116,7 +125,8 @@ impl Call {
     }
 
     /// The agent's page is back by itself. Returns the invitation of another one, which is needed no longer.
-    pub(in crate::centre) fn agent_is_back(&mut self, phase: Option<Phase>) -> Option<LegId> {
+    pub(in crate::centre) fn agent_is_back(&mut self, now: Time, phase: Option<Phase>) -> Option<LegId> {
+        self.since = now;
         let CallState::AgentAway {
             agent,
             leg: Some(leg),
@@ -175,7 +185,8 @@ impl Call {
     }
 
     /// The caller's session goes on without the agent and without the engine.
-    pub(in crate::centre) fn release(&mut self) -> Released {
+    pub(in crate::centre) fn release(&mut self, now: Time) -> Released {
+        self.since = now;
         self.leave_agent(CallState::WithOthers)
     }
 
@@ -186,15 +197,12 @@ impl Call {
 
     /// Somebody outside answered: the leg takes part from now on.
     pub(in crate::centre) fn forwarded(&mut self, now: Time, leg: LegId) {
-        if let CallState::Forwarding { to, .. } = std::mem::replace(&mut self.state, CallState::WithOthers) {
-            self.since = now;
-            self.others.insert(
-                leg,
-                Other {
-                    name: to,
-                    agent: None,
-                },
-            );
+        match std::mem::replace(&mut self.state, CallState::WithOthers) {
+            CallState::Forwarding { to: name, .. } => {
+                self.since = now;
+                self.others.insert(leg, Other { name, agent: None });
+            }
+            other => self.state = other,
         }
     }
 
@@ -203,6 +211,64 @@ impl Call {
         self.since = now;
         self.others.clear();
         self.state = CallState::Waiting;
+    }
+
+    /// Somebody takes part besides caller and agent.
+    pub(in crate::centre) fn add_other(&mut self, leg: LegId, other: Other) {
+        self.others.insert(leg, other);
+    }
+
+    /// Somebody takes no longer part.
+    pub(in crate::centre) fn remove_other(&mut self, leg: LegId) {
+        self.others.remove(&leg);
+    }
+
+    /// An agent transfers the call, or does not after all. Returns the agent who did before.
+    pub(in crate::centre) fn set_transferred_by(&mut self, agent: Option<AgentId>) -> Option<AgentId> {
+        std::mem::replace(&mut self.transferred_by, agent)
+    }
+
+    /// An agent notes the result of the call, or writes notes; what is not given stays.
+    pub(in crate::centre) fn note(
+        &mut self,
+        (id, name): (&str, &str),
+        disposition: Option<String>,
+        notes: Option<String>,
+    ) {
+        if let Some(notes) = notes {
+            AgentNotes::write(&mut self.notes, id, name, notes);
+        }
+        self.disposition = disposition.or(self.disposition.take());
+    }
+
+    /// The call goes on as it was published before a restart.
+    pub(in crate::centre) fn restore(
+        &mut self,
+        published: view::Call,
+        agents: Vec<AgentId>,
+        transferred_by: Option<AgentId>,
+    ) {
+        self.agents = agents;
+        self.transferred_by = transferred_by;
+        self.answered = published.answered_at.map(|moment| moment.0);
+        self.from = published.from;
+        self.to = published.to;
+        self.notes = published.notes;
+        self.disposition = published.disposition;
+    }
+
+    /// Another leg has the place of one that has this role; `other` is who is there now.
+    pub(in crate::centre) fn replace_leg(&mut self, role: &Role, old: LegId, new: LegId, other: Other) {
+        match role {
+            Role::Caller(_) => self.caller = new,
+            Role::Agent(_) => self.replace_agent_leg(new),
+            Role::Other(_) => {
+                if self.others.remove(&old).is_some() {
+                    self.others.insert(new, other);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// A colleague in the call has it from now on.
@@ -231,7 +297,7 @@ impl Call {
     }
 
     /// Another leg has the agent's place.
-    pub(in crate::centre) fn replace_agent_leg(&mut self, new: LegId) {
+    fn replace_agent_leg(&mut self, new: LegId) {
         match &mut self.state {
             CallState::Connecting { agent }
             | CallState::Talking { agent, .. }

@@ -25,7 +25,7 @@ pub struct Assignment {
 /// End of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schema(as = OfferEnd)]
+#[schema(as = AssignmentEnd)]
 pub enum AssignmentEnd {
     /// The agent took the call.
     Accepted,

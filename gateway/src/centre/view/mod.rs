@@ -15,6 +15,7 @@ pub use call::{Call, CallKind, CallPhase, Consult, ConsultState, Mode, Participa
 pub use change::Change;
 pub use leg::{CallLeg, LegDirection, LegEnd, LegEndedBy, LegMedia, LegState, RecordLeg, SipReason};
 pub use moment::Moment;
+pub(crate) use queue::queue_numbers;
 pub use queue::{Queue, QueueAlarms, QueueDay, QueueLive, QueueName};
 pub use record::{AgentNotes, HungUpBy, Mos, Outcome, Record, RecordKind};
 

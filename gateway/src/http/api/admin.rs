@@ -107,8 +107,8 @@ pub(super) async fn make_key(
         return Err(Code::TooManyKeys.into());
     }
     let (key, secret) = ApiKey::generate(wanted.name, wanted.scopes)?;
-    if let Some(keeper) = &api.keeper {
-        keeper.put_key(api.now(), &key).await.map_err(unavailable)?;
+    if let Some(credentials) = &api.credentials {
+        credentials.put_key(api.now(), &key).await.map_err(unavailable)?;
     }
     tracing::info!(key = key.id, by = who.id, "API key made");
     let made = KeyMade {
@@ -132,8 +132,8 @@ pub(super) async fn remove_key(
     if !api.accounts.keys().iter().any(|key| key.id == id) {
         return Err(Code::UnknownKey.into());
     }
-    if let Some(keeper) = &api.keeper {
-        keeper.remove_key(&id).await.map_err(unavailable)?;
+    if let Some(credentials) = &api.credentials {
+        credentials.remove_key(&id).await.map_err(unavailable)?;
     }
     api.accounts.remove_key(&id);
     tracing::info!(key = id, by = who.id, "API key removed");

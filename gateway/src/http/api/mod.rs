@@ -37,7 +37,7 @@ use sans_io::Time;
 use sip_stack::transport::ws::Origins;
 
 use crate::auth::Accounts;
-use crate::auth::keep::Keeper;
+use crate::auth::credential_store::CredentialStore;
 use crate::service::Service;
 use crate::service::idempotency::Requests;
 
@@ -49,7 +49,7 @@ use problem::{Code, Problem};
 pub struct Api {
     service: Service,
     accounts: Accounts,
-    keeper: Option<Arc<Keeper>>,
+    credentials: Option<Arc<CredentialStore>>,
     settings: Arc<Settings>,
     requests: Arc<Requests<idempotency::Answer>>,
     pages: Arc<events::Pages>,
@@ -84,14 +84,14 @@ impl Api {
         }
     }
 
-    /// The API over the services. `keeper` brings sign-ins and API keys over a restart. Within a runtime: a task counts what happens
+    /// The API over the services. `credentials` brings sign-ins and API keys over a restart. Within a runtime: a task counts what happens
     /// for as long as the API lives.
     #[must_use]
-    pub fn new(service: Service, keeper: Option<Arc<Keeper>>, settings: Settings) -> Api {
+    pub fn new(service: Service, credentials: Option<Arc<CredentialStore>>, settings: Settings) -> Api {
         let api = Api {
             counters: Arc::new(metrics::Counters::starting_at(service.stream())),
             accounts: service.accounts().clone(),
-            keeper,
+            credentials,
             settings: Arc::new(settings),
             pages: Arc::new(events::Pages::starting_at(service.now())),
             service,
@@ -105,8 +105,8 @@ impl Api {
 
     /// Waits until changes by signing in or out are durable, unless the store is away.
     async fn settle_sign_ins(&self) {
-        if let Some(keeper) = &self.keeper {
-            keeper.settle(self.now()).await;
+        if let Some(credentials) = &self.credentials {
+            credentials.write_changes(self.now()).await;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use call_engine::acd::metrics::{AgentCounts, QueueCounts, SLOT};
+use call_engine::acd::metrics::{AgentCounts, SLOT};
 use call_engine::acd::{self, AgentId, QueueId};
 use sans_io::Time;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use super::list::List;
 use super::problem::Problem;
 use super::{Api, metrics};
 use crate::centre::statistics::KEPT;
-use crate::centre::view::Moment;
+use crate::centre::view::{Moment, queue_numbers};
 
 /// The smallest stretch, seconds: a quarter of an hour.
 const STEP_S: u32 = (SLOT / 1_000_000) as u32;
@@ -54,37 +54,15 @@ pub(super) struct Stretch {
     to: Option<When>,
 }
 
-/// Numbers of a queue over a period.
-#[derive(Debug, PartialEq, Serialize, ToSchema)]
-pub(super) struct QueueNumbers {
-    /// Id of the queue.
-    queue: String,
-    from: Moment,
-    to: Moment,
-    /// Calls that arrived.
-    entered: u64,
-    /// Calls that an agent answered.
-    answered: u64,
-    /// Calls whose caller gave up.
-    abandoned: u64,
-    /// Calls that the queue did not keep.
-    overflowed: u64,
-    /// Answered calls that are over.
-    completed: u64,
-    /// Calls that an agent sent to another queue.
-    sent_on: u64,
-    /// Calls lost in a restart.
-    lost: u64,
-    /// Calls that a supervisor hung up before an agent answered.
-    hung_up: u64,
-    /// Share answered in time, 0 to 1; none while no call counts.
-    service_level: Option<f64>,
-    /// Mean wait of answered calls, seconds.
-    asa_s: f64,
-    /// Mean handling time, seconds.
-    aht_s: f64,
-    /// Longest wait that ended, seconds.
-    longest_wait_s: f64,
+queue_numbers! {
+    /// Numbers of a queue over a period.
+    #[derive(Debug, PartialEq, Serialize, ToSchema)]
+    pub(super) struct QueueNumbers {
+        /// Id of the queue.
+        queue: String,
+        from: Moment,
+        to: Moment,
+    }
 }
 
 /// Numbers of an agent over a period, in whole seconds.
@@ -139,7 +117,8 @@ pub(super) async fn queues(
         for queue in directory.queues() {
             let id: QueueId = queue.config.id;
             let counts = folded.queue_counts(id, Time(begin), Time(end));
-            items.push(of_queue(&queue.id, begin, end, &counts));
+            let (from, to) = (Moment(Time(begin)), Moment(Time(end)));
+            items.push(QueueNumbers::of(queue.id.clone(), from, to, &counts));
         }
     }
     let next = Moment(Time(from + MAX_STEPS * step));
@@ -194,26 +173,6 @@ fn midnight(now: Time) -> Time {
         .ok()
         .and_then(|micros| u64::try_from(micros).ok())
         .map_or(now, Time)
-}
-
-fn of_queue(id: &str, from: u64, to: u64, counts: &QueueCounts) -> QueueNumbers {
-    QueueNumbers {
-        queue: id.to_owned(),
-        from: Moment(Time(from)),
-        to: Moment(Time(to)),
-        entered: counts.entered,
-        answered: counts.answered,
-        abandoned: counts.abandoned,
-        overflowed: counts.overflowed,
-        completed: counts.completed,
-        sent_on: counts.sent_on,
-        lost: counts.lost,
-        hung_up: counts.hung_up,
-        service_level: counts.service_level(),
-        asa_s: counts.asa(),
-        aht_s: counts.aht(),
-        longest_wait_s: counts.longest as f64 / 1e6,
-    }
 }
 
 fn of_agent(id: &str, counts: &AgentCounts) -> AgentNumbers {

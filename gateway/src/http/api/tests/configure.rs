@@ -238,19 +238,19 @@ async fn every_wrong_field_is_named() {
         fields(&answer),
         [
             "name",
-            "number",
             "max_tier",
+            "widening",
+            "widening[1].lower",
             "rate",
             "priority",
             "ring",
             "sticky",
             "max_wait",
             "max_length",
-            "alarm_service_level",
-            "widening",
-            "widening[1].lower",
-            "overflow",
             "closed",
+            "alarm_service_level",
+            "number",
+            "overflow",
         ]
     );
     for bad in [

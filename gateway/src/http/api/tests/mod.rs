@@ -22,7 +22,7 @@ use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::Operation;
 
 use super::*;
-use crate::auth::accounts::User;
+use crate::auth::User;
 use crate::auth::api_key::ApiKey;
 use crate::auth::password::{Password, Passwords};
 use crate::auth::sentry::Sentry;

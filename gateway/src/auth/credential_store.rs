@@ -1,4 +1,4 @@
-//! Sign-ins and API keys across a restart: the secret that signs everything, and rows of the store.
+//! Sign-ins and API keys in the store, and the secret that signs everything: all that lets people and programs go on after a restart.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -27,12 +27,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_secs(2);
 
 #[derive(Serialize, Deserialize)]
-struct KeptSecret {
+struct SecretRow {
     secret: String,
 }
 
 #[derive(Serialize, Deserialize)]
-struct KeptSession {
+struct SessionRow {
     user: String,
     began: u64,
     until: u64,
@@ -43,7 +43,7 @@ struct KeptSession {
 }
 
 #[derive(Serialize, Deserialize)]
-struct KeptKey {
+struct KeyRow {
     name: String,
     scopes: Vec<Scope>,
     digest: String,
@@ -54,9 +54,9 @@ struct KeptKey {
 /// # Errors
 /// Errors of the store, and [`StoreError::Unavailable`] when the operating system gives no random bytes.
 pub async fn secret(store: &Store, now: Time) -> Result<[u8; 32], StoreError> {
-    let table = store.table::<KeptSecret>("secret");
+    let table = store.table::<SecretRow>("secret");
     let fresh = super::random::<32>().map_err(|NoEntropy| StoreError::Unavailable(NoEntropy.to_string()))?;
-    let body = KeptSecret {
+    let body = SecretRow {
         secret: URL_SAFE_NO_PAD.encode(fresh),
     };
     let put = Put {
@@ -74,29 +74,29 @@ pub async fn secret(store: &Store, now: Time) -> Result<[u8; 32], StoreError> {
     bytes(SECRET, &found.body.secret)
 }
 
-/// Writes sign-ins and API keys.
-pub struct Keeper {
+/// Sign-ins and API keys in the store.
+pub struct CredentialStore {
     accounts: Accounts,
-    sessions: Table<KeptSession>,
-    keys: Table<KeptKey>,
+    sessions: Table<SessionRow>,
+    keys: Table<KeyRow>,
     /// Sign-ins to be written. One writes at a time, so that no older state overwrites a newer one.
     pending: Mutex<BTreeSet<String>>,
 }
 
-impl fmt::Debug for Keeper {
+impl fmt::Debug for CredentialStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keeper").finish_non_exhaustive()
+        f.debug_struct("CredentialStore").finish_non_exhaustive()
     }
 }
 
-impl Keeper {
-    /// Gives the accounts what the store has, and keeps what changes from now on. Sign-ins that are over, or whose user
+impl CredentialStore {
+    /// Gives the accounts what the store has, and notes what changes from now on. Sign-ins that are over, or whose user
     /// is gone or has another password now, end here. The users are there already.
     ///
     /// # Errors
     /// Errors of the store.
-    pub async fn open(store: &Store, accounts: Accounts, now: Time) -> Result<Keeper, StoreError> {
-        let keeper = Keeper {
+    pub async fn open(store: &Store, accounts: Accounts, now: Time) -> Result<CredentialStore, StoreError> {
+        let credentials = CredentialStore {
             accounts,
             sessions: store.table("session"),
             keys: store.table("api-key"),
@@ -104,12 +104,12 @@ impl Keeper {
         };
         let mut after: Option<String> = None;
         loop {
-            let page = keeper.keys.list(after.as_deref(), PAGE).await?;
+            let page = credentials.keys.list(after.as_deref(), PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.id.clone());
             for row in page {
                 let digest = bytes(&row.id, &row.body.digest)?;
-                keeper.accounts.put_key(ApiKey {
+                credentials.accounts.put_key(ApiKey {
                     id: row.id,
                     name: row.body.name,
                     scopes: row.body.scopes,
@@ -119,30 +119,30 @@ impl Keeper {
         }
         let mut after: Option<String> = None;
         loop {
-            let page = keeper.sessions.list(after.as_deref(), PAGE).await?;
+            let page = credentials.sessions.list(after.as_deref(), PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.id.clone());
             for row in page {
                 let goes_on = row.body.until > now.as_micros()
-                    && keeper
+                    && credentials
                         .accounts
                         .password_print(&row.body.user)
                         .is_some_and(|print| row.body.print == Some(print));
                 if goes_on {
                     let session = restored(&row.id, row.body)?;
-                    keeper.accounts.restore_session(row.id, session);
+                    credentials.accounts.restore_session(row.id, session);
                 } else {
-                    keeper.forget(&row.id).await?;
+                    credentials.forget(&row.id).await?;
                 }
             }
         }
-        keeper.accounts.watch_sessions();
-        Ok(keeper)
+        credentials.accounts.watch_sessions();
+        Ok(credentials)
     }
 
     /// Writes the sign-ins that changed. Where the store is away, this comes back after two seconds and they are tried
-    /// again by [`Keeper::run`]: nobody is kept out because of it.
-    pub async fn settle(&self, now: Time) {
+    /// again by [`CredentialStore::run`]: nobody is kept out because of it.
+    pub async fn write_changes(&self, now: Time) {
         let work = async {
             let mut pending = self.pending.lock().await;
             pending.extend(self.accounts.changed_sessions());
@@ -165,7 +165,7 @@ impl Keeper {
         loop {
             // Cannot fail: the accounts hold the sender, and they are ours.
             let _ = timeout(AGAIN, revoked.changed()).await;
-            self.settle(clock()).await;
+            self.write_changes(clock()).await;
         }
     }
 
@@ -174,7 +174,7 @@ impl Keeper {
     /// # Errors
     /// Errors of the store; the key must not be given out then.
     pub async fn put_key(&self, now: Time, key: &ApiKey) -> Result<(), StoreError> {
-        let body = KeptKey {
+        let body = KeyRow {
             name: key.name.clone(),
             scopes: key.scopes.clone(),
             digest: URL_SAFE_NO_PAD.encode(key.digest),
@@ -204,7 +204,7 @@ impl Keeper {
         let Some(session) = self.accounts.session(id) else {
             return self.forget(id).await;
         };
-        let body = KeptSession {
+        let body = SessionRow {
             print: self.accounts.password_print(&session.user),
             user: session.user,
             began: session.began.as_micros(),
@@ -234,14 +234,14 @@ impl Keeper {
     }
 }
 
-fn restored(id: &str, kept: KeptSession) -> Result<Session, StoreError> {
-    let spent: Result<VecDeque<_>, _> = kept.spent.iter().map(|one| bytes(id, one)).collect();
+fn restored(id: &str, row: SessionRow) -> Result<Session, StoreError> {
+    let spent: Result<VecDeque<_>, _> = row.spent.iter().map(|one| bytes(id, one)).collect();
     Ok(Session {
-        refresh: bytes(id, &kept.refresh)?,
+        refresh: bytes(id, &row.refresh)?,
         spent: spent?,
-        user: kept.user,
-        began: Time(kept.began),
-        until: Time(kept.until),
+        user: row.user,
+        began: Time(row.began),
+        until: Time(row.until),
     })
 }
 
@@ -255,15 +255,15 @@ fn bytes(id: &str, text: &str) -> Result<[u8; 32], StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::accounts::User;
     use crate::auth::password::{Password, Passwords};
+    use crate::auth::user::User;
     use crate::auth::{Denied, Role};
     use crate::store::Durability;
 
     const NOW: Time = Time::from_secs(1_000_000);
 
     /// A gateway that started: its accounts, with anna, who has this password.
-    async fn started(store: &Store, password: &str) -> (Accounts, Keeper) {
+    async fn started(store: &Store, password: &str) -> (Accounts, CredentialStore) {
         let secret = secret(store, NOW).await.expect("a secret");
         let accounts = Accounts::new(&secret, Passwords::weak());
         let anna = User {
@@ -274,8 +274,10 @@ mod tests {
             password: Some(Password::Configured(password.into())),
         };
         assert!(accounts.put_user(anna));
-        let keeper = Keeper::open(store, accounts.clone(), NOW).await.expect("opens");
-        (accounts, keeper)
+        let credentials = CredentialStore::open(store, accounts.clone(), NOW)
+            .await
+            .expect("opens");
+        (accounts, credentials)
     }
 
     async fn store() -> Store {
@@ -287,17 +289,17 @@ mod tests {
     #[tokio::test]
     async fn a_sign_in_outlives_the_gateway_with_all_that_came_from_it() {
         let store = store().await;
-        let (accounts, keeper) = started(&store, "cordboard").await;
+        let (accounts, credentials) = started(&store, "cordboard").await;
         let first = accounts
             .sign_in(NOW, "anna", "cordboard", None)
             .await
             .expect("in");
         let second = accounts.refresh(NOW, &first.refresh_token).expect("again");
-        keeper.settle(NOW).await;
+        credentials.write_changes(NOW).await;
         let principal = accounts.authenticate(NOW, &second.access_token).expect("anna");
         let (sip, _) = accounts.sip_session(NOW, &principal, "tab").expect("credentials");
 
-        let (accounts, keeper) = started(&store, "cordboard").await;
+        let (accounts, credentials) = started(&store, "cordboard").await;
         assert_eq!(accounts.authenticate(NOW, &second.access_token), Ok(principal));
         let secret = accounts.sip_secret(NOW, &sip.username).expect("known");
         assert_eq!(secret, ("anna".into(), sip.password));
@@ -306,9 +308,9 @@ mod tests {
             accounts.refresh(NOW, &first.refresh_token).err(),
             Some(Denied::Reused)
         );
-        keeper.settle(NOW).await;
+        credentials.write_changes(NOW).await;
 
-        let (accounts, _keeper) = started(&store, "cordboard").await;
+        let (accounts, _credentials) = started(&store, "cordboard").await;
         assert_eq!(
             accounts.refresh(NOW, &second.refresh_token).err(),
             Some(Denied::BadToken)
@@ -318,18 +320,18 @@ mod tests {
     #[tokio::test]
     async fn another_password_in_the_file_ends_the_sign_ins() {
         let store = store().await;
-        let (accounts, keeper) = started(&store, "cordboard").await;
+        let (accounts, credentials) = started(&store, "cordboard").await;
         let anna = accounts
             .sign_in(NOW, "anna", "cordboard", None)
             .await
             .expect("in");
-        keeper.settle(NOW).await;
-        let (accounts, _keeper) = started(&store, "another one").await;
+        credentials.write_changes(NOW).await;
+        let (accounts, _credentials) = started(&store, "another one").await;
         assert_eq!(
             accounts.refresh(NOW, &anna.refresh_token).err(),
             Some(Denied::BadToken)
         );
-        let (accounts, _keeper) = started(&store, "cordboard").await;
+        let (accounts, _credentials) = started(&store, "cordboard").await;
         assert_eq!(
             accounts.refresh(NOW, &anna.refresh_token).err(),
             Some(Denied::BadToken)
@@ -339,37 +341,37 @@ mod tests {
     #[tokio::test]
     async fn api_keys_outlive_the_gateway_until_they_are_removed() {
         let store = store().await;
-        let (accounts, keeper) = started(&store, "cordboard").await;
+        let (accounts, credentials) = started(&store, "cordboard").await;
         let (key, secret) = ApiKey::generate("report".into(), vec![Scope::Read]).expect("a key");
-        keeper.put_key(NOW, &key).await.expect("kept");
+        credentials.put_key(NOW, &key).await.expect("kept");
         accounts.put_key(key.clone());
-        let (accounts, keeper) = started(&store, "cordboard").await;
+        let (accounts, credentials) = started(&store, "cordboard").await;
         assert_eq!(accounts.keys(), std::slice::from_ref(&key));
         assert!(accounts.authenticate(NOW, &secret).is_ok());
-        keeper.remove_key(&key.id).await.expect("removed");
-        let (accounts, _keeper) = started(&store, "cordboard").await;
+        credentials.remove_key(&key.id).await.expect("removed");
+        let (accounts, _credentials) = started(&store, "cordboard").await;
         assert_eq!(accounts.keys(), []);
     }
 
     #[tokio::test]
     async fn what_could_not_be_written_is_written_later() {
         let store = store().await;
-        let (accounts, keeper) = started(&store, "cordboard").await;
+        let (accounts, credentials) = started(&store, "cordboard").await;
         let anna = accounts
             .sign_in(NOW, "anna", "cordboard", None)
             .await
             .expect("in");
         {
             // Somebody writes and does not come to an end.
-            let _busy = keeper.pending.lock().await;
+            let _busy = credentials.pending.lock().await;
             let began = tokio::time::Instant::now();
             tokio::time::pause();
-            keeper.settle(NOW).await;
+            credentials.write_changes(NOW).await;
             tokio::time::resume();
             assert!(began.elapsed() >= PATIENCE);
         }
-        keeper.settle(NOW).await;
-        let (accounts, _keeper) = started(&store, "cordboard").await;
+        credentials.write_changes(NOW).await;
+        let (accounts, _credentials) = started(&store, "cordboard").await;
         assert!(accounts.refresh(NOW, &anna.refresh_token).is_ok());
     }
 }

@@ -1,0 +1,84 @@
+//! Trunks of a file.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use session_core::{Quota, Trunk};
+use sip_core::flow::Transport;
+
+use super::reader::{Reader, Section, boolean, filled};
+use super::values::{codecs, host_port, ip, media_source, quota, seconds, transport};
+
+/// Time that a trunk may stay silent, unless configured: four transmissions over UDP.
+const TRUNK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Trunks by name, and the places of their addresses.
+pub(super) type Trunks = (BTreeMap<String, Trunk>, BTreeMap<String, (usize, usize)>);
+
+pub(super) fn read_trunks<'t>(
+    r: &mut Reader<'t>,
+    root: &mut Section<'t>,
+    limits: &mut BTreeMap<String, Quota>,
+) -> Trunks {
+    let mut trunks = BTreeMap::new();
+    let mut places = BTreeMap::new();
+    for (mut section, span) in r.sections(root, "trunks") {
+        let name = r.need(&mut section, "name", &span, filled);
+        // A wrong address was reported; the following checks still need the trunk's name.
+        let address = r
+            .need(&mut section, "address", &span, host_port)
+            .unwrap_or_default();
+        let transport = r
+            .get(&mut section, "transport", transport)
+            .unwrap_or(Transport::Udp);
+        let username = r.get(&mut section, "username", filled);
+        let password = r.get(&mut section, "password", filled);
+        if username.is_some() != password.is_some() {
+            r.fail(
+                span.clone(),
+                "trunks.username and trunks.password go together: one of them is missing",
+            );
+        }
+        let timeout = r.get(&mut section, "timeout", |v| seconds(v, 1..=32));
+        let codecs = codecs(r, &mut section, "codecs").unwrap_or_default();
+        let media_source = r
+            .get(&mut section, "media_source", media_source)
+            .unwrap_or_default();
+        let sources = r.list(&mut section, "sources", ip);
+        let trusted = r.get(&mut section, "trusted", boolean).unwrap_or(true);
+        let late_offer = r.get(&mut section, "late_offer", boolean).unwrap_or_default();
+        let quota = quota(r, &mut section);
+        if let Some(name) = name {
+            limits.insert(name.clone(), quota);
+            let (host, port) = address;
+            // The stack follows a name: it may resolve later, or to something else.
+            let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+            let follows_name = sources.is_none() && literal.is_none();
+            let sources = sources.unwrap_or_else(|| literal.into_iter().collect());
+            let trunk = Trunk {
+                host,
+                port,
+                transport,
+                sources,
+                follows_name,
+                username,
+                password,
+                timeout: Some(timeout.unwrap_or(TRUNK_TIMEOUT)),
+                codecs,
+                late_offer,
+                trusted,
+                media_source,
+            };
+            if let Some(address) = section.span("address") {
+                places.insert(name.clone(), r.place(&address));
+            }
+            let at = section.span("name").unwrap_or(span);
+            if trunks.insert(name.clone(), trunk).is_some() {
+                r.fail(at, format!("trunks.name: there are two trunks `{name}`"));
+            }
+        }
+        r.finish(section);
+    }
+    (trunks, places)
+}
