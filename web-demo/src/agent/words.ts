@@ -4,20 +4,15 @@ import type { Action } from "./shortcuts";
 
 export const W = {
   title: "Agent desktop",
-  product: "Cordboard",
   skip: "Skip to the call",
   signInLead: "Sign in to take calls in this browser.",
-  toWallboard: "Wallboard",
-  notAgent: (name: string) => `${name} is not an agent.`,
-  signInAsOther: "Sign in as someone else",
-  superseded: "Another tab took over",
-  supersededText: "You are working in another tab or browser now. An active call moved there with you.",
+  notAllowed: (name: string) => `${name} is not an agent.`,
+  other: { href: "wallboard", label: "Wallboard" },
   signOutTitle: "Sign out during a call?",
   signOutQueue: (who: string) => `${who} goes back to the queue, to the same place as before.`,
   signOutOthers: "The others keep talking.",
   signOutDirect: (who: string) => `Your call with ${who} ends.`,
   signOutStay: "Stay in the call",
-  takeOver: "Take over here",
 
   you: "You",
   goOnline: "Go online",
@@ -194,8 +189,6 @@ export const W = {
   shortcutsOn: "Enable shortcuts",
   digits: "Keypad tones in a call",
 
-  messages: "Messages",
-  phoneOff: "Phone off",
   phone: {
     offline: "The phone lost its connection to the gateway; retrying. An active call may continue.",
     refused: (code: number) => `The gateway did not accept this phone (${code}); retrying.`,

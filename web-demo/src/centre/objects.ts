@@ -17,13 +17,34 @@ export type AgentNotes = Schemas["AgentNotes"];
 export type Queue = Schemas["Queue"];
 export type QueueName = Schemas["QueueName"];
 export type QueueNumbers = Schemas["List_QueueNumbers"]["items"][number];
-export type CentreCall = Schemas["Call"];
+/** A live call; without a kind it is one through a queue. */
+export type CentreCall = Schemas["Call"] & { kind?: CallKind; legs?: CallLeg[] };
+/** Direction of a call as the gateway sees it: `inbound` from a trunk, `outbound` to one, `transit` from one to another. */
+export type CallKind = "queue" | "inbound" | "outbound" | "internal" | "transit";
 export type CallState = Schemas["CallPhase"];
 export type CallRecord = Schemas["Record"];
 export type Mode = Schemas["Mode"];
 export type Choice = Schemas["Choice"];
 /** Destination of a call: exactly one of its fields. */
 export type Target = Schemas["Target"];
+
+/** One SIP dialog of a call. */
+export interface CallLeg {
+  id: string;
+  /** Name of the user whose telephone or browser it is; none at a trunk. */
+  user?: string | null;
+  /** Name of the trunk that it goes through. */
+  trunk?: string | null;
+  /** Number of the party at its end. */
+  number?: string | null;
+  /** `in`: the party called us; `out`: we called the party. */
+  direction?: "in" | "out";
+  /** The party is in a browser. */
+  browser?: boolean;
+  state?: CallState;
+  since?: Moment;
+  answered_at?: Moment | null;
+}
 
 /** Properties of an agent that everybody may see. */
 export type Colleague = Pick<Agent, "id" | "name" | "display" | "status">;
@@ -58,6 +79,11 @@ export type CentreEvent =
   | { type: "config.changed"; data: { what: string } };
 
 export type OfferEnd = "accepted" | "rejected" | "no-answer" | "cancelled" | "lost";
+
+/** True of a call that is in no queue. */
+export function isDirect({ kind }: Pick<CentreCall, "kind">): boolean {
+  return kind !== undefined && kind !== "queue";
+}
 
 export function isWholeAgent(agent: Agent | Colleague | undefined): agent is Agent {
   return agent !== undefined && "reach" in agent;

@@ -1,38 +1,37 @@
 import { useEffect, useState } from "preact/hooks";
-import { canChooseSpeaker, type Device, microphones, refreshDevices, speakers } from "../../audio/devices";
+import { canChooseSpeaker, type Device } from "../../audio/devices";
 import { closeMicrophone, type MicrophoneSettings, openMicrophone } from "../../audio/microphone";
-import { startRinging, stopRinging } from "../../audio/ringer";
 import { Meter } from "../../ui/meter";
 import { microphoneTrouble } from "../../words";
-import { rings } from "../desk";
-import { tell } from "../notices";
-import { chooseRinger, chooseSpeaker, microphone, ringerId, ringVolume, setRingVolume, speakerId } from "../sound";
-import { changeMicrophone } from "../voice";
+import { useWorkspace } from "../context";
 import { W } from "../words";
 
 /** One turn of the ring tone. */
 const RING_MS = 2400;
 
 export function SoundPanel() {
+  const workspace = useWorkspace();
+  const { audio, sound, shell, state, agentVoice } = workspace;
+  const { microphones, speakers } = audio.devices;
   const [test, setTest] = useState<MediaStream | undefined>();
   useEffect(() => () => closeMicrophone(test), [test]);
-  const current = microphone.value;
+  const current = sound.microphone.value;
   const change = (part: Partial<MicrophoneSettings>) => {
     setTest(undefined);
-    void changeMicrophone({ ...current, ...part });
+    void agentVoice.voice.changeMicrophone({ ...current, ...part });
   };
   const toggleTest = async () => {
     if (test) return setTest(undefined);
     try {
-      setTest(await openMicrophone(microphone.value));
-      await refreshDevices();
+      setTest(await openMicrophone(current));
+      await audio.devices.refresh();
     } catch (error) {
-      tell(microphoneTrouble(error).sentence, "error");
+      shell.notices.show(microphoneTrouble(error).sentence, "error");
     }
   };
   const testRing = () => {
-    startRinging(ringerId.value || speakerId.value, ringVolume.value);
-    setTimeout(() => rings.value === undefined && stopRinging(), RING_MS);
+    workspace.ring();
+    setTimeout(() => state.rings.peek() === undefined && audio.ringer.stop(), RING_MS);
   };
   return (
     <details class="card panel" id="sound">
@@ -60,16 +59,16 @@ export function SoundPanel() {
             label={W.speaker}
             none={W.byBrowser}
             devices={speakers.value}
-            value={speakerId.value}
-            choose={chooseSpeaker}
+            value={sound.speaker.value}
+            choose={sound.chooseSpeaker}
           />
           <Choose
             id="ringer"
             label={W.ringer}
             none={W.sameAsSpeaker}
             devices={speakers.value}
-            value={ringerId.value}
-            choose={chooseRinger}
+            value={sound.ringer.value}
+            choose={sound.chooseRinger}
           />
         </>
       )}
@@ -84,8 +83,8 @@ export function SoundPanel() {
           min="0"
           max="1"
           step="0.05"
-          value={ringVolume.value}
-          onInput={(event) => setRingVolume(Number(event.currentTarget.value))}
+          value={sound.ringVolume.value}
+          onInput={(event) => sound.setRingVolume(Number(event.currentTarget.value))}
         />
       </div>
       <fieldset>
