@@ -31,7 +31,7 @@ export type Target = Schemas["Target"];
 /** One SIP dialog of a call. */
 export interface CallLeg {
   id: string;
-  /** Name of the user whose telephone or browser it is; none at a trunk. */
+  /** Name or id of the user whose telephone or browser it is; none at a trunk. */
   user?: string | null;
   /** Name of the trunk that it goes through. */
   trunk?: string | null;

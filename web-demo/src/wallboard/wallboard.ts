@@ -30,7 +30,12 @@ export class Wallboard {
   /** Calls that are in no queue. */
   readonly directCalls = computed(() => {
     const { agents, calls } = this.shell.centre;
-    const names = new Map([...agents.value.values()].map(({ name, display }) => [name, display]));
+    const names = new Map(
+      [...agents.value.values()].flatMap(({ id, name, display }) => [
+        [id, display],
+        [name, display],
+      ]),
+    );
     return directCalls(calls.value.values(), (user) => names.get(user));
   });
 
