@@ -24,7 +24,7 @@ const PAGES = {
   // For addresses that have no page. It is served at any depth, so its links begin with "./", which the gateway replaces.
   missing: {},
 };
-/** What a page may weigh, gzip, with the SIP library that it loads. */
+/** Bytes that a page may weigh, gzip, with the SIP library that it loads. */
 const MOST = 150_000;
 /** Named by the HTML files as they stand here. */
 const ICONS = ["icon.svg", "icon-ringing.svg", "icon-talking.svg"];

@@ -117,7 +117,7 @@ class Gateway {
     return [];
   }
 
-  /** What has not been sent on this connection. */
+  /** Texts that have not been sent on this connection. */
   send(): string[] {
     if (this.at === undefined) return [];
     const from = this.at;

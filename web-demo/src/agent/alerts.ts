@@ -1,4 +1,5 @@
-// What runs by itself on the agent's page: the bell, the tab's title, notifications, and the click that a browser wants before sound.
+// Alerts of the agent's page, which run by themselves: the bell, the tab's title, notifications, and the click that a browser
+// wants before sound.
 import { computed, effect } from "@preact/signals";
 import { callerName, STATUS } from "../centre/words";
 import { ringWhile } from "../voice/bell";
@@ -6,7 +7,7 @@ import { whoRings } from "./agent_state";
 import { W } from "./words";
 import type { AgentWorkspace } from "./workspace";
 
-/** How often a page registers to be called into its call. */
+/** Time between two registrations of a page that waits to be called into its call. */
 const REGISTER_MS = 3000;
 
 export function startAlerts(workspace: AgentWorkspace): void {

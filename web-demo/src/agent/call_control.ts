@@ -1,4 +1,4 @@
-// What the buttons of a call ask: of the gateway for calls through a queue, and of the page's phone for the others.
+// Buttons of a call: they ask the gateway about calls through a queue, and the page's phone about the others.
 import type { Ask } from "../centre/api";
 import type { Target } from "../centre/objects";
 import { Problem } from "../centre/problem";

@@ -8,7 +8,7 @@ const PAGE = 15;
 
 export class CallHistory {
   readonly records = signal<CallRecord[]>([]);
-  /** Where the older ones begin; null where there are none. */
+  /** Beginning of the older ones, as the API wants it; null where there are none. */
   readonly cursor = signal<string | null>(null);
 
   constructor(

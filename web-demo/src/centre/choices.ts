@@ -1,4 +1,4 @@
-// What agents choose from: reasons of a pause, and results of a call.
+// Lists that agents choose from: reasons of a pause, and results of a call.
 import { batch, signal } from "@preact/signals";
 import type { Ask } from "./api";
 import type { Choice } from "./objects";

@@ -7,12 +7,12 @@ import { applyEvent, emptyPicture, PARTS, type Part, type Picture, pictureOf } f
 
 /** The first change after quiet at once, the others so far apart. */
 const SPACE_MS = 150;
-/** Half of the unit in which the clock is read. */
+/** Time between two readings of the clock, half of the second in which it is shown. */
 const TICK_MS = 500;
 /** A jump: the browser's clock was set, or the computer slept. */
 const JUMP_MS = 60_000;
 
-/** What does not belong to the picture, but to whoever reads the events. */
+/** Reader of the events that do not belong to the picture. */
 export interface EventReader {
   /** A call is over. */
   ended(record: CallRecord): void;

@@ -1,4 +1,4 @@
-// What every page of the gateway creates once, whatever it is for.
+// Parts that every page of the gateway creates once, whatever it is for.
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { PageAudio } from "../audio/page_audio";

@@ -1,4 +1,4 @@
-// What rings for the person. Each page has a bell of its own.
+// Ringing for the person. Each page has a bell of its own.
 import { effect } from "@preact/signals";
 
 export interface Bell {

@@ -18,7 +18,7 @@ export interface Trouble {
   giveUp(): void;
 }
 
-/** Where calls go out. */
+/** A registration through which calls go out. */
 export interface VoiceLine {
   retry(): void;
   /** @throws where there is no connection. */

@@ -23,7 +23,7 @@ export class Wire {
   }
 }
 
-/** What the test may change. */
+/** State that a test may change. */
 export const browser = {
   stored: new Map<string, string>(),
   /** Name of the error with which the microphone is refused. */

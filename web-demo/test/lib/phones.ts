@@ -7,7 +7,7 @@ export class TestCall implements PhoneCall {
   readonly callId = "call-id";
   readonly gatewayTag = undefined;
   readonly peerName = "";
-  /** What was asked of it, in order. */
+  /** Requests of the page, in order. */
   readonly asked: string[] = [];
   listener: CallListener = nobody;
 

@@ -45,7 +45,7 @@ export function Consulting({ centre }: { centre: CentreCall }) {
   );
 }
 
-/** Whoever is in the call, where that is more than two. */
+/** Participants of the call, where they are more than two. */
 export function Parties({ centre }: { centre: CentreCall }) {
   const { calls, shell } = useWorkspace();
   const conference = centre.state === "conference";

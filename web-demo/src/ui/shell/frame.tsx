@@ -6,7 +6,7 @@ import { ShellContext } from "./context";
 import type { Shell } from "./shell";
 import { SignIn } from "./signin";
 
-/** What a page says of itself before anybody has signed in. */
+/** Words of a page before anybody has signed in. */
 export interface FrameWords {
   title: string;
   signInLead: string;

@@ -1,4 +1,4 @@
-// What the pages of the call centre have in common: signing in and out, the events, the clock, and what is to be read. What a
+// Shell of the pages of the call centre: signing in and out, the events, the clock, and what is to be read. What a
 // page does besides is in its own object (`ShellHandler`).
 import { batch, effect, signal } from "@preact/signals";
 import type { Api, Ask } from "../../centre/api";
