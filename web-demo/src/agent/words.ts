@@ -89,8 +89,6 @@ export const W = {
   leave: "Leave",
   leaveHint: "The others keep talking.",
   keysPressed: "Keys pressed",
-  you_: "You",
-  them: "Them",
   callWith: (who: string) => `Call with ${who}`,
   waited: "Waited",
   dialled: "Dialled",
@@ -167,21 +165,10 @@ export const W = {
   teamNobody: "No one by that name.",
 
   sound: "Sound",
-  microphone: "Microphone",
-  speaker: "Speaker",
   ringer: "Ringer",
-  byBrowser: "Browser default",
   sameAsSpeaker: "Same as the speaker",
-  testMicrophone: "Test microphone",
-  stopTest: "Stop test",
   testRing: "Test ring",
   ringVolume: "Ring volume",
-  microphoneLevel: "Microphone level",
-  theirLevel: "Level of the other side",
-  processing: "Microphone processing",
-  echo: "Echo cancellation",
-  noise: "Noise suppression",
-  gain: "Automatic gain",
 
   help: "Help and shortcuts",
   helpTitle: "Keyboard shortcuts",
@@ -198,7 +185,6 @@ export const W = {
   continueButton: "Enable sound",
   tryAgain: "Try again",
   withoutMicrophone: "Continue without microphone",
-  unload: "You are in a call.",
 
   ended: (who: string, time: string) => `Call with ${who} ended after ${time}.`,
   windowTitle: {

@@ -6,13 +6,14 @@ import { Since } from "../../centre/ui/ticking";
 import { CALL_STATE, callerName } from "../../centre/words";
 import { useNow } from "../../ui/hooks";
 import { Icon } from "../../ui/icons";
-import { Meter } from "../../ui/meter";
+import { Levels } from "../../ui/levels";
 import { Pad } from "../../ui/pad";
 import { QualityView } from "../../ui/quality";
 import { keepStill } from "../../ui/repeats";
 import { useCentre } from "../../ui/shell/context";
 import type { Call } from "../../voice/call";
 import type { AgentState } from "../agent_state";
+import type { AgentCall } from "../agent_voice";
 import { useWorkspace } from "../context";
 import { isTyping } from "../shortcuts";
 import { W } from "../words";
@@ -47,13 +48,11 @@ export function stateOf(state: AgentState): string {
 
 export function CallView() {
   const { state, drawer, calls } = useWorkspace();
-  const { now } = useCentre();
   const centre = state.call.value;
   const heard = state.heard.value;
   const sip = heard?.call;
   // The INVITE is here before the events are.
   const id = centre?.id ?? heard?.centre;
-  const queue = centre ? centre.queue?.name : heard?.queue;
   const key = id ?? (sip ? `sip-${sip.id}` : "");
   const card = useRef<HTMLElement>(null);
   useLayoutEffect(() => {
@@ -61,10 +60,8 @@ export function CallView() {
     // From the offer's buttons, which are gone, to the call as a whole: the next Enter or Space must not do anything to it.
     if (!isTyping(document.activeElement as HTMLElement | null)) card.current?.focus({ preventScroll: true });
   }, [key]);
-  const asked = centre ? undefined : state.consultedOn(heard);
-  const known = centre ?? asked;
+  const known = centre ?? state.consultedOn(heard);
   const who = centre ? callerName(centre.from) : sip ? sip.name || sip.peer : "";
-  const number = centre ? centre.from.number : sip?.peer;
   const talking = centre !== undefined || sip?.state.value === "talking";
   return (
     <section
@@ -76,35 +73,7 @@ export function CallView() {
       aria-label={W.callWith(who)}
       data-state={centre?.state ?? sip?.state.value}
     >
-      <div class="call-head">
-        <div class="call-who">
-          <h2 class="peer">{who}</h2>
-          <p class="quiet">
-            {number && number !== who && <span>{number}</span>}
-            {queue && <b class="chip">{queue}</b>}
-            {!id && <b class="chip">{heard?.consult ? W.consultTitle : W.offerDirect}</b>}
-          </p>
-          {asked && (
-            <p class="quiet" id="call-about">
-              {W.about(state.agentName(asked.agent), callerName(asked.from))}
-            </p>
-          )}
-          {known?.transferred_by && (
-            <p class="quiet" id="call-by">
-              {W.transferredBy(known.transferred_by.name)}
-            </p>
-          )}
-        </div>
-        <div class="call-time">
-          <p class="call-state" id="call-state">
-            {stateOf(state)}
-          </p>
-          <p class="timer" role="timer" id="timer">
-            {centre ? <Since at={centre.answered_at ?? centre.since} /> : sip && <SipTimer sip={sip} />}
-          </p>
-        </div>
-      </div>
-
+      <CallHead centre={centre} heard={heard} who={who} />
       <Hints centre={centre} sip={sip} />
       {centre?.consult && <Consulting centre={centre} />}
       {centre && centre.parties.length > 2 && <Parties centre={centre} />}
@@ -120,30 +89,69 @@ export function CallView() {
       )}
       {drawer.value === "transfer" && centre && !centre.consult && <TransferPanel centre={centre} />}
 
-      {sip && (
-        <div class="levels">
-          <span aria-hidden="true">{W.you_}</span>
-          <Meter stream={sip.muted.value ? undefined : sip.microphone.value} label={W.microphoneLevel} />
-          <span aria-hidden="true">{W.them}</span>
-          <Meter stream={sip.remote.value} label={W.theirLevel} />
-        </div>
-      )}
+      {sip && <Levels call={sip} silent={sip.muted.value} />}
       {known && <NotesBefore notes={known.notes} />}
       {id && <Noting id={id} result={known?.disposition} />}
-      {known && (
-        <dl class="facts">
-          <div>
-            <dt>{W.waited}</dt>
-            <dd>{clock(secondsSince(known.entered_at, Date.parse(known.answered_at ?? "") || now.value))}</dd>
-          </div>
-          <div>
-            <dt>{W.dialled}</dt>
-            <dd>{known.to}</dd>
-          </div>
-        </dl>
-      )}
+      {known && <Facts call={known} />}
       {sip?.state.value === "talking" && <QualityView call={sip} held={centre?.state === "held"} />}
     </section>
+  );
+}
+
+/** Names of the caller and the call, and how it stands. */
+function CallHead({ centre, heard, who }: { centre: CentreCall | undefined; heard: AgentCall | undefined; who: string }) {
+  const { state } = useWorkspace();
+  const sip = heard?.call;
+  const queue = centre ? centre.queue?.name : heard?.queue;
+  const direct = centre === undefined && heard?.centre === undefined;
+  const asked = centre ? undefined : state.consultedOn(heard);
+  const known = centre ?? asked;
+  const number = centre ? centre.from.number : sip?.peer;
+  return (
+    <div class="call-head">
+      <div class="call-who">
+        <h2 class="peer">{who}</h2>
+        <p class="quiet">
+          {number && number !== who && <span>{number}</span>}
+          {queue && <b class="chip">{queue}</b>}
+          {direct && <b class="chip">{heard?.consult ? W.consultTitle : W.offerDirect}</b>}
+        </p>
+        {asked && (
+          <p class="quiet" id="call-about">
+            {W.about(state.agentName(asked.agent), callerName(asked.from))}
+          </p>
+        )}
+        {known?.transferred_by && (
+          <p class="quiet" id="call-by">
+            {W.transferredBy(known.transferred_by.name)}
+          </p>
+        )}
+      </div>
+      <div class="call-time">
+        <p class="call-state" id="call-state">
+          {stateOf(state)}
+        </p>
+        <p class="timer" role="timer" id="timer">
+          {centre ? <Since at={centre.answered_at ?? centre.since} /> : sip && <SipTimer sip={sip} />}
+        </p>
+      </div>
+    </div>
+  );
+}
+
+function Facts({ call }: { call: CentreCall }) {
+  const { now } = useCentre();
+  return (
+    <dl class="facts">
+      <div>
+        <dt>{W.waited}</dt>
+        <dd>{clock(secondsSince(call.entered_at, Date.parse(call.answered_at ?? "") || now.value))}</dd>
+      </div>
+      <div>
+        <dt>{W.dialled}</dt>
+        <dd>{call.to}</dd>
+      </div>
+    </dl>
   );
 }
 

@@ -2,7 +2,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { clock } from "../../recents";
 import { useNow } from "../../ui/hooks";
 import { Icon } from "../../ui/icons";
-import { Meter } from "../../ui/meter";
+import { Levels } from "../../ui/levels";
 import { Pad } from "../../ui/pad";
 import { QualityView } from "../../ui/quality";
 import { keepStill } from "../../ui/repeats";
@@ -21,6 +21,9 @@ const WORDS: Record<CallState, string> = {
   over: "Ended",
 };
 
+/** Panel below the buttons of a call. */
+type Drawer = "keys" | "transfer";
+
 /** State of a call, in a word or two. */
 export function stateOf(call: Call): string {
   if (call.state.value !== "talking") return WORDS[call.state.value];
@@ -32,13 +35,12 @@ export function stateOf(call: Call): string {
 
 export function CallCard({ call }: { call: Call }) {
   const softphone = useSoftphone();
-  const [drawer, setDrawer] = useState<"keys" | "transfer" | undefined>();
-  const toggle = (name: "keys" | "transfer") => setDrawer(drawer === name ? undefined : name);
+  const [drawer, setDrawer] = useState<Drawer | undefined>();
+  const toggle = (name: Drawer) => setDrawer(drawer === name ? undefined : name);
   const card = useRef<HTMLElement>(null);
   // The call as a whole: the next Enter or Space must not do anything to it.
   useLayoutEffect(() => card.current?.focus({ preventScroll: true }), [call]);
   const talking = call.state.value === "talking";
-  const others = softphone.voice.active.value.filter((other) => other !== call);
   return (
     <section
       class={`callcard ${drawer ? "with-drawer" : ""}`}
@@ -58,6 +60,33 @@ export function CallCard({ call }: { call: Call }) {
         {stateOf(call)}
       </p>
       <Timer call={call} />
+      <Hints call={call} />
+      <Levels call={call} silent={call.muted.value || call.held.value} />
+      <Controls call={call} drawer={drawer} toggle={toggle} />
+
+      {drawer === "transfer" && <Transfer call={call} done={() => setDrawer(undefined)} />}
+      <div id="call-keys" hidden={drawer !== "keys"}>
+        <output class="digits" id="digits" aria-label="Keys pressed">
+          {call.digits.value || "\u00a0"}
+        </output>
+        <Pad label="Keypad tones" press={softphone.press} />
+      </div>
+
+      <button type="button" id="hangup" class="stop" onClick={() => call.hangUp()}>
+        <Icon name="hangup" size={26} />
+        <span>{talking ? "Hang up" : "Cancel"}</span>
+      </button>
+
+      {talking && <QualityView call={call} />}
+
+      <OtherCalls call={call} />
+    </section>
+  );
+}
+
+function Hints({ call }: { call: Call }) {
+  return (
+    <>
       {call.silent.value && !call.routeless.value && (
         <p class="hint warn" role="alert">
           No sound arrives from the other side.
@@ -79,93 +108,83 @@ export function CallCard({ call }: { call: Call }) {
           The other side pressed <b>{call.farDigits.value}</b>
         </p>
       )}
+    </>
+  );
+}
 
-      <div class="levels">
-        <span aria-hidden="true">You</span>
-        <Meter stream={call.muted.value || call.held.value ? undefined : call.microphone.value} label="Microphone level" />
-        <span aria-hidden="true">Them</span>
-        <Meter stream={call.remote.value} label="Level of the other side" />
-      </div>
-
-      <div class="controls" role="group" aria-label="Call controls">
-        <button
-          type="button"
-          id="mute"
-          class={`control ${call.muted.value ? "on" : ""}`}
-          onClick={() => call.toggleMute()}
-          disabled={call.listening.value}
-        >
-          <Icon name={call.muted.value ? "muted" : "microphone"} />
-          <span>{call.muted.value ? "Unmute" : "Mute"}</span>
-        </button>
-        <button
-          type="button"
-          id="hold"
-          class={`control ${call.held.value ? "on" : ""}`}
-          disabled={!talking || call.changing.value}
-          onClick={() => softphone.toggleHold(call)}
-        >
-          <Icon name={call.held.value ? "play" : "pause"} />
-          <span>{call.held.value ? "Resume" : "Hold"}</span>
-        </button>
-        <button
-          type="button"
-          id="keys"
-          class="control"
-          aria-expanded={drawer === "keys"}
-          aria-controls="call-keys"
-          onClick={() => toggle("keys")}
-        >
-          <Icon name="keypad" />
-          <span>Keypad</span>
-        </button>
-        <button
-          type="button"
-          id="transfer"
-          class="control"
-          aria-expanded={drawer === "transfer"}
-          aria-controls={drawer === "transfer" ? "call-transfer" : undefined}
-          disabled={!talking || call.transferring.value !== undefined}
-          onClick={() => toggle("transfer")}
-        >
-          <Icon name="transfer" />
-          <span>Transfer</span>
-        </button>
-      </div>
-
-      {drawer === "transfer" && <Transfer call={call} done={() => setDrawer(undefined)} />}
-      <div id="call-keys" hidden={drawer !== "keys"}>
-        <output class="digits" id="digits" aria-label="Keys pressed">
-          {call.digits.value || "\u00a0"}
-        </output>
-        <Pad label="Keypad tones" press={softphone.press} />
-      </div>
-
-      <button type="button" id="hangup" class="stop" onClick={() => call.hangUp()}>
-        <Icon name="hangup" size={26} />
-        <span>{talking ? "Hang up" : "Cancel"}</span>
+function Controls({ call, drawer, toggle }: { call: Call; drawer: Drawer | undefined; toggle(name: Drawer): void }) {
+  const softphone = useSoftphone();
+  const talking = call.state.value === "talking";
+  return (
+    <div class="controls" role="group" aria-label="Call controls">
+      <button
+        type="button"
+        id="mute"
+        class={`control ${call.muted.value ? "on" : ""}`}
+        onClick={() => call.toggleMute()}
+        disabled={call.listening.value}
+      >
+        <Icon name={call.muted.value ? "muted" : "microphone"} />
+        <span>{call.muted.value ? "Unmute" : "Mute"}</span>
       </button>
+      <button
+        type="button"
+        id="hold"
+        class={`control ${call.held.value ? "on" : ""}`}
+        disabled={!talking || call.changing.value}
+        onClick={() => softphone.toggleHold(call)}
+      >
+        <Icon name={call.held.value ? "play" : "pause"} />
+        <span>{call.held.value ? "Resume" : "Hold"}</span>
+      </button>
+      <button
+        type="button"
+        id="keys"
+        class="control"
+        aria-expanded={drawer === "keys"}
+        aria-controls="call-keys"
+        onClick={() => toggle("keys")}
+      >
+        <Icon name="keypad" />
+        <span>Keypad</span>
+      </button>
+      <button
+        type="button"
+        id="transfer"
+        class="control"
+        aria-expanded={drawer === "transfer"}
+        aria-controls={drawer === "transfer" ? "call-transfer" : undefined}
+        disabled={!talking || call.transferring.value !== undefined}
+        onClick={() => toggle("transfer")}
+      >
+        <Icon name="transfer" />
+        <span>Transfer</span>
+      </button>
+    </div>
+  );
+}
 
-      {talking && <QualityView call={call} />}
-
-      {others.length > 0 && (
-        <ul class="others" aria-label="Other calls">
-          {others.map((other) => (
-            <li key={other.id}>
-              <button
-                type="button"
-                class="plain"
-                onClick={() => softphone.select(other)}
-                disabled={softphone.selected.value === other}
-              >
-                <b>{other.name || other.peer}</b> <span>{stateOf(other)}</span>
-                <span class="switch">Switch</span>
-              </button>
-            </li>
-          ))}
-        </ul>
-      )}
-    </section>
+/** Calls that are on hold meanwhile. */
+function OtherCalls({ call }: { call: Call }) {
+  const softphone = useSoftphone();
+  const others = softphone.voice.active.value.filter((other) => other !== call);
+  if (others.length === 0) return null;
+  return (
+    <ul class="others" aria-label="Other calls">
+      {others.map((other) => (
+        <li key={other.id}>
+          <button
+            type="button"
+            class="plain"
+            onClick={() => softphone.select(other)}
+            disabled={softphone.selected.value === other}
+          >
+            <b>{other.name || other.peer}</b> <span>{stateOf(other)}</span>
+            <span class="switch">Switch</span>
+          </button>
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -2,13 +2,10 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { type Library, type Settings, trimmed } from "../../account";
-import { canChooseSpeaker } from "../../audio/devices";
-import { closeMicrophone, openMicrophone } from "../../audio/microphone";
 import { clock, type Recent, when } from "../../recents";
 import { useNow } from "../../ui/hooks";
 import { Icon, type IconName } from "../../ui/icons";
-import { Meter } from "../../ui/meter";
-import { microphoneTrouble } from "../../words";
+import { MicrophoneChoice, ProcessingChoice, SpeakerChoice } from "../../ui/sound_choice";
 import { useSoftphone } from "../context";
 
 const QUICK: { number: string; name: string; about: string; icon: IconName }[] = [
@@ -90,72 +87,16 @@ function failedIn({ direction, outcome }: Recent): boolean {
 }
 
 export function Sound() {
-  const { voice, sound, notices, page } = useSoftphone();
-  const { devices } = page.audio;
-  const [test, setTest] = useState<MediaStream | undefined>();
-  useEffect(() => () => closeMicrophone(test), [test]);
-  const current = sound.microphone.value;
-  const change = (part: Partial<typeof current>) => {
-    setTest(undefined);
-    void voice.changeMicrophone({ ...current, ...part });
-  };
-  const startTest = async () => {
-    try {
-      setTest(await openMicrophone(current));
-      await devices.refresh();
-    } catch (error) {
-      notices.show(microphoneTrouble(error).sentence, "error");
-    }
-  };
+  const { voice, notices } = useSoftphone();
   return (
     <details class="panel" id="sound">
       <summary>
         <h2>Sound</h2>
       </summary>
-      <label for="microphone">Microphone</label>
-      <select id="microphone" value={current.deviceId} onChange={(event) => change({ deviceId: event.currentTarget.value })}>
-        <option value="">Browser default</option>
-        {devices.microphones.value.map(({ id, label }) => (
-          <option key={id} value={id}>
-            {label}
-          </option>
-        ))}
-      </select>
-      <div class="test">
-        <button type="button" class="small" onClick={() => (test ? setTest(undefined) : void startTest())}>
-          {test ? "Stop test" : "Test microphone"}
-        </button>
-        <Meter stream={test} label="Microphone test level" />
-      </div>
-      {canChooseSpeaker && (
-        <>
-          <label for="speaker">Speaker</label>
-          <select id="speaker" value={sound.speaker.value} onChange={(event) => sound.chooseSpeaker(event.currentTarget.value)}>
-            <option value="">Browser default</option>
-            {devices.speakers.value.map(({ id, label }) => (
-              <option key={id} value={id}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </>
-      )}
-      <fieldset>
-        <legend>Microphone processing</legend>
-        <Check label="Echo cancellation" on={current.echoCancellation} set={(on) => change({ echoCancellation: on })} />
-        <Check label="Noise suppression" on={current.noiseSuppression} set={(on) => change({ noiseSuppression: on })} />
-        <Check label="Automatic gain" on={current.autoGainControl} set={(on) => change({ autoGainControl: on })} />
-      </fieldset>
+      <MicrophoneChoice voice={voice} notices={notices} />
+      <SpeakerChoice voice={voice} />
+      <ProcessingChoice voice={voice} />
     </details>
-  );
-}
-
-function Check({ label, on, set }: { label: string; on: boolean; set(on: boolean): void }) {
-  return (
-    <label class="check">
-      <input type="checkbox" checked={on} onChange={(event) => set(event.currentTarget.checked)} />
-      <span>{label}</span>
-    </label>
   );
 }
 

@@ -33,63 +33,10 @@ export function Agents() {
   // A queue that was removed hides nobody.
   const queue = queues.value.some(({ id }) => id === wanted.queue) ? wanted.queue : "";
   const list = listed(agents.value.values(), { ...wanted, queue });
-  const many = counts(agents.value.values());
   const agent = chosen === undefined ? undefined : list.find(({ id }) => id === chosen);
   return (
     <section class="agent-list" id="agent-list" tabIndex={-1} aria-labelledby="agents-title">
-      <div class="list-head">
-        <h2 id="agents-title">{W.agents}</h2>
-        <fieldset class="chips">
-          <legend class="unseen">{W.show}</legend>
-          {FILTERS.map((filter: Filter) => (
-            <label key={filter} class="pick">
-              <input
-                type="radio"
-                name="filter"
-                value={filter}
-                checked={wanted.filter === filter}
-                onChange={() => change({ filter })}
-              />
-              <span>
-                {W.filter[filter]} <b>{many[filter]}</b>
-              </span>
-            </label>
-          ))}
-        </fieldset>
-        <div class="list-tools">
-          <div class="find">
-            <Icon name="search" size={18} />
-            <input
-              id="agents-find"
-              type="search"
-              aria-label={W.find}
-              placeholder={W.find}
-              autocomplete="off"
-              value={wanted.text}
-              onInput={(event) => change({ text: event.currentTarget.value })}
-            />
-          </div>
-          <select aria-label={W.inQueue} value={queue} onChange={(event) => change({ queue: event.currentTarget.value })}>
-            <option value="">{W.allQueues}</option>
-            {queues.value.map(({ id, name }) => (
-              <option key={id} value={id}>
-                {name}
-              </option>
-            ))}
-          </select>
-          <select
-            aria-label={W.sortBy}
-            value={wanted.sort}
-            onChange={(event) => change({ sort: event.currentTarget.value as Sort })}
-          >
-            {SORTS.map((sort) => (
-              <option key={sort} value={sort}>
-                {W.sortBy}: {W.sort[sort]}
-              </option>
-            ))}
-          </select>
-        </div>
-      </div>
+      <ListHead wanted={{ ...wanted, queue }} change={change} />
       {known.value && list.length === 0 && <p class="card quiet">{W.noAgents}</p>}
       <ul class="members" id="agents">
         {list.map((one) => (
@@ -100,6 +47,67 @@ export function Agents() {
       </ul>
       {agent && <StateDialog agent={agent} close={() => setChosen(undefined)} />}
     </section>
+  );
+}
+
+/** Filters, search and order of the list. */
+function ListHead({ wanted, change }: { wanted: Wanted; change(part: Partial<Wanted>): void }) {
+  const { queues } = useWallboard();
+  const many = counts(useCentre().agents.value.values());
+  return (
+    <div class="list-head">
+      <h2 id="agents-title">{W.agents}</h2>
+      <fieldset class="chips">
+        <legend class="unseen">{W.show}</legend>
+        {FILTERS.map((filter: Filter) => (
+          <label key={filter} class="pick">
+            <input
+              type="radio"
+              name="filter"
+              value={filter}
+              checked={wanted.filter === filter}
+              onChange={() => change({ filter })}
+            />
+            <span>
+              {W.filter[filter]} <b>{many[filter]}</b>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+      <div class="list-tools">
+        <div class="find">
+          <Icon name="search" size={18} />
+          <input
+            id="agents-find"
+            type="search"
+            aria-label={W.find}
+            placeholder={W.find}
+            autocomplete="off"
+            value={wanted.text}
+            onInput={(event) => change({ text: event.currentTarget.value })}
+          />
+        </div>
+        <select aria-label={W.inQueue} value={wanted.queue} onChange={(event) => change({ queue: event.currentTarget.value })}>
+          <option value="">{W.allQueues}</option>
+          {queues.value.map(({ id, name }) => (
+            <option key={id} value={id}>
+              {name}
+            </option>
+          ))}
+        </select>
+        <select
+          aria-label={W.sortBy}
+          value={wanted.sort}
+          onChange={(event) => change({ sort: event.currentTarget.value as Sort })}
+        >
+          {SORTS.map((sort) => (
+            <option key={sort} value={sort}>
+              {W.sortBy}: {W.sort[sort]}
+            </option>
+          ))}
+        </select>
+      </div>
+    </div>
   );
 }
 
