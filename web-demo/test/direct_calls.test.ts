@@ -26,6 +26,8 @@ const call = (id: string, more: Partial<CentreCall> = {}): CentreCall => ({
   ...more,
 });
 
+const anna = { id: "usr_anna", name: "Anna Berg" };
+
 const inbound = call("call_in", {
   kind: "inbound",
   from: { number: "+49301234", display: "Ada" },
@@ -33,8 +35,8 @@ const inbound = call("call_in", {
   since: at(5),
   answered_at: at(5),
   legs: [
-    { id: "1", user: null, trunk: "carrier", number: "+49301234", direction: "in", browser: false, state: "talking" },
-    { id: "2", user: "anna", trunk: null, number: "anna", direction: "out", browser: true, state: "talking" },
+    { id: "1", user: null, trunk: "carrier", number: "+49301234", direction: "incoming", browser: false, state: "up" },
+    { id: "2", user: anna, trunk: null, number: "anna", direction: "outgoing", browser: true, state: "up", mode: "party" },
   ],
 });
 const transit = call("call_transit", {
@@ -44,8 +46,8 @@ const transit = call("call_transit", {
   state: "ringing",
   since: at(9),
   legs: [
-    { id: "1", trunk: "pbx", number: "+4940", direction: "in" },
-    { id: "2", trunk: "carrier", number: "+4950", direction: "out" },
+    { id: "1", trunk: "pbx", number: "+4940", direction: "incoming" },
+    { id: "2", trunk: "carrier", number: "+4950", direction: "outgoing" },
   ],
 });
 const queued = call("call_queue", { kind: "queue", queue: { id: "que_1", name: "Support" } });
@@ -53,10 +55,8 @@ const queued = call("call_queue", { kind: "queue", queue: { id: "que_1", name: "
 const plain = call("call_plain", { queue: { id: "que_1", name: "Support" } });
 
 describe("calls that are in no queue", () => {
-  const names = (user: string) => ({ anna: "Anna Berg", usr_ben: "Ben" })[user];
-
   test("are rows: who with whom, direction, trunk, state and since when; the oldest first", () => {
-    assert.deepEqual(directCalls([transit, queued, inbound, plain], names), [
+    assert.deepEqual(directCalls([transit, queued, inbound, plain]), [
       {
         id: "call_in",
         direction: "inbound",
@@ -79,10 +79,22 @@ describe("calls that are in no queue", () => {
   });
 
   test("without legs show what the call itself says", () => {
-    const [row] = directCalls([call("call_1", { kind: "internal" })], names);
+    const [row] = directCalls([call("call_1", { kind: "internal" })]);
     assert.deepEqual(row?.from, { name: "1001", number: "", browser: false });
     assert.deepEqual(row?.to, [{ name: "1002", number: "", browser: false }]);
     assert.deepEqual(row?.trunks, []);
+  });
+
+  test("after a transfer show who is there now", () => {
+    const given = call("call_1", {
+      kind: "internal",
+      legs: [
+        { id: "3", user: { id: "usr_cleo", name: "Cleo" }, number: "cleo", direction: "outgoing" },
+        { id: "4", number: "+4930", trunk: "carrier", direction: "outgoing" },
+      ],
+    });
+    const [row] = directCalls([given]);
+    assert.deepEqual([row?.from.name, row?.to.map(({ name }) => name)], ["Cleo", ["+4930"]]);
   });
 
   test("show everybody whom they ring", () => {
@@ -90,21 +102,22 @@ describe("calls that are in no queue", () => {
       kind: "inbound",
       state: "ringing",
       legs: [
-        { id: "1", trunk: "carrier", number: "1001", direction: "in" },
-        { id: "2", user: "usr_ben", number: "ben", direction: "out" },
-        { id: "3", user: "cleo", number: "cleo", direction: "out", browser: true },
-        { id: "4", trunk: "carrier", number: "+49171", direction: "out" },
+        { id: "1", trunk: "carrier", number: "1001", direction: "incoming" },
+        { id: "2", user: { id: "usr_ben", name: "Ben" }, number: "ben", direction: "outgoing" },
+        { id: "3", user: { id: "usr_cleo", name: "cleo" }, number: "cleo", direction: "outgoing", browser: true },
+        { id: "4", trunk: "carrier", number: "+49171", direction: "outgoing" },
+        { id: "5", user: { id: "usr_sue", name: "Sue" }, number: "sue", direction: "outgoing", mode: "listen" },
       ],
     });
     assert.deepEqual(
-      directCalls([rings], names)[0]?.to.map(({ name, number }) => [name, number]),
+      directCalls([rings])[0]?.to.map(({ name, number }) => [name, number]),
       [
         ["Ben", "ben"],
         ["cleo", ""],
         ["+49171", ""],
       ],
     );
-    assert.deepEqual(directCalls([rings], names)[0]?.trunks, ["carrier"]);
+    assert.deepEqual(directCalls([rings])[0]?.trunks, ["carrier"]);
   });
 
   test("are counted by direction; queue calls are not, and a direction that is not known yet counts as internal", () => {
@@ -136,8 +149,7 @@ describe("the wallboard's panel of direct calls", () => {
 
   test("is there while there are direct calls, with a header for each column and row", async () => {
     const { gateway, html } = await opened();
-    const anna = { id: "usr_anna", name: "anna", display: "Anna Berg", status: "direct" as const };
-    gateway.snapshot({ agents: [anna], calls: [queued, plain] });
+    gateway.snapshot({ calls: [queued, plain] });
     assert.match(html(), /id="agent-list"/);
     assert.doesNotMatch(html(), /direct-calls|Inbound/);
     gateway.event("call.changed", inbound);
@@ -150,7 +162,7 @@ describe("the wallboard's panel of direct calls", () => {
     assert.equal(table.match(/<th scope="row">/g)?.length, 1);
     const text = table.replace(/<thead>.*<\/thead>/, "").replace(/<[^>]*>+/g, "|");
     assert.match(text, /Ada\|+\+49301234\|.*Anna Berg\|+anna\|.*in a browser.*Inbound\|+carrier\|+Talking\|/);
-    assert.match(html(), /<dt>Inbound<\/dt><dd>1<\/dd>/, "it counts in the head");
+    assert.match(html(), /<dt>Direct calls<\/dt>.*title="Inbound".*Inbound <\/span>1</, "it counts in the head");
     gateway.event("call.ended", { id: inbound.id, record: { id: "rec_1", call: inbound.id, agents: [] } });
     assert.doesNotMatch(html(), /direct-calls|Inbound/);
   });

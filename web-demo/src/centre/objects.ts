@@ -28,21 +28,23 @@ export type Choice = Schemas["Choice"];
 /** Destination of a call: exactly one of its fields. */
 export type Target = Schemas["Target"];
 
-/** One SIP dialog of a call. */
+/** A live leg: one party's dialog and media. */
 export interface CallLeg {
   id: string;
-  /** Name or id of the user whose telephone or browser it is; none at a trunk. */
-  user?: string | null;
-  /** Name of the trunk that it goes through. */
+  /** Number or name of the party. */
+  number: string;
+  /** User whose telephone or browser it is; none at a trunk. */
+  user?: Schemas["AgentName"] | null;
+  /** Name of the trunk that it came from, or goes through. */
   trunk?: string | null;
-  /** Number of the party at its end. */
-  number?: string | null;
-  /** `in`: the party called us; `out`: we called the party. */
-  direction?: "in" | "out";
+  /** `incoming`: its party called the gateway. */
+  direction?: "incoming" | "outgoing";
   /** The party is in a browser. */
   browser?: boolean;
-  state?: CallState;
-  since?: Moment;
+  /** Mode of taking part; a `party` talks with everybody. */
+  mode?: Mode;
+  state?: "calling" | "ringing" | "up" | "held" | "away";
+  began_at?: Moment | null;
   answered_at?: Moment | null;
 }
 

@@ -30,27 +30,20 @@ export interface DirectCall {
   since: Moment;
 }
 
-/** The calls that are in no queue, the oldest first. `nameOf` knows the users' names as people say them. */
-export function directCalls(calls: Iterable<CentreCall>, nameOf: (user: string) => string | undefined): DirectCall[] {
+/** The calls that are in no queue, the oldest first. */
+export function directCalls(calls: Iterable<CentreCall>): DirectCall[] {
   return [...calls]
     .filter(isDirect)
-    .map((call): DirectCall => {
-      const legs = call.legs ?? [];
-      const caller = legs.find(({ direction }) => direction === "in");
-      const called = legs.filter((leg) => leg !== caller);
-      return {
+    .map(
+      (call): DirectCall => ({
         id: call.id,
         direction: directionOf(call),
-        from: endOf(caller, callerName(call.from), call.from.number, nameOf),
-        to:
-          called.length > 0
-            ? called.map((leg) => endOf(leg, call.to, call.to, nameOf))
-            : [endOf(undefined, call.to, call.to, nameOf)],
-        trunks: [...new Set(legs.flatMap(({ trunk }) => (trunk ? [trunk] : [])))],
+        ...endsOf(call),
+        trunks: [...new Set((call.legs ?? []).flatMap(({ trunk }) => (trunk ? [trunk] : [])))],
         state: call.state,
         since: call.answered_at ?? call.since,
-      };
-    })
+      }),
+    )
     .sort((a, b) => (a.since < b.since ? -1 : a.since > b.since ? 1 : 0) || (a.id < b.id ? -1 : 1));
 }
 
@@ -73,8 +66,20 @@ function directionOf({ kind }: CentreCall): Direction {
   return DIRECTIONS.find((direction) => direction === kind) ?? "internal";
 }
 
-function endOf(leg: CallLeg | undefined, otherwise: string, number: string, nameOf: (user: string) => string | undefined): End {
-  const dialled = leg?.number || number;
-  const name = (leg?.user && (nameOf(leg.user) ?? leg.user)) || (leg?.number && leg.number !== number ? leg.number : otherwise);
-  return { name, number: dialled === name ? "" : dialled, browser: leg?.browser === true };
+/** The caller's leg stands first; without legs there is what the call itself says. */
+function endsOf({ from, to, legs = [] }: CentreCall): Pick<DirectCall, "from" | "to"> {
+  const parties = legs.filter(({ mode }) => mode === undefined || mode === "party");
+  const caller = parties.find(({ direction }) => direction === "incoming") ?? parties[0];
+  const called = parties.filter((leg) => leg !== caller);
+  return {
+    from: endOf(caller, from.number, callerName(from)),
+    to: called.length > 0 ? called.map((leg) => endOf(leg, to, to)) : [endOf(undefined, to, to)],
+  };
+}
+
+/** `number` and `name` are the call's own: of a party who came in place of another the leg knows better. */
+function endOf(leg: CallLeg | undefined, number: string, name: string): End {
+  const own = leg?.number || number;
+  const shown = leg?.user?.name || (own === number ? name : own);
+  return { name: shown, number: own === shown ? "" : own, browser: leg?.browser === true };
 }

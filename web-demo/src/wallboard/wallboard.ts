@@ -28,16 +28,7 @@ export class Wallboard {
   );
 
   /** Calls that are in no queue. */
-  readonly directCalls = computed(() => {
-    const { agents, calls } = this.shell.centre;
-    const names = new Map(
-      [...agents.value.values()].flatMap(({ id, name, display }) => [
-        [id, display],
-        [name, display],
-      ]),
-    );
-    return directCalls(calls.value.values(), (user) => names.get(user));
-  });
+  readonly directCalls = computed(() => directCalls(this.shell.centre.calls.value.values()));
 
   readonly directions = computed(() => directions(this.shell.centre.calls.value.values()));
 

@@ -1,9 +1,17 @@
 import { Since } from "../../centre/ui/ticking";
 import { CALL_STATE } from "../../centre/words";
-import { Icon } from "../../ui/icons";
+import { Icon, type IconName } from "../../ui/icons";
 import { useWallboard } from "../context";
-import type { DirectCall, End } from "../direct_calls";
+import type { DirectCall, Direction, End } from "../direct_calls";
 import { W } from "../words";
+
+/** The same sign in the table, with the word, and in the head of the page. */
+export const DIRECTION_ICON: Record<Direction, IconName> = {
+  inbound: "in",
+  outbound: "out",
+  internal: "transfer",
+  transit: "link",
+};
 
 /** Calls that are in no queue; nothing while there are none. */
 export function DirectCalls() {
@@ -15,7 +23,7 @@ export function DirectCalls() {
         {W.directCalls} <span class="quiet">{calls.length}</span>
       </h2>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must scroll by keyboard too */}
-      <div class="scrolls" tabIndex={0} role="region" aria-labelledby="direct-title">
+      <div class="scrolls" tabIndex={0} role="group" aria-labelledby="direct-title">
         <table>
           <thead>
             <tr>
@@ -47,7 +55,11 @@ function Row({ call }: { call: DirectCall }) {
       <td>
         <Ends ends={call.to} />
       </td>
-      <td>{W.directionOf[call.direction]}</td>
+      <td>
+        <span class="with-icon">
+          <Icon name={DIRECTION_ICON[call.direction]} size={16} /> {W.directionOf[call.direction]}
+        </span>
+      </td>
       <td>{call.trunks.join(", ") || "\u2013"}</td>
       <td>
         <span class={`direct-state s-${call.state}`}>{CALL_STATE[call.state]}</span>
@@ -67,7 +79,7 @@ function Ends({ ends }: { ends: readonly End[] }) {
           <b>{name}</b>
           {number && <span class="quiet">{number}</span>}
           {browser && (
-            <span class="quiet in-browser" title={W.inBrowser}>
+            <span class="quiet with-icon" title={W.inBrowser}>
               <Icon name="headset" size={16} />
               <span class="unseen">{W.inBrowser}</span>
             </span>

@@ -5,7 +5,9 @@ import { Bar } from "../../ui/shell/bar";
 import { useCentre } from "../../ui/shell/context";
 import { counts } from "../agent_list";
 import { useWallboard } from "../context";
+import type { Direction } from "../direct_calls";
 import { W } from "../words";
+import { DIRECTION_ICON } from "./direct_calls";
 
 export function Header() {
   const { shell } = useWallboard();
@@ -33,8 +35,8 @@ function Overview() {
     [W.agentsFree, many.available],
     [W.agentsBusy, many.busy],
     [W.agentsIn, many["signed-in"]],
-    ...directions.value.map(([direction, count]): [string, number] => [W.directionOf[direction], count]),
   ];
+  if (directions.value.length > 0) figures.push([W.directCalls, <Directions key="directions" counts={directions.value} />]);
   return (
     <dl class="overview" aria-label={W.overview}>
       {figures.map(([name, value]) => (
@@ -44,6 +46,21 @@ function Overview() {
         </div>
       ))}
     </dl>
+  );
+}
+
+/** Number of direct calls, by direction. */
+function Directions({ counts }: { counts: readonly [Direction, number][] }) {
+  return (
+    <span class="directions">
+      {counts.map(([direction, count]) => (
+        <span key={direction} title={W.directionOf[direction]}>
+          <Icon name={DIRECTION_ICON[direction]} size={16} />
+          <span class="unseen">{W.directionOf[direction]} </span>
+          {count}
+        </span>
+      ))}
+    </span>
   );
 }
 
