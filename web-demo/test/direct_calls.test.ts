@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, mock, test } from "node:test";
 import { h } from "preact";
 import { renderToString } from "preact-render-to-string";
-import type { CentreCall } from "../src/centre/objects";
+import type { CallLeg, CentreCall } from "../src/centre/objects";
 import { createPage } from "../src/ui/page";
 import { PageVersion } from "../src/ui/shell/page_version";
 import { directCalls, directions } from "../src/wallboard/direct_calls";
@@ -26,6 +26,18 @@ const call = (id: string, more: Partial<CentreCall> = {}): CentreCall => ({
   ...more,
 });
 
+const leg = (id: string, more: Partial<CallLeg>): CallLeg => ({
+  id,
+  number: "",
+  user: null,
+  trunk: null,
+  direction: "outgoing",
+  browser: false,
+  mode: "party",
+  state: "up",
+  ...more,
+});
+
 const anna = { id: "usr_anna", name: "Anna Berg" };
 
 const inbound = call("call_in", {
@@ -35,8 +47,8 @@ const inbound = call("call_in", {
   since: at(5),
   answered_at: at(5),
   legs: [
-    { id: "1", user: null, trunk: "carrier", number: "+49301234", direction: "incoming", browser: false, state: "up" },
-    { id: "2", user: anna, trunk: null, number: "anna", direction: "outgoing", browser: true, state: "up", mode: "party" },
+    leg("1", { trunk: "carrier", number: "+49301234", direction: "incoming" }),
+    leg("2", { user: anna, number: "anna", direction: "outgoing", browser: true }),
   ],
 });
 const transit = call("call_transit", {
@@ -46,8 +58,8 @@ const transit = call("call_transit", {
   state: "ringing",
   since: at(9),
   legs: [
-    { id: "1", trunk: "pbx", number: "+4940", direction: "incoming" },
-    { id: "2", trunk: "carrier", number: "+4950", direction: "outgoing" },
+    leg("1", { trunk: "pbx", number: "+4940", direction: "incoming" }),
+    leg("2", { trunk: "carrier", number: "+4950", direction: "outgoing" }),
   ],
 });
 const queued = call("call_queue", { kind: "queue", queue: { id: "que_1", name: "Support" } });
@@ -89,8 +101,8 @@ describe("calls that are in no queue", () => {
     const given = call("call_1", {
       kind: "internal",
       legs: [
-        { id: "3", user: { id: "usr_cleo", name: "Cleo" }, number: "cleo", direction: "outgoing" },
-        { id: "4", number: "+4930", trunk: "carrier", direction: "outgoing" },
+        leg("3", { user: { id: "usr_cleo", name: "Cleo" }, number: "cleo", direction: "outgoing" }),
+        leg("4", { number: "+4930", trunk: "carrier", direction: "outgoing" }),
       ],
     });
     const [row] = directCalls([given]);
@@ -102,11 +114,11 @@ describe("calls that are in no queue", () => {
       kind: "inbound",
       state: "ringing",
       legs: [
-        { id: "1", trunk: "carrier", number: "1001", direction: "incoming" },
-        { id: "2", user: { id: "usr_ben", name: "Ben" }, number: "ben", direction: "outgoing" },
-        { id: "3", user: { id: "usr_cleo", name: "cleo" }, number: "cleo", direction: "outgoing", browser: true },
-        { id: "4", trunk: "carrier", number: "+49171", direction: "outgoing" },
-        { id: "5", user: { id: "usr_sue", name: "Sue" }, number: "sue", direction: "outgoing", mode: "listen" },
+        leg("1", { trunk: "carrier", number: "1001", direction: "incoming" }),
+        leg("2", { user: { id: "usr_ben", name: "Ben" }, number: "ben", direction: "outgoing" }),
+        leg("3", { user: { id: "usr_cleo", name: "cleo" }, number: "cleo", direction: "outgoing", browser: true }),
+        leg("4", { trunk: "carrier", number: "+49171", direction: "outgoing" }),
+        leg("5", { user: { id: "usr_sue", name: "Sue" }, number: "sue", direction: "outgoing", mode: "listen" }),
       ],
     });
     assert.deepEqual(

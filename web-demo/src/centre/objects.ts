@@ -38,12 +38,12 @@ export interface CallLeg {
   /** Name of the trunk that it came from, or goes through. */
   trunk?: string | null;
   /** `incoming`: its party called the gateway. */
-  direction?: "incoming" | "outgoing";
+  direction: "incoming" | "outgoing";
   /** The party is in a browser. */
-  browser?: boolean;
+  browser: boolean;
   /** Mode of taking part; a `party` talks with everybody. */
-  mode?: Mode;
-  state?: "calling" | "ringing" | "up" | "held" | "away";
+  mode: Mode;
+  state: "calling" | "ringing" | "up" | "held" | "away";
   began_at?: Moment | null;
   answered_at?: Moment | null;
 }

@@ -68,7 +68,7 @@ function directionOf({ kind }: CentreCall): Direction {
 
 /** The caller's leg stands first; without legs there is what the call itself says. */
 function endsOf({ from, to, legs = [] }: CentreCall): Pick<DirectCall, "from" | "to"> {
-  const parties = legs.filter(({ mode }) => mode === undefined || mode === "party");
+  const parties = legs.filter(({ mode }) => mode === "party");
   const caller = parties.find(({ direction }) => direction === "incoming") ?? parties[0];
   const called = parties.filter((leg) => leg !== caller);
   return {
@@ -81,5 +81,5 @@ function endsOf({ from, to, legs = [] }: CentreCall): Pick<DirectCall, "from" | 
 function endOf(leg: CallLeg | undefined, number: string, name: string): End {
   const own = leg?.number || number;
   const shown = leg?.user?.name || (own === number ? name : own);
-  return { name: shown, number: own === shown ? "" : own, browser: leg?.browser === true };
+  return { name: shown, number: own === shown ? "" : own, browser: leg?.browser ?? false };
 }
