@@ -18,13 +18,13 @@ const value = (name) => (flag(name) ? process.argv[process.argv.indexOf(name) + 
 
 /** Each HTML file, and the script and style sheet that it names. */
 const PAGES = {
-  index: { main: "src/main.tsx", style: "src/style.css" },
+  index: { main: "src/softphone/main.tsx", style: "src/softphone/softphone.css" },
   agent: { agent: "src/agent/main.tsx" },
   wallboard: { wallboard: "src/wallboard/main.tsx" },
   // For addresses that have no page. It is served at any depth, so its links begin with "./", which the gateway replaces.
   missing: {},
 };
-/** What a page may weigh, gzip, with the SIP library that it loads. */
+/** Bytes that a page may weigh, gzip, with the SIP library that it loads. */
 const MOST = 150_000;
 /** Named by the HTML files as they stand here. */
 const ICONS = ["icon.svg", "icon-ringing.svg", "icon-talking.svg"];

@@ -149,3 +149,21 @@ export function standingOf(registration: Registration, user: string): Standing {
             };
   }
 }
+
+/** Words about devices and levels, on every page that has a phone. */
+export const SOUND = {
+  microphone: "Microphone",
+  speaker: "Speaker",
+  byBrowser: "Browser default",
+  testMicrophone: "Test microphone",
+  stopTest: "Stop test",
+  testLevel: "Microphone test level",
+  microphoneLevel: "Microphone level",
+  theirLevel: "Level of the other side",
+  you: "You",
+  them: "Them",
+  processing: "Microphone processing",
+  echo: "Echo cancellation",
+  noise: "Noise suppression",
+  gain: "Automatic gain",
+} as const;

@@ -112,7 +112,7 @@ describe("signing in", () => {
   const tokens = (n: number) =>
     Response.json({ access_token: `access${n}`, expires_in: 600, refresh_token: `refresh${n}`, user });
   const no = (status: number, code: string) => Response.json({ code }, { status });
-  const keeper = () => {
+  const tokenStore = () => {
     let kept: never | undefined;
     return { read: () => kept, write: (value: never) => (kept = value) } as never;
   };
@@ -120,7 +120,7 @@ describe("signing in", () => {
   test("the token is renewed before it ends, once for all who wait", async () => {
     let now = 0;
     const { asked, fetch } = gateway([tokens(1), tokens(2)]);
-    const session = new Session(fetch, keeper(), () => now);
+    const session = new Session(fetch, tokenStore(), () => now);
     await session.signIn("a", "b");
     assert.equal(await session.token(), "access1");
     now = 580_000;
@@ -129,16 +129,16 @@ describe("signing in", () => {
   });
 
   test("a reload goes on with what the tab kept", async () => {
-    const keep = keeper();
-    await new Session(gateway([tokens(1)]).fetch, keep, () => 0).signIn("a", "b");
-    const again = new Session(gateway([]).fetch, keep, () => 1000);
+    const store = tokenStore();
+    await new Session(gateway([tokens(1)]).fetch, store, () => 0).signIn("a", "b");
+    const again = new Session(gateway([]).fetch, store, () => 1000);
     assert.equal(again.user.value?.id, "usr_a");
     assert.equal(await again.token(), "access1");
   });
 
   test("a gateway that is away does not sign anybody out; its no does", async () => {
     const { fetch } = gateway([tokens(1), "away", no(401, "token-reused")]);
-    const session = new Session(fetch, keeper(), () => 0);
+    const session = new Session(fetch, tokenStore(), () => 0);
     await session.signIn("a", "b");
     await assert.rejects(session.renew(), { code: "no-connection" });
     assert.ok(session.user.value);
@@ -149,7 +149,7 @@ describe("signing in", () => {
 
   test("who ends the sign-in is signed in until the gateway knows", async () => {
     const { asked, fetch } = gateway([tokens(1), "away", new Response(null, { status: 204 })]);
-    const session = new Session(fetch, keeper(), () => 0);
+    const session = new Session(fetch, tokenStore(), () => 0);
     await session.signIn("a", "b");
     await assert.rejects(session.end(), { code: "no-connection" });
     assert.ok(session.user.value);
@@ -158,8 +158,8 @@ describe("signing in", () => {
     assert.equal(asked.at(-1), 'POST /auth/logout {"refresh_token":"refresh1"}');
   });
 
-  test("a wrong password is told by its code", async () => {
-    const session = new Session(gateway([no(401, "bad-credentials")]).fetch, keeper());
+  test("a wrong password is known by its code", async () => {
+    const session = new Session(gateway([no(401, "bad-credentials")]).fetch, tokenStore());
     await assert.rejects(session.signIn("a", "b"), { status: 401, code: "bad-credentials" });
     assert.equal(session.lost.value, false);
   });
@@ -173,7 +173,7 @@ describe("signing in", () => {
       "away",
       Response.json({ a: 2 }),
     ]);
-    const session = new Session(fetch, keeper(), () => 0);
+    const session = new Session(fetch, tokenStore(), () => 0);
     await session.signIn("a", "b");
     const ask = asker(session, fetch);
     assert.deepEqual(await ask("GET", "/me"), { a: 1 });
@@ -190,7 +190,7 @@ describe("signing in", () => {
 
   test("a proxy whose gateway is away is no answer of the gateway", async () => {
     const { fetch } = gateway([tokens(1), new Response("<h1>Bad Gateway</h1>", { status: 502 })]);
-    const session = new Session(fetch, keeper(), () => 0);
+    const session = new Session(fetch, tokenStore(), () => 0);
     await session.signIn("a", "b");
     await assert.rejects(asker(session, fetch)("GET", "/me"), { status: 0, code: "no-connection" });
   });

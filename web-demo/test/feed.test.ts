@@ -29,7 +29,7 @@ describe("the event stream", () => {
     assert.deepEqual(feed.open(), { op: "subscribe", from: 9, tab: "tab" });
   });
 
-  test("answers pings, and begins anew when told so", () => {
+  test("answers pings, and begins anew when asked to", () => {
     const feed = new Feed();
     assert.deepEqual(feed.take(say({ op: "ping", n: 7 })).say, { op: "pong", n: 7 });
     feed.take(snapshot(1));
@@ -117,7 +117,7 @@ class Gateway {
     return [];
   }
 
-  /** What has not been sent on this connection. */
+  /** Texts that have not been sent on this connection. */
   send(): string[] {
     if (this.at === undefined) return [];
     const from = this.at;

@@ -1,57 +1,18 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, mock, test } from "node:test";
-import type { Stream as StreamOf } from "../src/centre/stream";
+import { createApi } from "../src/centre/api";
+import { Stream } from "../src/centre/stream";
+import { settled, Wire } from "./lib/browser";
 
-/** A WebSocket of which only what the test says happens. */
-class Wire {
-  static made: Wire[] = [];
-  onopen: (() => void) | null = null;
-  onmessage: ((event: { data: string }) => void) | null = null;
-  onclose: ((event: { code: number }) => void) | null = null;
-  sent: string[] = [];
-
-  constructor(readonly url: URL) {
-    Wire.made.push(this);
-  }
-
-  send(text: string): void {
-    this.sent.push(text);
-  }
-
-  close(): void {}
-
-  say(message: unknown): void {
-    this.onmessage?.({ data: JSON.stringify(message) });
-  }
-}
-
-const kept = new Map<string, string>();
-const storage = {
-  getItem: (key: string) => kept.get(key) ?? null,
-  setItem: (key: string, text: string) => void kept.set(key, text),
-};
 /** A gateway that is not reached answers nothing at all. */
 let reached = true;
 
-Object.assign(globalThis, {
-  sessionStorage: storage,
-  localStorage: storage,
-  WebSocket: Wire,
-  location: { href: "http://gateway.test/agent" },
-  document: { hidden: false, addEventListener() {}, removeEventListener() {} },
-  addEventListener() {},
-  removeEventListener() {},
-  fetch: () =>
-    reached ? Promise.resolve(new Response(JSON.stringify({ ticket: "t" }), { status: 200 })) : new Promise(() => undefined),
-});
-kept.set(
-  "cordboard.session",
-  JSON.stringify({ access: "a", accessUntil: Number.MAX_SAFE_INTEGER, refresh: "r", user: { id: "usr_anna" } }),
-);
+const fetch = () =>
+  reached
+    ? Promise.resolve(new Response(JSON.stringify({ ticket: "t" }), { status: 200 }))
+    : new Promise<Response>(() => undefined);
+const tokens = { access: "a", accessUntil: Number.MAX_SAFE_INTEGER, refresh: "r", user: { id: "usr_anna" } };
 
-const settled = async () => {
-  for (let n = 0; n < 50; n += 1) await Promise.resolve();
-};
 const wait = async (ms: number) => {
   for (let left = ms; left > 0; left -= 100) {
     mock.timers.tick(Math.min(100, left));
@@ -60,13 +21,15 @@ const wait = async (ms: number) => {
 };
 
 describe("the event stream", () => {
-  let stream: StreamOf;
+  let stream: Stream;
   beforeEach(async () => {
     reached = true;
     Wire.made = [];
-    const { Stream } = await import("../src/centre/stream");
     mock.timers.enable({ apis: ["setTimeout", "Date"] });
-    stream = new Stream("tab", { step() {}, refused: () => assert.fail("refused") });
+    stream = new Stream("tab", createApi(fetch, { read: () => tokens as never, write() {} }).ask, {
+      step() {},
+      refused: () => assert.fail("refused"),
+    });
     stream.start();
     await settled();
     live();

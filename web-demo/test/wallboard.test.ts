@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Agent, Queue, QueueNumbers, Status } from "../src/centre/objects";
+import { counts, listed, type Wanted } from "../src/wallboard/agent_list";
 import { alarmsOf, isGrave } from "../src/wallboard/alarms";
 import { axis, bars, hourMarks, levelLines, slotsOf } from "../src/wallboard/chart";
-import { counts, crew, type Wanted } from "../src/wallboard/crew";
 
 const day = {
   entered: 0,
@@ -85,7 +85,7 @@ describe("agents", () => {
     agent("gus", "paused", 7),
   ];
   const names = (wanted: Partial<Wanted>) =>
-    crew(all, { filter: "signed-in", queue: "", text: "", sort: "state", ...wanted }).map(({ name }) => name);
+    listed(all, { filter: "signed-in", queue: "", text: "", sort: "state", ...wanted }).map(({ name }) => name);
 
   test("what needs an eye stands first, the longest first", () => {
     assert.deepEqual(names({}), ["dora", "emil", "ben", "fay", "anna", "gus"]);

@@ -137,8 +137,8 @@ describe("for everybody", () => {
       await until("only who is signed in", async () => String(await names()) === "Ben");
       await page.press('input[name="filter"][value="offline"]');
       await until("only who is not", async () => String(await names()) === "Anna");
-      await page.type("#crew-find", "zz");
-      await page.shows(".crew", /No agents match/);
+      await page.type("#agents-find", "zz");
+      await page.shows("#agent-list", /No agents match/);
     }),
   );
 

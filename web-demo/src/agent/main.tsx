@@ -1,9 +1,12 @@
 import "./agent.css";
 import { render } from "preact";
-import { ignoreRepeats } from "../ui/repeats";
-import { start } from "./desk";
+import { createApi } from "../centre/api";
+import { createPage, startPage } from "../ui/page";
 import { App } from "./ui/app";
+import { createAgentWorkspace } from "./workspace";
 
-ignoreRepeats();
-render(<App />, document.getElementById("app") as HTMLElement);
-void start();
+const page = createPage();
+const workspace = createAgentWorkspace(page, createApi());
+startPage(page);
+render(<App workspace={workspace} />, document.getElementById("app") as HTMLElement);
+void workspace.start();

@@ -4,20 +4,15 @@ import type { Action } from "./shortcuts";
 
 export const W = {
   title: "Agent desktop",
-  product: "Cordboard",
   skip: "Skip to the call",
   signInLead: "Sign in to take calls in this browser.",
-  toWallboard: "Wallboard",
-  notAgent: (name: string) => `${name} is not an agent.`,
-  signInAsOther: "Sign in as someone else",
-  superseded: "Another tab took over",
-  supersededText: "You are working in another tab or browser now. An active call moved there with you.",
+  notAllowed: (name: string) => `${name} is not an agent.`,
+  other: { href: "wallboard", label: "Wallboard" },
   signOutTitle: "Sign out during a call?",
   signOutQueue: (who: string) => `${who} goes back to the queue, to the same place as before.`,
   signOutOthers: "The others keep talking.",
   signOutDirect: (who: string) => `Your call with ${who} ends.`,
   signOutStay: "Stay in the call",
-  takeOver: "Take over here",
 
   you: "You",
   goOnline: "Go online",
@@ -94,8 +89,6 @@ export const W = {
   leave: "Leave",
   leaveHint: "The others keep talking.",
   keysPressed: "Keys pressed",
-  you_: "You",
-  them: "Them",
   callWith: (who: string) => `Call with ${who}`,
   waited: "Waited",
   dialled: "Dialled",
@@ -172,21 +165,10 @@ export const W = {
   teamNobody: "No one by that name.",
 
   sound: "Sound",
-  microphone: "Microphone",
-  speaker: "Speaker",
   ringer: "Ringer",
-  byBrowser: "Browser default",
   sameAsSpeaker: "Same as the speaker",
-  testMicrophone: "Test microphone",
-  stopTest: "Stop test",
   testRing: "Test ring",
   ringVolume: "Ring volume",
-  microphoneLevel: "Microphone level",
-  theirLevel: "Level of the other side",
-  processing: "Microphone processing",
-  echo: "Echo cancellation",
-  noise: "Noise suppression",
-  gain: "Automatic gain",
 
   help: "Help and shortcuts",
   helpTitle: "Keyboard shortcuts",
@@ -194,8 +176,6 @@ export const W = {
   shortcutsOn: "Enable shortcuts",
   digits: "Keypad tones in a call",
 
-  messages: "Messages",
-  phoneOff: "Phone off",
   phone: {
     offline: "The phone lost its connection to the gateway; retrying. An active call may continue.",
     refused: (code: number) => `The gateway did not accept this phone (${code}); retrying.`,
@@ -205,7 +185,6 @@ export const W = {
   continueButton: "Enable sound",
   tryAgain: "Try again",
   withoutMicrophone: "Continue without microphone",
-  unload: "You are in a call.",
 
   ended: (who: string, time: string) => `Call with ${who} ended after ${time}.`,
   windowTitle: {

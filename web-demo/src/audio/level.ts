@@ -1,5 +1,4 @@
 // Loudness of a stream, many times a second.
-import { audioContext } from "./context";
 
 /** Full scale is 0 dB; the meter's empty end. */
 const FLOOR_DB = -60;
@@ -13,8 +12,7 @@ export function levelOf(samples: Float32Array): number {
 }
 
 /** Calls `show` with each new level until the returned function is called. */
-export function watchLevel(stream: MediaStream, show: (level: number) => void): () => void {
-  const context = audioContext();
+export function watchLevel(context: AudioContext, stream: MediaStream, show: (level: number) => void): () => void {
   const analyser = context.createAnalyser();
   analyser.fftSize = 1024;
   const source = context.createMediaStreamSource(stream);

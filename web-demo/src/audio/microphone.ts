@@ -1,5 +1,4 @@
-// Opening the microphone, and what stands in for it where there is none.
-import { audioContext } from "./context";
+// Opening the microphone, and changing it in a call.
 
 export interface MicrophoneSettings {
   /** Empty: whatever the browser prefers. */
@@ -16,6 +15,7 @@ export const defaultMicrophone: MicrophoneSettings = {
   autoGainControl: true,
 };
 
+/** Opens the microphone. @throws an error whose name says why: NotAllowedError, NotFoundError, InsecureContext, … */
 export async function openMicrophone(settings: MicrophoneSettings): Promise<MediaStream> {
   const devices = navigator.mediaDevices as MediaDevices | undefined;
   if (!devices?.getUserMedia) throw Object.assign(new Error("no getUserMedia"), { name: "InsecureContext" });
@@ -29,11 +29,6 @@ export async function openMicrophone(settings: MicrophoneSettings): Promise<Medi
     }
   }
   return devices.getUserMedia({ audio: processing });
-}
-
-/** A stream with a silent track: a listener's call is an ordinary call in both directions. */
-export function silence(): MediaStream {
-  return audioContext().createMediaStreamDestination().stream;
 }
 
 export function closeMicrophone(stream: MediaStream | undefined): void {

@@ -2,9 +2,6 @@
 import { signal } from "@preact/signals";
 import { canChooseSpeaker } from "./devices";
 
-/** The browser wants a click before it lets the page ring. */
-export const ringerBlocked = signal(false);
-
 const RATE = 16_000;
 /** Two notes and a pause. */
 const NOTES: readonly [hertz: number, seconds: number][] = [
@@ -16,34 +13,39 @@ const LEVEL = 0.5;
 /** Seconds of rise and fall, so that nothing clicks. */
 const RAMP = 0.012;
 
-let element: HTMLAudioElement | undefined;
+export class Ringer {
+  /** The browser wants a click before it lets the page ring. */
+  readonly blocked = signal(false);
+  private element: HTMLAudioElement | undefined;
 
-export function startRinging(device: string, volume: number): void {
-  const ringer = audio();
-  ringer.volume = volume;
-  if (canChooseSpeaker) ringer.setSinkId(device).catch(() => undefined);
-  ringer.currentTime = 0;
-  ringer
-    .play()
-    .then(() => {
-      ringerBlocked.value = false;
-    })
-    .catch((error: Error) => {
-      // Stopped before it began is no refusal.
-      if (error.name === "NotAllowedError") ringerBlocked.value = true;
-    });
-}
-
-export function stopRinging(): void {
-  element?.pause();
-}
-
-function audio(): HTMLAudioElement {
-  if (!element) {
-    element = new Audio(URL.createObjectURL(new Blob([wav(samples())], { type: "audio/wav" })));
-    element.loop = true;
+  /** Rings on a device (empty: the browser's choice) with a volume of 0..1 until it is stopped. */
+  start(device: string, volume: number): void {
+    const ringer = this.audio();
+    ringer.volume = volume;
+    if (canChooseSpeaker) ringer.setSinkId(device).catch(() => undefined);
+    ringer.currentTime = 0;
+    ringer
+      .play()
+      .then(() => {
+        this.blocked.value = false;
+      })
+      .catch((error: Error) => {
+        // Stopped before it began is no refusal.
+        if (error.name === "NotAllowedError") this.blocked.value = true;
+      });
   }
-  return element;
+
+  stop(): void {
+    this.element?.pause();
+  }
+
+  private audio(): HTMLAudioElement {
+    if (!this.element) {
+      this.element = new Audio(URL.createObjectURL(new Blob([wav(samples())], { type: "audio/wav" })));
+      this.element.loop = true;
+    }
+    return this.element;
+  }
 }
 
 /** One turn of the ring tone, -1..1. */

@@ -2,52 +2,54 @@
 import { signal } from "@preact/signals";
 import { canChooseSpeaker } from "./devices";
 
-/** The browser wants a click before it lets the page make sound. */
-export const playbackBlocked = signal(false);
+export class Speaker {
+  /** The browser wants a click before it lets the page make sound. */
+  readonly blocked = signal(false);
+  private readonly playing = new Map<MediaStream, HTMLAudioElement>();
+  private sink = "";
 
-const playing = new Map<MediaStream, HTMLAudioElement>();
-let sink = "";
+  play(stream: MediaStream): void {
+    if (this.playing.has(stream)) return;
+    const element = document.createElement("audio");
+    element.autoplay = true;
+    element.setAttribute("playsinline", "");
+    element.srcObject = stream;
+    this.playing.set(stream, element);
+    document.body.append(element);
+    this.chooseSink(element);
+    this.start(element);
+  }
 
-export function play(stream: MediaStream): void {
-  if (playing.has(stream)) return;
-  const element = document.createElement("audio");
-  element.autoplay = true;
-  element.setAttribute("playsinline", "");
-  element.srcObject = stream;
-  playing.set(stream, element);
-  document.body.append(element);
-  chooseSink(element);
-  start(element);
-}
+  stop(stream: MediaStream | undefined): void {
+    const element = stream && this.playing.get(stream);
+    if (!element) return;
+    this.playing.delete(stream);
+    element.srcObject = null;
+    element.remove();
+    if (this.playing.size === 0) this.blocked.value = false;
+  }
 
-export function stop(stream: MediaStream | undefined): void {
-  const element = stream && playing.get(stream);
-  if (!element) return;
-  playing.delete(stream);
-  element.srcObject = null;
-  element.remove();
-  if (playing.size === 0) playbackBlocked.value = false;
-}
+  /** From within a click: starts what the browser had held back. */
+  unblock(): void {
+    this.blocked.value = false;
+    for (const element of this.playing.values()) this.start(element);
+  }
 
-/** From within a click: starts what the browser had held back. */
-export function unblock(): void {
-  playbackBlocked.value = false;
-  for (const element of playing.values()) start(element);
-}
+  /** Plays on this device from now on; empty: the browser's choice. */
+  use(id: string): void {
+    this.sink = id;
+    for (const element of this.playing.values()) this.chooseSink(element);
+  }
 
-export function setSpeaker(id: string): void {
-  sink = id;
-  for (const element of playing.values()) chooseSink(element);
-}
+  private start(element: HTMLAudioElement): void {
+    element.play().catch((error: Error) => {
+      if (error.name === "NotAllowedError") this.blocked.value = true;
+    });
+  }
 
-function start(element: HTMLAudioElement): void {
-  element.play().catch((error: Error) => {
-    if (error.name === "NotAllowedError") playbackBlocked.value = true;
-  });
-}
-
-function chooseSink(element: HTMLAudioElement): void {
-  if (!canChooseSpeaker) return;
-  // A speaker that was unplugged: the default one plays on.
-  element.setSinkId(sink).catch(() => undefined);
+  private chooseSink(element: HTMLAudioElement): void {
+    if (!canChooseSpeaker) return;
+    // A speaker that was unplugged: the default one plays on.
+    element.setSinkId(this.sink).catch(() => undefined);
+  }
 }

@@ -2,17 +2,26 @@
 import { read, write } from "../storage";
 import { Problem, problemOf } from "./problem";
 import { type Answer, addressOf, type Method, type Path, type Rest } from "./requests";
-import { type Fetch, Session } from "./session";
+import { type Fetch, Session, type TokenStore } from "./session";
+
+/** The sign-in of a page, and what asks in its name. */
+export interface Api {
+  session: Session;
+  ask: Ask;
+}
 
 /** Beside the page, wherever a proxy has put it. */
-const fetchApi: Fetch = (path, init) => fetch(`api/v1${path}`, init);
+const besidePage: Fetch = (path, init) => fetch(`api/v1${path}`, init);
 
-export const session = new Session(fetchApi, {
+const inTab: TokenStore = {
   read: () => read("session", "tab"),
-  write: (kept) => write("session", kept, "tab"),
-});
+  write: (held) => write("session", held, "tab"),
+};
 
-export const ask = asker(session, fetchApi);
+export function createApi(fetch: Fetch = besidePage, store: TokenStore = inTab): Api {
+  const session = new Session(fetch, store);
+  return { session, ask: asker(session, fetch) };
+}
 
 /** Sends a request of the API document and resolves with the body of its answer. @throws Problem */
 export type Ask = <M extends Method, P extends Path<M>>(method: M, path: P, ...given: Rest<M, P>) => Promise<Answer<M, P>>;

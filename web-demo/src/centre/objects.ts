@@ -17,13 +17,36 @@ export type AgentNotes = Schemas["AgentNotes"];
 export type Queue = Schemas["Queue"];
 export type QueueName = Schemas["QueueName"];
 export type QueueNumbers = Schemas["List_QueueNumbers"]["items"][number];
-export type CentreCall = Schemas["Call"];
+/** A live call; without a kind it is one through a queue. */
+export type CentreCall = Schemas["Call"] & { kind?: CallKind; legs?: CallLeg[] };
+/** Direction of a call as the gateway sees it: `inbound` from a trunk, `outbound` to one, `transit` from one to another. */
+export type CallKind = "queue" | "inbound" | "outbound" | "internal" | "transit";
 export type CallState = Schemas["CallPhase"];
 export type CallRecord = Schemas["Record"];
 export type Mode = Schemas["Mode"];
 export type Choice = Schemas["Choice"];
 /** Destination of a call: exactly one of its fields. */
 export type Target = Schemas["Target"];
+
+/** A live leg: one party's dialog and media. */
+export interface CallLeg {
+  id: string;
+  /** Number or name of the party. */
+  number: string;
+  /** User whose telephone or browser it is; none at a trunk. */
+  user?: Schemas["AgentName"] | null;
+  /** Name of the trunk that it came from, or goes through. */
+  trunk?: string | null;
+  /** `incoming`: its party called the gateway. */
+  direction: "incoming" | "outgoing";
+  /** The party is in a browser. */
+  browser: boolean;
+  /** Mode of taking part; a `party` talks with everybody. */
+  mode: Mode;
+  state: "calling" | "ringing" | "up" | "held" | "away";
+  began_at?: Moment | null;
+  answered_at?: Moment | null;
+}
 
 /** Properties of an agent that everybody may see. */
 export type Colleague = Pick<Agent, "id" | "name" | "display" | "status">;
@@ -58,6 +81,11 @@ export type CentreEvent =
   | { type: "config.changed"; data: { what: string } };
 
 export type OfferEnd = "accepted" | "rejected" | "no-answer" | "cancelled" | "lost";
+
+/** True of a call that is in no queue. */
+export function isDirect({ kind }: Pick<CentreCall, "kind">): boolean {
+  return kind !== undefined && kind !== "queue";
+}
 
 export function isWholeAgent(agent: Agent | Colleague | undefined): agent is Agent {
   return agent !== undefined && "reach" in agent;

@@ -3,8 +3,8 @@ import { type Signal, signal } from "@preact/signals";
 import type { Tokens, User } from "./objects";
 import { Problem, problemOf } from "./problem";
 
-/** State that the tab keeps. */
-interface Kept {
+/** Tokens that a sign-in has now. */
+export interface Held {
   access: string;
   /** Milliseconds since 1970. */
   accessUntil: number;
@@ -12,9 +12,10 @@ interface Kept {
   user: User;
 }
 
-export interface Keeper {
-  read(): Kept | undefined;
-  write(kept: Kept | undefined): void;
+/** Memory of the tab for the tokens. */
+export interface TokenStore {
+  read(): Held | undefined;
+  write(held: Held | undefined): void;
 }
 
 export type Fetch = (path: string, init: RequestInit) => Promise<Response>;
@@ -26,25 +27,25 @@ export class Session {
   readonly user: Signal<User | undefined>;
   /** The sign-in ended without the person having wanted it. */
   readonly lost = signal(false);
-  private kept: Kept | undefined;
+  private held: Held | undefined;
   private renewal: Promise<string> | undefined;
 
   constructor(
     private readonly fetch: Fetch,
-    private readonly keeper: Keeper,
+    private readonly store: TokenStore,
     private readonly now: () => number = Date.now,
   ) {
-    this.kept = keeper.read();
-    this.user = signal(this.kept?.user);
+    this.held = store.read();
+    this.user = signal(this.held?.user);
   }
 
   async signIn(user: string, password: string): Promise<void> {
     this.take(await this.post<Tokens>("/auth/login", { user, password }));
   }
 
-  /** Ends the sign-in at the gateway, and then here. @throws Problem where the gateway was not told; then it goes on. */
+  /** Ends the sign-in at the gateway, and then here. @throws Problem where the gateway does not know; then it goes on. */
   async end(): Promise<void> {
-    const refresh = this.kept?.refresh;
+    const refresh = this.held?.refresh;
     if (refresh) await this.post("/auth/logout", { refresh_token: refresh });
     this.forget();
     this.lost.value = false;
@@ -52,7 +53,7 @@ export class Session {
 
   /** Ends the sign-in here and at the gateway. */
   async signOut(): Promise<void> {
-    const refresh = this.kept?.refresh;
+    const refresh = this.held?.refresh;
     this.forget();
     this.lost.value = false;
     if (refresh) await this.post("/auth/logout", { refresh_token: refresh }).catch(() => undefined);
@@ -65,7 +66,7 @@ export class Session {
 
   /** An access token that is good now. @throws Problem */
   async token(): Promise<string> {
-    if (this.kept && this.kept.accessUntil - MARGIN_MS > this.now()) return this.kept.access;
+    if (this.held && this.held.accessUntil - MARGIN_MS > this.now()) return this.held.access;
     return this.renew();
   }
 
@@ -78,17 +79,17 @@ export class Session {
   }
 
   private async renewOnce(): Promise<string> {
-    const before = this.kept;
+    const before = this.held;
     if (!before) throw new Problem(401, "unauthenticated");
     try {
       const tokens = await this.post<Tokens>("/auth/refresh", { refresh_token: before.refresh });
       // Somebody signed out, or in anew, in the meantime.
-      if (this.kept !== before) throw new Problem(401, "unauthenticated");
+      if (this.held !== before) throw new Problem(401, "unauthenticated");
       this.take(tokens);
       return tokens.access_token;
     } catch (error) {
       // Only the gateway's own no ends the sign-in; a gateway that is away does not.
-      if (error instanceof Problem && error.status === 401 && this.kept === before) {
+      if (error instanceof Problem && error.status === 401 && this.held === before) {
         this.forget();
         this.lost.value = true;
       }
@@ -97,20 +98,20 @@ export class Session {
   }
 
   private take(tokens: Tokens): void {
-    this.kept = {
+    this.held = {
       access: tokens.access_token,
       accessUntil: this.now() + tokens.expires_in * 1000,
       refresh: tokens.refresh_token,
       user: tokens.user,
     };
-    this.keeper.write(this.kept);
+    this.store.write(this.held);
     this.lost.value = false;
     this.user.value = tokens.user;
   }
 
   private forget(): void {
-    this.kept = undefined;
-    this.keeper.write(undefined);
+    this.held = undefined;
+    this.store.write(undefined);
     this.user.value = undefined;
   }
 

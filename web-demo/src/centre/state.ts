@@ -1,104 +1,111 @@
-// The call centre as signals: what the pages draw.
-import { batch, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+// The call centre as signals: what a page draws.
+import { batch, type Signal, signal } from "@preact/signals";
 import { ServerClock } from "./clock";
 import type { Step } from "./feed";
 import type { CallRecord, CentreEvent } from "./objects";
 import { applyEvent, emptyPicture, PARTS, type Part, type Picture, pictureOf } from "./picture";
 
-const clock = new ServerClock();
-let picture: Picture = emptyPicture();
-const dirty = new Set<Part>();
-let drawing: ReturnType<typeof setTimeout> | undefined;
-let drawn = 0;
-
-/** True once a snapshot has come. */
-export const known = signal(false);
-const parts: { [P in Part]: Signal<Picture[P]> } = {
-  agents: signal(picture.agents),
-  queues: signal(picture.queues),
-  calls: signal(picture.calls),
-  offers: signal(picture.offers),
-};
-export const agents: ReadonlySignal<Picture["agents"]> = parts.agents;
-export const queues: ReadonlySignal<Picture["queues"]> = parts.queues;
-export const calls: ReadonlySignal<Picture["calls"]> = parts.calls;
-export const offers: ReadonlySignal<Picture["offers"]> = parts.offers;
-
-/** Milliseconds since 1970 by the gateway's clock, changed twice a second. */
-export const now = signal(Date.now());
-
-/** Takes a step of the stream; `ended` hears of calls that are over, `other` of what is not drawn. */
-export function take(step: Step, ended: (record: CallRecord) => void, other?: (event: CentreEvent) => void): void {
-  if (step.time) clock.heard(Date.parse(step.time), Date.now());
-  if (step.snapshot) {
-    picture = pictureOf(step.snapshot);
-    for (const part of PARTS) dirty.add(part);
-    batch(() => {
-      tick();
-      draw();
-      known.value = true;
-    });
-  }
-  if (!step.event) return;
-  const { part, ended: record } = applyEvent(picture, step.event);
-  if (part) {
-    dirty.add(part);
-    // Changes about the agent are shown at once; others as often as an eye can follow.
-    if (part === "offers" || document.hidden || isOwn(step.event)) draw();
-    else drawSoon();
-  } else {
-    other?.(step.event);
-  }
-  if (record) ended(record);
-}
-
-function isOwn(event: CentreEvent): boolean {
-  const me = picture.me?.id;
-  if (event.type === "agent.changed") return event.data.id === me;
-  if (event.type === "call.changed") return event.data.agent === me;
-  return event.type === "call.ended";
-}
-
-/** Forgets everything: somebody else signs in. */
-export function forget(): void {
-  picture = emptyPicture();
-  for (const part of PARTS) dirty.add(part);
-  batch(() => {
-    draw();
-    known.value = false;
-  });
-}
-
-export function serverNow(): number {
-  return clock.at(Date.now());
-}
-
 /** The first change after quiet at once, the others so far apart. */
 const SPACE_MS = 150;
+/** Time between two readings of the clock, half of the second in which it is shown. */
+const TICK_MS = 500;
+/** A jump: the browser's clock was set, or the computer slept. */
+const JUMP_MS = 60_000;
 
-function drawSoon(): void {
-  drawing ??= setTimeout(draw, Math.max(0, drawn + SPACE_MS - performance.now()));
+/** Reader of the events that do not belong to the picture. */
+export interface EventReader {
+  /** A call is over. */
+  ended(record: CallRecord): void;
+  /** An event about something that is not drawn. */
+  other(event: CentreEvent): void;
 }
 
-function draw(): void {
-  clearTimeout(drawing);
-  drawing = undefined;
-  drawn = performance.now();
-  batch(() => {
-    // A map of its own each time: signals tell of a change only when the value is another one.
-    for (const part of dirty) (parts[part] as Signal<unknown>).value = new Map(picture[part] as Map<string, unknown>);
-    dirty.clear();
-  });
+export class CentreState {
+  /** True once a snapshot has come. */
+  readonly known = signal(false);
+  readonly agents = signal<Picture["agents"]>(new Map());
+  readonly queues = signal<Picture["queues"]>(new Map());
+  readonly calls = signal<Picture["calls"]>(new Map());
+  readonly offers = signal<Picture["offers"]>(new Map());
+  /** Milliseconds since 1970 by the gateway's clock, changed twice a second. */
+  readonly now = signal(Date.now());
+  private readonly clock = new ServerClock();
+  private readonly dirty = new Set<Part>();
+  private picture = emptyPicture();
+  private drawing: ReturnType<typeof setTimeout> | undefined;
+  private drawn = 0;
+  private seen = Date.now();
+  private ticking: ReturnType<typeof setInterval> | undefined;
+
+  start(): void {
+    this.ticking ??= setInterval(() => this.tick(), TICK_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.ticking);
+    clearTimeout(this.drawing);
+    this.ticking = this.drawing = undefined;
+  }
+
+  /** Takes a step of the stream. */
+  take(step: Step, reader: EventReader): void {
+    if (step.time) this.clock.heard(Date.parse(step.time), Date.now());
+    if (step.snapshot) {
+      this.picture = pictureOf(step.snapshot);
+      for (const part of PARTS) this.dirty.add(part);
+      batch(() => {
+        this.tick();
+        this.draw();
+        this.known.value = true;
+      });
+    }
+    if (!step.event) return;
+    const { part, ended } = applyEvent(this.picture, step.event);
+    if (part) {
+      this.dirty.add(part);
+      // Changes about the agent are shown at once; others as often as an eye can follow.
+      if (part === "offers" || document.hidden || this.isOwn(step.event)) this.draw();
+      else this.drawing ??= setTimeout(() => this.draw(), Math.max(0, this.drawn + SPACE_MS - performance.now()));
+    } else {
+      reader.other(step.event);
+    }
+    if (ended) reader.ended(ended);
+  }
+
+  /** Forgets everything: somebody else signs in. */
+  forget(): void {
+    this.picture = emptyPicture();
+    for (const part of PARTS) this.dirty.add(part);
+    batch(() => {
+      this.draw();
+      this.known.value = false;
+    });
+  }
+
+  private isOwn(event: CentreEvent): boolean {
+    const me = this.picture.me?.id;
+    if (event.type === "agent.changed") return event.data.id === me;
+    if (event.type === "call.changed") return event.data.agent === me;
+    return event.type === "call.ended";
+  }
+
+  private draw(): void {
+    clearTimeout(this.drawing);
+    this.drawing = undefined;
+    this.drawn = performance.now();
+    batch(() => {
+      // A map of its own each time: signals report a change only when the value is another one.
+      for (const part of this.dirty) {
+        (this[part] as Signal<unknown>).value = new Map(this.picture[part] as Map<string, unknown>);
+      }
+      this.dirty.clear();
+    });
+  }
+
+  private tick(): void {
+    const local = Date.now();
+    if (Math.abs(local - this.seen) > JUMP_MS) this.clock.reset();
+    this.seen = local;
+    this.now.value = this.clock.at(local);
+  }
 }
-
-let seen = Date.now();
-
-function tick(): void {
-  const local = Date.now();
-  // A jump: the browser's clock was set, or the computer slept.
-  if (Math.abs(local - seen) > 60_000) clock.reset();
-  seen = local;
-  now.value = clock.at(local);
-}
-
-setInterval(tick, 500);

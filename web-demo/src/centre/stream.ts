@@ -1,6 +1,6 @@
 // The event stream: one WebSocket at a time, opened again whenever it breaks, going on where it was cut.
 import { signal } from "@preact/signals";
-import { ask } from "./api";
+import type { Ask } from "./api";
 import { Backoff } from "./backoff";
 import { Feed, type Step } from "./feed";
 import type { Problem } from "./problem";
@@ -36,6 +36,7 @@ export class Stream {
 
   constructor(
     tab: string | undefined,
+    private readonly ask: Ask,
     private readonly listener: StreamListener,
   ) {
     this.feed = new Feed(tab);
@@ -74,7 +75,7 @@ export class Stream {
     this.listen(this.patience);
     let ticket: string;
     try {
-      ({ ticket } = await ask("POST", "/auth/ticket"));
+      ({ ticket } = await this.ask("POST", "/auth/ticket"));
     } catch (error) {
       if (mine !== this.attempt) return;
       const { status } = error as Problem;

@@ -41,6 +41,7 @@ export const OFFER_END: Record<OfferEnd, string> = {
 };
 
 export const COMMON = {
+  product: "Cordboard",
   signIn: "Sign in",
   signingIn: "Signing in",
   signOut: "Sign out",
@@ -56,6 +57,14 @@ export const COMMON = {
   connected: "Connected",
   reconnecting: "Reconnecting",
   reconnectingIn: (seconds: number) => (seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting"),
+  phoneOff: "Phone off",
+  signInAsOther: "Sign in as someone else",
+  superseded: "Another tab took over",
+  supersededText: "You are working in another tab or browser now. An active call moved there with you.",
+  takeOver: "Take over here",
+  messages: "Messages",
+  outdated: "The gateway was updated. Reload this page when it suits you; an active call comes back.",
+  reload: "Reload",
   copiedTab: "This tab is a copy of another one. Sign in here to take over from it.",
 };
 

@@ -181,19 +181,19 @@ class JsSipCall implements PhoneCall {
     });
   }
 
-  transfer(to: string | PhoneCall, told: (code: number) => void): void {
+  transfer(to: string | PhoneCall, answered: (code: number) => void): void {
     const other = to instanceof JsSipCall ? to.session : undefined;
     const target = other?.remote_identity.uri.toString() ?? String(to);
-    const heard = ({ status_line }: { status_line: { status_code: number } }) => told(Number(status_line.status_code));
+    const heard = ({ status_line }: { status_line: { status_code: number } }) => answered(Number(status_line.status_code));
     const eventHandlers = {
       trying: heard,
       progress: heard,
       accepted: heard,
       failed: heard,
-      requestFailed: ({ response }: { response: Message | null }) => told(response?.status_code ?? 503),
+      requestFailed: ({ response }: { response: Message | null }) => answered(response?.status_code ?? 503),
     };
     const asked: unknown = this.session.refer(target, { ...(other ? { replaces: other } : {}), eventHandlers });
-    if (!asked) told(481);
+    if (!asked) answered(481);
   }
 
   sendDigit(digit: string): void {

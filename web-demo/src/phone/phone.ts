@@ -56,7 +56,7 @@ export interface PhoneCall {
   /** User part of the other party's address, or the whole address where the domain is another. */
   readonly peer: string;
   readonly peerName: string;
-  /** Call-ID of our leg, and the gateway's tag of its dialog once there is one: who knows both is told how the whole call sounds. */
+  /** Call-ID of our leg, and the gateway's tag of its dialog once there is one: whoever knows both may ask how the whole call sounds. */
   readonly callId: string;
   readonly gatewayTag: string | undefined;
   listener: CallListener;
@@ -73,10 +73,10 @@ export interface PhoneCall {
   setHeld(held: boolean): Promise<void>;
   sendDigit(digit: string): void;
   /**
-   * Gives the other party by REFER (RFC 3515) to a target, or to the other party of another call. `told` hears the SIP status that
+   * Gives the other party by REFER (RFC 3515) to a target, or to the other party of another call. `answered` hears the SIP status that
    * the target answers, or with which the REFER is refused; after a 2xx the call ends.
    */
-  transfer(to: string | PhoneCall, told: (code: number) => void): void;
+  transfer(to: string | PhoneCall, answered: (code: number) => void): void;
 }
 
 export interface Phone {

@@ -262,22 +262,22 @@ class SipJsCall implements PhoneCall {
     this.applyTracks();
   }
 
-  transfer(to: string | PhoneCall, told: (code: number) => void): void {
+  transfer(to: string | PhoneCall, answered: (code: number) => void): void {
     const target = to instanceof SipJsCall ? to.session : UserAgent.makeURI(String(to));
     if (!target) {
-      told(400);
+      answered(400);
       return;
     }
     this.session
       .refer(target, {
-        requestDelegate: { onReject: ({ message }) => told(message.statusCode ?? 503) },
+        requestDelegate: { onReject: ({ message }) => answered(message.statusCode ?? 503) },
         onNotify: (notification) => {
           notification.accept().catch(() => undefined);
           const code = statusOfFragment(notification.request.body);
-          if (code) told(code);
+          if (code) answered(code);
         },
       })
-      .catch(() => told(481));
+      .catch(() => answered(481));
   }
 
   sendDigit(digit: string): void {

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
-import type { Call } from "../call";
 import type { Quality, Verdict } from "../quality";
 import { read, write } from "../storage";
+import type { Call } from "../voice/call";
 
 const GRADES: Record<Verdict["grade"], [string, number]> = {
   good: ["Good connection", 3],

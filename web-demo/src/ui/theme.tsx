@@ -1,34 +1,48 @@
 import { effect, signal } from "@preact/signals";
 import { read, write } from "../storage";
 import { Icon } from "./icons";
+import { usePage } from "./page";
 
-type Theme = "auto" | "light" | "dark";
+type ThemeName = "auto" | "light" | "dark";
 /** The theme that a click chooses after each. */
-const NEXT: Record<Theme, Theme> = { auto: "light", light: "dark", dark: "auto" };
-const NAMES: Record<Theme, string> = { auto: "system", light: "light", dark: "dark" };
+const NEXT: Record<ThemeName, ThemeName> = { auto: "light", light: "dark", dark: "auto" };
+const NAMES: Record<ThemeName, string> = { auto: "system", light: "light", dark: "dark" };
 
-const saved = read<Theme>("theme");
-const theme = signal<Theme>(saved && Object.hasOwn(NEXT, saved) ? saved : "auto");
+/** Light, dark, or as the system has it. All pages of a browser share the choice. */
+export class Theme {
+  readonly name = signal<ThemeName>("auto");
 
-effect(() => {
-  if (theme.value === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme.value;
-});
+  constructor() {
+    const saved = read<ThemeName>("theme");
+    if (saved && Object.hasOwn(NEXT, saved)) this.name.value = saved;
+  }
+
+  start(): void {
+    effect(() => {
+      const { dataset } = document.documentElement;
+      if (this.name.value === "auto") delete dataset.theme;
+      else dataset.theme = this.name.value;
+    });
+  }
+
+  next(): void {
+    this.name.value = NEXT[this.name.peek()];
+    write("theme", this.name.peek());
+  }
+}
 
 export function ThemeButton() {
-  const next = NEXT[theme.value];
+  const { theme } = usePage();
+  const name = theme.name.value;
   return (
     <button
       type="button"
       class="plain round"
-      aria-label={`Theme: ${NAMES[theme.value]}. Switch to ${NAMES[next]}.`}
-      title={`Theme: ${NAMES[theme.value]}`}
-      onClick={() => {
-        theme.value = next;
-        write("theme", next);
-      }}
+      aria-label={`Theme: ${NAMES[name]}. Switch to ${NAMES[NEXT[name]]}.`}
+      title={`Theme: ${NAMES[name]}`}
+      onClick={() => theme.next()}
     >
-      <Icon name={theme.value} />
+      <Icon name={name} />
     </button>
   );
 }

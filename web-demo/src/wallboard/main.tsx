@@ -1,9 +1,12 @@
 import "./wallboard.css";
 import { render } from "preact";
-import { ignoreRepeats } from "../ui/repeats";
-import { start } from "./board";
+import { createApi } from "../centre/api";
+import { createPage, startPage } from "../ui/page";
 import { App } from "./ui/app";
+import { createWallboard } from "./wallboard";
 
-ignoreRepeats();
-render(<App />, document.getElementById("app") as HTMLElement);
-void start();
+const page = createPage();
+const wallboard = createWallboard(page, createApi());
+startPage(page);
+render(<App wallboard={wallboard} />, document.getElementById("app") as HTMLElement);
+void wallboard.start();

@@ -1,15 +1,14 @@
 // Listening, whispering, barging in: the supervisor's own phone, which is there only as long as it is needed.
 import { signal } from "@preact/signals";
-import { audioContext } from "../audio/context";
-import { closeMicrophone, defaultMicrophone, type MicrophoneSettings, openMicrophone, silence } from "../audio/microphone";
-import { setSpeaker } from "../audio/speaker";
-import { Call } from "../call";
-import { ask } from "../centre/api";
-import { Line } from "../centre/line";
+import { closeMicrophone, openMicrophone } from "../audio/microphone";
+import type { PageAudio } from "../audio/page_audio";
+import type { Ask } from "../centre/api";
+import { LentLine, type LoadLibrary } from "../centre/lent_line";
 import type { PhoneCall } from "../phone/phone";
-import { read } from "../storage";
+import type { Notices } from "../ui/shell/notices";
+import { Call } from "../voice/call";
+import { SoundSettings } from "../voice/sound_settings";
 import { microphoneTrouble } from "../words";
-import { tellFault } from "./board";
 import { W } from "./words";
 
 export type Supervising = "listen" | "whisper" | "barge";
@@ -24,115 +23,123 @@ export interface Watching {
   leg: Call | undefined;
 }
 
-export const watching = signal<Watching | undefined>(undefined);
-/** The next mode is being asked for. */
-export const changing = signal(false);
-
 /** Time that the phone may take to register, and the gateway to call it. */
 const READY_MS = 15_000;
 
-let tab = "";
-let line: Line | undefined;
-let microphone: MediaStream | undefined;
-let legs = 0;
+export class Supervision {
+  readonly watching = signal<Watching | undefined>(undefined);
+  /** The next mode is being asked for. */
+  readonly changing = signal(false);
+  private readonly line: LentLine;
+  private readonly sound: SoundSettings;
+  private microphone: MediaStream | undefined;
+  private legs = 0;
 
-export function useTab(name: string): void {
-  tab = name;
-}
+  constructor(
+    private readonly audio: PageAudio,
+    private readonly ask: Ask,
+    private readonly notices: Notices,
+    tab: () => string,
+    library?: LoadLibrary,
+  ) {
+    this.sound = new SoundSettings(audio);
+    this.line = new LentLine(ask, tab, (wire) => this.incoming(wire), library);
+  }
 
-/** Begins, or goes on in another way. From within a click: the browser lets the page sound. */
-export async function watch(wanted: Omit<Watching, "leg">): Promise<void> {
-  if (changing.value) return;
-  changing.value = true;
-  audioContext();
-  try {
-    if (watching.value && watching.value.call !== wanted.call) await stopWatching();
-    if (wanted.mode !== "listen" && !(await readyToSpeak())) return;
-    const already = watching.value;
-    if (!already) {
-      watching.value = { ...wanted, leg: undefined };
-      await openLine();
+  /** Begins, or goes on in another way. From within a click: the browser lets the page sound. */
+  async watch(wanted: Omit<Watching, "leg">): Promise<void> {
+    if (this.changing.peek()) return;
+    this.changing.value = true;
+    this.audio.context();
+    try {
+      const before = this.watching.peek();
+      if (before && before.call !== wanted.call) await this.stop();
+      if (wanted.mode !== "listen" && !(await this.readyToSpeak())) return;
+      const already = this.watching.peek();
+      if (!already) {
+        this.watching.value = { ...wanted, leg: undefined };
+        await this.openLine();
+      }
+      await this.ask("PUT", "/calls/{id}/supervision", { path: { id: wanted.call }, body: { mode: wanted.mode } });
+      if (already) this.watching.value = { ...already, ...wanted };
+      else setTimeout(() => this.expectLeg(wanted.call), READY_MS);
+    } catch (error) {
+      this.notices.fail(error);
+      if (!this.watching.peek()?.leg) void this.stop();
+    } finally {
+      this.changing.value = false;
     }
-    await ask("PUT", "/calls/{id}/supervision", { path: { id: wanted.call }, body: { mode: wanted.mode } });
-    if (already) watching.value = { ...already, ...wanted };
-    else setTimeout(() => watching.value?.call === wanted.call && !watching.value.leg && giveUp(W.phoneFailed), READY_MS);
-  } catch (error) {
-    if (watching.value?.leg) tellFault(error);
-    else giveUp(error);
-  } finally {
-    changing.value = false;
   }
-}
 
-export async function stopWatching(): Promise<void> {
-  const now = watching.value;
-  watching.value = undefined;
-  if (now) await ask("DELETE", "/calls/{id}/supervision", { path: { id: now.call } }).catch(() => undefined);
-  now?.leg?.hangUp();
-  await closeLine();
-}
+  readonly stop = async (): Promise<void> => {
+    const now = this.watching.peek();
+    this.watching.value = undefined;
+    if (now) await this.ask("DELETE", "/calls/{id}/supervision", { path: { id: now.call } }).catch(() => undefined);
+    now?.leg?.hangUp();
+    await this.closeLine();
+  };
 
-function giveUp(why: unknown): void {
-  tellFault(why);
-  void stopWatching();
-}
-
-/** A call of which only the sound was wanted has no microphone yet. */
-async function readyToSpeak(): Promise<boolean> {
-  if (microphone) return true;
-  try {
-    const kept = read<Partial<MicrophoneSettings>>("microphone");
-    microphone = await openMicrophone({ ...defaultMicrophone, ...kept });
-  } catch (error) {
-    tellFault(microphoneTrouble(error).sentence);
-    return false;
+  /** The gateway has had its time to call. */
+  private expectLeg(call: string): void {
+    const now = this.watching.peek();
+    if (now?.call !== call || now.leg) return;
+    this.notices.show(W.phoneFailed, "error");
+    void this.stop();
   }
-  await watching.value?.leg?.useMicrophone(microphone);
-  return true;
-}
 
-/** Resolves when the phone is registered. @throws when it takes too long. */
-function openLine(): Promise<void> {
-  setSpeaker(read<string>("speaker") ?? "");
-  line ??= new Line(tab, incoming);
-  const opening = line;
-  if (!opening.registration.value) void opening.open();
-  return new Promise((resolve, reject) => {
-    let over: () => void = () => undefined;
-    const timer = setTimeout(() => {
-      over();
-      reject(new Error(W.phoneFailed));
-    }, READY_MS);
-    over = opening.registration.subscribe((registration) => {
-      if (registration?.state !== "registered") return;
-      clearTimeout(timer);
-      queueMicrotask(() => over());
-      resolve();
+  /** A call of which only the sound was wanted has no microphone yet. */
+  private async readyToSpeak(): Promise<boolean> {
+    if (this.microphone) return true;
+    try {
+      this.microphone = await openMicrophone(this.sound.microphone.peek());
+    } catch (error) {
+      this.notices.show(microphoneTrouble(error).sentence, "error");
+      return false;
+    }
+    await this.watching.peek()?.leg?.useMicrophone(this.microphone);
+    return true;
+  }
+
+  /** Resolves when the phone is registered. @throws when it takes too long. */
+  private openLine(): Promise<void> {
+    this.audio.speaker.use(this.sound.speaker.peek());
+    const { registration } = this.line;
+    if (!registration.peek()) void this.line.open();
+    return new Promise((resolve, reject) => {
+      let over: () => void = () => undefined;
+      const timer = setTimeout(() => {
+        over();
+        reject(new Error(W.phoneFailed));
+      }, READY_MS);
+      over = registration.subscribe((state) => {
+        if (state?.state !== "registered") return;
+        clearTimeout(timer);
+        queueMicrotask(() => over());
+        resolve();
+      });
     });
-  });
-}
+  }
 
-async function closeLine(): Promise<void> {
-  const closing = line;
-  line = undefined;
-  closeMicrophone(microphone);
-  microphone = undefined;
-  await closing?.close();
-}
+  private async closeLine(): Promise<void> {
+    closeMicrophone(this.microphone);
+    this.microphone = undefined;
+    await this.line.close();
+  }
 
-function incoming(wire: PhoneCall): void {
-  const now = watching.value;
-  const ours = /answer-after\s*=\s*0/i.test(wire.header("Call-Info") ?? "") && wire.header("X-Cordboard-Call") === now?.call;
-  // Somebody calls the supervisor: that is for the telephone or the agent desktop.
-  if (!now || !ours) return;
-  const leg = new Call(++legs, "in", wire.peer, wire.peerName, (over) => {
-    if (watching.value?.leg !== over) return;
-    watching.value = undefined;
-    tellFault(W.callOver);
-    void closeLine();
-  });
-  leg.attach(wire);
-  leg.listening.value = microphone === undefined;
-  leg.answer(microphone ?? silence());
-  watching.value = { ...now, leg };
+  private incoming(wire: PhoneCall): void {
+    const now = this.watching.peek();
+    const ours = /answer-after\s*=\s*0/i.test(wire.header("Call-Info") ?? "") && wire.header("X-Cordboard-Call") === now?.call;
+    // Somebody calls the supervisor: that is for the telephone or the agent desktop.
+    if (!now || !ours) return;
+    const leg = new Call(++this.legs, "in", wire.peer, wire.peerName, this.audio.speaker, (over) => {
+      if (this.watching.peek()?.leg !== over) return;
+      this.watching.value = undefined;
+      this.notices.show(W.callOver, "error");
+      void this.closeLine();
+    });
+    leg.attach(wire);
+    leg.listening.value = this.microphone === undefined;
+    leg.answer(this.microphone ?? this.audio.silence());
+    this.watching.value = { ...now, leg };
+  }
 }

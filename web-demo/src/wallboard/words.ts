@@ -1,14 +1,11 @@
 // Everything that the wallboard says. One place to translate.
 export const W = {
   title: "Wallboard",
-  product: "Cordboard",
   signInLead: "Sign in as a supervisor to see queues and agents.",
-  toDesktop: "Agent desktop",
-  notSupervisor: (name: string) => `${name} is not a supervisor, so there is no wallboard to show.`,
-  signInAsOther: "Sign in as someone else",
+  notAllowed: (name: string) => `${name} is not a supervisor, so there is no wallboard to show.`,
+  other: { href: "agent", label: "Agent desktop" },
   skip: "Skip to the agents",
   streamLost: "The connection to the gateway was lost. What you see may be out of date.",
-  messages: "Messages",
   fullScreen: "Full screen",
   leaveFullScreen: "Leave full screen",
 
@@ -42,6 +39,15 @@ export const W = {
     unattended: (n: number) => `${n} waiting, no agent free`,
     spoken: (queue: string, what: string) => `${queue}: ${what}`,
   },
+
+  directCalls: "Direct calls",
+  directionOf: { inbound: "Inbound", outbound: "Outbound", internal: "Internal", transit: "Transit" },
+  caller: "Caller",
+  called: "Called",
+  direction: "Direction",
+  trunk: "Trunk",
+  state: "State",
+  inBrowser: "in a browser",
 
   agents: "Agents",
   noAgents: "No agents match.",
@@ -99,6 +105,5 @@ export const W = {
   noCalls: "No calls yet today.",
   asTable: "As a table",
   time: "Time",
-  other: "Other",
   legendLevel: "Service level",
 } as const;

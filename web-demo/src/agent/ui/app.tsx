@@ -1,8 +1,8 @@
-import { SignIn } from "../../centre/ui/signin";
-import { Logo } from "../../ui/icons";
-import { aboutWhom, call, rings, signIn, signInNote, signOut, stage, takeOver, user, whoRings, wrappingUp } from "../desk";
-import { voice } from "../voice";
+import { Frame } from "../../ui/shell/frame";
+import { whoRings } from "../agent_state";
+import { useWorkspace, WorkspaceContext } from "../context";
 import { W } from "../words";
+import type { AgentWorkspace } from "../workspace";
 import { Banners } from "./banners";
 import { CallView, stateOf } from "./call";
 import { Header } from "./header";
@@ -15,56 +15,19 @@ import { StatePanel } from "./state";
 import { Team } from "./team";
 import { WrapUp } from "./wrapup";
 
-export function App() {
-  switch (stage.value) {
-    case "starting":
-      return null;
-    case "sign-in":
-      return (
-        <main class="lone">
-          <SignIn title={W.title} lead={W.signInLead} note={signInNote.value} submit={signIn} />
-          <p class="elsewhere">
-            <a href="wallboard">{W.toWallboard}</a>
-          </p>
-        </main>
-      );
-    case "not-agent":
-      return (
-        <main class="lone">
-          <div class="signin card">
-            <Logo />
-            <h1>{W.title}</h1>
-            <p>{W.notAgent(user.value?.display ?? "")}</p>
-            <a class="go" href="wallboard">
-              {W.toWallboard}
-            </a>
-            <button type="button" class="small" onClick={() => void signOut()}>
-              {W.signInAsOther}
-            </button>
-          </div>
-        </main>
-      );
-    case "superseded":
-      return (
-        <main class="lone">
-          <div class="signin card" id="superseded">
-            <Logo />
-            <h1>{W.superseded}</h1>
-            <p>{W.supersededText}</p>
-            <button type="button" class="go" id="take-over" onClick={takeOver}>
-              {W.takeOver}
-            </button>
-          </div>
-        </main>
-      );
-    case "desk":
-      return <Desk />;
-  }
+export function App({ workspace }: { workspace: AgentWorkspace }) {
+  return (
+    <WorkspaceContext.Provider value={workspace}>
+      <Frame shell={workspace.shell} words={W}>
+        <Workspace />
+      </Frame>
+    </WorkspaceContext.Provider>
+  );
 }
 
-function Desk() {
+function Workspace() {
   useShortcuts();
-  const busy = call.value !== undefined || voice.value !== undefined;
+  const { inCall, wrappingUp, rings } = useWorkspace().state;
   return (
     <>
       <a class="skip" href="#stage">
@@ -72,12 +35,12 @@ function Desk() {
       </a>
       <Header />
       <Banners />
-      <main class="desk">
+      <main class="workspace">
         <div class="col col-state">
           <StatePanel />
         </div>
         <div class="col col-stage" id="stage" tabIndex={-1}>
-          {busy ? <CallView /> : wrappingUp.value ? <WrapUp /> : <Idle />}
+          {inCall.value ? <CallView /> : wrappingUp.value ? <WrapUp /> : <Idle />}
         </div>
         <div class="col col-side">
           <Recents />
@@ -93,16 +56,17 @@ function Desk() {
 
 /** Announcements for a screen reader. */
 function Announcer() {
-  const ringing = rings.value;
-  const queue = ringing?.offer?.call.queue?.name ?? ringing?.voice?.queue ?? "";
-  const state = call.value || voice.value ? stateOf(call.value, voice.value?.call) : wrappingUp.value ? W.wrapTitle : "";
+  const { state } = useWorkspace();
+  const ringing = state.rings.value;
+  const queue = ringing?.offer?.call.queue?.name ?? ringing?.invite?.queue ?? "";
+  const text = state.inCall.value ? stateOf(state) : state.wrappingUp.value ? W.wrapTitle : "";
   return (
     <>
       <p class="unseen" role="alert">
-        {ringing ? W.offerSpoken(whoRings(ringing), queue, aboutWhom(ringing)) : ""}
+        {ringing ? W.offerSpoken(whoRings(ringing), queue, state.aboutWhom(ringing)) : ""}
       </p>
       <p class="unseen" aria-live="polite">
-        {state}
+        {text}
       </p>
     </>
   );

@@ -1,66 +1,40 @@
-import { ringerBlocked } from "../../audio/ringer";
-import { playbackBlocked } from "../../audio/speaker";
-import { Dialog } from "../../centre/ui/dialog";
-import { SignIn } from "../../centre/ui/signin";
 import { COMMON } from "../../centre/words";
-import { useNow } from "../../ui/hooks";
 import { Icon } from "../../ui/icons";
-import { line, me, needsClick, rings, signIn, signInNote, stream, unlock, user } from "../desk";
-import { dismiss, notice, trouble } from "../notices";
+import { Banner, Banners as SharedBanners } from "../../ui/shell/banners";
+import { useWorkspace } from "../context";
 import { W } from "../words";
 
 /** Everything that the agent should read now. */
 export function Banners() {
+  const { line, state } = useWorkspace();
   return (
-    <section class="banners" aria-label={W.messages}>
-      <Lost />
-      <Silent />
+    <SharedBanners words={W} streamLost={W.streamLost} retry={() => line.retry()}>
+      <PhoneLost />
+      <Silenced />
       {/* What is under a modal dialog cannot be pressed: there it stands in the dialog. */}
-      {!rings.value && <MicrophoneTrouble />}
-      <Told />
-    </section>
+      {!state.rings.value && <MicrophoneTrouble />}
+    </SharedBanners>
   );
 }
 
-function Lost() {
-  const events = stream.value;
-  const browserNow = useNow(500);
-  const phone = line.value?.registration.value;
-  if (!user.value) {
-    return (
-      <Dialog id="sign-in-again" label="signin-title">
-        <SignIn title={W.title} lead={W.signInLead} note={signInNote.value} submit={signIn} />
-      </Dialog>
-    );
-  }
-  // The banner stays until events come again, even while an attempt is under way.
-  if (events?.lost.value) {
-    const left = Math.max(0, Math.ceil(((events.again.value ?? 0) - browserNow) / 1000));
-    return (
-      <Banner
-        id="lost"
-        text={W.streamLost}
-        note={COMMON.reconnectingIn(left)}
-        action={COMMON.tryNow}
-        act={() => {
-          events.retry();
-          line.value?.retry();
-        }}
-      />
-    );
-  }
+/** The phone alone is not registered; where the events are lost as well, that is said already. */
+function PhoneLost() {
+  const { line, shell } = useWorkspace();
+  const phone = line.registration.value;
+  if (!shell.signedIn || shell.stream.value?.lost.value) return null;
   const text =
     phone?.state === "offline" ? W.phone.offline : phone?.state === "refused" ? W.phone.refused(phone.code) : undefined;
-  return text ? <Banner id="phone-lost" text={text} action={COMMON.tryNow} act={() => line.value?.retry()} /> : null;
+  return text ? <Banner id="phone-lost" text={text} action={COMMON.tryNow} act={() => line.retry()} /> : null;
 }
 
-function Silent() {
-  const wanted = needsClick.value || playbackBlocked.value || ringerBlocked.value;
-  if (!wanted || !me.value) return null;
+/** The browser wants a click before it lets the page sound. */
+function Silenced() {
+  const workspace = useWorkspace();
+  if (!workspace.silenced.value || !workspace.state.me.value) return null;
   return (
     <div class="notice toast" role="alert" id="needs-click">
       <p>{W.continueText}</p>
-      <button type="button" class="small primary" id="continue" onClick={unlock}>
+      <button type="button" class="small primary" id="continue" onClick={() => workspace.unlock()}>
         {W.continueButton}
       </button>
     </div>
@@ -69,7 +43,7 @@ function Silent() {
 
 /** The microphone could not be opened. */
 export function MicrophoneTrouble() {
-  const now = trouble.value;
+  const now = useWorkspace().agentVoice.voice.trouble.value;
   if (!now) return null;
   return (
     <div class="notice error" role="alert" id="trouble">
@@ -83,32 +57,6 @@ export function MicrophoneTrouble() {
       </button>
       <button type="button" class="small" onClick={now.giveUp}>
         {COMMON.cancel}
-      </button>
-    </div>
-  );
-}
-
-function Told() {
-  const now = notice.value;
-  if (!now) return null;
-  return (
-    <div class={`notice toast ${now.kind}`} role={now.kind === "error" ? "alert" : "status"} id="notice">
-      <p>{now.text}</p>
-      <button type="button" class="plain round" aria-label={COMMON.dismiss} onClick={dismiss}>
-        <Icon name="close" size={18} />
-      </button>
-    </div>
-  );
-}
-
-function Banner({ id, text, note, action, act }: { id: string; text: string; note?: string; action: string; act(): void }) {
-  return (
-    <div class="notice error" id={id}>
-      <Icon name="nosignal" />
-      <p role="alert">{text}</p>
-      {note && <span class="ticking">{note}</span>}
-      <button type="button" class="small" onClick={act}>
-        {action}
       </button>
     </div>
   );

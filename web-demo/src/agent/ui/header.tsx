@@ -4,99 +4,69 @@ import { Dialog } from "../../centre/ui/dialog";
 import { StatusPill } from "../../centre/ui/status";
 import { Since } from "../../centre/ui/ticking";
 import { COMMON, callerName, STATUS } from "../../centre/words";
-import { Icon, Logo } from "../../ui/icons";
-import { ThemeButton } from "../../ui/theme";
-import { call, line, me, pauseReasons, signOut, stream, user } from "../desk";
-import { voice } from "../voice";
+import { Icon } from "../../ui/icons";
+import { Bar } from "../../ui/shell/bar";
+import { useWorkspace } from "../context";
 import { W } from "../words";
-import { Help, helpOpen } from "./help";
+import { Help } from "./help";
 
 export function Header() {
-  const agent = me.value;
-  return (
-    <header class="bar">
-      <div class="brand">
-        <Logo />
-        <h1>
-          {W.product} <span class="quiet">{W.title}</span>
-        </h1>
-      </div>
-      {agent && (
-        <p class="bar-status">
-          <StatusPill status={agent.status} note={agent.status === "paused" ? reasonLabel(agent.reason) : undefined} />
-          {agent.status !== "offline" && <Since at={agent.since} />}
-        </p>
-      )}
-      <Connection />
-      <button
-        type="button"
-        class="plain round"
-        id="help-button"
-        aria-label={W.help}
-        title={W.help}
-        onClick={() => {
-          helpOpen.value = true;
-        }}
-      >
-        <Icon name="help" />
-      </button>
-      <ThemeButton />
-      <Account />
-      {helpOpen.value && <Help />}
-    </header>
-  );
-}
-
-/** The gateway's events and the phone as one word; banners say more when it is not well. */
-function Connection() {
-  const events = stream.value?.state.value;
-  const phone = line.value?.registration.value?.state;
-  const well = events === "live" && phone === "registered";
-  const trying =
-    (events === "connecting" && !stream.value?.lost.value) ||
-    (events === "live" && (phone === "connecting" || phone === "registering" || !phone));
-  const [word, tone] = well
-    ? [COMMON.connected, "good"]
-    : trying
-      ? [COMMON.connecting, "busy"]
-      : events === "live"
-        ? [W.phoneOff, "bad"]
-        : [COMMON.reconnecting, "bad"];
-  return (
-    <p class={`standing ${tone}`} role="status" id="connection" data-state={word}>
-      <span class="dot" aria-hidden="true" />
-      <span class="standing-word">{word}</span>
-    </p>
-  );
-}
-
-function Account() {
+  const workspace = useWorkspace();
+  const { state, line, choices, helpOpen } = workspace;
   const [leaving, setLeaving] = useState(false);
   const [asking, setAsking] = useState(false);
-  const busy = call.value !== undefined || voice.value !== undefined;
-  const go = async () => {
+  const agent = state.me.value;
+  const inCall = state.inCall.value;
+  const leave = async () => {
     setAsking(false);
     setLeaving(true);
     // The state stays if the gateway could not be reached.
-    if (!(await signOut())) setLeaving(false);
+    if (!(await workspace.signOut())) setLeaving(false);
   };
   return (
-    <div class="account">
-      <span class="account-name" title={user.value?.name}>
-        {user.value?.display}
-      </span>
-      <button type="button" class="plain" id="sign-out" disabled={leaving} onClick={() => (busy ? setAsking(true) : void go())}>
-        {COMMON.signOut}
-      </button>
-      {asking && busy && <SignOutDialog go={() => void go()} close={() => setAsking(false)} />}
-    </div>
+    <Bar
+      title={W.title}
+      phone={line.registration.value?.state}
+      tools={<HelpButton />}
+      signingOut={leaving}
+      signOut={() => (inCall ? setAsking(true) : void leave())}
+    >
+      {agent && (
+        <p class="bar-status">
+          <StatusPill status={agent.status} note={agent.status === "paused" ? choices.reasonLabel(agent.reason) : undefined} />
+          {agent.status !== "offline" && <Since at={agent.since} />}
+        </p>
+      )}
+      {helpOpen.value && <Help />}
+      {asking && inCall && <SignOutDialog go={() => void leave()} close={() => setAsking(false)} />}
+    </Bar>
+  );
+}
+
+function HelpButton() {
+  const { helpOpen } = useWorkspace();
+  return (
+    <button
+      type="button"
+      class="plain round"
+      id="help-button"
+      aria-label={W.help}
+      title={W.help}
+      onClick={() => {
+        helpOpen.value = true;
+      }}
+    >
+      <Icon name="help" />
+    </button>
   );
 }
 
 /** Asks before a call is left. */
 function SignOutDialog({ go, close }: { go(): void; close(): void }) {
-  const centre = call.value;
-  const who = centre ? callerName(centre.from) : ((voice.value?.call.name || voice.value?.call.peer) ?? "");
+  const { state } = useWorkspace();
+  const centre = state.call.value;
+  const heard = state.heard.value?.call;
+  const who = centre ? callerName(centre.from) : ((heard?.name || heard?.peer) ?? "");
   const others = centre?.parties.some(({ kind }) => kind === "other");
   return (
     <Dialog id="sign-out-ask" label="sign-out-title" role="alertdialog" close={close} focus="#sign-out-stay">
@@ -115,10 +85,6 @@ function SignOutDialog({ go, close }: { go(): void; close(): void }) {
 }
 
 /** Intent of an agent, in words. */
-export function intentWords({ intent, reason }: Intent): string {
+export function intentWords({ intent, reason }: Intent, reasonLabel: (code: string | null | undefined) => string): string {
   return (intent === "paused" && reasonLabel(reason)) || STATUS[intent];
-}
-
-export function reasonLabel(code: string | null | undefined): string {
-  return code ? (pauseReasons.value.find((reason) => reason.code === code)?.label ?? W.automaticPause[code] ?? code) : "";
 }

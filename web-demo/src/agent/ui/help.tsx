@@ -1,16 +1,13 @@
-import { signal } from "@preact/signals";
 import { Dialog } from "../../centre/ui/dialog";
 import { COMMON } from "../../centre/words";
-import { read, write } from "../../storage";
+import { useWorkspace } from "../context";
 import { keyName, SHORTCUTS } from "../shortcuts";
 import { ACTION, W } from "../words";
 
-export const helpOpen = signal(false);
-export const shortcutsOn = signal(read<boolean>("shortcuts") ?? true);
-
 export function Help() {
+  const workspace = useWorkspace();
   const close = () => {
-    helpOpen.value = false;
+    workspace.helpOpen.value = false;
   };
   return (
     <Dialog id="help" label="help-title" close={close} focus="#help-close">
@@ -20,11 +17,8 @@ export function Help() {
         <input
           type="checkbox"
           id="shortcuts-on"
-          checked={shortcutsOn.value}
-          onChange={(event) => {
-            shortcutsOn.value = event.currentTarget.checked;
-            write("shortcuts", event.currentTarget.checked);
-          }}
+          checked={workspace.shortcutsOn.value}
+          onChange={(event) => workspace.enableShortcuts(event.currentTarget.checked)}
         />
         <span>{W.shortcutsOn}</span>
       </label>

@@ -1,21 +1,19 @@
 import { useRef, useState } from "preact/hooks";
 import { Icon } from "../../ui/icons";
-import { demo, demoCall, me, setIntent } from "../desk";
-import { busy } from "../notices";
-import { dial } from "../voice";
+import { useWorkspace } from "../context";
 import { W } from "../words";
-import { reasonLabel } from "./header";
 
 /** Nothing to do but to wait, or to call somebody. */
 export function Idle() {
-  const agent = me.value;
+  const { state, shell, choices, demo, calls, availability } = useWorkspace();
+  const agent = state.me.value;
   if (!agent) return <section class="card placeholder tall" aria-busy="true" />;
   const { status } = agent;
   const [title, text] =
     status === "available" || status === "ringing"
       ? [W.idleAvailable, W.idleAvailableText]
       : status === "paused"
-        ? [agent.reason ? W.idlePaused(reasonLabel(agent.reason)) : W.idlePausedPlain, W.idlePausedText]
+        ? [agent.reason ? W.idlePaused(choices.reasonLabel(agent.reason)) : W.idlePausedPlain, W.idlePausedText]
         : status === "offline"
           ? [W.idleOffline, W.idleOfflineText]
           : status === "unreachable"
@@ -29,12 +27,18 @@ export function Idle() {
       <h2 id="idle-title">{title}</h2>
       <p class="quiet">{text}</p>
       {status === "paused" && (
-        <button type="button" class="small primary" onClick={() => void setIntent("available")}>
+        <button type="button" class="small primary" onClick={() => void availability.setIntent("available")}>
           {W.backToAvailable}
         </button>
       )}
       {demo.value && status === "available" && (
-        <button type="button" class="small" id="demo-call" disabled={busy.value.has("demo")} onClick={() => void demoCall()}>
+        <button
+          type="button"
+          class="small"
+          id="demo-call"
+          disabled={shell.notices.busy.value.has("demo")}
+          onClick={() => void calls.demoCall()}
+        >
           <Icon name="in" size={18} /> {W.demoCall}
         </button>
       )}
@@ -44,13 +48,14 @@ export function Idle() {
 }
 
 function Dial() {
+  const { calls } = useWorkspace();
   const [number, setNumber] = useState("");
   const field = useRef<HTMLInputElement>(null);
   const submit = async (event: Event) => {
     event.preventDefault();
     const typed = field.current?.value ?? "";
     if (!typed.trim()) return field.current?.focus();
-    if (await dial(typed)) setNumber("");
+    if (await calls.dial(typed)) setNumber("");
   };
   return (
     <form class="dial" aria-label={W.dial} onSubmit={(event) => void submit(event)}>

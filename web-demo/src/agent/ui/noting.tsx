@@ -1,10 +1,11 @@
 import type { AgentNotes } from "../../centre/objects";
-import { dispositions, drafts, user } from "../desk";
+import { useWorkspace } from "../context";
 import { W } from "../words";
 
 /** Notes of other agents about the call. */
 export function NotesBefore({ notes }: { notes: readonly AgentNotes[] | undefined }) {
-  const others = (notes ?? []).filter(({ agent }) => agent !== user.value?.id);
+  const { shell } = useWorkspace();
+  const others = (notes ?? []).filter(({ agent }) => agent !== shell.signedIn?.id);
   if (others.length === 0) return null;
   return (
     <dl class="notes-before" aria-label={W.notesBefore}>
@@ -20,13 +21,15 @@ export function NotesBefore({ notes }: { notes: readonly AgentNotes[] | undefine
 
 /** Result and notes of a call, live or over. `result` is the one that an agent before chose. */
 export function Noting({ id, result }: { id: string; result: string | null | undefined }) {
+  const { drafts, choices } = useWorkspace();
+  const dispositions = choices.dispositions.value;
   const draft = drafts.all.value[id] ?? drafts.of(id);
   return (
     <div class="noting">
-      {dispositions.value.length > 0 && (
+      {dispositions.length > 0 && (
         <fieldset class="chips">
           <legend>{W.disposition}</legend>
-          {dispositions.value.map(({ code, label }) => (
+          {dispositions.map(({ code, label }) => (
             <label key={code} class="pick">
               <input
                 type="radio"

@@ -1,11 +1,11 @@
 import { secondsLeft, secondsSince } from "../../centre/clock";
 import { clock } from "../../centre/format";
-import { now } from "../../centre/state";
 import { Dialog } from "../../centre/ui/dialog";
 import { callerName } from "../../centre/words";
 import { Icon } from "../../ui/icons";
-import { answer, consultedOn, reject, rings, whoRings } from "../desk";
-import { busy } from "../notices";
+import { useCentre } from "../../ui/shell/context";
+import { whoRings } from "../agent_state";
+import { useWorkspace } from "../context";
 import { isTyping } from "../shortcuts";
 import { W } from "../words";
 import { MicrophoneTrouble } from "./banners";
@@ -13,17 +13,20 @@ import { NotesBefore } from "./noting";
 
 /** A call rings. */
 export function OfferDialog() {
-  const ringing = rings.value;
+  const { state, calls, shell } = useWorkspace();
+  const { now } = useCentre();
+  const busy = shell.notices.busy.value;
+  const ringing = state.rings.value;
   if (!ringing) return null;
   // Whoever is typing must not answer with the next space or Enter.
   const focus = isTyping(document.activeElement as HTMLElement | null) ? undefined : "#answer";
-  const { offer, voice } = ringing;
-  const asked = consultedOn(voice);
+  const { offer, invite } = ringing;
+  const asked = state.consultedOn(invite);
   const known = offer?.call ?? asked;
   const who = whoRings(ringing);
-  const number = offer?.call.from.number ?? voice?.call.peer;
-  const queue = offer?.call.queue?.name ?? voice?.queue;
-  const ready = voice?.call.state.value === "incoming";
+  const number = offer?.call.from.number ?? invite?.call.peer;
+  const queue = offer?.call.queue?.name ?? invite?.queue;
+  const ready = invite?.call.state.value === "incoming";
   const left = secondsLeft(offer?.deadline, now.value);
   const whole = offer ? Math.max(1, (Date.parse(offer.deadline) - Date.parse(offer.made_at)) / 1000) : 1;
   return (
@@ -32,7 +35,7 @@ export function OfferDialog() {
         <span class="pulse" aria-hidden="true">
           <Icon name="call" size={20} />
         </span>
-        {voice?.consult ? W.consultTitle : queue || offer ? W.offerTitle : W.offerDirect}
+        {invite?.consult ? W.consultTitle : queue || offer ? W.offerTitle : W.offerDirect}
         {queue && <b class="chip">{queue}</b>}
       </p>
       <p class="offer-who" id="offer-who">
@@ -50,11 +53,11 @@ export function OfferDialog() {
       {known && <NotesBefore notes={known.notes} />}
       <MicrophoneTrouble />
       <div class="offer-actions">
-        <button type="button" class="go" id="answer" aria-disabled={busy.value.has("answer")} onClick={answer}>
+        <button type="button" class="go" id="answer" aria-disabled={busy.has("answer")} onClick={calls.answer}>
           <Icon name="call" />
           <span>{W.answer}</span>
         </button>
-        <button type="button" class="stop" id="reject" disabled={busy.value.has("reject")} onClick={reject}>
+        <button type="button" class="stop" id="reject" disabled={busy.has("reject")} onClick={calls.reject}>
           <Icon name="hangup" />
           <span>{W.reject}</span>
         </button>
@@ -65,7 +68,7 @@ export function OfferDialog() {
             <i style={{ width: `${Math.min(100, (100 * left) / whole)}%` }} />
           </div>
           <p class="quiet small-text" id="offer-left">
-            {busy.value.has("answer") && !ready ? W.offerConnecting : W.offerLeft(left)}
+            {busy.has("answer") && !ready ? W.offerConnecting : W.offerLeft(left)}
           </p>
         </>
       )}

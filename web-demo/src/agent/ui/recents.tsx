@@ -3,26 +3,26 @@ import type { CallRecord } from "../../centre/objects";
 import { callerName } from "../../centre/words";
 import { useNow } from "../../ui/hooks";
 import { Icon } from "../../ui/icons";
-import { call, dispositions, drafts, moreRecents, recents, recentsCursor, user } from "../desk";
-import { busy } from "../notices";
-import { dial, voice } from "../voice";
+import { useWorkspace } from "../context";
 import { W } from "../words";
 
 export function Recents() {
+  const { history, shell } = useWorkspace();
+  const records = history.records.value;
   const now = useNow(30_000);
   return (
     <section class="card" aria-labelledby="recents-title">
       <h2 id="recents-title">{W.recents}</h2>
-      {recents.value.length === 0 && <p class="quiet">{W.recentsEmpty}</p>}
+      {records.length === 0 && <p class="quiet">{W.recentsEmpty}</p>}
       <ul class="records" id="recents">
-        {recents.value.map((record) => (
+        {records.map((record) => (
           <li key={record.id} data-kind={record.kind} data-outcome={record.outcome}>
             <Record record={record} now={now} />
           </li>
         ))}
       </ul>
-      {recentsCursor.value && (
-        <button type="button" class="plain wide" disabled={busy.value.has("recents")} onClick={moreRecents}>
+      {history.cursor.value && (
+        <button type="button" class="plain wide" disabled={shell.notices.busy.value.has("recents")} onClick={history.loadMore}>
           {W.more}
         </button>
       )}
@@ -31,16 +31,17 @@ export function Recents() {
 }
 
 /** The other party, and a number to reach it. */
-function otherSide(record: CallRecord, outgoing: boolean): { name: string; number: string } {
+function otherSide(record: CallRecord, outgoing: boolean, me: string | undefined): { name: string; number: string } {
   if (!outgoing) return { name: callerName(record.from), number: record.from.number };
-  const colleague = record.agents.find(({ id }) => id !== user.value?.id && record.kind === "internal");
+  const colleague = record.agents.find(({ id }) => id !== me && record.kind === "internal");
   return { name: colleague?.name ?? record.to, number: record.to };
 }
 
 function Record({ record, now }: { record: CallRecord; now: number }) {
-  const me = user.value;
+  const { shell, state, drafts, choices, calls } = useWorkspace();
+  const me = shell.signedIn;
   const outgoing = record.kind === "outbound" || (record.kind === "internal" && record.from.number === me?.name);
-  const other = otherSide(record, outgoing);
+  const other = otherSide(record, outgoing, me?.id);
   const talked = record.outcome === "completed";
   const at = Date.parse(record.ended_at);
   // Notes written since the record was made.
@@ -50,7 +51,7 @@ function Record({ record, now }: { record: CallRecord; now: number }) {
   const written = noted.find(({ agent }) => agent === me?.id)?.notes;
   const notes = draft?.notes || written || (noted.length === 0 ? record.notes : "");
   const others = noted.filter(({ agent }) => agent !== me?.id);
-  const result = dispositions.value.find(({ code }) => code === disposition)?.label ?? disposition;
+  const result = choices.dispositions.value.find(({ code }) => code === disposition)?.label ?? disposition;
   const rows: [string, string][] = [
     [W.details.queue, record.queue_name],
     [W.details.waited, wait(record.waited_s)],
@@ -85,8 +86,8 @@ function Record({ record, now }: { record: CallRecord; now: number }) {
             </div>
           ))}
       </dl>
-      {other.number && !call.value && !voice.value && (
-        <button type="button" class="small" onClick={() => void dial(other.number)}>
+      {other.number && !state.inCall.value && (
+        <button type="button" class="small" onClick={() => void calls.dial(other.number)}>
           <Icon name="call" size={16} /> {outgoing ? W.callAgain : W.callBack} {other.number}
         </button>
       )}

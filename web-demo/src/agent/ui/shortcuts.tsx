@@ -1,30 +1,31 @@
 import { useLayoutEffect } from "preact/hooks";
-import { answer, call, finishWrapUp, hangUp, press, reject, rings, setIntent, toggleHold, toggleMute, wrappingUp } from "../desk";
+import { useWorkspace } from "../context";
 import { type Action, isTyping, meaningOf } from "../shortcuts";
-import { voice } from "../voice";
-import { toggleDrawer } from "./call";
-import { helpOpen, shortcutsOn } from "./help";
+import type { AgentWorkspace } from "../workspace";
 
-/** Listens to the keyboard as long as the desktop is there. */
+/** Listens to the keyboard as long as the workspace is there. */
 export function useShortcuts(): void {
+  const workspace = useWorkspace();
   useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      const meaning = meaningOf(event, isTyping(event.target as HTMLElement), shortcutsOn.value);
+      const meaning = meaningOf(event, isTyping(event.target as HTMLElement), workspace.shortcutsOn.peek());
       if (!meaning) return;
       if ("digit" in meaning) {
-        if (voice.value && !rings.value) press(meaning.digit);
-      } else if (perform(meaning.action)) {
+        if (workspace.state.heard.peek() && !workspace.state.rings.peek()) workspace.calls.press(meaning.digit);
+      } else if (perform(meaning.action, workspace)) {
         event.preventDefault();
       }
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  }, []);
+  }, [workspace]);
 }
 
 /** False where it makes no sense now. */
-function perform(action: Action): boolean {
-  const inCall = voice.value !== undefined || call.value !== undefined;
+function perform(action: Action, workspace: AgentWorkspace): boolean {
+  const { state, calls, availability } = workspace;
+  const inCall = state.inCall.peek();
+  const rings = state.rings.peek() !== undefined;
   const focus = (id: string) => {
     const element = document.getElementById(id);
     element?.focus();
@@ -36,30 +37,30 @@ function perform(action: Action): boolean {
   };
   switch (action) {
     case "answer":
-      return when(rings.value !== undefined, answer);
+      return when(rings, calls.answer);
     case "reject":
-      return when(rings.value !== undefined, reject);
+      return when(rings, calls.reject);
     case "mute":
-      return when(inCall, toggleMute);
+      return when(inCall, calls.toggleMute);
     case "hold":
-      return when(inCall && enabled("hold"), toggleHold);
+      return when(inCall && enabled("hold"), calls.toggleHold);
     case "transfer":
-      return when(call.value !== undefined && enabled("transfer"), () => toggleDrawer("transfer"));
+      return when(state.call.peek() !== undefined && enabled("transfer"), () => workspace.toggleDrawer("transfer"));
     case "keypad":
-      return when(inCall && enabled("keys"), () => toggleDrawer("keypad"));
+      return when(inCall && enabled("keys"), () => workspace.toggleDrawer("keypad"));
     case "hangup":
-      return when(inCall, hangUp);
+      return when(inCall, calls.hangUp);
     case "notes":
       return focus("notes");
     case "done":
-      return when(wrappingUp.value, finishWrapUp);
+      return when(state.wrappingUp.peek(), () => availability.finishWrapUp());
     case "available":
-      return when(!rings.value, () => setIntent("available"));
+      return when(!rings, () => availability.setIntent("available"));
     case "dial":
       return focus("dial");
     case "help":
       return when(true, () => {
-        helpOpen.value = !helpOpen.value;
+        workspace.helpOpen.value = !workspace.helpOpen.peek();
       });
   }
 }

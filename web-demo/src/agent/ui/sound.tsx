@@ -1,77 +1,35 @@
-import { useEffect, useState } from "preact/hooks";
-import { canChooseSpeaker, type Device, microphones, refreshDevices, speakers } from "../../audio/devices";
-import { closeMicrophone, type MicrophoneSettings, openMicrophone } from "../../audio/microphone";
-import { startRinging, stopRinging } from "../../audio/ringer";
-import { Meter } from "../../ui/meter";
-import { microphoneTrouble } from "../../words";
-import { rings } from "../desk";
-import { tell } from "../notices";
-import { chooseRinger, chooseSpeaker, microphone, ringerId, ringVolume, setRingVolume, speakerId } from "../sound";
-import { changeMicrophone } from "../voice";
+import { canChooseSpeaker } from "../../audio/devices";
+import { DeviceChoice, MicrophoneChoice, ProcessingChoice, SpeakerChoice } from "../../ui/sound_choice";
+import { useWorkspace } from "../context";
 import { W } from "../words";
 
 /** One turn of the ring tone. */
 const RING_MS = 2400;
 
 export function SoundPanel() {
-  const [test, setTest] = useState<MediaStream | undefined>();
-  useEffect(() => () => closeMicrophone(test), [test]);
-  const current = microphone.value;
-  const change = (part: Partial<MicrophoneSettings>) => {
-    setTest(undefined);
-    void changeMicrophone({ ...current, ...part });
-  };
-  const toggleTest = async () => {
-    if (test) return setTest(undefined);
-    try {
-      setTest(await openMicrophone(microphone.value));
-      await refreshDevices();
-    } catch (error) {
-      tell(microphoneTrouble(error).sentence, "error");
-    }
-  };
+  const workspace = useWorkspace();
+  const { audio, sound, shell, state } = workspace;
+  const { voice } = workspace.agentVoice;
   const testRing = () => {
-    startRinging(ringerId.value || speakerId.value, ringVolume.value);
-    setTimeout(() => rings.value === undefined && stopRinging(), RING_MS);
+    workspace.ring();
+    setTimeout(() => state.rings.peek() === undefined && audio.ringer.stop(), RING_MS);
   };
   return (
     <details class="card panel" id="sound">
       <summary>
         <h2>{W.sound}</h2>
       </summary>
-      <Choose
-        id="microphone"
-        label={W.microphone}
-        none={W.byBrowser}
-        devices={microphones.value}
-        value={current.deviceId}
-        choose={(deviceId) => change({ deviceId })}
-      />
-      <div class="test">
-        <button type="button" class="small" onClick={() => void toggleTest()}>
-          {test ? W.stopTest : W.testMicrophone}
-        </button>
-        <Meter stream={test} label={W.microphoneLevel} />
-      </div>
+      <MicrophoneChoice voice={voice} notices={shell.notices} />
+      <SpeakerChoice voice={voice} />
       {canChooseSpeaker && (
-        <>
-          <Choose
-            id="speaker"
-            label={W.speaker}
-            none={W.byBrowser}
-            devices={speakers.value}
-            value={speakerId.value}
-            choose={chooseSpeaker}
-          />
-          <Choose
-            id="ringer"
-            label={W.ringer}
-            none={W.sameAsSpeaker}
-            devices={speakers.value}
-            value={ringerId.value}
-            choose={chooseRinger}
-          />
-        </>
+        <DeviceChoice
+          id="ringer"
+          label={W.ringer}
+          none={W.sameAsSpeaker}
+          devices={audio.devices.speakers.value}
+          value={sound.ringer.value}
+          choose={sound.chooseRinger}
+        />
       )}
       <label for="ring-volume">{W.ringVolume}</label>
       <div class="test">
@@ -84,55 +42,11 @@ export function SoundPanel() {
           min="0"
           max="1"
           step="0.05"
-          value={ringVolume.value}
-          onInput={(event) => setRingVolume(Number(event.currentTarget.value))}
+          value={sound.ringVolume.value}
+          onInput={(event) => sound.setRingVolume(Number(event.currentTarget.value))}
         />
       </div>
-      <fieldset>
-        <legend>{W.processing}</legend>
-        <Check label={W.echo} on={current.echoCancellation} set={(on) => change({ echoCancellation: on })} />
-        <Check label={W.noise} on={current.noiseSuppression} set={(on) => change({ noiseSuppression: on })} />
-        <Check label={W.gain} on={current.autoGainControl} set={(on) => change({ autoGainControl: on })} />
-      </fieldset>
+      <ProcessingChoice voice={voice} />
     </details>
-  );
-}
-
-function Choose({
-  id,
-  label,
-  none,
-  devices,
-  value,
-  choose,
-}: {
-  id: string;
-  label: string;
-  none: string;
-  devices: Device[];
-  value: string;
-  choose(id: string): void;
-}) {
-  return (
-    <>
-      <label for={id}>{label}</label>
-      <select id={id} value={value} onChange={(event) => choose(event.currentTarget.value)}>
-        <option value="">{none}</option>
-        {devices.map((device) => (
-          <option key={device.id} value={device.id}>
-            {device.label}
-          </option>
-        ))}
-      </select>
-    </>
-  );
-}
-
-function Check({ label, on, set }: { label: string; on: boolean; set(on: boolean): void }) {
-  return (
-    <label class="check">
-      <input type="checkbox" checked={on} onChange={(event) => set(event.currentTarget.checked)} />
-      <span>{label}</span>
-    </label>
   );
 }

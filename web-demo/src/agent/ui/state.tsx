@@ -1,24 +1,23 @@
 import { hours, percent } from "../../centre/format";
 import { type Agent, isWholeQueue } from "../../centre/objects";
-import { agents, queues } from "../../centre/state";
 import { StatusPill } from "../../centre/ui/status";
 import { Since } from "../../centre/ui/ticking";
 import { Icon, type IconName } from "../../ui/icons";
-import { me, pauseReasons, setIntent } from "../desk";
-import { busy } from "../notices";
+import { useCentre } from "../../ui/shell/context";
+import { useWorkspace } from "../context";
 import { W } from "../words";
-import { reasonLabel } from "./header";
 
 /** The agent as the queues see it: present and next state, the day so far, the queues. */
 export function StatePanel() {
-  const agent = me.value;
+  const { state, choices } = useWorkspace();
+  const agent = state.me.value;
   if (!agent) return <section class="card placeholder" aria-busy="true" />;
   return (
     <>
       <section class="card state" aria-labelledby="state-title">
         <h2 id="state-title">{W.stateTitle}</h2>
         <p class={`state-now s-${agent.status}`} id="state-now">
-          <StatusPill status={agent.status} note={agent.status === "paused" ? reasonLabel(agent.reason) : undefined} />
+          <StatusPill status={agent.status} note={agent.status === "paused" ? choices.reasonLabel(agent.reason) : undefined} />
           {agent.status !== "offline" && <Since at={agent.since} />}
         </p>
         {agent.status === "offline" ? <GoOnline /> : <Choices agent={agent} />}
@@ -30,14 +29,15 @@ export function StatePanel() {
 }
 
 function GoOnline() {
+  const { availability, shell } = useWorkspace();
   return (
     <>
       <button
         type="button"
         class="go"
         id="go-online"
-        disabled={busy.value.has("intent")}
-        onClick={() => void setIntent("available")}
+        disabled={shell.notices.busy.value.has("intent")}
+        onClick={() => void availability.setIntent("available")}
       >
         {W.goOnline}
       </button>
@@ -48,11 +48,19 @@ function GoOnline() {
 
 /** Intent of the agent, for now or after the present call. */
 function Choices({ agent }: { agent: Agent }) {
+  const { availability, choices, shell } = useWorkspace();
   const working = isWorking(agent);
   const wanted = agent.next ?? intentOf(agent);
   const choice = (key: string, label: string, icon: IconName, on: boolean, act: () => void) => (
     <li key={key}>
-      <button type="button" class="choice" data-intent={key} aria-pressed={on} disabled={busy.value.has("intent")} onClick={act}>
+      <button
+        type="button"
+        class="choice"
+        data-intent={key}
+        aria-pressed={on}
+        disabled={shell.notices.busy.value.has("intent")}
+        onClick={act}
+      >
         <Icon name={icon} size={16} />
         <span>{label}</span>
       </button>
@@ -62,17 +70,17 @@ function Choices({ agent }: { agent: Agent }) {
     <>
       {working && <h3 id="next-title">{W.nextTitle}</h3>}
       <ul class="choices" aria-label={working ? W.nextTitle : W.stateTitle}>
-        {choice("available", W.available, "check", wanted.intent === "available", () => void setIntent("available"))}
-        {pauseReasons.value.map(({ code, label }) =>
+        {choice("available", W.available, "check", wanted.intent === "available", () => void availability.setIntent("available"))}
+        {choices.pauseReasons.value.map(({ code, label }) =>
           choice(
             code,
             label,
             "pause",
             wanted.intent === "paused" && wanted.reason === code,
-            () => void setIntent("paused", code),
+            () => void availability.setIntent("paused", code),
           ),
         )}
-        {choice("offline", W.offline, "leave", wanted.intent === "offline", () => void setIntent("offline"))}
+        {choice("offline", W.offline, "leave", wanted.intent === "offline", () => void availability.setIntent("offline"))}
       </ul>
     </>
   );
@@ -114,6 +122,7 @@ function Today({ agent }: { agent: Agent }) {
 }
 
 function Queues({ agent }: { agent: Agent }) {
+  const { agents, queues } = useCentre();
   const own = agent.queues.map((id) => queues.value.get(id)).filter(isWholeQueue);
   own.sort((a, b) => a.name.localeCompare(b.name));
   // Read so that the list follows when agents change their queues.

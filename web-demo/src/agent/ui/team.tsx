@@ -1,21 +1,22 @@
 import { useState } from "preact/hooks";
-import { agents } from "../../centre/state";
 import { StatusDot } from "../../centre/ui/status";
 import { STATUS } from "../../centre/words";
 import { Icon } from "../../ui/icons";
-import { call, user } from "../desk";
+import { useCentre } from "../../ui/shell/context";
+import { useWorkspace } from "../context";
 import { colleagues } from "../directory";
-import { dial, voice } from "../voice";
 import { W } from "../words";
 
 /** More than that are found by name. */
 const SHOWN = 12;
 
 export function Team() {
+  const { shell, state, calls } = useWorkspace();
+  const { agents } = useCentre();
   const [text, setText] = useState("");
-  const all = colleagues(text, agents.value.values(), user.value?.id);
+  const all = colleagues(text, agents.value.values(), shell.signedIn?.id);
   const many = agents.value.size > SHOWN;
-  const free = !call.value && !voice.value;
+  const free = !state.inCall.value;
   return (
     <section class="card" aria-labelledby="team-title">
       <h2 id="team-title">{W.team}</h2>
@@ -45,7 +46,7 @@ export function Team() {
                 aria-label={W.teamCall(display)}
                 title={W.teamCall(display)}
                 disabled={!free || status === "offline"}
-                onClick={() => void dial(name)}
+                onClick={() => void calls.dial(name)}
               >
                 <Icon name="call" size={18} />
               </button>

@@ -1,29 +1,30 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { CentreCall, Status, Target } from "../../centre/objects";
-import { agents, queues } from "../../centre/state";
 import { StatusDot } from "../../centre/ui/status";
 import { STATUS } from "../../centre/words";
 import { Icon } from "../../ui/icons";
-import { consult, transfer, user } from "../desk";
+import { useCentre } from "../../ui/shell/context";
+import { useWorkspace } from "../context";
 import { type Entry, found } from "../directory";
-import { busy } from "../notices";
 import { W } from "../words";
-import { drawer } from "./call";
 
 /** Target of a transfer, and whether to consult it first. */
 export function TransferPanel({ centre }: { centre: CentreCall }) {
+  const { calls, drawer, shell } = useWorkspace();
+  const { agents, queues } = useCentre();
+  const busy = shell.notices.busy.value;
   const [text, setText] = useState("");
   const field = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => field.current?.focus(), []);
-  const entries = found(text, agents.value.values(), queues.value.values(), user.value?.id, centre.queue?.id);
+  const entries = found(text, agents.value.values(), queues.value.values(), shell.signedIn?.id, centre.queue?.id);
   const close = () => {
     drawer.value = undefined;
   };
   const give = async (to: Target, name: string) => {
-    if (await transfer(to, name)) close();
+    if (await calls.transfer(to, name)) close();
   };
   const ask = async (to: Target) => {
-    if (await consult(to)) close();
+    if (await calls.consult(to)) close();
   };
   return (
     <section class="drawer transfer" id="transfer-panel" aria-labelledby="transfer-title">
@@ -62,7 +63,7 @@ export function TransferPanel({ centre }: { centre: CentreCall }) {
                   class="small"
                   data-consult={entry.key}
                   aria-label={W.consultWith(entry.name)}
-                  disabled={busy.value.has("consult") || !canBeAsked(entry.status)}
+                  disabled={busy.has("consult") || !canBeAsked(entry.status)}
                   onClick={() => void ask(entry.target)}
                 >
                   {W.consultShort}
@@ -73,7 +74,7 @@ export function TransferPanel({ centre }: { centre: CentreCall }) {
                 class="small"
                 data-transfer={entry.key}
                 aria-label={W.transferTo(entry.name)}
-                disabled={busy.value.has("transfer") || entry.status === "offline"}
+                disabled={busy.has("transfer") || entry.status === "offline"}
                 onClick={() => void give(entry.target, entry.name)}
               >
                 {W.transferShort}

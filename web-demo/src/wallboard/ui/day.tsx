@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { hourOfDay, percent, timeOfDay } from "../../centre/format";
-import { now } from "../../centre/state";
 import { read, write } from "../../storage";
-import { numbers, queues } from "../board";
+import { useCentre } from "../../ui/shell/context";
 import { axis, bars, hourMarks, isBusy, levelLines, type Slot, slotsOf } from "../chart";
+import { useWallboard } from "../context";
 import { W } from "../words";
 
 /** In units that are pixels at the page's usual size of text, and more where everything is larger. */
@@ -13,18 +13,20 @@ const HEIGHT = 200;
 
 /** The day by quarters of an hour: of a queue, or of all together. */
 export function Day() {
+  const { day, queues } = useWallboard();
+  const { now } = useCentre();
   const [wanted, setWanted] = useState(read<string>("day") ?? "");
   const queue = queues.value.find(({ id }) => id === wanted);
   const name = queue?.name ?? W.allQueues;
   // The clock decides only which slots there are: not with each second.
-  const slots = slotsOf(numbers.value, queue?.id ?? "", now.peek());
+  const slots = slotsOf(day.numbers.value, queue?.id ?? "", now.peek());
   return (
     <section class="card day" aria-labelledby="day-title">
-      <div class="crew-head">
+      <div class="list-head">
         <h2 id="day-title">
           {W.day} <span class="quiet">{W.chartOf}</span>
         </h2>
-        <div class="crew-tools">
+        <div class="list-tools">
           <select
             id="day-queue"
             aria-label={W.inQueue}

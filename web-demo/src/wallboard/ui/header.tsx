@@ -1,53 +1,42 @@
 import { useEffect, useState } from "preact/hooks";
-import { timeOfDay } from "../../centre/format";
-import { agents, now } from "../../centre/state";
-import { Since } from "../../centre/ui/ticking";
-import { COMMON } from "../../centre/words";
-import { Icon, Logo } from "../../ui/icons";
-import { ThemeButton } from "../../ui/theme";
-import { queues, signOut, stream, user } from "../board";
-import { counts } from "../crew";
+import { Since, WallClock } from "../../centre/ui/ticking";
+import { Icon } from "../../ui/icons";
+import { Bar } from "../../ui/shell/bar";
+import { useCentre } from "../../ui/shell/context";
+import { counts } from "../agent_list";
+import { useWallboard } from "../context";
+import type { Direction } from "../direct_calls";
 import { W } from "../words";
+import { DIRECTION_ICON } from "./direct_calls";
 
 export function Header() {
+  const { shell } = useWallboard();
   return (
-    <header class="bar">
-      <div class="brand">
-        <Logo />
-        <h1>
-          {W.product} <span class="quiet">{W.title}</span>
-        </h1>
-      </div>
+    <Bar title={W.title} phone={null} tools={<FullScreen />} signOut={() => void shell.signOut()}>
       <Overview />
-      <time class="wall-clock">{timeOfDay(new Date(now.value).toISOString())}</time>
-      <Connection />
-      <FullScreen />
-      <ThemeButton />
-      <div class="account">
-        <span class="account-name">{user.value?.display}</span>
-        <button type="button" class="plain" id="sign-out" onClick={() => void signOut()}>
-          {COMMON.signOut}
-        </button>
-      </div>
-    </header>
+      <WallClock />
+    </Bar>
   );
 }
 
 /** The whole centre in one line. */
 function Overview() {
+  const { queues, directions } = useWallboard();
+  const { agents } = useCentre();
   const waiting = queues.value.reduce((sum, { live }) => sum + live.waiting, 0);
   const oldest = queues.value
     .map(({ live }) => live.oldest_since)
     .filter((since) => since !== null)
     .sort()[0];
-  const crew = counts(agents.value.values());
+  const many = counts(agents.value.values());
   const figures: [string, preact.ComponentChildren][] = [
     [W.waitingAll, waiting],
     [W.longestAll, oldest ? <Since at={oldest} /> : "\u2013"],
-    [W.agentsFree, crew.available],
-    [W.agentsBusy, crew.busy],
-    [W.agentsIn, crew["signed-in"]],
+    [W.agentsFree, many.available],
+    [W.agentsBusy, many.busy],
+    [W.agentsIn, many["signed-in"]],
   ];
+  if (directions.value.length > 0) figures.push([W.directCalls, <Directions key="directions" counts={directions.value} />]);
   return (
     <dl class="overview" aria-label={W.overview}>
       {figures.map(([name, value]) => (
@@ -60,19 +49,18 @@ function Overview() {
   );
 }
 
-function Connection() {
-  const state = stream.value?.state.value;
-  const [word, tone] =
-    state === "live"
-      ? [COMMON.connected, "good"]
-      : state === "waiting"
-        ? [COMMON.reconnecting, "bad"]
-        : [COMMON.connecting, "busy"];
+/** Number of direct calls, by direction. */
+function Directions({ counts }: { counts: readonly [Direction, number][] }) {
   return (
-    <p class={`standing ${tone}`} role="status" id="connection" data-state={word}>
-      <span class="dot" aria-hidden="true" />
-      <span class="standing-word">{word}</span>
-    </p>
+    <span class="directions">
+      {counts.map(([direction, count]) => (
+        <span key={direction} title={W.directionOf[direction]}>
+          <Icon name={DIRECTION_ICON[direction]} size={16} />
+          <span class="unseen">{W.directionOf[direction]} </span>
+          {count}
+        </span>
+      ))}
+    </span>
   );
 }
 

@@ -1,14 +1,15 @@
 import { percent, wait } from "../../centre/format";
 import type { Queue } from "../../centre/objects";
-import { known, now } from "../../centre/state";
 import { Since } from "../../centre/ui/ticking";
 import { Icon } from "../../ui/icons";
+import { useCentre } from "../../ui/shell/context";
 import { alarmsOf, isGrave } from "../alarms";
-import { queues } from "../board";
+import { useWallboard } from "../context";
 import { W } from "../words";
 
 export function Queues() {
-  const all = queues.value;
+  const { known, now } = useCentre();
+  const all = useWallboard().queues.value;
   const alarms = all.flatMap((queue) => alarmsOf(queue, now.value).map(({ kind }) => `${queue.id} ${kind}`));
   return (
     <section aria-labelledby="queues-title">
@@ -30,6 +31,7 @@ export function Queues() {
 
 /** Alarms as they come, for those who do not see colours. Made anew only when an alarm comes or goes. */
 function Spoken({ all }: { all: Queue[] }) {
+  const { now } = useCentre();
   return (
     <p class="unseen" role="status">
       {all.flatMap((queue) => alarmsOf(queue, now.peek()).map(({ text }) => W.alarm.spoken(queue.name, text))).join(". ")}
@@ -38,6 +40,7 @@ function Spoken({ all }: { all: Queue[] }) {
 }
 
 function Tile({ queue }: { queue: Queue }) {
+  const { now } = useCentre();
   const { live, today } = queue;
   const alarms = alarmsOf(queue, now.value);
   const has = (kind: string) => (alarms.some((alarm) => alarm.kind === kind) ? "alarming" : "");

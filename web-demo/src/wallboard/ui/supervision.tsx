@@ -1,7 +1,8 @@
-import { calls } from "../../centre/state";
 import { Icon } from "../../ui/icons";
 import { Meter } from "../../ui/meter";
-import { changing, type Supervising, stopWatching, watch, watching } from "../supervision";
+import { useCentre } from "../../ui/shell/context";
+import { useWallboard } from "../context";
+import type { Supervising } from "../supervision";
 import { W } from "../words";
 
 const MODES: [Supervising, string, string][] = [
@@ -12,7 +13,9 @@ const MODES: [Supervising, string, string][] = [
 
 /** The call that the supervisor is in, at the lower edge as long as it lasts. */
 export function SupervisionBar() {
-  const now = watching.value;
+  const { supervision } = useWallboard();
+  const { calls } = useCentre();
+  const now = supervision.watching.value;
   if (!now) return null;
   const talking = now.leg?.state.value === "talking";
   const about = MODES.find(([mode]) => mode === now.mode)?.[2];
@@ -36,8 +39,8 @@ export function SupervisionBar() {
               name="supervision"
               value={mode}
               checked={now.mode === mode}
-              disabled={changing.value || !talking}
-              onChange={() => void watch({ call: now.call, agent: now.agent, caller: now.caller, mode })}
+              disabled={supervision.changing.value || !talking}
+              onChange={() => void supervision.watch({ call: now.call, agent: now.agent, caller: now.caller, mode })}
             />
             <span>{label}</span>
           </label>
@@ -47,7 +50,7 @@ export function SupervisionBar() {
         <Meter stream={now.leg?.remote.value} label={W.theirLevel} />
         {now.mode !== "listen" && <Meter stream={now.leg?.microphone.value} label={W.yourLevel} />}
       </div>
-      <button type="button" class="small end" id="stop-watching" onClick={() => void stopWatching()}>
+      <button type="button" class="small end" id="stop-watching" onClick={() => void supervision.stop()}>
         <Icon name="stop" size={18} /> {W.stop}
       </button>
     </section>

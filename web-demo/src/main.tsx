@@ -1,8 +1,0 @@
-import { render } from "preact";
-import { start } from "./softphone";
-import { App } from "./ui/app";
-import { ignoreRepeats } from "./ui/repeats";
-
-ignoreRepeats();
-render(<App />, document.getElementById("app") as HTMLElement);
-start();
