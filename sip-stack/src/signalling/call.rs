@@ -1,7 +1,7 @@
 //! One call of a connection.
 
 use session_core::{EndedBy, Fault};
-use sip_core::endpoint::UsageId;
+use sip_core::endpoint::{Ended, UsageId};
 use tokio::sync::mpsc;
 
 use super::task::Request;
@@ -78,6 +78,10 @@ impl Call {
         }
     }
 
+    pub(super) fn usage(&self) -> UsageId {
+        self.usage
+    }
+
     /// Names in the INVITE; `None` for a call of ours.
     #[must_use]
     pub fn parties(&self) -> Option<&Parties> {
@@ -138,5 +142,21 @@ impl Call {
             .send(request)
             .await
             .map_err(|_| ClientError::Stopped)
+    }
+}
+
+/// Code, author and fault of an end.
+pub(super) fn outcome(cause: &Ended) -> (u16, EndedBy, Option<Fault>) {
+    match cause {
+        Ended::Rejected { code, .. } => (*code, EndedBy::Peer, None),
+        Ended::Cancelled { .. } | Ended::Expired => (487, EndedBy::Peer, None),
+        Ended::Bye { .. } => (200, EndedBy::Peer, None),
+        Ended::LocalHangup => (200, EndedBy::Us, None),
+        Ended::Timeout => (408, EndedBy::Failure, Some(Fault::NoResponse)),
+        Ended::Transport => (503, EndedBy::Failure, Some(Fault::Unreachable)),
+        Ended::Nowhere => (503, EndedBy::Failure, Some(Fault::Unresolved)),
+        Ended::NoAck => (408, EndedBy::Failure, Some(Fault::NotAcknowledged)),
+        Ended::SessionExpired => (408, EndedBy::Failure, Some(Fault::SessionExpired)),
+        Ended::RingTimeout => (408, EndedBy::Failure, Some(Fault::NoAnswer)),
     }
 }

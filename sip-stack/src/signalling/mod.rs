@@ -57,16 +57,16 @@ pub struct Server {
 pub struct Login {
     /// Address of record, e.g. `sip:1001@example.com`.
     pub aor: Uri,
-    /// For digest.
+    /// Name for digest.
     pub username: String,
-    /// For digest.
+    /// Password for digest.
     pub password: String,
 }
 
 /// Why there is no connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectError {
-    /// It could not be opened: the reason, for people.
+    /// The connection could not be opened: the reason, for people.
     Connection(String),
     /// The system gives no randomness.
     Random,

@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use sans_io::{Time, earlier};
 use session_core::{EndedBy, Fault};
-use sip_core::endpoint::{
-    Body, Ended, Endpoint, Event, Headers, Input, OutgoingInvite, Output, Target, UsageId,
-};
+use sip_core::endpoint::{Body, Endpoint, Event, Headers, Input, OutgoingInvite, Output, Target, UsageId};
 use sip_core::flow::Flow;
 use sip_core::message::{Address, Message, Method};
 use sip_core::uri::Uri;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use super::call::outcome;
 use super::registration::{Registration, credentials};
 use super::{Call, CallEvent, FAREWELL, Login, Parties};
 use crate::client::ClientError;
@@ -155,7 +154,7 @@ impl Task {
             Request::Invite { to, offer, reply } => {
                 let call = self.invite(now, &to, offer);
                 if let Err(Ok(unwanted)) = reply.send(call) {
-                    drop(unwanted);
+                    self.endpoint.hangup(now, unwanted.usage(), None, Headers::new());
                 }
             }
             Request::Accept { usage, answer } => {
@@ -391,20 +390,4 @@ impl Task {
 
 fn text(body: Body) -> String {
     String::from_utf8_lossy(&body.data).into_owned()
-}
-
-/// Code, author and fault of an end.
-fn outcome(cause: &Ended) -> (u16, EndedBy, Option<Fault>) {
-    match cause {
-        Ended::Rejected { code, .. } => (*code, EndedBy::Peer, None),
-        Ended::Cancelled { .. } | Ended::Expired => (487, EndedBy::Peer, None),
-        Ended::Bye { .. } => (200, EndedBy::Peer, None),
-        Ended::LocalHangup => (200, EndedBy::Us, None),
-        Ended::Timeout => (408, EndedBy::Failure, Some(Fault::NoResponse)),
-        Ended::Transport => (503, EndedBy::Failure, Some(Fault::Unreachable)),
-        Ended::Nowhere => (503, EndedBy::Failure, Some(Fault::Unresolved)),
-        Ended::NoAck => (408, EndedBy::Failure, Some(Fault::NotAcknowledged)),
-        Ended::SessionExpired => (408, EndedBy::Failure, Some(Fault::SessionExpired)),
-        Ended::RingTimeout => (408, EndedBy::Failure, Some(Fault::NoAnswer)),
-    }
 }
