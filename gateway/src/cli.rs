@@ -35,7 +35,8 @@ pub enum Command {
     Reload(Control),
     /// Restart the running gateway in place, without hanging up: callers in queues stay in their calls.
     Restart(Control),
-    /// A SIP phone on the command line: makes or takes a call, plays and records, and reports the quality.
+    /// A phone on the command line, SIP or WebRTC: makes or takes a call, plays and records, and reports the quality. Exits with
+    /// 0 if audio went both ways, otherwise with 1.
     Phone(Box<PhoneArgs>),
 }
 
@@ -116,6 +117,15 @@ pub struct PhoneArgs {
     /// Registrar, host[:port]; calls go through it.
     #[arg(long, value_name = "HOST", default_value = "127.0.0.1:5060")]
     pub registrar: String,
+    /// Be what a page in a browser is: SIP over this WebSocket (ws://host/path or wss://host/path), and WebRTC.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["registrar", "transport", "port", "rtp_ports"])]
+    pub webrtc: Option<String>,
+    /// PEM file with the authorities to trust over TLS, instead of those of the system.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Trust any certificate.
+    #[arg(long, conflicts_with = "ca")]
+    pub insecure: bool,
     /// Do not register.
     #[arg(long)]
     pub no_register: bool,
@@ -130,24 +140,24 @@ pub struct PhoneArgs {
         hide_env_values = true
     )]
     pub password: String,
-    /// SIP domain, if different from the registrar's host.
+    /// SIP domain, if different from the registrar's host or that of the URL.
     #[arg(long)]
     pub domain: Option<String>,
     /// SIP transport: udp, tcp or tls.
     #[arg(long, default_value = "udp")]
     pub transport: String,
-    /// Local address.
-    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
-    pub bind: IpAddr,
+    /// Local address. Default: 127.0.0.1; with --webrtc towards another machine, every interface.
+    #[arg(long, value_name = "IP")]
+    pub bind: Option<IpAddr>,
     /// Local SIP port; 0 for any.
     #[arg(long, default_value_t = 0)]
     pub port: u16,
     /// Port range for audio.
     #[arg(long, value_name = "LOW-HIGH", default_value = "21000-21099")]
     pub rtp_ports: String,
-    /// Codecs, best first: pcmu, pcma, opus.
-    #[arg(long, value_delimiter = ',', default_value = "pcmu,pcma")]
-    pub codecs: Vec<String>,
+    /// Codecs, best first. Default: pcmu,pcma; with --webrtc opus,pcmu,pcma.
+    #[arg(long, value_delimiter = ',')]
+    pub codecs: Option<Vec<String>>,
     /// Play this WAV file (16-bit mono) in a loop.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["tone", "echo"])]
     pub play: Option<PathBuf>,
@@ -172,4 +182,15 @@ pub struct PhoneArgs {
     /// Answer an incoming call after N seconds of ringing.
     #[arg(long, value_name = "SECONDS", default_value_t = 1)]
     pub ring: u64,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Make N calls at once to the target.
+    #[arg(long, value_name = "N", requires_all = ["webrtc", "target"], conflicts_with = "record",
+        value_parser = clap::value_parser!(u16).range(1..=200))]
+    pub calls: Option<u16>,
+    /// Begin so many of them a second.
+    #[arg(long, value_name = "N", requires = "calls", default_value_t = 10,
+        value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub rate: u16,
 }

@@ -3,7 +3,8 @@
 //!
 //! [`Stack::start`] binds everything and starts the task that owns the
 //! [`Coordinator`](session_core::Coordinator) and an [`Application`], which decides about calls. A [`Handle`] reaches
-//! them from outside. [`sessions`] is the same for whoever writes against calls rather than events.
+//! them from outside. [`sessions`] is the same for whoever writes against calls rather than events. [`signalling`] is SIP
+//! alone, for a client whose sound another stack carries.
 
 pub mod client;
 mod clock;
@@ -13,6 +14,7 @@ mod driver;
 mod handle;
 pub mod media;
 pub mod sessions;
+pub mod signalling;
 mod spin;
 mod stack;
 pub mod tap;

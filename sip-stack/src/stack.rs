@@ -146,7 +146,7 @@ impl Stack {
 }
 
 /// Seeds all randomness of the process.
-fn entropy() -> Result<[u8; 32], StartError> {
+pub(crate) fn entropy() -> Result<[u8; 32], StartError> {
     let mut seed = [0; 32];
     let random = rustls::crypto::ring::default_provider().secure_random;
     random.fill(&mut seed).map_err(|_| StartError::Random)?;

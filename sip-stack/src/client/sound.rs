@@ -4,7 +4,7 @@ use std::f64::consts::SQRT_2;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use media_core::control::Application;
 use media_core::tone::{Sine, amplitude};
@@ -84,8 +84,8 @@ impl Sound {
 
     pub(super) fn into_parts(self) -> (Application, Option<Recorder>) {
         let (record, recorder) = if self.record {
-            let (sender, receiver) = sync_channel(FRAMES);
-            (Some(sender), Some(Recorder(receiver)))
+            let (sender, recorder) = Recorder::pair();
+            (Some(sender), Some(recorder))
         } else {
             (None, None)
         };
@@ -117,6 +117,13 @@ impl Sound {
 pub struct Recorder(Receiver<Vec<i16>>);
 
 impl Recorder {
+    /// A recorder, and the lane that frames of 8 kHz mono are put into; 5 s of them may wait.
+    #[must_use]
+    pub fn pair() -> (SyncSender<Vec<i16>>, Recorder) {
+        let (sender, receiver) = sync_channel(FRAMES);
+        (sender, Recorder(receiver))
+    }
+
     /// The next frame, 8 kHz mono. Waits for it; `None` once the call's media is gone. Blocks: call it from a thread.
     pub fn next_frame(&self) -> Option<Vec<i16>> {
         self.0.recv().ok()

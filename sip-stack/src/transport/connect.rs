@@ -83,18 +83,62 @@ async fn run(wanted: Wanted, shared: Arc<Shared>, queue: Queue) {
     match connect(&wanted, &link.shared).await {
         Ok((open, local)) => {
             link.flow = wanted.flow(local);
-            tracing::debug!(flow = link.flow.id.0, transport = wanted.transport.name(), peer = %wanted.remote, "connected");
-            match open {
-                Open::Tcp(stream) => stream::run(stream, link).await,
-                Open::Tls(stream) => stream::run(*stream, link).await,
-                Open::Ws(socket) => ws::run(*socket, link).await,
-                Open::Wss(socket) => ws::run(*socket, link).await,
-            }
+            carry(open, link).await;
         }
         Err(reason) => {
             tracing::info!(transport = wanted.transport.name(), peer = %wanted.remote, reason, "cannot connect");
             link.closed(End::Failed(reason)).await;
         }
+    }
+}
+
+/// Connects, and comes back when the connection stands.
+///
+/// # Errors
+/// The reason, for people.
+pub(super) async fn open(
+    shared: &Arc<Shared>,
+    transport: Transport,
+    remote: SocketAddr,
+    name: Option<String>,
+    outbound: &Outbound,
+) -> Result<(Flow, Connection), String> {
+    let mut place = shared.crowd.admit(None).ok_or("too many connections")?;
+    place.set_idle(false);
+    let wanted = Wanted {
+        id: shared.new_flow(),
+        transport,
+        remote,
+        name,
+        outbound: outbound.clone(),
+    };
+    let (open, local) = connect(&wanted, shared).await?;
+    let flow = wanted.flow(local);
+    let (connection, queue) = Connection::pair(shared);
+    let link = Link {
+        flow,
+        shared: Arc::clone(shared),
+        queue,
+        place: Some(place),
+    };
+    tokio::spawn(carry(open, link));
+    Ok((flow, connection))
+}
+
+/// Carries messages over a connection that stands, until it ends.
+async fn carry(open: Open, link: Link) {
+    let Flow {
+        id,
+        transport,
+        remote,
+        ..
+    } = link.flow;
+    tracing::debug!(flow = id.0, transport = transport.name(), peer = %remote, "connected");
+    match open {
+        Open::Tcp(stream) => stream::run(stream, link).await,
+        Open::Tls(stream) => stream::run(*stream, link).await,
+        Open::Ws(socket) => ws::run(*socket, link).await,
+        Open::Wss(socket) => ws::run(*socket, link).await,
     }
 }
 

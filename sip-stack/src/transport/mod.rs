@@ -319,6 +319,22 @@ impl Transports {
         sent
     }
 
+    /// Opens a connection, and comes back when it stands: for a client that has to say why it could not be opened. `name`
+    /// is expected in the certificate, and named in the handshake of a WebSocket. Not for UDP, which has no connections.
+    ///
+    /// # Errors
+    /// The reason, for people: nobody listens, the certificate is not trusted, the handshake was refused.
+    pub async fn open(
+        &mut self,
+        transport: Transport,
+        addr: SocketAddr,
+        name: Option<String>,
+    ) -> Result<Flow, String> {
+        let (flow, connection) = connect::open(&self.shared, transport, addr, name, &self.outbound).await?;
+        self.connections.insert(flow.id, connection);
+        Ok(flow)
+    }
+
     /// Records that a datagram of `host` came. If `is_known` says that somebody of ours is there, its later datagrams are taken before
     /// those of strangers.
     pub fn heard(&self, host: IpAddr, is_known: impl FnOnce() -> bool) {

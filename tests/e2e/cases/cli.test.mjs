@@ -6,6 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
+import { certificate } from "../lib/certificate.mjs";
 import { CordboardPhone, Gateway, run } from "../lib/cordboard.mjs";
 import { answer } from "../lib/digest.mjs";
 import { dbOfDbm0, isTone, toneIn } from "../lib/heard.mjs";
@@ -13,37 +14,6 @@ import { RtpEnd } from "../lib/media.mjs";
 import { folder, freePort } from "../lib/process.mjs";
 import { called, Sipp, sdp, step } from "../lib/sipp.mjs";
 import { Cleanup, until } from "../lib/wait.mjs";
-
-/** A certificate that signs itself, for 127.0.0.1. */
-function certificate(path) {
-  const [cert, key] = [join(path, "cert.pem"), join(path, "key.pem")];
-  execFileSync(
-    "openssl",
-    [
-      "req",
-      "-x509",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:prime256v1",
-      "-nodes",
-      "-days",
-      "2",
-      "-keyout",
-      key,
-      "-out",
-      cert,
-      "-subj",
-      "/CN=127.0.0.1",
-      "-addext",
-      "subjectAltName=IP:127.0.0.1",
-      "-addext",
-      "basicConstraints=critical,CA:FALSE",
-    ],
-    { stdio: "pipe" },
-  );
-  return { cert, key };
-}
 
 describe("the command", () => {
   const each = new Cleanup();

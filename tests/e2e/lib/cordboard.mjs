@@ -22,10 +22,10 @@ export class Gateway {
   /**
    * Starts the gateway on free ports of loopback.
    * @param {string} config what the file says besides the ports: top-level keys first, then tables other than http and media
-   * @param {{ sip?: string, env?: object, everywhere?: boolean }} more `sip` is put into [sip]; `everywhere`: browser
+   * @param {{ sip?: string, http?: string, env?: object, everywhere?: boolean }} more `sip` is put into [sip], `http` into [http]; `everywhere`: browser
    *   media on every local address, as the default is, instead of 127.0.0.1 alone
    */
-  static async start(cleanup, config = "", { sip = "", env, everywhere = false } = {}) {
+  static async start(cleanup, config = "", { sip = "", http = "", env, everywhere = false } = {}) {
     const path = folder(cleanup);
     const [httpPort, sipPort, browserPort] = [await freePort(), await freePort(), await freePort()];
     const low = 22_000 + 200 * Math.floor(Math.random() * 40);
@@ -35,6 +35,7 @@ export class Gateway {
     const text = `${top}
 [http]
 listen = "127.0.0.1:${httpPort}"
+${http}
 [sip]
 udp = "127.0.0.1:${sipPort}"
 tcp = "127.0.0.1:${sipPort}"
@@ -65,7 +66,7 @@ ${tables}`;
     const page = new URL(found);
     this.page = page.href;
     this.httpPort = Number(page.port);
-    this.ws = `ws://${page.host}/ws`;
+    this.ws = `${page.protocol === "https:" ? "wss" : "ws"}://${page.host}/ws`;
   }
 
   /** Kills it as nothing can be caught, and starts it again with what it left. */
@@ -98,14 +99,14 @@ export class CordboardPhone {
   /**
    * @param {string | undefined} target whom it calls; without one it waits for a call
    * @param {Gateway} gateway its registrar
-   * @param {{ ring?: number }} options `ring`: seconds until it answers
+   * @param {{ ring?: number, webrtc?: boolean }} options `ring`: seconds until it answers; `webrtc`: over the gateway's WebSocket, by
+   *   the stack that we did not write
    */
-  static start(cleanup, gateway, target, { user, password = "secret", tone, ring = 0, args = [], env } = {}) {
+  static start(cleanup, gateway, target, { user, password = "secret", tone, ring = 0, webrtc = false, args = [], env } = {}) {
     const recording = join(folder(cleanup), "heard.wav");
     const all = [
       "phone",
-      "--registrar",
-      gateway.sip,
+      ...(webrtc ? ["--webrtc", gateway.ws] : ["--registrar", gateway.sip, "--rtp-ports", "21000-21999"]),
       "--user",
       user,
       "--password",
@@ -115,7 +116,6 @@ export class CordboardPhone {
       "--duration",
       "60",
     ];
-    all.push("--rtp-ports", "21000-21999");
     if (tone) all.push("--tone", String(tone));
     all.push("--record", recording);
     if (target) all.push(target);
