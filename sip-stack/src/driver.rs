@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use media_core::control::{Event as MediaEvent, Failure};
+use media_core::control::{Event as MediaEvent, Failure, LegId};
 use sans_io::{Deadline, Rng, Time, earlier};
 use session_core::{Coordinator, Event, Input, Output, Refusal, SessionId, Stats};
 use sip_core::endpoint::{self, QueryId};
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Clock;
 use crate::dns::{self, Followed, Follower, Target};
-use crate::media::Lane;
+use crate::media::{self, Lane};
 use crate::spin::SpinGuard;
 use crate::tap::{Feed, Taps};
 use crate::trace;
@@ -51,6 +51,8 @@ pub(crate) enum Control<R> {
     Request(R),
     Stats(oneshot::Sender<Stats>),
     Tap(Feed),
+    TapMedia(LegId, media::TapFeed),
+    Inject(media::Source),
     /// New calls are refused from now on; answered when that is so.
     Drain(oneshot::Sender<()>),
     /// All calls end; answered when they have, or after this long.
@@ -322,6 +324,16 @@ impl<A: Application> Driver<A> {
                 let _ = reply.send(self.coordinator.stats());
             }
             Some(Control::Tap(feed)) => self.taps.add(feed),
+            Some(Control::TapMedia(leg, feed)) => {
+                if let Some(lane) = self.lane_of(leg) {
+                    lane.tap(leg, feed);
+                }
+            }
+            Some(Control::Inject(source)) => {
+                if let Some(lane) = self.lane_of(source.leg()) {
+                    lane.inject(source);
+                }
+            }
             Some(Control::Drain(reply)) => {
                 self.ending.draining = true;
                 let _ = reply.send(());
@@ -333,6 +345,12 @@ impl<A: Application> Driver<A> {
             None if self.ending.waits_until.is_none() => self.end_calls(now, ORPHANED),
             None => {}
         }
+    }
+
+    /// The lane to the media thread of a leg.
+    fn lane_of(&mut self, leg: LegId) -> Option<&mut Lane> {
+        let shard = self.coordinator.shard_of_leg(leg)?;
+        self.lanes.get_mut(usize::from(shard))
     }
 
     fn on_timeout(&mut self) {

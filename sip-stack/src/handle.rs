@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use session_core::Stats;
+use media_core::control::{InjectionId, SoundRate};
+use session_core::{LegId, Stats};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::dns;
 use crate::driver::Control;
-use crate::media::SharedCounters;
+use crate::media::{self, MediaInjection, MediaTap, SharedCounters};
 use crate::tap::{self, Tap};
 use crate::transport::{self, Crowd, Listener, ws};
 
@@ -26,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) acceptor: ws::Acceptor,
     pub(crate) media: Vec<SharedCounters>,
     pub(crate) dns: Arc<dns::Counters>,
+    /// Number of the next injection.
+    pub(crate) injections: AtomicU64,
 }
 
 impl<R> Clone for Handle<R> {
@@ -141,6 +145,42 @@ impl<R> Handle<R> {
         let (feed, tap) = tap::tap(waiting);
         self.control.send(Control::Tap(feed)).await.map_err(|_| Gone)?;
         Ok(tap)
+    }
+
+    /// Taps a leg: its packets go both ways to the listener as well, open; up to `waiting` of them may wait for it. A leg that is not
+    /// there, or no longer, is over at once ([`MediaTap::is_over`]).
+    ///
+    /// # Errors
+    /// [`Gone`] when the stack has ended.
+    pub async fn tap_media(&self, leg: LegId, waiting: usize) -> Result<MediaTap, Gone> {
+        let (feed, tap) = media::tap(waiting);
+        self.control
+            .send(Control::TapMedia(leg, feed))
+            .await
+            .map_err(|_| Gone)?;
+        Ok(tap)
+    }
+
+    /// Lets the peer of a leg hear sound at this rate: over the conversation or application (`over`), or instead of it. Samples of up
+    /// to `waiting` may wait. Others in the bridge do not hear it. A leg that is not there is over at once
+    /// ([`MediaInjection::is_over`]).
+    ///
+    /// # Errors
+    /// [`Gone`] when the stack has ended.
+    pub async fn inject(
+        &self,
+        leg: LegId,
+        rate: SoundRate,
+        over: bool,
+        waiting: Duration,
+    ) -> Result<MediaInjection, Gone> {
+        let id = InjectionId(self.shared.injections.fetch_add(1, Ordering::Relaxed));
+        let (source, injection) = media::injection(leg, id, rate, over, waiting);
+        self.control
+            .send(Control::Inject(source))
+            .await
+            .map_err(|_| Gone)?;
+        Ok(injection)
     }
 
     /// Refuses new calls with 503; those there are go on. Comes back when that is so.

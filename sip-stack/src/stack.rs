@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use media_core::dtls::Identity;
 use sans_io::Rng;
@@ -123,6 +124,7 @@ impl Stack {
             acceptor: transports.acceptor(),
             media: lanes.iter().map(|lane| Arc::clone(lane.counters())).collect(),
             dns: resolver.counters(),
+            injections: AtomicU64::new(1),
         };
         let driver = Driver {
             coordinator: Coordinator::new(sessions, rng.fork()),

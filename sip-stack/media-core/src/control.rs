@@ -15,6 +15,33 @@ pub struct LegId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BridgeId(pub u64);
 
+/// A source of sound that is injected into a leg. Chosen by whoever injects, unique among those of that leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InjectionId(pub u64);
+
+/// Samples a second of 16-bit mono sound that is injected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SoundRate {
+    /// Telephone bandwidth.
+    Hz8000,
+    /// Wideband.
+    Hz16000,
+    /// As Opus and most speech engines have it; what a leg hears of it ends at 7 kHz.
+    Hz48000,
+}
+
+impl SoundRate {
+    /// The rate, hertz.
+    #[must_use]
+    pub const fn hertz(self) -> u32 {
+        match self {
+            SoundRate::Hz8000 => 8_000,
+            SoundRate::Hz16000 => 16_000,
+            SoundRate::Hz48000 => 48_000,
+        }
+    }
+}
+
 /// A UDP socket that the shell holds for a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId(pub u32);
@@ -120,6 +147,41 @@ pub enum Command {
         digit: u8,
         /// 40 to 5,000.
         duration_ms: u16,
+    },
+    /// Taps a leg, or ends that: each packet of its peer and each packet for it becomes an
+    /// [`Output::Tapped`](crate::shard::Output::Tapped) as well, until [`Output::Closed`](crate::shard::Output::Closed).
+    Tap {
+        /// The leg.
+        leg: LegId,
+        /// True: from now on; false: no longer.
+        on: bool,
+    },
+    /// Injects sound into what the leg's peer hears. The samples come through
+    /// [`Shard::handle_sound`](crate::shard::Shard::handle_sound); where they are missing, they are silence. Sent again with the
+    /// same name: begins anew. A bridge of two is mixed while it lasts; an echo is silent.
+    Inject {
+        /// The leg.
+        leg: LegId,
+        /// Name of the source.
+        injection: InjectionId,
+        /// Rate of its samples.
+        rate: SoundRate,
+        /// True: it is heard over the conversation, or over the application. False: instead of them.
+        over: bool,
+    },
+    /// Ends [`Command::Inject`].
+    EndInjection {
+        /// The leg.
+        leg: LegId,
+        /// Name of the source.
+        injection: InjectionId,
+    },
+    /// Asks for [`Event::Speaking`] of a leg, or ends that.
+    WatchSpeech {
+        /// The leg.
+        leg: LegId,
+        /// True: from now on; false: no longer.
+        on: bool,
     },
     /// Asks for [`Event::Report`].
     Report {
@@ -245,6 +307,13 @@ pub enum Event {
         leg: LegId,
         /// True: silent; false: heard again.
         silent: bool,
+    },
+    /// The leg's peer began to speak, or has been silent for a while: only after [`Command::WatchSpeech`].
+    Speaking {
+        /// The leg.
+        leg: LegId,
+        /// True: it speaks.
+        speaking: bool,
     },
     /// An announcement is over.
     Announced {

@@ -23,8 +23,10 @@ pub mod shard;
 pub mod srtp;
 pub mod stats;
 mod stream;
+pub mod tap;
 pub mod tone;
 pub mod transport;
+mod voice_activity;
 
 pub use clock::Clock;
 

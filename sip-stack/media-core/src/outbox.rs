@@ -5,6 +5,8 @@ use sans_io::Deadline;
 
 use crate::control::{Event, LegId, SocketId};
 use crate::lane::{Message, Notice};
+use crate::negotiated::Codec;
+use crate::tap::{Tapped, Way};
 
 /// Outputs of a shard. Drain until [`Output::Timeout`] after each input.
 #[derive(Debug)]
@@ -37,6 +39,13 @@ pub enum Output<'a> {
         to: u8,
         /// The message; valid until the next call. Packets may be dropped where the lane is full, all else may not.
         message: Message<'a>,
+    },
+    /// Hand a packet of a tapped leg to whoever listens; it is valid until the next call.
+    Tapped(Tapped<'a>),
+    /// A leg that was tapped or injected into is closed, or there is none of that name: nothing more comes of it.
+    Closed {
+        /// The leg.
+        leg: LegId,
     },
     /// To signalling. Never dropped.
     Event(Event),
@@ -77,6 +86,16 @@ enum Queued {
         to: u8,
         notice: Notice,
     },
+    Tapped {
+        leg: LegId,
+        way: Way,
+        codec: Option<Codec>,
+        start: usize,
+        end: usize,
+    },
+    Closed {
+        leg: LegId,
+    },
     Event(Event),
 }
 
@@ -110,6 +129,24 @@ impl Outbox {
         self.data.extend_from_slice(data);
         let end = self.data.len();
         self.queue.push_back(Queued::Packet { to, leg, start, end });
+    }
+
+    /// A packet of a tapped leg.
+    pub(crate) fn tapped(&mut self, leg: LegId, way: Way, codec: Option<Codec>, data: &[u8]) {
+        let start = self.data.len();
+        self.data.extend_from_slice(data);
+        let end = self.data.len();
+        self.queue.push_back(Queued::Tapped {
+            leg,
+            way,
+            codec,
+            start,
+            end,
+        });
+    }
+
+    pub(crate) fn closed(&mut self, leg: LegId) {
+        self.queue.push_back(Queued::Closed { leg });
     }
 
     pub(crate) fn datagram(&mut self, socket: SocketId, to: SocketAddr, data: &[u8]) {
@@ -198,6 +235,19 @@ impl Outbox {
                 to,
                 message: Message::Notice(notice),
             },
+            Queued::Tapped {
+                leg,
+                way,
+                codec,
+                start,
+                end,
+            } => Output::Tapped(Tapped {
+                leg,
+                way,
+                codec,
+                data: self.data.get(start..end).unwrap_or(&[]),
+            }),
+            Queued::Closed { leg } => Output::Closed { leg },
             Queued::Event(event) => Output::Event(event),
         })
     }

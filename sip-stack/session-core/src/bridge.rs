@@ -1,6 +1,8 @@
 //! Bridges: calls that hear each other, each a call of its own with its own end and its own record.
 
-use media_core::control::{BridgeId, Command, Member};
+use std::collections::BTreeMap;
+
+use media_core::control::{BridgeId, Command, LegId, Member};
 use sans_io::Time;
 
 use crate::SessionId;
@@ -73,6 +75,16 @@ pub(crate) struct Bridge {
     sessions: Vec<SessionId>,
     created_at: Time,
     wired: Wired,
+    speech: Speech,
+}
+
+/// Who speaks in a bridge.
+#[derive(Debug)]
+enum Speech {
+    /// Nobody wants to know.
+    Unwatched,
+    /// Legs that speak now, with their calls.
+    Watched(BTreeMap<LegId, SessionId>),
 }
 
 /// A bridge, as it is now.
@@ -125,6 +137,7 @@ impl Coordinator {
             sessions: Vec::new(),
             created_at: now,
             wired: Wired::named(id),
+            speech: Speech::Unwatched,
         };
         self.bridges_mut().insert(id, bridge);
         id
@@ -226,6 +239,83 @@ impl Coordinator {
         })
     }
 
+    /// Reports from now on who begins and who ceases to speak in a bridge ([`BridgeEvent::Speaking`]), or no longer.
+    ///
+    /// # Errors
+    /// There is no such bridge.
+    pub fn watch_speech(&mut self, bridge: BridgeId, on: bool) -> Result<(), BridgeError> {
+        let found = self.bridges_mut().get_mut(&bridge).ok_or(BridgeError::NoBridge)?;
+        if matches!(found.speech, Speech::Watched(_)) != on {
+            found.speech = if on {
+                Speech::Watched(BTreeMap::new())
+            } else {
+                Speech::Unwatched
+            };
+            for member in found.wired.members().to_vec() {
+                self.watch(member, on);
+            }
+        }
+        Ok(())
+    }
+
+    fn watch(&mut self, member: Member, on: bool) {
+        let leg = member.leg;
+        self.context_mut()
+            .command(member.shard, Command::WatchSpeech { leg, on });
+    }
+
+    /// Members of a bridge change: those who come are watched if the others are, and those who go have fallen silent.
+    fn watch_members(&mut self, bridge: BridgeId, was: &[Member], wanted: &[Member]) {
+        let found = self.bridges().get(&bridge);
+        if !found.is_some_and(|found| matches!(found.speech, Speech::Watched(_))) {
+            return;
+        }
+        let is_in = |of: &[Member], leg: LegId| of.iter().any(|other| other.leg == leg);
+        for gone in was.iter().filter(|gone| !is_in(wanted, gone.leg)) {
+            self.watch(*gone, false);
+            self.speaks_in(bridge, gone.leg, None);
+        }
+        for new in wanted.iter().filter(|new| !is_in(was, new.leg)) {
+            self.watch(*new, true);
+        }
+    }
+
+    /// The party of a leg began to speak, or fell silent.
+    pub(crate) fn speaks(&mut self, leg: LegId, speaking: bool) {
+        let Some(session) = self.session_of_leg(leg) else {
+            return;
+        };
+        if let Some(bridge) = self.session_bridge(session) {
+            self.speaks_in(bridge, leg, speaking.then_some(session));
+        }
+    }
+
+    /// Notes whether a leg of a bridge speaks, and for which call; reports it if that changes who speaks.
+    fn speaks_in(&mut self, bridge: BridgeId, leg: LegId, session: Option<SessionId>) {
+        let Some(Bridge {
+            sessions,
+            speech: Speech::Watched(legs),
+            ..
+        }) = self.bridges_mut().get_mut(&bridge)
+        else {
+            return;
+        };
+        let before = legs.remove(&leg);
+        let Some(of) = session.or(before) else { return };
+        let other_speaks = legs.values().any(|other| *other == of);
+        if let Some(session) = session {
+            legs.insert(leg, session);
+        }
+        let changes = before.is_some() != session.is_some() && !other_speaks;
+        if changes && sessions.contains(&of) {
+            self.context_mut().event(Event::Bridge(BridgeEvent::Speaking {
+                bridge,
+                session: of,
+                speaking: session.is_some(),
+            }));
+        }
+    }
+
     fn may_be_bridged(&self, session: SessionId) -> Result<(), BridgeError> {
         let call = self.call(session).filter(|call| !call.is_ending());
         match call.ok_or(BridgeError::NoSession)?.shared_bridge() {
@@ -260,6 +350,7 @@ impl Coordinator {
         if was != wanted {
             self.each_in(&sessions, |call, cx| call.enter(cx, &was, &wanted));
             wired.change(self.context_mut(), &wanted);
+            self.watch_members(bridge, &was, &wanted);
         }
         if wanted.is_empty() {
             wired = Wired::named(bridge);

@@ -246,6 +246,7 @@ impl Coordinator {
                 let digit = char::from(digit);
                 self.with_leg(leg, |call, cx| call.digit_heard(cx, now, leg, digit, duration_ms));
             }
+            Media::Speaking { leg, speaking } => self.speaks(leg, speaking),
             Media::Announced { leg, whole } => {
                 self.with_leg(leg, |call, cx| call.announced(cx, leg, whole));
             }

@@ -361,6 +361,16 @@ pub enum BridgeEvent {
         /// The call.
         session: SessionId,
     },
+    /// A party of a call in it began to speak, or has been silent for a while: only where that was asked for. A call that leaves has
+    /// fallen silent without a word of this.
+    Speaking {
+        /// The bridge.
+        bridge: BridgeId,
+        /// The call.
+        session: SessionId,
+        /// True: it speaks.
+        speaking: bool,
+    },
     /// Ended.
     Destroyed {
         /// The bridge.

@@ -387,6 +387,12 @@ impl Coordinator {
         self.context().index.session(leg)
     }
 
+    /// Number of the media shard that a live leg is on.
+    #[must_use]
+    pub fn shard_of_leg(&self, leg: LegId) -> Option<u8> {
+        Some(self.leg(leg)?.shard())
+    }
+
     /// The live session of which a leg has this SIP Call-ID.
     #[must_use]
     pub fn session_of_call_id(&self, call_id: &str) -> Option<SessionId> {

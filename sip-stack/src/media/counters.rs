@@ -36,6 +36,8 @@ pub struct MediaCounters {
     pub lane_stray: AtomicU64,
     /// Reports left out because signalling was behind and a newer one of the same leg waited already.
     pub coalesced: AtomicU64,
+    /// Packets of tapped legs that a listener was too slow for.
+    pub tap_dropped: AtomicU64,
     /// Legs that it has now, stand-ins for legs of other threads included.
     pub legs: AtomicU64,
     /// Time in which it did not wait, µs. Its growth in a second is the thread's load: 1,000,000 is a whole core, or more

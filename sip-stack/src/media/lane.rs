@@ -9,16 +9,29 @@ use media_core::control::{Command, LegId};
 use mio::Waker;
 
 use super::SharedCounters;
+use super::injection::Source;
+use super::tap::TapFeed;
 
 /// Commands that may wait for a media thread. When it is full, new legs are refused, so that their callers hear 503;
 /// every other command waits on our side, bounded by the legs there are.
 const COMMANDS: usize = 1024;
 
+/// Message of signalling to a media thread.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// For the shard.
+    Command(Command),
+    /// Somebody listens to a leg.
+    Tap(LegId, TapFeed),
+    /// Somebody makes sound for a leg.
+    Inject(Source),
+}
+
 /// Signalling's end. Dropping it ends the thread.
 #[derive(Debug)]
 pub struct Lane {
-    commands: Option<SyncSender<Command>>,
-    waiting: VecDeque<Command>,
+    commands: Option<SyncSender<Order>>,
+    waiting: VecDeque<Order>,
     waker: Arc<Waker>,
     unseen: bool,
     thread: Option<JoinHandle<()>>,
@@ -26,12 +39,12 @@ pub struct Lane {
 }
 
 impl Lane {
-    pub(super) fn channel() -> (SyncSender<Command>, Receiver<Command>) {
+    pub(super) fn channel() -> (SyncSender<Order>, Receiver<Order>) {
         sync_channel(COMMANDS)
     }
 
     pub(super) fn new(
-        commands: SyncSender<Command>,
+        commands: SyncSender<Order>,
         waker: Arc<Waker>,
         thread: JoinHandle<()>,
         counters: SharedCounters,
@@ -49,6 +62,20 @@ impl Lane {
     /// Takes a command without waiting; [`flush`](Lane::flush) must follow. The leg is handed back when it cannot be
     /// opened because the thread is too far behind.
     pub fn send(&mut self, command: Command) -> Result<(), LegId> {
+        self.order(Order::Command(command))
+    }
+
+    /// Lets somebody listen to a leg; [`flush`](Lane::flush) must follow.
+    pub fn tap(&mut self, leg: LegId, feed: TapFeed) {
+        let _ = self.order(Order::Tap(leg, feed));
+    }
+
+    /// Lets a leg hear sound of somebody; [`flush`](Lane::flush) must follow.
+    pub fn inject(&mut self, source: Source) {
+        let _ = self.order(Order::Inject(source));
+    }
+
+    fn order(&mut self, command: Order) -> Result<(), LegId> {
         self.unseen = true;
         let Some(commands) = &self.commands else {
             return Ok(());
@@ -62,7 +89,7 @@ impl Lane {
             self.waiting.push_back(command);
         }
         match self.waiting.back() {
-            Some(Command::Open { leg, .. }) => {
+            Some(Order::Command(Command::Open { leg, .. })) => {
                 let leg = *leg;
                 self.waiting.pop_back();
                 Err(leg)

@@ -10,6 +10,8 @@ use media_core::lane::{Message, Notice};
 use mio::Waker;
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use super::ring::put;
+
 /// Octets of packets that may wait for a thread from each other one: some 600 of G.711. A packet that finds no room is
 /// dropped and counted.
 const PACKETS: usize = 128 << 10;
@@ -143,26 +145,10 @@ impl Outward {
         let Ok(length) = u16::try_from(data.len()) else {
             return false;
         };
-        let Ok(mut chunk) = self.packets.write_chunk(HEAD + data.len()) else {
-            return false;
-        };
         let mut head = [0; HEAD];
         head[..8].copy_from_slice(&leg.0.to_le_bytes());
         head[8..].copy_from_slice(&length.to_le_bytes());
-        let (mut front, mut back) = chunk.as_mut_slices();
-        for part in [&head[..], data] {
-            // The room ends in the midst of it, or goes on at the start of the ring.
-            let (fits, rest) = part.split_at(part.len().min(front.len()));
-            front[..fits.len()].copy_from_slice(fits);
-            front = &mut front[fits.len()..];
-            if front.is_empty() {
-                back[..rest.len()].copy_from_slice(rest);
-                front = &mut back[rest.len()..];
-                back = &mut [];
-            }
-        }
-        chunk.commit_all();
-        true
+        put(&mut self.packets, [&head, data])
     }
 
     fn hand_over(&mut self) {

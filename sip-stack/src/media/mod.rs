@@ -2,9 +2,12 @@
 
 mod counters;
 mod gather;
+mod injection;
 mod lane;
 pub mod mesh;
+mod ring;
 mod sockets;
+mod tap;
 mod thread;
 
 use std::net::IpAddr;
@@ -15,7 +18,9 @@ use std::time::Duration;
 use media_core::control::Prompts;
 
 pub use counters::{LATENESS_BOUNDS, Lateness, MediaCounters, SharedCounters};
+pub use injection::{MediaInjection, Source, injection};
 pub use lane::Lane;
+pub use tap::{MediaTap, TapFeed, TappedPacket, tap};
 pub use thread::{StartError, start};
 
 /// Settings of a media thread.

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::Duration;
 
-use media_core::control::{Command, Event, SocketId};
+use media_core::control::{Command, Event, LegId, SocketId};
 use media_core::dtls::Identity;
 use media_core::shard::{Input, Output, Shard, ShardConfig};
 use mio::{Events, Poll, Waker};
@@ -20,9 +20,11 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::MediaConfig;
 use super::counters::{Load, SharedCounters, count};
 use super::gather::Traffic;
-use super::lane::Lane;
+use super::injection::{Given, Source};
+use super::lane::{Lane, Order};
 use super::mesh::{Bell, Lanes, mesh};
 use super::sockets::{Sockets, WAKER};
+use super::tap::Taps;
 use crate::clock::Clock;
 use crate::spin::SpinGuard;
 use crate::transport::local_addresses;
@@ -161,6 +163,9 @@ fn start_one(
                 poll,
                 sockets,
                 commands,
+                taps: Taps::default(),
+                untapped: Vec::new(),
+                sources: Vec::new(),
                 lanes,
                 events,
                 unsent: VecDeque::new(),
@@ -222,7 +227,11 @@ struct Thread {
     shard: Shard,
     poll: Poll,
     sockets: Sockets,
-    commands: Receiver<Command>,
+    commands: Receiver<Order>,
+    taps: Taps,
+    /// Tapped legs to which nobody listens any more.
+    untapped: Vec<LegId>,
+    sources: Vec<Source>,
     lanes: Lanes,
     events: Sender<(u8, Event)>,
     /// Events that signalling did not take yet.
@@ -281,6 +290,9 @@ impl Thread {
                 self.take_messages(&mut buffer, &mut deadline);
             }
             ready.retain(|id| self.receive(*id, &mut buffer, &mut deadline));
+            if !self.sources.is_empty() || !self.untapped.is_empty() {
+                self.serve_outsiders(&mut deadline);
+            }
             let now = self.clock.now();
             if let Some((at, _)) = deadline.filter(|(at, _)| *at <= now) {
                 self.counters.late(now - at);
@@ -317,8 +329,9 @@ impl Thread {
     fn take_commands(&mut self, deadline: &mut Deadline) -> Taken {
         for _ in 0..COMMANDS {
             match self.commands.try_recv() {
-                Ok(command) => {
+                Ok(order) => {
                     let now = self.clock.now();
+                    let command = self.obey(order);
                     self.shard.handle_input(now, Input::Command(command));
                     *deadline = self.drain(now);
                 }
@@ -332,6 +345,48 @@ impl Thread {
             }
         }
         Taken::Some
+    }
+
+    /// Takes the ends of a tap or an injection; what that means for the shard.
+    fn obey(&mut self, order: Order) -> Command {
+        match order {
+            Order::Command(command) => command,
+            Order::Tap(leg, feed) => {
+                self.taps.add(leg, feed);
+                Command::Tap { leg, on: true }
+            }
+            Order::Inject(source) => {
+                let command = Command::Inject {
+                    leg: source.leg,
+                    injection: source.id,
+                    rate: source.rate,
+                    over: source.over,
+                };
+                self.sources.push(source);
+                command
+            }
+        }
+    }
+
+    /// Moves sound on to the legs that are to hear it, and ends taps and injections that are over.
+    fn serve_outsiders(&mut self, deadline: &mut Deadline) {
+        let now = self.clock.now();
+        for leg in std::mem::take(&mut self.untapped) {
+            let command = Command::Tap { leg, on: false };
+            self.shard.handle_input(now, Input::Command(command));
+        }
+        let shard = &mut self.shard;
+        self.sources.retain_mut(|source| match source.give(shard) {
+            Given::GoesOn => true,
+            Given::Closed => false,
+            Given::Ended => {
+                let (leg, injection) = (source.leg, source.id);
+                let command = Command::EndInjection { leg, injection };
+                shard.handle_input(now, Input::Command(command));
+                false
+            }
+        });
+        *deadline = self.drain(now);
     }
 
     /// Takes what other threads have sent.
@@ -399,6 +454,15 @@ impl Thread {
                     {
                         count(&self.counters.lane_full);
                     }
+                }
+                Output::Tapped(packet) => {
+                    if !self.taps.hand_on(now, &packet, &self.counters) {
+                        self.untapped.push(packet.leg);
+                    }
+                }
+                Output::Closed { leg } => {
+                    self.taps.remove(leg);
+                    self.sources.retain(|source| source.leg != leg);
                 }
                 Output::Event(event) => self.emit(event),
                 Output::Timeout(deadline) => return deadline,

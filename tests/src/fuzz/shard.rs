@@ -1,5 +1,5 @@
-//! Commands and packets to a media shard of phone legs: an input is a row of steps of four octets each, what to do and with
-//! what. All inputs go to one shard, from which every leg is closed after each.
+//! Commands, packets and messages of other shards to a media shard of phone legs: an input is a row of steps of four octets each,
+//! what to do and with what. All inputs go to one shard, from which every leg is closed after each.
 
 use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use media_core::Clock;
 use media_core::control::{
-    Application, BridgeId, Command, LegId, LegKind, MediaSource, Member, Phrase, Role, SocketId,
+    Application, BridgeId, Command, InjectionId, LegId, LegKind, MediaSource, Member, Phrase, Role, SocketId,
+    SoundRate,
 };
 use media_core::dtls::Identity;
+use media_core::lane::{Counts, Message, Notice};
 use media_core::negotiated::{Codec, Direction, Negotiated, OpusParameters, TelephoneEvent, Transport};
 use media_core::rtp::{HEADER, Header};
 use media_core::shard::{Input, Output, Shard, ShardConfig};
@@ -35,8 +37,12 @@ const PLAY: u8 = 4;
 const DIGIT: u8 = 5;
 const CLOSE: u8 = 6;
 const WAIT: u8 = 7;
+const OBSERVE: u8 = 8;
+const INJECT: u8 = 9;
+const SOUND: u8 = 10;
+const MESSAGE: u8 = 11;
 /// And all above: packets.
-const PACKET: u8 = 8;
+const PACKET: u8 = 16;
 
 fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
@@ -64,11 +70,67 @@ fn seeds() -> Vec<Vec<u8>> {
             ]);
             steps.extend([[PACKET + 1, 2, 4, 5], [PACKET + 2, 0, 90, 200], [WAIT, 250, 0, 0]]);
         }
+        // Tapped, watched and injected into, as two, as three, and alone.
+        steps.extend([[OBSERVE, 0, 3, 0], [INJECT, 1, 2, 1], [SOUND, 1, 200, 1]]);
+        talk(&mut steps);
+        steps.push([BRIDGE, 1, 0b111, 0]);
+        steps.extend([[INJECT, 0, 1, 0], [SOUND, 0, 90, 0]]);
+        talk(&mut steps);
+        steps.extend([[UNBRIDGE, 1, 0, 0], [SOUND, 1, 255, 1]]);
+        talk(&mut steps);
+        steps.extend([[INJECT, 1, 0, 1], [OBSERVE, 0, 0, 0]]);
+        talk(&mut steps);
         steps.extend([[CLOSE, 2, 0, 0], [UNBRIDGE, 1, 0, 0]]);
         seeds.push(steps.concat());
     }
+    seeds.push(across());
     seeds
 }
+
+/// A leg of this shard and a stand-in for one of another talk here; then a leg of this one takes part in a bridge there.
+fn across() -> Vec<u8> {
+    let mut steps: Vec<[u8; 4]> = vec![[OPEN, 0, 0, 0], [CONNECT, 0, 1, 20]];
+    let there = 0x40;
+    for codec in [0, 1] {
+        steps.extend([[BRIDGE, there | 1, 0b11, 0], [MESSAGE, there | 1, TIED, codec]]);
+        for _ in 0..5 {
+            steps.extend([
+                [PACKET, 0, 160, 0],
+                [MESSAGE, there | 1, SAID, 60],
+                [WAIT, 20, 0, 0],
+            ]);
+        }
+        steps.extend([[MESSAGE, there | 1, LOSS, 7], [MESSAGE, there | 1, UNTIED, 0]]);
+    }
+    steps.extend([[BRIDGE, 0x20, 0b11, 0], [MESSAGE, there, BRIDGED, 1]]);
+    for _ in 0..5 {
+        steps.extend([
+            [MESSAGE, there, SAID, 160],
+            [MESSAGE, there, COUNTS, 0],
+            [WAIT, 20, 0, 0],
+        ]);
+    }
+    steps.extend([
+        [INJECT, 0, 2, 1],
+        [SOUND, 0, 200, 1],
+        [MESSAGE, there, SAID, 160],
+        [WAIT, 40, 0, 0],
+    ]);
+    steps.extend([
+        [MESSAGE, there, BRIDGED, 0],
+        [WAIT, 40, 0, 0],
+        [UNBRIDGE, 2, 0, 0],
+    ]);
+    steps.concat()
+}
+
+/// Kinds of messages.
+const SAID: u8 = 0;
+const TIED: u8 = 1;
+const UNTIED: u8 = 2;
+const BRIDGED: u8 = 3;
+const COUNTS: u8 = 4;
+const LOSS: u8 = 5;
 
 thread_local! {
     static BENCH: RefCell<Bench> = RefCell::new(Bench::new());
@@ -196,9 +258,66 @@ impl Bench {
                 self.command(Command::Close { leg });
                 self.ssrc[usize::from(index)] = None;
             }
+            OBSERVE => {
+                self.command(Command::Tap { leg, on: b & 1 == 1 });
+                self.command(Command::WatchSpeech { leg, on: b & 2 == 2 });
+            }
+            INJECT => {
+                let injection = InjectionId(u64::from(c));
+                let rates = [SoundRate::Hz8000, SoundRate::Hz16000, SoundRate::Hz48000];
+                self.command(match b.checked_sub(1) {
+                    None => Command::EndInjection { leg, injection },
+                    Some(rate) => Command::Inject {
+                        leg,
+                        injection,
+                        rate: rates[usize::from(rate) % 3],
+                        over: b < 100,
+                    },
+                });
+            }
+            SOUND => {
+                let pcm = vec![i16::from(b) * 128; 8 * usize::from(b)];
+                let taken = self.shard.handle_sound(leg, InjectionId(u64::from(c)), &pcm);
+                assert!(taken.is_none_or(|taken| taken <= pcm.len()));
+            }
+            MESSAGE => self.message(a, b, c),
             WAIT => self.wait(Duration::from_millis(u64::from(a) + 10 * u64::from(b))),
             _ => self.packet(kind, index, b, c),
         }
+    }
+
+    /// A message of the shard that the first two bits of `a` name.
+    fn message(&mut self, a: u8, kind: u8, c: u8) {
+        let (from, index) = (a >> 6, a % LEGS);
+        let leg = self.leg(index);
+        let notice = match kind % 6 {
+            SAID => {
+                let data = self.rtp(kind >> 4, index, c, kind);
+                let message = Message::Packet { leg, data: &data };
+                self.shard.handle_message(self.now, from, message);
+                self.drain();
+                return;
+            }
+            TIED => Notice::Tied {
+                leg,
+                bridge: BridgeId(u64::from(a % 3)),
+                media: (c & 0x80 == 0).then(|| Box::new(self.described(index, c, 20))),
+                buffers: kind & 0x80 != 0,
+                application: kind & 0x40 != 0,
+            },
+            UNTIED => Notice::Untied { leg },
+            BRIDGED => Notice::Bridged {
+                leg,
+                bridged: c & 1 == 1,
+            },
+            COUNTS => Notice::Counts {
+                leg,
+                counts: Counts::default(),
+            },
+            _ => Notice::Loss { leg, percent: c },
+        };
+        self.shard.handle_message(self.now, from, Message::Notice(notice));
+        self.drain();
     }
 
     fn leg(&self, index: u8) -> LegId {
@@ -237,8 +356,15 @@ impl Bench {
         }
     }
 
-    /// `length` octets that begin with `first`, of the codec, of an event or of another codec.
     fn packet(&mut self, kind: u8, index: u8, length: u8, first: u8) {
+        let mut packet = self.rtp(kind, index, length, first);
+        self.shard
+            .handle_datagram(self.now, socket(index, 0), address(index), &mut packet);
+        self.drain();
+    }
+
+    /// `length` octets that begin with `first`, of the codec, of an event or of another codec.
+    fn rtp(&mut self, kind: u8, index: u8, length: u8, first: u8) -> Vec<u8> {
         let at = usize::from(index);
         let codec = self.codec[at];
         let own = match codec {
@@ -263,9 +389,7 @@ impl Bench {
         }
         self.sequence[at] = self.sequence[at].wrapping_add(1);
         self.timestamp[at] = self.timestamp[at].wrapping_add(codec.clock() / 50);
-        self.shard
-            .handle_datagram(self.now, socket(index, 0), address(index), &mut packet);
-        self.drain();
+        packet
     }
 
     fn command(&mut self, command: Command) {

@@ -15,7 +15,7 @@ use crate::negotiated::{Codec, OpusParameters};
 use crate::outbox::Outbox;
 use crate::resample::{Down, Up};
 use crate::stats::Mode;
-use crate::stream::{Hears, Leg, TICK, Waiting};
+use crate::stream::{Hears, Leg, TICK, Waiting, limit};
 
 /// Time without packets after which a talker is left out until something comes.
 const REST: Duration = Duration::from_secs(1);
@@ -163,13 +163,15 @@ impl Mix {
             let mut pcm = [0; 2 * FRAME];
             let pcm = if rate == WIDE {
                 self.sum(index, &broad, |seat| &seat.broad, &mut pcm);
-                &pcm[..]
+                &mut pcm[..]
             } else {
                 self.sum(index, &narrow, |seat| &seat.narrow, &mut pcm[..FRAME]);
-                &pcm[..FRAME]
+                &mut pcm[..FRAME]
             };
             leg.count.mode = Mode::Mix;
-            if shares && self.share(now, leg, pcm, out) {
+            if let Some(injected) = &mut leg.injected {
+                injected.add_to(pcm, rate);
+            } else if shares && self.share(now, leg, pcm, out) {
                 continue;
             }
             self.seats[index].hear(now, leg, pcm, out);
@@ -331,38 +333,5 @@ fn is_quiet(pcm: &[i16]) -> bool {
 fn add(sum: &mut [i32], pcm: &[i16]) {
     for (sum, sample) in sum.iter_mut().zip(pcm) {
         *sum += i32::from(*sample);
-    }
-}
-
-/// As it is up to three quarters of full scale; from there on it bends towards full scale and never reaches it. A curve and
-/// no gain, so that nothing pumps.
-fn limit(sum: i32) -> i16 {
-    const KNEE: i32 = 24_576;
-    const ROOM: i32 = 32_767 - KNEE;
-    let over = sum.abs() - KNEE;
-    if over <= 0 {
-        return sum as i16;
-    }
-    let bent = KNEE + (i64::from(over) * i64::from(ROOM) / i64::from(over + ROOM)) as i32;
-    (bent * sum.signum()) as i16
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_limit_neither_wraps_nor_falls_nor_touches_what_is_not_loud() {
-        let mut before = limit(-2_000_000);
-        assert!(before >= -32_767);
-        for sum in (-2_000_000..=2_000_000).step_by(7) {
-            let limited = limit(sum);
-            assert!(limited >= before, "{sum}");
-            if sum.abs() <= 24_576 {
-                assert_eq!(i32::from(limited), sum);
-            }
-            before = limited;
-        }
-        assert_eq!(limit(i32::from(i16::MIN) * 4), -limit(i32::from(i16::MIN) * -4));
     }
 }

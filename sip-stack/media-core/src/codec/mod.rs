@@ -51,6 +51,18 @@ pub enum Decoder {
 }
 
 impl Decoder {
+    /// A decoder of its own, to `rate` (8 or 16 kHz) if the codec has it, else to 8 kHz. Legs take theirs from a [`Pool`].
+    ///
+    /// # Errors
+    /// Libopus has no memory.
+    pub fn new(codec: Codec, rate: u32) -> Result<Decoder, CodecError> {
+        Ok(match codec {
+            Codec::Pcmu => Decoder::G711(Law::Mu, Box::default()),
+            Codec::Pcma => Decoder::G711(Law::A, Box::default()),
+            Codec::Opus => Decoder::Opus(opus::Decoder::new(rate)?),
+        })
+    }
+
     /// Codec that it decodes.
     #[must_use]
     pub fn codec(&self) -> Codec {

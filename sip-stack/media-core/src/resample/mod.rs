@@ -1,9 +1,11 @@
 //! Sound from one rate to another: whole clips at a time, off the packet path, by [`resample`]; between 8 and 16 kHz as it
-//! comes by [`Up`] and [`Down`].
+//! comes by [`Up`] and [`Down`], and from 48 kHz by [`Third`].
 
 mod half;
+mod third;
 
 pub use half::{Down, Up};
+pub use third::Third;
 
 use rubato::audioadapter_buffers::owned::InterleavedOwned;
 use rubato::{Fft, FixedSync, Resampler as _};

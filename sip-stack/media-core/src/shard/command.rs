@@ -60,6 +60,15 @@ impl Shard {
                     self.arm(key);
                 }
             }
+            Command::Tap { leg, on } => self.tap(leg, on),
+            Command::Inject {
+                leg,
+                injection,
+                rate,
+                over,
+            } => self.inject(now, leg, injection, rate, over),
+            Command::EndInjection { leg, injection } => self.end_injection(now, leg, injection),
+            Command::WatchSpeech { leg, on } => self.watch_speech(leg, on),
             Command::Report { leg } => {
                 if let Some(&key) = self.names.get(&leg) {
                     self.tell_report(key, false);
@@ -130,7 +139,10 @@ impl Shard {
 
     pub(super) fn bind_failed(&mut self, id: LegId) {
         if let Some(key) = self.names.remove(&id) {
-            self.legs.try_remove(key);
+            let leg = self.legs.try_remove(key);
+            if leg.is_some_and(|leg| leg.transport.is_tapped() || leg.injected.is_some()) {
+                self.out.closed(id);
+            }
             self.out.event(Event::Failed {
                 leg: id,
                 reason: Failure::NoPort,
@@ -177,6 +189,7 @@ impl Shard {
         if let Some(Encoder::Opus(encoder)) = &mut leg.encoder {
             encoder.adapt(&media.opus);
         }
+        leg.transport.agree(&media);
         leg.media = Some(media);
         // A peer that agrees to something is there.
         leg.silence.broken(now, leg.id, &mut self.out);
@@ -230,6 +243,12 @@ impl Shard {
             return;
         };
         self.names.remove(&leg.id);
+        if leg.transport.is_tapped() || leg.injected.is_some() {
+            self.out.closed(leg.id);
+        }
+        if let Some(injected) = leg.injected.take() {
+            injected.give_back(&mut self.pool);
+        }
         leg.transport.close(now);
         while let Some(datagram) = leg.transport.poll_transmit() {
             self.out.datagram(datagram.socket, datagram.to, datagram.data);

@@ -28,6 +28,11 @@ impl Shard {
         let at = Arrival { socket, rtcp, from };
         match leg.transport.receive(now, at, data, leg.media.as_ref()) {
             Received::Rtp(packet) => self.rtp(now, key, packet),
+            Received::Observed(packet) => {
+                leg.transport.observe_packet(now, packet, &mut self.out);
+                self.settle(now, key);
+                self.rtp(now, key, packet);
+            }
             Received::Rtcp(packet) => self.rtcp(now, key, packet),
             Received::Nothing => self.settle(now, key),
             Received::Refused => {

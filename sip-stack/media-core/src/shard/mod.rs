@@ -7,6 +7,7 @@
 mod command;
 mod datagram;
 mod interface;
+mod observe;
 mod report;
 mod tie;
 mod timeout;

@@ -3,7 +3,7 @@
 use sans_io::Time;
 
 use super::Shard;
-use crate::codec::Encoder;
+use crate::codec::{Encoder, Pool};
 use crate::control::{BridgeId, LegId, Member};
 use crate::lane::{Counts, Message, Notice, Tie};
 use crate::negotiated::Codec;
@@ -33,7 +33,7 @@ impl Shard {
         let leg = self.legs.get_mut(key)?;
         match (leg.transport.lane(), &leg.tie) {
             (Some(lane), _) if lane.to == from => self.rtp(now, key, data),
-            (None, Some(tie)) if tie.home == from => leg.pass_on(now, data, &mut self.out),
+            (None, Some(tie)) if tie.home == from => leg.pass_on(now, data, &mut self.pool, &mut self.out),
             _ => return None,
         }
         Some(())
@@ -224,7 +224,7 @@ impl Shard {
 
 impl Leg {
     /// True if the leg hears the bridge of another shard that it takes part in; `None` if it takes part in none.
-    pub(super) fn hears_by_lane(&self) -> Option<bool> {
+    pub(crate) fn hears_by_lane(&self) -> Option<bool> {
         Some(self.tie?.bridged || self.player.is_none())
     }
 
@@ -261,13 +261,21 @@ impl Leg {
     }
 
     /// Sends the peer a packet of the leg's stand-in, which writes it as for the peer itself.
-    fn pass_on(&mut self, now: Time, data: &[u8], out: &mut Outbox) {
-        let (Hears::Lane, Ok(packet), Some(media)) = (self.hears, Packet::parse(data), &self.media) else {
+    fn pass_on(&mut self, now: Time, data: &[u8], pool: &mut Pool, out: &mut Outbox) {
+        let (Ok(packet), Some(media)) = (Packet::parse(data), &self.media) else {
             return;
+        };
+        let beneath = match self.hears {
+            Hears::Lane => None,
+            Hears::Application if self.hears_by_lane() == Some(true) => self.injected.as_mut(),
+            _ => return,
         };
         let kind = packet.header.payload_type;
         let of = |(number, codec): &(u8, Codec)| (*number == kind).then_some(*codec);
         if let Some(codec) = of(&media.send).or_else(|| media.receive.iter().find_map(of)) {
+            if let Some(injected) = beneath {
+                return injected.lay_beneath(now, codec, &packet, pool);
+            }
             self.relay(now, codec, packet.header, packet.payload, out);
         } else if media.telephone_event.is_some_and(|event| event.send == kind) {
             self.relay_event(now, packet.header, packet.payload, out);

@@ -107,6 +107,9 @@ impl Shard {
                     leg.egress.resume(now);
                     self.out.event(Event::Connected { leg: id });
                 }
+                transport::Event::Speaking(speaking) => {
+                    self.out.event(Event::Speaking { leg: id, speaking });
+                }
                 transport::Event::Gone(reason) => self.out.event(Event::Gone { leg: id, reason }),
                 transport::Event::Failed(reason) => failed = Some(reason),
             }

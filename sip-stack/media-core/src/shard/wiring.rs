@@ -6,7 +6,7 @@ use sans_io::Time;
 
 use super::Shard;
 use crate::bridge::{Mix, Part};
-use crate::codec::{Pool, RATE};
+use crate::codec::{Pool, RATE, WIDE};
 use crate::control::{BridgeId, LegId, Member, Role};
 use crate::dtmf::Heard;
 use crate::negotiated::Direction;
@@ -97,8 +97,12 @@ impl Shard {
             return;
         }
         let keys: Vec<usize> = members.iter().filter_map(|(id, _)| self.key_of(*id)).collect();
+        let injected = keys
+            .iter()
+            .any(|key| self.legs.get(*key).is_some_and(|leg| leg.injected.is_some()));
         if let [(_, Role::Party), (_, Role::Party)] = members[..]
             && let [a, b] = keys[..]
+            && !injected
         {
             if let Some(mut mix) = mix.take() {
                 self.part(now, &mut mix, [a, b]);
@@ -246,7 +250,12 @@ impl Shard {
         let Some(leg) = self.legs.get(key) else { return };
         let Some(media) = &leg.media else { return };
         if leg.hears_by_lane() == Some(true) {
-            return self.hear(now, key, Hears::Lane);
+            let hears = if leg.injected.is_some() {
+                Hears::Application
+            } else {
+                Hears::Lane
+            };
+            return self.hear(now, key, hears);
         }
         let direction = |key: usize| Some(self.legs.get(key)?.media.as_ref()?.direction);
         let bridge = leg.bridge.and_then(|bridge| self.bridges.get(&bridge));
@@ -274,6 +283,7 @@ impl Shard {
         let held = media.direction != Direction::SendRecv || !present;
         let plays = leg.player.is_some() || leg.transport.lane().is_some_and(|lane| lane.application);
         let application = match &leg.player {
+            _ if leg.injected.is_some() => Hears::Application,
             None => Hears::Nobody,
             Some(Player::Echo) => Hears::Leg(key),
             Some(_) => Hears::Application,
@@ -321,7 +331,9 @@ impl Shard {
         }
         match hears {
             Hears::Application => {
-                leg.prepare_encoder(RATE, &mut self.pool);
+                // Other applications have telephone bandwidth.
+                let rate = if leg.injected.is_some() { WIDE } else { RATE };
+                leg.prepare_encoder(rate, &mut self.pool);
                 if let Some(media) = &leg.media {
                     let clock = media.send.1.clock();
                     leg.egress.set_clock(clock);

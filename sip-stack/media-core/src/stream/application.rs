@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use sans_io::Time;
 
-use super::Leg;
 use super::announcement::Announcement;
-use crate::codec::RATE;
+use super::{Beneath, Leg};
+use crate::codec::{Encoder, RATE};
 use crate::control::Event;
 use crate::outbox::Outbox;
 
@@ -15,6 +15,10 @@ impl Leg {
     pub(crate) fn play(&mut self, now: Time, out: &mut Outbox) {
         let Some(mut tick) = self.tick else { return };
         let frame = self.frame();
+        let beneath = match self.hears_by_lane() {
+            Some(true) => Beneath::Lane,
+            _ => Beneath::Application,
+        };
         let length = Duration::from_micros(frame as u64 * 1_000_000 / u64::from(RATE));
         if now.since(tick) > length * 5 {
             // We were held up: missed frames stay missed.
@@ -24,11 +28,17 @@ impl Leg {
         while tick <= now {
             let mut pcm = [0; crate::codec::LONGEST];
             match (&mut self.player, &mut self.announcement) {
+                _ if beneath == Beneath::Lane => {}
                 (Some(player), Some(announcement)) => announcement.fill(player, &mut pcm[..frame]),
                 (Some(player), None) => player.fill(&mut pcm[..frame]),
                 (None, _) => {}
             }
-            self.send_sound(now, &pcm[..frame], out);
+            let rate = self.encoder.as_ref().map_or(RATE, Encoder::rate);
+            let samples = match &mut self.injected {
+                Some(injected) => injected.play(tick, beneath, &mut pcm, frame, rate, &mut self.count),
+                None => frame,
+            };
+            self.send_sound(now, &pcm[..samples], out);
             if self.announcement.as_ref().is_some_and(Announcement::is_over) {
                 self.end_announcement(true, out);
             }

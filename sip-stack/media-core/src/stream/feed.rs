@@ -47,13 +47,19 @@ pub(super) enum Order {
 
 impl Feed {
     pub(crate) fn new(codec: Codec, pace: bool, rate: u32, pool: &mut Pool) -> Option<Box<Feed>> {
+        let decoder = pool.decoder(codec, rate).ok()?;
+        Some(Box::new(Feed::with(decoder, pace)))
+    }
+
+    /// A feed that decodes with this.
+    pub(super) fn with(decoder: Decoder, pace: bool) -> Feed {
         let order = if pace {
-            Order::Paced(Box::new(Buffer::new(codec.clock())))
+            Order::Paced(Box::new(Buffer::new(decoder.codec().clock())))
         } else {
             Order::Direct(Reorder::default())
         };
-        Some(Box::new(Feed {
-            decoder: pool.decoder(codec, rate).ok()?,
+        Feed {
+            decoder,
             order,
             waiting: Waiting::default(),
             noise: Noise::default(),
@@ -62,7 +68,7 @@ impl Feed {
             eager: false,
             cold: false,
             seam: None,
-        }))
+        }
     }
 
     /// A feed that continues, in a mix, audio that was relayed undecoded so far.

@@ -1,6 +1,6 @@
 //! Streams: what a leg and its peer send each other. `source` takes the peer's packets, `feed` makes sound of them (by way of the
 //! jitter buffer, [`crate::jitter`]) and `transcode` sends it on; `egress` numbers, encodes and sends what the peer is to hear, which
-//! may be an application's (`application`, `player`, `announcement`); `count` keeps the numbers of the report. A stream knows
+//! may be an application's (`application`, `player`, `announcement`) or come from outside (`injection`); `count` keeps the numbers of the report. A stream knows
 //! neither bridges nor shards: it is told whom it hears.
 
 mod announcement;
@@ -8,8 +8,11 @@ mod application;
 mod count;
 mod egress;
 mod feed;
+mod injection;
 mod knock;
+mod limit;
 mod player;
+mod playout;
 mod silence;
 mod source;
 mod transcode;
@@ -21,7 +24,10 @@ use sans_io::{Deadline, Rng, Time, earlier};
 pub(crate) use announcement::Announcement;
 pub(crate) use count::Count;
 pub(crate) use feed::{Feed, Sink, TICK, Waiting};
+pub(crate) use injection::{Beneath, Injected};
+pub(crate) use limit::limit;
 pub(crate) use player::Player;
+pub use playout::Playout;
 pub(crate) use source::Arrived;
 pub(crate) use transcode::{direct, last, paced};
 
@@ -90,6 +96,8 @@ pub(crate) struct Leg {
     pub(crate) player: Option<Player>,
     /// Announcement in the application's place.
     pub(crate) announcement: Option<Announcement>,
+    /// Sound from outside that the peer hears, over the rest or instead of it.
+    pub(crate) injected: Option<Box<Injected>>,
     /// Time at which the application's next frame is due.
     pub(crate) tick: Option<Time>,
 
@@ -134,6 +142,7 @@ impl Leg {
             knocks: None,
             player: None,
             announcement: None,
+            injected: None,
             tick: None,
             bridge: None,
             peer: None,

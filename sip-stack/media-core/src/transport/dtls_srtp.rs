@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use sans_io::{Deadline, Time, earlier};
 
-use super::Received;
+use super::{Event, Received};
 use crate::Clock;
 use crate::control::{Failure, SocketId};
 use crate::dtls::{Handshake, Identity, Progress};
 use crate::ice::{Agent, Checked, Path};
 use crate::negotiated::{DtlsRole, Fingerprint, IceCredentials};
-use crate::srtp::{Keys, Receiver, Sender};
+use crate::outbox;
+use crate::srtp::{Keys, RTP_OVERHEAD, Receiver, Sender};
 
 /// A browser's leg of a call: datagrams of the shard's sockets on one side, plain RTP and RTCP on the other. It exists before
 /// the peer is known, for a browser that we call may check and shake hands before its answer has come by way of SIP.
@@ -44,17 +45,6 @@ struct Peer {
 const SUSPENDED: Duration = Duration::from_secs(2);
 /// Time within which a peer that is still there checks again.
 const AFTER_SUSPENSION: Duration = Duration::from_secs(8);
-
-/// Event of a leg. Nothing follows [`Event::Gone`] and [`Event::Failed`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// Keys agreed with the very peer that SDP named: media may flow.
-    Connected,
-    /// The peer left: [`Failure::Closed`] or [`Failure::Consent`].
-    Gone(Failure),
-    /// Setting up failed: [`Failure::Fingerprint`] or [`Failure::Dtls`].
-    Failed(Failure),
-}
 
 /// A datagram to send.
 #[derive(Debug, PartialEq, Eq)]
@@ -141,6 +131,21 @@ impl DtlsSrtp {
     /// for a packet that may not be sent ([`Sender::protect_rtp`]). It goes to [`DtlsSrtp::remote`].
     pub fn protect_rtp(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
         self.srtp.as_mut()?.0.protect_rtp(buffer, length)
+    }
+
+    /// Sends the RTP packet that `write` makes of at most `room` octets; `None` if it could not go.
+    #[inline]
+    pub(super) fn send(
+        &mut self,
+        out: &mut outbox::Outbox,
+        room: usize,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Option<usize> {
+        let (socket, to) = self.remote().filter(|_| self.is_connected())?;
+        out.compose(socket, to, room + RTP_OVERHEAD, |buffer| {
+            let length = write(&mut buffer[..room])?;
+            self.protect_rtp(buffer, length)
+        })
     }
 
     /// The same for RTCP, with [`RTCP_OVERHEAD`](crate::srtp::RTCP_OVERHEAD).

@@ -1,4 +1,5 @@
 use crate::control::LegId;
+use crate::outbox::Outbox;
 
 /// Transport of a stand-in: the lane between two shards.
 #[derive(Debug)]
@@ -13,4 +14,17 @@ pub(crate) struct Lane {
     pub(crate) application: bool,
     /// True if the leg was told last that it hears the bridge.
     pub(crate) bridged: bool,
+}
+
+impl Lane {
+    /// Sends the RTP packet that `write` makes of at most `room` octets; `None` if it could not go.
+    #[inline]
+    pub(super) fn send(
+        &self,
+        out: &mut Outbox,
+        room: usize,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Option<usize> {
+        out.compose_packet(self.to, self.leg, room, write)
+    }
 }

@@ -3,6 +3,7 @@
 
 mod dtls_srtp;
 mod lane;
+mod observed;
 mod probation;
 mod rtp;
 mod sdes;
@@ -15,16 +16,17 @@ use std::time::Duration;
 
 use sans_io::{Deadline, Time};
 
-pub use dtls_srtp::{DtlsSrtp, Event, Transmit};
+pub use dtls_srtp::{DtlsSrtp, Transmit};
 pub(crate) use lane::Lane;
+use observed::Observed;
 pub use rtp::Rtp;
 pub use sdes::Sdes;
 
-use crate::control::SocketId;
+use crate::control::{Failure, SocketId};
 use crate::ice::Path;
 use crate::negotiated::{self, Negotiated};
 use crate::outbox::Outbox;
-use crate::srtp::{RTCP_OVERHEAD, RTP_OVERHEAD};
+use crate::srtp::RTCP_OVERHEAD;
 
 /// Time between two RTCP reports, on average. Browsers speak AVPF, whose reports may be denser (RFC 4585 §3.4).
 const AVPF: Duration = Duration::from_millis(2_000);
@@ -43,6 +45,8 @@ pub(crate) enum Transport {
     Rtp(Box<Rtp>),
     /// To the shard of the leg that this one stands in for.
     Lane(Lane),
+    /// One of those above while somebody taps the leg or asks whether its peer speaks.
+    Observed(Box<Observed>),
 }
 
 /// Path by which a datagram came.
@@ -71,8 +75,23 @@ pub enum Received<'a> {
     },
     /// An RTP packet of the peer, open.
     Rtp(&'a mut [u8]),
+    /// An RTP packet of the peer, open, that is observed as well.
+    Observed(&'a mut [u8]),
     /// An RTCP packet of the peer, open; compound or not.
     Rtcp(&'a mut [u8]),
+}
+
+/// Event of a leg. Nothing follows [`Event::Gone`] and [`Event::Failed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Keys agreed with the very peer that SDP named: media may flow.
+    Connected,
+    /// The peer left: [`Failure::Closed`] or [`Failure::Consent`].
+    Gone(Failure),
+    /// Setting up failed: [`Failure::Fingerprint`] or [`Failure::Dtls`].
+    Failed(Failure),
+    /// The leg's peer began to speak, or stopped; only of a transport that is observed for it.
+    Speaking(bool),
 }
 
 /// Effect of an offer and answer on a transport.
@@ -92,6 +111,7 @@ impl Transport {
         let path = match self {
             Transport::Rtp(path) => path,
             Transport::Sdes(sdes) => &mut sdes.path,
+            Transport::Observed(observed) => return observed.inner.bind(rtp, rtcp),
             Transport::DtlsSrtp(_) | Transport::Lane(_) => return false,
         };
         let free = path.sockets().is_none();
@@ -104,6 +124,7 @@ impl Transport {
     /// RTP and RTCP socket of the leg alone.
     pub(crate) fn sockets(&self) -> Option<[SocketId; 2]> {
         match self {
+            Transport::Observed(observed) => observed.inner.sockets(),
             Transport::Rtp(path) => path.sockets(),
             Transport::Sdes(sdes) => sdes.path.sockets(),
             Transport::DtlsSrtp(_) | Transport::Lane(_) => None,
@@ -122,6 +143,7 @@ impl Transport {
             }
         };
         match (&mut *self, agreed) {
+            (Transport::Observed(observed), _) => observed.inner.connect(now, agreed),
             (
                 Transport::DtlsSrtp(dtls),
                 Wanted::Dtls {
@@ -170,9 +192,26 @@ impl Transport {
         }
     }
 
+    /// Takes the payload types of an agreement, if they matter here.
+    pub(crate) fn agree(&mut self, media: &Negotiated) {
+        match self {
+            Transport::Observed(observed) => observed.agree(media),
+            Transport::DtlsSrtp(_) | Transport::Sdes(_) | Transport::Rtp(_) | Transport::Lane(_) => {}
+        }
+    }
+
+    /// Observes an RTP packet of the peer, open.
+    pub(crate) fn observe_packet(&mut self, now: Time, packet: &[u8], out: &mut Outbox) {
+        match self {
+            Transport::Observed(observed) => observed.receive(now, packet, out),
+            Transport::DtlsSrtp(_) | Transport::Sdes(_) | Transport::Rtp(_) | Transport::Lane(_) => {}
+        }
+    }
+
     /// Takes evidence from signalling about the place of the peer: [`Rtp::vouch`].
     pub(crate) fn vouch(&mut self, host: Option<IpAddr>, reached: bool) {
         match self {
+            Transport::Observed(observed) => observed.inner.vouch(host, reached),
             Transport::Rtp(path) => path.vouch(host, reached),
             Transport::Sdes(sdes) => sdes.path.vouch(host, reached),
             Transport::DtlsSrtp(_) | Transport::Lane(_) => {}
@@ -189,6 +228,10 @@ impl Transport {
         media: Option<&Negotiated>,
     ) -> Received<'a> {
         match self {
+            Transport::Observed(observed) => match observed.inner.receive(now, at, data, media) {
+                Received::Rtp(packet) => Received::Observed(packet),
+                other => other,
+            },
             Transport::DtlsSrtp(dtls) => dtls.handle_datagram(now, at.socket, at.from, data),
             Transport::Rtp(path) => path.receive(now, at, data, media),
             Transport::Sdes(sdes) => sdes.receive(now, at, data),
@@ -205,31 +248,11 @@ impl Transport {
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> bool {
         let sent = match self {
-            Transport::DtlsSrtp(dtls) => {
-                let Some((socket, to)) = dtls.remote().filter(|_| dtls.is_connected()) else {
-                    return false;
-                };
-                out.compose(socket, to, room + RTP_OVERHEAD, |buffer| {
-                    let length = write(&mut buffer[..room])?;
-                    dtls.protect_rtp(buffer, length)
-                })
-            }
-            Transport::Rtp(path) => {
-                let Some((socket, to)) = path.remote().filter(|_| path.spend()) else {
-                    return false;
-                };
-                out.compose(socket, to, room, write)
-            }
-            Transport::Sdes(sdes) => {
-                let Some((socket, to)) = sdes.path.remote().filter(|_| sdes.path.spend()) else {
-                    return false;
-                };
-                out.compose(socket, to, room + RTP_OVERHEAD, |buffer| {
-                    let length = write(&mut buffer[..room])?;
-                    sdes.protect_rtp(buffer, length)
-                })
-            }
-            Transport::Lane(lane) => out.compose_packet(lane.to, lane.leg, room, write),
+            Transport::DtlsSrtp(dtls) => dtls.send(out, room, write),
+            Transport::Rtp(path) => path.send(out, room, write),
+            Transport::Sdes(sdes) => sdes.send(out, room, write),
+            Transport::Lane(lane) => lane.send(out, room, write),
+            Transport::Observed(observed) => observed.send(out, room, write),
         };
         sent.is_some()
     }
@@ -239,6 +262,7 @@ impl Transport {
         let copy = |buffer: &mut [u8]| buffer[..packet.len()].copy_from_slice(packet);
         let room = packet.len() + RTCP_OVERHEAD;
         match self {
+            Transport::Observed(observed) => observed.inner.send_rtcp(out, packet),
             Transport::DtlsSrtp(dtls) => {
                 if let Some((socket, to)) = dtls.remote().filter(|_| dtls.is_connected()) {
                     out.compose(socket, to, room, |buffer| {
@@ -267,6 +291,7 @@ impl Transport {
     /// True if there is somewhere to send to.
     pub(crate) fn is_open(&self) -> bool {
         match self {
+            Transport::Observed(observed) => observed.inner.is_open(),
             Transport::DtlsSrtp(dtls) => dtls.is_connected() && dtls.remote().is_some(),
             Transport::Rtp(path) => path.remote().is_some(),
             Transport::Sdes(sdes) => sdes.path.remote().is_some(),
@@ -278,6 +303,7 @@ impl Transport {
     #[inline]
     pub(crate) fn buffers(&self) -> bool {
         match self {
+            Transport::Observed(observed) => observed.inner.buffers(),
             Transport::DtlsSrtp(_) => true,
             Transport::Rtp(_) | Transport::Sdes(_) => false,
             Transport::Lane(lane) => lane.buffers,
@@ -287,6 +313,7 @@ impl Transport {
     /// True if checks of its own tell whether the peer is there: ICE consent, or those of the leg that this one stands in for.
     pub(crate) fn checks_peer(&self) -> bool {
         match self {
+            Transport::Observed(observed) => observed.inner.checks_peer(),
             Transport::DtlsSrtp(_) | Transport::Lane(_) => true,
             Transport::Rtp(_) | Transport::Sdes(_) => false,
         }
@@ -295,6 +322,7 @@ impl Transport {
     /// True if the peer may be waiting for our first packet, as we wait for its.
     pub(crate) fn awaits_peer(&self) -> bool {
         match self {
+            Transport::Observed(observed) => observed.inner.awaits_peer(),
             Transport::DtlsSrtp(_) | Transport::Lane(_) => false,
             Transport::Rtp(path) => !path.was_heard(),
             Transport::Sdes(sdes) => !sdes.path.was_heard(),
@@ -304,6 +332,7 @@ impl Transport {
     /// Time between two reports, on average.
     pub(crate) fn report_interval(&self) -> Duration {
         match self {
+            Transport::Observed(observed) => observed.inner.report_interval(),
             Transport::DtlsSrtp(_) => AVPF,
             Transport::Rtp(_) | Transport::Sdes(_) => AVP,
             Transport::Lane(_) => COUNTS,
@@ -314,6 +343,7 @@ impl Transport {
     #[inline]
     pub(crate) fn lane(&self) -> Option<&Lane> {
         match self {
+            Transport::Observed(observed) => observed.inner.lane(),
             Transport::Lane(lane) => Some(lane),
             Transport::DtlsSrtp(_) | Transport::Rtp(_) | Transport::Sdes(_) => None,
         }
@@ -321,6 +351,7 @@ impl Transport {
 
     pub(crate) fn lane_mut(&mut self) -> Option<&mut Lane> {
         match self {
+            Transport::Observed(observed) => observed.inner.lane_mut(),
             Transport::Lane(lane) => Some(lane),
             Transport::DtlsSrtp(_) | Transport::Rtp(_) | Transport::Sdes(_) => None,
         }
@@ -329,7 +360,7 @@ impl Transport {
     /// True if it has a protocol of its own, so that [`Transport::poll_transmit`] and [`Transport::poll_event`] may have something.
     pub(crate) fn negotiates(&self) -> bool {
         match self {
-            Transport::DtlsSrtp(_) => true,
+            Transport::DtlsSrtp(_) | Transport::Observed(_) => true,
             Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => false,
         }
     }
@@ -337,6 +368,7 @@ impl Transport {
     /// The next datagram of its own protocol.
     pub(crate) fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
         match self {
+            Transport::Observed(observed) => observed.inner.poll_transmit(),
             Transport::DtlsSrtp(dtls) => dtls.poll_transmit(),
             Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
         }
@@ -345,6 +377,10 @@ impl Transport {
     /// The next thing that happened in its own protocol.
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         match self {
+            Transport::Observed(observed) => match observed.speaking() {
+                Some(speaking) => Some(Event::Speaking(speaking)),
+                None => observed.inner.poll_event(),
+            },
             Transport::DtlsSrtp(dtls) => dtls.poll_event(),
             Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
         }
@@ -354,6 +390,7 @@ impl Transport {
     #[inline]
     pub(crate) fn deadline(&self) -> Deadline {
         match self {
+            Transport::Observed(observed) => observed.deadline(),
             Transport::DtlsSrtp(dtls) => dtls.poll_timeout(),
             Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
         }
@@ -361,6 +398,7 @@ impl Transport {
 
     pub(crate) fn handle_timeout(&mut self, now: Time) {
         match self {
+            Transport::Observed(observed) => observed.handle_timeout(now),
             Transport::DtlsSrtp(dtls) => dtls.handle_timeout(now),
             Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => {}
         }
@@ -369,6 +407,7 @@ impl Transport {
     /// Says goodbye to the peer, if its protocol has a word for it.
     pub(crate) fn close(&mut self, now: Time) {
         match self {
+            Transport::Observed(observed) => observed.inner.close(now),
             Transport::DtlsSrtp(dtls) => dtls.close(now),
             Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => {}
         }
@@ -376,9 +415,13 @@ impl Transport {
 
     /// Paths of the shared sockets that are bound to the leg.
     pub(crate) fn paths(&self) -> impl Iterator<Item = Path> + '_ {
-        let dtls = match self {
+        let transport = match self {
+            Transport::Observed(observed) => &observed.inner,
+            other => other,
+        };
+        let dtls = match transport {
             Transport::DtlsSrtp(dtls) => Some(dtls),
-            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
+            Transport::Observed(_) | Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
         };
         dtls.into_iter().flat_map(|dtls| dtls.paths())
     }

@@ -20,6 +20,7 @@ use super::probation::{Numbers, Probation};
 use super::{Arrival, Received};
 use crate::control::{MediaSource, SocketId};
 use crate::negotiated::Negotiated;
+use crate::outbox::Outbox;
 use crate::rtcp;
 use crate::rtp::{Header, Packet, is_rtcp};
 
@@ -319,6 +320,21 @@ impl Rtp {
             return self.remote();
         }
         Some((self.sockets?[1], self.learnt_rtcp.or(self.signalled_rtcp)?))
+    }
+
+    /// Sends the RTP packet that `write` makes of at most `room` octets; `None` if it could not go.
+    #[inline]
+    pub(super) fn send(
+        &mut self,
+        out: &mut Outbox,
+        room: usize,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Option<usize> {
+        let (socket, to) = self.remote()?;
+        if !self.spend() {
+            return None;
+        }
+        out.compose(socket, to, room, write)
     }
 
     /// True if a packet may go out now: the peer was heard or is known to be there, or this is one of the few

@@ -5,9 +5,10 @@ use sans_io::Time;
 
 use super::rtp::Rtp;
 use super::{Arrival, Received};
+use crate::outbox::Outbox;
 use crate::rtcp;
 use crate::rtp::{Packet, is_rtcp};
-use crate::srtp::{Keys, Receiver, Sender};
+use crate::srtp::{Keys, RTP_OVERHEAD, Receiver, Sender};
 
 /// A leg's transport by SDES.
 #[derive(Debug)]
@@ -61,6 +62,24 @@ impl Sdes {
             self.path.proved(now, at.from, &opened.header);
         }
         Received::Rtp(packet)
+    }
+
+    /// Sends the RTP packet that `write` makes of at most `room` octets; `None` if it could not go.
+    #[inline]
+    pub(super) fn send(
+        &mut self,
+        out: &mut Outbox,
+        room: usize,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Option<usize> {
+        let (socket, to) = self.path.remote()?;
+        if !self.path.spend() {
+            return None;
+        }
+        out.compose(socket, to, room + RTP_OVERHEAD, |buffer| {
+            let length = write(&mut buffer[..room])?;
+            self.protect_rtp(buffer, length)
+        })
     }
 
     /// Protects the RTP packet in the first `length` octets of `buffer`: [`Sender::protect_rtp`].

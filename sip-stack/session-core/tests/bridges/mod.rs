@@ -164,3 +164,65 @@ fn what_cannot_be_bridged_is_named_and_changes_nothing() {
         assert_eq!(c.session_bridge(a), None);
     });
 }
+
+/// Commands to hear a leg for speech, or no longer.
+fn watched(world: &World, from: usize) -> Vec<(LegId, bool)> {
+    let commands = world.commands(GATEWAY)[from..].iter();
+    commands
+        .filter_map(|command| match command {
+            Command::WatchSpeech { leg, on } => Some((*leg, *on)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn who_speaks_is_reported_where_it_was_asked_for() {
+    let mut world = World::new(5, Network::perfect());
+    let [a, b] = two_calls(&mut world);
+    let [of_a, of_b] = [a, b].map(|session| leg_of(&mut world, session));
+    let bridge = world
+        .verb(GATEWAY, |c, now| c.bridge_sessions(now, a, b))
+        .expect("two calls");
+    let speaks = |world: &mut World, leg: LegId, speaking: bool| {
+        let before = changes(world).len();
+        world.media(GATEWAY, media_core::control::Event::Speaking { leg, speaking });
+        changes(world)[before..].to_vec()
+    };
+    let says = |session: SessionId, speaking: bool| BridgeEvent::Speaking {
+        bridge,
+        session,
+        speaking,
+    };
+    assert_eq!(watched(&world, 0), []);
+    assert_eq!(speaks(&mut world, of_a, true), [], "nobody asked");
+
+    world
+        .verb(GATEWAY, |c, _| c.watch_speech(bridge, true))
+        .expect("a bridge");
+    assert_eq!(watched(&world, 0), [(of_a, true), (of_b, true)]);
+    assert_eq!(speaks(&mut world, of_a, true), [says(a, true)]);
+    assert_eq!(speaks(&mut world, of_a, true), [], "said already");
+    assert_eq!(speaks(&mut world, of_b, true), [says(b, true)]);
+    assert_eq!(speaks(&mut world, of_a, false), [says(a, false)]);
+
+    // A party on hold is not heard, and its call goes on in the bridge.
+    let from = world.commands(GATEWAY).len();
+    world.verb(GATEWAY, |c, now| c.hold(now, of_b));
+    world.run(secs(1));
+    assert_eq!(watched(&world, from), [(of_a, false), (of_b, false)]);
+    assert_eq!(changes(&world).last(), Some(&says(b, false)));
+    let from = world.commands(GATEWAY).len();
+    world.verb(GATEWAY, |c, now| c.resume(now, of_b));
+    world.run(secs(1));
+    assert_eq!(watched(&world, from), [(of_a, true), (of_b, true)]);
+
+    world
+        .verb(GATEWAY, |c, _| c.watch_speech(bridge, false))
+        .expect("a bridge");
+    assert_eq!(speaks(&mut world, of_a, true), []);
+    assert_eq!(
+        world.verb(GATEWAY, |c, _| c.watch_speech(BridgeId(77), true)),
+        Err(BridgeError::NoBridge)
+    );
+}

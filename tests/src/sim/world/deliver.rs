@@ -212,6 +212,7 @@ impl World {
                     };
                     self.post(self.now + LANE, parcel);
                 }
+                shard::Output::Tapped(_) | shard::Output::Closed { .. } => panic!("nobody taps or injects"),
                 shard::Output::Transmit { socket, to, data } => {
                     let data = data.to_vec();
                     let Some(from) = real.sockets.get(&socket).copied() else {

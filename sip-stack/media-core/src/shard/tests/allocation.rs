@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::world::World;
-use crate::control::Role;
+use crate::control::{Command, InjectionId, Role, SoundRate};
 use crate::negotiated::Codec;
 
 /// The system's allocator, counted for each thread.
@@ -119,4 +119,53 @@ fn a_mix_does_not_allocate_once_it_runs() {
     world.run(Duration::from_secs(10));
     assert_eq!(world.allocations, 0);
     assert!(world.report(peers[5]).packets_sent > 600);
+}
+
+#[test]
+fn a_tap_an_injection_and_a_watch_do_not_allocate_once_they_run() {
+    for (left, right, third) in [
+        (Codec::Pcmu, Codec::Pcmu, false),
+        (Codec::Opus, Codec::Opus, false),
+        (Codec::Opus, Codec::Pcmu, false),
+        (Codec::Opus, Codec::Pcmu, true),
+    ] {
+        for inject in [false, true] {
+            for shards in [1, 2] {
+                let what = format!("{left:?} {right:?} {third} {inject} on {shards}");
+                let mut world = World::with_shards(44, shards);
+                let mut peers = vec![world.browser(left), world.phone(right)];
+                if third {
+                    peers.push(world.phone(Codec::Pcma));
+                }
+                let parties: Vec<_> = peers.iter().map(|peer| (*peer, Role::Party)).collect();
+                world.bridge_as(&parties);
+                let now = world.now;
+                world.peers[peers[0]].speak(now, 440.0, -14.0);
+                world.peers[peers[1]].speak(now, 1_004.0, -14.0);
+                let (leg, shard) = (world.leg(peers[1]), world.shard_of(peers[1]));
+                let injection = InjectionId(1);
+                world.command(Command::Tap { leg, on: true });
+                world.command(Command::WatchSpeech { leg, on: true });
+                if inject {
+                    world.command(Command::Inject {
+                        leg,
+                        injection,
+                        rate: SoundRate::Hz48000,
+                        over: true,
+                    });
+                }
+                world.run(Duration::from_secs(3));
+                world.allocations = 0;
+                world.tapped.clear();
+                for _ in 0..250 {
+                    let before = allocations();
+                    world.shards[shard].handle_sound(leg, injection, &[1_000; 960]);
+                    assert_eq!(allocations(), before, "{what}");
+                    world.run(Duration::from_millis(20));
+                }
+                assert_eq!(world.allocations, 0, "{what}");
+                assert!(world.tapped.len() > 480, "{what}: {}", world.tapped.len());
+            }
+        }
+    }
 }

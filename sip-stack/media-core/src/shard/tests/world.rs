@@ -21,6 +21,7 @@ use crate::lane::{Message, Notice};
 use crate::negotiated::{Codec, Direction};
 use crate::shard::{Input, Output, Shard, ShardConfig};
 use crate::srtp::Profile;
+use crate::tap::Way;
 
 /// Made once: a key takes a while.
 static IDENTITY: LazyLock<Arc<Identity>> =
@@ -91,6 +92,10 @@ pub(super) struct World {
     next_socket: u32,
     /// Shard that does nothing any more.
     pub(super) dead: Option<usize>,
+    /// Packets of tapped legs.
+    pub(super) tapped: Vec<(Time, LegId, Way, Option<Codec>, Vec<u8>)>,
+    /// Legs that were tapped or injected into, and are closed.
+    pub(super) closed: Vec<LegId>,
     /// Pairs of sockets that were given back.
     pub(super) released: usize,
     /// Allocations of the shard while it took RTP and produced the result.
@@ -132,6 +137,8 @@ impl World {
             to_peer: BTreeMap::new(),
             next_socket: 100,
             dead: None,
+            tapped: Vec::new(),
+            closed: Vec::new(),
             released: 0,
             allocations: 0,
         }
@@ -291,6 +298,10 @@ impl World {
             | Command::Play { leg, .. }
             | Command::Announce { leg, .. }
             | Command::SendDtmf { leg, .. }
+            | Command::Tap { leg, .. }
+            | Command::Inject { leg, .. }
+            | Command::EndInjection { leg, .. }
+            | Command::WatchSpeech { leg, .. }
             | Command::Report { leg }
             | Command::Close { leg } => Some(*leg),
             Command::Bridge { .. } | Command::Unbridge { .. } => None,
@@ -475,6 +486,12 @@ impl World {
                     let key = (self.now + LANE, self.sent);
                     self.between.insert(key, (shard, usize::from(to - FIRST), sent));
                 }
+                Output::Tapped(packet) => {
+                    let data = packet.data.to_vec();
+                    self.tapped
+                        .push((self.now, packet.leg, packet.way, packet.codec, data));
+                }
+                Output::Closed { leg } => self.closed.push(leg),
                 Output::Event(event) => self.events.push((self.now, event)),
             }
         }
