@@ -12,6 +12,7 @@ use media_core::control::Report;
 use media_core::negotiated::Codec;
 use session_core::{CallRecord, Fault};
 use sip_core::flow::Transport;
+use sip_core::message::StatusCode;
 use sip_stack::client::{
     Account, BuildError, Call, CallEvent, Client, ClientError, Heard, Sound, SoundError, State, read_wav,
 };
@@ -99,7 +100,7 @@ pub enum PhoneSound {
 #[derive(Clone, Debug)]
 pub struct Summary {
     /// Final SIP code.
-    pub code: u16,
+    pub code: StatusCode,
     /// Duration of the conversation.
     pub talked: Duration,
     /// Keys that the other side pressed.
@@ -655,7 +656,7 @@ mod tests {
         let talked = Duration::from_secs(seconds);
         Summary {
             played: true,
-            code: 200,
+            code: StatusCode::OK,
             talked,
             digits: String::new(),
             heard: Some(heard),
@@ -705,7 +706,10 @@ mod tests {
             told(ClientError::Failed(Fault::NoPort)),
             "cannot register: no free RTP port"
         );
-        assert_eq!(told(ClientError::Refused(403)), "cannot register: 403 Forbidden");
+        assert_eq!(
+            told(ClientError::Refused(StatusCode::FORBIDDEN)),
+            "cannot register: 403 Forbidden"
+        );
     }
 
     #[tokio::test]

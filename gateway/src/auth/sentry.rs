@@ -14,6 +14,7 @@ use axum::http::HeaderMap;
 use sans_io::Time;
 use session_core::guard::{self, Ban, Denied, Guard, Network, Try};
 use session_core::{MAX_USER, Refusal};
+use sip_core::message::StatusCode;
 use sip_stack::Clock;
 use sip_stack::transport::Seats;
 use tokio::sync::mpsc;
@@ -73,7 +74,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     guard: Guard,
-    counts: BTreeMap<(&'static str, u16), u64>,
+    counts: BTreeMap<(&'static str, Option<u16>), u64>,
     bans: u64,
     /// The second in which lines are counted, with the counts of lines and of refusals without a line.
     second: u64,
@@ -108,8 +109,8 @@ pub struct Refused<'a> {
     pub method: &'a str,
     /// User name of the request; may be empty.
     pub user: &'a str,
-    /// Status code of the answer; 0: none.
-    pub code: u16,
+    /// Status code of the answer, of HTTP or SIP; `None` where there was none.
+    pub code: Option<u16>,
     /// Reason of the refusal.
     pub reason: &'static str,
 }
@@ -122,7 +123,7 @@ impl<'a> Refused<'a> {
             peer,
             method: "TLS",
             user: "",
-            code: 0,
+            code: None,
             reason,
         }
     }
@@ -291,7 +292,7 @@ impl Sentry {
             peer: refusal.peer,
             method: &refusal.method,
             user: &refusal.user,
-            code: refusal.code,
+            code: refusal.code.map(StatusCode::get),
             reason: refusal.reason.name(),
         });
     }
@@ -323,7 +324,7 @@ impl Sentry {
             peer = %refused.peer,
             method = refused.method,
             user = ?&refused.user[..end],
-            code = refused.code,
+            code = refused.code.unwrap_or_default(),
             reason = refused.reason,
             "refused"
         );
@@ -331,7 +332,7 @@ impl Sentry {
 
     /// Refusals since the start, by reason and code.
     #[must_use]
-    pub fn counts(&self) -> BTreeMap<(&'static str, u16), u64> {
+    pub fn counts(&self) -> BTreeMap<(&'static str, Option<u16>), u64> {
         self.lock().counts.clone()
     }
 
@@ -511,11 +512,11 @@ mod tests {
                 peer: peer("192.0.2.1:5060"),
                 method: "REGISTER",
                 user: "é".repeat(100).as_str(),
-                code: 403,
+                code: Some(403),
                 reason: "wrong-credentials",
             });
         }
-        assert_eq!(sentry.counts()[&("wrong-credentials", 403)], 1_000);
+        assert_eq!(sentry.counts()[&("wrong-credentials", Some(403))], 1_000);
         let state = sentry.lock();
         assert_eq!((state.lines, state.untold), (LINES, 1_000 - u64::from(LINES)));
     }

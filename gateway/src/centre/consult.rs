@@ -3,6 +3,7 @@
 
 use call_engine::acd::{CallId, Input};
 use session_core::{Application, Caller, LegId, SessionId};
+use sip_core::message::StatusCode;
 
 use super::call::{Consult, ConsultStage, Other};
 use super::command::{Refused, Target};
@@ -19,7 +20,7 @@ pub(super) enum ConsultEnd {
     /// The agent gave it up, or is gone.
     GaveUp,
     /// The consulted party did not answer, with this SIP response.
-    Refused(u16),
+    Refused(StatusCode),
     /// The consulted party hung up.
     Left,
 }
@@ -64,7 +65,9 @@ impl Controller {
                 self.legs.set(leg, Role::Consulted(id));
                 ConsultStage::Ringing { leg }
             }
-            None => ConsultStage::Failed { code: Some(480) },
+            None => ConsultStage::Failed {
+                code: Some(StatusCode::TEMPORARILY_UNAVAILABLE),
+            },
         };
         if let Some(call) = self.calls.get_mut(&id) {
             let consult = Consult {

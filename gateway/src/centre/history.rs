@@ -5,6 +5,7 @@ use call_engine::Origin;
 use call_engine::acd::{AgentId, AssignmentEnd, AssignmentId, CallId};
 use sans_io::Time;
 use session_core::{CallRecord, Cause, Party as Reachable, Source};
+use sip_core::message::StatusCode;
 
 use super::call::ConsultStage;
 use super::consult::ConsultEnd;
@@ -203,10 +204,12 @@ impl Controller {
 }
 
 /// Outcome of a call that nobody answered, from its final SIP response.
-const fn outcome_of(code: u16) -> Outcome {
+const fn outcome_of(code: StatusCode) -> Outcome {
     match code {
-        486 | 600 | 603 => Outcome::Rejected,
-        408 | 480 | 487 => Outcome::NoAnswer,
+        StatusCode::BUSY_HERE | StatusCode::BUSY_EVERYWHERE | StatusCode::DECLINE => Outcome::Rejected,
+        StatusCode::REQUEST_TIMEOUT
+        | StatusCode::TEMPORARILY_UNAVAILABLE
+        | StatusCode::REQUEST_TERMINATED => Outcome::NoAnswer,
         _ => Outcome::Failed,
     }
 }

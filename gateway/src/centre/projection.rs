@@ -2,6 +2,7 @@
 
 use call_engine::acd::{AgentId, AgentState, AssignmentId, CallId, Phase, QueueId, Status, Work};
 use sans_io::Time;
+use sip_core::message::StatusCode;
 
 use super::call::{Call, CallState, Consult, ConsultStage, SupervisorStage};
 use super::controller::Controller;
@@ -217,7 +218,7 @@ impl Consult {
         let (state, code) = match self.stage {
             ConsultStage::Ringing { .. } => (ConsultState::Ringing, None),
             ConsultStage::Talking { .. } => (ConsultState::Talking, None),
-            ConsultStage::Failed { code } => (ConsultState::Failed, code),
+            ConsultStage::Failed { code } => (ConsultState::Failed, code.map(StatusCode::get)),
         };
         view::Consult {
             to: self.to.clone(),

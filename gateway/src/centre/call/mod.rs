@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use call_engine::acd::{AgentId, AssignmentId, QueueId};
 use sans_io::Time;
 use session_core::{LegId, SessionId};
+use sip_core::message::StatusCode;
 
 use super::view::{AgentNotes, Mode, Party};
 
@@ -134,7 +135,7 @@ pub(super) enum ConsultStage {
     },
     /// Nobody answered (`code` is the SIP response), or the consulted party left.
     Failed {
-        code: Option<u16>,
+        code: Option<StatusCode>,
     },
 }
 
