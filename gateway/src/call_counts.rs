@@ -4,6 +4,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use session_core::{CallRecord, Cause};
+use sip_core::message::StatusCode;
 
 /// Upper bounds of set-up times, seconds.
 const SETUP_S: [f64; 12] = [0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0, 180.0];
@@ -52,9 +53,16 @@ fn outcome(record: &CallRecord) -> &'static str {
         (Some(_), Cause::Away | Cause::Lost | Cause::Failed) => "lost",
         (Some(_), _) => "answered",
         (None, Cause::Caller) => "abandoned",
-        (None, _) if matches!(record.code, 486 | 600) => "busy",
-        (None, _) if matches!(record.code, 408 | 480) => "no-answer",
-        (None, _) if record.code >= 500 => "failed",
+        (None, _) if matches!(record.code, StatusCode::BUSY_HERE | StatusCode::BUSY_EVERYWHERE) => "busy",
+        (None, _)
+            if matches!(
+                record.code,
+                StatusCode::REQUEST_TIMEOUT | StatusCode::TEMPORARILY_UNAVAILABLE
+            ) =>
+        {
+            "no-answer"
+        }
+        (None, _) if record.code >= StatusCode::SERVER_INTERNAL_ERROR => "failed",
         (None, _) => "refused",
     }
 }
@@ -68,7 +76,7 @@ mod tests {
 
     use super::*;
 
-    fn record(answered: Option<u64>, cause: Cause, code: u16) -> CallRecord {
+    fn record(answered: Option<u64>, cause: Cause, code: StatusCode) -> CallRecord {
         CallRecord {
             session: SessionId(1),
             source: None,
@@ -87,14 +95,23 @@ mod tests {
     #[test]
     fn calls_are_counted_by_direction_and_outcome() {
         let counts = CallCounts::default();
-        counts.count("inbound", &record(Some(104), Cause::Callee, 200));
-        counts.count("inbound", &record(Some(101), Cause::Caller, 200));
-        counts.count("inbound", &record(Some(101), Cause::Lost, 200));
-        counts.count("inbound", &record(None, Cause::Caller, 487));
-        counts.count("outbound", &record(None, Cause::Refused, 486));
-        counts.count("outbound", &record(None, Cause::Refused, 480));
-        counts.count("outbound", &record(None, Cause::Refused, 404));
-        counts.count("internal", &record(None, Cause::Failed, 503));
+        counts.count("inbound", &record(Some(104), Cause::Callee, StatusCode::OK));
+        counts.count("inbound", &record(Some(101), Cause::Caller, StatusCode::OK));
+        counts.count("inbound", &record(Some(101), Cause::Lost, StatusCode::OK));
+        counts.count(
+            "inbound",
+            &record(None, Cause::Caller, StatusCode::REQUEST_TERMINATED),
+        );
+        counts.count("outbound", &record(None, Cause::Refused, StatusCode::BUSY_HERE));
+        counts.count(
+            "outbound",
+            &record(None, Cause::Refused, StatusCode::TEMPORARILY_UNAVAILABLE),
+        );
+        counts.count("outbound", &record(None, Cause::Refused, StatusCode::NOT_FOUND));
+        counts.count(
+            "internal",
+            &record(None, Cause::Failed, StatusCode::SERVICE_UNAVAILABLE),
+        );
         let mut registry = Registry::default();
         let (ended, setup) = counts.families();
         registry.register("calls", "Calls", ended);

@@ -168,7 +168,7 @@ impl CallLines {
             direction = self.direction(),
             from = self.from.to_string(),
             to = self.to.to_string(),
-            code = record.code,
+            code = record.code.get(),
             reason = reason(record),
             talked_ms = talked,
             mos,
@@ -222,7 +222,7 @@ pub(crate) fn reason(record: &CallRecord) -> String {
 mod tests {
     use super::*;
 
-    fn record(cause: Cause, code: u16, fault: Option<Fault>, answered: bool) -> CallRecord {
+    fn record(cause: Cause, code: StatusCode, fault: Option<Fault>, answered: bool) -> CallRecord {
         CallRecord {
             session: SessionId(1),
             source: None,
@@ -243,42 +243,54 @@ mod tests {
         for (cause, code, fault, answered, words) in [
             (
                 Cause::Caller,
-                487,
+                StatusCode::REQUEST_TERMINATED,
                 None,
                 false,
                 "the caller hung up before the answer",
             ),
-            (Cause::Caller, 200, None, true, "the caller hung up"),
-            (Cause::Callee, 200, None, true, "the called party hung up"),
+            (Cause::Caller, StatusCode::OK, None, true, "the caller hung up"),
+            (
+                Cause::Callee,
+                StatusCode::OK,
+                None,
+                true,
+                "the called party hung up",
+            ),
             (
                 Cause::Refused,
-                486,
+                StatusCode::BUSY_HERE,
                 Some(Fault::Rejected),
                 false,
                 "refused by the called party",
             ),
             (
                 Cause::Refused,
-                503,
+                StatusCode::SERVICE_UNAVAILABLE,
                 Some(Fault::Unresolved),
                 false,
                 "the name does not resolve",
             ),
             (
                 Cause::Refused,
-                503,
+                StatusCode::SERVICE_UNAVAILABLE,
                 Some(Fault::NoPort),
                 false,
                 "no free RTP port",
             ),
             (
                 Cause::Refused,
-                480,
+                StatusCode::TEMPORARILY_UNAVAILABLE,
                 Some(Fault::NoAnswer),
                 false,
                 "no answer in time",
             ),
-            (Cause::Refused, 404, None, false, "refused by the gateway"),
+            (
+                Cause::Refused,
+                StatusCode::NOT_FOUND,
+                None,
+                false,
+                "refused by the gateway",
+            ),
         ] {
             assert_eq!(reason(&record(cause, code, fault, answered)), words);
         }

@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use call_engine::{CallRequest, Decision, DialPlan, Origin};
 use media_core::control::Application as Sound;
 use session_core::Party;
+use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 
 /// SIP status where a peer of the dial plan is not there (RFC 3261 §21.5.4).
-const NO_PEER: u16 = 503;
+const NO_PEER: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 
 /// Dial plan of the gateway, and the addresses of the peers that it names.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +34,7 @@ pub enum Destination {
     /// An application that answers by itself.
     Application(Sound),
     /// Nobody, for this status of SIP.
-    Nobody(u16),
+    Nobody(StatusCode),
 }
 
 impl Routing {
@@ -69,7 +70,11 @@ impl Routing {
             },
             Decision::Queue { name, priority } => return Destination::Queue { name, priority },
             Decision::Application(application) => return Destination::Application(sound(application)),
-            Decision::Reject { code } => return Destination::Nobody(code),
+            Decision::Reject { code } => {
+                // The configuration allows 300 to 699 only.
+                let code = StatusCode::try_from(code).unwrap_or(StatusCode::NOT_FOUND);
+                return Destination::Nobody(code);
+            }
         };
         Destination::Party(Box::new(party))
     }

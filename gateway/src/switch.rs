@@ -10,6 +10,7 @@ use session_core::{
     CallRecord, Coordinator, Dial, Event, IncomingCall, Invitation, LegId, OnFailure, ReferTo, SessionId,
     Source,
 };
+use sip_core::message::StatusCode;
 use sip_stack::{Application, Handle};
 
 use crate::auth::sentry::{Order, Sentry};
@@ -161,7 +162,7 @@ impl Switch {
         match destination {
             Destination::Queue { name, priority } => {
                 let Some(centre) = self.centre.as_mut().filter(|centre| centre.takes(&name)) else {
-                    return coordinator.reject(now, session, 503);
+                    return coordinator.reject(now, session, StatusCode::SERVICE_UNAVAILABLE);
                 };
                 let mut cx = Ctx {
                     now,
@@ -222,7 +223,7 @@ impl Switch {
             ReferTo::Number(number) => number,
         };
         let Some(user) = coordinator.user_of(leg).map(str::to_owned) else {
-            return coordinator.refuse_refer(now, leg, 403);
+            return coordinator.refuse_refer(now, leg, StatusCode::FORBIDDEN);
         };
         let decision = self.routing.decide(Origin::User(user), &number);
         tracing::info!(leg = leg.0, decision = decision.kind(), "transfer");
@@ -263,7 +264,7 @@ impl Switch {
     ) {
         if !self.centre.as_ref().is_some_and(|centre| centre.takes(&name)) {
             coordinator.accept_refer(now, leg);
-            return coordinator.refer_progress(now, leg, 503);
+            return coordinator.refer_progress(now, leg, StatusCode::SERVICE_UNAVAILABLE);
         }
         if let Some((session, other, caller)) = coordinator.leave(now, leg) {
             let from = view::Party {

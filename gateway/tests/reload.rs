@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use sip_core::flow::Transport;
+use sip_core::message::StatusCode;
 use sip_stack::client::{Call, Client, ClientError, Sound, State};
 use sip_stack::transport::tls::ClientTls;
 
@@ -254,7 +255,10 @@ async fn a_trunk_a_rule_a_user_and_a_certificate_change_under_fifty_calls() {
     let cara = account("cara", "a third secret");
     soon(cara.register()).await.expect("registered");
     let mut call = cara.dial("9196", Sound::silence()).await.expect("dialled");
-    assert_eq!(soon(call.answered()).await, Err(ClientError::Refused(403)));
+    assert_eq!(
+        soon(call.answered()).await,
+        Err(ClientError::Refused(StatusCode::FORBIDDEN))
+    );
     let mut echo = cara.dial("9664", Sound::silence()).await.expect("dialled");
     soon(echo.answered()).await.expect("answered");
     let mut out = cara.dial("01", Sound::silence()).await.expect("dialled");
@@ -314,7 +318,10 @@ async fn a_trunk_a_rule_a_user_and_a_certificate_change_under_fifty_calls() {
     }
     for call in &mut calls {
         let record = soon(call.ended()).await.expect("a record");
-        assert_eq!((record.code, record.cause), (200, session_core::Cause::Local));
+        assert_eq!(
+            (record.code, record.cause),
+            (StatusCode::OK, session_core::Cause::Local)
+        );
     }
 }
 

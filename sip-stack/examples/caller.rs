@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use session_core::{Application, CallRecord, CallSession, IncomingCall, SessionId};
+use sip_core::message::StatusCode;
 use sip_stack::sessions::{CallDecision, CallHandler, SessionControl, SessionManagerBuilder};
 use tokio::sync::mpsc;
 
@@ -12,7 +13,7 @@ struct Caller(mpsc::UnboundedSender<bool>);
 
 impl CallHandler for Caller {
     fn on_incoming_call(&self, _: SessionId, _: &IncomingCall) -> CallDecision {
-        CallDecision::Reject(486)
+        CallDecision::Reject(StatusCode::BUSY_HERE)
     }
 
     fn on_call_established(&self, call: &CallSession) {

@@ -10,6 +10,7 @@ use sans_io::{Deadline, Rng, Time, earlier};
 use session_core::{Coordinator, Event, Input, Output, Refusal, SessionId, Stats};
 use sip_core::endpoint::{self, QueryId};
 use sip_core::flow::Transport;
+use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -428,7 +429,9 @@ impl<A: Application> Driver<A> {
         match &event {
             Event::Incoming { session, .. } if self.ending.draining => {
                 self.ending.refused.insert(*session);
-                return self.coordinator.reject(now, *session, 503);
+                return self
+                    .coordinator
+                    .reject(now, *session, StatusCode::SERVICE_UNAVAILABLE);
             }
             Event::Ended { session, .. } if self.ending.refused.remove(session) => return,
             _ => {}

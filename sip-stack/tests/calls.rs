@@ -10,6 +10,7 @@ use media_core::negotiated::Codec;
 use media_core::tone::measure;
 use session_core::Fault;
 use sip_core::flow::Transport;
+use sip_core::message::StatusCode;
 use sip_stack::client::{Call, CallEvent, Client, ClientError, DemoPhone, Recorder, Sound, State};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -101,7 +102,7 @@ async fn each_hears_the_tone_of_the_other() {
         made.hang_up().await.expect("hung up");
         for call in [&mut made, &mut taken] {
             let record = soon(call.ended()).await.expect("record");
-            assert_eq!(record.code, 200);
+            assert_eq!(record.code, StatusCode::OK);
             assert!(record.answered.is_some());
             assert!(
                 record.legs[0].report.packets_sent > 50,
@@ -173,10 +174,13 @@ async fn a_call_is_refused_cancelled_or_meets_nobody() {
     soon(bob.next_call())
         .await
         .expect("a call")
-        .reject(486)
+        .reject(StatusCode::BUSY_HERE)
         .await
         .expect("rejected");
-    assert_eq!(soon(refused.answered()).await, Err(ClientError::Refused(486)));
+    assert_eq!(
+        soon(refused.answered()).await,
+        Err(ClientError::Refused(StatusCode::BUSY_HERE))
+    );
 
     let mut cancelled = alice.dial(&uri(&bob), Sound::silence()).await.expect("dialled");
     let mut ringing = soon(bob.next_call()).await.expect("a call");
@@ -264,5 +268,5 @@ async fn the_demo_phone_rings_answers_with_pcmu_and_plays_back() {
     assert_eq!(soon(call.report()).await.expect("report").codec_received, "PCMU");
     soon(phone.shutdown()).await;
     let record = soon(call.ended()).await.expect("record");
-    assert_eq!(record.code, 200, "the phone hangs up when it goes");
+    assert_eq!(record.code, StatusCode::OK, "the phone hangs up when it goes");
 }

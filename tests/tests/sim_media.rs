@@ -59,7 +59,7 @@ fn over(mut world: World) -> World {
     world.run(Duration::from_secs(120));
     world.assert_over();
     let record = &world.nodes[GATEWAY].records[0];
-    assert_eq!((record.code, record.legs.len()), (200, 2));
+    assert_eq!((record.code.get(), record.legs.len()), (200, 2));
     for leg in &record.legs {
         assert!(
             leg.report.packets_received > 0 && leg.report.packets_sent > 0,

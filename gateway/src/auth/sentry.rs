@@ -17,6 +17,7 @@ use axum::http::HeaderMap;
 use sans_io::Time;
 use session_core::Refusal;
 use session_core::guard::{self, Ban, Denied, Guard, Network, Try};
+use sip_core::message::StatusCode;
 use sip_stack::Clock;
 use sip_stack::transport::Seats;
 use tokio::sync::mpsc;
@@ -263,7 +264,7 @@ impl Sentry {
             peer: refusal.peer,
             method: &refusal.method,
             user: &refusal.user,
-            code: refusal.code,
+            code: refusal.code.map(StatusCode::get),
             reason: refusal.reason.name(),
         });
     }
@@ -279,7 +280,7 @@ impl Sentry {
 
     /// Refusals since the start, by reason and code.
     #[must_use]
-    pub fn counts(&self) -> BTreeMap<(&'static str, u16), u64> {
+    pub fn counts(&self) -> BTreeMap<(&'static str, Option<u16>), u64> {
         self.lock().refusals.counts().clone()
     }
 

@@ -2,6 +2,7 @@
 
 use call_engine::acd::{AgentId, CallId, Input, Phase, Requeue};
 use session_core::{CallRecord, Cause, Event, LegId, ReferTo, SessionId};
+use sip_core::message::StatusCode;
 
 use super::call::ConsultEnd;
 use super::context::Ctx;
@@ -10,7 +11,11 @@ use super::legs::Role;
 use super::view::CallLeg;
 
 /// SIP responses by which somebody pressed a button (RFC 3261 §21.4.24, §21.6).
-const DECLINED: [u16; 3] = [486, 600, 603];
+const DECLINED: [StatusCode; 3] = [
+    StatusCode::BUSY_HERE,
+    StatusCode::BUSY_EVERYWHERE,
+    StatusCode::DECLINE,
+];
 
 impl Controller {
     /// True for an event of a leg, an invitation or a session of the call centre's own. Whatever was started elsewhere in the gateway
@@ -211,7 +216,7 @@ impl Controller {
     }
 
     /// A phone rang and was not answered.
-    fn unanswered(&mut self, leg: LegId, role: Role, code: u16, cx: &mut Ctx<'_>) {
+    fn unanswered(&mut self, leg: LegId, role: Role, code: StatusCode, cx: &mut Ctx<'_>) {
         match role {
             Role::Assignment(assignment) => {
                 let input = if DECLINED.contains(&code) {

@@ -4,6 +4,7 @@
 use call_engine::acd::{CallId, Input};
 use sans_io::Time;
 use session_core::{Application, Caller, LegId, SessionId};
+use sip_core::message::StatusCode;
 
 use super::call::{Consult, ConsultEnd, ConsultStage, Other};
 use super::command::{Refused, Target};
@@ -15,7 +16,7 @@ use super::invitation::{CONSULT_HEADER, QUEUE_HEADER, invitation};
 use super::legs::Role;
 
 /// SIP response of a party that cannot be called (RFC 3261 §21.4.18).
-const UNAVAILABLE: u16 = 480;
+const UNAVAILABLE: StatusCode = StatusCode::TEMPORARILY_UNAVAILABLE;
 
 impl Controller {
     pub(super) fn begin_consult(&mut self, id: CallId, to: &Target, cx: &mut Ctx<'_>) -> Result<(), Refused> {

@@ -12,6 +12,7 @@ use call_engine::acd::metrics::Metrics;
 use call_engine::acd::{Acd, CallId, Enqueue, Input, Output, Refusal, Settings, State};
 use sans_io::{Deadline, Rng, Time, earlier};
 use session_core::{Application, LegId, SessionId};
+use sip_core::message::StatusCode;
 use tokio::sync::mpsc;
 
 use super::agents::Agents;
@@ -165,7 +166,7 @@ impl Controller {
     ) {
         let now = cx.now;
         let Some(queue) = self.directory.queue_by_name(queue) else {
-            return cx.coordinator.reject(now, session, 404);
+            return cx.coordinator.reject(now, session, StatusCode::NOT_FOUND);
         };
         let priority = priority.unwrap_or(queue.settings.priority);
         let sticky = self.last_agents.agent(now, queue, &from.number);

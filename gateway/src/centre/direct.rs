@@ -239,7 +239,7 @@ impl Controller {
             call: ids::call(direct.id),
             outcome,
             mos: mos(&legs),
-            code: Some(call.code),
+            code: Some(call.code.get()),
             reason: Some(reason(call)),
             hung_up_by: hung_up_by(call),
             legs,

@@ -2,6 +2,7 @@
 
 use call_engine::acd::{AgentId, AssignmentEnd, AssignmentId, CallId};
 use sans_io::Time;
+use sip_core::message::StatusCode;
 
 use super::call::{ConsultEnd, ConsultStage};
 use super::context::Ctx;
@@ -136,10 +137,12 @@ impl Controller {
 }
 
 /// Outcome of a call that nobody answered, from its final SIP response.
-pub(super) const fn outcome_of(code: u16) -> Outcome {
+pub(super) const fn outcome_of(code: StatusCode) -> Outcome {
     match code {
-        486 | 600 | 603 => Outcome::Rejected,
-        408 | 480 | 487 => Outcome::NoAnswer,
+        StatusCode::BUSY_HERE | StatusCode::BUSY_EVERYWHERE | StatusCode::DECLINE => Outcome::Rejected,
+        StatusCode::REQUEST_TIMEOUT
+        | StatusCode::TEMPORARILY_UNAVAILABLE
+        | StatusCode::REQUEST_TERMINATED => Outcome::NoAnswer,
         _ => Outcome::Failed,
     }
 }

@@ -86,7 +86,7 @@ impl Ended {
             from,
             to,
             mos: direct::mos(&legs),
-            code: Some(record.code),
+            code: Some(record.code.get()),
             reason: Some(reason(record)),
             hung_up_by: hung_up_by(record),
             legs,

@@ -5,6 +5,7 @@
 
 use call_engine::acd::CallId;
 use session_core::{LegId, Party, ReferTo, SessionId};
+use sip_core::message::StatusCode;
 
 use super::call::Other;
 use super::command::{Refused, Target};
@@ -29,7 +30,7 @@ impl Controller {
         };
         if let Err(refused) = outcome {
             tracing::debug!(refused = refused.code(), "transfer by REFER");
-            cx.coordinator.refuse_refer(cx.now, leg, 603);
+            cx.coordinator.refuse_refer(cx.now, leg, StatusCode::DECLINE);
             // Only where it was accepted before.
             cx.coordinator.refer_progress(cx.now, leg, status(refused));
         }
@@ -50,7 +51,7 @@ impl Controller {
         if is_granted {
             cx.coordinator.replace(cx.now, leg, replaced);
         } else {
-            cx.coordinator.reject(cx.now, session, 603);
+            cx.coordinator.reject(cx.now, session, StatusCode::DECLINE);
         }
     }
 
@@ -96,7 +97,7 @@ impl Controller {
         };
         // A phone that is let go because it asked for this gets a success.
         self.transfer(id, target, cx)?;
-        cx.coordinator.refer_progress(cx.now, leg, 200);
+        cx.coordinator.refer_progress(cx.now, leg, StatusCode::OK);
         Ok(())
     }
 
@@ -147,11 +148,11 @@ impl Controller {
 }
 
 /// SIP status that an agent's phone gets for a refusal.
-fn status(refused: Refused) -> u16 {
+fn status(refused: Refused) -> StatusCode {
     match refused {
-        Refused::UnknownAgent | Refused::UnknownQueue | Refused::NotAllowed => 404,
-        Refused::AgentBusy => 486,
-        Refused::Unreachable => 480,
-        _ => 481,
+        Refused::UnknownAgent | Refused::UnknownQueue | Refused::NotAllowed => StatusCode::NOT_FOUND,
+        Refused::AgentBusy => StatusCode::BUSY_HERE,
+        Refused::Unreachable => StatusCode::TEMPORARILY_UNAVAILABLE,
+        _ => StatusCode::CALL_DOES_NOT_EXIST,
     }
 }

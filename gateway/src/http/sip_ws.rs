@@ -23,7 +23,7 @@ pub(super) async fn upgrade(
             peer: client,
             method: "WEBSOCKET",
             user: "",
-            code: status.as_u16(),
+            code: Some(status.as_u16()),
             reason,
         });
     };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use session_core::Fault;
+use sip_core::message::StatusCode;
 use sip_stack::client::{BuildError, ClientError, SoundError};
 use sip_stack::transport::tls::TlsError;
 
@@ -40,7 +41,7 @@ impl PhoneError {
     fn code(&self) -> Option<u16> {
         match self {
             PhoneError::Register(_, ClientError::Refused(code))
-            | PhoneError::Call(_, ClientError::Refused(code)) => Some(*code),
+            | PhoneError::Call(_, ClientError::Refused(code)) => Some(code.get()),
             _ => None,
         }
     }
@@ -70,7 +71,14 @@ impl fmt::Display for PhoneError {
             PhoneError::Sound(path, error) => write!(f, "{}: {error}", path.display()),
             PhoneError::Register(server, error) => {
                 write!(f, "cannot register: {}", ServerError { server, error })?;
-                if matches!(error, ClientError::Refused(401 | 403 | 407)) {
+                if matches!(
+                    error,
+                    ClientError::Refused(
+                        StatusCode::UNAUTHORIZED
+                            | StatusCode::FORBIDDEN
+                            | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                    )
+                ) {
                     f.write_str(": the server does not accept this name and password")?;
                 }
                 Ok(())
@@ -128,18 +136,21 @@ mod tests {
             "cannot register: no free RTP port"
         );
         assert_eq!(
-            text(ClientError::Refused(503)),
+            text(ClientError::Refused(StatusCode::SERVICE_UNAVAILABLE)),
             "cannot register: 503 Service Unavailable"
         );
         assert_eq!(
-            text(ClientError::Refused(403)),
+            text(ClientError::Refused(StatusCode::FORBIDDEN)),
             "cannot register: 403 Forbidden: the server does not accept this name and password"
         );
     }
 
     #[test]
     fn a_refusal_keeps_its_code_for_programs() {
-        let refused = PhoneError::Call("sip.example.com".into(), ClientError::Refused(486));
+        let refused = PhoneError::Call(
+            "sip.example.com".into(),
+            ClientError::Refused(StatusCode::BUSY_HERE),
+        );
         assert_eq!(
             refused.json(),
             json!({ "success": false, "error": "call failed: 486 Busy Here", "code": 486 })

@@ -207,6 +207,7 @@ impl fmt::Display for LoadReport {
 mod tests {
     use media_core::control::Report;
     use session_core::EndedBy;
+    use sip_core::message::StatusCode;
     use sip_stack::client::{ClientError, Heard};
 
     use super::*;
@@ -215,7 +216,7 @@ mod tests {
         let mut heard = Heard::default();
         heard.add(&[5_000; 8_000]);
         Summary {
-            code: 200,
+            code: StatusCode::OK,
             ended_by: EndedBy::Us,
             talked: Duration::from_secs(2),
             digits: String::new(),
@@ -250,7 +251,7 @@ mod tests {
         assert_eq!(json["websocket_ms"], Value::Null, "no call says");
         let bad = all(vec![Err(PhoneError::Call(
             "here".into(),
-            ClientError::Refused(503),
+            ClientError::Refused(StatusCode::SERVICE_UNAVAILABLE),
         ))]);
         assert!(!bad.is_success());
         assert_eq!(

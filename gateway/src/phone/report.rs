@@ -7,6 +7,7 @@ use media_core::control::Report;
 use serde::Serialize;
 use serde_json::{Value, json};
 use session_core::EndedBy;
+use sip_core::message::StatusCode;
 use sip_stack::client::Heard;
 
 /// Time by which the other side has sent a report (RFC 3550 §6.2: 5 s, up to half as much again).
@@ -16,7 +17,7 @@ const FIRST_RTCP: Duration = Duration::from_secs(8);
 #[derive(Clone, Debug)]
 pub struct Summary {
     /// Final SIP code.
-    pub code: u16,
+    pub code: StatusCode,
     /// Whoever ended it.
     pub ended_by: EndedBy,
     /// Duration of the conversation.
@@ -151,7 +152,7 @@ impl Summary {
         json!({
             "success": self.both_ways(),
             "result": self.verdict(),
-            "code": self.code,
+            "code": self.code.get(),
             "ended_by": author(self.ended_by),
             "talked_s": round(self.talked.as_secs_f64(), 1),
             "received": {
@@ -281,7 +282,7 @@ mod tests {
         let talked = Duration::from_secs(seconds);
         Summary {
             played: true,
-            code: 200,
+            code: StatusCode::OK,
             ended_by: EndedBy::Us,
             set_up: None,
             talked,

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use sans_io::Time;
 use sip_core::endpoint::{Credentials, OutgoingRequest, RequestId, Target};
-use sip_core::message::{Address, HeaderName, Message, Method};
+use sip_core::message::{Address, HeaderName, Message, Method, StatusCode};
 use sip_core::uri::Uri;
 
 use crate::context::Context;
 use crate::coordinator::Timer;
 use crate::dial::user_text;
-use crate::event::{Event, Fault};
+use crate::event::{Event, Fault, RegistrationState};
 
 /// An account elsewhere.
 #[derive(Clone, Debug)]
@@ -109,63 +109,65 @@ impl Accounts {
         cx: &mut Context,
         now: Time,
         request: RequestId,
-        code: u16,
         response: Result<&Message, Fault>,
     ) {
         let Some((&account, a)) = self.0.iter_mut().find(|(_, a)| a.request == Some(request)) else {
             return;
         };
-        if code < 200 {
-            return;
-        }
         a.request = None;
         if a.leaving {
             self.0.remove(&account);
-            return cx.event(Event::Registration {
-                account,
-                code: 0,
-                fault: None,
-            });
+            let state = RegistrationState::GivenUp;
+            return cx.event(Event::Registration { account, state });
         }
-        let fault = match response {
-            Ok(_) if code < 300 => None,
-            Ok(_) => Some(Fault::Rejected),
-            Err(fault) => Some(fault),
+        let (state, again) = match response {
+            Ok(response) => match response.status() {
+                Some(StatusCode::INTERVAL_TOO_BRIEF) => return self.ask_longer(cx, now, account, response),
+                Some(code) if code.is_refusal() => (RegistrationState::Refused(code), a.back_off()),
+                Some(_) => (RegistrationState::Registered, a.refresh_after(response)),
+                None => {
+                    debug_assert!(false, "what answers a request is a response");
+                    return;
+                }
+            },
+            Err(fault) => (RegistrationState::Unanswered(fault), a.back_off()),
         };
-        let response = response.ok();
-        let again = match code {
-            200..=299 => {
-                a.failures = 0;
-                let granted = response
-                    .and_then(granted)
-                    .unwrap_or(a.registration.expires.as_secs())
-                    .max(2);
-                Duration::from_secs(granted) / 2
-            }
-            423 => {
-                let least = response
-                    .and_then(|r| r.header(HeaderName::MinExpires))
-                    .and_then(|v| v.trim().parse().ok());
-                a.registration.expires = a
-                    .registration
-                    .expires
-                    .max(Duration::from_secs(least.unwrap_or(3600)));
-                Duration::ZERO
-            }
-            403 | 404 => {
+        match state {
+            RegistrationState::Refused(StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) => {
                 self.0.remove(&account);
-                return cx.event(Event::Registration { account, code, fault });
             }
-            _ => {
-                a.failures += 1;
-                Duration::from_secs((5u64 << a.failures.saturating_sub(1).min(6)).min(300))
-            }
-        };
-        cx.timers
-            .set(Timer::Register(account), now + again, "refresh of a registration");
-        if code != 423 {
-            cx.event(Event::Registration { account, code, fault });
+            _ => cx
+                .timers
+                .set(Timer::Register(account), now + again, "refresh of a registration"),
         }
+        cx.event(Event::Registration { account, state });
+    }
+
+    /// Asks again for the time that the registrar grants at least (RFC 3261 §10.2.8).
+    fn ask_longer(&mut self, cx: &mut Context, now: Time, account: u64, response: &Message) {
+        let Some(a) = self.0.get_mut(&account) else { return };
+        let least = response
+            .header(HeaderName::MinExpires)
+            .and_then(|value| value.trim().parse().ok());
+        let least = Duration::from_secs(least.unwrap_or(3600));
+        a.registration.expires = a.registration.expires.max(least);
+        cx.timers
+            .set(Timer::Register(account), now, "refresh of a registration");
+    }
+}
+
+impl Account {
+    /// Time until the next attempt after one that failed: 5 s, doubling up to 5 min.
+    fn back_off(&mut self) -> Duration {
+        self.failures += 1;
+        Duration::from_secs((5u64 << self.failures.saturating_sub(1).min(6)).min(300))
+    }
+
+    /// Time until the refresh: half of what was granted.
+    fn refresh_after(&mut self, response: &Message) -> Duration {
+        self.failures = 0;
+        let granted = granted(response).unwrap_or(self.registration.expires.as_secs());
+        Duration::from_secs(granted.max(2)) / 2
     }
 }
 

@@ -8,6 +8,7 @@ use media_core::control::{self, BridgeId, Command, LegId};
 use sans_io::{Deadline, Rng, Time, earlier};
 use sip_core::endpoint::{self, Endpoint, QueryId};
 use sip_core::flow::Destination;
+use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 
 use crate::SessionId;
@@ -209,7 +210,9 @@ impl Coordinator {
                 self.with_leg(leg, |call, cx| call.goodbye(cx, now, leg));
             }
             Timer::Recover(leg) => {
-                self.with_leg(leg, |call, cx| call.not_recovered(cx, now, leg, 488));
+                self.with_leg(leg, |call, cx| {
+                    call.not_recovered(cx, now, leg, StatusCode::NOT_ACCEPTABLE_HERE)
+                });
             }
             Timer::Silence(leg) => self.ask_peer(now, leg),
             Timer::Absent(session) => {

@@ -7,6 +7,7 @@ use media_core::control::{BridgeId, LegId, Report, Role};
 use sans_io::Time;
 use serde::{Deserialize, Serialize};
 use sip_core::endpoint::Reason;
+use sip_core::message::StatusCode;
 
 use crate::guard::Ban;
 use crate::{Refusal, SessionId};
@@ -31,7 +32,7 @@ pub enum Event {
         /// The branch.
         leg: LegId,
         /// 180 to 199.
-        code: u16,
+        code: StatusCode,
         /// True if the callee sends early media.
         early_media: bool,
     },
@@ -82,7 +83,7 @@ pub enum Event {
         /// The invitation.
         invitation: LegId,
         /// 180 to 199.
-        code: u16,
+        code: StatusCode,
     },
     /// An invitation was answered: [`admit_leg`](crate::Coordinator::admit_leg) or [`withdraw`](crate::Coordinator::withdraw) the leg.
     InvitationAnswered {
@@ -100,7 +101,7 @@ pub enum Event {
         /// The invitation.
         invitation: LegId,
         /// Best of the final responses.
-        code: u16,
+        code: StatusCode,
     },
     /// A bridge of calls was made, changed or ended.
     Bridge(BridgeEvent),
@@ -113,7 +114,7 @@ pub enum Event {
         /// Cause of the end.
         cause: Cause,
         /// SIP code; 200 for BYE.
-        code: u16,
+        code: StatusCode,
     },
     /// Everybody of a session is in another one now; nothing more is said of it, its record is in that one's.
     Joined {
@@ -163,7 +164,7 @@ pub enum Event {
         /// The leg.
         leg: LegId,
         /// Status that its peer was sent.
-        code: u16,
+        code: StatusCode,
     },
     /// Progress of the transfer that we asked for by [`refer`](crate::Coordinator::refer).
     ReferProgress {
@@ -172,7 +173,7 @@ pub enum Event {
         /// The leg.
         leg: LegId,
         /// 100 to 199 under way, 200 to 299 done, from 300 on failed.
-        code: u16,
+        code: StatusCode,
     },
     /// A user whose browser is away from a kept session registered again, with another browser perhaps.
     Returned {
@@ -194,7 +195,7 @@ pub enum Event {
         /// The session.
         session: SessionId,
         /// Best of the final responses (RFC 3261 §16.7 step 6).
-        code: u16,
+        code: StatusCode,
     },
     /// A digit, by RFC 4733 or INFO alike. It was passed on to the bridged leg already.
     Dtmf {
@@ -289,10 +290,8 @@ pub enum Event {
     Registration {
         /// Its name.
         account: u64,
-        /// 200, or the code it failed with (408, 503 when nobody answered); 0 after it was given up on request.
-        code: u16,
-        /// Fault, if the code does not tell.
-        fault: Option<Fault>,
+        /// State of it now.
+        state: RegistrationState,
     },
 }
 
@@ -337,6 +336,19 @@ impl Event {
             | Event::Registration { .. } => None,
         }
     }
+}
+
+/// State of a registration of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistrationState {
+    /// The registrar granted it.
+    Registered,
+    /// The registrar refused it with this code, 300 to 699.
+    Refused(StatusCode),
+    /// The registrar gave no answer: it could not be found or reached, or was silent.
+    Unanswered(Fault),
+    /// It was given up on request.
+    GivenUp,
 }
 
 /// Change of a bridge of calls.
@@ -507,7 +519,7 @@ pub struct CallRecord {
     /// Cause of the end.
     pub cause: Cause,
     /// Final SIP code: 200 for a call that was answered and did not fail later.
-    pub code: u16,
+    pub code: StatusCode,
     /// Fault, with [`Cause::Refused`] and [`Cause::Failed`].
     pub fault: Option<Fault>,
     /// Its legs, in the order in which they began.
@@ -522,7 +534,7 @@ pub struct LegEnd {
     /// Whoever ended it.
     pub by: EndedBy,
     /// SIP status: that of the refusal, 200 for a BYE, 487 for a CANCEL, 408 where nobody answered.
-    pub code: u16,
+    pub code: StatusCode,
     /// `Reason` of the BYE or CANCEL (RFC 3326).
     pub reason: Option<Reason>,
 }

@@ -6,7 +6,7 @@ use media_core::sdp;
 use sans_io::Time;
 use sip_core::endpoint::{Headers, UsageId};
 use sip_core::flow::{Flow, Transport};
-use sip_core::message::Message;
+use sip_core::message::{Message, StatusCode};
 use sip_core::uri::UriRef;
 
 use crate::admission::{self, Word};
@@ -104,7 +104,9 @@ impl Coordinator {
     fn admit_invite(&mut self, now: Time, usage: UsageId, request: &Message, flow: Flow) -> Option<Admitted> {
         if self.call_count() >= self.context().config.max_sessions {
             let retry = vec![("Retry-After".into(), "5".into())];
-            self.context_mut().endpoint.turn_away(usage, 503, &retry);
+            self.context_mut()
+                .endpoint
+                .turn_away(usage, StatusCode::SERVICE_UNAVAILABLE, &retry);
             return None;
         }
         let (admission, cx) = self.admission_mut();
@@ -143,7 +145,8 @@ impl Coordinator {
         {
             // Before any port is taken. RFC 3261 §21.5.4: the client tries another way, or later.
             let retry = vec![("Retry-After".into(), seconds.to_string())];
-            cx.endpoint.turn_away(usage, 503, &retry);
+            cx.endpoint
+                .turn_away(usage, StatusCode::SERVICE_UNAVAILABLE, &retry);
             return None;
         }
         // Without one the caller wants our offer (late offer).
@@ -158,7 +161,7 @@ impl Coordinator {
             Some(Ok(peek)) => (peek.peer == sdp::Peer::Browser, peek.family),
             Some(Err(error)) => {
                 let warning = sdp_warning(&cx.config.host, &error);
-                cx.endpoint.reject(now, usage, error.code(), warning);
+                cx.endpoint.reject(now, usage, sdp_status(&error), warning);
                 return None;
             }
             None => (
@@ -212,6 +215,11 @@ fn describe(cx: &Context, request: &Message, source: Source, flow: Flow, device:
 /// `Warning` (RFC 3261 §20.43): a code and a text for whoever reads it.
 fn warning(host: &str, code: u16, text: &str) -> Headers {
     vec![("Warning".into(), format!("{code} {host} \"{text}\""))]
+}
+
+/// Status that refuses a description: 400 for a body that is none, 488 for one that cannot be served.
+pub(crate) fn sdp_status(error: &sdp::SdpError) -> StatusCode {
+    StatusCode::try_from(error.code()).unwrap_or(StatusCode::NOT_ACCEPTABLE_HERE)
 }
 
 /// `Warning` for a description that cannot be used.

@@ -33,7 +33,8 @@ pub use config::{Access, Adjustment, Config, Credentials, Lent, Trunk, User};
 pub use coordinator::{Coordinator, Input, Output, Stats};
 pub use dial::{Attempt, Caller, Dial, Invitation, Next, OnFailure, OutgoingCall, Party};
 pub use event::{
-    BridgeEvent, CallRecord, Cause, EndedBy, Event, Fault, IncomingCall, LegEnd, LegRecord, ReferTo, Source,
+    BridgeEvent, CallRecord, Cause, EndedBy, Event, Fault, IncomingCall, LegEnd, LegRecord, ReferTo,
+    RegistrationState, Source,
 };
 pub use ids::first_id;
 pub use leg::{LegInfo, LegState};

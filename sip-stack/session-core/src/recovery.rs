@@ -12,6 +12,7 @@ use sans_io::Time;
 use serde::{Deserialize, Serialize};
 use sip_core::endpoint::{Body, SavedDialog};
 use sip_core::flow::Flow;
+use sip_core::message::StatusCode;
 use sip_core::uri::UriRef;
 
 use crate::call::{Call, End, Lifetime, NewCall};
@@ -192,11 +193,11 @@ impl Call {
     }
 
     /// The peer of a leg that is being recovered refuses to go on.
-    pub(crate) fn not_recovered(&mut self, cx: &mut Context, now: Time, leg: LegId, code: u16) {
+    pub(crate) fn not_recovered(&mut self, cx: &mut Context, now: Time, leg: LegId, code: StatusCode) {
         let Some(l) = self.leg_mut(leg).filter(|l| l.is_recovering()) else {
             return;
         };
-        if code == 503 && l.is_browser() {
+        if code == StatusCode::SERVICE_UNAVAILABLE && l.is_browser() {
             // Its connection closed again: it may come over another one.
             return l.set_flow_lost();
         }

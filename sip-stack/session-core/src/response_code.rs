@@ -4,14 +4,16 @@
 //! credentials or our route concerns only us: passed on, it would lack the header that makes sense of it (RFC
 //! 3261 tables 2 and 3), and the caller would look for the fault at itself.
 
+use sip_core::message::StatusCode;
+
 /// The status for the caller.
-pub(crate) const fn passed_on(code: u16) -> u16 {
-    match code {
+pub(crate) const fn passed_on(code: StatusCode) -> StatusCode {
+    match code.get() {
         // The peer does not accept our identity: credentials, account, signature. Asterisk answers the same
         // for 401 and 407.
-        401 | 402 | 407 | 428 | 436..=438 => 403,
+        401 | 402 | 407 | 428 | 436..=438 => StatusCode::FORBIDDEN,
         // The description in our offer, the one body that we send, does not suit the peer.
-        406 | 415 => 488,
+        406 | 415 => StatusCode::NOT_ACCEPTABLE_HERE,
         // Extensions, sizes, methods and intervals of our own request (RFC 3261 §21.4, RFC 4028 §6, RFC 3329,
         // RFC 5626).
         400
@@ -30,12 +32,12 @@ pub(crate) const fn passed_on(code: u16) -> u16 {
         | 501
         | 505
         | 513
-        | 580 => 500,
+        | 580 => StatusCode::SERVER_INTERNAL_ERROR,
         // The network behind us loops, or answers something that was not asked.
-        481..=483 | 491 => 502,
+        481..=483 | 491 => StatusCode::BAD_GATEWAY,
         // The way to the callee is gone (RFC 5626 §11.6, for edge proxies alone), or its consent is missing
         // (RFC 5360).
-        430 | 470 => 480,
+        430 | 470 => StatusCode::TEMPORARILY_UNAVAILABLE,
         _ => code,
     }
 }
@@ -43,6 +45,11 @@ pub(crate) const fn passed_on(code: u16) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn passed_on(code: u16) -> u16 {
+        let code = StatusCode::try_from(code).expect("a status code");
+        super::passed_on(code).get()
+    }
 
     /// Statuses that must not be sent without a header that we do not have.
     const WITH_HEADER: [u16; 11] = [401, 405, 407, 415, 420, 421, 422, 423, 469, 489, 494];

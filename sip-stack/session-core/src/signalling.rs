@@ -2,9 +2,9 @@
 
 use media_core::control::LegId;
 use sans_io::Time;
-use sip_core::endpoint::{self, Ended, ServerTx, UsageId};
+use sip_core::endpoint::{self, Ended, ServerTx, Silence, UsageId};
 use sip_core::flow::{Flow, FlowId};
-use sip_core::message::{HeaderName, Message, Method};
+use sip_core::message::{HeaderName, Message, Method, StatusCode};
 
 use crate::admission::Reason;
 use crate::coordinator::Coordinator;
@@ -80,7 +80,7 @@ impl Coordinator {
                         call.info(cx, now, (leg, usage, tx), &content_type, &body);
                     });
                 }
-                None => self.reply_in_dialog(now, usage, tx, 481),
+                None => self.reply_in_dialog(now, usage, tx, StatusCode::CALL_DOES_NOT_EXIST),
             },
             endpoint::Event::Refer {
                 usage,
@@ -91,7 +91,7 @@ impl Coordinator {
             endpoint::Event::Notify { usage, tx, request } => self.notified(now, usage, tx, &request),
             endpoint::Event::InDialog { usage, tx, .. } => {
                 self.found(now, usage);
-                self.reply_in_dialog(now, usage, tx, 501);
+                self.reply_in_dialog(now, usage, tx, StatusCode::NOT_IMPLEMENTED);
             }
             endpoint::Event::Pinged { usage, alive } => {
                 if let Some(leg) = self.leg_of(usage) {
@@ -101,30 +101,24 @@ impl Coordinator {
             endpoint::Event::Intruder { request, flow, .. } => {
                 let from = user_of(request.from().uri);
                 let cx = self.context_mut();
-                cx.refused(&request, flow, &from, 403, Reason::Intruder);
+                cx.refused(&request, flow, &from, StatusCode::FORBIDDEN, Reason::Intruder);
             }
             endpoint::Event::Ended { usage, cause } => self.usage_ended(now, usage, cause),
             endpoint::Event::Request { tx, request, flow } => self.on_request(now, tx, &request, flow),
             endpoint::Event::Response { request, response } => {
-                let code = response.status().unwrap_or(500);
-                // A response that the transport made up has no peer; a peer's refusal is a sign of life as well.
-                if code >= 200 && self.probe_answered(request, true) {
-                    return;
+                // A peer's refusal is a sign of life as well.
+                if !self.probe_answered(request, true) {
+                    self.register_answered(now, request, Ok(&response));
                 }
-                self.register_answered(now, request, code, Ok(&response));
             }
-            endpoint::Event::RequestFailed {
-                request,
-                code,
-                has_target,
-            } => {
+            endpoint::Event::RequestFailed { request, silence } => {
                 if !self.probe_answered(request, false) {
-                    let fault = match code {
-                        _ if !has_target => Fault::Unresolved,
-                        408 => Fault::NoResponse,
-                        _ => Fault::Unreachable,
+                    let fault = match silence {
+                        Silence::Nowhere => Fault::Unresolved,
+                        Silence::Timeout => Fault::NoResponse,
+                        Silence::Transport => Fault::Unreachable,
                     };
-                    self.register_answered(now, request, code, Err(fault));
+                    self.register_answered(now, request, Err(fault));
                 }
             }
         }
@@ -146,7 +140,7 @@ impl Coordinator {
         Some(leg)
     }
 
-    fn reply_in_dialog(&mut self, now: Time, usage: UsageId, tx: ServerTx, code: u16) {
+    fn reply_in_dialog(&mut self, now: Time, usage: UsageId, tx: ServerTx, code: StatusCode) {
         let cx = self.context_mut();
         cx.endpoint
             .reply_in_dialog(now, usage, tx, code, Vec::new(), None);
@@ -193,7 +187,9 @@ impl Coordinator {
             Some(Method::Register) => self.on_register(now, tx, request, flow),
             // RFC 3261 §11.2: as an INVITE would be answered. Whether a number leads anywhere is for the dial plan to say, not
             // for us; that a domain is not ours, we know. Without a user part it is a peer's keep-alive.
-            Some(Method::Options) if is_foreign => endpoint.reply(now, tx, 404, Vec::new(), None),
+            Some(Method::Options) if is_foreign => {
+                endpoint.reply(now, tx, StatusCode::NOT_FOUND, Vec::new(), None)
+            }
             Some(Method::Options) => {
                 let headers = vec![
                     (
@@ -203,18 +199,18 @@ impl Coordinator {
                     ("Accept-Encoding".into(), "identity".into()),
                     ("Accept-Language".into(), "en".into()),
                 ];
-                endpoint.reply_once(tx, 200, &headers);
+                endpoint.reply_once(tx, StatusCode::OK, &headers);
             }
             Some(Method::Subscribe | Method::Publish) => {
                 let headers = vec![("Allow-Events".into(), String::new())];
-                endpoint.reply(now, tx, 489, headers, None);
+                endpoint.reply(now, tx, StatusCode::BAD_EVENT, headers, None);
             }
             Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
-                endpoint.reply(now, tx, 481, Vec::new(), None);
+                endpoint.reply(now, tx, StatusCode::CALL_DOES_NOT_EXIST, Vec::new(), None);
             }
             // A peer without a call with us has nobody to be transferred.
-            Some(Method::Refer) => endpoint.reply(now, tx, 403, Vec::new(), None),
-            _ => endpoint.reply(now, tx, 501, Vec::new(), None),
+            Some(Method::Refer) => endpoint.reply(now, tx, StatusCode::FORBIDDEN, Vec::new(), None),
+            _ => endpoint.reply(now, tx, StatusCode::NOT_IMPLEMENTED, Vec::new(), None),
         }
     }
 
@@ -228,7 +224,7 @@ impl Coordinator {
             Err(None) => return cx.endpoint.pass_over(tx),
         };
         let outcome = cx.directory.register(now, &user, request, flow);
-        let granted = outcome.code == 200;
+        let granted = outcome.code == StatusCode::OK;
         cx.endpoint.reply(now, tx, outcome.code, outcome.headers, None);
         if granted && request.header(HeaderName::Contact).is_some() {
             self.registered_over(now, &user, lent, flow);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use media_core::control::{Application, LegId, Phrase, Role};
 use sans_io::Time;
 use sip_core::endpoint::{RequestId, UsageId};
-use sip_core::message::Message;
+use sip_core::message::{Message, StatusCode};
 
 use crate::SessionId;
 use crate::account::Registration;
@@ -31,7 +31,11 @@ impl Coordinator {
     ///
     /// # Errors
     /// The SIP code that says why the party cannot be called: 404 unknown user or trunk, 480 not registered.
-    pub fn create_outgoing_call(&mut self, now: Time, outgoing: OutgoingCall) -> Result<SessionId, u16> {
+    pub fn create_outgoing_call(
+        &mut self,
+        now: Time,
+        outgoing: OutgoingCall,
+    ) -> Result<SessionId, StatusCode> {
         let cx = self.context_mut();
         let place = outgoing.place(cx)?;
         let id = cx.next_session();
@@ -66,7 +70,7 @@ impl Coordinator {
 
     /// Tells the caller that it rings (180), or makes progress (183). A browser gets our answer SDP with it and hears a
     /// ringing tone; so its keys are agreed by the time somebody answers. Does nothing once the call is answered.
-    pub fn ring(&mut self, now: Time, leg: LegId, code: u16) {
+    pub fn ring(&mut self, now: Time, leg: LegId, code: StatusCode) {
         self.with_leg(leg, |call, cx| call.ring(cx, now, leg, code));
     }
 
@@ -85,7 +89,7 @@ impl Coordinator {
     }
 
     /// Refuses a call that came in with a final code, 300 to 699.
-    pub fn reject(&mut self, now: Time, session: SessionId, code: u16) {
+    pub fn reject(&mut self, now: Time, session: SessionId, code: StatusCode) {
         self.with_call(session, |call, cx| {
             call.end(cx, now, End::new(Cause::Refused, code))
         });
@@ -94,7 +98,9 @@ impl Coordinator {
     /// Ends a session: each leg is refused, cancelled or told BYE, as fits.
     /// [`Event::Ended`](crate::Event::Ended) follows when all is gone.
     pub fn terminate_session(&mut self, now: Time, session: SessionId) {
-        self.with_call(session, |call, cx| call.end(cx, now, End::new(Cause::Local, 200)));
+        self.with_call(session, |call, cx| {
+            call.end(cx, now, End::new(Cause::Local, StatusCode::OK))
+        });
     }
 
     /// Calls a party for a session whose caller is answered already. Several invitations may ring at a time, each by itself. Ends in
@@ -104,11 +110,16 @@ impl Coordinator {
     /// # Errors
     /// The SIP code that says why the party cannot be called: 404 unknown user or trunk, 480 not registered, 481 no such session,
     /// 400 a header that cannot be written.
-    pub fn invite(&mut self, _: Time, session: SessionId, invitation: Invitation) -> Result<LegId, u16> {
+    pub fn invite(
+        &mut self,
+        _: Time,
+        session: SessionId,
+        invitation: Invitation,
+    ) -> Result<LegId, StatusCode> {
         self.with_call(session, |call, cx| {
             call.invite(cx, invitation, Owner::Application)
         })
-        .unwrap_or(Err(481))
+        .unwrap_or(Err(StatusCode::CALL_DOES_NOT_EXIST))
     }
 
     /// Takes an invitation back: its phones stop ringing. `completed_elsewhere` tells them why (RFC 3326), so that none shows a missed call.
@@ -147,13 +158,13 @@ impl Coordinator {
     }
 
     /// Declines to replace `leg`, with a status of 300 to 699.
-    pub fn refuse_refer(&mut self, now: Time, leg: LegId, code: u16) {
+    pub fn refuse_refer(&mut self, now: Time, leg: LegId, code: StatusCode) {
         self.with_leg(leg, |call, cx| call.refuse_refer(cx, now, leg, code));
     }
 
     /// Tells the peer of `leg` the progress of its transfer: a status of the new call, the last one from 200
     /// on. The replaced party is hung up soon.
-    pub fn refer_progress(&mut self, now: Time, leg: LegId, code: u16) {
+    pub fn refer_progress(&mut self, now: Time, leg: LegId, code: StatusCode) {
         self.with_leg(leg, |call, cx| call.refer_progress(cx, now, leg, code));
     }
 }
@@ -275,11 +286,10 @@ impl Coordinator {
         &mut self,
         now: Time,
         request: RequestId,
-        code: u16,
         response: Result<&Message, Fault>,
     ) {
         let (accounts, cx) = self.accounts_mut();
-        accounts.answered(cx, now, request, code, response);
+        accounts.answered(cx, now, request, response);
     }
 
     /// Sets other limits from now on; calls stay.

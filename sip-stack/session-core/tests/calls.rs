@@ -19,6 +19,7 @@ use std::time::Duration;
 use media_core::control::{Application, Command, Event as MediaEvent};
 use sans_io::Time;
 use session_core::{Cause, Event};
+use sip_core::message::StatusCode;
 use world::{CALLEE, CALLER, GATEWAY, Network, World};
 
 fn minute() -> Duration {
@@ -38,7 +39,7 @@ fn a_call_is_bridged_and_ends_with_its_record() {
     assert_eq!(ended.len(), 1);
     assert_eq!(
         (ended[0].session, ended[0].cause, ended[0].code),
-        (session, Cause::Caller, 200)
+        (session, Cause::Caller, StatusCode::OK)
     );
     assert_eq!(ended[0].legs.len(), 2);
     assert!(ended[0].answered.is_some());
@@ -68,22 +69,22 @@ fn cancel_while_ringing_ends_both_sides() {
     let ended = world.ended(GATEWAY);
     assert_eq!(
         (ended[0].cause, ended[0].code, ended[0].answered),
-        (Cause::Caller, 487, None)
+        (Cause::Caller, StatusCode::REQUEST_TERMINATED, None)
     );
-    assert_eq!(world.ended(CALLEE)[0].code, 487);
+    assert_eq!(world.ended(CALLEE)[0].code, StatusCode::REQUEST_TERMINATED);
     world.assert_empty();
 }
 
 #[test]
 fn busy_reaches_the_caller_as_busy() {
     let mut world = World::new(4, Network::perfect());
-    world.callee_rejects = Some(486);
+    world.callee_rejects = Some(StatusCode::BUSY_HERE);
     world.call();
     world.run(minute());
-    assert_eq!(world.ended(GATEWAY)[0].code, 486);
+    assert_eq!(world.ended(GATEWAY)[0].code, StatusCode::BUSY_HERE);
     assert_eq!(
         (world.ended(CALLER)[0].cause, world.ended(CALLER)[0].code),
-        (Cause::Refused, 486)
+        (Cause::Refused, StatusCode::BUSY_HERE)
     );
     world.assert_empty();
 }
@@ -94,7 +95,7 @@ fn nobody_answers_within_the_ring_timeout() {
     world.callee_answers = false;
     world.call();
     world.run(Duration::from_secs(120));
-    assert_eq!(world.ended(CALLER)[0].code, 480);
+    assert_eq!(world.ended(CALLER)[0].code, StatusCode::TEMPORARILY_UNAVAILABLE);
     world.assert_empty();
 }
 
@@ -232,7 +233,7 @@ fn a_port_that_cannot_be_had_refuses_the_call() {
     world.no_ports = true;
     world.call();
     world.run(minute());
-    assert_eq!(world.ended(CALLER)[0].code, 503);
+    assert_eq!(world.ended(CALLER)[0].code, StatusCode::SERVICE_UNAVAILABLE);
     world.assert_empty();
 }
 
@@ -248,7 +249,7 @@ fn hundreds_of_calls_over_a_bad_network_all_end_and_leave_nothing() {
                 jitter: Duration::from_millis(80),
             },
         );
-        world.callee_rejects = (seed % 7 == 0).then_some(486);
+        world.callee_rejects = (seed % 7 == 0).then_some(StatusCode::BUSY_HERE);
         world.callee_answers = seed % 5 != 0;
         world.call();
         let patience = Duration::from_secs(1 + seed % 20);

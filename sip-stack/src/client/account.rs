@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use session_core::{Caller, Fault, OutgoingCall, Party, Registration};
+use session_core::{Caller, OutgoingCall, Party, Registration, RegistrationState};
 use sip_core::flow::Transport;
 use sip_core::uri::Uri;
 use tokio::sync::{oneshot, watch};
 
 use super::agent::{Ask, Status};
-use super::{Call, ClientError, Sound, refused};
+use super::{Call, ClientError, Sound};
 use crate::handle::Handle;
 
 /// Lifetime requested from the registrar; the granted one counts, and is refreshed at half of it.
@@ -94,15 +94,11 @@ impl Account {
             })
             .await?;
         match known(&mut status).await? {
-            (200..=299, _) => Ok(()),
-            (code, fault) => Err(refused(code, fault)),
+            RegistrationState::Registered => Ok(()),
+            RegistrationState::Refused(code) => Err(ClientError::Refused(code)),
+            RegistrationState::Unanswered(fault) => Err(ClientError::Failed(fault)),
+            RegistrationState::GivenUp => Err(ClientError::Ended),
         }
-    }
-
-    /// Code of the last answer to REGISTER, `None` before the first.
-    #[must_use]
-    pub fn status(&self) -> Option<u16> {
-        self.status.borrow().map(|(code, _)| code)
     }
 
     /// Gives the registration up.
@@ -191,7 +187,7 @@ pub(super) fn server_of(uri: &Uri, default: Transport) -> Result<Uri, ClientErro
         .map_err(|_| ClientError::Uri)
 }
 
-async fn known(status: &mut watch::Receiver<Status>) -> Result<(u16, Option<Fault>), ClientError> {
+async fn known(status: &mut watch::Receiver<Status>) -> Result<RegistrationState, ClientError> {
     let known = status
         .wait_for(Option::is_some)
         .await

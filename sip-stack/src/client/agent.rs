@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use media_core::control::{Application as Media, Report};
 use sans_io::Time;
-use session_core::{Coordinator, Event, Fault, IncomingCall, LegId, OutgoingCall, Registration, SessionId};
+use session_core::{
+    Coordinator, Event, IncomingCall, LegId, OutgoingCall, Registration, RegistrationState, SessionId,
+};
+use sip_core::message::StatusCode;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::call::{CallEvent, State};
@@ -17,8 +20,8 @@ pub(super) const CALLS: usize = 16;
 /// application does not look at them.
 const EVENTS: usize = 256;
 
-/// State of a registration: the code of the last answer, and the fault; `None` before the first.
-pub(super) type Status = Option<(u16, Option<Fault>)>;
+/// State of a registration; `None` before the first answer.
+pub(super) type Status = Option<RegistrationState>;
 
 /// Request to a phone.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ pub(crate) enum Ask {
     },
     Dial {
         call: Box<OutgoingCall>,
-        reply: oneshot::Sender<Result<Arrived, u16>>,
+        reply: oneshot::Sender<Result<Arrived, StatusCode>>,
     },
     Ring {
         session: SessionId,
@@ -43,7 +46,7 @@ pub(crate) enum Ask {
     },
     Reject {
         session: SessionId,
-        code: u16,
+        code: StatusCode,
     },
     HangUp {
         session: SessionId,
@@ -161,8 +164,8 @@ impl Agent {
     ) {
         let arrived = self.open(session, Some(leg), None, Some(caller));
         match self.calls.try_send(arrived) {
-            Ok(()) => calls.ring(now, leg, 180),
-            Err(_) => calls.reject(now, session, 486),
+            Ok(()) => calls.ring(now, leg, StatusCode::RINGING),
+            Err(_) => calls.reject(now, session, StatusCode::BUSY_HERE),
         }
     }
 }
@@ -174,7 +177,7 @@ impl Application for Agent {
         match event {
             Event::Incoming { session, leg, call } => self.incoming(now, session, leg, call, calls),
             // A call of a client is nobody else's to take over.
-            Event::Replaces { session, .. } => calls.reject(now, session, 603),
+            Event::Replaces { session, .. } => calls.reject(now, session, StatusCode::DECLINE),
             Event::Progress {
                 session,
                 leg,
@@ -208,11 +211,11 @@ impl Application for Agent {
                     line.state.send_replace(State::Ended(record.into()));
                 }
             }
-            Event::Registration { account, code, fault } => {
+            Event::Registration { account, state } => {
                 if let Some(status) = self.accounts.get(&account) {
-                    status.send_replace(Some((code, fault)));
+                    status.send_replace(Some(state));
                 }
-                if code == 0 {
+                if state == RegistrationState::GivenUp {
                     self.accounts.remove(&account);
                 }
             }
@@ -261,7 +264,7 @@ impl Application for Agent {
             }
             Ask::Ring { session } => {
                 if let Some(leg) = self.leg(session) {
-                    calls.ring(now, leg, 180);
+                    calls.ring(now, leg, StatusCode::RINGING);
                 }
             }
             Ask::Answer { session, media } => {

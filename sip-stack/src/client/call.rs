@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use media_core::control::Report;
 use session_core::{CallRecord, IncomingCall, SessionId};
+use sip_core::message::StatusCode;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 
@@ -173,8 +174,8 @@ impl Call {
     ///
     /// # Errors
     /// The client has been stopped.
-    pub async fn reject(&self, code: u16) -> Result<(), ClientError> {
-        let code = code.clamp(300, 699);
+    pub async fn reject(&self, code: StatusCode) -> Result<(), ClientError> {
+        let code = code.max(StatusCode::MULTIPLE_CHOICES);
         Ok(self
             .handle
             .request(Ask::Reject {

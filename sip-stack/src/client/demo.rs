@@ -8,6 +8,7 @@ use std::time::Duration;
 use media_core::negotiated::Codec;
 use sans_io::{Deadline, Time, Timers};
 use session_core::{Application as Media, Coordinator, Event, LegId};
+use sip_core::message::StatusCode;
 
 use super::builder::{BuildError, Builder};
 use crate::driver::Application;
@@ -78,7 +79,7 @@ impl Application for Answering {
     fn handle(&mut self, now: Time, event: Event, calls: &mut Coordinator) {
         // A call that is cancelled while it rings is not there any more when its time comes: nothing happens then.
         if let Event::Incoming { leg, .. } = event {
-            calls.ring(now, leg, 180);
+            calls.ring(now, leg, StatusCode::RINGING);
             self.ringing.set(leg, now + RING, "demo phone answers");
         }
     }

@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use session_core::Fault;
 use sip_core::flow::Transport;
+use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 use tokio::sync::mpsc;
 
@@ -117,7 +118,7 @@ pub enum ClientError {
     /// Not a SIP URI, or not one that can be called.
     Uri,
     /// Refused by the peer with this SIP code.
-    Refused(u16),
+    Refused(StatusCode),
     /// Failed on the way, or here.
     Failed(Fault),
     /// The call is over.
@@ -133,7 +134,7 @@ impl fmt::Display for ClientError {
         match self {
             ClientError::Uri => f.write_str("not a SIP URI such as sip:1001@example.com"),
             ClientError::Refused(code) => {
-                write!(f, "{code} {}", sip_core::message::reason_phrase(*code))
+                write!(f, "{code} {}", code.reason())
             }
             ClientError::Failed(fault) => fault.fmt(f),
             ClientError::Ended => f.write_str("the call is over"),
@@ -146,7 +147,7 @@ impl fmt::Display for ClientError {
 impl std::error::Error for ClientError {}
 
 /// Error of a call or a registration.
-fn refused(code: u16, fault: Option<Fault>) -> ClientError {
+fn refused(code: StatusCode, fault: Option<Fault>) -> ClientError {
     match fault {
         None | Some(Fault::Rejected) => ClientError::Refused(code),
         Some(fault) => ClientError::Failed(fault),

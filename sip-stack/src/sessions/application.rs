@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sans_io::Time;
 use session_core::{BridgeEvent, Coordinator, Event, LegId, SessionId};
+use sip_core::message::StatusCode;
 use tokio::sync::broadcast;
 
 use super::handler::{CallDecision, CallHandler};
@@ -71,16 +72,20 @@ impl Application for Sessions {
 
     fn handle(&mut self, now: Time, event: Event, calls: &mut Coordinator) {
         match event {
-            Event::Incoming { session, .. } if !self.accepts => calls.reject(now, session, 503),
+            Event::Incoming { session, .. } if !self.accepts => {
+                calls.reject(now, session, StatusCode::SERVICE_UNAVAILABLE)
+            }
             Event::Incoming { session, leg, call } => match self.handler.on_incoming_call(session, &call) {
                 CallDecision::Accept(sound) => calls.answer(now, leg, sound),
-                CallDecision::Reject(code) => calls.reject(now, session, code.clamp(300, 699)),
-                CallDecision::Defer => calls.ring(now, leg, 180),
+                CallDecision::Reject(code) => {
+                    calls.reject(now, session, code.max(StatusCode::MULTIPLE_CHOICES))
+                }
+                CallDecision::Defer => calls.ring(now, leg, StatusCode::RINGING),
             },
             // Nobody's call is taken over by somebody else's INVITE.
-            Event::Replaces { session, .. } => calls.reject(now, session, 603),
+            Event::Replaces { session, .. } => calls.reject(now, session, StatusCode::DECLINE),
             // A call is transferred by the coordinator's users alone.
-            Event::Refer { leg, .. } => calls.refuse_refer(now, leg, 603),
+            Event::Refer { leg, .. } => calls.refuse_refer(now, leg, StatusCode::DECLINE),
             Event::Answered { session, .. } => {
                 if let Some(call) = calls.find_session(session) {
                     self.handler.on_call_established(&call);

@@ -10,6 +10,7 @@ use session_core::{
     Application, BridgeError, BridgeEvent, BridgeInfo, CallSession, Caller, Coordinator, Invitation,
     OutgoingCall, Party, SessionId, Stats,
 };
+use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 use tokio::sync::{broadcast, oneshot};
 
@@ -34,7 +35,7 @@ pub enum SessionError {
     /// Not one of `0`-`9`, `*`, `#`, `A`-`D`.
     Digit(char),
     /// Refused with this SIP status.
-    Refused(u16),
+    Refused(StatusCode),
     /// The bridge does not allow it.
     Bridge(BridgeError),
     /// The stack has ended.
@@ -48,7 +49,7 @@ impl fmt::Display for SessionError {
             SessionError::NoSession => f.write_str("no such call, or nobody answered it"),
             SessionError::Digit(digit) => write!(f, "{digit:?} is not one of 0-9, *, #, A-D"),
             SessionError::Refused(code) => {
-                write!(f, "{code} {}", sip_core::message::reason_phrase(*code))
+                write!(f, "{code} {}", code.reason())
             }
             SessionError::Bridge(error) => error.fmt(f),
             SessionError::Stopped => f.write_str("the stack has ended"),
@@ -160,9 +161,13 @@ impl SessionCoordinator {
     ///
     /// # Errors
     /// [`SessionError::NoSession`], [`SessionError::Stopped`].
-    pub async fn reject_incoming_call(&self, session: SessionId, code: u16) -> Result<(), SessionError> {
+    pub async fn reject_incoming_call(
+        &self,
+        session: SessionId,
+        code: StatusCode,
+    ) -> Result<(), SessionError> {
         self.on_session(session, move |calls, now| {
-            calls.reject(now, session, code.clamp(300, 699));
+            calls.reject(now, session, code.max(StatusCode::MULTIPLE_CHOICES));
         })
         .await
     }

@@ -1,6 +1,7 @@
 //! Decisions about calls, by whoever uses the library.
 
 use session_core::{Application, CallRecord, CallSession, IncomingCall, SessionId};
+use sip_core::message::StatusCode;
 
 /// Fate of a call that came in.
 #[derive(Clone, Debug)]
@@ -8,7 +9,7 @@ pub enum CallDecision {
     /// It is answered; its caller hears this until it is bridged, or silence.
     Accept(Option<Application>),
     /// It is refused with this status, 300 to 699.
-    Reject(u16),
+    Reject(StatusCode),
     /// It rings until somebody decides: [`accept_incoming_call`](super::SessionCoordinator::accept_incoming_call) or
     /// [`reject_incoming_call`](super::SessionCoordinator::reject_incoming_call).
     Defer,
@@ -46,6 +47,6 @@ pub(super) struct Nobody;
 
 impl CallHandler for Nobody {
     fn on_incoming_call(&self, _: SessionId, _: &IncomingCall) -> CallDecision {
-        CallDecision::Reject(480)
+        CallDecision::Reject(StatusCode::TEMPORARILY_UNAVAILABLE)
     }
 }

@@ -2,6 +2,7 @@
 
 use session_core::{EndedBy, Fault};
 use sip_core::endpoint::{Ended, UsageId};
+use sip_core::message::StatusCode;
 use tokio::sync::mpsc;
 
 use super::task::Request;
@@ -13,7 +14,7 @@ pub enum CallEvent {
     /// A provisional response to our INVITE, 101 to 199.
     Ringing {
         /// Status code.
-        code: u16,
+        code: StatusCode,
         /// Its session description: early media.
         answer: Option<String>,
     },
@@ -35,7 +36,7 @@ pub enum CallEvent {
     /// The call is over: its last event.
     Ended {
         /// Final SIP code: 200 after an answer, unless something failed later.
-        code: u16,
+        code: StatusCode,
         /// Whoever ended it.
         by: EndedBy,
         /// Why, if it was neither a refusal nor a BYE.
@@ -109,7 +110,7 @@ impl Call {
     ///
     /// # Errors
     /// The connection is gone.
-    pub async fn reject(&self, code: u16) -> Result<(), ClientError> {
+    pub async fn reject(&self, code: StatusCode) -> Result<(), ClientError> {
         self.ask(Request::Reject {
             usage: self.usage,
             code,
@@ -121,7 +122,7 @@ impl Call {
     ///
     /// # Errors
     /// The connection is gone.
-    pub async fn answer_offer(&self, answer: Result<String, u16>) -> Result<(), ClientError> {
+    pub async fn answer_offer(&self, answer: Result<String, StatusCode>) -> Result<(), ClientError> {
         self.ask(Request::AnswerOffer {
             usage: self.usage,
             answer,
@@ -146,17 +147,41 @@ impl Call {
 }
 
 /// Code, author and fault of an end.
-pub(super) fn outcome(cause: &Ended) -> (u16, EndedBy, Option<Fault>) {
+pub(super) fn outcome(cause: &Ended) -> (StatusCode, EndedBy, Option<Fault>) {
     match cause {
         Ended::Rejected { code, .. } => (*code, EndedBy::Peer, None),
-        Ended::Cancelled { .. } | Ended::Expired => (487, EndedBy::Peer, None),
-        Ended::Bye { .. } => (200, EndedBy::Peer, None),
-        Ended::LocalHangup => (200, EndedBy::Us, None),
-        Ended::Timeout => (408, EndedBy::Failure, Some(Fault::NoResponse)),
-        Ended::Transport => (503, EndedBy::Failure, Some(Fault::Unreachable)),
-        Ended::Nowhere => (503, EndedBy::Failure, Some(Fault::Unresolved)),
-        Ended::NoAck => (408, EndedBy::Failure, Some(Fault::NotAcknowledged)),
-        Ended::SessionExpired => (408, EndedBy::Failure, Some(Fault::SessionExpired)),
-        Ended::RingTimeout => (408, EndedBy::Failure, Some(Fault::NoAnswer)),
+        Ended::Cancelled { .. } | Ended::Expired => (StatusCode::REQUEST_TERMINATED, EndedBy::Peer, None),
+        Ended::Bye { .. } => (StatusCode::OK, EndedBy::Peer, None),
+        Ended::LocalHangup => (StatusCode::OK, EndedBy::Us, None),
+        Ended::Timeout => (
+            StatusCode::REQUEST_TIMEOUT,
+            EndedBy::Failure,
+            Some(Fault::NoResponse),
+        ),
+        Ended::Transport => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            EndedBy::Failure,
+            Some(Fault::Unreachable),
+        ),
+        Ended::Nowhere => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            EndedBy::Failure,
+            Some(Fault::Unresolved),
+        ),
+        Ended::NoAck => (
+            StatusCode::REQUEST_TIMEOUT,
+            EndedBy::Failure,
+            Some(Fault::NotAcknowledged),
+        ),
+        Ended::SessionExpired => (
+            StatusCode::REQUEST_TIMEOUT,
+            EndedBy::Failure,
+            Some(Fault::SessionExpired),
+        ),
+        Ended::RingTimeout => (
+            StatusCode::REQUEST_TIMEOUT,
+            EndedBy::Failure,
+            Some(Fault::NoAnswer),
+        ),
     }
 }

@@ -105,14 +105,14 @@ impl Registration {
             return;
         };
         let result = match outcome {
-            Ok(response) => match response.status().unwrap_or_default() {
-                200..=299 => {
+            Ok(response) => match response.status() {
+                Some(code) if !code.is_success() => Err(ClientError::Refused(code)),
+                _ => {
                     if let Some(granted) = granted(response, &self.contact) {
                         self.refresh = Some(now + Duration::from_secs(u64::from(granted).max(2)) / 2);
                     }
                     Ok(())
                 }
-                code => Err(ClientError::Refused(code)),
             },
             Err(fault) => Err(ClientError::Failed(fault)),
         };

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use sans_io::{Time, earlier};
 use session_core::{EndedBy, Fault};
-use sip_core::endpoint::{Body, Endpoint, Event, Headers, Input, OutgoingInvite, Output, Target, UsageId};
+use sip_core::endpoint::{
+    Body, Endpoint, Event, Headers, Input, OutgoingInvite, Output, Silence, Target, UsageId,
+};
 use sip_core::flow::Flow;
+use sip_core::message::StatusCode;
 use sip_core::message::{Address, Message, Method};
 use sip_core::uri::Uri;
 use tokio::sync::{mpsc, oneshot};
@@ -46,11 +49,11 @@ pub(super) enum Request {
     },
     Reject {
         usage: UsageId,
-        code: u16,
+        code: StatusCode,
     },
     AnswerOffer {
         usage: UsageId,
-        answer: Result<String, u16>,
+        answer: Result<String, StatusCode>,
     },
     HangUp {
         usage: UsageId,
@@ -303,29 +306,40 @@ impl Task {
                 self.tell(now, usage, CallEvent::Offer { offer });
             }
             // A fork that is not answered yet cannot change what was agreed with none.
-            Event::Offer { usage, .. } => self.endpoint.answer_offer(now, usage, Err(491), none()),
+            Event::Offer { usage, .. } => {
+                self.endpoint
+                    .answer_offer(now, usage, Err(StatusCode::REQUEST_PENDING), none())
+            }
             Event::Ended { usage, cause } => {
                 let (code, by, fault) = outcome(&cause);
                 self.tell(now, usage, CallEvent::Ended { code, by, fault });
                 self.calls.remove(&usage);
             }
             Event::Info { usage, tx, .. } => {
-                self.endpoint.reply_in_dialog(now, usage, tx, 200, none(), None);
+                self.endpoint
+                    .reply_in_dialog(now, usage, tx, StatusCode::OK, none(), None);
             }
             Event::Notify { usage, tx, .. } | Event::InDialog { usage, tx, .. } => {
-                self.endpoint.reply_in_dialog(now, usage, tx, 405, none(), None);
+                self.endpoint
+                    .reply_in_dialog(now, usage, tx, StatusCode::METHOD_NOT_ALLOWED, none(), None);
             }
-            Event::Refer { usage, refer, .. } => self.endpoint.reject_refer(now, usage, refer, 603),
+            Event::Refer { usage, refer, .. } => {
+                self.endpoint.reject_refer(now, usage, refer, StatusCode::DECLINE)
+            }
             Event::Request { tx, request, .. } => {
-                let code = if request.is(&Method::Options) { 200 } else { 405 };
+                let code = if request.is(&Method::Options) {
+                    StatusCode::OK
+                } else {
+                    StatusCode::METHOD_NOT_ALLOWED
+                };
                 self.endpoint.reply(now, tx, code, none(), None);
             }
             Event::Response { request, response } => self.registration.answered(now, request, Ok(&response)),
-            Event::RequestFailed { request, code, .. } => {
-                let fault = if code == 408 {
-                    Fault::NoResponse
-                } else {
-                    Fault::Unreachable
+            Event::RequestFailed { request, silence } => {
+                let fault = match silence {
+                    Silence::Timeout => Fault::NoResponse,
+                    Silence::Transport => Fault::Unreachable,
+                    Silence::Nowhere => Fault::Unresolved,
                 };
                 self.registration.answered(now, request, Err(fault));
             }
@@ -351,14 +365,19 @@ impl Task {
         self.endpoint.move_flow(now, usage, flow);
         let (events, receiver) = mpsc::channel(EVENTS);
         let Some(sender) = self.sender.upgrade().filter(|_| self.closing.is_none()) else {
-            return self.endpoint.reject(now, usage, 480, Headers::new());
+            return self
+                .endpoint
+                .reject(now, usage, StatusCode::TEMPORARILY_UNAVAILABLE, Headers::new());
         };
         let call = Call::new(sender, usage, Some(parties), receiver);
         if self.incoming.try_send(call).is_err() {
-            return self.endpoint.reject(now, usage, 486, Headers::new());
+            return self
+                .endpoint
+                .reject(now, usage, StatusCode::BUSY_HERE, Headers::new());
         }
         self.calls.insert(usage, events);
-        self.endpoint.ring(now, usage, 180, None, Headers::new());
+        self.endpoint
+            .ring(now, usage, StatusCode::RINGING, None, Headers::new());
     }
 
     fn tell(&mut self, now: Time, usage: UsageId, event: CallEvent) {
@@ -376,7 +395,7 @@ impl Task {
     fn end(mut self) {
         for (_, call) in std::mem::take(&mut self.calls) {
             let _ = call.try_send(CallEvent::Ended {
-                code: 503,
+                code: StatusCode::SERVICE_UNAVAILABLE,
                 by: EndedBy::Failure,
                 fault: Some(Fault::Unreachable),
             });

@@ -11,6 +11,7 @@ use sans_io::{Deadline, Time};
 use session_core::{Access, Config, Coordinator, Dial, Event, OnFailure, Party, User};
 use sip_core::auth::Algorithm;
 use sip_core::flow::Transport;
+use sip_core::message::StatusCode;
 use sip_stack::client::{Client, ClientError, Sound};
 use sip_stack::media::MediaConfig;
 use sip_stack::transport::{Limits, Listen, Outbound, ws};
@@ -178,7 +179,10 @@ async fn users_register_and_call_each_other_over_any_transport() {
         assert_eq!(soon(made.ended()).await.expect("record").code, 200);
         soon(callee.unregister()).await.expect("unregistered");
         let mut nobody = caller.dial("bob", Sound::silence()).await.expect("dialled");
-        assert_eq!(soon(nobody.answered()).await, Err(ClientError::Refused(480)));
+        assert_eq!(
+            soon(nobody.answered()).await,
+            Err(ClientError::Refused(StatusCode::TEMPORARILY_UNAVAILABLE))
+        );
         alice.stop().await;
         bob.stop().await;
     }
@@ -200,12 +204,16 @@ async fn a_wrong_password_is_refused() {
     let account = alice.account(&aor, "alice", "wrong").expect("account");
     assert!(matches!(
         soon(account.register()).await,
-        Err(ClientError::Refused(401 | 403))
+        Err(ClientError::Refused(
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        ))
     ));
     let mut call = account.dial("bob", Sound::silence()).await.expect("dialled");
     assert!(matches!(
         soon(call.answered()).await,
-        Err(ClientError::Refused(401 | 403))
+        Err(ClientError::Refused(
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        ))
     ));
 }
 
@@ -228,7 +236,10 @@ async fn shutting_down_hangs_up_and_draining_refuses() {
     soon(made.answered()).await.expect("answered");
     exchange.drain().await;
     let mut late = caller.dial("bob", Sound::silence()).await.expect("dialled");
-    assert_eq!(soon(late.answered()).await, Err(ClientError::Refused(503)));
+    assert_eq!(
+        soon(late.answered()).await,
+        Err(ClientError::Refused(StatusCode::SERVICE_UNAVAILABLE))
+    );
     soon(exchange.shutdown(Duration::from_secs(10))).await;
     for call in [&mut made, &mut taken] {
         let record = soon(call.ended()).await.expect("record");

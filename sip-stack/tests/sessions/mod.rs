@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use session_core::{Application, BridgeEvent, CallRecord, CallSession, CallState, IncomingCall, SessionId};
 use sip_core::flow::Transport;
+use sip_core::message::StatusCode;
 use sip_stack::client::{Call, Client, Sound, State};
 use sip_stack::sessions::{
     CallDecision, CallHandler, SessionControl, SessionCoordinator, SessionError, SessionManagerBuilder,
@@ -27,7 +28,7 @@ impl CallHandler for Desk {
     fn on_incoming_call(&self, session: SessionId, call: &IncomingCall) -> CallDecision {
         let _ = self.0.send(Told::Incoming(session));
         match &*call.to {
-            "nobody" => CallDecision::Reject(486),
+            "nobody" => CallDecision::Reject(StatusCode::BUSY_HERE),
             "later" => CallDecision::Defer,
             _ => CallDecision::Accept(Some(Application::Music)),
         }
@@ -109,7 +110,7 @@ async fn two_callers_are_bridged_and_hear_each_other() {
     };
     assert_eq!(
         (record.session, record.code, record.legs.len()),
-        (sessions[0], 200, 1)
+        (sessions[0], StatusCode::OK, 1)
     );
     assert!(
         matches!(calls[1].state(), State::Answered),
@@ -178,7 +179,10 @@ async fn calls_are_refused_as_the_handler_says_and_before_the_start() {
     let builder = SessionManagerBuilder::new().with_handler(Arc::new(Desk(told)));
     let desk = soon(builder.build()).await.expect("sockets");
     let alice = client(Transport::Udp).await;
-    for (start, code) in [(false, 503), (true, 486)] {
+    for (start, code) in [
+        (false, StatusCode::SERVICE_UNAVAILABLE),
+        (true, StatusCode::BUSY_HERE),
+    ] {
         if start {
             SessionControl::start(&desk).await.expect("started");
         }

@@ -63,7 +63,7 @@ fn main() {
         write(&edited, &mut out)
     });
     measure("build a 180 with a tag", || {
-        let response = Builder::response(&message, 180, "Ringing")
+        let response = Builder::response(&message, sip_core::message::StatusCode::RINGING, "Ringing")
             .with_to_tag("8f2a6c")
             .build();
         response.map_or(0, |response| response.to_bytes().len())

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use sans_io::{Rng, Time};
 use sip_core::endpoint::{Body, Config, Endpoint, Event, Headers, Input, OutgoingInvite, Output, Target};
 use sip_core::flow::{Flow, FlowId, Transport};
-use sip_core::message::Address;
+use sip_core::message::{Address, StatusCode};
 use sip_core::uri::Uri;
 
 use super::Target as Fuzzed;
@@ -71,7 +71,7 @@ fn seeds() -> Vec<Vec<u8>> {
             .to_owned()
     };
     let (from, to, id, cseq) = (take("From"), take("To"), take("Call-ID"), take("CSeq"));
-    let response = |code: u16, lines: &str, body: &str| -> Vec<u8> {
+    let response = |code: StatusCode, lines: &str, body: &str| -> Vec<u8> {
         format!(
             "SIP/2.0 {code} Word\r\n{via}\r\n{from}\r\n{to};tag=bob\r\n{id}\r\n{cseq}\r\nContact: <sip:bob@192.0.2.9>\r\n\
              {lines}Content-Length: {}\r\n\r\n{body}",
@@ -80,27 +80,31 @@ fn seeds() -> Vec<Vec<u8>> {
         .into_bytes()
     };
     seeds.push(row(&[
-        response(100, "", ""),
-        response(180, "", ""),
-        response(200, sdp, SDP),
+        response(StatusCode::TRYING, "", ""),
+        response(StatusCode::RINGING, "", ""),
+        response(StatusCode::OK, sdp, SDP),
     ]));
     seeds.push(row(&[
-        response(183, &format!("Require: 100rel\r\nRSeq: 7\r\n{sdp}"), SDP),
-        response(486, "", ""),
+        response(
+            StatusCode::SESSION_PROGRESS,
+            &format!("Require: 100rel\r\nRSeq: 7\r\n{sdp}"),
+            SDP,
+        ),
+        response(StatusCode::BUSY_HERE, "", ""),
     ]));
     seeds.push(row(&[response(
-        407,
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
         "Proxy-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n",
         "",
     )]));
     seeds.push(row(&[response(
-        302,
+        StatusCode::MOVED_TEMPORARILY,
         "Contact: <sip:x@192.0.2.8>;q=0.5, <sip:y@192.0.2.8>\r\n",
         "",
     )]));
     seeds.push(row(&[
-        response(422, "Min-SE: 300\r\n", ""),
-        response(503, "Retry-After: 5\r\n", ""),
+        response(StatusCode::SESSION_INTERVAL_TOO_SMALL, "Min-SE: 300\r\n", ""),
+        response(StatusCode::SERVICE_UNAVAILABLE, "Retry-After: 5\r\n", ""),
     ]));
     let tag = format!(";tag={tag}");
     let in_call =
@@ -278,13 +282,15 @@ impl Bench {
         match event {
             Event::Invite { usage, .. } => endpoint.accept(now, usage, Some(body), none),
             Event::Offer { usage, .. } => endpoint.answer_offer(now, usage, Ok(Some(body)), none),
-            Event::Request { tx, .. } => endpoint.reply(now, tx, 200, none, None),
+            Event::Request { tx, .. } => endpoint.reply(now, tx, StatusCode::OK, none, None),
             Event::Info { usage, tx, .. }
             | Event::Notify { usage, tx, .. }
-            | Event::InDialog { usage, tx, .. } => endpoint.reply_in_dialog(now, usage, tx, 200, none, None),
+            | Event::InDialog { usage, tx, .. } => {
+                endpoint.reply_in_dialog(now, usage, tx, StatusCode::OK, none, None)
+            }
             Event::Refer { usage, refer, .. } => {
                 endpoint.accept_refer(now, usage, refer);
-                endpoint.notify_refer(now, usage, refer, 200);
+                endpoint.notify_refer(now, usage, refer, StatusCode::OK);
             }
             Event::Answered { usage, .. } => endpoint.offer(now, usage, body),
             Event::Acked { usage, .. } => endpoint.info(now, usage, body),

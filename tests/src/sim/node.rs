@@ -277,7 +277,7 @@ impl Node {
             let fine = if record.answered.is_some() {
                 record.code == 200 || matches!(record.cause, Cause::Failed | Cause::Lost)
             } else {
-                record.code >= 300
+                record.code.is_refusal()
             };
             assert!(fine, "{}: {record:?}", self.name);
             self.records.push((**record).clone());

@@ -8,6 +8,7 @@ use media_core::control::Application;
 use media_core::tone::{Sine, amplitude};
 use sans_io::Rng;
 use session_core::{Event, LegId, SessionId};
+use sip_core::message::StatusCode;
 
 use super::world::World;
 
@@ -117,23 +118,23 @@ impl World {
         match manner {
             Manner::AtOnce => calls.answer(now, leg, Some(sound)),
             Manner::Rings(ms) => {
-                calls.ring(now, leg, 180);
+                calls.ring(now, leg, StatusCode::RINGING);
                 self.after(ms, move |w| w.phone_answers(node, session, leg, sound));
             }
             Manner::Early(ms) => {
                 calls.progress(now, leg, Some(Application::Ringback));
                 self.after(ms, move |w| w.phone_answers(node, session, leg, sound));
             }
-            Manner::Refuses(code, 0) => calls.reject(now, session, code),
+            Manner::Refuses(code, 0) => calls.reject(now, session, status(code)),
             Manner::Refuses(code, ms) => {
-                calls.ring(now, leg, 180);
+                calls.ring(now, leg, StatusCode::RINGING);
                 self.after(ms, move |w| {
                     let now = w.now;
-                    w.nodes[node].coordinator.reject(now, session, code);
+                    w.nodes[node].coordinator.reject(now, session, status(code));
                     w.drain(node);
                 });
             }
-            Manner::Silent => calls.ring(now, leg, 180),
+            Manner::Silent => calls.ring(now, leg, StatusCode::RINGING),
         }
         if let Some(talk) = self.phones[node].hangs_up {
             self.after(talk.as_millis() as u64 + 8_000, move |w| w.hang_up(node, session));
@@ -152,4 +153,9 @@ impl World {
         self.nodes[node].coordinator.terminate_session(now, session);
         self.drain(node);
     }
+}
+
+/// Status of a refusal.
+fn status(code: u16) -> StatusCode {
+    StatusCode::try_from(code).expect("a status code")
 }

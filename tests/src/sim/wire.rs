@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use sans_io::Time;
 use sip_core::flow::FlowId;
-use sip_core::message::{HeaderName, Message, Method};
+use sip_core::message::{HeaderName, Message, Method, StatusCode};
 
 use super::sdp;
 
@@ -87,7 +87,7 @@ impl Wire {
         let is_response = data.starts_with(b"SIP/2.0 ");
         if is_response && data.get(8).is_some_and(|c| *c >= b'2') {
             let message = parse(data);
-            let code = message.status().unwrap_or(0);
+            let code = message.status().map_or(0, StatusCode::get);
             if message.cseq().method == Method::Invite
                 && let Some(invite) = self.invites.get_mut(&key(&message))
             {
@@ -172,7 +172,7 @@ fn line(message: &Message) -> String {
         (Some(method), _) => method.as_str().to_owned(),
         (None, code) => format!(
             "{} {} ({})",
-            code.unwrap_or(0),
+            code.map_or(0, StatusCode::get),
             message.reason(),
             message.cseq().method.as_str()
         ),

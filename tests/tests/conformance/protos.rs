@@ -52,7 +52,7 @@ fn every_first_frame_is_accepted_or_refused_with_a_reason() {
             Err(error) => {
                 assert!(!error.to_string().is_empty());
                 if let Some(rejected) = error.rejected {
-                    assert!([400, 501, 505, 513].contains(&rejected.code), "{name}");
+                    assert!([400, 501, 505, 513].contains(&rejected.code.get()), "{name}");
                 }
                 counts.1 += 1;
             }

@@ -19,8 +19,8 @@ pub struct Refused<'a> {
     pub method: &'a str,
     /// User name of the request; may be empty.
     pub user: &'a str,
-    /// Status code of the answer; 0: none.
-    pub code: u16,
+    /// Status code of the answer, of HTTP or SIP; `None` where there was none.
+    pub code: Option<u16>,
     /// Reason of the refusal.
     pub reason: &'static str,
 }
@@ -33,7 +33,7 @@ impl<'a> Refused<'a> {
             peer,
             method: "TLS",
             user: "",
-            code: 0,
+            code: None,
             reason,
         }
     }
@@ -52,7 +52,7 @@ impl Refused<'_> {
             peer = %self.peer,
             method = self.method,
             user = ?&self.user[..end],
-            code = self.code,
+            code = self.code.unwrap_or_default(),
             reason = self.reason,
             "refused"
         );
@@ -62,7 +62,7 @@ impl Refused<'_> {
 /// Counts of refusals, which also say which of them get a line in the log.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
-    counts: BTreeMap<(&'static str, u16), u64>,
+    counts: BTreeMap<(&'static str, Option<u16>), u64>,
     /// Second in which lines are counted.
     second: u64,
     /// Refusals of this second with a line.
@@ -91,7 +91,7 @@ impl Refusals {
     }
 
     /// Refusals since the start, by reason and code.
-    pub(super) fn counts(&self) -> &BTreeMap<(&'static str, u16), u64> {
+    pub(super) fn counts(&self) -> &BTreeMap<(&'static str, Option<u16>), u64> {
         &self.counts
     }
 }
@@ -119,14 +119,14 @@ mod tests {
             peer: "192.0.2.1:5060".parse().expect("an address"),
             method: "REGISTER",
             user: &user,
-            code: 403,
+            code: Some(403),
             reason: "wrong-credentials",
         };
         refused.log();
         let mut refusals = Refusals::default();
         let now = Time::from_secs(5);
         let lines = (0..1_000).filter(|_| refusals.count(now, &refused)).count();
-        assert_eq!(refusals.counts()[&("wrong-credentials", 403)], 1_000);
+        assert_eq!(refusals.counts()[&("wrong-credentials", Some(403))], 1_000);
         assert_eq!(
             (lines, refusals.unlogged),
             (LINES as usize, 1_000 - u64::from(LINES))

@@ -3,6 +3,7 @@
 use call_engine::acd::AgentId;
 use sans_io::Time;
 use session_core::{Application, LegId, SessionId};
+use sip_core::message::StatusCode;
 
 use super::super::context::Ctx;
 use super::super::legs::Legs;
@@ -43,7 +44,7 @@ pub(in crate::centre) enum ConsultEnd {
     /// The agent gave it up, or is gone.
     GaveUp,
     /// The consulted party did not answer, with this SIP response.
-    Refused(u16),
+    Refused(StatusCode),
     /// The consulted party hung up.
     Left,
 }
@@ -52,7 +53,7 @@ impl ConsultEnd {
     /// SIP response of a party that did not answer.
     pub(in crate::centre) fn code(self) -> Option<u16> {
         match self {
-            ConsultEnd::Refused(code) => Some(code),
+            ConsultEnd::Refused(code) => Some(code.get()),
             ConsultEnd::GaveUp | ConsultEnd::Left => None,
         }
     }

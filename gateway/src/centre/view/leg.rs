@@ -191,7 +191,7 @@ impl From<&core::LegEnd> for LegEnd {
         LegEnd {
             at: Moment(end.at),
             by: end.by.into(),
-            code: end.code,
+            code: end.code.get(),
             reason: end.reason.as_ref().map(|reason| SipReason {
                 protocol: reason.protocol.clone(),
                 cause: reason.cause,

@@ -324,7 +324,10 @@ fn refusals(page: &mut Page, sentry: &Sentry) {
         "Requests and connections refused because of their sender, by reason and answer; 0: no answer.",
     );
     for ((reason, code), count) in sentry.counts() {
-        let labels = [("reason", reason), ("code", &*code.to_string())];
+        let labels = [
+            ("reason", reason),
+            ("code", &*code.unwrap_or_default().to_string()),
+        ];
         page.sample(&labels, count as f64);
     }
     let (all, now) = sentry.ban_counts();

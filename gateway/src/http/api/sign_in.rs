@@ -290,7 +290,7 @@ fn refused(api: &Api, client: Option<SocketAddr>, method: &str, user: &str, deni
         peer: client.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0))),
         method,
         user,
-        code,
+        code: Some(code),
         reason,
     });
 }

@@ -1,5 +1,6 @@
 //! A call until it is answered: made or taken.
 
+use sip_core::message::StatusCode;
 use sip_stack::client::ClientError;
 use sip_stack::signalling::{Call, CallEvent};
 use tokio::time::Instant;
@@ -68,7 +69,7 @@ async fn until_answered(
     loop {
         match call.event().await {
             Some(CallEvent::Ringing { code, answer }) => {
-                if set_up.ringing.is_none() && code != 181 {
+                if set_up.ringing.is_none() && code != StatusCode::CALL_IS_BEING_FORWARDED {
                     set_up.ringing = Some(invited.elapsed());
                     tell(if answer.is_some() {
                         "ringing, with sound"

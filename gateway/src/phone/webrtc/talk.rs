@@ -6,6 +6,7 @@ use media_core::control::Report;
 use media_core::negotiated::{Codec, Direction};
 use media_core::stats::{Impairment, mos};
 use session_core::EndedBy;
+use sip_core::message::StatusCode;
 use sip_stack::signalling::{Call, CallEvent};
 use tokio::time::Instant;
 
@@ -132,7 +133,7 @@ struct Talk<'a> {
 
 impl Talk<'_> {
     /// Talks until either side hangs up; returns the final code, and who did.
-    async fn run(&mut self, options: &PhoneOptions, tell: &mut impl FnMut(&str)) -> (u16, EndedBy) {
+    async fn run(&mut self, options: &PhoneOptions, tell: &mut impl FnMut(&str)) -> (StatusCode, EndedBy) {
         let mut progress = self.peer.progress();
         let mut keys = options.dtmf.clone();
         let ready = Instant::now() + READY;
@@ -145,7 +146,7 @@ impl Talk<'_> {
                     Some(CallEvent::Offer { offer }) => self.offered(offer, tell).await,
                     Some(CallEvent::Acknowledged { answer: Some(answer) }) => self.take(answer, tell).await,
                     Some(_) => {}
-                    None => return (503, EndedBy::Failure),
+                    None => return (StatusCode::SERVICE_UNAVAILABLE, EndedBy::Failure),
                 },
                 Some(event) = self.audio.events.recv() => match event {
                     AudioEvent::Talking(at) => {
@@ -178,7 +179,9 @@ impl Talk<'_> {
             }
         }
         let failed = self.peer.progress().borrow().failed;
-        let (code, by) = give_up(self.call).await.unwrap_or((408, EndedBy::Failure));
+        let (code, by) = give_up(self.call)
+            .await
+            .unwrap_or((StatusCode::REQUEST_TIMEOUT, EndedBy::Failure));
         if failed {
             (code, EndedBy::Failure)
         } else {
@@ -196,10 +199,14 @@ impl Talk<'_> {
                 }
                 Err(error) => {
                     tell(&format!("refused a change of the session: {error}"));
-                    Err(488)
+                    Err(StatusCode::NOT_ACCEPTABLE_HERE)
                 }
             },
-            None => self.peer.offer().await.map_err(|_| 488),
+            None => self
+                .peer
+                .offer()
+                .await
+                .map_err(|_| StatusCode::NOT_ACCEPTABLE_HERE),
         };
         // If the connection is gone, the end of the call follows.
         let _ = self.call.answer_offer(answer).await;
@@ -232,7 +239,7 @@ async fn until(at: Option<Instant>) {
 }
 
 /// Hangs up, and waits for the end: its code, and who ended it.
-pub(super) async fn give_up(call: &mut Call) -> Option<(u16, EndedBy)> {
+pub(super) async fn give_up(call: &mut Call) -> Option<(StatusCode, EndedBy)> {
     call.hang_up().await.ok()?;
     let ended = async {
         loop {

@@ -10,7 +10,7 @@ use sans_io::{Rng, Time};
 use sip_core::auth::{Algorithm, Challenger, Verdict};
 use sip_core::endpoint::Headers;
 use sip_core::flow::{Flow, Transport};
-use sip_core::message::{HeaderName, Message};
+use sip_core::message::{HeaderName, Message, StatusCode};
 use sip_core::uri::UriRef;
 
 pub(crate) use identity::caller;
@@ -41,7 +41,7 @@ pub(crate) struct Admission {
 pub(crate) enum Word {
     Granted(Source),
     Refused {
-        code: u16,
+        code: StatusCode,
         headers: Headers,
     },
     /// The request gets no answer at all.
@@ -49,7 +49,7 @@ pub(crate) enum Word {
 }
 
 /// Refusal of a request that is not what it claims: an answer, or none.
-type Refused = Option<(u16, Headers)>;
+type Refused = Option<(StatusCode, Headers)>;
 
 impl Admission {
     pub(crate) fn new(config: &Config, directory: &Directory, rng: &mut Rng) -> Admission {
@@ -87,14 +87,14 @@ impl Admission {
         match self.verify(cx, now, request, flow) {
             Ok((user, _)) if user == from => admit_domain(cx, request, Source::User(user), flow),
             Ok((user, _)) => {
-                cx.refused(request, flow, &user, 403, Reason::OtherUser);
+                cx.refused(request, flow, &user, StatusCode::FORBIDDEN, Reason::OtherUser);
                 Word::Refused {
-                    code: 403,
+                    code: StatusCode::FORBIDDEN,
                     headers: Vec::new(),
                 }
             }
             Err(Some((code, headers))) => {
-                if code == 401 {
+                if code == StatusCode::UNAUTHORIZED {
                     self.challenged(cx, now, request, flow, &from);
                 }
                 Word::Refused { code, headers }
@@ -113,7 +113,7 @@ impl Admission {
     ) -> Result<(String, Option<String>), Refused> {
         if cx.directory.is_open() {
             return Err(Some((
-                405,
+                StatusCode::METHOD_NOT_ALLOWED,
                 vec![(
                     "Allow".into(),
                     "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE".into(),
@@ -123,21 +123,27 @@ impl Admission {
         let to = request.to().uri;
         // RFC 4475 §3.3.4: an address of record that is not SIP cannot be registered here.
         if !to.is_sip() {
-            return Err(Some((400, Vec::new())));
+            return Err(Some((StatusCode::BAD_REQUEST, Vec::new())));
         }
         let wanted = user_of(to);
         if !cx.is_ours(&host_of(to)) {
-            cx.refused(request, flow, &wanted, 404, Reason::ForeignDomain);
-            return Err(Some((404, Vec::new())));
+            cx.refused(
+                request,
+                flow,
+                &wanted,
+                StatusCode::NOT_FOUND,
+                Reason::ForeignDomain,
+            );
+            return Err(Some((StatusCode::NOT_FOUND, Vec::new())));
         }
         match self.verify(cx, now, request, flow) {
             Ok((user, lent)) if user == wanted => Ok((user, lent)),
             Ok((user, _)) => {
-                cx.refused(request, flow, &user, 403, Reason::OtherUser);
-                Err(Some((403, Vec::new())))
+                cx.refused(request, flow, &user, StatusCode::FORBIDDEN, Reason::OtherUser);
+                Err(Some((StatusCode::FORBIDDEN, Vec::new())))
             }
             Err(refused) => {
-                if matches!(refused, Some((401, _))) {
+                if matches!(refused, Some((StatusCode::UNAUTHORIZED, _))) {
                     self.challenged(cx, now, request, flow, &wanted);
                 }
                 Err(refused)
@@ -154,7 +160,7 @@ impl Admission {
         flow: Flow,
     ) -> Result<(String, Option<String>), Refused> {
         if cx.directory.is_open() {
-            return Err(Some((403, Vec::new())));
+            return Err(Some((StatusCode::FORBIDDEN, Vec::new())));
         }
         let address = flow.remote.ip();
         let (directory, guard) = (&cx.directory, &mut self.guard);
@@ -183,17 +189,26 @@ impl Admission {
         let verdict = challenger.verify(now, request, from, lookup);
         let Some((user, lent, taken)) = attempt else {
             return Err(match verdict {
-                Verdict::Challenge { headers, .. } => Some((401, headers)),
-                Verdict::Ok { .. } | Verdict::Forbidden => Some((403, Vec::new())),
+                Verdict::Challenge { headers, .. } => Some((StatusCode::UNAUTHORIZED, headers)),
+                Verdict::Ok { .. } | Verdict::Forbidden => Some((StatusCode::FORBIDDEN, Vec::new())),
             });
         };
         let taken = match taken {
             Ok(taken) => taken,
             Err(Denied::TooFast(wait)) => {
-                cx.refused(request, flow, &user, 503, Reason::TooFast);
+                cx.refused(
+                    request,
+                    flow,
+                    &user,
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    Reason::TooFast,
+                );
                 // The password was not checked, so it counts as neither wrong nor right.
                 let seconds = wait.as_secs().max(1).to_string();
-                return Err(Some((503, vec![("Retry-After".into(), seconds)])));
+                return Err(Some((
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    vec![("Retry-After".into(), seconds)],
+                )));
             }
             Err(Denied::Banned(_)) => {
                 self.silenced += 1;
@@ -203,8 +218,14 @@ impl Admission {
         match verdict {
             Verdict::Ok { .. } if lent.as_ref().is_some_and(|lent| !lent.good) => {
                 self.guard.give_back(taken);
-                cx.refused(request, flow, &user, 403, Reason::CredentialsOver);
-                Err(Some((403, Vec::new())))
+                cx.refused(
+                    request,
+                    flow,
+                    &user,
+                    StatusCode::FORBIDDEN,
+                    Reason::CredentialsOver,
+                );
+                Err(Some((StatusCode::FORBIDDEN, Vec::new())))
             }
             Verdict::Ok { username } if cx.directory.user(&user).is_some() => {
                 self.guard.succeeded(now, taken);
@@ -212,12 +233,18 @@ impl Admission {
             }
             Verdict::Challenge { headers, .. } => {
                 self.guard.give_back(taken);
-                Err(Some((401, headers)))
+                Err(Some((StatusCode::UNAUTHORIZED, headers)))
             }
             Verdict::Ok { .. } | Verdict::Forbidden => {
                 self.guard.failed(now, address, taken);
-                cx.refused(request, flow, &user, 403, Reason::WrongCredentials);
-                Err(Some((403, Vec::new())))
+                cx.refused(
+                    request,
+                    flow,
+                    &user,
+                    StatusCode::FORBIDDEN,
+                    Reason::WrongCredentials,
+                );
+                Err(Some((StatusCode::FORBIDDEN, Vec::new())))
             }
         }
     }
@@ -233,7 +260,13 @@ impl Admission {
         if flow.transport != Transport::Udp {
             self.guard.unknown_name(now, flow.remote.ip(), name);
         }
-        cx.refused(request, flow, name, 401, Reason::UnknownSource);
+        cx.refused(
+            request,
+            flow,
+            name,
+            StatusCode::UNAUTHORIZED,
+            Reason::UnknownSource,
+        );
     }
 
     /// Reports bans that began.
@@ -309,9 +342,9 @@ fn admit_domain(cx: &mut Context, request: &Message, source: Source, flow: Flow)
     if let Source::User(user) = &source
         && !cx.is_ours(&host)
     {
-        cx.refused(request, flow, user, 404, Reason::ForeignDomain);
+        cx.refused(request, flow, user, StatusCode::NOT_FOUND, Reason::ForeignDomain);
         return Word::Refused {
-            code: 404,
+            code: StatusCode::NOT_FOUND,
             headers: Vec::new(),
         };
     }
@@ -328,7 +361,14 @@ fn spared(config: &Config, directory: &Directory) -> Vec<guard::Network> {
 
 impl Context {
     /// Reports a refusal.
-    pub(crate) fn refused(&mut self, request: &Message, flow: Flow, user: &str, code: u16, reason: Reason) {
+    pub(crate) fn refused(
+        &mut self,
+        request: &Message,
+        flow: Flow,
+        user: &str,
+        code: impl Into<Option<StatusCode>>,
+        reason: Reason,
+    ) {
         let refusal = Refusal::new(request, flow, user, code, reason);
         self.event(Event::Refused(Box::new(refusal)));
     }
@@ -340,7 +380,7 @@ impl Context {
             .is_some_and(refusal::is_scanner);
         if is_scanner {
             let from = user_of(request.from().uri);
-            self.refused(request, flow, &from, 0, Reason::Scanner);
+            self.refused(request, flow, &from, None, Reason::Scanner);
         }
         is_scanner
     }

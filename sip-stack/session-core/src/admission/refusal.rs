@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use sip_core::flow::{Flow, Transport};
-use sip_core::message::Message;
+use sip_core::message::{Message, StatusCode};
 
 /// A refusal, as operators want to know it. A first challenge is not one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub struct Refusal {
     pub method: String,
     /// Claimed user: the user name of its credentials, else that of `From`, cut after [`MAX_USER`] octets.
     pub user: String,
-    /// Status code of the answer; 0: none.
-    pub code: u16,
+    /// Status that it was refused with; `None` where it got no answer.
+    pub code: Option<StatusCode>,
     /// Reason of the refusal.
     pub reason: Reason,
 }
@@ -78,12 +78,18 @@ impl Refusal {
             transport,
             method: transport.name().to_owned(),
             user: String::new(),
-            code: 0,
+            code: None,
             reason: Reason::Handshake,
         }
     }
 
-    pub(crate) fn new(request: &Message, flow: Flow, user: &str, code: u16, reason: Reason) -> Refusal {
+    pub(crate) fn new(
+        request: &Message,
+        flow: Flow,
+        user: &str,
+        code: impl Into<Option<StatusCode>>,
+        reason: Reason,
+    ) -> Refusal {
         let mut end = user.len().min(MAX_USER);
         while !user.is_char_boundary(end) {
             end -= 1;
@@ -93,7 +99,7 @@ impl Refusal {
             transport: flow.transport,
             method: request.method().map_or("", |method| method.as_str()).to_owned(),
             user: user[..end].to_owned(),
-            code,
+            code: code.into(),
             reason,
         }
     }

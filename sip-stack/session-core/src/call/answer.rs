@@ -4,15 +4,17 @@ use bytes::Bytes;
 use media_core::control::{Application, LegId};
 use media_core::negotiated::Direction;
 use sans_io::Time;
+use sip_core::message::StatusCode;
 
 use super::{Call, End};
 use crate::context::Context;
 use crate::event::Cause;
+use crate::incoming::sdp_status;
 use crate::leg::{Leg, Pending};
 
 impl Call {
     /// Tells the caller that it rings (180), or makes progress (183); once media are open.
-    pub(crate) fn ring(&mut self, cx: &mut Context, now: Time, leg: LegId, code: u16) {
+    pub(crate) fn ring(&mut self, cx: &mut Context, now: Time, leg: LegId, code: StatusCode) {
         let Some(l) = self.leg_mut(leg).filter(|l| l.is_unanswered()) else {
             return;
         };
@@ -33,12 +35,19 @@ impl Call {
             return;
         };
         l.set_application(application);
-        if !l.when_open(Pending::Ring(183, true)) {
-            self.ring_now(cx, now, leg, 183, true);
+        if !l.when_open(Pending::Ring(StatusCode::SESSION_PROGRESS, true)) {
+            self.ring_now(cx, now, leg, StatusCode::SESSION_PROGRESS, true);
         }
     }
 
-    pub(crate) fn ring_now(&mut self, cx: &mut Context, now: Time, leg: LegId, code: u16, early_media: bool) {
+    pub(crate) fn ring_now(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        leg: LegId,
+        code: StatusCode,
+        early_media: bool,
+    ) {
         let Some(l) = self.leg_mut(leg).filter(|l| l.is_unanswered()) else {
             return;
         };
@@ -116,7 +125,7 @@ impl Call {
         match self.leg_mut(leg).map(|l: &mut Leg| l.answer_sdp(cx))? {
             Ok(sdp) => Some(sdp),
             Err(error) => {
-                self.end(cx, now, End::new(Cause::Failed, error.code()));
+                self.end(cx, now, End::new(Cause::Failed, sdp_status(&error)));
                 None
             }
         }

@@ -3,6 +3,7 @@
 use media_core::control::{Command, LegId};
 use sans_io::Time;
 use sip_core::endpoint::{Body, ServerTx, UsageId};
+use sip_core::message::StatusCode;
 
 use super::Call;
 use crate::context::Context;
@@ -57,7 +58,7 @@ impl Call {
     ) {
         let mut reply = |code, headers| cx.endpoint.reply_in_dialog(now, usage, tx, code, headers, None);
         if body.is_empty() {
-            return reply(200, Vec::new());
+            return reply(StatusCode::OK, Vec::new());
         }
         let kind = content_type.split(';').next().unwrap_or_default();
         let digit = match kind.trim().to_ascii_lowercase().as_str() {
@@ -65,13 +66,13 @@ impl Call {
             "application/dtmf" => plain_digit(body),
             _ => {
                 let accept = vec![("Accept".into(), "application/dtmf-relay, application/dtmf".into())];
-                return reply(415, accept);
+                return reply(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept);
             }
         };
         let Some((digit, duration_ms)) = digit else {
-            return reply(400, Vec::new());
+            return reply(StatusCode::BAD_REQUEST, Vec::new());
         };
-        reply(200, Vec::new());
+        reply(StatusCode::OK, Vec::new());
         if let Some(other) = self.digit_for(cx, leg, digit, duration_ms) {
             other.send_dtmf(cx, now, digit, duration_ms);
         }

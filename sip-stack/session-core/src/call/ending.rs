@@ -3,6 +3,7 @@
 use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::endpoint::Reason;
+use sip_core::message::StatusCode;
 
 use super::{Call, Lifetime};
 use crate::context::Context;
@@ -26,7 +27,7 @@ pub(super) enum Phase {
 pub(super) struct Ending {
     at: Time,
     cause: Cause,
-    code: u16,
+    code: StatusCode,
 }
 
 /// A way for a call to end.
@@ -34,12 +35,12 @@ pub(super) struct Ending {
 pub(crate) struct End {
     pub(crate) cause: Cause,
     /// Answers a caller that waits for one; for a call that was answered it is 200.
-    pub(crate) code: u16,
+    pub(crate) code: StatusCode,
     pub(crate) answered_elsewhere: bool,
 }
 
 impl End {
-    pub(crate) fn new(cause: Cause, code: u16) -> End {
+    pub(crate) fn new(cause: Cause, code: StatusCode) -> End {
         End {
             cause,
             code,
@@ -57,8 +58,10 @@ impl Call {
         }
         let cause = end.cause;
         let code = match self.answered {
-            None if end.code < 300 && cause == Cause::Local && self.caller().is_some() => 603,
-            None if end.code < 300 => 487,
+            None if end.code.is_success() && cause == Cause::Local && self.caller().is_some() => {
+                StatusCode::DECLINE
+            }
+            None if end.code.is_success() => StatusCode::REQUEST_TERMINATED,
             _ => end.code,
         };
         self.phase = Phase::Ending(Ending { at: now, cause, code });
@@ -66,7 +69,7 @@ impl Call {
         self.invitations.clear();
         let legs: Vec<LegId> = self.legs().map(Leg::id).collect();
         for leg in &legs {
-            self.transfer_over(cx, now, *leg, 487);
+            self.transfer_over(cx, now, *leg, StatusCode::REQUEST_TERMINATED);
         }
         for l in self.legs_mut().filter(|l| !l.is_member()) {
             l.set_purpose(Purpose::Leaving);
@@ -93,7 +96,7 @@ impl Call {
     pub(crate) fn end_leg(&mut self, cx: &mut Context, now: Time, leg: LegId, reason: Option<Reason>) {
         let code = match self.phase {
             Phase::Ending(ending) => ending.code,
-            Phase::Live | Phase::Over => 603,
+            Phase::Live | Phase::Over => StatusCode::DECLINE,
         };
         if let Some(l) = self.leg_mut(leg) {
             l.hang_up(cx, now, code, reason);
@@ -200,7 +203,7 @@ impl Call {
 fn connection_lost() -> Reason {
     Reason {
         protocol: "SIP".into(),
-        cause: Some(480),
+        cause: Some(StatusCode::TEMPORARILY_UNAVAILABLE.get()),
         text: Some("Connection of the other side lost".into()),
     }
 }

@@ -3,6 +3,7 @@
 use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::endpoint::{self, Ended};
+use sip_core::message::{StatusClass, StatusCode};
 
 use super::{Call, End};
 use crate::context::Context;
@@ -29,7 +30,9 @@ impl Call {
             }
             let code = match cause {
                 // A caller is never told addresses that we were told.
-                Ended::Rejected { code: 300..400, .. } => 480,
+                Ended::Rejected { code, .. } if code.class() == StatusClass::Redirection => {
+                    StatusCode::TEMPORARILY_UNAVAILABLE
+                }
                 _ => code,
             };
             self.leg_ended(cx, now, leg, None);
@@ -45,10 +48,10 @@ impl Call {
         let answered_elsewhere =
             is_caller && matches!(&cause, Ended::Cancelled { reason: Some(reason) } if is_elsewhere(reason));
         let end = match cause {
-            Ended::Bye { .. } => Some(End::new(by, 200)),
+            Ended::Bye { .. } => Some(End::new(by, StatusCode::OK)),
             Ended::Cancelled { .. } | Ended::Expired => Some(End {
                 answered_elsewhere,
-                ..End::new(Cause::Caller, 487)
+                ..End::new(Cause::Caller, StatusCode::REQUEST_TERMINATED)
             }),
             Ended::LocalHangup => None,
             Ended::Rejected { .. } => Some(End::new(Cause::Refused, code)),
@@ -74,7 +77,7 @@ impl Call {
         match sdp {
             Some(sdp) => self.offer_answered(cx, now, leg, sdp),
             None if first => {
-                self.end(cx, now, End::new(Cause::Failed, 488));
+                self.end(cx, now, End::new(Cause::Failed, StatusCode::NOT_ACCEPTABLE_HERE));
                 return false;
             }
             None => {}
@@ -130,14 +133,14 @@ fn fault_of(cause: &Ended) -> Option<Fault> {
     })
 }
 
-fn final_code(cause: &Ended) -> u16 {
+fn final_code(cause: &Ended) -> StatusCode {
     match cause {
         Ended::Rejected { code, .. } => *code,
-        Ended::Cancelled { .. } | Ended::Expired | Ended::LocalHangup => 487,
-        Ended::Timeout | Ended::NoAck => 408,
-        Ended::RingTimeout => 480,
-        Ended::Transport | Ended::Nowhere => 503,
-        Ended::SessionExpired => 408,
-        Ended::Bye { .. } => 200,
+        Ended::Cancelled { .. } | Ended::Expired | Ended::LocalHangup => StatusCode::REQUEST_TERMINATED,
+        Ended::Timeout | Ended::NoAck => StatusCode::REQUEST_TIMEOUT,
+        Ended::RingTimeout => StatusCode::TEMPORARILY_UNAVAILABLE,
+        Ended::Transport | Ended::Nowhere => StatusCode::SERVICE_UNAVAILABLE,
+        Ended::SessionExpired => StatusCode::REQUEST_TIMEOUT,
+        Ended::Bye { .. } => StatusCode::OK,
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use media_core::control::{Failure, LegId, Report};
 use sans_io::Time;
+use sip_core::message::StatusCode;
 
 use super::{Call, End};
 use crate::context::Context;
@@ -40,10 +41,10 @@ impl Call {
     pub(crate) fn media_failed(&mut self, cx: &mut Context, now: Time, leg: LegId, reason: Failure) {
         let Some(l) = self.leg_mut(leg) else { return };
         let (code, fault) = match reason {
-            Failure::NoPort => (503, Fault::NoPort),
-            Failure::Full => (503, Fault::Overloaded),
-            Failure::Fingerprint | Failure::Dtls => (488, Fault::Media),
-            Failure::Closed | Failure::Consent => (408, Fault::Media),
+            Failure::NoPort => (StatusCode::SERVICE_UNAVAILABLE, Fault::NoPort),
+            Failure::Full => (StatusCode::SERVICE_UNAVAILABLE, Fault::Overloaded),
+            Failure::Fingerprint | Failure::Dtls => (StatusCode::NOT_ACCEPTABLE_HERE, Fault::Media),
+            Failure::Closed | Failure::Consent => (StatusCode::REQUEST_TIMEOUT, Fault::Media),
         };
         l.media_closed(Box::default());
         l.set_fault(Some(fault));

@@ -3,6 +3,7 @@
 use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::endpoint::Reason;
+use sip_core::message::StatusCode;
 
 use super::{Call, End};
 use crate::context::Context;
@@ -26,19 +27,25 @@ impl Call {
         if self.may_lose(leg) {
             // A leg that is let go after asking for it got what it wanted.
             if self.leg(leg).is_some_and(|l| l.aside().is_none()) {
-                self.refer_progress(cx, now, leg, 200);
+                self.refer_progress(cx, now, leg, StatusCode::OK);
             }
             self.remove_member(leg);
             self.end_leg(cx, now, leg, reason);
             self.wire(cx);
             self.conclude(cx);
         } else {
-            self.end(cx, now, End::new(Cause::Local, 200));
+            self.end(cx, now, End::new(Cause::Local, StatusCode::OK));
         }
     }
 
     /// Reports a member that is gone by itself, where the call goes on. False where it cannot.
-    pub(crate) fn member_left(&mut self, cx: &mut Context, leg: LegId, cause: Cause, code: u16) -> bool {
+    pub(crate) fn member_left(
+        &mut self,
+        cx: &mut Context,
+        leg: LegId,
+        cause: Cause,
+        code: StatusCode,
+    ) -> bool {
         if !self.may_lose(leg) {
             return false;
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::flow::Flow;
+use sip_core::message::StatusCode;
 
 use super::{Call, End};
 use crate::context::Context;
@@ -54,7 +55,7 @@ impl Call {
     fn judge_attendance(&mut self, cx: &mut Context, now: Time, leg: LegId) {
         let Some(l) = self.leg_mut(leg) else { return };
         if l.page_closed() {
-            return self.end(cx, now, End::new(Cause::Caller, 487));
+            return self.end(cx, now, End::new(Cause::Caller, StatusCode::REQUEST_TERMINATED));
         }
         let Some(attendance) = l.judge_attendance() else {
             return;
@@ -99,7 +100,7 @@ impl Call {
     /// The browser of a leg did not come back.
     pub(crate) fn grace_over(&mut self, cx: &mut Context, now: Time, leg: LegId) {
         if self.leg(leg).is_some_and(Leg::is_live) {
-            self.lose_leg(cx, now, leg, End::new(Cause::Away, 200), None);
+            self.lose_leg(cx, now, leg, End::new(Cause::Away, StatusCode::OK), None);
         }
     }
 }

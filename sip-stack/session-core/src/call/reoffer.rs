@@ -3,11 +3,12 @@
 use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::endpoint::{Body, ForkId, UsageId};
+use sip_core::message::StatusCode;
 
 use super::{Call, End};
 use crate::context::Context;
 use crate::event::{Cause, Event};
-use crate::incoming::sdp_warning;
+use crate::incoming::{sdp_status, sdp_warning};
 use crate::leg::Leg;
 
 impl Call {
@@ -29,11 +30,15 @@ impl Call {
         offer: Option<Body>,
     ) {
         let Some(l) = self.leg_mut(leg) else {
-            return cx.endpoint.answer_offer(now, usage, Err(481), Vec::new());
+            return cx
+                .endpoint
+                .answer_offer(now, usage, Err(StatusCode::CALL_DOES_NOT_EXIST), Vec::new());
         };
         if l.is_opening() {
             // There is no address to answer with yet: it comes again (RFC 3261 §14.2).
-            return cx.endpoint.answer_offer(now, usage, Err(500), Vec::new());
+            return cx
+                .endpoint
+                .answer_offer(now, usage, Err(StatusCode::SERVER_INTERNAL_ERROR), Vec::new());
         }
         let Some(offer) = offer else {
             let direction = l.wanted_direction();
@@ -49,7 +54,8 @@ impl Call {
             }
             Err(error) => {
                 let warning = sdp_warning(&cx.config.host, &error);
-                cx.endpoint.answer_offer(now, usage, Err(error.code()), warning);
+                cx.endpoint
+                    .answer_offer(now, usage, Err(sdp_status(&error)), warning);
             }
         }
     }
@@ -62,7 +68,7 @@ impl Call {
             Ok(()) => self.renegotiated(cx, now, leg, before),
             // A first answer that cannot be used leaves a call without media; a later one leaves the previous agreement.
             Err(error) if l.negotiation().media().is_none() => {
-                self.end(cx, now, End::new(Cause::Failed, error.code()));
+                self.end(cx, now, End::new(Cause::Failed, sdp_status(&error)));
             }
             Err(_) => {}
         }

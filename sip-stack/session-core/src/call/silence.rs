@@ -6,6 +6,7 @@ use std::time::Duration;
 use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::endpoint::Reason;
+use sip_core::message::StatusCode;
 
 use super::{Call, End};
 use crate::context::Context;
@@ -71,7 +72,13 @@ impl Call {
             }
             return cx.event(Event::Present { session, leg });
         }
-        self.lose_leg(cx, now, leg, End::new(Cause::Lost, 408), Some(lost()));
+        self.lose_leg(
+            cx,
+            now,
+            leg,
+            End::new(Cause::Lost, StatusCode::REQUEST_TIMEOUT),
+            Some(lost()),
+        );
     }
 }
 
@@ -79,7 +86,7 @@ impl Call {
 pub(super) fn lost() -> Reason {
     Reason {
         protocol: "SIP".into(),
-        cause: Some(408),
+        cause: Some(StatusCode::REQUEST_TIMEOUT.get()),
         text: Some("Media inactivity".into()),
     }
 }

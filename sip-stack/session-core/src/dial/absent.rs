@@ -4,6 +4,7 @@
 use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::endpoint::Ended;
+use sip_core::message::{StatusClass, StatusCode};
 
 use super::Party;
 use super::branch::Branch;
@@ -18,14 +19,15 @@ impl Call {
     /// networks, it has failed like any other.
     pub(crate) fn rings_elsewhere(&mut self, cx: &mut Context, now: Time, leg: LegId, cause: &Ended) -> bool {
         match cause {
-            Ended::Rejected {
-                code: 300..400,
-                headers,
-                ..
-            } => {
+            Ended::Rejected { code, headers, .. } if code.class() == StatusClass::Redirection => {
                 self.redirected(cx, leg, headers);
                 // RFC 3261 §21.3.4 and §21.3.5: the other statuses name no place to call.
-                matches!(headers.status(), Some(300..=302)) && self.diverted(cx, now, leg, headers)
+                matches!(
+                    *code,
+                    StatusCode::MULTIPLE_CHOICES
+                        | StatusCode::MOVED_PERMANENTLY
+                        | StatusCode::MOVED_TEMPORARILY
+                ) && self.diverted(cx, now, leg, headers)
             }
             Ended::Transport => self.lost_while_ringing(cx, now, leg),
             _ => false,
@@ -96,7 +98,7 @@ impl Call {
         if let Some(dialling) = self.dialling_mut()
             && dialling.give_absent_up()
         {
-            dialling.note(480);
+            dialling.note(StatusCode::TEMPORARILY_UNAVAILABLE);
             self.dial_settled(cx, now);
         }
     }

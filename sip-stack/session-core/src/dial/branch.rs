@@ -7,7 +7,7 @@ use media_core::negotiated::Codec;
 use media_core::sdp::Family;
 use sip_core::endpoint::{Credentials, OutgoingInvite, Reason, Target};
 use sip_core::flow::Flow;
-use sip_core::message::Address;
+use sip_core::message::{Address, StatusCode};
 use sip_core::uri::{Host, Uri};
 
 use super::{Caller, Dialling, OnFailure, OutgoingCall, Party, Redirect, trunk_uri};
@@ -41,7 +41,7 @@ impl Branch {
     ///
     /// # Errors
     /// The SIP code that says why it cannot be called: 404 unknown user or trunk, 480 not registered.
-    pub(super) fn all_of(cx: &Context, party: &Party) -> Result<Vec<Branch>, u16> {
+    pub(super) fn all_of(cx: &Context, party: &Party) -> Result<Vec<Branch>, StatusCode> {
         match party {
             Party::User(name) => Branch::of_user(cx, name),
             Party::Trunk { name, number } => Branch::of_trunk(cx, name, number).map(|branch| vec![branch]),
@@ -75,8 +75,8 @@ impl Branch {
     }
 
     /// The contacts of a user.
-    fn of_user(cx: &Context, name: &str) -> Result<Vec<Branch>, u16> {
-        let user = cx.directory.user(name).ok_or(404_u16)?;
+    fn of_user(cx: &Context, name: &str) -> Result<Vec<Branch>, StatusCode> {
+        let user = cx.directory.user(name).ok_or(StatusCode::NOT_FOUND)?;
         let of_contact = |contact: &sip_core::registrar::Binding| Branch {
             target: Target::Contact {
                 flow: contact.flow,
@@ -95,12 +95,16 @@ impl Branch {
             late_offer: false,
         };
         let found: Vec<Branch> = cx.directory.contacts(name).map(of_contact).collect();
-        if found.is_empty() { Err(480) } else { Ok(found) }
+        if found.is_empty() {
+            Err(StatusCode::TEMPORARILY_UNAVAILABLE)
+        } else {
+            Ok(found)
+        }
     }
 
-    fn of_trunk(cx: &Context, name: &str, number: &str) -> Result<Branch, u16> {
-        let trunk = cx.directory.trunk(name).ok_or(404_u16)?;
-        let uri = trunk_uri(trunk, Some(number)).map_err(|_| 404_u16)?;
+    fn of_trunk(cx: &Context, name: &str, number: &str) -> Result<Branch, StatusCode> {
+        let trunk = cx.directory.trunk(name).ok_or(StatusCode::NOT_FOUND)?;
+        let uri = trunk_uri(trunk, Some(number)).map_err(|_| StatusCode::NOT_FOUND)?;
         let credentials = match (&trunk.username, &trunk.password) {
             (Some(username), Some(password)) => Some(Credentials {
                 username: username.clone(),
@@ -230,7 +234,7 @@ impl OutgoingCall {
     ///
     /// # Errors
     /// The SIP code that says why the party cannot be called.
-    pub(crate) fn place(&self, cx: &Context) -> Result<Place, u16> {
+    pub(crate) fn place(&self, cx: &Context) -> Result<Place, StatusCode> {
         let mut branches = Branch::all_of(cx, &self.party)?;
         Ok(Place(branches.swap_remove(0)))
     }
@@ -262,16 +266,16 @@ impl Call {
 pub(crate) fn elsewhere() -> Reason {
     Reason {
         protocol: "SIP".into(),
-        cause: Some(200),
+        cause: Some(StatusCode::OK.get()),
         text: Some("Call completed elsewhere".into()),
     }
 }
 
 /// Reason (RFC 3326) of the CANCEL to a phone whose user declined at another one.
-pub(super) fn declined(code: u16) -> Reason {
+pub(super) fn declined(code: StatusCode) -> Reason {
     Reason {
         protocol: "SIP".into(),
-        cause: Some(code),
+        cause: Some(code.get()),
         text: Some("Declined elsewhere".into()),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::flow::Flow;
+use sip_core::message::{StatusClass, StatusCode};
 
 use super::branch::Branch;
 use super::{Attempt, Caller, Dial, Next, OnFailure, better, is_for_all_phones};
@@ -20,8 +21,8 @@ use std::time::Duration;
 pub(crate) struct Dialling {
     /// The branch whose early media the caller hears.
     early: Option<LegId>,
-    /// Best final response so far; 0 before the first.
-    best: u16,
+    /// Best final response so far.
+    best: Option<StatusCode>,
     on_failure: OnFailure,
     /// Time that each branch may ring.
     ring_timeout: Duration,
@@ -45,7 +46,7 @@ impl Dialling {
     pub(super) fn new(on_failure: OnFailure, ring_timeout: Duration, caller: Caller) -> Dialling {
         Dialling {
             early: None,
-            best: 0,
+            best: None,
             on_failure,
             ring_timeout,
             caller,
@@ -72,12 +73,12 @@ impl Dialling {
         (self.ring_timeout, self.caller.clone())
     }
 
-    pub(super) fn note(&mut self, code: u16) {
-        self.best = better(self.best, code);
+    pub(super) fn note(&mut self, code: StatusCode) {
+        self.best = Some(better(self.best, code));
     }
 
     /// A branch is over without an answer. True if its code is the best so far.
-    pub(super) fn branch_failed(&mut self, branch: LegId, flow: Option<Flow>, code: u16) -> bool {
+    pub(super) fn branch_failed(&mut self, branch: LegId, flow: Option<Flow>, code: StatusCode) -> bool {
         self.forget(branch);
         self.failed.extend(flow);
         let before = self.best;
@@ -146,8 +147,8 @@ impl Dialling {
     /// The next attempt, if what came of those before allows one.
     fn next_attempt(&mut self) -> Option<Attempt> {
         let allowed = match self.next {
-            Next::IfUnanswered => !is_for_all_phones(self.best),
-            Next::IfUnreachable => matches!(self.best, 0 | 408 | 480 | 500..=599),
+            Next::IfUnanswered => !self.best.is_some_and(is_for_all_phones),
+            Next::IfUnreachable => self.best.is_none_or(says_unreachable),
         };
         self.attempts.pop_front_if(|_| allowed)
     }
@@ -179,15 +180,15 @@ impl Call {
 
     /// Lets the parties of an attempt ring together.
     fn start_attempt(&mut self, cx: &mut Context, attempt: Attempt, caller: &Caller) {
-        let mut best = 0;
+        let mut best = None;
         let mut branches = Vec::new();
         for party in &attempt.parties {
             match Branch::all_of(cx, party) {
                 Ok(found) => branches.extend(found),
                 Err(code) => {
-                    best = better(best, code);
+                    best = Some(better(best, code));
                     self.set_fault(Some(match code {
-                        480 => Fault::NotRegistered,
+                        StatusCode::TEMPORARILY_UNAVAILABLE => Fault::NotRegistered,
                         _ => Fault::Unknown,
                     }));
                 }
@@ -197,7 +198,9 @@ impl Call {
             self.start_branch(cx, branch, caller, attempt.ring_timeout, Vec::new());
         }
         if let Some(dialling) = self.dialling_mut() {
-            dialling.note(best);
+            if let Some(code) = best {
+                dialling.note(code);
+            }
             dialling.ring_timeout = attempt.ring_timeout;
             dialling.next = attempt.next;
         }
@@ -215,7 +218,7 @@ impl Call {
                 continue;
             }
             let (code, on_failure) = (dialling.best, dialling.on_failure);
-            let code = if code == 0 { 480 } else { code };
+            let code = code.unwrap_or(StatusCode::TEMPORARILY_UNAVAILABLE);
             self.set_dialling(None);
             cx.event(Event::DialFailed {
                 session: self.id(),
@@ -244,4 +247,12 @@ impl Call {
         let theirs = self.branches().filter(|l| l.user() == Some(user));
         theirs.map(Leg::id).collect()
     }
+}
+
+/// True for a final response that says that the party could not be reached, not what it wants.
+fn says_unreachable(code: StatusCode) -> bool {
+    matches!(
+        code,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TEMPORARILY_UNAVAILABLE
+    ) || code.class() == StatusClass::ServerError
 }

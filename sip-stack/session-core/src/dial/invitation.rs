@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use media_core::control::LegId;
 use sans_io::Time;
+use sip_core::message::StatusCode;
 
 use super::branch::{Branch, declined, elsewhere};
 use super::{Caller, Party, better, is_for_all_phones};
@@ -29,8 +30,8 @@ pub struct Invitation {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ringing {
     name: LegId,
-    /// Best final response so far; 0 before the first.
-    best: u16,
+    /// Best final response so far.
+    best: Option<StatusCode>,
     owner: Owner,
 }
 
@@ -69,15 +70,15 @@ impl Call {
         cx: &mut Context,
         invitation: Invitation,
         owner: Owner,
-    ) -> Result<LegId, u16> {
+    ) -> Result<LegId, StatusCode> {
         if self.is_ending() {
-            return Err(481);
+            return Err(StatusCode::CALL_DOES_NOT_EXIST);
         }
         let caller = invitation.caller.unwrap_or_else(|| self.from().clone());
         let is_clean = |text: &str| !text.contains(['\r', '\n', '\0']);
         let mut headers = invitation.headers.iter();
         if !headers.all(|(name, value)| is_clean(name) && is_clean(value)) {
-            return Err(400);
+            return Err(StatusCode::BAD_REQUEST);
         }
         let mut legs = Vec::new();
         for branch in Branch::all_of(cx, &invitation.party)? {
@@ -89,11 +90,15 @@ impl Call {
                 invitation.headers.clone(),
             ));
         }
-        let name = legs.first().copied().ok_or(480_u16)?;
+        let name = legs.first().copied().ok_or(StatusCode::TEMPORARILY_UNAVAILABLE)?;
         for l in self.legs_mut().filter(|l| legs.contains(&l.id())) {
             l.invite_for(name);
         }
-        self.invitations_mut().push(Ringing { name, best: 0, owner });
+        self.invitations_mut().push(Ringing {
+            name,
+            best: None,
+            owner,
+        });
         Ok(name)
     }
 
@@ -136,7 +141,7 @@ impl Call {
                 self.end_leg(cx, now, branch, reason());
             }
             if let Owner::Transfer(by) = invitation.owner {
-                self.transfer_failed(cx, now, by, 487);
+                self.transfer_failed(cx, now, by, StatusCode::REQUEST_TERMINATED);
             }
             return true;
         }
@@ -162,7 +167,7 @@ impl Call {
         now: Time,
         leg: LegId,
         name: LegId,
-        code: u16,
+        code: StatusCode,
     ) {
         let session = self.id();
         match self.invitation(name).map(Ringing::owner) {
@@ -199,14 +204,14 @@ impl Call {
         now: Time,
         branch: LegId,
         name: LegId,
-        code: u16,
+        code: StatusCode,
     ) {
         self.remove_member(branch);
         let mut others = self.ringing_for(name);
         let for_all = is_for_all_phones(code);
         let found = self.invitations_mut().iter_mut().find(|other| other.name == name);
         if let Some(invitation) = found {
-            invitation.best = better(invitation.best, code);
+            invitation.best = Some(better(invitation.best, code));
         }
         let over = others.is_empty() || for_all;
         let over = over.then(|| self.take_invitation(name)).flatten();
@@ -215,7 +220,7 @@ impl Call {
             self.remove_member(other);
             self.end_leg(cx, now, other, Some(declined(code)));
         }
-        match over.map(|invitation| (invitation.owner, invitation.best)) {
+        match over.map(|invitation| (invitation.owner, invitation.best.unwrap_or(code))) {
             None => {}
             Some((Owner::Transfer(by), code)) => self.transfer_failed(cx, now, by, code),
             Some((Owner::Application, code)) => cx.event(Event::InvitationEnded {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use media_core::control::Application;
 use media_core::negotiated::Codec;
 use sip_core::flow::{Flow, Transport};
+use sip_core::message::{StatusClass, StatusCode};
 use sip_core::uri::{Uri, UriError};
 
 pub(crate) use branch::{elsewhere, host_text, user_text};
@@ -131,25 +132,27 @@ pub struct OutgoingCall {
 
 /// The one of two final responses that tells the caller more (RFC 3261 §16.7 step 6): a 6xx ends everything,
 /// then decisions of people (busy, declined) before faults of the network.
-pub(crate) fn better(old: u16, new: u16) -> u16 {
-    fn rank(code: u16) -> u8 {
-        match code {
-            600..=699 => 0,
-            486 => 1,
-            484 | 404 | 410 => 3,
-            480 => 4,
-            487 | 408 => 6,
-            500..=599 => 7,
-            0 => 9,
+pub(crate) fn better(old: Option<StatusCode>, new: StatusCode) -> StatusCode {
+    fn rank(code: StatusCode) -> u8 {
+        match (code, code.class()) {
+            (_, StatusClass::GlobalFailure) => 0,
+            (StatusCode::BUSY_HERE, _) => 1,
+            (StatusCode::ADDRESS_INCOMPLETE | StatusCode::NOT_FOUND | StatusCode::GONE, _) => 3,
+            (StatusCode::TEMPORARILY_UNAVAILABLE, _) => 4,
+            (StatusCode::REQUEST_TERMINATED | StatusCode::REQUEST_TIMEOUT, _) => 6,
+            (_, StatusClass::ServerError) => 7,
             _ => 2,
         }
     }
-    if rank(new) < rank(old) { new } else { old }
+    match old {
+        Some(old) if rank(old) <= rank(new) => old,
+        _ => new,
+    }
 }
 
 /// True for a final response that speaks for the person, not for one phone (RFC 3261 §16.7 step 5).
-pub(crate) fn is_for_all_phones(code: u16) -> bool {
-    (600..700).contains(&code)
+pub(crate) fn is_for_all_phones(code: StatusCode) -> bool {
+    code.class() == StatusClass::GlobalFailure
 }
 
 /// A number at a trunk; without one, the trunk itself.

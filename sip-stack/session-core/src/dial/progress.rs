@@ -3,6 +3,7 @@
 use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::endpoint::ForkId;
+use sip_core::message::StatusCode;
 
 use super::branch::{declined, elsewhere};
 use super::is_for_all_phones;
@@ -19,7 +20,7 @@ impl Call {
         cx: &mut Context,
         now: Time,
         (leg, fork): (LegId, Option<ForkId>),
-        code: u16,
+        code: StatusCode,
         sdp: Option<&[u8]>,
     ) {
         let session = self.id();
@@ -42,7 +43,11 @@ impl Call {
         }
         if let Some(caller) = self.caller_mut().filter(|l| l.is_unanswered()) {
             let caller_leg = caller.id();
-            let sent = if early_media { 183 } else { code };
+            let sent = if early_media {
+                StatusCode::SESSION_PROGRESS
+            } else {
+                code
+            };
             if !caller.when_open(Pending::Ring(code, false)) {
                 self.ring_now(cx, now, caller_leg, sent, early_media);
             }
@@ -76,7 +81,7 @@ impl Call {
         if !agreed {
             // It answered with something that we cannot use.
             self.end_leg(cx, now, leg, None);
-            return self.branch_failed(cx, now, leg, 488);
+            return self.branch_failed(cx, now, leg, StatusCode::NOT_ACCEPTABLE_HERE);
         }
         l.set_up(now, Ack::Seen);
         self.branch_won(cx, now, (leg, leg));
@@ -109,7 +114,7 @@ impl Call {
     }
 
     /// A branch is over without an answer.
-    pub(crate) fn branch_failed(&mut self, cx: &mut Context, now: Time, leg: LegId, code: u16) {
+    pub(crate) fn branch_failed(&mut self, cx: &mut Context, now: Time, leg: LegId, code: StatusCode) {
         let Some(l) = self.leg_mut(leg) else { return };
         let (fault, flow) = (l.fault(), l.flow());
         if let Some(invitation) = l.invitation().filter(|name| l.is_invited_for(*name)) {
@@ -131,7 +136,7 @@ impl Call {
     }
 
     /// Ends the other branches to a user who declined at one phone; phones of that user that come back do not ring either.
-    fn quiet_other_phones(&mut self, cx: &mut Context, now: Time, user: &str, code: u16) {
+    fn quiet_other_phones(&mut self, cx: &mut Context, now: Time, user: &str, code: StatusCode) {
         let others = self.branches_of(user);
         let Some(dialling) = self.dialling_mut() else {
             return;

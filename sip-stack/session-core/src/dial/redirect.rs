@@ -7,7 +7,7 @@ use media_core::control::{LegId, MediaSource};
 use media_core::negotiated::Codec;
 use sans_io::Time;
 use sip_core::endpoint::{Credentials, Target};
-use sip_core::message::Message;
+use sip_core::message::{Message, StatusCode};
 use sip_core::uri::Uri;
 
 use super::branch::{Branch, host_text, user_text};
@@ -112,7 +112,7 @@ impl Call {
             return;
         }
         let (ring, caller) = dialling.settings();
-        dialling.note(480);
+        dialling.note(StatusCode::TEMPORARILY_UNAVAILABLE);
         for party in parties {
             match Branch::all_of(cx, party) {
                 Ok(found) => {
@@ -142,7 +142,7 @@ impl Call {
             return Some((caller, self.from().clone()));
         }
         if let Some(dialling) = self.dialling_mut() {
-            dialling.note(480);
+            dialling.note(StatusCode::TEMPORARILY_UNAVAILABLE);
         }
         self.dial_settled(cx, now);
         None

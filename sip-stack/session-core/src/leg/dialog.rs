@@ -4,6 +4,7 @@ use bytes::Bytes;
 use sans_io::Time;
 use sip_core::endpoint::{Body, OutgoingInvite, Reason, Target, UsageId};
 use sip_core::flow::Flow;
+use sip_core::message::StatusCode;
 
 use super::{Leg, Negotiation};
 use crate::context::Context;
@@ -136,7 +137,13 @@ impl Leg {
     }
 
     /// Sends a provisional response, with our description where one is due.
-    pub(crate) fn send_progress(&mut self, cx: &mut Context, now: Time, code: u16, sdp: Option<Bytes>) {
+    pub(crate) fn send_progress(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        code: StatusCode,
+        sdp: Option<Bytes>,
+    ) {
         let Some(usage) = self.usage() else { return };
         self.progressed();
         cx.endpoint.ring(now, usage, code, sdp.map(Body::sdp), Vec::new());
@@ -154,13 +161,13 @@ impl Leg {
     }
 
     /// Refuses it with `code` where its caller waits for one, else sends CANCEL or BYE with `reason`; and closes its media.
-    pub(crate) fn hang_up(&mut self, cx: &mut Context, now: Time, code: u16, reason: Option<Reason>) {
+    pub(crate) fn hang_up(&mut self, cx: &mut Context, now: Time, code: StatusCode, reason: Option<Reason>) {
         if self.is_live() {
-            let refuse = self.waits_for_answer() && code >= 300;
+            let refuse = self.waits_for_answer() && code.is_refusal();
             let code_sent = match (refuse, self.is_up()) {
                 (true, _) => code,
-                (false, true) => 200,
-                (false, false) => 487,
+                (false, true) => StatusCode::OK,
+                (false, false) => StatusCode::REQUEST_TERMINATED,
             };
             self.note_end(LegEnd {
                 at: now,

@@ -8,6 +8,7 @@ use media_core::negotiated::{Codec, DtlsRole, IceCredentials};
 use media_core::sdp::{self, Family, Negotiator};
 use sans_io::Rng;
 use sip_core::endpoint::OutgoingInvite;
+use sip_core::message::StatusCode;
 
 use super::{Device, Leg};
 use crate::context::Context;
@@ -31,7 +32,7 @@ pub(crate) enum Media {
 pub(crate) enum Pending {
     Invite(Box<OutgoingInvite>),
     /// A provisional response: its code, and whether it brings early media.
-    Ring(u16, bool),
+    Ring(StatusCode, bool),
     Answer,
     /// The offer to go on after a restart.
     Recover,

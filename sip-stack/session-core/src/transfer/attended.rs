@@ -2,6 +2,7 @@
 
 use media_core::control::LegId;
 use sans_io::Time;
+use sip_core::message::StatusCode;
 
 use crate::SessionId;
 use crate::call::{Call, End};
@@ -18,7 +19,7 @@ impl Call {
         let other = members.iter().copied().find(|other| *other != leg);
         let is_pair = self.dialling().is_none() && self.invitations().is_empty() && members.len() == 2;
         let (true, true, Some(other)) = (self.may_be_replaced(leg), is_pair, other) else {
-            self.refuse_refer(cx, now, leg, 603);
+            self.refuse_refer(cx, now, leg, StatusCode::DECLINE);
             return None;
         };
         let shown = self.who_stays(cx, leg)?;
@@ -26,7 +27,7 @@ impl Call {
         self.step_out(cx, leg);
         self.fill_caller();
         self.transferred(cx, leg, Vec::new());
-        self.refer_progress(cx, now, leg, 200);
+        self.refer_progress(cx, now, leg, StatusCode::OK);
         Some((other, shown))
     }
 
@@ -45,7 +46,7 @@ impl Coordinator {
         };
         let accepted = self.with_call(session, |call, cx| {
             if !call.may_be_replaced(leg) {
-                call.refuse_refer(cx, now, leg, 603);
+                call.refuse_refer(cx, now, leg, StatusCode::DECLINE);
                 return false;
             }
             call.accept_refer(cx, now, leg);
@@ -59,7 +60,7 @@ impl Coordinator {
         self.with_call(session, |call, cx| match joined {
             Ok(joined) => {
                 call.transferred(cx, leg, joined);
-                call.refer_progress(cx, now, leg, 200);
+                call.refer_progress(cx, now, leg, StatusCode::OK);
             }
             Err(code) => {
                 cx.event(Event::TransferFailed { session, leg, code });
@@ -76,16 +77,16 @@ impl Coordinator {
     ///
     /// # Errors
     /// 481 where there is nobody at either end, or one session is being dialled, transferred or is over; nothing changed then.
-    pub fn join_through(&mut self, now: Time, leg: LegId, other: LegId) -> Result<Vec<LegId>, u16> {
+    pub fn join_through(&mut self, now: Time, leg: LegId, other: LegId) -> Result<Vec<LegId>, StatusCode> {
         let of = |leg: LegId| {
             let call = self.call_of(leg)?;
             (call.may_be_replaced(leg) && call.is_settled()).then(|| call.id())
         };
         let (Some(host), Some(guest)) = (of(leg), of(other)) else {
-            return Err(481);
+            return Err(StatusCode::CALL_DOES_NOT_EXIST);
         };
         if host == guest {
-            return Err(481);
+            return Err(StatusCode::CALL_DOES_NOT_EXIST);
         }
         for (session, leg) in [(host, leg), (guest, other)] {
             self.with_call(session, |call, cx| call.step_out(cx, leg));
@@ -95,7 +96,9 @@ impl Coordinator {
             .unwrap_or_default();
         // Each has somebody who answered, and neither rings anybody: it is not refused.
         if self.join(now, host, guest).is_err() {
-            self.with_call(guest, |call, cx| call.end(cx, now, End::new(Cause::Failed, 481)));
+            self.with_call(guest, |call, cx| {
+                call.end(cx, now, End::new(Cause::Failed, StatusCode::CALL_DOES_NOT_EXIST))
+            });
         }
         self.with_call(host, |call, cx| {
             call.fill_caller();

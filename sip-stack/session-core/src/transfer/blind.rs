@@ -2,6 +2,7 @@
 
 use media_core::control::LegId;
 use sans_io::Time;
+use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 
 use crate::call::{Call, End};
@@ -14,7 +15,7 @@ impl Call {
     /// Calls somebody in place of `leg`, whose peer asked for it. Without `invitation.caller`, the target is shown one of those who stay.
     pub(crate) fn transfer(&mut self, cx: &mut Context, now: Time, leg: LegId, mut invitation: Invitation) {
         if !self.may_be_replaced(leg) {
-            return self.refuse_refer(cx, now, leg, 603);
+            return self.refuse_refer(cx, now, leg, StatusCode::DECLINE);
         }
         self.accept_refer(cx, now, leg);
         let by = self.leg(leg).and_then(Leg::user);
@@ -46,7 +47,14 @@ impl Call {
     }
 
     /// The target of a transfer rings.
-    pub(crate) fn transfer_rings(&mut self, cx: &mut Context, now: Time, leg: LegId, by: LegId, code: u16) {
+    pub(crate) fn transfer_rings(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        leg: LegId,
+        by: LegId,
+        code: StatusCode,
+    ) {
         cx.event(Event::Progress {
             session: self.id(),
             leg,
@@ -60,19 +68,19 @@ impl Call {
     pub(crate) fn transfer_answered(&mut self, cx: &mut Context, now: Time, by: LegId, leg: LegId) {
         if !self.members().into_iter().any(|other| other != by) {
             self.end_leg(cx, now, leg, None);
-            return self.transfer_failed(cx, now, by, 481);
+            return self.transfer_failed(cx, now, by, StatusCode::CALL_DOES_NOT_EXIST);
         }
         self.step_out(cx, by);
         self.add_member(leg);
         self.fill_caller();
         self.transferred(cx, by, vec![leg]);
-        self.refer_progress(cx, now, by, 200);
+        self.refer_progress(cx, now, by, StatusCode::OK);
         self.wire(cx);
     }
 
     /// The target of a transfer did not answer: who asked has its party back. Where it left meanwhile, nobody is there for the
     /// party to talk with.
-    pub(crate) fn transfer_failed(&mut self, cx: &mut Context, now: Time, by: LegId, code: u16) {
+    pub(crate) fn transfer_failed(&mut self, cx: &mut Context, now: Time, by: LegId, code: StatusCode) {
         if let Some(l) = self.leg_mut(by) {
             l.set_part(Part::Talks);
         }
@@ -83,14 +91,14 @@ impl Call {
         });
         self.refer_progress(cx, now, by, code);
         if !self.is_kept() && self.members().len() < 2 {
-            self.end(cx, now, End::new(Cause::Local, 200));
+            self.end(cx, now, End::new(Cause::Local, StatusCode::OK));
         } else {
             self.wire(cx);
         }
     }
 
     /// The call ends: any transfer under way for a leg is over.
-    pub(crate) fn transfer_over(&mut self, cx: &mut Context, now: Time, leg: LegId, code: u16) {
+    pub(crate) fn transfer_over(&mut self, cx: &mut Context, now: Time, leg: LegId, code: StatusCode) {
         self.accept_refer(cx, now, leg);
         if let Some(l) = self.leg_mut(leg) {
             l.set_part(Part::Talks);
@@ -117,7 +125,7 @@ impl Call {
             session: self.id(),
             leg,
             cause: Cause::Local,
-            code: 200,
+            code: StatusCode::OK,
         });
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::endpoint::ReferId;
+use sip_core::message::StatusCode;
 
 use crate::call::Call;
 use crate::context::Context;
@@ -36,7 +37,7 @@ impl Leg {
     }
 
     /// Declines what its peer asked for.
-    pub(crate) fn refuse_refer(&mut self, cx: &mut Context, now: Time, code: u16) {
+    pub(crate) fn refuse_refer(&mut self, cx: &mut Context, now: Time, code: StatusCode) {
         if let Refer::Asked(id) = self.refer() {
             *self.refer_mut() = Refer::None;
             if let Some(usage) = self.usage() {
@@ -46,15 +47,15 @@ impl Leg {
     }
 
     /// Tells its peer the progress of its transfer: a status of the new call, the last one from 200 on. True if the peer is done.
-    pub(crate) fn refer_progress(&mut self, cx: &mut Context, now: Time, code: u16) -> bool {
+    pub(crate) fn refer_progress(&mut self, cx: &mut Context, now: Time, code: StatusCode) -> bool {
         let (Refer::Accepted(id), Some(usage)) = (self.refer(), self.usage()) else {
             return false;
         };
         cx.endpoint.notify_refer(now, usage, id, code);
-        if code >= 200 {
+        if code.is_final() {
             *self.refer_mut() = Refer::None;
         }
-        (200..300).contains(&code) && self.is_up()
+        code.is_success() && self.is_up()
     }
 }
 
@@ -65,14 +66,14 @@ impl Call {
         }
     }
 
-    pub(crate) fn refuse_refer(&mut self, cx: &mut Context, now: Time, leg: LegId, code: u16) {
+    pub(crate) fn refuse_refer(&mut self, cx: &mut Context, now: Time, leg: LegId, code: StatusCode) {
         if let Some(l) = self.leg_mut(leg) {
             l.refuse_refer(cx, now, code);
         }
     }
 
     /// Tells the peer of `leg` the progress of its transfer. A replaced party is hung up soon.
-    pub(crate) fn refer_progress(&mut self, cx: &mut Context, now: Time, leg: LegId, code: u16) {
+    pub(crate) fn refer_progress(&mut self, cx: &mut Context, now: Time, leg: LegId, code: StatusCode) {
         if let Some(l) = self.leg_mut(leg)
             && l.refer_progress(cx, now, code)
         {

@@ -3,7 +3,7 @@
 
 use media_core::control::LegId;
 use sans_io::Time;
-use sip_core::message::{HeaderName, Message, Replaces};
+use sip_core::message::{HeaderName, Message, Replaces, StatusCode};
 
 use super::Refer;
 use crate::call::{Call, End};
@@ -45,14 +45,14 @@ impl Coordinator {
         &self,
         request: &Message,
         source: &Source,
-    ) -> Result<Option<LegId>, (u16, &'static str)> {
+    ) -> Result<Option<LegId>, (StatusCode, &'static str)> {
         let mut fields = request.lines(HeaderName::Replaces);
         let Some(value) = fields.next() else {
             return Ok(None);
         };
         let dialog = Replaces::parse(value)
             .filter(|_| fields.next().is_none() && request.header(HeaderName::Join).is_none())
-            .ok_or((400, "Malformed Replaces"))?;
+            .ok_or((StatusCode::BAD_REQUEST, "Malformed Replaces"))?;
         let name = (dialog.call_id, dialog.to_tag, dialog.from_tag);
         let endpoint = &self.context().endpoint;
         let is_named = |l: &&Leg| l.usage().is_some_and(|usage| endpoint.is_dialog(usage, name));
@@ -62,13 +62,20 @@ impl Coordinator {
             Source::Trunk(name) => l.trunk() == Some(name),
             Source::Anyone => false,
         };
-        let l = named.filter(may).ok_or((481, "No such dialog to replace"))?;
+        let l = named
+            .filter(may)
+            .ok_or((StatusCode::CALL_DOES_NOT_EXIST, "No such dialog to replace"))?;
         if l.waits_for_answer() {
-            return Err((481, "Only its caller could replace a call that is not answered"));
+            return Err((
+                StatusCode::CALL_DOES_NOT_EXIST,
+                "Only its caller could replace a call that is not answered",
+            ));
         }
         match self.place_of(l.id()) {
-            None => Err((603, "The dialog cannot be replaced")),
-            Some(Place::Member) if dialog.early_only => Err((486, "The dialog was answered")),
+            None => Err((StatusCode::DECLINE, "The dialog cannot be replaced")),
+            Some(Place::Member) if dialog.early_only => {
+                Err((StatusCode::BUSY_HERE, "The dialog was answered"))
+            }
             Some(_) => Ok(Some(l.id())),
         }
     }
@@ -86,7 +93,9 @@ impl Coordinator {
         };
         let is_unanswered = self.leg(leg).is_some_and(Leg::is_unanswered);
         if replaced.is_some_and(|replaced| is_unanswered && self.place_of(replaced).is_none()) {
-            self.with_leg(leg, |call, cx| call.end(cx, now, End::new(Cause::Refused, 603)));
+            self.with_leg(leg, |call, cx| {
+                call.end(cx, now, End::new(Cause::Refused, StatusCode::DECLINE))
+            });
             return;
         }
         if self.with_leg(leg, |call, cx| call.answer_now(cx, now, leg)) != Some(true) {
@@ -160,7 +169,7 @@ impl Call {
             return self.branch_won(cx, now, (replaced, leg));
         }
         if was_referring {
-            self.refuse_refer(cx, now, replaced, 603);
+            self.refuse_refer(cx, now, replaced, StatusCode::DECLINE);
         }
         if let (Some(member), Some(l)) = (member, self.leg_mut(leg)) {
             l.set_purpose(Purpose::Member(member));

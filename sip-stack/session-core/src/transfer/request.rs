@@ -3,7 +3,7 @@
 use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::endpoint::{ReferId, ServerTx, UsageId};
-use sip_core::message::{Message, Referral, ReplacedDialog};
+use sip_core::message::{Message, Referral, ReplacedDialog, StatusCode};
 use sip_core::uri::Uri;
 
 use super::Refer;
@@ -56,32 +56,36 @@ impl Coordinator {
                 });
             }
             Some((_, Err(code))) => self.reject_refer(now, usage, refer, code),
-            None => self.reject_refer(now, usage, refer, 603),
+            None => self.reject_refer(now, usage, refer, StatusCode::DECLINE),
         }
     }
 
-    fn reject_refer(&mut self, now: Time, usage: UsageId, refer: ReferId, code: u16) {
+    fn reject_refer(&mut self, now: Time, usage: UsageId, refer: ReferId, code: StatusCode) {
         self.context_mut().endpoint.reject_refer(now, usage, refer, code);
     }
 
     /// Target of a REFER, or the status that refuses it. `None` if the leg is gone.
-    fn understand(&self, leg: LegId, referral: &Referral) -> Option<Result<ReferTo, u16>> {
+    fn understand(&self, leg: LegId, referral: &Referral) -> Option<Result<ReferTo, StatusCode>> {
         let call = self.call_of(leg)?;
         let l = call.leg(leg)?;
         let Some(user) = l.user() else {
-            return Some(Err(403));
+            return Some(Err(StatusCode::FORBIDDEN));
         };
         let is_transferred = call.invitations().iter().any(Ringing::is_for_transfer);
         if is_transferred || matches!(l.refer(), Refer::Asked(_) | Refer::Accepted(_)) {
-            return Some(Err(491));
+            return Some(Err(StatusCode::REQUEST_PENDING));
         }
         if let Some(dialog) = &referral.replaces {
             // Somebody else's call is as if it were not there; 481 would end the dialog of the REFER itself.
-            return Some(self.replaced(user, leg, dialog).map(ReferTo::Leg).ok_or(603));
+            return Some(
+                self.replaced(user, leg, dialog)
+                    .map(ReferTo::Leg)
+                    .ok_or(StatusCode::DECLINE),
+            );
         }
         let target = &referral.target;
         if target.is_sip() && !self.context().is_ours(&host_text(target)) {
-            return Some(Err(404));
+            return Some(Err(StatusCode::NOT_FOUND));
         }
         Some(Ok(ReferTo::Number(user_text(target))))
     }
@@ -103,9 +107,9 @@ impl Coordinator {
     }
 
     /// Our REFER was answered.
-    pub(crate) fn refer_answered(&mut self, usage: UsageId, code: u16) {
+    pub(crate) fn refer_answered(&mut self, usage: UsageId, code: StatusCode) {
         // NOTIFY reports the outcome of an accepted REFER.
-        if code >= 300 {
+        if code.is_refusal() {
             self.report_refer_progress(usage, code);
         }
     }
@@ -118,9 +122,9 @@ impl Coordinator {
             .event()
             .is_some_and(|event| event.value.eq_ignore_ascii_case("refer"));
         let (answer, code) = match (is_refer, asks) {
-            (false, _) => (489, None),
-            (true, false) => (481, None),
-            (true, true) => (200, fragment_status(request.body())),
+            (false, _) => (StatusCode::BAD_EVENT, None),
+            (true, false) => (StatusCode::CALL_DOES_NOT_EXIST, None),
+            (true, true) => (StatusCode::OK, fragment_status(request.body())),
         };
         self.context_mut()
             .endpoint
@@ -130,7 +134,7 @@ impl Coordinator {
         }
     }
 
-    fn report_refer_progress(&mut self, usage: UsageId, code: u16) {
+    fn report_refer_progress(&mut self, usage: UsageId, code: StatusCode) {
         if let Some(leg) = self.context().index.leg(usage)
             && let Some(session) = self.session_of_leg(leg)
         {
@@ -141,9 +145,9 @@ impl Coordinator {
 }
 
 /// The status of a `message/sipfrag` (RFC 3420) that begins with a status line.
-fn fragment_status(body: &[u8]) -> Option<u16> {
+fn fragment_status(body: &[u8]) -> Option<StatusCode> {
     let line = body.split(|byte| matches!(byte, b'\r' | b'\n')).next()?;
     let code = std::str::from_utf8(line).ok()?.strip_prefix("SIP/2.0 ")?;
-    let code = code.split(' ').next()?.parse().ok()?;
-    (100..700).contains(&code).then_some(code)
+    let code: u16 = code.split(' ').next()?.parse().ok()?;
+    StatusCode::try_from(code).ok()
 }

@@ -18,7 +18,7 @@ use session_core::{
 use sip_core::auth::{Answered, Answerer};
 use sip_core::endpoint;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
-use sip_core::message::{HeaderName, Message};
+use sip_core::message::{HeaderName, Message, StatusCode};
 
 use crate::world::gateway;
 
@@ -220,10 +220,13 @@ impl Gateway {
     }
 
     /// Code of the final answer, if there is one; a challenge is answered if there are credentials.
-    fn ask(&mut self, flow: Flow, sent: &Sent<'_>) -> Option<u16> {
+    fn ask(&mut self, flow: Flow, sent: &Sent<'_>) -> Option<StatusCode> {
         let text = self.text(flow, sent, "");
         let answer = self.answer(flow, &text)?;
-        let Some((username, password)) = sent.credentials.filter(|_| answer.status() == Some(401)) else {
+        let Some((username, password)) = sent
+            .credentials
+            .filter(|_| answer.status() == Some(StatusCode::UNAUTHORIZED))
+        else {
             return answer.status();
         };
         let mut answerer = Answerer::new(sip_core::auth::Credentials {
@@ -247,17 +250,15 @@ impl Gateway {
     fn answer(&mut self, flow: Flow, text: &str) -> Option<Message> {
         self.sent.clear();
         self.receive(flow, text);
-        let found = self
-            .sent
-            .iter()
-            .rev()
-            .find(|(to, message)| *to == flow.remote && message.status().is_some_and(|code| code >= 180));
+        let found = self.sent.iter().rev().find(|(to, message)| {
+            *to == flow.remote && message.status().is_some_and(|code| code >= StatusCode::RINGING)
+        });
         found.map(|(_, message)| message.clone())
     }
 
-    fn refusals(&self) -> Vec<(Reason, u16, String)> {
+    fn refusals(&self) -> Vec<(Reason, StatusCode, String)> {
         let of = |event: &Event| match event {
-            Event::Refused(refusal) => Some((refusal.reason, refusal.code, refusal.user.clone())),
+            Event::Refused(refusal) => Some((refusal.reason, refusal.code?, refusal.user.clone())),
             _ => None,
         };
         self.events.iter().filter_map(of).collect()
@@ -276,15 +277,15 @@ impl Gateway {
 fn a_guesser_is_slowed_down_banned_and_then_not_answered() {
     let mut gateway = Gateway::new();
     let honest = Sent::new("REGISTER", "1002").with("1002", "secret");
-    assert_eq!(gateway.ask(udp("192.0.2.7"), &honest), Some(200));
-    let mut codes: BTreeMap<Option<u16>, u32> = BTreeMap::new();
+    assert_eq!(gateway.ask(udp("192.0.2.7"), &honest), Some(StatusCode::OK));
+    let mut codes: BTreeMap<Option<StatusCode>, u32> = BTreeMap::new();
     for n in 0..500 {
         let name = format!("{}", 1_001 + n % 3);
         let password = format!("guess{n}");
         let guess = Sent::new("REGISTER", &name).with(&name, &password);
         *codes.entry(gateway.ask(udp("192.0.2.66"), &guess)).or_default() += 1;
     }
-    assert!(codes[&Some(403)] <= 20, "{codes:?}");
+    assert!(codes[&Some(StatusCode::FORBIDDEN)] <= 20, "{codes:?}");
     assert!(codes[&None] >= 400, "{codes:?}");
     let bans: Vec<_> = gateway.coordinator.bans(gateway.now);
     assert_eq!(
@@ -302,17 +303,21 @@ fn a_guesser_is_slowed_down_banned_and_then_not_answered() {
     let right = Sent::new("REGISTER", "1001").with("1001", "secret");
     assert_eq!(gateway.ask(udp("192.0.2.66"), &right), None, "silence");
     assert!(gateway.coordinator.stats().silenced > 400);
-    assert_eq!(gateway.ask(udp("192.0.2.7"), &honest), Some(200), "others go on");
+    assert_eq!(
+        gateway.ask(udp("192.0.2.7"), &honest),
+        Some(StatusCode::OK),
+        "others go on"
+    );
     assert!(gateway.coordinator.lift_ban(gateway.now, ip("192.0.2.66")));
     gateway.wait(Duration::from_secs(7));
-    assert_eq!(gateway.ask(udp("192.0.2.66"), &right), Some(200));
+    assert_eq!(gateway.ask(udp("192.0.2.66"), &right), Some(StatusCode::OK));
 }
 
 #[test]
 fn whoever_got_in_before_goes_on_behind_the_address_of_a_guesser() {
     let mut gateway = Gateway::new();
     let honest = Sent::new("REGISTER", "1002").with("1002", "secret");
-    assert_eq!(gateway.ask(udp("192.0.2.66"), &honest), Some(200));
+    assert_eq!(gateway.ask(udp("192.0.2.66"), &honest), Some(StatusCode::OK));
     for n in 0..200 {
         let name = format!("user{n}");
         gateway.ask(
@@ -321,7 +326,7 @@ fn whoever_got_in_before_goes_on_behind_the_address_of_a_guesser() {
         );
     }
     assert_eq!(gateway.coordinator.bans(gateway.now).len(), 1);
-    assert_eq!(gateway.ask(udp("192.0.2.66"), &honest), Some(200));
+    assert_eq!(gateway.ask(udp("192.0.2.66"), &honest), Some(StatusCode::OK));
     let stranger = Sent::new("REGISTER", "1001").with("1001", "secret");
     assert_eq!(gateway.ask(udp("192.0.2.66"), &stranger), None);
 }
@@ -339,17 +344,18 @@ fn scanners_get_no_answer() {
         ..scanner
     };
     assert_eq!(gateway.ask(udp("192.0.2.66"), &scanner), None);
-    assert_eq!(gateway.refusals()[0].0, Reason::Scanner);
+    let told = |event: &Event| matches!(event, Event::Refused(refusal) if refusal.reason == Reason::Scanner && refusal.code.is_none());
+    assert!(gateway.events.iter().any(told));
     let codes: Vec<_> = (0..60)
         .map(|n| gateway.ask(tcp("192.0.2.67"), &Sent::new("REGISTER", &format!("{n}"))))
         .collect();
-    assert_eq!((codes[0], codes[59]), (Some(401), None));
+    assert_eq!((codes[0], codes[59]), (Some(StatusCode::UNAUTHORIZED), None));
     assert_eq!(gateway.coordinator.bans(gateway.now)[0].reason, Offence::Scanning);
     // A phone of ours that forgets to answer challenges is not a scanner.
     for _ in 0..60 {
         assert_eq!(
             gateway.ask(udp("192.0.2.7"), &Sent::new("REGISTER", "1001")),
-            Some(401)
+            Some(StatusCode::UNAUTHORIZED)
         );
     }
 }
@@ -381,7 +387,7 @@ fn a_forged_source_gets_nobody_banned() {
         ] {
             let text = gateway.text(honest, &sent, lines);
             let answer = gateway.answer(honest, &text).expect("an answer");
-            assert_eq!(answer.status(), Some(401));
+            assert_eq!(answer.status(), Some(StatusCode::UNAUTHORIZED));
             let is_stale = answer
                 .header(HeaderName::WwwAuthenticate)
                 .is_some_and(|field| field.contains("stale=true"));
@@ -390,7 +396,7 @@ fn a_forged_source_gets_nobody_banned() {
     }
     assert!(gateway.coordinator.bans(gateway.now).is_empty());
     let register = Sent::new("REGISTER", "1001").with("1001", "secret");
-    assert_eq!(gateway.ask(honest, &register), Some(200));
+    assert_eq!(gateway.ask(honest, &register), Some(StatusCode::OK));
 }
 
 #[test]
@@ -423,7 +429,7 @@ fn a_phone_whose_port_changed_goes_on_with_its_nonce() {
         let text = gateway.text(flow, &Sent::new("REGISTER", "1001"), &lines);
         assert_eq!(
             gateway.answer(flow, &text).expect("an answer").status(),
-            Some(200)
+            Some(StatusCode::OK)
         );
     }
 }
@@ -465,7 +471,7 @@ fn refusals_are_told_and_first_challenges_are_not() {
     let one = |reason, code, user: &str| vec![(reason, code, user.to_owned())];
     assert_eq!(
         told(&mut gateway, here, Sent::new("INVITE", "+493012345")),
-        one(Reason::UnknownSource, 401, "+493012345")
+        one(Reason::UnknownSource, StatusCode::UNAUTHORIZED, "+493012345")
     );
     assert_eq!(
         told(
@@ -473,7 +479,7 @@ fn refusals_are_told_and_first_challenges_are_not() {
             here,
             Sent::new("REGISTER", "1002").with("1002", "wrong")
         ),
-        one(Reason::WrongCredentials, 403, "1002")
+        one(Reason::WrongCredentials, StatusCode::FORBIDDEN, "1002")
     );
     assert_eq!(
         told(
@@ -481,7 +487,7 @@ fn refusals_are_told_and_first_challenges_are_not() {
             here,
             Sent::new("INVITE", "1001").with("1002", "secret")
         ),
-        one(Reason::OtherUser, 403, "1002")
+        one(Reason::OtherUser, StatusCode::FORBIDDEN, "1002")
     );
 }
 
@@ -505,7 +511,7 @@ fn what_came_from_a_sign_in_ends_with_it() {
     let mut gateway = lent(&good);
     let tab = websocket(5, "192.0.2.7");
     let register = || Sent::new("REGISTER", "1001").with("9:1001:ses:tab", "lent");
-    assert_eq!(gateway.ask(tab, &register()), Some(200));
+    assert_eq!(gateway.ask(tab, &register()), Some(StatusCode::OK));
     gateway.ask(tab, &Sent::new("INVITE", "1001"));
     assert_eq!(gateway.incoming().len(), 1, "the connection speaks for 1001");
     let running = gateway.coordinator.stats().sessions;
@@ -513,7 +519,7 @@ fn what_came_from_a_sign_in_ends_with_it() {
     good.store(false, Ordering::Relaxed);
     assert_eq!(
         gateway.ask(tab, &Sent::new("INVITE", "1001")),
-        Some(401),
+        Some(StatusCode::UNAUTHORIZED),
         "at once"
     );
     gateway.coordinator.end_registrations(gateway.now);
@@ -532,7 +538,7 @@ fn what_came_from_a_sign_in_ends_with_it() {
     );
     gateway.events.clear();
     for _ in 0..100 {
-        assert_eq!(gateway.ask(tab, &register()), Some(403));
+        assert_eq!(gateway.ask(tab, &register()), Some(StatusCode::FORBIDDEN));
     }
     assert_eq!(gateway.refusals()[0].0, Reason::CredentialsOver);
     assert!(
@@ -546,8 +552,11 @@ fn credentials_that_run_out_take_their_registration_with_them() {
     let good = Arc::new(AtomicBool::new(true));
     let mut gateway = lent(&good);
     let register = Sent::new("REGISTER", "1001").with("9:1001:ses:tab", "lent");
-    assert_eq!(gateway.ask(websocket(5, "192.0.2.7"), &register), Some(200));
-    assert_eq!(gateway.ask(udp("192.0.2.8"), &register), Some(200));
+    assert_eq!(
+        gateway.ask(websocket(5, "192.0.2.7"), &register),
+        Some(StatusCode::OK)
+    );
+    assert_eq!(gateway.ask(udp("192.0.2.8"), &register), Some(StatusCode::OK));
     gateway.wait(Duration::from_secs(60));
     assert!(gateway.coordinator.is_reachable("1001"));
     good.store(false, Ordering::Relaxed);
@@ -561,20 +570,27 @@ fn a_connection_speaks_for_nobody_once_unregistered_nor_for_others_behind_a_prox
     let mut gateway = Gateway::new();
     let edge = websocket(5, "192.0.2.7");
     let register = Sent::new("REGISTER", "1001").with("1001", "secret");
-    assert_eq!(gateway.ask(edge, &register), Some(200));
+    assert_eq!(gateway.ask(edge, &register), Some(StatusCode::OK));
     let behind = Sent {
         via: 2,
         ..Sent::new("INVITE", "1001")
     };
-    assert_eq!(gateway.ask(edge, &behind), Some(401), "it may be another client");
+    assert_eq!(
+        gateway.ask(edge, &behind),
+        Some(StatusCode::UNAUTHORIZED),
+        "it may be another client"
+    );
     gateway.ask(edge, &Sent::new("INVITE", "1001"));
     assert_eq!(gateway.incoming().len(), 1);
     let leave = Sent {
         more: "Expires: 0\r\n",
         ..Sent::new("REGISTER", "1001").with("1001", "secret")
     };
-    assert_eq!(gateway.ask(edge, &leave), Some(200));
-    assert_eq!(gateway.ask(edge, &Sent::new("INVITE", "1001")), Some(401));
+    assert_eq!(gateway.ask(edge, &leave), Some(StatusCode::OK));
+    assert_eq!(
+        gateway.ask(edge, &Sent::new("INVITE", "1001")),
+        Some(StatusCode::UNAUTHORIZED)
+    );
     assert_eq!(gateway.incoming().len(), 1);
 }
 
@@ -594,7 +610,7 @@ fn answered(gateway: &mut Gateway, flow: Flow, sent: &Sent<'_>) -> (String, Stri
     let ok = gateway
         .sent
         .iter()
-        .find(|(_, message)| message.status() == Some(200));
+        .find(|(_, message)| message.status() == Some(StatusCode::OK));
     let (_, ok) = ok.expect("an answer");
     let tag = |name: HeaderName| {
         let field = ok.header(name).expect("there");
@@ -633,7 +649,7 @@ fn changes(
     method: &str,
     flow: Flow,
     dialog: &(String, String, String),
-) -> Option<u16> {
+) -> Option<StatusCode> {
     gateway.cseq += 1;
     let text = in_dialog(method, flow, dialog, gateway.cseq);
     let code = gateway.answer(flow, &text)?.status();
@@ -654,21 +670,30 @@ fn whoever_knows_the_tags_of_a_users_call_changes_nothing_from_elsewhere() {
     for method in ["INVITE", "UPDATE", "REFER"] {
         assert_eq!(
             changes(&mut gateway, method, stranger, &dialog),
-            Some(403),
+            Some(StatusCode::FORBIDDEN),
             "{method}"
         );
         assert_eq!(
             gateway.refusals().pop(),
-            Some((Reason::Intruder, 403, "1001".into()))
+            Some((Reason::Intruder, StatusCode::FORBIDDEN, "1001".into()))
         );
     }
-    assert_eq!(changes(&mut gateway, "INVITE", phone, &dialog), Some(200));
+    assert_eq!(
+        changes(&mut gateway, "INVITE", phone, &dialog),
+        Some(StatusCode::OK)
+    );
     // The phone is somewhere else now, and has proved that it is the phone.
     let moved = udp("192.0.2.9");
-    assert_eq!(changes(&mut gateway, "INVITE", moved, &dialog), Some(403));
+    assert_eq!(
+        changes(&mut gateway, "INVITE", moved, &dialog),
+        Some(StatusCode::FORBIDDEN)
+    );
     let register = Sent::new("REGISTER", "1001").with("1001", "secret");
-    assert_eq!(gateway.ask(moved, &register), Some(200));
-    assert_eq!(changes(&mut gateway, "INVITE", moved, &dialog), Some(200));
+    assert_eq!(gateway.ask(moved, &register), Some(StatusCode::OK));
+    assert_eq!(
+        changes(&mut gateway, "INVITE", moved, &dialog),
+        Some(StatusCode::OK)
+    );
 }
 
 /// Others may see the Call-ID; our tag is told to the client of the call alone.
@@ -696,13 +721,16 @@ fn a_trunks_call_is_changed_from_the_trunks_addresses_alone() {
     let dialog = answered(&mut gateway, trunk, &Sent::new("INVITE", "1001x"));
     assert_eq!(
         changes(&mut gateway, "INVITE", udp("192.0.2.66"), &dialog),
-        Some(403)
+        Some(StatusCode::FORBIDDEN)
     );
     assert_eq!(
         changes(&mut gateway, "INVITE", udp("192.0.2.51"), &dialog),
-        Some(200)
+        Some(StatusCode::OK)
     );
-    assert_eq!(changes(&mut gateway, "INVITE", trunk, &dialog), Some(200));
+    assert_eq!(
+        changes(&mut gateway, "INVITE", trunk, &dialog),
+        Some(StatusCode::OK)
+    );
 }
 
 #[test]
@@ -721,10 +749,10 @@ fn a_guard_can_be_told_to_ban_nobody_and_to_let_some_alone() {
     let codes: Vec<_> = (0..100).map(|n| guess(n, "192.0.2.66")).collect();
     assert_eq!(
         (codes[0], codes[99]),
-        (Some(403), Some(503)),
+        (Some(StatusCode::FORBIDDEN), Some(StatusCode::SERVICE_UNAVAILABLE)),
         "slowed down, and answered"
     );
-    assert!((0..100).all(|n| guess(n, "192.0.2.9") == Some(403)));
+    assert!((0..100).all(|n| guess(n, "192.0.2.9") == Some(StatusCode::FORBIDDEN)));
 }
 
 #[test]

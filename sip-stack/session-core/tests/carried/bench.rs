@@ -14,7 +14,7 @@ use session_core::{
 use sip_core::auth::{Algorithm, Answered, Answerer};
 use sip_core::endpoint::{self, Advertised, Credentials};
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
-use sip_core::message::{HeaderName, Message, Method};
+use sip_core::message::{HeaderName, Message, Method, StatusCode};
 
 /// Address and transport of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,7 +224,7 @@ impl Bench {
         uri: &str,
         lines: &str,
         body: &str,
-    ) -> u16 {
+    ) -> StatusCode {
         self.request(from, method, uri, lines, body);
         let mut answerer = Answerer::new(Credentials {
             username: from.user.into(),
@@ -260,7 +260,7 @@ impl Bench {
             &format!("To: <sip:{}@192.0.2.1>\r\n{lines}", peer.user),
             "",
         );
-        assert_eq!(code, 200);
+        assert_eq!(code, StatusCode::OK);
     }
 
     /// Sends the peer's response to a request of ours, with the given tag, lines and body.
@@ -268,7 +268,7 @@ impl Bench {
         &mut self,
         from: Peer,
         request: &Message,
-        code: u16,
+        code: StatusCode,
         tag: &str,
         lines: &str,
         body: &str,
@@ -405,18 +405,18 @@ impl Bench {
             .sent
             .iter()
             .rev()
-            .find(|(_, message)| message.status().is_some_and(|code| code != 100));
+            .find(|(_, message)| message.status().is_some_and(|code| code != StatusCode::TRYING));
         &found.expect("a response").1
     }
 
     /// Final statuses and others that callers were sent for their INVITEs, in order; 100 and copies left out.
-    pub(crate) fn told(&self) -> Vec<u16> {
+    pub(crate) fn told(&self) -> Vec<StatusCode> {
         let invite = |message: &Message| message.cseq().method == Method::Invite;
-        let mut told: Vec<u16> = self
+        let mut told: Vec<StatusCode> = self
             .sent
             .iter()
             .filter(|(_, message)| invite(message))
-            .filter_map(|(_, message)| message.status().filter(|code| *code != 100))
+            .filter_map(|(_, message)| message.status().filter(|code| *code != StatusCode::TRYING))
             .collect();
         told.dedup();
         told

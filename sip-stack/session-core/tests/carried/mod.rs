@@ -5,7 +5,7 @@ pub(crate) mod bench;
 use media_core::control::{Command, Event as MediaEvent, Failure};
 use session_core::{Event, Input};
 use sip_core::flow::Transport;
-use sip_core::message::{HeaderName, Message, Method};
+use sip_core::message::{HeaderName, Message, Method, StatusCode};
 
 use bench::{Bench, CARRIER, OTHER, PAGE, PHONE, Peer, config, dtls, sdp};
 
@@ -48,12 +48,19 @@ fn a_multipart_offer_and_its_multipart_answer_make_a_call() {
         &mixed(&sdp(20, 5_000, 0)),
     );
     let invite = bench.invited(PHONE);
-    bench.respond(PHONE, &invite, 200, "p", MULTIPART, &mixed(&sdp(11, 4_000, 0)));
+    bench.respond(
+        PHONE,
+        &invite,
+        StatusCode::OK,
+        "p",
+        MULTIPART,
+        &mixed(&sdp(11, 4_000, 0)),
+    );
     assert_eq!(
         bench.connected(bench.last_leg()),
         [(Some("192.0.2.11:4000".parse().unwrap()), 0)]
     );
-    assert_eq!(bench.told(), [200]);
+    assert_eq!(bench.told(), [StatusCode::OK]);
 }
 
 #[test]
@@ -61,25 +68,39 @@ fn a_foreign_body_takes_nothing_from_the_status_of_a_response() {
     let isup = "Content-Type: application/isup; version=itu-t92+\r\n";
     let mut bench = Bench::new();
     let invite = called_out(&mut bench);
-    bench.respond(CARRIER, &invite, 180, "c", isup, "\u{6}");
-    assert_eq!(bench.told().last(), Some(&180));
-    bench.respond(CARRIER, &invite, 183, "c", RELIABLE, "this is no description");
-    assert_eq!(bench.told().last(), Some(&183), "nor one that cannot be read");
+    bench.respond(CARRIER, &invite, StatusCode::RINGING, "c", isup, "\u{6}");
+    assert_eq!(bench.told().last(), Some(&StatusCode::RINGING));
     bench.respond(
         CARRIER,
         &invite,
-        183,
+        StatusCode::SESSION_PROGRESS,
+        "c",
+        RELIABLE,
+        "this is no description",
+    );
+    assert_eq!(
+        bench.told().last(),
+        Some(&StatusCode::SESSION_PROGRESS),
+        "nor one that cannot be read"
+    );
+    bench.respond(
+        CARRIER,
+        &invite,
+        StatusCode::SESSION_PROGRESS,
         "c",
         "Require: 100rel\r\nRSeq: 2\r\n",
         &sdp(20, 5_000, 0),
     );
-    bench.respond(CARRIER, &invite, 200, "c", isup, "\u{6}");
-    assert_eq!(bench.told().last(), Some(&200));
+    bench.respond(CARRIER, &invite, StatusCode::OK, "c", isup, "\u{6}");
+    assert_eq!(bench.told().last(), Some(&StatusCode::OK));
     // Without any description there is no session, whoever answers.
     let mut bench = Bench::new();
     let invite = called_out(&mut bench);
-    bench.respond(CARRIER, &invite, 200, "c", isup, "\u{6}");
-    assert_eq!((bench.told().last(), bench.count(&Method::Bye)), (Some(&488), 1));
+    bench.respond(CARRIER, &invite, StatusCode::OK, "c", isup, "\u{6}");
+    assert_eq!(
+        (bench.told().last(), bench.count(&Method::Bye)),
+        (Some(&StatusCode::NOT_ACCEPTABLE_HERE), 1)
+    );
 }
 
 #[test]
@@ -92,28 +113,42 @@ fn early_media_follows_the_fork_that_spoke_last_and_who_answers_keeps_its_own() 
         (Some("192.0.2.20:5000".parse().unwrap()), 0),
         (Some("192.0.2.21:6000".parse().unwrap()), 8),
     );
-    bench.respond(CARRIER, &invite, 183, "one", RELIABLE, &one);
-    bench.respond(CARRIER, &invite, 183, "two", RELIABLE, &two);
+    bench.respond(
+        CARRIER,
+        &invite,
+        StatusCode::SESSION_PROGRESS,
+        "one",
+        RELIABLE,
+        &one,
+    );
+    bench.respond(
+        CARRIER,
+        &invite,
+        StatusCode::SESSION_PROGRESS,
+        "two",
+        RELIABLE,
+        &two,
+    );
     assert_eq!(bench.connected(leg), [at_one, at_two]);
     // A fork that reports ringing again takes nothing back.
     bench.respond(
         CARRIER,
         &invite,
-        183,
+        StatusCode::SESSION_PROGRESS,
         "one",
         "Require: 100rel\r\nRSeq: 2\r\n",
         &one,
     );
     assert_eq!(bench.connected(leg).len(), 2);
-    bench.respond(CARRIER, &invite, 200, "one", "", "");
+    bench.respond(CARRIER, &invite, StatusCode::OK, "one", "", "");
     assert_eq!(
         bench.connected(leg),
         [at_one, at_two, at_one],
         "its answer came before"
     );
-    assert_eq!(bench.told().last(), Some(&200));
+    assert_eq!(bench.told().last(), Some(&StatusCode::OK));
     // Nothing of the other fork is left: a copy of its answer comes from another peer.
-    bench.respond(CARRIER, &invite, 200, "two", "", &two);
+    bench.respond(CARRIER, &invite, StatusCode::OK, "two", "", &two);
     assert_eq!((bench.connected(leg).len(), bench.count(&Method::Bye)), (3, 1));
 }
 
@@ -121,20 +156,34 @@ fn early_media_follows_the_fork_that_spoke_last_and_who_answers_keeps_its_own() 
 fn a_fork_that_answers_without_a_description_of_its_own_has_no_session() {
     let mut bench = Bench::new();
     let invite = called_out(&mut bench);
-    bench.respond(CARRIER, &invite, 183, "one", RELIABLE, &sdp(20, 5_000, 0));
-    bench.respond(CARRIER, &invite, 200, "two", "", "");
-    assert_eq!(bench.told().last(), Some(&488));
+    bench.respond(
+        CARRIER,
+        &invite,
+        StatusCode::SESSION_PROGRESS,
+        "one",
+        RELIABLE,
+        &sdp(20, 5_000, 0),
+    );
+    bench.respond(CARRIER, &invite, StatusCode::OK, "two", "", "");
+    assert_eq!(bench.told().last(), Some(&StatusCode::NOT_ACCEPTABLE_HERE));
     // If the early fork has no name, it is taken for the one that answers.
     let mut bench = Bench::new();
     let invite = called_out(&mut bench);
-    bench.respond(CARRIER, &invite, 183, "", "", &sdp(20, 5_000, 0));
-    bench.respond(CARRIER, &invite, 200, "two", "", "");
-    assert_eq!(bench.told().last(), Some(&200));
+    bench.respond(
+        CARRIER,
+        &invite,
+        StatusCode::SESSION_PROGRESS,
+        "",
+        "",
+        &sdp(20, 5_000, 0),
+    );
+    bench.respond(CARRIER, &invite, StatusCode::OK, "two", "", "");
+    assert_eq!(bench.told().last(), Some(&StatusCode::OK));
 }
 
 #[test]
 fn what_the_carrier_says_to_us_alone_is_not_passed_on() {
-    let told = |code: u16, lines: &str| {
+    let told = |code: StatusCode, lines: &str| {
         let mut bench = Bench::new();
         let invite = called_out(&mut bench);
         bench.respond(CARRIER, &invite, code, "c", lines, "");
@@ -151,15 +200,32 @@ fn what_the_carrier_says_to_us_alone_is_not_passed_on() {
         last.status().unwrap()
     };
     let challenge = "WWW-Authenticate: Digest realm=\"c\", nonce=\"n\", qop=\"auth\"\r\n";
-    assert_eq!(told(401, challenge), 403);
+    assert_eq!(told(StatusCode::UNAUTHORIZED, challenge), StatusCode::FORBIDDEN);
     assert_eq!(
-        told(407, "Proxy-Authenticate: Digest realm=\"c\", nonce=\"n\"\r\n"),
-        403
+        told(
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+            "Proxy-Authenticate: Digest realm=\"c\", nonce=\"n\"\r\n"
+        ),
+        StatusCode::FORBIDDEN
     );
-    assert_eq!(told(420, "Unsupported: timer\r\n"), 500);
-    assert_eq!(told(483, ""), 502);
-    assert_eq!(told(503, "Retry-After: 300\r\n"), 503);
-    for code in [404, 480, 484, 486, 488, 600, 603] {
+    assert_eq!(
+        told(StatusCode::BAD_EXTENSION, "Unsupported: timer\r\n"),
+        StatusCode::SERVER_INTERNAL_ERROR
+    );
+    assert_eq!(told(StatusCode::TOO_MANY_HOPS, ""), StatusCode::BAD_GATEWAY);
+    assert_eq!(
+        told(StatusCode::SERVICE_UNAVAILABLE, "Retry-After: 300\r\n"),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    for code in [
+        StatusCode::NOT_FOUND,
+        StatusCode::TEMPORARILY_UNAVAILABLE,
+        StatusCode::ADDRESS_INCOMPLETE,
+        StatusCode::BUSY_HERE,
+        StatusCode::NOT_ACCEPTABLE_HERE,
+        StatusCode::BUSY_EVERYWHERE,
+        StatusCode::DECLINE,
+    ] {
         assert_eq!(told(code, ""), code);
     }
 }
@@ -187,7 +253,7 @@ fn a_trunk_is_known_by_its_address_whatever_its_callers_are_called() {
     };
     bench.register(behind, "");
     let code = bench.authenticated(behind, "INVITE", "sip:1001@192.0.2.1", "", &sdp(20, 5_004, 0));
-    assert_ne!(code, 403);
+    assert_ne!(code, StatusCode::FORBIDDEN);
     assert_eq!(from(&bench, PHONE).0, "1002");
     // From anywhere else the name alone proves nothing.
     bench.request(
@@ -197,7 +263,7 @@ fn a_trunk_is_known_by_its_address_whatever_its_callers_are_called() {
         named,
         &sdp(12, 5_000, 0),
     );
-    assert_eq!(bench.last_response().status(), Some(401));
+    assert_eq!(bench.last_response().status(), Some(StatusCode::UNAUTHORIZED));
 }
 
 #[test]
@@ -274,7 +340,7 @@ fn parameters_of_a_number_are_neither_dialled_nor_shown_nor_sent_on() {
 fn info_without_a_body_asks_whether_we_are_there() {
     let mut bench = Bench::new();
     let invite = called_out(&mut bench);
-    bench.respond(CARRIER, &invite, 200, "c", "", &sdp(20, 5_000, 0));
+    bench.respond(CARRIER, &invite, StatusCode::OK, "c", "", &sdp(20, 5_000, 0));
     let (from, to) = (
         invite.header(HeaderName::From).unwrap(),
         invite.header(HeaderName::To).unwrap(),
@@ -289,10 +355,19 @@ fn info_without_a_body_asks_whether_we_are_there() {
         bench.receive(CARRIER, text);
         bench.last_response().status().unwrap()
     };
-    assert_eq!(info(1, "", ""), 200);
-    assert_eq!(info(2, "Content-Type: application/dtmf-relay\r\n", ""), 200);
-    assert_eq!(info(3, "Content-Type: application/dtmf\r\n", "11"), 200);
-    assert_eq!(info(4, "Content-Type: text/plain\r\n", "x"), 415);
+    assert_eq!(info(1, "", ""), StatusCode::OK);
+    assert_eq!(
+        info(2, "Content-Type: application/dtmf-relay\r\n", ""),
+        StatusCode::OK
+    );
+    assert_eq!(
+        info(3, "Content-Type: application/dtmf\r\n", "11"),
+        StatusCode::OK
+    );
+    assert_eq!(
+        info(4, "Content-Type: text/plain\r\n", "x"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
     assert!(
         bench
             .events
@@ -307,29 +382,53 @@ fn a_phone_that_is_elsewhere_is_followed_by_number_and_not_in_circles() {
     bench.register(PHONE, "");
     bench.register(OTHER, "");
     let invite = bench.called_in("");
-    bench.respond(PHONE, &invite, 302, "p", "Contact: <sip:1002@192.0.2.1>\r\n", "");
+    bench.respond(
+        PHONE,
+        &invite,
+        StatusCode::MOVED_TEMPORARILY,
+        "p",
+        "Contact: <sip:1002@192.0.2.1>\r\n",
+        "",
+    );
     let diverted = bench.events.iter().find_map(|event| match event {
         Event::Diverted { user, numbers, .. } => Some((user.as_str(), numbers.clone())),
         _ => None,
     });
     assert_eq!(diverted, Some(("1001", vec!["1002".to_owned()])));
     let second = bench.invited(OTHER);
-    bench.respond(OTHER, &second, 180, "o", "", "");
-    assert_eq!(bench.told(), [180], "the caller waits on");
+    bench.respond(OTHER, &second, StatusCode::RINGING, "o", "", "");
+    assert_eq!(bench.told(), [StatusCode::RINGING], "the caller waits on");
     // Redirected to where it came from, and then nowhere.
-    bench.respond(OTHER, &second, 302, "o", "Contact: <sip:1001@192.0.2.1>\r\n", "");
+    bench.respond(
+        OTHER,
+        &second,
+        StatusCode::MOVED_TEMPORARILY,
+        "o",
+        "Contact: <sip:1001@192.0.2.1>\r\n",
+        "",
+    );
     let third = bench.invited(PHONE);
     assert_ne!(third.call_id(), invite.call_id());
-    bench.respond(PHONE, &third, 302, "p", "Contact: <sip:1002@192.0.2.1>\r\n", "");
-    assert_eq!(bench.told(), [180, 480]);
+    bench.respond(
+        PHONE,
+        &third,
+        StatusCode::MOVED_TEMPORARILY,
+        "p",
+        "Contact: <sip:1002@192.0.2.1>\r\n",
+        "",
+    );
+    assert_eq!(
+        bench.told(),
+        [StatusCode::RINGING, StatusCode::TEMPORARILY_UNAVAILABLE]
+    );
 }
 
 #[test]
 fn a_phone_sends_nobody_to_other_networks() {
     for (code, contact) in [
-        (302, "<sip:1002@elsewhere.example>"),
-        (305, "<sip:1002@192.0.2.1>"),
-        (302, "<sip:192.0.2.1>"),
+        (StatusCode::MOVED_TEMPORARILY, "<sip:1002@elsewhere.example>"),
+        (StatusCode::USE_PROXY, "<sip:1002@192.0.2.1>"),
+        (StatusCode::MOVED_TEMPORARILY, "<sip:192.0.2.1>"),
     ] {
         let mut bench = Bench::new();
         bench.register(PHONE, "");
@@ -339,7 +438,7 @@ fn a_phone_sends_nobody_to_other_networks() {
         bench.respond(PHONE, &invite, code, "p", &format!("Contact: {contact}\r\n"), "");
         assert_eq!(
             (bench.told(), bench.count(&Method::Invite)),
-            (vec![480], before),
+            (vec![StatusCode::TEMPORARILY_UNAVAILABLE], before),
             "{code} {contact}"
         );
     }
@@ -358,7 +457,7 @@ fn a_phone_hears_that_somebody_else_answered() {
             &sdp(20, 5_000, 0),
         );
         let ours = bench.invited(PHONE);
-        bench.respond(PHONE, &ours, 180, "p", "", "");
+        bench.respond(PHONE, &ours, StatusCode::RINGING, "p", "", "");
         let head = invite.split("\r\nContact:").next().unwrap();
         let cancel = head.replace("INVITE", "CANCEL");
         bench.receive(CARRIER, format!("{cancel}\r\n{reason}Content-Length: 0\r\n\r\n"));
@@ -435,7 +534,11 @@ fn the_offer_says_what_media_a_client_speaks_and_how_it_is_called_from_then_on()
     assert!(!ring(&mut bench, tls) && ring(&mut bench, PAGE));
     // A softphone with DTLS-SRTP calls over TLS, and a client without it over WebSocket.
     bench.request(tls, "INVITE", "sip:0301234@192.0.2.1", "", &dtls());
-    assert!(!bench.told().contains(&488), "{:?}", bench.told());
+    assert!(
+        !bench.told().contains(&StatusCode::NOT_ACCEPTABLE_HERE),
+        "{:?}",
+        bench.told()
+    );
     bench.request(
         PAGE,
         "INVITE",
@@ -462,25 +565,32 @@ fn a_page_that_is_loaded_again_while_it_rings_rings_again() {
     let ring = |bench: &mut Bench| {
         bench.request(CARRIER, "INVITE", "sip:1003@192.0.2.1", "", &sdp(20, 5_000, 0));
         let invite = bench.invited(PAGE);
-        bench.respond(PAGE, &invite, 180, "p", contact, "");
+        bench.respond(PAGE, &invite, StatusCode::RINGING, "p", contact, "");
         bench.close(PAGE.flow);
     };
     ring(&mut bench);
     bench.wait(3);
-    assert_eq!(bench.told(), [180], "the caller hears no end");
+    assert_eq!(bench.told(), [StatusCode::RINGING], "the caller hears no end");
     bench.register(again, contact);
     let invite = bench.invited(again);
-    bench.respond(again, &invite, 180, "q", contact, "");
-    bench.respond(again, &invite, 486, "q", contact, "");
-    assert_eq!(bench.told().last(), Some(&486), "it is the page's call");
+    bench.respond(again, &invite, StatusCode::RINGING, "q", contact, "");
+    bench.respond(again, &invite, StatusCode::BUSY_HERE, "q", contact, "");
+    assert_eq!(
+        bench.told().last(),
+        Some(&StatusCode::BUSY_HERE),
+        "it is the page's call"
+    );
     // A user who does not come back is not reached.
     let mut bench = Bench::new();
     bench.register(PAGE, contact);
     ring(&mut bench);
     bench.wait(14);
-    assert_eq!(bench.told(), [180]);
+    assert_eq!(bench.told(), [StatusCode::RINGING]);
     bench.wait(2);
-    assert_eq!(bench.told(), [180, 480]);
+    assert_eq!(
+        bench.told(),
+        [StatusCode::RINGING, StatusCode::TEMPORARILY_UNAVAILABLE]
+    );
     // The page may be back before its old connection is seen to close.
     let mut bench = Bench::new();
     bench.register(PAGE, contact);
@@ -514,13 +624,13 @@ fn a_caller_that_acknowledges_a_reliable_response_hears_early_media_wherever_it_
     bench.respond(
         PHONE,
         &invite,
-        183,
+        StatusCode::SESSION_PROGRESS,
         "p",
         "Require: 100rel\r\nRSeq: 1\r\n",
         &sdp(11, 4_000, 0),
     );
     let progress = bench.last_response().clone();
-    assert_eq!(progress.status(), Some(183));
+    assert_eq!(progress.status(), Some(StatusCode::SESSION_PROGRESS));
     let reached = |bench: &Bench| {
         let last = bench.commands.iter().rev().find_map(|command| match command {
             Command::Vouch { leg, reached, .. } if leg.0 < bench.last_leg().0 => Some(*reached),
@@ -550,7 +660,7 @@ fn a_reinvite_that_cannot_be_taken_is_refused_with_a_reason_and_changes_nothing(
     let mut bench = Bench::new();
     bench.register(PHONE, "");
     let invite = bench.called_in("");
-    bench.respond(PHONE, &invite, 200, "p", "", &sdp(11, 4_000, 0));
+    bench.respond(PHONE, &invite, StatusCode::OK, "p", "", &sdp(11, 4_000, 0));
     let leg = bench.last_leg();
     let before = bench.connected(leg);
     let body = sdp(11, 4_000, 0).replace("IP4", "IP7");
@@ -566,7 +676,7 @@ fn a_reinvite_that_cannot_be_taken_is_refused_with_a_reason_and_changes_nothing(
     );
     bench.receive(PHONE, reinvite);
     let refusal = bench.last_response();
-    assert_eq!(refusal.status(), Some(488));
+    assert_eq!(refusal.status(), Some(StatusCode::NOT_ACCEPTABLE_HERE));
     assert!(
         refusal
             .header(HeaderName::Warning)
@@ -586,7 +696,7 @@ fn a_caller_whose_page_was_closed_lets_nobody_go_on_ringing() {
             panic!("two legs")
         };
         let invite = bench.invited(PHONE);
-        bench.respond(PHONE, &invite, 180, "p", "", "");
+        bench.respond(PHONE, &invite, StatusCode::RINGING, "p", "", "");
         let gone = |bench: &mut Bench| {
             bench.act(|gateway, now| {
                 let event = MediaEvent::Gone {
@@ -619,7 +729,7 @@ fn a_caller_who_is_away_before_the_answer_is_waited_for_a_few_seconds() {
     bench.register(PAGE, "");
     bench.request(PAGE, "INVITE", "sip:1001@192.0.2.1", "", &dtls());
     let invite = bench.invited(PHONE);
-    bench.respond(PHONE, &invite, 180, "p", "", "");
+    bench.respond(PHONE, &invite, StatusCode::RINGING, "p", "", "");
     // Its connection closed, and no audio comes.
     bench.close(PAGE.flow);
     bench.wait(3);

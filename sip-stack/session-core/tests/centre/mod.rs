@@ -7,6 +7,7 @@ use media_core::control::Phrase;
 use sans_io::Rng;
 use session_core::{Event, Invitation, LegId, MediaSource, Party, Role, SessionId, User};
 use sip_core::auth::Password;
+use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 
 use crate::world::{CALLEE, CALLER, GATEWAY, Network, World};
@@ -294,7 +295,7 @@ fn random(world: &mut World, rng: &mut Rng) {
         22 => c.hold(now, leg),
         23 => c.transfer(now, leg, right()),
         24 => c.transfer_attended(now, leg, coached),
-        25 => c.refuse_refer(now, leg, 603),
+        25 => c.refuse_refer(now, leg, StatusCode::DECLINE),
         26 => drop(c.leave(now, leg)),
         _ => c.resume(now, leg),
     });
@@ -338,7 +339,7 @@ fn a_user_who_is_removed_is_reached_and_admitted_no_more_and_the_call_goes_on() 
     let refused = world.verb(GATEWAY, |c, now| {
         c.invite(now, session, invitation(Party::User("agent".into())))
     });
-    assert_eq!(refused, Err(404));
+    assert_eq!(refused, Err(StatusCode::NOT_FOUND));
     world.register(CALLEE);
     world.run(secs(10));
     assert_eq!(world.stats(GATEWAY).contacts, 0);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use session_core::{Attempt, Dial, Event, Next, OnFailure, Party};
+use sip_core::message::StatusCode;
 
 use crate::world::{CALLEE, CALLER, GATEWAY, Network, World};
 
@@ -18,7 +19,7 @@ fn to(trunk: &str, next: Next) -> Attempt {
 }
 
 /// A call that the gateway dials so, until it is answered or over: INVITEs that the callee got, and the code that the caller got.
-fn outcome(rejects: Option<u16>, attempts: Vec<Attempt>) -> (usize, usize, Option<u16>) {
+fn outcome(rejects: Option<StatusCode>, attempts: Vec<Attempt>) -> (usize, usize, Option<StatusCode>) {
     let mut world = World::new(7, Network::perfect());
     world.callee_rejects = rejects;
     world.dials = Some(Dial {
@@ -48,10 +49,14 @@ fn the_next_attempt_is_made_when_nobody_answered() {
         ]
     };
     assert_eq!(outcome(None, attempts()), (1, 0, None), "the second is answered");
-    assert_eq!(outcome(Some(486), attempts()), (2, 1, Some(486)), "all are busy");
     assert_eq!(
-        outcome(Some(603), attempts()),
-        (1, 1, Some(603)),
+        outcome(Some(StatusCode::BUSY_HERE), attempts()),
+        (2, 1, Some(StatusCode::BUSY_HERE)),
+        "all are busy"
+    );
+    assert_eq!(
+        outcome(Some(StatusCode::DECLINE), attempts()),
+        (1, 1, Some(StatusCode::DECLINE)),
         "a 6xx is for all"
     );
 }
@@ -61,13 +66,13 @@ fn another_way_is_tried_only_to_whoever_could_not_be_reached() {
     use Next::IfUnreachable;
     let attempts = || vec![to("right", IfUnreachable), to("right", IfUnreachable)];
     for (code, invited) in [
-        (486, 1),
-        (404, 1),
-        (603, 1),
-        (480, 2),
-        (500, 2),
-        (503, 2),
-        (408, 2),
+        (StatusCode::BUSY_HERE, 1),
+        (StatusCode::NOT_FOUND, 1),
+        (StatusCode::DECLINE, 1),
+        (StatusCode::TEMPORARILY_UNAVAILABLE, 2),
+        (StatusCode::SERVER_INTERNAL_ERROR, 2),
+        (StatusCode::SERVICE_UNAVAILABLE, 2),
+        (StatusCode::REQUEST_TIMEOUT, 2),
     ] {
         assert_eq!(
             outcome(Some(code), attempts()),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use media_core::control::Command;
 use session_core::Event;
+use sip_core::message::StatusCode;
 
 use crate::world::{CALLEE, CALLER, GATEWAY, Network, World};
 
@@ -44,8 +45,8 @@ fn the_peer_offers_in_its_answer_and_both_hear_each_other() {
         assert!(world.count(GATEWAY, |e| matches!(e, Event::Hold { held: false, .. })) <= 1);
         world.hangup(CALLEE);
         world.run(secs(200));
-        let codes: Vec<u16> = world.ended(GATEWAY).iter().map(|record| record.code).collect();
-        assert_eq!(codes, [200], "seed {seed}");
+        let codes: Vec<StatusCode> = world.ended(GATEWAY).iter().map(|record| record.code).collect();
+        assert_eq!(codes, [StatusCode::OK], "seed {seed}");
         world.assert_empty();
     }
 }
@@ -54,10 +55,10 @@ fn the_peer_offers_in_its_answer_and_both_hear_each_other() {
 fn who_refuses_or_gives_up_leaves_nothing() {
     let mut world = World::new(1, Network::perfect());
     world.offer_late();
-    world.callee_rejects = Some(486);
+    world.callee_rejects = Some(StatusCode::BUSY_HERE);
     world.call();
     world.run(secs(60));
-    assert_eq!(world.ended(CALLER)[0].code, 486);
+    assert_eq!(world.ended(CALLER)[0].code, StatusCode::BUSY_HERE);
     world.assert_empty();
 
     let mut world = World::new(2, Network::perfect());

@@ -2,7 +2,7 @@
 
 use media_core::control::{Command, LegId};
 use session_core::{Cause, Event};
-use sip_core::message::{HeaderName, Message, Method};
+use sip_core::message::{HeaderName, Message, Method, StatusCode};
 
 use crate::carried::bench::{Bench, CARRIER, OTHER, PAGE, PHONE, Peer, sdp};
 
@@ -22,18 +22,18 @@ fn rings() -> (Bench, Message) {
         bench.register(peer, "");
     }
     let invite = bench.called_in("");
-    bench.respond(PHONE, &invite, 180, "p", "", "");
+    bench.respond(PHONE, &invite, StatusCode::RINGING, "p", "", "");
     (bench, invite)
 }
 
 /// The same, and 1001 answered.
 fn talks() -> (Bench, Message) {
     let (mut bench, invite) = rings();
-    bench.respond(PHONE, &invite, 200, "p", "", &sdp(11, 4_000, 0));
+    bench.respond(PHONE, &invite, StatusCode::OK, "p", "", &sdp(11, 4_000, 0));
     (bench, invite)
 }
 
-fn takes(bench: &mut Bench, peer: Peer, lines: &str) -> u16 {
+fn takes(bench: &mut Bench, peer: Peer, lines: &str) -> StatusCode {
     bench.authenticated(peer, "INVITE", "sip:anyone@192.0.2.1", lines, &sdp(12, 6_000, 0))
 }
 
@@ -61,7 +61,7 @@ fn another_phone_takes_a_call_over_and_the_caller_notices_nothing() {
         OTHER,
         &format!("Require: replaces\r\n{}", replaces(&invite, "p", "")),
     );
-    assert_eq!(code, 200);
+    assert_eq!(code, StatusCode::OK);
     let taken = bench.last_leg();
     assert_eq!(bridged(&bench), [legs[0], taken], "the caller and the new phone");
     assert_eq!(bench.count(&Method::Bye), 1);
@@ -71,7 +71,7 @@ fn another_phone_takes_a_call_over_and_the_caller_notices_nothing() {
         bye_reason(&bench, &Method::Bye).as_deref(),
         Some("SIP;cause=200;text=\"Call completed elsewhere\"")
     );
-    bench.respond(PHONE, &bye, 200, "", "", "");
+    bench.respond(PHONE, &bye, StatusCode::OK, "", "", "");
     assert_eq!(bench.told()[..told.len()], told[..]);
     let joined = bench
         .events
@@ -88,7 +88,7 @@ fn another_phone_takes_a_call_over_and_the_caller_notices_nothing() {
     });
     for _ in 0..2 {
         let bye = bench.last(&Method::Bye).unwrap();
-        bench.respond(OTHER, &bye, 200, "", "", "");
+        bench.respond(OTHER, &bye, StatusCode::OK, "", "", "");
     }
     bench.wait(60);
     let records: Vec<_> = bench
@@ -113,17 +113,17 @@ fn another_phone_takes_a_call_over_and_the_caller_notices_nothing() {
 fn a_call_is_picked_up_while_it_rings_elsewhere() {
     let (mut bench, invite) = rings();
     let code = takes(&mut bench, OTHER, &replaces(&invite, "p", ";early-only"));
-    assert_eq!(code, 200);
+    assert_eq!(code, StatusCode::OK);
     let cancel = bench.last(&Method::Cancel).expect("the phone rings no more");
     assert_eq!(cancel.call_id(), invite.call_id());
     let taken = bench.last_leg();
     assert!(bridged(&bench).contains(&taken));
-    let told: Vec<u16> = bench
+    let told: Vec<StatusCode> = bench
         .sent
         .iter()
         .filter(|(_, message)| message.call_id() == "call5" || message.cseq().method == Method::Invite)
         .filter_map(|(_, message)| message.status())
-        .filter(|code| *code == 200)
+        .filter(|code| *code == StatusCode::OK)
         .collect();
     assert_eq!(told.len(), 2, "the caller is answered as well");
 }
@@ -134,12 +134,15 @@ fn who_may_not_is_told_why_and_the_call_goes_on() {
     let legs = bridged(&bench);
     let right = replaces(&invite, "p", "");
     let wrong = [
-        (replaces(&invite, "q", ""), 481),
-        (replaces(&invite, "", ""), 481),
-        (right.replace("to-tag", "no-tag"), 400),
-        (format!("{right}{right}"), 400),
-        (format!("{right}Join: a;to-tag=1;from-tag=2\r\n"), 400),
-        (replaces(&invite, "p", ";early-only"), 486),
+        (replaces(&invite, "q", ""), StatusCode::CALL_DOES_NOT_EXIST),
+        (replaces(&invite, "", ""), StatusCode::CALL_DOES_NOT_EXIST),
+        (right.replace("to-tag", "no-tag"), StatusCode::BAD_REQUEST),
+        (format!("{right}{right}"), StatusCode::BAD_REQUEST),
+        (
+            format!("{right}Join: a;to-tag=1;from-tag=2\r\n"),
+            StatusCode::BAD_REQUEST,
+        ),
+        (replaces(&invite, "p", ";early-only"), StatusCode::BUSY_HERE),
     ];
     for (lines, expected) in wrong {
         assert_eq!(takes(&mut bench, OTHER, &lines), expected, "{lines}");
@@ -160,13 +163,16 @@ fn who_may_not_is_told_why_and_the_call_goes_on() {
         &right,
         &sdp(20, 5_002, 0),
     );
-    assert_eq!(bench.last_response().status(), Some(481));
+    assert_eq!(
+        bench.last_response().status(),
+        Some(StatusCode::CALL_DOES_NOT_EXIST)
+    );
     // Over UDP its address may be forged: it is told once.
     let told = |bench: &Bench| {
         let refusals = bench
             .sent
             .iter()
-            .filter(|(_, message)| message.status() == Some(481));
+            .filter(|(_, message)| message.status() == Some(StatusCode::CALL_DOES_NOT_EXIST));
         refusals.count()
     };
     let before = told(&bench);
@@ -181,11 +187,11 @@ fn a_carrier_replaces_its_own_side_of_a_call() {
     bench.register(PHONE, "");
     bench.authenticated(PHONE, "INVITE", "sip:0301234@192.0.2.1", "", &sdp(11, 4_000, 0));
     let invite = bench.invited(CARRIER);
-    bench.respond(CARRIER, &invite, 200, "c", "", &sdp(20, 5_000, 0));
+    bench.respond(CARRIER, &invite, StatusCode::OK, "c", "", &sdp(20, 5_000, 0));
     let lines = replaces(&invite, "c", "");
     // A user has no business with a carrier's side.
     bench.register(OTHER, "");
-    assert_eq!(takes(&mut bench, OTHER, &lines), 481);
+    assert_eq!(takes(&mut bench, OTHER, &lines), StatusCode::CALL_DOES_NOT_EXIST);
     bench.request(
         CARRIER,
         "INVITE",
@@ -193,7 +199,7 @@ fn a_carrier_replaces_its_own_side_of_a_call() {
         &lines,
         &sdp(20, 5_004, 0),
     );
-    assert_eq!(bench.last_response().status(), Some(200));
+    assert_eq!(bench.last_response().status(), Some(StatusCode::OK));
     assert_eq!(bench.last(&Method::Bye).unwrap().call_id(), invite.call_id());
     assert!(bridged(&bench).contains(&bench.last_leg()));
 }
@@ -206,24 +212,27 @@ fn a_caller_that_is_not_answered_yet_keeps_its_call() {
     }
     bench.authenticated(PHONE, "INVITE", "sip:1003@192.0.2.1", "", &sdp(11, 4_000, 0));
     let invite = bench.invited(PAGE);
-    bench.respond(PAGE, &invite, 180, "w", "", "");
+    bench.respond(PAGE, &invite, StatusCode::RINGING, "w", "", "");
     let ringing = bench.last_response().clone();
-    assert_eq!(ringing.status(), Some(180));
+    assert_eq!(ringing.status(), Some(StatusCode::RINGING));
     let ours = ringing.to().tag().unwrap().to_owned();
     let theirs = ringing.from().tag().unwrap().to_owned();
     let lines = format!(
         "Replaces: {};to-tag={ours};from-tag={theirs}\r\n",
         ringing.call_id()
     );
-    assert_eq!(takes(&mut bench, OTHER, &lines), 481);
+    assert_eq!(takes(&mut bench, OTHER, &lines), StatusCode::CALL_DOES_NOT_EXIST);
 }
 
 #[test]
 fn one_dialog_is_replaced_once() {
     let (mut bench, invite) = talks();
     let lines = replaces(&invite, "p", "");
-    assert_eq!(takes(&mut bench, OTHER, &lines), 200);
+    assert_eq!(takes(&mut bench, OTHER, &lines), StatusCode::OK);
     let again = takes(&mut bench, OTHER, &lines);
-    assert!(matches!(again, 481 | 603), "{again}");
+    assert!(
+        matches!(again, StatusCode::CALL_DOES_NOT_EXIST | StatusCode::DECLINE),
+        "{again}"
+    );
     assert_eq!(bench.count(&Method::Bye), 1);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use media_core::control::{Application, Command};
 use media_core::negotiated::{Direction, Transport};
 use session_core::{Cause, Event, Invitation, LegId, Party, SavedLeg, SessionId};
+use sip_core::message::StatusCode;
 
 use crate::world::{CALLEE, CALLER, GATEWAY, Network, World};
 
@@ -106,7 +107,7 @@ fn a_caller_who_waits_hears_music_again_and_is_connected() {
     world.hangup(CALLER);
     all_gone(&mut world);
     let ended = world.ended(GATEWAY);
-    assert_eq!((ended[0].cause, ended[0].code), (Cause::Caller, 200));
+    assert_eq!((ended[0].cause, ended[0].code), (Cause::Caller, StatusCode::OK));
     assert_eq!(ended[0].from, "alice");
     assert_eq!(ended[0].to, "5551234");
     assert_eq!(world.ended(CALLER).len(), 1);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use media_core::control::Event as MediaEvent;
 use session_core::{Cause, Event, LegId};
+use sip_core::message::StatusCode;
 
 use crate::world::{CALLEE, CALLER, GATEWAY, Network, World};
 
@@ -42,7 +43,7 @@ fn a_call_whose_far_end_lost_its_power_ends_for_both() {
     let ended = world.ended(GATEWAY);
     assert_eq!(
         (ended.len(), ended[0].cause, ended[0].code),
-        (1, Cause::Lost, 408)
+        (1, Cause::Lost, StatusCode::REQUEST_TIMEOUT)
     );
     let told = world.ended(CALLER);
     assert_eq!((told.len(), told[0].cause), (1, Cause::Callee));

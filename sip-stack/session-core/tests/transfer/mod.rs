@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use media_core::control::{Application, Command};
 use session_core::{Cause, Event, LegId, SessionId};
+use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 
 use crate::world::{CALLEE, CALLER, GATEWAY, Network, World};
@@ -31,7 +32,7 @@ fn refer(world: &mut World, leg: LegId, to: &str) {
 }
 
 /// Statuses that the user was told.
-fn told(world: &World) -> Vec<u16> {
+fn told(world: &World) -> Vec<StatusCode> {
     let codes = world.events(CALLER).iter().filter_map(|event| match event {
         Event::ReferProgress { code, .. } => Some(*code),
         _ => None,
@@ -84,13 +85,16 @@ fn blind_the_target_takes_the_place_of_who_asked() {
     world.callee_answers = false;
     refer(&mut world, leg, "777");
     world.run(secs(3));
-    assert_eq!(told(&world), [100, 180]);
+    assert_eq!(told(&world), [StatusCode::TRYING, StatusCode::RINGING]);
     assert!(hears_music(&world, party));
     assert!(!hears_music(&world, user));
     let target = rang(&world)[1].1;
     world.verb(CALLEE, |c, now| c.answer(now, target, Some(Application::Echo)));
     world.run(Duration::from_millis(500));
-    assert_eq!(told(&world), [100, 180, 200]);
+    assert_eq!(
+        told(&world),
+        [StatusCode::TRYING, StatusCode::RINGING, StatusCode::OK]
+    );
     let bridge = last_bridge(&world);
     assert!(bridge.contains(&party) && bridge.len() == 2 && !bridge.contains(&user));
     assert!(
@@ -108,28 +112,31 @@ fn blind_the_target_takes_the_place_of_who_asked() {
 fn blind_to_somebody_busy_leaves_everything_as_it_was() {
     let (mut world, leg) = talking(Network::perfect());
     let before = last_bridge(&world);
-    world.callee_rejects = Some(486);
+    world.callee_rejects = Some(StatusCode::BUSY_HERE);
     refer(&mut world, leg, "777");
     world.run(secs(3));
-    assert_eq!(told(&world).last(), Some(&486));
+    assert_eq!(told(&world).last(), Some(&StatusCode::BUSY_HERE));
     assert_eq!(last_bridge(&world), before);
     assert!(world.ended(CALLER).is_empty());
     // And once more, to somebody who answers.
     world.callee_rejects = None;
     refer(&mut world, leg, "777");
     world.run(secs(5));
-    assert_eq!(told(&world).last(), Some(&200));
+    assert_eq!(told(&world).last(), Some(&StatusCode::OK));
     all_gone(&mut world);
 }
 
 #[test]
 fn blind_to_nobody_is_told_with_its_own_code() {
-    for (to, code) in [("nobody", 404), ("absent", 480)] {
+    for (to, code) in [
+        ("nobody", StatusCode::NOT_FOUND),
+        ("absent", StatusCode::TEMPORARILY_UNAVAILABLE),
+    ] {
         let (mut world, leg) = talking(Network::perfect());
         let before = last_bridge(&world);
         refer(&mut world, leg, to);
         world.run(secs(3));
-        assert_eq!(told(&world), [100, code]);
+        assert_eq!(told(&world), [StatusCode::TRYING, code]);
         assert_eq!(last_bridge(&world), before);
         all_gone(&mut world);
     }
@@ -141,7 +148,7 @@ fn nobody_answers_the_transfer() {
     world.callee_answers = false;
     refer(&mut world, leg, "777");
     world.run(secs(60));
-    assert_eq!(told(&world).last(), Some(&480));
+    assert_eq!(told(&world).last(), Some(&StatusCode::TEMPORARILY_UNAVAILABLE));
     assert!(world.ended(CALLER).is_empty());
     all_gone(&mut world);
 }
@@ -170,7 +177,7 @@ fn a_transfer_goes_on_when_who_asked_hangs_up() {
             let record = world.ended(GATEWAY)[0];
             assert_eq!(
                 (record.cause, record.code),
-                (Cause::Local, 200),
+                (Cause::Local, StatusCode::OK),
                 "it had been answered"
             );
         }
@@ -188,7 +195,14 @@ fn the_party_hangs_up_while_the_target_rings() {
     world.verb(CALLEE, |c, now| c.terminate_session(now, first));
     world.run(secs(5));
     assert_eq!(world.ended(CALLEE).len(), 2, "the target rings no longer");
-    assert_eq!(told(&world), [100, 180, 487]);
+    assert_eq!(
+        told(&world),
+        [
+            StatusCode::TRYING,
+            StatusCode::RINGING,
+            StatusCode::REQUEST_TERMINATED
+        ]
+    );
     assert_eq!(world.ended(CALLER).len(), 1);
     world.run(secs(100));
     world.assert_empty();
@@ -211,7 +225,7 @@ fn attended_the_two_parties_hear_each_other_and_both_legs_of_who_asked_end() {
     assert_eq!(world.stats(GATEWAY).sessions, 2);
     world.verb(CALLER, |c, now| c.refer(now, first, &number("777"), Some(second)));
     world.run(secs(5));
-    assert_eq!(told(&world), [100, 200]);
+    assert_eq!(told(&world), [StatusCode::TRYING, StatusCode::OK]);
     assert_eq!(world.ended(CALLER).len(), 2);
     assert_eq!((world.stats(GATEWAY).sessions, world.stats(GATEWAY).legs), (1, 2));
     assert_eq!(last_bridge(&world).len(), 2);
@@ -246,7 +260,7 @@ fn a_call_of_somebody_else_cannot_be_taken() {
         world.forged = Some(forged(&world, n));
         world.verb(CALLER, |c, now| c.refer(now, first, &number("777"), Some(second)));
         world.run(secs(5));
-        assert_eq!(told(&world), [603], "{n}");
+        assert_eq!(told(&world), [StatusCode::DECLINE], "{n}");
         assert_eq!((world.stats(GATEWAY).sessions, world.stats(GATEWAY).legs), (2, 4));
         assert!(world.ended(CALLER).is_empty(), "the calls stand");
         all_gone(&mut world);
@@ -266,7 +280,7 @@ fn the_tags_of_an_own_call_may_stand_either_way_round() {
     world.forged = Some(own);
     world.verb(CALLER, |c, now| c.refer(now, first, &number("777"), Some(second)));
     world.run(secs(5));
-    assert_eq!(told(&world), [100, 200]);
+    assert_eq!(told(&world), [StatusCode::TRYING, StatusCode::OK]);
     all_gone(&mut world);
 }
 
@@ -276,10 +290,10 @@ fn a_lost_notify_comes_again() {
     world.lost_notifies = 1;
     refer(&mut world, leg, "777");
     world.run(Duration::from_millis(300));
-    assert!(!told(&world).contains(&100));
+    assert!(!told(&world).contains(&StatusCode::TRYING));
     world.lost_notifies = 1;
     world.run(secs(5));
-    assert_eq!(told(&world).last(), Some(&200), "{:?}", told(&world));
+    assert_eq!(told(&world).last(), Some(&StatusCode::OK), "{:?}", told(&world));
     all_gone(&mut world);
 }
 
@@ -308,7 +322,7 @@ fn a_trunk_and_a_phone_of_no_user_have_nobody_called() {
     let leg = world.legs(CALLER)[1].expect("a leg");
     refer(&mut world, leg, "777");
     world.run(secs(3));
-    assert_eq!(told(&world), [403]);
+    assert_eq!(told(&world), [StatusCode::FORBIDDEN]);
     assert_eq!(rang(&world).len(), 1);
     all_gone(&mut world);
 }
@@ -334,7 +348,7 @@ fn whenever_anybody_leaves_nothing_is_left() {
             },
         );
         world.callee_answers = seed % 2 == 0;
-        world.callee_rejects = (seed % 7 == 0).then_some(486);
+        world.callee_rejects = (seed % 7 == 0).then_some(StatusCode::BUSY_HERE);
         world.verb(CALLER, |c, now| c.refer(now, first, &number("777"), second));
         world.run(Duration::from_millis(seed * 37 % 4_000));
         world.hangup(if seed % 5 == 0 { CALLEE } else { CALLER });

@@ -15,7 +15,7 @@ use session_core::{
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
-use sip_core::message::{HeaderName, Message, Method, NameAddr};
+use sip_core::message::{HeaderName, Message, Method, NameAddr, StatusCode};
 use sip_core::uri::Uri;
 
 pub(crate) const CALLER: usize = 0;
@@ -67,7 +67,7 @@ pub(crate) struct World {
     /// Digest of everything that was sent, with times.
     pub(crate) digest: u64,
     pub(crate) callee_answers: bool,
-    pub(crate) callee_rejects: Option<u16>,
+    pub(crate) callee_rejects: Option<StatusCode>,
     /// How the gateway dials; `None`: the callee.
     pub(crate) dials: Option<Dial>,
     pub(crate) no_ports: bool,
@@ -478,7 +478,7 @@ impl World {
         }
         let mut data = data;
         if let Ok(message) = Message::parse(data.clone()) {
-            if message.status() == Some(200) && message.cseq().method == Method::Invite {
+            if message.status() == Some(StatusCode::OK) && message.cseq().method == Method::Invite {
                 let tag = |address: NameAddr<'_>| address.tag().unwrap_or_default().to_owned();
                 self.dialogs.push(Dialog {
                     between: (from, to),
@@ -579,7 +579,7 @@ impl World {
                 coordinator.dial(now, *session, dial);
             }
             (Event::Incoming { session, leg, .. }, _) => {
-                coordinator.ring(now, *leg, 180);
+                coordinator.ring(now, *leg, StatusCode::RINGING);
                 match self.callee_rejects {
                     Some(code) => coordinator.reject(now, *session, code),
                     None if self.callee_answers => coordinator.answer(now, *leg, Some(Application::Echo)),

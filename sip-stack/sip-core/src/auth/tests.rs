@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sans_io::{Rng, Time};
 
 use super::{Algorithm, Answered, Answerer, Challenger, Credentials, Password, Verdict};
-use crate::message::Message;
+use crate::message::{Message, StatusCode};
 
 const NOW: Time = Time::from_secs(1_000_000);
 const URI: &str = "sip:example.com";
@@ -20,7 +20,7 @@ fn request(transport: &str, lines: &str) -> Message {
     Message::parse(Bytes::from(text)).unwrap()
 }
 
-fn refusal(code: u16, lines: &str) -> Message {
+fn refusal(code: StatusCode, lines: &str) -> Message {
     let text = format!(
         "SIP/2.0 {code} No\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:1001@example.com>;tag=9\r\n\
          To: <sip:1001@example.com>;tag=1\r\nCall-ID: a\r\nCSeq: 1 REGISTER\r\n{lines}Content-Length: 0\r\n\r\n"
@@ -85,7 +85,7 @@ fn strongest_algorithm_that_both_know() {
         "{lines}"
     );
     assert!(answerer.challenged(
-        &refusal(401, &lines),
+        &refusal(StatusCode::UNAUTHORIZED, &lines),
         &mut Answered::default(),
         &mut Rng::seeded(2)
     ));
@@ -122,7 +122,7 @@ fn wrong_password_and_unknown_user_are_told_alike() {
             password: password.into(),
         });
         assert!(answerer.challenged(
-            &refusal(401, &lines),
+            &refusal(StatusCode::UNAUTHORIZED, &lines),
             &mut Answered::default(),
             &mut Rng::seeded(2)
         ));
@@ -139,7 +139,7 @@ fn the_count_goes_up_in_hex_and_is_good_once_in_any_order() {
     let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
     let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), None, passwords));
     assert!(answerer.challenged(
-        &refusal(401, &lines),
+        &refusal(StatusCode::UNAUTHORIZED, &lines),
         &mut Answered::default(),
         &mut Rng::seeded(2)
     ));
@@ -169,7 +169,11 @@ fn an_old_nonce_is_stale_and_the_client_answers_the_new_one() {
     let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
     let rng = &mut Rng::seeded(2);
     let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), None, passwords));
-    assert!(answerer.challenged(&refusal(401, &lines), &mut Answered::default(), rng));
+    assert!(answerer.challenged(
+        &refusal(StatusCode::UNAUTHORIZED, &lines),
+        &mut Answered::default(),
+        rng
+    ));
     let late = NOW + Duration::from_secs(301);
     let verdict = challenger.verify(
         late,
@@ -181,7 +185,7 @@ fn an_old_nonce_is_stale_and_the_client_answers_the_new_one() {
     assert!(challenge_lines(&verdict).contains("stale=true"));
     assert!(
         answerer.challenged(
-            &refusal(401, &challenge_lines(&verdict)),
+            &refusal(StatusCode::UNAUTHORIZED, &challenge_lines(&verdict)),
             &mut Answered::default(),
             rng
         ),
@@ -199,11 +203,15 @@ fn an_old_nonce_is_stale_and_the_client_answers_the_new_one() {
 fn a_second_refusal_that_is_not_stale_ends_the_attempt() {
     let mut answerer = answerer("wrong");
     let (rng, answered) = (&mut Rng::seeded(2), &mut Answered::default());
-    assert!(answerer.challenged(&refusal(401, &digest("n1")), answered, rng));
+    assert!(answerer.challenged(&refusal(StatusCode::UNAUTHORIZED, &digest("n1")), answered, rng));
     answerer.headers(answered, "INVITE", URI, b"");
-    assert!(!answerer.challenged(&refusal(401, &digest("n2")), answered, rng));
+    assert!(!answerer.challenged(&refusal(StatusCode::UNAUTHORIZED, &digest("n2")), answered, rng));
     assert!(
-        answerer.challenged(&refusal(401, &digest("n2")), &mut Answered::default(), rng),
+        answerer.challenged(
+            &refusal(StatusCode::UNAUTHORIZED, &digest("n2")),
+            &mut Answered::default(),
+            rng
+        ),
         "another request is another attempt"
     );
 }
@@ -212,27 +220,43 @@ fn a_second_refusal_that_is_not_stale_ends_the_attempt() {
 fn a_nonce_of_an_earlier_request_that_ran_out_without_a_word_is_replaced_once() {
     let mut answerer = answerer("cordboard");
     let rng = &mut Rng::seeded(2);
-    assert!(answerer.challenged(&refusal(407, &digest("n1")), &mut Answered::default(), rng));
+    assert!(answerer.challenged(
+        &refusal(StatusCode::PROXY_AUTHENTICATION_REQUIRED, &digest("n1")),
+        &mut Answered::default(),
+        rng
+    ));
     let bye = &mut Answered::default();
     assert!(
         answerer.headers(bye, "BYE", URI, b"")[0]
             .1
             .contains("nonce=\"n1\"")
     );
-    assert!(answerer.challenged(&refusal(407, &digest("n2")), bye, rng));
+    assert!(answerer.challenged(
+        &refusal(StatusCode::PROXY_AUTHENTICATION_REQUIRED, &digest("n2")),
+        bye,
+        rng
+    ));
     assert!(
         answerer.headers(bye, "BYE", URI, b"")[0]
             .1
             .contains("nonce=\"n2\"")
     );
     assert!(
-        !answerer.challenged(&refusal(407, &digest("n3")), bye, rng),
+        !answerer.challenged(
+            &refusal(StatusCode::PROXY_AUTHENTICATION_REQUIRED, &digest("n3")),
+            bye,
+            rng
+        ),
         "once"
     );
     let info = &mut Answered::default();
     answerer.headers(info, "INFO", URI, b"");
     assert!(
-        !answerer.challenged(&refusal(407, &digest("n2")), info, rng),
+        !answerer.challenged(
+            &refusal(StatusCode::PROXY_AUTHENTICATION_REQUIRED, &digest("n2")),
+            info,
+            rng
+        ),
         "the nonce that was answered is no new one"
     );
 }
@@ -241,13 +265,25 @@ fn a_nonce_of_an_earlier_request_that_ran_out_without_a_word_is_replaced_once() 
 fn requests_under_way_at_the_same_time_do_not_spoil_each_other() {
     let mut answerer = answerer("cordboard");
     let rng = &mut Rng::seeded(2);
-    assert!(answerer.challenged(&refusal(407, &digest("n1")), &mut Answered::default(), rng));
+    assert!(answerer.challenged(
+        &refusal(StatusCode::PROXY_AUTHENTICATION_REQUIRED, &digest("n1")),
+        &mut Answered::default(),
+        rng
+    ));
     let (update, bye) = (&mut Answered::default(), &mut Answered::default());
     answerer.headers(update, "UPDATE", URI, b"");
     answerer.headers(bye, "BYE", URI, b"");
-    assert!(answerer.challenged(&refusal(407, &digest("n2")), update, rng));
+    assert!(answerer.challenged(
+        &refusal(StatusCode::PROXY_AUTHENTICATION_REQUIRED, &digest("n2")),
+        update,
+        rng
+    ));
     answerer.headers(update, "UPDATE", URI, b"");
-    assert!(answerer.challenged(&refusal(407, &digest("n3")), bye, rng));
+    assert!(answerer.challenged(
+        &refusal(StatusCode::PROXY_AUTHENTICATION_REQUIRED, &digest("n3")),
+        bye,
+        rng
+    ));
     assert!(
         answerer.headers(bye, "BYE", URI, b"")[0]
             .1
@@ -268,7 +304,7 @@ fn a_nonce_is_good_for_the_host_that_it_was_given_to_and_stale_for_others() {
     for password in ["wrong", "cordboard"] {
         let mut answerer = answerer(password);
         let (answered, rng) = (&mut Answered::default(), &mut Rng::seeded(2));
-        assert!(answerer.challenged(&refusal(401, &lines), answered, rng));
+        assert!(answerer.challenged(&refusal(StatusCode::UNAUTHORIZED, &lines), answered, rng));
         let answer = request("UDP", &authorization(&mut answerer));
         for from in [here, None] {
             let verdict = challenger.verify(NOW, &answer, from, lookup);
@@ -283,7 +319,11 @@ fn a_nonce_is_good_for_the_host_that_it_was_given_to_and_stale_for_others() {
             let verdict = challenger.verify(NOW, &answer, here, lookup);
             let lines = challenge_lines(&verdict);
             assert!(lines.contains("stale=true"), "{lines}");
-            assert!(answerer.challenged(&refusal(401, &lines), &mut Answered::default(), rng));
+            assert!(answerer.challenged(
+                &refusal(StatusCode::UNAUTHORIZED, &lines),
+                &mut Answered::default(),
+                rng
+            ));
             let answer = request("UDP", &authorization(&mut answerer));
             assert!(is_ok(&challenger.verify(NOW, &answer, here, lookup)));
         } else {
@@ -303,7 +343,7 @@ fn addresses_of_one_network_of_ipv6_and_mapped_ones_are_one_host() {
         let [given, used] = [given, used].map(|ip| Some(ip.parse().unwrap()));
         let lines = challenge_lines(&challenger.verify(NOW, &request("UDP", ""), given, passwords));
         let (answered, rng) = (&mut Answered::default(), &mut Rng::seeded(2));
-        assert!(answerer.challenged(&refusal(401, &lines), answered, rng));
+        assert!(answerer.challenged(&refusal(StatusCode::UNAUTHORIZED, &lines), answered, rng));
         let answer = request("UDP", &authorization(&mut answerer));
         assert!(is_ok(&challenger.verify(NOW, &answer, used, passwords)));
     }
@@ -321,7 +361,7 @@ fn forged_and_foreign_nonces_are_not_ours() {
         ),
     );
     assert!(answerer.challenged(
-        &refusal(401, &foreign),
+        &refusal(StatusCode::UNAUTHORIZED, &foreign),
         &mut Answered::default(),
         &mut Rng::seeded(2)
     ));
@@ -357,7 +397,7 @@ fn credentials_are_read_quoted_or_not() {
     let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
     let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), None, passwords));
     assert!(answerer.challenged(
-        &refusal(401, &lines),
+        &refusal(StatusCode::UNAUTHORIZED, &lines),
         &mut Answered::default(),
         &mut Rng::seeded(2)
     ));
@@ -379,7 +419,7 @@ fn a_client_without_qop_may_use_a_nonce_once() {
         .replace(", qop=\"auth\"", "");
     let mut answerer = answerer("cordboard");
     assert!(answerer.challenged(
-        &refusal(401, &lines),
+        &refusal(StatusCode::UNAUTHORIZED, &lines),
         &mut Answered::default(),
         &mut Rng::seeded(2)
     ));
@@ -400,7 +440,7 @@ fn a_stored_hash_serves_in_place_of_the_password() {
     let (mut challenger, mut answerer) = (challenger(), answerer("cordboard"));
     let lines = challenge_lines(&challenger.verify(NOW, &request("WS", ""), None, passwords));
     assert!(answerer.challenged(
-        &refusal(401, &lines),
+        &refusal(StatusCode::UNAUTHORIZED, &lines),
         &mut Answered::default(),
         &mut Rng::seeded(2)
     ));
@@ -425,7 +465,11 @@ fn proxies_and_servers_are_answered_together_and_auth_int_only_when_forced() {
                 WWW-Authenticate: Digest realm=\"s\", nonce=\"2\", qop=\"auth-int\", algorithm=MD5-sess\r\n\
                 WWW-Authenticate: Digest realm=\"s\", nonce=\"3\", algorithm=AKAv1-MD5\r\n\
                 WWW-Authenticate: Negotiate\r\n";
-    assert!(answerer.challenged(&refusal(407, both), &mut Answered::default(), rng));
+    assert!(answerer.challenged(
+        &refusal(StatusCode::PROXY_AUTHENTICATION_REQUIRED, both),
+        &mut Answered::default(),
+        rng
+    ));
     let answer = authorization(&mut answerer);
     let (server, proxy) = answer.split_once("\r\n").unwrap();
     assert!(
@@ -439,6 +483,14 @@ fn proxies_and_servers_are_answered_together_and_auth_int_only_when_forced() {
     );
     assert!(proxy.contains("opaque=\"o\""), "{proxy}");
     let unknown = "WWW-Authenticate: Digest realm=\"x\", nonce=\"3\", qop=\"token\"\r\n";
-    assert!(!self::answerer("x").challenged(&refusal(401, unknown), &mut Answered::default(), rng));
-    assert!(!self::answerer("x").challenged(&refusal(401, ""), &mut Answered::default(), rng));
+    assert!(!self::answerer("x").challenged(
+        &refusal(StatusCode::UNAUTHORIZED, unknown),
+        &mut Answered::default(),
+        rng
+    ));
+    assert!(!self::answerer("x").challenged(
+        &refusal(StatusCode::UNAUTHORIZED, ""),
+        &mut Answered::default(),
+        rng
+    ));
 }

@@ -1,6 +1,6 @@
 use sans_io::Time;
 
-use crate::message::{HeaderName, Message, Method};
+use crate::message::{HeaderName, Message, Method, StatusCode};
 use crate::uri::UriRef;
 
 use super::Endpoint;
@@ -14,16 +14,16 @@ impl Endpoint {
             return true;
         }
         let code = if !is_routable(request.request_uri().unwrap_or("")) {
-            416
+            StatusCode::UNSUPPORTED_URI_SCHEME
         } else if merged || self.is_loop(request) {
-            482
+            StatusCode::LOOP_DETECTED
         } else if self.refuse_replaces(now, server, request)
             || self.refuse_extensions(now, server, request)
             || self.refuse_content(now, server, request)
         {
             return true;
         } else if request.max_forwards() == Some(0) && is_forwarded(request.method()) {
-            483 // what we would send on comes from the caller no more (a back-to-back user agent counts hops too)
+            StatusCode::TOO_MANY_HOPS // what we would send on comes from the caller no more (a back-to-back user agent counts hops too)
         } else {
             return false;
         };
@@ -40,9 +40,9 @@ impl Endpoint {
             return false;
         }
         let code = if matches!(method, Method::Other(_)) {
-            501
+            StatusCode::NOT_IMPLEMENTED
         } else {
-            405
+            StatusCode::METHOD_NOT_ALLOWED
         };
         let allow = self.about.allow.clone();
         self.refuse_with(now, server, code, &[&allow]);
@@ -53,7 +53,7 @@ impl Endpoint {
     pub(super) fn refuse_replaces(&mut self, now: Time, server: u64, request: &Message) -> bool {
         let is_wrong = !request.is(&Method::Invite) && request.header(HeaderName::Replaces).is_some();
         if is_wrong {
-            self.refuse_with(now, server, 400, &[]);
+            self.refuse_with(now, server, StatusCode::BAD_REQUEST, &[]);
         }
         is_wrong
     }
@@ -84,7 +84,7 @@ impl Endpoint {
             return false;
         }
         let line = super::one_line("Unsupported", &unsupported);
-        self.refuse_with(now, server, 420, &[&line]);
+        self.refuse_with(now, server, StatusCode::BAD_EXTENSION, &[&line]);
         true
     }
 
@@ -104,7 +104,12 @@ impl Endpoint {
             } else {
                 ""
             };
-            self.refuse_with(now, server, 415, &[&accept, encoding]);
+            self.refuse_with(
+                now,
+                server,
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                &[&accept, encoding],
+            );
             return true;
         }
         let mut acceptable = request.headers(HeaderName::Accept).peekable();
@@ -112,14 +117,14 @@ impl Endpoint {
             && acceptable.peek().is_some()
             && !acceptable.any(|range| self.config.accept.iter().any(|ours| matches_range(range, ours)))
         {
-            self.refuse_with(now, server, 406, &[&accept]);
+            self.refuse_with(now, server, StatusCode::NOT_ACCEPTABLE, &[&accept]);
             return true;
         }
         false
     }
 
     /// Responds with `lines` and our `Server` line; to a stranger once, and nothing is kept of that.
-    pub(super) fn refuse_with(&mut self, now: Time, server: u64, code: u16, lines: &[&str]) {
+    pub(super) fn refuse_with(&mut self, now: Time, server: u64, code: StatusCode, lines: &[&str]) {
         let less: String = lines.concat();
         let more = format!("{less}{}", self.about.server);
         if self.servers.get(&server).is_some_and(|entry| entry.stranger) {
@@ -132,7 +137,12 @@ impl Endpoint {
     /// Responds 503: all transactions are in use.
     pub(super) fn refuse_full(&mut self, now: Time, server: u64) {
         self.totals.too_many += 1;
-        self.refuse_with(now, server, 503, &["Retry-After: 10\r\n"]);
+        self.refuse_with(
+            now,
+            server,
+            StatusCode::SERVICE_UNAVAILABLE,
+            &["Retry-After: 10\r\n"],
+        );
     }
 
     /// A request that left here and came back as it was: one of its `Via` is of a transaction of ours that still waits,

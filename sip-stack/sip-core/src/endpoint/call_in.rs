@@ -4,7 +4,7 @@ use sans_io::Time;
 
 use crate::dialog::Dialog;
 use crate::flow::Flow;
-use crate::message::{HeaderName, Message, Method, NameAddr};
+use crate::message::{HeaderName, Message, Method, NameAddr, StatusCode};
 use crate::transaction::Key;
 
 use super::call_out::{body_of, learn};
@@ -24,7 +24,14 @@ impl Endpoint {
         }
         let proposed = match self.session_proposed(None, &request) {
             Ok(proposed) => proposed,
-            Err(min) => return self.refuse_with(now, server, 422, &[&format!("Min-SE: {min}\r\n")]),
+            Err(min) => {
+                return self.refuse_with(
+                    now,
+                    server,
+                    StatusCode::SESSION_INTERVAL_TOO_SMALL,
+                    &[&format!("Min-SE: {min}\r\n")],
+                );
+            }
         };
         self.untried.push(server);
         let usage = UsageId(self.rng.u64());
@@ -80,11 +87,15 @@ impl Endpoint {
     }
 
     /// Sends a provisional response 101 to 199, reliably if the caller requires that.
-    pub fn ring(&mut self, now: Time, usage: UsageId, code: u16, body: Option<Body>, extra: Headers) {
+    pub fn ring(&mut self, now: Time, usage: UsageId, code: StatusCode, body: Option<Body>, extra: Headers) {
         let Some((server, more)) = self.incoming_lines(usage, &extra) else {
             return;
         };
-        let code = code.clamp(101, 199);
+        let code = if code.is_progress() {
+            code
+        } else {
+            StatusCode::RINGING
+        };
         if let Some(state) = self.usages.get_mut(&usage)
             && body.is_some()
         {
@@ -155,13 +166,13 @@ impl Endpoint {
     }
 
     /// Refuses the call.
-    pub fn reject(&mut self, now: Time, usage: UsageId, code: u16, extra: Headers) {
+    pub fn reject(&mut self, now: Time, usage: UsageId, code: StatusCode, extra: Headers) {
         let Some((server, _)) = self.incoming_lines(usage, &Headers::new()) else {
             return;
         };
         let mut more = String::new();
         wire::extra_lines(&mut more, &extra);
-        self.refuse_with(now, server, code.clamp(300, 699), &[&more]);
+        self.refuse_with(now, server, code.max(StatusCode::MULTIPLE_CHOICES), &[&more]);
         self.end(usage, Ended::LocalHangup);
     }
 
@@ -175,7 +186,7 @@ impl Endpoint {
             return;
         };
         if let Some(server) = state.server {
-            self.refuse_with(now, server, 487, &[]);
+            self.refuse_with(now, server, StatusCode::REQUEST_TERMINATED, &[]);
         }
         self.end(usage, Ended::Expired);
     }
@@ -192,7 +203,7 @@ impl Endpoint {
         offers: bool,
     ) -> bool {
         let cseq = self.servers.get(&server).map_or(0, |entry| entry.cseq);
-        if !self.respond(now, server, 200, more, body) {
+        if !self.respond(now, server, StatusCode::OK, more, body) {
             return false;
         }
         let Some((data, to)) = self.take_accepted(server) else {
@@ -311,7 +322,7 @@ impl Endpoint {
         let invite = Key::cancelled(request).and_then(|key| self.keys.get(&key).copied());
         let Some(invite) = invite else {
             let server = self.open_stranger(now, request, flow, key);
-            return self.refuse_with(now, server, 481, &[]);
+            return self.refuse_with(now, server, StatusCode::CALL_DOES_NOT_EXIST, &[]);
         };
         let server = self.open_server(now, request, flow, key);
         let Some(entry) = self.servers.get(&invite) else {
@@ -321,11 +332,11 @@ impl Endpoint {
         if let Some(cancel) = self.servers.get_mut(&server) {
             cancel.tag = tag; // §9.2: the tag of the INVITE's response
         }
-        self.refuse_with(now, server, 200, &[]);
+        self.refuse_with(now, server, StatusCode::OK, &[]);
         if !open {
             return;
         }
-        self.refuse_with(now, invite, 487, &[]);
+        self.refuse_with(now, invite, StatusCode::REQUEST_TERMINATED, &[]);
         let Some(usage) = usage else { return };
         match self.usages.get_mut(&usage) {
             Some(state) if state.state == State::Incoming => {

@@ -4,12 +4,14 @@ use sans_io::{Rng, Time};
 
 use crate::auth::Answerer;
 use crate::dialog::{Dialog, RouteSet};
-use crate::message::{HeaderName, Message, Method};
+use crate::message::{HeaderName, Message, Method, StatusCode};
 use crate::uri::Uri;
 
-use super::client::{Purpose, Silence};
+use super::client::Purpose;
 use super::ending::reason_line;
-use super::event::{Body, Ended, Event, ForkId, Headers, OutgoingInvite, Target, UsageId, UsageInfo};
+use super::event::{
+    Body, Ended, Event, ForkId, Headers, OutgoingInvite, Silence, Target, UsageId, UsageInfo,
+};
 use super::usage::{Alarm, State, Usage};
 use super::wire::{self, Contact, Draft, SessionLines};
 use super::{About, Endpoint, TimerKey};
@@ -101,7 +103,7 @@ impl Endpoint {
         now: Time,
         client: u64,
         usage: Option<UsageId>,
-        code: u16,
+        code: StatusCode,
         response: &Message,
     ) {
         let Some((usage, state)) = usage.and_then(|id| Some((id, self.usages.get_mut(&id)?))) else {
@@ -114,7 +116,7 @@ impl Endpoint {
             }
             return;
         }
-        if code == 100 {
+        if code == StatusCode::TRYING {
             return;
         }
         self.timers.set(
@@ -219,7 +221,7 @@ impl Endpoint {
         &mut self,
         _now: Time,
         usage: Option<UsageId>,
-        code: u16,
+        code: StatusCode,
         response: Message,
     ) {
         let Some(usage) = usage else { return };
@@ -247,7 +249,15 @@ impl Endpoint {
 
     /// The ringing limit of the branch that we dialled.
     pub(super) fn rang_too_long(&mut self, now: Time, usage: UsageId) {
-        self.give_up_invite(now, usage, &reason_line("SIP", Some(408), Some("Ringing limit")));
+        self.give_up_invite(
+            now,
+            usage,
+            &reason_line(
+                "SIP",
+                Some(StatusCode::REQUEST_TIMEOUT.get()),
+                Some("Ringing limit"),
+            ),
+        );
         self.end(usage, Ended::RingTimeout);
     }
 

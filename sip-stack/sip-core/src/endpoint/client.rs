@@ -7,11 +7,11 @@ use sans_io::{Deadline, Time};
 
 use crate::dialog::same_tag;
 use crate::flow::{Destination, FlowId, Transport};
-use crate::message::{Message, Method};
+use crate::message::{Message, Method, StatusCode};
 use crate::transaction::{Client, ClientInvite, OnResponse, OnTimeout, Timing};
 
 use super::ack::Ack;
-use super::event::{ReferId, RequestId, UsageId};
+use super::event::{ReferId, RequestId, Silence, UsageId};
 use super::resolve::transport_of;
 use super::retry::retry_after;
 use super::wire::Draft;
@@ -89,17 +89,6 @@ pub(super) struct ClientTx {
     pub(super) acks: Vec<Ack>,
     /// Its final response reached its user.
     settled: bool,
-}
-
-/// Why a request of ours found no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Silence {
-    /// Counts as 408 (RFC 3261 §8.1.3.1).
-    Timeout,
-    /// Counts as 503.
-    Transport,
-    /// Its target has no address. Counts as 503 (RFC 3263 §4.3).
-    Nowhere,
 }
 
 impl ClientTx {
@@ -190,8 +179,7 @@ impl ClientTx {
 impl Endpoint {
     /// A response whose only `Via` is ours.
     pub(super) fn receive_response(&mut self, now: Time, id: u64, response: Message) {
-        let code = response.status().unwrap_or(0);
-        let Some(tx) = self.clients.get_mut(&id) else {
+        let (Some(code), Some(tx)) = (response.status(), self.clients.get_mut(&id)) else {
             return;
         };
         let verdict = match &mut tx.machine {
@@ -293,12 +281,12 @@ impl Endpoint {
     }
 
     /// A response for the user of the transaction.
-    fn deliver(&mut self, now: Time, id: u64, code: u16, response: Message) {
+    fn deliver(&mut self, now: Time, id: u64, code: StatusCode, response: Message) {
         let Some(tx) = self.clients.get_mut(&id) else {
             return;
         };
         let (usage, purpose) = (tx.usage, tx.purpose);
-        if code < 200 {
+        if !code.is_final() {
             match purpose {
                 Purpose::Invite => self.invite_provisional(now, id, usage, code, &response),
                 Purpose::Abandoned => self.cancel_abandoned(now, id),
@@ -313,11 +301,11 @@ impl Endpoint {
             }
             return;
         }
-        if code >= 300 {
+        if code.is_refusal() {
             if self.try_again(now, id, code, &response) {
                 return;
             }
-            if code == 503 && self.try_next(now, id, retry_after(&response)) {
+            if code == StatusCode::SERVICE_UNAVAILABLE && self.try_next(now, id, retry_after(&response)) {
                 return;
             }
         }
@@ -327,10 +315,10 @@ impl Endpoint {
             self.settle(usage, purpose);
         }
         match purpose {
-            Purpose::Invite if code < 300 => self.invite_accepted(now, id, usage, response),
+            Purpose::Invite if code.is_success() => self.invite_accepted(now, id, usage, response),
             Purpose::Invite => self.invite_refused(now, usage, code, response),
             // Nobody waits for it any more.
-            Purpose::Abandoned if code < 300 => self.invite_accepted(now, id, None, response),
+            Purpose::Abandoned if code.is_success() => self.invite_accepted(now, id, None, response),
             Purpose::Abandoned => {}
             Purpose::Reinvite { refresh } => self.reinvite_answered(now, id, usage, refresh, code, &response),
             Purpose::Update => self.update_answered(now, usage, code, &response),

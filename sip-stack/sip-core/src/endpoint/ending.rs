@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use sans_io::Time;
 
-use crate::message::{HeaderName, Message};
+use crate::message::{HeaderName, Message, StatusCode};
 
 use super::client::Purpose;
 use super::event::{Ended, Event, Headers, Reason, UsageId};
@@ -28,8 +28,9 @@ impl Endpoint {
                 let code = reason
                     .filter(|reason| reason.protocol.eq_ignore_ascii_case("SIP"))
                     .and_then(|reason| reason.cause)
-                    .filter(|code| (300..700).contains(code))
-                    .unwrap_or(603);
+                    .and_then(|cause| StatusCode::try_from(cause).ok())
+                    .filter(|code| code.is_refusal())
+                    .unwrap_or(StatusCode::DECLINE);
                 if let Some(server) = state.server {
                     self.refuse_with(now, server, code, &[&lines]);
                 }

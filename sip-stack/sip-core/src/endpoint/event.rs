@@ -6,7 +6,7 @@ use sans_io::Deadline;
 
 pub use crate::auth::Credentials;
 use crate::flow::{Destination, Flow, FlowId, Transport};
-use crate::message::{Address, Message, Method, Referral};
+use crate::message::{Address, Message, Method, Referral, StatusCode};
 use crate::uri::Uri;
 
 /// One INVITE usage (RFC 5057): our INVITE or the peer's, its dialog, its session timer. One SIP leg of a call.
@@ -238,7 +238,7 @@ pub enum Event {
         /// Fork that sent it; `None` for a response without a tag, and for a fork beyond those that are told apart.
         fork: Option<ForkId>,
         /// Status code.
-        code: u16,
+        code: StatusCode,
         /// The session description: early media.
         body: Option<Body>,
     },
@@ -290,7 +290,7 @@ pub enum Event {
         /// The leg.
         usage: UsageId,
         /// Status code; 408 for silence, 503 for a transport error.
-        code: u16,
+        code: StatusCode,
     },
     /// An INFO; answer with `reply_in_dialog`.
     Info {
@@ -317,7 +317,7 @@ pub enum Event {
         /// The leg.
         usage: UsageId,
         /// 200 to 699; 408 for silence.
-        code: u16,
+        code: StatusCode,
     },
     /// A NOTIFY; answer with `reply_in_dialog`.
     Notify {
@@ -381,11 +381,31 @@ pub enum Event {
     RequestFailed {
         /// The request.
         request: RequestId,
-        /// 408 (silence) or 503 (transport error, name that leads nowhere).
-        code: u16,
-        /// False when its target has no address.
-        has_target: bool,
+        /// Why.
+        silence: Silence,
     },
+}
+
+/// Why a request of ours found no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// Nobody responded in time. Counts as 408 (RFC 3261 §8.1.3.1).
+    Timeout,
+    /// It could not be sent. Counts as 503.
+    Transport,
+    /// Its target has no address. Counts as 503 (RFC 3263 §4.3).
+    Nowhere,
+}
+
+impl Silence {
+    /// Status that it counts as.
+    #[must_use]
+    pub const fn code(self) -> StatusCode {
+        match self {
+            Silence::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Silence::Transport | Silence::Nowhere => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
 }
 
 /// Why a leg is over.
@@ -394,7 +414,7 @@ pub enum Ended {
     /// Our INVITE was refused.
     Rejected {
         /// 300 to 699.
-        code: u16,
+        code: StatusCode,
         /// As the peer wrote it.
         reason: String,
         /// The whole response (`Contact` of a 3xx, `Retry-After`, ...).

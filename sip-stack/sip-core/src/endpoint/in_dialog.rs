@@ -3,14 +3,14 @@ use std::net::IpAddr;
 use sans_io::Time;
 
 use crate::flow::Flow;
-use crate::message::{HeaderName, Message, Method};
+use crate::message::{HeaderName, Message, Method, StatusCode};
 use crate::transaction::Key;
 
 use super::Endpoint;
 use super::call_out::learn;
-use super::client::{Purpose, Silence};
+use super::client::Purpose;
 use super::ending::reason_of;
-use super::event::{Body, Ended, Event, Headers, ServerTx, UsageId};
+use super::event::{Body, Ended, Event, Headers, ServerTx, Silence, UsageId};
 use super::usage::State;
 use super::wire::{Contact, Draft};
 
@@ -55,7 +55,7 @@ impl Endpoint {
         now: Time,
         usage: UsageId,
         tx: ServerTx,
-        code: u16,
+        code: StatusCode,
         extra: Headers,
         body: Option<Body>,
     ) {
@@ -64,7 +64,7 @@ impl Endpoint {
             .get(&tx.0)
             .is_some_and(|entry| entry.usage == Some(usage));
         if belongs {
-            self.respond_with(now, tx.0, code.clamp(200, 699), &extra, body.as_ref());
+            self.respond_with(now, tx.0, code.max(StatusCode::OK), &extra, body.as_ref());
         }
     }
 
@@ -147,7 +147,7 @@ impl Endpoint {
             _ => false,
         };
         if changes && !state.is_over() && !is_known {
-            self.refuse_with(now, server, 403, &[]);
+            self.refuse_with(now, server, StatusCode::FORBIDDEN, &[]);
             return self.event(Event::Intruder { usage, request, flow });
         }
         let Some(dialog) = state.dialogs.get_mut(fork) else {
@@ -156,7 +156,7 @@ impl Endpoint {
         // §12.2.2: a request that is out of order is refused and changes nothing. A stranger's number does not count.
         if is_known && !dialog.admit(request.cseq().number) {
             let wait = format!("Retry-After: {}\r\n", self.rng.below(10) + 1);
-            return self.refuse_with(now, server, 500, &[&wait]);
+            return self.refuse_with(now, server, StatusCode::SERVER_INTERNAL_ERROR, &[&wait]);
         }
         if matches!(method, Method::Invite | Method::Update) {
             dialog.refresh_target(&request);
@@ -180,7 +180,7 @@ impl Endpoint {
             return self.receive_bye(now, usage, server, &request);
         }
         if state.is_over() {
-            return self.refuse_with(now, server, 481, &[]);
+            return self.refuse_with(now, server, StatusCode::CALL_DOES_NOT_EXIST, &[]);
         }
         if self.refuse_method(now, server, &request)
             || self.refuse_replaces(now, server, &request)
@@ -197,11 +197,11 @@ impl Endpoint {
             Method::Options => {
                 let accept = self.about.accept.clone();
                 let (allow, supported) = (self.about.allow.clone(), self.about.supported.clone());
-                self.refuse_with(now, server, 200, &[&allow, &accept, &supported]);
+                self.refuse_with(now, server, StatusCode::OK, &[&allow, &accept, &supported]);
             }
             // RFC 6086 §4.2.2: we agreed to no package.
             Method::Info if request.header(HeaderName::InfoPackage).is_some() => {
-                self.refuse_with(now, server, 469, &["Recv-Info: \r\n"]);
+                self.refuse_with(now, server, StatusCode::BAD_INFO_PACKAGE, &["Recv-Info: \r\n"]);
             }
             Method::Info => {
                 let content_type = request
@@ -223,7 +223,7 @@ impl Endpoint {
 
     /// BYE ends whatever goes on (§15.1.2).
     fn receive_bye(&mut self, now: Time, usage: UsageId, server: u64, request: &Message) {
-        self.refuse_with(now, server, 200, &[]);
+        self.refuse_with(now, server, StatusCode::OK, &[]);
         self.abort_offer_in(now, usage);
         let Some(state) = self.usages.get_mut(&usage) else {
             return;
@@ -235,7 +235,7 @@ impl Endpoint {
             // In an early dialog that the peer began: its INVITE still needs a final response.
             State::Incoming => {
                 if let Some(invite) = invite {
-                    self.refuse_with(now, invite, 487, &[]);
+                    self.refuse_with(now, invite, StatusCode::REQUEST_TERMINATED, &[]);
                 }
             }
             // For one fork of our INVITE: the others go on.
@@ -257,10 +257,10 @@ impl Endpoint {
         now: Time,
         usage: Option<UsageId>,
         purpose: Purpose,
-        code: u16,
+        code: StatusCode,
     ) {
         match (purpose, usage) {
-            (Purpose::Notify(refer), _) if code >= 300 => self.notify_refused(usage, refer),
+            (Purpose::Notify(refer), _) if code.is_refusal() => self.notify_refused(usage, refer),
             (Purpose::Refer, Some(usage)) => self.refer_answered(usage, code),
             (Purpose::Ping, Some(usage)) => self.ping_answered(usage, code),
             _ => {}
@@ -268,7 +268,10 @@ impl Endpoint {
         // §12.2.1.2: the peer knows the dialog no more.
         if let Some(usage) = usage
             && matches!(purpose, Purpose::Info | Purpose::Refer)
-            && matches!(code, 481 | 408)
+            && matches!(
+                code,
+                StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT
+            )
         {
             self.peer_lost(now, usage);
         }
@@ -284,7 +287,7 @@ impl Endpoint {
     ) {
         match (purpose, usage) {
             (Purpose::Notify(refer), _) => self.notify_refused(usage, refer),
-            (Purpose::Refer, Some(usage)) => self.refer_answered(usage, 408),
+            (Purpose::Refer, Some(usage)) => self.refer_answered(usage, StatusCode::REQUEST_TIMEOUT),
             (Purpose::Ping, Some(usage)) => self.pinged(usage, false),
             _ => {}
         }

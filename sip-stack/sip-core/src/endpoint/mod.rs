@@ -57,7 +57,7 @@ use sans_io::{Rng, Time, Timers};
 pub use config::{Advertised, Config};
 pub use event::{
     Body, Counts, Credentials, Ended, Event, ForkId, Headers, Input, OfferMethod, OutgoingInvite,
-    OutgoingRequest, Output, QueryId, Reason, ReferId, RequestId, ServerTx, Target, Totals, UsageId,
+    OutgoingRequest, Output, QueryId, Reason, ReferId, RequestId, ServerTx, Silence, Target, Totals, UsageId,
     UsageInfo,
 };
 

@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use sans_io::Time;
 
-use crate::message::Message;
+use crate::message::{Message, StatusCode};
 
 use super::call_out::{body_of, fork_id};
-use super::client::{Purpose, Silence};
-use super::event::{Body, Event, Headers, OfferMethod, UsageId};
+use super::client::Purpose;
+use super::event::{Body, Event, Headers, OfferMethod, Silence, UsageId};
 use super::retry::retry_after;
 use super::usage::{Alarm, OfferIn, State};
 use super::{Endpoint, TimerKey, wire};
@@ -22,7 +22,10 @@ impl Endpoint {
             return;
         };
         if state.offers.len() >= MAX_OFFERS {
-            return self.event(Event::OfferRefused { usage, code: 491 });
+            return self.event(Event::OfferRefused {
+                usage,
+                code: StatusCode::REQUEST_PENDING,
+            });
         }
         state.offers.push_back(body);
         self.next_offer(now, usage);
@@ -34,7 +37,7 @@ impl Endpoint {
         &mut self,
         now: Time,
         usage: UsageId,
-        result: Result<Option<Body>, u16>,
+        result: Result<Option<Body>, StatusCode>,
         extra: Headers,
     ) {
         let Some(state) = self.usages.get_mut(&usage) else {
@@ -48,7 +51,12 @@ impl Endpoint {
             Err(code) => {
                 let mut more = String::new();
                 wire::extra_lines(&mut more, &extra);
-                self.refuse_with(now, offer.server, code.clamp(300, 699), &[&more]);
+                self.refuse_with(
+                    now,
+                    offer.server,
+                    code.max(StatusCode::MULTIPLE_CHOICES),
+                    &[&more],
+                );
                 return self.next_offer(now, usage);
             }
         };
@@ -81,7 +89,7 @@ impl Endpoint {
             let offers = !offer.has_body && body.is_some();
             self.send_2xx(now, usage, offer.server, body.as_ref(), &more, offers);
         } else {
-            self.respond(now, offer.server, 200, &more, body.as_ref());
+            self.respond(now, offer.server, StatusCode::OK, &more, body.as_ref());
         }
     }
 
@@ -116,21 +124,28 @@ impl Endpoint {
             return;
         };
         if state.reinviting || state.state == State::Calling {
-            return self.refuse_with(now, server, 491, &[]);
+            return self.refuse_with(now, server, StatusCode::REQUEST_PENDING, &[]);
         }
         if state.state == State::Incoming || state.offer_in.is_some() {
             return self.refuse_later(now, server);
         }
         // RFC 5407 §3.1.5: its ACK was lost or is late. If that carries an answer we have to wait for it.
         if state.unacked.as_ref().is_some_and(|unacked| unacked.offers) {
-            return self.refuse_with(now, server, 491, &[]);
+            return self.refuse_with(now, server, StatusCode::REQUEST_PENDING, &[]);
         }
         let proposed = match self.session_proposed(Some(usage), request) {
             Ok(proposed) => proposed,
-            Err(min) => return self.refuse_with(now, server, 422, &[&format!("Min-SE: {min}\r\n")]),
+            Err(min) => {
+                return self.refuse_with(
+                    now,
+                    server,
+                    StatusCode::SESSION_INTERVAL_TOO_SMALL,
+                    &[&format!("Min-SE: {min}\r\n")],
+                );
+            }
         };
         self.acked_by_implication(usage);
-        self.respond(now, server, 100, "", None);
+        self.respond(now, server, StatusCode::TRYING, "", None);
         let body = body_of(request);
         let offer = OfferIn {
             server,
@@ -152,7 +167,14 @@ impl Endpoint {
     ) {
         let proposed = match self.session_proposed(Some(usage), request) {
             Ok(proposed) => proposed,
-            Err(min) => return self.refuse_with(now, server, 422, &[&format!("Min-SE: {min}\r\n")]),
+            Err(min) => {
+                return self.refuse_with(
+                    now,
+                    server,
+                    StatusCode::SESSION_INTERVAL_TOO_SMALL,
+                    &[&format!("Min-SE: {min}\r\n")],
+                );
+            }
         };
         let Some(state) = self.usages.get(&usage) else {
             return;
@@ -180,7 +202,7 @@ impl Endpoint {
             _ => !state.unacked.as_ref().is_some_and(|unacked| unacked.offers),
         };
         if state.reinviting || !answered {
-            return self.refuse_with(now, server, 491, &[]);
+            return self.refuse_with(now, server, StatusCode::REQUEST_PENDING, &[]);
         }
         let fork = (state.state == State::Calling).then_some(fork);
         let offer = OfferIn {
@@ -234,18 +256,18 @@ impl Endpoint {
         client: u64,
         usage: Option<UsageId>,
         refresh: bool,
-        code: u16,
+        code: StatusCode,
         response: &Message,
     ) {
         let tag = response.to().tag();
-        if code < 300 && self.clients.get(&client).is_some_and(|tx| tx.has_ack(tag)) {
+        if code.is_success() && self.clients.get(&client).is_some_and(|tx| tx.has_ack(tag)) {
             return self.repeat_ack(client, tag);
         }
         let Some((usage, state)) = usage.and_then(|id| Some((id, self.usages.get_mut(&id)?))) else {
             return;
         };
         state.reinviting = false;
-        if code < 300 {
+        if code.is_success() {
             let Some(dialog) = state.dialogs.first_mut() else {
                 return;
             };
@@ -260,7 +282,7 @@ impl Endpoint {
         }
         match code {
             // §14.1: the back-off of the owner of the Call-ID is the longer one.
-            491 => {
+            StatusCode::REQUEST_PENDING => {
                 let wait = if state.ours {
                     2_100 + self.rng.below(190) * 10
                 } else {
@@ -268,10 +290,12 @@ impl Endpoint {
                 };
                 self.retry_offer(now, usage, refresh, Duration::from_millis(wait));
             }
-            500 if retry_after(response).is_some_and(|wait| wait <= Duration::from_secs(10)) => {
+            StatusCode::SERVER_INTERNAL_ERROR
+                if retry_after(response).is_some_and(|wait| wait <= Duration::from_secs(10)) =>
+            {
                 self.retry_offer(now, usage, refresh, retry_after(response).unwrap_or_default());
             }
-            408 | 481 => {
+            StatusCode::REQUEST_TIMEOUT | StatusCode::CALL_DOES_NOT_EXIST => {
                 self.refused_offer(usage, refresh, code);
                 self.peer_lost(now, usage);
             }
@@ -325,12 +349,12 @@ impl Endpoint {
         }
         match silence {
             Silence::Timeout => {
-                self.refused_offer(usage, refresh, 408);
+                self.refused_offer(usage, refresh, StatusCode::REQUEST_TIMEOUT);
                 self.peer_lost(now, usage);
             }
             Silence::Transport | Silence::Nowhere if refresh => self.refresh_not_sent(now, usage),
             Silence::Transport | Silence::Nowhere => {
-                self.refused_offer(usage, refresh, 503);
+                self.refused_offer(usage, refresh, StatusCode::SERVICE_UNAVAILABLE);
                 self.next_offer(now, usage);
             }
         }
@@ -343,11 +367,11 @@ impl Endpoint {
             .get_mut(&usage)
             .and_then(|state| state.offer_in.take())
         {
-            self.refuse_with(now, offer.server, 487, &[]);
+            self.refuse_with(now, offer.server, StatusCode::REQUEST_TERMINATED, &[]);
         }
     }
 
-    fn refused_offer(&mut self, usage: UsageId, refresh: bool, code: u16) {
+    fn refused_offer(&mut self, usage: UsageId, refresh: bool, code: StatusCode) {
         let Some(state) = self.usages.get_mut(&usage) else {
             return;
         };
@@ -371,6 +395,6 @@ impl Endpoint {
     /// §14.2: one thing at a time.
     fn refuse_later(&mut self, now: Time, server: u64) {
         let wait = format!("Retry-After: {}\r\n", self.rng.below(10) + 1);
-        self.refuse_with(now, server, 500, &[&wait]);
+        self.refuse_with(now, server, StatusCode::SERVER_INTERNAL_ERROR, &[&wait]);
     }
 }

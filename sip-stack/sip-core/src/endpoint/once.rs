@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::flow::{Destination, Flow};
-use crate::message::{HeaderName, Rejected};
+use crate::message::{HeaderName, Rejected, StatusCode};
 
 use super::Endpoint;
 use super::event::{Headers, ServerTx, Totals, UsageId};
@@ -33,20 +33,22 @@ impl Endpoint {
     /// Answers `Event::Request` and forgets it: a copy of the request counts as a new one. For refusals, and
     /// for successes that cost nothing to repeat. Parts that are not essential are left out if the answer
     /// would be too long.
-    pub fn reply_once(&mut self, tx: ServerTx, code: u16, extra: &Headers) {
-        let code = code.clamp(200, 699);
+    pub fn reply_once(&mut self, tx: ServerTx, code: StatusCode, extra: &Headers) {
+        let code = code.max(StatusCode::OK);
         let mut allow = "";
-        if matches!(code, 200..300 | 405 | 501) && !wire::has(extra, HeaderName::Allow) {
+        if (code.is_success() || matches!(code, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED))
+            && !wire::has(extra, HeaderName::Allow)
+        {
             allow = &self.about.allow;
         }
         let mut all = String::new();
         wire::extra_lines(&mut all, extra);
         all.push_str(allow);
-        if code < 300 && !wire::has(extra, HeaderName::Supported) {
+        if code.is_success() && !wire::has(extra, HeaderName::Supported) {
             all.push_str(&self.about.supported);
         }
         all.push_str(&self.about.server);
-        let less = if code < 300 {
+        let less = if code.is_success() {
             allow.to_owned()
         } else {
             let mut less = String::new();
@@ -54,13 +56,13 @@ impl Endpoint {
             less.push_str(allow);
             less
         };
-        let least = if code < 300 { "" } else { less.as_str() };
+        let least = if code.is_success() { "" } else { less.as_str() };
         self.answer_once(tx.0, code, &[&all, &less, least]);
     }
 
     /// Refuses the call of a peer that has proved nothing, once and without a trace: no retransmission, no
     /// `Event::Ended`. Possible until the first response to it.
-    pub fn turn_away(&mut self, usage: UsageId, code: u16, extra: &Headers) {
+    pub fn turn_away(&mut self, usage: UsageId, code: StatusCode, extra: &Headers) {
         let server = self
             .usages
             .get(&usage)
@@ -68,13 +70,13 @@ impl Endpoint {
             .and_then(|state| state.server);
         let Some(server) = server else { return };
         self.usages.remove(&usage);
-        self.reply_once(ServerTx(server), code.clamp(300, 699), extra);
+        self.reply_once(ServerTx(server), code.max(StatusCode::MULTIPLE_CHOICES), extra);
     }
 
     /// Sends the first of `variants` that is in proportion to the request, if any is.
-    pub(super) fn answer_once(&mut self, id: u64, code: u16, variants: &[&str]) {
+    pub(super) fn answer_once(&mut self, id: u64, code: StatusCode, variants: &[&str]) {
         let Some(entry) = self.drop_server(id) else { return };
-        self.totals.refused += u64::from(code >= 300);
+        self.totals.refused += u64::from(code.is_refusal());
         let tag = self.tag_of(entry.key.octets());
         let answers = variants
             .iter()
@@ -149,7 +151,7 @@ impl Endpoint {
             if !entry.last.is_empty() || !entry.is_open() {
                 continue;
             }
-            let data = entry.head.write(100, None, "", "", None);
+            let data = entry.head.write(StatusCode::TRYING, None, "", "", None);
             entry.last = data.clone();
             let to = entry.to.clone();
             self.transmit(to, data, server);

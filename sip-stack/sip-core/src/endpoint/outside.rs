@@ -1,12 +1,12 @@
 use sans_io::Time;
 
 use crate::auth::Answerer;
-use crate::message::{Message, Method};
+use crate::message::{Message, Method, StatusCode};
 
 use super::Endpoint;
 use super::call_out::{max_forwards, new_call_id, routed_to};
-use super::client::{Purpose, Silence};
-use super::event::{Body, Event, Headers, OutgoingRequest, RequestId, ServerTx};
+use super::client::Purpose;
+use super::event::{Body, Event, Headers, OutgoingRequest, RequestId, ServerTx, Silence};
 use super::wire::{self, Contact, Draft};
 
 /// A request of ours outside any usage.
@@ -55,15 +55,15 @@ impl Endpoint {
 
     /// Answers `Event::Request`: 200 to 299, which is kept for copies of the request. Refusals are sent
     /// [once](Endpoint::reply_once), without `body`.
-    pub fn reply(&mut self, now: Time, tx: ServerTx, code: u16, extra: Headers, body: Option<Body>) {
+    pub fn reply(&mut self, now: Time, tx: ServerTx, code: StatusCode, extra: Headers, body: Option<Body>) {
         let outside = self
             .servers
             .get(&tx.0)
             .is_some_and(|entry| entry.usage.is_none() && entry.is_open());
-        if outside && code >= 300 {
+        if outside && code.is_refusal() {
             self.reply_once(tx, code, &extra);
         } else if outside {
-            self.respond_with(now, tx.0, code.clamp(200, 699), &extra, body.as_ref());
+            self.respond_with(now, tx.0, code.max(StatusCode::OK), &extra, body.as_ref());
         }
     }
 
@@ -75,16 +75,7 @@ impl Endpoint {
 
     pub(super) fn outside_failed(&mut self, request: RequestId, silence: Silence) {
         if self.requests.remove(&request).is_some() {
-            let code = match silence {
-                Silence::Timeout => 408,
-                Silence::Transport | Silence::Nowhere => 503,
-            };
-            let has_target = silence != Silence::Nowhere;
-            self.event(Event::RequestFailed {
-                request,
-                code,
-                has_target,
-            });
+            self.event(Event::RequestFailed { request, silence });
         }
     }
 }

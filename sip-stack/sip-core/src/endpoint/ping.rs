@@ -1,3 +1,4 @@
+use crate::message::StatusCode;
 use std::time::Duration;
 
 use sans_io::Time;
@@ -32,8 +33,14 @@ impl Endpoint {
     }
 
     /// The final response to a ping. 404, 408 and 481 mean that nobody is there, any other that somebody is.
-    pub(super) fn ping_answered(&mut self, usage: UsageId, code: u16) {
-        self.pinged(usage, !matches!(code, 404 | 408 | 481));
+    pub(super) fn ping_answered(&mut self, usage: UsageId, code: StatusCode) {
+        self.pinged(
+            usage,
+            !matches!(
+                code,
+                StatusCode::NOT_FOUND | StatusCode::REQUEST_TIMEOUT | StatusCode::CALL_DOES_NOT_EXIST
+            ),
+        );
     }
 
     /// A ping is over, if one was under way.

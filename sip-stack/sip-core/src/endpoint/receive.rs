@@ -3,7 +3,7 @@ use sans_io::Time;
 
 use crate::dialog::same_tag;
 use crate::flow::{Destination, Flow};
-use crate::message::{MAGIC_COOKIE, Message, Method, Via};
+use crate::message::{MAGIC_COOKIE, Message, Method, StatusCode, Via};
 use crate::transaction::Key;
 
 use super::Endpoint;
@@ -78,7 +78,7 @@ impl Endpoint {
                         // RFC 5057 §5.1: it ends the transaction and leaves the dialog.
                         self.refuse_full(now, server);
                     } else if !self.refuse_method(now, server, &request) {
-                        self.refuse_with(now, server, 481, &[]);
+                        self.refuse_with(now, server, StatusCode::CALL_DOES_NOT_EXIST, &[]);
                     }
                 }
             };
@@ -93,7 +93,7 @@ impl Endpoint {
             return self.refuse_full(now, server);
         }
         if only_in_dialogs(&method) {
-            self.refuse_with(now, server, 481, &[]);
+            self.refuse_with(now, server, StatusCode::CALL_DOES_NOT_EXIST, &[]);
         } else if method == Method::Invite {
             self.receive_invite(now, flow, request, server);
         } else {

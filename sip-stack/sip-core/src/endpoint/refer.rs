@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sans_io::Time;
 
-use crate::message::{Message, Referral, ReplacedDialog, reason_phrase};
+use crate::message::{Message, Referral, ReplacedDialog, StatusCode};
 use crate::uri::{Uri, escape_header};
 
 use super::Endpoint;
@@ -48,20 +48,26 @@ impl Endpoint {
         }
         more.push_str(&self.about.supported);
         more.push_str(&self.about.server);
-        self.respond(now, refer.0, 202, &more, None);
-        self.notify_refer(now, usage, refer, 100);
+        self.respond(now, refer.0, StatusCode::ACCEPTED, &more, None);
+        self.notify_refer(now, usage, refer, StatusCode::TRYING);
     }
 
     /// Answers `Event::Refer` with a refusal, 300 to 699.
-    pub fn reject_refer(&mut self, now: Time, usage: UsageId, refer: ReferId, code: u16) {
+    pub fn reject_refer(&mut self, now: Time, usage: UsageId, refer: ReferId, code: StatusCode) {
         if self.subscription(usage, refer).is_some() {
             self.forget_refer(usage, refer);
-            self.respond_with(now, refer.0, code.clamp(300, 699), &Headers::new(), None);
+            self.respond_with(
+                now,
+                refer.0,
+                code.max(StatusCode::MULTIPLE_CHOICES),
+                &Headers::new(),
+                None,
+            );
         }
     }
 
     /// Tells how far the transfer is, as the status code that the new call got; one from 200 on is the last (RFC 3515 §2.4.5).
-    pub fn notify_refer(&mut self, now: Time, usage: UsageId, refer: ReferId, code: u16) {
+    pub fn notify_refer(&mut self, now: Time, usage: UsageId, refer: ReferId, code: StatusCode) {
         let Some(subscription) = self.subscription(usage, refer) else {
             return;
         };
@@ -70,7 +76,7 @@ impl Endpoint {
             let _ = write!(lines, ";id={}", subscription.cseq);
         }
         lines.push_str("\r\nSubscription-State: ");
-        if code < 200 {
+        if !code.is_final() {
             let left = subscription.until.since(now).as_secs();
             let _ = write!(lines, "active;expires={left}\r\n");
         } else {
@@ -81,11 +87,11 @@ impl Endpoint {
             lines.push_str(&self.about.user_agent);
             let body = Body {
                 content_type: "message/sipfrag;version=2.0".into(),
-                data: format!("SIP/2.0 {code} {}\r\n", reason_phrase(code)).into(),
+                data: format!("SIP/2.0 {code} {}\r\n", code.reason()).into(),
             };
             self.send_in_dialog(now, usage, 0, Some(body), lines, Purpose::Notify(refer));
         }
-        if code >= 200 {
+        if code.is_final() {
             self.forget_refer(usage, refer);
         }
     }
@@ -116,7 +122,7 @@ impl Endpoint {
         self.send_in_dialog(now, usage, 0, None, lines, Purpose::Refer);
     }
 
-    pub(super) fn refer_answered(&mut self, usage: UsageId, code: u16) {
+    pub(super) fn refer_answered(&mut self, usage: UsageId, code: StatusCode) {
         if self.usages.get(&usage).is_some_and(|state| !state.is_over()) {
             self.event(Event::ReferAnswered { usage, code });
         }
@@ -128,7 +134,7 @@ impl Endpoint {
         };
         // Nobody can be transferred before there is a call.
         if state.state != State::Confirmed {
-            return self.refuse_with(now, server, 491, &[]);
+            return self.refuse_with(now, server, StatusCode::REQUEST_PENDING, &[]);
         }
         let referral = match Referral::read(request) {
             Ok(referral) => referral,

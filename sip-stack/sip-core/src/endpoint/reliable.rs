@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use sans_io::Time;
 
-use crate::message::{Message, Method};
+use crate::message::{Message, Method, StatusCode};
 
 use super::call_out::body_of;
 use super::client::Purpose;
@@ -67,7 +67,7 @@ impl Endpoint {
         now: Time,
         usage: UsageId,
         server: u64,
-        code: u16,
+        code: StatusCode,
         body: Option<Body>,
         more: String,
     ) {
@@ -129,7 +129,7 @@ impl Endpoint {
             return;
         };
         if now >= waiting.until {
-            self.refuse_with(now, server, 504, &[]);
+            self.refuse_with(now, server, StatusCode::SERVER_TIME_OUT, &[]);
             return self.end(usage, Ended::NoAck);
         }
         waiting.interval *= 2;
@@ -152,7 +152,7 @@ impl Endpoint {
                     || (rack.rseq == reliable.rseq && reliable.waiting.take().is_some()))
         });
         if !matches {
-            return self.refuse_with(now, server, 481, &[]);
+            return self.refuse_with(now, server, StatusCode::CALL_DOES_NOT_EXIST, &[]);
         }
         self.timers.cancel(TimerKey::Usage(usage, Alarm::Reliable));
         self.out.push_back(super::Output::Event(Event::Pracked { usage }));
@@ -183,7 +183,7 @@ impl Endpoint {
                         body: Some(body),
                     });
                 }
-                self.refuse_with(now, server, 200, &[]);
+                self.refuse_with(now, server, StatusCode::OK, &[]);
             }
         }
         self.next_reliable(now, usage);

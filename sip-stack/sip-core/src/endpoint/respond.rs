@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sans_io::Time;
 
 use crate::flow::{Destination, Flow, Transport};
-use crate::message::{HeaderName, Message, Method};
+use crate::message::{HeaderName, Message, Method, StatusCode};
 use crate::transaction::{Key, OnAck, OnTimeout, Server, ServerInvite};
 
 use super::event::{Body, Headers, UsageId};
@@ -141,7 +141,14 @@ impl Endpoint {
     }
 
     /// Responds with header lines `more`. False when the transaction takes no such response any more.
-    pub(super) fn respond(&mut self, now: Time, id: u64, code: u16, more: &str, body: Option<&Body>) -> bool {
+    pub(super) fn respond(
+        &mut self,
+        now: Time,
+        id: u64,
+        code: StatusCode,
+        more: &str,
+        body: Option<&Body>,
+    ) -> bool {
         let Some(entry) = self.servers.get_mut(&id) else {
             return false;
         };
@@ -154,7 +161,7 @@ impl Endpoint {
         }
         let data = entry.head.write(code, None, &entry.tag, more, body);
         entry.last = data.clone();
-        if code >= 200 {
+        if code.is_final() {
             entry.head.clear(); // copies of the request get copies of this response
         }
         let to = entry.to.clone();
@@ -168,17 +175,18 @@ impl Endpoint {
         &mut self,
         now: Time,
         id: u64,
-        code: u16,
+        code: StatusCode,
         extra: &Headers,
         body: Option<&Body>,
     ) -> bool {
         let mut more = String::new();
         wire::extra_lines(&mut more, extra);
-        let needs_allow = matches!(code, 405 | 501) || (code == 200 && !wire::has(extra, HeaderName::Allow));
+        let needs_allow = matches!(code, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED)
+            || (code == StatusCode::OK && !wire::has(extra, HeaderName::Allow));
         if needs_allow && !wire::has(extra, HeaderName::Allow) {
             more.push_str(&self.about.allow);
         }
-        if matches!(code, 200..300) && !wire::has(extra, HeaderName::Supported) {
+        if code.is_success() && !wire::has(extra, HeaderName::Supported) {
             more.push_str(&self.about.supported);
         }
         more.push_str(&self.about.server);

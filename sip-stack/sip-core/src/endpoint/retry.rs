@@ -5,7 +5,7 @@ use sans_io::Time;
 
 use crate::auth::Answerer;
 use crate::flow::{Destination, Transport};
-use crate::message::{HeaderName, Message};
+use crate::message::{HeaderName, Message, StatusCode};
 
 use super::client::{ClientTx, Purpose};
 use super::event::UsageId;
@@ -75,7 +75,7 @@ impl Endpoint {
 
     /// The request again with what the refusal asked for: credentials (§22.2), a longer session interval (RFC 4028
     /// §7.4). A new transaction with the next CSeq in the same place.
-    pub(super) fn try_again(&mut self, now: Time, id: u64, code: u16, response: &Message) -> bool {
+    pub(super) fn try_again(&mut self, now: Time, id: u64, code: StatusCode, response: &Message) -> bool {
         let Some(tx) = self.clients.get(&id) else {
             return false;
         };
@@ -88,8 +88,12 @@ impl Endpoint {
             return false;
         }
         let session = match code {
-            401 | 407 if self.challenged(id, response) => None,
-            422 => match self.longer_session(id, response) {
+            StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                if self.challenged(id, response) =>
+            {
+                None
+            }
+            StatusCode::SESSION_INTERVAL_TOO_SMALL => match self.longer_session(id, response) {
                 Some(session) => Some(session),
                 None => return false,
             },

@@ -6,8 +6,8 @@ use sans_io::{Deadline, Time};
 use crate::flow::{Destination, Transport};
 use crate::message::{HeaderName, Method};
 
-use super::client::{ClientTx, Purpose, Silence};
-use super::event::{Output, UsageId};
+use super::client::{ClientTx, Purpose};
+use super::event::{Output, Silence, UsageId};
 use super::resolve::{Hop, Pending, contact_transport, transport_of};
 use super::wire::{Draft, Way};
 use super::{Endpoint, TimerKey};

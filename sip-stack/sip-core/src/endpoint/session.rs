@@ -3,11 +3,11 @@ use std::time::Duration;
 use sans_io::Time;
 
 use crate::dialog::{Duty, SessionTimer};
-use crate::message::{Message, Refresher};
+use crate::message::{Message, Refresher, StatusCode};
 
-use super::client::{Purpose, Silence};
+use super::client::Purpose;
 use super::ending::reason_line;
-use super::event::{Ended, Headers, UsageId};
+use super::event::{Ended, Headers, Silence, UsageId};
 use super::usage::{Alarm, Proposed, State, Usage};
 use super::wire::SessionLines;
 use super::{Endpoint, TimerKey};
@@ -167,7 +167,11 @@ impl Endpoint {
         };
         let Some(session) = state.session else { return };
         if now >= session.end() {
-            let lines = reason_line("SIP", Some(408), Some("Session expired"));
+            let lines = reason_line(
+                "SIP",
+                Some(StatusCode::REQUEST_TIMEOUT.get()),
+                Some("Session expired"),
+            );
             if state.state == State::Confirmed {
                 self.say_bye(now, usage, &lines);
             } else if let Some(state) = self.usages.get_mut(&usage) {
@@ -223,7 +227,7 @@ impl Endpoint {
         &mut self,
         now: Time,
         usage: Option<UsageId>,
-        code: u16,
+        code: StatusCode,
         response: &Message,
     ) {
         let Some((usage, state)) = usage.and_then(|id| Some((id, self.usages.get_mut(&id)?))) else {
@@ -232,7 +236,7 @@ impl Endpoint {
         if state.is_over() {
             return;
         }
-        if code < 300 {
+        if code.is_success() {
             if let Some(dialog) = state.dialogs.first_mut() {
                 dialog.refresh_target(response);
                 state.info.remote_target.clone_from(&dialog.remote_target);
@@ -240,17 +244,18 @@ impl Endpoint {
             return self.agree_as_client(now, usage, response);
         }
         match code {
-            408 | 481 => self.peer_lost(now, usage),
+            StatusCode::REQUEST_TIMEOUT | StatusCode::CALL_DOES_NOT_EXIST => self.peer_lost(now, usage),
             _ => self.refresh_refused(now, usage, code),
         }
     }
 
     /// A refresh was refused, but the dialog stands.
-    pub(super) fn refresh_refused(&mut self, now: Time, usage: UsageId, code: u16) {
+    pub(super) fn refresh_refused(&mut self, now: Time, usage: UsageId, code: StatusCode) {
         let Some(state) = self.usages.get_mut(&usage) else {
             return;
         };
-        if matches!(code, 405 | 501) && state.takes_update {
+        if matches!(code, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) && state.takes_update
+        {
             state.takes_update = false; // it said otherwise, but re-INVITE remains
             return self.refresh_in(now, usage, Duration::ZERO);
         }

@@ -1,3 +1,4 @@
+use crate::message::StatusCode;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -150,7 +151,7 @@ pub(super) struct Reliable {
     /// `RSeq` of the response that the 2xx overtook: its PRACK may yet come (RFC 3262 §3).
     pub(super) overtaken: Option<u32>,
     /// Those that follow it.
-    pub(super) queue: VecDeque<(u16, Option<Body>, String)>,
+    pub(super) queue: VecDeque<(StatusCode, Option<Body>, String)>,
     /// A 2xx that may not overtake a provisional response with a description.
     pub(super) held_accept: Option<(Option<Body>, String)>,
 }

@@ -7,7 +7,7 @@ use memchr::memchr3;
 
 use crate::auth::Answered;
 use crate::message::params::is_token;
-use crate::message::{HeaderName, Message, Method, reason_phrase};
+use crate::message::{HeaderName, Message, Method, StatusCode};
 
 use super::event::{Body, Headers};
 
@@ -187,22 +187,22 @@ impl ReplyHead {
     /// The response. `tag` completes `To` where the request had no tag, in every response but 100.
     pub(super) fn write(
         &self,
-        code: u16,
+        code: StatusCode,
         reason: Option<&str>,
         tag: &str,
         more: &str,
         body: Option<&Body>,
     ) -> Bytes {
         let mut out = String::with_capacity(self.lines.len() + self.to.len() + more.len() + 256);
-        let phrase = reason.unwrap_or_else(|| reason_phrase(code));
+        let phrase = reason.unwrap_or_else(|| code.reason());
         let _ = write!(out, "SIP/2.0 {code} {phrase}\r\n");
         out.push_str(&self.lines);
-        if self.to_has_tag || code == 100 || tag.is_empty() {
+        if self.to_has_tag || code == StatusCode::TRYING || tag.is_empty() {
             line(&mut out, "To", &self.to);
         } else {
             line(&mut out, "To", &format!("{};tag={tag}", self.to));
         }
-        if code == 100 {
+        if code == StatusCode::TRYING {
             if let Some(timestamp) = &self.timestamp {
                 line(&mut out, "Timestamp", timestamp);
             }

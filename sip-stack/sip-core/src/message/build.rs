@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::check;
 use super::params::is_token;
 use super::text::{Slot, Span, Text};
-use super::{Defect, HeaderName, Message, Method, Start, limits, reason_phrase};
+use super::{Defect, HeaderName, Message, Method, Start, StatusCode, limits};
 
 /// Why a message cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,17 +83,10 @@ impl Builder {
     /// A response to `request`: its `Via` fields, `From`, `To`, `Call-ID` and `CSeq` (RFC 3261 §8.2.6.2), in a 100 also
     /// its `Timestamp`. An empty `reason` becomes the usual one. See [`Builder::with_to_tag`].
     #[must_use]
-    pub fn response(request: &Message, code: u16, reason: &str) -> Builder {
-        let reason = if reason.is_empty() {
-            reason_phrase(code)
-        } else {
-            reason
-        };
+    pub fn response(request: &Message, code: StatusCode, reason: &str) -> Builder {
+        let reason = if reason.is_empty() { code.reason() } else { reason };
         let mut out = String::with_capacity(1024);
-        let mut error = (!(100..700).contains(&code)).then_some(BuildError::StartLine);
-        if has_controls(reason) {
-            error = Some(BuildError::ControlCharacter("the reason phrase".into()));
-        }
+        let error = has_controls(reason).then(|| BuildError::ControlCharacter("the reason phrase".into()));
         out.push_str("SIP/2.0 ");
         out.push_str(&code.to_string());
         out.push(' ');
@@ -119,7 +112,7 @@ impl Builder {
             .copy(request, HeaderName::To)
             .copy(request, HeaderName::CallId)
             .copy(request, HeaderName::CSeq);
-        if code == 100 {
+        if code == StatusCode::TRYING {
             builder.copy(request, HeaderName::Timestamp)
         } else {
             builder

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use rsip::headers::{ToTypedHeader, UntypedHeader};
 use rsip::message::{HasHeaders, HeadersExt};
 
-use super::{HeaderName, Message, Method, ParseError, StartLine};
+use super::{HeaderName, Message, Method, ParseError, StartLine, StatusCode};
 use crate::uri::{Host, Uri, UriError, UriRef};
 
 /// Why something has no counterpart.
@@ -112,7 +112,8 @@ impl TryFrom<&rsip::SipMessage> for Message {
             rsip::SipMessage::Request(request) => format!("{} {} SIP/2.0\r\n", request.method, request.uri),
             rsip::SipMessage::Response(response) => {
                 let code = response.status_code.code();
-                format!("SIP/2.0 {code} {}\r\n", super::reason_phrase(code))
+                let reason = StatusCode::try_from(code).map(StatusCode::reason);
+                format!("SIP/2.0 {code} {}\r\n", reason.unwrap_or_default())
             }
         };
         for header in theirs.headers().iter() {
@@ -278,7 +279,7 @@ fn facts(ours: &Message, theirs: &rsip::SipMessage) -> Vec<Difference> {
             );
         }
         rsip::SipMessage::Response(response) => {
-            let code = ours.status().unwrap_or_default();
+            let code = ours.status().map_or(0, StatusCode::get);
             compare("status", text(&code), Some(text(&response.status_code.code())));
         }
     }

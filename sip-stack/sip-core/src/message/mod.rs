@@ -38,7 +38,7 @@ pub use name::HeaderName;
 pub use params::{AuthParams, Params, split_commas};
 pub use referral::{Referral, ReplacedDialog};
 pub use reject::{Defect, ParseError, Rejected};
-pub use status::reason_phrase;
+pub use status::{InvalidStatus, StatusClass, StatusCode};
 pub use via::{MAGIC_COOKIE, Via};
 
 pub(crate) use parse::{content_length, next_line, unfold};
@@ -63,7 +63,7 @@ pub struct Message {
 #[derive(Clone, Debug)]
 enum Start {
     Request { method: Method, uri: Span },
-    Response { code: u16, reason: Span },
+    Response { code: StatusCode, reason: Span },
 }
 
 /// The start line of a message.
@@ -79,7 +79,7 @@ pub enum StartLine<'a> {
     /// `SIP/2.0 code reason`
     Response {
         /// 100 to 699.
-        code: u16,
+        code: StatusCode,
         /// The reason phrase, possibly empty.
         reason: &'a str,
     },

@@ -4,7 +4,7 @@ use memchr::{memchr, memrchr};
 use super::params::is_token_char;
 use super::reject::{Defect, ParseError};
 use super::text::{Slot, Span, Text};
-use super::{HeaderName, Message, Method, Start, limits};
+use super::{HeaderName, Message, Method, Start, StatusCode, limits};
 
 impl Message {
     /// Takes one message apart: a datagram, a WebSocket frame, or what the stream framer cut out. Octets behind
@@ -102,6 +102,7 @@ fn start(octets: &[u8], from: usize, to: usize) -> Result<Start, Defect> {
             }
             _ => return Err(Defect::StartLine),
         };
+        let code = StatusCode::try_from(code).map_err(|_| Defect::StartLine)?;
         if line[reason_at..]
             .iter()
             .any(|b| (*b < b' ' && *b != b'\t') || *b == 0x7f)

@@ -1,6 +1,6 @@
 //! Content of a REFER (RFC 3515), parsed and checked once.
 
-use super::{HeaderName, Message, NameAddr, Replaces};
+use super::{HeaderName, Message, NameAddr, Replaces, StatusCode};
 use crate::uri::{Scheme, Uri, unescape};
 
 /// Request of a REFER: a call to somebody, in place of the party that asks.
@@ -35,24 +35,24 @@ impl Referral {
     /// # Errors
     /// Status code to refuse it with: 400 if `Refer-To` or a part of it is missing, malformed or repeated
     /// (RFC 3515 §2.4.1), 416 if nobody can be called at such a URI, 603 if it asks for something else than a call.
-    pub fn read(request: &Message) -> Result<Referral, u16> {
+    pub fn read(request: &Message) -> Result<Referral, StatusCode> {
         let mut fields = request.lines(HeaderName::ReferTo);
         let (Some(value), None) = (fields.next(), fields.next()) else {
-            return Err(400);
+            return Err(StatusCode::BAD_REQUEST);
         };
-        let to = NameAddr::parse(value).ok_or(400_u16)?;
+        let to = NameAddr::parse(value).ok_or(StatusCode::BAD_REQUEST)?;
         let uri = to.uri;
         if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips | Scheme::Tel) {
-            return Err(416);
+            return Err(StatusCode::UNSUPPORTED_URI_SCHEME);
         }
         let method = uri.param("method").or(to.param("method"));
         if method.is_some_and(|method| !method.eq_ignore_ascii_case("INVITE")) {
-            return Err(603);
+            return Err(StatusCode::DECLINE);
         }
         let subscribes = match request.token(HeaderName::ReferSub) {
             Some(token) if token.value.eq_ignore_ascii_case("false") => false,
             Some(token) if token.value.eq_ignore_ascii_case("true") => true,
-            Some(_) => return Err(400),
+            Some(_) => return Err(StatusCode::BAD_REQUEST),
             None => true,
         };
         Ok(Referral {
@@ -65,7 +65,7 @@ impl Referral {
 }
 
 /// The one `Replaces` among the headers of a URI.
-fn replaces(headers: &str) -> Result<Option<ReplacedDialog>, u16> {
+fn replaces(headers: &str) -> Result<Option<ReplacedDialog>, StatusCode> {
     let mut found = headers
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -77,10 +77,10 @@ fn replaces(headers: &str) -> Result<Option<ReplacedDialog>, u16> {
         return Ok(None);
     };
     if found.next().is_some() {
-        return Err(400);
+        return Err(StatusCode::BAD_REQUEST);
     }
-    let value = unescape(value).ok_or(400_u16)?;
-    let dialog = Replaces::parse(&value).ok_or(400_u16)?;
+    let value = unescape(value).ok_or(StatusCode::BAD_REQUEST)?;
+    let dialog = Replaces::parse(&value).ok_or(StatusCode::BAD_REQUEST)?;
     Ok(Some(ReplacedDialog {
         call_id: dialog.call_id.to_owned(),
         to_tag: dialog.to_tag.to_owned(),
@@ -93,7 +93,7 @@ fn replaces(headers: &str) -> Result<Option<ReplacedDialog>, u16> {
 mod tests {
     use super::*;
 
-    fn read(lines: &str) -> Result<Referral, u16> {
+    fn read(lines: &str) -> Result<Referral, StatusCode> {
         let text = format!(
             "REFER sip:gw@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\nFrom: <sip:a@x>;tag=1\r\n\
              To: <sip:b@x>;tag=2\r\nCall-ID: c\r\nCSeq: 2 REFER\r\nMax-Forwards: 70\r\n{lines}\r\n"
@@ -132,25 +132,34 @@ mod tests {
     #[test]
     fn what_cannot_be_followed_is_refused_by_its_own_code() {
         let refused = [
-            ("", 400),
-            ("Refer-To: \r\n", 400),
-            ("Refer-To: <sip:a@x\r\n", 400),
-            ("Refer-To: <sip:a@x>, <sip:b@x>\r\n", 400),
-            ("Refer-To: <sip:a@x>\r\nr: <sip:b@x>\r\n", 400),
-            ("Refer-To: <sip:a@x?Replaces=c>\r\n", 400),
-            ("Refer-To: <sip:a@x?Replaces>\r\n", 400),
+            ("", StatusCode::BAD_REQUEST),
+            ("Refer-To: \r\n", StatusCode::BAD_REQUEST),
+            ("Refer-To: <sip:a@x\r\n", StatusCode::BAD_REQUEST),
+            ("Refer-To: <sip:a@x>, <sip:b@x>\r\n", StatusCode::BAD_REQUEST),
+            ("Refer-To: <sip:a@x>\r\nr: <sip:b@x>\r\n", StatusCode::BAD_REQUEST),
+            ("Refer-To: <sip:a@x?Replaces=c>\r\n", StatusCode::BAD_REQUEST),
+            ("Refer-To: <sip:a@x?Replaces>\r\n", StatusCode::BAD_REQUEST),
             (
                 "Refer-To: <sip:a@x?Replaces=%3Bto-tag%3D1%3Bfrom-tag%3D2>\r\n",
-                400,
+                StatusCode::BAD_REQUEST,
             ),
             (
                 "Refer-To: <sip:a@x?Replaces=c%3Bto-tag%3D1%3Bfrom-tag%3D2&replaces=d%3Bto-tag%3D1%3Bfrom-tag%3D2>\r\n",
-                400,
+                StatusCode::BAD_REQUEST,
             ),
-            ("Refer-To: <sip:a@x>\r\nRefer-Sub: perhaps\r\n", 400),
-            ("Refer-To: <https://example.com/>\r\n", 416),
-            ("Refer-To: <urn:service:sos>\r\n", 416),
-            ("Refer-To: <sip:a@x;method=BYE>\r\n", 603),
+            (
+                "Refer-To: <sip:a@x>\r\nRefer-Sub: perhaps\r\n",
+                StatusCode::BAD_REQUEST,
+            ),
+            (
+                "Refer-To: <https://example.com/>\r\n",
+                StatusCode::UNSUPPORTED_URI_SCHEME,
+            ),
+            (
+                "Refer-To: <urn:service:sos>\r\n",
+                StatusCode::UNSUPPORTED_URI_SCHEME,
+            ),
+            ("Refer-To: <sip:a@x;method=BYE>\r\n", StatusCode::DECLINE),
         ];
         for (lines, code) in refused {
             assert_eq!(read(lines), Err(code), "{lines}");

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::params::trim;
 use super::parse::{has_controls, next_line, unfold};
-use super::{HeaderName, Via, limits};
+use super::{HeaderName, StatusCode, Via, limits};
 
 /// Defect of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,13 +46,13 @@ pub enum Defect {
 impl Defect {
     /// The status code to answer a request with.
     #[must_use]
-    pub const fn code(self) -> u16 {
+    pub const fn code(self) -> StatusCode {
         match self {
-            Defect::Version => 505,
-            Defect::TooLarge => 513,
+            Defect::Version => StatusCode::VERSION_NOT_SUPPORTED,
+            Defect::TooLarge => StatusCode::MESSAGE_TOO_LARGE,
             // RFC 4475 §3.1.2.18 prefers this to 400
-            Defect::MethodMismatch { known: false } => 501,
-            _ => 400,
+            Defect::MethodMismatch { known: false } => StatusCode::NOT_IMPLEMENTED,
+            _ => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -60,9 +60,9 @@ impl Defect {
     #[must_use]
     pub fn reason(self) -> String {
         match self {
-            Defect::Version => super::reason_phrase(505).to_owned(),
-            Defect::TooLarge => super::reason_phrase(513).to_owned(),
-            Defect::MethodMismatch { known: false } => super::reason_phrase(501).to_owned(),
+            Defect::Version => StatusCode::VERSION_NOT_SUPPORTED.reason().to_owned(),
+            Defect::TooLarge => StatusCode::MESSAGE_TOO_LARGE.reason().to_owned(),
+            Defect::MethodMismatch { known: false } => StatusCode::NOT_IMPLEMENTED.reason().to_owned(),
             other => other.to_string(),
         }
     }
@@ -119,7 +119,7 @@ impl std::error::Error for ParseError {}
 #[derive(Clone, Debug)]
 pub struct Rejected {
     /// 400, 501, 505 or 513.
-    pub code: u16,
+    pub code: StatusCode,
     /// Reason phrase.
     pub reason: String,
     request: Bytes,

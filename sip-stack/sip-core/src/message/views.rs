@@ -2,7 +2,9 @@ use bytes::Bytes;
 
 use super::fields::{self, CSeq, RAck, Replaces, SessionExpires, Token};
 use super::params::Commas;
-use super::{AuthParams, Contact, HeaderName, Message, Method, NameAddr, Params, Start, StartLine, Via};
+use super::{
+    AuthParams, Contact, HeaderName, Message, Method, NameAddr, Params, Start, StartLine, StatusCode, Via,
+};
 use crate::uri::UriRef;
 
 /// Start line and body.
@@ -45,7 +47,7 @@ impl Message {
 
     /// The status code of a response, 100 to 699.
     #[must_use]
-    pub fn status(&self) -> Option<u16> {
+    pub fn status(&self) -> Option<StatusCode> {
         match self.start {
             Start::Request { .. } => None,
             Start::Response { code, .. } => Some(code),

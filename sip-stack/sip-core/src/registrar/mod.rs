@@ -14,7 +14,7 @@ use sans_io::{Deadline, Time, Timers};
 pub use binding::Binding;
 
 use crate::flow::{Flow, FlowId};
-use crate::message::Message;
+use crate::message::{Message, StatusCode};
 use crate::uri::UriRef;
 use request::{Change, Refusal};
 
@@ -46,7 +46,7 @@ impl Default for Config {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisterOutcome {
     /// 200, 400, 403, 423 or 500.
-    pub code: u16,
+    pub code: StatusCode,
     /// `Contact` of each binding, `Min-Expires`, `Path`.
     pub headers: Vec<(String, String)>,
 }
@@ -125,7 +125,10 @@ impl Registrar {
                 .lines(crate::message::HeaderName::Path)
                 .map(|path| ("Path".to_owned(), path.to_owned())),
         );
-        RegisterOutcome { code: 200, headers }
+        RegisterOutcome {
+            code: StatusCode::OK,
+            headers,
+        }
     }
 
     /// The contacts of `user`: by their `q`, highest first, of equal ones the latest first.

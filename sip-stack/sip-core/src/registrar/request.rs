@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::message::{Contact, HeaderName, Message};
+use crate::message::{Contact, HeaderName, Message, StatusCode};
 
 use super::{Binding, Config};
 
@@ -21,12 +21,12 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) fn code(&self) -> u16 {
+    pub(super) fn code(&self) -> StatusCode {
         match self {
-            Refusal::Malformed => 400,
-            Refusal::TooMany => 403,
-            Refusal::TooBrief { .. } => 423,
-            Refusal::OutOfOrder => 500, // RFC 3261 §10.3, step 7
+            Refusal::Malformed => StatusCode::BAD_REQUEST,
+            Refusal::TooMany => StatusCode::FORBIDDEN,
+            Refusal::TooBrief { .. } => StatusCode::INTERVAL_TOO_BRIEF,
+            Refusal::OutOfOrder => StatusCode::SERVER_INTERNAL_ERROR, // RFC 3261 §10.3, step 7
         }
     }
 }

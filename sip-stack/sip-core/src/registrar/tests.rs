@@ -6,7 +6,7 @@ use sans_io::Time;
 
 use super::{Config, Event, RegisterOutcome, Registrar};
 use crate::flow::{Flow, FlowId, Transport};
-use crate::message::Message;
+use crate::message::{Message, StatusCode};
 
 const NOW: Time = Time::from_secs(1_000_000);
 
@@ -29,7 +29,7 @@ fn register(call_id: &str, cseq: u32, lines: &str) -> Message {
 }
 
 fn contacts(outcome: &RegisterOutcome) -> Vec<&str> {
-    assert_eq!(outcome.code, 200);
+    assert_eq!(outcome.code, StatusCode::OK);
     outcome
         .headers
         .iter()
@@ -209,7 +209,10 @@ fn too_brief_is_423_and_changes_nothing() {
     let outcome = registrar.register(NOW, "1001", &register("a", 1, &lines), flow(1));
     assert_eq!(
         (outcome.code, outcome.headers),
-        (423, vec![("Min-Expires".into(), "60".into())])
+        (
+            StatusCode::INTERVAL_TOO_BRIEF,
+            vec![("Min-Expires".into(), "60".into())]
+        )
     );
     assert!(registrar.is_empty());
     let long = registrar.register(
@@ -240,7 +243,7 @@ fn unregistering_one_and_all() {
         registrar
             .register(NOW, "1001", &register("a", 3, "Contact: *\r\n"), flow(1))
             .code,
-        400
+        StatusCode::BAD_REQUEST
     );
     assert_eq!(
         registrar
@@ -251,14 +254,14 @@ fn unregistering_one_and_all() {
                 flow(1)
             )
             .code,
-        400
+        StatusCode::BAD_REQUEST
     );
     let mixed = format!("Contact: *\r\nContact: {SIPJS}\r\nExpires: 0\r\n");
     assert_eq!(
         registrar
             .register(NOW, "1001", &register("a", 3, &mixed), flow(1))
             .code,
-        400
+        StatusCode::BAD_REQUEST
     );
     let all = registrar.register(
         NOW,
@@ -293,7 +296,7 @@ fn a_late_copy_of_an_older_register_changes_nothing() {
         registrar
             .register(NOW, "1001", &register("a", 4, &gone), flow(1))
             .code,
-        500
+        StatusCode::SERVER_INTERNAL_ERROR
     );
     assert_eq!(
         registrar
@@ -304,14 +307,14 @@ fn a_late_copy_of_an_older_register_changes_nothing() {
                 flow(1)
             )
             .code,
-        500
+        StatusCode::SERVER_INTERNAL_ERROR
     );
     assert!(registrar.is_reachable("1001"));
     assert_eq!(
         registrar
             .register(NOW, "1001", &register("other", 1, &gone), flow(1))
             .code,
-        200
+        StatusCode::OK
     );
     assert!(!registrar.is_reachable("1001"));
 }
@@ -335,7 +338,7 @@ fn the_oldest_contact_makes_room() {
         registrar
             .register(NOW, "1001", &register("a", 9, many), flow(1))
             .code,
-        403
+        StatusCode::FORBIDDEN
     );
     assert_eq!(registrar.len(), 2);
 }

@@ -1,3 +1,4 @@
+use crate::message::{StatusClass, StatusCode};
 use std::time::Duration;
 
 use sans_io::{Deadline, Time, earlier};
@@ -41,10 +42,10 @@ impl Client {
     }
 
     /// A response of this transaction; true when it is news for the user.
-    pub fn on_response(&mut self, now: Time, code: u16) -> bool {
+    pub fn on_response(&mut self, now: Time, code: StatusCode) -> bool {
         self.given_up = None;
-        match (self.state, code) {
-            (State::Trying | State::Proceeding, 100..200) => {
+        match (self.state, code.class()) {
+            (State::Trying | State::Proceeding, StatusClass::Provisional) => {
                 self.state = State::Proceeding;
                 true
             }
@@ -134,7 +135,7 @@ mod tests {
         assert_eq!(tx.on_timeout(Time(5)), OnTimeout::TimedOut);
         let mut tx = Client::new(Time(0), Timing::default(), true);
         tx.give_up(Time(5));
-        assert!(tx.on_response(Time(1), 100));
+        assert!(tx.on_response(Time(1), StatusCode::TRYING));
         assert_eq!(tx.on_timeout(Time(5)), OnTimeout::Nothing);
     }
 
@@ -162,7 +163,7 @@ mod tests {
     #[test]
     fn a_provisional_slows_timer_e_and_leaves_timer_f() {
         let mut tx = Client::new(Time(0), Timing::default(), false);
-        assert!(tx.on_response(Time(10), 100));
+        assert!(tx.on_response(Time(10), StatusCode::TRYING));
         let (sent, end, at) = run_to_the_end(&mut tx);
         assert_eq!(sent, [1, 9, 17, 25, 33, 41, 49, 57]);
         assert_eq!((end, at), (OnTimeout::TimedOut, 64));
@@ -171,8 +172,12 @@ mod tests {
     #[test]
     fn one_final_response_then_timer_k() {
         let mut tx = Client::new(Time(0), Timing::default(), false);
-        assert!(tx.is_open() && tx.on_response(Time(10), 200));
-        assert!(!tx.is_open() && !tx.on_response(Time(11), 200) && !tx.on_response(Time(12), 100));
+        assert!(tx.is_open() && tx.on_response(Time(10), StatusCode::OK));
+        assert!(
+            !tx.is_open()
+                && !tx.on_response(Time(11), StatusCode::OK)
+                && !tx.on_response(Time(12), StatusCode::TRYING)
+        );
         assert_eq!(tx.deadline(), Some((Time(10 + 5_000_000), "timer K")));
         assert_eq!(tx.on_timeout(Time(10 + 5_000_000)), OnTimeout::Finished);
     }
@@ -181,7 +186,7 @@ mod tests {
     fn reliable_neither_retransmits_nor_lingers() {
         let mut tx = Client::new(Time(0), Timing::default(), true);
         assert_eq!(tx.deadline(), Some((Time(64 * T1), "timer F")));
-        assert!(tx.on_response(Time(9), 404));
+        assert!(tx.on_response(Time(9), StatusCode::NOT_FOUND));
         assert_eq!(tx.on_timeout(Time(9)), OnTimeout::Finished);
     }
 }

@@ -1,3 +1,4 @@
+use crate::message::{StatusClass, StatusCode};
 use std::time::Duration;
 
 use sans_io::{Deadline, Time, earlier};
@@ -57,15 +58,15 @@ impl ClientInvite {
     }
 
     /// A response of this transaction, by its status code.
-    pub fn on_response(&mut self, now: Time, code: u16) -> OnResponse {
-        match (self.state, code) {
-            (State::Calling | State::Proceeding, 100..200) => {
+    pub fn on_response(&mut self, now: Time, code: StatusCode) -> OnResponse {
+        match (self.state, code.class()) {
+            (State::Calling | State::Proceeding, StatusClass::Provisional) => {
                 // §17.1.1.2: no retransmission and no timer B once anyone answered; the user limits ringing.
                 self.enter(State::Proceeding, None);
                 OnResponse::Deliver
             }
-            (State::Abandoned, 100..200) => OnResponse::Deliver,
-            (State::Calling | State::Abandoned | State::Proceeding, 200..300) => {
+            (State::Abandoned, StatusClass::Provisional) => OnResponse::Deliver,
+            (State::Calling | State::Abandoned | State::Proceeding, StatusClass::Success) => {
                 self.enter(State::Accepted, Some(now + self.timing.timeout())); // timer M
                 OnResponse::Deliver
             }
@@ -79,8 +80,8 @@ impl ClientInvite {
                 OnResponse::DeliverAndAck
             }
             // RFC 6026 §7.2: 2xx of other forks, and each retransmission, belong to the user.
-            (State::Accepted, 200..300) => OnResponse::Deliver,
-            (State::Completed, 300..) => OnResponse::Ack,
+            (State::Accepted, StatusClass::Success) => OnResponse::Deliver,
+            (State::Completed, _) if code.is_refusal() => OnResponse::Ack,
             _ => OnResponse::Ignore,
         }
     }
@@ -215,9 +216,9 @@ mod tests {
     fn a_provisional_stops_both_timers() {
         let mut tx = udp();
         assert!(!tx.is_proceeding());
-        assert_eq!(tx.on_response(Time(1), 100), OnResponse::Deliver);
+        assert_eq!(tx.on_response(Time(1), StatusCode::TRYING), OnResponse::Deliver);
         assert!(tx.is_proceeding() && tx.deadline().is_none());
-        assert_eq!(tx.on_response(Time(2), 180), OnResponse::Deliver);
+        assert_eq!(tx.on_response(Time(2), StatusCode::RINGING), OnResponse::Deliver);
     }
 
     #[test]
@@ -225,7 +226,7 @@ mod tests {
         let mut tx = udp();
         tx.limit(Time(5));
         assert_eq!(tx.deadline(), Some((Time(T1), "timer A")));
-        assert_eq!(tx.on_response(Time(1), 100), OnResponse::Deliver);
+        assert_eq!(tx.on_response(Time(1), StatusCode::TRYING), OnResponse::Deliver);
         tx.limit(Time(50));
         assert_eq!(tx.deadline(), Some((Time(50), "limit of a re-INVITE")));
         assert_eq!(tx.on_timeout(Time(50)), OnTimeout::TimedOut);
@@ -238,12 +239,15 @@ mod tests {
         assert_eq!(tx.on_timeout(Time(T1)), OnTimeout::Resend);
         assert_eq!(tx.on_timeout(Time(3 * T1)), OnTimeout::TimedOut);
         assert!(!tx.is_open() && !tx.is_proceeding());
-        assert_eq!(tx.on_response(Time(4 * T1), 180), OnResponse::Deliver);
+        assert_eq!(
+            tx.on_response(Time(4 * T1), StatusCode::RINGING),
+            OnResponse::Deliver
+        );
         assert_eq!(tx.deadline(), Some((Time(67 * T1), "abandoned INVITE")));
         assert_eq!(tx.on_timeout(Time(67 * T1)), OnTimeout::Finished);
         let mut tx = udp();
         tx.give_up(Time(3 * T1));
-        assert_eq!(tx.on_response(Time(1), 100), OnResponse::Deliver);
+        assert_eq!(tx.on_response(Time(1), StatusCode::TRYING), OnResponse::Deliver);
         assert_eq!(tx.deadline(), None);
         let mut tx = udp();
         tx.give_up(Time(100 * T1));
@@ -253,10 +257,13 @@ mod tests {
     #[test]
     fn accepted_hands_up_every_2xx_and_ends_with_timer_m() {
         let mut tx = udp();
-        assert_eq!(tx.on_response(Time(10), 200), OnResponse::Deliver);
-        assert_eq!(tx.on_response(Time(20), 200), OnResponse::Deliver);
-        assert_eq!(tx.on_response(Time(21), 180), OnResponse::Ignore);
-        assert_eq!(tx.on_response(Time(22), 486), OnResponse::Ignore);
+        assert_eq!(tx.on_response(Time(10), StatusCode::OK), OnResponse::Deliver);
+        assert_eq!(tx.on_response(Time(20), StatusCode::OK), OnResponse::Deliver);
+        assert_eq!(tx.on_response(Time(21), StatusCode::RINGING), OnResponse::Ignore);
+        assert_eq!(
+            tx.on_response(Time(22), StatusCode::BUSY_HERE),
+            OnResponse::Ignore
+        );
         assert_eq!(tx.deadline(), Some((Time(10 + 64 * T1), "timer M")));
         assert_eq!(tx.on_timeout(Time(10 + 64 * T1)), OnTimeout::Finished);
     }
@@ -264,9 +271,12 @@ mod tests {
     #[test]
     fn completed_acknowledges_each_copy_until_timer_d() {
         let mut tx = udp();
-        assert_eq!(tx.on_response(Time(10), 486), OnResponse::DeliverAndAck);
-        assert_eq!(tx.on_response(Time(20), 486), OnResponse::Ack);
-        assert_eq!(tx.on_response(Time(30), 200), OnResponse::Ignore);
+        assert_eq!(
+            tx.on_response(Time(10), StatusCode::BUSY_HERE),
+            OnResponse::DeliverAndAck
+        );
+        assert_eq!(tx.on_response(Time(20), StatusCode::BUSY_HERE), OnResponse::Ack);
+        assert_eq!(tx.on_response(Time(30), StatusCode::OK), OnResponse::Ignore);
         assert_eq!(tx.deadline(), Some((Time(10 + 64 * T1), "timer D")));
         assert_eq!(tx.on_timeout(Time(10 + 64 * T1)), OnTimeout::Finished);
     }
@@ -274,7 +284,10 @@ mod tests {
     #[test]
     fn timer_d_is_zero_when_reliable() {
         let mut tx = ClientInvite::new(Time(0), Timing::default(), true);
-        assert_eq!(tx.on_response(Time(7), 404), OnResponse::DeliverAndAck);
+        assert_eq!(
+            tx.on_response(Time(7), StatusCode::NOT_FOUND),
+            OnResponse::DeliverAndAck
+        );
         assert_eq!(tx.on_timeout(Time(7)), OnTimeout::Finished);
     }
 }

@@ -1,3 +1,4 @@
+use crate::message::{StatusClass, StatusCode};
 use sans_io::{Deadline, Time};
 
 use super::{OnTimeout, Timing};
@@ -34,9 +35,9 @@ impl Server {
     }
 
     /// The user responds; false when this response may not be sent any more.
-    pub fn respond(&mut self, now: Time, code: u16) -> bool {
-        match (self.state, code) {
-            (State::Trying | State::Proceeding, 100..200) => {
+    pub fn respond(&mut self, now: Time, code: StatusCode) -> bool {
+        match (self.state, code.class()) {
+            (State::Trying | State::Proceeding, StatusClass::Provisional) => {
                 self.state = State::Proceeding;
                 true
             }
@@ -100,10 +101,10 @@ mod tests {
     #[test]
     fn trying_is_silent_then_each_copy_gets_the_response() {
         let mut tx = Server::new(Time(0), Timing::default(), false);
-        assert!(!tx.on_request() && tx.respond(Time(1), 100) && tx.on_request());
-        assert!(tx.respond(Time(2), 200) && tx.on_request());
+        assert!(!tx.on_request() && tx.respond(Time(1), StatusCode::TRYING) && tx.on_request());
+        assert!(tx.respond(Time(2), StatusCode::OK) && tx.on_request());
         assert!(
-            !tx.respond(Time(3), 404) && !tx.respond(Time(3), 100),
+            !tx.respond(Time(3), StatusCode::NOT_FOUND) && !tx.respond(Time(3), StatusCode::TRYING),
             "one final response"
         );
         assert_eq!(tx.deadline(), Some((Time(2 + TIMEOUT), "timer J")));
@@ -113,7 +114,7 @@ mod tests {
     #[test]
     fn timer_j_is_zero_when_reliable() {
         let mut tx = Server::new(Time(0), Timing::default(), true);
-        assert!(tx.respond(Time(2), 200));
+        assert!(tx.respond(Time(2), StatusCode::OK));
         assert_eq!(tx.on_timeout(Time(2)), OnTimeout::Finished);
     }
 

@@ -1,3 +1,4 @@
+use crate::message::{StatusClass, StatusCode};
 use std::time::Duration;
 
 use sans_io::{Deadline, Time, earlier};
@@ -48,10 +49,10 @@ impl ServerInvite {
     }
 
     /// The user responds; false when this response may not be sent any more.
-    pub fn respond(&mut self, now: Time, code: u16) -> bool {
-        match (self.state, code) {
-            (State::Proceeding, 100..200) => true,
-            (State::Proceeding, 200..300) => {
+    pub fn respond(&mut self, now: Time, code: StatusCode) -> bool {
+        match (self.state, code.class()) {
+            (State::Proceeding, StatusClass::Provisional) => true,
+            (State::Proceeding, StatusClass::Success) => {
                 self.enter(State::Accepted, now + self.timing.timeout()); // timer L
                 true
             }
@@ -63,7 +64,7 @@ impl ServerInvite {
                 true
             }
             // RFC 6026 §7.1: the user's retransmissions of its 2xx pass.
-            (State::Accepted, 200..300) => true,
+            (State::Accepted, StatusClass::Success) => true,
             _ => false,
         }
     }
@@ -150,14 +151,14 @@ mod tests {
     #[test]
     fn proceeding_answers_each_copy_of_the_invite() {
         let mut tx = udp();
-        assert!(tx.on_request() && tx.respond(Time(1), 180) && tx.on_request());
+        assert!(tx.on_request() && tx.respond(Time(1), StatusCode::RINGING) && tx.on_request());
         assert_eq!(tx.deadline(), None);
     }
 
     #[test]
     fn timer_g_repeats_the_refusal_until_timer_h() {
         let mut tx = udp();
-        assert!(tx.respond(Time(0), 486));
+        assert!(tx.respond(Time(0), StatusCode::BUSY_HERE));
         let mut sent = vec![];
         loop {
             let (at, _) = tx.deadline().unwrap();
@@ -175,7 +176,7 @@ mod tests {
     #[test]
     fn ack_ends_the_refusal_and_timer_i_absorbs_more_of_them() {
         let mut tx = udp();
-        assert!(tx.respond(Time(0), 486) && tx.on_request());
+        assert!(tx.respond(Time(0), StatusCode::BUSY_HERE) && tx.on_request());
         assert_eq!(tx.on_ack(Time(5)), OnAck::Absorb);
         assert_eq!(tx.on_ack(Time(6)), OnAck::Absorb);
         assert!(!tx.on_request(), "Confirmed is silent");
@@ -186,7 +187,7 @@ mod tests {
     #[test]
     fn timer_i_is_zero_and_timer_g_absent_when_reliable() {
         let mut tx = ServerInvite::new(Timing::default(), true);
-        assert!(tx.respond(Time(0), 486));
+        assert!(tx.respond(Time(0), StatusCode::BUSY_HERE));
         assert_eq!(tx.deadline(), Some((Time(64 * T1), "timer H")));
         tx.on_ack(Time(5));
         assert_eq!(tx.on_timeout(Time(5)), OnTimeout::Finished);
@@ -195,8 +196,8 @@ mod tests {
     #[test]
     fn accepted_absorbs_the_invite_and_hands_up_the_ack() {
         let mut tx = udp();
-        assert!(tx.respond(Time(3), 200));
-        assert!(!tx.on_request() && tx.respond(Time(4), 200));
+        assert!(tx.respond(Time(3), StatusCode::OK));
+        assert!(!tx.on_request() && tx.respond(Time(4), StatusCode::OK));
         assert_eq!(tx.on_ack(Time(5)), OnAck::Deliver);
         assert_eq!(tx.deadline(), Some((Time(3 + 64 * T1), "timer L")));
         assert_eq!(tx.on_timeout(Time(3 + 64 * T1)), OnTimeout::Finished);
@@ -205,8 +206,16 @@ mod tests {
     #[test]
     fn nothing_but_a_2xx_follows_a_final_response() {
         let mut tx = udp();
-        assert!(tx.respond(Time(0), 200) && !tx.respond(Time(1), 180) && !tx.respond(Time(1), 486));
+        assert!(
+            tx.respond(Time(0), StatusCode::OK)
+                && !tx.respond(Time(1), StatusCode::RINGING)
+                && !tx.respond(Time(1), StatusCode::BUSY_HERE)
+        );
         let mut tx = udp();
-        assert!(tx.respond(Time(0), 486) && !tx.respond(Time(1), 180) && !tx.respond(Time(1), 200));
+        assert!(
+            tx.respond(Time(0), StatusCode::BUSY_HERE)
+                && !tx.respond(Time(1), StatusCode::RINGING)
+                && !tx.respond(Time(1), StatusCode::OK)
+        );
     }
 }

@@ -11,7 +11,7 @@ use sip_core::endpoint::{
     UsageId,
 };
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
-use sip_core::message::{Address, HeaderName, Message};
+use sip_core::message::{Address, HeaderName, Message, StatusCode};
 use sip_core::uri::Uri;
 
 pub(crate) const START: Time = Time::from_secs(1_000_000);
@@ -82,8 +82,8 @@ pub(crate) fn outgoing(uri: &str) -> OutgoingInvite {
 }
 
 /// The peer's response to what we sent.
-pub(crate) fn response(request: &Message, code: u16, tag: &str, lines: &str, body: &str) -> Bytes {
-    let mut out = format!("SIP/2.0 {code} {}\r\n", sip_core::message::reason_phrase(code));
+pub(crate) fn response(request: &Message, code: StatusCode, tag: &str, lines: &str, body: &str) -> Bytes {
+    let mut out = format!("SIP/2.0 {code} {}\r\n", code.reason());
     for name in [HeaderName::Via, HeaderName::From] {
         for value in request.lines(name) {
             let _ = write!(out, "{}: {value}\r\n", name.as_str());
@@ -162,7 +162,7 @@ impl Bench {
     }
 
     /// The peer's response to the last request of ours with this method.
-    pub(crate) fn answer(&mut self, method: &str, code: u16, tag: &str, lines: &str, body: &str) {
+    pub(crate) fn answer(&mut self, method: &str, code: StatusCode, tag: &str, lines: &str, body: &str) {
         let request = self.last(method);
         self.receive(peer(Transport::Udp), response(&request, code, tag, lines, body));
     }
@@ -375,7 +375,7 @@ impl Bench {
 
 fn is(message: &Message, what: &str) -> bool {
     match what.parse::<u16>() {
-        Ok(code) => message.status() == Some(code),
+        Ok(code) => message.status().is_some_and(|status| status == code),
         Err(_) => message.method().is_some_and(|method| method.as_str() == what),
     }
 }
@@ -390,7 +390,8 @@ fn describe(event: &Event) -> String {
             format!("{name}, body: {}", body.is_some())
         }
         Event::Offer { body, method, .. } => format!("{name} by {method:?}, body: {}", body.is_some()),
-        Event::OfferRefused { code, .. } | Event::RequestFailed { code, .. } => format!("{name} {code}"),
+        Event::OfferRefused { code, .. } => format!("{name} {code}"),
+        Event::RequestFailed { silence, .. } => format!("{name} {}", silence.code()),
         Event::Ended { cause, .. } => {
             let cause = format!("{cause:?}");
             let cause = cause.split(", headers").next().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use sip_core::endpoint::{Body, Event, ForkId, Headers, Target};
 use sip_core::flow::{Destination, Transport};
-use sip_core::message::{HeaderName, Method};
+use sip_core::message::{HeaderName, Method, StatusCode};
 
 use crate::bench::{ANSWER, Bench, OFFER, outgoing, peer, request, response};
 
@@ -90,19 +90,25 @@ fn what_must_be_understood_and_is_not_gets_415_with_the_types_that_are() {
         "/isup\r\nContent-Disposition: signal;handling=required\r\n",
     );
     let listed = Some("application/sdp, multipart/mixed, multipart/alternative".to_owned());
-    assert_eq!(refused(MULTIPART, &must), (Some(415), listed.clone()));
+    assert_eq!(
+        refused(MULTIPART, &must),
+        (Some(StatusCode::UNSUPPORTED_MEDIA_TYPE), listed.clone())
+    );
     assert_eq!(
         refused("Content-Type: application/isup\r\n", "x"),
-        (Some(415), listed.clone())
+        (Some(StatusCode::UNSUPPORTED_MEDIA_TYPE), listed.clone())
     );
     assert_eq!(
         refused("Content-Type: multipart/mixed\r\n", &mixed(OFFER)),
-        (Some(415), listed.clone())
+        (Some(StatusCode::UNSUPPORTED_MEDIA_TYPE), listed.clone())
     );
     let coded = "Content-Type: application/sdp\r\nContent-Encoding: gzip\r\n";
-    assert_eq!(refused(coded, OFFER), (Some(415), listed));
+    assert_eq!(
+        refused(coded, OFFER),
+        (Some(StatusCode::UNSUPPORTED_MEDIA_TYPE), listed)
+    );
     let optional = "Content-Type: application/isup\r\nContent-Disposition: signal; Handling=\"optional\"\r\n";
-    assert_eq!(refused(optional, "x").0, Some(100), "a late offer");
+    assert_eq!(refused(optional, "x").0, Some(StatusCode::TRYING), "a late offer");
 }
 
 #[test]
@@ -110,24 +116,26 @@ fn the_status_of_a_response_stands_without_its_body() {
     let mut bench = Bench::new();
     bench.invite(outgoing("sip:bob@192.0.2.9"));
     let isup = format!("{CONTACT}Content-Type: application/isup\r\n");
-    bench.answer("INVITE", 180, "bob", &isup, "x");
+    bench.answer("INVITE", StatusCode::RINGING, "bob", &isup, "x");
     assert!(matches!(
         bench.event(),
         Event::Provisional {
-            code: 180,
+            code: StatusCode::RINGING,
             body: None,
             ..
         }
     ));
     bench.answer(
         "INVITE",
-        183,
+        StatusCode::SESSION_PROGRESS,
         "bob",
         &format!("{CONTACT}{MULTIPART}"),
         &mixed(OFFER),
     );
-    assert!(matches!(bench.event(), Event::Provisional { code: 183, body, .. } if body == sdp(OFFER)));
-    bench.answer("INVITE", 200, "bob", &isup, "x");
+    assert!(
+        matches!(bench.event(), Event::Provisional { code: StatusCode::SESSION_PROGRESS, body, .. } if body == sdp(OFFER))
+    );
+    bench.answer("INVITE", StatusCode::OK, "bob", &isup, "x");
     assert!(matches!(bench.event(), Event::Answered { body: None, .. }));
 }
 
@@ -139,7 +147,7 @@ fn each_fork_is_named_and_its_reliable_answer_stands_where_its_200_has_none() {
     let mut named = Vec::new();
     for (tag, body) in [("one", OFFER), ("two", &second), ("ONE", OFFER)] {
         let lines = if tag == "ONE" { CONTACT } else { RELIABLE };
-        bench.answer("INVITE", 183, tag, lines, body);
+        bench.answer("INVITE", StatusCode::SESSION_PROGRESS, tag, lines, body);
         let Event::Provisional { fork, body: said, .. } = bench.event() else {
             panic!()
         };
@@ -150,13 +158,13 @@ fn each_fork_is_named_and_its_reliable_answer_stands_where_its_200_has_none() {
             .last()
             .is_some_and(|sent| sent.message.is(&Method::Prack))
         {
-            bench.answer("PRACK", 200, "", "", "");
+            bench.answer("PRACK", StatusCode::OK, "", "", "");
         }
     }
     assert_eq!(named, [Some(ForkId(0)), Some(ForkId(1)), Some(ForkId(0))]);
-    bench.answer("INVITE", 180, "", "", "");
+    bench.answer("INVITE", StatusCode::RINGING, "", "", "");
     assert!(matches!(bench.event(), Event::Provisional { fork: None, .. }));
-    bench.answer("INVITE", 200, "one", CONTACT, "");
+    bench.answer("INVITE", StatusCode::OK, "one", CONTACT, "");
     let Event::Answered { fork, body, .. } = bench.event() else {
         panic!()
     };
@@ -170,9 +178,9 @@ fn an_update_of_an_early_fork_is_that_forks() {
     let mut bench = Bench::new();
     bench.invite(outgoing("sip:bob@192.0.2.9"));
     for tag in ["one", "two"] {
-        bench.answer("INVITE", 183, tag, RELIABLE, OFFER);
+        bench.answer("INVITE", StatusCode::SESSION_PROGRESS, tag, RELIABLE, OFFER);
         bench.event();
-        bench.answer("PRACK", 200, "", "", "");
+        bench.answer("PRACK", StatusCode::OK, "", "", "");
     }
     let invite = bench.last("INVITE");
     let text = format!(
@@ -247,7 +255,7 @@ fn a_contact_that_leads_nowhere_is_answered_where_the_200_came_from() {
         let reached = bench.find("INVITE").unwrap().to.clone();
         let ok = response(
             &bench.last("INVITE"),
-            200,
+            StatusCode::OK,
             "bob",
             &format!("Contact: <{contact}>\r\n"),
             OFFER,

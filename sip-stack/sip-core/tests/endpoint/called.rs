@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sip_core::endpoint::{Body, Ended, Event, Headers, Input, OfferMethod, Reason};
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
-use sip_core::message::HeaderName;
+use sip_core::message::{HeaderName, StatusCode};
 
 use crate::bench::{ANSWER, Bench, OFFER, config, peer, request};
 
@@ -23,7 +23,7 @@ fn ring_answer_ack_and_bye() {
         "Record-Route: <sip:192.0.2.9;lr>\r\nRecord-Route: <sip:p1.example.net;lr>\r\n",
         OFFER,
     );
-    bench.act(|endpoint, now| endpoint.ring(now, usage, 180, None, Headers::new()));
+    bench.act(|endpoint, now| endpoint.ring(now, usage, StatusCode::RINGING, None, Headers::new()));
     bench.secs(2);
     bench.act(|endpoint, now| endpoint.accept(now, usage, answer(), vec![("X-Call".into(), "7".into())]));
     let (ringing, ok) = (bench.last("180"), bench.last("200"));
@@ -95,7 +95,7 @@ fn a_2xx_without_ack_ends_in_bye() {
             ..
         }
     ));
-    bench.answer("BYE", 481, "", "", "");
+    bench.answer("BYE", StatusCode::CALL_DOES_NOT_EXIST, "", "", "");
     insta::assert_snapshot!(bench.ladder());
     bench.is_clean_after_a_while();
 }
@@ -117,7 +117,7 @@ fn no_bye_before_the_ack() {
     assert_eq!(bench.count("BYE"), 0);
     bench.within(usage, "ACK", 100, "", "");
     assert_eq!(bench.count("BYE"), 1);
-    bench.answer("BYE", 200, "", "", "");
+    bench.answer("BYE", StatusCode::OK, "", "", "");
     insta::assert_snapshot!(bench.ladder());
     bench.is_clean_after_a_while();
 }
@@ -126,7 +126,7 @@ fn no_bye_before_the_ack() {
 fn a_cancelled_call_gets_487_and_the_cancel_200_with_the_same_tag() {
     let mut bench = Bench::new();
     let usage = bench.called(peer(UDP), "", OFFER);
-    bench.act(|endpoint, now| endpoint.ring(now, usage, 180, None, Headers::new()));
+    bench.act(|endpoint, now| endpoint.ring(now, usage, StatusCode::RINGING, None, Headers::new()));
     let cancel = request(
         "CANCEL",
         "sip:1001@192.0.2.1",
@@ -175,7 +175,14 @@ fn a_cancel_after_the_200_changes_nothing_and_one_of_nothing_gets_481() {
 fn a_refusal_is_repeated_until_its_ack() {
     let mut bench = Bench::new();
     let usage = bench.called(peer(UDP), "", OFFER);
-    bench.act(|endpoint, now| endpoint.reject(now, usage, 486, vec![("Retry-After".into(), "5".into())]));
+    bench.act(|endpoint, now| {
+        endpoint.reject(
+            now,
+            usage,
+            StatusCode::BUSY_HERE,
+            vec![("Retry-After".into(), "5".into())],
+        )
+    });
     assert!(matches!(
         bench.event(),
         Event::Ended {
@@ -195,7 +202,7 @@ fn a_late_180_cannot_undo_the_200() {
     let mut bench = Bench::new();
     let usage = bench.called(peer(UDP), "", OFFER);
     bench.act(|endpoint, now| endpoint.accept(now, usage, answer(), Headers::new()));
-    bench.act(|endpoint, now| endpoint.ring(now, usage, 180, None, Headers::new()));
+    bench.act(|endpoint, now| endpoint.ring(now, usage, StatusCode::RINGING, None, Headers::new()));
     bench.secs(1);
     assert_eq!((bench.count("180"), bench.count("200")), (0, 2));
 }
@@ -247,7 +254,7 @@ fn replies_go_to_the_source_with_received_and_rport() {
     let Event::Request { tx, .. } = bench.event() else {
         panic!()
     };
-    bench.act(|endpoint, now| endpoint.reply(now, tx, 200, Headers::new(), None));
+    bench.act(|endpoint, now| endpoint.reply(now, tx, StatusCode::OK, Headers::new(), None));
     let sent = bench.find("200").unwrap();
     assert_eq!(sent.to, Destination::Flow(nat));
     let via = sent.message.top_via().unwrap();
@@ -266,7 +273,7 @@ fn replies_go_to_the_source_with_received_and_rport() {
     let Event::Request { tx, .. } = bench.event() else {
         panic!()
     };
-    bench.act(|endpoint, now| endpoint.reply(now, tx, 200, Headers::new(), None));
+    bench.act(|endpoint, now| endpoint.reply(now, tx, StatusCode::OK, Headers::new(), None));
     let Destination::Flow(to) = bench.find("200").unwrap().to else {
         panic!()
     };
@@ -310,8 +317,10 @@ fn a_browser_is_reached_over_its_connection_and_then_over_the_next_one() {
 fn a_caller_that_requires_reliable_responses_gets_them_one_by_one() {
     let mut bench = Bench::new();
     let usage = bench.called(peer(UDP), "Require: 100rel\r\nSupported: 100rel\r\n", OFFER);
-    bench.act(|endpoint, now| endpoint.ring(now, usage, 183, answer(), Headers::new()));
-    bench.act(|endpoint, now| endpoint.ring(now, usage, 180, None, Headers::new()));
+    bench.act(|endpoint, now| {
+        endpoint.ring(now, usage, StatusCode::SESSION_PROGRESS, answer(), Headers::new())
+    });
+    bench.act(|endpoint, now| endpoint.ring(now, usage, StatusCode::RINGING, None, Headers::new()));
     bench.act(|endpoint, now| endpoint.accept(now, usage, None, Headers::new()));
     bench.secs(1);
     assert_eq!(
@@ -349,7 +358,7 @@ fn a_caller_that_requires_reliable_responses_gets_them_one_by_one() {
 fn a_prack_that_the_200_overtook_is_answered() {
     let mut bench = Bench::new();
     let usage = bench.called(peer(UDP), "Require: 100rel\r\n", OFFER);
-    bench.act(|endpoint, now| endpoint.ring(now, usage, 180, None, Headers::new()));
+    bench.act(|endpoint, now| endpoint.ring(now, usage, StatusCode::RINGING, None, Headers::new()));
     bench.act(|endpoint, now| endpoint.accept(now, usage, answer(), Headers::new()));
     let rack = format!("RAck: {} 100 INVITE\r\n", bench.last("180").rseq().unwrap());
     bench.within(usage, "PRACK", 101, &rack, "");
@@ -368,7 +377,7 @@ fn who_offers_nothing_and_requires_reliable_responses_gets_our_offer_in_the_firs
     let mut bench = Bench::new();
     let usage = bench.called(peer(UDP), "Require: 100rel\r\n", "");
     assert!(bench.endpoint.offers_first(usage));
-    bench.act(|endpoint, now| endpoint.ring(now, usage, 180, answer(), Headers::new()));
+    bench.act(|endpoint, now| endpoint.ring(now, usage, StatusCode::RINGING, answer(), Headers::new()));
     assert!(!bench.endpoint.offers_first(usage) && bench.endpoint.offered_early(usage));
     bench.act(|endpoint, now| endpoint.accept(now, usage, None, Headers::new()));
     assert_eq!(bench.count("200"), 0, "the answer is still to come");
@@ -389,7 +398,7 @@ fn who_offers_nothing_and_requires_reliable_responses_gets_our_offer_in_the_firs
 fn an_invitation_expires_when_its_caller_said() {
     let mut bench = Bench::new();
     let usage = bench.called(peer(UDP), "Expires: 3\r\n", OFFER);
-    bench.act(|endpoint, now| endpoint.ring(now, usage, 180, None, Headers::new()));
+    bench.act(|endpoint, now| endpoint.ring(now, usage, StatusCode::RINGING, None, Headers::new()));
     bench.sleep(Duration::from_millis(2_999));
     assert!(bench.events.is_empty() && bench.count("487") == 0);
     bench.sleep(Duration::from_millis(2));
@@ -417,7 +426,7 @@ fn an_invitation_expires_when_its_caller_said() {
 fn a_response_whose_connection_is_gone_goes_to_the_address_of_via() {
     let mut bench = Bench::new();
     let usage = bench.called(peer(Transport::Tcp), "", OFFER);
-    bench.act(|endpoint, now| endpoint.ring(now, usage, 180, None, Headers::new()));
+    bench.act(|endpoint, now| endpoint.ring(now, usage, StatusCode::RINGING, None, Headers::new()));
     bench.act(|endpoint, now| endpoint.handle_input(now, Input::FlowClosed { flow: FlowId(7) }));
     bench.act(|endpoint, now| endpoint.accept(now, usage, answer(), Headers::new()));
     let lost = bench.find("200").unwrap();
@@ -444,7 +453,7 @@ fn a_response_whose_connection_is_gone_goes_to_the_address_of_via() {
     // Nobody listens there either.
     let mut bench = Bench::new();
     let usage = bench.called(peer(Transport::Tcp), "", OFFER);
-    bench.act(|endpoint, now| endpoint.reject(now, usage, 486, Headers::new()));
+    bench.act(|endpoint, now| endpoint.reject(now, usage, StatusCode::BUSY_HERE, Headers::new()));
     for _ in 0..2 {
         let token = bench.find("486").unwrap().token;
         fail(&mut bench, token);
@@ -454,7 +463,7 @@ fn a_response_whose_connection_is_gone_goes_to_the_address_of_via() {
     // Nobody can connect to a browser.
     let mut bench = Bench::new();
     let usage = bench.called(peer(Transport::Ws), "", OFFER);
-    bench.act(|endpoint, now| endpoint.reject(now, usage, 486, Headers::new()));
+    bench.act(|endpoint, now| endpoint.reject(now, usage, StatusCode::BUSY_HERE, Headers::new()));
     let token = bench.find("486").unwrap().token;
     fail(&mut bench, token);
     assert_eq!(bench.count("486"), 1);
@@ -464,7 +473,9 @@ fn a_response_whose_connection_is_gone_goes_to_the_address_of_via() {
 fn a_reliable_response_without_prack_ends_the_call() {
     let mut bench = Bench::new();
     let usage = bench.called(peer(UDP), "Require: 100rel\r\n", OFFER);
-    bench.act(|endpoint, now| endpoint.ring(now, usage, 183, answer(), Headers::new()));
+    bench.act(|endpoint, now| {
+        endpoint.ring(now, usage, StatusCode::SESSION_PROGRESS, answer(), Headers::new())
+    });
     bench.secs(33);
     assert!(matches!(bench.event(), Event::Ended { .. }));
     assert!(bench.count("504") > 0);
@@ -475,7 +486,9 @@ fn a_reliable_response_without_prack_ends_the_call() {
 fn a_prack_may_offer() {
     let mut bench = Bench::new();
     let usage = bench.called(peer(UDP), "Require: 100rel\r\n", OFFER);
-    bench.act(|endpoint, now| endpoint.ring(now, usage, 183, answer(), Headers::new()));
+    bench.act(|endpoint, now| {
+        endpoint.ring(now, usage, StatusCode::SESSION_PROGRESS, answer(), Headers::new())
+    });
     let rseq = bench.last("183").rseq().unwrap();
     bench.within(
         usage,
@@ -567,7 +580,7 @@ fn a_phone_whose_connection_closed_is_looked_for_at_its_contact() {
     assert!(
         matches!(second, Destination::Address { transport: Transport::Tcp, addr, .. } if addr == address)
     );
-    bench.answer("BYE", 200, "", "", "");
+    bench.answer("BYE", StatusCode::OK, "", "", "");
     bench.is_clean_after_a_while();
 }
 
@@ -575,7 +588,7 @@ fn a_phone_whose_connection_closed_is_looked_for_at_its_contact() {
 fn a_long_ringing_is_repeated_every_minute() {
     let mut bench = Bench::new();
     let usage = bench.called(peer(UDP), "", OFFER);
-    bench.act(|endpoint, now| endpoint.ring(now, usage, 180, None, Headers::new()));
+    bench.act(|endpoint, now| endpoint.ring(now, usage, StatusCode::RINGING, None, Headers::new()));
     bench.secs(125);
     assert_eq!(bench.count("180"), 3);
     bench.act(|endpoint, now| endpoint.accept(now, usage, answer(), Headers::new()));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sip_core::endpoint::{Body, Credentials, Ended, Event, Headers, Input, Target};
 use sip_core::flow::{Destination, Transport};
-use sip_core::message::{HeaderName, Method};
+use sip_core::message::{HeaderName, Method, StatusCode};
 use sip_core::uri::Uri;
 
 use crate::bench::{ANSWER, Bench, OFFER, outgoing, peer, response};
@@ -20,7 +20,7 @@ fn ack_for_2xx_has_a_new_branch_the_route_set_and_the_same_cseq_and_comes_again_
     let invite = bench.last("INVITE");
     let lines =
         format!("Record-Route: <sip:p2.example.net;lr>\r\nRecord-Route: <sip:192.0.2.9;lr>\r\n{CONTACT}");
-    let ok = response(&invite, 200, "bob", &lines, OFFER);
+    let ok = response(&invite, StatusCode::OK, "bob", &lines, OFFER);
     bench.receive(peer(Transport::Udp), ok.clone());
     let ack = bench.last("ACK");
     assert_ne!(
@@ -45,7 +45,7 @@ fn ack_for_2xx_has_a_new_branch_the_route_set_and_the_same_cseq_and_comes_again_
     assert_eq!(copy.to_bytes(), ack.to_bytes(), "the same ACK");
     assert_eq!(bench.events.len(), 1, "answered once");
     bench.act(|endpoint, now| endpoint.hangup(now, usage, None, Headers::new()));
-    bench.answer("BYE", 200, "", "", "");
+    bench.answer("BYE", StatusCode::OK, "", "", "");
     insta::assert_snapshot!(bench.ladder());
     bench.is_clean_after_a_while();
 }
@@ -55,7 +55,7 @@ fn ack_for_a_refusal_has_the_same_branch_and_one_via() {
     let mut bench = Bench::new();
     bench.invite(outgoing(BOB));
     let invite = bench.last("INVITE");
-    let busy = response(&invite, 486, "bob", "", "");
+    let busy = response(&invite, StatusCode::BUSY_HERE, "bob", "", "");
     bench.receive(peer(Transport::Udp), busy.clone());
     let ack = bench.last("ACK");
     assert_eq!(
@@ -78,7 +78,7 @@ fn cancel_waits_for_a_provisional_response_and_goes_the_same_way() {
     bench.act(|endpoint, now| endpoint.hangup(now, usage, None, Headers::new()));
     assert_eq!(bench.count("CANCEL"), 0);
     bench.sleep(Duration::from_millis(600));
-    bench.answer("INVITE", 100, "", "", "");
+    bench.answer("INVITE", StatusCode::TRYING, "", "", "");
     let (invite, cancel) = (bench.find("INVITE").unwrap(), bench.find("CANCEL").unwrap());
     assert_eq!(invite.to, cancel.to);
     assert_eq!(invite.message.request_uri(), cancel.message.request_uri());
@@ -87,8 +87,8 @@ fn cancel_waits_for_a_provisional_response_and_goes_the_same_way() {
         cancel.message.header(HeaderName::Via).map(str::to_owned)
     );
     assert_eq!(cancel.message.cseq().number, invite.message.cseq().number);
-    bench.answer("CANCEL", 200, "bob", "", "");
-    bench.answer("INVITE", 487, "bob", "", "");
+    bench.answer("CANCEL", StatusCode::OK, "bob", "", "");
+    bench.answer("INVITE", StatusCode::REQUEST_TERMINATED, "bob", "", "");
     insta::assert_snapshot!(bench.ladder());
     bench.is_clean_after_a_while();
 }
@@ -97,13 +97,13 @@ fn cancel_waits_for_a_provisional_response_and_goes_the_same_way() {
 fn a_200_that_crosses_our_cancel_is_acknowledged_and_ended_with_bye() {
     let mut bench = Bench::new();
     let usage = bench.invite(outgoing(BOB));
-    bench.answer("INVITE", 180, "bob", CONTACT, "");
+    bench.answer("INVITE", StatusCode::RINGING, "bob", CONTACT, "");
     bench.act(|endpoint, now| endpoint.hangup(now, usage, None, Headers::new()));
-    bench.answer("INVITE", 200, "bob", CONTACT, OFFER);
-    bench.answer("CANCEL", 200, "bob", "", "");
+    bench.answer("INVITE", StatusCode::OK, "bob", CONTACT, OFFER);
+    bench.answer("CANCEL", StatusCode::OK, "bob", "", "");
     assert_eq!((bench.count("ACK"), bench.count("BYE")), (1, 1));
     assert!(bench.last("BYE").cseq().number > bench.last("ACK").cseq().number);
-    bench.answer("BYE", 200, "", "", "");
+    bench.answer("BYE", StatusCode::OK, "", "", "");
     insta::assert_snapshot!(bench.ladder());
     bench.is_clean_after_a_while();
 }
@@ -112,7 +112,7 @@ fn a_200_that_crosses_our_cancel_is_acknowledged_and_ended_with_bye() {
 fn a_cancelled_invite_without_final_response_is_forgotten() {
     let mut bench = Bench::new();
     let usage = bench.invite(outgoing(BOB));
-    bench.answer("INVITE", 180, "bob", CONTACT, "");
+    bench.answer("INVITE", StatusCode::RINGING, "bob", CONTACT, "");
     bench.act(|endpoint, now| endpoint.hangup(now, usage, None, Headers::new()));
     bench.is_clean_after_a_while();
 }
@@ -121,15 +121,45 @@ fn a_cancelled_invite_without_final_response_is_forgotten() {
 fn forks_are_told_apart_by_tag_in_any_case_and_the_second_answer_is_ended() {
     let mut bench = Bench::new();
     let usage = bench.invite(outgoing(BOB));
-    bench.answer("INVITE", 180, "one", "Contact: <sip:one@192.0.2.9>\r\n", "");
-    bench.answer("INVITE", 183, "two", "Contact: <sip:two@192.0.2.9>\r\n", OFFER);
-    bench.answer("INVITE", 200, "TWO", "Contact: <sip:two@192.0.2.9>\r\n", OFFER);
+    bench.answer(
+        "INVITE",
+        StatusCode::RINGING,
+        "one",
+        "Contact: <sip:one@192.0.2.9>\r\n",
+        "",
+    );
+    bench.answer(
+        "INVITE",
+        StatusCode::SESSION_PROGRESS,
+        "two",
+        "Contact: <sip:two@192.0.2.9>\r\n",
+        OFFER,
+    );
+    bench.answer(
+        "INVITE",
+        StatusCode::OK,
+        "TWO",
+        "Contact: <sip:two@192.0.2.9>\r\n",
+        OFFER,
+    );
     assert_eq!(bench.last("ACK").request_uri(), Some("sip:two@192.0.2.9"));
-    bench.answer("INVITE", 200, "one", "Contact: <sip:one@192.0.2.9>\r\n", OFFER);
+    bench.answer(
+        "INVITE",
+        StatusCode::OK,
+        "one",
+        "Contact: <sip:one@192.0.2.9>\r\n",
+        OFFER,
+    );
     assert_eq!(bench.last("ACK").request_uri(), Some("sip:one@192.0.2.9"));
     assert_eq!(bench.last("BYE").request_uri(), Some("sip:one@192.0.2.9"));
-    bench.answer("BYE", 200, "", "", "");
-    bench.answer("INVITE", 200, "one", "Contact: <sip:one@192.0.2.9>\r\n", OFFER);
+    bench.answer("BYE", StatusCode::OK, "", "", "");
+    bench.answer(
+        "INVITE",
+        StatusCode::OK,
+        "one",
+        "Contact: <sip:one@192.0.2.9>\r\n",
+        OFFER,
+    );
     assert_eq!(
         (bench.count("ACK"), bench.count("BYE")),
         (3, 1),
@@ -151,7 +181,7 @@ fn forks_are_told_apart_by_tag_in_any_case_and_the_second_answer_is_ended() {
 fn a_peer_of_rfc_2543_without_to_tag() {
     let mut bench = Bench::new();
     let usage = bench.invite(outgoing(BOB));
-    bench.answer("INVITE", 200, "", CONTACT, OFFER);
+    bench.answer("INVITE", StatusCode::OK, "", CONTACT, OFFER);
     assert_eq!(bench.last("ACK").to().tag(), None);
     bench.within(usage, "BYE", 1, "", "");
     assert_eq!(bench.count("200"), 1);
@@ -164,7 +194,7 @@ fn a_strict_router_gets_itself_in_the_request_uri() {
     let usage = bench.invite(outgoing(BOB));
     let lines =
         "Record-Route: <sip:far@192.0.2.20;lr>, <sip:strict@192.0.2.9>\r\nContact: <sip:bob@192.0.2.77>\r\n";
-    bench.answer("INVITE", 200, "bob", lines, OFFER);
+    bench.answer("INVITE", StatusCode::OK, "bob", lines, OFFER);
     let ack = bench.find("ACK").unwrap();
     assert_eq!(ack.message.request_uri(), Some("sip:strict@192.0.2.9"));
     let routes: Vec<_> = ack.message.headers(HeaderName::Route).collect();
@@ -182,14 +212,20 @@ fn the_route_set_is_that_of_the_2xx_and_no_refresh_changes_it() {
     let usage = bench.invite(outgoing(BOB));
     bench.answer(
         "INVITE",
-        180,
+        StatusCode::RINGING,
         "bob",
         &format!("Record-Route: <sip:early@192.0.2.30;lr>\r\n{CONTACT}"),
         "",
     );
     // A proxy that changes networks records itself twice.
     let double = "Record-Route: <sip:192.0.2.31;r2=on;lr>, <sip:10.0.0.1;r2=on;lr>\r\n";
-    bench.answer("INVITE", 200, "bob", &format!("{double}{CONTACT}"), OFFER);
+    bench.answer(
+        "INVITE",
+        StatusCode::OK,
+        "bob",
+        &format!("{double}{CONTACT}"),
+        OFFER,
+    );
     let routes = ["<sip:10.0.0.1;r2=on;lr>", "<sip:192.0.2.31;r2=on;lr>"];
     assert_eq!(
         bench.last("ACK").headers(HeaderName::Route).collect::<Vec<_>>(),
@@ -217,10 +253,10 @@ fn the_route_set_is_that_of_the_2xx_and_no_refresh_changes_it() {
 fn the_ringing_limit_starts_anew_with_each_101_to_199() {
     let mut bench = Bench::new();
     bench.invite(outgoing(BOB));
-    bench.answer("INVITE", 100, "", "", "");
+    bench.answer("INVITE", StatusCode::TRYING, "", "", "");
     for _ in 0..3 {
         bench.secs(50);
-        bench.answer("INVITE", 180, "bob", CONTACT, "");
+        bench.answer("INVITE", StatusCode::RINGING, "bob", CONTACT, "");
     }
     bench.secs(59);
     assert_eq!(bench.count("CANCEL"), 0);
@@ -233,8 +269,8 @@ fn the_ringing_limit_starts_anew_with_each_101_to_199() {
             ..
         })
     ));
-    bench.answer("CANCEL", 200, "bob", "", "");
-    bench.answer("INVITE", 487, "bob", "", "");
+    bench.answer("CANCEL", StatusCode::OK, "bob", "", "");
+    bench.answer("INVITE", StatusCode::REQUEST_TERMINATED, "bob", "", "");
     bench.is_clean_after_a_while();
 }
 
@@ -243,7 +279,7 @@ fn a_100_does_not_start_the_ringing_limit_anew() {
     let mut bench = Bench::new();
     bench.invite(outgoing(BOB));
     bench.secs(20);
-    bench.answer("INVITE", 100, "", "", "");
+    bench.answer("INVITE", StatusCode::TRYING, "", "", "");
     bench.secs(41);
     assert!(matches!(
         bench.event(),
@@ -300,7 +336,7 @@ fn names_under_invalid_are_never_resolved() {
     let invite = bench.last("INVITE");
     let ok = response(
         &invite,
-        200,
+        StatusCode::OK,
         "bob",
         "Contact: <sip:k3o9lrfu@k0u5qe8dq2bo.invalid;transport=ws>\r\n",
         OFFER,
@@ -328,11 +364,17 @@ fn the_next_target_follows_503_silence_and_transport_errors() {
     assert_eq!(bench.queries[0].1, "sip:bob@trunk.example.net");
     let four = [10, 11, 12, 13].map(|last| (Transport::Udp, [192, 0, 2, last]));
     resolve(&mut bench, &four);
-    bench.answer("INVITE", 503, "x", "Retry-After: 120\r\n", "");
+    bench.answer(
+        "INVITE",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "x",
+        "Retry-After: 120\r\n",
+        "",
+    );
     bench.secs(6);
     let token = bench.find("INVITE").unwrap().token;
     bench.act(|endpoint, now| endpoint.handle_input(now, Input::TransmitFailed { token }));
-    bench.answer("INVITE", 200, "bob", CONTACT, OFFER);
+    bench.answer("INVITE", StatusCode::OK, "bob", CONTACT, OFFER);
     assert!(matches!(bench.event(), Event::Answered { .. }));
     let invites: Vec<_> = bench
         .sent
@@ -358,7 +400,7 @@ fn the_next_target_follows_503_silence_and_transport_errors() {
 #[test]
 fn a_silent_target_is_left_after_a_few_seconds_and_dismissed_when_it_speaks_late() {
     let two = [10, 11].map(|last| (Transport::Udp, [192, 0, 2, last]));
-    for (late, expected) in [(180, "CANCEL"), (200, "BYE")] {
+    for (late, expected) in [(StatusCode::RINGING, "CANCEL"), (StatusCode::OK, "BYE")] {
         let mut bench = Bench::new();
         bench.invite(outgoing("sip:bob@trunk.example.net"));
         resolve(&mut bench, &two);
@@ -367,8 +409,8 @@ fn a_silent_target_is_left_after_a_few_seconds_and_dismissed_when_it_speaks_late
         assert_eq!(bench.distinct("INVITE"), 1);
         bench.sleep(Duration::from_millis(20));
         assert_eq!(bench.distinct("INVITE"), 2);
-        bench.answer("INVITE", 180, "bob", CONTACT, "");
-        bench.answer("INVITE", 200, "bob", CONTACT, OFFER);
+        bench.answer("INVITE", StatusCode::RINGING, "bob", CONTACT, "");
+        bench.answer("INVITE", StatusCode::OK, "bob", CONTACT, OFFER);
         bench.receive(
             peer(Transport::Udp),
             response(
@@ -376,7 +418,7 @@ fn a_silent_target_is_left_after_a_few_seconds_and_dismissed_when_it_speaks_late
                 late,
                 "slow",
                 CONTACT,
-                if late == 200 { OFFER } else { "" },
+                if late == StatusCode::OK { OFFER } else { "" },
             ),
         );
         assert_eq!(bench.distinct(expected), 1, "{}", bench.ladder());
@@ -415,7 +457,7 @@ fn a_trunk_that_says_nothing_is_given_up_when_its_time_is_over() {
     ));
     bench.is_clean_after_a_while();
     bench.invite(call());
-    bench.answer("INVITE", 100, "", "", "");
+    bench.answer("INVITE", StatusCode::TRYING, "", "", "");
     bench.secs(30);
     assert!(bench.events.is_empty(), "whoever said anything has its time");
 }
@@ -436,13 +478,13 @@ fn an_unreachable_target_is_left_at_once() {
     assert_eq!(bench.distinct("INVITE"), 1, "another port");
     unreachable(&mut bench, "192.0.2.10:5060");
     assert_eq!(bench.distinct("INVITE"), 2);
-    bench.answer("INVITE", 100, "", "", "");
+    bench.answer("INVITE", StatusCode::TRYING, "", "", "");
     unreachable(&mut bench, "192.0.2.11:5060");
     assert!(
         bench.events.is_empty(),
         "it answered: what else is said of it may be forged"
     );
-    bench.answer("INVITE", 200, "bob", CONTACT, OFFER);
+    bench.answer("INVITE", StatusCode::OK, "bob", CONTACT, OFFER);
     bench.events.clear();
 
     let usage = bench.invite(sip_core::endpoint::OutgoingInvite {
@@ -467,11 +509,23 @@ fn a_late_answer_of_a_fork_is_dismissed_with_credentials_too() {
         }),
         ..outgoing(BOB)
     });
-    bench.answer("INVITE", 407, "x", challenge, "");
-    bench.answer("INVITE", 200, "bob", CONTACT, OFFER);
-    bench.answer("INVITE", 200, "carol", CONTACT, OFFER);
+    bench.answer(
+        "INVITE",
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        "x",
+        challenge,
+        "",
+    );
+    bench.answer("INVITE", StatusCode::OK, "bob", CONTACT, OFFER);
+    bench.answer("INVITE", StatusCode::OK, "carol", CONTACT, OFFER);
     assert_eq!(bench.distinct("BYE"), 1);
-    bench.answer("BYE", 407, "", &challenge.replace("n1", "n2"), "");
+    bench.answer(
+        "BYE",
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        "",
+        &challenge.replace("n1", "n2"),
+        "",
+    );
     assert_eq!(bench.distinct("BYE"), 2);
     assert!(
         bench
@@ -567,7 +621,13 @@ fn credentials_answer_several_challenges_with_the_next_cseq() {
     let first = bench.last("INVITE");
     let challenges = "Proxy-Authenticate: Digest realm=\"p\", nonce=\"n1\", qop=\"auth\", algorithm=MD5\r\n\
                       Proxy-Authenticate: Digest realm=\"p\", nonce=\"n2\", qop=\"auth\", algorithm=SHA-256\r\n";
-    bench.answer("INVITE", 407, "x", challenges, "");
+    bench.answer(
+        "INVITE",
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        "x",
+        challenges,
+        "",
+    );
     let second = bench.last("INVITE");
     assert_eq!(second.cseq().number, first.cseq().number + 1);
     assert_eq!(
@@ -587,7 +647,7 @@ fn credentials_answer_several_challenges_with_the_next_cseq() {
     // Behind the proxy the server asks too; both are answered.
     bench.answer(
         "INVITE",
-        401,
+        StatusCode::UNAUTHORIZED,
         "y",
         "WWW-Authenticate: Digest realm=\"s\", nonce=\"n3\", qop=\"auth\"\r\n",
         "",
@@ -605,7 +665,7 @@ fn credentials_answer_several_challenges_with_the_next_cseq() {
             .unwrap()
             .contains("nc=00000001")
     );
-    bench.answer("INVITE", 200, "bob", CONTACT, OFFER);
+    bench.answer("INVITE", StatusCode::OK, "bob", CONTACT, OFFER);
     assert_eq!(bench.last("ACK").cseq().number, third.cseq().number);
     assert!(matches!(bench.event(), Event::Answered { .. }));
     bench.act(|endpoint, now| endpoint.hangup(now, usage, None, Headers::new()));
@@ -618,13 +678,13 @@ fn credentials_answer_several_challenges_with_the_next_cseq() {
     );
     bench.answer(
         "BYE",
-        401,
+        StatusCode::UNAUTHORIZED,
         "",
         "WWW-Authenticate: Digest realm=\"s\", nonce=\"n4\", stale=TRUE\r\n",
         "",
     );
     assert_eq!(bench.count("BYE"), 2, "a stale nonce is no refusal");
-    bench.answer("BYE", 200, "", "", "");
+    bench.answer("BYE", StatusCode::OK, "", "", "");
     insta::assert_snapshot!(bench.ladder());
     bench.is_clean_after_a_while();
 }
@@ -642,14 +702,14 @@ fn a_wrong_password_is_refused_once() {
     });
     bench.answer(
         "INVITE",
-        401,
+        StatusCode::UNAUTHORIZED,
         "x",
         "WWW-Authenticate: Digest realm=\"s\", nonce=\"1\", qop=\"auth\"\r\n",
         "",
     );
     bench.answer(
         "INVITE",
-        401,
+        StatusCode::UNAUTHORIZED,
         "x",
         "WWW-Authenticate: Digest realm=\"s\", nonce=\"2\", qop=\"auth\"\r\n",
         "",
@@ -658,7 +718,10 @@ fn a_wrong_password_is_refused_once() {
     assert!(matches!(
         bench.event(),
         Event::Ended {
-            cause: Ended::Rejected { code: 401, .. },
+            cause: Ended::Rejected {
+                code: StatusCode::UNAUTHORIZED,
+                ..
+            },
             ..
         }
     ));
@@ -673,16 +736,31 @@ fn an_interval_too_small_is_asked_again_with_what_the_peer_wants() {
         session_timer,
         ..outgoing(BOB)
     });
-    bench.answer("INVITE", 422, "x", "Min-SE: 600\r\n", "");
+    bench.answer(
+        "INVITE",
+        StatusCode::SESSION_INTERVAL_TOO_SMALL,
+        "x",
+        "Min-SE: 600\r\n",
+        "",
+    );
     let again = bench.last("INVITE");
     assert_eq!(again.header(HeaderName::SessionExpires), Some("600"));
     assert_eq!(again.header(HeaderName::MinSe), Some("600"));
-    bench.answer("INVITE", 422, "x", "Min-SE: 600\r\n", "");
+    bench.answer(
+        "INVITE",
+        StatusCode::SESSION_INTERVAL_TOO_SMALL,
+        "x",
+        "Min-SE: 600\r\n",
+        "",
+    );
     assert!(
         matches!(
             bench.event(),
             Event::Ended {
-                cause: Ended::Rejected { code: 422, .. },
+                cause: Ended::Rejected {
+                    code: StatusCode::SESSION_INTERVAL_TOO_SMALL,
+                    ..
+                },
                 ..
             }
         ),
@@ -701,8 +779,8 @@ fn a_late_offer_is_answered_in_the_ack() {
         !bench.last("INVITE").supports("100rel"),
         "its offer could come in a 1xx only to be answered in a PRACK"
     );
-    bench.answer("INVITE", 200, "bob", CONTACT, OFFER);
-    bench.answer("INVITE", 200, "bob", CONTACT, OFFER);
+    bench.answer("INVITE", StatusCode::OK, "bob", CONTACT, OFFER);
+    bench.answer("INVITE", StatusCode::OK, "bob", CONTACT, OFFER);
     assert_eq!(
         (bench.count("ACK"), bench.count("BYE")),
         (0, 0),
@@ -710,7 +788,7 @@ fn a_late_offer_is_answered_in_the_ack() {
     );
     bench.act(|endpoint, now| endpoint.ack(now, usage, Some(Body::sdp(ANSWER))));
     assert_eq!(bench.last("ACK").body(), ANSWER.as_bytes());
-    bench.answer("INVITE", 200, "bob", CONTACT, OFFER);
+    bench.answer("INVITE", StatusCode::OK, "bob", CONTACT, OFFER);
     assert_eq!(bench.count("ACK"), 2);
     insta::assert_snapshot!(bench.ladder());
 }
@@ -721,26 +799,32 @@ fn reliable_provisional_responses_are_acknowledged_in_order_and_once() {
     bench.invite(outgoing(BOB));
     let lines = |rseq: u32| format!("Require: 100rel\r\nRSeq: {rseq}\r\n{CONTACT}");
     let invite = bench.last("INVITE");
-    let first = response(&invite, 183, "bob", &lines(8), OFFER);
+    let first = response(&invite, StatusCode::SESSION_PROGRESS, "bob", &lines(8), OFFER);
     bench.receive(peer(Transport::Udp), first.clone());
-    bench.answer("PRACK", 200, "", "", "");
+    bench.answer("PRACK", StatusCode::OK, "", "", "");
     bench.receive(peer(Transport::Udp), first);
     bench.receive(
         peer(Transport::Udp),
-        response(&invite, 180, "bob", &lines(10), ""),
+        response(&invite, StatusCode::RINGING, "bob", &lines(10), ""),
     );
     assert_eq!(
         bench.count("PRACK"),
         1,
         "neither a copy nor one ahead of its turn"
     );
-    bench.receive(peer(Transport::Udp), response(&invite, 180, "bob", &lines(9), ""));
+    bench.receive(
+        peer(Transport::Udp),
+        response(&invite, StatusCode::RINGING, "bob", &lines(9), ""),
+    );
     assert_eq!(
         bench.last("PRACK").header(HeaderName::RAck),
         Some(&*format!("9 {} INVITE", invite.cseq().number))
     );
-    bench.answer("PRACK", 200, "", "", "");
-    bench.receive(peer(Transport::Udp), response(&invite, 200, "bob", CONTACT, ""));
+    bench.answer("PRACK", StatusCode::OK, "", "", "");
+    bench.receive(
+        peer(Transport::Udp),
+        response(&invite, StatusCode::OK, "bob", CONTACT, ""),
+    );
     assert!(bench.last("ACK").body().is_empty());
     insta::assert_snapshot!(bench.ladder());
 }
@@ -750,7 +834,7 @@ fn responses_that_are_not_for_us_are_dropped() {
     let mut bench = Bench::new();
     bench.invite(outgoing(BOB));
     let invite = bench.last("INVITE");
-    let text = String::from_utf8(response(&invite, 200, "bob", CONTACT, OFFER).to_vec()).unwrap();
+    let text = String::from_utf8(response(&invite, StatusCode::OK, "bob", CONTACT, OFFER).to_vec()).unwrap();
     let two = text.replacen("From:", "Via: SIP/2.0/UDP 192.0.2.50;branch=z9hG4bKx\r\nFrom:", 1);
     let other = text.replacen("192.0.2.1:5060", "192.0.2.255:5060", 1);
     let branch = text.replacen("branch=z9hG4bK", "branch=z9hG4bK0", 1);
@@ -776,7 +860,10 @@ fn a_connection_that_closes_ends_the_call_that_is_not_answered() {
         ..outgoing(BOB)
     };
     bench.invite(call);
-    bench.receive(flow, response(&bench.last("INVITE"), 180, "bob", CONTACT, ""));
+    bench.receive(
+        flow,
+        response(&bench.last("INVITE"), StatusCode::RINGING, "bob", CONTACT, ""),
+    );
     bench.act(|endpoint, now| endpoint.handle_input(now, Input::FlowClosed { flow: flow.id }));
     assert!(matches!(
         bench.events.last(),
@@ -850,7 +937,7 @@ fn a_2xx_that_comes_again_while_its_next_hop_is_being_resolved_does_no_harm() {
     let usage = bench.invite(outgoing(BOB));
     let ok = response(
         &bench.last("INVITE"),
-        200,
+        StatusCode::OK,
         "bob",
         "Contact: <sip:bob@pbx.example.net>\r\n",
         OFFER,
@@ -874,7 +961,7 @@ fn a_2xx_that_comes_again_while_its_next_hop_is_being_resolved_does_no_harm() {
         (1, 0),
         "the name is asked for once"
     );
-    bench.answer("BYE", 200, "", "", "");
+    bench.answer("BYE", StatusCode::OK, "", "", "");
     bench.is_clean_after_a_while();
 }
 
@@ -892,20 +979,20 @@ fn forks_that_rang_before_a_challenge_are_forgotten() {
     let first = bench.last("INVITE");
     bench.answer(
         "INVITE",
-        180,
+        StatusCode::RINGING,
         "early",
         &format!("Record-Route: <sip:old@192.0.2.9;lr>\r\n{CONTACT}"),
         "",
     );
     bench.answer(
         "INVITE",
-        407,
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
         "x",
         "Proxy-Authenticate: Digest realm=\"p\", nonce=\"n\", qop=\"auth\"\r\n",
         "",
     );
     assert_eq!(bench.last("INVITE").cseq().number, first.cseq().number + 1);
-    bench.answer("INVITE", 200, "bob", CONTACT, OFFER);
+    bench.answer("INVITE", StatusCode::OK, "bob", CONTACT, OFFER);
     assert_eq!(bench.last("ACK").header(HeaderName::Route), None);
     assert_eq!(bench.last("ACK").cseq().number, first.cseq().number + 1);
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sans_io::Rng;
 use sip_core::endpoint::{Body, Event, Headers};
 use sip_core::flow::Transport;
+use sip_core::message::StatusCode;
 
 use crate::bench::{ANSWER, Bench, OFFER, outgoing, peer, request, response};
 
@@ -55,31 +56,39 @@ fn damaged_messages_leave_it_standing() {
             "Require: 100rel\r\nSession-Expires: 90\r\n",
             OFFER,
         );
-        bench.act(|endpoint, now| endpoint.ring(now, theirs, 183, Some(Body::sdp(ANSWER)), Headers::new()));
+        bench.act(|endpoint, now| {
+            endpoint.ring(
+                now,
+                theirs,
+                StatusCode::SESSION_PROGRESS,
+                Some(Body::sdp(ANSWER)),
+                Headers::new(),
+            )
+        });
         let contact = "Contact: <sip:bob@192.0.2.9>\r\nRecord-Route: <sip:192.0.2.9;lr>\r\n";
         let mut seeds: Vec<Bytes> = vec![
             response(
                 &invite,
-                183,
+                StatusCode::SESSION_PROGRESS,
                 "bob",
                 &format!("Require: 100rel\r\nRSeq: 3\r\n{contact}"),
                 OFFER,
             ),
             response(
                 &invite,
-                200,
+                StatusCode::OK,
                 "bob",
                 &format!("Session-Expires: 90;refresher=uac\r\n{contact}"),
                 OFFER,
             ),
             response(
                 &invite,
-                407,
+                StatusCode::PROXY_AUTHENTICATION_REQUIRED,
                 "x",
                 "Proxy-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n",
                 "",
             ),
-            response(&invite, 486, "x", "", ""),
+            response(&invite, StatusCode::BUSY_HERE, "x", "", ""),
         ];
         for method in ["INVITE", "OPTIONS", "REGISTER", "MESSAGE", "CANCEL", "ACK"] {
             seeds.push(request(method, "sip:1001@192.0.2.1", contact, OFFER).into());
@@ -108,13 +117,17 @@ fn damaged_messages_leave_it_standing() {
                         bench.act(|endpoint, now| endpoint.answer_offer(now, usage, answer, Headers::new()));
                     }
                     Event::Request { tx, .. } => {
-                        bench.act(|endpoint, now| endpoint.reply(now, tx, 200, Headers::new(), None));
+                        bench.act(|endpoint, now| {
+                            endpoint.reply(now, tx, StatusCode::OK, Headers::new(), None)
+                        });
                     }
                     Event::Invite { usage, .. } if rng.percent(50) => {
                         bench.act(|endpoint, now| endpoint.accept(now, usage, None, Headers::new()));
                     }
                     Event::Invite { usage, .. } => {
-                        bench.act(|endpoint, now| endpoint.reject(now, usage, 486, Headers::new()));
+                        bench.act(|endpoint, now| {
+                            endpoint.reject(now, usage, StatusCode::BUSY_HERE, Headers::new())
+                        });
                     }
                     _ => {}
                 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use sans_io::{Rng, Time};
 use sip_core::endpoint::{Endpoint, Event, Headers, Input, Output};
 use sip_core::flow::{Flow, FlowId, Transport};
-use sip_core::message::{Message, Method};
+use sip_core::message::{Message, Method, StatusCode};
 use sip_core::registrar::{self, Registrar};
 
 use crate::bench::{START, config, peer, request};
@@ -57,7 +57,7 @@ impl Server {
                 Output::Event(event) => {
                     seen.push("process".to_owned());
                     if let Event::Request { tx, request, flow } = event {
-                        let (mut code, mut headers) = (200, Headers::new());
+                        let (mut code, mut headers) = (StatusCode::OK, Headers::new());
                         if request.is(&Method::Register) {
                             let user = request.to().uri.to_string();
                             let outcome = self.registrar.register(self.now, &user, &request, flow);

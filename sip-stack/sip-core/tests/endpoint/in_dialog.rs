@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sip_core::endpoint::{Body, Ended, Event, Headers, OfferMethod, OutgoingInvite, UsageId};
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
-use sip_core::message::HeaderName;
+use sip_core::message::{HeaderName, StatusCode};
 
 use crate::bench::{ANSWER, Bench, OFFER, outgoing, peer, request, response};
 
@@ -30,7 +30,13 @@ fn calling(session_timer: Option<u64>, lines: &str) -> (Bench, UsageId) {
         session_timer,
         ..outgoing("sip:bob@192.0.2.9")
     });
-    bench.answer("INVITE", 200, "bob", &format!("{CONTACT}{lines}"), OFFER);
+    bench.answer(
+        "INVITE",
+        StatusCode::OK,
+        "bob",
+        &format!("{CONTACT}{lines}"),
+        OFFER,
+    );
     bench.events.clear();
     (bench, usage)
 }
@@ -55,7 +61,7 @@ fn hold_by_reinvite_of_either_side() {
     bench.secs(1);
     bench.within(usage, "ACK", 101, "", "");
     offer(&mut bench, usage, MINE);
-    bench.answer("INVITE", 200, "", CONTACT, NEW);
+    bench.answer("INVITE", StatusCode::OK, "", CONTACT, NEW);
     let Event::OfferAnswered { body: Some(body), .. } = bench.event() else {
         panic!()
     };
@@ -72,10 +78,10 @@ fn hold_by_reinvite_of_either_side() {
 fn a_reinvite_whose_answer_was_lost_is_forgotten_when_the_call_ends() {
     let (mut bench, usage) = called("");
     offer(&mut bench, usage, MINE);
-    bench.answer("INVITE", 100, "", "", "");
+    bench.answer("INVITE", StatusCode::TRYING, "", "", "");
     bench.secs(1);
     bench.act(|endpoint, now| endpoint.hangup(now, usage, None, Headers::new()));
-    bench.answer("BYE", 200, "", "", "");
+    bench.answer("BYE", StatusCode::OK, "", "", "");
     bench.is_clean_after_a_while();
 }
 
@@ -83,13 +89,16 @@ fn a_reinvite_whose_answer_was_lost_is_forgotten_when_the_call_ends() {
 fn a_reinvite_that_only_ever_gets_a_provisional_response_ends_as_timed_out() {
     let (mut bench, usage) = called("");
     offer(&mut bench, usage, MINE);
-    bench.answer("INVITE", 100, "", "", "");
+    bench.answer("INVITE", StatusCode::TRYING, "", "", "");
     bench.secs(179);
     assert!(bench.events.is_empty());
     bench.secs(2);
     assert!(matches!(
         bench.event(),
-        Event::OfferRefused { code: 408, .. } | Event::Ended { .. }
+        Event::OfferRefused {
+            code: StatusCode::REQUEST_TIMEOUT,
+            ..
+        } | Event::Ended { .. }
     ));
 }
 
@@ -100,13 +109,19 @@ fn offers_wait_for_one_another() {
         offer(&mut bench, usage, body);
     }
     assert_eq!(bench.distinct("INVITE"), 2, "the first call and one re-INVITE");
-    bench.answer("INVITE", 488, "", "", "");
-    assert!(matches!(bench.event(), Event::OfferRefused { code: 488, .. }));
+    bench.answer("INVITE", StatusCode::NOT_ACCEPTABLE_HERE, "", "", "");
+    assert!(matches!(
+        bench.event(),
+        Event::OfferRefused {
+            code: StatusCode::NOT_ACCEPTABLE_HERE,
+            ..
+        }
+    ));
     assert_eq!(
         (bench.distinct("INVITE"), bench.last("INVITE").body()),
         (3, ANSWER.as_bytes())
     );
-    bench.answer("INVITE", 200, "", CONTACT, NEW);
+    bench.answer("INVITE", StatusCode::OK, "", CONTACT, NEW);
     assert!(matches!(bench.event(), Event::OfferAnswered { .. }));
 }
 
@@ -118,18 +133,18 @@ fn glare_gets_491_and_the_owner_of_the_call_id_backs_off_longer() {
     assert_eq!(bench.count("491"), 1);
     bench.within(usage, "UPDATE", 2, CONTACT, NEW);
     assert_eq!(bench.count("491"), 2);
-    bench.answer("INVITE", 491, "", "", "");
+    bench.answer("INVITE", StatusCode::REQUEST_PENDING, "", "", "");
     bench.sleep(Duration::from_millis(2_090));
     assert_eq!(bench.distinct("INVITE"), 2);
     bench.sleep(Duration::from_millis(1_920));
     assert_eq!(bench.distinct("INVITE"), 3);
-    bench.answer("INVITE", 200, "", CONTACT, NEW);
+    bench.answer("INVITE", StatusCode::OK, "", CONTACT, NEW);
     assert!(matches!(bench.event(), Event::OfferAnswered { .. }));
     insta::assert_snapshot!(bench.ladder());
 
     let (mut bench, usage) = called("");
     offer(&mut bench, usage, MINE);
-    bench.answer("INVITE", 491, "", "", "");
+    bench.answer("INVITE", StatusCode::REQUEST_PENDING, "", "", "");
     bench.secs(2);
     assert_eq!(bench.distinct("INVITE"), 2, "the callee tries first");
 }
@@ -197,7 +212,9 @@ fn an_update_offers_and_is_refused() {
             ..
         }
     ));
-    bench.act(|endpoint, now| endpoint.answer_offer(now, usage, Err(488), Headers::new()));
+    bench.act(|endpoint, now| {
+        endpoint.answer_offer(now, usage, Err(StatusCode::NOT_ACCEPTABLE_HERE), Headers::new())
+    });
     assert_eq!(bench.last("488").cseq().method.as_str(), "UPDATE");
 }
 
@@ -234,7 +251,7 @@ fn info_and_notify_are_for_the_user_and_options_is_not() {
         (&content_type[..], &body[..]),
         ("application/dtmf-relay", &b"Signal=5\r\nDuration=160\r\n"[..])
     );
-    bench.act(|endpoint, now| endpoint.reply_in_dialog(now, usage, tx, 200, Headers::new(), None));
+    bench.act(|endpoint, now| endpoint.reply_in_dialog(now, usage, tx, StatusCode::OK, Headers::new(), None));
     assert_eq!(bench.last("200").cseq().number, 101);
     bench.within(usage, "NOTIFY", 103, "Event: refer\r\n", "");
     assert!(matches!(bench.event(), Event::Notify { .. }));
@@ -265,7 +282,7 @@ fn a_peer_that_knows_the_dialog_no_more_ends_it() {
             },
         )
     });
-    bench.answer("INFO", 481, "", "", "");
+    bench.answer("INFO", StatusCode::CALL_DOES_NOT_EXIST, "", "", "");
     assert!(matches!(
         bench.event(),
         Event::Ended {
@@ -283,7 +300,7 @@ fn byes_that_cross_are_both_answered() {
     bench.act(|endpoint, now| endpoint.hangup(now, usage, None, Headers::new()));
     bench.within(usage, "BYE", 1, "", "");
     assert_eq!((bench.count("200"), bench.events.len()), (1, 1));
-    bench.answer("BYE", 200, "", "", "");
+    bench.answer("BYE", StatusCode::OK, "", "", "");
     bench.is_clean_after_a_while();
 }
 
@@ -343,17 +360,23 @@ fn we_refresh_by_update_where_the_peer_takes_it() {
         Some("1800;refresher=uac")
     );
     assert!(update.body().is_empty() && update.header(HeaderName::Contact).is_some());
-    bench.answer("UPDATE", 200, "", "Session-Expires: 1800;refresher=uac\r\n", "");
+    bench.answer(
+        "UPDATE",
+        StatusCode::OK,
+        "",
+        "Session-Expires: 1800;refresher=uac\r\n",
+        "",
+    );
     bench.secs(901);
     assert_eq!(bench.distinct("UPDATE"), 2);
     // 405 although it announced otherwise: re-INVITE with the session in force.
-    bench.answer("UPDATE", 405, "", "", "");
+    bench.answer("UPDATE", StatusCode::METHOD_NOT_ALLOWED, "", "", "");
     bench.sleep(Duration::from_millis(1));
     let reinvite = bench.last("INVITE");
     assert_eq!(reinvite.body(), ANSWER.as_bytes());
     bench.answer(
         "INVITE",
-        200,
+        StatusCode::OK,
         "",
         &format!("{CONTACT}Session-Expires: 1800;refresher=uac\r\n"),
         OFFER,
@@ -369,12 +392,12 @@ fn we_refresh_by_reinvite_where_update_is_not_allowed() {
     let (mut bench, _) = calling(Some(90), lines);
     bench.secs(46);
     assert_eq!((bench.distinct("UPDATE"), bench.distinct("INVITE")), (0, 2));
-    bench.answer("INVITE", 491, "", "", "");
+    bench.answer("INVITE", StatusCode::REQUEST_PENDING, "", "", "");
     bench.secs(5);
     assert_eq!(bench.distinct("INVITE"), 3, "again after the back-off");
-    bench.answer("INVITE", 500, "", "", "");
+    bench.answer("INVITE", StatusCode::SERVER_INTERNAL_ERROR, "", "", "");
     bench.secs(6);
-    bench.answer("INVITE", 500, "", "", "");
+    bench.answer("INVITE", StatusCode::SERVER_INTERNAL_ERROR, "", "", "");
     bench.secs(10);
     assert!(matches!(
         bench.event(),
@@ -396,7 +419,7 @@ fn a_session_that_nobody_times_lasts() {
 #[test]
 fn a_callee_that_knows_no_session_timer_is_refreshed_by_us_until_it_is_gone() {
     let (mut bench, usage) = calling(Some(1800), "");
-    let ok = |bench: &mut Bench| bench.answer("INVITE", 200, "", CONTACT, OFFER);
+    let ok = |bench: &mut Bench| bench.answer("INVITE", StatusCode::OK, "", CONTACT, OFFER);
     for n in 2..=5 {
         bench.secs(901);
         assert_eq!(bench.distinct("INVITE"), n);
@@ -407,7 +430,11 @@ fn a_callee_that_knows_no_session_timer_is_refreshed_by_us_until_it_is_gone() {
         ok(&mut bench);
     }
     // The peer never agreed to an end: a refusal is a sign of life.
-    for code in [488, 500, 606] {
+    for code in [
+        StatusCode::NOT_ACCEPTABLE_HERE,
+        StatusCode::SERVER_INTERNAL_ERROR,
+        StatusCode::NOT_ACCEPTABLE_ANYWHERE,
+    ] {
         bench.secs(901);
         bench.answer("INVITE", code, "", "", "");
         bench.secs(890);
@@ -468,7 +495,7 @@ fn a_caller_that_knows_no_session_timer_is_refreshed_by_us() {
             (Some("1800;refresher=uac"), Some("90")),
             "{lines}"
         );
-        bench.answer("INVITE", 200, "", CONTACT, NEW);
+        bench.answer("INVITE", StatusCode::OK, "", CONTACT, NEW);
         bench.secs(901 + 33);
         assert!(
             matches!(
@@ -493,7 +520,7 @@ fn a_session_interval_that_a_proxy_asks_for_is_kept_up_by_us() {
     for n in 1..=10 {
         bench.secs(46);
         assert_eq!(bench.distinct("INVITE"), n);
-        bench.answer("INVITE", 200, "", CONTACT, OFFER);
+        bench.answer("INVITE", StatusCode::OK, "", CONTACT, OFFER);
     }
     assert!(bench.events.is_empty() && bench.endpoint.usage(usage).is_some());
 }
@@ -517,25 +544,55 @@ fn a_refresh_is_repeated_with_a_nonce_that_is_new_without_being_called_so() {
             }),
             ..outgoing("sip:bob@192.0.2.9")
         });
-        bench.answer("INVITE", 407, "x", &challenge("n1"), "");
+        bench.answer(
+            "INVITE",
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+            "x",
+            &challenge("n1"),
+            "",
+        );
         let timer = "Session-Expires: 90;refresher=uac\r\n";
         let ok = format!("{CONTACT}Allow: {allow}\r\n{timer}");
-        bench.answer("INVITE", 200, "bob", &ok, OFFER);
+        bench.answer("INVITE", StatusCode::OK, "bob", &ok, OFFER);
         bench.secs(46);
         let method = if allow == "INVITE" { "INVITE" } else { "UPDATE" };
         answers(&bench, method, "n1");
-        bench.answer(method, 407, "", &challenge("n2"), "");
+        bench.answer(
+            method,
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+            "",
+            &challenge("n2"),
+            "",
+        );
         answers(&bench, method, "n2");
-        bench.answer(method, 200, "", &ok, if allow == "INVITE" { OFFER } else { "" });
+        bench.answer(
+            method,
+            StatusCode::OK,
+            "",
+            &ok,
+            if allow == "INVITE" { OFFER } else { "" },
+        );
         // An offer of ours, and its end.
         offer(&mut bench, usage, MINE);
-        bench.answer("INVITE", 407, "", &challenge("n3"), "");
+        bench.answer(
+            "INVITE",
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+            "",
+            &challenge("n3"),
+            "",
+        );
         answers(&bench, "INVITE", "n3");
-        bench.answer("INVITE", 200, "", &ok, NEW);
+        bench.answer("INVITE", StatusCode::OK, "", &ok, NEW);
         bench.act(|endpoint, now| endpoint.hangup(now, usage, None, Headers::new()));
-        bench.answer("BYE", 407, "", &challenge("n4"), "");
+        bench.answer(
+            "BYE",
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+            "",
+            &challenge("n4"),
+            "",
+        );
         answers(&bench, "BYE", "n4");
-        bench.answer("BYE", 200, "", "", "");
+        bench.answer("BYE", StatusCode::OK, "", "", "");
         bench.is_clean_after_a_while();
     }
 }
@@ -544,13 +601,13 @@ fn a_refresh_is_repeated_with_a_nonce_that_is_new_without_being_called_so() {
 fn who_is_asked_whether_it_is_there_is_there_unless_it_says_that_nobody_is() {
     const PATIENCE: Duration = Duration::from_secs(6);
     for (code, lives) in [
-        (200, true),
-        (405, true),
-        (500, true),
-        (486, true),
-        (404, false),
-        (408, false),
-        (481, false),
+        (StatusCode::OK, true),
+        (StatusCode::METHOD_NOT_ALLOWED, true),
+        (StatusCode::SERVER_INTERNAL_ERROR, true),
+        (StatusCode::BUSY_HERE, true),
+        (StatusCode::NOT_FOUND, false),
+        (StatusCode::REQUEST_TIMEOUT, false),
+        (StatusCode::CALL_DOES_NOT_EXIST, false),
     ] {
         let (mut bench, usage) = calling(None, "");
         assert!(bench.act(|endpoint, now| endpoint.ping(now, usage, PATIENCE)));
@@ -570,7 +627,7 @@ fn who_is_asked_whether_it_is_there_is_there_unless_it_says_that_nobody_is() {
     bench.act(|endpoint, now| endpoint.ping(now, usage, PATIENCE));
     bench.secs(7);
     assert!(matches!(bench.event(), Event::Pinged { alive: false, .. }));
-    bench.answer("OPTIONS", 200, "", "", "");
+    bench.answer("OPTIONS", StatusCode::OK, "", "", "");
     assert!(bench.events.is_empty(), "too late");
     bench.act(|endpoint, now| endpoint.ping(now, usage, PATIENCE));
     let token = bench.find("OPTIONS").unwrap().token;
@@ -595,7 +652,7 @@ fn too_small_an_interval_gets_422() {
 fn a_copy_of_the_2xx_to_our_reinvite_gets_its_ack_again() {
     let (mut bench, usage) = calling(None, "");
     offer(&mut bench, usage, MINE);
-    let ok = response(&bench.last("INVITE"), 200, "", CONTACT, NEW);
+    let ok = response(&bench.last("INVITE"), StatusCode::OK, "", CONTACT, NEW);
     bench.receive(peer(Transport::Udp), ok.clone());
     let ack = bench.last("ACK");
     bench.receive(peer(Transport::Udp), ok);
@@ -622,13 +679,18 @@ fn requests_of_a_stranger_who_knows_the_tags_move_nothing() {
         };
         let mut cseq = 100;
         for (method, lines, body, code) in [
-            ("OPTIONS", "", "", 200),
-            ("MESSAGE", "", "", 405),
-            ("PRACK", "RAck: 1 1 INVITE\r\n", "", 481),
-            ("PRACK", "RAck: 1 1 INVITE\r\n", NEW, 403),
-            ("INFO", "", "", 403),
-            ("NOTIFY", "Event: refer\r\n", "", 403),
-            ("INVITE", CONTACT, NEW, 403),
+            ("OPTIONS", "", "", StatusCode::OK),
+            ("MESSAGE", "", "", StatusCode::METHOD_NOT_ALLOWED),
+            (
+                "PRACK",
+                "RAck: 1 1 INVITE\r\n",
+                "",
+                StatusCode::CALL_DOES_NOT_EXIST,
+            ),
+            ("PRACK", "RAck: 1 1 INVITE\r\n", NEW, StatusCode::FORBIDDEN),
+            ("INFO", "", "", StatusCode::FORBIDDEN),
+            ("NOTIFY", "Event: refer\r\n", "", StatusCode::FORBIDDEN),
+            ("INVITE", CONTACT, NEW, StatusCode::FORBIDDEN),
         ] {
             cseq += 1;
             let text = bench.within_text(usage, method, cseq, lines, body);

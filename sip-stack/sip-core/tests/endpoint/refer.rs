@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sip_core::endpoint::{Body, Counts, Event, Headers, ReferId, UsageId};
 use sip_core::flow::Transport;
-use sip_core::message::{HeaderName, Message, Referral};
+use sip_core::message::{HeaderName, Message, Referral, StatusCode};
 
 use crate::bench::{ANSWER, Bench, OFFER, peer, request};
 
@@ -44,7 +44,7 @@ fn a_transfer_is_told_from_trying_to_its_end() {
         bench.last("202").header(HeaderName::Contact).is_some(),
         "RFC 3515 §2.2"
     );
-    bench.answer("NOTIFY", 200, "", "", "");
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
     let first = bench.last("NOTIFY");
     assert!(first.header(HeaderName::Contact).is_some());
     assert_eq!(first.content_type(), Some("message/sipfrag"));
@@ -57,11 +57,11 @@ fn a_transfer_is_told_from_trying_to_its_end() {
         )
     );
     bench.secs(2);
-    bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, 180));
-    bench.answer("NOTIFY", 200, "", "", "");
+    bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, StatusCode::RINGING));
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
     assert_eq!(state(&bench.last("NOTIFY")).1, "active;expires=598");
-    bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, 200));
-    bench.answer("NOTIFY", 200, "", "", "");
+    bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, StatusCode::OK));
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
     let last = bench.last("NOTIFY");
     assert_eq!(
         (last.cseq().number, state(&last).1, state(&last).2),
@@ -71,7 +71,7 @@ fn a_transfer_is_told_from_trying_to_its_end() {
             "SIP/2.0 200 OK\r\n".into()
         )
     );
-    bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, 200));
+    bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, StatusCode::OK));
     assert_eq!(bench.distinct("NOTIFY"), 3, "nothing after the last one");
     insta::assert_snapshot!(bench.ladder());
 }
@@ -83,8 +83,8 @@ fn the_second_transfer_of_a_dialog_is_named() {
         let (id, _) = refer(&mut bench, usage, cseq, TO);
         bench.act(|endpoint, now| endpoint.accept_refer(now, usage, id));
         assert_eq!(state(&bench.last("NOTIFY")).0, event);
-        bench.answer("NOTIFY", 200, "", "", "");
-        bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, 486));
+        bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+        bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, StatusCode::BUSY_HERE));
         assert_eq!(
             state(&bench.last("NOTIFY")),
             (
@@ -93,7 +93,7 @@ fn the_second_transfer_of_a_dialog_is_named() {
                 "SIP/2.0 486 Busy Here\r\n".into()
             )
         );
-        bench.answer("NOTIFY", 200, "", "", "");
+        bench.answer("NOTIFY", StatusCode::OK, "", "", "");
     }
 }
 
@@ -108,7 +108,7 @@ fn who_wants_to_hear_nothing_hears_nothing() {
     );
     bench.act(|endpoint, now| {
         endpoint.accept_refer(now, usage, id);
-        endpoint.notify_refer(now, usage, id, 200);
+        endpoint.notify_refer(now, usage, id, StatusCode::OK);
     });
     assert_eq!(bench.last("202").header(HeaderName::ReferSub), Some("false"));
     assert_eq!(bench.count("NOTIFY"), 0);
@@ -130,8 +130,8 @@ fn refusals_have_their_own_codes_and_a_refusal_leaves_no_subscription() {
     assert!(bench.events.is_empty());
     let (id, _) = refer(&mut bench, usage, 110, TO);
     bench.act(|endpoint, now| {
-        endpoint.reject_refer(now, usage, id, 603);
-        endpoint.notify_refer(now, usage, id, 200);
+        endpoint.reject_refer(now, usage, id, StatusCode::DECLINE);
+        endpoint.notify_refer(now, usage, id, StatusCode::OK);
     });
     assert_eq!((bench.count("603"), bench.count("NOTIFY")), (1, 0));
 }
@@ -149,7 +149,11 @@ fn nobody_is_transferred_before_the_call_stands() {
 
 #[test]
 fn a_lost_notify_is_sent_again_and_a_peer_that_does_not_listen_keeps_its_call() {
-    for refusal in [Some(481), Some(408), None] {
+    for refusal in [
+        Some(StatusCode::CALL_DOES_NOT_EXIST),
+        Some(StatusCode::REQUEST_TIMEOUT),
+        None,
+    ] {
         let (mut bench, usage) = called();
         let (id, _) = refer(&mut bench, usage, 101, TO);
         bench.act(|endpoint, now| endpoint.accept_refer(now, usage, id));
@@ -162,7 +166,7 @@ fn a_lost_notify_is_sent_again_and_a_peer_that_does_not_listen_keeps_its_call() 
             Some(code) => bench.answer("NOTIFY", code, "", "", ""),
             None => bench.secs(40),
         }
-        bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, 200));
+        bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, StatusCode::OK));
         assert_eq!(bench.distinct("NOTIFY"), 1, "{refusal:?}");
         assert!(bench.events.is_empty(), "{refusal:?}: the call goes on");
     }
@@ -174,7 +178,7 @@ fn the_subscription_ends_with_the_dialog() {
     let (id, _) = refer(&mut bench, usage, 101, TO);
     bench.act(|endpoint, now| endpoint.accept_refer(now, usage, id));
     bench.within(usage, "BYE", 102, "", "");
-    bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, 200));
+    bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, StatusCode::OK));
     assert_eq!(bench.distinct("NOTIFY"), 1);
     bench.events.clear();
     bench.now += Duration::from_secs(1);

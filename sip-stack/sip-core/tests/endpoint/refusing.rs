@@ -1,8 +1,8 @@
 //! Requests that are answered before anybody is asked.
 
-use sip_core::endpoint::{Ended, Event, Headers, OutgoingRequest, Target};
+use sip_core::endpoint::{Ended, Event, Headers, OutgoingRequest, Silence, Target};
 use sip_core::flow::Transport;
-use sip_core::message::{Address, HeaderName, Method};
+use sip_core::message::{Address, HeaderName, Method, StatusCode};
 use sip_core::uri::Uri;
 
 use crate::bench::{Bench, OFFER, outgoing, peer, request};
@@ -10,16 +10,22 @@ use crate::bench::{Bench, OFFER, outgoing, peer, request};
 const UDP: Transport = Transport::Udp;
 const CONTACT: &str = "Contact: <sip:bob@192.0.2.9>\r\n";
 
+/// The answer to a request out of the blue, which has one.
+fn answer(text: String) -> (StatusCode, Bench) {
+    let (code, bench) = answer_if_any(text);
+    (code.expect("an answer"), bench)
+}
+
 /// The answer to a request out of the blue.
-fn answer(text: String) -> (u16, Bench) {
+fn answer_if_any(text: String) -> (Option<StatusCode>, Bench) {
     let mut bench = Bench::new();
     bench.receive(peer(UDP), text);
     let partial = bench
         .partial
         .iter()
-        .filter_map(|line| line.split(' ').nth(1)?.parse().ok());
+        .filter_map(|line| StatusCode::try_from(line.split(' ').nth(1)?.parse::<u16>().ok()?).ok());
     let whole = bench.sent.iter().filter_map(|sent| sent.message.status());
-    let code = whole.chain(partial).find(|code| *code != 100).unwrap_or(0);
+    let code = whole.chain(partial).find(|code| *code != StatusCode::TRYING);
     (code, bench)
 }
 
@@ -28,34 +34,34 @@ fn first_the_method_then_the_extensions_then_the_content() {
     let all = "Require: x-unheard\r\nContent-Encoding: gzip\r\nContact: <sip:b@192.0.2.9>\r\n";
     let body = "not a description";
     let (code, bench) = answer(request("PUBLISH", "sip:1001@192.0.2.1", all, body));
-    assert_eq!(code, 405);
+    assert_eq!(code, StatusCode::METHOD_NOT_ALLOWED);
     assert!(bench.last("405").allow().any(|method| method == "INVITE"));
     assert_eq!(
         answer(request("NEWMETHOD", "sip:1001@192.0.2.1", all, body)).0,
-        501
+        StatusCode::NOT_IMPLEMENTED
     );
     assert_eq!(
         answer(request("INVITE", "soap.beep://192.0.2.1", all, body)).0,
-        416
+        StatusCode::UNSUPPORTED_URI_SCHEME
     );
     let (code, bench) = answer(request("INVITE", "sip:1001@192.0.2.1", all, body));
     assert_eq!(
         (code, bench.last("420").header(HeaderName::Unsupported)),
-        (420, Some("x-unheard"))
+        (StatusCode::BAD_EXTENSION, Some("x-unheard"))
     );
     let known = all.replace("x-unheard", "timer");
     let (code, bench) = answer(request("INVITE", "sip:1001@192.0.2.1", &known, body));
     assert_eq!(
         (code, bench.last("415").header(HeaderName::Accept)),
         (
-            415,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Some("application/sdp, multipart/mixed, multipart/alternative")
         )
     );
     let picky = format!("{CONTACT}Accept: text/plain\r\n");
     assert_eq!(
         answer(request("INVITE", "sip:1001@192.0.2.1", &picky, OFFER)).0,
-        406
+        StatusCode::NOT_ACCEPTABLE
     );
 }
 
@@ -108,7 +114,7 @@ fn branches_of_one_call_to_two_users_both_ring() {
 #[test]
 fn what_callers_ask_of_proxies_in_the_name_of_privacy_is_no_reason_to_refuse() {
     let lines = format!("{CONTACT}Privacy: id\r\nProxy-Require: privacy\r\n");
-    let (_, mut bench) = answer(request("INVITE", "sip:1001@192.0.2.1", &lines, OFFER));
+    let (_, mut bench) = answer_if_any(request("INVITE", "sip:1001@192.0.2.1", &lines, OFFER));
     assert!(matches!(bench.event(), Event::Invite { .. }));
     let (code, bench) = answer(request(
         "INVITE",
@@ -118,14 +124,14 @@ fn what_callers_ask_of_proxies_in_the_name_of_privacy_is_no_reason_to_refuse() {
     ));
     assert_eq!(
         (code, bench.last("420").header(HeaderName::Unsupported)),
-        (420, Some("x-unheard"))
+        (StatusCode::BAD_EXTENSION, Some("x-unheard"))
     );
 }
 
 #[test]
 fn a_message_is_a_method_that_we_do_not_take() {
     let (code, bench) = answer(request("MESSAGE", "sip:1001@192.0.2.1", "", "Hello"));
-    assert_eq!(code, 405);
+    assert_eq!(code, StatusCode::METHOD_NOT_ALLOWED);
     assert!(!bench.last("405").allow().any(|method| method == "MESSAGE"));
 }
 
@@ -133,7 +139,7 @@ fn a_message_is_a_method_that_we_do_not_take() {
 fn hops_run_out_with_483_and_a_request_that_comes_back_unchanged_is_a_loop() {
     let invite = request("INVITE", "sip:1001@192.0.2.1", CONTACT, OFFER);
     let (code, _) = answer(invite.replace("Max-Forwards: 70", "Max-Forwards: 0"));
-    assert_eq!(code, 483);
+    assert_eq!(code, StatusCode::TOO_MANY_HOPS);
     let mut bench = Bench::new();
     bench.receive(
         peer(UDP),
@@ -170,11 +176,18 @@ fn requests_of_dialogs_that_we_do_not_know_get_481() {
             "To: <sip:1001@example.com>",
             "To: <sip:1001@example.com>;tag=gone",
         ));
-        assert_eq!((code, bench.events.len()), (481, 0), "{method}");
+        assert_eq!(
+            (code, bench.events.len()),
+            (StatusCode::CALL_DOES_NOT_EXIST, 0),
+            "{method}"
+        );
     }
     let ack = request("ACK", "sip:1001@192.0.2.1", "", "");
-    assert_eq!(answer(ack).0, 0, "an ACK is never answered");
-    assert_eq!(answer("ACK sip:a@b SIP/2.0\r\nVia: broken\r\n\r\n".into()).0, 0);
+    assert_eq!(answer_if_any(ack).0, None, "an ACK is never answered");
+    assert_eq!(
+        answer_if_any("ACK sip:a@b SIP/2.0\r\nVia: broken\r\n\r\n".into()).0,
+        None
+    );
 }
 
 #[test]
@@ -183,15 +196,21 @@ fn malformed_requests_are_answered_and_malformed_responses_are_not() {
     let (code, bench) = answer(good.replace("CSeq: 100 OPTIONS", "CSeq: 100 INVITE"));
     assert_eq!(
         (code, bench.last("400").top_via().unwrap().rport()),
-        (400, Some(Some(5060)))
+        (StatusCode::BAD_REQUEST, Some(Some(5060)))
     );
-    assert_eq!(answer(good.replace("Call-ID: peer-call\r\n", "")).0, 400);
-    assert_eq!(answer(good.replace("SIP/2.0\r\n", "SIP/7.0\r\n")).0, 505);
     assert_eq!(
-        answer(good.replace("OPTIONS sip:192.0.2.1 SIP/2.0", "SIP/2.0 200 OK")).0,
-        0
+        answer(good.replace("Call-ID: peer-call\r\n", "")).0,
+        StatusCode::BAD_REQUEST
     );
-    assert_eq!(answer("\r\n\r\n".into()).0, 0);
+    assert_eq!(
+        answer(good.replace("SIP/2.0\r\n", "SIP/7.0\r\n")).0,
+        StatusCode::VERSION_NOT_SUPPORTED
+    );
+    assert_eq!(
+        answer_if_any(good.replace("OPTIONS sip:192.0.2.1 SIP/2.0", "SIP/2.0 200 OK")).0,
+        None
+    );
+    assert_eq!(answer_if_any("\r\n\r\n".into()).0, None);
 }
 
 #[test]
@@ -204,8 +223,8 @@ fn a_copy_of_a_request_gets_the_same_answer_and_no_second_event() {
     let Event::Request { tx, .. } = bench.event() else {
         panic!()
     };
-    bench.act(|endpoint, now| endpoint.reply(now, tx, 200, Headers::new(), None));
-    bench.act(|endpoint, now| endpoint.reply(now, tx, 404, Headers::new(), None));
+    bench.act(|endpoint, now| endpoint.reply(now, tx, StatusCode::OK, Headers::new(), None));
+    bench.act(|endpoint, now| endpoint.reply(now, tx, StatusCode::NOT_FOUND, Headers::new(), None));
     bench.receive(peer(UDP), text);
     assert_eq!((bench.count("200"), bench.count("404")), (2, 0));
     assert!(bench.last("200").allow().count() > 5 && bench.last("200").to().tag().is_some());
@@ -252,18 +271,18 @@ fn a_register_of_ours_answers_its_challenge() {
     );
     bench.answer(
         "REGISTER",
-        401,
+        StatusCode::UNAUTHORIZED,
         "r",
         "WWW-Authenticate: Digest realm=\"s\", nonce=\"1\", qop=\"auth\"\r\n",
         "",
     );
     assert_eq!(bench.last("REGISTER").cseq().number, 6);
     assert!(bench.last("REGISTER").header(HeaderName::Authorization).is_some());
-    bench.answer("REGISTER", 200, "r", "", "");
+    bench.answer("REGISTER", StatusCode::OK, "r", "", "");
     let Event::Response { response, .. } = bench.event() else {
         panic!()
     };
-    assert_eq!(response.status(), Some(200));
+    assert_eq!(response.status(), Some(StatusCode::OK));
     insta::assert_snapshot!(bench.ladder());
     bench.is_clean_after_a_while();
 }
@@ -273,7 +292,13 @@ fn a_request_of_ours_without_answer_fails_with_408() {
     let mut bench = Bench::new();
     bench.act(|endpoint, now| endpoint.request(now, register()));
     bench.secs(33);
-    assert!(matches!(bench.event(), Event::RequestFailed { code: 408, .. }));
+    assert!(matches!(
+        bench.event(),
+        Event::RequestFailed {
+            silence: Silence::Timeout,
+            ..
+        }
+    ));
     assert_eq!(bench.count("REGISTER"), 11);
     bench.is_clean_after_a_while();
 }
@@ -282,7 +307,13 @@ fn a_request_of_ours_without_answer_fails_with_408() {
 fn a_refused_call_tells_why() {
     let mut bench = Bench::new();
     bench.invite(outgoing("sip:bob@192.0.2.9"));
-    bench.answer("INVITE", 302, "x", "Contact: <sip:elsewhere@example.net>\r\n", "");
+    bench.answer(
+        "INVITE",
+        StatusCode::MOVED_TEMPORARILY,
+        "x",
+        "Contact: <sip:elsewhere@example.net>\r\n",
+        "",
+    );
     let Event::Ended {
         cause: Ended::Rejected { code, headers, .. },
         ..
@@ -292,6 +323,6 @@ fn a_refused_call_tells_why() {
     };
     assert_eq!(
         (code, headers.contact().unwrap().uri.as_str()),
-        (302, "sip:elsewhere@example.net")
+        (StatusCode::MOVED_TEMPORARILY, "sip:elsewhere@example.net")
     );
 }

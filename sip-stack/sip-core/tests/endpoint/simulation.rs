@@ -6,7 +6,7 @@ use std::time::Duration;
 use sans_io::Rng;
 use sip_core::endpoint::{Body, Counts, Ended, Event, Headers, OutgoingInvite, Target, UsageId};
 use sip_core::flow::Transport;
-use sip_core::message::Address;
+use sip_core::message::{Address, StatusCode};
 use sip_core::uri::Uri;
 
 use crate::net::{Net, Weather};
@@ -68,7 +68,7 @@ fn simulate(seed: u64, calls: usize, weather: Weather) -> Outcomes {
         net.run(until, |net, side, event| match event {
             Event::Invite { usage, .. } => {
                 let now = net.now;
-                net.endpoints[side].ring(now, usage, 180, None, Headers::new());
+                net.endpoints[side].ring(now, usage, StatusCode::RINGING, None, Headers::new());
                 let wait = now + Duration::from_millis(rng.below(4000));
                 due.push((wait, side, usage, if rng.percent(75) { 0 } else { 1 }));
             }
@@ -101,7 +101,7 @@ fn simulate(seed: u64, calls: usize, weather: Weather) -> Outcomes {
             let endpoint = &mut net.endpoints[*side];
             match action {
                 0 => endpoint.accept(now, *usage, Some(Body::sdp("v=0\r\n")), Headers::new()),
-                1 => endpoint.reject(now, *usage, 486, Headers::new()),
+                1 => endpoint.reject(now, *usage, StatusCode::BUSY_HERE, Headers::new()),
                 _ => endpoint.hangup(now, *usage, None, Headers::new()),
             }
             false

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use sans_io::Rng;
 use sip_core::endpoint::{Body, Config, Counts, Endpoint, Event, Headers, Input, Output};
 use sip_core::flow::Transport;
+use sip_core::message::StatusCode;
 
 use crate::bench::{ANSWER, Bench, OFFER, START, config, peer, request};
 
@@ -26,8 +27,10 @@ fn challenges() -> Headers {
 fn turn_away(bench: &mut Bench) {
     for event in std::mem::take(&mut bench.events) {
         bench.act(|endpoint, now| match event {
-            Event::Invite { usage, .. } => endpoint.turn_away(usage, 401, &challenges()),
-            Event::Request { tx, .. } => endpoint.reply(now, tx, 401, challenges(), None),
+            Event::Invite { usage, .. } => endpoint.turn_away(usage, StatusCode::UNAUTHORIZED, &challenges()),
+            Event::Request { tx, .. } => {
+                endpoint.reply(now, tx, StatusCode::UNAUTHORIZED, challenges(), None)
+            }
             other => panic!("{other:?}"),
         });
     }
@@ -46,13 +49,21 @@ fn answers_to(config: Config, transport: Transport, data: Bytes) -> (Vec<Bytes>,
     loop {
         match endpoint.poll_output() {
             Output::Transmit { data, .. } => sent.push(data),
-            Output::Event(Event::Invite { usage, .. }) => endpoint.turn_away(usage, 401, &challenges()),
+            Output::Event(Event::Invite { usage, .. }) => {
+                endpoint.turn_away(usage, StatusCode::UNAUTHORIZED, &challenges())
+            }
             Output::Event(Event::Request { tx, request, .. })
                 if request.method().unwrap().as_str() == "OPTIONS" =>
             {
-                endpoint.reply_once(tx, 200, &vec![("Accept".into(), "application/sdp".into())]);
+                endpoint.reply_once(
+                    tx,
+                    StatusCode::OK,
+                    &vec![("Accept".into(), "application/sdp".into())],
+                );
             }
-            Output::Event(Event::Request { tx, .. }) => endpoint.reply(START, tx, 401, challenges(), None),
+            Output::Event(Event::Request { tx, .. }) => {
+                endpoint.reply(START, tx, StatusCode::UNAUTHORIZED, challenges(), None)
+            }
             Output::Event(other) => panic!("{other:?}"),
             Output::Resolve { .. } => {}
             Output::Timeout(deadline) => {
@@ -82,7 +93,7 @@ fn nothing_follows_a_challenge_whatever_becomes_of_its_ack() {
         let Output::Event(Event::Invite { usage, .. }) = endpoint.poll_output() else {
             panic!("nobody was told")
         };
-        endpoint.turn_away(usage, 401, &challenges());
+        endpoint.turn_away(usage, StatusCode::UNAUTHORIZED, &challenges());
     });
     assert_eq!((bench.count("401"), bench.sent.len()), (1, 1));
     let tag = bench.last("401").to().tag().unwrap().to_owned();
@@ -250,7 +261,7 @@ fn with_all_transactions_in_use_strangers_get_503_and_calls_end() {
         if let Some(Event::Request { tx, .. }) =
             bench.events.pop().filter(|e| matches!(e, Event::Request { .. }))
         {
-            bench.act(|endpoint, now| endpoint.reply(now, tx, 200, Headers::new(), None));
+            bench.act(|endpoint, now| endpoint.reply(now, tx, StatusCode::OK, Headers::new(), None));
         }
     }
     assert_eq!(bench.count("503"), 4, "{}", bench.ladder());

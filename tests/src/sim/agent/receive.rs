@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sip_core::auth::Answered;
-use sip_core::message::{HeaderName, Message, Method};
+use sip_core::message::{HeaderName, Message, Method, StatusCode};
 
 use super::{Agent, Call, Heard, State};
 use crate::sim::sdp::{self, Kind};
@@ -29,7 +29,7 @@ impl Agent {
     }
 
     pub(super) fn response(&mut self, message: &Message) {
-        let code = message.status().unwrap_or(0);
+        let code = message.status().map_or(0, StatusCode::get);
         let branch = message
             .top_via()
             .and_then(|via| via.branch().map(str::to_owned))

@@ -56,7 +56,7 @@ pub(super) async fn upgrade(State(api): State<Api>, mut request: Request) -> Res
             peer: api.accounts.sentry().client(peer, request.headers()),
             method: "EVENTS",
             user: "",
-            code: 403,
+            code: Some(403),
             reason: "foreign-origin",
         });
         return Err(Problem::from(Code::Forbidden)
