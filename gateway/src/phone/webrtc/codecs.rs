@@ -9,7 +9,7 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
 
-/// Codecs with the payload types that browsers give them, and the digits beside them.
+/// Codecs with the payload types that browsers give them, and digits beside the first of them.
 pub(super) fn parameters(codecs: &[Codec]) -> Vec<RTCRtpCodecParameters> {
     let mut all: Vec<RTCRtpCodecParameters> = codecs
         .iter()
@@ -22,18 +22,16 @@ pub(super) fn parameters(codecs: &[Codec]) -> Vec<RTCRtpCodecParameters> {
             },
         })
         .collect();
-    for (payload_type, clock_rate) in [(110, 48_000), (126, 8_000)] {
-        if codecs.iter().any(|codec| codec.clock() == clock_rate) {
-            all.push(RTCRtpCodecParameters {
-                rtp_codec: RTCRtpCodec {
-                    mime_type: MIME_TYPE_TELEPHONE_EVENT.to_owned(),
-                    clock_rate,
-                    ..Default::default()
-                },
-                payload_type,
-            });
-        }
-    }
+    // One alone: of several clocks the crate lists the first.
+    let clock_rate = codecs.first().map_or(48_000, |codec| codec.clock());
+    all.push(RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: MIME_TYPE_TELEPHONE_EVENT.to_owned(),
+            clock_rate,
+            ..Default::default()
+        },
+        payload_type: if clock_rate == 48_000 { 110 } else { 126 },
+    });
     all
 }
 

@@ -55,6 +55,13 @@ pub(super) fn agree(local: &str, remote: &str, we_offered: bool) -> Option<Terms
     })
 }
 
+/// Direction in which the audio of an offer may be answered, as we see it; both ways if there is none.
+pub(super) fn answerable(offer: &str) -> Direction {
+    audio(offer)
+        .map(|section| direction(&section, offer).reversed())
+        .unwrap_or_default()
+}
+
 /// The ICE user name fragment, which changes when ICE restarts (RFC 8445 §9).
 pub(super) fn ice_user(sdp: &str) -> Option<String> {
     sdp.lines()
@@ -214,6 +221,7 @@ mod tests {
             let held = sdp(&format!("m=audio 4000 UDP/TLS/RTP/SAVPF 0\r\na={word}\r\n"));
             let terms = agree(&offer(), &held, true).expect("agreed");
             assert_eq!(terms.direction, direction, "{word}");
+            assert_eq!(answerable(&held), direction, "{word}");
         }
         let session = sdp("a=inactive\r\nm=audio 4000 UDP/TLS/RTP/SAVPF 0\r\n");
         assert_eq!(

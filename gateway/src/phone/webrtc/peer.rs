@@ -5,9 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use media_core::negotiated::Codec;
+use media_core::negotiated::{Codec, Direction};
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::Slot;
+use rtc::rtp_transceiver::RTCRtpTransceiverDirection;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -22,7 +23,7 @@ use webrtc::peer_connection::{
 use webrtc::rtp_transceiver::RtpTransceiver;
 
 use super::codecs::{parameters, track};
-use super::description::{Terms, agree, ice_user, without_repetitions};
+use super::description::{Terms, agree, answerable, ice_user, without_repetitions};
 use super::reports::{ReportReader, Reported, Reports};
 use crate::phone::{CandidatePair, PhoneError};
 
@@ -182,6 +183,7 @@ impl Peer {
     /// # Errors
     /// None can be made.
     pub(super) async fn offer(&mut self) -> Result<String, PhoneError> {
+        self.turn(Direction::SendRecv).await?;
         let offer = self.connection.create_offer(None).await.map_err(failed)?;
         self.describe(offer).await
     }
@@ -198,6 +200,8 @@ impl Peer {
         let description = RTCSessionDescription::offer(offer.clone()).map_err(failed)?;
         let applied = self.connection.set_remote_description(description).await;
         applied.map_err(failed)?;
+        // By itself the crate would answer a peer that holds with `sendrecv` (RFC 3264 §6.1).
+        self.turn(answerable(&offer)).await?;
         let answer = self.connection.create_answer(None).await.map_err(failed)?;
         let answer = self.describe(answer).await?;
         let terms = agree(&answer, &offer, false).ok_or_else(no_codec)?;
@@ -218,6 +222,17 @@ impl Peer {
         applied.map_err(failed)?;
         self.remote = Some(answer);
         Ok(terms)
+    }
+
+    /// Sets the direction of the next description.
+    async fn turn(&self, direction: Direction) -> Result<(), PhoneError> {
+        let direction = match direction {
+            Direction::SendRecv => RTCRtpTransceiverDirection::Sendrecv,
+            Direction::SendOnly => RTCRtpTransceiverDirection::Sendonly,
+            Direction::RecvOnly => RTCRtpTransceiverDirection::Recvonly,
+            Direction::Inactive => RTCRtpTransceiverDirection::Inactive,
+        };
+        self.transceiver.set_direction(direction).await.map_err(failed)
     }
 
     async fn describe(&mut self, description: RTCSessionDescription) -> Result<String, PhoneError> {
@@ -287,8 +302,6 @@ fn random() -> webrtc::error::Result<u32> {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
-
-    use media_core::negotiated::Direction;
 
     use super::*;
 
@@ -360,9 +373,8 @@ mod tests {
         let mut peer = peer().await;
         assert!(peer.answer("hello".into()).await.is_err());
         let offer = peer.offer().await.expect("an offer");
-        let g729 = offer
-            .replace("111 0 8 110 126", "18")
-            .replace("opus/48000/2", "G729/8000");
+        let g729 = offer.replace("SAVPF 111 0 8 110", "SAVPF 18");
+        assert_ne!(g729, offer);
         let error = peer.answered(g729).await.expect_err("no codec");
         assert_eq!(error.to_string(), "call failed: no codec in common");
         peer.close().await;
