@@ -105,7 +105,9 @@ impl Controller {
             ..Ended::default()
         };
         self.publisher.over(id, ended);
-        call.enter_again(cx.now);
+        for leg in call.enter_again(cx.now) {
+            self.legs.remove(leg);
+        }
         self.legs.renumber(id, again);
         self.open_records.renumber(id, again);
         cx.coordinator.play(call.caller, Some(Application::Music));

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use call_engine::acd::{AssignmentId, CallId};
 use session_core::{LegId, SessionId};
 
+use super::call::Call;
+
 /// Purpose of a leg or of an invitation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -118,5 +120,24 @@ impl Legs {
     /// Forgets the legs of a call that is over.
     pub(super) fn forget(&mut self, call: CallId) {
         self.roles.retain(|_, role| role.call() != Some(call));
+    }
+
+    /// The first leg or session of which the index says something else than its call, if any.
+    pub(super) fn broken(&self, calls: &BTreeMap<CallId, Call>) -> Option<String> {
+        let agrees = |leg: &LegId, role: &Role| {
+            let id = match role {
+                Role::Assignment(offer) => self.call_of_assignment(*offer),
+                role => role.call(),
+            };
+            let call = id.and_then(|id| calls.get(&id));
+            call.is_some_and(|call| call.has_leg(*leg, role))
+        };
+        let leg = self.roles.iter().find(|(leg, role)| !agrees(leg, role));
+        let session = self.sessions.iter().find(|(session, id)| {
+            let call = calls.get(id);
+            !call.is_some_and(|call| call.has_session(**session))
+        });
+        let leg = leg.map(|leg| format!("{leg:?}"));
+        leg.or_else(|| session.map(|session| format!("{session:?}")))
     }
 }

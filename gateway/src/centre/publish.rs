@@ -6,6 +6,9 @@ use sans_io::Time;
 use super::controller::Controller;
 use super::{ids, view};
 
+/// Calls up to which debug builds compare them with the index of their legs after each step.
+const CHECKED: usize = 20;
+
 impl Controller {
     /// Takes a record of the engine: into the numbers, the calls, the published objects and the journal.
     pub(super) fn recorded(&mut self, record: Record) {
@@ -118,5 +121,9 @@ impl Controller {
             }
         }
         self.publisher.flush();
+        if cfg!(debug_assertions) && self.calls.len() <= CHECKED {
+            let broken = self.legs.broken(&self.calls);
+            debug_assert!(broken.is_none(), "calls and their index disagree: {broken:?}");
+        }
     }
 }

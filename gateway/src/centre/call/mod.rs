@@ -1,6 +1,7 @@
 //! A call of the call centre, and the one state that it is in. Its methods change nothing but the call itself, its legs and their index;
 //! what the engine has to learn of it is up to the controller.
 
+mod check;
 mod consult;
 mod hang_up;
 mod hold;

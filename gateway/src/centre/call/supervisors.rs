@@ -64,6 +64,11 @@ impl Supervisors {
         self.0.remove(name).map(|supervisor| supervisor.phone.leg())
     }
 
+    /// Leg or invitation of a supervisor.
+    pub(super) fn leg(&self, name: &str) -> Option<LegId> {
+        self.0.get(name).map(|supervisor| supervisor.phone.leg())
+    }
+
     /// Supervisors who take part, and how.
     pub(in crate::centre) fn joined(&self) -> impl Iterator<Item = (&str, Mode)> {
         self.0

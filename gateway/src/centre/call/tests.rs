@@ -2,6 +2,7 @@
 
 use call_engine::acd::Phase;
 
+use super::super::legs::Role;
 use super::*;
 
 const ANNA: AgentId = AgentId(1);
@@ -128,13 +129,28 @@ fn a_caller_who_was_sent_outside_comes_back_without_those_who_were_there() {
     call.forward("+4930".into(), LegId(8), Some(QueueId(1)));
     assert!(!call.is_alone(), "a phone rings");
     assert_eq!(call.fallback(), Some(QueueId(1)));
-    call.enter_again(at(30));
+    let ben = Other {
+        name: "Ben".into(),
+        agent: Some(BEN),
+    };
+    call.add_other(LegId(7), ben);
+    assert!(call.has_leg(LegId(7), &Role::Other(CallId(1))));
+    assert_eq!(call.enter_again(at(30)), [LegId(7)]);
+    assert!(!call.has_others() && !call.has_leg(LegId(7), &Role::Other(CallId(1))));
     assert_eq!((call.state(), call.fallback()), (&CallState::Waiting, None));
     call.release(at(20));
     call.forward("+4930".into(), LegId(9), None);
     call.forwarded(at(40), LegId(10));
     assert_eq!(call.state(), &CallState::WithOthers);
     assert_eq!(call.others[&LegId(10)].name, "+4930");
+}
+
+#[test]
+fn a_phone_outside_that_answers_too_late_changes_nothing() {
+    let mut call = talking();
+    call.forwarded(at(30), LegId(9));
+    assert_eq!(call.agent(), Some(ANNA));
+    assert!(!call.has_others());
 }
 
 #[test]

@@ -206,11 +206,11 @@ impl Call {
         }
     }
 
-    /// The caller comes back to a queue from outside.
-    pub(in crate::centre) fn enter_again(&mut self, now: Time) {
+    /// The caller comes back to a queue from outside. Returns the legs of those who were in the call besides.
+    pub(in crate::centre) fn enter_again(&mut self, now: Time) -> Vec<LegId> {
         self.since = now;
-        self.others.clear();
         self.state = CallState::Waiting;
+        std::mem::take(&mut self.others).into_keys().collect()
     }
 
     /// Somebody takes part besides caller and agent.

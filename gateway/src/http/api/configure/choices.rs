@@ -129,13 +129,13 @@ choices!(
 async fn store(
     api: &Api,
     kind: Kind,
-    known: Option<(String, Match)>,
+    changed: Option<(String, Match)>,
     choice: Choice,
 ) -> Result<u64, Problem> {
     let now = api.now();
     change(api, Code::UnknownCode, move |provisioning| async move {
-        let known = known.as_ref().map(|(code, wanted)| (code.as_str(), *wanted));
-        provisioning.put_choice(now, kind, known, choice).await
+        let changed = changed.as_ref().map(|(code, wanted)| (code.as_str(), *wanted));
+        provisioning.put_choice(now, kind, changed, choice).await
     })
     .await
 }

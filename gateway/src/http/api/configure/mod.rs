@@ -68,7 +68,7 @@ fn at(path: &str, id: &str) -> AppendHeaders<[(HeaderName, String); 1]> {
     AppendHeaders([(LOCATION, format!("/api/v1/{path}/{id}"))])
 }
 
-/// Makes a change of the configuration, to the end even if the client hangs up. `unknown`: the problem if the object does not exist.
+/// Makes a change of the configuration, to the end even if the client hangs up; `unknown` is the problem if the object does not exist.
 async fn change<T, F>(
     api: &Api,
     unknown: Code,
@@ -82,13 +82,14 @@ where
     let work = tokio::spawn(async move { change(provisioning).await });
     match timeout(PATIENCE, work).await {
         Ok(Ok(Ok(done))) => Ok(done),
-        Ok(Ok(Err(why))) => Err(said(unknown, why)),
+        Ok(Ok(Err(why))) => Err(problem_of(unknown, why)),
         Ok(Err(_)) => Err(Code::Internal.into()),
         Err(_) => Err(Code::Busy.into()),
     }
 }
 
-fn said(unknown: Code, why: ProvisioningError) -> Problem {
+/// The problem for a change that was not made; `unknown` is that of an object that does not exist.
+fn problem_of(unknown: Code, why: ProvisioningError) -> Problem {
     let of_file = "defined in the configuration file, or built in; it can only be changed in the file";
     match why {
         ProvisioningError::Unknown => unknown.into(),
