@@ -220,6 +220,8 @@ pub(crate) fn reason(record: &CallRecord) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sip_core::message::StatusCode;
+
     use super::*;
 
     fn record(cause: Cause, code: StatusCode, fault: Option<Fault>, answered: bool) -> CallRecord {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use media_core::negotiated::Codec;
 use session_core::EndedBy;
 use sip_core::flow::Transport;
+use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 use sip_stack::client::{Client, Sound};
 use sip_stack::signalling::{Call, CallEvent, ConnectError, Login, Server, Signalling};
@@ -58,7 +59,7 @@ async fn a_call_rings_is_answered_changes_and_ends_from_the_far_side() {
     assert_eq!(
         next(&mut call).await,
         CallEvent::Ringing {
-            code: 180,
+            code: StatusCode::RINGING,
             answer: None
         }
     );
@@ -79,7 +80,7 @@ async fn a_call_rings_is_answered_changes_and_ends_from_the_far_side() {
     call.answer_offer(Ok(held)).await.expect("answered");
     answering.hang_up().await.expect("hung up");
     let ended = CallEvent::Ended {
-        code: 200,
+        code: StatusCode::OK,
         by: EndedBy::Peer,
         fault: None,
     };
@@ -100,7 +101,10 @@ async fn an_end_of_ours_reaches_the_far_side_also_when_the_connection_is_closed_
     while !matches!(next(&mut call).await, CallEvent::Answered { .. }) {}
     signalling.close().await;
     let record = tokio::time::timeout(PATIENCE, answering.ended()).await;
-    assert_eq!(record.expect("in time").map(|record| record.code), Some(200));
+    assert_eq!(
+        record.expect("in time").map(|record| record.code),
+        Some(StatusCode::OK)
+    );
     let CallEvent::Ended { by: EndedBy::Us, .. } = next(&mut call).await else {
         panic!("somebody else ended it")
     };
@@ -117,7 +121,7 @@ async fn what_is_refused_says_the_code_and_who_is_not_there_the_reason() {
     let CallEvent::Ended { code, by, fault } = next(&mut call).await else {
         panic!("no end")
     };
-    assert_eq!((code, by, fault), (400, EndedBy::Peer, None));
+    assert_eq!((code, by, fault), (StatusCode::BAD_REQUEST, EndedBy::Peer, None));
     signalling.close().await;
     phone.stop().await;
     let gone = Signalling::connect(server, login(), "test").await;

@@ -84,7 +84,9 @@ test(
     const page = await client("chromium", { codec: "opus" });
     const call = await page.call("0301234");
     await call.reaches("up");
-    const live = await soon("the call", async () => (await sue.ask("GET", "/calls")).items.find(({ state }) => state === "talking"));
+    const live = await soon("the call", async () =>
+      (await sue.ask("GET", "/calls")).items.find(({ state }) => state === "talking"),
+    );
     assert.deepEqual(
       live.legs.map((leg) => [leg.number, leg.trunk, leg.direction, leg.browser, leg.state]),
       [

@@ -17,10 +17,9 @@ export type AgentNotes = Schemas["AgentNotes"];
 export type Queue = Schemas["Queue"];
 export type QueueName = Schemas["QueueName"];
 export type QueueNumbers = Schemas["List_QueueNumbers"]["items"][number];
-/** A live call; without a kind it is one through a queue. */
-export type CentreCall = Schemas["Call"] & { kind?: CallKind; legs?: CallLeg[] };
+export type CentreCall = Schemas["Call"];
 /** Direction of a call as the gateway sees it: `inbound` from a trunk, `outbound` to one, `transit` from one to another. */
-export type CallKind = "queue" | "inbound" | "outbound" | "internal" | "transit";
+export type CallKind = Schemas["CallKind"];
 export type CallState = Schemas["CallPhase"];
 export type CallRecord = Schemas["Record"];
 export type Mode = Schemas["Mode"];
@@ -29,24 +28,7 @@ export type Choice = Schemas["Choice"];
 export type Target = Schemas["Target"];
 
 /** A live leg: one party's dialog and media. */
-export interface CallLeg {
-  id: string;
-  /** Number or name of the party. */
-  number: string;
-  /** User whose telephone or browser it is; none at a trunk. */
-  user?: Schemas["AgentName"] | null;
-  /** Name of the trunk that it came from, or goes through. */
-  trunk?: string | null;
-  /** `incoming`: its party called the gateway. */
-  direction: "incoming" | "outgoing";
-  /** The party is in a browser. */
-  browser: boolean;
-  /** Mode of taking part; a `party` talks with everybody. */
-  mode: Mode;
-  state: "calling" | "ringing" | "up" | "held" | "away";
-  began_at?: Moment | null;
-  answered_at?: Moment | null;
-}
+export type CallLeg = Schemas["CallLeg"];
 
 /** Properties of an agent that everybody may see. */
 export type Colleague = Pick<Agent, "id" | "name" | "display" | "status">;
@@ -75,6 +57,7 @@ export type CentreEvent =
   | { type: "queue.removed"; data: { id: string } }
   | { type: "call.changed"; data: CentreCall }
   | { type: "call.ended"; data: { id: string; record: CallRecord } }
+  | { type: "call.joined"; data: { id: string; into: string | null } }
   | { type: "call.logged"; data: { record: CallRecord } }
   | { type: "offer.made"; data: Offer }
   | { type: "offer.ended"; data: { id: string; call: string; agent: string; how: OfferEnd } }

@@ -60,6 +60,9 @@ export function applyEvent(picture: Picture, event: CentreEvent): { part?: Part;
     case "call.ended":
       picture.calls.delete(event.data.id);
       return { part: "calls", ended: event.data.record };
+    case "call.joined":
+      picture.calls.delete(event.data.id);
+      return { part: "calls" };
     case "offer.made":
       picture.offers.set(event.data.id, event.data);
       return { part: "offers" };
