@@ -11,7 +11,7 @@
 //! commands reach the two shards does not matter.
 
 use crate::control::{BridgeId, LegId};
-use crate::negotiated::Negotiated;
+use crate::negotiated::StreamAgreed;
 use crate::stats::Mode;
 
 /// Message of one shard to another.
@@ -38,7 +38,7 @@ pub enum Notice {
         /// The bridge.
         bridge: BridgeId,
         /// Agreement of the leg and its peer, if there is one.
-        media: Option<Box<Negotiated>>,
+        media: Option<Box<StreamAgreed>>,
         /// True if its peer has a jitter buffer of its own that is better than ours: a browser.
         buffers: bool,
         /// True if there is an application for it to hear while the bridge is muted by hold.

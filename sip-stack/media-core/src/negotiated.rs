@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use smallvec::SmallVec;
+
 use crate::rtp::Packet;
 use crate::srtp::Keys;
 
@@ -75,9 +77,27 @@ impl Direction {
     }
 }
 
-/// Result of negotiating the audio stream of a leg.
+/// Result of negotiating the media of a leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Negotiated {
+    /// Streams that were agreed, in the order of the sections; those refused with port 0 are left out. Audio is the only kind that is
+    /// agreed to.
+    pub streams: SmallVec<[StreamAgreed; 1]>,
+    /// Transport and addresses, which all streams share.
+    pub transport: Transport,
+}
+
+impl Negotiated {
+    /// The first stream; `None` if every section was refused.
+    #[must_use]
+    pub fn audio(&self) -> Option<&StreamAgreed> {
+        self.streams.first()
+    }
+}
+
+/// Result of negotiating one stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamAgreed {
     /// Ours.
     pub direction: Direction,
     /// Payload type and codec that we send.
@@ -90,11 +110,9 @@ pub struct Negotiated {
     pub ptime_ms: u8,
     /// Wishes of the peer for the Opus that we send (RFC 7587 §6.1).
     pub opus: OpusParameters,
-    /// Transport and addresses.
-    pub transport: Transport,
 }
 
-impl Negotiated {
+impl StreamAgreed {
     /// Telephone events that the peer sends by this payload type. Some peers answer our offer with a number
     /// of their own and send by that, where RFC 3264 §6.1 wants ours; it is accepted if it means nothing else.
     #[must_use]

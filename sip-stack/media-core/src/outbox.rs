@@ -157,6 +157,7 @@ impl Outbox {
     }
 
     /// Lets `write` make a datagram of at most `room` octets in place; nothing is sent when it says `None`.
+    #[inline]
     pub(crate) fn compose(
         &mut self,
         socket: SocketId,
@@ -175,6 +176,7 @@ impl Outbox {
     }
 
     /// The same for a packet of a leg, for another shard.
+    #[inline]
     pub(crate) fn compose_packet(
         &mut self,
         to: u8,

@@ -89,64 +89,73 @@ fn mean_square(pcm: &[i16]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::{FRAME, Pool};
+    use crate::codec::{Encoder, FRAME, Pool};
     use crate::negotiated::OpusParameters;
     use crate::tone::{Sine, amplitude};
 
     const TICK: Duration = Duration::from_millis(20);
 
-    /// Changes that so many frames of a tone of that level bring about.
-    fn speak(voice: &mut VoiceActivity, now: &mut Time, codec: Codec, frames: u32, dbm0: f32) -> Vec<bool> {
-        let mut encoder = Pool::default()
-            .encoder(codec, RATE, &OpusParameters::default())
-            .unwrap();
-        let mut sine = Sine::new(440.0, amplitude(dbm0));
-        let mut changes = Vec::new();
-        for _ in 0..frames {
-            let (mut pcm, mut payload) = ([0; FRAME], [0; 1_400]);
-            sine.add(&mut pcm);
-            let length = encoder.encode(&pcm, &mut payload).unwrap().unwrap();
-            *now += TICK;
-            voice.handle_timeout(*now);
-            voice.packet(*now, codec, &payload[..length]);
-            changes.extend(voice.poll());
+    /// Somebody who is heard, in one codec.
+    struct Talker {
+        voice: VoiceActivity,
+        codec: Codec,
+        encoder: Encoder,
+        now: Time,
+    }
+
+    impl Talker {
+        fn new(codec: Codec) -> Talker {
+            let encoder = Pool::default().encoder(codec, RATE, &OpusParameters::default());
+            Talker {
+                voice: VoiceActivity::default(),
+                codec,
+                encoder: encoder.unwrap(),
+                now: Time::from_secs(1),
+            }
         }
-        changes
+
+        /// Changes that so many frames of a tone of that level bring about.
+        fn speak(&mut self, frames: u32, dbm0: f32) -> Vec<bool> {
+            let mut sine = Sine::new(440.0, amplitude(dbm0));
+            let mut changes = Vec::new();
+            for _ in 0..frames {
+                let (mut pcm, mut payload) = ([0; FRAME], [0; 1_400]);
+                sine.add(&mut pcm);
+                let length = self.encoder.encode(&pcm, &mut payload).unwrap().unwrap();
+                self.now += TICK;
+                self.voice.handle_timeout(self.now);
+                self.voice.packet(self.now, self.codec, &payload[..length]);
+                changes.extend(self.voice.poll());
+            }
+            changes
+        }
     }
 
     #[test]
     fn speech_begins_after_60_ms_and_ends_after_a_pause() {
         for codec in [Codec::Pcmu, Codec::Pcma, Codec::Opus] {
-            let (mut voice, mut now) = (VoiceActivity::default(), Time::from_secs(1));
-            assert_eq!(
-                speak(&mut voice, &mut now, codec, 2, -20.0),
-                [],
-                "{codec:?}: a click"
-            );
-            assert_eq!(
-                speak(&mut voice, &mut now, codec, 50, -60.0),
-                [],
-                "{codec:?}: hum"
-            );
-            assert_eq!(speak(&mut voice, &mut now, codec, 6, -20.0), [true], "{codec:?}");
+            let mut talker = Talker::new(codec);
+            assert_eq!(talker.speak(50, -60.0), [], "{codec:?}: hum");
+            assert_eq!(talker.speak(1, -20.0), [], "{codec:?}: a click");
+            assert_eq!(talker.speak(50, -60.0), [], "{codec:?}: hum");
+            assert_eq!(talker.speak(6, -20.0), [true], "{codec:?}");
             // A pause between words, and a word that is not so loud.
-            assert_eq!(speak(&mut voice, &mut now, codec, 25, -60.0), [], "{codec:?}");
-            assert_eq!(speak(&mut voice, &mut now, codec, 25, -38.0), [], "{codec:?}");
-            assert_eq!(
-                speak(&mut voice, &mut now, codec, 40, -60.0),
-                [false],
-                "{codec:?}"
-            );
+            assert_eq!(talker.speak(25, -60.0), [], "{codec:?}");
+            assert_eq!(talker.speak(25, -36.0), [], "{codec:?}");
+            assert_eq!(talker.speak(50, -60.0), [false], "{codec:?}");
         }
     }
 
     #[test]
     fn whoever_sends_nothing_any_more_has_stopped() {
-        let (mut voice, mut now) = (VoiceActivity::default(), Time::from_secs(1));
-        assert_eq!(speak(&mut voice, &mut now, Codec::Pcmu, 5, -20.0), [true]);
-        let (at, _) = voice.deadline().unwrap();
-        assert_eq!(at, now + ENDS);
-        voice.handle_timeout(at);
-        assert_eq!((voice.poll(), voice.deadline()), (Some(false), None));
+        let mut talker = Talker::new(Codec::Pcmu);
+        assert_eq!(talker.speak(5, -20.0), [true]);
+        let (at, _) = talker.voice.deadline().unwrap();
+        assert_eq!(at, talker.now + ENDS);
+        talker.voice.handle_timeout(at);
+        assert_eq!(
+            (talker.voice.poll(), talker.voice.deadline()),
+            (Some(false), None)
+        );
     }
 }

@@ -7,6 +7,7 @@ mod lane;
 pub mod mesh;
 mod ring;
 mod sockets;
+mod start;
 mod tap;
 mod thread;
 
@@ -20,8 +21,8 @@ use media_core::control::Prompts;
 pub use counters::{LATENESS_BOUNDS, Lateness, MediaCounters, SharedCounters};
 pub use injection::{MediaInjection, Source, injection};
 pub use lane::Lane;
+pub use start::{StartError, start};
 pub use tap::{MediaTap, TapFeed, TappedPacket, tap};
-pub use thread::{StartError, start};
 
 /// Settings of a media thread.
 #[derive(Clone, Debug)]

@@ -152,6 +152,11 @@ impl Taps {
         listens
     }
 
+    /// True if somebody listens to a leg.
+    pub(super) fn listens_to(&self, leg: LegId) -> bool {
+        self.0.contains_key(&leg)
+    }
+
     /// A leg is over.
     pub(super) fn remove(&mut self, leg: LegId) {
         self.0.remove(&leg);

@@ -1,33 +1,27 @@
 //! The loop of a media thread: wait for packets, commands and deadlines; feed the shard; send its output.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use media_core::control::{Command, Event, LegId, SocketId};
-use media_core::dtls::Identity;
-use media_core::shard::{Input, Output, Shard, ShardConfig};
-use mio::{Events, Poll, Waker};
-use sans_io::{Deadline, Rng, Time};
+use media_core::shard::{Input, Output, Shard};
+use mio::{Events, Poll};
+use sans_io::{Deadline, Time};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::MediaConfig;
 use super::counters::{Load, SharedCounters, count};
 use super::gather::Traffic;
 use super::injection::{Given, Source};
-use super::lane::{Lane, Order};
-use super::mesh::{Bell, Lanes, mesh};
+use super::lane::Order;
+use super::mesh::Lanes;
 use super::sockets::{Sockets, WAKER};
 use super::tap::Taps;
 use crate::clock::Clock;
 use crate::spin::SpinGuard;
-use crate::transport::local_addresses;
 
 /// The largest datagram there is.
 const DATAGRAM: usize = 65_535;
@@ -44,209 +38,32 @@ const READY: usize = 256;
 /// Time until trying again when signalling took no more events.
 const RETRY: Duration = Duration::from_millis(2);
 
-/// Why a media thread did not start.
-#[derive(Debug)]
-pub enum StartError {
-    /// The port for browsers cannot be bound on this address.
-    Bind(SocketAddr, io::Error),
-    /// The system refused a thread, or its means to wait.
-    Io(io::Error),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartError::Bind(addr, error) if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(f, "address in use: UDP {addr} for browser media")
-            }
-            StartError::Bind(addr, error) => write!(f, "cannot bind UDP {addr} for browser media: {error}"),
-            StartError::Io(error) => write!(f, "cannot start a media thread: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
-
-impl From<io::Error> for StartError {
-    fn from(error: io::Error) -> Self {
-        StartError::Io(error)
-    }
-}
-
-/// Starts the threads of so many shards. Their events go to `events` with the shard's number; when that channel is full they
-/// wait on the thread's side, where an unasked-for report gives way to a newer one of the same leg.
-pub fn start(
-    shards: u8,
-    config: &MediaConfig,
-    identity: &Arc<Identity>,
-    clock: Clock,
-    rng: &mut Rng,
-    events: &Sender<(u8, Event)>,
-) -> Result<Vec<Lane>, StartError> {
-    let mut polls = Vec::new();
-    for _ in 0..shards {
-        let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        polls.push((poll, waker));
-    }
-    let bells: Vec<Arc<Bell>> = polls
-        .iter()
-        .map(|(_, waker)| Bell::new(Arc::clone(waker)))
-        .collect();
-    let parts = (0..shards).zip(polls).zip(mesh(&bells));
-    parts
-        .map(|((shard, (poll, waker)), lanes)| {
-            let signalling = Signalling {
-                identity: Arc::clone(identity),
-                events: events.clone(),
-                clock,
-            };
-            start_one(
-                (shard, shards),
-                config,
-                signalling,
-                rng.fork(),
-                (poll, waker),
-                lanes,
-            )
-        })
-        .collect()
-}
-
-/// Parts that all threads share.
-struct Signalling {
-    identity: Arc<Identity>,
-    events: Sender<(u8, Event)>,
-    clock: Clock,
-}
-
-fn start_one(
-    (shard, shards): (u8, u8),
-    config: &MediaConfig,
-    signalling: Signalling,
-    rng: Rng,
-    (poll, waker): (Poll, Arc<Waker>),
-    lanes: Lanes,
-) -> Result<Lane, StartError> {
-    let Signalling {
-        identity,
-        events,
-        clock,
-    } = signalling;
-    let counters = SharedCounters::default();
-    let mut sockets = Sockets::new(
-        poll.registry().try_clone()?,
-        &config.phone_ports,
-        (shard, shards),
-        SharedCounters::clone(&counters),
-    );
-    let browser_sockets = bind_browser(&mut sockets, config, shard)?;
-    let (instant, time) = clock.anchor();
-    let shard_config = ShardConfig {
-        browser_sockets,
-        shard,
-        dtls: identity,
-        clock: media_core::Clock::new(time, instant),
-        prompts: Arc::clone(&config.prompts),
-        silence: config.silence,
-        max_legs: config.max_legs,
-    };
-    let (sender, commands) = Lane::channel();
-    let (started, start_result) = sync_channel(1);
-    let thread_counters = SharedCounters::clone(&counters);
-    let thread = std::thread::Builder::new()
-        .name(format!("media-{shard}"))
-        .spawn(move || {
-            let media = Thread {
-                number: shard,
-                shard: Shard::new(shard_config, rng),
-                poll,
-                sockets,
-                commands,
-                taps: Taps::default(),
-                untapped: Vec::new(),
-                sources: Vec::new(),
-                lanes,
-                events,
-                unsent: VecDeque::new(),
-                notices_wait: false,
-                traffic: Traffic::default(),
-                load: Load::new(clock.now()),
-                counters: thread_counters,
-                clock,
-            };
-            let _ = started.send(());
-            if let Err(error) = media.run() {
-                tracing::error!(%error, shard, "a media thread ended");
-            }
-        })?;
-    let _ = start_result.recv();
-    Ok(Lane::new(sender, waker, thread, counters))
-}
-
-/// One socket on each address. An address of the host that cannot be bound (a tunnel that went down meanwhile) is left
-/// out; one that was asked for, or a port in use, is an error.
-fn bind_browser(
-    sockets: &mut Sockets,
-    config: &MediaConfig,
-    shard: u8,
-) -> Result<Vec<(SocketId, SocketAddr)>, StartError> {
-    if !config.browsers {
-        return Ok(Vec::new());
-    }
-    let asked = &config.browser_addresses;
-    let addresses = if asked.is_empty() {
-        local_addresses()?
-    } else {
-        asked.clone()
-    };
-    let mut port = if config.browser_port == 0 {
-        0
-    } else {
-        config.browser_port.saturating_add(u16::from(shard))
-    };
-    let mut bound = Vec::new();
-    for ip in addresses {
-        let addr = SocketAddr::new(ip, port);
-        match sockets.bind_browser(addr) {
-            Ok((id, addr)) => {
-                port = addr.port();
-                bound.push((id, addr));
-            }
-            Err(error) if asked.is_empty() && error.kind() == io::ErrorKind::AddrNotAvailable => {
-                tracing::info!(%addr, %error, "address not used for browser media");
-            }
-            Err(error) => return Err(StartError::Bind(addr, error)),
-        }
-    }
-    Ok(bound)
-}
-
-struct Thread {
-    number: u8,
-    shard: Shard,
-    poll: Poll,
-    sockets: Sockets,
-    commands: Receiver<Order>,
-    taps: Taps,
+/// A media thread: one shard, its sockets, and its ends of all lanes.
+pub(super) struct Thread {
+    pub(super) number: u8,
+    pub(super) shard: Shard,
+    pub(super) poll: Poll,
+    pub(super) sockets: Sockets,
+    pub(super) commands: Receiver<Order>,
+    pub(super) taps: Taps,
     /// Tapped legs to which nobody listens any more.
-    untapped: Vec<LegId>,
-    sources: Vec<Source>,
-    lanes: Lanes,
-    events: Sender<(u8, Event)>,
+    pub(super) untapped: Vec<LegId>,
+    pub(super) sources: Vec<Source>,
+    pub(super) lanes: Lanes,
+    pub(super) events: Sender<(u8, Event)>,
     /// Events that signalling did not take yet.
-    unsent: VecDeque<Event>,
+    pub(super) unsent: VecDeque<Event>,
     /// Notices that another thread did not take yet.
-    notices_wait: bool,
-    traffic: Traffic,
-    load: Load,
-    counters: SharedCounters,
-    clock: Clock,
+    pub(super) notices_wait: bool,
+    pub(super) traffic: Traffic,
+    pub(super) load: Load,
+    pub(super) counters: SharedCounters,
+    pub(super) clock: Clock,
 }
 
 impl Thread {
     /// Until signalling lets go of its lane.
-    fn run(mut self) -> io::Result<()> {
+    pub(super) fn run(mut self) -> io::Result<()> {
         let mut ready_events = Events::with_capacity(READY);
         let mut buffer = vec![0; DATAGRAM];
         // Sockets that may hold more: epoll tells only of news.
@@ -372,6 +189,10 @@ impl Thread {
     fn serve_outsiders(&mut self, deadline: &mut Deadline) {
         let now = self.clock.now();
         for leg in std::mem::take(&mut self.untapped) {
+            if self.taps.listens_to(leg) {
+                // Somebody came meanwhile.
+                continue;
+            }
             let command = Command::Tap { leg, on: false };
             self.shard.handle_input(now, Input::Command(command));
         }

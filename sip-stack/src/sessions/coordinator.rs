@@ -104,6 +104,10 @@ impl SessionCoordinator {
         SessionCoordinator { handle, bridges }
     }
 
+    pub(super) fn handle(&self) -> &Handle<Act> {
+        &self.handle
+    }
+
     /// Address on which SIP is spoken.
     #[must_use]
     pub fn local_address(&self) -> Option<SocketAddr> {
@@ -397,7 +401,7 @@ impl SessionCoordinator {
     }
 
     /// Does something in the signalling task, and waits for its outcome.
-    async fn act<T: Send + 'static>(
+    pub(super) async fn act<T: Send + 'static>(
         &self,
         act: impl FnOnce(&mut Sessions, &mut Coordinator, Time) -> T + Send + 'static,
     ) -> Result<T, SessionError> {

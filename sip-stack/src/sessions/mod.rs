@@ -29,6 +29,7 @@ mod application;
 mod builder;
 mod coordinator;
 mod handler;
+mod media;
 
 pub use builder::SessionManagerBuilder;
 pub use coordinator::{SessionControl, SessionCoordinator, SessionError};

@@ -1,11 +1,15 @@
 //! Calls that code takes, bridges and ends, with phones at their other ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use media_core::control::SoundRate;
+use media_core::tap::{Playout, Way};
 use session_core::{Application, BridgeEvent, CallRecord, CallSession, CallState, IncomingCall, SessionId};
 use sip_core::flow::Transport;
 use sip_core::message::StatusCode;
 use sip_stack::client::{Call, Client, Sound, State};
+use sip_stack::media::MediaTap;
 use sip_stack::sessions::{
     CallDecision, CallHandler, SessionControl, SessionCoordinator, SessionError, SessionManagerBuilder,
 };
@@ -132,6 +136,102 @@ async fn two_callers_are_bridged_and_hear_each_other() {
     assert!(sdp.starts_with("v=0") && sdp.contains("m=audio 36"), "{sdp}");
     SessionControl::stop(&desk).await;
     assert_eq!(desk.list_active_sessions().await, Err(SessionError::Stopped));
+}
+
+/// Reads a tap until it has so much sound of each direction, and says what that is.
+async fn tapped(mut tap: MediaTap, ms: usize) -> [Vec<i16>; 2] {
+    let mut sound = [Vec::new(), Vec::new()];
+    let mut playouts = [Playout::new(8_000), Playout::new(8_000)];
+    let mut packet = Vec::new();
+    let mut at = None;
+    let mut every = tokio::time::interval(Duration::from_millis(20));
+    while sound.iter().any(|sound| sound.len() < 8 * ms) {
+        every.tick().await;
+        assert!(!tap.is_over(), "the call goes on");
+        while let Some(found) = tap.read(&mut packet) {
+            let side = usize::from(found.way == Way::Sent);
+            let codec = found.codec.expect("sound");
+            playouts[side].insert(found.at, codec, &packet);
+            at.get_or_insert(found.at);
+        }
+        let Some(at) = &mut at else { continue };
+        *at += Duration::from_millis(20);
+        for (playout, sound) in playouts.iter_mut().zip(&mut sound) {
+            sound.extend(playout.pull(*at).unwrap_or_default());
+        }
+    }
+    assert_eq!(tap.missed(), 0);
+    sound
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bridged_call_is_tapped_injected_into_and_heard_to_speak() {
+    let (desk, mut told) = desk().await;
+    let (alice, bob) = (client(Transport::Udp).await, client(Transport::Udp).await);
+    let mut changes = desk.subscribe_to_bridge_events();
+    let mut sessions = Vec::new();
+    let mut calls = Vec::new();
+    for (who, tone) in [(&alice, 1_004), (&bob, 440)] {
+        let mut made = call(who, &desk, "anybody", Sound::tone(tone, -10).recorded()).await;
+        soon(made.answered()).await.expect("answered");
+        let session = loop {
+            if let Some(Told::Established(call)) = soon(told.recv()).await {
+                break call.id;
+            }
+        };
+        sessions.push(session);
+        calls.push(made);
+    }
+    let bridge = desk
+        .bridge_sessions(sessions[0], sessions[1])
+        .await
+        .expect("two calls");
+    desk.watch_speech(bridge, true).await.expect("a bridge");
+    let mut speaking = Vec::new();
+    while speaking.len() < 2 {
+        if let Ok(BridgeEvent::Speaking {
+            session,
+            speaking: true,
+            ..
+        }) = soon(changes.recv()).await
+        {
+            speaking.push(session);
+        }
+    }
+    speaking.sort();
+    assert_eq!(speaking, sessions);
+
+    let tap = desk.tap_media(sessions[0], 500).await.expect("a call");
+    let [received, sent] = soon(tapped(tap, 1_500)).await;
+    for (sound, hertz) in [(received, 1_004.0), (sent, 440.0)] {
+        let found = media_core::tone::measure(&sound[4_000..12_000], 8_000);
+        assert!(
+            (found.hertz - hertz).abs() < 2.0 && found.purity > 0.9,
+            "{found:?}"
+        );
+    }
+
+    // Two seconds of a third tone in one ear, instead of the other party.
+    let mut injection = desk
+        .inject(sessions[0], SoundRate::Hz8000, false, Duration::from_secs(3))
+        .await
+        .expect("a call");
+    let tone = |i: u32| (f64::from(i) * 1_700.0 * std::f64::consts::TAU / 8_000.0).sin() * 8_000.0;
+    let sound: Vec<i16> = (0..24_000).map(|i| tone(i) as i16).collect();
+    assert_eq!((injection.write(&sound), injection.room()), (24_000, 0));
+    let tap = desk.tap_media(sessions[0], 500).await.expect("a call");
+    let [_, sent] = soon(tapped(tap, 1_200)).await;
+    let found = media_core::tone::measure(&sent[4_000..8_000], 8_000);
+    assert!((found.hertz - 1_700.0).abs() < 2.0, "{found:?}");
+    assert!(!injection.is_over());
+    calls[0].hang_up().await.expect("up");
+    soon(async {
+        while !injection.is_over() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    SessionControl::stop(&desk).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

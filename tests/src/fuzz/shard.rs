@@ -13,7 +13,9 @@ use media_core::control::{
 };
 use media_core::dtls::Identity;
 use media_core::lane::{Counts, Message, Notice};
-use media_core::negotiated::{Codec, Direction, Negotiated, OpusParameters, TelephoneEvent, Transport};
+use media_core::negotiated::{
+    Codec, Direction, Negotiated, OpusParameters, StreamAgreed, TelephoneEvent, Transport,
+};
 use media_core::rtp::{HEADER, Header};
 use media_core::shard::{Input, Output, Shard, ShardConfig};
 use sans_io::{Rng, Time};
@@ -208,7 +210,14 @@ impl Bench {
                 self.input(Input::Bound { leg, rtp, rtcp });
             }
             CONNECT => {
-                let media = Box::new(self.described(index, b, c));
+                let media = Box::new(Negotiated {
+                    streams: [self.stream(index, b, c)].into_iter().collect(),
+                    transport: Transport::Rtp {
+                        remote: Some(address(index)),
+                        remote_rtcp: None,
+                        rtcp_mux: true,
+                    },
+                });
                 self.command(Command::Connect { leg, media });
             }
             BRIDGE => {
@@ -301,7 +310,7 @@ impl Bench {
             TIED => Notice::Tied {
                 leg,
                 bridge: BridgeId(u64::from(a % 3)),
-                media: (c & 0x80 == 0).then(|| Box::new(self.described(index, c, 20))),
+                media: (c & 0x80 == 0).then(|| Box::new(self.stream(index, c, 20))),
                 buffers: kind & 0x80 != 0,
                 application: kind & 0x40 != 0,
             },
@@ -324,7 +333,7 @@ impl Bench {
         LegId(self.first + u64::from(index))
     }
 
-    fn described(&mut self, index: u8, kind: u8, ptime: u8) -> Negotiated {
+    fn stream(&mut self, index: u8, kind: u8, ptime: u8) -> StreamAgreed {
         let codecs = [(111, Codec::Opus), (0, Codec::Pcmu), (8, Codec::Pcma)];
         let send = codecs[usize::from(kind & 0x0f) % 3];
         self.codec[usize::from(index)] = send.1;
@@ -334,7 +343,7 @@ impl Bench {
             Direction::RecvOnly,
             Direction::Inactive,
         ];
-        Negotiated {
+        StreamAgreed {
             direction: directions[usize::from(kind >> 6)],
             send,
             receive: codecs.to_vec(),
@@ -347,11 +356,6 @@ impl Bench {
             opus: OpusParameters {
                 dtx: kind & 0x10 != 0,
                 ..OpusParameters::default()
-            },
-            transport: Transport::Rtp {
-                remote: Some(address(index)),
-                remote_rtcp: None,
-                rtcp_mux: true,
             },
         }
     }

@@ -2,6 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use sans_io::Rng;
 use sdp_types::Session;
+use smallvec::smallvec;
 
 use super::choose::{self, Audio, Path, intersect};
 use super::format::{Kind, Numbers, opus};
@@ -12,8 +13,8 @@ use super::security::Secured;
 use super::write::{self, Line, Ours};
 use super::{Family, SdpError};
 use crate::negotiated::{
-    Codec, Direction, DtlsRole, Fingerprint, IceCredentials, Negotiated, OpusParameters, TelephoneEvent,
-    Transport,
+    Codec, Direction, DtlsRole, Fingerprint, IceCredentials, Negotiated, OpusParameters, StreamAgreed,
+    TelephoneEvent, Transport,
 };
 
 /// New ICE credentials of ours after a restart, from those before: they must still name the shard and the leg.
@@ -463,13 +464,16 @@ impl Negotiator {
             Codec::Pcmu | Codec::Pcma => OpusParameters::default(),
         };
         let ptime_ms = audio.ptime(self.config.ptime_ms, send.1);
-        Negotiated {
+        let stream = StreamAgreed {
             direction,
             send,
             receive,
             telephone_event,
             ptime_ms,
             opus,
+        };
+        Negotiated {
+            streams: smallvec![stream],
             transport,
         }
     }
@@ -536,17 +540,18 @@ mod tests {
         let answer = ours
             .handle_offer(offer.as_bytes(), Direction::SendRecv, &mut Rng::seeded(2))
             .unwrap();
-        assert_eq!(answer.negotiated.send, (0, Codec::Pcmu));
-        assert_eq!(answer.negotiated.receive, [(0, Codec::Pcmu)]);
+        let audio = answer.negotiated.audio().unwrap();
+        assert_eq!(audio.send, (0, Codec::Pcmu));
+        assert_eq!(audio.receive, [(0, Codec::Pcmu)]);
         assert_eq!(
-            answer.negotiated.telephone_event,
+            audio.telephone_event,
             Some(TelephoneEvent {
                 send: 97,
                 receive: 97,
                 clock: 8_000
             })
         );
-        assert_eq!(answer.negotiated.ptime_ms, 30);
+        assert_eq!(audio.ptime_ms, 30);
         assert_eq!(
             answer.negotiated.transport,
             Transport::Rtp {

@@ -8,7 +8,7 @@ use sans_io::Time;
 use super::Shard;
 use crate::codec::{Encoder, Pool, RATE};
 use crate::control::{Application, BridgeId, Command, Event, Failure, LegId, LegKind, Member, SocketId};
-use crate::negotiated::{Codec, Negotiated};
+use crate::negotiated::{Codec, Negotiated, StreamAgreed};
 use crate::prompts::Phrase;
 use crate::rtp::Packet;
 use crate::stream::{Announcement, Feed, Hears, Leg, Player, Sink, direct};
@@ -178,12 +178,16 @@ impl Shard {
             }
             Agreed::Ready | Agreed::Pending => {}
         }
-        self.agree(now, key, media);
+        leg.addressed = media.transport.remote().is_some();
+        let Some(stream) = media.streams.into_iter().next() else {
+            return;
+        };
+        self.agree(now, key, stream);
         self.tell_home(key);
     }
 
     /// Lets a leg go on as it was negotiated, whatever its transport is.
-    pub(super) fn agree(&mut self, now: Time, key: usize, media: Negotiated) {
+    pub(super) fn agree(&mut self, now: Time, key: usize, media: StreamAgreed) {
         let Some(leg) = self.legs.get_mut(key) else { return };
         leg.egress.set_clock(media.send.1.clock());
         if let Some(Encoder::Opus(encoder)) = &mut leg.encoder {

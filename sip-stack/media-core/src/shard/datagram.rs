@@ -26,18 +26,18 @@ impl Shard {
         let Some((key, rtcp)) = found else { return };
         let Some(leg) = self.legs.get_mut(key) else { return };
         let at = Arrival { socket, rtcp, from };
-        match leg.transport.receive(now, at, data, leg.media.as_ref()) {
-            Received::Rtp(packet) => self.rtp(now, key, packet),
+        let packet = match leg.transport.receive(now, at, data, leg.media.as_ref()) {
+            Received::Rtp(packet) => packet,
             Received::Observed(packet) => {
                 leg.transport.observe_packet(now, packet, &mut self.out);
                 self.settle(now, key);
-                self.rtp(now, key, packet);
+                packet
             }
-            Received::Rtcp(packet) => self.rtcp(now, key, packet),
-            Received::Nothing => self.settle(now, key),
+            Received::Rtcp(packet) => return self.rtcp(now, key, packet),
+            Received::Nothing => return self.settle(now, key),
             Received::Refused => {
                 leg.count.refused += 1;
-                self.settle(now, key);
+                return self.settle(now, key);
             }
             Received::Bound { forgotten } => {
                 if let Some(path) = forgotten
@@ -46,9 +46,10 @@ impl Shard {
                     self.paths.remove(&path);
                 }
                 self.paths.insert((socket, from), key);
-                self.settle(now, key);
+                return self.settle(now, key);
             }
-        }
+        };
+        self.rtp(now, key, packet);
     }
 
     /// Leg that a datagram of a shared socket is for: a check names it, other datagrams belong to the leg that has proved to

@@ -36,7 +36,7 @@ use crate::control::{BridgeId, Event, LegId};
 use crate::deadlines::Armed;
 use crate::dtmf;
 use crate::lane::Tie;
-use crate::negotiated::Negotiated;
+use crate::negotiated::StreamAgreed;
 use crate::outbox::Outbox;
 use crate::rtp::Egress;
 use crate::stats::Source;
@@ -65,7 +65,9 @@ pub(crate) enum Hears {
 pub(crate) struct Leg {
     pub(crate) id: LegId,
     pub(crate) transport: Transport,
-    pub(crate) media: Option<Negotiated>,
+    /// Agreement about the stream, and whether the peer named an address for it.
+    pub(crate) media: Option<StreamAgreed>,
+    pub(crate) addressed: bool,
     pub(crate) announced: bool,
 
     // From the peer.
@@ -122,6 +124,7 @@ impl Leg {
             id,
             transport,
             media: None,
+            addressed: false,
             announced: false,
             source: Source::default(),
             keys: dtmf::Receiver::default(),

@@ -7,7 +7,6 @@ use sans_io::{Deadline, Time};
 
 use super::Leg;
 use crate::control::{Event, LegId};
-use crate::negotiated::Negotiated;
 use crate::outbox::Outbox;
 
 /// Silence of a leg.
@@ -34,8 +33,8 @@ impl Leg {
     fn is_due(&self) -> bool {
         let media = self.media.as_ref();
         // `c=0.0.0.0` is hold as well (RFC 2543).
-        let due = |media: &Negotiated| media.direction.receives() && media.transport.remote().is_some();
-        !self.transport.checks_peer() && media.is_some_and(due)
+        let due = media.is_some_and(|media| media.direction.receives()) && self.addressed;
+        !self.transport.checks_peer() && due
     }
 
     /// Reports that the leg has been silent for `limit`.

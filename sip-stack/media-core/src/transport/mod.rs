@@ -24,7 +24,7 @@ pub use sdes::Sdes;
 
 use crate::control::{Failure, SocketId};
 use crate::ice::Path;
-use crate::negotiated::{self, Negotiated};
+use crate::negotiated::{self, StreamAgreed};
 use crate::outbox::Outbox;
 use crate::srtp::RTCP_OVERHEAD;
 
@@ -193,7 +193,7 @@ impl Transport {
     }
 
     /// Takes the payload types of an agreement, if they matter here.
-    pub(crate) fn agree(&mut self, media: &Negotiated) {
+    pub(crate) fn agree(&mut self, media: &StreamAgreed) {
         match self {
             Transport::Observed(observed) => observed.agree(media),
             Transport::DtlsSrtp(_) | Transport::Sdes(_) | Transport::Rtp(_) | Transport::Lane(_) => {}
@@ -219,19 +219,16 @@ impl Transport {
     }
 
     /// Judges and opens a datagram of the leg, in place.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn receive<'a>(
         &mut self,
         now: Time,
         at: Arrival,
         data: &'a mut [u8],
-        media: Option<&Negotiated>,
+        media: Option<&StreamAgreed>,
     ) -> Received<'a> {
         match self {
-            Transport::Observed(observed) => match observed.inner.receive(now, at, data, media) {
-                Received::Rtp(packet) => Received::Observed(packet),
-                other => other,
-            },
+            Transport::Observed(observed) => observed.open(now, at, data, media),
             Transport::DtlsSrtp(dtls) => dtls.handle_datagram(now, at.socket, at.from, data),
             Transport::Rtp(path) => path.receive(now, at, data, media),
             Transport::Sdes(sdes) => sdes.receive(now, at, data),
@@ -303,7 +300,7 @@ impl Transport {
     #[inline]
     pub(crate) fn buffers(&self) -> bool {
         match self {
-            Transport::Observed(observed) => observed.inner.buffers(),
+            Transport::Observed(observed) => observed.buffers(),
             Transport::DtlsSrtp(_) => true,
             Transport::Rtp(_) | Transport::Sdes(_) => false,
             Transport::Lane(lane) => lane.buffers,
@@ -343,7 +340,7 @@ impl Transport {
     #[inline]
     pub(crate) fn lane(&self) -> Option<&Lane> {
         match self {
-            Transport::Observed(observed) => observed.inner.lane(),
+            Transport::Observed(observed) => observed.lane(),
             Transport::Lane(lane) => Some(lane),
             Transport::DtlsSrtp(_) | Transport::Rtp(_) | Transport::Sdes(_) => None,
         }
@@ -390,8 +387,17 @@ impl Transport {
     #[inline]
     pub(crate) fn deadline(&self) -> Deadline {
         match self {
-            Transport::Observed(observed) => observed.deadline(),
+            Transport::DtlsSrtp(_) | Transport::Observed(_) => self.own_deadline(),
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
+        }
+    }
+
+    /// The deadline of a transport that may have one.
+    #[inline(never)]
+    fn own_deadline(&self) -> Deadline {
+        match self {
             Transport::DtlsSrtp(dtls) => dtls.poll_timeout(),
+            Transport::Observed(observed) => observed.deadline(),
             Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
         }
     }

@@ -1,15 +1,16 @@
 //! A transport under observation: its packets go to a tap as well, or are heard for speech.
 //!
 //! It stands in the place of the transport that it wraps, and is matched where that one would be, so that a leg that nobody observes
-//! has nothing to test. Which way a packet takes afterwards, relayed, transcoded or mixed, makes no difference.
+//! has nothing to test. Its methods are kept out of line: those of [`Transport`] are written into the packet path as if it
+//! were not there. Which way a packet takes afterwards, relayed, transcoded or mixed, makes no difference.
 
 use smallvec::SmallVec;
 
 use sans_io::{Deadline, Time, earlier};
 
-use super::{Lane, Transport};
+use super::{Arrival, Lane, Received, Transport};
 use crate::control::LegId;
-use crate::negotiated::{Codec, Negotiated};
+use crate::negotiated::{Codec, StreamAgreed};
 use crate::outbox::Outbox;
 use crate::rtp::Packet;
 use crate::tap::Way;
@@ -32,7 +33,7 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    fn new(leg: LegId, media: Option<&Negotiated>) -> Observed {
+    fn new(leg: LegId, media: Option<&StreamAgreed>) -> Observed {
         let mut observed = Observed {
             // Nowhere, until the real one takes this place.
             inner: Transport::Lane(Lane {
@@ -55,13 +56,17 @@ impl Observed {
     }
 
     /// Takes the payload types of a new agreement.
-    pub(super) fn agree(&mut self, media: &Negotiated) {
+    #[cold]
+    #[inline(never)]
+    pub(super) fn agree(&mut self, media: &StreamAgreed) {
         self.codecs.clear();
         self.codecs.push(media.send);
         self.codecs.extend(media.receive.iter().copied());
     }
 
     /// Takes a packet of the peer, open.
+    #[cold]
+    #[inline(never)]
     pub(super) fn receive(&mut self, now: Time, packet: &[u8], out: &mut Outbox) {
         let Ok(parsed) = Packet::parse(packet) else { return };
         let codec = self.codec(parsed.header.payload_type);
@@ -74,6 +79,8 @@ impl Observed {
     }
 
     /// Sends as [`Transport::send`] does.
+    #[cold]
+    #[inline(never)]
     pub(super) fn send(
         &mut self,
         out: &mut Outbox,
@@ -101,16 +108,50 @@ impl Observed {
         result
     }
 
+    /// Judges and opens a datagram as [`Transport::receive`] does.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn open<'a>(
+        &mut self,
+        now: Time,
+        at: Arrival,
+        data: &'a mut [u8],
+        media: Option<&StreamAgreed>,
+    ) -> Received<'a> {
+        match self.inner.receive(now, at, data, media) {
+            Received::Rtp(packet) => Received::Observed(packet),
+            other => other,
+        }
+    }
+
+    /// The lane, if the leg is a stand-in.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn lane(&self) -> Option<&Lane> {
+        self.inner.lane()
+    }
+
+    /// True if the peer has a jitter buffer that is better than ours.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn buffers(&self) -> bool {
+        self.inner.buffers()
+    }
+
     fn codec(&self, payload_type: u8) -> Option<Codec> {
         let known = self.codecs.iter().find(|(number, _)| *number == payload_type);
         known.map(|(_, codec)| *codec)
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn deadline(&self) -> Deadline {
         let voice = self.voice.as_ref().and_then(VoiceActivity::deadline);
         earlier(self.inner.deadline(), voice)
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn handle_timeout(&mut self, now: Time) {
         if self.inner.deadline().is_some_and(|(at, _)| at <= now) {
             self.inner.handle_timeout(now);
@@ -121,6 +162,8 @@ impl Observed {
     }
 
     /// The next news of speech.
+    #[cold]
+    #[inline(never)]
     pub(super) fn speaking(&mut self) -> Option<bool> {
         self.voice.as_mut()?.poll()
     }
@@ -128,12 +171,12 @@ impl Observed {
 
 impl Transport {
     /// Lets each packet of the leg go to its tap, or ends that.
-    pub(crate) fn tap(&mut self, leg: LegId, media: Option<&Negotiated>, on: bool) {
+    pub(crate) fn tap(&mut self, leg: LegId, media: Option<&StreamAgreed>, on: bool) {
         self.observe(leg, media, |observed| observed.tapped = on);
     }
 
     /// Lets the leg be heard for speech, or ends that.
-    pub(crate) fn listen_for_speech(&mut self, leg: LegId, media: Option<&Negotiated>, on: bool) {
+    pub(crate) fn listen_for_speech(&mut self, leg: LegId, media: Option<&StreamAgreed>, on: bool) {
         self.observe(leg, media, |observed| {
             if on {
                 observed.voice.get_or_insert_default();
@@ -149,7 +192,7 @@ impl Transport {
     }
 
     /// Wraps or unwraps the transport, as it is observed or not after the change.
-    fn observe(&mut self, leg: LegId, media: Option<&Negotiated>, change: impl FnOnce(&mut Observed)) {
+    fn observe(&mut self, leg: LegId, media: Option<&StreamAgreed>, change: impl FnOnce(&mut Observed)) {
         if !matches!(self, Transport::Observed(_)) {
             let mut observed = Box::new(Observed::new(leg, media));
             std::mem::swap(self, &mut observed.inner);

@@ -19,7 +19,7 @@ use sans_io::Time;
 use super::probation::{Numbers, Probation};
 use super::{Arrival, Received};
 use crate::control::{MediaSource, SocketId};
-use crate::negotiated::Negotiated;
+use crate::negotiated::StreamAgreed;
 use crate::outbox::Outbox;
 use crate::rtcp;
 use crate::rtp::{Header, Packet, is_rtcp};
@@ -154,7 +154,7 @@ impl Rtp {
         now: Time,
         at: Arrival,
         data: &'a mut [u8],
-        media: Option<&Negotiated>,
+        media: Option<&StreamAgreed>,
     ) -> Received<'a> {
         // With rtcp-mux both come to one port (RFC 5761 §4).
         if at.rtcp || is_rtcp(data) {

@@ -1,7 +1,7 @@
 use media_core::negotiated::{Codec, Direction, DtlsRole, Hash, IceCredentials, TelephoneEvent, Transport};
 use media_core::sdp::{Config, Peer, SdpError, peek};
 
-use super::{browser, lines, rng};
+use super::{audio, browser, lines, rng};
 
 const CHROMIUM: &str = include_str!("offers/chromium.sdp");
 const CHROMIUM_HOLD: &str = include_str!("offers/chromium-hold.sdp");
@@ -81,11 +81,11 @@ fn every_browser_gets_audio_and_nothing_else() {
         let answer = browser(Config::browser())
             .handle_offer(offer.as_bytes(), Direction::SendRecv, &mut rng())
             .unwrap();
-        assert_eq!(answer.negotiated.send, (opus, Codec::Opus));
-        assert_eq!(answer.negotiated.receive, [(opus, Codec::Opus)]);
+        assert_eq!(audio(&answer.negotiated).send, (opus, Codec::Opus));
+        assert_eq!(audio(&answer.negotiated).receive, [(opus, Codec::Opus)]);
         let (pt, clock) = event;
         assert_eq!(
-            answer.negotiated.telephone_event,
+            audio(&answer.negotiated).telephone_event,
             Some(TelephoneEvent {
                 send: pt,
                 receive: pt,
@@ -132,7 +132,7 @@ fn hold_and_resume_change_the_direction_alone() {
         let answer = ours
             .handle_offer(offer.as_bytes(), Direction::SendRecv, &mut random)
             .unwrap();
-        assert_eq!(answer.negotiated.direction, direction);
+        assert_eq!(audio(&answer.negotiated).direction, direction);
         answers.push(answer);
     }
     let origin = |sdp: &str| {
@@ -150,7 +150,7 @@ fn hold_and_resume_change_the_direction_alone() {
     for answer in &answers {
         assert_eq!(origin(&answer.sdp)[1], origin(&answers[0].sdp)[1]);
         assert_eq!(answer.negotiated.transport, answers[0].negotiated.transport);
-        assert_eq!(answer.negotiated.send, answers[0].negotiated.send);
+        assert_eq!(audio(&answer.negotiated).send, audio(&answers[0].negotiated).send);
         assert!(answer.sdp.contains("a=setup:passive\r\n"));
     }
     assert!(answers[1].sdp.contains("a=recvonly\r\n") && !answers[1].sdp.contains("a=msid"));
@@ -169,7 +169,7 @@ fn a_re_offer_with_what_was_rejected_before_keeps_its_order() {
             &mut rng(),
         )
         .unwrap();
-    assert_eq!(hold.negotiated.direction, Direction::RecvOnly);
+    assert_eq!(audio(&hold.negotiated).direction, Direction::RecvOnly);
     assert_eq!(lines(&hold.sdp, "m="), lines(&first.sdp, "m="));
     let again = ours.offer(Direction::SendRecv);
     assert_eq!(lines(&again, "a=mid:"), ["0", "1", "2"]);
@@ -294,14 +294,15 @@ fn answers_of_browsers_to_our_offer() {
         let mut ours = browser(Config::browser());
         ours.offer(Direction::SendRecv);
         let media = ours.handle_answer(answer.as_bytes()).unwrap();
-        assert_eq!(media.send, (111, Codec::Opus));
+        let stream = audio(&media);
+        assert_eq!(stream.send, (111, Codec::Opus));
         assert_eq!(
-            media.receive,
+            stream.receive,
             [(111, Codec::Opus), (0, Codec::Pcmu), (8, Codec::Pcma)]
         );
         let (pt, clock) = event;
         assert_eq!(
-            media.telephone_event,
+            stream.telephone_event,
             Some(TelephoneEvent {
                 send: pt,
                 receive: pt,
@@ -478,9 +479,9 @@ fn the_configured_codec_wins_and_digits_follow_its_clock() {
     let answer = browser(config)
         .handle_offer(CHROMIUM.as_bytes(), Direction::SendRecv, &mut rng())
         .unwrap();
-    assert_eq!(answer.negotiated.send, (8, Codec::Pcma));
+    assert_eq!(audio(&answer.negotiated).send, (8, Codec::Pcma));
     assert_eq!(
-        answer.negotiated.telephone_event,
+        audio(&answer.negotiated).telephone_event,
         Some(TelephoneEvent {
             send: 126,
             receive: 126,
@@ -494,6 +495,6 @@ fn the_configured_codec_wins_and_digits_follow_its_clock() {
     let answer = browser(config)
         .handle_offer(CHROMIUM.as_bytes(), Direction::SendRecv, &mut rng())
         .unwrap();
-    assert_eq!(answer.negotiated.telephone_event, None);
+    assert_eq!(audio(&answer.negotiated).telephone_event, None);
     assert_eq!(lines(&answer.sdp, "m="), ["audio 10000 UDP/TLS/RTP/SAVPF 111"]);
 }

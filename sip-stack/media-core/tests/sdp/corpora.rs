@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use media_core::negotiated::Direction;
 use media_core::sdp::{Config, Peer, peek};
 
-use super::{browser, lines, phone, rng};
+use super::{audio, browser, lines, phone, rng};
 
 /// Outcome of each description of others, taken as an offer: the answer's sections, or the refusal.
 #[test]
@@ -42,7 +42,7 @@ fn verdict(sdp: &[u8]) -> String {
     };
     match ours.handle_offer(sdp, Direction::SendRecv, &mut rng()) {
         Ok(answer) => {
-            let media = &answer.negotiated;
+            let media = audio(&answer.negotiated);
             format!(
                 "{:?} {:?} {:?} | {}",
                 seen.peer,

@@ -1,6 +1,6 @@
 //! Offer and answer against what peers really write, and against ourselves.
 
-use media_core::negotiated::{DtlsRole, Fingerprint, Hash, IceCredentials};
+use media_core::negotiated::{DtlsRole, Fingerprint, Hash, IceCredentials, Negotiated, StreamAgreed};
 use media_core::sdp::{Browser, Config, Negotiator, Profile};
 use sans_io::Rng;
 
@@ -57,4 +57,10 @@ fn lines<'a>(sdp: &'a str, start: &'a str) -> Vec<&'a str> {
     sdp.split("\r\n")
         .filter_map(|line| line.strip_prefix(start))
         .collect()
+}
+
+/// The one stream that was agreed.
+fn audio(media: &Negotiated) -> &StreamAgreed {
+    assert_eq!(media.streams.len(), 1);
+    &media.streams[0]
 }

@@ -4,7 +4,7 @@ use media_core::negotiated::{Codec, Direction, Negotiated, TelephoneEvent, Trans
 use media_core::sdp::{Answer, Config, Family, Negotiator, Peer, Profile, SdpError, peek};
 use sans_io::Rng;
 
-use super::{lines, phone, rng};
+use super::{audio, lines, phone, rng};
 
 const HEAD: &str =
     "v=0\r\no=phone 53655765 2353687637 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n";
@@ -69,7 +69,8 @@ fn every_pair_of_directions() {
                     .handle_offer(offer.as_bytes(), want, &mut rng())
                     .unwrap();
                 assert_eq!(
-                    answer.negotiated.direction, expected,
+                    audio(&answer.negotiated).direction,
+                    expected,
                     "{offered}, we want {want:?}"
                 );
                 let written = ["sendrecv", "sendonly", "recvonly", "inactive"]
@@ -85,7 +86,11 @@ fn every_pair_of_directions() {
             let media = offerer
                 .handle_answer(format!("{HEAD}m=audio 4000 RTP/AVP 0\r\na={offered}\r\n").as_bytes())
                 .unwrap();
-            assert_eq!(media.direction, expected, "we offer {want:?}, answered {offered}");
+            assert_eq!(
+                audio(&media).direction,
+                expected,
+                "we offer {want:?}, answered {offered}"
+            );
         }
     }
 }
@@ -108,7 +113,7 @@ fn hold_of_old_and_new() {
             .handle_offer(offer.as_bytes(), Direction::SendRecv, &mut random)
             .unwrap();
         assert_eq!(
-            (answer.negotiated.direction, remote(&answer.negotiated).0),
+            (audio(&answer.negotiated).direction, remote(&answer.negotiated).0),
             (direction, place)
         );
     }
@@ -116,16 +121,16 @@ fn hold_of_old_and_new() {
     let both = ours
         .handle_offer(hold.as_bytes(), Direction::SendOnly, &mut random)
         .unwrap();
-    assert_eq!(both.negotiated.direction, Direction::Inactive);
+    assert_eq!(audio(&both.negotiated).direction, Direction::Inactive);
     let ours_alone = ours
         .handle_offer(active.as_bytes(), Direction::SendOnly, &mut random)
         .unwrap();
-    assert_eq!(ours_alone.negotiated.direction, Direction::SendOnly);
+    assert_eq!(audio(&ours_alone.negotiated).direction, Direction::SendOnly);
     // and ours ends by an offer
     let offer = ours.offer(Direction::SendRecv);
     assert_eq!(lines(&offer, "m="), ["audio 20000 RTP/AVP 0 8 101"]);
     assert_eq!(
-        ours.handle_answer(active.as_bytes()).unwrap().direction,
+        audio(&ours.handle_answer(active.as_bytes()).unwrap()).direction,
         Direction::SendRecv
     );
 }
@@ -298,6 +303,7 @@ fn numbers_of_an_answer_may_differ_from_those_we_offered() {
             .as_bytes(),
         )
         .unwrap();
+    let media = audio(&media);
     assert_eq!(media.send, (98, Codec::Opus));
     assert_eq!(media.receive, [(111, Codec::Opus), (0, Codec::Pcmu)]);
     assert_eq!(
@@ -361,7 +367,7 @@ fn packet_times() {
         let answer = ours
             .handle_offer(offer.as_bytes(), Direction::SendRecv, &mut rng())
             .unwrap();
-        assert_eq!(answer.negotiated.ptime_ms, expected, "{lines}{codec:?}");
+        assert_eq!(audio(&answer.negotiated).ptime_ms, expected, "{lines}{codec:?}");
     }
 }
 
@@ -375,7 +381,10 @@ fn a_carrier_moves_its_media() {
     let answered = ours
         .handle_answer(format!("{HEAD}m=audio 6000 RTP/AVP 8\r\n").as_bytes())
         .unwrap();
-    assert_eq!((early.send.1, answered.send.1), (Codec::Pcmu, Codec::Pcma));
+    assert_eq!(
+        (audio(&early).send.1, audio(&answered).send.1),
+        (Codec::Pcmu, Codec::Pcma)
+    );
     assert_eq!(remote(&answered).0, at("192.0.2.9:6000"));
     let moved = ours
         .handle_offer(

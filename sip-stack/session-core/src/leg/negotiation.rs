@@ -236,7 +236,9 @@ impl Leg {
 
     /// Hands a negotiation's outcome to the shard.
     pub(crate) fn connect(&mut self, cx: &mut Context, negotiated: Negotiated) {
-        self.hold.agreed(self.peer.device, negotiated.direction);
+        if let Some(audio) = negotiated.audio() {
+            self.hold.agreed(self.peer.device, audio.direction);
+        }
         self.negotiation.agree(negotiated.clone());
         self.vouch(cx);
         let leg = self.id;
@@ -247,7 +249,8 @@ impl Leg {
     /// True if its peer takes digits by RFC 4733.
     pub(crate) fn takes_telephone_events(&self) -> bool {
         let media = self.negotiation.media();
-        media.is_some_and(|media| media.telephone_event.is_some())
+        let audio = media.and_then(Negotiated::audio);
+        audio.is_some_and(|audio| audio.telephone_event.is_some())
     }
 
     pub(crate) fn negotiator_mut(&mut self) -> &mut Negotiator {

@@ -424,7 +424,7 @@ impl Bench {
 
     /// Destinations of a leg's media, each time they were set, with the payload type.
     pub(crate) fn connected(&self, leg: LegId) -> Vec<(Option<SocketAddr>, u8)> {
-        let media = |media: &Negotiated| (media.transport.remote(), media.send.0);
+        let media = |media: &Negotiated| (media.transport.remote(), media.streams[0].send.0);
         let connects = self.commands.iter().filter_map(|command| match command {
             Command::Connect { leg: of, media: it } if *of == leg => Some(media(it)),
             _ => None,

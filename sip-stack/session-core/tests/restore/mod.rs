@@ -44,7 +44,7 @@ fn direction(world: &World, leg: LegId) -> Direction {
         |c| matches!(c, Command::Connect { leg: l, .. } if *l == leg),
     );
     match connected {
-        Some(Command::Connect { media, .. }) => media.direction,
+        Some(Command::Connect { media, .. }) => media.streams[0].direction,
         _ => panic!("no media"),
     }
 }

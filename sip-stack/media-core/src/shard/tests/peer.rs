@@ -8,6 +8,7 @@ use rtc_crypto::providers::RingProvider;
 use rtc_srtp::context::Context;
 use rtc_srtp::protection_profile::ProtectionProfile;
 use sans_io::Time;
+use smallvec::smallvec;
 
 use super::world::{BROWSERS, FIRST, World};
 use crate::codec::{Decoder, Encoder, FRAME, LONGEST, Pool, RATE};
@@ -15,7 +16,8 @@ use crate::control::{LegId, SocketId};
 use crate::dtmf;
 use crate::ice::ufrag;
 use crate::negotiated::{
-    Codec, Direction, DtlsRole, IceCredentials, Negotiated, OpusParameters, TelephoneEvent, Transport,
+    Codec, Direction, DtlsRole, IceCredentials, Negotiated, OpusParameters, StreamAgreed, TelephoneEvent,
+    Transport,
 };
 use crate::rtp::{HEADER, Header, Packet, Unwrap};
 use crate::srtp::{Keys, MasterKey, Profile};
@@ -191,7 +193,7 @@ impl Peer {
             },
         };
         let clock = self.codec.clock();
-        Negotiated {
+        let stream = StreamAgreed {
             direction,
             send: codec,
             receive: vec![codec],
@@ -202,6 +204,9 @@ impl Peer {
             }),
             ptime_ms: self.ptime,
             opus: self.opus,
+        };
+        Negotiated {
+            streams: smallvec![stream],
             transport,
         }
     }
