@@ -262,10 +262,9 @@ impl Call {
         match role {
             Role::Caller(_) => self.caller = new,
             Role::Agent(_) => self.replace_agent_leg(new),
-            Role::Other(_) => {
-                if self.others.remove(&old).is_some() {
-                    self.others.insert(new, other);
-                }
+            Role::Other(_) if self.others.contains_key(&old) => {
+                self.others.remove(&old);
+                self.others.insert(new, other);
             }
             _ => {}
         }
