@@ -15,7 +15,9 @@ use crate::context::Context;
 use crate::coordinator::Coordinator;
 use crate::dial::Caller;
 use crate::event::{Event, IncomingCall, Source};
-use crate::leg::{Account, Device, Dialog, Leg, MediaWanted, Membership, Negotiation, Peer, Purpose};
+use crate::leg::{
+    Account, Course, Device, Dialog, Leg, MediaWanted, Membership, Negotiation, Peer, Purpose, Sent,
+};
 
 /// An INVITE that is admitted.
 struct Admitted {
@@ -73,16 +75,19 @@ impl Coordinator {
             registered: Some(flow.id),
             proxied: request.via_count() > 1,
         };
+        let came = Course::Sent(Sent {
+            call_id: call.call_id.clone(),
+            at: now,
+        });
         let caller = Leg::incoming(
             leg,
             shard,
             peer,
-            (Dialog::Trying(usage), call.call_id.clone()),
+            (Dialog::Trying(usage), came),
             Some(flow),
             Negotiation::offered(negotiator, admitted.offer),
             Purpose::Member(Membership::caller()),
-        )
-        .arrived(now);
+        );
         caller.open(cx, kind);
         cx.index.add_usage(usage, leg);
         caller.restrict(cx, usage, Some(flow.remote.ip()), "");

@@ -21,7 +21,8 @@ use crate::coordinator::{Coordinator, Timer};
 use crate::dial::Caller;
 use crate::event::Source;
 use crate::leg::{
-    Account, Ack, Device, Dialog, Leg, MediaWanted, Membership, Negotiation, Peer, Pending, Purpose,
+    Account, Ack, Course, Device, Dialog, Leg, MediaWanted, Membership, Negotiation, Peer, Pending, Purpose,
+    Sent,
 };
 use crate::{Cause, Event, SessionId};
 
@@ -124,16 +125,21 @@ impl Coordinator {
             registered: None,
             proxied: false,
         };
+        let sent = Sent {
+            call_id: saved.dialog.call_id.clone(),
+            at: Time(saved.began),
+        };
+        let course = Course::Answered(sent, Time(saved.answered));
         let made = Leg::incoming(
             leg,
             shard,
             peer,
-            (Dialog::Up(usage, Ack::Seen), saved.dialog.call_id.clone()),
+            (Dialog::Up(usage, Ack::Seen), course),
             None,
             Negotiation::offered(negotiator, None),
             Purpose::Recovering,
         );
-        let mut made = made.recovering(Time(saved.began), Time(saved.answered));
+        let mut made = made.recovering();
         made.set_application(application);
         if saved.browser {
             // Its connection is gone for certain; it is looked for among those that come.

@@ -413,7 +413,7 @@ impl Coordinator {
     /// alone.
     #[must_use]
     pub fn session_of(&self, call_id: &str, tag: &str) -> Option<SessionId> {
-        let usage = UsageId(u64::from_str_radix(tag, 16).ok()?);
+        let usage = UsageId::of_tag(tag)?;
         let leg = self.context().index.leg(usage)?;
         (self.leg(leg)?.call_id() == call_id).then(|| self.session_of_leg(leg))?
     }
@@ -435,12 +435,6 @@ impl Coordinator {
     pub fn legs(&self, session: SessionId) -> [Option<LegId>; 2] {
         self.call(session)
             .map_or([None, None], |call| [call.caller().map(Leg::id), call.callee()])
-    }
-
-    /// True when the directory knows the user.
-    #[must_use]
-    pub fn is_user(&self, name: &str) -> bool {
-        self.context().directory.user(name).is_some()
     }
 
     /// A user is registered.

@@ -1,4 +1,14 @@
 //! Offers within a call: hold and resume, ours and the peer's, and every other change of media.
+//!
+//! A re-INVITE or UPDATE of a peer is answered here and never passed on, since no leg needs the consent of another one:
+//! - *Direction* (hold): what the others hear while a peer neither sends nor listens is ours to say.
+//! - *Codecs*: every codec that is offered or accepted on any leg can be decoded and encoded here. Where the relayed codec vanishes
+//!   from an offer, the shard transcodes from the next packet on; an offer without any codec of ours is refused with 488, and the
+//!   session stays as it was (RFC 3261 §14.2).
+//! - *No description* (a late offer): our own codecs are offered, all of which can be transcoded for the other legs.
+//! - *Address, keys, telephone-event*: each leg has its own; digits go by INFO to a peer that no longer takes RFC 4733.
+//!
+//! A medium that can be relayed only, such as video, would be the first for which the answer depends on the other leg.
 
 use media_core::control::LegId;
 use sans_io::Time;

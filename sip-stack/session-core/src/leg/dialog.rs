@@ -6,7 +6,7 @@ use sip_core::endpoint::{Body, OutgoingInvite, Reason, Target, UsageId};
 use sip_core::flow::Flow;
 use sip_core::message::StatusCode;
 
-use super::{Leg, Negotiation};
+use super::{Course, Leg, Negotiation, Sent};
 use crate::context::Context;
 use crate::dial::host_text;
 use crate::event::{EndedBy, LegEnd};
@@ -93,7 +93,7 @@ impl Leg {
     pub(crate) fn set_up(&mut self, now: Time, ack: Ack) {
         if let Some(usage) = self.usage() {
             self.dialog = Dialog::Up(usage, ack);
-            self.answered = Some(now);
+            self.course.answer(now);
         }
     }
 
@@ -127,13 +127,14 @@ impl Leg {
         };
         let usage = cx.endpoint.invite(now, *invite);
         self.dialog = Dialog::Trying(usage);
-        self.began = Some(now);
         cx.index.add_usage(usage, self.id);
         self.restrict(cx, usage, over.map(|flow| flow.remote.ip()), &host);
-        if let Some(info) = cx.endpoint.usage(usage) {
-            self.call_id.clone_from(&info.call_id);
-            cx.index.add_call_id(&self.call_id, self.id);
+        let info = cx.endpoint.usage(usage);
+        let call_id = info.map(|info| info.call_id.clone()).unwrap_or_default();
+        if !call_id.is_empty() {
+            cx.index.add_call_id(&call_id, self.id);
         }
+        self.course = Course::Sent(Sent { call_id, at: now });
     }
 
     /// Sends a provisional response, with our description where one is due.
@@ -227,9 +228,7 @@ impl Leg {
     }
 
     /// Goes on from before a restart.
-    pub(crate) fn recovering(mut self, began: Time, answered: Time) -> Leg {
-        self.began = Some(began);
-        self.answered = Some(answered);
+    pub(crate) fn recovering(mut self) -> Leg {
         self.acknowledged = true;
         self
     }

@@ -3,6 +3,7 @@
 //! [`Purpose`] says what it is in its call, [`Dialog`] how far its signalling is, [`Negotiation`] what was agreed, [`Media`] what
 //! becomes of its ports. Its own methods change it; calls ask and tell.
 
+mod course;
 mod dialog;
 mod forks;
 mod hold;
@@ -17,6 +18,7 @@ use sans_io::Time;
 use sip_core::endpoint::OutgoingInvite;
 use sip_core::flow::{Flow, FlowId};
 
+pub(crate) use course::{Course, Sent};
 pub(crate) use dialog::{Ack, Dialog};
 use hold::Hold;
 pub(crate) use media::{Media, MediaWanted, Pending};
@@ -39,17 +41,13 @@ pub(crate) struct Leg {
     shard: u8,
     peer: Peer,
     direction: Direction,
-    /// The invitation that it rang for; its first branch names it.
-    invitation: Option<LegId>,
     purpose: Purpose,
     role: Role,
     dialog: Dialog,
-    call_id: String,
+    course: Course,
     /// The connection that its dialog is reached over now.
     flow: Option<Flow>,
-    /// Time at which its INVITE came, or was sent.
-    began: Option<Time>,
-    answered: Option<Time>,
+    /// First word on its end, for its record.
     end: Option<LegEnd>,
     /// True if its peer acknowledged a response of ours: the 200, or a reliable provisional one.
     acknowledged: bool,
@@ -140,8 +138,22 @@ pub enum LegState {
 #[derive(Debug)]
 pub(crate) enum Direction {
     Incoming,
-    /// Called by us; a redirection of its peer is followed like this.
-    Outgoing(Redirect),
+    /// Called by us.
+    Outgoing {
+        /// Following of a redirection by its peer.
+        redirect: Redirect,
+        /// Whoever had it called.
+        asker: Asker,
+    },
+}
+
+/// Whoever had a leg called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// Its call, which is dialled.
+    Call,
+    /// An invitation; its first branch names it.
+    Invitation(LegId),
 }
 
 impl Account {
@@ -184,7 +196,7 @@ impl Leg {
         id: LegId,
         shard: u8,
         peer: Peer,
-        (dialog, call_id): (Dialog, String),
+        (dialog, course): (Dialog, Course),
         flow: Option<Flow>,
         negotiation: Negotiation,
         purpose: Purpose,
@@ -194,14 +206,11 @@ impl Leg {
             shard,
             peer,
             direction: Direction::Incoming,
-            invitation: None,
             purpose,
             role: Role::Party,
             dialog,
-            call_id,
+            course,
             flow,
-            began: None,
-            answered: None,
             end: None,
             acknowledged: false,
             negotiation,
@@ -228,12 +237,15 @@ impl Leg {
             id,
             shard,
             peer,
-            (Dialog::Unsent, String::new()),
+            (Dialog::Unsent, Course::Unsent),
             flow,
             negotiation,
             Purpose::Branch,
         );
-        leg.direction = Direction::Outgoing(redirect);
+        leg.direction = Direction::Outgoing {
+            redirect,
+            asker: Asker::Call,
+        };
         leg.when_open(Pending::Invite(invite));
         leg
     }
@@ -279,13 +291,13 @@ impl Leg {
     /// Following of a redirection by its peer; `None` for a leg that called us.
     pub(crate) fn redirect(&self) -> Option<&Redirect> {
         match &self.direction {
-            Direction::Outgoing(redirect) => Some(redirect),
+            Direction::Outgoing { redirect, .. } => Some(redirect),
             Direction::Incoming => None,
         }
     }
 
     pub(crate) fn call_id(&self) -> &str {
-        &self.call_id
+        self.course.call_id()
     }
 
     pub(crate) fn flow(&self) -> Option<Flow> {
@@ -299,18 +311,12 @@ impl Leg {
 
     /// Time at which it was answered.
     pub(crate) fn answered(&self) -> Option<Time> {
-        self.answered
+        self.course.answered()
     }
 
     /// Notes the end of its dialog; the first word counts.
     pub(crate) fn note_end(&mut self, end: LegEnd) {
         self.end.get_or_insert(end);
-    }
-
-    /// Its INVITE came.
-    pub(crate) fn arrived(mut self, now: Time) -> Leg {
-        self.began = Some(now);
-        self
     }
 
     pub(crate) fn fault(&self) -> Option<Fault> {
@@ -365,8 +371,8 @@ impl Leg {
             browser: self.is_browser(),
             role: self.role,
             state,
-            began: self.began,
-            answered: self.answered,
+            began: self.course.began(),
+            answered: self.course.answered(),
         })
     }
 
@@ -379,10 +385,10 @@ impl Leg {
             incoming: self.is_incoming(),
             browser: self.is_browser(),
             role: self.role,
+            call_id: self.course.call_id().to_owned(),
+            began: self.course.began(),
+            answered: self.course.answered(),
             party: self.peer.party,
-            call_id: self.call_id,
-            began: self.began,
-            answered: self.answered,
             end: self.end,
             report: match self.media {
                 Media::Closed(report) => *report,

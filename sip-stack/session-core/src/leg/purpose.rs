@@ -2,7 +2,7 @@
 
 use media_core::control::LegId;
 
-use super::Leg;
+use super::{Asker, Direction, Leg};
 
 /// Purpose of a leg.
 #[derive(Debug)]
@@ -70,13 +70,22 @@ impl Leg {
 
     /// Rings for an invitation, which this names, from now on.
     pub(crate) fn invite_for(&mut self, invitation: LegId) {
-        self.invitation = Some(invitation);
+        match &mut self.direction {
+            Direction::Outgoing { asker, .. } => *asker = Asker::Invitation(invitation),
+            Direction::Incoming => debug_assert!(false, "whoever rings for an invitation was called by us"),
+        }
         self.purpose = Purpose::Invited;
     }
 
     /// The invitation that it rings, or rang, for.
     pub(crate) fn invitation(&self) -> Option<LegId> {
-        self.invitation
+        match self.direction {
+            Direction::Outgoing {
+                asker: Asker::Invitation(invitation),
+                ..
+            } => Some(invitation),
+            Direction::Outgoing { .. } | Direction::Incoming => None,
+        }
     }
 
     /// Its membership. One that asks for another's place, or goes on after a restart, is the caller of its own call.
@@ -103,7 +112,7 @@ impl Leg {
 
     /// Rings for that invitation, or has answered it and was not admitted yet.
     pub(crate) fn is_invited_for(&self, invitation: LegId) -> bool {
-        matches!(self.purpose, Purpose::Invited) && self.invitation == Some(invitation)
+        matches!(self.purpose, Purpose::Invited) && self.invitation() == Some(invitation)
     }
 
     pub(crate) fn is_recovering(&self) -> bool {

@@ -3,6 +3,7 @@
 
 use media_core::control::LegId;
 use sans_io::Time;
+use sip_core::endpoint::UsageId;
 use sip_core::message::{HeaderName, Message, Replaces, StatusCode};
 
 use super::Refer;
@@ -54,9 +55,10 @@ impl Coordinator {
             .filter(|_| fields.next().is_none() && request.header(HeaderName::Join).is_none())
             .ok_or((StatusCode::BAD_REQUEST, "Malformed Replaces"))?;
         let name = (dialog.call_id, dialog.to_tag, dialog.from_tag);
-        let endpoint = &self.context().endpoint;
-        let is_named = |l: &&Leg| l.usage().is_some_and(|usage| endpoint.is_dialog(usage, name));
-        let named = self.calls().flat_map(Call::legs).find(is_named);
+        let cx = self.context();
+        let named = UsageId::of_tag(dialog.to_tag)
+            .filter(|usage| cx.endpoint.is_dialog(*usage, name))
+            .and_then(|usage| self.leg(cx.index.leg(usage)?));
         let may = |l: &&Leg| match source {
             Source::User(_) => l.user().is_some(),
             Source::Trunk(name) => l.trunk() == Some(name),

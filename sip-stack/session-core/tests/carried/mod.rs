@@ -655,6 +655,62 @@ fn a_caller_that_acknowledges_a_reliable_response_hears_early_media_wherever_it_
     assert!(reached(&bench));
 }
 
+/// A re-INVITE of the phone that answered `invite`.
+fn reinvite(bench: &mut Bench, invite: &Message, cseq: u32, body: &str) {
+    let kind = match body {
+        "" => "",
+        _ => "Content-Type: application/sdp\r\n",
+    };
+    let text = format!(
+        "INVITE sip:gw@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKre{cseq}\r\nMax-Forwards: 70\r\n\
+         From: {};tag=p\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} INVITE\r\nContact: <sip:1001@192.0.2.11>\r\n\
+         {kind}Content-Length: {}\r\n\r\n{body}",
+        PHONE.flow.remote,
+        invite.header(HeaderName::To).unwrap(),
+        invite.header(HeaderName::From).unwrap(),
+        invite.call_id(),
+        body.len()
+    );
+    bench.receive(PHONE, text);
+}
+
+#[test]
+fn a_reinvite_is_answered_without_the_other_leg_whatever_it_asks_for() {
+    let mut bench = Bench::new();
+    bench.register(PHONE, "");
+    let invite = bench.called_in("");
+    bench.respond(PHONE, &invite, StatusCode::OK, "p", "", &sdp(11, 4_000, 0));
+    let leg = bench.last_leg();
+    let asked = (bench.count(&Method::Invite), bench.count(&Method::Update));
+    // The codec that was relayed is gone from the offer: from now on the shard transcodes.
+    reinvite(&mut bench, &invite, 5, &sdp(11, 4_000, 8));
+    assert_eq!(bench.last_response().status(), Some(StatusCode::OK));
+    let codecs: Vec<u8> = bench.connected(leg).into_iter().map(|(_, codec)| codec).collect();
+    assert_eq!(codecs, [0, 8]);
+    // None of ours is left: refused, and the session stays as it was (RFC 3261 §14.2).
+    reinvite(&mut bench, &invite, 6, &sdp(11, 4_000, 18));
+    assert_eq!(
+        bench.last_response().status(),
+        Some(StatusCode::NOT_ACCEPTABLE_HERE)
+    );
+    assert_eq!(bench.connected(leg).len(), 2);
+    // It asks for an offer, and gets all that we can transcode.
+    reinvite(&mut bench, &invite, 7, "");
+    let offer = bench.last_response();
+    assert_eq!(offer.status(), Some(StatusCode::OK));
+    let offer = String::from_utf8(offer.body().to_vec()).unwrap();
+    let formats = offer.lines().find(|line| line.starts_with("m=audio")).unwrap();
+    assert!(
+        [" 0", " 8"].iter().all(|codec| formats.contains(codec)),
+        "{formats}"
+    );
+    assert_eq!(
+        (bench.count(&Method::Invite), bench.count(&Method::Update)),
+        asked,
+        "the caller is asked for nothing"
+    );
+}
+
 #[test]
 fn a_reinvite_that_cannot_be_taken_is_refused_with_a_reason_and_changes_nothing() {
     let mut bench = Bench::new();
@@ -663,18 +719,7 @@ fn a_reinvite_that_cannot_be_taken_is_refused_with_a_reason_and_changes_nothing(
     bench.respond(PHONE, &invite, StatusCode::OK, "p", "", &sdp(11, 4_000, 0));
     let leg = bench.last_leg();
     let before = bench.connected(leg);
-    let body = sdp(11, 4_000, 0).replace("IP4", "IP7");
-    let reinvite = format!(
-        "INVITE sip:gw@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKre\r\nMax-Forwards: 70\r\n\
-         From: {};tag=p\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 5 INVITE\r\nContact: <sip:1001@192.0.2.11>\r\n\
-         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
-        PHONE.flow.remote,
-        invite.header(HeaderName::To).unwrap(),
-        invite.header(HeaderName::From).unwrap(),
-        invite.call_id(),
-        body.len()
-    );
-    bench.receive(PHONE, reinvite);
+    reinvite(&mut bench, &invite, 5, &sdp(11, 4_000, 0).replace("IP4", "IP7"));
     let refusal = bench.last_response();
     assert_eq!(refusal.status(), Some(StatusCode::NOT_ACCEPTABLE_HERE));
     assert!(

@@ -125,13 +125,6 @@ impl Challenger {
         }
     }
 
-    /// Sets the lifetime of a nonce; 300 s by default.
-    #[must_use]
-    pub fn with_lifetime(mut self, lifetime: Duration) -> Challenger {
-        self.lifetime = lifetime;
-        self
-    }
-
     /// The realm of its challenges.
     #[must_use]
     pub fn realm(&self) -> &str {

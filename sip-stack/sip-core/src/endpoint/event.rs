@@ -13,6 +13,14 @@ use crate::uri::Uri;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UsageId(pub u64);
 
+impl UsageId {
+    /// Usage that a tag of ours names; `None` for a tag that cannot be ours. Whether there is such a usage is another question.
+    #[must_use]
+    pub fn of_tag(tag: &str) -> Option<UsageId> {
+        u64::from_str_radix(tag, 16).ok().map(UsageId)
+    }
+}
+
 /// One of the dialogs that an INVITE of ours set up: a proxy that forks it lets several peers answer, each under a tag of
 /// its own and with a session description of its own (RFC 3261 §13.2.2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

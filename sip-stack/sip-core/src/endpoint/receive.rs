@@ -109,7 +109,7 @@ impl Endpoint {
     pub(super) fn find_dialog(&self, request: &Message) -> Option<(UsageId, usize)> {
         let to = request.to();
         let tag = to.tag()?;
-        let usage = UsageId(u64::from_str_radix(tag, 16).ok()?);
+        let usage = UsageId::of_tag(tag)?;
         let state = self.usages.get(&usage)?;
         if !same_tag(Some(&state.info.local_tag), Some(tag)) || state.info.call_id != request.call_id() {
             return None;

@@ -121,7 +121,7 @@ impl Endpoint {
     /// Goes on with a dialog that was saved before a restart. Nothing is sent; the next request tells whether the peer is
     /// still there. `None` when such a dialog is there already, or it was not one of ours.
     pub fn restore(&mut self, now: Time, saved: &SavedDialog) -> Option<UsageId> {
-        let usage = UsageId(u64::from_str_radix(&saved.local_tag, 16).ok()?);
+        let usage = UsageId::of_tag(&saved.local_tag)?;
         if self.usages.contains_key(&usage) {
             return None;
         }

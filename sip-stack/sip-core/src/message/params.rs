@@ -284,15 +284,6 @@ impl<'a> AuthParams<'a> {
         is_token(scheme).then_some(AuthParams { scheme, text })
     }
 
-    /// From the value of `Authentication-Info`, which names no scheme.
-    #[must_use]
-    pub fn without_scheme(value: &'a str) -> AuthParams<'a> {
-        AuthParams {
-            scheme: "",
-            text: value,
-        }
-    }
-
     /// True for the `Digest` scheme.
     #[must_use]
     pub fn is_digest(self) -> bool {
