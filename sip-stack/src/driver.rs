@@ -106,14 +106,14 @@ impl Resolver {
     pub(crate) fn new(rng: Rng) -> Resolver {
         let (sender, answers) = mpsc::channel(RESOLVED);
         let permits = Arc::new(Semaphore::new(LOOKUPS));
-        let (told, news) = mpsc::channel(RESOLVED);
+        let (resolved, news) = mpsc::channel(RESOLVED);
         Resolver {
             system: Arc::new(dns::System::new()),
             rng,
             permits,
             sender,
             answers,
-            follower: Follower::new(told),
+            follower: Follower::new(resolved),
             news,
             followed: BTreeMap::new(),
         }

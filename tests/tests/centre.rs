@@ -653,14 +653,14 @@ fn hundreds_of_calls_over_a_bad_network_leave_nothing() {
         assert_eq!(entered, gone, "seed {seed}");
         assert!(entered >= 20, "seed {seed}: {entered}");
         asked += world.nodes[GATEWAY].count("refer");
-        let told = world.agents.iter().flat_map(|agent| agent.calls.values());
-        done += told.filter(|call| call.told.contains(&200)).count();
+        let reported = world.agents.iter().flat_map(|agent| agent.calls.values());
+        done += reported.filter(|call| call.reported.contains(&200)).count();
     }
     assert!(asked > 50 && done > 20, "{asked} REFERs, {done} done");
 }
 
-fn told(world: &World, agent: usize, call: &str) -> Vec<u16> {
-    world.agents[agent].calls[call].told.clone()
+fn reported(world: &World, agent: usize, call: &str) -> Vec<u16> {
+    world.agents[agent].calls[call].reported.clone()
 }
 
 #[test]
@@ -670,7 +670,7 @@ fn an_agents_phone_transfers_by_refer() {
         let (session, first) = talk(&mut world);
         world.agent(0, |a| a.refer(&first, number, None));
         world.run(SECOND);
-        assert_eq!(told(&world, 0, &first), [202, 100, 200], "{number}");
+        assert_eq!(reported(&world, 0, &first), [202, 100, 200], "{number}");
         assert_eq!(world.agents[0].state(&first), State::Over);
         assert_eq!(status(&world, "1001"), Status::WrapUp);
         match next {
@@ -694,8 +694,8 @@ fn a_refer_that_leads_nowhere_leaves_the_agent_with_the_caller() {
     world.agent(0, |a| a.refer(&first, "5551", None));
     world.agent(0, |a| a.refer(&first, "1001", None));
     world.run(SECOND);
-    let told = told(&world, 0, &first);
-    assert!(told.len() >= 3 && !told.contains(&200), "{told:?}");
+    let reported = reported(&world, 0, &first);
+    assert!(reported.len() >= 3 && !reported.contains(&200), "{reported:?}");
     assert_eq!(
         (call(&world).state, bridges(&world)),
         (CallPhase::Talking, vec![2])
@@ -730,7 +730,7 @@ fn an_agents_phone_hands_the_caller_over_by_refer_with_replaces() {
         };
         world.agent(0, |a| a.refer(asks, number, Some(other)));
         world.run(2 * SECOND);
-        assert_eq!(told(&world, 0, asks), [202, 100, 200], "{number} {reversed}");
+        assert_eq!(reported(&world, 0, asks), [202, 100, 200], "{number} {reversed}");
         for id in [&first, &second] {
             assert_eq!(world.agents[0].state(id), State::Over);
         }
@@ -756,7 +756,7 @@ fn the_call_of_a_colleague_is_not_to_be_had_by_refer() {
     let stolen = world.agents[0].calls[&theirs].name(&theirs);
     world.agent(1, |a| a.refer_to(&own, "1001", &stolen));
     world.run(SECOND);
-    assert_eq!(told(&world, 1, &own), [603]);
+    assert_eq!(reported(&world, 1, &own), [603]);
     assert_eq!(bridges(&world), [2, 2]);
     over(world);
 }
@@ -814,7 +814,7 @@ fn an_agent_transfers_a_call_of_its_own_and_is_free_again() {
     );
     world.agent(2, |a| a.answer(&ringing));
     world.run(3 * SECOND);
-    assert_eq!(told(&world, 0, &own), [202, 100, 180, 200]);
+    assert_eq!(reported(&world, 0, &own), [202, 100, 180, 200]);
     assert_eq!(
         [
             status(&world, "1001"),
@@ -837,7 +837,7 @@ fn a_call_is_transferred_into_the_queue_and_to_an_application() {
         world.run(SECOND);
         world.agent(tab, |a| a.refer(&id, number, None));
         world.run(2 * SECOND);
-        assert_eq!(told(&world, tab, &id), [202, 100, 200]);
+        assert_eq!(reported(&world, tab, &id), [202, 100, 200]);
         assert_eq!(world.agents[tab].state(&id), State::Over);
         if number == "7000" {
             answer(&mut world, 0);

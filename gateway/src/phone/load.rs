@@ -34,7 +34,7 @@ impl Load {
 pub(super) struct LoadReport(Vec<Result<Summary, PhoneError>>);
 
 /// Makes the calls, each as a page of its own: with its own WebSocket, registration and peer connection.
-pub(super) async fn run(options: &PhoneOptions, load: Load, mut tell: impl FnMut(&str)) -> LoadReport {
+pub(super) async fn run(options: &PhoneOptions, load: Load, mut print: impl FnMut(&str)) -> LoadReport {
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / u32::from(load.rate));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut calls, mut results) = (JoinSet::new(), Vec::new());
@@ -45,12 +45,12 @@ pub(super) async fn run(options: &PhoneOptions, load: Load, mut tell: impl FnMut
         }
         calls.spawn(one(options.clone()));
     }
-    tell(&format!("{} calls begun", calls.len()));
+    print(&format!("{} calls begun", calls.len()));
     while let Some(ended) = calls.join_next().await {
         // A task that panicked has said so itself.
         let Ok(result) = ended else { continue };
         if let Err(error) = &result {
-            tell(&error.to_string());
+            print(&error.to_string());
         }
         results.push(result);
     }

@@ -49,10 +49,10 @@ pub async fn run(args: PhoneArgs) -> Result<ExitCode, PhoneError> {
 ///
 /// # Errors
 /// There was no call.
-pub async fn make_call(options: PhoneOptions, mut tell: impl FnMut(&str)) -> Result<Summary, PhoneError> {
+pub async fn make_call(options: PhoneOptions, mut print: impl FnMut(&str)) -> Result<Summary, PhoneError> {
     match &options.network {
-        Network::Sip(network) => sip::make_call(&options, network, &mut tell).await,
-        Network::WebRtc(network) => webrtc::make_call(&options, network, &mut tell).await,
+        Network::Sip(network) => sip::make_call(&options, network, &mut print).await,
+        Network::WebRtc(network) => webrtc::make_call(&options, network, &mut print).await,
     }
 }
 

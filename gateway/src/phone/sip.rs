@@ -16,7 +16,7 @@ use super::{PhoneError, PhoneOptions, PlayedSound, SipNetwork, Summary};
 pub(super) async fn make_call(
     options: &PhoneOptions,
     network: &SipNetwork,
-    tell: &mut impl FnMut(&str),
+    print: &mut impl FnMut(&str),
 ) -> Result<Summary, PhoneError> {
     let sound = sound(options)?;
     let mut client = start(options, network).await?;
@@ -32,11 +32,11 @@ pub(super) async fn make_call(
                 client.stop().await;
                 return Err(error);
             }
-            tell(&format!("registered {}", wanted.aor));
+            print(&format!("registered {}", wanted.aor));
         }
         account = Some(made);
     }
-    let summary = converse(&mut client, account.as_ref(), options, sound, until, tell).await;
+    let summary = converse(&mut client, account.as_ref(), options, sound, until, print).await;
     // Also after a call that came to nothing: a phone that is gone must not ring.
     if let Some(account) = account.filter(|_| options.account.as_ref().is_some_and(|a| a.register)) {
         let _ = tokio::time::timeout(Duration::from_secs(2), account.unregister()).await;
@@ -52,7 +52,7 @@ async fn converse(
     options: &PhoneOptions,
     sound: Sound,
     until: Instant,
-    tell: &mut impl FnMut(&str),
+    print: &mut impl FnMut(&str),
 ) -> Result<Summary, PhoneError> {
     let mut call = match &options.call {
         Some(to) => {
@@ -61,14 +61,14 @@ async fn converse(
                 None => client.dial(to, sound).await,
             };
             let mut call = made.map_err(|error| options.failed(error))?;
-            tell(&format!("calling {to}"));
-            until_answered(&mut call, options, until, tell).await?;
+            print(&format!("calling {to}"));
+            until_answered(&mut call, options, until, print).await?;
             call
         }
-        None => take(client, options, sound, until, tell).await?,
+        None => take(client, options, sound, until, print).await?,
     };
-    tell("answered");
-    talk(&mut call, options, tell).await
+    print("answered");
+    talk(&mut call, options, print).await
 }
 
 async fn start(options: &PhoneOptions, network: &SipNetwork) -> Result<Client, PhoneError> {
@@ -124,12 +124,12 @@ async fn until_answered(
     call: &mut Call,
     options: &PhoneOptions,
     until: Instant,
-    tell: &mut impl FnMut(&str),
+    print: &mut impl FnMut(&str),
 ) -> Result<(), PhoneError> {
     let answered = async {
         call.ringing().await?;
         if let State::Ringing { early_media } = call.state() {
-            tell(if early_media {
+            print(if early_media {
                 "ringing, with sound"
             } else {
                 "ringing"
@@ -152,10 +152,10 @@ async fn take(
     options: &PhoneOptions,
     sound: Sound,
     until: Instant,
-    tell: &mut impl FnMut(&str),
+    print: &mut impl FnMut(&str),
 ) -> Result<Call, PhoneError> {
     for listener in client.listeners() {
-        tell(&format!(
+        print(&format!(
             "waiting for a call at {} {}",
             listener.transport.name(),
             listener.addr
@@ -170,7 +170,7 @@ async fn take(
         .flatten()
         .ok_or_else(|| options.too_late("nobody called"))?;
     if let Some(caller) = call.caller() {
-        tell(&format!("{} calls {}", caller.from, caller.to));
+        print(&format!("{} calls {}", caller.from, caller.to));
     }
     tokio::select! {
         () = tokio::time::sleep(options.ring) => {}
@@ -189,7 +189,7 @@ async fn take(
 async fn talk(
     call: &mut Call,
     options: &PhoneOptions,
-    tell: &mut impl FnMut(&str),
+    print: &mut impl FnMut(&str),
 ) -> Result<Summary, PhoneError> {
     let recording = call.recorder().map(|recorder| {
         let path = options.record.clone();
@@ -199,7 +199,7 @@ async fn talk(
         call.send_dtmf(keys)
             .await
             .map_err(|error| options.failed(error))?;
-        tell(&format!("sent {keys}"));
+        print(&format!("sent {keys}"));
     }
     let mut digits = String::new();
     let end = async {
@@ -213,11 +213,11 @@ async fn talk(
         tokio::select! {
             event = call.event() => match event {
                 Some(CallEvent::Dtmf { digit, .. }) => {
-                    tell(&format!("key {digit}"));
+                    print(&format!("key {digit}"));
                     digits.push(digit);
                 }
-                Some(CallEvent::Talking) => tell("receiving audio"),
-                Some(CallEvent::Held(held)) => tell(if held { "held" } else { "resumed" }),
+                Some(CallEvent::Talking) => print("receiving audio"),
+                Some(CallEvent::Held(held)) => print(if held { "held" } else { "resumed" }),
                 None => break,
             },
             () = &mut end => break,

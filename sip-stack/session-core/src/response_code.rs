@@ -67,12 +67,15 @@ mod tests {
     #[test]
     fn what_concerns_our_leg_becomes_a_status_that_needs_no_header() {
         for code in 300..700 {
-            let told = passed_on(code);
-            assert!(!WITH_HEADER.contains(&told), "{code}");
-            assert_eq!(passed_on(told), told, "{code}");
+            let translated = passed_on(code);
+            assert!(!WITH_HEADER.contains(&translated), "{code}");
+            assert_eq!(passed_on(translated), translated, "{code}");
         }
-        let told: Vec<u16> = WITH_HEADER.map(passed_on).to_vec();
-        assert_eq!(told, [403, 500, 403, 488, 500, 500, 500, 500, 500, 500, 500]);
+        let translated: Vec<u16> = WITH_HEADER.map(passed_on).to_vec();
+        assert_eq!(
+            translated,
+            [403, 500, 403, 488, 500, 500, 500, 500, 500, 500, 500]
+        );
         assert_eq!([481, 482, 483].map(passed_on), [502; 3]);
     }
 }

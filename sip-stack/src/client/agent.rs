@@ -141,7 +141,7 @@ impl Agent {
         self.lines.get(&session)?.leg
     }
 
-    fn tell(&mut self, session: SessionId, event: CallEvent) {
+    fn notify(&mut self, session: SessionId, event: CallEvent) {
         if let Some(line) = self.lines.get(&session) {
             let _ = line.events.try_send(event);
         }
@@ -187,16 +187,16 @@ impl Application for Agent {
                 self.set(session, leg, State::Ringing { early_media });
             }
             Event::Answered { session, leg } => self.set(session, leg, State::Answered),
-            Event::Talking { session, .. } => self.tell(session, CallEvent::Talking),
+            Event::Talking { session, .. } => self.notify(session, CallEvent::Talking),
             Event::Dtmf {
                 session,
                 digit,
                 duration_ms,
                 ..
             } => {
-                self.tell(session, CallEvent::Dtmf { digit, duration_ms });
+                self.notify(session, CallEvent::Dtmf { digit, duration_ms });
             }
-            Event::Hold { session, held, .. } => self.tell(session, CallEvent::Held(held)),
+            Event::Hold { session, held, .. } => self.notify(session, CallEvent::Held(held)),
             Event::Report { session, report, .. } => {
                 let waiting = self
                     .lines

@@ -286,15 +286,15 @@ impl Task {
                 usage, code, body, ..
             } => {
                 let answer = body.map(text);
-                self.tell(now, usage, CallEvent::Ringing { code, answer });
+                self.notify(now, usage, CallEvent::Ringing { code, answer });
             }
             Event::Answered { usage, body, .. } => {
                 let answer = body.map(text);
-                self.tell(now, usage, CallEvent::Answered { answer });
+                self.notify(now, usage, CallEvent::Answered { answer });
             }
             Event::Acked { usage, body } => {
                 let answer = body.map(text);
-                self.tell(now, usage, CallEvent::Acknowledged { answer });
+                self.notify(now, usage, CallEvent::Acknowledged { answer });
             }
             Event::Offer {
                 usage,
@@ -303,7 +303,7 @@ impl Task {
                 ..
             } => {
                 let offer = body.map(text);
-                self.tell(now, usage, CallEvent::Offer { offer });
+                self.notify(now, usage, CallEvent::Offer { offer });
             }
             // A fork that is not answered yet cannot change what was agreed with none.
             Event::Offer { usage, .. } => {
@@ -312,7 +312,7 @@ impl Task {
             }
             Event::Ended { usage, cause } => {
                 let (code, by, fault) = outcome(&cause);
-                self.tell(now, usage, CallEvent::Ended { code, by, fault });
+                self.notify(now, usage, CallEvent::Ended { code, by, fault });
                 self.calls.remove(&usage);
             }
             Event::Info { usage, tx, .. } => {
@@ -380,7 +380,7 @@ impl Task {
             .ring(now, usage, StatusCode::RINGING, None, Headers::new());
     }
 
-    fn tell(&mut self, now: Time, usage: UsageId, event: CallEvent) {
+    fn notify(&mut self, now: Time, usage: UsageId, event: CallEvent) {
         let Some(call) = self.calls.get(&usage) else {
             return;
         };

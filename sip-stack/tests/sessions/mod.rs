@@ -18,19 +18,19 @@ use tokio::sync::mpsc;
 use super::{assert_tone, client, listen, soon, uri};
 
 /// Decides by the number that is called, and tells what it hears of.
-struct Desk(mpsc::UnboundedSender<Told>);
+struct Listener(mpsc::UnboundedSender<Notice>);
 
 #[derive(Debug)]
-enum Told {
+enum Notice {
     Incoming(SessionId),
     Established(CallSession),
     Digit(SessionId, char),
     Ended(Box<CallRecord>),
 }
 
-impl CallHandler for Desk {
+impl CallHandler for Listener {
     fn on_incoming_call(&self, session: SessionId, call: &IncomingCall) -> CallDecision {
-        let _ = self.0.send(Told::Incoming(session));
+        let _ = self.0.send(Notice::Incoming(session));
         match &*call.to {
             "nobody" => CallDecision::Reject(StatusCode::BUSY_HERE),
             "later" => CallDecision::Defer,
@@ -39,59 +39,59 @@ impl CallHandler for Desk {
     }
 
     fn on_call_established(&self, call: &CallSession) {
-        let _ = self.0.send(Told::Established(call.clone()));
+        let _ = self.0.send(Notice::Established(call.clone()));
     }
 
     fn on_dtmf(&self, session: SessionId, digit: char) {
-        let _ = self.0.send(Told::Digit(session, digit));
+        let _ = self.0.send(Notice::Digit(session, digit));
     }
 
     fn on_call_ended(&self, record: &CallRecord) {
-        let _ = self.0.send(Told::Ended(Box::new(record.clone())));
+        let _ = self.0.send(Notice::Ended(Box::new(record.clone())));
     }
 }
 
-async fn desk() -> (Arc<SessionCoordinator>, mpsc::UnboundedReceiver<Told>) {
-    let (told, hears) = mpsc::unbounded_channel();
+async fn server() -> (Arc<SessionCoordinator>, mpsc::UnboundedReceiver<Notice>) {
+    let (notices, hears) = mpsc::unbounded_channel();
     let builder = SessionManagerBuilder::new()
         .with_media_ports(36_000..=36_999)
-        .with_handler(Arc::new(Desk(told)));
+        .with_handler(Arc::new(Listener(notices)));
     let coordinator = soon(builder.build()).await.expect("sockets");
     SessionControl::start(&coordinator).await.expect("started");
     (coordinator, hears)
 }
 
-async fn call(client: &Client, desk: &SessionCoordinator, name: &str, sound: Sound) -> Call {
-    let address = desk.local_address().expect("a listener");
+async fn call(client: &Client, server: &SessionCoordinator, name: &str, sound: Sound) -> Call {
+    let address = server.local_address().expect("a listener");
     let uri = format!("sip:{name}@{address}");
     soon(client.dial(&uri, sound)).await.expect("a URI")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_callers_are_bridged_and_hear_each_other() {
-    let (desk, mut told) = desk().await;
+    let (server, mut notices) = server().await;
     let (alice, bob) = (client(Transport::Udp).await, client(Transport::Udp).await);
-    let mut changes = desk.subscribe_to_bridge_events();
+    let mut changes = server.subscribe_to_bridge_events();
     let mut sessions = Vec::new();
     let mut calls = Vec::new();
     for (who, tone) in [(&alice, 1_004), (&bob, 440)] {
-        let mut made = call(who, &desk, "later", Sound::tone(tone, -10).recorded()).await;
-        let Some(Told::Incoming(session)) = soon(told.recv()).await else {
+        let mut made = call(who, &server, "later", Sound::tone(tone, -10).recorded()).await;
+        let Some(Notice::Incoming(session)) = soon(notices.recv()).await else {
             panic!("a call comes in first");
         };
         soon(made.ringing()).await.expect("rings");
-        let state = soon(desk.find_session(session))
+        let state = soon(server.find_session(session))
             .await
             .expect("running")
             .map(|call| call.state);
         assert_eq!(state, Some(CallState::Ringing));
-        desk.accept_incoming_call(session, None).await.expect("waits");
+        server.accept_incoming_call(session, None).await.expect("waits");
         soon(made.answered()).await.expect("answered");
-        assert!(matches!(soon(told.recv()).await, Some(Told::Established(call)) if call.id == session));
+        assert!(matches!(soon(notices.recv()).await, Some(Notice::Established(call)) if call.id == session));
         sessions.push(session);
         calls.push(made);
     }
-    let bridge = desk
+    let bridge = server
         .bridge_sessions(sessions[0], sessions[1])
         .await
         .expect("two calls");
@@ -102,14 +102,14 @@ async fn two_callers_are_bridged_and_hear_each_other() {
     let (_at_bob, heard) = listen(at_bob, 1_500).await;
     assert_tone(&heard[4_000..], 1_004.0, -10.0);
 
-    let info = desk.list_bridges().await.expect("running");
+    let info = server.list_bridges().await.expect("running");
     assert_eq!(
         (&info[0].sessions[..], info[0].participant_count),
         (&sessions[..], 2)
     );
-    assert_eq!(desk.get_session_bridge(sessions[0]).await, Ok(Some(bridge)));
+    assert_eq!(server.get_session_bridge(sessions[0]).await, Ok(Some(bridge)));
     calls[0].hang_up().await.expect("up");
-    let Some(Told::Ended(record)) = soon(told.recv()).await else {
+    let Some(Notice::Ended(record)) = soon(notices.recv()).await else {
         panic!("one call ends");
     };
     assert_eq!(
@@ -120,7 +120,7 @@ async fn two_callers_are_bridged_and_hear_each_other() {
         matches!(calls[1].state(), State::Answered),
         "the other one goes on"
     );
-    desk.destroy_bridge(bridge).await.expect("a bridge");
+    server.destroy_bridge(bridge).await.expect("a bridge");
     let [a, b] = [sessions[0], sessions[1]];
     for expected in [
         BridgeEvent::Created { bridge },
@@ -132,10 +132,10 @@ async fn two_callers_are_bridged_and_hear_each_other() {
     ] {
         assert_eq!(soon(changes.recv()).await, Ok(expected));
     }
-    let sdp = desk.generate_sdp_offer(b).await.expect("it has media");
+    let sdp = server.generate_sdp_offer(b).await.expect("it has media");
     assert!(sdp.starts_with("v=0") && sdp.contains("m=audio 36"), "{sdp}");
-    SessionControl::stop(&desk).await;
-    assert_eq!(desk.list_active_sessions().await, Err(SessionError::Stopped));
+    SessionControl::stop(&server).await;
+    assert_eq!(server.list_active_sessions().await, Err(SessionError::Stopped));
 }
 
 /// Reads a tap until it has so much sound of each direction, and says what that is.
@@ -166,27 +166,27 @@ async fn tapped(mut tap: MediaTap, ms: usize) -> [Vec<i16>; 2] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bridged_call_is_tapped_injected_into_and_heard_to_speak() {
-    let (desk, mut told) = desk().await;
+    let (server, mut notices) = server().await;
     let (alice, bob) = (client(Transport::Udp).await, client(Transport::Udp).await);
-    let mut changes = desk.subscribe_to_bridge_events();
+    let mut changes = server.subscribe_to_bridge_events();
     let mut sessions = Vec::new();
     let mut calls = Vec::new();
     for (who, tone) in [(&alice, 1_004), (&bob, 440)] {
-        let mut made = call(who, &desk, "anybody", Sound::tone(tone, -10).recorded()).await;
+        let mut made = call(who, &server, "anybody", Sound::tone(tone, -10).recorded()).await;
         soon(made.answered()).await.expect("answered");
         let session = loop {
-            if let Some(Told::Established(call)) = soon(told.recv()).await {
+            if let Some(Notice::Established(call)) = soon(notices.recv()).await {
                 break call.id;
             }
         };
         sessions.push(session);
         calls.push(made);
     }
-    let bridge = desk
+    let bridge = server
         .bridge_sessions(sessions[0], sessions[1])
         .await
         .expect("two calls");
-    desk.watch_speech(bridge, true).await.expect("a bridge");
+    server.watch_speech(bridge, true).await.expect("a bridge");
     let mut speaking = Vec::new();
     while speaking.len() < 2 {
         if let Ok(BridgeEvent::Speaking {
@@ -201,7 +201,7 @@ async fn a_bridged_call_is_tapped_injected_into_and_heard_to_speak() {
     speaking.sort();
     assert_eq!(speaking, sessions);
 
-    let tap = desk.tap_media(sessions[0], 500).await.expect("a call");
+    let tap = server.tap_media(sessions[0], 500).await.expect("a call");
     let [received, sent] = soon(tapped(tap, 1_500)).await;
     for (sound, hertz) in [(received, 1_004.0), (sent, 440.0)] {
         let found = media_core::tone::measure(&sound[4_000..12_000], 8_000);
@@ -212,14 +212,14 @@ async fn a_bridged_call_is_tapped_injected_into_and_heard_to_speak() {
     }
 
     // Two seconds of a third tone in one ear, instead of the other party.
-    let mut injection = desk
+    let mut injection = server
         .inject(sessions[0], SoundRate::Hz8000, false, Duration::from_secs(3))
         .await
         .expect("a call");
     let tone = |i: u32| (f64::from(i) * 1_700.0 * std::f64::consts::TAU / 8_000.0).sin() * 8_000.0;
     let sound: Vec<i16> = (0..24_000).map(|i| tone(i) as i16).collect();
     assert_eq!((injection.write(&sound), injection.room()), (24_000, 0));
-    let tap = desk.tap_media(sessions[0], 500).await.expect("a call");
+    let tap = server.tap_media(sessions[0], 500).await.expect("a call");
     let [_, sent] = soon(tapped(tap, 1_200)).await;
     let found = media_core::tone::measure(&sent[4_000..8_000], 8_000);
     assert!((found.hertz - 1_700.0).abs() < 2.0, "{found:?}");
@@ -231,28 +231,31 @@ async fn a_bridged_call_is_tapped_injected_into_and_heard_to_speak() {
         }
     })
     .await;
-    SessionControl::stop(&desk).await;
+    SessionControl::stop(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_of_ours_is_answered_told_digits_and_joined_by_whom_it_invites() {
-    let (desk, mut told) = desk().await;
+    let (server, mut notices) = server().await;
     let (mut alice, mut bob) = (client(Transport::Udp).await, client(Transport::Udp).await);
-    let made = desk
-        .create_outgoing_call("sip:desk@127.0.0.1", &uri(&alice), Some(Application::Music))
+    let made = server
+        .create_outgoing_call("sip:server@127.0.0.1", &uri(&alice), Some(Application::Music))
         .await
         .expect("a URI");
     let mut at_alice = soon(alice.next_call()).await.expect("a call");
     at_alice.answer(Sound::tone(1_004, -10)).await.expect("rings");
-    let established = soon(told.recv()).await;
+    let established = soon(notices.recv()).await;
     assert!(
-        matches!(&established, Some(Told::Established(call)) if call.id == made.id && call.from == "desk")
+        matches!(&established, Some(Notice::Established(call)) if call.id == made.id && call.from == "server")
     );
     at_alice.send_dtmf("7").await.expect("up");
-    assert!(matches!(soon(told.recv()).await, Some(Told::Digit(session, '7')) if session == made.id));
-    assert_eq!(desk.send_dtmf(made.id, "1x").await, Err(SessionError::Digit('x')));
+    assert!(matches!(soon(notices.recv()).await, Some(Notice::Digit(session, '7')) if session == made.id));
+    assert_eq!(
+        server.send_dtmf(made.id, "1x").await,
+        Err(SessionError::Digit('x'))
+    );
 
-    desk.invite(made.id, &uri(&bob)).await.expect("a URI");
+    server.invite(made.id, &uri(&bob)).await.expect("a URI");
     let mut at_bob = soon(bob.next_call()).await.expect("a call");
     at_bob
         .answer(Sound::tone(440, -10).recorded())
@@ -261,49 +264,49 @@ async fn a_call_of_ours_is_answered_told_digits_and_joined_by_whom_it_invites() 
     let (_recorder, heard) = listen(at_bob.recorder().expect("recorded"), 1_500).await;
     assert_tone(&heard[4_000..], 1_004.0, -10.0);
 
-    desk.terminate_session(made.id).await.expect("it is there");
-    let Some(Told::Ended(record)) = soon(told.recv()).await else {
+    server.terminate_session(made.id).await.expect("it is there");
+    let Some(Notice::Ended(record)) = soon(notices.recv()).await else {
         panic!("the call ends");
     };
     assert_eq!(record.legs.len(), 2, "both parties are in the record");
     assert_eq!(
-        desk.terminate_session(made.id).await,
+        server.terminate_session(made.id).await,
         Err(SessionError::NoSession)
     );
-    SessionControl::stop(&desk).await;
+    SessionControl::stop(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_are_refused_as_the_handler_says_and_before_the_start() {
-    let (told, _hears) = mpsc::unbounded_channel();
-    let builder = SessionManagerBuilder::new().with_handler(Arc::new(Desk(told)));
-    let desk = soon(builder.build()).await.expect("sockets");
+    let (notices, _hears) = mpsc::unbounded_channel();
+    let builder = SessionManagerBuilder::new().with_handler(Arc::new(Listener(notices)));
+    let server = soon(builder.build()).await.expect("sockets");
     let alice = client(Transport::Udp).await;
     for (start, code) in [
         (false, StatusCode::SERVICE_UNAVAILABLE),
         (true, StatusCode::BUSY_HERE),
     ] {
         if start {
-            SessionControl::start(&desk).await.expect("started");
+            SessionControl::start(&server).await.expect("started");
         }
-        let mut made = call(&alice, &desk, "nobody", Sound::silence()).await;
+        let mut made = call(&alice, &server, "nobody", Sound::silence()).await;
         let record = soon(made.ended()).await.expect("ended");
         assert_eq!(record.code, code);
     }
-    let bad = desk
-        .create_outgoing_call("sip:desk@127.0.0.1", "mailto:a@b", None)
+    let bad = server
+        .create_outgoing_call("sip:server@127.0.0.1", "mailto:a@b", None)
         .await;
     assert_eq!(bad, Err(SessionError::Uri));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_message_of_a_call_is_tapped_with_its_call() {
-    let (desk, mut told) = desk().await;
-    let mut tap = desk.tap(64).await.expect("running");
+    let (server, mut notices) = server().await;
+    let mut tap = server.tap(64).await.expect("running");
     let alice = client(Transport::Udp).await;
-    let mut made = call(&alice, &desk, "desk", Sound::silence()).await;
+    let mut made = call(&alice, &server, "server", Sound::silence()).await;
     soon(made.answered()).await.expect("answered");
-    let Some(Told::Incoming(session)) = soon(told.recv()).await else {
+    let Some(Notice::Incoming(session)) = soon(notices.recv()).await else {
         panic!("a call comes in first");
     };
     made.hang_up().await.expect("up");
@@ -336,5 +339,5 @@ async fn every_message_of_a_call_is_tapped_with_its_call() {
         ]
     );
     assert_eq!(tap.missed(), 0);
-    SessionControl::stop(&desk).await;
+    SessionControl::stop(&server).await;
 }

@@ -129,7 +129,7 @@ async fn starts(records: u64) -> Result<(), Box<dyn std::error::Error>> {
 async fn start(folder: &Path, directory: &Arc<Directory>) -> Result<Duration, StoreError> {
     let began = Instant::now();
     let store = Store::open(&url(folder), Durability::Normal).await?;
-    let (past, keeper) = Past::read(&store, directory).await?;
+    let (past, writer) = Past::read(&store, directory).await?;
     let spent = began.elapsed();
     let stream = EventStream::after(past.seq, past.events);
     let mut metrics = past.metrics;
@@ -142,7 +142,7 @@ async fn start(folder: &Path, directory: &Arc<Directory>) -> Result<Duration, St
     );
     let (_, batches) = mpsc::channel(1);
     journal
-        .kept(keeper, past.callers, past.unwritten)
+        .kept(writer, past.callers, past.unwritten)
         .run(batches)
         .await;
     while store.log().first("acd").await? != 0 {

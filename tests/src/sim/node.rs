@@ -56,7 +56,7 @@ pub struct Node {
     /// Records of its calls.
     pub records: Vec<CallRecord>,
     /// Events of its coordinator, counted.
-    pub told: BTreeMap<&'static str, usize>,
+    pub reported: BTreeMap<&'static str, usize>,
     pub(super) deadline: Deadline,
     /// Legs that are open, each with its shard.
     pub(super) open: BTreeMap<LegId, u8>,
@@ -121,7 +121,7 @@ impl Node {
             coordinator: Coordinator::new(config, rng.fork()),
             media,
             records: Vec::new(),
-            told: BTreeMap::new(),
+            reported: BTreeMap::new(),
             deadline: None,
             open: BTreeMap::new(),
             bridges: BTreeMap::new(),
@@ -257,7 +257,7 @@ impl Node {
             Event::Bridge(_) => ("bridge", None),
             Event::Banned(_) => ("banned", None),
         };
-        *self.told.entry(name).or_default() += 1;
+        *self.reported.entry(name).or_default() += 1;
         let Some(session) = session else { return };
         assert!(
             !self.ended.contains(&session),
@@ -287,7 +287,7 @@ impl Node {
     /// Number of events of a kind.
     #[must_use]
     pub fn count(&self, what: &str) -> usize {
-        self.told.get(what).copied().unwrap_or(0)
+        self.reported.get(what).copied().unwrap_or(0)
     }
 
     /// No session, leg, dialog, transaction, timer, contact, socket or bridge is left.

@@ -34,7 +34,7 @@ pub struct Switch {
     overflow: BTreeSet<SessionId>,
     /// Invitations that are not the call centre's.
     invited: BTreeSet<LegId>,
-    told: mpsc::Receiver<Batch>,
+    reported: mpsc::Receiver<Batch>,
     /// State that pages see.
     pub view: EventStream,
     journal: Journal,
@@ -50,7 +50,7 @@ impl Switch {
         let rules = rules();
         let plan = DialPlan::new(rules, (1_001..=1_004).map(|user: u32| user.to_string()));
         let directory = Arc::new(Directory::of(&centre()));
-        let (journal, told) = mpsc::channel(100_000);
+        let (journal, reported) = mpsc::channel(100_000);
         let controller = Controller::new(
             now,
             Setup {
@@ -74,7 +74,7 @@ impl Switch {
             ),
             overflow: BTreeSet::new(),
             invited: BTreeSet::new(),
-            told,
+            reported,
             journal: Journal::new(view.clone(), directory, Box::new(()), 0),
             view,
         }
@@ -111,7 +111,7 @@ impl Switch {
     }
 
     fn tell(&mut self) {
-        while let Ok(batch) = self.told.try_recv() {
+        while let Ok(batch) = self.reported.try_recv() {
             self.journal.keep(batch);
         }
     }

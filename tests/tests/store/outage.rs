@@ -286,10 +286,10 @@ fn people_are_told_while_the_database_is_away_and_it_is_kept_afterwards() {
         let mut backend = Backend::postgres();
         let store = backend.open().await;
         let directory = Arc::new(Directory::of(&Config::default()));
-        let (past, keeper) = Past::read(&store, &directory).await.expect("what was kept");
+        let (past, writer) = Past::read(&store, &directory).await.expect("what was kept");
         let stream = EventStream::after(past.seq, past.events);
         let journal = Journal::new(stream.clone(), Arc::clone(&directory), Box::new(()), past.seq).kept(
-            keeper,
+            writer,
             past.callers,
             past.unwritten,
         );

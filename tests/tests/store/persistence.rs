@@ -106,7 +106,7 @@ pub(crate) async fn kills_cost_no_number_and_no_record_and_the_log_is_cut(backen
     let mut rng = Rng::seeded(11);
     for start in 0..STARTS {
         let store = backend.open().await;
-        let (past, keeper) = Past::read(&store, &directory).await.expect("what was kept");
+        let (past, writer) = Past::read(&store, &directory).await.expect("what was kept");
         check(&past, &world);
         let unwritten = past.unwritten.len();
         assert_eq!(unwritten > 0, start > 0, "{unwritten} at start {start}");
@@ -116,7 +116,7 @@ pub(crate) async fn kills_cost_no_number_and_no_record_and_the_log_is_cut(backen
         let fold = Shared(Arc::new(Mutex::new(metrics)));
         let stream = EventStream::after(past.seq, past.events);
         let journal = Journal::new(stream.clone(), Arc::clone(&directory), Box::new(fold), past.seq);
-        let journal = journal.kept(keeper, past.callers, past.unwritten);
+        let journal = journal.kept(writer, past.callers, past.unwritten);
         let (sender, batches) = mpsc::channel(64);
         let running = tokio::spawn(journal.run(batches));
         for _ in 0..CALLS {
@@ -158,12 +158,12 @@ pub(crate) async fn kills_cost_no_number_and_no_record_and_the_log_is_cut(backen
     }
 
     let store = backend.open().await;
-    let (past, keeper) = Past::read(&store, &directory).await.expect("what was kept");
+    let (past, writer) = Past::read(&store, &directory).await.expect("what was kept");
     check(&past, &world);
     let directory = Arc::clone(&directory);
     let stream = EventStream::after(past.seq, past.events);
     let journal =
-        Journal::new(stream, directory, Box::new(()), past.seq).kept(keeper, past.callers, past.unwritten);
+        Journal::new(stream, directory, Box::new(()), past.seq).kept(writer, past.callers, past.unwritten);
     let (sender, batches) = mpsc::channel(1);
     drop(sender);
     journal.run(batches).await;
@@ -299,11 +299,11 @@ pub(crate) async fn direct_calls_that_a_kill_ends_are_recorded_once(backend: Bac
     let directory = Arc::new(Directory::of(&Config::default()));
     let run = async |batches: Vec<Batch>| {
         let store = backend.open().await;
-        let (past, keeper) = Past::read(&store, &directory).await.expect("what was kept");
+        let (past, writer) = Past::read(&store, &directory).await.expect("what was kept");
         let lost = past.lost.clone();
         let stream = EventStream::after(past.seq, past.events);
         let journal = Journal::new(stream, Arc::clone(&directory), Box::new(()), past.seq)
-            .kept(keeper, past.callers, past.unwritten)
+            .kept(writer, past.callers, past.unwritten)
             .losing(past.lost);
         let (sender, received) = mpsc::channel(64);
         let running = tokio::spawn(journal.run(received));
@@ -336,7 +336,7 @@ pub(crate) async fn direct_calls_that_a_kill_ends_are_recorded_once(backend: Bac
     );
     // A caller whose number no database takes: `sip:10%0001@…`.
     let mut odd = direct("call_0000000000003", CallPhase::Talking);
-    odd.from.number = "10\001".into();
+    odd.from.number = "10\x0001".into();
     first.change(at(7), Change::Call(odd));
     let joined = Change::CallJoined {
         id: "call_0000000000002".into(),

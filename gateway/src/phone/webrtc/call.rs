@@ -23,7 +23,7 @@ pub(super) async fn make(
     sound: Sound,
     to: &str,
     until: Instant,
-    tell: &mut impl FnMut(&str),
+    print: &mut impl FnMut(&str),
 ) -> Result<Summary, PhoneError> {
     check_keys(options)?;
     let mut peer = Peer::new(network.media_ip, &options.codecs).await?;
@@ -31,10 +31,10 @@ pub(super) async fn make(
     let invited = Instant::now();
     let made = line.signalling.invite(to, offer).await;
     let mut call = made.map_err(|error| options.failed(error))?;
-    tell(&format!("calling {to}"));
+    print(&format!("calling {to}"));
     let mut set_up = begun(line);
     let answered = tokio::select! {
-        answered = until_answered(&mut call, &mut peer, &sound, invited, &mut set_up, options, tell) => answered,
+        answered = until_answered(&mut call, &mut peer, &sound, invited, &mut set_up, options, print) => answered,
         () = tokio::time::sleep_until(until) => Err(options.too_late("call failed: nobody answered")),
         _ = tokio::signal::ctrl_c() => Err(PhoneError::Interrupted),
     };
@@ -46,7 +46,7 @@ pub(super) async fn make(
                 sound,
                 set_up,
             };
-            talk(answered, options, tell).await
+            talk(answered, options, print).await
         }
         Err(error) => {
             give_up(&mut call).await;
@@ -63,7 +63,7 @@ async fn until_answered(
     invited: Instant,
     set_up: &mut SetUp,
     options: &PhoneOptions,
-    tell: &mut impl FnMut(&str),
+    print: &mut impl FnMut(&str),
 ) -> Result<Begun, PhoneError> {
     let mut early = None;
     loop {
@@ -71,7 +71,7 @@ async fn until_answered(
             Some(CallEvent::Ringing { code, answer }) => {
                 if set_up.ringing.is_none() && code != StatusCode::CALL_IS_BEING_FORWARDED {
                     set_up.ringing = Some(invited.elapsed());
-                    tell(if answer.is_some() {
+                    print(if answer.is_some() {
                         "ringing, with sound"
                     } else {
                         "ringing"
@@ -116,10 +116,10 @@ pub(super) async fn take(
     network: &WebRtcNetwork,
     sound: Sound,
     until: Instant,
-    tell: &mut impl FnMut(&str),
+    print: &mut impl FnMut(&str),
 ) -> Result<Summary, PhoneError> {
     check_keys(options)?;
-    tell(&format!("waiting for a call over {}", network.url));
+    print(&format!("waiting for a call over {}", network.url));
     let arrived = tokio::select! {
         arrived = tokio::time::timeout_at(until, line.incoming.next()) => arrived,
         _ = tokio::signal::ctrl_c() => return Err(PhoneError::Interrupted),
@@ -128,7 +128,7 @@ pub(super) async fn take(
         .map_err(|_| options.too_late("nobody called"))?
         .ok_or_else(|| options.failed(ClientError::Stopped))?;
     if let Some(parties) = call.parties() {
-        tell(&format!("{} calls {}", parties.from, parties.to));
+        print(&format!("{} calls {}", parties.from, parties.to));
     }
     let mut peer = Peer::new(network.media_ip, &options.codecs).await?;
     let answered = tokio::select! {
@@ -144,7 +144,7 @@ pub(super) async fn take(
                 sound,
                 set_up: begun(line),
             };
-            talk(answered, options, tell).await
+            talk(answered, options, print).await
         }
         Err(error) => {
             give_up(&mut call).await;

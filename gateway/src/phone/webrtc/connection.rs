@@ -30,14 +30,14 @@ impl Line {
         options: &PhoneOptions,
         network: &WebRtcNetwork,
         until: Instant,
-        tell: &mut impl FnMut(&str),
+        print: &mut impl FnMut(&str),
     ) -> Result<Line, PhoneError> {
         let opening = open(options, network);
         tokio::select! {
             line = opening => {
                 let mut line = line?;
-                tell(&format!("connected to {}", network.url));
-                line.register(options, until, tell).await?;
+                print(&format!("connected to {}", network.url));
+                line.register(options, until, print).await?;
                 Ok(line)
             }
             () = tokio::time::sleep_until(until) => {
@@ -51,7 +51,7 @@ impl Line {
         &mut self,
         options: &PhoneOptions,
         until: Instant,
-        tell: &mut impl FnMut(&str),
+        print: &mut impl FnMut(&str),
     ) -> Result<(), PhoneError> {
         let Some(account) = options.account.as_ref().filter(|account| account.register) else {
             return Ok(());
@@ -68,7 +68,7 @@ impl Line {
             _ = tokio::signal::ctrl_c() => return Err(PhoneError::Interrupted),
         }
         self.registering = Some(began.elapsed());
-        tell(&format!("registered {}", account.aor));
+        print(&format!("registered {}", account.aor));
         Ok(())
     }
 

@@ -25,15 +25,15 @@ use super::{PhoneError, PhoneOptions, Summary, WebRtcNetwork};
 pub(super) async fn make_call(
     options: &PhoneOptions,
     network: &WebRtcNetwork,
-    tell: &mut impl FnMut(&str),
+    print: &mut impl FnMut(&str),
 ) -> Result<Summary, PhoneError> {
     let until = Instant::now() + options.wait;
     // A file that cannot be played is found before anybody's phone rings.
     let sound = sound::Sound::open(&options.play)?;
-    let mut line = Line::open(options, network, until, tell).await?;
+    let mut line = Line::open(options, network, until, print).await?;
     let summary = match &options.call {
-        Some(to) => call::make(&line, options, network, sound, to, until, tell).await,
-        None => call::take(&mut line, options, network, sound, until, tell).await,
+        Some(to) => call::make(&line, options, network, sound, to, until, print).await,
+        None => call::take(&mut line, options, network, sound, until, print).await,
     };
     line.close().await;
     summary

@@ -68,9 +68,9 @@ impl Begun {
 pub(super) async fn talk(
     answered: Answered,
     options: &PhoneOptions,
-    tell: &mut impl FnMut(&str),
+    print: &mut impl FnMut(&str),
 ) -> Result<Summary, PhoneError> {
-    tell("answered");
+    print("answered");
     let Answered {
         mut call,
         mut peer,
@@ -92,7 +92,7 @@ pub(super) async fn talk(
         talking: None,
         held: false,
     };
-    let (code, ended_by) = talk.run(options, tell).await;
+    let (code, ended_by) = talk.run(options, print).await;
     let (digits, talking) = (talk.digits, talk.talking);
     let talked = answered.elapsed();
     let statistics = peer.statistics().await;
@@ -133,7 +133,7 @@ struct Talk<'a> {
 
 impl Talk<'_> {
     /// Talks until either side hangs up; returns the final code, and who did.
-    async fn run(&mut self, options: &PhoneOptions, tell: &mut impl FnMut(&str)) -> (StatusCode, EndedBy) {
+    async fn run(&mut self, options: &PhoneOptions, print: &mut impl FnMut(&str)) -> (StatusCode, EndedBy) {
         let mut progress = self.peer.progress();
         let mut keys = options.dtmf.clone();
         let ready = Instant::now() + READY;
@@ -143,26 +143,26 @@ impl Talk<'_> {
             tokio::select! {
                 event = self.call.event() => match event {
                     Some(CallEvent::Ended { code, by, .. }) => return (code, by),
-                    Some(CallEvent::Offer { offer }) => self.offered(offer, tell).await,
-                    Some(CallEvent::Acknowledged { answer: Some(answer) }) => self.take(answer, tell).await,
+                    Some(CallEvent::Offer { offer }) => self.offered(offer, print).await,
+                    Some(CallEvent::Acknowledged { answer: Some(answer) }) => self.take(answer, print).await,
                     Some(_) => {}
                     None => return (StatusCode::SERVICE_UNAVAILABLE, EndedBy::Failure),
                 },
                 Some(event) = self.audio.events.recv() => match event {
                     AudioEvent::Talking(at) => {
                         self.talking = Some(at);
-                        tell("receiving audio");
+                        print("receiving audio");
                     }
                     AudioEvent::Key(key) => {
-                        tell(&format!("key {key}"));
+                        print(&format!("key {key}"));
                         self.digits.push(key);
                     }
-                    AudioEvent::NoKeys => tell("the other side takes no keys"),
+                    AudioEvent::NoKeys => print("the other side takes no keys"),
                 },
                 Ok(()) = progress.changed() => {
                     let progress = *progress.borrow_and_update();
                     if progress.failed {
-                        tell("ICE or DTLS failed");
+                        print("ICE or DTLS failed");
                         break;
                     }
                     if progress.dtls.is_some() {
@@ -171,7 +171,7 @@ impl Talk<'_> {
                 }
                 () = until(keys_at), if keys.is_some() => {
                     let keys = keys.take().unwrap_or_default();
-                    tell(&format!("sending {keys}"));
+                    print(&format!("sending {keys}"));
                     self.audio.order(Command::Keys(keys)).await;
                 }
                 () = until(end) => break,
@@ -190,15 +190,15 @@ impl Talk<'_> {
     }
 
     /// The peer offers a change: it holds, comes back, or moves.
-    async fn offered(&mut self, offer: Option<String>, tell: &mut impl FnMut(&str)) {
+    async fn offered(&mut self, offer: Option<String>, print: &mut impl FnMut(&str)) {
         let answer = match offer {
             Some(offer) => match self.peer.answer(offer).await {
                 Ok((answer, terms)) => {
-                    self.agreed(terms, tell).await;
+                    self.agreed(terms, print).await;
                     Ok(answer)
                 }
                 Err(error) => {
-                    tell(&format!("refused a change of the session: {error}"));
+                    print(&format!("refused a change of the session: {error}"));
                     Err(StatusCode::NOT_ACCEPTABLE_HERE)
                 }
             },
@@ -213,18 +213,18 @@ impl Talk<'_> {
     }
 
     /// The ACK answers an offer of ours.
-    async fn take(&mut self, answer: String, tell: &mut impl FnMut(&str)) {
+    async fn take(&mut self, answer: String, print: &mut impl FnMut(&str)) {
         match self.peer.answered(answer).await {
-            Ok(terms) => self.agreed(terms, tell).await,
-            Err(error) => tell(&error.to_string()),
+            Ok(terms) => self.agreed(terms, print).await,
+            Err(error) => print(&error.to_string()),
         }
     }
 
-    async fn agreed(&mut self, terms: Terms, tell: &mut impl FnMut(&str)) {
+    async fn agreed(&mut self, terms: Terms, print: &mut impl FnMut(&str)) {
         let held = !matches!(terms.direction, Direction::SendRecv);
         if held != self.held {
             self.held = held;
-            tell(if held { "held" } else { "resumed" });
+            print(if held { "held" } else { "resumed" });
         }
         self.audio.order(Command::Terms(terms)).await;
     }

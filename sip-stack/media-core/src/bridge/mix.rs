@@ -89,7 +89,7 @@ impl Mix {
 
     /// Lets these take part, and sets the rate at which each one's sound is wanted. Nothing changes for those
     /// who took part before.
-    pub(crate) fn arrange(&mut self, members: &[(usize, Part)], legs: &mut Slab<Leg>, pool: &mut Pool) {
+    pub(crate) fn set_members(&mut self, members: &[(usize, Part)], legs: &mut Slab<Leg>, pool: &mut Pool) {
         let mut before = std::mem::take(&mut self.seats);
         for (leg, part) in members {
             let seat = before.iter().position(|seat| seat.leg == *leg);

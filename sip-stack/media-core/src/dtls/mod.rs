@@ -131,9 +131,9 @@ impl Handshake {
             return None;
         }
         // `dimpl` gets the time before anything else, and every error of it is final.
-        let told = self.dtls.handle_timeout(self.clock.instant(now));
+        let done = self.dtls.handle_timeout(self.clock.instant(now));
         let result =
-            told.and_then(|()| datagram.map_or(Ok(()), |datagram| self.dtls.handle_packet(datagram)));
+            done.and_then(|()| datagram.map_or(Ok(()), |datagram| self.dtls.handle_packet(datagram)));
         let progress = self.drain(now, send);
         match (result, progress) {
             (Err(_), Some(Progress::Closed)) => Some(Progress::Closed),

@@ -35,7 +35,7 @@ impl Shard {
                 bridge,
                 home,
                 members,
-            } => self.arrange(now, bridge, home, &members),
+            } => self.connect_members(now, bridge, home, &members),
             Command::Unbridge { bridge } => self.unbridge(now, bridge),
             Command::Play { leg, application } => {
                 if let Some(&key) = self.names.get(&leg) {
@@ -151,7 +151,7 @@ impl Shard {
     }
 
     /// Gives a bridge its members, as far as this shard is concerned.
-    fn arrange(&mut self, now: Time, bridge: BridgeId, home: u8, members: &[Member]) {
+    fn connect_members(&mut self, now: Time, bridge: BridgeId, home: u8, members: &[Member]) {
         if home != self.config.shard {
             self.tie(now, bridge, home, members);
         } else {

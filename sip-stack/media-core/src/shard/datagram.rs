@@ -138,7 +138,7 @@ impl Shard {
                 digit,
                 duration_ms,
             };
-            leg.tell(&mut self.out, event);
+            leg.emit(&mut self.out, event);
         }
         // An echo returns sound, not keys.
         if let Some(other) = other.filter(|other| *other != key) {

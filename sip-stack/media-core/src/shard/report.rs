@@ -98,7 +98,7 @@ impl Shard {
             report: Box::new(leg.report()),
             last,
         };
-        leg.tell(&mut self.out, event);
+        leg.emit(&mut self.out, event);
     }
 }
 

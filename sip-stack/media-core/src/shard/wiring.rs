@@ -121,7 +121,7 @@ impl Shard {
                 .iter()
                 .filter_map(|(id, role)| Some((self.key_of(*id)?, self.part_of(*id, *role))))
                 .collect();
-            next.arrange(&parts, &mut self.legs, &mut self.pool);
+            next.set_members(&parts, &mut self.legs, &mut self.pool);
             for key in &keys {
                 if let Some(leg) = self.legs.get_mut(*key) {
                     leg.peer = None;

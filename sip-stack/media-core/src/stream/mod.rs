@@ -159,7 +159,7 @@ impl Leg {
     }
 
     /// Tells signalling of an event; a stand-in has none to tell of, for its leg does.
-    pub(crate) fn tell(&self, out: &mut Outbox, event: Event) {
+    pub(crate) fn emit(&self, out: &mut Outbox, event: Event) {
         if self.transport.lane().is_none() {
             out.event(event);
         }

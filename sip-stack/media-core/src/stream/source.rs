@@ -66,10 +66,10 @@ impl Leg {
         self.count.octets += packet.payload.len() as u64;
         let first = self.heard.replace(now).is_none();
         if first {
-            self.tell(out, Event::Talking { leg: self.id });
+            self.emit(out, Event::Talking { leg: self.id });
         } else if !self.flowing {
             let leg = self.id;
-            self.tell(out, Event::Flow { leg, flowing: true });
+            self.emit(out, Event::Flow { leg, flowing: true });
         }
         self.flowing = true;
         self.silence.broken(now, self.id, out);
@@ -136,7 +136,7 @@ impl Leg {
         if self.flowing && self.flow_deadline().is_some_and(|(at, _)| at <= now) {
             self.flowing = false;
             let leg = self.id;
-            self.tell(out, Event::Flow { leg, flowing: false });
+            self.emit(out, Event::Flow { leg, flowing: false });
         }
     }
 

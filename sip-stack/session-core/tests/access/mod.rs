@@ -344,8 +344,8 @@ fn scanners_get_no_answer() {
         ..scanner
     };
     assert_eq!(gateway.ask(udp("192.0.2.66"), &scanner), None);
-    let told = |event: &Event| matches!(event, Event::Refused(refusal) if refusal.reason == Reason::Scanner && refusal.code.is_none());
-    assert!(gateway.events.iter().any(told));
+    let answered = |event: &Event| matches!(event, Event::Refused(refusal) if refusal.reason == Reason::Scanner && refusal.code.is_none());
+    assert!(gateway.events.iter().any(answered));
     let codes: Vec<_> = (0..60)
         .map(|n| gateway.ask(tcp("192.0.2.67"), &Sent::new("REGISTER", &format!("{n}"))))
         .collect();
@@ -452,16 +452,16 @@ fn a_trunk_is_never_banned() {
 #[test]
 fn refusals_are_told_and_first_challenges_are_not() {
     let mut gateway = Gateway::new();
-    let told = |gateway: &mut Gateway, flow: Flow, sent: Sent<'_>| {
+    let answered = |gateway: &mut Gateway, flow: Flow, sent: Sent<'_>| {
         gateway.events.clear();
         gateway.ask(flow, &sent);
         gateway.refusals()
     };
     let here = udp("192.0.2.66");
-    assert_eq!(told(&mut gateway, here, Sent::new("REGISTER", "1001")), []);
-    assert_eq!(told(&mut gateway, here, Sent::new("INVITE", "1001")), []);
+    assert_eq!(answered(&mut gateway, here, Sent::new("REGISTER", "1001")), []);
+    assert_eq!(answered(&mut gateway, here, Sent::new("INVITE", "1001")), []);
     assert_eq!(
-        told(
+        answered(
             &mut gateway,
             here,
             Sent::new("REGISTER", "1001").with("1001", "secret")
@@ -470,11 +470,11 @@ fn refusals_are_told_and_first_challenges_are_not() {
     );
     let one = |reason, code, user: &str| vec![(reason, code, user.to_owned())];
     assert_eq!(
-        told(&mut gateway, here, Sent::new("INVITE", "+493012345")),
+        answered(&mut gateway, here, Sent::new("INVITE", "+493012345")),
         one(Reason::UnknownSource, StatusCode::UNAUTHORIZED, "+493012345")
     );
     assert_eq!(
-        told(
+        answered(
             &mut gateway,
             here,
             Sent::new("REGISTER", "1002").with("1002", "wrong")
@@ -482,7 +482,7 @@ fn refusals_are_told_and_first_challenges_are_not() {
         one(Reason::WrongCredentials, StatusCode::FORBIDDEN, "1002")
     );
     assert_eq!(
-        told(
+        answered(
             &mut gateway,
             here,
             Sent::new("INVITE", "1001").with("1002", "secret")

@@ -410,16 +410,16 @@ impl Bench {
     }
 
     /// Final statuses and others that callers were sent for their INVITEs, in order; 100 and copies left out.
-    pub(crate) fn told(&self) -> Vec<StatusCode> {
+    pub(crate) fn statuses(&self) -> Vec<StatusCode> {
         let invite = |message: &Message| message.cseq().method == Method::Invite;
-        let mut told: Vec<StatusCode> = self
+        let mut answered: Vec<StatusCode> = self
             .sent
             .iter()
             .filter(|(_, message)| invite(message))
             .filter_map(|(_, message)| message.status().filter(|code| *code != StatusCode::TRYING))
             .collect();
-        told.dedup();
-        told
+        answered.dedup();
+        answered
     }
 
     /// Destinations of a leg's media, each time they were set, with the payload type.

@@ -60,7 +60,7 @@ fn a_multipart_offer_and_its_multipart_answer_make_a_call() {
         bench.connected(bench.last_leg()),
         [(Some("192.0.2.11:4000".parse().unwrap()), 0)]
     );
-    assert_eq!(bench.told(), [StatusCode::OK]);
+    assert_eq!(bench.statuses(), [StatusCode::OK]);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_foreign_body_takes_nothing_from_the_status_of_a_response() {
     let mut bench = Bench::new();
     let invite = called_out(&mut bench);
     bench.respond(CARRIER, &invite, StatusCode::RINGING, "c", isup, "\u{6}");
-    assert_eq!(bench.told().last(), Some(&StatusCode::RINGING));
+    assert_eq!(bench.statuses().last(), Some(&StatusCode::RINGING));
     bench.respond(
         CARRIER,
         &invite,
@@ -79,7 +79,7 @@ fn a_foreign_body_takes_nothing_from_the_status_of_a_response() {
         "this is no description",
     );
     assert_eq!(
-        bench.told().last(),
+        bench.statuses().last(),
         Some(&StatusCode::SESSION_PROGRESS),
         "nor one that cannot be read"
     );
@@ -92,13 +92,13 @@ fn a_foreign_body_takes_nothing_from_the_status_of_a_response() {
         &sdp(20, 5_000, 0),
     );
     bench.respond(CARRIER, &invite, StatusCode::OK, "c", isup, "\u{6}");
-    assert_eq!(bench.told().last(), Some(&StatusCode::OK));
+    assert_eq!(bench.statuses().last(), Some(&StatusCode::OK));
     // Without any description there is no session, whoever answers.
     let mut bench = Bench::new();
     let invite = called_out(&mut bench);
     bench.respond(CARRIER, &invite, StatusCode::OK, "c", isup, "\u{6}");
     assert_eq!(
-        (bench.told().last(), bench.count(&Method::Bye)),
+        (bench.statuses().last(), bench.count(&Method::Bye)),
         (Some(&StatusCode::NOT_ACCEPTABLE_HERE), 1)
     );
 }
@@ -146,7 +146,7 @@ fn early_media_follows_the_fork_that_spoke_last_and_who_answers_keeps_its_own() 
         [at_one, at_two, at_one],
         "its answer came before"
     );
-    assert_eq!(bench.told().last(), Some(&StatusCode::OK));
+    assert_eq!(bench.statuses().last(), Some(&StatusCode::OK));
     // Nothing of the other fork is left: a copy of its answer comes from another peer.
     bench.respond(CARRIER, &invite, StatusCode::OK, "two", "", &two);
     assert_eq!((bench.connected(leg).len(), bench.count(&Method::Bye)), (3, 1));
@@ -165,7 +165,7 @@ fn a_fork_that_answers_without_a_description_of_its_own_has_no_session() {
         &sdp(20, 5_000, 0),
     );
     bench.respond(CARRIER, &invite, StatusCode::OK, "two", "", "");
-    assert_eq!(bench.told().last(), Some(&StatusCode::NOT_ACCEPTABLE_HERE));
+    assert_eq!(bench.statuses().last(), Some(&StatusCode::NOT_ACCEPTABLE_HERE));
     // If the early fork has no name, it is taken for the one that answers.
     let mut bench = Bench::new();
     let invite = called_out(&mut bench);
@@ -178,12 +178,12 @@ fn a_fork_that_answers_without_a_description_of_its_own_has_no_session() {
         &sdp(20, 5_000, 0),
     );
     bench.respond(CARRIER, &invite, StatusCode::OK, "two", "", "");
-    assert_eq!(bench.told().last(), Some(&StatusCode::OK));
+    assert_eq!(bench.statuses().last(), Some(&StatusCode::OK));
 }
 
 #[test]
 fn what_the_carrier_says_to_us_alone_is_not_passed_on() {
-    let told = |code: StatusCode, lines: &str| {
+    let answered = |code: StatusCode, lines: &str| {
         let mut bench = Bench::new();
         let invite = called_out(&mut bench);
         bench.respond(CARRIER, &invite, code, "c", lines, "");
@@ -200,21 +200,24 @@ fn what_the_carrier_says_to_us_alone_is_not_passed_on() {
         last.status().unwrap()
     };
     let challenge = "WWW-Authenticate: Digest realm=\"c\", nonce=\"n\", qop=\"auth\"\r\n";
-    assert_eq!(told(StatusCode::UNAUTHORIZED, challenge), StatusCode::FORBIDDEN);
     assert_eq!(
-        told(
+        answered(StatusCode::UNAUTHORIZED, challenge),
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        answered(
             StatusCode::PROXY_AUTHENTICATION_REQUIRED,
             "Proxy-Authenticate: Digest realm=\"c\", nonce=\"n\"\r\n"
         ),
         StatusCode::FORBIDDEN
     );
     assert_eq!(
-        told(StatusCode::BAD_EXTENSION, "Unsupported: timer\r\n"),
+        answered(StatusCode::BAD_EXTENSION, "Unsupported: timer\r\n"),
         StatusCode::SERVER_INTERNAL_ERROR
     );
-    assert_eq!(told(StatusCode::TOO_MANY_HOPS, ""), StatusCode::BAD_GATEWAY);
+    assert_eq!(answered(StatusCode::TOO_MANY_HOPS, ""), StatusCode::BAD_GATEWAY);
     assert_eq!(
-        told(StatusCode::SERVICE_UNAVAILABLE, "Retry-After: 300\r\n"),
+        answered(StatusCode::SERVICE_UNAVAILABLE, "Retry-After: 300\r\n"),
         StatusCode::SERVICE_UNAVAILABLE
     );
     for code in [
@@ -226,7 +229,7 @@ fn what_the_carrier_says_to_us_alone_is_not_passed_on() {
         StatusCode::BUSY_EVERYWHERE,
         StatusCode::DECLINE,
     ] {
-        assert_eq!(told(code, ""), code);
+        assert_eq!(answered(code, ""), code);
     }
 }
 
@@ -397,7 +400,7 @@ fn a_phone_that_is_elsewhere_is_followed_by_number_and_not_in_circles() {
     assert_eq!(diverted, Some(("1001", vec!["1002".to_owned()])));
     let second = bench.invited(OTHER);
     bench.respond(OTHER, &second, StatusCode::RINGING, "o", "", "");
-    assert_eq!(bench.told(), [StatusCode::RINGING], "the caller waits on");
+    assert_eq!(bench.statuses(), [StatusCode::RINGING], "the caller waits on");
     // Redirected to where it came from, and then nowhere.
     bench.respond(
         OTHER,
@@ -418,7 +421,7 @@ fn a_phone_that_is_elsewhere_is_followed_by_number_and_not_in_circles() {
         "",
     );
     assert_eq!(
-        bench.told(),
+        bench.statuses(),
         [StatusCode::RINGING, StatusCode::TEMPORARILY_UNAVAILABLE]
     );
 }
@@ -437,7 +440,7 @@ fn a_phone_sends_nobody_to_other_networks() {
         let before = bench.count(&Method::Invite);
         bench.respond(PHONE, &invite, code, "p", &format!("Contact: {contact}\r\n"), "");
         assert_eq!(
-            (bench.told(), bench.count(&Method::Invite)),
+            (bench.statuses(), bench.count(&Method::Invite)),
             (vec![StatusCode::TEMPORARILY_UNAVAILABLE], before),
             "{code} {contact}"
         );
@@ -446,7 +449,7 @@ fn a_phone_sends_nobody_to_other_networks() {
 
 #[test]
 fn a_phone_hears_that_somebody_else_answered() {
-    let told = |reason: &str| {
+    let answered = |reason: &str| {
         let mut bench = Bench::new();
         bench.register(PHONE, "");
         let invite = bench.request(
@@ -469,12 +472,12 @@ fn a_phone_hears_that_somebody_else_answered() {
     };
     let elsewhere = Some("SIP;cause=200;text=\"Call completed elsewhere\"".to_owned());
     assert_eq!(
-        told("Reason: SIP;cause=200;text=\"anything; they=say\"\r\n"),
+        answered("Reason: SIP;cause=200;text=\"anything; they=say\"\r\n"),
         elsewhere
     );
-    assert_eq!(told("Reason: Q.850;cause=26\r\n"), elsewhere);
-    assert_eq!(told("Reason: Q.850;cause=16\r\n"), None);
-    assert_eq!(told(""), None);
+    assert_eq!(answered("Reason: Q.850;cause=26\r\n"), elsewhere);
+    assert_eq!(answered("Reason: Q.850;cause=16\r\n"), None);
+    assert_eq!(answered(""), None);
 }
 
 #[test]
@@ -535,9 +538,9 @@ fn the_offer_says_what_media_a_client_speaks_and_how_it_is_called_from_then_on()
     // A softphone with DTLS-SRTP calls over TLS, and a client without it over WebSocket.
     bench.request(tls, "INVITE", "sip:0301234@192.0.2.1", "", &dtls());
     assert!(
-        !bench.told().contains(&StatusCode::NOT_ACCEPTABLE_HERE),
+        !bench.statuses().contains(&StatusCode::NOT_ACCEPTABLE_HERE),
         "{:?}",
-        bench.told()
+        bench.statuses()
     );
     bench.request(
         PAGE,
@@ -570,13 +573,13 @@ fn a_page_that_is_loaded_again_while_it_rings_rings_again() {
     };
     ring(&mut bench);
     bench.wait(3);
-    assert_eq!(bench.told(), [StatusCode::RINGING], "the caller hears no end");
+    assert_eq!(bench.statuses(), [StatusCode::RINGING], "the caller hears no end");
     bench.register(again, contact);
     let invite = bench.invited(again);
     bench.respond(again, &invite, StatusCode::RINGING, "q", contact, "");
     bench.respond(again, &invite, StatusCode::BUSY_HERE, "q", contact, "");
     assert_eq!(
-        bench.told().last(),
+        bench.statuses().last(),
         Some(&StatusCode::BUSY_HERE),
         "it is the page's call"
     );
@@ -585,10 +588,10 @@ fn a_page_that_is_loaded_again_while_it_rings_rings_again() {
     bench.register(PAGE, contact);
     ring(&mut bench);
     bench.wait(14);
-    assert_eq!(bench.told(), [StatusCode::RINGING]);
+    assert_eq!(bench.statuses(), [StatusCode::RINGING]);
     bench.wait(2);
     assert_eq!(
-        bench.told(),
+        bench.statuses(),
         [StatusCode::RINGING, StatusCode::TEMPORARILY_UNAVAILABLE]
     );
     // The page may be back before its old connection is seen to close.

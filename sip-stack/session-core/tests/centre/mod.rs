@@ -333,8 +333,8 @@ fn a_user_who_is_removed_is_reached_and_admitted_no_more_and_the_call_goes_on() 
     world.verb(GATEWAY, |c, now| c.set_users(now, users(None)));
     world.run(secs(10));
     assert_eq!(world.stats(GATEWAY).contacts, 0);
-    let told = |e: &Event| matches!(e, Event::Reachable { user, reachable: false } if user == "agent");
-    assert_eq!(world.count(GATEWAY, told), 1);
+    let answered = |e: &Event| matches!(e, Event::Reachable { user, reachable: false } if user == "agent");
+    assert_eq!(world.count(GATEWAY, answered), 1);
     assert_eq!(world.bridges(GATEWAY), 1, "whoever talks is not cut off");
     let refused = world.verb(GATEWAY, |c, now| {
         c.invite(now, session, invitation(Party::User("agent".into())))

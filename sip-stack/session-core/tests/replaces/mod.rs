@@ -54,7 +54,7 @@ fn bye_reason(bench: &Bench, method: &Method) -> Option<String> {
 #[test]
 fn another_phone_takes_a_call_over_and_the_caller_notices_nothing() {
     let (mut bench, invite) = talks();
-    let told = bench.told();
+    let answered = bench.statuses();
     let legs = bridged(&bench);
     let code = takes(
         &mut bench,
@@ -72,7 +72,7 @@ fn another_phone_takes_a_call_over_and_the_caller_notices_nothing() {
         Some("SIP;cause=200;text=\"Call completed elsewhere\"")
     );
     bench.respond(PHONE, &bye, StatusCode::OK, "", "", "");
-    assert_eq!(bench.told()[..told.len()], told[..]);
+    assert_eq!(bench.statuses()[..answered.len()], answered[..]);
     let joined = bench
         .events
         .iter()
@@ -118,14 +118,14 @@ fn a_call_is_picked_up_while_it_rings_elsewhere() {
     assert_eq!(cancel.call_id(), invite.call_id());
     let taken = bench.last_leg();
     assert!(bridged(&bench).contains(&taken));
-    let told: Vec<StatusCode> = bench
+    let answered: Vec<StatusCode> = bench
         .sent
         .iter()
         .filter(|(_, message)| message.call_id() == "call5" || message.cseq().method == Method::Invite)
         .filter_map(|(_, message)| message.status())
         .filter(|code| *code == StatusCode::OK)
         .collect();
-    assert_eq!(told.len(), 2, "the caller is answered as well");
+    assert_eq!(answered.len(), 2, "the caller is answered as well");
 }
 
 #[test]
@@ -168,16 +168,16 @@ fn who_may_not_is_told_why_and_the_call_goes_on() {
         Some(StatusCode::CALL_DOES_NOT_EXIST)
     );
     // Over UDP its address may be forged: it is told once.
-    let told = |bench: &Bench| {
+    let answered = |bench: &Bench| {
         let refusals = bench
             .sent
             .iter()
             .filter(|(_, message)| message.status() == Some(StatusCode::CALL_DOES_NOT_EXIST));
         refusals.count()
     };
-    let before = told(&bench);
+    let before = answered(&bench);
     bench.wait(3);
-    assert_eq!(told(&bench), before);
+    assert_eq!(answered(&bench), before);
     assert_eq!((bridged(&bench), bench.count(&Method::Bye)), (legs, 0));
 }
 

@@ -214,7 +214,7 @@ fn a_stranger_changes_nothing_of_a_call_that_goes_on() {
         dialog.local_tag,
         dialog.call_id
     );
-    let answers = world.tell(GATEWAY, "198.51.100.66:5060".parse().unwrap(), update);
+    let answers = world.exchange(GATEWAY, "198.51.100.66:5060".parse().unwrap(), update);
     assert!(
         answers.iter().any(|answer| answer.starts_with(b"SIP/2.0 403")),
         "{answers:?}"

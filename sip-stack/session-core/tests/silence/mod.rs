@@ -45,8 +45,8 @@ fn a_call_whose_far_end_lost_its_power_ends_for_both() {
         (ended.len(), ended[0].cause, ended[0].code),
         (1, Cause::Lost, StatusCode::REQUEST_TIMEOUT)
     );
-    let told = world.ended(CALLER);
-    assert_eq!((told.len(), told[0].cause), (1, Cause::Callee));
+    let answered = world.ended(CALLER);
+    assert_eq!((answered.len(), answered[0].cause), (1, Cause::Callee));
     assert_eq!(
         world.reason(CALLER).as_deref(),
         Some("SIP;cause=408;text=\"Media inactivity\"")

@@ -42,8 +42,8 @@ fn whoever_has_proved_nothing_gets_one_answer_in_proportion_and_leaves_nothing()
             for lines in ["", wrong, "Require: x\r\n"] {
                 let mut world = World::new(1, Network::perfect());
                 let text = request(method, from, lines);
-                let first = world.tell(GATEWAY, stranger(), text.clone());
-                let again = world.tell(GATEWAY, stranger(), text.clone());
+                let first = world.exchange(GATEWAY, stranger(), text.clone());
+                let again = world.exchange(GATEWAY, stranger(), text.clone());
                 for sent in [first, again] {
                     assert_eq!(sent.len(), 1, "{text}");
                     assert!(
@@ -55,7 +55,7 @@ fn whoever_has_proved_nothing_gets_one_answer_in_proportion_and_leaves_nothing()
                 let ack = text
                     .replace(&format!("{method} sip:"), "ACK sip:")
                     .replace(&format!("1 {method}"), "1 ACK");
-                assert!(world.tell(GATEWAY, stranger(), ack).is_empty());
+                assert!(world.exchange(GATEWAY, stranger(), ack).is_empty());
                 let stats = world.stats(GATEWAY);
                 assert_eq!(stats.endpoint, Counts::default(), "{text}");
                 let packets = world.packets;
@@ -73,7 +73,7 @@ fn strangers_without_number_keep_no_call_of_others_away() {
         let text = request("INVITE", "100", "")
             .replace("bKINVITE", &format!("bK{n}"))
             .replace("Call-ID: 1", &format!("Call-ID: {n}"));
-        assert_eq!(world.tell(GATEWAY, stranger(), text).len(), 1);
+        assert_eq!(world.exchange(GATEWAY, stranger(), text).len(), 1);
     }
     assert_eq!(world.stats(GATEWAY).endpoint, Counts::default());
     world.call();

@@ -32,7 +32,7 @@ fn refer(world: &mut World, leg: LegId, to: &str) {
 }
 
 /// Statuses that the user was told.
-fn told(world: &World) -> Vec<StatusCode> {
+fn answered(world: &World) -> Vec<StatusCode> {
     let codes = world.events(CALLER).iter().filter_map(|event| match event {
         Event::ReferProgress { code, .. } => Some(*code),
         _ => None,
@@ -85,14 +85,14 @@ fn blind_the_target_takes_the_place_of_who_asked() {
     world.callee_answers = false;
     refer(&mut world, leg, "777");
     world.run(secs(3));
-    assert_eq!(told(&world), [StatusCode::TRYING, StatusCode::RINGING]);
+    assert_eq!(answered(&world), [StatusCode::TRYING, StatusCode::RINGING]);
     assert!(hears_music(&world, party));
     assert!(!hears_music(&world, user));
     let target = rang(&world)[1].1;
     world.verb(CALLEE, |c, now| c.answer(now, target, Some(Application::Echo)));
     world.run(Duration::from_millis(500));
     assert_eq!(
-        told(&world),
+        answered(&world),
         [StatusCode::TRYING, StatusCode::RINGING, StatusCode::OK]
     );
     let bridge = last_bridge(&world);
@@ -115,14 +115,14 @@ fn blind_to_somebody_busy_leaves_everything_as_it_was() {
     world.callee_rejects = Some(StatusCode::BUSY_HERE);
     refer(&mut world, leg, "777");
     world.run(secs(3));
-    assert_eq!(told(&world).last(), Some(&StatusCode::BUSY_HERE));
+    assert_eq!(answered(&world).last(), Some(&StatusCode::BUSY_HERE));
     assert_eq!(last_bridge(&world), before);
     assert!(world.ended(CALLER).is_empty());
     // And once more, to somebody who answers.
     world.callee_rejects = None;
     refer(&mut world, leg, "777");
     world.run(secs(5));
-    assert_eq!(told(&world).last(), Some(&StatusCode::OK));
+    assert_eq!(answered(&world).last(), Some(&StatusCode::OK));
     all_gone(&mut world);
 }
 
@@ -136,7 +136,7 @@ fn blind_to_nobody_is_told_with_its_own_code() {
         let before = last_bridge(&world);
         refer(&mut world, leg, to);
         world.run(secs(3));
-        assert_eq!(told(&world), [StatusCode::TRYING, code]);
+        assert_eq!(answered(&world), [StatusCode::TRYING, code]);
         assert_eq!(last_bridge(&world), before);
         all_gone(&mut world);
     }
@@ -148,7 +148,10 @@ fn nobody_answers_the_transfer() {
     world.callee_answers = false;
     refer(&mut world, leg, "777");
     world.run(secs(60));
-    assert_eq!(told(&world).last(), Some(&StatusCode::TEMPORARILY_UNAVAILABLE));
+    assert_eq!(
+        answered(&world).last(),
+        Some(&StatusCode::TEMPORARILY_UNAVAILABLE)
+    );
     assert!(world.ended(CALLER).is_empty());
     all_gone(&mut world);
 }
@@ -196,7 +199,7 @@ fn the_party_hangs_up_while_the_target_rings() {
     world.run(secs(5));
     assert_eq!(world.ended(CALLEE).len(), 2, "the target rings no longer");
     assert_eq!(
-        told(&world),
+        answered(&world),
         [
             StatusCode::TRYING,
             StatusCode::RINGING,
@@ -225,7 +228,7 @@ fn attended_the_two_parties_hear_each_other_and_both_legs_of_who_asked_end() {
     assert_eq!(world.stats(GATEWAY).sessions, 2);
     world.verb(CALLER, |c, now| c.refer(now, first, &number("777"), Some(second)));
     world.run(secs(5));
-    assert_eq!(told(&world), [StatusCode::TRYING, StatusCode::OK]);
+    assert_eq!(answered(&world), [StatusCode::TRYING, StatusCode::OK]);
     assert_eq!(world.ended(CALLER).len(), 2);
     assert_eq!((world.stats(GATEWAY).sessions, world.stats(GATEWAY).legs), (1, 2));
     assert_eq!(last_bridge(&world).len(), 2);
@@ -260,7 +263,7 @@ fn a_call_of_somebody_else_cannot_be_taken() {
         world.forged = Some(forged(&world, n));
         world.verb(CALLER, |c, now| c.refer(now, first, &number("777"), Some(second)));
         world.run(secs(5));
-        assert_eq!(told(&world), [StatusCode::DECLINE], "{n}");
+        assert_eq!(answered(&world), [StatusCode::DECLINE], "{n}");
         assert_eq!((world.stats(GATEWAY).sessions, world.stats(GATEWAY).legs), (2, 4));
         assert!(world.ended(CALLER).is_empty(), "the calls stand");
         all_gone(&mut world);
@@ -280,7 +283,7 @@ fn the_tags_of_an_own_call_may_stand_either_way_round() {
     world.forged = Some(own);
     world.verb(CALLER, |c, now| c.refer(now, first, &number("777"), Some(second)));
     world.run(secs(5));
-    assert_eq!(told(&world), [StatusCode::TRYING, StatusCode::OK]);
+    assert_eq!(answered(&world), [StatusCode::TRYING, StatusCode::OK]);
     all_gone(&mut world);
 }
 
@@ -290,10 +293,15 @@ fn a_lost_notify_comes_again() {
     world.lost_notifies = 1;
     refer(&mut world, leg, "777");
     world.run(Duration::from_millis(300));
-    assert!(!told(&world).contains(&StatusCode::TRYING));
+    assert!(!answered(&world).contains(&StatusCode::TRYING));
     world.lost_notifies = 1;
     world.run(secs(5));
-    assert_eq!(told(&world).last(), Some(&StatusCode::OK), "{:?}", told(&world));
+    assert_eq!(
+        answered(&world).last(),
+        Some(&StatusCode::OK),
+        "{:?}",
+        answered(&world)
+    );
     all_gone(&mut world);
 }
 
@@ -322,7 +330,7 @@ fn a_trunk_and_a_phone_of_no_user_have_nobody_called() {
     let leg = world.legs(CALLER)[1].expect("a leg");
     refer(&mut world, leg, "777");
     world.run(secs(3));
-    assert_eq!(told(&world), [StatusCode::FORBIDDEN]);
+    assert_eq!(answered(&world), [StatusCode::FORBIDDEN]);
     assert_eq!(rang(&world).len(), 1);
     all_gone(&mut world);
 }

@@ -218,7 +218,7 @@ impl World {
     }
 
     /// Hands a node a datagram from elsewhere; returns what it sends at once.
-    pub(crate) fn tell(&mut self, node: usize, remote: SocketAddr, data: impl Into<Bytes>) -> Vec<Bytes> {
+    pub(crate) fn exchange(&mut self, node: usize, remote: SocketAddr, data: impl Into<Bytes>) -> Vec<Bytes> {
         let flow = Flow {
             id: FlowId(1),
             transport: Transport::Udp,

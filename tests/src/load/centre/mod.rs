@@ -233,8 +233,8 @@ async fn play(arguments: &Arguments, options: &Options) -> Outcome<()> {
     drop((wall, pages));
     let Centre { log, daemon, .. } = centre;
     drop(daemon);
-    let told = std::fs::read_to_string(&log)?;
-    let faults = verdict::gateway(faults, &told, signed_in.saturating_sub(fresh));
+    let reported = std::fs::read_to_string(&log)?;
+    let faults = verdict::gateway(faults, &reported, signed_in.saturating_sub(fresh));
     match faults {
         0 => Ok(()),
         faults => Err(format!(
@@ -255,11 +255,11 @@ impl Follower {
     async fn start(web: &Web, tab: Option<&str>) -> Outcome<Follower> {
         let mut events = web.events(tab).await?;
         let seen = Rc::clone(&events.seen);
-        let told = Rc::clone(&seen);
+        let reported = Rc::clone(&seen);
         let task = spawn_local(async move {
-            while told.borrow().over.is_none() {
+            while reported.borrow().over.is_none() {
                 let next = events.next().await;
-                told.borrow_mut().over = next.err().map(|error| error.to_string());
+                reported.borrow_mut().over = next.err().map(|error| error.to_string());
             }
         });
         Ok(Follower { seen, task })

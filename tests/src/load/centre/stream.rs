@@ -44,7 +44,7 @@ const BACK: u64 = 200;
 
 /// Changes that one reader received: each by its number, as a hash of its text.
 #[derive(Default)]
-struct Told {
+struct Reported {
     changes: BTreeMap<u64, u64>,
     last: Option<u64>,
     faults: Vec<String>,
@@ -52,7 +52,7 @@ struct Told {
     snapshots: usize,
 }
 
-impl Told {
+impl Reported {
     fn take(&mut self, text: &str) {
         let value: Value = match serde_json::from_str(text) {
             Ok(value) => value,
@@ -82,16 +82,16 @@ impl Told {
     }
 
     /// Reads on until the connection ends or the time is up. True when it is still open.
-    async fn read(told: &RefCell<Told>, events: &mut Events, time: Duration, most: usize) -> bool {
+    async fn read(reported: &RefCell<Reported>, events: &mut Events, time: Duration, most: usize) -> bool {
         let until = Instant::now() + time;
         for _ in 0..most {
             let left = until.saturating_duration_since(Instant::now());
             match timeout(left, events.text()).await {
                 Ok(Ok(text)) if text.starts_with("{\"op\":\"resync\"") => {
-                    told.borrow_mut().last = None;
+                    reported.borrow_mut().last = None;
                     return false;
                 }
-                Ok(Ok(text)) => told.borrow_mut().take(&text),
+                Ok(Ok(text)) => reported.borrow_mut().take(&text),
                 Ok(Err(_)) => return false,
                 Err(_) => return true,
             }
@@ -117,13 +117,15 @@ pub(super) async fn run(arguments: &Arguments, options: &Options) -> Outcome<()>
 /// One who reads all, one who is cut again and again, one who is slow.
 async fn cut(centre: &Centre, options: &Options, checks: &mut Checks) -> Outcome<()> {
     let (boss, work) = at_work(centre).await?;
-    let whole = Rc::new(RefCell::new(Told::default()));
+    let whole = Rc::new(RefCell::new(Reported::default()));
     let mut events = boss.resume(None, false).await?;
     let reference = Rc::clone(&whole);
     let reading =
-        spawn_local(async move { while Told::read(&reference, &mut events, PATIENCE, usize::MAX).await {} });
+        spawn_local(
+            async move { while Reported::read(&reference, &mut events, PATIENCE, usize::MAX).await {} },
+        );
 
-    let slow = Rc::new(RefCell::new(Told::default()));
+    let slow = Rc::new(RefCell::new(Reported::default()));
     let (mut slow_events, slow_told, slow_boss) =
         (boss.resume(None, true).await?, Rc::clone(&slow), boss.clone());
     let (pause, given_up) = (Duration::from_secs(options.slow), Rc::new(RefCell::new(0)));
@@ -132,7 +134,7 @@ async fn cut(centre: &Centre, options: &Options, checks: &mut Checks) -> Outcome
         loop {
             sleep(pause).await;
             // The rest of the connection, then another one.
-            if !Told::read(&slow_told, &mut slow_events, Duration::from_secs(1), usize::MAX).await {
+            if !Reported::read(&slow_told, &mut slow_events, Duration::from_secs(1), usize::MAX).await {
                 *ends.borrow_mut() += 1;
                 let last = slow_told.borrow().last;
                 match slow_boss.resume(last, true).await {
@@ -143,11 +145,11 @@ async fn cut(centre: &Centre, options: &Options, checks: &mut Checks) -> Outcome
         }
     });
 
-    let told = RefCell::new(Told::default());
+    let reported = RefCell::new(Reported::default());
     let mut rng = Rng::seeded(7);
     let begun = Instant::now();
     for n in 0..options.cuts {
-        let last = told.borrow().last;
+        let last = reported.borrow().last;
         let mut events = boss.resume(last, false).await?;
         let time = Duration::from_millis(rng.below(200));
         // Now and then nothing at all is read.
@@ -156,23 +158,23 @@ async fn cut(centre: &Centre, options: &Options, checks: &mut Checks) -> Outcome
         } else {
             1 + rng.below(60) as usize
         };
-        Told::read(&told, &mut events, time, most).await;
+        Reported::read(&reported, &mut events, time, most).await;
         events.cut(n % 2 == 0)?;
     }
     sleep((pause + Duration::from_secs(3)).saturating_sub(begun.elapsed())).await;
     drop(work);
     sleep(Duration::from_secs(1)).await;
     let until = whole.borrow().last;
-    let last = told.borrow().last;
+    let last = reported.borrow().last;
     let mut events = boss.resume(last, false).await?;
-    Told::read(&told, &mut events, Duration::from_secs(2), usize::MAX).await;
+    Reported::read(&reported, &mut events, Duration::from_secs(2), usize::MAX).await;
     slow_reading.abort();
     let last = slow.borrow().last;
     let mut events = boss.resume(last, true).await?;
-    Told::read(&slow, &mut events, Duration::from_secs(2), usize::MAX).await;
+    Reported::read(&slow, &mut events, Duration::from_secs(2), usize::MAX).await;
     reading.abort();
 
-    let (whole, told, slow) = (whole.borrow(), told.borrow(), slow.borrow());
+    let (whole, reported, slow) = (whole.borrow(), reported.borrow(), slow.borrow());
     println!(
         "{} changes in {:.0} s, {} cuts, given up {} times",
         whole.changes.len(),
@@ -185,35 +187,37 @@ async fn cut(centre: &Centre, options: &Options, checks: &mut Checks) -> Outcome
         whole.faults.is_empty() && whole.changes.len() > 100,
         whole.faults.first(),
     );
-    compare("one who is cut", &told, (&whole, until), checks);
+    compare("one who is cut", &reported, (&whole, until), checks);
     compare("one who reads too slowly", &slow, (&whole, until), checks);
     if options.slow >= GIVEN_UP {
         checks.that("the slow one is given up", *given_up.borrow() > 0, ());
     }
     checks.same(
         "snapshots for the three",
-        [whole.snapshots, told.snapshots, slow.snapshots],
+        [whole.snapshots, reported.snapshots, slow.snapshots],
         [1, 1, 1],
     );
     Ok(())
 }
 
 /// A reader must have been told what the other one was, from its first change to its last, and at least until `until`.
-fn compare(who: &str, told: &Told, (whole, until): (&Told, Option<u64>), checks: &mut Checks) {
+fn compare(who: &str, reported: &Reported, (whole, until): (&Reported, Option<u64>), checks: &mut Checks) {
     checks.that(
         &format!("{who} has no gap and nothing twice"),
-        told.faults.is_empty(),
-        (told.faults.len(), told.faults.first()),
+        reported.faults.is_empty(),
+        (reported.faults.len(), reported.faults.first()),
     );
-    let (Some((first, _)), Some((last, _))) = (told.changes.first_key_value(), told.changes.last_key_value())
-    else {
+    let (Some((first, _)), Some((last, _))) = (
+        reported.changes.first_key_value(),
+        reported.changes.last_key_value(),
+    ) else {
         return checks.that(&format!("{who} is told something"), false, ());
     };
-    let same = whole.changes.range(first..=last).eq(told.changes.iter());
+    let same = whole.changes.range(first..=last).eq(reported.changes.iter());
     checks.that(
         &format!("{who} is told the same"),
-        same && told.changes.len() > 100 && Some(*last) >= until,
-        (first, last, until, told.changes.len()),
+        same && reported.changes.len() > 100 && Some(*last) >= until,
+        (first, last, until, reported.changes.len()),
     );
 }
 
@@ -221,22 +225,22 @@ fn compare(who: &str, told: &Told, (whole, until): (&Told, Option<u64>), checks:
 /// before stand.
 async fn kill(centre: &mut Centre, n: u64, checks: &mut Checks) -> Outcome<()> {
     let (boss, work) = at_work(centre).await?;
-    let told = Rc::new(RefCell::new(Told::default()));
+    let reported = Rc::new(RefCell::new(Reported::default()));
     let mut events = boss.resume(None, false).await?;
-    let reader = Rc::clone(&told);
+    let reader = Rc::clone(&reported);
     let reading =
-        spawn_local(async move { while Told::read(&reader, &mut events, PATIENCE, usize::MAX).await {} });
+        spawn_local(async move { while Reported::read(&reader, &mut events, PATIENCE, usize::MAX).await {} });
     sleep(Duration::from_millis(2_500 + 137 * n)).await;
     centre.kill()?;
     drop(work);
     // Until the connection is found to be gone.
     reading.await?;
-    let last = told.borrow().last.ok_or("nothing was told")?;
-    let seen = told.borrow().changes.clone();
+    let last = reported.borrow().last.ok_or("nothing was told")?;
+    let seen = reported.borrow().changes.clone();
 
     let (agents, boss) = centre.sign_in(AGENTS).await?;
     let mut events = boss.resume(Some(last), false).await?;
-    Told::read(&told, &mut events, Duration::from_secs(1), usize::MAX).await;
+    Reported::read(&reported, &mut events, Duration::from_secs(1), usize::MAX).await;
     // The stream continues after the restart too.
     let wanted = serde_json::json!({"intent": "paused", "reason": "after"});
     for agent in agents.iter().take(5) {
@@ -245,16 +249,16 @@ async fn kill(centre: &mut Centre, n: u64, checks: &mut Checks) -> Outcome<()> {
             .ask("PUT", "/me/agent/intent", Some(wanted.clone()))
             .await?;
     }
-    Told::read(&told, &mut events, Duration::from_secs(1), usize::MAX).await;
-    going_on(&told.borrow(), last, checks);
+    Reported::read(&reported, &mut events, Duration::from_secs(1), usize::MAX).await;
+    going_on(&reported.borrow(), last, checks);
 
     let back = last.saturating_sub(BACK);
-    let again = RefCell::new(Told {
+    let again = RefCell::new(Reported {
         last: Some(back),
-        ..Told::default()
+        ..Reported::default()
     });
     let mut events = boss.resume(Some(back), false).await?;
-    Told::read(&again, &mut events, Duration::from_secs(1), usize::MAX).await;
+    Reported::read(&again, &mut events, Duration::from_secs(1), usize::MAX).await;
     let again = again.borrow();
     let unlike = seen
         .range(back + 1..)
@@ -268,12 +272,12 @@ async fn kill(centre: &mut Centre, n: u64, checks: &mut Checks) -> Outcome<()> {
 }
 
 /// After the change with the number `last` the gateway was killed.
-fn going_on(told: &Told, last: u64, checks: &mut Checks) {
-    let after = told.changes.range(last + 1..).count();
+fn going_on(reported: &Reported, last: u64, checks: &mut Checks) {
+    let after = reported.changes.range(last + 1..).count();
     checks.that(
         "after a kill it goes on with the next number",
-        told.faults.is_empty() && told.snapshots == 1 && after >= 5,
-        (last, after, told.snapshots, told.faults.first()),
+        reported.faults.is_empty() && reported.snapshots == 1 && after >= 5,
+        (last, after, reported.snapshots, reported.faults.first()),
     );
 }
 

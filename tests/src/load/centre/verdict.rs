@@ -169,8 +169,8 @@ pub(super) async fn compare(
         ]
         .map(|name| numbers[name].as_u64().unwrap_or(u64::MAX))
     };
-    let told = wall.queues.get(QUEUE).cloned().unwrap_or_default();
-    checks.same("the wallboard's stream", day(&told["today"]), wanted);
+    let reported = wall.queues.get(QUEUE).cloned().unwrap_or_default();
+    checks.same("the wallboard's stream", day(&reported["today"]), wanted);
     let shown = fresh.seen.borrow().queues.get(QUEUE).cloned().unwrap_or_default();
     checks.same("the wallboard's snapshot", day(&shown["today"]), wanted);
     checks.same(

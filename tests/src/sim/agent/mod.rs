@@ -91,7 +91,7 @@ pub struct Call {
     /// The final response to our INVITE.
     pub code: u16,
     /// Progress of the transfers that it asked for: status codes, as they came.
-    pub told: Vec<u16>,
+    pub reported: Vec<u16>,
     local: String,
     remote: String,
     target: String,
@@ -256,7 +256,7 @@ impl Agent {
             state: State::Calling,
             answer: None,
             code: 0,
-            told: Vec::new(),
+            reported: Vec::new(),
             local: format!("<sip:{}@{}>;tag={}", self.user, self.domain, self.rng.token(10)),
             remote: format!("<sip:{number}@{}>", self.domain),
             target: format!("sip:{number}@{}", self.domain),

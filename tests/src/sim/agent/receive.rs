@@ -55,7 +55,7 @@ impl Agent {
                     self.bye(&id);
                 }
             }
-            Method::Refer => self.told(&id, code),
+            Method::Refer => self.reported(&id, code),
             _ => assert!(
                 code == 200 || self.state(&id) != State::Up || code == 500 || code == 491,
                 "{method:?} in a call was answered {code}"
@@ -272,7 +272,7 @@ impl Agent {
                     .strip_prefix("SIP/2.0 ")
                     .and_then(|rest| rest.get(..3)?.parse().ok());
                 self.respond(message, 200, Some(&id), "", "");
-                self.told(&id, code.expect("a NOTIFY of a transfer has a status"));
+                self.reported(&id, code.expect("a NOTIFY of a transfer has a status"));
             }
             Some(Method::Update) if !message.body().is_empty() => self.offered(message, &id),
             Some(Method::Update | Method::Options) => self.respond(message, 200, Some(&id), "", ""),
@@ -286,7 +286,7 @@ impl Agent {
             state: State::Incoming,
             answer: None,
             code: 0,
-            told: Vec::new(),
+            reported: Vec::new(),
             local: format!(
                 "{};tag={}",
                 message.header(HeaderName::To).unwrap_or_default(),
@@ -344,9 +344,9 @@ impl Agent {
         }
     }
 
-    fn told(&mut self, id: &str, code: u16) {
+    fn reported(&mut self, id: &str, code: u16) {
         if let Some(call) = self.calls.get_mut(id) {
-            call.told.push(code);
+            call.reported.push(code);
         }
     }
 

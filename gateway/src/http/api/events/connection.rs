@@ -143,7 +143,7 @@ struct Connection {
 /// The connection as the active page of its agent.
 struct Page {
     conn: u64,
-    told: oneshot::Receiver<Displaced>,
+    displaced: oneshot::Receiver<Displaced>,
 }
 
 impl Connection {
@@ -291,9 +291,9 @@ impl Connection {
         // Its own earlier page is neither superseded nor replaced.
         self.leave_page();
         let agent = self.principal.id.clone();
-        let (conn, told) = self.api.pages.open(&agent, tab, self.principal.session());
-        self.page = Some(Page { conn, told });
-        self.tell(Command::PageAlive { agent })
+        let (conn, displaced) = self.api.pages.open(&agent, tab, self.principal.session());
+        self.page = Some(Page { conn, displaced });
+        self.send_command(Command::PageAlive { agent })
             .await
             .map_err(|_| End::Close(TRY_LATER, "too much to do"))
     }
@@ -323,9 +323,9 @@ impl Connection {
     }
 
     /// Waits for room: a page that was opened must be known to live.
-    async fn tell(&self, command: Command) -> Result<(), Problem> {
-        let told = timeout(WRITE, self.api.service.signalling().send(self.asked(command))).await;
-        told.map_err(|_| Code::Busy)?.map_err(|_| Code::Busy.into())
+    async fn send_command(&self, command: Command) -> Result<(), Problem> {
+        let sent = timeout(WRITE, self.api.service.signalling().send(self.asked(command))).await;
+        sent.map_err(|_| Code::Busy)?.map_err(|_| Code::Busy.into())
     }
 
     fn asked(&self, command: Command) -> Asked {
@@ -370,7 +370,7 @@ async fn changed(
 
 async fn displaced(page: Option<&mut Page>) -> Displaced {
     match page {
-        Some(page) => match (&mut page.told).await {
+        Some(page) => match (&mut page.displaced).await {
             Ok(why) => why,
             Err(_) => pending().await,
         },

@@ -33,7 +33,7 @@ struct Active {
     /// The sign-in that the page came with.
     session: Option<String>,
     conn: u64,
-    tell: oneshot::Sender<Displaced>,
+    displace: oneshot::Sender<Displaced>,
 }
 
 impl Pages {
@@ -54,7 +54,7 @@ impl Pages {
         tab: &str,
         session: Option<&str>,
     ) -> (u64, oneshot::Receiver<Displaced>) {
-        let (tell, told) = oneshot::channel();
+        let (displace, displaced) = oneshot::channel();
         let mut inner = self.lock();
         inner.last += 1;
         let conn = inner.last;
@@ -62,7 +62,7 @@ impl Pages {
             tab: tab.to_owned(),
             session: session.map(str::to_owned),
             conn,
-            tell,
+            displace,
         };
         if let Some(before) = inner.active.insert(agent.to_owned(), active) {
             let why = if before.tab == tab {
@@ -71,9 +71,9 @@ impl Pages {
                 Displaced::Superseded
             };
             // The connection may be gone already.
-            let _ = before.tell.send(why);
+            let _ = before.displace.send(why);
         }
-        (conn, told)
+        (conn, displaced)
     }
 
     /// A connection is over; true when it was the active page's.

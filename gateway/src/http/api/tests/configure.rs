@@ -61,12 +61,12 @@ async fn a_user_that_is_added_signs_in_and_is_an_agent() {
     assert_eq!(tag(&made), "\"v1\"");
     let text = made.body.to_string();
     assert!(!text.contains("own") && !text.contains("argon2"), "{text}");
-    let told = reconfigured(&world);
-    assert_eq!((told.len(), &told[0].what[..]), (1, &["agents"][..]));
-    let person = told[0].directory.person_by_id(&id).expect("told");
+    let changes = reconfigured(&world);
+    assert_eq!((changes.len(), &changes[0].what[..]), (1, &["agents"][..]));
+    let person = changes[0].directory.person_by_id(&id).expect("told");
     let agent = person.agent.as_ref().expect("an agent");
     assert_eq!((agent.queues.len(), agent.skills.len()), (1, 1));
-    let sip = &told[0].users["clara"];
+    let sip = &changes[0].users["clara"];
     assert!(!format!("{:?}", sip.password).contains("phone"));
     assert_eq!(
         sip.password,
@@ -383,12 +383,12 @@ async fn codes_are_added_changed_and_removed() {
         assert_eq!(codes().await, before);
         assert_eq!(world.get(&adam, &one).await.code(), "unknown-code");
     }
-    let told: Vec<&str> = reconfigured(&world)
+    let changes: Vec<&str> = reconfigured(&world)
         .iter()
-        .flat_map(|told| told.what.clone())
+        .flat_map(|changes| changes.what.clone())
         .collect();
-    assert_eq!(told[..3], ["pause-reasons"; 3]);
-    assert_eq!(told[3..], ["dispositions"; 3]);
+    assert_eq!(changes[..3], ["pause-reasons"; 3]);
+    assert_eq!(changes[3..], ["dispositions"; 3]);
 }
 
 #[tokio::test]
@@ -403,10 +403,10 @@ async fn what_the_call_centre_refuses_is_not_kept() {
         // Whatever comes is fine, but nothing may go.
         let mut most = 0;
         while let Some(Asked { command, reply, .. }) = asked.recv().await {
-            let Command::Reconfigure(told) = command else {
+            let Command::Reconfigure(changes) = command else {
                 continue;
             };
-            let queues = told.directory.queues().count();
+            let queues = changes.directory.queues().count();
             let goes = queues < most;
             most = most.max(queues);
             let _ = reply.send(if goes { Err(Refused::QueueBusy) } else { Ok(()) });
@@ -451,7 +451,7 @@ async fn a_restart_keeps_what_was_configured() {
     let removed = before.post(&adam, "/api/v1/queues", json!({"name": "old"})).await;
     let old = format!("/api/v1/queues/{}", removed.body["id"].as_str().expect("an id"));
     before.matching(Method::DELETE, &adam, &old, "*", None).await;
-    let told = reconfigured(&before);
+    let changes = reconfigured(&before);
     drop(before);
 
     let (controller_after, asked) = controller();
@@ -479,14 +479,14 @@ async fn a_restart_keeps_what_was_configured() {
     };
     let next = after.post(&adam, "/api/v1/queues", json!({"name": "new"})).await;
     let now = reconfigured(&after);
-    assert_eq!(numbers(&now[0].directory), numbers(&told[1].directory));
-    let number = |told: &Reconfiguration, id: &Value| {
+    assert_eq!(numbers(&now[0].directory), numbers(&changes[1].directory));
+    let number = |changes: &Reconfiguration, id: &Value| {
         let id = id.as_str().expect("an id");
-        told.directory.queue_by_id(id).expect("there").config.id
+        changes.directory.queue_by_id(id).expect("there").config.id
     };
-    let last = told
+    let last = changes
         .iter()
-        .rfind(|told| told.directory.queue_by_name("old").is_some());
+        .rfind(|changes| changes.directory.queue_by_name("old").is_some());
     let old = number(last.expect("it was there"), &removed.body["id"]);
     assert_ne!(number(&now[0], &next.body["id"]), old);
 }

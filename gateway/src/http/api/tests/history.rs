@@ -228,12 +228,12 @@ async fn what_several_agents_note_is_kept_apart_and_told() {
         .put(&anna, "/api/v1/calls/call_anna/notes", json!({"notes": "early"}))
         .await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
-    let told = Command::Note {
+    let noted = Command::Note {
         call: "call_anna".into(),
         disposition: None,
         notes: Some("early".into()),
     };
-    assert_eq!(world.asked(), [(By::Agent("usr_anna".into()), told)]);
+    assert_eq!(world.asked(), [(By::Agent("usr_anna".into()), noted)]);
 }
 
 #[tokio::test]
@@ -426,10 +426,10 @@ async fn numbers_are_those_of_the_log() {
             None => break,
         }
     }
-    let told = begins.len();
+    let counted = begins.len();
     begins.dedup();
     assert_eq!(
-        (told, begins.len()),
+        (counted, begins.len()),
         (2 * begins.len(), 62 * 96 + 1),
         "as far as they are kept"
     );

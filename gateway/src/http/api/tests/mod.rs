@@ -91,8 +91,8 @@ impl World {
         store: Option<&Store>,
     ) -> World {
         let clock = Arc::new(AtomicU64::new(START * 1_000_000));
-        let told = Arc::clone(&clock);
-        let sentry = Sentry::with_clock(Default::default(), move || Time(told.load(Ordering::Relaxed)));
+        let time = Arc::clone(&clock);
+        let sentry = Sentry::with_clock(Default::default(), move || Time(time.load(Ordering::Relaxed)));
         let accounts = Accounts::guarded(&[5; 32], Passwords::weak(), sentry);
         let password = accounts.passwords().hash("cordboard").await.expect("a hash");
         for (id, name, roles) in [
@@ -109,7 +109,7 @@ impl World {
                 password: Some(Password::Hash(password.clone())),
             }));
         }
-        let told = Arc::clone(&clock);
+        let time = Arc::clone(&clock);
         let (wanted, mut callers) = mpsc::channel(4);
         tokio::spawn(async move { while callers.recv().await.is_some() {} });
         let stream = EventStream::new(0);
@@ -130,7 +130,7 @@ impl World {
             provisioning,
             demo: Some(Callers::new(wanted)),
         };
-        let service = Service::new(parts, move || Time(told.load(Ordering::Relaxed)));
+        let service = Service::new(parts, move || Time(time.load(Ordering::Relaxed)));
         let api = Api::new(service, None, Settings::default());
         World {
             router: routes(api.clone()),

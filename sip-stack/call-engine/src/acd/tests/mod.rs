@@ -1,6 +1,6 @@
 mod chaos;
 pub(super) mod check;
 mod order;
+mod scenarios;
 mod strategies;
-mod walks;
 mod world;

@@ -26,12 +26,12 @@ fn length(phrase: Phrase) -> Duration {
 }
 
 /// Times at which an announcement was reported over, and whether it was whole.
-fn told(world: &World) -> Vec<(Time, bool)> {
-    let told = world.events.iter().filter_map(|(at, event)| match event {
+fn announced(world: &World) -> Vec<(Time, bool)> {
+    let announced = world.events.iter().filter_map(|(at, event)| match event {
         Event::Announced { whole, .. } => Some((*at, *whole)),
         _ => None,
     });
-    told.collect()
+    announced.collect()
 }
 
 #[test]
@@ -55,9 +55,9 @@ fn every_kind_of_peer_hears_it_in_the_place_of_the_music_which_goes_on_where_it_
         world.announce(peer, FIFTH);
         world.run(10 * SECOND);
         let over = FADE * 2 + length(FIFTH);
-        let told = told(&world);
-        assert!(matches!(told[..], [(_, true)]), "{codec:?}: {told:?}");
-        let late = (told[0].0 - (at + over)).as_millis();
+        let announced = announced(&world);
+        assert!(matches!(announced[..], [(_, true)]), "{codec:?}: {announced:?}");
+        let late = (announced[0].0 - (at + over)).as_millis();
         assert!(late <= 40, "{codec:?}: {late} ms late");
         // No packet is missing, and none comes twice.
         let packets = world.peers[peer]
@@ -128,7 +128,7 @@ fn an_agent_who_answers_is_heard_at_once() {
     world.run(Duration::from_millis(700));
     let answered = world.now;
     world.bridge(caller, agent);
-    assert!(matches!(told(&world)[..], [(at, false)] if at == answered));
+    assert!(matches!(announced(&world)[..], [(at, false)] if at == answered));
     world.run(SECOND);
     let sound = world.peers[caller].sound(answered + Duration::from_millis(40));
     let found = measure(&sound, RATE);
@@ -139,7 +139,7 @@ fn an_agent_who_answers_is_heard_at_once() {
     assert!(sound.len() > 7_000, "{}", sound.len());
     // The announcement does not come later either.
     world.run(5 * SECOND);
-    assert_eq!(told(&world).len(), 1);
+    assert_eq!(announced(&world).len(), 1);
 }
 
 #[test]
@@ -148,21 +148,21 @@ fn what_cannot_be_said_is_told_at_once() {
     let peer = world.phone(Codec::Pcmu);
     // This leg hears nothing that could pause.
     world.announce(peer, FIFTH);
-    assert!(matches!(told(&world)[..], [(_, false)]));
+    assert!(matches!(announced(&world)[..], [(_, false)]));
     world.play(peer, Some(Application::Music));
     world.announce(peer, FIFTH);
     // One at a time.
     world.announce(peer, FIFTH);
     world.run(SECOND);
-    assert_eq!(told(&world).len(), 1);
+    assert_eq!(announced(&world).len(), 1);
     // Something else is to be heard.
     world.play(peer, Some(Application::Ringback));
-    assert!(matches!(told(&world)[..], [(_, false), (_, false)]));
+    assert!(matches!(announced(&world)[..], [(_, false), (_, false)]));
     // A leg that leaves hears no end.
     world.announce(peer, FIFTH);
     let leg = world.leg(peer);
     world.command(crate::control::Command::Close { leg });
-    assert_eq!(told(&world).len(), 3);
+    assert_eq!(announced(&world).len(), 3);
 }
 
 #[test]
@@ -189,9 +189,9 @@ fn what_comes_meanwhile_follows_and_the_last_of_it_counts() {
         world.run(12 * SECOND);
         let fades = if early { 2 } else { 4 };
         let over = FADE * fades + length(FIFTH) + length(second);
-        let told = told(&world);
-        assert!(matches!(told[..], [(_, true)]), "{told:?}");
-        let late = (told[0].0 - (at + over)).as_millis();
+        let announced = announced(&world);
+        assert!(matches!(announced[..], [(_, true)]), "{announced:?}");
+        let late = (announced[0].0 - (at + over)).as_millis();
         assert!(late <= 40, "{late} ms late");
     }
 }
@@ -211,5 +211,5 @@ fn an_announcement_does_not_allocate_once_it_runs() {
     world.allocations = 0;
     world.run(Duration::from_millis(1_500));
     assert_eq!(world.allocations, 0);
-    assert!(told(&world).is_empty());
+    assert!(announced(&world).is_empty());
 }

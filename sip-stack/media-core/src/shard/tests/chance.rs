@@ -123,7 +123,7 @@ fn step(world: &mut World, model: &mut Model, rng: &mut Rng) -> bool {
                 .iter()
                 .map(|(leg, role)| world.member(*leg, *role))
                 .collect();
-            world.arrange(bridge, members);
+            world.connect_members(bridge, members);
         }
         5 => {
             let bridge = 1 + rng.below(2);

@@ -38,7 +38,7 @@ fn events(peer: &Peer) -> Vec<(u8, u16)> {
     digits
 }
 
-fn told(world: &World, peer: usize) -> Vec<(u8, u16)> {
+fn reported(world: &World, peer: usize) -> Vec<(u8, u16)> {
     let id = world.leg(peer);
     let of = |event: &Event| match event {
         Event::Dtmf {
@@ -82,10 +82,10 @@ fn a_key_is_told_once_and_passed_on_in_the_other_leg_s_clock() {
             world.run(Duration::from_millis(600));
         }
         let digits = |list: &[(u8, u16)]| list.iter().map(|(digit, _)| *digit).collect::<Vec<_>>();
-        assert_eq!(digits(&told(&world, a)), b"5#50", "{left:?} {right:?}");
+        assert_eq!(digits(&reported(&world, a)), b"5#50", "{left:?} {right:?}");
         assert_eq!(digits(&events(&world.peers[b])), b"5#50", "{left:?} {right:?}");
-        assert_eq!(told(&world, a)[0].1, 120);
-        assert!(told(&world, b).is_empty());
+        assert_eq!(reported(&world, a)[0].1, 120);
+        assert!(reported(&world, b).is_empty());
         // Between the digits the sound goes on.
         let sound = world.peers[b].sound(now);
         let frames = sound
@@ -187,6 +187,9 @@ fn events_by_the_number_of_the_peer_s_own_answer_are_taken() {
         world.peers[left].send(110, i == 1, timestamp, &payload);
     }
     world.run(Duration::from_millis(400));
-    let digits: Vec<u8> = told(&world, left).into_iter().map(|(digit, _)| digit).collect();
+    let digits: Vec<u8> = reported(&world, left)
+        .into_iter()
+        .map(|(digit, _)| digit)
+        .collect();
     assert_eq!(digits, *b"7");
 }

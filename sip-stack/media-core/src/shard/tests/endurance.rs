@@ -146,7 +146,7 @@ fn silence_of_the_network_is_told_and_the_sound_comes_back() {
     let stopped = world.now;
     world.run(3 * SECOND);
     let leg = world.leg(browser);
-    let told = |world: &World, flowing| {
+    let flow_at = |world: &World, flowing| {
         let event = Event::Flow { leg, flowing };
         world
             .events
@@ -154,7 +154,7 @@ fn silence_of_the_network_is_told_and_the_sound_comes_back() {
             .find(|(_, seen)| *seen == event)
             .map(|(at, _)| *at)
     };
-    let at = told(&world, false).expect("it stopped");
+    let at = flow_at(&world, false).expect("it stopped");
     assert!(
         (180..=230).contains(&(at - stopped).as_millis()),
         "{:?}",
@@ -171,7 +171,7 @@ fn silence_of_the_network_is_told_and_the_sound_comes_back() {
     let now = world.now;
     world.peers[browser].speak(now, 1_004.0, -10.0);
     world.run(2 * SECOND);
-    assert!(told(&world, true).is_some());
+    assert!(flow_at(&world, true).is_some());
     let found = measure(&world.peers[phone].sound(now + SECOND), 8_000);
     assert!(
         (found.hertz - 1_004.0).abs() < 0.5 && (found.dbm0 + 10.0).abs() < 0.5,

@@ -191,14 +191,14 @@ fn keys_reach_the_other_shard_and_are_told_once() {
         world.peers[from].press(b'7', &[]);
         world.run(SECOND);
         let leg = world.leg(from);
-        let told = world
+        let reported = world
             .events
             .iter()
             .filter(|(_, event)| matches!(event, Event::Dtmf { .. }));
-        let told: Vec<_> = told.map(|(_, event)| event.clone()).collect();
+        let reported: Vec<_> = reported.map(|(_, event)| event.clone()).collect();
         assert!(
-            matches!(told[..], [Event::Dtmf { leg: of, digit: b'7', .. }] if of == leg),
-            "{told:?}"
+            matches!(reported[..], [Event::Dtmf { leg: of, digit: b'7', .. }] if of == leg),
+            "{reported:?}"
         );
         let events = world.peers[to]
             .heard

@@ -431,11 +431,11 @@ fn a_key_reaches_all_who_hear_the_one_that_pressed_it() {
     world.peers[peers[3]].press(b'7', &[]);
     world.run(SECOND);
     assert_eq!([0, 1, 2, 3].map(|peer| events(&world, peer)), [3, 3, 3, 3]);
-    let told = world
+    let reported = world
         .events
         .iter()
         .filter(|(_, event)| matches!(event, Event::Dtmf { .. }));
-    assert_eq!(told.count(), 2);
+    assert_eq!(reported.count(), 2);
     // Nobody hears the same digit as sound.
     for peer in &peers {
         let sound = world.peers[*peer].sound(world.now - 2 * SECOND);

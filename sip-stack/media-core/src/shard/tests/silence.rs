@@ -10,18 +10,18 @@ use crate::rtcp::{Outgoing, write_report};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Reports about a leg: tenths of a second after `since`, and the state.
-fn told(world: &World, peer: usize, since: sans_io::Time) -> Vec<(u64, bool)> {
+fn silences(world: &World, peer: usize, since: sans_io::Time) -> Vec<(u64, bool)> {
     let leg = world.leg(peer);
-    let mut told = Vec::new();
+    let mut silences = Vec::new();
     for (at, event) in &world.events {
         if let Event::Silent { leg: of, silent } = event
             && *of == leg
             && *at >= since
         {
-            told.push(((*at - since).as_millis() as u64 / 100, *silent));
+            silences.push(((*at - since).as_millis() as u64 / 100, *silent));
         }
     }
-    told
+    silences
 }
 
 #[test]
@@ -32,21 +32,21 @@ fn a_phone_that_stops_and_comes_back_is_told_once_each() {
     let now = world.now;
     world.peers[phone].speak(now, 440.0, -14.0);
     world.run(20 * SECOND);
-    assert_eq!(told(&world, phone, now), []);
+    assert_eq!(silences(&world, phone, now), []);
     // The other never sent anything.
-    assert!(matches!(told(&world, other, now)[..], [(99..=101, true)]));
+    assert!(matches!(silences(&world, other, now)[..], [(99..=101, true)]));
     world.peers[phone].hush();
     let stopped = world.now;
     world.run(40 * SECOND);
-    let (spoke, talk) = (world.now, told(&world, phone, stopped));
+    let (spoke, talk) = (world.now, silences(&world, phone, stopped));
     assert!(matches!(talk[..], [(99..=101, true)]), "{talk:?}");
     world.peers[phone].speak(spoke, 440.0, -14.0);
     world.run(SECOND);
-    assert!(matches!(told(&world, phone, spoke)[..], [(0..=1, false)]));
+    assert!(matches!(silences(&world, phone, spoke)[..], [(0..=1, false)]));
     world.peers[phone].hush();
     let stopped = world.now;
     world.run(12 * SECOND);
-    assert!(matches!(told(&world, phone, stopped)[..], [(99..=101, true)]));
+    assert!(matches!(silences(&world, phone, stopped)[..], [(99..=101, true)]));
 }
 
 #[test]
@@ -66,9 +66,9 @@ fn rtcp_is_a_sign_of_life() {
         world.peers[phone].out.push((true, data));
         world.run(5 * SECOND);
     }
-    assert_eq!(told(&world, phone, began), []);
+    assert_eq!(silences(&world, phone, began), []);
     world.run(10 * SECOND);
-    assert!(matches!(told(&world, phone, began)[..], [(_, true)]));
+    assert!(matches!(silences(&world, phone, began)[..], [(_, true)]));
 }
 
 #[test]
@@ -79,18 +79,18 @@ fn nothing_is_due_from_a_leg_on_hold_nor_from_one_that_only_listens() {
         world.direct(phone, direction);
         let held = world.now;
         world.run(60 * SECOND);
-        assert_eq!(told(&world, phone, held), [], "{direction:?}");
+        assert_eq!(silences(&world, phone, held), [], "{direction:?}");
     }
     // Taken off hold it has its time again.
     world.direct(phone, Direction::SendRecv);
     let back = world.now;
     world.run(12 * SECOND);
-    assert!(matches!(told(&world, phone, back)[..], [(99..=101, true)]));
+    assert!(matches!(silences(&world, phone, back)[..], [(99..=101, true)]));
     // A new agreement is a sign of life too.
     world.direct(phone, Direction::SendRecv);
     let again = world.now;
     world.run(SECOND);
-    assert!(matches!(told(&world, phone, again)[..], [(0, false)]));
+    assert!(matches!(silences(&world, phone, again)[..], [(0, false)]));
 }
 
 #[test]
@@ -99,5 +99,5 @@ fn a_browser_is_watched_by_ice() {
     let browser = world.browser(Codec::Opus);
     let began = world.now;
     world.run(30 * SECOND);
-    assert_eq!(told(&world, browser, began), []);
+    assert_eq!(silences(&world, browser, began), []);
 }

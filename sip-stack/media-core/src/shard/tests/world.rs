@@ -75,6 +75,9 @@ pub(super) struct Conditions {
     pub(super) spread: Duration,
 }
 
+/// A packet that a tap reported: when, of which leg, which way, its codec, and its octets.
+pub(super) type Tapped = (Time, LegId, Way, Option<Codec>, Vec<u8>);
+
 pub(super) struct World {
     pub(super) now: Time,
     pub(super) shards: Vec<Shard>,
@@ -93,7 +96,7 @@ pub(super) struct World {
     /// Shard that does nothing any more.
     pub(super) dead: Option<usize>,
     /// Packets of tapped legs.
-    pub(super) tapped: Vec<(Time, LegId, Way, Option<Codec>, Vec<u8>)>,
+    pub(super) tapped: Vec<Tapped>,
     /// Legs that were tapped or injected into, and are closed.
     pub(super) closed: Vec<LegId>,
     /// Pairs of sockets that were given back.
@@ -217,7 +220,7 @@ impl World {
             .iter()
             .map(|(peer, role)| self.member(*peer, *role))
             .collect();
-        self.arrange(1, members);
+        self.connect_members(1, members);
     }
 
     pub(super) fn member(&self, peer: usize, role: Role) -> Member {
@@ -234,7 +237,7 @@ impl World {
     }
 
     /// Tells all shards of a bridge; its home is the first one.
-    pub(super) fn arrange(&mut self, bridge: u64, members: Vec<Member>) {
+    pub(super) fn connect_members(&mut self, bridge: u64, members: Vec<Member>) {
         for shard in 0..self.shards.len() {
             self.arrange_on(shard, bridge, members.clone());
         }

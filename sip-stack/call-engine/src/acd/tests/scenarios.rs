@@ -1,4 +1,4 @@
-//! Walks through a call centre's day, one at a time.
+//! Scenarios of a call centre's day, one at a time.
 
 use std::time::Duration;
 
@@ -562,7 +562,7 @@ fn callers_are_told_their_place() {
     for id in 1..=51 {
         world.tell(Input::Enqueue(call(id)));
     }
-    let told = |said: Vec<Output>| {
+    let reported = |said: Vec<Output>| {
         said.into_iter()
             .filter_map(|output| match output {
                 Output::Announce { call, position, .. } => Some((call.0, position)),
@@ -570,10 +570,10 @@ fn callers_are_told_their_place() {
             })
             .collect::<Vec<_>>()
     };
-    let first = told(world.pass(2));
+    let first = reported(world.pass(2));
     assert_eq!((first[0], first[50]), ((1, Some(1)), (51, None)));
     world.tell(Input::Ended { call: CallId(1) });
-    let second = told(world.pass(30));
+    let second = reported(world.pass(30));
     assert_eq!((second[0], second[49]), ((2, Some(1)), (51, Some(50))));
 }
 
