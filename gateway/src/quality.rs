@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use media_core::control::Report;
+use media_core::negotiated::Codec;
 use serde::Serialize;
 use session_core::{Coordinator, LegId, SessionId};
 use tokio::sync::oneshot;
@@ -133,9 +134,9 @@ impl LegQuality {
         let ms = |us: u32| us as f32 / 1_000.0;
         LegQuality {
             role,
-            codec_received: report.codec_received,
-            codec_sent: report.codec_sent,
-            mode: report.mode,
+            codec_received: report.codec_received.map_or("", Codec::name),
+            codec_sent: report.codec_sent.map_or("", Codec::name),
+            mode: report.mode.name(),
             packets_received: report.packets_received,
             lost: report.lost,
             jitter_ms: ms(report.jitter_us),

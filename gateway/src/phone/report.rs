@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use media_core::control::Report;
+use media_core::negotiated::Codec;
 use serde::Serialize;
 use serde_json::{Value, json};
 use session_core::EndedBy;
@@ -147,7 +148,7 @@ impl Summary {
     #[must_use]
     pub fn json(&self) -> Value {
         let r = &self.report;
-        let name = |codec: &str| (!codec.is_empty()).then(|| codec.to_owned());
+        let name = |codec: Option<Codec>| codec.map(Codec::name);
         let known = |us: u32| (us > 0).then(|| thousandths(us));
         json!({
             "success": self.both_ways(),
@@ -246,8 +247,8 @@ fn author(by: EndedBy) -> &'static str {
     }
 }
 
-fn codec(name: &str) -> &str {
-    if name.is_empty() { "(no codec)" } else { name }
+fn codec(codec: Option<Codec>) -> &'static str {
+    codec.map_or("(no codec)", Codec::name)
 }
 
 /// Milliseconds, to the tenth.

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::negotiated::{IceCredentials, Negotiated};
+use crate::negotiated::{Codec, IceCredentials, Negotiated};
+pub use crate::stats::Mode;
 
 pub use crate::prompts::{Clip, Phrase, Prompts};
 
@@ -354,10 +355,10 @@ pub enum Failure {
 /// Counts of a leg, from its beginning.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
-    /// Name of the codec received last, `""` before the first packet.
-    pub codec_received: &'static str,
-    /// Name of the codec sent last.
-    pub codec_sent: &'static str,
+    /// Codec received last; none before the first packet.
+    pub codec_received: Option<Codec>,
+    /// Codec sent last; none before the first packet.
+    pub codec_sent: Option<Codec>,
     /// RTP packets received and authentic.
     pub packets_received: u64,
     /// RTP payload octets received.
@@ -386,6 +387,6 @@ pub struct Report {
     pub fec_recovered: u64,
     /// E-model estimate (G.107) of what we hear from this leg, 1.0 to 4.5; 0.0 before the first packet.
     pub mos: f32,
-    /// Present service of the leg: `"none"`, `"relay"`, `"transcode"`, `"mix"` or `"application"`.
-    pub mode: &'static str,
+    /// Present service of the leg.
+    pub mode: Mode,
 }

@@ -1,5 +1,6 @@
 //! Legs of calls as pages and programs see them: live, and in records.
 
+use media_core::negotiated::Codec;
 use serde::{Deserialize, Serialize};
 use session_core as core;
 use utoipa::ToSchema;
@@ -96,9 +97,9 @@ pub struct LegEnd {
 /// Sound of a leg, from its beginning to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LegMedia {
-    /// Codec received last.
+    /// Codec received last; empty if nothing was.
     pub codec_received: String,
-    /// Codec sent last.
+    /// Codec sent last; empty if nothing was.
     pub codec_sent: String,
     /// RTP packets received.
     pub packets_received: u64,
@@ -208,10 +209,11 @@ impl LegMedia {
             return None;
         }
         let ms = |us: u32| us as f32 / 1_000.0;
+        let name = |codec: Option<Codec>| codec.map_or("", Codec::name).to_owned();
         let expected = report.packets_received + report.lost;
         Some(LegMedia {
-            codec_received: report.codec_received.to_owned(),
-            codec_sent: report.codec_sent.to_owned(),
+            codec_received: name(report.codec_received),
+            codec_sent: name(report.codec_sent),
             packets_received: report.packets_received,
             packets_sent: report.packets_sent,
             lost: report.lost,

@@ -269,8 +269,8 @@ fn report(totals: &Totals, statistics: &Statistics) -> Report {
         })
     });
     Report {
-        codec_received: received.codec.map_or("", Codec::name),
-        codec_sent: totals.codec_sent.map_or("", Codec::name),
+        codec_received: received.codec,
+        codec_sent: totals.codec_sent,
         packets_received: received.packets,
         octets_received: received.octets,
         packets_sent: totals.packets_sent,
@@ -284,7 +284,6 @@ fn report(totals: &Totals, statistics: &Statistics) -> Report {
         round_trip_us: micros(round_trip),
         buffer_us: received.buffer_us,
         mos: score,
-        mode: "webrtc",
         ..Report::default()
     }
 }

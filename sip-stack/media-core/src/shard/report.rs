@@ -145,8 +145,8 @@ impl Leg {
             })
         });
         Report {
-            codec_received: self.count.codec_received.map_or("", Codec::name),
-            codec_sent: self.count.codec_sent.map_or("", Codec::name),
+            codec_received: self.count.codec_received,
+            codec_sent: self.count.codec_sent,
             packets_received: self.count.received,
             octets_received: self.count.octets,
             packets_sent,
@@ -161,7 +161,7 @@ impl Leg {
             concealed: self.count.concealed + elsewhere.concealed,
             fec_recovered: self.count.fec_recovered + elsewhere.fec_recovered,
             mos,
-            mode: self.count.mode.name(),
+            mode: self.count.mode,
         }
     }
 }

@@ -6,7 +6,7 @@ mod mos;
 mod round_trip;
 mod source;
 
-pub(crate) use mode::Mode;
+pub use mode::Mode;
 pub use mos::{Impairment, mos};
 pub use round_trip::{ntp, ntp_middle, round_trip};
 pub use source::{Source, Verdict};

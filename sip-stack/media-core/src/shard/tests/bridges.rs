@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::world::{Conditions, World};
+use crate::control::Mode;
 use crate::negotiated::Codec;
 use crate::tone::{level_dbm0, measure};
 
@@ -52,11 +53,11 @@ fn every_pair_hears_each_other() {
             world.run(3 * SECOND);
             assert_heard(&world, right, from, LEFT, -14.0, &what);
             assert_heard(&world, left, from, RIGHT, -10.0, &what);
-            let mode = if a.1 == b.1 { "relay" } else { "transcode" };
+            let mode = if a.1 == b.1 { Mode::Relay } else { Mode::Transcode };
             let (l, r) = (world.report(left), world.report(right));
             assert_eq!((l.mode, r.mode), (mode, mode), "{what}");
             assert_eq!((l.lost, l.concealed, r.lost, r.concealed), (0, 0, 0, 0), "{what}");
-            let paced = a.0 && !b.0 && mode == "transcode";
+            let paced = a.0 && !b.0 && mode == Mode::Transcode;
             assert_eq!(l.buffer_us > 0, paced, "{what}: {}", l.buffer_us);
         }
     }

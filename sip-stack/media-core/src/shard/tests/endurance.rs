@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::world::World;
-use crate::control::{Application, Event};
+use crate::control::{Application, Event, Mode};
 use crate::negotiated::{Codec, Direction};
 use crate::tone::{level_dbm0, measure};
 
@@ -124,14 +124,14 @@ fn a_listener_on_hold_hears_music_and_then_the_talker_again() {
     world.run(2 * SECOND);
     let sound = world.peers[phone].sound(held + SECOND / 2);
     assert!(measure(&sound, 8_000).purity < 0.7 && level_dbm0(&sound) > -35.0);
-    assert_eq!(world.report(phone).mode, "application");
+    assert_eq!(world.report(phone).mode, Mode::Application);
     world.direct(browser, Direction::SendRecv);
     world.play(phone, None);
     let back = world.now;
     world.run(SECOND);
     let found = measure(&world.peers[phone].sound(back + SECOND / 4), 8_000);
     assert!((found.hertz - 440.0).abs() < 0.5, "{found:?}");
-    assert_eq!(world.report(phone).mode, "transcode");
+    assert_eq!(world.report(phone).mode, Mode::Transcode);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use sans_io::Time;
 
 use super::world::{Conditions, World};
 use crate::codec::RATE;
-use crate::control::{Application, Command, InjectionId, LegId, Role, SoundRate};
+use crate::control::{Application, Command, InjectionId, LegId, Mode, Role, SoundRate};
 use crate::negotiated::{Codec, Direction};
 use crate::tone::{level_dbm0, power_at};
 
@@ -97,7 +97,11 @@ fn a_relayed_or_transcoded_leg_hears_it_and_the_other_does_not() {
             assert_hears(&world, b, from, &[440.0], &what);
             // And as it was before.
             end(&mut world, a);
-            let mode = if left == right { "relay" } else { "transcode" };
+            let mode = if left == right {
+                Mode::Relay
+            } else {
+                Mode::Transcode
+            };
             let from = world.now + SECOND / 5;
             world.run(2 * SECOND);
             assert_hears(&world, a, from, &[1_004.0], &what);
@@ -133,7 +137,7 @@ fn one_member_of_a_conference_hears_it() {
         assert_hears(&world, peers[2], from, tones, "injected");
         assert_hears(&world, peers[0], from, &[1_004.0], "first");
         assert_hears(&world, peers[1], from, &[440.0], "second");
-        assert_eq!(world.report(peers[2]).mode, "mix");
+        assert_eq!(world.report(peers[2]).mode, Mode::Mix);
     }
 }
 

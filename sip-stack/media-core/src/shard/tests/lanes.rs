@@ -6,7 +6,7 @@ use sans_io::Time;
 
 use super::mixes::{OPUS, PCMA, PCMU};
 use super::world::{FIRST, World};
-use crate::control::{Application, BridgeId, Command, Event, Role};
+use crate::control::{Application, BridgeId, Command, Event, Mode, Role};
 use crate::negotiated::{Codec, Direction};
 use crate::tone::{level_dbm0, measure};
 
@@ -73,12 +73,12 @@ fn two_legs_on_two_shards_hear_each_other_as_on_one() {
             assert_hears(&world, 0, from, RIGHT, &what);
             assert_gapless(&world, 0, from, &what);
             assert_gapless(&world, 1, from, &what);
-            let mode = if a.1 == b.1 { "relay" } else { "transcode" };
+            let mode = if a.1 == b.1 { Mode::Relay } else { Mode::Transcode };
             let (l, r) = (world.report(0), world.report(1));
             assert_eq!((l.mode, r.mode), (mode, mode), "{what}");
             assert_eq!((l.lost, l.concealed, r.lost, r.concealed), (0, 0, 0, 0), "{what}");
             // Browsers towards phones are paced, wherever either is.
-            let paced = |from: (bool, Codec), to: (bool, Codec)| from.0 && !to.0 && mode == "transcode";
+            let paced = |from: (bool, Codec), to: (bool, Codec)| from.0 && !to.0 && mode == Mode::Transcode;
             assert_eq!(l.buffer_us > 0, paced(a, b), "{what}");
             assert_eq!(r.buffer_us > 0, paced(b, a), "{what}");
             assert!(r.mos > 3.5 && r.packets_sent > 140, "{what}: {r:?}");
@@ -137,8 +137,8 @@ fn a_supervisor_and_a_third_party_of_another_shard_come_and_go_without_a_gap() {
     assert_gapless(&world, 0, from, "left");
     assert_gapless(&world, 2, from, "right");
     // The legs of both of them are home's own, so they are relayed or transcoded again.
-    assert_eq!(world.report(0).mode, "transcode");
-    assert_eq!(world.report(1).mode, "none");
+    assert_eq!(world.report(0).mode, Mode::Transcode);
+    assert_eq!(world.report(1).mode, Mode::None);
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn music_plays_on_the_legs_own_shard_while_the_bridge_is_held() {
     world.direct(0, Direction::SendOnly);
     world.run(2 * SECOND);
     assert_hears(&world, 1, world.now - SECOND, 700.0, "held");
-    assert_eq!(world.report(1).mode, "application");
+    assert_eq!(world.report(1).mode, Mode::Application);
     world.direct(0, Direction::SendRecv);
     world.run(2 * SECOND);
     assert_hears(&world, 1, world.now - SECOND, LEFT, "back");
@@ -249,12 +249,12 @@ fn a_leg_that_changes_its_codec_changes_its_stand_in() {
     speak(&mut world, 0, LEFT);
     speak(&mut world, 1, RIGHT);
     world.run(2 * SECOND);
-    assert_eq!(world.report(1).mode, "relay");
+    assert_eq!(world.report(1).mode, Mode::Relay);
     world.recode(1, Codec::Pcma);
     world.run(3 * SECOND);
     assert_eq!(
         (world.report(0).mode, world.report(1).mode),
-        ("transcode", "transcode")
+        (Mode::Transcode, Mode::Transcode)
     );
     assert_hears(&world, 0, world.now - SECOND, RIGHT, "changed");
 }

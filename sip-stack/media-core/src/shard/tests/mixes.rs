@@ -5,7 +5,7 @@ use std::time::Duration;
 use sans_io::Time;
 
 use super::world::{Conditions, World};
-use crate::control::{Application, Command, Event, Role};
+use crate::control::{Application, Command, Event, Mode, Role};
 use crate::negotiated::{Codec, Direction};
 use crate::tone::{amplitude, level_dbm0, measure, power_at};
 
@@ -98,7 +98,7 @@ fn everybody_hears_the_others_and_not_itself() {
             let report = world.report(*peer);
             assert_eq!(
                 (report.mode, report.lost, report.concealed),
-                ("mix", 0, 0),
+                (Mode::Mix, 0, 0),
                 "{kinds:?}"
             );
             assert!(report.buffer_us < 60_000, "{kinds:?}: {} us", report.buffer_us);
@@ -179,7 +179,7 @@ fn one_party_and_a_listener() {
     let from = world.now - SECOND;
     assert_hears(&world, peers[1], from, &[peers[0]], "listen");
     assert_hears(&world, peers[0], from, &[], "alone");
-    assert_eq!(world.report(peers[0]).mode, "mix");
+    assert_eq!(world.report(peers[0]).mode, Mode::Mix);
 }
 
 /// The strongest click in a tone: what no sine of that frequency goes on with, in one sample.
@@ -244,7 +244,7 @@ fn a_third_comes_and_goes_and_those_who_stay_hear_no_gap() {
             for peer in pair {
                 let report = world.report(peer);
                 assert_eq!((report.lost, report.concealed), (0, 0), "{what}");
-                let mode = if a.1 == b.1 { "relay" } else { "transcode" };
+                let mode = if a.1 == b.1 { Mode::Relay } else { Mode::Transcode };
                 assert_eq!(report.mode, mode, "{what}");
             }
         }
@@ -346,7 +346,7 @@ fn a_member_on_hold_hears_its_music_and_the_others_talk_on() {
     assert_hears(&world, peers[2], from, &[peers[0]], "hold");
     let music = world.peers[peers[1]].sound(from);
     assert!(measure(&music, 8_000).purity < 0.7 && level_dbm0(&music) > -35.0);
-    assert_eq!(world.report(peers[1]).mode, "application");
+    assert_eq!(world.report(peers[1]).mode, Mode::Application);
     world.direct(peers[1], Direction::SendRecv);
     world.play(peers[1], None);
     world.run(2 * SECOND);
@@ -355,7 +355,7 @@ fn a_member_on_hold_hears_its_music_and_the_others_talk_on() {
         let others: Vec<usize> = peers.iter().copied().filter(|other| other != peer).collect();
         assert_hears(&world, *peer, from, &others, "back");
     }
-    assert_eq!(world.report(peers[1]).mode, "mix");
+    assert_eq!(world.report(peers[1]).mode, Mode::Mix);
 }
 
 #[test]
@@ -391,7 +391,7 @@ fn a_member_that_closes_leaves_the_others_together() {
     let peers = talkers(&mut world, &[OPUS, PCMU, PCMA, OPUS]);
     world.bridge_as(&parties(&peers));
     world.run(SECOND);
-    for (gone, left, mode) in [(3, vec![0, 1, 2], "mix"), (0, vec![1, 2], "transcode")] {
+    for (gone, left, mode) in [(3, vec![0, 1, 2], Mode::Mix), (0, vec![1, 2], Mode::Transcode)] {
         let leg = world.leg(peers[gone]);
         world.peers[peers[gone]].hush();
         world.command(Command::Close { leg });
@@ -406,7 +406,7 @@ fn a_member_that_closes_leaves_the_others_together() {
     let leg = world.leg(1);
     world.command(Command::Close { leg });
     world.run(SECOND);
-    assert_eq!(world.report(2).mode, "none");
+    assert_eq!(world.report(2).mode, Mode::None);
 }
 
 #[test]
