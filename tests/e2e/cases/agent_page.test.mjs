@@ -297,12 +297,12 @@ describe("for everybody", () => {
       await anna.press("#dial-button");
       await anna.shows("#call-state", /^Talking$/);
       await anna.press("#hangup");
-      await anna.shows('[data-kind="outbound"]', /9196/);
+      await anna.shows('[data-kind="internal"]', /9196/);
       await anna.screenshot("agent-history");
       await anna.page.reload();
-      await anna.waitFor('[data-kind="outbound"]');
+      await anna.waitFor('[data-kind="missed"]');
       const kinds = await anna.page.$$eval("#recents > li", (all) => all.map(({ dataset }) => dataset.kind));
-      assert.deepEqual(kinds, ["outbound", "internal", "missed"]);
+      assert.deepEqual(kinds, ["internal", "internal", "missed"]);
       await ben.page.bringToFront();
       await ben.shows('[data-kind="internal"]', /Anna.*declined/s);
     }),
