@@ -11,7 +11,8 @@ use sip_core::uri::Uri;
 use crate::context::Context;
 use crate::coordinator::Timer;
 use crate::dial::user_text;
-use crate::event::{Event, Fault, RegistrationState};
+use crate::event::{Event, RegistrationState};
+use crate::record::Fault;
 
 /// An account elsewhere.
 #[derive(Clone, Debug)]

@@ -1,15 +1,13 @@
 //! Events that the coordinator reports to its application.
 
-use std::fmt;
 use std::net::SocketAddr;
 
-use media_core::control::{BridgeId, LegId, Report, Role};
-use sans_io::Time;
+use media_core::control::{BridgeId, LegId, Report};
 use serde::{Deserialize, Serialize};
-use sip_core::endpoint::Reason;
 use sip_core::message::StatusCode;
 
 use crate::guard::Ban;
+use crate::record::{CallRecord, Cause, Fault};
 use crate::{Refusal, SessionId};
 
 /// Coordinator to application. Events of one session come in order; [`Event::Ended`] is its last.
@@ -430,151 +428,4 @@ pub struct IncomingCall {
     pub call_id: String,
     /// The peer is a browser.
     pub browser: bool,
-}
-
-/// Cause of a session's end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// The caller hung up, or cancelled.
-    Caller,
-    /// The called party hung up.
-    Callee,
-    /// We did.
-    Local,
-    /// Nobody answered, or everybody refused: see the code.
-    Refused,
-    /// A browser was away longer than its grace.
-    Away,
-    /// A phone was silent and did not answer when it was asked for a sign of life.
-    Lost,
-    /// Media or signalling failed: see the code.
-    Failed,
-}
-
-/// Fault of a call or a registration, if its code does not tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The peer refused: the code is its own.
-    Rejected,
-    /// No such user or trunk.
-    Unknown,
-    /// The user has no contact.
-    NotRegistered,
-    /// The name of the target does not resolve.
-    Unresolved,
-    /// Nothing could be sent there.
-    Unreachable,
-    /// The peer sent no response.
-    NoResponse,
-    /// The callee rang for as long as it may.
-    NoAnswer,
-    /// Our answer was never acknowledged.
-    NotAcknowledged,
-    /// The session timer ran out (RFC 4028).
-    SessionExpired,
-    /// All RTP ports are taken.
-    NoPort,
-    /// A media thread has too much to do.
-    Overloaded,
-    /// ICE or DTLS failed, or the peer's media went away.
-    Media,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Fault::Rejected => "refused by the called party",
-            Fault::Unknown => "no such user or trunk",
-            Fault::NotRegistered => "the user is not registered",
-            Fault::Unresolved => "the name does not resolve",
-            Fault::Unreachable => "no connection",
-            Fault::NoResponse => "no response",
-            Fault::NoAnswer => "no answer in time",
-            Fault::NotAcknowledged => "the answer was not acknowledged",
-            Fault::SessionExpired => "the session timer ran out",
-            Fault::NoPort => "no free RTP port",
-            Fault::Overloaded => "a media thread is overloaded",
-            Fault::Media => "the media connection failed",
-        })
-    }
-}
-
-/// A call, once it is over.
-#[derive(Clone, Debug)]
-pub struct CallRecord {
-    /// The session.
-    pub session: SessionId,
-    /// Origin of the call; `None` for a call of ours.
-    pub source: Option<Source>,
-    /// User part of the caller.
-    pub from: String,
-    /// Number or name that was dialled.
-    pub to: String,
-    /// Time at which the INVITE came, or was sent.
-    pub began: Time,
-    /// Time at which the caller was answered (or, for a call of ours, the callee answered).
-    pub answered: Option<Time>,
-    /// Time at which the last leg was told to end.
-    pub ended: Time,
-    /// Cause of the end.
-    pub cause: Cause,
-    /// Final SIP code: 200 for a call that was answered and did not fail later.
-    pub code: StatusCode,
-    /// Fault, with [`Cause::Refused`] and [`Cause::Failed`].
-    pub fault: Option<Fault>,
-    /// Its legs, in the order in which they began.
-    pub legs: Vec<LegRecord>,
-}
-
-/// End of a leg's dialog.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LegEnd {
-    /// Time of the first word about it.
-    pub at: Time,
-    /// Whoever ended it.
-    pub by: EndedBy,
-    /// SIP status: that of the refusal, 200 for a BYE, 487 for a CANCEL, 408 where nobody answered.
-    pub code: StatusCode,
-    /// `Reason` of the BYE or CANCEL (RFC 3326).
-    pub reason: Option<Reason>,
-}
-
-/// Whoever ended a leg.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndedBy {
-    /// Its peer.
-    Peer,
-    /// We did.
-    Us,
-    /// Nobody: a timer ran out, or the connection failed.
-    Failure,
-}
-
-/// A leg, once it is over.
-#[derive(Clone, Debug)]
-pub struct LegRecord {
-    /// The leg.
-    pub leg: LegId,
-    /// The party's user part.
-    pub party: String,
-    /// User of the directory that it belongs to.
-    pub user: Option<String>,
-    /// Trunk that it came from, or was called through.
-    pub trunk: Option<String>,
-    /// True if its peer called us.
-    pub incoming: bool,
-    /// True if its peer is a browser.
-    pub browser: bool,
-    /// Its role among those who hear each other, at the end.
-    pub role: Role,
-    /// Its SIP Call-ID; empty if no INVITE was sent.
-    pub call_id: String,
-    /// Time at which its INVITE came, or was sent.
-    pub began: Option<Time>,
-    /// Time at which it was answered.
-    pub answered: Option<Time>,
-    /// Time and manner of its end.
-    pub end: Option<LegEnd>,
-    /// Counts of its media.
-    pub report: Report,
 }

@@ -19,6 +19,7 @@ mod ids;
 mod incoming;
 mod index;
 mod leg;
+mod record;
 mod recovery;
 mod response_code;
 mod signalling;
@@ -32,11 +33,9 @@ pub use call::{CallSession, CallState, SessionId};
 pub use config::{Access, Adjustment, Config, Credentials, Lent, Trunk, User};
 pub use coordinator::{Coordinator, Input, Output, Stats};
 pub use dial::{Attempt, Caller, Dial, Invitation, Next, OnFailure, OutgoingCall, Party};
-pub use event::{
-    BridgeEvent, CallRecord, Cause, EndedBy, Event, Fault, IncomingCall, LegEnd, LegRecord, ReferTo,
-    RegistrationState, Source,
-};
+pub use event::{BridgeEvent, Event, IncomingCall, ReferTo, RegistrationState, Source};
 pub use ids::first_id;
 pub use leg::{LegInfo, LegState};
 pub use media_core::control::{Application, BridgeId, LegId, MediaSource, Role};
+pub use record::{CallRecord, Cause, EndedBy, Fault, LegEnd, LegRecord};
 pub use recovery::SavedLeg;

@@ -8,8 +8,9 @@ use sip_core::message::{HeaderName, Message, Method, StatusCode};
 
 use crate::admission::Reason;
 use crate::coordinator::Coordinator;
-use crate::event::{Event, Fault};
+use crate::event::Event;
 use crate::incoming::user_of;
+use crate::record::Fault;
 
 impl Coordinator {
     pub(crate) fn on_signalling(&mut self, now: Time, event: endpoint::Event) {

@@ -14,9 +14,9 @@ use crate::admission::Limits;
 use crate::call::{Call, CallSession, End, Lifetime, NewCall};
 use crate::coordinator::{Coordinator, Stats};
 use crate::dial::{Caller, Dial, Invitation, OutgoingCall, Owner, Party};
-use crate::event::{Cause, Fault};
 use crate::guard::Ban;
 use crate::leg::{Leg, LegInfo};
+use crate::record::{Cause, Fault};
 
 /// Calls.
 impl Coordinator {

@@ -8,9 +8,9 @@ use sip_core::message::StatusCode;
 
 use super::{Call, End};
 use crate::context::Context;
-use crate::event::Cause;
 use crate::incoming::sdp_status;
 use crate::leg::{Leg, Pending};
+use crate::record::Cause;
 
 impl Call {
     /// Tells the caller that it rings (180), or makes progress (183); once media are open.

@@ -9,8 +9,9 @@ use super::{Call, Lifetime};
 use crate::context::Context;
 use crate::coordinator::Timer;
 use crate::dial::elsewhere;
-use crate::event::{CallRecord, Cause, Event};
+use crate::event::Event;
 use crate::leg::{Leg, Purpose};
+use crate::record::{CallRecord, Cause};
 
 /// Phase of a call.
 #[derive(Clone, Copy, Debug)]

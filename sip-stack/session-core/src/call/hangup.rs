@@ -7,8 +7,8 @@ use sip_core::message::{StatusClass, StatusCode};
 
 use super::{Call, End};
 use crate::context::Context;
-use crate::event::{Cause, EndedBy, Fault, LegEnd};
 use crate::leg::Leg;
+use crate::record::{Cause, EndedBy, Fault, LegEnd};
 use crate::response_code::passed_on;
 
 impl Call {

@@ -8,8 +8,9 @@ use sip_core::message::StatusCode;
 
 use super::{Call, End};
 use crate::context::Context;
-use crate::event::{Cause, Event, Fault};
+use crate::event::Event;
 use crate::leg::{Leg, Pending};
+use crate::record::{Cause, Fault};
 
 impl Call {
     /// The ports of a leg are there. Says whether it is to be answered now.

@@ -7,8 +7,9 @@ use sip_core::message::StatusCode;
 
 use super::{Call, End};
 use crate::context::Context;
-use crate::event::{Cause, Event};
+use crate::event::Event;
 use crate::leg::Leg;
+use crate::record::Cause;
 
 impl Call {
     /// Admits an answered leg: it is bridged with the others as its role allows.

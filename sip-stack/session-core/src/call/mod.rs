@@ -26,8 +26,9 @@ use ending::Phase;
 use crate::bridge::Wired;
 use crate::context::Context;
 use crate::dial::{Caller, Dialling, Ringing};
-use crate::event::{Fault, LegRecord, Source};
+use crate::event::Source;
 use crate::leg::{Leg, Membership, Part, Purpose, Seat};
+use crate::record::{Fault, LegRecord};
 
 /// A call. Unique among all that [`Config::first_id`](crate::Config::first_id) keeps apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,8 +10,9 @@ use sip_core::message::StatusCode;
 use super::{Call, End};
 use crate::context::Context;
 use crate::coordinator::Timer;
-use crate::event::{Cause, Event};
+use crate::event::Event;
 use crate::leg::{Attendance, Leg};
+use crate::record::Cause;
 
 /// Longest grace of a browser whose call nobody has answered yet. A page that was closed cannot go on with it, and the phones that
 /// ring would ring for nobody; one that only lost its network is back within that time or calls again.

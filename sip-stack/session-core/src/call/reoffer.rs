@@ -17,9 +17,10 @@ use sip_core::message::StatusCode;
 
 use super::{Call, End};
 use crate::context::Context;
-use crate::event::{Cause, Event};
+use crate::event::Event;
 use crate::incoming::{sdp_status, sdp_warning};
 use crate::leg::Leg;
+use crate::record::Cause;
 
 impl Call {
     /// Holds a leg's peer, or takes it back.

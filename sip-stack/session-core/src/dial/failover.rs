@@ -12,8 +12,9 @@ use super::{Attempt, Caller, Dial, Next, OnFailure, better, is_for_all_phones};
 use crate::call::{Call, End};
 use crate::context::Context;
 use crate::coordinator::Timer;
-use crate::event::{Cause, Event, Fault};
+use crate::event::Event;
 use crate::leg::Leg;
+use crate::record::{Cause, Fault};
 use std::time::Duration;
 
 /// A dial in progress. Its branches are legs of the call.

@@ -9,7 +9,7 @@ use sip_core::message::StatusCode;
 use super::{Course, Leg, Negotiation, Sent};
 use crate::context::Context;
 use crate::dial::host_text;
-use crate::event::{EndedBy, LegEnd};
+use crate::record::{EndedBy, LegEnd};
 use media_core::negotiated::Direction;
 
 /// State of a leg's SIP dialog.

@@ -31,7 +31,8 @@ use sound::Sound;
 
 use crate::context::Context;
 use crate::dial::Redirect;
-use crate::event::{Fault, LegEnd, LegRecord, Source};
+use crate::event::Source;
+use crate::record::{Fault, LegEnd, LegRecord};
 use crate::transfer::Refer;
 
 /// A leg.

@@ -9,7 +9,8 @@ use crate::call::{Call, End};
 use crate::context::Context;
 use crate::coordinator::Coordinator;
 use crate::dial::Caller;
-use crate::event::{Cause, Event};
+use crate::event::Event;
+use crate::record::Cause;
 
 impl Call {
     /// Takes `leg`, whose peer asked for it, out of a call of two: for that peer the transfer is done. The leg that is alone now, and

@@ -8,8 +8,9 @@ use sip_core::uri::Uri;
 use crate::call::{Call, End};
 use crate::context::Context;
 use crate::dial::{Caller, Invitation, Owner};
-use crate::event::{Cause, Event};
+use crate::event::Event;
 use crate::leg::{Leg, Part};
+use crate::record::Cause;
 
 impl Call {
     /// Calls somebody in place of `leg`, whose peer asked for it. Without `invitation.caller`, the target is shown one of those who stay.

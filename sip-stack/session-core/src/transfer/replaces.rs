@@ -11,8 +11,9 @@ use crate::call::{Call, End};
 use crate::context::Context;
 use crate::coordinator::Coordinator;
 use crate::dial::elsewhere;
-use crate::event::{Cause, Event, Source};
+use crate::event::{Event, Source};
 use crate::leg::{Leg, Purpose};
+use crate::record::Cause;
 
 /// The place of a leg that another one may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
