@@ -40,6 +40,10 @@ fn the_seeds_of_the_endpoint_reach_every_event_of_a_call() {
         "Info",
         "Refer",
         "Ended",
+        "Subscribe",
+        "Resubscribed",
+        "Notified",
+        "SubscriptionEnded",
         "Request",
     ] {
         assert!(reached.contains(event), "no {event}: {reached:?}");

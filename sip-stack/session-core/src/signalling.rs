@@ -105,6 +105,11 @@ impl Coordinator {
                 cx.refused(&request, flow, &from, StatusCode::FORBIDDEN, Reason::Intruder);
             }
             endpoint::Event::Ended { usage, cause } => self.usage_ended(now, usage, cause),
+            // None of these comes: no event package is registered, and we subscribe to nothing.
+            endpoint::Event::Subscribe { .. }
+            | endpoint::Event::Resubscribed { .. }
+            | endpoint::Event::Notified { .. }
+            | endpoint::Event::SubscriptionEnded { .. } => {}
             endpoint::Event::Request { tx, request, flow } => self.on_request(now, tx, &request, flow),
             endpoint::Event::Response { request, response } => {
                 // A peer's refusal is a sign of life as well.
@@ -202,7 +207,7 @@ impl Coordinator {
                 ];
                 endpoint.reply_once(tx, StatusCode::OK, &headers);
             }
-            Some(Method::Subscribe | Method::Publish) => {
+            Some(Method::Publish) => {
                 let headers = vec![("Allow-Events".into(), String::new())];
                 endpoint.reply(now, tx, StatusCode::BAD_EVENT, headers, None);
             }

@@ -349,6 +349,11 @@ impl Task {
             | Event::ReferAnswered { .. }
             | Event::Pinged { .. }
             | Event::Intruder { .. } => {}
+            // None of these comes: no event package is registered, and this agent subscribes to nothing.
+            Event::Subscribe { .. }
+            | Event::Resubscribed { .. }
+            | Event::Notified { .. }
+            | Event::SubscriptionEnded { .. } => {}
         }
     }
 

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sans_io::{Rng, Time};
-use sip_core::endpoint::{Body, Config, Endpoint, Event, Headers, Input, OutgoingInvite, Output, Target};
+use sip_core::endpoint::{
+    Body, Config, Endpoint, Event, EventType, Headers, Input, OutgoingInvite, OutgoingSubscribe, Output,
+    Target,
+};
 use sip_core::flow::{Flow, FlowId, Transport};
 use sip_core::message::{Address, StatusCode};
 use sip_core::uri::Uri;
@@ -138,10 +141,51 @@ fn seeds() -> Vec<Vec<u8>> {
             in_call("BYE", 3, "", ""),
         ]));
     }
+    seeds.push(row(&[
+        begin.clone(),
+        in_call("ACK", 1, "", ""),
+        in_call("REFER", 2, "Refer-To: <sip:3@192.0.2.1>\r\n", ""),
+        in_call("SUBSCRIBE", 3, "Event: refer\r\nExpires: 60\r\n", ""),
+        in_call("SUBSCRIBE", 4, "Event: refer;id=2\r\nExpires: 0\r\n", ""),
+    ]));
+    seeds.extend(subscriptions());
     for method in ["OPTIONS", "REGISTER", "MESSAGE", "SUBSCRIBE", "CANCEL", "BYE"] {
         seeds.push(row(&[request(method, "alone", 1, "", "Expires: 60\r\n", "")]));
     }
     seeds
+}
+
+/// Subscriptions of a peer, and NOTIFYs for the one that a fuzzed endpoint begins with.
+fn subscriptions() -> Vec<Vec<u8>> {
+    let dialog = "Event: dialog\r\nExpires: 60\r\n";
+    let watch = |cseq: u32, tag: &str, lines: &str| request("SUBSCRIBE", "watch", cseq, tag, lines, "");
+    let mut bench = Bench::new();
+    let subscribe = bench.sent.get(1).cloned().unwrap_or_default();
+    bench.take(0, &watch(1, "", dialog));
+    let granted = bench.sent.iter().find(|sent| sent.starts_with("SIP/2.0 200"));
+    let tag = format!(";tag={}", tag(granted.map_or("", String::as_str), "To:"));
+    let (ours, call) = (
+        format!(";tag={}", self::tag(&subscribe, "From:")),
+        subscribe.lines().find_map(|line| line.strip_prefix("Call-ID: ")),
+    );
+    let notify = |cseq: u32, state: &str| {
+        let lines = format!("Event: presence\r\nSubscription-State: {state}\r\n");
+        request("NOTIFY", call.unwrap_or_default(), cseq, &ours, &lines, "")
+    };
+    vec![
+        row(&[watch(1, "", "Event: dialog;id=7\r\nExpires: 0\r\n")]),
+        row(&[watch(1, "", "Event: x\r\n")]),
+        row(&[
+            watch(1, "", dialog),
+            watch(2, &tag, dialog),
+            watch(3, &tag, "Event: dialog\r\nExpires: 0\r\n"),
+        ]),
+        row(&[
+            notify(1, "pending;expires=9"),
+            notify(2, "active"),
+            notify(3, "terminated;reason=giveup;retry-after=5"),
+        ]),
+    ]
 }
 
 /// The INVITE that a fuzzed endpoint begins with, and the tag with which it will answer.
@@ -153,10 +197,16 @@ fn said() -> (String, String) {
         &request("INVITE", "peer", 1, "", "Content-Type: application/sdp\r\n", SDP),
     );
     let answer = bench.sent.last().cloned().unwrap_or_default();
-    let tag = answer
-        .lines()
-        .find_map(|line| line.strip_prefix("To:").and_then(|to| to.split("tag=").nth(1)));
-    (invite.clone(), tag.unwrap_or("none").to_owned())
+    (invite, tag(&answer, "To:"))
+}
+
+/// The tag in this header of a message.
+fn tag(message: &str, header: &str) -> String {
+    let tag = message.lines().find_map(|line| {
+        line.strip_prefix(header)
+            .and_then(|value| value.split("tag=").nth(1))
+    });
+    tag.unwrap_or("none").to_owned()
 }
 
 /// The names of all events that the seeds bring about.
@@ -195,7 +245,13 @@ impl Bench {
     fn new() -> Bench {
         let mut bench = Bench {
             now: Time::from_secs(1_000),
-            endpoint: Endpoint::new(Config::default(), Rng::seeded(5)),
+            endpoint: Endpoint::new(
+                Config {
+                    event_packages: vec!["dialog".into()],
+                    ..Config::default()
+                },
+                Rng::seeded(5),
+            ),
             sent: Vec::new(),
             heard: BTreeSet::new(),
             deadline: None,
@@ -215,6 +271,22 @@ impl Bench {
             session_timer: Some(Duration::from_secs(90)),
         };
         bench.endpoint.invite(bench.now, call);
+        let watched = OutgoingSubscribe {
+            target: Target::Flow(flow(0)),
+            request_uri: uri("sip:bob@192.0.2.9"),
+            from: Address::new(uri("sip:1001@192.0.2.1")),
+            to: Address::new(uri("sip:bob@192.0.2.9")),
+            contact_user: "1001".into(),
+            event: EventType {
+                package: "presence".into(),
+                id: None,
+            },
+            accept: Vec::new(),
+            expires: Duration::from_secs(60),
+            extra: Headers::new(),
+            credentials: None,
+        };
+        bench.endpoint.subscribe(bench.now, watched);
         bench.drain();
         bench
     }
@@ -248,8 +320,12 @@ impl Bench {
         self.wait(Duration::from_secs(600));
         let counts = self.endpoint.counts();
         assert_eq!(
-            (counts.client_transactions, counts.server_transactions),
-            (0, 0),
+            (
+                counts.client_transactions,
+                counts.server_transactions,
+                counts.subscriptions
+            ),
+            (0, 0, 0),
             "{counts:?}"
         );
     }
@@ -292,6 +368,11 @@ impl Bench {
                 endpoint.accept_refer(now, usage, refer);
                 endpoint.notify_refer(now, usage, refer, StatusCode::OK);
             }
+            Event::Subscribe { subscription, .. } => {
+                endpoint.accept_subscription(now, subscription, Duration::from_secs(300));
+                endpoint.notify(now, subscription, Some(body));
+            }
+            Event::Resubscribed { subscription } => endpoint.notify(now, subscription, Some(body)),
             Event::Answered { usage, .. } => endpoint.offer(now, usage, body),
             Event::Acked { usage, .. } => endpoint.info(now, usage, body),
             _ => {}

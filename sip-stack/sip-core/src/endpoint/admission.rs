@@ -36,7 +36,9 @@ impl Endpoint {
         let Some(method) = request.method() else {
             return true;
         };
-        if self.config.allow.contains(method) {
+        // Where there are packages, `refer` among them, SUBSCRIBE is refused for its event, not as a method (RFC 6665 §4.2.1.1).
+        let is_understood = *method == Method::Subscribe && !self.about.allow_events.is_empty();
+        if self.config.allow.contains(method) || is_understood {
             return false;
         }
         let code = if matches!(method, Method::Other(_)) {

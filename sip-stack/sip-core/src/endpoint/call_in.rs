@@ -382,7 +382,7 @@ impl Endpoint {
 
 /// Requests of ours go back over the flow of an INVITE that came over a connection, whose client may be reachable over
 /// nothing else, and to a peer behind a NAT: one that is not where its `Via` says, with no proxy in between.
-fn is_sticky(request: &Message, flow: Flow) -> bool {
+pub(super) fn is_sticky(request: &Message, flow: Flow) -> bool {
     if flow.transport.is_reliable() {
         return true;
     }

@@ -11,7 +11,7 @@ use crate::message::{Message, Method, StatusCode};
 use crate::transaction::{Client, ClientInvite, OnResponse, OnTimeout, Timing};
 
 use super::ack::Ack;
-use super::event::{ReferId, RequestId, Silence, UsageId};
+use super::event::{ReferId, RequestId, Silence, SubscriptionId, UsageId};
 use super::resolve::transport_of;
 use super::retry::retry_after;
 use super::wire::Draft;
@@ -43,6 +43,8 @@ pub(super) enum Purpose {
     Refer,
     /// Progress of a transfer that the peer asked for.
     Notify(ReferId),
+    /// SUBSCRIBE or NOTIFY of a subscription.
+    Subscription(SubscriptionId),
     Bye,
     /// A request whose outcome does not matter.
     Farewell,
@@ -62,7 +64,11 @@ impl Purpose {
             Purpose::Refer => Method::Refer,
             Purpose::Notify(_) => Method::Notify,
             Purpose::Bye | Purpose::Farewell => Method::Bye,
-            Purpose::Invite | Purpose::Abandoned | Purpose::Cancel | Purpose::Outside(_) => return None,
+            Purpose::Invite
+            | Purpose::Abandoned
+            | Purpose::Cancel
+            | Purpose::Subscription(_)
+            | Purpose::Outside(_) => return None,
         })
     }
 }
@@ -323,6 +329,7 @@ impl Endpoint {
             Purpose::Reinvite { refresh } => self.reinvite_answered(now, id, usage, refresh, code, &response),
             Purpose::Update => self.update_answered(now, usage, code, &response),
             Purpose::Outside(request) => self.outside_answered(request, response),
+            Purpose::Subscription(id) => self.subscription_answered(now, id, &response),
             Purpose::Bye
             | Purpose::Info
             | Purpose::Ping
@@ -383,6 +390,7 @@ impl Endpoint {
             Purpose::Reinvite { refresh } => self.reinvite_failed(now, usage, refresh, silence),
             Purpose::Update => self.refresh_failed(now, usage, silence),
             Purpose::Outside(request) => self.outside_failed(request, silence),
+            Purpose::Subscription(id) => self.subscription_failed(id, silence),
             Purpose::Bye
             | Purpose::Info
             | Purpose::Ping

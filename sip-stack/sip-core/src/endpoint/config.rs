@@ -11,6 +11,10 @@ pub struct Config {
     pub user_agent: String,
     /// Methods of `Allow`; any other method that SIP knows is answered 405, an unknown one 501.
     pub allow: Vec<Method>,
+    /// Event packages that peers may subscribe to (RFC 6665), in lower case, besides `refer`, whose subscriptions REFER begins. Another
+    /// package is answered 489 with `Allow-Events`. SUBSCRIBE is in `Allow` if there is one here: a peer reads that as an offer.
+    /// With none and without REFER, SUBSCRIBE is a method that is not taken (405).
+    pub event_packages: Vec<String>,
     /// Option tags of `Supported`; what a request requires beyond them is answered 420.
     pub supported: Vec<String>,
     /// Option tags that `Require` may hold besides those. They are granted to some peers only, so `Supported` does not promise them.
@@ -69,6 +73,7 @@ impl Default for Config {
                 Method::Refer,
                 Method::Notify,
             ],
+            event_packages: Vec::new(),
             supported: ["timer", "100rel", "norefersub", "outbound", "path"]
                 .map(str::to_owned)
                 .to_vec(),

@@ -9,6 +9,10 @@ use crate::flow::{Destination, Flow, FlowId, Transport};
 use crate::message::{Address, Message, Method, Referral, StatusCode};
 use crate::uri::Uri;
 
+pub use super::subscription::{
+    EventType, OutgoingSubscribe, SubscriptionEnd, SubscriptionId, SubscriptionState, TerminationReason,
+};
+
 /// One INVITE usage (RFC 5057): our INVITE or the peer's, its dialog, its session timer. One SIP leg of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UsageId(pub u64);
@@ -369,7 +373,44 @@ pub enum Event {
         /// Why.
         cause: Ended,
     },
-    /// A request outside any dialog (REGISTER, OPTIONS, MESSAGE, SUBSCRIBE, ...); answer with `reply`.
+    /// A peer subscribes to an event of a registered package; answer with `accept_subscription` or `reject_subscription`, within
+    /// the time of a transaction (32 s). Nothing is known of the peer but what the SUBSCRIBE says.
+    Subscribe {
+        /// Names it from now on.
+        subscription: SubscriptionId,
+        /// Event.
+        event: EventType,
+        /// Time that it asks for; zero for one state and no more.
+        expires: Duration,
+        /// The SUBSCRIBE.
+        request: Message,
+        /// Flow that it came over.
+        flow: Flow,
+    },
+    /// A peer prolonged its subscription, or wants no more of it, and must be told the state with `notify` (RFC 6665 §4.2.1.2, §4.2.1.4).
+    Resubscribed {
+        /// The subscription.
+        subscription: SubscriptionId,
+    },
+    /// A notifier told the state that we subscribed to; it was answered 200.
+    Notified {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// Notifier, of several that a proxy forked our SUBSCRIBE to.
+        fork: ForkId,
+        /// State of the subscription.
+        state: SubscriptionState,
+        /// The NOTIFY.
+        request: Message,
+    },
+    /// A subscription is over; nothing more is said of it.
+    SubscriptionEnded {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// Manner of the end.
+        how: SubscriptionEnd,
+    },
+    /// A request outside any dialog (REGISTER, OPTIONS, MESSAGE, ...); answer with `reply`.
     Request {
         /// To reply.
         tx: ServerTx,
@@ -505,6 +546,8 @@ pub struct Counts {
     pub server_transactions: usize,
     /// Deadlines.
     pub timers: usize,
+    /// Subscriptions.
+    pub subscriptions: usize,
     /// Requests of ours outside any usage.
     pub requests: usize,
     /// Names being resolved.

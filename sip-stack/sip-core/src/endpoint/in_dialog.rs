@@ -31,7 +31,7 @@ impl Endpoint {
     }
 
     /// Lets `usage` be changed from these addresses alone over UDP and TCP: its session by re-INVITE, UPDATE and PRACK, what
-    /// the peer asks by REFER, INFO and NOTIFY, and the flow that our requests take. Over TLS and WebSocket nobody else knows
+    /// the peer asks by REFER, SUBSCRIBE, INFO and NOTIFY, and the flow that our requests take. Over TLS and WebSocket nobody else knows
     /// the dialog.
     pub fn restrict(&mut self, usage: UsageId, peers: impl IntoIterator<Item = IpAddr>) {
         if let Some(state) = self.usages.get_mut(&usage) {
@@ -142,7 +142,8 @@ impl Endpoint {
         // another place. So are requests that ask for nothing, which a proxy may have let go its own way.
         let is_known = state.is_changed_over(flow);
         let changes = match method {
-            Method::Invite | Method::Update | Method::Refer | Method::Info | Method::Notify => true,
+            Method::Invite | Method::Update => true,
+            Method::Refer | Method::Subscribe | Method::Info | Method::Notify => true,
             Method::Prack => !request.body().is_empty(),
             _ => false,
         };
@@ -216,6 +217,7 @@ impl Endpoint {
                 });
             }
             Method::Refer => self.receive_refer(now, usage, server, &request),
+            Method::Subscribe => self.receive_subscribe_in_call(now, usage, server, &request),
             Method::Notify => self.event(Event::Notify { usage, tx, request }),
             _ => self.event(Event::InDialog { usage, tx, request }),
         }

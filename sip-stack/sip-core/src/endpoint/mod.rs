@@ -15,6 +15,7 @@
 //! | `reliable` | provisional responses with PRACK (RFC 3262), both sides |
 //! | `in_dialog` | requests within a dialog but offers |
 //! | `ping` | whether the peer of a dialog is there |
+//! | `subscription` | SUBSCRIBE and NOTIFY, both sides (RFC 6665) |
 //! | `refer` | the peer's REFER, and the NOTIFYs to it (RFC 3515) |
 //! | `offer` | re-INVITE and UPDATE (RFC 3261 §14, RFC 3311) |
 //! | `session` | session timer (RFC 4028) |
@@ -46,6 +47,7 @@ mod saved;
 mod send;
 mod session;
 mod silence;
+mod subscription;
 mod usage;
 mod wire;
 
@@ -56,20 +58,22 @@ use sans_io::{Rng, Time, Timers};
 
 pub use config::{Advertised, Config};
 pub use event::{
-    Body, Counts, Credentials, Ended, Event, ForkId, Headers, Input, OfferMethod, OutgoingInvite,
-    OutgoingRequest, Output, QueryId, Reason, ReferId, RequestId, ServerTx, Silence, Target, Totals, UsageId,
+    Body, Counts, Credentials, Ended, Event, EventType, ForkId, Headers, Input, OfferMethod, OutgoingInvite,
+    OutgoingRequest, OutgoingSubscribe, Output, QueryId, Reason, ReferId, RequestId, ServerTx, Silence,
+    SubscriptionEnd, SubscriptionId, SubscriptionState, Target, TerminationReason, Totals, UsageId,
     UsageInfo,
 };
 
 pub use saved::SavedDialog;
 
 use crate::flow::{Destination, Flow, Transport};
-use crate::message::MULTIPARTS;
+use crate::message::{MULTIPARTS, Method};
 use crate::transaction::Key;
 use client::ClientTx;
 use outside::Outside;
 use resolve::Pending;
 use respond::ServerEntry;
+use subscription::{REFER, Subscription};
 use usage::{Alarm, Usage};
 
 /// A SIP user agent, client and server, for any number of calls.
@@ -88,6 +92,7 @@ pub struct Endpoint {
     /// Those that a request outside a dialog began, to find merged ones (RFC 3261 §8.2.2.2).
     merged: BTreeMap<Key, u64>,
     usages: BTreeMap<UsageId, Usage>,
+    subscriptions: BTreeMap<SubscriptionId, Subscription>,
     requests: BTreeMap<RequestId, Outside>,
     queries: BTreeMap<QueryId, Pending>,
     /// Targets that failed, and until when others are tried before them.
@@ -109,12 +114,15 @@ enum TimerKey {
     Client(u64),
     Server(u64),
     Usage(UsageId, Alarm),
+    Subscription(SubscriptionId),
 }
 
 /// Self-description, as whole header lines.
 #[derive(Debug)]
 struct About {
     allow: String,
+    /// `Allow-Events`, with `refer`; empty if there is no package at all.
+    allow_events: String,
     supported: String,
     /// Without `100rel`, for an INVITE that offers nothing (its reliable answer would have to come in a PRACK).
     supported_late: String,
@@ -139,6 +147,7 @@ impl Endpoint {
             keys: BTreeMap::new(),
             merged: BTreeMap::new(),
             usages: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
             requests: BTreeMap::new(),
             queries: BTreeMap::new(),
             avoided: BTreeMap::new(),
@@ -207,6 +216,7 @@ impl Endpoint {
             client_transactions: self.clients.len(),
             server_transactions: self.servers.len(),
             timers: self.timers.len(),
+            subscriptions: self.subscriptions.len(),
             requests: self.requests.len(),
             queries: self.queries.len(),
         }
@@ -234,6 +244,7 @@ impl Endpoint {
                 TimerKey::Client(id) => self.client_timeout(now, id),
                 TimerKey::Server(id) => self.server_timeout(now, id),
                 TimerKey::Usage(usage, alarm) => self.alarm(now, usage, alarm),
+                TimerKey::Subscription(id) => self.subscription_due(now, id),
             }
         }
     }
@@ -278,7 +289,16 @@ impl About {
             agent => one_line(name, agent),
         };
         About {
-            allow: list("Allow", &mut config.allow.iter().map(|method| method.as_str())),
+            allow: {
+                let subscribe = (!config.event_packages.is_empty()).then_some("SUBSCRIBE");
+                let known = config.allow.iter().map(|method| method.as_str());
+                list("Allow", &mut known.chain(subscribe))
+            },
+            allow_events: {
+                let refer = config.allow.contains(&Method::Refer).then_some(REFER);
+                let packages = config.event_packages.iter().map(String::as_str);
+                list("Allow-Events", &mut packages.chain(refer))
+            },
             supported: list("Supported", &mut supported()),
             supported_late: list("Supported", &mut supported().filter(|tag| *tag != "100rel")),
             accept: list(

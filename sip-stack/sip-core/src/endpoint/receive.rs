@@ -67,14 +67,20 @@ impl Endpoint {
         }
         if request.to().tag().is_some() && method != Method::Register {
             let dialog = self.find_dialog(&request);
-            let is_full = self.is_full(request.len(), dialog.is_some());
-            return match dialog {
-                Some((usage, dialog)) if !is_full => {
+            let subscription = match dialog {
+                Some(_) => None,
+                None => self.find_subscription(&request),
+            };
+            let is_known = dialog.is_some() || subscription.is_some();
+            let is_full = self.is_full(request.len(), is_known);
+            return match (dialog, subscription) {
+                (Some((usage, dialog)), _) if !is_full => {
                     self.receive_in_dialog(now, flow, request, key, usage, dialog)
                 }
-                known => {
+                (None, Some(id)) if !is_full => self.receive_in_subscription(now, flow, &request, key, id),
+                _ => {
                     let server = self.open_stranger(now, &request, flow, key);
-                    if known.is_some() {
+                    if is_known {
                         // RFC 5057 §5.1: it ends the transaction and leaves the dialog.
                         self.refuse_full(now, server);
                     } else if !self.refuse_method(now, server, &request) {
@@ -96,6 +102,8 @@ impl Endpoint {
             self.refuse_with(now, server, StatusCode::CALL_DOES_NOT_EXIST, &[]);
         } else if method == Method::Invite {
             self.receive_invite(now, flow, request, server);
+        } else if method == Method::Subscribe {
+            self.receive_subscribe(now, flow, request, server);
         } else {
             self.event(Event::Request {
                 tx: ServerTx(server),

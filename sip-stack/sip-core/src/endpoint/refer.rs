@@ -13,7 +13,8 @@ use crate::uri::{Uri, escape_header};
 
 use super::Endpoint;
 use super::client::Purpose;
-use super::event::{Body, Event, Headers, ReferId, UsageId};
+use super::event::{Body, Event, EventType, Headers, ReferId, UsageId};
+use super::subscription::{REFER, Told, expires_line};
 use super::usage::State;
 use super::wire;
 
@@ -29,6 +30,26 @@ pub(super) struct Subscription {
     named: bool,
     subscribes: bool,
     until: Time,
+    /// Progress that the peer was told last; `None` before the REFER is accepted.
+    told: Option<StatusCode>,
+}
+
+impl Subscription {
+    /// `Event` of its NOTIFYs.
+    fn event(&self) -> EventType {
+        EventType {
+            package: REFER.to_owned(),
+            id: self.named.then(|| self.cseq.to_string()),
+        }
+    }
+
+    /// True if an `Event` with this `id` means it: the CSeq number of the REFER, or none for the first (RFC 3515 §2.4.6).
+    fn is_meant_by(&self, id: Option<&str>) -> bool {
+        match id {
+            Some(id) => id == self.cseq.to_string(),
+            None => !self.named,
+        }
+    }
 }
 
 impl Endpoint {
@@ -68,22 +89,70 @@ impl Endpoint {
 
     /// Tells how far the transfer is, as the status code that the new call got; one from 200 on is the last (RFC 3515 §2.4.5).
     pub fn notify_refer(&mut self, now: Time, usage: UsageId, refer: ReferId, code: StatusCode) {
+        let Some(subscription) = self.subscription_mut(usage, refer) else {
+            return;
+        };
+        subscription.told = Some(code);
+        let left = subscription.until.since(now);
+        let told = if code.is_final() {
+            Told::Terminated("noresource")
+        } else if left.is_zero() {
+            Told::Terminated("timeout")
+        } else {
+            Told::Active(left)
+        };
+        self.tell_progress(now, usage, refer, told);
+    }
+
+    /// A SUBSCRIBE in the dialog of a REFER: its peer wants to hear of the transfer for longer, or no more, which leaves the transfer
+    /// alone (RFC 3515 §2.4.4).
+    pub(super) fn receive_subscribe_in_call(
+        &mut self,
+        now: Time,
+        usage: UsageId,
+        server: u64,
+        request: &Message,
+    ) {
+        let Some(event) = EventType::of(request).filter(|event| event.package == REFER) else {
+            return self.refuse_event(now, server, request);
+        };
+        let Some(state) = self.usages.get_mut(&usage) else {
+            return;
+        };
+        let found = state.refers.iter_mut().find(|(_, subscription)| {
+            subscription.subscribes
+                && subscription.told.is_some()
+                && subscription.is_meant_by(event.id.as_deref())
+        });
+        let Some((refer, subscription)) = found else {
+            return self.refuse_with(now, server, StatusCode::CALL_DOES_NOT_EXIST, &[]);
+        };
+        let wanted = request
+            .expires()
+            .map(|seconds| Duration::from_secs(seconds.into()));
+        let granted = wanted.map_or(LIFETIME, |wanted| wanted.min(LIFETIME));
+        subscription.until = now + granted;
+        let (refer, user) = (*refer, state.contact_user.clone());
+        if let Some(entry) = self.servers.get(&server) {
+            let contact = self.contact_line(&user, &entry.flow);
+            let expires = expires_line(granted.as_secs());
+            let supported = self.about.supported.clone();
+            self.refuse_with(now, server, StatusCode::OK, &[&contact, &expires, &supported]);
+        }
+        let told = match granted.is_zero() {
+            true => Told::Terminated("timeout"),
+            false => Told::Active(granted),
+        };
+        self.tell_progress(now, usage, refer, told);
+    }
+
+    /// NOTIFY with the progress of a transfer.
+    fn tell_progress(&mut self, now: Time, usage: UsageId, refer: ReferId, told: Told) {
         let Some(subscription) = self.subscription(usage, refer) else {
             return;
         };
-        let mut lines = String::from("Event: refer");
-        if subscription.named {
-            let _ = write!(lines, ";id={}", subscription.cseq);
-        }
-        lines.push_str("\r\nSubscription-State: ");
-        if !code.is_final() {
-            let left = subscription.until.since(now).as_secs();
-            let _ = write!(lines, "active;expires={left}\r\n");
-        } else {
-            lines.push_str("terminated;reason=noresource\r\n");
-        }
-        let subscribes = subscription.subscribes;
-        if subscribes {
+        let mut lines = subscription.event().notify_lines(told);
+        if let (true, Some(code)) = (subscription.subscribes, subscription.told) {
             lines.push_str(&self.about.user_agent);
             let body = Body {
                 content_type: "message/sipfrag;version=2.0".into(),
@@ -91,7 +160,7 @@ impl Endpoint {
             };
             self.send_in_dialog(now, usage, 0, Some(body), lines, Purpose::Notify(refer));
         }
-        if code.is_final() {
+        if matches!(told, Told::Terminated(_)) {
             self.forget_refer(usage, refer);
         }
     }
@@ -146,6 +215,7 @@ impl Endpoint {
             named: std::mem::replace(&mut state.referred, true),
             subscribes: referral.subscribes,
             until: now + LIFETIME,
+            told: None,
         };
         state.refers.insert(refer, subscription);
         self.event(Event::Refer {
@@ -165,6 +235,11 @@ impl Endpoint {
     fn subscription(&self, usage: UsageId, refer: ReferId) -> Option<&Subscription> {
         let state = self.usages.get(&usage).filter(|state| !state.is_over())?;
         state.refers.get(&refer)
+    }
+
+    fn subscription_mut(&mut self, usage: UsageId, refer: ReferId) -> Option<&mut Subscription> {
+        let state = self.usages.get_mut(&usage).filter(|state| !state.is_over())?;
+        state.refers.get_mut(&refer)
     }
 
     fn forget_refer(&mut self, usage: UsageId, refer: ReferId) {

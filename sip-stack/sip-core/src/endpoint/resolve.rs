@@ -116,7 +116,9 @@ impl Endpoint {
                     self.settle(usage, purpose);
                     return usage.into_iter().for_each(|usage| self.reap(usage));
                 }
-                self.launch(now, draft, targets, usage, purpose);
+                if !self.is_unwanted(purpose, &draft.method) {
+                    self.launch(now, draft, targets, usage, purpose);
+                }
             }
             Pending::Ack {
                 client,

@@ -74,7 +74,7 @@ impl Endpoint {
     }
 
     /// The request again with what the refusal asked for: credentials (§22.2), a longer session interval (RFC 4028
-    /// §7.4). A new transaction with the next CSeq in the same place.
+    /// §7.4), a longer subscription (RFC 3261 §21.4.17). A new transaction with the next CSeq in the same place.
     pub(super) fn try_again(&mut self, now: Time, id: u64, code: StatusCode, response: &Message) -> bool {
         let Some(tx) = self.clients.get(&id) else {
             return false;
@@ -87,6 +87,7 @@ impl Endpoint {
         if over && !matches!(purpose, Purpose::Bye | Purpose::Farewell) {
             return false;
         }
+        let mut lines = None;
         let session = match code {
             StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED
                 if self.challenged(id, response) =>
@@ -97,6 +98,13 @@ impl Endpoint {
                 Some(session) => Some(session),
                 None => return false,
             },
+            StatusCode::INTERVAL_TOO_BRIEF => match self.longer_subscription(purpose, response) {
+                Some(longer) => {
+                    lines = Some(longer);
+                    None
+                }
+                None => return false,
+            },
             _ => return false,
         };
         let to = tx_target(&self.clients, id);
@@ -104,8 +112,11 @@ impl Endpoint {
             return false;
         };
         draft.retries += 1;
-        draft.cseq = self.next_seq(usage, &draft);
+        draft.cseq = self.next_seq(usage, purpose, &draft);
         draft.session = session.or(draft.session);
+        if let Some(lines) = lines {
+            draft.more = lines;
+        }
         self.launch(now, draft, to, usage, purpose);
         true
     }
@@ -137,7 +148,10 @@ impl Endpoint {
     }
 
     /// CSeq of a request that repeats this one: the next in its dialog.
-    fn next_seq(&mut self, usage: Option<UsageId>, draft: &Draft) -> u32 {
+    fn next_seq(&mut self, usage: Option<UsageId>, purpose: Purpose, draft: &Draft) -> u32 {
+        if let Some(dialog) = self.subscription_dialog(purpose, &draft.to) {
+            return dialog.next_seq();
+        }
         let dialog = usage.and_then(|usage| {
             let dialogs = &mut self.usages.get_mut(&usage)?.dialogs;
             dialogs.iter_mut().find(|dialog| dialog.remote == draft.to)
@@ -181,6 +195,7 @@ impl Endpoint {
     fn answerer(&mut self, usage: Option<UsageId>, purpose: Purpose) -> Option<&mut Answerer> {
         match purpose {
             Purpose::Outside(request) => self.requests.get_mut(&request)?.answerer.as_mut(),
+            Purpose::Subscription(id) => self.subscriber_mut(id)?.answerer.as_mut(),
             _ => self.usages.get_mut(&usage?)?.answerer.as_mut(),
         }
     }

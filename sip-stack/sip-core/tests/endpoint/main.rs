@@ -13,3 +13,4 @@ mod refer;
 mod refusing;
 mod simulation;
 mod strangers;
+mod subscriptions;

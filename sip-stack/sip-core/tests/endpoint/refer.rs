@@ -98,6 +98,65 @@ fn the_second_transfer_of_a_dialog_is_named() {
 }
 
 #[test]
+fn a_peer_that_subscribes_hears_for_longer_or_no_more_and_the_transfer_goes_on() {
+    let (mut bench, usage) = called();
+    let (id, _) = refer(&mut bench, usage, 101, TO);
+    bench.within(usage, "SUBSCRIBE", 102, "Event: refer\r\n", "");
+    assert_eq!(bench.count("481"), 1, "there is no subscription before the 202");
+    bench.act(|endpoint, now| endpoint.accept_refer(now, usage, id));
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    bench.secs(2);
+    bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, StatusCode::RINGING));
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    let told = |state: &str| ("refer".into(), state.into(), "SIP/2.0 180 Ringing\r\n".into());
+    for (cseq, lines, expires, told) in [
+        (
+            103,
+            "Event: refer\r\nExpires: 9000\r\n",
+            "600",
+            told("active;expires=600"),
+        ),
+        (
+            104,
+            "Event: refer;id=101\r\nExpires: 60\r\n",
+            "60",
+            told("active;expires=60"),
+        ),
+        (
+            105,
+            "Event: refer\r\nExpires: 0\r\n",
+            "0",
+            told("terminated;reason=timeout"),
+        ),
+    ] {
+        bench.within(usage, "SUBSCRIBE", cseq, lines, "");
+        assert_eq!(bench.last("200").header(HeaderName::Expires), Some(expires));
+        assert_eq!(state(&bench.last("NOTIFY")), told);
+        bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    }
+    let count = bench.distinct("NOTIFY");
+    bench.act(|endpoint, now| endpoint.notify_refer(now, usage, id, StatusCode::OK));
+    bench.within(usage, "SUBSCRIBE", 106, "Event: refer\r\n", "");
+    assert_eq!((bench.distinct("NOTIFY"), bench.count("481")), (count, 2));
+    assert!(bench.events.is_empty(), "{}", bench.ladder());
+}
+
+#[test]
+fn a_subscription_that_nobody_prolongs_ends_with_its_next_notify() {
+    let (mut bench, usage) = called();
+    let (id, _) = refer(&mut bench, usage, 101, TO);
+    bench.act(|endpoint, now| endpoint.accept_refer(now, usage, id));
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    bench.secs(600);
+    bench.act(|endpoint, now| {
+        endpoint.notify_refer(now, usage, id, StatusCode::RINGING);
+        endpoint.notify_refer(now, usage, id, StatusCode::OK);
+    });
+    assert_eq!(state(&bench.last("NOTIFY")).1, "terminated;reason=timeout");
+    assert_eq!(bench.distinct("NOTIFY"), 2);
+}
+
+#[test]
 fn who_wants_to_hear_nothing_hears_nothing() {
     let (mut bench, usage) = called();
     let (id, _) = refer(
