@@ -14,7 +14,7 @@ use crate::uri::{Uri, escape_header};
 use super::Endpoint;
 use super::client::Purpose;
 use super::event::{Body, Event, EventType, Headers, ReferId, UsageId};
-use super::subscription::{REFER, Told, expires_line};
+use super::subscription::{REFER, StateLine, expires_line};
 use super::usage::State;
 use super::wire;
 
@@ -31,7 +31,7 @@ pub(super) struct Subscription {
     subscribes: bool,
     until: Time,
     /// Progress that the peer was told last; `None` before the REFER is accepted.
-    told: Option<StatusCode>,
+    notified: Option<StatusCode>,
 }
 
 impl Subscription {
@@ -92,16 +92,16 @@ impl Endpoint {
         let Some(subscription) = self.subscription_mut(usage, refer) else {
             return;
         };
-        subscription.told = Some(code);
+        subscription.notified = Some(code);
         let left = subscription.until.since(now);
-        let told = if code.is_final() {
-            Told::Terminated("noresource")
+        let state = if code.is_final() {
+            StateLine::Terminated("noresource")
         } else if left.is_zero() {
-            Told::Terminated("timeout")
+            StateLine::Terminated("timeout")
         } else {
-            Told::Active(left)
+            StateLine::Active(left)
         };
-        self.tell_progress(now, usage, refer, told);
+        self.notify_progress(now, usage, refer, state);
     }
 
     /// A SUBSCRIBE in the dialog of a REFER: its peer wants to hear of the transfer for longer, or no more, which leaves the transfer
@@ -121,7 +121,7 @@ impl Endpoint {
         };
         let found = state.refers.iter_mut().find(|(_, subscription)| {
             subscription.subscribes
-                && subscription.told.is_some()
+                && subscription.notified.is_some()
                 && subscription.is_meant_by(event.id.as_deref())
         });
         let Some((refer, subscription)) = found else {
@@ -139,20 +139,20 @@ impl Endpoint {
             let supported = self.about.supported.clone();
             self.refuse_with(now, server, StatusCode::OK, &[&contact, &expires, &supported]);
         }
-        let told = match granted.is_zero() {
-            true => Told::Terminated("timeout"),
-            false => Told::Active(granted),
+        let state = match granted.is_zero() {
+            true => StateLine::Terminated("timeout"),
+            false => StateLine::Active(granted),
         };
-        self.tell_progress(now, usage, refer, told);
+        self.notify_progress(now, usage, refer, state);
     }
 
     /// NOTIFY with the progress of a transfer.
-    fn tell_progress(&mut self, now: Time, usage: UsageId, refer: ReferId, told: Told) {
+    fn notify_progress(&mut self, now: Time, usage: UsageId, refer: ReferId, state: StateLine) {
         let Some(subscription) = self.subscription(usage, refer) else {
             return;
         };
-        let mut lines = subscription.event().notify_lines(told);
-        if let (true, Some(code)) = (subscription.subscribes, subscription.told) {
+        let mut lines = subscription.event().notify_lines(state);
+        if let (true, Some(code)) = (subscription.subscribes, subscription.notified) {
             lines.push_str(&self.about.user_agent);
             let body = Body {
                 content_type: "message/sipfrag;version=2.0".into(),
@@ -160,7 +160,7 @@ impl Endpoint {
             };
             self.send_in_dialog(now, usage, 0, Some(body), lines, Purpose::Notify(refer));
         }
-        if matches!(told, Told::Terminated(_)) {
+        if matches!(state, StateLine::Terminated(_)) {
             self.forget_refer(usage, refer);
         }
     }
@@ -215,7 +215,7 @@ impl Endpoint {
             named: std::mem::replace(&mut state.referred, true),
             subscribes: referral.subscribes,
             until: now + LIFETIME,
-            told: None,
+            notified: None,
         };
         state.refers.insert(refer, subscription);
         self.event(Event::Refer {

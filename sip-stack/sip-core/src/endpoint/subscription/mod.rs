@@ -65,18 +65,18 @@ enum Side {
 
 /// Value of a `Subscription-State` that we write (RFC 6665 §4.1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum StateLine {
     /// It goes on for so long.
     Active(Duration),
     /// It is over, for this reason.
     Terminated(&'static str),
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for StateLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Told::Active(left) => write!(f, "active;expires={}", left.as_secs()),
-            Told::Terminated(reason) => write!(f, "terminated;reason={reason}"),
+            StateLine::Active(left) => write!(f, "active;expires={}", left.as_secs()),
+            StateLine::Terminated(reason) => write!(f, "terminated;reason={reason}"),
         }
     }
 }
@@ -92,11 +92,11 @@ impl EventType {
     }
 
     /// `Event` and `Subscription-State` lines of a NOTIFY.
-    pub(super) fn notify_lines(&self, told: Told) -> String {
+    pub(super) fn notify_lines(&self, state: StateLine) -> String {
         format!(
             "{}{}",
             one_line("Event", &self.to_string()),
-            one_line("Subscription-State", &told.to_string())
+            one_line("Subscription-State", &state.to_string())
         )
     }
 }

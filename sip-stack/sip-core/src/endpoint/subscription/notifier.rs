@@ -15,7 +15,7 @@ use super::super::event::{
 };
 use super::super::resolve::Hop;
 use super::super::wire::Draft;
-use super::{Endpoint, Identity, Side, Subscription, TimerKey, Told, expires_line, is_end};
+use super::{Endpoint, Identity, Side, StateLine, Subscription, TimerKey, expires_line, is_end};
 
 /// Time that a SUBSCRIBE without `Expires` asks for; packages that have another one are not known here.
 const DEFAULT: Duration = Duration::from_secs(3_600);
@@ -127,9 +127,9 @@ impl Endpoint {
             Stage::Asked { .. } => {}
             Stage::Granted { until } => {
                 let agent = self.about.user_agent.clone();
-                let told = Told::Active(until.since(now));
+                let line = StateLine::Active(until.since(now));
                 let state = self.subscriptions.get_mut(&subscription);
-                if let Some((draft, hop)) = state.and_then(|state| state.notify(told, &agent, body)) {
+                if let Some((draft, hop)) = state.and_then(|state| state.notify(line, &agent, body)) {
                     self.dispatch(now, draft, hop, None, Purpose::Subscription(subscription));
                 }
             }
@@ -252,10 +252,10 @@ impl Endpoint {
 
     /// Forgets a subscription, and tells its peer so. The outcome of that is of no consequence.
     fn tell_last(&mut self, now: Time, id: SubscriptionId, reason: &'static str, body: Option<Body>) {
-        let told = Told::Terminated(reason);
+        let line = StateLine::Terminated(reason);
         let agent = self.about.user_agent.clone();
         let state = self.forget_subscription(id);
-        if let Some((draft, hop)) = state.and_then(|mut state| state.notify(told, &agent, body)) {
+        if let Some((draft, hop)) = state.and_then(|mut state| state.notify(line, &agent, body)) {
             self.dispatch(now, draft, hop, None, Purpose::Subscription(id));
         }
     }
@@ -286,11 +286,11 @@ impl Endpoint {
 
 impl Subscription {
     /// A NOTIFY, and where it goes.
-    fn notify(&mut self, told: Told, agent: &str, body: Option<Body>) -> Option<(Draft, Hop)> {
+    fn notify(&mut self, state: StateLine, agent: &str, body: Option<Body>) -> Option<(Draft, Hop)> {
         let Side::Notifier(notifier) = &mut self.side else {
             return None;
         };
-        let more = format!("{}{agent}", self.identity.event.notify_lines(told));
+        let more = format!("{}{agent}", self.identity.event.notify_lines(state));
         Some(
             self.identity
                 .draft(Method::Notify, &mut notifier.dialog, more, body),
