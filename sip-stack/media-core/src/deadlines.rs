@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use sans_io::Time;
+use sans_io::{Deadline, Time};
 
 use crate::control::BridgeId;
 
@@ -11,6 +11,41 @@ use crate::control::BridgeId;
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     heap: BinaryHeap<Reverse<(Time, Who, u64)>>,
+}
+
+/// The earliest of several deadlines; the one that was named first, of those that are equal. A leg has nine, of which few exist
+/// at a time, and they are compared several times for each packet: so it holds no `Option`, but the end of time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Earliest {
+    at: Time,
+    why: &'static str,
+}
+
+impl Default for Earliest {
+    fn default() -> Earliest {
+        Earliest {
+            at: Time(u64::MAX),
+            why: "",
+        }
+    }
+}
+
+impl Earliest {
+    /// Takes another deadline into account.
+    #[inline(always)]
+    pub(crate) fn or(&mut self, other: Deadline) {
+        if let Some((at, why)) = other
+            && at < self.at
+        {
+            *self = Earliest { at, why };
+        }
+    }
+
+    /// The earliest of those that were named; `None` if none of them ever comes.
+    #[inline(always)]
+    pub(crate) fn deadline(self) -> Deadline {
+        (self.at < Time(u64::MAX)).then_some((self.at, self.why))
+    }
 }
 
 /// Leg or mix to be looked at.
@@ -68,5 +103,24 @@ impl Queue {
             }
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_earliest_deadline_is_the_first_named_of_equal_ones() {
+        let mut earliest = Earliest::default();
+        assert_eq!(earliest.deadline(), None);
+        earliest.or(None);
+        assert_eq!(earliest.deadline(), None);
+        earliest.or(Some((Time(5), "a report")));
+        earliest.or(Some((Time(3), "a digit")));
+        earliest.or(None);
+        earliest.or(Some((Time(3), "knocks")));
+        earliest.or(Some((Time(4), "silence")));
+        assert_eq!(earliest.deadline(), Some((Time(3), "a digit")));
     }
 }

@@ -36,13 +36,18 @@ impl Time {
     }
 }
 
+/// Microseconds of a duration, at most as many as there are; in 64 bits, unlike [`Duration::as_micros`].
+#[inline]
+const fn micros(duration: Duration) -> u64 {
+    let whole = duration.as_secs().saturating_mul(1_000_000);
+    whole.saturating_add(duration.subsec_micros() as u64)
+}
+
 impl Add<Duration> for Time {
     type Output = Time;
+    #[inline]
     fn add(self, rhs: Duration) -> Time {
-        Time(
-            self.0
-                .saturating_add(u64::try_from(rhs.as_micros()).unwrap_or(u64::MAX)),
-        )
+        Time(self.0.saturating_add(micros(rhs)))
     }
 }
 
@@ -54,11 +59,9 @@ impl AddAssign<Duration> for Time {
 
 impl Sub<Duration> for Time {
     type Output = Time;
+    #[inline]
     fn sub(self, rhs: Duration) -> Time {
-        Time(
-            self.0
-                .saturating_sub(u64::try_from(rhs.as_micros()).unwrap_or(u64::MAX)),
-        )
+        Time(self.0.saturating_sub(micros(rhs)))
     }
 }
 
@@ -72,5 +75,25 @@ impl Sub<Time> for Time {
 impl fmt::Debug for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_count_whole_microseconds_and_stop_at_the_ends_of_time() {
+        let moment = Time(1_500_000);
+        assert_eq!(moment + Duration::new(2, 7_999), Time(3_500_007));
+        assert_eq!(moment - Duration::from_micros(1_499_999), Time(1));
+        assert_eq!(moment - Duration::from_secs(2), Time::ZERO);
+        assert_eq!(moment + Duration::MAX, Time(u64::MAX));
+        assert_eq!(moment - Duration::MAX, Time::ZERO);
+        // As many microseconds as there are, and one more than that.
+        let longest = Duration::from_micros(u64::MAX);
+        assert_eq!(Time::ZERO + longest, Time(u64::MAX));
+        assert_eq!(Time(u64::MAX) - longest, Time::ZERO);
+        assert_eq!(Time::ZERO + (longest + Duration::from_micros(1)), Time(u64::MAX));
     }
 }

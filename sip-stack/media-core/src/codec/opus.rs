@@ -230,6 +230,7 @@ const NOISE: f32 = 5e-4;
 
 /// Duration of a packet in 48 kHz ticks (RFC 6716 §3.1, §3.2); `None` if it is not one or lasts over 120 ms.
 #[must_use]
+#[inline]
 pub fn duration(payload: &[u8]) -> Option<u32> {
     let toc = *payload.first()?;
     let frame: u32 = match toc >> 3 {

@@ -130,6 +130,7 @@ impl Receiver {
 
     /// Time at which [`Receiver::timeout`] may return something.
     #[must_use]
+    #[inline]
     pub fn deadline(&self) -> Deadline {
         self.now.map(|press| (press.heard + LOST_END, "end of a digit"))
     }

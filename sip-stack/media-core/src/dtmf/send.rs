@@ -113,6 +113,7 @@ impl Sender {
 
     /// Time at which [`Sender::poll`] has something.
     #[must_use]
+    #[inline]
     pub fn deadline(&self) -> Deadline {
         (self.playing.is_some() || !self.queue.is_empty()).then_some((self.at, "digit"))
     }

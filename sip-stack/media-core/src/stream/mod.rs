@@ -19,7 +19,7 @@ mod transcode;
 
 use std::time::Duration;
 
-use sans_io::{Deadline, Rng, Time, earlier};
+use sans_io::{Deadline, Rng, Time};
 
 pub(crate) use announcement::Announcement;
 pub(crate) use count::Count;
@@ -33,7 +33,7 @@ pub(crate) use transcode::{direct, last, paced};
 
 use crate::codec::Encoder;
 use crate::control::{BridgeId, Event, LegId};
-use crate::deadlines::Armed;
+use crate::deadlines::{Armed, Earliest};
 use crate::dtmf;
 use crate::lane::Tie;
 use crate::negotiated::StreamAgreed;
@@ -167,13 +167,16 @@ impl Leg {
 
     /// Time at which the leg must be looked at; after `silence` without a sign of its peer it is silent.
     pub(crate) fn deadline(&self, silence: Option<Duration>) -> Deadline {
-        let mut next = earlier(self.transport.deadline(), self.tick.map(|at| (at, "application")));
-        next = earlier(next, self.feed_deadline());
-        next = earlier(next, self.keys.deadline());
-        next = earlier(next, self.digits.deadline());
-        next = earlier(next, self.knocks.as_ref().map(|knocks| (knocks.at, "knocks")));
-        next = earlier(next, self.report_at.map(|at| (at, "RTCP report")));
-        next = earlier(next, self.silence_deadline(silence));
-        earlier(next, self.flow_deadline())
+        let mut next = Earliest::default();
+        next.or(self.transport.deadline());
+        next.or(self.tick.map(|at| (at, "application")));
+        next.or(self.feed_deadline());
+        next.or(self.keys.deadline());
+        next.or(self.digits.deadline());
+        next.or(self.knocks.as_ref().map(|knocks| (knocks.at, "knocks")));
+        next.or(self.report_at.map(|at| (at, "RTCP report")));
+        next.or(self.silence_deadline(silence));
+        next.or(self.flow_deadline());
+        next.deadline()
     }
 }

@@ -30,6 +30,7 @@ impl Silence {
 
 impl Leg {
     /// True if something should come from the peer.
+    #[inline]
     fn is_due(&self) -> bool {
         let media = self.media.as_ref();
         // `c=0.0.0.0` is hold as well (RFC 2543).
@@ -48,6 +49,7 @@ impl Leg {
         }
     }
 
+    #[inline]
     pub(crate) fn silence_deadline(&self, limit: Option<Duration>) -> Deadline {
         let limit = limit.filter(|_| self.is_due() && !self.silence.silent)?;
         Some((self.silence.since + limit, "silence of a leg"))

@@ -140,6 +140,7 @@ impl Leg {
         }
     }
 
+    #[inline]
     pub(super) fn flow_deadline(&self) -> Deadline {
         let limit = if self.in_dtx { STOPPED_IN_DTX } else { STOPPED };
         self.heard
@@ -148,6 +149,7 @@ impl Leg {
     }
 
     /// Time at which the peer's sound is due; in a mix it is the mix that asks.
+    #[inline]
     pub(crate) fn feed_deadline(&self) -> Deadline {
         let feed = self.feed.as_ref().filter(|_| self.mixed.is_none())?;
         feed.deadline()

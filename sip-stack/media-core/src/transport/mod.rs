@@ -308,9 +308,10 @@ impl Transport {
     }
 
     /// True if checks of its own tell whether the peer is there: ICE consent, or those of the leg that this one stands in for.
+    #[inline]
     pub(crate) fn checks_peer(&self) -> bool {
         match self {
-            Transport::Observed(observed) => observed.inner.checks_peer(),
+            Transport::Observed(observed) => observed.checks_peer(),
             Transport::DtlsSrtp(_) | Transport::Lane(_) => true,
             Transport::Rtp(_) | Transport::Sdes(_) => false,
         }

@@ -138,6 +138,13 @@ impl Observed {
         self.inner.buffers()
     }
 
+    /// True if checks of its own tell whether the peer is there.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn checks_peer(&self) -> bool {
+        self.inner.checks_peer()
+    }
+
     fn codec(&self, payload_type: u8) -> Option<Codec> {
         let known = self.codecs.iter().find(|(number, _)| *number == payload_type);
         known.map(|(_, codec)| *codec)
