@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use call_engine::acd::{AgentId, CallId};
 use sans_io::{Deadline, Time};
-use session_core::{CallRecord, CallState, Cause, IncomingCall, LegInfo, SessionId, Source};
+use session_core::{CallRecord, CallSession, CallState, Cause, IncomingCall, LegInfo, SessionId, Source};
 
 use super::context::Ctx;
 use super::controller::Controller;
@@ -24,8 +24,9 @@ const GATHER: Duration = Duration::from_millis(30);
 #[derive(Debug, Default)]
 pub(super) struct DirectCalls {
     calls: BTreeMap<SessionId, DirectCall>,
-    /// Calls about which something may be new, and the time at which they are published.
+    /// Calls about which something may be new.
     changed: BTreeSet<SessionId>,
+    /// Time at which they are published.
     due: Option<Time>,
 }
 
@@ -150,12 +151,12 @@ impl Controller {
         let Some(direct) = self.direct.calls.get(&session) else {
             return;
         };
-        let state = cx.coordinator.find_session(session).map(|call| call.state);
-        let Some(state) = state.filter(|state| *state != CallState::Ending) else {
+        let live = cx.coordinator.find_session(session);
+        let Some(live) = live.filter(|live| live.state != CallState::Ending) else {
             return;
         };
         let legs = cx.coordinator.legs_in(session);
-        let call = self.project_direct(cx.now, direct, state, &legs);
+        let call = self.project_direct(cx.now, direct, &live, &legs);
         if direct.published.as_ref() == Some(&call) {
             return;
         }
@@ -165,13 +166,13 @@ impl Controller {
         }
     }
 
-    fn project_direct(&self, now: Time, direct: &DirectCall, state: CallState, legs: &[LegInfo]) -> Call {
+    fn project_direct(&self, now: Time, direct: &DirectCall, live: &CallSession, legs: &[LegInfo]) -> Call {
         let legs: Vec<CallLeg> = legs
             .iter()
             .map(|leg| CallLeg::new(leg, self.named(leg.user.as_deref())))
             .collect();
         let is_away = legs.iter().any(|leg| leg.state == LegState::Away);
-        let phase = match state {
+        let phase = match live.state {
             _ if is_away => CallPhase::Away,
             CallState::Initiating => CallPhase::Connecting,
             CallState::Ringing => CallPhase::Ringing,
@@ -179,8 +180,6 @@ impl Controller {
             CallState::OnHold => CallPhase::Held,
         };
         let before = direct.published.as_ref();
-        let is_answered = matches!(state, CallState::Active | CallState::OnHold);
-        let answered = before.and_then(|call| call.answered_at);
         Call {
             id: ids::call(direct.id),
             kind: direct.kind,
@@ -194,7 +193,7 @@ impl Controller {
                 _ => Moment(now),
             },
             entered_at: Moment(direct.entered),
-            answered_at: answered.or(is_answered.then_some(Moment(now))),
+            answered_at: live.answered_at.map(Moment),
             position: None,
             agent: None,
             agents: Vec::new(),
@@ -238,7 +237,7 @@ impl Controller {
             id: direct_record(direct.id),
             call: ids::call(direct.id),
             outcome,
-            mos: mos(&legs),
+            mos: mos(&legs, |leg| leg.mode == Mode::Party),
             code: Some(call.code.get()),
             reason: Some(reason(call)),
             hung_up_by: hung_up_by(call),
@@ -320,13 +319,13 @@ pub(super) fn direct_record(call: CallId) -> String {
     format!("dir_{}", ids::record(call).trim_start_matches("rec_"))
 }
 
-/// Sound quality of the first leg, and of the last other one that had any.
-pub(super) fn mos(legs: &[RecordLeg]) -> Mos {
+/// Sound quality of the first leg, which is the caller's, and of the last other one that had any and `is_agents`.
+pub(super) fn mos(legs: &[RecordLeg], is_agents: impl Fn(&RecordLeg) -> bool) -> Mos {
     let of = |leg: &RecordLeg| leg.media.as_ref().and_then(|media| media.mos);
     let mut legs = legs.iter();
     Mos {
         caller: legs.next().and_then(of),
-        agent: legs.filter_map(of).next_back(),
+        agent: legs.filter(|leg| is_agents(leg)).filter_map(of).next_back(),
     }
 }
 
@@ -352,4 +351,55 @@ fn parties(direct: &DirectCall, legs: &[CallLeg]) -> Vec<Participant> {
         }
     }
     parties
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::view::{LegDirection, LegMedia};
+    use super::*;
+
+    fn leg(user: &str, mode: Mode, mos: f32) -> RecordLeg {
+        RecordLeg {
+            number: user.into(),
+            user: Some(AgentName {
+                id: format!("usr_{user}"),
+                name: user.into(),
+            }),
+            trunk: None,
+            direction: LegDirection::Outgoing,
+            browser: true,
+            mode,
+            call_id: String::new(),
+            began_at: None,
+            answered_at: None,
+            end: None,
+            media: Some(LegMedia {
+                codec_received: "opus".into(),
+                codec_sent: "opus".into(),
+                packets_received: 50,
+                packets_sent: 50,
+                lost: 0,
+                loss_percent: 0.0,
+                remote_loss_percent: 0.0,
+                jitter_ms: 0.0,
+                round_trip_ms: 0.0,
+                mos: Some(mos),
+            }),
+        }
+    }
+
+    #[test]
+    fn the_sound_of_an_agent_is_not_that_of_who_came_later() {
+        let legs = [
+            leg("caller", Mode::Party, 4.0),
+            leg("anna", Mode::Party, 3.0),
+            leg("ben", Mode::Party, 2.0),
+            leg("sue", Mode::Listen, 1.0),
+        ];
+        let annas = |leg: &RecordLeg| leg.number == "anna";
+        let sound = mos(&legs, annas);
+        assert_eq!((sound.caller, sound.agent), (Some(4.0), Some(3.0)));
+        let parties = mos(&legs, |leg| leg.mode == Mode::Party);
+        assert_eq!(parties.agent, Some(2.0));
+    }
 }

@@ -20,7 +20,7 @@ use super::ids;
 use super::journal_writer::JournalWriter;
 use super::persistence::Persistence;
 use super::view::{
-    AgentName, AgentNotes, Change, HungUpBy, Moment, Mos, Outcome, Party, Record, RecordKind, RecordLeg,
+    AgentName, AgentNotes, Change, HungUpBy, Moment, Outcome, Party, Record, RecordKind, RecordLeg,
 };
 use crate::call_log::{hung_up_by, reason};
 
@@ -62,8 +62,6 @@ pub struct Ended {
     pub from: Party,
     /// Number or name that was dialled.
     pub to: String,
-    /// Sound quality.
-    pub mos: Mos,
     /// Final SIP status of the caller's session.
     pub code: Option<u16>,
     /// Reason of the end, in words.
@@ -85,7 +83,6 @@ impl Ended {
         Ended {
             from,
             to,
-            mos: direct::mos(&legs),
             code: Some(record.code.get()),
             reason: Some(reason(record)),
             hung_up_by: hung_up_by(record),
@@ -102,7 +99,6 @@ impl Ended {
         self.legs.extend(legs);
         self.legs
             .sort_by_key(|leg| (leg.began_at.is_none(), leg.began_at.map(|at| at.0)));
-        self.mos = direct::mos(&self.legs);
     }
 }
 
@@ -350,6 +346,14 @@ impl Journal {
     fn record(&self, finished: &Finished, ended: Ended) -> Record {
         let queue = self.directory.queue(finished.queue);
         let seconds = |micros: u64| micros as f64 / 1_000_000.0;
+        let last = finished
+            .agents
+            .last()
+            .and_then(|agent| self.directory.agent(*agent));
+        let is_agents = |leg: &RecordLeg| match (last, &leg.user) {
+            (Some(agent), Some(user)) => agent.id == user.id,
+            _ => false,
+        };
         Record {
             id: ids::record(finished.call),
             call: ids::call(finished.call),
@@ -383,7 +387,7 @@ impl Journal {
             disposition: ended.disposition,
             notes: AgentNotes::text(&ended.notes),
             notes_by: ended.notes,
-            mos: ended.mos,
+            mos: direct::mos(&ended.legs, is_agents),
             code: ended.code,
             reason: ended.reason,
             hung_up_by: ended.hung_up_by,

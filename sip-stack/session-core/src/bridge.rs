@@ -78,7 +78,7 @@ pub(crate) struct Bridge {
     speech: Speech,
 }
 
-/// Who speaks in a bridge.
+/// Speech of the legs of a bridge.
 #[derive(Debug)]
 enum Speech {
     /// Nobody wants to know.

@@ -345,7 +345,7 @@ pub enum RegistrationState {
     Refused(StatusCode),
     /// The registrar gave no answer: it could not be found or reached, or was silent.
     Unanswered(Fault),
-    /// It was given up on request.
+    /// Given up on request.
     GivenUp,
 }
 

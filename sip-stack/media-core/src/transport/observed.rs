@@ -1,6 +1,6 @@
 //! A transport under observation: its packets go to a tap as well, or are heard for speech.
 //!
-//! It stands in the place of the transport that it wraps, and is matched where that one would be, so that a leg that nobody observes
+//! The wrapper stands in the place of the transport and is matched where that one would be, so that a leg that nobody observes
 //! has nothing to test. Its methods are kept out of line: those of [`Transport`] are written into the packet path as if it
 //! were not there. Which way a packet takes afterwards, relayed, transcoded or mixed, makes no difference.
 

@@ -7,9 +7,9 @@ use sans_io::Time;
 pub(crate) enum Course {
     /// Ours has not left yet.
     Unsent,
-    /// It came, or was sent.
+    /// On its way to us or to the peer, without an answer.
     Sent(Sent),
-    /// It was answered then.
+    /// Answered at this time.
     Answered(Sent, Time),
 }
 

@@ -440,7 +440,7 @@ pub enum Event {
 pub enum Silence {
     /// Nobody responded in time. Counts as 408 (RFC 3261 §8.1.3.1).
     Timeout,
-    /// It could not be sent. Counts as 503.
+    /// The request could not be sent. Counts as 503.
     Transport,
     /// Its target has no address. Counts as 503 (RFC 3263 §4.3).
     Nowhere,

@@ -141,7 +141,7 @@ impl Subscriber {
 }
 
 impl Fork {
-    /// It lasts so long; refreshed when half of that is over.
+    /// Sets the time that is left; half of it later the subscription is refreshed.
     pub(super) fn expires_in(&mut self, now: Time, left: Duration) {
         self.until = now + left;
         self.refresh = now + left / 2;

@@ -66,9 +66,9 @@ enum Side {
 /// Value of a `Subscription-State` that we write (RFC 6665 §4.1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StateLine {
-    /// It goes on for so long.
+    /// The subscription goes on for so long.
     Active(Duration),
-    /// It is over, for this reason.
+    /// The subscription is over, for this reason.
     Terminated(&'static str),
 }
 

@@ -85,13 +85,13 @@ pub enum SubscriptionEnd {
 /// Reason for which we end a subscription of a peer (RFC 6665 §4.1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TerminationReason {
-    /// It may subscribe again at once, perhaps elsewhere.
+    /// The peer may subscribe again at once, perhaps elsewhere.
     Deactivated,
-    /// It may not have the state.
+    /// The peer may not have the state.
     Rejected,
     /// The thing whose state it was exists no more.
     NoResource,
-    /// It may try again later.
+    /// The peer may try again later.
     GiveUp,
 }
 
