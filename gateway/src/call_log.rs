@@ -304,6 +304,7 @@ mod tests {
             source: Source::User("alice".into()),
             from: "alice".into(),
             display: "Alice".into(),
+            identity: session_core::identity::Identity::default(),
             to: "0301234".into(),
             domain: "example.com".into(),
             peer: ([192, 0, 2, 1], 5060).into(),

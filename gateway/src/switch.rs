@@ -234,6 +234,7 @@ impl Switch {
                     caller: None,
                     ring_timeout: self.ring_timeout,
                     headers: Vec::new(),
+                    diverted: None,
                 };
                 coordinator.transfer(now, leg, invitation);
             }

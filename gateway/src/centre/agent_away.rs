@@ -26,6 +26,7 @@ impl Call {
             caller: None,
             ring_timeout: RECALL,
             headers: vec![(CALL_HEADER.into(), ids::call(id)), answer_at_once()],
+            diverted: None,
         };
         if let Ok(leg) = cx.coordinator.invite(cx.now, self.session, invitation) {
             self.recall(leg);

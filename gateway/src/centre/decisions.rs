@@ -100,6 +100,7 @@ impl Controller {
                     queue.map(|queue| queue.display.clone()).unwrap_or_default(),
                 ),
             ],
+            diverted: None,
         };
         let Ok(leg) = cx.coordinator.invite(cx.now, call.session, invitation) else {
             return lost;

@@ -13,6 +13,7 @@ pub(crate) mod queue;
 mod queue_ref;
 mod read_choices;
 mod read_dial;
+mod read_identity;
 mod read_media;
 mod read_queues;
 mod read_trunks;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use session_core::{Quota, Trunk};
 use sip_core::flow::Transport;
 
+use super::read_identity::read_identity;
 use super::reader::{Reader, Section, boolean, filled};
 use super::values::{codecs, host_port, ip, media_source, quota, seconds, transport};
 
@@ -48,6 +49,7 @@ pub(super) fn read_trunks<'t>(
         let sources = r.list(&mut section, "sources", ip);
         let trusted = r.get(&mut section, "trusted", boolean).unwrap_or(true);
         let late_offer = r.get(&mut section, "late_offer", boolean).unwrap_or_default();
+        let identity = read_identity(r, &mut section);
         let quota = quota(r, &mut section);
         if let Some(name) = name {
             limits.insert(name.clone(), quota);
@@ -68,6 +70,7 @@ pub(super) fn read_trunks<'t>(
                 codecs,
                 late_offer,
                 trusted,
+                identity,
                 media_source,
             };
             if let Some(address) = section.span("address") {

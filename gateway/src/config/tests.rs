@@ -2,6 +2,7 @@ use std::path::Path;
 
 use call_engine::{Application, CallRequest, Decision, Origin};
 use session_core::MediaSource;
+use session_core::identity::{AssertedIn, DiversionIn, IdentityPolicy};
 
 use super::*;
 
@@ -120,6 +121,18 @@ fn a_file_overlays_the_defaults() {
     assert!(!doubted.trunks["t"].trusted && !doubted.trunks["t"].late_offer);
     let late = format!("{ALICE}[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\nlate_offer=true\n");
     assert!(parse(&late).expect("good").trunks["t"].late_offer);
+    let told = format!(
+        "{ALICE}[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\nidentity=['p-asserted-identity','Remote-Party-ID']\n\
+         diversion='both'\nuser_to_user=true\ncharge='+49301234'\n"
+    );
+    let policy = &parse(&told).expect("good").trunks["t"].identity;
+    assert_eq!(
+        policy.asserted_in,
+        [AssertedIn::PAssertedIdentity, AssertedIn::RemotePartyId]
+    );
+    assert_eq!(policy.diversion_in, DiversionIn::Both);
+    assert!(policy.user_to_user && policy.charge.as_deref() == Some("+49301234"));
+    assert_eq!(config.trunks["carrier"].identity, IdentityPolicy::default());
     let out = Decision::Trunk {
         name: "carrier".into(),
         number: "+49301".into(),
@@ -360,6 +373,22 @@ application = "echo"
     )
     .expect_err("many mistakes");
     insta::assert_snapshot!(errors.join("\n"));
+}
+
+#[test]
+fn mistakes_about_a_callers_identity_are_told() {
+    let wrong = |line: &str| {
+        let file = format!("{ALICE}[[trunks]]\nname='t'\naddress='127.0.0.1:5999'\n{line}\n");
+        parse(&file).expect_err("a mistake").join("\n")
+    };
+    assert!(wrong("identity='from'").contains("`from` is none of: p-asserted-identity"));
+    let twice = wrong("identity=['remote-party-id','remote-party-id']");
+    assert!(
+        twice.contains("trunks.identity names \"remote-party-id\" twice"),
+        "{twice}"
+    );
+    assert!(wrong("diversion='on'").contains("`on` is none of: off, diversion"));
+    assert!(wrong("charge='sip:1'").contains("`sip:1` is not a number"));
 }
 
 #[test]

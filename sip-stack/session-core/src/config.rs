@@ -15,6 +15,7 @@ use sip_core::flow::Transport;
 
 use crate::admission::{Limits, Quota};
 use crate::guard;
+use crate::identity::IdentityPolicy;
 
 /// Settings of the coordinator.
 #[derive(Clone, Debug)]
@@ -194,6 +195,8 @@ pub struct Trunk {
     pub late_offer: bool,
     /// True if it vouches for its callers: `P-Asserted-Identity` is believed (RFC 3325).
     pub trusted: bool,
+    /// Parts of a caller's identity that it is given.
+    pub identity: IdentityPolicy,
     /// Sources that its media are accepted from.
     pub media_source: MediaSource,
 }

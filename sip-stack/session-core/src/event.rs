@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sip_core::message::StatusCode;
 
 use crate::guard::Ban;
+use crate::identity::Identity;
 use crate::record::{CallRecord, Cause, Fault};
 use crate::{Refusal, SessionId};
 
@@ -414,10 +415,12 @@ pub enum ReferTo {
 pub struct IncomingCall {
     /// Origin of the call.
     pub source: Source,
-    /// User part of From, percent-escapes undone.
+    /// Number or name of the caller as shown, percent-escapes undone; `anonymous` for one who is not.
     pub from: String,
-    /// Display name of From, may be empty.
+    /// Name of the caller as shown, may be empty.
     pub display: String,
+    /// Identity beside what is shown.
+    pub identity: Identity,
     /// Dialled number or name: user part of the Request-URI, percent-escapes decoded, `tel:` included.
     pub to: String,
     /// Host of the Request-URI.

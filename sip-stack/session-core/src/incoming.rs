@@ -9,12 +9,13 @@ use sip_core::flow::{Flow, Transport};
 use sip_core::message::{Message, StatusCode};
 use sip_core::uri::UriRef;
 
-use crate::admission::{self, Word};
+use crate::admission::Word;
 use crate::call::{Call, NewCall};
 use crate::context::Context;
 use crate::coordinator::Coordinator;
 use crate::dial::Caller;
 use crate::event::{Event, IncomingCall, Source};
+use crate::identity::{Sender, read};
 use crate::leg::{
     Account, Course, Device, Dialog, Leg, MediaWanted, Membership, Negotiation, Peer, Purpose, Sent,
 };
@@ -62,6 +63,7 @@ impl Coordinator {
                 display: call.display.clone(),
             },
             to: call.to.clone(),
+            identity: call.identity.clone(),
             began: now,
             answered: None,
             max_forwards: request.max_forwards().unwrap_or(70),
@@ -186,29 +188,28 @@ impl Coordinator {
 
 /// Caller and callee, as the application is told.
 fn describe(cx: &Context, request: &Message, source: Source, flow: Flow, device: Device) -> IncomingCall {
-    let trusted = match &source {
-        Source::Trunk(name) => cx.directory.trunk(name).is_some_and(|trunk| trunk.trusted),
-        Source::User(_) | Source::Anyone => false,
-    };
-    let Caller {
-        user: from,
-        mut display,
-    } = admission::caller(request, trusted);
-    if let Source::User(user) = &source {
+    let sender = match &source {
         // The authenticated user determines what the others see.
-        let known = cx.directory.user(user).map(|user| user.display.clone());
-        if let Some(known) = known.filter(|display| !display.is_empty()) {
-            display = known;
-        }
-    }
+        Source::User(name) => Sender::User {
+            name,
+            display: cx.directory.user(name).map_or("", |user| &user.display),
+        },
+        Source::Trunk(name) => cx
+            .directory
+            .trunk(name)
+            .map_or(Sender::Anyone, |trunk| Sender::Trunk {
+                trusted: trunk.trusted,
+                policy: &trunk.identity,
+            }),
+        Source::Anyone => Sender::Anyone,
+    };
+    let (Caller { user: from, display }, identity) = read(request, &sender);
     let uri = request.request_uri().and_then(|uri| UriRef::parse(uri).ok());
     IncomingCall {
-        from: match &source {
-            Source::User(user) => user.clone(),
-            _ => from,
-        },
+        from,
         source,
         display,
+        identity,
         to: uri.map(user_of).unwrap_or_default(),
         domain: uri.map(host_of).unwrap_or_default(),
         peer: flow.remote,

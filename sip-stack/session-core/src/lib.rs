@@ -15,6 +15,7 @@ mod dial;
 mod directory;
 mod event;
 pub mod guard;
+pub mod identity;
 mod ids;
 mod incoming;
 mod index;

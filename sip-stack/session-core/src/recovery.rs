@@ -20,6 +20,7 @@ use crate::context::Context;
 use crate::coordinator::{Coordinator, Timer};
 use crate::dial::Caller;
 use crate::event::Source;
+use crate::identity::Identity;
 use crate::leg::{
     Account, Ack, Course, Device, Dialog, Leg, MediaWanted, Membership, Negotiation, Peer, Pending, Purpose,
     Sent,
@@ -111,6 +112,7 @@ impl Coordinator {
                 display: saved.display.clone(),
             },
             to: saved.to.clone(),
+            identity: Identity::default(),
             began: Time(saved.began),
             answered: Some(Time(saved.answered)),
             max_forwards: 71,

@@ -15,6 +15,7 @@ use crate::call::{Call, CallSession, End, Lifetime, NewCall};
 use crate::coordinator::{Coordinator, Stats};
 use crate::dial::{Caller, Dial, Invitation, OutgoingCall, Owner, Party};
 use crate::guard::Ban;
+use crate::identity::Identity;
 use crate::leg::{Leg, LegInfo};
 use crate::record::{Cause, Fault};
 
@@ -44,6 +45,7 @@ impl Coordinator {
             source: None,
             from: outgoing.caller.clone(),
             to: place.number(),
+            identity: Identity::ours(&outgoing.caller),
             began: now,
             answered: None,
             max_forwards: 71,

@@ -362,6 +362,7 @@ impl SessionCoordinator {
             caller: None,
             ring_timeout: RING,
             headers: Vec::new(),
+            diverted: None,
         };
         self.act(move |sessions, calls, now| {
             let invitation = calls

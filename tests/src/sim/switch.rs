@@ -140,6 +140,7 @@ impl Switch {
                     caller: None,
                     ring_timeout: RINGS,
                     headers: Vec::new(),
+                    diverted: None,
                 };
                 self.invited.extend(calls.invite(now, *session, invitation));
             }

@@ -1,6 +1,5 @@
 //! Admission of calls and registrations: users by digest, trunks by address, within their quotas.
 
-mod identity;
 mod quota;
 mod refusal;
 
@@ -13,7 +12,6 @@ use sip_core::flow::{Flow, Transport};
 use sip_core::message::{HeaderName, Message, StatusCode};
 use sip_core::uri::UriRef;
 
-pub(crate) use identity::caller;
 use quota::Quotas;
 pub use quota::{Excess, Limits, Quota};
 pub use refusal::{MAX_USER, Reason, Refusal};
@@ -23,6 +21,7 @@ use crate::context::Context;
 use crate::directory::Directory;
 use crate::event::{Event, Source};
 use crate::guard::{self, Ban, Denied, Guard};
+use crate::identity::claimed_user;
 use crate::incoming::{host_of, user_of};
 
 /// Admission: who proves to be whom, who guesses, and who calls too much.
@@ -71,21 +70,27 @@ impl Admission {
             return Word::Granted(Source::Anyone);
         }
         let websocket = matches!(flow.transport, Transport::Ws | Transport::Wss);
-        let from = user_of(request.from().uri);
-        if cx.directory.speaks_for(now, request, flow) == Some(&from) {
-            return admit_domain(cx, request, Source::User(from), flow);
+        let claimed = claimed_user(request);
+        let is_claimed = |user: &str| claimed.as_deref().is_none_or(|claimed| claimed == user);
+        if let Some(user) = cx
+            .directory
+            .speaks_for(now, request, flow)
+            .filter(|user| is_claimed(user))
+        {
+            let source = Source::User(user.to_owned());
+            return admit_domain(cx, request, source, flow);
         }
         // A trunk is known by its address, whatever its callers are called; users behind the same address
         // prove who they are.
         if !websocket
-            && !acts_as_user(cx, &from, request, flow)
+            && !acts_as_user(cx, claimed.as_deref(), request, flow)
             && let Some(name) = cx.directory.trunk_at(flow.remote.ip())
         {
             let source = Source::Trunk(name.to_owned());
             return admit_domain(cx, request, source, flow);
         }
         match self.verify(cx, now, request, flow) {
-            Ok((user, _)) if user == from => admit_domain(cx, request, Source::User(user), flow),
+            Ok((user, _)) if is_claimed(&user) => admit_domain(cx, request, Source::User(user), flow),
             Ok((user, _)) => {
                 cx.refused(request, flow, &user, StatusCode::FORBIDDEN, Reason::OtherUser);
                 Word::Refused {
@@ -95,7 +100,7 @@ impl Admission {
             }
             Err(Some((code, headers))) => {
                 if code == StatusCode::UNAUTHORIZED {
-                    self.challenged(cx, now, request, flow, &from);
+                    self.challenged(cx, now, request, flow, claimed.as_deref());
                 }
                 Word::Refused { code, headers }
             }
@@ -144,7 +149,7 @@ impl Admission {
             }
             Err(refused) => {
                 if matches!(refused, Some((StatusCode::UNAUTHORIZED, _))) {
-                    self.challenged(cx, now, request, flow, &wanted);
+                    self.challenged(cx, now, request, flow, Some(&wanted));
                 }
                 Err(refused)
             }
@@ -252,7 +257,16 @@ impl Admission {
     /// A request without credentials was challenged. A client that names no user of ours cannot answer,
     /// whatever follows. A datagram
     /// counts for nothing: it does not prove that it comes from its source address.
-    fn challenged(&mut self, cx: &mut Context, now: Time, request: &Message, flow: Flow, name: &str) {
+    fn challenged(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        request: &Message,
+        flow: Flow,
+        claimed: Option<&str>,
+    ) {
+        let from = user_of(request.from().uri);
+        let name = claimed.unwrap_or(&from);
         let has_credentials = request.auth(HeaderName::Authorization).next().is_some();
         if has_credentials || cx.directory.user(name).is_some() {
             return;
@@ -315,21 +329,24 @@ impl Admission {
     }
 }
 
-/// True if the caller is one of our users by more than the name in `From`: it answers a challenge of
+/// True if the caller is one of our users by more than the name that it claims: it answers a challenge of
 /// ours, or is registered from where the request came.
-fn acts_as_user(cx: &Context, user: &str, request: &Message, flow: Flow) -> bool {
+fn acts_as_user(cx: &Context, claimed: Option<&str>, request: &Message, flow: Flow) -> bool {
     let signs = || {
         request
             .auth(HeaderName::Authorization)
             .any(|credentials| credentials.get("realm") == Some(cx.config.realm.as_str()))
     };
     let at = |flow: Flow| (flow.transport, flow.remote);
-    let registered = || {
+    let registered = |user| {
         cx.directory
             .contacts(user)
             .any(|contact| at(contact.flow) == at(flow))
     };
-    cx.directory.user(user).is_some() && (signs() || registered())
+    match claimed {
+        Some(user) => cx.directory.user(user).is_some() && (signs() || registered(user)),
+        None => signs(),
+    }
 }
 
 /// Admission of a source that proved itself: a user calls within our domains.

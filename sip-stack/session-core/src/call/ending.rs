@@ -5,10 +5,9 @@ use sans_io::Time;
 use sip_core::endpoint::Reason;
 use sip_core::message::StatusCode;
 
-use super::{Call, Lifetime};
+use super::{Call, Lifetime, PassedReason};
 use crate::context::Context;
 use crate::coordinator::Timer;
-use crate::dial::elsewhere;
 use crate::event::Event;
 use crate::leg::{Leg, Purpose};
 use crate::record::{CallRecord, Cause};
@@ -37,7 +36,8 @@ pub(crate) struct End {
     pub(crate) cause: Cause,
     /// Answers a caller that waits for one; for a call that was answered it is 200.
     pub(crate) code: StatusCode,
-    pub(crate) answered_elsewhere: bool,
+    /// What the other parties are told of the one who ended it.
+    pub(crate) reason: Option<PassedReason>,
 }
 
 impl End {
@@ -45,7 +45,7 @@ impl End {
         End {
             cause,
             code,
-            answered_elsewhere: false,
+            reason: None,
         }
     }
 }
@@ -83,10 +83,9 @@ impl Call {
         for leg in legs {
             let is_away = self.leg(leg).is_some_and(Leg::is_away);
             let reason = match cause {
-                _ if end.answered_elsewhere => Some(elsewhere()),
                 Cause::Lost => Some(super::silence::lost()),
                 Cause::Away if !is_away => Some(connection_lost()),
-                _ => None,
+                _ => end.reason.map(PassedReason::to_reason),
             };
             self.end_leg(cx, now, leg, reason);
         }

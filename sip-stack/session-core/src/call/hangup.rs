@@ -2,10 +2,10 @@
 
 use media_core::control::LegId;
 use sans_io::Time;
-use sip_core::endpoint::{self, Ended};
+use sip_core::endpoint::{Ended, Reason};
 use sip_core::message::{StatusClass, StatusCode};
 
-use super::{Call, End};
+use super::{Call, End, PassedReason};
 use crate::context::Context;
 use crate::leg::Leg;
 use crate::record::{Cause, EndedBy, Fault, LegEnd};
@@ -45,19 +45,18 @@ impl Call {
             self.fault = fault;
         }
         let by = if is_caller { Cause::Caller } else { Cause::Callee };
-        let answered_elsewhere =
-            is_caller && matches!(&cause, Ended::Cancelled { reason: Some(reason) } if is_elsewhere(reason));
+        let reason = reason_of(&cause).as_ref().and_then(PassedReason::of);
         let end = match cause {
             Ended::Bye { .. } => Some(End::new(by, StatusCode::OK)),
-            Ended::Cancelled { .. } | Ended::Expired => Some(End {
-                answered_elsewhere,
-                ..End::new(Cause::Caller, StatusCode::REQUEST_TERMINATED)
-            }),
+            Ended::Cancelled { .. } | Ended::Expired => {
+                Some(End::new(Cause::Caller, StatusCode::REQUEST_TERMINATED))
+            }
             Ended::LocalHangup => None,
             Ended::Rejected { .. } => Some(End::new(Cause::Refused, code)),
             _ => Some(End::new(Cause::Failed, code)),
         };
-        self.leg_ended(cx, now, leg, end.filter(|_| in_call));
+        let end = end.filter(|_| in_call).map(|end| End { reason, ..end });
+        self.leg_ended(cx, now, leg, end);
     }
 
     /// ACK to our 200. With a late offer it carries the answer (RFC 3261 §13.2.2.4). True if it is the first, and the caller's: then
@@ -87,35 +86,33 @@ impl Call {
     }
 }
 
-/// True for a call that was answered elsewhere (RFC 3326 §3.1), or ended with those that a PBX did not choose
-/// (Q.850 cause 26).
-fn is_elsewhere(reason: &endpoint::Reason) -> bool {
-    match reason.cause {
-        Some(200) => reason.protocol.eq_ignore_ascii_case("SIP"),
-        Some(26) => reason.protocol.eq_ignore_ascii_case("Q.850"),
-        _ => false,
+/// Reason that a peer gave for the end of its dialog; in a refusal it is a cause of the telephone network (RFC 6432).
+fn reason_of(cause: &Ended) -> Option<Reason> {
+    match cause {
+        Ended::Bye { reason } | Ended::Cancelled { reason } => reason.clone(),
+        Ended::Rejected { headers, .. } => Reason::of(headers),
+        _ => None,
     }
 }
 
 /// The end of a leg, as its record shows it.
 fn end_of(at: Time, cause: &Ended) -> LegEnd {
-    let (by, reason) = match cause {
-        Ended::Bye { reason } | Ended::Cancelled { reason } => (EndedBy::Peer, reason.clone()),
-        Ended::Rejected { .. } => (EndedBy::Peer, None),
-        Ended::LocalHangup => (EndedBy::Us, None),
+    let by = match cause {
+        Ended::Bye { .. } | Ended::Cancelled { .. } | Ended::Rejected { .. } => EndedBy::Peer,
+        Ended::LocalHangup => EndedBy::Us,
         Ended::Expired
         | Ended::Timeout
         | Ended::Transport
         | Ended::Nowhere
         | Ended::NoAck
         | Ended::SessionExpired
-        | Ended::RingTimeout => (EndedBy::Failure, None),
+        | Ended::RingTimeout => EndedBy::Failure,
     };
     LegEnd {
         at,
         by,
         code: final_code(cause),
-        reason,
+        reason: reason_of(cause),
     }
 }
 

@@ -6,6 +6,7 @@ use super::{Call, NewCall};
 use crate::context::Context;
 use crate::dial::Caller;
 use crate::event::Event;
+use crate::identity::Identity;
 use crate::leg::{Leg, Membership, Purpose};
 use sans_io::Time;
 
@@ -69,6 +70,7 @@ impl Call {
         let new = NewCall {
             id,
             source: None,
+            identity: Identity::ours(&from),
             from,
             to: party,
             began: now,

@@ -10,6 +10,7 @@ mod hangup;
 mod media;
 mod member;
 mod merge;
+mod passed_reason;
 mod presence;
 mod reoffer;
 mod silence;
@@ -22,11 +23,13 @@ use sans_io::Time;
 use bridge::Bridge;
 pub(crate) use ending::End;
 use ending::Phase;
+pub(crate) use passed_reason::PassedReason;
 
 use crate::bridge::Wired;
 use crate::context::Context;
 use crate::dial::{Caller, Dialling, Ringing};
 use crate::event::Source;
+use crate::identity::Identity;
 use crate::leg::{Leg, Membership, Part, Purpose, Seat};
 use crate::record::{Fault, LegRecord};
 
@@ -40,6 +43,8 @@ pub(crate) struct Call {
     id: SessionId,
     source: Option<Source>,
     from: Caller,
+    /// Identity of its caller beside what is shown.
+    identity: Identity,
     to: String,
     /// `Max-Forwards` of the caller's INVITE, at least 1; calls dialled for it get one less.
     max_forwards: u8,
@@ -79,6 +84,7 @@ pub(crate) struct NewCall {
     pub(crate) source: Option<Source>,
     pub(crate) from: Caller,
     pub(crate) to: String,
+    pub(crate) identity: Identity,
     pub(crate) began: Time,
     pub(crate) answered: Option<Time>,
     pub(crate) max_forwards: u8,
@@ -93,6 +99,7 @@ impl Call {
             id: new.id,
             source: new.source,
             from: new.from,
+            identity: new.identity,
             to: new.to,
             max_forwards: new.max_forwards,
             began: new.began,
@@ -122,6 +129,11 @@ impl Call {
     /// The caller, as shown.
     pub(crate) fn from(&self) -> &Caller {
         &self.from
+    }
+
+    /// Identity of its caller beside what is shown.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Number or name that was dialled.

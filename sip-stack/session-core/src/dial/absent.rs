@@ -7,7 +7,7 @@ use sip_core::endpoint::Ended;
 use sip_core::message::{StatusClass, StatusCode};
 
 use super::Party;
-use super::branch::Branch;
+use super::branch::{Branch, Ring};
 use crate::call::Call;
 use crate::context::Context;
 use crate::coordinator::Timer;
@@ -77,7 +77,7 @@ impl Call {
     /// Rings where a user registered since.
     pub(crate) fn ring_at_new_contacts(&mut self, cx: &mut Context, user: &str) {
         let Some(dialling) = self.dialling() else { return };
-        let (ring, caller) = dialling.settings();
+        let (timeout, caller) = dialling.settings();
         let ringing = self.branches().filter_map(|l| l.flow());
         let known: Vec<_> = ringing.chain(dialling.failed().iter().copied()).collect();
         let mut found = Branch::all_of(cx, &Party::User(user.to_owned())).unwrap_or_default();
@@ -86,7 +86,7 @@ impl Call {
             return;
         }
         for branch in found {
-            self.start_branch(cx, branch, &caller, ring, Vec::new());
+            self.start_branch(cx, branch, &caller, Ring::within(timeout));
         }
         if let Some(dialling) = self.dialling_mut() {
             dialling.remove_absent(user);

@@ -13,6 +13,7 @@ use sip_core::uri::{Host, Uri};
 use super::{Caller, Dialling, OnFailure, OutgoingCall, Party, Redirect, trunk_uri};
 use crate::call::Call;
 use crate::context::Context;
+use crate::identity::{Diversion, Identity, Presentation, Side};
 use crate::leg::{Account, Device, Leg, MediaWanted, Negotiation, Peer};
 
 /// A place where a party can be called.
@@ -139,19 +140,35 @@ impl Branch {
         over.or_else(called)
     }
 
+    /// The side that it is on.
+    fn side<'a>(&self, cx: &'a Context) -> Side<'a> {
+        let trunk = self.account.trunk().and_then(|name| cx.directory.trunk(name));
+        trunk.map_or(Side::Phone, |trunk| Side::Trunk {
+            policy: &trunk.identity,
+            trusted: trunk.trusted,
+        })
+    }
+
     /// The INVITE to it, without our offer.
-    fn invite(self, cx: &Context, caller: &Caller, ring: Ring) -> OutgoingInvite {
+    fn invite(
+        self,
+        cx: &Context,
+        (caller, identity): (&Caller, &Identity),
+        max_forwards: u8,
+        ring: Ring,
+    ) -> OutgoingInvite {
         let host = match &self.credentials {
             Some(_) => host_text(&self.uri),
             None => cx.config.host.clone(),
         };
-        let from_user = match &self.credentials {
-            Some(c) if caller.user.is_empty() => c.username.clone(),
-            _ => caller.user.clone(),
+        let caller = match &self.credentials {
+            Some(c) if caller.user.is_empty() => &Caller {
+                user: c.username.clone(),
+                display: caller.display.clone(),
+            },
+            _ => caller,
         };
-        let from = Uri::sip(Some(&from_user), &host, None)
-            .or_else(|_| Uri::sip(Some("anonymous"), "anonymous.invalid", None))
-            .unwrap_or_else(|_| self.uri.bare());
+        let presentation = Presentation::new(caller, identity, &self.side(cx), (&host, &self.uri));
         let of_user = self.account.user();
         let to = match of_user.map(|user| Uri::sip(Some(user), &cx.config.host, None)) {
             Some(Ok(uri)) => uri,
@@ -160,11 +177,12 @@ impl Branch {
         OutgoingInvite {
             target: self.target,
             request_uri: self.uri,
-            from: Address::with_display(&caller.display, from),
+            from: presentation.from,
             to: Address::new(to),
-            contact_user: from_user,
+            contact_user: presentation.contact_user,
             body: None,
-            extra: std::iter::once(("Max-Forwards".into(), ring.max_forwards.to_string()))
+            extra: std::iter::once(("Max-Forwards".into(), max_forwards.to_string()))
+                .chain(presentation.headers)
                 .chain(ring.headers)
                 .collect(),
             credentials: self.credentials,
@@ -175,11 +193,24 @@ impl Branch {
     }
 }
 
-/// Details of an INVITE.
-struct Ring {
-    timeout: Duration,
-    max_forwards: u8,
-    headers: Vec<(String, String)>,
+/// Details of a branch's INVITE.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ring {
+    /// Time that it may ring.
+    pub(super) timeout: Duration,
+    /// Headers of the application.
+    pub(super) headers: Vec<(String, String)>,
+    /// Diversion that leads to it.
+    pub(super) diverted: Option<Diversion>,
+}
+
+impl Ring {
+    pub(super) fn within(timeout: Duration) -> Ring {
+        Ring {
+            timeout,
+            ..Ring::default()
+        }
+    }
 }
 
 impl Call {
@@ -189,8 +220,7 @@ impl Call {
         cx: &mut Context,
         branch: Branch,
         caller: &Caller,
-        ring_timeout: Duration,
-        headers: Vec<(String, String)>,
+        ring: Ring,
     ) -> LegId {
         let leg = cx.next_leg();
         let wanted = MediaWanted {
@@ -212,12 +242,16 @@ impl Call {
         };
         let (flow, late_offer) = (branch.flow, branch.late_offer);
         let redirect = Redirect::of(&branch);
-        let ring = Ring {
-            timeout: ring_timeout,
-            max_forwards: self.max_forwards().saturating_sub(1),
-            headers,
+        // Another caller than the one of the call speaks for itself.
+        let mut identity = match caller == self.from() {
+            true => self.identity().clone(),
+            false => Identity::ours(caller),
         };
-        let invite = Box::new(branch.invite(cx, caller, ring));
+        if let Some(diverted) = ring.diverted.clone() {
+            identity.divert(diverted);
+        }
+        let max_forwards = self.max_forwards().saturating_sub(1);
+        let invite = Box::new(branch.invite(cx, (caller, &identity), max_forwards, ring));
         let negotiation = match late_offer {
             true => Negotiation::awaiting(negotiator),
             false => Negotiation::offering(negotiator),
@@ -253,7 +287,7 @@ impl Place {
 impl Call {
     /// Rings there, in a call of ours.
     pub(crate) fn ring_place(&mut self, cx: &mut Context, place: Place, call: OutgoingCall) {
-        let leg = self.start_branch(cx, place.0, &call.caller, call.ring_timeout, Vec::new());
+        let leg = self.start_branch(cx, place.0, &call.caller, Ring::within(call.ring_timeout));
         if let Some(l) = self.leg_mut(leg) {
             l.set_application(call.application);
         }

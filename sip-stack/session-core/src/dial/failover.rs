@@ -7,12 +7,13 @@ use sans_io::Time;
 use sip_core::flow::Flow;
 use sip_core::message::{StatusClass, StatusCode};
 
-use super::branch::Branch;
+use super::branch::{Branch, Ring};
 use super::{Attempt, Caller, Dial, Next, OnFailure, better, is_for_all_phones};
-use crate::call::{Call, End};
+use crate::call::{Call, End, PassedReason};
 use crate::context::Context;
 use crate::coordinator::Timer;
 use crate::event::Event;
+use crate::identity::Diversion;
 use crate::leg::Leg;
 use crate::record::{Cause, Fault};
 use std::time::Duration;
@@ -22,8 +23,9 @@ use std::time::Duration;
 pub(crate) struct Dialling {
     /// The branch whose early media the caller hears.
     early: Option<LegId>,
-    /// Best final response so far.
+    /// Best final response so far, and what its sender gave as the reason.
     best: Option<StatusCode>,
+    reason: Option<PassedReason>,
     on_failure: OnFailure,
     /// Time that each branch may ring.
     ring_timeout: Duration,
@@ -36,7 +38,7 @@ pub(crate) struct Dialling {
     /// Targets that redirections led to already, as text: none is tried twice.
     redirected: Vec<String>,
     /// Phones of users that name another place, and wait for the application's decision.
-    diverted: Vec<LegId>,
+    diverted: Vec<(LegId, Diversion)>,
     /// Users whose connection closed while they rang: they ring again as soon as they are back.
     absent: Vec<String>,
     /// Connections of phones that rang in vain: they do not ring again for somebody who comes back elsewhere.
@@ -48,6 +50,7 @@ impl Dialling {
         Dialling {
             early: None,
             best: None,
+            reason: None,
             on_failure,
             ring_timeout,
             caller,
@@ -79,12 +82,21 @@ impl Dialling {
     }
 
     /// A branch is over without an answer. True if its code is the best so far.
-    pub(super) fn branch_failed(&mut self, branch: LegId, flow: Option<Flow>, code: StatusCode) -> bool {
+    pub(super) fn branch_failed(
+        &mut self,
+        branch: LegId,
+        flow: Option<Flow>,
+        (code, reason): (StatusCode, Option<PassedReason>),
+    ) -> bool {
         self.forget(branch);
         self.failed.extend(flow);
         let before = self.best;
         self.note(code);
-        self.best != before
+        let is_best = self.best != before;
+        if is_best {
+            self.reason = reason;
+        }
+        is_best
     }
 
     /// A branch is over.
@@ -107,15 +119,14 @@ impl Dialling {
     }
 
     /// A user's phone names another place; the application is asked.
-    pub(super) fn add_diverted(&mut self, leg: LegId) {
-        self.diverted.push(leg);
+    pub(super) fn add_diverted(&mut self, leg: LegId, diversion: Diversion) {
+        self.diverted.push((leg, diversion));
     }
 
-    /// The application's word about a phone that named another place. False if nobody waits for it.
-    pub(super) fn take_diverted(&mut self, leg: LegId) -> bool {
-        let before = self.diverted.len();
-        self.diverted.retain(|other| *other != leg);
-        self.diverted.len() < before
+    /// The application's word about a phone that named another place. `None` if nobody waits for it.
+    pub(super) fn take_diverted(&mut self, leg: LegId) -> Option<Diversion> {
+        let at = self.diverted.iter().position(|(other, _)| *other == leg)?;
+        Some(self.diverted.remove(at).1)
     }
 
     /// The connection of a user who rang closed.
@@ -196,7 +207,7 @@ impl Call {
             }
         }
         for branch in branches {
-            self.start_branch(cx, branch, caller, attempt.ring_timeout, Vec::new());
+            self.start_branch(cx, branch, caller, Ring::within(attempt.ring_timeout));
         }
         if let Some(dialling) = self.dialling_mut() {
             if let Some(code) = best {
@@ -218,7 +229,7 @@ impl Call {
                 self.start_attempt(cx, attempt, &caller);
                 continue;
             }
-            let (code, on_failure) = (dialling.best, dialling.on_failure);
+            let (code, reason, on_failure) = (dialling.best, dialling.reason, dialling.on_failure);
             let code = code.unwrap_or(StatusCode::TEMPORARILY_UNAVAILABLE);
             self.set_dialling(None);
             cx.event(Event::DialFailed {
@@ -226,7 +237,8 @@ impl Call {
                 code,
             });
             if on_failure == OnFailure::Reject {
-                self.end(cx, now, End::new(Cause::Refused, code));
+                let end = End::new(Cause::Refused, code);
+                self.end(cx, now, End { reason, ..end });
             } else {
                 cx.timers.cancel(Timer::Session(self.id()));
             }

@@ -6,11 +6,12 @@ use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::message::StatusCode;
 
-use super::branch::{Branch, declined, elsewhere};
+use super::branch::{Branch, Ring, declined, elsewhere};
 use super::{Caller, Party, better, is_for_all_phones};
 use crate::call::Call;
 use crate::context::Context;
 use crate::event::Event;
+use crate::identity::Diversion;
 use crate::leg::Leg;
 
 /// Settings for calling somebody for a waiting caller.
@@ -24,6 +25,8 @@ pub struct Invitation {
     pub ring_timeout: Duration,
     /// Headers of the INVITE: names and values without CR, LF and NUL.
     pub headers: Vec<(String, String)>,
+    /// Diversion that leads to the party.
+    pub diverted: Option<Diversion>,
 }
 
 /// An invitation that rings. Its first branch names it.
@@ -82,13 +85,12 @@ impl Call {
         }
         let mut legs = Vec::new();
         for branch in Branch::all_of(cx, &invitation.party)? {
-            legs.push(self.start_branch(
-                cx,
-                branch,
-                &caller,
-                invitation.ring_timeout,
-                invitation.headers.clone(),
-            ));
+            let ring = Ring {
+                timeout: invitation.ring_timeout,
+                headers: invitation.headers.clone(),
+                diverted: invitation.diverted.clone(),
+            };
+            legs.push(self.start_branch(cx, branch, &caller, ring));
         }
         let name = legs.first().copied().ok_or(StatusCode::TEMPORARILY_UNAVAILABLE)?;
         for l in self.legs_mut().filter(|l| legs.contains(&l.id())) {

@@ -7,7 +7,7 @@ use sip_core::message::StatusCode;
 
 use super::branch::{declined, elsewhere};
 use super::is_for_all_phones;
-use crate::call::Call;
+use crate::call::{Call, PassedReason};
 use crate::context::Context;
 use crate::coordinator::Timer;
 use crate::event::Event;
@@ -117,13 +117,14 @@ impl Call {
     pub(crate) fn branch_failed(&mut self, cx: &mut Context, now: Time, leg: LegId, code: StatusCode) {
         let Some(l) = self.leg_mut(leg) else { return };
         let (fault, flow) = (l.fault(), l.flow());
+        let reason = l.end_reason().and_then(PassedReason::of);
         if let Some(invitation) = l.invitation().filter(|name| l.is_invited_for(*name)) {
             return self.invitation_branch_failed(cx, now, leg, invitation, code);
         }
         l.set_purpose(Purpose::Leaving);
         let user = l.user().map(str::to_owned);
         if let Some(dialling) = self.dialling_mut() {
-            let is_best = dialling.branch_failed(leg, flow, code);
+            let is_best = dialling.branch_failed(leg, flow, (code, reason));
             if is_best || self.fault().is_none() {
                 self.set_fault(fault);
             }

@@ -10,11 +10,12 @@ use sip_core::endpoint::{Credentials, Target};
 use sip_core::message::{Message, StatusCode};
 use sip_core::uri::Uri;
 
-use super::branch::{Branch, host_text, user_text};
+use super::branch::{Branch, Ring, host_text, user_text};
 use super::{Caller, Party};
 use crate::call::Call;
 use crate::context::Context;
 use crate::event::Event;
+use crate::identity::{Diversion, DiversionReason, diversions};
 use crate::leg::{Account, Device, Leg};
 
 /// Number of targets that redirections may lead to in one call.
@@ -62,9 +63,11 @@ impl Call {
     /// The phone of a user diverts: asks the application about the numbers that its contacts name, as far as
     /// they are ours and were not tried in this call. False if there are none; the branch is over either way.
     pub(super) fn diverted(&mut self, cx: &mut Context, now: Time, leg: LegId, response: &Message) -> bool {
-        let Some(user) = self.leg(leg).and_then(|l| l.user()).map(str::to_owned) else {
+        let Some(l) = self.leg(leg) else { return false };
+        let Some(user) = l.user().map(str::to_owned) else {
             return false;
         };
+        let diversion = self.diversion(l, response);
         let Some(dialling) = self.dialling() else {
             return false;
         };
@@ -90,7 +93,7 @@ impl Call {
         self.branch_gone(cx, now, leg);
         if let Some(dialling) = self.dialling_mut() {
             dialling.set_redirected(known);
-            dialling.add_diverted(leg);
+            dialling.add_diverted(leg, diversion);
         }
         cx.event(Event::Diverted {
             session: self.id(),
@@ -102,22 +105,45 @@ impl Call {
         true
     }
 
+    /// Diversion by a user's phone that names another place: for the reason that it gives in `Diversion`, else because its user wanted
+    /// that, before it rang or while.
+    fn diversion(&self, phone: &Leg, response: &Message) -> Diversion {
+        let given = diversions(response).into_iter().next();
+        let reason = match given.as_ref().map(|given| given.reason) {
+            Some(reason) if reason != DiversionReason::Unknown => reason,
+            _ if phone.is_early() => DiversionReason::Deflection,
+            _ => DiversionReason::Unconditional,
+        };
+        Diversion {
+            by: Caller {
+                user: self.to().to_owned(),
+                display: String::new(),
+            },
+            reason,
+            private: given.is_some_and(|given| given.private),
+        }
+    }
+
     /// The application's answer to [`Event::Diverted`]: these parties ring in place of the phone. If none of them can, it is as
     /// if the phone had not answered.
     pub(crate) fn follow(&mut self, cx: &mut Context, now: Time, leg: LegId, parties: &[Party]) {
         let Some(dialling) = self.dialling_mut() else {
             return;
         };
-        if !dialling.take_diverted(leg) {
+        let Some(diversion) = dialling.take_diverted(leg) else {
             return;
-        }
-        let (ring, caller) = dialling.settings();
+        };
+        let (timeout, caller) = dialling.settings();
         dialling.note(StatusCode::TEMPORARILY_UNAVAILABLE);
         for party in parties {
             match Branch::all_of(cx, party) {
                 Ok(found) => {
                     for branch in found {
-                        self.start_branch(cx, branch, &caller, ring, Vec::new());
+                        let ring = Ring {
+                            diverted: Some(diversion.clone()),
+                            ..Ring::within(timeout)
+                        };
+                        self.start_branch(cx, branch, &caller, ring);
                     }
                 }
                 Err(code) => {
@@ -133,9 +159,7 @@ impl Call {
     /// The application's answer to [`Event::Diverted`] if nobody is to be dialled any more: the caller's leg, to be answered, and
     /// how that caller is shown. `None`, and as if the phone had not answered, while others still ring.
     pub(crate) fn undial(&mut self, cx: &mut Context, now: Time, leg: LegId) -> Option<(LegId, Caller)> {
-        if !self.dialling_mut()?.take_diverted(leg) {
-            return None;
-        }
+        self.dialling_mut()?.take_diverted(leg)?;
         if let Some(caller) = self.caller().map(Leg::id)
             && self.stop_dialling()
         {
@@ -155,7 +179,7 @@ impl Call {
             return;
         };
         let Some(dialling) = self.dialling() else { return };
-        let (ring, caller) = dialling.settings();
+        let (timeout, caller) = dialling.settings();
         let mut known = dialling.redirected().to_vec();
         for uri in contacts(response).into_iter().filter(Uri::is_sip) {
             let uri = plain(&uri);
@@ -180,7 +204,7 @@ impl Call {
                 proxied: false,
                 late_offer: origin.late_offer,
             };
-            self.start_branch(cx, branch, &caller, ring, Vec::new());
+            self.start_branch(cx, branch, &caller, Ring::within(timeout));
         }
         if let Some(dialling) = self.dialling_mut() {
             dialling.set_redirected(known);

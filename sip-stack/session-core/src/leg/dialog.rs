@@ -180,7 +180,11 @@ impl Leg {
                 Some(usage) => {
                     self.dialog = Dialog::Ending(usage);
                     if refuse {
-                        cx.endpoint.reject(now, usage, code, Vec::new());
+                        // RFC 6432: a response has causes of the telephone network alone.
+                        let reason = reason.filter(|reason| reason.protocol == "Q.850");
+                        let headers = reason.map(|reason| ("Reason".into(), reason.value()));
+                        cx.endpoint
+                            .reject(now, usage, code, headers.into_iter().collect());
                     } else {
                         cx.endpoint.hangup(now, usage, reason, Vec::new());
                     }

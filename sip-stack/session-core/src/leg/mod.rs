@@ -15,7 +15,7 @@ mod sound;
 
 use media_core::control::{Command, LegId, LegKind, Report, Role};
 use sans_io::Time;
-use sip_core::endpoint::OutgoingInvite;
+use sip_core::endpoint::{OutgoingInvite, Reason};
 use sip_core::flow::{Flow, FlowId};
 
 pub(crate) use course::{Course, Sent};
@@ -318,6 +318,11 @@ impl Leg {
     /// Notes the end of its dialog; the first word counts.
     pub(crate) fn note_end(&mut self, end: LegEnd) {
         self.end.get_or_insert(end);
+    }
+
+    /// Reason that was given for its end.
+    pub(crate) fn end_reason(&self) -> Option<&Reason> {
+        self.end.as_ref()?.reason.as_ref()
     }
 
     pub(crate) fn fault(&self) -> Option<Fault> {

@@ -71,6 +71,7 @@ fn carrier() -> Trunk {
         codecs: Vec::new(),
         timeout: None,
         trusted: true,
+        identity: session_core::identity::IdentityPolicy::default(),
         follows_name: false,
         late_offer: false,
         media_source: MediaSource::Learn,

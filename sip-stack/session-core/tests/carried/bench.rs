@@ -78,6 +78,7 @@ pub(crate) fn config() -> Config {
         codecs: Vec::new(),
         timeout: None,
         trusted: true,
+        identity: session_core::identity::IdentityPolicy::default(),
         follows_name: false,
         late_offer: false,
         media_source: MediaSource::Learn,

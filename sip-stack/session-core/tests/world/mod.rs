@@ -106,6 +106,7 @@ fn trunk(node: usize) -> Trunk {
         timeout: None,
         codecs: Vec::new(),
         trusted: true,
+        identity: session_core::identity::IdentityPolicy::default(),
         media_source: MediaSource::Learn,
     }
 }
@@ -602,6 +603,7 @@ impl World {
                         caller: None,
                         ring_timeout: Duration::from_secs(30),
                         headers: Vec::new(),
+                        diverted: None,
                     };
                     coordinator.transfer(now, *leg, invitation);
                 }

@@ -8,8 +8,7 @@ use crate::message::{HeaderName, Message, Method, NameAddr, StatusCode};
 use crate::transaction::Key;
 
 use super::call_out::{body_of, learn};
-use super::ending::reason_of;
-use super::event::{Body, Ended, Event, Headers, UsageId, UsageInfo};
+use super::event::{Body, Ended, Event, Headers, Reason, UsageId, UsageInfo};
 use super::resolve::is_invalid;
 use super::usage::{Alarm, State, Unacked, Usage};
 use super::wire;
@@ -343,7 +342,7 @@ impl Endpoint {
                 self.end(
                     usage,
                     Ended::Cancelled {
-                        reason: reason_of(request),
+                        reason: Reason::of(request),
                     },
                 );
             }

@@ -8,9 +8,8 @@ use crate::message::{HeaderName, Message, Method, StatusCode};
 use crate::uri::Uri;
 
 use super::client::Purpose;
-use super::ending::reason_line;
 use super::event::{
-    Body, Ended, Event, ForkId, Headers, OutgoingInvite, Silence, Target, UsageId, UsageInfo,
+    Body, Ended, Event, ForkId, Headers, OutgoingInvite, Reason, Silence, Target, UsageId, UsageInfo,
 };
 use super::usage::{Alarm, State, Usage};
 use super::wire::{self, Contact, Draft, SessionLines};
@@ -249,15 +248,12 @@ impl Endpoint {
 
     /// The ringing limit of the branch that we dialled.
     pub(super) fn rang_too_long(&mut self, now: Time, usage: UsageId) {
-        self.give_up_invite(
-            now,
-            usage,
-            &reason_line(
-                "SIP",
-                Some(StatusCode::REQUEST_TIMEOUT.get()),
-                Some("Ringing limit"),
-            ),
-        );
+        let reason = Reason {
+            protocol: "SIP".into(),
+            cause: Some(StatusCode::REQUEST_TIMEOUT.get()),
+            text: Some("Ringing limit".into()),
+        };
+        self.give_up_invite(now, usage, &reason.line());
         self.end(usage, Ended::RingTimeout);
     }
 

@@ -18,7 +18,7 @@ impl Endpoint {
         };
         let mut lines = String::new();
         if let Some(reason) = &reason {
-            lines = reason_line(&reason.protocol, reason.cause, reason.text.as_deref());
+            lines = reason.line();
         }
         wire::extra_lines(&mut lines, &extra);
         match state.state {
@@ -98,25 +98,34 @@ impl Endpoint {
     }
 }
 
-/// A `Reason` line (RFC 3326).
-pub(super) fn reason_line(protocol: &str, cause: Option<u16>, text: Option<&str>) -> String {
-    let mut value = protocol.to_owned();
-    if let Some(cause) = cause {
-        let _ = write!(value, ";cause={cause}");
+impl Reason {
+    /// The first `Reason` of a message.
+    #[must_use]
+    pub fn of(message: &Message) -> Option<Reason> {
+        message.header(HeaderName::Reason)?;
+        let reason = message.reasons().next()?;
+        Some(Reason {
+            protocol: reason.value.to_owned(),
+            cause: reason.param("cause").and_then(|cause| cause.parse().ok()),
+            text: reason.param("text").map(str::to_owned),
+        })
     }
-    if let Some(text) = text {
-        let _ = write!(value, ";text={}", crate::message::params::quote(text));
-    }
-    super::one_line("Reason", &value)
-}
 
-/// The first `Reason` of a message.
-pub(super) fn reason_of(message: &Message) -> Option<Reason> {
-    message.header(HeaderName::Reason)?;
-    let reason = message.reasons().next()?;
-    Some(Reason {
-        protocol: reason.value.to_owned(),
-        cause: reason.param("cause").and_then(|cause| cause.parse().ok()),
-        text: reason.param("text").map(str::to_owned),
-    })
+    /// The value of a `Reason` field.
+    #[must_use]
+    pub fn value(&self) -> String {
+        let mut value = self.protocol.clone();
+        if let Some(cause) = self.cause {
+            let _ = write!(value, ";cause={cause}");
+        }
+        if let Some(text) = &self.text {
+            let _ = write!(value, ";text={}", crate::message::params::quote(text));
+        }
+        value
+    }
+
+    /// The whole line.
+    pub(super) fn line(&self) -> String {
+        super::one_line("Reason", &self.value())
+    }
 }

@@ -9,8 +9,7 @@ use crate::transaction::Key;
 use super::Endpoint;
 use super::call_out::learn;
 use super::client::Purpose;
-use super::ending::reason_of;
-use super::event::{Body, Ended, Event, Headers, ServerTx, Silence, UsageId};
+use super::event::{Body, Ended, Event, Headers, Reason, ServerTx, Silence, UsageId};
 use super::usage::State;
 use super::wire::{Contact, Draft};
 
@@ -247,7 +246,7 @@ impl Endpoint {
         self.end(
             usage,
             Ended::Bye {
-                reason: reason_of(request),
+                reason: Reason::of(request),
             },
         );
         self.reap(usage);

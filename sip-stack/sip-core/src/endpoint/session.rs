@@ -6,8 +6,7 @@ use crate::dialog::{Duty, SessionTimer};
 use crate::message::{Message, Refresher, StatusCode};
 
 use super::client::Purpose;
-use super::ending::reason_line;
-use super::event::{Ended, Headers, Silence, UsageId};
+use super::event::{Ended, Headers, Reason, Silence, UsageId};
 use super::usage::{Alarm, Proposed, State, Usage};
 use super::wire::SessionLines;
 use super::{Endpoint, TimerKey};
@@ -167,11 +166,12 @@ impl Endpoint {
         };
         let Some(session) = state.session else { return };
         if now >= session.end() {
-            let lines = reason_line(
-                "SIP",
-                Some(StatusCode::REQUEST_TIMEOUT.get()),
-                Some("Session expired"),
-            );
+            let reason = Reason {
+                protocol: "SIP".into(),
+                cause: Some(StatusCode::REQUEST_TIMEOUT.get()),
+                text: Some("Session expired".into()),
+            };
+            let lines = reason.line();
             if state.state == State::Confirmed {
                 self.say_bye(now, usage, &lines);
             } else if let Some(state) = self.usages.get_mut(&usage) {

@@ -35,7 +35,7 @@ pub use content::{Content, MULTIPARTS};
 pub use fields::{CSeq, RAck, Refresher, Replaces, SessionExpires, Token};
 pub use method::Method;
 pub use name::HeaderName;
-pub use params::{AuthParams, Params, split_commas};
+pub use params::{AuthParams, Params, quote, split_commas};
 pub use referral::{Referral, ReplacedDialog};
 pub use reject::{Defect, ParseError, Rejected};
 pub use status::{InvalidStatus, StatusClass, StatusCode};

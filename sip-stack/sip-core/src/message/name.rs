@@ -60,6 +60,7 @@ names! {
     Organization "Organization", "RFC 3261 §20.25";
     PAccessNetworkInfo "P-Access-Network-Info" list ok, "RFC 7315 §5.4";
     PAssertedIdentity "P-Asserted-Identity" list ok, "RFC 3325 §9.1";
+    PChargeInfo "P-Charge-Info", "RFC 8496 §3";
     Path "Path" list ok, "RFC 3327";
     PPreferredIdentity "P-Preferred-Identity" list ok, "RFC 3325 §9.2";
     Priority "Priority", "RFC 3261 §20.26";
@@ -75,6 +76,7 @@ names! {
     ReferSub "Refer-Sub", "RFC 4488";
     ReferTo "Refer-To" b'r', "RFC 3515 §2.1";
     RejectContact "Reject-Contact" b'j' list ok, "RFC 3841 §9.2";
+    RemotePartyId "Remote-Party-ID" list ok, "draft-ietf-sip-privacy-04 §5";
     Replaces "Replaces", "RFC 3891 §6.1";
     ReplyTo "Reply-To", "RFC 3261 §20.31";
     RequestDisposition "Request-Disposition" b'd' list ok, "RFC 3841 §9.1";
@@ -95,6 +97,7 @@ names! {
     To "To" b't', "RFC 3261 §20.39";
     Unsupported "Unsupported" list ok, "RFC 3261 §20.40";
     UserAgent "User-Agent", "RFC 3261 §20.41";
+    UserToUser "User-to-User" list ok, "RFC 7433 §4";
     Via "Via" b'v' list ok, "RFC 3261 §20.42";
     Warning "Warning" list ok, "RFC 3261 §20.43";
     WwwAuthenticate "WWW-Authenticate", "RFC 3261 §20.44";

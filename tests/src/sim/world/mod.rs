@@ -90,6 +90,7 @@ fn trunk(at: SocketAddr) -> Trunk {
         timeout: None,
         codecs: Vec::new(),
         trusted: true,
+        identity: session_core::identity::IdentityPolicy::default(),
         media_source: MediaSource::Learn,
     }
 }
