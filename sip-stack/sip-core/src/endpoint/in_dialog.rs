@@ -10,7 +10,9 @@ use super::Endpoint;
 use super::call_out::learn;
 use super::client::Purpose;
 use super::ending::reason_of;
-use super::event::{Body, Ended, Event, Headers, ServerTx, Silence, UsageId};
+use super::event::{Ended, Event, Silence};
+use super::ids::{ServerTx, UsageId};
+use super::outgoing::{Body, Headers};
 use super::usage::State;
 use super::wire::{Contact, Draft};
 
