@@ -25,6 +25,7 @@ impl Coordinator {
 
 impl Directory {
     fn set_users(&mut self, users: BTreeMap<String, User>) {
+        // A client of the library admits everybody, and has no users.
         let Access::Directory { users: known, .. } = &mut self.access else {
             return;
         };

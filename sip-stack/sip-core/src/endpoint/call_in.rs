@@ -8,7 +8,10 @@ use crate::message::{HeaderName, Message, Method, NameAddr, StatusCode};
 use crate::transaction::Key;
 
 use super::call_out::{body_of, learn};
-use super::event::{Body, Ended, Event, Headers, Reason, UsageId, UsageInfo};
+use super::counts::UsageInfo;
+use super::event::{Ended, Event};
+use super::ids::UsageId;
+use super::outgoing::{Body, Headers, Reason};
 use super::resolve::is_invalid;
 use super::usage::{Alarm, State, Unacked, Usage};
 use super::wire;

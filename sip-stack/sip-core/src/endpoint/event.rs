@@ -1,161 +1,17 @@
+//! Inputs and outputs of the endpoint, and the events among them.
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use sans_io::Deadline;
 
-pub use crate::auth::Credentials;
+use super::ids::{ForkId, QueryId, ReferId, RequestId, ServerTx, UsageId};
+use super::outgoing::{Body, Reason};
+use super::subscription::{EventType, SubscriptionEnd, SubscriptionId, SubscriptionState};
 use crate::flow::{Destination, Flow, FlowId, Transport};
-use crate::message::{Address, Message, Method, Referral, StatusCode};
+use crate::message::{Message, Referral, StatusCode};
 use crate::uri::Uri;
-
-pub use super::subscription::{
-    EventType, OutgoingSubscribe, SubscriptionEnd, SubscriptionId, SubscriptionState, TerminationReason,
-};
-
-/// One INVITE usage (RFC 5057): our INVITE or the peer's, its dialog, its session timer. One SIP leg of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UsageId(pub u64);
-
-impl UsageId {
-    /// Usage that a tag of ours names; `None` for a tag that cannot be ours. Whether there is such a usage is another question.
-    #[must_use]
-    pub fn of_tag(tag: &str) -> Option<UsageId> {
-        u64::from_str_radix(tag, 16).ok().map(UsageId)
-    }
-}
-
-/// One of the dialogs that an INVITE of ours set up: a proxy that forks it lets several peers answer, each under a tag of
-/// its own and with a session description of its own (RFC 3261 §13.2.2.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ForkId(pub u32);
-
-/// A request other than INVITE that waits for our reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServerTx(pub u64);
-
-/// A REFER of the peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReferId(pub u64);
-
-/// A request of ours outside any usage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(pub u64);
-
-/// A name that was given out to be resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct QueryId(pub u64);
-
-/// More headers, in order: name and value. One that is no token, or whose value holds CR, LF or NUL, is left out, as are
-/// those that the endpoint writes itself (`Via`, `From`, `CSeq`, ...). `Max-Forwards` here takes the place of 70.
-pub type Headers = Vec<(String, String)>;
-
-/// The body of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Body {
-    /// As in `Content-Type`.
-    pub content_type: String,
-    /// Any bytes.
-    pub data: Bytes,
-}
-
-impl Body {
-    /// A session description.
-    #[must_use]
-    pub fn sdp(data: impl Into<Bytes>) -> Body {
-        Body {
-            content_type: "application/sdp".to_owned(),
-            data: data.into(),
-        }
-    }
-}
-
-/// Why a call ends, as written in the `Reason` header (RFC 3326).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reason {
-    /// `SIP`, `Q.850`, ...
-    pub protocol: String,
-    /// Code of that protocol.
-    pub cause: Option<u16>,
-    /// For people.
-    pub text: Option<String>,
-}
-
-/// Destination of a request.
-#[derive(Clone, Debug)]
-pub enum Target {
-    /// Over this flow, whatever the Request-URI says (a registered contact).
-    Flow(Flow),
-    /// A registered contact: over the flow of its REGISTER, by way of the proxies that put themselves into
-    /// its `Path` (RFC 3327 §5.4).
-    Contact {
-        /// Flow of the REGISTER.
-        flow: Flow,
-        /// Values of `Path`, nearest first.
-        path: Vec<String>,
-    },
-    /// Destination by RFC 3263: from `proxy` if there is one, else from the Request-URI. A proxy with `;lr`
-    /// is also written as `Route`.
-    Uri {
-        /// Outbound proxy.
-        proxy: Option<Uri>,
-    },
-}
-
-/// A call that we place.
-#[derive(Clone, Debug)]
-pub struct OutgoingInvite {
-    /// Destination.
-    pub target: Target,
-    /// Request-URI.
-    pub request_uri: Uri,
-    /// `From`; the tag is ours.
-    pub from: Address,
-    /// `To`.
-    pub to: Address,
-    /// User part of our `Contact`; may be empty.
-    pub contact_user: String,
-    /// The offer. Without one the 2xx brings it, and [`Endpoint::ack`](super::Endpoint::ack) answers it.
-    pub body: Option<Body>,
-    /// More headers.
-    pub extra: Headers,
-    /// For 401 and 407.
-    pub credentials: Option<Credentials>,
-    /// Time that it may ring without a final answer; each provisional response but 100 starts it anew.
-    pub ring_timeout: Duration,
-    /// Time that a target may stay silent before the next one is tried or the call is given up; `None`: 64·T1
-    /// (timer B).
-    pub response_timeout: Option<Duration>,
-    /// Session interval to propose (RFC 4028).
-    pub session_timer: Option<Duration>,
-}
-
-/// A request that we send outside any usage.
-#[derive(Clone, Debug)]
-pub struct OutgoingRequest {
-    /// Not INVITE, ACK or CANCEL.
-    pub method: Method,
-    /// Destination.
-    pub target: Target,
-    /// Request-URI.
-    pub request_uri: Uri,
-    /// `From`; the tag is ours.
-    pub from: Address,
-    /// `To`.
-    pub to: Address,
-    /// `Contact` with this user part; none for `None`. A REGISTER's is completed by `contact_params`.
-    pub contact_user: Option<String>,
-    /// Parameters of the `Contact`, with their leading `;`.
-    pub contact_params: String,
-    /// Call-ID and CSeq to go on with, as consecutive REGISTERs must (RFC 3261 §10.2); new ones for `None`.
-    pub call: Option<(String, u32)>,
-    /// Body.
-    pub body: Option<Body>,
-    /// More headers.
-    pub extra: Headers,
-    /// For 401 and 407.
-    pub credentials: Option<Credentials>,
-}
 
 /// Inputs of the endpoint.
 #[derive(Clone, Debug)]
@@ -495,61 +351,4 @@ pub enum Ended {
     SessionExpired,
     /// The callee rang for `ring_timeout`.
     RingTimeout,
-}
-
-/// Properties of a leg.
-#[derive(Clone, Debug)]
-pub struct UsageInfo {
-    /// Call-ID of the dialog.
-    pub call_id: String,
-    /// `From` of our requests, without its tag.
-    pub local: String,
-    /// Our tag.
-    pub local_tag: String,
-    /// `To` of our requests, without its tag.
-    pub remote: String,
-    /// The peer's tag, once known.
-    pub remote_tag: Option<String>,
-    /// The peer's `Contact`; the Request-URI of our INVITE until it is known.
-    pub remote_target: String,
-    /// The last flow over which the peer was heard, or the one given for it.
-    pub flow: Option<Flow>,
-    /// The peer's `Allow`; empty when it never said.
-    pub remote_allow: Vec<Method>,
-    /// The peer's `User-Agent` or `Server`.
-    pub user_agent: Option<String>,
-    /// The dialog is confirmed.
-    pub confirmed: bool,
-}
-
-/// Counts of an endpoint since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Requests refused without a transaction.
-    pub refused: u64,
-    /// Requests without an answer, because any answer would have been out of proportion to them.
-    pub unanswered: u64,
-    /// Requests refused because all transactions or calls were in use.
-    pub too_many: u64,
-    /// Requests and responses sent again because no answer came (timers A, E and G of RFC 3261, and 2xx of §13.3.1.4).
-    pub retransmissions: u64,
-}
-
-/// Objects that live in an endpoint at this moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// INVITE usages.
-    pub usages: usize,
-    /// Client transactions.
-    pub client_transactions: usize,
-    /// Server transactions.
-    pub server_transactions: usize,
-    /// Deadlines.
-    pub timers: usize,
-    /// Subscriptions.
-    pub subscriptions: usize,
-    /// Requests of ours outside any usage.
-    pub requests: usize,
-    /// Names being resolved.
-    pub queries: usize,
 }

@@ -9,7 +9,9 @@ use crate::transaction::Key;
 use super::Endpoint;
 use super::call_out::learn;
 use super::client::Purpose;
-use super::event::{Body, Ended, Event, Headers, Reason, ServerTx, Silence, UsageId};
+use super::event::{Ended, Event, Silence};
+use super::ids::{ServerTx, UsageId};
+use super::outgoing::{Body, Headers, Reason};
 use super::usage::State;
 use super::wire::{Contact, Draft};
 

@@ -6,7 +6,9 @@ use crate::dialog::{Duty, SessionTimer};
 use crate::message::{Message, Refresher, StatusCode};
 
 use super::client::Purpose;
-use super::event::{Ended, Headers, Reason, Silence, UsageId};
+use super::event::{Ended, Silence};
+use super::ids::UsageId;
+use super::outgoing::{Headers, Reason};
 use super::usage::{Alarm, Proposed, State, Usage};
 use super::wire::SessionLines;
 use super::{Endpoint, TimerKey};

@@ -10,12 +10,13 @@ use crate::message::{HeaderName, Message, Method, StatusCode};
 
 use super::super::call_in::is_sticky;
 use super::super::client::Purpose;
-use super::super::event::{
-    Body, Event, EventType, Headers, ServerTx, SubscriptionEnd, SubscriptionId, TerminationReason,
-};
+use super::super::event::Event;
+use super::super::ids::ServerTx;
+use super::super::outgoing::{Body, Headers};
 use super::super::resolve::Hop;
 use super::super::wire::Draft;
 use super::{Endpoint, Identity, Side, StateLine, Subscription, TimerKey, expires_line, is_end};
+use super::{EventType, SubscriptionEnd, SubscriptionId, TerminationReason};
 
 /// Time that a SUBSCRIBE without `Expires` asks for; packages that have another one are not known here.
 const DEFAULT: Duration = Duration::from_secs(3_600);
