@@ -13,8 +13,8 @@ use super::security::Secured;
 use super::write::{self, Line, Ours};
 use super::{Family, SdpError};
 use crate::negotiated::{
-    Codec, Direction, DtlsRole, Fingerprint, IceCredentials, Negotiated, OpusParameters, StreamAgreed,
-    TelephoneEvent, Transport,
+    Codec, Direction, DtlsRole, Fingerprint, IceCredentials, Labels, Negotiated, OpusParameters,
+    StreamAgreed, TelephoneEvent, Transport,
 };
 
 /// New ICE credentials of ours after a restart, from those before: they must still name the shard and the leg.
@@ -471,6 +471,7 @@ impl Negotiator {
             telephone_event,
             ptime_ms,
             opus,
+            labels: Labels::default(),
         };
         Negotiated {
             streams: smallvec![stream],

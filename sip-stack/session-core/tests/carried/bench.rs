@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{Command, Event as MediaEvent, MediaSource, Report};
+use media_core::control::{Command, Event as MediaEvent, MediaSource, Report, StreamIndex};
 use media_core::negotiated::{Codec, Fingerprint, Hash, Negotiated};
 use sans_io::{Rng, Time};
 use session_core::{
@@ -334,6 +334,7 @@ impl Bench {
             }
             Command::Close { leg } => Some(MediaEvent::Report {
                 leg: *leg,
+                stream: StreamIndex::FIRST,
                 report: Box::new(Report::default()),
                 last: true,
             }),

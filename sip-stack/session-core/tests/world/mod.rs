@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{Application, Command, Event as MediaEvent, Failure, MediaSource, Report};
+use media_core::control::{
+    Application, Command, Event as MediaEvent, Failure, MediaSource, Report, StreamIndex,
+};
 use media_core::negotiated::{Codec, Fingerprint, Hash};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
@@ -545,6 +547,7 @@ impl World {
             }),
             Command::Close { leg } => Some(MediaEvent::Report {
                 leg: *leg,
+                stream: StreamIndex::FIRST,
                 report: Box::new(Report::default()),
                 last: true,
             }),

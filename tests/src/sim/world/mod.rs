@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cordboard::centre::command::{By, Command, Refused};
-use media_core::control::{Event as MediaEvent, LegId};
+use media_core::control::{Event as MediaEvent, LegId, StreamIndex};
 use media_core::negotiated::Codec;
 use media_core::shard;
 use sans_io::{Rng, Time};
@@ -215,7 +215,11 @@ impl World {
             .map(|(_, leg)| *leg)
             .collect();
         for leg in legs {
-            let flow = MediaEvent::Flow { leg, flowing: false };
+            let flow = MediaEvent::Flow {
+                leg,
+                stream: StreamIndex::FIRST,
+                flowing: false,
+            };
             self.post(
                 self.now + Duration::from_millis(200),
                 Parcel::Media {
