@@ -1,0 +1,131 @@
+//! Settings of the signalling and media stack, from the configuration.
+
+use std::sync::Arc;
+
+use media_core::control::Prompts;
+use media_core::dtls::Identity;
+use session_core::{Access, Credentials};
+use sip_core::auth::Algorithm;
+use sip_core::endpoint;
+use sip_core::flow::Transport;
+use sip_stack::StackConfig;
+use sip_stack::media::MediaConfig;
+use sip_stack::transport::tls::{Certificate, ClientTls};
+use sip_stack::transport::{Limits, Listen, Outbound};
+
+use super::addresses::{host, phone_ips};
+use super::error::{ServeError, failed};
+use super::tls;
+use crate::auth::Accounts;
+use crate::budget::Budget;
+use crate::config::Config;
+use crate::prompts;
+
+/// All settings of the stack.
+pub(super) fn settings(
+    config: &Config,
+    budget: Budget,
+    identity: &Arc<Identity>,
+    accounts: &Accounts,
+    certificate: Option<&Arc<Certificate>>,
+) -> Result<StackConfig, ServeError> {
+    let mut listen: Vec<Listen> = config.sip.udp.iter().copied().map(Listen::Udp).collect();
+    listen.extend(config.sip.tcp.iter().copied().map(Listen::Tcp));
+    if let Some(certificate) = certificate {
+        let server = tls::server(certificate, &[])?;
+        listen.extend(
+            config
+                .sip
+                .tls
+                .iter()
+                .map(|addr| Listen::Tls(*addr, Arc::clone(&server))),
+        );
+    }
+    let uses_tls = config.trunks.values().any(|t| t.transport == Transport::Tls);
+    // A trunk over TLS may be added later.
+    let outbound = Outbound {
+        tls: match ClientTls::system() {
+            Ok(tls) => Some(Arc::new(tls)),
+            Err(error) if uses_tls => return Err(failed("TLS towards trunks", error)),
+            Err(error) => {
+                tracing::debug!(%error, "no TLS towards trunks");
+                None
+            }
+        },
+        ..Outbound::default()
+    };
+    Ok(StackConfig {
+        listen,
+        outbound,
+        limits: Limits {
+            connections: config.guard.seats(budget.sip),
+            ..Limits::default()
+        },
+        media: MediaConfig {
+            browser_addresses: config.media.browser_addresses.clone(),
+            browser_port: config.media.browser_port,
+            phone_ports: config.media.phone_ports.clone(),
+            prompts: announcements(config),
+            ..MediaConfig::default()
+        },
+        identity: Arc::clone(identity),
+        sessions: sessions(config, identity, accounts),
+    })
+}
+
+fn sessions(config: &Config, identity: &Identity, accounts: &Accounts) -> session_core::Config {
+    let accounts = accounts.clone();
+    session_core::Config {
+        endpoint: endpoint::Config {
+            user_agent: concat!("Cordboard/", env!("CARGO_PKG_VERSION")).into(),
+            ..endpoint::Config::default()
+        },
+        access: Access::Directory {
+            users: config.users.clone(),
+            trunks: config.trunks.clone(),
+        },
+        guard: config.guard.guard.clone(),
+        credentials: Credentials::new(move |now, username| accounts.sip_credentials(now, username)),
+        domains: config.domains.clone(),
+        realm: config.realm.clone(),
+        algorithms: if config.sip.sha256 {
+            vec![Algorithm::Sha256, Algorithm::Md5]
+        } else {
+            vec![Algorithm::Md5]
+        },
+        host: host(config),
+        advertise: config.advertise,
+        phone_ips: phone_ips(&config.media.phone_addresses),
+        fingerprint: identity.fingerprint().clone(),
+        shards: config.media.threads,
+        first_id: session_core::first_id(0, sip_stack::Clock::start().now()),
+        browser_codecs: config.media.browser_codecs.clone(),
+        phone_codecs: config.media.phone_codecs.clone(),
+        grace: config.grace,
+        session_timer: config.sip.session_expires,
+        inactivity: config.media.inactivity,
+        max_sessions: 10_000,
+        max_contacts: 10,
+        limits: session_core::Limits {
+            phone_legs: config.media.phone_ports.clone().count() / 2,
+            ..config.limits.clone()
+        },
+    }
+}
+
+/// Prompts of the owner, or those that the gateway was built with.
+fn announcements(config: &Config) -> Arc<Prompts> {
+    if let Some(recorded) = &config.media.prompts {
+        return Arc::clone(recorded);
+    }
+    let language = &config.media.language;
+    let prompts = prompts::built_in(language);
+    if prompts.is_empty() {
+        tracing::warn!(
+            language,
+            "announcements: the gateway was built without prompts, so its queues play music alone; set media.prompts, or \
+             build it where espeak-ng is installed"
+        );
+    }
+    Arc::new(prompts)
+}

@@ -1,0 +1,91 @@
+//! Events of calls: which are the call centre's, and what the others lead to.
+
+use sans_io::Time;
+use session_core::{CallRecord, Coordinator, Event, SessionId};
+
+use super::Switch;
+use crate::call_log::CallLines;
+
+impl Switch {
+    /// Acts on an event.
+    pub(super) fn event(&mut self, now: Time, event: Event, coordinator: &mut Coordinator) {
+        if let Event::Answered { session, .. } = &event
+            && let Some(lines) = self.lines.get_mut(session)
+        {
+            lines.answered(now, *session);
+        }
+        if let Event::Replaces { session, call, .. } = &event {
+            let lines = CallLines::replacing(now, *session, call);
+            let kind = lines.kind();
+            self.lines.insert(*session, lines);
+            self.arrived(now, (*session, kind), call, None, coordinator);
+        }
+        let is_centres = self.tell_centre(now, &event, coordinator);
+        match event {
+            // The log and the inquiries are about every call.
+            Event::Ended { session, record } => self.ended(session, &record),
+            Event::Report { session, leg, report } => {
+                self.inquiries.reported(session, leg, &report, coordinator);
+            }
+            event if !is_centres => self.act(now, event, coordinator),
+            _ => {}
+        }
+    }
+
+    /// Lets the call centre act on an event of its own, or see one that is not. True for its own.
+    fn tell_centre(&mut self, now: Time, event: &Event, coordinator: &mut Coordinator) -> bool {
+        let Some((centre, mut cx)) = self.centre(now, coordinator) else {
+            return false;
+        };
+        let is_own = centre.owns(event);
+        if is_own {
+            centre.handle(event, &mut cx);
+        } else {
+            centre.observe(event, &mut cx);
+        }
+        is_own
+    }
+
+    /// Acts on an event of a call that is none of the call centre's.
+    fn act(&mut self, now: Time, event: Event, coordinator: &mut Coordinator) {
+        match event {
+            Event::Incoming { session, leg, call } => self.route(now, session, leg, &call, coordinator),
+            Event::Diverted {
+                session,
+                leg,
+                user,
+                numbers,
+            } => self.diverted(now, (session, leg), &user, numbers, coordinator),
+            Event::Refer { leg, to, .. } => self.refer(now, leg, to, coordinator),
+            Event::Replaces { leg, replaced, .. } => coordinator.replace(now, leg, replaced),
+            // Those who were called in it are found by their other session.
+            Event::Joined { session, guest } => {
+                tracing::info!(session = session.0, guest = guest.0, "calls joined");
+                self.lines.remove(&guest);
+            }
+            Event::Away { session, leg, away } => {
+                tracing::info!(session = session.0, leg = leg.0, away, "browser presence");
+            }
+            Event::Refused(refusal) => {
+                if let Some(sentry) = &self.sentry {
+                    sentry.refused_sip(&refusal);
+                }
+            }
+            Event::Banned(ban) => {
+                if let Some(sentry) = &self.sentry {
+                    sentry.adopt(&ban);
+                }
+            }
+            Event::Reachable { user, reachable } => tracing::debug!(user, reachable, "reachable"),
+            other => tracing::debug!(event = ?other, "session"),
+        }
+    }
+
+    fn ended(&mut self, session: SessionId, record: &CallRecord) {
+        self.inquiries.forget(session);
+        let lines = self.lines.remove(&session).unwrap_or_default();
+        self.counts.count(lines.direction(), record);
+        lines.end(record);
+        tracing::debug!(?record, "call record");
+    }
+}

@@ -1,0 +1,104 @@
+//! Incoming calls: each is put to the dial plan, and the decision is carried out.
+
+use call_engine::{Decision, Origin};
+use sans_io::Time;
+use session_core::{Coordinator, Dial, IncomingCall, LegId, OnFailure, SessionId, Source};
+use sip_core::message::StatusCode;
+
+use super::Switch;
+use crate::call_log::CallLines;
+use crate::centre::direct::Arrived;
+use crate::centre::view::{self, CallKind};
+use crate::routing::Destination;
+
+impl Switch {
+    pub(super) fn route(
+        &mut self,
+        now: Time,
+        session: SessionId,
+        leg: LegId,
+        call: &IncomingCall,
+        coordinator: &mut Coordinator,
+    ) {
+        let origin = match &call.source {
+            Source::User(user) => Origin::User(user.clone()),
+            Source::Trunk(name) => Origin::Trunk(name.clone()),
+            Source::Anyone => Origin::Anonymous,
+        };
+        let decision = self.routing.decide(origin, &call.to);
+        let lines = CallLines::begin(now, session, call, &decision);
+        let kind = lines.kind();
+        self.lines.insert(session, lines);
+        let called = match &decision {
+            Decision::User { name } => Some(name.clone()),
+            _ => None,
+        };
+        tracing::debug!(session = session.0, from = %call.from, to = %call.to, call_id = %call.call_id, ?decision, "route");
+        match self.routing.destination(decision) {
+            Destination::Party(party) => {
+                let dial = Dial::together(vec![*party], self.ring_timeout, OnFailure::Reject);
+                coordinator.dial(now, session, dial);
+            }
+            destination => {
+                let from = view::Party {
+                    number: call.from.clone(),
+                    display: call.display.clone(),
+                };
+                self.take(
+                    now,
+                    (session, leg),
+                    (from, call.to.clone()),
+                    destination,
+                    coordinator,
+                );
+            }
+        }
+        self.arrived(now, (session, kind), call, called, coordinator);
+    }
+
+    /// Shows a call to pages and programs, unless a queue took it.
+    pub(super) fn arrived(
+        &mut self,
+        now: Time,
+        (session, kind): (SessionId, Option<CallKind>),
+        call: &IncomingCall,
+        called: Option<String>,
+        coordinator: &mut Coordinator,
+    ) {
+        // A call to an application, or one that is refused, is of no kind that anybody watches.
+        let (Some((centre, cx)), Some(kind)) = (self.centre(now, coordinator), kind) else {
+            return;
+        };
+        let arrived = Arrived {
+            session,
+            call,
+            kind,
+            called,
+        };
+        centre.arrived(arrived, &cx);
+    }
+
+    /// Answers or refuses a caller here: nobody is called.
+    pub(super) fn take(
+        &mut self,
+        now: Time,
+        (session, leg): (SessionId, LegId),
+        parties: (view::Party, String),
+        destination: Destination,
+        coordinator: &mut Coordinator,
+    ) {
+        match destination {
+            Destination::Queue { name, priority } => {
+                if !self.has_queue(&name) {
+                    return coordinator.reject(now, session, StatusCode::SERVICE_UNAVAILABLE);
+                }
+                if let Some((centre, mut cx)) = self.centre(now, coordinator) {
+                    centre.take((session, leg), parties, (&name, priority), &mut cx);
+                }
+            }
+            Destination::Application(sound) => coordinator.answer(now, leg, Some(sound)),
+            Destination::Nobody(code) => coordinator.reject(now, session, code),
+            Destination::Party(_) => {}
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Requests of HTTP and of sign-ins to the signalling task.
+
+use call_engine::DialPlan;
+use sans_io::Time;
+use session_core::Coordinator;
+use sip_stack::Handle;
+
+use super::Switch;
+use crate::auth::sentry::Order;
+use crate::centre::command::{Asked, Command, Refused, Settings};
+use crate::centre::signalling::{Gone, Sent, Signalling};
+use crate::quality::Inquiry;
+
+/// Request of HTTP to the switch.
+#[derive(Debug)]
+pub enum Request {
+    /// Sound quality of a live call.
+    Quality(Inquiry),
+    /// Something for the call centre.
+    Centre(Asked),
+    /// Order of the sentry.
+    Sentry(Order),
+    /// A sign-in ended: registrations that came from it end as well.
+    SignedOut,
+}
+
+impl Switch {
+    /// Carries out a request.
+    pub(super) fn request(&mut self, now: Time, request: Request, coordinator: &mut Coordinator) {
+        match request {
+            Request::Sentry(Order::Ban(ban)) => coordinator.ban(now, ban),
+            Request::Sentry(Order::Lift(address)) => {
+                coordinator.lift_ban(now, address);
+            }
+            Request::SignedOut => coordinator.end_registrations(now),
+            Request::Centre(asked) => self.command(now, asked, coordinator),
+            Request::Quality(inquiry) => self.inquiries.ask(inquiry, coordinator),
+        }
+    }
+
+    /// Passes a command to the call centre. A configuration that it takes is the switch's as well.
+    fn command(&mut self, now: Time, asked: Asked, coordinator: &mut Coordinator) {
+        let configured = match &asked.command {
+            Command::Reconfigure(new) => Some((new.plan.clone(), new.settings.clone())),
+            _ => None,
+        };
+        let Some((centre, mut cx)) = self.centre(now, coordinator) else {
+            // The client may have gone away.
+            let _ = asked.reply.send(Err(Refused::Busy));
+            return;
+        };
+        let done = centre.command(asked, &mut cx);
+        if let Some((plan, settings)) = configured.filter(|_| done) {
+            self.configure(plan, settings, coordinator);
+        }
+    }
+
+    fn configure(&mut self, plan: DialPlan, settings: Option<Box<Settings>>, coordinator: &mut Coordinator) {
+        if let Some(settings) = settings {
+            coordinator.adjust(settings.adjustment);
+            self.ring_timeout = settings.ring_timeout;
+        }
+        self.routing.set_plan(plan);
+    }
+}
+
+impl Signalling for Handle<Request> {
+    fn try_send(&self, asked: Asked) -> Result<(), Gone> {
+        self.try_request(Request::Centre(asked)).map_err(|_| Gone)
+    }
+
+    fn send(&self, asked: Asked) -> Sent<'_> {
+        Box::pin(async move { self.request(Request::Centre(asked)).await.map_err(|_| Gone) })
+    }
+
+    fn is_ready(&self) -> bool {
+        self.has_room()
+    }
+}
