@@ -69,6 +69,7 @@ pub(super) fn read_trunks<'t>(
                 late_offer,
                 trusted,
                 media_source,
+                srtp: session_core::SrtpPolicy::Off,
             };
             if let Some(address) = section.span("address") {
                 places.insert(name.clone(), r.place(&address));

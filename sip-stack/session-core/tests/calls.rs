@@ -10,6 +10,7 @@ mod late_offer;
 mod replaces;
 mod restore;
 mod silence;
+mod srtp;
 mod strangers;
 mod transfer;
 mod world;

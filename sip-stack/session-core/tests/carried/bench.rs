@@ -65,6 +65,7 @@ pub(crate) fn config() -> Config {
             password: "secret".into(),
             display: String::new(),
             media_source: MediaSource::Learn,
+            srtp: session_core::SrtpPolicy::Off,
         };
         (name.to_owned(), known)
     };
@@ -81,6 +82,7 @@ pub(crate) fn config() -> Config {
         follows_name: false,
         late_offer: false,
         media_source: MediaSource::Learn,
+        srtp: session_core::SrtpPolicy::Off,
     };
     let advertised = [Transport::Udp, Transport::Ws].map(|transport| Advertised {
         transport,

@@ -109,6 +109,7 @@ fn trunk(node: usize) -> Trunk {
         codecs: Vec::new(),
         trusted: true,
         media_source: MediaSource::Learn,
+        srtp: session_core::SrtpPolicy::Off,
     }
 }
 
@@ -122,6 +123,7 @@ fn config(node: usize, user: bool) -> Config {
                     password: "secret".into(),
                     display: String::new(),
                     media_source: MediaSource::Learn,
+                    srtp: session_core::SrtpPolicy::Off,
                 },
             )]
             .into(),
@@ -293,12 +295,21 @@ impl World {
 
     /// The gateway's INVITEs to the callee bring no offer from now on.
     pub(crate) fn offer_late(&mut self) {
+        self.change_trunk("right", |trunk| trunk.late_offer = true);
+    }
+
+    /// Media of a trunk of the gateway are encrypted like that from now on.
+    pub(crate) fn encrypt(&mut self, trunk: &str, srtp: session_core::SrtpPolicy) {
+        self.change_trunk(trunk, |trunk| trunk.srtp = srtp);
+    }
+
+    fn change_trunk(&mut self, name: &str, change: impl FnOnce(&mut Trunk)) {
         let settings = config(GATEWAY, self.user);
         let Access::Directory { mut trunks, .. } = settings.access else {
             return;
         };
-        if let Some(right) = trunks.get_mut("right") {
-            right.late_offer = true;
+        if let Some(trunk) = trunks.get_mut(name) {
+            change(trunk);
         }
         let adjustment = Adjustment {
             trunks,

@@ -91,6 +91,7 @@ fn trunk(at: SocketAddr) -> Trunk {
         codecs: Vec::new(),
         trusted: true,
         media_source: MediaSource::Learn,
+        srtp: session_core::SrtpPolicy::Off,
     }
 }
 
@@ -112,6 +113,7 @@ impl World {
                 password: "cordboard".into(),
                 display: String::new(),
                 media_source: MediaSource::Learn,
+                srtp: session_core::SrtpPolicy::Off,
             };
             (user.to_string(), known)
         });
