@@ -84,3 +84,38 @@ fn rtcp() {
 fn rtp() {
     fuzz::exercise(&fuzz::rtp::TARGET);
 }
+
+#[test]
+fn digits() {
+    fuzz::exercise(&fuzz::digits::TARGET);
+}
+
+#[test]
+fn dtls() {
+    fuzz::exercise(&fuzz::dtls::TARGET);
+}
+
+#[test]
+fn jitter() {
+    fuzz::exercise(&fuzz::jitter::TARGET);
+}
+
+#[test]
+fn latching() {
+    fuzz::exercise(&fuzz::latching::TARGET);
+}
+
+#[test]
+fn playout() {
+    fuzz::exercise(&fuzz::playout::TARGET);
+}
+
+#[test]
+fn sdes() {
+    fuzz::exercise(&fuzz::sdes::TARGET);
+}
+
+#[test]
+fn srtp() {
+    fuzz::exercise(&fuzz::srtp::TARGET);
+}

@@ -41,6 +41,7 @@ impl Config {
                 password: DEMO_PASSWORD.into(),
                 display: format!("Demo {name}"),
                 media_source: MediaSource::Learn,
+                srtp: session_core::SrtpPolicy::Off,
             };
             self.users.insert(name.into(), user);
         }
@@ -49,6 +50,7 @@ impl Config {
                 password: DEMO_PASSWORD.into(),
                 display: display.into(),
                 media_source: MediaSource::Learn,
+                srtp: session_core::SrtpPolicy::Off,
             };
             self.users.insert(name.into(), user);
             let staff = Staff {

@@ -72,6 +72,7 @@ pub(super) fn read_trunks<'t>(
                 trusted,
                 identity,
                 media_source,
+                srtp: session_core::SrtpPolicy::Off,
             };
             if let Some(address) = section.span("address") {
                 places.insert(name.clone(), r.place(&address));

@@ -41,6 +41,7 @@ pub(super) fn read_users<'t>(
                 password,
                 display,
                 media_source,
+                srtp: session_core::SrtpPolicy::Off,
             };
             if users.insert(name.clone(), user).is_some() {
                 r.fail(at, format!("users.name: there are two users `{name}`"));

@@ -68,6 +68,7 @@ impl Demonstration {
             password: password.clone().into(),
             display: "Demo caller".into(),
             media_source: MediaSource::Learn,
+            srtp: session_core::SrtpPolicy::Off,
         };
         config.users.insert(caller::ACCOUNT.into(), caller);
         let (wanted, queue) = mpsc::channel(WAITING);

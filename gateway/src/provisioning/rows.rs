@@ -88,6 +88,7 @@ impl UserRow {
             password,
             display: self.shown().to_owned(),
             media_source: session_core::MediaSource::Learn,
+            srtp: session_core::SrtpPolicy::Off,
         }
     }
 

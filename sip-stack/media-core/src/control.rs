@@ -12,6 +12,16 @@ pub use crate::prompts::{Clip, Phrase, Prompts};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LegId(pub u64);
 
+/// One of a leg's streams: its place in [`Negotiated::streams`]. The first one is the leg's voice: commands and events that
+/// name no stream concern that one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamIndex(pub u8);
+
+impl StreamIndex {
+    /// The leg's voice.
+    pub const FIRST: StreamIndex = StreamIndex(0);
+}
+
 /// Legs that hear each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BridgeId(pub u64);
@@ -110,6 +120,8 @@ pub enum Command {
     /// changes by itself when a later [`Command::Connect`] changes a codec. All else: a mix, in which each hears everybody
     /// but itself as the roles say; at 16 kHz among members with Opus where there are two of them or more, else at 8 kHz.
     ///
+    /// Legs with several streams hear each other stream by stream: the first of one that of the others, the second the second.
+    ///
     /// Sent to the home, to the shard of every member, and to the shard of every leg that was a member before.
     Bridge {
         /// Its name from now on.
@@ -149,11 +161,13 @@ pub enum Command {
         /// 40 to 5,000.
         duration_ms: u16,
     },
-    /// Taps a leg, or ends that: each packet of its peer and each packet for it becomes an
+    /// Taps a stream, or ends that: each packet of its peer and each packet for it becomes an
     /// [`Output::Tapped`](crate::shard::Output::Tapped) as well, until [`Output::Closed`](crate::shard::Output::Closed).
     Tap {
         /// The leg.
         leg: LegId,
+        /// Its stream.
+        stream: StreamIndex,
         /// True: from now on; false: no longer.
         on: bool,
     },
@@ -273,15 +287,19 @@ pub enum Event {
         /// The leg.
         leg: LegId,
     },
-    /// The first authentic RTP packet of the leg's peer.
+    /// The first authentic RTP packet of a stream of the leg's peer.
     Talking {
         /// The leg.
         leg: LegId,
+        /// Its stream.
+        stream: StreamIndex,
     },
     /// A digit from the leg's peer, once for each press, at its end or when it has lasted.
     Dtmf {
         /// The leg.
         leg: LegId,
+        /// Its stream.
+        stream: StreamIndex,
         /// `0`-`9`, `*`, `#`, `A`-`D`.
         digit: u8,
         /// Time that the key was held.
@@ -298,6 +316,8 @@ pub enum Event {
     Flow {
         /// The leg.
         leg: LegId,
+        /// Its stream.
+        stream: StreamIndex,
         /// True if it flows.
         flowing: bool,
     },
@@ -324,10 +344,12 @@ pub enum Event {
         /// nothing to say.
         whole: bool,
     },
-    /// Answer to [`Command::Report`], and sent unasked right before a leg closes.
+    /// Answer to [`Command::Report`], one for each stream, and sent unasked right before a leg closes.
     Report {
         /// The leg.
         leg: LegId,
+        /// Its stream.
+        stream: StreamIndex,
         /// Counts.
         report: Box<Report>,
         /// The leg is closed with this.
@@ -352,7 +374,7 @@ pub enum Failure {
     Full,
 }
 
-/// Counts of a leg, from its beginning.
+/// Counts of a stream, from the leg's beginning. Packets that could not be opened or belong to no stream count with the first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     /// Codec received last; none before the first packet.

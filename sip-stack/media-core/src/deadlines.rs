@@ -1,9 +1,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 use sans_io::{Deadline, Time};
 
-use crate::control::BridgeId;
+use crate::control::{BridgeId, StreamIndex};
 
 /// Deadlines of legs and mixes. An entry is a promise to look at a leg, not the leg's deadline itself: a
 /// deadline that moves to later leaves its entry where it is, and the leg is looked at once in vain. So
@@ -13,7 +14,7 @@ pub(crate) struct Queue {
     heap: BinaryHeap<Reverse<(Time, Who, u64)>>,
 }
 
-/// The earliest of several deadlines; the one that was named first, of those that are equal. A leg has nine, of which few exist
+/// The earliest of several deadlines; the one that was named first, of those that are equal. A leg with one stream has nine, of which few exist
 /// at a time, and they are compared several times for each packet: so it holds no `Option`, but the end of time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Earliest {
@@ -53,8 +54,8 @@ impl Earliest {
 pub(crate) enum Who {
     /// The leg at this place in the slab.
     Leg(usize),
-    /// The mix of this bridge.
-    Mix(BridgeId),
+    /// The mix of this bridge for streams of this place.
+    Mix(BridgeId, StreamIndex),
 }
 
 /// Place of a leg or a mix in the queue.
@@ -89,6 +90,20 @@ impl Queue {
     /// The first entry, whether or not it is due.
     pub(crate) fn peek(&self) -> Option<(Time, Who, u64)> {
         self.heap.peek().map(|entry| entry.0)
+    }
+
+    /// Moves the first entry to later; removes it if it is not the current one of its leg or mix.
+    pub(crate) fn put_off(&mut self, armed: &mut Armed, to: Time) {
+        let Some(mut first) = self.heap.peek_mut() else {
+            return;
+        };
+        let Reverse((at, _, generation)) = *first;
+        if armed.generation == generation && armed.at == Some(at) {
+            first.0.0 = to;
+            armed.at = Some(to);
+        } else {
+            PeekMut::pop(first);
+        }
     }
 
     /// Removes the first entry; true if it is the current one of its leg or mix.

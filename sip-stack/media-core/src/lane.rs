@@ -10,7 +10,7 @@
 //! about a leg that is not known, or not known in that way, is dropped and counted, so the order in which signalling's
 //! commands reach the two shards does not matter.
 
-use crate::control::{BridgeId, LegId};
+use crate::control::{BridgeId, LegId, StreamIndex};
 use crate::negotiated::StreamAgreed;
 use crate::stats::Mode;
 
@@ -21,6 +21,8 @@ pub enum Message<'a> {
     Packet {
         /// The leg.
         leg: LegId,
+        /// Its stream.
+        stream: StreamIndex,
         /// The packet.
         data: &'a [u8],
     },
@@ -37,8 +39,8 @@ pub enum Notice {
         leg: LegId,
         /// The bridge.
         bridge: BridgeId,
-        /// Agreement of the leg and its peer, if there is one.
-        media: Option<Box<StreamAgreed>>,
+        /// Agreements of the leg and its peer; none before the first.
+        streams: Vec<StreamAgreed>,
         /// True if its peer has a jitter buffer of its own that is better than ours: a browser.
         buffers: bool,
         /// True if there is an application for it to hear while the bridge is muted by hold.
@@ -49,17 +51,21 @@ pub enum Notice {
         /// The leg.
         leg: LegId,
     },
-    /// To the leg: it hears the bridge, or its application.
+    /// To the leg: a stream of it hears the bridge, or its application.
     Bridged {
         /// The leg.
         leg: LegId,
+        /// Its stream.
+        stream: StreamIndex,
         /// True: the bridge.
         bridged: bool,
     },
-    /// To the leg, once a second: counts of its stand-in.
+    /// To the leg, once a second: counts of a stream of its stand-in.
     Counts {
         /// The leg.
         leg: LegId,
+        /// Its stream.
+        stream: StreamIndex,
         /// The counts.
         counts: Counts,
     },
@@ -67,6 +73,8 @@ pub enum Notice {
     Loss {
         /// The leg.
         leg: LegId,
+        /// Its stream.
+        stream: StreamIndex,
         /// Percent to protect against; 0: no loss any more.
         percent: u8,
     },
@@ -86,6 +94,11 @@ pub struct Counts {
 pub(crate) struct Tie {
     pub(crate) home: u8,
     pub(crate) bridge: BridgeId,
+}
+
+/// Messages of the home of a bridge about one stream of a leg that takes part there; nothing while it does not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Away {
     /// False: the bridge is muted, or not made yet.
     pub(crate) bridged: bool,
     /// The last counts of the stand-in.

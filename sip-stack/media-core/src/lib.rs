@@ -11,6 +11,7 @@ pub mod dtmf;
 pub mod ice;
 pub mod jitter;
 pub mod lane;
+mod leg;
 pub mod music;
 pub mod negotiated;
 mod outbox;

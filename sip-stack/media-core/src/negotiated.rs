@@ -81,9 +81,9 @@ impl Direction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Negotiated {
     /// Streams that were agreed, in the order of the sections; those refused with port 0 are left out. Audio is the only kind that is
-    /// agreed to.
+    /// agreed to. A stream keeps its place as long as the leg lasts: one that ends before a later one stays here as inactive.
     pub streams: SmallVec<[StreamAgreed; 1]>,
-    /// Transport and addresses, which all streams share.
+    /// Transport and addresses, which all streams share (BUNDLE, RFC 8843).
     pub transport: Transport,
 }
 
@@ -110,6 +110,27 @@ pub struct StreamAgreed {
     pub ptime_ms: u8,
     /// Wishes of the peer for the Opus that we send (RFC 7587 §6.1).
     pub opus: OpusParameters,
+    /// Marks by which its packets are told from those of the leg's other streams.
+    pub labels: Labels,
+}
+
+/// Marks of a stream's packets, where several streams share a transport (RFC 8843 §9.2). Without any, a payload type that no
+/// other stream uses tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// `a=mid`, if the peer sends it in a header extension.
+    pub mid: Option<Mid>,
+    /// Sources that the peer names (`a=ssrc`, RFC 5576).
+    pub sources: SmallVec<[u32; 1]>,
+}
+
+/// Name of a section in the packets of its stream (RFC 8843 §15).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mid {
+    /// Number of the header extension (`a=extmap`).
+    pub extension: u8,
+    /// The name.
+    pub value: String,
 }
 
 impl StreamAgreed {
@@ -122,12 +143,16 @@ impl StreamAgreed {
             .filter(|event| event.receive == payload_type || (event.send == payload_type && !is_codec))
     }
 
+    /// True if the peer may send by this payload type.
+    #[must_use]
+    pub fn takes(&self, payload_type: u8) -> bool {
+        self.receive.iter().any(|(number, _)| *number == payload_type) || self.event(payload_type).is_some()
+    }
+
     /// True if the packet carries something, by an agreed payload type.
     #[must_use]
     pub fn is_sound_or_key(&self, packet: &Packet<'_>) -> bool {
-        let kind = packet.header.payload_type;
-        let agreed = self.receive.iter().any(|(number, _)| *number == kind) || self.event(kind).is_some();
-        agreed && !packet.payload.is_empty()
+        self.takes(packet.header.payload_type) && !packet.payload.is_empty()
     }
 }
 

@@ -3,7 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use sans_io::Deadline;
 
-use crate::control::{Event, LegId, SocketId};
+use crate::control::{Event, LegId, SocketId, StreamIndex};
 use crate::lane::{Message, Notice};
 use crate::negotiated::Codec;
 use crate::tap::{Tapped, Way};
@@ -40,7 +40,7 @@ pub enum Output<'a> {
         /// The message; valid until the next call. Packets may be dropped where the lane is full, all else may not.
         message: Message<'a>,
     },
-    /// Hand a packet of a tapped leg to whoever listens; it is valid until the next call.
+    /// Hand a packet of a tapped stream to whoever listens; it is valid until the next call.
     Tapped(Tapped<'a>),
     /// A leg that was tapped or injected into is closed, or there is none of that name: nothing more comes of it.
     Closed {
@@ -79,6 +79,7 @@ enum Queued {
     Packet {
         to: u8,
         leg: LegId,
+        stream: StreamIndex,
         start: usize,
         end: usize,
     },
@@ -88,6 +89,7 @@ enum Queued {
     },
     Tapped {
         leg: LegId,
+        stream: StreamIndex,
         way: Way,
         codec: Option<Codec>,
         start: usize,
@@ -123,21 +125,35 @@ impl Outbox {
         self.queue.push_back(Queued::Notice { to, notice });
     }
 
-    /// A packet of a leg, for another shard.
-    pub(crate) fn packet(&mut self, to: u8, leg: LegId, data: &[u8]) {
+    /// A packet of a stream, for another shard.
+    pub(crate) fn packet(&mut self, to: u8, (leg, stream): (LegId, StreamIndex), data: &[u8]) {
         let start = self.data.len();
         self.data.extend_from_slice(data);
         let end = self.data.len();
-        self.queue.push_back(Queued::Packet { to, leg, start, end });
+        self.queue.push_back(Queued::Packet {
+            to,
+            leg,
+            stream,
+            start,
+            end,
+        });
     }
 
-    /// A packet of a tapped leg.
-    pub(crate) fn tapped(&mut self, leg: LegId, way: Way, codec: Option<Codec>, data: &[u8]) {
+    /// A packet of a tapped stream.
+    pub(crate) fn tapped(&mut self, packet: Tapped<'_>) {
+        let Tapped {
+            leg,
+            stream,
+            way,
+            codec,
+            data,
+        } = packet;
         let start = self.data.len();
         self.data.extend_from_slice(data);
         let end = self.data.len();
         self.queue.push_back(Queued::Tapped {
             leg,
+            stream,
             way,
             codec,
             start,
@@ -175,17 +191,23 @@ impl Outbox {
         Some(end - start)
     }
 
-    /// The same for a packet of a leg, for another shard.
+    /// The same for a packet of a stream, for another shard.
     #[inline]
     pub(crate) fn compose_packet(
         &mut self,
         to: u8,
-        leg: LegId,
+        (leg, stream): (LegId, StreamIndex),
         room: usize,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
         let (start, end) = self.write(room, write)?;
-        self.queue.push_back(Queued::Packet { to, leg, start, end });
+        self.queue.push_back(Queued::Packet {
+            to,
+            leg,
+            stream,
+            start,
+            end,
+        });
         Some(end - start)
     }
 
@@ -226,10 +248,17 @@ impl Outbox {
             },
             Queued::Bind { leg, local } => Output::Bind { leg, local },
             Queued::Release { sockets } => Output::Release { sockets },
-            Queued::Packet { to, leg, start, end } => Output::Message {
+            Queued::Packet {
+                to,
+                leg,
+                stream,
+                start,
+                end,
+            } => Output::Message {
                 to,
                 message: Message::Packet {
                     leg,
+                    stream,
                     data: self.data.get(start..end).unwrap_or(&[]),
                 },
             },
@@ -239,12 +268,14 @@ impl Outbox {
             },
             Queued::Tapped {
                 leg,
+                stream,
                 way,
                 codec,
                 start,
                 end,
             } => Output::Tapped(Tapped {
                 leg,
+                stream,
                 way,
                 codec,
                 data: self.data.get(start..end).unwrap_or(&[]),

@@ -1,10 +1,10 @@
-//! Taps: the packets of a leg, open, for a recorder, a packet capture or a bot.
+//! Taps: the packets of one stream of a leg, open, for a recorder, a packet capture or a bot.
 //!
-//! A tapped leg's packets leave the shard as [`Output::Tapped`](crate::shard::Output::Tapped), each once, whatever becomes of them:
+//! A tapped stream's packets leave the shard as [`Output::Tapped`](crate::shard::Output::Tapped), each once, whatever becomes of them:
 //! relayed, transcoded or mixed. Sound is made of them by whoever listens, with a [`Playout`] for each direction, so that a media
 //! thread never decodes for its listeners.
 
-use crate::control::LegId;
+use crate::control::{LegId, StreamIndex};
 use crate::negotiated::Codec;
 
 pub use crate::stream::Playout;
@@ -18,11 +18,13 @@ pub enum Way {
     Sent,
 }
 
-/// An RTP packet of a tapped leg, as it was before encryption or after decryption.
+/// An RTP packet of a tapped stream, as it was before encryption or after decryption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tapped<'a> {
     /// The leg.
     pub leg: LegId,
+    /// Its stream.
+    pub stream: StreamIndex,
     /// Its direction.
     pub way: Way,
     /// Codec of its payload; `None` for a telephone event, and for a payload type that was not agreed.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use media_core::control::MediaSource;
 use media_core::negotiated::{Codec, Fingerprint};
+use media_core::sdp::SrtpPolicy;
 use sans_io::Time;
 use sip_core::auth::{Algorithm, Password};
 use sip_core::endpoint;
@@ -167,6 +168,8 @@ pub struct User {
     pub display: String,
     /// Sources that media of the user's phones are accepted from.
     pub media_source: MediaSource,
+    /// Encryption of the media of the user's phones; a browser's are always encrypted.
+    pub srtp: SrtpPolicy,
 }
 
 /// A peer that is known by its address.
@@ -199,4 +202,6 @@ pub struct Trunk {
     pub identity: IdentityPolicy,
     /// Sources that its media are accepted from.
     pub media_source: MediaSource,
+    /// Encryption of its media.
+    pub srtp: SrtpPolicy,
 }

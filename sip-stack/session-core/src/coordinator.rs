@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use media_core::control::{self, BridgeId, Command, LegId};
+use media_core::control::{self, BridgeId, Command, LegId, StreamIndex};
 use sans_io::{Deadline, Rng, Time, earlier};
 use sip_core::endpoint::{self, Endpoint, QueryId};
 use sip_core::flow::Destination;
@@ -238,13 +238,17 @@ impl Coordinator {
             Media::Connected { leg } => {
                 self.with_leg(leg, |call, cx| call.recovered(cx, leg));
             }
-            Media::Talking { leg } => {
+            // A call knows its legs' voices; what else they send is their own affair.
+            Media::Talking { stream, .. } | Media::Flow { stream, .. } | Media::Report { stream, .. }
+                if stream != StreamIndex::FIRST => {}
+            Media::Talking { leg, .. } => {
                 self.with_leg(leg, |call, cx| call.talking(cx, now, leg));
             }
             Media::Dtmf {
                 leg,
                 digit,
                 duration_ms,
+                ..
             } => {
                 let digit = char::from(digit);
                 self.with_leg(leg, |call, cx| call.digit_heard(cx, now, leg, digit, duration_ms));
@@ -259,10 +263,12 @@ impl Coordinator {
             Media::Silent { leg, silent } => {
                 self.with_leg(leg, |call, cx| call.silence(cx, now, leg, silent));
             }
-            Media::Flow { leg, flowing } => {
+            Media::Flow { leg, flowing, .. } => {
                 self.with_leg(leg, |call, cx| call.rtp_flows(cx, now, leg, flowing));
             }
-            Media::Report { leg, report, last } => {
+            Media::Report {
+                leg, report, last, ..
+            } => {
                 self.with_leg(leg, |call, cx| call.reported(cx, leg, report, last));
             }
         }

@@ -53,6 +53,7 @@ impl Coordinator {
             device,
             codecs: cx.codecs_for(account.trunk(), device),
             source: cx.directory.media_source(&account),
+            srtp: cx.directory.srtp(&account),
             family: admitted.family,
         };
         let (kind, negotiator) = wanted.prepare(cx, leg, shard);
@@ -165,7 +166,8 @@ impl Coordinator {
             .iter()
             .map(|ip| sdp::Family::of(*ip))
             .collect();
-        let (is_browser, family) = match offer.as_ref().map(|sdp| sdp::peek(sdp, &families)) {
+        let srtp = cx.directory.srtp(&Account::of(&source));
+        let (is_browser, family) = match offer.as_ref().map(|sdp| sdp::peek(sdp, &families, srtp)) {
             Some(Ok(peek)) => (peek.peer == sdp::Peer::Browser, peek.family),
             Some(Err(error)) => {
                 let warning = sdp_warning(&cx.config.host, &error);

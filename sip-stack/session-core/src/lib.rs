@@ -38,5 +38,6 @@ pub use event::{BridgeEvent, Event, IncomingCall, ReferTo, RegistrationState, So
 pub use ids::first_id;
 pub use leg::{LegInfo, LegState};
 pub use media_core::control::{Application, BridgeId, LegId, MediaSource, Role};
+pub use media_core::sdp::SrtpPolicy;
 pub use record::{CallRecord, Cause, EndedBy, Fault, LegEnd, LegRecord};
 pub use recovery::SavedLeg;

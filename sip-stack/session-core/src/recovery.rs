@@ -95,7 +95,8 @@ impl Coordinator {
             device,
             codecs: cx.codecs_for(account.trunk(), device),
             source: cx.directory.media_source(&account),
-            family: sdp::peek(remote.as_bytes(), &[])
+            srtp: cx.directory.srtp(&account),
+            family: sdp::peek(remote.as_bytes(), &[], sdp::SrtpPolicy::Off)
                 .ok()
                 .and_then(|peek| peek.family),
         };

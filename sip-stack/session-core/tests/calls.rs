@@ -10,13 +10,14 @@ mod late_offer;
 mod replaces;
 mod restore;
 mod silence;
+mod srtp;
 mod strangers;
 mod transfer;
 mod world;
 
 use std::time::Duration;
 
-use media_core::control::{Application, Command, Event as MediaEvent};
+use media_core::control::{Application, Command, Event as MediaEvent, StreamIndex};
 use sans_io::Time;
 use session_core::{Cause, Event};
 use sip_core::message::StatusCode;
@@ -106,7 +107,13 @@ fn hold_by_the_callers_side_plays_music_to_the_callee_and_resume_bridges_again()
     world.run_until(minute(), |w| w.answered == 1);
     let callee = world.legs(GATEWAY)[1].expect("answered");
     let caller = world.legs(GATEWAY)[0].expect("caller");
-    world.media(GATEWAY, MediaEvent::Talking { leg: caller });
+    world.media(
+        GATEWAY,
+        MediaEvent::Talking {
+            leg: caller,
+            stream: StreamIndex::FIRST,
+        },
+    );
     world.hold(CALLER, true);
     world.run(Duration::from_secs(2));
     // A phone that holds with sendonly brings its own music: the gateway lets it through.
@@ -139,7 +146,14 @@ fn who_is_held_by_a_phone_that_sends_nothing_hears_our_music_until_it_sends() {
     world.run_until(minute(), |w| w.answered == 1);
     let [caller, callee] = world.legs(GATEWAY).map(|leg| leg.expect("a leg"));
     let flow = |world: &mut World, flowing| {
-        world.media(GATEWAY, MediaEvent::Flow { leg: caller, flowing });
+        world.media(
+            GATEWAY,
+            MediaEvent::Flow {
+                leg: caller,
+                stream: StreamIndex::FIRST,
+                flowing,
+            },
+        );
         world.run(Duration::from_secs(2));
     };
     let music = |world: &World| {
@@ -154,7 +168,13 @@ fn who_is_held_by_a_phone_that_sends_nothing_hears_our_music_until_it_sends() {
             })
         )
     };
-    world.media(GATEWAY, MediaEvent::Talking { leg: caller });
+    world.media(
+        GATEWAY,
+        MediaEvent::Talking {
+            leg: caller,
+            stream: StreamIndex::FIRST,
+        },
+    );
     world.hold(CALLER, true);
     world.run(Duration::from_secs(2));
     assert!(!music(&world), "it still sends");
@@ -215,6 +235,7 @@ fn a_digit_is_told_to_the_application_once() {
         GATEWAY,
         MediaEvent::Dtmf {
             leg: caller,
+            stream: StreamIndex::FIRST,
             digit: b'5',
             duration_ms: 100,
         },

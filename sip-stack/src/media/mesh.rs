@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use media_core::control::LegId;
+use media_core::control::{LegId, StreamIndex};
 use media_core::lane::{Message, Notice};
 use mio::Waker;
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -19,8 +19,8 @@ const PACKETS: usize = 128 << 10;
 /// Notices that may wait for a thread from each other one; more wait on the sender's side.
 const NOTICES: usize = 256;
 
-/// Octets before a packet: its leg and its length.
-const HEAD: usize = 10;
+/// Octets before a packet: its leg, its stream and its length.
+const HEAD: usize = 11;
 
 /// Wakes a thread, once for all that it has not looked at yet.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ impl Outward {
     pub fn send(&mut self, message: Message<'_>) -> bool {
         self.unseen = true;
         match message {
-            Message::Packet { leg, data } => self.packet(leg, data),
+            Message::Packet { leg, stream, data } => self.packet(leg, stream, data),
             Message::Notice(notice) => {
                 // The order of notices counts, and that of packets after notices.
                 self.waiting.push_back(notice);
@@ -141,13 +141,14 @@ impl Outward {
         }
     }
 
-    fn packet(&mut self, leg: LegId, data: &[u8]) -> bool {
+    fn packet(&mut self, leg: LegId, stream: StreamIndex, data: &[u8]) -> bool {
         let Ok(length) = u16::try_from(data.len()) else {
             return false;
         };
         let mut head = [0; HEAD];
         head[..8].copy_from_slice(&leg.0.to_le_bytes());
-        head[8..].copy_from_slice(&length.to_le_bytes());
+        head[8] = stream.0;
+        head[9..].copy_from_slice(&length.to_le_bytes());
         put(&mut self.packets, [&head, data])
     }
 
@@ -185,7 +186,7 @@ impl Inward {
         }
         let mut head = [0; HEAD];
         while left >= HEAD && self.packets.pop_entire_slice(&mut head).is_ok() {
-            let [leg @ .., low, high] = head;
+            let [leg @ .., stream, low, high] = head;
             let length = usize::from(u16::from_le_bytes([low, high]));
             let Some(data) = buffer.get_mut(..length) else {
                 return;
@@ -194,8 +195,8 @@ impl Inward {
                 return;
             }
             left = left.saturating_sub(HEAD + length);
-            let leg = LegId(u64::from_le_bytes(leg));
-            take(Message::Packet { leg, data });
+            let (leg, stream) = (LegId(u64::from_le_bytes(leg)), StreamIndex(stream));
+            take(Message::Packet { leg, stream, data });
         }
     }
 }
@@ -213,12 +214,15 @@ mod tests {
         (poll, outward, inward)
     }
 
-    /// What comes out: notices by the leg alone, packets with their content.
+    /// What comes out: notices by the leg alone, packets of the stream of that number with their content.
     fn received(inward: &mut Inward) -> Vec<(u64, Option<Vec<u8>>)> {
         let mut all = Vec::new();
         inward.receive(&mut [0; 2_000], |message| {
             all.push(match message {
-                Message::Packet { leg, data } => (leg.0, Some(data.to_vec())),
+                Message::Packet { leg, stream, data } => {
+                    assert_eq!(stream.0, leg.0 as u8);
+                    (leg.0, Some(data.to_vec()))
+                }
                 Message::Notice(Notice::Untied { leg }) => (leg.0, None),
                 Message::Notice(other) => panic!("{other:?}"),
             });
@@ -238,6 +242,7 @@ mod tests {
             let data = vec![round as u8; length];
             let packet = Message::Packet {
                 leg: LegId(round),
+                stream: StreamIndex(round as u8),
                 data: &data,
             };
             assert!(outward.send(packet), "{round}");
@@ -253,6 +258,7 @@ mod tests {
         for leg in 0..fits as u64 + 5 {
             let packet = Message::Packet {
                 leg: LegId(leg),
+                stream: StreamIndex(leg as u8),
                 data: &data,
             };
             assert_eq!(outward.send(packet), leg < fits as u64);
@@ -274,6 +280,7 @@ mod tests {
         assert!(outward.send(notice(1)));
         assert!(outward.send(Message::Packet {
             leg: LegId(1),
+            stream: StreamIndex(1),
             data: &[1]
         }));
         assert_eq!(received(&mut inward), [(1, None), (1, Some(vec![1]))]);

@@ -165,12 +165,14 @@ impl Taps {
 
 #[cfg(test)]
 mod tests {
+    use media_core::control::StreamIndex;
+
     use super::*;
 
     fn packet(data: &[u8], codec: Option<Codec>, way: Way) -> Tapped<'_> {
-        let leg = LegId(1);
         Tapped {
-            leg,
+            leg: LegId(1),
+            stream: StreamIndex::FIRST,
             way,
             codec,
             data,

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
-use media_core::control::{Command, Event, LegId, SocketId};
+use media_core::control::{Command, Event, LegId, SocketId, StreamIndex};
 use media_core::shard::{Input, Output, Shard};
 use mio::{Events, Poll};
 use sans_io::{Deadline, Time};
@@ -170,7 +170,11 @@ impl Thread {
             Order::Command(command) => command,
             Order::Tap(leg, feed) => {
                 self.taps.add(leg, feed);
-                Command::Tap { leg, on: true }
+                Command::Tap {
+                    leg,
+                    stream: StreamIndex::FIRST,
+                    on: true,
+                }
             }
             Order::Inject(source) => {
                 let command = Command::Inject {
@@ -193,7 +197,11 @@ impl Thread {
                 // Somebody came meanwhile.
                 continue;
             }
-            let command = Command::Tap { leg, on: false };
+            let command = Command::Tap {
+                leg,
+                stream: StreamIndex::FIRST,
+                on: false,
+            };
             self.shard.handle_input(now, Input::Command(command));
         }
         let shard = &mut self.shard;
@@ -299,9 +307,14 @@ impl Thread {
             }
             return;
         }
-        if let Event::Report { leg, last: false, .. } = &event {
-            let older =
-                |e: &&mut Event| matches!(e, Event::Report { leg: other, last: false, .. } if other == leg);
+        if let Event::Report {
+            leg,
+            stream,
+            last: false,
+            ..
+        } = &event
+        {
+            let older = |e: &&mut Event| matches!(e, Event::Report { leg: its, stream: of, last: false, .. } if (its, of) == (leg, stream));
             if let Some(slot) = self.unsent.iter_mut().find(older) {
                 *slot = event;
                 return count(&self.counters.coalesced);

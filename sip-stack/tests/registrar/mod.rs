@@ -77,6 +77,7 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
                 password: format!("pw-{name}").into(),
                 display: String::new(),
                 media_source: session_core::MediaSource::Learn,
+                srtp: session_core::SrtpPolicy::Off,
             },
         )
     };

@@ -21,19 +21,24 @@ function modules() {
 export class Baresip {
   /**
    * Registers as `user` and is ready for calls.
-   * @param {{ expect?: RegExp }} options `expect`: what its registration comes to
+   * @param {{ expect?: RegExp, srtp?: string }} options `expect`: what its registration comes to; `srtp`: how it encrypts its
+   * media with keys in SDP, `srtp` if it can or `srtp-mand` always
    */
   static async start(
     cleanup,
     gateway,
-    { user, password = "secret", tone = 600, amplitude = 0.25, expect = /\} 200 OK \(/ } = {},
+    { user, password = "secret", tone = 600, amplitude = 0.25, expect = /\} 200 OK \(/, srtp } = {},
   ) {
     const path = folder(cleanup);
     const [sip, control] = [await freePort(), await freePort()];
     // As long as any test: it does not begin again at its end.
     writeWav(join(path, "says.wav"), sine(tone, 60, { rate: 8000, amplitude }), 8000);
     writeFileSync(join(path, "contacts"), "");
-    writeFileSync(join(path, "accounts"), `<sip:${user}@${gateway.sip}>;auth_pass=${password};regint=600;ptime=20\n`);
+    const encryption = srtp ? `;mediaenc=${srtp}` : "";
+    writeFileSync(
+      join(path, "accounts"),
+      `<sip:${user}@${gateway.sip}>;auth_pass=${password};regint=600;ptime=20${encryption}\n`,
+    );
     writeFileSync(
       join(path, "config"),
       `poll_method epoll
@@ -53,6 +58,7 @@ jitter_buffer_delay 5-10
 rtp_stats no
 module_path ${modules()}
 module g711.so
+${srtp ? "module srtp.so" : ""}
 module aufile.so
 module aubridge.so
 module sndfile.so

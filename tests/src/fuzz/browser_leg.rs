@@ -22,11 +22,11 @@ pub const TARGET: Target = Target {
     run,
 };
 
-const UFRAG: &str = "AAAAAAAAAAAAAabcdef";
-const PASSWORD: &str = "the password of the fuzzed leg";
+pub(super) const UFRAG: &str = "AAAAAAAAAAAAAabcdef";
+pub(super) const PASSWORD: &str = "the password of the fuzzed leg";
 
 /// A nominating check with these credentials, and one of a peer that asks to be controlled.
-const CHECK: &str = "000100542112a44207070707070707070707070700060018414141414141414141414141416162636465663a706565720024\
+pub(super) const CHECK: &str = "000100542112a44207070707070707070707070700060018414141414141414141414141416162636465663a706565720024\
     00046e7f1eff00250000802a00080101010101010101000800145a8de3753a604a42acfa8f7affc69e4c1e4eda57802800043bfa0217";
 const CONTROLLED: &str = "000100542112a44207070707070707070707070700060018414141414141414141414141416162636465663a7065657200\
     2400046e7f1eff0025000080290008010101010101010100080014d093ae5e903a9490df128aa6f2c36fc3239f4d4580280004948ba650";
@@ -80,7 +80,7 @@ fn halves(datagram: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (half(0, 60), half(60, body.len()))
 }
 
-fn octets(hex: &str) -> Vec<u8> {
+pub(super) fn octets(hex: &str) -> Vec<u8> {
     let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal digits");
     (0..hex.len()).step_by(2).map(digit).collect()
 }

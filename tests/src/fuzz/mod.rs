@@ -11,15 +11,22 @@
 pub mod body;
 pub mod browser_leg;
 pub mod coordinator;
+pub mod digits;
+pub mod dtls;
 pub mod endpoint;
 pub mod framing;
 pub mod guard;
+pub mod jitter;
+pub mod latching;
 pub mod message;
 mod mutate;
+pub mod playout;
 pub mod rtcp;
 pub mod rtp;
+pub mod sdes;
 pub mod sdp;
 pub mod shard;
+pub mod srtp;
 
 pub use mutate::Mutator;
 

@@ -1,6 +1,6 @@
 //! An RTP packet of any peer.
 
-use media_core::rtp::{HEADER, Header, Packet};
+use media_core::rtp::{HEADER, Header, Packet, extension};
 
 use super::Target;
 
@@ -48,6 +48,10 @@ fn seeds() -> Vec<Vec<u8>> {
 pub fn run(data: &[u8]) {
     let Ok(packet) = Packet::parse(data) else { return };
     assert!(data.len() >= HEADER + packet.payload.len());
+    for id in [0, 1, 4, 14, 15, 255] {
+        let element = extension(data, id).map_or(0, <[u8]>::len);
+        assert!(element + packet.payload.len() + HEADER <= data.len());
+    }
     let mut again = vec![0; HEADER];
     packet.header.write(again.first_chunk_mut().expect("12 octets"));
     again.extend_from_slice(packet.payload);

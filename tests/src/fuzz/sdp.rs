@@ -1,7 +1,7 @@
 //! One session description, as an offer and as an answer, to a browser leg and to a phone leg.
 
-use media_core::negotiated::{Direction, DtlsRole, Fingerprint, Hash, IceCredentials, Negotiated};
-use media_core::sdp::{Browser, Config, Negotiator, Peer, Profile, peek};
+use media_core::negotiated::{Direction, DtlsRole, Fingerprint, Hash, IceCredentials, Negotiated, Transport};
+use media_core::sdp::{Browser, Config, Negotiator, Peer, Profile, SrtpPolicy, peek};
 use sans_io::Rng;
 
 use super::Target;
@@ -28,6 +28,14 @@ const WORDS: &[&str] = &[
     "m=image 4000 udptl t38\r\n",
     "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n",
     "RTP/SAVP",
+    "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n",
+    "a=crypto:",
+    "AES_CM_128_HMAC_SHA1_32",
+    "AEAD_AES_256_GCM",
+    "|2^20",
+    "|1:4",
+    " UNENCRYPTED_SRTCP",
+    " WSH=64",
     "RTP/AVPF",
     "a=rtpmap:",
     "opus/48000/2",
@@ -89,6 +97,11 @@ const OWN: &[&str] = &[
     include_str!("../../../sip-stack/media-core/tests/sdp/offers/firefox.sdp"),
     include_str!("../../../sip-stack/media-core/tests/sdp/offers/firefox-video-data-hold.sdp"),
     include_str!("../../../sip-stack/media-core/tests/sdp/offers/safari.sdp"),
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 8 0\r\n\
+     a=crypto:1 AEAD_AES_256_GCM inline:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\
+     a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj|2^20\r\n",
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8 0\r\n\
+     a=crypto:7 AES_CM_128_HMAC_SHA1_32 inline:NzB4d1BINUAvLEw6UzF3WSJ+PSdFcGdUJShpX1Zj WSH=64\r\n",
     "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8 0 101\r\n\
      a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=rtcp:4001\r\na=ptime:20\r\na=sendrecv\r\n",
     "v=0\nm=audio 4000/2 RTP/AVPF 96 0\nc=IN IP6 2001:db8::9\na=rtpmap:96 opus/48000/2\na=rtcp-mux\na=sendonly\n\
@@ -98,15 +111,28 @@ const OWN: &[&str] = &[
 /// Nothing panics; an answer has the sections of its offer, says nothing that its reader could misread, and comes out the
 /// same when the offer comes again.
 pub fn run(input: &[u8]) {
-    let seen = peek(input, &[]);
-    for peer in [Peer::Browser, Peer::Phone] {
+    let seen = peek(input, &[], SrtpPolicy::Off);
+    let legs = [
+        (Peer::Browser, SrtpPolicy::Off),
+        (Peer::Phone, SrtpPolicy::Off),
+        (Peer::Phone, SrtpPolicy::Optional),
+        (Peer::Phone, SrtpPolicy::Required),
+    ];
+    for (peer, srtp) in legs {
         let mut rng = Rng::seeded(1);
-        let mut ours = negotiator(peer, &mut rng);
+        let mut ours = negotiator(peer, srtp, &mut rng);
         let answer = ours.handle_offer(input, Direction::SendRecv, &mut rng);
         match &answer {
             Ok(answer) => {
                 assert!(seen.is_ok(), "what can be answered can be seen");
-                sane(&answer.negotiated);
+                sane(&answer.negotiated, srtp);
+                let keys = answer.sdp.matches("\r\na=crypto:").count();
+                assert_eq!(
+                    keys,
+                    usize::from(is_encrypted(&answer.negotiated)),
+                    "{}",
+                    answer.sdp
+                );
                 check(&answer.sdp, peer);
                 assert_eq!(sections(&answer.sdp), sections(&String::from_utf8_lossy(input)));
                 let again = ours.handle_offer(input, Direction::SendRecv, &mut rng);
@@ -119,19 +145,19 @@ pub fn run(input: &[u8]) {
                 assert_eq!(ours.last_answer(), None);
             }
         }
-        let mut ours = negotiator(peer, &mut rng);
+        let mut ours = negotiator(peer, srtp, &mut rng);
         check(&ours.offer(Direction::SendRecv), peer);
         if let Ok(media) = ours.handle_answer(input) {
-            sane(&media);
+            sane(&media, srtp);
             check(&ours.offer(Direction::Inactive), peer);
             let _ = ours.handle_offer(input, Direction::SendRecv, &mut rng);
         }
     }
 }
 
-fn negotiator(peer: Peer, rng: &mut Rng) -> Negotiator {
+fn negotiator(peer: Peer, srtp: SrtpPolicy, rng: &mut Rng) -> Negotiator {
     let (profile, config) = match peer {
-        Peer::Phone => (Profile::Phone, Config::phone()),
+        Peer::Phone => (Profile::Phone(srtp), Config::phone()),
         Peer::Browser => {
             let side = Browser {
                 ice: IceCredentials {
@@ -163,8 +189,12 @@ fn check(ours: &str, peer: Peer) {
         assert!(!line.contains(['\r', '\n', '\0']), "{line:?}");
     }
     assert!(ours.ends_with("\r\n"));
-    let seen =
-        peek(ours.replace("a=ice-lite\r\n", "").as_bytes(), &[]).expect("what we write can be answered");
+    let seen = peek(
+        ours.replace("a=ice-lite\r\n", "").as_bytes(),
+        &[],
+        SrtpPolicy::Off,
+    )
+    .expect("what we write can be answered");
     assert_eq!(seen.peer, peer);
 }
 
@@ -180,7 +210,15 @@ fn sections(sdp: &str) -> usize {
         .count()
 }
 
-fn sane(media: &Negotiated) {
+fn is_encrypted(media: &Negotiated) -> bool {
+    matches!(media.transport, Transport::Sdes { .. })
+}
+
+fn sane(media: &Negotiated, srtp: SrtpPolicy) {
+    assert!(
+        srtp != SrtpPolicy::Required || is_encrypted(media),
+        "in the clear"
+    );
     let [media] = &media.streams[..] else {
         panic!("one stream is agreed: {media:?}");
     };

@@ -2,22 +2,25 @@
 //! what to do and with what. All inputs go to one shard, from which every leg is closed after each.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use media_core::Clock;
 use media_core::control::{
-    Application, BridgeId, Command, InjectionId, LegId, LegKind, MediaSource, Member, Phrase, Role, SocketId,
-    SoundRate,
+    Application, BridgeId, Command, Event, InjectionId, LegId, LegKind, MediaSource, Member, Phrase, Role,
+    SocketId, SoundRate, StreamIndex,
 };
 use media_core::dtls::Identity;
 use media_core::lane::{Counts, Message, Notice};
 use media_core::negotiated::{
-    Codec, Direction, Negotiated, OpusParameters, StreamAgreed, TelephoneEvent, Transport,
+    Codec, Direction, Labels, Mid, Negotiated, OpusParameters, StreamAgreed, TelephoneEvent, Transport,
 };
+use media_core::rtcp::{Outgoing, ReportBlock, SenderInfo, write_bye, write_report};
 use media_core::rtp::{HEADER, Header};
 use media_core::shard::{Input, Output, Shard, ShardConfig};
+use media_core::stats::{ntp, ntp_middle};
 use sans_io::{Rng, Time};
 
 use super::Target;
@@ -31,6 +34,8 @@ pub const TARGET: Target = Target {
 };
 
 const LEGS: u8 = 8;
+/// Steps of one input at most.
+const MOST_STEPS: usize = 240;
 const OPEN: u8 = 0;
 const CONNECT: u8 = 1;
 const BRIDGE: u8 = 2;
@@ -43,16 +48,19 @@ const OBSERVE: u8 = 8;
 const INJECT: u8 = 9;
 const SOUND: u8 = 10;
 const MESSAGE: u8 = 11;
+const RTCP: u8 = 12;
 /// And all above: packets.
 const PACKET: u8 = 16;
 
 fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for codecs in [[0, 0, 0], [0, 1, 2], [0, 0, 1], [1, 2, 2]] {
-        let mut steps: Vec<[u8; 4]> = Vec::new();
-        for (leg, codec) in (0..3).zip(codecs) {
-            steps.extend([[OPEN, leg, 0, 0], [CONNECT, leg, codec, 20]]);
-        }
+        let begin = || -> Vec<[u8; 4]> {
+            let legs = (0..3).zip(codecs);
+            legs.flat_map(|(leg, codec)| [[OPEN, leg, 0, 0], [CONNECT, leg, codec, 20]])
+                .collect()
+        };
+        let mut steps = begin();
         let talk = |steps: &mut Vec<[u8; 4]>| {
             for _ in 0..4 {
                 steps.extend((0..3).map(|leg| [PACKET, leg, 60, 0]));
@@ -72,6 +80,16 @@ fn seeds() -> Vec<Vec<u8>> {
             ]);
             steps.extend([[PACKET + 1, 2, 4, 5], [PACKET + 2, 0, 90, 200], [WAIT, 250, 0, 0]]);
         }
+        seeds.push(steps.concat());
+        let mut steps = begin();
+        steps.push([BRIDGE, 1, 0b11, 0]);
+        talk(&mut steps);
+        // Reports of the peers: of senders and receivers, with loss and with BYE, damaged.
+        for kind in [0, 1, 4, 8, 0x10, 0x21, 0xe2] {
+            for leg in 0..3 {
+                steps.extend([[RTCP, leg, kind, 40], [PACKET, leg, 60, 0], [WAIT, 20, 0, 0]]);
+            }
+        }
         // Tapped, watched and injected into, as two, as three, and alone.
         steps.extend([[OBSERVE, 0, 3, 0], [INJECT, 1, 2, 1], [SOUND, 1, 200, 1]]);
         talk(&mut steps);
@@ -86,6 +104,8 @@ fn seeds() -> Vec<Vec<u8>> {
         seeds.push(steps.concat());
     }
     seeds.push(across());
+    seeds.push(two_streams());
+    assert!(seeds.iter().all(|seed| seed.len() <= 4 * MOST_STEPS));
     seeds
 }
 
@@ -126,6 +146,29 @@ fn across() -> Vec<u8> {
     steps.concat()
 }
 
+/// Legs with two streams each, told apart by payload types and by MIDs; then the second streams end.
+fn two_streams() -> Vec<u8> {
+    let mut steps: Vec<[u8; 4]> = Vec::new();
+    for leg in 0..3 {
+        steps.extend([[OPEN, leg, 0, 0], [CONNECT, leg, 1, 21], [OBSERVE, leg, 3, leg]]);
+    }
+    for (members, milliseconds) in [(0b11, 21), (0b111, 21), (0b11, 20), (0b111, 30)] {
+        steps.push([BRIDGE, 1, members, 0]);
+        for round in 0..5 {
+            for leg in 0..3 {
+                steps.extend([
+                    [PACKET, leg, 160, 0],
+                    [PACKET + 4 + (round & 1), leg, 60, 0],
+                    [PACKET + 8 + 5, leg, 160, 1],
+                ]);
+            }
+            steps.push([WAIT, 20, 0, 0]);
+        }
+        steps.extend([[CONNECT, 0, 1, milliseconds], [CONNECT, 2, 2, milliseconds]]);
+    }
+    steps.concat()
+}
+
 /// Kinds of messages.
 const SAID: u8 = 0;
 const TIED: u8 = 1;
@@ -147,10 +190,13 @@ struct Bench {
     sequence: [u16; LEGS as usize],
     timestamp: [u32; LEGS as usize],
     codec: [Codec; LEGS as usize],
-    ssrc: [Option<u32>; LEGS as usize],
+    /// SSRCs of the streams of each leg.
+    ssrcs: [BTreeSet<u32>; LEGS as usize],
+    /// A leg has one, and one more each time that it may have got a second stream.
+    most_sources: [usize; LEGS as usize],
 }
 
-/// Nothing panics, nothing is due for ever, the packets of a leg have one SSRC, and a leg that was opened can
+/// Nothing panics, nothing is due for ever, the packets of a stream have one SSRC, and a leg that was opened can
 /// be closed.
 pub fn run(input: &[u8]) {
     BENCH.with_borrow_mut(|bench| bench.take(input));
@@ -175,13 +221,14 @@ impl Bench {
             sequence: [0; LEGS as usize],
             timestamp: [0; LEGS as usize],
             codec: [Codec::Pcmu; LEGS as usize],
-            ssrc: [None; LEGS as usize],
+            ssrcs: Default::default(),
+            most_sources: [1; LEGS as usize],
         }
     }
 
     fn take(&mut self, input: &[u8]) {
-        // So many steps are a call; more is only more of the same.
-        for step in input.as_chunks::<4>().0.iter().take(200) {
+        // So many steps are a call; more is only more of the same. No seed has more.
+        for step in input.as_chunks::<4>().0.iter().take(MOST_STEPS) {
             self.step(*step);
         }
         for leg in 0..LEGS {
@@ -191,7 +238,8 @@ impl Bench {
         assert_eq!(self.shard.legs(), 0);
         self.wait(Duration::from_millis(50));
         self.first += u64::from(LEGS);
-        self.ssrc = [None; LEGS as usize];
+        self.ssrcs = Default::default();
+        self.most_sources = [1; LEGS as usize];
     }
 
     fn step(&mut self, [kind, a, b, c]: [u8; 4]) {
@@ -211,7 +259,7 @@ impl Bench {
             }
             CONNECT => {
                 let media = Box::new(Negotiated {
-                    streams: [self.stream(index, b, c)].into_iter().collect(),
+                    streams: self.streams(index, b, c).into_iter().collect(),
                     transport: Transport::Rtp {
                         remote: Some(address(index)),
                         remote_rtcp: None,
@@ -265,10 +313,16 @@ impl Bench {
             }),
             CLOSE => {
                 self.command(Command::Close { leg });
-                self.ssrc[usize::from(index)] = None;
+                self.ssrcs[usize::from(index)].clear();
+                self.most_sources[usize::from(index)] = 1;
             }
             OBSERVE => {
-                self.command(Command::Tap { leg, on: b & 1 == 1 });
+                let stream = StreamIndex(c % 3);
+                self.command(Command::Tap {
+                    leg,
+                    stream,
+                    on: b & 1 == 1,
+                });
                 self.command(Command::WatchSpeech { leg, on: b & 2 == 2 });
             }
             INJECT => {
@@ -290,9 +344,49 @@ impl Bench {
                 assert!(taken.is_none_or(|taken| taken <= pcm.len()));
             }
             MESSAGE => self.message(a, b, c),
+            RTCP => {
+                self.rtcp(index, b, c);
+                self.command(Command::Report { leg });
+            }
             WAIT => self.wait(Duration::from_millis(u64::from(a) + 10 * u64::from(b))),
             _ => self.packet(kind, index, b, c),
         }
+    }
+
+    /// A compound packet of a leg's peer about one of our sources, or about another; damaged if `kind` says so.
+    fn rtcp(&mut self, index: u8, kind: u8, c: u8) {
+        let ours = self.ssrcs[usize::from(index)].iter();
+        let ours = if kind & 1 == 0 { ours.min() } else { ours.max() };
+        let block = ReportBlock {
+            ssrc: ours.copied().unwrap_or(u32::from(c)),
+            fraction_lost: c,
+            jitter: u32::from(c) << (kind & 15),
+            last_sr: ntp_middle(self.now).wrapping_sub(u32::from(c) << 8),
+            delay_since_last_sr: u32::from(kind) << 4,
+            ..ReportBlock::default()
+        };
+        let report = Outgoing {
+            ssrc: 7 + u32::from(kind >> 1 & 1),
+            sender: (kind & 4 == 0).then(|| SenderInfo {
+                ntp: ntp(self.now),
+                ..SenderInfo::default()
+            }),
+            block: (kind & 8 == 0).then_some(block),
+            cname: "peer",
+        };
+        let mut data = Vec::new();
+        write_report(&mut data, &report);
+        if kind & 0x10 != 0 {
+            write_bye(&mut data, report.ssrc);
+        }
+        if kind & 0x20 != 0 {
+            let at = usize::from(c) % data.len();
+            data[at] ^= 1 << (kind >> 6);
+        }
+        let socket = socket(index, kind & 1);
+        self.shard
+            .handle_datagram(self.now, socket, address(index), &mut data);
+        self.drain();
     }
 
     /// A message of the shard that the first two bits of `a` name.
@@ -302,7 +396,9 @@ impl Bench {
         let notice = match kind % 6 {
             SAID => {
                 let data = self.rtp(kind >> 4, index, c, kind);
-                let message = Message::Packet { leg, data: &data };
+                let stream = StreamIndex(kind >> 6);
+                let data = &data;
+                let message = Message::Packet { leg, stream, data };
                 self.shard.handle_message(self.now, from, message);
                 self.drain();
                 return;
@@ -310,20 +406,29 @@ impl Bench {
             TIED => Notice::Tied {
                 leg,
                 bridge: BridgeId(u64::from(a % 3)),
-                media: (c & 0x80 == 0).then(|| Box::new(self.stream(index, c, 20))),
+                streams: match c & 0x80 {
+                    0 => self.streams(index, c, c),
+                    _ => Vec::new(),
+                },
                 buffers: kind & 0x80 != 0,
                 application: kind & 0x40 != 0,
             },
             UNTIED => Notice::Untied { leg },
             BRIDGED => Notice::Bridged {
                 leg,
+                stream: StreamIndex(kind >> 6),
                 bridged: c & 1 == 1,
             },
             COUNTS => Notice::Counts {
                 leg,
+                stream: StreamIndex(kind >> 6),
                 counts: Counts::default(),
             },
-            _ => Notice::Loss { leg, percent: c },
+            _ => Notice::Loss {
+                leg,
+                stream: StreamIndex(kind >> 6),
+                percent: c,
+            },
         };
         self.shard.handle_message(self.now, from, Message::Notice(notice));
         self.drain();
@@ -331,6 +436,26 @@ impl Bench {
 
     fn leg(&self, index: u8) -> LegId {
         LegId(self.first + u64::from(index))
+    }
+
+    /// One stream, or with an odd number of milliseconds two, of which the second has other payload types and a MID.
+    fn streams(&mut self, index: u8, kind: u8, ptime: u8) -> Vec<StreamAgreed> {
+        let mut first = self.stream(index, kind, ptime);
+        if ptime & 1 == 0 {
+            return vec![first];
+        }
+        let mut second = first.clone();
+        second.receive = vec![(96, Codec::Opus), (97, Codec::Pcma)];
+        second.telephone_event = None;
+        second.send = second.receive[usize::from(kind & 1)];
+        for (number, stream) in [&mut first, &mut second].into_iter().enumerate() {
+            stream.labels.mid = Some(Mid {
+                extension: 1,
+                value: number.to_string(),
+            });
+        }
+        self.most_sources[usize::from(index)] += 1;
+        vec![first, second]
     }
 
     fn stream(&mut self, index: u8, kind: u8, ptime: u8) -> StreamAgreed {
@@ -357,6 +482,7 @@ impl Bench {
                 dtx: kind & 0x10 != 0,
                 ..OpusParameters::default()
             },
+            labels: Labels::default(),
         }
     }
 
@@ -382,14 +508,19 @@ impl Bench {
         }
         let header = Header {
             marker: false,
-            payload_type: [own, 101, 111, 0][usize::from(kind & 3)],
+            payload_type: [own, 101, 111, 0, 96, 97, own, own][usize::from(kind & 7)],
             sequence: self.sequence[at],
             timestamp: self.timestamp[at],
-            ssrc: 7,
+            ssrc: if kind & 4 == 0 { 7 } else { 8 },
         };
         let mut packet = vec![first; HEADER + usize::from(length)];
         if let Some(head) = packet.first_chunk_mut() {
             header.write(head);
+        }
+        if kind & 8 != 0 {
+            // A MID of one digit, or whatever the octet is.
+            packet[0] |= 0x10;
+            packet.splice(HEADER..HEADER, [0xbe, 0xde, 0, 1, 0x10, b'0' + first % 3, 0, 0]);
         }
         self.sequence[at] = self.sequence[at].wrapping_add(1);
         self.timestamp[at] = self.timestamp[at].wrapping_add(codec.clock() / 50);
@@ -436,12 +567,20 @@ impl Bench {
                     );
                     if let (false, Some(ssrc)) = (rtcp, data.get(8..12)) {
                         let ssrc = u32::from_be_bytes([ssrc[0], ssrc[1], ssrc[2], ssrc[3]]);
-                        assert_eq!(
-                            *self.ssrc[leg].get_or_insert(ssrc),
-                            ssrc,
-                            "the SSRC of a leg changed"
+                        self.ssrcs[leg].insert(ssrc);
+                        assert!(
+                            self.ssrcs[leg].len() <= self.most_sources[leg],
+                            "the SSRC of a stream changed"
                         );
                     }
+                }
+                Output::Event(Event::Report { report, .. }) => {
+                    assert!(
+                        report.mos == 0.0 || (1.0..=4.5).contains(&report.mos),
+                        "{report:?}"
+                    );
+                    assert!(report.round_trip_us <= 30_000_000, "{report:?}");
+                    assert!(report.buffer_us <= 2_000_000, "{report:?}");
                 }
                 _ => {}
             }

@@ -8,7 +8,7 @@ use media_core::Clock;
 use media_core::codec::{FRAME, Pool, RATE};
 use media_core::control::{BridgeId, Command, LegId, LegKind, MediaSource, Member, Role, SocketId};
 use media_core::dtls::Identity;
-use media_core::negotiated::{Codec, Direction, Negotiated, OpusParameters, StreamAgreed, Transport};
+use media_core::negotiated::{Codec, Direction, Labels, Negotiated, OpusParameters, StreamAgreed, Transport};
 use media_core::rtp::{HEADER, Header};
 use media_core::shard::{Input, Output, Shard, ShardConfig};
 use sans_io::{Rng, Time};
@@ -84,6 +84,7 @@ pub fn open(shard: &mut Shard, now: Time, leg: usize, codec: Codec) {
         telephone_event: None,
         ptime_ms: 20,
         opus: OpusParameters::default(),
+        labels: Labels::default(),
     };
     let media = Negotiated {
         streams: [stream].into_iter().collect(),

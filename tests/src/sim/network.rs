@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{self, LegId, SocketId};
+use media_core::control::{self, LegId, SocketId, StreamIndex};
 use media_core::lane::Notice;
 use sans_io::Rng;
 use sip_core::flow::FlowId;
@@ -107,6 +107,6 @@ pub(super) enum Parcel {
 /// A message between shards, on its way.
 #[derive(Debug)]
 pub(super) enum Between {
-    Packet(LegId, Vec<u8>),
+    Packet(LegId, StreamIndex, Vec<u8>),
     Notice(Notice),
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use media_core::Clock;
 use media_core::control::Prompts;
-use media_core::control::{Command, Event as MediaEvent, LegId, Report, SocketId};
+use media_core::control::{Command, Event as MediaEvent, LegId, Report, SocketId, StreamIndex};
 use media_core::dtls::Identity;
 use media_core::negotiated::{Codec, Fingerprint, Hash};
 use media_core::shard::{self, Shard, ShardConfig};
@@ -189,6 +189,7 @@ impl Node {
                 });
                 (!real).then(|| MediaEvent::Report {
                     leg: *leg,
+                    stream: StreamIndex::FIRST,
                     report: Box::new(Report::default()),
                     last: true,
                 })

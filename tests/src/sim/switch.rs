@@ -176,6 +176,7 @@ pub fn config() -> Config {
             password: "cordboard".into(),
             display: String::new(),
             media_source: session_core::MediaSource::Learn,
+            srtp: session_core::SrtpPolicy::Off,
         };
         (user.to_string(), user_of)
     });

@@ -1,4 +1,4 @@
-//! More than two legs, or not all of them parties. Every 20 ms the sound of each talker is taken from its
+//! More than two members, or not all of them parties. Every 20 ms the sound of each talker is taken from its
 //! jitter buffer and added up, and each ear gets the sum without its own sound.
 //!
 //! There are two sums, at 8 kHz and at 16 kHz, so that sound changes its rate once for each talker and not at all between
@@ -11,11 +11,12 @@ use slab::Slab;
 
 use crate::codec::{FRAME, Pool, RATE, WIDE};
 use crate::deadlines::Armed;
+use crate::leg::{Leg, end_at};
 use crate::negotiated::{Codec, OpusParameters};
 use crate::outbox::Outbox;
 use crate::resample::{Down, Up};
 use crate::stats::Mode;
-use crate::stream::{Hears, Leg, TICK, Waiting, limit};
+use crate::stream::{End, Hears, Place, Stream, TICK, Waiting, limit};
 
 /// Time without packets after which a talker is left out until something comes.
 const REST: Duration = Duration::from_secs(1);
@@ -26,13 +27,13 @@ const SHARED: usize = FRAME;
 /// Kinds of listeners that share.
 const KINDS: usize = 4;
 
-/// Part of a leg in a mix.
+/// Part of a stream in a mix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Party,
     Listener,
-    /// To the leg at this place in the slab, if it is there.
-    Coach(Option<usize>),
+    /// To the stream at this place, if it is there.
+    Coach(Option<Place>),
 }
 
 impl Part {
@@ -56,7 +57,7 @@ pub(crate) struct Mix {
 /// One member.
 #[derive(Debug)]
 pub(super) struct Seat {
-    pub(super) leg: usize,
+    pub(super) place: Place,
     part: Part,
     /// True if it said something in this tick, which is then in one of these:
     pub(super) spoke: bool,
@@ -89,38 +90,38 @@ impl Mix {
 
     /// Lets these take part, and sets the rate at which each one's sound is wanted. Nothing changes for those
     /// who took part before.
-    pub(crate) fn set_members(&mut self, members: &[(usize, Part)], legs: &mut Slab<Leg>, pool: &mut Pool) {
+    pub(crate) fn set_members(&mut self, members: &[(Place, Part)], legs: &mut Slab<Leg>, pool: &mut Pool) {
         let mut before = std::mem::take(&mut self.seats);
-        for (leg, part) in members {
-            let seat = before.iter().position(|seat| seat.leg == *leg);
-            let mut seat = seat.map_or_else(|| Seat::new(*leg), |at| before.swap_remove(at));
+        for (place, part) in members {
+            let seat = before.iter().position(|seat| seat.place == *place);
+            let mut seat = seat.map_or_else(|| Seat::new(*place), |at| before.swap_remove(at));
             seat.part = *part;
             self.seats.push(seat);
         }
-        let wideband = |leg: &Leg| {
-            leg.media
-                .as_ref()
+        let wideband = |place: Place| {
+            let stream = legs.get(place.leg).and_then(|leg| leg.stream(place.stream));
+            stream
+                .and_then(|stream| stream.media.as_ref())
                 .is_some_and(|media| media.send.1 == Codec::Opus && media.opus.max_playback_rate >= WIDE)
         };
-        let count = members
-            .iter()
-            .filter(|(leg, _)| legs.get(*leg).is_some_and(wideband));
-        self.wide = count.count() > 1;
-        for (key, part) in members {
-            let Some(leg) = legs.get_mut(*key) else { continue };
-            leg.mixed = part.speaks().then_some(if self.wide { WIDE } else { RATE });
+        self.wide = members.iter().filter(|(place, _)| wideband(*place)).count() > 1;
+        for (place, part) in members {
+            let Some(End { stream, .. }) = end_at(legs, *place) else {
+                continue;
+            };
+            stream.mixed = part.speaks().then_some(if self.wide { WIDE } else { RATE });
             if !part.speaks()
-                && leg.listener.is_none()
-                && let Some(feed) = leg.feed.take()
+                && stream.listener.is_none()
+                && let Some(feed) = stream.feed.take()
             {
                 feed.give_back(pool);
             }
         }
     }
 
-    /// The rate at which a leg hears best.
-    pub(crate) fn rate_for(&self, leg: &Leg) -> u32 {
-        match &leg.media {
+    /// The rate at which a stream's peer hears best.
+    pub(crate) fn rate_for(&self, stream: &Stream) -> u32 {
+        match &stream.media {
             Some(media)
                 if self.wide && media.send.1 == Codec::Opus && media.opus.max_playback_rate >= WIDE =>
             {
@@ -136,17 +137,20 @@ impl Mix {
         self.tick += TICK;
         let mut needs = Needs::default();
         for seat in &self.seats {
-            if let Some(rate) = legs.get(seat.leg).and_then(ear) {
+            let stream = legs
+                .get(seat.place.leg)
+                .and_then(|leg| leg.stream(seat.place.stream));
+            if let Some(rate) = stream.and_then(ear) {
                 needs.broad |= rate == WIDE;
                 needs.narrow |= rate == RATE;
             }
         }
         let (mut narrow, mut broad) = ([0; FRAME], [0; 2 * FRAME]);
         for seat in &mut self.seats {
-            let Some(leg) = legs.get_mut(seat.leg) else {
+            let Some(end) = end_at(legs, seat.place) else {
                 continue;
             };
-            seat.listen(at, leg, needs, pool);
+            seat.listen(at, end.stream, needs, pool);
             if seat.spoke && seat.part == Part::Party {
                 add(&mut narrow, &seat.narrow);
                 add(&mut broad, &seat.broad);
@@ -155,11 +159,13 @@ impl Mix {
         self.shared.clear();
         let others = self.seats.iter().filter(|seat| seat.part != Part::Party).count();
         for index in 0..self.seats.len() {
-            let (key, part) = (self.seats[index].leg, self.seats[index].part);
+            let (place, part) = (self.seats[index].place, self.seats[index].part);
             // Listeners and coaches hear the same, unless somebody coaches them.
-            let shares = part != Part::Party && others > 1 && !self.is_coached(key);
-            let Some(leg) = legs.get_mut(key) else { continue };
-            let Some(rate) = ear(leg) else { continue };
+            let shares = part != Part::Party && others > 1 && !self.is_coached(place);
+            let Some(mut end) = end_at(legs, place) else {
+                continue;
+            };
+            let Some(rate) = ear(end.stream) else { continue };
             let mut pcm = [0; 2 * FRAME];
             let pcm = if rate == WIDE {
                 self.sum(index, &broad, |seat| &seat.broad, &mut pcm);
@@ -168,22 +174,24 @@ impl Mix {
                 self.sum(index, &narrow, |seat| &seat.narrow, &mut pcm[..FRAME]);
                 &mut pcm[..FRAME]
             };
-            leg.count.mode = Mode::Mix;
-            if let Some(injected) = &mut leg.injected {
+            end.stream.count.mode = Mode::Mix;
+            if let Some(injected) = &mut end.stream.injected {
                 injected.add_to(pcm, rate);
-            } else if shares && self.share(now, leg, pcm, out) {
+            } else if shares && self.share(now, &mut end, pcm, out) {
                 continue;
             }
-            self.seats[index].hear(now, leg, pcm, out);
-            let best = if wide { self.rate_for(leg) } else { RATE };
+            self.seats[index].hear(now, &mut end, pcm, out);
+            let best = if wide { self.rate_for(end.stream) } else { RATE };
             if best != rate && is_quiet(pcm) {
-                leg.prepare_encoder(best, pool);
+                end.stream.prepare_encoder(best, pool);
             }
         }
     }
 
-    fn is_coached(&self, key: usize) -> bool {
-        self.seats.iter().any(|seat| seat.part == Part::Coach(Some(key)))
+    fn is_coached(&self, place: Place) -> bool {
+        self.seats
+            .iter()
+            .any(|seat| seat.part == Part::Coach(Some(place)))
     }
 
     /// Sum that a seat hears: all parties but itself, and the one who coaches it.
@@ -202,7 +210,7 @@ impl Mix {
             }
         }
         for coach in &self.seats {
-            if coach.spoke && coach.part == Part::Coach(Some(seat.leg)) {
+            if coach.spoke && coach.part == Part::Coach(Some(seat.place)) {
                 add(&mut sum, of(coach));
             }
         }
@@ -212,25 +220,27 @@ impl Mix {
     }
 
     /// Sends a listener the frame that one of its kind got already, or makes that one; false when it must have its own.
-    fn share(&mut self, now: Time, leg: &mut Leg, pcm: &[i16], out: &mut Outbox) -> bool {
+    fn share(&mut self, now: Time, end: &mut End<'_>, pcm: &[i16], out: &mut Outbox) -> bool {
         let rate = if pcm.len() == FRAME { RATE } else { WIDE };
         // Redundancy against loss is added for one peer.
-        if leg.fec_until.is_some() || leg.digits.active() || leg.samples_of_packet(rate) != pcm.len() {
+        let stream = &mut *end.stream;
+        if stream.fec_until.is_some() || stream.digits.active() || stream.samples_of_packet(rate) != pcm.len()
+        {
             return false;
         }
-        let (Some(media), Some(encoder)) = (&leg.media, &mut leg.encoder) else {
+        let (Some(media), Some(encoder)) = (&stream.media, &mut stream.encoder) else {
             return false;
         };
         let kind = (encoder.codec(), encoder.rate(), media.opus);
         let at = match self.shared.iter().position(|shared| shared.kind == kind) {
             Some(at) => {
                 // Its own encoder heard nothing of this.
-                leg.stale = true;
+                stream.stale = true;
                 at
             }
             None if self.shared.len() < KINDS => {
                 let mut payload = [0; SHARED];
-                if std::mem::take(&mut leg.stale) {
+                if std::mem::take(&mut stream.stale) {
                     let _ = encoder.encode(pcm, &mut payload);
                 }
                 let Ok(length) = encoder.encode(pcm, &mut payload) else {
@@ -245,8 +255,8 @@ impl Mix {
             None => return false,
         };
         match &self.shared[at].payload {
-            Some((payload, length)) => leg.send_encoded(now, pcm.len(), &payload[..*length], out),
-            None => leg.pass(pcm.len()),
+            Some((payload, length)) => end.send_encoded(now, pcm.len(), &payload[..*length], out),
+            None => end.stream.pass(pcm.len()),
         }
         true
     }
@@ -260,9 +270,9 @@ pub(super) struct Needs {
 }
 
 impl Seat {
-    fn new(leg: usize) -> Seat {
+    fn new(place: Place) -> Seat {
         Seat {
-            leg,
+            place,
             part: Part::Listener,
             spoke: false,
             narrow: [0; FRAME],
@@ -274,18 +284,18 @@ impl Seat {
     }
 
     /// Takes what the member says next.
-    pub(super) fn listen(&mut self, at: Time, leg: &mut Leg, needs: Needs, pool: &mut Pool) {
+    pub(super) fn listen(&mut self, at: Time, stream: &mut Stream, needs: Needs, pool: &mut Pool) {
         self.spoke = false;
-        let (Some(rate), Some(feed)) = (leg.mixed, &mut leg.feed) else {
+        let (Some(rate), Some(feed)) = (stream.mixed, &mut stream.feed) else {
             return;
         };
         let mut pcm = [0; 2 * FRAME];
-        let Some(len) = feed.pull(at, &mut pcm, &mut leg.count) else {
+        let Some(len) = feed.pull(at, &mut pcm, &mut stream.count) else {
             return;
         };
         let pcm = &pcm[..len];
         // A digit goes on by itself; the sound beside it would be the same digit again.
-        self.spoke = !leg.keys.pressed();
+        self.spoke = !stream.keys.pressed();
         if len == FRAME {
             self.narrow.copy_from_slice(pcm);
             if needs.broad {
@@ -297,7 +307,7 @@ impl Seat {
                 self.down.run(pcm, &mut self.narrow);
             }
         }
-        if feed.hushed && leg.heard.is_none_or(|heard| at.since(heard) > REST) {
+        if feed.hushed && stream.heard.is_none_or(|heard| at.since(heard) > REST) {
             feed.rest();
         } else if is_quiet(pcm) {
             feed.retune(rate, pool);
@@ -305,24 +315,24 @@ impl Seat {
     }
 
     /// Lets the member hear a frame, in packets of the length that it wants.
-    pub(super) fn hear(&mut self, now: Time, leg: &mut Leg, pcm: &[i16], out: &mut Outbox) {
+    pub(super) fn hear(&mut self, now: Time, end: &mut End<'_>, pcm: &[i16], out: &mut Outbox) {
         let rate = if pcm.len() == FRAME { RATE } else { WIDE };
-        let packet = leg.samples_of_packet(rate);
+        let packet = end.stream.samples_of_packet(rate);
         if self.waiting.len() == 0 && packet == pcm.len() {
-            leg.send_sound(now, pcm, out);
+            end.send_sound(now, pcm, out);
             return;
         }
         self.waiting.push(pcm);
         while self.waiting.len() >= packet {
-            leg.send_sound(now, self.waiting.front(packet), out);
+            end.send_sound(now, self.waiting.front(packet), out);
             self.waiting.consume(packet);
         }
     }
 }
 
-/// The rate at which a leg hears the mix, if it does.
-pub(super) fn ear(leg: &Leg) -> Option<u32> {
-    let encoder = leg.encoder.as_ref().filter(|_| leg.hears == Hears::Mix)?;
+/// The rate at which a stream's peer hears the mix, if it does.
+pub(super) fn ear(stream: &Stream) -> Option<u32> {
+    let encoder = stream.encoder.as_ref().filter(|_| stream.hears == Hears::Mix)?;
     Some(encoder.rate())
 }
 

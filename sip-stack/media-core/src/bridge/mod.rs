@@ -1,4 +1,4 @@
-//! Legs that hear each other. Of two, a packet is relayed where the listener speaks its codec, and transcoded otherwise;
+//! Streams of legs that hear each other. Of two, a packet is relayed where the listener speaks its codec, and transcoded otherwise;
 //! which of the two is decided for each packet, so a leg that changes its codec changes the bridge. More than two, and those
 //! who only listen, share a [`Mix`].
 
@@ -14,28 +14,30 @@ use crate::negotiated::Codec;
 use crate::outbox::Outbox;
 use crate::rtp::Packet;
 use crate::stats::Mode;
-use crate::stream::{Feed, Leg, Sink, direct, last, paced};
+use crate::stream::{End, Feed, Sink, Stream, direct, last, paced};
 
-/// A packet of sound from `talker` goes to `listener`.
+/// Sends a packet of sound from `talker` to `listener`.
 pub(crate) fn on_packet(
     now: Time,
-    talker: &mut Leg,
-    listener: &mut Leg,
+    talker: End<'_>,
+    mut listener: End<'_>,
     codec: Codec,
     packet: &Packet<'_>,
     pool: &mut Pool,
     out: &mut Outbox,
 ) {
-    let Some(media) = &listener.media else { return };
-    if talker.keys.pressed() {
+    let Some(media) = &listener.stream.media else {
+        return;
+    };
+    if talker.stream.keys.pressed() {
         // The digit goes on by itself; the sound beside it would be the same digit again.
-        listener.egress.interrupt();
+        listener.stream.egress.interrupt();
         return;
     }
     if media.send.1 == codec {
-        listener.count.mode = Mode::Relay;
-        if let Some(mut feed) = talker.feed.take() {
-            let sent = last(now, &mut feed, packet, listener, out);
+        listener.stream.count.mode = Mode::Relay;
+        if let Some(mut feed) = talker.stream.feed.take() {
+            let sent = last(now, &mut feed, packet, listener.reborrow(), out);
             feed.give_back(pool);
             if sent {
                 return;
@@ -44,31 +46,34 @@ pub(crate) fn on_packet(
         listener.relay(now, codec, packet.header, packet.payload, out);
         return;
     }
-    listener.count.mode = Mode::Transcode;
-    listener.prepare_encoder(RATE, pool);
-    listener.egress.set_clock(media_clock(listener));
+    listener.stream.count.mode = Mode::Transcode;
+    listener.stream.prepare_encoder(RATE, pool);
+    let clock = media_clock(listener.stream);
+    listener.stream.egress.set_clock(clock);
     // A phone's own buffer is shallow if it has one; a browser's is better than ours.
     let pace = talker.transport.buffers() && !listener.transport.buffers();
     if !talker
+        .stream
         .feed
         .as_ref()
         .is_some_and(|feed| feed.fits(codec, pace, RATE))
     {
         let fresh = Feed::new(codec, pace, RATE, pool);
-        if let Some(old) = std::mem::replace(&mut talker.feed, fresh) {
+        if let Some(old) = std::mem::replace(&mut talker.stream.feed, fresh) {
             old.give_back(pool);
         }
-        listener.egress.interrupt();
+        listener.stream.egress.interrupt();
     }
-    let Some(feed) = &mut talker.feed else { return };
+    let Stream { feed, count, .. } = talker.stream;
+    let Some(feed) = feed else { return };
     if pace {
         feed.insert_paced(now, packet);
-        paced(now, feed, &mut Sink::Leg(listener, out), &mut talker.count);
+        paced(now, feed, &mut Sink::Stream(listener, out), count);
     } else if feed.insert_direct(now, packet) {
-        direct(now, feed, &mut Sink::Leg(listener, out), &mut talker.count);
+        direct(now, feed, &mut Sink::Stream(listener, out), count);
     }
 }
 
-fn media_clock(leg: &Leg) -> u32 {
-    leg.media.as_ref().map_or(8_000, |media| media.send.1.clock())
+fn media_clock(stream: &Stream) -> u32 {
+    stream.media.as_ref().map_or(8_000, |media| media.send.1.clock())
 }

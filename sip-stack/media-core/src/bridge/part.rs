@@ -6,7 +6,7 @@ use super::mix::{Mix, Needs, Seat, ear};
 use crate::codec::{FRAME, Pool, RATE, WIDE};
 use crate::outbox::Outbox;
 use crate::resample::Up;
-use crate::stream::{Feed, Leg, TICK};
+use crate::stream::{End, Feed, Place, Stream, TICK};
 
 /// Frames that a jitter buffer may hold at most when a mix ends: more than its greatest depth.
 const MOST_HELD: usize = 20;
@@ -18,33 +18,46 @@ impl Mix {
     pub(crate) fn part(
         &mut self,
         now: Time,
-        talker: (usize, &mut Leg),
-        listener: (usize, &mut Leg),
+        talker: (Place, End<'_>),
+        listener: (Place, End<'_>),
         pool: &mut Pool,
         out: &mut Outbox,
     ) {
-        let ((from, talker), (to, listener)) = (talker, listener);
-        let from = self.seats.iter().position(|seat| seat.leg == from);
-        let to = self.seats.iter().position(|seat| seat.leg == to);
-        let codec = listener.media.as_ref().map(|media| media.send.1);
-        let heard = ear(listener);
+        let ((from, talker), (to, mut listener)) = (talker, listener);
+        let from = self.seats.iter().position(|seat| seat.place == from);
+        let to = self.seats.iter().position(|seat| seat.place == to);
+        let codec = listener.stream.media.as_ref().map(|media| media.send.1);
+        let heard = ear(listener.stream);
         let (Some(from), Some(to), Some(rate), Some(codec)) = (from, to, heard, codec) else {
-            talker.be_mixed_no_more(pool);
+            talker.stream.be_mixed_no_more(pool);
             return;
         };
-        let relay = talker.feed.as_ref().is_some_and(|feed| feed.codec() == codec);
+        let relay = talker
+            .stream
+            .feed
+            .as_ref()
+            .is_some_and(|feed| feed.codec() == codec);
         let pace = talker.transport.buffers() && !listener.transport.buffers();
         if relay || !pace {
-            self.drain(now, (from, talker), (to, listener), rate, pool, out);
+            self.drain(
+                now,
+                (from, talker.stream),
+                (to, listener.reborrow()),
+                rate,
+                pool,
+                out,
+            );
         }
-        talker.mixed = None;
-        talker.follows = false;
-        let Some(feed) = &mut talker.feed else { return };
+        talker.stream.mixed = None;
+        talker.stream.follows = false;
+        let Some(feed) = &mut talker.stream.feed else {
+            return;
+        };
         if relay || !pace {
             feed.unpace();
         }
         if !relay {
-            self.seats[from].narrow_down(feed, listener, rate, pool);
+            self.seats[from].narrow_down(feed, listener.stream, rate, pool);
         }
         // Its packets are longer than ours, and one of them was begun.
         let begun = &self.seats[to].waiting;
@@ -57,8 +70,8 @@ impl Mix {
     fn drain(
         &mut self,
         now: Time,
-        (from, talker): (usize, &mut Leg),
-        (to, listener): (usize, &mut Leg),
+        (from, talker): (usize, &mut Stream),
+        (to, mut listener): (usize, End<'_>),
         rate: u32,
         pool: &mut Pool,
         out: &mut Outbox,
@@ -78,7 +91,7 @@ impl Mix {
             if said.spoke {
                 let (narrow, broad) = (said.narrow, said.broad);
                 let pcm = if rate == WIDE { &broad[..] } else { &narrow[..] };
-                self.seats[to].hear(now, listener, pcm, out);
+                self.seats[to].hear(now, &mut listener, pcm, out);
             }
         }
     }
@@ -87,7 +100,7 @@ impl Mix {
 impl Seat {
     /// Brings the member's sound, and the encoder by which it is heard, from `rate` to 8 kHz, without
     /// dropping samples in the filters.
-    fn narrow_down(&mut self, feed: &mut Feed, listener: &mut Leg, rate: u32, pool: &mut Pool) {
+    fn narrow_down(&mut self, feed: &mut Feed, listener: &mut Stream, rate: u32, pool: &mut Pool) {
         if rate == RATE {
             feed.narrow_down(&mut self.down, pool);
             return;

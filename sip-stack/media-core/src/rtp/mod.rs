@@ -1,9 +1,11 @@
 //! RTP packets (RFC 3550 §5.1): parsed in place, written into a buffer that the caller keeps.
 
 mod egress;
+mod extension;
 mod sequence;
 
 pub use egress::Egress;
+pub use extension::extension;
 pub use sequence::{Unwrap, distance};
 
 /// Octets of the fixed header, all that we ever write.

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 
 use sdp_types::Session;
 
+use super::crypto::{Keying, SrtpPolicy};
 use super::format::{Format, Kind, formats};
 use super::peek::Peer;
 use super::section::{Place, Section};
@@ -31,6 +32,7 @@ pub(super) enum Path {
         remote: Option<SocketAddr>,
         rtcp: Option<SocketAddr>,
         mux: bool,
+        keying: Keying,
     },
     Dtls(Secured),
 }
@@ -43,6 +45,7 @@ pub(super) fn audio(
     peer: Peer,
     codecs: &[Codec],
     families: &[Family],
+    srtp: SrtpPolicy,
     before: Option<usize>,
 ) -> Result<Audio, SdpError> {
     let mut first = None;
@@ -51,7 +54,7 @@ pub(super) fn audio(
         if !section.is_audio() || section.is_rejected() {
             continue;
         }
-        match Audio::read(index, section, peer, codecs, families) {
+        match Audio::read(index, section, peer, codecs, families, srtp) {
             Ok(audio) if before == Some(index) => return Ok(audio),
             Ok(audio) => chosen = chosen.or(Some(audio)),
             Err(error) => first = first.or(Some(error)),
@@ -61,13 +64,15 @@ pub(super) fn audio(
 }
 
 impl Audio {
-    /// Reads a section; a phone's must use one of `families`, if any are named.
+    /// Reads a section; a phone's must use one of `families`, if any are named, and have keys that we can use where it says so or
+    /// `srtp` does.
     pub(super) fn read(
         index: usize,
         section: Section<'_>,
         peer: Peer,
         codecs: &[Codec],
         families: &[Family],
+        srtp: SrtpPolicy,
     ) -> Result<Audio, SdpError> {
         let proto = section.media.proto.to_ascii_uppercase();
         if Peer::of(&proto, section) != Some(peer) {
@@ -100,7 +105,13 @@ impl Audio {
                 } else {
                     remote.and_then(|remote| section.rtcp(remote))
                 };
-                Path::Rtp { remote, rtcp, mux }
+                let keying = Keying::read(section, srtp)?;
+                Path::Rtp {
+                    remote,
+                    rtcp,
+                    mux,
+                    keying,
+                }
             }
         };
         if let Some(family) = family.filter(|family| !families.is_empty() && !families.contains(family)) {

@@ -25,6 +25,10 @@ pub enum SdpError {
     Ice(&'static str),
     /// No `a=fingerprint` with a hash that we accept (RFC 8122).
     Fingerprint,
+    /// No `a=crypto` that we can do what it says (RFC 4568), or an answer to none of ours.
+    Crypto,
+    /// Media in the clear, where they must be encrypted.
+    Unencrypted,
     /// An `a=setup` that leaves the DTLS role open (RFC 5763 §5).
     Setup(String),
 }
@@ -45,11 +49,11 @@ impl SdpError {
     pub const fn warning(&self) -> u16 {
         match self {
             SdpError::NoAudio => 304,
-            SdpError::Transport(_) => 302,
+            SdpError::Transport(_) | SdpError::Unencrypted => 302,
             SdpError::NoCommonCodec => 305,
             SdpError::Network(_) | SdpError::Family(_) => 300,
             SdpError::Address(_) => 301,
-            SdpError::Ice(_) | SdpError::Fingerprint | SdpError::Setup(_) => 306,
+            SdpError::Ice(_) | SdpError::Fingerprint | SdpError::Setup(_) | SdpError::Crypto => 306,
             _ => 399,
         }
     }
@@ -69,6 +73,11 @@ impl fmt::Display for SdpError {
             SdpError::Family(family) => write!(f, "media over {family} are not supported here"),
             SdpError::Ice(what) => write!(f, "ICE: {what}"),
             SdpError::Fingerprint => write!(f, "no certificate fingerprint with SHA-256, SHA-384 or SHA-512"),
+            SdpError::Crypto => write!(
+                f,
+                "no a=crypto with a suite and parameters that are supported here"
+            ),
+            SdpError::Unencrypted => write!(f, "media must be encrypted here"),
             SdpError::Setup(value) => write!(f, "a=setup:{value} leaves the DTLS role open"),
         }
     }

@@ -1,5 +1,5 @@
 //! SDP offer and answer (RFC 3264), one engine for two profiles: browsers (`UDP/TLS/RTP/SAVPF` with ICE,
-//! RFC 8829) and phones (`RTP/AVP`). Lenient in reading, strict in writing.
+//! RFC 8829) and phones (`RTP/AVP`, and `RTP/SAVP` with the keys in SDP, RFC 4568). Lenient in reading, strict in writing.
 //!
 //! One [`Negotiator`] a leg holds what both sides said last. It knows nothing of SIP: it reads bodies and writes bodies, and
 //! each exchange that succeeds yields a [`Negotiated`](crate::negotiated::Negotiated) for the shard. An exchange that fails
@@ -10,6 +10,7 @@
 //! browser ties a stream to its only audio section by payload type, and a wrong SSRC would silence it.
 
 mod choose;
+mod crypto;
 mod error;
 mod family;
 mod format;
@@ -20,6 +21,7 @@ mod section;
 mod security;
 mod write;
 
+pub use crypto::SrtpPolicy;
 pub use error::SdpError;
 pub use family::Family;
 pub use negotiator::{Answer, Browser, Config, Negotiator, Profile, Renew};

@@ -5,6 +5,7 @@ use sdp_types::Session;
 use smallvec::smallvec;
 
 use super::choose::{self, Audio, Path, intersect};
+use super::crypto::{self, Crypto, SrtpPolicy, is_secure};
 use super::format::{Kind, Numbers, opus};
 use super::peek::Peer;
 use super::read::read;
@@ -13,8 +14,8 @@ use super::security::Secured;
 use super::write::{self, Line, Ours};
 use super::{Family, SdpError};
 use crate::negotiated::{
-    Codec, Direction, DtlsRole, Fingerprint, IceCredentials, Negotiated, OpusParameters, StreamAgreed,
-    TelephoneEvent, Transport,
+    Codec, Direction, DtlsRole, Fingerprint, IceCredentials, Labels, Negotiated, OpusParameters,
+    StreamAgreed, TelephoneEvent, Transport,
 };
 
 /// New ICE credentials of ours after a restart, from those before: they must still name the shard and the leg.
@@ -25,8 +26,8 @@ pub type Renew = fn(&IceCredentials, &mut Rng) -> IceCredentials;
 pub enum Profile {
     /// ICE-lite and DTLS-SRTP.
     Browser(Browser),
-    /// Plain RTP.
-    Phone,
+    /// RTP: plain, or with keys in SDP.
+    Phone(SrtpPolicy),
 }
 
 /// Our side of a browser leg.
@@ -100,6 +101,8 @@ pub struct Negotiator {
     version: u64,
     /// Description that was written last, with version 0.
     written: Option<Session>,
+    /// Keys that a phone is offered at first, if it is.
+    keys: Vec<Crypto>,
     agreed: Agreed,
     offer: Option<Ours>,
     answer: Option<String>,
@@ -118,15 +121,22 @@ struct Agreed {
     peer: Option<(Secured, DtlsRole)>,
     /// Browser: ours, after a restart.
     ice: Option<IceCredentials>,
+    /// Phone: the keys, if media are encrypted.
+    keys: Option<crypto::Agreed>,
 }
 
 impl Negotiator {
     /// For a leg whose addresses are not known yet.
     #[must_use]
     pub fn new(profile: Profile, config: Config, rng: &mut Rng) -> Negotiator {
+        let keys = match profile {
+            Profile::Phone(SrtpPolicy::Optional | SrtpPolicy::Required) => Crypto::offered(rng),
+            Profile::Phone(SrtpPolicy::Off) | Profile::Browser(_) => Vec::new(),
+        };
         Negotiator {
             profile,
             config,
+            keys,
             addresses: Vec::new(),
             // 52 bits, which every peer can read; RFC 8866 §5.2 asks for uniqueness only.
             session_id: rng.u64() >> 12,
@@ -156,7 +166,12 @@ impl Negotiator {
         if self.agreed.lines.is_empty() {
             self.agreed.lines.push(Line {
                 media: "audio".to_owned(),
-                proto: if browser { "UDP/TLS/RTP/SAVPF" } else { "RTP/AVP" }.to_owned(),
+                proto: match self.profile {
+                    Profile::Browser(_) => "UDP/TLS/RTP/SAVPF",
+                    Profile::Phone(SrtpPolicy::Required) => "RTP/SAVP",
+                    Profile::Phone(SrtpPolicy::Off | SrtpPolicy::Optional) => "RTP/AVP",
+                }
+                .to_owned(),
                 fmt: String::new(),
                 mid: browser.then(|| "0".to_owned()),
             });
@@ -170,6 +185,12 @@ impl Negotiator {
             ice: self.agreed.ice.clone(),
             mux: browser || self.agreed.mux,
             bundled: self.agreed.bundled,
+            crypto: match (&self.agreed.keys, self.agreed.audio) {
+                // The agreement stays, with its key (RFC 4568 §7.1.4).
+                (Some(keys), _) => vec![keys.local.clone()],
+                (None, Some(_)) => Vec::new(),
+                (None, None) => self.keys.clone(),
+            },
         };
         let lines = self.agreed.lines.clone();
         let sdp = self.write(&lines, &ours);
@@ -198,19 +219,27 @@ impl Negotiator {
             .iter()
             .filter_map(|(_, kind)| audio_codec(*kind))
             .collect();
-        let audio = Audio::read(offer.index, section, self.peer(), &offered, self.families())?;
+        let audio = Audio::read(
+            offer.index,
+            section,
+            self.peer(),
+            &offered,
+            self.families(),
+            self.srtp(),
+        )?;
+        let mut keys = None;
         let (transport, peer, mux) = match &audio.path {
-            Path::Rtp { remote, rtcp, mux } => {
+            Path::Rtp {
+                remote,
+                rtcp,
+                mux,
+                keying,
+            } => {
                 let mux = *mux && offer.mux;
-                (
-                    Transport::Rtp {
-                        remote: *remote,
-                        remote_rtcp: *rtcp,
-                        rtcp_mux: mux,
-                    },
-                    None,
-                    mux,
-                )
+                let line = self.agreed.lines.get(offer.index);
+                let secure = line.is_some_and(|line| is_secure(&line.proto));
+                keys = keying.of_answer(&offer.crypto, secure, section)?;
+                (phone(*remote, *rtcp, mux, keys.as_ref()), None, mux)
             }
             Path::Dtls(secured) => {
                 let role = secured.setup.role_of_offerer(self.kept_role(secured))?;
@@ -255,6 +284,7 @@ impl Negotiator {
         self.agreed.numbers.reserve(&audio.formats);
         self.agreed.codec = Some(send.1);
         self.agreed.peer = peer;
+        self.agreed.keys = keys;
         self.agreed.mux = mux;
         Ok(negotiated)
     }
@@ -271,6 +301,7 @@ impl Negotiator {
             self.peer(),
             &self.config.codecs,
             self.families(),
+            self.srtp(),
             self.agreed.audio,
         )?;
         let chosen = self
@@ -284,16 +315,17 @@ impl Negotiator {
         let direction = intersect(want, audio.direction);
 
         let mut ice = self.agreed.ice.clone();
+        let mut keys = None;
         let (transport, peer, mux) = match &audio.path {
-            Path::Rtp { remote, rtcp, mux } => (
-                Transport::Rtp {
-                    remote: *remote,
-                    remote_rtcp: *rtcp,
-                    rtcp_mux: *mux,
-                },
-                None,
-                *mux,
-            ),
+            Path::Rtp {
+                remote,
+                rtcp,
+                mux,
+                keying,
+            } => {
+                keys = keying.of_offer(self.srtp(), self.agreed.keys.as_ref(), rng)?;
+                (phone(*remote, *rtcp, *mux, keys.as_ref()), None, *mux)
+            }
             Path::Dtls(secured) => {
                 let Profile::Browser(browser) = &self.profile else {
                     return Err(SdpError::NoAudio);
@@ -335,6 +367,7 @@ impl Negotiator {
             ice: ice.clone(),
             mux,
             bundled: audio.bundled,
+            crypto: keys.iter().map(|keys| keys.local.clone()).collect(),
         };
         let event = event.map(|(pt, clock)| TelephoneEvent {
             send: pt,
@@ -352,6 +385,7 @@ impl Negotiator {
         self.agreed.codec = Some(codec);
         self.agreed.peer = peer;
         self.agreed.ice = ice;
+        self.agreed.keys = keys;
         self.offer = None;
         self.answer = Some(sdp.clone());
         Ok(Answer { sdp, negotiated })
@@ -390,7 +424,7 @@ impl Negotiator {
     const fn peer(&self) -> Peer {
         match self.profile {
             Profile::Browser(_) => Peer::Browser,
-            Profile::Phone => Peer::Phone,
+            Profile::Phone(_) => Peer::Phone,
         }
     }
 
@@ -421,6 +455,13 @@ impl Negotiator {
             .into_iter()
             .filter_map(|kind| Some((numbers.number(kind)?, kind)))
             .collect()
+    }
+
+    const fn srtp(&self) -> SrtpPolicy {
+        match self.profile {
+            Profile::Phone(srtp) => srtp,
+            Profile::Browser(_) => SrtpPolicy::Off,
+        }
     }
 
     /// The DTLS role that stays, because the association does (RFC 8842 §4).
@@ -471,6 +512,7 @@ impl Negotiator {
             telephone_event,
             ptime_ms,
             opus,
+            labels: Labels::default(),
         };
         Negotiated {
             streams: smallvec![stream],
@@ -506,6 +548,28 @@ impl Negotiator {
     }
 }
 
+/// Transport of a phone's media.
+fn phone(
+    remote: Option<SocketAddr>,
+    remote_rtcp: Option<SocketAddr>,
+    rtcp_mux: bool,
+    keys: Option<&crypto::Agreed>,
+) -> Transport {
+    match keys {
+        Some(keys) => Transport::Sdes {
+            remote,
+            remote_rtcp,
+            rtcp_mux,
+            keys: keys.keys(),
+        },
+        None => Transport::Rtp {
+            remote,
+            remote_rtcp,
+            rtcp_mux,
+        },
+    }
+}
+
 /// Session id, version and address of a description of ours (RFC 8866 §5.2).
 fn origin_of(local: &[u8]) -> Option<(u64, u64, IpAddr)> {
     let text = std::str::from_utf8(local).ok()?;
@@ -527,7 +591,11 @@ mod tests {
     use super::*;
 
     fn negotiator(rtp: &str, rtcp: &str) -> Negotiator {
-        let mut out = Negotiator::new(Profile::Phone, Config::phone(), &mut Rng::seeded(1));
+        let mut out = Negotiator::new(
+            Profile::Phone(SrtpPolicy::Off),
+            Config::phone(),
+            &mut Rng::seeded(1),
+        );
         out.local(&[rtp.parse().unwrap(), rtcp.parse().unwrap()]);
         out
     }
@@ -577,7 +645,11 @@ mod tests {
             .handle_offer(remote.as_bytes(), Direction::SendRecv, &mut Rng::seeded(2))
             .unwrap()
             .sdp;
-        let mut after = Negotiator::new(Profile::Phone, Config::phone(), &mut Rng::seeded(9));
+        let mut after = Negotiator::new(
+            Profile::Phone(SrtpPolicy::Off),
+            Config::phone(),
+            &mut Rng::seeded(9),
+        );
         after
             .resume(local.as_bytes(), remote.as_bytes(), &mut Rng::seeded(3))
             .unwrap();

@@ -1,4 +1,5 @@
 use super::choose;
+use super::crypto::SrtpPolicy;
 use super::format::Kind;
 use super::read::read;
 use super::section::Section;
@@ -23,7 +24,7 @@ pub struct Peek {
 pub enum Peer {
     /// ICE and DTLS-SRTP.
     Browser,
-    /// Plain RTP.
+    /// RTP, plain or with keys in SDP.
     Phone,
 }
 
@@ -46,6 +47,7 @@ impl Peer {
         match (plain, secured) {
             (true, _) => Some(Peer::Phone),
             (_, true) if ice || proto.contains("TLS") => Some(Peer::Browser),
+            (_, true) if section.values("crypto").next().is_some() => Some(Peer::Phone),
             _ => None,
         }
     }
@@ -53,15 +55,16 @@ impl Peer {
 
 const ALL: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
 
-/// Reads an offer to see which kind of leg it needs. A phone's must use one of `families`, if any are named.
+/// Reads an offer to see which kind of leg it needs. A phone's must use one of `families`, if any are named, and be encrypted if
+/// `srtp` requires it.
 ///
 /// # Errors
 /// The error that [`Negotiator::handle_offer`](super::Negotiator::handle_offer) would give for the kind of
 /// leg that comes closest.
-pub fn peek(offer: &[u8], families: &[Family]) -> Result<Peek, SdpError> {
+pub fn peek(offer: &[u8], families: &[Family], srtp: SrtpPolicy) -> Result<Peek, SdpError> {
     let session = read(offer)?;
-    let browser = choose::audio(&session, Peer::Browser, &ALL, &[], None);
-    let phone = choose::audio(&session, Peer::Phone, &ALL, families, None);
+    let browser = choose::audio(&session, Peer::Browser, &ALL, &[], SrtpPolicy::Off, None);
+    let phone = choose::audio(&session, Peer::Phone, &ALL, families, srtp, None);
     let (peer, audio) = match (browser, phone) {
         (Ok(browser), Ok(phone)) if phone.index < browser.index => (Peer::Phone, phone),
         (Ok(browser), _) => (Peer::Browser, browser),

@@ -2,6 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
 
+use super::crypto::Crypto;
 use super::format::Kind;
 use super::negotiator::{Browser, Config, Profile};
 use super::security::format_fingerprint;
@@ -29,6 +30,8 @@ pub(super) struct Ours {
     /// RTP and RTCP on one port: as the peer offers; we offer it to browsers.
     pub(super) mux: bool,
     pub(super) bundled: bool,
+    /// Keys of ours for a phone: those that we offer, or the one that we answer with.
+    pub(super) crypto: Vec<Crypto>,
 }
 
 /// A whole description with version 0.
@@ -56,7 +59,7 @@ pub(super) fn session(
             }
             true
         }
-        Profile::Phone => {
+        Profile::Phone(_) => {
             session.connection = Some(connection.clone());
             false
         }
@@ -136,9 +139,12 @@ fn accepted(
         }
     }
     value("ptime", config.ptime_ms.to_string());
+    for crypto in &ours.crypto {
+        value("crypto", crypto.value());
+    }
     match profile {
         Profile::Browser(browser) => secured(&mut value, ours, browser, addresses),
-        Profile::Phone => {
+        Profile::Phone(_) => {
             if let [rtp, rtcp, ..] = addresses
                 && !ours.mux
                 && rtp.port().checked_add(1) != Some(rtcp.port())

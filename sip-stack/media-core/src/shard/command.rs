@@ -8,10 +8,11 @@ use sans_io::Time;
 use super::Shard;
 use crate::codec::{Encoder, Pool, RATE};
 use crate::control::{Application, BridgeId, Command, Event, Failure, LegId, LegKind, Member, SocketId};
+use crate::leg::{Leg, MOST_STREAMS};
 use crate::negotiated::{Codec, Negotiated, StreamAgreed};
 use crate::prompts::Phrase;
 use crate::rtp::Packet;
-use crate::stream::{Announcement, Feed, Hears, Leg, Player, Sink, direct};
+use crate::stream::{Announcement, End, Feed, Hears, Place, Player, Sink, Stream, direct};
 use crate::transport::{Agreed, DtlsSrtp, Rtp, Transport};
 
 /// The first RTCP report comes soon, so that the round trip is known early.
@@ -52,15 +53,14 @@ impl Shard {
                 digit,
                 duration_ms,
             } => {
-                if let Some(leg) = self.names.get(&leg).and_then(|key| self.legs.get_mut(*key)) {
+                let Some(&key) = self.names.get(&leg) else { return };
+                if let Some(End { stream, .. }) = self.end(Place::first(key)) {
                     let lasts = Duration::from_millis(u64::from(duration_ms.clamp(40, 5_000)));
-                    leg.digits.send(now, digit, lasts);
+                    stream.digits.send(now, digit, lasts);
                 }
-                if let Some(&key) = self.names.get(&leg) {
-                    self.arm(key);
-                }
+                self.arm(key);
             }
-            Command::Tap { leg, on } => self.tap(leg, on),
+            Command::Tap { leg, stream, on } => self.tap(leg, stream, on),
             Command::Inject {
                 leg,
                 injection,
@@ -71,7 +71,9 @@ impl Shard {
             Command::WatchSpeech { leg, on } => self.watch_speech(leg, on),
             Command::Report { leg } => {
                 if let Some(&key) = self.names.get(&leg) {
-                    self.tell_report(key, false);
+                    for place in self.places(key) {
+                        self.tell_report(place, false);
+                    }
                 }
             }
             Command::Close { leg } => {
@@ -140,7 +142,7 @@ impl Shard {
     pub(super) fn bind_failed(&mut self, id: LegId) {
         if let Some(key) = self.names.remove(&id) {
             let leg = self.legs.try_remove(key);
-            if leg.is_some_and(|leg| leg.transport.is_tapped() || leg.injected.is_some()) {
+            if leg.is_some_and(|leg| leg.is_observed()) {
                 self.out.closed(id);
             }
             self.out.event(Event::Failed {
@@ -179,79 +181,109 @@ impl Shard {
             Agreed::Ready | Agreed::Pending => {}
         }
         leg.addressed = media.transport.remote().is_some();
-        let Some(stream) = media.streams.into_iter().next() else {
+        if media.streams.is_empty() {
             return;
-        };
-        self.agree(now, key, stream);
+        }
+        self.agree(now, key, media.streams);
         self.tell_home(key);
     }
 
     /// Lets a leg go on as it was negotiated, whatever its transport is.
-    pub(super) fn agree(&mut self, now: Time, key: usize, media: StreamAgreed) {
+    pub(super) fn agree(&mut self, now: Time, key: usize, agreed: impl IntoIterator<Item = StreamAgreed>) {
         let Some(leg) = self.legs.get_mut(key) else { return };
-        leg.egress.set_clock(media.send.1.clock());
-        if let Some(Encoder::Opus(encoder)) = &mut leg.encoder {
-            encoder.adapt(&media.opus);
+        let mut count = 0;
+        for media in agreed.into_iter().take(MOST_STREAMS) {
+            leg.grow(count + 1, &mut self.rng);
+            if let Some(stream) = leg.streams.get_mut(count) {
+                stream.agree(media);
+            }
+            count += 1;
         }
-        leg.transport.agree(&media);
-        leg.media = Some(media);
+        self.end_streams(now, key, count);
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        leg.learn_sources();
+        let streams = leg.streams.iter().map(|stream| stream.media.as_ref());
+        leg.transport.agree(streams);
         // A peer that agrees to something is there.
         leg.silence.broken(now, leg.id, &mut self.out);
-        leg.open_path(now);
-        leg.report_at.get_or_insert(now + FIRST_REPORT);
+        for index in leg.indices() {
+            if let Some(mut end) = leg.end(index) {
+                end.open_path(now);
+                end.stream.report_at.get_or_insert(now + FIRST_REPORT);
+            }
+        }
         self.rewire_with(now, key);
         self.settle(now, key);
         self.arm(key);
     }
 
+    /// Ends the streams from `count` on, which are not agreed on any more.
+    fn end_streams(&mut self, now: Time, key: usize, count: usize) {
+        for place in self.places(key).skip(count.max(1)) {
+            self.hear(now, place, Hears::Nobody);
+            self.send_report(now, place, true);
+            let listener = self.end(place).and_then(|end| end.stream.listener);
+            if let Some(listener) = listener {
+                self.hear(now, listener, Hears::Nobody);
+            }
+        }
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        while leg.streams.len() > count.max(1)
+            && let Some(stream) = leg.streams.pop()
+        {
+            stream.give_back(&mut self.pool);
+        }
+    }
+
     fn play(&mut self, now: Time, key: usize, application: Option<Application>) {
         let player = application.map(|application| Player::new(application, &mut self.music));
-        let Some(leg) = self.legs.get_mut(key) else { return };
-        leg.player = player;
+        let place = Place::first(key);
+        let Some(End { stream, .. }) = self.end(place) else {
+            return;
+        };
+        stream.player = player;
         // Another application begins at once and afresh.
-        leg.tick = None;
-        if leg.hears == Hears::Application || leg.hears == Hears::Leg(key) {
-            self.hear(now, key, Hears::Nobody);
+        stream.tick = None;
+        if stream.hears == Hears::Application || stream.hears == Hears::Stream(place) {
+            self.hear(now, place, Hears::Nobody);
         }
-        self.rewire(now, key);
+        self.rewire(now, place);
         self.tell_home(key);
     }
 
     fn announce(&mut self, key: usize, phrase: Phrase) {
-        let Some(leg) = self.legs.get_mut(key) else { return };
         let pieces = self.config.prompts.say(phrase);
-        if let Some(announcement) = &mut leg.announcement {
+        let Some(End { leg, stream, .. }) = self.end(Place::first(key)) else {
+            return;
+        };
+        if let Some(announcement) = &mut stream.announcement {
             if !pieces.is_empty() {
                 announcement.follow(pieces);
             }
             return;
         }
-        if leg.hears != Hears::Application || pieces.is_empty() {
-            self.out.event(Event::Announced {
-                leg: leg.id,
-                whole: false,
-            });
+        if stream.hears != Hears::Application || pieces.is_empty() {
+            self.out.event(Event::Announced { leg, whole: false });
             return;
         }
-        leg.announcement = Some(Announcement::new(pieces));
+        stream.announcement = Some(Announcement::new(pieces));
     }
 
     /// Ends a leg: its bridge, a last report to the peer and to signalling, its sockets.
     pub(super) fn close(&mut self, now: Time, key: usize) {
         self.untie(now, key);
         self.leave(now, key);
-        self.hear(now, key, Hears::Nobody);
-        self.send_report(now, key, true);
-        self.tell_report(key, true);
+        for place in self.places(key) {
+            self.hear(now, place, Hears::Nobody);
+            self.send_report(now, place, true);
+            self.tell_report(place, true);
+        }
         let Some(mut leg) = self.legs.try_remove(key) else {
             return;
         };
         self.names.remove(&leg.id);
-        if leg.transport.is_tapped() || leg.injected.is_some() {
+        if leg.is_observed() {
             self.out.closed(leg.id);
-        }
-        if let Some(injected) = leg.injected.take() {
-            injected.give_back(&mut self.pool);
         }
         leg.transport.close(now);
         while let Some(datagram) = leg.transport.poll_transmit() {
@@ -268,16 +300,35 @@ impl Shard {
             }
             self.out.release(sockets);
         }
-        if let Some(feed) = leg.feed {
-            feed.give_back(&mut self.pool);
-        }
-        if let Some(encoder) = leg.encoder {
-            self.pool.give_encoder(encoder);
+        for stream in leg.streams {
+            stream.give_back(&mut self.pool);
         }
     }
 }
 
-impl Leg {
+impl Stream {
+    /// Takes the outcome of an offer and answer.
+    fn agree(&mut self, media: StreamAgreed) {
+        self.egress.set_clock(media.send.1.clock());
+        if let Some(Encoder::Opus(encoder)) = &mut self.encoder {
+            encoder.adapt(&media.opus);
+        }
+        self.media = Some(media);
+    }
+
+    /// Gives back what it took from the pool.
+    fn give_back(self, pool: &mut Pool) {
+        if let Some(injected) = self.injected {
+            injected.give_back(pool);
+        }
+        if let Some(feed) = self.feed {
+            feed.give_back(pool);
+        }
+        if let Some(encoder) = self.encoder {
+            pool.give_encoder(encoder);
+        }
+    }
+
     /// Decodes what the peer says into the lane of its application, if it has one.
     pub(super) fn record(&mut self, now: Time, codec: Codec, packet: &Packet<'_>, pool: &mut Pool) {
         let Some(lane) = self

@@ -1,4 +1,4 @@
-//! Datagrams from a socket to a leg, and on to its listener.
+//! Datagrams from a socket to a stream of a leg, and on to its listener.
 
 use std::net::SocketAddr;
 
@@ -10,9 +10,10 @@ use crate::control::Event;
 use crate::control::SocketId;
 use crate::dtmf::Heard;
 use crate::ice::{local_ufrag, parse_ufrag};
-use crate::rtp::Header;
+use crate::leg::{end_at, ends_at};
+use crate::rtp::{Header, Packet};
 use crate::stats::Mode;
-use crate::stream::{Arrived, Hears};
+use crate::stream::{Arrived, End, Hears, Place, Stream};
 use crate::transport::{Arrival, Received};
 
 impl Shard {
@@ -26,17 +27,23 @@ impl Shard {
         let Some((key, rtcp)) = found else { return };
         let Some(leg) = self.legs.get_mut(key) else { return };
         let at = Arrival { socket, rtcp, from };
-        let packet = match leg.transport.receive(now, at, data, leg.media.as_ref()) {
+        let streams = &leg.streams;
+        let agreed = |packet: &Packet<'_>| {
+            let of = |stream: &Stream| {
+                stream
+                    .media
+                    .as_ref()
+                    .is_some_and(|media| media.is_sound_or_key(packet))
+            };
+            streams.iter().any(of)
+        };
+        let packet = match leg.transport.receive(now, at, data, agreed) {
             Received::Rtp(packet) => packet,
-            Received::Observed(packet) => {
-                leg.transport.observe_packet(now, packet, &mut self.out);
-                self.settle(now, key);
-                packet
-            }
+            Received::Observed(packet) => return self.observed(now, key, packet),
             Received::Rtcp(packet) => return self.rtcp(now, key, packet),
             Received::Nothing => return self.settle(now, key),
             Received::Refused => {
-                leg.count.refused += 1;
+                leg.refuse();
                 return self.settle(now, key);
             }
             Received::Bound { forgotten } => {
@@ -49,7 +56,22 @@ impl Shard {
                 return self.settle(now, key);
             }
         };
-        self.rtp(now, key, packet);
+        match leg.assign(packet) {
+            Some(stream) => self.rtp(now, Place { leg: key, stream }, packet),
+            None => leg.refuse(),
+        }
+    }
+
+    /// An RTP packet of a leg that is observed.
+    #[cold]
+    fn observed(&mut self, now: Time, key: usize, packet: &[u8]) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let Some(stream) = leg.assign(packet) else {
+            return leg.refuse();
+        };
+        leg.transport.observe_packet(now, stream, packet, &mut self.out);
+        self.settle(now, key);
+        self.rtp(now, Place { leg: key, stream }, packet);
     }
 
     /// Leg that a datagram of a shared socket is for: a check names it, other datagrams belong to the leg that has proved to
@@ -64,20 +86,32 @@ impl Shard {
         }
     }
 
-    /// An RTP packet that is this leg's.
-    pub(super) fn rtp(&mut self, now: Time, key: usize, data: &[u8]) {
-        let Some(leg) = self.legs.get_mut(key) else { return };
+    /// An RTP packet of a stream's peer.
+    pub(super) fn rtp(&mut self, now: Time, place: Place, data: &[u8]) {
+        let Some(leg) = self.legs.get_mut(place.leg) else {
+            return;
+        };
         if let Some(tie) = &leg.tie {
-            self.out.packet(tie.home, leg.id, data);
+            self.out.packet(tie.home, (leg.id, place.stream), data);
         }
-        match leg.receive(now, data, &mut self.out) {
+        let Some(mut end) = leg.end(place.stream) else {
+            return;
+        };
+        let arrived = end.receive(now, data, &mut self.out);
+        if !matches!(arrived, Arrived::Nothing) {
+            leg.silence.broken(now, leg.id, &mut self.out);
+        }
+        match arrived {
             Arrived::Nothing => {}
-            Arrived::Silence(header) => self.leave_out(key, header),
+            Arrived::Silence(header) => self.leave_out(place, header),
             Arrived::Key { packet, clock } => {
-                let heard = leg.keys.packet(now, &packet.header, clock, packet.payload);
-                self.leave_out(key, packet.header);
+                let Some(End { stream, .. }) = leg.end(place.stream) else {
+                    return;
+                };
+                let heard = stream.keys.packet(now, &packet.header, clock, packet.payload);
+                self.leave_out(place, packet.header);
                 for said in heard {
-                    self.key(now, key, said);
+                    self.key(now, place, said);
                 }
             }
             Arrived::Sound {
@@ -85,20 +119,23 @@ impl Shard {
                 packet,
                 restarted,
             } => {
-                if restarted && let Some(feed) = &mut leg.feed {
+                let Some(mut end) = leg.end(place.stream) else {
+                    return;
+                };
+                if restarted && let Some(feed) = &mut end.stream.feed {
                     feed.restart();
                 }
-                match leg.listener {
-                    Some(listener) if listener == key => {
-                        leg.count.mode = Mode::Application;
-                        leg.relay(now, codec, packet.header, packet.payload, &mut self.out);
+                match end.stream.listener {
+                    Some(listener) if listener == place => {
+                        end.stream.count.mode = Mode::Application;
+                        end.relay(now, codec, packet.header, packet.payload, &mut self.out);
                     }
                     Some(listener) => {
-                        let Some((talker, listener)) = self.legs.get2_mut(key, listener) else {
+                        let Some((talker, listener)) = ends_at(&mut self.legs, place, listener) else {
                             return;
                         };
                         if restarted {
-                            listener.egress.interrupt();
+                            listener.stream.egress.interrupt();
                         }
                         bridge::on_packet(
                             now,
@@ -110,63 +147,65 @@ impl Shard {
                             &mut self.out,
                         );
                     }
-                    None => match leg.mixed {
-                        Some(rate) => leg.speak(now, codec, &packet, rate, &mut self.pool),
-                        None => leg.record(now, codec, &packet, &mut self.pool),
+                    None => match end.stream.mixed {
+                        Some(rate) => end.stream.speak(now, codec, &packet, rate, &mut self.pool),
+                        None => end.stream.record(now, codec, &packet, &mut self.pool),
                     },
                 }
             }
         }
-        self.arm(key);
+        self.arm_after_packet(place);
     }
 
-    /// Leaves out a packet of the leg's peer for the leg that hears it.
-    fn leave_out(&mut self, key: usize, header: Header) {
-        let listener = self.legs.get(key).and_then(|leg| leg.listener);
-        if let Some(listener) = listener.and_then(|listener| self.legs.get_mut(listener)) {
-            listener.egress.leave_out(header);
+    /// Leaves out a packet of a stream's peer for the stream whose peer hears it.
+    fn leave_out(&mut self, place: Place, header: Header) {
+        let listener = self.end(place).and_then(|end| end.stream.listener);
+        if let Some(End { stream, .. }) = listener.and_then(|listener| self.end(listener)) {
+            stream.egress.leave_out(header);
         }
     }
 
-    /// A key of the leg's peer went down or came up: told, and passed on as the listener understands it.
-    pub(super) fn key(&mut self, now: Time, key: usize, said: Heard) {
-        let Some(leg) = self.legs.get_mut(key) else { return };
-        let (id, other) = (leg.id, leg.listener);
+    /// A key of a stream's peer went down or came up: told, and passed on as the listener understands it.
+    pub(super) fn key(&mut self, now: Time, place: Place, said: Heard) {
+        let Some(end) = end_at(&mut self.legs, place) else {
+            return;
+        };
+        let (other, mixed) = (end.stream.listener, end.stream.mixed.is_some());
         if let Heard::Released(digit, duration_ms) = said {
             let event = Event::Dtmf {
-                leg: id,
+                leg: end.leg,
+                stream: end.index,
                 digit,
                 duration_ms,
             };
-            leg.emit(&mut self.out, event);
+            end.emit(&mut self.out, event);
         }
         // An echo returns sound, not keys.
-        if let Some(other) = other.filter(|other| *other != key) {
-            self.pass_key(now, other, Hears::Leg(key), said);
-        } else if leg.mixed.is_some() {
-            self.pass_key_to_all(now, key, said);
+        if let Some(other) = other.filter(|other| *other != place) {
+            self.pass_key(now, other, Hears::Stream(place), said);
+        } else if mixed {
+            self.pass_key_to_all(now, place, said);
         }
     }
 
-    /// Sends a key to a leg that hears the one whose key it is.
-    pub(super) fn pass_key(&mut self, now: Time, other: usize, hears: Hears, said: Heard) {
-        let Some(listener) = self.legs.get_mut(other) else {
+    /// Sends a key to a stream that hears the one whose key it is.
+    pub(super) fn pass_key(&mut self, now: Time, other: Place, hears: Hears, said: Heard) {
+        let Some(mut listener) = end_at(&mut self.legs, other) else {
             return;
         };
-        if listener.hears != hears || !listener.may_send() {
+        if listener.stream.hears != hears || !listener.stream.may_send() {
             return;
         }
         match said {
             Heard::Pressed(digit) => {
-                listener.digits.press(now, digit);
+                listener.stream.digits.press(now, digit);
                 listener.send_digit(now, &mut self.pool, &mut self.out);
             }
             Heard::Released(digit, ms) => {
-                listener
-                    .digits
-                    .release(digit, std::time::Duration::from_millis(u64::from(ms)));
+                let lasted = std::time::Duration::from_millis(u64::from(ms));
+                listener.stream.digits.release(digit, lasted);
             }
         }
-        self.arm(other);
+        self.arm(other.leg);
     }
 }

@@ -6,6 +6,7 @@
 
 mod command;
 mod datagram;
+mod hearing;
 mod interface;
 mod observe;
 mod report;
@@ -27,13 +28,14 @@ pub use crate::outbox::Output;
 
 use crate::Clock;
 use crate::codec::Pool;
-use crate::control::{BridgeId, LegId, Member, SocketId};
+use crate::control::{BridgeId, LegId, Member, SocketId, StreamIndex};
 use crate::deadlines::{Armed, Queue, Who};
 use crate::dtls;
+use crate::leg::{Leg, end_at};
 use crate::music::Music;
 use crate::outbox::Outbox;
 use crate::prompts::Prompts;
-use crate::stream::Leg;
+use crate::stream::{End, Place};
 use wiring::Bridge;
 
 /// Octets and datagrams that the outbox holds without growing: a burst of packets for all legs grows it once.
@@ -147,6 +149,19 @@ impl Shard {
         self.legs.len()
     }
 
+    fn end(&mut self, place: Place) -> Option<End<'_>> {
+        end_at(&mut self.legs, place)
+    }
+
+    /// Places of all streams of a leg.
+    fn places(&self, key: usize) -> impl Iterator<Item = Place> + use<> {
+        let indices = self.legs.get(key).map(Leg::indices);
+        indices
+            .into_iter()
+            .flatten()
+            .map(move |stream| Place { leg: key, stream })
+    }
+
     /// Sees to it that the timer queue looks at a leg in time.
     fn arm(&mut self, key: usize) {
         if let Some(leg) = self.legs.get_mut(key)
@@ -156,64 +171,90 @@ impl Shard {
         }
     }
 
-    /// Sees to it that the next tick of a mix comes.
-    fn arm_mix(&mut self, bridge: BridgeId) {
-        if let Some(mix) = self
-            .bridges
-            .get_mut(&bridge)
-            .and_then(|bridge| bridge.mix.as_mut())
+    /// The same after a packet of a stream, which puts all but a few things off.
+    #[inline]
+    fn arm_after_packet(&mut self, place: Place) {
+        if let Some(leg) = self.legs.get_mut(place.leg)
+            && let Some((at, _)) = leg.deadline_after_packet(place.stream, self.config.silence)
         {
-            let at = mix.tick.max(self.floor);
-            self.queue.arm(Who::Mix(bridge), &mut mix.armed, at);
+            let who = Who::Leg(place.leg);
+            self.queue.arm(who, &mut leg.armed, at.max(self.floor));
         }
     }
 
-    /// Deadline of a leg or a mix, and its place in the queue.
-    fn waits(&mut self, who: Who) -> Option<(Deadline, &mut Armed)> {
-        match who {
-            Who::Leg(key) => {
-                let leg = self.legs.get_mut(key)?;
-                Some((leg.deadline(self.config.silence), &mut leg.armed))
-            }
-            Who::Mix(bridge) => {
-                let mix = self.bridges.get_mut(&bridge)?.mix.as_mut()?;
-                Some((Some((mix.tick, "mix")), &mut mix.armed))
-            }
+    /// Sees to it that the next tick of a mix comes.
+    fn arm_mix(&mut self, bridge: BridgeId, stream: StreamIndex) {
+        if let Some(mix) = self
+            .bridges
+            .get_mut(&bridge)
+            .and_then(|bridge| bridge.mix_mut(stream))
+        {
+            let at = mix.tick.max(self.floor);
+            self.queue.arm(Who::Mix(bridge, stream), &mut mix.armed, at);
         }
+    }
+
+    /// Deadline of a leg or a mix, if the entry of the queue is about the one that is there now.
+    fn waits(&self, who: Who, generation: u64) -> Deadline {
+        let (deadline, armed) = match who {
+            Who::Leg(key) => {
+                let leg = self.legs.get(key)?;
+                (leg.deadline(self.config.silence), &leg.armed)
+            }
+            Who::Mix(bridge, stream) => {
+                let mix = self.bridges.get(&bridge)?.mix(stream)?;
+                (Some((mix.tick, "mix")), &mix.armed)
+            }
+        };
+        deadline.filter(|_| armed.generation == generation)
     }
 
     /// Removes the first entry of the queue; true if the leg or mix that it names must be looked at.
     fn take(&mut self, who: Who) -> bool {
-        let armed = match who {
-            Who::Leg(key) => self.legs.get_mut(key).map(|leg| &mut leg.armed),
-            Who::Mix(bridge) => {
-                let mix = self
-                    .bridges
-                    .get_mut(&bridge)
-                    .and_then(|bridge| bridge.mix.as_mut());
-                mix.map(|mix| &mut mix.armed)
-            }
-        };
+        let armed = armed(&mut self.legs, &mut self.bridges, who);
         self.queue.pop(armed)
     }
 
     /// The earliest deadline of any leg and any mix. Entries of the queue that are older than the deadline
     /// they stand for are updated on the way.
     fn deadline(&mut self) -> Deadline {
+        // Entry that was updated last: it stands for its deadline.
+        let mut updated = None;
         loop {
             let (at, who, generation) = self.queue.peek()?;
-            if let Some((Some((due, why)), armed)) = self.waits(who)
-                && due <= at
-                && armed.generation == generation
+            if let Some((its, of, why)) = updated
+                && (its, of) == (at, who)
             {
                 return Some((at, why));
             }
-            if self.take(who) {
-                match who {
-                    Who::Leg(key) => self.arm(key),
-                    Who::Mix(bridge) => self.arm_mix(bridge),
+            match self.waits(who, generation) {
+                Some((due, why)) if due <= at => return Some((at, why)),
+                Some((due, why)) => {
+                    let due = due.max(self.floor);
+                    if let Some(armed) = armed(&mut self.legs, &mut self.bridges, who) {
+                        self.queue.put_off(armed, due);
+                        updated = Some((due, who, why));
+                    }
+                }
+                None => {
+                    self.take(who);
                 }
             }
+        }
+    }
+}
+
+/// Place of a leg or a mix in the queue.
+fn armed<'a>(
+    legs: &'a mut Slab<Leg>,
+    bridges: &'a mut BTreeMap<BridgeId, Bridge>,
+    who: Who,
+) -> Option<&'a mut Armed> {
+    match who {
+        Who::Leg(key) => legs.get_mut(key).map(|leg| &mut leg.armed),
+        Who::Mix(bridge, stream) => {
+            let mix = bridges.get_mut(&bridge)?.mix_mut(stream)?;
+            Some(&mut mix.armed)
         }
     }
 }

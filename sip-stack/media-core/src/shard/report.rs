@@ -1,4 +1,4 @@
-//! RTCP, and reports of a leg to signalling.
+//! RTCP, and reports of streams to signalling.
 
 use std::time::Duration;
 
@@ -7,11 +7,13 @@ use sans_io::Time;
 use super::Shard;
 use crate::codec::Encoder;
 use crate::control::{Event, Report};
+use crate::lane::Tie;
+use crate::leg::end_at;
 use crate::negotiated::Codec;
 use crate::outbox::Outbox;
-use crate::rtcp::{Compound, Outgoing, Rtcp, SenderInfo, write_bye, write_report};
+use crate::rtcp::{Compound, Outgoing, ReportBlock, Rtcp, SenderInfo, write_bye, write_report};
 use crate::stats::{Impairment, mos, ntp, round_trip};
-use crate::stream::Leg;
+use crate::stream::{End, Place, Stream};
 
 /// Loss of 256 that the peer must report before it gets FEC: 2%.
 const LOSSY: u8 = 5;
@@ -19,7 +21,7 @@ const LOSSY: u8 = 5;
 const FEC_STAYS: Duration = Duration::from_secs(30);
 
 impl Shard {
-    /// An RTCP compound that is this leg's.
+    /// An RTCP compound that is this leg's: about any of its streams.
     pub(super) fn rtcp(&mut self, now: Time, key: usize, data: &[u8]) {
         let Some(leg) = self.legs.get_mut(key) else { return };
         for packet in Compound::parse(data) {
@@ -28,53 +30,60 @@ impl Shard {
             }
             let blocks = match packet {
                 Ok(Rtcp::SenderReport { ssrc, info, blocks }) => {
-                    leg.source.sender_report(now, ssrc, info.ntp);
+                    let stream = leg.stream_of_source(ssrc);
+                    if let Some(stream) = stream.and_then(|stream| leg.stream_mut(stream)) {
+                        stream.source.sender_report(now, ssrc, info.ntp);
+                    }
                     blocks
                 }
                 Ok(Rtcp::ReceiverReport { blocks, .. }) => blocks,
                 // A source that says goodbye may come back with another SSRC, or be followed by BYE in SIP.
                 Ok(_) => continue,
-                Err(_) => {
-                    leg.count.refused += 1;
-                    return;
-                }
+                Err(_) => return leg.refuse(),
             };
-            let ours = leg.egress.ssrc();
-            for block in blocks.filter(|block| block.ssrc == ours) {
-                leg.count.remote_fraction_lost = block.fraction_lost;
-                let clock = u64::from(leg.egress.clock().max(1));
-                leg.count.remote_jitter_us =
-                    (u64::from(block.jitter) * 1_000_000 / clock).min(u64::from(u32::MAX)) as u32;
-                if let Some(rtt) = round_trip(now, block.last_sr, block.delay_since_last_sr) {
-                    leg.count.round_trip_us = rtt.as_micros() as u32;
+            for block in blocks {
+                let tie = leg.tie;
+                let mut indices = leg.indices();
+                let ours = indices.find(|index| {
+                    let stream = leg.stream(*index);
+                    stream.is_some_and(|stream| stream.egress.ssrc() == block.ssrc)
+                });
+                if let Some(mut end) = ours.and_then(|index| leg.end(index)) {
+                    end.take_block(now, &block, tie, &mut self.out);
                 }
-                leg.protect_against_loss(now, block.fraction_lost, &mut self.out);
             }
         }
     }
 
-    /// Sends a report of ours and says when the next one is due.
-    pub(super) fn send_report(&mut self, now: Time, key: usize, bye: bool) {
-        let Some(leg) = self.legs.get_mut(key) else { return };
+    /// Sends a report of ours about a stream and says when the next one is due.
+    pub(super) fn send_report(&mut self, now: Time, place: Place, bye: bool) {
+        let Some(leg) = self.legs.get_mut(place.leg) else {
+            return;
+        };
         if leg.transport.lane().is_some() {
             // The leg has the reports, and its stand-in none.
-            return self.send_counts(now, key);
+            return self.send_counts(now, place);
         }
+        let tie = leg.tie;
+        let Some(mut end) = leg.end(place.stream) else {
+            return;
+        };
+        let stream = &mut *end.stream;
         // A half less or more by chance (RFC 3550 §6.2, §6.3.1).
-        let every = leg.transport.report_interval();
-        leg.report_at = Some(now + every.mul_f64(0.5 + self.rng.below(1_000) as f64 / 1_000.0));
-        let (packets, octets) = leg.egress.sent();
-        let sender = (packets > leg.sent_at_report).then(|| SenderInfo {
+        let every = end.transport.report_interval();
+        stream.report_at = Some(now + every.mul_f64(0.5 + self.rng.below(1_000) as f64 / 1_000.0));
+        let (packets, octets) = stream.egress.sent();
+        let sender = (packets > stream.sent_at_report).then(|| SenderInfo {
             ntp: ntp(now),
-            rtp: leg.egress.timestamp_at(now),
+            rtp: stream.egress.timestamp_at(now),
             packets: packets as u32,
             octets: octets as u32,
         });
-        leg.sent_at_report = packets;
-        let clock = leg.count.codec_received.map_or(8_000, Codec::clock);
-        let block = leg.source.report(now, clock);
+        stream.sent_at_report = packets;
+        let clock = stream.count.codec_received.map_or(8_000, Codec::clock);
+        let block = stream.source.report(now, clock);
         self.scratch.clear();
-        let ssrc = leg.egress.ssrc();
+        let ssrc = stream.egress.ssrc();
         write_report(
             &mut self.scratch,
             &Outgoing {
@@ -87,50 +96,69 @@ impl Shard {
         if bye {
             write_bye(&mut self.scratch, ssrc);
         }
-        leg.transport.send_rtcp(&mut self.out, &self.scratch);
-        leg.end_protection(now, &mut self.out);
+        end.transport.send_rtcp(&mut self.out, &self.scratch);
+        end.end_protection(now, tie, &mut self.out);
     }
 
-    pub(super) fn tell_report(&mut self, key: usize, last: bool) {
-        let Some(leg) = self.legs.get(key) else { return };
+    pub(super) fn tell_report(&mut self, place: Place, last: bool) {
+        let Some(end) = end_at(&mut self.legs, place) else {
+            return;
+        };
         let event = Event::Report {
-            leg: leg.id,
-            report: Box::new(leg.report()),
+            leg: end.leg,
+            stream: end.index,
+            report: Box::new(end.stream.report()),
             last,
         };
-        leg.emit(&mut self.out, event);
+        end.emit(&mut self.out, event);
     }
 }
 
-impl Leg {
+impl End<'_> {
+    /// Takes what the peer says of the packets that we sent.
+    fn take_block(&mut self, now: Time, block: &ReportBlock, tie: Option<Tie>, out: &mut Outbox) {
+        let stream = &mut *self.stream;
+        stream.count.remote_fraction_lost = block.fraction_lost;
+        let clock = u64::from(stream.egress.clock().max(1));
+        stream.count.remote_jitter_us =
+            (u64::from(block.jitter) * 1_000_000 / clock).min(u64::from(u32::MAX)) as u32;
+        if let Some(rtt) = round_trip(now, block.last_sr, block.delay_since_last_sr) {
+            stream.count.round_trip_us = rtt.as_micros() as u32;
+        }
+        self.protect_against_loss(now, block.fraction_lost, tie, out);
+    }
+
     /// Switches Opus FEC on while the peer reports loss and takes it.
-    fn protect_against_loss(&mut self, now: Time, fraction_lost: u8, out: &mut Outbox) {
-        let allowed = self.media.as_ref().is_some_and(|media| media.opus.in_band_fec);
+    fn protect_against_loss(&mut self, now: Time, fraction_lost: u8, tie: Option<Tie>, out: &mut Outbox) {
+        let media = self.stream.media.as_ref();
+        let allowed = media.is_some_and(|media| media.opus.in_band_fec);
         if fraction_lost >= LOSSY && allowed {
             let percent = ((u32::from(fraction_lost) * 100 / 256) as u8).max(1);
-            self.tell_loss(percent, out);
-            if let Some(Encoder::Opus(encoder)) = &mut self.encoder {
+            self.tell_loss(percent, tie, out);
+            if let Some(Encoder::Opus(encoder)) = &mut self.stream.encoder {
                 encoder.set_loss(percent);
             }
-            self.fec_until = Some(now + FEC_STAYS);
+            self.stream.fec_until = Some(now + FEC_STAYS);
         }
     }
 
-    fn end_protection(&mut self, now: Time, out: &mut Outbox) {
-        if self.fec_until.is_some_and(|until| until <= now) {
-            self.fec_until = None;
-            self.tell_loss(0, out);
-            if let Some(Encoder::Opus(encoder)) = &mut self.encoder {
+    fn end_protection(&mut self, now: Time, tie: Option<Tie>, out: &mut Outbox) {
+        if self.stream.fec_until.is_some_and(|until| until <= now) {
+            self.stream.fec_until = None;
+            self.tell_loss(0, tie, out);
+            if let Some(Encoder::Opus(encoder)) = &mut self.stream.encoder {
                 encoder.set_loss(0);
             }
         }
     }
+}
 
+impl Stream {
     /// Counts since the beginning.
     pub(super) fn report(&self) -> Report {
         let (packets_sent, octets_sent) = self.egress.sent();
         let lost = self.source.lost();
-        let elsewhere = self.counts_elsewhere();
+        let elsewhere = self.away.counts;
         let buffer_us = self
             .feed
             .as_ref()

@@ -4,19 +4,20 @@ use sans_io::Time;
 
 use super::Shard;
 use crate::codec::{Encoder, Pool};
-use crate::control::{BridgeId, LegId, Member};
+use crate::control::{BridgeId, LegId, Member, StreamIndex};
 use crate::lane::{Counts, Message, Notice, Tie};
+use crate::leg::{Leg, end_at};
 use crate::negotiated::Codec;
 use crate::outbox::Outbox;
 use crate::rtp::Packet;
-use crate::stream::{Hears, Leg};
+use crate::stream::{End, Hears, Place};
 use crate::transport::{Lane, Transport};
 
 impl Shard {
     /// Takes a message of the shard `from`. Drain [`Shard::poll_output`] afterwards, or after a batch of them.
     pub fn handle_message(&mut self, now: Time, from: u8, message: Message<'_>) {
         let taken = match message {
-            Message::Packet { leg, data } => self.packet(now, from, leg, data),
+            Message::Packet { leg, stream, data } => self.packet(now, from, (leg, stream), data),
             Message::Notice(notice) => self.notice(now, from, notice),
         };
         self.strays += u64::from(taken.is_none());
@@ -28,12 +29,16 @@ impl Shard {
         self.strays
     }
 
-    fn packet(&mut self, now: Time, from: u8, id: LegId, data: &[u8]) -> Option<()> {
+    fn packet(&mut self, now: Time, from: u8, (id, stream): (LegId, StreamIndex), data: &[u8]) -> Option<()> {
         let key = self.key_of(id)?;
         let leg = self.legs.get_mut(key)?;
+        let by_lane = leg.hears_by_lane(stream);
         match (leg.transport.lane(), &leg.tie) {
-            (Some(lane), _) if lane.to == from => self.rtp(now, key, data),
-            (None, Some(tie)) if tie.home == from => leg.pass_on(now, data, &mut self.pool, &mut self.out),
+            (Some(lane), _) if lane.to == from => self.rtp(now, Place { leg: key, stream }, data),
+            (None, Some(tie)) if tie.home == from => {
+                let mut end = leg.end(stream)?;
+                end.pass_on(now, by_lane == Some(true), data, &mut self.pool, &mut self.out);
+            }
             _ => return None,
         }
         Some(())
@@ -44,15 +49,15 @@ impl Shard {
             Notice::Tied {
                 leg,
                 bridge,
-                media,
+                streams,
                 buffers,
                 application,
             } => {
                 let (key, new) = self.stand_in(from, leg, buffers, application)?;
-                if let Some(media) = media {
-                    self.agree(now, key, *media);
-                } else {
+                if streams.is_empty() {
                     self.rewire_with(now, key);
+                } else {
+                    self.agree(now, key, streams);
                 }
                 if new && let Some(members) = self.expected.get(&bridge).cloned() {
                     self.bridge(now, bridge, &members);
@@ -60,36 +65,33 @@ impl Shard {
             }
             Notice::Untied { leg } => {
                 let key = self.stand_in_of(from, leg)?;
-                if let Some(lane) = self.legs.get_mut(key)?.transport.lane_mut() {
+                for stream in &mut self.legs.get_mut(key)?.streams {
                     // Nobody is left to be told.
-                    lane.bridged = false;
+                    stream.told_bridged = false;
                 }
                 self.close(now, key);
             }
-            Notice::Loss { leg, percent } => {
-                let key = self.stand_in_of(from, leg)?;
-                let leg = self.legs.get_mut(key)?;
-                leg.fec_until = (percent > 0).then_some(Time(u64::MAX));
-                if let Some(Encoder::Opus(encoder)) = &mut leg.encoder {
+            Notice::Loss { leg, stream, percent } => {
+                let leg = self.stand_in_of(from, leg)?;
+                let stream = self.end(Place { leg, stream })?.stream;
+                stream.fec_until = (percent > 0).then_some(Time(u64::MAX));
+                if let Some(Encoder::Opus(encoder)) = &mut stream.encoder {
                     encoder.set_loss(percent);
                 }
             }
-            Notice::Bridged { leg, bridged } => {
-                let key = self.tied_to(from, leg)?;
-                if let Some(tie) = &mut self.legs.get_mut(key)?.tie {
-                    tie.bridged = bridged;
-                }
-                self.rewire(now, key);
+            Notice::Bridged { leg, stream, bridged } => {
+                let leg = self.tied_to(from, leg)?;
+                let place = Place { leg, stream };
+                self.end(place)?.stream.away.bridged = bridged;
+                self.rewire(now, place);
             }
-            Notice::Counts { leg, counts } => {
-                let key = self.tied_to(from, leg)?;
-                let leg = self.legs.get_mut(key)?;
-                if leg.hears == Hears::Lane {
-                    leg.count.mode = counts.mode;
+            Notice::Counts { leg, stream, counts } => {
+                let leg = self.tied_to(from, leg)?;
+                let stream = self.end(Place { leg, stream })?.stream;
+                if stream.hears == Hears::Lane {
+                    stream.count.mode = counts.mode;
                 }
-                if let Some(tie) = &mut leg.tie {
-                    tie.counts = counts;
-                }
+                stream.away.counts = counts;
             }
         }
         Some(())
@@ -107,7 +109,6 @@ impl Shard {
             leg: id,
             buffers,
             application,
-            bridged: false,
         });
         self.generation += 1;
         let leg = Leg::new(id, transport, &mut self.rng, self.generation);
@@ -154,17 +155,14 @@ impl Shard {
             } else {
                 self.untie(now, key);
                 if let Some(leg) = self.legs.get_mut(key) {
-                    leg.tie = Some(Tie {
-                        home,
-                        bridge,
-                        bridged: false,
-                        counts: Counts::default(),
-                    });
+                    leg.tie = Some(Tie { home, bridge });
                 }
             }
             self.ties.insert((bridge, member.leg));
             self.tell_home(key);
-            self.rewire(now, key);
+            for place in self.places(key) {
+                self.rewire(now, place);
+            }
         }
     }
 
@@ -183,11 +181,16 @@ impl Shard {
     pub(super) fn untie(&mut self, now: Time, key: usize) {
         let Some(leg) = self.legs.get_mut(key) else { return };
         let Some(tie) = leg.tie.take() else { return };
-        leg.count.concealed += tie.counts.concealed;
-        leg.count.fec_recovered += tie.counts.fec_recovered;
+        for stream in &mut leg.streams {
+            let counts = std::mem::take(&mut stream.away).counts;
+            stream.count.concealed += counts.concealed;
+            stream.count.fec_recovered += counts.fec_recovered;
+        }
         self.ties.remove(&(tie.bridge, leg.id));
         self.out.notice(tie.home, Notice::Untied { leg: leg.id });
-        self.rewire(now, key);
+        for place in self.places(key) {
+            self.rewire(now, place);
+        }
     }
 
     /// Tells the home of a leg's bridge what has changed about the leg.
@@ -198,44 +201,59 @@ impl Shard {
             let tied = Notice::Tied {
                 leg: leg.id,
                 bridge: tie.bridge,
-                media: leg.media.clone().map(Box::new),
+                streams: leg
+                    .streams
+                    .iter()
+                    .filter_map(|stream| stream.media.clone())
+                    .collect(),
                 buffers: leg.transport.buffers(),
-                application: leg.player.is_some(),
+                application: leg
+                    .stream(StreamIndex::FIRST)
+                    .is_some_and(|voice| voice.player.is_some()),
             };
             self.out.notice(tie.home, tied);
         }
     }
 
-    /// Tells the leg of a stand-in what is new, and when that is looked at again.
-    pub(super) fn send_counts(&mut self, now: Time, key: usize) {
-        let Some(leg) = self.legs.get_mut(key) else { return };
-        leg.report_at = Some(now + leg.transport.report_interval());
-        if let Some(lane) = leg.transport.lane() {
+    /// Tells the leg of a stand-in what is new about a stream, and when that is looked at again.
+    pub(super) fn send_counts(&mut self, now: Time, place: Place) {
+        let Some(End {
+            leg,
+            index,
+            transport,
+            stream,
+        }) = end_at(&mut self.legs, place)
+        else {
+            return;
+        };
+        stream.report_at = Some(now + transport.report_interval());
+        if let Some(lane) = transport.lane() {
             let counts = Counts {
-                mode: leg.count.mode,
-                buffer_us: leg.feed.as_ref().map_or(0, |feed| feed.depth()),
-                concealed: leg.count.concealed,
-                fec_recovered: leg.count.fec_recovered,
+                mode: stream.count.mode,
+                buffer_us: stream.feed.as_ref().map_or(0, |feed| feed.depth()),
+                concealed: stream.count.concealed,
+                fec_recovered: stream.count.fec_recovered,
             };
-            self.out.notice(lane.to, Notice::Counts { leg: leg.id, counts });
+            let counts = Notice::Counts {
+                leg,
+                stream: index,
+                counts,
+            };
+            self.out.notice(lane.to, counts);
         }
     }
 }
 
-impl Leg {
-    /// True if the leg hears the bridge of another shard that it takes part in; `None` if it takes part in none.
-    pub(crate) fn hears_by_lane(&self) -> Option<bool> {
-        Some(self.tie?.bridged || self.player.is_none())
-    }
-
-    /// Tells the leg of a stand-in, if this is one, whether it hears the bridge.
+impl End<'_> {
+    /// Tells the leg that this one stands in for, if it does, whether it hears the bridge.
     pub(super) fn tell_bridged(&mut self, out: &mut Outbox) {
-        let hears = matches!(self.hears, Hears::Leg(_) | Hears::Mix);
-        if let Some(lane) = self.transport.lane_mut()
-            && std::mem::replace(&mut lane.bridged, hears) != hears
+        let hears = matches!(self.stream.hears, Hears::Stream(_) | Hears::Mix);
+        if let Some(lane) = self.transport.lane()
+            && std::mem::replace(&mut self.stream.told_bridged, hears) != hears
         {
             let bridged = Notice::Bridged {
                 leg: lane.leg,
+                stream: self.index,
                 bridged: hears,
             };
             out.notice(lane.to, bridged);
@@ -243,31 +261,27 @@ impl Leg {
     }
 
     /// Tells the home of the leg's bridge, whose encoder it is, about loss that the peer reports.
-    pub(super) fn tell_loss(&self, percent: u8, out: &mut Outbox) {
-        if let Some(tie) = &self.tie {
-            out.notice(
-                tie.home,
-                Notice::Loss {
-                    leg: self.id,
-                    percent,
-                },
-            );
+    pub(super) fn tell_loss(&self, percent: u8, tie: Option<Tie>, out: &mut Outbox) {
+        if let Some(tie) = tie {
+            let loss = Notice::Loss {
+                leg: self.leg,
+                stream: self.index,
+                percent,
+            };
+            out.notice(tie.home, loss);
         }
     }
 
-    /// The last counts of the leg's stand-in, if it has one.
-    pub(super) fn counts_elsewhere(&self) -> Counts {
-        self.tie.map(|tie| tie.counts).unwrap_or_default()
-    }
-
-    /// Sends the peer a packet of the leg's stand-in, which writes it as for the peer itself.
-    fn pass_on(&mut self, now: Time, data: &[u8], pool: &mut Pool, out: &mut Outbox) {
-        let (Ok(packet), Some(media)) = (Packet::parse(data), &self.media) else {
+    /// Sends the peer a packet of the leg's stand-in, which writes it as for the peer itself. `by_lane` says whether the stream
+    /// hears the bridge of its stand-in.
+    fn pass_on(&mut self, now: Time, by_lane: bool, data: &[u8], pool: &mut Pool, out: &mut Outbox) {
+        let stream = &mut *self.stream;
+        let (Ok(packet), Some(media)) = (Packet::parse(data), &stream.media) else {
             return;
         };
-        let beneath = match self.hears {
+        let beneath = match stream.hears {
             Hears::Lane => None,
-            Hears::Application if self.hears_by_lane() == Some(true) => self.injected.as_mut(),
+            Hears::Application if by_lane => stream.injected.as_mut(),
             _ => return,
         };
         let kind = packet.header.payload_type;

@@ -7,7 +7,8 @@ use sans_io::Time;
 use super::Shard;
 use crate::control::{Event, Failure};
 use crate::deadlines::Who;
-use crate::stream::{Sink, direct, paced};
+use crate::leg::{end_at, ends_at};
+use crate::stream::{Beneath, End, Place, Sink, direct, paced};
 use crate::transport;
 
 /// The least between two looks at a leg that time alone causes.
@@ -29,9 +30,9 @@ impl Shard {
                     self.look_at(now, key);
                     self.arm(key);
                 }
-                Who::Mix(bridge) => {
-                    self.mix(now, bridge);
-                    self.arm_mix(bridge);
+                Who::Mix(bridge, stream) => {
+                    self.mix(now, bridge, stream);
+                    self.arm_mix(bridge, stream);
                 }
             }
         }
@@ -40,53 +41,69 @@ impl Shard {
 
     fn look_at(&mut self, now: Time, key: usize) {
         let Some(leg) = self.legs.get_mut(key) else { return };
-        leg.play(now, &mut self.out);
-        leg.send_digit(now, &mut self.pool, &mut self.out);
-        leg.knock(now, &mut self.pool, &mut self.out);
-        leg.check_flow(now, &mut self.out);
+        for index in leg.indices() {
+            let beneath = match leg.hears_by_lane(index) {
+                Some(true) => Beneath::Lane,
+                _ => Beneath::Application,
+            };
+            let Some(mut end) = leg.end(index) else { continue };
+            end.play(now, beneath, &mut self.out);
+            end.send_digit(now, &mut self.pool, &mut self.out);
+            end.knock(now, &mut self.pool, &mut self.out);
+            end.check_flow(now, &mut self.out);
+        }
         leg.check_silence(now, self.config.silence, &mut self.out);
-        let heard = leg.keys.timeout(now);
-        let report = leg.report_at.is_some_and(|at| at <= now);
         if leg.transport.deadline().is_some_and(|(at, _)| at <= now) {
             leg.transport.handle_timeout(now);
         }
-        if leg.feed_deadline().is_some_and(|(at, _)| at <= now) {
-            self.feed(now, key);
-        }
-        if let Some(heard) = heard {
-            self.key(now, key, heard);
-        }
-        if report {
-            self.send_report(now, key, false);
+        for place in self.places(key) {
+            self.look_at_stream(now, place);
         }
         self.settle(now, key);
     }
 
-    /// Sends what a leg's peer said and is due now.
-    fn feed(&mut self, now: Time, key: usize) {
-        let Some(leg) = self.legs.get_mut(key) else { return };
-        let Some(mut feed) = leg.feed.take() else { return };
+    fn look_at_stream(&mut self, now: Time, place: Place) {
+        let Some(End { stream, .. }) = self.end(place) else {
+            return;
+        };
+        let heard = stream.keys.timeout(now);
+        let report = stream.report_at.is_some_and(|at| at <= now);
+        if stream.feed_deadline().is_some_and(|(at, _)| at <= now) {
+            self.feed(now, place);
+        }
+        if let Some(heard) = heard {
+            self.key(now, place, heard);
+        }
+        if report {
+            self.send_report(now, place, false);
+        }
+    }
+
+    /// Sends what a stream's peer said and is due now.
+    fn feed(&mut self, now: Time, place: Place) {
+        let Some(End { stream, .. }) = end_at(&mut self.legs, place) else {
+            return;
+        };
+        let Some(mut feed) = stream.feed.take() else {
+            return;
+        };
         let advance = if feed.is_paced() { paced } else { direct };
-        if let Some(lane) = leg.player.as_ref().and_then(|player| player.lane())
-            && leg.listener.is_none()
+        if let Some(lane) = stream.player.as_ref().and_then(|player| player.lane())
+            && stream.listener.is_none()
         {
-            advance(now, &mut feed, &mut Sink::Lane(lane), &mut leg.count);
-            leg.feed = Some(feed);
+            advance(now, &mut feed, &mut Sink::Lane(lane), &mut stream.count);
+            stream.feed = Some(feed);
             return;
         }
-        let Some(listener) = leg.listener.filter(|listener| *listener != key) else {
+        let Some(listener) = stream.listener.filter(|listener| *listener != place) else {
             // Nobody listens any more.
             feed.give_back(&mut self.pool);
             return;
         };
-        if let Some((talker, listener)) = self.legs.get2_mut(key, listener) {
-            advance(
-                now,
-                &mut feed,
-                &mut Sink::Leg(listener, &mut self.out),
-                &mut talker.count,
-            );
-            talker.feed = Some(feed);
+        if let Some((talker, listener)) = ends_at(&mut self.legs, place, listener) {
+            let mut sink = Sink::Stream(listener, &mut self.out);
+            advance(now, &mut feed, &mut sink, &mut talker.stream.count);
+            talker.stream.feed = Some(feed);
         }
     }
 
@@ -104,7 +121,9 @@ impl Shard {
         while let Some(event) = leg.transport.poll_event() {
             match event {
                 transport::Event::Connected => {
-                    leg.egress.resume(now);
+                    for stream in &mut leg.streams {
+                        stream.egress.resume(now);
+                    }
                     self.out.event(Event::Connected { leg: id });
                 }
                 transport::Event::Speaking(speaking) => {

@@ -2,7 +2,7 @@
 
 use sans_io::Time;
 
-use super::Leg;
+use super::{End, Stream};
 use crate::codec::{Encoder, Pool, RATE};
 use crate::negotiated::Codec;
 use crate::outbox::Outbox;
@@ -21,7 +21,7 @@ pub(super) enum Digit {
     Sound(Dual),
 }
 
-impl Leg {
+impl Stream {
     /// Payload type for sending this codec: that of the agreement, or, for a codec that the peer sends
     /// itself, the one that it uses.
     pub(crate) fn payload_type(&self, codec: Codec) -> Option<u8> {
@@ -78,15 +78,6 @@ impl Leg {
         }
     }
 
-    /// Sends the next frame of sound, unless a digit is being sent or the peer is not to hear anything: then time passes.
-    pub(crate) fn send_sound(&mut self, now: Time, pcm: &[i16], out: &mut Outbox) {
-        if self.digits.active() || !self.may_send() {
-            self.pass(pcm.len());
-        } else {
-            self.encode(now, pcm, out);
-        }
-    }
-
     /// Notes that nothing is sent for so many samples.
     pub(crate) fn pass(&mut self, samples: usize) {
         self.egress.skip(self.ticks(samples));
@@ -97,37 +88,51 @@ impl Leg {
         let rate = self.encoder.as_ref().map_or(RATE, Encoder::rate);
         samples as u32 * (self.egress.clock() / rate)
     }
+}
+
+impl End<'_> {
+    /// Sends the next frame of sound, unless a digit is being sent or the peer is not to hear anything: then time passes.
+    pub(crate) fn send_sound(&mut self, now: Time, pcm: &[i16], out: &mut Outbox) {
+        if self.stream.digits.active() || !self.stream.may_send() {
+            self.stream.pass(pcm.len());
+        } else {
+            self.encode(now, pcm, out);
+        }
+    }
 
     /// Sends a frame of so many samples that is encoded already.
     pub(crate) fn send_encoded(&mut self, now: Time, samples: usize, payload: &[u8], out: &mut Outbox) {
-        let ticks = self.ticks(samples);
-        let Some((number, codec)) = self.media.as_ref().map(|media| media.send) else {
+        let ticks = self.stream.ticks(samples);
+        let Some((number, codec)) = self.stream.media.as_ref().map(|media| media.send) else {
             return;
         };
-        let (may, egress) = (self.may_send(), &mut self.egress);
+        let (may, egress) = (self.stream.may_send(), &mut self.stream.egress);
         let sent = may
-            && self.transport.send(out, HEADER + payload.len(), |buffer| {
-                let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
-                egress.next(now, number, ticks, payload.len()).write(head);
-                body.copy_from_slice(payload);
-                Some(buffer.len())
-            });
+            && self
+                .transport
+                .send(out, self.index, HEADER + payload.len(), |buffer| {
+                    let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
+                    egress.next(now, number, ticks, payload.len()).write(head);
+                    body.copy_from_slice(payload);
+                    Some(buffer.len())
+                });
         if sent {
-            self.count.codec_sent = Some(codec);
+            self.stream.count.codec_sent = Some(codec);
         } else {
-            self.egress.skip(ticks);
+            self.stream.egress.skip(ticks);
         }
     }
 
     pub(super) fn encode(&mut self, now: Time, pcm: &[i16], out: &mut Outbox) {
-        let ticks = self.ticks(pcm.len());
-        let (Some(media), Some(encoder)) = (&self.media, &mut self.encoder) else {
+        let stream = &mut *self.stream;
+        let ticks = stream.ticks(pcm.len());
+        let (Some(media), Some(encoder)) = (&stream.media, &mut stream.encoder) else {
             return;
         };
         let (number, codec) = media.send;
-        let (egress, stale) = (&mut self.egress, &mut self.stale);
+        let (egress, stale) = (&mut stream.egress, &mut stream.stale);
         let sent = encoder.codec() == codec
-            && self.transport.send(out, HEADER + ROOM, |buffer| {
+            && self.transport.send(out, self.index, HEADER + ROOM, |buffer| {
                 let (head, payload) = buffer.split_first_chunk_mut::<HEADER>()?;
                 if std::mem::take(stale) {
                     // The encoder takes this frame for its past: no gap where its delay was empty.
@@ -138,9 +143,9 @@ impl Leg {
                 Some(HEADER + length)
             });
         if sent {
-            self.count.codec_sent = Some(codec);
+            self.stream.count.codec_sent = Some(codec);
         } else {
-            self.egress.skip(ticks);
+            self.stream.egress.skip(ticks);
         }
     }
 
@@ -153,63 +158,68 @@ impl Leg {
         payload: &[u8],
         out: &mut Outbox,
     ) {
-        let Some(number) = self.payload_type(codec) else {
-            self.egress.leave_out(header);
+        let stream = &mut *self.stream;
+        let Some(number) = stream.payload_type(codec) else {
+            stream.egress.leave_out(header);
             return;
         };
-        if self.digits.active() || !self.may_send() {
-            self.egress.interrupt();
+        if stream.digits.active() || !stream.may_send() {
+            stream.egress.interrupt();
             return;
         }
-        self.egress.set_clock(codec.clock());
+        stream.egress.set_clock(codec.clock());
         let ticks = crate::codec::duration(codec, payload).unwrap_or(codec.clock() / 50);
-        let egress = &mut self.egress;
-        let sent = self.transport.send(out, HEADER + payload.len(), |buffer| {
-            let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
-            egress
-                .relay(now, header, number, ticks, payload.len())
-                .write(head);
-            body.copy_from_slice(payload);
-            Some(buffer.len())
-        });
+        let egress = &mut stream.egress;
+        let sent = self
+            .transport
+            .send(out, self.index, HEADER + payload.len(), |buffer| {
+                let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
+                egress
+                    .relay(now, header, number, ticks, payload.len())
+                    .write(head);
+                body.copy_from_slice(payload);
+                Some(buffer.len())
+            });
         if sent {
-            self.count.codec_sent = Some(codec);
+            self.stream.count.codec_sent = Some(codec);
         }
     }
 
     /// Passes on a packet of a telephone event, which advances no clock.
     pub(crate) fn relay_event(&mut self, now: Time, header: Header, payload: &[u8], out: &mut Outbox) {
-        if self.digits.active() || !self.may_send() {
-            self.egress.interrupt();
+        let stream = &mut *self.stream;
+        if stream.digits.active() || !stream.may_send() {
+            stream.egress.interrupt();
             return;
         }
-        let (kind, egress) = (header.payload_type, &mut self.egress);
-        self.transport.send(out, HEADER + payload.len(), |buffer| {
-            let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
-            egress.relay(now, header, kind, 0, payload.len()).write(head);
-            body.copy_from_slice(payload);
-            Some(buffer.len())
-        });
+        let (kind, egress) = (header.payload_type, &mut stream.egress);
+        self.transport
+            .send(out, self.index, HEADER + payload.len(), |buffer| {
+                let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
+                egress.relay(now, header, kind, 0, payload.len()).write(head);
+                body.copy_from_slice(payload);
+                Some(buffer.len())
+            });
     }
 
     /// Sends the due packet of a digit.
     pub(crate) fn send_digit(&mut self, now: Time, pool: &mut Pool, out: &mut Outbox) {
-        while let Some(packet) = self.digits.poll(now) {
-            let event = self.media.as_ref().and_then(|media| media.telephone_event);
+        while let Some(packet) = self.stream.digits.poll(now) {
+            let event = self.stream.media.as_ref().and_then(|media| media.telephone_event);
             if packet.first {
-                self.egress.resume(now);
-                self.digit = match (event, crate::tone::digit_frequencies(packet.digit)) {
+                self.stream.egress.resume(now);
+                self.stream.digit = match (event, crate::tone::digit_frequencies(packet.digit)) {
                     (None, Some(frequencies)) => {
-                        self.prepare_encoder(RATE, pool);
+                        self.stream.prepare_encoder(RATE, pool);
                         Some(Digit::Sound(Dual::new(frequencies, -9.0)))
                     }
-                    _ => Some(Digit::Event(self.egress.timestamp())),
+                    _ => Some(Digit::Event(self.stream.egress.timestamp())),
                 };
             }
-            match (&mut self.digit, event) {
+            match (&mut self.stream.digit, event) {
                 (Some(Digit::Event(began)), Some(event)) if self.transport.is_open() => {
-                    let (began, egress) = (*began, &mut self.egress);
-                    self.transport.send(out, HEADER + 4, |buffer| {
+                    let (began, egress) = (*began, &mut self.stream.egress);
+                    self.transport.send(out, self.index, HEADER + 4, |buffer| {
                         let (head, body) = buffer.split_first_chunk_mut::<HEADER>()?;
                         egress.event(now, event.send, packet.first, began, 4).write(head);
                         body.copy_from_slice(&packet.payload(event.clock));
@@ -226,8 +236,8 @@ impl Leg {
                 _ => {}
             }
             if packet.last {
-                self.digit = None;
-                self.egress.resume(now);
+                self.stream.digit = None;
+                self.stream.egress.resume(now);
             }
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use sans_io::{Deadline, Time};
 
 use super::transcode::play;
-use super::{Count, Leg};
+use super::{Count, End};
 use crate::codec::{self, Decoder, FRAME, LONGEST, Pool, RATE};
 use crate::jitter::{Buffer, Noise, Reorder};
 use crate::negotiated::Codec;
@@ -333,8 +333,8 @@ impl Waiting {
 
 /// Destination of decoded sound.
 pub(crate) enum Sink<'a> {
-    /// To a leg, in its codec.
-    Leg(&'a mut Leg, &'a mut Outbox),
+    /// To a stream's peer, in its codec.
+    Stream(End<'a>, &'a mut Outbox),
     /// Lane of a recorder; samples are dropped when it is full.
     Lane(&'a SyncSender<Vec<i16>>),
 }
@@ -343,14 +343,14 @@ impl Sink<'_> {
     /// Samples of a packet.
     pub(super) fn frame(&self) -> usize {
         match self {
-            Sink::Leg(leg, _) => leg.frame(),
+            Sink::Stream(end, _) => end.stream.frame(),
             Sink::Lane(_) => FRAME,
         }
     }
 
     pub(super) fn sound(&mut self, now: Time, pcm: &[i16]) {
         match self {
-            Sink::Leg(leg, out) => leg.send_sound(now, pcm, out),
+            Sink::Stream(end, out) => end.send_sound(now, pcm, out),
             // A full lane means that the recorder does not keep up: its gap, not ours.
             Sink::Lane(lane) => drop(lane.try_send(pcm.to_vec())),
         }
@@ -359,15 +359,18 @@ impl Sink<'_> {
     /// Notes that the peer was silent for so many samples.
     pub(super) fn silence(&mut self, samples: u32) {
         match self {
-            Sink::Leg(leg, _) => leg.egress.skip(samples * (leg.egress.clock() / RATE)),
+            Sink::Stream(end, _) => {
+                let egress = &mut end.stream.egress;
+                egress.skip(samples * (egress.clock() / RATE));
+            }
             Sink::Lane(lane) => drop(lane.try_send(vec![0; samples.min(10 * RATE) as usize])),
         }
     }
 
     /// The peer's clock jumped, or its numbers began anew.
     pub(super) fn resume(&mut self, now: Time) {
-        if let Sink::Leg(leg, _) = self {
-            leg.egress.resume(now);
+        if let Sink::Stream(end, _) = self {
+            end.stream.egress.resume(now);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sans_io::Time;
 
-use super::Leg;
+use super::End;
 use crate::codec::{Pool, RATE};
 use crate::outbox::Outbox;
 
@@ -24,44 +24,44 @@ pub(super) struct Knocks {
     sent: u64,
 }
 
-impl Leg {
+impl End<'_> {
     /// Prepares to knock at a phone's address from which nothing ever came.
     pub(crate) fn open_path(&mut self, now: Time) {
-        self.knocks = (self.transport.awaits_peer() && self.may_send()).then(|| Knocks {
+        self.stream.knocks = (self.transport.awaits_peer() && self.stream.may_send()).then(|| Knocks {
             at: now + KNOCK_AFTER,
             left: KNOCKS * ROUNDS,
-            sent: self.egress.sent().0,
+            sent: self.stream.egress.sent().0,
         });
     }
 
     /// Sends a little silence to a peer that was sent nothing yet and from which nothing came: it may wait
     /// for our first packet, as we wait for its, and a NAT on its side may wait for both (RFC 6263).
     pub(crate) fn knock(&mut self, now: Time, pool: &mut Pool, out: &mut Outbox) {
-        let Some(mut knocks) = self.knocks.take_if(|knocks| knocks.at <= now) else {
+        let Some(mut knocks) = self.stream.knocks.take_if(|knocks| knocks.at <= now) else {
             return;
         };
         if knocks.left == 0 || !self.transport.awaits_peer() {
             return;
         }
         knocks.at = now + NEXT_ROUND;
-        if self.egress.sent().0 != knocks.sent || self.digits.active() {
+        if self.stream.egress.sent().0 != knocks.sent || self.stream.digits.active() {
             // Something else is being sent. Should that end, a round begins afresh.
             knocks.left -= knocks.left % KNOCKS;
         } else {
             if knocks.left % KNOCKS == 0 {
-                self.egress.resume(now);
+                self.stream.egress.resume(now);
             }
-            self.prepare_encoder(RATE, pool);
-            let frame = self.frame();
+            self.stream.prepare_encoder(RATE, pool);
+            let frame = self.stream.frame();
             self.encode(now, &[0; crate::codec::LONGEST][..frame], out);
             knocks.left -= 1;
             if knocks.left % KNOCKS == 0 {
-                self.egress.interrupt();
+                self.stream.egress.interrupt();
             } else {
                 knocks.at = now + Duration::from_micros(frame as u64 * 1_000_000 / u64::from(RATE));
             }
         }
-        knocks.sent = self.egress.sent().0;
-        self.knocks = Some(knocks);
+        knocks.sent = self.stream.egress.sent().0;
+        self.stream.knocks = Some(knocks);
     }
 }

@@ -1,4 +1,4 @@
-//! Streams: what a leg and its peer send each other. `source` takes the peer's packets, `feed` makes sound of them (by way of the
+//! Streams: sound that a leg and its peer send each other. `source` takes the peer's packets, `feed` makes sound of them (by way of the
 //! jitter buffer, [`crate::jitter`]) and `transcode` sends it on; `egress` numbers, encodes and sends what the peer is to hear, which
 //! may be an application's (`application`, `player`, `announcement`) or come from outside (`injection`); `count` keeps the numbers of the report. A stream knows
 //! neither bridges nor shards: it is told whom it hears.
@@ -13,13 +13,10 @@ mod knock;
 mod limit;
 mod player;
 mod playout;
-mod silence;
 mod source;
 mod transcode;
 
-use std::time::Duration;
-
-use sans_io::{Deadline, Rng, Time};
+use sans_io::{Rng, Time};
 
 pub(crate) use announcement::Announcement;
 pub(crate) use count::Count;
@@ -32,10 +29,10 @@ pub(crate) use source::Arrived;
 pub(crate) use transcode::{direct, last, paced};
 
 use crate::codec::Encoder;
-use crate::control::{BridgeId, Event, LegId};
-use crate::deadlines::{Armed, Earliest};
+use crate::control::{Event, LegId, StreamIndex};
+use crate::deadlines::Earliest;
 use crate::dtmf;
-use crate::lane::Tie;
+use crate::lane::Away;
 use crate::negotiated::StreamAgreed;
 use crate::outbox::Outbox;
 use crate::rtp::Egress;
@@ -43,15 +40,30 @@ use crate::stats::Source;
 use crate::transport::Transport;
 use egress::Digit;
 use knock::Knocks;
-use silence::Silence;
 
-/// Source that a leg hears.
+/// Place of a stream in a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Place of its leg in the slab.
+    pub(crate) leg: usize,
+    pub(crate) stream: StreamIndex,
+}
+
+impl Place {
+    /// Place of the leg's voice.
+    pub(crate) fn first(leg: usize) -> Place {
+        let stream = StreamIndex::FIRST;
+        Place { leg, stream }
+    }
+}
+
+/// Source that a stream's peer hears.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Hears {
     #[default]
     Nobody,
-    /// The leg at this place in the slab; itself for an echo.
-    Leg(usize),
+    /// The stream at this place; itself for an echo.
+    Stream(Place),
     /// The members of its bridge, paced by our clock.
     Mix,
     /// Its stand-in in the bridge of another shard.
@@ -60,23 +72,19 @@ pub(crate) enum Hears {
     Application,
 }
 
-/// One leg: both directions of one peer.
+/// One stream: both directions of it.
 #[derive(Debug)]
-pub(crate) struct Leg {
-    pub(crate) id: LegId,
-    pub(crate) transport: Transport,
-    /// Agreement about the stream, and whether the peer named an address for it.
+pub(crate) struct Stream {
+    /// Agreement with the peer.
     pub(crate) media: Option<StreamAgreed>,
-    pub(crate) addressed: bool,
-    pub(crate) announced: bool,
 
     // From the peer.
     pub(crate) source: Source,
     pub(crate) keys: dtmf::Receiver,
     /// Decoded sound of the peer; only while somebody needs it.
     pub(crate) feed: Option<Box<Feed>>,
-    /// Leg that hears it.
-    pub(crate) listener: Option<usize>,
+    /// Stream whose peer hears it.
+    pub(crate) listener: Option<Place>,
     /// Best rate for it in a mix, if it is heard in one.
     pub(crate) mixed: Option<u32>,
     /// True if its next sound in the mix continues audio that was heard of it in another way.
@@ -84,7 +92,6 @@ pub(crate) struct Leg {
     pub(crate) heard: Option<Time>,
     flowing: bool,
     in_dtx: bool,
-    pub(crate) silence: Silence,
 
     // To the peer.
     pub(crate) hears: Hears,
@@ -103,29 +110,24 @@ pub(crate) struct Leg {
     /// Time at which the application's next frame is due.
     pub(crate) tick: Option<Time>,
 
-    /// Bridge that it takes part in,
-    pub(crate) bridge: Option<BridgeId>,
-    /// and, where two parties do and nobody else, the other.
-    pub(crate) peer: Option<usize>,
-    /// Part in a bridge of another shard.
-    pub(crate) tie: Option<Tie>,
+    /// Stream that it is joined to, where two parties are in a bridge and nobody else.
+    pub(crate) peer: Option<Place>,
+    /// Messages of the home of its leg's bridge, if that is another shard.
+    pub(crate) away: Away,
+    /// True if the leg that this stream's leg stands in for was told last that it hears the bridge.
+    pub(crate) told_bridged: bool,
     /// Time at which the next RTCP report is due.
     pub(crate) report_at: Option<Time>,
     pub(crate) sent_at_report: u64,
     /// FEC goes off then unless loss is reported again.
     pub(crate) fec_until: Option<Time>,
     pub(crate) count: Count,
-    pub(crate) armed: Armed,
 }
 
-impl Leg {
-    pub(crate) fn new(id: LegId, transport: Transport, rng: &mut Rng, generation: u64) -> Leg {
-        Leg {
-            id,
-            transport,
+impl Stream {
+    pub(crate) fn new(rng: &mut Rng) -> Stream {
+        Stream {
             media: None,
-            addressed: false,
-            announced: false,
             source: Source::default(),
             keys: dtmf::Receiver::default(),
             feed: None,
@@ -135,7 +137,6 @@ impl Leg {
             heard: None,
             flowing: false,
             in_dtx: false,
-            silence: Silence::default(),
             hears: Hears::Nobody,
             egress: Egress::new(rng),
             encoder: None,
@@ -147,14 +148,54 @@ impl Leg {
             announcement: None,
             injected: None,
             tick: None,
-            bridge: None,
             peer: None,
-            tie: None,
+            away: Away::default(),
+            told_bridged: false,
             report_at: None,
             sent_at_report: 0,
             fec_until: None,
             count: Count::default(),
-            armed: Armed::new(generation),
+        }
+    }
+
+    /// Adds the times at which the stream must be looked at.
+    #[inline(always)]
+    pub(crate) fn deadline(&self, next: &mut Earliest) {
+        next.or(self.tick.map(|at| (at, "application")));
+        next.or(self.feed_deadline());
+        next.or(self.keys.deadline());
+        next.or(self.digits.deadline());
+        next.or(self.knocks.as_ref().map(|knocks| (knocks.at, "knocks")));
+        next.or(self.report_at.map(|at| (at, "RTCP report")));
+        next.or(self.flow_deadline());
+    }
+
+    /// The same of what a packet of the peer may have begun: its sound, a key, its flow.
+    #[inline(always)]
+    pub(crate) fn deadline_after_packet(&self, next: &mut Earliest) {
+        next.or(self.feed_deadline());
+        next.or(self.keys.deadline());
+        next.or(self.flow_deadline());
+    }
+}
+
+/// A stream with what it needs of its leg: the transport to the peer, and its name.
+#[derive(Debug)]
+pub(crate) struct End<'a> {
+    pub(crate) leg: LegId,
+    pub(crate) index: StreamIndex,
+    pub(crate) transport: &'a mut Transport,
+    pub(crate) stream: &'a mut Stream,
+}
+
+impl End<'_> {
+    #[inline]
+    pub(crate) fn reborrow(&mut self) -> End<'_> {
+        End {
+            leg: self.leg,
+            index: self.index,
+            transport: self.transport,
+            stream: self.stream,
         }
     }
 
@@ -163,20 +204,5 @@ impl Leg {
         if self.transport.lane().is_none() {
             out.event(event);
         }
-    }
-
-    /// Time at which the leg must be looked at; after `silence` without a sign of its peer it is silent.
-    pub(crate) fn deadline(&self, silence: Option<Duration>) -> Deadline {
-        let mut next = Earliest::default();
-        next.or(self.transport.deadline());
-        next.or(self.tick.map(|at| (at, "application")));
-        next.or(self.feed_deadline());
-        next.or(self.keys.deadline());
-        next.or(self.digits.deadline());
-        next.or(self.knocks.as_ref().map(|knocks| (knocks.at, "knocks")));
-        next.or(self.report_at.map(|at| (at, "RTCP report")));
-        next.or(self.silence_deadline(silence));
-        next.or(self.flow_deadline());
-        next.deadline()
     }
 }

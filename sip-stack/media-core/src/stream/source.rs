@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sans_io::{Deadline, Time};
 
-use super::Leg;
 use super::feed::Feed;
+use super::{End, Stream};
 use crate::codec::Pool;
 use crate::control::Event;
 use crate::negotiated::Codec;
@@ -36,14 +36,16 @@ pub(crate) enum Arrived<'a> {
     Key { packet: Packet<'a>, clock: u32 },
 }
 
-impl Leg {
+impl End<'_> {
     /// Classifies and counts an RTP packet of the peer.
     pub(crate) fn receive<'a>(&mut self, now: Time, data: &'a [u8], out: &mut Outbox) -> Arrived<'a> {
-        let Some(media) = &self.media else {
+        let (leg, index) = (self.leg, self.index);
+        let stream = &mut *self.stream;
+        let Some(media) = &stream.media else {
             return Arrived::Nothing;
         };
         let Ok(packet) = Packet::parse(data) else {
-            self.count.refused += 1;
+            stream.count.refused += 1;
             return Arrived::Nothing;
         };
         let kind = packet.header.payload_type;
@@ -54,25 +56,29 @@ impl Leg {
             .map(|(_, codec)| *codec);
         let event = media.event(kind);
         if codec.is_none() && event.is_none() && kind != COMFORT_NOISE {
-            self.count.refused += 1;
+            stream.count.refused += 1;
             return Arrived::Nothing;
         }
-        let verdict = self.source.receive(packet.header.ssrc, packet.header.sequence);
+        let verdict = stream.source.receive(packet.header.ssrc, packet.header.sequence);
         if verdict == Verdict::Doubtful {
-            self.count.refused += 1;
+            stream.count.refused += 1;
             return Arrived::Nothing;
         }
-        self.count.received += 1;
-        self.count.octets += packet.payload.len() as u64;
-        let first = self.heard.replace(now).is_none();
-        if first {
-            self.emit(out, Event::Talking { leg: self.id });
-        } else if !self.flowing {
-            let leg = self.id;
-            self.emit(out, Event::Flow { leg, flowing: true });
+        stream.count.received += 1;
+        stream.count.octets += packet.payload.len() as u64;
+        let first = stream.heard.replace(now).is_none();
+        let began = !std::mem::replace(&mut stream.flowing, true);
+        if (first || began) && self.transport.lane().is_none() {
+            out.event(if first {
+                Event::Talking { leg, stream: index }
+            } else {
+                Event::Flow {
+                    leg,
+                    stream: index,
+                    flowing: true,
+                }
+            });
         }
-        self.flowing = true;
-        self.silence.broken(now, self.id, out);
         if let Some(event) = event {
             return Arrived::Key {
                 packet,
@@ -82,9 +88,9 @@ impl Leg {
         let Some(codec) = codec else {
             return Arrived::Silence(packet.header);
         };
-        self.source.arrived(now, packet.header.timestamp, codec.clock());
-        self.count.codec_received = Some(codec);
-        self.in_dtx = codec == Codec::Opus && crate::codec::opus::is_dtx(packet.payload);
+        stream.source.arrived(now, packet.header.timestamp, codec.clock());
+        stream.count.codec_received = Some(codec);
+        stream.in_dtx = codec == Codec::Opus && crate::codec::opus::is_dtx(packet.payload);
         if packet.payload.is_empty() || !media.direction.receives() {
             return Arrived::Silence(packet.header);
         }
@@ -95,6 +101,21 @@ impl Leg {
         }
     }
 
+    /// Says when the peer's packets stopped.
+    pub(crate) fn check_flow(&mut self, now: Time, out: &mut Outbox) {
+        if self.stream.flowing && self.stream.flow_deadline().is_some_and(|(at, _)| at <= now) {
+            self.stream.flowing = false;
+            let stopped = Event::Flow {
+                leg: self.leg,
+                stream: self.index,
+                flowing: false,
+            };
+            self.emit(out, stopped);
+        }
+    }
+}
+
+impl Stream {
     /// Puts a packet of the peer into the jitter buffer from which its mix takes it.
     pub(crate) fn speak(&mut self, now: Time, codec: Codec, packet: &Packet<'_>, rate: u32, pool: &mut Pool) {
         if self.keys.pressed() {
@@ -128,15 +149,6 @@ impl Leg {
             && let Some(feed) = self.feed.take()
         {
             feed.give_back(pool);
-        }
-    }
-
-    /// Says when the peer's packets stopped.
-    pub(crate) fn check_flow(&mut self, now: Time, out: &mut Outbox) {
-        if self.flowing && self.flow_deadline().is_some_and(|(at, _)| at <= now) {
-            self.flowing = false;
-            let leg = self.id;
-            self.emit(out, Event::Flow { leg, flowing: false });
         }
     }
 

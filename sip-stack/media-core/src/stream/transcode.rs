@@ -6,7 +6,7 @@ use std::time::Duration;
 use sans_io::Time;
 
 use super::feed::{Feed, Order, SEAM, Sink, micros};
-use super::{Count, Leg};
+use super::{Count, End};
 use crate::codec::{Decoder, FRAME, LONGEST, RATE, opus};
 use crate::jitter::{Step, Stretch, lengthen, shorten};
 use crate::negotiated::Codec;
@@ -235,11 +235,12 @@ pub(crate) fn last(
     now: Time,
     feed: &mut Feed,
     packet: &Packet<'_>,
-    listener: &mut Leg,
+    mut listener: End<'_>,
     out: &mut Outbox,
 ) -> bool {
     let (codec, rate) = (feed.decoder.codec(), feed.decoder.rate());
     let ready = listener
+        .stream
         .encoder
         .as_ref()
         .is_some_and(|encoder| encoder.codec() == codec && encoder.rate() == rate);
@@ -251,7 +252,7 @@ pub(crate) fn last(
     let Ok(decoded) = feed.decoder.decode(packet.payload, &mut pcm) else {
         return false;
     };
-    if decoded != listener.samples_of_packet(rate) || left > decoded {
+    if decoded != listener.stream.samples_of_packet(rate) || left > decoded {
         return false;
     }
     blend(&mut pcm, feed.waiting.front(left));

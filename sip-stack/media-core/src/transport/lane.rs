@@ -1,4 +1,4 @@
-use crate::control::LegId;
+use crate::control::{LegId, StreamIndex};
 use crate::outbox::Outbox;
 
 /// Transport of a stand-in: the lane between two shards.
@@ -12,19 +12,18 @@ pub(crate) struct Lane {
     pub(crate) buffers: bool,
     /// The leg has an application of its own.
     pub(crate) application: bool,
-    /// True if the leg was told last that it hears the bridge.
-    pub(crate) bridged: bool,
 }
 
 impl Lane {
-    /// Sends the RTP packet that `write` makes of at most `room` octets; `None` if it could not go.
+    /// Sends the RTP packet of a stream that `write` makes of at most `room` octets; `None` if it could not go.
     #[inline]
     pub(super) fn send(
         &self,
         out: &mut Outbox,
+        stream: StreamIndex,
         room: usize,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
-        out.compose_packet(self.to, self.leg, room, write)
+        out.compose_packet(self.to, (self.leg, stream), room, write)
     }
 }

@@ -22,10 +22,11 @@ use observed::Observed;
 pub use rtp::Rtp;
 pub use sdes::Sdes;
 
-use crate::control::{Failure, SocketId};
+use crate::control::{Failure, SocketId, StreamIndex};
 use crate::ice::Path;
 use crate::negotiated::{self, StreamAgreed};
 use crate::outbox::Outbox;
+use crate::rtp::Packet;
 use crate::srtp::RTCP_OVERHEAD;
 
 /// Time between two RTCP reports, on average. Browsers speak AVPF, whose reports may be denser (RFC 4585 §3.4).
@@ -192,18 +193,18 @@ impl Transport {
         }
     }
 
-    /// Takes the payload types of an agreement, if they matter here.
-    pub(crate) fn agree(&mut self, media: &StreamAgreed) {
+    /// Takes the payload types of the agreements about the leg's streams, if they matter here.
+    pub(crate) fn agree<'a>(&mut self, streams: impl Iterator<Item = Option<&'a StreamAgreed>>) {
         match self {
-            Transport::Observed(observed) => observed.agree(media),
+            Transport::Observed(observed) => observed.agree(streams),
             Transport::DtlsSrtp(_) | Transport::Sdes(_) | Transport::Rtp(_) | Transport::Lane(_) => {}
         }
     }
 
     /// Observes an RTP packet of the peer, open.
-    pub(crate) fn observe_packet(&mut self, now: Time, packet: &[u8], out: &mut Outbox) {
+    pub(crate) fn observe_packet(&mut self, now: Time, stream: StreamIndex, packet: &[u8], out: &mut Outbox) {
         match self {
-            Transport::Observed(observed) => observed.receive(now, packet, out),
+            Transport::Observed(observed) => observed.receive(now, stream, packet, out),
             Transport::DtlsSrtp(_) | Transport::Sdes(_) | Transport::Rtp(_) | Transport::Lane(_) => {}
         }
     }
@@ -218,29 +219,30 @@ impl Transport {
         }
     }
 
-    /// Judges and opens a datagram of the leg, in place.
+    /// Judges and opens a datagram of the leg, in place; `agreed` says whether a packet carries something that was agreed on.
     #[inline(always)]
     pub(crate) fn receive<'a>(
         &mut self,
         now: Time,
         at: Arrival,
         data: &'a mut [u8],
-        media: Option<&StreamAgreed>,
+        agreed: impl FnOnce(&Packet<'_>) -> bool,
     ) -> Received<'a> {
         match self {
-            Transport::Observed(observed) => observed.open(now, at, data, media),
+            Transport::Observed(observed) => observed.open(now, at, data, agreed),
             Transport::DtlsSrtp(dtls) => dtls.handle_datagram(now, at.socket, at.from, data),
-            Transport::Rtp(path) => path.receive(now, at, data, media),
+            Transport::Rtp(path) => path.receive(now, at, data, agreed),
             Transport::Sdes(sdes) => sdes.receive(now, at, data),
             Transport::Lane(_) => Received::Nothing,
         }
     }
 
-    /// Sends the RTP packet that `write` makes of at most `room` octets; false if it could not go.
+    /// Sends the RTP packet of a stream that `write` makes of at most `room` octets; false if it could not go.
     #[inline]
     pub(crate) fn send(
         &mut self,
         out: &mut Outbox,
+        stream: StreamIndex,
         room: usize,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> bool {
@@ -248,8 +250,8 @@ impl Transport {
             Transport::DtlsSrtp(dtls) => dtls.send(out, room, write),
             Transport::Rtp(path) => path.send(out, room, write),
             Transport::Sdes(sdes) => sdes.send(out, room, write),
-            Transport::Lane(lane) => lane.send(out, room, write),
-            Transport::Observed(observed) => observed.send(out, room, write),
+            Transport::Lane(lane) => lane.send(out, stream, room, write),
+            Transport::Observed(observed) => observed.send(out, stream, room, write),
         };
         sent.is_some()
     }

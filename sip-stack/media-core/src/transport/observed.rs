@@ -9,11 +9,11 @@ use smallvec::SmallVec;
 use sans_io::{Deadline, Time, earlier};
 
 use super::{Arrival, Lane, Received, Transport};
-use crate::control::LegId;
+use crate::control::{LegId, StreamIndex};
 use crate::negotiated::{Codec, StreamAgreed};
 use crate::outbox::Outbox;
 use crate::rtp::Packet;
-use crate::tap::Way;
+use crate::tap::{Tapped, Way};
 use crate::voice_activity::VoiceActivity;
 
 /// Octets of the largest packet that needs no more room.
@@ -24,56 +24,65 @@ const ROOM: usize = 2_048;
 pub(crate) struct Observed {
     pub(super) inner: Transport,
     leg: LegId,
-    tapped: bool,
+    /// The streams that are tapped.
+    tapped: SmallVec<[StreamIndex; 2]>,
+    /// Speech of the leg's voice.
     voice: Option<VoiceActivity>,
-    /// Payload types of the leg's agreement.
-    codecs: SmallVec<[(u8, Codec); 4]>,
+    /// Payload types of the agreements about the streams.
+    codecs: SmallVec<[(StreamIndex, u8, Codec); 4]>,
     /// The packet that is being sent, before encryption.
     sent: Vec<u8>,
 }
 
 impl Observed {
-    fn new(leg: LegId, media: Option<&StreamAgreed>) -> Observed {
-        let mut observed = Observed {
+    fn new(leg: LegId) -> Observed {
+        Observed {
             // Nowhere, until the real one takes this place.
             inner: Transport::Lane(Lane {
                 to: 0,
                 leg,
                 buffers: false,
                 application: false,
-                bridged: false,
             }),
             leg,
-            tapped: false,
+            tapped: SmallVec::new(),
             voice: None,
             codecs: SmallVec::new(),
             sent: Vec::with_capacity(ROOM),
-        };
-        if let Some(media) = media {
-            observed.agree(media);
         }
-        observed
     }
 
-    /// Takes the payload types of a new agreement.
+    /// Takes the payload types of new agreements.
     #[cold]
     #[inline(never)]
-    pub(super) fn agree(&mut self, media: &StreamAgreed) {
+    pub(super) fn agree<'a>(&mut self, streams: impl Iterator<Item = Option<&'a StreamAgreed>>) {
         self.codecs.clear();
-        self.codecs.push(media.send);
-        self.codecs.extend(media.receive.iter().copied());
+        for (index, media) in (0..).map(StreamIndex).zip(streams) {
+            let Some(media) = media else { continue };
+            let codecs = [media.send].into_iter().chain(media.receive.iter().copied());
+            self.codecs
+                .extend(codecs.map(|(number, codec)| (index, number, codec)));
+        }
     }
 
     /// Takes a packet of the peer, open.
     #[cold]
     #[inline(never)]
-    pub(super) fn receive(&mut self, now: Time, packet: &[u8], out: &mut Outbox) {
+    pub(super) fn receive(&mut self, now: Time, stream: StreamIndex, packet: &[u8], out: &mut Outbox) {
         let Ok(parsed) = Packet::parse(packet) else { return };
-        let codec = self.codec(parsed.header.payload_type);
-        if self.tapped {
-            out.tapped(self.leg, Way::Received, codec, packet);
+        let codec = self.codec(stream, parsed.header.payload_type);
+        if self.tapped.contains(&stream) {
+            out.tapped(Tapped {
+                leg: self.leg,
+                stream,
+                way: Way::Received,
+                codec,
+                data: packet,
+            });
         }
-        if let (Some(voice), Some(codec)) = (&mut self.voice, codec) {
+        if let (Some(voice), Some(codec)) = (&mut self.voice, codec)
+            && stream == StreamIndex::FIRST
+        {
             voice.packet(now, codec, parsed.payload);
         }
     }
@@ -84,6 +93,7 @@ impl Observed {
     pub(super) fn send(
         &mut self,
         out: &mut Outbox,
+        stream: StreamIndex,
         room: usize,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
@@ -98,12 +108,18 @@ impl Observed {
             Transport::DtlsSrtp(dtls) => dtls.send(out, room, write),
             Transport::Rtp(path) => path.send(out, room, write),
             Transport::Sdes(sdes) => sdes.send(out, room, write),
-            Transport::Lane(lane) => lane.send(out, room, write),
+            Transport::Lane(lane) => lane.send(out, stream, room, write),
             Transport::Observed(_) => None,
         };
-        if result.is_some() && self.tapped {
+        if result.is_some() && self.tapped.contains(&stream) {
             let kind = self.sent.get(1).map_or(0, |octet| octet & 0x7f);
-            out.tapped(self.leg, Way::Sent, self.codec(kind), &self.sent);
+            out.tapped(Tapped {
+                leg: self.leg,
+                stream,
+                way: Way::Sent,
+                codec: self.codec(stream, kind),
+                data: &self.sent,
+            });
         }
         result
     }
@@ -116,9 +132,16 @@ impl Observed {
         now: Time,
         at: Arrival,
         data: &'a mut [u8],
-        media: Option<&StreamAgreed>,
+        agreed: impl FnOnce(&Packet<'_>) -> bool,
     ) -> Received<'a> {
-        match self.inner.receive(now, at, data, media) {
+        // Not `Transport::receive`, which would hold a copy of this function in itself.
+        let received = match &mut self.inner {
+            Transport::DtlsSrtp(dtls) => dtls.handle_datagram(now, at.socket, at.from, data),
+            Transport::Rtp(path) => path.receive(now, at, data, agreed),
+            Transport::Sdes(sdes) => sdes.receive(now, at, data),
+            Transport::Lane(_) | Transport::Observed(_) => Received::Nothing,
+        };
+        match received {
             Received::Rtp(packet) => Received::Observed(packet),
             other => other,
         }
@@ -145,9 +168,10 @@ impl Observed {
         self.inner.checks_peer()
     }
 
-    fn codec(&self, payload_type: u8) -> Option<Codec> {
-        let known = self.codecs.iter().find(|(number, _)| *number == payload_type);
-        known.map(|(_, codec)| *codec)
+    fn codec(&self, stream: StreamIndex, payload_type: u8) -> Option<Codec> {
+        let mut known = self.codecs.iter();
+        let known = known.find(|(of, number, _)| *of == stream && *number == payload_type);
+        known.map(|(.., codec)| *codec)
     }
 
     #[cold]
@@ -177,14 +201,30 @@ impl Observed {
 }
 
 impl Transport {
-    /// Lets each packet of the leg go to its tap, or ends that.
-    pub(crate) fn tap(&mut self, leg: LegId, media: Option<&StreamAgreed>, on: bool) {
-        self.observe(leg, media, |observed| observed.tapped = on);
+    /// Lets each packet of a stream go to its tap, or ends that. `streams` are the agreements about all of the leg's.
+    pub(crate) fn tap<'a>(
+        &mut self,
+        leg: LegId,
+        streams: impl Iterator<Item = Option<&'a StreamAgreed>>,
+        stream: StreamIndex,
+        on: bool,
+    ) {
+        self.observe(leg, streams, |observed| {
+            observed.tapped.retain(|tapped| *tapped != stream);
+            if on {
+                observed.tapped.push(stream);
+            }
+        });
     }
 
     /// Lets the leg be heard for speech, or ends that.
-    pub(crate) fn listen_for_speech(&mut self, leg: LegId, media: Option<&StreamAgreed>, on: bool) {
-        self.observe(leg, media, |observed| {
+    pub(crate) fn listen_for_speech<'a>(
+        &mut self,
+        leg: LegId,
+        streams: impl Iterator<Item = Option<&'a StreamAgreed>>,
+        on: bool,
+    ) {
+        self.observe(leg, streams, |observed| {
             if on {
                 observed.voice.get_or_insert_default();
             } else {
@@ -193,15 +233,21 @@ impl Transport {
         });
     }
 
-    /// True if the leg is tapped.
+    /// True if a stream of the leg is tapped.
     pub(crate) fn is_tapped(&self) -> bool {
-        matches!(self, Transport::Observed(observed) if observed.tapped)
+        matches!(self, Transport::Observed(observed) if !observed.tapped.is_empty())
     }
 
     /// Wraps or unwraps the transport, as it is observed or not after the change.
-    fn observe(&mut self, leg: LegId, media: Option<&StreamAgreed>, change: impl FnOnce(&mut Observed)) {
+    fn observe<'a>(
+        &mut self,
+        leg: LegId,
+        streams: impl Iterator<Item = Option<&'a StreamAgreed>>,
+        change: impl FnOnce(&mut Observed),
+    ) {
         if !matches!(self, Transport::Observed(_)) {
-            let mut observed = Box::new(Observed::new(leg, media));
+            let mut observed = Box::new(Observed::new(leg));
+            observed.agree(streams);
             std::mem::swap(self, &mut observed.inner);
             *self = Transport::Observed(observed);
         }
@@ -209,8 +255,8 @@ impl Transport {
             return;
         };
         change(observed);
-        if !observed.tapped && observed.voice.is_none() {
-            let nowhere = Observed::new(leg, None).inner;
+        if observed.tapped.is_empty() && observed.voice.is_none() {
+            let nowhere = Observed::new(leg).inner;
             let inner = std::mem::replace(&mut observed.inner, nowhere);
             *self = inner;
         }

@@ -19,7 +19,6 @@ use sans_io::Time;
 use super::probation::{Numbers, Probation};
 use super::{Arrival, Received};
 use crate::control::{MediaSource, SocketId};
-use crate::negotiated::StreamAgreed;
 use crate::outbox::Outbox;
 use crate::rtcp;
 use crate::rtp::{Header, Packet, is_rtcp};
@@ -147,14 +146,15 @@ impl Rtp {
         }
     }
 
-    /// Judges a datagram of one of the leg's sockets: who sent it, and whether its content was agreed on.
+    /// Judges a datagram of one of the leg's sockets: who sent it, and whether its content was agreed on, which `agreed` says of
+    /// an RTP packet.
     #[inline]
     pub fn receive<'a>(
         &mut self,
         now: Time,
         at: Arrival,
         data: &'a mut [u8],
-        media: Option<&StreamAgreed>,
+        agreed: impl FnOnce(&Packet<'_>) -> bool,
     ) -> Received<'a> {
         // With rtcp-mux both come to one port (RFC 5761 §4).
         if at.rtcp || is_rtcp(data) {
@@ -165,13 +165,11 @@ impl Rtp {
                 Received::Refused
             };
         }
-        let admitted = match (Packet::parse(data), media) {
-            (Ok(packet), Some(media)) if media.is_sound_or_key(&packet) => {
-                self.admit(now, at.from, &packet.header)
-            }
+        let admitted = match Packet::parse(data) {
+            Ok(packet) if agreed(&packet) => self.admit(now, at.from, &packet.header),
             // The packet proves nothing.
-            (Ok(_), _) => self.is_source(at.from),
-            (Err(_), _) => false,
+            Ok(_) => self.is_source(at.from),
+            Err(_) => false,
         };
         if admitted {
             Received::Rtp(data)

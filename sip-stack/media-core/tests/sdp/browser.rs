@@ -1,5 +1,5 @@
 use media_core::negotiated::{Codec, Direction, DtlsRole, Hash, IceCredentials, TelephoneEvent, Transport};
-use media_core::sdp::{Config, Peer, SdpError, peek};
+use media_core::sdp::{Config, Peer, SdpError, SrtpPolicy, peek};
 
 use super::{audio, browser, lines, rng};
 
@@ -69,7 +69,7 @@ fn every_browser_gets_audio_and_nothing_else() {
         (FIREFOX_VIDEO_DATA, 109, (101, 8_000), "0"),
         (SAFARI, 111, (110, 48_000), "0"),
     ] {
-        let seen = peek(offer.as_bytes(), &[]).unwrap();
+        let seen = peek(offer.as_bytes(), &[], SrtpPolicy::Off).unwrap();
         assert_eq!(
             (seen.peer, seen.direction, seen.codecs),
             (

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use media_core::negotiated::Direction;
-use media_core::sdp::{Config, Peer, peek};
+use media_core::sdp::{Config, Peer, SrtpPolicy, peek};
 
 use super::{audio, browser, lines, phone, rng};
 
@@ -32,7 +32,7 @@ fn descriptions_of_others() {
 }
 
 fn verdict(sdp: &[u8]) -> String {
-    let seen = match peek(sdp, &[]) {
+    let seen = match peek(sdp, &[], SrtpPolicy::Off) {
         Ok(seen) => seen,
         Err(error) => return format!("{} {error}", error.code()),
     };

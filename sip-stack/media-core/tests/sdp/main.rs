@@ -1,13 +1,14 @@
 //! Offer and answer against what peers really write, and against ourselves.
 
 use media_core::negotiated::{DtlsRole, Fingerprint, Hash, IceCredentials, Negotiated, StreamAgreed};
-use media_core::sdp::{Browser, Config, Negotiator, Profile};
+use media_core::sdp::{Browser, Config, Negotiator, Profile, SrtpPolicy};
 use sans_io::Rng;
 
 mod agreement;
 mod browser;
 mod corpora;
 mod phone;
+mod srtp;
 
 /// A browser leg of ours with two addresses.
 fn browser(config: Config) -> Negotiator {
@@ -40,7 +41,7 @@ fn renew(before: &IceCredentials, rng: &mut Rng) -> IceCredentials {
 
 /// A phone leg of ours.
 fn phone(config: Config) -> Negotiator {
-    let mut out = Negotiator::new(Profile::Phone, config, &mut Rng::seeded(1));
+    let mut out = Negotiator::new(Profile::Phone(SrtpPolicy::Off), config, &mut Rng::seeded(1));
     out.local(&[
         "192.0.2.1:20000".parse().unwrap(),
         "192.0.2.1:20001".parse().unwrap(),

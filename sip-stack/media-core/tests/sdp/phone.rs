@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use media_core::negotiated::{Codec, Direction, Negotiated, TelephoneEvent, Transport};
-use media_core::sdp::{Answer, Config, Family, Negotiator, Peer, Profile, SdpError, peek};
+use media_core::sdp::{Answer, Config, Family, Negotiator, Peer, Profile, SdpError, SrtpPolicy, peek};
 use sans_io::Rng;
 
 use super::{audio, lines, phone, rng};
@@ -244,7 +244,9 @@ fn which_section_is_taken() {
         let answer = answer(&format!("{HEAD}{sections}")).unwrap();
         assert_eq!(lines(&answer.sdp, "m=").join("|"), expected);
         assert_eq!(
-            peek(format!("{HEAD}{sections}").as_bytes(), &[]).unwrap().peer,
+            peek(format!("{HEAD}{sections}").as_bytes(), &[], SrtpPolicy::Off)
+                .unwrap()
+                .peer,
             Peer::Phone
         );
     }
@@ -278,7 +280,10 @@ fn what_is_refused_and_why() {
         let got = answer(&offer).unwrap_err();
         assert_eq!(got, error, "{sections}");
         assert_eq!(got.code(), 488);
-        assert_eq!(peek(offer.as_bytes(), &[]).unwrap_err().code(), 488);
+        assert_eq!(
+            peek(offer.as_bytes(), &[], SrtpPolicy::Off).unwrap_err().code(),
+            488
+        );
     }
     let no_address = "v=0\r\nm=audio 4000 RTP/AVP 0\r\n";
     assert_eq!(answer(no_address).unwrap_err().code(), 400);
@@ -398,7 +403,11 @@ fn a_carrier_moves_its_media() {
 
 #[test]
 fn where_media_goes_over_ipv6() {
-    let mut ours = Negotiator::new(Profile::Phone, Config::phone(), &mut Rng::seeded(1));
+    let mut ours = Negotiator::new(
+        Profile::Phone(SrtpPolicy::Off),
+        Config::phone(),
+        &mut Rng::seeded(1),
+    );
     let local = ["[2001:db8::1]:20000", "[2001:db8::1]:20001"];
     ours.local(&local.map(|address| address.parse().unwrap()));
     for (section, rtp, rtcp) in [
@@ -432,7 +441,7 @@ fn an_offer_in_a_family_of_addresses_that_is_not_ours_is_refused() {
         format!("v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\n{connection}t=0 0\r\nm=audio 4000 RTP/AVP 0\r\n")
     };
     let refusal = |families: &[Family], connection: &str| {
-        let error = peek(offer(connection).as_bytes(), families).unwrap_err();
+        let error = peek(offer(connection).as_bytes(), families, SrtpPolicy::Off).unwrap_err();
         (error.code(), error.warning())
     };
     assert_eq!(refusal(&[Family::V4], "c=IN IP6 2001:db8::5\r\n"), (488, 300));
@@ -450,11 +459,15 @@ fn an_offer_in_a_family_of_addresses_that_is_not_ours_is_refused() {
         (&[Family::V6], "c=IN IP4 0.0.0.0\r\n", None),
         (&[], "c=in ip6 2001:db8::5\r\n", Some(Family::V6)),
     ] {
-        let seen = peek(offer(connection).as_bytes(), families).unwrap();
+        let seen = peek(offer(connection).as_bytes(), families, SrtpPolicy::Off).unwrap();
         assert_eq!(seen.family, family, "{connection}");
     }
     // The negotiator says the same once it knows its own address.
-    let mut ours = Negotiator::new(Profile::Phone, Config::phone(), &mut Rng::seeded(1));
+    let mut ours = Negotiator::new(
+        Profile::Phone(SrtpPolicy::Off),
+        Config::phone(),
+        &mut Rng::seeded(1),
+    );
     ours.local(&[
         "192.0.2.1:20000".parse().unwrap(),
         "192.0.2.1:20001".parse().unwrap(),
@@ -480,7 +493,11 @@ fn of_alternatives_the_one_in_our_family_is_taken() {
         m=audio 4000 RTP/AVP 0\r\nc=IN IP6 2001:db8::5\r\na=mid:1\r\n\
         m=audio 4002 RTP/AVP 0\r\nc=IN IP4 192.0.2.9\r\na=mid:2\r\n";
     for (local, taken) in [("192.0.2.1", 1), ("[2001:db8::1]", 0)] {
-        let mut ours = Negotiator::new(Profile::Phone, Config::phone(), &mut Rng::seeded(1));
+        let mut ours = Negotiator::new(
+            Profile::Phone(SrtpPolicy::Off),
+            Config::phone(),
+            &mut Rng::seeded(1),
+        );
         let at = |port: u16| format!("{local}:{port}").parse().unwrap();
         ours.local(&[at(20_000), at(20_001)]);
         let answer = ours

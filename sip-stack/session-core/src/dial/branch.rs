@@ -5,6 +5,7 @@ use std::time::Duration;
 use media_core::control::{LegId, MediaSource};
 use media_core::negotiated::Codec;
 use media_core::sdp::Family;
+use media_core::sdp::SrtpPolicy;
 use sip_core::endpoint::{Credentials, OutgoingInvite, Reason, Target};
 use sip_core::flow::Flow;
 use sip_core::message::{Address, StatusCode};
@@ -31,6 +32,8 @@ pub(super) struct Branch {
     pub(super) timeout: Option<Duration>,
     /// Sources that its media are accepted from.
     pub(super) source: MediaSource,
+    /// Encryption of its media.
+    pub(super) srtp: SrtpPolicy,
     /// True if its registration came through proxies.
     pub(super) proxied: bool,
     /// True if our INVITE brings no offer.
@@ -69,6 +72,7 @@ impl Branch {
                 flow: *flow,
                 timeout: None,
                 source: MediaSource::Learn,
+                srtp: SrtpPolicy::Off,
                 proxied: proxy.is_some(),
                 late_offer: false,
             }]),
@@ -92,6 +96,7 @@ impl Branch {
             flow: Some(contact.flow),
             timeout: None,
             source: user.media_source,
+            srtp: user.srtp,
             proxied: !contact.path.is_empty(),
             late_offer: false,
         };
@@ -124,6 +129,7 @@ impl Branch {
             flow: None,
             timeout: trunk.timeout,
             source: trunk.media_source,
+            srtp: trunk.srtp,
             proxied: false,
             late_offer: trunk.late_offer,
         })
@@ -230,6 +236,7 @@ impl Call {
                 false => branch.codecs.clone(),
             },
             source: branch.source,
+            srtp: branch.srtp,
             family: branch.family(),
         };
         let (kind, negotiator) = wanted.prepare(cx, leg, self.shard());

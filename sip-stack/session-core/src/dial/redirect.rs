@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use media_core::control::{LegId, MediaSource};
 use media_core::negotiated::Codec;
+use media_core::sdp::SrtpPolicy;
 use sans_io::Time;
 use sip_core::endpoint::{Credentials, Target};
 use sip_core::message::{Message, StatusCode};
@@ -39,6 +40,7 @@ pub(crate) struct Origin {
     credentials: Option<Credentials>,
     timeout: Option<Duration>,
     source: MediaSource,
+    srtp: SrtpPolicy,
     late_offer: bool,
 }
 
@@ -54,6 +56,7 @@ impl Redirect {
             credentials: branch.credentials.clone(),
             timeout: branch.timeout,
             source: branch.source,
+            srtp: branch.srtp,
             late_offer: branch.late_offer,
         }))
     }
@@ -209,6 +212,7 @@ impl Call {
                 flow: None,
                 timeout: origin.timeout,
                 source: origin.source,
+                srtp: origin.srtp,
                 proxied: false,
                 late_offer: origin.late_offer,
             };

@@ -9,6 +9,7 @@ mod users;
 use std::net::IpAddr;
 
 use media_core::control::MediaSource;
+use media_core::sdp::SrtpPolicy;
 use sans_io::Time;
 use sip_core::flow::Flow;
 use sip_core::message::Message;
@@ -80,6 +81,16 @@ impl Directory {
         match account {
             Account::User(name) => self.user(name).map(|user| user.media_source),
             Account::Trunk(name) => self.trunk(name).map(|trunk| trunk.media_source),
+            Account::Nobody => None,
+        }
+        .unwrap_or_default()
+    }
+
+    /// Encryption of an account's media.
+    pub(crate) fn srtp(&self, account: &Account) -> SrtpPolicy {
+        match account {
+            Account::User(name) => self.user(name).map(|user| user.srtp),
+            Account::Trunk(name) => self.trunk(name).map(|trunk| trunk.srtp),
             Account::Nobody => None,
         }
         .unwrap_or_default()

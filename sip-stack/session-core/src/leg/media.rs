@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use media_core::control::{Command, LegId, LegKind, MediaSource, Report};
 use media_core::ice;
 use media_core::negotiated::{Codec, DtlsRole, IceCredentials};
-use media_core::sdp::{self, Family, Negotiator};
+use media_core::sdp::{self, Family, Negotiator, SrtpPolicy};
 use sans_io::Rng;
 use sip_core::endpoint::OutgoingInvite;
 use sip_core::message::StatusCode;
@@ -43,6 +43,7 @@ pub(crate) struct MediaWanted {
     pub(crate) device: Device,
     pub(crate) codecs: Vec<Codec>,
     pub(crate) source: MediaSource,
+    pub(crate) srtp: SrtpPolicy,
     /// The family of addresses that its peer speaks, if known.
     pub(crate) family: Option<Family>,
 }
@@ -76,7 +77,7 @@ impl MediaWanted {
                     codecs,
                     ..sdp::Config::phone()
                 };
-                let negotiator = Negotiator::new(sdp::Profile::Phone, config, &mut cx.rng);
+                let negotiator = Negotiator::new(sdp::Profile::Phone(self.srtp), config, &mut cx.rng);
                 let kind = LegKind::Phone {
                     local: phone_ip(&cx.config.phone_ips, self.family),
                     source: self.source,

@@ -75,6 +75,7 @@ fn carrier() -> Trunk {
         follows_name: false,
         late_offer: false,
         media_source: MediaSource::Learn,
+        srtp: session_core::SrtpPolicy::Off,
     }
 }
 
@@ -120,6 +121,7 @@ impl Gateway {
                 password: "secret".into(),
                 display: String::new(),
                 media_source: MediaSource::Learn,
+                srtp: session_core::SrtpPolicy::Off,
             };
             (name.to_owned(), user)
         });

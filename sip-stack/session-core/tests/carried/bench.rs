@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{Command, Event as MediaEvent, MediaSource, Report};
+use media_core::control::{Command, Event as MediaEvent, MediaSource, Report, StreamIndex};
 use media_core::negotiated::{Codec, Fingerprint, Hash, Negotiated};
 use sans_io::{Rng, Time};
 use session_core::{
@@ -65,6 +65,7 @@ pub(crate) fn config() -> Config {
             password: "secret".into(),
             display: String::new(),
             media_source: MediaSource::Learn,
+            srtp: session_core::SrtpPolicy::Off,
         };
         (name.to_owned(), known)
     };
@@ -82,6 +83,7 @@ pub(crate) fn config() -> Config {
         follows_name: false,
         late_offer: false,
         media_source: MediaSource::Learn,
+        srtp: session_core::SrtpPolicy::Off,
     };
     let advertised = [Transport::Udp, Transport::Ws].map(|transport| Advertised {
         transport,
@@ -335,6 +337,7 @@ impl Bench {
             }
             Command::Close { leg } => Some(MediaEvent::Report {
                 leg: *leg,
+                stream: StreamIndex::FIRST,
                 report: Box::new(Report::default()),
                 last: true,
             }),

@@ -310,6 +310,7 @@ fn users(password: Option<&str>) -> BTreeMap<String, User> {
         password: Password::keys("agent", "test", password),
         display: String::new(),
         media_source: MediaSource::Learn,
+        srtp: session_core::SrtpPolicy::Off,
     };
     let agent = password.map(|password| ("agent".to_owned(), user(password)));
     agent.into_iter().collect()

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{Application, Command, Event as MediaEvent, Failure, MediaSource, Report};
+use media_core::control::{
+    Application, Command, Event as MediaEvent, Failure, MediaSource, Report, StreamIndex,
+};
 use media_core::negotiated::{Codec, Fingerprint, Hash};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
@@ -108,6 +110,7 @@ fn trunk(node: usize) -> Trunk {
         trusted: true,
         identity: session_core::identity::IdentityPolicy::default(),
         media_source: MediaSource::Learn,
+        srtp: session_core::SrtpPolicy::Off,
     }
 }
 
@@ -121,6 +124,7 @@ fn config(node: usize, user: bool) -> Config {
                     password: "secret".into(),
                     display: String::new(),
                     media_source: MediaSource::Learn,
+                    srtp: session_core::SrtpPolicy::Off,
                 },
             )]
             .into(),
@@ -292,12 +296,21 @@ impl World {
 
     /// The gateway's INVITEs to the callee bring no offer from now on.
     pub(crate) fn offer_late(&mut self) {
+        self.change_trunk("right", |trunk| trunk.late_offer = true);
+    }
+
+    /// Media of a trunk of the gateway are encrypted like that from now on.
+    pub(crate) fn encrypt(&mut self, trunk: &str, srtp: session_core::SrtpPolicy) {
+        self.change_trunk(trunk, |trunk| trunk.srtp = srtp);
+    }
+
+    fn change_trunk(&mut self, name: &str, change: impl FnOnce(&mut Trunk)) {
         let settings = config(GATEWAY, self.user);
         let Access::Directory { mut trunks, .. } = settings.access else {
             return;
         };
-        if let Some(right) = trunks.get_mut("right") {
-            right.late_offer = true;
+        if let Some(trunk) = trunks.get_mut(name) {
+            change(trunk);
         }
         let adjustment = Adjustment {
             trunks,
@@ -546,6 +559,7 @@ impl World {
             }),
             Command::Close { leg } => Some(MediaEvent::Report {
                 leg: *leg,
+                stream: StreamIndex::FIRST,
                 report: Box::new(Report::default()),
                 last: true,
             }),

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::Event as MediaEvent;
+use media_core::control::{Event as MediaEvent, StreamIndex};
 use media_core::ice::parse_ufrag;
 use sans_io::Time;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
@@ -142,7 +142,10 @@ impl World {
                     at,
                     Parcel::Media {
                         node: GATEWAY,
-                        event: MediaEvent::Talking { leg },
+                        event: MediaEvent::Talking {
+                            leg,
+                            stream: StreamIndex::FIRST,
+                        },
                     },
                 );
             }

@@ -79,8 +79,9 @@ impl World {
                 if let Media::Shards(shards) = &mut self.nodes[node].media {
                     let shard = &mut shards[usize::from(to)].shard;
                     match message {
-                        Between::Packet(leg, data) => {
-                            shard.handle_message(self.now, from, Message::Packet { leg, data: &data });
+                        Between::Packet(leg, stream, data) => {
+                            let data = &data;
+                            shard.handle_message(self.now, from, Message::Packet { leg, stream, data });
                         }
                         Between::Notice(notice) => {
                             shard.handle_message(self.now, from, Message::Notice(notice));
@@ -93,7 +94,7 @@ impl World {
                 let about = match &event {
                     MediaEvent::Flow { leg, .. }
                     | MediaEvent::Gone { leg, .. }
-                    | MediaEvent::Talking { leg } => Some(*leg),
+                    | MediaEvent::Talking { leg, .. } => Some(*leg),
                     _ => None,
                 };
                 // A leg that is closed says nothing more of its peer.
@@ -201,7 +202,7 @@ impl World {
                 }
                 shard::Output::Message { to, message } => {
                     let message = match message {
-                        Message::Packet { leg, data } => Between::Packet(leg, data.to_vec()),
+                        Message::Packet { leg, stream, data } => Between::Packet(leg, stream, data.to_vec()),
                         Message::Notice(notice) => Between::Notice(notice),
                     };
                     let parcel = Parcel::Between {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cordboard::centre::command::{By, Command, Refused};
-use media_core::control::{Event as MediaEvent, LegId};
+use media_core::control::{Event as MediaEvent, LegId, StreamIndex};
 use media_core::negotiated::Codec;
 use media_core::shard;
 use sans_io::{Rng, Time};
@@ -92,6 +92,7 @@ fn trunk(at: SocketAddr) -> Trunk {
         trusted: true,
         identity: session_core::identity::IdentityPolicy::default(),
         media_source: MediaSource::Learn,
+        srtp: session_core::SrtpPolicy::Off,
     }
 }
 
@@ -113,6 +114,7 @@ impl World {
                 password: "cordboard".into(),
                 display: String::new(),
                 media_source: MediaSource::Learn,
+                srtp: session_core::SrtpPolicy::Off,
             };
             (user.to_string(), known)
         });
@@ -216,7 +218,11 @@ impl World {
             .map(|(_, leg)| *leg)
             .collect();
         for leg in legs {
-            let flow = MediaEvent::Flow { leg, flowing: false };
+            let flow = MediaEvent::Flow {
+                leg,
+                stream: StreamIndex::FIRST,
+                flowing: false,
+            };
             self.post(
                 self.now + Duration::from_millis(200),
                 Parcel::Media {

@@ -286,6 +286,7 @@ pub(super) fn file() -> Config {
             password: "cordboard".into(),
             display: "Adam".into(),
             media_source: session_core::MediaSource::Learn,
+            srtp: session_core::SrtpPolicy::Off,
         },
     );
     config.staff.insert("adam".into(), admin);

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::world::World;
-use crate::control::{Command, InjectionId, Role, SoundRate};
+use crate::control::{Command, InjectionId, Role, SoundRate, StreamIndex};
 use crate::negotiated::Codec;
 
 /// The system's allocator, counted for each thread.
@@ -144,7 +144,11 @@ fn a_tap_an_injection_and_a_watch_do_not_allocate_once_they_run() {
                 world.peers[peers[1]].speak(now, 1_004.0, -14.0);
                 let (leg, shard) = (world.leg(peers[1]), world.shard_of(peers[1]));
                 let injection = InjectionId(1);
-                world.command(Command::Tap { leg, on: true });
+                world.command(Command::Tap {
+                    leg,
+                    stream: StreamIndex::FIRST,
+                    on: true,
+                });
                 world.command(Command::WatchSpeech { leg, on: true });
                 if inject {
                     world.command(Command::Inject {

@@ -45,6 +45,7 @@ fn reported(world: &World, peer: usize) -> Vec<(u8, u16)> {
             leg,
             digit,
             duration_ms,
+            ..
         } if *leg == id => Some((*digit, *duration_ms)),
         _ => None,
     };

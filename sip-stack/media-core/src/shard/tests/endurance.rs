@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::world::World;
-use crate::control::{Application, Event, Mode};
+use crate::control::{Application, Event, Mode, StreamIndex};
 use crate::negotiated::{Codec, Direction};
 use crate::tone::{level_dbm0, measure};
 
@@ -147,7 +147,8 @@ fn silence_of_the_network_is_told_and_the_sound_comes_back() {
     world.run(3 * SECOND);
     let leg = world.leg(browser);
     let flow_at = |world: &World, flowing| {
-        let event = Event::Flow { leg, flowing };
+        let stream = StreamIndex::FIRST;
+        let event = Event::Flow { leg, stream, flowing };
         world
             .events
             .iter()

@@ -19,4 +19,5 @@ mod secure;
 mod silence;
 mod speech;
 mod strangers;
+mod streams;
 mod taps;

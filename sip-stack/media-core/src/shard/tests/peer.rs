@@ -16,8 +16,8 @@ use crate::control::{LegId, SocketId};
 use crate::dtmf;
 use crate::ice::ufrag;
 use crate::negotiated::{
-    Codec, Direction, DtlsRole, IceCredentials, Negotiated, OpusParameters, StreamAgreed, TelephoneEvent,
-    Transport,
+    Codec, Direction, DtlsRole, IceCredentials, Labels, Negotiated, OpusParameters, StreamAgreed,
+    TelephoneEvent, Transport,
 };
 use crate::rtp::{HEADER, Header, Packet, Unwrap};
 use crate::srtp::{Keys, MasterKey, Profile};
@@ -204,6 +204,7 @@ impl Peer {
             }),
             ptime_ms: self.ptime,
             opus: self.opus,
+            labels: Labels::default(),
         };
         Negotiated {
             streams: smallvec![stream],
@@ -275,6 +276,11 @@ impl Peer {
         let mut packet = vec![0; HEADER];
         header.write(packet.first_chunk_mut().unwrap());
         packet.extend_from_slice(payload);
+        self.send_packet(packet);
+    }
+
+    /// Sends an RTP packet that is made already.
+    pub(super) fn send_packet(&mut self, mut packet: Vec<u8>) {
         if let Some(browser) = &mut self.browser {
             packet = browser.protect(&packet);
         }

@@ -6,7 +6,7 @@ use sans_io::Time;
 
 use super::world::{Conditions, World};
 use crate::codec::{FRAME, RATE};
-use crate::control::{Application, Command, LegId};
+use crate::control::{Application, Command, LegId, StreamIndex};
 use crate::negotiated::{Codec, Direction};
 use crate::rtp::Packet;
 use crate::srtp::Profile;
@@ -18,7 +18,8 @@ const TICK: Duration = Duration::from_millis(20);
 
 fn tap(world: &mut World, peer: usize, on: bool) {
     let leg = world.leg(peer);
-    world.command(Command::Tap { leg, on });
+    let stream = StreamIndex::FIRST;
+    world.command(Command::Tap { leg, stream, on });
 }
 
 /// Packets that were tapped of a leg in one direction.
@@ -239,6 +240,7 @@ fn a_tap_ends_when_it_is_told_to_and_with_its_leg() {
         0,
         Command::Tap {
             leg: stranger,
+            stream: StreamIndex::FIRST,
             on: true,
         },
     );

@@ -14,7 +14,7 @@ use crate::Clock;
 use crate::codec::RATE;
 use crate::control::{
     Application, BridgeId, Clip, Command, Event, LegId, LegKind, MediaSource, Member, Phrase, Prompts,
-    Report, Role, SocketId,
+    Report, Role, SocketId, StreamIndex,
 };
 use crate::dtls::Identity;
 use crate::lane::{Message, Notice};
@@ -63,7 +63,7 @@ type Datagram = (usize, SocketId, SocketAddr, Vec<u8>);
 
 /// A message on its way.
 enum Sent {
-    Packet(LegId, Vec<u8>),
+    Packet(LegId, StreamIndex, Vec<u8>),
     Notice(Notice),
 }
 
@@ -97,6 +97,8 @@ pub(super) struct World {
     pub(super) dead: Option<usize>,
     /// Packets of tapped legs.
     pub(super) tapped: Vec<Tapped>,
+    /// Streams of those packets.
+    pub(super) tapped_streams: Vec<StreamIndex>,
     /// Legs that were tapped or injected into, and are closed.
     pub(super) closed: Vec<LegId>,
     /// Pairs of sockets that were given back.
@@ -141,6 +143,7 @@ impl World {
             next_socket: 100,
             dead: None,
             tapped: Vec::new(),
+            tapped_streams: Vec::new(),
             closed: Vec::new(),
             released: 0,
             allocations: 0,
@@ -371,8 +374,9 @@ impl World {
                 let from = FIRST + from as u8;
                 let before = allocations();
                 match sent {
-                    Sent::Packet(leg, data) => {
-                        let message = Message::Packet { leg, data: &data };
+                    Sent::Packet(leg, stream, data) => {
+                        let data = &data;
+                        let message = Message::Packet { leg, stream, data };
                         self.shards[to].handle_message(now, from, message);
                         self.allocations += allocations() - before;
                     }
@@ -482,7 +486,7 @@ impl World {
                 Output::Release { .. } => self.released += 1,
                 Output::Message { to, message } => {
                     let sent = match message {
-                        Message::Packet { leg, data } => Sent::Packet(leg, data.to_vec()),
+                        Message::Packet { leg, stream, data } => Sent::Packet(leg, stream, data.to_vec()),
                         Message::Notice(notice) => Sent::Notice(notice),
                     };
                     self.sent += 1;
@@ -491,6 +495,7 @@ impl World {
                 }
                 Output::Tapped(packet) => {
                     let data = packet.data.to_vec();
+                    self.tapped_streams.push(packet.stream);
                     self.tapped
                         .push((self.now, packet.leg, packet.way, packet.codec, data));
                 }

@@ -8,6 +8,7 @@ use sans_io::{Deadline, Time};
 use super::Leg;
 use crate::control::{Event, LegId};
 use crate::outbox::Outbox;
+use crate::stream::Stream;
 
 /// Silence of a leg.
 #[derive(Debug, Default)]
@@ -32,10 +33,14 @@ impl Leg {
     /// True if something should come from the peer.
     #[inline]
     fn is_due(&self) -> bool {
-        let media = self.media.as_ref();
+        let receives = |stream: &Stream| {
+            stream
+                .media
+                .as_ref()
+                .is_some_and(|media| media.direction.receives())
+        };
         // `c=0.0.0.0` is hold as well (RFC 2543).
-        let due = media.is_some_and(|media| media.direction.receives()) && self.addressed;
-        !self.transport.checks_peer() && due
+        self.addressed && !self.transport.checks_peer() && self.streams.iter().any(receives)
     }
 
     /// Reports that the leg has been silent for `limit`.
@@ -51,7 +56,7 @@ impl Leg {
 
     #[inline]
     pub(crate) fn silence_deadline(&self, limit: Option<Duration>) -> Deadline {
-        let limit = limit.filter(|_| self.is_due() && !self.silence.silent)?;
+        let limit = limit.filter(|_| !self.silence.silent && self.is_due())?;
         Some((self.silence.since + limit, "silence of a leg"))
     }
 }
