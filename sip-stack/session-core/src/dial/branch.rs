@@ -12,6 +12,7 @@ use sip_core::uri::{Host, Uri};
 
 use super::{Caller, Dialling, OnFailure, OutgoingCall, Party, Redirect, trunk_uri};
 use crate::call::Call;
+use crate::config::CallerId;
 use crate::context::Context;
 use crate::leg::{Account, Device, Leg, MediaWanted, Negotiation, Peer};
 
@@ -34,6 +35,18 @@ pub(super) struct Branch {
     pub(super) proxied: bool,
     /// True if our INVITE brings no offer.
     pub(super) late_offer: bool,
+    pub(super) identity: Identity,
+}
+
+/// Identity that our INVITE shows there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Identity {
+    /// User part of `From`; `None`: the caller's.
+    pub(super) user: Option<String>,
+    /// Domain of `From`; `None`: that of the place if it asks for credentials, else ours.
+    pub(super) domain: Option<String>,
+    /// User part of `Contact`; `None`: that of `From`.
+    pub(super) contact: Option<String>,
 }
 
 impl Branch {
@@ -70,6 +83,7 @@ impl Branch {
                 source: MediaSource::Learn,
                 proxied: proxy.is_some(),
                 late_offer: false,
+                identity: Identity::default(),
             }]),
         }
     }
@@ -93,6 +107,7 @@ impl Branch {
             source: user.media_source,
             proxied: !contact.path.is_empty(),
             late_offer: false,
+            identity: Identity::default(),
         };
         let found: Vec<Branch> = cx.directory.contacts(name).map(of_contact).collect();
         if found.is_empty() {
@@ -105,26 +120,35 @@ impl Branch {
     fn of_trunk(cx: &Context, name: &str, number: &str) -> Result<Branch, StatusCode> {
         let trunk = cx.directory.trunk(name).ok_or(StatusCode::NOT_FOUND)?;
         let uri = trunk_uri(trunk, Some(number)).map_err(|_| StatusCode::NOT_FOUND)?;
-        let credentials = match (&trunk.username, &trunk.password) {
-            (Some(username), Some(password)) => Some(Credentials {
-                username: username.clone(),
-                password: password.clone(),
-            }),
-            _ => None,
+        let registered = trunk.register.is_some();
+        let identity = Identity {
+            user: match &trunk.caller_id {
+                CallerId::Pass => None,
+                CallerId::Fixed(number) => Some(number.clone()),
+            },
+            domain: match &trunk.from_domain {
+                Some(domain) => Some(domain.clone()),
+                None => registered.then(|| trunk.domain().0.to_owned()),
+            },
+            contact: cx.directory.contact_at(name).map(str::to_owned),
+        };
+        let configured = || Target::Uri {
+            proxy: trunk.outbound_proxy.clone(),
         };
         Ok(Branch {
-            target: Target::Uri { proxy: None },
+            target: cx.directory.target_at(name).unwrap_or_else(configured),
             uri,
             device: Device::Phone,
             party: number.to_owned(),
             account: Account::Trunk(name.to_owned()),
             codecs: trunk.codecs.clone(),
-            credentials,
+            credentials: trunk.credentials(),
             flow: None,
             timeout: trunk.timeout,
             source: trunk.media_source,
             proxied: false,
             late_offer: trunk.late_offer,
+            identity,
         })
     }
 
@@ -141,13 +165,15 @@ impl Branch {
 
     /// The INVITE to it, without our offer.
     fn invite(self, cx: &Context, caller: &Caller, ring: Ring) -> OutgoingInvite {
-        let host = match &self.credentials {
-            Some(_) => host_text(&self.uri),
-            None => cx.config.host.clone(),
+        let host = match (self.identity.domain, &self.credentials) {
+            (Some(domain), _) => domain,
+            (None, Some(_)) => host_text(&self.uri),
+            (None, None) => cx.config.host.clone(),
         };
-        let from_user = match &self.credentials {
-            Some(c) if caller.user.is_empty() => c.username.clone(),
-            _ => caller.user.clone(),
+        let from_user = match (self.identity.user, &self.credentials) {
+            (Some(user), _) => user,
+            (None, Some(c)) if caller.user.is_empty() => c.username.clone(),
+            (None, _) => caller.user.clone(),
         };
         let from = Uri::sip(Some(&from_user), &host, None)
             .or_else(|_| Uri::sip(Some("anonymous"), "anonymous.invalid", None))
@@ -162,7 +188,7 @@ impl Branch {
             request_uri: self.uri,
             from: Address::with_display(&caller.display, from),
             to: Address::new(to),
-            contact_user: from_user,
+            contact_user: self.identity.contact.unwrap_or(from_user),
             body: None,
             extra: std::iter::once(("Max-Forwards".into(), ring.max_forwards.to_string()))
                 .chain(ring.headers)

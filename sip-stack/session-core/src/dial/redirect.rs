@@ -10,7 +10,7 @@ use sip_core::endpoint::{Credentials, Target};
 use sip_core::message::{Message, StatusCode};
 use sip_core::uri::Uri;
 
-use super::branch::{Branch, host_text, user_text};
+use super::branch::{Branch, Identity, host_text, user_text};
 use super::{Caller, Party};
 use crate::call::Call;
 use crate::context::Context;
@@ -39,6 +39,7 @@ pub(crate) struct Origin {
     timeout: Option<Duration>,
     source: MediaSource,
     late_offer: bool,
+    identity: Identity,
 }
 
 impl Redirect {
@@ -54,6 +55,7 @@ impl Redirect {
             timeout: branch.timeout,
             source: branch.source,
             late_offer: branch.late_offer,
+            identity: branch.identity.clone(),
         }))
     }
 }
@@ -179,6 +181,7 @@ impl Call {
                 source: origin.source,
                 proxied: false,
                 late_offer: origin.late_offer,
+                identity: origin.identity.clone(),
             };
             self.start_branch(cx, branch, &caller, ring, Vec::new());
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sans_io::Deadline;
 
+use crate::auth::Answerer;
 pub use crate::auth::Credentials;
 use crate::flow::{Destination, Flow, FlowId, Transport};
 use crate::message::{Address, Message, Method, Referral, StatusCode};
@@ -94,6 +95,8 @@ pub enum Target {
         /// Values of `Path`, nearest first.
         path: Vec<String>,
     },
+    /// By way of these proxies, as a registrar told us in `Service-Route` (RFC 3608 §6.1): the first is the next hop.
+    Routes(Vec<String>),
     /// Destination by RFC 3263: from `proxy` if there is one, else from the Request-URI. A proxy with `;lr`
     /// is also written as `Route`.
     Uri {
@@ -143,18 +146,41 @@ pub struct OutgoingRequest {
     pub from: Address,
     /// `To`.
     pub to: Address,
-    /// `Contact` with this user part; none for `None`. A REGISTER's is completed by `contact_params`.
-    pub contact_user: Option<String>,
-    /// Parameters of the `Contact`, with their leading `;`.
-    pub contact_params: String,
+    /// `Contact`; none for `None`.
+    pub contact: Option<OutgoingContact>,
     /// Call-ID and CSeq to go on with, as consecutive REGISTERs must (RFC 3261 §10.2); new ones for `None`.
     pub call: Option<(String, u32)>,
     /// Body.
     pub body: Option<Body>,
     /// More headers.
     pub extra: Headers,
-    /// For 401 and 407.
-    pub credentials: Option<Credentials>,
+    /// For 401 and 407. It comes back in [`Event::Response`], for the next request to the same peer.
+    pub answerer: Option<Answerer>,
+    /// Time that a target may stay silent before the next one is tried or the request is given up; `None`: 64·T1
+    /// (timer F).
+    pub response_timeout: Option<Duration>,
+}
+
+/// `Contact` of a request outside any usage, but for its address, which depends on the transport.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutgoingContact {
+    /// User part of the URI; may be empty.
+    pub user: String,
+    /// Parameters of the URI, with their leading `;`.
+    pub uri_params: String,
+    /// Parameters of the `Contact`, with their leading `;`.
+    pub params: String,
+}
+
+/// Circumstances of a request of ours that was answered.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Flow that the response came over.
+    pub flow: Flow,
+    /// `host` or `host:port` of our `Contact`.
+    pub sent_by: String,
+    /// Knows the challenges of the peer from now on.
+    pub answerer: Option<Answerer>,
 }
 
 /// Inputs of the endpoint.
@@ -425,6 +451,8 @@ pub enum Event {
         request: RequestId,
         /// The response.
         response: Message,
+        /// How it came about.
+        exchange: Box<Exchange>,
     },
     /// A request of ours outside any usage found no answer.
     RequestFailed {

@@ -58,10 +58,10 @@ use sans_io::{Rng, Time, Timers};
 
 pub use config::{Advertised, Config};
 pub use event::{
-    Body, Counts, Credentials, Ended, Event, EventType, ForkId, Headers, Input, OfferMethod, OutgoingInvite,
-    OutgoingRequest, OutgoingSubscribe, Output, QueryId, Reason, ReferId, RequestId, ServerTx, Silence,
-    SubscriptionEnd, SubscriptionId, SubscriptionState, Target, TerminationReason, Totals, UsageId,
-    UsageInfo,
+    Body, Counts, Credentials, Ended, Event, EventType, Exchange, ForkId, Headers, Input, OfferMethod,
+    OutgoingContact, OutgoingInvite, OutgoingRequest, OutgoingSubscribe, Output, QueryId, Reason, ReferId,
+    RequestId, ServerTx, Silence, SubscriptionEnd, SubscriptionId, SubscriptionState, Target,
+    TerminationReason, Totals, UsageId, UsageInfo,
 };
 
 pub use saved::SavedDialog;
