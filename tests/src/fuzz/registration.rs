@@ -226,7 +226,7 @@ fn run(input: &[u8]) {
     };
     gateway.drain();
     gateway.pass(Duration::from_millis(200));
-    for step in input.chunks_exact(3).take(60) {
+    for step in input.chunks_exact(3).take(20) {
         match step[0] % 5 {
             0 if !gateway.open.is_empty() => {
                 let which = usize::from(step[1]) % gateway.open.len();
