@@ -18,6 +18,7 @@ pub mod prompts;
 pub mod provisioning;
 pub mod quality;
 mod ready;
+mod registration_log;
 mod reload;
 pub mod routing;
 pub mod serve;

@@ -201,6 +201,10 @@ fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
         ("sip.udp", before.sip.udp != after.sip.udp),
         ("sip.tcp", before.sip.tcp != after.sip.tcp),
         ("sip.tls", before.sip.tls != after.sip.tls),
+        (
+            "sip.register_rate",
+            before.sip.register_rate != after.sip.register_rate,
+        ),
         ("sip.sha256", before.sip.sha256 != after.sip.sha256),
         ("media.browser_port", media.0.browser_port != media.1.browser_port),
         (

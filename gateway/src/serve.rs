@@ -20,6 +20,7 @@ use media_core::dtls::Identity;
 use sip_stack::Stack;
 use sip_stack::transport::{Crowd, ws};
 
+use self::credentials::Opened;
 pub use self::error::ServeError;
 use self::error::{all, failed};
 use self::shutdown::Running;
@@ -73,7 +74,11 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         .await
         .map_err(|error| failed("store", error))?;
     let statistics = Arc::new(Statistics::new(loaded.directory()));
-    let (accounts, credentials) = credentials::open(&config, &loaded, store, &mut rng).await?;
+    let Opened {
+        accounts,
+        credentials,
+        secret,
+    } = credentials::open(&config, &loaded, store, &mut rng).await?;
     let of_file = config.clone();
     config.users = loaded.sip_users();
     let (centre, controller) = centre::start(loaded.directory(), &statistics, rng.fork(), store).await?;
@@ -87,7 +92,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         &config,
         budget,
         &Arc::new(identity),
-        &accounts,
+        (&accounts, secret),
         certificates.sip.as_ref(),
     )?;
     let stack = Stack::start(settings, switch)

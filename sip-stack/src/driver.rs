@@ -55,7 +55,7 @@ pub(crate) enum Control<R> {
     Inject(media::Source),
     /// New calls are refused from now on; answered when that is so.
     Drain(oneshot::Sender<()>),
-    /// All calls end; answered when they have, or after this long.
+    /// All calls and registrations end; answered when they have, or after this long.
     Shutdown(Duration, oneshot::Sender<()>),
 }
 
@@ -255,12 +255,12 @@ impl<A: Application> Driver<A> {
         for session in sessions {
             self.coordinator.terminate_session(now, session);
         }
+        self.coordinator.unregister_all(now);
     }
 
     fn is_over(&self, now: Time) -> bool {
-        self.ending
-            .waits_until
-            .is_some_and(|at| at <= now || self.coordinator.stats().sessions == 0)
+        let is_idle = || self.coordinator.stats().sessions == 0 && !self.coordinator.is_registered();
+        self.ending.waits_until.is_some_and(|at| at <= now || is_idle())
     }
 
     /// Does all that the coordinator says; hands back when it next wants the time.

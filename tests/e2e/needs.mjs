@@ -28,6 +28,7 @@ export const NEEDS = {
   phone: { seconds: 40, cores: 0.5, listens: true },
   phone_webrtc: { seconds: 35, cores: 0.5, listens: true },
   refer: { seconds: 120, cores: 0.5, listens: true },
+  registration: { seconds: 60, cores: 0.5, listens: true },
   story: { seconds: 45, cores: 1.2, listens: true },
   tools: { seconds: 45, cores: 1, listens: true },
   trunk: { seconds: 67, cores: 0.5, listens: true },

@@ -66,6 +66,11 @@ fn message() {
 }
 
 #[test]
+fn registration() {
+    fuzz::exercise(&fuzz::registration::TARGET);
+}
+
+#[test]
 fn shard() {
     fuzz::exercise(&fuzz::shard::TARGET);
 }

@@ -11,7 +11,7 @@ use super::read_media::{other_family, read_media};
 use super::read_queues::read_queues;
 use super::read_trunks::read_trunks;
 use super::read_users::read_users;
-use super::reader::{Reader, Section, boolean, filled, set, text};
+use super::reader::{Reader, Section, boolean, filled, number, set, text};
 use super::values::{
     account_name, domain, identity, ip, network, origin, realm, seconds, seconds_or_never, socket, sockets,
     store,
@@ -202,6 +202,12 @@ fn read_listeners<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &mut C
     set(
         &mut config.sip.session_expires,
         r.get(&mut sip, "session_expires", |v| seconds_or_never(v, 90..=86_400)),
+    );
+    set(
+        &mut config.sip.register_rate,
+        r.get(&mut sip, "register_rate", |v| {
+            number(v, 1..=1_000).map(|n| n as u32)
+        }),
     );
     config.sip.identity = identity(r, &mut sip, base);
     // A certificate without key, or one that cannot be used, was reported already.

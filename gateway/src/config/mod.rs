@@ -16,6 +16,7 @@ mod read_dial;
 mod read_identity;
 mod read_media;
 mod read_queues;
+mod read_registration;
 mod read_trunks;
 mod read_users;
 mod reader;
@@ -153,6 +154,8 @@ pub struct Sip {
     pub sha256: bool,
     /// Session interval that phones and trunks are asked for (RFC 4028); `None`: only where they ask.
     pub session_expires: Option<Duration>,
+    /// Maximum number of REGISTERs sent to carriers each second.
+    pub register_rate: u32,
 }
 
 /// Settings of media.
@@ -238,6 +241,7 @@ impl Config {
                 identity: None,
                 sha256: false,
                 session_expires: Some(Duration::from_secs(1800)),
+                register_rate: 50,
             },
             media: Media {
                 browser_port: 10_000,

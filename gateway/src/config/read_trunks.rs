@@ -8,8 +8,9 @@ use session_core::{Quota, Trunk};
 use sip_core::flow::Transport;
 
 use super::read_identity::read_identity;
+use super::read_registration::{read_caller_id, read_proxy, read_register};
 use super::reader::{Reader, Section, boolean, filled};
-use super::values::{codecs, host_port, ip, media_source, quota, seconds, transport};
+use super::values::{codecs, domain, host_port, ip, media_source, quota, seconds, transport};
 
 /// Time that a trunk may stay silent, unless configured: four transmissions over UDP.
 const TRUNK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,6 +42,10 @@ pub(super) fn read_trunks<'t>(
                 "trunks.username and trunks.password go together: one of them is missing",
             );
         }
+        let register = read_register(r, &mut section, username.as_deref());
+        let caller_id = read_caller_id(r, &mut section, register.as_ref());
+        let outbound_proxy = read_proxy(r, &mut section, transport);
+        let from_domain = r.get(&mut section, "from_domain", domain);
         let timeout = r.get(&mut section, "timeout", |v| seconds(v, 1..=32));
         let codecs = codecs(r, &mut section, "codecs").unwrap_or_default();
         let media_source = r
@@ -68,6 +73,10 @@ pub(super) fn read_trunks<'t>(
                 password,
                 timeout: Some(timeout.unwrap_or(TRUNK_TIMEOUT)),
                 codecs,
+                outbound_proxy,
+                register,
+                caller_id,
+                from_domain,
                 late_offer,
                 trusted,
                 identity,

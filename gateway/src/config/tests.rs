@@ -1,8 +1,8 @@
 use std::path::Path;
 
 use call_engine::{Application, CallRequest, Decision, Origin};
-use session_core::MediaSource;
 use session_core::identity::{AssertedIn, DiversionIn, IdentityPolicy};
+use session_core::{CallerId, ContactUser, MediaSource};
 
 use super::*;
 
@@ -493,5 +493,80 @@ fn a_language_without_prompts_is_refused_where_there_are_others() {
             );
             assert!(wrong.contains(&wanted), "{wrong}");
         }
+    }
+}
+
+#[test]
+fn a_trunk_registers_as_the_file_says() {
+    let of = |keys: &str| {
+        let text = format!("{ALICE}[[trunks]]\nname='t'\naddress='sip.carrier.example'\n{keys}\n");
+        parse(&text).map(|config| config.trunks["t"].clone())
+    };
+    const ACCOUNT: &str = "username='4930'\npassword='a long secret'\n";
+    let usual = of(&format!("{ACCOUNT}register=true")).expect("good");
+    let register = usual.register.clone().expect("it registers");
+    assert_eq!(
+        (&*register.user, register.contact, register.outbound),
+        ("4930", ContactUser::Drawn, false)
+    );
+    assert_eq!(
+        (register.registrar, register.expires),
+        (None, Duration::from_secs(600))
+    );
+    assert_eq!(usual.caller_id, CallerId::Fixed("4930".into()), "its own number");
+    assert!(of(ACCOUNT).expect("good").register.is_none());
+    assert!(
+        of(&format!("{ACCOUNT}register=false"))
+            .expect("good")
+            .register
+            .is_none()
+    );
+    let other = of(&format!(
+        "{ACCOUNT}transport='tls'\ncaller_id='pass'\nfrom_domain='numbers.example'\noutbound_proxy='edge.example:5071'\n\
+         register={{registrar='carrier.example',user='pbx',expires=120,outbound=true,bulk=true}}"
+    ))
+    .expect("good");
+    let register = other.register.expect("it registers");
+    assert_eq!(register.registrar, Some(("carrier.example".into(), None)));
+    assert_eq!(
+        (&*register.user, register.contact, register.outbound),
+        ("pbx", ContactUser::Numbers, true)
+    );
+    assert_eq!(other.caller_id, CallerId::Pass);
+    assert_eq!(other.from_domain.as_deref(), Some("numbers.example"));
+    assert_eq!(
+        other.outbound_proxy.map(|uri| uri.to_string()).as_deref(),
+        Some("sip:edge.example:5071;transport=tls;lr")
+    );
+    for (keys, mistake) in [
+        ("register=true", "trunks.register also needs trunks.username"),
+        (
+            "register=1",
+            "trunks.register: is an integer, but must be true, false or a table",
+        ),
+        (
+            "register=[{user='a'},{user='b'}]",
+            "trunks.register: must be one table",
+        ),
+        (
+            "register={user='a',expires=5}",
+            "trunks.register.expires: must be an integer from 30 to 86400",
+        ),
+        (
+            "register={user='a',bulk=true,contact='b'}",
+            "register.contact and register.bulk exclude each other",
+        ),
+        ("register={user='a',realm='b'}", "unknown key `realm`"),
+        ("caller_id='a b'", "trunks.caller_id: `a b` contains ' '"),
+        (
+            "outbound_proxy='a b'",
+            "trunks.outbound_proxy: `a b` is not a host or host:port",
+        ),
+    ] {
+        let errors = of(keys).expect_err(keys);
+        assert!(
+            errors.iter().any(|error| error.contains(mistake)),
+            "{keys}: {errors:?}"
+        );
     }
 }

@@ -14,13 +14,20 @@ use crate::config::Config;
 use crate::provisioning::{Loaded, accounts_of, put_account};
 use crate::store::Store;
 
+/// Accounts, what keeps their sign-ins, and the secret of this installation, which a store keeps over restarts.
+pub(super) struct Opened {
+    pub(super) accounts: Accounts,
+    pub(super) credentials: Option<Arc<CredentialStore>>,
+    pub(super) secret: [u8; 32],
+}
+
 /// Opens all accounts; with a store also what they have there, which is kept up to date from now on.
 pub(super) async fn open(
     config: &Config,
     loaded: &Loaded,
     store: Option<&Store>,
     rng: &mut Rng,
-) -> Result<(Accounts, Option<Arc<CredentialStore>>), ServeError> {
+) -> Result<Opened, ServeError> {
     let mut secret = [0; 32];
     rng.fill(&mut secret);
     if let Some(store) = store {
@@ -36,11 +43,19 @@ pub(super) async fn open(
         accounts.put_user(account);
     }
     let Some(store) = store else {
-        return Ok((accounts, None));
+        return Ok(Opened {
+            accounts,
+            credentials: None,
+            secret,
+        });
     };
     let opened = CredentialStore::open(store, accounts.clone(), wall_clock()).await;
     let credentials = Arc::new(opened.map_err(|error| failed("store", error))?);
     let kept = Arc::clone(&credentials);
     tokio::spawn(async move { kept.run(wall_clock).await });
-    Ok((accounts, Some(credentials)))
+    Ok(Opened {
+        accounts,
+        credentials: Some(credentials),
+        secret,
+    })
 }

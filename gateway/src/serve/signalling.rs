@@ -26,7 +26,7 @@ pub(super) fn settings(
     config: &Config,
     budget: Budget,
     identity: &Arc<Identity>,
-    accounts: &Accounts,
+    (accounts, secret): (&Accounts, [u8; 32]),
     certificate: Option<&Arc<Certificate>>,
 ) -> Result<StackConfig, ServeError> {
     let mut listen: Vec<Listen> = config.sip.udp.iter().copied().map(Listen::Udp).collect();
@@ -69,11 +69,16 @@ pub(super) fn settings(
             ..MediaConfig::default()
         },
         identity: Arc::clone(identity),
-        sessions: sessions(config, identity, accounts),
+        sessions: sessions(config, identity, accounts, secret),
     })
 }
 
-fn sessions(config: &Config, identity: &Identity, accounts: &Accounts) -> session_core::Config {
+fn sessions(
+    config: &Config,
+    identity: &Identity,
+    accounts: &Accounts,
+    secret: [u8; 32],
+) -> session_core::Config {
     let accounts = accounts.clone();
     session_core::Config {
         endpoint: endpoint::Config {
@@ -110,6 +115,8 @@ fn sessions(config: &Config, identity: &Identity, accounts: &Accounts) -> sessio
             phone_legs: config.media.phone_ports.clone().count() / 2,
             ..config.limits.clone()
         },
+        register_rate: config.sip.register_rate,
+        secret,
     }
 }
 

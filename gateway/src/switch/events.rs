@@ -5,6 +5,7 @@ use session_core::{CallRecord, Coordinator, Event, SessionId};
 
 use super::Switch;
 use crate::call_log::CallLines;
+use crate::registration_log;
 
 impl Switch {
     /// Acts on an event.
@@ -76,6 +77,7 @@ impl Switch {
                     sentry.adopt(&ban);
                 }
             }
+            Event::Registration { registrant, state } => registration_log::changed(&registrant, state),
             Event::Reachable { user, reachable } => tracing::debug!(user, reachable, "reachable"),
             other => tracing::debug!(event = ?other, "session"),
         }

@@ -2,8 +2,9 @@
 
 use call_engine::DialPlan;
 use sans_io::Time;
-use session_core::Coordinator;
+use session_core::{Coordinator, TrunkStatus};
 use sip_stack::Handle;
+use tokio::sync::oneshot;
 
 use super::Switch;
 use crate::auth::sentry::Order;
@@ -22,6 +23,8 @@ pub enum Request {
     Sentry(Order),
     /// A sign-in ended: registrations that came from it end as well.
     SignedOut,
+    /// State of all trunks.
+    Trunks(oneshot::Sender<Vec<TrunkStatus>>),
 }
 
 impl Switch {
@@ -34,6 +37,10 @@ impl Switch {
             }
             Request::SignedOut => coordinator.end_registrations(now),
             Request::Centre(asked) => self.command(now, asked, coordinator),
+            Request::Trunks(reply) => {
+                // The client may have gone away.
+                let _ = reply.send(coordinator.trunks());
+            }
             Request::Quality(inquiry) => self.inquiries.ask(inquiry, coordinator),
         }
     }

@@ -13,10 +13,12 @@ use sans_io::Time;
 use sip_core::auth::{Algorithm, Password};
 use sip_core::endpoint;
 use sip_core::flow::Transport;
+use sip_core::uri::Uri;
 
 use crate::admission::{Limits, Quota};
 use crate::guard;
 use crate::identity::IdentityPolicy;
+use crate::registration::TrunkRegistration;
 
 /// Settings of the coordinator.
 #[derive(Clone, Debug)]
@@ -65,6 +67,11 @@ pub struct Config {
     pub max_contacts: usize,
     /// Limits on the calls that trunks and users place.
     pub limits: Limits,
+    /// Maximum number of REGISTERs that we send each second, their repetitions not counted.
+    pub register_rate: u32,
+    /// Secret that makes the `Contact` of each trunk that we register at unlike what anybody guesses: the same after a restart, if
+    /// registrars are not to keep two of them.
+    pub secret: [u8; 32],
 }
 
 /// Silence after which a waiting caller is asked for a sign of life before an agent's phone rings. A phone that suppresses silence and
@@ -172,8 +179,8 @@ pub struct User {
     pub srtp: SrtpPolicy,
 }
 
-/// A peer that is known by its address.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A carrier, or a PBX: known by its address, or by our registration at it.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Trunk {
     /// Host that calls to it go to.
     pub host: String,
@@ -194,6 +201,14 @@ pub struct Trunk {
     pub timeout: Option<Duration>,
     /// Offered to it, best first; empty: [`Config::phone_codecs`].
     pub codecs: Vec<Codec>,
+    /// Proxy that requests to it go by; with `;lr` it gets a `Route`.
+    pub outbound_proxy: Option<Uri>,
+    /// Registration that it wants.
+    pub register: Option<TrunkRegistration>,
+    /// Number that our calls show it.
+    pub caller_id: CallerId,
+    /// Domain of `From` in calls to it; `None`: that of the address of record, or of the trunk if it asks for credentials, or ours.
+    pub from_domain: Option<String>,
     /// True if our INVITEs to it bring no offer: it offers in its answer, and our ACK answers (RFC 3261 §13.2.1).
     pub late_offer: bool,
     /// True if it vouches for its callers: `P-Asserted-Identity` is believed (RFC 3325).
@@ -204,4 +219,24 @@ pub struct Trunk {
     pub media_source: MediaSource,
     /// Encryption of its media.
     pub srtp: SrtpPolicy,
+}
+
+/// Number that a trunk is shown in `From`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallerId {
+    /// The caller's own.
+    Pass,
+    /// The same for all calls.
+    Fixed(String),
+}
+
+impl Trunk {
+    /// Credentials for digest towards it.
+    pub(crate) fn credentials(&self) -> Option<endpoint::Credentials> {
+        let (username, password) = self.username.as_ref().zip(self.password.as_ref())?;
+        Some(endpoint::Credentials {
+            username: username.clone(),
+            password: password.clone(),
+        })
+    }
 }

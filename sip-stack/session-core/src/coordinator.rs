@@ -12,7 +12,6 @@ use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 
 use crate::SessionId;
-use crate::account::Accounts;
 use crate::admission::{Admission, Excess};
 use crate::bridge::Bridge;
 use crate::call::Call;
@@ -21,6 +20,7 @@ use crate::context::Context;
 use crate::directory::Directory;
 use crate::event::Event;
 use crate::leg::Leg;
+use crate::registration::Registrations;
 
 /// The one authority on live calls.
 ///
@@ -31,7 +31,7 @@ pub struct Coordinator {
     admission: Admission,
     calls: BTreeMap<SessionId, Call>,
     bridges: BTreeMap<BridgeId, Bridge>,
-    accounts: Accounts,
+    registrations: Registrations,
     /// Users who were asked for a sign of life, by request.
     probes: BTreeMap<endpoint::RequestId, String>,
     /// True if names of trunks are followed.
@@ -42,7 +42,6 @@ pub struct Coordinator {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
     Grace(LegId),
-    Register(u64),
     Session(SessionId),
     Goodbye(LegId),
     Recover(LegId),
@@ -142,16 +141,18 @@ impl Coordinator {
         let credentials = std::mem::take(&mut config.credentials);
         let directory = Directory::new(access, credentials, config.max_contacts);
         let admission = Admission::new(&config, &directory, &mut rng);
+        let registrations = Registrations::new(config.register_rate);
         let mut coordinator = Coordinator {
             context: Context::new(config, rng, endpoint, directory),
             admission,
             calls: BTreeMap::new(),
             bridges: BTreeMap::new(),
-            accounts: Accounts::default(),
+            registrations,
             probes: BTreeMap::new(),
             follows: false,
         };
         coordinator.follow_trunks();
+        coordinator.register_trunks();
         coordinator
     }
 
@@ -166,6 +167,7 @@ impl Coordinator {
                 cx.endpoint.handle_input(now, endpoint::Input::Timeout);
                 cx.directory.registrar_mut().handle_timeout(now);
                 cx.report_reachable();
+                self.registrations.handle_timeout(&mut self.context, now);
                 while let Some(timer) = self.context.timers.pop_due(now) {
                     self.on_timer(now, timer);
                 }
@@ -179,6 +181,7 @@ impl Coordinator {
             let flow = *flow;
             self.context.directory.flow_closed(flow);
             self.context.endpoint.handle_input(now, input);
+            self.registrations.flow_closed(&mut self.context, now, flow);
             self.flow_lost(now, flow);
             self.context.report_reachable();
         } else if self.is_passed_over(now, &input) {
@@ -204,7 +207,6 @@ impl Coordinator {
             Timer::Grace(leg) => {
                 self.with_leg(leg, |call, cx| call.grace_over(cx, now, leg));
             }
-            Timer::Register(account) => self.accounts.send(&mut self.context, now, account),
             Timer::Session(session) => self.terminate_session(now, session),
             Timer::Goodbye(leg) => {
                 self.with_leg(leg, |call, cx| call.goodbye(cx, now, leg));
@@ -281,7 +283,7 @@ impl Coordinator {
         match cx.next_output() {
             Some(output) => output,
             None => Output::Timeout(earlier(
-                cx.timers.next(),
+                earlier(cx.timers.next(), self.registrations.deadline()),
                 earlier(cx.endpoint_deadline(), cx.directory.registrar().poll_timeout()),
             )),
         }
@@ -401,8 +403,12 @@ impl Coordinator {
         (&mut self.admission, &mut self.context)
     }
 
-    pub(crate) fn accounts_mut(&mut self) -> (&mut Accounts, &mut Context) {
-        (&mut self.accounts, &mut self.context)
+    pub(crate) fn registrations(&self) -> &Registrations {
+        &self.registrations
+    }
+
+    pub(crate) fn registrations_mut(&mut self) -> (&mut Registrations, &mut Context) {
+        (&mut self.registrations, &mut self.context)
     }
 
     pub(crate) fn probes_mut(&mut self) -> &mut BTreeMap<endpoint::RequestId, String> {

@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 
 use media_core::control::{BridgeId, LegId, Report};
+use sans_io::Time;
 use serde::{Deserialize, Serialize};
 use sip_core::message::StatusCode;
 
 use crate::guard::Ban;
 use crate::identity::Identity;
 use crate::record::{CallRecord, Cause, Fault};
+use crate::registration::Registrant;
 use crate::{Refusal, SessionId};
 
 /// Coordinator to application. Events of one session come in order; [`Event::Ended`] is its last.
@@ -285,11 +287,11 @@ pub enum Event {
     Refused(Box<Refusal>),
     /// A source is banned from now on.
     Banned(Ban),
-    /// A registration of ours ([`register`](crate::Coordinator::register)) succeeded or failed.
+    /// The state of a registration of ours has changed.
     Registration {
-        /// Its name.
-        account: u64,
-        /// State of it now.
+        /// Whose it is.
+        registrant: Registrant,
+        /// Its state now.
         state: RegistrationState,
     },
 }
@@ -340,11 +342,18 @@ impl Event {
 /// State of a registration of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegistrationState {
+    /// The first REGISTER is under way.
+    Registering,
     /// The registrar granted it.
-    Registered,
-    /// The registrar refused it with this code, 300 to 699.
+    Registered {
+        /// Until then, unless it is refreshed.
+        until: Time,
+    },
+    /// The registrar refused it with this code, 300 to 699; it is tried again.
     Refused(StatusCode),
-    /// The registrar gave no answer: it could not be found or reached, or was silent.
+    /// The registrar refused it for good with this code: 403 or 404.
+    Stopped(StatusCode),
+    /// The registrar gave no answer: it could not be found or reached, or was silent. It is tried again.
     Unanswered(Fault),
     /// Given up on request.
     GivenUp,

@@ -6,7 +6,7 @@ use media_core::sdp;
 use sans_io::Time;
 use sip_core::endpoint::{Headers, UsageId};
 use sip_core::flow::{Flow, Transport};
-use sip_core::message::{Message, StatusCode};
+use sip_core::message::{Message, NameAddr, StatusCode};
 use sip_core::uri::UriRef;
 
 use crate::admission::Word;
@@ -208,17 +208,43 @@ fn describe(cx: &Context, request: &Message, source: Source, flow: Flow, device:
     };
     let (Caller { user: from, display }, identity) = read(request, &sender);
     let uri = request.request_uri().and_then(|uri| UriRef::parse(uri).ok());
+    let source_name = match &source {
+        Source::Trunk(name) => Some(name.clone()),
+        Source::User(_) | Source::Anyone => None,
+    };
     IncomingCall {
         from,
         source,
         display,
         identity,
-        to: uri.map(user_of).unwrap_or_default(),
+        to: match &source_name {
+            Some(trunk) => dialled(cx, request, trunk),
+            None => called(request),
+        },
         domain: uri.map(host_of).unwrap_or_default(),
         peer: flow.remote,
         call_id: request.call_id().to_owned(),
         browser: device.is_browser(),
     }
+}
+
+/// User part of the Request-URI.
+pub(crate) fn called(request: &Message) -> String {
+    request.uri().map(user_of).unwrap_or_default()
+}
+
+/// Number that a call by a trunk is for. Its registrar puts our `Contact` in place of the number (RFC 3261 §16.5); then the number is in
+/// `P-Called-Party-ID` (RFC 7315 §4.2) or in `To`.
+fn dialled(cx: &Context, request: &Message, trunk: &str) -> String {
+    let called = called(request);
+    if cx.directory.contact_at(trunk) != Some(&called) {
+        return called;
+    }
+    let party = request
+        .header_named("P-Called-Party-ID")
+        .and_then(NameAddr::parse);
+    let number = user_of(party.unwrap_or(request.to()).uri);
+    if number.is_empty() { called } else { number }
 }
 
 /// `Warning` (RFC 3261 §20.43): a code and a text for whoever reads it.

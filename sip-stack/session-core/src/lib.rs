@@ -4,7 +4,6 @@
 //! media; it speaks to media shards in plain commands and to its application in plain events. Every leg is negotiated by
 //! itself: nothing of one leg (Call-ID, tags, SDP, SSRC) reaches another.
 
-mod account;
 mod admission;
 mod bridge;
 mod call;
@@ -22,16 +21,16 @@ mod index;
 mod leg;
 mod record;
 mod recovery;
+mod registration;
 mod response_code;
 mod signalling;
 mod transfer;
 mod verbs;
 
-pub use account::Registration;
 pub use admission::{Excess, Limits, MAX_USER, Quota, Reason, Refusal};
 pub use bridge::{BridgeError, BridgeInfo};
 pub use call::{CallSession, CallState, SessionId};
-pub use config::{Access, Adjustment, Config, Credentials, Lent, Trunk, User};
+pub use config::{Access, Adjustment, CallerId, Config, Credentials, Lent, Trunk, User};
 pub use coordinator::{Coordinator, Input, Output, Stats};
 pub use dial::{Attempt, Caller, Dial, Invitation, Next, OnFailure, OutgoingCall, Party};
 pub use event::{BridgeEvent, Event, IncomingCall, ReferTo, RegistrationState, Source};
@@ -41,3 +40,6 @@ pub use media_core::control::{Application, BridgeId, LegId, MediaSource, Role};
 pub use media_core::sdp::SrtpPolicy;
 pub use record::{CallRecord, Cause, EndedBy, Fault, LegEnd, LegRecord};
 pub use recovery::SavedLeg;
+pub use registration::{
+    ContactUser, Registrant, Registration, TrunkRegistration, TrunkRegistrationStatus, TrunkStatus,
+};

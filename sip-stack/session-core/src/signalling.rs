@@ -2,7 +2,7 @@
 
 use media_core::control::LegId;
 use sans_io::Time;
-use sip_core::endpoint::{self, Ended, ServerTx, Silence, UsageId};
+use sip_core::endpoint::{self, Ended, Exchange, RequestId, ServerTx, Silence, UsageId};
 use sip_core::flow::{Flow, FlowId};
 use sip_core::message::{HeaderName, Message, Method, StatusCode};
 
@@ -111,10 +111,14 @@ impl Coordinator {
             | endpoint::Event::Notified { .. }
             | endpoint::Event::SubscriptionEnded { .. } => {}
             endpoint::Event::Request { tx, request, flow } => self.on_request(now, tx, &request, flow),
-            endpoint::Event::Response { request, response } => {
+            endpoint::Event::Response {
+                request,
+                response,
+                exchange,
+            } => {
                 // A peer's refusal is a sign of life as well.
                 if !self.probe_answered(request, true) {
-                    self.register_answered(now, request, Ok(&response));
+                    self.register_answered(now, request, Ok((&response, &exchange)));
                 }
             }
             endpoint::Event::RequestFailed { request, silence } => {
@@ -127,6 +131,18 @@ impl Coordinator {
                     self.register_answered(now, request, Err(fault));
                 }
             }
+        }
+    }
+
+    fn register_answered(
+        &mut self,
+        now: Time,
+        request: RequestId,
+        outcome: Result<(&Message, &Exchange), Fault>,
+    ) {
+        let (registrations, cx) = self.registrations_mut();
+        if registrations.answered(cx, now, request, outcome) {
+            self.spare_trunks();
         }
     }
 

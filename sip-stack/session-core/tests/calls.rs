@@ -7,6 +7,7 @@ mod carried;
 mod centre;
 mod failover;
 mod late_offer;
+mod registration;
 mod replaces;
 mod restore;
 mod silence;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use session_core::{Caller, OutgoingCall, Party, Registration, RegistrationState};
+use sip_core::endpoint::Credentials;
 use sip_core::flow::Transport;
 use sip_core::uri::Uri;
 use tokio::sync::{oneshot, watch};
@@ -12,7 +13,7 @@ use super::agent::{Ask, Status};
 use super::{Call, ClientError, Sound};
 use crate::handle::Handle;
 
-/// Lifetime requested from the registrar; the granted one counts, and is refreshed at half of it.
+/// Lifetime requested from the registrar; the granted one counts, and is refreshed in time.
 const EXPIRES: Duration = Duration::from_secs(600);
 
 /// Time that a party may ring.
@@ -78,24 +79,30 @@ impl Account {
     /// [`ClientError::Refused`] with the code of the answer, or [`ClientError::Failed`] when there was none.
     pub async fn register(&self) -> Result<(), ClientError> {
         let registration = Box::new(Registration {
-            account: self.id,
             aor: self.aor.clone(),
             proxy: Some(self.server.clone()),
-            username: self.username.clone(),
-            password: self.password.clone(),
+            credentials: Some(Credentials {
+                username: self.username.clone(),
+                password: self.password.clone(),
+            }),
             expires: EXPIRES,
+            contact: Some(user_part(&self.aor)),
+            instance: None,
         });
         self.sender.send_replace(None);
         let mut status = self.status.clone();
         self.handle
             .request(Ask::Register {
+                account: self.id,
                 registration,
                 status: self.sender.clone(),
             })
             .await?;
         match known(&mut status).await? {
-            RegistrationState::Registered => Ok(()),
-            RegistrationState::Refused(code) => Err(ClientError::Refused(code)),
+            RegistrationState::Registered { .. } | RegistrationState::Registering => Ok(()),
+            RegistrationState::Refused(code) | RegistrationState::Stopped(code) => {
+                Err(ClientError::Refused(code))
+            }
             RegistrationState::Unanswered(fault) => Err(ClientError::Failed(fault)),
             RegistrationState::GivenUp => Err(ClientError::Ended),
         }
@@ -136,6 +143,13 @@ impl Account {
         };
         dial(&self.handle, outgoing).await
     }
+}
+
+/// User part with percent-escapes decoded.
+fn user_part(uri: &Uri) -> String {
+    uri.user_unescaped()
+        .map(|user| user.into_owned())
+        .unwrap_or_default()
 }
 
 /// A call to be made.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use media_core::control::{Application as Media, Report};
 use sans_io::Time;
 use session_core::{
-    Coordinator, Event, IncomingCall, LegId, OutgoingCall, Registration, RegistrationState, SessionId,
+    Coordinator, Event, IncomingCall, LegId, OutgoingCall, Registrant, Registration, RegistrationState,
+    SessionId,
 };
 use sip_core::message::StatusCode;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -27,6 +28,7 @@ pub(super) type Status = Option<RegistrationState>;
 #[derive(Debug)]
 pub(crate) enum Ask {
     Register {
+        account: u64,
         registration: Box<Registration>,
         status: watch::Sender<Status>,
     },
@@ -211,7 +213,10 @@ impl Application for Agent {
                     line.state.send_replace(State::Ended(record.into()));
                 }
             }
-            Event::Registration { account, state } => {
+            Event::Registration {
+                registrant: Registrant::Account(account),
+                state,
+            } => {
                 if let Some(status) = self.accounts.get(&account) {
                     status.send_replace(Some(state));
                 }
@@ -220,7 +225,8 @@ impl Application for Agent {
                 }
             }
             // A phone bridges nothing and has no users of its own.
-            Event::Bridge(_)
+            Event::Registration { .. }
+            | Event::Bridge(_)
             | Event::InvitationRings { .. }
             | Event::InvitationAnswered { .. }
             | Event::InvitationEnded { .. }
@@ -249,9 +255,13 @@ impl Application for Agent {
 
     fn handle_request(&mut self, now: Time, request: Ask, calls: &mut Coordinator) {
         match request {
-            Ask::Register { registration, status } => {
-                self.accounts.insert(registration.account, status);
-                calls.register(now, *registration);
+            Ask::Register {
+                account,
+                registration,
+                status,
+            } => {
+                self.accounts.insert(account, status);
+                calls.register(now, account, *registration);
             }
             Ask::Unregister { account } => calls.unregister(now, account),
             Ask::Dial { call, reply } => {

@@ -156,6 +156,8 @@ impl Builder {
             session_timer: None,
             inactivity: None,
             limits: session_core::Limits::default(),
+            register_rate: 50,
+            secret: [0; 32],
             max_contacts: 0,
         };
         let listen = match self.transport {

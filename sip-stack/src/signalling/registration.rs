@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use sans_io::{Rng, Time};
 use session_core::Fault;
-use sip_core::endpoint::{Credentials, Endpoint, OutgoingRequest, RequestId, Target};
+use sip_core::auth::Answerer;
+use sip_core::endpoint::{Credentials, Endpoint, OutgoingContact, OutgoingRequest, RequestId, Target};
 use sip_core::flow::Flow;
 use sip_core::message::{Address, HeaderName, Message, Method};
 use sip_core::uri::Uri;
@@ -89,12 +90,16 @@ impl Registration {
             request_uri: domain(&login.aor),
             from: me.clone(),
             to: me,
-            contact_user: Some(self.contact.clone()),
-            contact_params: format!("{};expires={expires}", self.instance),
+            contact: Some(OutgoingContact {
+                user: self.contact.clone(),
+                params: format!("{};expires={expires}", self.instance),
+                ..OutgoingContact::default()
+            }),
             call: Some((self.call_id.clone(), self.cseq)),
             body: None,
             extra: Vec::new(),
-            credentials: Some(credentials(login)),
+            answerer: Some(Answerer::new(credentials(login))),
+            response_timeout: None,
         };
         self.pending = Some((endpoint.request(now, request), reply));
     }

@@ -334,7 +334,9 @@ impl Task {
                 };
                 self.endpoint.reply(now, tx, code, none(), None);
             }
-            Event::Response { request, response } => self.registration.answered(now, request, Ok(&response)),
+            Event::Response {
+                request, response, ..
+            } => self.registration.answered(now, request, Ok(&response)),
             Event::RequestFailed { request, silence } => {
                 let fault = match silence {
                     Silence::Timeout => Fault::NoResponse,

@@ -119,6 +119,8 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
             session_timer: None,
             inactivity: None,
             limits: session_core::Limits::default(),
+            register_rate: 50,
+            secret: [0; 32],
             max_contacts: 3,
         },
         identity,

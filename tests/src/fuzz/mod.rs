@@ -21,6 +21,7 @@ pub mod latching;
 pub mod message;
 mod mutate;
 pub mod playout;
+pub mod registration;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdes;

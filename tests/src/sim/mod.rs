@@ -25,7 +25,7 @@ mod world;
 
 pub use agent::{Agent, Heard, Link, State};
 pub use network::Conditions;
-pub use node::{Media, Node};
+pub use node::{Media, Node, config as node_config};
 pub use phone::{Manner, Phone, Voice};
 pub use story::{Outcome, tell, tell_on};
 pub use switch::{Switch, config};

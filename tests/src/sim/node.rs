@@ -67,7 +67,7 @@ pub struct Node {
 
 /// The configuration that all nodes share.
 #[must_use]
-pub(super) fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> Config {
+pub fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> Config {
     Config {
         endpoint: endpoint::Config::default(),
         access,
@@ -92,6 +92,8 @@ pub(super) fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> C
         session_timer: None,
         inactivity: None,
         limits: session_core::Limits::default(),
+        register_rate: 50,
+        secret: [0; 32],
         max_contacts: 5,
     }
 }

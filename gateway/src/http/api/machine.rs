@@ -5,11 +5,12 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use session_core::Stats;
+use session_core::{RegistrationState, Stats, TrunkStatus};
 use sip_stack::Handle;
 use sip_stack::dns;
 use sip_stack::media::{LATENESS_BOUNDS, MediaCounters};
 use sip_stack::transport::{Counters, Crowd, TransportCounters};
+use tokio::sync::oneshot;
 
 use super::exposition::Page;
 use crate::call_counts::CallCounts;
@@ -27,6 +28,13 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// State of all trunks; `None` once the signalling task has ended.
+    pub(super) async fn trunks(&self) -> Option<Vec<TrunkStatus>> {
+        let (reply, answer) = oneshot::channel();
+        self.stack.request(Request::Trunks(reply)).await.ok()?;
+        answer.await.ok()
+    }
+
     /// Appends all of them. Numbers of the signalling task are left out once it has ended.
     pub(super) async fn append(&self, page: &mut Page) {
         let stats = self.stack.stats().await.ok();
@@ -38,6 +46,7 @@ impl Machine {
             active(page, stats.sessions);
             signalling(page, &stats);
         }
+        registrations(page, &self.trunks().await.unwrap_or_default());
         let (ended, setup) = self.calls.families();
         page.register(
             "calls",
@@ -221,6 +230,20 @@ fn lateness<'a>(page: &mut Page, threads: impl Iterator<Item = &'a MediaCounters
             (sum, all),
             bounds.zip(cumulative),
         );
+    }
+}
+
+/// Appends whether trunks are registered, those that want to be.
+fn registrations(page: &mut Page, trunks: &[TrunkStatus]) {
+    page.gauge(
+        "trunk_registered",
+        "1 for a trunk whose registrar knows of the gateway, 0 for one that it refuses or that does not answer.",
+    );
+    for trunk in trunks {
+        if let Some(registration) = &trunk.registration {
+            let is_registered = matches!(registration.state, RegistrationState::Registered { .. });
+            page.sample(&[("trunk", &trunk.name)], f64::from(u8::from(is_registered)));
+        }
     }
 }
 

@@ -26,6 +26,7 @@ mod statistics;
 mod supervise;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trunks;
 
 use std::fmt;
 use std::sync::Arc;

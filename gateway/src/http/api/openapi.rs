@@ -21,6 +21,7 @@ use super::configure::{queues, users};
 use super::problem::{Code, FieldError, PROBLEM_JSON, ProblemDetails};
 use super::{
     Api, admin, agent, bans, calls, events, health, live, metrics, records, sign_in, statistics, supervise,
+    trunks,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -92,6 +93,8 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(users::get, users::put, users::delete))
         .routes(routes!(admin::keys, admin::make_key))
         .routes(routes!(admin::remove_key))
+        .routes(routes!(trunks::list))
+        .routes(routes!(trunks::get))
         .routes(routes!(bans::bans))
         .routes(routes!(bans::lift))
         .routes(routes!(pause_reasons::list, pause_reasons::post))

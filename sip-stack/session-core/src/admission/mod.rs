@@ -22,7 +22,7 @@ use crate::directory::Directory;
 use crate::event::{Event, Source};
 use crate::guard::{self, Ban, Denied, Guard};
 use crate::identity::claimed_user;
-use crate::incoming::{host_of, user_of};
+use crate::incoming::{called, host_of, user_of};
 
 /// Admission: who proves to be whom, who guesses, and who calls too much.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl Admission {
         // prove who they are.
         if !websocket
             && !acts_as_user(cx, claimed.as_deref(), request, flow)
-            && let Some(name) = cx.directory.trunk_at(flow.remote.ip())
+            && let Some(name) = cx.directory.trunk_of(&called(request), flow)
         {
             let source = Source::Trunk(name.to_owned());
             return admit_domain(cx, request, source, flow);
@@ -372,7 +372,8 @@ fn admit_domain(cx: &mut Context, request: &Message, source: Source, flow: Flow)
 /// forges it.
 fn spared(config: &Config, directory: &Directory) -> Vec<guard::Network> {
     let trunks = directory.trunks().flat_map(|(_, trunk)| &trunk.sources);
-    let trunks = trunks.map(|source| guard::Network::from(*source));
+    let trunks = trunks.copied().chain(directory.registrars());
+    let trunks = trunks.map(guard::Network::from);
     config.guard.spare.iter().cloned().chain(trunks).collect()
 }
 

@@ -13,8 +13,9 @@ use sip_core::uri::{Host, Uri};
 
 use super::{Caller, Dialling, OnFailure, OutgoingCall, Party, Redirect, trunk_uri};
 use crate::call::Call;
+use crate::config::CallerId;
 use crate::context::Context;
-use crate::identity::{Diversion, Identity, Presentation, Side};
+use crate::identity::{Diversion, Identity, Presentation, Side, is_anonymous};
 use crate::leg::{Account, Device, Leg, MediaWanted, Negotiation, Peer};
 
 /// A place where a party can be called.
@@ -38,6 +39,18 @@ pub(super) struct Branch {
     pub(super) proxied: bool,
     /// True if our INVITE brings no offer.
     pub(super) late_offer: bool,
+    pub(super) line: Line,
+}
+
+/// Line that our INVITE goes out on, where the place has given us one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Line {
+    /// User part of `From`; `None`: the caller's.
+    pub(super) user: Option<String>,
+    /// Domain of `From`; `None`: that of the place if it asks for credentials, else ours.
+    pub(super) domain: Option<String>,
+    /// User part of `Contact`; `None`: that of `From`.
+    pub(super) contact: Option<String>,
 }
 
 impl Branch {
@@ -75,6 +88,7 @@ impl Branch {
                 srtp: SrtpPolicy::Off,
                 proxied: proxy.is_some(),
                 late_offer: false,
+                line: Line::default(),
             }]),
         }
     }
@@ -99,6 +113,7 @@ impl Branch {
             srtp: user.srtp,
             proxied: !contact.path.is_empty(),
             late_offer: false,
+            line: Line::default(),
         };
         let found: Vec<Branch> = cx.directory.contacts(name).map(of_contact).collect();
         if found.is_empty() {
@@ -111,27 +126,36 @@ impl Branch {
     fn of_trunk(cx: &Context, name: &str, number: &str) -> Result<Branch, StatusCode> {
         let trunk = cx.directory.trunk(name).ok_or(StatusCode::NOT_FOUND)?;
         let uri = trunk_uri(trunk, Some(number)).map_err(|_| StatusCode::NOT_FOUND)?;
-        let credentials = match (&trunk.username, &trunk.password) {
-            (Some(username), Some(password)) => Some(Credentials {
-                username: username.clone(),
-                password: password.clone(),
-            }),
-            _ => None,
+        let registered = trunk.register.is_some();
+        let line = Line {
+            user: match &trunk.caller_id {
+                CallerId::Pass => None,
+                CallerId::Fixed(number) => Some(number.clone()),
+            },
+            domain: match &trunk.from_domain {
+                Some(domain) => Some(domain.clone()),
+                None => registered.then(|| trunk.domain().0.to_owned()),
+            },
+            contact: cx.directory.contact_at(name).map(str::to_owned),
+        };
+        let configured = || Target::Uri {
+            proxy: trunk.outbound_proxy.clone(),
         };
         Ok(Branch {
-            target: Target::Uri { proxy: None },
+            target: cx.directory.target_at(name).unwrap_or_else(configured),
             uri,
             device: Device::Phone,
             party: number.to_owned(),
             account: Account::Trunk(name.to_owned()),
             codecs: trunk.codecs.clone(),
-            credentials,
+            credentials: trunk.credentials(),
             flow: None,
             timeout: trunk.timeout,
             source: trunk.media_source,
             srtp: trunk.srtp,
             proxied: false,
             late_offer: trunk.late_offer,
+            line,
         })
     }
 
@@ -163,18 +187,31 @@ impl Branch {
         max_forwards: u8,
         ring: Ring,
     ) -> OutgoingInvite {
-        let host = match &self.credentials {
-            Some(_) => host_text(&self.uri),
-            None => cx.config.host.clone(),
+        let host = match (&self.line.domain, &self.credentials) {
+            (Some(domain), _) => domain.clone(),
+            (None, Some(_)) => host_text(&self.uri),
+            (None, None) => cx.config.host.clone(),
         };
-        let caller = match &self.credentials {
-            Some(c) if caller.user.is_empty() => &Caller {
-                user: c.username.clone(),
-                display: caller.display.clone(),
-            },
-            _ => caller,
+        let as_user = |user: &str| Caller {
+            user: user.to_owned(),
+            display: caller.display.clone(),
         };
-        let presentation = Presentation::new(caller, identity, &self.side(cx), (&host, &self.uri));
+        let (caller, identity) = match (&self.line.user, &self.credentials) {
+            // One who wants to stay unknown is not shown with the number of the line either.
+            (Some(number), _) => (
+                match is_anonymous(caller) {
+                    true => caller.clone(),
+                    false => as_user(number),
+                },
+                Identity {
+                    asserted: Some(as_user(number)),
+                    ..identity.clone()
+                },
+            ),
+            (None, Some(c)) if caller.user.is_empty() => (as_user(&c.username), identity.clone()),
+            (None, _) => (caller.clone(), identity.clone()),
+        };
+        let presentation = Presentation::new(&caller, &identity, &self.side(cx), (&host, &self.uri));
         let of_user = self.account.user();
         let to = match of_user.map(|user| Uri::sip(Some(user), &cx.config.host, None)) {
             Some(Ok(uri)) => uri,
@@ -185,7 +222,7 @@ impl Branch {
             request_uri: self.uri,
             from: presentation.from,
             to: Address::new(to),
-            contact_user: presentation.contact_user,
+            contact_user: self.line.contact.unwrap_or(presentation.contact_user),
             body: None,
             extra: std::iter::once(("Max-Forwards".into(), max_forwards.to_string()))
                 .chain(presentation.headers)

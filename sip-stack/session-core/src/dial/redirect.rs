@@ -11,7 +11,7 @@ use sip_core::endpoint::{Credentials, Target};
 use sip_core::message::{Message, StatusCode};
 use sip_core::uri::Uri;
 
-use super::branch::{Branch, Ring, host_text, user_text};
+use super::branch::{Branch, Line, Ring, host_text, user_text};
 use super::{Caller, Party};
 use crate::call::Call;
 use crate::context::Context;
@@ -42,6 +42,7 @@ pub(crate) struct Origin {
     source: MediaSource,
     srtp: SrtpPolicy,
     late_offer: bool,
+    line: Line,
 }
 
 impl Redirect {
@@ -58,6 +59,7 @@ impl Redirect {
             source: branch.source,
             srtp: branch.srtp,
             late_offer: branch.late_offer,
+            line: branch.line.clone(),
         }))
     }
 }
@@ -215,6 +217,7 @@ impl Call {
                 srtp: origin.srtp,
                 proxied: false,
                 late_offer: origin.late_offer,
+                line: origin.line.clone(),
             };
             self.start_branch(cx, branch, &caller, Ring::within(timeout));
         }

@@ -1,11 +1,13 @@
 //! Directory: users and trunks, where they can be reached, and what their registrations entitle them to. All of it may be replaced
 //! under calls.
 
+mod line;
 mod probe;
 mod rights;
 mod trunks;
 mod users;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use media_core::control::MediaSource;
@@ -17,6 +19,7 @@ use sip_core::registrar::{self, Binding, RegisterOutcome, Registrar};
 
 use crate::config::{Access, Credentials, Trunk, User};
 use crate::leg::Account;
+use line::Line;
 use rights::Rights;
 
 /// Users, trunks and registrations.
@@ -26,6 +29,8 @@ pub(crate) struct Directory {
     credentials: Credentials,
     registrar: Registrar,
     rights: Rights,
+    /// Trunks that we register at, by name.
+    lines: BTreeMap<String, Line>,
 }
 
 impl Directory {
@@ -38,6 +43,7 @@ impl Directory {
                 ..registrar::Config::default()
             }),
             rights: Rights::default(),
+            lines: BTreeMap::new(),
         }
     }
 
@@ -70,7 +76,7 @@ impl Directory {
     }
 
     /// The trunk whose calls come from that address.
-    pub(crate) fn trunk_at(&self, address: IpAddr) -> Option<&str> {
+    fn trunk_at(&self, address: IpAddr) -> Option<&str> {
         let mut trunks = self.trunks();
         let found = trunks.find(|(_, trunk)| trunk.sources.contains(&address));
         found.map(|(name, _)| name)

@@ -36,12 +36,12 @@ impl Coordinator {
                 to: Address::new(uri.bare()),
                 request_uri: uri,
                 from: Address::new(me),
-                contact_user: None,
-                contact_params: String::new(),
+                contact: None,
                 call: None,
                 extra: Vec::new(),
                 body: None,
-                credentials: None,
+                answerer: None,
+                response_timeout: None,
             };
             let request = self.context_mut().endpoint.request(now, request);
             self.probes_mut().insert(request, user.to_owned());

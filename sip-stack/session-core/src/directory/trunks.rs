@@ -25,6 +25,15 @@ impl Coordinator {
         (cx.config.limits.trunks, cx.config.limits.users) = adjustment.quotas;
         self.spare_trunks();
         self.follow_trunks();
+        self.register_trunks();
+    }
+
+    /// Registers at the trunks that want it, and gives up what is no longer wanted.
+    pub(crate) fn register_trunks(&mut self) {
+        let (registrations, cx) = self.registrations_mut();
+        let secret = cx.config.secret;
+        cx.directory.set_lines(&secret);
+        registrations.set_trunks(cx);
     }
 
     /// Tells which names are to be followed.

@@ -142,7 +142,7 @@ fn anonymous() -> Caller {
 }
 
 /// True for a caller without a name or number.
-pub(super) fn is_anonymous(caller: &Caller) -> bool {
+pub(crate) fn is_anonymous(caller: &Caller) -> bool {
     caller.user.is_empty() || caller.user.eq_ignore_ascii_case(ANONYMOUS)
 }
 

@@ -8,7 +8,7 @@ mod presentation;
 mod privacy;
 mod user_to_user;
 
-pub(crate) use caller::{Sender, claimed_user, read};
+pub(crate) use caller::{Sender, claimed_user, is_anonymous, read};
 pub(crate) use diversion::diversions;
 pub use diversion::{Diversion, DiversionReason};
 pub use policy::{AssertedIn, DiversionIn, IdentityPolicy};

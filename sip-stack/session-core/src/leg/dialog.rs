@@ -123,7 +123,7 @@ impl Leg {
         let host = host_text(&invite.request_uri);
         let over = match &invite.target {
             Target::Flow(flow) | Target::Contact { flow, .. } => Some(*flow),
-            Target::Uri { .. } => None,
+            Target::Routes(_) | Target::Uri { .. } => None,
         };
         let usage = cx.endpoint.invite(now, *invite);
         self.dialog = Dialog::Trying(usage);

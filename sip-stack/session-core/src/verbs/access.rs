@@ -3,37 +3,36 @@
 use std::net::IpAddr;
 
 use sans_io::Time;
-use sip_core::endpoint::RequestId;
-use sip_core::message::Message;
 
-use crate::account::Registration;
 use crate::admission::Limits;
 use crate::coordinator::Coordinator;
 use crate::guard::Ban;
-use crate::record::Fault;
+use crate::registration::{Registrant, Registration};
 
 impl Coordinator {
-    /// Registers, and refreshes at half the granted time until [`unregister`](Self::unregister). Failures are
-    /// reported and tried again after 5 s, doubling up to 5 min; 403 and 404 end it.
-    pub fn register(&mut self, now: Time, registration: Registration) {
-        let (accounts, cx) = self.accounts_mut();
-        accounts.register(cx, now, registration);
+    /// Registers, and refreshes in time until [`unregister`](Self::unregister). A later one of the same name takes its place. Failures are
+    /// reported and tried again after a few seconds, doubling up to 5 min; 403 and 404 end it.
+    pub fn register(&mut self, now: Time, account: u64, registration: Registration) {
+        let (registrations, cx) = self.registrations_mut();
+        registrations.register(cx, now, Registrant::Account(account), registration);
     }
 
     /// Gives a registration up.
     pub fn unregister(&mut self, now: Time, account: u64) {
-        let (accounts, cx) = self.accounts_mut();
-        accounts.unregister(cx, now, account);
+        let (registrations, cx) = self.registrations_mut();
+        registrations.unregister(cx, now, &Registrant::Account(account));
     }
 
-    pub(crate) fn register_answered(
-        &mut self,
-        now: Time,
-        request: RequestId,
-        response: Result<&Message, Fault>,
-    ) {
-        let (accounts, cx) = self.accounts_mut();
-        accounts.answered(cx, now, request, response);
+    /// Gives all registrations of ours up, within about 2 s if their registrars answer: see [`is_registered`](Self::is_registered).
+    pub fn unregister_all(&mut self, now: Time) {
+        let (registrations, cx) = self.registrations_mut();
+        registrations.unregister_all(cx, now);
+    }
+
+    /// True while there is a registration of ours, though it be only under way or being given up.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        !self.registrations().is_empty()
     }
 
     /// Sets other limits from now on; calls stay.
@@ -61,6 +60,6 @@ impl Coordinator {
     /// True if somebody of ours is at that address: a user who got in from there lately, or a trunk.
     #[must_use]
     pub fn knows(&self, now: Time, address: IpAddr) -> bool {
-        self.admission().knows(now, address) || self.context().directory.trunk_at(address).is_some()
+        self.admission().knows(now, address) || self.context().directory.is_trunk_at(address)
     }
 }

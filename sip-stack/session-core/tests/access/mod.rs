@@ -12,8 +12,8 @@ use media_core::control::{Command, Event as MediaEvent, MediaSource};
 use sans_io::{Rng, Time};
 use session_core::guard::{self, Offence};
 use session_core::{
-    Access, Adjustment, Application, Config, Coordinator, Credentials, Event, Input, Lent, Output, Reason,
-    Source, Trunk, User,
+    Access, Adjustment, Application, CallerId, Config, Coordinator, Credentials, Event, Input, Lent, Output,
+    Reason, Source, Trunk, User,
 };
 use sip_core::auth::{Answered, Answerer};
 use sip_core::endpoint;
@@ -74,6 +74,10 @@ fn carrier() -> Trunk {
         identity: session_core::identity::IdentityPolicy::default(),
         follows_name: false,
         late_offer: false,
+        outbound_proxy: None,
+        register: None,
+        caller_id: CallerId::Pass,
+        from_domain: None,
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
     }
@@ -778,6 +782,10 @@ fn trunks_that_come_later_are_never_banned_and_those_that_are_gone_may_be() {
         host: "sip.carrier.example".into(),
         follows_name: true,
         late_offer: false,
+        outbound_proxy: None,
+        register: None,
+        caller_id: CallerId::Pass,
+        from_domain: None,
         sources: Vec::new(),
         ..carrier()
     };

@@ -9,7 +9,7 @@ use media_core::control::{Command, Event as MediaEvent, MediaSource, Report, Str
 use media_core::negotiated::{Codec, Fingerprint, Hash, Negotiated};
 use sans_io::{Rng, Time};
 use session_core::{
-    Access, Config, Coordinator, Dial, Event, Input, LegId, OnFailure, Output, Party, Trunk, User,
+    Access, CallerId, Config, Coordinator, Dial, Event, Input, LegId, OnFailure, Output, Party, Trunk, User,
 };
 use sip_core::auth::{Algorithm, Answered, Answerer};
 use sip_core::endpoint::{self, Advertised, Credentials};
@@ -82,6 +82,10 @@ pub(crate) fn config() -> Config {
         identity: session_core::identity::IdentityPolicy::default(),
         follows_name: false,
         late_offer: false,
+        outbound_proxy: None,
+        register: None,
+        caller_id: CallerId::Pass,
+        from_domain: None,
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
     };
@@ -120,6 +124,8 @@ pub(crate) fn config() -> Config {
         max_sessions: 100,
         max_contacts: 5,
         limits: session_core::Limits::default(),
+        register_rate: 50,
+        secret: [0; 32],
         guard: session_core::guard::Config::default(),
     }
 }

@@ -11,8 +11,8 @@ use media_core::control::{
 use media_core::negotiated::{Codec, Fingerprint, Hash};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
-    Access, Adjustment, CallRecord, Caller, Config, Coordinator, Dial, Event, Input, Invitation, LegId,
-    OnFailure, OutgoingCall, Output, Party, ReferTo, Registration, SessionId, Stats, Trunk, User,
+    Access, Adjustment, CallRecord, Caller, CallerId, Config, Coordinator, Dial, Event, Input, Invitation,
+    LegId, OnFailure, OutgoingCall, Output, Party, ReferTo, Registration, SessionId, Stats, Trunk, User,
 };
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
@@ -103,6 +103,10 @@ fn trunk(node: usize) -> Trunk {
         sources: vec![address(node).ip()],
         follows_name: false,
         late_offer: false,
+        outbound_proxy: None,
+        register: None,
+        caller_id: CallerId::Pass,
+        from_domain: None,
         username: None,
         password: None,
         timeout: None,
@@ -171,6 +175,8 @@ fn config(node: usize, user: bool) -> Config {
         inactivity: (node == GATEWAY).then(|| Duration::from_secs(60)),
         max_contacts: 5,
         limits: session_core::Limits::default(),
+        register_rate: 50,
+        secret: [7; 32],
     }
 }
 
@@ -333,14 +339,17 @@ impl World {
     pub(crate) fn register(&mut self, node: usize) {
         let aor = Uri::sip(Some("agent"), address(GATEWAY).ip(), Some(5060)).expect("uri");
         let registration = Registration {
-            account: 1,
             aor,
             proxy: None,
-            username: "agent".into(),
-            password: "secret".into(),
+            credentials: Some(endpoint::Credentials {
+                username: "agent".into(),
+                password: "secret".into(),
+            }),
             expires: Duration::from_secs(3_600),
+            contact: Some("agent".into()),
+            instance: None,
         };
-        self.verb(node, |c, now| c.register(now, registration));
+        self.verb(node, |c, now| c.register(now, 1, registration));
     }
 
     /// The application of a node does something by itself.

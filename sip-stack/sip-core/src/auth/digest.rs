@@ -40,7 +40,8 @@ impl Algorithm {
     }
 
     /// Hash of `parts` joined by colons, in lower-case hex.
-    pub(super) fn hash(self, parts: &[&[u8]]) -> String {
+    #[must_use]
+    pub fn hash(self, parts: &[&[u8]]) -> String {
         match self {
             Algorithm::Md5 => hash::<Md5>(parts),
             Algorithm::Sha256 => hash::<Sha256>(parts),

@@ -37,7 +37,7 @@ impl Endpoint {
             cseq: self.rng.below(1 << 16) as u32 + 1,
             contact: Some(Contact {
                 user: wire::user(&call.contact_user),
-                params: String::new(),
+                ..Contact::default()
             }),
             more: self.about.lines(&call.extra, call.body.is_some()),
             session: call.session_timer.map(|interval| SessionLines {
@@ -57,7 +57,7 @@ impl Endpoint {
             remote_target: call.request_uri.as_str().to_owned(),
             flow: match &call.target {
                 Target::Flow(flow) | Target::Contact { flow, .. } => Some(*flow),
-                Target::Uri { .. } => None,
+                Target::Routes(_) | Target::Uri { .. } => None,
             },
             remote_allow: Vec::new(),
             user_agent: None,
@@ -379,7 +379,7 @@ pub(super) fn routed_to(target: &Target, request_uri: &Uri) -> (String, Vec<Stri
         Target::Uri { proxy: Some(proxy) } if proxy.is_loose_router() => {
             (uri.to_owned(), vec![format!("<{}>", proxy.as_str())])
         }
-        Target::Contact { path, .. } => {
+        Target::Contact { path, .. } | Target::Routes(path) => {
             let routed = RouteSet::restored(path.clone()).apply(uri);
             (routed.request_uri, routed.routes)
         }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sans_io::{Deadline, Time};
 
 use crate::dialog::same_tag;
-use crate::flow::{Destination, FlowId, Transport};
+use crate::flow::{Destination, Flow, FlowId, Transport};
 use crate::message::{Message, Method, StatusCode};
 use crate::transaction::{Client, ClientInvite, OnResponse, OnTimeout, Timing};
 
@@ -186,7 +186,7 @@ impl ClientTx {
 
 impl Endpoint {
     /// A response whose only `Via` is ours.
-    pub(super) fn receive_response(&mut self, now: Time, id: u64, response: Message) {
+    pub(super) fn receive_response(&mut self, now: Time, id: u64, flow: Flow, response: Message) {
         let (Some(code), Some(tx)) = (response.status(), self.clients.get_mut(&id)) else {
             return;
         };
@@ -207,9 +207,9 @@ impl Endpoint {
             OnResponse::Ack => self.repeat_refusal_ack(id),
             OnResponse::DeliverAndAck => {
                 self.ack_refusal(id, &response);
-                self.deliver(now, id, code, response);
+                self.deliver(now, id, code, (flow, response));
             }
-            OnResponse::Deliver => self.deliver(now, id, code, response),
+            OnResponse::Deliver => self.deliver(now, id, code, (flow, response)),
         }
     }
 
@@ -289,11 +289,11 @@ impl Endpoint {
     }
 
     /// A response for the user of the transaction.
-    fn deliver(&mut self, now: Time, id: u64, code: StatusCode, response: Message) {
+    fn deliver(&mut self, now: Time, id: u64, code: StatusCode, (flow, response): (Flow, Message)) {
         let Some(tx) = self.clients.get_mut(&id) else {
             return;
         };
-        let (usage, purpose) = (tx.usage, tx.purpose);
+        let (usage, purpose, to) = (tx.usage, tx.purpose, tx.to.clone());
         if !code.is_final() {
             match purpose {
                 Purpose::Invite => self.invite_provisional(now, id, usage, code, &response),
@@ -330,7 +330,7 @@ impl Endpoint {
             Purpose::Abandoned => {}
             Purpose::Reinvite { refresh } => self.reinvite_answered(now, id, usage, refresh, code, &response),
             Purpose::Update => self.update_answered(now, usage, code, &response),
-            Purpose::Outside(request) => self.outside_answered(request, response),
+            Purpose::Outside(request) => self.outside_answered(request, response, (flow, &to)),
             Purpose::Subscription(id) => self.subscription_answered(now, id, &response),
             Purpose::Bye
             | Purpose::Info

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sans_io::Deadline;
 
 use super::ids::{ForkId, QueryId, ReferId, RequestId, ServerTx, UsageId};
-use super::outgoing::{Body, Reason};
+use super::outgoing::{Body, Exchange, Reason};
 use super::subscription::{EventType, SubscriptionEnd, SubscriptionId, SubscriptionState};
 use crate::flow::{Destination, Flow, FlowId, Transport};
 use crate::message::{Message, Referral, StatusCode};
@@ -281,6 +281,8 @@ pub enum Event {
         request: RequestId,
         /// The response.
         response: Message,
+        /// How it came about.
+        exchange: Box<Exchange>,
     },
     /// A request of ours outside any usage found no answer.
     RequestFailed {

@@ -103,7 +103,7 @@ impl Endpoint {
             contact: (refreshes_target || matches!(method, Method::Notify | Method::Refer)).then(|| {
                 Contact {
                     user: state.contact_user.clone(),
-                    params: String::new(),
+                    ..Contact::default()
                 }
             }),
             session: if refreshes_target {

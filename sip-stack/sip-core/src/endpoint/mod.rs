@@ -64,7 +64,9 @@ pub use config::{Advertised, Config};
 pub use counts::{Counts, Totals, UsageInfo};
 pub use event::{Ended, Event, Input, OfferMethod, Output, Silence};
 pub use ids::{ForkId, QueryId, ReferId, RequestId, ServerTx, UsageId};
-pub use outgoing::{Body, Headers, OutgoingInvite, OutgoingRequest, Reason, Target};
+pub use outgoing::{
+    Body, Exchange, Headers, OutgoingContact, OutgoingInvite, OutgoingRequest, Reason, Target,
+};
 pub use subscription::{
     EventType, OutgoingSubscribe, SubscriptionEnd, SubscriptionId, SubscriptionState, TerminationReason,
 };

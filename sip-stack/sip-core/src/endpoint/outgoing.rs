@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::auth::Credentials;
+use crate::auth::{Answerer, Credentials};
 use crate::flow::Flow;
 use crate::message::{Address, Method};
 use crate::uri::Uri;
@@ -57,6 +57,8 @@ pub enum Target {
         /// Values of `Path`, nearest first.
         path: Vec<String>,
     },
+    /// By way of these proxies, as a registrar told us in `Service-Route` (RFC 3608 §6.1): the first is the next hop.
+    Routes(Vec<String>),
     /// Destination by RFC 3263: from `proxy` if there is one, else from the Request-URI. A proxy with `;lr`
     /// is also written as `Route`.
     Uri {
@@ -106,16 +108,39 @@ pub struct OutgoingRequest {
     pub from: Address,
     /// `To`.
     pub to: Address,
-    /// `Contact` with this user part; none for `None`. A REGISTER's is completed by `contact_params`.
-    pub contact_user: Option<String>,
-    /// Parameters of the `Contact`, with their leading `;`.
-    pub contact_params: String,
+    /// `Contact`; none for `None`.
+    pub contact: Option<OutgoingContact>,
     /// Call-ID and CSeq to go on with, as consecutive REGISTERs must (RFC 3261 §10.2); new ones for `None`.
     pub call: Option<(String, u32)>,
     /// Body.
     pub body: Option<Body>,
     /// More headers.
     pub extra: Headers,
-    /// For 401 and 407.
-    pub credentials: Option<Credentials>,
+    /// For 401 and 407. It comes back in [`Event::Response`](super::Event::Response), for the next request to the same peer.
+    pub answerer: Option<Answerer>,
+    /// Time that a target may stay silent before the next one is tried or the request is given up; `None`: 64·T1
+    /// (timer F).
+    pub response_timeout: Option<Duration>,
+}
+
+/// `Contact` of a request outside any usage, but for its address, which depends on the transport.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutgoingContact {
+    /// User part of the URI; may be empty.
+    pub user: String,
+    /// Parameters of the URI, with their leading `;`.
+    pub uri_params: String,
+    /// Parameters of the `Contact`, with their leading `;`.
+    pub params: String,
+}
+
+/// Circumstances of a request of ours that was answered.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Flow that the response came over.
+    pub flow: Flow,
+    /// `host` or `host:port` of our `Contact`.
+    pub sent_by: String,
+    /// Knows the challenges of the peer from now on.
+    pub answerer: Option<Answerer>,
 }

@@ -1,6 +1,9 @@
+use std::time::Duration;
+
 use sans_io::Time;
 
 use crate::auth::Answerer;
+use crate::flow::{Destination, Flow};
 use crate::message::{Message, Method, StatusCode};
 
 use super::Endpoint;
@@ -8,13 +11,15 @@ use super::call_out::{max_forwards, new_call_id, routed_to};
 use super::client::Purpose;
 use super::event::{Event, Silence};
 use super::ids::{RequestId, ServerTx};
-use super::outgoing::{Body, Headers, OutgoingRequest};
+use super::outgoing::{Body, Exchange, Headers, OutgoingRequest};
 use super::wire::{self, Contact, Draft};
 
 /// A request of ours outside any usage.
 #[derive(Debug)]
 pub(super) struct Outside {
     pub(super) answerer: Option<Answerer>,
+    /// Time that a target may stay silent.
+    pub(super) response_timeout: Option<Duration>,
 }
 
 impl Endpoint {
@@ -37,9 +42,10 @@ impl Endpoint {
             to: request.to.to_string(),
             call_id,
             cseq,
-            contact: request.contact_user.map(|user| Contact {
-                user: wire::user(&user),
-                params: request.contact_params,
+            contact: request.contact.map(|contact| Contact {
+                user: wire::user(&contact.user),
+                uri_params: contact.uri_params,
+                params: contact.params,
             }),
             more: match takes_calls {
                 true => self.about.lines(&request.extra, true),
@@ -48,8 +54,11 @@ impl Endpoint {
             body: request.body,
             ..Draft::bare(request.method)
         };
-        let answerer = request.credentials.map(Answerer::new);
-        self.requests.insert(id, Outside { answerer });
+        let outside = Outside {
+            answerer: request.answerer,
+            response_timeout: request.response_timeout,
+        };
+        self.requests.insert(id, outside);
         let hop = self.hop_to_target(&request.target, &request.request_uri);
         self.dispatch(now, draft, hop, None, Purpose::Outside(id));
         id
@@ -69,9 +78,23 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn outside_answered(&mut self, request: RequestId, response: Message) {
-        if self.requests.remove(&request).is_some() {
-            self.event(Event::Response { request, response });
+    pub(super) fn outside_answered(
+        &mut self,
+        request: RequestId,
+        response: Message,
+        (flow, to): (Flow, &Destination),
+    ) {
+        if let Some(outside) = self.requests.remove(&request) {
+            let exchange = Box::new(Exchange {
+                flow,
+                sent_by: self.sent_by(to),
+                answerer: outside.answerer,
+            });
+            self.event(Event::Response {
+                request,
+                response,
+                exchange,
+            });
         }
     }
 

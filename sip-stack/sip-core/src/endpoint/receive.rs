@@ -28,11 +28,11 @@ impl Endpoint {
         if message.is_request() {
             self.receive_request(now, flow, message);
         } else {
-            self.match_response(now, message);
+            self.match_response(now, flow, message);
         }
     }
 
-    fn match_response(&mut self, now: Time, response: Message) {
+    fn match_response(&mut self, now: Time, flow: Flow, response: Message) {
         // §8.1.3.3: more than one Via, or a sent-by that is not ours: not for us.
         if response.via_count() != 1 {
             return;
@@ -49,7 +49,7 @@ impl Endpoint {
         if !self.is_sent_by_us(&via, &tx.to) || !tx.is_for(&cseq.method) {
             return;
         }
-        self.receive_response(now, id, response);
+        self.receive_response(now, id, flow, response);
     }
 
     fn receive_request(&mut self, now: Time, flow: Flow, request: Message) {

@@ -57,6 +57,7 @@ impl Endpoint {
         match target {
             Target::Flow(flow) => Hop::To(VecDeque::from([Destination::Flow(*flow)])),
             Target::Contact { flow, path } => hop_to_contact(*flow, path),
+            Target::Routes(routes) => hop_to_first(routes),
             Target::Uri { proxy } => hop(proxy.as_ref().unwrap_or(request_uri).borrow()),
         }
     }
@@ -280,6 +281,14 @@ pub(super) fn is_invalid(name: &str) -> bool {
             .get(name.len() - 7..)
             .is_some_and(|tail| tail.eq_ignore_ascii_case("invalid"))
         && (name.len() == 7 || name.as_bytes()[name.len() - 8] == b'.')
+}
+
+/// First hop of a request with a route set.
+fn hop_to_first(routes: &[String]) -> Hop {
+    match routes.first().and_then(|first| NameAddr::parse(first)) {
+        Some(first) => hop(first.uri),
+        None => Hop::Nowhere,
+    }
 }
 
 /// First hop to a registered contact. A connection is the way to it, whatever its path says; over UDP the

@@ -300,7 +300,7 @@ impl Endpoint {
             "Contact",
             &Contact {
                 user: user.to_owned(),
-                params: String::new(),
+                ..Contact::default()
             }
             .write(&address),
         );

@@ -92,6 +92,10 @@ impl Endpoint {
             Purpose::Invite => usage
                 .and_then(|usage| self.usages.get(&usage))
                 .and_then(|state| state.response_timeout),
+            Purpose::Outside(request) => self
+                .requests
+                .get(&request)
+                .and_then(|outside| outside.response_timeout),
             _ => None,
         };
         let others = (!tx.more.is_empty()).then_some(self.config.target_timeout);

@@ -37,6 +37,8 @@ pub(super) struct Draft {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Contact {
     pub(super) user: String,
+    /// Parameters of the URI, with their leading `;`.
+    pub(super) uri_params: String,
     /// With their leading `;`.
     pub(super) params: String,
 }
@@ -143,7 +145,10 @@ impl Draft {
 impl Contact {
     pub(super) fn write(&self, address: &str) -> String {
         let at = if self.user.is_empty() { "" } else { "@" };
-        format!("<sip:{}{at}{address}>{}", self.user, self.params)
+        format!(
+            "<sip:{}{at}{address}{}>{}",
+            self.user, self.uri_params, self.params
+        )
     }
 }
 

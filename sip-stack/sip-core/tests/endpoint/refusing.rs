@@ -1,6 +1,6 @@
 //! Requests that are answered before anybody is asked.
 
-use sip_core::endpoint::{Ended, Event, Headers, OutgoingRequest, Silence, Target};
+use sip_core::endpoint::{Ended, Event, Headers, OutgoingContact, OutgoingRequest, Silence, Target};
 use sip_core::flow::Transport;
 use sip_core::message::{Address, HeaderName, Method, StatusCode};
 use sip_core::uri::Uri;
@@ -247,15 +247,19 @@ fn register() -> OutgoingRequest {
         request_uri: uri("sip:192.0.2.9"),
         from: Address::new(uri("sip:alice@example.com")),
         to: Address::new(uri("sip:alice@example.com")),
-        contact_user: Some("alice".into()),
-        contact_params: ";expires=300".into(),
+        contact: Some(OutgoingContact {
+            user: "alice".into(),
+            params: ";expires=300".into(),
+            ..OutgoingContact::default()
+        }),
         call: Some(("steady".into(), 5)),
         body: None,
         extra: vec![("Expires".into(), "300".into())],
-        credentials: Some(sip_core::endpoint::Credentials {
+        answerer: Some(sip_core::auth::Answerer::new(sip_core::endpoint::Credentials {
             username: "alice".into(),
             password: "x".into(),
-        }),
+        })),
+        response_timeout: None,
     }
 }
 

@@ -13,7 +13,9 @@ use media_core::control::{Event as MediaEvent, LegId, StreamIndex};
 use media_core::negotiated::Codec;
 use media_core::shard;
 use sans_io::{Rng, Time};
-use session_core::{Access, Caller, Input, MediaSource, OutgoingCall, Party, SessionId, Trunk, User};
+use session_core::{
+    Access, Caller, CallerId, Input, MediaSource, OutgoingCall, Party, SessionId, Trunk, User,
+};
 use sip_core::endpoint;
 use sip_core::flow::{Flow, FlowId, Transport};
 use sip_core::uri::Uri;
@@ -85,6 +87,10 @@ fn trunk(at: SocketAddr) -> Trunk {
         sources: vec![at.ip()],
         follows_name: false,
         late_offer: false,
+        outbound_proxy: None,
+        register: None,
+        caller_id: CallerId::Pass,
+        from_domain: None,
         username: None,
         password: None,
         timeout: None,

@@ -44,6 +44,8 @@ pub enum Code {
     UnknownKey,
     /// No such ban.
     UnknownBan,
+    /// There is no such trunk.
+    UnknownTrunk,
     /// There is no such pause reason or disposition.
     UnknownCode,
     /// Defined in the configuration file, and changed there.
@@ -117,6 +119,7 @@ impl Code {
             | Code::UnknownRecord
             | Code::UnknownKey
             | Code::UnknownBan
+            | Code::UnknownTrunk
             | Code::UnknownCode
             | Code::NoDemo => StatusCode::NOT_FOUND,
             Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -165,6 +168,7 @@ impl Code {
             Code::UnknownRecord => "No such record",
             Code::UnknownKey => "No such API key",
             Code::UnknownBan => "No such ban",
+            Code::UnknownTrunk => "No such trunk",
             Code::UnknownCode => "No such code",
             Code::AssignmentGone => "The offer has ended",
             Code::WrongState => "Not possible in this state",

@@ -243,7 +243,7 @@ impl Identity {
     fn contact(&self) -> Contact {
         Contact {
             user: self.contact_user.clone(),
-            params: String::new(),
+            ..Contact::default()
         }
     }
 }
