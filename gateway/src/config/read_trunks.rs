@@ -48,6 +48,7 @@ pub(super) fn read_trunks<'t>(
         let sources = r.list(&mut section, "sources", ip);
         let trusted = r.get(&mut section, "trusted", boolean).unwrap_or(true);
         let late_offer = r.get(&mut section, "late_offer", boolean).unwrap_or_default();
+        let watches = r.get(&mut section, "watch", boolean).unwrap_or_default();
         let quota = quota(r, &mut section);
         if let Some(name) = name {
             limits.insert(name.clone(), quota);
@@ -67,6 +68,7 @@ pub(super) fn read_trunks<'t>(
                 timeout: Some(timeout.unwrap_or(TRUNK_TIMEOUT)),
                 codecs,
                 late_offer,
+                watches,
                 trusted,
                 media_source,
             };

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use media_core::control::Prompts;
 use media_core::dtls::Identity;
-use session_core::{Access, Credentials};
+use session_core::{Access, Credentials, Package};
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
 use sip_core::flow::Transport;
+use sip_core::message::Method;
 use sip_stack::StackConfig;
 use sip_stack::media::MediaConfig;
 use sip_stack::transport::tls::{Certificate, ClientTls};
@@ -78,7 +79,8 @@ fn sessions(config: &Config, identity: &Identity, accounts: &Accounts) -> sessio
     session_core::Config {
         endpoint: endpoint::Config {
             user_agent: concat!("Cordboard/", env!("CARGO_PKG_VERSION")).into(),
-            ..endpoint::Config::default()
+            event_packages: Package::ALL.map(|package| package.name().to_owned()).to_vec(),
+            ..methods()
         },
         access: Access::Directory {
             users: config.users.clone(),
@@ -110,7 +112,15 @@ fn sessions(config: &Config, identity: &Identity, accounts: &Accounts) -> sessio
             phone_legs: config.media.phone_ports.clone().count() / 2,
             ..config.limits.clone()
         },
+        messages: config.messages.clone(),
     }
+}
+
+/// The methods that the gateway takes: those of calls, and instant messages.
+fn methods() -> endpoint::Config {
+    let mut config = endpoint::Config::default();
+    config.allow.push(Method::Message);
+    config
 }
 
 /// Prompts of the owner, or those that the gateway was built with.

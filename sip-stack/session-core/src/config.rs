@@ -15,6 +15,7 @@ use sip_core::flow::Transport;
 
 use crate::admission::{Limits, Quota};
 use crate::guard;
+use crate::instant::MessageSettings;
 
 /// Settings of the coordinator.
 #[derive(Clone, Debug)]
@@ -63,6 +64,8 @@ pub struct Config {
     pub max_contacts: usize,
     /// Limits on the calls that trunks and users place.
     pub limits: Limits,
+    /// Instant messages.
+    pub messages: MessageSettings,
 }
 
 /// Silence after which a waiting caller is asked for a sign of life before an agent's phone rings. A phone that suppresses silence and
@@ -194,6 +197,8 @@ pub struct Trunk {
     pub late_offer: bool,
     /// True if it vouches for its callers: `P-Asserted-Identity` is believed (RFC 3325).
     pub trusted: bool,
+    /// True if it may watch our users: their calls, and whether they are there.
+    pub watches: bool,
     /// Sources that its media are accepted from.
     pub media_source: MediaSource,
 }

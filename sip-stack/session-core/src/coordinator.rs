@@ -20,7 +20,9 @@ use crate::config::{Access, Config};
 use crate::context::Context;
 use crate::directory::Directory;
 use crate::event::Event;
+use crate::instant::{MessageCounts, MessageId, Messages};
 use crate::leg::Leg;
+use crate::watch::{WatchCounts, Watches};
 
 /// The one authority on live calls.
 ///
@@ -34,6 +36,8 @@ pub struct Coordinator {
     accounts: Accounts,
     /// Users who were asked for a sign of life, by request.
     probes: BTreeMap<endpoint::RequestId, String>,
+    watches: Watches,
+    messages: Messages,
     /// True if names of trunks are followed.
     follows: bool,
 }
@@ -49,6 +53,8 @@ pub(crate) enum Timer {
     Silence(LegId),
     Absent(SessionId),
     Rights,
+    Message(MessageId),
+    Kept,
 }
 
 /// Inputs.
@@ -130,6 +136,10 @@ pub struct Stats {
     pub totals: endpoint::Totals,
     /// Calls refused since the start.
     pub excess: Excess,
+    /// Watches, by package.
+    pub watches: WatchCounts,
+    /// Instant messages.
+    pub messages: MessageCounts,
 }
 
 impl Coordinator {
@@ -149,6 +159,8 @@ impl Coordinator {
             bridges: BTreeMap::new(),
             accounts: Accounts::default(),
             probes: BTreeMap::new(),
+            watches: Watches::default(),
+            messages: Messages::default(),
             follows: false,
         };
         coordinator.follow_trunks();
@@ -219,6 +231,8 @@ impl Coordinator {
                 self.with_call(session, |call, cx| call.absent_over(cx, now));
             }
             Timer::Rights => self.end_registrations(now),
+            Timer::Message(message) => self.message_takes_long(now, message),
+            Timer::Kept => self.expire_kept(now),
         }
     }
 
@@ -291,7 +305,12 @@ impl Coordinator {
                 }
                 endpoint::Output::Resolve { query, uri } => cx.output(Output::Resolve { query, uri }),
                 endpoint::Output::Event(event) => self.on_signalling(now, event),
-                endpoint::Output::Timeout(deadline) => return cx.set_endpoint_deadline(deadline),
+                // What changed may be told to who watches.
+                endpoint::Output::Timeout(deadline) => {
+                    if !self.settle_watches(now) {
+                        return self.context.set_endpoint_deadline(deadline);
+                    }
+                }
             }
         }
     }
@@ -303,7 +322,9 @@ impl Coordinator {
         act: impl FnOnce(&mut Call, &mut Context) -> R,
     ) -> Option<R> {
         let call = self.calls.get_mut(&session)?;
+        self.watches.touch(call);
         let result = act(call, &mut self.context);
+        self.watches.touch(call);
         debug_assert_eq!(call.broken(&self.context.index), None);
         let (is_over, bridge) = (call.is_over(), call.shared_bridge());
         if is_over {
@@ -349,6 +370,7 @@ impl Coordinator {
     }
 
     pub(crate) fn insert_call(&mut self, call: Call) {
+        self.watches.touch(&call);
         self.calls.insert(call.id(), call);
     }
 
@@ -391,6 +413,22 @@ impl Coordinator {
 
     pub(crate) fn accounts_mut(&mut self) -> (&mut Accounts, &mut Context) {
         (&mut self.accounts, &mut self.context)
+    }
+
+    pub(crate) fn watches(&self) -> &Watches {
+        &self.watches
+    }
+
+    pub(crate) fn watches_mut(&mut self) -> (&mut Watches, &mut Context) {
+        (&mut self.watches, &mut self.context)
+    }
+
+    pub(crate) fn messages(&self) -> &Messages {
+        &self.messages
+    }
+
+    pub(crate) fn messages_mut(&mut self) -> (&mut Messages, &mut Context) {
+        (&mut self.messages, &mut self.context)
     }
 
     pub(crate) fn probes_mut(&mut self) -> &mut BTreeMap<endpoint::RequestId, String> {

@@ -122,7 +122,7 @@ impl Coordinator {
         let word = admission.admit(cx, now, request, flow);
         admission.report_bans(cx);
         let source = match word {
-            Word::Granted(source) => source,
+            Word::Granted { source, .. } => source,
             Word::PassedOver => {
                 cx.endpoint.pass_over_call(usage);
                 return None;

@@ -17,6 +17,7 @@ use crate::dial::{Caller, Dial, Invitation, OutgoingCall, Owner, Party};
 use crate::guard::Ban;
 use crate::leg::{Leg, LegInfo};
 use crate::record::{Cause, Fault};
+use crate::watch::WatchCounts;
 
 /// Calls.
 impl Coordinator {
@@ -336,6 +337,8 @@ impl Coordinator {
             silenced: self.admission().silenced(),
             totals: cx.endpoint.totals(),
             excess: self.admission().excess(),
+            messages: self.messages().counts(),
+            watches: WatchCounts::of(|package| self.watches().count(package)),
         }
     }
 

@@ -6,12 +6,14 @@ mod bridges;
 mod carried;
 mod centre;
 mod failover;
+mod instant;
 mod late_offer;
 mod replaces;
 mod restore;
 mod silence;
 mod strangers;
 mod transfer;
+mod watching;
 mod world;
 
 use std::time::Duration;

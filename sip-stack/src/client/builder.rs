@@ -156,6 +156,7 @@ impl Builder {
             session_timer: None,
             inactivity: None,
             limits: session_core::Limits::default(),
+            messages: session_core::MessageSettings::default(),
             max_contacts: 0,
         };
         let listen = match self.transport {

@@ -118,6 +118,7 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
             session_timer: None,
             inactivity: None,
             limits: session_core::Limits::default(),
+            messages: session_core::MessageSettings::default(),
             max_contacts: 3,
         },
         identity,

@@ -47,6 +47,22 @@ fn seeds() -> Vec<Vec<u8>> {
             }
         }
     }
+    let watches = "Event: dialog\r\nExpires: 60\r\nAccept: application/dialog-info+xml\r\n";
+    let offer = sdp::offer(sdp::Kind::Phone, at, "sendrecv", 1);
+    seeds.push(row(&[
+        request("SUBSCRIBE", "watcher", 1, "", watches, ""),
+        request("INVITE", "peer", 1, "", sdp_lines, &offer),
+        request("SUBSCRIBE", "watcher", 2, "", &watches.replace("60", "0"), ""),
+        request("BYE", "peer", 2, "", "", ""),
+    ]));
+    let text = "Content-Type: text/plain\r\nExpires: 600\r\nSubject: x\r\n";
+    seeds.push(row(&[
+        request("MESSAGE", "one", 1, "", text, "hello"),
+        request("MESSAGE", "two", 1, "", text, "there"),
+        request("INVITE", "peer", 1, "", sdp_lines, &offer),
+        request("MESSAGE", "peer", 2, "", text, "in a call"),
+        request("INFO", "peer", 3, "", text, "in a call"),
+    ]));
     for method in ["OPTIONS", "REGISTER", "MESSAGE", "SUBSCRIBE", "PUBLISH"] {
         seeds.push(row(&[request(method, "alone", 1, "", "Expires: 60\r\n", "")]));
     }

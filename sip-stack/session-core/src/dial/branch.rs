@@ -5,9 +5,9 @@ use std::time::Duration;
 use media_core::control::{LegId, MediaSource};
 use media_core::negotiated::Codec;
 use media_core::sdp::Family;
-use sip_core::endpoint::{Credentials, OutgoingInvite, Reason, Target};
+use sip_core::endpoint::{Body, Credentials, Headers, OutgoingInvite, OutgoingRequest, Reason, Target};
 use sip_core::flow::Flow;
-use sip_core::message::{Address, StatusCode};
+use sip_core::message::{Address, Method, StatusCode};
 use sip_core::uri::{Host, Uri};
 
 use super::{Caller, Dialling, OnFailure, OutgoingCall, Party, Redirect, trunk_uri};
@@ -139,8 +139,8 @@ impl Branch {
         over.or_else(called)
     }
 
-    /// The INVITE to it, without our offer.
-    fn invite(self, cx: &Context, caller: &Caller, ring: Ring) -> OutgoingInvite {
+    /// Addresses of a request to it, for this caller.
+    fn addresses(&self, cx: &Context, caller: &Caller) -> Addresses {
         let host = match &self.credentials {
             Some(_) => host_text(&self.uri),
             None => cx.config.host.clone(),
@@ -157,12 +157,22 @@ impl Branch {
             Some(Ok(uri)) => uri,
             _ => self.uri.bare(),
         };
-        OutgoingInvite {
-            target: self.target,
-            request_uri: self.uri,
+        Addresses {
             from: Address::with_display(&caller.display, from),
             to: Address::new(to),
             contact_user: from_user,
+        }
+    }
+
+    /// The INVITE to it, without our offer.
+    fn invite(self, cx: &Context, caller: &Caller, ring: Ring) -> OutgoingInvite {
+        let addresses = self.addresses(cx, caller);
+        OutgoingInvite {
+            target: self.target,
+            request_uri: self.uri,
+            from: addresses.from,
+            to: addresses.to,
+            contact_user: addresses.contact_user,
             body: None,
             extra: std::iter::once(("Max-Forwards".into(), ring.max_forwards.to_string()))
                 .chain(ring.headers)
@@ -173,6 +183,13 @@ impl Branch {
             session_timer: cx.config.session_timer.filter(|_| !self.device.is_browser()),
         }
     }
+}
+
+/// Addresses of a request.
+struct Addresses {
+    from: Address,
+    to: Address,
+    contact_user: String,
 }
 
 /// Details of an INVITE.
@@ -240,10 +257,43 @@ impl OutgoingCall {
     }
 }
 
-/// The place where an [`OutgoingCall`] goes.
+/// A place where a party is called, or gets a message.
 pub(crate) struct Place(Branch);
 
 impl Place {
+    /// The places of a party, at least one.
+    ///
+    /// # Errors
+    /// The SIP code that says why it cannot be reached: 404 unknown user or trunk, 480 not registered.
+    pub(crate) fn all_of(cx: &Context, party: &Party) -> Result<Vec<Place>, StatusCode> {
+        let branches = Branch::all_of(cx, party)?;
+        Ok(branches.into_iter().map(Place).collect())
+    }
+
+    /// The MESSAGE to it.
+    pub(crate) fn message(
+        self,
+        cx: &Context,
+        from: &Caller,
+        headers: Headers,
+        body: Option<Body>,
+    ) -> OutgoingRequest {
+        let addresses = self.0.addresses(cx, from);
+        OutgoingRequest {
+            method: Method::Message,
+            target: self.0.target,
+            request_uri: self.0.uri,
+            from: addresses.from,
+            to: addresses.to,
+            contact_user: None,
+            contact_params: String::new(),
+            call: None,
+            body,
+            extra: headers,
+            credentials: self.0.credentials,
+        }
+    }
+
     /// Number or name there.
     pub(crate) fn number(&self) -> String {
         user_text(&self.0.uri)

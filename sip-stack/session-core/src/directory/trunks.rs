@@ -25,6 +25,7 @@ impl Coordinator {
         (cx.config.limits.trunks, cx.config.limits.users) = adjustment.quotas;
         self.spare_trunks();
         self.follow_trunks();
+        self.review_trunks_that_watch();
     }
 
     /// Tells which names are to be followed.

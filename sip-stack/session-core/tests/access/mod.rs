@@ -73,6 +73,7 @@ fn carrier() -> Trunk {
         trusted: true,
         follows_name: false,
         late_offer: false,
+        watches: false,
         media_source: MediaSource::Learn,
     }
 }

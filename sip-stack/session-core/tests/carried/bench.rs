@@ -80,6 +80,7 @@ pub(crate) fn config() -> Config {
         trusted: true,
         follows_name: false,
         late_offer: false,
+        watches: false,
         media_source: MediaSource::Learn,
     };
     let advertised = [Transport::Udp, Transport::Ws].map(|transport| Advertised {
@@ -115,6 +116,7 @@ pub(crate) fn config() -> Config {
         session_timer: None,
         inactivity: None,
         max_sessions: 100,
+        messages: session_core::MessageSettings::default(),
         max_contacts: 5,
         limits: session_core::Limits::default(),
         guard: session_core::guard::Config::default(),
@@ -361,6 +363,13 @@ impl Bench {
             Event::Incoming { session, call, .. } => {
                 let dial = Dial::together(vec![party(&call.to)], Duration::from_secs(60), OnFailure::Reject);
                 self.gateway.dial(now, *session, dial);
+            }
+            Event::Watch { subscription, watch } => match party(&watch.number) {
+                Party::User(user) => self.gateway.admit_watch(now, *subscription, &user),
+                _ => self.gateway.refuse_watch(*subscription, StatusCode::NOT_FOUND),
+            },
+            Event::Message { message, about } => {
+                self.gateway.deliver_message(now, *message, &party(&about.to));
             }
             Event::Replaces { leg, replaced, .. } => self.gateway.replace(now, *leg, *replaced),
             Event::Diverted {

@@ -38,9 +38,18 @@ pub struct ServerTx(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReferId(pub u64);
 
-/// A request of ours outside any usage.
+/// A request of ours outside any usage, or one within a dialog that was passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
+
+/// A request within a dialog that is passed on from another one: it says something to the other party, and nothing about the dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassedOn {
+    /// INFO (RFC 6086).
+    Info,
+    /// MESSAGE (RFC 3428).
+    Message,
+}
 
 /// A name that was given out to be resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -304,17 +313,6 @@ pub enum Event {
         /// Status code; 408 for silence, 503 for a transport error.
         code: StatusCode,
     },
-    /// An INFO; answer with `reply_in_dialog`.
-    Info {
-        /// The leg.
-        usage: UsageId,
-        /// To reply.
-        tx: ServerTx,
-        /// `Content-Type`; empty without.
-        content_type: String,
-        /// Its body.
-        body: Bytes,
-    },
     /// The peer asks to be replaced by somebody; answer with `accept_refer` or `reject_refer`.
     Refer {
         /// The leg.
@@ -340,7 +338,7 @@ pub enum Event {
         /// The NOTIFY.
         request: Message,
     },
-    /// Another request within the dialog (MESSAGE, ...); answer with `reply_in_dialog`.
+    /// Another request within the dialog (INFO, MESSAGE, ...); answer with `reply_in_dialog`.
     InDialog {
         /// The leg.
         usage: UsageId,
@@ -392,6 +390,11 @@ pub enum Event {
         /// The subscription.
         subscription: SubscriptionId,
     },
+    /// The state of a subscription changed ([`state_changed`](super::Endpoint::state_changed)), and its peer may be told now, with `notify`.
+    NotifyDue {
+        /// The subscription.
+        subscription: SubscriptionId,
+    },
     /// A notifier told the state that we subscribed to; it was answered 200.
     Notified {
         /// The subscription.
@@ -419,14 +422,15 @@ pub enum Event {
         /// Flow that the message came over.
         flow: Flow,
     },
-    /// Final response to a request of ours outside any usage.
+    /// Final response to a request of ours outside any usage, or to one within a dialog that was passed on
+    /// ([`pass_on`](super::Endpoint::pass_on)).
     Response {
         /// The request.
         request: RequestId,
         /// The response.
         response: Message,
     },
-    /// A request of ours outside any usage found no answer.
+    /// Such a request found no answer.
     RequestFailed {
         /// The request.
         request: RequestId,

@@ -59,8 +59,8 @@ use sans_io::{Rng, Time, Timers};
 pub use config::{Advertised, Config};
 pub use event::{
     Body, Counts, Credentials, Ended, Event, EventType, ForkId, Headers, Input, OfferMethod, OutgoingInvite,
-    OutgoingRequest, OutgoingSubscribe, Output, QueryId, Reason, ReferId, RequestId, ServerTx, Silence,
-    SubscriptionEnd, SubscriptionId, SubscriptionState, Target, TerminationReason, Totals, UsageId,
+    OutgoingRequest, OutgoingSubscribe, Output, PassedOn, QueryId, Reason, ReferId, RequestId, ServerTx,
+    Silence, SubscriptionEnd, SubscriptionId, SubscriptionState, Target, TerminationReason, Totals, UsageId,
     UsageInfo,
 };
 
@@ -115,6 +115,8 @@ enum TimerKey {
     Server(u64),
     Usage(UsageId, Alarm),
     Subscription(SubscriptionId),
+    /// The next NOTIFY of it may leave.
+    Pace(SubscriptionId),
 }
 
 /// Self-description, as whole header lines.
@@ -123,6 +125,8 @@ struct About {
     allow: String,
     /// `Allow-Events`, with `refer`; empty if there is no package at all.
     allow_events: String,
+    /// True if there is a package besides `refer`.
+    has_packages: bool,
     supported: String,
     /// Without `100rel`, for an INVITE that offers nothing (its reliable answer would have to come in a PRACK).
     supported_late: String,
@@ -188,6 +192,13 @@ impl Endpoint {
         self.usages.get(&usage).map(|usage| &usage.info)
     }
 
+    /// Tag of the peer in the dialog of a leg, the first one of several that ring; `None` until it gave one.
+    #[must_use]
+    pub fn peer_tag(&self, usage: UsageId) -> Option<&str> {
+        let dialog = self.usages.get(&usage)?.dialogs.first()?;
+        dialog.remote_tag.as_deref()
+    }
+
     /// True if a leg is the dialog with this Call-ID, tag of ours and tag of the peer (RFC 3261 §12), or has it among its early
     /// ones. A dialog whose peer gave no tag cannot be named.
     #[must_use]
@@ -245,6 +256,7 @@ impl Endpoint {
                 TimerKey::Server(id) => self.server_timeout(now, id),
                 TimerKey::Usage(usage, alarm) => self.alarm(now, usage, alarm),
                 TimerKey::Subscription(id) => self.subscription_due(now, id),
+                TimerKey::Pace(id) => self.tell_if_due(now, id),
             }
         }
     }
@@ -299,6 +311,7 @@ impl About {
                 let packages = config.event_packages.iter().map(String::as_str);
                 list("Allow-Events", &mut packages.chain(refer))
             },
+            has_packages: !config.event_packages.is_empty(),
             supported: list("Supported", &mut supported()),
             supported_late: list("Supported", &mut supported().filter(|tag| *tag != "100rel")),
             accept: list(
@@ -308,6 +321,22 @@ impl About {
             user_agent: agent("User-Agent"),
             server: agent("Server"),
         }
+    }
+}
+
+impl About {
+    /// `Allow-Events`, where there is a package besides `refer`, which `Allow` says enough of: in INVITEs, what answers them with a
+    /// dialog, and answers to OPTIONS (RFC 6665 §8.2.2).
+    fn packages(&self) -> &str {
+        match self.has_packages {
+            true => &self.allow_events,
+            false => "",
+        }
+    }
+
+    /// `Allow`, `Allow-Events` and `Supported`.
+    fn abilities(&self) -> String {
+        [&self.allow, self.packages(), &self.supported].concat()
     }
 }
 

@@ -85,6 +85,7 @@ fn trunk(at: SocketAddr) -> Trunk {
         sources: vec![at.ip()],
         follows_name: false,
         late_offer: false,
+        watches: true,
         username: None,
         password: None,
         timeout: None,
