@@ -37,7 +37,7 @@ fn the_seeds_of_the_endpoint_reach_every_event_of_a_call() {
         "Answered",
         "Acked",
         "Offer",
-        "Info",
+        "InDialog",
         "Refer",
         "Ended",
         "Subscribe",
@@ -63,6 +63,11 @@ fn guard() {
 #[test]
 fn message() {
     fuzz::exercise(&fuzz::message::TARGET);
+}
+
+#[test]
+fn pidf() {
+    fuzz::exercise(&fuzz::pidf::TARGET);
 }
 
 #[test]

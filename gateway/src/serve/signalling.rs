@@ -116,10 +116,10 @@ fn sessions(config: &Config, identity: &Identity, accounts: &Accounts) -> sessio
     }
 }
 
-/// The methods that the gateway takes: those of calls, and instant messages.
+/// The methods that the gateway takes: those of calls, instant messages, and presence.
 fn methods() -> endpoint::Config {
     let mut config = endpoint::Config::default();
-    config.allow.push(Method::Message);
+    config.allow.extend([Method::Message, Method::Publish]);
     config
 }
 

@@ -13,16 +13,16 @@ use sip_core::uri::Uri;
 
 use crate::SessionId;
 use crate::account::Accounts;
-use crate::admission::{Admission, Excess};
+use crate::admission::Admission;
 use crate::bridge::Bridge;
 use crate::call::Call;
 use crate::config::{Access, Config};
 use crate::context::Context;
 use crate::directory::Directory;
 use crate::event::Event;
-use crate::instant::{MessageCounts, MessageId, Messages};
+use crate::instant::{MessageId, Messages};
 use crate::leg::Leg;
-use crate::watch::{WatchCounts, Watches};
+use crate::watch::Watches;
 
 /// The one authority on live calls.
 ///
@@ -55,6 +55,7 @@ pub(crate) enum Timer {
     Rights,
     Message(MessageId),
     Kept,
+    Publications,
 }
 
 /// Inputs.
@@ -115,31 +116,6 @@ pub enum Output {
     Event(Event),
     /// Nothing more now; wake me then.
     Timeout(Deadline),
-}
-
-/// Counts of live objects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Sessions.
-    pub sessions: usize,
-    /// Legs.
-    pub legs: usize,
-    /// Legs of browsers among them.
-    pub browser_legs: usize,
-    /// Contacts registered.
-    pub contacts: usize,
-    /// SIP transactions and dialogs.
-    pub endpoint: endpoint::Counts,
-    /// Messages of banned sources that got no answer, since the start.
-    pub silenced: u64,
-    /// Requests refused or left unanswered since the start.
-    pub totals: endpoint::Totals,
-    /// Calls refused since the start.
-    pub excess: Excess,
-    /// Watches, by package.
-    pub watches: WatchCounts,
-    /// Instant messages.
-    pub messages: MessageCounts,
 }
 
 impl Coordinator {
@@ -233,6 +209,7 @@ impl Coordinator {
             Timer::Rights => self.end_registrations(now),
             Timer::Message(message) => self.message_takes_long(now, message),
             Timer::Kept => self.expire_kept(now),
+            Timer::Publications => self.publications_over(now),
         }
     }
 

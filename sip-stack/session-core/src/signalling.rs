@@ -203,10 +203,7 @@ impl Coordinator {
                 ];
                 endpoint.reply_once(tx, StatusCode::OK, &headers);
             }
-            Some(Method::Publish) => {
-                let headers = vec![("Allow-Events".into(), String::new())];
-                endpoint.reply(now, tx, StatusCode::BAD_EVENT, headers, None);
-            }
+            Some(Method::Publish) => self.published(now, tx, request, flow),
             Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
                 endpoint.reply(now, tx, StatusCode::CALL_DOES_NOT_EXIST, Vec::new(), None);
             }

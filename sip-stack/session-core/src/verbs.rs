@@ -12,12 +12,11 @@ use crate::SessionId;
 use crate::account::Registration;
 use crate::admission::Limits;
 use crate::call::{Call, CallSession, End, Lifetime, NewCall};
-use crate::coordinator::{Coordinator, Stats};
+use crate::coordinator::Coordinator;
 use crate::dial::{Caller, Dial, Invitation, OutgoingCall, Owner, Party};
 use crate::guard::Ban;
 use crate::leg::{Leg, LegInfo};
 use crate::record::{Cause, Fault};
-use crate::watch::WatchCounts;
 
 /// Calls.
 impl Coordinator {
@@ -324,24 +323,6 @@ impl Coordinator {
 
 /// Questions.
 impl Coordinator {
-    /// Counts of live objects.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        let cx = self.context();
-        Stats {
-            sessions: self.call_count(),
-            legs: cx.index.legs(),
-            browser_legs: cx.index.legs() - cx.index.phones(),
-            contacts: cx.directory.len(),
-            endpoint: cx.endpoint.counts(),
-            silenced: self.admission().silenced(),
-            totals: cx.endpoint.totals(),
-            excess: self.admission().excess(),
-            messages: self.messages().counts(),
-            watches: WatchCounts::of(|package| self.watches().count(package)),
-        }
-    }
-
     /// Live sessions, oldest first.
     pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
         self.calls().map(Call::id)

@@ -16,6 +16,7 @@ pub mod framing;
 pub mod guard;
 pub mod message;
 mod mutate;
+pub mod pidf;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;

@@ -101,7 +101,7 @@ pub(super) fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> C
 /// Users are watched and written to, as at a gateway.
 fn endpoint_config() -> endpoint::Config {
     let mut config = endpoint::Config::default();
-    config.allow.push(Method::Message);
+    config.allow.extend([Method::Message, Method::Publish]);
     config.event_packages = Package::ALL.map(|package| package.name().to_owned()).to_vec();
     config
 }

@@ -21,7 +21,13 @@ impl Coordinator {
         cx.directory.registrar_mut().handle_timeout(now);
         cx.report_reachable();
         self.watchers_gone(&gone);
-        self.forget_kept();
+        self.publishers_gone(&gone);
+        for user in &gone {
+            if self.context().directory.user(user).is_none() {
+                self.set_activity(user, None);
+            }
+        }
+        self.forget_kept(now);
     }
 }
 

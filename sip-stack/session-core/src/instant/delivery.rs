@@ -18,6 +18,9 @@ use crate::event::Source;
 /// Time after which the sender of a message for a user is told that it is under way. Its own transaction ends 32 s after it began.
 const PATIENCE: Duration = Duration::from_secs(8);
 
+/// Least time between two looks for messages that are over.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// A message that is on its way.
 #[derive(Debug)]
 pub(super) struct UnderWay {
@@ -236,7 +239,7 @@ impl Coordinator {
         if let Sender::Waits(tx) = sender {
             cx.endpoint.reply(now, tx, code, Headers::new(), None);
         }
-        self.watch_over_kept();
+        self.watch_over_kept(now);
     }
 
     /// The sender of a message has waited for long: it is told that the message is under way.
@@ -298,20 +301,21 @@ impl Coordinator {
         let mut kept = std::mem::take(&mut messages.kept);
         messages.counts.expired += kept.expire(now, |user| messages.is_getting_kept(user));
         messages.kept = kept;
-        self.watch_over_kept();
+        self.watch_over_kept(now);
     }
 
     /// Forgets what waits for users who exist no more.
-    pub(crate) fn forget_kept(&mut self) {
+    pub(crate) fn forget_kept(&mut self, now: Time) {
         let (messages, cx) = self.messages_mut();
         messages.counts.expired += messages.kept.forget(|user| cx.directory.user(user).is_some());
-        self.watch_over_kept();
+        self.watch_over_kept(now);
     }
 
-    fn watch_over_kept(&mut self) {
+    fn watch_over_kept(&mut self, now: Time) {
         let (messages, cx) = self.messages_mut();
         match messages.kept.deadline() {
-            Some((at, reason)) => cx.timers.set(Timer::Kept, at, reason),
+            // One that is on its way is not forgotten before its answer.
+            Some((at, reason)) => cx.timers.set(Timer::Kept, at.max(now + LOOK), reason),
             None => {
                 cx.timers.cancel(Timer::Kept);
             }

@@ -116,6 +116,10 @@ impl Coordinator {
         if !is_known {
             return self.refuse_watch(subscription, StatusCode::NOT_FOUND);
         }
+        // Where a user's phones are is nobody else's business (RFC 3680 §7).
+        if watch.package == Package::Reg && matches!(&watch.by.source, Source::User(by) if by != user) {
+            return self.refuse_watch(subscription, StatusCode::FORBIDDEN);
+        }
         watch.stage = Stage::Granted {
             user: user.to_owned(),
             told: Told::nothing(watch.package),

@@ -8,16 +8,24 @@
 //! | `telling` | what changed, and NOTIFYs |
 //! | `rights` | watchers who may watch no more |
 //! | `dialog_info` | the package `dialog` (RFC 4235) |
+//! | `presence`, `pidf` | the package `presence` (RFC 3856), and what its documents say |
+//! | `publication` | PUBLISH (RFC 3903) |
+//! | `reg` | the package `reg` (RFC 3680) |
 //! | `pick_up` | names by which a watcher picks a ringing call up (RFC 3891) |
-//! | `xml` | XML |
+//! | `xml`, `xml_read` | XML, written and read |
 
 mod asked;
 mod dialog_info;
 mod package;
 mod pick_up;
+mod pidf;
+mod presence;
+mod publication;
+mod reg;
 mod rights;
 mod telling;
 mod xml;
+mod xml_read;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +33,9 @@ use sip_core::endpoint::{SubscriptionId, TerminationReason};
 
 pub use package::{Package, WatchCounts};
 use pick_up::PickUps;
+use pidf::Presence;
+pub use presence::rewrite_presence;
+use publication::Publications;
 
 use crate::call::Call;
 use crate::event::Source;
@@ -52,6 +63,20 @@ pub(crate) struct Watches {
     /// Watches to end.
     ending: Vec<(SubscriptionId, TerminationReason)>,
     pick_ups: PickUps,
+    publications: Publications,
+    /// What users do, as the application knows it.
+    activities: BTreeMap<String, Activity>,
+    /// Revision of the registrations that watchers were told of.
+    registrations: u64,
+}
+
+/// What a user does that no call and no phone of the user tells (RFC 4480 §3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// Not at the desk.
+    Away,
+    /// At work, and not to be disturbed.
+    Busy,
 }
 
 /// Subscription of a peer.
@@ -85,6 +110,8 @@ enum Stage {
 #[derive(Debug)]
 enum Told {
     Dialogs(dialog_info::Told),
+    Presence(Option<Presence>),
+    Registrations(reg::Told),
 }
 
 impl Told {
@@ -92,6 +119,8 @@ impl Told {
     fn nothing(package: Package) -> Told {
         match package {
             Package::Dialog => Told::Dialogs(dialog_info::Told::default()),
+            Package::Presence => Told::Presence(None),
+            Package::Reg => Told::Registrations(reg::Told::default()),
         }
     }
 }
@@ -107,6 +136,28 @@ impl Watches {
                 self.touched.insert(user.to_owned());
             }
         }
+    }
+
+    /// Notes that something about a user changed.
+    fn touch_user(&mut self, user: &str) {
+        if self.of.contains_key(user) {
+            self.touched.insert(user.to_owned());
+        }
+    }
+
+    /// Notes that registrations changed, whoever's.
+    fn touch_registered(&mut self, revision: u64) {
+        if std::mem::replace(&mut self.registrations, revision) == revision {
+            return;
+        }
+        let watched = self.watches.values().filter_map(|watch| match &watch.stage {
+            Stage::Granted {
+                user,
+                told: Told::Presence(_) | Told::Registrations(_),
+            } => Some(user.clone()),
+            Stage::Granted { .. } | Stage::Asked => None,
+        });
+        self.touched.extend(watched);
     }
 
     /// Watches of each package.

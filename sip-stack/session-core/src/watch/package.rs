@@ -7,17 +7,23 @@ use sip_core::message::{HeaderName, Message};
 pub enum Package {
     /// Calls of a user: busy lamps, picking up (RFC 4235).
     Dialog,
+    /// Whether a user can be reached, and what the user does (RFC 3856).
+    Presence,
+    /// Registrations of a user (RFC 3680).
+    Reg,
 }
 
 impl Package {
     /// Every package.
-    pub const ALL: [Package; 1] = [Package::Dialog];
+    pub const ALL: [Package; 3] = [Package::Dialog, Package::Presence, Package::Reg];
 
     /// Its name in `Event`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Package::Dialog => "dialog",
+            Package::Presence => "presence",
+            Package::Reg => "reg",
         }
     }
 
@@ -32,6 +38,8 @@ impl Package {
     pub const fn media_type(self) -> &'static str {
         match self {
             Package::Dialog => "application/dialog-info+xml",
+            Package::Presence => "application/pidf+xml",
+            Package::Reg => "application/reginfo+xml",
         }
     }
 

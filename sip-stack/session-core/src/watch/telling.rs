@@ -3,8 +3,10 @@
 use sans_io::Time;
 use sip_core::endpoint::{Body, SubscriptionId};
 
-use super::dialog_info::{Dialog, Direction, Entity, State};
-use super::{Stage, Told, Watch};
+use super::dialog_info::{Dialog, Direction, Entity, State as DialogState};
+use super::pidf::{Basic, Presence};
+use super::reg::Contact;
+use super::{Activity, Package, Stage, Told, Watch, Watches, presence};
 use crate::call::Call;
 use crate::coordinator::Coordinator;
 use crate::dial::Caller;
@@ -14,23 +16,26 @@ impl Coordinator {
     /// Finds out which watchers have news, and ends watches that are to end. True if the SIP machine has something to say now.
     pub(crate) fn settle_watches(&mut self, now: Time) -> bool {
         let ended = self.end_watches(now);
-        let touched = std::mem::take(&mut self.watches_mut().0.touched);
+        let (watches, cx) = self.watches_mut();
+        watches.touch_registered(cx.directory.registrar().revision());
+        let touched = std::mem::take(&mut watches.touched);
         if touched.is_empty() {
             return ended;
         }
         for user in &touched {
-            let dialogs = self.dialogs_of(user);
-            let (watches, cx) = self.watches_mut();
-            for subscription in watches.of.get(user).into_iter().flatten() {
-                let has_news = match watches.watches.get(subscription).map(|watch| &watch.stage) {
-                    Some(Stage::Granted {
-                        told: Told::Dialogs(told),
-                        ..
-                    }) => told.is_old(&dialogs),
-                    Some(Stage::Asked) | None => false,
-                };
-                if has_news {
-                    cx.endpoint.state_changed(now, *subscription);
+            let watching: Vec<(SubscriptionId, Package)> = self.watches().watching(user).collect();
+            let mut states: Vec<(Package, State)> = Vec::new();
+            for (subscription, package) in watching {
+                if !states.iter().any(|(known, _)| *known == package) {
+                    states.push((package, self.state_of(user, package)));
+                }
+                let state = states.iter().find(|(known, _)| *known == package);
+                let (watches, cx) = self.watches_mut();
+                let told = watches.told(subscription);
+                if let (Some((_, state)), Some(told)) = (state, told)
+                    && told.is_old(state)
+                {
+                    cx.endpoint.state_changed(now, subscription);
                 }
             }
         }
@@ -54,10 +59,12 @@ impl Coordinator {
             return;
         };
         let user = user.clone();
-        let dialogs = self.dialogs_of(&user);
+        let Some(package) = watch.map(|watch| watch.package) else {
+            return;
+        };
+        let state = self.state_of(&user, package);
         let (watches, cx) = self.watches_mut();
         let Some(Watch {
-            package,
             entity,
             stage: Stage::Granted { told, .. },
             ..
@@ -65,22 +72,69 @@ impl Coordinator {
         else {
             return;
         };
+        if matches!(extent, Extent::News) && !told.is_old(&state) {
+            return;
+        }
         let known = cx.directory.user(&user);
         let entity = Entity {
             uri: entity,
             display: known.map_or("", |user| &user.display),
             host: &cx.config.host,
         };
-        let text = match (told, extent) {
-            (Told::Dialogs(told), Extent::All) => told.full(&entity, dialogs),
-            (Told::Dialogs(told), Extent::News) if told.is_old(&dialogs) => told.partial(&entity, dialogs),
-            (Told::Dialogs(_), Extent::News) => return,
-        };
-        let body = Body {
+        let body = told.document(now, &entity, state, extent).map(|text| Body {
             content_type: package.media_type().to_owned(),
             data: text.into(),
+        });
+        cx.endpoint.notify(now, subscription, body);
+    }
+
+    /// State of a user now.
+    fn state_of(&mut self, user: &str, package: Package) -> State {
+        match package {
+            Package::Dialog => State::Dialogs(self.dialogs_of(user)),
+            Package::Presence => State::Presence(self.presence_of(user)),
+            Package::Reg => {
+                let bindings = self.context().directory.contacts(user);
+                State::Registrations(bindings.map(Contact::of).collect())
+            }
+        }
+    }
+
+    /// Presence of a user: what was published last, or whether there is a phone; and calls.
+    fn presence_of(&self, user: &str) -> Presence {
+        let published = self.watches().publications.latest(user).cloned();
+        let mut presence = published.unwrap_or_else(|| Presence {
+            basic: match self.is_reachable(user) {
+                true => Basic::Open,
+                false => Basic::Closed,
+            },
+            ..Presence::default()
+        });
+        match self.watches().activities.get(user) {
+            Some(Activity::Away) => presence.add("away"),
+            Some(Activity::Busy) => presence.add("busy"),
+            None => {}
+        }
+        let legs = self
+            .legs_of_user(user)
+            .into_iter()
+            .filter_map(|leg| self.leg(leg));
+        if legs.into_iter().any(Leg::is_up) {
+            presence.add("on-the-phone");
+        }
+        presence
+    }
+
+    /// Tells watchers of a user's presence what the user does, until it is something else; `None`: nothing worth mentioning.
+    pub fn set_activity(&mut self, user: &str, activity: Option<Activity>) {
+        let (watches, _) = self.watches_mut();
+        let before = match activity {
+            Some(activity) => watches.activities.insert(user.to_owned(), activity),
+            None => watches.activities.remove(user),
         };
-        cx.endpoint.notify(now, subscription, Some(body));
+        if before != activity {
+            watches.touch_user(user);
+        }
     }
 
     /// Dialogs of a user now, oldest first.
@@ -106,6 +160,60 @@ impl Coordinator {
     }
 }
 
+/// State of a user, by package.
+#[derive(Clone, Debug)]
+enum State {
+    Dialogs(Vec<Dialog>),
+    Presence(Presence),
+    Registrations(Vec<Contact>),
+}
+
+impl Told {
+    /// True if a state is another one than that which was told.
+    fn is_old(&self, state: &State) -> bool {
+        match (self, state) {
+            (Told::Dialogs(told), State::Dialogs(dialogs)) => told.is_old(dialogs),
+            (Told::Presence(told), State::Presence(presence)) => told.as_ref() != Some(presence),
+            (Told::Registrations(told), State::Registrations(contacts)) => told.is_old(contacts),
+            _ => false,
+        }
+    }
+
+    /// The document that tells a state.
+    fn document(&mut self, now: Time, entity: &Entity<'_>, state: State, extent: Extent) -> Option<String> {
+        Some(match (self, state) {
+            (Told::Dialogs(told), State::Dialogs(dialogs)) => match extent {
+                Extent::All => told.full(entity, dialogs),
+                Extent::News => told.partial(entity, dialogs),
+            },
+            (Told::Presence(told), State::Presence(presence)) => {
+                let text = presence::document(entity, &presence);
+                *told = Some(presence);
+                text
+            }
+            (Told::Registrations(told), State::Registrations(contacts)) => {
+                told.document(now, entity, contacts)
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl Watches {
+    /// Watches of a user.
+    fn watching(&self, user: &str) -> impl Iterator<Item = (SubscriptionId, Package)> {
+        let watches = self.of.get(user).into_iter().flatten();
+        watches.filter_map(|id| Some((*id, self.watches.get(id)?.package)))
+    }
+
+    fn told(&self, subscription: SubscriptionId) -> Option<&Told> {
+        match &self.watches.get(&subscription)?.stage {
+            Stage::Granted { told, .. } => Some(told),
+            Stage::Asked => None,
+        }
+    }
+}
+
 /// Extent of what a watcher is told.
 #[derive(Clone, Copy, Debug)]
 enum Extent {
@@ -120,9 +228,9 @@ impl Call {
     fn watched(&self, leg: media_core::control::LegId) -> Option<Dialog> {
         let l = self.leg(leg)?;
         let state = match l.info()?.state {
-            LegState::Calling => State::Trying,
-            LegState::Ringing => State::Early,
-            LegState::Up | LegState::Held | LegState::Away => State::Confirmed,
+            LegState::Calling => DialogState::Trying,
+            LegState::Ringing => DialogState::Early,
+            LegState::Up | LegState::Held | LegState::Away => DialogState::Confirmed,
         };
         let direction = match l.is_incoming() {
             true => Direction::Initiator,

@@ -203,6 +203,23 @@ fn messages_wait_for_as_long_as_their_sender_and_we_say() {
 }
 
 #[test]
+fn one_that_is_on_its_way_does_not_expire() {
+    let mut bench = bench();
+    says(&mut bench, "Expires: 60\r\n", "hello");
+    bench.wait(58);
+    bench.register(PHONE, "");
+    bench.wait(5);
+    assert_eq!(counts(&mut bench).waiting, 1);
+    accept(&mut bench, PHONE, 0);
+    assert_eq!((counts(&mut bench).waiting, counts(&mut bench).delivered), (0, 1));
+    // Nor does it stay if it finds nobody.
+    says(&mut bench, "Expires: 40\r\n", "again");
+    bench.wait(80);
+    let after = counts(&mut bench);
+    assert_eq!((after.waiting, after.expired), (0, 1));
+}
+
+#[test]
 fn there_are_limits() {
     let mut settings = with_messages();
     settings.messages = MessageSettings {

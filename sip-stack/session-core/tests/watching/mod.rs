@@ -1,6 +1,7 @@
 //! Watching (RFC 6665): who may watch whom, what busy lamps are told (RFC 4235), and picking up what rings.
 
 mod document;
+mod presence;
 
 use media_core::control::Command;
 use session_core::{Config, Event, Package, Reason};
@@ -11,6 +12,7 @@ use document::Element;
 
 pub(crate) fn with_packages() -> Config {
     let mut config = config();
+    config.endpoint.allow.push(Method::Publish);
     config.endpoint.event_packages = Package::ALL.map(|package| package.name().to_owned()).to_vec();
     config
 }

@@ -144,7 +144,7 @@ fn config(node: usize, user: bool) -> Config {
     };
     let mut endpoint = endpoint::Config::default();
     if node == GATEWAY {
-        endpoint.allow.push(Method::Message);
+        endpoint.allow.extend([Method::Message, Method::Publish]);
         endpoint.event_packages = Package::ALL.map(|package| package.name().to_owned()).to_vec();
     }
     Config {
