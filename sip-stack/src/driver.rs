@@ -1,27 +1,26 @@
 //! The signalling task: owns the coordinator and the application, feeds them and carries out their outputs.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
-use std::sync::Arc;
+mod resolver;
+
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use media_core::control::{Event as MediaEvent, Failure, LegId};
-use sans_io::{Deadline, Rng, Time, earlier};
+use sans_io::{Deadline, Time, earlier};
 use session_core::{Coordinator, Event, Input, Output, Refusal, SessionId, Stats};
-use sip_core::endpoint::{self, QueryId};
+use sip_core::endpoint;
 use sip_core::flow::Transport;
 use sip_core::message::StatusCode;
-use sip_core::uri::Uri;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Clock;
-use crate::dns::{self, Followed, Follower, Target};
 use crate::media::{self, Lane};
 use crate::spin::SpinGuard;
 use crate::tap::{Feed, Taps};
 use crate::trace;
 use crate::transport::{self, Transports};
+pub(crate) use resolver::Resolver;
 
 /// Decisions about calls. An application lives in the signalling task and is called synchronously: no bus, no
 /// task between a message and its answer. So it must not wait for anything.
@@ -63,12 +62,6 @@ pub(crate) enum Control<R> {
 /// Inputs taken from one channel in a row.
 const BATCH: usize = 64;
 
-/// Names looked up at a time; more wait in their tasks.
-const LOOKUPS: usize = 64;
-
-/// Answers of lookups that may wait for the task; their tasks wait when it is full.
-const RESOLVED: usize = 64;
-
 /// Time until commands that a media thread did not take are tried again.
 const RETRY: Duration = Duration::from_millis(1);
 
@@ -87,115 +80,6 @@ pub(crate) struct Driver<A: Application> {
     pub(crate) resolver: Resolver,
     pub(crate) ending: Ending,
     pub(crate) taps: Taps,
-}
-
-/// Names being looked up outside the task.
-pub(crate) struct Resolver {
-    system: Arc<dns::System>,
-    rng: Rng,
-    permits: Arc<Semaphore>,
-    sender: mpsc::Sender<(QueryId, Vec<Target>)>,
-    answers: mpsc::Receiver<(QueryId, Vec<Target>)>,
-    follower: Follower,
-    news: mpsc::Receiver<Followed>,
-    /// Last targets of trunks' names, by trunk: calls go there while no name server answers.
-    followed: BTreeMap<String, (Uri, Vec<Target>)>,
-}
-
-impl Resolver {
-    pub(crate) fn new(rng: Rng) -> Resolver {
-        let (sender, answers) = mpsc::channel(RESOLVED);
-        let permits = Arc::new(Semaphore::new(LOOKUPS));
-        let (resolved, news) = mpsc::channel(RESOLVED);
-        Resolver {
-            system: Arc::new(dns::System::new()),
-            rng,
-            permits,
-            sender,
-            answers,
-            follower: Follower::new(resolved),
-            news,
-            followed: BTreeMap::new(),
-        }
-    }
-
-    /// Counters of the queries to name servers.
-    pub(crate) fn counters(&self) -> Arc<dns::Counters> {
-        Arc::clone(self.system.counters())
-    }
-
-    /// Answers at once where no query is needed.
-    fn resolve(&mut self, query: QueryId, uri: Uri) -> Option<Vec<Target>> {
-        if let Some(targets) = dns::immediate(uri.borrow()) {
-            return Some(targets);
-        }
-        let (system, permits, sender) = (self.system.clone(), self.permits.clone(), self.sender.clone());
-        let mut rng = self.rng.fork();
-        let mut followed = self.followed.values();
-        let last = followed.find(|(name, _)| is_same_place(name, &uri));
-        let last = last.map(|(_, targets)| targets.clone()).unwrap_or_default();
-        tokio::spawn(async move {
-            let _permit = permits.acquire_owned().await;
-            let mut targets = dns::resolve(uri.borrow(), &*system, &mut rng).await;
-            if targets.is_empty() {
-                targets = last;
-            }
-            tracing::debug!(%uri, ?targets, "resolved");
-            let _ = sender.send((query, targets)).await;
-        });
-        None
-    }
-
-    /// Follows the names of these trunks, and of no others.
-    fn follow(&mut self, names: Vec<(String, Uri)>) {
-        self.followed
-            .retain(|trunk, (uri, _)| names.iter().any(|(name, to)| name == trunk && to == uri));
-        self.follower.follow(names, &self.system, &mut self.rng);
-    }
-
-    /// Takes a change of a trunk's name; returns its addresses.
-    fn located(&mut self, news: Followed) -> (String, Vec<IpAddr>) {
-        let addresses = news.addresses();
-        let name = news.uri.host().map(|host| host.to_string()).unwrap_or_default();
-        let Followed { trunk, uri, targets } = news;
-        let before = self.followed.insert(trunk.clone(), (uri, targets));
-        let had = before.as_ref().map(|(_, targets)| !targets.is_empty());
-        match (had, addresses.is_empty()) {
-            (_, true) => tracing::warn!(
-                trunk,
-                name,
-                "the trunk has no address: its name does not resolve, so it can neither call nor be called"
-            ),
-            (Some(false), false) => {
-                tracing::info!(
-                    trunk,
-                    name,
-                    addresses = addresses.len(),
-                    "the trunk has an address again"
-                );
-            }
-            (_, false) => {
-                tracing::info!(
-                    trunk,
-                    name,
-                    addresses = addresses.len(),
-                    "the trunk's name resolves"
-                );
-            }
-        }
-        tracing::debug!(trunk, ?addresses, "addresses of the trunk");
-        (trunk, addresses)
-    }
-}
-
-/// True if both resolve in the same way: user parts do not count.
-fn is_same_place(a: &Uri, b: &Uri) -> bool {
-    let of = |uri: &Uri| {
-        let host = uri.host().map(|host| host.to_string().to_ascii_lowercase());
-        let transport = uri.transport().map(str::to_ascii_lowercase);
-        (host, uri.port(), transport)
-    };
-    of(a) == of(b)
 }
 
 /// Progress of the end.

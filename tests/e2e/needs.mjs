@@ -4,7 +4,10 @@
 // and stop. `listens`: it measures sound or time.
 
 export const NEEDS = {
-  agent_page: { seconds: 260, cores: 0.66 },
+  agent_page: { seconds: 130, cores: 0.66 },
+  agent_page_access: { seconds: 55, cores: 0.66 },
+  agent_page_colleagues: { seconds: 45, cores: 0.66 },
+  agent_page_lost: { seconds: 45, cores: 0.66 },
   browser_no_answer: { seconds: 27, cores: 0.3 },
   page: { seconds: 220, cores: 0.66 },
   readme: { seconds: 14, cores: 0.66 },

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use call_engine::acd::{AgentId, CallId, ConnId};
+use call_engine::acd::{AgentId, CallId, ConnId, Input};
+use session_core::Coordinator;
+
+use super::legs::{Legs, Role};
 
 /// Registrations, lines and last calls of agents.
 #[derive(Debug, Default)]
@@ -35,8 +38,25 @@ impl Agents {
         self.lines.keys().copied().collect()
     }
 
+    /// Counts the calls of their own that an agent has, whose user is `name`: whatever leg of theirs is not there for a queue's call is
+    /// one. The engine has to learn of another number than before.
+    pub(super) fn count_lines(
+        &mut self,
+        (agent, name): (AgentId, &str),
+        legs: &Legs,
+        coordinator: &Coordinator,
+    ) -> Option<Input> {
+        let own = coordinator.legs_of(name).filter(|(leg, invitation)| {
+            let role = legs.role(*leg).or_else(|| legs.role((*invitation)?));
+            !matches!(role, Some(Role::Assignment(_) | Role::Agent(_) | Role::Recall(_)))
+        });
+        let lines = u32::try_from(own.count()).unwrap_or(u32::MAX);
+        self.set_lines(agent, lines)
+            .then_some(Input::Lines { agent, lines })
+    }
+
     /// Sets the number of an agent's own calls; true if it is another one than before.
-    pub(super) fn set_lines(&mut self, agent: AgentId, lines: u32) -> bool {
+    fn set_lines(&mut self, agent: AgentId, lines: u32) -> bool {
         let before = match lines {
             0 => self.lines.remove(&agent),
             _ => self.lines.insert(agent, lines),

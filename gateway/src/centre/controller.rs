@@ -4,6 +4,20 @@
 //! A caller's session outlives the agents who come and go (`Coordinator::keep`). Each agent's leg is an invitation that was answered and
 //! admitted. While an agent asks somebody, the agent's leg is in a session of its own.
 
+mod agent_away;
+mod commands;
+mod consult;
+mod decisions;
+mod direct;
+mod events;
+mod forwarding;
+mod hand_over;
+mod publish;
+mod reconfigure;
+mod recovery;
+mod refer;
+mod transfer;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +25,20 @@ use std::time::Duration;
 use call_engine::acd::metrics::Metrics;
 use call_engine::acd::{Acd, CallId, Enqueue, Fact, Input, Output, Refusal, Settings, State, Status};
 use sans_io::{Deadline, Rng, Time, earlier};
-use session_core::{Activity, Application, LegId, SessionId};
+use session_core::{Activity, LegId, SessionId};
 use sip_core::message::StatusCode;
 use tokio::sync::mpsc;
 
 use super::agents::Agents;
-use super::call::Call;
+use super::call::{self, Call};
 use super::context::Ctx;
 use super::direct::DirectCalls;
 use super::directory::Directory;
 use super::engine::Engine;
 use super::journal::Batch;
 use super::last_agent::LastAgents;
-use super::legs::{Legs, Role};
+use super::legs::Legs;
+use super::numbers::CallNumbers;
 use super::open_records::OpenRecords;
 use super::projection::Projection;
 use super::publisher::Publisher;
@@ -40,26 +55,26 @@ pub(super) const GRACE: Duration = Duration::from_secs(45);
 
 /// The call centre's part of the signalling task.
 pub struct Controller {
-    pub(super) engine: Engine,
-    pub(super) today: Today,
-    pub(super) directory: Arc<Directory>,
-    pub(super) calls: BTreeMap<CallId, Call>,
-    pub(super) legs: Legs,
-    pub(super) agents: Agents,
+    engine: Engine,
+    today: Today,
+    directory: Arc<Directory>,
+    calls: BTreeMap<CallId, Call>,
+    legs: Legs,
+    agents: Agents,
     /// Three-way calls whose agent's page is gone.
-    pub(super) takeovers: Takeovers,
+    takeovers: Takeovers,
     /// Callers from before a restart who were not offered to go on yet.
-    pub(super) recovery: Recovery,
+    recovery: Recovery,
     /// Agents whom callers talked with before.
-    pub(super) last_agents: LastAgents,
-    pub(super) publisher: Publisher,
+    last_agents: LastAgents,
+    publisher: Publisher,
     /// Calls that came through no queue.
-    pub(super) direct: DirectCalls,
+    direct: DirectCalls,
     /// Records that wait for the last of their legs.
-    pub(super) open_records: OpenRecords,
+    open_records: OpenRecords,
     /// Time at which this engine began.
     began: Time,
-    last_call: u64,
+    numbers: CallNumbers,
 }
 
 /// Parts that a call centre is made from.
@@ -104,7 +119,7 @@ impl Controller {
             direct: DirectCalls::default(),
             open_records: OpenRecords::default(),
             began: now,
-            last_call: 0,
+            numbers: CallNumbers::default(),
         };
         for queue in directory.queues() {
             controller
@@ -174,15 +189,11 @@ impl Controller {
         let came = self.recovery.came_before(now, queue, &from.number);
         let id = match self.direct.hand_over(session) {
             Some(id) => id,
-            None => self.next_call(now),
+            None => self.numbers.next(now),
         };
         self.calls
             .insert(id, Call::new(now, (session, leg), (from, to), queue));
-        self.legs.set_session(session, id);
-        self.legs.set(leg, Role::Caller(id));
-        cx.coordinator.answer(now, leg, Some(Application::Music));
-        cx.coordinator.keep(session, true);
-        cx.coordinator.set_grace(session, GRACE);
+        self.with(id, cx, |call, cx| call.begin(cx));
         let enqueue = Enqueue {
             call: id,
             queue,
@@ -199,7 +210,7 @@ impl Controller {
     }
 
     /// State as pages see it.
-    pub(super) fn projection(&self) -> Projection<'_> {
+    fn projection(&self) -> Projection<'_> {
         Projection {
             engine: &self.engine,
             calls: &self.calls,
@@ -211,7 +222,7 @@ impl Controller {
     }
 
     /// Parties that agents may call.
-    pub(super) fn targets<'a>(&'a self, cx: &Ctx<'a>) -> Targets<'a> {
+    fn targets<'a>(&'a self, cx: &Ctx<'a>) -> Targets<'a> {
         Targets {
             directory: &self.directory,
             engine: &self.engine,
@@ -220,7 +231,7 @@ impl Controller {
     }
 
     /// Rights of those who send commands.
-    pub(super) fn rights(&self) -> Rights<'_> {
+    fn rights(&self) -> Rights<'_> {
         Rights {
             directory: &self.directory,
             engine: &self.engine,
@@ -229,14 +240,53 @@ impl Controller {
         }
     }
 
-    /// A number of microseconds that was never used for a call.
-    pub(super) fn next_call(&mut self, now: Time) -> CallId {
-        self.last_call = now.as_micros().max(self.last_call + 1);
-        CallId(self.last_call)
+    /// A call, and everything that it works with.
+    fn call<'a>(&'a mut self, id: CallId, cx: &'a mut Ctx<'_>) -> Option<(&'a mut Call, call::Context<'a>)> {
+        let call = self.calls.get_mut(&id)?;
+        let context = call::Context {
+            id,
+            now: cx.now,
+            phase: self.engine.phase(id),
+            coordinator: &mut *cx.coordinator,
+            directory: &self.directory,
+            legs: &mut self.legs,
+            open_records: &mut self.open_records,
+            numbers: &mut self.numbers,
+            publisher: &mut self.publisher,
+        };
+        Some((call, context))
+    }
+
+    /// Lets a call act that is there: the index of legs, or this step, found it.
+    fn with<T: Default>(
+        &mut self,
+        id: CallId,
+        cx: &mut Ctx<'_>,
+        act: impl FnOnce(&mut Call, &mut call::Context<'_>) -> T,
+    ) -> T {
+        match self.call(id, cx) {
+            Some((call, mut cx)) => act(call, &mut cx),
+            None => {
+                debug_assert!(false, "no call {id:?}, which the index of legs has");
+                T::default()
+            }
+        }
+    }
+
+    /// Lets a call act, and passes what it returns to the engine.
+    fn drive(
+        &mut self,
+        id: CallId,
+        cx: &mut Ctx<'_>,
+        act: impl FnOnce(&mut Call, &mut call::Context<'_>) -> Option<Input>,
+    ) {
+        if let Some(input) = self.with(id, cx, act) {
+            self.input(input, cx);
+        }
     }
 
     /// Passes an input to the engine and acts on its outputs. Returns the refusal, if there is one.
-    pub(super) fn input(&mut self, input: Input, cx: &mut Ctx<'_>) -> Option<Refusal> {
+    fn input(&mut self, input: Input, cx: &mut Ctx<'_>) -> Option<Refusal> {
         let mut refused = None;
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
@@ -270,22 +320,19 @@ impl Controller {
         }
     }
 
-    /// Counts the calls of their own that agents have: of those who have some, and of this user. Whatever leg of theirs is not there
-    /// for a queue's call is one.
-    pub(super) fn count_lines(&mut self, user: Option<&str>, cx: &mut Ctx<'_>) {
+    /// Counts the calls of their own that agents have: of those who have some, and of this user.
+    fn count_lines(&mut self, user: Option<&str>, cx: &mut Ctx<'_>) {
         let mut agents = self.agents.with_lines();
         agents.extend(user.and_then(|user| self.directory.agent_of(user)));
         for agent in agents {
+            // One who was removed meanwhile is still known by name.
             let Some(person) = self.directory.agent(agent) else {
+                debug_assert!(false, "no agent {agent:?}, who has lines");
                 continue;
             };
-            let own = cx.coordinator.legs_of(&person.name).filter(|(leg, invitation)| {
-                let role = self.legs.role(*leg).or_else(|| self.legs.role((*invitation)?));
-                !matches!(role, Some(Role::Assignment(_) | Role::Agent(_) | Role::Recall(_)))
-            });
-            let lines = u32::try_from(own.count()).unwrap_or(u32::MAX);
-            if self.agents.set_lines(agent, lines) {
-                self.input(Input::Lines { agent, lines }, cx);
+            let (agents, name) = (&mut self.agents, person.name.as_str());
+            if let Some(input) = agents.count_lines((agent, name), &self.legs, cx.coordinator) {
+                self.input(input, cx);
             }
         }
     }

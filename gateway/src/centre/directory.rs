@@ -306,6 +306,16 @@ impl Directory {
         })
     }
 
+    /// Name of the person of a user, for showing.
+    #[must_use]
+    pub fn user_name(&self, user: Option<&str>) -> Option<AgentName> {
+        let person = self.person(user?)?;
+        Some(AgentName {
+            id: person.id.clone(),
+            name: person.display.clone(),
+        })
+    }
+
     /// The number of the agent with this id.
     #[must_use]
     pub fn agent_by_id(&self, id: &str) -> Option<AgentId> {

@@ -37,6 +37,16 @@ pub(super) fn record(call: CallId) -> String {
     format!("rec_{}", write(call.0))
 }
 
+/// The id of the record of a call that came through no queue.
+pub(super) fn direct_record(call: CallId) -> String {
+    format!("dir_{}", write(call.0))
+}
+
+/// The id of the record of an assignment that its agent did not take.
+pub(super) fn missed(assignment: AssignmentId) -> String {
+    format!("mis_{}{}", write(assignment.epoch), write(assignment.number))
+}
+
 /// An assignment's id.
 pub(super) fn assignment(assignment: AssignmentId) -> String {
     format!("off_{}{}", write(assignment.epoch), write(assignment.number))

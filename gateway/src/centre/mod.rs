@@ -3,22 +3,15 @@
 //! `call-engine`'s [`Acd`](call_engine::acd::Acd) decides; here its decisions become calls, and events of calls become objects that pages
 //! see ([`view`]) and numbered events ([`event_stream`]).
 
-mod agent_away;
 mod agents;
 mod call;
-mod call_events;
 pub mod command;
-mod commands;
-mod consult;
 pub mod context;
 pub mod controller;
-mod decisions;
 pub mod direct;
 pub mod directory;
 mod engine;
 pub mod event_stream;
-mod forwarding;
-mod hand_over;
 mod history;
 mod ids;
 mod invitation;
@@ -26,14 +19,13 @@ pub mod journal;
 mod journal_writer;
 pub mod last_agent;
 mod legs;
+mod numbers;
 mod open_records;
 pub mod persistence;
 mod projection;
-mod publish;
 mod publisher;
 mod reconfigure;
 pub mod recovery;
-mod refer;
 mod rights;
 pub mod signalling;
 pub mod start;
@@ -41,5 +33,4 @@ pub mod statistics;
 mod takeovers;
 mod targets;
 mod today;
-mod transfer;
 pub mod view;

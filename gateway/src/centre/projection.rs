@@ -36,7 +36,7 @@ impl Projection<'_> {
         let call = self.calls.get(&id)?;
         let state = self.engine.call(id);
         let agent = call.agent().and_then(|agent| self.directory.agent(agent));
-        let queue = self.directory.queue(call.queue);
+        let queue = self.directory.queue(call.queue());
         Some(view::Call {
             id: ids::call(id),
             kind: view::CallKind::Queue,
@@ -44,12 +44,12 @@ impl Projection<'_> {
                 id: queue.id.clone(),
                 name: queue.display.clone(),
             }),
-            from: call.from.clone(),
-            to: call.to.clone(),
+            from: call.from().clone(),
+            to: call.to().to_owned(),
             priority: state.map_or(0, |state| state.priority),
             state: call.phase(),
             since: Moment(call.since()),
-            entered_at: Moment(call.entered),
+            entered_at: Moment(call.entered()),
             answered_at: call.answered().map(Moment),
             position: self.position(id),
             agent: agent.map(|agent| agent.id.clone()),
@@ -77,7 +77,7 @@ impl Projection<'_> {
     }
 
     fn participants(&self, call: &Call, agent: Option<&str>) -> Vec<Participant> {
-        let caller = name(&call.from.display, &call.from.number);
+        let caller = name(&call.from().display, &call.from().number);
         let mut parties = vec![participant(ParticipantKind::Caller, caller)];
         parties.extend(agent.map(|agent| participant(ParticipantKind::Agent, agent)));
         let others = call.others();

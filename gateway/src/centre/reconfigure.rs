@@ -1,152 +1,152 @@
-//! Other agents, queues and numbers, while calls go on.
+//! Differences between the agents and queues of two configurations.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-use call_engine::acd::{AgentId, Input, QueueId, Work};
+use call_engine::acd::{AgentConfig, Input, QueueId};
 
-use super::command::{Reconfiguration, Refused};
-use super::context::Ctx;
-use super::controller::Controller;
-use super::directory::Directory;
-use super::view::Change;
+use super::directory::{Directory, Person, QueueInfo};
 
-/// Queues and agents that a directory has no longer, with their ids in the API.
-struct Gone {
-    queues: Vec<(QueueId, String)>,
-    agents: Vec<(AgentId, String)>,
+/// Everything that is to be changed, to come from one directory to the next.
+pub(super) struct Differences<'a> {
+    /// Queues that are new or otherwise.
+    queues: Vec<Changed<'a, QueueInfo>>,
+    /// Agents who are new or otherwise.
+    agents: Vec<Changed<'a, Person>>,
+    /// Queues that are there no longer.
+    pub(super) gone_queues: Vec<&'a QueueInfo>,
+    /// Agents who are there no longer.
+    pub(super) gone_agents: Vec<(&'a AgentConfig, &'a Person)>,
 }
 
-impl Gone {
-    fn between(before: &Directory, after: &Directory) -> Gone {
-        let queues = before
-            .queues()
-            .filter(|queue| after.queue(queue.config.id).is_none())
-            .map(|queue| (queue.config.id, queue.id.clone()));
-        let agents = before
+/// A queue or an agent, before and after.
+struct Changed<'a, T> {
+    before: Option<&'a T>,
+    after: &'a T,
+}
+
+impl<'a> Differences<'a> {
+    pub(super) fn between(before: &'a Directory, after: &'a Directory) -> Differences<'a> {
+        let queues = after.queues().map(|queue| Changed {
+            before: before.queue(queue.config.id),
+            after: queue,
+        });
+        let agents = after.people().filter_map(|person| {
+            let agent = person.agent.as_ref()?;
+            // A former agent who is one again is new.
+            let is_old = before.has_agent(agent.id);
+            Some(Changed {
+                before: is_old.then(|| before.agent(agent.id)).flatten(),
+                after: person,
+            })
+        });
+        let gone_queues = before.queues();
+        let gone_agents = before
             .people()
-            .filter_map(|person| Some((person.agent.as_ref()?.id, person.id.clone())))
-            .filter(|(agent, _)| !after.has_agent(*agent));
-        Gone {
-            queues: queues.collect(),
-            agents: agents.collect(),
+            .filter_map(|person| Some((person.agent.as_ref()?, person)));
+        Differences {
+            queues: queues.filter(|queue| queue.before != Some(queue.after)).collect(),
+            agents: agents.filter(|agent| agent.before != Some(agent.after)).collect(),
+            gone_queues: gone_queues
+                .filter(|queue| after.queue(queue.config.id).is_none())
+                .collect(),
+            gone_agents: gone_agents
+                .filter(|(agent, _)| !after.has_agent(agent.id))
+                .collect(),
         }
+    }
+
+    /// Queues whose settings are new or otherwise.
+    pub(super) fn queues(&self) -> impl Iterator<Item = &'a QueueInfo> {
+        self.queues.iter().map(|queue| queue.after)
+    }
+
+    /// Agents about whom anything is new or otherwise.
+    pub(super) fn agents(&self) -> impl Iterator<Item = &'a AgentConfig> {
+        self.agents
+            .iter()
+            .filter_map(|person| person.after.agent.as_ref())
+    }
+
+    /// People who are agents from now on.
+    pub(super) fn joined(&self) -> impl Iterator<Item = &'a Person> {
+        let new = self.agents.iter().filter(|person| person.before.is_none());
+        new.map(|person| person.after)
+    }
+
+    /// Inputs for the engine, which knows less of queues and agents than the directory: queues first, since agents serve them.
+    pub(super) fn inputs(&self) -> Vec<Input> {
+        let queues = self.queues.iter().filter_map(|queue| {
+            let config = &queue.after.config;
+            let is_new = queue.before.map(|before| &before.config) != Some(config);
+            is_new.then(|| Input::SetQueue(Box::new(config.clone())))
+        });
+        let agents = self.agents.iter().filter_map(|person| {
+            let agent = person.after.agent.as_ref()?;
+            let is_new = person.before.and_then(|before| before.agent.as_ref()) != Some(agent);
+            is_new.then(|| Input::SetAgent(agent.clone()))
+        });
+        queues.chain(agents).collect()
+    }
+
+    /// Queues to publish anew: those that changed, and those of agents who did, before and after.
+    pub(super) fn queues_to_publish(&self) -> BTreeSet<QueueId> {
+        let served = self.agents.iter().flat_map(|person| {
+            let agents = person.before.into_iter().chain([person.after]);
+            agents
+                .filter_map(|person| person.agent.as_ref())
+                .flat_map(|agent| agent.queues.iter().map(|member| member.queue))
+        });
+        let own = self.queues.iter().map(|queue| queue.after.config.id);
+        own.chain(served).collect()
     }
 }
 
-impl Controller {
-    /// Applies another configuration, all of it or nothing.
-    pub(super) fn reconfigure(
-        &mut self,
-        reconfiguration: Reconfiguration,
-        cx: &mut Ctx<'_>,
-    ) -> Result<(), Refused> {
-        let before = Arc::clone(&self.directory);
-        let after = Arc::new((*reconfiguration.directory).clone().after(&before));
-        let gone = Gone::between(&before, &after);
-        if gone.queues.iter().any(|(queue, _)| self.has_calls(*queue)) {
-            return Err(Refused::QueueBusy);
-        }
-        if gone.agents.iter().any(|(agent, _)| self.has_call(*agent)) {
-            return Err(Refused::AgentBusy);
-        }
-        self.directory = Arc::clone(&after);
-        self.publisher.batch().directory = Some(Arc::clone(&after));
-        // Queues first: agents serve them.
-        self.set_queues(&before, &after, cx);
-        self.set_agents(&before, &after, cx);
-        self.remove(gone, cx);
-        for queue in self.publisher.take_queues() {
-            if let Some(queue) = self.projection().queue(cx.now, queue) {
-                self.publisher.change(cx.now, Change::Queue(queue));
-            }
-        }
-        for what in &reconfiguration.what {
-            let what = (*what).to_owned();
-            self.publisher.change(cx.now, Change::Config { what });
-        }
-        let_register(reconfiguration, cx);
-        // Somebody whose phone is registered takes calls from now on.
-        let joined = after
-            .people()
-            .filter_map(|person| Some((person, person.agent.as_ref()?.id)))
-            .filter(|(_, agent)| !before.has_agent(*agent));
-        for (person, _) in joined {
-            if cx.coordinator.is_reachable(&person.name) {
-                self.reachable(&person.name, true, cx);
-            }
-        }
-        Ok(())
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{Config, Queue};
+
+    fn directory(queues: Vec<Queue>) -> Directory {
+        let config = Config {
+            queues,
+            ..Config::default()
+        };
+        Directory::of(&config)
     }
 
-    fn set_queues(&mut self, before: &Directory, after: &Directory, cx: &mut Ctx<'_>) {
-        for queue in after.queues() {
-            let old = before.queue(queue.config.id);
-            if old == Some(queue) {
-                continue;
-            }
-            self.today
-                .set_service_level(queue.config.id, queue.service_level());
-            if old.map(|old| &old.config) != Some(&queue.config) {
-                self.input(Input::SetQueue(Box::new(queue.config.clone())), cx);
-            }
-            self.publisher.queues([queue.config.id]);
-        }
+    #[test]
+    fn the_engine_learns_of_what_is_new_to_it_and_of_nothing_else() {
+        let before = directory(["support", "sales", "service"].map(Queue::new).into());
+        let timely = Queue {
+            service_level: Duration::from_secs(7),
+            ..Queue::new("sales")
+        };
+        let after = directory(vec![Queue::new("support"), timely, Queue::new("billing")]);
+        let differences = Differences::between(&before, &after);
+        let named = |queues: Vec<&QueueInfo>| -> BTreeSet<String> {
+            queues.iter().map(|queue| queue.display.clone()).collect()
+        };
+        let names =
+            |names: &[&str]| -> BTreeSet<String> { names.iter().map(|&name| name.to_owned()).collect() };
+        assert_eq!(
+            named(differences.queues().collect()),
+            names(&["sales", "billing"])
+        );
+        assert_eq!(named(differences.gone_queues.clone()), names(&["service"]));
+        assert_eq!(differences.queues_to_publish().len(), 2);
+        let [Input::SetQueue(set)] = &differences.inputs()[..] else {
+            panic!(
+                "the level of service is none of the engine's: {:?}",
+                differences.inputs()
+            );
+        };
+        assert_eq!(
+            after.queue(set.id).map(|queue| queue.display.as_str()),
+            Some("billing")
+        );
+        let same = Differences::between(&after, &after);
+        assert!(same.inputs().is_empty() && same.queues_to_publish().is_empty());
     }
-
-    fn set_agents(&mut self, before: &Directory, after: &Directory, cx: &mut Ctx<'_>) {
-        for person in after.people() {
-            let Some(agent) = &person.agent else { continue };
-            let old = before
-                .has_agent(agent.id)
-                .then(|| before.agent(agent.id))
-                .flatten();
-            if old == Some(person) {
-                continue;
-            }
-            let served = old.and_then(|old| old.agent.as_ref());
-            if served != Some(agent) {
-                self.input(Input::SetAgent(agent.clone()), cx);
-            }
-            let queues = served.into_iter().chain([agent]).flat_map(|agent| &agent.queues);
-            self.publisher.queues(queues.map(|member| member.queue));
-            self.publisher.agent(agent.id);
-        }
-    }
-
-    fn remove(&mut self, gone: Gone, cx: &mut Ctx<'_>) {
-        for (agent, id) in gone.agents {
-            self.input(Input::RemoveAgent(agent), cx);
-            self.agents.unregister(agent);
-            self.publisher.change(cx.now, Change::AgentRemoved { id });
-        }
-        for (queue, id) in gone.queues {
-            self.input(Input::RemoveQueue(queue), cx);
-            self.publisher.change(cx.now, Change::QueueRemoved { id });
-        }
-    }
-
-    fn has_calls(&self, queue: QueueId) -> bool {
-        self.engine.calls().any(|call| call.queue == queue)
-            || self
-                .calls
-                .values()
-                .any(|call| call.queue == queue || call.fallback() == Some(queue))
-    }
-
-    fn has_call(&self, agent: AgentId) -> bool {
-        let state = self.engine.agent(agent);
-        let works = state.is_some_and(|state| matches!(state.work, Work::Call(_)));
-        works || self.calls_of(agent).next().is_some()
-    }
-}
-
-/// Sets the users who may register. Those who have to register anew are removed first.
-fn let_register(reconfiguration: Reconfiguration, cx: &mut Ctx<'_>) {
-    let Reconfiguration { users, again, .. } = reconfiguration;
-    if !again.is_empty() {
-        let mut others = users.clone();
-        others.retain(|name, _| !again.contains(name));
-        cx.coordinator.set_users(cx.now, others);
-    }
-    cx.coordinator.set_users(cx.now, users);
 }

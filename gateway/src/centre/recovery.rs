@@ -8,16 +8,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use call_engine::acd::{CallId, CallState, Input, Phase, QueueId};
+use call_engine::acd::{CallId, CallState, Phase, QueueId};
 use sans_io::{Deadline, Time};
-use session_core::{Application, LegId, SavedLeg, SessionId};
+use session_core::{Application, Coordinator, LegId, SavedLeg, SessionId};
 
 use super::call::Call;
-use super::context::Ctx;
-use super::controller::{Controller, GRACE};
+use super::controller::GRACE;
 use super::directory::Directory;
+use super::engine::Engine;
 use super::last_agent::tells_callers_apart;
-use super::legs::Role;
+use super::publisher::Publisher;
 use super::view;
 
 /// Callers whose calls are resumed at a time.
@@ -39,6 +39,15 @@ pub struct Recovery {
     next: Time,
     /// Callers whose calls it cost, by queue and number: when that was, and when they had come.
     cost: BTreeMap<(QueueId, String), (Time, Time)>,
+}
+
+/// Everything that the recovery works with, and owns none of.
+pub(super) struct Context<'a> {
+    pub(super) now: Time,
+    pub(super) coordinator: &'a mut Coordinator,
+    pub(super) engine: &'a Engine,
+    pub(super) directory: &'a Directory,
+    pub(super) publisher: &'a mut Publisher,
 }
 
 impl Recovery {
@@ -67,7 +76,7 @@ impl Recovery {
     pub(super) fn lost(&mut self, now: Time, id: CallId, call: Option<&Call>, directory: &Directory) {
         let published = self.calls.remove(&id);
         let place = match (call, &published) {
-            (Some(call), _) => Some((call.queue, call.from.number.clone(), call.entered)),
+            (Some(call), _) => Some((call.queue(), call.from().number.clone(), call.entered())),
             (None, Some(published)) => published
                 .queue
                 .as_ref()
@@ -115,6 +124,33 @@ impl Recovery {
         call
     }
 
+    /// Offers the next callers to go on, and returns their calls.
+    pub(super) fn offer(&mut self, cx: &mut Context<'_>) -> Vec<(CallId, Call)> {
+        let due = self.take_due(cx.now);
+        due.into_iter()
+            .filter_map(|(id, saved)| Some((id, self.restore(id, saved, cx)?)))
+            .collect()
+    }
+
+    /// Offers a caller to go on; none if that cannot be, or if nobody knows the call.
+    fn restore(&mut self, id: CallId, saved: SavedLeg, cx: &mut Context<'_>) -> Option<Call> {
+        let music = Some(Application::Music);
+        let Some((session, leg)) = cx.coordinator.restore(cx.now, &saved, music) else {
+            cx.publisher.leg(id, None);
+            return None;
+        };
+        let Some(state) = cx.engine.call(id) else {
+            // The log does not know the call: its caller gets a BYE.
+            cx.publisher.leg(id, None);
+            cx.coordinator.terminate_session(cx.now, session);
+            return None;
+        };
+        cx.coordinator.set_grace(session, GRACE);
+        let call = self.call(cx.now, (id, state), (session, leg), &saved, cx.directory);
+        cx.publisher.leg(id, Some(saved));
+        Some(call)
+    }
+
     /// Callers to be offered to go on now.
     fn take_due(&mut self, now: Time) -> Vec<(CallId, SavedLeg)> {
         if now < self.next {
@@ -124,67 +160,5 @@ impl Recovery {
         std::iter::from_fn(|| self.legs.pop_first())
             .take(AT_A_TIME)
             .collect()
-    }
-}
-
-impl Controller {
-    /// Has the caller's leg saved anew after a change.
-    pub(super) fn save_leg(&mut self, id: CallId, cx: &Ctx<'_>) {
-        let Some(call) = self.calls.get(&id).filter(|call| !call.is_recovering()) else {
-            return;
-        };
-        if let Some(saved) = cx.coordinator.save(call.caller) {
-            self.publisher.leg(id, Some(saved));
-        }
-    }
-
-    /// Offers the next callers to go on.
-    pub(super) fn recover_due(&mut self, cx: &mut Ctx<'_>) {
-        for (call, saved) in self.recovery.take_due(cx.now) {
-            self.restore(call, saved, cx);
-        }
-    }
-
-    fn restore(&mut self, id: CallId, saved: SavedLeg, cx: &mut Ctx<'_>) {
-        let restored = cx.coordinator.restore(cx.now, &saved, Some(Application::Music));
-        let Some((session, leg)) = restored else {
-            return self.publisher.leg(id, None);
-        };
-        let Some(state) = self.engine.call(id) else {
-            // The log does not know the call: its caller gets a BYE.
-            self.publisher.leg(id, None);
-            return cx.coordinator.terminate_session(cx.now, session);
-        };
-        cx.coordinator.set_grace(session, GRACE);
-        let call = self
-            .recovery
-            .call(cx.now, (id, state), (session, leg), &saved, &self.directory);
-        if let Some(agent) = call.agent() {
-            self.agents.took(agent, id);
-        }
-        self.calls.insert(id, call);
-        self.legs.set_session(session, id);
-        self.legs.set(leg, Role::Caller(id));
-        self.publisher.leg(id, Some(saved));
-        self.publisher.call(id);
-    }
-
-    /// A caller goes on.
-    pub(super) fn caller_recovered(&mut self, id: CallId, cx: &mut Ctx<'_>) {
-        let Some(call) = self.calls.get_mut(&id) else {
-            return;
-        };
-        call.go_on();
-        self.publisher.call(id);
-        let input = Input::Recovered {
-            call: id,
-            with_agent: false,
-        };
-        self.input(input, cx);
-        self.save_leg(id, cx);
-        let agent = self.calls.get(&id).and_then(Call::agent);
-        if let Some(agent) = agent.filter(|agent| self.agents.is_registered(*agent)) {
-            self.call_back(agent, cx);
-        }
     }
 }

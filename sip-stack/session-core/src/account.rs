@@ -76,6 +76,7 @@ impl Accounts {
     }
 
     pub(crate) fn send(&mut self, cx: &mut Context, now: Time, account: u64) {
+        // Else it was given up after its timer had fired.
         let Some(a) = self.0.get_mut(&account) else {
             return;
         };
@@ -112,6 +113,7 @@ impl Accounts {
         request: RequestId,
         response: Result<&Message, Fault>,
     ) {
+        // Else the account was registered anew before its REGISTER was answered.
         let Some((&account, a)) = self.0.iter_mut().find(|(_, a)| a.request == Some(request)) else {
             return;
         };
@@ -146,7 +148,10 @@ impl Accounts {
 
     /// Asks again for the time that the registrar grants at least (RFC 3261 §10.2.8).
     fn ask_longer(&mut self, cx: &mut Context, now: Time, account: u64, response: &Message) {
-        let Some(a) = self.0.get_mut(&account) else { return };
+        let Some(a) = self.0.get_mut(&account) else {
+            debug_assert!(false, "the REGISTER that was answered is of an account");
+            return;
+        };
         let least = response
             .header(HeaderName::MinExpires)
             .and_then(|value| value.trim().parse().ok());

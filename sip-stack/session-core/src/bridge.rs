@@ -282,6 +282,7 @@ impl Coordinator {
 
     /// The party of a leg began to speak, or fell silent.
     pub(crate) fn speaks(&mut self, leg: LegId, speaking: bool) {
+        // The shard may report a leg that ended meanwhile.
         let Some(session) = self.session_of_leg(leg) else {
             return;
         };
@@ -301,6 +302,7 @@ impl Coordinator {
             return;
         };
         let before = legs.remove(&leg);
+        // A leg that is in no call of the bridge any longer, and was not heard to speak.
         let Some(of) = session.or(before) else { return };
         let other_speaks = legs.values().any(|other| *other == of);
         if let Some(session) = session {
@@ -336,6 +338,7 @@ impl Coordinator {
 
     /// Brings a bridge in line with the state of the calls in it.
     pub(crate) fn rewire(&mut self, bridge: BridgeId) {
+        // Destroyed since one of its calls changed.
         let Some(found) = self.bridges_mut().get_mut(&bridge) else {
             return;
         };

@@ -322,7 +322,13 @@ impl Coordinator {
         leg: LegId,
         act: impl FnOnce(&mut Call, &mut Context) -> R,
     ) -> Option<R> {
-        self.with_call(self.context.index.session(leg)?, act)
+        // A leg that is over may still be named: by an application, by a timer, by the last words of a peer or a shard.
+        let session = self.context.index.session(leg)?;
+        debug_assert!(
+            self.calls.contains_key(&session),
+            "leg {leg:?} is in a call that is gone"
+        );
+        self.with_call(session, act)
     }
 
     pub(crate) fn call(&self, session: SessionId) -> Option<&Call> {

@@ -32,6 +32,7 @@ struct Admitted {
 impl Coordinator {
     /// Admits a new INVITE, opens its media and tells the application; or refuses it.
     pub(crate) fn inbound(&mut self, now: Time, usage: UsageId, request: &Message, flow: Flow) {
+        // Else it was refused, and is answered and counted already.
         let Some(admitted) = self.admit_invite(now, usage, request, flow) else {
             return;
         };

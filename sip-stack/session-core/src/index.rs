@@ -54,7 +54,9 @@ impl Index {
     }
 
     pub(crate) fn remove_call(&mut self, source: Option<&Source>) {
+        // A call of ours has no source, and counts for nobody's quota.
         let Some(source) = source else { return };
+        debug_assert!(self.calls.contains_key(source), "a call that ends was counted");
         if let Some(calls) = self.calls.get_mut(source) {
             *calls -= 1;
             if *calls == 0 {

@@ -1,8 +1,10 @@
 //! URIs (RFC 3261 §19.1, RFC 3966).
 
+mod compare;
 mod escape;
 mod host;
 mod owned;
+mod parse;
 
 pub use escape::{escape_header, escape_user, unescape};
 pub use host::Host;
@@ -14,8 +16,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::message::params::Params;
-use escape::{same_escaped, unescaped_octets};
-use host::parse_port;
+use parse::parse;
 
 /// Scheme of a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -247,38 +248,6 @@ impl<'a> UriRef<'a> {
             parts: self.parts,
         }
     }
-
-    /// Equal as RFC 3261 §19.1.4 says. This is not transitive: a parameter that only one side has is mostly ignored.
-    #[must_use]
-    pub fn same(self, other: UriRef<'_>) -> bool {
-        // also where a parameter stands twice, which no URI should have
-        if self.text == other.text {
-            return true;
-        }
-        if self.scheme() != other.scheme() {
-            return false;
-        }
-        if !self.is_sip() {
-            return self.text.eq_ignore_ascii_case(other.text);
-        }
-        let same_user = match (
-            self.part_if_any(self.parts.user),
-            other.part_if_any(other.parts.user),
-        ) {
-            (Some(a), Some(b)) => same_escaped(a, b, false),
-            (a, b) => a.is_none() && b.is_none(),
-        };
-        let same_host = match (self.host(), other.host()) {
-            (Some(a), Some(b)) => a.same(b),
-            _ => false,
-        };
-        same_user
-            && same_host
-            && self.port() == other.port()
-            && same_params(self.params(), other.params())
-            && same_params(other.params(), self.params())
-            && same_headers(self.headers(), other.headers())
-    }
 }
 
 impl PartialEq for UriRef<'_> {
@@ -299,123 +268,6 @@ impl fmt::Debug for UriRef<'_> {
     }
 }
 
-/// Every parameter of `a` that `b` has too has the same value, and those that may not be missing are not.
-fn same_params(a: Params<'_>, b: Params<'_>) -> bool {
-    a.iter().all(|(name, value)| match b.get(name) {
-        Some(other) => same_escaped(value.unwrap_or(""), other, true),
-        None => !["user", "ttl", "method", "maddr", "transport"]
-            .iter()
-            .any(|k| k.eq_ignore_ascii_case(name)),
-    })
-}
-
-fn same_headers(a: Option<&str>, b: Option<&str>) -> bool {
-    fn sorted(headers: Option<&str>) -> Vec<(String, Vec<u8>)> {
-        let mut all: Vec<_> = headers
-            .unwrap_or("")
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .map(|(name, value)| (name.to_ascii_lowercase(), unescaped_octets(value).collect()))
-            .collect();
-        all.sort();
-        all
-    }
-    match (a, b) {
-        (None, None) => true,
-        _ => sorted(a) == sorted(b),
-    }
-}
-
-fn parse(text: &str) -> Result<Parts, UriError> {
-    if text.len() > crate::message::limits::LINE {
-        return Err(UriError::Length);
-    }
-    let colon = text.find(':').ok_or(UriError::Scheme)?;
-    let name = &text[..colon];
-    let scheme_char = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
-    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.bytes().all(scheme_char) {
-        return Err(UriError::Scheme);
-    }
-    if text
-        .bytes()
-        .any(|b| b <= b' ' || b >= 0x7f || matches!(b, b'<' | b'>' | b'"'))
-    {
-        return Err(UriError::Text);
-    }
-    let scheme = match name.len() {
-        3 if name.eq_ignore_ascii_case("sip") => Scheme::Sip,
-        3 if name.eq_ignore_ascii_case("tel") => Scheme::Tel,
-        4 if name.eq_ignore_ascii_case("sips") => Scheme::Sips,
-        _ => Scheme::Other,
-    };
-    let end = text.len();
-    // fits: the length was checked
-    let at = |from: usize, to: usize| (from as u16, to as u16);
-    let mut parts = Parts {
-        scheme,
-        opaque: (colon + 1) as u16,
-        user: (0, 0),
-        host: (0, 0),
-        port: None,
-        params: (0, 0),
-        headers: (0, 0),
-    };
-    let rest = &text[colon + 1..];
-    if rest.is_empty() {
-        return Err(UriError::Text);
-    }
-    match scheme {
-        Scheme::Other => return Ok(parts),
-        Scheme::Tel => {
-            let number_end = rest.find(';').map_or(end, |semi| colon + 1 + semi);
-            let number = &text[colon + 1..number_end];
-            let digit =
-                |b: u8| b.is_ascii_hexdigit() || matches!(b, b'+' | b'*' | b'#' | b'-' | b'.' | b'(' | b')');
-            if number.is_empty() || !number.bytes().all(digit) {
-                return Err(UriError::User);
-            }
-            parts.user = at(colon + 1, number_end);
-            parts.params = at(number_end, end);
-            return Ok(parts);
-        }
-        Scheme::Sip | Scheme::Sips => {}
-    }
-    // the first `@` ends the user part, which may itself hold `;`, `?` and `:`
-    let host_start = match rest.find('@') {
-        Some(0) => return Err(UriError::User),
-        Some(sign) => {
-            check_user(&rest[..sign])?;
-            parts.user = at(colon + 1, colon + 1 + sign);
-            colon + 1 + sign + 1
-        }
-        None => colon + 1,
-    };
-    let rest = &text[host_start..];
-    let host_end = host_start + rest.find([';', '?']).unwrap_or(rest.len());
-    let host_port = &text[host_start..host_end];
-    let host_len = match host_port.find(']') {
-        Some(bracket) => bracket + 1,
-        None => host_port.find(':').unwrap_or(host_port.len()),
-    };
-    Host::parse(&host_port[..host_len]).ok_or(UriError::Host)?;
-    parts.host = at(host_start, host_start + host_len);
-    parts.port = match host_port[host_len..].strip_prefix(':') {
-        Some(port) => Some(parse_port(port).ok_or(UriError::Port)?),
-        None if host_len < host_port.len() => return Err(UriError::Host),
-        None => None,
-    };
-    let question = text[host_end..].find('?').map(|q| host_end + q);
-    parts.params = at(host_end, question.unwrap_or(end));
-    if let Some(question) = question {
-        parts.headers = at(question + 1, end);
-    }
-    if text[host_end..question.unwrap_or(end)].contains('@') {
-        return Err(UriError::Host);
-    }
-    Ok(parts)
-}
-
 /// Digits with their `+` and visual separators (RFC 3966 §3), as they are dialled.
 fn looks_dialled(text: &str) -> bool {
     let digits = text.strip_prefix('+').unwrap_or(text);
@@ -423,24 +275,6 @@ fn looks_dialled(text: &str) -> bool {
         && digits
             .bytes()
             .all(|b| b.is_ascii_digit() || b"*#-.()".contains(&b))
-}
-
-/// More than the grammar is let pass, since phones dial `#` unescaped; a `%` must be an escape.
-fn check_user(userinfo: &str) -> Result<(), UriError> {
-    let bytes = userinfo.as_bytes();
-    if bytes[0] == b':' {
-        return Err(UriError::User);
-    }
-    for (i, &byte) in bytes.iter().enumerate() {
-        let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
-        let ok = byte.is_ascii_alphanumeric()
-            || b"-_.!~*'()&=+$,;?/:#[]^|{}`".contains(&byte)
-            || (byte == b'%' && hex(i + 1) && hex(i + 2));
-        if !ok {
-            return Err(UriError::User);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

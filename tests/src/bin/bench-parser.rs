@@ -54,7 +54,7 @@ fn main() {
     let message = Message::parse(invite.clone()).expect("the INVITE is read");
     let mut edited = message.clone();
     edited
-        .insert_top(HeaderName::Via, "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1")
+        .append_named("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1")
         .expect("a Via");
     edited.set(HeaderName::MaxForwards, 68).expect("Max-Forwards");
     let mut out = Vec::with_capacity(8192);

@@ -190,13 +190,12 @@ fn accepted(message: &Message, input: &[u8]) {
 
     let mut edited = message.clone();
     edited
-        .insert_top(HeaderName::Via, "SIP/2.0/UDP me;branch=z9hG4bK0")
+        .append_named("Via", "SIP/2.0/UDP me;branch=z9hG4bK0")
         .expect("a Via more");
     edited
         .set(HeaderName::MaxForwards, 5)
         .expect("Max-Forwards is set");
     edited.set_body("text/plain", "hello").expect("a body");
-    edited.remove_first(HeaderName::Route);
     match Message::parse(edited.to_bytes()) {
         Ok(read) => {
             assert_eq!((read.max_forwards(), read.body()), (Some(5), &b"hello"[..]));

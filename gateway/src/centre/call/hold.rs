@@ -1,20 +1,21 @@
 //! Hold: the caller hears music and the agent nothing.
 
+use call_engine::acd::Input;
+
 use super::super::command::Refused;
-use super::super::context::Ctx;
-use super::{Call, CallState};
+use super::{Call, CallState, Context};
 
 impl Call {
-    /// Puts the caller on hold, or takes the caller back. The engine has to learn of it.
-    pub(in crate::centre) fn hold(&self, held: bool, cx: &mut Ctx<'_>) -> Result<(), Refused> {
+    /// Puts the caller on hold, or takes the caller back.
+    pub(in crate::centre) fn hold(&self, held: bool, cx: &mut Context<'_>) -> Result<Input, Refused> {
         let CallState::Talking { .. } = self.state else {
             return Err(Refused::WrongState);
         };
         if held {
             cx.coordinator.hold(cx.now, self.caller);
         } else {
-            cx.coordinator.resume(cx.now, self.caller);
+            self.resume(cx);
         }
-        Ok(())
+        Ok(Input::Held { call: cx.id, held })
     }
 }

@@ -1,10 +1,17 @@
-//! A call of the call centre, and the one state that it is in. Its methods change nothing but the call itself, its legs and their index;
-//! what the engine has to learn of it is up to the controller.
+//! A call of the call centre, and the one state that it is in. Its methods change the call, and work on a [`Context`]: its legs, their
+//! index, and what is published of it. They return what the engine has to learn; the controller passes it on.
 
+mod agent_away;
+mod assignment;
+mod caller;
 mod check;
 mod consult;
+mod context;
+mod facts;
+mod forwarding;
 mod hang_up;
 mod hold;
+mod others;
 mod state;
 mod supervise;
 mod supervisors;
@@ -19,18 +26,19 @@ use session_core::{CallRecord, Cause, LegId, SessionId};
 use super::journal::Ended;
 use super::view::{AgentNotes, CallLeg, Party, RecordLeg};
 pub(super) use consult::{Consult, ConsultEnd, ConsultStage};
+pub(super) use context::Context;
 pub(super) use state::{AgentLeg, Assignment, CallState, Released};
 use supervisors::Supervisors;
 
 /// A call that came for a queue, from its arrival to the end of its session.
 pub(super) struct Call {
-    pub(super) session: SessionId,
-    pub(super) caller: LegId,
-    pub(super) queue: QueueId,
-    pub(super) from: Party,
+    session: SessionId,
+    caller: LegId,
+    queue: QueueId,
+    from: Party,
     /// Number or name that was dialled.
-    pub(super) to: String,
-    pub(super) entered: Time,
+    to: String,
+    entered: Time,
     state: CallState,
     /// Time at which the present state began.
     since: Time,
@@ -106,6 +114,31 @@ impl Call {
         }
     }
 
+    /// True if this session is the caller's.
+    pub(super) fn is_of(&self, session: SessionId) -> bool {
+        self.session == session
+    }
+
+    /// Queue that it is in, or was last.
+    pub(super) fn queue(&self) -> QueueId {
+        self.queue
+    }
+
+    /// The caller.
+    pub(super) fn from(&self) -> &Party {
+        &self.from
+    }
+
+    /// Number or name that was dialled.
+    pub(super) fn to(&self) -> &str {
+        &self.to
+    }
+
+    /// Time at which it arrived.
+    pub(super) fn entered(&self) -> Time {
+        self.entered
+    }
+
     pub(super) fn state(&self) -> &CallState {
         &self.state
     }
@@ -133,13 +166,6 @@ impl Call {
     /// Its live legs as they were published last.
     pub(super) fn legs(&self) -> &[CallLeg] {
         &self.legs
-    }
-
-    /// Takes its live legs as they are now; true if they are not as before.
-    pub(super) fn set_legs(&mut self, legs: Vec<CallLeg>) -> bool {
-        let is_new = self.legs != legs;
-        self.legs = legs;
-        is_new
     }
 
     pub(super) fn supervisors(&self) -> &Supervisors {

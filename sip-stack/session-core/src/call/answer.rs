@@ -12,6 +12,7 @@ use crate::incoming::sdp_status;
 use crate::leg::{Leg, Pending};
 use crate::record::Cause;
 
+/// Applications may ring and answer a leg that is over, or that is answered already: nothing happens then.
 impl Call {
     /// Tells the caller that it rings (180), or makes progress (183); once media are open.
     pub(crate) fn ring(&mut self, cx: &mut Context, now: Time, leg: LegId, code: StatusCode) {

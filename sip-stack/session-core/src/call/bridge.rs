@@ -41,6 +41,7 @@ impl Call {
     }
 
     fn wire_own(&mut self, cx: &mut Context, wanted: &[Member]) {
+        // In a bridge of several calls the coordinator wires.
         let Bridge::Own(wired) = &mut self.bridge else {
             return;
         };
@@ -115,6 +116,7 @@ impl Call {
 
     /// Takes its own bridge down.
     pub(crate) fn unwire(&mut self, cx: &mut Context) {
+        // It has none while it is in a bridge of several calls.
         let Bridge::Own(wired) = &mut self.bridge else {
             return;
         };

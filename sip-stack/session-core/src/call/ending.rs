@@ -106,7 +106,7 @@ impl Call {
 
     /// The dialog of a leg is gone, by whomever. `end` is what becomes of the call where it cannot go on without it.
     pub(crate) fn leg_ended(&mut self, cx: &mut Context, now: Time, leg: LegId, end: Option<End>) {
-        let Some(l) = self.leg_mut(leg) else { return };
+        let Some(l) = self.found_leg(leg) else { return };
         let was_live = l.set_ended();
         l.close_media(cx);
         if was_live

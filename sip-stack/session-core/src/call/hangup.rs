@@ -20,7 +20,7 @@ impl Call {
             code => code,
         };
         let fault = fault_of(&cause);
-        let Some(l) = self.leg_mut(leg) else { return };
+        let Some(l) = self.found_leg(leg) else { return };
         l.set_fault(fault);
         l.note_end(end_of(now, &cause));
         if l.rings() && l.is_unanswered() {

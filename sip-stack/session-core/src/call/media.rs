@@ -40,7 +40,7 @@ impl Call {
 
     /// The ports of a leg could not be had, or its media broke: the shard has closed it.
     pub(crate) fn media_failed(&mut self, cx: &mut Context, now: Time, leg: LegId, reason: Failure) {
-        let Some(l) = self.leg_mut(leg) else { return };
+        let Some(l) = self.found_leg(leg) else { return };
         let (code, fault) = match reason {
             Failure::NoPort => (StatusCode::SERVICE_UNAVAILABLE, Fault::NoPort),
             Failure::Full => (StatusCode::SERVICE_UNAVAILABLE, Fault::Overloaded),

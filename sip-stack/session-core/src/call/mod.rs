@@ -183,6 +183,16 @@ impl Call {
         self.legs.iter_mut().find(|l| l.id() == leg)
     }
 
+    /// A leg of the call by which the call was found, so that it must be here.
+    pub(crate) fn found_leg(&mut self, leg: LegId) -> Option<&mut Leg> {
+        let found = self.legs.iter_mut().find(|l| l.id() == leg);
+        debug_assert!(
+            found.is_some(),
+            "leg {leg:?} is not in the call that it was found by"
+        );
+        found
+    }
+
     /// Its legs, in the order in which they came.
     pub(crate) fn legs(&self) -> impl Iterator<Item = &Leg> {
         self.legs.iter()

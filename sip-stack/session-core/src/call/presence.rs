@@ -38,7 +38,7 @@ impl Call {
 
     /// RTP of a leg's peer stopped or flows.
     pub(crate) fn rtp_flows(&mut self, cx: &mut Context, now: Time, leg: LegId, flowing: bool) {
-        let Some(l) = self.leg_mut(leg) else { return };
+        let Some(l) = self.found_leg(leg) else { return };
         if l.rtp_flows(now, flowing) {
             self.wire(cx);
         }
@@ -47,17 +47,18 @@ impl Call {
 
     /// The shard saw a leg's peer leave.
     pub(crate) fn peer_gone(&mut self, cx: &mut Context, now: Time, leg: LegId) {
-        if let Some(l) = self.leg_mut(leg) {
+        if let Some(l) = self.found_leg(leg) {
             l.peer_gone();
             self.judge_attendance(cx, now, leg);
         }
     }
 
     fn judge_attendance(&mut self, cx: &mut Context, now: Time, leg: LegId) {
-        let Some(l) = self.leg_mut(leg) else { return };
+        let Some(l) = self.found_leg(leg) else { return };
         if l.page_closed() {
             return self.end(cx, now, End::new(Cause::Caller, StatusCode::REQUEST_TERMINATED));
         }
+        // It is as it was judged before.
         let Some(attendance) = l.judge_attendance() else {
             return;
         };
@@ -87,7 +88,10 @@ impl Call {
         let Some(l) = self.leg(leg).filter(|l| l.is_away()) else {
             return;
         };
-        let Some(user) = l.user() else { return };
+        let Some(user) = l.user() else {
+            debug_assert!(false, "a leg of a user who registered has that user");
+            return;
+        };
         let over_another = |contact: &sip_core::registrar::Binding| Some(contact.flow.id) != l.registered();
         if self.is_kept() && !l.is_caller() && cx.directory.contacts(user).any(over_another) {
             cx.event(Event::Returned {

@@ -73,7 +73,7 @@ impl Call {
 
     /// The answer to an offer of ours: in the 200 to a re-INVITE, or in the ACK to a 200 that carried our offer.
     pub(crate) fn offer_answered(&mut self, cx: &mut Context, now: Time, leg: LegId, answer: &[u8]) {
-        let Some(l) = self.leg_mut(leg) else { return };
+        let Some(l) = self.found_leg(leg) else { return };
         let before = l.is_held();
         match l.offer_answered(cx, answer) {
             Ok(()) => self.renegotiated(cx, now, leg, before),

@@ -21,6 +21,7 @@ const LATER: Duration = Duration::from_secs(1);
 impl Call {
     /// The shard reports that a leg fell silent, or was heard again.
     pub(crate) fn silence(&mut self, cx: &mut Context, now: Time, leg: LegId, silent: bool) {
+        // Nobody who is silent is asked, and none of these reports should come, where no inactivity is configured.
         let (Some(inactivity), Some(silence)) = (cx.config.inactivity, cx.config.silence()) else {
             return;
         };

@@ -76,7 +76,10 @@ impl Call {
 
     /// Rings where a user registered since.
     pub(crate) fn ring_at_new_contacts(&mut self, cx: &mut Context, user: &str) {
-        let Some(dialling) = self.dialling() else { return };
+        let Some(dialling) = self.dialling() else {
+            debug_assert!(false, "a call that waits for a user is dialled");
+            return;
+        };
         let (ring, caller) = dialling.settings();
         let ringing = self.branches().filter_map(|l| l.flow());
         let known: Vec<_> = ringing.chain(dialling.failed().iter().copied()).collect();

@@ -24,6 +24,7 @@ impl Call {
         sdp: Option<&[u8]>,
     ) {
         let session = self.id();
+        // A proxy may let a fork ring on after another one answered.
         let Some(l) = self.leg_mut(leg).filter(|l| l.is_unanswered()) else {
             return;
         };
@@ -69,7 +70,7 @@ impl Call {
         (leg, fork): (LegId, ForkId),
         sdp: Option<&[u8]>,
     ) {
-        let Some(l) = self.leg_mut(leg) else { return };
+        let Some(l) = self.found_leg(leg) else { return };
         l.follow_flow(cx);
         if !l.is_unanswered() {
             return;

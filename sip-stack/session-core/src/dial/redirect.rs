@@ -105,6 +105,7 @@ impl Call {
     /// The application's answer to [`Event::Diverted`]: these parties ring in place of the phone. If none of them can, it is as
     /// if the phone had not answered.
     pub(crate) fn follow(&mut self, cx: &mut Context, now: Time, leg: LegId, parties: &[Party]) {
+        // Else somebody else answered before the application did.
         let Some(dialling) = self.dialling_mut() else {
             return;
         };
@@ -151,10 +152,17 @@ impl Call {
     /// A 3xx ends a branch: its contacts take its place, best first (RFC 3261 §8.1.3.4), at most [`REDIRECTIONS`] in a call
     /// and none twice.
     pub(super) fn redirected(&mut self, cx: &mut Context, leg: LegId, response: &Message) {
+        // Redirections are followed for numbers outside; those of a user's phone are the application's.
         let Some(Redirect::ToUris(origin)) = self.leg(leg).and_then(Leg::redirect).cloned() else {
             return;
         };
-        let Some(dialling) = self.dialling() else { return };
+        let Some(dialling) = self.dialling() else {
+            debug_assert!(
+                false,
+                "a branch that is redirected belongs to a call that is dialled"
+            );
+            return;
+        };
         let (ring, caller) = dialling.settings();
         let mut known = dialling.redirected().to_vec();
         for uri in contacts(response).into_iter().filter(Uri::is_sip) {

@@ -27,6 +27,7 @@ impl Coordinator {
             .collect();
         for (target, uri) in contacts {
             let Ok(me) = Uri::sip(Some("ping"), &self.context().config.host, None) else {
+                debug_assert!(false, "our own host is no host of a URI");
                 return;
             };
             let request = OutgoingRequest {

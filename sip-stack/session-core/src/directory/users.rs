@@ -34,6 +34,7 @@ impl Coordinator {
 impl Directory {
     /// Replaces the users. Gives those who are removed or have another password.
     fn set_users(&mut self, users: BTreeMap<String, User>) -> Vec<String> {
+        // A client of the library admits everybody, and has no users.
         let Access::Directory { users: known, .. } = &mut self.access else {
             return Vec::new();
         };

@@ -15,7 +15,9 @@
 //!
 //! Every table has a bound; when one is full, the entry that would be forgotten first goes.
 
+mod ban;
 mod network;
+mod rate;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,49 +27,13 @@ use std::time::Duration;
 
 use sans_io::Time;
 
+pub use ban::{Ban, Offence};
 pub use network::Network;
+use rate::{
+    APART, BANS, BUCKETS, KNOWN, KNOWN_FOR, LONGEST, NAMES, PAIR, PAIRS, PATIENCE, REMEMBERED, REPEATED,
+    Rate, SCANNERS, SOURCE, USER,
+};
 use table::Table;
-
-/// Attempts that may fail in a row, and the time in which one becomes available again.
-#[derive(Clone, Copy, Debug)]
-struct Rate {
-    burst: u32,
-    refill: Duration,
-}
-
-const SOURCE: Rate = Rate::new(20, 1);
-const USER: Rate = Rate::new(20, 1);
-const KNOWN: Rate = Rate::new(20, 1);
-const PAIR: Rate = Rate::new(10, 6);
-/// Attempts that may fail or come too fast before their source is banned.
-const PATIENCE: Rate = Rate::new(60, 10);
-
-/// Attempts of one user from one source that are further apart do not count towards a ban.
-const APART: Duration = Duration::from_secs(1);
-/// Time for which a pair's last failure is remembered.
-const REMEMBERED: Duration = Duration::from_secs(600);
-/// Time for which a source where a user got in is known.
-const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Unknown names, within [`REMEMBERED`], before their source is banned.
-const NAMES: usize = 30;
-/// Time within which another ban of a source is longer.
-const REPEATED: Duration = Duration::from_secs(24 * 3600);
-/// The longest ban.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
-
-const BUCKETS: usize = 16_384;
-const PAIRS: usize = 16_384;
-const SCANNERS: usize = 1_024;
-const BANS: usize = 4_096;
-
-impl Rate {
-    const fn new(burst: u32, seconds: u64) -> Rate {
-        Rate {
-            burst,
-            refill: Duration::from_secs(seconds),
-        }
-    }
-}
 
 /// Settings of a guard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,41 +68,6 @@ enum Bucket {
     User(User),
     Pair(Source, User),
     Patience(Source),
-}
-
-/// A banned source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ban {
-    /// An IPv4 address, or the first address of a /64 of IPv6.
-    pub address: IpAddr,
-    /// Time at which the ban began.
-    pub since: Time,
-    /// Time at which it ends.
-    pub until: Time,
-    /// Reason of the ban.
-    pub reason: Offence,
-    /// Bans of this source within a day, this one included.
-    pub times: u32,
-}
-
-/// Reason of a ban.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Offence {
-    /// One password after another was tried.
-    Guessing,
-    /// One unknown user after another was named.
-    Scanning,
-}
-
-impl Offence {
-    /// The reason as one word.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Offence::Guessing => "guessing",
-            Offence::Scanning => "scanning",
-        }
-    }
 }
 
 /// An attempt that counts as a failure for now: report its outcome by [`Guard::failed`], [`Guard::succeeded`]

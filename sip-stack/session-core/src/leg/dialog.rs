@@ -145,14 +145,20 @@ impl Leg {
         code: StatusCode,
         sdp: Option<Bytes>,
     ) {
-        let Some(usage) = self.usage() else { return };
+        let Some(usage) = self.usage() else {
+            debug_assert!(false, "a leg that came in and is not over has its dialog");
+            return;
+        };
         self.progressed();
         cx.endpoint.ring(now, usage, code, sdp.map(Body::sdp), Vec::new());
     }
 
     /// Sends the 200, with our description where one is due.
     pub(crate) fn send_answer(&mut self, cx: &mut Context, now: Time, sdp: Option<Bytes>) {
-        let Some(usage) = self.usage() else { return };
+        let Some(usage) = self.usage() else {
+            debug_assert!(false, "a leg that came in and is not over has its dialog");
+            return;
+        };
         if let Some(interval) = cx.config.session_timer.filter(|_| !self.is_browser()) {
             cx.endpoint.want_session_timer(usage, interval);
         }

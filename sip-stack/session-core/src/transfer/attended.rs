@@ -42,6 +42,7 @@ impl Coordinator {
     /// Joins those who talk with `leg`, whose peer asked for it, to those who talk with `other`, and ends both legs: an attended
     /// transfer. Ends in [`Event::Joined`] and [`Event::Transferred`], or in [`Event::TransferFailed`].
     pub fn transfer_attended(&mut self, now: Time, leg: LegId, other: LegId) {
+        // Else it is over: its peer hung up before the application answered the REFER.
         let Some(session) = self.session_of_leg(leg) else {
             return;
         };

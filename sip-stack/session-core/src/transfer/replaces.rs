@@ -122,11 +122,15 @@ impl Coordinator {
 
     /// `leg` is answered: it gets the place of `replaced`.
     fn take_place(&mut self, now: Time, leg: LegId, replaced: LegId) {
+        // Else it was over, or answered, before this one was: that is checked by whoever asks.
         let (Some(place), Some(host)) = (self.place_of(replaced), self.session_of_leg(replaced)) else {
             return;
         };
         let guest = self.session_of_leg(leg).and_then(|guest| self.take_call(guest));
-        let Some(guest) = guest else { return };
+        let Some(guest) = guest else {
+            debug_assert!(false, "the leg that takes the place was answered in its call");
+            return;
+        };
         self.with_call(host, |call, cx| {
             call.give_place(cx, now, guest, (leg, replaced), place)
         });
@@ -159,7 +163,10 @@ impl Call {
         (leg, replaced): (LegId, LegId),
         place: Place,
     ) {
-        let Some(old) = self.leg(replaced) else { return };
+        let Some(old) = self.leg(replaced) else {
+            debug_assert!(false, "the leg that gives its place is in its call");
+            return;
+        };
         let was_referring = matches!(old.refer(), Refer::Asked(_) | Refer::Accepted(_));
         let (role, application, member) = (old.role(), old.application().cloned(), old.member());
         let (held, holding, away) = (old.is_held(), old.is_holding(), old.is_away());

@@ -7,7 +7,7 @@ use crate::flow::Destination;
 use crate::message::{HeaderName, Message, Method};
 
 use super::Endpoint;
-use super::event::Body;
+use super::outgoing::Body;
 use super::resolve::{Hop, Pending, hop_near};
 use super::wire::Draft;
 

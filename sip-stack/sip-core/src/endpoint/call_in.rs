@@ -8,8 +8,11 @@ use crate::message::{HeaderName, Message, Method, NameAddr, StatusCode};
 use crate::transaction::Key;
 
 use super::call_out::{body_of, learn};
+use super::counts::UsageInfo;
 use super::ending::reason_of;
-use super::event::{Body, Ended, Event, Headers, UsageId, UsageInfo};
+use super::event::{Ended, Event};
+use super::ids::UsageId;
+use super::outgoing::{Body, Headers};
 use super::resolve::is_invalid;
 use super::usage::{Alarm, State, Unacked, Usage};
 use super::wire;

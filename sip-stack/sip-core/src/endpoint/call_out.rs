@@ -8,10 +8,11 @@ use crate::message::{HeaderName, Message, Method, StatusCode};
 use crate::uri::Uri;
 
 use super::client::Purpose;
+use super::counts::UsageInfo;
 use super::ending::reason_line;
-use super::event::{
-    Body, Ended, Event, ForkId, Headers, OutgoingInvite, Silence, Target, UsageId, UsageInfo,
-};
+use super::event::{Ended, Event, Silence};
+use super::ids::{ForkId, UsageId};
+use super::outgoing::{Body, Headers, OutgoingInvite, Target};
 use super::usage::{Alarm, State, Usage};
 use super::wire::{self, Contact, Draft, SessionLines};
 use super::{About, Endpoint, TimerKey};

@@ -11,9 +11,12 @@ use crate::message::{Message, Method, StatusCode};
 use crate::transaction::{Client, ClientInvite, OnResponse, OnTimeout, Timing};
 
 use super::ack::Ack;
-use super::event::{PassedOn, ReferId, RequestId, Silence, SubscriptionId, UsageId};
+use super::event::Silence;
+use super::ids::{ReferId, RequestId, UsageId};
+use super::outgoing::PassedOn;
 use super::resolve::transport_of;
 use super::retry::retry_after;
+use super::subscription::SubscriptionId;
 use super::wire::Draft;
 use super::{Endpoint, TimerKey};
 

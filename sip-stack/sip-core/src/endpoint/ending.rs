@@ -5,7 +5,9 @@ use sans_io::Time;
 use crate::message::{HeaderName, Message, StatusCode};
 
 use super::client::Purpose;
-use super::event::{Ended, Event, Headers, Reason, UsageId};
+use super::event::{Ended, Event};
+use super::ids::UsageId;
+use super::outgoing::{Headers, Reason};
 use super::usage::{Alarm, State};
 use super::{Endpoint, TimerKey, wire};
 

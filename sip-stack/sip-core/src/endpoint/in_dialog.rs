@@ -10,7 +10,9 @@ use super::Endpoint;
 use super::call_out::{learn, max_forwards};
 use super::client::Purpose;
 use super::ending::reason_of;
-use super::event::{Body, Ended, Event, Headers, PassedOn, RequestId, ServerTx, Silence, UsageId};
+use super::event::{Ended, Event, Silence};
+use super::ids::{RequestId, ServerTx, UsageId};
+use super::outgoing::{Body, Headers, PassedOn};
 use super::usage::State;
 use super::wire::{Contact, Draft};
 

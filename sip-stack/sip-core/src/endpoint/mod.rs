@@ -30,11 +30,14 @@ mod call_in;
 mod call_out;
 mod client;
 mod config;
+mod counts;
 mod ending;
 mod event;
+mod ids;
 mod in_dialog;
 mod offer;
 mod once;
+mod outgoing;
 mod outside;
 mod ping;
 mod receive;
@@ -56,12 +59,14 @@ use std::net::SocketAddr;
 
 use sans_io::{Rng, Time, Timers};
 
+pub use crate::auth::Credentials;
 pub use config::{Advertised, Config};
-pub use event::{
-    Body, Counts, Credentials, Ended, Event, EventType, ForkId, Headers, Input, OfferMethod, OutgoingInvite,
-    OutgoingRequest, OutgoingSubscribe, Output, PassedOn, QueryId, Reason, ReferId, RequestId, ServerTx,
-    Silence, SubscriptionEnd, SubscriptionId, SubscriptionState, Target, TerminationReason, Totals, UsageId,
-    UsageInfo,
+pub use counts::{Counts, Totals, UsageInfo};
+pub use event::{Ended, Event, Input, OfferMethod, Output, Silence};
+pub use ids::{ForkId, QueryId, ReferId, RequestId, ServerTx, UsageId};
+pub use outgoing::{Body, Headers, OutgoingInvite, OutgoingRequest, PassedOn, Reason, Target};
+pub use subscription::{
+    EventType, OutgoingSubscribe, SubscriptionEnd, SubscriptionId, SubscriptionState, TerminationReason,
 };
 
 pub use saved::SavedDialog;

@@ -6,7 +6,9 @@ use crate::message::{Message, StatusCode};
 
 use super::call_out::{body_of, fork_id};
 use super::client::Purpose;
-use super::event::{Body, Event, Headers, OfferMethod, Silence, UsageId};
+use super::event::{Event, OfferMethod, Silence};
+use super::ids::UsageId;
+use super::outgoing::{Body, Headers};
 use super::retry::retry_after;
 use super::usage::{Alarm, OfferIn, State};
 use super::{Endpoint, TimerKey, wire};

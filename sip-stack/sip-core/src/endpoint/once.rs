@@ -10,7 +10,9 @@ use crate::flow::{Destination, Flow};
 use crate::message::{HeaderName, Rejected, StatusCode};
 
 use super::Endpoint;
-use super::event::{Headers, ServerTx, Totals, UsageId};
+use super::counts::Totals;
+use super::ids::{ServerTx, UsageId};
+use super::outgoing::Headers;
 use super::usage::State;
 use super::wire;
 

@@ -6,7 +6,9 @@ use crate::message::{Message, Method, StatusCode};
 use super::Endpoint;
 use super::call_out::{max_forwards, new_call_id, routed_to};
 use super::client::Purpose;
-use super::event::{Body, Event, Headers, OutgoingRequest, RequestId, ServerTx, Silence};
+use super::event::{Event, Silence};
+use super::ids::{RequestId, ServerTx};
+use super::outgoing::{Body, Headers, OutgoingRequest};
 use super::wire::{self, Contact, Draft};
 
 /// A request of ours outside any usage.

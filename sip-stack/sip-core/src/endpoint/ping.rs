@@ -4,7 +4,8 @@ use std::time::Duration;
 use sans_io::Time;
 
 use super::client::Purpose;
-use super::event::{Event, UsageId};
+use super::event::Event;
+use super::ids::UsageId;
 use super::usage::{Alarm, State};
 use super::{Endpoint, TimerKey};
 

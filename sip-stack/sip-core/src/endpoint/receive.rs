@@ -7,7 +7,8 @@ use crate::message::{MAGIC_COOKIE, Message, Method, StatusCode, Via};
 use crate::transaction::Key;
 
 use super::Endpoint;
-use super::event::{Event, ServerTx, UsageId};
+use super::event::Event;
+use super::ids::{ServerTx, UsageId};
 use super::resolve::transport_of;
 use crate::uri::parse_host_port;
 

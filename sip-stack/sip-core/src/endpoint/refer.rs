@@ -13,7 +13,10 @@ use crate::uri::{Uri, escape_header};
 
 use super::Endpoint;
 use super::client::Purpose;
-use super::event::{Body, Event, EventType, Headers, ReferId, UsageId};
+use super::event::Event;
+use super::ids::{ReferId, UsageId};
+use super::outgoing::{Body, Headers};
+use super::subscription::EventType;
 use super::subscription::{REFER, StateLine, expires_line};
 use super::usage::State;
 use super::wire;

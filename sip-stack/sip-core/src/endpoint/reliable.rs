@@ -6,7 +6,9 @@ use crate::message::{Message, Method, StatusCode};
 
 use super::call_out::body_of;
 use super::client::Purpose;
-use super::event::{Body, Ended, Event, OfferMethod, UsageId};
+use super::event::{Ended, Event, OfferMethod};
+use super::ids::UsageId;
+use super::outgoing::Body;
 use super::usage::{Alarm, OfferIn, Reliable, State, Waiting};
 use super::{Endpoint, TimerKey};
 

@@ -10,7 +10,9 @@ use crate::uri::{Host, Scheme, Uri, UriRef};
 
 use super::Endpoint;
 use super::client::Purpose;
-use super::event::{Output, QueryId, Target, UsageId};
+use super::event::Output;
+use super::ids::{QueryId, UsageId};
+use super::outgoing::Target;
 use super::usage::Usage;
 use super::wire::Draft;
 

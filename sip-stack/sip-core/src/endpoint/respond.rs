@@ -7,7 +7,8 @@ use crate::flow::{Destination, Flow, Transport};
 use crate::message::{HeaderName, Message, Method, StatusCode};
 use crate::transaction::{Key, OnAck, OnTimeout, Server, ServerInvite};
 
-use super::event::{Body, Headers, UsageId};
+use super::ids::UsageId;
+use super::outgoing::{Body, Headers};
 use super::resolve::contact_transport;
 use super::wire::{self, Contact, ReplyHead};
 use super::{Endpoint, TimerKey};

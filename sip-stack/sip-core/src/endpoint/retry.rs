@@ -8,7 +8,7 @@ use crate::flow::{Destination, Transport};
 use crate::message::{HeaderName, Message, StatusCode};
 
 use super::client::{ClientTx, Purpose};
-use super::event::UsageId;
+use super::ids::UsageId;
 use super::resolve::Hop;
 use super::wire::Draft;
 use super::{Endpoint, TimerKey};

@@ -12,7 +12,9 @@ use crate::dialog::{Dialog, Duty, RouteSet, SessionTimer};
 use crate::flow::{Destination, Transport};
 use crate::message::Method;
 
-use super::event::{Body, UsageId, UsageInfo};
+use super::counts::UsageInfo;
+use super::ids::UsageId;
+use super::outgoing::Body;
 use super::usage::{Alarm, State, Usage};
 use super::{Endpoint, TimerKey};
 

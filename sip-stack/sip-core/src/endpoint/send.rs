@@ -7,7 +7,8 @@ use crate::flow::{Destination, Transport};
 use crate::message::{HeaderName, Method};
 
 use super::client::{ClientTx, Purpose};
-use super::event::{Output, Silence, UsageId};
+use super::event::{Output, Silence};
+use super::ids::UsageId;
 use super::resolve::{Hop, Pending, contact_transport, transport_of};
 use super::wire::{Draft, Way};
 use super::{Endpoint, TimerKey};

@@ -7,7 +7,9 @@ use crate::message::{Message, Refresher, StatusCode};
 
 use super::client::Purpose;
 use super::ending::reason_line;
-use super::event::{Ended, Headers, Silence, UsageId};
+use super::event::{Ended, Silence};
+use super::ids::UsageId;
+use super::outgoing::Headers;
 use super::usage::{Alarm, Proposed, State, Usage};
 use super::wire::SessionLines;
 use super::{Endpoint, TimerKey};

@@ -1,7 +1,7 @@
 //! Requests that get no answer.
 
 use super::Endpoint;
-use super::event::{ServerTx, UsageId};
+use super::ids::{ServerTx, UsageId};
 use super::usage::State;
 
 impl Endpoint {

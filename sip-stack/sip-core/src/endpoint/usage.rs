@@ -11,7 +11,10 @@ use crate::auth::Answerer;
 use crate::dialog::{Dialog, SessionTimer};
 use crate::flow::{Destination, Flow, Transport};
 
-use super::event::{Body, OfferMethod, QueryId, ReferId, UsageInfo};
+use super::counts::UsageInfo;
+use super::event::OfferMethod;
+use super::ids::{QueryId, ReferId};
+use super::outgoing::Body;
 use super::refer::Subscription;
 
 /// State of an INVITE usage.

@@ -9,7 +9,7 @@ use crate::auth::Answered;
 use crate::message::params::is_token;
 use crate::message::{HeaderName, Message, Method, StatusCode};
 
-use super::event::{Body, Headers};
+use super::outgoing::{Body, Headers};
 
 /// A request of ours before it is known how it travels: everything but `Via`, the address in `Contact` and credentials.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@ use std::fmt::Display;
 use bytes::Bytes;
 
 use super::build::{BuildError, has_controls};
-use super::params::{find_outside, is_token, trim};
+use super::params::is_token;
 use super::text::Slot;
 use super::{HeaderName, Message, Start, check, limits};
 
@@ -26,28 +26,6 @@ impl Message {
         Ok(())
     }
 
-    /// Puts a field before the first of its name, or before all others when there is none.
-    pub fn insert_top(&mut self, name: HeaderName, value: impl Display) -> Result<(), BuildError> {
-        self.may_repeat(name)?;
-        let slot = self.new_line(name, name.as_str(), &value)?;
-        let at = self.slots.iter().position(|slot| slot.id == name).unwrap_or(0);
-        self.slots.insert(at, slot);
-        Ok(())
-    }
-
-    /// Puts a field behind the last of its name, or at the end when there is none.
-    pub fn append(&mut self, name: HeaderName, value: impl Display) -> Result<(), BuildError> {
-        self.may_repeat(name)?;
-        let slot = self.new_line(name, name.as_str(), &value)?;
-        let at = self
-            .slots
-            .iter()
-            .rposition(|slot| slot.id == name)
-            .map_or(self.slots.len(), |last| last + 1);
-        self.slots.insert(at, slot);
-        Ok(())
-    }
-
     /// Puts a field of any name at the end.
     pub fn append_named(&mut self, name: &str, value: impl Display) -> Result<(), BuildError> {
         if !is_token(name) {
@@ -60,80 +38,11 @@ impl Message {
         Ok(())
     }
 
-    /// Replaces the first value of a list field, the topmost `Via` for instance; the rest of its line stays.
-    pub fn replace_first(&mut self, name: HeaderName, value: impl Display) -> Result<(), BuildError> {
-        let Some(at) = self.slots.iter().position(|slot| slot.id == name) else {
-            return self.set(name, value);
-        };
-        let rest = self
-            .behind_first(at)
-            .map(|rest| format!(", {rest}"))
-            .unwrap_or_default();
-        self.slots[at] = self.new_line(name, name.as_str(), &format_args!("{value}{rest}"))?;
-        Ok(())
-    }
-
-    /// Takes the first value of a list field away, with its line when it was alone there. True when there was one.
-    pub fn remove_first(&mut self, name: HeaderName) -> bool {
-        let Some(at) = self
-            .slots
-            .iter()
-            .position(|slot| slot.id == name && !mandatory(name))
-        else {
-            return false;
-        };
-        let rest = self.behind_first(at).map(str::to_owned);
-        match rest.map(|rest| self.new_line(name, name.as_str(), &rest)) {
-            Some(Ok(slot)) => self.slots[at] = slot,
-            _ => {
-                self.slots.remove(at);
-            }
-        }
-        self.edited = true;
-        true
-    }
-
-    /// Takes every field of this name away and says how many lines that were. `From`, `To`, `Call-ID`, `CSeq` and
-    /// `Content-Length` stay.
-    pub fn remove(&mut self, name: HeaderName) -> usize {
-        if mandatory(name) || matches!(name, HeaderName::ContentLength | HeaderName::Other) {
-            return 0;
-        }
-        let before = self.slots.len();
-        self.slots.retain(|slot| slot.id != name);
-        self.edited |= before != self.slots.len();
-        before - self.slots.len()
-    }
-
-    /// Replaces the Request-URI. Nothing happens to a response.
-    pub fn set_request_uri(&mut self, new: impl Display) -> Result<(), BuildError> {
-        let Start::Request { method, uri } = &mut self.start else {
-            return Ok(());
-        };
-        let new = new.to_string();
-        check::request_uri(new.as_bytes())?;
-        let from = self.text.keep(method.as_str().as_bytes());
-        self.text.keep(b" ");
-        *uri = self.text.keep(new.as_bytes());
-        self.start_line = from.to(self.text.keep(b" SIP/2.0\r\n"));
-        self.edited = true;
-        Ok(())
-    }
-
     /// Replaces body, `Content-Type` and `Content-Length`.
     pub fn set_body(&mut self, content_type: &str, body: impl Into<Bytes>) -> Result<(), BuildError> {
         self.set(HeaderName::ContentType, content_type)?;
         self.replace_body(body.into());
         Ok(())
-    }
-
-    /// Takes the body and its description away.
-    pub fn clear_body(&mut self) {
-        use HeaderName::{ContentDisposition, ContentEncoding, ContentLanguage, ContentType};
-        for name in [ContentType, ContentDisposition, ContentEncoding, ContentLanguage] {
-            self.remove(name);
-        }
-        self.replace_body(Bytes::new());
     }
 
     fn replace_body(&mut self, body: Bytes) {
@@ -143,15 +52,6 @@ impl Message {
         self.slots.push(slot);
         self.new_body = Some(body);
         self.edited = true;
-    }
-
-    fn behind_first(&self, at: usize) -> Option<&str> {
-        let slot = &self.slots[at];
-        if !slot.id.is_list() {
-            return None;
-        }
-        let value = self.text.str(slot.value);
-        find_outside(value, |b| b == b',').map(|comma| trim(&value[comma + 1..]))
     }
 
     fn new_line(&mut self, id: HeaderName, name: &str, value: &dyn Display) -> Result<Slot, BuildError> {

@@ -105,26 +105,12 @@ fn a_folded_value_is_one_line_of_text() {
 #[test]
 fn an_edit_changes_its_line_and_no_other() {
     let mut m = parse(INVITE);
-    m.replace_first(
-        HeaderName::Via,
-        m.top_via().unwrap().stamped("192.0.2.1:9".parse().unwrap()),
-    )
-    .unwrap();
-    m.remove_first(HeaderName::Route);
     m.set(HeaderName::MaxForwards, 68).unwrap();
-    m.append(HeaderName::Supported, "100rel").unwrap();
+    m.set(HeaderName::Route, "<sip:p3;lr>").unwrap();
     m.append_named("X-New", "1").unwrap();
-    m.set_request_uri("sip:9@h").unwrap();
-    assert!(m.supports("100rel"));
     let expected = INVITE
-        .replace("INVITE sip:echo@example.com SIP", "INVITE sip:9@h SIP")
-        .replace(
-            "v: SIP/2.0/WSS x.invalid;branch=z9hG4bK1;rport",
-            "Via: SIP/2.0/WSS x.invalid;branch=z9hG4bK1;received=192.0.2.1;rport=9",
-        )
-        .replace("<sip:p1;lr>,\r\n <sip:p2;lr>", "<sip:p2;lr>")
+        .replace("<sip:p1;lr>,\r\n <sip:p2;lr>", "<sip:p3;lr>")
         .replace("Max-Forwards: 069", "Max-Forwards: 68")
-        .replace("\tgruu\r\n", "\tgruu\r\nSupported: 100rel\r\n")
         .replace("Content-Length: 4\r\n", "Content-Length: 4\r\nX-New: 1\r\n");
     assert_eq!(m.to_string(), expected);
     // a written message reads back the same
@@ -138,26 +124,6 @@ fn an_edit_changes_its_line_and_no_other() {
     assert!(
         m.to_string()
             .ends_with("X-New: 1\r\nContent-Length: 5\r\n\r\nhello")
-    );
-    m.clear_body();
-    assert_eq!(
-        (m.body(), m.content_type(), m.header(HeaderName::ContentLength)),
-        (&b""[..], None, Some("0"))
-    );
-    m.insert_top(HeaderName::Via, "SIP/2.0/UDP me;branch=z9hG4bK9")
-        .unwrap();
-    assert_eq!(
-        (m.via_count(), m.top_via().unwrap().branch()),
-        (3, Some("z9hG4bK9"))
-    );
-    assert!(m.remove_first(HeaderName::Via));
-    assert_eq!(
-        (
-            m.via_count(),
-            m.remove(HeaderName::Route),
-            m.remove(HeaderName::Route)
-        ),
-        (2, 1, 0)
     );
 }
 
@@ -177,15 +143,10 @@ fn an_edit_cannot_break_the_message() {
     ] {
         assert!(m.set(name, value).is_err(), "{name} {value:?}");
     }
-    assert!(m.append(HeaderName::To, "<sip:x@y>").is_err());
-    assert!(m.insert_top(HeaderName::MaxForwards, 1).is_err());
+    assert!(m.append_named("To", "<sip:x@y>").is_err());
+    assert!(m.append_named("Max-Forwards", 1).is_err());
     assert!(m.append_named("X Y", 1).is_err());
-    assert!(m.set_request_uri("sip:a b").is_err());
     assert!(m.set_body("a\r\nb", "").is_err());
-    assert_eq!(
-        (m.remove(HeaderName::From), m.remove_first(HeaderName::CSeq)),
-        (0, false)
-    );
     assert_eq!(parse(&m.to_string()).to_bytes(), INVITE);
 }
 

@@ -8,7 +8,7 @@ use crate::auth::Answerer;
 use crate::dialog::Dialog;
 use crate::message::{HeaderName, Message};
 
-use super::super::event::SubscriptionState;
+use super::SubscriptionState;
 use super::expires_line;
 
 /// Forks of one SUBSCRIBE that are followed at a time.

@@ -22,7 +22,8 @@ use crate::message::{HeaderName, Message, Method, StatusCode};
 use crate::transaction::Key;
 
 use super::client::Purpose;
-use super::event::{Body, Event, Silence};
+use super::event::{Event, Silence};
+use super::outgoing::Body;
 use super::resolve::{Hop, hop_near};
 use super::wire::{Contact, Draft};
 use super::{Endpoint, TimerKey, one_line};

@@ -9,9 +9,12 @@ use crate::flow::Flow;
 use crate::message::{HeaderName, Message, StatusCode};
 
 use super::super::call_in::is_sticky;
-use super::super::event::{Event, EventType, Headers, ServerTx, SubscriptionId};
+use super::super::event::Event;
+use super::super::ids::ServerTx;
+use super::super::outgoing::Headers;
 use super::pace::{Pace, interval};
 use super::{Endpoint, Identity, Side, Subscription, TimerKey, expires_line};
+use super::{EventType, SubscriptionId};
 
 /// Time that a SUBSCRIBE without `Expires` asks for; packages that have another one are not known here.
 const DEFAULT: Duration = Duration::from_secs(3_600);

@@ -10,12 +10,11 @@ use crate::message::{Message, Method, StatusCode};
 use super::super::Target;
 use super::super::call_out::{fork_id, max_forwards, new_call_id, routed_to};
 use super::super::client::Purpose;
-use super::super::event::{
-    Event, EventType, OutgoingSubscribe, Silence, SubscriptionEnd, SubscriptionId, SubscriptionState,
-};
+use super::super::event::{Event, Silence};
 use super::super::wire::{self, Draft};
 use super::forks::{Stage, Subscriber};
 use super::{Endpoint, Identity, Side, Subscription, TimerKey, is_end, one_line};
+use super::{EventType, OutgoingSubscribe, SubscriptionEnd, SubscriptionId, SubscriptionState};
 
 impl Endpoint {
     /// Subscribes at a peer. `Event::Notified` brings each state, `Event::SubscriptionEnded` the end; refreshes, credentials and longer

@@ -5,12 +5,16 @@ use sans_io::Time;
 use crate::message::{Message, Method, StatusCode};
 
 use super::super::client::Purpose;
-use super::super::event::{Body, Event, Headers, SubscriptionEnd, SubscriptionId, TerminationReason};
+use super::super::event::Event;
+use super::super::outgoing::{Body, Headers};
 use super::super::resolve::Hop;
 use super::super::wire::Draft;
 use super::notifier::{Stage, Standing};
 use super::pace::Due;
-use super::{Endpoint, Side, StateLine, Subscription, TimerKey, is_end};
+use super::{
+    Endpoint, Side, StateLine, Subscription, SubscriptionEnd, SubscriptionId, TerminationReason, TimerKey,
+    is_end,
+};
 
 impl Endpoint {
     /// Tells the subscriber the state, with NOTIFY. Nothing happens before the subscription is granted. Where the peer wanted no more

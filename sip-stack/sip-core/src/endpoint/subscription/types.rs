@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::message::{Address, StatusCode};
 use crate::uri::Uri;
 
-use super::super::event::{Credentials, Headers, Target};
+use super::super::outgoing::{Headers, Target};
+use crate::auth::Credentials;
 
 /// A subscription (RFC 6665), of a peer at us or of ours at a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,10 +1,10 @@
 //! Consequences of the engine's log: objects to publish, numbers, and entries of agents' histories.
 
-use call_engine::acd::{Departure, Fact, Record};
+use call_engine::acd::{AgentId, AssignmentEnd, AssignmentId, CallId, Departure, Fact, Record};
 use sans_io::Time;
 
-use super::controller::Controller;
-use super::{ids, view};
+use super::super::{history, ids, view};
+use super::Controller;
 
 /// Calls up to which debug builds compare them with the index of their legs after each step.
 const CHECKED: usize = 20;
@@ -20,23 +20,13 @@ impl Controller {
         }
     }
 
-    /// Applies what the engine decided to the state of its call, and marks what pages see otherwise now.
+    /// Applies what the engine decided to the state of its call.
     fn apply(&mut self, now: Time, fact: &Fact) {
         match fact {
-            Fact::Connected { call } => {
+            Fact::Connected { call } | Fact::Held { call, .. } | Fact::Moved { call, .. } => {
+                // A call from before a restart may not be here yet.
                 if let Some(call) = self.calls.get_mut(call) {
-                    call.connected();
-                }
-            }
-            Fact::Held { call, held } => {
-                if let Some(call) = self.calls.get_mut(call) {
-                    call.set_held(*held);
-                }
-            }
-            Fact::Moved { call, queue, .. } => {
-                if let Some(call) = self.calls.get_mut(call) {
-                    let from = std::mem::replace(&mut call.queue, *queue);
-                    self.publisher.queues([from]);
+                    self.publisher.queues(call.apply(fact));
                 }
             }
             Fact::AssignmentEnded {
@@ -45,17 +35,7 @@ impl Controller {
                 agent,
                 how,
                 ..
-            } => {
-                self.log_missed(now, (*assignment, *call), *agent, *how);
-                let agent = self.directory.agent(*agent).map(|person| person.id.clone());
-                let ended = view::Change::AssignmentEnded {
-                    id: ids::assignment(*assignment),
-                    call: ids::call(*call),
-                    agent: agent.unwrap_or_default(),
-                    how: (*how).into(),
-                };
-                self.publisher.change(now, ended);
-            }
+            } => self.assignment_ended(now, (*assignment, *call), *agent, *how),
             Fact::Left {
                 call,
                 how: Departure::Lost,
@@ -68,6 +48,32 @@ impl Controller {
         self.mark_changed(fact);
     }
 
+    /// An assignment is over. One that its agent did not take is in the agent's history.
+    fn assignment_ended(
+        &mut self,
+        now: Time,
+        (assignment, call): (AssignmentId, CallId),
+        agent: AgentId,
+        how: AssignmentEnd,
+    ) {
+        let missed = self.calls.get(&call);
+        let missed = missed.and_then(|missed| {
+            history::missed(&self.directory, (call, missed), (assignment, agent), how, now)
+        });
+        if let Some(record) = missed {
+            self.publisher.change(now, view::Change::Logged { record });
+        }
+        let agent = self.directory.agent(agent).map(|person| person.id.clone());
+        let ended = view::Change::AssignmentEnded {
+            id: ids::assignment(assignment),
+            call: ids::call(call),
+            agent: agent.unwrap_or_default(),
+            how: how.into(),
+        };
+        self.publisher.change(now, ended);
+    }
+
+    /// Marks what pages see otherwise now.
     fn mark_changed(&mut self, fact: &Fact) {
         let publisher = &mut self.publisher;
         match fact {
@@ -88,7 +94,7 @@ impl Controller {
             }
             // A call from the start on has no agent; the queue it was in is published.
             Fact::Left { call, .. } => match self.calls.get(call) {
-                Some(call) => publisher.queues([call.queue]),
+                Some(call) => publisher.queues([call.queue()]),
                 None => publisher.queues(self.directory.queues().map(|queue| queue.config.id)),
             },
             Fact::WrappedUp { agent, .. }

@@ -1,16 +1,16 @@
 //! Blind transfer: an agent sends a call to a queue, to a colleague, or to a number.
 
-use call_engine::acd::{AgentId, CallId, Input, QueueId, Requeue};
+use call_engine::acd::{AgentId, CallId, QueueId};
 
-use super::command::{Refused, Target};
+use super::super::command::{Refused, Target};
+use super::super::context::Ctx;
+use super::Controller;
 use super::commands::check;
-use super::context::Ctx;
-use super::controller::Controller;
 
 impl Controller {
     pub(super) fn transfer(&mut self, id: CallId, to: Target, cx: &mut Ctx<'_>) -> Result<(), Refused> {
         let agent = self.talking(id)?.agent;
-        if self.call(id)?.consult().is_some() {
+        if self.calls.get(&id).is_some_and(|call| call.consult().is_some()) {
             return Err(Refused::WrongState);
         }
         match to {
@@ -62,14 +62,8 @@ impl Controller {
         agent: Option<AgentId>,
         cx: &mut Ctx<'_>,
     ) -> Result<(), Refused> {
-        let caller = self.call(id)?.caller;
-        cx.coordinator.resume(cx.now, caller);
-        let requeue = Requeue {
-            call: id,
-            queue,
-            priority: 0,
-            sticky: agent,
-        };
-        check(self.input(Input::Requeue(requeue), cx))
+        let (call, mut context) = self.call(id, cx).ok_or(Refused::UnknownCall)?;
+        let input = call.requeue(queue, agent, &mut context);
+        check(self.input(input, cx))
     }
 }

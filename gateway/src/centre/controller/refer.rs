@@ -7,11 +7,10 @@ use call_engine::acd::CallId;
 use session_core::{LegId, Party, ReferTo, SessionId};
 use sip_core::message::StatusCode;
 
-use super::call::Other;
-use super::command::{Refused, Target};
-use super::context::Ctx;
-use super::controller::Controller;
-use super::legs::Role;
+use super::super::command::{Refused, Target};
+use super::super::context::Ctx;
+use super::super::legs::Role;
+use super::Controller;
 use crate::routing::Destination;
 
 impl Controller {
@@ -56,26 +55,14 @@ impl Controller {
     }
 
     /// A leg gave its place to another one.
-    pub(super) fn replaced(&mut self, leg: LegId, to: &[LegId], cx: &mut Ctx<'_>) {
-        let (Some(role), [new]) = (self.legs.role(leg).cloned(), to) else {
+    pub(super) fn replaced(&mut self, old: LegId, to: &[LegId], cx: &mut Ctx<'_>) {
+        // A leg that was transferred to several went to a conference, which is none of ours.
+        let (Some(role), [new]) = (self.legs.role(old).cloned(), to) else {
             return;
         };
-        let (Role::Caller(id) | Role::Agent(id) | Role::Other(id)) = role else {
-            return;
-        };
-        let Some(call) = self.calls.get_mut(&id) else {
-            return;
-        };
-        let user = cx.coordinator.user_of(*new);
-        let other = Other {
-            name: cx.coordinator.party_of(*new).unwrap_or_default().to_owned(),
-            agent: user.and_then(|user| self.directory.agent_of(user)),
-        };
-        call.replace_leg(&role, leg, *new, other);
-        self.legs.remove(leg);
-        self.legs.set(*new, role);
-        self.publisher.call(id);
-        self.save_leg(id, cx);
+        if let Role::Caller(id) | Role::Agent(id) | Role::Other(id) = role {
+            self.with(id, cx, |call, cx| call.leg_replaced(role, (old, *new), cx));
+        }
     }
 
     fn refer_blind(&mut self, id: CallId, leg: LegId, number: &str, cx: &mut Ctx<'_>) -> Result<(), Refused> {
@@ -110,35 +97,16 @@ impl Controller {
         cx: &mut Ctx<'_>,
     ) -> Result<(), Refused> {
         let agent = self.talking(id)?;
-        let call = self.call(id)?;
+        let call = self.calls.get(&id).ok_or(Refused::UnknownCall)?;
         if call.consult().is_some() || agent.leg != agent_leg {
             return Err(Refused::WrongState);
         }
-        let caller = call.caller;
         cx.coordinator.accept_refer(cx.now, asks);
         if cx.coordinator.session_of_leg(aside).is_none() {
             return Err(Refused::WrongState);
         }
-        cx.coordinator.resume(cx.now, caller);
-        let joined = cx
-            .coordinator
-            .join_through(cx.now, agent_leg, aside)
-            .map_err(|_| Refused::WrongState)?;
-        if joined.is_empty() {
-            return Err(Refused::WrongState);
-        }
-        for other in joined {
-            let user = cx.coordinator.user_of(other);
-            let joined = Other {
-                name: cx.coordinator.party_of(other).unwrap_or_default().to_owned(),
-                agent: user.and_then(|user| self.directory.agent_of(user)),
-            };
-            self.add_other(id, other, joined);
-        }
-        self.legs.remove(agent_leg);
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.release(cx.now);
-        }
+        let (call, mut context) = self.call(id, cx).ok_or(Refused::UnknownCall)?;
+        call.join_through((agent_leg, aside), &mut context)?;
         self.hand_over(id, agent.agent, cx);
         for leg in [aside, agent_leg] {
             cx.coordinator.drop_leg(cx.now, leg);

@@ -2,12 +2,12 @@
 
 use call_engine::acd::{AgentId, CallId, Input, Intent, Refusal};
 
-use super::call::{AgentLeg, Call, ConsultEnd};
-use super::command::{Asked, By, Command, Refused};
-use super::context::Ctx;
-use super::controller::Controller;
-use super::ids;
-use super::journal::Answer;
+use super::super::call::{self, AgentLeg, Call};
+use super::super::command::{Asked, By, Command, Refused};
+use super::super::context::Ctx;
+use super::super::ids;
+use super::super::journal::Answer;
+use super::Controller;
 
 impl Controller {
     /// Carries out a command, or refuses it. The reply is sent once the result is durable and published. True
@@ -41,19 +41,24 @@ impl Controller {
             }
             Command::Hold { call, held } => {
                 let call = self.rights().call(by, &call)?;
-                self.call(call)?.hold(held, cx)?;
-                check(self.input(Input::Held { call, held }, cx))
+                self.order(call, cx, |call, cx| call.hold(held, cx))
             }
             Command::Dtmf { call, digits } => {
                 let call = self.rights().call(by, &call)?;
-                self.call(call)?.send_digits(&digits, cx);
+                self.with(call, cx, |call, cx| call.send_digits(&digits, cx));
                 Ok(())
             }
             Command::Transfer { call, to } => self.transfer(self.rights().call(by, &call)?, to, cx),
             Command::Consult { call, to } => self.begin_consult(self.rights().call(by, &call)?, &to, cx),
             Command::Complete { call } => self.complete(self.rights().call(by, &call)?, cx),
-            Command::Merge { call } => self.merge(self.rights().call(by, &call)?, cx),
-            Command::Abort { call } => self.abort(self.rights().call(by, &call)?, cx),
+            Command::Merge { call } => {
+                let call = self.rights().call(by, &call)?;
+                self.order(call, cx, |call, cx| call.merge(cx))
+            }
+            Command::Abort { call } => {
+                let call = self.rights().call(by, &call)?;
+                self.order(call, cx, |call, cx| call.abort(cx))
+            }
             Command::Leave { call } => self.leave(self.rights().call(by, &call)?, cx),
             Command::HangUp { call } => {
                 if let Some(session) = self.rights().direct_call(by, &call) {
@@ -61,8 +66,7 @@ impl Controller {
                     return Ok(());
                 }
                 let call = self.rights().call(by, &call)?;
-                let call = self.calls.get_mut(&call).ok_or(Refused::UnknownCall)?;
-                call.hang_up(by, cx);
+                self.with(call, cx, |call, cx| call.hang_up(by, cx));
                 Ok(())
             }
             Command::SignOut { agent } => self.sign_out(self.rights().agent(&agent)?, cx),
@@ -72,20 +76,16 @@ impl Controller {
                 notes,
             } => self.note(by, &call, disposition, notes),
             Command::Supervise { call, mode } => {
-                let id = self.rights().call(by, &call)?;
+                let call = self.rights().call(by, &call)?;
                 let name = self.rights().supervisor(by)?.to_owned();
-                let call = self.calls.get_mut(&id).ok_or(Refused::UnknownCall)?;
-                call.supervise((id, name), mode, &mut self.legs, cx)?;
-                self.publisher.call(id);
-                Ok(())
+                let (call, mut cx) = self.call(call, cx).ok_or(Refused::UnknownCall)?;
+                call.supervise(name, mode, &mut cx)
             }
             Command::Unsupervise { call } => {
-                let id = self.rights().call(by, &call)?;
+                let call = self.rights().call(by, &call)?;
                 let name = self.rights().name(by)?.to_owned();
-                let call = self.calls.get_mut(&id).ok_or(Refused::UnknownCall)?;
-                call.unsupervise(&name, &mut self.legs, cx)?;
-                self.publisher.call(id);
-                Ok(())
+                let (call, mut cx) = self.call(call, cx).ok_or(Refused::UnknownCall)?;
+                call.unsupervise(&name, &mut cx)
             }
             Command::PageAlive { agent } => {
                 let agent = self.rights().agent(&agent)?;
@@ -95,13 +95,22 @@ impl Controller {
         }
     }
 
-    pub(super) fn call(&self, call: CallId) -> Result<&Call, Refused> {
-        self.calls.get(&call).ok_or(Refused::UnknownCall)
+    /// Lets a call carry out a command, and passes what it returns to the engine.
+    fn order(
+        &mut self,
+        id: CallId,
+        cx: &mut Ctx<'_>,
+        act: impl FnOnce(&mut Call, &mut call::Context<'_>) -> Result<Input, Refused>,
+    ) -> Result<(), Refused> {
+        let (call, mut context) = self.call(id, cx).ok_or(Refused::UnknownCall)?;
+        let input = act(call, &mut context)?;
+        check(self.input(input, cx))
     }
 
     /// The agent who talks with the caller, and the agent's leg.
     pub(super) fn talking(&self, call: CallId) -> Result<AgentLeg, Refused> {
-        self.call(call)?.talking().ok_or(Refused::WrongState)
+        let call = self.calls.get(&call).ok_or(Refused::UnknownCall)?;
+        call.talking().ok_or(Refused::WrongState)
     }
 
     /// Signs an agent out. The agent's call goes on without the agent: with the colleagues whom the agent brought in, or in its
@@ -111,14 +120,14 @@ impl Controller {
         let intent = Intent::Offline;
         let refused = self.input(Input::Intent { agent, intent }, cx);
         let theirs = self.calls_of(agent).next();
-        if let Some(call) = theirs {
-            if let Some(consult) = self.stop_consulting(call, ConsultEnd::GaveUp, cx) {
-                cx.coordinator.terminate_session(cx.now, consult.session);
+        if let Some(id) = theirs {
+            if let Some(session) = self.with(id, cx, |call, cx| call.stop_consulting(cx)) {
+                cx.coordinator.terminate_session(cx.now, session);
             }
-            if self.call(call)?.has_others() {
-                self.leave_to_others(call, agent, cx);
+            if self.calls.get(&id).is_some_and(Call::has_others) {
+                self.leave_to_others(id, agent, cx);
             } else {
-                self.requeue(call, None, None, cx)?;
+                self.requeue(id, None, None, cx)?;
             }
         }
         // Nobody is left to do the wrap-up.

@@ -1,14 +1,14 @@
 //! Events of calls and their consequences: somebody answers, leaves, disappears, comes back.
 
-use call_engine::acd::{AgentId, CallId, Input, Phase, Requeue};
+use call_engine::acd::{CallId, Input};
 use session_core::{CallRecord, Cause, Event, LegId, ReferTo, SessionId};
 use sip_core::message::StatusCode;
 
-use super::call::ConsultEnd;
-use super::context::Ctx;
-use super::controller::Controller;
-use super::legs::Role;
-use super::view::CallLeg;
+use super::super::call::ConsultEnd;
+use super::super::context::Ctx;
+use super::super::history;
+use super::super::legs::Role;
+use super::Controller;
 
 /// SIP responses by which somebody pressed a button (RFC 3261 §21.4.24, §21.6).
 const DECLINED: [StatusCode; 3] = [
@@ -68,7 +68,7 @@ impl Controller {
             }
             Event::Bridged { legs, .. } => {
                 if let Some(call) = self.agent_call(legs) {
-                    self.bridged(call, cx);
+                    self.drive(call, cx, |call, cx| call.audio_began(cx));
                 }
             }
             Event::Left { leg, cause, .. } => {
@@ -78,7 +78,7 @@ impl Controller {
             }
             Event::Returned { session, user, .. } => {
                 if let Some(call) = self.legs.call_of_session(*session) {
-                    self.recall(call, user, cx);
+                    self.with(call, cx, |call, cx| call.call_agent_back(user, cx));
                 }
             }
             Event::Refer { leg, to, .. } => self.refer(*leg, to, cx),
@@ -138,25 +138,10 @@ impl Controller {
         if let Some(session) = event.session() {
             self.direct.changed(cx.now, session);
             if let Some(call) = self.legs.call_of_session(session) {
-                self.legs_changed(call, cx);
+                self.with(call, cx, |call, cx| call.look_at_legs(cx));
             }
         }
         self.publish(cx.now);
-    }
-
-    /// Publishes a call whose legs are not as before: those of the caller's session, and of one in which the agent asks somebody.
-    fn legs_changed(&mut self, id: CallId, cx: &Ctx<'_>) {
-        let Some(call) = self.calls.get(&id) else { return };
-        let sessions = [Some(call.session), call.consult().map(|consult| consult.session)];
-        let legs = sessions.into_iter().flatten();
-        let legs: Vec<CallLeg> = legs
-            .flat_map(|session| cx.coordinator.legs_in(session))
-            .map(|leg| CallLeg::new(&leg, self.named(leg.user.as_deref())))
-            .collect();
-        let call = self.calls.get_mut(&id);
-        if call.is_some_and(|call| call.set_legs(legs)) {
-            self.publisher.call(id);
-        }
     }
 
     /// Call whose agent has one of these legs.
@@ -182,7 +167,7 @@ impl Controller {
                 self.input(Input::CallerPresent { call }, cx);
             }
             (Role::Caller(call), Event::Answered { .. } | Event::Changed { .. }) => {
-                self.save_leg(call, cx);
+                self.with(call, cx, |call, cx| call.save(cx));
             }
             (Role::Caller(call), Event::Restored { .. }) => self.caller_recovered(call, cx),
             _ => {}
@@ -197,20 +182,23 @@ impl Controller {
                 if let Some(call) = call.and_then(|call| self.calls.get_mut(&call)) {
                     call.picked_up(assignment, leg);
                 }
+                // The engine may have given the call to somebody else meanwhile.
                 if self.input(Input::Accept { assignment }, cx).is_some() {
                     self.legs.remove(leg);
                     cx.coordinator.withdraw(cx.now, leg, true);
                 }
             }
-            Role::Recall(call) => self.recalled(call, (invitation, leg), cx),
-            Role::Consulted(call) => self.consulted(call, (invitation, leg), cx),
-            Role::Supervisor(call, name) => {
-                if let Some(joined) = self.calls.get_mut(&call) {
-                    joined.supervisor_joined(&name, leg, cx);
-                    self.publisher.call(call);
-                }
+            Role::Recall(call) => self.new_page_answered(call, (invitation, leg), cx),
+            Role::Consulted(call) => {
+                self.with(call, cx, |call, cx| call.consulted((invitation, leg), cx));
             }
-            Role::Forwarded(call) => self.forwarded(call, leg, cx),
+            Role::Supervisor(call, name) => {
+                self.with(call, cx, |call, cx| call.supervisor_joined(&name, leg, cx));
+            }
+            Role::Forwarded(call) => {
+                self.with(call, cx, |call, cx| call.answered_outside(leg, cx));
+            }
+            // These are legs already.
             Role::Caller(_) | Role::Agent(_) | Role::Other(_) => {}
         }
     }
@@ -226,106 +214,57 @@ impl Controller {
                 };
                 self.input(input, cx);
             }
-            Role::Recall(call) => {
-                if let Some(call) = self.calls.get_mut(&call) {
-                    call.recall_failed(leg);
-                }
+            Role::Recall(call) => self.with(call, cx, |call, _| call.recall_failed(leg)),
+            Role::Consulted(call) => {
+                let how = ConsultEnd::Refused(code);
+                self.with(call, cx, |call, cx| call.consult_failed(how, cx));
             }
-            Role::Consulted(call) => self.consult_failed(call, ConsultEnd::Refused(code), cx),
             Role::Supervisor(call, name) => {
-                if let Some(left) = self.calls.get_mut(&call) {
-                    left.supervisor_left(&name);
-                }
-                self.publisher.call(call);
+                self.with(call, cx, |call, cx| call.supervisor_left(&name, cx));
             }
             Role::Forwarded(call) => self.forwarding_failed(call, cx),
+            // These are legs already.
             Role::Caller(_) | Role::Agent(_) | Role::Other(_) => {}
         }
-    }
-
-    /// Caller and agent hear each other.
-    fn bridged(&mut self, id: CallId, cx: &mut Ctx<'_>) {
-        let connecting = matches!(self.engine.phase(id), Some(Phase::Connecting(_)));
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.bridged(cx.now);
-        }
-        if connecting {
-            self.input(Input::Connected { call: id }, cx);
-        }
-        self.publisher.call(id);
     }
 
     /// Somebody who had been in a call is out of it.
     fn left(&mut self, leg: LegId, role: Role, cause: Cause, cx: &mut Ctx<'_>) {
         match role {
             Role::Agent(call) => self.agent_left(call, cause, cx),
-            Role::Consulted(call) => self.consult_failed(call, ConsultEnd::Left, cx),
-            Role::Other(call) => {
-                if let Some(left) = self.calls.get_mut(&call) {
-                    left.remove_other(leg);
-                }
-                self.publisher.call(call);
-                self.end_if_alone(call, cx);
+            Role::Consulted(call) => {
+                self.with(call, cx, |call, cx| call.consult_failed(ConsultEnd::Left, cx));
             }
+            Role::Other(call) => self.with(call, cx, |call, cx| call.other_left(leg, cx)),
             Role::Supervisor(call, name) => {
-                if let Some(left) = self.calls.get_mut(&call) {
-                    left.supervisor_left(&name);
-                }
-                self.publisher.call(call);
+                self.with(call, cx, |call, cx| call.supervisor_left(&name, cx));
             }
-            Role::Forwarded(call) => {
-                if let Some(call) = self.calls.get(&call) {
-                    cx.coordinator.terminate_session(cx.now, call.session);
-                }
-            }
+            Role::Forwarded(call) => self.with(call, cx, |call, cx| call.terminate(cx)),
             Role::Assignment(assignment) => {
                 self.input(Input::AssignmentLost { assignment }, cx);
             }
+            // The end of the caller's leg is that of the session; a page that is called back has an invitation.
             Role::Recall(_) | Role::Caller(_) => {}
-        }
-    }
-
-    /// Ends the call of a caller whom everybody left.
-    fn end_if_alone(&mut self, call: CallId, cx: &mut Ctx<'_>) {
-        if let Some(call) = self.calls.get(&call)
-            && call.is_alone()
-        {
-            cx.coordinator.terminate_session(cx.now, call.session);
         }
     }
 
     /// A session is over: that of a caller, or one in which an agent asked somebody.
     fn ended(&mut self, session: SessionId, record: &CallRecord, cx: &mut Ctx<'_>) {
         let Some(id) = self.legs.remove_session(session) else {
+            debug_assert!(false, "the event is of a session of ours");
             return;
         };
-        let Some(call) = self.calls.get(&id).filter(|call| call.session == session) else {
+        if self.calls.get(&id).is_none_or(|call| !call.is_of(session)) {
             self.aside_ended(session, record);
-            return self.consult_ended(id, cx);
-        };
-        let input = call.end(id, record.cause);
-        if let Some(input) = input {
-            self.input(input, cx);
+            return self.drive(id, cx, |call, cx| call.consult_ended(cx));
         }
+        self.drive(id, cx, |call, cx| call.end(cx.id, record.cause));
         self.finish(id, record, cx);
-    }
-
-    /// The session in which an agent asked somebody is over: the agent hung up, and the caller waits for another one.
-    fn consult_ended(&mut self, call: CallId, cx: &mut Ctx<'_>) {
-        if self.stop_consulting(call, ConsultEnd::GaveUp, cx).is_some() {
-            let requeue = Requeue {
-                call,
-                queue: None,
-                priority: 0,
-                sticky: None,
-            };
-            self.input(Input::Requeue(requeue), cx);
-        }
     }
 
     /// A session is over in which an agent asked somebody: its legs are the call's.
     fn aside_ended(&mut self, session: SessionId, record: &CallRecord) {
-        let legs = self.record_legs(record);
+        let legs = history::legs(&self.directory, record);
         if let Some((call, ended)) = self.open_records.session_ended(session, legs) {
             self.publisher.over(call, ended);
         }
@@ -333,20 +272,22 @@ impl Controller {
 
     /// Forgets a call whose session is over, and hands its facts to the journal.
     fn finish(&mut self, id: CallId, record: &CallRecord, cx: &mut Ctx<'_>) {
-        if let Some(consult) = self.stop_consulting(id, ConsultEnd::GaveUp, cx) {
-            cx.coordinator.terminate_session(cx.now, consult.session);
+        if let Some(session) = self.with(id, cx, |call, cx| call.stop_consulting(cx)) {
+            cx.coordinator.terminate_session(cx.now, session);
         }
         let Some(call) = self.calls.remove(&id) else {
+            debug_assert!(false, "no call {id:?} that is over");
             return;
         };
         self.legs.forget(id);
         self.publisher.leg(id, None);
-        let queue = self.directory.queue(call.queue);
+        let queue = self.directory.queue(call.queue());
         if let (Some(queue), Some(agent), Some(_)) = (queue, call.agents().last(), call.answered()) {
-            self.last_agents.talked(cx.now, queue, &call.from.number, *agent);
+            self.last_agents
+                .talked(cx.now, queue, &call.from().number, *agent);
         }
         self.takeovers.cancel(id);
-        let ended = call.into_ended(record, self.record_legs(record));
+        let ended = call.into_ended(record, history::legs(&self.directory, record));
         self.publisher.no_more(id);
         if let Some(ended) = self.open_records.call_ended(id, ended) {
             self.publisher.over(id, ended);
@@ -355,6 +296,7 @@ impl Controller {
 
     /// An agent's phone registered, or is registered no longer.
     pub(super) fn reachable(&mut self, user: &str, reachable: bool, cx: &mut Ctx<'_>) {
+        // Users who are no agents register as well.
         let Some(agent) = self.directory.agent_of(user) else {
             return;
         };
@@ -366,14 +308,6 @@ impl Controller {
             self.input(Input::Detached { agent, conn }, cx);
         }
         self.publisher.agent(agent);
-    }
-
-    /// Calls that an agent has, or had before a restart.
-    pub(super) fn calls_of(&self, agent: AgentId) -> impl Iterator<Item = CallId> {
-        self.calls
-            .iter()
-            .filter(move |(_, call)| call.agent() == Some(agent))
-            .map(|(id, _)| *id)
     }
 }
 

@@ -1,0 +1,130 @@
+//! Calls and requests that we send: where to, and with which headers and body.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::auth::Credentials;
+use crate::flow::Flow;
+use crate::message::{Address, Method};
+use crate::uri::Uri;
+
+/// More headers, in order: name and value. One that is no token, or whose value holds CR, LF or NUL, is left out, as are
+/// those that the endpoint writes itself (`Via`, `From`, `CSeq`, ...). `Max-Forwards` here takes the place of 70.
+pub type Headers = Vec<(String, String)>;
+
+/// The body of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// As in `Content-Type`.
+    pub content_type: String,
+    /// Any bytes.
+    pub data: Bytes,
+}
+
+impl Body {
+    /// A session description.
+    #[must_use]
+    pub fn sdp(data: impl Into<Bytes>) -> Body {
+        Body {
+            content_type: "application/sdp".to_owned(),
+            data: data.into(),
+        }
+    }
+}
+
+/// Why a call ends, as written in the `Reason` header (RFC 3326).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// `SIP`, `Q.850`, ...
+    pub protocol: String,
+    /// Code of that protocol.
+    pub cause: Option<u16>,
+    /// For people.
+    pub text: Option<String>,
+}
+
+/// Destination of a request.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// Over this flow, whatever the Request-URI says (a registered contact).
+    Flow(Flow),
+    /// A registered contact: over the flow of its REGISTER, by way of the proxies that put themselves into
+    /// its `Path` (RFC 3327 §5.4).
+    Contact {
+        /// Flow of the REGISTER.
+        flow: Flow,
+        /// Values of `Path`, nearest first.
+        path: Vec<String>,
+    },
+    /// Destination by RFC 3263: from `proxy` if there is one, else from the Request-URI. A proxy with `;lr`
+    /// is also written as `Route`.
+    Uri {
+        /// Outbound proxy.
+        proxy: Option<Uri>,
+    },
+}
+
+/// A call that we place.
+#[derive(Clone, Debug)]
+pub struct OutgoingInvite {
+    /// Destination.
+    pub target: Target,
+    /// Request-URI.
+    pub request_uri: Uri,
+    /// `From`; the tag is ours.
+    pub from: Address,
+    /// `To`.
+    pub to: Address,
+    /// User part of our `Contact`; may be empty.
+    pub contact_user: String,
+    /// The offer. Without one the 2xx brings it, and [`Endpoint::ack`](super::Endpoint::ack) answers it.
+    pub body: Option<Body>,
+    /// More headers.
+    pub extra: Headers,
+    /// For 401 and 407.
+    pub credentials: Option<Credentials>,
+    /// Time that it may ring without a final answer; each provisional response but 100 starts it anew.
+    pub ring_timeout: Duration,
+    /// Time that a target may stay silent before the next one is tried or the call is given up; `None`: 64·T1
+    /// (timer B).
+    pub response_timeout: Option<Duration>,
+    /// Session interval to propose (RFC 4028).
+    pub session_timer: Option<Duration>,
+}
+
+/// A request that we send outside any usage.
+#[derive(Clone, Debug)]
+pub struct OutgoingRequest {
+    /// Not INVITE, ACK or CANCEL.
+    pub method: Method,
+    /// Destination.
+    pub target: Target,
+    /// Request-URI.
+    pub request_uri: Uri,
+    /// `From`; the tag is ours.
+    pub from: Address,
+    /// `To`.
+    pub to: Address,
+    /// `Contact` with this user part; none for `None`. A REGISTER's is completed by `contact_params`.
+    pub contact_user: Option<String>,
+    /// Parameters of the `Contact`, with their leading `;`.
+    pub contact_params: String,
+    /// Call-ID and CSeq to go on with, as consecutive REGISTERs must (RFC 3261 §10.2); new ones for `None`.
+    pub call: Option<(String, u32)>,
+    /// Body.
+    pub body: Option<Body>,
+    /// More headers.
+    pub extra: Headers,
+    /// For 401 and 407.
+    pub credentials: Option<Credentials>,
+}
+
+/// A request within a dialog that is passed on from another one: it says something to the other party, and nothing about the dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassedOn {
+    /// INFO (RFC 6086).
+    Info,
+    /// MESSAGE (RFC 3428).
+    Message,
+}
