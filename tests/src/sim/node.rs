@@ -93,7 +93,11 @@ pub(super) fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> C
         session_timer: None,
         inactivity: None,
         limits: session_core::Limits::default(),
-        messages: session_core::MessageSettings::default(),
+        // Within the time after which nothing may be left.
+        messages: session_core::MessageSettings {
+            keep: Duration::from_secs(600),
+            ..session_core::MessageSettings::default()
+        },
         max_contacts: 5,
     }
 }
