@@ -229,6 +229,7 @@ fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
             before.guard.trusted_proxies != after.guard.trusted_proxies,
         ),
         ("guard", before.guard.guard != after.guard.guard),
+        ("messages", before.messages != after.messages),
         ("advertise", before.advertise != after.advertise),
         ("origins", before.origins != after.origins),
         ("realm", before.realm != after.realm),
@@ -262,6 +263,7 @@ fn keep_fixed(running: Config, config: &mut Config) {
     config.state = running.state;
     config.durability = running.durability;
     config.guard = running.guard;
+    config.messages = running.messages;
 }
 
 #[cfg(test)]

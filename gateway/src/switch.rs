@@ -5,12 +5,14 @@ mod events;
 mod incoming;
 mod requests;
 mod transfer;
+mod watching;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use call_engine::Origin;
 use sans_io::{Deadline, Time};
-use session_core::{Coordinator, Event, SessionId};
+use session_core::{Coordinator, Event, SessionId, Source};
 use sip_stack::Application;
 
 pub use self::requests::Request;
@@ -82,6 +84,15 @@ impl Switch {
     /// True if callers may wait in the queue of this name.
     fn has_queue(&self, name: &str) -> bool {
         self.centre.as_ref().is_some_and(|centre| centre.takes(name))
+    }
+}
+
+/// Origin of a request, as the dial plan knows it.
+fn origin(source: &Source) -> Origin {
+    match source {
+        Source::User(user) => Origin::User(user.clone()),
+        Source::Trunk(name) => Origin::Trunk(name.clone()),
+        Source::Anyone => Origin::Anonymous,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The log of SIP messages, whole and in both directions, under a target of its own: `sip`, at debug.
 //!
-//! Secrets are masked: digest responses, other credentials, keys in SDP. A peer cannot forge lines of the log: the message is
+//! Secrets are masked: digest responses, other credentials, keys in SDP, and what people write to each other. A peer cannot forge lines of the log: the message is
 //! indented, and control characters are escaped.
 
 use std::fmt::{self, Write as _};
@@ -73,6 +73,7 @@ struct Readable<'a>(&'a [u8]);
 impl fmt::Display for Readable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = String::from_utf8_lossy(self.0);
+        let is_private = text.starts_with("MESSAGE ");
         let mut in_body = false;
         let mut is_secret = false;
         for (n, line) in text.lines().enumerate() {
@@ -80,11 +81,14 @@ impl fmt::Display for Readable<'_> {
             if n > 0 {
                 f.write_char('\n')?;
             }
-            if line.is_empty() {
+            if line.is_empty() && !(in_body && is_private) {
                 in_body = true;
                 continue;
             }
             f.write_str("    ")?;
+            if in_body && is_private {
+                return f.write_str(MASK);
+            }
             if in_body {
                 body_line(f, line)?;
                 continue;
@@ -243,6 +247,14 @@ mod tests {
         assert!(!text.contains("5ecre7"), "{text}");
         assert!(text.contains("a=ice-ufrag:seen") && text.contains("a=ice-pwd:***"));
         assert!(text.contains("AES_CM_128_HMAC_SHA1_80 inline:***") && text.contains("a=sendrecv"));
+    }
+
+    #[test]
+    fn what_people_write_to_each_other_is_not_seen() {
+        let text = readable("MESSAGE sip:a SIP/2.0\r\nSubject: x\r\n\r\npri\r\n\r\nvate");
+        assert!(text.ends_with("Subject: x\n\n    ***"), "{text}");
+        let text = readable("MESSAGE sip:a SIP/2.0\r\n\r\n\r\nprivate");
+        assert!(text.ends_with("\n\n    ***"), "{text}");
     }
 
     #[test]

@@ -37,7 +37,7 @@ fn the_seeds_of_the_endpoint_reach_every_event_of_a_call() {
         "Answered",
         "Acked",
         "Offer",
-        "Info",
+        "InDialog",
         "Refer",
         "Ended",
         "Subscribe",
@@ -68,6 +68,11 @@ fn message() {
 #[test]
 fn registration() {
     fuzz::exercise(&fuzz::registration::TARGET);
+}
+
+#[test]
+fn pidf() {
+    fuzz::exercise(&fuzz::pidf::TARGET);
 }
 
 #[test]

@@ -23,9 +23,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use call_engine::acd::metrics::Metrics;
-use call_engine::acd::{Acd, CallId, Enqueue, Input, Output, Refusal, Settings, State};
+use call_engine::acd::{Acd, CallId, Enqueue, Fact, Input, Output, Refusal, Settings, State, Status};
 use sans_io::{Deadline, Rng, Time, earlier};
-use session_core::{LegId, SessionId};
+use session_core::{Activity, LegId, SessionId};
 use sip_core::message::StatusCode;
 use tokio::sync::mpsc;
 
@@ -293,13 +293,31 @@ impl Controller {
             self.engine.handle_input(cx.now, input);
             while let Some(output) = self.engine.poll_output() {
                 match output {
-                    Output::Record(record) => self.recorded(record),
+                    Output::Record(record) => {
+                        self.tell_watchers(&record.fact, cx);
+                        self.recorded(record);
+                    }
                     Output::Refused(refusal) => refused = Some(refusal),
                     output => inputs.extend(self.act(output, cx)),
                 }
             }
         }
         refused
+    }
+
+    /// Tells those who watch an agent's presence that the agent pauses, or finishes a call.
+    fn tell_watchers(&self, fact: &Fact, cx: &mut Ctx<'_>) {
+        let Fact::Status { agent, status } = fact else {
+            return;
+        };
+        if let Some(person) = self.directory.agent(*agent) {
+            let activity = match status {
+                Status::Paused => Some(Activity::Away),
+                Status::WrapUp => Some(Activity::Busy),
+                _ => None,
+            };
+            cx.coordinator.set_activity(&person.name, activity);
+        }
     }
 
     /// Counts the calls of their own that agents have: of those who have some, and of this user.

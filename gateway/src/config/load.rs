@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::read_choices::read_choices;
 use super::read_dial::read_rules;
@@ -98,6 +98,7 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, overrides: &Overrides, b
     let mut config = Config::on(listen.unwrap_or(IpAddr::from([127, 0, 0, 1])));
     read_gateway(r, root, &mut config, overrides, base);
     read_guard(r, root, &mut config);
+    read_messages(r, root, &mut config);
     read_listeners(r, root, &mut config, base);
     let named = r
         .section(root, "media")
@@ -180,6 +181,28 @@ fn read_guard<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &mut Confi
     );
     config.guard.guard.allow = r.list(&mut guard, "allow", network).unwrap_or_default();
     r.finish(guard);
+}
+
+/// Reads `[messages]`.
+fn read_messages<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &mut Config) {
+    let Some(mut section) = r.section(root, "messages") else {
+        return;
+    };
+    let size = |v: &DeValue<'_>, range| number(v, range).map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+    let messages = &mut config.messages;
+    set(
+        &mut messages.max_size,
+        r.get(&mut section, "max_size", |v| size(v, 1..=60_000)),
+    );
+    set(
+        &mut messages.keep,
+        r.get(&mut section, "keep", |v| seconds(v, 0..=2_592_000)),
+    );
+    set(
+        &mut messages.max_kept,
+        r.get(&mut section, "max_kept", |v| size(v, 0..=1_000)),
+    );
+    r.finish(section);
 }
 
 /// Reads `[http]` and `[sip]`.

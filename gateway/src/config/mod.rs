@@ -36,7 +36,7 @@ use std::time::Duration;
 use call_engine::{DialPlan, Rule};
 use media_core::control::Prompts;
 use media_core::negotiated::Codec;
-use session_core::{Limits, Trunk, User};
+use session_core::{Limits, MessageSettings, Trunk, User};
 use toml::de::DeTable;
 
 use crate::auth::sentry::Settings;
@@ -77,6 +77,8 @@ pub struct Config {
     pub trunks: BTreeMap<String, Trunk>,
     /// Limits on the calls that trunks and users place.
     pub limits: Limits,
+    /// Instant messages.
+    pub messages: MessageSettings,
     /// Dial rules: the first match decides.
     pub rules: Vec<Rule>,
     /// Storage of everything that outlives the process.
@@ -264,6 +266,7 @@ impl Config {
             users: BTreeMap::new(),
             trunks: BTreeMap::new(),
             limits: Limits::default(),
+            messages: MessageSettings::default(),
             rules: Vec::new(),
             store: Storage::Folder,
             state: None,

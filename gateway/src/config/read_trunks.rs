@@ -55,6 +55,7 @@ pub(super) fn read_trunks<'t>(
         let trusted = r.get(&mut section, "trusted", boolean).unwrap_or(true);
         let late_offer = r.get(&mut section, "late_offer", boolean).unwrap_or_default();
         let identity = read_identity(r, &mut section);
+        let watches = r.get(&mut section, "watch", boolean).unwrap_or_default();
         let quota = quota(r, &mut section);
         if let Some(name) = name {
             limits.insert(name.clone(), quota);
@@ -78,6 +79,7 @@ pub(super) fn read_trunks<'t>(
                 caller_id,
                 from_domain,
                 late_offer,
+                watches,
                 trusted,
                 identity,
                 media_source,

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use media_core::control::Prompts;
 use media_core::dtls::Identity;
-use session_core::{Access, Credentials};
+use session_core::{Access, Credentials, Package};
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
 use sip_core::flow::Transport;
+use sip_core::message::Method;
 use sip_stack::StackConfig;
 use sip_stack::media::MediaConfig;
 use sip_stack::transport::tls::{Certificate, ClientTls};
@@ -83,7 +84,8 @@ fn sessions(
     session_core::Config {
         endpoint: endpoint::Config {
             user_agent: concat!("Cordboard/", env!("CARGO_PKG_VERSION")).into(),
-            ..endpoint::Config::default()
+            event_packages: Package::ALL.map(|package| package.name().to_owned()).to_vec(),
+            ..methods()
         },
         access: Access::Directory {
             users: config.users.clone(),
@@ -117,7 +119,15 @@ fn sessions(
         },
         register_rate: config.sip.register_rate,
         secret,
+        messages: config.messages.clone(),
     }
+}
+
+/// The methods that the gateway takes: those of calls, instant messages, and presence.
+fn methods() -> endpoint::Config {
+    let mut config = endpoint::Config::default();
+    config.allow.extend([Method::Message, Method::Publish]);
+    config
 }
 
 /// Prompts of the owner, or those that the gateway was built with.

@@ -67,6 +67,8 @@ impl Switch {
             Event::Away { session, leg, away } => {
                 tracing::info!(session = session.0, leg = leg.0, away, "browser presence");
             }
+            Event::Watch { subscription, watch } => self.watched(now, subscription, &watch, coordinator),
+            Event::Message { message, about } => self.written(now, message, &about, coordinator),
             Event::Refused(refusal) => {
                 if let Some(sentry) = &self.sentry {
                     sentry.refused_sip(&refusal);

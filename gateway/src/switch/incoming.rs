@@ -1,11 +1,11 @@
 //! Incoming calls: each is put to the dial plan, and the decision is carried out.
 
-use call_engine::{Decision, Origin};
+use call_engine::Decision;
 use sans_io::Time;
-use session_core::{Coordinator, Dial, IncomingCall, LegId, OnFailure, SessionId, Source};
+use session_core::{Coordinator, Dial, IncomingCall, LegId, OnFailure, SessionId};
 use sip_core::message::StatusCode;
 
-use super::Switch;
+use super::{Switch, origin};
 use crate::call_log::CallLines;
 use crate::centre::direct::Arrived;
 use crate::centre::view::{self, CallKind};
@@ -20,12 +20,7 @@ impl Switch {
         call: &IncomingCall,
         coordinator: &mut Coordinator,
     ) {
-        let origin = match &call.source {
-            Source::User(user) => Origin::User(user.clone()),
-            Source::Trunk(name) => Origin::Trunk(name.clone()),
-            Source::Anyone => Origin::Anonymous,
-        };
-        let decision = self.routing.decide(origin, &call.to);
+        let decision = self.routing.decide(origin(&call.source), &call.to);
         let lines = CallLines::begin(now, session, call, &decision);
         let kind = lines.kind();
         self.lines.insert(session, lines);

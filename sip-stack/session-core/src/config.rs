@@ -18,6 +18,7 @@ use sip_core::uri::Uri;
 use crate::admission::{Limits, Quota};
 use crate::guard;
 use crate::identity::IdentityPolicy;
+use crate::instant::MessageSettings;
 use crate::registration::TrunkRegistration;
 
 /// Settings of the coordinator.
@@ -72,6 +73,8 @@ pub struct Config {
     /// Secret that makes the `Contact` of each trunk that we register at unlike what anybody guesses: the same after a restart, if
     /// registrars are not to keep two of them.
     pub secret: [u8; 32],
+    /// Instant messages.
+    pub messages: MessageSettings,
 }
 
 /// Silence after which a waiting caller is asked for a sign of life before an agent's phone rings. A phone that suppresses silence and
@@ -215,6 +218,8 @@ pub struct Trunk {
     pub trusted: bool,
     /// Parts of a caller's identity that it is given.
     pub identity: IdentityPolicy,
+    /// True if it may watch our users: their calls, and whether they are there.
+    pub watches: bool,
     /// Sources that its media are accepted from.
     pub media_source: MediaSource,
     /// Encryption of its media.

@@ -12,15 +12,17 @@ use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 
 use crate::SessionId;
-use crate::admission::{Admission, Excess};
+use crate::admission::Admission;
 use crate::bridge::Bridge;
 use crate::call::Call;
 use crate::config::{Access, Config};
 use crate::context::Context;
 use crate::directory::Directory;
 use crate::event::Event;
+use crate::instant::{MessageId, Messages};
 use crate::leg::Leg;
 use crate::registration::Registrations;
+use crate::watch::Watches;
 
 /// The one authority on live calls.
 ///
@@ -34,6 +36,8 @@ pub struct Coordinator {
     registrations: Registrations,
     /// Users who were asked for a sign of life, by request.
     probes: BTreeMap<endpoint::RequestId, String>,
+    watches: Watches,
+    messages: Messages,
     /// True if names of trunks are followed.
     follows: bool,
 }
@@ -48,6 +52,9 @@ pub(crate) enum Timer {
     Silence(LegId),
     Absent(SessionId),
     Rights,
+    Message(MessageId),
+    Kept,
+    Publications,
 }
 
 /// Inputs.
@@ -110,27 +117,6 @@ pub enum Output {
     Timeout(Deadline),
 }
 
-/// Counts of live objects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Sessions.
-    pub sessions: usize,
-    /// Legs.
-    pub legs: usize,
-    /// Legs of browsers among them.
-    pub browser_legs: usize,
-    /// Contacts registered.
-    pub contacts: usize,
-    /// SIP transactions and dialogs.
-    pub endpoint: endpoint::Counts,
-    /// Messages of banned sources that got no answer, since the start.
-    pub silenced: u64,
-    /// Requests refused or left unanswered since the start.
-    pub totals: endpoint::Totals,
-    /// Calls refused since the start.
-    pub excess: Excess,
-}
-
 impl Coordinator {
     /// A coordinator without calls.
     #[must_use]
@@ -149,6 +135,8 @@ impl Coordinator {
             bridges: BTreeMap::new(),
             registrations,
             probes: BTreeMap::new(),
+            watches: Watches::default(),
+            messages: Messages::default(),
             follows: false,
         };
         coordinator.follow_trunks();
@@ -221,6 +209,9 @@ impl Coordinator {
                 self.with_call(session, |call, cx| call.absent_over(cx, now));
             }
             Timer::Rights => self.end_registrations(now),
+            Timer::Message(message) => self.message_takes_long(now, message),
+            Timer::Kept => self.expire_kept(now),
+            Timer::Publications => self.publications_over(now),
         }
     }
 
@@ -299,7 +290,12 @@ impl Coordinator {
                 }
                 endpoint::Output::Resolve { query, uri } => cx.output(Output::Resolve { query, uri }),
                 endpoint::Output::Event(event) => self.on_signalling(now, event),
-                endpoint::Output::Timeout(deadline) => return cx.set_endpoint_deadline(deadline),
+                // What changed may be told to who watches.
+                endpoint::Output::Timeout(deadline) => {
+                    if !self.settle_watches(now) {
+                        return self.context.set_endpoint_deadline(deadline);
+                    }
+                }
             }
         }
     }
@@ -311,7 +307,9 @@ impl Coordinator {
         act: impl FnOnce(&mut Call, &mut Context) -> R,
     ) -> Option<R> {
         let call = self.calls.get_mut(&session)?;
+        self.watches.touch(call);
         let result = act(call, &mut self.context);
+        self.watches.touch(call);
         debug_assert_eq!(call.broken(&self.context.index), None);
         let (is_over, bridge) = (call.is_over(), call.shared_bridge());
         if is_over {
@@ -363,6 +361,7 @@ impl Coordinator {
     }
 
     pub(crate) fn insert_call(&mut self, call: Call) {
+        self.watches.touch(&call);
         self.calls.insert(call.id(), call);
     }
 
@@ -409,6 +408,22 @@ impl Coordinator {
 
     pub(crate) fn registrations_mut(&mut self) -> (&mut Registrations, &mut Context) {
         (&mut self.registrations, &mut self.context)
+    }
+
+    pub(crate) fn watches(&self) -> &Watches {
+        &self.watches
+    }
+
+    pub(crate) fn watches_mut(&mut self) -> (&mut Watches, &mut Context) {
+        (&mut self.watches, &mut self.context)
+    }
+
+    pub(crate) fn messages(&self) -> &Messages {
+        &self.messages
+    }
+
+    pub(crate) fn messages_mut(&mut self) -> (&mut Messages, &mut Context) {
+        (&mut self.messages, &mut self.context)
     }
 
     pub(crate) fn probes_mut(&mut self) -> &mut BTreeMap<endpoint::RequestId, String> {

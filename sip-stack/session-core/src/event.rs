@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use media_core::control::{BridgeId, LegId, Report};
 use sans_io::Time;
 use serde::{Deserialize, Serialize};
+use sip_core::endpoint::SubscriptionId;
 use sip_core::message::StatusCode;
 
 use crate::guard::Ban;
 use crate::identity::Identity;
 use crate::record::{CallRecord, Cause, Fault};
 use crate::registration::Registrant;
-use crate::{Refusal, SessionId};
+use crate::{IncomingMessage, MessageId, Refusal, SessionId, WatchRequest};
 
 /// Coordinator to application. Events of one session come in order; [`Event::Ended`] is its last.
 #[derive(Clone, Debug)]
@@ -287,6 +288,22 @@ pub enum Event {
     Refused(Box<Refusal>),
     /// A source is banned from now on.
     Banned(Ban),
+    /// A peer that may watch subscribes to the state of a number of ours; waits for [`admit_watch`](crate::Coordinator::admit_watch) or
+    /// [`refuse_watch`](crate::Coordinator::refuse_watch).
+    Watch {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// Who wants to watch whom.
+        watch: WatchRequest,
+    },
+    /// A user or a trunk sends an instant message; waits for [`deliver_message`](crate::Coordinator::deliver_message) or
+    /// [`refuse_message`](crate::Coordinator::refuse_message).
+    Message {
+        /// The message.
+        message: MessageId,
+        /// Sender and recipient.
+        about: IncomingMessage,
+    },
     /// The state of a registration of ours has changed.
     Registration {
         /// Whose it is.
@@ -333,6 +350,8 @@ impl Event {
             | Event::Alive { .. }
             | Event::Reachable { .. }
             | Event::Refused(_)
+            | Event::Watch { .. }
+            | Event::Message { .. }
             | Event::Banned(_)
             | Event::Registration { .. } => None,
         }

@@ -126,7 +126,7 @@ impl Coordinator {
         let word = admission.admit(cx, now, request, flow);
         admission.report_bans(cx);
         let source = match word {
-            Word::Granted(source) => source,
+            Word::Granted { source, .. } => source,
             Word::PassedOver => {
                 cx.endpoint.pass_over_call(usage);
                 return None;
@@ -191,21 +191,7 @@ impl Coordinator {
 
 /// Caller and callee, as the application is told.
 fn describe(cx: &Context, request: &Message, source: Source, flow: Flow, device: Device) -> IncomingCall {
-    let sender = match &source {
-        // The authenticated user determines what the others see.
-        Source::User(name) => Sender::User {
-            name,
-            display: cx.directory.user(name).map_or("", |user| &user.display),
-        },
-        Source::Trunk(name) => cx
-            .directory
-            .trunk(name)
-            .map_or(Sender::Anyone, |trunk| Sender::Trunk {
-                trusted: trunk.trusted,
-                policy: &trunk.identity,
-            }),
-        Source::Anyone => Sender::Anyone,
-    };
+    let sender = Sender::of(&cx.directory, &source);
     let (Caller { user: from, display }, identity) = read(request, &sender);
     let uri = request.request_uri().and_then(|uri| UriRef::parse(uri).ok());
     let source_name = match &source {

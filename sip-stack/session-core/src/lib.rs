@@ -18,23 +18,27 @@ pub mod identity;
 mod ids;
 mod incoming;
 mod index;
+mod instant;
 mod leg;
 mod record;
 mod recovery;
 mod registration;
 mod response_code;
 mod signalling;
+mod stats;
 mod transfer;
 mod verbs;
+mod watch;
 
 pub use admission::{Excess, Limits, MAX_USER, Quota, Reason, Refusal};
 pub use bridge::{BridgeError, BridgeInfo};
 pub use call::{CallSession, CallState, SessionId};
 pub use config::{Access, Adjustment, CallerId, Config, Credentials, Lent, Trunk, User};
-pub use coordinator::{Coordinator, Input, Output, Stats};
+pub use coordinator::{Coordinator, Input, Output};
 pub use dial::{Attempt, Caller, Dial, Invitation, Next, OnFailure, OutgoingCall, Party};
 pub use event::{BridgeEvent, Event, IncomingCall, ReferTo, RegistrationState, Source};
 pub use ids::first_id;
+pub use instant::{IncomingMessage, MessageCounts, MessageId, MessageSettings};
 pub use leg::{LegInfo, LegState};
 pub use media_core::control::{Application, BridgeId, LegId, MediaSource, Role};
 pub use media_core::sdp::SrtpPolicy;
@@ -43,3 +47,5 @@ pub use recovery::SavedLeg;
 pub use registration::{
     ContactUser, Registrant, Registration, TrunkRegistration, TrunkRegistrationStatus, TrunkStatus,
 };
+pub use stats::Stats;
+pub use watch::{Activity, Package, WatchCounts, WatchRequest, rewrite_presence};

@@ -10,6 +10,7 @@ use crate::admission::Reason;
 use crate::coordinator::Coordinator;
 use crate::event::Event;
 use crate::incoming::user_of;
+use crate::instant::Outcome;
 use crate::record::Fault;
 
 impl Coordinator {
@@ -70,19 +71,6 @@ impl Coordinator {
                     self.with_leg(leg, |call, cx| call.not_recovered(cx, now, leg, code));
                 }
             }
-            endpoint::Event::Info {
-                usage,
-                tx,
-                content_type,
-                body,
-            } => match self.found(now, usage) {
-                Some(leg) => {
-                    self.with_leg(leg, |call, cx| {
-                        call.info(cx, now, (leg, usage, tx), &content_type, &body);
-                    });
-                }
-                None => self.reply_in_dialog(now, usage, tx, StatusCode::CALL_DOES_NOT_EXIST),
-            },
             endpoint::Event::Refer {
                 usage,
                 refer,
@@ -90,10 +78,7 @@ impl Coordinator {
             } => self.referred(now, usage, refer, &referral),
             endpoint::Event::ReferAnswered { usage, code } => self.refer_answered(usage, code),
             endpoint::Event::Notify { usage, tx, request } => self.notified(now, usage, tx, &request),
-            endpoint::Event::InDialog { usage, tx, .. } => {
-                self.found(now, usage);
-                self.reply_in_dialog(now, usage, tx, StatusCode::NOT_IMPLEMENTED);
-            }
+            endpoint::Event::InDialog { usage, tx, request } => self.said_in_dialog(now, usage, tx, &request),
             endpoint::Event::Pinged { usage, alive } => {
                 if let Some(leg) = self.leg_of(usage) {
                     self.with_leg(leg, |call, cx| call.pinged(cx, now, leg, alive));
@@ -105,41 +90,50 @@ impl Coordinator {
                 cx.refused(&request, flow, &from, StatusCode::FORBIDDEN, Reason::Intruder);
             }
             endpoint::Event::Ended { usage, cause } => self.usage_ended(now, usage, cause),
-            // None of these comes: no event package is registered, and we subscribe to nothing.
-            endpoint::Event::Subscribe { .. }
-            | endpoint::Event::Resubscribed { .. }
-            | endpoint::Event::Notified { .. }
-            | endpoint::Event::SubscriptionEnded { .. } => {}
+            endpoint::Event::Subscribe {
+                subscription,
+                event,
+                request,
+                flow,
+                ..
+            } => self.subscribed(now, subscription, &event, (&request, flow)),
+            endpoint::Event::Resubscribed { subscription } => self.tell_all(now, subscription),
+            endpoint::Event::NotifyDue { subscription } => self.tell_news(now, subscription),
+            endpoint::Event::SubscriptionEnded { subscription, .. } => self.watch_ended(subscription),
+            // We subscribe to nothing.
+            endpoint::Event::Notified { .. } => {}
             endpoint::Event::Request { tx, request, flow } => self.on_request(now, tx, &request, flow),
             endpoint::Event::Response {
                 request,
                 response,
                 exchange,
             } => {
-                // A peer's refusal is a sign of life as well.
-                if !self.probe_answered(request, true) {
-                    self.register_answered(now, request, Ok((&response, &exchange)));
-                }
+                self.answered(now, request, Outcome::Answered(&response), exchange.as_deref());
             }
             endpoint::Event::RequestFailed { request, silence } => {
-                if !self.probe_answered(request, false) {
-                    let fault = match silence {
-                        Silence::Nowhere => Fault::Unresolved,
-                        Silence::Timeout => Fault::NoResponse,
-                        Silence::Transport => Fault::Unreachable,
-                    };
-                    self.register_answered(now, request, Err(fault));
-                }
+                self.answered(now, request, Outcome::Silent(silence), None);
             }
         }
     }
 
-    fn register_answered(
-        &mut self,
-        now: Time,
-        request: RequestId,
-        outcome: Result<(&Message, &Exchange), Fault>,
-    ) {
+    /// The outcome of a request of ours: a probe, a message, or a REGISTER. `exchange` says how an answer came about.
+    fn answered(&mut self, now: Time, request: RequestId, outcome: Outcome<'_>, exchange: Option<&Exchange>) {
+        // A peer's refusal is a sign of life as well.
+        let is_alive = matches!(outcome, Outcome::Answered(_));
+        if self.probe_answered(request, is_alive)
+            || self.passed_on_answered(now, request, outcome)
+            || self.message_answered(now, request, outcome)
+        {
+            return;
+        }
+        let outcome = match (outcome, exchange) {
+            (Outcome::Answered(response), Some(exchange)) => Ok((response, exchange)),
+            // A request within a dialog, of a call that is over.
+            (Outcome::Answered(_), None) => return,
+            (Outcome::Silent(Silence::Nowhere), _) => Err(Fault::Unresolved),
+            (Outcome::Silent(Silence::Timeout), _) => Err(Fault::NoResponse),
+            (Outcome::Silent(Silence::Transport), _) => Err(Fault::Unreachable),
+        };
         let (registrations, cx) = self.registrations_mut();
         if registrations.answered(cx, now, request, outcome) {
             self.spare_trunks();
@@ -160,12 +154,6 @@ impl Coordinator {
             self.with_leg(leg, |call, cx| call.move_leg(cx, now, leg, flow));
         }
         Some(leg)
-    }
-
-    fn reply_in_dialog(&mut self, now: Time, usage: UsageId, tx: ServerTx, code: StatusCode) {
-        let cx = self.context_mut();
-        cx.endpoint
-            .reply_in_dialog(now, usage, tx, code, Vec::new(), None);
     }
 
     fn acked(&mut self, now: Time, leg: LegId, sdp: Option<&[u8]>) {
@@ -207,6 +195,7 @@ impl Coordinator {
         let endpoint = &mut cx.endpoint;
         match request.method() {
             Some(Method::Register) => self.on_register(now, tx, request, flow),
+            Some(Method::Message) => self.message_came(now, tx, request, flow),
             // RFC 3261 §11.2: as an INVITE would be answered. Whether a number leads anywhere is for the dial plan to say, not
             // for us; that a domain is not ours, we know. Without a user part it is a peer's keep-alive.
             Some(Method::Options) if is_foreign => {
@@ -223,10 +212,7 @@ impl Coordinator {
                 ];
                 endpoint.reply_once(tx, StatusCode::OK, &headers);
             }
-            Some(Method::Publish) => {
-                let headers = vec![("Allow-Events".into(), String::new())];
-                endpoint.reply(now, tx, StatusCode::BAD_EVENT, headers, None);
-            }
+            Some(Method::Publish) => self.published(now, tx, request, flow),
             Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
                 endpoint.reply(now, tx, StatusCode::CALL_DOES_NOT_EXIST, Vec::new(), None);
             }
@@ -254,6 +240,7 @@ impl Coordinator {
                 self.flow_found(now, &user, flow);
                 self.user_returned(&user);
                 self.ring_again(&user);
+                self.deliver_kept(now, &user);
             }
         }
         self.context_mut().report_reachable();

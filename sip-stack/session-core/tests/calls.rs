@@ -6,6 +6,7 @@ mod bridges;
 mod carried;
 mod centre;
 mod failover;
+mod instant;
 mod late_offer;
 mod registration;
 mod replaces;
@@ -14,6 +15,7 @@ mod silence;
 mod srtp;
 mod strangers;
 mod transfer;
+mod watching;
 mod world;
 
 use std::time::Duration;

@@ -158,6 +158,7 @@ impl Builder {
             limits: session_core::Limits::default(),
             register_rate: 50,
             secret: [0; 32],
+            messages: session_core::MessageSettings::default(),
             max_contacts: 0,
         };
         let listen = match self.transport {

@@ -315,7 +315,7 @@ impl Task {
                 self.notify(now, usage, CallEvent::Ended { code, by, fault });
                 self.calls.remove(&usage);
             }
-            Event::Info { usage, tx, .. } => {
+            Event::InDialog { usage, tx, request } if request.is(&Method::Info) => {
                 self.endpoint
                     .reply_in_dialog(now, usage, tx, StatusCode::OK, none(), None);
             }
@@ -354,6 +354,7 @@ impl Task {
             // None of these comes: no event package is registered, and this agent subscribes to nothing.
             Event::Subscribe { .. }
             | Event::Resubscribed { .. }
+            | Event::NotifyDue { .. }
             | Event::Notified { .. }
             | Event::SubscriptionEnded { .. } => {}
         }

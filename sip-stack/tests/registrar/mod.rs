@@ -121,6 +121,7 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
             limits: session_core::Limits::default(),
             register_rate: 50,
             secret: [0; 32],
+            messages: session_core::MessageSettings::default(),
             max_contacts: 3,
         },
         identity,

@@ -47,6 +47,51 @@ fn seeds() -> Vec<Vec<u8>> {
             }
         }
     }
+    let watches = "Event: dialog\r\nExpires: 60\r\nAccept: application/dialog-info+xml\r\n";
+    let offer = sdp::offer(sdp::Kind::Phone, at, "sendrecv", 1);
+    seeds.push(row(&[
+        request("SUBSCRIBE", "watcher", 1, "", watches, ""),
+        request("INVITE", "peer", 1, "", sdp_lines, &offer),
+        request("SUBSCRIBE", "watcher", 2, "", &watches.replace("60", "0"), ""),
+        request("BYE", "peer", 2, "", "", ""),
+    ]));
+    // From the browser, which speaks for its user.
+    let pidf = "<?xml version='1.0'?><presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:1001@h'><tuple id='t'><status><basic>open\
+                </basic></status><note>a &amp; b</note></tuple><p:person><r:activities><r:away/></r:activities></p:person></presence>";
+    let own = |message: Vec<u8>| -> Vec<u8> {
+        String::from_utf8_lossy(&message)
+            .replace("From: <sip:bob@", "From: <sip:1001@")
+            .into_bytes()
+    };
+    let kind = "Event: presence\r\nContent-Type: application/pidf+xml\r\nExpires: 60\r\n";
+    seeds.push(row(&[
+        request(
+            "SUBSCRIBE",
+            "watcher",
+            1,
+            "",
+            "Event: presence\r\nExpires: 60\r\n",
+            "",
+        ),
+        own(request("PUBLISH", "presence", 1, "", kind, pidf)),
+        own(request(
+            "PUBLISH",
+            "presence",
+            2,
+            "",
+            "Event: presence\r\nSIP-If-Match: x\r\n",
+            "",
+        )),
+        request("SUBSCRIBE", "regs", 1, "", "Event: reg\r\nExpires: 60\r\n", ""),
+    ]));
+    let text = "Content-Type: text/plain\r\nExpires: 600\r\nSubject: x\r\n";
+    seeds.push(row(&[
+        request("MESSAGE", "one", 1, "", text, "hello"),
+        request("MESSAGE", "two", 1, "", text, "there"),
+        request("INVITE", "peer", 1, "", sdp_lines, &offer),
+        request("MESSAGE", "peer", 2, "", text, "in a call"),
+        request("INFO", "peer", 3, "", text, "in a call"),
+    ]));
     for method in ["OPTIONS", "REGISTER", "MESSAGE", "SUBSCRIBE", "PUBLISH"] {
         seeds.push(row(&[request(method, "alone", 1, "", "Expires: 60\r\n", "")]));
     }

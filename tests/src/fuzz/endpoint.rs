@@ -9,7 +9,7 @@ use bytes::Bytes;
 use sans_io::{Rng, Time};
 use sip_core::endpoint::{
     Body, Config, Endpoint, Event, EventType, Headers, Input, OutgoingInvite, OutgoingSubscribe, Output,
-    Target,
+    PassedOn, Target,
 };
 use sip_core::flow::{Flow, FlowId, Transport};
 use sip_core::message::{Address, StatusCode};
@@ -359,10 +359,12 @@ impl Bench {
             Event::Invite { usage, .. } => endpoint.accept(now, usage, Some(body), none),
             Event::Offer { usage, .. } => endpoint.answer_offer(now, usage, Ok(Some(body)), none),
             Event::Request { tx, .. } => endpoint.reply(now, tx, StatusCode::OK, none, None),
-            Event::Info { usage, tx, .. }
-            | Event::Notify { usage, tx, .. }
-            | Event::InDialog { usage, tx, .. } => {
+            Event::Notify { usage, tx, .. } => {
                 endpoint.reply_in_dialog(now, usage, tx, StatusCode::OK, none, None)
+            }
+            Event::InDialog { usage, tx, .. } => {
+                endpoint.reply_in_dialog(now, usage, tx, StatusCode::OK, none, None);
+                endpoint.pass_on(now, usage, PassedOn::Message, &Headers::new(), Some(body));
             }
             Event::Refer { usage, refer, .. } => {
                 endpoint.accept_refer(now, usage, refer);
@@ -371,8 +373,11 @@ impl Bench {
             Event::Subscribe { subscription, .. } => {
                 endpoint.accept_subscription(now, subscription, Duration::from_secs(300));
                 endpoint.notify(now, subscription, Some(body));
+                endpoint.state_changed(now, subscription);
             }
-            Event::Resubscribed { subscription } => endpoint.notify(now, subscription, Some(body)),
+            Event::Resubscribed { subscription } | Event::NotifyDue { subscription } => {
+                endpoint.notify(now, subscription, Some(body))
+            }
             Event::Answered { usage, .. } => endpoint.offer(now, usage, body),
             Event::Acked { usage, .. } => endpoint.info(now, usage, body),
             _ => {}

@@ -98,6 +98,7 @@ fn trunk(number: u8) -> Trunk {
         trusted: true,
         identity: session_core::identity::IdentityPolicy::default(),
         srtp: session_core::SrtpPolicy::Off,
+        watches: false,
         media_source: MediaSource::Learn,
     }
 }

@@ -12,9 +12,10 @@ use media_core::dtls::Identity;
 use media_core::negotiated::{Codec, Fingerprint, Hash};
 use media_core::shard::{self, Shard, ShardConfig};
 use sans_io::{Deadline, Rng, Time};
-use session_core::{Access, CallRecord, Cause, Config, Coordinator, Event, SessionId};
+use session_core::{Access, CallRecord, Cause, Config, Coordinator, Event, Package, SessionId};
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
+use sip_core::message::Method;
 
 /// Media that the coordinator's commands go to.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ pub struct Node {
 #[must_use]
 pub fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> Config {
     Config {
-        endpoint: endpoint::Config::default(),
+        endpoint: endpoint_config(),
         access,
         credentials: session_core::Credentials::default(),
         guard: session_core::guard::Config::default(),
@@ -94,8 +95,21 @@ pub fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> Config {
         limits: session_core::Limits::default(),
         register_rate: 50,
         secret: [0; 32],
+        // Within the time after which nothing may be left.
+        messages: session_core::MessageSettings {
+            keep: Duration::from_secs(600),
+            ..session_core::MessageSettings::default()
+        },
         max_contacts: 5,
     }
+}
+
+/// Users are watched and written to, as at a gateway.
+fn endpoint_config() -> endpoint::Config {
+    let mut config = endpoint::Config::default();
+    config.allow.extend([Method::Message, Method::Publish]);
+    config.event_packages = Package::ALL.map(|package| package.name().to_owned()).to_vec();
+    config
 }
 
 impl Node {
@@ -259,6 +273,8 @@ impl Node {
             Event::Replaces { session, .. } => ("replaces", Some(*session)),
             Event::Bridge(_) => ("bridge", None),
             Event::Banned(_) => ("banned", None),
+            Event::Watch { .. } => ("watch", None),
+            Event::Message { .. } => ("message", None),
         };
         *self.reported.entry(name).or_default() += 1;
         let Some(session) = session else { return };

@@ -300,6 +300,28 @@ fn signalling(page: &mut Page, stats: &Stats) {
         page.counter(name, help);
         page.sample(&[], value as f64);
     }
+    page.gauge(
+        "sip_watches",
+        "Subscriptions of phones and programs to the state of users, by event package.",
+    );
+    for (package, number) in stats.watches.each() {
+        page.sample(&[("package", package.name())], number as f64);
+    }
+    let messages = &stats.messages;
+    page.counter(
+        "messages_total",
+        "Instant messages, by outcome; one that is kept is counted again when it is delivered or expires.",
+    );
+    for (outcome, number) in [
+        ("delivered", messages.delivered),
+        ("kept", messages.kept),
+        ("refused", messages.refused),
+        ("expired", messages.expired),
+    ] {
+        page.sample(&[("outcome", outcome)], number as f64);
+    }
+    page.gauge("messages_waiting", "Instant messages that wait for their user.");
+    page.sample(&[], messages.waiting as f64);
     let name = "calls_refused_total";
     page.counter(
         name,
@@ -347,6 +369,7 @@ mod tests {
         stats.totals.retransmissions = 8;
         stats.excess.over_quota = 5;
         stats.totals.refused = 6;
+        stats.messages.kept = 7;
         signalling(&mut page, &stats);
         let page = page.into_text();
         for line in [
@@ -361,6 +384,9 @@ mod tests {
             "cordboard_media_lateness_seconds_sum{thread=\"1\"} 0.25",
             "cordboard_calls_refused_total{reason=\"quota\"} 5",
             "cordboard_sip_turned_away_total 6",
+            "cordboard_sip_watches{package=\"dialog\"} 0",
+            "cordboard_messages_total{outcome=\"kept\"} 7",
+            "cordboard_messages_waiting 0",
             "cordboard_sip_retransmissions_total 8",
             "cordboard_dns_unanswered_total 4",
             "cordboard_legs_by_kind{kind=\"browser\"} 2",

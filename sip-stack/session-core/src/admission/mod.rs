@@ -38,7 +38,11 @@ pub(crate) struct Admission {
 
 /// The word on an INVITE.
 pub(crate) enum Word {
-    Granted(Source),
+    Granted {
+        source: Source,
+        /// Digest user name, if the credentials end.
+        lent: Option<String>,
+    },
     Refused {
         code: StatusCode,
         headers: Headers,
@@ -67,18 +71,19 @@ impl Admission {
     /// Admission of an INVITE. A connection that a user registered over speaks for that user without another challenge.
     pub(crate) fn admit(&mut self, cx: &mut Context, now: Time, request: &Message, flow: Flow) -> Word {
         if cx.directory.is_open() {
-            return Word::Granted(Source::Anyone);
+            return Word::Granted {
+                source: Source::Anyone,
+                lent: None,
+            };
         }
         let websocket = matches!(flow.transport, Transport::Ws | Transport::Wss);
         let claimed = claimed_user(request);
         let is_claimed = |user: &str| claimed.as_deref().is_none_or(|claimed| claimed == user);
-        if let Some(user) = cx
-            .directory
-            .speaks_for(now, request, flow)
-            .filter(|user| is_claimed(user))
+        if let Some((user, lent)) = cx.directory.speaks_for(now, request, flow)
+            && is_claimed(user)
         {
-            let source = Source::User(user.to_owned());
-            return admit_domain(cx, request, source, flow);
+            let (source, lent) = (Source::User(user.to_owned()), lent.map(str::to_owned));
+            return admit_domain(cx, request, (source, lent), flow);
         }
         // A trunk is known by its address, whatever its callers are called; users behind the same address
         // prove who they are.
@@ -87,10 +92,12 @@ impl Admission {
             && let Some(name) = cx.directory.trunk_of(&called(request), flow)
         {
             let source = Source::Trunk(name.to_owned());
-            return admit_domain(cx, request, source, flow);
+            return admit_domain(cx, request, (source, None), flow);
         }
         match self.verify(cx, now, request, flow) {
-            Ok((user, _)) if is_claimed(&user) => admit_domain(cx, request, Source::User(user), flow),
+            Ok((user, lent)) if is_claimed(&user) => {
+                admit_domain(cx, request, (Source::User(user), lent), flow)
+            }
             Ok((user, _)) => {
                 cx.refused(request, flow, &user, StatusCode::FORBIDDEN, Reason::OtherUser);
                 Word::Refused {
@@ -350,7 +357,12 @@ fn acts_as_user(cx: &Context, claimed: Option<&str>, request: &Message, flow: Fl
 }
 
 /// Admission of a source that proved itself: a user calls within our domains.
-fn admit_domain(cx: &mut Context, request: &Message, source: Source, flow: Flow) -> Word {
+fn admit_domain(
+    cx: &mut Context,
+    request: &Message,
+    (source, lent): (Source, Option<String>),
+    flow: Flow,
+) -> Word {
     let host = request
         .request_uri()
         .and_then(|uri| UriRef::parse(uri).ok())
@@ -365,7 +377,7 @@ fn admit_domain(cx: &mut Context, request: &Message, source: Source, flow: Flow)
             headers: Vec::new(),
         };
     }
-    Word::Granted(source)
+    Word::Granted { source, lent }
 }
 
 /// Sources that are never banned: trunks are slowed down at most, since a carrier's address must not be banned because somebody

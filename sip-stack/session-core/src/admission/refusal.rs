@@ -48,6 +48,8 @@ pub enum Reason {
     Handshake,
     /// The request would change a call, and comes from another address than the party's.
     Intruder,
+    /// The sender may watch nobody.
+    MayNotWatch,
 }
 
 impl Reason {
@@ -65,6 +67,7 @@ impl Reason {
             Reason::Scanner => "scanner",
             Reason::Handshake => "handshake",
             Reason::Intruder => "intruder",
+            Reason::MayNotWatch => "may-not-watch",
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use media_core::control::{Command, LegId};
 use sans_io::Time;
-use sip_core::endpoint::{Body, ServerTx, UsageId};
-use sip_core::message::StatusCode;
+use sip_core::endpoint::Body;
+use sip_core::message::Message;
 
 use super::Call;
 use crate::context::Context;
@@ -46,33 +46,15 @@ impl Call {
         }
     }
 
-    /// Handles INFO in a dialog: a digit (`application/dtmf-relay`, `application/dtmf`), an empty one, by
-    /// which a peer checks that we are there (RFC 2976 §2.2), or something unknown.
-    pub(crate) fn info(
+    /// A digit by INFO.
+    pub(crate) fn digit_by_info(
         &self,
         cx: &mut Context,
         now: Time,
-        (leg, usage, tx): (LegId, UsageId, ServerTx),
-        content_type: &str,
-        body: &[u8],
+        leg: LegId,
+        digit: char,
+        duration_ms: u16,
     ) {
-        let mut reply = |code, headers| cx.endpoint.reply_in_dialog(now, usage, tx, code, headers, None);
-        if body.is_empty() {
-            return reply(StatusCode::OK, Vec::new());
-        }
-        let kind = content_type.split(';').next().unwrap_or_default();
-        let digit = match kind.trim().to_ascii_lowercase().as_str() {
-            "application/dtmf-relay" => relay_digit(body),
-            "application/dtmf" => plain_digit(body),
-            _ => {
-                let accept = vec![("Accept".into(), "application/dtmf-relay, application/dtmf".into())];
-                return reply(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept);
-            }
-        };
-        let Some((digit, duration_ms)) = digit else {
-            return reply(StatusCode::BAD_REQUEST, Vec::new());
-        };
-        reply(StatusCode::OK, Vec::new());
         if let Some(other) = self.digit_for(cx, leg, digit, duration_ms) {
             other.send_dtmf(cx, now, digit, duration_ms);
         }
@@ -87,6 +69,32 @@ impl Call {
             duration_ms,
         });
         self.leg(self.counterpart(leg)?)
+    }
+}
+
+/// Digit that an INFO brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Digit {
+    /// This one, for so many milliseconds.
+    Pressed(char, u16),
+    /// None that could be read.
+    Malformed,
+    /// The INFO is about something else.
+    Other,
+}
+
+impl Digit {
+    /// The digit of an INFO with a body: `application/dtmf-relay` or `application/dtmf`.
+    pub(crate) fn of_info(request: &Message) -> Digit {
+        let kind = request.content_type().unwrap_or_default();
+        let digit = match kind.to_ascii_lowercase().as_str() {
+            "application/dtmf-relay" => relay_digit(request.body()),
+            "application/dtmf" => plain_digit(request.body()),
+            _ => return Digit::Other,
+        };
+        digit.map_or(Digit::Malformed, |(digit, duration_ms)| {
+            Digit::Pressed(digit, duration_ms)
+        })
     }
 }
 

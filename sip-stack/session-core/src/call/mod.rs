@@ -21,6 +21,7 @@ use media_core::control::LegId;
 use sans_io::Time;
 
 use bridge::Bridge;
+pub(crate) use dtmf::Digit;
 pub(crate) use ending::End;
 use ending::Phase;
 pub(crate) use passed_reason::PassedReason;

@@ -6,9 +6,10 @@ use media_core::control::{LegId, MediaSource};
 use media_core::negotiated::Codec;
 use media_core::sdp::Family;
 use media_core::sdp::SrtpPolicy;
-use sip_core::endpoint::{Credentials, OutgoingInvite, Reason, Target};
+use sip_core::auth::Answerer;
+use sip_core::endpoint::{Body, Credentials, Headers, OutgoingInvite, OutgoingRequest, Reason, Target};
 use sip_core::flow::Flow;
-use sip_core::message::{Address, StatusCode};
+use sip_core::message::{Address, Method, StatusCode};
 use sip_core::uri::{Host, Uri};
 
 use super::{Caller, Dialling, OnFailure, OutgoingCall, Party, Redirect, trunk_uri};
@@ -179,14 +180,8 @@ impl Branch {
         })
     }
 
-    /// The INVITE to it, without our offer.
-    fn invite(
-        self,
-        cx: &Context,
-        (caller, identity): (&Caller, &Identity),
-        max_forwards: u8,
-        ring: Ring,
-    ) -> OutgoingInvite {
+    /// Addresses of a request to it, and the headers beside, for this caller.
+    fn presentation(&self, cx: &Context, caller: &Caller, identity: &Identity) -> Addresses {
         let host = match (&self.line.domain, &self.credentials) {
             (Some(domain), _) => domain.clone(),
             (None, Some(_)) => host_text(&self.uri),
@@ -217,15 +212,32 @@ impl Branch {
             Some(Ok(uri)) => uri,
             _ => self.uri.bare(),
         };
+        Addresses {
+            from: presentation.from,
+            to: Address::new(to),
+            contact_user: self.line.contact.clone().unwrap_or(presentation.contact_user),
+            headers: presentation.headers,
+        }
+    }
+
+    /// The INVITE to it, without our offer.
+    fn invite(
+        self,
+        cx: &Context,
+        (caller, identity): (&Caller, &Identity),
+        max_forwards: u8,
+        ring: Ring,
+    ) -> OutgoingInvite {
+        let addresses = self.presentation(cx, caller, identity);
         OutgoingInvite {
             target: self.target,
             request_uri: self.uri,
-            from: presentation.from,
-            to: Address::new(to),
-            contact_user: self.line.contact.unwrap_or(presentation.contact_user),
+            from: addresses.from,
+            to: addresses.to,
+            contact_user: addresses.contact_user,
             body: None,
             extra: std::iter::once(("Max-Forwards".into(), max_forwards.to_string()))
-                .chain(presentation.headers)
+                .chain(addresses.headers)
                 .chain(ring.headers)
                 .collect(),
             credentials: self.credentials,
@@ -234,6 +246,14 @@ impl Branch {
             session_timer: cx.config.session_timer.filter(|_| !self.device.is_browser()),
         }
     }
+}
+
+/// Addresses of a request, and what it says beside of its sender.
+struct Addresses {
+    from: Address,
+    to: Address,
+    contact_user: String,
+    headers: Headers,
 }
 
 /// Details of a branch's INVITE.
@@ -318,10 +338,44 @@ impl OutgoingCall {
     }
 }
 
-/// The place where an [`OutgoingCall`] goes.
+/// A place where a party is called, or gets a message.
 pub(crate) struct Place(Branch);
 
 impl Place {
+    /// The places of a party, at least one.
+    ///
+    /// # Errors
+    /// The SIP code that says why it cannot be reached: 404 unknown user or trunk, 480 not registered.
+    pub(crate) fn all_of(cx: &Context, party: &Party) -> Result<Vec<Place>, StatusCode> {
+        let branches = Branch::all_of(cx, party)?;
+        Ok(branches.into_iter().map(Place).collect())
+    }
+
+    /// The MESSAGE to it.
+    pub(crate) fn message(
+        self,
+        cx: &Context,
+        from: &Caller,
+        headers: Headers,
+        body: Option<Body>,
+    ) -> OutgoingRequest {
+        // RFC 3428 §4: no Contact. A trunk is shown the sender as it is shown a caller.
+        let addresses = self.0.presentation(cx, from, &Identity::ours(from));
+        OutgoingRequest {
+            method: Method::Message,
+            target: self.0.target,
+            request_uri: self.0.uri,
+            from: addresses.from,
+            to: addresses.to,
+            contact: None,
+            call: None,
+            body,
+            extra: addresses.headers.into_iter().chain(headers).collect(),
+            answerer: self.0.credentials.map(Answerer::new),
+            response_timeout: None,
+        }
+    }
+
     /// Number or name there.
     pub(crate) fn number(&self) -> String {
         user_text(&self.0.uri)

@@ -16,7 +16,7 @@ use sip_core::flow::{Flow, Transport};
 use sip_core::message::{StatusClass, StatusCode};
 use sip_core::uri::{Uri, UriError};
 
-pub(crate) use branch::{elsewhere, host_text, user_text};
+pub(crate) use branch::{Place, elsewhere, host_text, user_text};
 pub(crate) use failover::Dialling;
 pub use invitation::Invitation;
 pub(crate) use invitation::{Owner, Ringing};

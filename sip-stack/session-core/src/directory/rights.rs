@@ -36,15 +36,21 @@ fn way(flow: Flow) -> Way {
 }
 
 impl Directory {
-    /// User that a connection speaks for without a challenge. A request that came through a proxy may be
-    /// somebody else's.
-    pub(crate) fn speaks_for(&self, now: Time, request: &Message, flow: Flow) -> Option<&str> {
+    /// User that a connection speaks for without a challenge, and the digest user name if the credentials end. A request that came
+    /// through a proxy may be somebody else's.
+    pub(crate) fn speaks_for(
+        &self,
+        now: Time,
+        request: &Message,
+        flow: Flow,
+    ) -> Option<(&str, Option<&str>)> {
         if !flow.transport.is_reliable() || request.via_count() != 1 {
             return None;
         }
         let right = self.rights.0.get(&way(flow));
         let right = right.filter(|right| self.is_good(now, right))?;
-        self.is_registered_over(&right.user, flow).then_some(&*right.user)
+        self.is_registered_over(&right.user, flow)
+            .then_some((&*right.user, right.lent.as_deref()))
     }
 
     /// Adds the rights of a registration that was granted, or removes them. True if its credentials may end.
@@ -153,21 +159,28 @@ impl Coordinator {
             }
         }
         let cx = self.context_mut();
-        if cx.directory.grant(user, lent, flow) && cx.timers.get(Timer::Rights).is_none() {
-            cx.timers
-                .set(Timer::Rights, now + LOOK, "credentials that may be over");
+        if cx.directory.grant(user, lent, flow) {
+            self.look_at_rights(now);
         }
     }
 
-    /// Ends registrations whose credentials have expired, with their rights. Calls in progress go on. To be
-    /// called when a sign-in ended; expiry by time is noticed without it.
+    /// Ends registrations whose credentials have expired, with their rights, and what is watched with them. Calls in progress go on.
+    /// To be called when a sign-in ended; expiry by time is noticed without it.
     pub fn end_registrations(&mut self, now: Time) {
+        let watching = self.review_watchers(now);
         let cx = self.context_mut();
         let others = cx.directory.end_registrations(now);
         cx.report_reachable();
-        if others {
-            cx.timers
-                .set(Timer::Rights, now + LOOK, "credentials that may be over");
+        if others || watching {
+            self.look_at_rights(now);
+        }
+    }
+
+    /// Looks for credentials that have expired, after a while.
+    pub(crate) fn look_at_rights(&mut self, now: Time) {
+        let timers = &mut self.context_mut().timers;
+        if timers.get(Timer::Rights).is_none() {
+            timers.set(Timer::Rights, now + LOOK, "credentials that may be over");
         }
     }
 }

@@ -26,6 +26,7 @@ impl Coordinator {
         self.spare_trunks();
         self.follow_trunks();
         self.register_trunks();
+        self.review_trunks_that_watch();
     }
 
     /// Registers at the trunks that want it, and gives up what is no longer wanted.

@@ -5,6 +5,8 @@ use sip_core::message::{HeaderName, Message, NameAddr};
 use super::diversion::diversions;
 use super::{Identity, IdentityPolicy, Privacy, UserToUser};
 use crate::dial::Caller;
+use crate::directory::Directory;
+use crate::event::Source;
 use crate::incoming::user_of;
 
 /// User part and display name of a caller who is not shown (RFC 3323 §4.1.1.3).
@@ -21,6 +23,25 @@ pub(crate) enum Sender<'a> {
     },
     /// Whoever calls a client.
     Anyone,
+}
+
+impl<'a> Sender<'a> {
+    /// Trust in a source that proved itself. The authenticated user determines what the others see.
+    pub(crate) fn of(directory: &'a Directory, source: &'a Source) -> Sender<'a> {
+        match source {
+            Source::User(name) => Sender::User {
+                name,
+                display: directory.user(name).map_or("", |user| &user.display),
+            },
+            Source::Trunk(name) => directory
+                .trunk(name)
+                .map_or(Sender::Anyone, |trunk| Sender::Trunk {
+                    trusted: trunk.trusted,
+                    policy: &trunk.identity,
+                }),
+            Source::Anyone => Sender::Anyone,
+        }
+    }
 }
 
 /// The caller of an INVITE as shown, and what is known of the caller beside.

@@ -38,7 +38,8 @@ impl Coordinator {
     }
 
     /// Leg whose place an INVITE asks for, if its sender may have it. A user may replace a leg of any user, since only the two ends
-    /// of a dialog know its tags; a trunk may replace a leg of its own.
+    /// of a dialog know its tags; a trunk may replace a leg of its own. Who watches a user was told names of a ringing call that are good
+    /// for picking it up, and for nothing else.
     ///
     /// # Errors
     /// The status to refuse it with (RFC 3891 §3) and the reason: 400 for a malformed field, 481 if the sender has no such dialog, 486
@@ -60,12 +61,18 @@ impl Coordinator {
         let named = UsageId::of_tag(dialog.to_tag)
             .filter(|usage| cx.endpoint.is_dialog(*usage, name))
             .and_then(|usage| self.leg(cx.index.leg(usage)?));
+        let picked_up = match named {
+            Some(_) => None,
+            None => self.picked_up(&dialog),
+        };
         let may = |l: &&Leg| match source {
             Source::User(_) => l.user().is_some(),
             Source::Trunk(name) => l.trunk() == Some(name),
             Source::Anyone => false,
         };
+        let early_only = dialog.early_only || picked_up.is_some();
         let l = named
+            .or(picked_up)
             .filter(may)
             .ok_or((StatusCode::CALL_DOES_NOT_EXIST, "No such dialog to replace"))?;
         if l.waits_for_answer() {
@@ -76,11 +83,14 @@ impl Coordinator {
         }
         match self.place_of(l.id()) {
             None => Err((StatusCode::DECLINE, "The dialog cannot be replaced")),
-            Some(Place::Member) if dialog.early_only => {
-                Err((StatusCode::BUSY_HERE, "The dialog was answered"))
-            }
+            Some(Place::Member) if early_only => Err((StatusCode::BUSY_HERE, "The dialog was answered")),
             Some(_) => Ok(Some(l.id())),
         }
+    }
+
+    /// True for a leg that rings, and whose place another one may take.
+    pub(crate) fn rings_replaceably(&self, leg: LegId) -> bool {
+        self.place_of(leg) == Some(Place::Branch)
     }
 
     fn place_of(&self, leg: LegId) -> Option<Place> {

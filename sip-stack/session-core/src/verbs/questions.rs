@@ -5,26 +5,10 @@ use sip_core::endpoint::UsageId;
 
 use crate::SessionId;
 use crate::call::{Call, CallSession};
-use crate::coordinator::{Coordinator, Stats};
+use crate::coordinator::Coordinator;
 use crate::leg::{Leg, LegInfo};
 
 impl Coordinator {
-    /// Counts of live objects.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        let cx = self.context();
-        Stats {
-            sessions: self.call_count(),
-            legs: cx.index.legs(),
-            browser_legs: cx.index.legs() - cx.index.phones(),
-            contacts: cx.directory.len(),
-            endpoint: cx.endpoint.counts(),
-            silenced: self.admission().silenced(),
-            totals: cx.endpoint.totals(),
-            excess: self.admission().excess(),
-        }
-    }
-
     /// Live sessions, oldest first.
     pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
         self.calls().map(Call::id)

@@ -78,6 +78,7 @@ fn carrier() -> Trunk {
         register: None,
         caller_id: CallerId::Pass,
         from_domain: None,
+        watches: false,
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
     }

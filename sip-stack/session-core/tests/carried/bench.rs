@@ -86,6 +86,7 @@ pub(crate) fn config() -> Config {
         register: None,
         caller_id: CallerId::Pass,
         from_domain: None,
+        watches: false,
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
     };
@@ -122,6 +123,7 @@ pub(crate) fn config() -> Config {
         session_timer: None,
         inactivity: None,
         max_sessions: 100,
+        messages: session_core::MessageSettings::default(),
         max_contacts: 5,
         limits: session_core::Limits::default(),
         register_rate: 50,
@@ -371,6 +373,13 @@ impl Bench {
             Event::Incoming { session, call, .. } => {
                 let dial = Dial::together(vec![party(&call.to)], Duration::from_secs(60), OnFailure::Reject);
                 self.gateway.dial(now, *session, dial);
+            }
+            Event::Watch { subscription, watch } => match party(&watch.number) {
+                Party::User(user) => self.gateway.admit_watch(now, *subscription, &user),
+                _ => self.gateway.refuse_watch(*subscription, StatusCode::NOT_FOUND),
+            },
+            Event::Message { message, about } => {
+                self.gateway.deliver_message(now, *message, &party(&about.to));
             }
             Event::Replaces { leg, replaced, .. } => self.gateway.replace(now, *leg, *replaced),
             Event::Diverted {

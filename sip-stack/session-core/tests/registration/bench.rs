@@ -180,6 +180,9 @@ pub(super) fn trunk(user: &str) -> Trunk {
         from_domain: None,
         late_offer: false,
         trusted: true,
+        identity: session_core::identity::IdentityPolicy::default(),
+        srtp: session_core::SrtpPolicy::Off,
+        watches: false,
         media_source: MediaSource::Learn,
     }
 }

@@ -12,7 +12,8 @@ use media_core::negotiated::{Codec, Fingerprint, Hash};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
     Access, Adjustment, CallRecord, Caller, CallerId, Config, Coordinator, Dial, Event, Input, Invitation,
-    LegId, OnFailure, OutgoingCall, Output, Party, ReferTo, Registration, SessionId, Stats, Trunk, User,
+    LegId, OnFailure, OutgoingCall, Output, Package, Party, ReferTo, Registration, SessionId, Stats, Trunk,
+    User,
 };
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
@@ -107,6 +108,7 @@ fn trunk(node: usize) -> Trunk {
         register: None,
         caller_id: CallerId::Pass,
         from_domain: None,
+        watches: false,
         username: None,
         password: None,
         timeout: None,
@@ -150,8 +152,13 @@ fn config(node: usize, user: bool) -> Config {
         },
         _ => Access::Anyone,
     };
+    let mut endpoint = endpoint::Config::default();
+    if node == GATEWAY {
+        endpoint.allow.extend([Method::Message, Method::Publish]);
+        endpoint.event_packages = Package::ALL.map(|package| package.name().to_owned()).to_vec();
+    }
     Config {
-        endpoint: endpoint::Config::default(),
+        endpoint,
         credentials: session_core::Credentials::default(),
         guard: session_core::guard::Config::default(),
         access,
@@ -173,6 +180,7 @@ fn config(node: usize, user: bool) -> Config {
         max_sessions: 100,
         session_timer: (node == GATEWAY).then(|| Duration::from_secs(1_800)),
         inactivity: (node == GATEWAY).then(|| Duration::from_secs(60)),
+        messages: session_core::MessageSettings::default(),
         max_contacts: 5,
         limits: session_core::Limits::default(),
         register_rate: 50,

@@ -370,7 +370,8 @@ impl Endpoint {
         }
         wire::extra_lines(&mut more, extra);
         for (name, line) in [
-            (HeaderName::Allow, &self.about.allow),
+            (HeaderName::Allow, self.about.allow.as_str()),
+            (HeaderName::AllowEvents, self.about.packages()),
             (HeaderName::Supported, &self.about.supported),
             (HeaderName::Server, &self.about.server),
         ] {

@@ -343,6 +343,9 @@ impl About {
         if !wire::has(extra, HeaderName::Allow) {
             out.push_str(&self.allow);
         }
+        if !wire::has(extra, HeaderName::AllowEvents) {
+            out.push_str(self.packages());
+        }
         if !wire::has(extra, HeaderName::Supported) {
             out.push_str(if with_offer {
                 &self.supported

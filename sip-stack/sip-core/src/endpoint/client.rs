@@ -13,6 +13,7 @@ use crate::transaction::{Client, ClientInvite, OnResponse, OnTimeout, Timing};
 use super::ack::Ack;
 use super::event::Silence;
 use super::ids::{ReferId, RequestId, UsageId};
+use super::outgoing::PassedOn;
 use super::resolve::transport_of;
 use super::retry::retry_after;
 use super::subscription::SubscriptionId;
@@ -39,6 +40,8 @@ pub(super) enum Purpose {
     Update,
     Prack,
     Info,
+    /// Something for the peer that came over another dialog.
+    PassOn(PassedOn, RequestId),
     /// Asks whether the peer is there.
     Ping,
     /// We ask the peer to call somebody in our place.
@@ -61,7 +64,8 @@ impl Purpose {
             Purpose::Reinvite { .. } => Method::Invite,
             Purpose::Update => Method::Update,
             Purpose::Prack => Method::Prack,
-            Purpose::Info => Method::Info,
+            Purpose::Info | Purpose::PassOn(PassedOn::Info, _) => Method::Info,
+            Purpose::PassOn(PassedOn::Message, _) => Method::Message,
             Purpose::Ping => Method::Options,
             Purpose::Refer => Method::Refer,
             Purpose::Notify(_) => Method::Notify,
@@ -332,6 +336,7 @@ impl Endpoint {
             Purpose::Update => self.update_answered(now, usage, code, &response),
             Purpose::Outside(request) => self.outside_answered(request, response, (flow, &to)),
             Purpose::Subscription(id) => self.subscription_answered(now, id, &response),
+            Purpose::PassOn(_, request) => self.passed_on(now, usage, request, response),
             Purpose::Bye
             | Purpose::Info
             | Purpose::Ping
@@ -393,6 +398,7 @@ impl Endpoint {
             Purpose::Update => self.refresh_failed(now, usage, silence),
             Purpose::Outside(request) => self.outside_failed(request, silence),
             Purpose::Subscription(id) => self.subscription_failed(id, silence),
+            Purpose::PassOn(_, request) => self.not_passed_on(now, usage, request, silence),
             Purpose::Bye
             | Purpose::Info
             | Purpose::Ping

@@ -36,6 +36,12 @@ pub struct Config {
     pub target_timeout: Duration,
     /// Requests over UDP longer than this go by TCP (RFC 3261 §18.1.1).
     pub max_datagram: usize,
+    /// Shortest subscription that a peer is granted; a SUBSCRIBE for less is answered 423 (RFC 6665 §4.2.1.1). An hour is never too short.
+    pub min_subscription: Duration,
+    /// Least time between two NOTIFYs of a subscription (RFC 4235 §3.10 recommends a second); a subscriber may ask for more (RFC 6446).
+    pub notify_interval: Duration,
+    /// Subscriptions of peers and ours at once; a SUBSCRIBE beyond is answered 503.
+    pub max_subscriptions: usize,
     /// Usages (calls) at once; an INVITE beyond is answered 503.
     pub max_usages: usize,
     /// Maximum number of server transactions, a quarter of them for dialogs alone; a request beyond is
@@ -87,6 +93,9 @@ impl Default for Config {
             min_session: Duration::from_secs(90),
             target_timeout: Duration::from_secs(5),
             max_datagram: 1300,
+            min_subscription: Duration::from_secs(10),
+            notify_interval: Duration::from_secs(1),
+            max_subscriptions: 20_000,
             max_usages: 100_000,
             max_transactions: 40_000,
             max_transaction_octets: 32 << 20,

@@ -160,17 +160,6 @@ pub enum Event {
         /// Status code; 408 for silence, 503 for a transport error.
         code: StatusCode,
     },
-    /// An INFO; answer with `reply_in_dialog`.
-    Info {
-        /// The leg.
-        usage: UsageId,
-        /// To reply.
-        tx: ServerTx,
-        /// `Content-Type`; empty without.
-        content_type: String,
-        /// Its body.
-        body: Bytes,
-    },
     /// The peer asks to be replaced by somebody; answer with `accept_refer` or `reject_refer`.
     Refer {
         /// The leg.
@@ -196,7 +185,7 @@ pub enum Event {
         /// The NOTIFY.
         request: Message,
     },
-    /// Another request within the dialog (MESSAGE, ...); answer with `reply_in_dialog`.
+    /// Another request within the dialog (INFO, MESSAGE, ...); answer with `reply_in_dialog`.
     InDialog {
         /// The leg.
         usage: UsageId,
@@ -248,6 +237,11 @@ pub enum Event {
         /// The subscription.
         subscription: SubscriptionId,
     },
+    /// The state of a subscription changed ([`state_changed`](super::Endpoint::state_changed)), and its peer may be told now, with `notify`.
+    NotifyDue {
+        /// The subscription.
+        subscription: SubscriptionId,
+    },
     /// A notifier told the state that we subscribed to; it was answered 200.
     Notified {
         /// The subscription.
@@ -275,16 +269,17 @@ pub enum Event {
         /// Flow that the message came over.
         flow: Flow,
     },
-    /// Final response to a request of ours outside any usage.
+    /// Final response to a request of ours outside any usage, or to one within a dialog that was passed on
+    /// ([`pass_on`](super::Endpoint::pass_on)).
     Response {
         /// The request.
         request: RequestId,
         /// The response.
         response: Message,
-        /// How it came about.
-        exchange: Box<Exchange>,
+        /// How it came about; `None` for a request that was passed on within a dialog.
+        exchange: Option<Box<Exchange>>,
     },
-    /// A request of ours outside any usage found no answer.
+    /// Such a request found no answer.
     RequestFailed {
         /// The request.
         request: RequestId,

@@ -25,7 +25,7 @@ pub struct ServerTx(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReferId(pub u64);
 
-/// A request of ours outside any usage.
+/// A request of ours outside any usage, or one within a dialog that was passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 

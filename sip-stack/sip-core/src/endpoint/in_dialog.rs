@@ -7,11 +7,11 @@ use crate::message::{HeaderName, Message, Method, StatusCode};
 use crate::transaction::Key;
 
 use super::Endpoint;
-use super::call_out::learn;
+use super::call_out::{learn, max_forwards};
 use super::client::Purpose;
 use super::event::{Ended, Event, Silence};
-use super::ids::{ServerTx, UsageId};
-use super::outgoing::{Body, Headers, Reason};
+use super::ids::{RequestId, ServerTx, UsageId};
+use super::outgoing::{Body, Headers, PassedOn, Reason};
 use super::usage::State;
 use super::wire::{Contact, Draft};
 
@@ -28,6 +28,67 @@ impl Endpoint {
         if ready {
             let more = self.about.user_agent.clone();
             self.send_in_dialog(now, usage, 0, Some(body), more, Purpose::Info);
+        }
+    }
+
+    /// Passes a request on to the peer of `usage`. Its outcome comes as `Event::Response` or `Event::RequestFailed`; `None`, and nothing is
+    /// sent, where there is no dialog to send it in.
+    pub fn pass_on(
+        &mut self,
+        now: Time,
+        usage: UsageId,
+        what: PassedOn,
+        extra: &Headers,
+        body: Option<Body>,
+    ) -> Option<RequestId> {
+        let state = self.usages.get(&usage)?;
+        if state.is_over() || state.dialogs.is_empty() {
+            return None;
+        }
+        let request = RequestId(self.rng.u64());
+        let more = self.about.agent_and(extra);
+        let purpose = Purpose::PassOn(what, request);
+        let (mut draft, next_hop) = self.draft_in_dialog(usage, 0, (more, body), purpose)?;
+        draft.max_forwards = max_forwards(extra);
+        let hop = self.hop_in_dialog(usage, &next_hop);
+        self.dispatch(now, draft, hop, Some(usage), purpose);
+        Some(request)
+    }
+
+    /// The final response to a request that was passed on.
+    pub(super) fn passed_on(
+        &mut self,
+        now: Time,
+        usage: Option<UsageId>,
+        request: RequestId,
+        response: Message,
+    ) {
+        let is_lost = matches!(
+            response.status(),
+            Some(StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT)
+        );
+        self.event(Event::Response {
+            request,
+            response,
+            exchange: None,
+        });
+        // RFC 3261 §12.2.1.2: the peer knows the dialog no more.
+        if let (Some(usage), true) = (usage, is_lost) {
+            self.peer_lost(now, usage);
+        }
+    }
+
+    /// A request that was passed on found nobody.
+    pub(super) fn not_passed_on(
+        &mut self,
+        now: Time,
+        usage: Option<UsageId>,
+        request: RequestId,
+        silence: Silence,
+    ) {
+        self.event(Event::RequestFailed { request, silence });
+        if let (Some(usage), Silence::Timeout) = (usage, silence) {
+            self.peer_lost(now, usage);
         }
     }
 
@@ -69,7 +130,7 @@ impl Endpoint {
         }
     }
 
-    /// A request within dialog `fork` of `usage` (RFC 3261 §12.2.1.1).
+    /// Sends a request within dialog `fork` of `usage` (RFC 3261 §12.2.1.1).
     pub(super) fn send_in_dialog(
         &mut self,
         now: Time,
@@ -79,20 +140,29 @@ impl Endpoint {
         more: String,
         purpose: Purpose,
     ) {
-        let Some(state) = self.usages.get_mut(&usage) else {
-            return;
-        };
-        let Some(dialog) = state.dialogs.get_mut(fork) else {
-            return;
-        };
+        if let Some((draft, next_hop)) = self.draft_in_dialog(usage, fork, (more, body), purpose) {
+            let hop = self.hop_in_dialog(usage, &next_hop);
+            self.dispatch(now, draft, hop, Some(usage), purpose);
+        }
+    }
+
+    /// A request within dialog `fork` of `usage`, and where it goes.
+    fn draft_in_dialog(
+        &mut self,
+        usage: UsageId,
+        fork: usize,
+        (more, body): (String, Option<Body>),
+        purpose: Purpose,
+    ) -> Option<(Draft, String)> {
+        let state = self.usages.get_mut(&usage)?;
+        let dialog = state.dialogs.get_mut(fork)?;
         let routed = dialog.routed();
-        let Some(method) = purpose.in_dialog_method() else {
-            return;
-        };
+        let method = purpose.in_dialog_method()?;
         if matches!(purpose, Purpose::Reinvite { .. }) {
             state.reinviting = true;
         }
         let refreshes_target = matches!(method, Method::Invite | Method::Update);
+        let has_contact = refreshes_target || matches!(method, Method::Notify | Method::Refer);
         let draft = Draft {
             uri: routed.request_uri,
             routes: routed.routes,
@@ -100,11 +170,9 @@ impl Endpoint {
             to: dialog.remote.clone(),
             call_id: state.info.call_id.clone(),
             cseq: dialog.next_seq(),
-            contact: (refreshes_target || matches!(method, Method::Notify | Method::Refer)).then(|| {
-                Contact {
-                    user: state.contact_user.clone(),
-                    ..Contact::default()
-                }
+            contact: has_contact.then(|| Contact {
+                user: state.contact_user.clone(),
+                ..Contact::default()
             }),
             session: if refreshes_target {
                 state.session_lines()
@@ -115,8 +183,7 @@ impl Endpoint {
             body,
             ..Draft::bare(method)
         };
-        let hop = self.hop_in_dialog(usage, &routed.next_hop);
-        self.dispatch(now, draft, hop, Some(usage), purpose);
+        Some((draft, routed.next_hop))
     }
 
     /// A request of the peer within a dialog.
@@ -197,25 +264,12 @@ impl Endpoint {
             Method::Update => self.receive_update(now, usage, fork, server, &request),
             Method::Prack => self.receive_prack(now, usage, server, &request),
             Method::Options => {
-                let accept = self.about.accept.clone();
-                let (allow, supported) = (self.about.allow.clone(), self.about.supported.clone());
-                self.refuse_with(now, server, StatusCode::OK, &[&allow, &accept, &supported]);
+                let lines = format!("{}{}", self.about.accept, self.about.abilities());
+                self.refuse_with(now, server, StatusCode::OK, &[&lines]);
             }
             // RFC 6086 §4.2.2: we agreed to no package.
             Method::Info if request.header(HeaderName::InfoPackage).is_some() => {
                 self.refuse_with(now, server, StatusCode::BAD_INFO_PACKAGE, &["Recv-Info: \r\n"]);
-            }
-            Method::Info => {
-                let content_type = request
-                    .header(HeaderName::ContentType)
-                    .unwrap_or_default()
-                    .to_owned();
-                self.event(Event::Info {
-                    usage,
-                    tx,
-                    content_type,
-                    body: request.body_bytes(),
-                });
             }
             Method::Refer => self.receive_refer(now, usage, server, &request),
             Method::Subscribe => self.receive_subscribe_in_call(now, usage, server, &request),

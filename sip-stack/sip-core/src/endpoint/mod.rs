@@ -65,7 +65,7 @@ pub use counts::{Counts, Totals, UsageInfo};
 pub use event::{Ended, Event, Input, OfferMethod, Output, Silence};
 pub use ids::{ForkId, QueryId, ReferId, RequestId, ServerTx, UsageId};
 pub use outgoing::{
-    Body, Exchange, Headers, OutgoingContact, OutgoingInvite, OutgoingRequest, Reason, Target,
+    Body, Exchange, Headers, OutgoingContact, OutgoingInvite, OutgoingRequest, PassedOn, Reason, Target,
 };
 pub use subscription::{
     EventType, OutgoingSubscribe, SubscriptionEnd, SubscriptionId, SubscriptionState, TerminationReason,
@@ -122,6 +122,8 @@ enum TimerKey {
     Server(u64),
     Usage(UsageId, Alarm),
     Subscription(SubscriptionId),
+    /// The next NOTIFY of it may leave.
+    Pace(SubscriptionId),
 }
 
 /// Self-description, as whole header lines.
@@ -130,6 +132,8 @@ struct About {
     allow: String,
     /// `Allow-Events`, with `refer`; empty if there is no package at all.
     allow_events: String,
+    /// True if there is a package besides `refer`.
+    has_packages: bool,
     supported: String,
     /// Without `100rel`, for an INVITE that offers nothing (its reliable answer would have to come in a PRACK).
     supported_late: String,
@@ -195,6 +199,13 @@ impl Endpoint {
         self.usages.get(&usage).map(|usage| &usage.info)
     }
 
+    /// Tag of the peer in the dialog of a leg, the first one of several that ring; `None` until it gave one.
+    #[must_use]
+    pub fn peer_tag(&self, usage: UsageId) -> Option<&str> {
+        let dialog = self.usages.get(&usage)?.dialogs.first()?;
+        dialog.remote_tag.as_deref()
+    }
+
     /// True if a leg is the dialog with this Call-ID, tag of ours and tag of the peer (RFC 3261 §12), or has it among its early
     /// ones. A dialog whose peer gave no tag cannot be named.
     #[must_use]
@@ -252,6 +263,7 @@ impl Endpoint {
                 TimerKey::Server(id) => self.server_timeout(now, id),
                 TimerKey::Usage(usage, alarm) => self.alarm(now, usage, alarm),
                 TimerKey::Subscription(id) => self.subscription_due(now, id),
+                TimerKey::Pace(id) => self.tell_if_due(now, id),
             }
         }
     }
@@ -306,6 +318,7 @@ impl About {
                 let packages = config.event_packages.iter().map(String::as_str);
                 list("Allow-Events", &mut packages.chain(refer))
             },
+            has_packages: !config.event_packages.is_empty(),
             supported: list("Supported", &mut supported()),
             supported_late: list("Supported", &mut supported().filter(|tag| *tag != "100rel")),
             accept: list(
@@ -315,6 +328,22 @@ impl About {
             user_agent: agent("User-Agent"),
             server: agent("Server"),
         }
+    }
+}
+
+impl About {
+    /// `Allow-Events`, where there is a package besides `refer`, which `Allow` says enough of: in INVITEs, what answers them with a
+    /// dialog, and answers to OPTIONS (RFC 6665 §8.2.2).
+    fn packages(&self) -> &str {
+        match self.has_packages {
+            true => &self.allow_events,
+            false => "",
+        }
+    }
+
+    /// `Allow`, `Allow-Events` and `Supported`.
+    fn abilities(&self) -> String {
+        [&self.allow, self.packages(), &self.supported].concat()
     }
 }
 

@@ -46,6 +46,9 @@ impl Endpoint {
         let mut all = String::new();
         wire::extra_lines(&mut all, extra);
         all.push_str(allow);
+        if code.is_success() && !wire::has(extra, HeaderName::AllowEvents) {
+            all.push_str(self.about.packages());
+        }
         if code.is_success() && !wire::has(extra, HeaderName::Supported) {
             all.push_str(&self.about.supported);
         }

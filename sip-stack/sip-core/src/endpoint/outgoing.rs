@@ -144,3 +144,12 @@ pub struct Exchange {
     /// Knows the challenges of the peer from now on.
     pub answerer: Option<Answerer>,
 }
+
+/// A request within a dialog that is passed on from another one: it says something to the other party, and nothing about the dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassedOn {
+    /// INFO (RFC 6086).
+    Info,
+    /// MESSAGE (RFC 3428).
+    Message,
+}

@@ -93,7 +93,7 @@ impl Endpoint {
             self.event(Event::Response {
                 request,
                 response,
-                exchange,
+                exchange: Some(exchange),
             });
         }
     }

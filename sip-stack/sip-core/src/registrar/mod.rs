@@ -85,6 +85,8 @@ pub struct Registrar {
     expiries: Timers<u64>,
     last_id: u64,
     events: VecDeque<Event>,
+    /// Number of changes so far.
+    revision: u64,
 }
 
 impl Registrar {
@@ -99,6 +101,7 @@ impl Registrar {
             expiries: Timers::default(),
             last_id: 0,
             events: VecDeque::new(),
+            revision: 0,
         }
     }
 
@@ -218,6 +221,12 @@ impl Registrar {
         self.events.pop_front()
     }
 
+    /// Number that is another one after each change of any binding.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// Bindings of all users.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -244,6 +253,7 @@ impl Registrar {
         let Some(mut binding) = Binding::new(id, contact, now + expires, flow, request) else {
             return;
         };
+        self.revision += 1;
         let was_reachable = self.is_reachable(user);
         let replaced = self
             .users
@@ -283,6 +293,7 @@ impl Registrar {
         let Some(user) = self.owners.remove(&id) else {
             return;
         };
+        self.revision += 1;
         let Some(bindings) = self.users.get_mut(&user) else {
             return;
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sip_core::endpoint::{Body, Ended, Event, Headers, OfferMethod, OutgoingInvite, UsageId};
+use sip_core::endpoint::{Body, Ended, Event, Headers, OfferMethod, OutgoingInvite, PassedOn, UsageId};
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
 use sip_core::message::{HeaderName, StatusCode};
 
@@ -238,18 +238,15 @@ fn info_and_notify_are_for_the_user_and_options_is_not() {
         "Content-Type: application/dtmf-relay\r\n",
         "Signal=5\r\nDuration=160\r\n",
     );
-    let Event::Info {
-        tx,
-        content_type,
-        body,
-        ..
-    } = bench.event()
-    else {
+    let Event::InDialog { tx, request, .. } = bench.event() else {
         panic!()
     };
     assert_eq!(
-        (&content_type[..], &body[..]),
-        ("application/dtmf-relay", &b"Signal=5\r\nDuration=160\r\n"[..])
+        (request.content_type(), request.body()),
+        (
+            Some("application/dtmf-relay"),
+            &b"Signal=5\r\nDuration=160\r\n"[..]
+        )
     );
     bench.act(|endpoint, now| endpoint.reply_in_dialog(now, usage, tx, StatusCode::OK, Headers::new(), None));
     assert_eq!(bench.last("200").cseq().number, 101);
@@ -729,4 +726,42 @@ fn an_info_of_a_package_is_refused_and_replaces_belongs_to_an_invite_alone() {
         request("OPTIONS", "sip:1001@192.0.2.1", lines, ""),
     );
     assert_eq!(bench.count("400"), 2);
+}
+
+#[test]
+fn what_came_over_another_dialog_is_passed_on_and_its_outcome_told() {
+    let (mut bench, usage) = called("");
+    let body = Body {
+        content_type: "text/plain".into(),
+        data: "hello".into(),
+    };
+    let extra: Headers = vec![
+        ("Subject".into(), "x".into()),
+        ("Max-Forwards".into(), "7".into()),
+    ];
+    let sent = bench
+        .act(|endpoint, now| endpoint.pass_on(now, usage, PassedOn::Message, &extra, Some(body.clone())));
+    let message = bench.last("MESSAGE");
+    assert_eq!((message.body(), message.max_forwards()), (&b"hello"[..], Some(7)));
+    assert_eq!(message.header_named("Subject"), Some("x"));
+    bench.answer("MESSAGE", StatusCode::ACCEPTED, "", "", "");
+    let Event::Response {
+        request, response, ..
+    } = bench.event()
+    else {
+        panic!("{}", bench.ladder())
+    };
+    assert_eq!(
+        (Some(request), response.status()),
+        (sent, Some(StatusCode::ACCEPTED))
+    );
+    // A peer that knows the dialog no more ends it, after the outcome.
+    let sent = bench.act(|endpoint, now| endpoint.pass_on(now, usage, PassedOn::Info, &extra, Some(body)));
+    bench.answer("INFO", StatusCode::CALL_DOES_NOT_EXIST, "", "", "");
+    assert!(matches!(bench.event(), Event::Response { request, .. } if Some(request) == sent));
+    assert!(matches!(bench.event(), Event::Ended { .. }));
+    let none = bench.act(|endpoint, now| endpoint.pass_on(now, usage, PassedOn::Info, &extra, None));
+    assert_eq!(none, None);
+    bench.answer("BYE", StatusCode::OK, "", "", "");
+    bench.is_clean_after_a_while();
 }

@@ -689,3 +689,184 @@ fn a_notify_that_matches_no_subscription_is_refused() {
     tells(&mut bench, &message, "n1", 1, "active");
     assert_eq!((bench.count("481"), bench.events.len()), (1, 0));
 }
+
+/// A SUBSCRIBE with these lines, as the application hears of it.
+fn asked(bench: &mut Bench, lines: &str) -> SubscriptionId {
+    bench.receive(
+        peer(Transport::Udp),
+        request("SUBSCRIBE", "sip:1001@192.0.2.1", lines, ""),
+    );
+    match bench.event() {
+        Event::Subscribe { subscription, .. } => subscription,
+        other => panic!("{other:?} {}", bench.ladder()),
+    }
+}
+
+#[test]
+fn changes_are_told_one_at_a_time_and_the_latest_state_wins() {
+    let (mut bench, id) = granted();
+    bench.act(|endpoint, now| endpoint.state_changed(now, id));
+    bench.act(|endpoint, now| endpoint.state_changed(now, id));
+    assert!(bench.events.is_empty(), "the first NOTIFY is under way");
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    assert!(bench.events.is_empty(), "the interval is not over");
+    bench.secs(1);
+    assert!(matches!(bench.event(), Event::NotifyDue { subscription } if subscription == id));
+    assert!(bench.events.is_empty(), "two changes are one");
+    tell(&mut bench, id);
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    bench.secs(5);
+    assert!(bench.events.is_empty(), "nothing changed since");
+    bench.act(|endpoint, now| endpoint.state_changed(now, id));
+    assert!(
+        matches!(bench.event(), Event::NotifyDue { .. }),
+        "after a quiet time at once"
+    );
+    assert_eq!(bench.distinct("NOTIFY"), 2);
+}
+
+#[test]
+fn a_change_waits_for_a_refused_notify_as_well_and_for_no_subscription_that_is_over() {
+    let (mut bench, id) = granted();
+    bench.act(|endpoint, now| endpoint.state_changed(now, id));
+    bench.secs(2);
+    bench.answer("NOTIFY", StatusCode::SERVER_INTERNAL_ERROR, "", "", "");
+    assert!(matches!(bench.event(), Event::NotifyDue { .. }));
+    tell(&mut bench, id);
+    bench.act(|endpoint, now| endpoint.state_changed(now, id));
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    bench.act(|endpoint, now| endpoint.terminate_subscription(now, id, TerminationReason::Deactivated, None));
+    bench.act(|endpoint, now| endpoint.state_changed(now, id));
+    bench.is_clean_after_a_while();
+}
+
+#[test]
+fn a_subscriber_may_ask_for_fewer_notifies() {
+    let mut bench = notifier();
+    let lines = "Event: dialog;max-rate=0.1\r\nExpires: 600\r\nContact: <sip:bob@192.0.2.9:5060>\r\n";
+    let id = asked(&mut bench, lines);
+    bench.act(|endpoint, now| endpoint.accept_subscription(now, id, Duration::from_secs(600)));
+    tell(&mut bench, id);
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    bench.act(|endpoint, now| endpoint.state_changed(now, id));
+    bench.secs(9);
+    assert!(bench.events.is_empty());
+    bench.secs(1);
+    assert!(matches!(bench.event(), Event::NotifyDue { .. }));
+}
+
+#[test]
+fn what_is_too_brief_is_refused_with_what_is_not() {
+    let mut bench = Bench::with(Config {
+        min_subscription: Duration::from_secs(60),
+        event_packages: vec!["dialog".into()],
+        ..config()
+    });
+    bench.receive(
+        peer(Transport::Udp),
+        request("SUBSCRIBE", "sip:1001@192.0.2.1", &WANTS.replace("600", "59"), ""),
+    );
+    let refused = bench.last("423");
+    assert_eq!(refused.min_expires(), Some(60));
+    assert_eq!(bench.endpoint.counts(), Counts::default());
+    // Nor is a refresh that is too brief granted; the subscription stays as it was.
+    let (mut bench, _) = granted();
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    again(&mut bench, 101, "Event: dialog\r\nExpires: 9\r\n");
+    assert_eq!(bench.last("423").min_expires(), Some(10));
+    assert!(bench.events.is_empty());
+    assert_eq!(bench.endpoint.counts().subscriptions, 1);
+}
+
+#[test]
+fn a_subscription_waits_for_who_decides() {
+    let mut bench = notifier();
+    let id = asked(&mut bench, WANTS);
+    bench.act(|endpoint, now| {
+        endpoint.defer_subscription(now, id, Duration::from_secs(300));
+        endpoint.notify(now, id, None);
+    });
+    assert_eq!(
+        text(&bench.last("NOTIFY"), HeaderName::SubscriptionState),
+        "pending;expires=300"
+    );
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    // A refresh decides nothing.
+    again(&mut bench, 101, "Event: dialog\r\nExpires: 200\r\n");
+    bench.events.clear();
+    bench.act(|endpoint, now| endpoint.notify(now, id, None));
+    assert_eq!(
+        text(&bench.last("NOTIFY"), HeaderName::SubscriptionState),
+        "pending;expires=200"
+    );
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    bench.act(|endpoint, _| endpoint.authorize_subscription(id));
+    tell(&mut bench, id);
+    assert_eq!(
+        text(&bench.last("NOTIFY"), HeaderName::SubscriptionState),
+        "active;expires=200"
+    );
+    bench.answer("NOTIFY", StatusCode::OK, "", "", "");
+    let reason = TerminationReason::GiveUp(Some(Duration::from_secs(90)));
+    bench.act(|endpoint, now| endpoint.terminate_subscription(now, id, reason, None));
+    assert_eq!(
+        text(&bench.last("NOTIFY"), HeaderName::SubscriptionState),
+        "terminated;reason=giveup;retry-after=90"
+    );
+    bench.is_clean_after_a_while();
+}
+
+#[test]
+fn there_is_an_end_to_what_is_watched() {
+    let mut bench = Bench::with(Config {
+        max_subscriptions: 0,
+        event_packages: vec!["dialog".into()],
+        ..config()
+    });
+    bench.receive(
+        peer(Transport::Udp),
+        request("SUBSCRIBE", "sip:1001@192.0.2.1", WANTS, ""),
+    );
+    assert_eq!((bench.count("503"), bench.events.len()), (1, 0));
+}
+
+#[test]
+fn packages_are_named_where_a_dialog_begins() {
+    let packages = "dialog, message-summary, refer";
+    let mut bench = notifier();
+    bench.receive(
+        peer(Transport::Udp),
+        request(
+            "INVITE",
+            "sip:1001@192.0.2.1",
+            "Contact: <sip:bob@192.0.2.9>\r\n",
+            "",
+        ),
+    );
+    let Event::Invite { usage, .. } = bench.event() else {
+        panic!("{}", bench.ladder())
+    };
+    bench.act(|endpoint, now| {
+        endpoint.ring(now, usage, StatusCode::RINGING, None, Headers::new());
+        endpoint.accept(now, usage, Some(Body::sdp("v=0\r\n")), Headers::new());
+    });
+    for response in ["180", "200"] {
+        assert_eq!(text(&bench.last(response), HeaderName::AllowEvents), packages);
+    }
+    // Where there is no package but `refer`, `Allow` says enough.
+    let mut bench = Bench::new();
+    bench.receive(
+        peer(Transport::Udp),
+        request(
+            "INVITE",
+            "sip:1001@192.0.2.1",
+            "Contact: <sip:bob@192.0.2.9>\r\n",
+            "",
+        ),
+    );
+    let Event::Invite { usage, .. } = bench.event() else {
+        panic!("{}", bench.ladder())
+    };
+    bench.act(|endpoint, now| endpoint.ring(now, usage, StatusCode::RINGING, None, Headers::new()));
+    assert!(bench.last("180").header(HeaderName::AllowEvents).is_none());
+}

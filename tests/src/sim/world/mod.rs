@@ -91,6 +91,7 @@ fn trunk(at: SocketAddr) -> Trunk {
         register: None,
         caller_id: CallerId::Pass,
         from_domain: None,
+        watches: true,
         username: None,
         password: None,
         timeout: None,

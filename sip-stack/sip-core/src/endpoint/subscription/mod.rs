@@ -1,12 +1,14 @@
 //! Subscriptions (RFC 6665): a dialog usage of its own, on both sides.
 //!
-//! `notifier` is the side that a peer subscribes at, `subscriber` the side that subscribes, with its state in `forks`. The
-//! subscription that a REFER implies (RFC 3515) lives in the dialog of its call (`refer`), and reads and writes `Event` and
-//! `Subscription-State` with this file.
+//! `notifier` is the side that a peer subscribes at, `telling` has its NOTIFYs and `pace` their pace; `subscriber` is the side that
+//! subscribes, with its state in `forks`. The subscription that a REFER implies (RFC 3515) lives in the dialog of its call (`refer`), and
+//! reads and writes `Event` and `Subscription-State` with this file.
 
 mod forks;
 mod notifier;
+mod pace;
 mod subscriber;
+mod telling;
 mod types;
 
 use std::fmt;
@@ -69,15 +71,23 @@ enum Side {
 pub(super) enum StateLine {
     /// The subscription goes on for so long.
     Active(Duration),
+    /// Nobody has decided on it yet; it goes on for so long.
+    Pending(Duration),
     /// The subscription is over, for this reason.
     Terminated(&'static str),
+    /// The same, and the peer is not to come back before so long.
+    TerminatedFor(&'static str, Duration),
 }
 
 impl fmt::Display for StateLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StateLine::Active(left) => write!(f, "active;expires={}", left.as_secs()),
+            StateLine::Pending(left) => write!(f, "pending;expires={}", left.as_secs()),
             StateLine::Terminated(reason) => write!(f, "terminated;reason={reason}"),
+            StateLine::TerminatedFor(reason, wait) => {
+                write!(f, "terminated;reason={reason};retry-after={}", wait.as_secs())
+            }
         }
     }
 }
@@ -145,8 +155,8 @@ impl Endpoint {
             }
             (Side::Subscriber(_), Some(Method::Notify)) if is_same => self.notified(now, id, server, request),
             (_, Some(Method::Options)) => {
-                let (allow, supported) = (self.about.allow.clone(), self.about.supported.clone());
-                self.refuse_with(now, server, StatusCode::OK, &[&allow, &supported]);
+                let lines = self.about.abilities();
+                self.refuse_with(now, server, StatusCode::OK, &[&lines]);
             }
             // The dialog has no other usage (RFC 6665 §4.1.3, RFC 5057 §5.1).
             _ => self.refuse_with(now, server, StatusCode::CALL_DOES_NOT_EXIST, &[]),
@@ -180,7 +190,7 @@ impl Endpoint {
     /// The final response to a SUBSCRIBE or NOTIFY of ours.
     pub(super) fn subscription_answered(&mut self, now: Time, id: SubscriptionId, response: &Message) {
         match self.subscriptions.get(&id).map(|subscription| &subscription.side) {
-            Some(Side::Notifier(_)) => self.notify_answered(id, response),
+            Some(Side::Notifier(_)) => self.notify_answered(now, id, response),
             Some(Side::Subscriber(_)) => self.subscribe_answered(now, id, response),
             None => {}
         }
@@ -213,6 +223,7 @@ impl Endpoint {
 
     fn forget_subscription(&mut self, id: SubscriptionId) -> Option<Subscription> {
         self.timers.cancel(TimerKey::Subscription(id));
+        self.timers.cancel(TimerKey::Pace(id));
         self.subscriptions.remove(&id)
     }
 }

@@ -1,4 +1,4 @@
-//! Notifier: a peer subscribes to an event of ours, and is told its state (RFC 6665 §4.2).
+//! Notifier: a peer subscribes to an event of ours (RFC 6665 §4.2.1).
 
 use std::time::Duration;
 
@@ -6,39 +6,50 @@ use sans_io::Time;
 
 use crate::dialog::Dialog;
 use crate::flow::Flow;
-use crate::message::{HeaderName, Message, Method, StatusCode};
+use crate::message::{HeaderName, Message, StatusCode};
 
 use super::super::call_in::is_sticky;
-use super::super::client::Purpose;
 use super::super::event::Event;
 use super::super::ids::ServerTx;
-use super::super::outgoing::{Body, Headers};
-use super::super::resolve::Hop;
-use super::super::wire::Draft;
-use super::{Endpoint, Identity, Side, StateLine, Subscription, TimerKey, expires_line, is_end};
-use super::{EventType, SubscriptionEnd, SubscriptionId, TerminationReason};
+use super::super::outgoing::Headers;
+use super::pace::{Pace, interval};
+use super::{Endpoint, Identity, Side, Subscription, TimerKey, expires_line};
+use super::{EventType, SubscriptionId};
 
 /// Time that a SUBSCRIBE without `Expires` asks for; packages that have another one are not known here.
 const DEFAULT: Duration = Duration::from_secs(3_600);
 
+/// Time from which no SUBSCRIBE is too brief, whatever is configured (RFC 6665 §4.2.1.1).
+const NEVER_BRIEF: Duration = Duration::from_secs(3_600);
+
 /// The side that tells.
 #[derive(Debug)]
 pub(super) struct Notifier {
-    dialog: Dialog,
+    pub(super) dialog: Dialog,
     /// Time that one SUBSCRIBE gets at most.
     longest: Duration,
-    stage: Stage,
+    pub(super) pace: Pace,
+    pub(super) stage: Stage,
 }
 
 /// Stage of a peer's subscription.
 #[derive(Clone, Copy, Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// The SUBSCRIBE, this server transaction, waits for the application's word.
     Asked { server: u64, wanted: Duration },
     /// Granted until then.
-    Granted { until: Time },
+    Granted { until: Time, standing: Standing },
     /// The peer wants one state and no more (RFC 6665 §4.4.3): the next NOTIFY is the last.
     Last,
+}
+
+/// Standing of a subscription that was granted (RFC 6665 §4.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It waits for somebody who decides whether the peer may have the state.
+    Pending,
+    /// The peer may have the state.
+    Active,
 }
 
 impl Endpoint {
@@ -57,12 +68,19 @@ impl Endpoint {
         if request.contact().is_none() {
             return self.refuse_with(now, server, StatusCode::BAD_REQUEST, &[]);
         }
-        if self.subscriptions.len() >= self.config.max_usages {
+        let wanted = wanted(&request);
+        if self.refuse_brief(now, server, wanted) {
+            return;
+        }
+        if self.subscriptions.len() >= self.config.max_subscriptions {
             return self.refuse_full(now, server);
         }
         let id = SubscriptionId(self.rng.u64());
         let first = self.rng.below(1 << 16) as u32 + 1;
-        let wanted = wanted(&request);
+        let slow = request
+            .event()
+            .and_then(|event| interval(event.param("max-rate")));
+        let pace = self.config.notify_interval.max(slow.unwrap_or_default());
         let user = request.uri().and_then(|uri| uri.user()).unwrap_or_default();
         let identity = Identity {
             event: event.clone(),
@@ -76,6 +94,7 @@ impl Endpoint {
         let side = Side::Notifier(Notifier {
             dialog: Dialog::uas(&request, first),
             longest: Duration::ZERO,
+            pace: Pace::new(now, pace),
             stage: Stage::Asked { server, wanted },
         });
         self.subscriptions.insert(id, Subscription { identity, side });
@@ -92,6 +111,31 @@ impl Endpoint {
     /// Grants `Event::Subscribe`, and each refresh after it, `longest` at most, in whole seconds. [`notify`](Self::notify) must follow at
     /// once (RFC 6665 §4.2.1.2).
     pub fn accept_subscription(&mut self, now: Time, subscription: SubscriptionId, longest: Duration) {
+        self.take_subscription(now, subscription, longest, Standing::Active);
+    }
+
+    /// Grants `Event::Subscribe` as [`accept_subscription`](Self::accept_subscription) does, but for somebody else to decide on: its
+    /// NOTIFYs say `pending`, and are to tell nothing of the state, until [`authorize_subscription`](Self::authorize_subscription).
+    pub fn defer_subscription(&mut self, now: Time, subscription: SubscriptionId, longest: Duration) {
+        self.take_subscription(now, subscription, longest, Standing::Pending);
+    }
+
+    /// Lets a peer have the state that its subscription waits for; [`notify`](Self::notify) must follow.
+    pub fn authorize_subscription(&mut self, subscription: SubscriptionId) {
+        if let Some((_, notifier)) = self.notifier_mut(subscription)
+            && let Stage::Granted { standing, .. } = &mut notifier.stage
+        {
+            *standing = Standing::Active;
+        }
+    }
+
+    fn take_subscription(
+        &mut self,
+        now: Time,
+        subscription: SubscriptionId,
+        longest: Duration,
+        standing: Standing,
+    ) {
         let Some((identity, notifier)) = self.notifier_mut(subscription) else {
             return;
         };
@@ -104,7 +148,7 @@ impl Endpoint {
             entry.tag = tag;
             entry.stranger = false;
         }
-        self.grant(now, subscription, server, wanted);
+        self.grant(now, subscription, server, (wanted, standing));
     }
 
     /// Refuses `Event::Subscribe`, with 300 to 699, once and without a trace: a copy of the SUBSCRIBE counts as a new one. No event follows.
@@ -118,47 +162,14 @@ impl Endpoint {
         }
     }
 
-    /// Tells the subscriber the state, with NOTIFY. Nothing happens before the subscription is granted. Where the peer wanted no more
-    /// than this state, `Event::SubscriptionEnded` follows.
-    pub fn notify(&mut self, now: Time, subscription: SubscriptionId, body: Option<Body>) {
+    /// Leaves the SUBSCRIBE of `Event::Subscribe` without an answer and forgets it. No event follows.
+    pub fn pass_over_subscription(&mut self, subscription: SubscriptionId) {
         let Some((_, notifier)) = self.notifier_mut(subscription) else {
             return;
         };
-        match notifier.stage {
-            Stage::Asked { .. } => {}
-            Stage::Granted { until } => {
-                let agent = self.about.user_agent.clone();
-                let line = StateLine::Active(until.since(now));
-                let state = self.subscriptions.get_mut(&subscription);
-                if let Some((draft, hop)) = state.and_then(|state| state.notify(line, &agent, body)) {
-                    self.dispatch(now, draft, hop, None, Purpose::Subscription(subscription));
-                }
-            }
-            Stage::Last => {
-                self.tell_last(now, subscription, "timeout", body);
-                self.notifier_ended(subscription, SubscriptionEnd::Unsubscribed);
-            }
-        }
-    }
-
-    /// Ends a subscription of a peer, with a last state (RFC 6665 §4.2.2); one that was not granted yet is refused with 480. No event
-    /// follows.
-    pub fn terminate_subscription(
-        &mut self,
-        now: Time,
-        subscription: SubscriptionId,
-        reason: TerminationReason,
-        body: Option<Body>,
-    ) {
-        let Some((_, notifier)) = self.notifier_mut(subscription) else {
-            return;
-        };
-        match notifier.stage {
-            Stage::Asked { .. } => {
-                let code = StatusCode::TEMPORARILY_UNAVAILABLE;
-                self.reject_subscription(subscription, code, &Headers::new());
-            }
-            Stage::Granted { .. } | Stage::Last => self.tell_last(now, subscription, reason.name(), body),
+        if let Stage::Asked { server, .. } = notifier.stage {
+            self.forget_subscription(subscription);
+            self.drop_server(server);
         }
     }
 
@@ -171,6 +182,25 @@ impl Endpoint {
         server: u64,
         request: &Message,
     ) {
+        let Some((_, notifier)) = self.notifier_mut(id) else {
+            return;
+        };
+        if !notifier.dialog.is_with(request.from().tag()) {
+            return self.refuse_with(now, server, StatusCode::CALL_DOES_NOT_EXIST, &[]);
+        }
+        let standing = match notifier.stage {
+            Stage::Asked { .. } => None,
+            Stage::Granted { standing, .. } => Some(standing),
+            Stage::Last => Some(Standing::Active),
+        };
+        // RFC 3261 §12.2.2: a request that is out of order is refused and changes nothing.
+        let Some(standing) = standing.filter(|_| notifier.dialog.admit(request.cseq().number)) else {
+            return self.refuse_with(now, server, StatusCode::SERVER_INTERNAL_ERROR, &[]);
+        };
+        let wanted = wanted(request);
+        if self.refuse_brief(now, server, wanted) {
+            return;
+        }
         let Some(Subscription {
             identity,
             side: Side::Notifier(notifier),
@@ -178,31 +208,33 @@ impl Endpoint {
         else {
             return;
         };
-        if !notifier.dialog.is_with(request.from().tag()) {
-            return self.refuse_with(now, server, StatusCode::CALL_DOES_NOT_EXIST, &[]);
-        }
-        // RFC 3261 §12.2.2: a request that is out of order is refused and changes nothing.
-        if !notifier.dialog.admit(request.cseq().number) || matches!(notifier.stage, Stage::Asked { .. }) {
-            return self.refuse_with(now, server, StatusCode::SERVER_INTERNAL_ERROR, &[]);
-        }
         notifier.dialog.refresh_target(request);
         // The peer came back over another connection (RFC 5626): there it is reachable now.
         if identity.flow.is_some_and(|old| old.transport == flow.transport) {
             identity.flow = Some(flow);
         }
-        self.grant(now, id, server, wanted(request));
+        self.grant(now, id, server, (wanted, standing));
         self.event(Event::Resubscribed { subscription: id });
     }
 
     /// Answers a SUBSCRIBE 200 with the time that it gets, which is never longer than what it asked for (RFC 6665 §4.2.1.1).
-    fn grant(&mut self, now: Time, id: SubscriptionId, server: u64, wanted: Duration) {
+    fn grant(
+        &mut self,
+        now: Time,
+        id: SubscriptionId,
+        server: u64,
+        (wanted, standing): (Duration, Standing),
+    ) {
         let Some((identity, notifier)) = self.notifier_mut(id) else {
             return;
         };
         let granted = Duration::from_secs(wanted.min(notifier.longest).as_secs());
         notifier.stage = match granted.is_zero() {
             true => Stage::Last,
-            false => Stage::Granted { until: now + granted },
+            false => Stage::Granted {
+                until: now + granted,
+                standing,
+            },
         };
         let user = identity.contact_user.clone();
         self.arm_notifier(now, id, granted);
@@ -222,43 +254,16 @@ impl Endpoint {
         self.respond(now, server, StatusCode::OK, &more, None);
     }
 
-    /// Nobody refreshed a subscription (RFC 6665 §4.2.2), or the application did not do its part in time.
-    pub(super) fn subscription_expired(&mut self, now: Time, id: SubscriptionId) {
-        let Some((_, notifier)) = self.notifier_mut(id) else {
-            return;
-        };
-        match notifier.stage {
-            Stage::Asked { .. } => self.end_subscription(id, SubscriptionEnd::Expired),
-            Stage::Granted { .. } => {
-                self.tell_last(now, id, "timeout", None);
-                self.notifier_ended(id, SubscriptionEnd::Expired);
-            }
-            Stage::Last => {
-                self.tell_last(now, id, "timeout", None);
-                self.notifier_ended(id, SubscriptionEnd::Unsubscribed);
-            }
+    /// Refuses a SUBSCRIBE that asks for less time than we grant: 423 with `Min-Expires` (RFC 6665 §4.2.1.1). One that asks for none
+    /// wants a single state, or no more.
+    fn refuse_brief(&mut self, now: Time, server: u64, wanted: Duration) -> bool {
+        let least = self.config.min_subscription.min(NEVER_BRIEF);
+        let is_brief = !wanted.is_zero() && wanted < least;
+        if is_brief {
+            let line = format!("Min-Expires: {}\r\n", least.as_secs());
+            self.refuse_with(now, server, StatusCode::INTERVAL_TOO_BRIEF, &[&line]);
         }
-    }
-
-    /// The answer to a NOTIFY. There are refusals that end the subscription (RFC 6665 §4.2.2).
-    pub(super) fn notify_answered(&mut self, id: SubscriptionId, response: &Message) {
-        if response.status().is_some_and(is_end) {
-            self.end_subscription(id, SubscriptionEnd::PeerGone);
-        }
-    }
-
-    fn notifier_ended(&mut self, subscription: SubscriptionId, how: SubscriptionEnd) {
-        self.event(Event::SubscriptionEnded { subscription, how });
-    }
-
-    /// Forgets a subscription, and tells its peer so. The outcome of that is of no consequence.
-    fn tell_last(&mut self, now: Time, id: SubscriptionId, reason: &'static str, body: Option<Body>) {
-        let line = StateLine::Terminated(reason);
-        let agent = self.about.user_agent.clone();
-        let state = self.forget_subscription(id);
-        if let Some((draft, hop)) = state.and_then(|mut state| state.notify(line, &agent, body)) {
-            self.dispatch(now, draft, hop, None, Purpose::Subscription(id));
-        }
+        is_brief
     }
 
     /// Sets the end of what was granted; without that, the time within which the application has to say something.
@@ -271,7 +276,7 @@ impl Endpoint {
             .set(TimerKey::Subscription(id), now + time, "end of a subscription");
     }
 
-    fn notifier_mut(&mut self, id: SubscriptionId) -> Option<(&Identity, &mut Notifier)> {
+    pub(super) fn notifier_mut(&mut self, id: SubscriptionId) -> Option<(&Identity, &mut Notifier)> {
         match self.subscriptions.get_mut(&id)? {
             Subscription {
                 identity,
@@ -282,20 +287,6 @@ impl Endpoint {
                 ..
             } => None,
         }
-    }
-}
-
-impl Subscription {
-    /// A NOTIFY, and where it goes.
-    fn notify(&mut self, state: StateLine, agent: &str, body: Option<Body>) -> Option<(Draft, Hop)> {
-        let Side::Notifier(notifier) = &mut self.side else {
-            return None;
-        };
-        let more = format!("{}{agent}", self.identity.event.notify_lines(state));
-        Some(
-            self.identity
-                .draft(Method::Notify, &mut notifier.dialog, more, body),
-        )
     }
 }
 

@@ -88,12 +88,16 @@ pub enum SubscriptionEnd {
 pub enum TerminationReason {
     /// The peer may subscribe again at once, perhaps elsewhere.
     Deactivated,
+    /// The peer may subscribe again, after this time where there is one.
+    Probation(Option<Duration>),
     /// The peer may not have the state.
     Rejected,
     /// The thing whose state it was exists no more.
     NoResource,
-    /// The peer may try again later.
-    GiveUp,
+    /// Nobody decided whether the peer may have the state; it may try again, after this time where there is one.
+    GiveUp(Option<Duration>),
+    /// The state will never change again (RFC 6665 §4.1.3).
+    Invariant,
 }
 
 impl TerminationReason {
@@ -102,9 +106,22 @@ impl TerminationReason {
     pub const fn name(self) -> &'static str {
         match self {
             TerminationReason::Deactivated => "deactivated",
+            TerminationReason::Probation(_) => "probation",
             TerminationReason::Rejected => "rejected",
             TerminationReason::NoResource => "noresource",
-            TerminationReason::GiveUp => "giveup",
+            TerminationReason::GiveUp(_) => "giveup",
+            TerminationReason::Invariant => "invariant",
+        }
+    }
+
+    /// Time for which the peer is not to subscribe again: `retry-after`, which has a meaning with two reasons only.
+    pub(super) const fn retry_after(self) -> Option<Duration> {
+        match self {
+            TerminationReason::Probation(after) | TerminationReason::GiveUp(after) => after,
+            TerminationReason::Deactivated
+            | TerminationReason::Rejected
+            | TerminationReason::NoResource
+            | TerminationReason::Invariant => None,
         }
     }
 }

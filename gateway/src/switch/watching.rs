@@ -1,0 +1,46 @@
+//! Watching and messages: whom a number means that is watched, or written to.
+
+use call_engine::Decision;
+use sans_io::Time;
+use session_core::{Coordinator, IncomingMessage, MessageId, WatchRequest};
+use sip_core::endpoint::SubscriptionId;
+use sip_core::message::StatusCode;
+
+use super::{Switch, origin};
+use crate::routing::Destination;
+
+impl Switch {
+    /// A phone or program subscribes to the state of a number: that of the user whom a call to it would reach.
+    pub(super) fn watched(
+        &self,
+        now: Time,
+        subscription: SubscriptionId,
+        watch: &WatchRequest,
+        coordinator: &mut Coordinator,
+    ) {
+        match self.routing.decide(origin(&watch.source), &watch.number) {
+            Decision::User { name } => coordinator.admit_watch(now, subscription, &name),
+            decision => {
+                tracing::debug!(number = %watch.number, ?decision, "no user to watch");
+                coordinator.refuse_watch(subscription, StatusCode::NOT_FOUND);
+            }
+        }
+    }
+
+    /// Somebody writes to a number: the message goes where a call to it would go. Queues and applications read nothing.
+    pub(super) fn written(
+        &self,
+        now: Time,
+        message: MessageId,
+        about: &IncomingMessage,
+        coordinator: &mut Coordinator,
+    ) {
+        match self.routing.route(origin(&about.source), &about.to) {
+            Destination::Party(party) => coordinator.deliver_message(now, message, &party),
+            Destination::Nobody(code) => coordinator.refuse_message(now, message, code),
+            Destination::Queue { .. } | Destination::Application(_) => {
+                coordinator.refuse_message(now, message, StatusCode::NOT_FOUND);
+            }
+        }
+    }
+}

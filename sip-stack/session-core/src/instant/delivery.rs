@@ -1,0 +1,355 @@
+//! Delivery: a message goes to all contacts of its user, or to a trunk. The sender is told what the first who took it said; 202 where it
+//! is kept, or where that takes long (RFC 3428 §7).
+
+use std::time::Duration;
+
+use sans_io::Time;
+use sip_core::endpoint::{Headers, OutgoingRequest, RequestId, ServerTx, Silence};
+use sip_core::message::{HeaderName, Message, StatusCode};
+
+use super::MessageId;
+use super::content::Content;
+use super::kept::Waiting;
+use crate::context::Context;
+use crate::coordinator::{Coordinator, Timer};
+use crate::dial::{Caller, Party, Place, better};
+use crate::event::Source;
+
+/// Time after which the sender of a message for a user is told that it is under way. Its own transaction ends 32 s after it began.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Least time between two looks for messages that are over.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A message that is on its way.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    /// Sender, while it waits for an answer; `None` for a message that had waited.
+    pub(super) source: Option<Source>,
+    pub(super) from: Caller,
+    pub(super) content: Content,
+    pub(super) max_forwards: u8,
+    /// Time after which nobody wants it any more.
+    pub(super) until: Time,
+    pub(super) stage: Stage,
+}
+
+/// Stage of a message.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// The application was asked whom it is for.
+    Asked { tx: ServerTx },
+    /// It was sent.
+    Sent {
+        sender: Sender,
+        recipient: Recipient,
+        /// Requests without an answer.
+        open: usize,
+        /// Best of the refusals so far.
+        best: Option<StatusCode>,
+    },
+}
+
+/// Sender of a message that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// It waits for our answer.
+    Waits(ServerTx),
+    /// It was answered.
+    Answered,
+}
+
+/// Whom a message is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Recipient {
+    /// A user, for whom it may be kept.
+    User(String),
+    /// A user for whom it was kept, and still is.
+    Waiting(String),
+    /// Somebody at a trunk, or at an address.
+    Elsewhere,
+}
+
+/// Outcome of a request that carried a message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Outcome<'a> {
+    Answered(&'a Message),
+    Silent(Silence),
+}
+
+impl Coordinator {
+    /// Answers [`Event::Message`](crate::Event::Message): the message goes to this party.
+    pub fn deliver_message(&mut self, now: Time, message: MessageId, party: &Party) {
+        let (messages, cx) = self.messages_mut();
+        let Some(UnderWay {
+            stage: Stage::Asked { tx },
+            ..
+        }) = messages.under_way.get(&message)
+        else {
+            return;
+        };
+        let tx = *tx;
+        let recipient = match party {
+            Party::User(user) => Recipient::User(user.clone()),
+            Party::Trunk { .. } | Party::Uri { .. } => Recipient::Elsewhere,
+        };
+        let places = match (Place::all_of(cx, party), &recipient) {
+            // Those that came before it come first.
+            (Ok(_), Recipient::User(user)) if messages.kept.first(user).is_some() => Vec::new(),
+            (Ok(places), _) => places,
+            (Err(StatusCode::TEMPORARILY_UNAVAILABLE), Recipient::User(_)) => Vec::new(),
+            (Err(code), _) => return self.refuse_message(now, message, code),
+        };
+        if let Some(under_way) = messages.under_way.get_mut(&message) {
+            under_way.stage = Stage::Sent {
+                sender: Sender::Waits(tx),
+                recipient: recipient.clone(),
+                open: 0,
+                best: None,
+            };
+        }
+        let is_for_user = recipient != Recipient::Elsewhere;
+        self.send_message(now, message, places);
+        if self.messages().under_way.contains_key(&message) && is_for_user {
+            let timers = &mut self.context_mut().timers;
+            timers.set(
+                Timer::Message(message),
+                now + PATIENCE,
+                "answer to the sender of a message",
+            );
+        }
+        if let Recipient::User(user) = recipient {
+            self.deliver_kept(now, &user);
+        }
+    }
+
+    /// Sends a message to these places; without any, nobody takes it now.
+    fn send_message(&mut self, now: Time, message: MessageId, places: Vec<Place>) {
+        let (messages, cx) = self.messages_mut();
+        let Some(under_way) = messages.under_way.get_mut(&message) else {
+            return;
+        };
+        let mut sent = 0;
+        for place in places {
+            let request = under_way.request(cx, place);
+            let request = cx.endpoint.request(now, request);
+            messages.requests.insert(request, message);
+            sent += 1;
+        }
+        if let Stage::Sent { open, .. } = &mut under_way.stage {
+            *open = sent;
+        }
+        if sent == 0 {
+            self.nobody_took(now, message);
+        }
+    }
+
+    /// The outcome of a request of ours, if it carried a message.
+    pub(crate) fn message_answered(&mut self, now: Time, request: RequestId, outcome: Outcome<'_>) -> bool {
+        let (messages, cx) = self.messages_mut();
+        let Some(message) = messages.requests.remove(&request) else {
+            return false;
+        };
+        let Some(under_way) = messages.under_way.get_mut(&message) else {
+            return true;
+        };
+        let Stage::Sent {
+            sender,
+            recipient,
+            open,
+            best,
+        } = &mut under_way.stage
+        else {
+            return true;
+        };
+        *open -= 1;
+        let code = match outcome {
+            Outcome::Answered(response) => response.status().unwrap_or(StatusCode::BAD_GATEWAY),
+            // RFC 4320 §4.1: 408 is no answer to such a request.
+            Outcome::Silent(Silence::Timeout) => StatusCode::SERVER_TIME_OUT,
+            Outcome::Silent(silence) => silence.code(),
+        };
+        if code.is_refusal() {
+            *best = Some(better(*best, code));
+            if *open == 0 {
+                self.nobody_took(now, message);
+            }
+            return true;
+        }
+        let (sender, recipient) = (*sender, recipient.clone());
+        if let Sender::Waits(tx) = sender {
+            cx.endpoint.reply(now, tx, code, Headers::new(), None);
+        }
+        messages.under_way.remove(&message);
+        messages.counts.delivered += 1;
+        cx.timers.cancel(Timer::Message(message));
+        if let Recipient::Waiting(user) = recipient {
+            messages.kept.pop(&user);
+            self.deliver_kept(now, &user);
+        }
+        true
+    }
+
+    /// Nobody took a message: it is kept for a user who is absent, and its sender is told 202; else the sender is told why.
+    fn nobody_took(&mut self, now: Time, message: MessageId) {
+        let (messages, cx) = self.messages_mut();
+        cx.timers.cancel(Timer::Message(message));
+        let Some(under_way) = messages.under_way.remove(&message) else {
+            return;
+        };
+        let Stage::Sent {
+            sender,
+            recipient,
+            best,
+            ..
+        } = under_way.stage
+        else {
+            return;
+        };
+        let is_absent = best.is_none_or(is_absence);
+        let code = best.unwrap_or(StatusCode::TEMPORARILY_UNAVAILABLE);
+        let code = match recipient {
+            Recipient::User(user) if is_absent && under_way.until > now => {
+                let waiting = Waiting {
+                    from: under_way.from,
+                    content: under_way.content,
+                    max_forwards: under_way.max_forwards,
+                    until: under_way.until,
+                };
+                match messages.kept.push(&user, waiting, cx.config.messages.max_kept) {
+                    true => {
+                        messages.counts.kept += 1;
+                        StatusCode::ACCEPTED
+                    }
+                    false => StatusCode::TEMPORARILY_UNAVAILABLE,
+                }
+            }
+            // It goes on waiting for the next registration.
+            Recipient::Waiting(_) if is_absent => return,
+            Recipient::Waiting(user) => {
+                messages.kept.pop(&user);
+                messages.counts.refused += 1;
+                return self.deliver_kept(now, &user);
+            }
+            Recipient::User(_) | Recipient::Elsewhere => code,
+        };
+        if code.is_refusal() {
+            messages.counts.refused += 1;
+        }
+        if let Sender::Waits(tx) = sender {
+            cx.endpoint.reply(now, tx, code, Headers::new(), None);
+        }
+        self.watch_over_kept(now);
+    }
+
+    /// The sender of a message has waited for long: it is told that the message is under way.
+    pub(crate) fn message_takes_long(&mut self, now: Time, message: MessageId) {
+        let (messages, cx) = self.messages_mut();
+        if let Some(UnderWay {
+            stage: Stage::Sent { sender, .. },
+            ..
+        }) = messages.under_way.get_mut(&message)
+            && let Sender::Waits(tx) = std::mem::replace(sender, Sender::Answered)
+        {
+            cx.endpoint
+                .reply(now, tx, StatusCode::ACCEPTED, Headers::new(), None);
+        }
+    }
+
+    /// Delivers what waits for a user who can be reached, one message after the other.
+    pub(crate) fn deliver_kept(&mut self, now: Time, user: &str) {
+        if self.is_getting_kept(user) {
+            return;
+        }
+        self.expire_kept(now);
+        let (messages, cx) = self.messages_mut();
+        let Some(waiting) = messages.kept.first(user).cloned() else {
+            return;
+        };
+        let Ok(places) = Place::all_of(cx, &Party::User(user.to_owned())) else {
+            return;
+        };
+        messages.last_id += 1;
+        let message = MessageId(messages.last_id);
+        messages.under_way.insert(
+            message,
+            UnderWay {
+                source: None,
+                from: waiting.from,
+                content: waiting.content,
+                max_forwards: waiting.max_forwards,
+                until: waiting.until,
+                stage: Stage::Sent {
+                    sender: Sender::Answered,
+                    recipient: Recipient::Waiting(user.to_owned()),
+                    open: 0,
+                    best: None,
+                },
+            },
+        );
+        self.send_message(now, message, places);
+    }
+
+    /// True while the first message that waits for a user is on its way.
+    fn is_getting_kept(&self, user: &str) -> bool {
+        self.messages().is_getting_kept(user)
+    }
+
+    /// Forgets messages that nobody wants any more.
+    pub(crate) fn expire_kept(&mut self, now: Time) {
+        let (messages, _) = self.messages_mut();
+        let mut kept = std::mem::take(&mut messages.kept);
+        messages.counts.expired += kept.expire(now, |user| messages.is_getting_kept(user));
+        messages.kept = kept;
+        self.watch_over_kept(now);
+    }
+
+    /// Forgets what waits for users who exist no more.
+    pub(crate) fn forget_kept(&mut self, now: Time) {
+        let (messages, cx) = self.messages_mut();
+        messages.counts.expired += messages.kept.forget(|user| cx.directory.user(user).is_some());
+        self.watch_over_kept(now);
+    }
+
+    fn watch_over_kept(&mut self, now: Time) {
+        let (messages, cx) = self.messages_mut();
+        match messages.kept.deadline() {
+            // One that is on its way is not forgotten before its answer.
+            Some((at, reason)) => cx.timers.set(Timer::Kept, at.max(now + LOOK), reason),
+            None => {
+                cx.timers.cancel(Timer::Kept);
+            }
+        }
+    }
+}
+
+impl super::Messages {
+    fn is_getting_kept(&self, user: &str) -> bool {
+        self.under_way.values().any(|under_way| {
+            matches!(&under_way.stage, Stage::Sent { recipient: Recipient::Waiting(name), .. } if name == user)
+        })
+    }
+}
+
+impl UnderWay {
+    /// The request to a place.
+    fn request(&self, cx: &Context, place: Place) -> OutgoingRequest {
+        let mut headers = self.content.headers.clone();
+        let max_forwards = HeaderName::MaxForwards.as_str().to_owned();
+        headers.push((max_forwards, self.max_forwards.to_string()));
+        place.message(cx, &self.from, headers, self.content.body.clone())
+    }
+}
+
+/// True for a refusal that says that nobody is there, rather than what the phone thinks of the message.
+fn is_absence(code: StatusCode) -> bool {
+    matches!(
+        code,
+        StatusCode::REQUEST_TIMEOUT
+            | StatusCode::TEMPORARILY_UNAVAILABLE
+            | StatusCode::FLOW_FAILED
+            | StatusCode::CALL_DOES_NOT_EXIST
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::SERVER_TIME_OUT
+    )
+}
