@@ -340,15 +340,11 @@ impl World {
                 self.between.keys().next(),
             ];
             let network = network.into_iter().flatten().map(|(at, _)| *at).min();
-            let next = [deadline, peers, network]
-                .into_iter()
-                .flatten()
-                .min()
-                .unwrap_or(until);
-            if next > until {
+            let next = [deadline, peers, network].into_iter().flatten().min();
+            let Some(next) = next.filter(|next| *next <= until) else {
                 self.now = until;
                 return;
-            }
+            };
             assert!(
                 next >= self.now || deadline.is_none_or(|at| at >= next),
                 "time went back"
