@@ -10,7 +10,7 @@ use sip_core::flow::Transport;
 use super::read_identity::read_identity;
 use super::read_registration::{read_caller_id, read_proxy, read_register};
 use super::reader::{Reader, Section, boolean, filled};
-use super::values::{codecs, domain, host_port, ip, media_source, quota, seconds, transport};
+use super::values::{codecs, domain, host_port, ip, media_source, quota, seconds, srtp, transport};
 
 /// Time that a trunk may stay silent, unless configured: four transmissions over UDP.
 const TRUNK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,6 +51,7 @@ pub(super) fn read_trunks<'t>(
         let media_source = r
             .get(&mut section, "media_source", media_source)
             .unwrap_or_default();
+        let srtp = r.get(&mut section, "srtp", srtp).unwrap_or_default();
         let sources = r.list(&mut section, "sources", ip);
         let trusted = r.get(&mut section, "trusted", boolean).unwrap_or(true);
         let late_offer = r.get(&mut section, "late_offer", boolean).unwrap_or_default();
@@ -83,7 +84,7 @@ pub(super) fn read_trunks<'t>(
                 trusted,
                 identity,
                 media_source,
-                srtp: session_core::SrtpPolicy::Off,
+                srtp,
             };
             if let Some(address) = section.span("address") {
                 places.insert(name.clone(), r.place(&address));

@@ -8,7 +8,7 @@ use session_core::{Quota, User};
 use super::centre::{ORDER, SKILLS, TIER, WEIGHT};
 use super::reader::{Mixed, Reader, Section, boolean, filled, set, text, unknown};
 use super::setting::{Setting as _, Table};
-use super::values::{media_source, quota, role, user_name};
+use super::values::{media_source, quota, role, srtp, user_name};
 use super::{Member, Queue, QueueRef, Role, Staff, Work};
 
 pub(super) fn read_users<'t>(
@@ -32,6 +32,7 @@ pub(super) fn read_users<'t>(
         let media_source = r
             .get(&mut section, "media_source", media_source)
             .unwrap_or_default();
+        let srtp = r.get(&mut section, "srtp", srtp).unwrap_or_default();
         let work = read_staff(r, &mut section, &span, queues);
         let quota = quota(r, &mut section);
         if let Some(name) = name {
@@ -41,7 +42,7 @@ pub(super) fn read_users<'t>(
                 password,
                 display,
                 media_source,
-                srtp: session_core::SrtpPolicy::Off,
+                srtp,
             };
             if users.insert(name.clone(), user).is_some() {
                 r.fail(at, format!("users.name: there are two users `{name}`"));

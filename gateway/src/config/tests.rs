@@ -2,7 +2,7 @@ use std::path::Path;
 
 use call_engine::{Application, CallRequest, Decision, Origin};
 use session_core::identity::{AssertedIn, DiversionIn, IdentityPolicy};
-use session_core::{CallerId, ContactUser, MediaSource};
+use session_core::{CallerId, ContactUser, MediaSource, SrtpPolicy};
 
 use super::*;
 
@@ -473,6 +473,22 @@ fn where_media_come_from_is_said_for_each_user_and_trunk() {
     assert!(
         errors[0].contains("`latch` is neither \"learn\" nor \"strict\""),
         "{errors:?}"
+    );
+}
+
+#[test]
+fn media_of_each_user_and_trunk_are_encrypted_as_the_file_says() {
+    let text = "[[users]]\nname = \"anna\"\npassword = \"x\"\nsrtp = \"optional\"\n\
+        [[users]]\nname = \"ben\"\npassword = \"y\"\n\
+        [[trunks]]\nname = \"carrier\"\naddress = \"192.0.2.9\"\nsrtp = \"required\"\n";
+    let config = parse(text).expect("good");
+    assert_eq!(config.users["anna"].srtp, SrtpPolicy::Optional);
+    assert_eq!(config.users["ben"].srtp, SrtpPolicy::Off);
+    assert_eq!(config.trunks["carrier"].srtp, SrtpPolicy::Required);
+    let wrong = parse(&text.replace("required", "yes")).expect_err("a mistake");
+    assert!(
+        wrong[0].contains("`yes` is none of: off, optional, required"),
+        "{wrong:?}"
     );
 }
 

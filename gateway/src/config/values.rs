@@ -9,7 +9,7 @@ use call_engine::acd::Strategy;
 use call_engine::{Action, Application};
 use media_core::negotiated::Codec;
 use session_core::guard::Network;
-use session_core::{MediaSource, Quota};
+use session_core::{MediaSource, Quota, SrtpPolicy};
 use sip_core::flow::Transport;
 use sip_stack::transport::tls::{self, TlsError};
 use toml::de::DeValue;
@@ -37,6 +37,15 @@ pub(super) fn media_source(value: &DeValue<'_>) -> Result<MediaSource, String> {
         "learn" => Ok(MediaSource::Learn),
         "strict" => Ok(MediaSource::Strict),
         other => Err(format!("`{other}` is neither \"learn\" nor \"strict\"")),
+    }
+}
+
+pub(super) fn srtp(value: &DeValue<'_>) -> Result<SrtpPolicy, String> {
+    match text(value)? {
+        "off" => Ok(SrtpPolicy::Off),
+        "optional" => Ok(SrtpPolicy::Optional),
+        "required" => Ok(SrtpPolicy::Required),
+        other => Err(format!("`{other}` is none of: off, optional, required")),
     }
 }
 

@@ -97,7 +97,8 @@ request_route {
 }
 `,
     );
-    const begin = () => new Program("kamailio", ["-DD", "-E", "-f", file, "-Y", path, "-P", join(path, "pid"), "-m", "64", "-M", "4"]);
+    const begin = () =>
+      new Program("kamailio", ["-DD", "-E", "-f", file, "-Y", path, "-P", join(path, "pid"), "-m", "64", "-M", "4"]);
     const kamailio = new Kamailio(begin, ip, sip);
     cleanup.add(() => kamailio.stop());
     await kamailio.ready();
