@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use session_core::{RegistrationState, TrunkRegistrationStatus, TrunkStatus};
+use sip_core::message::StatusCode;
 use utoipa::ToSchema;
 
 use super::Api;
@@ -31,41 +32,34 @@ pub(super) struct Registration {
     /// Address of record.
     #[schema(example = "sip:4930123@carrier.example")]
     address: String,
-    #[serde(flatten)]
-    state: Registered,
+    /// State now.
+    state: Phase,
+    /// Time before which it is refreshed, while it is `registered`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Moment>,
+    /// SIP status of the refusal, while it is `refused` or `stopped`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<u16>,
+    /// The reason in words, while it is `refused`, `unanswered` or `stopped`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
 }
 
 /// State of a registration at a carrier.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[schema(as = TrunkRegistrationState)]
-#[serde(tag = "state", rename_all = "kebab-case")]
-pub(super) enum Registered {
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Phase {
     /// The first REGISTER is under way, or waits for its turn.
     Registering,
     /// Calls come in.
-    Registered {
-        /// Refreshed before that time.
-        until: Moment,
-    },
+    Registered,
     /// The registrar refused it; it is tried again.
-    Refused {
-        /// SIP status.
-        code: u16,
-        /// In words.
-        reason: &'static str,
-    },
+    Refused,
     /// The registrar gave no answer; it is tried again.
-    Unanswered {
-        /// In words.
-        reason: &'static str,
-    },
+    Unanswered,
     /// The registrar refused it for good: with 403 or 404. It is tried again when the configuration is reloaded.
-    Stopped {
-        /// SIP status.
-        code: u16,
-        /// In words.
-        reason: &'static str,
-    },
+    Stopped,
     /// Given up.
     GivenUp,
 }
@@ -81,24 +75,21 @@ impl From<TrunkStatus> for Trunk {
 
 impl From<TrunkRegistrationStatus> for Registration {
     fn from(status: TrunkRegistrationStatus) -> Registration {
+        let refused = |phase: Phase, code: StatusCode| (phase, None, Some(code.get()), Some(code.reason()));
+        let (state, until, code, reason) = match status.state {
+            RegistrationState::Registering => (Phase::Registering, None, None, None),
+            RegistrationState::Registered { until } => (Phase::Registered, Some(Moment(until)), None, None),
+            RegistrationState::Refused(code) => refused(Phase::Refused, code),
+            RegistrationState::Unanswered(fault) => (Phase::Unanswered, None, None, Some(reason(fault))),
+            RegistrationState::Stopped(code) => refused(Phase::Stopped, code),
+            RegistrationState::GivenUp => (Phase::GivenUp, None, None, None),
+        };
         Registration {
             address: status.aor,
-            state: match status.state {
-                RegistrationState::Registering => Registered::Registering,
-                RegistrationState::Registered { until } => Registered::Registered { until: Moment(until) },
-                RegistrationState::Refused(code) => Registered::Refused {
-                    code: code.get(),
-                    reason: code.reason(),
-                },
-                RegistrationState::Unanswered(fault) => Registered::Unanswered {
-                    reason: reason(fault),
-                },
-                RegistrationState::Stopped(code) => Registered::Stopped {
-                    code: code.get(),
-                    reason: code.reason(),
-                },
-                RegistrationState::GivenUp => Registered::GivenUp,
-            },
+            state,
+            until,
+            code,
+            reason,
         }
     }
 }
@@ -144,7 +135,6 @@ async fn ask(api: &Api) -> Result<Vec<TrunkStatus>, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use sip_core::message::StatusCode;
 
     use super::*;
 

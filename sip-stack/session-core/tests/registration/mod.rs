@@ -48,11 +48,11 @@ fn invite(user: &str, to: &str, lines: &str) -> Bytes {
 
 /// Source and dialled number of the last call that came in.
 fn last_call(bench: &Bench) -> Option<(Source, String)> {
-    let calls = bench.events.iter().filter_map(|event| match event {
+    let mut calls = bench.events.iter().filter_map(|event| match event {
         Event::Incoming { call, .. } => Some((call.source.clone(), call.to.clone())),
         _ => None,
     });
-    calls.last()
+    calls.next_back()
 }
 
 fn dial(bench: &mut Bench, number: &str) -> Message {
