@@ -44,6 +44,10 @@ impl Coordinator {
             Digit::Other => {
                 let accept = vec![("Accept".into(), "application/dtmf-relay, application/dtmf".into())];
                 let refusal = (StatusCode::UNSUPPORTED_MEDIA_TYPE, accept);
+                // A digit in a form that nobody defined is no word for the other party.
+                if request.has_content_type("audio/telephone-event") {
+                    return self.answer_in_dialog(now, from, refusal.0, refusal.1);
+                }
                 self.pass_on(now, leg, (PassedOn::Info, from), request, refusal);
             }
         }
