@@ -44,23 +44,6 @@ describe("baresip", () => {
     heard(calling, 1004, dbOfDbm0(-10), { seconds: 1.7 });
   });
 
-  test("encrypts with keys in SDP: calls an echo, and hears itself before and after a hold", async () => {
-    const calling = await baresip({ srtp: "srtp-mand" });
-    await calling.command("dial", "9196");
-    await calling.event("CALL_ESTABLISHED");
-    await calling.hears(THEIRS, 1);
-    await calling.command("hold");
-    await calling.command("resume");
-    await calling.hears(THEIRS, 3);
-    await calling.command("hangup");
-    await calling.event("CALL_CLOSED");
-    const sdp = calling.program.out + calling.program.err;
-    assert.match(sdp, /^m=audio \d+ RTP\/SAVPF? /m);
-    // The offer's and the answer's.
-    assert.ok(new Set(sdp.match(/^a=crypto:.*inline:\S+/gm)).size >= 2, sdp);
-    heard(calling, THEIRS, dbOfPeak(PEAK), { seconds: 0.8 });
-  });
-
   test("is told of a wrong password", async () => {
     const refused = await baresip({ password: "wrong", expect: /\b40[13] \w+/ });
     assert.match(refused.program.out + refused.program.err, /1003@\S+: .*\b40[13]\b/);
