@@ -129,3 +129,8 @@ fn sdes() {
 fn srtp() {
     fuzz::exercise(&fuzz::srtp::TARGET);
 }
+
+#[test]
+fn targets() {
+    fuzz::exercise(&fuzz::targets::TARGET);
+}

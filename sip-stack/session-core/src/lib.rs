@@ -27,6 +27,7 @@ mod response_code;
 mod signalling;
 mod stats;
 mod transfer;
+mod trunk;
 mod verbs;
 mod watch;
 
@@ -48,4 +49,7 @@ pub use registration::{
     ContactUser, Registrant, Registration, TrunkRegistration, TrunkRegistrationStatus, TrunkStatus,
 };
 pub use stats::Stats;
+pub use trunk::{
+    CallRate, FailoverCodes, Located, Outgoing, Place, TargetState, TargetStatus, Trouble, Watch,
+};
 pub use watch::{Activity, Package, WatchCounts, WatchRequest, rewrite_presence};

@@ -231,6 +231,7 @@ impl Application for Agent {
             }
             // A phone bridges nothing and has no users of its own.
             Event::Registration { .. }
+            | Event::Target { .. }
             | Event::Bridge(_)
             | Event::InvitationRings { .. }
             | Event::InvitationAnswered { .. }

@@ -98,6 +98,7 @@ fn trunk(number: u8) -> Trunk {
         trusted: true,
         identity: session_core::identity::IdentityPolicy::default(),
         srtp: session_core::SrtpPolicy::Off,
+        outgoing: session_core::Outgoing::default(),
         watches: false,
         media_source: MediaSource::Learn,
     }

@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::coordinator::Coordinator;
 use crate::dial::trunk_uri;
 use crate::event::RegistrationState;
+use crate::trunk::TargetStatus;
 
 /// A trunk and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,12 @@ pub struct TrunkStatus {
     pub name: String,
     /// Its registration, if it wants one.
     pub registration: Option<TrunkRegistrationStatus>,
+    /// Addresses that calls to it go to; none while its name does not resolve, and where a proxy stands before it.
+    pub targets: Vec<TargetStatus>,
+    /// Channels in use: its calls, both ways.
+    pub calls: usize,
+    /// Channels there are; `None`: any number.
+    pub channels: Option<usize>,
 }
 
 /// State of a trunk's registration.
@@ -119,9 +126,12 @@ impl Coordinator {
         };
         let trunks = self.context().directory.trunks();
         trunks
-            .map(|(name, _)| TrunkStatus {
+            .map(|(name, trunk)| TrunkStatus {
                 name: name.to_owned(),
                 registration: of(name),
+                targets: self.context().trunks.status(name),
+                calls: self.context().index.channels(name),
+                channels: trunk.outgoing.channels,
             })
             .collect()
     }

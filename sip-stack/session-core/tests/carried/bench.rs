@@ -89,6 +89,7 @@ pub(crate) fn config() -> Config {
         watches: false,
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        outgoing: session_core::Outgoing::default(),
     };
     let advertised = [Transport::Udp, Transport::Ws].map(|transport| Advertised {
         transport,

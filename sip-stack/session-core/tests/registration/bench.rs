@@ -182,6 +182,7 @@ pub(super) fn trunk(user: &str) -> Trunk {
         trusted: true,
         identity: session_core::identity::IdentityPolicy::default(),
         srtp: session_core::SrtpPolicy::Off,
+        outgoing: session_core::Outgoing::default(),
         watches: false,
         media_source: MediaSource::Learn,
     }

@@ -101,7 +101,7 @@ fn trunk(node: usize) -> Trunk {
         host: address(node).ip().to_string(),
         port: None,
         transport: Transport::Udp,
-        sources: vec![address(node).ip()],
+        sources: vec![address(node).ip().into()],
         follows_name: false,
         late_offer: false,
         outbound_proxy: None,
@@ -117,6 +117,7 @@ fn trunk(node: usize) -> Trunk {
         identity: session_core::identity::IdentityPolicy::default(),
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        outgoing: session_core::Outgoing::default(),
     }
 }
 
@@ -141,7 +142,7 @@ fn config(node: usize, user: bool) -> Config {
                         sources: if user {
                             Vec::new()
                         } else {
-                            vec![address(CALLER).ip()]
+                            vec![address(CALLER).ip().into()]
                         },
                         ..trunk(CALLER)
                     },

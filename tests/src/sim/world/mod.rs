@@ -84,7 +84,7 @@ fn trunk(at: SocketAddr) -> Trunk {
         host: at.ip().to_string(),
         port: None,
         transport: Transport::Udp,
-        sources: vec![at.ip()],
+        sources: vec![at.ip().into()],
         follows_name: false,
         late_offer: false,
         outbound_proxy: None,
@@ -100,6 +100,7 @@ fn trunk(at: SocketAddr) -> Trunk {
         identity: session_core::identity::IdentityPolicy::default(),
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        outgoing: session_core::Outgoing::default(),
     }
 }
 
