@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sans_io::Rng;
-use session_core::Place;
+use session_core::TrunkAddress;
 use sip_core::flow::Transport;
 use sip_core::uri::Uri;
 use sip_stack::dns::{self, System};
@@ -51,7 +51,7 @@ async fn unresolved(config: &Config, file: &Path) -> Vec<ConfigError> {
     let mut lookups = JoinSet::new();
     let trunks = config.trunks.iter();
     let places = trunks.flat_map(|(name, trunk)| {
-        let follows = |_: &&Place| trunk.follows_name || trunk.outbound_proxy.is_none();
+        let follows = |_: &&TrunkAddress| trunk.follows_name || trunk.outbound_proxy.is_none();
         let places = trunk.outgoing.places.iter().filter(follows);
         places.map(move |place| (name, trunk.transport, place))
     });

@@ -3,7 +3,7 @@
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
-use session_core::{CallRate, FailoverCodes, Outgoing, Place, Watch};
+use session_core::{CallRate, FailoverCodes, Outgoing, TrunkAddress, Watch};
 use toml::de::DeValue;
 
 use super::reader::{Mixed, Reader, Section, kind, number, text};
@@ -20,7 +20,7 @@ pub(super) fn read_places<'t>(
     r: &mut Reader<'t>,
     trunk: &mut Section<'t>,
     span: &Range<usize>,
-) -> Vec<Place> {
+) -> Vec<TrunkAddress> {
     let Some(values) = r.mixed(trunk, "address") else {
         r.fail(span.clone(), "trunks.address is missing");
         return Vec::new();
@@ -33,7 +33,7 @@ pub(super) fn read_places<'t>(
         );
         return Vec::new();
     }
-    let mut places: Vec<(Place, bool)> = Vec::new();
+    let mut places: Vec<(TrunkAddress, bool)> = Vec::new();
     let mut wrong = false;
     for value in values {
         let (read, span) = match value {
@@ -61,16 +61,16 @@ pub(super) fn read_places<'t>(
     let numbered = (0..).zip(places);
     numbered
         .map(|(n, (place, _))| match in_order {
-            true => Place { priority: n, ..place },
+            true => TrunkAddress { priority: n, ..place },
             false => place,
         })
         .collect()
 }
 
-fn plain(r: &mut Reader<'_>, value: &DeValue<'_>, span: &Range<usize>) -> Option<(Place, bool)> {
+fn plain(r: &mut Reader<'_>, value: &DeValue<'_>, span: &Range<usize>) -> Option<(TrunkAddress, bool)> {
     match host_port(value) {
         Ok((host, port)) => Some((
-            Place {
+            TrunkAddress {
                 host,
                 port,
                 priority: 0,
@@ -85,14 +85,18 @@ fn plain(r: &mut Reader<'_>, value: &DeValue<'_>, span: &Range<usize>) -> Option
     }
 }
 
-fn ranked<'t>(r: &mut Reader<'t>, mut table: Section<'t>, span: &Range<usize>) -> Option<(Place, bool)> {
+fn ranked<'t>(
+    r: &mut Reader<'t>,
+    mut table: Section<'t>,
+    span: &Range<usize>,
+) -> Option<(TrunkAddress, bool)> {
     let host = r.need(&mut table, "host", span, host_port);
     let priority = r.get(&mut table, "priority", |v| number(v, 0..=65_535));
     let weight = r.get(&mut table, "weight", |v| number(v, 1..=65_535));
     r.finish(table);
     let (host, port) = host?;
     let is_ranked = priority.is_some() || weight.is_some();
-    let place = Place {
+    let place = TrunkAddress {
         host,
         port,
         priority: priority.unwrap_or(0) as u16,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use session_core::guard::Network;
-use session_core::{Outgoing, Place, Quota, Trunk};
+use session_core::{Outgoing, Quota, Trunk, TrunkAddress};
 use sip_core::flow::Transport;
 
 use super::read_identity::read_identity;
@@ -75,7 +75,10 @@ pub(super) fn read_trunks<'t>(
             };
             // The stack follows names: they may resolve later, or to something else.
             let follows_name = sources.is_none() && addresses.iter().any(|place| place.literal().is_none());
-            let literals = addresses.iter().filter_map(Place::literal).map(Network::from);
+            let literals = addresses
+                .iter()
+                .filter_map(TrunkAddress::literal)
+                .map(Network::from);
             let sources = sources.unwrap_or_else(|| literals.collect());
             let trunk = Trunk {
                 host,

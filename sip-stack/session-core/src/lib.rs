@@ -50,6 +50,6 @@ pub use registration::{
 };
 pub use stats::Stats;
 pub use trunk::{
-    CallRate, FailoverCodes, Located, Outgoing, Place, TargetState, TargetStatus, Trouble, Watch,
+    CallRate, FailoverCodes, Located, Outgoing, TargetState, TargetStatus, Trouble, TrunkAddress, Watch,
 };
 pub use watch::{Activity, Package, WatchCounts, WatchRequest, rewrite_presence};

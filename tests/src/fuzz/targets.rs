@@ -9,7 +9,7 @@ use media_core::control::{Command, Event as MediaEvent, Report, StreamIndex};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
     Access, CallRate, Caller, CallerId, Coordinator, Input, LegId, Located, MediaSource, Outgoing,
-    OutgoingCall, Output, Party, Place, SessionId, Trunk, Watch,
+    OutgoingCall, Output, Party, SessionId, Trunk, TrunkAddress, Watch,
 };
 use sip_core::endpoint;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
@@ -64,7 +64,7 @@ fn seeds() -> Vec<Vec<u8>> {
 }
 
 fn trunk(hosts: &[&str]) -> Trunk {
-    let place = |(priority, host): (u16, &&str)| Place {
+    let place = |(priority, host): (u16, &&str)| TrunkAddress {
         host: (*host).to_owned(),
         port: None,
         priority,

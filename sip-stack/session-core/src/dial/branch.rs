@@ -7,14 +7,13 @@ use media_core::negotiated::Codec;
 use media_core::sdp::Family;
 use media_core::sdp::SrtpPolicy;
 use sans_io::Time;
-use sip_core::auth::Answerer;
-use sip_core::endpoint::{Body, Credentials, Headers, OutgoingInvite, OutgoingRequest, Reason, Target};
+use sip_core::endpoint::{Credentials, Headers, OutgoingInvite, Reason, Target};
 use sip_core::flow::Flow;
-use sip_core::message::{Address, Method, StatusCode};
+use sip_core::message::{Address, StatusCode};
 use sip_core::uri::{Host, Uri};
 
 use super::route::{Refusal, Route};
-use super::{Caller, Dialling, OnFailure, OutgoingCall, Party, Redirect, Way, trunk_uri};
+use super::{Caller, Party, Redirect, Way, trunk_uri};
 use crate::call::Call;
 use crate::config::CallerId;
 use crate::context::Context;
@@ -73,7 +72,7 @@ impl Branch {
     }
 
     /// As [`all_of`](Self::all_of), for something else than a call: limits on calls do not count.
-    fn for_message(cx: &mut Context, party: &Party) -> Result<Vec<Branch>, Refusal> {
+    pub(super) fn for_message(cx: &mut Context, party: &Party) -> Result<Vec<Branch>, Refusal> {
         match party.route(cx) {
             Some(route) => Ok(vec![route.first(cx)?]),
             None => Branch::of_others(cx, party),
@@ -224,7 +223,7 @@ impl Branch {
     }
 
     /// Addresses of a request to it, and the headers beside, for this caller.
-    fn presentation(&self, cx: &Context, caller: &Caller, identity: &Identity) -> Addresses {
+    pub(super) fn presentation(&self, cx: &Context, caller: &Caller, identity: &Identity) -> Addresses {
         let host = match (&self.line.domain, &self.credentials) {
             (Some(domain), _) => domain.clone(),
             (None, Some(_)) => host_text(&self.uri),
@@ -292,11 +291,11 @@ impl Branch {
 }
 
 /// Addresses of a request, and what it says beside of its sender.
-struct Addresses {
-    from: Address,
-    to: Address,
+pub(super) struct Addresses {
+    pub(super) from: Address,
+    pub(super) to: Address,
     contact_user: String,
-    headers: Headers,
+    pub(super) headers: Headers,
 }
 
 /// Details of a branch's INVITE.
@@ -379,73 +378,6 @@ impl Call {
         made.open(cx, kind);
         self.add_leg(cx, made);
         leg
-    }
-}
-
-impl OutgoingCall {
-    /// The place where its party is called: the best one.
-    ///
-    /// # Errors
-    /// The SIP code that says why the party cannot be called.
-    pub(crate) fn place(&self, cx: &mut Context, now: Time) -> Result<Place, StatusCode> {
-        let mut branches = Branch::all_of(cx, now, &self.party).map_err(|refusal| refusal.code)?;
-        Ok(Place(branches.swap_remove(0)))
-    }
-}
-
-/// A place where a party is called, or gets a message.
-pub(crate) struct Place(Branch);
-
-impl Place {
-    /// The places of a party, at least one.
-    ///
-    /// # Errors
-    /// The SIP code that says why it cannot be reached: 404 unknown user or trunk, 480 not registered.
-    pub(crate) fn all_of(cx: &mut Context, party: &Party) -> Result<Vec<Place>, StatusCode> {
-        let branches = Branch::for_message(cx, party).map_err(|refusal| refusal.code)?;
-        Ok(branches.into_iter().map(Place).collect())
-    }
-
-    /// The MESSAGE to it.
-    pub(crate) fn message(
-        self,
-        cx: &Context,
-        from: &Caller,
-        headers: Headers,
-        body: Option<Body>,
-    ) -> OutgoingRequest {
-        // RFC 3428 §4: no Contact. A trunk is shown the sender as it is shown a caller.
-        let addresses = self.0.presentation(cx, from, &Identity::ours(from));
-        OutgoingRequest {
-            method: Method::Message,
-            target: self.0.target,
-            request_uri: self.0.uri,
-            from: addresses.from,
-            to: addresses.to,
-            contact: None,
-            call: None,
-            body,
-            extra: addresses.headers.into_iter().chain(headers).collect(),
-            answerer: self.0.credentials.map(Answerer::new),
-            response_timeout: None,
-        }
-    }
-
-    /// Number or name there.
-    pub(crate) fn number(&self) -> String {
-        user_text(&self.0.uri)
-    }
-}
-
-impl Call {
-    /// Rings there, in a call of ours.
-    pub(crate) fn ring_place(&mut self, cx: &mut Context, place: Place, call: OutgoingCall) {
-        let leg = self.start_branch(cx, place.0, &call.caller, Ring::within(call.ring_timeout));
-        if let Some(l) = self.leg_mut(leg) {
-            l.set_application(call.application);
-        }
-        let dialling = Dialling::new(OnFailure::Reject, call.ring_timeout, call.caller);
-        self.set_dialling(Some(dialling));
     }
 }
 

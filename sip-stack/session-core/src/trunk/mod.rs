@@ -26,7 +26,7 @@ pub(crate) use health::{Met, pause};
 pub use health::{TargetState, Trouble};
 pub use pace::CallRate;
 use pace::Pace;
-pub use settings::{FailoverCodes, Outgoing, Place, Watch};
+pub use settings::{FailoverCodes, Outgoing, TrunkAddress, Watch};
 pub use target::{Located, TargetStatus};
 use target::{Target, best, places};
 pub(crate) use target::{TargetId, uri_at};
@@ -49,7 +49,7 @@ pub(crate) struct Trunks {
 #[derive(Debug)]
 struct State {
     /// Places with their URIs, and the addresses that they resolve to.
-    places: Vec<(Place, Uri, Vec<Located>)>,
+    places: Vec<(TrunkAddress, Uri, Vec<Located>)>,
     targets: Vec<Target>,
     pace: Option<Pace>,
     watch: Watch,
@@ -76,7 +76,7 @@ enum Alarm {
 pub(crate) struct Chosen {
     pub(crate) target: TargetId,
     pub(crate) to: Destination,
-    pub(crate) place: Place,
+    pub(crate) place: TrunkAddress,
     pub(crate) is_up: bool,
 }
 
@@ -330,7 +330,7 @@ impl Trunks {
 
 impl State {
     /// A trunk without targets. Names that were resolved before are so still.
-    fn new(trunk: &Trunk, before: &[(Place, Uri, Vec<Located>)]) -> State {
+    fn new(trunk: &Trunk, before: &[(TrunkAddress, Uri, Vec<Located>)]) -> State {
         let mut state = State {
             places: Vec::new(),
             targets: Vec::new(),

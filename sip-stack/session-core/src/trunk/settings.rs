@@ -41,7 +41,7 @@ impl Watch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// Places that calls go to; empty: the trunk's own host and port alone.
-    pub places: Vec<Place>,
+    pub places: Vec<TrunkAddress>,
     /// Whether OPTIONS are sent to its targets, or they are judged by calls alone.
     pub options: Watch,
     /// Time that a target may stay silent while there is another one, or another trunk.
@@ -72,7 +72,7 @@ impl Default for Outgoing {
 
 /// Host that calls to a trunk go to, and its rank among others (as in RFC 2782).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct TrunkAddress {
     /// Name or address.
     pub host: String,
     /// Port, if not the transport's own, or that of SRV.

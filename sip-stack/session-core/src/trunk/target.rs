@@ -8,7 +8,7 @@ use sip_core::endpoint::RequestId;
 use sip_core::flow::{Destination, Transport};
 use sip_core::uri::{Uri, UriError};
 
-use super::Place;
+use super::TrunkAddress;
 use super::health::{Health, TargetState};
 use crate::config::Trunk;
 
@@ -52,7 +52,7 @@ pub struct TargetStatus {
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) id: TargetId,
-    pub(super) place: Place,
+    pub(super) place: TrunkAddress,
     /// Order among the targets of the trunk: that of its place, then that of its record.
     priority: (u16, u32),
     weight: u64,
@@ -67,7 +67,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(id: TargetId, place: Place, located: Located) -> Target {
+    pub(super) fn new(id: TargetId, place: TrunkAddress, located: Located) -> Target {
         Target {
             id,
             priority: (place.priority, located.priority),
@@ -173,11 +173,11 @@ pub(crate) fn uri_at(
 }
 
 /// Places of a trunk.
-pub(super) fn places(trunk: &Trunk) -> Vec<Place> {
+pub(super) fn places(trunk: &Trunk) -> Vec<TrunkAddress> {
     if !trunk.outgoing.places.is_empty() {
         return trunk.outgoing.places.clone();
     }
-    vec![Place {
+    vec![TrunkAddress {
         host: trunk.host.clone(),
         port: trunk.port,
         priority: 0,
@@ -185,7 +185,7 @@ pub(super) fn places(trunk: &Trunk) -> Vec<Place> {
     }]
 }
 
-impl Place {
+impl TrunkAddress {
     /// Its address, if it is no name.
     #[must_use]
     pub fn literal(&self) -> Option<IpAddr> {

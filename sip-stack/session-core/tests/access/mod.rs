@@ -66,10 +66,7 @@ fn carrier() -> Trunk {
         host: "192.0.2.50".into(),
         port: None,
         transport: Transport::Udp,
-        sources: vec![
-            ip("192.0.2.50").into(),
-            "192.0.2.51/32".parse().expect("a network"),
-        ],
+        sources: vec!["192.0.2.50/31".parse().expect("a network")],
         username: None,
         password: None,
         codecs: Vec::new(),

@@ -9,7 +9,7 @@ use media_core::control::{Command, Event as MediaEvent};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
     Access, CallerId, Config, Coordinator, Dial, Event, Input, MediaSource, OnFailure, Outgoing, Output,
-    Party, Place, TargetState, Trunk,
+    Party, TargetState, Trunk, TrunkAddress,
 };
 use sip_core::endpoint;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
@@ -62,6 +62,8 @@ pub(super) struct Bench {
     /// Time that media take to open.
     pub(super) opening: Duration,
     opened: BTreeMap<(Time, u64), Input>,
+    /// Registrars refuse for good.
+    pub(super) forbids: bool,
     rng: Rng,
 }
 
@@ -79,7 +81,7 @@ pub(super) fn seconds(n: u64) -> Duration {
 
 /// A trunk with these hosts, in order.
 pub(super) fn trunk(hosts: &[&str]) -> Trunk {
-    let place = |(priority, host): (u16, &&str)| Place {
+    let place = |(priority, host): (u16, &&str)| TrunkAddress {
         host: (*host).to_owned(),
         port: None,
         priority,
@@ -153,6 +155,7 @@ impl Bench {
                 .collect(),
             opening: Duration::ZERO,
             opened: BTreeMap::new(),
+            forbids: false,
             rng,
         };
         bench.drain();
@@ -349,6 +352,9 @@ impl Bench {
         let behaviour = self.behaviours.get(&at).copied().unwrap_or(Behaviour::Dead);
         if behaviour == Behaviour::Dead || request.is(&Method::Ack) {
             return;
+        }
+        if request.is(&Method::Register) && self.forbids {
+            return self.fly(at, true, respond(&request, (403, "Forbidden"), "", ""));
         }
         if !request.is(&Method::Invite) {
             let lines = if request.is(&Method::Register) {

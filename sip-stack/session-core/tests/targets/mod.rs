@@ -439,8 +439,8 @@ fn the_records_of_a_name_become_targets_and_sources() {
     assert_eq!(bench.state("carrier", B), None);
 }
 
-#[test]
-fn a_registration_moves_to_the_next_target_within_two_seconds() {
+/// A trunk with two targets that wants to be registered at.
+fn registering() -> session_core::Trunk {
     let mut carrier = trunk(&[A, B]);
     carrier.username = Some("4930".into());
     carrier.password = Some("secret".into());
@@ -451,6 +451,30 @@ fn a_registration_moves_to_the_next_target_within_two_seconds() {
         contact: session_core::ContactUser::Drawn,
         outbound: false,
     });
+    carrier
+}
+
+#[test]
+fn a_registration_that_is_refused_for_good_does_not_move() {
+    let mut bench = Bench::new(17, &[("carrier", registering())]);
+    bench.forbids = true;
+    bench.run(seconds(3));
+    bench.set(A, Behaviour::Dead);
+    bench.run(seconds(60));
+    assert_eq!(
+        bench.state("carrier", A),
+        Some(TargetState::Down(Trouble::Silent))
+    );
+    let registers = bench
+        .requests
+        .iter()
+        .filter(|(_, _, request)| request.is(&Method::Register));
+    assert_eq!(registers.count(), 1);
+}
+
+#[test]
+fn a_registration_moves_to_the_next_target_within_two_seconds() {
+    let carrier = registering();
     let registered = |bench: &Bench| {
         let registers = bench
             .requests
