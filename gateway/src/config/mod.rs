@@ -17,6 +17,7 @@ mod read_identity;
 mod read_media;
 mod read_queues;
 mod read_registration;
+mod read_signalling;
 mod read_trunks;
 mod read_users;
 mod reader;

@@ -9,6 +9,7 @@ use sip_core::flow::Transport;
 
 use super::read_identity::read_identity;
 use super::read_registration::{read_caller_id, read_proxy, read_register};
+use super::read_signalling::read_signalling;
 use super::reader::{Reader, Section, boolean, filled};
 use super::values::{codecs, domain, host_port, ip, media_source, quota, seconds, srtp, transport};
 
@@ -57,6 +58,8 @@ pub(super) fn read_trunks<'t>(
         let late_offer = r.get(&mut section, "late_offer", boolean).unwrap_or_default();
         let identity = read_identity(r, &mut section);
         let watches = r.get(&mut section, "watch", boolean).unwrap_or_default();
+        let signalling = read_signalling(r, &mut section);
+        let transfers = r.get(&mut section, "refer", boolean).unwrap_or_default();
         let quota = quota(r, &mut section);
         if let Some(name) = name {
             limits.insert(name.clone(), quota);
@@ -85,6 +88,8 @@ pub(super) fn read_trunks<'t>(
                 identity,
                 media_source,
                 srtp,
+                signalling,
+                transfers,
             };
             if let Some(address) = section.span("address") {
                 places.insert(name.clone(), r.place(&address));

@@ -66,6 +66,7 @@ pub(crate) fn config() -> Config {
             display: String::new(),
             media_source: MediaSource::Learn,
             srtp: session_core::SrtpPolicy::Off,
+            signalling: session_core::SignallingPolicy::default(),
         };
         (name.to_owned(), known)
     };
@@ -89,6 +90,8 @@ pub(crate) fn config() -> Config {
         watches: false,
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        signalling: session_core::SignallingPolicy::default(),
+        transfers: false,
     };
     let advertised = [Transport::Udp, Transport::Ws].map(|transport| Advertised {
         transport,
