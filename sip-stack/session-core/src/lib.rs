@@ -52,4 +52,6 @@ pub use registration::{
 pub use sip_core::dialog::Duty;
 pub use sip_core::endpoint::Reliability;
 pub use stats::Stats;
-pub use watch::{Activity, Package, WatchCounts, WatchRequest, rewrite_presence};
+pub use watch::{
+    Activity, MailboxNotice, NoticeId, Package, WatchCounts, WatchRequest, rewrite_presence, rewrite_summary,
+};

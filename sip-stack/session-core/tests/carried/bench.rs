@@ -381,6 +381,10 @@ impl Bench {
                 Party::User(user) => self.gateway.admit_watch(now, *subscription, &user),
                 _ => self.gateway.refuse_watch(*subscription, StatusCode::NOT_FOUND),
             },
+            Event::Mailbox { notice, about } => match party(&about.number) {
+                Party::User(user) => self.gateway.take_notice(now, *notice, &user),
+                _ => self.gateway.refuse_notice(now, *notice, StatusCode::NOT_FOUND),
+            },
             Event::Message { message, about } => {
                 self.gateway.deliver_message(now, *message, &party(&about.to));
             }
