@@ -18,6 +18,7 @@ mod read_identity;
 mod read_media;
 mod read_queues;
 mod read_registration;
+mod read_signalling;
 mod read_tls;
 mod read_trunks;
 mod read_users;

@@ -11,6 +11,7 @@ use super::Config;
 use super::profile::read_profile;
 use super::read_identity::read_identity;
 use super::read_registration::{read_caller_id, read_proxy, read_register};
+use super::read_signalling::read_signalling;
 use super::read_tls::{check_hosts, read_tls};
 use super::reader::{Reader, Section, boolean, filled};
 use super::values::{codecs, domain, host_port, ip, media_source, quota, seconds, srtp, transport};
@@ -53,6 +54,8 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
         let late_offer = r.get(&mut section, "late_offer", boolean).unwrap_or_default();
         let identity = read_identity(r, &mut section);
         let watches = r.get(&mut section, "watch", boolean).unwrap_or_default();
+        let signalling = read_signalling(r, &mut section);
+        let transfers = r.get(&mut section, "refer", boolean).unwrap_or_default();
         let quota = quota(r, &mut section);
         let tls = read_tls(r, &mut section, transport, base);
         if let Some(name) = name {
@@ -85,6 +88,8 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
                 identity,
                 media_source,
                 srtp,
+                signalling,
+                transfers,
             };
             if let Some(address) = section.span("address") {
                 config.trunk_places.insert(name.clone(), r.place(&address));

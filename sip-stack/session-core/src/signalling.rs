@@ -213,7 +213,8 @@ impl Coordinator {
                 endpoint.reply_once(tx, StatusCode::OK, &headers);
             }
             Some(Method::Publish) => self.published(now, tx, request, flow),
-            Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
+            Some(Method::Notify) => self.notice_came(now, tx, request, flow),
+            Some(Method::Bye | Method::Update | Method::Info | Method::Prack) => {
                 endpoint.reply(now, tx, StatusCode::CALL_DOES_NOT_EXIST, Vec::new(), None);
             }
             // A peer without a call with us has nobody to be transferred.
