@@ -65,7 +65,8 @@ impl CallLines {
         let to = End {
             kind: decision.kind(),
             name: match decision {
-                Decision::Trunk { name, .. } | Decision::Queue { name, .. } => Some(name.clone()),
+                Decision::Trunk { trunks, .. } => Some(trunks.names().collect::<Vec<_>>().join(", ")),
+                Decision::Queue { name, .. } => Some(name.clone()),
                 Decision::Reject { code } => Some(code.to_string()),
                 _ => None,
             },
@@ -312,7 +313,7 @@ mod tests {
             browser: false,
         };
         let decision = Decision::Trunk {
-            name: "carrier".into(),
+            trunks: "carrier".into(),
             number: "+49301234".into(),
         };
         let lines = CallLines::begin(Time(0), SessionId(1), &call, &decision);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sans_io::Rng;
+use session_core::Place;
 use sip_core::flow::Transport;
 use sip_core::uri::Uri;
 use sip_stack::dns::{self, System};
@@ -48,14 +49,20 @@ pub async fn run(options: Check) -> Result<ExitCode, Infallible> {
 async fn unresolved(config: &Config, file: &Path) -> Vec<ConfigError> {
     let system = Arc::new(System::new());
     let mut lookups = JoinSet::new();
-    for (name, trunk) in config.trunks.iter().filter(|(_, trunk)| trunk.follows_name) {
+    let trunks = config.trunks.iter();
+    let places = trunks.flat_map(|(name, trunk)| {
+        let follows = |_: &&Place| trunk.follows_name || trunk.outbound_proxy.is_none();
+        let places = trunk.outgoing.places.iter().filter(follows);
+        places.map(move |place| (name, trunk.transport, place))
+    });
+    for (name, transport, place) in places.filter(|(.., place)| place.literal().is_none()) {
         // As the stack looks it up: without a transport where UDP is the default (RFC 3263 §4.1).
-        let uri = Uri::sip(None, &*trunk.host, trunk.port).and_then(|uri| match trunk.transport {
+        let uri = Uri::sip(None, &*place.host, place.port).and_then(|uri| match transport {
             Transport::Udp => Ok(uri),
             other => uri.with_param("transport", &other.name().to_ascii_lowercase()),
         });
         let Ok(uri) = uri else { continue };
-        let (system, name, host) = (Arc::clone(&system), name.clone(), trunk.host.clone());
+        let (system, name, host) = (Arc::clone(&system), name.clone(), place.host.clone());
         lookups.spawn(async move {
             // Randomness affects only the order of targets, which does not matter here.
             let mut rng = Rng::seeded(0);

@@ -63,7 +63,10 @@ impl Routing {
     pub fn destination(&self, decision: Decision) -> Destination {
         let party = match decision {
             Decision::User { name } => Party::User(name),
-            Decision::Trunk { name, number } => Party::Trunk { name, number },
+            Decision::Trunk { trunks, number } => Party::Trunks {
+                tiers: trunks.tiers().to_vec(),
+                number,
+            },
             Decision::Peer { name, number } => match self.peer(&name, &number) {
                 Some(party) => party,
                 None => return Destination::Nobody(NO_PEER),

@@ -150,8 +150,8 @@ impl<A: Application> Driver<A> {
                     self.input(Input::Sip(endpoint::Input::Resolved { query, targets }));
                 }
                 Some(news) = self.resolver.news.recv() => {
-                    let (trunk, addresses) = self.resolver.located(news);
-                    self.input(Input::Located { trunk, addresses });
+                    let located = self.resolver.located(news);
+                    self.input(located);
                 }
                 () = &mut sleep, if wake.is_some() => slept_until = None,
             }

@@ -134,3 +134,8 @@ fn sdes() {
 fn srtp() {
     fuzz::exercise(&fuzz::srtp::TARGET);
 }
+
+#[test]
+fn targets() {
+    fuzz::exercise(&fuzz::targets::TARGET);
+}

@@ -128,9 +128,12 @@ fn users<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config) {
         };
         match plan.decide(&dialled) {
             Decision::User { .. } | Decision::Peer { .. } => {}
-            Decision::Trunk { name: trunk, .. } => r.warn(
+            Decision::Trunk { trunks, .. } => r.warn(
                 at("name"),
-                format!("users.name: calls to `{name}` leave by the trunk `{trunk}`: a [[dial]] rule takes the name for a number"),
+                format!(
+                    "users.name: calls to `{name}` leave by the trunk `{}`: a [[dial]] rule takes the name for a number",
+                    trunks.names().next().unwrap_or_default()
+                ),
             ),
             _ => r.warn(
                 at("name"),
@@ -163,7 +166,7 @@ fn trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config) {
         let at = section.span("name").unwrap_or(span);
         let is_named = |rule: &Rule| {
             rule.from_trunk.as_ref() == Some(&name)
-                || matches!(&rule.action, Action::Trunk(to) if *to == name)
+                || matches!(&rule.action, Action::Trunk(to) if to.names().any(|to| to == name))
         };
         if !config.rules.iter().any(is_named) {
             r.warn(

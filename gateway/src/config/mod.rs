@@ -16,6 +16,7 @@ mod read_choices;
 mod read_dial;
 mod read_identity;
 mod read_media;
+mod read_outgoing;
 mod read_queues;
 mod read_registration;
 mod read_signalling;

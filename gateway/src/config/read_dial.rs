@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use call_engine::{Action, Pattern, Rule};
+use call_engine::{Action, Pattern, Rule, TrunkChoice, Trunks};
 
 use super::Config;
 use super::centre::PRIORITY;
 use super::demo::{DEMO_PHONE, DEMO_QUEUES};
-use super::reader::{Reader, Section, boolean, filled, number, text, unknown};
+use super::read_outgoing::decimal;
+use super::reader::{Mixed, Reader, Section, boolean, filled, number, text, unknown};
 use super::setting::{Setting as _, Table};
 use super::values::{application, user_action};
 
@@ -81,7 +82,7 @@ fn read_action<'t>(r: &mut Reader<'t>, section: &mut Section<'t>, span: &Range<u
     }
     let actions = [
         r.get(section, "user", user_action),
-        r.get(section, "trunk", filled).map(Action::Trunk),
+        read_choices(r, section).map(Action::Trunk),
         r.get(section, "queue", filled)
             .map(|name| Action::Queue { name, priority }),
         r.get(section, "application", application),
@@ -102,6 +103,65 @@ fn read_action<'t>(r: &mut Reader<'t>, section: &mut Section<'t>, span: &Range<u
     action
 }
 
+/// Reads `trunk`: one, or several with their ranks.
+fn read_choices<'t>(r: &mut Reader<'t>, rule: &mut Section<'t>) -> Option<Trunks> {
+    let at = rule.span("trunk")?;
+    let values = r.mixed(rule, "trunk")?;
+    let mut choices: Vec<(TrunkChoice, bool)> = Vec::new();
+    for value in values {
+        let (choice, span) = match value {
+            Mixed::Value(value, span) => match filled(value) {
+                Ok(name) => ((TrunkChoice::named(name), false), span),
+                Err(message) => {
+                    r.fail(span, format!("dial.trunk: {message}"));
+                    return None;
+                }
+            },
+            Mixed::Table(table, span) => (read_choice(r, table, &span)?, span),
+        };
+        if choices.iter().any(|(other, _)| other.name == choice.0.name) {
+            r.fail(span, format!("dial.trunk: `{}` is listed twice", choice.0.name));
+            return None;
+        }
+        choices.push(choice);
+    }
+    let priced = choices.iter().filter(|(_, is_priced)| *is_priced).count();
+    if choices.is_empty() || (priced > 0 && priced < choices.len()) {
+        let message = match priced {
+            0 => "dial.trunk: names no trunk",
+            _ => "dial.trunk: give all of these trunks a cost, or none",
+        };
+        r.fail(at, message);
+        return None;
+    }
+    Some(Trunks::new(
+        choices.into_iter().map(|(choice, _)| choice).collect(),
+    ))
+}
+
+/// Reads a trunk with its rank; true if it has a cost.
+fn read_choice<'t>(
+    r: &mut Reader<'t>,
+    mut table: Section<'t>,
+    span: &Range<usize>,
+) -> Option<(TrunkChoice, bool)> {
+    let name = r.need(&mut table, "name", span, filled);
+    let priority = r.get(&mut table, "priority", |v| number(v, 0..=65_535));
+    let weight = r.get(&mut table, "weight", |v| number(v, 1..=65_535));
+    let cost = r.get(&mut table, "cost", |v| {
+        let cost = decimal(v).filter(|cost| (0.0..=1_000_000.0).contains(cost));
+        cost.ok_or_else(|| "must be a number from 0 to 1000000".to_owned())
+    });
+    r.finish(table);
+    let choice = TrunkChoice {
+        cost: (cost.unwrap_or_default() * 1_000_000.0).round() as u64,
+        priority: priority.unwrap_or(0) as u16,
+        weight: weight.map(|weight| weight as u16),
+        ..TrunkChoice::named(name?)
+    };
+    Some((choice, cost.is_some()))
+}
+
 /// Checks that what an action names is there.
 fn check_action<'t>(
     r: &mut Reader<'t>,
@@ -115,8 +175,10 @@ fn check_action<'t>(
         Action::User(Some(name)) if !config.users.contains_key(name) => {
             r.fail(at("user"), unknown("dial.user", "user", name, config.users.keys()));
         }
-        Action::Trunk(name) if !config.trunks.contains_key(name) => {
-            r.fail(at("trunk"), unknown("dial.trunk", "trunk", name, config.trunks.keys()));
+        Action::Trunk(trunks) => {
+            for name in trunks.names().filter(|name| !config.trunks.contains_key(*name)) {
+                r.fail(at("trunk"), unknown("dial.trunk", "trunk", name, config.trunks.keys()));
+            }
         }
         Action::Queue { name, .. } => {
             let mut queues: Vec<String> = config.queues.iter().map(|queue| queue.name.clone()).collect();

@@ -56,7 +56,8 @@ pub(super) fn check_hosts(
             .filter(|(_, trunk)| trunk.transport == Transport::Tls)
     };
     for (n, (name, trunk)) in secure().enumerate() {
-        let same = |(_, other): &(&String, &Trunk)| other.host.eq_ignore_ascii_case(&trunk.host);
+        let same =
+            |(_, other): &(&String, &Trunk)| hosts(other).iter().any(|host| hosts(trunk).contains(host));
         let Some((other, _)) = secure().take(n).find(same) else {
             continue;
         };
@@ -68,6 +69,20 @@ pub(super) fn check_hosts(
             ));
         }
     }
+}
+
+/// Hosts that a trunk is reached at, in lower case.
+fn hosts(trunk: &Trunk) -> Vec<String> {
+    let proxy = trunk
+        .outbound_proxy
+        .as_ref()
+        .and_then(|proxy| Some(proxy.host()?.to_string()));
+    let places = trunk.outgoing.places.iter().map(|place| place.host.clone());
+    let own = std::iter::once(trunk.host.clone());
+    own.chain(places)
+        .chain(proxy)
+        .map(|host| host.to_ascii_lowercase())
+        .collect()
 }
 
 impl TrunkTls {
@@ -100,13 +115,7 @@ impl super::Config {
                 continue;
             };
             let opened = tls.open().map_err(|error| format!("trunk `{name}`: {error}"))?;
-            let proxy = trunk
-                .outbound_proxy
-                .as_ref()
-                .and_then(|proxy| Some(proxy.host()?.to_string()));
-            for host in [Some(trunk.host.clone()), proxy].into_iter().flatten() {
-                all.push((host, opened.clone()));
-            }
+            all.extend(hosts(trunk).into_iter().map(|host| (host, opened.clone())));
         }
         Ok(all)
     }

@@ -1,20 +1,21 @@
 //! Trunks of a file.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use session_core::Trunk;
+use session_core::guard::Network;
+use session_core::{Outgoing, Place, Trunk};
 use sip_core::flow::Transport;
 
 use super::Config;
 use super::profile::read_profile;
 use super::read_identity::read_identity;
+use super::read_outgoing::{read_outgoing, read_places};
 use super::read_registration::{read_caller_id, read_proxy, read_register};
 use super::read_signalling::read_signalling;
 use super::read_tls::{check_hosts, read_tls};
 use super::reader::{Reader, Section, boolean, filled};
-use super::values::{codecs, domain, host_port, ip, media_source, quota, seconds, srtp, transport};
+use super::values::{codecs, domain, media_source, network, quota, seconds, srtp, transport};
 
 /// Time that a trunk may stay silent, unless configured: four transmissions over UDP.
 const TRUNK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,9 +26,7 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
         let profile = read_profile(r, &mut section);
         let name = r.need(&mut section, "name", &span, filled);
         // A wrong address was reported; the following checks still need the trunk's name.
-        let address = r
-            .need(&mut section, "address", &span, host_port)
-            .unwrap_or_default();
+        let addresses = read_places(r, &mut section, &span);
         let transport = r
             .get(&mut section, "transport", transport)
             .unwrap_or(Transport::Udp);
@@ -49,7 +48,7 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
             .get(&mut section, "media_source", media_source)
             .unwrap_or_default();
         let srtp = r.get(&mut section, "srtp", srtp).unwrap_or_default();
-        let sources = r.list(&mut section, "sources", ip);
+        let sources = r.list(&mut section, "sources", network);
         let trusted = r.get(&mut section, "trusted", boolean).unwrap_or(true);
         let late_offer = r.get(&mut section, "late_offer", boolean).unwrap_or_default();
         let identity = read_identity(r, &mut section);
@@ -57,17 +56,30 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
         let signalling = read_signalling(r, &mut section);
         let transfers = r.get(&mut section, "refer", boolean).unwrap_or_default();
         let quota = quota(r, &mut section);
+        let outgoing = read_outgoing(r, &mut section);
+        if let Some(at) = section
+            .span("address")
+            .filter(|_| addresses.len() > 1 && outbound_proxy.is_some())
+        {
+            r.fail(
+                at,
+                "trunks.address: calls go by outbound_proxy, so there is one address",
+            );
+        }
         let tls = read_tls(r, &mut section, transport, base);
         if let Some(name) = name {
             let profile = profile.map(|profile| (name.clone(), profile.name));
             config.trunk_profiles.extend(profile);
             config.trunk_tls.extend(tls.map(|tls| (name.clone(), tls)));
             config.limits.trunks.insert(name.clone(), quota);
-            let (host, port) = address;
-            // The stack follows a name: it may resolve later, or to something else.
-            let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
-            let follows_name = sources.is_none() && literal.is_none();
-            let sources = sources.unwrap_or_else(|| literal.into_iter().collect());
+            let (host, port) = match addresses.first() {
+                Some(first) => (first.host.clone(), first.port),
+                None => Default::default(),
+            };
+            // The stack follows names: they may resolve later, or to something else.
+            let follows_name = sources.is_none() && addresses.iter().any(|place| place.literal().is_none());
+            let literals = addresses.iter().filter_map(Place::literal).map(Network::from);
+            let sources = sources.unwrap_or_else(|| literals.collect());
             let trunk = Trunk {
                 host,
                 port,
@@ -90,6 +102,10 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
                 srtp,
                 signalling,
                 transfers,
+                outgoing: Outgoing {
+                    places: addresses,
+                    ..outgoing
+                },
             };
             if let Some(address) = section.span("address") {
                 config.trunk_places.insert(name.clone(), r.place(&address));

@@ -165,12 +165,17 @@ impl<'t> Reader<'t> {
     ) -> Option<T> {
         if section.span(key).is_none() {
             section.asked.insert(key);
-            let hint = section.behind.as_ref().and_then(|behind| behind.hints.get(key));
-            let hint = hint.map(|hint| format!(": {hint}")).unwrap_or_default();
-            self.fail(span.clone(), format!("{} is missing{hint}", section.path(key)));
+            self.missing(section, key, span);
             return None;
         }
         self.get(section, key, convert)
+    }
+
+    /// Reports that a key must be there, and what belongs there if that is known.
+    pub(super) fn missing(&mut self, section: &Section<'t>, key: &str, span: &Range<usize>) {
+        let hint = section.behind.as_ref().and_then(|behind| behind.hints.get(key));
+        let hint = hint.map(|hint| format!(": {hint}")).unwrap_or_default();
+        self.fail(span.clone(), format!("{} is missing{hint}", section.path(key)));
     }
 
     /// A table under a key, if there is one.

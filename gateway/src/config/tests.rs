@@ -7,6 +7,7 @@ use session_core::{CallerId, ContactUser, MediaSource, SrtpPolicy};
 use super::*;
 
 mod call_centre;
+mod trunks;
 
 /// A user, without whom a file with a trunk is refused.
 const ALICE: &str = "[[users]]\nname='alice'\npassword='a long secret'\n";
@@ -112,7 +113,7 @@ fn a_file_overlays_the_defaults() {
     assert!(config.sip.tcp.is_empty() && !config.demo);
     assert_eq!(
         config.trunks["carrier"].sources,
-        ["192.0.2.5".parse::<IpAddr>().expect("ip")]
+        ["192.0.2.5".parse::<session_core::guard::Network>().expect("ip")]
     );
     assert_eq!(config.trunks["carrier"].port, Some(5070));
     assert!(config.trunks["carrier"].trusted);
@@ -134,7 +135,7 @@ fn a_file_overlays_the_defaults() {
     assert!(policy.user_to_user && policy.charge.as_deref() == Some("+49301234"));
     assert_eq!(config.trunks["carrier"].identity, IdentityPolicy::default());
     let out = Decision::Trunk {
-        name: "carrier".into(),
+        trunks: "carrier".into(),
         number: "+49301".into(),
     };
     assert_eq!(decide(&config, "0301"), out);
@@ -358,7 +359,7 @@ password = "x"
 [[trunks]]
 name = "t"
 address = "192.0.2.1"
-sources = ["192.0.2.1", "192.0.2.0/24"]
+sources = ["192.0.2.1", "192.0.2.0/33"]
 [[dial]]
 match = "1"
 reject = 486

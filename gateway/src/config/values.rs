@@ -28,8 +28,11 @@ pub(super) fn ip(value: &DeValue<'_>) -> Result<IpAddr, String> {
 /// An address or a network.
 pub(super) fn network(value: &DeValue<'_>) -> Result<Network, String> {
     let text = text(value)?;
-    text.parse()
-        .map_err(|_| format!("`{text}` is not an address or network, e.g. \"192.0.2.10\" or \"10.0.0.0/8\""))
+    text.replace(['[', ']'], "").parse().map_err(|_| {
+        format!(
+            "`{text}` is not an address or network, e.g. \"192.0.2.10\", \"10.0.0.0/8\" or \"2001:db8::/32\""
+        )
+    })
 }
 
 pub(super) fn media_source(value: &DeValue<'_>) -> Result<MediaSource, String> {

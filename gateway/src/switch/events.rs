@@ -5,7 +5,7 @@ use session_core::{CallRecord, Coordinator, Event, SessionId};
 
 use super::Switch;
 use crate::call_log::CallLines;
-use crate::registration_log;
+use crate::trunk_log;
 
 impl Switch {
     /// Acts on an event.
@@ -80,7 +80,8 @@ impl Switch {
                     sentry.adopt(&ban);
                 }
             }
-            Event::Registration { registrant, state } => registration_log::changed(&registrant, state),
+            Event::Registration { registrant, state } => trunk_log::registration_changed(&registrant, state),
+            Event::Target { trunk, target } => trunk_log::target_changed(&trunk, &target),
             Event::Reachable { user, reachable } => tracing::debug!(user, reachable, "reachable"),
             other => tracing::debug!(event = ?other, "session"),
         }

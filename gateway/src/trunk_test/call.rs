@@ -22,9 +22,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::finding::{Finding, Grade};
 use super::{TestError, outbound, words};
+use crate::centre::view::silence;
 use crate::cli::TrunkTest;
 use crate::config::Config;
-use crate::registration_log::reason;
 use crate::serve::{host, phone_ips, randomness};
 
 /// Time that the registration may take.
@@ -174,6 +174,7 @@ impl Application for Line {
             Event::Message { message, .. } => {
                 return calls.refuse_message(now, message, StatusCode::TEMPORARILY_UNAVAILABLE);
             }
+            Event::Mailbox { notice, .. } => return calls.refuse_notice(now, notice, StatusCode::NOT_FOUND),
             Event::Watch { subscription, .. } => {
                 return calls.refuse_watch(subscription, StatusCode::NOT_FOUND);
             }
@@ -235,7 +236,7 @@ impl<F: FnMut(Finding)> Call<'_, F> {
                 format!("the trunk does not register: {code}")
             }
             Some(RegistrationState::Unanswered(fault)) => {
-                format!("the trunk does not register: {}", reason(fault))
+                format!("the trunk does not register: {}", silence(fault))
             }
             _ => "the trunk does not register: the registrar is silent".to_owned(),
         };

@@ -43,8 +43,11 @@ pub(super) async fn walk(
     let mut probe = Probe::start(&listeners(config), outbound, description())
         .await
         .map_err(|error| error.to_string())?;
-    let calls = trunk.way().map_err(|error| error.to_string())?;
-    let targets = locate(&calls, tell).await;
+    let calls = trunk.ways().map_err(|error| error.to_string())?;
+    let mut targets = Vec::new();
+    for way in &calls {
+        targets.extend(locate(way, tell).await);
+    }
     let mut open = Vec::new();
     for target in targets.iter().take(TARGETS) {
         if let Some(way) = connect(&mut probe, target, tell).await
@@ -56,7 +59,7 @@ pub(super) async fn walk(
     let Some(registration) = registration else {
         return Ok(());
     };
-    let own = registration.proxy.clone().filter(|proxy| *proxy != calls);
+    let own = registration.proxy.clone().filter(|proxy| !calls.contains(proxy));
     let way = match own {
         // The registrar is elsewhere.
         Some(proxy) => match locate(&proxy, tell).await.first() {
@@ -99,7 +102,8 @@ async fn locate(uri: &Uri, tell: &mut impl FnMut(Finding)) -> Vec<dns::Target> {
     let began = Instant::now();
     let found = dns::locate(uri.borrow(), &*system, &mut rng).await;
     let ms = began.elapsed().as_millis();
-    let finding = match (found.targets.len(), found.is_certain) {
+    let targets: Vec<dns::Target> = found.targets.into_iter().map(dns::target).collect();
+    let finding = match (targets.len(), found.is_certain) {
         (0, true) => Finding::new(
             "name",
             Grade::Wrong,
@@ -113,7 +117,7 @@ async fn locate(uri: &Uri, tell: &mut impl FnMut(Finding)) -> Vec<dns::Target> {
             "check the name servers of this host (/etc/resolv.conf)",
         ),
         (n, _) => {
-            let all: Vec<String> = found.targets.iter().map(shown).collect();
+            let all: Vec<String> = targets.iter().map(shown).collect();
             let shared = if n > 1 {
                 format!("{n} targets: ")
             } else {
@@ -126,7 +130,7 @@ async fn locate(uri: &Uri, tell: &mut impl FnMut(Finding)) -> Vec<dns::Target> {
         }
     };
     tell(finding);
-    found.targets
+    targets
 }
 
 fn shown((transport, addr, _): &dns::Target) -> String {

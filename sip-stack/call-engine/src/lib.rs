@@ -6,6 +6,8 @@
 pub mod acd;
 mod pattern;
 mod plan;
+mod trunks;
 
 pub use pattern::{Pattern, PatternError};
 pub use plan::{Action, Application, CallRequest, Decision, DialPlan, Origin, Rule};
+pub use trunks::{TrunkChoice, Trunks};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::Pattern;
+use crate::{Pattern, Trunks};
 
 /// Facts about a call that the plan decides by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,12 +27,6 @@ pub enum Origin {
     Gateway,
 }
 
-impl Origin {
-    fn is_trunk(&self, trunk: &str) -> bool {
-        matches!(self, Origin::Trunk(name) if name == trunk)
-    }
-}
-
 /// Decision of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -43,9 +37,9 @@ pub enum Decision {
     },
     /// A number at a trunk.
     Trunk {
-        /// The trunk.
-        name: String,
-        /// The number as the trunk wants it.
+        /// The trunks that may take the call.
+        trunks: Trunks,
+        /// The number as they want it.
         number: String,
     },
     /// The call waits for an agent.
@@ -116,9 +110,9 @@ pub struct Rule {
 pub enum Action {
     /// Calls the user of this name, or the user that the number names; 404 when nobody is called that.
     User(Option<String>),
-    /// Calls the number at a trunk; 484 when the rewrite left nothing of it. Does not apply to a call from that very trunk
-    /// under that very number, which would come back for ever.
-    Trunk(String),
+    /// Calls the number at the first of these trunks that takes the call; 484 when the rewrite left nothing of it. A call from a trunk
+    /// does not go back there under that very number, which would come back for ever.
+    Trunk(Trunks),
     /// Lets the call wait for an agent of a queue.
     Queue {
         /// The queue.
@@ -189,12 +183,17 @@ impl DialPlan {
             };
             return match &rule.action {
                 Action::User(name) => self.user(name.as_deref().unwrap_or(&number)),
-                Action::Trunk(name) if call.origin.is_trunk(name) && number == text => continue,
-                Action::Trunk(_) if number.is_empty() => Decision::Reject { code: 484 },
-                Action::Trunk(name) => Decision::Trunk {
-                    name: name.clone(),
-                    number,
-                },
+                Action::Trunk(trunks) => {
+                    let trunks = match &call.origin {
+                        Origin::Trunk(name) if number == text => trunks.without(name),
+                        _ => Some(trunks.clone()),
+                    };
+                    match trunks {
+                        None => continue,
+                        Some(_) if number.is_empty() => Decision::Reject { code: 484 },
+                        Some(trunks) => Decision::Trunk { trunks, number },
+                    }
+                }
                 Action::Queue { name, priority } => Decision::Queue {
                     name: name.clone(),
                     priority: *priority,

@@ -17,10 +17,11 @@ use sip_core::flow::Transport;
 use sip_core::uri::Uri;
 
 use crate::admission::{Limits, Quota};
-use crate::guard;
+use crate::guard::{self, Network};
 use crate::identity::IdentityPolicy;
 use crate::instant::MessageSettings;
 use crate::registration::TrunkRegistration;
+use crate::trunk::Outgoing;
 
 /// Settings of the coordinator.
 #[derive(Clone, Debug)]
@@ -217,9 +218,9 @@ pub struct Trunk {
     pub port: Option<u16>,
     /// Transport to it.
     pub transport: Transport,
-    /// Addresses that its calls come from.
-    pub sources: Vec<IpAddr>,
-    /// True if its calls come from the addresses that `host`, a name, resolves to: `sources` follows it.
+    /// Addresses and networks that its calls come from.
+    pub sources: Vec<Network>,
+    /// True if its calls come from the addresses that its names resolve to: `sources` follows them.
     pub follows_name: bool,
     /// For digest towards it.
     pub username: Option<String>,
@@ -254,6 +255,8 @@ pub struct Trunk {
     pub signalling: SignallingPolicy,
     /// True if it may transfer its calls (REFER), to where the dial plan lets it call.
     pub transfers: bool,
+    /// Calls to it: its other places, their health, and limits.
+    pub outgoing: Outgoing,
 }
 
 /// Number that a trunk is shown in `From`.
@@ -266,6 +269,19 @@ pub enum CallerId {
 }
 
 impl Trunk {
+    /// True if calls to it go to that host.
+    pub(crate) fn is_host(&self, host: &str) -> bool {
+        let places = self.outgoing.places.iter().map(|place| &place.host);
+        std::iter::once(&self.host)
+            .chain(places)
+            .any(|place| place.eq_ignore_ascii_case(host))
+    }
+
+    /// True if its calls come from there.
+    pub(crate) fn is_at(&self, address: IpAddr) -> bool {
+        self.sources.iter().any(|network| network.contains(address))
+    }
+
     /// Credentials for digest towards it.
     pub(crate) fn credentials(&self) -> Option<endpoint::Credentials> {
         let (username, password) = self.username.as_ref().zip(self.password.as_ref())?;

@@ -14,7 +14,8 @@ use crate::coordinator::{Output, Timer};
 use crate::directory::Directory;
 use crate::event::Event;
 use crate::index::Index;
-use crate::leg::{Account, Device};
+use crate::leg::{Account, Device, Leg};
+use crate::trunk::Trunks;
 
 /// Everything that a call and its legs work with, and own none of.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(crate) struct Context {
     pub(crate) directory: Directory,
     pub(crate) timers: Timers<Timer>,
     pub(crate) index: Index,
+    pub(crate) trunks: Trunks,
     out: VecDeque<Output>,
     /// Bridges of calls whose audio is to be brought in line.
     changed_bridges: Vec<BridgeId>,
@@ -43,6 +45,7 @@ impl Context {
             directory,
             timers: Timers::default(),
             index: Index::new(shards),
+            trunks: Trunks::default(),
             out: VecDeque::new(),
             changed_bridges: Vec::new(),
             endpoint_deadline: None,
@@ -106,6 +109,14 @@ impl Context {
     pub(crate) fn is_ours(&self, host: &str) -> bool {
         let domains = &self.config.domains;
         domains.is_empty() || domains.iter().any(|domain| domain.eq_ignore_ascii_case(host))
+    }
+
+    /// A leg that is over, or ends before its INVITE was sent, takes up its trunk no longer.
+    pub(crate) fn release(&mut self, leg: &Leg) {
+        self.index.release(leg);
+        if let Some(trunk) = leg.trunk() {
+            self.trunks.forget(trunk, leg.id());
+        }
     }
 
     /// Codecs for a leg at this trunk, or for one that is at none, best first.

@@ -1,7 +1,6 @@
 //! The machine itself: its state, its inputs and its outputs.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use bytes::Bytes;
 use media_core::control::{self, BridgeId, Command, LegId, StreamIndex};
@@ -22,6 +21,7 @@ use crate::event::Event;
 use crate::instant::{MessageId, Messages};
 use crate::leg::Leg;
 use crate::registration::Registrations;
+use crate::trunk::Located;
 use crate::watch::Watches;
 
 /// The one authority on live calls.
@@ -69,12 +69,14 @@ pub enum Input {
         /// The event.
         event: control::Event,
     },
-    /// Addresses that the name of a trunk resolves to now; empty if it does not resolve.
+    /// Addresses that a name of a trunk resolves to now; none if it does not resolve.
     Located {
         /// As in [`Output::Follow`].
         trunk: String,
-        /// Addresses that its calls come from.
-        addresses: Vec<IpAddr>,
+        /// The URI that was resolved.
+        name: Uri,
+        /// Its targets, in whichever order.
+        found: Vec<Located>,
     },
     /// The deadline passed.
     Timeout,
@@ -99,9 +101,9 @@ pub enum Output {
         /// URI to resolve.
         uri: Uri,
     },
-    /// Trunks whose names are to be followed from now on, and no others: [`Input::Located`] reports each change.
+    /// Names of trunks that are to be followed from now on, and no others: [`Input::Located`] reports each change.
     Follow {
-        /// Names of trunks, and what to resolve (RFC 3263).
+        /// Trunks, and the URIs to resolve (RFC 3263), one or more of each.
         names: Vec<(String, Uri)>,
     },
     /// To a media shard.
@@ -149,12 +151,14 @@ impl Coordinator {
         match input {
             Input::Sip(input) => self.on_sip(now, input),
             Input::Media { event, .. } => self.on_media(now, event),
-            Input::Located { trunk, addresses } => self.located(&trunk, addresses),
+            Input::Located { trunk, name, found } => self.located(&trunk, &name, found),
             Input::Timeout => {
                 let cx = &mut self.context;
                 cx.endpoint.handle_input(now, endpoint::Input::Timeout);
                 cx.directory.registrar_mut().handle_timeout(now);
                 cx.report_reachable();
+                cx.trunks.handle_timeout(&mut cx.endpoint, &cx.config.host, now);
+                self.turns_came(now);
                 self.registrations.handle_timeout(&mut self.context, now);
                 while let Some(timer) = self.context.timers.pop_due(now) {
                     self.on_timer(now, timer);
@@ -169,6 +173,9 @@ impl Coordinator {
             let flow = *flow;
             self.context.directory.flow_closed(flow);
             self.context.endpoint.handle_input(now, input);
+            if let Some(registrar) = self.registrations.reached_over(flow) {
+                self.context.trunks.connection_lost(registrar);
+            }
             self.registrations.flow_closed(&mut self.context, now, flow);
             self.flow_lost(now, flow);
             self.context.report_reachable();
@@ -274,7 +281,10 @@ impl Coordinator {
         match cx.next_output() {
             Some(output) => output,
             None => Output::Timeout(earlier(
-                earlier(cx.timers.next(), self.registrations.deadline()),
+                earlier(
+                    earlier(cx.timers.next(), cx.trunks.deadline()),
+                    self.registrations.deadline(),
+                ),
                 earlier(cx.endpoint_deadline(), cx.directory.registrar().poll_timeout()),
             )),
         }
@@ -292,7 +302,7 @@ impl Coordinator {
                 endpoint::Output::Event(event) => self.on_signalling(now, event),
                 // What changed may be told to who watches.
                 endpoint::Output::Timeout(deadline) => {
-                    if !self.settle_watches(now) {
+                    if !self.settle_targets(now) && !self.settle_watches(now) {
                         return self.context.set_endpoint_deadline(deadline);
                     }
                 }

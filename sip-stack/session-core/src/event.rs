@@ -12,6 +12,7 @@ use crate::guard::Ban;
 use crate::identity::Identity;
 use crate::record::{CallRecord, Cause, Fault};
 use crate::registration::Registrant;
+use crate::trunk::TargetStatus;
 use crate::{IncomingMessage, MailboxNotice, MessageId, NoticeId, Refusal, SessionId, WatchRequest};
 
 /// Coordinator to application. Events of one session come in order; [`Event::Ended`] is its last.
@@ -77,6 +78,13 @@ pub enum Event {
         session: SessionId,
         /// The legs.
         legs: Vec<LegId>,
+    },
+    /// The state of a trunk's target has changed.
+    Target {
+        /// Name of the trunk.
+        trunk: String,
+        /// The target, as it is now.
+        target: Box<TargetStatus>,
     },
     /// An [`invite`](crate::Coordinator::invite)d party's phone rings.
     InvitationRings {
@@ -362,6 +370,7 @@ impl Event {
             | Event::Message { .. }
             | Event::Mailbox { .. }
             | Event::Banned(_)
+            | Event::Target { .. }
             | Event::Registration { .. } => None,
         }
     }

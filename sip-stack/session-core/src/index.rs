@@ -6,6 +6,7 @@ use media_core::control::LegId;
 use sip_core::endpoint::UsageId;
 
 use crate::SessionId;
+use crate::config::Trunk;
 use crate::event::Source;
 use crate::leg::Leg;
 
@@ -20,6 +21,8 @@ pub(crate) struct Index {
     call_ids: BTreeMap<String, LegId>,
     /// Legs of the directory's users.
     users: BTreeMap<String, BTreeSet<LegId>>,
+    /// Legs that take up a channel of each trunk.
+    channels: BTreeMap<String, BTreeSet<LegId>>,
     /// Calls of each source.
     calls: BTreeMap<Source, usize>,
     /// Legs on ports of their own.
@@ -35,6 +38,7 @@ impl Index {
             usages: BTreeMap::new(),
             call_ids: BTreeMap::new(),
             users: BTreeMap::new(),
+            channels: BTreeMap::new(),
             calls: BTreeMap::new(),
             phones: 0,
             shards: vec![0; usize::from(shards.max(1))],
@@ -74,6 +78,12 @@ impl Index {
         if let Some(user) = leg.user() {
             self.users.entry(user.to_owned()).or_default().insert(leg.id());
         }
+        if let Some(trunk) = leg.trunk() {
+            self.channels
+                .entry(trunk.to_owned())
+                .or_default()
+                .insert(leg.id());
+        }
         if !leg.is_browser() {
             self.phones += 1;
         }
@@ -107,12 +117,36 @@ impl Index {
                 self.users.remove(user);
             }
         }
+        self.release(leg);
         if !leg.is_browser() {
             self.phones -= 1;
         }
         if let Some(legs) = self.shards.get_mut(usize::from(leg.shard())) {
             *legs -= 1;
         }
+    }
+
+    /// A leg takes up no channel of its trunk any more.
+    pub(crate) fn release(&mut self, leg: &Leg) {
+        if let Some(trunk) = leg.trunk()
+            && let Some(legs) = self.channels.get_mut(trunk)
+        {
+            legs.remove(&leg.id());
+            if legs.is_empty() {
+                self.channels.remove(trunk);
+            }
+        }
+    }
+
+    /// Channels of a trunk that are in use: its legs, both ways.
+    pub(crate) fn channels(&self, trunk: &str) -> usize {
+        self.channels.get(trunk).map_or(0, BTreeSet::len)
+    }
+
+    /// True if no channel of the trunk is free.
+    pub(crate) fn is_full(&self, name: &str, trunk: &Trunk) -> bool {
+        let channels = trunk.outgoing.channels;
+        channels.is_some_and(|channels| self.channels(name) >= channels)
     }
 
     pub(crate) fn add_usage(&mut self, usage: UsageId, leg: LegId) {

@@ -27,6 +27,7 @@ mod response_code;
 mod signalling;
 mod stats;
 mod transfer;
+mod trunk;
 mod verbs;
 mod watch;
 
@@ -52,6 +53,9 @@ pub use registration::{
 pub use sip_core::dialog::Duty;
 pub use sip_core::endpoint::Reliability;
 pub use stats::Stats;
+pub use trunk::{
+    CallRate, FailoverCodes, Located, Outgoing, Place, TargetState, TargetStatus, Trouble, Watch,
+};
 pub use watch::{
     Activity, MailboxNotice, NoticeId, Package, WatchCounts, WatchRequest, rewrite_presence, rewrite_summary,
 };

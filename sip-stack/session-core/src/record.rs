@@ -36,6 +36,8 @@ pub enum Fault {
     Rejected,
     /// No such user or trunk.
     Unknown,
+    /// All channels of the trunk are in use, or it was called as often as it may.
+    TrunkFull,
     /// The user has no contact.
     NotRegistered,
     /// The name of the target does not resolve.
@@ -63,6 +65,7 @@ impl fmt::Display for Fault {
         f.write_str(match self {
             Fault::Rejected => "refused by the called party",
             Fault::Unknown => "no such user or trunk",
+            Fault::TrunkFull => "no channel of the trunk is free",
             Fault::NotRegistered => "the user is not registered",
             Fault::Unresolved => "the name does not resolve",
             Fault::Unreachable => "no connection",

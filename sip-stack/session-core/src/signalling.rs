@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::incoming::user_of;
 use crate::instant::Outcome;
 use crate::record::Fault;
+use crate::trunk::{Met, Trouble, pause};
 
 impl Coordinator {
     pub(crate) fn on_signalling(&mut self, now: Time, event: endpoint::Event) {
@@ -124,6 +125,18 @@ impl Coordinator {
             || self.passed_on_answered(now, request, outcome)
             || self.message_answered(now, request, outcome)
         {
+            return;
+        }
+        let met = match outcome {
+            Outcome::Answered(response) if response.status() == Some(StatusCode::SERVICE_UNAVAILABLE) => {
+                Met::NoAnswer(Trouble::Refusing, pause(response))
+            }
+            Outcome::Answered(_) => Met::Answer,
+            Outcome::Silent(Silence::Transport) => Met::NoAnswer(Trouble::Unreachable, None),
+            Outcome::Silent(Silence::Timeout | Silence::Nowhere) => Met::NoAnswer(Trouble::Silent, None),
+        };
+        let cx = self.context_mut();
+        if cx.trunks.answered(&mut cx.rng, now, request, met) {
             return;
         }
         let outcome = match (outcome, exchange) {
@@ -240,7 +253,7 @@ impl Coordinator {
             if self.is_reachable(&user) {
                 self.flow_found(now, &user, flow);
                 self.user_returned(&user);
-                self.ring_again(&user);
+                self.ring_again(now, &user);
                 self.deliver_kept(now, &user);
             }
         }
@@ -255,11 +268,11 @@ impl Coordinator {
     }
 
     /// A user registered: callers who lost the user's phone meanwhile have it ring again.
-    fn ring_again(&mut self, user: &str) {
+    fn ring_again(&mut self, now: Time, user: &str) {
         let waiting = self.calls().filter(|call| call.waits_for(user));
         let waiting: Vec<_> = waiting.map(crate::call::Call::id).collect();
         for session in waiting {
-            self.with_call(session, |call, cx| call.ring_at_new_contacts(cx, user));
+            self.with_call(session, |call, cx| call.ring_at_new_contacts(cx, now, user));
         }
     }
 }

@@ -33,7 +33,7 @@ impl Coordinator {
         outgoing: OutgoingCall,
     ) -> Result<SessionId, StatusCode> {
         let cx = self.context_mut();
-        let place = outgoing.place(cx)?;
+        let place = outgoing.place(cx, now)?;
         let id = cx.next_session();
         let new = NewCall {
             id,
@@ -109,12 +109,12 @@ impl Coordinator {
     /// 400 a header that cannot be written.
     pub fn invite(
         &mut self,
-        _: Time,
+        now: Time,
         session: SessionId,
         invitation: Invitation,
     ) -> Result<LegId, StatusCode> {
         self.with_call(session, |call, cx| {
-            call.invite(cx, invitation, Owner::Application)
+            call.invite(cx, now, invitation, Owner::Application)
         })
         .unwrap_or(Err(StatusCode::CALL_DOES_NOT_EXIST))
     }

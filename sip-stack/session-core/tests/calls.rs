@@ -14,6 +14,7 @@ mod restore;
 mod silence;
 mod srtp;
 mod strangers;
+mod targets;
 mod transfer;
 mod watching;
 mod world;

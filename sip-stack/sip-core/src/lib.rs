@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod flow;
 pub mod framing;
 pub mod message;
+pub mod network;
 pub mod registrar;
 pub mod transaction;
 pub mod uri;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sans_io::Rng;
+use session_core::Located;
 use sip_core::uri::Uri;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{Records, Resolution, Target, locate};
+use super::{Records, Resolution, locate};
 
 /// Minimum time between two queries for a name, however short its records live.
 const OFTEN: Duration = Duration::from_secs(5);
@@ -27,13 +28,13 @@ pub(crate) struct Followed {
     /// The URI that was resolved.
     pub(crate) uri: Uri,
     /// Its targets now; empty: it does not resolve.
-    pub(crate) targets: Vec<Target>,
+    pub(crate) targets: Vec<Located>,
 }
 
 impl Followed {
     /// Addresses without their ports.
     pub(crate) fn addresses(&self) -> Vec<IpAddr> {
-        let mut all: Vec<IpAddr> = self.targets.iter().map(|(_, addr, _)| addr.ip()).collect();
+        let mut all: Vec<IpAddr> = self.targets.iter().map(|target| target.address.ip()).collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -43,7 +44,8 @@ impl Followed {
 /// The names that are followed, each by a task.
 #[derive(Debug)]
 pub(crate) struct Follower {
-    tasks: BTreeMap<String, (Uri, JoinHandle<()>)>,
+    /// By trunk and URI.
+    tasks: BTreeMap<(String, String), JoinHandle<()>>,
     news: mpsc::Sender<Followed>,
 }
 
@@ -56,7 +58,7 @@ impl Follower {
         }
     }
 
-    /// Follows these names from now on, by trunk, and no others.
+    /// Follows these names from now on, of whichever trunks, and no others.
     pub(crate) fn follow<R: Records + Send + Sync + 'static>(
         &mut self,
         names: Vec<(String, Uri)>,
@@ -65,19 +67,14 @@ impl Follower {
     ) {
         let mut before = std::mem::take(&mut self.tasks);
         for (trunk, uri) in names {
-            let task = match before.remove(&trunk) {
-                Some((known, task)) if known == uri => task,
-                other => {
-                    if let Some((_, task)) = other {
-                        task.abort();
-                    }
-                    let name = (trunk.clone(), uri.clone());
-                    tokio::spawn(run(name, Arc::clone(records), rng.fork(), self.news.clone()))
-                }
-            };
-            self.tasks.insert(trunk, (uri, task));
+            let key = (trunk.clone(), uri.as_str().to_owned());
+            let task = before.remove(&key).unwrap_or_else(|| {
+                let records = Arc::clone(records);
+                tokio::spawn(run((trunk, uri), records, rng.fork(), self.news.clone()))
+            });
+            self.tasks.insert(key, task);
         }
-        for (_, task) in before.into_values() {
+        for task in before.into_values() {
             task.abort();
         }
     }
@@ -85,7 +82,7 @@ impl Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        for (_, task) in self.tasks.values() {
+        for task in self.tasks.values() {
             task.abort();
         }
     }
@@ -116,7 +113,7 @@ async fn run<R: Records + Sync>(
 #[derive(Debug, Default)]
 struct Name {
     /// Its last targets; `None` before the first answer.
-    known: Option<Vec<Target>>,
+    known: Option<Vec<Located>>,
     /// Times in a row that it did not resolve.
     failures: u32,
 }
@@ -124,7 +121,7 @@ struct Name {
 impl Name {
     /// Takes an answer: the name's targets if they have changed, and the time to wait before asking again.
     /// While no name server answers, the last answer stands.
-    fn resolved(&mut self, found: Resolution) -> (Option<Vec<Target>>, Duration) {
+    fn resolved(&mut self, found: Resolution) -> (Option<Vec<Located>>, Duration) {
         let mut targets = found.targets;
         targets.sort();
         let nowhere = targets.is_empty();
@@ -230,7 +227,13 @@ mod tests {
     fn records_are_asked_for_when_they_expire_within_bounds() {
         let target = |ip: &str| {
             let addr: SocketAddr = format!("{ip}:5060").parse().expect("address");
-            (Transport::Udp, addr, None)
+            Located {
+                priority: 0,
+                weight: 1,
+                transport: Transport::Udp,
+                address: addr,
+                server_name: None,
+            }
         };
         let mut name = Name::default();
         for (ttl, pause) in [(0, 5), (60, 60), (1_000_000, 3600)] {

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use sans_io::Rng;
+use session_core::Located;
 use sip_core::flow::Transport;
 use sip_core::uri::{Host, Scheme, UriRef};
 
@@ -104,8 +105,8 @@ pub trait Records {
 /// Targets of a URI, and the time for which they are valid.
 #[derive(Clone, Debug)]
 pub struct Resolution {
-    /// Targets, in the order to try them.
-    pub targets: Vec<Target>,
+    /// Targets, in the order to try them, each with its rank.
+    pub targets: Vec<Located>,
     /// Shortest lifetime of the records that led there.
     pub ttl: Duration,
     /// False if a name server that was needed did not answer.
@@ -113,7 +114,7 @@ pub struct Resolution {
 }
 
 impl Resolution {
-    fn of(targets: Vec<Target>) -> Resolution {
+    fn of(targets: Vec<Located>) -> Resolution {
         Resolution {
             targets,
             ttl: Duration::MAX,
@@ -159,13 +160,23 @@ pub fn immediate(uri: UriRef<'_>) -> Option<Vec<Target>> {
 
 /// All targets, in the order to try them; empty when there are none.
 pub async fn resolve(uri: UriRef<'_>, records: &impl Records, rng: &mut Rng) -> Vec<Target> {
-    locate(uri, records, rng).await.targets
+    let found = locate(uri, records, rng).await.targets;
+    found.into_iter().map(target).collect()
 }
 
 /// As [`resolve`], with the time for which the answer is valid.
 pub async fn locate(uri: UriRef<'_>, records: &impl Records, rng: &mut Rng) -> Resolution {
     if let Some(targets) = immediate(uri) {
-        return Resolution::of(targets);
+        let ranked = (0..)
+            .zip(targets)
+            .map(|(priority, (transport, address, server_name))| Located {
+                priority,
+                weight: 1,
+                transport,
+                address,
+                server_name,
+            });
+        return Resolution::of(ranked.collect());
     }
     let mut found = Resolution::of(Vec::new());
     if tokio::time::timeout(PATIENCE, query(&mut found, uri, records, rng))
@@ -178,25 +189,39 @@ pub async fn locate(uri: UriRef<'_>, records: &impl Records, rng: &mut Rng) -> R
     found
 }
 
+/// A target without its rank.
+pub fn target(located: Located) -> Target {
+    (located.transport, located.address, located.server_name)
+}
+
 async fn query(found: &mut Resolution, uri: UriRef<'_>, records: &impl Records, rng: &mut Rng) {
     let (Some(Host::Name(name)), Some(default)) = (destination(uri), transport(uri)) else {
         return;
     };
     if let Some(port) = uri.port() {
         // An explicit port rules out NAPTR and SRV (RFC 3263 §4.2).
-        return add(found, records, default, name, port, name).await;
+        return add(found, records, (default, port, (0, 1)), name, name).await;
     }
-    for (transport, service) in services(found, uri, name, default, records).await {
+    let services = services(found, uri, name, default, records).await;
+    for (at, (transport, service)) in (0u32..).zip(services) {
         let offered = found.take(records.srv(&service).await);
         for srv in in_order(offered, rng) {
-            add(found, records, transport, &srv.target, srv.port, name).await;
+            let rank = ((at << 16) | u32::from(srv.priority), srv.weight);
+            add(found, records, (transport, srv.port, rank), &srv.target, name).await;
             if found.targets.len() >= TARGETS {
                 return;
             }
         }
     }
     if found.targets.is_empty() {
-        add(found, records, default, name, default.default_port(), name).await;
+        add(
+            found,
+            records,
+            (default, default.default_port(), (0, 1)),
+            name,
+            name,
+        )
+        .await;
     }
 }
 
@@ -249,9 +274,8 @@ fn srv_name(transport: Transport, name: &str) -> String {
 async fn add(
     found: &mut Resolution,
     records: &impl Records,
-    transport: Transport,
+    (transport, port, (priority, weight)): (Transport, u16, (u32, u16)),
     host: &str,
-    port: u16,
     expected: &str,
 ) {
     let ips = match host.parse::<IpAddr>() {
@@ -259,10 +283,15 @@ async fn add(
         Err(_) => found.take(records.addresses(host).await),
     };
     // The certificate must be for the name that was asked for, not for where SRV led (RFC 5922 §4).
-    for ip in ips {
-        found
-            .targets
-            .push((transport, SocketAddr::new(ip, port), Some(expected.to_owned())));
+    for (at, ip) in (0..=u32::from(u8::MAX)).zip(ips) {
+        found.targets.push(Located {
+            // The addresses of one host are tried in the order of the answer.
+            priority: (priority << 8) | at,
+            weight,
+            transport,
+            address: SocketAddr::new(ip, port),
+            server_name: Some(expected.to_owned()),
+        });
     }
 }
 

@@ -1,10 +1,10 @@
 //! Names of targets and trunks, looked up outside of the signalling task.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use sans_io::Rng;
+use session_core::{Input, Located};
 use sip_core::endpoint::QueryId;
 use sip_core::uri::Uri;
 use tokio::sync::{Semaphore, mpsc};
@@ -26,8 +26,8 @@ pub(crate) struct Resolver {
     pub(super) answers: mpsc::Receiver<(QueryId, Vec<Target>)>,
     follower: Follower,
     pub(super) news: mpsc::Receiver<Followed>,
-    /// Last targets of trunks' names, by trunk: calls go there while no name server answers.
-    followed: BTreeMap<String, (Uri, Vec<Target>)>,
+    /// Last targets of trunks' names, by trunk and URI: calls go there while no name server answers.
+    followed: BTreeMap<(String, String), (Uri, Vec<Located>)>,
 }
 
 impl Resolver {
@@ -62,6 +62,7 @@ impl Resolver {
         let mut followed = self.followed.values();
         let last = followed.find(|(name, _)| is_same_place(name, &uri));
         let last = last.map(|(_, targets)| targets.clone()).unwrap_or_default();
+        let last = last.into_iter().map(dns::target).collect();
         tokio::spawn(async move {
             let _permit = permits.acquire_owned().await;
             let mut targets = dns::resolve(uri.borrow(), &*system, &mut rng).await;
@@ -77,22 +78,23 @@ impl Resolver {
     /// Follows the names of these trunks, and of no others.
     pub(super) fn follow(&mut self, names: Vec<(String, Uri)>) {
         self.followed
-            .retain(|trunk, (uri, _)| names.iter().any(|(name, to)| name == trunk && to == uri));
+            .retain(|(trunk, _), (uri, _)| names.iter().any(|(name, to)| name == trunk && to == uri));
         self.follower.follow(names, &self.system, &mut self.rng);
     }
 
-    /// Takes a change of a trunk's name; returns its addresses.
-    pub(super) fn located(&mut self, news: Followed) -> (String, Vec<IpAddr>) {
+    /// Takes a change of a trunk's name, and passes it on.
+    pub(super) fn located(&mut self, news: Followed) -> Input {
         let addresses = news.addresses();
         let name = news.uri.host().map(|host| host.to_string()).unwrap_or_default();
         let Followed { trunk, uri, targets } = news;
-        let before = self.followed.insert(trunk.clone(), (uri, targets));
+        let key = (trunk.clone(), uri.as_str().to_owned());
+        let before = self.followed.insert(key, (uri.clone(), targets.clone()));
         let had = before.as_ref().map(|(_, targets)| !targets.is_empty());
         match (had, addresses.is_empty()) {
             (_, true) => tracing::warn!(
                 trunk,
                 name,
-                "the trunk has no address: its name does not resolve, so it can neither call nor be called"
+                "the trunk has no address by this name, which does not resolve: no call goes there, and none comes from there"
             ),
             (Some(false), false) => {
                 tracing::info!(
@@ -112,7 +114,11 @@ impl Resolver {
             }
         }
         tracing::debug!(trunk, ?addresses, "addresses of the trunk");
-        (trunk, addresses)
+        Input::Located {
+            trunk,
+            name: uri,
+            found: targets,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use cordboard::switch::Switch;
 use media_core::control::{Command, Event as MediaEvent, Report, StreamIndex};
 use media_core::negotiated::{Fingerprint, Hash};
 use sans_io::{Rng, Time};
-use session_core::{Access, Coordinator, Input, Output, SrtpPolicy};
+use session_core::{Access, Coordinator, Input, Located, Output, SrtpPolicy};
 use sip_core::auth::{Algorithm, Answered, Answerer};
 use sip_core::endpoint::{self, Advertised, Credentials};
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
@@ -90,6 +90,8 @@ impl Bench {
             ids: 0,
         };
         bench.drain();
+        // What the trunk does by itself comes a moment later.
+        bench.wait(1);
         Ok(bench)
     }
 
@@ -256,9 +258,16 @@ impl Bench {
                     }));
                 }
                 Output::Follow { names } => {
-                    inputs.extend(names.into_iter().map(|(trunk, _)| Input::Located {
+                    inputs.extend(names.into_iter().map(|(trunk, name)| Input::Located {
                         trunk,
-                        addresses: vec![CARRIER],
+                        found: vec![Located {
+                            priority: 0,
+                            weight: 1,
+                            transport: self.transport,
+                            address: self.flow(Peer::Carrier).remote,
+                            server_name: name.host().map(|host| host.to_string()),
+                        }],
+                        name,
                     }))
                 }
                 Output::Media { shard, command, .. } => {

@@ -30,6 +30,7 @@ pub mod sdp;
 pub mod shard;
 pub mod srtp;
 pub mod summary;
+pub mod targets;
 
 pub use mutate::Mutator;
 

@@ -100,6 +100,7 @@ fn trunk(number: u8) -> Trunk {
         srtp: session_core::SrtpPolicy::Off,
         signalling: session_core::SignallingPolicy::default(),
         transfers: false,
+        outgoing: session_core::Outgoing::default(),
         watches: false,
         media_source: MediaSource::Learn,
     }

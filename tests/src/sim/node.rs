@@ -269,6 +269,7 @@ impl Node {
             Event::Ended { session, .. } => ("ended", Some(*session)),
             Event::Reachable { .. } => ("reachable", None),
             Event::Registration { .. } => ("registration", None),
+            Event::Target { .. } => ("target", None),
             Event::Refused(_) => ("refused", None),
             Event::Replaces { session, .. } => ("replaces", Some(*session)),
             Event::Bridge(_) => ("bridge", None),

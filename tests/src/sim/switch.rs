@@ -197,7 +197,7 @@ fn rules() -> Vec<Rule> {
         rewrite: None,
         action,
     };
-    let trunk = |name: &str| Action::Trunk(name.to_owned());
+    let trunk = |name: &str| Action::Trunk(name.into());
     let queue = |name: &str| Action::Queue {
         name: name.to_owned(),
         priority: None,

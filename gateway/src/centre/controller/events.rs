@@ -1,13 +1,14 @@
 //! Events of calls and their consequences: somebody answers, leaves, disappears, comes back.
 
 use call_engine::acd::{CallId, Input};
-use session_core::{CallRecord, Cause, Event, LegId, ReferTo, SessionId};
+use session_core::{CallRecord, Cause, Event, LegId, ReferTo, Registrant, SessionId};
 use sip_core::message::StatusCode;
 
 use super::super::call::ConsultEnd;
 use super::super::context::Ctx;
 use super::super::history;
 use super::super::legs::Role;
+use super::super::view::Change;
 use super::Controller;
 
 /// SIP responses by which somebody pressed a button (RFC 3261 §21.4.24, §21.6).
@@ -125,9 +126,22 @@ impl Controller {
                 }
                 self.direct_joined(*guest, *session, cx);
             }
+            Event::Target { trunk, .. }
+            | Event::Registration {
+                registrant: Registrant::Trunk(trunk),
+                ..
+            } => self.trunk_changed(trunk, cx),
             _ => {}
         }
         self.settle(event, cx);
+    }
+
+    /// Publishes a trunk as it is now.
+    fn trunk_changed(&mut self, name: &str, cx: &Ctx<'_>) {
+        let trunks = cx.coordinator.trunks();
+        if let Some(status) = trunks.into_iter().find(|trunk| trunk.name == name) {
+            self.publisher.change(cx.now, Change::Trunk(status.into()));
+        }
     }
 
     /// Counts the lines of agents after an event, and publishes what followed from it.

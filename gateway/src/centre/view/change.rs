@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Agent, Assignment, AssignmentEnd, Call, Queue, Record};
+use super::{Agent, Assignment, AssignmentEnd, Call, Queue, Record, Trunk};
 
 /// A change in the call centre: `type` and `data` of an event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -67,6 +67,9 @@ pub enum Change {
         /// Id of the queue.
         id: String,
     },
+    /// The registration of a trunk, or a target of it, is not as before.
+    #[serde(rename = "trunk.changed")]
+    Trunk(Trunk),
     /// Something was configured: `agents`, `queues`, `pause-reasons`, `dispositions`.
     #[serde(rename = "config.changed")]
     Config {

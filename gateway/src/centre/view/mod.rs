@@ -8,6 +8,7 @@ mod leg;
 mod moment;
 mod queue;
 mod record;
+mod trunk;
 
 pub use agent::{Agent, AgentDay, AgentName, Intent, IntentKind, Reach, Status};
 pub use assignment::{Assignment, AssignmentEnd};
@@ -18,6 +19,8 @@ pub use moment::Moment;
 pub(crate) use queue::queue_numbers;
 pub use queue::{Queue, QueueAlarms, QueueDay, QueueLive, QueueName};
 pub use record::{AgentNotes, HungUpBy, Mos, Outcome, Record, RecordKind};
+pub use trunk::{Trunk, TrunkRegistration, TrunkRegistrationState, TrunkTarget, TrunkTargetState};
+pub(crate) use trunk::{silence, trouble};
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use session_core::{RegistrationState, Stats, TrunkStatus};
+use session_core::{RegistrationState, Stats, TargetState, TrunkStatus};
 use sip_stack::Handle;
 use sip_stack::dns;
 use sip_stack::media::{LATENESS_BOUNDS, MediaCounters};
@@ -46,7 +46,9 @@ impl Machine {
             active(page, stats.sessions);
             signalling(page, &stats);
         }
-        registrations(page, &self.trunks().await.unwrap_or_default());
+        let trunks = self.trunks().await.unwrap_or_default();
+        registrations(page, &trunks);
+        targets(page, &trunks);
         let (ended, setup) = self.calls.families();
         page.register(
             "calls",
@@ -243,6 +245,39 @@ fn registrations(page: &mut Page, trunks: &[TrunkStatus]) {
         if let Some(registration) = &trunk.registration {
             let is_registered = matches!(registration.state, RegistrationState::Registered { .. });
             page.sample(&[("trunk", &trunk.name)], f64::from(u8::from(is_registered)));
+        }
+    }
+}
+
+/// Appends the calls of each trunk, and the state of its targets.
+fn targets(page: &mut Page, trunks: &[TrunkStatus]) {
+    page.gauge("trunk_calls", "Calls of a trunk, both ways.");
+    for trunk in trunks {
+        page.sample(&[("trunk", &trunk.name)], trunk.calls as f64);
+    }
+    page.gauge(
+        "trunk_channels",
+        "Maximum number of calls of a trunk at a time, for those that have one.",
+    );
+    for trunk in trunks {
+        if let Some(channels) = trunk.channels {
+            page.sample(&[("trunk", &trunk.name)], channels as f64);
+        }
+    }
+    page.gauge(
+        "trunk_target_up",
+        "1 for an address of a trunk that takes calls, 0 for one that is down or on probation.",
+    );
+    for trunk in trunks {
+        for target in &trunk.targets {
+            let is_up = target.state == TargetState::Up;
+            let (address, transport) = (target.address.to_string(), target.transport.name());
+            let labels = [
+                ("trunk", trunk.name.as_str()),
+                ("target", address.as_str()),
+                ("transport", &transport.to_ascii_lowercase()),
+            ];
+            page.sample(&labels, f64::from(u8::from(is_up)));
         }
     }
 }

@@ -167,6 +167,7 @@ impl Counted {
             | Change::Logged { .. }
             | Change::AssignmentMade(_)
             | Change::QueueRemoved { .. }
+            | Change::Trunk(_)
             | Change::Config { .. } => {}
         }
     }

@@ -44,7 +44,7 @@ fn the_first_rule_that_matches_decides() {
     assert_eq!(decide(user(), "9196"), Decision::Application(Application::Echo));
     assert_eq!(decide(user(), "110"), Decision::Reject { code: 603 });
     let trunk = Decision::Trunk {
-        name: "carrier".into(),
+        trunks: "carrier".into(),
         number: "+4930456".into(),
     };
     assert_eq!(decide(user(), "030456"), trunk);
@@ -64,7 +64,7 @@ fn callers_from_outside_reach_a_trunk_only_by_a_rule_for_them() {
     assert_eq!(decide(carrier(), "030456"), Decision::Reject { code: 404 });
     assert_eq!(decide(Origin::Anonymous, "777"), Decision::Reject { code: 404 });
     let transit = Decision::Trunk {
-        name: "carrier".into(),
+        trunks: "carrier".into(),
         number: "777".into(),
     };
     assert_eq!(decide(Origin::Trunk("pbx".into()), "777"), transit);
@@ -85,7 +85,7 @@ fn a_call_is_not_sent_back_where_it_came_from() {
     };
     assert_eq!(decide("200"), Decision::Reject { code: 404 });
     let forwarded = Decision::Trunk {
-        name: "carrier".into(),
+        trunks: "carrier".into(),
         number: "+49171".into(),
     };
     assert_eq!(
@@ -99,7 +99,7 @@ fn a_call_is_not_sent_back_where_it_came_from() {
 fn separators_that_people_write_count_for_nothing() {
     let alice = || Origin::User("alice".into());
     let trunk = Decision::Trunk {
-        name: "carrier".into(),
+        trunks: "carrier".into(),
         number: "+4930456".into(),
     };
     assert_eq!(decide(alice(), "(0) 30-4.56"), trunk);
@@ -156,7 +156,7 @@ fn a_peer_has_numbers_and_a_trunk_wants_one() {
 #[test]
 fn the_gateway_may_call_out_as_its_users_do() {
     let trunk = Decision::Trunk {
-        name: "carrier".into(),
+        trunks: "carrier".into(),
         number: "+4930456".into(),
     };
     assert_eq!(decide(Origin::Gateway, "030456"), trunk);

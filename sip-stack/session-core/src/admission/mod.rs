@@ -384,8 +384,8 @@ fn admit_domain(
 /// forges it.
 fn spared(config: &Config, directory: &Directory) -> Vec<guard::Network> {
     let trunks = directory.trunks().flat_map(|(_, trunk)| &trunk.sources);
-    let trunks = trunks.copied().chain(directory.registrars());
-    let trunks = trunks.map(guard::Network::from);
+    let registrars = directory.registrars().map(guard::Network::from);
+    let trunks = trunks.copied().chain(registrars);
     config.guard.spare.iter().cloned().chain(trunks).collect()
 }
 

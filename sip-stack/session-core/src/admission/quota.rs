@@ -101,6 +101,15 @@ impl Admission {
                 return Some(if is_full { 10 } else { 1 });
             }
         }
+        if let Source::Trunk(name) = source
+            && cx
+                .directory
+                .trunk(name)
+                .is_some_and(|trunk| cx.index.is_full(name, trunk))
+        {
+            self.quotas.excess.over_quota += 1;
+            return Some(10);
+        }
         let most = limits.phone_legs;
         if matches!(source, Source::Trunk(_)) && most != usize::MAX && cx.index.phones() >= most - most / 4 {
             self.quotas.excess.ports_reserved += 1;

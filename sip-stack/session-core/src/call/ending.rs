@@ -1,5 +1,7 @@
 //! Ending: a leg, a call, and the record of what there was.
 
+use std::time::Duration;
+
 use media_core::control::LegId;
 use sans_io::Time;
 use sip_core::endpoint::Reason;
@@ -28,6 +30,7 @@ pub(super) struct Ending {
     at: Time,
     cause: Cause,
     code: StatusCode,
+    retry_after: Option<Duration>,
 }
 
 /// A way for a call to end.
@@ -38,6 +41,8 @@ pub(crate) struct End {
     pub(crate) code: StatusCode,
     /// What the other parties are told of the one who ended it.
     pub(crate) reason: Option<PassedReason>,
+    /// Time after which its caller may try again.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl End {
@@ -46,6 +51,7 @@ impl End {
             cause,
             code,
             reason: None,
+            retry_after: None,
         }
     }
 }
@@ -65,7 +71,12 @@ impl Call {
             None if end.code.is_success() => StatusCode::REQUEST_TERMINATED,
             _ => end.code,
         };
-        self.phase = Phase::Ending(Ending { at: now, cause, code });
+        self.phase = Phase::Ending(Ending {
+            at: now,
+            cause,
+            code,
+            retry_after: end.retry_after,
+        });
         self.dialling = None;
         self.invitations.clear();
         let legs: Vec<LegId> = self.legs().map(Leg::id).collect();
@@ -94,12 +105,12 @@ impl Call {
 
     /// Ends one leg, signalling and media.
     pub(crate) fn end_leg(&mut self, cx: &mut Context, now: Time, leg: LegId, reason: Option<Reason>) {
-        let code = match self.phase {
-            Phase::Ending(ending) => ending.code,
-            Phase::Live | Phase::Over => StatusCode::DECLINE,
+        let refusal = match self.phase {
+            Phase::Ending(ending) => (ending.code, ending.retry_after),
+            Phase::Live | Phase::Over => (StatusCode::DECLINE, None),
         };
         if let Some(l) = self.leg_mut(leg) {
-            l.hang_up(cx, now, code, reason);
+            l.hang_up(cx, now, refusal, reason);
         }
     }
 
@@ -108,6 +119,7 @@ impl Call {
         let Some(l) = self.found_leg(leg) else { return };
         let was_live = l.set_ended();
         l.close_media(cx);
+        cx.release(l);
         if was_live
             && let Some(end) = end
             && !self.member_left(cx, leg, end.cause, end.code)

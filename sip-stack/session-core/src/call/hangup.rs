@@ -24,7 +24,11 @@ impl Call {
         l.set_fault(fault);
         l.note_end(end_of(now, &cause));
         if l.rings() && l.is_unanswered() {
-            let is_branch = l.is_branch();
+            self.tell_target(cx, now, leg, Some(&cause));
+            if self.goes_on(cx, now, leg, &cause) {
+                return;
+            }
+            let is_branch = self.leg(leg).is_some_and(Leg::is_branch);
             if is_branch && self.rings_elsewhere(cx, now, leg, &cause) {
                 return;
             }

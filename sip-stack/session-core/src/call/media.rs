@@ -27,7 +27,11 @@ impl Call {
             match pending {
                 Pending::Invite(invite) => {
                     if let Some(l) = self.leg_mut(leg) {
-                        l.send_invite(cx, now, invite);
+                        let is_turn = |trunk| cx.trunks.is_turn(trunk, now, leg);
+                        match l.trunk().is_none_or(is_turn) {
+                            true => l.send_invite(cx, now, invite),
+                            false => l.hold_invite(invite),
+                        }
                     }
                 }
                 Pending::Ring(code, early) => self.ring_now(cx, now, leg, code, early),
@@ -36,6 +40,15 @@ impl Call {
             }
         }
         answer
+    }
+
+    /// It is a leg's turn at its trunk.
+    pub(crate) fn turn_came(&mut self, cx: &mut Context, now: Time, leg: LegId) {
+        if let Some(l) = self.leg_mut(leg)
+            && let Some(invite) = l.take_held()
+        {
+            l.send_invite(cx, now, invite);
+        }
     }
 
     /// The ports of a leg could not be had, or its media broke: the shard has closed it.

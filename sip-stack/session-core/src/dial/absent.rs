@@ -20,7 +20,7 @@ impl Call {
     pub(crate) fn rings_elsewhere(&mut self, cx: &mut Context, now: Time, leg: LegId, cause: &Ended) -> bool {
         match cause {
             Ended::Rejected { code, headers, .. } if code.class() == StatusClass::Redirection => {
-                self.redirected(cx, leg, headers);
+                self.redirected(cx, now, leg, headers);
                 // RFC 3261 §21.3.4 and §21.3.5: the other statuses name no place to call.
                 matches!(
                     *code,
@@ -53,7 +53,7 @@ impl Call {
             "grace of one who is called",
         );
         // The page may have come back before its old connection was seen to close.
-        self.ring_at_new_contacts(cx, &user);
+        self.ring_at_new_contacts(cx, now, &user);
         self.wire(cx);
         true
     }
@@ -75,7 +75,7 @@ impl Call {
     }
 
     /// Rings where a user registered since.
-    pub(crate) fn ring_at_new_contacts(&mut self, cx: &mut Context, user: &str) {
+    pub(crate) fn ring_at_new_contacts(&mut self, cx: &mut Context, now: Time, user: &str) {
         let Some(dialling) = self.dialling() else {
             debug_assert!(false, "a call that waits for a user is dialled");
             return;
@@ -83,7 +83,7 @@ impl Call {
         let (timeout, caller) = dialling.settings();
         let ringing = self.branches().filter_map(|l| l.flow());
         let known: Vec<_> = ringing.chain(dialling.failed().iter().copied()).collect();
-        let mut found = Branch::all_of(cx, &Party::User(user.to_owned())).unwrap_or_default();
+        let mut found = Branch::all_of(cx, now, &Party::User(user.to_owned())).unwrap_or_default();
         found.retain(|branch| branch.flow.is_some_and(|flow| !known.contains(&flow)));
         if found.is_empty() {
             return;

@@ -6,18 +6,22 @@ use media_core::control::{LegId, MediaSource};
 use media_core::negotiated::Codec;
 use media_core::sdp::Family;
 use media_core::sdp::SrtpPolicy;
+use sans_io::Time;
 use sip_core::auth::Answerer;
 use sip_core::endpoint::{Body, Credentials, Headers, OutgoingInvite, OutgoingRequest, Reason, Target};
 use sip_core::flow::Flow;
 use sip_core::message::{Address, Method, StatusCode};
 use sip_core::uri::{Host, Uri};
 
-use super::{Caller, Dialling, OnFailure, OutgoingCall, Party, Redirect, trunk_uri};
+use super::route::{Refusal, Route};
+use super::{Caller, Dialling, OnFailure, OutgoingCall, Party, Redirect, Way, trunk_uri};
 use crate::call::Call;
 use crate::config::CallerId;
 use crate::context::Context;
 use crate::identity::{Diversion, Identity, Presentation, Side, is_anonymous};
 use crate::leg::{Account, Device, Leg, MediaWanted, Negotiation, Peer};
+use crate::record::Fault;
+use crate::trunk::{Chosen, uri_at};
 
 /// A place where a party can be called.
 pub(super) struct Branch {
@@ -41,6 +45,8 @@ pub(super) struct Branch {
     /// True if our INVITE brings no offer.
     pub(super) late_offer: bool,
     pub(super) line: Line,
+    /// Route that leads to it, and further.
+    pub(super) route: Option<Box<Route>>,
 }
 
 /// Line that our INVITE goes out on, where the place has given us one.
@@ -58,11 +64,30 @@ impl Branch {
     /// The places of a party, at least one.
     ///
     /// # Errors
-    /// The SIP code that says why it cannot be called: 404 unknown user or trunk, 480 not registered.
-    pub(super) fn all_of(cx: &Context, party: &Party) -> Result<Vec<Branch>, StatusCode> {
+    /// Why it cannot be called now: 404 unknown user or trunk, 480 not registered, 503 no channel free at a trunk or too many calls.
+    pub(super) fn all_of(cx: &mut Context, now: Time, party: &Party) -> Result<Vec<Branch>, Refusal> {
+        match party.route(cx) {
+            Some(route) => Ok(vec![route.next(cx, now)?]),
+            None => Branch::of_others(cx, party),
+        }
+    }
+
+    /// As [`all_of`](Self::all_of), for something else than a call: limits on calls do not count.
+    fn for_message(cx: &mut Context, party: &Party) -> Result<Vec<Branch>, Refusal> {
+        match party.route(cx) {
+            Some(route) => Ok(vec![route.first(cx)?]),
+            None => Branch::of_others(cx, party),
+        }
+    }
+
+    /// The places of a party that is at no trunk.
+    fn of_others(cx: &Context, party: &Party) -> Result<Vec<Branch>, Refusal> {
         match party {
             Party::User(name) => Branch::of_user(cx, name),
-            Party::Trunk { name, number } => Branch::of_trunk(cx, name, number).map(|branch| vec![branch]),
+            Party::Trunk { .. } | Party::Trunks { .. } => {
+                debug_assert!(false, "a party at a trunk has a route");
+                Err(Refusal::unknown())
+            }
             Party::Uri {
                 uri,
                 proxy,
@@ -90,13 +115,14 @@ impl Branch {
                 proxied: proxy.is_some(),
                 late_offer: false,
                 line: Line::default(),
+                route: None,
             }]),
         }
     }
 
     /// The contacts of a user.
-    fn of_user(cx: &Context, name: &str) -> Result<Vec<Branch>, StatusCode> {
-        let user = cx.directory.user(name).ok_or(StatusCode::NOT_FOUND)?;
+    fn of_user(cx: &Context, name: &str) -> Result<Vec<Branch>, Refusal> {
+        let user = cx.directory.user(name).ok_or(Refusal::unknown())?;
         let of_contact = |contact: &sip_core::registrar::Binding| Branch {
             target: Target::Contact {
                 flow: contact.flow,
@@ -115,18 +141,28 @@ impl Branch {
             proxied: !contact.path.is_empty(),
             late_offer: false,
             line: Line::default(),
+            route: None,
         };
         let found: Vec<Branch> = cx.directory.contacts(name).map(of_contact).collect();
         if found.is_empty() {
-            Err(StatusCode::TEMPORARILY_UNAVAILABLE)
+            Err(Refusal::of(
+                StatusCode::TEMPORARILY_UNAVAILABLE,
+                Fault::NotRegistered,
+            ))
         } else {
             Ok(found)
         }
     }
 
-    fn of_trunk(cx: &Context, name: &str, number: &str) -> Result<Branch, StatusCode> {
-        let trunk = cx.directory.trunk(name).ok_or(StatusCode::NOT_FOUND)?;
-        let uri = trunk_uri(trunk, Some(number)).map_err(|_| StatusCode::NOT_FOUND)?;
+    /// The branch to the last stop of a route, and to the target there if we chose one.
+    pub(super) fn of_trunk(cx: &Context, route: Route, chosen: Option<Chosen>) -> Result<Branch, Refusal> {
+        let (name, number) = (route.trunk(), route.number());
+        let trunk = cx.directory.trunk(name).ok_or(Refusal::unknown())?;
+        let uri = match &chosen {
+            Some(Chosen { place, .. }) => uri_at(trunk.transport, (&place.host, place.port), Some(number)),
+            None => trunk_uri(trunk, Some(number)),
+        };
+        let uri = uri.map_err(|_| Refusal::unknown())?;
         let registered = trunk.register.is_some();
         let line = Line {
             user: match &trunk.caller_id {
@@ -143,7 +179,10 @@ impl Branch {
             proxy: trunk.outbound_proxy.clone(),
         };
         Ok(Branch {
-            target: cx.directory.target_at(name).unwrap_or_else(configured),
+            target: match chosen {
+                Some(chosen) => Target::Address(chosen.to),
+                None => cx.directory.target_at(name).unwrap_or_else(configured),
+            },
             uri,
             device: Device::Phone,
             party: number.to_owned(),
@@ -151,12 +190,16 @@ impl Branch {
             codecs: trunk.codecs.clone(),
             credentials: trunk.credentials(),
             flow: None,
-            timeout: trunk.timeout,
+            timeout: match route.has_more(cx) {
+                true => Some(trunk.outgoing.connect_timeout),
+                false => trunk.timeout,
+            },
             source: trunk.media_source,
             srtp: trunk.srtp,
             proxied: false,
             late_offer: trunk.late_offer,
             line,
+            route: Some(Box::new(route)),
         })
     }
 
@@ -282,11 +325,16 @@ impl Call {
     pub(super) fn start_branch(
         &mut self,
         cx: &mut Context,
-        branch: Branch,
+        mut branch: Branch,
         caller: &Caller,
         ring: Ring,
     ) -> LegId {
         let leg = cx.next_leg();
+        if let Some(trunk) = branch.account.trunk() {
+            cx.trunks.expect(trunk, leg);
+        }
+        let route = branch.route.take();
+        let way = route.map(|route| Box::new(Way::new(*route, caller.clone(), ring.clone())));
         let wanted = MediaWanted {
             device: branch.device,
             codecs: match branch.codecs.is_empty() {
@@ -321,7 +369,14 @@ impl Call {
             true => Negotiation::awaiting(negotiator),
             false => Negotiation::offering(negotiator),
         };
-        let made = Leg::outgoing(leg, self.shard(), peer, flow, negotiation, (invite, redirect));
+        let made = Leg::outgoing(
+            leg,
+            self.shard(),
+            peer,
+            flow,
+            negotiation,
+            (invite, redirect, way),
+        );
         made.open(cx, kind);
         self.add_leg(cx, made);
         leg
@@ -333,8 +388,8 @@ impl OutgoingCall {
     ///
     /// # Errors
     /// The SIP code that says why the party cannot be called.
-    pub(crate) fn place(&self, cx: &Context) -> Result<Place, StatusCode> {
-        let mut branches = Branch::all_of(cx, &self.party)?;
+    pub(crate) fn place(&self, cx: &mut Context, now: Time) -> Result<Place, StatusCode> {
+        let mut branches = Branch::all_of(cx, now, &self.party).map_err(|refusal| refusal.code)?;
         Ok(Place(branches.swap_remove(0)))
     }
 }
@@ -347,8 +402,8 @@ impl Place {
     ///
     /// # Errors
     /// The SIP code that says why it cannot be reached: 404 unknown user or trunk, 480 not registered.
-    pub(crate) fn all_of(cx: &Context, party: &Party) -> Result<Vec<Place>, StatusCode> {
-        let branches = Branch::all_of(cx, party)?;
+    pub(crate) fn all_of(cx: &mut Context, party: &Party) -> Result<Vec<Place>, StatusCode> {
+        let branches = Branch::for_message(cx, party).map_err(|refusal| refusal.code)?;
         Ok(branches.into_iter().map(Place).collect())
     }
 

@@ -8,6 +8,7 @@ use sip_core::flow::Flow;
 use sip_core::message::{StatusClass, StatusCode};
 
 use super::branch::{Branch, Ring};
+use super::route::Refusal;
 use super::{Attempt, Caller, Dial, Next, OnFailure, better, is_for_all_phones};
 use crate::call::{Call, End, PassedReason};
 use crate::context::Context;
@@ -15,7 +16,7 @@ use crate::coordinator::Timer;
 use crate::event::Event;
 use crate::identity::Diversion;
 use crate::leg::Leg;
-use crate::record::{Cause, Fault};
+use crate::record::Cause;
 use std::time::Duration;
 
 /// A dial in progress. Its branches are legs of the call.
@@ -26,6 +27,8 @@ pub(crate) struct Dialling {
     /// Best final response so far, and what its sender gave as the reason.
     best: Option<StatusCode>,
     reason: Option<PassedReason>,
+    /// Time after which a trunk that took the call no more would have.
+    retry_after: Option<Duration>,
     on_failure: OnFailure,
     /// Time that each branch may ring.
     ring_timeout: Duration,
@@ -51,6 +54,7 @@ impl Dialling {
             early: None,
             best: None,
             reason: None,
+            retry_after: None,
             on_failure,
             ring_timeout,
             caller,
@@ -79,6 +83,15 @@ impl Dialling {
 
     pub(super) fn note(&mut self, code: StatusCode) {
         self.best = Some(better(self.best, code));
+    }
+
+    /// A party could not be called.
+    pub(super) fn refused(&mut self, refusal: Refusal) {
+        self.note(refusal.code);
+        self.retry_after = match (self.retry_after, refusal.retry_after) {
+            (Some(known), Some(other)) => Some(known.min(other)),
+            (known, other) => known.or(other),
+        };
     }
 
     /// A branch is over without an answer. True if its code is the best so far.
@@ -185,24 +198,21 @@ impl Call {
         }
         self.set_fault(None);
         if let Some(attempt) = first {
-            self.start_attempt(cx, attempt, &caller);
+            self.start_attempt(cx, now, attempt, &caller);
         }
         self.dial_settled(cx, now);
     }
 
     /// Lets the parties of an attempt ring together.
-    fn start_attempt(&mut self, cx: &mut Context, attempt: Attempt, caller: &Caller) {
-        let mut best = None;
+    fn start_attempt(&mut self, cx: &mut Context, now: Time, attempt: Attempt, caller: &Caller) {
+        let mut refusals = Vec::new();
         let mut branches = Vec::new();
         for party in &attempt.parties {
-            match Branch::all_of(cx, party) {
+            match Branch::all_of(cx, now, party) {
                 Ok(found) => branches.extend(found),
-                Err(code) => {
-                    best = Some(better(best, code));
-                    self.set_fault(Some(match code {
-                        StatusCode::TEMPORARILY_UNAVAILABLE => Fault::NotRegistered,
-                        _ => Fault::Unknown,
-                    }));
+                Err(refusal) => {
+                    self.set_fault(Some(refusal.fault));
+                    refusals.push(refusal);
                 }
             }
         }
@@ -210,8 +220,8 @@ impl Call {
             self.start_branch(cx, branch, caller, Ring::within(attempt.ring_timeout));
         }
         if let Some(dialling) = self.dialling_mut() {
-            if let Some(code) = best {
-                dialling.note(code);
+            for refusal in refusals {
+                dialling.refused(refusal);
             }
             dialling.ring_timeout = attempt.ring_timeout;
             dialling.next = attempt.next;
@@ -226,10 +236,11 @@ impl Call {
             };
             if let Some(attempt) = dialling.next_attempt() {
                 let (_, caller) = dialling.settings();
-                self.start_attempt(cx, attempt, &caller);
+                self.start_attempt(cx, now, attempt, &caller);
                 continue;
             }
             let (code, reason, on_failure) = (dialling.best, dialling.reason, dialling.on_failure);
+            let retry_after = dialling.retry_after;
             let code = code.unwrap_or(StatusCode::TEMPORARILY_UNAVAILABLE);
             self.set_dialling(None);
             cx.event(Event::DialFailed {
@@ -238,7 +249,16 @@ impl Call {
             });
             if on_failure == OnFailure::Reject {
                 let end = End::new(Cause::Refused, code);
-                self.end(cx, now, End { reason, ..end });
+                let retry_after = retry_after.filter(|_| code == StatusCode::SERVICE_UNAVAILABLE);
+                self.end(
+                    cx,
+                    now,
+                    End {
+                        reason,
+                        retry_after,
+                        ..end
+                    },
+                );
             } else {
                 cx.timers.cancel(Timer::Session(self.id()));
             }

@@ -67,10 +67,11 @@ impl Call {
     ///
     /// # Errors
     /// The SIP code that says why the party cannot be called: 404 unknown user or trunk, 480 not registered, 481 no such call,
-    /// 400 a header that cannot be written.
+    /// 400 a header that cannot be written, 503 no channel free at a trunk or too many calls.
     pub(crate) fn invite(
         &mut self,
         cx: &mut Context,
+        now: Time,
         invitation: Invitation,
         owner: Owner,
     ) -> Result<LegId, StatusCode> {
@@ -84,7 +85,8 @@ impl Call {
             return Err(StatusCode::BAD_REQUEST);
         }
         let mut legs = Vec::new();
-        for branch in Branch::all_of(cx, &invitation.party)? {
+        let branches = Branch::all_of(cx, now, &invitation.party).map_err(|refusal| refusal.code)?;
+        for branch in branches {
             let ring = Ring {
                 timeout: invitation.ring_timeout,
                 headers: invitation.headers.clone(),

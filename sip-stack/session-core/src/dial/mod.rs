@@ -5,14 +5,16 @@ mod absent;
 mod branch;
 mod failover;
 mod invitation;
+mod moving;
 mod progress;
 mod redirect;
+mod route;
 
 use std::time::Duration;
 
 use media_core::control::Application;
 use media_core::negotiated::Codec;
-use sip_core::flow::{Flow, Transport};
+use sip_core::flow::Flow;
 use sip_core::message::{StatusClass, StatusCode};
 use sip_core::uri::{Uri, UriError};
 
@@ -21,8 +23,12 @@ pub(crate) use failover::Dialling;
 pub use invitation::Invitation;
 pub(crate) use invitation::{Owner, Ringing};
 pub(crate) use redirect::Redirect;
+use route::Route;
+pub(crate) use route::Way;
 
 use crate::config::Trunk;
+use crate::context::Context;
+use crate::trunk::uri_at;
 
 /// Caller as shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +51,13 @@ pub enum Party {
         /// User part of the Request-URI.
         number: String,
     },
+    /// A number at one of several trunks of the directory.
+    Trunks {
+        /// Names of trunks, best first. Those that stand together share calls by their weights; the others of them come next.
+        tiers: Vec<Vec<(String, u16)>>,
+        /// User part of the Request-URI.
+        number: String,
+    },
     /// Any SIP URI.
     Uri {
         /// Request-URI and To.
@@ -58,6 +71,20 @@ pub enum Party {
         /// For digest.
         credentials: Option<(String, String)>,
     },
+}
+
+impl Party {
+    /// The route to a number at trunks; `None` for any other party.
+    fn route(&self, cx: &mut Context) -> Option<Route> {
+        match self {
+            Party::Trunk { name, number } => {
+                let tier = vec![(name.clone(), 1)];
+                Some(Route::new(cx, &[tier], number))
+            }
+            Party::Trunks { tiers, number } => Some(Route::new(cx, tiers, number)),
+            Party::User(_) | Party::Uri { .. } => None,
+        }
+    }
 }
 
 /// Settings for calling parties.
@@ -157,9 +184,5 @@ pub(crate) fn is_for_all_phones(code: StatusCode) -> bool {
 
 /// A number at a trunk; without one, the trunk itself.
 pub(crate) fn trunk_uri(trunk: &Trunk, number: Option<&str>) -> Result<Uri, UriError> {
-    let uri = Uri::sip(number, &trunk.host, trunk.port)?;
-    match trunk.transport {
-        Transport::Udp => Ok(uri),
-        transport => uri.with_param("transport", &transport.name().to_ascii_lowercase()),
-    }
+    uri_at(trunk.transport, (&trunk.host, trunk.port), number)
 }

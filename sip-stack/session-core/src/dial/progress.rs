@@ -30,12 +30,14 @@ impl Call {
         };
         l.progressed();
         let progress = l.fork_progress(fork, sdp);
-        if let Some(invitation) = l.invitation()
-            && l.is_invited_for(invitation)
-        {
+        let invited = l.invitation().filter(|invitation| l.is_invited_for(*invitation));
+        self.tell_target(cx, now, leg, None);
+        if let Some(invitation) = invited {
             return self.invitation_rings(cx, now, leg, invitation, code);
         }
-        if let Some(negotiated) = progress.agreed {
+        if let Some(negotiated) = progress.agreed
+            && let Some(l) = self.leg_mut(leg)
+        {
             l.connect(cx, *negotiated);
         }
         let early_media = progress.early_media;
@@ -70,6 +72,7 @@ impl Call {
         (leg, fork): (LegId, ForkId),
         sdp: Option<&[u8]>,
     ) {
+        self.tell_target(cx, now, leg, None);
         let Some(l) = self.found_leg(leg) else { return };
         l.follow_flow(cx);
         if !l.is_unanswered() {

@@ -14,6 +14,7 @@ use sip_core::uri::Uri;
 use super::branch::{Branch, Line, Ring, host_text, user_text};
 use super::{Caller, Party};
 use crate::call::Call;
+use crate::config::Trunk;
 use crate::context::Context;
 use crate::event::Event;
 use crate::identity::{Diversion, DiversionReason, diversions};
@@ -142,7 +143,7 @@ impl Call {
         let (timeout, caller) = dialling.settings();
         dialling.note(StatusCode::TEMPORARILY_UNAVAILABLE);
         for party in parties {
-            match Branch::all_of(cx, party) {
+            match Branch::all_of(cx, now, party) {
                 Ok(found) => {
                     for branch in found {
                         let ring = Ring {
@@ -152,9 +153,9 @@ impl Call {
                         self.start_branch(cx, branch, &caller, ring);
                     }
                 }
-                Err(code) => {
+                Err(refusal) => {
                     if let Some(dialling) = self.dialling_mut() {
-                        dialling.note(code);
+                        dialling.refused(refusal);
                     }
                 }
             }
@@ -180,7 +181,7 @@ impl Call {
 
     /// A 3xx ends a branch: its contacts take its place, best first (RFC 3261 §8.1.3.4), at most [`REDIRECTIONS`] in a call
     /// and none twice.
-    pub(super) fn redirected(&mut self, cx: &mut Context, leg: LegId, response: &Message) {
+    pub(super) fn redirected(&mut self, cx: &mut Context, now: Time, leg: LegId, response: &Message) {
         // Redirections are followed for numbers outside; those of a user's phone are the application's.
         let Some(Redirect::ToUris(origin)) = self.leg(leg).and_then(Leg::redirect).cloned() else {
             return;
@@ -201,6 +202,16 @@ impl Call {
                 continue;
             }
             known.push(text);
+            let trunk = origin
+                .account
+                .trunk()
+                .and_then(|name| cx.directory.trunk(name).map(|trunk| (name, trunk)));
+            let is_full = |(name, trunk): (&str, &Trunk)| {
+                cx.index.is_full(name, trunk) || cx.trunks.admits(name, now, trunk.outgoing.wait).is_err()
+            };
+            if trunk.is_some_and(is_full) {
+                continue;
+            }
             let same_host = host_text(&uri) == host_text(&origin.uri);
             let branch = Branch {
                 target: Target::Uri { proxy: None },
@@ -218,6 +229,7 @@ impl Call {
                 proxied: false,
                 late_offer: origin.late_offer,
                 line: origin.line.clone(),
+                route: None,
             };
             self.start_branch(cx, branch, &caller, Ring::within(timeout));
         }

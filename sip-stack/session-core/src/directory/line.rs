@@ -1,7 +1,7 @@
 //! Lines: the registrations of trunks as calls see them, in and out.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use sip_core::endpoint::Target;
 use sip_core::flow::Flow;
@@ -59,10 +59,7 @@ impl Directory {
     pub(crate) fn trunk_of(&self, number: &str, flow: Flow) -> Option<&str> {
         let address = flow.remote.ip();
         let comes_from = |name: &str, line: &Line| {
-            line.is_flow(flow)
-                || self
-                    .trunk(name)
-                    .is_some_and(|trunk| trunk.sources.contains(&address))
+            line.is_flow(flow) || self.trunk(name).is_some_and(|trunk| trunk.is_at(address))
         };
         let mut lines = self.lines.iter();
         let named = lines.find(|(name, line)| {
@@ -84,6 +81,11 @@ impl Directory {
     pub(crate) fn registrars(&self) -> impl Iterator<Item = IpAddr> + '_ {
         let services = self.lines.values().filter_map(|line| line.service.as_ref());
         services.map(|service| service.flow().remote.ip())
+    }
+
+    /// Address of the registrar of a trunk that knows of us.
+    pub(crate) fn registrar_at(&self, trunk: &str) -> Option<SocketAddr> {
+        Some(self.lines.get(trunk)?.service.as_ref()?.flow().remote)
     }
 
     /// User part of our `Contact` at a trunk.

@@ -78,7 +78,7 @@ impl Directory {
     /// The trunk whose calls come from that address.
     fn trunk_at(&self, address: IpAddr) -> Option<&str> {
         let mut trunks = self.trunks();
-        let found = trunks.find(|(_, trunk)| trunk.sources.contains(&address));
+        let found = trunks.find(|(_, trunk)| trunk.is_at(address));
         found.map(|(name, _)| name)
     }
 

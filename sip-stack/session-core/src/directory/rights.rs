@@ -10,8 +10,9 @@ use sip_core::flow::{Flow, FlowId};
 use sip_core::message::Message;
 
 use super::Directory;
-use crate::config::Access;
+use crate::config::{Access, Trunk};
 use crate::coordinator::{Coordinator, Timer};
+use crate::guard::Network;
 
 /// Time between two checks for credentials that have expired.
 const LOOK: Duration = Duration::from_secs(10);
@@ -107,26 +108,24 @@ impl Directory {
     /// Addresses from which a leg's call may be changed by somebody who knows its tags: the place that it came from or went to
     /// (`over`), the places where its user is registered, and the addresses of its trunk. `host` is that of a trunk that is called.
     /// `None`: it may be changed from anywhere.
-    pub(crate) fn peers(&self, user: Option<&str>, over: Option<IpAddr>, host: &str) -> Option<Vec<IpAddr>> {
+    pub(crate) fn peers(&self, user: Option<&str>, over: Option<IpAddr>, host: &str) -> Option<Vec<Network>> {
         let Access::Directory { trunks, .. } = &self.access else {
             return None;
         };
-        let peers = over.into_iter();
+        let peers = over.map(Network::from).into_iter();
         Some(match user {
             Some(user) => {
                 let contacts = self.contacts(user);
                 peers
-                    .chain(contacts.map(|contact| contact.flow.remote.ip()))
+                    .chain(contacts.map(|contact| contact.flow.remote.ip().into()))
                     .collect()
             }
             None => {
-                let of_trunk = |sources: &[IpAddr], name: &str| match over {
-                    Some(ip) => sources.contains(&ip),
-                    None => name.eq_ignore_ascii_case(host),
+                let of_trunk = |trunk: &&Trunk| match over {
+                    Some(ip) => trunk.is_at(ip),
+                    None => trunk.is_host(host),
                 };
-                let trunks = trunks
-                    .values()
-                    .filter(|trunk| of_trunk(&trunk.sources, &trunk.host));
+                let trunks = trunks.values().filter(of_trunk);
                 peers
                     .chain(trunks.flat_map(|trunk| trunk.sources.iter().copied()))
                     .collect()

@@ -1,14 +1,15 @@
 //! Changes of trunks and settings, and of the addresses of trunks, while calls go on.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use sip_core::uri::Uri;
 
 use super::Directory;
 use crate::config::{Access, Adjustment, Trunk};
+use crate::context::Context;
 use crate::coordinator::{Coordinator, Output};
-use crate::dial::trunk_uri;
+use crate::guard::Network;
+use crate::trunk::Located;
 
 impl Coordinator {
     /// Applies these trunks and settings from now on. Calls in progress go on, even those of a trunk that is
@@ -23,8 +24,8 @@ impl Coordinator {
         cx.config.domains = adjustment.domains;
         cx.config.grace = adjustment.grace;
         (cx.config.limits.trunks, cx.config.limits.users) = adjustment.quotas;
-        self.spare_trunks();
         self.follow_trunks();
+        self.spare_trunks();
         self.register_trunks();
         self.review_trunks_that_watch();
     }
@@ -39,58 +40,52 @@ impl Coordinator {
 
     /// Tells which names are to be followed.
     pub(crate) fn follow_trunks(&mut self) {
-        let names = self.context().directory.followed();
+        let cx = self.context_mut();
+        cx.trunks.set(cx.directory.trunks());
+        cx.follow_sources();
+        let names = cx.trunks.names();
         if self.notes_followed(!names.is_empty()) || !names.is_empty() {
             self.context_mut().output(Output::Follow { names });
         }
     }
 
     /// The name of a trunk now resolves to these addresses.
-    pub(crate) fn located(&mut self, trunk: &str, addresses: Vec<IpAddr>) {
-        if self.context_mut().directory.located(trunk, addresses) {
+    pub(crate) fn located(&mut self, trunk: &str, name: &Uri, found: Vec<Located>) {
+        let cx = self.context_mut();
+        if cx.trunks.located(trunk, name, found) {
+            cx.follow_sources();
             self.spare_trunks();
         }
     }
 }
 
+impl Context {
+    /// Trunks whose sources follow their names take the addresses that are known of them.
+    fn follow_sources(&mut self) {
+        for (name, trunk) in self.directory.trunks_mut() {
+            if trunk.follows_name {
+                let addresses = self.trunks.addresses(name).into_iter();
+                trunk.sources = addresses.map(Network::from).collect();
+            }
+        }
+    }
+}
+
 impl Directory {
-    /// Replaces the trunks. A name that is followed keeps the addresses known of it. False where there are no trunks.
+    /// Replaces the trunks. False where there are no trunks.
     fn set_trunks(&mut self, new: BTreeMap<String, Trunk>) -> bool {
         let Access::Directory { trunks, .. } = &mut self.access else {
             return false;
         };
-        let before = std::mem::replace(trunks, new);
-        for (name, trunk) in trunks.iter_mut().filter(|(_, trunk)| trunk.follows_name) {
-            let known = before.get(name).filter(|known| {
-                known.follows_name
-                    && (&known.host, known.port, known.transport)
-                        == (&trunk.host, trunk.port, trunk.transport)
-            });
-            if let Some(known) = known {
-                trunk.sources.clone_from(&known.sources);
-            }
-        }
+        *trunks = new;
         true
     }
 
-    /// Names of trunks that are followed, and what to resolve.
-    fn followed(&self) -> Vec<(String, Uri)> {
-        self.trunks()
-            .filter(|(_, trunk)| trunk.follows_name)
-            .filter_map(|(name, trunk)| Some((name.to_owned(), trunk_uri(trunk, None).ok()?)))
-            .collect()
-    }
-
-    /// Sets the addresses of a trunk whose name is followed. False if there is no such trunk.
-    fn located(&mut self, name: &str, addresses: Vec<IpAddr>) -> bool {
-        let Access::Directory { trunks, .. } = &mut self.access else {
-            return false;
+    fn trunks_mut(&mut self) -> impl Iterator<Item = (&String, &mut Trunk)> {
+        let trunks = match &mut self.access {
+            Access::Directory { trunks, .. } => Some(trunks),
+            Access::Anyone => None,
         };
-        let trunk = trunks.get_mut(name).filter(|trunk| trunk.follows_name);
-        let found = trunk.is_some();
-        if let Some(trunk) = trunk {
-            trunk.sources = addresses;
-        }
-        found
+        trunks.into_iter().flatten()
     }
 }

@@ -16,7 +16,6 @@
 //! Every table has a bound; when one is full, the entry that would be forgotten first goes.
 
 mod ban;
-mod network;
 mod rate;
 mod table;
 
@@ -28,11 +27,11 @@ use std::time::Duration;
 use sans_io::Time;
 
 pub use ban::{Ban, Offence};
-pub use network::Network;
 use rate::{
     APART, BANS, BUCKETS, KNOWN, KNOWN_FOR, LONGEST, NAMES, PAIR, PAIRS, PATIENCE, REMEMBERED, REPEATED,
     Rate, SCANNERS, SOURCE, USER,
 };
+pub use sip_core::network::Network;
 use table::Table;
 
 /// Settings of a guard.

@@ -217,7 +217,11 @@ fn networks_are_read_and_compared() {
     let all: Network = "::/0".parse().expect("a network");
     assert!(all.contains("2001:db8::1".parse().expect("an address")) && !all.contains(host(1)));
     for wrong in ["", "10.0.0.0/33", "10.0.0.0/", "::/129", "here", "10.0.0.0/-1"] {
-        assert_eq!(wrong.parse::<Network>(), Err(network::NoNetwork), "{wrong}");
+        assert_eq!(
+            wrong.parse::<Network>(),
+            Err(sip_core::network::NoNetwork),
+            "{wrong}"
+        );
     }
 }
 

@@ -1,9 +1,11 @@
 //! Signalling of a leg: its INVITE, its answer, its end.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use sans_io::Time;
 use sip_core::endpoint::{Body, OutgoingInvite, Reason, Target, UsageId};
-use sip_core::flow::Flow;
+use sip_core::flow::{Destination, Flow};
 use sip_core::message::StatusCode;
 
 use super::{Course, Leg, Negotiation, Sent};
@@ -123,12 +125,19 @@ impl Leg {
         let host = host_text(&invite.request_uri);
         let over = match &invite.target {
             Target::Flow(flow) | Target::Contact { flow, .. } => Some(*flow),
-            Target::Routes(_) | Target::Uri { .. } => None,
+            Target::Routes(_) | Target::Address(_) | Target::Uri { .. } => None,
+        };
+        let address = match &invite.target {
+            Target::Address(Destination::Address { addr, .. }) => Some(addr.ip()),
+            _ => None,
         };
         let usage = cx.endpoint.invite(now, *invite);
         self.dialog = Dialog::Trying(usage);
         cx.index.add_usage(usage, self.id);
         self.restrict(cx, usage, over.map(|flow| flow.remote.ip()), &host);
+        if let Some(address) = address {
+            cx.endpoint.trust(usage, address);
+        }
         let info = cx.endpoint.usage(usage);
         let call_id = info.map(|info| info.call_id.clone()).unwrap_or_default();
         if !call_id.is_empty() {
@@ -167,8 +176,14 @@ impl Leg {
         self.vouch(cx);
     }
 
-    /// Refuses it with `code` where its caller waits for one, else sends CANCEL or BYE with `reason`; and closes its media.
-    pub(crate) fn hang_up(&mut self, cx: &mut Context, now: Time, code: StatusCode, reason: Option<Reason>) {
+    /// Refuses it with `code` and `Retry-After` where its caller waits for one, else sends CANCEL or BYE with `reason`; and closes its media.
+    pub(crate) fn hang_up(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        (code, retry_after): (StatusCode, Option<Duration>),
+        reason: Option<Reason>,
+    ) {
         if self.is_live() {
             let refuse = self.waits_for_answer() && code.is_refusal();
             let code_sent = match (refuse, self.is_up()) {
@@ -188,14 +203,20 @@ impl Leg {
                     if refuse {
                         // RFC 6432: a response has causes of the telephone network alone.
                         let reason = reason.filter(|reason| reason.protocol == "Q.850");
-                        let headers = reason.map(|reason| ("Reason".into(), reason.value()));
-                        cx.endpoint
-                            .reject(now, usage, code, headers.into_iter().collect());
+                        let reason = reason.map(|reason| ("Reason".into(), reason.value()));
+                        // In whole seconds, and none that is too early.
+                        let pause = retry_after.map(|pause| pause.as_millis().div_ceil(1_000).max(1));
+                        let pause = pause.map(|seconds| ("Retry-After".into(), seconds.to_string()));
+                        let headers = reason.into_iter().chain(pause).collect();
+                        cx.endpoint.reject(now, usage, code, headers);
                     } else {
                         cx.endpoint.hangup(now, usage, reason, Vec::new());
                     }
                 }
-                None => self.dialog = Dialog::Ended,
+                None => {
+                    self.dialog = Dialog::Ended;
+                    cx.release(self);
+                }
             }
         }
         self.close_media(cx);

@@ -30,7 +30,7 @@ pub(crate) use sound::Hears;
 use sound::Sound;
 
 use crate::context::Context;
-use crate::dial::Redirect;
+use crate::dial::{Redirect, Way};
 use crate::event::Source;
 use crate::record::{Fault, LegEnd, LegRecord};
 use crate::transfer::Refer;
@@ -62,6 +62,10 @@ pub(crate) struct Leg {
     silent: bool,
     /// Fault that ended it, if any.
     fault: Option<Fault>,
+    /// Way by trunks and targets that it was called by, while another one may take its place.
+    way: Option<Box<Way>>,
+    /// INVITE that waits for its turn at the trunk.
+    held: Option<Box<OutgoingInvite>>,
 }
 
 /// The party at the other end of a leg.
@@ -222,6 +226,8 @@ impl Leg {
             refer: Refer::None,
             silent: false,
             fault: None,
+            way: None,
+            held: None,
         }
     }
 
@@ -232,7 +238,7 @@ impl Leg {
         peer: Peer,
         flow: Option<Flow>,
         negotiation: Negotiation,
-        (invite, redirect): (Box<OutgoingInvite>, Redirect),
+        (invite, redirect, way): (Box<OutgoingInvite>, Redirect, Option<Box<Way>>),
     ) -> Leg {
         let mut leg = Leg::incoming(
             id,
@@ -247,6 +253,7 @@ impl Leg {
             redirect,
             asker: Asker::Call,
         };
+        leg.way = way;
         leg.when_open(Pending::Invite(invite));
         leg
     }
@@ -335,6 +342,25 @@ impl Leg {
 
     pub(crate) fn set_fault(&mut self, fault: Option<Fault>) {
         self.fault = fault;
+    }
+
+    /// Way by trunks and targets that it was called by.
+    pub(crate) fn way(&self) -> Option<&Way> {
+        self.way.as_deref()
+    }
+
+    pub(crate) fn take_way(&mut self) -> Option<Box<Way>> {
+        self.way.take()
+    }
+
+    /// Its INVITE waits for its turn.
+    pub(crate) fn hold_invite(&mut self, invite: Box<OutgoingInvite>) {
+        self.held = Some(invite);
+    }
+
+    /// Its INVITE, if it waits for its turn and is wanted still.
+    pub(crate) fn take_held(&mut self) -> Option<Box<OutgoingInvite>> {
+        self.held.take().filter(|_| self.is_live())
     }
 
     pub(crate) fn is_silent(&self) -> bool {

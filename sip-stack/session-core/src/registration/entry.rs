@@ -13,6 +13,7 @@ use super::{Registrant, Registration, Service};
 use crate::context::Context;
 use crate::event::RegistrationState;
 use crate::record::Fault;
+use crate::trunk::{Met, TargetId, Trouble, pause};
 
 /// Pauses after attempts that failed: the first, doubling up to the last; a random half of each is left out (RFC 5626 §4.5).
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(300));
@@ -26,6 +27,8 @@ const FLOW_WORKED: Duration = Duration::from_secs(120);
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(29), Duration::from_secs(120));
 /// Time for the answer to a keep-alive (RFC 5626 §4.4).
 const PONG: Duration = Duration::from_secs(10);
+/// Time for the answer of a target if there is another one.
+const PATIENCE: Duration = Duration::from_millis(1_500);
 /// Requests that one REGISTER may become, each with a CSeq of its own: repeated with credentials.
 const CSEQS: u32 = 8;
 
@@ -48,6 +51,8 @@ pub(super) struct Entry {
     told: Option<RegistrationState>,
     /// Attempts that failed in a row.
     failures: u32,
+    /// Target of its trunk that the last REGISTER went to, if we chose one.
+    at: Option<TargetId>,
 }
 
 /// Course of the next REGISTER.
@@ -108,6 +113,7 @@ impl Entry {
             state: RegistrationState::Registering,
             told: None,
             failures: 0,
+            at: None,
         }
     }
 
@@ -156,6 +162,7 @@ impl Entry {
     /// Sends the REGISTER.
     pub(super) fn send(&mut self, cx: &mut Context, now: Time) {
         self.cseq += 1;
+        let (target, response_timeout) = self.choose(cx);
         let settings = &self.settings;
         let expires = if self.is_leaving {
             Duration::ZERO
@@ -171,7 +178,7 @@ impl Entry {
         let new_answerer = || settings.credentials.clone().map(Answerer::new);
         let request = OutgoingRequest {
             method: Method::Register,
-            target: self.target(),
+            target,
             request_uri: settings.registrar(),
             from: me.clone(),
             to: me,
@@ -180,7 +187,7 @@ impl Entry {
             body: None,
             extra,
             answerer: self.answerer.take().or_else(new_answerer),
-            response_timeout: None,
+            response_timeout,
         };
         let request = cx.endpoint.request(now, request);
         self.step = match self.is_leaving {
@@ -188,6 +195,69 @@ impl Entry {
             false => Step::Asking(request),
         };
         self.cseq += CSEQS;
+    }
+
+    /// Destination of the next REGISTER, and the time that it may stay silent: a target of the trunk, unless it keeps a flow.
+    fn choose(&mut self, cx: &mut Context) -> (Target, Option<Duration>) {
+        let keeps_flow = self.binding.is_some() && self.settings.instance.is_some();
+        let Registrant::Trunk(name) = &self.owner else {
+            return (self.target(), None);
+        };
+        if keeps_flow {
+            return (self.target(), None);
+        }
+        self.at = None;
+        let known = self.binding.as_ref().map(|binding| binding.service.flow().remote);
+        let chosen = cx.trunks.choose(name, &[], (None, true), &mut cx.rng);
+        match chosen {
+            Some(chosen) if !self.is_leaving => {
+                self.at = Some(chosen.target);
+                let others = cx.trunks.has_other(name, &[chosen.target]);
+                (Target::Address(chosen.to), others.then_some(PATIENCE))
+            }
+            // It is given up where it was granted.
+            Some(_) => match known.and_then(|known| cx.trunks.at(name, known)) {
+                Some(to) => (Target::Address(to), None),
+                None => (self.target(), None),
+            },
+            None => (self.target(), None),
+        }
+    }
+
+    /// True if the last REGISTER went to that target.
+    pub(super) fn is_at(&self, target: TargetId) -> bool {
+        self.at == Some(target)
+    }
+
+    /// What the REGISTER met at the target that it went to.
+    pub(super) fn tell_target(&self, cx: &mut Context, now: Time, outcome: Result<&Message, Fault>) {
+        let Some(target) = self.at else { return };
+        let met = match outcome {
+            Ok(response) if response.status() == Some(StatusCode::SERVICE_UNAVAILABLE) => {
+                Met::Trouble(Trouble::Refusing, pause(response))
+            }
+            Ok(_) => Met::Life,
+            Err(Fault::Unreachable) => Met::Trouble(Trouble::Unreachable, None),
+            Err(_) => Met::Trouble(Trouble::Silent, None),
+        };
+        cx.trunks.met(now, target, met);
+    }
+
+    /// `next`, or if the target `failed` and another one is up, a REGISTER there.
+    pub(super) fn or_elsewhere(&mut self, cx: &mut Context, next: Next, failed: bool) -> Next {
+        let (Registrant::Trunk(name), Some(at)) = (&self.owner, self.at.filter(|_| failed)) else {
+            return next;
+        };
+        let other = cx.trunks.choose(name, &[at], (None, false), &mut cx.rng);
+        match other {
+            Some(other)
+                if other.is_up && !self.is_leaving && !self.is_stopped() && self.step == Step::Resting =>
+            {
+                self.forget_flow();
+                Next::Now
+            }
+            _ => next,
+        }
     }
 
     /// Over the flow that it keeps (RFC 5626 §4.2.1), or by what the settings say.

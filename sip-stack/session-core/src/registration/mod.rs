@@ -10,16 +10,18 @@ mod settings;
 mod trunks;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use sans_io::{Deadline, Time, Timers};
 use sip_core::endpoint::{Exchange, RequestId};
 use sip_core::flow::FlowId;
-use sip_core::message::Message;
+use sip_core::message::{Message, StatusCode};
 
 use crate::context::Context;
 use crate::event::Event;
 use crate::record::Fault;
+use crate::trunk::TargetId;
 
 use entry::{Entry, Next, Taken};
 use pace::Pace;
@@ -130,9 +132,16 @@ impl Registrations {
         };
         let next = match (taken, outcome) {
             (Taken::Register, Ok((response, exchange))) => {
-                entry.answered(&mut cx.rng, now, response, exchange)
+                entry.tell_target(cx, now, Ok(response));
+                let next = entry.answered(&mut cx.rng, now, response, exchange);
+                let refuses = response.status() == Some(StatusCode::SERVICE_UNAVAILABLE);
+                entry.or_elsewhere(cx, next, refuses)
             }
-            (Taken::Register, Err(fault)) => entry.unanswered(&mut cx.rng, fault),
+            (Taken::Register, Err(fault)) => {
+                entry.tell_target(cx, now, Err(fault));
+                let next = entry.unanswered(&mut cx.rng, fault);
+                entry.or_elsewhere(cx, next, true)
+            }
             // A refusal is a sign of life as well.
             (Taken::KeepAlive, Ok(_)) => Next::Stay,
             (Taken::KeepAlive, Err(_)) => entry.flow_lost(&mut cx.rng, now),
@@ -155,6 +164,34 @@ impl Registrations {
             if let Some(entry) = self.entries.get_mut(&id) {
                 let next = entry.flow_lost(&mut cx.rng, now);
                 self.go_on(cx, now, id, next);
+            }
+        }
+        self.send_waiting(cx, now);
+    }
+
+    /// Address of the registrar that is reached over this connection.
+    pub(crate) fn reached_over(&self, flow: FlowId) -> Option<SocketAddr> {
+        let flows = self.entries.values().filter_map(Entry::service_flow);
+        let over = flows.filter(|open| open.id == flow && open.transport.is_reliable());
+        over.map(|open| open.remote).next()
+    }
+
+    /// A target of a trunk is down: what is registered there, or waits to try again, registers at another one.
+    pub(crate) fn target_down(&mut self, cx: &mut Context, now: Time, trunk: &str, target: TargetId) {
+        let there = |entry: &Entry| {
+            entry.is_at(target) && matches!(entry.owner(), Registrant::Trunk(name) if name == trunk)
+        };
+        let moving: Vec<u64> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| there(entry))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in moving {
+            if let Some(entry) = self.entries.get_mut(&id)
+                && entry.or_elsewhere(cx, Next::Stay, true) == Next::Now
+            {
+                self.go_on(cx, now, id, Next::Now);
             }
         }
         self.send_waiting(cx, now);

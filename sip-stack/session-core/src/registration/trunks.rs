@@ -10,6 +10,8 @@ use crate::context::Context;
 use crate::coordinator::Coordinator;
 use crate::dial::trunk_uri;
 use crate::event::RegistrationState;
+use crate::trunk::Place;
+use crate::trunk::TargetStatus;
 
 /// A trunk and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,12 @@ pub struct TrunkStatus {
     pub name: String,
     /// Its registration, if it wants one.
     pub registration: Option<TrunkRegistrationStatus>,
+    /// Addresses that calls to it go to; none while its name does not resolve, and where a proxy stands before it.
+    pub targets: Vec<TargetStatus>,
+    /// Channels in use: its calls, both ways.
+    pub calls: usize,
+    /// Channels there are; `None`: any number.
+    pub channels: Option<usize>,
 }
 
 /// State of a trunk's registration.
@@ -30,13 +38,28 @@ pub struct TrunkRegistrationStatus {
 }
 
 impl Trunk {
-    /// Next hop of what is sent to it: its proxy, or itself.
+    /// Next hops of what is sent to it: its proxy, or each of its places.
     ///
     /// # Errors
-    /// Its host is none.
-    pub fn way(&self) -> Result<Uri, UriError> {
-        let proxy = self.outbound_proxy.clone();
-        proxy.map_or_else(|| trunk_uri(self, None), Ok)
+    /// The host of one of them is none.
+    pub fn ways(&self) -> Result<Vec<Uri>, UriError> {
+        if let Some(proxy) = &self.outbound_proxy {
+            return Ok(vec![proxy.clone()]);
+        }
+        if self.outgoing.places.is_empty() {
+            return Ok(vec![trunk_uri(self, None)?]);
+        }
+        let places = self.outgoing.places.iter();
+        places.map(|place| trunk_uri(&self.at(place), None)).collect()
+    }
+
+    /// The trunk as if it were at that place alone.
+    fn at(&self, place: &Place) -> Trunk {
+        Trunk {
+            host: place.host.clone(),
+            port: place.port,
+            ..self.clone()
+        }
     }
 
     /// The registration that it wants.
@@ -128,9 +151,12 @@ impl Coordinator {
         };
         let trunks = self.context().directory.trunks();
         trunks
-            .map(|(name, _)| TrunkStatus {
+            .map(|(name, trunk)| TrunkStatus {
                 name: name.to_owned(),
                 registration: of(name),
+                targets: self.context().trunks.status(name),
+                calls: self.context().index.channels(name),
+                channels: trunk.outgoing.channels,
             })
             .collect()
     }

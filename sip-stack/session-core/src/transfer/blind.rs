@@ -29,7 +29,7 @@ impl Call {
         if invitation.caller.is_none() {
             invitation.caller = self.who_stays(cx, leg);
         }
-        match self.invite(cx, invitation, Owner::Transfer(leg)) {
+        match self.invite(cx, now, invitation, Owner::Transfer(leg)) {
             Ok(invitation) => {
                 if let Some(l) = self.leg_mut(leg) {
                     l.set_part(Part::Aside(invitation));

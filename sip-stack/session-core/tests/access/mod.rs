@@ -12,13 +12,14 @@ use media_core::control::{Command, Event as MediaEvent, MediaSource};
 use sans_io::{Rng, Time};
 use session_core::guard::{self, Offence};
 use session_core::{
-    Access, Adjustment, Application, CallerId, Config, Coordinator, Credentials, Event, Input, Lent, Output,
-    Reason, Source, Trunk, User,
+    Access, Adjustment, Application, CallerId, Config, Coordinator, Credentials, Event, Input, Lent, Located,
+    Output, Reason, Source, Trunk, User,
 };
 use sip_core::auth::{Answered, Answerer};
 use sip_core::endpoint;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
 use sip_core::message::{HeaderName, Message, StatusCode};
+use sip_core::uri::Uri;
 
 use crate::world::gateway;
 
@@ -65,7 +66,10 @@ fn carrier() -> Trunk {
         host: "192.0.2.50".into(),
         port: None,
         transport: Transport::Udp,
-        sources: vec![ip("192.0.2.50"), ip("192.0.2.51")],
+        sources: vec![
+            ip("192.0.2.50").into(),
+            "192.0.2.51/32".parse().expect("a network"),
+        ],
         username: None,
         password: None,
         codecs: Vec::new(),
@@ -83,6 +87,7 @@ fn carrier() -> Trunk {
         srtp: session_core::SrtpPolicy::Off,
         signalling: session_core::SignallingPolicy::default(),
         transfers: false,
+        outgoing: session_core::Outgoing::default(),
     }
 }
 
@@ -779,7 +784,7 @@ fn trunks_that_come_later_are_never_banned_and_those_that_are_gone_may_be() {
     };
     assert!(guesses(&mut gateway, "192.0.2.60"));
     let moved = Trunk {
-        sources: vec![ip("192.0.2.60")],
+        sources: vec![ip("192.0.2.60").into()],
         ..carrier()
     };
     let named = Trunk {
@@ -811,7 +816,14 @@ fn trunks_that_come_later_are_never_banned_and_those_that_are_gone_may_be() {
     assert!(guesses(&mut gateway, "192.0.2.50"), "nobody's any more");
     let located = Input::Located {
         trunk: "named".into(),
-        addresses: vec![ip("192.0.2.61")],
+        name: Uri::parse("sip:sip.carrier.example").expect("a URI"),
+        found: vec![Located {
+            priority: 0,
+            weight: 1,
+            transport: Transport::Udp,
+            address: SocketAddr::new(ip("192.0.2.61"), 5060),
+            server_name: None,
+        }],
     };
     gateway.coordinator.handle_input(gateway.now, located);
     assert!(!guesses(&mut gateway, "192.0.2.61"));

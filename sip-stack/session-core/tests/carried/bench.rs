@@ -92,6 +92,7 @@ pub(crate) fn config() -> Config {
         srtp: session_core::SrtpPolicy::Off,
         signalling: session_core::SignallingPolicy::default(),
         transfers: false,
+        outgoing: session_core::Outgoing::default(),
     };
     let advertised = [Transport::Udp, Transport::Ws].map(|transport| Advertised {
         transport,

@@ -184,6 +184,7 @@ pub(super) fn trunk(user: &str) -> Trunk {
         srtp: session_core::SrtpPolicy::Off,
         signalling: session_core::SignallingPolicy::default(),
         transfers: false,
+        outgoing: session_core::Outgoing::default(),
         watches: false,
         media_source: MediaSource::Learn,
     }

@@ -101,7 +101,7 @@ fn trunk(node: usize) -> Trunk {
         host: address(node).ip().to_string(),
         port: None,
         transport: Transport::Udp,
-        sources: vec![address(node).ip()],
+        sources: vec![address(node).ip().into()],
         follows_name: false,
         late_offer: false,
         outbound_proxy: None,
@@ -119,6 +119,7 @@ fn trunk(node: usize) -> Trunk {
         srtp: session_core::SrtpPolicy::Off,
         signalling: session_core::SignallingPolicy::default(),
         transfers: false,
+        outgoing: session_core::Outgoing::default(),
     }
 }
 
@@ -144,7 +145,7 @@ fn config(node: usize, user: bool) -> Config {
                         sources: if user {
                             Vec::new()
                         } else {
-                            vec![address(CALLER).ip()]
+                            vec![address(CALLER).ip().into()]
                         },
                         ..trunk(CALLER)
                     },

@@ -54,7 +54,7 @@ impl Endpoint {
             remote_target: call.request_uri.as_str().to_owned(),
             flow: match &call.target {
                 Target::Flow(flow) | Target::Contact { flow, .. } => Some(*flow),
-                Target::Routes(_) | Target::Uri { .. } => None,
+                Target::Routes(_) | Target::Address(_) | Target::Uri { .. } => None,
             },
             remote_allow: Vec::new(),
             user_agent: None,
@@ -395,7 +395,7 @@ pub(super) fn routed_to(target: &Target, request_uri: &Uri) -> (String, Vec<Stri
             let routed = RouteSet::restored(path.clone()).apply(uri);
             (routed.request_uri, routed.routes)
         }
-        Target::Uri { .. } | Target::Flow(_) => (uri.to_owned(), Vec::new()),
+        Target::Uri { .. } | Target::Address(_) | Target::Flow(_) => (uri.to_owned(), Vec::new()),
     }
 }
 

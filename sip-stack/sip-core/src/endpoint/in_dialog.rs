@@ -4,6 +4,7 @@ use sans_io::Time;
 
 use crate::flow::Flow;
 use crate::message::{HeaderName, Message, Method, StatusCode};
+use crate::network::Network;
 use crate::transaction::Key;
 
 use super::Endpoint;
@@ -92,13 +93,14 @@ impl Endpoint {
         }
     }
 
-    /// Lets `usage` be changed from these addresses alone over UDP and TCP: its session by re-INVITE, UPDATE and PRACK, what
+    /// Lets `usage` be changed from these addresses and networks alone over UDP and TCP: its session by re-INVITE, UPDATE and PRACK, what
     /// the peer asks by REFER, SUBSCRIBE, INFO and NOTIFY, and the flow that our requests take. Over TLS and WebSocket nobody else knows
     /// the dialog.
-    pub fn restrict(&mut self, usage: UsageId, peers: impl IntoIterator<Item = IpAddr>) {
+    pub fn restrict(&mut self, usage: UsageId, peers: impl IntoIterator<Item = impl Into<Network>>) {
         if let Some(state) = self.usages.get_mut(&usage) {
-            let peers = peers.into_iter().map(|peer| peer.to_canonical());
-            state.peers.extend(peers.take(MAX_PEERS));
+            state
+                .peers
+                .extend(peers.into_iter().map(Into::into).take(MAX_PEERS));
         }
     }
 
@@ -107,7 +109,7 @@ impl Endpoint {
         if let Some(state) = self.usages.get_mut(&usage)
             && (1..MAX_PEERS).contains(&state.peers.len())
         {
-            state.peers.insert(peer.to_canonical());
+            state.peers.insert(peer.into());
         }
     }
 

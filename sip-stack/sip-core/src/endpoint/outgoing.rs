@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::auth::{Answerer, Credentials};
 use crate::dialog::Duty;
-use crate::flow::Flow;
+use crate::flow::{Destination, Flow};
 use crate::message::{Address, Method};
 use crate::uri::Uri;
 
@@ -62,6 +62,8 @@ pub enum Target {
     },
     /// By way of these proxies, as a registrar told us in `Service-Route` (RFC 3608 §6.1): the first is the next hop.
     Routes(Vec<String>),
+    /// This one address, which the user of the endpoint found and chose: no other is tried (RFC 3263 §4.3).
+    Address(Destination),
     /// Destination by RFC 3263: from `proxy` if there is one, else from the Request-URI. A proxy with `;lr`
     /// is also written as `Route`.
     Uri {

@@ -58,6 +58,7 @@ impl Endpoint {
             Target::Flow(flow) => Hop::To(VecDeque::from([Destination::Flow(*flow)])),
             Target::Contact { flow, path } => hop_to_contact(*flow, path),
             Target::Routes(routes) => hop_to_first(routes),
+            Target::Address(to) => Hop::To(VecDeque::from([to.clone()])),
             Target::Uri { proxy } => hop(proxy.as_ref().unwrap_or(request_uri).borrow()),
         }
     }

@@ -1,6 +1,5 @@
 use crate::message::StatusCode;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +9,7 @@ use smallvec::SmallVec;
 use crate::auth::Answerer;
 use crate::dialog::{Dialog, Duty, SessionTimer};
 use crate::flow::{Destination, Flow, Transport};
+use crate::network::Network;
 
 use super::counts::UsageInfo;
 use super::event::OfferMethod;
@@ -66,7 +66,7 @@ pub(super) struct Usage {
     /// Requests within the dialog go over this flow, whatever its route set says.
     pub(super) sticky: Option<Flow>,
     /// Addresses from which its peer may change the session, over transports that anybody can forge; empty: any.
-    pub(super) peers: BTreeSet<IpAddr>,
+    pub(super) peers: BTreeSet<Network>,
     /// Destination of our INVITE.
     pub(super) reached: Option<Destination>,
     /// Last resolution of the next hop's name.
@@ -256,7 +256,7 @@ impl Usage {
     pub(super) fn is_changed_over(&self, flow: Flow) -> bool {
         self.peers.is_empty()
             || !matches!(flow.transport, Transport::Udp | Transport::Tcp)
-            || self.peers.contains(&flow.remote.ip().to_canonical())
+            || self.peers.iter().any(|peer| peer.contains(flow.remote.ip()))
     }
 
     /// An INVITE or an offer is under way in either direction.

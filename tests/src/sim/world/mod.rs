@@ -84,7 +84,7 @@ fn trunk(at: SocketAddr) -> Trunk {
         host: at.ip().to_string(),
         port: None,
         transport: Transport::Udp,
-        sources: vec![at.ip()],
+        sources: vec![at.ip().into()],
         follows_name: false,
         late_offer: false,
         outbound_proxy: None,
@@ -102,6 +102,7 @@ fn trunk(at: SocketAddr) -> Trunk {
         srtp: session_core::SrtpPolicy::Off,
         signalling: session_core::SignallingPolicy::default(),
         transfers: false,
+        outgoing: session_core::Outgoing::default(),
     }
 }
 

@@ -34,7 +34,7 @@ impl Endpoint {
         lines.push_str(&self.about.agent_and(&wanted.extra));
         let flow = match &wanted.target {
             Target::Flow(flow) | Target::Contact { flow, .. } => Some(*flow),
-            Target::Routes(_) | Target::Uri { .. } => None,
+            Target::Routes(_) | Target::Address(_) | Target::Uri { .. } => None,
         };
         let identity = Identity {
             event,

@@ -1,9 +1,11 @@
-//! The log of registrations at carriers.
+//! The log of trunks: registrations at carriers, and targets of calls.
 
-use session_core::{Fault, Registrant, RegistrationState};
+use session_core::{Registrant, RegistrationState, TargetState, TargetStatus};
+
+use crate::centre::view::{silence, trouble};
 
 /// Logs that the state of a registration has changed. Accounts are of clients, which the gateway has none of.
-pub(crate) fn changed(registrant: &Registrant, state: RegistrationState) {
+pub(crate) fn registration_changed(registrant: &Registrant, state: RegistrationState) {
     let Registrant::Trunk(trunk) = registrant else {
         return;
     };
@@ -19,7 +21,7 @@ pub(crate) fn changed(registrant: &Registrant, state: RegistrationState) {
         ),
         RegistrationState::Unanswered(fault) => tracing::warn!(
             trunk,
-            reason = reason(fault),
+            reason = silence(fault),
             "the registrar does not answer; the registration is tried again"
         ),
         RegistrationState::Stopped(code) => tracing::error!(
@@ -31,11 +33,16 @@ pub(crate) fn changed(registrant: &Registrant, state: RegistrationState) {
     }
 }
 
-/// Reason for which a registrar gave no answer.
-pub(crate) fn reason(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Unresolved => "its name does not resolve",
-        Fault::Unreachable => "nothing can be sent to it, or the connection to it was lost",
-        _ => "it is silent",
+/// Logs that the state of a trunk's target has changed.
+pub(crate) fn target_changed(trunk: &str, target: &TargetStatus) {
+    let (address, transport) = (target.address, target.transport.name());
+    match target.state {
+        TargetState::Up => tracing::info!(trunk, %address, transport, "target up"),
+        TargetState::Probation => {
+            tracing::info!(trunk, %address, transport, "target on probation: calls go to others if there are any");
+        }
+        TargetState::Down(why) => {
+            tracing::info!(trunk, %address, transport, reason = trouble(why), "target down");
+        }
     }
 }
