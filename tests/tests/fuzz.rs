@@ -36,6 +36,7 @@ fn the_seeds_of_the_endpoint_reach_every_event_of_a_call() {
         "Provisional",
         "Answered",
         "Acked",
+        "Pracked",
         "Offer",
         "InDialog",
         "Refer",

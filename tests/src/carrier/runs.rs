@@ -133,6 +133,9 @@ impl Story {
         let answer = answer(invite.body());
         let lines = "Supported: timer\r\nSession-Expires: 1800;refresher=uac\r\nRequire: timer\r\n";
         self.bench.respond(Peer::Carrier, invite, 200, lines, &answer);
+        if let Some(answer) = self.bench.last_response(Peer::Anna) {
+            self.acknowledges(Peer::Anna, &answer);
+        }
     }
 
     fn talking_out(&mut self, how: &str) -> Option<Message> {
@@ -222,22 +225,28 @@ impl Story {
         self.bench.last_response(Peer::Carrier)
     }
 
+    /// Acknowledges the answer to a peer's call; the dialog and the target of what comes after.
+    fn acknowledges(&mut self, peer: Peer, answer: &Message) -> (String, String) {
+        let value = |name| answer.header(name).unwrap_or_default().to_owned();
+        let dialog = format!(
+            "From: {}\r\nTo: {}\r\nCall-ID: {}\r\n",
+            value(HeaderName::From),
+            value(HeaderName::To),
+            value(HeaderName::CallId)
+        );
+        let target = answer
+            .contact()
+            .map(|contact| contact.uri.as_str().to_owned())
+            .unwrap_or_default();
+        let lines = format!("{dialog}CSeq: {} ACK\r\n", answer.cseq().number);
+        self.bench.request(peer, "ACK", &target, &lines, "");
+        (dialog, target)
+    }
+
     /// Acknowledges the answer to the carrier's call, and sends a request in its dialog.
     fn in_dialog(&mut self, answer: &Message, method: &str, lines: &str, body: &str) {
-        let value = |name| answer.header(name).unwrap_or_default().to_owned();
-        let target = answer.contact().map(|contact| contact.uri.as_str().to_owned());
-        let target = target.unwrap_or_default();
-        let dialog = |cseq: &str| {
-            format!(
-                "From: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq}\r\n",
-                value(HeaderName::From),
-                value(HeaderName::To),
-                value(HeaderName::CallId)
-            )
-        };
-        self.bench
-            .request(Peer::Carrier, "ACK", &target, &dialog("1 ACK"), "");
-        let lines = format!("{}{lines}", dialog(&format!("2 {method}")));
+        let (dialog, target) = self.acknowledges(Peer::Carrier, answer);
+        let lines = format!("{dialog}CSeq: 2 {method}\r\n{lines}");
         self.bench.request(Peer::Carrier, method, &target, &lines, body);
     }
 

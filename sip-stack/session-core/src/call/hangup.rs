@@ -43,6 +43,11 @@ impl Call {
             return self.branch_failed(cx, now, leg, code);
         }
         let is_caller = l.is_caller();
+        if l.is_up() && matches!(cause, Ended::Cancelled { .. } | Ended::Expired) {
+            let answered = l.take_answer_back();
+            self.answered = self.answered.filter(|at| Some(*at) != answered);
+        }
+        let Some(l) = self.leg(leg) else { return };
         // One that answered an invitation is nobody's fork, even before it is admitted.
         let in_call = l.invitation().is_some() || l.is_member();
         if in_call && !self.is_ending() {

@@ -99,6 +99,14 @@ impl Leg {
         }
     }
 
+    /// Its caller gave up while the 200 waited for the PRACK of what came before it (RFC 3262 §3). Gives the time of that answer, which
+    /// was none.
+    pub(crate) fn take_answer_back(&mut self) -> Option<Time> {
+        let answered = self.course.answered();
+        self.course.take_answer_back();
+        answered
+    }
+
     /// Notes the ACK to our 200; true for the first.
     pub(crate) fn note_ack(&mut self) -> bool {
         match self.dialog {

@@ -699,6 +699,43 @@ fn early_media_go_reliably_to_a_caller_that_supports_that() {
     }
 }
 
+/// The 200 may not overtake early media that nobody acknowledged (RFC 3262 §3).
+#[test]
+fn a_caller_that_gives_up_while_the_answer_waits_was_never_answered() {
+    let mut bench = Bench::new();
+    bench.register(PHONE, "");
+    let text = bench.request(
+        CARRIER,
+        "INVITE",
+        "sip:+49301234@192.0.2.1",
+        "Supported: 100rel\r\n",
+        &sdp(20, 5_000, 0),
+    );
+    let invite = bench.invited(PHONE);
+    for code in [StatusCode::SESSION_PROGRESS, StatusCode::OK] {
+        bench.respond(PHONE, &invite, code, "p", "", &sdp(11, 4_000, 0));
+    }
+    assert!(!bench.statuses().contains(&StatusCode::OK), "there was no PRACK");
+    let head = text.split("Supported").next().unwrap_or_default();
+    let cancel = head.replace("INVITE", "CANCEL");
+    bench.receive(CARRIER, format!("{cancel}Content-Length: 0\r\n\r\n"));
+    assert_eq!(bench.statuses().last(), Some(&StatusCode::REQUEST_TERMINATED));
+    let bye = bench.last(&Method::Bye).expect("a BYE to the phone");
+    bench.respond(PHONE, &bye, StatusCode::OK, "", "", "");
+    bench.wait(40);
+    let record = bench.events.iter().find_map(|event| match event {
+        session_core::Event::Ended { record, .. } => Some(record.clone()),
+        _ => None,
+    });
+    let record = record.expect("a record");
+    assert_eq!(
+        (record.answered, record.code),
+        (None, StatusCode::REQUEST_TERMINATED)
+    );
+    assert_eq!(record.legs[0].answered, None);
+    assert!(record.legs[1].answered.is_some());
+}
+
 /// A re-INVITE of the phone that answered `invite`.
 fn reinvite(bench: &mut Bench, invite: &Message, cseq: u32, body: &str) {
     let kind = match body {
