@@ -541,6 +541,23 @@ fn extensions_in_calls_of_each_user_and_trunk_are_as_the_file_says() {
 }
 
 #[test]
+fn packets_are_marked_as_the_file_says() {
+    let config = Config::default();
+    assert_eq!((config.sip.dscp, config.media.dscp), (Dscp::CS3, Dscp::EF));
+    let text = format!("{ALICE}[sip]\ndscp = 0\n[media]\ndscp = 34\n");
+    let config = parse(&text).expect("good");
+    assert_eq!(
+        (config.sip.dscp, Some(config.media.dscp)),
+        (Dscp::NONE, Dscp::new(34))
+    );
+    let wrong = parse(&text.replace("34", "64")).expect_err("a mistake");
+    assert!(
+        wrong[0].contains("media.dscp") && wrong[0].contains("63"),
+        "{wrong:?}"
+    );
+}
+
+#[test]
 fn a_language_without_prompts_is_refused_where_there_are_others() {
     assert_eq!(Config::default().media.language, "en");
     let chosen = parse(&format!("{ALICE}[media]\nlanguage = 'en'\n")).expect("built in");
