@@ -9,7 +9,7 @@ use call_engine::acd::Strategy;
 use call_engine::{Action, Application};
 use media_core::negotiated::Codec;
 use session_core::guard::Network;
-use session_core::{MediaSource, Quota, SrtpPolicy};
+use session_core::{HoldPolicy, MediaSource, Quota, SrtpPolicy};
 use sip_core::flow::Transport;
 use sip_stack::Dscp;
 use sip_stack::transport::tls::{self, TlsError};
@@ -47,6 +47,15 @@ pub(super) fn srtp(value: &DeValue<'_>) -> Result<SrtpPolicy, String> {
         "optional" => Ok(SrtpPolicy::Optional),
         "required" => Ok(SrtpPolicy::Required),
         other => Err(format!("`{other}` is none of: off, optional, required")),
+    }
+}
+
+pub(super) fn hold(value: &DeValue<'_>) -> Result<HoldPolicy, String> {
+    match text(value)? {
+        "auto" => Ok(HoldPolicy::Auto),
+        "music" => Ok(HoldPolicy::Music),
+        "pass" => Ok(HoldPolicy::Pass),
+        other => Err(format!("`{other}` is none of: auto, music, pass")),
     }
 }
 
