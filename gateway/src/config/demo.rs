@@ -42,6 +42,7 @@ impl Config {
                 display: format!("Demo {name}"),
                 media_source: MediaSource::Learn,
                 srtp: session_core::SrtpPolicy::Off,
+                hold: session_core::HoldPolicy::Auto,
                 signalling: session_core::SignallingPolicy::default(),
             };
             self.users.insert(name.into(), user);
@@ -52,6 +53,7 @@ impl Config {
                 display: display.into(),
                 media_source: MediaSource::Learn,
                 srtp: session_core::SrtpPolicy::Off,
+                hold: session_core::HoldPolicy::Auto,
                 signalling: session_core::SignallingPolicy::default(),
             };
             self.users.insert(name.into(), user);

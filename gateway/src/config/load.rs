@@ -13,8 +13,8 @@ use super::read_trunks::read_trunks;
 use super::read_users::read_users;
 use super::reader::{Reader, Section, boolean, filled, number, set, text};
 use super::values::{
-    account_name, domain, identity, ip, network, origin, realm, seconds, seconds_or_never, socket, sockets,
-    store,
+    account_name, domain, dscp, identity, ip, network, origin, realm, seconds, seconds_or_never, socket,
+    sockets, store,
 };
 use super::{Config, ConfigError, Overrides, Severity, doubts};
 
@@ -232,6 +232,7 @@ fn read_listeners<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &mut C
             number(v, 1..=1_000).map(|n| n as u32)
         }),
     );
+    set(&mut config.sip.dscp, r.get(&mut sip, "dscp", dscp));
     config.sip.identity = identity(r, &mut sip, base);
     // A certificate without key, or one that cannot be used, was reported already.
     if !config.sip.tls.is_empty() && sip.written(&["certificate", "key"]) == 0 {

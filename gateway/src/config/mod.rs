@@ -41,6 +41,7 @@ use call_engine::{DialPlan, Rule};
 use media_core::control::Prompts;
 use media_core::negotiated::Codec;
 use session_core::{Limits, MessageSettings, Trunk, User};
+use sip_stack::Dscp;
 use sip_stack::transport::tls::KeyPair;
 use toml::de::DeTable;
 
@@ -168,6 +169,8 @@ pub struct Sip {
     pub session_expires: Option<Duration>,
     /// Maximum number of REGISTERs sent to carriers each second.
     pub register_rate: u32,
+    /// Mark of SIP's packets.
+    pub dscp: Dscp,
 }
 
 /// Settings of media.
@@ -193,6 +196,8 @@ pub struct Media {
     pub browser_codecs: Vec<Codec>,
     /// Offered to and taken from phones, best first.
     pub phone_codecs: Vec<Codec>,
+    /// Mark of the packets.
+    pub dscp: Dscp,
 }
 
 /// A certificate chain and its key, PEM.
@@ -279,6 +284,7 @@ impl Config {
                 sha256: false,
                 session_expires: Some(Duration::from_secs(1800)),
                 register_rate: 50,
+                dscp: Dscp::CS3,
             },
             media: Media {
                 browser_port: 10_000,
@@ -291,6 +297,7 @@ impl Config {
                 threads: media_threads(),
                 browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
                 phone_codecs: vec![Codec::Pcmu, Codec::Pcma],
+                dscp: Dscp::EF,
             },
             advertise: None,
             domains: Vec::new(),

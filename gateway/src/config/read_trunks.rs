@@ -15,7 +15,7 @@ use super::read_registration::{read_caller_id, read_proxy, read_register};
 use super::read_signalling::read_signalling;
 use super::read_tls::{check_hosts, read_tls};
 use super::reader::{Reader, Section, boolean, filled};
-use super::values::{codecs, domain, media_source, network, quota, seconds, srtp, transport};
+use super::values::{codecs, domain, hold, media_source, network, quota, seconds, srtp, transport};
 
 /// Time that a trunk may stay silent, unless configured: four transmissions over UDP.
 const TRUNK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,6 +48,8 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
             .get(&mut section, "media_source", media_source)
             .unwrap_or_default();
         let srtp = r.get(&mut section, "srtp", srtp).unwrap_or_default();
+        let hold = r.get(&mut section, "hold", hold).unwrap_or_default();
+        let t38 = r.get(&mut section, "t38", boolean).unwrap_or(true);
         let sources = r.list(&mut section, "sources", network);
         let trusted = r.get(&mut section, "trusted", boolean).unwrap_or(true);
         let late_offer = r.get(&mut section, "late_offer", boolean).unwrap_or_default();
@@ -100,6 +102,8 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
                 identity,
                 media_source,
                 srtp,
+                hold,
+                t38,
                 signalling,
                 transfers,
                 outgoing: Outgoing {

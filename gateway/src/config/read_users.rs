@@ -9,7 +9,7 @@ use super::centre::{ORDER, SKILLS, TIER, WEIGHT};
 use super::read_signalling::read_signalling;
 use super::reader::{Mixed, Reader, Section, boolean, filled, set, text, unknown};
 use super::setting::{Setting as _, Table};
-use super::values::{media_source, quota, role, srtp, user_name};
+use super::values::{hold, media_source, quota, role, srtp, user_name};
 use super::{Member, Queue, QueueRef, Role, Staff, Work};
 
 pub(super) fn read_users<'t>(
@@ -34,6 +34,7 @@ pub(super) fn read_users<'t>(
             .get(&mut section, "media_source", media_source)
             .unwrap_or_default();
         let srtp = r.get(&mut section, "srtp", srtp).unwrap_or_default();
+        let hold = r.get(&mut section, "hold", hold).unwrap_or_default();
         let signalling = read_signalling(r, &mut section);
         let work = read_staff(r, &mut section, &span, queues);
         let quota = quota(r, &mut section);
@@ -45,6 +46,7 @@ pub(super) fn read_users<'t>(
                 display,
                 media_source,
                 srtp,
+                hold,
                 signalling,
             };
             if users.insert(name.clone(), user).is_some() {

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use call_engine::{Application, CallRequest, Decision, Origin};
 use session_core::identity::{AssertedIn, DiversionIn, IdentityPolicy};
-use session_core::{CallerId, ContactUser, MediaSource, SrtpPolicy};
+use session_core::{CallerId, ContactUser, HoldPolicy, MediaSource, SrtpPolicy};
 
 use super::*;
 
@@ -489,6 +489,39 @@ fn media_of_each_user_and_trunk_are_encrypted_as_the_file_says() {
     let wrong = parse(&text.replace("required", "yes")).expect_err("a mistake");
     assert!(
         wrong[0].contains("`yes` is none of: off, optional, required"),
+        "{wrong:?}"
+    );
+}
+
+#[test]
+fn each_user_and_trunk_is_told_of_holds_as_the_file_says() {
+    let text = "[[users]]\nname = \"anna\"\npassword = \"x\"\nhold = \"pass\"\n\
+        [[trunks]]\nname = \"carrier\"\naddress = \"192.0.2.9\"\nhold = \"music\"\n\
+        [[trunks]]\nname = \"other\"\naddress = \"192.0.2.8\"\n";
+    let config = parse(text).expect("good");
+    assert_eq!(config.users["anna"].hold, HoldPolicy::Pass);
+    assert_eq!(config.trunks["carrier"].hold, HoldPolicy::Music);
+    assert_eq!(config.trunks["other"].hold, HoldPolicy::Auto);
+    let wrong = parse(&text.replace("music", "silence")).expect_err("a mistake");
+    assert!(
+        wrong[0].contains("`silence` is none of: auto, music, pass"),
+        "{wrong:?}"
+    );
+}
+
+#[test]
+fn packets_are_marked_as_the_file_says() {
+    let config = Config::default();
+    assert_eq!((config.sip.dscp, config.media.dscp), (Dscp::CS3, Dscp::EF));
+    let text = format!("{ALICE}[sip]\ndscp = 0\n[media]\ndscp = 34\n");
+    let config = parse(&text).expect("good");
+    assert_eq!(
+        (config.sip.dscp, Some(config.media.dscp)),
+        (Dscp::NONE, Dscp::new(34))
+    );
+    let wrong = parse(&text.replace("34", "64")).expect_err("a mistake");
+    assert!(
+        wrong[0].contains("media.dscp") && wrong[0].contains("63"),
         "{wrong:?}"
     );
 }

@@ -59,6 +59,7 @@ pub(super) fn settings(
             }
         },
         peers: Arc::clone(&certificates.trunks),
+        dscp: config.sip.dscp,
         ..Outbound::default()
     };
     Ok(StackConfig {
@@ -73,6 +74,7 @@ pub(super) fn settings(
             browser_port: config.media.browser_port,
             phone_ports: config.media.phone_ports.clone(),
             prompts: announcements(config),
+            dscp: config.media.dscp,
             ..MediaConfig::default()
         },
         identity: Arc::clone(identity),

@@ -96,6 +96,7 @@ fn outbound(config: &Config) -> Result<Outbound, TestError> {
     Ok(Outbound {
         tls: ClientTls::system().ok().map(Into::into),
         peers: peers.into(),
+        dscp: config.sip.dscp,
         ..Outbound::default()
     })
 }

@@ -205,6 +205,8 @@ pub struct User {
     pub media_source: MediaSource,
     /// Encryption of the media of the user's phones; a browser's are always encrypted.
     pub srtp: SrtpPolicy,
+    /// What the user's phones are told when the other party of their call holds them.
+    pub hold: HoldPolicy,
     /// Extensions of SIP in the user's calls.
     pub signalling: SignallingPolicy,
 }
@@ -251,12 +253,31 @@ pub struct Trunk {
     pub media_source: MediaSource,
     /// Encryption of its media.
     pub srtp: SrtpPolicy,
+    /// What it is told when the other party of its call holds it.
+    pub hold: HoldPolicy,
+    /// True if faxes may change over to T.38 in its calls.
+    pub t38: bool,
     /// Extensions of SIP in its calls.
     pub signalling: SignallingPolicy,
     /// True if it may transfer its calls (REFER), to where the dial plan lets it call.
     pub transfers: bool,
     /// Calls to it: its other places, their health, and limits.
     pub outgoing: Outgoing,
+}
+
+/// What a phone or trunk is told when the other party of its call holds it. Browsers, and whoever talks with an application, a queue
+/// or a conference, hear our music in any case, and are told nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HoldPolicy {
+    /// As [`Pass`](Self::Pass) in a call from trunk to trunk, else as [`Music`](Self::Music). A carrier or a PBX behind each of two trunks
+    /// knows what to do with a hold, and may have music of its own; phones sound right without a word, and many carriers take a
+    /// re-INVITE from a subscriber's side badly.
+    #[default]
+    Auto,
+    /// Nothing: it hears our music while the one who holds sends nothing.
+    Music,
+    /// The hold, by re-INVITE with the same direction; it hears what the one who holds sends.
+    Pass,
 }
 
 /// Number that a trunk is shown in `From`.

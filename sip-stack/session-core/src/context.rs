@@ -1,6 +1,6 @@
 //! Surroundings of every machine: settings, the SIP machine, the directory, timers, and the outputs of the coordinator.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use media_core::control::{BridgeId, Command, LegId};
 use media_core::negotiated::Codec;
@@ -28,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) index: Index,
     pub(crate) trunks: Trunks,
     out: VecDeque<Output>,
+    /// Calls in which something that was passed on may have to be taken back.
+    unsettled: BTreeSet<SessionId>,
     /// Bridges of calls whose audio is to be brought in line.
     changed_bridges: Vec<BridgeId>,
     endpoint_deadline: Deadline,
@@ -47,6 +49,7 @@ impl Context {
             index: Index::new(shards),
             trunks: Trunks::default(),
             out: VecDeque::new(),
+            unsettled: BTreeSet::new(),
             changed_bridges: Vec::new(),
             endpoint_deadline: None,
             last_id,
@@ -89,6 +92,15 @@ impl Context {
 
     pub(crate) fn next_changed_bridge(&mut self) -> Option<BridgeId> {
         self.changed_bridges.pop()
+    }
+
+    /// Something of that call changed that a change which was passed on depends on.
+    pub(crate) fn settle_later(&mut self, session: SessionId) {
+        self.unsettled.insert(session);
+    }
+
+    pub(crate) fn next_unsettled(&mut self) -> Option<SessionId> {
+        self.unsettled.pop_first()
     }
 
     /// An id that was never used: see [`Config::first_id`].

@@ -302,12 +302,22 @@ impl Coordinator {
                 endpoint::Output::Event(event) => self.on_signalling(now, event),
                 // What changed may be told to who watches.
                 endpoint::Output::Timeout(deadline) => {
-                    if !self.settle_targets(now) && !self.settle_watches(now) {
+                    if !self.settle_targets(now) && !self.settle_calls(now) && !self.settle_watches(now) {
                         return self.context.set_endpoint_deadline(deadline);
                     }
                 }
             }
         }
+    }
+
+    /// Takes back what was passed on in calls and concerns its party no more. False if there was no such call.
+    fn settle_calls(&mut self, now: Time) -> bool {
+        let mut any = false;
+        while let Some(session) = self.context.next_unsettled() {
+            any = true;
+            self.with_call(session, |call, cx| call.settle(cx, now));
+        }
+        any
     }
 
     /// Does something with a call; one that is over with that is forgotten. `None` where there is no such call.

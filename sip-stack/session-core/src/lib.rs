@@ -35,7 +35,8 @@ pub use admission::{Excess, Limits, MAX_USER, Quota, Reason, Refusal};
 pub use bridge::{BridgeError, BridgeInfo};
 pub use call::{CallSession, CallState, SessionId};
 pub use config::{
-    Access, Adjustment, CallerId, Config, Credentials, Lent, SessionPolicy, SignallingPolicy, Trunk, User,
+    Access, Adjustment, CallerId, Config, Credentials, HoldPolicy, Lent, SessionPolicy, SignallingPolicy,
+    Trunk, User,
 };
 pub use coordinator::{Coordinator, Input, Output};
 pub use dial::{Attempt, Caller, Dial, Invitation, Next, OnFailure, OutgoingCall, Party};

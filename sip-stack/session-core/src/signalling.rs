@@ -60,16 +60,28 @@ impl Coordinator {
                     self.with_leg(leg, |call, cx| call.reoffered(cx, now, (leg, usage), fork, body));
                 }
             }
+            endpoint::Event::OfferWithdrawn { usage } => {
+                if let Some(leg) = self.leg_of(usage) {
+                    self.with_leg(leg, |call, cx| call.offer_withdrawn(cx, now, leg));
+                }
+            }
             endpoint::Event::OfferAnswered { usage, body } => {
                 if let Some(leg) = self.leg_of(usage) {
                     let answer = body.as_ref().map_or(&[][..], |body| &body.data[..]);
-                    self.with_leg(leg, |call, cx| call.offer_answered(cx, now, leg, answer));
+                    self.with_leg(leg, |call, cx| {
+                        if !call.other_answered(cx, now, leg, answer) {
+                            call.offer_answered(cx, now, leg, answer);
+                        }
+                    });
                 }
             }
             // The previous agreement stands (RFC 3261 §14.1), if it can.
             endpoint::Event::OfferRefused { usage, code } => {
                 if let Some(leg) = self.leg_of(usage) {
-                    self.with_leg(leg, |call, cx| call.not_recovered(cx, now, leg, code));
+                    self.with_leg(leg, |call, cx| {
+                        call.other_refused(cx, now, leg, code);
+                        call.not_recovered(cx, now, leg, code);
+                    });
                 }
             }
             endpoint::Event::Refer {

@@ -8,6 +8,7 @@ mod centre;
 mod failover;
 mod instant;
 mod late_offer;
+mod passing;
 mod registration;
 mod replaces;
 mod restore;

@@ -347,6 +347,7 @@ impl Task {
                 self.registration.answered(now, request, Err(fault));
             }
             Event::Pracked { .. }
+            | Event::OfferWithdrawn { .. }
             | Event::OfferAnswered { .. }
             | Event::OfferRefused { .. }
             | Event::ReferAnswered { .. }

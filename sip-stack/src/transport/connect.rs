@@ -157,7 +157,7 @@ async fn connect(wanted: &Wanted, shared: &Shared) -> Result<(Open, SocketAddr),
         .await
         .map_err(|_| late("connection"))?
         .map_err(|error| error.to_string())?;
-    listen::tune(&stream);
+    listen::tune(&stream, shared.dscp);
     let local = stream.local_addr().map_err(|error| error.to_string())?;
     let open = match wanted.transport {
         Transport::Udp | Transport::Tcp => Open::Tcp(stream),

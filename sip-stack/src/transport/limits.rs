@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Seats;
 use super::tls::{ClientTls, PeersTls};
+use crate::dscp::Dscp;
 
 /// Bounds on what peers may take of us.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ impl Default for Limits {
     }
 }
 
-/// Settings for connections to others.
+/// Settings of what goes out: connections to others, and packets.
 #[derive(Clone, Debug)]
 pub struct Outbound {
     /// Trusted certificates for TLS; `None`: TLS towards others fails.
@@ -65,6 +66,8 @@ pub struct Outbound {
     pub peers: Arc<PeersTls>,
     /// Path of WebSockets that we open, e.g. `/ws`.
     pub ws_path: Arc<str>,
+    /// Mark of all that we send, over connections that others opened as well.
+    pub dscp: Dscp,
 }
 
 impl Default for Outbound {
@@ -73,6 +76,7 @@ impl Default for Outbound {
             tls: None,
             peers: Arc::default(),
             ws_path: "/".into(),
+            dscp: Dscp::NONE,
         }
     }
 }

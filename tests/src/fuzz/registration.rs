@@ -98,6 +98,8 @@ fn trunk(number: u8) -> Trunk {
         trusted: true,
         identity: session_core::identity::IdentityPolicy::default(),
         srtp: session_core::SrtpPolicy::Off,
+        hold: session_core::HoldPolicy::Auto,
+        t38: true,
         signalling: session_core::SignallingPolicy::default(),
         transfers: false,
         outgoing: session_core::Outgoing::default(),

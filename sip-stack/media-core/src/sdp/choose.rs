@@ -104,7 +104,7 @@ impl Audio {
                         None
                     }
                     Place::Nowhere => {
-                        direction = intersect(direction, Direction::RecvOnly);
+                        direction = direction.intersect(Direction::RecvOnly);
                         None
                     }
                 };
@@ -172,15 +172,5 @@ impl Audio {
         };
         let wish = if codec == Codec::Opus { opus_frame } else { wish };
         u8::try_from(wish).unwrap_or(20)
-    }
-}
-
-/// Direction that both allow: RFC 3264 §6.1 with both sides written as ours.
-pub(super) const fn intersect(a: Direction, b: Direction) -> Direction {
-    match (a.sends() && b.sends(), a.receives() && b.receives()) {
-        (true, true) => Direction::SendRecv,
-        (true, false) => Direction::SendOnly,
-        (false, true) => Direction::RecvOnly,
-        (false, false) => Direction::Inactive,
     }
 }

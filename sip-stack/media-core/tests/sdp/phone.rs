@@ -20,7 +20,7 @@ fn remote(media: &Negotiated) -> (Option<SocketAddr>, Option<SocketAddr>, bool) 
             remote_rtcp,
             rtcp_mux,
         } => (remote, remote_rtcp, rtcp_mux),
-        Transport::Dtls { .. } | Transport::Sdes { .. } => panic!("not a phone's"),
+        Transport::Dtls { .. } | Transport::Sdes { .. } | Transport::Udptl { .. } => panic!("not a phone's"),
     }
 }
 

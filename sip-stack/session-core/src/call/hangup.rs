@@ -91,7 +91,13 @@ impl Call {
             None => {}
         }
         let is_caller = self.is_caller(leg);
-        is_answered && is_caller && self.leg_mut(leg).is_some_and(Leg::note_ack)
+        let first = is_answered && is_caller && self.leg_mut(leg).is_some_and(Leg::note_ack);
+        // Either may have held from the start, or while it rang.
+        if let Some(callee) = self.callee().filter(|_| first) {
+            self.tell_other(cx, now, callee);
+        }
+        self.tell_other(cx, now, leg);
+        first
     }
 }
 

@@ -11,6 +11,7 @@ mod media;
 mod member;
 mod merge;
 mod passed_reason;
+mod passing;
 mod presence;
 mod reoffer;
 mod silence;
@@ -25,6 +26,7 @@ pub(crate) use dtmf::Digit;
 pub(crate) use ending::End;
 use ending::Phase;
 pub(crate) use passed_reason::PassedReason;
+use passing::Passing;
 
 use crate::bridge::Wired;
 use crate::context::Context;
@@ -64,6 +66,8 @@ pub(crate) struct Call {
     /// Time that a browser of it may be away; `None`: as configured.
     grace: Option<Duration>,
     bridge: Bridge,
+    /// Offer of one party that waits for what the other one makes of it.
+    passing: Option<Passing>,
     records: Vec<LegRecord>,
     /// Fault of the leg that failed last, and whose end may decide.
     fault: Option<Fault>,
@@ -113,6 +117,7 @@ impl Call {
             lifetime: Lifetime::Two,
             grace: None,
             bridge: Bridge::Own(Wired::default()),
+            passing: None,
             records: Vec::new(),
             fault: None,
             phase: Phase::Live,

@@ -17,7 +17,7 @@ use sip_core::flow::Flow;
 use sip_core::message::Message;
 use sip_core::registrar::{self, Binding, RegisterOutcome, Registrar};
 
-use crate::config::{Access, Credentials, SignallingPolicy, Trunk, User};
+use crate::config::{Access, Credentials, HoldPolicy, SignallingPolicy, Trunk, User};
 use crate::leg::Account;
 use line::Line;
 use rights::Rights;
@@ -102,6 +102,16 @@ impl Directory {
         .unwrap_or_default()
     }
 
+    /// What an account is told when it is held.
+    pub(crate) fn hold(&self, account: &Account) -> HoldPolicy {
+        match account {
+            Account::User(name) => self.user(name).map(|user| user.hold),
+            Account::Trunk(name) => self.trunk(name).map(|trunk| trunk.hold),
+            Account::Nobody => None,
+        }
+        .unwrap_or_default()
+    }
+
     /// Extensions of SIP in an account's calls.
     pub(crate) fn signalling(&self, account: &Account) -> SignallingPolicy {
         match account {
@@ -110,6 +120,14 @@ impl Directory {
             Account::Nobody => None,
         }
         .unwrap_or_default()
+    }
+
+    /// True if an account's calls may change over to a fax.
+    pub(crate) fn t38(&self, account: &Account) -> bool {
+        account
+            .trunk()
+            .and_then(|name| self.trunk(name))
+            .is_none_or(|trunk| trunk.t38)
     }
 
     /// Contacts of a user, best first.

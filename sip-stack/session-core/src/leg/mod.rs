@@ -5,6 +5,7 @@
 
 mod course;
 mod dialog;
+mod fax;
 mod forks;
 mod hold;
 mod media;

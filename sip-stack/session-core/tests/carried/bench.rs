@@ -66,6 +66,7 @@ pub(crate) fn config() -> Config {
             display: String::new(),
             media_source: MediaSource::Learn,
             srtp: session_core::SrtpPolicy::Off,
+            hold: session_core::HoldPolicy::Auto,
             signalling: session_core::SignallingPolicy::default(),
         };
         (name.to_owned(), known)
@@ -90,6 +91,8 @@ pub(crate) fn config() -> Config {
         watches: false,
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        hold: session_core::HoldPolicy::Auto,
+        t38: true,
         signalling: session_core::SignallingPolicy::default(),
         transfers: false,
         outgoing: session_core::Outgoing::default(),

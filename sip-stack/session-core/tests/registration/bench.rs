@@ -182,6 +182,8 @@ pub(super) fn trunk(user: &str) -> Trunk {
         trusted: true,
         identity: session_core::identity::IdentityPolicy::default(),
         srtp: session_core::SrtpPolicy::Off,
+        hold: session_core::HoldPolicy::Auto,
+        t38: true,
         signalling: session_core::SignallingPolicy::default(),
         transfers: false,
         outgoing: session_core::Outgoing::default(),

@@ -117,6 +117,8 @@ fn trunk(node: usize) -> Trunk {
         identity: session_core::identity::IdentityPolicy::default(),
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        hold: session_core::HoldPolicy::Music,
+        t38: true,
         signalling: session_core::SignallingPolicy::default(),
         transfers: false,
         outgoing: session_core::Outgoing::default(),
@@ -134,6 +136,7 @@ fn config(node: usize, user: bool) -> Config {
                     display: String::new(),
                     media_source: MediaSource::Learn,
                     srtp: session_core::SrtpPolicy::Off,
+                    hold: session_core::HoldPolicy::Auto,
                     signalling: session_core::SignallingPolicy::default(),
                 },
             )]
@@ -327,13 +330,26 @@ impl World {
         self.change_trunk(trunk, |trunk| trunk.transfers = true);
     }
 
-    fn change_trunk(&mut self, name: &str, change: impl FnOnce(&mut Trunk)) {
+    /// Both trunks of the gateway are told of holds from now on.
+    pub(crate) fn tell_of_holds(&mut self) {
+        self.change_trunks(|_, trunk| trunk.hold = session_core::HoldPolicy::Pass);
+    }
+
+    fn change_trunk(&mut self, name: &str, change: impl Fn(&mut Trunk)) {
+        self.change_trunks(|of, trunk| {
+            if of == name {
+                change(trunk);
+            }
+        });
+    }
+
+    fn change_trunks(&mut self, change: impl Fn(&str, &mut Trunk)) {
         let settings = config(GATEWAY, self.user);
         let Access::Directory { mut trunks, .. } = settings.access else {
             return;
         };
-        if let Some(trunk) = trunks.get_mut(name) {
-            change(trunk);
+        for (name, trunk) in &mut trunks {
+            change(name, trunk);
         }
         let adjustment = Adjustment {
             trunks,

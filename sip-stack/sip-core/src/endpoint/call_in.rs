@@ -354,7 +354,7 @@ impl Endpoint {
                 );
             }
             // A re-INVITE: the session stays as it was.
-            Some(state) => state.offer_in = None,
+            Some(_) => self.withdraw_offer_in(usage, invite),
             None => {}
         }
         self.next_offer(now, usage);

@@ -18,6 +18,7 @@
 //! | `subscription` | SUBSCRIBE and NOTIFY, both sides (RFC 6665) |
 //! | `refer` | the peer's REFER, and the NOTIFYs to it (RFC 3515) |
 //! | `offer` | re-INVITE and UPDATE (RFC 3261 §14, RFC 3311) |
+//! | `forwarded` | offers of ours that are somebody else's: made once, taken back by a CANCEL |
 //! | `session` | session timer (RFC 4028) |
 //! | `ending` | hanging up, and forgetting a usage |
 //! | `saved` | a dialog over a restart |
@@ -33,6 +34,7 @@ mod config;
 mod counts;
 mod ending;
 mod event;
+mod forwarded;
 mod ids;
 mod in_dialog;
 mod offer;

@@ -200,12 +200,11 @@ impl Endpoint {
         match body_of(request) {
             // An offer of its own (RFC 3262 §5), if ours or theirs is answered already; else the answer to our offer.
             Some(body) if state.offered && state.local_sdp.is_some() => {
-                state.remote_sdp = Some(body.clone());
                 let method = OfferMethod::Prack;
                 state.offer_in = Some(OfferIn {
                     server,
                     method,
-                    has_body: true,
+                    body: Some(body.clone()),
                     proposed: None,
                 });
                 self.event(Event::Offer {

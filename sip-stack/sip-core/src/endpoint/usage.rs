@@ -104,6 +104,8 @@ pub(super) struct Usage {
 
     // Changes of the session.
     pub(super) offers: VecDeque<Body>,
+    /// The first of them is not made again after a collision.
+    pub(super) once: bool,
     /// A re-INVITE of ours has no final response.
     pub(super) reinviting: bool,
     /// The offer of the peer that the user still owes an answer.
@@ -193,12 +195,12 @@ pub(super) struct Unacked {
 }
 
 /// An offer of the peer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct OfferIn {
     pub(super) server: u64,
     pub(super) method: OfferMethod,
-    /// True if it has a body; a re-INVITE without one asks us for an offer.
-    pub(super) has_body: bool,
+    /// The offer; a re-INVITE without one asks us for it.
+    pub(super) body: Option<Body>,
     pub(super) proposed: Option<Proposed>,
 }
 
@@ -229,6 +231,7 @@ impl Usage {
             unacked: None,
             bye: None,
             offers: VecDeque::new(),
+            once: false,
             reinviting: false,
             offer_in: None,
             local_sdp: None,

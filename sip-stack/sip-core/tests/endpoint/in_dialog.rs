@@ -155,6 +155,51 @@ fn glare_gets_491_and_the_owner_of_the_call_id_backs_off_longer() {
 }
 
 #[test]
+fn an_offer_that_is_made_once_is_not_made_again_after_a_collision() {
+    for (code, lines) in [
+        (StatusCode::REQUEST_PENDING, ""),
+        (StatusCode::SERVER_INTERNAL_ERROR, "Retry-After: 2\r\n"),
+    ] {
+        let (mut bench, usage) = called("");
+        let once = |bench: &mut Bench, body: &'static str| {
+            bench.act(|endpoint, now| endpoint.offer_once(now, usage, Body::sdp(body)))
+        };
+        assert!(once(&mut bench, MINE));
+        assert!(!once(&mut bench, ANSWER), "one change at a time");
+        bench.answer("INVITE", code, "", lines, "");
+        let Event::OfferRefused { code: told, .. } = bench.event() else {
+            panic!()
+        };
+        assert_eq!(told, code);
+        bench.secs(20);
+        assert_eq!(bench.distinct("INVITE"), 1);
+        // The next one is made again, as ever.
+        offer(&mut bench, usage, ANSWER);
+        bench.answer("INVITE", StatusCode::REQUEST_PENDING, "", "", "");
+        assert!(!once(&mut bench, MINE), "while another one waits");
+        bench.secs(5);
+        assert_eq!(bench.distinct("INVITE"), 3);
+    }
+}
+
+#[test]
+fn an_offer_that_was_refused_is_asked_about_again() {
+    let (mut bench, usage) = called("");
+    for cseq in [101, 102] {
+        bench.within(usage, "INVITE", cseq, CONTACT, NEW);
+        assert!(matches!(bench.event(), Event::Offer { body: Some(_), .. }));
+        bench.act(|endpoint, now| {
+            endpoint.answer_offer(now, usage, Err(StatusCode::REQUEST_PENDING), Headers::new())
+        });
+    }
+    assert_eq!(bench.count("491"), 2);
+    // The session is still the one before.
+    bench.within(usage, "INVITE", 103, CONTACT, OFFER);
+    assert!(bench.events.is_empty());
+    assert_eq!(bench.last("200").body(), ANSWER.as_bytes());
+}
+
+#[test]
 fn a_second_offer_before_the_answer_and_a_request_out_of_order_get_500_with_retry_after() {
     let (mut bench, usage) = called("");
     bench.within(usage, "INVITE", 105, CONTACT, NEW);
@@ -199,7 +244,8 @@ fn a_cancelled_reinvite_leaves_the_session() {
         .within_text(usage, "CANCEL", 101, "", "")
         .replace("z9hG4bKCANCEL101", "z9hG4bKINVITE101");
     bench.receive(peer(Transport::Udp), cancel);
-    assert_eq!((bench.count("487"), bench.events.len()), (1, 1));
+    assert_eq!((bench.count("487"), bench.events.len()), (1, 2));
+    assert!(matches!(bench.events.last(), Some(Event::OfferWithdrawn { .. })));
     bench.act(|endpoint, now| endpoint.answer_offer(now, usage, Ok(Some(Body::sdp(MINE))), Headers::new()));
     assert!(bench.endpoint.usage(usage).is_some());
     assert_eq!(bench.count("200"), 2, "of the call and of the CANCEL");
