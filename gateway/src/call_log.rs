@@ -310,6 +310,7 @@ mod tests {
             peer: ([192, 0, 2, 1], 5060).into(),
             call_id: "abc@192.0.2.1".into(),
             browser: false,
+            way: None,
         };
         let decision = Decision::Trunk {
             name: "carrier".into(),

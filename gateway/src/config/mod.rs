@@ -63,6 +63,8 @@ pub struct Config {
     pub advertise: Option<IpAddr>,
     /// SIP domains that we answer for; empty: any.
     pub domains: Vec<String>,
+    /// Trunk that is a PBX whose users register through the gateway.
+    pub upstream: Option<String>,
     /// Web origins whose pages may connect, besides our own; `*`: any.
     pub origins: Vec<String>,
     /// Digest realm.
@@ -158,6 +160,8 @@ pub struct Sip {
     pub session_expires: Option<Duration>,
     /// Maximum number of REGISTERs sent to carriers each second.
     pub register_rate: u32,
+    /// Maximum number of requests of its users that the PBX gets each second.
+    pub upstream_rate: u32,
 }
 
 /// Settings of media.
@@ -244,6 +248,7 @@ impl Config {
                 sha256: false,
                 session_expires: Some(Duration::from_secs(1800)),
                 register_rate: 50,
+                upstream_rate: 200,
             },
             media: Media {
                 browser_port: 10_000,
@@ -259,6 +264,7 @@ impl Config {
             },
             advertise: None,
             domains: Vec::new(),
+            upstream: None,
             origins: Vec::new(),
             realm: "cordboard".into(),
             ring_timeout: Duration::from_secs(60),

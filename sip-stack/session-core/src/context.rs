@@ -15,6 +15,7 @@ use crate::directory::Directory;
 use crate::event::Event;
 use crate::index::Index;
 use crate::leg::Device;
+use crate::upstream::Upstream;
 
 /// Everything that a call and its legs work with, and own none of.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(crate) struct Context {
     pub(crate) rng: Rng,
     pub(crate) endpoint: Endpoint,
     pub(crate) directory: Directory,
+    pub(crate) upstream: Upstream,
     pub(crate) timers: Timers<Timer>,
     pub(crate) index: Index,
     out: VecDeque<Output>,
@@ -37,6 +39,7 @@ impl Context {
         let shards = config.shards;
         let last_id = config.first_id;
         Context {
+            upstream: Upstream::new(config.upstream.clone(), config.secret),
             config,
             rng,
             endpoint,

@@ -27,6 +27,7 @@ mod response_code;
 mod signalling;
 mod stats;
 mod transfer;
+mod upstream;
 mod verbs;
 mod watch;
 
@@ -36,7 +37,7 @@ pub use call::{CallSession, CallState, SessionId};
 pub use config::{Access, Adjustment, CallerId, Config, Credentials, Lent, Trunk, User};
 pub use coordinator::{Coordinator, Input, Output};
 pub use dial::{Attempt, Caller, Dial, Invitation, Next, OnFailure, OutgoingCall, Party};
-pub use event::{BridgeEvent, Event, IncomingCall, ReferTo, RegistrationState, Source};
+pub use event::{BridgeEvent, Event, IncomingCall, ReferTo, RegistrationState, Source, Way};
 pub use ids::first_id;
 pub use instant::{IncomingMessage, MessageCounts, MessageId, MessageSettings};
 pub use leg::{LegInfo, LegState};

@@ -15,6 +15,7 @@ mod silence;
 mod srtp;
 mod strangers;
 mod transfer;
+mod upstream;
 mod watching;
 mod world;
 

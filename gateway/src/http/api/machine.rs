@@ -46,7 +46,9 @@ impl Machine {
             active(page, stats.sessions);
             signalling(page, &stats);
         }
-        registrations(page, &self.trunks().await.unwrap_or_default());
+        let trunks = self.trunks().await.unwrap_or_default();
+        registrations(page, &trunks);
+        clients(page, &trunks);
         let (ended, setup) = self.calls.families();
         page.register(
             "calls",
@@ -243,6 +245,19 @@ fn registrations(page: &mut Page, trunks: &[TrunkStatus]) {
         if let Some(registration) = &trunk.registration {
             let is_registered = matches!(registration.state, RegistrationState::Registered { .. });
             page.sample(&[("trunk", &trunk.name)], f64::from(u8::from(is_registered)));
+        }
+    }
+}
+
+/// Appends how many browsers are registered at a PBX through the gateway.
+fn clients(page: &mut Page, trunks: &[TrunkStatus]) {
+    page.gauge(
+        "upstream_clients",
+        "Browsers that are registered at the PBX `upstream` through the gateway.",
+    );
+    for trunk in trunks {
+        if let Some(clients) = trunk.clients {
+            page.sample(&[("trunk", &trunk.name)], clients as f64);
         }
     }
 }

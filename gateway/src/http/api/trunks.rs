@@ -23,6 +23,9 @@ pub(super) struct Trunk {
     /// Registration at it; absent if it wants none.
     #[serde(skip_serializing_if = "Option::is_none")]
     registration: Option<Registration>,
+    /// Browsers that are registered at it through the gateway; absent unless it is the PBX named by `upstream`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream_clients: Option<usize>,
 }
 
 /// A registration at a carrier.
@@ -69,6 +72,7 @@ impl From<TrunkStatus> for Trunk {
         Trunk {
             name: status.name,
             registration: status.registration.map(Registration::from),
+            upstream_clients: status.clients,
         }
     }
 }
@@ -147,6 +151,7 @@ mod tests {
                     aor: "sip:4930@carrier.example".into(),
                     state,
                 }),
+                clients: None,
             };
             serde_json::to_value(Trunk::from(status)).expect("JSON")["registration"].clone()
         };

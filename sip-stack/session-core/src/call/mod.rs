@@ -33,6 +33,7 @@ use crate::event::Source;
 use crate::identity::Identity;
 use crate::leg::{Leg, Membership, Part, Purpose, Seat};
 use crate::record::{Fault, LegRecord};
+use crate::upstream::Outward;
 
 /// A call. Unique among all that [`Config::first_id`](crate::Config::first_id) keeps apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +69,8 @@ pub(crate) struct Call {
     /// Fault of the leg that failed last, and whose end may decide.
     fault: Option<Fault>,
     phase: Phase,
+    /// INVITE of its caller, if it goes on to a PBX.
+    outward: Option<Outward>,
 }
 
 /// Members without whom a call ends.
@@ -116,6 +119,7 @@ impl Call {
             records: Vec::new(),
             fault: None,
             phase: Phase::Live,
+            outward: None,
         }
     }
 
@@ -181,6 +185,23 @@ impl Call {
 
     pub(crate) fn fault(&self) -> Option<Fault> {
         self.fault
+    }
+
+    /// INVITE of its caller, if it goes on to a PBX.
+    pub(crate) fn outward(&self) -> Option<&Outward> {
+        self.outward.as_ref()
+    }
+
+    pub(crate) fn outward_mut(&mut self) -> Option<&mut Outward> {
+        self.outward.as_mut()
+    }
+
+    pub(crate) fn set_outward(&mut self, outward: Option<Outward>) {
+        self.outward = outward;
+    }
+
+    pub(crate) fn take_outward(&mut self) -> Option<Outward> {
+        self.outward.take()
     }
 
     pub(crate) fn note_answered(&mut self, now: Time) {

@@ -18,6 +18,7 @@ use crate::config::CallerId;
 use crate::context::Context;
 use crate::identity::{Diversion, Identity, Presentation, Side, is_anonymous};
 use crate::leg::{Account, Device, Leg, MediaWanted, Negotiation, Peer};
+use crate::upstream::{Outward, Verbatim};
 
 /// A place where a party can be called.
 pub(super) struct Branch {
@@ -52,6 +53,8 @@ pub(super) struct Line {
     pub(super) domain: Option<String>,
     /// User part of `Contact`; `None`: that of `From`.
     pub(super) contact: Option<String>,
+    /// Addresses and headers as the caller wrote them, in place of what we would show.
+    pub(super) verbatim: Option<Box<Verbatim>>,
 }
 
 impl Branch {
@@ -96,7 +99,13 @@ impl Branch {
 
     /// The contacts of a user.
     fn of_user(cx: &Context, name: &str) -> Result<Vec<Branch>, StatusCode> {
-        let user = cx.directory.user(name).ok_or(StatusCode::NOT_FOUND)?;
+        let known = cx.directory.user(name);
+        if known.is_none() && !cx.is_client(name) {
+            return Err(StatusCode::NOT_FOUND);
+        }
+        let (source, srtp) = known
+            .map(|user| (user.media_source, user.srtp))
+            .unwrap_or_default();
         let of_contact = |contact: &sip_core::registrar::Binding| Branch {
             target: Target::Contact {
                 flow: contact.flow,
@@ -110,8 +119,8 @@ impl Branch {
             credentials: None,
             flow: Some(contact.flow),
             timeout: None,
-            source: user.media_source,
-            srtp: user.srtp,
+            source,
+            srtp,
             proxied: !contact.path.is_empty(),
             late_offer: false,
             line: Line::default(),
@@ -138,6 +147,7 @@ impl Branch {
                 None => registered.then(|| trunk.domain().0.to_owned()),
             },
             contact: cx.directory.contact_at(name).map(str::to_owned),
+            verbatim: None,
         };
         let configured = || Target::Uri {
             proxy: trunk.outbound_proxy.clone(),
@@ -157,6 +167,31 @@ impl Branch {
             proxied: false,
             late_offer: trunk.late_offer,
             line,
+        })
+    }
+
+    /// The PBX, for the call of a client of its.
+    ///
+    /// # Errors
+    /// The SIP code that says why it cannot be called: 404 without a PBX, or for an address that is none.
+    pub(super) fn of_pbx(cx: &Context, outward: &Outward) -> Result<Branch, StatusCode> {
+        let (name, verbatim) = cx
+            .upstream
+            .trunk()
+            .zip(outward.verbatim(cx))
+            .ok_or(StatusCode::NOT_FOUND)?;
+        let target = cx.to_pbx(outward.aor().as_str()).ok_or(StatusCode::NOT_FOUND)?;
+        let trunk = Branch::of_trunk(cx, name, "")?;
+        Ok(Branch {
+            target,
+            party: user_text(&verbatim.request_uri),
+            uri: verbatim.request_uri.clone(),
+            credentials: None,
+            line: Line {
+                verbatim: Some(Box::new(verbatim)),
+                ..Line::default()
+            },
+            ..trunk
         })
     }
 
@@ -182,6 +217,14 @@ impl Branch {
 
     /// Addresses of a request to it, and the headers beside, for this caller.
     fn presentation(&self, cx: &Context, caller: &Caller, identity: &Identity) -> Addresses {
+        if let Some(verbatim) = self.line.verbatim.as_deref().cloned() {
+            return Addresses {
+                from: verbatim.from,
+                to: verbatim.to,
+                contact_user: verbatim.contact,
+                headers: verbatim.headers,
+            };
+        }
         let host = match (&self.line.domain, &self.credentials) {
             (Some(domain), _) => domain.clone(),
             (None, Some(_)) => host_text(&self.uri),

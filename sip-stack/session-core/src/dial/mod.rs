@@ -5,6 +5,7 @@ mod absent;
 mod branch;
 mod failover;
 mod invitation;
+mod pbx;
 mod progress;
 mod redirect;
 

@@ -120,7 +120,8 @@ impl Leg {
         if self.negotiation.offers() {
             invite.body = Some(Body::sdp(self.offer_sdp(Direction::SendRecv)));
         }
-        let host = host_text(&invite.request_uri);
+        let trunk = self.trunk().and_then(|name| cx.directory.trunk(name));
+        let host = trunk.map_or_else(|| host_text(&invite.request_uri), |trunk| trunk.host.clone());
         let over = match &invite.target {
             Target::Flow(flow) | Target::Contact { flow, .. } => Some(*flow),
             Target::Routes(_) | Target::Uri { .. } => None,
@@ -189,8 +190,9 @@ impl Leg {
                         // RFC 6432: a response has causes of the telephone network alone.
                         let reason = reason.filter(|reason| reason.protocol == "Q.850");
                         let headers = reason.map(|reason| ("Reason".into(), reason.value()));
+                        let refusal = std::mem::take(&mut self.refusal);
                         cx.endpoint
-                            .reject(now, usage, code, headers.into_iter().collect());
+                            .reject(now, usage, code, headers.into_iter().chain(refusal).collect());
                     } else {
                         cx.endpoint.hangup(now, usage, reason, Vec::new());
                     }

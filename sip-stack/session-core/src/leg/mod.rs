@@ -15,7 +15,7 @@ mod sound;
 
 use media_core::control::{Command, LegId, LegKind, Report, Role};
 use sans_io::Time;
-use sip_core::endpoint::{OutgoingInvite, Reason};
+use sip_core::endpoint::{Headers, OutgoingInvite, Reason};
 use sip_core::flow::{Flow, FlowId};
 
 pub(crate) use course::{Course, Sent};
@@ -62,6 +62,8 @@ pub(crate) struct Leg {
     silent: bool,
     /// Fault that ended it, if any.
     fault: Option<Fault>,
+    /// Headers of our refusal, should we refuse it.
+    refusal: Headers,
 }
 
 /// The party at the other end of a leg.
@@ -222,6 +224,7 @@ impl Leg {
             refer: Refer::None,
             silent: false,
             fault: None,
+            refusal: Headers::new(),
         }
     }
 
@@ -331,6 +334,11 @@ impl Leg {
 
     pub(crate) fn set_fault(&mut self, fault: Option<Fault>) {
         self.fault = fault;
+    }
+
+    /// Notes what our refusal says, should we refuse it.
+    pub(crate) fn set_refusal(&mut self, headers: Headers) {
+        self.refusal = headers;
     }
 
     pub(crate) fn is_silent(&self) -> bool {

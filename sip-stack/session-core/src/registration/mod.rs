@@ -22,7 +22,8 @@ use crate::event::Event;
 use crate::record::Fault;
 
 use entry::{Entry, Next, Taken};
-use pace::Pace;
+pub(crate) use granted::seconds_of;
+pub(crate) use pace::Pace;
 pub(crate) use settings::Service;
 pub use settings::{ContactUser, Registration, TrunkRegistration};
 pub use trunks::{TrunkRegistrationStatus, TrunkStatus};

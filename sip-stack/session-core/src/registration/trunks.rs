@@ -18,6 +18,8 @@ pub struct TrunkStatus {
     pub name: String,
     /// Its registration, if it wants one.
     pub registration: Option<TrunkRegistrationStatus>,
+    /// Contacts of the clients that are registered at it through us, if it is the PBX upstream.
+    pub clients: Option<usize>,
 }
 
 /// State of a trunk's registration.
@@ -122,6 +124,7 @@ impl Coordinator {
             .map(|(name, _)| TrunkStatus {
                 name: name.to_owned(),
                 registration: of(name),
+                clients: self.context().clients_of(name),
             })
             .collect()
     }

@@ -1,0 +1,62 @@
+//! Dialling between a PBX and its clients: see [`upstream`](crate::upstream).
+
+use std::time::Duration;
+
+use sans_io::Time;
+use sip_core::message::StatusCode;
+
+use super::branch::{Branch, Ring};
+use super::{Dial, Dialling, OnFailure, Party};
+use crate::call::Call;
+use crate::context::Context;
+use crate::coordinator::Timer;
+
+impl Call {
+    /// Calls the PBX as the caller wrote.
+    pub(crate) fn dial_pbx(&mut self, cx: &mut Context, now: Time, ring_timeout: Duration) {
+        if self.is_ending() || self.callee().is_some() || self.dialling().is_some() {
+            return;
+        }
+        let caller = self.from().clone();
+        let mut dialling = Dialling::new(OnFailure::Reject, ring_timeout, caller.clone());
+        let outward = self.outward().ok_or(StatusCode::NOT_FOUND);
+        match outward.and_then(|outward| Branch::of_pbx(cx, outward)) {
+            Ok(branch) => {
+                self.set_dialling(Some(dialling));
+                let leg = self.start_branch(cx, branch, &caller, Ring::within(ring_timeout));
+                if let Some(outward) = self.outward_mut() {
+                    outward.set_leg(leg);
+                }
+            }
+            Err(code) => {
+                dialling.note(code);
+                self.set_dialling(Some(dialling));
+                self.dial_settled(cx, now);
+            }
+        }
+    }
+
+    /// Calls a client of the PBX, or waits for one that is away.
+    pub(crate) fn dial_client(&mut self, cx: &mut Context, now: Time, user: &str, ring_timeout: Duration) {
+        let awaited = match cx.directory.is_reachable(user) {
+            true => None,
+            false => cx.awaited_until(now, user),
+        };
+        let Some(until) = awaited else {
+            let party = Party::User(user.to_owned());
+            return self.dial(
+                cx,
+                now,
+                Dial::together(vec![party], ring_timeout, OnFailure::Reject),
+            );
+        };
+        if self.is_ending() || self.callee().is_some() || self.dialling().is_some() {
+            return;
+        }
+        let mut dialling = Dialling::new(OnFailure::Reject, ring_timeout, self.from().clone());
+        dialling.add_absent(user);
+        self.set_dialling(Some(dialling));
+        cx.timers
+            .set(Timer::Absent(self.id()), until, "grace of one who is called");
+    }
+}
