@@ -129,3 +129,8 @@ fn sdes() {
 fn srtp() {
     fuzz::exercise(&fuzz::srtp::TARGET);
 }
+
+#[test]
+fn upstream() {
+    fuzz::exercise(&fuzz::upstream::TARGET);
+}

@@ -454,8 +454,8 @@ impl Coordinator {
         &self.relays
     }
 
-    pub(crate) fn relays_mut(&mut self) -> (&mut Relays, &mut Context) {
-        (&mut self.relays, &mut self.context)
+    pub(crate) fn upstream_mut(&mut self) -> (&mut Relays, &mut Admission, &mut Context) {
+        (&mut self.relays, &mut self.admission, &mut self.context)
     }
 
     pub(crate) fn probes_mut(&mut self) -> &mut BTreeMap<endpoint::RequestId, String> {

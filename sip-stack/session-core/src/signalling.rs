@@ -167,8 +167,10 @@ impl Coordinator {
     }
 
     fn usage_ended(&mut self, now: Time, usage: UsageId, cause: Ended) {
-        if let Some(leg) = self.context_mut().index.remove_usage(usage) {
+        if let Some(leg) = self.context().index.leg(usage) {
             self.judge_outward(now, leg, &cause);
+        }
+        if let Some(leg) = self.context_mut().index.remove_usage(usage) {
             self.with_leg(leg, |call, cx| call.dialog_ended(cx, now, leg, cause));
         }
     }

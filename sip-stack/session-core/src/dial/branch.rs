@@ -181,10 +181,9 @@ impl Branch {
             .zip(outward.verbatim(cx))
             .ok_or(StatusCode::NOT_FOUND)?;
         let target = cx.to_pbx(outward.aor().as_str()).ok_or(StatusCode::NOT_FOUND)?;
-        let trunk = Branch::of_trunk(cx, name, "")?;
+        let trunk = Branch::of_trunk(cx, name, &user_text(&verbatim.request_uri))?;
         Ok(Branch {
             target,
-            party: user_text(&verbatim.request_uri),
             uri: verbatim.request_uri.clone(),
             credentials: None,
             line: Line {

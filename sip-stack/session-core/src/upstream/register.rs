@@ -51,15 +51,7 @@ impl Coordinator {
             }
             Course::PassedOn(effect) => match register(cx, &aor, request, effect) {
                 Some(outgoing) => {
-                    let relay = Relay {
-                        tx,
-                        aor,
-                        flow,
-                        request: request.clone(),
-                        effect: Some(effect),
-                        attempt: None,
-                        is_gone: false,
-                    };
+                    let relay = Relay::new(tx, aor, (request, flow), Some(effect));
                     self.relay(now, relay, outgoing);
                 }
                 None => cx

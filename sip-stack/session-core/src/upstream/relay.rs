@@ -10,6 +10,7 @@ use sip_core::registrar::Effect;
 use sip_core::uri::Uri;
 
 use super::{Aor, lines_of};
+use crate::admission::Admission;
 use crate::context::Context;
 use crate::coordinator::{Coordinator, Timer};
 use crate::guard::Try;
@@ -18,6 +19,8 @@ use crate::registration::Pace;
 
 /// Requests that may wait for their turn. At the usual pace, the last of them waits 20 s, and clients give up after 32.
 const MAX_WAITING: usize = 4_000;
+/// Requests with credentials from one address that may be under way at a time: half of what the guard takes in a row.
+const MAX_GUESSES: usize = 10;
 /// Credentials, which a client made for exactly this request.
 const CREDENTIALS: [&str; 2] = ["Authorization", "Proxy-Authorization"];
 /// Headers of the PBX's answers that a client needs to make sense of them.
@@ -42,7 +45,9 @@ pub(super) struct Relay {
     pub(super) request: Message,
     /// Effect on the client's bindings, if it is a REGISTER.
     pub(super) effect: Option<Effect>,
-    /// Its credentials, as the guard counts them.
+    /// True if it carries credentials.
+    pub(super) is_attempt: bool,
+    /// They, as the guard counts them, while the PBX judges them.
     pub(super) attempt: Option<Try>,
     /// True if its client's connection closed meanwhile.
     pub(super) is_gone: bool,
@@ -76,20 +81,76 @@ impl Relays {
         }
     }
 
-    /// Sends those whose turn it is.
-    fn send_due(&mut self, cx: &mut Context, now: Time) {
-        while let Some(id) = self.pace.pop(now) {
-            if let Some((relay, request)) = self.waiting.remove(&id) {
-                let request = cx.endpoint.request(now, request);
-                self.under_way.insert(request, relay);
-                self.pace.sent(now);
+    /// Sends those whose turn it is. Of those with credentials, few of one address are under way at a time: each counts as a wrong guess
+    /// until the PBX has judged it, and an office behind one address shall not look like somebody who guesses.
+    fn send_due(&mut self, admission: &mut Admission, cx: &mut Context, now: Time) {
+        let mut held = 0;
+        while held < self.waiting.len()
+            && let Some(id) = self.pace.pop(now)
+        {
+            let Some((mut relay, request)) = self.waiting.remove(&id) else {
+                continue;
+            };
+            if relay.is_attempt && self.guesses_of(&relay) >= MAX_GUESSES {
+                self.waiting.insert(id, (relay, request));
+                self.pace.push(id);
+                held += 1;
+                continue;
+            }
+            let attempt = match relay.is_attempt {
+                true => {
+                    let name = relay.aor.attempted(&relay.request);
+                    admission
+                        .attempt(cx, now, (&relay.request, relay.flow), &name)
+                        .map(Some)
+                }
+                false => Ok(None),
+            };
+            match attempt {
+                Ok(attempt) => {
+                    relay.attempt = attempt;
+                    let request = cx.endpoint.request(now, request);
+                    self.under_way.insert(request, relay);
+                    self.pace.sent(now);
+                }
+                Err(Some((code, headers))) => cx.endpoint.reply(now, relay.tx, code, headers, None),
+                Err(None) => cx.endpoint.pass_over(relay.tx),
             }
         }
-        match self.pace.next() {
+        // Those that are held wait for an answer, not for the time.
+        match self.pace.next().filter(|_| held < self.waiting.len()) {
             Some(at) => cx.timers.set(Timer::Upstream, at, "pace of requests to the PBX"),
             None => {
                 cx.timers.cancel(Timer::Upstream);
             }
+        }
+    }
+
+    /// Requests with credentials from the same address that the PBX has not judged yet.
+    fn guesses_of(&self, relay: &Relay) -> usize {
+        let address = relay.flow.remote.ip();
+        let is_same = |other: &&Relay| other.is_attempt && other.flow.remote.ip() == address;
+        self.under_way.values().filter(is_same).count()
+    }
+}
+
+impl Relay {
+    /// A request of a client, for the PBX.
+    pub(super) fn new(
+        tx: ServerTx,
+        aor: Aor,
+        (request, flow): (&Message, Flow),
+        effect: Option<Effect>,
+    ) -> Relay {
+        Relay {
+            tx,
+            aor,
+            flow,
+            request: request.clone(),
+            effect,
+            is_attempt: has_credentials(request),
+            attempt: None,
+            is_gone: false,
         }
     }
 }
@@ -140,40 +201,25 @@ pub(super) fn outgoing(
 }
 
 impl Coordinator {
-    /// Passes a request on as soon as the pace allows, unless its client guesses passwords.
-    pub(super) fn relay(&mut self, now: Time, mut relay: Relay, request: OutgoingRequest) {
+    /// Passes a request on as soon as the pace allows.
+    pub(super) fn relay(&mut self, now: Time, relay: Relay, request: OutgoingRequest) {
         if self.relays().waiting.len() >= MAX_WAITING {
             let retry = vec![("Retry-After".to_owned(), "20".to_owned())];
             let endpoint = &mut self.context_mut().endpoint;
             return endpoint.reply(now, relay.tx, StatusCode::SERVICE_UNAVAILABLE, retry, None);
         }
-        let (admission, cx) = self.admission_mut();
-        let attempt = match has_credentials(&relay.request) {
-            true => {
-                let name = relay.aor.attempted(&relay.request);
-                admission
-                    .attempt(cx, now, (&relay.request, relay.flow), &name)
-                    .map(Some)
-            }
-            false => Ok(None),
-        };
-        admission.report_bans(cx);
-        match attempt {
-            Ok(attempt) => relay.attempt = attempt,
-            Err(Some((code, headers))) => return cx.endpoint.reply(now, relay.tx, code, headers, None),
-            Err(None) => return cx.endpoint.pass_over(relay.tx),
-        }
-        let (relays, cx) = self.relays_mut();
+        let (relays, _, _) = self.upstream_mut();
         relays.last_id += 1;
         relays.waiting.insert(relays.last_id, (relay, request));
         relays.pace.push(relays.last_id);
-        relays.send_due(cx, now);
+        self.relay_due(now);
     }
 
-    /// The next request may go to the PBX.
+    /// The next requests may go to the PBX.
     pub(crate) fn relay_due(&mut self, now: Time) {
-        let (relays, cx) = self.relays_mut();
-        relays.send_due(cx, now);
+        let (relays, admission, cx) = self.upstream_mut();
+        relays.send_due(admission, cx, now);
+        admission.report_bans(cx);
     }
 
     /// The outcome of a request that was passed on, if it was one.
@@ -184,7 +230,7 @@ impl Coordinator {
         outcome: Outcome<'_>,
         exchange: Option<&Exchange>,
     ) -> bool {
-        let Some(mut relay) = self.relays_mut().0.under_way.remove(&request) else {
+        let Some(mut relay) = self.upstream_mut().0.under_way.remove(&request) else {
             return false;
         };
         let (code, response) = match outcome {
@@ -197,7 +243,7 @@ impl Coordinator {
         };
         let code = code.unwrap_or(StatusCode::SERVER_INTERNAL_ERROR);
         let attempt = relay.attempt.take();
-        let (admission, cx) = self.admission_mut();
+        let (_, admission, cx) = self.upstream_mut();
         let name = relay.aor.attempted(&relay.request);
         admission.judged(
             cx,
@@ -217,6 +263,7 @@ impl Coordinator {
                 cx.endpoint.reply(now, relay.tx, code, headers, None);
             }
         }
+        self.relay_due(now);
         true
     }
 }

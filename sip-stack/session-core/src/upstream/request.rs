@@ -51,15 +51,7 @@ impl Coordinator {
         };
         match passed_on(cx, &aor, request) {
             Some(outgoing) => {
-                let relay = Relay {
-                    tx,
-                    aor,
-                    flow,
-                    request: request.clone(),
-                    effect: None,
-                    attempt: None,
-                    is_gone: false,
-                };
+                let relay = Relay::new(tx, aor, (request, flow), None);
                 self.relay(now, relay, outgoing);
             }
             None => cx

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{Command, Event as MediaEvent, MediaSource};
+use media_core::control::{Command, Event as MediaEvent, MediaSource, Report, StreamIndex};
 use sans_io::{Deadline, Rng, Time};
-use session_core::{Access, CallerId, Config, Coordinator, Event, Input, Output, Trunk, Way};
+use session_core::{Access, CallerId, Config, Coordinator, Event, Input, Output, Party, Trunk, Way};
 use sip_core::auth::{Algorithm, Answerer, Challenger, Credentials, Verdict};
 use sip_core::endpoint::{self, Advertised};
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
@@ -23,8 +23,10 @@ const PASSWORD: &str = "open sesame";
 /// Time that it may ring.
 const RINGS: Duration = Duration::from_secs(60);
 
-const SDP: &str =
-    "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";
+/// Time in which the turn of a request comes.
+const TURN: Duration = Duration::from_millis(20);
+
+const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";
 
 /// A PBX with digest.
 pub(super) struct Pbx {
@@ -66,7 +68,9 @@ impl Pbx {
                 let contact = request.header(HeaderName::Contact).expect("a Contact");
                 let contact = match expires {
                     0 => String::new(),
-                    _ => format!("Contact: <sip:other@192.0.2.9>;expires=9000, {contact};expires={expires}\r\n"),
+                    _ => format!(
+                        "Contact: <sip:other@192.0.2.9>;expires=9000, {contact};expires={expires}\r\n"
+                    ),
                 };
                 Some(respond(request, 200, &format!("{contact}{}", self.lines), ""))
             }
@@ -98,7 +102,10 @@ impl Pbx {
             // Kamailio asks again.
             Verdict::Forbidden => self.fresh(now, data),
         };
-        let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let lines: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
         Some(match is_register {
             true => (lines, 401),
             false => (lines.replace("WWW-Authenticate", "Proxy-Authenticate"), 407),
@@ -121,7 +128,11 @@ impl Pbx {
 /// A response with what it repeats of its request, more lines, and a body.
 pub(super) fn respond(request: &Message, code: u16, lines: &str, body: &str) -> Bytes {
     let of = |name: HeaderName| request.header(name).unwrap_or_default().to_owned();
-    let tag = if request.to().tag().is_some() { "" } else { ";tag=pbx" };
+    let tag = if request.to().tag().is_some() {
+        ""
+    } else {
+        ";tag=pbx"
+    };
     Bytes::from(format!(
         "SIP/2.0 {code} Reason\r\nVia: {}\r\nFrom: {}\r\nTo: {}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n{lines}Content-Length: {}\r\n\r\n{body}",
         of(HeaderName::Via),
@@ -211,7 +222,11 @@ impl Bench {
             },
             endpoint: endpoint::Config {
                 advertised: [Transport::Udp, Transport::Tcp].map(advertised).to_vec(),
-                allow: [endpoint::Config::default().allow, vec![Method::Message, Method::Publish]].concat(),
+                allow: [
+                    endpoint::Config::default().allow,
+                    vec![Method::Message, Method::Publish],
+                ]
+                .concat(),
                 ..endpoint::Config::default()
             },
             upstream: Some("pbx".into()),
@@ -271,7 +286,7 @@ impl Bench {
     }
 
     /// The PBX sends.
-    pub(super) fn from_pbx(&mut self, data: impl Into<Bytes>) {
+    pub(super) fn pbx_sends(&mut self, data: impl Into<Bytes>) {
         self.receive(to_pbx(), data);
     }
 
@@ -318,13 +333,21 @@ impl Bench {
     }
 
     fn media(&mut self, shard: u8, command: &Command) {
-        if let Command::Open { leg, .. } = command {
-            let event = MediaEvent::Opened {
+        let event = match command {
+            Command::Open { leg, .. } => MediaEvent::Opened {
                 leg: *leg,
                 addresses: vec![format!("{US}:20000").parse().expect("an address"); 2],
-            };
-            self.coordinator.handle_input(self.now, Input::Media { shard, event });
-        }
+            },
+            Command::Close { leg } => MediaEvent::Report {
+                leg: *leg,
+                stream: StreamIndex::FIRST,
+                report: Box::new(Report::default()),
+                last: true,
+            },
+            _ => return,
+        };
+        self.coordinator
+            .handle_input(self.now, Input::Media { shard, event });
     }
 
     /// Does as the gateway does.
@@ -335,6 +358,12 @@ impl Bench {
                 Some(Way::In { user }) => self.coordinator.dial_client(self.now, *session, user, RINGS),
                 None => {}
             }
+        }
+        if let Event::Message { message, about } = &event
+            && let Some(client) = &about.client
+        {
+            self.coordinator
+                .deliver_message(self.now, *message, &Party::User(client.clone()));
         }
         self.events.push(event);
     }
@@ -347,7 +376,10 @@ impl Bench {
     /// Requests of a method that the PBX got since the last time.
     pub(super) fn at_pbx(&mut self, method: &Method) -> Vec<Message> {
         let got = std::mem::take(&mut self.pbx.got);
-        got.into_iter().map(|(_, message)| message).filter(|message| message.is(method)).collect()
+        got.into_iter()
+            .map(|(_, message)| message)
+            .filter(|message| message.is(method))
+            .collect()
     }
 
     fn next(&mut self) -> u64 {
@@ -384,7 +416,14 @@ impl Client {
     }
 
     /// A request outside of any dialog, as JsSIP writes it.
-    pub(super) fn write(&self, bench: &mut Bench, head: (&str, &str), call: (&str, u32), lines: &str, body: &str) -> Bytes {
+    pub(super) fn write(
+        &self,
+        bench: &mut Bench,
+        head: (&str, &str),
+        call: (&str, u32),
+        lines: &str,
+        body: &str,
+    ) -> Bytes {
         let (method, uri) = head;
         let (call_id, cseq) = call;
         let (user, branch) = (self.user, bench.next());
@@ -392,7 +431,11 @@ impl Client {
             true => String::new(),
             false => format!("Contact: <sip:c{user}@x.invalid;transport=ws>\r\n"),
         };
-        let to = if method == "REGISTER" { format!("sip:{user}@pbx.example") } else { uri.to_owned() };
+        let to = if method == "REGISTER" {
+            format!("sip:{user}@pbx.example")
+        } else {
+            uri.to_owned()
+        };
         Bytes::from(format!(
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/WSS x.invalid;branch=z9hG4bK{branch}\r\nMax-Forwards: 69\r\n\
              From: \"Me\" <sip:{user}@pbx.example>;tag=t{call_id}\r\nTo: <{to}>\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n\
@@ -402,7 +445,7 @@ impl Client {
     }
 
     /// Sends a request, once.
-    pub(super) fn ask(&mut self, bench: &mut Bench, method: &str, uri: &str, lines: &str, body: &str) -> Vec<Message> {
+    pub(super) fn send(&mut self, bench: &mut Bench, method: &str, uri: &str, lines: &str, body: &str) {
         self.cseq += 1;
         let call_id = match method {
             "REGISTER" => self.call_id.clone(),
@@ -410,21 +453,56 @@ impl Client {
         };
         let data = self.write(bench, (method, uri), (&call_id, self.cseq), lines, body);
         bench.receive(browser(self.flow), data);
+    }
+
+    /// Sends a request, once; what came.
+    pub(super) fn ask(
+        &mut self,
+        bench: &mut Bench,
+        method: &str,
+        uri: &str,
+        lines: &str,
+        body: &str,
+    ) -> Vec<Message> {
+        self.send(bench, method, uri, lines, body);
+        bench.run(TURN);
         bench.take(self.flow)
     }
 
     /// Credentials for the challenge of an answer.
-    pub(super) fn credentials(&mut self, bench: &mut Bench, answer: &Message, method: &str, uri: &str) -> String {
+    pub(super) fn credentials(
+        &mut self,
+        bench: &mut Bench,
+        answer: &Message,
+        method: &str,
+        uri: &str,
+    ) -> String {
         let mut answered = Default::default();
-        assert!(self.answerer.challenged(answer, &mut answered, &mut bench.rng), "no challenge");
+        assert!(
+            self.answerer.challenged(answer, &mut answered, &mut bench.rng),
+            "no challenge"
+        );
         let headers = self.answerer.headers(&mut answered, method, uri, b"");
-        headers.iter().map(|(name, value)| format!("{}: {value}\r\n", name.as_str())).collect()
+        headers
+            .iter()
+            .map(|(name, value)| format!("{}: {value}\r\n", name.as_str()))
+            .collect()
     }
 
     /// Sends a request, and again with credentials if it is challenged; what came last.
-    pub(super) fn request(&mut self, bench: &mut Bench, method: &str, uri: &str, lines: &str, body: &str) -> Vec<Message> {
+    pub(super) fn request(
+        &mut self,
+        bench: &mut Bench,
+        method: &str,
+        uri: &str,
+        lines: &str,
+        body: &str,
+    ) -> Vec<Message> {
         let answers = self.ask(bench, method, uri, lines, body);
-        let challenge = answers.iter().find(|answer| matches!(status(answer), 401 | 407)).cloned();
+        let challenge = answers
+            .iter()
+            .find(|answer| matches!(status(answer), 401 | 407))
+            .cloned();
         match challenge {
             Some(challenge) => {
                 let more = self.credentials(bench, &challenge, method, uri);
@@ -437,13 +515,18 @@ impl Client {
     /// Registers for this time, or gives the registration up; the final answer.
     pub(super) fn register(&mut self, bench: &mut Bench, expires: u32) -> Message {
         let lines = format!("Expires: {expires}\r\n");
-        self.request(bench, "REGISTER", "sip:pbx.example", &lines, "").pop().expect("an answer")
+        self.request(bench, "REGISTER", "sip:pbx.example", &lines, "")
+            .into_iter()
+            .rfind(|answer| !answer.is_request())
+            .expect("an answer")
     }
 
     /// Refreshes without credentials.
     pub(super) fn refresh(&mut self, bench: &mut Bench, expires: u32) -> Message {
         let lines = format!("Expires: {expires}\r\n");
-        self.ask(bench, "REGISTER", "sip:pbx.example", &lines, "").pop().expect("an answer")
+        self.ask(bench, "REGISTER", "sip:pbx.example", &lines, "")
+            .pop()
+            .expect("an answer")
     }
 
     /// Calls somebody; the responses to the last INVITE.
@@ -455,13 +538,24 @@ impl Client {
     /// Calls somebody, who answers, and acknowledges; the 200.
     pub(super) fn talk(&mut self, bench: &mut Bench, number: &str) -> Message {
         let answers = self.call(bench, number);
-        let ok = answers.into_iter().find(|answer| status(answer) == 200).expect("200");
+        let ok = answers
+            .into_iter()
+            .find(|answer| status(answer) == 200)
+            .expect("200");
         self.within(bench, &ok, "ACK", ok.cseq().number, "", "");
         ok
     }
 
     /// Sends a request within the dialog of a call that this client placed.
-    pub(super) fn within(&mut self, bench: &mut Bench, ok: &Message, method: &str, cseq: u32, lines: &str, body: &str) -> Vec<Message> {
+    pub(super) fn within(
+        &mut self,
+        bench: &mut Bench,
+        ok: &Message,
+        method: &str,
+        cseq: u32,
+        lines: &str,
+        body: &str,
+    ) -> Vec<Message> {
         let of = |name: HeaderName| ok.header(name).unwrap_or_default().to_owned();
         let target = ok.contact().expect("a Contact").uri.to_string();
         let data = format!(
@@ -492,6 +586,15 @@ pub(super) fn invite(contact: &str, call_id: &str) -> Bytes {
          Contact: <sip:{PBX}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
         SDP.len()
     ))
+}
+
+/// MESSAGE of the PBX for a `Contact` of ours.
+pub(super) fn message(contact: &str) -> String {
+    format!(
+        "MESSAGE sip:{contact}@{US} SIP/2.0\r\nVia: SIP/2.0/UDP {PBX};branch=z9hG4bKm\r\nMax-Forwards: 70\r\n\
+         From: <sip:bob@pbx.example>;tag=1\r\nTo: <sip:alice@pbx.example>\r\nCall-ID: m\r\nCSeq: 1 MESSAGE\r\n\
+         Content-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi"
+    )
 }
 
 /// NOTIFY of the PBX about a REFER of ours.
