@@ -70,7 +70,7 @@ pub struct Config {
     pub limits: Limits,
     /// Maximum number of REGISTERs that we send each second, their repetitions not counted.
     pub register_rate: u32,
-    /// Trunk that is a PBX whose clients register through us: see [`upstream`](crate#upstream).
+    /// Trunk that is a PBX whose users register through us, with credentials that we neither know nor keep.
     pub upstream: Option<String>,
     /// Maximum number of requests of its clients that it gets each second.
     pub upstream_rate: u32,

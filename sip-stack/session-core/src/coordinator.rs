@@ -7,7 +7,7 @@ use bytes::Bytes;
 use media_core::control::{self, BridgeId, Command, LegId, StreamIndex};
 use sans_io::{Deadline, Rng, Time, earlier};
 use sip_core::endpoint::{self, Endpoint, QueryId};
-use sip_core::flow::{Destination, FlowId};
+use sip_core::flow::Destination;
 use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 
@@ -175,7 +175,7 @@ impl Coordinator {
     fn on_sip(&mut self, now: Time, input: endpoint::Input) {
         if let endpoint::Input::FlowClosed { flow } = &input {
             let flow = *flow;
-            self.close_flow(now, flow);
+            self.unbind(now, flow);
             self.context.endpoint.handle_input(now, input);
             self.registrations.flow_closed(&mut self.context, now, flow);
             self.flow_lost(now, flow);
@@ -184,17 +184,6 @@ impl Coordinator {
             self.admission.count_silenced();
         } else {
             self.context.endpoint.handle_input(now, input);
-        }
-    }
-
-    /// Bindings over a connection that closed end.
-    fn close_flow(&mut self, now: Time, flow: FlowId) {
-        let cx = &mut self.context;
-        let user = cx.directory.registered_over_flow(flow).map(str::to_owned);
-        cx.directory.flow_closed(flow);
-        self.relays.flow_closed(flow);
-        if let Some(user) = user.filter(|user| !cx.directory.is_reachable(user)) {
-            cx.upstream.lost(now, &user);
         }
     }
 

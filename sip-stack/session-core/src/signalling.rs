@@ -175,6 +175,17 @@ impl Coordinator {
         }
     }
 
+    /// Bindings over a connection that closed end.
+    pub(crate) fn unbind(&mut self, now: Time, flow: FlowId) {
+        let (relays, _, cx) = self.upstream_mut();
+        let user = cx.directory.registered_over_flow(flow).map(str::to_owned);
+        cx.directory.flow_closed(flow);
+        relays.flow_closed(flow);
+        if let Some(user) = user.filter(|user| !cx.directory.is_reachable(user)) {
+            cx.upstream.lost(now, &user);
+        }
+    }
+
     /// A connection closed.
     pub(crate) fn flow_lost(&mut self, now: Time, flow: FlowId) {
         self.context_mut().directory.flow_rights_lost(flow);

@@ -10,6 +10,7 @@ mod hangup;
 mod media;
 mod member;
 mod merge;
+mod outward;
 mod passed_reason;
 mod presence;
 mod reoffer;
@@ -185,23 +186,6 @@ impl Call {
 
     pub(crate) fn fault(&self) -> Option<Fault> {
         self.fault
-    }
-
-    /// INVITE of its caller, if it goes on to a PBX.
-    pub(crate) fn outward(&self) -> Option<&Outward> {
-        self.outward.as_ref()
-    }
-
-    pub(crate) fn outward_mut(&mut self) -> Option<&mut Outward> {
-        self.outward.as_mut()
-    }
-
-    pub(crate) fn set_outward(&mut self, outward: Option<Outward>) {
-        self.outward = outward;
-    }
-
-    pub(crate) fn take_outward(&mut self) -> Option<Outward> {
-        self.outward.take()
     }
 
     pub(crate) fn note_answered(&mut self, now: Time) {

@@ -18,7 +18,7 @@ use crate::config::CallerId;
 use crate::context::Context;
 use crate::identity::{Diversion, Identity, Presentation, Side, is_anonymous};
 use crate::leg::{Account, Device, Leg, MediaWanted, Negotiation, Peer};
-use crate::upstream::{Outward, Verbatim};
+use crate::upstream::Verbatim;
 
 /// A place where a party can be called.
 pub(super) struct Branch {
@@ -133,7 +133,7 @@ impl Branch {
         }
     }
 
-    fn of_trunk(cx: &Context, name: &str, number: &str) -> Result<Branch, StatusCode> {
+    pub(super) fn of_trunk(cx: &Context, name: &str, number: &str) -> Result<Branch, StatusCode> {
         let trunk = cx.directory.trunk(name).ok_or(StatusCode::NOT_FOUND)?;
         let uri = trunk_uri(trunk, Some(number)).map_err(|_| StatusCode::NOT_FOUND)?;
         let registered = trunk.register.is_some();
@@ -167,30 +167,6 @@ impl Branch {
             proxied: false,
             late_offer: trunk.late_offer,
             line,
-        })
-    }
-
-    /// The PBX, for the call of a client of its.
-    ///
-    /// # Errors
-    /// The SIP code that says why it cannot be called: 404 without a PBX, or for an address that is none.
-    pub(super) fn of_pbx(cx: &Context, outward: &Outward) -> Result<Branch, StatusCode> {
-        let (name, verbatim) = cx
-            .upstream
-            .trunk()
-            .zip(outward.verbatim(cx))
-            .ok_or(StatusCode::NOT_FOUND)?;
-        let target = cx.to_pbx(outward.aor().as_str()).ok_or(StatusCode::NOT_FOUND)?;
-        let trunk = Branch::of_trunk(cx, name, &user_text(&verbatim.request_uri))?;
-        Ok(Branch {
-            target,
-            uri: verbatim.request_uri.clone(),
-            credentials: None,
-            line: Line {
-                verbatim: Some(Box::new(verbatim)),
-                ..Line::default()
-            },
-            ..trunk
         })
     }
 

@@ -5,11 +5,38 @@ use std::time::Duration;
 use sans_io::Time;
 use sip_core::message::StatusCode;
 
-use super::branch::{Branch, Ring};
+use super::branch::{Branch, Line, Ring, user_text};
 use super::{Dial, Dialling, OnFailure, Party};
 use crate::call::Call;
 use crate::context::Context;
 use crate::coordinator::Timer;
+use crate::upstream::Outward;
+
+impl Branch {
+    /// The PBX, for the call of a client of its.
+    ///
+    /// # Errors
+    /// The SIP code that says why it cannot be called: 404 without a PBX, or for an address that is none.
+    fn of_pbx(cx: &Context, outward: &Outward) -> Result<Branch, StatusCode> {
+        let (name, verbatim) = cx
+            .upstream
+            .trunk()
+            .zip(outward.verbatim(cx))
+            .ok_or(StatusCode::NOT_FOUND)?;
+        let target = cx.to_pbx(outward.aor().as_str()).ok_or(StatusCode::NOT_FOUND)?;
+        let trunk = Branch::of_trunk(cx, name, &user_text(&verbatim.request_uri))?;
+        Ok(Branch {
+            target,
+            uri: verbatim.request_uri.clone(),
+            credentials: None,
+            line: Line {
+                verbatim: Some(Box::new(verbatim)),
+                ..Line::default()
+            },
+            ..trunk
+        })
+    }
+}
 
 impl Call {
     /// Calls the PBX as the caller wrote.

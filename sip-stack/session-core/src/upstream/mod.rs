@@ -1,6 +1,6 @@
 //! A PBX that stays: browsers register through the gateway at a registrar behind it, with credentials of their own.
 //!
-//! The PBX is a trunk, named by [`Config::upstream`](crate::Config::upstream). A client whose address of record is in one of its domains,
+//! The PBX is a trunk, named by `Config::upstream`. A client whose address of record is in one of its domains,
 //! and no user of the directory, belongs to it. The gateway knows no password of such a client, and keeps no digest.
 //!
 //! **REGISTER** ([`register`]) goes on with the client's `Request-URI`, `From`, `To` and credentials, so that the digest stays true,

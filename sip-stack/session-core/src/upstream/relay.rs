@@ -19,6 +19,8 @@ use crate::registration::Pace;
 
 /// Requests that may wait for their turn. At the usual pace, the last of them waits 20 s, and clients give up after 32.
 const MAX_WAITING: usize = 4_000;
+/// Those of one connection among them.
+const MAX_OF_FLOW: usize = 20;
 /// Requests with credentials from one address that may be under way at a time: half of what the guard takes in a row.
 const MAX_GUESSES: usize = 10;
 /// Credentials, which a client made for exactly this request.
@@ -79,6 +81,12 @@ impl Relays {
         for relay in self.under_way.values_mut().filter(|relay| relay.flow.id == flow) {
             relay.is_gone = true;
         }
+    }
+
+    /// True if a request of this connection would be one too many.
+    fn is_full(&self, flow: FlowId) -> bool {
+        let of_flow = self.waiting.values().filter(|(relay, _)| relay.flow.id == flow);
+        self.waiting.len() >= MAX_WAITING || of_flow.count() >= MAX_OF_FLOW
     }
 
     /// Sends those whose turn it is. Of those with credentials, few of one address are under way at a time: each counts as a wrong guess
@@ -203,7 +211,7 @@ pub(super) fn outgoing(
 impl Coordinator {
     /// Passes a request on as soon as the pace allows.
     pub(super) fn relay(&mut self, now: Time, relay: Relay, request: OutgoingRequest) {
-        if self.relays().waiting.len() >= MAX_WAITING {
+        if self.relays().is_full(relay.flow.id) {
             let retry = vec![("Retry-After".to_owned(), "20".to_owned())];
             let endpoint = &mut self.context_mut().endpoint;
             return endpoint.reply(now, relay.tx, StatusCode::SERVICE_UNAVAILABLE, retry, None);

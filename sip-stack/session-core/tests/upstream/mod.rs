@@ -361,6 +361,25 @@ fn a_thousand_browsers_that_come_back_at_once_are_registered_within_ten_seconds_
 }
 
 #[test]
+fn one_connection_does_not_fill_the_way_to_the_pbx() {
+    let (mut bench, mut mallory) = (Bench::new(), Client::new("mallory", 1));
+    for _ in 0..500 {
+        mallory.send(&mut bench, "REGISTER", "sip:pbx.example", "Expires: 300\r\n", "");
+    }
+    let refused = bench
+        .take(1)
+        .iter()
+        .filter(|answer| status(answer) == 503)
+        .count();
+    assert_eq!(refused, 479, "one went, and twenty wait");
+    let mut alice = Client::new("alice", 2);
+    let answer = alice.ask(&mut bench, "REGISTER", "sip:pbx.example", "Expires: 300\r\n", "");
+    assert!(answer.is_empty(), "its turn comes");
+    bench.seconds(1);
+    assert_eq!(bench.take(2).iter().map(status).collect::<Vec<_>>(), [401]);
+}
+
+#[test]
 fn a_call_goes_out_with_the_digest_of_its_browser() {
     let (mut bench, mut alice) = (Bench::new(), Client::new("alice", 1));
     alice.register(&mut bench, 300);
