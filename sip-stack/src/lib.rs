@@ -13,6 +13,7 @@ pub mod dns;
 mod driver;
 mod handle;
 pub mod media;
+pub mod probe;
 pub mod sessions;
 pub mod signalling;
 mod spin;

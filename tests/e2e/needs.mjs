@@ -32,6 +32,7 @@ export const NEEDS = {
   registration: { seconds: 60, cores: 0.5, listens: true },
   story: { seconds: 45, cores: 1.2, listens: true },
   tools: { seconds: 45, cores: 1, listens: true },
+  trunk_test: { seconds: 60, cores: 0.5, listens: true },
   trunk: { seconds: 67, cores: 0.5, listens: true },
 };
 

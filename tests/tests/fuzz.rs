@@ -71,6 +71,11 @@ fn registration() {
 }
 
 #[test]
+fn summary() {
+    fuzz::exercise(&fuzz::summary::TARGET);
+}
+
+#[test]
 fn pidf() {
     fuzz::exercise(&fuzz::pidf::TARGET);
 }

@@ -42,6 +42,7 @@ impl Config {
                 display: format!("Demo {name}"),
                 media_source: MediaSource::Learn,
                 srtp: session_core::SrtpPolicy::Off,
+                signalling: session_core::SignallingPolicy::default(),
             };
             self.users.insert(name.into(), user);
         }
@@ -51,6 +52,7 @@ impl Config {
                 display: display.into(),
                 media_source: MediaSource::Learn,
                 srtp: session_core::SrtpPolicy::Off,
+                signalling: session_core::SignallingPolicy::default(),
             };
             self.users.insert(name.into(), user);
             let staff = Staff {

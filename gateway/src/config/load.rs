@@ -112,7 +112,7 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, overrides: &Overrides, b
     (config.users, config.staff) = read_users(r, root, &config.queues, &mut config.limits.users);
     set(&mut config.pause_reasons, read_choices(r, root, "pause_reasons"));
     set(&mut config.dispositions, read_choices(r, root, "dispositions"));
-    (config.trunks, config.trunk_places) = read_trunks(r, root, &mut config.limits.trunks);
+    read_trunks(r, root, &mut config, base);
     config.upstream = read_upstream(r, root, &config);
     check_sockets(r, root, &config);
     // Those of a PBX are users, though nobody here knows them.

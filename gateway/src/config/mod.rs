@@ -8,6 +8,7 @@ mod engine_ids;
 mod error;
 mod hours;
 mod load;
+mod profile;
 mod prompts;
 pub(crate) mod queue;
 mod queue_ref;
@@ -17,6 +18,8 @@ mod read_identity;
 mod read_media;
 mod read_queues;
 mod read_registration;
+mod read_signalling;
+mod read_tls;
 mod read_trunks;
 mod read_users;
 mod reader;
@@ -37,6 +40,7 @@ use call_engine::{DialPlan, Rule};
 use media_core::control::Prompts;
 use media_core::negotiated::Codec;
 use session_core::{Limits, MessageSettings, Trunk, User};
+use sip_stack::transport::tls::KeyPair;
 use toml::de::DeTable;
 
 use crate::auth::sentry::Settings;
@@ -47,6 +51,7 @@ pub use demo::{DEMO_PASSWORD, DEMO_PHONE, DEMO_USERS};
 pub use engine_ids::EngineIds;
 pub use error::{ConfigError, Severity};
 pub use hours::{Holiday, Open, Zone};
+pub use profile::{Numbers, Profile};
 pub use queue::{Queue, Widening};
 pub use queue_ref::{Overflow, QueueRef};
 
@@ -108,6 +113,10 @@ pub struct Config {
     pub watch: bool,
     /// Line and column of each trunk's address.
     pub trunk_places: BTreeMap<String, (usize, usize)>,
+    /// Profiles of trunks that have one, by the trunk's name.
+    pub trunk_profiles: BTreeMap<String, &'static str>,
+    /// Settings of TLS towards trunks that have some of their own, by the trunk's name.
+    pub trunk_tls: BTreeMap<String, TrunkTls>,
     /// Warnings: settings that are legal and surely not meant.
     pub warnings: Vec<ConfigError>,
 }
@@ -198,6 +207,31 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
+impl Tls {
+    /// Reads the certificate and its key.
+    ///
+    /// # Errors
+    /// One of them cannot be read, or they do not belong together; the text says which.
+    pub fn key_pair(&self) -> Result<KeyPair, String> {
+        let read = |path: &Path| {
+            std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+        };
+        KeyPair::read(&read(&self.certificate)?, &read(&self.key)?)
+            .map_err(|error| format!("{}: {error}", self.certificate.display()))
+    }
+}
+
+/// Settings of TLS towards a trunk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrunkTls {
+    /// Authorities (PEM) whose word is taken for it, instead of those that the system trusts.
+    pub ca: Option<PathBuf>,
+    /// Certificate of ours, shown where it asks for one.
+    pub identity: Option<Tls>,
+    /// Name to ask for and to expect in its certificate, instead of the host by which it is reached.
+    pub name: Option<String>,
+}
+
 /// Reasons to pause that everybody has, unless others are configured.
 const PAUSE_REASONS: [(&str, &str); 5] = [
     ("break", "Break"),
@@ -286,6 +320,8 @@ impl Config {
             first_admin: None,
             watch: true,
             trunk_places: BTreeMap::new(),
+            trunk_profiles: BTreeMap::new(),
+            trunk_tls: BTreeMap::new(),
             warnings: Vec::new(),
         }
     }

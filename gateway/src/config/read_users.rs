@@ -6,6 +6,7 @@ use std::ops::Range;
 use session_core::{Quota, User};
 
 use super::centre::{ORDER, SKILLS, TIER, WEIGHT};
+use super::read_signalling::read_signalling;
 use super::reader::{Mixed, Reader, Section, boolean, filled, set, text, unknown};
 use super::setting::{Setting as _, Table};
 use super::values::{media_source, quota, role, srtp, user_name};
@@ -33,6 +34,7 @@ pub(super) fn read_users<'t>(
             .get(&mut section, "media_source", media_source)
             .unwrap_or_default();
         let srtp = r.get(&mut section, "srtp", srtp).unwrap_or_default();
+        let signalling = read_signalling(r, &mut section);
         let work = read_staff(r, &mut section, &span, queues);
         let quota = quota(r, &mut section);
         if let Some(name) = name {
@@ -43,6 +45,7 @@ pub(super) fn read_users<'t>(
                 display,
                 media_source,
                 srtp,
+                signalling,
             };
             if users.insert(name.clone(), user).is_some() {
                 r.fail(at, format!("users.name: there are two users `{name}`"));

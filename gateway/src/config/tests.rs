@@ -493,6 +493,54 @@ fn media_of_each_user_and_trunk_are_encrypted_as_the_file_says() {
 }
 
 #[test]
+fn extensions_in_calls_of_each_user_and_trunk_are_as_the_file_says() {
+    use session_core::{Duty, Reliability, SessionPolicy, SignallingPolicy};
+    let text = "[[users]]\nname = \"anna\"\npassword = \"x\"\nreliable = \"off\"\n\
+        [[trunks]]\nname = \"carrier\"\naddress = \"192.0.2.9\"\nreliable = \"required\"\nsession_expires = 600\n\
+        session_refresher = \"peer\"\nrefer = true\n\
+        [[trunks]]\nname = \"pbx\"\naddress = \"192.0.2.8\"\nsession_expires = 0\nsession_refresher = \"gateway\"\n\
+        [[trunks]]\nname = \"usual\"\naddress = \"192.0.2.7\"\n";
+    let config = parse(text).expect("good");
+    assert_eq!(config.users["anna"].signalling.reliable, Reliability::Off);
+    let carrier = &config.trunks["carrier"];
+    assert_eq!(
+        carrier.signalling,
+        SignallingPolicy {
+            reliable: Reliability::Required,
+            session: SessionPolicy::Every(Duration::from_secs(600)),
+            refresher: Some(Duty::Peers),
+        }
+    );
+    assert!(carrier.transfers);
+    let pbx = config.trunks["pbx"].signalling;
+    assert_eq!(
+        (pbx.session, pbx.refresher),
+        (SessionPolicy::Off, Some(Duty::Ours))
+    );
+    let usual = &config.trunks["usual"];
+    assert_eq!(
+        (usual.signalling, usual.transfers),
+        (SignallingPolicy::default(), false)
+    );
+    for (good, bad, said) in [
+        (
+            "\"required\"",
+            "\"yes\"",
+            "`yes` is none of: off, supported, required",
+        ),
+        ("\"peer\"", "\"us\"", "`us` is neither \"gateway\" nor \"peer\""),
+        (
+            "600",
+            "60",
+            "must be an integer from 90 to 86400 (seconds), or 0 for never",
+        ),
+    ] {
+        let wrong = parse(&text.replace(good, bad)).expect_err("a mistake");
+        assert!(wrong[0].contains(said), "{wrong:?}");
+    }
+}
+
+#[test]
 fn a_language_without_prompts_is_refused_where_there_are_others() {
     assert_eq!(Config::default().media.language, "en");
     let chosen = parse(&format!("{ALICE}[media]\nlanguage = 'en'\n")).expect("built in");

@@ -302,17 +302,19 @@ pub(super) fn application(value: &DeValue<'_>) -> Result<Action, String> {
     }
 }
 
+/// A file that can be read, by its path relative to `base`.
+pub(super) fn readable(value: &DeValue<'_>, base: &Path) -> Result<PathBuf, String> {
+    let path = base.join(filled(value)?);
+    match std::fs::File::open(&path) {
+        Ok(_) => Ok(path),
+        Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
+    }
+}
+
 /// Certificate and key of a section; paths are relative to the file's folder.
 pub(super) fn identity<'t>(r: &mut Reader<'t>, section: &mut Section<'t>, base: &Path) -> Option<Tls> {
-    let path = |v: &DeValue<'_>| -> Result<PathBuf, String> {
-        let path = base.join(filled(v)?);
-        match std::fs::File::open(&path) {
-            Ok(_) => Ok(path),
-            Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
-        }
-    };
-    let certificate = r.get(section, "certificate", path);
-    let key = r.get(section, "key", path);
+    let certificate = r.get(section, "certificate", |v| readable(v, base));
+    let key = r.get(section, "key", |v| readable(v, base));
     for (here, there) in [("certificate", "key"), ("key", "certificate")] {
         if let (Some(span), None) = (section.span(here), section.span(there)) {
             r.fail(span, format!("{here} also needs {there}"));

@@ -69,6 +69,7 @@ impl Demonstration {
             display: "Demo caller".into(),
             media_source: MediaSource::Learn,
             srtp: session_core::SrtpPolicy::Off,
+            signalling: session_core::SignallingPolicy::default(),
         };
         config.users.insert(caller::ACCOUNT.into(), caller);
         let (wanted, queue) = mpsc::channel(WAITING);

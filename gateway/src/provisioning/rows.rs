@@ -89,6 +89,7 @@ impl UserRow {
             display: self.shown().to_owned(),
             media_source: session_core::MediaSource::Learn,
             srtp: session_core::SrtpPolicy::Off,
+            signalling: session_core::SignallingPolicy::default(),
         }
     }
 

@@ -69,6 +69,7 @@ impl Switch {
                 tracing::info!(session = session.0, leg = leg.0, away, "browser presence");
             }
             Event::Watch { subscription, watch } => self.watched(now, subscription, &watch, coordinator),
+            Event::Mailbox { notice, about } => self.noticed(now, notice, &about, coordinator),
             Event::Message { message, about } => self.written(now, message, &about, coordinator),
             Event::Refused(refusal) => {
                 if let Some(sentry) = &self.sentry {

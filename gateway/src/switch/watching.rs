@@ -1,8 +1,8 @@
-//! Watching and messages: whom a number means that is watched, or written to.
+//! Watching, mailboxes and messages: whom a number means that is watched, has messages, or is written to.
 
 use call_engine::Decision;
 use sans_io::Time;
-use session_core::{Coordinator, IncomingMessage, MessageId, Party, WatchRequest};
+use session_core::{Coordinator, IncomingMessage, MailboxNotice, MessageId, NoticeId, Party, WatchRequest};
 use sip_core::endpoint::SubscriptionId;
 use sip_core::message::StatusCode;
 
@@ -23,6 +23,23 @@ impl Switch {
             decision => {
                 tracing::debug!(number = %watch.number, ?decision, "no user to watch");
                 coordinator.refuse_watch(subscription, StatusCode::NOT_FOUND);
+            }
+        }
+    }
+
+    /// A voice mail system says what is in the mailbox of a number: that of the user whom a call to it would reach.
+    pub(super) fn noticed(
+        &self,
+        now: Time,
+        notice: NoticeId,
+        about: &MailboxNotice,
+        coordinator: &mut Coordinator,
+    ) {
+        match self.routing.decide(origin(&about.source), &about.number) {
+            Decision::User { name } => coordinator.take_notice(now, notice, &name),
+            decision => {
+                tracing::debug!(number = %about.number, ?decision, "no user with a mailbox");
+                coordinator.refuse_notice(now, notice, StatusCode::NOT_FOUND);
             }
         }
     }

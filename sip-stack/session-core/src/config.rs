@@ -11,7 +11,8 @@ use media_core::negotiated::{Codec, Fingerprint};
 use media_core::sdp::SrtpPolicy;
 use sans_io::Time;
 use sip_core::auth::{Algorithm, Password};
-use sip_core::endpoint;
+use sip_core::dialog::Duty;
+use sip_core::endpoint::{self, Reliability};
 use sip_core::flow::Transport;
 use sip_core::uri::Uri;
 
@@ -173,6 +174,29 @@ pub enum Access {
     Anyone,
 }
 
+/// Extensions of SIP in calls with a user or a trunk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignallingPolicy {
+    /// Provisional responses that go, and come, reliably (RFC 3262).
+    pub reliable: Reliability,
+    /// Session timer to ask for (RFC 4028).
+    pub session: SessionPolicy,
+    /// Side that is to refresh the session, where it is asked who does.
+    pub refresher: Option<Duty>,
+}
+
+/// Session timer that is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionPolicy {
+    /// That of [`Config::session_timer`].
+    #[default]
+    AsUsual,
+    /// None: only where the other side asks for one.
+    Off,
+    /// One of this interval.
+    Every(Duration),
+}
+
 /// A user of the directory.
 #[derive(Clone, Debug)]
 pub struct User {
@@ -184,6 +208,8 @@ pub struct User {
     pub media_source: MediaSource,
     /// Encryption of the media of the user's phones; a browser's are always encrypted.
     pub srtp: SrtpPolicy,
+    /// Extensions of SIP in the user's calls.
+    pub signalling: SignallingPolicy,
 }
 
 /// A carrier, or a PBX: known by its address, or by our registration at it.
@@ -228,6 +254,10 @@ pub struct Trunk {
     pub media_source: MediaSource,
     /// Encryption of its media.
     pub srtp: SrtpPolicy,
+    /// Extensions of SIP in its calls.
+    pub signalling: SignallingPolicy,
+    /// True if it may transfer its calls (REFER), to where the dial plan lets it call.
+    pub transfers: bool,
 }
 
 /// Number that a trunk is shown in `From`.

@@ -5,16 +5,16 @@ use std::collections::VecDeque;
 use media_core::control::{BridgeId, Command, LegId};
 use media_core::negotiated::Codec;
 use sans_io::{Deadline, Rng, Timers};
-use sip_core::endpoint::Endpoint;
+use sip_core::endpoint::{Endpoint, SessionWish};
 use sip_core::registrar;
 
 use crate::SessionId;
-use crate::config::Config;
+use crate::config::{Config, SessionPolicy};
 use crate::coordinator::{Output, Timer};
 use crate::directory::Directory;
 use crate::event::Event;
 use crate::index::Index;
-use crate::leg::Device;
+use crate::leg::{Account, Device};
 use crate::upstream::Upstream;
 
 /// Everything that a call and its legs work with, and own none of.
@@ -120,6 +120,20 @@ impl Context {
             Some(trunk) if !trunk.codecs.is_empty() => trunk.codecs.clone(),
             _ => self.config.phone_codecs.clone(),
         }
+    }
+
+    /// Session timer to ask for in a call of this account. A browser's call has the consent checks of ICE.
+    pub(crate) fn session_wish(&self, account: &Account, device: Device) -> Option<SessionWish> {
+        let policy = self.directory.signalling(account);
+        let interval = match policy.session {
+            SessionPolicy::AsUsual => self.config.session_timer.filter(|_| !device.is_browser())?,
+            SessionPolicy::Off => return None,
+            SessionPolicy::Every(interval) => interval,
+        };
+        Some(SessionWish {
+            interval,
+            refresher: policy.refresher,
+        })
     }
 
     /// Reports which users became reachable or unreachable since the last time.

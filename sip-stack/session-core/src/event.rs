@@ -12,7 +12,7 @@ use crate::guard::Ban;
 use crate::identity::Identity;
 use crate::record::{CallRecord, Cause, Fault};
 use crate::registration::Registrant;
-use crate::{IncomingMessage, MessageId, Refusal, SessionId, WatchRequest};
+use crate::{IncomingMessage, MailboxNotice, MessageId, NoticeId, Refusal, SessionId, WatchRequest};
 
 /// Coordinator to application. Events of one session come in order; [`Event::Ended`] is its last.
 #[derive(Clone, Debug)]
@@ -296,6 +296,14 @@ pub enum Event {
         /// Who wants to watch whom.
         watch: WatchRequest,
     },
+    /// A trunk says what is in a mailbox; waits for [`take_notice`](crate::Coordinator::take_notice) or
+    /// [`refuse_notice`](crate::Coordinator::refuse_notice).
+    Mailbox {
+        /// The notice.
+        notice: NoticeId,
+        /// Sender, and whose mailbox.
+        about: MailboxNotice,
+    },
     /// A user or a trunk sends an instant message; waits for [`deliver_message`](crate::Coordinator::deliver_message) or
     /// [`refuse_message`](crate::Coordinator::refuse_message).
     Message {
@@ -352,6 +360,7 @@ impl Event {
             | Event::Refused(_)
             | Event::Watch { .. }
             | Event::Message { .. }
+            | Event::Mailbox { .. }
             | Event::Banned(_)
             | Event::Registration { .. } => None,
         }

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use media_core::control::LegId;
 use media_core::sdp;
 use sans_io::Time;
-use sip_core::endpoint::{Headers, UsageId};
+use sip_core::endpoint::{Headers, Reliability, UsageId};
 use sip_core::flow::{Flow, Transport};
-use sip_core::message::{Message, NameAddr, StatusCode};
+use sip_core::message::{HeaderName, Message, NameAddr, StatusCode};
 use sip_core::uri::UriRef;
 
 use crate::admission::Word;
@@ -99,6 +99,8 @@ impl Coordinator {
         );
         caller.open(cx, kind);
         cx.index.add_usage(usage, leg);
+        let reliability = cx.directory.signalling(caller.account()).reliable;
+        cx.endpoint.ring_reliably(usage, reliability);
         caller.restrict(cx, usage, Some(flow.remote.ip()), "");
         made.add_leg(cx, caller);
         let call = Box::new(call);
@@ -162,6 +164,14 @@ impl Coordinator {
             let retry = vec![("Retry-After".into(), seconds.to_string())];
             cx.endpoint
                 .turn_away(usage, StatusCode::SERVICE_UNAVAILABLE, &retry);
+            return None;
+        }
+        let wanted = cx.directory.signalling(&Account::of(&source)).reliable;
+        if wanted == Reliability::Required && !knows_100rel(request) {
+            // RFC 3261 §21.4.16.
+            let require = vec![("Require".into(), "100rel".into())];
+            cx.endpoint
+                .turn_away(usage, StatusCode::EXTENSION_REQUIRED, &require);
             return None;
         }
         // Without one the caller wants our offer (late offer).
@@ -262,6 +272,11 @@ fn dialled(cx: &Context, request: &Message, trunk: &str) -> String {
         .and_then(NameAddr::parse);
     let number = user_of(party.unwrap_or(request.to()).uri);
     if number.is_empty() { called } else { number }
+}
+
+/// True if the sender of an INVITE acknowledges provisional responses.
+fn knows_100rel(request: &Message) -> bool {
+    request.supports("100rel") || request.lists(HeaderName::Require, "100rel")
 }
 
 /// `Warning` (RFC 3261 §20.43): a code and a text for whoever reads it.

@@ -233,7 +233,8 @@ impl Coordinator {
                     .reply_once(tx, StatusCode::OK, &headers);
             }
             Some(Method::Publish) => self.published(now, tx, request, flow),
-            Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
+            Some(Method::Notify) => self.notice_came(now, tx, request, flow),
+            Some(Method::Bye | Method::Update | Method::Info | Method::Prack) => {
                 self.context_mut()
                     .endpoint
                     .reply(now, tx, StatusCode::CALL_DOES_NOT_EXIST, Vec::new(), None);

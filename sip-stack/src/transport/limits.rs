@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Seats;
-use super::tls::ClientTls;
+use super::tls::{ClientTls, PeersTls};
 
 /// Bounds on what peers may take of us.
 #[derive(Clone, Debug)]
@@ -61,6 +61,8 @@ impl Default for Limits {
 pub struct Outbound {
     /// Trusted certificates for TLS; `None`: TLS towards others fails.
     pub tls: Option<Arc<ClientTls>>,
+    /// Peers with settings of their own.
+    pub peers: Arc<PeersTls>,
     /// Path of WebSockets that we open, e.g. `/ws`.
     pub ws_path: Arc<str>,
 }
@@ -69,6 +71,7 @@ impl Default for Outbound {
     fn default() -> Self {
         Outbound {
             tls: None,
+            peers: Arc::default(),
             ws_path: "/".into(),
         }
     }

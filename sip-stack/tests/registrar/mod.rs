@@ -78,6 +78,7 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
                 display: String::new(),
                 media_source: session_core::MediaSource::Learn,
                 srtp: session_core::SrtpPolicy::Off,
+                signalling: session_core::SignallingPolicy::default(),
             },
         )
     };

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use sans_io::{Rng, Time};
 use sip_core::endpoint::{
     Body, Config, Endpoint, Event, EventType, Headers, Input, OutgoingInvite, OutgoingSubscribe, Output,
-    PassedOn, Target,
+    PassedOn, Reliability, SessionWish, Target,
 };
 use sip_core::flow::{Flow, FlowId, Transport};
 use sip_core::message::{Address, StatusCode};
@@ -268,7 +268,11 @@ impl Bench {
             credentials: None,
             ring_timeout: Duration::from_secs(60),
             response_timeout: None,
-            session_timer: Some(Duration::from_secs(90)),
+            session_timer: Some(SessionWish {
+                interval: Duration::from_secs(90),
+                refresher: None,
+            }),
+            reliable: Reliability::default(),
         };
         bench.endpoint.invite(bench.now, call);
         let watched = OutgoingSubscribe {

@@ -29,6 +29,7 @@ pub mod sdes;
 pub mod sdp;
 pub mod shard;
 pub mod srtp;
+pub mod summary;
 pub mod upstream;
 
 pub use mutate::Mutator;

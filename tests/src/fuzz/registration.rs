@@ -98,6 +98,8 @@ fn trunk(number: u8) -> Trunk {
         trusted: true,
         identity: session_core::identity::IdentityPolicy::default(),
         srtp: session_core::SrtpPolicy::Off,
+        signalling: session_core::SignallingPolicy::default(),
+        transfers: false,
         watches: false,
         media_source: MediaSource::Learn,
     }

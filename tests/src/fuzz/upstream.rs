@@ -131,6 +131,8 @@ fn trunk() -> Trunk {
         identity: session_core::identity::IdentityPolicy::default(),
         srtp: session_core::SrtpPolicy::Off,
         watches: false,
+        signalling: session_core::SignallingPolicy::default(),
+        transfers: false,
         media_source: MediaSource::Learn,
     }
 }

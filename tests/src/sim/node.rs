@@ -277,6 +277,7 @@ impl Node {
             Event::Banned(_) => ("banned", None),
             Event::Watch { .. } => ("watch", None),
             Event::Message { .. } => ("message", None),
+            Event::Mailbox { .. } => ("mailbox", None),
         };
         *self.reported.entry(name).or_default() += 1;
         let Some(session) = session else { return };

@@ -177,6 +177,7 @@ pub fn config() -> Config {
             display: String::new(),
             media_source: session_core::MediaSource::Learn,
             srtp: session_core::SrtpPolicy::Off,
+            signalling: session_core::SignallingPolicy::default(),
         };
         (user.to_string(), user_of)
     });

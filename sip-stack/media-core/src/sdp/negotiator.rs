@@ -206,6 +206,9 @@ impl Negotiator {
     pub fn handle_answer(&mut self, answer: &[u8]) -> Result<Negotiated, SdpError> {
         let offer = self.offer.clone().ok_or(SdpError::NoOffer)?;
         let session = read(answer)?;
+        if session.medias.len() > self.agreed.lines.len() {
+            return Err(SdpError::Sections);
+        }
         let media = session.medias.get(offer.index).ok_or(SdpError::NoAudio)?;
         let section = Section {
             session: &session,

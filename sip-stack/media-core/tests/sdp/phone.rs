@@ -338,6 +338,10 @@ fn an_answer_that_is_none() {
             format!("{HEAD}m=audio 4000 RTP/AVP 18\r\n"),
             SdpError::NoCommonCodec,
         ),
+        (
+            format!("{HEAD}m=audio 4000 RTP/AVP 0\r\nm=video 4002 RTP/AVP 97\r\n"),
+            SdpError::Sections,
+        ),
     ] {
         assert_eq!(ours.handle_answer(bad.as_bytes()), Err(error), "{bad}");
     }

@@ -261,7 +261,8 @@ impl Branch {
             credentials: self.credentials,
             ring_timeout: ring.timeout,
             response_timeout: self.timeout,
-            session_timer: cx.config.session_timer.filter(|_| !self.device.is_browser()),
+            session_timer: cx.session_wish(&self.account, self.device),
+            reliable: cx.directory.signalling(&self.account).reliable,
         }
     }
 }

@@ -18,7 +18,7 @@ use sip_core::flow::Flow;
 use sip_core::message::Message;
 use sip_core::registrar::{self, Binding, RegisterOutcome, Registrar};
 
-use crate::config::{Access, Credentials, Trunk, User};
+use crate::config::{Access, Credentials, SignallingPolicy, Trunk, User};
 use crate::leg::Account;
 use line::Line;
 use rights::Rights;
@@ -98,6 +98,16 @@ impl Directory {
         match account {
             Account::User(name) => self.user(name).map(|user| user.srtp),
             Account::Trunk(name) => self.trunk(name).map(|trunk| trunk.srtp),
+            Account::Nobody => None,
+        }
+        .unwrap_or_default()
+    }
+
+    /// Extensions of SIP in an account's calls.
+    pub(crate) fn signalling(&self, account: &Account) -> SignallingPolicy {
+        match account {
+            Account::User(name) => self.user(name).map(|user| user.signalling),
+            Account::Trunk(name) => self.trunk(name).map(|trunk| trunk.signalling),
             Account::Nobody => None,
         }
         .unwrap_or_default()

@@ -160,8 +160,8 @@ impl Leg {
             debug_assert!(false, "a leg that came in and is not over has its dialog");
             return;
         };
-        if let Some(interval) = cx.config.session_timer.filter(|_| !self.is_browser()) {
-            cx.endpoint.want_session_timer(usage, interval);
+        if let Some(wish) = cx.session_wish(&self.peer.account, self.peer.device) {
+            cx.endpoint.want_session_timer(usage, wish);
         }
         self.set_up(now, Ack::Awaited);
         cx.endpoint.accept(now, usage, sdp.map(Body::sdp), Vec::new());

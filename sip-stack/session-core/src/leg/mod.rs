@@ -284,6 +284,10 @@ impl Leg {
         self.peer.account.trunk()
     }
 
+    pub(crate) fn account(&self) -> &Account {
+        &self.peer.account
+    }
+
     pub(crate) fn is_browser(&self) -> bool {
         self.peer.device.is_browser()
     }

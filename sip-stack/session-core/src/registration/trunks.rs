@@ -32,11 +32,20 @@ pub struct TrunkRegistrationStatus {
 }
 
 impl Trunk {
+    /// Next hop of what is sent to it: its proxy, or itself.
+    ///
+    /// # Errors
+    /// Its host is none.
+    pub fn way(&self) -> Result<Uri, UriError> {
+        let proxy = self.outbound_proxy.clone();
+        proxy.map_or_else(|| trunk_uri(self, None), Ok)
+    }
+
     /// The registration that it wants.
     ///
     /// # Errors
     /// Its address of record is no URI.
-    fn registration(&self, name: &str, secret: &[u8]) -> Result<Option<Registration>, UriError> {
+    pub fn registration(&self, name: &str, secret: &[u8]) -> Result<Option<Registration>, UriError> {
         let Some(wanted) = &self.register else {
             return Ok(None);
         };

@@ -41,7 +41,7 @@ impl Coordinator {
         })
     }
 
-    /// A REFER of a leg's peer. Only users of the directory may have us call somebody.
+    /// A REFER of a leg's peer. Only users of the directory, and trunks that may transfer, have us call somebody.
     pub(crate) fn referred(&mut self, now: Time, usage: UsageId, refer: ReferId, referral: &Referral) {
         let leg = self.found(now, usage);
         if let Some(passed_on) = leg.and_then(|leg| self.refer_on(now, leg, refer, referral)) {
@@ -74,9 +74,9 @@ impl Coordinator {
     fn understand(&self, leg: LegId, referral: &Referral) -> Option<Result<ReferTo, StatusCode>> {
         let call = self.call_of(leg)?;
         let l = call.leg(leg)?;
-        let Some(user) = l.user() else {
+        if !self.may_refer(l) {
             return Some(Err(StatusCode::FORBIDDEN));
-        };
+        }
         let is_transferred = call.invitations().iter().any(Ringing::is_for_transfer);
         if is_transferred || matches!(l.refer(), Refer::Asked(_) | Refer::Accepted(_)) {
             return Some(Err(StatusCode::REQUEST_PENDING));
@@ -84,7 +84,7 @@ impl Coordinator {
         if let Some(dialog) = &referral.replaces {
             // Somebody else's call is as if it were not there; 481 would end the dialog of the REFER itself.
             return Some(
-                self.replaced(user, leg, dialog)
+                self.replaced(l, dialog)
                     .map(ReferTo::Leg)
                     .ok_or(StatusCode::DECLINE),
             );
@@ -96,20 +96,26 @@ impl Coordinator {
         Some(Ok(ReferTo::Number(user_text(target))))
     }
 
-    /// The leg of the same user that a `Replaces` names. The tags may stand either way round: JsSIP writes those of a call that
-    /// came in as if it had placed it.
-    pub(crate) fn replaced(&self, user: &str, leg: LegId, dialog: &ReplacedDialog) -> Option<LegId> {
+    fn may_refer(&self, l: &Leg) -> bool {
+        let trunk = l.trunk().and_then(|name| self.context().directory.trunk(name));
+        l.user().is_some() || trunk.is_some_and(|trunk| trunk.transfers)
+    }
+
+    /// The other leg of the same user, or trunk, that a `Replaces` names. The tags may stand either way round: JsSIP writes those of a
+    /// call that came in as if it had placed it.
+    pub(crate) fn replaced(&self, l: &Leg, dialog: &ReplacedDialog) -> Option<LegId> {
         let cx = self.context();
-        let is_named = |other: &LegId| {
-            let leg = self.leg(*other).filter(|l| l.is_up());
-            leg.and_then(Leg::usage).is_some_and(|usage| {
-                let is =
-                    |ours: &str, theirs: &str| cx.endpoint.is_dialog(usage, (&dialog.call_id, ours, theirs));
-                is(&dialog.to_tag, &dialog.from_tag) || is(&dialog.from_tag, &dialog.to_tag)
-            })
-        };
-        let mut legs = cx.index.of_user(user);
-        legs.find(|other| *other != leg && is_named(other))
+        let ways = [
+            (&dialog.to_tag, &dialog.from_tag),
+            (&dialog.from_tag, &dialog.to_tag),
+        ];
+        ways.into_iter().find_map(|(ours, theirs)| {
+            let usage = UsageId::of_tag(ours)?;
+            let is_named = cx.endpoint.is_dialog(usage, (&dialog.call_id, ours, theirs));
+            let other = self.leg(cx.index.leg(usage).filter(|_| is_named)?)?;
+            let may = other.is_up() && other.id() != l.id() && other.account() == l.account();
+            may.then(|| other.id())
+        })
     }
 
     /// Our REFER was answered.

@@ -29,11 +29,11 @@ impl Coordinator {
         refer: ReferId,
         referral: &Referral,
     ) -> Option<Result<(), StatusCode>> {
-        let user = self.leg(leg)?.user()?.to_owned();
-        if !self.context().is_client(&user) {
+        let user = self.leg(leg)?.user()?;
+        if !self.context().is_client(user) {
             return None;
         }
-        let passed_on = self.place_of_refer(leg, &user, referral);
+        let passed_on = self.place_of_refer(leg, referral);
         Some(passed_on.map(|(other, target, dialog)| {
             let asked = |l: &mut Leg, refer: Refer| *l.refer_mut() = refer;
             self.with_leg(leg, |call, cx| {
@@ -54,7 +54,6 @@ impl Coordinator {
     fn place_of_refer(
         &self,
         leg: LegId,
-        user: &str,
         referral: &Referral,
     ) -> Result<(LegId, Uri, Option<ReplacedDialog>), StatusCode> {
         let other = self.pbx_leg_beside(leg).ok_or(StatusCode::DECLINE)?;
@@ -70,7 +69,8 @@ impl Coordinator {
                 false => Err(StatusCode::NOT_FOUND),
             };
         };
-        let second = self.replaced(user, leg, dialog).ok_or(StatusCode::DECLINE)?;
+        let asker = self.leg(leg).ok_or(StatusCode::DECLINE)?;
+        let second = self.replaced(asker, dialog).ok_or(StatusCode::DECLINE)?;
         let beyond = self.pbx_leg_beside(second).ok_or(StatusCode::DECLINE)?;
         let dialog = self.dialog_of(beyond).ok_or(StatusCode::DECLINE)?;
         let target = self.address_of(beyond).ok_or(StatusCode::DECLINE)?;

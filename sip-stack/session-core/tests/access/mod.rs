@@ -81,6 +81,8 @@ fn carrier() -> Trunk {
         watches: false,
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        signalling: session_core::SignallingPolicy::default(),
+        transfers: false,
     }
 }
 
@@ -127,6 +129,7 @@ impl Gateway {
                 display: String::new(),
                 media_source: MediaSource::Learn,
                 srtp: session_core::SrtpPolicy::Off,
+                signalling: session_core::SignallingPolicy::default(),
             };
             (name.to_owned(), user)
         });

@@ -66,6 +66,7 @@ pub(crate) fn config() -> Config {
             display: String::new(),
             media_source: MediaSource::Learn,
             srtp: session_core::SrtpPolicy::Off,
+            signalling: session_core::SignallingPolicy::default(),
         };
         (name.to_owned(), known)
     };
@@ -89,6 +90,8 @@ pub(crate) fn config() -> Config {
         watches: false,
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        signalling: session_core::SignallingPolicy::default(),
+        transfers: false,
     };
     let advertised = [Transport::Udp, Transport::Ws].map(|transport| Advertised {
         transport,
@@ -379,6 +382,10 @@ impl Bench {
             Event::Watch { subscription, watch } => match party(&watch.number) {
                 Party::User(user) => self.gateway.admit_watch(now, *subscription, &user),
                 _ => self.gateway.refuse_watch(*subscription, StatusCode::NOT_FOUND),
+            },
+            Event::Mailbox { notice, about } => match party(&about.number) {
+                Party::User(user) => self.gateway.take_notice(now, *notice, &user),
+                _ => self.gateway.refuse_notice(now, *notice, StatusCode::NOT_FOUND),
             },
             Event::Message { message, about } => {
                 self.gateway.deliver_message(now, *message, &party(&about.to));

@@ -182,6 +182,8 @@ pub(super) fn trunk(user: &str) -> Trunk {
         trusted: true,
         identity: session_core::identity::IdentityPolicy::default(),
         srtp: session_core::SrtpPolicy::Off,
+        signalling: session_core::SignallingPolicy::default(),
+        transfers: false,
         watches: false,
         media_source: MediaSource::Learn,
     }

@@ -178,6 +178,8 @@ fn trunk() -> Trunk {
         identity: session_core::identity::IdentityPolicy::default(),
         srtp: session_core::SrtpPolicy::Off,
         watches: false,
+        signalling: session_core::SignallingPolicy::default(),
+        transfers: false,
         media_source: MediaSource::Learn,
     }
 }
@@ -209,6 +211,7 @@ impl Bench {
             display: String::new(),
             media_source: MediaSource::Learn,
             srtp: session_core::SrtpPolicy::Off,
+            signalling: session_core::SignallingPolicy::default(),
         };
         let advertised = |transport| Advertised {
             transport,

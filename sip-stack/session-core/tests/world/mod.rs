@@ -117,6 +117,8 @@ fn trunk(node: usize) -> Trunk {
         identity: session_core::identity::IdentityPolicy::default(),
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        signalling: session_core::SignallingPolicy::default(),
+        transfers: false,
     }
 }
 
@@ -131,6 +133,7 @@ fn config(node: usize, user: bool) -> Config {
                     display: String::new(),
                     media_source: MediaSource::Learn,
                     srtp: session_core::SrtpPolicy::Off,
+                    signalling: session_core::SignallingPolicy::default(),
                 },
             )]
             .into(),
@@ -318,6 +321,11 @@ impl World {
     /// Media of a trunk of the gateway are encrypted like that from now on.
     pub(crate) fn encrypt(&mut self, trunk: &str, srtp: session_core::SrtpPolicy) {
         self.change_trunk(trunk, |trunk| trunk.srtp = srtp);
+    }
+
+    /// A trunk of the gateway may transfer its calls from now on.
+    pub(crate) fn let_transfer(&mut self, trunk: &str) {
+        self.change_trunk(trunk, |trunk| trunk.transfers = true);
     }
 
     fn change_trunk(&mut self, name: &str, change: impl FnOnce(&mut Trunk)) {

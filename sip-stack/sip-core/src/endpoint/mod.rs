@@ -65,8 +65,10 @@ pub use counts::{Counts, Totals, UsageInfo};
 pub use event::{Ended, Event, Input, OfferMethod, Output, Silence};
 pub use ids::{ForkId, QueryId, ReferId, RequestId, ServerTx, UsageId};
 pub use outgoing::{
-    Body, Exchange, Headers, OutgoingContact, OutgoingInvite, OutgoingRequest, PassedOn, Reason, Target,
+    Body, Exchange, Headers, OutgoingContact, OutgoingInvite, OutgoingRequest, PassedOn, Reason, SessionWish,
+    Target,
 };
+pub use reliable::Reliability;
 pub use subscription::{
     EventType, OutgoingSubscribe, SubscriptionEnd, SubscriptionId, SubscriptionState, TerminationReason,
 };
@@ -135,7 +137,7 @@ struct About {
     /// True if there is a package besides `refer`.
     has_packages: bool,
     supported: String,
-    /// Without `100rel`, for an INVITE that offers nothing (its reliable answer would have to come in a PRACK).
+    /// Without `100rel`.
     supported_late: String,
     accept: String,
     user_agent: String,

@@ -147,7 +147,6 @@ impl Endpoint {
             }
         };
         self.acked_by_implication(usage);
-        self.respond(now, server, StatusCode::TRYING, "", None);
         let body = body_of(request);
         let offer = OfferIn {
             server,
@@ -198,9 +197,7 @@ impl Endpoint {
         let answered = match state.state {
             // Only where a reliable response carried the answer to our offer.
             State::Calling => state.dialogs.get(fork).is_some_and(|it| it.answer.is_some()),
-            State::Incoming => {
-                state.reliable.required && !state.reliable.blocks_accept() && state.local_sdp.is_some()
-            }
+            State::Incoming => state.reliable.has_answered() && state.local_sdp.is_some(),
             _ => !state.unacked.as_ref().is_some_and(|unacked| unacked.offers),
         };
         if state.reinviting || !answered {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sip_core::endpoint::{Body, Ended, Event, Headers, OfferMethod, OutgoingInvite, PassedOn, UsageId};
+use sip_core::endpoint::{
+    Body, Ended, Event, Headers, OfferMethod, OutgoingInvite, PassedOn, SessionWish, UsageId,
+};
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
 use sip_core::message::{HeaderName, StatusCode};
 
@@ -25,7 +27,10 @@ fn called(lines: &str) -> (Bench, UsageId) {
 /// A call of ours that stands.
 fn calling(session_timer: Option<u64>, lines: &str) -> (Bench, UsageId) {
     let mut bench = Bench::new();
-    let session_timer = session_timer.map(Duration::from_secs);
+    let session_timer = session_timer.map(|seconds| SessionWish {
+        interval: Duration::from_secs(seconds),
+        refresher: None,
+    });
     let usage = bench.invite(OutgoingInvite {
         session_timer,
         ..outgoing("sip:bob@192.0.2.9")
@@ -453,15 +458,68 @@ fn a_callee_that_knows_no_session_timer_is_refreshed_by_us_until_it_is_gone() {
 
 /// A call of the peer on which we want a session timer.
 fn timed(lines: &str) -> (Bench, UsageId) {
+    timed_by(lines, None)
+}
+
+fn timed_by(lines: &str, refresher: Option<sip_core::dialog::Duty>) -> (Bench, UsageId) {
     let mut bench = Bench::new();
     let usage = bench.called(peer(Transport::Udp), lines, OFFER);
     bench.act(|endpoint, now| {
-        endpoint.want_session_timer(usage, Duration::from_secs(1800));
+        let wish = SessionWish {
+            interval: Duration::from_secs(1800),
+            refresher,
+        };
+        endpoint.want_session_timer(usage, wish);
         endpoint.accept(now, usage, Some(Body::sdp(ANSWER)), Headers::new());
     });
     bench.within(usage, "ACK", 100, "", "");
     bench.events.clear();
     (bench, usage)
+}
+
+#[test]
+fn who_refreshes_is_as_we_wish_where_the_peer_leaves_it_open() {
+    use sip_core::dialog::Duty;
+    for (lines, refresher, expected) in [
+        ("Supported: timer\r\n", None, "1800;refresher=uas"),
+        ("Supported: timer\r\n", Some(Duty::Peers), "1800;refresher=uac"),
+        ("Supported: replaces\r\n", Some(Duty::Peers), "1800;refresher=uas"),
+        (
+            "Supported: timer\r\nSession-Expires: 600\r\n",
+            None,
+            "600;refresher=uac",
+        ),
+        (
+            "Supported: timer\r\nSession-Expires: 600\r\n",
+            Some(Duty::Ours),
+            "600;refresher=uas",
+        ),
+        (
+            "Supported: timer\r\nSession-Expires: 600;refresher=uac\r\n",
+            Some(Duty::Ours),
+            "600;refresher=uac",
+        ),
+    ] {
+        let (bench, _) = timed_by(lines, refresher);
+        let ok = bench.last("200");
+        assert_eq!(ok.header(HeaderName::SessionExpires), Some(expected), "{lines}");
+    }
+    for (refresher, expected) in [
+        (None, "1800"),
+        (Some(Duty::Ours), "1800;refresher=uac"),
+        (Some(Duty::Peers), "1800;refresher=uas"),
+    ] {
+        let mut bench = Bench::new();
+        bench.invite(OutgoingInvite {
+            session_timer: Some(SessionWish {
+                interval: Duration::from_secs(1800),
+                refresher,
+            }),
+            ..outgoing("sip:bob@192.0.2.9")
+        });
+        let invite = bench.last("INVITE");
+        assert_eq!(invite.header(HeaderName::SessionExpires), Some(expected));
+    }
 }
 
 #[test]
@@ -534,7 +592,10 @@ fn a_refresh_is_repeated_with_a_nonce_that_is_new_without_being_called_so() {
     for allow in ["INVITE, UPDATE", "INVITE"] {
         let mut bench = Bench::new();
         let usage = bench.invite(OutgoingInvite {
-            session_timer: Some(Duration::from_secs(90)),
+            session_timer: Some(SessionWish {
+                interval: Duration::from_secs(90),
+                refresher: None,
+            }),
             credentials: Some(sip_core::endpoint::Credentials {
                 username: "alice".into(),
                 password: "secret".into(),

@@ -100,6 +100,8 @@ fn trunk(at: SocketAddr) -> Trunk {
         identity: session_core::identity::IdentityPolicy::default(),
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        signalling: session_core::SignallingPolicy::default(),
+        transfers: false,
     }
 }
 
@@ -122,6 +124,7 @@ impl World {
                 display: String::new(),
                 media_source: MediaSource::Learn,
                 srtp: session_core::SrtpPolicy::Off,
+                signalling: session_core::SignallingPolicy::default(),
             };
             (user.to_string(), known)
         });
