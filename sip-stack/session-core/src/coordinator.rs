@@ -439,10 +439,6 @@ impl Coordinator {
         (&mut self.messages, &mut self.context)
     }
 
-    pub(crate) fn relays(&self) -> &Relays {
-        &self.relays
-    }
-
     pub(crate) fn upstream_mut(&mut self) -> (&mut Relays, &mut Admission, &mut Context) {
         (&mut self.relays, &mut self.admission, &mut self.context)
     }

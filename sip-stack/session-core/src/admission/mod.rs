@@ -69,7 +69,8 @@ impl Admission {
         }
     }
 
-    /// Admission of an INVITE, or another request that is judged as one. A connection that a user registered over speaks for that user without another challenge.
+    /// Admission of an INVITE, or another request that is judged as one. A connection that a user registered over speaks for that user
+    /// without another challenge.
     pub(crate) fn admit(&mut self, cx: &mut Context, now: Time, request: &Message, flow: Flow) -> Word {
         if cx.directory.is_open() {
             return Word::Granted {

@@ -40,8 +40,9 @@ impl Granted {
     }
 }
 
-/// Seconds of our `Contact`, which has this user part, or none and stands for all numbers; others of the address of record have their own. A registrar that rewrote the address is believed about
-/// those with our user part: the shortest of them counts, so that a refresh never comes too late.
+/// Seconds of our `Contact`, which has this user part, or none and stands for all numbers; others of the address of record have their
+/// own. A registrar that rewrote the address is believed about those with our user part: the shortest of them counts, so that a refresh
+/// never comes too late.
 pub(crate) fn seconds_of(response: &Message, sent_by: &str, user: Option<&str>) -> Option<u64> {
     let is_ours = |contact: &Contact<'_>| match (user, contact.uri()) {
         (Some(user), Some(uri)) => uri.user_unescaped().as_deref() == Some(user),

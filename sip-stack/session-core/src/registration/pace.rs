@@ -1,4 +1,5 @@
-//! Pace of requests that come in crowds, such as all registrations together: a registrar that comes back after an outage, or a start with hundreds of trunks, brings no storm.
+//! Pace of requests that come in crowds, such as all registrations together: a registrar that comes back after an outage, or a start with
+//! hundreds of trunks, brings no storm.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,22 +1,22 @@
 //! A PBX that stays: browsers register through the gateway at a registrar behind it, with credentials of their own.
 //!
-//! The PBX is a trunk, named by `Config::upstream`. A client whose address of record is in one of its domains,
-//! and no user of the directory, belongs to it. The gateway knows no password of such a client, and keeps no digest.
+//! The PBX is a trunk, named by `Config::upstream`. A client whose address of record is in one of its domains, and no user of the
+//! directory, belongs to it. The gateway knows no password of such a client, and keeps no digest.
 //!
-//! **REGISTER** ([`register`]) goes on with the client's `Request-URI`, `From`, `To` and credentials, so that the digest stays true,
-//! and with a `Contact` of ours ([`aor`]); challenges and refusals go back as they came. A 2xx makes a binding for the client's connection,
+//! **REGISTER** ([`register`]) goes on with the client's `Request-URI`, `From`, `To` and credentials, so that the digest stays true, and
+//! with a `Contact` of ours ([`aor`]); challenges and refusals go back as they came. A 2xx makes a binding for the client's connection,
 //! which ends a little before that at the PBX does. Answered here, without the PBX, are:
 //! - a refresh without credentials, over a connection that the PBX authenticated for this address of record, while more than half of
 //!   the time that the PBX granted is left;
 //! - the end of one contact of several, over such a connection.
 //!
-//! Everything else goes to the PBX: the first REGISTER of a connection, any that carries credentials, a refresh in the second half (the PBX
-//! challenges it, the client answers, and that goes on as well), and the end of the last contact. No digest is sent twice, so the
+//! Everything else goes to the PBX: the first REGISTER of a connection, any that carries credentials, a refresh in the second half (the
+//! PBX challenges it, the client answers, and that goes on as well), and the end of the last contact. No digest is sent twice, so the
 //! nonce counters of clients stay in order. A connection that closes ends nothing at the PBX.
 //!
-//! **INVITE** ([`call`]) goes out the same way, within a dialog of our own. A call that comes in for such a `Contact` rings at all connections
-//! of its address of record; while a client that was there a moment ago is away, or after a start of the gateway, it waits for the
-//! client to come back, within the grace.
+//! **INVITE** ([`call`]) goes out the same way, within a dialog of our own. A call that comes in for such a `Contact` rings at all
+//! connections of its address of record; while a client that was there a moment ago is away, or after a start of the gateway, it waits
+//! for the client to come back, within the grace.
 //!
 //! **REFER** ([`transfer`]) of a client goes on within the dialog of the other leg. **MESSAGE and PUBLISH** ([`request`]) go the way of
 //! REGISTER.

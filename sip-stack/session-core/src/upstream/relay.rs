@@ -211,7 +211,7 @@ pub(super) fn outgoing(
 impl Coordinator {
     /// Passes a request on as soon as the pace allows.
     pub(super) fn relay(&mut self, now: Time, relay: Relay, request: OutgoingRequest) {
-        if self.relays().is_full(relay.flow.id) {
+        if self.upstream_mut().0.is_full(relay.flow.id) {
             let retry = vec![("Retry-After".to_owned(), "20".to_owned())];
             let endpoint = &mut self.context_mut().endpoint;
             return endpoint.reply(now, relay.tx, StatusCode::SERVICE_UNAVAILABLE, retry, None);
