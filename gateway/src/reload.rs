@@ -204,6 +204,11 @@ fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
             "sip.register_rate",
             before.sip.register_rate != after.sip.register_rate,
         ),
+        ("upstream", before.upstream != after.upstream),
+        (
+            "sip.upstream_rate",
+            before.sip.upstream_rate != after.sip.upstream_rate,
+        ),
         ("sip.sha256", before.sip.sha256 != after.sip.sha256),
         ("media.browser_port", media.0.browser_port != media.1.browser_port),
         (

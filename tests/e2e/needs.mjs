@@ -25,6 +25,7 @@ export const NEEDS = {
   cli: { seconds: 40, cores: 0.5, listens: true },
   configure: { seconds: 24, cores: 1, listens: true },
   killed: { seconds: 100, cores: 1, listens: true },
+  pbx: { seconds: 125, cores: 1, listens: true },
   phone: { seconds: 52, cores: 0.5, listens: true },
   phone_webrtc: { seconds: 35, cores: 0.5, listens: true },
   refer: { seconds: 120, cores: 0.5, listens: true },

@@ -140,3 +140,8 @@ fn srtp() {
 fn targets() {
     fuzz::exercise(&fuzz::targets::TARGET);
 }
+
+#[test]
+fn upstream() {
+    fuzz::exercise(&fuzz::upstream::TARGET);
+}

@@ -168,7 +168,7 @@ fn trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config) {
             rule.from_trunk.as_ref() == Some(&name)
                 || matches!(&rule.action, Action::Trunk(to) if to.names().any(|to| to == name))
         };
-        if !config.rules.iter().any(is_named) {
+        if !config.rules.iter().any(is_named) && config.upstream.as_ref() != Some(&name) {
             r.warn(
                 at,
                 format!("trunks.name: no [[dial]] rule names the trunk `{name}`: no call goes out by it"),

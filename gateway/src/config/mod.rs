@@ -70,6 +70,8 @@ pub struct Config {
     pub advertise: Option<IpAddr>,
     /// SIP domains that we answer for; empty: any.
     pub domains: Vec<String>,
+    /// Trunk that is a PBX whose users register through the gateway.
+    pub upstream: Option<String>,
     /// Web origins whose pages may connect, besides our own; `*`: any.
     pub origins: Vec<String>,
     /// Digest realm.
@@ -171,6 +173,8 @@ pub struct Sip {
     pub register_rate: u32,
     /// Mark of SIP's packets.
     pub dscp: Dscp,
+    /// Maximum number of requests of its users that the PBX gets each second.
+    pub upstream_rate: u32,
 }
 
 /// Settings of media.
@@ -285,6 +289,7 @@ impl Config {
                 session_expires: Some(Duration::from_secs(1800)),
                 register_rate: 50,
                 dscp: Dscp::CS3,
+                upstream_rate: 200,
             },
             media: Media {
                 browser_port: 10_000,
@@ -301,6 +306,7 @@ impl Config {
             },
             advertise: None,
             domains: Vec::new(),
+            upstream: None,
             origins: Vec::new(),
             realm: "cordboard".into(),
             ring_timeout: Duration::from_secs(60),

@@ -668,3 +668,38 @@ fn a_trunk_registers_as_the_file_says() {
         );
     }
 }
+
+#[test]
+fn a_pbx_upstream_is_a_trunk_that_users_register_at_themselves() {
+    let of = |keys: &str| {
+        let text = format!("upstream='pbx'\n{keys}[[trunks]]\nname='pbx'\naddress='192.0.2.10'\n");
+        parse(&text)
+    };
+    let config = of("").expect("no users are needed");
+    assert_eq!((config.upstream.as_deref(), config.demo), (Some("pbx"), false));
+    assert_eq!(config.sip.upstream_rate, 200);
+    let config = parse(
+        "upstream='pbx'\n[sip]\nupstream_rate=20\n[[trunks]]\nname='pbx'\naddress='192.0.2.10'\nfrom_domain='pbx.example'\n",
+    );
+    assert_eq!(config.expect("good").sip.upstream_rate, 20);
+    for (text, mistake) in [
+        (
+            "upstream='pxb'\n[[trunks]]\nname='pbx'\naddress='192.0.2.10'\n",
+            "upstream: there is no trunk `pxb`",
+        ),
+        (
+            "upstream='pbx'\n[[trunks]]\nname='pbx'\naddress='192.0.2.10'\nusername='u'\npassword='a long secret'\nregister=true\n",
+            "upstream: the trunk `pbx` has `register`",
+        ),
+        (
+            "upstream='pbx'\n[sip]\nupstream_rate=0\n[[trunks]]\nname='pbx'\naddress='192.0.2.10'\n",
+            "sip.upstream_rate",
+        ),
+    ] {
+        let errors = parse(text).expect_err(text);
+        assert!(
+            errors.iter().any(|error| error.contains(mistake)),
+            "{text}: {errors:?}"
+        );
+    }
+}

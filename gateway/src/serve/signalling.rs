@@ -126,6 +126,8 @@ fn sessions(
             ..config.limits.clone()
         },
         register_rate: config.sip.register_rate,
+        upstream: config.upstream.clone(),
+        upstream_rate: config.sip.upstream_rate,
         secret,
         messages: config.messages.clone(),
     }

@@ -2,7 +2,7 @@
 
 use call_engine::Decision;
 use sans_io::Time;
-use session_core::{Coordinator, IncomingMessage, MailboxNotice, MessageId, NoticeId, WatchRequest};
+use session_core::{Coordinator, IncomingMessage, MailboxNotice, MessageId, NoticeId, Party, WatchRequest};
 use sip_core::endpoint::SubscriptionId;
 use sip_core::message::StatusCode;
 
@@ -52,6 +52,9 @@ impl Switch {
         about: &IncomingMessage,
         coordinator: &mut Coordinator,
     ) {
+        if let Some(client) = &about.client {
+            return coordinator.deliver_message(now, message, &Party::User(client.clone()));
+        }
         match self.routing.route(origin(&about.source), &about.to) {
             Destination::Party(party) => coordinator.deliver_message(now, message, &party),
             Destination::Nobody(code) => coordinator.refuse_message(now, message, code),

@@ -126,6 +126,8 @@ fn settings(
         max_contacts: 0,
         limits: session_core::Limits::default(),
         register_rate: config.sip.register_rate,
+        upstream: None,
+        upstream_rate: config.sip.upstream_rate,
         secret,
         messages: session_core::MessageSettings::default(),
     };

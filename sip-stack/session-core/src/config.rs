@@ -72,6 +72,10 @@ pub struct Config {
     pub limits: Limits,
     /// Maximum number of REGISTERs that we send each second, their repetitions not counted.
     pub register_rate: u32,
+    /// Trunk that is a PBX whose users register through us, with credentials that we neither know nor keep.
+    pub upstream: Option<String>,
+    /// Maximum number of requests of its clients that it gets each second.
+    pub upstream_rate: u32,
     /// Secret that makes the `Contact` of each trunk that we register at unlike what anybody guesses: the same after a restart, if
     /// registrars are not to keep two of them.
     pub secret: [u8; 32],

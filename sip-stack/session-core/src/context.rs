@@ -16,6 +16,7 @@ use crate::event::Event;
 use crate::index::Index;
 use crate::leg::{Account, Device, Leg};
 use crate::trunk::Trunks;
+use crate::upstream::Upstream;
 
 /// Everything that a call and its legs work with, and own none of.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(crate) struct Context {
     pub(crate) rng: Rng,
     pub(crate) endpoint: Endpoint,
     pub(crate) directory: Directory,
+    pub(crate) upstream: Upstream,
     pub(crate) timers: Timers<Timer>,
     pub(crate) index: Index,
     pub(crate) trunks: Trunks,
@@ -41,6 +43,7 @@ impl Context {
         let shards = config.shards;
         let last_id = config.first_id;
         Context {
+            upstream: Upstream::new(config.upstream.clone(), config.secret),
             config,
             rng,
             endpoint,

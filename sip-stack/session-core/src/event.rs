@@ -477,4 +477,21 @@ pub struct IncomingCall {
     pub call_id: String,
     /// The peer is a browser.
     pub browser: bool,
+    /// The way, where the call is one of a PBX with a client of its: it is not for a dial plan.
+    pub way: Option<Way>,
+}
+
+/// Way of a call between a PBX and a client that registers through us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From a client to the PBX: [`dial_pbx`](crate::Coordinator::dial_pbx).
+    Out {
+        /// Name of the PBX's trunk.
+        trunk: String,
+    },
+    /// From the PBX to a client: [`dial_client`](crate::Coordinator::dial_client).
+    In {
+        /// Address of record, `user@domain`.
+        user: String,
+    },
 }

@@ -28,6 +28,7 @@ mod signalling;
 mod stats;
 mod transfer;
 mod trunk;
+mod upstream;
 mod verbs;
 mod watch;
 
@@ -40,7 +41,7 @@ pub use config::{
 };
 pub use coordinator::{Coordinator, Input, Output};
 pub use dial::{Attempt, Caller, Dial, Invitation, Next, OnFailure, OutgoingCall, Party};
-pub use event::{BridgeEvent, Event, IncomingCall, ReferTo, RegistrationState, Source};
+pub use event::{BridgeEvent, Event, IncomingCall, ReferTo, RegistrationState, Source, Way};
 pub use ids::first_id;
 pub use instant::{IncomingMessage, MessageCounts, MessageId, MessageSettings};
 pub use leg::{LegInfo, LegState};

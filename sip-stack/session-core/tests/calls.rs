@@ -17,6 +17,7 @@ mod srtp;
 mod strangers;
 mod targets;
 mod transfer;
+mod upstream;
 mod watching;
 mod world;
 

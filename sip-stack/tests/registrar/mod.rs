@@ -122,6 +122,8 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
             inactivity: None,
             limits: session_core::Limits::default(),
             register_rate: 50,
+            upstream: None,
+            upstream_rate: 200,
             secret: [0; 32],
             messages: session_core::MessageSettings::default(),
             max_contacts: 3,

@@ -402,6 +402,8 @@ fn sessions(config: &Config) -> session_core::Config {
         max_contacts: 5,
         limits: session_core::Limits::default(),
         register_rate: 50,
+        upstream: None,
+        upstream_rate: 200,
         secret: [7; 32],
         messages: session_core::MessageSettings::default(),
     }

@@ -31,6 +31,7 @@ pub mod shard;
 pub mod srtp;
 pub mod summary;
 pub mod targets;
+pub mod upstream;
 
 pub use mutate::Mutator;
 

@@ -10,6 +10,7 @@ mod hangup;
 mod media;
 mod member;
 mod merge;
+mod outward;
 mod passed_reason;
 mod passing;
 mod presence;
@@ -35,6 +36,7 @@ use crate::event::Source;
 use crate::identity::Identity;
 use crate::leg::{Leg, Membership, Part, Purpose, Seat};
 use crate::record::{Fault, LegRecord};
+use crate::upstream::Outward;
 
 /// A call. Unique among all that [`Config::first_id`](crate::Config::first_id) keeps apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +74,8 @@ pub(crate) struct Call {
     /// Fault of the leg that failed last, and whose end may decide.
     fault: Option<Fault>,
     phase: Phase,
+    /// INVITE of its caller, if it goes on to a PBX.
+    outward: Option<Outward>,
 }
 
 /// Members without whom a call ends.
@@ -121,6 +125,7 @@ impl Call {
             records: Vec::new(),
             fault: None,
             phase: Phase::Live,
+            outward: None,
         }
     }
 

@@ -22,6 +22,7 @@ use crate::identity::{Diversion, Identity, Presentation, Side, is_anonymous};
 use crate::leg::{Account, Device, Leg, MediaWanted, Negotiation, Peer};
 use crate::record::Fault;
 use crate::trunk::{Chosen, uri_at};
+use crate::upstream::Verbatim;
 
 /// A place where a party can be called.
 pub(super) struct Branch {
@@ -58,6 +59,8 @@ pub(super) struct Line {
     pub(super) domain: Option<String>,
     /// User part of `Contact`; `None`: that of `From`.
     pub(super) contact: Option<String>,
+    /// Addresses and headers as the caller wrote them, in place of what we would show.
+    pub(super) verbatim: Option<Box<Verbatim>>,
 }
 
 impl Branch {
@@ -73,7 +76,7 @@ impl Branch {
     }
 
     /// As [`all_of`](Self::all_of), for something else than a call: limits on calls do not count.
-    fn for_message(cx: &mut Context, party: &Party) -> Result<Vec<Branch>, Refusal> {
+    pub(super) fn for_message(cx: &mut Context, party: &Party) -> Result<Vec<Branch>, Refusal> {
         match party.route(cx) {
             Some(route) => Ok(vec![route.first(cx)?]),
             None => Branch::of_others(cx, party),
@@ -122,7 +125,13 @@ impl Branch {
 
     /// The contacts of a user.
     fn of_user(cx: &Context, name: &str) -> Result<Vec<Branch>, Refusal> {
-        let user = cx.directory.user(name).ok_or(Refusal::unknown())?;
+        let known = cx.directory.user(name);
+        if known.is_none() && !cx.is_client(name) {
+            return Err(Refusal::unknown());
+        }
+        let (source, srtp) = known
+            .map(|user| (user.media_source, user.srtp))
+            .unwrap_or_default();
         let of_contact = |contact: &sip_core::registrar::Binding| Branch {
             target: Target::Contact {
                 flow: contact.flow,
@@ -136,8 +145,8 @@ impl Branch {
             credentials: None,
             flow: Some(contact.flow),
             timeout: None,
-            source: user.media_source,
-            srtp: user.srtp,
+            source,
+            srtp,
             proxied: !contact.path.is_empty(),
             late_offer: false,
             line: Line::default(),
@@ -174,6 +183,7 @@ impl Branch {
                 None => registered.then(|| trunk.domain().0.to_owned()),
             },
             contact: cx.directory.contact_at(name).map(str::to_owned),
+            verbatim: None,
         };
         let configured = || Target::Uri {
             proxy: trunk.outbound_proxy.clone(),
@@ -225,6 +235,14 @@ impl Branch {
 
     /// Addresses of a request to it, and the headers beside, for this caller.
     fn presentation(&self, cx: &Context, caller: &Caller, identity: &Identity) -> Addresses {
+        if let Some(verbatim) = self.line.verbatim.as_deref().cloned() {
+            return Addresses {
+                from: verbatim.from,
+                to: verbatim.to,
+                contact_user: verbatim.contact,
+                headers: verbatim.headers,
+            };
+        }
         let host = match (&self.line.domain, &self.credentials) {
             (Some(domain), _) => domain.clone(),
             (None, Some(_)) => host_text(&self.uri),

@@ -9,6 +9,7 @@ mod users;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use media_core::control::MediaSource;
 use media_core::sdp::SrtpPolicy;
@@ -153,6 +154,18 @@ impl Directory {
         flow: Flow,
     ) -> RegisterOutcome {
         self.registrar.register(now, user, request, flow)
+    }
+
+    /// As [`register`](Self::register), for no longer than this.
+    pub(crate) fn register_within(
+        &mut self,
+        now: Time,
+        user: &str,
+        request: &Message,
+        flow: Flow,
+        longest: Duration,
+    ) -> RegisterOutcome {
+        self.registrar.register_within(now, user, request, flow, longest)
     }
 
     pub(crate) fn registrar_mut(&mut self) -> &mut Registrar {

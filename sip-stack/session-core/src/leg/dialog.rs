@@ -130,7 +130,8 @@ impl Leg {
         if self.negotiation.offers() {
             invite.body = Some(Body::sdp(self.offer_sdp(Direction::SendRecv)));
         }
-        let host = host_text(&invite.request_uri);
+        let trunk = self.trunk().and_then(|name| cx.directory.trunk(name));
+        let host = trunk.map_or_else(|| host_text(&invite.request_uri), |trunk| trunk.host.clone());
         let over = match &invite.target {
             Target::Flow(flow) | Target::Contact { flow, .. } => Some(*flow),
             Target::Routes(_) | Target::Address(_) | Target::Uri { .. } => None,
@@ -215,7 +216,8 @@ impl Leg {
                         // In whole seconds, and none that is too early.
                         let pause = retry_after.map(|pause| pause.as_millis().div_ceil(1_000).max(1));
                         let pause = pause.map(|seconds| ("Retry-After".into(), seconds.to_string()));
-                        let headers = reason.into_iter().chain(pause).collect();
+                        let refusal = std::mem::take(&mut self.refusal);
+                        let headers = reason.into_iter().chain(pause).chain(refusal).collect();
                         cx.endpoint.reject(now, usage, code, headers);
                     } else {
                         cx.endpoint.hangup(now, usage, reason, Vec::new());

@@ -26,6 +26,8 @@ pub struct TrunkStatus {
     pub calls: usize,
     /// Channels there are; `None`: any number.
     pub channels: Option<usize>,
+    /// Contacts of the clients that are registered at it through us, if it is the PBX upstream.
+    pub clients: Option<usize>,
 }
 
 /// State of a trunk's registration.
@@ -157,6 +159,7 @@ impl Coordinator {
                 targets: self.context().trunks.status(name),
                 calls: self.context().index.channels(name),
                 channels: trunk.outgoing.channels,
+                clients: self.context().clients_of(name),
             })
             .collect()
     }

@@ -30,7 +30,7 @@ impl Coordinator {
     }
 
     /// As our peer would name the dialog of a leg.
-    fn dialog_of(&self, leg: LegId) -> Option<ReplacedDialog> {
+    pub(crate) fn dialog_of(&self, leg: LegId) -> Option<ReplacedDialog> {
         let usage = self.leg(leg)?.usage()?;
         let info = self.context().endpoint.usage(usage)?;
         Some(ReplacedDialog {
@@ -44,6 +44,12 @@ impl Coordinator {
     /// A REFER of a leg's peer. Only users of the directory, and trunks that may transfer, have us call somebody.
     pub(crate) fn referred(&mut self, now: Time, usage: UsageId, refer: ReferId, referral: &Referral) {
         let leg = self.found(now, usage);
+        if let Some(passed_on) = leg.and_then(|leg| self.refer_on(now, leg, refer, referral)) {
+            if let Err(code) = passed_on {
+                self.reject_refer(now, usage, refer, code);
+            }
+            return;
+        }
         let understood = leg.and_then(|leg| Some((leg, self.understand(leg, referral)?)));
         match understood {
             Some((leg, Ok(to))) => {
@@ -97,7 +103,7 @@ impl Coordinator {
 
     /// The other leg of the same user, or trunk, that a `Replaces` names. The tags may stand either way round: JsSIP writes those of a
     /// call that came in as if it had placed it.
-    fn replaced(&self, l: &Leg, dialog: &ReplacedDialog) -> Option<LegId> {
+    pub(crate) fn replaced(&self, l: &Leg, dialog: &ReplacedDialog) -> Option<LegId> {
         let cx = self.context();
         let ways = [
             (&dialog.to_tag, &dialog.from_tag),
@@ -113,7 +119,12 @@ impl Coordinator {
     }
 
     /// Our REFER was answered.
-    pub(crate) fn refer_answered(&mut self, usage: UsageId, code: StatusCode) {
+    pub(crate) fn refer_answered(&mut self, now: Time, usage: UsageId, code: StatusCode) {
+        if let Some(leg) = self.context().index.leg(usage)
+            && self.refer_passed_back(now, leg, code, false)
+        {
+            return;
+        }
         // NOTIFY reports the outcome of an accepted REFER.
         if code.is_refusal() {
             self.report_refer_progress(usage, code);
@@ -123,7 +134,7 @@ impl Coordinator {
     /// A NOTIFY of the peer: how the transfer goes that we asked for. Nothing else was subscribed to (RFC 6665 §4.1.3).
     pub(crate) fn notified(&mut self, now: Time, usage: UsageId, tx: ServerTx, request: &Message) {
         let leg = self.found(now, usage).and_then(|leg| self.leg(leg));
-        let asks = leg.is_some_and(|l| l.refer() == Refer::Sent);
+        let asks = leg.is_some_and(|l| matches!(l.refer(), Refer::Sent | Refer::PassedOn(_)));
         let is_refer = request
             .event()
             .is_some_and(|event| event.value.eq_ignore_ascii_case("refer"));
@@ -136,7 +147,10 @@ impl Coordinator {
             .endpoint
             .reply_in_dialog(now, usage, tx, answer, Vec::new(), None);
         if let Some(code) = code {
-            self.report_refer_progress(usage, code);
+            let leg = self.context().index.leg(usage);
+            if !leg.is_some_and(|leg| self.refer_passed_back(now, leg, code, true)) {
+                self.report_refer_progress(usage, code);
+            }
         }
     }
 

@@ -134,6 +134,8 @@ pub(crate) fn config() -> Config {
         max_contacts: 5,
         limits: session_core::Limits::default(),
         register_rate: 50,
+        upstream: None,
+        upstream_rate: 200,
         secret: [0; 32],
         guard: session_core::guard::Config::default(),
     }

@@ -191,6 +191,8 @@ fn config(node: usize, user: bool) -> Config {
         max_contacts: 5,
         limits: session_core::Limits::default(),
         register_rate: 50,
+        upstream: None,
+        upstream_rate: 200,
         secret: [7; 32],
     }
 }
