@@ -311,6 +311,7 @@ mod tests {
             peer: ([192, 0, 2, 1], 5060).into(),
             call_id: "abc@192.0.2.1".into(),
             browser: false,
+            way: None,
         };
         let decision = Decision::Trunk {
             trunks: "carrier".into(),

@@ -35,6 +35,14 @@ pub enum Command {
     Reload(Control),
     /// Restart the running gateway in place, without hanging up: callers in queues stay in their calls.
     Restart(Control),
+    /// Ask what a trunk of a carrier needs, and write a configuration file that works.
+    Init(Init),
+    /// Trunks: test one, or list the profiles of carriers.
+    Trunk {
+        /// Command to run.
+        #[command(subcommand)]
+        command: TrunkCommand,
+    },
     /// A phone on the command line, SIP or WebRTC: makes or takes a call, plays and records, and reports the quality. Exits with
     /// 0 if audio went both ways, otherwise with 1.
     Phone(Box<PhoneArgs>),
@@ -96,6 +104,67 @@ pub struct Check {
     /// Settings that override the file.
     #[command(flatten)]
     pub overrides: Overrides,
+}
+
+/// Options of `init`.
+#[derive(Args, Clone, Debug)]
+pub struct Init {
+    /// Profile of the carrier; `cordboard trunk profiles` lists them.
+    #[arg(long, value_name = "PROFILE")]
+    pub trunk: String,
+    /// File to write, or to add to.
+    #[arg(long, value_name = "FILE", default_value = "cordboard.toml")]
+    pub file: PathBuf,
+    /// Name of the trunk, if it is not to be that of the profile.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Answer to a question, for use without a terminal; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// Commands about trunks.
+#[derive(Debug, Subcommand)]
+pub enum TrunkCommand {
+    /// Walk the way to a trunk: its name, connections with TLS, OPTIONS, registration, and with --call a call. Says in plain words what
+    /// is wrong and what would be right. Exits with 1 if anything is wrong. Calls and registrations of a running gateway stay as they are.
+    Test(TrunkTest),
+    /// List the profiles of carriers; with a name, show one: what it needs, what it sets, and what the carrier needs on its side.
+    Profiles {
+        /// Profile to show.
+        name: Option<String>,
+    },
+}
+
+/// Options of `trunk test`.
+#[derive(Args, Clone, Debug)]
+pub struct TrunkTest {
+    /// Trunk of the configuration file.
+    pub name: String,
+    /// Configuration file.
+    #[arg(long, value_name = "FILE", env = "CORDBOARD_CONFIG")]
+    pub config: PathBuf,
+    /// Settings that override the file.
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// Also call this number, in the form that the carrier wants, and count the sound both ways. Costs what the carrier charges.
+    #[arg(long, value_name = "NUMBER")]
+    pub call: Option<String>,
+    /// Caller of the call, where the trunk passes callers on.
+    #[arg(long, value_name = "USER", default_value = "cordboard", requires = "call")]
+    pub from: String,
+    /// Hang up N seconds after the answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, requires = "call",
+        value_parser = clap::value_parser!(u16).range(1..=60))]
+    pub seconds: u16,
+    /// Port range for the sound of the call.
+    #[arg(
+        long,
+        value_name = "LOW-HIGH",
+        default_value = "21100-21119",
+        requires = "call"
+    )]
+    pub rtp_ports: String,
 }
 
 /// Options of `reload` and `restart` that identify the gateway.

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use cordboard::cli::{Cli, Command};
-use cordboard::{check, control, logging, phone, serve};
+use cordboard::cli::{Cli, Command, TrunkCommand};
+use cordboard::{check, control, init, logging, phone, profiles, serve, trunk_test};
 use tracing::level_filters::LevelFilter;
 
 /// Time for tasks to end before the last message is printed.
@@ -25,6 +25,11 @@ fn main() -> ExitCode {
         Command::Check(options) => run(check::run(options)),
         Command::Reload(options) => run(control::run(control::Command::Reload, options)),
         Command::Restart(options) => run(control::run(control::Command::Restart, options)),
+        Command::Init(options) => run(async { init::run(options) }),
+        Command::Trunk { command } => match command {
+            TrunkCommand::Test(options) => run(trunk_test::run(options)),
+            TrunkCommand::Profiles { name } => run(async { profiles::show(name.as_deref()) }),
+        },
         Command::Phone(options) => run(phone::run(*options)),
     }
 }

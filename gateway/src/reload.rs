@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use session_core::Adjustment;
-use sip_stack::transport::tls::{Certificate, KeyPair};
+use sip_stack::transport::tls::{Certificate, PeersTls};
 use tokio::time::Instant;
 
 use crate::centre::command::{Refused, Settings};
-use crate::config::{Config, Overrides, Tls};
+use crate::config::{Config, Overrides};
 use crate::provisioning::{Provisioning, ProvisioningError};
 
 /// Interval for trying again a change that calls are in the way of.
@@ -31,13 +31,15 @@ pub(crate) struct Reloader {
     again: Option<Instant>,
 }
 
-/// The certificates of listeners; `None`: the listener speaks no TLS.
+/// Certificates of listeners (`None`: the listener speaks no TLS), and of trunks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Certificates {
     /// HTTPS and WSS.
     pub(crate) http: Option<Arc<Certificate>>,
     /// SIP over TLS.
     pub(crate) sip: Option<Arc<Certificate>>,
+    /// Connections to trunks with settings of their own.
+    pub(crate) trunks: Arc<PeersTls>,
 }
 
 /// Reason why nothing was changed.
@@ -124,9 +126,14 @@ impl Reloader {
         let sip = self.certificates.sip.as_ref().zip(config.sip.identity.as_ref());
         let mut shown = Vec::new();
         for (certificate, files) in [http, sip].into_iter().flatten() {
-            let pair = key_pair(files).map_err(|error| NotReloaded::Wrong(vec![error]))?;
+            let pair = files
+                .key_pair()
+                .map_err(|error| NotReloaded::Wrong(vec![error]))?;
             shown.push((Arc::clone(certificate), pair));
         }
+        let trunks = config
+            .trunks_tls()
+            .map_err(|error| NotReloaded::Wrong(vec![error]))?;
         let mut changed = config.clone();
         // Users of the demonstration were decided at the start.
         for (name, user) in &self.config.users {
@@ -154,6 +161,7 @@ impl Reloader {
         for (certificate, pair) in shown {
             certificate.replace(pair);
         }
+        self.certificates.trunks.replace(trunks);
         let mut warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
         let fixed = fixed(&self.config, &config);
         if !fixed.is_empty() {
@@ -166,15 +174,6 @@ impl Reloader {
         keep_fixed(running, &mut self.config);
         Ok(warnings)
     }
-}
-
-/// Reads a certificate and its key.
-pub(crate) fn key_pair(files: &Tls) -> Result<KeyPair, String> {
-    let read = |path: &std::path::Path| {
-        std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
-    };
-    KeyPair::read(&read(&files.certificate)?, &read(&files.key)?)
-        .map_err(|error| format!("{}: {error}", files.certificate.display()))
 }
 
 /// Settings of a configuration that signalling can change under calls.
@@ -204,6 +203,11 @@ fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
         (
             "sip.register_rate",
             before.sip.register_rate != after.sip.register_rate,
+        ),
+        ("upstream", before.upstream != after.upstream),
+        (
+            "sip.upstream_rate",
+            before.sip.upstream_rate != after.sip.upstream_rate,
         ),
         ("sip.sha256", before.sip.sha256 != after.sip.sha256),
         ("media.browser_port", media.0.browser_port != media.1.browser_port),

@@ -20,11 +20,13 @@ use media_core::dtls::Identity;
 use sip_stack::Stack;
 use sip_stack::transport::{Crowd, ws};
 
+pub(crate) use self::addresses::{host, phone_ips};
 use self::credentials::Opened;
 pub use self::error::ServeError;
 use self::error::{all, failed};
 use self::shutdown::Running;
-use self::sources::{randomness, wall_clock};
+pub(crate) use self::sources::randomness;
+use self::sources::wall_clock;
 use self::web::Bound;
 use crate::budget::Budget;
 use crate::centre::signalling::Signalling;
@@ -93,7 +95,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
         budget,
         &Arc::new(identity),
         (&accounts, secret),
-        certificates.sip.as_ref(),
+        &certificates,
     )?;
     let stack = Stack::start(settings, switch)
         .await

@@ -43,11 +43,15 @@ impl Watch {
 
     /// Watches the files of another configuration. Their present state counts as read.
     pub(crate) fn set(&mut self, file: Option<&PathBuf>, config: &Config) {
+        let of_trunks = config.trunk_tls.values();
+        let authorities = of_trunks.clone().filter_map(|tls| tls.ca.clone());
         let tls = [config.http.tls.as_ref(), config.sip.identity.as_ref()];
         let pairs = tls
             .into_iter()
+            .chain(of_trunks.map(|tls| tls.identity.as_ref()))
             .flatten()
-            .flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]);
+            .flat_map(|tls| [tls.certificate.clone(), tls.key.clone()])
+            .chain(authorities);
         self.files = if config.watch {
             file.cloned().into_iter().chain(pairs).collect()
         } else {

@@ -11,8 +11,10 @@ mod clock;
 mod digits;
 pub mod dns;
 mod driver;
+mod dscp;
 mod handle;
 pub mod media;
+pub mod probe;
 pub mod sessions;
 pub mod signalling;
 mod spin;
@@ -23,5 +25,6 @@ pub mod transport;
 
 pub use clock::Clock;
 pub use driver::Application;
+pub use dscp::Dscp;
 pub use handle::{Busy, Gone, Handle};
 pub use stack::{Stack, StackConfig, StartError};

@@ -156,7 +156,7 @@ pub(crate) fn entropy() -> Result<[u8; 32], StartError> {
 }
 
 /// Addresses of ours for requests before a flow has a better one: one listener for each transport and family.
-fn advertised(listeners: &[Listener], public: Option<std::net::IpAddr>) -> Vec<Advertised> {
+pub(crate) fn advertised(listeners: &[Listener], public: Option<std::net::IpAddr>) -> Vec<Advertised> {
     let mut all: Vec<Advertised> = Vec::new();
     for listener in listeners {
         let ipv6 = listener.addr.is_ipv6();

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use rustls::server::WebPkiClientVerifier;
+use rustls_pki_types::pem::PemObject;
 use sip_core::flow::{Destination, Flow, Transport};
 use sip_stack::Clock;
-use sip_stack::transport::tls::{ClientTls, server_config};
+use sip_stack::transport::tls::{ClientTls, KeyPair, PeerTls, Trust, server_config};
 use sip_stack::transport::ws::Policy;
 use sip_stack::transport::{BindError, Event, Inbox, Limits, Listen, Outbound, Seats, Transports};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -415,6 +417,62 @@ async fn tls_and_secure_websockets_check_the_name_that_was_asked_for() {
             stranger.next().await,
             Event::TransmitFailed { token: 4 }
         ));
+    }
+}
+
+#[tokio::test]
+async fn a_peer_with_settings_of_its_own_is_trusted_by_them_alone_and_sees_our_certificate() {
+    let (theirs, ours) = (
+        certificate(&["sip.example.com"]),
+        certificate(&["gateway.example.org"]),
+    );
+    let mut trusted = rustls::RootCertStore::empty();
+    let der = rustls_pki_types::CertificateDer::from_pem_slice(ours.chain.as_bytes()).expect("PEM");
+    trusted.add(der).expect("an authority");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(trusted), provider.clone());
+    let (chain, key) = (theirs.chain.as_bytes(), theirs.key.as_bytes());
+    let server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("TLS")
+        .with_client_cert_verifier(verifier.build().expect("a verifier"))
+        .with_single_cert(
+            vec![rustls_pki_types::CertificateDer::from_pem_slice(chain).expect("PEM")],
+            rustls_pki_types::PrivateKeyDer::from_pem_slice(key).expect("PEM"),
+        )
+        .expect("a certificate");
+    let mut server = Side::listening(Listen::Tls(any(), Arc::new(server))).await;
+    let pair = || KeyPair::read(ours.chain.as_bytes(), ours.key.as_bytes()).expect("a pair");
+    let peer = |identity, name| {
+        let tls = ClientTls::new(Trust::Authorities(chain), identity).expect("TLS");
+        PeerTls::new(tls, name).expect("a name")
+    };
+    let outbound = Outbound::default();
+    let peers = Arc::clone(&outbound.peers);
+    let mut client = Side::client(outbound).await;
+    for (token, settings, arrives) in [
+        // Nobody is trusted without settings.
+        (1, None, false),
+        // Our certificate is missing, the name is wrong, and then all is right.
+        (2, Some(peer(None, Some("sip.example.com"))), false),
+        (3, Some(peer(Some(pair()), None)), false),
+        (4, Some(peer(Some(pair()), Some("sip.example.com"))), true),
+    ] {
+        peers.replace(settings.map(|tls| ("127.0.0.1".to_owned(), tls)));
+        let addr = to(Transport::Tls, server.addr(), None);
+        assert!(client.send(&addr, &options(token, ""), u64::from(token)));
+        // A connection that is refused is closed, and perhaps what was sent over it is reported before.
+        while !arrives && !matches!(client.next().await, Event::Closed { .. }) {}
+        let arrived = async {
+            loop {
+                if let Event::Message { data, .. } = server.next().await {
+                    return data;
+                }
+            }
+        };
+        if arrives {
+            assert_eq!(arrived.await, options(token, ""));
+        }
     }
 }
 

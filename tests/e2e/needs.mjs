@@ -25,12 +25,14 @@ export const NEEDS = {
   cli: { seconds: 40, cores: 0.5, listens: true },
   configure: { seconds: 24, cores: 1, listens: true },
   killed: { seconds: 100, cores: 1, listens: true },
-  phone: { seconds: 40, cores: 0.5, listens: true },
+  pbx: { seconds: 125, cores: 1, listens: true },
+  phone: { seconds: 52, cores: 0.5, listens: true },
   phone_webrtc: { seconds: 35, cores: 0.5, listens: true },
   refer: { seconds: 120, cores: 0.5, listens: true },
   registration: { seconds: 60, cores: 0.5, listens: true },
   story: { seconds: 45, cores: 1.2, listens: true },
   tools: { seconds: 45, cores: 1, listens: true },
+  trunk_test: { seconds: 60, cores: 0.5, listens: true },
   trunk: { seconds: 67, cores: 0.5, listens: true },
 };
 

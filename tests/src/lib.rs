@@ -1,5 +1,6 @@
 //! Code that tests of more than one crate share.
 
+pub mod carrier;
 pub mod corpora;
 pub mod fuzz;
 pub mod load;

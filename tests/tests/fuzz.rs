@@ -36,6 +36,7 @@ fn the_seeds_of_the_endpoint_reach_every_event_of_a_call() {
         "Provisional",
         "Answered",
         "Acked",
+        "Pracked",
         "Offer",
         "InDialog",
         "Refer",
@@ -68,6 +69,11 @@ fn message() {
 #[test]
 fn registration() {
     fuzz::exercise(&fuzz::registration::TARGET);
+}
+
+#[test]
+fn summary() {
+    fuzz::exercise(&fuzz::summary::TARGET);
 }
 
 #[test]
@@ -133,4 +139,9 @@ fn srtp() {
 #[test]
 fn targets() {
     fuzz::exercise(&fuzz::targets::TARGET);
+}
+
+#[test]
+fn upstream() {
+    fuzz::exercise(&fuzz::upstream::TARGET);
 }

@@ -373,3 +373,60 @@ fn a_tab_joins_the_two_whom_it_talks_with() {
     }
     insta::assert_snapshot!(ladder(world));
 }
+
+/// A trunk written by hand calls the first one, and both talk.
+fn transit() -> (World, usize, String) {
+    let mut world = world(Manner::AtOnce);
+    let hand = world.hand();
+    let id = world.agent(hand, |a| a.invite("2000", false));
+    assert!(world.run_until(MINUTE, |w| w.agents[hand].state(&id) == State::Up));
+    world.run(Duration::from_secs(1));
+    (world, hand, id)
+}
+
+/// A trunk holds, or resumes, by itself.
+fn hold(world: &mut World, node: usize, held: bool) {
+    let (now, calls) = (world.now, &mut world.nodes[node].coordinator);
+    let session = calls.sessions().next().expect("up");
+    let [Some(leg), _] = calls.legs(session) else {
+        panic!("no leg")
+    };
+    if held {
+        calls.hold(now, leg)
+    } else {
+        calls.resume(now, leg)
+    }
+    world.drain(node);
+}
+
+#[test]
+fn a_hold_from_trunk_to_trunk_is_passed_on_and_so_is_its_end() {
+    let (mut world, hand, id) = transit();
+    for direction in ["sendonly", "sendrecv"] {
+        world.agent(hand, |a| a.reinvite(&id, direction));
+        world.run(Duration::from_secs(1));
+    }
+    world.agent(hand, |a| a.bye(&id));
+    insta::assert_snapshot!(ladder(world));
+}
+
+#[test]
+fn two_trunks_that_hold_at_the_same_time_are_both_told_to_wait() {
+    let (mut world, hand, id) = transit();
+    world.agent(hand, |a| a.reinvite(&id, "sendonly"));
+    hold(&mut world, 1, true);
+    world.run(Duration::from_secs(6));
+    world.agent(hand, |a| a.bye(&id));
+    insta::assert_snapshot!(ladder(world));
+}
+
+#[test]
+fn a_fax_that_the_other_trunk_does_not_have_is_refused_and_the_call_goes_on() {
+    let (mut world, hand, id) = transit();
+    world.agent(hand, |a| a.reinvite_fax(&id));
+    world.run(Duration::from_secs(1));
+    world.agent(hand, |a| a.reinvite(&id, "sendrecv"));
+    world.run(Duration::from_secs(1));
+    world.agent(hand, |a| a.bye(&id));
+    insta::assert_snapshot!(ladder(world));
+}

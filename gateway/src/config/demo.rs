@@ -42,6 +42,8 @@ impl Config {
                 display: format!("Demo {name}"),
                 media_source: MediaSource::Learn,
                 srtp: session_core::SrtpPolicy::Off,
+                hold: session_core::HoldPolicy::Auto,
+                signalling: session_core::SignallingPolicy::default(),
             };
             self.users.insert(name.into(), user);
         }
@@ -51,6 +53,8 @@ impl Config {
                 display: display.into(),
                 media_source: MediaSource::Learn,
                 srtp: session_core::SrtpPolicy::Off,
+                hold: session_core::HoldPolicy::Auto,
+                signalling: session_core::SignallingPolicy::default(),
             };
             self.users.insert(name.into(), user);
             let staff = Staff {

@@ -86,6 +86,15 @@ fn certificates<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config)
             r.warn(span.unwrap_or(0..0), format!("{key}.certificate: {problem}"));
         }
     }
+    for (mut section, _) in r.sections(root, "trunks") {
+        let name = r.get(&mut section, "name", filled).unwrap_or_default();
+        let tls = config.trunk_tls.get(&name).and_then(|tls| tls.identity.as_ref());
+        let problem = tls.and_then(|tls| validity(&tls.certificate, Timestamp::now()));
+        if let Some(problem) = problem {
+            let span = section.span("certificate").unwrap_or(0..0);
+            r.warn(span, format!("trunks.certificate: {problem}"));
+        }
+    }
 }
 
 /// Warning if the certificate in a file has expired or soon will.
@@ -159,7 +168,7 @@ fn trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config) {
             rule.from_trunk.as_ref() == Some(&name)
                 || matches!(&rule.action, Action::Trunk(to) if to.names().any(|to| to == name))
         };
-        if !config.rules.iter().any(is_named) {
+        if !config.rules.iter().any(is_named) && config.upstream.as_ref() != Some(&name) {
             r.warn(
                 at,
                 format!("trunks.name: no [[dial]] rule names the trunk `{name}`: no call goes out by it"),

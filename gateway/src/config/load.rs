@@ -11,10 +11,10 @@ use super::read_media::{other_family, read_media};
 use super::read_queues::read_queues;
 use super::read_trunks::read_trunks;
 use super::read_users::read_users;
-use super::reader::{Reader, Section, boolean, filled, number, set, text};
+use super::reader::{Reader, Section, boolean, filled, number, set, text, unknown};
 use super::values::{
-    account_name, domain, identity, ip, network, origin, realm, seconds, seconds_or_never, socket, sockets,
-    store,
+    account_name, domain, dscp, identity, ip, network, origin, realm, seconds, seconds_or_never, socket,
+    sockets, store,
 };
 use super::{Config, ConfigError, Overrides, Severity, doubts};
 
@@ -112,9 +112,12 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, overrides: &Overrides, b
     (config.users, config.staff) = read_users(r, root, &config.queues, &mut config.limits.users);
     set(&mut config.pause_reasons, read_choices(r, root, "pause_reasons"));
     set(&mut config.dispositions, read_choices(r, root, "dispositions"));
-    (config.trunks, config.trunk_places) = read_trunks(r, root, &mut config.limits.trunks);
+    read_trunks(r, root, &mut config, base);
+    config.upstream = read_upstream(r, root, &config);
     check_sockets(r, root, &config);
-    let is_nobody = root.written(&["users"]) == 0 || (config.users.is_empty() && r.errors.is_empty());
+    // Those of a PBX are users, though nobody here knows them.
+    let is_nobody = config.upstream.is_none()
+        && (root.written(&["users"]) == 0 || (config.users.is_empty() && r.errors.is_empty()));
     let trunk = || {
         let named = config.trunks.keys().next();
         let trunk = named.map_or_else(|| "a trunk".to_owned(), |name| format!("the trunk `{name}`"));
@@ -134,6 +137,26 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, overrides: &Overrides, b
         }
     }
     config
+}
+
+/// Reads `upstream`: the trunk that is a PBX whose users register through the gateway.
+fn read_upstream<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config) -> Option<String> {
+    let name = r.get(root, "upstream", filled)?;
+    let at = root.span("upstream").unwrap_or_default();
+    let Some(trunk) = config.trunks.get(&name) else {
+        r.fail(at, unknown("upstream", "trunk", &name, config.trunks.keys()));
+        return None;
+    };
+    if trunk.register.is_some() {
+        r.fail(
+            at,
+            format!(
+                "upstream: the trunk `{name}` has `register`: at a PBX upstream, users register themselves"
+            ),
+        );
+        return None;
+    }
+    Some(name)
 }
 
 /// Reads the settings outside of any table.
@@ -230,6 +253,13 @@ fn read_listeners<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &mut C
         &mut config.sip.register_rate,
         r.get(&mut sip, "register_rate", |v| {
             number(v, 1..=1_000).map(|n| n as u32)
+        }),
+    );
+    set(&mut config.sip.dscp, r.get(&mut sip, "dscp", dscp));
+    set(
+        &mut config.sip.upstream_rate,
+        r.get(&mut sip, "upstream_rate", |v| {
+            number(v, 1..=10_000).map(|n| n as u32)
         }),
     );
     config.sip.identity = identity(r, &mut sip, base);

@@ -8,6 +8,7 @@ mod engine_ids;
 mod error;
 mod hours;
 mod load;
+mod profile;
 mod prompts;
 pub(crate) mod queue;
 mod queue_ref;
@@ -18,6 +19,8 @@ mod read_media;
 mod read_outgoing;
 mod read_queues;
 mod read_registration;
+mod read_signalling;
+mod read_tls;
 mod read_trunks;
 mod read_users;
 mod reader;
@@ -38,6 +41,8 @@ use call_engine::{DialPlan, Rule};
 use media_core::control::Prompts;
 use media_core::negotiated::Codec;
 use session_core::{Limits, MessageSettings, Trunk, User};
+use sip_stack::Dscp;
+use sip_stack::transport::tls::KeyPair;
 use toml::de::DeTable;
 
 use crate::auth::sentry::Settings;
@@ -48,6 +53,7 @@ pub use demo::{DEMO_PASSWORD, DEMO_PHONE, DEMO_USERS};
 pub use engine_ids::EngineIds;
 pub use error::{ConfigError, Severity};
 pub use hours::{Holiday, Open, Zone};
+pub use profile::{Numbers, Profile};
 pub use queue::{Queue, Widening};
 pub use queue_ref::{Overflow, QueueRef};
 
@@ -64,6 +70,8 @@ pub struct Config {
     pub advertise: Option<IpAddr>,
     /// SIP domains that we answer for; empty: any.
     pub domains: Vec<String>,
+    /// Trunk that is a PBX whose users register through the gateway.
+    pub upstream: Option<String>,
     /// Web origins whose pages may connect, besides our own; `*`: any.
     pub origins: Vec<String>,
     /// Digest realm.
@@ -107,6 +115,10 @@ pub struct Config {
     pub watch: bool,
     /// Line and column of each trunk's address.
     pub trunk_places: BTreeMap<String, (usize, usize)>,
+    /// Profiles of trunks that have one, by the trunk's name.
+    pub trunk_profiles: BTreeMap<String, &'static str>,
+    /// Settings of TLS towards trunks that have some of their own, by the trunk's name.
+    pub trunk_tls: BTreeMap<String, TrunkTls>,
     /// Warnings: settings that are legal and surely not meant.
     pub warnings: Vec<ConfigError>,
 }
@@ -159,6 +171,10 @@ pub struct Sip {
     pub session_expires: Option<Duration>,
     /// Maximum number of REGISTERs sent to carriers each second.
     pub register_rate: u32,
+    /// Mark of SIP's packets.
+    pub dscp: Dscp,
+    /// Maximum number of requests of its users that the PBX gets each second.
+    pub upstream_rate: u32,
 }
 
 /// Settings of media.
@@ -184,6 +200,8 @@ pub struct Media {
     pub browser_codecs: Vec<Codec>,
     /// Offered to and taken from phones, best first.
     pub phone_codecs: Vec<Codec>,
+    /// Mark of the packets.
+    pub dscp: Dscp,
 }
 
 /// A certificate chain and its key, PEM.
@@ -193,6 +211,31 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// PKCS #8, PKCS #1 or SEC 1.
     pub key: PathBuf,
+}
+
+impl Tls {
+    /// Reads the certificate and its key.
+    ///
+    /// # Errors
+    /// One of them cannot be read, or they do not belong together; the text says which.
+    pub fn key_pair(&self) -> Result<KeyPair, String> {
+        let read = |path: &Path| {
+            std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+        };
+        KeyPair::read(&read(&self.certificate)?, &read(&self.key)?)
+            .map_err(|error| format!("{}: {error}", self.certificate.display()))
+    }
+}
+
+/// Settings of TLS towards a trunk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrunkTls {
+    /// Authorities (PEM) whose word is taken for it, instead of those that the system trusts.
+    pub ca: Option<PathBuf>,
+    /// Certificate of ours, shown where it asks for one.
+    pub identity: Option<Tls>,
+    /// Name to ask for and to expect in its certificate, instead of the host by which it is reached.
+    pub name: Option<String>,
 }
 
 /// Reasons to pause that everybody has, unless others are configured.
@@ -245,6 +288,8 @@ impl Config {
                 sha256: false,
                 session_expires: Some(Duration::from_secs(1800)),
                 register_rate: 50,
+                dscp: Dscp::CS3,
+                upstream_rate: 200,
             },
             media: Media {
                 browser_port: 10_000,
@@ -257,9 +302,11 @@ impl Config {
                 threads: media_threads(),
                 browser_codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
                 phone_codecs: vec![Codec::Pcmu, Codec::Pcma],
+                dscp: Dscp::EF,
             },
             advertise: None,
             domains: Vec::new(),
+            upstream: None,
             origins: Vec::new(),
             realm: "cordboard".into(),
             ring_timeout: Duration::from_secs(60),
@@ -281,6 +328,8 @@ impl Config {
             first_admin: None,
             watch: true,
             trunk_places: BTreeMap::new(),
+            trunk_profiles: BTreeMap::new(),
+            trunk_tls: BTreeMap::new(),
             warnings: Vec::new(),
         }
     }

@@ -22,7 +22,7 @@ pub(super) fn read_places<'t>(
     span: &Range<usize>,
 ) -> Vec<TrunkAddress> {
     let Some(values) = r.mixed(trunk, "address") else {
-        r.fail(span.clone(), "trunks.address is missing");
+        r.missing(trunk, "address", span);
         return Vec::new();
     };
     let at = trunk.span("address").unwrap_or(span.clone());

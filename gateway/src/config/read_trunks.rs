@@ -1,32 +1,29 @@
 //! Trunks of a file.
 
-use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use session_core::guard::Network;
-use session_core::{Outgoing, Quota, Trunk, TrunkAddress};
+use session_core::{Outgoing, Trunk, TrunkAddress};
 use sip_core::flow::Transport;
 
+use super::Config;
+use super::profile::read_profile;
 use super::read_identity::read_identity;
 use super::read_outgoing::{read_outgoing, read_places};
 use super::read_registration::{read_caller_id, read_proxy, read_register};
+use super::read_signalling::read_signalling;
+use super::read_tls::{check_hosts, read_tls};
 use super::reader::{Reader, Section, boolean, filled};
-use super::values::{codecs, domain, media_source, network, quota, seconds, srtp, transport};
+use super::values::{codecs, domain, hold, media_source, network, quota, seconds, srtp, transport};
 
 /// Time that a trunk may stay silent, unless configured: four transmissions over UDP.
 const TRUNK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Trunks by name, and the places of their addresses.
-pub(super) type Trunks = (BTreeMap<String, Trunk>, BTreeMap<String, (usize, usize)>);
-
-pub(super) fn read_trunks<'t>(
-    r: &mut Reader<'t>,
-    root: &mut Section<'t>,
-    limits: &mut BTreeMap<String, Quota>,
-) -> Trunks {
-    let mut trunks = BTreeMap::new();
-    let mut places = BTreeMap::new();
+/// Reads `[[trunks]]`: the trunks, their limits, their TLS and the places of their addresses.
+pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &mut Config, base: &Path) {
     for (mut section, span) in r.sections(root, "trunks") {
+        let profile = read_profile(r, &mut section);
         let name = r.need(&mut section, "name", &span, filled);
         // A wrong address was reported; the following checks still need the trunk's name.
         let addresses = read_places(r, &mut section, &span);
@@ -51,11 +48,15 @@ pub(super) fn read_trunks<'t>(
             .get(&mut section, "media_source", media_source)
             .unwrap_or_default();
         let srtp = r.get(&mut section, "srtp", srtp).unwrap_or_default();
+        let hold = r.get(&mut section, "hold", hold).unwrap_or_default();
+        let t38 = r.get(&mut section, "t38", boolean).unwrap_or(true);
         let sources = r.list(&mut section, "sources", network);
         let trusted = r.get(&mut section, "trusted", boolean).unwrap_or(true);
         let late_offer = r.get(&mut section, "late_offer", boolean).unwrap_or_default();
         let identity = read_identity(r, &mut section);
         let watches = r.get(&mut section, "watch", boolean).unwrap_or_default();
+        let signalling = read_signalling(r, &mut section);
+        let transfers = r.get(&mut section, "refer", boolean).unwrap_or_default();
         let quota = quota(r, &mut section);
         let outgoing = read_outgoing(r, &mut section);
         if let Some(at) = section
@@ -67,8 +68,12 @@ pub(super) fn read_trunks<'t>(
                 "trunks.address: calls go by outbound_proxy, so there is one address",
             );
         }
+        let tls = read_tls(r, &mut section, transport, base);
         if let Some(name) = name {
-            limits.insert(name.clone(), quota);
+            let profile = profile.map(|profile| (name.clone(), profile.name));
+            config.trunk_profiles.extend(profile);
+            config.trunk_tls.extend(tls.map(|tls| (name.clone(), tls)));
+            config.limits.trunks.insert(name.clone(), quota);
             let (host, port) = match addresses.first() {
                 Some(first) => (first.host.clone(), first.port),
                 None => Default::default(),
@@ -100,20 +105,24 @@ pub(super) fn read_trunks<'t>(
                 identity,
                 media_source,
                 srtp,
+                hold,
+                t38,
+                signalling,
+                transfers,
                 outgoing: Outgoing {
                     places: addresses,
                     ..outgoing
                 },
             };
             if let Some(address) = section.span("address") {
-                places.insert(name.clone(), r.place(&address));
+                config.trunk_places.insert(name.clone(), r.place(&address));
             }
             let at = section.span("name").unwrap_or(span);
-            if trunks.insert(name.clone(), trunk).is_some() {
+            if config.trunks.insert(name.clone(), trunk).is_some() {
                 r.fail(at, format!("trunks.name: there are two trunks `{name}`"));
             }
         }
         r.finish(section);
     }
-    (trunks, places)
+    check_hosts(r, &config.trunks, &config.trunk_tls);
 }

@@ -6,9 +6,10 @@ use std::ops::Range;
 use session_core::{Quota, User};
 
 use super::centre::{ORDER, SKILLS, TIER, WEIGHT};
+use super::read_signalling::read_signalling;
 use super::reader::{Mixed, Reader, Section, boolean, filled, set, text, unknown};
 use super::setting::{Setting as _, Table};
-use super::values::{media_source, quota, role, srtp, user_name};
+use super::values::{hold, media_source, quota, role, srtp, user_name};
 use super::{Member, Queue, QueueRef, Role, Staff, Work};
 
 pub(super) fn read_users<'t>(
@@ -33,6 +34,8 @@ pub(super) fn read_users<'t>(
             .get(&mut section, "media_source", media_source)
             .unwrap_or_default();
         let srtp = r.get(&mut section, "srtp", srtp).unwrap_or_default();
+        let hold = r.get(&mut section, "hold", hold).unwrap_or_default();
+        let signalling = read_signalling(r, &mut section);
         let work = read_staff(r, &mut section, &span, queues);
         let quota = quota(r, &mut section);
         if let Some(name) = name {
@@ -43,6 +46,8 @@ pub(super) fn read_users<'t>(
                 display,
                 media_source,
                 srtp,
+                hold,
+                signalling,
             };
             if users.insert(name.clone(), user).is_some() {
                 r.fail(at, format!("users.name: there are two users `{name}`"));

@@ -1,6 +1,6 @@
 //! Reading TOML so that all errors are reported at once, each with its place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
@@ -22,6 +22,18 @@ pub(crate) struct Section<'t> {
     name: String,
     table: &'t DeTable<'t>,
     asked: BTreeSet<&'static str>,
+    /// Table that counts where this one is silent.
+    behind: Option<Behind<'t>>,
+}
+
+/// A table of another file, behind one of this file.
+#[derive(Clone)]
+struct Behind<'t> {
+    table: &'t DeTable<'t>,
+    /// Place in this file that names it.
+    named: Range<usize>,
+    /// Explanations of keys that it leaves to this file.
+    hints: &'t BTreeMap<String, String>,
 }
 
 /// A table, or anything else, with its place.
@@ -93,6 +105,13 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// Reports what is wrong with a value, at its place or where the table behind is named.
+    fn fail_value(&mut self, section: &Section<'t>, key: &str, span: Range<usize>, message: String) {
+        let own = section.table.contains_key(key);
+        let at = section.span(key).filter(|_| !own).unwrap_or(span);
+        self.fail(at, format!("{}: {message}", section.path(key)));
+    }
+
     /// The value of a key, read by `convert`, which describes the error and its correction.
     pub(super) fn get<T>(
         &mut self,
@@ -104,7 +123,7 @@ impl<'t> Reader<'t> {
         match convert(value.get_ref()) {
             Ok(read) => Some(read),
             Err(message) => {
-                self.fail(value.span(), format!("{}: {message}", section.path(key)));
+                self.fail_value(section, key, value.span(), message);
                 None
             }
         }
@@ -128,7 +147,7 @@ impl<'t> Reader<'t> {
                 (Ok(one), Some(all)) => all.push(one),
                 (Ok(_), None) => {}
                 (Err(message), _) => {
-                    self.fail(item.span(), format!("{}: {message}", section.path(key)));
+                    self.fail_value(section, key, item.span(), message);
                     read = None;
                 }
             }
@@ -146,10 +165,17 @@ impl<'t> Reader<'t> {
     ) -> Option<T> {
         if section.span(key).is_none() {
             section.asked.insert(key);
-            self.fail(span.clone(), format!("{} is missing", section.path(key)));
+            self.missing(section, key, span);
             return None;
         }
         self.get(section, key, convert)
+    }
+
+    /// Reports that a key must be there, and what belongs there if that is known.
+    pub(super) fn missing(&mut self, section: &Section<'t>, key: &str, span: &Range<usize>) {
+        let hint = section.behind.as_ref().and_then(|behind| behind.hints.get(key));
+        let hint = hint.map(|hint| format!(": {hint}")).unwrap_or_default();
+        self.fail(span.clone(), format!("{} is missing{hint}", section.path(key)));
     }
 
     /// A table under a key, if there is one.
@@ -203,9 +229,28 @@ impl<'t> Reader<'t> {
             DeValue::Array(items) => items.iter().collect(),
             _ => vec![value],
         };
-        let mixed = items.into_iter().map(|item| match item.get_ref() {
-            DeValue::Table(table) => Mixed::Table(Section::new(parent.path(key), table), item.span()),
-            other => Mixed::Value(other, item.span()),
+        let behind = parent.behind.as_ref().and_then(|behind| behind.under(key));
+        let at = |item: &Spanned<DeValue<'t>>| match parent.table.contains_key(key) {
+            true => item.span(),
+            false => parent.span(key).unwrap_or_else(|| item.span()),
+        };
+        let mixed = items.into_iter().map(|item| match (item.get_ref(), &behind) {
+            (DeValue::Table(table), _) => {
+                let section = Section::new(parent.path(key), table);
+                Mixed::Table(
+                    Section {
+                        behind: behind.clone(),
+                        ..section
+                    },
+                    at(item),
+                )
+            }
+            // Wanted as the table behind says.
+            (DeValue::Boolean(true), Some(behind)) => {
+                let section = Section::new(parent.path(key), behind.table);
+                Mixed::Table(section, at(item))
+            }
+            (other, _) => Mixed::Value(other, at(item)),
         });
         Some(mixed.collect())
     }
@@ -268,12 +313,30 @@ impl<'t> Section<'t> {
             name: name.into(),
             table,
             asked: BTreeSet::new(),
+            behind: None,
         }
+    }
+
+    /// Lets a table count where this one is silent. `hints` explain the keys that it leaves to this one, and `named` is the place
+    /// in the file that names it.
+    pub(super) fn fall_back(
+        &mut self,
+        table: &'t DeTable<'t>,
+        hints: &'t BTreeMap<String, String>,
+        named: Range<usize>,
+    ) {
+        self.behind = Some(Behind { table, named, hints });
     }
 
     fn value(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.asked.insert(key);
-        self.table.get(key)
+        let behind = || self.behind.as_ref()?.table.get(key);
+        self.table.get(key).or_else(behind)
+    }
+
+    /// Lets a key be there that is read elsewhere.
+    pub(super) fn leave(&mut self, key: &'static str) {
+        self.asked.insert(key);
     }
 
     /// The value of a key is `false`.
@@ -289,7 +352,11 @@ impl<'t> Section<'t> {
 
     /// Place of the value of a key.
     pub(super) fn span(&self, key: &str) -> Option<Range<usize>> {
-        self.table.get(key).map(Spanned::span)
+        let behind = || {
+            let behind = self.behind.as_ref()?;
+            behind.table.contains_key(key).then(|| behind.named.clone())
+        };
+        self.table.get(key).map(Spanned::span).or_else(behind)
     }
 
     pub(super) fn path(&self, key: &str) -> String {
@@ -297,6 +364,20 @@ impl<'t> Section<'t> {
             key.to_owned()
         } else {
             format!("{}.{key}", self.name)
+        }
+    }
+}
+
+impl<'t> Behind<'t> {
+    /// The table under a key.
+    fn under(&self, key: &str) -> Option<Behind<'t>> {
+        match self.table.get(key)?.get_ref() {
+            DeValue::Table(table) => Some(Behind {
+                table,
+                named: self.named.clone(),
+                hints: self.hints,
+            }),
+            _ => None,
         }
     }
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use call_engine::{Application, CallRequest, Decision, Origin};
 use session_core::identity::{AssertedIn, DiversionIn, IdentityPolicy};
-use session_core::{CallerId, ContactUser, MediaSource, SrtpPolicy};
+use session_core::{CallerId, ContactUser, HoldPolicy, MediaSource, SrtpPolicy};
 
 use super::*;
 
@@ -494,6 +494,87 @@ fn media_of_each_user_and_trunk_are_encrypted_as_the_file_says() {
 }
 
 #[test]
+fn each_user_and_trunk_is_told_of_holds_as_the_file_says() {
+    let text = "[[users]]\nname = \"anna\"\npassword = \"x\"\nhold = \"pass\"\n\
+        [[trunks]]\nname = \"carrier\"\naddress = \"192.0.2.9\"\nhold = \"music\"\n\
+        [[trunks]]\nname = \"other\"\naddress = \"192.0.2.8\"\n";
+    let config = parse(text).expect("good");
+    assert_eq!(config.users["anna"].hold, HoldPolicy::Pass);
+    assert_eq!(config.trunks["carrier"].hold, HoldPolicy::Music);
+    assert_eq!(config.trunks["other"].hold, HoldPolicy::Auto);
+    let wrong = parse(&text.replace("music", "silence")).expect_err("a mistake");
+    assert!(
+        wrong[0].contains("`silence` is none of: auto, music, pass"),
+        "{wrong:?}"
+    );
+}
+
+#[test]
+fn packets_are_marked_as_the_file_says() {
+    let config = Config::default();
+    assert_eq!((config.sip.dscp, config.media.dscp), (Dscp::CS3, Dscp::EF));
+    let text = format!("{ALICE}[sip]\ndscp = 0\n[media]\ndscp = 34\n");
+    let config = parse(&text).expect("good");
+    assert_eq!(
+        (config.sip.dscp, Some(config.media.dscp)),
+        (Dscp::NONE, Dscp::new(34))
+    );
+    let wrong = parse(&text.replace("34", "64")).expect_err("a mistake");
+    assert!(
+        wrong[0].contains("media.dscp") && wrong[0].contains("63"),
+        "{wrong:?}"
+    );
+}
+
+#[test]
+fn extensions_in_calls_of_each_user_and_trunk_are_as_the_file_says() {
+    use session_core::{Duty, Reliability, SessionPolicy, SignallingPolicy};
+    let text = "[[users]]\nname = \"anna\"\npassword = \"x\"\nreliable = \"off\"\n\
+        [[trunks]]\nname = \"carrier\"\naddress = \"192.0.2.9\"\nreliable = \"required\"\nsession_expires = 600\n\
+        session_refresher = \"peer\"\nrefer = true\n\
+        [[trunks]]\nname = \"pbx\"\naddress = \"192.0.2.8\"\nsession_expires = 0\nsession_refresher = \"gateway\"\n\
+        [[trunks]]\nname = \"usual\"\naddress = \"192.0.2.7\"\n";
+    let config = parse(text).expect("good");
+    assert_eq!(config.users["anna"].signalling.reliable, Reliability::Off);
+    let carrier = &config.trunks["carrier"];
+    assert_eq!(
+        carrier.signalling,
+        SignallingPolicy {
+            reliable: Reliability::Required,
+            session: SessionPolicy::Every(Duration::from_secs(600)),
+            refresher: Some(Duty::Peers),
+        }
+    );
+    assert!(carrier.transfers);
+    let pbx = config.trunks["pbx"].signalling;
+    assert_eq!(
+        (pbx.session, pbx.refresher),
+        (SessionPolicy::Off, Some(Duty::Ours))
+    );
+    let usual = &config.trunks["usual"];
+    assert_eq!(
+        (usual.signalling, usual.transfers),
+        (SignallingPolicy::default(), false)
+    );
+    for (good, bad, said) in [
+        (
+            "\"required\"",
+            "\"yes\"",
+            "`yes` is none of: off, supported, required",
+        ),
+        ("\"peer\"", "\"us\"", "`us` is neither \"gateway\" nor \"peer\""),
+        (
+            "600",
+            "60",
+            "must be an integer from 90 to 86400 (seconds), or 0 for never",
+        ),
+    ] {
+        let wrong = parse(&text.replace(good, bad)).expect_err("a mistake");
+        assert!(wrong[0].contains(said), "{wrong:?}");
+    }
+}
+
+#[test]
 fn a_language_without_prompts_is_refused_where_there_are_others() {
     assert_eq!(Config::default().media.language, "en");
     let chosen = parse(&format!("{ALICE}[media]\nlanguage = 'en'\n")).expect("built in");
@@ -584,6 +665,41 @@ fn a_trunk_registers_as_the_file_says() {
         assert!(
             errors.iter().any(|error| error.contains(mistake)),
             "{keys}: {errors:?}"
+        );
+    }
+}
+
+#[test]
+fn a_pbx_upstream_is_a_trunk_that_users_register_at_themselves() {
+    let of = |keys: &str| {
+        let text = format!("upstream='pbx'\n{keys}[[trunks]]\nname='pbx'\naddress='192.0.2.10'\n");
+        parse(&text)
+    };
+    let config = of("").expect("no users are needed");
+    assert_eq!((config.upstream.as_deref(), config.demo), (Some("pbx"), false));
+    assert_eq!(config.sip.upstream_rate, 200);
+    let config = parse(
+        "upstream='pbx'\n[sip]\nupstream_rate=20\n[[trunks]]\nname='pbx'\naddress='192.0.2.10'\nfrom_domain='pbx.example'\n",
+    );
+    assert_eq!(config.expect("good").sip.upstream_rate, 20);
+    for (text, mistake) in [
+        (
+            "upstream='pxb'\n[[trunks]]\nname='pbx'\naddress='192.0.2.10'\n",
+            "upstream: there is no trunk `pxb`",
+        ),
+        (
+            "upstream='pbx'\n[[trunks]]\nname='pbx'\naddress='192.0.2.10'\nusername='u'\npassword='a long secret'\nregister=true\n",
+            "upstream: the trunk `pbx` has `register`",
+        ),
+        (
+            "upstream='pbx'\n[sip]\nupstream_rate=0\n[[trunks]]\nname='pbx'\naddress='192.0.2.10'\n",
+            "sip.upstream_rate",
+        ),
+    ] {
+        let errors = parse(text).expect_err(text);
+        assert!(
+            errors.iter().any(|error| error.contains(mistake)),
+            "{text}: {errors:?}"
         );
     }
 }

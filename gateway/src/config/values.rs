@@ -9,8 +9,9 @@ use call_engine::acd::Strategy;
 use call_engine::{Action, Application};
 use media_core::negotiated::Codec;
 use session_core::guard::Network;
-use session_core::{MediaSource, Quota, SrtpPolicy};
+use session_core::{HoldPolicy, MediaSource, Quota, SrtpPolicy};
 use sip_core::flow::Transport;
+use sip_stack::Dscp;
 use sip_stack::transport::tls::{self, TlsError};
 use toml::de::DeValue;
 
@@ -50,6 +51,24 @@ pub(super) fn srtp(value: &DeValue<'_>) -> Result<SrtpPolicy, String> {
         "required" => Ok(SrtpPolicy::Required),
         other => Err(format!("`{other}` is none of: off, optional, required")),
     }
+}
+
+pub(super) fn hold(value: &DeValue<'_>) -> Result<HoldPolicy, String> {
+    match text(value)? {
+        "auto" => Ok(HoldPolicy::Auto),
+        "music" => Ok(HoldPolicy::Music),
+        "pass" => Ok(HoldPolicy::Pass),
+        other => Err(format!("`{other}` is none of: auto, music, pass")),
+    }
+}
+
+/// A code point of differentiated services.
+pub(super) fn dscp(value: &DeValue<'_>) -> Result<Dscp, String> {
+    let value = number(value, 0..=63)?;
+    u8::try_from(value)
+        .ok()
+        .and_then(Dscp::new)
+        .ok_or_else(|| format!("{value} is no code point"))
 }
 
 pub(super) fn socket(value: &DeValue<'_>, port: u16) -> Result<SocketAddr, String> {
@@ -305,17 +324,19 @@ pub(super) fn application(value: &DeValue<'_>) -> Result<Action, String> {
     }
 }
 
+/// A file that can be read, by its path relative to `base`.
+pub(super) fn readable(value: &DeValue<'_>, base: &Path) -> Result<PathBuf, String> {
+    let path = base.join(filled(value)?);
+    match std::fs::File::open(&path) {
+        Ok(_) => Ok(path),
+        Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
+    }
+}
+
 /// Certificate and key of a section; paths are relative to the file's folder.
 pub(super) fn identity<'t>(r: &mut Reader<'t>, section: &mut Section<'t>, base: &Path) -> Option<Tls> {
-    let path = |v: &DeValue<'_>| -> Result<PathBuf, String> {
-        let path = base.join(filled(v)?);
-        match std::fs::File::open(&path) {
-            Ok(_) => Ok(path),
-            Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
-        }
-    };
-    let certificate = r.get(section, "certificate", path);
-    let key = r.get(section, "key", path);
+    let certificate = r.get(section, "certificate", |v| readable(v, base));
+    let key = r.get(section, "key", |v| readable(v, base));
     for (here, there) in [("certificate", "key"), ("key", "certificate")] {
         if let (Some(span), None) = (section.span(here), section.span(there)) {
             r.fail(span, format!("{here} also needs {there}"));

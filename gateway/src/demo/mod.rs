@@ -69,6 +69,8 @@ impl Demonstration {
             display: "Demo caller".into(),
             media_source: MediaSource::Learn,
             srtp: session_core::SrtpPolicy::Off,
+            hold: session_core::HoldPolicy::Auto,
+            signalling: session_core::SignallingPolicy::default(),
         };
         config.users.insert(caller::ACCOUNT.into(), caller);
         let (wanted, queue) = mpsc::channel(WAITING);

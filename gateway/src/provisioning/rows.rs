@@ -89,6 +89,8 @@ impl UserRow {
             display: self.shown().to_owned(),
             media_source: session_core::MediaSource::Learn,
             srtp: session_core::SrtpPolicy::Off,
+            hold: session_core::HoldPolicy::Auto,
+            signalling: session_core::SignallingPolicy::default(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::config::Config;
 
 /// Our name in the From of calls we make.
-pub(super) fn host(config: &Config) -> String {
+pub(crate) fn host(config: &Config) -> String {
     let ip = || {
         config
             .advertise
@@ -20,7 +20,7 @@ pub(super) fn host(config: &Config) -> String {
 }
 
 /// Addresses for phones; one of a family that this host does not have is used only if there is no other.
-pub(super) fn phone_ips(configured: &[IpAddr]) -> Vec<IpAddr> {
+pub(crate) fn phone_ips(configured: &[IpAddr]) -> Vec<IpAddr> {
     let all: Vec<IpAddr> = configured.iter().map(|ip| phone_ip(*ip)).collect();
     let there = |ip: &&IpAddr| !ip.is_unspecified();
     let some: Vec<IpAddr> = all.iter().filter(there).copied().collect();

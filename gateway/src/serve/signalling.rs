@@ -11,7 +11,7 @@ use sip_core::flow::Transport;
 use sip_core::message::Method;
 use sip_stack::StackConfig;
 use sip_stack::media::MediaConfig;
-use sip_stack::transport::tls::{Certificate, ClientTls};
+use sip_stack::transport::tls::ClientTls;
 use sip_stack::transport::{Limits, Listen, Outbound};
 
 use super::addresses::{host, phone_ips};
@@ -21,6 +21,7 @@ use crate::auth::Accounts;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::prompts;
+use crate::reload::Certificates;
 
 /// All settings of the stack.
 pub(super) fn settings(
@@ -28,11 +29,11 @@ pub(super) fn settings(
     budget: Budget,
     identity: &Arc<Identity>,
     (accounts, secret): (&Accounts, [u8; 32]),
-    certificate: Option<&Arc<Certificate>>,
+    certificates: &Certificates,
 ) -> Result<StackConfig, ServeError> {
     let mut listen: Vec<Listen> = config.sip.udp.iter().copied().map(Listen::Udp).collect();
     listen.extend(config.sip.tcp.iter().copied().map(Listen::Tcp));
-    if let Some(certificate) = certificate {
+    if let Some(certificate) = &certificates.sip {
         let server = tls::server(certificate, &[])?;
         listen.extend(
             config
@@ -42,17 +43,23 @@ pub(super) fn settings(
                 .map(|addr| Listen::Tls(*addr, Arc::clone(&server))),
         );
     }
-    let uses_tls = config.trunks.values().any(|t| t.transport == Transport::Tls);
+    let trusts_system = |name| config.trunk_tls.get(name).is_none_or(|tls| tls.ca.is_none());
+    let needs_system = config
+        .trunks
+        .iter()
+        .any(|(name, trunk)| trunk.transport == Transport::Tls && trusts_system(name));
     // A trunk over TLS may be added later.
     let outbound = Outbound {
         tls: match ClientTls::system() {
             Ok(tls) => Some(Arc::new(tls)),
-            Err(error) if uses_tls => return Err(failed("TLS towards trunks", error)),
+            Err(error) if needs_system => return Err(failed("TLS towards trunks", error)),
             Err(error) => {
                 tracing::debug!(%error, "no TLS towards trunks");
                 None
             }
         },
+        peers: Arc::clone(&certificates.trunks),
+        dscp: config.sip.dscp,
         ..Outbound::default()
     };
     Ok(StackConfig {
@@ -67,6 +74,7 @@ pub(super) fn settings(
             browser_port: config.media.browser_port,
             phone_ports: config.media.phone_ports.clone(),
             prompts: announcements(config),
+            dscp: config.media.dscp,
             ..MediaConfig::default()
         },
         identity: Arc::clone(identity),
@@ -118,6 +126,8 @@ fn sessions(
             ..config.limits.clone()
         },
         register_rate: config.sip.register_rate,
+        upstream: config.upstream.clone(),
+        upstream_rate: config.sip.upstream_rate,
         secret,
         messages: config.messages.clone(),
     }

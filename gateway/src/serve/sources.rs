@@ -12,7 +12,7 @@ pub(super) fn wall_clock() -> Time {
 }
 
 /// Random numbers from a seed of the system.
-pub(super) fn randomness() -> Result<Rng, ServeError> {
+pub(crate) fn randomness() -> Result<Rng, ServeError> {
     let mut seed = [0; 32];
     SystemRandom::new()
         .fill(&mut seed)

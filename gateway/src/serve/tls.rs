@@ -2,23 +2,26 @@
 
 use std::sync::Arc;
 
-use sip_stack::transport::tls::Certificate;
+use sip_stack::transport::tls::{Certificate, PeersTls};
 
 use super::error::{ServeError, failed};
 use crate::config::{Config, Tls};
-use crate::reload::{Certificates, key_pair};
+use crate::reload::Certificates;
 
 /// Reads the certificates that a configuration names.
 pub(super) fn certificates(config: &Config) -> Result<Certificates, ServeError> {
+    let trunks = Arc::<PeersTls>::default();
+    trunks.replace(config.trunks_tls().map_err(ServeError)?);
     Ok(Certificates {
         http: certificate(config.http.tls.as_ref())?,
         sip: certificate(config.sip.identity.as_ref())?,
+        trunks,
     })
 }
 
 fn certificate(files: Option<&Tls>) -> Result<Option<Arc<Certificate>>, ServeError> {
     match files {
-        Some(files) => Ok(Some(Certificate::new(key_pair(files).map_err(ServeError)?))),
+        Some(files) => Ok(Some(Certificate::new(files.key_pair().map_err(ServeError)?))),
         None => Ok(None),
     }
 }

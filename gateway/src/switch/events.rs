@@ -1,7 +1,8 @@
 //! Events of calls: which are the call centre's, and what the others lead to.
 
 use sans_io::Time;
-use session_core::{CallRecord, Coordinator, Event, SessionId};
+use session_core::{CallRecord, Coordinator, Event, SessionId, Source};
+use sip_core::message::StatusCode;
 
 use super::Switch;
 use crate::call_log::CallLines;
@@ -68,6 +69,7 @@ impl Switch {
                 tracing::info!(session = session.0, leg = leg.0, away, "browser presence");
             }
             Event::Watch { subscription, watch } => self.watched(now, subscription, &watch, coordinator),
+            Event::Mailbox { notice, about } => self.noticed(now, notice, &about, coordinator),
             Event::Message { message, about } => self.written(now, message, &about, coordinator),
             Event::Refused(refusal) => {
                 if let Some(sentry) = &self.sentry {
@@ -89,8 +91,25 @@ impl Switch {
     fn ended(&mut self, session: SessionId, record: &CallRecord) {
         self.inquiries.forget(session);
         let lines = self.lines.remove(&session).unwrap_or_default();
+        // Its caller tries again with credentials, which makes another call.
+        if is_challenged(record) {
+            return tracing::info!(
+                session = session.0,
+                code = record.code.get(),
+                "call challenged by the PBX"
+            );
+        }
         self.counts.count(lines.direction(), record);
         lines.end(record);
         tracing::debug!(?record, "call record");
     }
+}
+
+/// True for the call of a user of a PBX that the PBX challenged: no other caller gets such a status.
+fn is_challenged(record: &CallRecord) -> bool {
+    let is_challenge = matches!(
+        record.code,
+        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+    );
+    is_challenge && record.answered.is_none() && matches!(record.source, Some(Source::User(_)))
 }

@@ -2,7 +2,7 @@
 
 use call_engine::Decision;
 use sans_io::Time;
-use session_core::{Coordinator, Dial, IncomingCall, LegId, OnFailure, SessionId};
+use session_core::{Coordinator, Dial, IncomingCall, LegId, OnFailure, SessionId, Way};
 use sip_core::message::StatusCode;
 
 use super::{Switch, origin};
@@ -20,6 +20,9 @@ impl Switch {
         call: &IncomingCall,
         coordinator: &mut Coordinator,
     ) {
+        if let Some(way) = &call.way {
+            return self.between(now, session, (call, way), coordinator);
+        }
         let decision = self.routing.decide(origin(&call.source), &call.to);
         let lines = CallLines::begin(now, session, call, &decision);
         let kind = lines.kind();
@@ -49,6 +52,30 @@ impl Switch {
             }
         }
         self.arrived(now, (session, kind), call, called, coordinator);
+    }
+
+    /// Carries a call between a PBX and a user of its, who registers through the gateway. The PBX has the dial plan, and shows the call to
+    /// whom it will.
+    fn between(
+        &mut self,
+        now: Time,
+        session: SessionId,
+        (call, way): (&IncomingCall, &Way),
+        coordinator: &mut Coordinator,
+    ) {
+        let decision = match way {
+            Way::Out { trunk } => Decision::Trunk {
+                trunks: trunk.as_str().into(),
+                number: call.to.clone(),
+            },
+            Way::In { user } => Decision::User { name: user.clone() },
+        };
+        self.lines
+            .insert(session, CallLines::begin(now, session, call, &decision));
+        match way {
+            Way::Out { .. } => coordinator.dial_pbx(now, session, self.ring_timeout),
+            Way::In { user } => coordinator.dial_client(now, session, user, self.ring_timeout),
+        }
     }
 
     /// Shows a call to pages and programs, unless a queue took it.

@@ -1,4 +1,4 @@
-//! Transfers that the phones of users ask for (REFER, RFC 3515).
+//! Transfers that phones of users, and trunks, ask for (REFER, RFC 3515).
 
 use call_engine::Origin;
 use sans_io::Time;
@@ -10,17 +10,23 @@ use crate::centre::view;
 use crate::routing::Destination;
 
 impl Switch {
-    /// A user's phone asks for a transfer: to any number that the dial plan lets that user call, or to the
-    /// other party of another call of that user.
+    /// A user's phone or a trunk asks for a transfer: to any number that the dial plan lets it call, or to the
+    /// other party of another call of its own.
     pub(super) fn refer(&mut self, now: Time, leg: LegId, to: ReferTo, coordinator: &mut Coordinator) {
         let number = match to {
             ReferTo::Leg(other) => return coordinator.transfer_attended(now, leg, other),
             ReferTo::Number(number) => number,
         };
-        let Some(user) = coordinator.user_of(leg).map(str::to_owned) else {
+        let user = coordinator.user_of(leg).map(|name| Origin::User(name.to_owned()));
+        let trunk = || {
+            coordinator
+                .trunk_of(leg)
+                .map(|name| Origin::Trunk(name.to_owned()))
+        };
+        let Some(origin) = user.or_else(trunk) else {
             return coordinator.refuse_refer(now, leg, StatusCode::FORBIDDEN);
         };
-        let decision = self.routing.decide(Origin::User(user), &number);
+        let decision = self.routing.decide(origin, &number);
         tracing::info!(leg = leg.0, decision = decision.kind(), "transfer");
         match self.routing.destination(decision) {
             Destination::Party(party) => {

@@ -1,8 +1,8 @@
-//! Watching and messages: whom a number means that is watched, or written to.
+//! Watching, mailboxes and messages: whom a number means that is watched, has messages, or is written to.
 
 use call_engine::Decision;
 use sans_io::Time;
-use session_core::{Coordinator, IncomingMessage, MessageId, WatchRequest};
+use session_core::{Coordinator, IncomingMessage, MailboxNotice, MessageId, NoticeId, Party, WatchRequest};
 use sip_core::endpoint::SubscriptionId;
 use sip_core::message::StatusCode;
 
@@ -27,6 +27,23 @@ impl Switch {
         }
     }
 
+    /// A voice mail system says what is in the mailbox of a number: that of the user whom a call to it would reach.
+    pub(super) fn noticed(
+        &self,
+        now: Time,
+        notice: NoticeId,
+        about: &MailboxNotice,
+        coordinator: &mut Coordinator,
+    ) {
+        match self.routing.decide(origin(&about.source), &about.number) {
+            Decision::User { name } => coordinator.take_notice(now, notice, &name),
+            decision => {
+                tracing::debug!(number = %about.number, ?decision, "no user with a mailbox");
+                coordinator.refuse_notice(now, notice, StatusCode::NOT_FOUND);
+            }
+        }
+    }
+
     /// Somebody writes to a number: the message goes where a call to it would go. Queues and applications read nothing.
     pub(super) fn written(
         &self,
@@ -35,6 +52,9 @@ impl Switch {
         about: &IncomingMessage,
         coordinator: &mut Coordinator,
     ) {
+        if let Some(client) = &about.client {
+            return coordinator.deliver_message(now, message, &Party::User(client.clone()));
+        }
         match self.routing.route(origin(&about.source), &about.to) {
             Destination::Party(party) => coordinator.deliver_message(now, message, &party),
             Destination::Nobody(code) => coordinator.refuse_message(now, message, code),

@@ -66,6 +66,17 @@ impl Direction {
         matches!(self, Direction::SendRecv | Direction::RecvOnly)
     }
 
+    /// Direction that both allow, each written as our side sees it (RFC 3264 §6.1).
+    #[must_use]
+    pub const fn intersect(self, other: Direction) -> Direction {
+        match (self.sends() && other.sends(), self.receives() && other.receives()) {
+            (true, true) => Direction::SendRecv,
+            (true, false) => Direction::SendOnly,
+            (false, true) => Direction::RecvOnly,
+            (false, false) => Direction::Inactive,
+        }
+    }
+
     /// The same stream seen from the other end.
     #[must_use]
     pub const fn reversed(self) -> Direction {
@@ -81,7 +92,7 @@ impl Direction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Negotiated {
     /// Streams that were agreed, in the order of the sections; those refused with port 0 are left out. Audio is the only kind that is
-    /// agreed to. A stream keeps its place as long as the leg lasts: one that ends before a later one stays here as inactive.
+    /// agreed to; beside a fax there is none. A stream keeps its place as long as the leg lasts: one that ends before a later one stays here as inactive.
     pub streams: SmallVec<[StreamAgreed; 1]>,
     /// Transport and addresses, which all streams share (BUNDLE, RFC 8843).
     pub transport: Transport,
@@ -218,6 +229,11 @@ pub enum Transport {
         /// The suite and the keys of both directions. Not for logs, and their `Debug` shows none.
         keys: Box<Keys>,
     },
+    /// `udptl`: a fax in the place of the audio (ITU-T T.38), in the clear.
+    Udptl {
+        /// Address where the peer receives it; `None` where its SDP names none.
+        remote: Option<SocketAddr>,
+    },
     /// `UDP/TLS/RTP/SAVPF` with ICE, rtcp-mux always.
     Dtls {
         /// The peer's credentials.
@@ -236,7 +252,9 @@ impl Transport {
     #[must_use]
     pub const fn remote(&self) -> Option<SocketAddr> {
         match self {
-            Transport::Rtp { remote, .. } | Transport::Sdes { remote, .. } => *remote,
+            Transport::Rtp { remote, .. } | Transport::Sdes { remote, .. } | Transport::Udptl { remote } => {
+                *remote
+            }
             Transport::Dtls { .. } => None,
         }
     }

@@ -11,7 +11,8 @@ use media_core::negotiated::{Codec, Fingerprint};
 use media_core::sdp::SrtpPolicy;
 use sans_io::Time;
 use sip_core::auth::{Algorithm, Password};
-use sip_core::endpoint;
+use sip_core::dialog::Duty;
+use sip_core::endpoint::{self, Reliability};
 use sip_core::flow::Transport;
 use sip_core::uri::Uri;
 
@@ -71,6 +72,10 @@ pub struct Config {
     pub limits: Limits,
     /// Maximum number of REGISTERs that we send each second, their repetitions not counted.
     pub register_rate: u32,
+    /// Trunk that is a PBX whose users register through us, with credentials that we neither know nor keep.
+    pub upstream: Option<String>,
+    /// Maximum number of requests of its clients that it gets each second.
+    pub upstream_rate: u32,
     /// Secret that makes the `Contact` of each trunk that we register at unlike what anybody guesses: the same after a restart, if
     /// registrars are not to keep two of them.
     pub secret: [u8; 32],
@@ -170,6 +175,29 @@ pub enum Access {
     Anyone,
 }
 
+/// Extensions of SIP in calls with a user or a trunk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignallingPolicy {
+    /// Provisional responses that go, and come, reliably (RFC 3262).
+    pub reliable: Reliability,
+    /// Session timer to ask for (RFC 4028).
+    pub session: SessionPolicy,
+    /// Side that is to refresh the session, where it is asked who does.
+    pub refresher: Option<Duty>,
+}
+
+/// Session timer that is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionPolicy {
+    /// That of [`Config::session_timer`].
+    #[default]
+    AsUsual,
+    /// None: only where the other side asks for one.
+    Off,
+    /// One of this interval.
+    Every(Duration),
+}
+
 /// A user of the directory.
 #[derive(Clone, Debug)]
 pub struct User {
@@ -181,6 +209,10 @@ pub struct User {
     pub media_source: MediaSource,
     /// Encryption of the media of the user's phones; a browser's are always encrypted.
     pub srtp: SrtpPolicy,
+    /// What the user's phones are told when the other party of their call holds them.
+    pub hold: HoldPolicy,
+    /// Extensions of SIP in the user's calls.
+    pub signalling: SignallingPolicy,
 }
 
 /// A carrier, or a PBX: known by its address, or by our registration at it.
@@ -225,8 +257,31 @@ pub struct Trunk {
     pub media_source: MediaSource,
     /// Encryption of its media.
     pub srtp: SrtpPolicy,
+    /// What it is told when the other party of its call holds it.
+    pub hold: HoldPolicy,
+    /// True if faxes may change over to T.38 in its calls.
+    pub t38: bool,
+    /// Extensions of SIP in its calls.
+    pub signalling: SignallingPolicy,
+    /// True if it may transfer its calls (REFER), to where the dial plan lets it call.
+    pub transfers: bool,
     /// Calls to it: its other places, their health, and limits.
     pub outgoing: Outgoing,
+}
+
+/// What a phone or trunk is told when the other party of its call holds it. Browsers, and whoever talks with an application, a queue
+/// or a conference, hear our music in any case, and are told nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HoldPolicy {
+    /// As [`Pass`](Self::Pass) in a call from trunk to trunk, else as [`Music`](Self::Music). A carrier or a PBX behind each of two trunks
+    /// knows what to do with a hold, and may have music of its own; phones sound right without a word, and many carriers take a
+    /// re-INVITE from a subscriber's side badly.
+    #[default]
+    Auto,
+    /// Nothing: it hears our music while the one who holds sends nothing.
+    Music,
+    /// The hold, by re-INVITE with the same direction; it hears what the one who holds sends.
+    Pass,
 }
 
 /// Number that a trunk is shown in `From`.

@@ -1,21 +1,22 @@
 //! Surroundings of every machine: settings, the SIP machine, the directory, timers, and the outputs of the coordinator.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use media_core::control::{BridgeId, Command, LegId};
 use media_core::negotiated::Codec;
 use sans_io::{Deadline, Rng, Timers};
-use sip_core::endpoint::Endpoint;
+use sip_core::endpoint::{Endpoint, SessionWish};
 use sip_core::registrar;
 
 use crate::SessionId;
-use crate::config::Config;
+use crate::config::{Config, SessionPolicy};
 use crate::coordinator::{Output, Timer};
 use crate::directory::Directory;
 use crate::event::Event;
 use crate::index::Index;
-use crate::leg::{Device, Leg};
+use crate::leg::{Account, Device, Leg};
 use crate::trunk::Trunks;
+use crate::upstream::Upstream;
 
 /// Everything that a call and its legs work with, and own none of.
 #[derive(Debug)]
@@ -24,10 +25,13 @@ pub(crate) struct Context {
     pub(crate) rng: Rng,
     pub(crate) endpoint: Endpoint,
     pub(crate) directory: Directory,
+    pub(crate) upstream: Upstream,
     pub(crate) timers: Timers<Timer>,
     pub(crate) index: Index,
     pub(crate) trunks: Trunks,
     out: VecDeque<Output>,
+    /// Calls in which something that was passed on may have to be taken back.
+    unsettled: BTreeSet<SessionId>,
     /// Bridges of calls whose audio is to be brought in line.
     changed_bridges: Vec<BridgeId>,
     endpoint_deadline: Deadline,
@@ -39,6 +43,7 @@ impl Context {
         let shards = config.shards;
         let last_id = config.first_id;
         Context {
+            upstream: Upstream::new(config.upstream.clone(), config.secret),
             config,
             rng,
             endpoint,
@@ -47,6 +52,7 @@ impl Context {
             index: Index::new(shards),
             trunks: Trunks::default(),
             out: VecDeque::new(),
+            unsettled: BTreeSet::new(),
             changed_bridges: Vec::new(),
             endpoint_deadline: None,
             last_id,
@@ -91,6 +97,15 @@ impl Context {
         self.changed_bridges.pop()
     }
 
+    /// Something of that call changed that a change which was passed on depends on.
+    pub(crate) fn settle_later(&mut self, session: SessionId) {
+        self.unsettled.insert(session);
+    }
+
+    pub(crate) fn next_unsettled(&mut self) -> Option<SessionId> {
+        self.unsettled.pop_first()
+    }
+
     /// An id that was never used: see [`Config::first_id`].
     pub(crate) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
@@ -128,6 +143,20 @@ impl Context {
             Some(trunk) if !trunk.codecs.is_empty() => trunk.codecs.clone(),
             _ => self.config.phone_codecs.clone(),
         }
+    }
+
+    /// Session timer to ask for in a call of this account. A browser's call has the consent checks of ICE.
+    pub(crate) fn session_wish(&self, account: &Account, device: Device) -> Option<SessionWish> {
+        let policy = self.directory.signalling(account);
+        let interval = match policy.session {
+            SessionPolicy::AsUsual => self.config.session_timer.filter(|_| !device.is_browser())?,
+            SessionPolicy::Off => return None,
+            SessionPolicy::Every(interval) => interval,
+        };
+        Some(SessionWish {
+            interval,
+            refresher: policy.refresher,
+        })
     }
 
     /// Reports which users became reachable or unreachable since the last time.

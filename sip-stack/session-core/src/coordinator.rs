@@ -22,6 +22,7 @@ use crate::instant::{MessageId, Messages};
 use crate::leg::Leg;
 use crate::registration::Registrations;
 use crate::trunk::Located;
+use crate::upstream::Relays;
 use crate::watch::Watches;
 
 /// The one authority on live calls.
@@ -38,6 +39,8 @@ pub struct Coordinator {
     probes: BTreeMap<endpoint::RequestId, String>,
     watches: Watches,
     messages: Messages,
+    /// Requests of clients of the PBX.
+    relays: Relays,
     /// True if names of trunks are followed.
     follows: bool,
 }
@@ -55,6 +58,8 @@ pub(crate) enum Timer {
     Message(MessageId),
     Kept,
     Publications,
+    Upstream,
+    Transferred(LegId),
 }
 
 /// Inputs.
@@ -130,6 +135,7 @@ impl Coordinator {
         let directory = Directory::new(access, credentials, config.max_contacts);
         let admission = Admission::new(&config, &directory, &mut rng);
         let registrations = Registrations::new(config.register_rate);
+        let relays = Relays::new(config.upstream_rate);
         let mut coordinator = Coordinator {
             context: Context::new(config, rng, endpoint, directory),
             admission,
@@ -139,6 +145,7 @@ impl Coordinator {
             probes: BTreeMap::new(),
             watches: Watches::default(),
             messages: Messages::default(),
+            relays,
             follows: false,
         };
         coordinator.follow_trunks();
@@ -148,6 +155,7 @@ impl Coordinator {
 
     /// Takes one input. Never fails: bad input becomes an answer, a counter or an event.
     pub fn handle_input(&mut self, now: Time, input: Input) {
+        self.context.upstream.begins(now);
         match input {
             Input::Sip(input) => self.on_sip(now, input),
             Input::Media { event, .. } => self.on_media(now, event),
@@ -171,7 +179,7 @@ impl Coordinator {
     fn on_sip(&mut self, now: Time, input: endpoint::Input) {
         if let endpoint::Input::FlowClosed { flow } = &input {
             let flow = *flow;
-            self.context.directory.flow_closed(flow);
+            self.unbind(now, flow);
             self.context.endpoint.handle_input(now, input);
             if let Some(registrar) = self.registrations.reached_over(flow) {
                 self.context.trunks.connection_lost(registrar);
@@ -219,6 +227,8 @@ impl Coordinator {
             Timer::Message(message) => self.message_takes_long(now, message),
             Timer::Kept => self.expire_kept(now),
             Timer::Publications => self.publications_over(now),
+            Timer::Upstream => self.relay_due(now),
+            Timer::Transferred(leg) => self.client_transferred(now, leg),
         }
     }
 
@@ -302,12 +312,22 @@ impl Coordinator {
                 endpoint::Output::Event(event) => self.on_signalling(now, event),
                 // What changed may be told to who watches.
                 endpoint::Output::Timeout(deadline) => {
-                    if !self.settle_targets(now) && !self.settle_watches(now) {
+                    if !self.settle_targets(now) && !self.settle_calls(now) && !self.settle_watches(now) {
                         return self.context.set_endpoint_deadline(deadline);
                     }
                 }
             }
         }
+    }
+
+    /// Takes back what was passed on in calls and concerns its party no more. False if there was no such call.
+    fn settle_calls(&mut self, now: Time) -> bool {
+        let mut any = false;
+        while let Some(session) = self.context.next_unsettled() {
+            any = true;
+            self.with_call(session, |call, cx| call.settle(cx, now));
+        }
+        any
     }
 
     /// Does something with a call; one that is over with that is forgotten. `None` where there is no such call.
@@ -322,8 +342,11 @@ impl Coordinator {
         self.watches.touch(call);
         debug_assert_eq!(call.broken(&self.context.index), None);
         let (is_over, bridge) = (call.is_over(), call.shared_bridge());
-        if is_over {
-            self.calls.remove(&session);
+        if is_over
+            && let Some(mut call) = self.calls.remove(&session)
+            && let Some(outward) = call.take_outward()
+        {
+            self.outward_over(outward);
         }
         if let Some(bridge) = bridge.filter(|_| is_over) {
             self.forget_in_bridge(bridge, session);
@@ -434,6 +457,10 @@ impl Coordinator {
 
     pub(crate) fn messages_mut(&mut self) -> (&mut Messages, &mut Context) {
         (&mut self.messages, &mut self.context)
+    }
+
+    pub(crate) fn upstream_mut(&mut self) -> (&mut Relays, &mut Admission, &mut Context) {
+        (&mut self.relays, &mut self.admission, &mut self.context)
     }
 
     pub(crate) fn probes_mut(&mut self) -> &mut BTreeMap<endpoint::RequestId, String> {

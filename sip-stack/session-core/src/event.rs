@@ -13,7 +13,7 @@ use crate::identity::Identity;
 use crate::record::{CallRecord, Cause, Fault};
 use crate::registration::Registrant;
 use crate::trunk::TargetStatus;
-use crate::{IncomingMessage, MessageId, Refusal, SessionId, WatchRequest};
+use crate::{IncomingMessage, MailboxNotice, MessageId, NoticeId, Refusal, SessionId, WatchRequest};
 
 /// Coordinator to application. Events of one session come in order; [`Event::Ended`] is its last.
 #[derive(Clone, Debug)]
@@ -304,6 +304,14 @@ pub enum Event {
         /// Who wants to watch whom.
         watch: WatchRequest,
     },
+    /// A trunk says what is in a mailbox; waits for [`take_notice`](crate::Coordinator::take_notice) or
+    /// [`refuse_notice`](crate::Coordinator::refuse_notice).
+    Mailbox {
+        /// The notice.
+        notice: NoticeId,
+        /// Sender, and whose mailbox.
+        about: MailboxNotice,
+    },
     /// A user or a trunk sends an instant message; waits for [`deliver_message`](crate::Coordinator::deliver_message) or
     /// [`refuse_message`](crate::Coordinator::refuse_message).
     Message {
@@ -360,6 +368,7 @@ impl Event {
             | Event::Refused(_)
             | Event::Watch { .. }
             | Event::Message { .. }
+            | Event::Mailbox { .. }
             | Event::Banned(_)
             | Event::Target { .. }
             | Event::Registration { .. } => None,
@@ -468,4 +477,21 @@ pub struct IncomingCall {
     pub call_id: String,
     /// The peer is a browser.
     pub browser: bool,
+    /// The way, where the call is one of a PBX with a client of its: it is not for a dial plan.
+    pub way: Option<Way>,
+}
+
+/// Way of a call between a PBX and a client that registers through us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From a client to the PBX: [`dial_pbx`](crate::Coordinator::dial_pbx).
+    Out {
+        /// Name of the PBX's trunk.
+        trunk: String,
+    },
+    /// From the PBX to a client: [`dial_client`](crate::Coordinator::dial_client).
+    In {
+        /// Address of record, `user@domain`.
+        user: String,
+    },
 }

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use media_core::control::LegId;
 use media_core::sdp;
 use sans_io::Time;
-use sip_core::endpoint::{Headers, UsageId};
+use sip_core::endpoint::{Headers, Reliability, UsageId};
 use sip_core::flow::{Flow, Transport};
-use sip_core::message::{Message, NameAddr, StatusCode};
+use sip_core::message::{HeaderName, Message, NameAddr, StatusCode};
 use sip_core::uri::UriRef;
 
 use crate::admission::Word;
@@ -14,11 +14,12 @@ use crate::call::{Call, NewCall};
 use crate::context::Context;
 use crate::coordinator::Coordinator;
 use crate::dial::Caller;
-use crate::event::{Event, IncomingCall, Source};
+use crate::event::{Event, IncomingCall, Source, Way};
 use crate::identity::{Sender, read};
 use crate::leg::{
     Account, Course, Device, Dialog, Leg, MediaWanted, Membership, Negotiation, Peer, Purpose, Sent,
 };
+use crate::upstream::Outward;
 
 /// An INVITE that is admitted.
 struct Admitted {
@@ -28,6 +29,8 @@ struct Admitted {
     offer: Option<Bytes>,
     device: Device,
     family: Option<sdp::Family>,
+    /// The INVITE, if it goes on to a PBX.
+    outward: Option<Outward>,
 }
 
 impl Coordinator {
@@ -46,6 +49,7 @@ impl Coordinator {
                 .offered(user, contact, flow, device.is_browser());
         }
         let call = describe(cx, request, admitted.source, flow, device);
+        let outward = admitted.outward;
         let (session, leg) = (cx.next_session(), cx.next_leg());
         let shard = cx.index.least_loaded();
         let account = Account::of(&call.source);
@@ -72,6 +76,7 @@ impl Coordinator {
             shard,
         };
         let mut made = Call::new(cx, new);
+        made.set_outward(outward);
         let peer = Peer {
             party: call.from.clone(),
             account,
@@ -94,6 +99,8 @@ impl Coordinator {
         );
         caller.open(cx, kind);
         cx.index.add_usage(usage, leg);
+        let reliability = cx.directory.signalling(caller.account()).reliable;
+        cx.endpoint.ring_reliably(usage, reliability);
         caller.restrict(cx, usage, Some(flow.remote.ip()), "");
         made.add_leg(cx, caller);
         let call = Box::new(call);
@@ -118,24 +125,25 @@ impl Coordinator {
                 .turn_away(usage, StatusCode::SERVICE_UNAVAILABLE, &retry);
             return None;
         }
-        let (admission, cx) = self.admission_mut();
+        let cx = self.context_mut();
         if cx.is_scanner(request, flow) {
             cx.endpoint.pass_over_call(usage);
             return None;
         }
-        let word = admission.admit(cx, now, request, flow);
+        let outward = self.outward(now, request, flow);
+        let (admission, cx) = self.admission_mut();
+        let (word, outward) = match outward {
+            Some(Ok(outward)) => {
+                let source = Source::User(outward.aor().as_str().to_owned());
+                (Word::Granted { source, lent: None }, Some(outward))
+            }
+            Some(Err(word)) => (word, None),
+            None => (admission.admit(cx, now, request, flow), None),
+        };
         admission.report_bans(cx);
         let source = match word {
             Word::Granted { source, .. } => source,
-            Word::PassedOver => {
-                cx.endpoint.pass_over_call(usage);
-                return None;
-            }
-            // RFC 3261 §26.3.2.4: a peer that has proved nothing is challenged once, and costs nothing.
-            Word::Refused { code, headers } => {
-                cx.endpoint.turn_away(usage, code, &headers);
-                return None;
-            }
+            word => return self.turn_away(usage, word),
         };
         let replaced = match self.replaced_by(request, &source) {
             Ok(replaced) => replaced,
@@ -156,6 +164,14 @@ impl Coordinator {
             let retry = vec![("Retry-After".into(), seconds.to_string())];
             cx.endpoint
                 .turn_away(usage, StatusCode::SERVICE_UNAVAILABLE, &retry);
+            return None;
+        }
+        let wanted = cx.directory.signalling(&Account::of(&source)).reliable;
+        if wanted == Reliability::Required && !knows_100rel(request) {
+            // RFC 3261 §21.4.16.
+            let require = vec![("Require".into(), "100rel".into())];
+            cx.endpoint
+                .turn_away(usage, StatusCode::EXTENSION_REQUIRED, &require);
             return None;
         }
         // Without one the caller wants our offer (late offer).
@@ -179,13 +195,35 @@ impl Coordinator {
                 Some(sdp::Family::of(flow.remote.ip())),
             ),
         };
+        let outward = match outward
+            .map(|outward| self.attempt_outward(now, outward))
+            .transpose()
+        {
+            Ok(outward) => outward,
+            Err(word) => return self.turn_away(usage, word),
+        };
         Some(Admitted {
             source,
             replaced,
             offer,
             device: Device::of(is_browser),
             family,
+            outward,
         })
+    }
+}
+
+impl Coordinator {
+    /// Refuses an INVITE, or leaves it unanswered.
+    fn turn_away<T>(&mut self, usage: UsageId, word: Word) -> Option<T> {
+        let endpoint = &mut self.context_mut().endpoint;
+        match word {
+            // RFC 3261 §26.3.2.4: a peer that has proved nothing is challenged once, and costs nothing.
+            Word::Refused { code, headers } => endpoint.turn_away(usage, code, &headers),
+            Word::PassedOver => endpoint.pass_over_call(usage),
+            Word::Granted { .. } => debug_assert!(false, "who may call is not turned away"),
+        }
+        None
     }
 }
 
@@ -194,6 +232,7 @@ fn describe(cx: &Context, request: &Message, source: Source, flow: Flow, device:
     let sender = Sender::of(&cx.directory, &source);
     let (Caller { user: from, display }, identity) = read(request, &sender);
     let uri = request.request_uri().and_then(|uri| UriRef::parse(uri).ok());
+    let way = cx.way(&source, &called(request));
     let source_name = match &source {
         Source::Trunk(name) => Some(name.clone()),
         Source::User(_) | Source::Anyone => None,
@@ -203,14 +242,16 @@ fn describe(cx: &Context, request: &Message, source: Source, flow: Flow, device:
         source,
         display,
         identity,
-        to: match &source_name {
-            Some(trunk) => dialled(cx, request, trunk),
-            None => called(request),
+        to: match (&way, &source_name) {
+            (Some(Way::In { user }), _) => user.clone(),
+            (_, Some(trunk)) => dialled(cx, request, trunk),
+            (_, None) => called(request),
         },
         domain: uri.map(host_of).unwrap_or_default(),
         peer: flow.remote,
         call_id: request.call_id().to_owned(),
         browser: device.is_browser(),
+        way,
     }
 }
 
@@ -231,6 +272,11 @@ fn dialled(cx: &Context, request: &Message, trunk: &str) -> String {
         .and_then(NameAddr::parse);
     let number = user_of(party.unwrap_or(request.to()).uri);
     if number.is_empty() { called } else { number }
+}
+
+/// True if the sender of an INVITE acknowledges provisional responses.
+fn knows_100rel(request: &Message) -> bool {
+    request.supports("100rel") || request.lists(HeaderName::Require, "100rel")
 }
 
 /// `Warning` (RFC 3261 §20.43): a code and a text for whoever reads it.

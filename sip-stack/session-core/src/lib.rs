@@ -28,16 +28,20 @@ mod signalling;
 mod stats;
 mod transfer;
 mod trunk;
+mod upstream;
 mod verbs;
 mod watch;
 
 pub use admission::{Excess, Limits, MAX_USER, Quota, Reason, Refusal};
 pub use bridge::{BridgeError, BridgeInfo};
 pub use call::{CallSession, CallState, SessionId};
-pub use config::{Access, Adjustment, CallerId, Config, Credentials, Lent, Trunk, User};
+pub use config::{
+    Access, Adjustment, CallerId, Config, Credentials, HoldPolicy, Lent, SessionPolicy, SignallingPolicy,
+    Trunk, User,
+};
 pub use coordinator::{Coordinator, Input, Output};
 pub use dial::{Attempt, Caller, Dial, Invitation, Next, OnFailure, OutgoingCall, Party};
-pub use event::{BridgeEvent, Event, IncomingCall, ReferTo, RegistrationState, Source};
+pub use event::{BridgeEvent, Event, IncomingCall, ReferTo, RegistrationState, Source, Way};
 pub use ids::first_id;
 pub use instant::{IncomingMessage, MessageCounts, MessageId, MessageSettings};
 pub use leg::{LegInfo, LegState};
@@ -48,8 +52,12 @@ pub use recovery::SavedLeg;
 pub use registration::{
     ContactUser, Registrant, Registration, TrunkRegistration, TrunkRegistrationStatus, TrunkStatus,
 };
+pub use sip_core::dialog::Duty;
+pub use sip_core::endpoint::Reliability;
 pub use stats::Stats;
 pub use trunk::{
     CallRate, FailoverCodes, Located, Outgoing, TargetState, TargetStatus, Trouble, TrunkAddress, Watch,
 };
-pub use watch::{Activity, Package, WatchCounts, WatchRequest, rewrite_presence};
+pub use watch::{
+    Activity, MailboxNotice, NoticeId, Package, WatchCounts, WatchRequest, rewrite_presence, rewrite_summary,
+};

@@ -60,16 +60,28 @@ impl Coordinator {
                     self.with_leg(leg, |call, cx| call.reoffered(cx, now, (leg, usage), fork, body));
                 }
             }
+            endpoint::Event::OfferWithdrawn { usage } => {
+                if let Some(leg) = self.leg_of(usage) {
+                    self.with_leg(leg, |call, cx| call.offer_withdrawn(cx, now, leg));
+                }
+            }
             endpoint::Event::OfferAnswered { usage, body } => {
                 if let Some(leg) = self.leg_of(usage) {
                     let answer = body.as_ref().map_or(&[][..], |body| &body.data[..]);
-                    self.with_leg(leg, |call, cx| call.offer_answered(cx, now, leg, answer));
+                    self.with_leg(leg, |call, cx| {
+                        if !call.other_answered(cx, now, leg, answer) {
+                            call.offer_answered(cx, now, leg, answer);
+                        }
+                    });
                 }
             }
             // The previous agreement stands (RFC 3261 §14.1), if it can.
             endpoint::Event::OfferRefused { usage, code } => {
                 if let Some(leg) = self.leg_of(usage) {
-                    self.with_leg(leg, |call, cx| call.not_recovered(cx, now, leg, code));
+                    self.with_leg(leg, |call, cx| {
+                        call.other_refused(cx, now, leg, code);
+                        call.not_recovered(cx, now, leg, code);
+                    });
                 }
             }
             endpoint::Event::Refer {
@@ -77,7 +89,7 @@ impl Coordinator {
                 refer,
                 referral,
             } => self.referred(now, usage, refer, &referral),
-            endpoint::Event::ReferAnswered { usage, code } => self.refer_answered(usage, code),
+            endpoint::Event::ReferAnswered { usage, code } => self.refer_answered(now, usage, code),
             endpoint::Event::Notify { usage, tx, request } => self.notified(now, usage, tx, &request),
             endpoint::Event::InDialog { usage, tx, request } => self.said_in_dialog(now, usage, tx, &request),
             endpoint::Event::Pinged { usage, alive } => {
@@ -124,6 +136,7 @@ impl Coordinator {
         if self.probe_answered(request, is_alive)
             || self.passed_on_answered(now, request, outcome)
             || self.message_answered(now, request, outcome)
+            || self.relayed(now, request, outcome, exchange)
         {
             return;
         }
@@ -179,8 +192,22 @@ impl Coordinator {
     }
 
     fn usage_ended(&mut self, now: Time, usage: UsageId, cause: Ended) {
+        if let Some(leg) = self.context().index.leg(usage) {
+            self.judge_outward(now, leg, &cause);
+        }
         if let Some(leg) = self.context_mut().index.remove_usage(usage) {
             self.with_leg(leg, |call, cx| call.dialog_ended(cx, now, leg, cause));
+        }
+    }
+
+    /// Bindings over a connection that closed end.
+    pub(crate) fn unbind(&mut self, now: Time, flow: FlowId) {
+        let (relays, _, cx) = self.upstream_mut();
+        let user = cx.directory.registered_over_flow(flow).map(str::to_owned);
+        cx.directory.flow_closed(flow);
+        relays.flow_closed(flow);
+        if let Some(user) = user.filter(|user| !cx.directory.is_reachable(user)) {
+            cx.upstream.lost(now, &user);
         }
     }
 
@@ -202,17 +229,23 @@ impl Coordinator {
         if cx.is_scanner(request, flow) {
             return cx.endpoint.pass_over(tx);
         }
-        let is_foreign = request
-            .uri()
-            .is_some_and(|uri| uri.user().is_some() && !cx.is_ours(&crate::incoming::host_of(uri)));
-        let endpoint = &mut cx.endpoint;
+        // Our `Contact` at a registrar names an address, which is no domain.
+        let is_foreign = request.uri().is_some_and(|uri| {
+            uri.user().is_some()
+                && !cx.is_ours(&crate::incoming::host_of(uri))
+                && !cx.directory.is_contact(&user_of(uri))
+        });
         match request.method() {
+            Some(Method::Register) if self.register_upstream(now, tx, request, flow) => {}
+            Some(Method::Message | Method::Publish) if self.request_upstream(now, tx, request, flow) => {}
             Some(Method::Register) => self.on_register(now, tx, request, flow),
             Some(Method::Message) => self.message_came(now, tx, request, flow),
             // RFC 3261 §11.2: as an INVITE would be answered. Whether a number leads anywhere is for the dial plan to say, not
             // for us; that a domain is not ours, we know. Without a user part it is a peer's keep-alive.
             Some(Method::Options) if is_foreign => {
-                endpoint.reply(now, tx, StatusCode::NOT_FOUND, Vec::new(), None)
+                self.context_mut()
+                    .endpoint
+                    .reply(now, tx, StatusCode::NOT_FOUND, Vec::new(), None)
             }
             Some(Method::Options) => {
                 let headers = vec![
@@ -223,15 +256,27 @@ impl Coordinator {
                     ("Accept-Encoding".into(), "identity".into()),
                     ("Accept-Language".into(), "en".into()),
                 ];
-                endpoint.reply_once(tx, StatusCode::OK, &headers);
+                self.context_mut()
+                    .endpoint
+                    .reply_once(tx, StatusCode::OK, &headers);
             }
             Some(Method::Publish) => self.published(now, tx, request, flow),
-            Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
-                endpoint.reply(now, tx, StatusCode::CALL_DOES_NOT_EXIST, Vec::new(), None);
+            Some(Method::Notify) => self.notice_came(now, tx, request, flow),
+            Some(Method::Bye | Method::Update | Method::Info | Method::Prack) => {
+                self.context_mut()
+                    .endpoint
+                    .reply(now, tx, StatusCode::CALL_DOES_NOT_EXIST, Vec::new(), None);
             }
             // A peer without a call with us has nobody to be transferred.
-            Some(Method::Refer) => endpoint.reply(now, tx, StatusCode::FORBIDDEN, Vec::new(), None),
-            _ => endpoint.reply(now, tx, StatusCode::NOT_IMPLEMENTED, Vec::new(), None),
+            Some(Method::Refer) => {
+                self.context_mut()
+                    .endpoint
+                    .reply(now, tx, StatusCode::FORBIDDEN, Vec::new(), None)
+            }
+            _ => self
+                .context_mut()
+                .endpoint
+                .reply(now, tx, StatusCode::NOT_IMPLEMENTED, Vec::new(), None),
         }
     }
 
@@ -248,15 +293,20 @@ impl Coordinator {
         let granted = outcome.code == StatusCode::OK;
         cx.endpoint.reply(now, tx, outcome.code, outcome.headers, None);
         if granted && request.header(HeaderName::Contact).is_some() {
-            self.registered_over(now, &user, lent, flow);
-            if self.is_reachable(&user) {
-                self.flow_found(now, &user, flow);
-                self.user_returned(&user);
-                self.ring_again(now, &user);
-                self.deliver_kept(now, &user);
-            }
+            self.registered(now, &user, lent, flow);
         }
         self.context_mut().report_reachable();
+    }
+
+    /// A user's bindings changed.
+    pub(crate) fn registered(&mut self, now: Time, user: &str, lent: Option<String>, flow: Flow) {
+        self.registered_over(now, user, lent, flow);
+        if self.is_reachable(user) {
+            self.flow_found(now, user, flow);
+            self.user_returned(user);
+            self.ring_again(now, user);
+            self.deliver_kept(now, user);
+        }
     }
 
     /// A user registered: whose browser is away from a kept call may be called into it again.

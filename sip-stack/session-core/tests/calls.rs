@@ -8,6 +8,7 @@ mod centre;
 mod failover;
 mod instant;
 mod late_offer;
+mod passing;
 mod registration;
 mod replaces;
 mod restore;
@@ -16,6 +17,7 @@ mod srtp;
 mod strangers;
 mod targets;
 mod transfer;
+mod upstream;
 mod watching;
 mod world;
 

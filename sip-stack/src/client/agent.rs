@@ -178,8 +178,9 @@ impl Application for Agent {
     fn handle(&mut self, now: Time, event: Event, calls: &mut Coordinator) {
         match event {
             Event::Incoming { session, leg, call } => self.incoming(now, session, leg, call, calls),
-            // A client without users has nobody to be watched, and nobody who reads.
+            // A client without users has nobody to be watched, no mailbox, and nobody who reads.
             Event::Watch { subscription, .. } => calls.refuse_watch(subscription, StatusCode::NOT_FOUND),
+            Event::Mailbox { notice, .. } => calls.refuse_notice(now, notice, StatusCode::NOT_FOUND),
             Event::Message { message, .. } => {
                 calls.refuse_message(now, message, StatusCode::TEMPORARILY_UNAVAILABLE);
             }

@@ -157,6 +157,8 @@ impl Builder {
             inactivity: None,
             limits: session_core::Limits::default(),
             register_rate: 50,
+            upstream: None,
+            upstream_rate: 200,
             secret: [0; 32],
             messages: session_core::MessageSettings::default(),
             max_contacts: 0,

@@ -190,7 +190,7 @@ pub async fn locate(uri: UriRef<'_>, records: &impl Records, rng: &mut Rng) -> R
 }
 
 /// A target without its rank.
-pub(crate) fn target(located: Located) -> Target {
+pub fn target(located: Located) -> Target {
     (located.transport, located.address, located.server_name)
 }
 

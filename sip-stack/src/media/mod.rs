@@ -18,6 +18,8 @@ use std::time::Duration;
 
 use media_core::control::Prompts;
 
+use crate::dscp::Dscp;
+
 pub use counters::{LATENESS_BOUNDS, Lateness, MediaCounters, SharedCounters};
 pub use injection::{MediaInjection, Source, injection};
 pub use lane::Lane;
@@ -42,6 +44,8 @@ pub struct MediaConfig {
     pub silence: Option<Duration>,
     /// Legs of one shard at a time.
     pub max_legs: usize,
+    /// Mark of the packets.
+    pub dscp: Dscp,
 }
 
 impl Default for MediaConfig {
@@ -54,6 +58,7 @@ impl Default for MediaConfig {
             prompts: Arc::default(),
             silence: None,
             max_legs: 10_000,
+            dscp: Dscp::NONE,
         }
     }
 }

@@ -8,9 +8,10 @@ use media_core::control::SocketId;
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::counters::{SharedCounters, count};
+use crate::dscp::Dscp;
 
 /// Kernel buffer for a socket that all browsers share.
 const BROWSER_BUFFER: usize = 4 << 20;
@@ -26,6 +27,7 @@ pub(super) struct Sockets {
     registry: Registry,
     open: Slab<UdpSocket>,
     ports: Ports,
+    dscp: Dscp,
     counters: SharedCounters,
 }
 
@@ -34,6 +36,7 @@ impl Sockets {
     pub(super) fn new(
         registry: Registry,
         range: &RangeInclusive<u16>,
+        dscp: Dscp,
         (turn, turns): (u8, u8),
         counters: SharedCounters,
     ) -> Sockets {
@@ -43,13 +46,14 @@ impl Sockets {
             registry,
             open: Slab::new(),
             ports,
+            dscp,
             counters,
         }
     }
 
     /// A socket that all browsers of the shard share.
     pub(super) fn bind_browser(&mut self, addr: SocketAddr) -> io::Result<(SocketId, SocketAddr)> {
-        self.add(bind(addr, Some(BROWSER_BUFFER))?)
+        self.add(bind(addr, Some(BROWSER_BUFFER), self.dscp)?)
     }
 
     /// The next free pair of the range: each pair is tried once, beginning after the one handed out last, so that a port
@@ -57,10 +61,10 @@ impl Sockets {
     pub(super) fn bind_pair(&mut self, ip: IpAddr) -> Option<Pair> {
         for _ in 0..self.ports.pairs {
             let even = self.ports.take();
-            let Ok(rtp) = bind(SocketAddr::new(ip, even), None) else {
+            let Ok(rtp) = bind(SocketAddr::new(ip, even), None, self.dscp) else {
                 continue;
             };
-            let Ok(rtcp) = bind(SocketAddr::new(ip, even + 1), None) else {
+            let Ok(rtcp) = bind(SocketAddr::new(ip, even + 1), None, self.dscp) else {
                 continue;
             };
             if let (Ok(rtp), Ok(rtcp)) = (self.add(rtp), self.add(rtcp)) {
@@ -114,7 +118,7 @@ impl Sockets {
     }
 }
 
-fn bind(addr: SocketAddr, buffer: Option<usize>) -> io::Result<std::net::UdpSocket> {
+fn bind(addr: SocketAddr, buffer: Option<usize>, dscp: Dscp) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
     if addr.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -124,6 +128,7 @@ fn bind(addr: SocketAddr, buffer: Option<usize>) -> io::Result<std::net::UdpSock
         let _ = socket.set_recv_buffer_size(size);
         let _ = socket.set_send_buffer_size(size);
     }
+    dscp.mark(&SockRef::from(&socket), addr.is_ipv6());
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
     Ok(socket.into())
@@ -186,6 +191,7 @@ mod tests {
             let mut sockets = Sockets::new(
                 registry,
                 &(first..=first + 3),
+                Dscp::EF,
                 (0, 1),
                 SharedCounters::clone(&counters),
             );
@@ -198,6 +204,10 @@ mod tests {
         });
         let (sockets, [one, _]) = sockets.as_mut().expect("four free ports");
         assert!(sockets.bind_pair(ip).is_none(), "the range is used up");
+        for (id, _) in one.iter() {
+            let socket = sockets.open.get(id.0 as usize).expect("a socket");
+            assert_eq!(SockRef::from(socket).tos_v4().expect("TOS"), 46 << 2);
+        }
         one.iter().for_each(|(id, _)| sockets.release(*id));
         assert_eq!(sockets.bind_pair(ip).map(|[rtp, _]| rtp.1), Some(one[0].1));
     }
@@ -210,7 +220,8 @@ mod tests {
             let first = 43_000 + n * 16;
             let other = std::net::UdpSocket::bind((ip, first + 1)).ok()?;
             let registry = poll.registry().try_clone().expect("registry");
-            let mut sockets = Sockets::new(registry, &(first..=first + 3), (0, 1), SharedCounters::default());
+            let range = first..=first + 3;
+            let mut sockets = Sockets::new(registry, &range, Dscp::NONE, (0, 1), SharedCounters::default());
             let [rtp, _] = sockets.bind_pair(ip)?;
             drop(other);
             Some((first, rtp.1.port()))

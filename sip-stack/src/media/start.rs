@@ -118,6 +118,7 @@ fn start_one(
     let mut sockets = Sockets::new(
         poll.registry().try_clone()?,
         &config.phone_ports,
+        config.dscp,
         (shard, shards),
         SharedCounters::clone(&counters),
     );

@@ -105,6 +105,7 @@ impl Signalling {
         let outbound = Outbound {
             tls: server.tls,
             ws_path: server.path,
+            ..Outbound::default()
         };
         let (mut transports, inbox) = Transports::bind(&[], outbound, Limits::default(), clock)
             .await

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sans_io::{Time, earlier};
 use session_core::{EndedBy, Fault};
 use sip_core::endpoint::{
-    Body, Endpoint, Event, Headers, Input, OutgoingInvite, Output, Silence, Target, UsageId,
+    Body, Endpoint, Event, Headers, Input, OutgoingInvite, Output, Reliability, Silence, Target, UsageId,
 };
 use sip_core::flow::Flow;
 use sip_core::message::StatusCode;
@@ -202,6 +202,7 @@ impl Task {
                 ring_timeout: RING,
                 response_timeout: None,
                 session_timer: None,
+                reliable: Reliability::default(),
             },
         );
         let (events, receiver) = mpsc::channel(EVENTS);
@@ -346,6 +347,7 @@ impl Task {
                 self.registration.answered(now, request, Err(fault));
             }
             Event::Pracked { .. }
+            | Event::OfferWithdrawn { .. }
             | Event::OfferAnswered { .. }
             | Event::OfferRefused { .. }
             | Event::ReferAnswered { .. }

@@ -11,6 +11,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::connection::{Connection, End, Link, Queue};
+use super::tls::PeerTls;
 use super::{Outbound, Shared, count, listen, stream, ws};
 
 /// Starts to connect. Messages may be queued at once: they go out when it stands, or are reported when it fails.
@@ -156,7 +157,7 @@ async fn connect(wanted: &Wanted, shared: &Shared) -> Result<(Open, SocketAddr),
         .await
         .map_err(|_| late("connection"))?
         .map_err(|error| error.to_string())?;
-    listen::tune(&stream);
+    listen::tune(&stream, shared.dscp);
     let local = stream.local_addr().map_err(|error| error.to_string())?;
     let open = match wanted.transport {
         Transport::Udp | Transport::Tcp => Open::Tcp(stream),
@@ -190,16 +191,18 @@ async fn connect(wanted: &Wanted, shared: &Shared) -> Result<(Open, SocketAddr),
 }
 
 /// The TLS handshake; the peer's certificate must be for the name that was asked for (RFC 5922 §7.3), or for its address
-/// when there was no name.
+/// when there was no name, unless its settings name another.
 async fn secure(wanted: &Wanted, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
-    let tls = wanted
-        .outbound
-        .tls
-        .as_ref()
-        .ok_or("TLS towards peers is not configured")?;
-    let name = match &wanted.name {
-        Some(name) => ServerName::try_from(name.clone()).map_err(|_| format!("{name}: not a host name"))?,
-        None => ServerName::IpAddress(wanted.remote.ip().into()),
+    let Outbound { tls, peers, .. } = &wanted.outbound;
+    let own = peers.of(wanted.name.as_deref(), wanted.remote.ip());
+    let tls = own.as_ref().map(PeerTls::tls).or(tls.as_deref());
+    let tls = tls.ok_or("TLS towards peers is not configured")?;
+    let name = match (own.as_ref().and_then(PeerTls::name), &wanted.name) {
+        (Some(name), _) => name,
+        (None, Some(name)) => {
+            ServerName::try_from(name.clone()).map_err(|_| format!("{name}: not a host name"))?
+        }
+        (None, None) => ServerName::IpAddress(wanted.remote.ip().into()),
     };
     TlsConnector::from(tls.config())
         .connect(name, stream)

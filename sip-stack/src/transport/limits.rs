@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Seats;
-use super::tls::ClientTls;
+use super::tls::{ClientTls, PeersTls};
+use crate::dscp::Dscp;
 
 /// Bounds on what peers may take of us.
 #[derive(Clone, Debug)]
@@ -56,20 +57,26 @@ impl Default for Limits {
     }
 }
 
-/// Settings for connections to others.
+/// Settings of what goes out: connections to others, and packets.
 #[derive(Clone, Debug)]
 pub struct Outbound {
     /// Trusted certificates for TLS; `None`: TLS towards others fails.
     pub tls: Option<Arc<ClientTls>>,
+    /// Peers with settings of their own.
+    pub peers: Arc<PeersTls>,
     /// Path of WebSockets that we open, e.g. `/ws`.
     pub ws_path: Arc<str>,
+    /// Mark of all that we send, over connections that others opened as well.
+    pub dscp: Dscp,
 }
 
 impl Default for Outbound {
     fn default() -> Self {
         Outbound {
             tls: None,
+            peers: Arc::default(),
             ws_path: "/".into(),
+            dscp: Dscp::NONE,
         }
     }
 }

@@ -21,6 +21,7 @@ use super::connection::Link;
 use super::crowd::Place;
 use super::udp::SOCKET_BUFFER;
 use super::{Event, Limits, Shared, count, stream, ws};
+use crate::dscp::Dscp;
 
 /// Connections that the kernel may hold before we accept them.
 const BACKLOG: i32 = 1024;
@@ -299,7 +300,7 @@ pub(super) fn accept(
 
 async fn serve(protocol: Protocol, stream: TcpStream, remote: SocketAddr, shared: Arc<Shared>, place: Place) {
     let Ok(local) = stream.local_addr() else { return };
-    tune(&stream);
+    tune(&stream, shared.dscp);
     let flow = Flow {
         id: shared.new_flow(),
         transport: protocol.transport(),
@@ -416,11 +417,15 @@ fn refused(shared: &Shared, flow: Flow, error: &dyn fmt::Display) {
     let _ = shared.events.try_send(event);
 }
 
-/// No delay for small writes; a peer that vanished is found by the kernel's own probes.
-pub(super) fn tune(stream: &TcpStream) {
+/// No delay for small writes; a peer that vanished is found by the kernel's own probes; packets are marked.
+pub(super) fn tune(stream: &TcpStream, dscp: Dscp) {
     let _ = stream.set_nodelay(true);
     let keepalive = socket2::TcpKeepalive::new()
         .with_time(Duration::from_secs(60))
         .with_interval(Duration::from_secs(20));
-    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
+    let socket = SockRef::from(stream);
+    let _ = socket.set_tcp_keepalive(&keepalive);
+    if let Ok(local) = stream.local_addr() {
+        dscp.mark(&socket, local.is_ipv6());
+    }
 }

@@ -30,9 +30,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
+use socket2::SockRef;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::clock::Clock;
+use crate::dscp::Dscp;
 use connection::Connection;
 pub use connection::Receipt;
 pub use crowd::{Crowd, Place, Seats};
@@ -111,6 +113,7 @@ pub(crate) struct Shared {
     /// Messages of strangers over UDP.
     pub(crate) strangers: mpsc::Sender<Event>,
     pub(crate) clock: Clock,
+    pub(crate) dscp: Dscp,
     next_flow: AtomicU64,
 }
 
@@ -158,6 +161,7 @@ impl Transports {
             events,
             strangers,
             clock,
+            dscp: outbound.dscp,
             next_flow: AtomicU64::new(1),
         });
         let mut transports = Transports {
@@ -171,6 +175,8 @@ impl Transports {
         };
         let bound = listen::bind(listeners)?;
         for socket in bound.udp {
+            let is_ipv6 = socket.local_addr()?.is_ipv6();
+            transports.outbound.dscp.mark(&SockRef::from(&socket), is_ipv6);
             let (udp, task) = udp::Udp::start(socket, Arc::clone(&transports.shared))?;
             transports.listeners.push(Listener {
                 transport: Transport::Udp,
@@ -387,4 +393,28 @@ fn source_address(remote: SocketAddr) -> Option<IpAddr> {
     let socket = std::net::UdpSocket::bind(any).ok()?;
     socket.connect(remote).ok()?;
     Some(socket.local_addr().ok()?.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn sockets_of_sip_are_marked() {
+        let outbound = Outbound {
+            dscp: Dscp::CS3,
+            ..Outbound::default()
+        };
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listeners = [Listen::Udp(local)];
+        let (transports, _inbox) = Transports::bind(&listeners, outbound, Limits::default(), Clock::start())
+            .await
+            .expect("a port");
+        assert_eq!(transports.udp[0].tos(), 24 << 2);
+        let listener = tokio::net::TcpListener::bind(local).await.expect("a port");
+        let stream = tokio::net::TcpStream::connect(listener.local_addr().expect("an address"));
+        let stream = stream.await.expect("a connection");
+        listen::tune(&stream, transports.shared.dscp);
+        assert_eq!(SockRef::from(&stream).tos_v4().expect("TOS"), 24 << 2);
+    }
 }

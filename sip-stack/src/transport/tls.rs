@@ -1,8 +1,11 @@
 //! Certificates and the two configurations of rustls. ring is the only provider of cryptography.
 
+mod peers;
+
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -10,6 +13,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+
+pub use peers::{PeerTls, PeersTls};
 
 /// Why certificates cannot be used.
 #[derive(Debug)]
@@ -97,68 +102,107 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-/// Trusted certificates for our connections over TLS.
+/// Trusted certificates for our connections over TLS, and our own where the peer asks for it.
 #[derive(Clone, Debug)]
 pub struct ClientTls {
     config: Arc<ClientConfig>,
 }
 
+/// Authorities whose word is taken for a peer.
+#[derive(Clone, Copy, Debug)]
+pub enum Trust<'a> {
+    /// Those that this system trusts.
+    System,
+    /// These (PEM) and no others.
+    Authorities(&'a [u8]),
+    /// Anybody: encryption without knowing with whom. For a laboratory, or a trunk on a private line.
+    Anybody,
+}
+
 impl ClientTls {
+    /// Trusts these; `identity` is shown to a peer that asks for a certificate (mutual TLS).
+    ///
+    /// # Errors
+    /// The authorities cannot be read, or there are none.
+    pub fn new(trust: Trust<'_>, identity: Option<KeyPair>) -> Result<ClientTls, TlsError> {
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Unusable)?;
+        let builder = match trust {
+            Trust::System => builder.with_root_certificates(of_system()?),
+            Trust::Authorities(pem) => builder.with_root_certificates(roots(pem)?),
+            Trust::Anybody => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Anybody(provider()))),
+        };
+        let config = match identity {
+            Some(KeyPair(pair)) => builder.with_client_cert_resolver(Arc::new(Shown(pair))),
+            None => builder.with_no_client_auth(),
+        };
+        Ok(ClientTls {
+            config: Arc::new(config),
+        })
+    }
+
     /// The authorities that this system trusts.
     pub fn system() -> Result<ClientTls, TlsError> {
-        let found = rustls_native_certs::load_native_certs();
-        let mut roots = RootCertStore::empty();
-        let (added, _) = roots.add_parsable_certificates(found.certs);
-        if added == 0 {
-            let why = found
-                .errors
-                .first()
-                .map_or_else(|| "none found".to_owned(), ToString::to_string);
-            return Err(TlsError::Certificate(format!("authorities of the system: {why}")));
-        }
-        ClientTls::with_roots(roots)
+        ClientTls::new(Trust::System, None)
     }
 
     /// These authorities (PEM) and no others.
     pub fn authorities(pem: &[u8]) -> Result<ClientTls, TlsError> {
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(pem)? {
-            roots.add(certificate).map_err(TlsError::Unusable)?;
-        }
-        ClientTls::with_roots(roots)
+        ClientTls::new(Trust::Authorities(pem), None)
     }
 
     /// Anybody: encryption without knowing with whom. For a laboratory, or a trunk on a private line.
     pub fn unverified() -> Result<ClientTls, TlsError> {
-        let config = builder()?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anybody(provider())))
-            .with_no_client_auth();
-        Ok(ClientTls {
-            config: Arc::new(config),
-        })
+        ClientTls::new(Trust::Anybody, None)
     }
 
     pub(super) fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.config)
     }
+}
 
-    fn with_roots(roots: RootCertStore) -> Result<ClientTls, TlsError> {
-        let config = builder()?.with_root_certificates(roots).with_no_client_auth();
-        Ok(ClientTls {
-            config: Arc::new(config),
-        })
+fn of_system() -> Result<RootCertStore, TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    if added == 0 {
+        let why = found
+            .errors
+            .first()
+            .map_or_else(|| "none found".to_owned(), ToString::to_string);
+        return Err(TlsError::Certificate(format!("authorities of the system: {why}")));
+    }
+    Ok(roots)
+}
+
+fn roots(pem: &[u8]) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(pem)? {
+        roots.add(certificate).map_err(TlsError::Unusable)?;
+    }
+    Ok(roots)
+}
+
+/// Our certificate, for whoever asks for one.
+#[derive(Debug)]
+struct Shown(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for Shown {
+    fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.key.choose_scheme(schemes)?;
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
     }
 }
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
-}
-
-fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, TlsError> {
-    ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Unusable)
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -56,6 +56,11 @@ impl Udp {
         Ok((udp, task))
     }
 
+    #[cfg(test)]
+    pub(super) fn tos(&self) -> u32 {
+        socket2::SockRef::from(&self.socket).tos_v4().expect("TOS")
+    }
+
     /// False when the system refused it. A full send buffer counts as sent and lost: UDP may lose, SIP repeats.
     pub(super) fn send(&self, data: &[u8], to: SocketAddr) -> bool {
         let mut sent = self.socket.send_to(data, to);

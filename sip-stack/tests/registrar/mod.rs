@@ -78,6 +78,8 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
                 display: String::new(),
                 media_source: session_core::MediaSource::Learn,
                 srtp: session_core::SrtpPolicy::Off,
+                hold: session_core::HoldPolicy::Auto,
+                signalling: session_core::SignallingPolicy::default(),
             },
         )
     };
@@ -120,6 +122,8 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
             inactivity: None,
             limits: session_core::Limits::default(),
             register_rate: 50,
+            upstream: None,
+            upstream_rate: 200,
             secret: [0; 32],
             messages: session_core::MessageSettings::default(),
             max_contacts: 3,

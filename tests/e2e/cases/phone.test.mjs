@@ -74,8 +74,8 @@ describe("baresip", () => {
     assert.match(err, /^cordboard: call failed: .*\b486\b/m);
   });
 
-  test("holds and takes back: the holder hears nothing meanwhile, the other one music", async () => {
-    const calling = await baresip();
+  const holdAndTakeBack = async (srtp) => {
+    const calling = await baresip({ srtp });
     const answering = await phone().waits();
     await calling.command("dial", "1004");
     await calling.event("CALL_ESTABLISHED");
@@ -120,6 +120,20 @@ describe("baresip", () => {
       assert.ok(music[0].from < 0.3, text);
       assert.ok(again.from - before.to - music[0].to < 0.2, text);
     });
+    return calling.program.out + calling.program.err;
+  };
+
+  test("holds and takes back: the holder hears nothing meanwhile, the other one music", async () => {
+    const said = await holdAndTakeBack();
+    assert.doesNotMatch(said, /^a=crypto:/m);
+  });
+
+  test("encrypts with keys in SDP: both hear each other, before and after a hold", async () => {
+    const said = await holdAndTakeBack("srtp-mand");
+    assert.match(said, /^m=audio \d+ RTP\/SAVP /m);
+    assert.doesNotMatch(said, /^m=audio \d+ RTP\/AVP /m);
+    // Both sides keep their keys while the call lasts.
+    assert.equal(new Set(said.match(/^a=crypto:.*inline:\S+/gm)).size, 2, said);
   });
 
   test("sends keys, and gets some", async () => {

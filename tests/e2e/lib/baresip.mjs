@@ -22,12 +22,12 @@ export class Baresip {
   /**
    * Registers as `user` and is ready for calls.
    * @param {{ expect?: RegExp, srtp?: string }} options `expect`: what its registration comes to; `srtp`: how it encrypts its
-   * media with keys in SDP, `srtp` if it can or `srtp-mand` always
+   * media with keys in SDP, `srtp` if it can or `srtp-mand` always; `params`: more parameters of its account
    */
   static async start(
     cleanup,
     gateway,
-    { user, password = "secret", tone = 600, amplitude = 0.25, expect = /\} 200 OK \(/, srtp } = {},
+    { user, password = "secret", tone = 600, amplitude = 0.25, expect = /\} 200 OK \(/, srtp, params = "" } = {},
   ) {
     const path = folder(cleanup);
     const [sip, control] = [await freePort(), await freePort()];
@@ -37,7 +37,7 @@ export class Baresip {
     const encryption = srtp ? `;mediaenc=${srtp}` : "";
     writeFileSync(
       join(path, "accounts"),
-      `<sip:${user}@${gateway.sip}>;auth_pass=${password};regint=600;ptime=20${encryption}\n`,
+      `<sip:${user}@${gateway.sip}>;auth_pass=${password};regint=600;ptime=20${encryption}${params}\n`,
     );
     writeFileSync(
       join(path, "config"),

@@ -1,4 +1,4 @@
-// A reporter of node:test: how many seconds each case took, one a line, with its file and the suites that it is in.
+// A reporter of node:test: how many seconds each case took, one a line, with its file, the suites that it is in, and `failed` if it did.
 import { relative } from "node:path";
 
 export default async function* times(events) {
@@ -11,6 +11,7 @@ export default async function* times(events) {
     if ((type !== "test:pass" && type !== "test:fail") || data.details.type === "suite") continue;
     const seconds = (data.details.duration_ms / 1000).toFixed(1);
     const names = [...suites.slice(0, data.nesting), data.name].join(" > ");
-    yield `${seconds}\t${relative(process.cwd(), data.file ?? "")}\t${names}\n`;
+    const failed = type === "test:fail" ? "\tfailed" : "";
+    yield `${seconds}\t${relative(process.cwd(), data.file ?? "")}\t${names}${failed}\n`;
   }
 }

@@ -121,7 +121,9 @@ pub fn run(input: &[u8]) {
         match leg.handle_datagram(now, SocketId(0), from, &mut datagram.to_vec()) {
             Received::Nothing | Received::Refused => {}
             Received::Bound { .. } => assert!(!known && local_ufrag(datagram) == Some(UFRAG)),
-            Received::Rtp(_) | Received::Observed(_) | Received::Rtcp(_) => panic!("media without keys"),
+            Received::Rtp(_) | Received::Observed(_) | Received::Rtcp(_) | Received::Fax(_) => {
+                panic!("media without keys")
+            }
         }
         let mut said = 0;
         while let Some(transmit) = leg.poll_transmit() {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use sans_io::{Rng, Time};
 use sip_core::endpoint::{
     Body, Config, Endpoint, Event, EventType, Headers, Input, OutgoingInvite, OutgoingSubscribe, Output,
-    PassedOn, Target,
+    PassedOn, Reliability, SessionWish, Target,
 };
 use sip_core::flow::{Flow, FlowId, Transport};
 use sip_core::message::{Address, StatusCode};
@@ -148,11 +148,44 @@ fn seeds() -> Vec<Vec<u8>> {
         in_call("SUBSCRIBE", 3, "Event: refer\r\nExpires: 60\r\n", ""),
         in_call("SUBSCRIBE", 4, "Event: refer;id=2\r\nExpires: 0\r\n", ""),
     ]));
+    seeds.push(acknowledged());
     seeds.extend(subscriptions());
     for method in ["OPTIONS", "REGISTER", "MESSAGE", "SUBSCRIBE", "CANCEL", "BYE"] {
         seeds.push(row(&[request(method, "alone", 1, "", "Expires: 60\r\n", "")]));
     }
     seeds
+}
+
+/// A call whose early media are acknowledged, and which is offered something else before its answer.
+fn acknowledged() -> Vec<u8> {
+    let lines =
+        "Supported: 100rel\r\nAllow: INVITE, ACK, BYE, PRACK, UPDATE\r\nContent-Type: application/sdp\r\n";
+    let begin = request("INVITE", "peer", 1, "", lines, SDP);
+    let mut bench = Bench::new();
+    bench.take(0, &begin);
+    let progress = bench.sent.iter().find(|sent| sent.contains("RSeq: "));
+    let progress = progress.map_or("", String::as_str);
+    let rseq = progress.lines().find_map(|line| line.strip_prefix("RSeq: "));
+    let tag = format!(";tag={}", tag(progress, "To:"));
+    let rack = format!(
+        "RAck: {} 1 INVITE\r\nContent-Type: application/sdp\r\n",
+        rseq.unwrap_or_default()
+    );
+    row(&[
+        begin,
+        request("PRACK", "peer", 2, &tag, "", ""),
+        request("PRACK", "peer", 3, &tag, &rack, SDP),
+        request(
+            "UPDATE",
+            "peer",
+            4,
+            &tag,
+            "Content-Type: application/sdp\r\n",
+            SDP,
+        ),
+        request("ACK", "peer", 1, &tag, "", ""),
+        request("BYE", "peer", 5, &tag, "", ""),
+    ])
 }
 
 /// Subscriptions of a peer, and NOTIFYs for the one that a fuzzed endpoint begins with.
@@ -268,7 +301,11 @@ impl Bench {
             credentials: None,
             ring_timeout: Duration::from_secs(60),
             response_timeout: None,
-            session_timer: Some(Duration::from_secs(90)),
+            session_timer: Some(SessionWish {
+                interval: Duration::from_secs(90),
+                refresher: None,
+            }),
+            reliable: Reliability::default(),
         };
         bench.endpoint.invite(bench.now, call);
         let watched = OutgoingSubscribe {
@@ -356,7 +393,13 @@ impl Bench {
             .extend(name.split([' ', '{']).next().map(str::to_owned));
         let endpoint = &mut self.endpoint;
         match event {
-            Event::Invite { usage, .. } => endpoint.accept(now, usage, Some(body), none),
+            Event::Invite { usage, request, .. } => {
+                if request.supports("100rel") {
+                    let code = StatusCode::SESSION_PROGRESS;
+                    endpoint.ring(now, usage, code, Some(body.clone()), Headers::new());
+                }
+                endpoint.accept(now, usage, Some(body), none);
+            }
             Event::Offer { usage, .. } => endpoint.answer_offer(now, usage, Ok(Some(body)), none),
             Event::Request { tx, .. } => endpoint.reply(now, tx, StatusCode::OK, none, None),
             Event::Notify { usage, tx, .. } => {

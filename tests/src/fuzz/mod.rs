@@ -29,7 +29,9 @@ pub mod sdes;
 pub mod sdp;
 pub mod shard;
 pub mod srtp;
+pub mod summary;
 pub mod targets;
+pub mod upstream;
 
 pub use mutate::Mutator;
 

@@ -1,7 +1,7 @@
 //! One session description, as an offer and as an answer, to a browser leg and to a phone leg.
 
 use media_core::negotiated::{Direction, DtlsRole, Fingerprint, Hash, IceCredentials, Negotiated, Transport};
-use media_core::sdp::{Browser, Config, Negotiator, Peer, Profile, SrtpPolicy, peek};
+use media_core::sdp::{Asked, Browser, Config, Negotiator, Peer, Profile, SrtpPolicy, peek};
 use sans_io::Rng;
 
 use super::Target;
@@ -26,6 +26,8 @@ const WORDS: &[&str] = &[
     "m=audio 9 UDP/TLS/RTP/SAVPF 111 0\r\n",
     "m=video 0 UDP/TLS/RTP/SAVPF 96\r\n",
     "m=image 4000 udptl t38\r\n",
+    "a=T38FaxVersion:0\r\n",
+    "a=T38FaxUdpEC:t38UDPRedundancy\r\n",
     "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n",
     "RTP/SAVP",
     "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n",
@@ -106,7 +108,11 @@ const OWN: &[&str] = &[
      a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=rtcp:4001\r\na=ptime:20\r\na=sendrecv\r\n",
     "v=0\nm=audio 4000/2 RTP/AVPF 96 0\nc=IN IP6 2001:db8::9\na=rtpmap:96 opus/48000/2\na=rtcp-mux\na=sendonly\n\
      m=image 4002 udptl t38\n",
+    FAX,
 ];
+
+const FAX: &str = "v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\n\
+     m=image 4002 udptl t38\r\na=T38FaxVersion:0\r\na=T38MaxBitRate:14400\r\na=T38FaxFillBitRemoval\r\n";
 
 /// Nothing panics; an answer has the sections of its offer, says nothing that its reader could misread, and comes out the
 /// same when the offer comes again.
@@ -152,7 +158,51 @@ pub fn run(input: &[u8]) {
             check(&ours.offer(Direction::Inactive), peer);
             let _ = ours.handle_offer(input, Direction::SendRecv, &mut rng);
         }
+        if peer == Peer::Phone {
+            faxes(input, srtp, &mut rng);
+        }
     }
+}
+
+/// What an offer asks for is what its answer gives, and a fax reaches the other side as the first one described it.
+fn faxes(input: &[u8], srtp: SrtpPolicy, rng: &mut Rng) {
+    let mut ours = agreed(srtp, rng);
+    let asked = ours.assess(input);
+    let voice = ours.clone().handle_offer(input, Direction::SendRecv, rng);
+    match &asked {
+        Ok(Asked::Voice(most)) => {
+            if let Ok(answer) = voice {
+                let audio = answer.negotiated.audio().expect("audio");
+                assert_eq!(audio.direction, *most);
+            }
+        }
+        Ok(Asked::Fax(fax)) => {
+            assert!(voice.is_err() && srtp != SrtpPolicy::Required);
+            let answer = ours
+                .answer_fax(input, fax)
+                .expect("what is asked for can be answered");
+            assert_eq!(sections(&answer.sdp), sections(&String::from_utf8_lossy(input)));
+            let offer = agreed(srtp, rng)
+                .offer_fax(fax)
+                .expect("another leg may be asked");
+            let other = agreed(SrtpPolicy::Off, rng).assess(offer.as_bytes());
+            assert_eq!(other.as_ref(), Ok(&Asked::Fax(fax.clone())), "{offer}");
+        }
+        Err(_) => assert!(voice.is_err() && ours.answer_fax(input, &Default::default()).is_err()),
+    }
+    let mut ours = agreed(srtp, rng);
+    if ours.offer_fax(&Default::default()).is_some() {
+        let _ = ours.handle_fax_answer(input);
+        check(&ours.offer(Direction::SendRecv), Peer::Phone);
+    }
+}
+
+/// A phone's leg that talks.
+fn agreed(srtp: SrtpPolicy, rng: &mut Rng) -> Negotiator {
+    let mut out = negotiator(Peer::Phone, srtp, rng);
+    let voice = "v=0\r\nc=IN IP4 192.0.2.9\r\nm=audio 4000 RTP/AVP 0\r\n";
+    let _ = out.handle_offer(voice.as_bytes(), Direction::SendRecv, rng);
+    out
 }
 
 fn negotiator(peer: Peer, srtp: SrtpPolicy, rng: &mut Rng) -> Negotiator {

@@ -49,6 +49,7 @@ const INJECT: u8 = 9;
 const SOUND: u8 = 10;
 const MESSAGE: u8 = 11;
 const RTCP: u8 = 12;
+const FAX: u8 = 13;
 /// And all above: packets.
 const PACKET: u8 = 16;
 
@@ -104,6 +105,7 @@ fn seeds() -> Vec<Vec<u8>> {
         seeds.push(steps.concat());
     }
     seeds.push(across());
+    seeds.push(faxes());
     seeds.push(two_streams());
     assert!(seeds.iter().all(|seed| seed.len() <= 4 * MOST_STEPS));
     seeds
@@ -143,6 +145,21 @@ fn across() -> Vec<u8> {
         [WAIT, 40, 0, 0],
         [UNBRIDGE, 2, 0, 0],
     ]);
+    steps.concat()
+}
+
+/// Two legs change over to a fax and back, one after the other.
+fn faxes() -> Vec<u8> {
+    let mut steps: Vec<[u8; 4]> = Vec::new();
+    for leg in 0..2 {
+        steps.extend([[OPEN, leg, 0, 0], [CONNECT, leg, leg, 20], [PACKET, leg, 160, 0]]);
+    }
+    steps.push([BRIDGE, 1, 0b11, 0]);
+    for leg in [0, 1, 0] {
+        steps.extend([[FAX, leg, 1, 0], [FAX, leg, 0, 40], [PACKET, 1 - leg, 160, 0]]);
+        steps.extend([[FAX, 1 - leg, 0, 200], [OBSERVE, leg, 3, 0], [WAIT, 20, 0, 0]]);
+    }
+    steps.extend([[CONNECT, 0, 1, 20], [PACKET, 0, 160, 0], [FAX, 1, 0, 3]]);
     steps.concat()
 }
 
@@ -194,6 +211,8 @@ struct Bench {
     ssrcs: [BTreeSet<u32>; LEGS as usize],
     /// A leg has one, and one more each time that it may have got a second stream.
     most_sources: [usize; LEGS as usize],
+    /// True if a leg had a fax: whatever its peer sends is relayed as it is.
+    has_faxes: bool,
 }
 
 /// Nothing panics, nothing is due for ever, the packets of a stream have one SSRC, and a leg that was opened can
@@ -223,6 +242,7 @@ impl Bench {
             codec: [Codec::Pcmu; LEGS as usize],
             ssrcs: Default::default(),
             most_sources: [1; LEGS as usize],
+            has_faxes: false,
         }
     }
 
@@ -240,6 +260,7 @@ impl Bench {
         self.first += u64::from(LEGS);
         self.ssrcs = Default::default();
         self.most_sources = [1; LEGS as usize];
+        self.has_faxes = false;
     }
 
     fn step(&mut self, [kind, a, b, c]: [u8; 4]) {
@@ -347,6 +368,24 @@ impl Bench {
             RTCP => {
                 self.rtcp(index, b, c);
                 self.command(Command::Report { leg });
+            }
+            FAX if b & 1 == 1 => {
+                self.has_faxes = true;
+                let media = Box::new(Negotiated {
+                    streams: Vec::new().into_iter().collect(),
+                    transport: Transport::Udptl {
+                        remote: (c & 1 == 0).then(|| address(index)),
+                    },
+                });
+                self.command(Command::Connect { leg, media });
+            }
+            FAX => {
+                // The sequence number is one that no RTP packet begins with.
+                let mut data = vec![b >> 1; usize::from(c) * 8];
+                let from = address(index);
+                self.shard
+                    .handle_datagram(self.now, socket(index, b >> 7), from, &mut data);
+                self.drain();
             }
             WAIT => self.wait(Duration::from_millis(u64::from(a) + 10 * u64::from(b))),
             _ => self.packet(kind, index, b, c),
@@ -565,7 +604,7 @@ impl Bench {
                         socket.0 as usize / 2,
                         data.len() > 1 && (192..=223).contains(&data[1]),
                     );
-                    if let (false, Some(ssrc)) = (rtcp, data.get(8..12)) {
+                    if let (false, Some(ssrc)) = (rtcp || self.has_faxes, data.get(8..12)) {
                         let ssrc = u32::from_be_bytes([ssrc[0], ssrc[1], ssrc[2], ssrc[3]]);
                         self.ssrcs[leg].insert(ssrc);
                         assert!(

@@ -88,6 +88,10 @@ fn trunk(hosts: &[&str]) -> Trunk {
         trusted: true,
         identity: session_core::identity::IdentityPolicy::default(),
         srtp: session_core::SrtpPolicy::Off,
+        hold: session_core::HoldPolicy::default(),
+        t38: true,
+        signalling: session_core::SignallingPolicy::default(),
+        transfers: false,
         outgoing: Outgoing {
             places: (0..).zip(hosts).map(place).collect(),
             ..Outgoing::default()

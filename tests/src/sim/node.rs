@@ -94,6 +94,8 @@ pub fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> Config {
         inactivity: None,
         limits: session_core::Limits::default(),
         register_rate: 50,
+        upstream: None,
+        upstream_rate: 200,
         secret: [0; 32],
         // Within the time after which nothing may be left.
         messages: session_core::MessageSettings {
@@ -276,6 +278,7 @@ impl Node {
             Event::Banned(_) => ("banned", None),
             Event::Watch { .. } => ("watch", None),
             Event::Message { .. } => ("message", None),
+            Event::Mailbox { .. } => ("mailbox", None),
         };
         *self.reported.entry(name).or_default() += 1;
         let Some(session) = session else { return };

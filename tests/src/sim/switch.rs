@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 
 /// `1...` users, `2...` the first trunk, `3...` the second, `4...` user 1002 and both trunks at once, `5...` the first trunk
 /// and, should it refuse, the second; `6...` a trunk written by hand; `9196` echo, `9664` music; nobody else. Who comes from
-/// a trunk reaches the other one. `7000` waits for an agent: 1001, 1002 or 1003, in this order; 1004 is their supervisor.
+/// a trunk reaches the other one, and the one written by hand reaches the first. `7000` waits for an agent: 1001, 1002 or 1003, in this order; 1004 is their supervisor.
 /// `7001` is a queue that nobody serves: its calls go to 1003. `8...` is answered, and user 1002 is invited by an owner of its own.
 pub struct Switch {
     real: cordboard::switch::Switch,
@@ -177,6 +177,8 @@ pub fn config() -> Config {
             display: String::new(),
             media_source: session_core::MediaSource::Learn,
             srtp: session_core::SrtpPolicy::Off,
+            hold: session_core::HoldPolicy::Auto,
+            signalling: session_core::SignallingPolicy::default(),
         };
         (user.to_string(), user_of)
     });
@@ -207,6 +209,7 @@ fn rules() -> Vec<Rule> {
         rule("1.", None, Action::User(None)),
         rule("2.", None, trunk("left")),
         rule("2.", Some("right"), trunk("left")),
+        rule("2.", Some("hand"), trunk("left")),
         rule("3.", None, trunk("right")),
         rule("3.", Some("left"), trunk("right")),
         rule("6.", None, trunk("hand")),

@@ -186,7 +186,13 @@ fn line(message: &Message) -> String {
         let _ = write!(line, " [Reason: {reason}]");
     }
     if message.has_content_type("application/sdp") {
-        let _ = write!(line, " [SDP {}]", sdp::direction(message.body()));
+        let is_fax = message.body().windows(8).any(|text| text == b"m=image ");
+        let what = if is_fax {
+            "fax"
+        } else {
+            sdp::direction(message.body())
+        };
+        let _ = write!(line, " [SDP {what}]");
     } else if !message.body().is_empty() {
         let text = String::from_utf8_lossy(message.body()).replace("\r\n", " ");
         let _ = write!(line, " [{}]", text.trim());

@@ -26,6 +26,9 @@ pub struct Trunk {
     /// Maximum number of calls at a time; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<usize>,
+    /// Browsers that are registered at it through the gateway; absent unless it is the PBX named by `upstream`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_clients: Option<usize>,
 }
 
 /// A registration at a carrier.
@@ -108,6 +111,7 @@ impl From<TrunkStatus> for Trunk {
             targets: status.targets.into_iter().map(TrunkTarget::from).collect(),
             calls: status.calls,
             channels: status.channels,
+            upstream_clients: status.clients,
         }
     }
 }
@@ -199,6 +203,7 @@ mod tests {
                 .collect(),
             calls: 3,
             channels: None,
+            clients: None,
         };
         let trunk = Trunk::from(status);
         let text = serde_json::to_string(&trunk).expect("JSON");

@@ -49,6 +49,7 @@ impl Machine {
         let trunks = self.trunks().await.unwrap_or_default();
         registrations(page, &trunks);
         targets(page, &trunks);
+        clients(page, &trunks);
         let (ended, setup) = self.calls.families();
         page.register(
             "calls",
@@ -278,6 +279,19 @@ fn targets(page: &mut Page, trunks: &[TrunkStatus]) {
                 ("transport", &transport.to_ascii_lowercase()),
             ];
             page.sample(&labels, f64::from(u8::from(is_up)));
+        }
+    }
+}
+
+/// Appends how many browsers are registered at a PBX through the gateway.
+fn clients(page: &mut Page, trunks: &[TrunkStatus]) {
+    page.gauge(
+        "upstream_clients",
+        "Browsers that are registered at the PBX `upstream` through the gateway.",
+    );
+    for trunk in trunks {
+        if let Some(clients) = trunk.clients {
+            page.sample(&[("trunk", &trunk.name)], clients as f64);
         }
     }
 }

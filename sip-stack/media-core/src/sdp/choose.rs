@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use sdp_types::Session;
 
-use super::crypto::{Keying, SrtpPolicy};
+use super::crypto::{Keying, SrtpPolicy, is_secure};
 use super::format::{Format, Kind, formats};
 use super::peek::Peer;
 use super::section::{Place, Section};
@@ -38,8 +38,8 @@ pub(super) enum Path {
 }
 
 /// Audio section to accept: the previous one if it still serves, else the first that does, which of the
-/// alternatives of an ANAT group (RFC 4091) is the first in a family of ours. The error is that of the first
-/// one that does not.
+/// alternatives of an ANAT group (RFC 4091) is the first in a family of ours; where encryption is wanted, the first with keys.
+/// The error is that of the first one that does not.
 pub(super) fn audio(
     session: &Session,
     peer: Peer,
@@ -56,10 +56,18 @@ pub(super) fn audio(
         }
         match Audio::read(index, section, peer, codecs, families, srtp) {
             Ok(audio) if before == Some(index) => return Ok(audio),
-            Ok(audio) => chosen = chosen.or(Some(audio)),
+            Ok(audio) => {
+                // Where encryption is wanted, a section that says so is better than one that leaves it open.
+                let is_better = srtp != SrtpPolicy::Off && is_secure(&section.media.proto);
+                match &chosen {
+                    Some((_, secure)) if *secure || !is_better => {}
+                    _ => chosen = Some((audio, is_better)),
+                }
+            }
             Err(error) => first = first.or(Some(error)),
         }
     }
+    let chosen = chosen.map(|(audio, _)| audio);
     chosen.ok_or_else(|| first.unwrap_or(SdpError::NoAudio))
 }
 
@@ -96,7 +104,7 @@ impl Audio {
                         None
                     }
                     Place::Nowhere => {
-                        direction = intersect(direction, Direction::RecvOnly);
+                        direction = direction.intersect(Direction::RecvOnly);
                         None
                     }
                 };
@@ -164,15 +172,5 @@ impl Audio {
         };
         let wish = if codec == Codec::Opus { opus_frame } else { wish };
         u8::try_from(wish).unwrap_or(20)
-    }
-}
-
-/// Direction that both allow: RFC 3264 §6.1 with both sides written as ours.
-pub(super) const fn intersect(a: Direction, b: Direction) -> Direction {
-    match (a.sends() && b.sends(), a.receives() && b.receives()) {
-        (true, true) => Direction::SendRecv,
-        (true, false) => Direction::SendOnly,
-        (false, true) => Direction::RecvOnly,
-        (false, false) => Direction::Inactive,
     }
 }

@@ -9,6 +9,8 @@ pub enum SdpError {
     Malformed(String),
     /// An answer came, but no offer of ours is out.
     NoOffer,
+    /// An answer with more sections than our offer (RFC 3264 §6).
+    Sections,
     /// No audio section at all, or each has port 0.
     NoAudio,
     /// Audio, but over a transport that this leg does not speak: the section's `proto`.
@@ -65,6 +67,7 @@ impl fmt::Display for SdpError {
             SdpError::TooLarge => write!(f, "session description too large"),
             SdpError::Malformed(what) => write!(f, "malformed session description: {what}"),
             SdpError::NoOffer => write!(f, "session description answers no offer"),
+            SdpError::Sections => write!(f, "the answer has more sections than the offer"),
             SdpError::NoAudio => write!(f, "no audio"),
             SdpError::Transport(proto) => write!(f, "audio over {proto} is not supported here"),
             SdpError::NoCommonCodec => write!(f, "no common audio codec"),

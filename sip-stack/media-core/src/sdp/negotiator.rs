@@ -1,10 +1,12 @@
+mod fax;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use sans_io::Rng;
 use sdp_types::Session;
 use smallvec::smallvec;
 
-use super::choose::{self, Audio, Path, intersect};
+use super::choose::{self, Audio, Path};
 use super::crypto::{self, Crypto, SrtpPolicy, is_secure};
 use super::format::{Kind, Numbers, opus};
 use super::peek::Peer;
@@ -17,6 +19,8 @@ use crate::negotiated::{
     Codec, Direction, DtlsRole, Fingerprint, IceCredentials, Labels, Negotiated, OpusParameters,
     StreamAgreed, TelephoneEvent, Transport,
 };
+
+pub use fax::Fax;
 
 /// New ICE credentials of ours after a restart, from those before: they must still name the shard and the leg.
 pub type Renew = fn(&IceCredentials, &mut Rng) -> IceCredentials;
@@ -87,6 +91,15 @@ pub struct Answer {
     pub negotiated: Negotiated,
 }
 
+/// What an offer asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Audio: the most that it lets our side do.
+    Voice(Direction),
+    /// A fax in the place of the audio.
+    Fax(Fax),
+}
+
 /// The offer/answer state of one leg (RFC 3264): the agreement, the open offer, and everything that must stay
 /// as it is for the life of the session: order of sections, mids, payload type numbers, DTLS role, session id.
 #[derive(Clone, Debug)]
@@ -123,6 +136,8 @@ struct Agreed {
     ice: Option<IceCredentials>,
     /// Phone: the keys, if media are encrypted.
     keys: Option<crypto::Agreed>,
+    /// The section of the audio, while a fax has its place.
+    voice: Option<Line>,
 }
 
 impl Negotiator {
@@ -163,6 +178,7 @@ impl Negotiator {
     /// still out is withdrawn.
     pub fn offer(&mut self, direction: Direction) -> String {
         let browser = matches!(self.profile, Profile::Browser(_));
+        self.end_fax();
         if self.agreed.lines.is_empty() {
             self.agreed.lines.push(Line {
                 media: "audio".to_owned(),
@@ -191,6 +207,7 @@ impl Negotiator {
                 (None, Some(_)) => Vec::new(),
                 (None, None) => self.keys.clone(),
             },
+            fax: None,
         };
         let lines = self.agreed.lines.clone();
         let sdp = self.write(&lines, &ours);
@@ -206,6 +223,9 @@ impl Negotiator {
     pub fn handle_answer(&mut self, answer: &[u8]) -> Result<Negotiated, SdpError> {
         let offer = self.offer.clone().ok_or(SdpError::NoOffer)?;
         let session = read(answer)?;
+        if session.medias.len() > self.agreed.lines.len() {
+            return Err(SdpError::Sections);
+        }
         let media = session.medias.get(offer.index).ok_or(SdpError::NoAudio)?;
         let section = Section {
             session: &session,
@@ -273,7 +293,7 @@ impl Negotiator {
         });
         let negotiated = self.negotiated(
             &audio,
-            intersect(offer.direction, audio.direction),
+            offer.direction.intersect(audio.direction),
             send,
             receive,
             event,
@@ -287,6 +307,29 @@ impl Negotiator {
         self.agreed.keys = keys;
         self.agreed.mux = mux;
         Ok(negotiated)
+    }
+
+    /// What an offer asks for, seen without answering it.
+    ///
+    /// # Errors
+    /// It cannot be served: as [`handle_offer`](Self::handle_offer) or [`answer_fax`](Self::answer_fax) would say.
+    pub fn assess(&self, offer: &[u8]) -> Result<Asked, SdpError> {
+        let session = read(offer)?;
+        let audio = choose::audio(
+            &session,
+            self.peer(),
+            &self.config.codecs,
+            self.families(),
+            self.srtp(),
+            self.agreed.audio,
+        );
+        match audio {
+            Ok(audio) => Ok(Asked::Voice(audio.direction)),
+            Err(error) => match self.fax_of(&session)? {
+                Some(fax) => Ok(Asked::Fax(fax)),
+                None => Err(error),
+            },
+        }
     }
 
     /// Answers the peer's offer. `want` is what we would like to do: `SendRecv`, or less while we hold. An offer of ours
@@ -312,7 +355,7 @@ impl Negotiator {
         let (codec, format) = chosen.ok_or(SdpError::NoCommonCodec)?;
         let send = (format.pt, codec);
         let event = audio.event(codec).filter(|_| self.config.telephone_event);
-        let direction = intersect(want, audio.direction);
+        let direction = want.intersect(audio.direction);
 
         let mut ice = self.agreed.ice.clone();
         let mut keys = None;
@@ -349,14 +392,7 @@ impl Negotiator {
                 )
             }
         };
-        let lines: Vec<_> = Section::all(&session)
-            .map(|section| Line {
-                media: section.media.media.clone(),
-                proto: section.media.proto.clone(),
-                fmt: section.media.fmt.split(' ').next().unwrap_or("0").to_owned(),
-                mid: section.mid().map(str::to_owned),
-            })
-            .collect();
+        let lines: Vec<_> = Section::all(&session).map(Line::of).collect();
         let mut formats = vec![(send.0, Kind::Audio(codec))];
         formats.extend(event.map(|(pt, clock)| (pt, Kind::Event(clock))));
         let ours = Ours {
@@ -368,6 +404,7 @@ impl Negotiator {
             mux,
             bundled: audio.bundled,
             crypto: keys.iter().map(|keys| keys.local.clone()).collect(),
+            fax: None,
         };
         let event = event.map(|(pt, clock)| TelephoneEvent {
             send: pt,
@@ -378,6 +415,7 @@ impl Negotiator {
 
         let sdp = self.write(&lines, &ours);
         self.agreed.lines = lines;
+        self.agreed.voice = None;
         self.agreed.audio = Some(audio.index);
         self.agreed.numbers.adopt(&audio.formats);
         self.agreed.bundled = audio.bundled;

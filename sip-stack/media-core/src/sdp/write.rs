@@ -4,7 +4,8 @@ use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
 
 use super::crypto::Crypto;
 use super::format::Kind;
-use super::negotiator::{Browser, Config, Profile};
+use super::negotiator::{Browser, Config, Fax, Profile};
+use super::section::Section;
 use super::security::format_fingerprint;
 use crate::negotiated::{Codec, Direction, DtlsRole, IceCredentials};
 
@@ -17,7 +18,19 @@ pub(super) struct Line {
     pub(super) mid: Option<String>,
 }
 
-/// The audio section that we write.
+impl Line {
+    /// As the peer wrote it.
+    pub(super) fn of(section: Section<'_>) -> Line {
+        Line {
+            media: section.media.media.clone(),
+            proto: section.media.proto.clone(),
+            fmt: section.media.fmt.split(' ').next().unwrap_or("0").to_owned(),
+            mid: section.mid().map(str::to_owned),
+        }
+    }
+}
+
+/// The section that we write: audio, or a fax in its place.
 #[derive(Clone, Debug)]
 pub(super) struct Ours {
     pub(super) index: usize,
@@ -32,6 +45,25 @@ pub(super) struct Ours {
     pub(super) bundled: bool,
     /// Keys of ours for a phone: those that we offer, or the one that we answer with.
     pub(super) crypto: Vec<Crypto>,
+    /// Set for a fax.
+    pub(super) fax: Option<Fax>,
+}
+
+impl Ours {
+    /// A section for a fax.
+    pub(super) fn fax(index: usize, fax: Fax) -> Ours {
+        Ours {
+            index,
+            formats: Vec::new(),
+            direction: Direction::SendRecv,
+            setup: None,
+            ice: None,
+            mux: false,
+            bundled: false,
+            crypto: Vec::new(),
+            fax: Some(fax),
+        }
+    }
 }
 
 /// A whole description with version 0.
@@ -71,7 +103,10 @@ pub(super) fn session(
             if per_section {
                 media.connections.push(connection.clone());
             }
-            accepted(&mut media, line, ours, profile, config, addresses);
+            match &ours.fax {
+                Some(fax) => accepted_fax(&mut media, line, fax),
+                None => accepted(&mut media, line, ours, profile, config, addresses),
+            }
             media
         } else {
             let mut media = section(line, 0);
@@ -86,7 +121,7 @@ pub(super) fn session(
             media.attributes.push(Attribute::new("inactive"));
             media
         };
-        if index == ours.index {
+        if index == ours.index && ours.fax.is_none() {
             let pts: Vec<_> = ours.formats.iter().map(|(pt, _)| pt.to_string()).collect();
             media.fmt = pts.join(" ");
         }
@@ -108,6 +143,15 @@ fn section(line: &Line, port: u16) -> Media {
         key: None,
         attributes: Vec::new(),
     }
+}
+
+fn accepted_fax(media: &mut Media, line: &Line, fax: &Fax) {
+    let mid = line.mid.iter().map(|mid| Attribute::with_value("mid", mid));
+    let parameters = fax.attributes.iter().map(|(name, value)| match value {
+        Some(value) => Attribute::with_value(name, value),
+        None => Attribute::new(name),
+    });
+    media.attributes.extend(mid.chain(parameters));
 }
 
 fn accepted(

@@ -7,7 +7,7 @@ use sans_io::Time;
 use super::Shard;
 use crate::bridge;
 use crate::control::Event;
-use crate::control::SocketId;
+use crate::control::{SocketId, StreamIndex};
 use crate::dtmf::Heard;
 use crate::ice::{local_ufrag, parse_ufrag};
 use crate::leg::{end_at, ends_at};
@@ -41,6 +41,7 @@ impl Shard {
             Received::Rtp(packet) => packet,
             Received::Observed(packet) => return self.observed(now, key, packet),
             Received::Rtcp(packet) => return self.rtcp(now, key, packet),
+            Received::Fax(datagram) => return self.fax(now, key, datagram),
             Received::Nothing => return self.settle(now, key),
             Received::Refused => {
                 leg.refuse();
@@ -72,6 +73,23 @@ impl Shard {
         leg.transport.observe_packet(now, stream, packet, &mut self.out);
         self.settle(now, key);
         self.rtp(now, Place { leg: key, stream }, packet);
+    }
+
+    /// A datagram of a leg's fax, for the leg that hears this one, if that has a fax as well.
+    #[cold]
+    fn fax(&mut self, now: Time, key: usize, datagram: &[u8]) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        leg.silence.broken(now, leg.id, &mut self.out);
+        let listener = leg.stream(StreamIndex::FIRST).and_then(|stream| stream.listener);
+        // An echo returns sound, not faxes.
+        let listener = listener.filter(|place| place.leg != key);
+        let other = listener.and_then(|place| self.legs.get_mut(place.leg));
+        if !other.is_some_and(|other| other.transport.send_fax(&mut self.out, datagram))
+            && let Some(leg) = self.legs.get_mut(key)
+        {
+            leg.refuse();
+        }
+        self.arm(key);
     }
 
     /// Leg that a datagram of a shared socket is for: a check names it, other datagrams belong to the leg that has proved to

@@ -7,6 +7,7 @@ mod observed;
 mod probation;
 mod rtp;
 mod sdes;
+mod udptl;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -21,6 +22,7 @@ pub(crate) use lane::Lane;
 use observed::Observed;
 pub use rtp::Rtp;
 pub use sdes::Sdes;
+use udptl::Udptl;
 
 use crate::control::{Failure, SocketId, StreamIndex};
 use crate::ice::Path;
@@ -44,6 +46,8 @@ pub(crate) enum Transport {
     Sdes(Box<Sdes>),
     /// Plain RTP on sockets of its own.
     Rtp(Box<Rtp>),
+    /// A fax on the sockets of plain RTP.
+    Udptl(Box<Udptl>),
     /// To the shard of the leg that this one stands in for.
     Lane(Lane),
     /// One of those above while somebody taps the leg or asks whether its peer speaks.
@@ -80,6 +84,8 @@ pub enum Received<'a> {
     Observed(&'a mut [u8]),
     /// An RTCP packet of the peer, open; compound or not.
     Rtcp(&'a mut [u8]),
+    /// A datagram of the peer's fax, as it came.
+    Fax(&'a mut [u8]),
 }
 
 /// Event of a leg. Nothing follows [`Event::Gone`] and [`Event::Failed`].
@@ -112,6 +118,7 @@ impl Transport {
         let path = match self {
             Transport::Rtp(path) => path,
             Transport::Sdes(sdes) => &mut sdes.path,
+            Transport::Udptl(fax) => &mut fax.voice,
             Transport::Observed(observed) => return observed.inner.bind(rtp, rtcp),
             Transport::DtlsSrtp(_) | Transport::Lane(_) => return false,
         };
@@ -128,12 +135,13 @@ impl Transport {
             Transport::Observed(observed) => observed.inner.sockets(),
             Transport::Rtp(path) => path.sockets(),
             Transport::Sdes(sdes) => sdes.path.sockets(),
+            Transport::Udptl(fax) => fax.voice.sockets(),
             Transport::DtlsSrtp(_) | Transport::Lane(_) => None,
         }
     }
 
-    /// Applies the outcome of an offer and answer. A phone may agree to SRTP after plain RTP, and the reverse; it does not become
-    /// a browser.
+    /// Applies the outcome of an offer and answer. A phone may agree to SRTP after plain RTP, and the reverse, and to a fax after plain
+    /// RTP; it does not become a browser.
     pub(crate) fn connect(&mut self, now: Time, agreed: &negotiated::Transport) -> Agreed {
         use negotiated::Transport as Wanted;
         let ready = |remote: Option<SocketAddr>| {
@@ -189,6 +197,18 @@ impl Transport {
                 *self = Transport::Rtp(Box::new(sdes.path.clone()));
                 self.connect(now, agreed)
             }
+            (Transport::Rtp(path), Wanted::Udptl { .. }) => {
+                *self = Transport::Udptl(Box::new(Udptl::new(path.clone())));
+                self.connect(now, agreed)
+            }
+            (Transport::Udptl(fax), Wanted::Udptl { remote }) => {
+                fax.connect(*remote);
+                ready(*remote)
+            }
+            (Transport::Udptl(fax), Wanted::Rtp { .. } | Wanted::Sdes { .. }) => {
+                *self = Transport::Rtp(fax.voice.clone());
+                self.connect(now, agreed)
+            }
             _ => Agreed::Unfit,
         }
     }
@@ -197,7 +217,11 @@ impl Transport {
     pub(crate) fn agree<'a>(&mut self, streams: impl Iterator<Item = Option<&'a StreamAgreed>>) {
         match self {
             Transport::Observed(observed) => observed.agree(streams),
-            Transport::DtlsSrtp(_) | Transport::Sdes(_) | Transport::Rtp(_) | Transport::Lane(_) => {}
+            Transport::DtlsSrtp(_)
+            | Transport::Sdes(_)
+            | Transport::Rtp(_)
+            | Transport::Udptl(_)
+            | Transport::Lane(_) => {}
         }
     }
 
@@ -205,7 +229,11 @@ impl Transport {
     pub(crate) fn observe_packet(&mut self, now: Time, stream: StreamIndex, packet: &[u8], out: &mut Outbox) {
         match self {
             Transport::Observed(observed) => observed.receive(now, stream, packet, out),
-            Transport::DtlsSrtp(_) | Transport::Sdes(_) | Transport::Rtp(_) | Transport::Lane(_) => {}
+            Transport::DtlsSrtp(_)
+            | Transport::Sdes(_)
+            | Transport::Rtp(_)
+            | Transport::Udptl(_)
+            | Transport::Lane(_) => {}
         }
     }
 
@@ -215,6 +243,7 @@ impl Transport {
             Transport::Observed(observed) => observed.inner.vouch(host, reached),
             Transport::Rtp(path) => path.vouch(host, reached),
             Transport::Sdes(sdes) => sdes.path.vouch(host, reached),
+            Transport::Udptl(fax) => fax.voice.vouch(host, reached),
             Transport::DtlsSrtp(_) | Transport::Lane(_) => {}
         }
     }
@@ -233,6 +262,7 @@ impl Transport {
             Transport::DtlsSrtp(dtls) => dtls.handle_datagram(now, at.socket, at.from, data),
             Transport::Rtp(path) => path.receive(now, at, data, agreed),
             Transport::Sdes(sdes) => sdes.receive(now, at, data),
+            Transport::Udptl(fax) => fax.receive(now, at, data),
             Transport::Lane(_) => Received::Nothing,
         }
     }
@@ -251,6 +281,8 @@ impl Transport {
             Transport::Rtp(path) => path.send(out, room, write),
             Transport::Sdes(sdes) => sdes.send(out, room, write),
             Transport::Lane(lane) => lane.send(out, stream, room, write),
+            // There is no audio while a fax has its place.
+            Transport::Udptl(_) => None,
             Transport::Observed(observed) => observed.send(out, stream, room, write),
         };
         sent.is_some()
@@ -283,7 +315,16 @@ impl Transport {
                     });
                 }
             }
-            Transport::Lane(_) => {}
+            Transport::Udptl(_) | Transport::Lane(_) => {}
+        }
+    }
+
+    /// Sends a datagram of the other party's fax; false if the leg has none, or it could not go.
+    pub(crate) fn send_fax(&mut self, out: &mut Outbox, data: &[u8]) -> bool {
+        match self {
+            Transport::Observed(observed) => observed.inner.send_fax(out, data),
+            Transport::Udptl(fax) => fax.send(out, data),
+            Transport::DtlsSrtp(_) | Transport::Sdes(_) | Transport::Rtp(_) | Transport::Lane(_) => false,
         }
     }
 
@@ -294,6 +335,7 @@ impl Transport {
             Transport::DtlsSrtp(dtls) => dtls.is_connected() && dtls.remote().is_some(),
             Transport::Rtp(path) => path.remote().is_some(),
             Transport::Sdes(sdes) => sdes.path.remote().is_some(),
+            Transport::Udptl(fax) => fax.remote().is_some(),
             Transport::Lane(_) => true,
         }
     }
@@ -304,7 +346,7 @@ impl Transport {
         match self {
             Transport::Observed(observed) => observed.buffers(),
             Transport::DtlsSrtp(_) => true,
-            Transport::Rtp(_) | Transport::Sdes(_) => false,
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Udptl(_) => false,
             Transport::Lane(lane) => lane.buffers,
         }
     }
@@ -315,7 +357,7 @@ impl Transport {
         match self {
             Transport::Observed(observed) => observed.checks_peer(),
             Transport::DtlsSrtp(_) | Transport::Lane(_) => true,
-            Transport::Rtp(_) | Transport::Sdes(_) => false,
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Udptl(_) => false,
         }
     }
 
@@ -326,6 +368,7 @@ impl Transport {
             Transport::DtlsSrtp(_) | Transport::Lane(_) => false,
             Transport::Rtp(path) => !path.was_heard(),
             Transport::Sdes(sdes) => !sdes.path.was_heard(),
+            Transport::Udptl(_) => false,
         }
     }
 
@@ -334,7 +377,7 @@ impl Transport {
         match self {
             Transport::Observed(observed) => observed.inner.report_interval(),
             Transport::DtlsSrtp(_) => AVPF,
-            Transport::Rtp(_) | Transport::Sdes(_) => AVP,
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Udptl(_) => AVP,
             Transport::Lane(_) => COUNTS,
         }
     }
@@ -345,7 +388,7 @@ impl Transport {
         match self {
             Transport::Observed(observed) => observed.lane(),
             Transport::Lane(lane) => Some(lane),
-            Transport::DtlsSrtp(_) | Transport::Rtp(_) | Transport::Sdes(_) => None,
+            Transport::DtlsSrtp(_) | Transport::Rtp(_) | Transport::Sdes(_) | Transport::Udptl(_) => None,
         }
     }
 
@@ -353,7 +396,7 @@ impl Transport {
         match self {
             Transport::Observed(observed) => observed.inner.lane_mut(),
             Transport::Lane(lane) => Some(lane),
-            Transport::DtlsSrtp(_) | Transport::Rtp(_) | Transport::Sdes(_) => None,
+            Transport::DtlsSrtp(_) | Transport::Rtp(_) | Transport::Sdes(_) | Transport::Udptl(_) => None,
         }
     }
 
@@ -361,7 +404,7 @@ impl Transport {
     pub(crate) fn negotiates(&self) -> bool {
         match self {
             Transport::DtlsSrtp(_) | Transport::Observed(_) => true,
-            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => false,
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Udptl(_) | Transport::Lane(_) => false,
         }
     }
 
@@ -370,7 +413,7 @@ impl Transport {
         match self {
             Transport::Observed(observed) => observed.inner.poll_transmit(),
             Transport::DtlsSrtp(dtls) => dtls.poll_transmit(),
-            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Udptl(_) | Transport::Lane(_) => None,
         }
     }
 
@@ -382,7 +425,7 @@ impl Transport {
                 None => observed.inner.poll_event(),
             },
             Transport::DtlsSrtp(dtls) => dtls.poll_event(),
-            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Udptl(_) | Transport::Lane(_) => None,
         }
     }
 
@@ -391,7 +434,7 @@ impl Transport {
     pub(crate) fn deadline(&self) -> Deadline {
         match self {
             Transport::DtlsSrtp(_) | Transport::Observed(_) => self.own_deadline(),
-            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Udptl(_) | Transport::Lane(_) => None,
         }
     }
 
@@ -401,7 +444,7 @@ impl Transport {
         match self {
             Transport::DtlsSrtp(dtls) => dtls.poll_timeout(),
             Transport::Observed(observed) => observed.deadline(),
-            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Udptl(_) | Transport::Lane(_) => None,
         }
     }
 
@@ -409,7 +452,7 @@ impl Transport {
         match self {
             Transport::Observed(observed) => observed.handle_timeout(now),
             Transport::DtlsSrtp(dtls) => dtls.handle_timeout(now),
-            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => {}
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Udptl(_) | Transport::Lane(_) => {}
         }
     }
 
@@ -418,7 +461,7 @@ impl Transport {
         match self {
             Transport::Observed(observed) => observed.inner.close(now),
             Transport::DtlsSrtp(dtls) => dtls.close(now),
-            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => {}
+            Transport::Rtp(_) | Transport::Sdes(_) | Transport::Udptl(_) | Transport::Lane(_) => {}
         }
     }
 
@@ -430,7 +473,11 @@ impl Transport {
         };
         let dtls = match transport {
             Transport::DtlsSrtp(dtls) => Some(dtls),
-            Transport::Observed(_) | Transport::Rtp(_) | Transport::Sdes(_) | Transport::Lane(_) => None,
+            Transport::Observed(_)
+            | Transport::Rtp(_)
+            | Transport::Sdes(_)
+            | Transport::Udptl(_)
+            | Transport::Lane(_) => None,
         };
         dtls.into_iter().flat_map(|dtls| dtls.paths())
     }

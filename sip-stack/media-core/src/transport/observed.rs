@@ -109,7 +109,7 @@ impl Observed {
             Transport::Rtp(path) => path.send(out, room, write),
             Transport::Sdes(sdes) => sdes.send(out, room, write),
             Transport::Lane(lane) => lane.send(out, stream, room, write),
-            Transport::Observed(_) => None,
+            Transport::Udptl(_) | Transport::Observed(_) => None,
         };
         if result.is_some() && self.tapped.contains(&stream) {
             let kind = self.sent.get(1).map_or(0, |octet| octet & 0x7f);
@@ -139,6 +139,7 @@ impl Observed {
             Transport::DtlsSrtp(dtls) => dtls.handle_datagram(now, at.socket, at.from, data),
             Transport::Rtp(path) => path.receive(now, at, data, agreed),
             Transport::Sdes(sdes) => sdes.receive(now, at, data),
+            Transport::Udptl(fax) => fax.receive(now, at, data),
             Transport::Lane(_) | Transport::Observed(_) => Received::Nothing,
         };
         match received {

@@ -346,6 +346,21 @@ impl Rtp {
         left
     }
 
+    /// True if packets of this source were accepted last.
+    pub(super) fn has_heard(&self, ssrc: u32) -> bool {
+        self.learnt.is_some_and(|learnt| learnt.numbers.ssrc == ssrc)
+    }
+
+    /// True for a host where the peer is known to be: one that signalling names, or that its packets came from.
+    pub(super) fn is_at(&self, host: IpAddr) -> bool {
+        self.is_named(host) || self.learnt.is_some_and(|learnt| learnt.address.ip() == host)
+    }
+
+    /// True if nothing but the address in the peer's SDP counts.
+    pub(super) fn is_strict(&self) -> bool {
+        self.policy == MediaSource::Strict
+    }
+
     /// True if the peer has sent something that was accepted.
     pub(crate) fn was_heard(&self) -> bool {
         self.learnt.is_some()

@@ -17,7 +17,7 @@ const FIREFOX_ANSWER: &str = include_str!("offers/firefox-answer.sdp");
 fn role(transport: &Transport) -> DtlsRole {
     match transport {
         Transport::Dtls { role, .. } => *role,
-        Transport::Rtp { .. } | Transport::Sdes { .. } => panic!("not a browser's"),
+        Transport::Rtp { .. } | Transport::Sdes { .. } | Transport::Udptl { .. } => panic!("not a browser's"),
     }
 }
 
@@ -28,7 +28,7 @@ fn ice(transport: &Transport) -> (&IceCredentials, &IceCredentials) {
             remote_ice,
             ..
         } => (local_ice, remote_ice),
-        Transport::Rtp { .. } | Transport::Sdes { .. } => panic!("not a browser's"),
+        Transport::Rtp { .. } | Transport::Sdes { .. } | Transport::Udptl { .. } => panic!("not a browser's"),
     }
 }
 
@@ -327,7 +327,9 @@ fn a_fingerprint_is_found_and_chosen() {
             browser(Config::browser()).handle_offer(offer.as_bytes(), Direction::SendRecv, &mut rng());
         answer.map(|answer| match answer.negotiated.transport {
             Transport::Dtls { fingerprint, .. } => fingerprint,
-            Transport::Rtp { .. } | Transport::Sdes { .. } => panic!("not a browser's"),
+            Transport::Rtp { .. } | Transport::Sdes { .. } | Transport::Udptl { .. } => {
+                panic!("not a browser's")
+            }
         })
     };
     let plain = get(CHROMIUM).unwrap();

@@ -20,7 +20,7 @@ fn remote(media: &Negotiated) -> (Option<SocketAddr>, Option<SocketAddr>, bool) 
             remote_rtcp,
             rtcp_mux,
         } => (remote, remote_rtcp, rtcp_mux),
-        Transport::Dtls { .. } | Transport::Sdes { .. } => panic!("not a phone's"),
+        Transport::Dtls { .. } | Transport::Sdes { .. } | Transport::Udptl { .. } => panic!("not a phone's"),
     }
 }
 
@@ -337,6 +337,10 @@ fn an_answer_that_is_none() {
         (
             format!("{HEAD}m=audio 4000 RTP/AVP 18\r\n"),
             SdpError::NoCommonCodec,
+        ),
+        (
+            format!("{HEAD}m=audio 4000 RTP/AVP 0\r\nm=video 4002 RTP/AVP 97\r\n"),
+            SdpError::Sections,
         ),
     ] {
         assert_eq!(ours.handle_answer(bad.as_bytes()), Err(error), "{bad}");

@@ -84,6 +84,9 @@ fn an_offer_that_leaves_no_key_is_refused_and_never_answered_in_the_clear() {
 fn of_two_sections_the_first_that_the_policy_admits_is_answered() {
     for (first, second, policy, expected) in [
         ("RTP/AVP", "RTP/SAVP", SrtpPolicy::Off, Some((0, false))),
+        ("RTP/AVP", "RTP/SAVP", SrtpPolicy::Optional, Some((1, true))),
+        ("RTP/SAVP", "RTP/AVP", SrtpPolicy::Optional, Some((0, true))),
+        ("RTP/AVP", "RTP/AVP", SrtpPolicy::Optional, Some((0, false))),
         ("RTP/AVP", "RTP/SAVP", SrtpPolicy::Required, Some((1, true))),
         ("RTP/SAVP", "RTP/AVP", SrtpPolicy::Off, Some((0, true))),
     ] {

@@ -1,5 +1,6 @@
 //! Admission of calls and registrations: users by digest, trunks by address, within their quotas.
 
+mod attempt;
 mod quota;
 mod refusal;
 
@@ -68,13 +69,22 @@ impl Admission {
         }
     }
 
-    /// Admission of an INVITE. A connection that a user registered over speaks for that user without another challenge.
+    /// Admission of an INVITE, or another request that is judged as one. A connection that a user registered over speaks for that user
+    /// without another challenge.
     pub(crate) fn admit(&mut self, cx: &mut Context, now: Time, request: &Message, flow: Flow) -> Word {
         if cx.directory.is_open() {
             return Word::Granted {
                 source: Source::Anyone,
                 lent: None,
             };
+        }
+        // Its INVITE, MESSAGE and PUBLISH go on to the PBX, before anybody asks here.
+        if let Some(client) = cx.client_over(now, request, flow) {
+            let (code, headers) = (
+                client.map_or_else(|(code, _)| code, |_| StatusCode::BAD_EVENT),
+                Vec::new(),
+            );
+            return Word::Refused { code, headers };
         }
         let websocket = matches!(flow.transport, Transport::Ws | Transport::Wss);
         let claimed = claimed_user(request);

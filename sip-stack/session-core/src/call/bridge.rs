@@ -22,6 +22,9 @@ pub(super) enum Bridge {
 impl Call {
     /// Brings the audio of the call in line with its state. Called after every change of that state.
     pub(crate) fn wire(&mut self, cx: &mut Context) {
+        if self.has_passed_on() {
+            cx.settle_later(self.id);
+        }
         let shared = match self.bridge {
             Bridge::Shared(bridge) => Some(bridge),
             Bridge::Own(_) => None,
@@ -166,7 +169,11 @@ impl Call {
             .peekable();
         let is_alone = others.peek().is_none();
         if others.any(keeps_waiting) {
-            return Hears::Music;
+            // Whoever was told of the hold hears what the one who holds sends.
+            return match leg.is_bound() {
+                true => Hears::Nothing,
+                false => Hears::Music,
+            };
         }
         let is_transferred = || {
             self.invitations

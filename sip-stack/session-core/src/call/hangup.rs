@@ -10,12 +10,14 @@ use crate::context::Context;
 use crate::leg::Leg;
 use crate::record::{Cause, EndedBy, Fault, LegEnd};
 use crate::response_code::passed_on;
+use crate::upstream::passed_back;
 
 impl Call {
     /// The dialog of a leg ended.
     pub(crate) fn dialog_ended(&mut self, cx: &mut Context, now: Time, leg: LegId, cause: Ended) {
         // A call of ours, without a caller on another leg, reports its peer's own status.
         let code = match final_code(&cause) {
+            code if self.passes_challenge(leg, code, &cause) => code,
             code if self.source.is_some() => passed_on(code),
             code => code,
         };
@@ -43,6 +45,11 @@ impl Call {
             return self.branch_failed(cx, now, leg, code);
         }
         let is_caller = l.is_caller();
+        if l.is_up() && matches!(cause, Ended::Cancelled { .. } | Ended::Expired) {
+            let answered = l.take_answer_back();
+            self.answered = self.answered.filter(|at| Some(*at) != answered);
+        }
+        let Some(l) = self.leg(leg) else { return };
         // One that answered an invitation is nobody's fork, even before it is admitted.
         let in_call = l.invitation().is_some() || l.is_member();
         if in_call && !self.is_ending() {
@@ -61,6 +68,23 @@ impl Call {
         };
         let end = end.filter(|_| in_call).map(|end| End { reason, ..end });
         self.leg_ended(cx, now, leg, end);
+    }
+
+    /// True for a challenge to the caller's own credentials: the caller gets it as it is.
+    fn passes_challenge(&mut self, leg: LegId, code: StatusCode, cause: &Ended) -> bool {
+        let Ended::Rejected { headers, .. } = cause else {
+            return false;
+        };
+        if !self.outward().is_some_and(|outward| outward.is_leg(leg)) {
+            return false;
+        }
+        if let Some(caller) = self.caller_mut() {
+            caller.set_refusal(passed_back(headers));
+        }
+        matches!(
+            code,
+            StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        )
     }
 
     /// ACK to our 200. With a late offer it carries the answer (RFC 3261 §13.2.2.4). True if it is the first, and the caller's: then
@@ -86,7 +110,13 @@ impl Call {
             None => {}
         }
         let is_caller = self.is_caller(leg);
-        is_answered && is_caller && self.leg_mut(leg).is_some_and(Leg::note_ack)
+        let first = is_answered && is_caller && self.leg_mut(leg).is_some_and(Leg::note_ack);
+        // Either may have held from the start, or while it rang.
+        if let Some(callee) = self.callee().filter(|_| first) {
+            self.tell_other(cx, now, callee);
+        }
+        self.tell_other(cx, now, leg);
+        first
     }
 }
 

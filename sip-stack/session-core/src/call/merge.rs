@@ -31,6 +31,7 @@ impl Call {
         }
         self.records.extend(guest.records);
         self.invitations.extend(guest.invitations);
+        self.passing = self.passing.take().or(guest.passing);
         for leg in members {
             self.add_member(leg);
         }

@@ -10,7 +10,9 @@ mod hangup;
 mod media;
 mod member;
 mod merge;
+mod outward;
 mod passed_reason;
+mod passing;
 mod presence;
 mod reoffer;
 mod silence;
@@ -25,6 +27,7 @@ pub(crate) use dtmf::Digit;
 pub(crate) use ending::End;
 use ending::Phase;
 pub(crate) use passed_reason::PassedReason;
+use passing::Passing;
 
 use crate::bridge::Wired;
 use crate::context::Context;
@@ -33,6 +36,7 @@ use crate::event::Source;
 use crate::identity::Identity;
 use crate::leg::{Leg, Membership, Part, Purpose, Seat};
 use crate::record::{Fault, LegRecord};
+use crate::upstream::Outward;
 
 /// A call. Unique among all that [`Config::first_id`](crate::Config::first_id) keeps apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,10 +68,14 @@ pub(crate) struct Call {
     /// Time that a browser of it may be away; `None`: as configured.
     grace: Option<Duration>,
     bridge: Bridge,
+    /// Offer of one party that waits for what the other one makes of it.
+    passing: Option<Passing>,
     records: Vec<LegRecord>,
     /// Fault of the leg that failed last, and whose end may decide.
     fault: Option<Fault>,
     phase: Phase,
+    /// INVITE of its caller, if it goes on to a PBX.
+    outward: Option<Outward>,
 }
 
 /// Members without whom a call ends.
@@ -113,9 +121,11 @@ impl Call {
             lifetime: Lifetime::Two,
             grace: None,
             bridge: Bridge::Own(Wired::default()),
+            passing: None,
             records: Vec::new(),
             fault: None,
             phase: Phase::Live,
+            outward: None,
         }
     }
 

@@ -1,16 +1,9 @@
 //! Offers within a call: hold and resume, ours and the peer's, and every other change of media.
 //!
-//! A re-INVITE or UPDATE of a peer is answered here and never passed on, since no leg needs the consent of another one:
-//! - *Direction* (hold): what the others hear while a peer neither sends nor listens is ours to say.
-//! - *Codecs*: every codec that is offered or accepted on any leg can be decoded and encoded here. Where the relayed codec vanishes
-//!   from an offer, the shard transcodes from the next packet on; an offer without any codec of ours is refused with 488, and the
-//!   session stays as it was (RFC 3261 §14.2).
-//! - *No description* (a late offer): our own codecs are offered, all of which can be transcoded for the other legs.
-//! - *Address, keys, telephone-event*: each leg has its own; digits go by INFO to a peer that no longer takes RFC 4733.
-//!
-//! A medium that can be relayed only, such as video, would be the first for which the answer depends on the other leg.
+//! A re-INVITE or UPDATE of a peer is answered here, unless the other party has to agree: [`super::passing`] has the table.
 
 use media_core::control::LegId;
+use media_core::sdp::Fax;
 use sans_io::Time;
 use sip_core::endpoint::{Body, ForkId, UsageId};
 use sip_core::message::StatusCode;
@@ -30,8 +23,7 @@ impl Call {
         }
     }
 
-    /// Handles the peer's re-INVITE or UPDATE: answered at once, never passed to the other leg. `None`: it
-    /// wants our offer. `fork` names the fork that offers, while nobody has answered our INVITE.
+    /// Handles the peer's re-INVITE or UPDATE. `None`: it wants our offer. `fork` names the fork that offers, while nobody has answered our INVITE.
     pub(crate) fn reoffered(
         &mut self,
         cx: &mut Context,
@@ -56,19 +48,61 @@ impl Call {
             let sdp = Body::sdp(l.offer_sdp(direction));
             return cx.endpoint.answer_offer(now, usage, Ok(Some(sdp)), Vec::new());
         };
+        if fork.is_some() || !self.pass_on(cx, now, (leg, usage), &offer.data) {
+            self.answer_offer(cx, now, leg, fork, &offer.data);
+        }
+    }
+
+    /// Answers an offer of a leg's peer. False if it had to be refused.
+    pub(super) fn answer_offer(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        leg: LegId,
+        fork: Option<ForkId>,
+        offer: &[u8],
+    ) -> bool {
+        let Some(l) = self.leg_mut(leg) else { return false };
+        let Some(usage) = l.usage() else { return false };
         let before = l.is_held();
-        match l.reoffered(cx, fork, &offer.data) {
+        match l.reoffered(cx, fork, offer) {
             Ok(sdp) => {
                 let body = Body::sdp(sdp);
                 cx.endpoint.answer_offer(now, usage, Ok(Some(body)), Vec::new());
                 self.renegotiated(cx, now, leg, before);
+                true
             }
             Err(error) => {
                 let warning = sdp_warning(&cx.config.host, &error);
                 cx.endpoint
                     .answer_offer(now, usage, Err(sdp_status(&error)), warning);
+                false
             }
         }
+    }
+
+    /// Answers a peer's offer of a fax. False if it had to be refused.
+    pub(super) fn answer_with_fax(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        leg: LegId,
+        offer: &[u8],
+        fax: &Fax,
+    ) -> bool {
+        let Some(l) = self.leg_mut(leg) else { return false };
+        let Some(usage) = l.usage() else { return false };
+        let before = l.is_held();
+        let answer = l.answer_fax(cx, offer, fax);
+        let result = match &answer {
+            Ok(sdp) => Ok(Some(Body::sdp(sdp.clone()))),
+            Err(error) => Err(sdp_status(error)),
+        };
+        cx.endpoint.answer_offer(now, usage, result, Vec::new());
+        if answer.is_ok() {
+            self.renegotiated(cx, now, leg, before);
+        }
+        answer.is_ok()
     }
 
     /// The answer to an offer of ours: in the 200 to a re-INVITE, or in the ACK to a 200 that carried our offer.
@@ -85,7 +119,7 @@ impl Call {
         }
     }
 
-    fn renegotiated(&mut self, cx: &mut Context, now: Time, leg: LegId, held_before: bool) {
+    pub(super) fn renegotiated(&mut self, cx: &mut Context, now: Time, leg: LegId, held_before: bool) {
         self.agreed_to_go_on(cx, now, leg);
         let session = self.id;
         let Some(l) = self.leg(leg) else { return };

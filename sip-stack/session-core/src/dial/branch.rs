@@ -21,6 +21,7 @@ use crate::identity::{Diversion, Identity, Presentation, Side, is_anonymous};
 use crate::leg::{Account, Device, Leg, MediaWanted, Negotiation, Peer};
 use crate::record::Fault;
 use crate::trunk::{Chosen, uri_at};
+use crate::upstream::Verbatim;
 
 /// A place where a party can be called.
 pub(super) struct Branch {
@@ -57,6 +58,8 @@ pub(super) struct Line {
     pub(super) domain: Option<String>,
     /// User part of `Contact`; `None`: that of `From`.
     pub(super) contact: Option<String>,
+    /// Addresses and headers as the caller wrote them, in place of what we would show.
+    pub(super) verbatim: Option<Box<Verbatim>>,
 }
 
 impl Branch {
@@ -121,7 +124,13 @@ impl Branch {
 
     /// The contacts of a user.
     fn of_user(cx: &Context, name: &str) -> Result<Vec<Branch>, Refusal> {
-        let user = cx.directory.user(name).ok_or(Refusal::unknown())?;
+        let known = cx.directory.user(name);
+        if known.is_none() && !cx.is_client(name) {
+            return Err(Refusal::unknown());
+        }
+        let (source, srtp) = known
+            .map(|user| (user.media_source, user.srtp))
+            .unwrap_or_default();
         let of_contact = |contact: &sip_core::registrar::Binding| Branch {
             target: Target::Contact {
                 flow: contact.flow,
@@ -135,8 +144,8 @@ impl Branch {
             credentials: None,
             flow: Some(contact.flow),
             timeout: None,
-            source: user.media_source,
-            srtp: user.srtp,
+            source,
+            srtp,
             proxied: !contact.path.is_empty(),
             late_offer: false,
             line: Line::default(),
@@ -173,6 +182,7 @@ impl Branch {
                 None => registered.then(|| trunk.domain().0.to_owned()),
             },
             contact: cx.directory.contact_at(name).map(str::to_owned),
+            verbatim: None,
         };
         let configured = || Target::Uri {
             proxy: trunk.outbound_proxy.clone(),
@@ -224,6 +234,14 @@ impl Branch {
 
     /// Addresses of a request to it, and the headers beside, for this caller.
     pub(super) fn presentation(&self, cx: &Context, caller: &Caller, identity: &Identity) -> Addresses {
+        if let Some(verbatim) = self.line.verbatim.as_deref().cloned() {
+            return Addresses {
+                from: verbatim.from,
+                to: verbatim.to,
+                contact_user: verbatim.contact,
+                headers: verbatim.headers,
+            };
+        }
         let host = match (&self.line.domain, &self.credentials) {
             (Some(domain), _) => domain.clone(),
             (None, Some(_)) => host_text(&self.uri),
@@ -285,7 +303,8 @@ impl Branch {
             credentials: self.credentials,
             ring_timeout: ring.timeout,
             response_timeout: self.timeout,
-            session_timer: cx.config.session_timer.filter(|_| !self.device.is_browser()),
+            session_timer: cx.session_wish(&self.account, self.device),
+            reliable: cx.directory.signalling(&self.account).reliable,
         }
     }
 }

@@ -6,6 +6,7 @@ mod branch;
 mod failover;
 mod invitation;
 mod moving;
+mod pbx;
 mod place;
 mod progress;
 mod redirect;

@@ -48,7 +48,8 @@ pub(crate) struct Origin {
 
 impl Redirect {
     pub(super) fn of(branch: &Branch) -> Redirect {
-        if branch.account.user().is_some() {
+        // The credentials in a client's own words are for its PBX alone.
+        if branch.account.user().is_some() || branch.line.verbatim.is_some() {
             return Redirect::ToNumbers;
         }
         Redirect::ToUris(Box::new(Origin {

@@ -93,6 +93,12 @@ impl Directory {
         self.lines.get(trunk)?.contact.as_deref()
     }
 
+    /// True for the user part of our `Contact` at a trunk.
+    pub(crate) fn is_contact(&self, user: &str) -> bool {
+        let mut lines = self.lines.values();
+        lines.any(|line| line.contact.as_deref() == Some(user))
+    }
+
     /// Destination of calls to a trunk, if its registrar told us one.
     pub(crate) fn target_at(&self, trunk: &str) -> Option<Target> {
         self.lines.get(trunk)?.service.as_ref()?.target()

@@ -9,6 +9,7 @@ mod users;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use media_core::control::MediaSource;
 use media_core::sdp::SrtpPolicy;
@@ -17,7 +18,7 @@ use sip_core::flow::Flow;
 use sip_core::message::Message;
 use sip_core::registrar::{self, Binding, RegisterOutcome, Registrar};
 
-use crate::config::{Access, Credentials, Trunk, User};
+use crate::config::{Access, Credentials, HoldPolicy, SignallingPolicy, Trunk, User};
 use crate::leg::Account;
 use line::Line;
 use rights::Rights;
@@ -102,6 +103,34 @@ impl Directory {
         .unwrap_or_default()
     }
 
+    /// What an account is told when it is held.
+    pub(crate) fn hold(&self, account: &Account) -> HoldPolicy {
+        match account {
+            Account::User(name) => self.user(name).map(|user| user.hold),
+            Account::Trunk(name) => self.trunk(name).map(|trunk| trunk.hold),
+            Account::Nobody => None,
+        }
+        .unwrap_or_default()
+    }
+
+    /// Extensions of SIP in an account's calls.
+    pub(crate) fn signalling(&self, account: &Account) -> SignallingPolicy {
+        match account {
+            Account::User(name) => self.user(name).map(|user| user.signalling),
+            Account::Trunk(name) => self.trunk(name).map(|trunk| trunk.signalling),
+            Account::Nobody => None,
+        }
+        .unwrap_or_default()
+    }
+
+    /// True if an account's calls may change over to a fax.
+    pub(crate) fn t38(&self, account: &Account) -> bool {
+        account
+            .trunk()
+            .and_then(|name| self.trunk(name))
+            .is_none_or(|trunk| trunk.t38)
+    }
+
     /// Contacts of a user, best first.
     pub(crate) fn contacts(&self, user: &str) -> impl Iterator<Item = &Binding> {
         self.registrar.lookup(user)
@@ -125,6 +154,18 @@ impl Directory {
         flow: Flow,
     ) -> RegisterOutcome {
         self.registrar.register(now, user, request, flow)
+    }
+
+    /// As [`register`](Self::register), for no longer than this.
+    pub(crate) fn register_within(
+        &mut self,
+        now: Time,
+        user: &str,
+        request: &Message,
+        flow: Flow,
+        longest: Duration,
+    ) -> RegisterOutcome {
+        self.registrar.register_within(now, user, request, flow, longest)
     }
 
     pub(crate) fn registrar_mut(&mut self) -> &mut Registrar {

@@ -54,6 +54,14 @@ impl Directory {
             .then_some((&*right.user, right.lent.as_deref()))
     }
 
+    /// User who registered over a connection.
+    pub(crate) fn registered_over_flow(&self, flow: FlowId) -> Option<&str> {
+        let mut rights = self.rights.0.iter();
+        rights
+            .find(|(way, _)| way.0 == flow)
+            .map(|(_, right)| &*right.user)
+    }
+
     /// Adds the rights of a registration that was granted, or removes them. True if its credentials may end.
     fn grant(&mut self, user: &str, lent: Option<String>, flow: Flow) -> bool {
         // Senders of datagrams cannot be recognised, and there is nothing to end.

@@ -22,6 +22,7 @@ impl Coordinator {
         cx.report_reachable();
         self.watchers_gone(&gone);
         self.publishers_gone(&gone);
+        self.mailboxes_gone();
         for user in &gone {
             if self.context().directory.user(user).is_none() {
                 self.set_activity(user, None);

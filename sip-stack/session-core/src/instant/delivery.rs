@@ -307,7 +307,9 @@ impl Coordinator {
     /// Forgets what waits for users who exist no more.
     pub(crate) fn forget_kept(&mut self, now: Time) {
         let (messages, cx) = self.messages_mut();
-        messages.counts.expired += messages.kept.forget(|user| cx.directory.user(user).is_some());
+        messages.counts.expired += messages
+            .kept
+            .forget(|user| cx.directory.user(user).is_some() || cx.is_client(user));
         self.watch_over_kept(now);
     }
 

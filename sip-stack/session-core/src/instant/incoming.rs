@@ -10,7 +10,7 @@ use super::delivery::{Stage, UnderWay};
 use super::{IncomingMessage, MessageId};
 use crate::admission::Word;
 use crate::coordinator::Coordinator;
-use crate::event::{Event, Source};
+use crate::event::{Event, Source, Way};
 use crate::identity::{Sender, read};
 use crate::incoming::user_of;
 
@@ -33,10 +33,16 @@ impl Coordinator {
             return self.context_mut().endpoint.reply(now, tx, code, headers, None);
         }
         let (from, _) = read(request, &Sender::of(&self.context().directory, &source));
+        let to = request.uri().map(user_of).unwrap_or_default();
+        let client = match self.context().way(&source, &to) {
+            Some(Way::In { user }) => Some(user),
+            Some(Way::Out { .. }) | None => None,
+        };
         let about = IncomingMessage {
             source: source.clone(),
             from: from.user.clone(),
-            to: request.uri().map(user_of).unwrap_or_default(),
+            to,
+            client,
         };
         let (messages, cx) = self.messages_mut();
         messages.last_id += 1;

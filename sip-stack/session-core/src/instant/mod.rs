@@ -42,6 +42,8 @@ pub struct IncomingMessage {
     pub from: String,
     /// Number or name that it is for: user part of the Request-URI, percent-escapes decoded.
     pub to: String,
+    /// The client that it is for, where a PBX sends it to a client of its: `user@domain`. It is not for a dial plan.
+    pub client: Option<String>,
 }
 
 /// Settings for instant messages.

@@ -53,6 +53,14 @@ impl Course {
         };
     }
 
+    /// The 200 did not go out after all.
+    pub(super) fn take_answer_back(&mut self) {
+        *self = match std::mem::replace(self, Course::Unsent) {
+            Course::Answered(sent, _) => Course::Sent(sent),
+            other @ (Course::Unsent | Course::Sent(_)) => other,
+        };
+    }
+
     fn sent(&self) -> Option<&Sent> {
         match self {
             Course::Unsent => None,

@@ -99,6 +99,14 @@ impl Leg {
         }
     }
 
+    /// Its caller gave up while the 200 waited for the PRACK of what came before it (RFC 3262 §3). Gives the time of that answer, which
+    /// was none.
+    pub(crate) fn take_answer_back(&mut self) -> Option<Time> {
+        let answered = self.course.answered();
+        self.course.take_answer_back();
+        answered
+    }
+
     /// Notes the ACK to our 200; true for the first.
     pub(crate) fn note_ack(&mut self) -> bool {
         match self.dialog {
@@ -122,7 +130,8 @@ impl Leg {
         if self.negotiation.offers() {
             invite.body = Some(Body::sdp(self.offer_sdp(Direction::SendRecv)));
         }
-        let host = host_text(&invite.request_uri);
+        let trunk = self.trunk().and_then(|name| cx.directory.trunk(name));
+        let host = trunk.map_or_else(|| host_text(&invite.request_uri), |trunk| trunk.host.clone());
         let over = match &invite.target {
             Target::Flow(flow) | Target::Contact { flow, .. } => Some(*flow),
             Target::Routes(_) | Target::Address(_) | Target::Uri { .. } => None,
@@ -168,8 +177,8 @@ impl Leg {
             debug_assert!(false, "a leg that came in and is not over has its dialog");
             return;
         };
-        if let Some(interval) = cx.config.session_timer.filter(|_| !self.is_browser()) {
-            cx.endpoint.want_session_timer(usage, interval);
+        if let Some(wish) = cx.session_wish(&self.peer.account, self.peer.device) {
+            cx.endpoint.want_session_timer(usage, wish);
         }
         self.set_up(now, Ack::Awaited);
         cx.endpoint.accept(now, usage, sdp.map(Body::sdp), Vec::new());
@@ -207,7 +216,8 @@ impl Leg {
                         // In whole seconds, and none that is too early.
                         let pause = retry_after.map(|pause| pause.as_millis().div_ceil(1_000).max(1));
                         let pause = pause.map(|seconds| ("Retry-After".into(), seconds.to_string()));
-                        let headers = reason.into_iter().chain(pause).collect();
+                        let refusal = std::mem::take(&mut self.refusal);
+                        let headers = reason.into_iter().chain(pause).chain(refusal).collect();
                         cx.endpoint.reject(now, usage, code, headers);
                     } else {
                         cx.endpoint.hangup(now, usage, reason, Vec::new());

@@ -4,6 +4,7 @@ use media_core::control::LegId;
 use media_core::negotiated::Direction;
 use sans_io::Time;
 use sip_core::endpoint::Body;
+use sip_core::message::StatusCode;
 
 use super::{Device, Leg};
 use crate::SessionId;
@@ -20,8 +21,16 @@ pub(super) struct Hold {
     /// We hold the peer.
     ours: bool,
     theirs: Theirs,
+    bound: Option<Bound>,
     /// True if both sides were to talk at some time.
     talked: bool,
+}
+
+/// Limit of what the peer may do, since another party permits no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bound {
+    by: LegId,
+    to: Direction,
 }
 
 /// Hold by the peer, as its last offer or answer says it.
@@ -51,7 +60,10 @@ impl Hold {
     /// An agreement in which we may send and receive as `ours` says.
     pub(super) fn agreed(&mut self, device: Device, ours: Direction) {
         self.talked |= ours == Direction::SendRecv;
+        let is_asked = self.bound.is_some() && ours == self.wanted();
         self.theirs = match (device, ours) {
+            // Its peer agreed to all that we asked for.
+            _ if is_asked => Theirs::None,
             (_, Direction::Inactive) | (Device::Browser, Direction::RecvOnly) => Theirs::Held,
             (Device::Phone, Direction::RecvOnly) => match self.theirs {
                 sends @ Theirs::SendsOnly(_) => sends,
@@ -74,6 +86,14 @@ impl Hold {
             before => before,
         };
         true
+    }
+
+    fn wanted(self) -> Direction {
+        let ours = match self.ours {
+            true => Direction::SendOnly,
+            false => Direction::SendRecv,
+        };
+        self.bound.map_or(ours, |bound| ours.intersect(bound.to))
     }
 
     fn is_silent(self, flows: bool) -> bool {
@@ -102,11 +122,52 @@ impl Leg {
         self.hold.ours = holding;
     }
 
-    /// The direction that we want: a peer that we hold is not to send.
+    /// The direction that we want: a peer that we hold is not to send, and nobody does what the other party of the call does not permit.
     pub(crate) fn wanted_direction(&self) -> Direction {
-        match self.hold.ours {
-            true => Direction::SendOnly,
-            false => Direction::SendRecv,
+        self.hold.wanted()
+    }
+
+    /// True if another party limits what its peer may do.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.hold.bound.is_some()
+    }
+
+    /// The party that limits what its peer may do.
+    pub(crate) fn bound_by(&self) -> Option<LegId> {
+        self.hold.bound.map(|bound| bound.by)
+    }
+
+    /// The most that another party permits its peer.
+    pub(crate) fn permitted(&self) -> Direction {
+        self.hold.bound.map_or(Direction::SendRecv, |bound| bound.to)
+    }
+
+    /// Notes the most that another party permits its peer. Takes effect with the next offer or answer.
+    pub(crate) fn permit(&mut self, by: LegId, to: Direction) {
+        self.hold.bound = (to != Direction::SendRecv).then_some(Bound { by, to });
+    }
+
+    /// Offers its peer what we want now.
+    pub(crate) fn offer_again(&mut self, cx: &mut Context, now: Time) {
+        if let Some(usage) = self.usage().filter(|_| self.is_up()) {
+            let direction = self.wanted_direction();
+            let sdp = self.offer_sdp(direction);
+            cx.endpoint.offer(now, usage, Body::sdp(sdp));
+        }
+    }
+
+    /// Offers its peer what we want now, once.
+    ///
+    /// # Errors
+    /// Nothing was offered: 491, since another change is under way.
+    pub(crate) fn offer_once(&mut self, cx: &mut Context, now: Time) -> Result<(), StatusCode> {
+        let usage = self.usage().filter(|usage| cx.endpoint.may_offer(*usage));
+        let usage = usage.ok_or(StatusCode::REQUEST_PENDING)?;
+        let direction = self.wanted_direction();
+        let sdp = self.offer_sdp(direction);
+        match cx.endpoint.offer_once(now, usage, Body::sdp(sdp)) {
+            true => Ok(()),
+            false => Err(StatusCode::REQUEST_PENDING),
         }
     }
 
@@ -116,11 +177,7 @@ impl Leg {
             return false;
         }
         self.hold.ours = holding;
-        let direction = self.wanted_direction();
-        let sdp = self.offer_sdp(direction);
-        if let Some(usage) = self.usage() {
-            cx.endpoint.offer(now, usage, Body::sdp(sdp));
-        }
+        self.offer_again(cx, now);
         true
     }
 

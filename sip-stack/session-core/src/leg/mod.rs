@@ -5,6 +5,7 @@
 
 mod course;
 mod dialog;
+mod fax;
 mod forks;
 mod hold;
 mod media;
@@ -15,7 +16,7 @@ mod sound;
 
 use media_core::control::{Command, LegId, LegKind, Report, Role};
 use sans_io::Time;
-use sip_core::endpoint::{OutgoingInvite, Reason};
+use sip_core::endpoint::{Headers, OutgoingInvite, Reason};
 use sip_core::flow::{Flow, FlowId};
 
 pub(crate) use course::{Course, Sent};
@@ -66,6 +67,8 @@ pub(crate) struct Leg {
     way: Option<Box<Way>>,
     /// INVITE that waits for its turn at the trunk.
     held: Option<Box<OutgoingInvite>>,
+    /// Headers of our refusal, should we refuse it.
+    refusal: Headers,
 }
 
 /// The party at the other end of a leg.
@@ -228,6 +231,7 @@ impl Leg {
             fault: None,
             way: None,
             held: None,
+            refusal: Headers::new(),
         }
     }
 
@@ -286,6 +290,10 @@ impl Leg {
 
     pub(crate) fn trunk(&self) -> Option<&str> {
         self.peer.account.trunk()
+    }
+
+    pub(crate) fn account(&self) -> &Account {
+        &self.peer.account
     }
 
     pub(crate) fn is_browser(&self) -> bool {
@@ -357,6 +365,11 @@ impl Leg {
     /// Its INVITE, if it waits for its turn and is wanted still.
     pub(crate) fn take_held(&mut self) -> Option<Box<OutgoingInvite>> {
         self.held.take().filter(|_| self.is_live())
+    }
+
+    /// Notes what our refusal says, should we refuse it.
+    pub(crate) fn set_refusal(&mut self, headers: Headers) {
+        self.refusal = headers;
     }
 
     pub(crate) fn is_silent(&self) -> bool {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use media_core::control::Command;
 use media_core::negotiated::{Direction, Negotiated};
-use media_core::sdp::{Negotiator, SdpError};
+use media_core::sdp::{Asked, Negotiator, SdpError};
 use sans_io::Time;
 use sip_core::endpoint::{Body, ForkId};
 
@@ -199,6 +199,26 @@ impl Leg {
         self.connect(cx, made.negotiated);
         cx.endpoint.ack(now, usage, Some(Body::sdp(made.sdp)));
         true
+    }
+
+    /// What an offer of the peer asks for. `None` if it cannot be answered.
+    pub(crate) fn assess(&self, offer: &[u8]) -> Option<Asked> {
+        self.negotiation.negotiator.assess(offer).ok()
+    }
+
+    /// Direction of its audio, as it was agreed.
+    pub(crate) fn direction(&self) -> Option<Direction> {
+        let media = self.negotiation.media()?;
+        media.audio().map(|audio| audio.direction)
+    }
+
+    /// The most that its peer permits whoever talks with it, as that one's leg has it: whatever we asked for, unless the peer
+    /// agreed to less.
+    pub(crate) fn permits(&self) -> Direction {
+        match self.direction() {
+            Some(agreed) if agreed != self.wanted_direction() => agreed.reversed(),
+            Some(_) | None => Direction::SendRecv,
+        }
     }
 
     /// Answers the peer's re-INVITE or UPDATE. `fork` names the fork that offers, while nobody has answered our INVITE.

@@ -27,7 +27,7 @@ impl Granted {
         asked: Duration,
     ) -> Granted {
         let of_header = || response.expires().map(u64::from);
-        let seconds = of_contact(response, exchange, settings).or_else(of_header);
+        let seconds = seconds_of(response, &exchange.sent_by, settings.contact.as_deref()).or_else(of_header);
         let flow_timer = response.header(HeaderName::FlowTimer);
         Granted {
             expires: seconds.map_or(asked, Duration::from_secs),
@@ -40,15 +40,16 @@ impl Granted {
     }
 }
 
-/// Seconds of our `Contact`; others of the address of record have their own. A registrar that rewrote the address is believed about
-/// those with our user part: the shortest of them counts, so that a refresh never comes too late.
-fn of_contact(response: &Message, exchange: &Exchange, settings: &Registration) -> Option<u64> {
-    let is_ours = |contact: &Contact<'_>| match (&settings.contact, contact.uri()) {
+/// Seconds of our `Contact`, which has this user part, or none and stands for all numbers; others of the address of record have their
+/// own. A registrar that rewrote the address is believed about those with our user part: the shortest of them counts, so that a refresh
+/// never comes too late.
+pub(crate) fn seconds_of(response: &Message, sent_by: &str, user: Option<&str>) -> Option<u64> {
+    let is_ours = |contact: &Contact<'_>| match (user, contact.uri()) {
         (Some(user), Some(uri)) => uri.user_unescaped().as_deref() == Some(user),
         (None, Some(uri)) => uri.param("bnc").is_some(),
         (_, None) => false,
     };
-    let here = Uri::parse(&format!("sip:{}", exchange.sent_by)).ok();
+    let here = Uri::parse(&format!("sip:{sent_by}")).ok();
     let is_here = |contact: &Contact<'_>| {
         let (Some(here), Some(there)) = (&here, contact.uri()) else {
             return false;

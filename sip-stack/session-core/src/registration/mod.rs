@@ -24,7 +24,8 @@ use crate::record::Fault;
 use crate::trunk::TargetId;
 
 use entry::{Entry, Next, Taken};
-use pace::Pace;
+pub(crate) use granted::seconds_of;
+pub(crate) use pace::Pace;
 pub(crate) use settings::Service;
 pub use settings::{ContactUser, Registration, TrunkRegistration};
 pub use trunks::{TrunkRegistrationStatus, TrunkStatus};

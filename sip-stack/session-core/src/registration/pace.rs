@@ -1,4 +1,5 @@
-//! Pace of all registrations together: a registrar that comes back after an outage, or a start with hundreds of trunks, brings no storm.
+//! Pace of requests that come in crowds, such as all registrations together: a registrar that comes back after an outage, or a start with
+//! hundreds of trunks, brings no storm.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use sans_io::Time;
 
 /// Those that wait for their turn, in the order in which they came.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     waiting: VecDeque<u64>,
     /// Time between two of them.
     interval: Duration,
@@ -17,7 +18,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// `rate` a second, evenly spaced.
-    pub(super) fn new(rate: u32) -> Pace {
+    pub(crate) fn new(rate: u32) -> Pace {
         Pace {
             waiting: VecDeque::new(),
             interval: Duration::from_secs(1) / rate.max(1),
@@ -25,22 +26,22 @@ impl Pace {
         }
     }
 
-    pub(super) fn push(&mut self, id: u64) {
+    pub(crate) fn push(&mut self, id: u64) {
         self.waiting.push_back(id);
     }
 
     /// The next one, if it may be sent now.
-    pub(super) fn pop(&mut self, now: Time) -> Option<u64> {
+    pub(crate) fn pop(&mut self, now: Time) -> Option<u64> {
         self.waiting.pop_front_if(|_| now >= self.free_at)
     }
 
     /// The one popped last was sent.
-    pub(super) fn sent(&mut self, now: Time) {
+    pub(crate) fn sent(&mut self, now: Time) {
         self.free_at = now + self.interval;
     }
 
     /// Time at which the next one that waits may be sent.
-    pub(super) fn next(&self) -> Option<Time> {
+    pub(crate) fn next(&self) -> Option<Time> {
         (!self.waiting.is_empty()).then_some(self.free_at)
     }
 

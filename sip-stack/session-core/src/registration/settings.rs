@@ -74,7 +74,8 @@ impl TrunkRegistration {
 
 impl Registration {
     /// Request-URI of the REGISTER: the domain alone (RFC 3261 §10.2).
-    pub(super) fn registrar(&self) -> Uri {
+    #[must_use]
+    pub fn registrar(&self) -> Uri {
         let host = self.aor.host();
         host.and_then(|host| Uri::sip(None, host, self.aor.port()).ok())
             .unwrap_or_else(|| self.aor.clone())

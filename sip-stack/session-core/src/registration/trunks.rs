@@ -11,6 +11,7 @@ use crate::coordinator::Coordinator;
 use crate::dial::trunk_uri;
 use crate::event::RegistrationState;
 use crate::trunk::TargetStatus;
+use crate::trunk::TrunkAddress;
 
 /// A trunk and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct TrunkStatus {
     pub calls: usize,
     /// Channels there are; `None`: any number.
     pub channels: Option<usize>,
+    /// Contacts of the clients that are registered at it through us, if it is the PBX upstream.
+    pub clients: Option<usize>,
 }
 
 /// State of a trunk's registration.
@@ -37,11 +40,35 @@ pub struct TrunkRegistrationStatus {
 }
 
 impl Trunk {
+    /// Next hops of what is sent to it: its proxy, or each of its places.
+    ///
+    /// # Errors
+    /// The host of one of them is none.
+    pub fn ways(&self) -> Result<Vec<Uri>, UriError> {
+        if let Some(proxy) = &self.outbound_proxy {
+            return Ok(vec![proxy.clone()]);
+        }
+        if self.outgoing.places.is_empty() {
+            return Ok(vec![trunk_uri(self, None)?]);
+        }
+        let places = self.outgoing.places.iter();
+        places.map(|place| trunk_uri(&self.at(place), None)).collect()
+    }
+
+    /// The trunk as if it were at that place alone.
+    fn at(&self, place: &TrunkAddress) -> Trunk {
+        Trunk {
+            host: place.host.clone(),
+            port: place.port,
+            ..self.clone()
+        }
+    }
+
     /// The registration that it wants.
     ///
     /// # Errors
     /// Its address of record is no URI.
-    fn registration(&self, name: &str, secret: &[u8]) -> Result<Option<Registration>, UriError> {
+    pub fn registration(&self, name: &str, secret: &[u8]) -> Result<Option<Registration>, UriError> {
         let Some(wanted) = &self.register else {
             return Ok(None);
         };
@@ -132,6 +159,7 @@ impl Coordinator {
                 targets: self.context().trunks.status(name),
                 calls: self.context().index.channels(name),
                 channels: trunk.outgoing.channels,
+                clients: self.context().clients_of(name),
             })
             .collect()
     }

@@ -25,6 +25,8 @@ pub(crate) enum Refer {
     Accepted(ReferId),
     /// We asked its peer to call somebody in our place.
     Sent,
+    /// The same, because the peer of this leg asked us.
+    PassedOn(LegId),
 }
 
 impl Leg {

@@ -30,7 +30,7 @@ impl Coordinator {
     }
 
     /// As our peer would name the dialog of a leg.
-    fn dialog_of(&self, leg: LegId) -> Option<ReplacedDialog> {
+    pub(crate) fn dialog_of(&self, leg: LegId) -> Option<ReplacedDialog> {
         let usage = self.leg(leg)?.usage()?;
         let info = self.context().endpoint.usage(usage)?;
         Some(ReplacedDialog {
@@ -41,9 +41,15 @@ impl Coordinator {
         })
     }
 
-    /// A REFER of a leg's peer. Only users of the directory may have us call somebody.
+    /// A REFER of a leg's peer. Only users of the directory, and trunks that may transfer, have us call somebody.
     pub(crate) fn referred(&mut self, now: Time, usage: UsageId, refer: ReferId, referral: &Referral) {
         let leg = self.found(now, usage);
+        if let Some(passed_on) = leg.and_then(|leg| self.refer_on(now, leg, refer, referral)) {
+            if let Err(code) = passed_on {
+                self.reject_refer(now, usage, refer, code);
+            }
+            return;
+        }
         let understood = leg.and_then(|leg| Some((leg, self.understand(leg, referral)?)));
         match understood {
             Some((leg, Ok(to))) => {
@@ -68,9 +74,9 @@ impl Coordinator {
     fn understand(&self, leg: LegId, referral: &Referral) -> Option<Result<ReferTo, StatusCode>> {
         let call = self.call_of(leg)?;
         let l = call.leg(leg)?;
-        let Some(user) = l.user() else {
+        if !self.may_refer(l) {
             return Some(Err(StatusCode::FORBIDDEN));
-        };
+        }
         let is_transferred = call.invitations().iter().any(Ringing::is_for_transfer);
         if is_transferred || matches!(l.refer(), Refer::Asked(_) | Refer::Accepted(_)) {
             return Some(Err(StatusCode::REQUEST_PENDING));
@@ -78,7 +84,7 @@ impl Coordinator {
         if let Some(dialog) = &referral.replaces {
             // Somebody else's call is as if it were not there; 481 would end the dialog of the REFER itself.
             return Some(
-                self.replaced(user, leg, dialog)
+                self.replaced(l, dialog)
                     .map(ReferTo::Leg)
                     .ok_or(StatusCode::DECLINE),
             );
@@ -90,24 +96,35 @@ impl Coordinator {
         Some(Ok(ReferTo::Number(user_text(target))))
     }
 
-    /// The leg of the same user that a `Replaces` names. The tags may stand either way round: JsSIP writes those of a call that
-    /// came in as if it had placed it.
-    fn replaced(&self, user: &str, leg: LegId, dialog: &ReplacedDialog) -> Option<LegId> {
+    fn may_refer(&self, l: &Leg) -> bool {
+        let trunk = l.trunk().and_then(|name| self.context().directory.trunk(name));
+        l.user().is_some() || trunk.is_some_and(|trunk| trunk.transfers)
+    }
+
+    /// The other leg of the same user, or trunk, that a `Replaces` names. The tags may stand either way round: JsSIP writes those of a
+    /// call that came in as if it had placed it.
+    pub(crate) fn replaced(&self, l: &Leg, dialog: &ReplacedDialog) -> Option<LegId> {
         let cx = self.context();
-        let is_named = |other: &LegId| {
-            let leg = self.leg(*other).filter(|l| l.is_up());
-            leg.and_then(Leg::usage).is_some_and(|usage| {
-                let is =
-                    |ours: &str, theirs: &str| cx.endpoint.is_dialog(usage, (&dialog.call_id, ours, theirs));
-                is(&dialog.to_tag, &dialog.from_tag) || is(&dialog.from_tag, &dialog.to_tag)
-            })
-        };
-        let mut legs = cx.index.of_user(user);
-        legs.find(|other| *other != leg && is_named(other))
+        let ways = [
+            (&dialog.to_tag, &dialog.from_tag),
+            (&dialog.from_tag, &dialog.to_tag),
+        ];
+        ways.into_iter().find_map(|(ours, theirs)| {
+            let usage = UsageId::of_tag(ours)?;
+            let is_named = cx.endpoint.is_dialog(usage, (&dialog.call_id, ours, theirs));
+            let other = self.leg(cx.index.leg(usage).filter(|_| is_named)?)?;
+            let may = other.is_up() && other.id() != l.id() && other.account() == l.account();
+            may.then(|| other.id())
+        })
     }
 
     /// Our REFER was answered.
-    pub(crate) fn refer_answered(&mut self, usage: UsageId, code: StatusCode) {
+    pub(crate) fn refer_answered(&mut self, now: Time, usage: UsageId, code: StatusCode) {
+        if let Some(leg) = self.context().index.leg(usage)
+            && self.refer_passed_back(now, leg, code, false)
+        {
+            return;
+        }
         // NOTIFY reports the outcome of an accepted REFER.
         if code.is_refusal() {
             self.report_refer_progress(usage, code);
@@ -117,7 +134,7 @@ impl Coordinator {
     /// A NOTIFY of the peer: how the transfer goes that we asked for. Nothing else was subscribed to (RFC 6665 §4.1.3).
     pub(crate) fn notified(&mut self, now: Time, usage: UsageId, tx: ServerTx, request: &Message) {
         let leg = self.found(now, usage).and_then(|leg| self.leg(leg));
-        let asks = leg.is_some_and(|l| l.refer() == Refer::Sent);
+        let asks = leg.is_some_and(|l| matches!(l.refer(), Refer::Sent | Refer::PassedOn(_)));
         let is_refer = request
             .event()
             .is_some_and(|event| event.value.eq_ignore_ascii_case("refer"));
@@ -130,7 +147,10 @@ impl Coordinator {
             .endpoint
             .reply_in_dialog(now, usage, tx, answer, Vec::new(), None);
         if let Some(code) = code {
-            self.report_refer_progress(usage, code);
+            let leg = self.context().index.leg(usage);
+            if !leg.is_some_and(|leg| self.refer_passed_back(now, leg, code, true)) {
+                self.report_refer_progress(usage, code);
+            }
         }
     }
 

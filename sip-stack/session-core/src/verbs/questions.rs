@@ -55,6 +55,12 @@ impl Coordinator {
         self.leg(leg)?.user()
     }
 
+    /// The trunk that a leg belongs to; `None` for a leg of a user.
+    #[must_use]
+    pub fn trunk_of(&self, leg: LegId) -> Option<&str> {
+        self.leg(leg)?.trunk()
+    }
+
     /// The party of a leg, as records show it.
     #[must_use]
     pub fn party_of(&self, leg: LegId) -> Option<&str> {

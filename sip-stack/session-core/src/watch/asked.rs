@@ -116,8 +116,9 @@ impl Coordinator {
         if !is_known {
             return self.refuse_watch(subscription, StatusCode::NOT_FOUND);
         }
-        // Where a user's phones are is nobody else's business (RFC 3680 §7).
-        if watch.package == Package::Reg && matches!(&watch.by.source, Source::User(by) if by != user) {
+        // Where a user's phones are (RFC 3680 §7), and what is in a mailbox (RFC 3842 §7), is nobody else's business.
+        let is_private = matches!(watch.package, Package::Reg | Package::MessageSummary);
+        if is_private && matches!(&watch.by.source, Source::User(by) if by != user) {
             return self.refuse_watch(subscription, StatusCode::FORBIDDEN);
         }
         watch.stage = Stage::Granted {

@@ -11,11 +11,13 @@
 //! | `presence`, `pidf` | the package `presence` (RFC 3856), and what its documents say |
 //! | `publication` | PUBLISH (RFC 3903) |
 //! | `reg` | the package `reg` (RFC 3680) |
+//! | `mailbox`, `summary` | the package `message-summary` (RFC 3842), and what its documents say |
 //! | `pick_up` | names by which a watcher picks a ringing call up (RFC 3891) |
 //! | `xml`, `xml_read` | XML, written and read |
 
 mod asked;
 mod dialog_info;
+mod mailbox;
 mod package;
 mod pick_up;
 mod pidf;
@@ -23,6 +25,7 @@ mod presence;
 mod publication;
 mod reg;
 mod rights;
+mod summary;
 mod telling;
 mod xml;
 mod xml_read;
@@ -31,11 +34,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sip_core::endpoint::{SubscriptionId, TerminationReason};
 
+use mailbox::Mailboxes;
+pub use mailbox::{MailboxNotice, NoticeId};
 pub use package::{Package, WatchCounts};
 use pick_up::PickUps;
 use pidf::Presence;
 pub use presence::rewrite_presence;
 use publication::Publications;
+use summary::Summary;
+pub use summary::rewrite_summary;
 
 use crate::call::Call;
 use crate::event::Source;
@@ -64,6 +71,7 @@ pub(crate) struct Watches {
     ending: Vec<(SubscriptionId, TerminationReason)>,
     pick_ups: PickUps,
     publications: Publications,
+    mailboxes: Mailboxes,
     /// What users do, as the application knows it.
     activities: BTreeMap<String, Activity>,
     /// Revision of the registrations that watchers were told of.
@@ -112,6 +120,7 @@ enum Told {
     Dialogs(dialog_info::Told),
     Presence(Option<Presence>),
     Registrations(reg::Told),
+    Mailbox(Option<Summary>),
 }
 
 impl Told {
@@ -121,6 +130,7 @@ impl Told {
             Package::Dialog => Told::Dialogs(dialog_info::Told::default()),
             Package::Presence => Told::Presence(None),
             Package::Reg => Told::Registrations(reg::Told::default()),
+            Package::MessageSummary => Told::Mailbox(None),
         }
     }
 }

@@ -11,11 +11,18 @@ pub enum Package {
     Presence,
     /// Registrations of a user (RFC 3680).
     Reg,
+    /// Messages that wait in a user's mailbox (RFC 3842).
+    MessageSummary,
 }
 
 impl Package {
     /// Every package.
-    pub const ALL: [Package; 3] = [Package::Dialog, Package::Presence, Package::Reg];
+    pub const ALL: [Package; 4] = [
+        Package::Dialog,
+        Package::Presence,
+        Package::Reg,
+        Package::MessageSummary,
+    ];
 
     /// Its name in `Event`.
     #[must_use]
@@ -24,6 +31,7 @@ impl Package {
             Package::Dialog => "dialog",
             Package::Presence => "presence",
             Package::Reg => "reg",
+            Package::MessageSummary => "message-summary",
         }
     }
 
@@ -40,6 +48,7 @@ impl Package {
             Package::Dialog => "application/dialog-info+xml",
             Package::Presence => "application/pidf+xml",
             Package::Reg => "application/reginfo+xml",
+            Package::MessageSummary => "application/simple-message-summary",
         }
     }
 

@@ -6,6 +6,7 @@ use sip_core::endpoint::{Body, SubscriptionId};
 use super::dialog_info::{Dialog, Direction, Entity, State as DialogState};
 use super::pidf::{Basic, Presence};
 use super::reg::Contact;
+use super::summary::Summary;
 use super::{Activity, Package, Stage, Told, Watch, Watches, presence};
 use crate::call::Call;
 use crate::coordinator::Coordinator;
@@ -97,6 +98,7 @@ impl Coordinator {
                 let bindings = self.context().directory.contacts(user);
                 State::Registrations(bindings.map(Contact::of).collect())
             }
+            Package::MessageSummary => State::Mailbox(self.watches().mailboxes.of(user)),
         }
     }
 
@@ -166,6 +168,7 @@ enum State {
     Dialogs(Vec<Dialog>),
     Presence(Presence),
     Registrations(Vec<Contact>),
+    Mailbox(Summary),
 }
 
 impl Told {
@@ -175,6 +178,7 @@ impl Told {
             (Told::Dialogs(told), State::Dialogs(dialogs)) => told.is_old(dialogs),
             (Told::Presence(told), State::Presence(presence)) => told.as_ref() != Some(presence),
             (Told::Registrations(told), State::Registrations(contacts)) => told.is_old(contacts),
+            (Told::Mailbox(told), State::Mailbox(summary)) => told.as_ref() != Some(summary),
             _ => false,
         }
     }
@@ -193,6 +197,11 @@ impl Told {
             }
             (Told::Registrations(told), State::Registrations(contacts)) => {
                 told.document(now, entity, contacts)
+            }
+            (Told::Mailbox(told), State::Mailbox(summary)) => {
+                let text = summary.document(entity.uri);
+                *told = Some(summary);
+                text
             }
             _ => return None,
         })

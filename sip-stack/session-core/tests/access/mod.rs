@@ -82,6 +82,10 @@ fn carrier() -> Trunk {
         watches: false,
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        hold: session_core::HoldPolicy::Auto,
+        t38: true,
+        signalling: session_core::SignallingPolicy::default(),
+        transfers: false,
         outgoing: session_core::Outgoing::default(),
     }
 }
@@ -129,6 +133,8 @@ impl Gateway {
                 display: String::new(),
                 media_source: MediaSource::Learn,
                 srtp: session_core::SrtpPolicy::Off,
+                hold: session_core::HoldPolicy::Auto,
+                signalling: session_core::SignallingPolicy::default(),
             };
             (name.to_owned(), user)
         });

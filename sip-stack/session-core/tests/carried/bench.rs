@@ -66,6 +66,8 @@ pub(crate) fn config() -> Config {
             display: String::new(),
             media_source: MediaSource::Learn,
             srtp: session_core::SrtpPolicy::Off,
+            hold: session_core::HoldPolicy::Auto,
+            signalling: session_core::SignallingPolicy::default(),
         };
         (name.to_owned(), known)
     };
@@ -89,6 +91,10 @@ pub(crate) fn config() -> Config {
         watches: false,
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        hold: session_core::HoldPolicy::Auto,
+        t38: true,
+        signalling: session_core::SignallingPolicy::default(),
+        transfers: false,
         outgoing: session_core::Outgoing::default(),
     };
     let advertised = [Transport::Udp, Transport::Ws].map(|transport| Advertised {
@@ -128,6 +134,8 @@ pub(crate) fn config() -> Config {
         max_contacts: 5,
         limits: session_core::Limits::default(),
         register_rate: 50,
+        upstream: None,
+        upstream_rate: 200,
         secret: [0; 32],
         guard: session_core::guard::Config::default(),
     }
@@ -378,6 +386,10 @@ impl Bench {
             Event::Watch { subscription, watch } => match party(&watch.number) {
                 Party::User(user) => self.gateway.admit_watch(now, *subscription, &user),
                 _ => self.gateway.refuse_watch(*subscription, StatusCode::NOT_FOUND),
+            },
+            Event::Mailbox { notice, about } => match party(&about.number) {
+                Party::User(user) => self.gateway.take_notice(now, *notice, &user),
+                _ => self.gateway.refuse_notice(now, *notice, StatusCode::NOT_FOUND),
             },
             Event::Message { message, about } => {
                 self.gateway.deliver_message(now, *message, &party(&about.to));

@@ -656,6 +656,86 @@ fn a_caller_that_acknowledges_a_reliable_response_hears_early_media_wherever_it_
     assert!(reached(&bench));
 }
 
+/// Calls of a carrier that merely supports reliable responses.
+#[test]
+fn early_media_go_reliably_to_a_caller_that_supports_that() {
+    use session_core::{Access, Reliability};
+    for (policy, reliable) in [
+        (Reliability::Supported, true),
+        (Reliability::Required, true),
+        (Reliability::Off, false),
+    ] {
+        let mut settings = config();
+        if let Access::Directory { trunks, .. } = &mut settings.access {
+            let trunk = trunks.get_mut("carrier").unwrap();
+            trunk.signalling.reliable = policy;
+        }
+        let mut bench = Bench::with(settings);
+        bench.register(PHONE, "");
+        let invite = bench.called_in("Supported: 100rel\r\n");
+        bench.respond(
+            PHONE,
+            &invite,
+            StatusCode::SESSION_PROGRESS,
+            "p",
+            "",
+            &sdp(11, 4_000, 0),
+        );
+        let progress = bench.last_response();
+        assert_eq!(progress.status(), Some(StatusCode::SESSION_PROGRESS));
+        assert_eq!(progress.rseq().is_some(), reliable, "{policy:?}");
+        // Who does not speak it is turned away where it is required.
+        bench.request(
+            CARRIER,
+            "INVITE",
+            "sip:+49301234@192.0.2.1",
+            "",
+            &sdp(20, 5_000, 0),
+        );
+        let last = bench.last_response();
+        let turned_away = last.status() == Some(StatusCode::EXTENSION_REQUIRED);
+        assert_eq!(turned_away, policy == Reliability::Required, "{policy:?}");
+        assert!(!turned_away || last.lists(HeaderName::Require, "100rel"));
+    }
+}
+
+/// The 200 may not overtake early media that nobody acknowledged (RFC 3262 §3).
+#[test]
+fn a_caller_that_gives_up_while_the_answer_waits_was_never_answered() {
+    let mut bench = Bench::new();
+    bench.register(PHONE, "");
+    let text = bench.request(
+        CARRIER,
+        "INVITE",
+        "sip:+49301234@192.0.2.1",
+        "Supported: 100rel\r\n",
+        &sdp(20, 5_000, 0),
+    );
+    let invite = bench.invited(PHONE);
+    for code in [StatusCode::SESSION_PROGRESS, StatusCode::OK] {
+        bench.respond(PHONE, &invite, code, "p", "", &sdp(11, 4_000, 0));
+    }
+    assert!(!bench.statuses().contains(&StatusCode::OK), "there was no PRACK");
+    let head = text.split("Supported").next().unwrap_or_default();
+    let cancel = head.replace("INVITE", "CANCEL");
+    bench.receive(CARRIER, format!("{cancel}Content-Length: 0\r\n\r\n"));
+    assert_eq!(bench.statuses().last(), Some(&StatusCode::REQUEST_TERMINATED));
+    let bye = bench.last(&Method::Bye).expect("a BYE to the phone");
+    bench.respond(PHONE, &bye, StatusCode::OK, "", "", "");
+    bench.wait(40);
+    let record = bench.events.iter().find_map(|event| match event {
+        session_core::Event::Ended { record, .. } => Some(record.clone()),
+        _ => None,
+    });
+    let record = record.expect("a record");
+    assert_eq!(
+        (record.answered, record.code),
+        (None, StatusCode::REQUEST_TERMINATED)
+    );
+    assert_eq!(record.legs[0].answered, None);
+    assert!(record.legs[1].answered.is_some());
+}
+
 /// A re-INVITE of the phone that answered `invite`.
 fn reinvite(bench: &mut Bench, invite: &Message, cseq: u32, body: &str) {
     let kind = match body {

@@ -311,6 +311,8 @@ fn users(password: Option<&str>) -> BTreeMap<String, User> {
         display: String::new(),
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        hold: session_core::HoldPolicy::Auto,
+        signalling: session_core::SignallingPolicy::default(),
     };
     let agent = password.map(|password| ("agent".to_owned(), user(password)));
     agent.into_iter().collect()

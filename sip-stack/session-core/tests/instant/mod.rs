@@ -56,7 +56,9 @@ fn answers(bench: &Bench) -> Vec<StatusCode> {
         .iter()
         .filter(|(_, message)| message.cseq().method == Method::Message);
     let codes = to_messages.filter_map(|(_, message)| message.status());
-    codes.filter(|code| *code != StatusCode::UNAUTHORIZED).collect()
+    codes
+        .filter(|code| !matches!(*code, StatusCode::UNAUTHORIZED | StatusCode::TRYING))
+        .collect()
 }
 
 fn counts(bench: &mut Bench) -> MessageCounts {

@@ -107,6 +107,10 @@ pub(super) fn trunk(hosts: &[&str]) -> Trunk {
         identity: session_core::identity::IdentityPolicy::default(),
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        hold: session_core::HoldPolicy::default(),
+        t38: true,
+        signalling: session_core::SignallingPolicy::default(),
+        transfers: false,
         outgoing: Outgoing {
             places: (0..).zip(hosts).map(place).collect(),
             ..Outgoing::default()

@@ -108,6 +108,35 @@ fn blind_the_target_takes_the_place_of_who_asked() {
     assert_eq!(world.ended(GATEWAY)[0].legs.len(), 3);
 }
 
+/// A PBX as a trunk transfers its callers, where the trunk is told to be one that may.
+#[test]
+fn a_trunk_transfers_where_it_may() {
+    for may in [false, true] {
+        let mut world = World::new(1, Network::perfect());
+        if may {
+            world.let_transfer("left");
+        }
+        world.call();
+        world.run_until(secs(30), |w| w.answered == 1);
+        world.run(secs(1));
+        let leg = world.legs(CALLER)[1].expect("a leg");
+        let [trunk, party] = world.legs(GATEWAY).map(|leg| leg.expect("two"));
+        refer(&mut world, leg, "777");
+        world.run(secs(3));
+        if !may {
+            assert_eq!(answered(&world), [StatusCode::FORBIDDEN]);
+            assert_eq!(rang(&world).len(), 1);
+            all_gone(&mut world);
+            continue;
+        }
+        assert_eq!(answered(&world).last(), Some(&StatusCode::OK));
+        let bridge = last_bridge(&world);
+        assert!(bridge.contains(&party) && bridge.len() == 2 && !bridge.contains(&trunk));
+        world.run(secs(2));
+        all_gone(&mut world);
+    }
+}
+
 #[test]
 fn blind_to_somebody_busy_leaves_everything_as_it_was() {
     let (mut world, leg) = talking(Network::perfect());

@@ -1,6 +1,7 @@
 //! Watching (RFC 6665): who may watch whom, what busy lamps are told (RFC 4235), and picking up what rings.
 
 mod document;
+mod mailbox;
 mod presence;
 
 use media_core::control::Command;

@@ -117,6 +117,10 @@ fn trunk(node: usize) -> Trunk {
         identity: session_core::identity::IdentityPolicy::default(),
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        hold: session_core::HoldPolicy::Music,
+        t38: true,
+        signalling: session_core::SignallingPolicy::default(),
+        transfers: false,
         outgoing: session_core::Outgoing::default(),
     }
 }
@@ -132,6 +136,8 @@ fn config(node: usize, user: bool) -> Config {
                     display: String::new(),
                     media_source: MediaSource::Learn,
                     srtp: session_core::SrtpPolicy::Off,
+                    hold: session_core::HoldPolicy::Auto,
+                    signalling: session_core::SignallingPolicy::default(),
                 },
             )]
             .into(),
@@ -185,6 +191,8 @@ fn config(node: usize, user: bool) -> Config {
         max_contacts: 5,
         limits: session_core::Limits::default(),
         register_rate: 50,
+        upstream: None,
+        upstream_rate: 200,
         secret: [7; 32],
     }
 }
@@ -319,13 +327,31 @@ impl World {
         self.change_trunk(trunk, |trunk| trunk.srtp = srtp);
     }
 
-    fn change_trunk(&mut self, name: &str, change: impl FnOnce(&mut Trunk)) {
+    /// A trunk of the gateway may transfer its calls from now on.
+    pub(crate) fn let_transfer(&mut self, trunk: &str) {
+        self.change_trunk(trunk, |trunk| trunk.transfers = true);
+    }
+
+    /// Both trunks of the gateway are told of holds from now on.
+    pub(crate) fn tell_of_holds(&mut self) {
+        self.change_trunks(|_, trunk| trunk.hold = session_core::HoldPolicy::Pass);
+    }
+
+    fn change_trunk(&mut self, name: &str, change: impl Fn(&mut Trunk)) {
+        self.change_trunks(|of, trunk| {
+            if of == name {
+                change(trunk);
+            }
+        });
+    }
+
+    fn change_trunks(&mut self, change: impl Fn(&str, &mut Trunk)) {
         let settings = config(GATEWAY, self.user);
         let Access::Directory { mut trunks, .. } = settings.access else {
             return;
         };
-        if let Some(trunk) = trunks.get_mut(name) {
-            change(trunk);
+        for (name, trunk) in &mut trunks {
+            change(name, trunk);
         }
         let adjustment = Adjustment {
             trunks,

@@ -65,6 +65,7 @@ impl Endpoint {
         state.remote_sdp = body_of(&request);
         state.offered = state.remote_sdp.is_some();
         state.reliable.required = request.lists(HeaderName::Require, "100rel");
+        state.reliable.supported = request.supports("100rel");
         state.reliable.invite = request.cseq().number;
         state.reliable.rseq = self.rng.below(1 << 16) as u32;
         state.proposed = proposed;
@@ -88,7 +89,8 @@ impl Endpoint {
         self.event(Event::Invite { usage, request, flow });
     }
 
-    /// Sends a provisional response 101 to 199, reliably if the caller requires that.
+    /// Sends a provisional response 101 to 199, reliably if the caller requires that, or supports it and
+    /// [`Endpoint::ring_reliably`] says so.
     pub fn ring(&mut self, now: Time, usage: UsageId, code: StatusCode, body: Option<Body>, extra: Headers) {
         let Some((server, more)) = self.incoming_lines(usage, &extra) else {
             return;
@@ -102,7 +104,7 @@ impl Endpoint {
             && body.is_some()
         {
             state.local_sdp.clone_from(&body);
-            state.offered_early |= state.reliable.required && !state.offered;
+            state.offered_early |= state.reliable.applies(true) && !state.offered;
         }
         self.ring_with(now, usage, server, code, body, more);
     }
@@ -321,7 +323,9 @@ impl Endpoint {
 
     /// CANCEL is answered 200 by itself; an INVITE without final response gets 487 (§9.2).
     pub(super) fn receive_cancel(&mut self, now: Time, flow: Flow, request: &Message, key: Key) {
-        let invite = Key::cancelled(request).and_then(|key| self.keys.get(&key).copied());
+        let invite = Key::cancelled(request)
+            .and_then(|key| self.keys.get(&key).copied())
+            .or_else(|| self.cancelled_call(flow, request));
         let Some(invite) = invite else {
             let server = self.open_stranger(now, request, flow, key);
             return self.refuse_with(now, server, StatusCode::CALL_DOES_NOT_EXIST, &[]);
@@ -350,10 +354,17 @@ impl Endpoint {
                 );
             }
             // A re-INVITE: the session stays as it was.
-            Some(state) => state.offer_in = None,
+            Some(_) => self.withdraw_offer_in(usage, invite),
             None => {}
         }
         self.next_offer(now, usage);
+    }
+
+    /// The INVITE of the same host that a CANCEL names by everything but its branch.
+    fn cancelled_call(&self, flow: Flow, cancel: &Message) -> Option<u64> {
+        let id = *self.merged.get(&Key::cancelled_call(cancel)?)?;
+        let entry = self.servers.get(&id)?;
+        (entry.flow.remote.ip() == flow.remote.ip()).then_some(id)
     }
 
     /// The server transaction of a usage that is being called, and the lines of a response that makes a dialog.

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use sans_io::{Rng, Time};
 
 use crate::auth::Answerer;
@@ -12,8 +10,9 @@ use super::counts::UsageInfo;
 use super::event::{Ended, Event, Silence};
 use super::ids::{ForkId, UsageId};
 use super::outgoing::{Body, Headers, OutgoingInvite, Reason, Target};
+use super::reliable::Reliability;
 use super::usage::{Alarm, State, Usage};
-use super::wire::{self, Contact, Draft, SessionLines};
+use super::wire::{self, Contact, Draft};
 use super::{About, Endpoint, TimerKey};
 
 /// Forks of one INVITE that are told apart; provisional responses of more are not dialogs.
@@ -39,12 +38,10 @@ impl Endpoint {
                 user: wire::user(&call.contact_user),
                 ..Contact::default()
             }),
-            more: self.about.lines(&call.extra, call.body.is_some()),
-            session: call.session_timer.map(|interval| SessionLines {
-                expires: self.interval_to_ask(interval),
-                refresher: None,
-                min: self.interval_to_ask(Duration::ZERO),
-            }),
+            more: self
+                .about
+                .first_lines(&call.extra, call.body.is_some(), call.reliable),
+            session: call.session_timer.map(|wish| self.session_asked(wish)),
             body: call.body.clone(),
             ..Draft::bare(Method::Invite)
         };
@@ -73,6 +70,7 @@ impl Endpoint {
         state.offered = state.local_sdp.is_some();
         state.min_se = draft.session.map_or(0, |session| session.min);
         state.wanted = draft.session.map(|session| session.expires);
+        state.refresher = call.session_timer.and_then(|wish| wish.refresher);
         self.usages.insert(usage, state);
         self.timers.set(
             TimerKey::Usage(usage, Alarm::Ring),
@@ -336,8 +334,19 @@ impl About {
         out
     }
 
+    /// Our lines of an INVITE that begins a call, with those of the application. Where it brings no offer, its answer to ours would have
+    /// to come in a PRACK, and provisional responses do not go reliably.
+    fn first_lines(&self, extra: &Headers, offers: bool, reliable: Reliability) -> String {
+        let may = offers && reliable != Reliability::Off;
+        let mut out = self.lines(extra, may);
+        if may && reliable == Reliability::Required {
+            out.push_str("Require: 100rel\r\n");
+        }
+        out
+    }
+
     /// Our lines of an INVITE or of another request that begins or changes something, with those of the application.
-    pub(super) fn lines(&self, extra: &Headers, with_offer: bool) -> String {
+    pub(super) fn lines(&self, extra: &Headers, reliable: bool) -> String {
         let mut out = String::with_capacity(256);
         wire::extra_lines(&mut out, extra);
         if !wire::has(extra, HeaderName::Allow) {
@@ -347,7 +356,7 @@ impl About {
             out.push_str(self.packages());
         }
         if !wire::has(extra, HeaderName::Supported) {
-            out.push_str(if with_offer {
+            out.push_str(if reliable {
                 &self.supported
             } else {
                 &self.supported_late

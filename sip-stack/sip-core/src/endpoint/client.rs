@@ -231,7 +231,7 @@ impl Endpoint {
                 self.clients.remove(&id);
             }
             OnTimeout::TimedOut => self.fail(now, id, Silence::Timeout),
-            OnTimeout::Resend | OnTimeout::Nothing => {
+            OnTimeout::Resend | OnTimeout::Trying | OnTimeout::Nothing => {
                 let deadline = tx.deadline();
                 if verdict == OnTimeout::Resend {
                     let (to, sent) = (tx.to.clone(), tx.sent.clone());

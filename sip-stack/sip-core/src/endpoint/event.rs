@@ -146,6 +146,11 @@ pub enum Event {
         /// Method of the offer.
         method: OfferMethod,
     },
+    /// The peer cancelled the re-INVITE of its offer (RFC 3261 §9), which got 487: there is nothing to answer any more.
+    OfferWithdrawn {
+        /// The leg.
+        usage: UsageId,
+    },
     /// Our offer was answered. Comes unasked when the answer to a session refresh of ours differs from the last one.
     OfferAnswered {
         /// The leg.

@@ -224,8 +224,9 @@ impl Endpoint {
         let Some(dialog) = state.dialogs.get_mut(fork) else {
             return;
         };
-        // §12.2.2: a request that is out of order is refused and changes nothing. A stranger's number does not count.
-        if is_known && !dialog.admit(request.cseq().number) {
+        // §12.2.2: a request that is out of order is refused and changes nothing. A stranger's number does not count. BYE means
+        // the end whatever its number: whoever refused it would keep a call that its peer has left.
+        if is_known && !dialog.admit(request.cseq().number) && method != Method::Bye {
             let wait = format!("Retry-After: {}\r\n", self.rng.below(10) + 1);
             return self.refuse_with(now, server, StatusCode::SERVER_INTERNAL_ERROR, &[&wait]);
         }

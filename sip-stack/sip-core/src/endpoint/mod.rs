@@ -18,6 +18,7 @@
 //! | `subscription` | SUBSCRIBE and NOTIFY, both sides (RFC 6665) |
 //! | `refer` | the peer's REFER, and the NOTIFYs to it (RFC 3515) |
 //! | `offer` | re-INVITE and UPDATE (RFC 3261 §14, RFC 3311) |
+//! | `forwarded` | offers of ours that are somebody else's: made once, taken back by a CANCEL |
 //! | `session` | session timer (RFC 4028) |
 //! | `ending` | hanging up, and forgetting a usage |
 //! | `saved` | a dialog over a restart |
@@ -33,6 +34,7 @@ mod config;
 mod counts;
 mod ending;
 mod event;
+mod forwarded;
 mod ids;
 mod in_dialog;
 mod offer;
@@ -65,8 +67,10 @@ pub use counts::{Counts, Totals, UsageInfo};
 pub use event::{Ended, Event, Input, OfferMethod, Output, Silence};
 pub use ids::{ForkId, QueryId, ReferId, RequestId, ServerTx, UsageId};
 pub use outgoing::{
-    Body, Exchange, Headers, OutgoingContact, OutgoingInvite, OutgoingRequest, PassedOn, Reason, Target,
+    Body, Exchange, Headers, OutgoingContact, OutgoingInvite, OutgoingRequest, PassedOn, Reason, SessionWish,
+    Target,
 };
+pub use reliable::Reliability;
 pub use subscription::{
     EventType, OutgoingSubscribe, SubscriptionEnd, SubscriptionId, SubscriptionState, TerminationReason,
 };
@@ -135,7 +139,7 @@ struct About {
     /// True if there is a package besides `refer`.
     has_packages: bool,
     supported: String,
-    /// Without `100rel`, for an INVITE that offers nothing (its reliable answer would have to come in a PRACK).
+    /// Without `100rel`.
     supported_late: String,
     accept: String,
     user_agent: String,

@@ -65,7 +65,10 @@ impl Endpoint {
         if body.is_some() {
             state.local_sdp.clone_from(&body);
         }
-        self.accept_offer(now, usage, offer, body, &extra);
+        if offer.body.is_some() {
+            state.remote_sdp.clone_from(&offer.body);
+        }
+        self.accept_offer(now, usage, &offer, body, &extra);
         self.next_offer(now, usage);
     }
 
@@ -73,7 +76,7 @@ impl Endpoint {
         &mut self,
         now: Time,
         usage: UsageId,
-        offer: OfferIn,
+        offer: &OfferIn,
         body: Option<Body>,
         extra: &Headers,
     ) {
@@ -88,7 +91,7 @@ impl Endpoint {
             more.push_str(&self.agree_as_server(now, usage, Some(offer.proposed)));
         }
         if offer.method == OfferMethod::Invite {
-            let offers = !offer.has_body && body.is_some();
+            let offers = offer.body.is_none() && body.is_some();
             self.send_2xx(now, usage, offer.server, body.as_ref(), &more, offers);
         } else {
             self.respond(now, offer.server, StatusCode::OK, &more, body.as_ref());
@@ -147,15 +150,13 @@ impl Endpoint {
             }
         };
         self.acked_by_implication(usage);
-        self.respond(now, server, StatusCode::TRYING, "", None);
-        let body = body_of(request);
         let offer = OfferIn {
             server,
             method: OfferMethod::Invite,
-            has_body: body.is_some(),
+            body: body_of(request),
             proposed,
         };
-        self.take_offer(now, usage, offer, body, None);
+        self.take_offer(now, usage, offer, None);
     }
 
     /// An UPDATE of the peer (RFC 3311 §5.2).
@@ -187,10 +188,10 @@ impl Endpoint {
             let offer = OfferIn {
                 server,
                 method: OfferMethod::Update,
-                has_body: false,
+                body: None,
                 proposed,
             };
-            return self.accept_offer(now, usage, offer, None, &Headers::new());
+            return self.accept_offer(now, usage, &offer, None, &Headers::new());
         }
         if state.offer_in.is_some() {
             return self.refuse_later(now, server);
@@ -198,9 +199,7 @@ impl Endpoint {
         let answered = match state.state {
             // Only where a reliable response carried the answer to our offer.
             State::Calling => state.dialogs.get(fork).is_some_and(|it| it.answer.is_some()),
-            State::Incoming => {
-                state.reliable.required && !state.reliable.blocks_accept() && state.local_sdp.is_some()
-            }
+            State::Incoming => state.reliable.has_answered() && state.local_sdp.is_some(),
             _ => !state.unacked.as_ref().is_some_and(|unacked| unacked.offers),
         };
         if state.reinviting || !answered {
@@ -210,36 +209,26 @@ impl Endpoint {
         let offer = OfferIn {
             server,
             method: OfferMethod::Update,
-            has_body: true,
+            body,
             proposed,
         };
-        self.take_offer(now, usage, offer, body, fork);
+        self.take_offer(now, usage, offer, fork);
     }
 
     /// Hands an offer to the user; one that repeats the last is answered as it was then.
-    fn take_offer(
-        &mut self,
-        now: Time,
-        usage: UsageId,
-        offer: OfferIn,
-        body: Option<Body>,
-        fork: Option<usize>,
-    ) {
+    fn take_offer(&mut self, now: Time, usage: UsageId, offer: OfferIn, fork: Option<usize>) {
+        let body = offer.body.clone();
         let Some(state) = self.usages.get_mut(&usage) else {
             return;
         };
         if fork.is_none() && body.is_some() && body == state.remote_sdp && state.local_sdp.is_some() {
             let answer = state.local_sdp.clone();
-            return self.accept_offer(now, usage, offer, answer, &Headers::new());
+            return self.accept_offer(now, usage, &offer, answer, &Headers::new());
         }
-        match (fork, &body) {
-            (Some(fork), Some(body)) => {
-                if let Some(dialog) = state.dialogs.get_mut(fork) {
-                    dialog.answer = Some(body.data.clone());
-                }
-            }
-            (None, Some(_)) => state.remote_sdp.clone_from(&body),
-            (_, None) => {}
+        if let (Some(fork), Some(body)) = (fork, &body)
+            && let Some(dialog) = state.dialogs.get_mut(fork)
+        {
+            dialog.answer = Some(body.data.clone());
         }
         let method = offer.method;
         state.offer_in = Some(offer);
@@ -284,7 +273,7 @@ impl Endpoint {
         }
         match code {
             // §14.1: the back-off of the owner of the Call-ID is the longer one.
-            StatusCode::REQUEST_PENDING => {
+            StatusCode::REQUEST_PENDING if refresh || !state.once => {
                 let wait = if state.ours {
                     2_100 + self.rng.below(190) * 10
                 } else {
@@ -293,7 +282,8 @@ impl Endpoint {
                 self.retry_offer(now, usage, refresh, Duration::from_millis(wait));
             }
             StatusCode::SERVER_INTERNAL_ERROR
-                if retry_after(response).is_some_and(|wait| wait <= Duration::from_secs(10)) =>
+                if (refresh || !state.once)
+                    && retry_after(response).is_some_and(|wait| wait <= Duration::from_secs(10)) =>
             {
                 self.retry_offer(now, usage, refresh, retry_after(response).unwrap_or_default());
             }
@@ -328,6 +318,7 @@ impl Endpoint {
             }
         } else {
             state.local_sdp = state.offers.pop_front();
+            state.once = false;
             self.event(Event::OfferAnswered { usage, body });
         }
         self.next_offer(now, usage);
@@ -378,6 +369,7 @@ impl Endpoint {
             return;
         };
         if !refresh && state.offers.pop_front().is_some() {
+            state.once = false;
             self.event(Event::OfferRefused { usage, code });
         }
     }

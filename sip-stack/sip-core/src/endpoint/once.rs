@@ -7,14 +7,15 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::flow::{Destination, Flow};
-use crate::message::{HeaderName, Rejected, StatusCode};
+use crate::message::{HeaderName, Message, Rejected, StatusCode};
 
 use super::Endpoint;
 use super::counts::Totals;
 use super::ids::{ServerTx, UsageId};
 use super::outgoing::Headers;
+use super::respond::reply_flow;
 use super::usage::State;
-use super::wire;
+use super::wire::{self, ReplyHead};
 
 /// Maximum number of octets of an answer over UDP for each octet of the request.
 const AMPLIFICATION: usize = 3;
@@ -97,6 +98,16 @@ impl Endpoint {
         self.send_in_proportion(flow, data.len(), std::iter::once(answer));
     }
 
+    /// Answers 400 to an INVITE that has the branch of another one: an ACK could mean either (RFC 3261 §8.1.1.7).
+    pub(super) fn refuse_branch(&mut self, flow: Flow, request: &Message) {
+        self.totals.refused += 1;
+        let tag = self.tag_of(request.call_id().as_bytes());
+        let via = request.top_via().map(|via| via.stamped(flow.remote));
+        let head = ReplyHead::new(request, &via.unwrap_or_default());
+        let answer = head.write(StatusCode::BAD_REQUEST, None, &tag, &self.about.server, None);
+        self.send_in_proportion(reply_flow(request, flow), request.len(), std::iter::once(answer));
+    }
+
     fn send_in_proportion(&mut self, flow: Flow, received: usize, answers: impl Iterator<Item = Bytes>) {
         let most = received * AMPLIFICATION;
         let mut shortest = None;
@@ -158,8 +169,10 @@ impl Endpoint {
             }
             let data = entry.head.write(StatusCode::TRYING, None, "", "", None);
             entry.last = data.clone();
+            entry.tried();
             let to = entry.to.clone();
             self.transmit(to, data, server);
+            self.arm_server(server);
         }
     }
 }

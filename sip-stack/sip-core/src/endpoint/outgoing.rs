@@ -5,9 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::auth::{Answerer, Credentials};
+use crate::dialog::Duty;
 use crate::flow::{Destination, Flow};
 use crate::message::{Address, Method};
 use crate::uri::Uri;
+
+use super::reliable::Reliability;
 
 /// More headers, in order: name and value. One that is no token, or whose value holds CR, LF or NUL, is left out, as are
 /// those that the endpoint writes itself (`Via`, `From`, `CSeq`, ...). `Max-Forwards` here takes the place of 70.
@@ -93,8 +96,19 @@ pub struct OutgoingInvite {
     /// Time that a target may stay silent before the next one is tried or the call is given up; `None`: 64·T1
     /// (timer B).
     pub response_timeout: Option<Duration>,
-    /// Session interval to propose (RFC 4028).
-    pub session_timer: Option<Duration>,
+    /// Session timer to propose (RFC 4028).
+    pub session_timer: Option<SessionWish>,
+    /// Provisional responses that may, or must, come reliably (RFC 3262).
+    pub reliable: Reliability,
+}
+
+/// A session timer that we ask for (RFC 4028).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionWish {
+    /// Session interval.
+    pub interval: Duration,
+    /// Side that is to refresh; `None`: whom the peer names, or the peer where it names nobody.
+    pub refresher: Option<Duty>,
 }
 
 /// A request that we send outside any usage.

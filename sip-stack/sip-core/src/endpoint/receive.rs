@@ -57,6 +57,9 @@ impl Endpoint {
             return;
         };
         let is_ack = method == Method::Ack;
+        if method == Method::Invite && self.is_branch_taken(&key, &request) {
+            return self.refuse_branch(flow, &request);
+        }
         match self.match_server(now, &key, is_ack) {
             Some(true) => return self.receive_ack(now, &request),
             Some(false) => return,

@@ -15,7 +15,37 @@ use super::{Endpoint, TimerKey};
 /// Interval at which a provisional response is repeated while nobody answers.
 const STILL_RINGING: Duration = Duration::from_secs(60);
 
+/// Provisional responses that go reliably (RFC 3262), besides those that the other side requires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reliability {
+    /// None. Our INVITEs do not say that we support it.
+    Off,
+    /// Those with a session description, to a peer that supports it. Our INVITEs say that we do.
+    #[default]
+    Supported,
+    /// All of them, to a peer that supports it. Our INVITEs require it.
+    Required,
+}
+
 impl Reliable {
+    /// True if a provisional response goes reliably. After one that does all do, in order, since one that is not could not be told from
+    /// a copy of it.
+    pub(super) fn applies(&self, has_body: bool) -> bool {
+        self.required
+            || self.begun
+            || (self.supported
+                && match self.wanted {
+                    Reliability::Off => false,
+                    Reliability::Supported => has_body,
+                    Reliability::Required => true,
+                })
+    }
+
+    /// True if the caller's offer is answered as surely as by a 2xx: an answer went reliably, and its PRACK came.
+    pub(super) fn has_answered(&self) -> bool {
+        self.begun && !self.blocks_accept()
+    }
+
     /// RFC 3262 §3: no 2xx while a provisional response with a description has no PRACK.
     pub(super) fn blocks_accept(&self) -> bool {
         self.waiting.as_ref().is_some_and(|waiting| waiting.has_body)
@@ -30,6 +60,13 @@ impl Reliable {
 }
 
 impl Endpoint {
+    /// Sets which provisional responses go reliably to a caller who supports that. Call before the first of them.
+    pub fn ring_reliably(&mut self, usage: UsageId, reliability: Reliability) {
+        if let Some(state) = self.usages.get_mut(&usage) {
+            state.reliable.wanted = reliability;
+        }
+    }
+
     /// Acknowledges a reliable provisional response to our INVITE (RFC 3262 §4). False for a copy, or one that is ahead
     /// of its turn, which the peer will send again.
     pub(super) fn prack(
@@ -63,7 +100,7 @@ impl Endpoint {
         true
     }
 
-    /// Sends a provisional response; one after the other when the caller requires reliable ones.
+    /// Sends a provisional response; one after the other where they go reliably.
     pub(super) fn ring_with(
         &mut self,
         now: Time,
@@ -78,7 +115,7 @@ impl Endpoint {
             return;
         };
         let reliable = &mut state.reliable;
-        if !reliable.required {
+        if !reliable.applies(body.is_some()) {
             self.respond(now, server, code, &more, body.as_ref());
             let next = now + STILL_RINGING;
             return self
@@ -89,6 +126,7 @@ impl Endpoint {
             reliable.queue.push_back((code, body, more));
             return;
         }
+        reliable.begun = true;
         reliable.rseq += 1;
         reliable.waiting = Some(Waiting {
             interval: timing.t1,
@@ -147,12 +185,13 @@ impl Endpoint {
             return;
         };
         let reliable = &mut state.reliable;
-        let matches = request.rack().is_some_and(|rack| {
-            rack.cseq.number == reliable.invite
-                && rack.cseq.method == Method::Invite
-                && (reliable.overtaken.take_if(|rseq| *rseq == rack.rseq).is_some()
-                    || (rack.rseq == reliable.rseq && reliable.waiting.take().is_some()))
-        });
+        let Some(rack) = request.rack() else {
+            return self.refuse_with(now, server, StatusCode::BAD_REQUEST, &[]);
+        };
+        let matches = rack.cseq.number == reliable.invite
+            && rack.cseq.method == Method::Invite
+            && (reliable.overtaken.take_if(|rseq| *rseq == rack.rseq).is_some()
+                || (rack.rseq == reliable.rseq && reliable.waiting.take().is_some()));
         if !matches {
             return self.refuse_with(now, server, StatusCode::CALL_DOES_NOT_EXIST, &[]);
         }
@@ -161,12 +200,11 @@ impl Endpoint {
         match body_of(request) {
             // An offer of its own (RFC 3262 §5), if ours or theirs is answered already; else the answer to our offer.
             Some(body) if state.offered && state.local_sdp.is_some() => {
-                state.remote_sdp = Some(body.clone());
                 let method = OfferMethod::Prack;
                 state.offer_in = Some(OfferIn {
                     server,
                     method,
-                    has_body: true,
+                    body: Some(body.clone()),
                     proposed: None,
                 });
                 self.event(Event::Offer {

@@ -46,6 +46,13 @@ pub(super) struct ServerEntry {
 }
 
 impl ServerEntry {
+    /// The 100 went out.
+    pub(super) fn tried(&mut self) {
+        if let Machine::Invite(machine) = &mut self.machine {
+            machine.tried();
+        }
+    }
+
     /// No final response was sent yet.
     pub(super) fn is_open(&self) -> bool {
         match &self.machine {
@@ -105,7 +112,7 @@ impl Endpoint {
         let timing = self.config.timing;
         let reliable = flow.transport.is_reliable();
         let machine = if request.is(&Method::Invite) {
-            Machine::Invite(ServerInvite::new(timing, reliable))
+            Machine::Invite(ServerInvite::new(now, timing, reliable))
         } else {
             Machine::Other(Server::new(now, timing, reliable))
         };
@@ -209,6 +216,12 @@ impl Endpoint {
         }
     }
 
+    /// True if an INVITE has the branch of another one, which its CSeq tells apart.
+    pub(super) fn is_branch_taken(&self, key: &Key, invite: &Message) -> bool {
+        let entry = self.keys.get(key).and_then(|id| self.servers.get(id));
+        entry.is_some_and(|entry| entry.cseq != invite.cseq().number)
+    }
+
     /// A request that matches a transaction. `None`: it matches none. `Some(true)`: an ACK that belongs to a dialog.
     pub(super) fn match_server(&mut self, now: Time, key: &Key, is_ack: bool) -> Option<bool> {
         let id = *self.keys.get(key)?;
@@ -247,6 +260,9 @@ impl Endpoint {
                 self.totals.retransmissions += 1;
                 self.transmit(to, data, id);
                 self.arm_server(id);
+            }
+            OnTimeout::Trying => {
+                self.respond(now, id, StatusCode::TRYING, "", None);
             }
             OnTimeout::Nothing => self.arm_server(id),
         }
@@ -307,7 +323,7 @@ impl Endpoint {
         out
     }
 
-    fn arm_server(&mut self, id: u64) {
+    pub(super) fn arm_server(&mut self, id: u64) {
         let deadline = self.servers.get(&id).and_then(|entry| match &entry.machine {
             Machine::Invite(machine) => machine.deadline(),
             Machine::Other(machine) => machine.deadline(),

@@ -8,7 +8,7 @@ use crate::message::{Message, Refresher, StatusCode};
 use super::client::Purpose;
 use super::event::{Ended, Silence};
 use super::ids::UsageId;
-use super::outgoing::{Headers, Reason};
+use super::outgoing::{Headers, Reason, SessionWish};
 use super::usage::{Alarm, Proposed, State, Usage};
 use super::wire::SessionLines;
 use super::{Endpoint, TimerKey};
@@ -36,12 +36,24 @@ impl Usage {
 }
 
 impl Endpoint {
-    /// Asks for a session timer on this leg even if its peer does not: refreshes are ours then. Call before
-    /// the 2xx.
-    pub fn want_session_timer(&mut self, usage: UsageId, interval: Duration) {
-        let seconds = self.interval_to_ask(interval);
+    /// Asks for a session timer on this leg even if its peer does not. Call before the 2xx.
+    pub fn want_session_timer(&mut self, usage: UsageId, wish: SessionWish) {
+        let seconds = self.interval_to_ask(wish.interval);
         if let Some(state) = self.usages.get_mut(&usage) {
             state.wanted = Some(seconds);
+            state.refresher = wish.refresher;
+        }
+    }
+
+    /// Lines of an INVITE of ours that ask for a session timer.
+    pub(super) fn session_asked(&self, wish: SessionWish) -> SessionLines {
+        SessionLines {
+            expires: self.interval_to_ask(wish.interval),
+            refresher: wish.refresher.map(|duty| match duty {
+                Duty::Ours => "uac",
+                Duty::Peers => "uas",
+            }),
+            min: self.interval_to_ask(Duration::ZERO),
         }
     }
 
@@ -70,12 +82,12 @@ impl Endpoint {
         if expires.seconds < min && knows_timer {
             return Err(min);
         }
-        // §9, table 2. If a peer that knows session timers leaves it open, it refreshes: a client in a
-        // browser tab should prove that it is there. For a peer that does not know them a proxy asked, and we refresh.
-        let peer_refreshes = knows_timer && expires.refresher != Some(Refresher::Uas);
         Ok(Some(Proposed {
             seconds: expires.seconds.max(min),
-            peer_refreshes,
+            refresher: expires.refresher.map(|refresher| match refresher {
+                Refresher::Uac => Duty::Peers,
+                Refresher::Uas => Duty::Ours,
+            }),
         }))
     }
 
@@ -92,14 +104,17 @@ impl Endpoint {
         };
         let wanted = state.wanted.map(|seconds| Proposed {
             seconds,
-            peer_refreshes: false,
+            refresher: Some(state.refresher.unwrap_or(Duty::Ours)),
         });
         let Some(proposed) = refresh.unwrap_or(state.proposed).or(wanted) else {
             self.stop_session(usage);
             return String::new();
         };
         let interval = Duration::from_secs(proposed.seconds.into());
-        if proposed.peer_refreshes {
+        // §9, table 2. If a peer that knows session timers leaves it open, it refreshes: a client in a
+        // browser tab should prove that it is there. For a peer that does not know them a proxy asked, and we refresh.
+        let duty = proposed.refresher.or(state.refresher).unwrap_or(Duty::Peers);
+        if state.knows_timer && duty == Duty::Peers {
             self.start_session(usage, SessionTimer::new(now, interval, Duty::Peers));
             // §9: the peer must know that the session has an end.
             return format!(

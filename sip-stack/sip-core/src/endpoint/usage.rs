@@ -7,7 +7,7 @@ use sans_io::Time;
 use smallvec::SmallVec;
 
 use crate::auth::Answerer;
-use crate::dialog::{Dialog, SessionTimer};
+use crate::dialog::{Dialog, Duty, SessionTimer};
 use crate::flow::{Destination, Flow, Transport};
 use crate::network::Network;
 
@@ -16,6 +16,7 @@ use super::event::OfferMethod;
 use super::ids::{QueryId, ReferId};
 use super::outgoing::Body;
 use super::refer::Subscription;
+use super::reliable::Reliability;
 
 /// State of an INVITE usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +104,8 @@ pub(super) struct Usage {
 
     // Changes of the session.
     pub(super) offers: VecDeque<Body>,
+    /// The first of them is not made again after a collision.
+    pub(super) once: bool,
     /// A re-INVITE of ours has no final response.
     pub(super) reinviting: bool,
     /// The offer of the peer that the user still owes an answer.
@@ -124,6 +127,8 @@ pub(super) struct Usage {
     pub(super) proposed: Option<Proposed>,
     /// Interval that we want, seconds, whatever the peer proposes or knows of session timers.
     pub(super) wanted: Option<u32>,
+    /// Side that we want to refresh, where the peer leaves that open.
+    pub(super) refresher: Option<Duty>,
     /// True if the peer knows session timers.
     pub(super) knows_timer: bool,
     pub(super) refreshing: bool,
@@ -136,8 +141,8 @@ pub(super) struct Usage {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Proposed {
     pub(super) seconds: u32,
-    /// The peer is to refresh.
-    pub(super) peer_refreshes: bool,
+    /// Side that the request names; `None`: it leaves that open.
+    pub(super) refresher: Option<Duty>,
 }
 
 /// Provisional responses that the peer must acknowledge (RFC 3262 §3).
@@ -145,6 +150,12 @@ pub(super) struct Proposed {
 pub(super) struct Reliable {
     /// The peer requires them.
     pub(super) required: bool,
+    /// The peer supports them.
+    pub(super) supported: bool,
+    /// Those that a peer gets that supports them.
+    pub(super) wanted: Reliability,
+    /// One went out.
+    pub(super) begun: bool,
     /// CSeq number of the INVITE.
     pub(super) invite: u32,
     /// `RSeq` of the last one.
@@ -184,12 +195,12 @@ pub(super) struct Unacked {
 }
 
 /// An offer of the peer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct OfferIn {
     pub(super) server: u64,
     pub(super) method: OfferMethod,
-    /// True if it has a body; a re-INVITE without one asks us for an offer.
-    pub(super) has_body: bool,
+    /// The offer; a re-INVITE without one asks us for it.
+    pub(super) body: Option<Body>,
     pub(super) proposed: Option<Proposed>,
 }
 
@@ -220,6 +231,7 @@ impl Usage {
             unacked: None,
             bye: None,
             offers: VecDeque::new(),
+            once: false,
             reinviting: false,
             offer_in: None,
             local_sdp: None,
@@ -230,6 +242,7 @@ impl Usage {
             session: None,
             proposed: None,
             wanted: None,
+            refresher: None,
             knows_timer: false,
             refreshing: false,
             min_se: 0,

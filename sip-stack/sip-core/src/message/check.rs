@@ -137,6 +137,8 @@ pub(super) fn value(id: HeaderName, text: &str) -> Result<(), Defect> {
         // RFC 3261 §20.22
         HeaderName::MaxForwards => super::fields::delta_seconds(text).is_some_and(|hops| hops <= 255),
         HeaderName::Contact => Commas::split(text).all(|one| Contact::parse(one).is_some()),
+        // An empty one is no route; there are clients that write it.
+        HeaderName::Route | HeaderName::RecordRoute if text.is_empty() => true,
         HeaderName::Route | HeaderName::RecordRoute | HeaderName::Path => {
             Commas::split(text).all(|one| NameAddr::parse(one).is_some())
         }

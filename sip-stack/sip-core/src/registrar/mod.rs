@@ -51,6 +51,19 @@ pub struct RegisterOutcome {
     pub headers: Vec<(String, String)>,
 }
 
+/// Effect that a REGISTER would have on the bindings of its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// None: it names no contact, and asks which there are.
+    Query,
+    /// It makes or refreshes a binding for this time at most.
+    Bind(Duration),
+    /// It removes bindings, and others stay.
+    Remove,
+    /// It leaves no binding.
+    Empty,
+}
+
 /// Change of a user's bindings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -107,6 +120,18 @@ impl Registrar {
 
     /// A REGISTER of `user`, who proved to be that, over `flow`. All of its contacts change, or none.
     pub fn register(&mut self, now: Time, user: &str, request: &Message, flow: Flow) -> RegisterOutcome {
+        self.register_within(now, user, request, flow, self.config.max_expires)
+    }
+
+    /// As [`register`](Self::register), for a time that ends with somebody else's registration: no binding lasts longer than `longest`.
+    pub fn register_within(
+        &mut self,
+        now: Time,
+        user: &str,
+        request: &Message,
+        flow: Flow,
+        longest: Duration,
+    ) -> RegisterOutcome {
         let current = self.users.get(user).map_or(&[][..], Vec::as_slice);
         let changes = match request::read(&self.config, current, request) {
             Ok(changes) => changes,
@@ -115,7 +140,9 @@ impl Registrar {
         for change in changes {
             match change {
                 Change::Remove { id } => self.remove(id),
-                Change::Set { contact, expires } => self.set(now, user, request, flow, contact, expires),
+                Change::Set { contact, expires } => {
+                    self.set(now, user, request, flow, contact, expires.min(longest));
+                }
             }
         }
         let mut headers: Vec<_> = self
@@ -132,6 +159,28 @@ impl Registrar {
             code: StatusCode::OK,
             headers,
         }
+    }
+
+    /// Effect that a REGISTER of `user` would have now. Nothing changes.
+    ///
+    /// # Errors
+    /// The refusal that [`register`](Self::register) would answer.
+    pub fn effect(&self, user: &str, request: &Message) -> Result<Effect, RegisterOutcome> {
+        let current = self.users.get(user).map_or(&[][..], Vec::as_slice);
+        let changes = request::read(&self.config, current, request).map_err(|refusal| refused(&refusal))?;
+        let longest = changes.iter().filter_map(|change| match change {
+            Change::Set { expires, .. } => Some(*expires),
+            Change::Remove { .. } => None,
+        });
+        let removed = changes
+            .iter()
+            .filter(|change| matches!(change, Change::Remove { .. }));
+        Ok(match longest.max() {
+            Some(longest) => Effect::Bind(longest),
+            None if request.header(crate::message::HeaderName::Contact).is_none() => Effect::Query,
+            None if removed.count() < current.len() => Effect::Remove,
+            None => Effect::Empty,
+        })
     }
 
     /// The contacts of `user`: by their `q`, highest first, of equal ones the latest first.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sans_io::Time;
 
-use super::{Config, Event, RegisterOutcome, Registrar};
+use super::{Config, Effect, Event, RegisterOutcome, Registrar};
 use crate::flow::{Flow, FlowId, Transport};
 use crate::message::{Message, StatusCode};
 
@@ -411,4 +411,45 @@ fn how_a_contact_is_called_is_learnt_from_its_calls() {
         flow(3),
     );
     assert_eq!(takes(&registrar), [true, true, true]);
+}
+
+#[test]
+fn an_effect_is_known_before_anything_changes() {
+    let mut registrar = Registrar::new(Config::default());
+    let effect = |registrar: &Registrar, cseq: u32, lines: &str| {
+        let effect = registrar.effect("1001", &register("a", cseq, lines));
+        effect.map_err(|outcome| outcome.code)
+    };
+    let two = "Contact: <sip:a@a>;expires=120, <sip:b@b>\r\nExpires: 300\r\n";
+    let longest = Duration::from_secs(300);
+    assert_eq!(effect(&registrar, 1, two), Ok(Effect::Bind(longest)));
+    assert!(registrar.is_empty());
+    registrar.register(NOW, "1001", &register("a", 1, two), flow(1));
+    for (lines, wanted) in [
+        ("", Effect::Query),
+        ("Contact: <sip:a@a>;expires=0\r\n", Effect::Remove),
+        ("Contact: <sip:other@a>;expires=0\r\n", Effect::Remove),
+        ("Contact: <sip:a@a>, <sip:b@b>\r\nExpires: 0\r\n", Effect::Empty),
+        ("Contact: *\r\nExpires: 0\r\n", Effect::Empty),
+        (
+            "Contact: <sip:a@a>;expires=0, <sip:c@c>;expires=300\r\n",
+            Effect::Bind(longest),
+        ),
+    ] {
+        assert_eq!(effect(&registrar, 2, lines), Ok(wanted), "{lines}");
+    }
+    let brief = "Contact: <sip:a@a>;expires=5\r\n";
+    assert_eq!(effect(&registrar, 2, brief), Err(StatusCode::INTERVAL_TOO_BRIEF));
+    assert_eq!(effect(&registrar, 1, two), Err(StatusCode::SERVER_INTERNAL_ERROR));
+    assert_eq!(registrar.len(), 2);
+}
+
+#[test]
+fn a_binding_lasts_no_longer_than_somebody_elses() {
+    let mut registrar = Registrar::new(Config::default());
+    let request = register("a", 1, "Contact: <sip:a@a>\r\nExpires: 600\r\n");
+    let outcome = registrar.register_within(NOW, "1001", &request, flow(1), Duration::from_secs(45));
+    assert_eq!(contacts(&outcome), ["<sip:a@a>;expires=45"]);
+    registrar.handle_timeout(NOW + Duration::from_secs(45));
+    assert!(registrar.is_empty());
 }

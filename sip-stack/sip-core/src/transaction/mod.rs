@@ -44,6 +44,19 @@ impl Timing {
     pub fn timeout(self) -> Duration {
         self.t1 * 64
     }
+
+    /// Time until a client repeats a request other than INVITE every T2 (timer E): one that is not answered by then gets a 100
+    /// (RFC 4320 §4.1).
+    #[must_use]
+    pub fn slow(self) -> Duration {
+        let mut interval = self.t1;
+        let mut slow = Duration::ZERO;
+        while !interval.is_zero() && interval < self.t2 {
+            slow += interval;
+            interval *= 2;
+        }
+        slow
+    }
 }
 
 /// Action of a transaction that woke at its deadline.
@@ -53,6 +66,8 @@ pub enum OnTimeout {
     Nothing,
     /// Send the last message again.
     Resend,
+    /// Send 100: the user takes its time.
+    Trying,
     /// The peer stayed silent (timers B, F, H): tell the user, then forget the transaction.
     TimedOut,
     /// All strays are absorbed (timers D, I, J, K, L, M): forget the transaction.

@@ -1,5 +1,5 @@
 use crate::message::{StatusClass, StatusCode};
-use sans_io::{Deadline, Time};
+use sans_io::{Deadline, Time, earlier};
 
 use super::{OnTimeout, Timing};
 
@@ -17,6 +17,8 @@ pub struct Server {
     state: State,
     timing: Timing,
     reliable: bool,
+    /// Time of the 100, unless there is a response before.
+    trying: Option<Time>,
     end: Option<Time>,
 }
 
@@ -30,12 +32,14 @@ impl Server {
             state: State::Trying,
             timing,
             reliable,
+            trying: Some(now + timing.slow()),
             end: Some(now + timing.timeout()),
         }
     }
 
     /// The user responds; false when this response may not be sent any more.
     pub fn respond(&mut self, now: Time, code: StatusCode) -> bool {
+        self.trying = None;
         match (self.state, code.class()) {
             (State::Trying | State::Proceeding, StatusClass::Provisional) => {
                 self.state = State::Proceeding;
@@ -61,6 +65,9 @@ impl Server {
 
     /// The deadline passed.
     pub fn on_timeout(&mut self, now: Time) -> OnTimeout {
+        if self.trying.take_if(|at| *at <= now).is_some() {
+            return OnTimeout::Trying;
+        }
         if self.end.is_none_or(|end| end > now) {
             return OnTimeout::Nothing;
         }
@@ -82,7 +89,10 @@ impl Server {
         } else {
             "unanswered request"
         };
-        self.end.map(|at| (at, reason))
+        earlier(
+            self.trying.map(|at| (at, "100 to a slow request")),
+            self.end.map(|at| (at, reason)),
+        )
     }
 
     /// No final response was sent yet.
@@ -121,6 +131,10 @@ mod tests {
     #[test]
     fn a_request_nobody_answers_is_forgotten() {
         let mut tx = Server::new(Time(0), Timing::default(), false);
+        assert_eq!(tx.on_timeout(Time(3_499_999)), OnTimeout::Nothing);
+        assert_eq!(tx.deadline(), Some((Time(3_500_000), "100 to a slow request")));
+        assert_eq!(tx.on_timeout(Time(3_500_000)), OnTimeout::Trying);
+        assert!(tx.respond(Time(3_500_000), StatusCode::TRYING) && tx.on_request());
         assert_eq!(tx.on_timeout(Time(TIMEOUT - 1)), OnTimeout::Nothing);
         assert_eq!(tx.on_timeout(Time(TIMEOUT)), OnTimeout::TimedOut);
     }

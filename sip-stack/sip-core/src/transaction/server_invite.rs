@@ -30,26 +30,38 @@ pub struct ServerInvite {
     timing: Timing,
     reliable: bool,
     interval: Duration,
+    /// Time of the 100, unless there is a response before.
+    trying: Option<Time>,
     resend: Option<Time>,
     end: Option<Time>,
 }
 
+/// Time in which a response makes a 100 needless (RFC 3261 §17.2.1).
+const SOON: Duration = Duration::from_millis(200);
+
 impl ServerInvite {
-    /// An INVITE came; the 100 goes out now.
+    /// An INVITE came; the 100 goes out soon, unless another response does.
     #[must_use]
-    pub fn new(timing: Timing, reliable: bool) -> ServerInvite {
+    pub fn new(now: Time, timing: Timing, reliable: bool) -> ServerInvite {
         ServerInvite {
             state: State::Proceeding,
             timing,
             reliable,
             interval: timing.t1,
+            trying: Some(now + SOON),
             resend: None,
             end: None,
         }
     }
 
+    /// The 100 went out.
+    pub fn tried(&mut self) {
+        self.trying = None;
+    }
+
     /// The user responds; false when this response may not be sent any more.
     pub fn respond(&mut self, now: Time, code: StatusCode) -> bool {
+        self.trying = None;
         match (self.state, code.class()) {
             (State::Proceeding, StatusClass::Provisional) => true,
             (State::Proceeding, StatusClass::Success) => {
@@ -93,6 +105,9 @@ impl ServerInvite {
 
     /// The deadline passed.
     pub fn on_timeout(&mut self, now: Time) -> OnTimeout {
+        if self.trying.take_if(|at| *at <= now).is_some() {
+            return OnTimeout::Trying;
+        }
         if self.end.is_some_and(|end| end <= now) {
             let completed = self.state == State::Completed;
             self.enter(State::Terminated, now);
@@ -119,10 +134,11 @@ impl ServerInvite {
             State::Accepted => "timer L",
             _ => "timer I",
         };
-        earlier(
+        let others = earlier(
             self.resend.map(|at| (at, "timer G")),
             self.end.map(|at| (at, end)),
-        )
+        );
+        earlier(self.trying.map(|at| (at, "100 to an INVITE")), others)
     }
 
     /// No final response was sent yet.
@@ -145,7 +161,20 @@ mod tests {
     const T1: u64 = 500_000;
 
     fn udp() -> ServerInvite {
-        ServerInvite::new(Timing::default(), false)
+        ServerInvite::new(Time(0), Timing::default(), false)
+    }
+
+    #[test]
+    fn a_100_goes_out_after_200_ms_unless_there_is_a_response() {
+        let mut tx = udp();
+        assert_eq!(tx.deadline(), Some((Time(200_000), "100 to an INVITE")));
+        assert_eq!(tx.on_timeout(Time(199_999)), OnTimeout::Nothing);
+        assert_eq!(tx.on_timeout(Time(200_000)), OnTimeout::Trying);
+        assert!(tx.respond(Time(200_000), StatusCode::TRYING));
+        assert_eq!(tx.deadline(), None);
+        let mut tx = udp();
+        assert!(tx.respond(Time(5), StatusCode::RINGING));
+        assert_eq!(tx.deadline(), None);
     }
 
     #[test]
@@ -186,7 +215,7 @@ mod tests {
 
     #[test]
     fn timer_i_is_zero_and_timer_g_absent_when_reliable() {
-        let mut tx = ServerInvite::new(Timing::default(), true);
+        let mut tx = ServerInvite::new(Time(0), Timing::default(), true);
         assert!(tx.respond(Time(0), StatusCode::BUSY_HERE));
         assert_eq!(tx.deadline(), Some((Time(64 * T1), "timer H")));
         tx.on_ack(Time(5));

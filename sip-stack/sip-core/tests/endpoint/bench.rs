@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sans_io::{Rng, Time};
 use sip_core::endpoint::{
-    Advertised, Body, Config, Endpoint, Event, Headers, Input, OutgoingInvite, Output, QueryId, Target,
-    UsageId,
+    Advertised, Body, Config, Endpoint, Event, Headers, Input, OutgoingInvite, Output, QueryId, Reliability,
+    Target, UsageId,
 };
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
 use sip_core::message::{Address, HeaderName, Message, StatusCode};
@@ -78,6 +78,7 @@ pub(crate) fn outgoing(uri: &str) -> OutgoingInvite {
         ring_timeout: Duration::from_secs(60),
         response_timeout: None,
         session_timer: None,
+        reliable: Reliability::default(),
     }
 }
 

@@ -171,6 +171,85 @@ fn a_cancel_after_the_200_changes_nothing_and_one_of_nothing_gets_481() {
     assert!(bench.last("200").cseq().method.as_str() == "CANCEL" && bench.count("487") == 0);
 }
 
+/// RFC 3261 §9.1 wants the branch of the INVITE, and test tools write one for each request.
+#[test]
+fn a_cancel_with_a_branch_of_its_own_is_taken_from_the_same_host_alone() {
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(UDP), "", OFFER);
+    bench.act(|endpoint, now| endpoint.ring(now, usage, StatusCode::RINGING, None, Headers::new()));
+    let cancel =
+        |branch: &str| request("CANCEL", "sip:1001@192.0.2.1", "", "").replace("z9hG4bKpeer1", branch);
+    let stranger = Flow {
+        id: FlowId(8),
+        remote: SocketAddr::from(([192, 0, 2, 66], 5060)),
+        ..peer(UDP)
+    };
+    bench.receive(stranger, cancel("z9hG4bKother"));
+    bench.receive(peer(UDP), cancel("z9hG4bKpeer7").replace("bobtag", "another"));
+    bench.receive(peer(UDP), cancel("z9hG4bKpeer8").replace("CSeq: 100", "CSeq: 99"));
+    assert_eq!((bench.count("481"), bench.count("487")), (3, 0));
+    bench.receive(peer(UDP), cancel("z9hG4bKpeer9"));
+    assert_eq!((bench.count("200"), bench.count("487")), (1, 1));
+    bench.receive(peer(UDP), request("ACK", "sip:1001@192.0.2.1", "", ""));
+    bench.is_clean_after_a_while();
+}
+
+/// RFC 3261 §8.1.1.7 wants a branch for each request, and not every client heeds that. An ACK could mean either INVITE.
+#[test]
+fn an_invite_with_the_branch_of_another_one_is_refused_and_other_requests_are_told_apart_by_number() {
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(UDP), "", OFFER);
+    bench.act(|endpoint, now| endpoint.accept(now, usage, answer(), Headers::new()));
+    bench.within(usage, "ACK", 100, "", "");
+    let reinvite = bench.within_text(usage, "INVITE", 101, "", OFFER);
+    bench.receive(peer(UDP), reinvite.replace("z9hG4bKINVITE101", "z9hG4bKpeer1"));
+    let refusal = bench.last("400");
+    assert_eq!(
+        (refusal.cseq().number, refusal.header(HeaderName::To)),
+        (101, bench.last("200").header(HeaderName::To))
+    );
+    let offers = |event: &Event| matches!(event, Event::Offer { .. });
+    assert!(!bench.events.iter().any(offers));
+    for number in [102, 103, 103] {
+        let options = bench.within_text(usage, "OPTIONS", number, "", "");
+        let branch = format!("z9hG4bKOPTIONS{number}");
+        bench.receive(peer(UDP), options.replace(&branch, "z9hG4bKsame"));
+        assert_eq!(bench.last("200").cseq().number, number);
+    }
+    assert_eq!(bench.count("200"), 4, "a copy gets a copy");
+}
+
+#[test]
+fn a_bye_ends_the_call_whatever_its_number_is() {
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(UDP), "", OFFER);
+    bench.act(|endpoint, now| endpoint.accept(now, usage, answer(), Headers::new()));
+    bench.within(usage, "ACK", 100, "", "");
+    bench.events.clear();
+    bench.within(usage, "INFO", 99, "", "");
+    assert_eq!(bench.count("500"), 1, "RFC 3261 §12.2.2");
+    bench.within(usage, "BYE", 99, "", "");
+    assert_eq!(bench.last("200").cseq().method.as_str(), "BYE");
+    assert!(matches!(
+        bench.event(),
+        Event::Ended {
+            cause: Ended::Bye { .. },
+            ..
+        }
+    ));
+}
+
+/// An empty list is none by the grammar; there are clients that write it all the same.
+#[test]
+fn an_empty_route_is_no_route() {
+    let mut bench = Bench::new();
+    let usage = bench.called(peer(UDP), "Route: \r\nRecord-Route:\r\n", OFFER);
+    bench.act(|endpoint, now| endpoint.accept(now, usage, answer(), Headers::new()));
+    bench.within(usage, "ACK", 100, "Route:\r\n", "");
+    bench.within(usage, "BYE", 101, "Route: \r\n", "");
+    assert_eq!(bench.last("200").cseq().method.as_str(), "BYE");
+}
+
 #[test]
 fn a_refusal_is_repeated_until_its_ack() {
     let mut bench = Bench::new();

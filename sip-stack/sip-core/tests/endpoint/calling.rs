@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sip_core::endpoint::{Body, Credentials, Ended, Event, Headers, Input, Target};
+use sip_core::endpoint::{Body, Credentials, Ended, Event, Headers, Input, SessionWish, Target};
 use sip_core::flow::{Destination, Transport};
 use sip_core::message::{HeaderName, Method, StatusCode};
 use sip_core::uri::Uri;
@@ -731,7 +731,10 @@ fn a_wrong_password_is_refused_once() {
 #[test]
 fn an_interval_too_small_is_asked_again_with_what_the_peer_wants() {
     let mut bench = Bench::new();
-    let session_timer = Some(Duration::from_secs(90));
+    let session_timer = Some(SessionWish {
+        interval: Duration::from_secs(90),
+        refresher: None,
+    });
     bench.invite(sip_core::endpoint::OutgoingInvite {
         session_timer,
         ..outgoing(BOB)

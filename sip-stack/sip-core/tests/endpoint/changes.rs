@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sans_io::{Rng, Time};
-use sip_core::endpoint::{Body, Config, Counts, Ended, Event, Headers, OutgoingInvite, Target, UsageId};
+use sip_core::endpoint::{
+    Body, Config, Counts, Ended, Event, Headers, OutgoingInvite, SessionWish, Target, UsageId,
+};
 use sip_core::flow::Transport;
 use sip_core::message::{Address, Method};
 use sip_core::uri::Uri;
@@ -47,7 +49,11 @@ fn simulate(seed: u64, calls: usize, loss: u64, config: &Config) -> Tally {
                 credentials: None,
                 ring_timeout: Duration::from_secs(60),
                 response_timeout: None,
-                session_timer: Some(Duration::from_secs(90)),
+                session_timer: Some(SessionWish {
+                    interval: Duration::from_secs(90),
+                    refresher: None,
+                }),
+                reliable: sip_core::endpoint::Reliability::default(),
             },
         );
     }

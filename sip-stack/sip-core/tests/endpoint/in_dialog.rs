@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sip_core::endpoint::{Body, Ended, Event, Headers, OfferMethod, OutgoingInvite, PassedOn, UsageId};
+use sip_core::endpoint::{
+    Body, Ended, Event, Headers, OfferMethod, OutgoingInvite, PassedOn, SessionWish, UsageId,
+};
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
 use sip_core::message::{HeaderName, StatusCode};
 
@@ -25,7 +27,10 @@ fn called(lines: &str) -> (Bench, UsageId) {
 /// A call of ours that stands.
 fn calling(session_timer: Option<u64>, lines: &str) -> (Bench, UsageId) {
     let mut bench = Bench::new();
-    let session_timer = session_timer.map(Duration::from_secs);
+    let session_timer = session_timer.map(|seconds| SessionWish {
+        interval: Duration::from_secs(seconds),
+        refresher: None,
+    });
     let usage = bench.invite(OutgoingInvite {
         session_timer,
         ..outgoing("sip:bob@192.0.2.9")
@@ -150,6 +155,51 @@ fn glare_gets_491_and_the_owner_of_the_call_id_backs_off_longer() {
 }
 
 #[test]
+fn an_offer_that_is_made_once_is_not_made_again_after_a_collision() {
+    for (code, lines) in [
+        (StatusCode::REQUEST_PENDING, ""),
+        (StatusCode::SERVER_INTERNAL_ERROR, "Retry-After: 2\r\n"),
+    ] {
+        let (mut bench, usage) = called("");
+        let once = |bench: &mut Bench, body: &'static str| {
+            bench.act(|endpoint, now| endpoint.offer_once(now, usage, Body::sdp(body)))
+        };
+        assert!(once(&mut bench, MINE));
+        assert!(!once(&mut bench, ANSWER), "one change at a time");
+        bench.answer("INVITE", code, "", lines, "");
+        let Event::OfferRefused { code: told, .. } = bench.event() else {
+            panic!()
+        };
+        assert_eq!(told, code);
+        bench.secs(20);
+        assert_eq!(bench.distinct("INVITE"), 1);
+        // The next one is made again, as ever.
+        offer(&mut bench, usage, ANSWER);
+        bench.answer("INVITE", StatusCode::REQUEST_PENDING, "", "", "");
+        assert!(!once(&mut bench, MINE), "while another one waits");
+        bench.secs(5);
+        assert_eq!(bench.distinct("INVITE"), 3);
+    }
+}
+
+#[test]
+fn an_offer_that_was_refused_is_asked_about_again() {
+    let (mut bench, usage) = called("");
+    for cseq in [101, 102] {
+        bench.within(usage, "INVITE", cseq, CONTACT, NEW);
+        assert!(matches!(bench.event(), Event::Offer { body: Some(_), .. }));
+        bench.act(|endpoint, now| {
+            endpoint.answer_offer(now, usage, Err(StatusCode::REQUEST_PENDING), Headers::new())
+        });
+    }
+    assert_eq!(bench.count("491"), 2);
+    // The session is still the one before.
+    bench.within(usage, "INVITE", 103, CONTACT, OFFER);
+    assert!(bench.events.is_empty());
+    assert_eq!(bench.last("200").body(), ANSWER.as_bytes());
+}
+
+#[test]
 fn a_second_offer_before_the_answer_and_a_request_out_of_order_get_500_with_retry_after() {
     let (mut bench, usage) = called("");
     bench.within(usage, "INVITE", 105, CONTACT, NEW);
@@ -194,7 +244,8 @@ fn a_cancelled_reinvite_leaves_the_session() {
         .within_text(usage, "CANCEL", 101, "", "")
         .replace("z9hG4bKCANCEL101", "z9hG4bKINVITE101");
     bench.receive(peer(Transport::Udp), cancel);
-    assert_eq!((bench.count("487"), bench.events.len()), (1, 1));
+    assert_eq!((bench.count("487"), bench.events.len()), (1, 2));
+    assert!(matches!(bench.events.last(), Some(Event::OfferWithdrawn { .. })));
     bench.act(|endpoint, now| endpoint.answer_offer(now, usage, Ok(Some(Body::sdp(MINE))), Headers::new()));
     assert!(bench.endpoint.usage(usage).is_some());
     assert_eq!(bench.count("200"), 2, "of the call and of the CANCEL");
@@ -453,15 +504,68 @@ fn a_callee_that_knows_no_session_timer_is_refreshed_by_us_until_it_is_gone() {
 
 /// A call of the peer on which we want a session timer.
 fn timed(lines: &str) -> (Bench, UsageId) {
+    timed_by(lines, None)
+}
+
+fn timed_by(lines: &str, refresher: Option<sip_core::dialog::Duty>) -> (Bench, UsageId) {
     let mut bench = Bench::new();
     let usage = bench.called(peer(Transport::Udp), lines, OFFER);
     bench.act(|endpoint, now| {
-        endpoint.want_session_timer(usage, Duration::from_secs(1800));
+        let wish = SessionWish {
+            interval: Duration::from_secs(1800),
+            refresher,
+        };
+        endpoint.want_session_timer(usage, wish);
         endpoint.accept(now, usage, Some(Body::sdp(ANSWER)), Headers::new());
     });
     bench.within(usage, "ACK", 100, "", "");
     bench.events.clear();
     (bench, usage)
+}
+
+#[test]
+fn who_refreshes_is_as_we_wish_where_the_peer_leaves_it_open() {
+    use sip_core::dialog::Duty;
+    for (lines, refresher, expected) in [
+        ("Supported: timer\r\n", None, "1800;refresher=uas"),
+        ("Supported: timer\r\n", Some(Duty::Peers), "1800;refresher=uac"),
+        ("Supported: replaces\r\n", Some(Duty::Peers), "1800;refresher=uas"),
+        (
+            "Supported: timer\r\nSession-Expires: 600\r\n",
+            None,
+            "600;refresher=uac",
+        ),
+        (
+            "Supported: timer\r\nSession-Expires: 600\r\n",
+            Some(Duty::Ours),
+            "600;refresher=uas",
+        ),
+        (
+            "Supported: timer\r\nSession-Expires: 600;refresher=uac\r\n",
+            Some(Duty::Ours),
+            "600;refresher=uac",
+        ),
+    ] {
+        let (bench, _) = timed_by(lines, refresher);
+        let ok = bench.last("200");
+        assert_eq!(ok.header(HeaderName::SessionExpires), Some(expected), "{lines}");
+    }
+    for (refresher, expected) in [
+        (None, "1800"),
+        (Some(Duty::Ours), "1800;refresher=uac"),
+        (Some(Duty::Peers), "1800;refresher=uas"),
+    ] {
+        let mut bench = Bench::new();
+        bench.invite(OutgoingInvite {
+            session_timer: Some(SessionWish {
+                interval: Duration::from_secs(1800),
+                refresher,
+            }),
+            ..outgoing("sip:bob@192.0.2.9")
+        });
+        let invite = bench.last("INVITE");
+        assert_eq!(invite.header(HeaderName::SessionExpires), Some(expected));
+    }
 }
 
 #[test]
@@ -534,7 +638,10 @@ fn a_refresh_is_repeated_with_a_nonce_that_is_new_without_being_called_so() {
     for allow in ["INVITE, UPDATE", "INVITE"] {
         let mut bench = Bench::new();
         let usage = bench.invite(OutgoingInvite {
-            session_timer: Some(Duration::from_secs(90)),
+            session_timer: Some(SessionWish {
+                interval: Duration::from_secs(90),
+                refresher: None,
+            }),
             credentials: Some(sip_core::endpoint::Credentials {
                 username: "alice".into(),
                 password: "secret".into(),

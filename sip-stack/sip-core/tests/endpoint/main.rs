@@ -11,6 +11,8 @@ mod in_dialog;
 mod net;
 mod refer;
 mod refusing;
+mod reliable;
 mod simulation;
+mod slow;
 mod strangers;
 mod subscriptions;

@@ -32,6 +32,7 @@ fn call(net: &mut Net, number: usize) -> UsageId {
             ring_timeout: Duration::from_secs(60),
             response_timeout: None,
             session_timer: None,
+            reliable: sip_core::endpoint::Reliability::default(),
         },
     )
 }

@@ -384,6 +384,19 @@ impl Agent {
         self.in_dialog(id, "INVITE", "Session-Expires: 90\r\n", "application/sdp", &body);
     }
 
+    /// Re-INVITE from audio to a fax (ITU-T T.38).
+    pub fn reinvite_fax(&mut self, id: &str) {
+        let Some(call) = self.calls.get_mut(id).filter(|c| c.state == State::Up) else {
+            return;
+        };
+        call.version += 1;
+        let voice = sdp::offer(self.kind, self.address, "sendrecv", call.version);
+        let session = voice.split("m=audio").next().unwrap_or_default();
+        let fax = "m=image 4002 udptl t38\r\na=T38FaxVersion:0\r\na=T38MaxBitRate:14400\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n";
+        let body = format!("{session}{fax}");
+        self.in_dialog(id, "INVITE", "", "application/sdp", &body);
+    }
+
     /// Re-INVITE that asks the gateway for an offer.
     pub fn reinvite_late(&mut self, id: &str) {
         self.in_dialog(id, "INVITE", "Session-Expires: 90\r\n", "", "");

@@ -57,7 +57,7 @@ impl Agent {
             }
             Method::Refer => self.reported(&id, code),
             _ => assert!(
-                code == 200 || self.state(&id) != State::Up || code == 500 || code == 491,
+                code == 200 || self.state(&id) != State::Up || matches!(code, 488 | 491 | 500),
                 "{method:?} in a call was answered {code}"
             ),
         }

@@ -100,6 +100,10 @@ fn trunk(at: SocketAddr) -> Trunk {
         identity: session_core::identity::IdentityPolicy::default(),
         media_source: MediaSource::Learn,
         srtp: session_core::SrtpPolicy::Off,
+        hold: session_core::HoldPolicy::Auto,
+        t38: true,
+        signalling: session_core::SignallingPolicy::default(),
+        transfers: false,
         outgoing: session_core::Outgoing::default(),
     }
 }
@@ -123,6 +127,8 @@ impl World {
                 display: String::new(),
                 media_source: MediaSource::Learn,
                 srtp: session_core::SrtpPolicy::Off,
+                hold: session_core::HoldPolicy::Auto,
+                signalling: session_core::SignallingPolicy::default(),
             };
             (user.to_string(), known)
         });

@@ -287,6 +287,8 @@ pub(super) fn file() -> Config {
             display: "Adam".into(),
             media_source: session_core::MediaSource::Learn,
             srtp: session_core::SrtpPolicy::Off,
+            hold: session_core::HoldPolicy::Auto,
+            signalling: session_core::SignallingPolicy::default(),
         },
     );
     config.staff.insert("adam".into(), admin);

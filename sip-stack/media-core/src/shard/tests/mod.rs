@@ -10,6 +10,7 @@ mod bridges;
 mod chance;
 mod digits;
 mod endurance;
+mod faxes;
 mod injections;
 mod lanes;
 mod mixes;

@@ -111,9 +111,10 @@ impl World {
             Received::Nothing => {}
             Received::Refused => self.refused += 1,
             Received::Bound { forgotten } => self.bound.push(forgotten),
-            Received::Rtp(packet) | Received::Observed(packet) | Received::Rtcp(packet) => {
-                self.heard.push(packet.to_vec())
-            }
+            Received::Rtp(packet)
+            | Received::Observed(packet)
+            | Received::Rtcp(packet)
+            | Received::Fax(packet) => self.heard.push(packet.to_vec()),
         }
     }
 
