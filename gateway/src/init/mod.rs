@@ -113,7 +113,7 @@ fn literal(key: &str, value: &str) -> String {
         "max_calls",
         "max_rate",
         "options",
-        "session_timer",
+        "session_expires",
         "timeout",
         "weight",
     ];

@@ -63,7 +63,9 @@ impl Seen {
             }
             _ => match place.strip_prefix("sdp:") {
                 Some(prefix) => {
-                    changed.body.retain(|line| !line.starts_with(prefix));
+                    if let Some(first) = changed.body.iter().position(|line| line.starts_with(prefix)) {
+                        changed.body.remove(first);
+                    }
                     changed.body.extend(text.map(|text| format!("{prefix}{text}")));
                 }
                 None => {
