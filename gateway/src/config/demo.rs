@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use call_engine::{Action, Application, Pattern, Rule};
-use session_core::{MediaSource, User};
+use session_core::User;
 
 use super::{Config, Member, Queue, QueueRef, Role, Staff, Work};
 
@@ -38,23 +38,15 @@ impl Config {
         self.demo = true;
         for name in DEMO_USERS {
             let user = User {
-                password: DEMO_PASSWORD.into(),
                 display: format!("Demo {name}"),
-                media_source: MediaSource::Learn,
-                srtp: session_core::SrtpPolicy::Off,
-                hold: session_core::HoldPolicy::Auto,
-                signalling: session_core::SignallingPolicy::default(),
+                ..User::new(DEMO_PASSWORD)
             };
             self.users.insert(name.into(), user);
         }
         for (name, display, roles) in DEMO_STAFF {
             let user = User {
-                password: DEMO_PASSWORD.into(),
                 display: display.into(),
-                media_source: MediaSource::Learn,
-                srtp: session_core::SrtpPolicy::Off,
-                hold: session_core::HoldPolicy::Auto,
-                signalling: session_core::SignallingPolicy::default(),
+                ..User::new(DEMO_PASSWORD)
             };
             self.users.insert(name.into(), user);
             let staff = Staff {

@@ -29,7 +29,7 @@ const FILES: [(&str, &str); 13] = [
 /// Keys that every trunk needs, whatever its profile says.
 const ALWAYS: [&str; 2] = ["name", "address"];
 
-/// What trunks of one carrier have in common.
+/// Settings and facts that trunks of one carrier have in common.
 #[derive(Debug)]
 pub struct Profile {
     /// Name by which a trunk asks for it.
@@ -40,7 +40,7 @@ pub struct Profile {
     pub needs: BTreeMap<String, String>,
     /// Keys that some trunks need, and what to put there.
     pub asks: BTreeMap<String, String>,
-    /// What has to be set on the carrier's side, step by step.
+    /// Steps to take on the carrier's side.
     pub setup: Vec<String>,
     /// Form of the numbers that are dialled.
     pub out: Numbers,

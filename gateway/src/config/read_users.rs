@@ -35,6 +35,7 @@ pub(super) fn read_users<'t>(
             .unwrap_or_default();
         let srtp = r.get(&mut section, "srtp", srtp).unwrap_or_default();
         let hold = r.get(&mut section, "hold", hold).unwrap_or_default();
+        let t38 = r.get(&mut section, "t38", boolean).unwrap_or_default();
         let signalling = read_signalling(r, &mut section);
         let work = read_staff(r, &mut section, &span, queues);
         let quota = quota(r, &mut section);
@@ -47,6 +48,7 @@ pub(super) fn read_users<'t>(
                 media_source,
                 srtp,
                 hold,
+                t38,
                 signalling,
             };
             if users.insert(name.clone(), user).is_some() {

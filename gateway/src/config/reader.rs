@@ -285,8 +285,15 @@ impl<'t> Reader<'t> {
         found
     }
 
-    /// Complains of keys that nobody asked for.
+    /// Complains of keys that nobody asked for, in this table and in the one behind it.
     pub(super) fn finish(&mut self, section: Section<'t>) {
+        let behind = section.behind.iter().flat_map(|behind| {
+            let keys = behind.table.iter().map(|(key, _)| key.get_ref().as_ref());
+            keys.map(|key: &str| (key, behind.named.clone()))
+        });
+        for (key, named) in behind.filter(|(key, _)| !section.asked.contains(key)) {
+            self.fail(named, format!("unknown key `{key}` behind [{}]", section.name));
+        }
         for (key, _) in section.table.iter() {
             let name = key.get_ref().as_ref();
             if section.asked.contains(name) {

@@ -6,7 +6,7 @@ mod caller;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use session_core::{MediaSource, User};
+use session_core::User;
 use sip_core::flow::Transport;
 use sip_stack::client::{BuildError, DemoPhone};
 use sip_stack::transport::Listener;
@@ -65,12 +65,8 @@ impl Demonstration {
             return Ok(None);
         }
         let caller = User {
-            password: password.clone().into(),
             display: "Demo caller".into(),
-            media_source: MediaSource::Learn,
-            srtp: session_core::SrtpPolicy::Off,
-            hold: session_core::HoldPolicy::Auto,
-            signalling: session_core::SignallingPolicy::default(),
+            ..User::new(password.clone())
         };
         config.users.insert(caller::ACCOUNT.into(), caller);
         let (wanted, queue) = mpsc::channel(WAITING);

@@ -27,7 +27,7 @@ impl Answers {
     /// The answer to a question; `default` where there is none. Without a default the question must be answered.
     ///
     /// # Errors
-    /// It was not, and nobody can be asked.
+    /// The question was not answered, and nobody can be asked.
     pub(super) fn ask(&mut self, key: &str, what: &str, default: Option<&str>) -> Result<String, InitError> {
         if let Some(value) = self.given.remove(key) {
             return Ok(value);

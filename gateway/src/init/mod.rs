@@ -124,17 +124,22 @@ fn literal(key: &str, value: &str) -> String {
     format!("{value:?}")
 }
 
-/// Writes a file that only its owner may read: it holds passwords.
+/// Writes the file, whole or not at all. A new one may be read by its owner alone, since it holds passwords; one that was there keeps
+/// its permissions, and stays where a link leads to.
 fn write(file: &Path, text: &str) -> Result<(), InitError> {
-    use std::os::unix::fs::OpenOptionsExt as _;
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
     let cannot = |error: std::io::Error| format!("{} cannot be written: {error}", file.display());
-    let new = file.with_extension("toml.new");
+    let place = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let mode = std::fs::metadata(&place).map_or(0o600, |known| known.permissions().mode() & 0o777);
+    let new = place.with_extension("toml.new");
+    // What an earlier attempt left behind may be readable for others.
+    let _ = std::fs::remove_file(&new);
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
+    options.write(true).create_new(true).mode(mode);
     let mut opened = options.open(&new).map_err(cannot)?;
     opened.write_all(text.as_bytes()).map_err(cannot)?;
     opened.sync_all().map_err(cannot)?;
-    std::fs::rename(&new, file).map_err(cannot)
+    std::fs::rename(&new, &place).map_err(cannot)
 }
 
 fn report(file: &Path, profile: &Profile, name: &str, config: &Config) {

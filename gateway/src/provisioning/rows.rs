@@ -85,12 +85,8 @@ impl UserRow {
             None => Digest::none(),
         };
         session_core::User {
-            password,
             display: self.shown().to_owned(),
-            media_source: session_core::MediaSource::Learn,
-            srtp: session_core::SrtpPolicy::Off,
-            hold: session_core::HoldPolicy::Auto,
-            signalling: session_core::SignallingPolicy::default(),
+            ..session_core::User::new(password)
         }
     }
 

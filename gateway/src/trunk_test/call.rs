@@ -327,7 +327,7 @@ impl<F: FnMut(Finding)> Call<'_, F> {
     }
 }
 
-/// What the sound of a call was like.
+/// Judges the sound of a call.
 fn sound(report: &Report, talked: Duration) -> Finding {
     let expected = talked.as_secs() * PACKETS;
     let (sent, received) = (report.packets_sent, report.packets_received);

@@ -1,4 +1,4 @@
-//! What a step found, as a line for people.
+//! Findings of the steps, each as a line for people.
 
 use std::fmt;
 
@@ -13,15 +13,15 @@ pub(super) enum Grade {
     Wrong,
 }
 
-/// What a step found.
+/// Finding of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     /// The step, in one word.
     pub(super) step: &'static str,
     pub(super) grade: Grade,
-    /// What was found.
+    /// The fact.
     pub(super) what: String,
-    /// What would be right; empty if nothing is to be done.
+    /// Remedy; empty if nothing is to be done.
     pub(super) right: String,
 }
 

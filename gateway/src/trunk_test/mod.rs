@@ -74,7 +74,7 @@ pub async fn run(options: TrunkTest) -> Result<ExitCode, TestError> {
     })
 }
 
-/// What has to be set on the carrier's side, where that is known.
+/// Prints the steps to take on the carrier's side, where they are known.
 fn print_setup(config: &Config, name: &str) {
     let profile = config
         .trunk_profiles
@@ -89,7 +89,7 @@ fn print_setup(config: &Config, name: &str) {
     }
 }
 
-/// How connections are opened, as the gateway would open them.
+/// Settings of connections, as the gateway has them.
 fn outbound(config: &Config) -> Result<Outbound, TestError> {
     let peers = PeersTls::default();
     peers.replace(config.trunks_tls()?);

@@ -1,10 +1,10 @@
-//! Plain words: what an error of the network or a SIP status says about a trunk, and what would be right.
+//! Plain words: the meaning of an error of the network or of a SIP status for a trunk, and the remedy.
 
 use sip_core::message::{Message, StatusClass, StatusCode};
 
 use super::finding::Grade;
 
-/// What would be right, where a connection cannot be opened for this reason.
+/// Remedy, where a connection cannot be opened for this reason.
 pub(super) fn of_connection(reason: &str) -> &'static str {
     const KNOWN: [(&str, &str); 10] = [
         (
@@ -52,7 +52,7 @@ pub(super) fn of_connection(reason: &str) -> &'static str {
     known.map_or("check `address` and `transport`", |(_, right)| right)
 }
 
-/// Grade of the answer to OPTIONS, and what would be right.
+/// Grade of the answer to OPTIONS, and the remedy.
 pub(super) fn of_options(code: StatusCode) -> (Grade, &'static str) {
     match code {
         StatusCode::FORBIDDEN => (
@@ -67,7 +67,7 @@ pub(super) fn of_options(code: StatusCode) -> (Grade, &'static str) {
     }
 }
 
-/// Grade of the answer to REGISTER with credentials, and what would be right.
+/// Grade of the answer to REGISTER with credentials, and the remedy.
 pub(super) fn of_registration(response: &Message, code: StatusCode) -> (Grade, &'static str) {
     match code {
         _ if code.is_success() => (Grade::Good, ""),
@@ -99,7 +99,7 @@ pub(super) fn of_registration(response: &Message, code: StatusCode) -> (Grade, &
     }
 }
 
-/// What would be right, where a call ended with this status.
+/// Remedy, where a call ended with this status.
 pub(super) fn of_call(code: StatusCode) -> &'static str {
     match code.into() {
         401 | 407 => "`username` or `password` is wrong, or missing",

@@ -209,10 +209,28 @@ pub struct User {
     pub media_source: MediaSource,
     /// Encryption of the media of the user's phones; a browser's are always encrypted.
     pub srtp: SrtpPolicy,
-    /// What the user's phones are told when the other party of their call holds them.
+    /// Message to the user's phones when the other party of their call holds them.
     pub hold: HoldPolicy,
+    /// True if faxes in the calls of the user's phones may change over to T.38: one of them is a fax adapter.
+    pub t38: bool,
     /// Extensions of SIP in the user's calls.
     pub signalling: SignallingPolicy,
+}
+
+impl User {
+    /// A user with this password, and nothing else out of the ordinary.
+    #[must_use]
+    pub fn new(password: impl Into<Password>) -> User {
+        User {
+            password: password.into(),
+            display: String::new(),
+            media_source: MediaSource::default(),
+            srtp: SrtpPolicy::default(),
+            hold: HoldPolicy::default(),
+            t38: false,
+            signalling: SignallingPolicy::default(),
+        }
+    }
 }
 
 /// A carrier, or a PBX: known by its address, or by our registration at it.
@@ -257,7 +275,7 @@ pub struct Trunk {
     pub media_source: MediaSource,
     /// Encryption of its media.
     pub srtp: SrtpPolicy,
-    /// What it is told when the other party of its call holds it.
+    /// Message to it when the other party of its call holds it.
     pub hold: HoldPolicy,
     /// True if faxes may change over to T.38 in its calls.
     pub t38: bool,
@@ -269,7 +287,7 @@ pub struct Trunk {
     pub outgoing: Outgoing,
 }
 
-/// What a phone or trunk is told when the other party of its call holds it. Browsers, and whoever talks with an application, a queue
+/// Message to a phone or trunk when the other party of its call holds it. Browsers, and whoever talks with an application, a queue
 /// or a conference, hear our music in any case, and are told nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HoldPolicy {
@@ -294,6 +312,37 @@ pub enum CallerId {
 }
 
 impl Trunk {
+    /// A trusted peer at that host: plain SIP over UDP, without credentials, known by no address.
+    #[must_use]
+    pub fn new(host: impl Into<String>) -> Trunk {
+        Trunk {
+            host: host.into(),
+            port: None,
+            transport: Transport::Udp,
+            sources: Vec::new(),
+            follows_name: false,
+            username: None,
+            password: None,
+            timeout: None,
+            codecs: Vec::new(),
+            outbound_proxy: None,
+            register: None,
+            caller_id: CallerId::Pass,
+            from_domain: None,
+            late_offer: false,
+            trusted: true,
+            identity: IdentityPolicy::default(),
+            watches: false,
+            media_source: MediaSource::default(),
+            srtp: SrtpPolicy::default(),
+            hold: HoldPolicy::default(),
+            t38: true,
+            signalling: SignallingPolicy::default(),
+            transfers: false,
+            outgoing: Outgoing::default(),
+        }
+    }
+
     /// True if calls to it go to that host.
     pub(crate) fn is_host(&self, host: &str) -> bool {
         let places = self.outgoing.places.iter().map(|place| &place.host);

@@ -70,19 +70,7 @@ async fn exchange() -> Handle<()> {
 
 async fn start<A: Application>(application: A) -> Handle<A::Request> {
     let any: SocketAddr = ([127, 0, 0, 1], 0).into();
-    let user = |name: &str| {
-        (
-            name.to_owned(),
-            User {
-                password: format!("pw-{name}").into(),
-                display: String::new(),
-                media_source: session_core::MediaSource::Learn,
-                srtp: session_core::SrtpPolicy::Off,
-                hold: session_core::HoldPolicy::Auto,
-                signalling: session_core::SignallingPolicy::default(),
-            },
-        )
-    };
+    let user = |name: &str| (name.to_owned(), User::new(format!("pw-{name}")));
     let identity = Arc::new(Identity::generate().expect("identity"));
     let config = StackConfig {
         listen: vec![

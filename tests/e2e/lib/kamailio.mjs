@@ -5,6 +5,35 @@ import { join } from "node:path";
 import { folder, freePort, isBound, Program } from "./process.mjs";
 import { until } from "./wait.mjs";
 
+/** First part of every file: sockets, modules, and registrations in memory alone. */
+export const common = (ip, port, domain) => `debug=2
+log_stderror=yes
+fork=yes
+children=2
+tcp_children=2
+auto_aliases=no
+dns=no
+rev_dns=no
+listen=udp:${ip}:${port}
+listen=tcp:${ip}:${port}
+alias="${domain}"
+mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/kamailio/modules/:/usr/lib64/kamailio/modules/"
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "maxfwd.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "auth.so"
+loadmodule "xlog.so"
+modparam("usrloc", "db_mode", 0)
+modparam("auth", "nonce_count", 1)
+modparam("auth", "qop", "auth")
+`;
+
 export class Kamailio {
   /**
    * Starts it on loopback.
@@ -27,39 +56,11 @@ export class Kamailio {
   ) {
     const path = folder(cleanup);
     const sip = port ?? (await freePort(ip));
-    const file = join(path, "kamailio.cfg");
     writeFileSync(
-      file,
-      `debug=2
-log_stderror=yes
-fork=yes
-children=2
-tcp_children=2
-disable_tcp=no
-auto_aliases=no
-dns=no
-rev_dns=no
-listen=udp:${ip}:${sip}
-listen=tcp:${ip}:${sip}
-alias="carrier.test"
-mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/kamailio/modules/:/usr/lib64/kamailio/modules/"
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "maxfwd.so"
-loadmodule "usrloc.so"
-loadmodule "registrar.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
-loadmodule "auth.so"
-loadmodule "xlog.so"
-modparam("usrloc", "db_mode", 0)
-modparam("registrar", "min_expires", ${minExpires})
+      join(path, "kamailio.cfg"),
+      `${common(ip, sip, "carrier.test")}modparam("registrar", "min_expires", ${minExpires})
 modparam("registrar", "max_expires", ${maxExpires})
 modparam("auth", "nonce_expire", ${nonceExpires})
-modparam("auth", "nonce_count", 1)
-modparam("auth", "qop", "auth")
 request_route {
   if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
   if (has_totag()) {
@@ -97,9 +98,13 @@ request_route {
 }
 `,
     );
-    const begin = () =>
-      new Program("kamailio", ["-DD", "-E", "-f", file, "-Y", path, "-P", join(path, "pid"), "-m", "64", "-M", "4"]);
-    const kamailio = new Kamailio(begin, ip, sip);
+    return Kamailio.run(cleanup, path, ip, sip);
+  }
+
+  /** Starts it with the file `kamailio.cfg` in a folder. */
+  static async run(cleanup, path, ip, port) {
+    const args = ["-DD", "-E", "-f", join(path, "kamailio.cfg"), "-Y", path, "-P", join(path, "pid"), "-m", "64", "-M", "4"];
+    const kamailio = new Kamailio(() => new Program("kamailio", args), ip, port);
     cleanup.add(() => kamailio.stop());
     await kamailio.ready();
     return kamailio;

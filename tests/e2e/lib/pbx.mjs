@@ -2,8 +2,8 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Kamailio } from "./kamailio.mjs";
-import { folder, freePort, Program } from "./process.mjs";
+import { common, Kamailio } from "./kamailio.mjs";
+import { folder, freePort } from "./process.mjs";
 
 /** Domain of the PBX, and password of everybody there. */
 export const DOMAIN = "pbx.test";
@@ -17,36 +17,10 @@ export async function startPbx(cleanup) {
   const path = folder(cleanup);
   const ip = "127.0.0.8";
   const port = await freePort(ip);
-  const file = join(path, "kamailio.cfg");
   writeFileSync(
-    file,
-    `debug=2
-log_stderror=yes
-fork=yes
-children=2
-disable_tcp=yes
-auto_aliases=no
-dns=no
-rev_dns=no
-listen=udp:${ip}:${port}
-alias="${DOMAIN}"
-mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/kamailio/modules/:/usr/lib64/kamailio/modules/"
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "maxfwd.so"
-loadmodule "usrloc.so"
-loadmodule "registrar.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
-loadmodule "auth.so"
-loadmodule "xlog.so"
-modparam("usrloc", "db_mode", 0)
-modparam("registrar", "max_expires", 3600)
+    join(path, "kamailio.cfg"),
+    `${common(ip, port, DOMAIN)}modparam("registrar", "max_expires", 3600)
 modparam("auth", "nonce_expire", 300)
-modparam("auth", "nonce_count", 1)
-modparam("auth", "qop", "auth")
 request_route {
   if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
   if (has_totag()) {
@@ -82,9 +56,5 @@ request_route {
 }
 `,
   );
-  const args = ["-DD", "-E", "-f", file, "-Y", path, "-P", join(path, "pid"), "-m", "64", "-M", "4"];
-  const pbx = new Kamailio(() => new Program("kamailio", args), ip, port);
-  cleanup.add(() => pbx.stop());
-  await pbx.ready();
-  return pbx;
+  return Kamailio.run(cleanup, path, ip, port);
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
-    Access, Adjustment, CallerId, ContactUser, Coordinator, Event, Input, MediaSource, Output, Registrant,
-    RegistrationState, Trunk, TrunkRegistration,
+    Access, Adjustment, ContactUser, Coordinator, Event, Input, Output, Registrant, RegistrationState, Trunk,
+    TrunkRegistration,
 };
 use sip_core::endpoint;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
@@ -71,16 +71,10 @@ fn seeds() -> Vec<Vec<u8>> {
 fn trunk(number: u8) -> Trunk {
     let outbound = number % 3 == 1;
     Trunk {
-        host: "192.0.2.50".into(),
-        port: None,
         transport: if outbound { Transport::Tcp } else { Transport::Udp },
         sources: Vec::new(),
-        follows_name: false,
         username: Some(format!("user{number}")),
         password: Some("secret".into()),
-        timeout: None,
-        codecs: Vec::new(),
-        outbound_proxy: None,
         register: Some(TrunkRegistration {
             registrar: None,
             user: format!("user{number}"),
@@ -92,19 +86,8 @@ fn trunk(number: u8) -> Trunk {
             },
             outbound,
         }),
-        caller_id: CallerId::Pass,
-        from_domain: None,
-        late_offer: false,
-        trusted: true,
-        identity: session_core::identity::IdentityPolicy::default(),
-        srtp: session_core::SrtpPolicy::Off,
         hold: session_core::HoldPolicy::Auto,
-        t38: true,
-        signalling: session_core::SignallingPolicy::default(),
-        transfers: false,
-        outgoing: session_core::Outgoing::default(),
-        watches: false,
-        media_source: MediaSource::Learn,
+        ..Trunk::new("192.0.2.50")
     }
 }
 

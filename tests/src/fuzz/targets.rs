@@ -8,8 +8,8 @@ use bytes::Bytes;
 use media_core::control::{Command, Event as MediaEvent, Report, StreamIndex};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
-    Access, CallRate, Caller, CallerId, Coordinator, Input, LegId, Located, MediaSource, Outgoing,
-    OutgoingCall, Output, Party, SessionId, Trunk, TrunkAddress, Watch,
+    Access, CallRate, Caller, Coordinator, Input, LegId, Located, Outgoing, OutgoingCall, Output, Party,
+    SessionId, Trunk, TrunkAddress, Watch,
 };
 use sip_core::endpoint;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
@@ -71,33 +71,14 @@ fn trunk(hosts: &[&str]) -> Trunk {
         weight: 1,
     };
     Trunk {
-        host: hosts[0].into(),
-        port: None,
-        transport: Transport::Udp,
-        sources: Vec::new(),
-        follows_name: false,
         username: Some("user".into()),
         password: Some("secret".into()),
         timeout: Some(Duration::from_secs(5)),
-        codecs: Vec::new(),
-        outbound_proxy: None,
-        register: None,
-        caller_id: CallerId::Pass,
-        from_domain: None,
-        late_offer: false,
-        trusted: true,
-        identity: session_core::identity::IdentityPolicy::default(),
-        srtp: session_core::SrtpPolicy::Off,
-        hold: session_core::HoldPolicy::default(),
-        t38: true,
-        signalling: session_core::SignallingPolicy::default(),
-        transfers: false,
         outgoing: Outgoing {
             places: (0..).zip(hosts).map(place).collect(),
             ..Outgoing::default()
         },
-        watches: false,
-        media_source: MediaSource::Learn,
+        ..Trunk::new(hosts[0])
     }
 }
 

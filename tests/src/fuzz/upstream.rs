@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use media_core::control::{Command, Event as MediaEvent, Report, StreamIndex};
 use sans_io::{Deadline, Rng, Time};
-use session_core::{Access, CallerId, Coordinator, Event, Input, MediaSource, Output, Trunk, Way};
+use session_core::{Access, Coordinator, Event, Input, Output, Trunk, Way};
 use sip_core::endpoint;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
 use sip_core::message::{HeaderName, Message, Method};
@@ -113,30 +113,9 @@ fn seeds() -> Vec<Vec<u8>> {
 
 fn trunk() -> Trunk {
     Trunk {
-        host: PBX.into(),
-        port: None,
-        transport: Transport::Udp,
         sources: vec![PBX.parse().expect("an address")],
-        follows_name: false,
-        username: None,
-        password: None,
-        timeout: None,
-        codecs: Vec::new(),
-        outbound_proxy: None,
-        register: None,
-        caller_id: CallerId::Pass,
         from_domain: Some("pbx.example".into()),
-        late_offer: false,
-        trusted: true,
-        identity: session_core::identity::IdentityPolicy::default(),
-        srtp: session_core::SrtpPolicy::Off,
-        watches: false,
-        hold: session_core::HoldPolicy::default(),
-        t38: true,
-        outgoing: session_core::Outgoing::default(),
-        signalling: session_core::SignallingPolicy::default(),
-        transfers: false,
-        media_source: MediaSource::Learn,
+        ..Trunk::new(PBX)
     }
 }
 

@@ -172,14 +172,7 @@ impl Switch {
 #[must_use]
 pub fn config() -> Config {
     let users = (1_001..=1_004).map(|user: u32| {
-        let user_of = session_core::User {
-            password: "cordboard".into(),
-            display: String::new(),
-            media_source: session_core::MediaSource::Learn,
-            srtp: session_core::SrtpPolicy::Off,
-            hold: session_core::HoldPolicy::Auto,
-            signalling: session_core::SignallingPolicy::default(),
-        };
+        let user_of = session_core::User::new("cordboard");
         (user.to_string(), user_of)
     });
     Config {

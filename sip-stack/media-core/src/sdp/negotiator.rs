@@ -91,7 +91,7 @@ pub struct Answer {
     pub negotiated: Negotiated,
 }
 
-/// What an offer asks for.
+/// Wish of an offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// Audio: the most that it lets our side do.
@@ -309,10 +309,10 @@ impl Negotiator {
         Ok(negotiated)
     }
 
-    /// What an offer asks for, seen without answering it.
+    /// Reads the wish of an offer, without answering it.
     ///
     /// # Errors
-    /// It cannot be served: as [`handle_offer`](Self::handle_offer) or [`answer_fax`](Self::answer_fax) would say.
+    /// The offer cannot be served: as [`handle_offer`](Self::handle_offer) or [`answer_fax`](Self::answer_fax) would say.
     pub fn assess(&self, offer: &[u8]) -> Result<Asked, SdpError> {
         let session = read(offer)?;
         let audio = choose::audio(

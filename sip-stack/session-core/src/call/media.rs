@@ -42,7 +42,7 @@ impl Call {
         answer
     }
 
-    /// It is a leg's turn at its trunk.
+    /// Sends the INVITE of a leg whose turn at its trunk has come.
     pub(crate) fn turn_came(&mut self, cx: &mut Context, now: Time, leg: LegId) {
         if let Some(l) = self.leg_mut(leg)
             && let Some(invite) = l.take_held()

@@ -9,7 +9,7 @@
 //! | codecs | ours: every codec that we negotiate can be transcoded, so that nobody has to be held to one, either | ours |
 //! | address, port, keys, fingerprint, ICE | ours: each leg has its own | ours |
 //! | nothing (a session refresh) | ours: the last answer again | ours |
-//! | audio to a fax, `m=image … udptl t38`, and back | passed on, unless a trunk's `t38` forbids it: 488 | ours: 488 |
+//! | audio to a fax, `m=image … udptl t38`, and back | passed on where `t38` allows it on both sides, else ours: 488 | ours: 488 |
 //! | a section more, or one with port 0 | ours: audio stays, the rest is refused with port 0 | ours |
 //! | no description (a late offer) | ours, as far as the other party permits; its answer in the ACK is passed on afterwards | ours |
 //! | all audio gone (port 0, no section) | ours: 488 | ours: 488 |

@@ -252,7 +252,7 @@ impl Way {
 }
 
 impl Call {
-    /// What a leg met at the target that it was called at.
+    /// Notes the experience of a leg at the target that it was called at.
     pub(crate) fn tell_target(&self, cx: &mut Context, now: Time, leg: LegId, cause: Option<&Ended>) {
         let Some(target) = self.leg(leg).and_then(Leg::way).and_then(Way::target) else {
             return;
@@ -360,7 +360,7 @@ struct Next {
     invitation: Option<LegId>,
 }
 
-/// What the end of a call, or its progress, says of the target.
+/// Experience with the target that the end of a call, or its progress, stands for.
 fn met(cause: Option<&Ended>) -> Option<Met> {
     Some(match cause {
         None => Met::Life,

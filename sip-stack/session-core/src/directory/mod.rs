@@ -103,7 +103,7 @@ impl Directory {
         .unwrap_or_default()
     }
 
-    /// What an account is told when it is held.
+    /// Message to an account when it is held.
     pub(crate) fn hold(&self, account: &Account) -> HoldPolicy {
         match account {
             Account::User(name) => self.user(name).map(|user| user.hold),
@@ -125,10 +125,11 @@ impl Directory {
 
     /// True if an account's calls may change over to a fax.
     pub(crate) fn t38(&self, account: &Account) -> bool {
-        account
-            .trunk()
-            .and_then(|name| self.trunk(name))
-            .is_none_or(|trunk| trunk.t38)
+        match account {
+            Account::User(name) => self.user(name).is_some_and(|user| user.t38),
+            Account::Trunk(name) => self.trunk(name).is_some_and(|trunk| trunk.t38),
+            Account::Nobody => false,
+        }
     }
 
     /// Contacts of a user, best first.

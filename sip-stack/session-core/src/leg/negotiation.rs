@@ -201,7 +201,7 @@ impl Leg {
         true
     }
 
-    /// What an offer of the peer asks for. `None` if it cannot be answered.
+    /// Wish of an offer of the peer. `None` if it cannot be answered.
     pub(crate) fn assess(&self, offer: &[u8]) -> Option<Asked> {
         self.negotiation.negotiator.assess(offer).ok()
     }

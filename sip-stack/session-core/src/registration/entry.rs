@@ -229,7 +229,7 @@ impl Entry {
         self.at == Some(target)
     }
 
-    /// What the REGISTER met at the target that it went to.
+    /// Notes the experience of the REGISTER at the target that it went to.
     pub(super) fn tell_target(&self, cx: &mut Context, now: Time, outcome: Result<&Message, Fault>) {
         let Some(target) = self.at else { return };
         let met = match outcome {

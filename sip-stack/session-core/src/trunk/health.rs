@@ -28,11 +28,11 @@ pub enum TargetState {
 /// Trouble with a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// It sends no response.
+    /// No response comes.
     Silent,
     /// No connection.
     Unreachable,
-    /// It answers 503: to a call, or to OPTIONS.
+    /// The answer is 503: to a call, or to OPTIONS.
     Refusing,
 }
 

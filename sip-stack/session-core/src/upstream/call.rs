@@ -34,7 +34,7 @@ pub(crate) struct Outward {
     leg: Option<LegId>,
 }
 
-/// What of an INVITE is as its caller wrote it, so that the caller's digest stays true.
+/// Parts of an INVITE that stay as its caller wrote them, so that the caller's digest stays true.
 #[derive(Clone, Debug)]
 pub(crate) struct Verbatim {
     pub(crate) request_uri: Uri,

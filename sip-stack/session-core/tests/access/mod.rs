@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{Command, Event as MediaEvent, MediaSource};
+use media_core::control::{Command, Event as MediaEvent};
 use sans_io::{Rng, Time};
 use session_core::guard::{self, Offence};
 use session_core::{
@@ -63,30 +63,9 @@ fn websocket(id: u64, peer: &str) -> Flow {
 
 fn carrier() -> Trunk {
     Trunk {
-        host: "192.0.2.50".into(),
-        port: None,
-        transport: Transport::Udp,
         sources: vec!["192.0.2.50/31".parse().expect("a network")],
-        username: None,
-        password: None,
-        codecs: Vec::new(),
-        timeout: None,
-        trusted: true,
-        identity: session_core::identity::IdentityPolicy::default(),
-        follows_name: false,
-        late_offer: false,
-        outbound_proxy: None,
-        register: None,
-        caller_id: CallerId::Pass,
-        from_domain: None,
-        watches: false,
-        media_source: MediaSource::Learn,
-        srtp: session_core::SrtpPolicy::Off,
         hold: session_core::HoldPolicy::Auto,
-        t38: true,
-        signalling: session_core::SignallingPolicy::default(),
-        transfers: false,
-        outgoing: session_core::Outgoing::default(),
+        ..Trunk::new("192.0.2.50")
     }
 }
 
@@ -128,14 +107,7 @@ impl Gateway {
 
     fn with(change: impl FnOnce(&mut Config)) -> Gateway {
         let users = ["1001", "1002"].map(|name| {
-            let user = User {
-                password: "secret".into(),
-                display: String::new(),
-                media_source: MediaSource::Learn,
-                srtp: session_core::SrtpPolicy::Off,
-                hold: session_core::HoldPolicy::Auto,
-                signalling: session_core::SignallingPolicy::default(),
-            };
+            let user = User::new("secret");
             (name.to_owned(), user)
         });
         let mut config = Config {

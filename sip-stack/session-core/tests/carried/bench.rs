@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{Command, Event as MediaEvent, MediaSource, Report, StreamIndex};
+use media_core::control::{Command, Event as MediaEvent, Report, StreamIndex};
 use media_core::negotiated::{Codec, Fingerprint, Hash, Negotiated};
 use sans_io::{Rng, Time};
 use session_core::{
-    Access, CallerId, Config, Coordinator, Dial, Event, Input, LegId, OnFailure, Output, Party, Trunk, User,
+    Access, Config, Coordinator, Dial, Event, Input, LegId, OnFailure, Output, Party, Trunk, User,
 };
 use sip_core::auth::{Algorithm, Answered, Answerer};
 use sip_core::endpoint::{self, Advertised, Credentials};
@@ -61,41 +61,13 @@ pub(crate) struct Bench {
 
 pub(crate) fn config() -> Config {
     let user = |name: &str| {
-        let known = User {
-            password: "secret".into(),
-            display: String::new(),
-            media_source: MediaSource::Learn,
-            srtp: session_core::SrtpPolicy::Off,
-            hold: session_core::HoldPolicy::Auto,
-            signalling: session_core::SignallingPolicy::default(),
-        };
+        let known = User::new("secret");
         (name.to_owned(), known)
     };
     let carrier = Trunk {
-        host: "192.0.2.20".into(),
-        port: None,
-        transport: Transport::Udp,
         sources: vec!["192.0.2.20".parse().unwrap()],
-        username: None,
-        password: None,
-        codecs: Vec::new(),
-        timeout: None,
-        trusted: true,
-        identity: session_core::identity::IdentityPolicy::default(),
-        follows_name: false,
-        late_offer: false,
-        outbound_proxy: None,
-        register: None,
-        caller_id: CallerId::Pass,
-        from_domain: None,
-        watches: false,
-        media_source: MediaSource::Learn,
-        srtp: session_core::SrtpPolicy::Off,
         hold: session_core::HoldPolicy::Auto,
-        t38: true,
-        signalling: session_core::SignallingPolicy::default(),
-        transfers: false,
-        outgoing: session_core::Outgoing::default(),
+        ..Trunk::new("192.0.2.20")
     };
     let advertised = [Transport::Udp, Transport::Ws].map(|transport| Advertised {
         transport,

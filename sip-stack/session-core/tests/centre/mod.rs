@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use media_core::control::Phrase;
 use sans_io::Rng;
-use session_core::{Event, Invitation, LegId, MediaSource, Party, Role, SessionId, User};
+use session_core::{Event, Invitation, LegId, Party, Role, SessionId, User};
 use sip_core::auth::Password;
 use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
@@ -306,14 +306,7 @@ fn random(world: &mut World, rng: &mut Rng) {
 }
 
 fn users(password: Option<&str>) -> BTreeMap<String, User> {
-    let user = |password: &str| User {
-        password: Password::keys("agent", "test", password),
-        display: String::new(),
-        media_source: MediaSource::Learn,
-        srtp: session_core::SrtpPolicy::Off,
-        hold: session_core::HoldPolicy::Auto,
-        signalling: session_core::SignallingPolicy::default(),
-    };
+    let user = |password: &str| User::new(Password::keys("agent", "test", password));
     let agent = password.map(|password| ("agent".to_owned(), user(password)));
     agent.into_iter().collect()
 }

@@ -91,20 +91,23 @@ fn a_fax_that_the_other_party_refuses_leaves_the_call_with_its_audio() {
 }
 
 #[test]
-fn a_trunk_without_t38_has_faxes_refused_at_once() {
-    let mut settings = config();
-    if let Access::Directory { trunks, .. } = &mut settings.access {
-        trunks.values_mut().for_each(|trunk| trunk.t38 = false);
+fn a_party_without_t38_has_faxes_refused_at_once() {
+    for (of_trunks, of_users) in [(false, true), (true, false)] {
+        let mut settings = config();
+        if let Access::Directory { trunks, users } = &mut settings.access {
+            trunks.values_mut().for_each(|trunk| trunk.t38 = of_trunks);
+            users.values_mut().for_each(|user| user.t38 = of_users);
+        }
+        let mut talk = Talk::with(settings);
+        for side in [Side::Carrier, Side::Phone] {
+            talk.offers(side, "INVITE", &fax(20, 5_002, 14_400));
+            let (code, _) = talk.final_to(side).expect("an answer");
+            assert_eq!(code, StatusCode::NOT_ACCEPTABLE_HERE);
+            talk.acknowledge(side);
+        }
+        assert!(talk.reinvite(Side::Phone).is_none());
+        talk.ends();
     }
-    let mut talk = Talk::with(settings);
-    for side in [Side::Carrier, Side::Phone] {
-        talk.offers(side, "INVITE", &fax(20, 5_002, 14_400));
-        let (code, _) = talk.final_to(side).expect("an answer");
-        assert_eq!(code, StatusCode::NOT_ACCEPTABLE_HERE);
-        talk.acknowledge(side);
-    }
-    assert!(talk.reinvite(Side::Phone).is_none());
-    talk.ends();
 }
 
 #[test]

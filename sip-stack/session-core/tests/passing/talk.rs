@@ -74,7 +74,9 @@ impl Talk {
     pub(super) fn new(hold: HoldPolicy) -> Talk {
         let mut config = config();
         if let Access::Directory { users, trunks } = &mut config.access {
-            users.values_mut().for_each(|user| user.hold = hold);
+            users
+                .values_mut()
+                .for_each(|user| (user.hold, user.t38) = (hold, true));
             trunks.values_mut().for_each(|trunk| trunk.hold = hold);
         }
         Talk::with(config)

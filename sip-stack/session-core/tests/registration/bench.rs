@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{Command, Event as MediaEvent, MediaSource};
+use media_core::control::{Command, Event as MediaEvent};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
     Access, Adjustment, CallerId, Config, ContactUser, Coordinator, Event, Input, Output, RegistrationState,
@@ -159,16 +159,9 @@ pub(super) struct Bench {
 /// A trunk that registers as `user`.
 pub(super) fn trunk(user: &str) -> Trunk {
     Trunk {
-        host: CARRIER.into(),
-        port: None,
-        transport: Transport::Udp,
         sources: Vec::new(),
-        follows_name: false,
         username: Some(user.into()),
         password: Some(PASSWORD.into()),
-        timeout: None,
-        codecs: Vec::new(),
-        outbound_proxy: None,
         register: Some(TrunkRegistration {
             registrar: Some(("carrier.example".into(), None)),
             user: user.into(),
@@ -177,18 +170,8 @@ pub(super) fn trunk(user: &str) -> Trunk {
             outbound: false,
         }),
         caller_id: CallerId::Fixed(user.into()),
-        from_domain: None,
-        late_offer: false,
-        trusted: true,
-        identity: session_core::identity::IdentityPolicy::default(),
-        srtp: session_core::SrtpPolicy::Off,
         hold: session_core::HoldPolicy::Auto,
-        t38: true,
-        signalling: session_core::SignallingPolicy::default(),
-        transfers: false,
-        outgoing: session_core::Outgoing::default(),
-        watches: false,
-        media_source: MediaSource::Learn,
+        ..Trunk::new(CARRIER)
     }
 }
 

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use media_core::control::{Command, Event as MediaEvent};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
-    Access, CallerId, Config, Coordinator, Dial, Event, Input, MediaSource, OnFailure, Outgoing, Output,
-    Party, TargetState, Trunk, TrunkAddress,
+    Access, Config, Coordinator, Dial, Event, Input, OnFailure, Outgoing, Output, Party, TargetState, Trunk,
+    TrunkAddress,
 };
 use sip_core::endpoint;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
@@ -88,33 +88,14 @@ pub(super) fn trunk(hosts: &[&str]) -> Trunk {
         weight: 1,
     };
     Trunk {
-        host: hosts[0].into(),
-        port: None,
-        transport: Transport::Udp,
         sources: hosts.iter().filter_map(|host| host.parse().ok()).collect(),
         follows_name: hosts.iter().all(|host| host.parse::<std::net::IpAddr>().is_err()),
-        username: None,
-        password: None,
         timeout: Some(seconds(5)),
-        codecs: Vec::new(),
-        outbound_proxy: None,
-        register: None,
-        caller_id: CallerId::Pass,
-        from_domain: None,
-        late_offer: false,
-        watches: false,
-        trusted: true,
-        identity: session_core::identity::IdentityPolicy::default(),
-        media_source: MediaSource::Learn,
-        srtp: session_core::SrtpPolicy::Off,
-        hold: session_core::HoldPolicy::default(),
-        t38: true,
-        signalling: session_core::SignallingPolicy::default(),
-        transfers: false,
         outgoing: Outgoing {
             places: (0..).zip(hosts).map(place).collect(),
             ..Outgoing::default()
         },
+        ..Trunk::new(hosts[0])
     }
 }
 

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{Command, Event as MediaEvent, MediaSource, Report, StreamIndex};
+use media_core::control::{Command, Event as MediaEvent, Report, StreamIndex};
 use sans_io::{Deadline, Rng, Time};
-use session_core::{Access, CallerId, Config, Coordinator, Event, Input, Output, Party, Trunk, Way};
+use session_core::{Access, Config, Coordinator, Event, Input, Output, Party, Trunk, Way};
 use sip_core::auth::{Algorithm, Answerer, Challenger, Credentials, Verdict};
 use sip_core::endpoint::{self, Advertised};
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
@@ -160,30 +160,10 @@ pub(super) struct Bench {
 
 fn trunk() -> Trunk {
     Trunk {
-        host: PBX.into(),
-        port: None,
-        transport: Transport::Udp,
         sources: vec![PBX.parse().expect("an address")],
-        follows_name: false,
-        username: None,
-        password: None,
         timeout: Some(Duration::from_secs(5)),
-        codecs: Vec::new(),
-        outbound_proxy: None,
-        register: None,
-        caller_id: CallerId::Pass,
         from_domain: Some("pbx.example".into()),
-        late_offer: false,
-        trusted: true,
-        identity: session_core::identity::IdentityPolicy::default(),
-        srtp: session_core::SrtpPolicy::Off,
-        watches: false,
-        hold: session_core::HoldPolicy::default(),
-        t38: true,
-        outgoing: session_core::Outgoing::default(),
-        signalling: session_core::SignallingPolicy::default(),
-        transfers: false,
-        media_source: MediaSource::Learn,
+        ..Trunk::new(PBX)
     }
 }
 
@@ -209,14 +189,7 @@ pub(super) fn browser(flow: u64) -> Flow {
 impl Bench {
     pub(super) fn new() -> Bench {
         let mut rng = Rng::seeded(3);
-        let local = session_core::User {
-            password: "at home".into(),
-            display: String::new(),
-            media_source: MediaSource::Learn,
-            srtp: session_core::SrtpPolicy::Off,
-            hold: session_core::HoldPolicy::default(),
-            signalling: session_core::SignallingPolicy::default(),
-        };
+        let local = session_core::User::new("at home");
         let advertised = |transport| Advertised {
             transport,
             ipv6: false,

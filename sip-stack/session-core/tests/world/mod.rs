@@ -5,15 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use media_core::control::{
-    Application, Command, Event as MediaEvent, Failure, MediaSource, Report, StreamIndex,
-};
+use media_core::control::{Application, Command, Event as MediaEvent, Failure, Report, StreamIndex};
 use media_core::negotiated::{Codec, Fingerprint, Hash};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
-    Access, Adjustment, CallRecord, Caller, CallerId, Config, Coordinator, Dial, Event, Input, Invitation,
-    LegId, OnFailure, OutgoingCall, Output, Package, Party, ReferTo, Registration, SessionId, Stats, Trunk,
-    User,
+    Access, Adjustment, CallRecord, Caller, Config, Coordinator, Dial, Event, Input, Invitation, LegId,
+    OnFailure, OutgoingCall, Output, Package, Party, ReferTo, Registration, SessionId, Stats, Trunk, User,
 };
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
@@ -98,30 +95,9 @@ fn address(node: usize) -> SocketAddr {
 
 fn trunk(node: usize) -> Trunk {
     Trunk {
-        host: address(node).ip().to_string(),
-        port: None,
-        transport: Transport::Udp,
         sources: vec![address(node).ip().into()],
-        follows_name: false,
-        late_offer: false,
-        outbound_proxy: None,
-        register: None,
-        caller_id: CallerId::Pass,
-        from_domain: None,
-        watches: false,
-        username: None,
-        password: None,
-        timeout: None,
-        codecs: Vec::new(),
-        trusted: true,
-        identity: session_core::identity::IdentityPolicy::default(),
-        media_source: MediaSource::Learn,
-        srtp: session_core::SrtpPolicy::Off,
         hold: session_core::HoldPolicy::Music,
-        t38: true,
-        signalling: session_core::SignallingPolicy::default(),
-        transfers: false,
-        outgoing: session_core::Outgoing::default(),
+        ..Trunk::new(address(node).ip().to_string())
     }
 }
 
@@ -129,18 +105,7 @@ fn trunk(node: usize) -> Trunk {
 fn config(node: usize, user: bool) -> Config {
     let access = match node {
         GATEWAY => Access::Directory {
-            users: [(
-                "agent".to_owned(),
-                User {
-                    password: "secret".into(),
-                    display: String::new(),
-                    media_source: MediaSource::Learn,
-                    srtp: session_core::SrtpPolicy::Off,
-                    hold: session_core::HoldPolicy::Auto,
-                    signalling: session_core::SignallingPolicy::default(),
-                },
-            )]
-            .into(),
+            users: [("agent".to_owned(), User::new("secret"))].into(),
             trunks: [
                 (
                     "left".to_owned(),

@@ -13,9 +13,7 @@ use media_core::control::{Event as MediaEvent, LegId, StreamIndex};
 use media_core::negotiated::Codec;
 use media_core::shard;
 use sans_io::{Rng, Time};
-use session_core::{
-    Access, Caller, CallerId, Input, MediaSource, OutgoingCall, Party, SessionId, Trunk, User,
-};
+use session_core::{Access, Caller, Input, OutgoingCall, Party, SessionId, Trunk, User};
 use sip_core::endpoint;
 use sip_core::flow::{Flow, FlowId, Transport};
 use sip_core::uri::Uri;
@@ -81,30 +79,10 @@ fn address(node: usize) -> SocketAddr {
 
 fn trunk(at: SocketAddr) -> Trunk {
     Trunk {
-        host: at.ip().to_string(),
-        port: None,
-        transport: Transport::Udp,
         sources: vec![at.ip().into()],
-        follows_name: false,
-        late_offer: false,
-        outbound_proxy: None,
-        register: None,
-        caller_id: CallerId::Pass,
-        from_domain: None,
         watches: true,
-        username: None,
-        password: None,
-        timeout: None,
-        codecs: Vec::new(),
-        trusted: true,
-        identity: session_core::identity::IdentityPolicy::default(),
-        media_source: MediaSource::Learn,
-        srtp: session_core::SrtpPolicy::Off,
         hold: session_core::HoldPolicy::Auto,
-        t38: true,
-        signalling: session_core::SignallingPolicy::default(),
-        transfers: false,
-        outgoing: session_core::Outgoing::default(),
+        ..Trunk::new(at.ip().to_string())
     }
 }
 
@@ -122,14 +100,7 @@ impl World {
         let mut rng = Rng::seeded(seed);
         let now = Time::from_secs(1_000);
         let users = (1_001..=1_004).map(|user: u32| {
-            let known = User {
-                password: "cordboard".into(),
-                display: String::new(),
-                media_source: MediaSource::Learn,
-                srtp: session_core::SrtpPolicy::Off,
-                hold: session_core::HoldPolicy::Auto,
-                signalling: session_core::SignallingPolicy::default(),
-            };
+            let known = User::new("cordboard");
             (user.to_string(), known)
         });
         let trunks = [("left", address(1)), ("right", address(2)), ("hand", hand())];

@@ -283,12 +283,8 @@ pub(super) fn file() -> Config {
     config.users.insert(
         "adam".into(),
         session_core::User {
-            password: "cordboard".into(),
             display: "Adam".into(),
-            media_source: session_core::MediaSource::Learn,
-            srtp: session_core::SrtpPolicy::Off,
-            hold: session_core::HoldPolicy::Auto,
-            signalling: session_core::SignallingPolicy::default(),
+            ..session_core::User::new("cordboard")
         },
     );
     config.staff.insert("adam".into(), admin);

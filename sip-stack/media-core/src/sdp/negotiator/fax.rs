@@ -98,7 +98,7 @@ impl Negotiator {
     /// The fax that an offer wants in the place of the audio; `None` if it wants none, or audio as well.
     ///
     /// # Errors
-    /// It wants one, and this leg cannot have it.
+    /// The offer wants one, and this leg cannot have it.
     pub(super) fn fax_of(&self, session: &Session) -> Result<Option<Fax>, SdpError> {
         if !Section::all(session).any(is_fax) {
             return Ok(None);
