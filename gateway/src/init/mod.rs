@@ -43,13 +43,17 @@ pub fn run(options: Init) -> Result<ExitCode, InitError> {
     }
     println!("{}", profile.title);
     let mut answers = Answers::new(options.set);
+    let network = match &before {
+        Some(_) => String::new(),
+        None => network(&mut answers)?,
+    };
     let (user, added) = user(known.as_ref(), &mut answers)?;
     let trunk = trunk(profile, name, &mut answers)?;
     let there = known.as_ref().map_or(&[][..], |config| &config.rules);
     let rules = dial::rules(profile, (name, &user), there, &mut answers)?;
     answers.finish()?;
 
-    let more = format!("{added}{trunk}{rules}");
+    let more = format!("{network}{added}{trunk}{rules}");
     let text = match &before {
         Some(before) => format!("{}\n\n{more}", before.trim_end()),
         None => more,
@@ -68,6 +72,23 @@ fn read(file: &Path, text: &str) -> Result<Config, InitError> {
             .collect::<Vec<_>>()
             .join("\n")
     })
+}
+
+/// The first lines of a new file: where the carrier reaches the gateway. The pages stay on this host.
+fn network(answers: &mut Answers) -> Result<String, InitError> {
+    let what = "address of this host that the carrier reaches, or 0.0.0.0 for every one";
+    let listen = answers.ask("listen", what, Some("0.0.0.0"))?;
+    let what = "public address of this host, if it is behind NAT (a router, a container, a cloud)";
+    let public = answers.ask("advertise", what, Some(""))?;
+    let mut out = format!("listen = {listen:?}\n");
+    if !public.is_empty() {
+        let _ = writeln!(out, "advertise = {public:?}");
+    }
+    out.push_str(
+        "\n# Pages: over the network they need HTTPS, because browsers allow the microphone nowhere else.\n",
+    );
+    out.push_str("[http]\nlisten = \"127.0.0.1:8080\"\n\n");
+    Ok(out)
 }
 
 /// The user who gets the calls, and the lines that add that user to the file.
@@ -186,6 +207,8 @@ mod tests {
         let config = read(&file, &text).expect("a configuration");
         assert_eq!(config.warnings.len(), 0, "{:?}", config.warnings);
         assert_eq!(config.trunks["generic"].host, "192.0.2.5");
+        assert!(config.sip.udp.iter().all(|addr| addr.ip().is_unspecified()));
+        assert!(config.http.listen.ip().is_loopback());
         use std::os::unix::fs::PermissionsExt as _;
         let mode = std::fs::metadata(&file).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
