@@ -1,12 +1,13 @@
 // Runs files of cases side by side: node run.mjs [--cores N] FILE...
 //
-// Each file is a process of its own, and has a network of its own where the user may make one (unshare), so that no two of them want the
-// same port. Files start as long as the processors that they need together are there; without networks they run one after the other.
+// Each file is a process of its own, and has a network and process ids of its own where the user may make them (unshare), so that no two of
+// them want the same port, and nothing that a file started outlives it. Files start as long as the processors that they need together are
+// there; without networks they run one after the other. A file that takes far longer than it should is ended, and has failed.
 // Prints the output of each file when it ends; then, for the caller, `seconds<TAB>file<TAB>case` in the file that E2E_TIMES names, and as the
 // last line how many cases passed and failed. Cases that failed beside others run once more at the end with the machine to themselves, and
 // that counts: files side by side take each other's time where the machine is slower than the one that `needs.mjs` was measured on.
 import { execFileSync, spawn } from "node:child_process";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,14 +15,15 @@ import { NEEDS, OTHER } from "./needs.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 /** Loopback, and a way out that leads nowhere: Firefox shows a page without a microphone no address of loopback. */
-const NETWORK =
+const OWN =
   "ip link set lo up && ip link add out type veth peer name nowhere && ip link set nowhere up && ip address add 198.51.100.2/24 dev out && " +
-  'ip link set out up && ip route add default via 198.51.100.1 && exec "$@"';
+  'ip link set out up && ip route add default via 198.51.100.1 && { "$@"; exit $?; }';
+// The shell stays, as the process that takes in those whose parents are gone.
 const UNSHARE = [
   ["unshare", "-n"],
   ["unshare", "-rn"],
 ]
-  .map((command) => [...command, "bash", "-c", NETWORK, "bash"])
+  .map((command) => [...command, "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", OWN, "bash"])
   .find(([program, ...args]) => works(program, [...args, "true"]));
 
 function works(program, args) {
@@ -41,6 +43,8 @@ process.on("exit", () => rmSync(work, { recursive: true, force: true }));
 const nameOf = (file) => basename(file, ".test.mjs");
 const needOf = (file) => NEEDS[nameOf(file)] ?? OTHER;
 const sum = { passed: 0, failed: 0 };
+/** Times the usual seconds of a file, and two minutes more, that it may take. */
+const PATIENCE = 4;
 /** More failures than that are no matter of time. */
 const FEW = 8;
 /** Cases that failed beside others, by file; none for a file that did not get as far as its cases. */
@@ -88,6 +92,20 @@ async function sideBySide(files) {
   }
 }
 
+/** Descendants of a process, a line each: what a file that did not end was waiting for. */
+function processes(root) {
+  const lines = execFileSync("ps", ["-eo", "pid=,ppid=,etimes=,args=", "ww"], { encoding: "utf8" }).split("\n");
+  const found = new Set([root]);
+  const said = [];
+  for (const line of lines) {
+    const [, pid, parent] = /^\s*(\d+)\s+(\d+)/.exec(line) ?? [];
+    if (!found.has(Number(parent))) continue;
+    found.add(Number(pid));
+    said.push(line.slice(0, 200));
+  }
+  return said.join("\n");
+}
+
 /** Runs a file, or only these cases of it: how many passed and failed, and which failed. */
 async function run(file, only = []) {
   const times = join(work, only.length > 0 ? `${nameOf(file)}-again` : nameOf(file));
@@ -100,16 +118,25 @@ async function run(file, only = []) {
     `--test-reporter-destination=${times}`,
   ];
   const began = Date.now();
-  const child = spawn(program, [...before, "--test", ...patterns, ...reporters, file], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, [...before, "--test", "--test-force-exit", ...patterns, ...reporters, file], {
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
+  const limit = PATIENCE * needOf(file).seconds + 120;
+  const late = setTimeout(() => {
+    output += `${nameOf(file)} did not end within ${limit} s; still running were\n${processes(child.pid)}\n`;
+    process.kill(-child.pid, "SIGKILL");
+  }, limit * 1000);
   const code = await new Promise((resolve) => {
     child.on("error", () => resolve(-1));
-    child.on("close", resolve);
+    child.on("close", (code) => resolve(code ?? -1));
   });
+  clearTimeout(late);
   const count = (what) => Number(new RegExp(`^ℹ ${what} (\\d+)$`, "m").exec(output)?.[1] ?? 0);
   const failed = count("fail") + count("cancelled");
-  const lines = readFileSync(times, "utf8");
+  const lines = existsSync(times) ? readFileSync(times, "utf8") : "";
   const names = (lines.match(/[^\t>]+(?=\tfailed$)/gm) ?? []).map((name) => name.trim());
   console.log(`${output}${nameOf(file)}: ${Math.round((Date.now() - began) / 1000)} s\n`);
   if (process.env.E2E_TIMES) appendFileSync(process.env.E2E_TIMES, lines);

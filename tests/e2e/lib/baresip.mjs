@@ -69,7 +69,7 @@ ctrl_tcp_listen 127.0.0.1:${control}
 `,
     );
     const program = new Program("baresip", ["-f", path, "-4", "-v", "-s"]);
-    cleanup.add(() => program.stop("SIGTERM", 2_000).then(() => program.stop("SIGKILL")));
+    cleanup.add(() => program.stop("SIGTERM", 2_000));
     const baresip = new Baresip(program, path);
     await until("baresip takes commands", () => isBound("tcp", "127.0.0.1", control) || program.over);
     if (program.over) throw new Error(program.output());

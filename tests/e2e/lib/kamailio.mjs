@@ -124,7 +124,7 @@ request_route {
   }
 
   stop() {
-    return this.program.stop("SIGTERM", 3_000).then(() => this.program.stop("SIGKILL"));
+    return this.program.stop("SIGTERM", 3_000);
   }
 
   /** Starts it again with nothing of what it knew. */

@@ -14,13 +14,17 @@ export function folder(cleanup) {
   return path;
 }
 
+/** How long children of a program may outlive it, in ms. */
+const LEFT = 1_000;
+
 export class Program {
   constructor(file, args, { env, cwd } = {}) {
     this.name = file.split("/").pop();
     this.out = "";
     this.err = "";
     this.over = undefined;
-    this.child = spawn(file, args, { env: { ...process.env, ...env }, cwd, stdio: ["ignore", "pipe", "pipe"] });
+    // A group of its own, so that its children can be ended with it.
+    this.child = spawn(file, args, { env: { ...process.env, ...env }, cwd, stdio: ["ignore", "pipe", "pipe"], detached: true });
     this.child.stdout.setEncoding("utf8").on("data", (text) => (this.out += text));
     this.child.stderr.setEncoding("utf8").on("data", (text) => (this.err += text));
     this.ended = new Promise((resolve) => {
@@ -30,6 +34,11 @@ export class Program {
       };
       this.child.on("error", (error) => end({ code: -1, error }));
       this.child.on("close", (code, signal) => end({ code, signal, out: this.out, err: this.err }));
+      this.child.on("exit", () => {
+        // Children that it left hold its output open.
+        const left = setTimeout(() => this.#kill("SIGKILL"), LEFT);
+        this.ended.then(() => clearTimeout(left));
+      });
     });
   }
 
@@ -63,10 +72,19 @@ export class Program {
     if (!this.over) this.child.kill(name);
   }
 
+  /** Sends a signal to it and to its children. */
+  #kill(name) {
+    try {
+      process.kill(-this.child.pid, name);
+    } catch (error) {
+      if (error.code !== "ESRCH") throw error;
+    }
+  }
+
   /** Ends it, by force when it does not go. */
   async stop(signal = "SIGTERM", patience = 5_000) {
     this.signal(signal);
-    await within(`${this.name} stops`, this.ended, patience).catch(() => this.signal("SIGKILL"));
+    await within(`${this.name} stops`, this.ended, patience).catch(() => this.#kill("SIGKILL"));
     return this.ended;
   }
 
