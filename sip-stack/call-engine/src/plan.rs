@@ -49,6 +49,11 @@ pub enum Decision {
         /// Priority of the call; `None`: that of the queue.
         priority: Option<u8>,
     },
+    /// The phones of a ring group.
+    Group {
+        /// The group.
+        name: String,
+    },
     /// An application answers.
     Application(Application),
     /// A number at a peer that is no trunk.
@@ -73,6 +78,7 @@ impl Decision {
             Decision::User { .. } => "user",
             Decision::Trunk { .. } => "trunk",
             Decision::Queue { .. } => "queue",
+            Decision::Group { .. } => "group",
             Decision::Application(_) => "application",
             Decision::Peer { .. } => "peer",
             Decision::Reject { .. } => "reject",
@@ -120,6 +126,8 @@ pub enum Action {
         /// Priority of the call; `None`: that of the queue.
         priority: Option<u8>,
     },
+    /// Lets the phones of a ring group ring.
+    Group(String),
     /// Answers by itself.
     Application(Application),
     /// Calls the number at a peer that is no trunk. Applies only to numbers of at least three digits.
@@ -135,6 +143,8 @@ pub struct DialPlan {
     users: BTreeSet<String>,
     /// Names of queues by their numbers.
     queues: BTreeMap<String, String>,
+    /// Names of ring groups by their numbers.
+    groups: BTreeMap<String, String>,
 }
 
 impl DialPlan {
@@ -145,6 +155,7 @@ impl DialPlan {
             rules,
             users: users.into_iter().collect(),
             queues: BTreeMap::new(),
+            groups: BTreeMap::new(),
         }
     }
 
@@ -156,7 +167,14 @@ impl DialPlan {
         self
     }
 
-    /// The first rule that matches decides; without one, a user of that name is called, else a queue, else nobody (404). A caller from a
+    /// Adds ring groups that can be called unless a rule matches: number and name of each. Users and queues of the same name come first.
+    #[must_use]
+    pub fn with_groups(mut self, groups: impl IntoIterator<Item = (String, String)>) -> DialPlan {
+        self.groups = groups.into_iter().collect();
+        self
+    }
+
+    /// The first rule that matches decides; without one, a user of that name is called, else a queue, else a ring group, else nobody (404). A caller from a
     /// trunk never reaches another trunk unless a rule for that trunk says so: nobody calls out on our account. What is
     /// decided is not put to the plan again, so no plan can loop.
     ///
@@ -198,6 +216,7 @@ impl DialPlan {
                     name: name.clone(),
                     priority: *priority,
                 },
+                Action::Group(name) => Decision::Group { name: name.clone() },
                 Action::Application(application) => Decision::Application(*application),
                 Action::Peer(_) if !is_number(&number) => continue,
                 Action::Peer(name) => Decision::Peer {
@@ -207,12 +226,16 @@ impl DialPlan {
                 Action::Reject(code) => Decision::Reject { code: *code },
             };
         }
-        match self.queues.get(&*dialled) {
-            Some(name) if !self.users.contains(&*dialled) => Decision::Queue {
+        if self.users.contains(&*dialled) {
+            return self.user(&dialled);
+        }
+        match (self.queues.get(&*dialled), self.groups.get(&*dialled)) {
+            (Some(name), _) => Decision::Queue {
                 name: name.clone(),
                 priority: None,
             },
-            _ => self.user(&dialled),
+            (None, Some(name)) => Decision::Group { name: name.clone() },
+            (None, None) => self.user(&dialled),
         }
     }
 

@@ -171,3 +171,24 @@ fn rewrites_keep_what_is_no_capture() {
     assert_eq!(fill("+49$1$", "0301", &["301"]), "+49301$");
     assert_eq!(fill("$0@$9", "7", &[]), "7@");
 }
+
+#[test]
+fn a_ring_group_is_called_by_a_rule_its_number_or_its_name_unless_a_user_has_it() {
+    let groups = [("7100", "sales"), ("sales", "sales"), ("1001", "sales")];
+    let plan = DialPlan::new(
+        vec![rule("88", None, Action::Group("sales".into()))],
+        ["1001".to_owned()],
+    )
+    .with_groups(groups.map(|(number, name)| (number.to_owned(), name.to_owned())));
+    let decide = |number: &str| {
+        plan.decide(&CallRequest {
+            origin: Origin::Trunk("carrier".into()),
+            number: number.into(),
+        })
+    };
+    let group = Decision::Group { name: "sales".into() };
+    for number in ["88", "7100", "71-00", "sales"] {
+        assert_eq!(decide(number), group, "{number}");
+    }
+    assert_eq!(decide("1001"), Decision::User { name: "1001".into() });
+}
