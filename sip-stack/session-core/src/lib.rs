@@ -47,7 +47,7 @@ pub use instant::{IncomingMessage, MessageCounts, MessageId, MessageSettings};
 pub use leg::{LegInfo, LegState};
 pub use media_core::control::{Application, BridgeId, LegId, MediaSource, Role};
 pub use media_core::sdp::SrtpPolicy;
-pub use record::{CallRecord, Cause, EndedBy, Fault, LegEnd, LegRecord};
+pub use record::{CallRecord, Cause, EndedBy, Fault, Forwarding, LegEnd, LegRecord};
 pub use recovery::SavedLeg;
 pub use registration::{
     ContactUser, Registrant, Registration, TrunkRegistration, TrunkRegistrationStatus, TrunkStatus,

@@ -362,7 +362,7 @@ impl SessionCoordinator {
             caller: None,
             ring_timeout: RING,
             headers: Vec::new(),
-            diverted: None,
+            diverted: Vec::new(),
         };
         self.act(move |sessions, calls, now| {
             let invitation = calls
