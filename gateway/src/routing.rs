@@ -1,13 +1,18 @@
 //! Routing: where a number leads, for callers of the switch and for the call centre alike.
 
+mod reached;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use call_engine::{CallRequest, Decision, DialPlan, Origin};
+use call_engine::{CallHandling, CallRequest, Decision, DialPlan, Origin, RingGroup};
 use media_core::control::Application as Sound;
 use session_core::Party;
 use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
+
+pub use self::reached::{Callee, NoCallee, Reached};
+pub(crate) use self::reached::{DO_NOT_DISTURB, code_of, reason_of};
 
 /// SIP status where a peer of the dial plan is not there (RFC 3261 §21.5.4).
 const NO_PEER: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
@@ -17,6 +22,31 @@ const NO_PEER: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 pub struct Routing {
     plan: DialPlan,
     peers: BTreeMap<String, SocketAddr>,
+    reach: Reach,
+}
+
+/// Call handling of users, and ring groups: where a call goes once the dial plan has said whom it is for.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// Of users who have some, by name.
+    handling: BTreeMap<String, CallHandling>,
+    /// By name.
+    groups: BTreeMap<String, RingGroup>,
+}
+
+impl Reach {
+    /// Call handling of these users, by name, and these ring groups.
+    #[must_use]
+    pub fn new(
+        handling: BTreeMap<String, CallHandling>,
+        groups: impl IntoIterator<Item = RingGroup>,
+    ) -> Reach {
+        let groups = groups.into_iter().map(|group| (group.name.clone(), group));
+        Reach {
+            handling,
+            groups: groups.collect(),
+        }
+    }
 }
 
 /// Destination of a dialled number.
@@ -31,22 +61,60 @@ pub enum Destination {
         /// Priority of the call; `None`: that of the queue.
         priority: Option<u8>,
     },
+    /// A ring group.
+    Group(Box<RingGroup>),
     /// An application that answers by itself.
     Application(Sound),
     /// Nobody, for this status of SIP.
     Nobody(StatusCode),
 }
 
+impl Destination {
+    /// One word for logs, without anything personal.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Destination::Party(_) => "party",
+            Destination::Queue { .. } => "queue",
+            Destination::Group(_) => "group",
+            Destination::Application(_) => "application",
+            Destination::Nobody(_) => "reject",
+        }
+    }
+}
+
 impl Routing {
     /// Routing by a dial plan. `peers` are SIP addresses (UDP) of the peers that it names.
     #[must_use]
     pub fn new(plan: DialPlan, peers: BTreeMap<String, SocketAddr>) -> Routing {
-        Routing { plan, peers }
+        Routing {
+            plan,
+            peers,
+            reach: Reach::default(),
+        }
     }
 
-    /// Routes by another dial plan from now on.
-    pub fn set_plan(&mut self, plan: DialPlan) {
+    /// Routing with call handling of users, and with ring groups.
+    #[must_use]
+    pub fn reaching(self, reach: Reach) -> Routing {
+        Routing { reach, ..self }
+    }
+
+    /// Routes by another dial plan, other call handling and other groups from now on.
+    pub fn configure(&mut self, plan: DialPlan, reach: Reach) {
         self.plan = plan;
+        self.reach = reach;
+    }
+
+    /// Handles calls to a user in another way from now on.
+    pub fn handle_calls(&mut self, user: String, handling: CallHandling) {
+        self.reach.handling.insert(user, handling);
+    }
+
+    /// Call handling of a user.
+    #[must_use]
+    pub fn handling(&self, user: &str) -> CallHandling {
+        self.reach.handling.get(user).cloned().unwrap_or_default()
     }
 
     /// Decision of the dial plan about a call.
@@ -72,6 +140,12 @@ impl Routing {
                 None => return Destination::Nobody(NO_PEER),
             },
             Decision::Queue { name, priority } => return Destination::Queue { name, priority },
+            Decision::Group { name } => {
+                return match self.reach.groups.get(&name) {
+                    Some(group) => Destination::Group(Box::new(group.clone())),
+                    None => Destination::Nobody(StatusCode::NOT_FOUND),
+                };
+            }
             Decision::Application(application) => return Destination::Application(sound(application)),
             Decision::Reject { code } => {
                 // The configuration allows 300 to 699 only.

@@ -5,6 +5,7 @@ mod events;
 mod incoming;
 mod requests;
 mod transfer;
+mod underway;
 mod watching;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use session_core::{Coordinator, Event, SessionId, Source};
 use sip_stack::Application;
 
 pub use self::requests::Request;
+use self::underway::Underway;
 use crate::auth::sentry::Sentry;
 use crate::call_counts::CallCounts;
 use crate::call_log::CallLines;
@@ -30,6 +32,10 @@ pub struct Switch {
     ring_timeout: Duration,
     /// The log of live calls.
     lines: BTreeMap<SessionId, CallLines>,
+    /// Calls that nobody has answered yet.
+    underway: BTreeMap<SessionId, Underway>,
+    /// Number of calls that each ring group had, by its name.
+    turns: BTreeMap<String, usize>,
     inquiries: Inquiries,
     centre: Option<Controller>,
     sentry: Option<Sentry>,
@@ -44,6 +50,8 @@ impl Switch {
             routing,
             ring_timeout,
             lines: BTreeMap::new(),
+            underway: BTreeMap::new(),
+            turns: BTreeMap::new(),
             inquiries: Inquiries::default(),
             centre,
             sentry: None,

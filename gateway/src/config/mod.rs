@@ -1,5 +1,6 @@
 //! Configuration: defaults that need no file, and a TOML file laid over them.
 
+mod call_handling;
 pub(crate) mod centre;
 mod certificate;
 mod demo;
@@ -14,6 +15,7 @@ pub(crate) mod queue;
 mod queue_ref;
 mod read_choices;
 mod read_dial;
+mod read_groups;
 mod read_identity;
 mod read_media;
 mod read_outgoing;
@@ -48,6 +50,7 @@ use toml::de::DeTable;
 use crate::auth::sentry::Settings;
 use crate::store::Durability;
 
+pub use call_handling::{CallHandling, Forward};
 pub use centre::{Choice, Member, Role, Staff, Work};
 pub use demo::{DEMO_PASSWORD, DEMO_PHONE, DEMO_USERS};
 pub use engine_ids::EngineIds;
@@ -56,6 +59,7 @@ pub use hours::{Holiday, Open, Zone};
 pub use profile::{Numbers, Profile};
 pub use queue::{Queue, Widening};
 pub use queue_ref::{Overflow, QueueRef};
+pub use read_groups::Group;
 
 /// Configuration of the gateway.
 #[derive(Clone, Debug)]
@@ -82,6 +86,8 @@ pub struct Config {
     pub grace: Duration,
     /// Users who may register, by name.
     pub users: BTreeMap<String, User>,
+    /// Call handling of users who have some, by name.
+    pub call_handling: BTreeMap<String, CallHandling>,
     /// Carriers and other peers known by their address, by name.
     pub trunks: BTreeMap<String, Trunk>,
     /// Limits on the calls that trunks and users place.
@@ -102,6 +108,8 @@ pub struct Config {
     pub staff: BTreeMap<String, Staff>,
     /// Queues, in the order of the file.
     pub queues: Vec<Queue>,
+    /// Ring groups.
+    pub groups: Vec<Group>,
     /// Pause reasons.
     pub pause_reasons: Vec<Choice>,
     /// Dispositions.
@@ -312,6 +320,7 @@ impl Config {
             ring_timeout: Duration::from_secs(60),
             grace: Duration::from_secs(15),
             users: BTreeMap::new(),
+            call_handling: BTreeMap::new(),
             trunks: BTreeMap::new(),
             limits: Limits::default(),
             messages: MessageSettings::default(),
@@ -322,6 +331,7 @@ impl Config {
             durability: Durability::Full,
             staff: BTreeMap::new(),
             queues: Vec::new(),
+            groups: Vec::new(),
             pause_reasons: choices(&PAUSE_REASONS),
             dispositions: choices(&DISPOSITIONS),
             demo: false,
@@ -346,7 +356,7 @@ impl Config {
     /// The dial plan over the users and queues of the file.
     #[must_use]
     pub fn plan(&self) -> DialPlan {
-        plan(self.rules.clone(), self.users.keys(), &self.queues)
+        plan(self.rules.clone(), self.users.keys(), &self.queues, &self.groups)
     }
 }
 
@@ -356,15 +366,24 @@ fn media_threads() -> u8 {
     cores.saturating_sub(1).clamp(1, 64) as u8
 }
 
-/// A dial plan over users and queues.
+/// A dial plan over users, queues and ring groups.
 pub(crate) fn plan<'a>(
     rules: Vec<Rule>,
     users: impl IntoIterator<Item = &'a String>,
     queues: impl IntoIterator<Item = &'a Queue>,
+    groups: &[Group],
 ) -> DialPlan {
     let named = queues.into_iter().flat_map(|queue| {
         let called = [Some(&queue.name), queue.number.as_ref()].into_iter().flatten();
         called.map(|called| (called.clone(), queue.name.clone()))
     });
-    DialPlan::new(rules, users.into_iter().cloned()).with_queues(named)
+    let grouped = groups.iter().flat_map(|group| {
+        let called = [Some(&group.ring.name), group.number.as_ref()]
+            .into_iter()
+            .flatten();
+        called.map(|called| (called.clone(), group.ring.name.clone()))
+    });
+    DialPlan::new(rules, users.into_iter().cloned())
+        .with_queues(named)
+        .with_groups(grouped)
 }

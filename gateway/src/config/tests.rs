@@ -7,6 +7,7 @@ use session_core::{CallerId, ContactUser, HoldPolicy, MediaSource, SrtpPolicy};
 use super::*;
 
 mod call_centre;
+mod reach;
 mod trunks;
 
 /// A user, without whom a file with a trunk is refused.

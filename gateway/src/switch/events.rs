@@ -11,10 +11,11 @@ use crate::trunk_log;
 impl Switch {
     /// Acts on an event.
     pub(super) fn event(&mut self, now: Time, event: Event, coordinator: &mut Coordinator) {
-        if let Event::Answered { session, .. } = &event
-            && let Some(lines) = self.lines.get_mut(session)
-        {
-            lines.answered(now, *session);
+        if let Event::Answered { session, .. } = &event {
+            self.underway.remove(session);
+            if let Some(lines) = self.lines.get_mut(session) {
+                lines.answered(now, *session);
+            }
         }
         if let Event::Replaces { session, call, .. } = &event {
             let lines = CallLines::replacing(now, *session, call);
@@ -58,12 +59,16 @@ impl Switch {
                 user,
                 numbers,
             } => self.diverted(now, (session, leg), &user, numbers, coordinator),
+            Event::DialFailed { session, code, rang } => {
+                self.dial_failed(now, session, (code, rang), coordinator);
+            }
             Event::Refer { leg, to, .. } => self.refer(now, leg, to, coordinator),
             Event::Replaces { leg, replaced, .. } => coordinator.replace(now, leg, replaced),
             // Those who were called in it are found by their other session.
             Event::Joined { session, guest } => {
                 tracing::info!(session = session.0, guest = guest.0, "calls joined");
                 self.lines.remove(&guest);
+                self.underway.remove(&guest);
             }
             Event::Away { session, leg, away } => {
                 tracing::info!(session = session.0, leg = leg.0, away, "browser presence");
@@ -90,6 +95,7 @@ impl Switch {
 
     fn ended(&mut self, session: SessionId, record: &CallRecord) {
         self.inquiries.forget(session);
+        self.underway.remove(&session);
         let lines = self.lines.remove(&session).unwrap_or_default();
         // Its caller tries again with credentials, which makes another call.
         if is_challenged(record) {

@@ -58,7 +58,7 @@ impl Switch {
         match self.routing.route(origin(&about.source), &about.to) {
             Destination::Party(party) => coordinator.deliver_message(now, message, &party),
             Destination::Nobody(code) => coordinator.refuse_message(now, message, code),
-            Destination::Queue { .. } | Destination::Application(_) => {
+            Destination::Queue { .. } | Destination::Group(_) | Destination::Application(_) => {
                 coordinator.refuse_message(now, message, StatusCode::NOT_FOUND);
             }
         }

@@ -18,7 +18,7 @@ pub use leg::{CallLeg, LegDirection, LegEnd, LegEndedBy, LegMedia, LegState, Rec
 pub use moment::Moment;
 pub(crate) use queue::queue_numbers;
 pub use queue::{Queue, QueueAlarms, QueueDay, QueueLive, QueueName};
-pub use record::{AgentNotes, HungUpBy, Mos, Outcome, Record, RecordKind};
+pub use record::{AgentNotes, HungUpBy, Mos, Outcome, Record, RecordForwarding, RecordKind};
 pub use trunk::{Trunk, TrunkRegistration, TrunkRegistrationState, TrunkTarget, TrunkTargetState};
 pub(crate) use trunk::{silence, trouble};
 

@@ -1,6 +1,7 @@
 //! The API as a client sees it: requests into the router, a controller that answers as the signalling task would, and for every answer the
 //! rules that all answers obey.
 
+mod call_handling;
 mod configure;
 mod history;
 mod hostile;
@@ -447,6 +448,7 @@ pub(super) fn record(call: &str, agents: &[&str]) -> Record {
         queue_name: "name of que_1".into(),
         from: Party::default(),
         to: "100".into(),
+        forwarded: Vec::new(),
         entered_at: moment(),
         answered_at: Some(moment()),
         ended_at: moment(),
