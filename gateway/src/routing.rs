@@ -11,6 +11,8 @@ use session_core::Party;
 use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 
+use crate::config::Park;
+
 pub use self::reached::{Callee, NoCallee, Reached};
 pub(crate) use self::reached::{DO_NOT_DISTURB, code_of, reason_of};
 
@@ -32,19 +34,22 @@ pub struct Reach {
     handling: BTreeMap<String, CallHandling>,
     /// By name.
     groups: BTreeMap<String, RingGroup>,
+    park: Park,
 }
 
 impl Reach {
-    /// Call handling of these users, by name, and these ring groups.
+    /// Call handling of these users, by name, these ring groups, and settings for parked calls.
     #[must_use]
     pub fn new(
         handling: BTreeMap<String, CallHandling>,
         groups: impl IntoIterator<Item = RingGroup>,
+        park: Park,
     ) -> Reach {
         let groups = groups.into_iter().map(|group| (group.name.clone(), group));
         Reach {
             handling,
             groups: groups.collect(),
+            park,
         }
     }
 }
@@ -63,6 +68,8 @@ pub enum Destination {
     },
     /// A ring group.
     Group(Box<RingGroup>),
+    /// A slot in which calls are parked; `None`: any that is free.
+    Park(Option<String>),
     /// An application that answers by itself.
     Application(Sound),
     /// Nobody, for this status of SIP.
@@ -77,6 +84,7 @@ impl Destination {
             Destination::Party(_) => "party",
             Destination::Queue { .. } => "queue",
             Destination::Group(_) => "group",
+            Destination::Park(_) => "park",
             Destination::Application(_) => "application",
             Destination::Nobody(_) => "reject",
         }
@@ -109,6 +117,12 @@ impl Routing {
     /// Handles calls to a user in another way from now on.
     pub fn handle_calls(&mut self, user: String, handling: CallHandling) {
         self.reach.handling.insert(user, handling);
+    }
+
+    /// Settings for parked calls.
+    #[must_use]
+    pub fn park(&self) -> &Park {
+        &self.reach.park
     }
 
     /// Call handling of a user.
@@ -146,6 +160,7 @@ impl Routing {
                     None => Destination::Nobody(StatusCode::NOT_FOUND),
                 };
             }
+            Decision::Park { slot } => return Destination::Park(slot),
             Decision::Application(application) => return Destination::Application(sound(application)),
             Decision::Reject { code } => {
                 // The configuration allows 300 to 699 only.

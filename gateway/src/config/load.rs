@@ -9,6 +9,7 @@ use super::read_choices::read_choices;
 use super::read_dial::read_rules;
 use super::read_groups::read_groups;
 use super::read_media::{other_family, read_media};
+use super::read_park::read_park;
 use super::read_queues::read_queues;
 use super::read_trunks::read_trunks;
 use super::read_users::read_users;
@@ -112,6 +113,7 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, overrides: &Overrides, b
     config.queues = read_queues(r, root);
     read_users(r, root, &mut config);
     config.groups = read_groups(r, root, &config);
+    config.park = read_park(r, root, &config);
     set(&mut config.pause_reasons, read_choices(r, root, "pause_reasons"));
     set(&mut config.dispositions, read_choices(r, root, "dispositions"));
     read_trunks(r, root, &mut config, base);

@@ -19,6 +19,7 @@ mod read_groups;
 mod read_identity;
 mod read_media;
 mod read_outgoing;
+mod read_park;
 mod read_queues;
 mod read_registration;
 mod read_signalling;
@@ -60,6 +61,7 @@ pub use profile::{Numbers, Profile};
 pub use queue::{Queue, Widening};
 pub use queue_ref::{Overflow, QueueRef};
 pub use read_groups::Group;
+pub use read_park::Park;
 
 /// Configuration of the gateway.
 #[derive(Clone, Debug)]
@@ -110,6 +112,8 @@ pub struct Config {
     pub queues: Vec<Queue>,
     /// Ring groups.
     pub groups: Vec<Group>,
+    /// Parked calls.
+    pub park: Park,
     /// Pause reasons.
     pub pause_reasons: Vec<Choice>,
     /// Dispositions.
@@ -332,6 +336,7 @@ impl Config {
             staff: BTreeMap::new(),
             queues: Vec::new(),
             groups: Vec::new(),
+            park: Park::default(),
             pause_reasons: choices(&PAUSE_REASONS),
             dispositions: choices(&DISPOSITIONS),
             demo: false,
@@ -356,7 +361,8 @@ impl Config {
     /// The dial plan over the users and queues of the file.
     #[must_use]
     pub fn plan(&self) -> DialPlan {
-        plan(self.rules.clone(), self.users.keys(), &self.queues, &self.groups)
+        let here = (&self.groups[..], &self.park);
+        plan(self.rules.clone(), self.users.keys(), &self.queues, here)
     }
 }
 
@@ -366,12 +372,12 @@ fn media_threads() -> u8 {
     cores.saturating_sub(1).clamp(1, 64) as u8
 }
 
-/// A dial plan over users, queues and ring groups.
+/// A dial plan over users, queues, ring groups and parked calls.
 pub(crate) fn plan<'a>(
     rules: Vec<Rule>,
     users: impl IntoIterator<Item = &'a String>,
     queues: impl IntoIterator<Item = &'a Queue>,
-    groups: &[Group],
+    (groups, park): (&[Group], &Park),
 ) -> DialPlan {
     let named = queues.into_iter().flat_map(|queue| {
         let called = [Some(&queue.name), queue.number.as_ref()].into_iter().flatten();
@@ -383,7 +389,11 @@ pub(crate) fn plan<'a>(
             .flatten();
         called.map(|called| (called.clone(), group.ring.name.clone()))
     });
-    DialPlan::new(rules, users.into_iter().cloned())
+    let plan = DialPlan::new(rules, users.into_iter().cloned())
         .with_queues(named)
-        .with_groups(grouped)
+        .with_groups(grouped);
+    match park.number.is_empty() {
+        true => plan,
+        false => plan.with_park(park.number.clone(), park.slots.iter().cloned()),
+    }
 }

@@ -150,15 +150,16 @@ impl Snapshot {
         }
         rules.extend(self.config.rules.iter().cloned());
         let users = self.config.users.keys().chain(names);
-        let groups = &self.config.groups;
-        config::plan(rules, users, self.config.queues.iter().chain(queues), groups)
+        let here = (&self.config.groups[..], &self.config.park);
+        config::plan(rules, users, self.config.queues.iter().chain(queues), here)
     }
 
-    /// Call handling of users, and ring groups.
+    /// Call handling of users, ring groups and parking.
     pub(super) fn reach(&self) -> Reach {
         Reach::new(
             self.policies(),
             self.config.groups.iter().map(|group| group.ring.clone()),
+            self.config.park.clone(),
         )
     }
 

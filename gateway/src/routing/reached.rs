@@ -54,7 +54,10 @@ impl Routing {
                 diversions: reached.diversions,
             }),
             Destination::Nobody(_) => Err(NoCallee::Spared),
-            Destination::Queue { .. } | Destination::Group(_) | Destination::Application(_) => Ok(Callee {
+            Destination::Queue { .. }
+            | Destination::Group(_)
+            | Destination::Park(_)
+            | Destination::Application(_) => Ok(Callee {
                 party: *named,
                 diversions: Vec::new(),
             }),

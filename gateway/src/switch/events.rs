@@ -13,6 +13,7 @@ impl Switch {
     pub(super) fn event(&mut self, now: Time, event: Event, coordinator: &mut Coordinator) {
         if let Event::Answered { session, .. } = &event {
             self.underway.remove(session);
+            self.parked_answered(now, *session, coordinator);
             if let Some(lines) = self.lines.get_mut(session) {
                 lines.answered(now, *session);
             }
@@ -26,7 +27,10 @@ impl Switch {
         let is_centres = self.tell_centre(now, &event, coordinator);
         match event {
             // The log and the inquiries are about every call.
-            Event::Ended { session, record } => self.ended(session, &record),
+            Event::Ended { session, record } => {
+                self.parked_over(now, session, coordinator);
+                self.ended(session, &record);
+            }
             Event::Report { session, leg, report } => {
                 self.inquiries.reported(session, leg, &report, coordinator);
             }
@@ -62,6 +66,14 @@ impl Switch {
             Event::DialFailed { session, code, rang } => {
                 self.dial_failed(now, session, (code, rang), coordinator);
             }
+            Event::InvitationAnswered {
+                session,
+                invitation,
+                leg,
+            } => self.parked_rang(now, (session, invitation), Some(leg), coordinator),
+            Event::InvitationEnded {
+                session, invitation, ..
+            } => self.parked_rang(now, (session, invitation), None, coordinator),
             Event::Refer { leg, to, .. } => self.refer(now, leg, to, coordinator),
             Event::Replaces { leg, replaced, .. } => coordinator.replace(now, leg, replaced),
             // Those who were called in it are found by their other session.
@@ -69,6 +81,7 @@ impl Switch {
                 tracing::info!(session = session.0, guest = guest.0, "calls joined");
                 self.lines.remove(&guest);
                 self.underway.remove(&guest);
+                self.parked_over(now, guest, coordinator);
             }
             Event::Away { session, leg, away } => {
                 tracing::info!(session = session.0, leg = leg.0, away, "browser presence");

@@ -103,6 +103,7 @@ impl Switch {
             }
             Destination::Application(sound) => coordinator.answer(now, leg, Some(sound)),
             Destination::Nobody(code) => coordinator.reject_failed(now, session, code),
+            Destination::Park(slot) => self.retrieve(now, (session, leg), slot, coordinator),
             Destination::Party(_) | Destination::Group(_) => {}
         }
     }

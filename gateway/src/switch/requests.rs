@@ -86,6 +86,7 @@ impl Switch {
                     self.ring_timeout = settings.ring_timeout;
                 }
                 self.routing.configure(plan, reach);
+                self.parked.configure(self.routing.park().clone());
             }
             Configured::Handling(user, handling) => self.routing.handle_calls(user, handling),
         }

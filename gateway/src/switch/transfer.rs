@@ -48,6 +48,7 @@ impl Switch {
                     tracing::debug!(session = session.0, "transferred to an application");
                 }
             }
+            Destination::Park(slot) => self.park(now, leg, slot, coordinator),
             // A group is a party here.
             Destination::Group(_) => coordinator.refuse_refer(now, leg, StatusCode::DECLINE),
             Destination::Nobody(code) => {

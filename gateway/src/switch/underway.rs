@@ -79,6 +79,10 @@ impl Switch {
                 Destination::Group(group) => {
                     return self.ring_group(now, session, call, group, coordinator);
                 }
+                // Whoever forwards to a slot gives nobody else the right to a call there.
+                Destination::Park(_) if call.user.is_none() => {
+                    return coordinator.reject_failed(now, session, StatusCode::NOT_FOUND);
+                }
                 destination => {
                     let parties = (call.from, number);
                     return self.take(now, (session, call.leg), parties, destination, coordinator);

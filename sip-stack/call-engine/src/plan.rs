@@ -54,6 +54,11 @@ pub enum Decision {
         /// The group.
         name: String,
     },
+    /// A slot in which calls are parked.
+    Park {
+        /// The slot; `None`: any that is free.
+        slot: Option<String>,
+    },
     /// An application answers.
     Application(Application),
     /// A number at a peer that is no trunk.
@@ -79,6 +84,7 @@ impl Decision {
             Decision::Trunk { .. } => "trunk",
             Decision::Queue { .. } => "queue",
             Decision::Group { .. } => "group",
+            Decision::Park { .. } => "park",
             Decision::Application(_) => "application",
             Decision::Peer { .. } => "peer",
             Decision::Reject { .. } => "reject",
@@ -145,6 +151,8 @@ pub struct DialPlan {
     queues: BTreeMap<String, String>,
     /// Names of ring groups by their numbers.
     groups: BTreeMap<String, String>,
+    /// Numbers for parking calls, and the slot of each; none: any slot.
+    park: BTreeMap<String, Option<String>>,
 }
 
 impl DialPlan {
@@ -156,6 +164,7 @@ impl DialPlan {
             users: users.into_iter().collect(),
             queues: BTreeMap::new(),
             groups: BTreeMap::new(),
+            park: BTreeMap::new(),
         }
     }
 
@@ -174,7 +183,15 @@ impl DialPlan {
         self
     }
 
-    /// The first rule that matches decides; without one, a user of that name is called, else a queue, else a ring group, else nobody (404). A caller from a
+    /// Adds numbers by which users park calls and get them back unless a rule matches: `any` for any free slot, and one for each slot.
+    #[must_use]
+    pub fn with_park(mut self, any: String, slots: impl IntoIterator<Item = String>) -> DialPlan {
+        self.park = slots.into_iter().map(|slot| (slot.clone(), Some(slot))).collect();
+        self.park.insert(any, None);
+        self
+    }
+
+    /// The first rule that matches decides; without one, a user of that name is called, else a queue, else a ring group, else (for users) parked calls, else nobody (404). A caller from a
     /// trunk never reaches another trunk unless a rule for that trunk says so: nobody calls out on our account. What is
     /// decided is not put to the plan again, so no plan can loop.
     ///
@@ -235,7 +252,10 @@ impl DialPlan {
                 priority: None,
             },
             (None, Some(name)) => Decision::Group { name: name.clone() },
-            (None, None) => self.user(&dialled),
+            (None, None) => match (self.park.get(&*dialled), &call.origin) {
+                (Some(slot), Origin::User(_)) => Decision::Park { slot: slot.clone() },
+                _ => self.user(&dialled),
+            },
         }
     }
 

@@ -182,6 +182,7 @@ proptest! {
             Decision::Group { name } => {
                 prop_assert!(rules.iter().any(|rule| rule.action == Action::Group(name.clone())));
             }
+            Decision::Park { .. } => prop_assert!(false, "this plan parks nothing"),
             Decision::Application(_) => {}
         }
     }

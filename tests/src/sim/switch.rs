@@ -15,7 +15,7 @@ use cordboard::centre::event_stream::EventStream;
 use cordboard::centre::journal::{Batch, Journal};
 use cordboard::centre::last_agent::LastAgents;
 use cordboard::centre::recovery::Recovery;
-use cordboard::config::{Config, Member, Overflow, Queue, QueueRef, Role, Staff, Work};
+use cordboard::config::{Config, Member, Overflow, Park, Queue, QueueRef, Role, Staff, Work};
 use cordboard::routing::{Reach, Routing};
 use cordboard::switch::Request;
 use sans_io::{Rng, Time};
@@ -49,7 +49,8 @@ impl Switch {
     #[must_use]
     pub fn new(now: Time) -> Switch {
         let rules = rules();
-        let plan = DialPlan::new(rules, (1_001..=1_004).map(|user: u32| user.to_string()));
+        let plan = DialPlan::new(rules, (1_001..=1_004).map(|user: u32| user.to_string()))
+            .with_park(park().number, park().slots);
         let directory = Arc::new(Directory::of(&centre()));
         let (journal, reported) = mpsc::channel(100_000);
         let controller = Controller::new(
@@ -69,7 +70,7 @@ impl Switch {
         let view = EventStream::new(0);
         Switch {
             real: cordboard::switch::Switch::new(
-                Routing::new(plan, BTreeMap::new()).reaching(Reach::new(BTreeMap::new(), groups())),
+                Routing::new(plan, BTreeMap::new()).reaching(Reach::new(BTreeMap::new(), groups(), park())),
                 RINGS,
                 Some(controller),
             ),
@@ -212,6 +213,16 @@ fn rules() -> Vec<Rule> {
         rule("7100", None, Action::Group("together".into())),
         rule("7101", None, Action::Group("in order".into())),
     ]
+}
+
+/// Calls are parked at `7200` and in the slots `7201` and `7202`.
+fn park() -> Park {
+    Park {
+        number: "7200".into(),
+        slots: ["7201", "7202"].map(str::to_owned).to_vec(),
+        timeout: Duration::from_secs(20),
+        limit: Duration::from_secs(120),
+    }
 }
 
 /// Ring groups of 1001 and 1002.

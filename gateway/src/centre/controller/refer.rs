@@ -81,7 +81,10 @@ impl Controller {
                 _ => Target::Number(number.to_owned()),
             },
             // A group is a party here.
-            Destination::Group(_) | Destination::Application(_) | Destination::Nobody(_) => {
+            Destination::Group(_)
+            | Destination::Park(_)
+            | Destination::Application(_)
+            | Destination::Nobody(_) => {
                 return Err(Refused::NotAllowed);
             }
         };

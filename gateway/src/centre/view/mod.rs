@@ -12,7 +12,9 @@ mod trunk;
 
 pub use agent::{Agent, AgentDay, AgentName, Intent, IntentKind, Reach, Status};
 pub use assignment::{Assignment, AssignmentEnd};
-pub use call::{Call, CallKind, CallPhase, Consult, ConsultState, Mode, Participant, ParticipantKind, Party};
+pub use call::{
+    Call, CallKind, CallPhase, Consult, ConsultState, Mode, Parking, Participant, ParticipantKind, Party,
+};
 pub use change::Change;
 pub use leg::{CallLeg, LegDirection, LegEnd, LegEndedBy, LegMedia, LegState, RecordLeg, SipReason};
 pub use moment::Moment;

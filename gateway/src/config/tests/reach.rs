@@ -146,3 +146,50 @@ fn numbers_that_lead_nowhere_are_doubted() {
         assert!(text.contains(part), "{text}");
     }
 }
+
+#[test]
+fn calls_are_parked_where_the_file_says() {
+    let park = "[park]\nnumber = \"700\"\nslots = \"701-703\"\ntimeout = 30\n";
+    let config = parse(&format!("{FILE}{park}")).expect("right");
+    let slots = ["701", "702", "703"].map(str::to_owned).to_vec();
+    assert_eq!(config.park.slots, slots);
+    assert_eq!(
+        (config.park.timeout, config.park.limit),
+        (Duration::from_secs(30), Duration::from_secs(1_800))
+    );
+    for (number, slot) in [("700", None), ("703", Some("703".to_owned()))] {
+        assert_eq!(decide(&config, number), Decision::Park { slot });
+    }
+    for (from, to, error) in [
+        (
+            "701-703",
+            "701",
+            "`701` is no range of numbers of the same length, e.g. \"701-720\"",
+        ),
+        (
+            "701-703",
+            "1-703",
+            "`1-703` is no range of numbers of the same length, e.g. \"701-720\"",
+        ),
+        (
+            "701-703",
+            "703-701",
+            "`703-701`: from 1 to 100 slots, the lowest number first",
+        ),
+        (
+            "701-703",
+            "7099-7101",
+            "park: `7100` is the number of something else",
+        ),
+        (
+            "701-703",
+            "700-703",
+            "park: `700` is the number of something else",
+        ),
+        ("number = \"700\"\n", "", "park.number is missing"),
+    ] {
+        let text = format!("{FILE}{}", park.replace(from, to));
+        let errors = parse(&text).expect_err("wrong");
+        assert!(errors[0].contains(error), "{errors:?}");
+    }
+}

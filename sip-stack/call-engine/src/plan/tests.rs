@@ -192,3 +192,27 @@ fn a_ring_group_is_called_by_a_rule_its_number_or_its_name_unless_a_user_has_it(
     }
     assert_eq!(decide("1001"), Decision::User { name: "1001".into() });
 }
+
+#[test]
+fn users_alone_reach_parked_calls() {
+    let slots = ["701", "702"].map(str::to_owned);
+    let plan = DialPlan::new(Vec::new(), ["1001".to_owned()]).with_park("700".into(), slots);
+    let decide = |origin: Origin, number: &str| {
+        plan.decide(&CallRequest {
+            origin,
+            number: number.into(),
+        })
+    };
+    let user = || Origin::User("1001".into());
+    assert_eq!(decide(user(), "700"), Decision::Park { slot: None });
+    let slot = Some("702".to_owned());
+    assert_eq!(decide(user(), "702"), Decision::Park { slot });
+    assert_eq!(decide(user(), "703"), Decision::Reject { code: 404 });
+    for origin in [
+        Origin::Trunk("carrier".into()),
+        Origin::Anonymous,
+        Origin::Gateway,
+    ] {
+        assert_eq!(decide(origin, "701"), Decision::Reject { code: 404 });
+    }
+}

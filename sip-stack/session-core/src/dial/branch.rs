@@ -77,21 +77,6 @@ impl Branch {
         }
     }
 
-    /// The places of several parties, at least one.
-    fn of_any(cx: &mut Context, now: Time, parties: &[Party]) -> Result<Vec<Branch>, Refusal> {
-        let (mut found, mut refusal) = (Vec::new(), None);
-        for party in parties {
-            match Branch::all_of(cx, now, party) {
-                Ok(branches) => found.extend(branches),
-                Err(refused) => refusal = refusal.or(Some(refused)),
-            }
-        }
-        match found.is_empty() {
-            true => Err(refusal.unwrap_or(Refusal::unknown())),
-            false => Ok(found),
-        }
-    }
-
     /// As [`all_of`](Self::all_of), for something else than a call: limits on calls do not count.
     pub(super) fn for_message(cx: &mut Context, party: &Party) -> Result<Vec<Branch>, Refusal> {
         match party.route(cx) {

@@ -426,6 +426,7 @@ pub(super) fn call(id: &str, agent: Option<&str>) -> Call {
         notes: Vec::new(),
         disposition: None,
         consult: None,
+        parked: None,
     }
 }
 

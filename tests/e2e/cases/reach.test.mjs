@@ -1,10 +1,10 @@
-// Calls that are forwarded: by a user in a browser to a carrier (sipp), by do not disturb, and the phones of a ring group.
+// How users are reached: a browser that forwards to a carrier (sipp), do not disturb, the phones of a ring group, and parked calls.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Api } from "../lib/api.mjs";
 import { RtpEnd } from "../lib/media.mjs";
 import { freePort } from "../lib/process.mjs";
-import { assertTone, PHONE_TONE, scene } from "../lib/scene.mjs";
+import { assertTone, assertTones, PHONE_TONE, scene } from "../lib/scene.mjs";
 import { called, Sipp, sdp, step } from "../lib/sipp.mjs";
 
 const TRUNK_TONE = 700;
@@ -20,6 +20,9 @@ ${user("sue", 'roles = ["admin"]')}
 name = "sales"
 number = "7100"
 members = ["1001", "1002"]
+[park]
+number = "700"
+slots = "701-702"
 [[trunks]]
 name = "carrier"
 address = "${carrier.ip}:${carrier.port}"
@@ -115,5 +118,37 @@ test(
     assert.equal((await ringing.reaches("over")).by, "remote");
     await there.hangUp();
     await other.reaches("over");
+  }),
+);
+
+test(
+  "a browser parks a call, supervisors see the slot, and another phone takes the call there",
+  stage.play(async ({ gateway, client, phone }) => {
+    const sue = await Api.signIn(gateway, "sue");
+    const [far, colleague] = [await phone("1003"), await phone("1002")];
+    const page = await client("chromium", { user: "1001" });
+    const call = await page.call("1003");
+    await call.reaches("up");
+    const there = await (await far.incoming()).reaches("up");
+    await call.do("refer", "sip:700@127.0.0.1");
+    assert.equal((await call.reaches("over", 10_000)).by, "remote");
+    const parked = (await sue.ask("GET", "/calls")).items.map((one) => one.parked);
+    assert.deepEqual(
+      parked.map(({ slot, by }) => [slot, by]),
+      [["701", "1001"]],
+    );
+    const taken = await colleague.call("701");
+    await taken.reaches("up");
+    taken.rtp.play(TRUNK_TONE);
+    await assertTones([
+      [there, TRUNK_TONE],
+      [taken, PHONE_TONE],
+    ]);
+    assert.deepEqual(
+      (await sue.ask("GET", "/calls")).items.map((one) => one.parked ?? null),
+      [null],
+    );
+    await taken.hangUp();
+    await there.reaches("over");
   }),
 );
