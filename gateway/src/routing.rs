@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use call_engine::{CallRequest, Decision, DialPlan, Origin};
 use media_core::control::Application as Sound;
-use session_core::Party;
+use sans_io::Time;
+use session_core::{CallerId, Numbering, Party, Source};
 use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 
@@ -16,6 +18,8 @@ const NO_PEER: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 #[derive(Clone, Debug, Default)]
 pub struct Routing {
     plan: DialPlan,
+    /// Way in which users dial; `None`: numbers are what they are.
+    numbering: Option<Arc<Numbering>>,
     peers: BTreeMap<String, SocketAddr>,
 }
 
@@ -41,7 +45,16 @@ impl Routing {
     /// Routing by a dial plan. `peers` are SIP addresses (UDP) of the peers that it names.
     #[must_use]
     pub fn new(plan: DialPlan, peers: BTreeMap<String, SocketAddr>) -> Routing {
-        Routing { plan, peers }
+        Routing {
+            plan,
+            numbering: None,
+            peers,
+        }
+    }
+
+    /// Reads numbers as they are dialled at a place from now on.
+    pub fn set_numbering(&mut self, numbering: Option<Arc<Numbering>>) {
+        self.numbering = numbering;
     }
 
     /// Routes by another dial plan from now on.
@@ -49,12 +62,15 @@ impl Routing {
         self.plan = plan;
     }
 
-    /// Decision of the dial plan about a call.
+    /// Decision of the dial plan about a call at this time.
     #[must_use]
-    pub fn decide(&self, origin: Origin, number: &str) -> Decision {
+    pub fn decide(&self, now: Time, origin: Origin, number: &str) -> Decision {
+        // A trunk's numbers were read by its own form.
+        let is_dialled = !matches!(origin, Origin::Trunk(_));
+        let numbering = self.numbering.as_ref().filter(|_| is_dialled);
         self.plan.decide(&CallRequest {
-            origin,
-            number: number.to_owned(),
+            e164: numbering.and_then(|numbering| numbering.e164(number)),
+            ..CallRequest::new(origin, number, now)
         })
     }
 
@@ -63,9 +79,20 @@ impl Routing {
     pub fn destination(&self, decision: Decision) -> Destination {
         let party = match decision {
             Decision::User { name } => Party::User(name),
-            Decision::Trunk { trunks, number } => Party::Trunks {
+            Decision::Trunk {
+                trunks,
+                number,
+                caller_id,
+                on_account_of,
+            } => Party::Trunks {
                 tiers: trunks.tiers().to_vec(),
                 number,
+                caller_id: caller_id.map(shown),
+                on_account_of: match on_account_of {
+                    Origin::User(name) => Some(Source::User(name)),
+                    Origin::Trunk(name) => Some(Source::Trunk(name)),
+                    Origin::Anonymous | Origin::Gateway => None,
+                },
             },
             Decision::Peer { name, number } => match self.peer(&name, &number) {
                 Some(party) => party,
@@ -82,10 +109,10 @@ impl Routing {
         Destination::Party(Box::new(party))
     }
 
-    /// Destination of a number.
+    /// Destination of a number at this time.
     #[must_use]
-    pub fn route(&self, origin: Origin, number: &str) -> Destination {
-        self.destination(self.decide(origin, number))
+    pub fn route(&self, now: Time, origin: Origin, number: &str) -> Destination {
+        self.destination(self.decide(now, origin, number))
     }
 
     fn peer(&self, name: &str, number: &str) -> Option<Party> {
@@ -97,6 +124,14 @@ impl Routing {
             codecs: Vec::new(),
             credentials: None,
         })
+    }
+}
+
+fn shown(caller_id: call_engine::CallerId) -> CallerId {
+    match caller_id {
+        call_engine::CallerId::Pass => CallerId::Pass,
+        call_engine::CallerId::Number(number) => CallerId::Fixed(number),
+        call_engine::CallerId::Withheld => CallerId::Withheld,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use call_engine::Origin;
 use call_engine::acd::AgentId;
+use sans_io::Time;
 use session_core::Party;
 
 use super::command::{Refused, Target};
@@ -15,6 +16,8 @@ pub(super) struct Targets<'a> {
     pub(super) directory: &'a Directory,
     pub(super) engine: &'a Engine,
     pub(super) routing: &'a Routing,
+    /// Time of the question: rules may have hours.
+    pub(super) now: Time,
 }
 
 /// Party that a target names.
@@ -66,6 +69,6 @@ impl Targets<'_> {
             Some(person) => Origin::User(person.name.clone()),
             None => Origin::Gateway,
         };
-        self.routing.route(origin, number)
+        self.routing.route(self.now, origin, number)
     }
 }

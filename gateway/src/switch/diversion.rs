@@ -21,7 +21,7 @@ impl Switch {
         let mut parties = Vec::new();
         let mut here = None;
         for number in numbers {
-            let decision = self.routing.decide(Origin::User(user.to_owned()), &number);
+            let decision = self.routing.decide(now, Origin::User(user.to_owned()), &number);
             tracing::info!(
                 session = session.0,
                 decision = decision.kind(),

@@ -66,6 +66,7 @@ impl Switch {
         if let Some(settings) = settings {
             coordinator.adjust(settings.adjustment);
             self.ring_timeout = settings.ring_timeout;
+            self.routing.set_numbering(settings.numbering);
         }
         self.routing.set_plan(plan);
     }

@@ -26,7 +26,7 @@ impl Switch {
         let Some(origin) = user.or_else(trunk) else {
             return coordinator.refuse_refer(now, leg, StatusCode::FORBIDDEN);
         };
-        let decision = self.routing.decide(origin, &number);
+        let decision = self.routing.decide(now, origin, &number);
         tracing::info!(leg = leg.0, decision = decision.kind(), "transfer");
         match self.routing.destination(decision) {
             Destination::Party(party) => {

@@ -9,5 +9,5 @@ mod plan;
 mod trunks;
 
 pub use pattern::{Pattern, PatternError};
-pub use plan::{Action, Application, CallRequest, Decision, DialPlan, Origin, Rule};
+pub use plan::{Action, Application, CallRequest, CallerId, Decision, DialPlan, Origin, Rule};
 pub use trunks::{TrunkChoice, Trunks};

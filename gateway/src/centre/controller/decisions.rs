@@ -111,7 +111,7 @@ impl Controller {
         let released = call.release(cx.now);
         debug_assert_eq!(released, Default::default(), "a queue has no agent's call");
         if let Target::Number(number) = target
-            && let Destination::Party(party) = cx.routing.route(Origin::Gateway, &number)
+            && let Destination::Party(party) = cx.routing.route(cx.now, Origin::Gateway, &number)
         {
             self.forward(id, (*party, number), None, cx);
         } else {
