@@ -205,6 +205,7 @@ pub(crate) fn reason(record: &CallRecord) -> String {
         Cause::Caller if record.answered.is_none() => "the caller hung up before the answer",
         Cause::Caller => "the caller hung up",
         Cause::Callee => "the called party hung up",
+        Cause::Local if record.fault == Some(Fault::Capped) => "it lasted for as long as a cap allows",
         Cause::Local => "ended by the gateway",
         Cause::Away => "the browser did not come back",
         Cause::Lost => "the other end is gone",
@@ -221,6 +222,7 @@ pub(crate) fn reason(record: &CallRecord) -> String {
 
 #[cfg(test)]
 mod tests {
+    use call_engine::Origin;
     use sip_core::message::StatusCode;
 
     use super::*;
@@ -317,6 +319,8 @@ mod tests {
         let decision = Decision::Trunk {
             trunks: "carrier".into(),
             number: "+49301234".into(),
+            caller_id: None,
+            on_account_of: Origin::Gateway,
         };
         let lines = CallLines::begin(Time(0), SessionId(1), &call, &decision);
         assert_eq!(

@@ -144,6 +144,7 @@ impl Reloader {
         let settings = Settings {
             adjustment: adjustment(&changed),
             ring_timeout: changed.ring_timeout,
+            numbering: changed.numbering.clone(),
         };
         self.provisioning
             .reload(changed.clone(), settings)
@@ -184,6 +185,7 @@ pub(crate) fn adjustment(config: &Config) -> Adjustment {
         phone_codecs: config.media.phone_codecs.clone(),
         domains: config.domains.clone(),
         grace: config.grace,
+        caps: config.limits.caps.clone(),
         quotas: (config.limits.trunks.clone(), config.limits.users.clone()),
     }
 }
@@ -200,6 +202,8 @@ fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
         ("sip.udp", before.sip.udp != after.sip.udp),
         ("sip.tcp", before.sip.tcp != after.sip.tcp),
         ("sip.tls", before.sip.tls != after.sip.tls),
+        ("sip.client_ca", before.sip.client_ca != after.sip.client_ca),
+        ("sip.tls_host", before.sip.tls_host != after.sip.tls_host),
         (
             "sip.register_rate",
             before.sip.register_rate != after.sip.register_rate,

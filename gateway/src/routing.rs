@@ -4,10 +4,12 @@ mod reached;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use call_engine::{CallHandling, CallRequest, Decision, DialPlan, Origin, RingGroup};
 use media_core::control::Application as Sound;
-use session_core::Party;
+use sans_io::Time;
+use session_core::{CallerId, Numbering, Party, Source};
 use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 
@@ -23,6 +25,8 @@ const NO_PEER: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 #[derive(Clone, Debug, Default)]
 pub struct Routing {
     plan: DialPlan,
+    /// Way in which users dial; `None`: numbers are what they are.
+    numbering: Option<Arc<Numbering>>,
     peers: BTreeMap<String, SocketAddr>,
     reach: Reach,
 }
@@ -97,9 +101,15 @@ impl Routing {
     pub fn new(plan: DialPlan, peers: BTreeMap<String, SocketAddr>) -> Routing {
         Routing {
             plan,
+            numbering: None,
             peers,
             reach: Reach::default(),
         }
+    }
+
+    /// Reads numbers as they are dialled at a place from now on.
+    pub fn set_numbering(&mut self, numbering: Option<Arc<Numbering>>) {
+        self.numbering = numbering;
     }
 
     /// Routing with call handling of users, and with ring groups.
@@ -131,12 +141,15 @@ impl Routing {
         self.reach.handling.get(user).cloned().unwrap_or_default()
     }
 
-    /// Decision of the dial plan about a call.
+    /// Decision of the dial plan about a call at this time.
     #[must_use]
-    pub fn decide(&self, origin: Origin, number: &str) -> Decision {
+    pub fn decide(&self, now: Time, origin: Origin, number: &str) -> Decision {
+        // A trunk's numbers were read by its own form.
+        let is_dialled = !matches!(origin, Origin::Trunk(_));
+        let numbering = self.numbering.as_ref().filter(|_| is_dialled);
         self.plan.decide(&CallRequest {
-            origin,
-            number: number.to_owned(),
+            e164: numbering.and_then(|numbering| numbering.e164(number)),
+            ..CallRequest::new(origin, number, now)
         })
     }
 
@@ -145,9 +158,20 @@ impl Routing {
     pub fn destination(&self, decision: Decision) -> Destination {
         let party = match decision {
             Decision::User { name } => Party::User(name),
-            Decision::Trunk { trunks, number } => Party::Trunks {
+            Decision::Trunk {
+                trunks,
+                number,
+                caller_id,
+                on_account_of,
+            } => Party::Trunks {
                 tiers: trunks.tiers().to_vec(),
                 number,
+                caller_id: caller_id.map(shown),
+                on_account_of: match on_account_of {
+                    Origin::User(name) => Some(Source::User(name)),
+                    Origin::Trunk(name) => Some(Source::Trunk(name)),
+                    Origin::Anonymous | Origin::Gateway => None,
+                },
             },
             Decision::Peer { name, number } => match self.peer(&name, &number) {
                 Some(party) => party,
@@ -171,10 +195,10 @@ impl Routing {
         Destination::Party(Box::new(party))
     }
 
-    /// Destination of a number.
+    /// Destination of a number at this time.
     #[must_use]
-    pub fn route(&self, origin: Origin, number: &str) -> Destination {
-        self.destination(self.decide(origin, number))
+    pub fn route(&self, now: Time, origin: Origin, number: &str) -> Destination {
+        self.destination(self.decide(now, origin, number))
     }
 
     fn peer(&self, name: &str, number: &str) -> Option<Party> {
@@ -186,6 +210,14 @@ impl Routing {
             codecs: Vec::new(),
             credentials: None,
         })
+    }
+}
+
+fn shown(caller_id: call_engine::CallerId) -> CallerId {
+    match caller_id {
+        call_engine::CallerId::Pass => CallerId::Pass,
+        call_engine::CallerId::Number(number) => CallerId::Fixed(number),
+        call_engine::CallerId::Withheld => CallerId::Withheld,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The log of trunks: registrations at carriers, and targets of calls.
 
-use session_core::{Registrant, RegistrationState, TargetState, TargetStatus};
+use session_core::{Registrant, RegistrationState, Source, TargetState, TargetStatus};
 
 use crate::centre::view::{silence, trouble};
 
@@ -31,6 +31,12 @@ pub(crate) fn registration_changed(registrant: &Registrant, state: RegistrationS
             "the registrar refuses the registration for good; put the trunk's settings right and reload"
         ),
     }
+}
+
+/// Logs that a call was refused because of a cap. Who made it is for those who look closer.
+pub(crate) fn cap_reached(cap: &str, by: Option<&Source>) {
+    tracing::warn!(cap, "a call to a trunk was refused: the cap is reached");
+    tracing::debug!(cap, ?by, "cap reached");
 }
 
 /// Logs that the state of a trunk's target has changed.

@@ -184,6 +184,12 @@ impl<A: Application> Driver<A> {
                 let refusal = Refusal::handshake(peer, transport);
                 return self.on_event(self.clock.now(), Event::Refused(Box::new(refusal)));
             }
+            Some(transport::Event::Identified { flow, names }) => {
+                let now = self.clock.now();
+                return self
+                    .coordinator
+                    .handle_input(now, Input::Identified { flow, names });
+            }
             Some(transport::Event::Opened { .. }) | None => return,
         };
         let now = self.clock.now();

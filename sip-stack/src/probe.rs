@@ -43,7 +43,7 @@ impl Probe {
         let rng = Rng::from_entropy(stack::entropy()?);
         let (transports, inbox) = Transports::bind(listen, outbound, Limits::default(), clock).await?;
         let config = Config {
-            advertised: stack::advertised(transports.listeners(), None),
+            advertised: stack::advertised(transports.listeners(), None, None),
             allow: vec![Method::Options],
             ..config
         };
@@ -149,7 +149,12 @@ impl Probe {
             Some(transport::Event::Unreachable { addr }) => {
                 self.endpoint.handle_input(now, Input::Unreachable { addr });
             }
-            Some(transport::Event::Opened { .. } | transport::Event::Refused { .. }) | None => {}
+            Some(
+                transport::Event::Opened { .. }
+                | transport::Event::Identified { .. }
+                | transport::Event::Refused { .. },
+            )
+            | None => {}
         }
     }
 }

@@ -39,6 +39,9 @@ pub struct StackConfig {
     pub media: MediaConfig,
     /// Our DTLS certificate.
     pub identity: Arc<Identity>,
+    /// Host name by which others reach the TLS listeners, for `Via` and `Contact`, in place of their address: a peer that checks our
+    /// certificate finds it there (RFC 5922 §4).
+    pub tls_host: Option<String>,
     /// For the coordinator. `fingerprint` is taken from `identity` whatever stands here, and `endpoint.advertised` from
     /// the listeners where it is empty.
     pub sessions: session_core::Config,
@@ -99,7 +102,11 @@ impl Stack {
         let mut sessions = config.sessions;
         sessions.fingerprint = config.identity.fingerprint().clone();
         if sessions.endpoint.advertised.is_empty() {
-            sessions.endpoint.advertised = advertised(transports.listeners(), sessions.advertise);
+            sessions.endpoint.advertised = advertised(
+                transports.listeners(),
+                sessions.advertise,
+                config.tls_host.as_deref(),
+            );
         }
         let (events, media) = mpsc::channel(MEDIA_EVENTS);
         let media_config = MediaConfig {
@@ -156,7 +163,12 @@ pub(crate) fn entropy() -> Result<[u8; 32], StartError> {
 }
 
 /// Addresses of ours for requests before a flow has a better one: one listener for each transport and family.
-pub(crate) fn advertised(listeners: &[Listener], public: Option<std::net::IpAddr>) -> Vec<Advertised> {
+/// `tls_host`: as in [`StackConfig::tls_host`].
+pub(crate) fn advertised(
+    listeners: &[Listener],
+    public: Option<std::net::IpAddr>,
+    tls_host: Option<&str>,
+) -> Vec<Advertised> {
     let mut all: Vec<Advertised> = Vec::new();
     for listener in listeners {
         let ipv6 = listener.addr.is_ipv6();
@@ -168,7 +180,10 @@ pub(crate) fn advertised(listeners: &[Listener], public: Option<std::net::IpAddr
             all.push(Advertised {
                 transport: listener.transport,
                 ipv6,
-                address: addr.to_string(),
+                address: match tls_host.filter(|_| listener.transport == Transport::Tls) {
+                    Some(host) => format!("{host}:{}", addr.port()),
+                    None => addr.to_string(),
+                },
             });
         }
     }

@@ -11,7 +11,9 @@ use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::pem::PemObject;
 use sip_core::flow::{Destination, Flow, Transport};
 use sip_stack::Clock;
-use sip_stack::transport::tls::{ClientTls, KeyPair, PeerTls, Trust, server_config};
+use sip_stack::transport::tls::{
+    Certificate, ClientAuthorities, ClientTls, KeyPair, PeerTls, Trust, server_config,
+};
 use sip_stack::transport::ws::Policy;
 use sip_stack::transport::{BindError, Event, Inbox, Limits, Listen, Outbound, Seats, Transports};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -368,15 +370,15 @@ async fn udp_on_every_address_answers_from_the_one_that_was_hit() {
     }
 }
 
-struct Certificate {
+struct Pem {
     chain: String,
     key: String,
 }
 
-fn certificate(names: &[&str]) -> Certificate {
+fn certificate(names: &[&str]) -> Pem {
     let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
     let made = rcgen::generate_simple_self_signed(names).expect("certificate");
-    Certificate {
+    Pem {
         chain: made.cert.pem(),
         key: made.signing_key.serialize_pem(),
     }
@@ -474,6 +476,56 @@ async fn a_peer_with_settings_of_its_own_is_trusted_by_them_alone_and_sees_our_c
             assert_eq!(arrived.await, options(token, ""));
         }
     }
+}
+
+#[tokio::test]
+async fn a_peer_that_shows_a_certificate_is_known_by_its_names_and_one_without_is_let_in() {
+    let (gateway, carrier, stranger) = (
+        certificate(&["gw.example"]),
+        certificate(&["SIP.carrier.example", "sip2.carrier.example"]),
+        certificate(&["sip.carrier.example"]),
+    );
+    let pair = |of: &Pem| KeyPair::read(of.chain.as_bytes(), of.key.as_bytes()).expect("a pair");
+    let clients = ClientAuthorities::new(carrier.chain.as_bytes()).expect("authorities");
+    let tls = Certificate::new(pair(&gateway))
+        .server_config(&[], Some(&clients))
+        .expect("TLS");
+    let mut server = Side::listening(Listen::Tls(any(), tls)).await;
+    for (token, shown, names) in [
+        (1, None, Some(Vec::new())),
+        (
+            2,
+            Some(&carrier),
+            Some(vec!["sip.carrier.example", "sip2.carrier.example"]),
+        ),
+        // Nobody whom we trust vouches for it, whatever its names are.
+        (3, Some(&stranger), None),
+    ] {
+        let trust = Trust::Authorities(gateway.chain.as_bytes());
+        let tls = ClientTls::new(trust, shown.map(pair)).expect("TLS");
+        let mut client = Side::client(Outbound {
+            tls: Some(Arc::new(tls)),
+            ..Outbound::default()
+        })
+        .await;
+        let addr = to(Transport::Tls, server.addr(), Some("gw.example"));
+        assert!(client.send(&addr, &options(token, ""), u64::from(token)));
+        let Some(names) = names else {
+            while !matches!(client.next().await, Event::Closed { .. }) {}
+            assert!(matches!(server.next().await, Event::Refused { .. }));
+            continue;
+        };
+        if !names.is_empty() {
+            match server.next().await {
+                Event::Identified { names: read, .. } => assert_eq!(read, names),
+                other => panic!("nobody is identified: {other:?}"),
+            }
+        }
+        assert_eq!(server.message().await.1, options(token, ""));
+        drop(client);
+        assert!(matches!(server.next().await, Event::Closed { .. }));
+    }
+    assert!(ClientAuthorities::new(b"rubbish").is_err());
 }
 
 #[tokio::test]
@@ -632,10 +684,18 @@ async fn a_websocket_that_gives_no_sign_of_life_is_closed() {
             .expect("in time")
             .expect("alive")
         {
-            Event::Opened { flow, connection } => {
+            Event::Opened {
+                flow,
+                connection,
+                names,
+            } => {
                 let id = flow.id;
                 let dead = flow.remote == dead_at;
-                server.transports.handle_event(Event::Opened { flow, connection });
+                server.transports.handle_event(Event::Opened {
+                    flow,
+                    connection,
+                    names,
+                });
                 if dead {
                     break id;
                 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use call_engine::{CallHandling, DialPlan};
 use serde::{Deserialize, Serialize};
+use session_core::Numbering;
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
@@ -75,6 +76,8 @@ pub struct Settings {
     pub adjustment: session_core::Adjustment,
     /// Time that a phone may ring.
     pub ring_timeout: Duration,
+    /// Way in which numbers are dialled here.
+    pub numbering: Option<Arc<Numbering>>,
 }
 
 /// One is no other, whatever is in them.

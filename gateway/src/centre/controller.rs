@@ -227,6 +227,7 @@ impl Controller {
             directory: &self.directory,
             engine: &self.engine,
             routing: cx.routing,
+            now: cx.now,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use call_engine::Origin;
 use call_engine::acd::AgentId;
+use sans_io::Time;
 use session_core::Party;
 use session_core::identity::Diversion;
 
@@ -16,6 +17,8 @@ pub(super) struct Targets<'a> {
     pub(super) directory: &'a Directory,
     pub(super) engine: &'a Engine,
     pub(super) routing: &'a Routing,
+    /// Time of the question: rules may have hours.
+    pub(super) now: Time,
 }
 
 /// Party that a target names.
@@ -47,7 +50,7 @@ impl Targets<'_> {
                 })
             }
             Target::Number(number) => {
-                let callee = self.routing.phone(self.origin(by), number);
+                let callee = self.routing.phone(self.now, self.origin(by), number);
                 let Callee { party, diversions } = callee.map_err(|why| match why {
                     NoCallee::NotAllowed => Refused::NotAllowed,
                     NoCallee::Spared => Refused::Unreachable,
@@ -69,7 +72,7 @@ impl Targets<'_> {
 
     /// Destination of a number that an agent dials.
     pub(super) fn route(self, by: AgentId, number: &str) -> Destination {
-        self.routing.callee(self.origin(by), number)
+        self.routing.callee(self.now, self.origin(by), number)
     }
 
     fn origin(self, by: AgentId) -> Origin {

@@ -78,12 +78,7 @@ impl Config {
         }
         let rule = |pattern: &str, action: Action| {
             let pattern = Pattern::parse(pattern).ok()?;
-            Some(Rule {
-                pattern,
-                from_trunk: None,
-                rewrite: None,
-                action,
-            })
+            Some(Rule::new(pattern, action))
         };
         let to_queue = |name: &str| Action::Queue {
             name: name.to_owned(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use call_engine::{Action, CallRequest, Decision, Origin, Rule};
 use jiff::Timestamp;
+use sans_io::Time;
 use sip_stack::transport::local_addresses;
 
 use super::Config;
@@ -125,10 +126,7 @@ fn users<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Config) {
                 format!("users.password: the password of `{name}` {why}"),
             );
         }
-        let dialled = CallRequest {
-            origin: Origin::User(name.clone()),
-            number: name.clone(),
-        };
+        let dialled = CallRequest::new(Origin::User(name.clone()), name.clone(), Time::default());
         match plan.decide(&dialled) {
             Decision::User { .. } | Decision::Peer { .. } => {}
             Decision::Trunk { trunks, .. } => r.warn(

@@ -3,20 +3,23 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use sip_stack::transport::tls::ClientAuthorities;
 use toml::de::{DeTable, DeValue};
 
+use super::read_caps::read_caps;
 use super::read_choices::read_choices;
 use super::read_dial::read_rules;
 use super::read_groups::read_groups;
 use super::read_media::{other_family, read_media};
+use super::read_numbers::read_numbering;
 use super::read_park::read_park;
 use super::read_queues::read_queues;
 use super::read_trunks::read_trunks;
 use super::read_users::read_users;
 use super::reader::{Reader, Section, boolean, filled, number, set, text, unknown};
 use super::values::{
-    account_name, domain, dscp, identity, ip, network, origin, realm, seconds, seconds_or_never, socket,
-    sockets, store,
+    account_name, domain, dscp, identity, ip, network, origin, readable, realm, seconds, seconds_or_never,
+    socket, sockets, store,
 };
 use super::{Config, ConfigError, Overrides, Severity, doubts};
 
@@ -116,6 +119,8 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, overrides: &Overrides, b
     config.park = read_park(r, root, &config);
     set(&mut config.pause_reasons, read_choices(r, root, "pause_reasons"));
     set(&mut config.dispositions, read_choices(r, root, "dispositions"));
+    config.numbering = read_numbering(r, root);
+    config.limits.caps = read_caps(r, root);
     read_trunks(r, root, &mut config, base);
     config.upstream = read_upstream(r, root, &config);
     check_sockets(r, root, &config);
@@ -267,12 +272,33 @@ fn read_listeners<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &mut C
         }),
     );
     config.sip.identity = identity(r, &mut sip, base);
+    read_tls_clients(r, &mut sip, config, base);
     // A certificate without key, or one that cannot be used, was reported already.
     if !config.sip.tls.is_empty() && sip.written(&["certificate", "key"]) == 0 {
         let span = sip.span("tls").unwrap_or(0..0);
         r.fail(span, "sip.tls also needs sip.certificate and sip.key");
     }
     r.finish(sip);
+}
+
+/// Reads `client_ca` and `tls_host`.
+fn read_tls_clients<'t>(r: &mut Reader<'t>, sip: &mut Section<'t>, config: &mut Config, base: &Path) {
+    config.sip.client_ca = r.get(sip, "client_ca", |v| {
+        let path = readable(v, base)?;
+        let pem = std::fs::read(&path).unwrap_or_default();
+        ClientAuthorities::new(&pem)
+            .map_err(|error| format!("{error}; it must be a PEM file with certificates"))?;
+        Ok(path)
+    });
+    config.sip.tls_host = r.get(sip, "tls_host", domain);
+    for key in ["client_ca", "tls_host"] {
+        if let Some(at) = sip.span(key).filter(|_| config.sip.tls.is_empty()) {
+            r.fail(
+                at,
+                format!("sip.{key} has a meaning with `tls` alone, where we listen for it"),
+            );
+        }
+    }
 }
 
 /// Two listeners cannot have one socket.

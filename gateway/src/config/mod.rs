@@ -13,11 +13,13 @@ mod profile;
 mod prompts;
 pub(crate) mod queue;
 mod queue_ref;
+mod read_caps;
 mod read_choices;
 mod read_dial;
 mod read_groups;
 mod read_identity;
 mod read_media;
+mod read_numbers;
 mod read_outgoing;
 mod read_park;
 mod read_queues;
@@ -43,7 +45,7 @@ use std::time::Duration;
 use call_engine::{DialPlan, Rule};
 use media_core::control::Prompts;
 use media_core::negotiated::Codec;
-use session_core::{Limits, MessageSettings, Trunk, User};
+use session_core::{Limits, MessageSettings, Numbering, Trunk, User};
 use sip_stack::Dscp;
 use sip_stack::transport::tls::KeyPair;
 use toml::de::DeTable;
@@ -96,6 +98,8 @@ pub struct Config {
     pub limits: Limits,
     /// Instant messages.
     pub messages: MessageSettings,
+    /// Way in which numbers are dialled here; `None`: numbers are what is dialled.
+    pub numbering: Option<Arc<Numbering>>,
     /// Dial rules: the first match decides.
     pub rules: Vec<Rule>,
     /// Storage of everything that outlives the process.
@@ -177,6 +181,10 @@ pub struct Sip {
     pub tls: Vec<SocketAddr>,
     /// Certificate and key of the TLS listeners.
     pub identity: Option<Tls>,
+    /// File with the authorities (PEM) that vouch for the certificates of clients; `None`: nobody is asked for one.
+    pub client_ca: Option<PathBuf>,
+    /// Name by which others reach the TLS listeners, for `Via` and `Contact`.
+    pub tls_host: Option<String>,
     /// Offer SHA-256 before MD5 to phones (RFC 8760). Browsers know MD5 only and are offered no other.
     pub sha256: bool,
     /// Session interval that phones and trunks are asked for (RFC 4028); `None`: only where they ask.
@@ -297,6 +305,8 @@ impl Config {
                 tcp: vec![SocketAddr::new(ip, 5060)],
                 tls: Vec::new(),
                 identity: None,
+                client_ca: None,
+                tls_host: None,
                 sha256: false,
                 session_expires: Some(Duration::from_secs(1800)),
                 register_rate: 50,
@@ -322,6 +332,7 @@ impl Config {
             origins: Vec::new(),
             realm: "cordboard".into(),
             ring_timeout: Duration::from_secs(60),
+            numbering: None,
             grace: Duration::from_secs(15),
             users: BTreeMap::new(),
             call_handling: BTreeMap::new(),

@@ -2,15 +2,18 @@
 
 use std::ops::Range;
 
-use call_engine::{Action, Pattern, Rule, TrunkChoice, Trunks};
+use call_engine::acd::Hours;
+use call_engine::{Action, CallerId, Pattern, Rule, TrunkChoice, Trunks};
+use toml::de::DeValue;
 
 use super::Config;
 use super::centre::PRIORITY;
 use super::demo::{DEMO_PHONE, DEMO_QUEUES};
+use super::hours::{self, Holiday, Open, Zone};
 use super::read_outgoing::decimal;
 use super::reader::{Mixed, Reader, Section, boolean, filled, number, text, unknown};
 use super::setting::{Setting as _, Table};
-use super::values::{application, user_action};
+use super::values::{application, user_action, user_name};
 
 /// Keys of a rule that say where calls go; a rule has one of them.
 const ACTIONS: [&str; 7] = [
@@ -58,12 +61,21 @@ fn read_rule<'t>(
         r.fail(at, unknown("dial.from", "trunk", name, config.trunks.keys()));
     }
     let rewrite = r.get(section, "rewrite", |v| text(v).map(str::to_owned));
+    let hours = read_hours(r, section);
+    let caller_id = r.get(section, "caller_id", caller_id);
     let action = read_action(r, section, span)?;
+    if let (Some(at), false) = (section.span("caller_id"), matches!(action, Action::Trunk(_))) {
+        r.fail(at, "dial.caller_id: only trunks are shown a number; add trunk");
+    }
     check_action(r, section, span, (config, demo), &action);
     if let (Some(pattern), Some(rewrite)) = (&pattern, &rewrite) {
         check_rewrite(r, section, pattern, rewrite, span);
     }
-    let same = |rule: &&Rule| Some(&rule.pattern) == pattern.as_ref() && rule.from_trunk == from_trunk;
+    let same = |rule: &&Rule| {
+        Some(&rule.pattern) == pattern.as_ref()
+            && rule.from_trunk == from_trunk
+            && (rule.hours.is_none() || rule.hours == hours)
+    };
     if let Some(earlier) = before.iter().find(same) {
         let message = format!(
             "dial.match: this rule is never reached: `{}` is above it",
@@ -72,11 +84,38 @@ fn read_rule<'t>(
         r.fail(section.span("match").unwrap_or(span.clone()), message);
     }
     Some(Rule {
-        pattern: pattern?,
         from_trunk,
+        hours,
+        caller_id,
         rewrite,
-        action,
+        ..Rule::new(pattern?, action)
     })
+}
+
+/// Reads `hours`, `holidays` and `time_zone`: when the rule applies. `None`: always.
+fn read_hours<'t>(r: &mut Reader<'t>, section: &mut Section<'t>) -> Option<Hours> {
+    let open = r.list(section, "hours", |v| text(v)?.parse::<Open>());
+    let holidays = r.list(section, "holidays", |v| text(v)?.parse::<Holiday>());
+    let zone = r.get(section, "time_zone", |v| text(v)?.parse::<Zone>());
+    for key in ["holidays", "time_zone"] {
+        if let (Some(at), None) = (section.span(key), section.span("hours")) {
+            r.fail(at, format!("dial.{key}: belongs to `hours`, which are missing"));
+        }
+    }
+    Some(hours::resolve(
+        &open?,
+        &holidays.unwrap_or_default(),
+        zone.as_ref(),
+    ))
+}
+
+/// Caller that trunks are shown: a number, the caller's own, or nobody.
+fn caller_id(value: &DeValue<'_>) -> Result<CallerId, String> {
+    match text(value)? {
+        "pass" => Ok(CallerId::Pass),
+        "anonymous" => Ok(CallerId::Withheld),
+        _ => user_name(value).map(CallerId::Number),
+    }
 }
 
 /// Reads where a rule sends calls: exactly one of [`ACTIONS`].

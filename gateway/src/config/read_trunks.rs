@@ -10,6 +10,7 @@ use sip_core::flow::Transport;
 use super::Config;
 use super::profile::read_profile;
 use super::read_identity::read_identity;
+use super::read_numbers::read_trunk_numbers;
 use super::read_outgoing::{read_outgoing, read_places};
 use super::read_registration::{read_caller_id, read_proxy, read_register};
 use super::read_signalling::read_signalling;
@@ -40,6 +41,7 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
         }
         let register = read_register(r, &mut section, username.as_deref());
         let caller_id = read_caller_id(r, &mut section, register.as_ref());
+        let numbers = read_trunk_numbers(r, &mut section, config);
         let outbound_proxy = read_proxy(r, &mut section, transport);
         let from_domain = r.get(&mut section, "from_domain", domain);
         let timeout = r.get(&mut section, "timeout", |v| seconds(v, 1..=32));
@@ -51,6 +53,15 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
         let hold = r.get(&mut section, "hold", hold).unwrap_or_default();
         let t38 = r.get(&mut section, "t38", boolean).unwrap_or(true);
         let sources = r.list(&mut section, "sources", network);
+        let certificate_names = r
+            .list(&mut section, "certificate_names", domain)
+            .unwrap_or_default();
+        if let (Some(at), None) = (section.span("certificate_names"), &config.sip.client_ca) {
+            r.fail(
+                at,
+                "trunks.certificate_names: nobody is asked for a certificate; set `client_ca` in [sip] to the authorities of such trunks",
+            );
+        }
         let trusted = r.get(&mut section, "trusted", boolean).unwrap_or(true);
         let late_offer = r.get(&mut section, "late_offer", boolean).unwrap_or_default();
         let identity = read_identity(r, &mut section);
@@ -91,6 +102,10 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
                 transport,
                 sources,
                 follows_name,
+                certificate_names: certificate_names
+                    .iter()
+                    .map(|name| name.to_ascii_lowercase())
+                    .collect(),
                 username,
                 password,
                 timeout: Some(timeout.unwrap_or(TRUNK_TIMEOUT)),
@@ -98,6 +113,7 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
                 outbound_proxy,
                 register,
                 caller_id,
+                numbers,
                 from_domain,
                 late_offer,
                 watches,

@@ -1,12 +1,14 @@
 use std::path::Path;
 
 use call_engine::{Application, CallRequest, Decision, Origin};
+use sans_io::Time;
 use session_core::identity::{AssertedIn, DiversionIn, IdentityPolicy};
 use session_core::{CallerId, ContactUser, HoldPolicy, MediaSource, SrtpPolicy};
 
 use super::*;
 
 mod call_centre;
+mod numbers;
 mod reach;
 mod trunks;
 
@@ -30,10 +32,11 @@ fn demo_phone(number: &str) -> Decision {
 }
 
 fn decide(config: &Config, number: &str) -> Decision {
-    config.plan().decide(&CallRequest {
-        origin: Origin::User("1001".into()),
-        number: number.into(),
-    })
+    config.plan().decide(&CallRequest::new(
+        Origin::User("1001".into()),
+        number,
+        Time::default(),
+    ))
 }
 
 #[test]
@@ -138,6 +141,8 @@ fn a_file_overlays_the_defaults() {
     let out = Decision::Trunk {
         trunks: "carrier".into(),
         number: "+49301".into(),
+        caller_id: None,
+        on_account_of: Origin::User("1001".into()),
     };
     assert_eq!(decide(&config, "0301"), out);
     assert_eq!(decide(&config, "1001"), Decision::Reject { code: 404 });

@@ -72,23 +72,22 @@ fn international(country: &str) -> Result<Vec<Rule>, InitError> {
 #[cfg(test)]
 mod tests {
     use call_engine::{Action, Decision, DialPlan, Origin, Pattern};
+    use sans_io::Time;
 
     use super::*;
 
     /// The number that leaves when `dialled` is dialled in a country.
     fn leaves(country: &str, dialled: &str) -> Option<String> {
         let rule = |(pattern, rewrite): Rule| call_engine::Rule {
-            pattern: Pattern::parse(pattern).expect("a pattern"),
-            from_trunk: None,
             rewrite: (!rewrite.is_empty()).then_some(rewrite),
-            action: Action::Trunk("carrier".into()),
+            ..call_engine::Rule::new(
+                Pattern::parse(pattern).expect("a pattern"),
+                Action::Trunk("carrier".into()),
+            )
         };
         let rules = international(country).expect("a country").into_iter().map(rule);
         let plan = DialPlan::new(rules.collect(), std::iter::empty());
-        let request = call_engine::CallRequest {
-            origin: Origin::User("anna".into()),
-            number: dialled.into(),
-        };
+        let request = call_engine::CallRequest::new(Origin::User("anna".into()), dialled, Time::default());
         match plan.decide(&request) {
             Decision::Trunk { number, .. } => Some(number),
             _ => None,

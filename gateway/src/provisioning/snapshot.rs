@@ -138,14 +138,7 @@ impl Snapshot {
             rules.extend(
                 numbers
                     .filter(|(number, _)| plain(number))
-                    .filter_map(|(number, action)| {
-                        Some(Rule {
-                            pattern: Pattern::parse(number).ok()?,
-                            from_trunk: None,
-                            rewrite: None,
-                            action,
-                        })
-                    }),
+                    .filter_map(|(number, action)| Some(Rule::new(Pattern::parse(number).ok()?, action))),
             );
         }
         rules.extend(self.config.rules.iter().cloned());

@@ -1,6 +1,7 @@
 //! Where a call ends up that may be forwarded at once, and the members of ring groups: for whoever calls by an invitation.
 
 use call_engine::{Broken, Chain, Forwarded, Origin, Treatment};
+use sans_io::Time;
 use session_core::identity::{Diversion, DiversionReason};
 use session_core::{Caller, Party};
 use sip_core::message::StatusCode;
@@ -43,11 +44,11 @@ impl Routing {
     ///
     /// # Errors
     /// [`NoCallee`].
-    pub fn phone(&self, origin: Origin, number: &str) -> Result<Callee, NoCallee> {
-        let Destination::Party(named) = self.callee(origin.clone(), number) else {
+    pub fn phone(&self, now: Time, origin: Origin, number: &str) -> Result<Callee, NoCallee> {
+        let Destination::Party(named) = self.callee(now, origin.clone(), number) else {
             return Err(NoCallee::NotAllowed);
         };
-        let reached = self.reach(origin, number);
+        let reached = self.reach(now, origin, number);
         match reached.destination {
             Destination::Party(party) => Ok(Callee {
                 party: *party,
@@ -66,10 +67,10 @@ impl Routing {
 
     /// Destination of a number for an invitation: a group is a party of which everybody rings at once.
     #[must_use]
-    pub fn callee(&self, origin: Origin, number: &str) -> Destination {
-        match self.route(origin, number) {
+    pub fn callee(&self, now: Time, origin: Origin, number: &str) -> Destination {
+        match self.route(now, origin, number) {
             Destination::Group(group) => {
-                let members = self.members(group.members.iter().map(String::as_str));
+                let members = self.members(now, group.members.iter().map(String::as_str));
                 match members.is_empty() {
                     true => Destination::Nobody(StatusCode::TEMPORARILY_UNAVAILABLE),
                     false => Destination::Party(Box::new(Party::Any(members))),
@@ -81,11 +82,11 @@ impl Routing {
 
     /// The same, forwarding included.
     #[must_use]
-    pub fn reach(&self, origin: Origin, number: &str) -> Reached {
+    pub fn reach(&self, now: Time, origin: Origin, number: &str) -> Reached {
         let (mut chain, mut diversions) = (Chain::default(), Vec::new());
         let (mut origin, mut number) = (origin, number.to_owned());
         let destination = loop {
-            let user = match self.callee(origin, &number) {
+            let user = match self.callee(now, origin, &number) {
                 Destination::Party(party) => match *party {
                     Party::User(user) => user,
                     party => break Destination::Party(Box::new(party)),
@@ -122,8 +123,8 @@ impl Routing {
 
     /// Parties that members of a ring group are. Those who do not want to be disturbed are left out, and so is whoever has no phone.
     #[must_use]
-    pub fn members<'m>(&self, members: impl Iterator<Item = &'m str>) -> Vec<Party> {
-        let parties = members.filter_map(|member| match self.route(Origin::Gateway, member) {
+    pub fn members<'m>(&self, now: Time, members: impl Iterator<Item = &'m str>) -> Vec<Party> {
+        let parties = members.filter_map(|member| match self.route(now, Origin::Gateway, member) {
             Destination::Party(party) => Some(*party),
             _ => None,
         });

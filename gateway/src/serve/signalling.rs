@@ -34,7 +34,7 @@ pub(super) fn settings(
     let mut listen: Vec<Listen> = config.sip.udp.iter().copied().map(Listen::Udp).collect();
     listen.extend(config.sip.tcp.iter().copied().map(Listen::Tcp));
     if let Some(certificate) = &certificates.sip {
-        let server = tls::server(certificate, &[])?;
+        let server = tls::server(certificate, &[], config.sip.client_ca.as_deref())?;
         listen.extend(
             config
                 .sip
@@ -63,6 +63,7 @@ pub(super) fn settings(
         ..Outbound::default()
     };
     Ok(StackConfig {
+        tls_host: config.sip.tls_host.clone(),
         listen,
         outbound,
         limits: Limits {

@@ -59,7 +59,7 @@ impl Bound {
     /// The port with TLS, where there is a certificate.
     pub(super) fn with_tls(self, certificates: &Certificates) -> Result<Bound, ServeError> {
         let tls = match &certificates.http {
-            Some(certificate) => Some(tls::server(certificate, &["http/1.1"])?),
+            Some(certificate) => Some(tls::server(certificate, &["http/1.1"], None)?),
             None => None,
         };
         Ok(Bound { tls, ..self })

@@ -25,7 +25,7 @@ impl Switch {
         }
         let is_alone = underway.is_some() && coordinator.rings_alone(session, leg);
         if let ([number], true) = (&numbers[..], is_alone) {
-            let decision = self.routing.decide(Origin::User(user.to_owned()), number);
+            let decision = self.routing.decide(now, Origin::User(user.to_owned()), number);
             tracing::info!(
                 session = session.0,
                 decision = decision.kind(),
@@ -42,7 +42,7 @@ impl Switch {
         let mut parties = Vec::new();
         let mut here = None;
         for number in numbers {
-            let decision = self.routing.decide(Origin::User(user.to_owned()), &number);
+            let decision = self.routing.decide(now, Origin::User(user.to_owned()), &number);
             tracing::info!(
                 session = session.0,
                 decision = decision.kind(),
@@ -51,7 +51,10 @@ impl Switch {
             match self.routing.destination(decision) {
                 Destination::Party(party) => parties.extend(self.unless_spared(*party)),
                 Destination::Group(group) => {
-                    parties.extend(self.routing.members(group.members.iter().map(String::as_str)));
+                    parties.extend(
+                        self.routing
+                            .members(now, group.members.iter().map(String::as_str)),
+                    );
                 }
                 Destination::Nobody(_) => {}
                 destination => here = here.or(Some((number, destination))),

@@ -99,6 +99,7 @@ impl Switch {
                     sentry.adopt(&ban);
                 }
             }
+            Event::CapReached { cap, by } => trunk_log::cap_reached(&cap, by.as_ref()),
             Event::Registration { registrant, state } => trunk_log::registration_changed(&registrant, state),
             Event::Target { trunk, target } => trunk_log::target_changed(&trunk, &target),
             Event::Reachable { user, reachable } => tracing::debug!(user, reachable, "reachable"),

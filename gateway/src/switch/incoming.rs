@@ -23,7 +23,7 @@ impl Switch {
         if let Some(way) = &call.way {
             return self.between(now, session, (call, way), coordinator);
         }
-        let decision = self.routing.decide(origin(&call.source), &call.to);
+        let decision = self.routing.decide(now, origin(&call.source), &call.to);
         let lines = CallLines::begin(now, session, call, &decision);
         let kind = lines.kind();
         self.lines.insert(session, lines);
@@ -50,6 +50,8 @@ impl Switch {
             Way::Out { trunk } => Decision::Trunk {
                 trunks: trunk.as_str().into(),
                 number: call.to.clone(),
+                caller_id: None,
+                on_account_of: origin(&call.source),
             },
             Way::In { user } => Decision::User { name: user.clone() },
         };

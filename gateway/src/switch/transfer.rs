@@ -26,7 +26,7 @@ impl Switch {
         let Some(origin) = user.or_else(trunk) else {
             return coordinator.refuse_refer(now, leg, StatusCode::FORBIDDEN);
         };
-        let reached = self.routing.reach(origin, &number);
+        let reached = self.routing.reach(now, origin, &number);
         tracing::info!(leg = leg.0, decision = reached.destination.kind(), "transfer");
         match reached.destination {
             Destination::Party(party) => {

@@ -99,8 +99,13 @@ impl Switch {
                 Treatment::Refuse => return coordinator.reject(now, session, DO_NOT_DISTURB),
                 Treatment::Forward(to, why) => (to.to_owned(), why),
             };
-            destination = match self.forward(session, &mut call, (Origin::User(user), &to, why), coordinator)
-            {
+            destination = match self.forward(
+                now,
+                session,
+                &mut call,
+                (Origin::User(user), &to, why),
+                coordinator,
+            ) {
                 Ok(destination) => destination,
                 Err(broken) => return coordinator.reject_failed(now, session, code_of(broken)),
             };
@@ -132,7 +137,7 @@ impl Switch {
         let Some((origin, to, why)) = next else {
             return coordinator.reject_failed(now, session, code);
         };
-        match self.forward(session, &mut call, (origin, &to, why), coordinator) {
+        match self.forward(now, session, &mut call, (origin, &to, why), coordinator) {
             Ok(destination) => self.carry(now, session, call, (to, destination), coordinator),
             Err(broken) => coordinator.reject_failed(now, session, code_of(broken)),
         }
@@ -162,13 +167,14 @@ impl Switch {
     /// Notes that a call goes on to a number, which is dialled with the rights of `origin`. Returns where that leads.
     fn forward(
         &self,
+        now: Time,
         session: SessionId,
         call: &mut Underway,
         (origin, to, why): (Origin, &str, Forwarded),
         coordinator: &mut Coordinator,
     ) -> Result<Destination, Broken> {
         call.chain.forward()?;
-        let decision = self.routing.decide(origin, to);
+        let decision = self.routing.decide(now, origin, to);
         let reason = reason_of(why);
         tracing::info!(
             session = session.0,
@@ -238,7 +244,7 @@ impl Switch {
             let others = members
                 .into_iter()
                 .filter(|name| call.user.as_deref() != Some(*name));
-            self.routing.members(others)
+            self.routing.members(now, others)
         });
         let attempts = stages
             .filter(|parties| !parties.is_empty())

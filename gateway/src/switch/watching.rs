@@ -18,7 +18,7 @@ impl Switch {
         watch: &WatchRequest,
         coordinator: &mut Coordinator,
     ) {
-        match self.routing.decide(origin(&watch.source), &watch.number) {
+        match self.routing.decide(now, origin(&watch.source), &watch.number) {
             Decision::User { name } => coordinator.admit_watch(now, subscription, &name),
             Decision::Park { slot: Some(slot) } => {
                 coordinator.admit_watch_of_place(now, subscription, &slot);
@@ -38,7 +38,7 @@ impl Switch {
         about: &MailboxNotice,
         coordinator: &mut Coordinator,
     ) {
-        match self.routing.decide(origin(&about.source), &about.number) {
+        match self.routing.decide(now, origin(&about.source), &about.number) {
             Decision::User { name } => coordinator.take_notice(now, notice, &name),
             decision => {
                 tracing::debug!(number = %about.number, ?decision, "no user with a mailbox");
@@ -58,7 +58,7 @@ impl Switch {
         if let Some(client) = &about.client {
             return coordinator.deliver_message(now, message, &Party::User(client.clone()));
         }
-        match self.routing.route(origin(&about.source), &about.to) {
+        match self.routing.route(now, origin(&about.source), &about.to) {
             Destination::Party(party) => coordinator.deliver_message(now, message, &party),
             Destination::Nobody(code) => coordinator.refuse_message(now, message, code),
             Destination::Queue { .. }

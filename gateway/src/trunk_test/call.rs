@@ -132,6 +132,7 @@ fn settings(
         messages: session_core::MessageSettings::default(),
     };
     Ok(StackConfig {
+        tls_host: None,
         listen,
         outbound: outbound(config)?,
         limits: Limits::default(),

@@ -15,6 +15,6 @@ pub use call_handling::{
     Broken, CallHandling, Chain, Forwarded, InVain, MOST_FORWARDINGS, NO_ANSWER_AFTER, Treatment,
 };
 pub use pattern::{Pattern, PatternError};
-pub use plan::{Action, Application, CallRequest, Decision, DialPlan, Origin, Rule};
+pub use plan::{Action, Application, CallRequest, CallerId, Decision, DialPlan, Origin, Rule};
 pub use ring_group::{RingGroup, RingStrategy};
 pub use trunks::{TrunkChoice, Trunks};

@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use sans_io::Time;
+
+use crate::acd::Hours;
 use crate::{Pattern, Trunks};
 
 /// Facts about a call that the plan decides by.
@@ -12,6 +15,23 @@ pub struct CallRequest {
     pub origin: Origin,
     /// Digits or a name that was dialled.
     pub number: String,
+    /// The same number in E.164, if it is one of the public network as it was dialled. Rules may match either.
+    pub e164: Option<String>,
+    /// Time of the call.
+    pub at: Time,
+}
+
+impl CallRequest {
+    /// A call to what was dialled, at that time.
+    #[must_use]
+    pub fn new(origin: Origin, number: impl Into<String>, at: Time) -> CallRequest {
+        CallRequest {
+            origin,
+            number: number.into(),
+            e164: None,
+            at,
+        }
+    }
 }
 
 /// Origin of a call.
@@ -39,8 +59,12 @@ pub enum Decision {
     Trunk {
         /// The trunks that may take the call.
         trunks: Trunks,
-        /// The number as they want it.
+        /// The number.
         number: String,
+        /// Number that they are shown; `None`: as each of them says.
+        caller_id: Option<CallerId>,
+        /// Whoever it is on account of.
+        on_account_of: Origin,
     },
     /// The call waits for an agent.
     Queue {
@@ -103,6 +127,17 @@ pub enum Application {
     Tone,
 }
 
+/// Caller that a trunk is shown by a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallerId {
+    /// The caller's own number, whatever the trunk says.
+    Pass,
+    /// This number.
+    Number(String),
+    /// Nobody: the caller stays unknown.
+    Withheld,
+}
+
 /// One line of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
@@ -110,11 +145,41 @@ pub struct Rule {
     pub pattern: Pattern,
     /// Trunk whose calls alone it applies to.
     pub from_trunk: Option<String>,
+    /// Hours in which alone it applies; `None`: always.
+    pub hours: Option<Hours>,
+    /// Caller that trunks are shown, where it calls by one; `None`: as each trunk says.
+    pub caller_id: Option<CallerId>,
     /// Rewriting of the number before the action: `$1` to `$9` and `$0` (all of it) are filled in. `None`:
     /// stays as dialled.
     pub rewrite: Option<String>,
     /// Action of the rule.
     pub action: Action,
+}
+
+impl Rule {
+    /// A rule for everybody, at any hour.
+    #[must_use]
+    pub fn new(pattern: Pattern, action: Action) -> Rule {
+        Rule {
+            pattern,
+            from_trunk: None,
+            hours: None,
+            caller_id: None,
+            rewrite: None,
+            action,
+        }
+    }
+
+    /// True if it can decide about a call, whatever was dialled.
+    fn applies(&self, call: &CallRequest) -> bool {
+        let of_caller = match (&self.from_trunk, &call.origin) {
+            (Some(wanted), Origin::Trunk(name)) => wanted == name,
+            (Some(_), _) => false,
+            (None, Origin::Trunk(_) | Origin::Anonymous) => !matches!(self.action, Action::Trunk(_)),
+            (None, Origin::User(_) | Origin::Gateway) => true,
+        };
+        of_caller && self.hours.as_ref().is_none_or(|hours| hours.is_open(call.at))
+    }
 }
 
 /// Action of a rule.
@@ -191,23 +256,22 @@ impl DialPlan {
         self
     }
 
-    /// The first rule that matches decides; without one, a user of that name is called, else a queue, else a ring group, else (for users) parked calls, else nobody (404). A caller from a
+    /// The first rule that matches decides; without one, a user of that name is called, else a queue, else a ring group, else (for users) a
+    /// slot for parked calls, else nobody (404). A caller from a
     /// trunk never reaches another trunk unless a rule for that trunk says so: nobody calls out on our account. What is
     /// decided is not put to the plan again, so no plan can loop.
+    ///
+    /// A rule may match what was dialled, or the number in E.164 ([`CallRequest::e164`]), which then is the number of the call.
     ///
     /// Visual separators in a number (RFC 3966 §5.1.1) and spaces count for nothing: `+49 (30) 123-45` is `+493012345`.
     #[must_use]
     pub fn decide(&self, call: &CallRequest) -> Decision {
         let dialled = self.plain(&call.number);
-        for rule in &self.rules {
-            let applies = match (&rule.from_trunk, &call.origin) {
-                (Some(wanted), Origin::Trunk(name)) => wanted == name,
-                (Some(_), _) => false,
-                (None, Origin::Trunk(_) | Origin::Anonymous) => !matches!(rule.action, Action::Trunk(_)),
-                (None, Origin::User(_) | Origin::Gateway) => true,
-            };
-            // A pattern may itself be written with separators.
-            let mut texts = [&*dialled, &*call.number].into_iter().filter(|_| applies);
+        // Whom a number belongs to here, it does not lead away from.
+        let public = call.e164.as_deref().filter(|_| !self.is_inside(&dialled));
+        for rule in self.rules.iter().filter(|rule| rule.applies(call)) {
+            // A pattern may itself be written with separators, or for the number as it is known everywhere.
+            let mut texts = [&*dialled, &*call.number].into_iter().chain(public);
             let Some((text, caught)) = texts.find_map(|text| Some((text, rule.pattern.matches(text)?)))
             else {
                 continue;
@@ -226,7 +290,12 @@ impl DialPlan {
                     match trunks {
                         None => continue,
                         Some(_) if number.is_empty() => Decision::Reject { code: 484 },
-                        Some(trunks) => Decision::Trunk { trunks, number },
+                        Some(trunks) => Decision::Trunk {
+                            trunks,
+                            number,
+                            caller_id: rule.caller_id.clone(),
+                            on_account_of: call.origin.clone(),
+                        },
                     }
                 }
                 Action::Queue { name, priority } => Decision::Queue {
@@ -268,6 +337,15 @@ impl DialPlan {
         } else {
             Cow::Borrowed(dialled)
         }
+    }
+
+    /// True for a user's name, or a number of a queue, of a ring group or for parked calls.
+    fn is_inside(&self, dialled: &str) -> bool {
+        self.users.contains(dialled)
+            || [&self.queues, &self.groups]
+                .iter()
+                .any(|names| names.contains_key(dialled))
+            || self.park.contains_key(dialled)
     }
 
     fn user(&self, name: &str) -> Decision {

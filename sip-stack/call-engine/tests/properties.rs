@@ -4,6 +4,7 @@ use call_engine::{Action, Application, CallRequest, Decision, DialPlan, Origin, 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use sans_io::Time;
 
 const USERS: [&str; 3] = ["1001", "alice", "10"];
 const TRUNKS: [&str; 2] = ["carrier", "pbx"];
@@ -101,10 +102,9 @@ prop_compose! {
     ) -> Option<Rule> {
         let text = write(&pieces) + tail;
         Some(Rule {
-            pattern: Pattern::parse(&text).ok()?,
             from_trunk: from.map(str::to_owned),
             rewrite: rewrite.map(str::to_owned),
-            action,
+            ..Rule::new(Pattern::parse(&text).ok()?, action)
         })
     }
 }
@@ -149,12 +149,12 @@ proptest! {
 
     #[test]
     fn whatever_is_decided_exists_and_is_allowed((rules, plan) in plan(), origin in origin(), number in number()) {
-        let call = CallRequest { origin, number };
+        let call = CallRequest::new(origin, number, Time::default());
         let decision = plan.decide(&call);
         prop_assert_eq!(&decision, &plan.decide(&call));
         match &decision {
             Decision::User { name } => prop_assert!(USERS.contains(&name.as_str())),
-            Decision::Trunk { trunks, number } => {
+            Decision::Trunk { trunks, number, .. } => {
                 let name = trunks.names().next().unwrap_or_default();
                 prop_assert!(!number.is_empty());
                 let allowed = rules.iter().any(|rule| {
@@ -190,14 +190,9 @@ proptest! {
     /// Rules after the one that decided have no say.
     #[test]
     fn the_first_match_wins((rules, plan) in plan(), more in vec(rule(), 0..4), number in number()) {
-        let call = CallRequest { origin: Origin::User("alice".into()), number };
+        let call = CallRequest::new(Origin::User("alice".into()), number, Time::default());
         let decision = plan.decide(&call);
-        let catch_all = Rule {
-            pattern: Pattern::parse("!").expect("a pattern"),
-            from_trunk: None,
-            rewrite: None,
-            action: Action::Reject(699),
-        };
+        let catch_all = Rule::new(Pattern::parse("!").expect("a pattern"), Action::Reject(699));
         let closed: Vec<Rule> = rules.iter().cloned().chain([catch_all]).collect();
         let users = || USERS.map(str::to_owned);
         let decided_by_rule = DialPlan::new(closed.clone(), users()).decide(&call);

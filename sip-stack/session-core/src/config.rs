@@ -17,9 +17,11 @@ use sip_core::flow::Transport;
 use sip_core::uri::Uri;
 
 use crate::admission::{Limits, Quota};
+use crate::caps::Cap;
 use crate::guard::{self, Network};
 use crate::identity::IdentityPolicy;
 use crate::instant::MessageSettings;
+use crate::numbers::TrunkNumbers;
 use crate::registration::TrunkRegistration;
 use crate::trunk::Outgoing;
 
@@ -159,6 +161,8 @@ pub struct Adjustment {
     pub grace: Duration,
     /// Limits of trunks and users, by name.
     pub quotas: (BTreeMap<String, Quota>, BTreeMap<String, Quota>),
+    /// Caps on calls to trunks, against toll fraud.
+    pub caps: Vec<Cap>,
 }
 
 /// Users and trunks that may register and call.
@@ -246,6 +250,9 @@ pub struct Trunk {
     pub sources: Vec<Network>,
     /// True if its calls come from the addresses that its names resolve to: `sources` follows them.
     pub follows_name: bool,
+    /// Names, in lower case, of which it shows one in its certificate (mutual TLS). If there are any, its calls are known by that alone,
+    /// and not by their address.
+    pub certificate_names: Vec<String>,
     /// For digest towards it.
     pub username: Option<String>,
     /// For digest towards it.
@@ -261,6 +268,8 @@ pub struct Trunk {
     pub register: Option<TrunkRegistration>,
     /// Number that our calls show it.
     pub caller_id: CallerId,
+    /// Form of numbers in calls both ways.
+    pub numbers: TrunkNumbers,
     /// Domain of `From` in calls to it; `None`: that of the address of record, or of the trunk if it asks for credentials, or ours.
     pub from_domain: Option<String>,
     /// True if our INVITEs to it bring no offer: it offers in its answer, and our ACK answers (RFC 3261 §13.2.1).
@@ -309,6 +318,8 @@ pub enum CallerId {
     Pass,
     /// The same for all calls.
     Fixed(String),
+    /// None: the caller is anonymous, and named only in the headers of [`IdentityPolicy`] as one who wants to stay unknown.
+    Withheld,
 }
 
 impl Trunk {
@@ -321,6 +332,7 @@ impl Trunk {
             transport: Transport::Udp,
             sources: Vec::new(),
             follows_name: false,
+            certificate_names: Vec::new(),
             username: None,
             password: None,
             timeout: None,
@@ -328,6 +340,7 @@ impl Trunk {
             outbound_proxy: None,
             register: None,
             caller_id: CallerId::Pass,
+            numbers: TrunkNumbers::default(),
             from_domain: None,
             late_offer: false,
             trusted: true,

@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, VecDeque};
 
 use media_core::control::{BridgeId, Command, LegId};
 use media_core::negotiated::Codec;
-use sans_io::{Deadline, Rng, Timers};
+use sans_io::{Deadline, Rng, Time, Timers};
 use sip_core::endpoint::{Endpoint, SessionWish};
 use sip_core::registrar;
 
 use crate::SessionId;
+use crate::caps::Caps;
 use crate::config::{Config, SessionPolicy};
 use crate::coordinator::{Output, Timer};
 use crate::directory::Directory;
@@ -29,6 +30,7 @@ pub(crate) struct Context {
     pub(crate) timers: Timers<Timer>,
     pub(crate) index: Index,
     pub(crate) trunks: Trunks,
+    pub(crate) caps: Caps,
     out: VecDeque<Output>,
     /// Calls in which something that was passed on may have to be taken back.
     unsettled: BTreeSet<SessionId>,
@@ -42,6 +44,8 @@ impl Context {
     pub(crate) fn new(config: Config, rng: Rng, endpoint: Endpoint, directory: Directory) -> Context {
         let shards = config.shards;
         let last_id = config.first_id;
+        let mut caps = Caps::default();
+        caps.set(config.limits.caps.clone());
         Context {
             upstream: Upstream::new(config.upstream.clone(), config.secret),
             config,
@@ -51,6 +55,7 @@ impl Context {
             timers: Timers::default(),
             index: Index::new(shards),
             trunks: Trunks::default(),
+            caps,
             out: VecDeque::new(),
             unsettled: BTreeSet::new(),
             changed_bridges: Vec::new(),
@@ -127,8 +132,9 @@ impl Context {
     }
 
     /// A leg that is over, or ends before its INVITE was sent, takes up its trunk no longer.
-    pub(crate) fn release(&mut self, leg: &Leg) {
+    pub(crate) fn release(&mut self, now: Time, leg: &Leg) {
         self.index.release(leg);
+        self.caps.end(leg.id(), now);
         if let Some(trunk) = leg.trunk() {
             self.trunks.forget(trunk, leg.id());
         }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use media_core::control::{self, BridgeId, Command, LegId, StreamIndex};
 use sans_io::{Deadline, Rng, Time, earlier};
 use sip_core::endpoint::{self, Endpoint, QueryId};
-use sip_core::flow::Destination;
+use sip_core::flow::{Destination, FlowId};
 use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 
@@ -22,7 +22,7 @@ use crate::instant::{MessageId, Messages};
 use crate::leg::Leg;
 use crate::registration::Registrations;
 use crate::trunk::Located;
-use crate::upstream::Relays;
+use crate::upstream::{RelayedSubscriptions, Relays};
 use crate::watch::Watches;
 
 /// The one authority on live calls.
@@ -41,6 +41,8 @@ pub struct Coordinator {
     messages: Messages,
     /// Requests of clients of the PBX.
     relays: Relays,
+    /// Subscriptions of clients of the PBX.
+    relayed_subscriptions: RelayedSubscriptions,
     /// True if names of trunks are followed.
     follows: bool,
 }
@@ -52,6 +54,7 @@ pub(crate) enum Timer {
     Session(SessionId),
     Goodbye(LegId),
     Recover(LegId),
+    Longest(LegId),
     Silence(LegId),
     Absent(SessionId),
     Attempt(SessionId),
@@ -83,6 +86,13 @@ pub enum Input {
         name: Uri,
         /// Its targets, in whichever order.
         found: Vec<Located>,
+    },
+    /// A connection is that of a peer with these names: those of its certificate, which was checked, in lower case.
+    Identified {
+        /// The connection.
+        flow: FlowId,
+        /// The names.
+        names: Vec<String>,
     },
     /// The deadline passed.
     Timeout,
@@ -147,6 +157,7 @@ impl Coordinator {
             watches: Watches::default(),
             messages: Messages::default(),
             relays,
+            relayed_subscriptions: RelayedSubscriptions::default(),
             follows: false,
         };
         coordinator.follow_trunks();
@@ -161,6 +172,7 @@ impl Coordinator {
             Input::Sip(input) => self.on_sip(now, input),
             Input::Media { event, .. } => self.on_media(now, event),
             Input::Located { trunk, name, found } => self.located(&trunk, &name, found),
+            Input::Identified { flow, names } => self.context.directory.set_names(flow, names),
             Input::Timeout => {
                 let cx = &mut self.context;
                 cx.endpoint.handle_input(now, endpoint::Input::Timeout);
@@ -181,6 +193,7 @@ impl Coordinator {
         if let endpoint::Input::FlowClosed { flow } = &input {
             let flow = *flow;
             self.unbind(now, flow);
+            self.context.directory.forget_names(flow);
             self.context.endpoint.handle_input(now, input);
             if let Some(registrar) = self.registrations.reached_over(flow) {
                 self.context.trunks.connection_lost(registrar);
@@ -219,6 +232,9 @@ impl Coordinator {
                 self.with_leg(leg, |call, cx| {
                     call.not_recovered(cx, now, leg, StatusCode::NOT_ACCEPTABLE_HERE)
                 });
+            }
+            Timer::Longest(leg) => {
+                self.with_leg(leg, |call, cx| call.talked_too_long(cx, now, leg));
             }
             Timer::Silence(leg) => self.ask_peer(now, leg),
             Timer::Absent(session) => {
@@ -465,6 +481,10 @@ impl Coordinator {
 
     pub(crate) fn upstream_mut(&mut self) -> (&mut Relays, &mut Admission, &mut Context) {
         (&mut self.relays, &mut self.admission, &mut self.context)
+    }
+
+    pub(crate) fn relayed_subscriptions_mut(&mut self) -> (&mut RelayedSubscriptions, &mut Context) {
+        (&mut self.relayed_subscriptions, &mut self.context)
     }
 
     pub(crate) fn probes_mut(&mut self) -> &mut BTreeMap<endpoint::RequestId, String> {

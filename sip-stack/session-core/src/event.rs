@@ -60,6 +60,13 @@ pub enum Event {
         /// The leg.
         leg: LegId,
     },
+    /// A call to a trunk was refused because a cap against toll fraud is reached.
+    CapReached {
+        /// Name of the cap.
+        cap: String,
+        /// Whoever the call was on account of; `None`: the gateway itself.
+        by: Option<Source>,
+    },
     /// A user's phone that was dialled names another place (a 3xx: call forwarding). The caller waits for
     /// [`follow`](crate::Coordinator::follow) or [`undial`](crate::Coordinator::undial).
     Diverted {
@@ -365,6 +372,7 @@ impl Event {
             | Event::Report { session, .. }
             | Event::Ended { session, .. } => Some(*session),
             Event::Bridge(_)
+            | Event::CapReached { .. }
             | Event::Alive { .. }
             | Event::Reachable { .. }
             | Event::Refused(_)

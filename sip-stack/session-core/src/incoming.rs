@@ -230,23 +230,27 @@ impl Coordinator {
 /// Caller and callee, as the application is told.
 fn describe(cx: &Context, request: &Message, source: Source, flow: Flow, device: Device) -> IncomingCall {
     let sender = Sender::of(&cx.directory, &source);
-    let (Caller { user: from, display }, identity) = read(request, &sender);
+    let (Caller { mut user, display }, mut identity) = read(request, &sender);
     let uri = request.request_uri().and_then(|uri| UriRef::parse(uri).ok());
     let way = cx.way(&source, &called(request));
-    let source_name = match &source {
-        Source::Trunk(name) => Some(name.clone()),
-        Source::User(_) | Source::Anyone => None,
+    let mut to = match &way {
+        Some(Way::In { user }) => user.clone(),
+        _ => called(request),
     };
+    if let (Source::Trunk(name), None) = (&source, &way) {
+        to = dialled(cx, request, name);
+        if let Some(trunk) = cx.directory.trunk(name) {
+            to = trunk.numbers.read(&to).into_owned();
+            user = trunk.numbers.read(&user).into_owned();
+            identity.read_numbers(&trunk.numbers);
+        }
+    }
     IncomingCall {
-        from,
+        from: user,
         source,
         display,
         identity,
-        to: match (&way, &source_name) {
-            (Some(Way::In { user }), _) => user.clone(),
-            (_, Some(trunk)) => dialled(cx, request, trunk),
-            (_, None) => called(request),
-        },
+        to,
         domain: uri.map(host_of).unwrap_or_default(),
         peer: flow.remote,
         call_id: request.call_id().to_owned(),

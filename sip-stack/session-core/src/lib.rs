@@ -7,6 +7,7 @@
 mod admission;
 mod bridge;
 mod call;
+mod caps;
 pub mod config;
 mod context;
 mod coordinator;
@@ -20,6 +21,7 @@ mod incoming;
 mod index;
 mod instant;
 mod leg;
+mod numbers;
 mod record;
 mod recovery;
 mod registration;
@@ -35,6 +37,7 @@ mod watch;
 pub use admission::{Excess, Limits, MAX_USER, Quota, Reason, Refusal};
 pub use bridge::{BridgeError, BridgeInfo};
 pub use call::{CallSession, CallState, SessionId};
+pub use caps::{Cap, CapPer, Talk};
 pub use config::{
     Access, Adjustment, CallerId, Config, Credentials, HoldPolicy, Lent, SessionPolicy, SignallingPolicy,
     Trunk, User,
@@ -47,6 +50,7 @@ pub use instant::{IncomingMessage, MessageCounts, MessageId, MessageSettings};
 pub use leg::{LegInfo, LegState};
 pub use media_core::control::{Application, BridgeId, LegId, MediaSource, Role};
 pub use media_core::sdp::SrtpPolicy;
+pub use numbers::{NumberForm, Numbering, NumberingError, TrunkNumbers};
 pub use record::{CallRecord, Cause, EndedBy, Fault, Forwarding, LegEnd, LegRecord};
 pub use recovery::SavedLeg;
 pub use registration::{

@@ -39,6 +39,8 @@ pub enum Fault {
     Unknown,
     /// All channels of the trunk are in use, or it was called as often as it may.
     TrunkFull,
+    /// A cap on calls, against toll fraud, was reached.
+    Capped,
     /// The user has no contact.
     NotRegistered,
     /// The name of the target does not resolve.
@@ -67,6 +69,7 @@ impl fmt::Display for Fault {
             Fault::Rejected => "refused by the called party",
             Fault::Unknown => "no such user or trunk",
             Fault::TrunkFull => "no channel of the trunk is free",
+            Fault::Capped => "a cap on calls was reached",
             Fault::NotRegistered => "the user is not registered",
             Fault::Unresolved => "the name does not resolve",
             Fault::Unreachable => "no connection",
@@ -104,7 +107,7 @@ pub struct CallRecord {
     pub cause: Cause,
     /// Final SIP code: 200 for a call that was answered and did not fail later.
     pub code: StatusCode,
-    /// Fault, with [`Cause::Refused`] and [`Cause::Failed`].
+    /// Fault, with [`Cause::Refused`] and [`Cause::Failed`]; with [`Cause::Local`] a cap that ended it.
     pub fault: Option<Fault>,
     /// Its legs, in the order in which they began.
     pub legs: Vec<LegRecord>,

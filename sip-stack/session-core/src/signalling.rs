@@ -106,15 +106,38 @@ impl Coordinator {
             endpoint::Event::Subscribe {
                 subscription,
                 event,
+                expires,
                 request,
                 flow,
-                ..
-            } => self.subscribed(now, subscription, &event, (&request, flow)),
+            } => {
+                let asked = (&event, expires);
+                if !self.subscribe_upstream(now, subscription, asked, (&request, flow)) {
+                    self.subscribed(now, subscription, &event, (&request, flow));
+                }
+            }
             endpoint::Event::Resubscribed { subscription } => self.tell_all(now, subscription),
             endpoint::Event::NotifyDue { subscription } => self.tell_news(now, subscription),
-            endpoint::Event::SubscriptionEnded { subscription, .. } => self.watch_ended(subscription),
-            // We subscribe to nothing.
-            endpoint::Event::Notified { .. } => {}
+            endpoint::Event::SubscriptionEnded { subscription, how } => {
+                if !self.relayed_subscription_ended(now, subscription, how) {
+                    self.watch_ended(subscription);
+                }
+            }
+            // We subscribe for clients of a PBX alone.
+            endpoint::Event::SubscribeAgain {
+                subscription,
+                expires,
+                request,
+            } => self.subscribe_again(now, subscription, expires, &request),
+            endpoint::Event::SubscribeAnswered {
+                subscription,
+                response,
+            } => self.subscribe_answered(now, subscription, &response),
+            endpoint::Event::Notified {
+                subscription,
+                state,
+                request,
+                ..
+            } => self.state_relayed(now, subscription, &state, &request),
             endpoint::Event::Request { tx, request, flow } => self.on_request(now, tx, &request, flow),
             endpoint::Event::Response {
                 request,
@@ -261,7 +284,11 @@ impl Coordinator {
                     .reply_once(tx, StatusCode::OK, &headers);
             }
             Some(Method::Publish) => self.published(now, tx, request, flow),
-            Some(Method::Notify) => self.notice_came(now, tx, request, flow),
+            Some(Method::Notify) => {
+                if !self.notice_relayed(now, tx, request, flow) {
+                    self.notice_came(now, tx, request, flow);
+                }
+            }
             Some(Method::Bye | Method::Update | Method::Info | Method::Prack) => {
                 self.context_mut()
                     .endpoint

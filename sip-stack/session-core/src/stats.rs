@@ -45,7 +45,10 @@ impl Coordinator {
             endpoint: cx.endpoint.counts(),
             silenced: self.admission().silenced(),
             totals: cx.endpoint.totals(),
-            excess: self.admission().excess(),
+            excess: Excess {
+                capped: cx.caps.refused(),
+                ..self.admission().excess()
+            },
             messages: self.messages().counts(),
             watches: WatchCounts::of(|package| self.watches().count(package)),
         }

@@ -233,6 +233,7 @@ impl Application for Agent {
             // A phone bridges nothing and has no users of its own.
             Event::Registration { .. }
             | Event::Target { .. }
+            | Event::CapReached { .. }
             | Event::Bridge(_)
             | Event::InvitationRings { .. }
             | Event::InvitationAnswered { .. }

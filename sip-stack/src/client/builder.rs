@@ -170,6 +170,7 @@ impl Builder {
             Transport::Tls | Transport::Ws | Transport::Wss => Vec::new(),
         };
         let config = StackConfig {
+            tls_host: None,
             listen,
             outbound: self.outbound,
             limits: Limits::default(),

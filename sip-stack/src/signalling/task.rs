@@ -356,6 +356,8 @@ impl Task {
             // None of these comes: no event package is registered, and this agent subscribes to nothing.
             Event::Subscribe { .. }
             | Event::Resubscribed { .. }
+            | Event::SubscribeAgain { .. }
+            | Event::SubscribeAnswered { .. }
             | Event::NotifyDue { .. }
             | Event::Notified { .. }
             | Event::SubscriptionEnded { .. } => {}

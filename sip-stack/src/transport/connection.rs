@@ -277,13 +277,23 @@ pub(super) struct Link {
 
 impl Link {
     /// Tells the driver of a connection that a peer opened. `None` when the driver is gone.
-    pub(super) async fn opened(flow: Flow, shared: Arc<Shared>, place: Place) -> Option<Link> {
+    /// `names` are those of the peer's certificate, if it showed one.
+    pub(super) async fn opened(
+        flow: Flow,
+        shared: Arc<Shared>,
+        place: Place,
+        names: Vec<String>,
+    ) -> Option<Link> {
         let (connection, queue) = Connection::pair(&shared);
         count(&shared.counters.of(flow.transport).accepted);
         tracing::debug!(flow = flow.id.0, transport = flow.transport.name(), peer = %flow.remote, "connected");
         shared
             .events
-            .send(Event::Opened { flow, connection })
+            .send(Event::Opened {
+                flow,
+                connection,
+                names,
+            })
             .await
             .ok()?;
         Some(Link {

@@ -20,7 +20,7 @@ use tokio_rustls::server::TlsStream;
 use super::connection::Link;
 use super::crowd::Place;
 use super::udp::SOCKET_BUFFER;
-use super::{Event, Limits, Shared, count, stream, ws};
+use super::{Event, Limits, Shared, count, stream, tls, ws};
 use crate::dscp::Dscp;
 
 /// Connections that the kernel may hold before we accept them.
@@ -314,12 +314,15 @@ async fn serve(protocol: Protocol, stream: TcpStream, remote: SocketAddr, shared
     };
     match opened {
         Ok(Opened::Tcp(stream)) => {
-            if let Some(link) = Link::opened(flow, shared, place).await {
+            if let Some(link) = Link::opened(flow, shared, place, Vec::new()).await {
                 stream::run(stream, link).await;
             }
         }
         Ok(Opened::Tls(stream)) => {
-            if let Some(link) = Link::opened(flow, shared, place).await {
+            // The first one is its own; those after it vouch for it (RFC 8446 §4.4.2).
+            let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+            let names = shown.map(tls::names).unwrap_or_default();
+            if let Some(link) = Link::opened(flow, shared, place, names).await {
                 stream::run(*stream, link).await;
             }
         }

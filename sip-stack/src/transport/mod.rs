@@ -59,6 +59,15 @@ pub enum Event {
         flow: Flow,
         /// Handle of the connection.
         connection: Connection,
+        /// Names of the certificate that the peer showed and that was checked, in lower case; empty: none.
+        names: Vec<String>,
+    },
+    /// A connection that stands is that of a peer with these names: those of its certificate.
+    Identified {
+        /// The flow.
+        flow: FlowId,
+        /// The names, at least one, in lower case.
+        names: Vec<String>,
     },
     /// One whole message.
     Message {
@@ -280,18 +289,25 @@ impl Transports {
         self.shared.familiar.learn(now, host, is_known);
     }
 
-    /// Keeps the books of connections. Returns events for the SIP machine: all but [`Event::Opened`].
+    /// Keeps the books of connections. Returns events for the SIP machine: all but [`Event::Opened`],
+    /// which becomes [`Event::Identified`] if the peer showed a certificate.
     pub fn handle_event(&mut self, event: Event) -> Option<Event> {
         match event {
-            Event::Opened { flow, connection } => {
+            Event::Opened {
+                flow,
+                connection,
+                names,
+            } => {
                 self.connections.insert(flow.id, connection);
                 if matches!(flow.transport, Transport::Tcp | Transport::Ws) {
                     self.peers.insert((flow.transport, flow.remote, None), flow.id);
                 }
-                return None;
+                let flow = flow.id;
+                return (!names.is_empty()).then_some(Event::Identified { flow, names });
             }
             Event::Closed { flow } => self.forget(flow),
             Event::Message { .. }
+            | Event::Identified { .. }
             | Event::Refused { .. }
             | Event::TransmitFailed { .. }
             | Event::Unreachable { .. } => {}

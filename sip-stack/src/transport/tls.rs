@@ -8,7 +8,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
@@ -42,7 +43,39 @@ impl std::error::Error for TlsError {}
 /// Configuration of listeners: a certificate chain and its key in PEM. `alpn` is offered to HTTP clients,
 /// e.g. `http/1.1`; empty for SIP.
 pub fn server_config(chain: &[u8], key: &[u8], alpn: &[&str]) -> Result<Arc<ServerConfig>, TlsError> {
-    Certificate::new(KeyPair::read(chain, key)?).server_config(alpn)
+    Certificate::new(KeyPair::read(chain, key)?).server_config(alpn, None)
+}
+
+/// Authorities whose word is taken for clients of a listener. A client may show no certificate; one that shows a certificate that they
+/// do not vouch for gets no connection.
+#[derive(Clone, Debug)]
+pub struct ClientAuthorities(Arc<dyn ClientCertVerifier>);
+
+impl ClientAuthorities {
+    /// These (PEM) and no others.
+    ///
+    /// # Errors
+    /// They cannot be read, or there are none.
+    pub fn new(pem: &[u8]) -> Result<ClientAuthorities, TlsError> {
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(pem)?), provider())
+            .allow_unauthenticated()
+            .build()
+            .map_err(|error| TlsError::Certificate(error.to_string()))?;
+        Ok(ClientAuthorities(verifier))
+    }
+}
+
+/// Names of a peer that showed a certificate which was checked: DNS names, and hosts of SIP URIs without a user (RFC 5922 §7.1).
+pub(super) fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok(certificate) = webpki::EndEntityCert::try_from(certificate) else {
+        return Vec::new();
+    };
+    let dns = certificate.valid_dns_names();
+    let uris = certificate
+        .valid_uri_names()
+        .filter_map(|uri| uri.strip_prefix("sip:"))
+        .filter(|host| !host.contains('@'));
+    dns.chain(uris).map(str::to_ascii_lowercase).collect()
 }
 
 /// A certificate chain and the key that belongs to it.
@@ -79,17 +112,24 @@ impl Certificate {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = pair;
     }
 
-    /// The configuration of a listener; `alpn` as in [`server_config`].
+    /// The configuration of a listener; `alpn` as in [`server_config`]. Clients are asked for a certificate if there are authorities for it.
     ///
     /// # Errors
     /// The provider of cryptography cannot serve TLS.
-    pub fn server_config(self: &Arc<Self>, alpn: &[&str]) -> Result<Arc<ServerConfig>, TlsError> {
+    pub fn server_config(
+        self: &Arc<Self>,
+        alpn: &[&str],
+        clients: Option<&ClientAuthorities>,
+    ) -> Result<Arc<ServerConfig>, TlsError> {
         let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(self) as _;
-        let mut config = ServerConfig::builder_with_provider(provider())
+        let builder = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
-            .map_err(TlsError::Unusable)?
-            .with_no_client_auth()
-            .with_cert_resolver(resolver);
+            .map_err(TlsError::Unusable)?;
+        let builder = match clients {
+            Some(ClientAuthorities(verifier)) => builder.with_client_cert_verifier(Arc::clone(verifier)),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(resolver);
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         Ok(Arc::new(config))
     }

@@ -114,7 +114,7 @@ pub(super) async fn serve_accepted<S>(socket: Socket<S>, flow: Flow, shared: Arc
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if let Some(link) = Link::opened(flow, shared, place).await {
+    if let Some(link) = Link::opened(flow, shared, place, Vec::new()).await {
         run(socket, link).await;
     }
 }

@@ -73,6 +73,7 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
     let user = |name: &str| (name.to_owned(), User::new(format!("pw-{name}")));
     let identity = Arc::new(Identity::generate().expect("identity"));
     let config = StackConfig {
+        tls_host: None,
         listen: vec![
             Listen::Udp(any),
             Listen::Tcp(any),

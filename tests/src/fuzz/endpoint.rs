@@ -322,6 +322,8 @@ impl Bench {
             expires: Duration::from_secs(60),
             extra: Headers::new(),
             credentials: None,
+            relayed: false,
+            response_timeout: None,
         };
         bench.endpoint.subscribe(bench.now, watched);
         bench.drain();
@@ -414,10 +416,22 @@ impl Bench {
                 endpoint.notify_refer(now, usage, refer, StatusCode::OK);
             }
             Event::Subscribe { subscription, .. } => {
-                endpoint.accept_subscription(now, subscription, Duration::from_secs(300));
+                let granted = Duration::from_secs(300);
+                match subscription.0 & 1 {
+                    0 => endpoint.accept_subscription(now, subscription, granted),
+                    _ => endpoint.accept_relayed(now, subscription, granted),
+                }
                 endpoint.notify(now, subscription, Some(body));
                 endpoint.state_changed(now, subscription);
             }
+            Event::SubscribeAgain {
+                subscription,
+                expires,
+                ..
+            } => match subscription.0 & 2 {
+                0 => endpoint.accept_refresh(now, subscription, expires),
+                _ => endpoint.refuse_refresh(now, subscription, StatusCode::UNAUTHORIZED, &none),
+            },
             Event::Resubscribed { subscription } | Event::NotifyDue { subscription } => {
                 endpoint.notify(now, subscription, Some(body))
             }

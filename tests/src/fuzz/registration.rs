@@ -242,6 +242,7 @@ fn run(input: &[u8]) {
                     phone_codecs: settings.phone_codecs.clone(),
                     domains: Vec::new(),
                     grace: settings.grace,
+                    caps: Vec::new(),
                     quotas: Default::default(),
                 });
                 gateway.drain();

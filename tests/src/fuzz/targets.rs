@@ -224,6 +224,8 @@ impl Gateway {
             party: Party::Trunks {
                 tiers: tiers.collect(),
                 number: "1".into(),
+                caller_id: None,
+                on_account_of: None,
             },
             caller: Caller::default(),
             ring_timeout: Duration::from_secs(30),

@@ -272,6 +272,7 @@ impl Node {
             Event::Reachable { .. } => ("reachable", None),
             Event::Registration { .. } => ("registration", None),
             Event::Target { .. } => ("target", None),
+            Event::CapReached { .. } => ("cap reached", None),
             Event::Refused(_) => ("refused", None),
             Event::Replaces { session, .. } => ("replaces", Some(*session)),
             Event::Bridge(_) => ("bridge", None),

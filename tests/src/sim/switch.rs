@@ -188,10 +188,8 @@ pub fn config() -> Config {
 
 fn rules() -> Vec<Rule> {
     let rule = |pattern: &str, from: Option<&str>, action| Rule {
-        pattern: Pattern::parse(pattern).expect("a pattern"),
         from_trunk: from.map(str::to_owned),
-        rewrite: None,
-        action,
+        ..Rule::new(Pattern::parse(pattern).expect("a pattern"), action)
     };
     let trunk = |name: &str| Action::Trunk(name.into());
     let queue = |name: &str| Action::Queue {

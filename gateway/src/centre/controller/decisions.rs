@@ -110,7 +110,7 @@ impl Controller {
         let released = call.release(cx.now);
         debug_assert_eq!(released, Default::default(), "a queue has no agent's call");
         if let Target::Number(number) = target
-            && let Ok(callee) = cx.routing.phone(Origin::Gateway, &number)
+            && let Ok(callee) = cx.routing.phone(cx.now, Origin::Gateway, &number)
         {
             self.forward(id, (callee, number), None, cx);
         } else {

@@ -43,10 +43,11 @@ fn a_trunk_and_a_rule_bring_calls_into_a_queue() {
         "#,
     )
     .expect("right");
-    let decision = config.plan().decide(&CallRequest {
-        origin: Origin::Trunk("carrier".into()),
-        number: "+4930123".into(),
-    });
+    let decision = config.plan().decide(&CallRequest::new(
+        Origin::Trunk("carrier".into()),
+        "+4930123",
+        Time::default(),
+    ));
     assert_eq!(
         decision,
         Decision::Queue {

@@ -180,7 +180,7 @@ fn a_rule_may_name_several_trunks() {
         ))
     };
     let tiers = |written: &str| match decide(&rule(written).expect("good"), "0301") {
-        Decision::Trunk { trunks, number } => {
+        Decision::Trunk { trunks, number, .. } => {
             assert_eq!(number, "0301");
             let tiers = trunks.tiers().iter().map(|tier| {
                 let shares: Vec<_> = tier
@@ -209,4 +209,35 @@ fn a_rule_may_name_several_trunks() {
     assert!(error("[{name='a', cost=1}, 'b']").contains("give all of these trunks a cost, or none"));
     assert!(error("[]").contains("dial.trunk: names no trunk"));
     assert!(error("[{name='a', wait=2}]").contains("unknown key `wait`"));
+}
+
+#[test]
+fn a_trunk_with_names_in_its_certificate_needs_those_who_vouch_for_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = rcgen::generate_simple_self_signed(["gw.example".to_owned()]).expect("a certificate");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let (cert, key) = (
+        write("cert.pem", &made.cert.pem()),
+        write("key.pem", &made.signing_key.serialize_pem()),
+    );
+    let sip = format!("[sip]\ntls='127.0.0.1:0'\ncertificate='{cert}'\nkey='{key}'\n");
+    let trunk = "[[trunks]]\nname='teams'\naddress='192.0.2.1'\ncertificate_names=['SIP.teams.example']\n";
+    let read = |text: String| parse(&format!("{text}{ALICE}"));
+    let config = read(format!(
+        "{sip}client_ca='{cert}'\ntls_host='sbc.example.com'\n{trunk}"
+    ))
+    .expect("good");
+    assert_eq!(config.trunks["teams"].certificate_names, ["sip.teams.example"]);
+    assert_eq!(config.sip.tls_host.as_deref(), Some("sbc.example.com"));
+    let wrong = |text: String| read(text).expect_err("wrong").join("\n");
+    assert!(wrong(format!("{sip}{trunk}")).contains("set `client_ca` in [sip]"));
+    assert!(wrong(format!("{sip}client_ca='{key}'\n")).contains("no PEM block CERTIFICATE"));
+    assert!(
+        wrong("[sip]\ntls_host='a.example'\n".to_owned())
+            .contains("sip.tls_host has a meaning with `tls` alone")
+    );
 }

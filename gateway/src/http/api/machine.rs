@@ -374,13 +374,14 @@ fn signalling(page: &mut Page, stats: &Stats) {
     let name = "calls_refused_total";
     page.counter(
         name,
-        "Calls refused by a limit of their trunk or user, or because ports are kept for users.",
+        "Calls refused by a limit of their trunk or user, by a cap against toll fraud, or because ports are kept for users.",
     );
     page.sample(&[("reason", "quota")], stats.excess.over_quota as f64);
     page.sample(
         &[("reason", "ports-reserved")],
         stats.excess.ports_reserved as f64,
     );
+    page.sample(&[("reason", "cap")], stats.excess.capped as f64);
 }
 
 #[cfg(test)]

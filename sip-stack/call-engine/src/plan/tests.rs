@@ -5,10 +5,8 @@ use super::*;
 fn rule(pattern: &str, rewrite: Option<&str>, action: Action) -> Rule {
     let pattern = Pattern::parse(pattern).expect("pattern");
     Rule {
-        pattern,
-        from_trunk: None,
         rewrite: rewrite.map(str::to_owned),
-        action,
+        ..Rule::new(pattern, action)
     }
 }
 
@@ -32,10 +30,7 @@ fn plan() -> DialPlan {
 }
 
 fn decide(origin: Origin, number: &str) -> Decision {
-    plan().decide(&CallRequest {
-        origin,
-        number: number.into(),
-    })
+    plan().decide(&CallRequest::new(origin, number, Time::default()))
 }
 
 #[test]
@@ -46,6 +41,8 @@ fn the_first_rule_that_matches_decides() {
     let trunk = Decision::Trunk {
         trunks: "carrier".into(),
         number: "+4930456".into(),
+        caller_id: None,
+        on_account_of: user(),
     };
     assert_eq!(decide(user(), "030456"), trunk);
     assert_eq!(decide(user(), "100"), Decision::User { name: "1001".into() });
@@ -66,6 +63,8 @@ fn callers_from_outside_reach_a_trunk_only_by_a_rule_for_them() {
     let transit = Decision::Trunk {
         trunks: "carrier".into(),
         number: "777".into(),
+        caller_id: None,
+        on_account_of: Origin::Trunk("pbx".into()),
     };
     assert_eq!(decide(Origin::Trunk("pbx".into()), "777"), transit);
 }
@@ -78,15 +77,18 @@ fn a_call_is_not_sent_back_where_it_came_from() {
     forward.from_trunk = Some("carrier".into());
     let plan = DialPlan::new(vec![back.clone(), forward.clone()], []);
     let decide = |number: &str| {
-        plan.decide(&CallRequest {
-            origin: Origin::Trunk("carrier".into()),
-            number: number.into(),
-        })
+        plan.decide(&CallRequest::new(
+            Origin::Trunk("carrier".into()),
+            number,
+            Time::default(),
+        ))
     };
     assert_eq!(decide("200"), Decision::Reject { code: 404 });
     let forwarded = Decision::Trunk {
         trunks: "carrier".into(),
         number: "+49171".into(),
+        caller_id: None,
+        on_account_of: Origin::Trunk("carrier".into()),
     };
     assert_eq!(
         decide("100"),
@@ -101,24 +103,16 @@ fn separators_that_people_write_count_for_nothing() {
     let trunk = Decision::Trunk {
         trunks: "carrier".into(),
         number: "+4930456".into(),
+        caller_id: None,
+        on_account_of: alice(),
     };
     assert_eq!(decide(alice(), "(0) 30-4.56"), trunk);
     assert_eq!(decide(alice(), "91 96"), Decision::Application(Application::Echo));
     let written = DialPlan::new(vec![rule("555-12XX", None, Action::Reject(603))], []);
-    let call = |number: &str| {
-        written.decide(&CallRequest {
-            origin: alice(),
-            number: number.into(),
-        })
-    };
+    let call = |number: &str| written.decide(&CallRequest::new(alice(), number, Time::default()));
     assert_eq!(call("555-1234"), Decision::Reject { code: 603 });
     let named = DialPlan::new(Vec::new(), ["10-1".to_owned()]);
-    let call = |number: &str| {
-        named.decide(&CallRequest {
-            origin: alice(),
-            number: number.into(),
-        })
-    };
+    let call = |number: &str| named.decide(&CallRequest::new(alice(), number, Time::default()));
     assert_eq!(call("10-1"), Decision::User { name: "10-1".into() });
     assert_eq!(call("a-1"), Decision::Reject { code: 404 });
 }
@@ -133,10 +127,11 @@ fn a_peer_has_numbers_and_a_trunk_wants_one() {
         [],
     );
     let decide = |number: &str| {
-        plan.decide(&CallRequest {
-            origin: Origin::User("alice".into()),
-            number: number.into(),
-        })
+        plan.decide(&CallRequest::new(
+            Origin::User("alice".into()),
+            number,
+            Time::default(),
+        ))
     };
     for number in ["100", "+4930123456", "0000"] {
         assert_eq!(
@@ -158,12 +153,15 @@ fn the_gateway_may_call_out_as_its_users_do() {
     let trunk = Decision::Trunk {
         trunks: "carrier".into(),
         number: "+4930456".into(),
+        caller_id: None,
+        on_account_of: Origin::Gateway,
     };
     assert_eq!(decide(Origin::Gateway, "030456"), trunk);
-    assert_eq!(
-        decide(Origin::Gateway, "777"),
-        decide(Origin::User("alice".into()), "777")
-    );
+    let by = |origin: Origin| match decide(origin, "777") {
+        Decision::Trunk { trunks, number, .. } => (trunks, number),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(by(Origin::Gateway), by(Origin::User("alice".into())));
 }
 
 #[test]
@@ -181,10 +179,8 @@ fn a_ring_group_is_called_by_a_rule_its_number_or_its_name_unless_a_user_has_it(
     )
     .with_groups(groups.map(|(number, name)| (number.to_owned(), name.to_owned())));
     let decide = |number: &str| {
-        plan.decide(&CallRequest {
-            origin: Origin::Trunk("carrier".into()),
-            number: number.into(),
-        })
+        let origin = Origin::Trunk("carrier".into());
+        plan.decide(&CallRequest::new(origin, number, Time::default()))
     };
     let group = Decision::Group { name: "sales".into() };
     for number in ["88", "7100", "71-00", "sales"] {
@@ -197,12 +193,8 @@ fn a_ring_group_is_called_by_a_rule_its_number_or_its_name_unless_a_user_has_it(
 fn users_alone_reach_parked_calls() {
     let slots = ["701", "702"].map(str::to_owned);
     let plan = DialPlan::new(Vec::new(), ["1001".to_owned()]).with_park("700".into(), slots);
-    let decide = |origin: Origin, number: &str| {
-        plan.decide(&CallRequest {
-            origin,
-            number: number.into(),
-        })
-    };
+    let decide =
+        |origin: Origin, number: &str| plan.decide(&CallRequest::new(origin, number, Time::default()));
     let user = || Origin::User("1001".into());
     assert_eq!(decide(user(), "700"), Decision::Park { slot: None });
     let slot = Some("702".to_owned());
@@ -215,4 +207,74 @@ fn users_alone_reach_parked_calls() {
     ] {
         assert_eq!(decide(origin, "701"), Decision::Reject { code: 404 });
     }
+}
+
+#[test]
+fn a_rule_for_numbers_in_e164_is_one_for_every_way_of_dialling_them() {
+    let mut home = rule("+4930.", None, Action::Trunk("berlin".into()));
+    home.caller_id = Some(CallerId::Pass);
+    let plan = DialPlan::new(
+        vec![home, rule("0.", None, Action::Trunk("other".into()))],
+        ["223456".to_owned()],
+    )
+    .with_queues([("334455".to_owned(), "support".to_owned())]);
+    let decide = |number: &str, e164: Option<&str>| {
+        let call = CallRequest {
+            e164: e164.map(str::to_owned),
+            ..CallRequest::new(Origin::User("alice".into()), number, Time::default())
+        };
+        match plan.decide(&call) {
+            Decision::Trunk {
+                trunks,
+                number,
+                caller_id,
+                ..
+            } => format!(
+                "{} {number} {caller_id:?}",
+                trunks.names().next().unwrap_or_default()
+            ),
+            other => other.kind().to_owned(),
+        }
+    };
+    for dialled in ["030 123456", "+4930123456", "123456"] {
+        assert_eq!(
+            decide(dialled, Some("+4930123456")),
+            "berlin +4930123456 Some(Pass)"
+        );
+    }
+    assert_eq!(
+        decide("0891234567", Some("+49891234567")),
+        "other 0891234567 None"
+    );
+    // Whoever has that number here has it first.
+    assert_eq!(decide("223456", Some("+4930223456")), "user");
+    assert_eq!(decide("334455", Some("+4930334455")), "queue");
+}
+
+#[test]
+fn a_rule_applies_in_its_hours_alone() {
+    use crate::acd::{Hours, Span};
+
+    let mut day = rule("0.", None, Action::Trunk("day".into()));
+    // 1970-01-01, the day of `Time(0)`, was a Thursday.
+    let thursday = 3 * 1_440;
+    day.hours = Some(Hours {
+        week: vec![Span {
+            from: thursday + 480,
+            until: thursday + 1_080,
+        }],
+        ..Hours::default()
+    });
+    let plan = DialPlan::new(vec![day, rule("0.", None, Action::Trunk("night".into()))], []);
+    let trunk = |hours: u64, minutes: u64| {
+        let at = Time::from_secs((hours * 60 + minutes) * 60);
+        match plan.decide(&CallRequest::new(Origin::User("alice".into()), "0301", at)) {
+            Decision::Trunk { trunks, .. } => trunks.names().next().unwrap_or_default().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(trunk(7, 59), "night");
+    assert_eq!(trunk(8, 0), "day");
+    assert_eq!(trunk(17, 59), "day");
+    assert_eq!(trunk(18, 0), "night");
 }

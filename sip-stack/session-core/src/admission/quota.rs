@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sans_io::Time;
 
 use super::Admission;
+use crate::caps::Cap;
 use crate::context::Context;
 use crate::event::Source;
 
@@ -24,6 +25,8 @@ pub struct Limits {
     pub trunks: BTreeMap<String, Quota>,
     /// Quotas of users, by name.
     pub users: BTreeMap<String, Quota>,
+    /// Caps on calls to trunks, against toll fraud.
+    pub caps: Vec<Cap>,
     /// Number of phone legs for which there are ports. When three quarters are in use, calls from trunks are
     /// refused, so that users can call.
     pub phone_legs: usize,
@@ -34,6 +37,7 @@ impl Default for Limits {
         Limits {
             trunks: BTreeMap::new(),
             users: BTreeMap::new(),
+            caps: Vec::new(),
             phone_legs: usize::MAX,
         }
     }
@@ -44,6 +48,8 @@ impl Default for Limits {
 pub struct Excess {
     /// Calls refused because their trunk or user placed too many.
     pub over_quota: u64,
+    /// Calls refused because a cap against toll fraud was reached.
+    pub capped: u64,
     /// Calls of trunks refused because the rest of the phone ports is kept for users.
     pub ports_reserved: u64,
 }

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::coordinator::Timer;
 use crate::event::Event;
 use crate::leg::{Leg, Purpose};
-use crate::record::{CallRecord, Cause};
+use crate::record::{CallRecord, Cause, Fault};
 
 /// Phase of a call.
 #[derive(Clone, Copy, Debug)]
@@ -120,7 +120,7 @@ impl Call {
         let Some(l) = self.found_leg(leg) else { return };
         let was_live = l.set_ended();
         l.close_media(cx);
-        cx.release(l);
+        cx.release(now, l);
         if was_live
             && let Some(end) = end
             && !self.member_left(cx, leg, end.cause, end.code)
@@ -145,6 +145,12 @@ impl Call {
         } else {
             self.end(cx, now, end);
         }
+    }
+
+    /// A leg has talked for as long as a cap allows.
+    pub(crate) fn talked_too_long(&mut self, cx: &mut Context, now: Time, leg: LegId) {
+        self.set_fault(Some(Fault::Capped));
+        self.lose_leg(cx, now, leg, End::new(Cause::Local, StatusCode::OK), None);
     }
 
     /// Removes legs that are over; with the last of them an ending call is over, and its record is made.
@@ -180,9 +186,11 @@ impl Call {
             ended: ending.at,
             cause: ending.cause,
             code: ending.code,
-            fault: self
-                .fault
-                .filter(|_| matches!(ending.cause, Cause::Refused | Cause::Failed)),
+            fault: self.fault.filter(|fault| match ending.cause {
+                Cause::Refused | Cause::Failed => true,
+                Cause::Local => *fault == Fault::Capped,
+                Cause::Caller | Cause::Callee | Cause::Away | Cause::Lost => false,
+            }),
             legs,
         };
         cx.event(Event::Ended {

@@ -17,7 +17,7 @@ use super::{Caller, Party, Redirect, Way, trunk_uri};
 use crate::call::Call;
 use crate::config::CallerId;
 use crate::context::Context;
-use crate::identity::{Diversion, Identity, Presentation, Side, is_anonymous};
+use crate::identity::{Diversion, Identity, Presentation, Side, anonymous, is_anonymous};
 use crate::leg::{Account, Device, Leg, MediaWanted, Negotiation, Peer};
 use crate::record::Fault;
 use crate::trunk::{Chosen, uri_at};
@@ -54,6 +54,8 @@ pub(super) struct Branch {
 pub(super) struct Line {
     /// User part of `From`; `None`: the caller's.
     pub(super) user: Option<String>,
+    /// True if the caller is not shown, whoever it is.
+    pub(super) withheld: bool,
     /// Domain of `From`; `None`: that of the place if it asks for credentials, else ours.
     pub(super) domain: Option<String>,
     /// User part of `Contact`; `None`: that of `From`.
@@ -169,17 +171,22 @@ impl Branch {
     pub(super) fn of_trunk(cx: &Context, route: Route, chosen: Option<Chosen>) -> Result<Branch, Refusal> {
         let (name, number) = (route.trunk(), route.number());
         let trunk = cx.directory.trunk(name).ok_or(Refusal::unknown())?;
+        let called = trunk.numbers.called(number);
         let uri = match &chosen {
-            Some(Chosen { place, .. }) => uri_at(trunk.transport, (&place.host, place.port), Some(number)),
-            None => trunk_uri(trunk, Some(number)),
+            Some(Chosen { place, .. }) => uri_at(trunk.transport, (&place.host, place.port), Some(&*called)),
+            None => trunk_uri(trunk, Some(&*called)),
         };
         let uri = uri.map_err(|_| Refusal::unknown())?;
         let registered = trunk.register.is_some();
+        let caller_id = route.caller_id().unwrap_or(&trunk.caller_id);
+        let withheld = *caller_id == CallerId::Withheld;
         let line = Line {
-            user: match &trunk.caller_id {
-                CallerId::Pass => None,
+            // One that is withheld is still named where the trunk has a number of ours.
+            user: match if withheld { &trunk.caller_id } else { caller_id } {
+                CallerId::Pass | CallerId::Withheld => None,
                 CallerId::Fixed(number) => Some(number.clone()),
             },
+            withheld,
             domain: match &trunk.from_domain {
                 Some(domain) => Some(domain.clone()),
                 None => registered.then(|| trunk.domain().0.to_owned()),
@@ -232,6 +239,7 @@ impl Branch {
         trunk.map_or(Side::Phone, |trunk| Side::Trunk {
             policy: &trunk.identity,
             trusted: trunk.trusted,
+            numbers: &trunk.numbers,
         })
     }
 
@@ -250,6 +258,8 @@ impl Branch {
             (None, Some(_)) => host_text(&self.uri),
             (None, None) => cx.config.host.clone(),
         };
+        let nobody = anonymous();
+        let caller = if self.line.withheld { &nobody } else { caller };
         let as_user = |user: &str| Caller {
             user: user.to_owned(),
             display: caller.display.clone(),
@@ -354,6 +364,9 @@ impl Call {
             cx.trunks.expect(trunk, leg);
         }
         let route = branch.route.take();
+        if let Some(route) = &route {
+            route.count(cx, leg);
+        }
         let way = route.map(|route| Box::new(Way::new(*route, caller.clone(), ring.clone())));
         let wanted = MediaWanted {
             device: branch.device,

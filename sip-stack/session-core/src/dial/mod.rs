@@ -29,8 +29,9 @@ pub(crate) use redirect::Redirect;
 use route::Route;
 pub(crate) use route::Way;
 
-use crate::config::Trunk;
+use crate::config::{CallerId, Trunk};
 use crate::context::Context;
+use crate::event::Source;
 use crate::trunk::uri_at;
 
 /// Caller as shown.
@@ -51,15 +52,19 @@ pub enum Party {
     Trunk {
         /// Its name.
         name: String,
-        /// User part of the Request-URI.
+        /// The number, which the trunk gets in its own form.
         number: String,
     },
     /// A number at one of several trunks of the directory.
     Trunks {
         /// Names of trunks, best first. Those that stand together share calls by their weights; the others of them come next.
         tiers: Vec<Vec<(String, u16)>>,
-        /// User part of the Request-URI.
+        /// The number, which each trunk gets in its own form.
         number: String,
+        /// Number that they are shown, in place of what each of them is shown otherwise.
+        caller_id: Option<CallerId>,
+        /// Whoever it is on account of, for caps; `None`: the gateway itself.
+        on_account_of: Option<Source>,
     },
     /// Whoever of these answers first.
     Any(Vec<Party>),
@@ -84,9 +89,17 @@ impl Party {
         match self {
             Party::Trunk { name, number } => {
                 let tier = vec![(name.clone(), 1)];
-                Some(Route::new(cx, &[tier], number))
+                Some(Route::new(cx, &[tier], number, (None, None)))
             }
-            Party::Trunks { tiers, number } => Some(Route::new(cx, tiers, number)),
+            Party::Trunks {
+                tiers,
+                number,
+                caller_id,
+                on_account_of,
+            } => {
+                let shown = (caller_id.clone(), on_account_of.clone());
+                Some(Route::new(cx, tiers, number, shown))
+            }
             Party::User(_) | Party::Any(_) | Party::Uri { .. } => None,
         }
     }

@@ -91,6 +91,10 @@ impl Call {
             return self.branch_failed(cx, now, leg, StatusCode::NOT_ACCEPTABLE_HERE);
         }
         l.set_up(now, Ack::Seen);
+        if let Some(longest) = cx.caps.answered(leg, now) {
+            cx.timers
+                .set(Timer::Longest(leg), now + longest, "longest time of a call");
+        }
         self.branch_won(cx, now, (leg, leg));
     }
 
@@ -103,6 +107,8 @@ impl Call {
         }
         let losers: Vec<LegId> = self.branches().map(Leg::id).filter(|l| *l != leg).collect();
         self.add_member(leg);
+        // Whatever others met is of no consequence.
+        self.set_fault(None);
         cx.timers.cancel(Timer::Absent(self.id()));
         cx.timers.cancel(Timer::Attempt(self.id()));
         self.set_dialling(None);

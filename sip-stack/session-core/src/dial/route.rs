@@ -10,7 +10,10 @@ use sip_core::message::StatusCode;
 use super::branch::{Branch, Ring};
 use super::{Caller, better};
 use crate::call::Call;
+use crate::caps::Outbound;
+use crate::config::CallerId;
 use crate::context::Context;
+use crate::event::{Event, Source};
 use crate::leg::Leg;
 use crate::record::{EndedBy, Fault, LegEnd};
 use crate::trunk::{Chosen, Met, TargetId, Trouble, pause};
@@ -19,6 +22,10 @@ use crate::trunk::{Chosen, Met, TargetId, Trouble, pause};
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     number: String,
+    /// Number that the trunks are shown; `None`: as each of them says.
+    caller_id: Option<CallerId>,
+    /// On whose account it is; `None`: the gateway's own.
+    on_account_of: Option<Source>,
     /// Names of trunks, best first.
     trunks: Vec<String>,
     tried: Vec<Stop>,
@@ -78,7 +85,12 @@ const CHANNEL: Duration = Duration::from_secs(10);
 
 impl Route {
     /// A route by these trunks: those of a tier in an order that is drawn by their weights.
-    pub(super) fn new(cx: &mut Context, tiers: &[Vec<(String, u16)>], number: &str) -> Route {
+    pub(super) fn new(
+        cx: &mut Context,
+        tiers: &[Vec<(String, u16)>],
+        number: &str,
+        (caller_id, on_account_of): (Option<CallerId>, Option<Source>),
+    ) -> Route {
         let mut trunks = Vec::new();
         for tier in tiers {
             let mut left: Vec<&(String, u16)> = tier.iter().collect();
@@ -98,6 +110,8 @@ impl Route {
         }
         Route {
             number: number.to_owned(),
+            caller_id,
+            on_account_of,
             trunks,
             tried: Vec::new(),
             best: None,
@@ -191,6 +205,17 @@ impl Route {
             false => Duration::ZERO,
         };
         cx.trunks.admits(name, now, wait).map_err(Refusal::full)?;
+        let known = trunk.numbers.known(&self.number);
+        let call = Outbound {
+            number: &known,
+            on_account_of: self.on_account_of.as_ref(),
+            trunk: name,
+        };
+        if let Err(cap) = cx.caps.admits(now, &call, !self.tried.is_empty()) {
+            let by = self.on_account_of.clone();
+            cx.event(Event::CapReached { cap, by });
+            return Err(Refusal::of(StatusCode::FORBIDDEN, Fault::Capped));
+        }
         let stop = Stop {
             trunk: name.clone(),
             target: chosen.as_ref().map(|chosen| chosen.target),
@@ -205,6 +230,26 @@ impl Route {
 
     pub(super) fn number(&self) -> &str {
         &self.number
+    }
+
+    /// The call that it makes at its last stop, as caps count it.
+    pub(super) fn count(&self, cx: &mut Context, leg: LegId) {
+        let trunk = self.trunk();
+        let known = cx
+            .directory
+            .trunk(trunk)
+            .map(|trunk| trunk.numbers.known(&self.number).into_owned());
+        let call = Outbound {
+            number: known.as_deref().unwrap_or(&self.number),
+            on_account_of: self.on_account_of.as_ref(),
+            trunk,
+        };
+        cx.caps.begin(leg, &call);
+    }
+
+    /// Number that the trunks are shown; `None`: as each of them says.
+    pub(super) fn caller_id(&self) -> Option<&CallerId> {
+        self.caller_id.as_ref()
     }
 
     /// Trunk of the last stop.
@@ -322,7 +367,7 @@ impl Call {
         } = *l.take_way()?;
         let invitation = l.invitation();
         // Its channel and its turn are free, for the next stop may be at the same trunk.
-        cx.release(l);
+        cx.release(now, l);
         route.best = Some(better(route.best, code));
         match route.next(cx, now) {
             Ok(branch) => Some(Next {

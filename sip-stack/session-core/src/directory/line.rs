@@ -54,7 +54,7 @@ impl Directory {
         }
     }
 
-    /// The trunk that a call comes from: that whose `Contact` it names, if nobody else can know that or it comes the way of that trunk;
+    /// The trunk that a call comes from: that which showed its certificate; that whose `Contact` it names, if nobody else can know that or it comes the way of that trunk;
     /// else the one at that address, or the one that registered over that flow.
     pub(crate) fn trunk_of(&self, number: &str, flow: Flow) -> Option<&str> {
         let address = flow.remote.ip();
@@ -66,8 +66,8 @@ impl Directory {
             line.contact.as_deref() == Some(number) && (line.is_drawn || comes_from(name, line))
         });
         let over = || self.lines.iter().find(|(_, line)| line.is_flow(flow));
-        named
-            .map(|(name, _)| name.as_str())
+        self.trunk_certified(flow.id)
+            .or_else(|| named.map(|(name, _)| name.as_str()))
             .or_else(|| self.trunk_at(address))
             .or_else(|| over().map(|(name, _)| name.as_str()))
     }

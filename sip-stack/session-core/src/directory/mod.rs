@@ -14,7 +14,7 @@ use std::time::Duration;
 use media_core::control::MediaSource;
 use media_core::sdp::SrtpPolicy;
 use sans_io::Time;
-use sip_core::flow::Flow;
+use sip_core::flow::{Flow, FlowId};
 use sip_core::message::Message;
 use sip_core::registrar::{self, Binding, RegisterOutcome, Registrar};
 
@@ -32,6 +32,8 @@ pub(crate) struct Directory {
     rights: Rights,
     /// Trunks that we register at, by name.
     lines: BTreeMap<String, Line>,
+    /// Names in the certificates of peers, by their connections.
+    certified: BTreeMap<FlowId, Vec<String>>,
 }
 
 impl Directory {
@@ -45,6 +47,7 @@ impl Directory {
             }),
             rights: Rights::default(),
             lines: BTreeMap::new(),
+            certified: BTreeMap::new(),
         }
     }
 
@@ -76,11 +79,29 @@ impl Directory {
         trunks.map(|(name, trunk)| (name.as_str(), trunk))
     }
 
-    /// The trunk whose calls come from that address.
+    /// The trunk whose calls come from that address, unless it has to show a certificate.
     fn trunk_at(&self, address: IpAddr) -> Option<&str> {
         let mut trunks = self.trunks();
-        let found = trunks.find(|(_, trunk)| trunk.is_at(address));
+        let found = trunks.find(|(_, trunk)| trunk.certificate_names.is_empty() && trunk.is_at(address));
         found.map(|(name, _)| name)
+    }
+
+    /// The trunk that showed its certificate over that connection.
+    fn trunk_certified(&self, flow: FlowId) -> Option<&str> {
+        let names = self.certified.get(&flow)?;
+        let mut trunks = self.trunks();
+        let found = trunks.find(|(_, trunk)| trunk.certificate_names.iter().any(|name| names.contains(name)));
+        found.map(|(name, _)| name)
+    }
+
+    /// The peer of a connection has a certificate with these names.
+    pub(crate) fn set_names(&mut self, flow: FlowId, names: Vec<String>) {
+        self.certified.insert(flow, names);
+    }
+
+    /// A connection is gone.
+    pub(crate) fn forget_names(&mut self, flow: FlowId) {
+        self.certified.remove(&flow);
     }
 
     /// Sources that media of a leg of this user or trunk are accepted from.

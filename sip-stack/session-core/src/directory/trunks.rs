@@ -23,6 +23,7 @@ impl Coordinator {
         cx.config.phone_codecs = adjustment.phone_codecs;
         cx.config.domains = adjustment.domains;
         cx.config.grace = adjustment.grace;
+        cx.caps.set(adjustment.caps);
         (cx.config.limits.trunks, cx.config.limits.users) = adjustment.quotas;
         self.follow_trunks();
         self.spare_trunks();

@@ -155,7 +155,8 @@ fn charged(request: &Message) -> Option<String> {
     Some(user_of(charged.uri)).filter(|user| !user.is_empty())
 }
 
-fn anonymous() -> Caller {
+/// A caller who is not shown.
+pub(crate) fn anonymous() -> Caller {
     Caller {
         user: ANONYMOUS.into(),
         display: "Anonymous".into(),

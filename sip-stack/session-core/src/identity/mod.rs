@@ -8,7 +8,7 @@ mod presentation;
 mod privacy;
 mod user_to_user;
 
-pub(crate) use caller::{Sender, claimed_user, is_anonymous, read};
+pub(crate) use caller::{Sender, anonymous, claimed_user, is_anonymous, read};
 pub(crate) use diversion::diversions;
 pub use diversion::{Diversion, DiversionReason};
 pub use policy::{AssertedIn, DiversionIn, IdentityPolicy};
@@ -17,6 +17,7 @@ pub use privacy::Privacy;
 pub use user_to_user::UserToUser;
 
 use crate::dial::Caller;
+use crate::numbers::TrunkNumbers;
 
 /// Identity that a call carries beside the caller as shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +40,14 @@ impl Identity {
         Identity {
             asserted: Some(caller.clone()),
             ..Identity::default()
+        }
+    }
+
+    /// Numbers as they came from a trunk, in E.164.
+    pub(crate) fn read_numbers(&mut self, numbers: &TrunkNumbers) {
+        let diverted = self.diversions.iter_mut().map(|diversion| &mut diversion.by);
+        for party in self.asserted.iter_mut().chain(diverted) {
+            party.user = numbers.read(&party.user).into_owned();
         }
     }
 

@@ -8,6 +8,7 @@ use super::caller::{ANONYMOUS, is_anonymous};
 use super::diversion::{diversion_values, history_values};
 use super::{AssertedIn, DiversionIn, Identity, IdentityPolicy};
 use crate::dial::Caller;
+use crate::numbers::TrunkNumbers;
 
 /// Side that an INVITE of ours goes to.
 pub(crate) enum Side<'a> {
@@ -17,6 +18,7 @@ pub(crate) enum Side<'a> {
     Trunk {
         policy: &'a IdentityPolicy,
         trusted: bool,
+        numbers: &'a TrunkNumbers,
     },
 }
 
@@ -39,6 +41,14 @@ impl Presentation {
         side: &Side<'_>,
         (host, target): (&str, &Uri),
     ) -> Presentation {
+        let written;
+        let (caller, identity) = match side {
+            Side::Trunk { numbers, .. } if numbers.are_rewritten() => {
+                written = (in_form(caller, numbers), identity_in_form(identity, numbers));
+                (&written.0, &written.1)
+            }
+            _ => (caller, identity),
+        };
         let anonymous = || Uri::sip(Some(ANONYMOUS), "anonymous.invalid", None);
         let own = || Uri::sip(Some(&caller.user), host, None);
         let uri = match side {
@@ -48,7 +58,7 @@ impl Presentation {
         };
         let headers = match side {
             Side::Phone => user_to_user(identity).collect(),
-            Side::Trunk { policy, trusted } => {
+            Side::Trunk { policy, trusted, .. } => {
                 let mut headers = asserted(caller, identity, policy, host);
                 headers.extend(diverted(identity, policy, (host, target)));
                 if policy.user_to_user {
@@ -69,6 +79,24 @@ impl Presentation {
             headers,
         }
     }
+}
+
+/// A caller with its number in the form that a trunk wants.
+fn in_form(caller: &Caller, numbers: &TrunkNumbers) -> Caller {
+    Caller {
+        user: numbers.shown(&caller.user).into_owned(),
+        display: caller.display.clone(),
+    }
+}
+
+/// An identity with its numbers in the form that a trunk wants.
+fn identity_in_form(identity: &Identity, numbers: &TrunkNumbers) -> Identity {
+    let mut identity = identity.clone();
+    identity.asserted = identity.asserted.map(|caller| in_form(&caller, numbers));
+    for diversion in &mut identity.diversions {
+        diversion.by = in_form(&diversion.by, numbers);
+    }
+    identity
 }
 
 /// Headers that name the caller beside `From`, and keep it private where that was asked for.

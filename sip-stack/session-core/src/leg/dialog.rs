@@ -225,7 +225,7 @@ impl Leg {
                 }
                 None => {
                     self.dialog = Dialog::Ended;
-                    cx.release(self);
+                    cx.release(now, self);
                 }
             }
         }

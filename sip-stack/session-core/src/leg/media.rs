@@ -150,6 +150,7 @@ impl Leg {
             Timer::Grace(leg),
             Timer::Goodbye(leg),
             Timer::Recover(leg),
+            Timer::Longest(leg),
             Timer::Silence(leg),
         ] {
             cx.timers.cancel(timer);

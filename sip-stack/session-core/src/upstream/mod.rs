@@ -19,7 +19,7 @@
 //! for the client to come back, within the grace.
 //!
 //! **REFER** ([`transfer`]) of a client goes on within the dialog of the other leg. **MESSAGE and PUBLISH** ([`request`]) go the way of
-//! REGISTER.
+//! REGISTER. **SUBSCRIBE** ([`subscription`]) is two subscriptions, whose NOTIFYs, refreshes and ends are carried from one to the other.
 
 mod aor;
 mod call;
@@ -27,6 +27,7 @@ mod line;
 mod register;
 mod relay;
 mod request;
+mod subscription;
 mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,7 @@ pub(crate) use aor::Aor;
 pub(crate) use call::{Outward, Verbatim};
 use line::Line;
 pub(crate) use relay::{Relays, passed_back};
+pub(crate) use subscription::RelayedSubscriptions;
 
 use crate::config::Trunk;
 use crate::context::Context;

@@ -777,6 +777,7 @@ fn trunks_that_come_later_are_never_banned_and_those_that_are_gone_may_be() {
         phone_codecs: config.phone_codecs,
         domains: config.domains,
         grace: config.grace,
+        caps: Vec::new(),
         quotas: Default::default(),
     });
     gateway.drain();

@@ -9,7 +9,7 @@ use media_core::control::{Command, Event as MediaEvent, Report, StreamIndex};
 use media_core::negotiated::{Codec, Fingerprint, Hash, Negotiated};
 use sans_io::{Rng, Time};
 use session_core::{
-    Access, Config, Coordinator, Dial, Event, Input, LegId, OnFailure, Output, Party, Trunk, User,
+    Access, CallerId, Config, Coordinator, Dial, Event, Input, LegId, OnFailure, Output, Party, Trunk, User,
 };
 use sip_core::auth::{Algorithm, Answered, Answerer};
 use sip_core::endpoint::{self, Advertised, Credentials};
@@ -57,6 +57,8 @@ pub(crate) struct Bench {
     pub(crate) events: Vec<Event>,
     pub(crate) commands: Vec<Command>,
     branches: u32,
+    /// Number that the table shows the carrier, in place of what the trunk says.
+    pub(crate) caller_id: Option<CallerId>,
 }
 
 pub(crate) fn config() -> Config {
@@ -143,6 +145,7 @@ impl Bench {
             events: Vec::new(),
             commands: Vec::new(),
             branches: 0,
+            caller_id: None,
         }
     }
 
@@ -342,12 +345,19 @@ impl Bench {
     /// Calls users by their name, and everything else by the carrier; `701` is a place for lamps; only users may call the carrier.
     fn decide(&mut self, event: &Event) {
         let now = self.now;
+        let by = match event {
+            Event::Incoming { call, .. } => Some(call.source.clone()),
+            _ => None,
+        };
+        let caller_id = self.caller_id.clone();
         let party = |number: &str| match number {
             "1001" | "1002" | "1003" => Party::User(number.to_owned()),
             "+49301234" => Party::User("1001".to_owned()),
-            _ => Party::Trunk {
-                name: "carrier".into(),
+            _ => Party::Trunks {
+                tiers: vec![vec![("carrier".into(), 1)]],
                 number: number.to_owned(),
+                caller_id: caller_id.clone(),
+                on_account_of: by.clone(),
             },
         };
         match event {

@@ -1,7 +1,9 @@
 //! Content of messages, and its effect on the other leg: bodies, forks, statuses, numbers, identities, routes.
 
 pub(crate) mod bench;
+mod certificate;
 mod identity;
+mod numbers;
 
 use media_core::control::{Command, Event as MediaEvent, Failure};
 use session_core::{Event, Input};

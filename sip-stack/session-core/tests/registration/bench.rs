@@ -244,6 +244,7 @@ impl Bench {
             phone_codecs: settings.phone_codecs,
             domains: settings.domains,
             grace: settings.grace,
+            caps: Vec::new(),
             quotas: Default::default(),
         };
         self.coordinator.adjust(adjustment);

@@ -292,6 +292,8 @@ impl Bench {
                         let party = Party::Trunks {
                             tiers: self.tiers.clone(),
                             number: "0301234".into(),
+                            caller_id: None,
+                            on_account_of: None,
                         };
                         let dial = Dial::together(vec![party], seconds(60), OnFailure::Reject);
                         self.coordinator.dial(self.now, *session, dial);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use media_core::control::{Command, Event as MediaEvent, Report, StreamIndex};
 use sans_io::{Deadline, Rng, Time};
-use session_core::{Access, Config, Coordinator, Event, Input, Output, Party, Trunk, Way};
+use session_core::{Access, Config, Coordinator, Event, Input, Output, Package, Party, Trunk, Way};
 use sip_core::auth::{Algorithm, Answerer, Challenger, Credentials, Verdict};
 use sip_core::endpoint::{self, Advertised};
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
@@ -17,7 +17,7 @@ use crate::world::gateway;
 
 /// Address of the PBX, and ours.
 pub(super) const PBX: &str = "192.0.2.50";
-const US: &str = "192.0.2.1";
+pub(super) const US: &str = "192.0.2.1";
 /// Password of everybody at the PBX.
 const PASSWORD: &str = "open sesame";
 /// Time that it may ring.
@@ -202,6 +202,7 @@ impl Bench {
             },
             endpoint: endpoint::Config {
                 advertised: [Transport::Udp, Transport::Tcp].map(advertised).to_vec(),
+                event_packages: Package::ALL.map(|package| package.name().to_owned()).to_vec(),
                 allow: [
                     endpoint::Config::default().allow,
                     vec![Method::Message, Method::Publish],

@@ -324,6 +324,7 @@ impl World {
             phone_codecs: settings.phone_codecs,
             domains: settings.domains,
             grace: settings.grace,
+            caps: Vec::new(),
             quotas: Default::default(),
         };
         self.verb(GATEWAY, |c, _| c.adjust(adjustment));

@@ -242,6 +242,24 @@ pub enum Event {
         /// The subscription.
         subscription: SubscriptionId,
     },
+    /// A peer prolongs a subscription that is relayed, or wants no more of it; answer with `accept_refresh` or `refuse_refresh`, within the
+    /// time of a transaction (32 s).
+    SubscribeAgain {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// Time that it asks for; zero for no more.
+        expires: Duration,
+        /// The SUBSCRIBE.
+        request: Message,
+    },
+    /// A SUBSCRIBE of ours that stands for somebody else's (`OutgoingSubscribe::relayed`) was answered. After a refusal of the first one
+    /// `Event::SubscriptionEnded` follows.
+    SubscribeAnswered {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The final response.
+        response: Message,
+    },
     /// The state of a subscription changed ([`state_changed`](super::Endpoint::state_changed)), and its peer may be told now, with `notify`.
     NotifyDue {
         /// The subscription.

@@ -96,6 +96,9 @@ impl Endpoint {
                 .requests
                 .get(&request)
                 .and_then(|outside| outside.response_timeout),
+            Purpose::Subscription(id) => self
+                .subscriber_mut(id)
+                .and_then(|subscriber| subscriber.response_timeout),
             _ => None,
         };
         let others = (!tx.more.is_empty()).then_some(self.config.target_timeout);

@@ -415,6 +415,8 @@ fn wanted() -> OutgoingSubscribe {
         expires: Duration::from_secs(600),
         extra: Headers::new(),
         credentials: None,
+        relayed: false,
+        response_timeout: None,
     }
 }
 

@@ -22,6 +22,10 @@ pub(in crate::endpoint) struct Subscriber {
     pub(super) expires: u32,
     /// Whole lines that go with each SUBSCRIBE, without `Expires`.
     pub(super) lines: String,
+    /// True if somebody else refreshes it.
+    pub(super) is_relayed: bool,
+    /// Time that a peer may stay silent; `None`: that of a transaction.
+    pub(in crate::endpoint) response_timeout: Option<Duration>,
     pub(in crate::endpoint) answerer: Option<Answerer>,
     /// CSeq of the last SUBSCRIBE that was granted.
     pub(super) seq: u32,
@@ -123,6 +127,9 @@ impl Subscriber {
     pub(super) fn take_due(&mut self, now: Time) -> Vec<usize> {
         self.forks.retain(|fork| fork.until > now);
         let mut due = Vec::new();
+        if self.is_relayed {
+            return due;
+        }
         for fork in self.forks.iter_mut().filter(|fork| fork.refresh <= now) {
             fork.refresh = fork.until;
             due.push(fork.number);
@@ -131,7 +138,10 @@ impl Subscriber {
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        let forks = self.forks.iter().map(|fork| fork.refresh.min(fork.until));
+        let forks = self.forks.iter().map(|fork| match self.is_relayed {
+            true => fork.until,
+            false => fork.refresh.min(fork.until),
+        });
         match self.stage {
             Stage::Asking => forks.chain([self.open_until]).min(),
             Stage::Active => forks.min(),

@@ -13,7 +13,7 @@ use super::super::event::Event;
 use super::super::ids::ServerTx;
 use super::super::outgoing::Headers;
 use super::pace::{Pace, interval};
-use super::{Endpoint, Identity, Side, Subscription, TimerKey, expires_line};
+use super::{Endpoint, Identity, Side, Subscription, TimerKey, expires_line, one_line};
 use super::{EventType, SubscriptionId};
 
 /// Time that a SUBSCRIBE without `Expires` asks for; packages that have another one are not known here.
@@ -28,8 +28,21 @@ pub(super) struct Notifier {
     pub(super) dialog: Dialog,
     /// Time that one SUBSCRIBE gets at most.
     longest: Duration,
+    /// Refreshes are the application's to answer; the one that waits for that.
+    refreshes: Refreshes,
     pub(super) pace: Pace,
     pub(super) stage: Stage,
+}
+
+/// Whoever answers a SUBSCRIBE within the dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refreshes {
+    /// We do, at once.
+    Ours,
+    /// The application; none waits.
+    Relayed,
+    /// The application, for this server transaction.
+    Asked { server: u64, wanted: Duration },
 }
 
 /// Stage of a peer's subscription.
@@ -94,6 +107,7 @@ impl Endpoint {
         let side = Side::Notifier(Notifier {
             dialog: Dialog::uas(&request, first),
             longest: Duration::ZERO,
+            refreshes: Refreshes::Ours,
             pace: Pace::new(now, pace),
             stage: Stage::Asked { server, wanted },
         });
@@ -112,6 +126,49 @@ impl Endpoint {
     /// once (RFC 6665 §4.2.1.2).
     pub fn accept_subscription(&mut self, now: Time, subscription: SubscriptionId, longest: Duration) {
         self.take_subscription(now, subscription, longest, Standing::Active);
+    }
+
+    /// Grants `Event::Subscribe` for a subscription that is relayed: somebody else grants it, for that time, and is asked for each refresh
+    /// as well (`Event::SubscribeAgain`).
+    pub fn accept_relayed(&mut self, now: Time, subscription: SubscriptionId, granted: Duration) {
+        self.take_subscription(now, subscription, granted, Standing::Active);
+        if let Some((_, notifier)) = self.notifier_mut(subscription) {
+            notifier.refreshes = Refreshes::Relayed;
+        }
+    }
+
+    /// Answers `Event::SubscribeAgain`: grants that time; with none [`terminate_subscription`](Self::terminate_subscription) is to follow.
+    pub fn accept_refresh(&mut self, now: Time, subscription: SubscriptionId, granted: Duration) {
+        let Some((notifier, server, wanted)) = self.take_refresh(subscription) else {
+            return;
+        };
+        notifier.longest = granted;
+        let standing = notifier.standing();
+        self.grant(now, subscription, server, (wanted, standing));
+    }
+
+    /// Answers `Event::SubscribeAgain` with a refusal, 300 to 699, which leaves the subscription as it was.
+    pub fn refuse_refresh(
+        &mut self,
+        now: Time,
+        subscription: SubscriptionId,
+        code: StatusCode,
+        extra: &Headers,
+    ) {
+        let Some((_, server, _)) = self.take_refresh(subscription) else {
+            return;
+        };
+        let lines: String = extra.iter().map(|(name, value)| one_line(name, value)).collect();
+        self.refuse_with(now, server, code.max(StatusCode::MULTIPLE_CHOICES), &[&lines]);
+    }
+
+    fn take_refresh(&mut self, subscription: SubscriptionId) -> Option<(&mut Notifier, u64, Duration)> {
+        let (_, notifier) = self.notifier_mut(subscription)?;
+        let Refreshes::Asked { server, wanted } = notifier.refreshes else {
+            return None;
+        };
+        notifier.refreshes = Refreshes::Relayed;
+        Some((notifier, server, wanted))
     }
 
     /// Grants `Event::Subscribe` as [`accept_subscription`](Self::accept_subscription) does, but for somebody else to decide on: its
@@ -190,15 +247,14 @@ impl Endpoint {
         }
         let standing = match notifier.stage {
             Stage::Asked { .. } => None,
-            Stage::Granted { standing, .. } => Some(standing),
-            Stage::Last => Some(Standing::Active),
+            Stage::Granted { .. } | Stage::Last => Some(notifier.standing()),
         };
         // RFC 3261 §12.2.2: a request that is out of order is refused and changes nothing.
         let Some(standing) = standing.filter(|_| notifier.dialog.admit(request.cseq().number)) else {
             return self.refuse_with(now, server, StatusCode::SERVER_INTERNAL_ERROR, &[]);
         };
         let wanted = wanted(request);
-        if self.refuse_brief(now, server, wanted) {
+        if notifier.refreshes == Refreshes::Ours && self.refuse_brief(now, server, wanted) {
             return;
         }
         let Some(Subscription {
@@ -213,8 +269,22 @@ impl Endpoint {
         if identity.flow.is_some_and(|old| old.transport == flow.transport) {
             identity.flow = Some(flow);
         }
-        self.grant(now, id, server, (wanted, standing));
-        self.event(Event::Resubscribed { subscription: id });
+        match notifier.refreshes {
+            Refreshes::Ours => {
+                self.grant(now, id, server, (wanted, standing));
+                self.event(Event::Resubscribed { subscription: id });
+            }
+            Refreshes::Relayed => {
+                notifier.refreshes = Refreshes::Asked { server, wanted };
+                self.event(Event::SubscribeAgain {
+                    subscription: id,
+                    expires: wanted,
+                    request: request.clone(),
+                });
+            }
+            // One waits already: whoever is asked twice answers twice.
+            Refreshes::Asked { .. } => self.refuse_with(now, server, StatusCode::SERVER_INTERNAL_ERROR, &[]),
+        }
     }
 
     /// Answers a SUBSCRIBE 200 with the time that it gets, which is never longer than what it asked for (RFC 6665 §4.2.1.1).
@@ -286,6 +356,15 @@ impl Endpoint {
                 side: Side::Subscriber(_),
                 ..
             } => None,
+        }
+    }
+}
+
+impl Notifier {
+    fn standing(&self) -> Standing {
+        match self.stage {
+            Stage::Granted { standing, .. } => standing,
+            Stage::Asked { .. } | Stage::Last => Standing::Active,
         }
     }
 }

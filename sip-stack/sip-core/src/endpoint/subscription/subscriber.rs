@@ -1,6 +1,8 @@
 //! Subscriber: we subscribe to an event of a peer (RFC 6665 §4.1). A proxy may let the SUBSCRIBE reach several notifiers: each of
 //! them is a fork with a dialog of its own (§4.1.4).
 
+use std::time::Duration;
+
 use sans_io::Time;
 
 use crate::auth::Answerer;
@@ -11,6 +13,7 @@ use super::super::Target;
 use super::super::call_out::{fork_id, max_forwards, new_call_id, routed_to};
 use super::super::client::Purpose;
 use super::super::event::{Event, Silence};
+use super::super::outgoing::Headers;
 use super::super::wire::{self, Draft};
 use super::forks::{Stage, Subscriber};
 use super::{Endpoint, Identity, Side, Subscription, TimerKey, is_end, one_line};
@@ -49,6 +52,8 @@ impl Endpoint {
             request_uri: wanted.request_uri.as_str().to_owned(),
             expires: u32::try_from(wanted.expires.as_secs()).unwrap_or(u32::MAX),
             lines,
+            is_relayed: wanted.relayed,
+            response_timeout: wanted.response_timeout,
             answerer: wanted.credentials.map(Answerer::new),
             seq,
             stage: Stage::Asking,
@@ -75,6 +80,41 @@ impl Endpoint {
         let hop = self.hop_to_target(&wanted.target, &wanted.request_uri);
         self.dispatch(now, draft, hop, None, Purpose::Subscription(id));
         id
+    }
+
+    /// Asks for a relayed subscription once more, in its dialog: for that time, 0 to end it, with these headers besides those of the first
+    /// SUBSCRIBE that are not credentials. False if there is nobody to ask.
+    pub fn resubscribe(
+        &mut self,
+        now: Time,
+        subscription: SubscriptionId,
+        expires: Duration,
+        extra: &Headers,
+    ) -> bool {
+        let seconds = u32::try_from(expires.as_secs()).unwrap_or(u32::MAX);
+        let Some(Subscription {
+            identity,
+            side: Side::Subscriber(subscriber),
+        }) = self.subscriptions.get_mut(&subscription)
+        else {
+            return false;
+        };
+        subscriber.expires = seconds;
+        if seconds == 0 {
+            let until = now + self.config.timing.timeout();
+            subscriber.stage = Stage::Leaving { until };
+        }
+        let mut lines = one_line("Event", &identity.event.to_string());
+        for (name, value) in extra {
+            lines.push_str(&one_line(name, value));
+        }
+        subscriber.lines = lines;
+        let Some(fork) = subscriber.forks.first().map(|fork| fork.number) else {
+            return false;
+        };
+        self.send_subscribe(now, subscription, fork, seconds);
+        self.arm_subscriber(subscription);
+        true
     }
 
     /// Ends a subscription of ours: its notifiers send a last NOTIFY, and `Event::SubscriptionEnded` follows.
@@ -145,6 +185,16 @@ impl Endpoint {
         let (Some(code), Some(subscriber)) = (response.status(), self.subscriber_mut(id)) else {
             return;
         };
+        if subscriber.is_relayed {
+            let response = response.clone();
+            self.event(Event::SubscribeAnswered {
+                subscription: id,
+                response,
+            });
+        }
+        let Some(subscriber) = self.subscriber_mut(id) else {
+            return;
+        };
         if code.is_success() {
             if let Some(unwanted) = subscriber.granted(now, response) {
                 self.send_subscribe(now, id, unwanted, 0);
@@ -210,7 +260,7 @@ impl Endpoint {
         };
         let subscriber = self.subscriber_mut(id)?;
         let least = response.min_expires()?;
-        if subscriber.is_leaving() || least <= subscriber.expires {
+        if subscriber.is_relayed || subscriber.is_leaving() || least <= subscriber.expires {
             return None;
         }
         subscriber.expires = least;

@@ -44,6 +44,11 @@ pub struct OutgoingSubscribe {
     pub extra: Headers,
     /// For 401 and 407.
     pub credentials: Option<Credentials>,
+    /// True if it stands for a subscription of somebody else at us, who refreshes it: each answer is an `Event::SubscribeAnswered`, and
+    /// nothing is sent but by [`resubscribe`](crate::endpoint::Endpoint::resubscribe).
+    pub relayed: bool,
+    /// Time that a peer may stay silent; `None`: that of a transaction (32 s).
+    pub response_timeout: Option<Duration>,
 }
 
 /// State of a subscription of ours, as its notifier tells it (RFC 6665 §4.1.3).
