@@ -11,6 +11,7 @@ const SETUP_S: [f64; 12] = [0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0,
 
 type Labels = Vec<(&'static str, &'static str)>;
 type Ended = Family<Labels, Counter>;
+type Verdicts = Family<Labels, Counter>;
 type Setup = Family<Labels, Histogram, fn() -> Histogram>;
 
 /// Counts since the start; clones count together.
@@ -18,6 +19,8 @@ type Setup = Family<Labels, Histogram, fn() -> Histogram>;
 pub struct CallCounts {
     ended: Ended,
     setup: Setup,
+    verdicts: Verdicts,
+    emergencies: Counter,
 }
 
 impl Default for CallCounts {
@@ -25,6 +28,8 @@ impl Default for CallCounts {
         CallCounts {
             ended: Family::default(),
             setup: Family::new_with_constructor(|| Histogram::new(SETUP_S)),
+            verdicts: Family::default(),
+            emergencies: Counter::default(),
         }
     }
 }
@@ -39,6 +44,27 @@ impl CallCounts {
             let took = answered.since(record.began).as_secs_f64();
             self.setup.get_or_create(&vec![direction]).observe(took);
         }
+    }
+
+    /// Counts the verdict on the signature of a caller, with the attestation or `none`.
+    pub(crate) fn verdict(&self, verdict: &'static str, attestation: &'static str) {
+        let labels = vec![("verdict", verdict), ("attestation", attestation)];
+        self.verdicts.get_or_create(&labels).inc();
+    }
+
+    /// Counts an emergency call.
+    pub(crate) fn emergency(&self) {
+        self.emergencies.inc();
+    }
+
+    /// Counter of emergency calls.
+    pub(crate) fn emergencies(&self) -> Counter {
+        self.emergencies.clone()
+    }
+
+    /// Family of the verdicts on callers.
+    pub(crate) fn verdicts(&self) -> Verdicts {
+        self.verdicts.clone()
     }
 
     /// The families, each to be registered under a name and with a description.

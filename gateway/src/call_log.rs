@@ -314,6 +314,7 @@ mod tests {
             peer: ([192, 0, 2, 1], 5060).into(),
             call_id: "abc@192.0.2.1".into(),
             browser: false,
+            emergency: None,
             way: None,
         };
         let decision = Decision::Trunk {

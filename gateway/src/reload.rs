@@ -144,6 +144,7 @@ impl Reloader {
         let settings = Settings {
             adjustment: adjustment(&changed),
             ring_timeout: changed.ring_timeout,
+            emergency: changed.emergency.clone(),
             numbering: changed.numbering.clone(),
         };
         self.provisioning
@@ -187,6 +188,8 @@ pub(crate) fn adjustment(config: &Config) -> Adjustment {
         grace: config.grace,
         caps: config.limits.caps.clone(),
         quotas: (config.limits.trunks.clone(), config.limits.users.clone()),
+        stir: config.shaken.stir.clone(),
+        emergency: config.emergency.numbers.clone(),
     }
 }
 
@@ -238,6 +241,11 @@ fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
         ),
         ("guard", before.guard.guard != after.guard.guard),
         ("messages", before.messages != after.messages),
+        (
+            "shaken.private_hosts",
+            before.shaken.private_hosts != after.shaken.private_hosts,
+        ),
+        ("shaken.https_ca", before.shaken.https_ca != after.shaken.https_ca),
         ("advertise", before.advertise != after.advertise),
         ("origins", before.origins != after.origins),
         ("realm", before.realm != after.realm),
@@ -272,6 +280,8 @@ fn keep_fixed(running: Config, config: &mut Config) {
     config.durability = running.durability;
     config.guard = running.guard;
     config.messages = running.messages;
+    config.shaken.private_hosts = running.shaken.private_hosts;
+    config.shaken.https_ca = running.shaken.https_ca;
 }
 
 #[cfg(test)]

@@ -90,6 +90,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     routing.set_numbering(config.numbering.clone());
     let switch = Switch::new(routing, config.ring_timeout, Some(controller));
     let switch = switch.watched_by(accounts.sentry().clone());
+    let switch = switch.with_emergency(config.emergency.clone());
     let counts = switch.counts();
     let settings = signalling::settings(
         &config,

@@ -1,6 +1,7 @@
 //! The meeting point of signalling and policy: calls are put to the dial plan, and events to whoever owns the call.
 
 mod diversion;
+mod emergency;
 mod events;
 mod incoming;
 mod park;
@@ -17,6 +18,7 @@ use sans_io::{Deadline, Time, earlier};
 use session_core::{Coordinator, Event, SessionId, Source};
 use sip_stack::Application;
 
+use self::emergency::Emergencies;
 use self::park::ParkedCalls;
 pub use self::requests::Request;
 use self::underway::Underway;
@@ -25,6 +27,7 @@ use crate::call_counts::CallCounts;
 use crate::call_log::CallLines;
 use crate::centre::context::Ctx;
 use crate::centre::controller::Controller;
+use crate::config::Emergency;
 use crate::quality::Inquiries;
 use crate::routing::Routing;
 
@@ -43,6 +46,7 @@ pub struct Switch {
     centre: Option<Controller>,
     sentry: Option<Sentry>,
     counts: CallCounts,
+    emergencies: Emergencies,
 }
 
 impl Switch {
@@ -62,6 +66,7 @@ impl Switch {
             centre,
             sentry: None,
             counts: CallCounts::default(),
+            emergencies: Emergencies::default(),
         }
     }
 
@@ -69,6 +74,15 @@ impl Switch {
     #[must_use]
     pub fn counts(&self) -> CallCounts {
         self.counts.clone()
+    }
+
+    /// Places emergency calls like this.
+    #[must_use]
+    pub fn with_emergency(self, settings: Emergency) -> Switch {
+        Switch {
+            emergencies: Emergencies::new(settings),
+            ..self
+        }
     }
 
     /// Reports refusals and bans to `sentry`.

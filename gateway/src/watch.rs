@@ -51,7 +51,8 @@ impl Watch {
             .chain(of_trunks.map(|tls| tls.identity.as_ref()))
             .flatten()
             .flat_map(|tls| [tls.certificate.clone(), tls.key.clone()])
-            .chain(authorities);
+            .chain(authorities)
+            .chain(config.shaken.files.iter().cloned());
         self.files = if config.watch {
             file.cloned().into_iter().chain(pairs).collect()
         } else {

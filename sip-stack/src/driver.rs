@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Clock;
+use crate::fetch::Fetcher;
 use crate::media::{self, Lane};
 use crate::spin::SpinGuard;
 use crate::tap::{Feed, Taps};
@@ -78,6 +79,7 @@ pub(crate) struct Driver<A: Application> {
     pub(crate) media: mpsc::Receiver<(u8, MediaEvent)>,
     pub(crate) control: mpsc::Receiver<Control<A::Request>>,
     pub(crate) resolver: Resolver,
+    pub(crate) fetcher: Fetcher,
     pub(crate) ending: Ending,
     pub(crate) taps: Taps,
 }
@@ -153,6 +155,7 @@ impl<A: Application> Driver<A> {
                     let located = self.resolver.located(news);
                     self.input(located);
                 }
+                Some((url, answer)) = self.fetcher.answers.recv() => self.input(Input::Fetched { url, answer }),
                 () = &mut sleep, if wake.is_some() => slept_until = None,
             }
         }
@@ -294,6 +297,7 @@ impl<A: Application> Driver<A> {
                     }
                 }
                 Output::Follow { names } => self.resolver.follow(names),
+                Output::Fetch { url } => self.fetcher.fetch(url),
                 Output::Media { shard, command } => {
                     let Some(lane) = self.lanes.get_mut(usize::from(shard)) else {
                         continue;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::driver::{Application, Driver, Ending, Resolver};
+use crate::fetch::{FetchSettings, Fetcher};
 use crate::handle::{Handle, Shared};
 use crate::media::{self, MediaConfig};
 use crate::tap::Taps;
@@ -45,6 +46,8 @@ pub struct StackConfig {
     /// For the coordinator. `fingerprint` is taken from `identity` whatever stands here, and `endpoint.advertised` from
     /// the listeners where it is empty.
     pub sessions: session_core::Config,
+    /// For fetching certificates of those who sign calls.
+    pub fetch: FetchSettings,
 }
 
 /// Why a stack did not start.
@@ -142,6 +145,7 @@ impl Stack {
             network,
             media,
             control: requests,
+            fetcher: Fetcher::new(config.fetch, resolver.system()),
             resolver,
             ending: Ending::default(),
             taps: Taps::default(),

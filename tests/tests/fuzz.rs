@@ -77,6 +77,11 @@ fn summary() {
 }
 
 #[test]
+fn passport() {
+    fuzz::exercise(&fuzz::passport::TARGET);
+}
+
+#[test]
 fn pidf() {
     fuzz::exercise(&fuzz::pidf::TARGET);
 }

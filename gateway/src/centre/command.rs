@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::directory::Directory;
 use super::view::{Intent, Mode};
+use crate::config::Emergency;
 use crate::routing::Reach;
 
 /// Origin of a command.
@@ -76,6 +77,8 @@ pub struct Settings {
     pub adjustment: session_core::Adjustment,
     /// Time that a phone may ring.
     pub ring_timeout: Duration,
+    /// Emergency calls.
+    pub emergency: Emergency,
     /// Way in which numbers are dialled here.
     pub numbering: Option<Arc<Numbering>>,
 }

@@ -13,7 +13,7 @@ use session_core::{CallRecord, CallState, Coordinator, IncomingCall, SessionId, 
 use super::directory::Directory;
 use super::ids;
 use super::publisher::Publisher;
-use super::view::{Call, CallKind, Change, Parking, Party};
+use super::view::{Call, CallKind, CallerVerification, Change, Parking, Party};
 pub(super) use record::{lost, mos};
 
 /// Time for which changes of direct calls are gathered: a call that rings, is answered and bridged at once is published once.
@@ -110,7 +110,7 @@ impl DirectCalls {
     }
 
     /// Id of the call in this session.
-    fn id_of(&self, session: SessionId) -> Option<CallId> {
+    pub(super) fn id_of(&self, session: SessionId) -> Option<CallId> {
         self.calls.get(&session).map(|call| call.id)
     }
 
@@ -130,6 +130,7 @@ impl DirectCalls {
         let from = Party {
             number: caller.clone().unwrap_or_else(|| call.from.clone()),
             display: person.map_or_else(|| call.display.clone(), |person| person.display.clone()),
+            ..Party::calling(call)
         };
         let direct = DirectCall {
             id,
@@ -143,6 +144,14 @@ impl DirectCalls {
         };
         self.calls.insert(session, direct);
         self.changed(cx.now, session);
+    }
+
+    /// Notes the verdict on the caller of a call.
+    pub(super) fn verified(&mut self, now: Time, session: SessionId, verification: CallerVerification) {
+        if let Some(call) = self.calls.get_mut(&session) {
+            call.from.verification = Some(verification);
+            self.changed(now, session);
+        }
     }
 
     /// Takes note of where a call is parked; `None`: it is no longer.

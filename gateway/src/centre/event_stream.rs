@@ -192,7 +192,7 @@ impl View {
             Change::QueueRemoved { id } => {
                 self.queues.remove(id);
             }
-            Change::Trunk(_) | Change::Config { .. } => {}
+            Change::EmergencyCall { .. } | Change::Trunk(_) | Change::Config { .. } => {}
         }
     }
 }

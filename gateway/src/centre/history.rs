@@ -68,10 +68,9 @@ pub(super) fn consultation(
         ConsultStage::Talking { answered, .. } => Some(answered),
         ConsultStage::Failed { .. } => return None,
     };
-    let from = directory.agent(asks).map(|person| Party {
-        number: person.name.clone(),
-        display: person.display.clone(),
-    });
+    let from = directory
+        .agent(asks)
+        .map(|person| Party::new(&person.name, &person.display));
     let to = directory.agent(asked).map(|person| person.name.clone());
     let outcome = match (answered, how) {
         (Some(_), _) => Outcome::Completed,

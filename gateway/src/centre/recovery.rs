@@ -107,10 +107,7 @@ impl Recovery {
             Phase::Connected { agent, .. } => Some(agent),
             Phase::Waiting | Phase::Connecting(_) => None,
         };
-        let from = view::Party {
-            number: saved.from.clone(),
-            display: saved.display.clone(),
-        };
+        let from = view::Party::new(&saved.from, &saved.display);
         let parties = (from, saved.to.clone());
         let call = Call::new(now, (session, leg), parties, state.queue);
         let mut call = call.recovering(agent, Time(state.since));

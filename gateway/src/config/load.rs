@@ -9,11 +9,13 @@ use toml::de::{DeTable, DeValue};
 use super::read_caps::read_caps;
 use super::read_choices::read_choices;
 use super::read_dial::read_rules;
+use super::read_emergency::read_emergency;
 use super::read_groups::read_groups;
 use super::read_media::{other_family, read_media};
 use super::read_numbers::read_numbering;
 use super::read_park::read_park;
 use super::read_queues::read_queues;
+use super::read_shaken::read_shaken;
 use super::read_trunks::read_trunks;
 use super::read_users::read_users;
 use super::reader::{Reader, Section, boolean, filled, number, set, text, unknown};
@@ -120,9 +122,12 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, overrides: &Overrides, b
     set(&mut config.pause_reasons, read_choices(r, root, "pause_reasons"));
     set(&mut config.dispositions, read_choices(r, root, "dispositions"));
     config.numbering = read_numbering(r, root);
+    config.shaken = read_shaken(r, root, config.numbering.clone(), base);
     config.limits.caps = read_caps(r, root);
     read_trunks(r, root, &mut config, base);
     config.upstream = read_upstream(r, root, &config);
+    let users = std::mem::take(&mut config.emergency.users);
+    config.emergency = read_emergency(r, root, &config, users);
     check_sockets(r, root, &config);
     // Those of a PBX are users, though nobody here knows them.
     let is_nobody = config.upstream.is_none()

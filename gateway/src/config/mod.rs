@@ -16,6 +16,7 @@ mod queue_ref;
 mod read_caps;
 mod read_choices;
 mod read_dial;
+mod read_emergency;
 mod read_groups;
 mod read_identity;
 mod read_media;
@@ -24,6 +25,7 @@ mod read_outgoing;
 mod read_park;
 mod read_queues;
 mod read_registration;
+mod read_shaken;
 mod read_signalling;
 mod read_tls;
 mod read_trunks;
@@ -62,8 +64,10 @@ pub use hours::{Holiday, Open, Zone};
 pub use profile::{Numbers, Profile};
 pub use queue::{Queue, Widening};
 pub use queue_ref::{Overflow, QueueRef};
+pub use read_emergency::{Emergency, OfUser};
 pub use read_groups::Group;
 pub use read_park::Park;
+pub use read_shaken::Shaken;
 
 /// Configuration of the gateway.
 #[derive(Clone, Debug)]
@@ -135,6 +139,10 @@ pub struct Config {
     pub trunk_profiles: BTreeMap<String, &'static str>,
     /// Settings of TLS towards trunks that have some of their own, by the trunk's name.
     pub trunk_tls: BTreeMap<String, TrunkTls>,
+    /// Signed callers.
+    pub shaken: Shaken,
+    /// Emergency calls.
+    pub emergency: Emergency,
     /// Warnings: settings that are legal and surely not meant.
     pub warnings: Vec<ConfigError>,
 }
@@ -356,6 +364,8 @@ impl Config {
             trunk_places: BTreeMap::new(),
             trunk_profiles: BTreeMap::new(),
             trunk_tls: BTreeMap::new(),
+            shaken: Shaken::default(),
+            emergency: Emergency::default(),
             warnings: Vec::new(),
         }
     }

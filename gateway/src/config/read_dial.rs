@@ -152,8 +152,9 @@ fn read_action<'t>(r: &mut Reader<'t>, section: &mut Section<'t>, span: &Range<u
 }
 
 /// Reads `trunk`: one, or several with their ranks.
-fn read_choices<'t>(r: &mut Reader<'t>, rule: &mut Section<'t>) -> Option<Trunks> {
+pub(super) fn read_choices<'t>(r: &mut Reader<'t>, rule: &mut Section<'t>) -> Option<Trunks> {
     let at = rule.span("trunk")?;
+    let path = rule.path("trunk");
     let values = r.mixed(rule, "trunk")?;
     let mut choices: Vec<(TrunkChoice, bool)> = Vec::new();
     for value in values {
@@ -161,14 +162,14 @@ fn read_choices<'t>(r: &mut Reader<'t>, rule: &mut Section<'t>) -> Option<Trunks
             Mixed::Value(value, span) => match filled(value) {
                 Ok(name) => ((TrunkChoice::named(name), false), span),
                 Err(message) => {
-                    r.fail(span, format!("dial.trunk: {message}"));
+                    r.fail(span, format!("{path}: {message}"));
                     return None;
                 }
             },
             Mixed::Table(table, span) => (read_choice(r, table, &span)?, span),
         };
         if choices.iter().any(|(other, _)| other.name == choice.0.name) {
-            r.fail(span, format!("dial.trunk: `{}` is listed twice", choice.0.name));
+            r.fail(span, format!("{path}: `{}` is listed twice", choice.0.name));
             return None;
         }
         choices.push(choice);
@@ -176,8 +177,8 @@ fn read_choices<'t>(r: &mut Reader<'t>, rule: &mut Section<'t>) -> Option<Trunks
     let priced = choices.iter().filter(|(_, is_priced)| *is_priced).count();
     if choices.is_empty() || (priced > 0 && priced < choices.len()) {
         let message = match priced {
-            0 => "dial.trunk: names no trunk",
-            _ => "dial.trunk: give all of these trunks a cost, or none",
+            0 => format!("{path}: names no trunk"),
+            _ => format!("{path}: give all of these trunks a cost, or none"),
         };
         r.fail(at, message);
         return None;

@@ -13,6 +13,7 @@ use super::read_identity::read_identity;
 use super::read_numbers::read_trunk_numbers;
 use super::read_outgoing::{read_outgoing, read_places};
 use super::read_registration::{read_caller_id, read_proxy, read_register};
+use super::read_shaken::read_trunk_shaken;
 use super::read_signalling::read_signalling;
 use super::read_tls::{check_hosts, read_tls};
 use super::reader::{Reader, Section, boolean, filled};
@@ -65,6 +66,7 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
         let trusted = r.get(&mut section, "trusted", boolean).unwrap_or(true);
         let late_offer = r.get(&mut section, "late_offer", boolean).unwrap_or_default();
         let identity = read_identity(r, &mut section);
+        let (verification, signing) = read_trunk_shaken(r, &mut section, base, &mut config.shaken);
         let watches = r.get(&mut section, "watch", boolean).unwrap_or_default();
         let signalling = read_signalling(r, &mut section);
         let transfers = r.get(&mut section, "refer", boolean).unwrap_or_default();
@@ -119,6 +121,8 @@ pub(super) fn read_trunks<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config
                 watches,
                 trusted,
                 identity,
+                verification,
+                signing,
                 media_source,
                 srtp,
                 hold,

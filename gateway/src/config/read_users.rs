@@ -6,6 +6,7 @@ use session_core::User;
 
 use super::call_handling::read_call_handling;
 use super::centre::{ORDER, SKILLS, TIER, WEIGHT};
+use super::read_emergency::read_of_user;
 use super::read_signalling::read_signalling;
 use super::reader::{Mixed, Reader, Section, boolean, filled, set, text, unknown};
 use super::setting::{Setting as _, Table};
@@ -33,9 +34,12 @@ pub(super) fn read_users<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config:
         let signalling = read_signalling(r, &mut section);
         let handling = read_call_handling(r, &mut section);
         let work = read_staff(r, &mut section, &span, &config.queues);
+        let in_emergencies = read_of_user(r, &mut section);
         let quota = quota(r, &mut section);
         if let Some(name) = name {
             config.limits.users.insert(name.clone(), quota);
+            let own = in_emergencies.map(|own| (name.clone(), own));
+            config.emergency.users.extend(own);
             let at = section.span("name").unwrap_or(span);
             let user = User {
                 password,

@@ -11,6 +11,7 @@ mod call_centre;
 mod numbers;
 mod reach;
 mod trunks;
+mod trust;
 
 /// A user, without whom a file with a trunk is refused.
 const ALICE: &str = "[[users]]\nname='alice'\npassword='a long secret'\n";

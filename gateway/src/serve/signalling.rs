@@ -9,10 +9,10 @@ use sip_core::auth::Algorithm;
 use sip_core::endpoint;
 use sip_core::flow::Transport;
 use sip_core::message::Method;
-use sip_stack::StackConfig;
 use sip_stack::media::MediaConfig;
 use sip_stack::transport::tls::ClientTls;
 use sip_stack::transport::{Limits, Listen, Outbound};
+use sip_stack::{FetchSettings, StackConfig};
 
 use super::addresses::{host, phone_ips};
 use super::error::{ServeError, failed};
@@ -62,6 +62,7 @@ pub(super) fn settings(
         dscp: config.sip.dscp,
         ..Outbound::default()
     };
+    let fetch = fetch(config, outbound.tls.clone())?;
     Ok(StackConfig {
         tls_host: config.sip.tls_host.clone(),
         listen,
@@ -79,7 +80,23 @@ pub(super) fn settings(
             ..MediaConfig::default()
         },
         identity: Arc::clone(identity),
+        fetch,
         sessions: sessions(config, identity, accounts, secret),
+    })
+}
+
+/// Settings for fetching certificates of signed callers.
+fn fetch(config: &Config, system: Option<Arc<ClientTls>>) -> Result<FetchSettings, ServeError> {
+    let tls = match &config.shaken.https_ca {
+        Some(pem) => {
+            let tls = ClientTls::authorities(pem).map_err(|error| failed("shaken.https_ca", error))?;
+            Some(Arc::new(tls))
+        }
+        None => system,
+    };
+    Ok(FetchSettings {
+        tls,
+        private: config.shaken.private_hosts,
     })
 }
 
@@ -131,6 +148,8 @@ fn sessions(
         upstream_rate: config.sip.upstream_rate,
         secret,
         messages: config.messages.clone(),
+        stir: config.shaken.stir.clone(),
+        emergency: config.emergency.numbers.clone(),
     }
 }
 

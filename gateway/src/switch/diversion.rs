@@ -63,10 +63,7 @@ impl Switch {
         match here {
             Some((number, destination)) if parties.is_empty() => {
                 if let Some((leg, caller)) = coordinator.undial(now, session, leg, &number) {
-                    let from = view::Party {
-                        number: caller.user,
-                        display: caller.display,
-                    };
+                    let from = view::Party::new(caller.user, caller.display);
                     self.take(now, (session, leg), (from, number), destination, coordinator);
                 }
             }

@@ -1,11 +1,13 @@
 //! Events of calls: which are the call centre's, and what the others lead to.
 
 use sans_io::Time;
+use session_core::stir::Verdict;
 use session_core::{CallRecord, Coordinator, Event, SessionId, Source};
 use sip_core::message::StatusCode;
 
 use super::Switch;
 use crate::call_log::CallLines;
+use crate::centre::view::{Attestation, CallerVerification};
 use crate::trunk_log;
 
 impl Switch {
@@ -101,10 +103,31 @@ impl Switch {
             }
             Event::CapReached { cap, by } => trunk_log::cap_reached(&cap, by.as_ref()),
             Event::Registration { registrant, state } => trunk_log::registration_changed(&registrant, state),
+            Event::Verdict {
+                session,
+                trunk,
+                verdict,
+            } => self.verified(session, &trunk, &verdict),
             Event::Target { trunk, target } => trunk_log::target_changed(&trunk, &target),
             Event::Reachable { user, reachable } => tracing::debug!(user, reachable, "reachable"),
             other => tracing::debug!(event = ?other, "session"),
         }
+    }
+
+    /// Logs and counts the verdict on a caller.
+    fn verified(&mut self, session: SessionId, trunk: &str, verdict: &Verdict) {
+        let verification = CallerVerification::from(verdict);
+        let attestation = verification.attestation.map_or("none", Attestation::word);
+        tracing::info!(
+            session = session.0,
+            trunk,
+            verdict = verification.verdict.word(),
+            attestation,
+            reason = verification.reason.as_deref(),
+            signer = verification.signer.join(" "),
+            "signature of the caller"
+        );
+        self.counts.verdict(verification.verdict.word(), attestation);
     }
 
     fn ended(&mut self, session: SessionId, record: &CallRecord) {

@@ -2,7 +2,7 @@
 
 use call_engine::Decision;
 use sans_io::Time;
-use session_core::{Coordinator, IncomingCall, LegId, SessionId, Way};
+use session_core::{Coordinator, IncomingCall, LegId, Party, SessionId, Way};
 use sip_core::message::StatusCode;
 
 use super::{Switch, Underway, origin};
@@ -23,7 +23,15 @@ impl Switch {
         if let Some(way) = &call.way {
             return self.between(now, session, (call, way), coordinator);
         }
-        let decision = self.routing.decide(now, origin(&call.source), &call.to);
+        if self.emergency(now, session, call, coordinator) {
+            return;
+        }
+        let called_back = self.emergencies.called_back(now, &call.source, &call.to);
+        let called_back = called_back.map(str::to_owned);
+        let decision = match called_back.clone() {
+            Some(name) => Decision::User { name },
+            None => self.routing.decide(now, origin(&call.source), &call.to),
+        };
         let lines = CallLines::begin(now, session, call, &decision);
         let kind = lines.kind();
         self.lines.insert(session, lines);
@@ -32,8 +40,14 @@ impl Switch {
             _ => None,
         };
         tracing::debug!(session = session.0, from = %call.from, to = %call.to, call_id = %call.call_id, ?decision, "route");
-        let to = (call.to.clone(), self.routing.destination(decision));
-        self.carry(now, session, Underway::new(leg, call), to, coordinator);
+        match called_back {
+            // Whatever the user has set: the emergency services are not forwarded.
+            Some(user) => self.dial_elsewhere(now, session, Party::User(user), coordinator),
+            None => {
+                let to = (call.to.clone(), self.routing.destination(decision));
+                self.carry(now, session, Underway::new(leg, call), to, coordinator);
+            }
+        }
         self.arrived(now, (session, kind), call, called, coordinator);
     }
 

@@ -84,6 +84,7 @@ impl Switch {
                 if let Some(settings) = settings {
                     coordinator.adjust(settings.adjustment);
                     self.ring_timeout = settings.ring_timeout;
+                    self.emergencies.set(settings.emergency);
                     self.routing.set_numbering(settings.numbering);
                 }
                 self.routing.configure(plan, reach);

@@ -72,10 +72,7 @@ impl Switch {
             return coordinator.refer_progress(now, leg, StatusCode::SERVICE_UNAVAILABLE);
         }
         if let Some((session, other, caller)) = coordinator.leave(now, leg) {
-            let from = view::Party {
-                number: caller.user,
-                display: caller.display,
-            };
+            let from = view::Party::new(caller.user, caller.display);
             let queue = Destination::Queue { name, priority };
             self.take(now, (session, other), (from, number), queue, coordinator);
         }

@@ -40,10 +40,7 @@ impl Underway {
     pub(super) fn new(leg: LegId, call: &IncomingCall) -> Underway {
         Underway {
             leg,
-            from: view::Party {
-                number: call.from.clone(),
-                display: call.display.clone(),
-            },
+            from: view::Party::calling(call),
             user: match &call.source {
                 Source::User(user) => Some(user.clone()),
                 Source::Trunk(_) | Source::Anyone => None,
@@ -219,7 +216,13 @@ impl Switch {
     }
 
     /// Calls somebody who forwards nothing.
-    fn dial_elsewhere(&self, now: Time, session: SessionId, party: Party, coordinator: &mut Coordinator) {
+    pub(super) fn dial_elsewhere(
+        &self,
+        now: Time,
+        session: SessionId,
+        party: Party,
+        coordinator: &mut Coordinator,
+    ) {
         let dial = Dial::together(vec![party], self.ring_timeout, OnFailure::Reject);
         coordinator.dial(now, session, dial);
     }

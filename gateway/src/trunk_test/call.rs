@@ -128,6 +128,8 @@ fn settings(
         register_rate: config.sip.register_rate,
         upstream: None,
         upstream_rate: config.sip.upstream_rate,
+        stir: session_core::stir::StirSettings::default(),
+        emergency: Default::default(),
         secret,
         messages: session_core::MessageSettings::default(),
     };
@@ -143,6 +145,7 @@ fn settings(
         },
         identity: Arc::new(identity),
         sessions,
+        fetch: sip_stack::FetchSettings::default(),
     })
 }
 

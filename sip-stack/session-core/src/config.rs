@@ -18,11 +18,13 @@ use sip_core::uri::Uri;
 
 use crate::admission::{Limits, Quota};
 use crate::caps::Cap;
+use crate::emergency::EmergencyNumbers;
 use crate::guard::{self, Network};
 use crate::identity::IdentityPolicy;
 use crate::instant::MessageSettings;
 use crate::numbers::TrunkNumbers;
 use crate::registration::TrunkRegistration;
+use crate::stir::{Signing, StirSettings, Verification};
 use crate::trunk::Outgoing;
 
 /// Settings of the coordinator.
@@ -83,6 +85,10 @@ pub struct Config {
     pub secret: [u8; 32],
     /// Instant messages.
     pub messages: MessageSettings,
+    /// Signed callers.
+    pub stir: StirSettings,
+    /// Emergency numbers of users.
+    pub emergency: EmergencyNumbers,
 }
 
 /// Silence after which a waiting caller is asked for a sign of life before an agent's phone rings. A phone that suppresses silence and
@@ -161,6 +167,10 @@ pub struct Adjustment {
     pub grace: Duration,
     /// Limits of trunks and users, by name.
     pub quotas: (BTreeMap<String, Quota>, BTreeMap<String, Quota>),
+    /// As [`Config::stir`].
+    pub stir: StirSettings,
+    /// As [`Config::emergency`].
+    pub emergency: EmergencyNumbers,
     /// Caps on calls to trunks, against toll fraud.
     pub caps: Vec<Cap>,
 }
@@ -278,6 +288,10 @@ pub struct Trunk {
     pub trusted: bool,
     /// Parts of a caller's identity that it is given.
     pub identity: IdentityPolicy,
+    /// Treatment of the signatures that its calls come with.
+    pub verification: Verification,
+    /// Signing of the calls to it.
+    pub signing: Option<Signing>,
     /// True if it may watch our users: their calls, and whether they are there.
     pub watches: bool,
     /// Sources that its media are accepted from.
@@ -345,6 +359,8 @@ impl Trunk {
             late_offer: false,
             trusted: true,
             identity: IdentityPolicy::default(),
+            verification: Verification::default(),
+            signing: None,
             watches: false,
             media_source: MediaSource::default(),
             srtp: SrtpPolicy::default(),

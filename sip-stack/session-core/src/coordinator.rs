@@ -21,6 +21,7 @@ use crate::event::Event;
 use crate::instant::{MessageId, Messages};
 use crate::leg::Leg;
 use crate::registration::Registrations;
+use crate::stir::{CertificateUrl, FetchError, Fetched, Stir};
 use crate::trunk::Located;
 use crate::upstream::{RelayedSubscriptions, Relays};
 use crate::watch::Watches;
@@ -41,6 +42,7 @@ pub struct Coordinator {
     messages: Messages,
     /// Requests of clients of the PBX.
     relays: Relays,
+    stir: Stir,
     /// Subscriptions of clients of the PBX.
     relayed_subscriptions: RelayedSubscriptions,
     /// True if names of trunks are followed.
@@ -64,6 +66,7 @@ pub(crate) enum Timer {
     Publications,
     Upstream,
     Transferred(LegId),
+    Certificate(SessionId),
 }
 
 /// Inputs.
@@ -86,6 +89,13 @@ pub enum Input {
         name: Uri,
         /// Its targets, in whichever order.
         found: Vec<Located>,
+    },
+    /// Answer to [`Output::Fetch`].
+    Fetched {
+        /// The address.
+        url: CertificateUrl,
+        /// What was found there, or why nothing was.
+        answer: Result<Fetched, FetchError>,
     },
     /// A connection is that of a peer with these names: those of its certificate, which was checked, in lower case.
     Identified {
@@ -122,6 +132,11 @@ pub enum Output {
         /// Trunks, and the URIs to resolve (RFC 3263), one or more of each.
         names: Vec<(String, Uri)>,
     },
+    /// A certificate to fetch; [`Input::Fetched`] is to follow.
+    Fetch {
+        /// Its address.
+        url: CertificateUrl,
+    },
     /// To a media shard.
     Media {
         /// The shard.
@@ -157,6 +172,7 @@ impl Coordinator {
             watches: Watches::default(),
             messages: Messages::default(),
             relays,
+            stir: Stir::default(),
             relayed_subscriptions: RelayedSubscriptions::default(),
             follows: false,
         };
@@ -172,6 +188,7 @@ impl Coordinator {
             Input::Sip(input) => self.on_sip(now, input),
             Input::Media { event, .. } => self.on_media(now, event),
             Input::Located { trunk, name, found } => self.located(&trunk, &name, found),
+            Input::Fetched { url, answer } => self.fetched(now, &url, answer),
             Input::Identified { flow, names } => self.context.directory.set_names(flow, names),
             Input::Timeout => {
                 let cx = &mut self.context;
@@ -249,6 +266,7 @@ impl Coordinator {
             Timer::Publications => self.publications_over(now),
             Timer::Upstream => self.relay_due(now),
             Timer::Transferred(leg) => self.client_transferred(now, leg),
+            Timer::Certificate(session) => self.certificate_late(now, session),
         }
     }
 
@@ -481,6 +499,10 @@ impl Coordinator {
 
     pub(crate) fn upstream_mut(&mut self) -> (&mut Relays, &mut Admission, &mut Context) {
         (&mut self.relays, &mut self.admission, &mut self.context)
+    }
+
+    pub(crate) fn stir_mut(&mut self) -> (&mut Stir, &mut Context) {
+        (&mut self.stir, &mut self.context)
     }
 
     pub(crate) fn relayed_subscriptions_mut(&mut self) -> (&mut RelayedSubscriptions, &mut Context) {

@@ -12,6 +12,7 @@ use crate::guard::Ban;
 use crate::identity::Identity;
 use crate::record::{CallRecord, Cause, Fault};
 use crate::registration::Registrant;
+use crate::stir::Verdict;
 use crate::trunk::TargetStatus;
 use crate::{IncomingMessage, MailboxNotice, MessageId, NoticeId, Refusal, SessionId, WatchRequest};
 
@@ -301,6 +302,16 @@ pub enum Event {
         /// Can be called now.
         reachable: bool,
     },
+    /// The verdict on the signature of a call's caller (STIR/SHAKEN). It comes right after [`Event::Incoming`], and again if it becomes
+    /// known later; in place of it where the call is refused for it.
+    Verdict {
+        /// The session.
+        session: SessionId,
+        /// Trunk that the call came from.
+        trunk: String,
+        /// The verdict.
+        verdict: Verdict,
+    },
     /// A request was refused because of its sender.
     Refused(Box<Refusal>),
     /// A source is banned from now on.
@@ -370,6 +381,7 @@ impl Event {
             | Event::Announced { session, .. }
             | Event::Talking { session, .. }
             | Event::Report { session, .. }
+            | Event::Verdict { session, .. }
             | Event::Ended { session, .. } => Some(*session),
             Event::Bridge(_)
             | Event::CapReached { .. }
@@ -487,6 +499,8 @@ pub struct IncomingCall {
     pub call_id: String,
     /// The peer is a browser.
     pub browser: bool,
+    /// Number of the emergency service that a user calls, without a prefix.
+    pub emergency: Option<String>,
     /// The way, where the call is one of a PBX with a client of its: it is not for a dial plan.
     pub way: Option<Way>,
 }

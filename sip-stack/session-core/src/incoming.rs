@@ -104,7 +104,7 @@ impl Coordinator {
         caller.restrict(cx, usage, Some(flow.remote.ip()), "");
         made.add_leg(cx, caller);
         let call = Box::new(call);
-        cx.event(match admitted.replaced {
+        let event = match admitted.replaced {
             Some(replaced) => Event::Replaces {
                 session,
                 leg,
@@ -112,18 +112,16 @@ impl Coordinator {
                 replaced,
             },
             None => Event::Incoming { session, leg, call },
-        });
+        };
         self.insert_call(made);
+        self.arrived(now, session, event, request);
     }
 
     /// Admits an INVITE; `None` where it was refused, or left unanswered.
     fn admit_invite(&mut self, now: Time, usage: UsageId, request: &Message, flow: Flow) -> Option<Admitted> {
-        if self.call_count() >= self.context().config.max_sessions {
-            let retry = vec![("Retry-After".into(), "5".into())];
-            self.context_mut()
-                .endpoint
-                .turn_away(usage, StatusCode::SERVICE_UNAVAILABLE, &retry);
-            return None;
+        let is_urgent = self.context().config.emergency.called_by(request).is_some();
+        if !is_urgent && self.is_full() {
+            return self.turn_away(usage, full());
         }
         let cx = self.context_mut();
         if cx.is_scanner(request, flow) {
@@ -155,9 +153,15 @@ impl Coordinator {
                 return None;
             }
         };
+        // Emergency numbers are those of our users.
+        let is_urgent = is_urgent && matches!(source, Source::User(_)) && outward.is_none();
+        if !is_urgent && self.is_full() {
+            return self.turn_away(usage, full());
+        }
         let (admission, cx) = self.admission_mut();
         // A call that takes the place of another does not add to the number of calls.
         if replaced.is_none()
+            && !is_urgent
             && let Some(seconds) = admission.beyond_limits(cx, now, &source)
         {
             // Before any port is taken. RFC 3261 §21.5.4: the client tries another way, or later.
@@ -214,6 +218,11 @@ impl Coordinator {
 }
 
 impl Coordinator {
+    /// True if there are as many calls as there may be.
+    fn is_full(&self) -> bool {
+        self.call_count() >= self.context().config.max_sessions
+    }
+
     /// Refuses an INVITE, or leaves it unanswered.
     fn turn_away<T>(&mut self, usage: UsageId, word: Word) -> Option<T> {
         let endpoint = &mut self.context_mut().endpoint;
@@ -224,6 +233,14 @@ impl Coordinator {
             Word::Granted { .. } => debug_assert!(false, "who may call is not turned away"),
         }
         None
+    }
+}
+
+/// Refusal for want of room.
+fn full() -> Word {
+    Word::Refused {
+        code: StatusCode::SERVICE_UNAVAILABLE,
+        headers: vec![("Retry-After".into(), "5".into())],
     }
 }
 
@@ -245,6 +262,10 @@ fn describe(cx: &Context, request: &Message, source: Source, flow: Flow, device:
             identity.read_numbers(&trunk.numbers);
         }
     }
+    let emergency = match (&way, &source) {
+        (None, Source::User(_)) => cx.config.emergency.called_by(request),
+        _ => None,
+    };
     IncomingCall {
         from: user,
         source,
@@ -254,6 +275,7 @@ fn describe(cx: &Context, request: &Message, source: Source, flow: Flow, device:
         domain: uri.map(host_of).unwrap_or_default(),
         peer: flow.remote,
         call_id: request.call_id().to_owned(),
+        emergency,
         browser: device.is_browser(),
         way,
     }

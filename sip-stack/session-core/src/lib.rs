@@ -6,6 +6,7 @@
 
 mod admission;
 mod bridge;
+mod calendar;
 mod call;
 mod caps;
 pub mod config;
@@ -13,6 +14,7 @@ mod context;
 mod coordinator;
 mod dial;
 mod directory;
+pub mod emergency;
 mod event;
 pub mod guard;
 pub mod identity;
@@ -28,6 +30,7 @@ mod registration;
 mod response_code;
 mod signalling;
 mod stats;
+pub mod stir;
 mod transfer;
 mod trunk;
 mod upstream;

@@ -47,7 +47,7 @@ impl Coordinator {
             shard: cx.index.least_loaded(),
         };
         let mut call = Call::new(cx, new);
-        call.ring_place(cx, place, outgoing);
+        call.ring_place(cx, now, place, outgoing);
         self.insert_call(call);
         Ok(id)
     }

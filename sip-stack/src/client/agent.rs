@@ -232,6 +232,7 @@ impl Application for Agent {
             }
             // A phone bridges nothing and has no users of its own.
             Event::Registration { .. }
+            | Event::Verdict { .. }
             | Event::Target { .. }
             | Event::CapReached { .. }
             | Event::Bridge(_)

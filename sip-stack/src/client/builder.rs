@@ -159,6 +159,8 @@ impl Builder {
             register_rate: 50,
             upstream: None,
             upstream_rate: 200,
+            stir: session_core::stir::StirSettings::default(),
+            emergency: Default::default(),
             secret: [0; 32],
             messages: session_core::MessageSettings::default(),
             max_contacts: 0,
@@ -181,6 +183,7 @@ impl Builder {
             },
             identity: Arc::new(identity),
             sessions,
+            fetch: crate::FetchSettings::default(),
         };
         Stack::start(config, application).await.map_err(BuildError::Start)
     }

@@ -52,6 +52,11 @@ impl Resolver {
         Arc::clone(self.system.counters())
     }
 
+    /// The name servers of this system.
+    pub(crate) fn system(&self) -> Arc<dns::System> {
+        Arc::clone(&self.system)
+    }
+
     /// Answers at once where no query is needed.
     pub(super) fn resolve(&mut self, query: QueryId, uri: Uri) -> Option<Vec<Target>> {
         if let Some(targets) = dns::immediate(uri.borrow()) {

@@ -197,6 +197,7 @@ impl Task {
                 to: Address::new(to),
                 contact_user: self.registration.contact.clone(),
                 body: Some(Body::sdp(offer)),
+                parts: Vec::new(),
                 extra: Headers::new(),
                 credentials: Some(credentials(&self.login)),
                 ring_timeout: RING,

@@ -160,6 +160,11 @@ pub enum Trust<'a> {
 }
 
 impl ClientTls {
+    /// Configuration for rustls.
+    pub(crate) fn rustls(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+
     /// Trusts these; `identity` is shown to a peer that asks for a certificate (mutual TLS).
     ///
     /// # Errors

@@ -86,6 +86,7 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
             phone_ports: 30_000..=39_999,
             ..MediaConfig::default()
         },
+        fetch: Default::default(),
         sessions: Config {
             endpoint: sip_core::endpoint::Config::default(),
             credentials: session_core::Credentials::default(),
@@ -113,6 +114,8 @@ async fn start<A: Application>(application: A) -> Handle<A::Request> {
             register_rate: 50,
             upstream: None,
             upstream_rate: 200,
+            stir: Default::default(),
+            emergency: Default::default(),
             secret: [0; 32],
             messages: session_core::MessageSettings::default(),
             max_contacts: 3,

@@ -257,6 +257,7 @@ impl Bench {
                         targets: vec![target],
                     }));
                 }
+                Output::Fetch { .. } => {}
                 Output::Follow { names } => {
                     inputs.extend(names.into_iter().map(|(trunk, name)| Input::Located {
                         trunk,
@@ -404,6 +405,8 @@ fn sessions(config: &Config) -> session_core::Config {
         register_rate: 50,
         upstream: None,
         upstream_rate: 200,
+        stir: Default::default(),
+        emergency: Default::default(),
         secret: [7; 32],
         messages: session_core::MessageSettings::default(),
     }

@@ -297,6 +297,7 @@ impl Bench {
             to: Address::new(uri("sip:bob@192.0.2.9")),
             contact_user: "1001".into(),
             body: Some(Body::sdp(SDP)),
+            parts: Vec::new(),
             extra: Headers::new(),
             credentials: None,
             ring_timeout: Duration::from_secs(60),

@@ -20,6 +20,7 @@ pub mod jitter;
 pub mod latching;
 pub mod message;
 mod mutate;
+pub mod passport;
 pub mod pidf;
 pub mod playout;
 pub mod registration;

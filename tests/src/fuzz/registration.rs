@@ -242,6 +242,8 @@ fn run(input: &[u8]) {
                     phone_codecs: settings.phone_codecs.clone(),
                     domains: Vec::new(),
                     grace: settings.grace,
+                    stir: Default::default(),
+                    emergency: Default::default(),
                     caps: Vec::new(),
                     quotas: Default::default(),
                 });

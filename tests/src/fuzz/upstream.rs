@@ -183,7 +183,7 @@ impl Gateway {
                     self.deadline = deadline;
                     return;
                 }
-                Output::Event(_) | Output::Resolve { .. } | Output::Follow { .. } => {}
+                Output::Event(_) | Output::Resolve { .. } | Output::Follow { .. } | Output::Fetch { .. } => {}
             }
         }
     }
@@ -342,6 +342,8 @@ fn start() -> Gateway {
     let config = session_core::Config {
         upstream: Some("pbx".into()),
         upstream_rate: 20,
+        stir: Default::default(),
+        emergency: Default::default(),
         ..sim::node_config(at, access, &[])
     };
     Gateway {

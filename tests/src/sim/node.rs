@@ -96,6 +96,8 @@ pub fn config(address: SocketAddr, access: Access, codecs: &[Codec]) -> Config {
         register_rate: 50,
         upstream: None,
         upstream_rate: 200,
+        stir: Default::default(),
+        emergency: Default::default(),
         secret: [0; 32],
         // Within the time after which nothing may be left.
         messages: session_core::MessageSettings {
@@ -271,6 +273,7 @@ impl Node {
             Event::Ended { session, .. } => ("ended", Some(*session)),
             Event::Reachable { .. } => ("reachable", None),
             Event::Registration { .. } => ("registration", None),
+            Event::Verdict { .. } => ("verdict", None),
             Event::Target { .. } => ("target", None),
             Event::CapReached { .. } => ("cap reached", None),
             Event::Refused(_) => ("refused", None),

@@ -128,10 +128,7 @@ pub(crate) async fn kills_cost_no_number_and_no_record_and_the_log_is_cut(backen
             batch.finished.extend(world.metrics.poll_finished());
             // The sessions of some do not end before the kill.
             if rng.percent(97) {
-                let from = Party {
-                    number: format!("+49{}", call.0),
-                    display: String::new(),
-                };
+                let from = Party::new(format!("+49{}", call.0), "");
                 let ended = Ended {
                     from,
                     ..Ended::default()
@@ -256,10 +253,7 @@ pub(crate) async fn answers_since_the_snapshot_are_in_time_as_the_queue_has_it(b
 /// A direct call as it is published: with its caller's leg.
 fn direct(id: &str, state: CallPhase) -> Call {
     let at = |seconds: u64| Moment(Time::from_secs(1_800_000_000 + seconds));
-    let party = |number: &str| Party {
-        number: number.into(),
-        display: String::new(),
-    };
+    let party = |number: &str| Party::new(number, "");
     Call {
         id: id.into(),
         kind: CallKind::Outbound,

@@ -24,7 +24,7 @@ use sans_io::Time;
 use session_core::{CallRecord, Cause, LegId, SessionId};
 
 use super::journal::Ended;
-use super::view::{AgentNotes, CallLeg, Party, RecordLeg};
+use super::view::{AgentNotes, CallLeg, CallerVerification, Party, RecordLeg};
 pub(super) use consult::{Consult, ConsultEnd, ConsultStage};
 pub(super) use context::Context;
 pub(super) use state::{AgentLeg, Assignment, CallState, Released};
@@ -127,6 +127,11 @@ impl Call {
     /// The caller.
     pub(super) fn from(&self) -> &Party {
         &self.from
+    }
+
+    /// Notes the verdict on the caller.
+    pub(super) fn set_verification(&mut self, verification: CallerVerification) {
+        self.from.verification = Some(verification);
     }
 
     /// Number or name that was dialled.

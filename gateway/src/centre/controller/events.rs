@@ -126,6 +126,7 @@ impl Controller {
                 }
                 self.direct_joined(*guest, *session, cx);
             }
+            Event::Verdict { session, verdict, .. } => self.verified(*session, verdict, cx),
             Event::Target { trunk, .. }
             | Event::Registration {
                 registrant: Registrant::Trunk(trunk),

@@ -174,13 +174,7 @@ async fn last_events(
 fn caller(published: Option<&Call>, leg: Option<&SavedLeg>) -> (Party, String) {
     match (published, leg) {
         (Some(published), _) => (published.from.clone(), published.to.clone()),
-        (None, Some(leg)) => (
-            Party {
-                number: leg.from.clone(),
-                display: leg.display.clone(),
-            },
-            leg.to.clone(),
-        ),
+        (None, Some(leg)) => (Party::new(&leg.from, &leg.display), leg.to.clone()),
         (None, None) => (Party::default(), String::new()),
     }
 }

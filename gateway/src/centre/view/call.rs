@@ -1,9 +1,10 @@
 //! Live calls as pages see them.
 
 use serde::{Deserialize, Serialize};
+use session_core::IncomingCall;
 use utoipa::ToSchema;
 
-use super::{AgentName, AgentNotes, CallLeg, Moment, QueueName};
+use super::{AgentName, AgentNotes, CallLeg, CallerVerification, Moment, QueueName};
 
 /// Name and number of a party.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -12,6 +13,30 @@ pub struct Party {
     pub number: String,
     /// Name shown to people; may be empty.
     pub display: String,
+    /// Verdict on the right to the number; none if none was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<CallerVerification>,
+}
+
+impl Party {
+    /// A party that nothing is verified of.
+    #[must_use]
+    pub fn new(number: impl Into<String>, display: impl Into<String>) -> Party {
+        Party {
+            number: number.into(),
+            display: display.into(),
+            verification: None,
+        }
+    }
+
+    /// The caller of a call.
+    #[must_use]
+    pub fn calling(call: &IncomingCall) -> Party {
+        Party {
+            verification: call.identity.verdict.as_ref().map(CallerVerification::from),
+            ..Party::new(&call.from, &call.display)
+        }
+    }
 }
 
 /// Kind of a call.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Agent, Assignment, AssignmentEnd, Call, Queue, Record, Trunk};
+use super::{Agent, Assignment, AssignmentEnd, Call, Moment, Queue, Record, Trunk};
 
 /// A change in the call centre: `type` and `data` of an event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -33,6 +33,20 @@ pub enum Change {
         id: String,
         /// Id of the call that it goes on in.
         into: Option<String>,
+    },
+    /// A user calls the emergency services.
+    #[serde(rename = "emergency.call")]
+    EmergencyCall {
+        /// Id of the call.
+        call: String,
+        /// Name of the user.
+        user: String,
+        /// Number of the service.
+        number: String,
+        /// Number that the service is shown, and may call back.
+        shown: String,
+        /// Time of the call.
+        at: Moment,
     },
     /// Entry for an agent's own history: a missed call, or a consultation that is over.
     #[serde(rename = "call.logged")]

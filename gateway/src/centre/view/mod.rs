@@ -9,6 +9,7 @@ mod moment;
 mod queue;
 mod record;
 mod trunk;
+mod verification;
 
 pub use agent::{Agent, AgentDay, AgentName, Intent, IntentKind, Reach, Status};
 pub use assignment::{Assignment, AssignmentEnd};
@@ -23,6 +24,7 @@ pub use queue::{Queue, QueueAlarms, QueueDay, QueueLive, QueueName};
 pub use record::{AgentNotes, HungUpBy, Mos, Outcome, Record, RecordForwarding, RecordKind};
 pub use trunk::{Trunk, TrunkRegistration, TrunkRegistrationState, TrunkTarget, TrunkTargetState};
 pub(crate) use trunk::{silence, trouble};
+pub use verification::{Attestation, CallerVerdict, CallerVerification};
 
 #[cfg(test)]
 mod tests {

@@ -61,6 +61,16 @@ impl Machine {
             "Time until calls were answered, by direction",
             setup,
         );
+        page.register(
+            "caller_verdicts",
+            "Verdicts on the signatures of callers (STIR/SHAKEN), by verdict and attestation",
+            self.calls.verdicts(),
+        );
+        page.register(
+            "emergency_calls",
+            "Emergency calls of users",
+            self.calls.emergencies(),
+        );
     }
 }
 

@@ -164,6 +164,7 @@ impl Counted {
             Change::Queue(_)
             | Change::Call(_)
             | Change::CallJoined { .. }
+            | Change::EmergencyCall { .. }
             | Change::Logged { .. }
             | Change::AssignmentMade(_)
             | Change::QueueRemoved { .. }

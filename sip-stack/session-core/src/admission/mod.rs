@@ -380,6 +380,7 @@ fn admit_domain(
         .unwrap_or_default();
     if let Source::User(user) = &source
         && !cx.is_ours(&host)
+        && cx.config.emergency.called_by(request).is_none()
     {
         cx.refused(request, flow, user, StatusCode::NOT_FOUND, Reason::ForeignDomain);
         return Word::Refused {

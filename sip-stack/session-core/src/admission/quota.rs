@@ -50,7 +50,7 @@ pub struct Excess {
     pub over_quota: u64,
     /// Calls refused because a cap against toll fraud was reached.
     pub capped: u64,
-    /// Calls of trunks refused because the rest of the phone ports is kept for users.
+    /// Calls refused because the rest of the phone ports is kept: for users, and the last ones for emergency calls.
     pub ports_reserved: u64,
 }
 
@@ -74,6 +74,9 @@ impl Bucket {
         fits
     }
 }
+
+/// Phone legs that are kept for emergency calls.
+const KEPT: usize = 8;
 
 /// Use of quotas so far.
 #[derive(Debug, Default)]
@@ -117,6 +120,16 @@ impl Admission {
             return Some(10);
         }
         let most = limits.phone_legs;
+        // The last ports are for emergency calls, each of which needs two.
+        let kept = if cx.config.emergency.numbers.is_empty() {
+            0
+        } else {
+            KEPT.min(most / 8)
+        };
+        if most != usize::MAX && cx.index.phones() >= most - kept {
+            self.quotas.excess.ports_reserved += 1;
+            return Some(10);
+        }
         if matches!(source, Source::Trunk(_)) && most != usize::MAX && cx.index.phones() >= most - most / 4 {
             self.quotas.excess.ports_reserved += 1;
             return Some(10);

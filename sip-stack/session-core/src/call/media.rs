@@ -8,6 +8,7 @@ use sip_core::message::StatusCode;
 
 use super::{Call, End};
 use crate::context::Context;
+use crate::dial::Redirect;
 use crate::event::Event;
 use crate::leg::{Leg, Pending};
 use crate::record::{Cause, Fault};
@@ -28,7 +29,8 @@ impl Call {
                 Pending::Invite(invite) => {
                     if let Some(l) = self.leg_mut(leg) {
                         let is_turn = |trunk| cx.trunks.is_turn(trunk, now, leg);
-                        match l.trunk().is_none_or(is_turn) {
+                        let is_urgent = l.redirect().is_some_and(Redirect::is_urgent);
+                        match is_urgent || l.trunk().is_none_or(is_turn) {
                             true => l.send_invite(cx, now, invite),
                             false => l.hold_invite(invite),
                         }

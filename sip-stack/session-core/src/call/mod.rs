@@ -36,6 +36,7 @@ use crate::event::Source;
 use crate::identity::Identity;
 use crate::leg::{Leg, Membership, Part, Purpose, Seat};
 use crate::record::{Fault, Forwarding, LegRecord};
+use crate::stir::Verdict;
 use crate::upstream::Outward;
 
 /// A call. Unique among all that [`Config::first_id`](crate::Config::first_id) keeps apart.
@@ -151,6 +152,14 @@ impl Call {
     /// Identity of its caller beside what is shown.
     pub(crate) fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Notes the verdict on the caller's signature, and the signatures if they are good.
+    pub(crate) fn set_verdict(&mut self, verdict: Verdict, signatures: &[String]) {
+        if matches!(verdict, Verdict::Verified(_)) {
+            self.identity.signatures = signatures.to_vec();
+        }
+        self.identity.verdict = Some(verdict);
     }
 
     pub(crate) fn identity_mut(&mut self) -> &mut Identity {

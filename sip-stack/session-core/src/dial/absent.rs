@@ -89,7 +89,7 @@ impl Call {
             return;
         }
         for branch in found {
-            self.start_branch(cx, branch, &caller, Ring::within(timeout));
+            self.start_branch(cx, now, branch, &caller, Ring::within(timeout));
         }
         if let Some(dialling) = self.dialling_mut() {
             dialling.remove_absent(user);

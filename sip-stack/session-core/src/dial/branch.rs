@@ -17,9 +17,12 @@ use super::{Caller, Party, Redirect, Way, trunk_uri};
 use crate::call::Call;
 use crate::config::CallerId;
 use crate::context::Context;
+use crate::emergency::{EmergencyCall, Urgent};
+use crate::event::Source;
 use crate::identity::{Diversion, Identity, Presentation, Side, anonymous, is_anonymous};
 use crate::leg::{Account, Device, Leg, MediaWanted, Negotiation, Peer};
 use crate::record::Fault;
+use crate::stir::Grounds;
 use crate::trunk::{Chosen, uri_at};
 use crate::upstream::Verbatim;
 
@@ -47,6 +50,8 @@ pub(super) struct Branch {
     pub(super) line: Line,
     /// Route that leads to it, and further.
     pub(super) route: Option<Box<Route>>,
+    /// Emergency call that it is tried for.
+    pub(super) urgent: Urgent,
 }
 
 /// Line that our INVITE goes out on, where the place has given us one.
@@ -91,7 +96,7 @@ impl Branch {
     fn of_others(cx: &Context, party: &Party) -> Result<Vec<Branch>, Refusal> {
         match party {
             Party::User(name) => Branch::of_user(cx, name),
-            Party::Trunk { .. } | Party::Trunks { .. } | Party::Any(_) => {
+            Party::Trunk { .. } | Party::Trunks { .. } | Party::Emergency { .. } | Party::Any(_) => {
                 debug_assert!(false, "such a party is asked for in another way");
                 Err(Refusal::unknown())
             }
@@ -123,6 +128,7 @@ impl Branch {
                 late_offer: false,
                 line: Line::default(),
                 route: None,
+                urgent: None,
             }]),
         }
     }
@@ -155,6 +161,7 @@ impl Branch {
             late_offer: false,
             line: Line::default(),
             route: None,
+            urgent: None,
         };
         let found: Vec<Branch> = cx.directory.contacts(name).map(of_contact).collect();
         if found.is_empty() {
@@ -178,13 +185,16 @@ impl Branch {
         };
         let uri = uri.map_err(|_| Refusal::unknown())?;
         let registered = trunk.register.is_some();
+        let urgent = route.urgent().as_ref();
         let caller_id = route.caller_id().unwrap_or(&trunk.caller_id);
-        let withheld = *caller_id == CallerId::Withheld;
+        let withheld = *caller_id == CallerId::Withheld && urgent.is_none();
+        let called_back = urgent.and_then(|urgent| urgent.caller.as_ref());
         let line = Line {
             // One that is withheld is still named where the trunk has a number of ours.
-            user: match if withheld { &trunk.caller_id } else { caller_id } {
-                CallerId::Pass | CallerId::Withheld => None,
-                CallerId::Fixed(number) => Some(number.clone()),
+            user: match (if withheld { &trunk.caller_id } else { caller_id }, called_back) {
+                (_, Some(caller)) => Some(caller.user.clone()),
+                (CallerId::Pass | CallerId::Withheld, None) => None,
+                (CallerId::Fixed(number), None) => Some(number.clone()),
             },
             withheld,
             domain: match &trunk.from_domain {
@@ -218,6 +228,7 @@ impl Branch {
             proxied: false,
             late_offer: trunk.late_offer,
             line,
+            urgent: route.urgent().clone(),
             route: Some(Box::new(route)),
         })
     }
@@ -296,12 +307,18 @@ impl Branch {
     /// The INVITE to it, without our offer.
     fn invite(
         self,
-        cx: &Context,
+        cx: &mut Context,
+        now: Time,
         (caller, identity): (&Caller, &Identity),
         max_forwards: u8,
         ring: Ring,
     ) -> OutgoingInvite {
         let addresses = self.presentation(cx, caller, identity);
+        let host = cx.config.host.clone();
+        let (urgent, parts) = match &self.urgent {
+            Some(call) => call.carried(cx, now.as_secs(), (&caller.user, &host)),
+            None => Default::default(),
+        };
         OutgoingInvite {
             target: self.target,
             request_uri: self.uri,
@@ -309,9 +326,11 @@ impl Branch {
             to: addresses.to,
             contact_user: addresses.contact_user,
             body: None,
+            parts,
             extra: std::iter::once(("Max-Forwards".into(), max_forwards.to_string()))
                 .chain(addresses.headers)
                 .chain(ring.headers)
+                .chain(urgent)
                 .collect(),
             credentials: self.credentials,
             ring_timeout: ring.timeout,
@@ -355,12 +374,15 @@ impl Call {
     pub(super) fn start_branch(
         &mut self,
         cx: &mut Context,
+        now: Time,
         mut branch: Branch,
         caller: &Caller,
         ring: Ring,
     ) -> LegId {
         let leg = cx.next_leg();
-        if let Some(trunk) = branch.account.trunk() {
+        if let Some(trunk) = branch.account.trunk()
+            && branch.urgent.is_none()
+        {
             cx.trunks.expect(trunk, leg);
         }
         let route = branch.route.take();
@@ -393,16 +415,26 @@ impl Call {
             true => self.identity().clone(),
             false => Identity::ours(caller),
         };
+        // The emergency services learn who calls, and may call back.
+        let known = branch
+            .urgent
+            .as_ref()
+            .map(|urgent| self.known_caller(urgent, caller));
+        let caller = known.as_ref().unwrap_or(caller);
+        if known.is_some() {
+            identity = Identity::ours(caller);
+        }
         for diverted in &ring.diverted {
             identity.divert(diverted.clone());
         }
         let max_forwards = self.max_forwards().saturating_sub(1);
-        let invite = Box::new(branch.invite(cx, (caller, &identity), max_forwards, ring));
+        let invite = Box::new(branch.invite(cx, now, (caller, &identity), max_forwards, ring));
         let negotiation = match late_offer {
             true => Negotiation::awaiting(negotiator),
             false => Negotiation::offering(negotiator),
         };
-        let made = Leg::outgoing(
+        let grounds = self.grounds(caller, &identity);
+        let mut made = Leg::outgoing(
             leg,
             self.shard(),
             peer,
@@ -410,9 +442,31 @@ impl Call {
             negotiation,
             (invite, redirect, way),
         );
+        made.set_grounds(grounds);
         made.open(cx, kind);
         self.add_leg(cx, made);
         leg
+    }
+
+    /// Caller as the emergency services are shown it, whatever privacy was asked for.
+    fn known_caller(&self, urgent: &EmergencyCall, caller: &Caller) -> Caller {
+        let known = urgent.caller.as_ref().or(self.identity().asserted.as_ref());
+        known.unwrap_or(caller).clone()
+    }
+
+    /// What is known of the call, for whoever signs it. Another caller than the one of the call speaks for itself.
+    fn grounds(&self, caller: &Caller, identity: &Identity) -> Grounds {
+        let source = self.source().filter(|_| caller == self.from());
+        let (from_trunk, origin) = match source {
+            Some(Source::Trunk(name)) => (true, format!("trunk {name}")),
+            Some(Source::User(name)) => (false, format!("user {name}")),
+            Some(Source::Anyone) | None => (false, "gateway".to_owned()),
+        };
+        Grounds {
+            from_trunk,
+            origin,
+            passed: identity.signatures.clone(),
+        }
     }
 }
 

@@ -238,7 +238,7 @@ impl Call {
             }
         }
         for branch in branches {
-            self.start_branch(cx, branch, caller, Ring::within(attempt.ring_timeout));
+            self.start_branch(cx, now, branch, caller, Ring::within(attempt.ring_timeout));
         }
         if let Some(dialling) = self.dialling_mut() {
             for refusal in refusals {

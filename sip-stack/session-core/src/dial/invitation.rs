@@ -92,7 +92,7 @@ impl Call {
                 headers: invitation.headers.clone(),
                 diverted: invitation.diverted.clone(),
             };
-            legs.push(self.start_branch(cx, branch, &caller, ring));
+            legs.push(self.start_branch(cx, now, branch, &caller, ring));
         }
         let name = legs.first().copied().ok_or(StatusCode::TEMPORARILY_UNAVAILABLE)?;
         for l in self.legs_mut().filter(|l| legs.contains(&l.id())) {

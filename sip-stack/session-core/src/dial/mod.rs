@@ -12,6 +12,7 @@ mod progress;
 mod redirect;
 mod route;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use media_core::control::Application;
@@ -31,6 +32,7 @@ pub(crate) use route::Way;
 
 use crate::config::{CallerId, Trunk};
 use crate::context::Context;
+use crate::emergency::EmergencyCall;
 use crate::event::Source;
 use crate::trunk::uri_at;
 
@@ -66,6 +68,15 @@ pub enum Party {
         /// Whoever it is on account of, for caps; `None`: the gateway itself.
         on_account_of: Option<Source>,
     },
+    /// The emergency services, at one of several trunks of the directory. No limit of a trunk applies.
+    Emergency {
+        /// As for [`Party::Trunks`].
+        tiers: Vec<Vec<(String, u16)>>,
+        /// User part of the Request-URI.
+        number: String,
+        /// What the call carries.
+        call: Arc<EmergencyCall>,
+    },
     /// Whoever of these answers first.
     Any(Vec<Party>),
     /// Any SIP URI.
@@ -99,6 +110,10 @@ impl Party {
             } => {
                 let shown = (caller_id.clone(), on_account_of.clone());
                 Some(Route::new(cx, tiers, number, shown))
+            }
+            Party::Emergency { tiers, number, call } => {
+                let route = Route::new(cx, tiers, number, (None, None));
+                Some(route.urgently(Arc::clone(call)))
             }
             Party::User(_) | Party::Any(_) | Party::Uri { .. } => None,
         }

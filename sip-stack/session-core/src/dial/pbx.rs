@@ -56,7 +56,7 @@ impl Call {
         match outward.and_then(|outward| Branch::of_pbx(cx, outward)) {
             Ok(branch) => {
                 self.set_dialling(Some(dialling));
-                let leg = self.start_branch(cx, branch, &caller, Ring::within(ring_timeout));
+                let leg = self.start_branch(cx, now, branch, &caller, Ring::within(ring_timeout));
                 if let Some(outward) = self.outward_mut() {
                     outward.set_leg(leg);
                 }

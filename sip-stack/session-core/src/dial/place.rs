@@ -86,8 +86,8 @@ impl Branch {
 
 impl Call {
     /// Rings there, in a call of ours.
-    pub(crate) fn ring_place(&mut self, cx: &mut Context, place: Place, call: OutgoingCall) {
-        let leg = self.start_branch(cx, place.0, &call.caller, Ring::within(call.ring_timeout));
+    pub(crate) fn ring_place(&mut self, cx: &mut Context, now: Time, place: Place, call: OutgoingCall) {
+        let leg = self.start_branch(cx, now, place.0, &call.caller, Ring::within(call.ring_timeout));
         if let Some(l) = self.leg_mut(leg) {
             l.set_application(call.application);
         }

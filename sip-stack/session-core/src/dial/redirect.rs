@@ -17,6 +17,7 @@ use crate::call::Call;
 use crate::config::Trunk;
 use crate::context::Context;
 use crate::coordinator::Timer;
+use crate::emergency::Urgent;
 use crate::event::Event;
 use crate::identity::{Diversion, DiversionReason, diversions};
 use crate::leg::{Account, Device, Leg};
@@ -46,6 +47,7 @@ pub(crate) struct Origin {
     srtp: SrtpPolicy,
     late_offer: bool,
     line: Line,
+    urgent: Urgent,
 }
 
 impl Redirect {
@@ -64,7 +66,13 @@ impl Redirect {
             srtp: branch.srtp,
             late_offer: branch.late_offer,
             line: branch.line.clone(),
+            urgent: branch.urgent.clone(),
         }))
+    }
+
+    /// True for an emergency call, which waits for no turn.
+    pub(crate) fn is_urgent(&self) -> bool {
+        matches!(self, Redirect::ToUris(origin) if origin.urgent.is_some())
     }
 }
 
@@ -153,7 +161,7 @@ impl Call {
                             diverted: vec![diversion.clone()],
                             ..Ring::within(timeout)
                         };
-                        self.start_branch(cx, branch, &caller, ring);
+                        self.start_branch(cx, now, branch, &caller, ring);
                     }
                 }
                 Err(refusal) => {
@@ -250,7 +258,7 @@ impl Call {
             let is_full = |(name, trunk): (&str, &Trunk)| {
                 cx.index.is_full(name, trunk) || cx.trunks.admits(name, now, trunk.outgoing.wait).is_err()
             };
-            if trunk.is_some_and(is_full) {
+            if origin.urgent.is_none() && trunk.is_some_and(is_full) {
                 continue;
             }
             let same_host = host_text(&uri) == host_text(&origin.uri);
@@ -271,8 +279,9 @@ impl Call {
                 late_offer: origin.late_offer,
                 line: origin.line.clone(),
                 route: None,
+                urgent: origin.urgent.clone(),
             };
-            self.start_branch(cx, branch, &caller, Ring::within(timeout));
+            self.start_branch(cx, now, branch, &caller, Ring::within(timeout));
         }
         if let Some(dialling) = self.dialling_mut() {
             dialling.set_redirected(known);

@@ -1,5 +1,6 @@
 //! Routes: the trunks and targets of a call to a number, and the next of them when one does not take the call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use media_core::control::LegId;
@@ -8,11 +9,12 @@ use sip_core::endpoint::Ended;
 use sip_core::message::StatusCode;
 
 use super::branch::{Branch, Ring};
-use super::{Caller, better};
+use super::{Caller, better, is_for_all_phones};
 use crate::call::Call;
 use crate::caps::Outbound;
 use crate::config::CallerId;
 use crate::context::Context;
+use crate::emergency::{EmergencyCall, Urgent};
 use crate::event::{Event, Source};
 use crate::leg::Leg;
 use crate::record::{EndedBy, Fault, LegEnd};
@@ -31,6 +33,8 @@ pub(crate) struct Route {
     tried: Vec<Stop>,
     /// Best of the codes so far.
     best: Option<StatusCode>,
+    /// Emergency call, which no limit stops.
+    urgent: Urgent,
 }
 
 /// Stop on a route: a trunk, and the target if we chose it.
@@ -115,7 +119,21 @@ impl Route {
             trunks,
             tried: Vec::new(),
             best: None,
+            urgent: None,
         }
+    }
+
+    /// The same route for an emergency call.
+    pub(super) fn urgently(self, call: Arc<EmergencyCall>) -> Route {
+        Route {
+            urgent: Some(call),
+            ..self
+        }
+    }
+
+    /// Emergency call that it is for.
+    pub(super) fn urgent(&self) -> &Urgent {
+        &self.urgent
     }
 
     /// The branch to the next stop. Targets that are down are called only if nothing else was.
@@ -188,7 +206,7 @@ impl Route {
         desperate: bool,
     ) -> Result<Option<(Stop, Option<Chosen>)>, Refusal> {
         let name = &self.trunks[at];
-        let trunk = cx.directory.trunk(name).ok_or(Refusal::unknown())?;
+        cx.directory.trunk(name).ok_or(Refusal::unknown())?;
         let tried = self.tried_at(name);
         let chosen = match cx.directory.target_at(name).is_none() && cx.trunks.has_targets(name) {
             true => {
@@ -205,6 +223,20 @@ impl Route {
             false if self.tried.iter().any(|stop| stop.trunk == *name) => return Ok(None),
             false => None,
         };
+        if self.urgent.is_none() {
+            self.admits(cx, now, at)?;
+        }
+        let stop = Stop {
+            trunk: name.clone(),
+            target: chosen.as_ref().map(|chosen| chosen.target),
+        };
+        Ok(Some((stop, chosen)))
+    }
+
+    /// Finds out whether a trunk takes another call: the last one is waited for.
+    fn admits(&self, cx: &mut Context, now: Time, at: usize) -> Result<(), Refusal> {
+        let name = self.trunks[at].as_str();
+        let trunk = cx.directory.trunk(name).ok_or(Refusal::unknown())?;
         if cx.index.is_full(name, trunk) {
             return Err(Refusal::full(CHANNEL));
         }
@@ -225,11 +257,7 @@ impl Route {
             cx.event(Event::CapReached { cap, by });
             return Err(Refusal::of(StatusCode::FORBIDDEN, Fault::Capped));
         }
-        let stop = Stop {
-            trunk: name.clone(),
-            target: chosen.as_ref().map(|chosen| chosen.target),
-        };
-        Ok(Some((stop, chosen)))
+        Ok(())
     }
 
     fn tried_at(&self, trunk: &str) -> Vec<TargetId> {
@@ -243,6 +271,10 @@ impl Route {
 
     /// The call that it makes at its last stop, as caps count it.
     pub(super) fn count(&self, cx: &mut Context, leg: LegId) {
+        // No cap ends an emergency call.
+        if self.urgent.is_some() {
+            return;
+        }
         let trunk = self.trunk();
         let known = cx
             .directory
@@ -299,6 +331,11 @@ impl Way {
         Way { route, caller, ring }
     }
 
+    /// True for an emergency call, which waits for no turn.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.route.urgent.is_some()
+    }
+
     /// Target that was called, if we chose it.
     pub(crate) fn target(&self) -> Option<TargetId> {
         self.route.target()
@@ -329,13 +366,21 @@ impl Call {
             Ended::Timeout => StatusCode::REQUEST_TIMEOUT,
             Ended::Transport | Ended::Nowhere => StatusCode::SERVICE_UNAVAILABLE,
             Ended::Rejected { code, .. } if trunk.outgoing.failover.contains(*code) => *code,
+            // Whoever takes the call will do, unless it is the services themselves that are busy.
+            Ended::Rejected { code, .. }
+                if l.way().is_some_and(Way::is_urgent)
+                    && *code != StatusCode::BUSY_HERE
+                    && !is_for_all_phones(*code) =>
+            {
+                *code
+            }
             _ => return false,
         };
         let Some(next) = self.next_of(cx, now, leg, code) else {
             return false;
         };
         self.branch_gone(cx, now, leg);
-        self.call_next(cx, next);
+        self.call_next(cx, now, next);
         true
     }
 
@@ -363,7 +408,7 @@ impl Call {
         if let Some(dialling) = self.dialling_mut() {
             dialling.forget(leg);
         }
-        self.call_next(cx, next);
+        self.call_next(cx, now, next);
     }
 
     /// The next stop of a leg's route, which ended with `code`. The leg has no route any more.
@@ -394,8 +439,8 @@ impl Call {
         }
     }
 
-    fn call_next(&mut self, cx: &mut Context, next: Next) {
-        let leg = self.start_branch(cx, next.branch, &next.caller, next.ring);
+    fn call_next(&mut self, cx: &mut Context, now: Time, next: Next) {
+        let leg = self.start_branch(cx, now, next.branch, &next.caller, next.ring);
         if let Some(invitation) = next.invitation
             && let Some(l) = self.leg_mut(leg)
         {

@@ -25,6 +25,8 @@ impl Coordinator {
         cx.config.grace = adjustment.grace;
         cx.caps.set(adjustment.caps);
         (cx.config.limits.trunks, cx.config.limits.users) = adjustment.quotas;
+        cx.config.stir = adjustment.stir;
+        cx.config.emergency = adjustment.emergency;
         self.follow_trunks();
         self.spare_trunks();
         self.register_trunks();

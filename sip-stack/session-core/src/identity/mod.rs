@@ -18,6 +18,7 @@ pub use user_to_user::UserToUser;
 
 use crate::dial::Caller;
 use crate::numbers::TrunkNumbers;
+use crate::stir::Verdict;
 
 /// Identity that a call carries beside the caller as shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,10 @@ pub struct Identity {
     pub user_to_user: UserToUser,
     /// Number that is charged for the call, as a trusted trunk says.
     pub charged: Option<String>,
+    /// Verdict on the signature of the caller; `None`: none was asked for, or it is not known yet.
+    pub verdict: Option<Verdict>,
+    /// Signatures that the call came with, if the verdict is good.
+    pub signatures: Vec<String>,
 }
 
 impl Identity {

@@ -2,7 +2,7 @@
 
 use sip_core::endpoint::Headers;
 use sip_core::message::Address;
-use sip_core::uri::Uri;
+use sip_core::uri::{Uri, escape_user};
 
 use super::caller::{ANONYMOUS, is_anonymous};
 use super::diversion::{diversion_values, history_values};
@@ -57,7 +57,9 @@ impl Presentation {
             _ => own().or_else(|_| anonymous()),
         };
         let headers = match side {
-            Side::Phone => user_to_user(identity).collect(),
+            Side::Phone => verified(caller, identity, host)
+                .chain(user_to_user(identity))
+                .collect(),
             Side::Trunk { policy, trusted, .. } => {
                 let mut headers = asserted(caller, identity, policy, host);
                 headers.extend(diverted(identity, policy, (host, target)));
@@ -132,6 +134,34 @@ fn asserted(caller: &Caller, identity: &Identity, policy: &IdentityPolicy, host:
     privacy.id |= is_anonymous;
     headers.extend(privacy.value().map(|value| ("Privacy".to_owned(), value)));
     headers
+}
+
+/// `P-Asserted-Identity` that tells a phone the verdict on the caller's number (ATIS-1000074 §5.3.3), where the caller is shown.
+fn verified(caller: &Caller, identity: &Identity, host: &str) -> impl Iterator<Item = (String, String)> {
+    let is_private = identity.privacy.id || identity.privacy.from || is_anonymous(caller);
+    let verdict = identity.verdict.as_ref().filter(|_| !is_private);
+    let address = verdict.and_then(|verdict| {
+        // The parameter is one of the number, and so inside of the user part (RFC 3261 §19.1.6).
+        let user = format!(
+            "{};verstat={}",
+            escape_user(&caller.user).replace(';', "%3B"),
+            verdict.verstat()
+        );
+        let uri = Uri::parse(&format!("sip:{user}@{}", bracketed(host))).ok()?;
+        let uri = uri.with_param("user", "phone").ok()?;
+        Some(Address::with_display(&caller.display, uri).to_string())
+    });
+    address
+        .map(|address| ("P-Asserted-Identity".to_owned(), address))
+        .into_iter()
+}
+
+/// A host as it stands in a URI.
+fn bracketed(host: &str) -> String {
+    match host.parse::<std::net::Ipv6Addr>() {
+        Ok(ip) => format!("[{ip}]"),
+        Err(_) => host.to_owned(),
+    }
 }
 
 /// Headers that name those who diverted the call.

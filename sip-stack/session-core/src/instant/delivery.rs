@@ -91,9 +91,11 @@ impl Coordinator {
         let tx = *tx;
         let recipient = match party {
             Party::User(user) => Recipient::User(user.clone()),
-            Party::Trunk { .. } | Party::Trunks { .. } | Party::Any(_) | Party::Uri { .. } => {
-                Recipient::Elsewhere
-            }
+            Party::Trunk { .. }
+            | Party::Trunks { .. }
+            | Party::Emergency { .. }
+            | Party::Any(_)
+            | Party::Uri { .. } => Recipient::Elsewhere,
         };
         let places = match (Place::all_of(cx, party), &recipient) {
             // Those that came before it come first.

@@ -131,6 +131,11 @@ impl Leg {
             invite.body = Some(Body::sdp(self.offer_sdp(Direction::SendRecv)));
         }
         let trunk = self.trunk().and_then(|name| cx.directory.trunk(name));
+        if let Some(signing) = trunk.and_then(|trunk| trunk.signing.as_ref()) {
+            let known = (&cx.config.stir.numbers, &cx.config.secret[..]);
+            let signed = signing.headers(&invite, &self.grounds, known, now);
+            invite.extra.extend(signed);
+        }
         let host = trunk.map_or_else(|| host_text(&invite.request_uri), |trunk| trunk.host.clone());
         let over = match &invite.target {
             Target::Flow(flow) | Target::Contact { flow, .. } => Some(*flow),

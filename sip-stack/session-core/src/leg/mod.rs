@@ -34,6 +34,7 @@ use crate::context::Context;
 use crate::dial::{Redirect, Way};
 use crate::event::Source;
 use crate::record::{Fault, LegEnd, LegRecord};
+use crate::stir::Grounds;
 use crate::transfer::Refer;
 
 /// A leg.
@@ -69,6 +70,8 @@ pub(crate) struct Leg {
     held: Option<Box<OutgoingInvite>>,
     /// Headers of our refusal, should we refuse it.
     refusal: Headers,
+    /// What is known of the call that its INVITE is for.
+    grounds: Grounds,
 }
 
 /// The party at the other end of a leg.
@@ -232,6 +235,7 @@ impl Leg {
             way: None,
             held: None,
             refusal: Headers::new(),
+            grounds: Grounds::default(),
         }
     }
 
@@ -260,6 +264,11 @@ impl Leg {
         leg.way = way;
         leg.when_open(Pending::Invite(invite));
         leg
+    }
+
+    /// Notes what is known of the call that its INVITE is for, where that is signed.
+    pub(crate) fn set_grounds(&mut self, grounds: Grounds) {
+        self.grounds = grounds;
     }
 
     /// Has its media opened.

@@ -32,6 +32,10 @@ mod telling;
 mod xml;
 mod xml_read;
 
+pub(crate) use xml::Xml;
+#[cfg(test)]
+pub(crate) use xml_read::is_well_formed;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use media_core::control::LegId;

@@ -19,6 +19,12 @@ pub(super) enum Piece<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
+/// True for a document that can be read to its end.
+#[cfg(test)]
+pub(crate) fn is_well_formed(text: &str) -> bool {
+    read(text).is_ok()
+}
+
 /// The pieces of a document, in order.
 pub(super) fn read(text: &str) -> Result<Vec<Piece<'_>>, Malformed> {
     let mut pieces = Vec::new();

@@ -144,7 +144,7 @@ impl Gateway {
                     };
                     self.sent.push((to, Message::parse(data).expect("a message")));
                 }
-                Output::Resolve { .. } | Output::Follow { .. } => {}
+                Output::Resolve { .. } | Output::Follow { .. } | Output::Fetch { .. } => {}
                 Output::Media { shard, command } => {
                     if let Command::Open { leg, .. } = command {
                         let event = MediaEvent::Opened {
@@ -777,6 +777,8 @@ fn trunks_that_come_later_are_never_banned_and_those_that_are_gone_may_be() {
         phone_codecs: config.phone_codecs,
         domains: config.domains,
         grace: config.grace,
+        stir: Default::default(),
+        emergency: Default::default(),
         caps: Vec::new(),
         quotas: Default::default(),
     });

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use media_core::control::{Command, Event as MediaEvent, Report, StreamIndex};
 use media_core::negotiated::{Codec, Fingerprint, Hash, Negotiated};
 use sans_io::{Rng, Time};
+use session_core::stir::CertificateUrl;
 use session_core::{
     Access, CallerId, Config, Coordinator, Dial, Event, Input, LegId, OnFailure, Output, Party, Trunk, User,
 };
@@ -56,6 +57,10 @@ pub(crate) struct Bench {
     pub(crate) sent: Vec<(Destination, Message)>,
     pub(crate) events: Vec<Event>,
     pub(crate) commands: Vec<Command>,
+    /// Certificates that were asked for.
+    pub(crate) fetches: Vec<CertificateUrl>,
+    /// Emergency calls are dialled by the test.
+    pub(crate) leaves_emergencies: bool,
     branches: u32,
     /// Number that the table shows the carrier, in place of what the trunk says.
     pub(crate) caller_id: Option<CallerId>,
@@ -110,6 +115,8 @@ pub(crate) fn config() -> Config {
         register_rate: 50,
         upstream: None,
         upstream_rate: 200,
+        stir: Default::default(),
+        emergency: Default::default(),
         secret: [0; 32],
         guard: session_core::guard::Config::default(),
     }
@@ -144,6 +151,8 @@ impl Bench {
             sent: Vec::new(),
             events: Vec::new(),
             commands: Vec::new(),
+            fetches: Vec::new(),
+            leaves_emergencies: false,
             branches: 0,
             caller_id: None,
         }
@@ -307,6 +316,7 @@ impl Bench {
             match self.gateway.poll_output(self.now) {
                 Output::Transmit { to, data, .. } => self.sent.push((to, Message::parse(data).unwrap())),
                 Output::Resolve { .. } | Output::Follow { .. } => {}
+                Output::Fetch { url } => self.fetches.push(url),
                 Output::Media { command, .. } => self.shard(command),
                 Output::Event(event) => {
                     self.decide(&event);
@@ -361,6 +371,7 @@ impl Bench {
             },
         };
         match event {
+            Event::Incoming { call, .. } if self.leaves_emergencies && call.emergency.is_some() => {}
             Event::Incoming { session, call, .. } => {
                 let dial = Dial::together(vec![party(&call.to)], Duration::from_secs(60), OnFailure::Reject);
                 self.gateway.dial(now, *session, dial);

@@ -244,6 +244,8 @@ impl Bench {
             phone_codecs: settings.phone_codecs,
             domains: settings.domains,
             grace: settings.grace,
+            stir: Default::default(),
+            emergency: Default::default(),
             caps: Vec::new(),
             quotas: Default::default(),
         };
@@ -311,7 +313,7 @@ impl Bench {
                     }
                 }
                 Output::Event(event) => self.events.push(event),
-                Output::Resolve { .. } | Output::Follow { .. } => {}
+                Output::Resolve { .. } | Output::Follow { .. } | Output::Fetch { .. } => {}
                 Output::Timeout(deadline) => {
                     self.deadline = deadline;
                     return;

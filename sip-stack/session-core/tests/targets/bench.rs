@@ -300,7 +300,7 @@ impl Bench {
                     }
                     self.events.push(event);
                 }
-                Output::Resolve { .. } | Output::Follow { .. } => {}
+                Output::Resolve { .. } | Output::Follow { .. } | Output::Fetch { .. } => {}
                 Output::Timeout(deadline) => {
                     self.deadline = deadline;
                     return;

@@ -283,7 +283,7 @@ impl Bench {
                 Output::Transmit { to, data, .. } => self.transmit(&to, data),
                 Output::Media { shard, command } => self.media(shard, &command),
                 Output::Event(event) => self.act(event),
-                Output::Resolve { .. } | Output::Follow { .. } => {}
+                Output::Resolve { .. } | Output::Follow { .. } | Output::Fetch { .. } => {}
                 Output::Timeout(deadline) => match self.arriving.pop_front() {
                     Some((flow, data)) => {
                         let input = endpoint::Input::Message { flow, data };

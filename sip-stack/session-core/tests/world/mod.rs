@@ -158,6 +158,8 @@ fn config(node: usize, user: bool) -> Config {
         register_rate: 50,
         upstream: None,
         upstream_rate: 200,
+        stir: Default::default(),
+        emergency: Default::default(),
         secret: [7; 32],
     }
 }
@@ -324,6 +326,8 @@ impl World {
             phone_codecs: settings.phone_codecs,
             domains: settings.domains,
             grace: settings.grace,
+            stir: Default::default(),
+            emergency: Default::default(),
             caps: Vec::new(),
             quotas: Default::default(),
         };
@@ -478,7 +482,7 @@ impl World {
                     });
                     self.nodes[node].coordinator.handle_input(self.now, input);
                 }
-                Output::Follow { .. } => {}
+                Output::Follow { .. } | Output::Fetch { .. } => {}
                 Output::Media { command, .. } => self.shard(node, command),
                 Output::Event(event) => self.decide(node, event),
                 Output::Timeout(deadline) => {

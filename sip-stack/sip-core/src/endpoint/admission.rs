@@ -165,7 +165,13 @@ impl Endpoint {
 /// `sip:`, `sips:` and `tel:` are what a gateway has a use for.
 fn is_routable(uri: &str) -> bool {
     use crate::uri::Scheme;
-    UriRef::parse(uri).is_ok_and(|uri| matches!(uri.scheme(), Scheme::Sip | Scheme::Sips | Scheme::Tel))
+    // RFC 5031 §4.1: emergency services have a name of their own.
+    let is_emergency = || {
+        uri.get(..15)
+            .is_some_and(|name| name.eq_ignore_ascii_case("urn:service:sos"))
+    };
+    let is_known = |uri: UriRef<'_>| matches!(uri.scheme(), Scheme::Sip | Scheme::Sips | Scheme::Tel);
+    UriRef::parse(uri).is_ok_and(|uri| is_known(uri) || is_emergency())
 }
 
 /// Requests that a gateway sends on.

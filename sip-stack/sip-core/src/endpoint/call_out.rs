@@ -26,6 +26,8 @@ impl Endpoint {
         let local = call.from.to_string();
         let from = call.from.with_tag(&local_tag).to_string();
         let (uri, routes) = routed_to(&call.target, &call.request_uri);
+        let boundary = format!("part{:016x}", self.rng.u64());
+        let body = Body::mixed(call.body.clone(), &call.parts, &boundary);
         let draft = Draft {
             uri,
             routes,
@@ -38,11 +40,9 @@ impl Endpoint {
                 user: wire::user(&call.contact_user),
                 ..Contact::default()
             }),
-            more: self
-                .about
-                .first_lines(&call.extra, call.body.is_some(), call.reliable),
+            more: self.about.first_lines(&call.extra, body.is_some(), call.reliable),
             session: call.session_timer.map(|wish| self.session_asked(wish)),
-            body: call.body.clone(),
+            body,
             ..Draft::bare(Method::Invite)
         };
         let info = UsageInfo {

@@ -67,8 +67,8 @@ pub use counts::{Counts, Totals, UsageInfo};
 pub use event::{Ended, Event, Input, OfferMethod, Output, Silence};
 pub use ids::{ForkId, QueryId, ReferId, RequestId, ServerTx, UsageId};
 pub use outgoing::{
-    Body, Exchange, Headers, OutgoingContact, OutgoingInvite, OutgoingRequest, PassedOn, Reason, SessionWish,
-    Target,
+    Body, Exchange, Headers, OutgoingContact, OutgoingInvite, OutgoingRequest, Part, PassedOn, Reason,
+    SessionWish, Target,
 };
 pub use reliable::Reliability;
 pub use subscription::{

@@ -36,6 +36,48 @@ impl Body {
     }
 }
 
+/// A part of a body beside the first, such as the location that `Geolocation` names (RFC 6442 §4.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// As in `Content-Type`.
+    pub content_type: String,
+    /// Name of the part, which a `cid:` URI refers to (RFC 2392).
+    pub id: String,
+    /// Any bytes.
+    pub data: Bytes,
+}
+
+impl Body {
+    /// A body of several parts (RFC 5621 §3), the given one first; `None` if there is none at all. `boundary` must be in none of them.
+    pub(super) fn mixed(first: Option<Body>, parts: &[Part], boundary: &str) -> Option<Body> {
+        if parts.is_empty() {
+            return first;
+        }
+        let mut data = Vec::new();
+        let mut put = |head: String, content: &[u8]| {
+            data.extend_from_slice(format!("--{boundary}\r\n{head}\r\n").as_bytes());
+            data.extend_from_slice(content);
+            data.extend_from_slice(b"\r\n");
+        };
+        if let Some(first) = &first {
+            put(format!("Content-Type: {}\r\n", first.content_type), &first.data);
+        }
+        for part in parts {
+            // A program that does not know the type of the part still takes the call (RFC 3204 §6).
+            let head = format!(
+                "Content-Type: {}\r\nContent-ID: <{}>\r\nContent-Disposition: by-reference;handling=optional\r\n",
+                part.content_type, part.id
+            );
+            put(head, &part.data);
+        }
+        data.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+        Some(Body {
+            content_type: format!("multipart/mixed;boundary={boundary}"),
+            data: data.into(),
+        })
+    }
+}
+
 /// Why a call ends, as written in the `Reason` header (RFC 3326).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
@@ -87,6 +129,8 @@ pub struct OutgoingInvite {
     pub contact_user: String,
     /// The offer. Without one the 2xx brings it, and [`Endpoint::ack`](super::Endpoint::ack) answers it.
     pub body: Option<Body>,
+    /// Parts of the body beside the offer.
+    pub parts: Vec<Part>,
     /// More headers.
     pub extra: Headers,
     /// For 401 and 407.

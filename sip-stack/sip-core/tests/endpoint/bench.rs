@@ -73,6 +73,7 @@ pub(crate) fn outgoing(uri: &str) -> OutgoingInvite {
         to: Address::new(uri),
         contact_user: "alice".into(),
         body: Some(Body::sdp(ANSWER)),
+        parts: Vec::new(),
         extra: Headers::new(),
         credentials: None,
         ring_timeout: Duration::from_secs(60),

@@ -45,6 +45,7 @@ fn simulate(seed: u64, calls: usize, loss: u64, config: &Config) -> Tally {
                 to: Address::new(uri),
                 contact_user: String::new(),
                 body: Some(Body::sdp("v=0\r\no=first\r\n")),
+                parts: Vec::new(),
                 extra: Headers::new(),
                 credentials: None,
                 ring_timeout: Duration::from_secs(60),

@@ -27,6 +27,7 @@ fn call(net: &mut Net, number: usize) -> UsageId {
             to: Address::new(uri),
             contact_user: "alice".into(),
             body: Some(Body::sdp("v=0\r\n")),
+            parts: Vec::new(),
             extra: Headers::new(),
             credentials: None,
             ring_timeout: Duration::from_secs(60),

@@ -139,7 +139,7 @@ impl World {
                             .coordinator
                             .handle_input(self.now, Input::Sip(input));
                     }
-                    Output::Follow { .. } => {}
+                    Output::Follow { .. } | Output::Fetch { .. } => {}
                     Output::Media { shard, command } => self.command(node, shard, command),
                     Output::Event(event) => {
                         self.nodes[node].heard(&event);

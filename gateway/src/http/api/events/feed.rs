@@ -190,7 +190,10 @@ fn as_seen(view: &View, who: &Principal, event: &Event) -> String {
                 ..event.clone()
             });
         }
-        Change::CallEnded { .. } | Change::CallJoined { .. } | Change::Trunk(_) => false,
+        Change::CallEnded { .. }
+        | Change::CallJoined { .. }
+        | Change::EmergencyCall { .. }
+        | Change::Trunk(_) => false,
         Change::Logged { record } => sees_record(who, record),
         Change::AssignmentMade(assignment) => sees_assignment(who, &assignment.agent),
         Change::AssignmentEnded { agent, .. } => sees_assignment(who, agent),

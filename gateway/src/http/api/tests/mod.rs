@@ -406,10 +406,7 @@ pub(super) fn call(id: &str, agent: Option<&str>) -> Call {
             id: "que_1".into(),
             name: "name of que_1".into(),
         }),
-        from: Party {
-            number: format!("secret of {id}"),
-            display: String::new(),
-        },
+        from: Party::new(format!("secret of {id}"), ""),
         to: "100".into(),
         priority: 0,
         state: CallPhase::Talking,
