@@ -7,7 +7,7 @@ import { hours, mos, percent, wait } from "../src/centre/format";
 import { applyEvent, pictureOf } from "../src/centre/picture";
 import { Problem } from "../src/centre/problem";
 import { Session } from "../src/centre/session";
-import { callerName, problemWords } from "../src/centre/words";
+import { callerName, problemWords, verificationDetail, verificationLabel } from "../src/centre/words";
 
 describe("time", () => {
   test("the quickest message tells the gateway's clock", () => {
@@ -61,6 +61,24 @@ describe("figures", () => {
     assert.equal(callerName({ number: "+4930", display: "Ada" }), "Ada");
     assert.equal(callerName({ number: "+4930", display: "" }), "+4930");
     assert.equal(callerName({ number: "", display: "" }), "Unknown caller");
+  });
+
+  test("the verdict on a caller is said in words, and never as more than it is", () => {
+    const of = (
+      verdict: "verified" | "failed" | "absent" | "unavailable",
+      attestation: "A" | "B" | "C" | null,
+      reason: string | null,
+    ) => {
+      const verification = { verdict, attestation, reason, signer: [] };
+      return `${verificationLabel(verification)}: ${verificationDetail(verification)}`;
+    };
+    assert.match(of("verified", "A", null), /^Verified number: .*attestation A/);
+    assert.match(of("verified", "B", null), /^Verified origin: .*not whether the number is theirs/);
+    assert.match(of("verified", "C", null), /^Verified origin: .*attestation C/);
+    assert.equal(of("verified", null, null), "Verified origin: The call is signed.");
+    assert.equal(of("failed", null, "the signature is wrong"), "Number may be forged: the signature is wrong");
+    assert.equal(of("absent", null, "the call is not signed"), "Number not verified: the call is not signed");
+    assert.match(of("unavailable", null, "late"), /not verified yet: late/);
   });
 });
 

@@ -160,6 +160,7 @@ export const W = {
     waited: "Waited",
     talked: "Talked",
     held: "On hold",
+    number: "Number",
     result: "Result",
     notes: "Notes",
     sound: "Sound (MOS)",

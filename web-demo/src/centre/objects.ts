@@ -22,6 +22,8 @@ export type CentreCall = Schemas["Call"];
 export type CallKind = Schemas["CallKind"];
 export type CallState = Schemas["CallPhase"];
 export type CallRecord = Schemas["Record"];
+/** Verdict on the signature of a caller (STIR/SHAKEN). */
+export type CallerVerification = Schemas["CallerVerification"];
 export type CallHandling = Schemas["UserCallHandling"];
 export type Mode = Schemas["Mode"];
 export type Choice = Schemas["Choice"];
@@ -59,6 +61,7 @@ export type CentreEvent =
   | { type: "call.changed"; data: CentreCall }
   | { type: "call.ended"; data: { id: string; record: CallRecord } }
   | { type: "call.joined"; data: { id: string; into: string | null } }
+  | { type: "emergency.call"; data: { call: string; user: string; number: string; shown: string; at: Moment } }
   | { type: "call.logged"; data: { record: CallRecord } }
   | { type: "offer.made"; data: Offer }
   | { type: "offer.ended"; data: { id: string; call: string; agent: string; how: OfferEnd } }

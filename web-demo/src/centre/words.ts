@@ -1,5 +1,5 @@
 // Words that both pages of the call centre use. One place to translate.
-import type { CallState, OfferEnd, Status } from "./objects";
+import type { CallerVerification, CallState, OfferEnd, Status } from "./objects";
 import { Problem } from "./problem";
 
 export const STATUS: Record<Status, string> = {
@@ -100,6 +100,35 @@ export function problemWords(error: unknown): string {
       ? `That did not work: ${error.message}.`
       : `That did not work (${error.status}).`)
   );
+}
+
+/** Verdict on the caller's right to the number, in few words. */
+export function verificationLabel({ verdict, attestation }: CallerVerification): string {
+  switch (verdict) {
+    case "verified":
+      return attestation === "A" ? "Verified number" : "Verified origin";
+    case "failed":
+      return "Number may be forged";
+    case "absent":
+      return "Number not verified";
+    default:
+      return "Number not verified yet";
+  }
+}
+
+/** What the verdict rests on. */
+export function verificationDetail({ verdict, attestation, reason }: CallerVerification): string {
+  if (verdict !== "verified") return reason ?? "";
+  switch (attestation) {
+    case "A":
+      return "The caller's carrier vouches for it (attestation A).";
+    case "B":
+      return "The carrier knows the caller, not whether the number is theirs (attestation B).";
+    case "C":
+      return "The carrier knows only where the call came in (attestation C).";
+    default:
+      return "The call is signed.";
+  }
 }
 
 /** The caller as people read it. */

@@ -10,6 +10,7 @@ import { Shell, type ShellHandler } from "../ui/shell/shell";
 import { DayNumbers } from "./day_numbers";
 import { directCalls, directions } from "./direct_calls";
 import { Supervision } from "./supervision";
+import { W } from "./words";
 
 /** Parts that a test replaces. */
 export interface WallboardParts {
@@ -70,6 +71,8 @@ export class Wallboard {
       ended: () => this.day.loadSoon(),
       other: (event) => {
         if (event.type === "config.changed") void this.choices.load();
+        // It stays until somebody has read it.
+        if (event.type === "emergency.call") this.shell.notices.show(W.emergency(event.data), "error");
       },
     };
   }

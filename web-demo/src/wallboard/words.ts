@@ -6,6 +6,8 @@ export const W = {
   other: { href: "agent", label: "Agent desktop" },
   skip: "Skip to the agents",
   streamLost: "The connection to the gateway was lost. What you see may be out of date.",
+  emergency: ({ user, number, shown }: { user: string; number: string; shown: string }) =>
+    `${user} calls the emergency services (${number}); they see ${shown}.`,
   fullScreen: "Full screen",
   leaveFullScreen: "Leave full screen",
 

@@ -56,6 +56,7 @@ fn full() -> Config {
         users: [("1001".to_owned(), none)].into(),
         trunks: [("carrier".to_owned(), none)].into(),
         phone_legs: 0,
+        ..Limits::default()
     };
     if let Access::Directory { trunks, .. } = &mut config.access {
         for trunk in trunks.values_mut() {

@@ -3,6 +3,7 @@ import { secondsSince } from "../../centre/clock";
 import { clock } from "../../centre/format";
 import type { CentreCall } from "../../centre/objects";
 import { Since } from "../../centre/ui/ticking";
+import { Verification } from "../../centre/ui/verification";
 import { CALL_STATE, callerName } from "../../centre/words";
 import { useNow } from "../../ui/hooks";
 import { Icon } from "../../ui/icons";
@@ -116,6 +117,7 @@ function CallHead({ centre, heard, who }: { centre: CentreCall | undefined; hear
           {queue && <b class="chip">{queue}</b>}
           {direct && <b class="chip">{heard?.consult ? W.consultTitle : W.offerDirect}</b>}
         </p>
+        <Verification of={centre?.from.verification} />
         {asked && (
           <p class="quiet" id="call-about">
             {W.about(state.agentName(asked.agent), callerName(asked.from))}

@@ -1,6 +1,7 @@
 import { secondsLeft, secondsSince } from "../../centre/clock";
 import { clock } from "../../centre/format";
 import { Dialog } from "../../centre/ui/dialog";
+import { Verification } from "../../centre/ui/verification";
 import { callerName } from "../../centre/words";
 import { Icon } from "../../ui/icons";
 import { useCentre } from "../../ui/shell/context";
@@ -14,7 +15,8 @@ import { NotesBefore } from "./noting";
 /** A call rings. */
 export function OfferDialog() {
   const { state, calls, shell } = useWorkspace();
-  const { now } = useCentre();
+  const centre = useCentre();
+  const { now } = centre;
   const busy = shell.notices.busy.value;
   const ringing = state.rings.value;
   if (!ringing) return null;
@@ -42,6 +44,8 @@ export function OfferDialog() {
         {who}
       </p>
       {number && number !== who && <p class="quiet offer-number">{number}</p>}
+      {/* A verdict that came while it rang is in the call itself. */}
+      <Verification of={offer && (centre.calls.value.get(offer.call.id) ?? offer.call).from.verification} />
       {asked && <p id="offer-about">{W.asksAbout(callerName(asked.from))}</p>}
       {known?.transferred_by && <p id="offer-by">{W.transferredBy(known.transferred_by.name)}</p>}
       {known && (

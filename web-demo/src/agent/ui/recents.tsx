@@ -1,6 +1,6 @@
 import { clock, mos, wait, when } from "../../centre/format";
 import type { CallRecord } from "../../centre/objects";
-import { callerName } from "../../centre/words";
+import { callerName, verificationLabel } from "../../centre/words";
 import { useNow } from "../../ui/hooks";
 import { Icon } from "../../ui/icons";
 import { useWorkspace } from "../context";
@@ -58,6 +58,7 @@ function Record({ record, now }: { record: CallRecord; now: number }) {
     [W.details.talked, talked ? clock(record.talked_s) : ""],
     [W.details.held, record.held_s >= 1 ? clock(record.held_s) : ""],
     [W.details.agents, record.agents.length > 1 ? record.agents.map(({ name }) => name).join(", ") : ""],
+    [W.details.number, record.from.verification ? verificationLabel(record.from.verification) : ""],
     [W.details.result, result ?? ""],
     [W.details.notes, notes ?? ""],
     ...others.map(({ name, notes: text }): [string, string] => [W.notesBy(name), text]),
