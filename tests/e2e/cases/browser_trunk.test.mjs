@@ -100,7 +100,7 @@ test(
     end.play(TRUNK_TONE);
     await end.hears(BROWSER_TONE, 2);
     await call.hangUp();
-    const record = await soon("the record", async () => 
+    const record = await soon("the record", async () =>
       (await sue.ask("GET", "/records")).items.find(({ call }) => call === live.id),
     );
     assert.deepEqual([record.kind, record.code, record.hung_up_by], ["outbound", 200, "caller"]);
