@@ -124,18 +124,27 @@ impl Route {
     /// Nobody is left: the best of what was met.
     pub(super) fn next(mut self, cx: &mut Context, now: Time) -> Result<Branch, Refusal> {
         let mut refusal = None;
+        let mut capped = Vec::new();
         for desperate in [false, true] {
             if desperate && !self.tried.is_empty() {
                 break;
             }
             for at in 0..self.trunks.len() {
+                if capped.contains(&at) {
+                    continue;
+                }
                 match self.stop_at(cx, now, at, desperate) {
                     Ok(Some((stop, chosen))) => {
                         self.tried.push(stop);
                         return Branch::of_trunk(cx, self, chosen);
                     }
                     Ok(None) => {}
-                    Err(other) => refusal = Some(worse(refusal, other)),
+                    Err(other) => {
+                        if other.fault == Fault::Capped {
+                            capped.push(at);
+                        }
+                        refusal = Some(worse(refusal, other));
+                    }
                 }
             }
         }
