@@ -1,10 +1,12 @@
 //! One of two peers without a server: waits for a call, plays a tone to it, and ends with it.
-//! `cargo run --example callee -p sip-stack`, then `cargo run --example caller -p sip-stack`.
+//! `cargo run -p sip-stack --example callee [PORT]`, then `cargo run -p sip-stack --example caller`.
 
 use std::sync::Arc;
 
-use session_core::{Application, CallRecord, IncomingCall, SessionId};
-use sip_stack::sessions::{CallDecision, CallHandler, SessionControl, SessionManagerBuilder};
+use sip_stack::sessions::{
+    Application, CallDecision, CallHandler, CallRecord, IncomingCall, SessionControl, SessionId,
+    SessionManagerBuilder,
+};
 use tokio::sync::mpsc;
 
 struct Callee(mpsc::UnboundedSender<String>);
@@ -30,10 +32,12 @@ impl CallHandler for Callee {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (ended, mut over) = mpsc::unbounded_channel();
-    let builder = SessionManagerBuilder::new().with_sip_port(5062);
+    let port = std::env::args().nth(1).map_or(Ok(5062), |port| port.parse())?;
+    let builder = SessionManagerBuilder::new().with_sip_port(port);
     let coordinator = builder.with_handler(Arc::new(Callee(ended))).build().await?;
     SessionControl::start(&coordinator).await?;
-    println!("waiting at sip:callee@127.0.0.1:5062");
+    let address = coordinator.local_address().ok_or("no listener")?;
+    println!("waiting at sip:callee@{address}");
     if let Some(how) = over.recv().await {
         println!("{how}");
     }

@@ -1,12 +1,16 @@
-//! The other of two peers without a server: calls a SIP URI, sends digits, and hangs up after three seconds.
-//! `cargo run --example caller -p sip-stack [sip:callee@127.0.0.1:5062]`.
+//! The other of two peers without a server: calls a SIP URI, sends digits, and hangs up after three seconds. What it heard is in a WAV
+//! file, if one is named. `cargo run -p sip-stack --example caller [sip:callee@127.0.0.1:5062 [HEARD.wav]]`.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use session_core::{Application, CallRecord, CallSession, IncomingCall, SessionId};
-use sip_core::message::StatusCode;
-use sip_stack::sessions::{CallDecision, CallHandler, SessionControl, SessionManagerBuilder};
+use sip_stack::StatusCode;
+use sip_stack::audio::Channels;
+use sip_stack::sessions::{
+    Application, CallDecision, CallHandler, CallRecord, CallSession, IncomingCall, SessionControl, SessionId,
+    SessionManagerBuilder,
+};
 use tokio::sync::mpsc;
 
 struct Caller(mpsc::UnboundedSender<bool>);
@@ -30,7 +34,7 @@ impl CallHandler for Caller {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (changed, mut changes) = mpsc::unbounded_channel();
-    let to = std::env::args().nth(1);
+    let (to, heard) = (std::env::args().nth(1), std::env::args().nth(2));
     let to = to.as_deref().unwrap_or("sip:callee@127.0.0.1:5062");
     let builder = SessionManagerBuilder::new().with_handler(Arc::new(Caller(changed)));
     let coordinator = builder.build().await?;
@@ -38,10 +42,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let call = coordinator
         .create_outgoing_call("sip:caller@127.0.0.1", to, Some(Application::Music))
         .await?;
+    let mut recording = None;
     while changes.recv().await == Some(true) {
+        if let Some(path) = &heard {
+            let path = Path::new(path);
+            recording = Some(coordinator.record_wav(call.id, path, Channels::Party).await?);
+        }
         coordinator.send_dtmf(call.id, "42#").await?;
         tokio::time::sleep(Duration::from_secs(3)).await;
         coordinator.terminate_session(call.id).await?;
+    }
+    if let Some(recording) = recording {
+        println!("heard {:.1} s of sound", recording.finish().await?.loud_seconds());
     }
     SessionControl::stop(&coordinator).await;
     Ok(())

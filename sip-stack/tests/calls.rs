@@ -1,6 +1,9 @@
 //! Whole calls between clients of ours, over real sockets on loopback.
 
+mod audio;
+mod programs;
 mod registrar;
+mod server;
 mod sessions;
 
 use std::future::Future;
@@ -162,9 +165,9 @@ async fn who_is_held_hears_no_more_of_the_other_until_taken_back() {
     let sounds = [Sound::tone(700, -10), Sound::silence().recorded()];
     let [made, mut taken] = connect(&alice, &mut bob, sounds).await;
     let recorder = until(taken.recorder().expect("recorder"), true).await;
-    made.hold(true).await.expect("held");
+    made.hold().await.expect("held");
     let recorder = until(recorder, false).await;
-    made.hold(false).await.expect("resumed");
+    made.resume().await.expect("resumed");
     until(recorder, true).await;
     made.hang_up().await.expect("hung up");
     soon(taken.ended()).await.expect("record");

@@ -68,7 +68,7 @@ async fn a_call_rings_is_answered_changes_and_ends_from_the_far_side() {
         panic!("no answer")
     };
     assert!(answer.contains("m=audio 26"), "{answer}");
-    answering.hold(true).await.expect("held");
+    answering.hold().await.expect("held");
     let CallEvent::Offer { offer: Some(offer) } = next(&mut call).await else {
         panic!("no offer")
     };

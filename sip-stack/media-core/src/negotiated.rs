@@ -244,6 +244,8 @@ pub enum Transport {
         fingerprint: Fingerprint,
         /// Our role in the handshake; kept over re-offers.
         role: DtlsRole,
+        /// Checks of ours; `None` where we are lite, and the peer makes them.
+        checks: Option<IceChecks>,
     },
 }
 
@@ -267,6 +269,15 @@ pub struct IceCredentials {
     pub ufrag: String,
     /// 22 to 256 ice-chars.
     pub pwd: String,
+}
+
+/// Checks that a full agent makes (RFC 8445 §6.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IceChecks {
+    /// Addresses of the peer, best first.
+    pub candidates: Vec<SocketAddr>,
+    /// True if we choose among those that answer.
+    pub controlling: bool,
 }
 
 /// Side that begins the DTLS handshake (RFC 5763 §5).

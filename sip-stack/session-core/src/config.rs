@@ -186,7 +186,29 @@ pub enum Access {
         trunks: BTreeMap<String, Trunk>,
     },
     /// Everybody may call (a client); nobody registers.
-    Anyone,
+    Anyone(PeerMedia),
+}
+
+/// Media of calls with peers that are in no directory: those of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerMedia {
+    /// Encryption with keys in SDP (RFC 4568).
+    pub srtp: SrtpPolicy,
+    /// True if calls have what a browser has: full ICE, DTLS-SRTP, and the codecs of [`Config::browser_codecs`]. Peers that are browsers'
+    /// gateways, lite or not, and browsers themselves speak with it.
+    pub webrtc: bool,
+    /// True if digits are agreed as telephone events (RFC 4733); false: they go, and come, by INFO alone.
+    pub telephone_events: bool,
+}
+
+impl Default for PeerMedia {
+    fn default() -> PeerMedia {
+        PeerMedia {
+            srtp: SrtpPolicy::Off,
+            webrtc: false,
+            telephone_events: true,
+        }
+    }
 }
 
 /// Extensions of SIP in calls with a user or a trunk.

@@ -14,7 +14,7 @@ use crate::SessionId;
 use crate::admission::Admission;
 use crate::bridge::Bridge;
 use crate::call::Call;
-use crate::config::{Access, Config};
+use crate::config::{Access, Config, PeerMedia};
 use crate::context::Context;
 use crate::directory::Directory;
 use crate::event::Event;
@@ -156,7 +156,7 @@ impl Coordinator {
     pub fn new(mut config: Config, mut rng: Rng) -> Coordinator {
         let endpoint = Endpoint::new(config.endpoint.clone(), rng.fork());
         // From here on the directory has them.
-        let access = std::mem::replace(&mut config.access, Access::Anyone);
+        let access = std::mem::replace(&mut config.access, Access::Anyone(PeerMedia::default()));
         let credentials = std::mem::take(&mut config.credentials);
         let directory = Directory::new(access, credentials, config.max_contacts);
         let admission = Admission::new(&config, &directory, &mut rng);

@@ -340,6 +340,13 @@ pub enum Event {
         /// Sender and recipient.
         about: IncomingMessage,
     },
+    /// The outcome of an instant message of ours: [`send_message`](crate::Coordinator::send_message).
+    MessageSent {
+        /// The message.
+        message: MessageId,
+        /// Final status: below 300 somebody took it.
+        code: StatusCode,
+    },
     /// The state of a registration of ours has changed.
     Registration {
         /// Whose it is.
@@ -390,6 +397,7 @@ impl Event {
             | Event::Refused(_)
             | Event::Watch { .. }
             | Event::Message { .. }
+            | Event::MessageSent { .. }
             | Event::Mailbox { .. }
             | Event::Banned(_)
             | Event::Target { .. }

@@ -188,8 +188,11 @@ impl Coordinator {
             .collect();
         let srtp = cx.directory.srtp(&Account::of(&source));
         let (is_browser, family) = match offer.as_ref().map(|sdp| sdp::peek(sdp, &families, srtp)) {
-            Some(Ok(peek)) => (peek.peer == sdp::Peer::Browser, peek.family),
-            Some(Err(error)) => {
+            Some(Ok(peek)) if !peek.lite || cx.directory.peer_media().webrtc => {
+                (peek.peer == sdp::Peer::Browser, peek.family)
+            }
+            Some(unfit) => {
+                let error = unfit.err().unwrap_or(sdp::SdpError::both_lite());
                 let warning = sdp_warning(&cx.config.host, &error);
                 cx.endpoint.reject(now, usage, sdp_status(&error), warning);
                 return None;

@@ -42,8 +42,8 @@ pub use bridge::{BridgeError, BridgeInfo};
 pub use call::{CallSession, CallState, SessionId};
 pub use caps::{Cap, CapPer, Talk};
 pub use config::{
-    Access, Adjustment, CallerId, Config, Credentials, HoldPolicy, Lent, SessionPolicy, SignallingPolicy,
-    Trunk, User,
+    Access, Adjustment, CallerId, Config, Credentials, HoldPolicy, Lent, PeerMedia, SessionPolicy,
+    SignallingPolicy, Trunk, User,
 };
 pub use coordinator::{Coordinator, Input, Output};
 pub use dial::{Attempt, Caller, Dial, Invitation, Next, OnFailure, OutgoingCall, Party};

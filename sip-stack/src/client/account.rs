@@ -9,9 +9,10 @@ use sip_core::flow::Transport;
 use sip_core::uri::Uri;
 use tokio::sync::{oneshot, watch};
 
-use super::agent::{Ask, Status};
+use super::ask::{Ask, Status};
 use super::{Call, ClientError, Sound};
 use crate::handle::Handle;
+use crate::instant::plain;
 
 /// Lifetime requested from the registrar; the granted one counts, and is refreshed in time.
 const EXPIRES: Duration = Duration::from_secs(600);
@@ -32,6 +33,8 @@ pub struct Account {
     transport: Transport,
     username: String,
     password: String,
+    /// Name shown to those who are called.
+    display: String,
     /// Code of the last answer to REGISTER, 0 once it was given up, and the fault.
     status: watch::Receiver<Status>,
     sender: watch::Sender<Status>,
@@ -54,12 +57,20 @@ impl Account {
             aor: aor.bare(),
             username: username.to_owned(),
             password: password.to_owned(),
+            display: String::new(),
             status,
             sender,
         })
     }
 
-    /// The same account by way of `server`, e.g. `sip:192.0.2.1:5070;transport=tcp`, whatever its address says.
+    /// The same account with a name that those who are called see beside its number.
+    #[must_use]
+    pub fn display(mut self, name: &str) -> Account {
+        name.clone_into(&mut self.display);
+        self
+    }
+
+    /// The same account by way of an outbound proxy, e.g. `sip:192.0.2.1:5070;transport=tcp`, whatever its address says.
     ///
     /// # Errors
     /// `server` is no SIP URI.
@@ -126,6 +137,31 @@ impl Account {
     /// # Errors
     /// `to` cannot be called at all.
     pub async fn dial(&self, to: &str, sound: Sound) -> Result<Call, ClientError> {
+        let outgoing = Outgoing {
+            party: self.party(to)?,
+            caller: self.caller(),
+            sound,
+        };
+        dial(&self.handle, outgoing).await
+    }
+
+    /// Sends an instant message (MESSAGE, RFC 3428) to a number at the account's server, or to any SIP URI by way of it. Comes back
+    /// when somebody took it, or the server keeps it.
+    ///
+    /// # Errors
+    /// [`ClientError::Uri`], [`ClientError::Refused`], [`ClientError::Stopped`].
+    pub async fn send_message(&self, to: &str, text: &str) -> Result<(), ClientError> {
+        send_message(&self.handle, self.caller(), self.party(to)?, text).await
+    }
+
+    /// State of the registration; `None` before the first answer.
+    #[must_use]
+    pub fn registration(&self) -> Option<RegistrationState> {
+        *self.status.borrow()
+    }
+
+    /// Somebody at the account's server, or anywhere by way of it.
+    fn party(&self, to: &str) -> Result<Party, ClientError> {
         let uri = if to.contains(':') {
             Uri::parse(to).ok().filter(Uri::is_sip)
         } else {
@@ -134,14 +170,19 @@ impl Account {
                 .host()
                 .and_then(|host| Uri::sip(Some(&user), host, self.aor.port()).ok())
         };
-        let outgoing = Outgoing {
-            uri: uri.ok_or(ClientError::Uri)?,
-            server: self.server.clone(),
+        let credentials = Some((self.username.clone(), self.password.clone()));
+        Ok(party(
+            uri.ok_or(ClientError::Uri)?,
+            self.server.clone(),
+            credentials,
+        ))
+    }
+
+    fn caller(&self) -> Caller {
+        Caller {
             user: self.aor.user().unwrap_or_default().to_owned(),
-            credentials: Some((self.username.clone(), self.password.clone())),
-            sound,
-        };
-        dial(&self.handle, outgoing).await
+            display: self.display.clone(),
+        }
     }
 }
 
@@ -154,27 +195,49 @@ fn user_part(uri: &Uri) -> String {
 
 /// A call to be made.
 pub(super) struct Outgoing {
-    pub(super) uri: Uri,
-    pub(super) server: Uri,
-    pub(super) user: String,
-    pub(super) credentials: Option<(String, String)>,
+    pub(super) party: Party,
+    pub(super) caller: Caller,
     pub(super) sound: Sound,
+}
+
+/// Whoever is at `uri`, by way of `server`.
+pub(super) fn party(uri: Uri, server: Uri, credentials: Option<(String, String)>) -> Party {
+    Party::Uri {
+        uri,
+        proxy: Some(server),
+        flow: None,
+        codecs: Vec::new(),
+        credentials,
+    }
+}
+
+pub(super) async fn send_message(
+    handle: &Handle<Ask>,
+    from: Caller,
+    to: Party,
+    text: &str,
+) -> Result<(), ClientError> {
+    let (reply, outcome) = oneshot::channel();
+    let (to, body) = (Box::new(to), plain(text));
+    handle
+        .request(Ask::Message {
+            from,
+            to,
+            body,
+            reply,
+        })
+        .await?;
+    match outcome.await.map_err(|_| ClientError::Stopped)? {
+        code if code.is_success() => Ok(()),
+        code => Err(ClientError::Refused(code)),
+    }
 }
 
 pub(super) async fn dial(handle: &Handle<Ask>, outgoing: Outgoing) -> Result<Call, ClientError> {
     let (media, recorder) = outgoing.sound.into_parts();
     let call = Box::new(OutgoingCall {
-        party: Party::Uri {
-            uri: outgoing.uri,
-            proxy: Some(outgoing.server),
-            flow: None,
-            codecs: Vec::new(),
-            credentials: outgoing.credentials,
-        },
-        caller: Caller {
-            user: outgoing.user,
-            display: String::new(),
-        },
+        party: outgoing.party,
+        caller: outgoing.caller,
         ring_timeout: RING,
         application: Some(media),
     });

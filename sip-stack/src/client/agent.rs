@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use media_core::control::{Application as Media, Report};
 use sans_io::Time;
 use session_core::{
-    Coordinator, Event, IncomingCall, LegId, OutgoingCall, Registrant, Registration, RegistrationState,
+    Coordinator, Event, IncomingCall, IncomingMessage, LegId, MessageId, Registrant, RegistrationState,
     SessionId,
 };
 use sip_core::message::StatusCode;
+use sip_core::uri::Uri;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::ask::{Arrived, Ask, Destination, Status};
 use super::call::{CallEvent, State};
 use crate::driver::Application;
+use crate::instant::InstantMessage;
 
 /// Calls that may wait for [`Client::next_call`](super::Client::next_call); more are refused as busy.
 pub(super) const CALLS: usize = 16;
@@ -21,68 +24,7 @@ pub(super) const CALLS: usize = 16;
 /// application does not look at them.
 const EVENTS: usize = 256;
 
-/// State of a registration; `None` before the first answer.
-pub(super) type Status = Option<RegistrationState>;
-
-/// Request to a phone.
-#[derive(Debug)]
-pub(crate) enum Ask {
-    Register {
-        account: u64,
-        registration: Box<Registration>,
-        status: watch::Sender<Status>,
-    },
-    Unregister {
-        account: u64,
-    },
-    Dial {
-        call: Box<OutgoingCall>,
-        reply: oneshot::Sender<Result<Arrived, StatusCode>>,
-    },
-    Ring {
-        session: SessionId,
-    },
-    Answer {
-        session: SessionId,
-        media: Media,
-    },
-    Reject {
-        session: SessionId,
-        code: StatusCode,
-    },
-    HangUp {
-        session: SessionId,
-    },
-    Dtmf {
-        session: SessionId,
-        digit: char,
-        duration_ms: u16,
-    },
-    Hold {
-        session: SessionId,
-        hold: bool,
-    },
-    Play {
-        session: SessionId,
-        media: Media,
-    },
-    Report {
-        session: SessionId,
-        reply: oneshot::Sender<Box<Report>>,
-    },
-}
-
-/// The near end of a call, for the code that made or takes it.
-#[derive(Debug)]
-pub(crate) struct Arrived {
-    pub(super) session: SessionId,
-    /// `None` for a call of ours.
-    pub(super) caller: Option<Box<IncomingCall>>,
-    pub(super) state: watch::Receiver<State>,
-    pub(super) events: mpsc::Receiver<CallEvent>,
-}
-
-/// The far end of it.
+/// The far end of a call.
 #[derive(Debug)]
 struct Line {
     leg: Option<LegId>,
@@ -92,6 +34,8 @@ struct Line {
     state: watch::Sender<State>,
     events: mpsc::Sender<CallEvent>,
     reports: Vec<oneshot::Sender<Box<Report>>>,
+    /// Whoever waits for the outcome of a transfer.
+    transfer: Option<oneshot::Sender<StatusCode>>,
 }
 
 /// The application of a client's stack.
@@ -100,6 +44,9 @@ pub(super) struct Agent {
     calls: mpsc::Sender<Arrived>,
     lines: BTreeMap<SessionId, Line>,
     accounts: BTreeMap<u64, watch::Sender<Status>>,
+    inbox: Option<mpsc::Sender<InstantMessage>>,
+    /// Messages of ours that are on their way.
+    messages: BTreeMap<MessageId, oneshot::Sender<StatusCode>>,
 }
 
 impl Agent {
@@ -108,6 +55,8 @@ impl Agent {
             calls,
             lines: BTreeMap::new(),
             accounts: BTreeMap::new(),
+            inbox: None,
+            messages: BTreeMap::new(),
         }
     }
 
@@ -129,6 +78,7 @@ impl Agent {
                 state: sender,
                 events,
                 reports: Vec::new(),
+                transfer: None,
             },
         );
         Arrived {
@@ -172,18 +122,89 @@ impl Agent {
     }
 }
 
+impl Agent {
+    /// A message came in: it is for whoever reads, if anybody does.
+    fn written(&mut self, now: Time, message: MessageId, about: IncomingMessage, calls: &mut Coordinator) {
+        let read = InstantMessage::waiting(calls, message, about);
+        match self.inbox.as_ref().map(|inbox| inbox.try_send(read)) {
+            Some(Ok(())) => calls.take_message(now, message),
+            Some(Err(_)) | None => calls.refuse_message(now, message, StatusCode::TEMPORARILY_UNAVAILABLE),
+        }
+    }
+
+    /// A transfer that we asked for makes progress. Once its target has answered, the call is over for us.
+    fn referred(&mut self, now: Time, session: SessionId, code: StatusCode, calls: &mut Coordinator) {
+        let line = self.lines.get_mut(&session).filter(|_| code.is_final());
+        if let Some(reply) = line.and_then(|line| line.transfer.take()) {
+            let _ = reply.send(code);
+            if code.is_success() {
+                calls.terminate_session(now, session);
+            }
+        }
+    }
+
+    fn transfer(
+        &mut self,
+        now: Time,
+        session: SessionId,
+        to: Destination,
+        reply: oneshot::Sender<StatusCode>,
+        calls: &mut Coordinator,
+    ) {
+        let Some(leg) = self.leg(session) else { return };
+        let there = calls.peer_contact(leg);
+        let (target, replaces) = match to {
+            Destination::Uri(uri) => (Some(uri), None),
+            Destination::Number(number) => (there.and_then(|there| at(&there, &number)), None),
+            Destination::Call(other) => {
+                let other = self.leg(other);
+                (other.and_then(|other| calls.peer_contact(other)), other)
+            }
+        };
+        // Without a reply the call that it is about is over.
+        if let (Some(target), Some(line)) = (target, self.lines.get_mut(&session)) {
+            line.transfer = Some(reply);
+            calls.refer(now, leg, &target, replaces);
+        }
+    }
+
+    fn hold(&mut self, now: Time, session: SessionId, hold: bool, calls: &mut Coordinator) {
+        let Some(line) = self.lines.get_mut(&session) else {
+            return;
+        };
+        let Some(leg) = line.leg else { return };
+        line.holding = hold;
+        if hold {
+            calls.hold(now, leg);
+            calls.play(leg, None);
+        } else {
+            calls.resume(now, leg);
+            calls.play(leg, line.media.clone());
+        }
+    }
+}
+
+/// A number where a peer is.
+fn at(there: &Uri, number: &str) -> Option<Uri> {
+    let user = sip_core::uri::escape_user(number);
+    Uri::sip(Some(&user), there.host()?, there.port()).ok()
+}
+
 impl Application for Agent {
     type Request = Ask;
 
     fn handle(&mut self, now: Time, event: Event, calls: &mut Coordinator) {
         match event {
             Event::Incoming { session, leg, call } => self.incoming(now, session, leg, call, calls),
-            // A client without users has nobody to be watched, no mailbox, and nobody who reads.
+            // A client without users has nobody to be watched, and no mailbox.
             Event::Watch { subscription, .. } => calls.refuse_watch(subscription, StatusCode::NOT_FOUND),
             Event::Mailbox { notice, .. } => calls.refuse_notice(now, notice, StatusCode::NOT_FOUND),
-            Event::Message { message, .. } => {
-                calls.refuse_message(now, message, StatusCode::TEMPORARILY_UNAVAILABLE);
+            Event::Message { message, about } => self.written(now, message, about, calls),
+            Event::MessageSent { message, code } => {
+                // Whoever sent it may not wait for the outcome.
+                let _ = self.messages.remove(&message).map(|reply| reply.send(code));
             }
+            Event::ReferProgress { session, code, .. } => self.referred(now, session, code, calls),
             // A call of a client is nobody else's to take over.
             Event::Replaces { session, .. } => calls.reject(now, session, StatusCode::DECLINE),
             Event::Progress {
@@ -247,7 +268,6 @@ impl Application for Agent {
             | Event::Refer { .. }
             | Event::Transferred { .. }
             | Event::TransferFailed { .. }
-            | Event::ReferProgress { .. }
             | Event::Returned { .. }
             | Event::Alive { .. }
             | Event::Announced { .. }
@@ -305,20 +325,7 @@ impl Application for Agent {
                     calls.send_dtmf(now, leg, digit, duration_ms);
                 }
             }
-            Ask::Hold { session, hold } => {
-                if let Some(line) = self.lines.get_mut(&session)
-                    && let Some(leg) = line.leg
-                {
-                    line.holding = hold;
-                    if hold {
-                        calls.hold(now, leg);
-                        calls.play(leg, None);
-                    } else {
-                        calls.resume(now, leg);
-                        calls.play(leg, line.media.clone());
-                    }
-                }
-            }
+            Ask::Hold { session, hold } => self.hold(now, session, hold, calls),
             Ask::Play { session, media } => {
                 if let Some(line) = self.lines.get_mut(&session) {
                     line.media = Some(media.clone());
@@ -335,6 +342,21 @@ impl Application for Agent {
                     calls.report(leg);
                 }
             }
+            Ask::Leg { session, reply } => {
+                // Whoever asks is told by the silence that there is none.
+                let _ = self.leg(session).map(|leg| reply.send(leg));
+            }
+            Ask::Transfer { session, to, reply } => self.transfer(now, session, to, reply, calls),
+            Ask::Inbox(inbox) => self.inbox = Some(inbox),
+            Ask::Message {
+                from,
+                to,
+                body,
+                reply,
+            } => match calls.send_message(now, from, &to, body) {
+                Ok(message) => drop(self.messages.insert(message, reply)),
+                Err(code) => drop(reply.send(code)),
+            },
         }
     }
 }

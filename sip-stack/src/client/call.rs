@@ -1,14 +1,15 @@
 //! One call of a client.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use media_core::control::Report;
 use session_core::{CallRecord, IncomingCall, SessionId};
 use sip_core::message::StatusCode;
+use sip_core::uri::Uri;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 
-use super::agent::{Arrived, Ask};
+use super::ask::{Arrived, Ask, Destination};
 use super::sound::{Recorder, Sound};
 use super::{ClientError, refused};
 use crate::digits::{DIGIT_MS, steps};
@@ -47,15 +48,27 @@ pub enum CallEvent {
     Held(bool),
 }
 
+/// Change of a call: of its state, or another event.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// The state is another one now.
+    State(State),
+    /// Something else.
+    Event(CallEvent),
+}
+
 /// One call, made or taken. Dropping it does not end it: [`hang_up`](Call::hang_up) does.
 #[derive(Debug)]
 pub struct Call {
-    handle: Handle<Ask>,
-    session: SessionId,
+    pub(super) handle: Handle<Ask>,
+    pub(super) session: SessionId,
     caller: Option<Box<IncomingCall>>,
     state: watch::Receiver<State>,
+    /// The same for [`Call::change`], which tells what others waited for as well.
+    changes: watch::Receiver<State>,
     events: mpsc::Receiver<CallEvent>,
-    recorder: Option<Recorder>,
+    /// Locked by nobody: it lets calls be shared by threads.
+    recorder: Mutex<Option<Recorder>>,
 }
 
 impl Call {
@@ -70,14 +83,17 @@ impl Call {
             handle,
             session,
             caller,
+            changes: state.clone(),
             state,
             events,
-            recorder: None,
+            recorder: Mutex::new(None),
         }
     }
 
     pub(super) fn set_recorder(&mut self, recorder: Option<Recorder>) {
-        self.recorder = recorder.or(self.recorder.take());
+        if recorder.is_some() {
+            *self.kept() = recorder;
+        }
     }
 
     /// The caller; `None` for a call of ours.
@@ -136,7 +152,19 @@ impl Call {
         }
     }
 
-    /// The next event; `None` once the call is over.
+    /// The next change, of its state or any other; `None` once the call is over and [`State::Ended`] was told. States that come and go
+    /// between two looks are left out.
+    pub async fn change(&mut self) -> Option<Change> {
+        tokio::select! {
+            biased;
+            Ok(()) = self.changes.changed() => {
+                Some(Change::State(self.changes.borrow_and_update().clone()))
+            }
+            event = self.events.recv() => event.map(Change::Event),
+        }
+    }
+
+    /// The next event besides changes of state; `None` once the call is over.
     pub async fn event(&mut self) -> Option<CallEvent> {
         self.events.recv().await
     }
@@ -217,18 +245,68 @@ impl Call {
         Ok(())
     }
 
-    /// Holds the peer of an answered call, which hears music then, or takes it back.
+    /// Holds the peer of an answered call, which hears music then.
     ///
     /// # Errors
-    /// The client has been stopped.
-    pub async fn hold(&self, hold: bool) -> Result<(), ClientError> {
-        Ok(self
-            .handle
-            .request(Ask::Hold {
-                session: self.session,
-                hold,
-            })
-            .await?)
+    /// [`ClientError::Stopped`].
+    pub async fn hold(&self) -> Result<(), ClientError> {
+        self.set_hold(true).await
+    }
+
+    /// Takes the peer back that was on [`hold`](Self::hold).
+    ///
+    /// # Errors
+    /// [`ClientError::Stopped`].
+    pub async fn resume(&self) -> Result<(), ClientError> {
+        self.set_hold(false).await
+    }
+
+    async fn set_hold(&self, hold: bool) -> Result<(), ClientError> {
+        let session = self.session;
+        Ok(self.handle.request(Ask::Hold { session, hold }).await?)
+    }
+
+    /// Asks the peer of an answered call to call somebody else in our place (REFER, RFC 3515): a number where the peer is, or a SIP
+    /// URI. Comes back when the new party has answered, and this call is over then; or with the refusal, and this call goes on.
+    ///
+    /// # Errors
+    /// [`ClientError::Uri`], [`ClientError::NotAnswered`], [`ClientError::Refused`]; [`ClientError::Ended`] if the call ends before
+    /// its outcome is known.
+    pub async fn transfer(&self, to: &str) -> Result<(), ClientError> {
+        let to = if to.contains(':') {
+            let uri = Uri::parse(to).ok().filter(Uri::is_sip);
+            Destination::Uri(uri.ok_or(ClientError::Uri)?)
+        } else {
+            Destination::Number(to.to_owned())
+        };
+        self.transfer_to(to).await
+    }
+
+    /// Connects the peer of this call with the peer of another one, both answered (REFER with `Replaces`, RFC 5589 §7): an attended
+    /// transfer. Both calls are over once that is done; on a refusal both go on.
+    ///
+    /// # Errors
+    /// As [`transfer`](Self::transfer).
+    pub async fn transfer_attended(&self, other: &Call) -> Result<(), ClientError> {
+        if !matches!(other.state(), State::Answered) {
+            return Err(ClientError::NotAnswered);
+        }
+        self.transfer_to(Destination::Call(other.session)).await?;
+        other.hang_up().await
+    }
+
+    async fn transfer_to(&self, to: Destination) -> Result<(), ClientError> {
+        if !matches!(self.state(), State::Answered) {
+            return Err(ClientError::NotAnswered);
+        }
+        let (reply, outcome) = oneshot::channel();
+        let session = self.session;
+        self.handle.request(Ask::Transfer { session, to, reply }).await?;
+        match outcome.await {
+            Ok(code) if code.is_success() => Ok(()),
+            Ok(code) => Err(ClientError::Refused(code)),
+            Err(_) => Err(ClientError::Ended),
+        }
     }
 
     /// Changes what the peer of an answered call hears.
@@ -264,6 +342,10 @@ impl Call {
 
     /// Sound of the peer, if the [`Sound`] was made with [`Sound::recorded`]; can be taken once.
     pub fn recorder(&mut self) -> Option<Recorder> {
-        self.recorder.take()
+        self.kept().take()
+    }
+
+    fn kept(&mut self) -> &mut Option<Recorder> {
+        self.recorder.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 }

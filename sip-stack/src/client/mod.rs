@@ -1,5 +1,17 @@
 //! A SIP phone in code: [`Client`] owns the sockets, an [`Account`] registers, a [`Call`] is made or answered.
 //!
+//! | to | take |
+//! |---|---|
+//! | choose sockets, transport, codecs and encryption | [`Client::builder`], or one of the [`presets`] |
+//! | register, by way of an outbound proxy if need be | [`Account::register`], [`Account::through`] |
+//! | call, be called | [`Account::dial`], [`Client::dial`]; [`Client::next_call`] |
+//! | answer, ring, refuse, hang up | [`Call::answer`], [`Call::ring`], [`Call::reject`], [`Call::hang_up`] |
+//! | hold, transfer | [`Call::hold`], [`Call::resume`]; [`Call::transfer`], [`Call::transfer_attended`] |
+//! | press keys, and hear of them | [`Call::send_dtmf`], [`CallEvent::Dtmf`] |
+//! | write, and read | [`Account::send_message`], [`Client::inbox`] |
+//! | play and record, by file or callback | [`Call::play_wav`], [`Call::record_wav`], [`Call::send_audio`], [`Call::receive_audio`] |
+//! | hear of every change | [`Call::change`] |
+//!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use sip_stack::client::{Client, Sound};
@@ -18,15 +30,19 @@
 
 mod account;
 mod agent;
+mod ask;
+mod audio;
 mod builder;
 mod call;
 mod demo;
+pub mod presets;
+pub mod simple;
 mod sound;
 
 use std::fmt;
 use std::time::Duration;
 
-use session_core::Fault;
+use session_core::{Caller, Fault};
 use sip_core::flow::Transport;
 use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
@@ -35,13 +51,22 @@ use tokio::sync::mpsc;
 use crate::handle::{Gone, Handle};
 use crate::transport::Listener;
 
+pub use crate::audio::{
+    AudioFrame, AudioStream, Channels, Heard, SoundError, SoundRate, WavRecording, read_pcm,
+};
+pub use crate::instant::InstantMessage;
 pub use account::Account;
 use account::Outgoing;
-use agent::{Arrived, Ask};
+use ask::{Arrived, Ask};
+pub use audio::PlayError;
+pub(crate) use builder::Server;
 pub use builder::{BuildError, Builder};
-pub use call::{Call, CallEvent, State};
+pub use call::{Call, CallEvent, Change, State};
 pub use demo::DemoPhone;
-pub use sound::{Heard, Play, Recorder, Sound, SoundError, read_pcm, read_wav};
+pub use sound::{Play, Recorder, Sound, read_wav};
+
+/// Messages that may wait for [`Inbox::next`]; more are refused with 480.
+const MESSAGES: usize = 16;
 
 /// Given to calls and registrations to end in [`Client::stop`].
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -85,19 +110,37 @@ impl Client {
     /// # Errors
     /// See [`Account::dial`].
     pub async fn dial(&self, uri: &str, sound: Sound) -> Result<Call, ClientError> {
+        let outgoing = Outgoing {
+            party: self.party(uri)?,
+            caller: anonymous(),
+            sound,
+        };
+        account::dial(&self.handle, outgoing).await
+    }
+
+    /// Sends an instant message to a URI as nobody in particular.
+    ///
+    /// # Errors
+    /// See [`Account::send_message`].
+    pub async fn send_message(&self, uri: &str, text: &str) -> Result<(), ClientError> {
+        account::send_message(&self.handle, anonymous(), self.party(uri)?, text).await
+    }
+
+    fn party(&self, uri: &str) -> Result<session_core::Party, ClientError> {
         let uri = Uri::parse(uri).ok().filter(Uri::is_sip).ok_or(ClientError::Uri)?;
         let server = account::server_of(&uri, self.transport)?;
-        account::dial(
-            &self.handle,
-            Outgoing {
-                uri: uri.bare(),
-                server,
-                user: "anonymous".into(),
-                credentials: None,
-                sound,
-            },
-        )
-        .await
+        Ok(account::party(uri.bare(), server, None))
+    }
+
+    /// Takes instant messages from now on: each is answered 200 once it waits in the inbox. Before, and while 16 wait there, they are
+    /// refused with 480. A later inbox takes the place of the one before.
+    ///
+    /// # Errors
+    /// [`ClientError::Stopped`].
+    pub async fn inbox(&self) -> Result<Inbox, ClientError> {
+        let (sender, messages) = mpsc::channel(MESSAGES);
+        self.handle.request(Ask::Inbox(sender)).await?;
+        Ok(Inbox(messages))
     }
 
     /// The next call that comes in; its caller hears it ring already. Calls are refused as busy while 16 wait here. `None` once the
@@ -112,6 +155,24 @@ impl Client {
     }
 }
 
+/// Instant messages that came in.
+#[derive(Debug)]
+pub struct Inbox(mpsc::Receiver<InstantMessage>);
+
+impl Inbox {
+    /// The next message; `None` once the client has ended.
+    pub async fn next(&mut self) -> Option<InstantMessage> {
+        self.0.recv().await
+    }
+}
+
+fn anonymous() -> Caller {
+    Caller {
+        user: "anonymous".into(),
+        display: String::new(),
+    }
+}
+
 /// Why something could not be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientError {
@@ -123,6 +184,8 @@ pub enum ClientError {
     Failed(Fault),
     /// The call is over.
     Ended,
+    /// The call is not answered yet.
+    NotAnswered,
     /// The client has been stopped.
     Stopped,
     /// Not a digit of DTMF.
@@ -138,6 +201,7 @@ impl fmt::Display for ClientError {
             }
             ClientError::Failed(fault) => fault.fmt(f),
             ClientError::Ended => f.write_str("the call is over"),
+            ClientError::NotAnswered => f.write_str("the call is not answered yet"),
             ClientError::Stopped => f.write_str("the client has been stopped"),
             ClientError::Digit(digit) => write!(f, "{digit:?} is not one of 0-9, *, #, A-D"),
         }

@@ -1,7 +1,5 @@
 //! Sound that a phone plays, and its use of what it hears.
 
-use std::f64::consts::SQRT_2;
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -9,14 +7,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use media_core::control::Application;
 use media_core::tone::{Sine, amplitude};
 
-/// Rate of recordings, hertz.
-const RATE: u32 = 8_000;
+use crate::audio::{Heard, RATE, SoundError, read_pcm};
 
 /// Frames that may wait to be read from a [`Recorder`], 5 s of them. When it is full the shard drops and counts them.
 const FRAMES: usize = 250;
-
-/// A frame quieter than this is silence: -45 dB under full scale.
-const SILENCE: f64 = 184.0;
 
 /// Sound that the peer hears.
 #[derive(Clone, Debug)]
@@ -160,69 +154,6 @@ impl Recorder {
     }
 }
 
-/// A summary of the received sound.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Heard {
-    /// Samples at 8 kHz.
-    pub samples: u64,
-    /// Those of them in frames louder than -45 dBFS.
-    pub loud_samples: u64,
-    square_sum: f64,
-}
-
-impl Heard {
-    /// Takes a frame in.
-    pub fn add(&mut self, frame: &[i16]) {
-        let squares: f64 = frame.iter().map(|s| f64::from(*s).powi(2)).sum();
-        let len = frame.len() as u64;
-        self.samples += len;
-        if len > 0 && (squares / len as f64).sqrt() > SILENCE {
-            self.loud_samples += len;
-            self.square_sum += squares;
-        }
-    }
-
-    /// More than a click: at least 100 ms of sound.
-    #[must_use]
-    pub fn is_audible(&self) -> bool {
-        self.loud_samples >= u64::from(RATE / 10)
-    }
-
-    /// Seconds of sound that is not silence.
-    #[must_use]
-    pub fn loud_seconds(&self) -> f64 {
-        self.loud_samples as f64 / f64::from(RATE)
-    }
-
-    /// Level of the sound that was not silent, dBm0; `None` if all was silent.
-    #[must_use]
-    pub fn level_dbm0(&self) -> Option<f64> {
-        if self.loud_samples == 0 {
-            return None;
-        }
-        let rms = (self.square_sum / self.loud_samples as f64).sqrt();
-        Some(20.0 * (rms * SQRT_2 / f64::from(amplitude(0.0))).log10())
-    }
-}
-
-/// Why a WAV file cannot be used.
-#[derive(Debug)]
-pub struct SoundError(String);
-
-impl fmt::Display for SoundError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for SoundError {}
-
-impl From<hound::Error> for SoundError {
-    fn from(error: hound::Error) -> Self {
-        SoundError(error.to_string())
-    }
-}
-
 /// A WAV file to be played.
 ///
 /// # Errors
@@ -234,33 +165,6 @@ pub fn read_wav(path: &Path, repeat: bool) -> Result<Play, SoundError> {
         rate,
         repeat,
     })
-}
-
-/// The samples and the rate, hertz, of a WAV file of 8- or 16-bit PCM, 4 to 192 kHz; of several channels their mean.
-///
-/// # Errors
-/// The file cannot be read, or holds something else.
-pub fn read_pcm(path: &Path) -> Result<(Vec<i16>, u32), SoundError> {
-    let mut reader = hound::WavReader::open(path)?;
-    let spec = reader.spec();
-    let bits = spec.bits_per_sample;
-    if spec.sample_format != hound::SampleFormat::Int || !matches!(bits, 8 | 16) {
-        return Err(SoundError(format!(
-            "{bits} bits a sample: only PCM of 8 or 16 bits is understood"
-        )));
-    }
-    if !(4_000..=192_000).contains(&spec.sample_rate) {
-        return Err(SoundError(format!(
-            "a rate of {} Hz is not between 4 and 192 kHz",
-            spec.sample_rate
-        )));
-    }
-    let all = reader.samples::<i32>().collect::<Result<Vec<i32>, _>>()?;
-    let channels = usize::from(spec.channels.max(1));
-    let mean = |of: &[i32]| (of.iter().sum::<i32>() << (16 - bits)) / channels as i32;
-    // The beginning of a last sample whose other channels are missing is left out.
-    let samples = all.chunks_exact(channels).map(|of| mean(of) as i16);
-    Ok((samples.collect(), spec.sample_rate))
 }
 
 #[cfg(test)]

@@ -1,16 +1,18 @@
 //! Setting up a stack whose calls are managed from code.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use media_core::negotiated::Codec;
+use session_core::{Access, User};
 use tokio::sync::broadcast;
 
 use super::SessionCoordinator;
 use super::application::Sessions;
 use super::handler::{CallHandler, Nobody};
-use crate::client::{BuildError, Client};
+use crate::client::{BuildError, Client, Server};
 
 /// Changes of bridges that a subscriber may be behind by.
 const BRIDGE_EVENTS: usize = 1_024;
@@ -21,6 +23,8 @@ pub struct SessionManagerBuilder {
     address: IpAddr,
     media_ports: RangeInclusive<u16>,
     codecs: Vec<Codec>,
+    users: BTreeMap<String, User>,
+    websocket: Option<SocketAddr>,
     handler: Arc<dyn CallHandler>,
 }
 
@@ -41,6 +45,8 @@ impl Default for SessionManagerBuilder {
             address: Ipv4Addr::LOCALHOST.into(),
             media_ports: 30_000..=39_999,
             codecs: vec![Codec::Pcmu, Codec::Pcma],
+            users: BTreeMap::new(),
+            websocket: None,
             handler: Arc::new(Nobody),
         }
     }
@@ -81,6 +87,22 @@ impl SessionManagerBuilder {
         self
     }
 
+    /// A user who may register phones here and call from them, by this name and password (digest). As soon as there is one, nobody
+    /// else calls or writes. [`CallDecision::Connect`](super::CallDecision::Connect) rings registered users.
+    #[must_use]
+    pub fn with_user(mut self, name: &str, password: &str) -> Self {
+        self.users.insert(name.to_owned(), User::new(password));
+        self
+    }
+
+    /// Address at which browsers, and other WebRTC clients, speak SIP over a WebSocket (RFC 7118) as well; port 0 takes any. Calls
+    /// between them and phones are translated.
+    #[must_use]
+    pub fn with_websocket(mut self, address: SocketAddr) -> Self {
+        self.websocket = Some(address);
+        self
+    }
+
     /// Decides about calls that come in.
     #[must_use]
     pub fn with_handler(mut self, handler: Arc<dyn CallHandler>) -> Self {
@@ -95,12 +117,20 @@ impl SessionManagerBuilder {
     pub async fn build(self) -> Result<Arc<SessionCoordinator>, BuildError> {
         let (bridges, _) = broadcast::channel(BRIDGE_EVENTS);
         let sessions = Sessions::new(self.handler, bridges.clone());
+        let directory = Access::Directory {
+            users: self.users.clone(),
+            trunks: BTreeMap::new(),
+        };
+        let server = Server {
+            access: (!self.users.is_empty()).then_some(directory),
+            websocket: self.websocket,
+        };
         let handle = Client::builder()
             .bind(SocketAddr::new(self.address, self.sip_port))
             .rtp_ports(self.media_ports)
             .codecs(self.codecs)
             .user_agent(concat!("Cordboard/", env!("CARGO_PKG_VERSION")))
-            .start_with(sessions)
+            .serve(sessions, server)
             .await?;
         Ok(Arc::new(SessionCoordinator::new(handle, bridges)))
     }

@@ -1,96 +1,26 @@
 //! The one authority on live calls, from outside the signalling task.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use media_core::control::BridgeId;
 use sans_io::Time;
 use session_core::{
-    Application, BridgeError, BridgeEvent, BridgeInfo, CallSession, Caller, Coordinator, Invitation,
-    OutgoingCall, Party, SessionId, Stats,
+    Application, BridgeEvent, CallSession, Caller, Coordinator, Invitation, LegId, OutgoingCall, Party,
+    SessionId, Stats,
 };
 use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
 use tokio::sync::{broadcast, oneshot};
 
 use super::application::{Act, Sessions};
+use super::error::SessionError;
 use crate::digits::{DIGIT_MS, steps};
-use crate::handle::{Gone, Handle};
+use crate::handle::Handle;
 use crate::tap::Tap;
+use crate::transport::Listener;
 
 /// Time that a called party may ring.
-const RING: Duration = Duration::from_secs(60);
-
-/// Given to calls to end in [`SessionControl::stop`].
-const FAREWELL: Duration = Duration::from_secs(3);
-
-/// Reason why something could not be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionError {
-    /// Not a SIP URI such as `sip:1001@example.com`.
-    Uri,
-    /// There is no such call, or it has nobody who answered.
-    NoSession,
-    /// Not one of `0`-`9`, `*`, `#`, `A`-`D`.
-    Digit(char),
-    /// Refused with this SIP status.
-    Refused(StatusCode),
-    /// The bridge does not allow it.
-    Bridge(BridgeError),
-    /// The stack has ended.
-    Stopped,
-}
-
-impl fmt::Display for SessionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SessionError::Uri => f.write_str("not a SIP URI such as sip:1001@example.com"),
-            SessionError::NoSession => f.write_str("no such call, or nobody answered it"),
-            SessionError::Digit(digit) => write!(f, "{digit:?} is not one of 0-9, *, #, A-D"),
-            SessionError::Refused(code) => {
-                write!(f, "{code} {}", code.reason())
-            }
-            SessionError::Bridge(error) => error.fmt(f),
-            SessionError::Stopped => f.write_str("the stack has ended"),
-        }
-    }
-}
-
-impl std::error::Error for SessionError {}
-
-impl From<Gone> for SessionError {
-    fn from(_: Gone) -> Self {
-        SessionError::Stopped
-    }
-}
-
-impl From<BridgeError> for SessionError {
-    fn from(error: BridgeError) -> Self {
-        SessionError::Bridge(error)
-    }
-}
-
-/// Starting and stopping.
-#[derive(Debug)]
-pub struct SessionControl;
-
-impl SessionControl {
-    /// Takes calls from now on.
-    ///
-    /// # Errors
-    /// [`SessionError::Stopped`].
-    pub async fn start(coordinator: &SessionCoordinator) -> Result<(), SessionError> {
-        coordinator
-            .act(|sessions, _, _| sessions.accept_calls(true))
-            .await
-    }
-
-    /// Ends all calls, and the stack.
-    pub async fn stop(coordinator: &SessionCoordinator) {
-        coordinator.handle.shutdown(FAREWELL).await;
-    }
-}
+pub(super) const RING: Duration = Duration::from_secs(60);
 
 /// The one authority on live calls.
 #[derive(Debug)]
@@ -108,6 +38,16 @@ impl SessionCoordinator {
         &self.handle
     }
 
+    pub(super) fn bridges(&self) -> &broadcast::Sender<BridgeEvent> {
+        &self.bridges
+    }
+
+    /// Addresses on which SIP is spoken.
+    #[must_use]
+    pub fn listeners(&self) -> &[Listener] {
+        self.handle.listeners()
+    }
+
     /// Address on which SIP is spoken.
     #[must_use]
     pub fn local_address(&self) -> Option<SocketAddr> {
@@ -115,7 +55,8 @@ impl SessionCoordinator {
     }
 
     /// Starts a call from one SIP URI to another. Its audio is ours: the party hears `sound` once it has answered, until the call is
-    /// bridged.
+    /// bridged. A call whose audio another program carries, with a description (SDP) of that program, is made by
+    /// [`signalling`](crate::signalling).
     ///
     /// # Errors
     /// [`SessionError::Uri`], [`SessionError::Refused`], [`SessionError::Stopped`].
@@ -125,7 +66,6 @@ impl SessionCoordinator {
         to: &str,
         sound: Option<Application>,
     ) -> Result<CallSession, SessionError> {
-        let uri = |text: &str| Uri::parse(text).ok().filter(Uri::is_sip).ok_or(SessionError::Uri);
         let from = uri(from)?;
         let call = OutgoingCall {
             party: party(uri(to)?),
@@ -210,84 +150,6 @@ impl SessionCoordinator {
         Ok(self.handle.stats().await?)
     }
 
-    /// Lets the parties of two calls hear each other, in a new bridge.
-    ///
-    /// # Errors
-    /// [`SessionError::Bridge`], [`SessionError::Stopped`].
-    pub async fn bridge_sessions(&self, a: SessionId, b: SessionId) -> Result<BridgeId, SessionError> {
-        Ok(self
-            .act(move |_, calls, now| calls.bridge_sessions(now, a, b))
-            .await??)
-    }
-
-    /// Makes a bridge that nobody is in yet: a conference to come. It stays until it is destroyed.
-    ///
-    /// # Errors
-    /// [`SessionError::Stopped`].
-    pub async fn create_bridge(&self) -> Result<BridgeId, SessionError> {
-        self.act(|_, calls, now| calls.create_bridge(now)).await
-    }
-
-    /// Puts a call into a bridge.
-    ///
-    /// # Errors
-    /// [`SessionError::Bridge`], [`SessionError::Stopped`].
-    pub async fn add_session_to_bridge(
-        &self,
-        bridge: BridgeId,
-        session: SessionId,
-    ) -> Result<(), SessionError> {
-        Ok(self
-            .act(move |_, calls, _| calls.add_session_to_bridge(bridge, session))
-            .await??)
-    }
-
-    /// Takes a call out of a bridge.
-    ///
-    /// # Errors
-    /// [`SessionError::Bridge`], [`SessionError::Stopped`].
-    pub async fn remove_session_from_bridge(
-        &self,
-        bridge: BridgeId,
-        session: SessionId,
-    ) -> Result<(), SessionError> {
-        Ok(self
-            .act(move |_, calls, _| calls.remove_session_from_bridge(bridge, session))
-            .await??)
-    }
-
-    /// Ends a bridge; its calls go on.
-    ///
-    /// # Errors
-    /// [`SessionError::Bridge`], [`SessionError::Stopped`].
-    pub async fn destroy_bridge(&self, bridge: BridgeId) -> Result<(), SessionError> {
-        Ok(self
-            .act(move |_, calls, _| calls.destroy_bridge(bridge))
-            .await??)
-    }
-
-    /// The bridge that a call is in.
-    ///
-    /// # Errors
-    /// [`SessionError::Stopped`].
-    pub async fn get_session_bridge(&self, session: SessionId) -> Result<Option<BridgeId>, SessionError> {
-        self.act(move |_, calls, _| calls.session_bridge(session)).await
-    }
-
-    /// Bridges there are.
-    ///
-    /// # Errors
-    /// [`SessionError::Stopped`].
-    pub async fn list_bridges(&self) -> Result<Vec<BridgeInfo>, SessionError> {
-        self.act(|_, calls, _| calls.list_bridges().collect()).await
-    }
-
-    /// Changes of bridges from now on. Whoever falls behind by more than 1,024 is told how many were left out.
-    #[must_use]
-    pub fn subscribe_to_bridge_events(&self) -> broadcast::Receiver<BridgeEvent> {
-        self.bridges.subscribe()
-    }
-
     /// Listens to every SIP message that comes or goes from now on; up to `waiting` of them wait for the listener.
     ///
     /// # Errors
@@ -356,14 +218,7 @@ impl SessionCoordinator {
     /// # Errors
     /// [`SessionError::Uri`], [`SessionError::NoSession`], [`SessionError::Refused`], [`SessionError::Stopped`].
     pub async fn invite(&self, session: SessionId, to: &str) -> Result<(), SessionError> {
-        let uri = Uri::parse(to).ok().filter(Uri::is_sip).ok_or(SessionError::Uri)?;
-        let invitation = Invitation {
-            party: party(uri),
-            caller: None,
-            ring_timeout: RING,
-            headers: Vec::new(),
-            diverted: Vec::new(),
-        };
+        let invitation = invitation(party(uri(to)?));
         self.act(move |sessions, calls, now| {
             let invitation = calls
                 .invite(now, session, invitation)
@@ -374,7 +229,7 @@ impl SessionCoordinator {
         .await?
     }
 
-    async fn on_session(
+    pub(super) async fn on_session(
         &self,
         session: SessionId,
         act: impl FnOnce(&mut Coordinator, Time) + Send + 'static,
@@ -388,14 +243,17 @@ impl SessionCoordinator {
     }
 
     /// Does something with the first party of a call.
-    async fn on_party(
+    pub(super) async fn on_party(
         &self,
         session: SessionId,
-        act: impl FnOnce(&mut Coordinator, session_core::LegId, Time) + Send + 'static,
+        act: impl FnOnce(&mut Coordinator, LegId, Time) + Send + 'static,
     ) -> Result<(), SessionError> {
         self.act(move |_, calls, now| {
-            let leg = calls.legs(session).into_iter().flatten().next();
-            act(calls, leg.ok_or(SessionError::NoSession)?, now);
+            act(
+                calls,
+                party_of(calls, session).ok_or(SessionError::NoSession)?,
+                now,
+            );
             Ok(())
         })
         .await?
@@ -413,12 +271,34 @@ impl SessionCoordinator {
     }
 }
 
-fn party(uri: Uri) -> Party {
+/// Leg of a call's first party.
+pub(super) fn party_of(calls: &Coordinator, session: SessionId) -> Option<LegId> {
+    calls.legs(session).into_iter().flatten().next()
+}
+
+/// A SIP URI.
+pub(super) fn uri(text: &str) -> Result<Uri, SessionError> {
+    Uri::parse(text).ok().filter(Uri::is_sip).ok_or(SessionError::Uri)
+}
+
+/// Somebody at a URI.
+pub(super) fn party(uri: Uri) -> Party {
     Party::Uri {
         uri,
         proxy: None,
         flow: None,
         codecs: Vec::new(),
         credentials: None,
+    }
+}
+
+/// A party that is called for others.
+pub(super) fn invitation(party: Party) -> Invitation {
+    Invitation {
+        party,
+        caller: None,
+        ring_timeout: RING,
+        headers: Vec::new(),
+        diverted: Vec::new(),
     }
 }

@@ -119,14 +119,15 @@ const FAX: &str = "v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\
 pub fn run(input: &[u8]) {
     let seen = peek(input, &[], SrtpPolicy::Off);
     let legs = [
-        (Peer::Browser, SrtpPolicy::Off),
-        (Peer::Phone, SrtpPolicy::Off),
-        (Peer::Phone, SrtpPolicy::Optional),
-        (Peer::Phone, SrtpPolicy::Required),
+        (Peer::Browser, SrtpPolicy::Off, false),
+        (Peer::Browser, SrtpPolicy::Off, true),
+        (Peer::Phone, SrtpPolicy::Off, false),
+        (Peer::Phone, SrtpPolicy::Optional, false),
+        (Peer::Phone, SrtpPolicy::Required, false),
     ];
-    for (peer, srtp) in legs {
+    for (peer, srtp, full) in legs {
         let mut rng = Rng::seeded(1);
-        let mut ours = negotiator(peer, srtp, &mut rng);
+        let mut ours = negotiator((peer, srtp, full), &mut rng);
         let answer = ours.handle_offer(input, Direction::SendRecv, &mut rng);
         match &answer {
             Ok(answer) => {
@@ -151,7 +152,7 @@ pub fn run(input: &[u8]) {
                 assert_eq!(ours.last_answer(), None);
             }
         }
-        let mut ours = negotiator(peer, srtp, &mut rng);
+        let mut ours = negotiator((peer, srtp, full), &mut rng);
         check(&ours.offer(Direction::SendRecv), peer);
         if let Ok(media) = ours.handle_answer(input) {
             sane(&media, srtp);
@@ -199,13 +200,13 @@ fn faxes(input: &[u8], srtp: SrtpPolicy, rng: &mut Rng) {
 
 /// A phone's leg that talks.
 fn agreed(srtp: SrtpPolicy, rng: &mut Rng) -> Negotiator {
-    let mut out = negotiator(Peer::Phone, srtp, rng);
+    let mut out = negotiator((Peer::Phone, srtp, false), rng);
     let voice = "v=0\r\nc=IN IP4 192.0.2.9\r\nm=audio 4000 RTP/AVP 0\r\n";
     let _ = out.handle_offer(voice.as_bytes(), Direction::SendRecv, rng);
     out
 }
 
-fn negotiator(peer: Peer, srtp: SrtpPolicy, rng: &mut Rng) -> Negotiator {
+fn negotiator((peer, srtp, full): (Peer, SrtpPolicy, bool), rng: &mut Rng) -> Negotiator {
     let (profile, config) = match peer {
         Peer::Phone => (Profile::Phone(srtp), Config::phone()),
         Peer::Browser => {
@@ -220,6 +221,7 @@ fn negotiator(peer: Peer, srtp: SrtpPolicy, rng: &mut Rng) -> Negotiator {
                 },
                 role: DtlsRole::Passive,
                 renew: |before, _| before.clone(),
+                full,
             };
             (Profile::Browser(side), Config::browser())
         }

@@ -282,6 +282,7 @@ impl Node {
             Event::Banned(_) => ("banned", None),
             Event::Watch { .. } => ("watch", None),
             Event::Message { .. } => ("message", None),
+            Event::MessageSent { .. } => ("message sent", None),
             Event::Mailbox { .. } => ("mailbox", None),
         };
         *self.reported.entry(name).or_default() += 1;

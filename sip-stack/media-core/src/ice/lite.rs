@@ -1,16 +1,17 @@
 //! The lite side of ICE (RFC 8445 §2.5): it answers checks, learns from them where the peer is, and lets the peer
-//! choose. It sends no check of its own and has no candidates but the shard's sockets.
+//! choose. It has no candidates but the shard's sockets, and sends no check of its own unless it is given [`Checks`].
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use ring::hmac;
-use sans_io::Time;
+use sans_io::{Deadline, Time};
 use smallvec::SmallVec;
 
-use super::stun::{Binding, Kind, Writer, key};
+use super::full::{Answer, Checks};
+use super::stun::{Binding, Kind, Role, Writer, key};
 use crate::control::SocketId;
-use crate::negotiated::IceCredentials;
+use crate::negotiated::{IceChecks, IceCredentials};
 
 /// Without an authentic check for this long the peer is gone. RFC 7675 §5.1 says 30 s; browsers check every 2.5 to 6 s.
 const CONSENT: Duration = Duration::from_secs(15);
@@ -42,6 +43,8 @@ pub(crate) struct Agent {
     pairs: SmallVec<[Pair; 2]>,
     selected: Option<Path>,
     checked: Option<Time>,
+    /// Checks of our own: none of a lite agent.
+    checks: Option<Checks>,
 }
 
 #[derive(Debug)]
@@ -69,6 +72,60 @@ impl Agent {
             pairs: SmallVec::new(),
             selected: None,
             checked: None,
+            checks: None,
+        }
+    }
+
+    /// Makes it a full agent, whose checks go out from this socket.
+    pub(crate) fn check_from(&mut self, socket: SocketId) {
+        let Credentials { ufrag, key } = &self.credentials;
+        self.checks = Some(Checks::new(socket, ufrag, key.clone()));
+    }
+
+    /// Takes what the peer's description says of where it is, for a full agent.
+    pub(crate) fn connect(&mut self, now: Time, remote: &IceCredentials, checks: &IceChecks) {
+        if let Some(ours) = &mut self.checks {
+            ours.connect(now, remote, checks);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn controls(&self) -> bool {
+        self.checks.as_ref().is_some_and(Checks::controls)
+    }
+
+    /// Time of the next check of ours.
+    pub(crate) fn check_due(&self) -> Deadline {
+        self.checks.as_ref()?.deadline()
+    }
+
+    /// Writes the check of ours that is due into `out`, and says which way it goes.
+    pub(crate) fn next_check(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Path> {
+        let checks = self.checks.as_mut()?;
+        let to = checks.next(now, out)?;
+        Some((checks.socket(), to))
+    }
+
+    /// Takes an answer to a check of ours.
+    pub(crate) fn answered(&mut self, now: Time, path: Path, datagram: &[u8]) -> Checked {
+        let binding = Binding::parse(datagram).filter(|binding| binding.kind != Kind::Request);
+        let (Some(binding), Some(checks)) = (binding, &mut self.checks) else {
+            return Checked::Refused;
+        };
+        match checks.answered(now, path.1, &binding) {
+            Answer::Refused => Checked::Refused,
+            Answer::Noted => Checked::Known,
+            Answer::Reached(is_it) => {
+                self.checked = Some(now);
+                let checked = match self.pairs.iter().any(|pair| pair.path == path) {
+                    true => Checked::Known,
+                    false => self.learn(now, path, 0, false),
+                };
+                if is_it {
+                    self.select(path);
+                }
+                checked
+            }
         }
     }
 
@@ -78,6 +135,9 @@ impl Agent {
         if credentials.ufrag != self.credentials.ufrag {
             let old = std::mem::replace(&mut self.credentials, Credentials::new(credentials));
             self.previous = Some(old);
+            if let Some(checks) = &mut self.checks {
+                checks.set_ours(&credentials.ufrag);
+            }
         }
     }
 
@@ -128,8 +188,12 @@ impl Agent {
             response.unknown(attribute).finish(&credentials.key);
             return Checked::Rejected;
         }
-        if binding.controlled {
+        let suits = match &mut self.checks {
+            Some(checks) => checks.suits(binding.role),
             // Two sides that both want to be controlled: a lite one never controls (RFC 8445 §6.1.1, §7.3.1.1).
+            None => !matches!(binding.role, Some(Role::Controlled(_))),
+        };
+        if !suits {
             Writer::response(out, Kind::Error, &binding)
                 .error(487, "Role Conflict")
                 .finish(&credentials.key);
@@ -145,6 +209,10 @@ impl Agent {
             }
         }
         self.checked = Some(now);
+        if let Some(checks) = &mut self.checks {
+            // RFC 8445 §7.3.1.4: what the peer reaches us from is checked as well.
+            checks.add(now, path.1);
+        }
         self.learn(now, path, binding.priority, binding.use_candidate)
     }
 

@@ -1,6 +1,7 @@
-//! The lite side of ICE (RFC 8445 §2.5): [`lite`] answers the checks of STUN ([`stun`]), whose user name fragment ([`ufrag`])
-//! says which leg they are for.
+//! ICE (RFC 8445). Towards browsers we are lite (§2.5): [`lite`] answers their checks of STUN ([`stun`]), whose user name fragment
+//! ([`ufrag`]) says which leg they are for. Where we are what a browser is, [`full`] makes checks of its own.
 
+mod full;
 mod lite;
 pub(crate) mod stun;
 mod ufrag;

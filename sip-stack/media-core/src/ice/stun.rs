@@ -22,6 +22,7 @@ const PRIORITY: u16 = 0x0024;
 const USE_CANDIDATE: u16 = 0x0025;
 const FINGERPRINT: u16 = 0x8028;
 const ICE_CONTROLLED: u16 = 0x8029;
+const ICE_CONTROLLING: u16 = 0x802a;
 
 const INTEGRITY_LEN: usize = 20;
 const FINGERPRINT_XOR: u32 = 0x5354_554e;
@@ -36,6 +37,26 @@ pub(crate) enum Kind {
     Error,
 }
 
+/// Role that the sender of a check has, and its tie-breaker (RFC 8445 §16.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Controlling(u64),
+    Controlled(u64),
+}
+
+/// A check of ours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Check<'a> {
+    pub(crate) transaction: [u8; 12],
+    /// User name: the peer's fragment, a colon, and ours.
+    pub(crate) username: &'a str,
+    pub(crate) role: Role,
+    pub(crate) nominates: bool,
+}
+
+/// PRIORITY of a check: that of a peer-reflexive candidate (RFC 8445 §5.1.2, §7.1.1).
+const PEER_REFLEXIVE: u32 = (110 << 24) | (65_535 << 8) | 255;
+
 /// A binding message, parsed but not yet believed.
 #[derive(Clone, Debug)]
 pub(crate) struct Binding<'a> {
@@ -44,7 +65,10 @@ pub(crate) struct Binding<'a> {
     pub(crate) username: Option<&'a str>,
     pub(crate) priority: u32,
     pub(crate) use_candidate: bool,
-    pub(crate) controlled: bool,
+    /// Role that its sender claims.
+    pub(crate) role: Option<Role>,
+    /// Code of an error response.
+    pub(crate) error: Option<u16>,
     /// The first attribute that we must understand and do not.
     pub(crate) unknown: Option<u16>,
     /// Offset at which MESSAGE-INTEGRITY begins.
@@ -71,7 +95,8 @@ impl<'a> Binding<'a> {
             username: None,
             priority: 0,
             use_candidate: false,
-            controlled: false,
+            role: None,
+            error: None,
             unknown: None,
             integrity: None,
         };
@@ -91,9 +116,14 @@ impl<'a> Binding<'a> {
                 USERNAME => binding.username = Some(std::str::from_utf8(value).ok()?),
                 PRIORITY => binding.priority = u32::from_be_bytes(value.try_into().ok()?),
                 USE_CANDIDATE => binding.use_candidate = true,
-                ICE_CONTROLLED => binding.controlled = true,
+                ICE_CONTROLLED => binding.role = Some(Role::Controlled(tie_breaker(value)?)),
+                ICE_CONTROLLING => binding.role = Some(Role::Controlling(tie_breaker(value)?)),
+                ERROR_CODE => {
+                    let [class, number] = *value.get(2..)?.first_chunk::<2>()?;
+                    binding.error = Some(u16::from(class & 7) * 100 + u16::from(number));
+                }
                 MESSAGE_INTEGRITY if value.len() == INTEGRITY_LEN => binding.integrity = Some(at),
-                ERROR_CODE | UNKNOWN_ATTRIBUTES | XOR_MAPPED_ADDRESS => {}
+                UNKNOWN_ATTRIBUTES | XOR_MAPPED_ADDRESS => {}
                 _ if kind < OPTIONAL => binding.unknown = binding.unknown.or(Some(kind)),
                 _ => {}
             }
@@ -124,11 +154,22 @@ impl<'a> Binding<'a> {
             .into()
     }
 
+    /// Its transaction ID, without the magic cookie.
+    pub(crate) fn transaction_id(&self) -> [u8; 12] {
+        let mut id = [0; 12];
+        id.copy_from_slice(&self.raw[8..HEADER]);
+        id
+    }
+
     fn transaction(&self) -> [u8; 16] {
         let mut id = [0; 16];
         id.copy_from_slice(&self.raw[4..HEADER]);
         id
     }
+}
+
+fn tie_breaker(value: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(value.try_into().ok()?))
 }
 
 /// A key for [`Binding::is_authentic`] and [`Writer::finish`] (RFC 8489 §9.1.1: the password itself).
@@ -198,6 +239,24 @@ impl<'a> Writer<'a> {
     /// A response to `request`.
     pub(crate) fn response(out: &'a mut Vec<u8>, kind: Kind, request: &Binding<'_>) -> Writer<'a> {
         Writer::begin(out, kind, request.transaction())
+    }
+
+    /// Writes a check (RFC 8445 §7.2.4), whole.
+    pub(crate) fn check(out: &'a mut Vec<u8>, check: &Check<'_>, password: &hmac::Key) {
+        let mut transaction = [0; 16];
+        transaction[..4].copy_from_slice(&MAGIC_COOKIE);
+        transaction[4..].copy_from_slice(&check.transaction);
+        let mut writer = Writer::begin(out, Kind::Request, transaction);
+        writer.attribute(USERNAME, check.username.as_bytes());
+        writer.attribute(PRIORITY, &PEER_REFLEXIVE.to_be_bytes());
+        match check.role {
+            Role::Controlling(tie) => writer.attribute(ICE_CONTROLLING, &tie.to_be_bytes()),
+            Role::Controlled(tie) => writer.attribute(ICE_CONTROLLED, &tie.to_be_bytes()),
+        }
+        if check.nominates {
+            writer.attribute(USE_CANDIDATE, &[]);
+        }
+        writer.finish(password);
     }
 
     /// `transaction` begins with the magic cookie.
@@ -402,8 +461,8 @@ pub(crate) mod tests {
             (Some("ours:theirs"), Some("ours"))
         );
         assert_eq!(
-            (binding.priority, binding.use_candidate, binding.controlled),
-            (0x6e7f_1eff, true, true)
+            (binding.priority, binding.use_candidate, binding.role),
+            (0x6e7f_1eff, true, Some(Role::Controlled(0)))
         );
         assert_eq!(binding.unknown, None);
         assert!(binding.is_authentic(&key(check.password)) && !binding.is_authentic(&key("another")));
@@ -458,7 +517,7 @@ pub(crate) mod tests {
             if fields[0].starts_with("2.1") {
                 assert_eq!(binding.local_ufrag(), Some("evtj"));
                 assert_eq!(binding.priority, 0x6e00_01ff);
-                assert!(binding.controlled);
+                assert!(matches!(binding.role, Some(Role::Controlled(_))));
             }
             read += 1;
         }

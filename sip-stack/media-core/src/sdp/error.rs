@@ -36,6 +36,12 @@ pub enum SdpError {
 }
 
 impl SdpError {
+    /// A peer that is lite, where our side is as well.
+    #[must_use]
+    pub const fn both_lite() -> SdpError {
+        SdpError::Ice("both sides are lite, nobody would send checks")
+    }
+
     /// The SIP status code to refuse the request with: 400 for a body that is not SDP, 488 for SDP that we
     /// cannot serve.
     #[must_use]

@@ -16,7 +16,7 @@ use super::security::Secured;
 use super::write::{self, Line, Ours};
 use super::{Family, SdpError};
 use crate::negotiated::{
-    Codec, Direction, DtlsRole, Fingerprint, IceCredentials, Labels, Negotiated, OpusParameters,
+    Codec, Direction, DtlsRole, Fingerprint, IceChecks, IceCredentials, Labels, Negotiated, OpusParameters,
     StreamAgreed, TelephoneEvent, Transport,
 };
 
@@ -28,7 +28,7 @@ pub type Renew = fn(&IceCredentials, &mut Rng) -> IceCredentials;
 /// Kind of leg that the descriptions are for.
 #[derive(Clone, Debug)]
 pub enum Profile {
-    /// ICE-lite and DTLS-SRTP.
+    /// ICE and DTLS-SRTP.
     Browser(Browser),
     /// RTP: plain, or with keys in SDP.
     Phone(SrtpPolicy),
@@ -45,6 +45,8 @@ pub struct Browser {
     pub role: DtlsRole,
     /// Called when the peer restarts ICE.
     pub renew: Renew,
+    /// True if the leg makes checks of its own: full ICE, as a browser has it; the peer may be lite then. False: we are lite.
+    pub full: bool,
 }
 
 /// Wishes for the exchange, independent of the peer. They may change between exchanges.
@@ -264,7 +266,7 @@ impl Negotiator {
             Path::Dtls(secured) => {
                 let role = secured.setup.role_of_offerer(self.kept_role(secured))?;
                 (
-                    self.dtls(secured, role, offer.ice.as_ref())?,
+                    self.dtls(secured, role, offer.ice.as_ref(), true)?,
                     Some((secured.clone(), role)),
                     secured.mux,
                 )
@@ -386,7 +388,7 @@ impl Negotiator {
                     .setup
                     .role_of_answerer(self.kept_role(secured), browser.role);
                 (
-                    self.dtls(secured, role, ice.as_ref())?,
+                    self.dtls(secured, role, ice.as_ref(), false)?,
                     Some((secured.clone(), role)),
                     secured.mux,
                 )
@@ -514,15 +516,25 @@ impl Negotiator {
         secured: &Secured,
         role: DtlsRole,
         ice: Option<&IceCredentials>,
+        offered: bool,
     ) -> Result<Transport, SdpError> {
         let Profile::Browser(browser) = &self.profile else {
             return Err(SdpError::NoAudio);
         };
+        if secured.lite && !browser.full {
+            return Err(SdpError::both_lite());
+        }
+        // RFC 8445 §6.1.1: the one who offers controls, unless the other one alone is full.
+        let checks = browser.full.then(|| IceChecks {
+            candidates: secured.candidates.clone(),
+            controlling: offered || secured.lite,
+        });
         Ok(Transport::Dtls {
             remote_ice: secured.ice.clone(),
             local_ice: ice.unwrap_or(&browser.ice).clone(),
             fingerprint: secured.fingerprint.clone(),
             role,
+            checks,
         })
     }
 

@@ -1,4 +1,4 @@
-use super::choose;
+use super::choose::{self, Path};
 use super::crypto::SrtpPolicy;
 use super::format::Kind;
 use super::read::read;
@@ -17,6 +17,8 @@ pub struct Peek {
     pub codecs: Vec<Codec>,
     /// Family of the address where a phone receives; `None` for a browser, and if it gives no address.
     pub family: Option<Family>,
+    /// A browser's that makes no checks of its own (RFC 8445 §2.5): a leg that is lite as well cannot answer it.
+    pub lite: bool,
 }
 
 /// The two kinds of peer.
@@ -80,5 +82,6 @@ pub fn peek(offer: &[u8], families: &[Family], srtp: SrtpPolicy) -> Result<Peek,
         direction: audio.direction,
         codecs: codecs.collect(),
         family: audio.family,
+        lite: matches!(&audio.path, Path::Dtls(secured) if secured.lite),
     })
 }

@@ -166,7 +166,7 @@ fn place(connection: &Connection) -> Result<Place, SdpError> {
 }
 
 /// Unicast, and not everybody at once: nobody's SDP makes us flood a network.
-fn sendable(ip: IpAddr) -> bool {
+pub(super) fn sendable(ip: IpAddr) -> bool {
     let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
     !(ip.is_multicast() || ip.is_unspecified() || broadcast)
 }

@@ -1,6 +1,11 @@
+use std::net::SocketAddr;
+
 use super::SdpError;
-use super::section::Section;
+use super::section::{Section, sendable};
 use crate::negotiated::{DtlsRole, Fingerprint, Hash, IceCredentials};
+
+/// Candidates that are looked at.
+const MAX_CANDIDATES: usize = 16;
 
 /// Transport attributes of a browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +18,10 @@ pub(super) struct Secured {
     pub(super) mux: bool,
     /// `a=tls-id` (RFC 8842 §6): another value asks for another DTLS association.
     pub(super) tls_id: Option<String>,
+    /// It makes no checks of its own (RFC 8445 §2.5).
+    pub(super) lite: bool,
+    /// Where it is reached, best first: as far as it says, and as we understand it.
+    pub(super) candidates: Vec<SocketAddr>,
 }
 
 /// `a=setup` as the peer wrote it.
@@ -27,15 +36,12 @@ pub(super) enum Setup {
 impl Secured {
     pub(super) fn read(section: Section<'_>) -> Result<Secured, SdpError> {
         let transport = section.transport();
-        if section
-            .session
-            .attributes
-            .iter()
-            .any(|a| a.attribute.eq_ignore_ascii_case("ice-lite"))
-        {
-            return Err(SdpError::Ice("both sides are lite, nobody would send checks"));
-        }
+        let session = &section.session.attributes;
         Ok(Secured {
+            lite: session
+                .iter()
+                .any(|a| a.attribute.eq_ignore_ascii_case("ice-lite")),
+            candidates: candidates(transport),
             ice: credentials(transport)?,
             fingerprint: fingerprint(transport).ok_or(SdpError::Fingerprint)?,
             setup: setup(transport)?,
@@ -43,6 +49,23 @@ impl Secured {
             tls_id: transport.value("tls-id").map(str::to_owned),
         })
     }
+}
+
+/// Candidates of the first component over UDP, best first (RFC 8839 §5.1). Names are resolved by nobody here.
+fn candidates(section: Section<'_>) -> Vec<SocketAddr> {
+    let mut found: Vec<(u32, SocketAddr)> = section.values("candidate").filter_map(candidate).collect();
+    found.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
+    found.truncate(MAX_CANDIDATES);
+    found.into_iter().map(|(_, address)| address).collect()
+}
+
+fn candidate(text: &str) -> Option<(u32, SocketAddr)> {
+    let mut words = text.split_ascii_whitespace().skip(1);
+    let (component, transport) = (words.next()?, words.next()?);
+    let (priority, ip) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let port = words.next()?.parse().ok().filter(|port| *port != 0)?;
+    let is_ours = component == "1" && transport.eq_ignore_ascii_case("udp") && sendable(ip);
+    is_ours.then_some((priority, SocketAddr::new(ip, port)))
 }
 
 /// RFC 8839 §5.4.

@@ -83,8 +83,10 @@ pub(super) fn session(
         Connection::from_ip_addr(default.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |at| at.ip()));
     let attributes = &mut session.attributes;
     let per_section = match profile {
-        Profile::Browser(_) => {
-            attributes.push(Attribute::new("ice-lite"));
+        Profile::Browser(browser) => {
+            if !browser.full {
+                attributes.push(Attribute::new("ice-lite"));
+            }
             let mid = lines.get(ours.index).and_then(|line| line.mid.as_ref());
             if let Some(mid) = mid.filter(|_| ours.bundled) {
                 attributes.push(Attribute::with_value("group", format!("BUNDLE {mid}")));

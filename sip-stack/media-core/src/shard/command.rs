@@ -96,7 +96,7 @@ impl Shard {
             return;
         }
         let transport = match &kind {
-            LegKind::Browser { ice } => {
+            LegKind::Browser { ice } | LegKind::WebRtc { ice, .. } => {
                 let dtls = DtlsSrtp::new(now, ice, &self.config.dtls, self.config.clock);
                 Transport::DtlsSrtp(Box::new(dtls))
             }
@@ -117,7 +117,7 @@ impl Shard {
                     .collect();
                 self.out.event(Event::Opened { leg: id, addresses });
             }
-            LegKind::Phone { local, .. } => self.out.bind(id, local),
+            LegKind::Phone { local, .. } | LegKind::WebRtc { local, .. } => self.out.bind(id, local),
         }
         self.arm(key);
     }
@@ -125,6 +125,8 @@ impl Shard {
     pub(super) fn bound(&mut self, id: LegId, rtp: (SocketId, SocketAddr), rtcp: (SocketId, SocketAddr)) {
         let key = self.key_of(id);
         let leg = key.and_then(|key| self.legs.get_mut(key));
+        // RTCP goes where RTP does, with ICE.
+        let bundled = leg.as_ref().is_some_and(|leg| leg.transport.checks_peer());
         let bound = leg.is_some_and(|leg| leg.transport.bind(rtp.0, rtcp.0));
         let Some(key) = key.filter(|_| bound) else {
             // The leg was closed while the shell bound.
@@ -133,10 +135,11 @@ impl Shard {
         };
         self.sockets.insert(rtp.0, (key, false));
         self.sockets.insert(rtcp.0, (key, true));
-        self.out.event(Event::Opened {
-            leg: id,
-            addresses: vec![rtp.1, rtcp.1],
-        });
+        let addresses = match bundled {
+            true => vec![rtp.1],
+            false => vec![rtp.1, rtcp.1],
+        };
+        self.out.event(Event::Opened { leg: id, addresses });
     }
 
     pub(super) fn bind_failed(&mut self, id: LegId) {

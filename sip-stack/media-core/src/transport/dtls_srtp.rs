@@ -9,7 +9,7 @@ use crate::Clock;
 use crate::control::{Failure, SocketId};
 use crate::dtls::{Handshake, Identity, Progress};
 use crate::ice::{Agent, Checked, Path};
-use crate::negotiated::{DtlsRole, Fingerprint, IceCredentials};
+use crate::negotiated::{DtlsRole, Fingerprint, IceChecks, IceCredentials};
 use crate::outbox;
 use crate::srtp::{Keys, RTP_OVERHEAD, Receiver, Sender};
 
@@ -22,6 +22,8 @@ use crate::srtp::{Keys, RTP_OVERHEAD, Receiver, Sender};
 pub struct DtlsSrtp {
     identity: Arc<Identity>,
     clock: Clock,
+    /// Sockets of the leg alone; a browser's leg has none.
+    sockets: Option<[SocketId; 2]>,
     ice: Agent,
     dtls: Handshake,
     /// The peer as its last SDP describes it; before that its media is held.
@@ -64,6 +66,7 @@ impl DtlsSrtp {
         DtlsSrtp {
             identity: identity.clone(),
             clock,
+            sockets: None,
             ice: Agent::new(ice),
             dtls: Handshake::new(now, identity, clock),
             peer: None,
@@ -72,6 +75,28 @@ impl DtlsSrtp {
             out: Outbox::default(),
             events: VecDeque::new(),
             over: false,
+        }
+    }
+
+    /// Takes sockets of the leg's own: it is the full side of ICE from now on. False if it has some already.
+    pub(super) fn bind(&mut self, first: SocketId, second: SocketId) -> bool {
+        let free = self.sockets.is_none();
+        if free {
+            self.sockets = Some([first, second]);
+            self.ice.check_from(first);
+        }
+        free
+    }
+
+    /// Sockets of the leg alone.
+    pub(super) fn sockets(&self) -> Option<[SocketId; 2]> {
+        self.sockets
+    }
+
+    /// Takes the peer's part of an offer and answer, for checks of our own. [`DtlsSrtp::connect`] follows.
+    pub fn check(&mut self, now: Time, remote: &IceCredentials, checks: &IceChecks) {
+        if !self.over {
+            self.ice.connect(now, remote, checks);
         }
     }
 
@@ -114,7 +139,7 @@ impl DtlsSrtp {
             // RFC 7983 §7, and RFC 5761 §4 for the second octet.
             [128..=191, 192..=223, ..] => self.open_rtcp(data),
             [128..=191, ..] => self.open_rtp(path, data),
-            [0..=3, ..] => self.check(now, path, data),
+            [0..=3, ..] => self.checked(now, path, data),
             [20..=63, ..] if self.ice.knows(path) => {
                 let progress = self
                     .dtls
@@ -187,7 +212,7 @@ impl DtlsSrtp {
             return None;
         }
         let consent = self.ice.consent_until().map(|at| (at, "ICE consent"));
-        earlier(consent, self.dtls.poll_timeout())
+        earlier(earlier(consent, self.ice.check_due()), self.dtls.poll_timeout())
     }
 
     /// Something is due, or nothing: a call too early does no harm.
@@ -199,6 +224,7 @@ impl DtlsSrtp {
             .dtls
             .handle_timeout(now, |datagram| self.out.push(self.ice.selected(), datagram));
         self.progress(progress);
+        self.send_checks(now);
         if let Some(until) = self
             .ice
             .consent_until()
@@ -221,9 +247,24 @@ impl DtlsSrtp {
         }
     }
 
-    fn check(&mut self, now: Time, path: Path, data: &[u8]) -> Received<'static> {
+    /// Sends the checks of ours that are due.
+    fn send_checks(&mut self, now: Time) {
+        while !self.over {
+            let start = self.out.data.len();
+            let Some(path) = self.ice.next_check(now, &mut self.out.data) else {
+                return;
+            };
+            self.out.queue(Some(path), start);
+        }
+    }
+
+    /// A check of the peer, or its answer to one of ours.
+    fn checked(&mut self, now: Time, path: Path, data: &[u8]) -> Received<'static> {
         let start = self.out.data.len();
-        let checked = self.ice.check(now, path, data, &mut self.out.data);
+        let checked = match data {
+            [0, ..] => self.ice.check(now, path, data, &mut self.out.data),
+            _ => self.ice.answered(now, path, data),
+        };
         self.out.queue(Some(path), start);
         match checked {
             Checked::Refused => Received::Refused,

@@ -120,7 +120,8 @@ impl Transport {
             Transport::Sdes(sdes) => &mut sdes.path,
             Transport::Udptl(fax) => &mut fax.voice,
             Transport::Observed(observed) => return observed.inner.bind(rtp, rtcp),
-            Transport::DtlsSrtp(_) | Transport::Lane(_) => return false,
+            Transport::DtlsSrtp(dtls) => return dtls.bind(rtp, rtcp),
+            Transport::Lane(_) => return false,
         };
         let free = path.sockets().is_none();
         if free {
@@ -136,7 +137,8 @@ impl Transport {
             Transport::Rtp(path) => path.sockets(),
             Transport::Sdes(sdes) => sdes.path.sockets(),
             Transport::Udptl(fax) => fax.voice.sockets(),
-            Transport::DtlsSrtp(_) | Transport::Lane(_) => None,
+            Transport::DtlsSrtp(dtls) => dtls.sockets(),
+            Transport::Lane(_) => None,
         }
     }
 
@@ -156,12 +158,16 @@ impl Transport {
             (
                 Transport::DtlsSrtp(dtls),
                 Wanted::Dtls {
+                    remote_ice,
                     local_ice,
                     fingerprint,
                     role,
-                    ..
+                    checks,
                 },
             ) => {
+                if let Some(checks) = checks {
+                    dtls.check(now, remote_ice, checks);
+                }
                 dtls.connect(now, local_ice, fingerprint, *role);
                 Agreed::Pending
             }

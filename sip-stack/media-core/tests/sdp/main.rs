@@ -23,6 +23,7 @@ fn browser(config: Config) -> Negotiator {
         },
         role: DtlsRole::Passive,
         renew,
+        full: false,
     };
     let mut out = Negotiator::new(Profile::Browser(side), config, &mut Rng::seeded(1));
     out.local(&[

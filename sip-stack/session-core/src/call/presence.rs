@@ -88,10 +88,8 @@ impl Call {
         let Some(l) = self.leg(leg).filter(|l| l.is_away()) else {
             return;
         };
-        let Some(user) = l.user() else {
-            debug_assert!(false, "a leg of a user who registered has that user");
-            return;
-        };
+        // Else its peer is a server that a client of ours speaks WebRTC with: nobody who registers here.
+        let Some(user) = l.user() else { return };
         let over_another = |contact: &sip_core::registrar::Binding| Some(contact.flow.id) != l.registered();
         if self.is_kept() && !l.is_caller() && cx.directory.contacts(user).any(over_another) {
             cx.event(Event::Returned {

@@ -18,7 +18,7 @@ use sip_core::flow::{Flow, FlowId};
 use sip_core::message::Message;
 use sip_core::registrar::{self, Binding, RegisterOutcome, Registrar};
 
-use crate::config::{Access, Credentials, HoldPolicy, SignallingPolicy, Trunk, User};
+use crate::config::{Access, Credentials, HoldPolicy, PeerMedia, SignallingPolicy, Trunk, User};
 use crate::leg::Account;
 use line::Line;
 use rights::Rights;
@@ -53,13 +53,13 @@ impl Directory {
 
     /// Everybody may call, and nobody registers.
     pub(crate) fn is_open(&self) -> bool {
-        matches!(self.access, Access::Anyone)
+        matches!(self.access, Access::Anyone(_))
     }
 
     pub(crate) fn user(&self, name: &str) -> Option<&User> {
         match &self.access {
             Access::Directory { users, .. } => users.get(name),
-            Access::Anyone => None,
+            Access::Anyone(_) => None,
         }
     }
 
@@ -73,7 +73,7 @@ impl Directory {
     pub(crate) fn trunks(&self) -> impl Iterator<Item = (&str, &Trunk)> {
         let trunks = match &self.access {
             Access::Directory { trunks, .. } => Some(trunks),
-            Access::Anyone => None,
+            Access::Anyone(_) => None,
         };
         let trunks = trunks.into_iter().flatten();
         trunks.map(|(name, trunk)| (name.as_str(), trunk))
@@ -119,9 +119,17 @@ impl Directory {
         match account {
             Account::User(name) => self.user(name).map(|user| user.srtp),
             Account::Trunk(name) => self.trunk(name).map(|trunk| trunk.srtp),
-            Account::Nobody => None,
+            Account::Nobody => Some(self.peer_media().srtp),
         }
         .unwrap_or_default()
+    }
+
+    /// Media of calls with peers that are neither users nor trunks.
+    pub(crate) fn peer_media(&self) -> PeerMedia {
+        match self.access {
+            Access::Anyone(media) => media,
+            Access::Directory { .. } => PeerMedia::default(),
+        }
     }
 
     /// Message to an account when it is held.

@@ -87,7 +87,7 @@ impl Directory {
     fn trunks_mut(&mut self) -> impl Iterator<Item = (&String, &mut Trunk)> {
         let trunks = match &mut self.access {
             Access::Directory { trunks, .. } => Some(trunks),
-            Access::Anyone => None,
+            Access::Anyone(_) => None,
         };
         trunks.into_iter().flatten()
     }

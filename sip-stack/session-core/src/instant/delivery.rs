@@ -7,13 +7,13 @@ use sans_io::Time;
 use sip_core::endpoint::{Headers, OutgoingRequest, RequestId, ServerTx, Silence};
 use sip_core::message::{HeaderName, Message, StatusCode};
 
-use super::MessageId;
 use super::content::Content;
 use super::kept::Waiting;
+use super::{MessageId, Messages};
 use crate::context::Context;
 use crate::coordinator::{Coordinator, Timer};
 use crate::dial::{Caller, Party, Place, better};
-use crate::event::Source;
+use crate::event::{Event, Source};
 
 /// Time after which the sender of a message for a user is told that it is under way. Its own transaction ends 32 s after it began.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -55,6 +55,8 @@ pub(super) enum Stage {
 pub(super) enum Sender {
     /// It waits for our answer.
     Waits(ServerTx),
+    /// The application, which waits for [`Event::MessageSent`](crate::Event::MessageSent).
+    Application,
     /// It was answered.
     Answered,
 }
@@ -89,20 +91,10 @@ impl Coordinator {
             return;
         };
         let tx = *tx;
-        let recipient = match party {
-            Party::User(user) => Recipient::User(user.clone()),
-            Party::Trunk { .. }
-            | Party::Trunks { .. }
-            | Party::Emergency { .. }
-            | Party::Any(_)
-            | Party::Uri { .. } => Recipient::Elsewhere,
-        };
-        let places = match (Place::all_of(cx, party), &recipient) {
-            // Those that came before it come first.
-            (Ok(_), Recipient::User(user)) if messages.kept.first(user).is_some() => Vec::new(),
-            (Ok(places), _) => places,
-            (Err(StatusCode::TEMPORARILY_UNAVAILABLE), Recipient::User(_)) => Vec::new(),
-            (Err(code), _) => return self.refuse_message(now, message, code),
+        let recipient = Recipient::of(party);
+        let places = match recipient.places(messages, cx, party) {
+            Ok(places) => places,
+            Err(code) => return self.refuse_message(now, message, code),
         };
         if let Some(under_way) = messages.under_way.get_mut(&message) {
             under_way.stage = Stage::Sent {
@@ -113,7 +105,7 @@ impl Coordinator {
             };
         }
         let is_for_user = recipient != Recipient::Elsewhere;
-        self.send_message(now, message, places);
+        self.send_message_to(now, message, places);
         if self.messages().under_way.contains_key(&message) && is_for_user {
             let timers = &mut self.context_mut().timers;
             timers.set(
@@ -128,7 +120,7 @@ impl Coordinator {
     }
 
     /// Sends a message to these places; without any, nobody takes it now.
-    fn send_message(&mut self, now: Time, message: MessageId, places: Vec<Place>) {
+    pub(super) fn send_message_to(&mut self, now: Time, message: MessageId, places: Vec<Place>) {
         let (messages, cx) = self.messages_mut();
         let Some(under_way) = messages.under_way.get_mut(&message) else {
             return;
@@ -181,9 +173,7 @@ impl Coordinator {
             return true;
         }
         let (sender, recipient) = (*sender, recipient.clone());
-        if let Sender::Waits(tx) = sender {
-            cx.endpoint.reply(now, tx, code, Headers::new(), None);
-        }
+        sender.tell(cx, now, message, code);
         messages.under_way.remove(&message);
         messages.counts.delivered += 1;
         cx.timers.cancel(Timer::Message(message));
@@ -240,9 +230,7 @@ impl Coordinator {
         if code.is_refusal() {
             messages.counts.refused += 1;
         }
-        if let Sender::Waits(tx) = sender {
-            cx.endpoint.reply(now, tx, code, Headers::new(), None);
-        }
+        sender.tell(cx, now, message, code);
         self.watch_over_kept(now);
     }
 
@@ -253,10 +241,8 @@ impl Coordinator {
             stage: Stage::Sent { sender, .. },
             ..
         }) = messages.under_way.get_mut(&message)
-            && let Sender::Waits(tx) = std::mem::replace(sender, Sender::Answered)
         {
-            cx.endpoint
-                .reply(now, tx, StatusCode::ACCEPTED, Headers::new(), None);
+            std::mem::replace(sender, Sender::Answered).tell(cx, now, message, StatusCode::ACCEPTED);
         }
     }
 
@@ -291,7 +277,7 @@ impl Coordinator {
                 },
             },
         );
-        self.send_message(now, message, places);
+        self.send_message_to(now, message, places);
     }
 
     /// True while the first message that waits for a user is on its way.
@@ -329,11 +315,53 @@ impl Coordinator {
     }
 }
 
-impl super::Messages {
+impl Messages {
     fn is_getting_kept(&self, user: &str) -> bool {
         self.under_way.values().any(|under_way| {
             matches!(&under_way.stage, Stage::Sent { recipient: Recipient::Waiting(name), .. } if name == user)
         })
+    }
+}
+
+impl Recipient {
+    pub(super) fn of(party: &Party) -> Recipient {
+        match party {
+            Party::User(user) => Recipient::User(user.clone()),
+            Party::Trunk { .. }
+            | Party::Trunks { .. }
+            | Party::Emergency { .. }
+            | Party::Any(_)
+            | Party::Uri { .. } => Recipient::Elsewhere,
+        }
+    }
+
+    /// Places where it gets a message now: none for a user who is absent, or for whom others wait.
+    ///
+    /// # Errors
+    /// The SIP code that says why it cannot be reached at all.
+    pub(super) fn places(
+        &self,
+        messages: &Messages,
+        cx: &mut Context,
+        party: &Party,
+    ) -> Result<Vec<Place>, StatusCode> {
+        match (Place::all_of(cx, party), self) {
+            // Those that came before it come first.
+            (Ok(_), Recipient::User(user)) if messages.kept.first(user).is_some() => Ok(Vec::new()),
+            (Err(StatusCode::TEMPORARILY_UNAVAILABLE), Recipient::User(_)) => Ok(Vec::new()),
+            (places, _) => places,
+        }
+    }
+}
+
+impl Sender {
+    /// Tells the sender of a message its outcome, where it waits for one.
+    fn tell(self, cx: &mut Context, now: Time, message: MessageId, code: StatusCode) {
+        match self {
+            Sender::Waits(tx) => cx.endpoint.reply(now, tx, code, Headers::new(), None),
+            Sender::Application => cx.event(Event::MessageSent { message, code }),
+            Sender::Answered => {}
+        }
     }
 }
 

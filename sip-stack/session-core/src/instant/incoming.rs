@@ -78,19 +78,4 @@ impl Coordinator {
         }
         Ok(())
     }
-
-    /// Answers [`Event::Message`] with a refusal, 300 to 699.
-    pub fn refuse_message(&mut self, now: Time, message: MessageId, code: StatusCode) {
-        let (messages, cx) = self.messages_mut();
-        if let Some(UnderWay {
-            stage: Stage::Asked { tx },
-            ..
-        }) = messages.under_way.get(&message)
-        {
-            let code = code.max(StatusCode::MULTIPLE_CHOICES);
-            cx.endpoint.reply(now, *tx, code, Headers::new(), None);
-            messages.under_way.remove(&message);
-            messages.counts.refused += 1;
-        }
-    }
 }

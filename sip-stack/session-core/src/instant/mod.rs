@@ -10,6 +10,7 @@
 //! | `delivery` | to contacts and trunks, and what the sender is told |
 //! | `kept` | messages that wait for their user |
 //! | `content` | what of a message is passed on |
+//! | `ours` | the application sends and takes messages itself |
 //! | `in_dialog` | from one leg of a call to the other |
 
 mod content;
@@ -17,6 +18,7 @@ mod delivery;
 mod in_dialog;
 mod incoming;
 mod kept;
+mod ours;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -11,6 +11,7 @@ use sip_core::endpoint::OutgoingInvite;
 use sip_core::message::StatusCode;
 
 use super::{Device, Leg};
+use crate::config::PeerMedia;
 use crate::context::Context;
 use crate::coordinator::Timer;
 
@@ -52,6 +53,11 @@ impl MediaWanted {
     /// The media of a new leg: how to open them, and who negotiates for them.
     pub(crate) fn prepare(self, cx: &mut Context, leg: LegId, shard: u8) -> (LegKind, Negotiator) {
         let codecs = self.codecs;
+        let PeerMedia {
+            webrtc: full,
+            telephone_events,
+            ..
+        } = cx.directory.peer_media();
         match self.device {
             Device::Browser => {
                 let ice = IceCredentials {
@@ -64,17 +70,27 @@ impl MediaWanted {
                     // The first check of the peer starts the handshake: a round trip sooner than if it had to begin.
                     role: DtlsRole::Active,
                     renew,
+                    full,
                 });
                 let config = sdp::Config {
                     codecs,
+                    telephone_event: telephone_events,
                     ..sdp::Config::browser()
                 };
                 let negotiator = Negotiator::new(profile, config, &mut cx.rng);
-                (LegKind::Browser { ice }, negotiator)
+                let kind = match full {
+                    true => LegKind::WebRtc {
+                        local: phone_ip(&cx.config.phone_ips, self.family),
+                        ice,
+                    },
+                    false => LegKind::Browser { ice },
+                };
+                (kind, negotiator)
             }
             Device::Phone => {
                 let config = sdp::Config {
                     codecs,
+                    telephone_event: telephone_events,
                     ..sdp::Config::phone()
                 };
                 let negotiator = Negotiator::new(sdp::Profile::Phone(self.srtp), config, &mut cx.rng);

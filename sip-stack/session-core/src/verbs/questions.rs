@@ -2,6 +2,7 @@
 
 use media_core::control::LegId;
 use sip_core::endpoint::UsageId;
+use sip_core::uri::Uri;
 
 use crate::SessionId;
 use crate::call::{Call, CallSession};
@@ -65,6 +66,13 @@ impl Coordinator {
     #[must_use]
     pub fn party_of(&self, leg: LegId) -> Option<&str> {
         Some(self.leg(leg)?.party())
+    }
+
+    /// Where the peer of a leg is reached within its dialog: its `Contact`. `None` before it gave one that is a SIP URI.
+    #[must_use]
+    pub fn peer_contact(&self, leg: LegId) -> Option<Uri> {
+        let usage = self.leg(leg)?.usage()?;
+        Uri::parse(&self.context().endpoint.usage(usage)?.remote_target).ok()
     }
 
     /// The session that a leg is in.

@@ -236,7 +236,7 @@ fn users_watch_users_and_a_trunk_only_if_it_may() {
 fn what_is_watched_ends_with_the_right_to_watch() {
     let users = || match config().access {
         session_core::Access::Directory { users, .. } => users,
-        session_core::Access::Anyone => panic!("a directory"),
+        session_core::Access::Anyone(_) => panic!("a directory"),
     };
     // The watcher has another password.
     let (mut bench, _) = watched();

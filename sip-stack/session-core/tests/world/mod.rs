@@ -10,7 +10,8 @@ use media_core::negotiated::{Codec, Fingerprint, Hash};
 use sans_io::{Deadline, Rng, Time};
 use session_core::{
     Access, Adjustment, CallRecord, Caller, Config, Coordinator, Dial, Event, Input, Invitation, LegId,
-    OnFailure, OutgoingCall, Output, Package, Party, ReferTo, Registration, SessionId, Stats, Trunk, User,
+    OnFailure, OutgoingCall, Output, Package, Party, PeerMedia, ReferTo, Registration, SessionId, Stats,
+    Trunk, User,
 };
 use sip_core::auth::Algorithm;
 use sip_core::endpoint;
@@ -122,7 +123,7 @@ fn config(node: usize, user: bool) -> Config {
             ]
             .into(),
         },
-        _ => Access::Anyone,
+        _ => Access::Anyone(PeerMedia::default()),
     };
     let mut endpoint = endpoint::Config::default();
     if node == GATEWAY {

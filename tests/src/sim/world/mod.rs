@@ -13,7 +13,7 @@ use media_core::control::{Event as MediaEvent, LegId, StreamIndex};
 use media_core::negotiated::Codec;
 use media_core::shard;
 use sans_io::{Rng, Time};
-use session_core::{Access, Caller, Input, OutgoingCall, Party, SessionId, Trunk, User};
+use session_core::{Access, Caller, Input, OutgoingCall, Party, PeerMedia, SessionId, Trunk, User};
 use sip_core::endpoint;
 use sip_core::flow::{Flow, FlowId, Transport};
 use sip_core::uri::Uri;
@@ -125,7 +125,7 @@ impl World {
         let mut nodes = vec![Node::new("gateway", config, address(0), now, real, &mut rng)];
         for (n, (name, codec)) in [("left", left), ("right", right)].into_iter().enumerate() {
             let at = address(n + 1);
-            let config = node::config(at, Access::Anyone, &[codec]);
+            let config = node::config(at, Access::Anyone(PeerMedia::default()), &[codec]);
             nodes.push(Node::new(name, config, at, now, real, &mut rng));
         }
         World {

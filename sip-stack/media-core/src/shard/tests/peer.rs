@@ -179,6 +179,7 @@ impl Peer {
                 local_ice: self.ice.clone(),
                 fingerprint: Browser::fingerprint(),
                 role: DtlsRole::Passive,
+                checks: None,
             },
             (None, Some(sealed)) => Transport::Sdes {
                 remote,

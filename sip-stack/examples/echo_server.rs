@@ -1,9 +1,10 @@
-//! A server that answers every call and plays back what it hears: `cargo run --example answer_everyone -p sip-stack`.
+//! A server that answers every call and plays back what it hears: `cargo run -p sip-stack --example echo_server [PORT]`.
 
 use std::sync::Arc;
 
-use session_core::{Application, IncomingCall, SessionId};
-use sip_stack::sessions::{CallDecision, CallHandler, SessionControl, SessionManagerBuilder};
+use sip_stack::sessions::{
+    Application, CallDecision, CallHandler, IncomingCall, SessionControl, SessionId, SessionManagerBuilder,
+};
 
 struct Everybody;
 
@@ -16,10 +17,12 @@ impl CallHandler for Everybody {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let builder = SessionManagerBuilder::new().with_sip_port(5062);
+    let port = std::env::args().nth(1).map_or(Ok(5062), |port| port.parse())?;
+    let builder = SessionManagerBuilder::new().with_sip_port(port);
     let coordinator = builder.with_handler(Arc::new(Everybody)).build().await?;
     SessionControl::start(&coordinator).await?;
-    println!("call sip:anybody@127.0.0.1:5062; Ctrl-C ends it");
+    let address = coordinator.local_address().ok_or("no listener")?;
+    println!("call sip:anybody@{address}; Ctrl-C ends it");
     tokio::signal::ctrl_c().await?;
     SessionControl::stop(&coordinator).await;
     Ok(())
