@@ -82,6 +82,7 @@ mod tests {
             source: None,
             from: String::new(),
             to: String::new(),
+            forwarded: Vec::new(),
             began: Time::from_secs(100),
             answered: answered.map(Time::from_secs),
             ended: Time::from_secs(200),

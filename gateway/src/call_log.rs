@@ -66,7 +66,7 @@ impl CallLines {
             kind: decision.kind(),
             name: match decision {
                 Decision::Trunk { trunks, .. } => Some(trunks.names().collect::<Vec<_>>().join(", ")),
-                Decision::Queue { name, .. } => Some(name.clone()),
+                Decision::Queue { name, .. } | Decision::Group { name } => Some(name.clone()),
                 Decision::Reject { code } => Some(code.to_string()),
                 _ => None,
             },
@@ -233,6 +233,7 @@ mod tests {
             source: None,
             from: "alice".into(),
             to: "0301234".into(),
+            forwarded: Vec::new(),
             began: Time(0),
             answered: answered.then_some(Time(1)),
             ended: Time(2),

@@ -1,15 +1,22 @@
 //! Routing: where a number leads, for callers of the switch and for the call centre alike.
 
+mod reached;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use call_engine::{CallRequest, Decision, DialPlan, Origin};
+use call_engine::{CallHandling, CallRequest, Decision, DialPlan, Origin, RingGroup};
 use media_core::control::Application as Sound;
 use sans_io::Time;
 use session_core::{CallerId, Numbering, Party, Source};
 use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
+
+use crate::config::Park;
+
+pub use self::reached::{Callee, NoCallee, Reached};
+pub(crate) use self::reached::{DO_NOT_DISTURB, code_of, reason_of};
 
 /// SIP status where a peer of the dial plan is not there (RFC 3261 §21.5.4).
 const NO_PEER: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
@@ -21,6 +28,34 @@ pub struct Routing {
     /// Way in which users dial; `None`: numbers are what they are.
     numbering: Option<Arc<Numbering>>,
     peers: BTreeMap<String, SocketAddr>,
+    reach: Reach,
+}
+
+/// Call handling of users, and ring groups: where a call goes once the dial plan has said whom it is for.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// Of users who have some, by name.
+    handling: BTreeMap<String, CallHandling>,
+    /// By name.
+    groups: BTreeMap<String, RingGroup>,
+    park: Park,
+}
+
+impl Reach {
+    /// Call handling of these users, by name, these ring groups, and settings for parked calls.
+    #[must_use]
+    pub fn new(
+        handling: BTreeMap<String, CallHandling>,
+        groups: impl IntoIterator<Item = RingGroup>,
+        park: Park,
+    ) -> Reach {
+        let groups = groups.into_iter().map(|group| (group.name.clone(), group));
+        Reach {
+            handling,
+            groups: groups.collect(),
+            park,
+        }
+    }
 }
 
 /// Destination of a dialled number.
@@ -35,10 +70,29 @@ pub enum Destination {
         /// Priority of the call; `None`: that of the queue.
         priority: Option<u8>,
     },
+    /// A ring group.
+    Group(Box<RingGroup>),
+    /// A slot in which calls are parked; `None`: any that is free.
+    Park(Option<String>),
     /// An application that answers by itself.
     Application(Sound),
     /// Nobody, for this status of SIP.
     Nobody(StatusCode),
+}
+
+impl Destination {
+    /// One word for logs, without anything personal.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Destination::Party(_) => "party",
+            Destination::Queue { .. } => "queue",
+            Destination::Group(_) => "group",
+            Destination::Park(_) => "park",
+            Destination::Application(_) => "application",
+            Destination::Nobody(_) => "reject",
+        }
+    }
 }
 
 impl Routing {
@@ -49,6 +103,7 @@ impl Routing {
             plan,
             numbering: None,
             peers,
+            reach: Reach::default(),
         }
     }
 
@@ -57,9 +112,33 @@ impl Routing {
         self.numbering = numbering;
     }
 
-    /// Routes by another dial plan from now on.
-    pub fn set_plan(&mut self, plan: DialPlan) {
+    /// Routing with call handling of users, and with ring groups.
+    #[must_use]
+    pub fn reaching(self, reach: Reach) -> Routing {
+        Routing { reach, ..self }
+    }
+
+    /// Routes by another dial plan, other call handling and other groups from now on.
+    pub fn configure(&mut self, plan: DialPlan, reach: Reach) {
         self.plan = plan;
+        self.reach = reach;
+    }
+
+    /// Handles calls to a user in another way from now on.
+    pub fn handle_calls(&mut self, user: String, handling: CallHandling) {
+        self.reach.handling.insert(user, handling);
+    }
+
+    /// Settings for parked calls.
+    #[must_use]
+    pub fn park(&self) -> &Park {
+        &self.reach.park
+    }
+
+    /// Call handling of a user.
+    #[must_use]
+    pub fn handling(&self, user: &str) -> CallHandling {
+        self.reach.handling.get(user).cloned().unwrap_or_default()
     }
 
     /// Decision of the dial plan about a call at this time.
@@ -99,6 +178,13 @@ impl Routing {
                 None => return Destination::Nobody(NO_PEER),
             },
             Decision::Queue { name, priority } => return Destination::Queue { name, priority },
+            Decision::Group { name } => {
+                return match self.reach.groups.get(&name) {
+                    Some(group) => Destination::Group(Box::new(group.clone())),
+                    None => Destination::Nobody(StatusCode::NOT_FOUND),
+                };
+            }
+            Decision::Park { slot } => return Destination::Park(slot),
             Decision::Application(application) => return Destination::Application(sound(application)),
             Decision::Reject { code } => {
                 // The configuration allows 300 to 699 only.

@@ -86,7 +86,7 @@ pub async fn run(options: Serve) -> Result<ExitCode, ServeError> {
     let (centre, controller) = centre::start(loaded.directory(), &statistics, rng.fork(), store).await?;
 
     let peers = demo.as_ref().map(Demonstration::peers).unwrap_or_default();
-    let mut routing = Routing::new(loaded.plan(), peers);
+    let mut routing = Routing::new(loaded.plan(), peers).reaching(loaded.reach());
     routing.set_numbering(config.numbering.clone());
     let switch = Switch::new(routing, config.ring_timeout, Some(controller));
     let switch = switch.watched_by(accounts.sentry().clone());

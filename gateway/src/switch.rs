@@ -3,19 +3,23 @@
 mod diversion;
 mod events;
 mod incoming;
+mod park;
 mod requests;
 mod transfer;
+mod underway;
 mod watching;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use call_engine::Origin;
-use sans_io::{Deadline, Time};
+use sans_io::{Deadline, Time, earlier};
 use session_core::{Coordinator, Event, SessionId, Source};
 use sip_stack::Application;
 
+use self::park::ParkedCalls;
 pub use self::requests::Request;
+use self::underway::Underway;
 use crate::auth::sentry::Sentry;
 use crate::call_counts::CallCounts;
 use crate::call_log::CallLines;
@@ -30,6 +34,11 @@ pub struct Switch {
     ring_timeout: Duration,
     /// The log of live calls.
     lines: BTreeMap<SessionId, CallLines>,
+    /// Calls that nobody has answered yet.
+    underway: BTreeMap<SessionId, Underway>,
+    /// Number of calls that each ring group had, by its name.
+    turns: BTreeMap<String, usize>,
+    parked: ParkedCalls,
     inquiries: Inquiries,
     centre: Option<Controller>,
     sentry: Option<Sentry>,
@@ -40,10 +49,15 @@ impl Switch {
     /// A switch that routes calls, with a call centre.
     #[must_use]
     pub fn new(routing: Routing, ring_timeout: Duration, centre: Option<Controller>) -> Switch {
+        let mut parked = ParkedCalls::default();
+        parked.configure(routing.park().clone());
         Switch {
+            parked,
             routing,
             ring_timeout,
             lines: BTreeMap::new(),
+            underway: BTreeMap::new(),
+            turns: BTreeMap::new(),
             inquiries: Inquiries::default(),
             centre,
             sentry: None,
@@ -104,13 +118,15 @@ impl Application for Switch {
     }
 
     fn deadline(&self) -> Deadline {
-        self.centre.as_ref().and_then(Controller::deadline)
+        let centre = self.centre.as_ref().and_then(Controller::deadline);
+        earlier(centre, self.park_deadline())
     }
 
     fn handle_timeout(&mut self, now: Time, coordinator: &mut Coordinator) {
         if let Some((centre, mut cx)) = self.centre(now, coordinator) {
             centre.handle_timeout(&mut cx);
         }
+        self.parked_due(now, coordinator);
     }
 
     fn handle_request(&mut self, now: Time, request: Request, coordinator: &mut Coordinator) {

@@ -24,6 +24,7 @@ export const NEEDS = {
   centre: { seconds: 165, cores: 1, listens: true },
   cli: { seconds: 40, cores: 0.5, listens: true },
   configure: { seconds: 24, cores: 1, listens: true },
+  reach: { seconds: 35, cores: 0.5, listens: true },
   killed: { seconds: 100, cores: 1, listens: true },
   pbx: { seconds: 125, cores: 1, listens: true },
   phone: { seconds: 52, cores: 0.5, listens: true },

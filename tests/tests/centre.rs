@@ -14,6 +14,10 @@ use session_core::SessionId;
 mod direct;
 #[path = "centre/owner.rs"]
 mod owner;
+#[path = "centre/park.rs"]
+mod park;
+#[path = "centre/reach.rs"]
+mod reach;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -90,6 +90,12 @@ describe("calls that are in no queue", () => {
     ]);
   });
 
+  test("that are parked have their slot, and the time since when they wait", () => {
+    const parked = { ...inbound, parked: { slot: "701", by: "anna", since: at(20) } };
+    const [row] = directCalls([parked]);
+    assert.deepEqual([row?.parked, row?.since], ["701", at(20)]);
+  });
+
   test("without legs show what the call itself says", () => {
     const [row] = directCalls([call("call_1", { kind: "internal" })]);
     assert.deepEqual(row?.from, { name: "1001", number: "", browser: false });

@@ -249,4 +249,28 @@ describe("the agent's workspace", () => {
     await settled();
     assert.ok(gateway.asked.includes("PUT /me/agent/intent"));
   });
+
+  test("do not disturb and forwarding are the agent's own, and follow what is set elsewhere", async () => {
+    const { gateway, workspace } = await signedIn("anna");
+    gateway.snapshot({ agents: [agent("anna", "available")] });
+    const { callHandling } = workspace;
+    const settings = (do_not_disturb: boolean, always: string | null) => () =>
+      Response.json({ do_not_disturb, forward: { always, no_answer_after: 20 }, from_file: false });
+    assert.deepEqual([callHandling.undisturbed.value, callHandling.forwardedTo.value], [false, undefined]);
+    gateway.answers.set("PUT /me/call-handling", settings(true, null));
+    assert.equal(await callHandling.setUndisturbed(true), true);
+    assert.equal(callHandling.undisturbed.value, true);
+    gateway.answers.set("PUT /me/call-handling", settings(true, "030123"));
+    assert.equal(await callHandling.forwardTo(" 030 123 "), true);
+    assert.equal(callHandling.forwardedTo.value, "030123");
+    assert.equal(await callHandling.forwardTo("  "), false, "no number");
+    assert.equal(workspace.shell.notices.notice.value?.kind, "error");
+    gateway.answers.set("PUT /me/call-handling", refusal(503, "unavailable"));
+    assert.equal(await callHandling.setUndisturbed(false), false);
+    assert.equal(callHandling.undisturbed.value, true, "as it is at the gateway");
+    gateway.answers.set("GET /me/call-handling", settings(false, null));
+    gateway.event("config.changed", { what: "call-handling" });
+    await settled();
+    assert.deepEqual([callHandling.undisturbed.value, callHandling.forwardedTo.value], [false, undefined]);
+  });
 });

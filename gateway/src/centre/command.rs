@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use call_engine::DialPlan;
+use call_engine::{CallHandling, DialPlan};
 use serde::{Deserialize, Serialize};
 use session_core::Numbering;
 use tokio::sync::oneshot;
@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::directory::Directory;
 use super::view::{Intent, Mode};
+use crate::routing::Reach;
 
 /// Origin of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,11 +56,14 @@ pub struct Reconfiguration {
     pub directory: Arc<Directory>,
     /// Dial plan.
     pub plan: DialPlan,
+    /// Call handling of users, and ring groups.
+    pub reach: Reach,
     /// Users who may register, by name.
     pub users: BTreeMap<String, session_core::User>,
     /// Names of those who have to register anew.
     pub again: Vec<String>,
-    /// Lists that pages must fetch anew: some of `agents`, `queues`, `pause-reasons` and `dispositions`.
+    /// Lists that pages must fetch anew: some of `agents`, `queues`, `pause-reasons`, `dispositions` and
+    /// `call-handling`.
     pub what: Vec<&'static str>,
     /// Other settings, when the file was read again.
     pub settings: Option<Box<Settings>>,
@@ -90,6 +94,13 @@ impl Eq for Reconfiguration {}
 pub enum Command {
     /// Gives the call centre another configuration. Nothing is done when a queue that has calls, or an agent who has one, would go.
     Reconfigure(Box<Reconfiguration>),
+    /// Handles calls to a user in another way from now on.
+    HandleCalls {
+        /// The user's name.
+        user: String,
+        /// Forwarding and do not disturb.
+        handling: Box<CallHandling>,
+    },
     /// Sets the intent of an agent.
     Intent {
         /// The agent's id.

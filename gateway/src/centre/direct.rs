@@ -13,7 +13,7 @@ use session_core::{CallRecord, CallState, Coordinator, IncomingCall, SessionId, 
 use super::directory::Directory;
 use super::ids;
 use super::publisher::Publisher;
-use super::view::{Call, CallKind, Change, Party};
+use super::view::{Call, CallKind, Change, Parking, Party};
 pub(super) use record::{lost, mos};
 
 /// Time for which changes of direct calls are gathered: a call that rings, is answered and bridged at once is published once.
@@ -40,6 +40,8 @@ struct DirectCall {
     /// Users of the gateway at both ends.
     users: Ends,
     entered: Time,
+    /// Slot in which it is parked.
+    parked: Option<Parking>,
     /// The call as it was published last.
     published: Option<Call>,
 }
@@ -136,10 +138,19 @@ impl DirectCalls {
             to: called.clone().unwrap_or_else(|| call.to.clone()),
             users: Ends { caller, called },
             entered: cx.now,
+            parked: None,
             published: None,
         };
         self.calls.insert(session, direct);
         self.changed(cx.now, session);
+    }
+
+    /// Takes note of where a call is parked; `None`: it is no longer.
+    pub(super) fn park(&mut self, now: Time, session: SessionId, parking: Option<Parking>) {
+        if let Some(call) = self.calls.get_mut(&session) {
+            call.parked = parking;
+            self.changed(now, session);
+        }
     }
 
     /// Publishes the calls that changed, once it is time.

@@ -261,6 +261,7 @@ mod tests {
                 notes: Vec::new(),
                 disposition: None,
                 consult: None,
+                parked: None,
             })
         };
         let queue = |line: &[&str]| {

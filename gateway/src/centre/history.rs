@@ -34,6 +34,7 @@ pub(super) fn record(
         queue_name: String::new(),
         from,
         to,
+        forwarded: Vec::new(),
         entered_at: Moment(came),
         answered_at: answered.map(Moment),
         ended_at: Moment(ended),

@@ -23,7 +23,7 @@ pub(super) fn invitation(party: Party, caller: Option<Caller>, headers: Vec<(Str
         caller,
         ring_timeout: RING,
         headers,
-        diverted: None,
+        diverted: Vec::new(),
     }
 }
 

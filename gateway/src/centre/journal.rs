@@ -20,7 +20,8 @@ use super::ids;
 use super::journal_writer::JournalWriter;
 use super::persistence::Persistence;
 use super::view::{
-    AgentName, AgentNotes, Change, HungUpBy, Moment, Outcome, Party, Record, RecordKind, RecordLeg,
+    AgentName, AgentNotes, Change, HungUpBy, Moment, Outcome, Party, Record, RecordForwarding, RecordKind,
+    RecordLeg,
 };
 use crate::call_log::{hung_up_by, reason};
 
@@ -62,6 +63,8 @@ pub struct Ended {
     pub from: Party,
     /// Number or name that was dialled.
     pub to: String,
+    /// Forwardings on its way, in order.
+    pub forwarded: Vec<RecordForwarding>,
     /// Final SIP status of the caller's session.
     pub code: Option<u16>,
     /// Reason of the end, in words.
@@ -83,6 +86,7 @@ impl Ended {
         Ended {
             from,
             to,
+            forwarded: record.forwarded.iter().map(RecordForwarding::from).collect(),
             code: Some(record.code.get()),
             reason: Some(reason(record)),
             hung_up_by: hung_up_by(record),
@@ -362,6 +366,7 @@ impl Journal {
             queue_name: queue.map(|queue| queue.display.clone()).unwrap_or_default(),
             from: ended.from,
             to: ended.to,
+            forwarded: ended.forwarded,
             entered_at: Moment(finished.entered),
             answered_at: finished.answered.map(Moment),
             ended_at: Moment(finished.ended),

@@ -63,6 +63,7 @@ impl Projection<'_> {
             notes: call.notes().to_vec(),
             disposition: call.disposition().map(str::to_owned),
             consult: call.consult().map(Consult::project),
+            parked: None,
         })
     }
 

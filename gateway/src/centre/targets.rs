@@ -4,11 +4,12 @@ use call_engine::Origin;
 use call_engine::acd::AgentId;
 use sans_io::Time;
 use session_core::Party;
+use session_core::identity::Diversion;
 
 use super::command::{Refused, Target};
 use super::directory::Directory;
 use super::engine::Engine;
-use crate::routing::{Destination, Routing};
+use crate::routing::{Callee, Destination, NoCallee, Routing};
 
 /// Agents and numbers that can be called.
 #[derive(Clone, Copy)]
@@ -27,6 +28,8 @@ pub(super) struct Named {
     pub(super) name: String,
     /// The agent, if it is one of ours.
     pub(super) agent: Option<AgentId>,
+    /// Forwardings that lead to the party, the first one first.
+    pub(super) diversions: Vec<Diversion>,
 }
 
 impl Targets<'_> {
@@ -43,20 +46,24 @@ impl Targets<'_> {
                     party: Party::User(person.name.clone()),
                     name: person.display.clone(),
                     agent: Some(agent),
+                    diversions: Vec::new(),
                 })
             }
             Target::Number(number) => {
-                let Destination::Party(party) = self.route(by, number) else {
-                    return Err(Refused::NotAllowed);
-                };
-                let agent = match &*party {
+                let callee = self.routing.phone(self.now, self.origin(by), number);
+                let Callee { party, diversions } = callee.map_err(|why| match why {
+                    NoCallee::NotAllowed => Refused::NotAllowed,
+                    NoCallee::Spared => Refused::Unreachable,
+                })?;
+                let agent = match &party {
                     Party::User(name) => self.directory.agent_of(name),
                     _ => None,
                 };
                 Ok(Named {
-                    party: *party,
+                    party,
                     name: number.clone(),
                     agent,
+                    diversions,
                 })
             }
             Target::Queue(_) => Err(Refused::WrongState),
@@ -65,10 +72,13 @@ impl Targets<'_> {
 
     /// Destination of a number that an agent dials.
     pub(super) fn route(self, by: AgentId, number: &str) -> Destination {
-        let origin = match self.directory.agent(by) {
+        self.routing.callee(self.now, self.origin(by), number)
+    }
+
+    fn origin(self, by: AgentId) -> Origin {
+        match self.directory.agent(by) {
             Some(person) => Origin::User(person.name.clone()),
             None => Origin::Gateway,
-        };
-        self.routing.route(self.now, origin, number)
+        }
     }
 }

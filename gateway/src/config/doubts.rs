@@ -1,5 +1,7 @@
 //! Warnings: settings that are legal and surely not meant. None of them stops the gateway.
 
+mod reach;
+
 use std::net::IpAddr;
 use std::ops::Range;
 use std::path::Path;
@@ -40,6 +42,7 @@ pub(super) fn note<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &Conf
     users(r, root, config);
     trunks(r, root, config);
     rules(r, root, config);
+    reach::note(r, root, config);
 }
 
 /// Warns of listeners on addresses that this host does not have.

@@ -9,8 +9,10 @@ use toml::de::{DeTable, DeValue};
 use super::read_caps::read_caps;
 use super::read_choices::read_choices;
 use super::read_dial::read_rules;
+use super::read_groups::read_groups;
 use super::read_media::{other_family, read_media};
 use super::read_numbers::read_numbering;
+use super::read_park::read_park;
 use super::read_queues::read_queues;
 use super::read_trunks::read_trunks;
 use super::read_users::read_users;
@@ -112,7 +114,9 @@ fn read<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, overrides: &Overrides, b
             .extend(other_family(&config.sip, &m.phone_addresses));
     }
     config.queues = read_queues(r, root);
-    (config.users, config.staff) = read_users(r, root, &config.queues, &mut config.limits.users);
+    read_users(r, root, &mut config);
+    config.groups = read_groups(r, root, &config);
+    config.park = read_park(r, root, &config);
     set(&mut config.pause_reasons, read_choices(r, root, "pause_reasons"));
     set(&mut config.dispositions, read_choices(r, root, "dispositions"));
     config.numbering = read_numbering(r, root);

@@ -1,5 +1,6 @@
 //! Configuration: defaults that need no file, and a TOML file laid over them.
 
+mod call_handling;
 pub(crate) mod centre;
 mod certificate;
 mod demo;
@@ -15,10 +16,12 @@ mod queue_ref;
 mod read_caps;
 mod read_choices;
 mod read_dial;
+mod read_groups;
 mod read_identity;
 mod read_media;
 mod read_numbers;
 mod read_outgoing;
+mod read_park;
 mod read_queues;
 mod read_registration;
 mod read_signalling;
@@ -50,6 +53,7 @@ use toml::de::DeTable;
 use crate::auth::sentry::Settings;
 use crate::store::Durability;
 
+pub use call_handling::{CallHandling, Forward};
 pub use centre::{Choice, Member, Role, Staff, Work};
 pub use demo::{DEMO_PASSWORD, DEMO_PHONE, DEMO_USERS};
 pub use engine_ids::EngineIds;
@@ -58,6 +62,8 @@ pub use hours::{Holiday, Open, Zone};
 pub use profile::{Numbers, Profile};
 pub use queue::{Queue, Widening};
 pub use queue_ref::{Overflow, QueueRef};
+pub use read_groups::Group;
+pub use read_park::Park;
 
 /// Configuration of the gateway.
 #[derive(Clone, Debug)]
@@ -84,6 +90,8 @@ pub struct Config {
     pub grace: Duration,
     /// Users who may register, by name.
     pub users: BTreeMap<String, User>,
+    /// Call handling of users who have some, by name.
+    pub call_handling: BTreeMap<String, CallHandling>,
     /// Carriers and other peers known by their address, by name.
     pub trunks: BTreeMap<String, Trunk>,
     /// Limits on the calls that trunks and users place.
@@ -106,6 +114,10 @@ pub struct Config {
     pub staff: BTreeMap<String, Staff>,
     /// Queues, in the order of the file.
     pub queues: Vec<Queue>,
+    /// Ring groups.
+    pub groups: Vec<Group>,
+    /// Parked calls.
+    pub park: Park,
     /// Pause reasons.
     pub pause_reasons: Vec<Choice>,
     /// Dispositions.
@@ -323,6 +335,7 @@ impl Config {
             numbering: None,
             grace: Duration::from_secs(15),
             users: BTreeMap::new(),
+            call_handling: BTreeMap::new(),
             trunks: BTreeMap::new(),
             limits: Limits::default(),
             messages: MessageSettings::default(),
@@ -333,6 +346,8 @@ impl Config {
             durability: Durability::Full,
             staff: BTreeMap::new(),
             queues: Vec::new(),
+            groups: Vec::new(),
+            park: Park::default(),
             pause_reasons: choices(&PAUSE_REASONS),
             dispositions: choices(&DISPOSITIONS),
             demo: false,
@@ -357,7 +372,8 @@ impl Config {
     /// The dial plan over the users and queues of the file.
     #[must_use]
     pub fn plan(&self) -> DialPlan {
-        plan(self.rules.clone(), self.users.keys(), &self.queues)
+        let here = (&self.groups[..], &self.park);
+        plan(self.rules.clone(), self.users.keys(), &self.queues, here)
     }
 }
 
@@ -367,15 +383,28 @@ fn media_threads() -> u8 {
     cores.saturating_sub(1).clamp(1, 64) as u8
 }
 
-/// A dial plan over users and queues.
+/// A dial plan over users, queues, ring groups and parked calls.
 pub(crate) fn plan<'a>(
     rules: Vec<Rule>,
     users: impl IntoIterator<Item = &'a String>,
     queues: impl IntoIterator<Item = &'a Queue>,
+    (groups, park): (&[Group], &Park),
 ) -> DialPlan {
     let named = queues.into_iter().flat_map(|queue| {
         let called = [Some(&queue.name), queue.number.as_ref()].into_iter().flatten();
         called.map(|called| (called.clone(), queue.name.clone()))
     });
-    DialPlan::new(rules, users.into_iter().cloned()).with_queues(named)
+    let grouped = groups.iter().flat_map(|group| {
+        let called = [Some(&group.ring.name), group.number.as_ref()]
+            .into_iter()
+            .flatten();
+        called.map(|called| (called.clone(), group.ring.name.clone()))
+    });
+    let plan = DialPlan::new(rules, users.into_iter().cloned())
+        .with_queues(named)
+        .with_groups(grouped);
+    match park.number.is_empty() {
+        true => plan,
+        false => plan.with_park(park.number.clone(), park.slots.iter().cloned()),
+    }
 }

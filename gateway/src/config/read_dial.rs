@@ -16,7 +16,15 @@ use super::setting::{Setting as _, Table};
 use super::values::{application, user_action, user_name};
 
 /// Keys of a rule that say where calls go; a rule has one of them.
-const ACTIONS: [&str; 6] = ["user", "trunk", "queue", "application", "demo_phone", "reject"];
+const ACTIONS: [&str; 7] = [
+    "user",
+    "trunk",
+    "queue",
+    "group",
+    "application",
+    "demo_phone",
+    "reject",
+];
 
 /// Reads `[[dial]]`. `demo`: the demonstration's phone and queues are there too.
 pub(super) fn read_rules<'t>(
@@ -124,6 +132,7 @@ fn read_action<'t>(r: &mut Reader<'t>, section: &mut Section<'t>, span: &Range<u
         read_choices(r, section).map(Action::Trunk),
         r.get(section, "queue", filled)
             .map(|name| Action::Queue { name, priority }),
+        r.get(section, "group", filled).map(Action::Group),
         r.get(section, "application", application),
         r.get(section, "demo_phone", boolean)
             .filter(|yes| *yes)
@@ -226,6 +235,12 @@ fn check_action<'t>(
             }
             if !queues.contains(name) {
                 r.fail(at("queue"), unknown("dial.queue", "queue", name, queues.iter()));
+            }
+        }
+        Action::Group(name) => {
+            let mut groups = config.groups.iter().map(|group| &group.ring.name);
+            if !groups.clone().any(|group| group == name) {
+                r.fail(at("group"), unknown("dial.group", "group", name, &mut groups));
             }
         }
         Action::Peer(_) if !demo => r.fail(

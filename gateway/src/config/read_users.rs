@@ -1,25 +1,19 @@
 //! Users of a file, and their work in the call centre.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
-use session_core::{Quota, User};
+use session_core::User;
 
+use super::call_handling::read_call_handling;
 use super::centre::{ORDER, SKILLS, TIER, WEIGHT};
 use super::read_signalling::read_signalling;
 use super::reader::{Mixed, Reader, Section, boolean, filled, set, text, unknown};
 use super::setting::{Setting as _, Table};
 use super::values::{hold, media_source, quota, role, srtp, user_name};
-use super::{Member, Queue, QueueRef, Role, Staff, Work};
+use super::{Config, Member, Queue, QueueRef, Role, Staff, Work};
 
-pub(super) fn read_users<'t>(
-    r: &mut Reader<'t>,
-    root: &mut Section<'t>,
-    queues: &[Queue],
-    limits: &mut BTreeMap<String, Quota>,
-) -> (BTreeMap<String, User>, BTreeMap<String, Staff>) {
-    let mut users = BTreeMap::new();
-    let mut staff = BTreeMap::new();
+/// Reads `[[users]]`, whose queues were read.
+pub(super) fn read_users<'t>(r: &mut Reader<'t>, root: &mut Section<'t>, config: &mut Config) {
     for (mut section, span) in r.sections(root, "users") {
         let name = r.need(&mut section, "name", &span, user_name);
         // A wrong password was reported; the following checks still need the user's name.
@@ -37,10 +31,11 @@ pub(super) fn read_users<'t>(
         let hold = r.get(&mut section, "hold", hold).unwrap_or_default();
         let t38 = r.get(&mut section, "t38", boolean).unwrap_or_default();
         let signalling = read_signalling(r, &mut section);
-        let work = read_staff(r, &mut section, &span, queues);
+        let handling = read_call_handling(r, &mut section);
+        let work = read_staff(r, &mut section, &span, &config.queues);
         let quota = quota(r, &mut section);
         if let Some(name) = name {
-            limits.insert(name.clone(), quota);
+            config.limits.users.insert(name.clone(), quota);
             let at = section.span("name").unwrap_or(span);
             let user = User {
                 password,
@@ -51,16 +46,18 @@ pub(super) fn read_users<'t>(
                 t38,
                 signalling,
             };
-            if users.insert(name.clone(), user).is_some() {
+            if config.users.insert(name.clone(), user).is_some() {
                 r.fail(at, format!("users.name: there are two users `{name}`"));
             }
+            if let Some(handling) = handling {
+                config.call_handling.insert(name.clone(), handling);
+            }
             if !work.roles.is_empty() {
-                staff.insert(name, work);
+                config.staff.insert(name, work);
             }
         }
         r.finish(section);
     }
-    (users, staff)
 }
 
 /// Settings of a user in the call centre. A user who serves a queue is an agent; an agent who names no queue

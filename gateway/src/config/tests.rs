@@ -9,6 +9,7 @@ use super::*;
 
 mod call_centre;
 mod numbers;
+mod reach;
 mod trunks;
 
 /// A user, without whom a file with a trunk is refused.

@@ -61,6 +61,8 @@ impl From<StoreError> for ProvisioningError {
 pub enum Match {
     /// Whichever it is.
     Any,
+    /// What the file says.
+    File,
     /// None that there ever was.
     Never,
     /// This one.
@@ -72,7 +74,7 @@ impl Match {
         match self {
             Match::Any => Ok(()),
             Match::Version(wanted) if wanted == version => Ok(()),
-            Match::Version(_) | Match::Never => Err(ProvisioningError::Changed),
+            Match::Version(_) | Match::File | Match::Never => Err(ProvisioningError::Changed),
         }
     }
 }

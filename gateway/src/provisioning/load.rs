@@ -17,7 +17,8 @@ use crate::auth::User;
 use crate::centre::directory::Directory;
 use crate::centre::signalling::Signalling;
 use crate::centre::statistics::Statistics;
-use crate::config::{Choice, Config, Queue};
+use crate::config::{CallHandling, Choice, Config, Queue};
+use crate::routing::Reach;
 use crate::store::{Object, Store, StoreError};
 
 /// Configuration to begin with: the file, and what the store adds.
@@ -59,6 +60,12 @@ impl Loaded {
     #[must_use]
     pub fn plan(&self) -> DialPlan {
         self.snapshot.plan()
+    }
+
+    /// Call handling of users, and ring groups.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        self.snapshot.reach()
     }
 
     /// Accounts of the users whom the API added.
@@ -120,6 +127,7 @@ impl Snapshot {
             }
         }
         snapshot.choices.clone_from(&self.choices);
+        snapshot.call_handling.clone_from(&self.call_handling);
         snapshot
     }
 
@@ -154,6 +162,11 @@ impl Snapshot {
                 let body: Choice = serde_json::from_value(row.body).map_err(corrupt)?;
                 let all = self.choices.entry(kind).or_default();
                 all.insert(id, stored(version, number, created, body));
+            }
+            Kind::CallHandling => {
+                let body: CallHandling = serde_json::from_value(row.body).map_err(corrupt)?;
+                self.call_handling
+                    .insert(id, stored(version, number, created, body));
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Users, queues, pause reasons and dispositions: those of the file, which are changed there, and those that the API adds, which are
 //! stored. A change is checked, made durable and put to work while calls go on, one after the other.
 
+mod call_handling;
 mod choices;
 mod error;
 mod load;
@@ -24,7 +25,7 @@ use crate::auth::Accounts;
 use crate::centre::directory::Directory;
 use crate::centre::signalling::Signalling;
 use crate::centre::statistics::Statistics;
-use crate::config::{Choice, Queue};
+use crate::config::{Choice, Group, Queue};
 
 pub use error::{Match, ProvisioningError};
 pub use load::Loaded;
@@ -45,10 +46,18 @@ pub enum Kind {
     PauseReason,
     /// A disposition of calls.
     Disposition,
+    /// Forwarding and do not disturb of a user.
+    CallHandling,
 }
 
 impl Kind {
-    const ALL: [Kind; 4] = [Kind::User, Kind::Queue, Kind::PauseReason, Kind::Disposition];
+    const ALL: [Kind; 5] = [
+        Kind::User,
+        Kind::Queue,
+        Kind::PauseReason,
+        Kind::Disposition,
+        Kind::CallHandling,
+    ];
 
     /// In the store.
     const fn table(self) -> &'static str {
@@ -57,6 +66,7 @@ impl Kind {
             Kind::Queue => "queue",
             Kind::PauseReason => "pause-reason",
             Kind::Disposition => "disposition",
+            Kind::CallHandling => "call-handling",
         }
     }
 
@@ -67,6 +77,7 @@ impl Kind {
             Kind::Queue => "queues",
             Kind::PauseReason => "pause-reasons",
             Kind::Disposition => "dispositions",
+            Kind::CallHandling => "call-handling",
         }
     }
 }
@@ -110,6 +121,12 @@ impl Provisioning {
     #[must_use]
     pub fn queue(&self, id: &str) -> Option<(Queue, Option<u64>)> {
         self.snapshot().queue(id)
+    }
+
+    /// Ring groups of the file.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Group> {
+        self.snapshot().config.groups.clone()
     }
 
     /// Choices there are.

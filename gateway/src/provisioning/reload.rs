@@ -33,6 +33,7 @@ impl Provisioning {
         let reconfiguration = Reconfiguration {
             directory: Arc::clone(&directory),
             plan: after.plan(),
+            reach: after.reach(),
             users: after.sip_users(),
             again: Vec::new(),
             what: Kind::ALL.map(Kind::changed).to_vec(),

@@ -23,6 +23,7 @@ impl Provisioning {
         let before = &turn.before;
         let mut after = Snapshot::clone(before);
         let version = match kind {
+            Kind::CallHandling => return Err(ProvisioningError::Unknown),
             Kind::User => {
                 let version = before.stored_user(id, wanted)?.version;
                 after.users.remove(id);

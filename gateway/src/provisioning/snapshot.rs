@@ -12,7 +12,8 @@ use super::{Kind, Match, ProvisioningError};
 use crate::auth::password::Password;
 use crate::auth::{self, Role};
 use crate::centre::directory::{Directory, PersonSpec, QueueSpec, people_of, queues_of};
-use crate::config::{self, Choice, Config, Queue, QueueRef, Staff, Work};
+use crate::config::{self, CallHandling, Choice, Config, Group, Queue, QueueRef, Staff, Work};
+use crate::routing::Reach;
 
 /// Object that the store has.
 #[derive(Clone)]
@@ -47,6 +48,8 @@ pub(super) struct Snapshot {
     pub(super) queues: BTreeMap<String, Stored<Queue>>,
     /// Pause reasons and dispositions.
     pub(super) choices: BTreeMap<Kind, BTreeMap<String, Stored<Choice>>>,
+    /// Call handling that users and admins set, by the user's id.
+    pub(super) call_handling: BTreeMap<String, Stored<CallHandling>>,
 }
 
 /// A user without secrets.
@@ -79,6 +82,7 @@ impl Snapshot {
             users: BTreeMap::new(),
             queues: BTreeMap::new(),
             choices: BTreeMap::new(),
+            call_handling: BTreeMap::new(),
         }
     }
 
@@ -139,7 +143,17 @@ impl Snapshot {
         }
         rules.extend(self.config.rules.iter().cloned());
         let users = self.config.users.keys().chain(names);
-        config::plan(rules, users, self.config.queues.iter().chain(queues))
+        let here = (&self.config.groups[..], &self.config.park);
+        config::plan(rules, users, self.config.queues.iter().chain(queues), here)
+    }
+
+    /// Call handling of users, ring groups and parking.
+    pub(super) fn reach(&self) -> Reach {
+        Reach::new(
+            self.policies(),
+            self.config.groups.iter().map(|group| group.ring.clone()),
+            self.config.park.clone(),
+        )
     }
 
     /// The user with this id as an account, if the API added the user.
@@ -252,9 +266,10 @@ impl Snapshot {
         of_file.chain(self.queues.iter().map(|(id, stored)| (id.as_str(), &stored.body)))
     }
 
-    /// A user or a queue has this name.
+    /// A user, a queue or a ring group has this name.
     pub(super) fn is_name_taken(&self, name: &str) -> bool {
-        self.config.users.contains_key(name)
+        self.group(name).is_some()
+            || self.config.users.contains_key(name)
             || self.users.values().any(|user| user.body.name == name)
             || self
                 .all_queues()
@@ -268,10 +283,18 @@ impl Snapshot {
         if user {
             return Some(number.to_owned());
         }
-        self.all_queues()
+        let queue = self
+            .all_queues()
             .filter(|(id, _)| own != Some(*id))
             .find(|(_, queue)| queue.name == number || queue.number.as_deref() == Some(number))
-            .map(|(_, queue)| queue.name.clone())
+            .map(|(_, queue)| queue.name.clone());
+        queue.or_else(|| self.group(number).map(|group| group.ring.name.clone()))
+    }
+
+    /// The ring group that is called so.
+    fn group(&self, called: &str) -> Option<&Group> {
+        let mut groups = self.config.groups.iter();
+        groups.find(|group| group.ring.name == called || group.number.as_deref() == Some(called))
     }
 
     /// Name of a queue whose calls go on to this one.
@@ -293,7 +316,7 @@ impl Snapshot {
         match kind {
             Kind::PauseReason => &self.config.pause_reasons,
             Kind::Disposition => &self.config.dispositions,
-            Kind::User | Kind::Queue => &[],
+            Kind::User | Kind::Queue | Kind::CallHandling => &[],
         }
     }
 

@@ -77,6 +77,22 @@ impl Turn<'_> {
         Ok(version)
     }
 
+    /// Makes another call handling of a user durable, and applies it. Returns its version.
+    pub(super) async fn handle_calls(
+        mut self,
+        now: Time,
+        after: Snapshot,
+        write: Write<'_>,
+        user: String,
+    ) -> Result<u64, ProvisioningError> {
+        let version = self.shared.tables.write(now, &write).await?;
+        let handling = Box::new(after.policy_of(&user));
+        self.ask(Command::HandleCalls { user, handling }).await?;
+        let directory = Arc::clone(&self.directory);
+        self.show(after, directory);
+        Ok(version)
+    }
+
     /// True if an agent or a queue of the present directory is missing in the next one.
     fn takes_away(&self, next: &Directory) -> bool {
         let mut agents = self.directory.people().filter_map(|person| person.agent.as_ref());
@@ -106,6 +122,7 @@ impl Turn<'_> {
         self.apply(Reconfiguration {
             directory: Arc::clone(directory),
             plan: snapshot.plan(),
+            reach: snapshot.reach(),
             users: snapshot.sip_users(),
             again,
             what: vec![kind.changed()],
@@ -116,10 +133,14 @@ impl Turn<'_> {
 
     /// Has the call centre apply a configuration, and waits until that is done and published.
     pub(super) async fn apply(&self, reconfiguration: Reconfiguration) -> Result<(), ProvisioningError> {
+        self.ask(Command::Reconfigure(Box::new(reconfiguration))).await
+    }
+
+    async fn ask(&self, command: Command) -> Result<(), ProvisioningError> {
         let (reply, answer) = oneshot::channel();
         let asked = Asked {
             by: By::Gateway,
-            command: Command::Reconfigure(Box::new(reconfiguration)),
+            command,
             reply,
         };
         let gone = || ProvisioningError::Refused(Refused::Busy);

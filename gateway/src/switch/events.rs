@@ -11,10 +11,12 @@ use crate::trunk_log;
 impl Switch {
     /// Acts on an event.
     pub(super) fn event(&mut self, now: Time, event: Event, coordinator: &mut Coordinator) {
-        if let Event::Answered { session, .. } = &event
-            && let Some(lines) = self.lines.get_mut(session)
-        {
-            lines.answered(now, *session);
+        if let Event::Answered { session, .. } = &event {
+            self.underway.remove(session);
+            self.parked_answered(now, *session, coordinator);
+            if let Some(lines) = self.lines.get_mut(session) {
+                lines.answered(now, *session);
+            }
         }
         if let Event::Replaces { session, call, .. } = &event {
             let lines = CallLines::replacing(now, *session, call);
@@ -25,7 +27,10 @@ impl Switch {
         let is_centres = self.tell_centre(now, &event, coordinator);
         match event {
             // The log and the inquiries are about every call.
-            Event::Ended { session, record } => self.ended(session, &record),
+            Event::Ended { session, record } => {
+                self.parked_over(now, session, coordinator);
+                self.ended(session, &record);
+            }
             Event::Report { session, leg, report } => {
                 self.inquiries.reported(session, leg, &report, coordinator);
             }
@@ -58,12 +63,25 @@ impl Switch {
                 user,
                 numbers,
             } => self.diverted(now, (session, leg), &user, numbers, coordinator),
+            Event::DialFailed { session, code, rang } => {
+                self.dial_failed(now, session, (code, rang), coordinator);
+            }
+            Event::InvitationAnswered {
+                session,
+                invitation,
+                leg,
+            } => self.parked_rang(now, (session, invitation), Some(leg), coordinator),
+            Event::InvitationEnded {
+                session, invitation, ..
+            } => self.parked_rang(now, (session, invitation), None, coordinator),
             Event::Refer { leg, to, .. } => self.refer(now, leg, to, coordinator),
             Event::Replaces { leg, replaced, .. } => coordinator.replace(now, leg, replaced),
             // Those who were called in it are found by their other session.
             Event::Joined { session, guest } => {
                 tracing::info!(session = session.0, guest = guest.0, "calls joined");
                 self.lines.remove(&guest);
+                self.underway.remove(&guest);
+                self.parked_over(now, guest, coordinator);
             }
             Event::Away { session, leg, away } => {
                 tracing::info!(session = session.0, leg = leg.0, away, "browser presence");
@@ -91,6 +109,7 @@ impl Switch {
 
     fn ended(&mut self, session: SessionId, record: &CallRecord) {
         self.inquiries.forget(session);
+        self.underway.remove(&session);
         let lines = self.lines.remove(&session).unwrap_or_default();
         // Its caller tries again with credentials, which makes another call.
         if is_challenged(record) {

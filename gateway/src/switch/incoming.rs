@@ -2,10 +2,10 @@
 
 use call_engine::Decision;
 use sans_io::Time;
-use session_core::{Coordinator, Dial, IncomingCall, LegId, OnFailure, SessionId, Way};
+use session_core::{Coordinator, IncomingCall, LegId, SessionId, Way};
 use sip_core::message::StatusCode;
 
-use super::{Switch, origin};
+use super::{Switch, Underway, origin};
 use crate::call_log::CallLines;
 use crate::centre::direct::Arrived;
 use crate::centre::view::{self, CallKind};
@@ -32,25 +32,8 @@ impl Switch {
             _ => None,
         };
         tracing::debug!(session = session.0, from = %call.from, to = %call.to, call_id = %call.call_id, ?decision, "route");
-        match self.routing.destination(decision) {
-            Destination::Party(party) => {
-                let dial = Dial::together(vec![*party], self.ring_timeout, OnFailure::Reject);
-                coordinator.dial(now, session, dial);
-            }
-            destination => {
-                let from = view::Party {
-                    number: call.from.clone(),
-                    display: call.display.clone(),
-                };
-                self.take(
-                    now,
-                    (session, leg),
-                    (from, call.to.clone()),
-                    destination,
-                    coordinator,
-                );
-            }
-        }
+        let to = (call.to.clone(), self.routing.destination(decision));
+        self.carry(now, session, Underway::new(leg, call), to, coordinator);
         self.arrived(now, (session, kind), call, called, coordinator);
     }
 
@@ -121,8 +104,9 @@ impl Switch {
                 }
             }
             Destination::Application(sound) => coordinator.answer(now, leg, Some(sound)),
-            Destination::Nobody(code) => coordinator.reject(now, session, code),
-            Destination::Party(_) => {}
+            Destination::Nobody(code) => coordinator.reject_failed(now, session, code),
+            Destination::Park(slot) => self.retrieve(now, (session, leg), slot, coordinator),
+            Destination::Party(_) | Destination::Group(_) => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Requests of HTTP and of sign-ins to the signalling task.
 
-use call_engine::DialPlan;
+use call_engine::{CallHandling, DialPlan};
 use sans_io::Time;
 use session_core::{Coordinator, TrunkStatus};
 use sip_stack::Handle;
@@ -11,6 +11,7 @@ use crate::auth::sentry::Order;
 use crate::centre::command::{Asked, Command, Refused, Settings};
 use crate::centre::signalling::{Gone, Sent, Signalling};
 use crate::quality::Inquiry;
+use crate::routing::Reach;
 
 /// Request of HTTP to the switch.
 #[derive(Debug)]
@@ -25,6 +26,14 @@ pub enum Request {
     SignedOut,
     /// State of all trunks.
     Trunks(oneshot::Sender<Vec<TrunkStatus>>),
+}
+
+/// Configuration that the call centre took.
+enum Configured {
+    /// Of everything.
+    All(DialPlan, Reach, Option<Box<Settings>>),
+    /// Of calls to one user.
+    Handling(String, CallHandling),
 }
 
 impl Switch {
@@ -48,7 +57,14 @@ impl Switch {
     /// Passes a command to the call centre. A configuration that it takes is the switch's as well.
     fn command(&mut self, now: Time, asked: Asked, coordinator: &mut Coordinator) {
         let configured = match &asked.command {
-            Command::Reconfigure(new) => Some((new.plan.clone(), new.settings.clone())),
+            Command::Reconfigure(new) => Some(Configured::All(
+                new.plan.clone(),
+                new.reach.clone(),
+                new.settings.clone(),
+            )),
+            Command::HandleCalls { user, handling } => {
+                Some(Configured::Handling(user.clone(), (**handling).clone()))
+            }
             _ => None,
         };
         let Some((centre, mut cx)) = self.centre(now, coordinator) else {
@@ -57,18 +73,24 @@ impl Switch {
             return;
         };
         let done = centre.command(asked, &mut cx);
-        if let Some((plan, settings)) = configured.filter(|_| done) {
-            self.configure(plan, settings, coordinator);
+        if let Some(configured) = configured.filter(|_| done) {
+            self.configure(configured, coordinator);
         }
     }
 
-    fn configure(&mut self, plan: DialPlan, settings: Option<Box<Settings>>, coordinator: &mut Coordinator) {
-        if let Some(settings) = settings {
-            coordinator.adjust(settings.adjustment);
-            self.ring_timeout = settings.ring_timeout;
-            self.routing.set_numbering(settings.numbering);
+    fn configure(&mut self, configured: Configured, coordinator: &mut Coordinator) {
+        match configured {
+            Configured::All(plan, reach, settings) => {
+                if let Some(settings) = settings {
+                    coordinator.adjust(settings.adjustment);
+                    self.ring_timeout = settings.ring_timeout;
+                    self.routing.set_numbering(settings.numbering);
+                }
+                self.routing.configure(plan, reach);
+                self.parked.configure(self.routing.park().clone());
+            }
+            Configured::Handling(user, handling) => self.routing.handle_calls(user, handling),
         }
-        self.routing.set_plan(plan);
     }
 }
 

@@ -26,16 +26,16 @@ impl Switch {
         let Some(origin) = user.or_else(trunk) else {
             return coordinator.refuse_refer(now, leg, StatusCode::FORBIDDEN);
         };
-        let decision = self.routing.decide(now, origin, &number);
-        tracing::info!(leg = leg.0, decision = decision.kind(), "transfer");
-        match self.routing.destination(decision) {
+        let reached = self.routing.reach(now, origin, &number);
+        tracing::info!(leg = leg.0, decision = reached.destination.kind(), "transfer");
+        match reached.destination {
             Destination::Party(party) => {
                 let invitation = Invitation {
                     party: *party,
                     caller: None,
                     ring_timeout: self.ring_timeout,
                     headers: Vec::new(),
-                    diverted: None,
+                    diverted: reached.diversions,
                 };
                 coordinator.transfer(now, leg, invitation);
             }
@@ -48,6 +48,9 @@ impl Switch {
                     tracing::debug!(session = session.0, "transferred to an application");
                 }
             }
+            Destination::Park(slot) => self.park(now, leg, slot, coordinator),
+            // A group is a party here.
+            Destination::Group(_) => coordinator.refuse_refer(now, leg, StatusCode::DECLINE),
             Destination::Nobody(code) => {
                 coordinator.accept_refer(now, leg);
                 coordinator.refer_progress(now, leg, code);

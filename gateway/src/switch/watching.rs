@@ -20,6 +20,9 @@ impl Switch {
     ) {
         match self.routing.decide(now, origin(&watch.source), &watch.number) {
             Decision::User { name } => coordinator.admit_watch(now, subscription, &name),
+            Decision::Park { slot: Some(slot) } => {
+                coordinator.admit_watch_of_place(now, subscription, &slot);
+            }
             decision => {
                 tracing::debug!(number = %watch.number, ?decision, "no user to watch");
                 coordinator.refuse_watch(subscription, StatusCode::NOT_FOUND);
@@ -58,7 +61,10 @@ impl Switch {
         match self.routing.route(now, origin(&about.source), &about.to) {
             Destination::Party(party) => coordinator.deliver_message(now, message, &party),
             Destination::Nobody(code) => coordinator.refuse_message(now, message, code),
-            Destination::Queue { .. } | Destination::Application(_) => {
+            Destination::Queue { .. }
+            | Destination::Group(_)
+            | Destination::Park(_)
+            | Destination::Application(_) => {
                 coordinator.refuse_message(now, message, StatusCode::NOT_FOUND);
             }
         }

@@ -73,6 +73,16 @@ pub enum Decision {
         /// Priority of the call; `None`: that of the queue.
         priority: Option<u8>,
     },
+    /// The phones of a ring group.
+    Group {
+        /// The group.
+        name: String,
+    },
+    /// A slot in which calls are parked.
+    Park {
+        /// The slot; `None`: any that is free.
+        slot: Option<String>,
+    },
     /// An application answers.
     Application(Application),
     /// A number at a peer that is no trunk.
@@ -97,6 +107,8 @@ impl Decision {
             Decision::User { .. } => "user",
             Decision::Trunk { .. } => "trunk",
             Decision::Queue { .. } => "queue",
+            Decision::Group { .. } => "group",
+            Decision::Park { .. } => "park",
             Decision::Application(_) => "application",
             Decision::Peer { .. } => "peer",
             Decision::Reject { .. } => "reject",
@@ -185,6 +197,8 @@ pub enum Action {
         /// Priority of the call; `None`: that of the queue.
         priority: Option<u8>,
     },
+    /// Lets the phones of a ring group ring.
+    Group(String),
     /// Answers by itself.
     Application(Application),
     /// Calls the number at a peer that is no trunk. Applies only to numbers of at least three digits.
@@ -200,6 +214,10 @@ pub struct DialPlan {
     users: BTreeSet<String>,
     /// Names of queues by their numbers.
     queues: BTreeMap<String, String>,
+    /// Names of ring groups by their numbers.
+    groups: BTreeMap<String, String>,
+    /// Numbers for parking calls, and the slot of each; none: any slot.
+    park: BTreeMap<String, Option<String>>,
 }
 
 impl DialPlan {
@@ -210,6 +228,8 @@ impl DialPlan {
             rules,
             users: users.into_iter().collect(),
             queues: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            park: BTreeMap::new(),
         }
     }
 
@@ -221,7 +241,23 @@ impl DialPlan {
         self
     }
 
-    /// The first rule that matches decides; without one, a user of that name is called, else a queue, else nobody (404). A caller from a
+    /// Adds ring groups that can be called unless a rule matches: number and name of each. Users and queues of the same name come first.
+    #[must_use]
+    pub fn with_groups(mut self, groups: impl IntoIterator<Item = (String, String)>) -> DialPlan {
+        self.groups = groups.into_iter().collect();
+        self
+    }
+
+    /// Adds numbers by which users park calls and get them back unless a rule matches: `any` for any free slot, and one for each slot.
+    #[must_use]
+    pub fn with_park(mut self, any: String, slots: impl IntoIterator<Item = String>) -> DialPlan {
+        self.park = slots.into_iter().map(|slot| (slot.clone(), Some(slot))).collect();
+        self.park.insert(any, None);
+        self
+    }
+
+    /// The first rule that matches decides; without one, a user of that name is called, else a queue, else a ring group, else (for users) a
+    /// slot for parked calls, else nobody (404). A caller from a
     /// trunk never reaches another trunk unless a rule for that trunk says so: nobody calls out on our account. What is
     /// decided is not put to the plan again, so no plan can loop.
     ///
@@ -266,6 +302,7 @@ impl DialPlan {
                     name: name.clone(),
                     priority: *priority,
                 },
+                Action::Group(name) => Decision::Group { name: name.clone() },
                 Action::Application(application) => Decision::Application(*application),
                 Action::Peer(_) if !is_number(&number) => continue,
                 Action::Peer(name) => Decision::Peer {
@@ -275,12 +312,19 @@ impl DialPlan {
                 Action::Reject(code) => Decision::Reject { code: *code },
             };
         }
-        match self.queues.get(&*dialled) {
-            Some(name) if !self.users.contains(&*dialled) => Decision::Queue {
+        if self.users.contains(&*dialled) {
+            return self.user(&dialled);
+        }
+        match (self.queues.get(&*dialled), self.groups.get(&*dialled)) {
+            (Some(name), _) => Decision::Queue {
                 name: name.clone(),
                 priority: None,
             },
-            _ => self.user(&dialled),
+            (None, Some(name)) => Decision::Group { name: name.clone() },
+            (None, None) => match (self.park.get(&*dialled), &call.origin) {
+                (Some(slot), Origin::User(_)) => Decision::Park { slot: slot.clone() },
+                _ => self.user(&dialled),
+            },
         }
     }
 
@@ -295,9 +339,13 @@ impl DialPlan {
         }
     }
 
-    /// True for a user's name, or a number of a queue.
+    /// True for a user's name, or a number of a queue, of a ring group or for parked calls.
     fn is_inside(&self, dialled: &str) -> bool {
-        self.users.contains(dialled) || self.queues.contains_key(dialled)
+        self.users.contains(dialled)
+            || [&self.queues, &self.groups]
+                .iter()
+                .any(|names| names.contains_key(dialled))
+            || self.park.contains_key(dialled)
     }
 
     fn user(&self, name: &str) -> Decision {

@@ -86,6 +86,7 @@ fn action() -> impl Strategy<Value = Action> {
             name: "support".into(),
             priority: None
         }),
+        Just(Action::Group("sales".into())),
         Just(Action::Peer("phone".into())),
         (400..700_u16).prop_map(Action::Reject)
     ]
@@ -178,6 +179,10 @@ proptest! {
                 let action = Action::Queue { name: name.clone(), priority: *priority };
                 prop_assert!(rules.iter().any(|rule| rule.action == action));
             }
+            Decision::Group { name } => {
+                prop_assert!(rules.iter().any(|rule| rule.action == Action::Group(name.clone())));
+            }
+            Decision::Park { .. } => prop_assert!(false, "this plan parks nothing"),
             Decision::Application(_) => {}
         }
     }

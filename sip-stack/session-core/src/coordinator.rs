@@ -57,6 +57,7 @@ pub(crate) enum Timer {
     Longest(LegId),
     Silence(LegId),
     Absent(SessionId),
+    Attempt(SessionId),
     Rights,
     Message(MessageId),
     Kept,
@@ -238,6 +239,9 @@ impl Coordinator {
             Timer::Silence(leg) => self.ask_peer(now, leg),
             Timer::Absent(session) => {
                 self.with_call(session, |call, cx| call.absent_over(cx, now));
+            }
+            Timer::Attempt(session) => {
+                self.with_call(session, |call, cx| call.attempt_over(cx, now));
             }
             Timer::Rights => self.end_registrations(now),
             Timer::Message(message) => self.message_takes_long(now, message),

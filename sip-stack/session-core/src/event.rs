@@ -213,6 +213,8 @@ pub enum Event {
         session: SessionId,
         /// Best of the final responses (RFC 3261 §16.7 step 6).
         code: StatusCode,
+        /// True if a phone rang, of those that were called last.
+        rang: bool,
     },
     /// A digit, by RFC 4733 or INFO alike. It was passed on to the bridged leg already.
     Dtmf {

@@ -51,7 +51,7 @@ pub use leg::{LegInfo, LegState};
 pub use media_core::control::{Application, BridgeId, LegId, MediaSource, Role};
 pub use media_core::sdp::SrtpPolicy;
 pub use numbers::{NumberForm, Numbering, NumberingError, TrunkNumbers};
-pub use record::{CallRecord, Cause, EndedBy, Fault, LegEnd, LegRecord};
+pub use record::{CallRecord, Cause, EndedBy, Fault, Forwarding, LegEnd, LegRecord};
 pub use recovery::SavedLeg;
 pub use registration::{
     ContactUser, Registrant, Registration, TrunkRegistration, TrunkRegistrationStatus, TrunkStatus,

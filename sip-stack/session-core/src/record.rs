@@ -9,6 +9,7 @@ use sip_core::message::StatusCode;
 
 use crate::SessionId;
 use crate::event::Source;
+use crate::identity::DiversionReason;
 
 /// Cause of a session's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +95,8 @@ pub struct CallRecord {
     pub from: String,
     /// Number or name that was dialled.
     pub to: String,
+    /// Forwardings of the call by us, in order.
+    pub forwarded: Vec<Forwarding>,
     /// Time at which the INVITE came, or was sent.
     pub began: Time,
     /// Time at which the caller was answered (or, for a call of ours, the callee answered).
@@ -108,6 +111,17 @@ pub struct CallRecord {
     pub fault: Option<Fault>,
     /// Its legs, in the order in which they began.
     pub legs: Vec<LegRecord>,
+}
+
+/// A step on the way of a call that was forwarded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forwarding {
+    /// Number or name that was called.
+    pub by: String,
+    /// Reason why the call went on.
+    pub reason: DiversionReason,
+    /// Number or name that was called instead.
+    pub to: String,
 }
 
 /// End of a leg's dialog.

@@ -12,7 +12,7 @@ use crate::SessionId;
 use crate::call::{Call, End, NewCall};
 use crate::coordinator::Coordinator;
 use crate::dial::{Caller, Dial, Invitation, OutgoingCall, Owner, Party};
-use crate::identity::Identity;
+use crate::identity::{DiversionReason, Identity};
 use crate::record::Cause;
 
 impl Coordinator {
@@ -58,11 +58,29 @@ impl Coordinator {
         self.with_call(session, |call, cx| call.follow(cx, now, leg, parties));
     }
 
-    /// Answers [`Event::Diverted`](crate::Event::Diverted) if nobody is to be dialled for the caller any more: returns the caller's
-    /// leg, to be answered, and how that caller is shown. `None`, and as if the phone had not answered, while
-    /// others still ring.
-    pub fn undial(&mut self, now: Time, session: SessionId, leg: LegId) -> Option<(LegId, Caller)> {
-        self.with_call(session, |call, cx| call.undial(cx, now, leg))?
+    /// Answers [`Event::Diverted`](crate::Event::Diverted) if the phone is not to ring any more, and nobody in its place: the call goes on
+    /// to `to`. Returns the caller's leg, to be answered or dialled for, and how that caller is shown. `None`, and as if the phone had not
+    /// answered, while others still ring.
+    pub fn undial(&mut self, now: Time, session: SessionId, leg: LegId, to: &str) -> Option<(LegId, Caller)> {
+        self.with_call(session, |call, cx| call.undial(cx, now, leg, to))?
+    }
+
+    /// True if nobody else rings, or may yet, than the phone of that leg ([`Event::Diverted`](crate::Event::Diverted)).
+    #[must_use]
+    pub fn rings_alone(&self, session: SessionId, leg: LegId) -> bool {
+        self.call(session).is_some_and(|call| call.rings_alone(leg))
+    }
+
+    /// Notes that a call goes on to `to`, for that reason, in place of the number that was called last. Whoever is called from now on is
+    /// told so (RFC 5806, RFC 7044), and so is the record of the call.
+    pub fn divert(&mut self, session: SessionId, reason: DiversionReason, to: &str) {
+        self.with_call(session, |call, _| call.divert(reason, to));
+    }
+
+    /// Refuses a caller after [`Event::DialFailed`](crate::Event::DialFailed), as if the dial had been told to: with the code, the reason
+    /// and the `Retry-After` that it came to. Without such a dial before, with `otherwise`.
+    pub fn reject_failed(&mut self, now: Time, session: SessionId, otherwise: StatusCode) {
+        self.with_call(session, |call, cx| call.refuse_failed(cx, now, otherwise));
     }
 
     /// Tells the caller that it rings (180), or makes progress (183). A browser gets our answer SDP with it and hears a

@@ -299,6 +299,6 @@ pub(super) fn invitation(party: Party) -> Invitation {
         caller: None,
         ring_timeout: RING,
         headers: Vec::new(),
-        diverted: None,
+        diverted: Vec::new(),
     }
 }

@@ -15,6 +15,33 @@ describe("for everybody", () => {
   after(() => browser?.close());
 
   test(
+    "calls to one's own number are forwarded, or refused without a ring, while queues offer calls all the same",
+    the(async ({ gateway, open }) => {
+      const anna = await open();
+      await anna.goOnline("anna");
+      await anna.press("#call-handling summary");
+      await anna.press("#do-not-disturb");
+      await anna.shows("#call-handling-now", /^not disturbed$/);
+      const own = await Api.signIn(gateway, "anna");
+      assert.equal((await own.ask("GET", "/me/call-handling")).do_not_disturb, true);
+      await anna.page.type("#forward-all", "ben");
+      await anna.press("#forward-all-set");
+      await anna.shows("#call-handling-now", /^to ben$/);
+      assert.deepEqual(await anna.problems(), []);
+      await anna.press("#demo-call");
+      await anna.answer();
+      await anna.press("#hangup");
+      await anna.waitFor("#done");
+      await anna.press("#forward-all-stop");
+      await anna.shows("#call-handling-now", /^not disturbed$/);
+      await anna.press("#do-not-disturb");
+      await anna.gone("#call-handling-now");
+      const { do_not_disturb, forward, from_file } = await own.ask("GET", "/me/call-handling");
+      assert.deepEqual([do_not_disturb, forward.always, from_file], [false, null, false]);
+    }),
+  );
+
+  test(
     "signing out in a call asks first, and gives the caller back to the queue",
     the(async ({ gateway, open }) => {
       const anna = await open();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use call_engine::acd::metrics::Metrics;
 use call_engine::acd::{State, Strategy};
-use call_engine::{Action, Application, DialPlan, Pattern, Rule};
+use call_engine::{Action, Application, DialPlan, Pattern, RingGroup, RingStrategy, Rule};
 use cordboard::centre::command::{Asked, By, Command, Refused};
 use cordboard::centre::controller::{Controller, Setup};
 use cordboard::centre::directory::Directory;
@@ -15,8 +15,8 @@ use cordboard::centre::event_stream::EventStream;
 use cordboard::centre::journal::{Batch, Journal};
 use cordboard::centre::last_agent::LastAgents;
 use cordboard::centre::recovery::Recovery;
-use cordboard::config::{Config, Member, Overflow, Queue, QueueRef, Role, Staff, Work};
-use cordboard::routing::Routing;
+use cordboard::config::{Config, Member, Overflow, Park, Queue, QueueRef, Role, Staff, Work};
+use cordboard::routing::{Reach, Routing};
 use cordboard::switch::Request;
 use sans_io::{Rng, Time};
 use session_core::{
@@ -29,6 +29,7 @@ use tokio::sync::{mpsc, oneshot};
 /// and, should it refuse, the second; `6...` a trunk written by hand; `9196` echo, `9664` music; nobody else. Who comes from
 /// a trunk reaches the other one, and the one written by hand reaches the first. `7000` waits for an agent: 1001, 1002 or 1003, in this order; 1004 is their supervisor.
 /// `7001` is a queue that nobody serves: its calls go to 1003. `8...` is answered, and user 1002 is invited by an owner of its own.
+/// `7100` rings at 1001 and 1002 together, `7101` at one after the other and then at the second trunk.
 pub struct Switch {
     real: cordboard::switch::Switch,
     overflow: BTreeSet<SessionId>,
@@ -48,7 +49,8 @@ impl Switch {
     #[must_use]
     pub fn new(now: Time) -> Switch {
         let rules = rules();
-        let plan = DialPlan::new(rules, (1_001..=1_004).map(|user: u32| user.to_string()));
+        let plan = DialPlan::new(rules, (1_001..=1_004).map(|user: u32| user.to_string()))
+            .with_park(park().number, park().slots);
         let directory = Arc::new(Directory::of(&centre()));
         let (journal, reported) = mpsc::channel(100_000);
         let controller = Controller::new(
@@ -68,7 +70,7 @@ impl Switch {
         let view = EventStream::new(0);
         Switch {
             real: cordboard::switch::Switch::new(
-                Routing::new(plan, BTreeMap::new()),
+                Routing::new(plan, BTreeMap::new()).reaching(Reach::new(BTreeMap::new(), groups(), park())),
                 RINGS,
                 Some(controller),
             ),
@@ -140,7 +142,7 @@ impl Switch {
                     caller: None,
                     ring_timeout: RINGS,
                     headers: Vec::new(),
-                    diverted: None,
+                    diverted: Vec::new(),
                 };
                 self.invited.extend(calls.invite(now, *session, invitation));
             }
@@ -206,6 +208,33 @@ fn rules() -> Vec<Rule> {
         rule("6.", None, trunk("hand")),
         rule("7000", None, queue("support")),
         rule("7001", None, queue("night")),
+        rule("7100", None, Action::Group("together".into())),
+        rule("7101", None, Action::Group("in order".into())),
+    ]
+}
+
+/// Calls are parked at `7200` and in the slots `7201` and `7202`.
+fn park() -> Park {
+    Park {
+        number: "7200".into(),
+        slots: ["7201", "7202"].map(str::to_owned).to_vec(),
+        timeout: Duration::from_secs(20),
+        limit: Duration::from_secs(120),
+    }
+}
+
+/// Ring groups of 1001 and 1002.
+fn groups() -> [RingGroup; 2] {
+    let group = |name: &str, strategy, overflow: Option<&str>| RingGroup {
+        name: name.to_owned(),
+        members: ["1001", "1002"].map(str::to_owned).to_vec(),
+        strategy,
+        ring: Duration::from_secs(8),
+        overflow: overflow.map(str::to_owned),
+    };
+    [
+        group("together", RingStrategy::All, None),
+        group("in order", RingStrategy::InOrder, Some("3000")),
     ]
 }
 

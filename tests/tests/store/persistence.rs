@@ -292,6 +292,7 @@ fn direct(id: &str, state: CallPhase) -> Call {
         notes: Vec::new(),
         disposition: None,
         consult: None,
+        parked: None,
     }
 }
 

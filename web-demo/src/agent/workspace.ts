@@ -16,6 +16,7 @@ import { AgentVoice } from "./agent_voice";
 import { startAlerts } from "./alerts";
 import { Availability } from "./availability";
 import { CallControl } from "./call_control";
+import { CallHandling } from "./call_handling";
 import { CallHistory } from "./call_history";
 import { Drafts } from "./drafts";
 import { TabAlert } from "./tab_alert";
@@ -43,6 +44,7 @@ export class AgentWorkspace {
   readonly state: AgentState;
   readonly availability: Availability;
   readonly calls: CallControl;
+  readonly callHandling: CallHandling;
   readonly alert = new TabAlert();
   /** There are demo callers to be had. */
   readonly demo = computed(() => this.shell.signedIn?.demo === true);
@@ -75,6 +77,7 @@ export class AgentWorkspace {
     const { voice } = this.agentVoice;
     this.availability = new Availability(ask, notices, this.state, voice, this.drafts, this.alert);
     this.calls = new CallControl(ask, notices, this.state, this.agentVoice);
+    this.callHandling = new CallHandling(ask, notices);
   }
 
   async start(): Promise<void> {
@@ -132,6 +135,7 @@ export class AgentWorkspace {
         // Whoever was signed out in a call has the call's phone still; it gets credentials of the new sign-in.
         void this.line.openAnew();
         void this.choices.load();
+        void this.callHandling.load();
         void this.history.load();
         this.drafts.flushAll();
       },
@@ -150,11 +154,16 @@ export class AgentWorkspace {
         this.remember(record);
       },
       other: (event) => {
-        if (event.type === "config.changed") void this.choices.load();
+        if (event.type === "config.changed") this.configured(event.data.what);
         else if (event.type === "call.logged") this.remember(event.data.record);
       },
       reloading: () => this.agentVoice.voice.unguard(),
     };
+  }
+
+  private configured(what: string): void {
+    if (what === "call-handling") void this.callHandling.load();
+    else void this.choices.load();
   }
 
   private beforeEvent(event: CentreEvent): void {

@@ -29,6 +29,7 @@ export type Ask = <M extends Method, P extends Path<M>>(method: M, path: P, ...g
 /** Parameters and body of any request. */
 interface Values {
   path?: Record<string, string>;
+  header?: Record<string, string>;
   query?: Record<string, unknown>;
   body?: unknown;
 }
@@ -43,6 +44,7 @@ export function asker(session: Pick<Session, "token" | "renew">, fetch: Fetch): 
         return await fetch(address, {
           method,
           headers: {
+            ...given.header,
             Authorization: `Bearer ${token}`,
             ...(given.body === undefined ? {} : { "Content-Type": "application/json" }),
             ...(key ? { "Idempotency-Key": key } : {}),

@@ -22,6 +22,7 @@ export type CentreCall = Schemas["Call"];
 export type CallKind = Schemas["CallKind"];
 export type CallState = Schemas["CallPhase"];
 export type CallRecord = Schemas["Record"];
+export type CallHandling = Schemas["UserCallHandling"];
 export type Mode = Schemas["Mode"];
 export type Choice = Schemas["Choice"];
 /** Destination of a call: exactly one of its fields. */

@@ -14,7 +14,13 @@ type Operation<M extends Method, P extends string> = `/api/v1${P}` extends infer
     : never
   : never;
 
-type PathOf<O> = O extends { parameters: { path: infer T } } ? { path: T } : { path?: undefined };
+type PathOf<O> = O extends { parameters: { path: infer T; header: infer H } }
+  ? { path: T; header: H }
+  : O extends { parameters: { path: infer T } }
+    ? { path: T; header?: undefined }
+    : O extends { parameters: { header: infer H } }
+      ? { path?: undefined; header: H }
+      : { path?: undefined; header?: undefined };
 type QueryOf<O> = O extends { parameters: { query?: infer T } } ? { query?: T } : { query?: undefined };
 type BodyOf<O> = O extends { requestBody: { content: { "application/json": infer T } } }
   ? { body: T }

@@ -26,7 +26,9 @@ export interface DirectCall {
   /** Names of the trunks that the call goes through, each once. */
   trunks: string[];
   state: CentreCall["state"];
-  /** Time at which the parties first heard each other, or else at which this state began. */
+  /** Slot in which it is parked. */
+  parked?: string;
+  /** Time since when it is parked, at which the parties first heard each other, or else at which this state began. */
   since: Moment;
 }
 
@@ -41,7 +43,8 @@ export function directCalls(calls: Iterable<CentreCall>): DirectCall[] {
         ...endsOf(call),
         trunks: [...new Set((call.legs ?? []).flatMap(({ trunk }) => (trunk ? [trunk] : [])))],
         state: call.state,
-        since: call.answered_at ?? call.since,
+        ...(call.parked ? { parked: call.parked.slot } : {}),
+        since: call.parked?.since ?? call.answered_at ?? call.since,
       }),
     )
     .sort((a, b) => (a.since < b.since ? -1 : a.since > b.since ? 1 : 0) || (a.id < b.id ? -1 : 1));

@@ -41,6 +41,7 @@ export const W = {
   },
 
   directCalls: "Direct calls",
+  parkedIn: (slot: string) => `Parked in ${slot}`,
   directionOf: { inbound: "Inbound", outbound: "Outbound", internal: "Internal", transit: "Transit" },
   caller: "Caller",
   called: "Called",

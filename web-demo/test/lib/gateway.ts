@@ -63,6 +63,8 @@ export class TestGateway {
         return Response.json({ ticket: "t" });
       case "POST /me/sip-session":
         return Response.json(SIP_SESSION);
+      case "GET /me/call-handling":
+        return Response.json({ do_not_disturb: false, forward: { no_answer_after: 20 }, from_file: true });
       default:
         return request.startsWith("GET") ? Response.json({ items: [] }) : new Response(null, { status: 204 });
     }

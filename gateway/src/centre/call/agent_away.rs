@@ -61,7 +61,7 @@ impl Call {
             caller: None,
             ring_timeout: RECALL,
             headers: vec![(CALL_HEADER.into(), ids::call(cx.id)), answer_at_once()],
-            diverted: None,
+            diverted: Vec::new(),
         };
         // An agent whose phone is not there is called when it registers.
         if let Ok(leg) = cx.coordinator.invite(cx.now, self.session, invitation) {

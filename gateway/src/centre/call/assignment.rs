@@ -38,7 +38,7 @@ impl Call {
                     queue.map(|queue| queue.display.clone()).unwrap_or_default(),
                 ),
             ],
-            diverted: None,
+            diverted: Vec::new(),
         };
         let Ok(leg) = cx.coordinator.invite(cx.now, self.session, invitation) else {
             return false;

@@ -2,18 +2,19 @@
 
 use call_engine::acd::QueueId;
 use session_core::identity::{Diversion, DiversionReason};
-use session_core::{Application, Caller, Invitation, LegId, Party};
+use session_core::{Application, Caller, Invitation, LegId};
 
 use super::super::invitation::invitation;
 use super::super::journal::Ended;
 use super::super::legs::Role;
 use super::{Call, Context};
+use crate::routing::Callee;
 
 impl Call {
     /// Lets a phone outside ring for the caller, who hears that. False if nobody can be called there.
     pub(in crate::centre) fn ring_outside(
         &mut self,
-        (party, name): (Party, String),
+        (callee, name): (Callee, String),
         fallback: Option<QueueId>,
         cx: &mut Context<'_>,
     ) -> bool {
@@ -27,13 +28,14 @@ impl Call {
             user: self.to.clone(),
             display: String::new(),
         };
+        let ours = Diversion {
+            by,
+            reason,
+            private: false,
+        };
         let invitation = Invitation {
-            diverted: Some(Diversion {
-                by,
-                reason,
-                private: false,
-            }),
-            ..invitation(party, None, Vec::new())
+            diverted: std::iter::once(ours).chain(callee.diversions).collect(),
+            ..invitation(callee.party, None, Vec::new())
         };
         let Ok(leg) = cx.coordinator.invite(cx.now, self.session, invitation) else {
             return false;

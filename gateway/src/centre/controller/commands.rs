@@ -7,6 +7,7 @@ use super::super::command::{Asked, By, Command, Refused};
 use super::super::context::Ctx;
 use super::super::ids;
 use super::super::journal::Answer;
+use super::super::view::Change;
 use super::Controller;
 
 impl Controller {
@@ -25,6 +26,12 @@ impl Controller {
     fn obey(&mut self, by: &By, command: Command, cx: &mut Ctx<'_>) -> Result<(), Refused> {
         match command {
             Command::Reconfigure(reconfiguration) => self.reconfigure(*reconfiguration, cx),
+            // The switch has it.
+            Command::HandleCalls { .. } => {
+                let what = "call-handling".to_owned();
+                self.publisher.change(cx.now, Change::Config { what });
+                Ok(())
+            }
             Command::Intent { agent, intent } => {
                 let agent = self.rights().agent(&agent)?;
                 let intent = intent.into();

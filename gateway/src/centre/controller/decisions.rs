@@ -7,7 +7,6 @@ use sans_io::Time;
 use super::super::context::Ctx;
 use super::super::view;
 use super::Controller;
-use crate::routing::Destination;
 
 impl Controller {
     /// Acts on an output of the engine; the result must be reported to the engine. A call of the engine's may have none here: one from
@@ -111,9 +110,9 @@ impl Controller {
         let released = call.release(cx.now);
         debug_assert_eq!(released, Default::default(), "a queue has no agent's call");
         if let Target::Number(number) = target
-            && let Destination::Party(party) = cx.routing.route(cx.now, Origin::Gateway, &number)
+            && let Ok(callee) = cx.routing.phone(cx.now, Origin::Gateway, &number)
         {
-            self.forward(id, (*party, number), None, cx);
+            self.forward(id, (callee, number), None, cx);
         } else {
             // The engine takes overflow into another queue by itself.
             self.with(id, cx, |call, cx| call.terminate(cx));

@@ -4,6 +4,7 @@ use session_core::{CallRecord, SessionId};
 
 use super::super::context::Ctx;
 use super::super::direct::{self, Arrived, DirectCalls};
+use super::super::view::Parking;
 use super::Controller;
 
 impl Controller {
@@ -14,6 +15,11 @@ impl Controller {
             let (direct, context) = self.direct_calls(cx);
             direct.arrived(id, arrived, &context);
         }
+    }
+
+    /// Takes note of where a direct call is parked; `None`: it is no longer.
+    pub fn park(&mut self, session: SessionId, parking: Option<Parking>, cx: &Ctx<'_>) {
+        self.direct.park(cx.now, session, parking);
     }
 
     /// Publishes the direct calls that changed, once it is time.

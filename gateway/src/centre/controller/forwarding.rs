@@ -1,15 +1,15 @@
 //! Forwarding: a phone outside of the call centre rings for a caller, who may come back to the queue.
 
 use call_engine::acd::{CallId, Enqueue, Input, QueueId};
-use session_core::Party;
 
 use super::super::call::Call;
 use super::super::context::Ctx;
 use super::Controller;
+use crate::routing::Callee;
 
 impl Controller {
     /// Forwards the call of an agent, who is out of it. If nobody answers, the caller waits in the queue again.
-    pub(super) fn forward_from_agent(&mut self, id: CallId, to: (Party, String), cx: &mut Ctx<'_>) {
+    pub(super) fn forward_from_agent(&mut self, id: CallId, to: (Callee, String), cx: &mut Ctx<'_>) {
         let queue = self.calls.get(&id).map(Call::queue);
         self.with(id, cx, |call, cx| call.resume(cx));
         self.input(Input::Ended { call: id }, cx);
@@ -21,7 +21,7 @@ impl Controller {
     pub(super) fn forward(
         &mut self,
         id: CallId,
-        to: (Party, String),
+        to: (Callee, String),
         fallback: Option<QueueId>,
         cx: &mut Ctx<'_>,
     ) {

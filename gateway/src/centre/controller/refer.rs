@@ -80,7 +80,13 @@ impl Controller {
                 }
                 _ => Target::Number(number.to_owned()),
             },
-            Destination::Application(_) | Destination::Nobody(_) => return Err(Refused::NotAllowed),
+            // A group is a party here.
+            Destination::Group(_)
+            | Destination::Park(_)
+            | Destination::Application(_)
+            | Destination::Nobody(_) => {
+                return Err(Refused::NotAllowed);
+            }
         };
         // A phone that is let go because it asked for this gets a success.
         self.transfer(id, target, cx)?;

@@ -6,6 +6,7 @@ use super::super::command::{Refused, Target};
 use super::super::context::Ctx;
 use super::Controller;
 use super::commands::check;
+use crate::routing::Callee;
 
 impl Controller {
     pub(super) fn transfer(&mut self, id: CallId, to: Target, cx: &mut Ctx<'_>) -> Result<(), Refused> {
@@ -29,7 +30,11 @@ impl Controller {
             }
             number @ Target::Number(_) => {
                 let target = self.targets(cx).party(agent, &number)?;
-                self.forward_from_agent(id, (target.party, target.name), cx);
+                let callee = Callee {
+                    party: target.party,
+                    diversions: target.diversions,
+                };
+                self.forward_from_agent(id, (callee, target.name), cx);
                 Ok(())
             }
         }

@@ -54,6 +54,7 @@ impl DirectCall {
             notes: Vec::new(),
             disposition: None,
             consult: None,
+            parked: self.parked.clone(),
         }
     }
 

@@ -6,7 +6,7 @@ use session_core::{CallRecord, Cause};
 use super::super::directory::Directory;
 use super::super::history;
 use super::super::ids;
-use super::super::view::{Call, Mode, Moment, Mos, Outcome, Record, RecordLeg};
+use super::super::view::{Call, Mode, Moment, Mos, Outcome, Record, RecordForwarding, RecordLeg};
 use super::DirectCall;
 use crate::call_log::{hung_up_by, reason};
 
@@ -26,6 +26,7 @@ impl DirectCall {
             id: ids::direct_record(self.id),
             call: ids::call(self.id),
             outcome,
+            forwarded: call.forwarded.iter().map(RecordForwarding::from).collect(),
             mos: mos(&legs, |leg| leg.mode == Mode::Party),
             code: Some(call.code.get()),
             reason: Some(reason(call)),
@@ -67,6 +68,7 @@ pub(in crate::centre) fn lost(call: Call, at: Moment) -> Record {
         queue_name: String::new(),
         from: call.from,
         to: call.to,
+        forwarded: Vec::new(),
         entered_at: call.entered_at,
         answered_at: call.answered_at,
         ended_at: at,

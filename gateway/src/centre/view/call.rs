@@ -103,6 +103,20 @@ pub struct Call {
     pub disposition: Option<String>,
     /// Consultation that the agent has under way.
     pub consult: Option<Consult>,
+    /// Slot in which a direct call is parked.
+    #[serde(default)]
+    pub parked: Option<Parking>,
+}
+
+/// Slot of a parked call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Parking {
+    /// Number of the slot, by which a user takes the call back.
+    pub slot: String,
+    /// Name of the user who parked it.
+    pub by: Option<String>,
+    /// Time since when it waits.
+    pub since: Moment,
 }
 
 /// A participant in a call.

@@ -70,7 +70,7 @@ pub enum Change {
     /// The registration of a trunk, or a target of it, is not as before.
     #[serde(rename = "trunk.changed")]
     Trunk(Trunk),
-    /// Something was configured: `agents`, `queues`, `pause-reasons`, `dispositions`.
+    /// Something was configured: `agents`, `queues`, `pause-reasons`, `dispositions`, `call-handling`.
     #[serde(rename = "config.changed")]
     Config {
         /// Name of the list that changed.

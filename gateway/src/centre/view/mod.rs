@@ -12,13 +12,15 @@ mod trunk;
 
 pub use agent::{Agent, AgentDay, AgentName, Intent, IntentKind, Reach, Status};
 pub use assignment::{Assignment, AssignmentEnd};
-pub use call::{Call, CallKind, CallPhase, Consult, ConsultState, Mode, Participant, ParticipantKind, Party};
+pub use call::{
+    Call, CallKind, CallPhase, Consult, ConsultState, Mode, Parking, Participant, ParticipantKind, Party,
+};
 pub use change::Change;
 pub use leg::{CallLeg, LegDirection, LegEnd, LegEndedBy, LegMedia, LegState, RecordLeg, SipReason};
 pub use moment::Moment;
 pub(crate) use queue::queue_numbers;
 pub use queue::{Queue, QueueAlarms, QueueDay, QueueLive, QueueName};
-pub use record::{AgentNotes, HungUpBy, Mos, Outcome, Record, RecordKind};
+pub use record::{AgentNotes, HungUpBy, Mos, Outcome, Record, RecordForwarding, RecordKind};
 pub use trunk::{Trunk, TrunkRegistration, TrunkRegistrationState, TrunkTarget, TrunkTargetState};
 pub(crate) use trunk::{silence, trouble};
 

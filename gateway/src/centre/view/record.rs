@@ -1,6 +1,7 @@
 //! Records of calls that are over, and notes about calls.
 
 use serde::{Deserialize, Serialize};
+use session_core::Forwarding;
 use utoipa::ToSchema;
 
 use super::{AgentName, CallKind, Moment, Party, RecordLeg};
@@ -88,6 +89,9 @@ pub struct Record {
     pub from: Party,
     /// Number or name that was dialled.
     pub to: String,
+    /// Forwardings of the call, in order: by users, their phones, and ring groups.
+    #[serde(default)]
+    pub forwarded: Vec<RecordForwarding>,
     /// Time at which the call arrived.
     pub entered_at: Moment,
     /// Time at which an agent and the caller first heard each other.
@@ -125,6 +129,27 @@ pub struct Record {
     /// Legs of the call in the order in which they began.
     #[serde(default)]
     pub legs: Vec<RecordLeg>,
+}
+
+/// A step on the way of a call that was forwarded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RecordForwarding {
+    /// Number or name that was called.
+    pub by: String,
+    /// Reason: `unconditional`, `user-busy`, `no-answer`, `unavailable`, `do-not-disturb`, `deflection`, or another one of RFC 5806.
+    pub reason: String,
+    /// Number or name that was called instead.
+    pub to: String,
+}
+
+impl From<&Forwarding> for RecordForwarding {
+    fn from(step: &Forwarding) -> RecordForwarding {
+        RecordForwarding {
+            by: step.by.clone(),
+            reason: step.reason.as_str().to_owned(),
+            to: step.to.clone(),
+        }
+    }
 }
 
 /// Notes of one agent about a call.

@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::configure::choices::{dispositions, pause_reasons};
-use super::configure::{queues, users};
+use super::configure::{call_handling, groups, queues, users};
 use super::problem::{Code, FieldError, PROBLEM_JSON, ProblemDetails};
 use super::{
     Api, admin, agent, bans, calls, events, health, live, metrics, records, sign_in, statistics, supervise,
@@ -91,6 +91,17 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(statistics::agents))
         .routes(routes!(users::list, users::post))
         .routes(routes!(users::get, users::put, users::delete))
+        .routes(routes!(
+            call_handling::own,
+            call_handling::put_own,
+            call_handling::reset_own
+        ))
+        .routes(routes!(
+            call_handling::get,
+            call_handling::put,
+            call_handling::delete
+        ))
+        .routes(routes!(groups::list))
         .routes(routes!(admin::keys, admin::make_key))
         .routes(routes!(admin::remove_key))
         .routes(routes!(trunks::list))

@@ -171,6 +171,45 @@ fn rewrites_keep_what_is_no_capture() {
 }
 
 #[test]
+fn a_ring_group_is_called_by_a_rule_its_number_or_its_name_unless_a_user_has_it() {
+    let groups = [("7100", "sales"), ("sales", "sales"), ("1001", "sales")];
+    let plan = DialPlan::new(
+        vec![rule("88", None, Action::Group("sales".into()))],
+        ["1001".to_owned()],
+    )
+    .with_groups(groups.map(|(number, name)| (number.to_owned(), name.to_owned())));
+    let decide = |number: &str| {
+        let origin = Origin::Trunk("carrier".into());
+        plan.decide(&CallRequest::new(origin, number, Time::default()))
+    };
+    let group = Decision::Group { name: "sales".into() };
+    for number in ["88", "7100", "71-00", "sales"] {
+        assert_eq!(decide(number), group, "{number}");
+    }
+    assert_eq!(decide("1001"), Decision::User { name: "1001".into() });
+}
+
+#[test]
+fn users_alone_reach_parked_calls() {
+    let slots = ["701", "702"].map(str::to_owned);
+    let plan = DialPlan::new(Vec::new(), ["1001".to_owned()]).with_park("700".into(), slots);
+    let decide =
+        |origin: Origin, number: &str| plan.decide(&CallRequest::new(origin, number, Time::default()));
+    let user = || Origin::User("1001".into());
+    assert_eq!(decide(user(), "700"), Decision::Park { slot: None });
+    let slot = Some("702".to_owned());
+    assert_eq!(decide(user(), "702"), Decision::Park { slot });
+    assert_eq!(decide(user(), "703"), Decision::Reject { code: 404 });
+    for origin in [
+        Origin::Trunk("carrier".into()),
+        Origin::Anonymous,
+        Origin::Gateway,
+    ] {
+        assert_eq!(decide(origin, "701"), Decision::Reject { code: 404 });
+    }
+}
+
+#[test]
 fn a_rule_for_numbers_in_e164_is_one_for_every_way_of_dialling_them() {
     let mut home = rule("+4930.", None, Action::Trunk("berlin".into()));
     home.caller_id = Some(CallerId::Pass);

@@ -88,6 +88,7 @@ impl Call {
         }
         cx.timers.cancel(Timer::Session(self.id));
         cx.timers.cancel(Timer::Absent(self.id));
+        cx.timers.cancel(Timer::Attempt(self.id));
         if let Some(bridge) = self.shared_bridge() {
             cx.bridge_changed(bridge);
         }
@@ -179,6 +180,7 @@ impl Call {
             source: self.source.clone(),
             from: self.from.user.clone(),
             to: self.to.clone(),
+            forwarded: std::mem::take(&mut self.forwarded),
             began: self.began,
             answered: self.answered,
             ended: ending.at,

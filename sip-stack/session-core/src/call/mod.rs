@@ -35,7 +35,7 @@ use crate::dial::{Caller, Dialling, Ringing};
 use crate::event::Source;
 use crate::identity::Identity;
 use crate::leg::{Leg, Membership, Part, Purpose, Seat};
-use crate::record::{Fault, LegRecord};
+use crate::record::{Fault, Forwarding, LegRecord};
 use crate::upstream::Outward;
 
 /// A call. Unique among all that [`Config::first_id`](crate::Config::first_id) keeps apart.
@@ -51,6 +51,8 @@ pub(crate) struct Call {
     /// Identity of its caller beside what is shown.
     identity: Identity,
     to: String,
+    /// Forwardings of it by us, in order.
+    forwarded: Vec<Forwarding>,
     /// `Max-Forwards` of the caller's INVITE, at least 1; calls dialled for it get one less.
     max_forwards: u8,
     began: Time,
@@ -62,6 +64,8 @@ pub(crate) struct Call {
     /// Members that came so far.
     came: u32,
     dialling: Option<Dialling>,
+    /// What the last dial came to, while the application decides what comes next.
+    failed: Option<End>,
     /// Invitations that ring.
     invitations: Vec<Ringing>,
     lifetime: Lifetime,
@@ -110,6 +114,7 @@ impl Call {
             from: new.from,
             identity: new.identity,
             to: new.to,
+            forwarded: Vec::new(),
             max_forwards: new.max_forwards,
             began: new.began,
             answered: new.answered,
@@ -117,6 +122,7 @@ impl Call {
             legs: Vec::new(),
             came: 0,
             dialling: None,
+            failed: None,
             invitations: Vec::new(),
             lifetime: Lifetime::Two,
             grace: None,
@@ -145,6 +151,15 @@ impl Call {
     /// Identity of its caller beside what is shown.
     pub(crate) fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    pub(crate) fn identity_mut(&mut self) -> &mut Identity {
+        &mut self.identity
+    }
+
+    /// Notes a step of its way.
+    pub(crate) fn add_forwarding(&mut self, step: Forwarding) {
+        self.forwarded.push(step);
     }
 
     /// Number or name that was dialled.
@@ -317,6 +332,20 @@ impl Call {
 
     pub(crate) fn set_dialling(&mut self, dialling: Option<Dialling>) {
         self.dialling = dialling;
+    }
+
+    /// What the last dial came to, if nobody was called since.
+    pub(crate) fn failed(&self) -> Option<End> {
+        self.failed
+    }
+
+    pub(crate) fn set_failed(&mut self, failed: Option<End>) {
+        self.failed = failed;
+    }
+
+    /// Number or name that was called last: the one that was dialled, or that the call was forwarded to.
+    pub(crate) fn called(&self) -> &str {
+        self.forwarded.last().map_or(&self.to, |step| &step.to)
     }
 
     /// Legs that ring because it is dialled.

@@ -70,6 +70,9 @@ impl Branch {
     /// # Errors
     /// Why it cannot be called now: 404 unknown user or trunk, 480 not registered, 503 no channel free at a trunk or too many calls.
     pub(super) fn all_of(cx: &mut Context, now: Time, party: &Party) -> Result<Vec<Branch>, Refusal> {
+        if let Party::Any(parties) = party {
+            return Branch::of_any(cx, now, parties);
+        }
         match party.route(cx) {
             Some(route) => Ok(vec![route.next(cx, now)?]),
             None => Branch::of_others(cx, party),
@@ -88,8 +91,8 @@ impl Branch {
     fn of_others(cx: &Context, party: &Party) -> Result<Vec<Branch>, Refusal> {
         match party {
             Party::User(name) => Branch::of_user(cx, name),
-            Party::Trunk { .. } | Party::Trunks { .. } => {
-                debug_assert!(false, "a party at a trunk has a route");
+            Party::Trunk { .. } | Party::Trunks { .. } | Party::Any(_) => {
+                debug_assert!(false, "such a party is asked for in another way");
                 Err(Refusal::unknown())
             }
             Party::Uri {
@@ -334,8 +337,8 @@ pub(super) struct Ring {
     pub(super) timeout: Duration,
     /// Headers of the application.
     pub(super) headers: Vec<(String, String)>,
-    /// Diversion that leads to it.
-    pub(super) diverted: Option<Diversion>,
+    /// Diversions that lead to it, the first one first.
+    pub(super) diverted: Vec<Diversion>,
 }
 
 impl Ring {
@@ -390,8 +393,8 @@ impl Call {
             true => self.identity().clone(),
             false => Identity::ours(caller),
         };
-        if let Some(diverted) = ring.diverted.clone() {
-            identity.divert(diverted);
+        for diverted in &ring.diverted {
+            identity.divert(diverted.clone());
         }
         let max_forwards = self.max_forwards().saturating_sub(1);
         let invite = Box::new(branch.invite(cx, (caller, &identity), max_forwards, ring));

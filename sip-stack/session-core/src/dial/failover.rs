@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use media_core::control::LegId;
 use sans_io::Time;
+use sip_core::endpoint::Reason;
 use sip_core::flow::Flow;
 use sip_core::message::{StatusClass, StatusCode};
 
@@ -16,7 +17,7 @@ use crate::coordinator::Timer;
 use crate::event::Event;
 use crate::identity::Diversion;
 use crate::leg::Leg;
-use crate::record::Cause;
+use crate::record::{Cause, Fault};
 use std::time::Duration;
 
 /// A dial in progress. Its branches are legs of the call.
@@ -32,6 +33,10 @@ pub(crate) struct Dialling {
     on_failure: OnFailure,
     /// Time that each branch may ring.
     ring_timeout: Duration,
+    /// End of the present attempt, if there is a limit.
+    until: Option<Time>,
+    /// True if a branch of the present attempt rang.
+    rang: bool,
     /// Caller as shown.
     caller: Caller,
     /// Condition for the next attempt.
@@ -57,6 +62,8 @@ impl Dialling {
             retry_after: None,
             on_failure,
             ring_timeout,
+            until: None,
+            rang: false,
             caller,
             next: Next::IfUnanswered,
             attempts: VecDeque::new(),
@@ -74,6 +81,11 @@ impl Dialling {
 
     pub(super) fn hear_early(&mut self, branch: LegId) {
         self.early.get_or_insert(branch);
+    }
+
+    /// A branch rings, or makes progress.
+    pub(super) fn rings(&mut self) {
+        self.rang = true;
     }
 
     /// Time that each branch may ring, and the caller as shown.
@@ -169,10 +181,18 @@ impl Dialling {
         !self.diverted.is_empty() || !self.absent.is_empty()
     }
 
+    /// Nobody but the phone of that leg, which names another place, is called or will be.
+    pub(super) fn has_only(&self, leg: LegId) -> bool {
+        self.absent.is_empty()
+            && self.attempts.is_empty()
+            && self.diverted.iter().all(|(other, _)| *other == leg)
+    }
+
     /// The next attempt, if what came of those before allows one.
     fn next_attempt(&mut self) -> Option<Attempt> {
         let allowed = match self.next {
             Next::IfUnanswered => !self.best.is_some_and(is_for_all_phones),
+            Next::InAnyCase => true,
             Next::IfUnreachable => self.best.is_none_or(says_unreachable),
         };
         self.attempts.pop_front_if(|_| allowed)
@@ -197,6 +217,7 @@ impl Call {
             dialling.attempts.extend(attempts);
         }
         self.set_fault(None);
+        self.set_failed(None);
         if let Some(attempt) = first {
             self.start_attempt(cx, now, attempt, &caller);
         }
@@ -225,7 +246,44 @@ impl Call {
             }
             dialling.ring_timeout = attempt.ring_timeout;
             dialling.next = attempt.next;
+            dialling.rang = false;
+            dialling.until = attempt.within.map(|within| now + within);
+            match dialling.until {
+                Some(until) => {
+                    cx.timers
+                        .set(Timer::Attempt(self.id()), until, "time for an attempt");
+                }
+                None => {
+                    cx.timers.cancel(Timer::Attempt(self.id()));
+                }
+            }
         }
+    }
+
+    /// The time for an attempt is over: its phones stop ringing, as when each had rung for as long as it may.
+    pub(crate) fn attempt_over(&mut self, cx: &mut Context, now: Time) {
+        let is_due = |dialling: &Dialling| dialling.until.is_some_and(|until| until <= now);
+        // Else it was answered meanwhile, or another attempt began.
+        if !self.dialling().is_some_and(is_due) {
+            return;
+        }
+        let ringing: Vec<LegId> = self.branches().map(Leg::id).collect();
+        for leg in ringing {
+            self.remove_member(leg);
+            self.end_leg(cx, now, leg, Some(not_answered()));
+            if let Some(dialling) = self.dialling_mut() {
+                dialling.forget(leg);
+            }
+        }
+        if let Some(dialling) = self.dialling_mut() {
+            dialling.until = None;
+            dialling.give_absent_up();
+            dialling.note(StatusCode::TEMPORARILY_UNAVAILABLE);
+        }
+        self.set_fault(Some(Fault::NoAnswer));
+        self.dial_settled(cx, now);
+        self.conclude(cx);
+        self.wire(cx);
     }
 
     /// Nobody is left to answer: tries the next attempt, or says so, or refuses the caller.
@@ -240,30 +298,34 @@ impl Call {
                 continue;
             }
             let (code, reason, on_failure) = (dialling.best, dialling.reason, dialling.on_failure);
-            let retry_after = dialling.retry_after;
+            let (retry_after, rang) = (dialling.retry_after, dialling.rang);
             let code = code.unwrap_or(StatusCode::TEMPORARILY_UNAVAILABLE);
             self.set_dialling(None);
+            cx.timers.cancel(Timer::Attempt(self.id()));
             cx.event(Event::DialFailed {
                 session: self.id(),
                 code,
+                rang,
             });
+            let end = End {
+                reason,
+                retry_after: retry_after.filter(|_| code == StatusCode::SERVICE_UNAVAILABLE),
+                ..End::new(Cause::Refused, code)
+            };
             if on_failure == OnFailure::Reject {
-                let end = End::new(Cause::Refused, code);
-                let retry_after = retry_after.filter(|_| code == StatusCode::SERVICE_UNAVAILABLE);
-                self.end(
-                    cx,
-                    now,
-                    End {
-                        reason,
-                        retry_after,
-                        ..end
-                    },
-                );
+                self.end(cx, now, end);
             } else {
+                self.set_failed(Some(end));
                 cx.timers.cancel(Timer::Session(self.id()));
             }
             return;
         }
+    }
+
+    /// Refuses its caller with what the last dial came to, or with `otherwise` if there was none.
+    pub(crate) fn refuse_failed(&mut self, cx: &mut Context, now: Time, otherwise: StatusCode) {
+        let end = self.failed();
+        self.end(cx, now, end.unwrap_or(End::new(Cause::Refused, otherwise)));
     }
 
     /// Nobody rings for it, nor may yet: the caller may be answered for something else. False if somebody does.
@@ -279,6 +341,15 @@ impl Call {
     pub(super) fn branches_of(&self, user: &str) -> Vec<LegId> {
         let theirs = self.branches().filter(|l| l.user() == Some(user));
         theirs.map(Leg::id).collect()
+    }
+}
+
+/// Reason (RFC 3326) of the CANCEL to phones that rang for as long as they may.
+fn not_answered() -> Reason {
+    Reason {
+        protocol: "SIP".into(),
+        cause: Some(StatusCode::REQUEST_TIMEOUT.get()),
+        text: Some("Ringing limit".into()),
     }
 }
 

@@ -25,8 +25,8 @@ pub struct Invitation {
     pub ring_timeout: Duration,
     /// Headers of the INVITE: names and values without CR, LF and NUL.
     pub headers: Vec<(String, String)>,
-    /// Diversion that leads to the party.
-    pub diverted: Option<Diversion>,
+    /// Diversions that lead to the party, the first one first.
+    pub diverted: Vec<Diversion>,
 }
 
 /// An invitation that rings. Its first branch names it.

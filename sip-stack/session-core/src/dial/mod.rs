@@ -66,6 +66,8 @@ pub enum Party {
         /// Whoever it is on account of, for caps; `None`: the gateway itself.
         on_account_of: Option<Source>,
     },
+    /// Whoever of these answers first.
+    Any(Vec<Party>),
     /// Any SIP URI.
     Uri {
         /// Request-URI and To.
@@ -98,7 +100,7 @@ impl Party {
                 let shown = (caller_id.clone(), on_account_of.clone());
                 Some(Route::new(cx, tiers, number, shown))
             }
-            Party::User(_) | Party::Uri { .. } => None,
+            Party::User(_) | Party::Any(_) | Party::Uri { .. } => None,
         }
     }
 }
@@ -121,6 +123,7 @@ impl Dial {
         let attempt = Attempt {
             parties,
             ring_timeout,
+            within: None,
             next: Next::IfUnanswered,
         };
         Dial {
@@ -138,6 +141,8 @@ pub struct Attempt {
     pub parties: Vec<Party>,
     /// Time that each branch may ring without a provisional response between.
     pub ring_timeout: Duration,
+    /// Time for the attempt as a whole, whatever the branches say meanwhile; `None`: no such limit.
+    pub within: Option<Duration>,
     /// Condition for the attempt after this one.
     pub next: Next,
 }
@@ -147,6 +152,8 @@ pub struct Attempt {
 pub enum Next {
     /// Nobody answered, for whatever reason but a 6xx, which speaks for everybody (RFC 3261 §16.7).
     IfUnanswered,
+    /// Nobody answered, for whatever reason: each party speaks for itself alone.
+    InAnyCase,
     /// Nobody could be reached (408, 480, 5xx): a party that is busy or declines is not tried by another way.
     IfUnreachable,
 }

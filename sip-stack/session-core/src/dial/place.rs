@@ -6,6 +6,7 @@ use sip_core::endpoint::{Body, Headers, OutgoingRequest};
 use sip_core::message::{Method, StatusCode};
 
 use super::branch::{Branch, Ring, user_text};
+use super::route::Refusal;
 use super::{Caller, Dialling, OnFailure, OutgoingCall, Party};
 use crate::call::Call;
 use crate::context::Context;
@@ -63,6 +64,23 @@ impl Place {
     /// Number or name there.
     pub(crate) fn number(&self) -> String {
         user_text(&self.0.uri)
+    }
+}
+
+impl Branch {
+    /// The places of several parties, at least one.
+    pub(super) fn of_any(cx: &mut Context, now: Time, parties: &[Party]) -> Result<Vec<Branch>, Refusal> {
+        let (mut found, mut refusal) = (Vec::new(), None);
+        for party in parties {
+            match Branch::all_of(cx, now, party) {
+                Ok(branches) => found.extend(branches),
+                Err(refused) => refusal = refusal.or(Some(refused)),
+            }
+        }
+        match found.is_empty() {
+            true => Err(refusal.unwrap_or(Refusal::unknown())),
+            false => Ok(found),
+        }
     }
 }
 

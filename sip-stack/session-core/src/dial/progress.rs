@@ -41,6 +41,9 @@ impl Call {
             l.connect(cx, *negotiated);
         }
         let early_media = progress.early_media;
+        if let Some(dialling) = self.dialling_mut() {
+            dialling.rings();
+        }
         if early_media && let Some(dialling) = self.dialling_mut() {
             dialling.hear_early(leg);
         }
@@ -107,6 +110,7 @@ impl Call {
         // Whatever others met is of no consequence.
         self.set_fault(None);
         cx.timers.cancel(Timer::Absent(self.id()));
+        cx.timers.cancel(Timer::Attempt(self.id()));
         self.set_dialling(None);
         if self.caller().is_none() {
             self.note_answered(now);

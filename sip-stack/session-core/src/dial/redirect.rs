@@ -16,9 +16,11 @@ use super::{Caller, Party};
 use crate::call::Call;
 use crate::config::Trunk;
 use crate::context::Context;
+use crate::coordinator::Timer;
 use crate::event::Event;
 use crate::identity::{Diversion, DiversionReason, diversions};
 use crate::leg::{Account, Device, Leg};
+use crate::record::Forwarding;
 
 /// Number of targets that redirections may lead to in one call.
 const REDIRECTIONS: usize = 5;
@@ -123,7 +125,7 @@ impl Call {
         };
         Diversion {
             by: Caller {
-                user: self.to().to_owned(),
+                user: self.called().to_owned(),
                 display: String::new(),
             },
             reason,
@@ -148,7 +150,7 @@ impl Call {
                 Ok(found) => {
                     for branch in found {
                         let ring = Ring {
-                            diverted: Some(diversion.clone()),
+                            diverted: vec![diversion.clone()],
                             ..Ring::within(timeout)
                         };
                         self.start_branch(cx, branch, &caller, ring);
@@ -164,13 +166,51 @@ impl Call {
         self.dial_settled(cx, now);
     }
 
+    /// True if nobody else rings, or may yet, than the phone of that leg, which names another place.
+    pub(crate) fn rings_alone(&self, leg: LegId) -> bool {
+        self.branches().next().is_none() && self.dialling().is_some_and(|dialling| dialling.has_only(leg))
+    }
+
+    /// Notes that the call goes on to `to`, for that reason, in place of the number that was called. Whoever is called from now on is told
+    /// so (RFC 5806, RFC 7044), and so is its record.
+    pub(crate) fn divert(&mut self, reason: DiversionReason, to: &str) {
+        self.note_diversion(
+            Diversion {
+                by: Caller {
+                    user: self.called().to_owned(),
+                    display: String::new(),
+                },
+                reason,
+                private: false,
+            },
+            to,
+        );
+    }
+
+    fn note_diversion(&mut self, diversion: Diversion, to: &str) {
+        self.add_forwarding(Forwarding {
+            by: diversion.by.user.clone(),
+            reason: diversion.reason,
+            to: to.to_owned(),
+        });
+        self.identity_mut().divert(diversion);
+    }
+
     /// The application's answer to [`Event::Diverted`] if nobody is to be dialled any more: the caller's leg, to be answered, and
     /// how that caller is shown. `None`, and as if the phone had not answered, while others still ring.
-    pub(crate) fn undial(&mut self, cx: &mut Context, now: Time, leg: LegId) -> Option<(LegId, Caller)> {
-        self.dialling_mut()?.take_diverted(leg)?;
+    pub(crate) fn undial(
+        &mut self,
+        cx: &mut Context,
+        now: Time,
+        leg: LegId,
+        to: &str,
+    ) -> Option<(LegId, Caller)> {
+        let diversion = self.dialling_mut()?.take_diverted(leg)?;
         if let Some(caller) = self.caller().map(Leg::id)
             && self.stop_dialling()
         {
+            cx.timers.cancel(Timer::Attempt(self.id()));
+            self.note_diversion(diversion, to);
             return Some((caller, self.from().clone()));
         }
         if let Some(dialling) = self.dialling_mut() {

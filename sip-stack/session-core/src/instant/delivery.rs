@@ -327,7 +327,9 @@ impl Recipient {
     pub(super) fn of(party: &Party) -> Recipient {
         match party {
             Party::User(user) => Recipient::User(user.clone()),
-            Party::Trunk { .. } | Party::Trunks { .. } | Party::Uri { .. } => Recipient::Elsewhere,
+            Party::Trunk { .. } | Party::Trunks { .. } | Party::Any(_) | Party::Uri { .. } => {
+                Recipient::Elsewhere
+            }
         }
     }
 

@@ -105,16 +105,20 @@ impl Coordinator {
 
     /// Answers [`Event::Watch`]: the watcher is told the state of this user from now on. Refused with 404 if there is no such user.
     pub fn admit_watch(&mut self, now: Time, subscription: SubscriptionId, user: &str) {
-        let is_known = self.context().directory.user(user).is_some();
+        match self.context().directory.user(user).is_some() {
+            true => self.grant_watch(now, subscription, user),
+            false => self.refuse_watch(subscription, StatusCode::NOT_FOUND),
+        }
+    }
+
+    /// Tells a watcher the state of whoever or whatever has that name from now on.
+    pub(super) fn grant_watch(&mut self, now: Time, subscription: SubscriptionId, user: &str) {
         let (watches, cx) = self.watches_mut();
         let Some(watch) = watches.watches.get_mut(&subscription) else {
             return;
         };
         if !matches!(watch.stage, Stage::Asked) {
             return;
-        }
-        if !is_known {
-            return self.refuse_watch(subscription, StatusCode::NOT_FOUND);
         }
         // Where a user's phones are (RFC 3680 §7), and what is in a mailbox (RFC 3842 §7), is nobody else's business.
         let is_private = matches!(watch.package, Package::Reg | Package::MessageSummary);

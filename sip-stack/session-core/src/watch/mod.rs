@@ -12,6 +12,7 @@
 //! | `publication` | PUBLISH (RFC 3903) |
 //! | `reg` | the package `reg` (RFC 3680) |
 //! | `mailbox`, `summary` | the package `message-summary` (RFC 3842), and what its documents say |
+//! | `places` | slots in which calls are parked |
 //! | `pick_up` | names by which a watcher picks a ringing call up (RFC 3891) |
 //! | `xml`, `xml_read` | XML, written and read |
 
@@ -21,6 +22,7 @@ mod mailbox;
 mod package;
 mod pick_up;
 mod pidf;
+mod places;
 mod presence;
 mod publication;
 mod reg;
@@ -32,6 +34,7 @@ mod xml_read;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use media_core::control::LegId;
 use sip_core::endpoint::{SubscriptionId, TerminationReason};
 
 use mailbox::Mailboxes;
@@ -70,6 +73,8 @@ pub(crate) struct Watches {
     /// Watches to end.
     ending: Vec<(SubscriptionId, TerminationReason)>,
     pick_ups: PickUps,
+    /// Leg of the call at each place that was watched or had one.
+    places: BTreeMap<String, Option<LegId>>,
     publications: Publications,
     mailboxes: Mailboxes,
     /// What users do, as the application knows it.

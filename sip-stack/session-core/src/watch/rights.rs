@@ -4,6 +4,7 @@
 use sans_io::Time;
 use sip_core::endpoint::{SubscriptionId, TerminationReason};
 
+use super::places::is_place;
 use super::{Stage, Watch, Watcher, Watches};
 use crate::context::Context;
 use crate::coordinator::Coordinator;
@@ -14,9 +15,10 @@ impl Coordinator {
     pub(crate) fn watchers_gone(&mut self, gone: &[String]) {
         let (watches, cx) = self.watches_mut();
         let is_gone = |name: &String| gone.contains(name);
+
         let ends = |watch: &Watch| match (&watch.by.source, &watch.stage) {
             (Source::User(name), _) if is_gone(name) => Some(TerminationReason::Rejected),
-            (_, Stage::Granted { user, .. }) if cx.directory.user(user).is_none() => {
+            (_, Stage::Granted { user, .. }) if cx.directory.user(user).is_none() && !is_place(user) => {
                 Some(TerminationReason::NoResource)
             }
             _ => None,

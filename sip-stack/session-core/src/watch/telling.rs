@@ -141,7 +141,7 @@ impl Coordinator {
 
     /// Dialogs of a user now, oldest first.
     fn dialogs_of(&mut self, user: &str) -> Vec<Dialog> {
-        let mut dialogs = Vec::new();
+        let mut dialogs: Vec<Dialog> = self.dialog_at(user).into_iter().collect();
         for leg in self.legs_of_user(user) {
             let dialog = self.call_of(leg).and_then(|call| call.watched(leg));
             if let Some(mut dialog) = dialog {
@@ -234,7 +234,7 @@ enum Extent {
 
 impl Call {
     /// A leg as its user's watchers see it; `None` once it is ending.
-    fn watched(&self, leg: media_core::control::LegId) -> Option<Dialog> {
+    pub(super) fn watched(&self, leg: media_core::control::LegId) -> Option<Dialog> {
         let l = self.leg(leg)?;
         let state = match l.info()?.state {
             LegState::Calling => DialogState::Trying,

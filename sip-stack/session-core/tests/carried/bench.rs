@@ -342,7 +342,7 @@ impl Bench {
         }
     }
 
-    /// Calls users by their name, and everything else by the carrier; only users may call the carrier.
+    /// Calls users by their name, and everything else by the carrier; `701` is a place for lamps; only users may call the carrier.
     fn decide(&mut self, event: &Event) {
         let now = self.now;
         let by = match event {
@@ -364,6 +364,9 @@ impl Bench {
             Event::Incoming { session, call, .. } => {
                 let dial = Dial::together(vec![party(&call.to)], Duration::from_secs(60), OnFailure::Reject);
                 self.gateway.dial(now, *session, dial);
+            }
+            Event::Watch { subscription, watch } if watch.number == "701" => {
+                self.gateway.admit_watch_of_place(now, *subscription, "701");
             }
             Event::Watch { subscription, watch } => match party(&watch.number) {
                 Party::User(user) => self.gateway.admit_watch(now, *subscription, &user),

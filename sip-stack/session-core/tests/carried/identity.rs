@@ -1,7 +1,9 @@
 //! Identity of callers: what goes from one side to the other, by the trust in each trunk.
 
-use session_core::identity::{AssertedIn, DiversionIn, IdentityPolicy};
-use session_core::{Access, Event};
+use std::time::Duration;
+
+use session_core::identity::{AssertedIn, DiversionIn, DiversionReason, IdentityPolicy};
+use session_core::{Access, Dial, Event, OnFailure, Party};
 use sip_core::message::{HeaderName, Message, Method, StatusCode};
 
 use super::bench::{Bench, CARRIER, OTHER, PHONE, config, sdp};
@@ -330,4 +332,53 @@ fn the_reason_of_one_side_reaches_the_other_without_its_text() {
     bench.receive(PHONE, text);
     let bye = bench.last(&Method::Bye).expect("a BYE");
     assert_eq!(bye.header(HeaderName::Reason), Some("Q.850;cause=16"));
+}
+
+#[test]
+fn a_call_that_the_application_sends_on_tells_of_each_step() {
+    let mut bench = bench(all(), true);
+    bench.register(PHONE, "");
+    bench.called_in("");
+    let session = bench.events.iter().find_map(Event::session).unwrap();
+    let steps = [
+        (DiversionReason::NoAnswer, "1002"),
+        (DiversionReason::DoNotDisturb, "0171234"),
+    ];
+    bench.act(|gateway, now| {
+        for (reason, to) in steps {
+            gateway.divert(session, reason, to);
+        }
+        let party = Party::Trunk {
+            name: "carrier".into(),
+            number: "0171234".into(),
+        };
+        let dial = Dial::together(vec![party], Duration::from_secs(60), OnFailure::Tell);
+        gateway.dial(now, session, dial);
+    });
+    let invite = bench.invited(CARRIER);
+    assert_eq!(
+        values(&invite, HeaderName::Diversion),
+        [
+            "<sip:1002@192.0.2.1>;reason=do-not-disturb;privacy=off",
+            "<sip:+49301234@192.0.2.1>;reason=no-answer;privacy=off",
+        ]
+    );
+    assert_eq!(
+        values(&invite, HeaderName::HistoryInfo)[1],
+        "<sip:1002@192.0.2.1;cause=408>;index=1.1;mp=1"
+    );
+    bench.act(|gateway, now| gateway.terminate_session(now, session));
+    bench.wait(40);
+    let record = bench.events.iter().find_map(|event| match event {
+        Event::Ended { record, .. } => Some(record),
+        _ => None,
+    });
+    let forwarded = record.unwrap().forwarded.iter();
+    let told: Vec<_> = forwarded
+        .map(|step| (&*step.by, step.reason, &*step.to))
+        .collect();
+    assert_eq!(
+        told,
+        [("+49301234", steps[0].0, "1002"), ("1002", steps[1].0, "0171234")]
+    );
 }

@@ -29,7 +29,7 @@ fn invitation(party: Party) -> Invitation {
         caller: None,
         ring_timeout: secs(30),
         headers: vec![("Alert-Info".into(), "<urn:alert:source:internal>".into())],
-        diverted: None,
+        diverted: Vec::new(),
     }
 }
 

@@ -14,6 +14,7 @@ fn to(trunk: &str, next: Next) -> Attempt {
             number: "777".into(),
         }],
         ring_timeout: Duration::from_secs(20),
+        within: None,
         next,
     }
 }

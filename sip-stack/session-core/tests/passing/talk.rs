@@ -214,7 +214,7 @@ impl Talk {
             caller: None,
             ring_timeout: Duration::from_secs(30),
             headers: Vec::new(),
-            diverted: None,
+            diverted: Vec::new(),
         };
         self.bench
             .act(|gateway, now| gateway.transfer(now, leg, invitation));

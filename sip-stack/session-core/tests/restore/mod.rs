@@ -91,7 +91,7 @@ fn a_caller_who_waits_hears_music_again_and_is_connected() {
         caller: None,
         ring_timeout: secs(30),
         headers: Vec::new(),
-        diverted: None,
+        diverted: Vec::new(),
     };
     world
         .verb(GATEWAY, |c, now| c.invite(now, session, invitation))

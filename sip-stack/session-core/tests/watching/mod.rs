@@ -338,3 +338,27 @@ fn a_page_watches_over_its_connection_and_is_forgotten_with_it() {
         "the NOTIFY under way found nobody"
     );
 }
+
+#[test]
+fn a_lamp_shows_the_call_that_is_put_at_a_place() {
+    let mut bench = bench();
+    let code = bench.authenticated(OTHER, "SUBSCRIBE", "sip:701@192.0.2.1", WANTS, "");
+    assert_eq!(code, StatusCode::OK);
+    let first = told(&mut bench, OTHER);
+    first.is_dialog_info("full", 0, "sip:701@192.0.2.1");
+    assert!(first.children.is_empty(), "nobody is there: {first:?}");
+    let invite = bench.called_in("");
+    bench.respond(PHONE, &invite, StatusCode::OK, "p", "", &sdp(11, 4_000, 0));
+    let leg = bench.last_leg();
+    bench.act(|gateway, _| gateway.show_at("701", Some(leg)));
+    let there = news(&mut bench);
+    let dialog = there.one("dialog");
+    assert_eq!(dialog.one("state").text, "confirmed");
+    assert_eq!(dialog.one("remote").one("identity").text, "sip:1001@192.0.2.1");
+    assert_eq!(dialog.attribute("call-id"), None, "it is taken by its number");
+    bench.act(|gateway, _| gateway.show_at("701", None));
+    assert_eq!(news(&mut bench).one("dialog").one("state").text, "terminated");
+    let presence = "Event: presence\r\nExpires: 600\r\n";
+    let code = bench.authenticated(OTHER, "SUBSCRIBE", "sip:701@192.0.2.1", presence, "");
+    assert_eq!(code, StatusCode::NOT_FOUND);
+}

@@ -628,7 +628,7 @@ impl World {
                         caller: None,
                         ring_timeout: Duration::from_secs(30),
                         headers: Vec::new(),
-                        diverted: None,
+                        diverted: Vec::new(),
                     };
                     coordinator.transfer(now, *leg, invitation);
                 }

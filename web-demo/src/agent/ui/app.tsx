@@ -5,6 +5,7 @@ import { W } from "../words";
 import type { AgentWorkspace } from "../workspace";
 import { Banners } from "./banners";
 import { CallView, stateOf } from "./call";
+import { CallHandlingPanel } from "./call_handling";
 import { Header } from "./header";
 import { Idle } from "./idle";
 import { OfferDialog } from "./offer";
@@ -45,6 +46,7 @@ function Workspace() {
         <div class="col col-side">
           <Recents />
           <Team />
+          <CallHandlingPanel />
           <SoundPanel />
         </div>
       </main>

@@ -62,7 +62,7 @@ function Row({ call }: { call: DirectCall }) {
       </td>
       <td>{call.trunks.join(", ") || "\u2013"}</td>
       <td>
-        <span class={`direct-state s-${call.state}`}>{CALL_STATE[call.state]}</span>
+        <span class={`direct-state s-${call.state}`}>{call.parked ? W.parkedIn(call.parked) : CALL_STATE[call.state]}</span>
       </td>
       <td>
         <Since at={call.since} />

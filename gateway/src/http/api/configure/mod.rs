@@ -1,8 +1,10 @@
-//! Users, queues, pause reasons and dispositions, as admins configure them.
+//! Users, queues, pause reasons, dispositions and call handling, as admins and users configure them.
 //!
 //! Each has an `ETag`; what changes or removes it says in `If-Match` which version it means (RFC 9110 §13.1.1).
 
+pub(super) mod call_handling;
 pub(super) mod choices;
+pub(super) mod groups;
 pub(super) mod queues;
 pub(super) mod users;
 
@@ -41,6 +43,7 @@ impl FromRequestParts<Api> for IfMatch {
         let version = |tag: &str| tag.strip_prefix("\"v")?.strip_suffix('"')?.parse().ok();
         Ok(IfMatch(match value.trim() {
             "*" => Match::Any,
+            OF_FILE => Match::File,
             tag => version(tag).map_or(Match::Never, Match::Version),
         }))
     }

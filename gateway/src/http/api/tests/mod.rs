@@ -1,6 +1,7 @@
 //! The API as a client sees it: requests into the router, a controller that answers as the signalling task would, and for every answer the
 //! rules that all answers obey.
 
+mod call_handling;
 mod configure;
 mod history;
 mod hostile;
@@ -425,6 +426,7 @@ pub(super) fn call(id: &str, agent: Option<&str>) -> Call {
         notes: Vec::new(),
         disposition: None,
         consult: None,
+        parked: None,
     }
 }
 
@@ -447,6 +449,7 @@ pub(super) fn record(call: &str, agents: &[&str]) -> Record {
         queue_name: "name of que_1".into(),
         from: Party::default(),
         to: "100".into(),
+        forwarded: Vec::new(),
         entered_at: moment(),
         answered_at: Some(moment()),
         ended_at: moment(),
