@@ -2,7 +2,7 @@
 //!
 //! All members of a bridge meet on one shard, its home. A member that was opened on another shard has a stand-in there: a leg
 //! with the same codecs whose transport is the lane between the two shards. Its own shard keeps the leg's sockets, keys, statistics,
-//! reports and applications, and a [`Tie`] to the home: what the peer sends goes to the stand-in as plain RTP, and what the
+//! reports and applications, and a `Tie` to the home: what the peer sends goes to the stand-in as plain RTP, and what the
 //! stand-in is to hear comes back the same way and is relayed to the peer. So relay, transcode, mix, roles and digits are done
 //! by the home as for its own legs.
 //!

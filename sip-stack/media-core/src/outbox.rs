@@ -20,8 +20,8 @@ pub enum Output<'a> {
         /// The datagram; valid until the next call.
         data: &'a [u8],
     },
-    /// Bind an even port for RTP and the odd one above it for RTCP. Answered by [`Input::Bound`] or
-    /// [`Input::BindFailed`].
+    /// Bind an even port for RTP and the odd one above it for RTCP. Answered by [`Input::Bound`](crate::shard::Input::Bound) or
+    /// [`Input::BindFailed`](crate::shard::Input::BindFailed).
     Bind {
         /// For this leg.
         leg: LegId,

@@ -1,5 +1,5 @@
-//! ICE (RFC 8445). Towards browsers we are lite (§2.5): [`lite`] answers their checks of STUN ([`stun`]), whose user name fragment
-//! ([`ufrag`]) says which leg they are for. Where we are what a browser is, [`full`] makes checks of its own.
+//! ICE (RFC 8445). Towards browsers we are lite (§2.5): `lite` answers their checks of STUN (`stun`), whose user name fragment
+//! (`ufrag`) says which leg they are for. Where we are what a browser is, `full` makes checks of its own.
 
 mod full;
 mod lite;

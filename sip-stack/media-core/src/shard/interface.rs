@@ -8,7 +8,7 @@ use crate::control::{Command, LegId, SocketId};
 pub enum Input {
     /// From signalling.
     Command(Command),
-    /// Answer to [`Output::Bind`]: the pair of sockets of a phone leg.
+    /// Answer to [`Output::Bind`](crate::shard::Output::Bind): the pair of sockets of a phone leg.
     Bound {
         /// The leg that they belong to.
         leg: LegId,
@@ -17,11 +17,11 @@ pub enum Input {
         /// The odd port above it.
         rtcp: (SocketId, SocketAddr),
     },
-    /// Answer to [`Output::Bind`]: no pair of ports was free, or the address is not ours.
+    /// Answer to [`Output::Bind`](crate::shard::Output::Bind): no pair of ports was free, or the address is not ours.
     BindFailed {
         /// The leg.
         leg: LegId,
     },
-    /// The moment that [`Output::Timeout`] named has come.
+    /// The moment that [`Output::Timeout`](crate::shard::Output::Timeout) named has come.
     Timeout,
 }

@@ -1,6 +1,6 @@
 //! All legs of one media thread. One owner, no I/O: datagrams and commands in, datagrams and events out.
 //!
-//! The packet path is [`Shard::handle_datagram`] -> which leg -> the leg opens and judges it -> [`crate::bridge`] -> the listener's
+//! The packet path is [`Shard::handle_datagram`] -> which leg -> the leg opens and judges it -> `bridge` -> the listener's
 //! header and protection. It neither allocates, locks, dispatches dynamically nor touches the timer queue; the exceptions are the
 //! first packet after a change (a codec's state is taken from the pool) and recording (a frame is handed over in a `Vec`).
 
