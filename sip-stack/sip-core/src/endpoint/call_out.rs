@@ -26,8 +26,14 @@ impl Endpoint {
         let local = call.from.to_string();
         let from = call.from.with_tag(&local_tag).to_string();
         let (uri, routes) = routed_to(&call.target, &call.request_uri);
-        let boundary = format!("part{:016x}", self.rng.u64());
-        let body = Body::mixed(call.body.clone(), &call.parts, &boundary);
+        let body = match call.parts.is_empty() {
+            true => call.body.clone(),
+            false => Body::mixed(
+                call.body.clone(),
+                &call.parts,
+                &format!("part{:016x}", self.rng.u64()),
+            ),
+        };
         let draft = Draft {
             uri,
             routes,

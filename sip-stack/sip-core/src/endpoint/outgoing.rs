@@ -48,11 +48,8 @@ pub struct Part {
 }
 
 impl Body {
-    /// A body of several parts (RFC 5621 §3), the given one first; `None` if there is none at all. `boundary` must be in none of them.
+    /// A body of several parts (RFC 5621 §3), the given one first; `boundary` must be in none of them.
     pub(super) fn mixed(first: Option<Body>, parts: &[Part], boundary: &str) -> Option<Body> {
-        if parts.is_empty() {
-            return first;
-        }
         let mut data = Vec::new();
         let mut put = |head: String, content: &[u8]| {
             data.extend_from_slice(format!("--{boundary}\r\n{head}\r\n").as_bytes());
