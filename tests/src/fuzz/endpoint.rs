@@ -416,9 +416,13 @@ impl Bench {
                 endpoint.accept_refer(now, usage, refer);
                 endpoint.notify_refer(now, usage, refer, StatusCode::OK);
             }
-            Event::Subscribe { subscription, .. } => {
+            Event::Subscribe {
+                subscription,
+                expires,
+                ..
+            } => {
                 let granted = Duration::from_secs(300);
-                match subscription.0 & 1 {
+                match expires.as_secs() & 1 {
                     0 => endpoint.accept_subscription(now, subscription, granted),
                     _ => endpoint.accept_relayed(now, subscription, granted),
                 }
@@ -429,7 +433,7 @@ impl Bench {
                 subscription,
                 expires,
                 ..
-            } => match subscription.0 & 2 {
+            } => match expires.as_secs() & 2 {
                 0 => endpoint.accept_refresh(now, subscription, expires),
                 _ => endpoint.refuse_refresh(now, subscription, StatusCode::UNAUTHORIZED, &none),
             },
