@@ -34,7 +34,7 @@ pub struct Routing {
 /// Call handling of users, and ring groups: where a call goes once the dial plan has said whom it is for.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
-    /// Of users who have some, by name.
+    /// Settings of users who have some, by name.
     handling: BTreeMap<String, CallHandling>,
     /// By name.
     groups: BTreeMap<String, RingGroup>,

@@ -26,11 +26,11 @@ pub struct Emergency {
     pub location: Option<Location>,
     /// True if trunks get `Resource-Priority` (RFC 7135).
     pub resource_priority: bool,
-    /// What users have of their own, by name.
+    /// Settings of users that have some of their own, by name.
     pub users: BTreeMap<String, OfUser>,
 }
 
-/// What a user has of their own in emergency calls.
+/// Settings of one user for emergency calls.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OfUser {
     /// Number to call back.

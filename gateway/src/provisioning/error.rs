@@ -61,7 +61,7 @@ impl From<StoreError> for ProvisioningError {
 pub enum Match {
     /// Whichever it is.
     Any,
-    /// What the file says.
+    /// Settings of the file.
     File,
     /// None that there ever was.
     Never,

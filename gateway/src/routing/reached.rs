@@ -1,4 +1,4 @@
-//! Where a call ends up that may be forwarded at once, and the members of ring groups: for whoever calls by an invitation.
+//! Ends of calls that may be forwarded at once, and the members of ring groups: for whoever calls by an invitation.
 
 use call_engine::{Broken, Chain, Forwarded, Origin, Treatment};
 use sans_io::Time;

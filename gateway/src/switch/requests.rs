@@ -30,9 +30,9 @@ pub enum Request {
 
 /// Configuration that the call centre took.
 enum Configured {
-    /// Of everything.
+    /// Everything.
     All(DialPlan, Reach, Option<Box<Settings>>),
-    /// Of calls to one user.
+    /// Handling of calls to one user.
     Handling(String, CallHandling),
 }
 

@@ -138,9 +138,9 @@ pub struct Chain {
 /// Reason why a call is not forwarded any further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
-    /// It came to this user before.
+    /// Circle: the call came to this user before.
     Loop,
-    /// It was forwarded [`MOST_FORWARDINGS`] times.
+    /// Chain of [`MOST_FORWARDINGS`] forwardings, which is as long as it may be.
     TooLong,
 }
 

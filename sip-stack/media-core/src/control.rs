@@ -66,7 +66,7 @@ pub enum LegKind {
         /// Our side's user name fragment and password.
         ice: IceCredentials,
     },
-    /// What a browser is, from its own side: full ICE, DTLS-SRTP and rtcp-mux on the first of a pair of ports of its own.
+    /// A browser from its own side: full ICE, DTLS-SRTP and rtcp-mux on the first of a pair of ports of its own.
     WebRtc {
         /// The address to bind; the shell picks the port in its range.
         local: std::net::IpAddr,

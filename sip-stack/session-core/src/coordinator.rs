@@ -94,7 +94,7 @@ pub enum Input {
     Fetched {
         /// The address.
         url: CertificateUrl,
-        /// What was found there, or why nothing was.
+        /// The certificate, or why there is none.
         answer: Result<Fetched, FetchError>,
     },
     /// A connection is that of a peer with these names: those of its certificate, which was checked, in lower case.

@@ -42,7 +42,7 @@ async fn run(tap: MediaTap, rate: SoundRate, mut sink: impl FnMut(AudioFrame<'_>
 /// Listener to a tapped leg: both directions, 20 ms at a time.
 pub(super) struct Ear {
     tap: MediaTap,
-    /// What the party says, and what it hears.
+    /// Sound of the party, and what it hears.
     playouts: [Playout; 2],
     packet: Vec<u8>,
     /// Time of the frame that is due; `None` before the first packet.

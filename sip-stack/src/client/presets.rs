@@ -50,7 +50,7 @@ pub fn secure_desk_phone(address: IpAddr, tls: ClientTls) -> Builder {
         .srtp(SrtpPolicy::Required)
 }
 
-/// What a page in a browser is to a gateway: `path` is that of its WebSocket, `/ws` for Cordboard.
+/// A phone as a page in a browser is one: `path` is that of the gateway's WebSocket, `/ws` for Cordboard.
 #[must_use]
 pub fn web_phone(address: IpAddr, path: &str, tls: ClientTls) -> Builder {
     Client::builder()

@@ -10,7 +10,7 @@ use crate::instant::InstantMessage;
 pub enum CallDecision {
     /// It is answered; its caller hears this until it is bridged, or silence.
     Accept(Option<Application>),
-    /// It is refused with this status, 300 to 699.
+    /// Refuses it with this status, 300 to 699.
     Reject(StatusCode),
     /// It rings until somebody decides: [`accept_incoming_call`](super::SessionCoordinator::accept_incoming_call) or
     /// [`reject_incoming_call`](super::SessionCoordinator::reject_incoming_call).
@@ -23,11 +23,11 @@ pub enum CallDecision {
 /// Fate of an instant message that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MessageDecision {
-    /// It is ours: its sender is told that it arrived.
+    /// Takes it: its sender is told that it arrived.
     Take,
-    /// It goes on to the registered user of this name, and waits for one who is absent; or to this SIP URI.
+    /// Passes it on to the registered user of this name, and keeps it for one who is absent; or to this SIP URI.
     Deliver(String),
-    /// It is refused with this status, 300 to 699.
+    /// Refuses it with this status, 300 to 699.
     Reject(StatusCode),
 }
 

@@ -1,4 +1,4 @@
-//! How users are reached: forwarding, do not disturb and ring groups, over the whole gateway.
+//! Reaching users: forwarding, do not disturb and ring groups, over the whole gateway.
 
 use call_engine::CallHandling;
 use cordboard::centre::view::{Change, Record, RecordKind};

@@ -29,7 +29,7 @@ pub enum Attestation {
     C,
 }
 
-/// What is known of the right of a caller to the number that is shown.
+/// Verdict on the right of a caller to the number that is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CallerVerification {
     /// The verdict.

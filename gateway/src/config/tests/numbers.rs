@@ -1,4 +1,4 @@
-//! How numbers are dialled, rules with hours and callers of their own, and caps.
+//! Numbers as they are dialled, rules with hours and callers of their own, and caps.
 
 use std::time::Duration;
 

@@ -76,7 +76,7 @@ enum State {
     Failed,
 }
 
-/// What an answer to a check of ours says.
+/// Meaning of an answer to a check of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// Not one, or not authentic.

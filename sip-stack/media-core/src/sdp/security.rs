@@ -18,9 +18,9 @@ pub(super) struct Secured {
     pub(super) mux: bool,
     /// `a=tls-id` (RFC 8842 §6): another value asks for another DTLS association.
     pub(super) tls_id: Option<String>,
-    /// It makes no checks of its own (RFC 8445 §2.5).
+    /// True if it makes no checks of its own (RFC 8445 §2.5).
     pub(super) lite: bool,
-    /// Where it is reached, best first: as far as it says, and as we understand it.
+    /// Addresses at which it says it is reached, best first, as far as we understand them.
     pub(super) candidates: Vec<SocketAddr>,
 }
 

@@ -65,7 +65,7 @@ pub(crate) struct Call {
     /// Members that came so far.
     came: u32,
     dialling: Option<Dialling>,
-    /// What the last dial came to, while the application decides what comes next.
+    /// Outcome of the last dial, while the application decides what comes next.
     failed: Option<End>,
     /// Invitations that ring.
     invitations: Vec<Ringing>,
@@ -343,7 +343,7 @@ impl Call {
         self.dialling = dialling;
     }
 
-    /// What the last dial came to, if nobody was called since.
+    /// Outcome of the last dial, if nobody was called since.
     pub(crate) fn failed(&self) -> Option<End> {
         self.failed
     }

@@ -454,7 +454,7 @@ impl Call {
         known.unwrap_or(caller).clone()
     }
 
-    /// What is known of the call, for whoever signs it. Another caller than the one of the call speaks for itself.
+    /// Facts about the call, for whoever signs it. Another caller than the one of the call speaks for itself.
     fn grounds(&self, caller: &Caller, identity: &Identity) -> Grounds {
         let source = self.source().filter(|_| caller == self.from());
         let (from_trunk, origin) = match source {

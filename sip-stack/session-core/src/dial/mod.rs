@@ -74,7 +74,7 @@ pub enum Party {
         tiers: Vec<Vec<(String, u16)>>,
         /// User part of the Request-URI.
         number: String,
-        /// What the call carries.
+        /// Location and other things that the call carries.
         call: Arc<EmergencyCall>,
     },
     /// Whoever of these answers first.

@@ -70,7 +70,7 @@ pub(crate) struct Leg {
     held: Option<Box<OutgoingInvite>>,
     /// Headers of our refusal, should we refuse it.
     refusal: Headers,
-    /// What is known of the call that its INVITE is for.
+    /// Facts about the call that its INVITE is for.
     grounds: Grounds,
 }
 

@@ -59,13 +59,13 @@ enum Slot {
 /// State of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Held {
-    /// It is here.
+    /// Here.
     Known(Arc<Chain>),
-    /// It could not be fetched.
+    /// Not to be had.
     Failed(Hindrance),
-    /// It is on its way.
+    /// On its way.
     Fetching,
-    /// It is to be fetched now.
+    /// To be fetched now.
     Missing,
 }
 

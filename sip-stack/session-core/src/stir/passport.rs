@@ -43,9 +43,9 @@ pub enum Kind {
 /// Reason for which an `Identity` header has no PASSporT that we read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PassportError {
-    /// It is of a kind that we do not know, and says nothing to us (RFC 8224 §6.2 step 1).
+    /// Kind that we do not know, and that says nothing to us (RFC 8224 §6.2 step 1).
     Unknown,
-    /// It has a flaw.
+    /// Flaw in it.
     Flawed(Flaw),
 }
 

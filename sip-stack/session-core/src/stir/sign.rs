@@ -51,10 +51,10 @@ pub struct NumberPattern {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotNumbers;
 
-/// What is known of a call that is signed.
+/// Facts about a call that is signed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Grounds {
-    /// It came from a trunk.
+    /// True if it came from a trunk.
     pub(crate) from_trunk: bool,
     /// Place where it came in, such as a trunk or a user: told to others as an identifier that means nothing to them.
     pub(crate) origin: String,

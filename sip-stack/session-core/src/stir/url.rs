@@ -16,11 +16,11 @@ pub struct CertificateUrl {
 /// Fault of a certificate's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UrlError {
-    /// It is longer than [`CertificateUrl::LONGEST`].
+    /// Longer than [`CertificateUrl::LONGEST`].
     TooLong,
-    /// It does not begin with `https://`.
+    /// Not beginning with `https://`.
     NotHttps,
-    /// It has characters that no URL has, a user, or a fragment.
+    /// With characters that no URL has, a user, or a fragment.
     Malformed,
     /// The port is none.
     Port,

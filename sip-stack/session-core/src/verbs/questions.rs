@@ -68,7 +68,7 @@ impl Coordinator {
         Some(self.leg(leg)?.party())
     }
 
-    /// Where the peer of a leg is reached within its dialog: its `Contact`. `None` before it gave one that is a SIP URI.
+    /// `Contact` of the peer of a leg, at which it is reached within its dialog. `None` before it gave one that is a SIP URI.
     #[must_use]
     pub fn peer_contact(&self, leg: LegId) -> Option<Uri> {
         let usage = self.leg(leg)?.usage()?;

@@ -70,7 +70,7 @@ fn full() -> Config {
     config
 }
 
-/// What the application does with the emergency calls that came.
+/// Places the emergency calls that came, as the application does.
 fn place(bench: &mut Bench) -> usize {
     let of = |event: &Event| match event {
         Event::Incoming { session, call, .. } => Some((*session, call.emergency.clone()?)),
