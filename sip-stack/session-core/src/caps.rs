@@ -107,10 +107,10 @@ impl Cap {
         (self.name.clone(), account)
     }
 
-    /// True if an account has used up what this cap allows.
-    fn is_reached(&self, account: &Account, now: Time) -> bool {
+    /// True if an account has used up what this cap allows. A call that goes on elsewhere (`again`) is one of the new ones already.
+    fn is_reached(&self, account: &Account, now: Time, again: bool) -> bool {
         self.calls.is_some_and(|most| account.live.len() >= most)
-            || self.rate.is_some_and(|rate| account.is_beyond(rate, now))
+            || (!again && self.rate.is_some_and(|rate| account.is_beyond(rate, now)))
             || self.talk.is_some_and(|talk| account.talk(talk, now) >= talk.most)
     }
 }
@@ -184,7 +184,7 @@ impl Caps {
         let about = |cap: &&Cap| cap.is_about(call.number);
         for cap in self.caps.iter().filter(about) {
             let account = self.accounts.get(&cap.key(call));
-            if account.is_some_and(|account| cap.is_reached(account, now)) {
+            if account.is_some_and(|account| cap.is_reached(account, now, again)) {
                 self.refused += 1;
                 return Err(cap.name.clone());
             }
@@ -352,7 +352,8 @@ mod tests {
         }
         assert_eq!(admitted.len(), 30);
         assert!(admitted.windows(4).all(|four| four[3] - four[0] >= 60));
-        let elsewhere = caps.admits(at(36_000), &by(&anna, "+1"), true);
+        assert!(caps.admits(at(35_999), &by(&anna, "+1"), false).is_err());
+        let elsewhere = caps.admits(at(35_999), &by(&anna, "+1"), true);
         assert_eq!(elsewhere, Ok(()), "one that goes on is not another one");
     }
 

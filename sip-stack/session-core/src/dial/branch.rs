@@ -15,6 +15,7 @@ use sip_core::uri::{Host, Uri};
 use super::route::{Refusal, Route};
 use super::{Caller, Party, Redirect, Way, trunk_uri};
 use crate::call::Call;
+use crate::caps::Outbound;
 use crate::config::CallerId;
 use crate::context::Context;
 use crate::emergency::{EmergencyCall, Urgent};
@@ -61,6 +62,8 @@ pub(super) struct Line {
     pub(super) user: Option<String>,
     /// True if the caller is not shown, whoever it is.
     pub(super) withheld: bool,
+    /// On whose account a call to a trunk is; `None`: the gateway's own.
+    pub(super) on_account_of: Option<Source>,
     /// Domain of `From`; `None`: that of the place if it asks for credentials, else ours.
     pub(super) domain: Option<String>,
     /// User part of `Contact`; `None`: that of `From`.
@@ -197,6 +200,7 @@ impl Branch {
                 (CallerId::Fixed(number), None) => Some(number.clone()),
             },
             withheld,
+            on_account_of: route.on_account_of().cloned(),
             domain: match &trunk.from_domain {
                 Some(domain) => Some(domain.clone()),
                 None => registered.then(|| trunk.domain().0.to_owned()),
@@ -231,6 +235,23 @@ impl Branch {
             urgent: route.urgent().clone(),
             route: Some(Box::new(route)),
         })
+    }
+
+    /// Counts a call to a trunk for caps. Calls of a PBX's clients are the PBX's.
+    fn count(&self, cx: &mut Context, leg: LegId, trunk: &str) {
+        if self.line.verbatim.is_some() {
+            return;
+        }
+        let known = cx
+            .directory
+            .trunk(trunk)
+            .map(|trunk| trunk.numbers.known(&self.party).into_owned());
+        let call = Outbound {
+            number: known.as_deref().unwrap_or(&self.party),
+            on_account_of: self.line.on_account_of.as_ref(),
+            trunk,
+        };
+        cx.caps.begin(leg, &call);
     }
 
     /// Address family that it speaks: that of its connection, or of the address that it is called at.
@@ -384,11 +405,9 @@ impl Call {
             && branch.urgent.is_none()
         {
             cx.trunks.expect(trunk, leg);
+            branch.count(cx, leg, trunk);
         }
         let route = branch.route.take();
-        if let Some(route) = &route {
-            route.count(cx, leg);
-        }
         let way = route.map(|route| Box::new(Way::new(*route, caller.clone(), ring.clone())));
         let wanted = MediaWanted {
             device: branch.device,

@@ -14,6 +14,7 @@ use sip_core::uri::Uri;
 use super::branch::{Branch, Line, Ring, host_text, user_text};
 use super::{Caller, Party};
 use crate::call::Call;
+use crate::caps::Outbound;
 use crate::config::Trunk;
 use crate::context::Context;
 use crate::coordinator::Timer;
@@ -244,6 +245,8 @@ impl Call {
         };
         let (timeout, caller) = dialling.settings();
         let mut known = dialling.redirected().to_vec();
+        // What comes takes the place of the leg, also where calls at a time are counted.
+        cx.caps.end(leg, now);
         for uri in contacts(response).into_iter().filter(Uri::is_sip) {
             let uri = plain(&uri);
             let text = uri.bare().to_string();
@@ -261,11 +264,30 @@ impl Call {
             if origin.urgent.is_none() && trunk.is_some_and(is_full) {
                 continue;
             }
+            let party = match trunk {
+                Some((_, trunk)) => trunk.numbers.read(&user_text(&uri)).into_owned(),
+                None => user_text(&uri),
+            };
+            if let Some(name) = origin.account.trunk().filter(|_| origin.urgent.is_none()) {
+                let number = trunk.map_or(party.clone(), |(_, trunk)| {
+                    trunk.numbers.known(&party).into_owned()
+                });
+                let call = Outbound {
+                    number: &number,
+                    on_account_of: origin.line.on_account_of.as_ref(),
+                    trunk: name,
+                };
+                if let Err(cap) = cx.caps.admits(now, &call, true) {
+                    let by = origin.line.on_account_of.clone();
+                    cx.event(Event::CapReached { cap, by });
+                    continue;
+                }
+            }
             let same_host = host_text(&uri) == host_text(&origin.uri);
             let branch = Branch {
                 target: Target::Uri { proxy: None },
                 device: Device::Phone,
-                party: user_text(&uri),
+                party,
                 uri,
                 account: origin.account.clone(),
                 codecs: origin.codecs.clone(),

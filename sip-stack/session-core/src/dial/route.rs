@@ -269,23 +269,9 @@ impl Route {
         &self.number
     }
 
-    /// The call that it makes at its last stop, as caps count it.
-    pub(super) fn count(&self, cx: &mut Context, leg: LegId) {
-        // No cap ends an emergency call.
-        if self.urgent.is_some() {
-            return;
-        }
-        let trunk = self.trunk();
-        let known = cx
-            .directory
-            .trunk(trunk)
-            .map(|trunk| trunk.numbers.known(&self.number).into_owned());
-        let call = Outbound {
-            number: known.as_deref().unwrap_or(&self.number),
-            on_account_of: self.on_account_of.as_ref(),
-            trunk,
-        };
-        cx.caps.begin(leg, &call);
+    /// On whose account it is; `None`: the gateway's own.
+    pub(super) fn on_account_of(&self) -> Option<&Source> {
+        self.on_account_of.as_ref()
     }
 
     /// Number that the trunks are shown; `None`: as each of them says.

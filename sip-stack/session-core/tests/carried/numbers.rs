@@ -215,3 +215,28 @@ fn a_call_ends_when_it_has_talked_for_as_long_as_it_may() {
     let code = bench.authenticated(PHONE, "INVITE", "sip:0034@192.0.2.1", "", &sdp(11, 4_000, 0));
     assert_eq!(code, StatusCode::FORBIDDEN);
 }
+
+#[test]
+fn a_trunk_that_redirects_leads_past_no_cap() {
+    let mut bench = capped(Cap {
+        calls: Some(1),
+        prefixes: vec!["0900".into()],
+        ..cap()
+    });
+    let moved = |bench: &mut Bench, dialled: &str, to: &str| {
+        let invite = call_out(bench, dialled);
+        let calls = bench.count(&Method::Invite);
+        let contact = format!("Contact: <sip:{to}@192.0.2.20>\r\n");
+        bench.respond(CARRIER, &invite, StatusCode::MOVED_TEMPORARILY, "c", &contact, "");
+        bench.count(&Method::Invite) - calls
+    };
+    assert_eq!(moved(&mut bench, "0301", "09001"), 1, "the first one");
+    let reached = |bench: &Bench| {
+        let is_it = |event: &&Event| matches!(event, Event::CapReached { .. });
+        bench.events.iter().filter(is_it).count()
+    };
+    assert_eq!(reached(&bench), 0);
+    assert_eq!(moved(&mut bench, "0302", "09002"), 0);
+    assert_eq!(reached(&bench), 1);
+    assert_eq!(moved(&mut bench, "0303", "0304"), 1, "no such number");
+}
