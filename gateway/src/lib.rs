@@ -27,7 +27,7 @@ pub mod service;
 mod signals;
 pub mod store;
 pub mod switch;
-mod tidy;
+pub mod tidy;
 mod trunk_log;
 pub mod trunk_test;
 mod watch;

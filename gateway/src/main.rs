@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use clap::Parser;
 use cordboard::cli::{Cli, Command, TrunkCommand};
-use cordboard::{check, control, init, logging, phone, profiles, serve, trunk_test};
+use cordboard::{check, control, init, logging, phone, profiles, serve, tidy, trunk_test};
 use tracing::level_filters::LevelFilter;
 
 /// Time for tasks to end before the last message is printed.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
+    tidy::keep_together();
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
     // The phone prints its own progress, and `check` its warnings.

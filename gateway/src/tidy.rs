@@ -14,6 +14,19 @@ const SELDOM: u32 = 1_000;
 /// Growth beyond the smallest size so far from which trimming is worth the time.
 const GROWTH: usize = 4 << 20;
 
+/// Keeps the memory of all threads in one heap. The C library would give each thread one of its own, which grows and shrinks by pages, at
+/// two or three system calls for each SIP message, and hands little back. To be called before there are other threads.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code, reason = "the C library has no other way")]
+pub fn keep_together() {
+    // SAFETY: it sets a limit, and nothing else runs yet.
+    let _ = unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+}
+
+/// Keeps the memory of all threads in one heap, where the C library can.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn keep_together() {}
+
 /// Starts a thread that trims memory while the process runs.
 pub(crate) fn start() -> io::Result<()> {
     let run = || {

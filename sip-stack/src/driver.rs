@@ -11,8 +11,9 @@ use session_core::{Coordinator, Event, Input, Output, Refusal, SessionId, Stats}
 use sip_core::endpoint;
 use sip_core::flow::Transport;
 use sip_core::message::StatusCode;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::clock::Clock;
 use crate::fetch::Fetcher;
@@ -66,6 +67,10 @@ const BATCH: usize = 64;
 /// Time until commands that a media thread did not take are tried again.
 const RETRY: Duration = Duration::from_millis(1);
 
+/// Time for connections to write what waits, and time between two looks whether they have.
+const FAREWELL: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(2);
+
 /// Given to calls to end when the last handle is gone.
 const ORPHANED: Duration = Duration::from_secs(2);
 
@@ -117,7 +122,7 @@ impl<A: Application> Driver<A> {
                 behind |= lane.flush();
             }
             if self.is_over(now) {
-                return self.end();
+                return self.end().await;
             }
             let mut wake = guard.check("signalling", now, deadline);
             if behind {
@@ -132,7 +137,7 @@ impl<A: Application> Driver<A> {
             tokio::select! {
                 received = self.network.recv_many(&mut network, BATCH) => {
                     if received == 0 {
-                        return self.end();
+                        return self.end().await;
                     }
                     for event in network.drain(..) {
                         self.on_network(event);
@@ -141,7 +146,7 @@ impl<A: Application> Driver<A> {
                 received = self.media.recv_many(&mut media, BATCH) => {
                     if received == 0 {
                         tracing::error!("all media threads are gone");
-                        return self.end();
+                        return self.end().await;
                     }
                     for (shard, event) in media.drain(..) {
                         self.input(Input::Media { shard, event });
@@ -334,9 +339,14 @@ impl<A: Application> Driver<A> {
     }
 
     /// Releases everything: queued output of connections is still written, media threads end.
-    fn end(mut self) {
+    async fn end(mut self) {
         self.transports.close();
         self.lanes.clear();
+        // Connections are tasks of this runtime, which ends with this one.
+        let until = Instant::now() + FAREWELL;
+        while Handle::current().metrics().num_alive_tasks() > 1 && Instant::now() < until {
+            sleep(LOOK).await;
+        }
         for waiting in self.ending.waiting.drain(..) {
             let _ = waiting.send(());
         }

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
 use session_core::stir::{CertificateUrl, FetchError, Fetched};
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 
@@ -39,6 +40,7 @@ pub struct FetchSettings {
 pub(crate) struct Fetcher {
     settings: FetchSettings,
     dns: Arc<dns::System>,
+    runtime: Handle,
     sender: mpsc::Sender<Answer>,
     pub(crate) answers: mpsc::Receiver<Answer>,
 }
@@ -47,11 +49,13 @@ pub(crate) struct Fetcher {
 pub(crate) type Answer = (CertificateUrl, Result<Fetched, FetchError>);
 
 impl Fetcher {
-    pub(crate) fn new(settings: FetchSettings, dns: Arc<dns::System>) -> Fetcher {
+    /// A fetcher whose tasks run on `runtime`.
+    pub(crate) fn new(settings: FetchSettings, dns: Arc<dns::System>, runtime: Handle) -> Fetcher {
         let (sender, answers) = mpsc::channel(ANSWERS);
         Fetcher {
             settings,
             dns,
+            runtime,
             sender,
             answers,
         }
@@ -60,7 +64,7 @@ impl Fetcher {
     /// Fetches a certificate; the answer comes among `answers`.
     pub(crate) fn fetch(&self, url: CertificateUrl) {
         let (settings, dns, sender) = (self.settings.clone(), self.dns.clone(), self.sender.clone());
-        tokio::spawn(async move {
+        self.runtime.spawn(async move {
             let answer = tokio::time::timeout(LIMIT, fetch(&url, &settings, &dns)).await;
             let answer = answer.unwrap_or(Err(FetchError::Slow));
             if let Err(error) = &answer {

@@ -1,15 +1,18 @@
-//! Starting everything, in an order in which nothing is half started: sockets, media threads, then the task.
+//! Starting everything, in an order in which nothing is half started: sockets, media threads, then the thread of signalling.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::thread;
 
 use media_core::dtls::Identity;
 use sans_io::Rng;
 use session_core::Coordinator;
 use sip_core::endpoint::Advertised;
 use sip_core::flow::Transport;
+use tokio::runtime;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
@@ -57,6 +60,8 @@ pub enum StartError {
     Listen(BindError),
     /// A media thread.
     Media(media::StartError),
+    /// The thread of signalling.
+    Signalling(io::Error),
     /// No randomness from the system.
     Random,
 }
@@ -66,6 +71,7 @@ impl fmt::Display for StartError {
         match self {
             StartError::Listen(error) => error.fmt(f),
             StartError::Media(error) => error.fmt(f),
+            StartError::Signalling(error) => write!(f, "cannot start the signalling thread: {error}"),
             StartError::Random => f.write_str("the system gives no randomness"),
         }
     }
@@ -90,7 +96,8 @@ impl From<media::StartError> for StartError {
 pub struct Stack;
 
 impl Stack {
-    /// Binds every socket, starts the media threads and the signalling task. Must be called inside a tokio runtime.
+    /// Binds every socket, starts the media threads and the signalling thread. Must be called inside a tokio runtime, which serves
+    /// connections and lookups.
     ///
     /// # Errors
     /// The first listener or media socket that cannot be bound; nothing is left behind then.
@@ -100,8 +107,18 @@ impl Stack {
     ) -> Result<Handle<A::Request>, StartError> {
         let clock = Clock::start();
         let mut rng = Rng::from_entropy(entropy()?);
-        let (transports, network) =
-            Transports::bind(&config.listen, config.outbound, config.limits, clock).await?;
+        // A thread of its own: within a pool, every message would wake another thread to look for work.
+        let signalling = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(StartError::Signalling)?;
+        let (transports, network) = Transports::bind_beside(
+            &config.listen,
+            config.outbound,
+            config.limits,
+            clock,
+            signalling.handle(),
+        )?;
         let mut sessions = config.sessions;
         sessions.fingerprint = config.identity.fingerprint().clone();
         if sessions.endpoint.advertised.is_empty() {
@@ -128,7 +145,7 @@ impl Stack {
             tracing::debug!(transport = listener.transport.name(), addr = %listener.addr, "listening");
         }
         let (control, requests) = mpsc::channel(REQUESTS);
-        let resolver = Resolver::new(rng.fork());
+        let resolver = Resolver::new(rng.fork(), runtime::Handle::current());
         let shared = Shared {
             listeners: transports.listeners().to_vec(),
             acceptor: transports.acceptor(),
@@ -145,12 +162,19 @@ impl Stack {
             network,
             media,
             control: requests,
-            fetcher: Fetcher::new(config.fetch, resolver.system()),
+            fetcher: Fetcher::new(config.fetch, resolver.system(), runtime::Handle::current()),
             resolver,
             ending: Ending::default(),
             taps: Taps::default(),
         };
-        tokio::spawn(driver.run());
+        thread::Builder::new()
+            .name("signalling".into())
+            .spawn(move || {
+                // Waking what `block_on` runs costs a system call, waking a task of the same thread none.
+                let task = signalling.spawn(driver.run());
+                let _ = signalling.block_on(task);
+            })
+            .map_err(StartError::Signalling)?;
         Ok(Handle {
             control,
             shared: Arc::new(shared),

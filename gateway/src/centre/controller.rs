@@ -27,7 +27,7 @@ use call_engine::acd::{Acd, CallId, Enqueue, Fact, Input, Output, Refusal, Setti
 use sans_io::{Deadline, Rng, Time, earlier};
 use session_core::{Activity, LegId, SessionId};
 use sip_core::message::StatusCode;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::agents::Agents;
 use super::call::{self, Call};
@@ -95,6 +95,8 @@ pub struct Setup {
     pub rng: Rng,
     /// Channel to the journal, which makes events durable.
     pub journal: mpsc::Sender<Batch>,
+    /// Notified when somebody waits for an answer that is in a batch.
+    pub hurry: Arc<Notify>,
     /// Beginning of a day.
     pub midnight: Midnight,
 }
@@ -115,7 +117,7 @@ impl Controller {
             takeovers: Takeovers::default(),
             recovery: setup.recovery,
             last_agents: setup.last_agents,
-            publisher: Publisher::new(setup.journal),
+            publisher: Publisher::new(setup.journal, setup.hurry),
             direct: DirectCalls::default(),
             open_records: OpenRecords::default(),
             began: now,

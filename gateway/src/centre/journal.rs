@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use call_engine::acd::metrics::{Finished, OpenCounts, Slot};
 use call_engine::acd::{self, CallId};
 use sans_io::Time;
 use session_core::{CallRecord, SavedLeg};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
 
 use super::command::Refused;
 use super::direct;
@@ -27,6 +29,11 @@ use crate::call_log::{hung_up_by, reason};
 
 /// Records after which the next snapshot is taken.
 const SNAPSHOT: usize = 10_000;
+/// Batches that are taken at a time.
+const TAKEN: usize = 256;
+/// Minimum time between the beginnings of two commits, unless somebody waits for an answer: what happens in between shares one,
+/// and one flush to disk.
+const PACE: Duration = Duration::from_millis(40);
 
 /// Events of one step of the signalling task.
 #[derive(Debug, Default)]
@@ -146,6 +153,8 @@ pub struct Journal {
     unwritten: Vec<Finished>,
     /// Records of direct calls that the last stop ended.
     lost: Vec<Record>,
+    /// Told when a batch with answers comes.
+    hurry: Arc<Notify>,
 }
 
 /// Another reader of the log, which folds it to the numbers that outlive a restart.
@@ -180,6 +189,7 @@ impl Journal {
             before: BTreeMap::new(),
             unwritten: Vec::new(),
             lost: Vec::new(),
+            hurry: Arc::default(),
         }
     }
 
@@ -198,6 +208,12 @@ impl Journal {
         self
     }
 
+    /// Commits at once when `hurry` is notified: somebody waits for an answer.
+    #[must_use]
+    pub fn hurried_by(self, hurry: Arc<Notify>) -> Journal {
+        Journal { hurry, ..self }
+    }
+
     /// Writes these records of direct calls first, which were live when the gateway stopped.
     #[must_use]
     pub fn losing(self, lost: Vec<Record>) -> Journal {
@@ -213,7 +229,12 @@ impl Journal {
         }
         let mut writer = self.persistence.take().map(JournalWriter::start);
         let mut since = 0;
-        while !received.is_empty() || batches.recv_many(&mut received, 256).await > 0 {
+        let mut due = Instant::now();
+        while !received.is_empty() || batches.recv_many(&mut received, TAKEN).await > 0 {
+            if writer.is_some() {
+                gather(&self.hurry, due, &mut batches, &mut received).await;
+                due = Instant::now() + PACE;
+            }
             let (mut records, mut events, mut answers) = (Vec::new(), Vec::new(), Vec::new());
             let mut legs = BTreeMap::new();
             for mut batch in received.drain(..) {
@@ -397,6 +418,28 @@ impl Journal {
             reason: ended.reason,
             hung_up_by: ended.hung_up_by,
             legs: ended.legs,
+        }
+    }
+}
+
+/// Lets batches come together until `due`, or until one comes whose answers somebody waits for.
+async fn gather(
+    hurry: &Notify,
+    due: Instant,
+    batches: &mut mpsc::Receiver<Batch>,
+    received: &mut Vec<Batch>,
+) {
+    if due <= Instant::now() || received.iter().any(|batch| !batch.answers.is_empty()) {
+        return;
+    }
+    tokio::select! {
+        () = hurry.notified() => {}
+        () = sleep_until(due) => {}
+    }
+    while received.len() < TAKEN {
+        match batches.try_recv() {
+            Ok(batch) => received.push(batch),
+            Err(_) => return,
         }
     }
 }

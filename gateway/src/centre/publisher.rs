@@ -1,12 +1,13 @@
 //! Publication: objects that changed, and batches on their way to the journal.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use call_engine::acd::{AgentId, CallId, QueueId};
 use sans_io::{Deadline, Time, earlier};
 use session_core::SavedLeg;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::journal::{Answer, Batch, Ended};
 use super::view::Change;
@@ -31,16 +32,19 @@ pub(super) struct Publisher {
     batch: Batch,
     backlog: VecDeque<Batch>,
     journal: mpsc::Sender<Batch>,
+    /// Notified when somebody waits for an answer.
+    hurry: Arc<Notify>,
     queues_published: Time,
 }
 
 impl Publisher {
-    pub(super) fn new(journal: mpsc::Sender<Batch>) -> Publisher {
+    pub(super) fn new(journal: mpsc::Sender<Batch>, hurry: Arc<Notify>) -> Publisher {
         Publisher {
             changed: Changed::default(),
             batch: Batch::default(),
             backlog: VecDeque::new(),
             journal,
+            hurry,
             queues_published: Time::ZERO,
         }
     }
@@ -123,12 +127,16 @@ impl Publisher {
             self.backlog.push_back(std::mem::take(&mut self.batch));
         }
         while let Some(batch) = self.backlog.pop_front() {
+            let is_awaited = !batch.answers.is_empty();
             if let Err(error) = self.journal.try_send(batch) {
                 match error {
                     mpsc::error::TrySendError::Full(batch) => self.backlog.push_front(batch),
                     mpsc::error::TrySendError::Closed(_) => self.backlog.clear(),
                 }
                 break;
+            }
+            if is_awaited {
+                self.hurry.notify_one();
             }
         }
     }

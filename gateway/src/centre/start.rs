@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sans_io::{Rng, Time};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use super::controller::{Controller, Setup};
@@ -53,7 +53,9 @@ impl Centre {
         let stream = EventStream::after(past.seq, past.events);
         let recovery = Recovery::new(past.legs, past.calls);
         let (journal, batches) = mpsc::channel(BATCHES);
-        let writes = Journal::new(stream.clone(), Arc::clone(&directory), fold, past.seq);
+        let hurry = Arc::new(Notify::new());
+        let writes = Journal::new(stream.clone(), Arc::clone(&directory), fold, past.seq)
+            .hurried_by(Arc::clone(&hurry));
         let writes = match persistence {
             Some(store) => writes.kept(store, past.callers, past.unwritten).losing(past.lost),
             None => writes,
@@ -69,6 +71,7 @@ impl Centre {
                 last_agents,
                 rng,
                 journal,
+                hurry,
                 midnight: Box::new(midnight),
             },
         );

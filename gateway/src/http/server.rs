@@ -21,7 +21,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
-use sip_stack::transport::{Crowd, Place, secure};
+use sip_stack::transport::{Crowd, Home, MovableStream, Place, secure};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -123,8 +123,9 @@ async fn connection(stream: TcpStream, remote: SocketAddr, place: Place, shared:
         remote,
         secure: shared.tls.is_some(),
     };
+    let (stream, home) = MovableStream::new(stream);
     let Some(tls) = shared.tls.clone() else {
-        return serve(stream, ends, place, shared).await;
+        return serve(stream, ends, home, place, shared).await;
     };
     let Deadlines { hello, handshake, .. } = shared.deadlines;
     let secured = tokio::select! {
@@ -132,7 +133,7 @@ async fn connection(stream: TcpStream, remote: SocketAddr, place: Place, shared:
         () = place.evicted() => return,
     };
     match secured {
-        Ok(stream) => serve(stream, ends, place, shared).await,
+        Ok(stream) => serve(stream, ends, home, place, shared).await,
         Err(error) => {
             tracing::debug!(peer = %remote, %error, "TLS handshake");
             let reason = match error.kind() {
@@ -144,14 +145,14 @@ async fn connection(stream: TcpStream, remote: SocketAddr, place: Place, shared:
     }
 }
 
-async fn serve<S>(stream: S, ends: Ends, place: Place, mut shared: Shared)
+async fn serve<S>(stream: S, ends: Ends, home: Home, place: Place, mut shared: Shared)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pace = Pace::new(place, shared.deadlines);
     let service = service_fn({
         let (pace, app) = (Arc::clone(&pace), shared.app.clone());
-        move |request| answer(request, ends, Arc::clone(&pace), app.clone())
+        move |request| answer(request, ends, home.clone(), Arc::clone(&pace), app.clone())
     });
     let stream = TokioIo::new(Paced {
         stream,
@@ -198,10 +199,12 @@ where
 async fn answer(
     mut request: Request<Incoming>,
     ends: Ends,
+    home: Home,
     pace: Arc<Pace>,
     app: TowerToHyperService<Router>,
 ) -> Result<Response<Leaving>, Infallible> {
     request.extensions_mut().insert(ConnectInfo(ends));
+    request.extensions_mut().insert(home);
     let is_well_formed = pace.begin(!request.body().is_end_stream());
     let mut response = if is_well_formed {
         let request = request.map(|body| Arriving {

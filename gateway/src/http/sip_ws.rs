@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use sip_stack::transport::ws;
+use sip_stack::transport::{Home, ws};
 
 use super::{Ends, Http};
 use crate::auth::sentry::Refused;
@@ -47,8 +47,12 @@ pub(super) async fn upgrade(
         return (StatusCode::SERVICE_UNAVAILABLE, "too many connections").into_response();
     };
     let acceptor = http.acceptor.clone();
+    let runtime = acceptor.runtime().clone();
+    if let Some(home) = request.extensions().get::<Home>() {
+        home.set(&runtime);
+    }
     // The task ends with its connection, and the connection with the driver.
-    tokio::spawn(async move {
+    runtime.spawn(async move {
         match upgraded.await {
             Ok(stream) => {
                 acceptor

@@ -66,6 +66,9 @@ pub struct Calls {
 
 const COLUMNS: &str = "id, version, started, queue, agents, caller, disposition, notes, body";
 
+/// Rows of one INSERT at most.
+const ROWS: usize = 64;
+
 /// Between the ids of agents, and around them.
 const BAR: char = '|';
 
@@ -79,12 +82,32 @@ impl Calls {
     /// # Errors
     /// [`StoreError::Invalid`] for a text with a NUL, or an error of the database.
     pub async fn insert(&self, calls: &[CallRecord]) -> Result<Vec<bool>, StoreError> {
-        let statements = calls.iter().map(insertion).collect::<Result<Vec<_>, _>>()?;
+        for call in calls {
+            check(call)?;
+        }
+        let mut statements = Vec::new();
+        let mut rest = calls;
+        // Powers of two, so that few statements are prepared.
+        while !rest.is_empty() {
+            let size = (1 << rest.len().ilog2()).min(ROWS);
+            let (now, later) = rest.split_at(size);
+            statements.push(insertion(now));
+            rest = later;
+        }
         if statements.is_empty() {
             return Ok(Vec::new());
         }
-        let done = self.database.run(statements).await?;
-        Ok(done.iter().map(|outcome| outcome.touched == 1).collect())
+        let mut new = BTreeSet::new();
+        for row in self
+            .database
+            .run(statements)
+            .await?
+            .into_iter()
+            .flat_map(|outcome| outcome.rows)
+        {
+            new.insert({ row }.text()?);
+        }
+        Ok(calls.iter().map(|call| new.remove(&call.id)).collect())
     }
 
     /// Those of these ids, a thousand at most, that no record has.
@@ -215,27 +238,41 @@ impl Calls {
     }
 }
 
-fn insertion(call: &CallRecord) -> Result<Statement, StoreError> {
+fn check(call: &CallRecord) -> Result<(), StoreError> {
     let texts = [&call.id, &call.caller, &call.notes, &call.body];
     let options = [&call.queue, &call.disposition];
-    let all = texts
+    let mut all = texts
         .into_iter()
         .chain(options.into_iter().flatten())
         .chain(&call.agents);
-    if all.into_iter().any(|text| text.contains('\0')) {
+    if all.any(|text| text.contains('\0')) {
         return Err(StoreError::Invalid("a NUL"));
     }
-    let sql = "INSERT INTO calls (id, version, started, queue, agents, caller, disposition, notes, body) \
-               VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
-    Ok(Statement::execute(sql)
-        .bind(call.id.as_str())
-        .bind(int(call.started_micros))
-        .bind(call.queue.clone())
-        .bind(barred(&call.agents))
-        .bind(call.caller.as_str())
-        .bind(call.disposition.clone())
-        .bind(call.notes.as_str())
-        .bind(call.body.as_str()))
+    Ok(())
+}
+
+/// Inserts calls; its rows are the ids of those that are new.
+fn insertion(calls: &[CallRecord]) -> Statement {
+    let mut sql = String::from(
+        "INSERT INTO calls (id, version, started, queue, agents, caller, disposition, notes, body) VALUES ",
+    );
+    for row in 0..calls.len() {
+        let places: Vec<String> = (1..=8).map(|n| format!("${}", row * 8 + n)).collect();
+        let comma = if row == 0 { "" } else { ", " };
+        sql += &format!("{comma}({}, 1, {})", places[0], places[1..].join(", "));
+    }
+    sql += " ON CONFLICT (id) DO NOTHING RETURNING id";
+    calls.iter().fold(Statement::query(sql), |statement, call| {
+        statement
+            .bind(call.id.as_str())
+            .bind(int(call.started_micros))
+            .bind(call.queue.clone())
+            .bind(barred(&call.agents))
+            .bind(call.caller.as_str())
+            .bind(call.disposition.clone())
+            .bind(call.notes.as_str())
+            .bind(call.body.as_str())
+    })
 }
 
 /// Ids with bars between and around them: `|usr_anna|usr_ben|`.

@@ -278,10 +278,15 @@ impl TrunkNumbers {
         match (form, &self.at) {
             (NumberForm::Digits, _) => digits.to_owned(),
             (NumberForm::International, Some(at)) => format!("{}{digits}", at.international),
-            (NumberForm::National, Some(at)) => match digits.strip_prefix(&at.country) {
-                Some(national) => format!("{}{national}", at.national),
-                None => format!("{}{digits}", at.international),
-            },
+            (NumberForm::National, Some(at)) => {
+                // One of another length is no number of the country's plan, and would be read as something else.
+                let has_length =
+                    |national: &&str| at.national_length.is_none_or(|length| national.len() == length);
+                match digits.strip_prefix(&at.country).filter(has_length) {
+                    Some(national) => format!("{}{national}", at.national),
+                    None => format!("{}{digits}", at.international),
+                }
+            }
             (NumberForm::AsIs | NumberForm::Plus | NumberForm::International | NumberForm::National, _) => {
                 known
             }
@@ -303,6 +308,19 @@ mod tests {
 
     fn madrid() -> Numbering {
         Numbering::new("34").unwrap().with_national("", Some(9)).unwrap()
+    }
+
+    #[test]
+    fn a_number_that_has_not_the_length_of_its_country_is_written_in_full() {
+        let trunk = TrunkNumbers::new(NumberForm::National, Some(Arc::new(new_york())));
+        for (number, written) in [
+            ("+12125550123", "12125550123"),
+            ("+1100000000", "0111100000000"),
+            ("+493012345678", "011493012345678"),
+        ] {
+            assert_eq!(trunk.called(number), written);
+            assert_eq!(trunk.read(written), number);
+        }
     }
 
     #[test]

@@ -347,7 +347,10 @@ impl Application for Agent {
                 let _ = self.leg(session).map(|leg| reply.send(leg));
             }
             Ask::Transfer { session, to, reply } => self.transfer(now, session, to, reply, calls),
-            Ask::Inbox(inbox) => self.inbox = Some(inbox),
+            Ask::Inbox(inbox, done) => {
+                self.inbox = Some(inbox);
+                let _ = done.send(());
+            }
             Ask::Message {
                 from,
                 to,

@@ -73,7 +73,7 @@ pub(crate) enum Ask {
         reply: oneshot::Sender<StatusCode>,
     },
     /// Instant messages go there from now on.
-    Inbox(mpsc::Sender<InstantMessage>),
+    Inbox(mpsc::Sender<InstantMessage>, oneshot::Sender<()>),
     /// The reply is the final status of the message.
     Message {
         from: Caller,

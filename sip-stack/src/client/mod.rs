@@ -46,7 +46,7 @@ use session_core::{Caller, Fault};
 use sip_core::flow::Transport;
 use sip_core::message::StatusCode;
 use sip_core::uri::Uri;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::handle::{Gone, Handle};
 use crate::transport::Listener;
@@ -139,7 +139,9 @@ impl Client {
     /// [`ClientError::Stopped`].
     pub async fn inbox(&self) -> Result<Inbox, ClientError> {
         let (sender, messages) = mpsc::channel(MESSAGES);
-        self.handle.request(Ask::Inbox(sender)).await?;
+        let (done, taken) = oneshot::channel();
+        self.handle.request(Ask::Inbox(sender, done)).await?;
+        taken.await.map_err(|_| ClientError::Stopped)?;
         Ok(Inbox(messages))
     }
 

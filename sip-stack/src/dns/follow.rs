@@ -8,6 +8,7 @@ use std::time::Duration;
 use sans_io::Rng;
 use session_core::Located;
 use sip_core::uri::Uri;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -47,14 +48,16 @@ pub(crate) struct Follower {
     /// By trunk and URI.
     tasks: BTreeMap<(String, String), JoinHandle<()>>,
     news: mpsc::Sender<Followed>,
+    runtime: Handle,
 }
 
 impl Follower {
-    /// A follower of no names. `news` receives every change.
-    pub(crate) fn new(news: mpsc::Sender<Followed>) -> Follower {
+    /// A follower of no names, whose tasks run on `runtime`. `news` receives every change.
+    pub(crate) fn new(news: mpsc::Sender<Followed>, runtime: Handle) -> Follower {
         Follower {
             tasks: BTreeMap::new(),
             news,
+            runtime,
         }
     }
 
@@ -70,7 +73,8 @@ impl Follower {
             let key = (trunk.clone(), uri.as_str().to_owned());
             let task = before.remove(&key).unwrap_or_else(|| {
                 let records = Arc::clone(records);
-                tokio::spawn(run((trunk, uri), records, rng.fork(), self.news.clone()))
+                self.runtime
+                    .spawn(run((trunk, uri), records, rng.fork(), self.news.clone()))
             });
             self.tasks.insert(key, task);
         }
@@ -191,7 +195,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_name_is_found_when_the_name_server_is_and_moves_with_its_records() {
         let (news, mut heard) = mpsc::channel(8);
-        let mut follower = Follower::new(news);
+        let mut follower = Follower::new(news, Handle::current());
         let zone = Arc::new(Zone::default());
         let uri = Uri::parse("sip:carrier.example").expect("URI");
         let mut rng = Rng::seeded(1);

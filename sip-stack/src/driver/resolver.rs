@@ -7,6 +7,7 @@ use sans_io::Rng;
 use session_core::{Input, Located};
 use sip_core::endpoint::QueryId;
 use sip_core::uri::Uri;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::dns::{self, Followed, Follower, Target};
@@ -21,6 +22,7 @@ const RESOLVED: usize = 64;
 pub(crate) struct Resolver {
     system: Arc<dns::System>,
     rng: Rng,
+    runtime: Handle,
     permits: Arc<Semaphore>,
     sender: mpsc::Sender<(QueryId, Vec<Target>)>,
     pub(super) answers: mpsc::Receiver<(QueryId, Vec<Target>)>,
@@ -31,17 +33,19 @@ pub(crate) struct Resolver {
 }
 
 impl Resolver {
-    pub(crate) fn new(rng: Rng) -> Resolver {
+    /// A resolver whose lookups run on `runtime`.
+    pub(crate) fn new(rng: Rng, runtime: Handle) -> Resolver {
         let (sender, answers) = mpsc::channel(RESOLVED);
         let permits = Arc::new(Semaphore::new(LOOKUPS));
         let (resolved, news) = mpsc::channel(RESOLVED);
         Resolver {
             system: Arc::new(dns::System::new()),
             rng,
+            follower: Follower::new(resolved, runtime.clone()),
+            runtime,
             permits,
             sender,
             answers,
-            follower: Follower::new(resolved),
             news,
             followed: BTreeMap::new(),
         }
@@ -68,7 +72,7 @@ impl Resolver {
         let last = followed.find(|(name, _)| is_same_place(name, &uri));
         let last = last.map(|(_, targets)| targets.clone()).unwrap_or_default();
         let last = last.into_iter().map(dns::target).collect();
-        tokio::spawn(async move {
+        self.runtime.spawn(async move {
             let _permit = permits.acquire_owned().await;
             let mut targets = dns::resolve(uri.borrow(), &*system, &mut rng).await;
             if targets.is_empty() {

@@ -268,13 +268,13 @@ impl Thread {
             match self.shard.poll_output() {
                 Output::Transmit { socket, to, data } => self.sockets.send(socket, to, data),
                 Output::Bind { leg, local } => {
-                    let answer = match self.sockets.bind_pair(local) {
+                    let answer = match self.sockets.bind_pair(now, local) {
                         Some([rtp, rtcp]) => Input::Bound { leg, rtp, rtcp },
                         None => Input::BindFailed { leg },
                     };
                     self.shard.handle_input(now, answer);
                 }
-                Output::Release { sockets } => sockets.into_iter().for_each(|id| self.sockets.release(id)),
+                Output::Release { sockets } => self.sockets.release(now, sockets),
                 Output::Message { to, message } => {
                     let lane = self.lanes.outward.get_mut(usize::from(to));
                     if !lane

@@ -31,7 +31,8 @@ pub(super) fn start(
         name,
         outbound: outbound.clone(),
     };
-    tokio::spawn(run(wanted, Arc::clone(shared), queue));
+    let runtime = shared.runtime_of(transport);
+    runtime.spawn(run(wanted, Arc::clone(shared), queue));
     (id, connection)
 }
 

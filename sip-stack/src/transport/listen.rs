@@ -11,6 +11,7 @@ use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use sip_core::flow::{Flow, Transport};
 use socket2::{Domain, Protocol as SocketProtocol, SockRef, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
@@ -389,12 +390,12 @@ async fn shake_hands(
 ///
 /// # Errors
 /// The handshake failed, or was not finished in time.
-pub async fn secure(
-    stream: TcpStream,
+pub async fn secure<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     tls: Arc<ServerConfig>,
     hello: Duration,
     rest: Duration,
-) -> io::Result<TlsStream<TcpStream>> {
+) -> io::Result<TlsStream<S>> {
     let late = |what: &str| io::Error::new(io::ErrorKind::TimedOut, format!("{what} in time"));
     let begun = LazyConfigAcceptor::new(Acceptor::default(), stream);
     let begun = timeout(hello, begun)

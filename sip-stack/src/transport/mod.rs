@@ -13,6 +13,7 @@ mod icmp;
 mod inbox;
 mod limits;
 mod listen;
+mod movable;
 #[cfg(target_os = "linux")]
 mod sieve;
 #[cfg(not(target_os = "linux"))]
@@ -31,6 +32,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use bytes::Bytes;
 use sip_core::flow::{Destination, Flow, FlowId, Transport};
 use socket2::SockRef;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::clock::Clock;
@@ -42,6 +44,7 @@ use familiar::Familiar;
 pub use inbox::Inbox;
 pub use limits::{Limits, Outbound};
 pub use listen::{BindError, Listen, Listener, local_addresses, secure};
+pub use movable::{Home, MovableStream};
 
 /// Events of all sockets on their way to the driver. When it is full, datagrams are dropped and counted; a stream stops
 /// reading, so that its peer is slowed down by TCP.
@@ -123,10 +126,23 @@ pub(crate) struct Shared {
     pub(crate) strangers: mpsc::Sender<Event>,
     pub(crate) clock: Clock,
     pub(crate) dscp: Dscp,
+    /// Runtime of the driver, of what needs no handshake of TLS, and of WebSockets that an HTTP server upgraded: from there a
+    /// message reaches the driver without waking another thread.
+    pub(crate) signalling: Handle,
+    /// Runtime of handshakes of TLS, and of the connections that they make.
+    pub(crate) others: Handle,
     next_flow: AtomicU64,
 }
 
 impl Shared {
+    /// Runtime that serves connections of a transport.
+    pub(crate) fn runtime_of(&self, transport: Transport) -> &Handle {
+        match transport {
+            Transport::Udp | Transport::Tcp | Transport::Ws => &self.signalling,
+            Transport::Tls | Transport::Wss => &self.others,
+        }
+    }
+
     /// A name that no flow had before.
     pub(crate) fn new_flow(&self) -> FlowId {
         FlowId(self.next_flow.fetch_add(1, Ordering::Relaxed))
@@ -150,12 +166,24 @@ pub struct Transports {
 type Peer = (Transport, SocketAddr, Option<String>);
 
 impl Transports {
-    /// Binds all listeners, or none: the first that fails is reported. Must be called inside a tokio runtime.
+    /// Binds all listeners, or none: the first that fails is reported. Must be called inside a tokio runtime, which serves all
+    /// sockets from then on.
     pub async fn bind(
         listeners: &[Listen],
         outbound: Outbound,
         limits: Limits,
         clock: Clock,
+    ) -> Result<(Transports, Inbox), BindError> {
+        Transports::bind_beside(listeners, outbound, limits, clock, &Handle::current())
+    }
+
+    /// Binds as [`bind`](Transports::bind) does, for a driver on a runtime of its own.
+    pub(crate) fn bind_beside(
+        listeners: &[Listen],
+        outbound: Outbound,
+        limits: Limits,
+        clock: Clock,
+        signalling: &Handle,
     ) -> Result<(Transports, Inbox), BindError> {
         let (events, first) = mpsc::channel(EVENTS);
         let (strangers, later) = mpsc::channel(STRANGERS);
@@ -171,6 +199,8 @@ impl Transports {
             strangers,
             clock,
             dscp: outbound.dscp,
+            signalling: signalling.clone(),
+            others: Handle::current(),
             next_flow: AtomicU64::new(1),
         });
         let mut transports = Transports {
@@ -186,22 +216,29 @@ impl Transports {
         for socket in bound.udp {
             let is_ipv6 = socket.local_addr()?.is_ipv6();
             transports.outbound.dscp.mark(&SockRef::from(&socket), is_ipv6);
-            let (udp, task) = udp::Udp::start(socket, Arc::clone(&transports.shared))?;
+            let (udp, task) = {
+                let _guard = signalling.enter();
+                udp::Udp::start(socket, Arc::clone(&transports.shared))?
+            };
             transports.listeners.push(Listener {
                 transport: Transport::Udp,
                 addr: udp.local,
             });
             transports.udp.push(udp);
-            transports.tasks.spawn(task);
+            transports.tasks.spawn_on(task, signalling);
         }
         for listener in bound.streams {
             transports.listeners.push(Listener {
                 transport: listener.protocol.transport(),
                 addr: listener.local,
             });
-            transports
-                .tasks
-                .spawn(listen::accept(listener, Arc::clone(&transports.shared))?);
+            let runtime = transports.shared.runtime_of(listener.protocol.transport());
+            let runtime = runtime.clone();
+            let task = {
+                let _guard = runtime.enter();
+                listen::accept(listener, Arc::clone(&transports.shared))?
+            };
+            transports.tasks.spawn_on(task, &runtime);
         }
         Ok((transports, Inbox::new(first, later)))
     }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use sip_core::flow::{Flow, FlowId, Transport};
 use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::timeout;
 
@@ -35,7 +35,7 @@ pub(super) const SOCKET_BUFFER: usize = 4 << 20;
 pub(super) struct Udp {
     pub(super) id: FlowId,
     pub(super) local: SocketAddr,
-    /// For sending: the runtime's own handle refuses to send before it has first seen the socket writable.
+    /// For sending.
     socket: StdUdpSocket,
 }
 
@@ -46,13 +46,13 @@ impl Udp {
     ) -> io::Result<(Udp, impl Future<Output = ()> + use<>)> {
         let local = socket.local_addr()?;
         icmp::listen(&socket, local.is_ipv6());
-        let receiver = UdpSocket::from_std(socket.try_clone()?)?;
+        let receiver = registered(socket.try_clone()?)?;
         let udp = Udp {
             id: shared.new_flow(),
             local,
             socket,
         };
-        let task = receive(receiver, udp.socket.try_clone()?, udp.id, udp.local, shared);
+        let task = receive(receiver, udp.id, udp.local, shared);
         Ok((udp, task))
     }
 
@@ -82,6 +82,16 @@ impl Udp {
     }
 }
 
+/// Registers a socket for receiving alone. The runtime's own type would also wake for each datagram that was sent, since there is
+/// room for another one then.
+#[allow(unsafe_code, reason = "the runtime has no other way")]
+fn registered(socket: StdUdpSocket) -> io::Result<AsyncFd<StdUdpSocket>> {
+    let interest = Interest::READABLE | Interest::ERROR;
+    // SAFETY: the socket owns its descriptor, which stays open and the same for as long as the socket lives.
+    let registered = unsafe { AsyncFd::register_with_interest(socket, interest) };
+    registered.map_err(io::Error::from)
+}
+
 /// True for an error that the network reported for an earlier datagram.
 fn is_of_another(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
@@ -91,7 +101,7 @@ fn is_of_another(error: &io::Error) -> bool {
     )
 }
 
-async fn receive(socket: UdpSocket, same: StdUdpSocket, id: FlowId, local: SocketAddr, shared: Arc<Shared>) {
+async fn receive(socket: AsyncFd<StdUdpSocket>, id: FlowId, local: SocketAddr, shared: Arc<Shared>) {
     let mut buffer = vec![0; DATAGRAM];
     let mut strangers = Share::new(shared.limits.stranger_datagrams);
     let mut sieve = Sieve::new(local.is_ipv6(), shared.limits.stranger_datagrams);
@@ -106,19 +116,20 @@ async fn receive(socket: UdpSocket, same: StdUdpSocket, id: FlowId, local: Socke
             Some(ready.await)
         };
         match ready {
-            Some(Ok(ready)) if ready.is_error() => tell_unreachable(&socket, &shared),
+            Some(Ok(ready)) if ready.ready().is_error() => tell_unreachable(&socket, &shared),
             Some(Err(_)) => return,
             Some(Ok(_)) | None => {}
         }
         let now = Instant::now();
         strangers.refill(now);
         if sieve.is_due(now, seen) {
-            let held_back = sieve.adjust(now, seen, &same, &shared.familiar);
+            let held_back = sieve.adjust(now, seen, socket.get_ref(), &shared.familiar);
             counters.dropped_full.fetch_add(held_back, Ordering::Relaxed);
             seen = Seen::default();
         }
+        let mut emptied = false;
         for _ in 0..BURST {
-            match socket.try_recv_from(&mut buffer) {
+            match socket.try_io(Interest::READABLE, |socket| socket.recv_from(&mut buffer)) {
                 Ok((len, from)) => {
                     let data = &buffer[..len];
                     if is_keep_alive(data) {
@@ -157,20 +168,23 @@ async fn receive(socket: UdpSocket, same: StdUdpSocket, id: FlowId, local: Socke
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     seen.caught_up = true;
+                    emptied = true;
                     break;
                 }
                 // An error that Linux reports for an earlier datagram (ICMP) says nothing about the socket.
                 Err(error) => tracing::trace!(%local, %error, "receive"),
             }
         }
-        tokio::task::yield_now().await;
+        if !emptied {
+            tokio::task::yield_now().await;
+        }
     }
 }
 
 /// Reports peers that the network says cannot be reached. A driver that is behind hears of fewer.
-fn tell_unreachable(socket: &UdpSocket, shared: &Shared) {
+fn tell_unreachable(socket: &AsyncFd<StdUdpSocket>, shared: &Shared) {
     for _ in 0..BURST {
-        match socket.try_io(Interest::ERROR, || icmp::next(socket)) {
+        match socket.try_io(Interest::ERROR, icmp::next) {
             Ok(Some(addr)) => {
                 tracing::debug!(%addr, "unreachable");
                 let _ = shared.events.try_send(Event::Unreachable { addr });

@@ -12,6 +12,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use sip_core::flow::{Flow, Transport};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -72,6 +73,12 @@ impl Acceptor {
         };
         place.set_idle(false);
         Some(Admission(place))
+    }
+
+    /// Runtime for [`serve`](Acceptor::serve): that of signalling.
+    #[must_use]
+    pub fn runtime(&self) -> &Handle {
+        &self.shared.signalling
     }
 
     /// Counters of all sockets.

@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+
 use super::Outcome;
 
 /// A process that we started. Dropping it ends it.
@@ -162,24 +165,14 @@ pub(crate) fn tree(root: u32) -> Vec<u32> {
     found
 }
 
-/// CPU time of all threads of the processes so far, in nanoseconds (`schedstat`).
+/// CPU time of the processes so far, threads that have ended included, in nanoseconds.
 pub(crate) fn cpu_ns(pids: &[u32]) -> u64 {
-    let mut sum = 0;
-    for pid in pids {
-        for thread in fs::read_dir(format!("/proc/{pid}/task"))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            let text = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
-            sum += text
-                .split_whitespace()
-                .next()
-                .and_then(|field| field.parse::<u64>().ok())
-                .unwrap_or(0);
-        }
-    }
-    sum
+    let spent = |pid: &u32| {
+        let clock = clock_getcpuclockid(Pid::from_raw(i32::try_from(*pid).ok()?)).ok()?;
+        Some(Duration::from(clock_gettime(clock).ok()?))
+    };
+    let sum: Duration = pids.iter().filter_map(spent).sum();
+    u64::try_from(sum.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Resident memory of the processes, kB, pages shared between them counted once (`Pss`).

@@ -64,6 +64,7 @@ impl Switch {
                 last_agents: LastAgents::default(),
                 rng: Rng::seeded(1),
                 journal,
+                hurry: Arc::default(),
                 midnight: Box::new(|_| Time::ZERO),
             },
         );

@@ -11,7 +11,7 @@ use crate::outbox::Outbox;
 /// Time after an offer or answer until a peer that was sent nothing is sent some silence: so many packets,
 /// and again.
 const KNOCK_AFTER: Duration = Duration::from_millis(100);
-const KNOCKS: u8 = 5;
+const KNOCKS: u8 = 3;
 const ROUNDS: u8 = 3;
 const NEXT_ROUND: Duration = Duration::from_secs(1);
 
