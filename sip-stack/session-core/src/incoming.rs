@@ -222,7 +222,7 @@ impl Coordinator {
 
 impl Coordinator {
     /// True if there are as many calls as there may be.
-    fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.call_count() >= self.context().config.max_sessions
     }
 
@@ -248,7 +248,13 @@ fn full() -> Word {
 }
 
 /// Caller and callee, as the application is told.
-fn describe(cx: &Context, request: &Message, source: Source, flow: Flow, device: Device) -> IncomingCall {
+pub(crate) fn describe(
+    cx: &Context,
+    request: &Message,
+    source: Source,
+    flow: Flow,
+    device: Device,
+) -> IncomingCall {
     let sender = Sender::of(&cx.directory, &source);
     let (Caller { mut user, display }, mut identity) = read(request, &sender);
     let uri = request.request_uri().and_then(|uri| UriRef::parse(uri).ok());

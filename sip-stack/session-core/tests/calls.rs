@@ -2,6 +2,7 @@
 //! shards stand aside: their commands are recorded, and answered as a shard answers them.
 
 mod access;
+mod asked;
 mod bridges;
 mod carried;
 mod centre;

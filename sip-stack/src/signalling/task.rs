@@ -328,6 +328,10 @@ impl Task {
             Event::Refer { usage, refer, .. } => {
                 self.endpoint.reject_refer(now, usage, refer, StatusCode::DECLINE)
             }
+            Event::Referral { subscription, .. } => {
+                self.endpoint
+                    .reject_subscription(subscription, StatusCode::DECLINE, &none());
+            }
             Event::Request { tx, request, .. } => {
                 let code = if request.is(&Method::Options) {
                     StatusCode::OK

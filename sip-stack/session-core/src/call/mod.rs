@@ -37,6 +37,7 @@ use crate::identity::Identity;
 use crate::leg::{Leg, Membership, Part, Purpose, Seat};
 use crate::record::{Fault, Forwarding, LegRecord};
 use crate::stir::Verdict;
+use crate::transfer::Asked;
 use crate::upstream::Outward;
 
 /// A call. Unique among all that [`Config::first_id`](crate::Config::first_id) keeps apart.
@@ -81,6 +82,8 @@ pub(crate) struct Call {
     phase: Phase,
     /// INVITE of its caller, if it goes on to a PBX.
     outward: Option<Outward>,
+    /// REFER that asked for it.
+    asked: Option<Asked>,
 }
 
 /// Members without whom a call ends.
@@ -133,6 +136,7 @@ impl Call {
             fault: None,
             phase: Phase::Live,
             outward: None,
+            asked: None,
         }
     }
 
@@ -355,6 +359,19 @@ impl Call {
     /// Number or name that was called last: the one that was dialled, or that the call was forwarded to.
     pub(crate) fn called(&self) -> &str {
         self.forwarded.last().map_or(&self.to, |step| &step.to)
+    }
+
+    /// REFER outside of any call that asked for it.
+    pub(crate) fn asked(&self) -> Option<&Asked> {
+        self.asked.as_ref()
+    }
+
+    pub(crate) fn asked_mut(&mut self) -> Option<&mut Asked> {
+        self.asked.as_mut()
+    }
+
+    pub(crate) fn set_asked(&mut self, asked: Asked) {
+        self.asked = Some(asked);
     }
 
     /// Legs that ring because it is dialled.

@@ -29,12 +29,17 @@ impl Coordinator {
     /// hung up, or rings no more. Ends in [`Event::Joined`] and, for a leg that was in the call, [`Event::Transferred`]. Where
     /// `replaced` is gone before media is open, `leg` is refused.
     pub fn replace(&mut self, now: Time, leg: LegId, replaced: LegId) {
-        self.with_leg(leg, |call, _| {
+        let is_there = self.with_leg(leg, |call, _| {
             if let Some(l) = call.leg_mut(leg) {
                 l.set_purpose(Purpose::Replacing(replaced));
             }
+            call.waits_for_target()
         });
-        self.answer(now, leg, None);
+        if is_there == Some(true) {
+            self.give_asked_place(now, leg, replaced);
+        } else {
+            self.answer(now, leg, None);
+        }
     }
 
     /// Leg whose place an INVITE asks for, if its sender may have it. A user may replace a leg of any user, since only the two ends
@@ -118,6 +123,19 @@ impl Coordinator {
             self.take_place(now, leg, replaced);
         }
         self.with_leg(leg, |call, cx| call.wire(cx));
+    }
+
+    /// Gives the place of `replaced` to `leg`, which was called because a REFER asked for it.
+    fn give_asked_place(&mut self, now: Time, leg: LegId, replaced: LegId) {
+        let is_gone = self.place_of(replaced).is_none();
+        self.with_leg(leg, |call, cx| match is_gone {
+            true => call.end(cx, now, End::new(Cause::Refused, StatusCode::DECLINE)),
+            false => call.target_answered(cx, now),
+        });
+        if !is_gone {
+            self.take_place(now, leg, replaced);
+            self.with_leg(leg, |call, cx| call.wire(cx));
+        }
     }
 
     /// `leg` is answered: it gets the place of `replaced`.

@@ -10,7 +10,7 @@ use super::Refer;
 use crate::coordinator::Coordinator;
 use crate::dial::{Ringing, host_text, user_text};
 use crate::event::{Event, ReferTo};
-use crate::leg::Leg;
+use crate::leg::{Account, Leg};
 
 impl Coordinator {
     /// Asks the peer of `leg` to call `target` in our place, or to take up the call that `replaces` is a leg
@@ -104,6 +104,11 @@ impl Coordinator {
     /// The other leg of the same user, or trunk, that a `Replaces` names. The tags may stand either way round: JsSIP writes those of a
     /// call that came in as if it had placed it.
     pub(crate) fn replaced(&self, l: &Leg, dialog: &ReplacedDialog) -> Option<LegId> {
+        self.leg_named(l.account(), dialog).filter(|leg| *leg != l.id())
+    }
+
+    /// The leg of that user, or trunk, that is up and in the dialog, whichever way round its tags stand.
+    pub(super) fn leg_named(&self, account: &Account, dialog: &ReplacedDialog) -> Option<LegId> {
         let cx = self.context();
         let ways = [
             (&dialog.to_tag, &dialog.from_tag),
@@ -113,7 +118,7 @@ impl Coordinator {
             let usage = UsageId::of_tag(ours)?;
             let is_named = cx.endpoint.is_dialog(usage, (&dialog.call_id, ours, theirs));
             let other = self.leg(cx.index.leg(usage).filter(|_| is_named)?)?;
-            let may = other.is_up() && other.id() != l.id() && other.account() == l.account();
+            let may = other.is_up() && other.account() == account;
             may.then(|| other.id())
         })
     }

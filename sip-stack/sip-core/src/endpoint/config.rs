@@ -80,7 +80,7 @@ impl Default for Config {
                 Method::Notify,
             ],
             event_packages: Vec::new(),
-            supported: ["timer", "100rel", "norefersub", "outbound", "path"]
+            supported: ["timer", "100rel", "norefersub", "nosub", "outbound", "path"]
                 .map(str::to_owned)
                 .to_vec(),
             // RFC 3891: users, and trunks for calls of their own.

@@ -174,6 +174,19 @@ pub enum Event {
         /// The request for a transfer.
         referral: Box<Referral>,
     },
+    /// A peer asks, outside any dialog, that somebody be called (RFC 3515); answer with
+    /// [`accept_referral`](super::Endpoint::accept_referral), `reject_subscription` or `pass_over_subscription`, within the time of a
+    /// transaction (32 s). Nothing is known of the peer but what the REFER says.
+    Referral {
+        /// The subscription that it implies; names it from now on.
+        subscription: SubscriptionId,
+        /// Party to be called.
+        referral: Box<Referral>,
+        /// The REFER.
+        request: Message,
+        /// Flow that it came over.
+        flow: Flow,
+    },
     /// Our REFER was answered; how the transfer goes comes by NOTIFY.
     ReferAnswered {
         /// The leg.

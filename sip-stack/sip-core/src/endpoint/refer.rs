@@ -1,4 +1,4 @@
-//! REFER of the peer (RFC 3515), and the NOTIFYs that tell it how its transfer goes.
+//! REFER of the peer of a call (RFC 3515), and the NOTIFYs that tell it how its transfer goes.
 //!
 //! The subscription is in the dialog of the REFER and ends with it. NOTIFYs do not wait for each other's answers: there are
 //! clients that answer none until their application does.
@@ -22,7 +22,7 @@ use super::usage::State;
 use super::wire;
 
 /// Lifetime of a subscription without events; nobody's phone rings for so long.
-const LIFETIME: Duration = Duration::from_secs(600);
+pub(super) const LIFETIME: Duration = Duration::from_secs(600);
 
 /// A REFER of the peer.
 #[derive(Debug)]
@@ -157,11 +157,7 @@ impl Endpoint {
         let mut lines = subscription.event().notify_lines(state);
         if let (true, Some(code)) = (subscription.subscribes, subscription.notified) {
             lines.push_str(&self.about.user_agent);
-            let body = Body {
-                content_type: "message/sipfrag;version=2.0".into(),
-                data: format!("SIP/2.0 {code} {}\r\n", code.reason()).into(),
-            };
-            self.send_in_dialog(now, usage, 0, Some(body), lines, Purpose::Notify(refer));
+            self.send_in_dialog(now, usage, 0, Some(fragment(code)), lines, Purpose::Notify(refer));
         }
         if matches!(state, StateLine::Terminated(_)) {
             self.forget_refer(usage, refer);
@@ -249,5 +245,13 @@ impl Endpoint {
         if let Some(state) = self.usages.get_mut(&usage) {
             state.refers.remove(&refer);
         }
+    }
+}
+
+/// Progress of a call, as its peer is told (RFC 3515 §2.4.5): the status line that the call got.
+pub(super) fn fragment(code: StatusCode) -> Body {
+    Body {
+        content_type: "message/sipfrag;version=2.0".into(),
+        data: format!("SIP/2.0 {code} {}\r\n", code.reason()).into(),
     }
 }

@@ -10,7 +10,7 @@ pub struct Referral {
     pub target: Uri,
     /// The call that the new one takes the place of.
     pub replaces: Option<ReplacedDialog>,
-    /// True if the peer wants reports of progress (`Refer-Sub`, RFC 4488).
+    /// True if the peer wants reports of progress (`Refer-Sub`, RFC 4488; `nosub`, RFC 7614).
     pub subscribes: bool,
     /// `Referred-By` as written (RFC 3892).
     pub referred_by: Option<String>,
@@ -55,10 +55,11 @@ impl Referral {
             Some(_) => return Err(StatusCode::BAD_REQUEST),
             None => true,
         };
+        let forbids = request.lists(HeaderName::Require, "nosub");
         Ok(Referral {
             target: uri.to_uri().bare(),
             replaces: replaces(uri.headers().unwrap_or_default())?,
-            subscribes,
+            subscribes: subscribes && !forbids,
             referred_by: request.header(HeaderName::ReferredBy).map(str::to_owned),
         })
     }
@@ -123,6 +124,8 @@ mod tests {
         };
         assert_eq!(attended.target.headers(), None);
         assert_eq!((attended.replaces, attended.subscribes), (Some(dialog), false));
+        let silent = read("Refer-To: <sip:1002@example.com>\r\nRequire: nosub\r\n").unwrap();
+        assert!(!silent.subscribes, "RFC 7614 §5");
         assert_eq!(
             read("Refer-To: tel:+15551234\r\n").unwrap().target.as_str(),
             "tel:+15551234"
