@@ -26,6 +26,8 @@ struct Admitted {
     source: Source,
     /// Leg whose place it asks for.
     replaced: Option<LegId>,
+    /// Leg whose call it asks to join.
+    joined: Option<LegId>,
     offer: Option<Bytes>,
     device: Device,
     family: Option<sdp::Family>,
@@ -104,14 +106,20 @@ impl Coordinator {
         caller.restrict(cx, usage, Some(flow.remote.ip()), "");
         made.add_leg(cx, caller);
         let call = Box::new(call);
-        let event = match admitted.replaced {
-            Some(replaced) => Event::Replaces {
+        let event = match (admitted.replaced, admitted.joined) {
+            (Some(replaced), _) => Event::Replaces {
                 session,
                 leg,
                 call,
                 replaced,
             },
-            None => Event::Incoming { session, leg, call },
+            (None, Some(joined)) => Event::Joins {
+                session,
+                leg,
+                call,
+                joined,
+            },
+            (None, None) => Event::Incoming { session, leg, call },
         };
         self.insert_call(made);
         self.arrived(now, session, event, request);
@@ -143,8 +151,10 @@ impl Coordinator {
             Word::Granted { source, .. } => source,
             word => return self.turn_away(usage, word),
         };
-        let replaced = match self.replaced_by(request, &source) {
-            Ok(replaced) => replaced,
+        let asks = self.replaced_by(request, &source);
+        let asks = asks.and_then(|replaced| Ok((replaced, self.joined_by(request, &source)?)));
+        let (replaced, joined) = match asks {
+            Ok(asks) => asks,
             Err((code, why)) => {
                 // Once: a trunk is known by an address, which a datagram may forge.
                 let cx = self.context_mut();
@@ -212,6 +222,7 @@ impl Coordinator {
         Some(Admitted {
             source,
             replaced,
+            joined,
             offer,
             device: Device::of(is_browser),
             family,

@@ -9,6 +9,7 @@ mod centre;
 mod emergency;
 mod failover;
 mod instant;
+mod joining;
 mod late_offer;
 mod passing;
 mod registration;

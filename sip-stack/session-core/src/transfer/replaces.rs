@@ -102,15 +102,18 @@ impl Coordinator {
         self.call_of(leg)?.place_of(leg)
     }
 
-    /// Answers a leg that called us, whose media are open. One that asks for another's place is given it, and is refused where that
-    /// one is gone.
+    /// Answers a leg that called us, whose media are open. One that asks for another's place is given it, and one that asks to join
+    /// a call comes into it; either is refused where that is gone.
     pub(crate) fn answer_now(&mut self, now: Time, leg: LegId) {
-        let replaced = match self.leg(leg).map(Leg::purpose) {
-            Some(Purpose::Replacing(replaced)) => Some(*replaced),
-            _ => None,
+        let (replaced, joined) = match self.leg(leg).map(Leg::purpose) {
+            Some(Purpose::Replacing(replaced)) => (Some(*replaced), None),
+            Some(Purpose::Joining(joined)) => (None, Some(*joined)),
+            _ => (None, None),
         };
         let is_unanswered = self.leg(leg).is_some_and(Leg::is_unanswered);
-        if replaced.is_some_and(|replaced| is_unanswered && self.place_of(replaced).is_none()) {
+        let is_gone = replaced.is_some_and(|replaced| self.place_of(replaced).is_none())
+            || joined.is_some_and(|joined| !self.may_be_joined(joined));
+        if is_unanswered && is_gone {
             self.with_leg(leg, |call, cx| {
                 call.end(cx, now, End::new(Cause::Refused, StatusCode::DECLINE))
             });
@@ -121,6 +124,9 @@ impl Coordinator {
         }
         if let Some(replaced) = replaced {
             self.take_place(now, leg, replaced);
+        }
+        if let Some(joined) = joined {
+            self.come_in(now, leg, joined);
         }
         self.with_leg(leg, |call, cx| call.wire(cx));
     }

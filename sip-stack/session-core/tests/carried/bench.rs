@@ -396,6 +396,7 @@ impl Bench {
                 self.gateway.deliver_message(now, *message, &party(&about.to));
             }
             Event::Replaces { leg, replaced, .. } => self.gateway.replace(now, *leg, *replaced),
+            Event::Joins { leg, joined, .. } => self.gateway.join_call(now, *leg, *joined),
             Event::Diverted {
                 session,
                 leg,

@@ -360,6 +360,27 @@ impl Message {
         self.lines(name).filter_map(AuthParams::parse)
     }
 
+    /// Credentials, as written: the lines of `Authorization` and `Proxy-Authorization`.
+    #[must_use]
+    pub fn credentials(&self) -> Vec<(String, String)> {
+        self.named_lines([HeaderName::Authorization, HeaderName::ProxyAuthorization])
+    }
+
+    /// Challenges, as written: the lines of `WWW-Authenticate` and `Proxy-Authenticate`.
+    #[must_use]
+    pub fn challenges(&self) -> Vec<(String, String)> {
+        self.named_lines([HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate])
+    }
+
+    fn named_lines(&self, names: [HeaderName; 2]) -> Vec<(String, String)> {
+        let lines = names
+            .into_iter()
+            .flat_map(|name| self.lines(name).map(move |value| (name, value)));
+        lines
+            .map(|(name, value)| (name.as_str().to_owned(), value.to_owned()))
+            .collect()
+    }
+
     fn number(&self, name: HeaderName) -> Option<u32> {
         fields::delta_seconds(self.header(name)?)
     }
