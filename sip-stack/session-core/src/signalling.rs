@@ -76,10 +76,14 @@ impl Coordinator {
                 }
             }
             // The previous agreement stands (RFC 3261 §14.1), if it can.
-            endpoint::Event::OfferRefused { usage, code } => {
+            endpoint::Event::OfferRefused {
+                usage,
+                code,
+                challenges,
+            } => {
                 if let Some(leg) = self.leg_of(usage) {
                     self.with_leg(leg, |call, cx| {
-                        call.other_refused(cx, now, leg, code);
+                        call.other_refused(cx, now, leg, (code, challenges));
                         call.not_recovered(cx, now, leg, code);
                     });
                 }
@@ -95,7 +99,11 @@ impl Coordinator {
                 request,
                 flow,
             } => self.asked_outside(now, subscription, &referral, (&request, flow)),
-            endpoint::Event::ReferAnswered { usage, code } => self.refer_answered(now, usage, code),
+            endpoint::Event::ReferAnswered {
+                usage,
+                code,
+                challenges,
+            } => self.refer_answered(now, usage, code, &challenges),
             endpoint::Event::Notify { usage, tx, request } => self.notified(now, usage, tx, &request),
             endpoint::Event::InDialog { usage, tx, request } => self.said_in_dialog(now, usage, tx, &request),
             endpoint::Event::Pinged { usage, alive } => {

@@ -2,7 +2,7 @@
 
 use media_core::control::LegId;
 use sans_io::Time;
-use sip_core::endpoint::{ReferId, ServerTx, UsageId};
+use sip_core::endpoint::{Headers, ReferId, ServerTx, UsageId};
 use sip_core::message::{Message, Referral, ReplacedDialog, StatusCode};
 use sip_core::uri::Uri;
 
@@ -24,7 +24,8 @@ impl Coordinator {
                 && is_known
             {
                 *l.refer_mut() = Refer::Sent;
-                cx.endpoint.refer(now, usage, target, dialog.as_ref());
+                cx.endpoint
+                    .refer(now, usage, target, dialog.as_ref(), &Headers::new());
             }
         });
     }
@@ -67,7 +68,9 @@ impl Coordinator {
     }
 
     fn reject_refer(&mut self, now: Time, usage: UsageId, refer: ReferId, code: StatusCode) {
-        self.context_mut().endpoint.reject_refer(now, usage, refer, code);
+        self.context_mut()
+            .endpoint
+            .reject_refer(now, usage, refer, code, &Headers::new());
     }
 
     /// Target of a REFER, or the status that refuses it. `None` if the leg is gone.
@@ -124,9 +127,15 @@ impl Coordinator {
     }
 
     /// Our REFER was answered.
-    pub(crate) fn refer_answered(&mut self, now: Time, usage: UsageId, code: StatusCode) {
+    pub(crate) fn refer_answered(
+        &mut self,
+        now: Time,
+        usage: UsageId,
+        code: StatusCode,
+        challenges: &Headers,
+    ) {
         if let Some(leg) = self.context().index.leg(usage)
-            && self.refer_passed_back(now, leg, code, false)
+            && self.refer_refused_back(now, leg, code, challenges)
         {
             return;
         }
@@ -153,7 +162,7 @@ impl Coordinator {
             .reply_in_dialog(now, usage, tx, answer, Vec::new(), None);
         if let Some(code) = code {
             let leg = self.context().index.leg(usage);
-            if !leg.is_some_and(|leg| self.refer_passed_back(now, leg, code, true)) {
+            if !leg.is_some_and(|leg| self.refer_passed_back(now, leg, code)) {
                 self.report_refer_progress(usage, code);
             }
         }

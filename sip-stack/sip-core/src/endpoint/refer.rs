@@ -77,16 +77,17 @@ impl Endpoint {
     }
 
     /// Answers `Event::Refer` with a refusal, 300 to 699.
-    pub fn reject_refer(&mut self, now: Time, usage: UsageId, refer: ReferId, code: StatusCode) {
+    pub fn reject_refer(
+        &mut self,
+        now: Time,
+        usage: UsageId,
+        refer: ReferId,
+        code: StatusCode,
+        extra: &Headers,
+    ) {
         if self.subscription(usage, refer).is_some() {
             self.forget_refer(usage, refer);
-            self.respond_with(
-                now,
-                refer.0,
-                code.max(StatusCode::MULTIPLE_CHOICES),
-                &Headers::new(),
-                None,
-            );
+            self.respond_with(now, refer.0, code.max(StatusCode::MULTIPLE_CHOICES), extra, None);
         }
     }
 
@@ -165,8 +166,15 @@ impl Endpoint {
     }
 
     /// Asks the peer to call `target` in our place; `replaces` is the call of its that the new one takes the place of (RFC 5589 §7).
-    /// Ends in `Event::ReferAnswered`.
-    pub fn refer(&mut self, now: Time, usage: UsageId, target: &Uri, replaces: Option<&ReplacedDialog>) {
+    /// `extra` are further headers, such as the credentials of whose wish it is. Ends in `Event::ReferAnswered`.
+    pub fn refer(
+        &mut self,
+        now: Time,
+        usage: UsageId,
+        target: &Uri,
+        replaces: Option<&ReplacedDialog>,
+        extra: &Headers,
+    ) {
         let Some(state) = self
             .usages
             .get(&usage)
@@ -186,13 +194,18 @@ impl Endpoint {
         let mut lines = String::new();
         wire::line(&mut lines, "Refer-To", &format!("<{to}>"));
         wire::line(&mut lines, "Referred-By", &by);
+        wire::extra_lines(&mut lines, extra);
         lines.push_str(&self.about.user_agent);
         self.send_in_dialog(now, usage, 0, None, lines, Purpose::Refer);
     }
 
-    pub(super) fn refer_answered(&mut self, usage: UsageId, code: StatusCode) {
+    pub(super) fn refer_answered(&mut self, usage: UsageId, code: StatusCode, challenges: Headers) {
         if self.usages.get(&usage).is_some_and(|state| !state.is_over()) {
-            self.event(Event::ReferAnswered { usage, code });
+            self.event(Event::ReferAnswered {
+                usage,
+                code,
+                challenges,
+            });
         }
     }
 

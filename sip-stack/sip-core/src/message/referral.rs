@@ -14,6 +14,8 @@ pub struct Referral {
     pub subscribes: bool,
     /// `Referred-By` as written (RFC 3892).
     pub referred_by: Option<String>,
+    /// Credentials of the request, as written.
+    pub credentials: Vec<(String, String)>,
 }
 
 /// The dialog that a `Replaces` names (RFC 3891), owned.
@@ -61,6 +63,7 @@ impl Referral {
             replaces: replaces(uri.headers().unwrap_or_default())?,
             subscribes: subscribes && !forbids,
             referred_by: request.header(HeaderName::ReferredBy).map(str::to_owned),
+            credentials: request.credentials(),
         })
     }
 }

@@ -189,7 +189,7 @@ fn refusals_have_their_own_codes_and_a_refusal_leaves_no_subscription() {
     assert!(bench.events.is_empty());
     let (id, _) = refer(&mut bench, usage, 110, TO);
     bench.act(|endpoint, now| {
-        endpoint.reject_refer(now, usage, id, StatusCode::DECLINE);
+        endpoint.reject_refer(now, usage, id, StatusCode::DECLINE, &Headers::new());
         endpoint.notify_refer(now, usage, id, StatusCode::OK);
     });
     assert_eq!((bench.count("603"), bench.count("NOTIFY")), (1, 0));
