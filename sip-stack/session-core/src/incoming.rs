@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use media_core::control::LegId;
-use media_core::sdp;
+use media_core::sdp::{self, SrtpPolicy};
 use sans_io::Time;
 use sip_core::endpoint::{Headers, Reliability, UsageId};
 use sip_core::flow::{Flow, Transport};
@@ -31,6 +31,8 @@ struct Admitted {
     offer: Option<Bytes>,
     device: Device,
     family: Option<sdp::Family>,
+    /// Fax that it offers, and nothing beside.
+    fax: Option<sdp::Fax>,
     /// The INVITE, if it goes on to a PBX.
     outward: Option<Outward>,
 }
@@ -79,6 +81,7 @@ impl Coordinator {
         };
         let mut made = Call::new(cx, new);
         made.set_outward(outward);
+        made.set_fax(admitted.fax);
         let peer = Peer {
             party: call.from.clone(),
             account,
@@ -197,7 +200,15 @@ impl Coordinator {
             .map(|ip| sdp::Family::of(*ip))
             .collect();
         let srtp = cx.directory.srtp(&Account::of(&source));
-        let (is_browser, family) = match offer.as_ref().map(|sdp| sdp::peek(sdp, &families, srtp)) {
+        // A fax is for another phone or trunk to have: it is neither transcoded nor played.
+        let fax = offer.as_ref().and_then(|sdp| sdp::fax_alone(sdp));
+        let may_fax = cx.directory.t38(&Account::of(&source)) && srtp != SrtpPolicy::Required;
+        let fax = fax.filter(|_| may_fax && outward.is_none() && asks_for_none(replaced, joined));
+        let (is_browser, family) = match offer
+            .as_ref()
+            .filter(|_| fax.is_none())
+            .map(|sdp| sdp::peek(sdp, &families, srtp))
+        {
             Some(Ok(peek)) if !peek.lite || cx.directory.peer_media().webrtc => {
                 (peek.peer == sdp::Peer::Browser, peek.family)
             }
@@ -207,6 +218,7 @@ impl Coordinator {
                 cx.endpoint.reject(now, usage, sdp_status(&error), warning);
                 return None;
             }
+            None if fax.is_some() => (false, fax.as_ref().and_then(|(_, family)| *family)),
             None => (
                 matches!(flow.transport, Transport::Ws | Transport::Wss),
                 Some(sdp::Family::of(flow.remote.ip())),
@@ -226,6 +238,7 @@ impl Coordinator {
             offer,
             device: Device::of(is_browser),
             family,
+            fax: fax.map(|(fax, _)| fax),
             outward,
         })
     }
@@ -248,6 +261,11 @@ impl Coordinator {
         }
         None
     }
+}
+
+/// True for an INVITE that asks neither for another's place nor to join a call.
+fn asks_for_none(replaced: Option<LegId>, joined: Option<LegId>) -> bool {
+    replaced.is_none() && joined.is_none()
 }
 
 /// Refusal for want of room.

@@ -20,7 +20,7 @@ use crate::negotiated::{
     StreamAgreed, TelephoneEvent, Transport,
 };
 
-pub use fax::Fax;
+pub use fax::{Fax, fax_alone};
 
 /// New ICE credentials of ours after a restart, from those before: they must still name the shard and the leg.
 pub type Renew = fn(&IceCredentials, &mut Rng) -> IceCredentials;
@@ -140,6 +140,8 @@ struct Agreed {
     keys: Option<crypto::Agreed>,
     /// The section of the audio, while a fax has its place.
     voice: Option<Line>,
+    /// Fax of the peer, where its answer agreed to one.
+    fax: Option<Fax>,
 }
 
 impl Negotiator {
@@ -182,17 +184,8 @@ impl Negotiator {
         let browser = matches!(self.profile, Profile::Browser(_));
         self.end_fax();
         if self.agreed.lines.is_empty() {
-            self.agreed.lines.push(Line {
-                media: "audio".to_owned(),
-                proto: match self.profile {
-                    Profile::Browser(_) => "UDP/TLS/RTP/SAVPF",
-                    Profile::Phone(SrtpPolicy::Required) => "RTP/SAVP",
-                    Profile::Phone(SrtpPolicy::Off | SrtpPolicy::Optional) => "RTP/AVP",
-                }
-                .to_owned(),
-                fmt: String::new(),
-                mid: browser.then(|| "0".to_owned()),
-            });
+            let line = self.first_line();
+            self.agreed.lines.push(line);
             self.agreed.bundled = browser;
         }
         let ours = Ours {
@@ -217,6 +210,21 @@ impl Negotiator {
         sdp
     }
 
+    /// The audio section of a first offer of ours.
+    fn first_line(&self) -> Line {
+        Line {
+            media: "audio".to_owned(),
+            proto: match self.profile {
+                Profile::Browser(_) => "UDP/TLS/RTP/SAVPF",
+                Profile::Phone(SrtpPolicy::Required) => "RTP/SAVP",
+                Profile::Phone(SrtpPolicy::Off | SrtpPolicy::Optional) => "RTP/AVP",
+            }
+            .to_owned(),
+            fmt: String::new(),
+            mid: matches!(self.profile, Profile::Browser(_)).then(|| "0".to_owned()),
+        }
+    }
+
     /// The answer to our offer. May come again while no other exchange has begun, as in a 183 and the 200 after it; the
     /// last one counts.
     ///
@@ -224,6 +232,9 @@ impl Negotiator {
     /// The answer cannot be used; nothing has changed, and the call has no media.
     pub fn handle_answer(&mut self, answer: &[u8]) -> Result<Negotiated, SdpError> {
         let offer = self.offer.clone().ok_or(SdpError::NoOffer)?;
+        if offer.fax.is_some() {
+            return self.handle_fax_answer(answer).map(|(_, negotiated)| negotiated);
+        }
         let session = read(answer)?;
         if session.medias.len() > self.agreed.lines.len() {
             return Err(SdpError::Sections);

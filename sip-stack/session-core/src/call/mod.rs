@@ -20,6 +20,7 @@ mod silence;
 use std::time::Duration;
 
 use media_core::control::LegId;
+use media_core::sdp::Fax;
 use sans_io::Time;
 
 use bridge::Bridge;
@@ -84,6 +85,8 @@ pub(crate) struct Call {
     outward: Option<Outward>,
     /// REFER that asked for it.
     asked: Option<Asked>,
+    /// Fax that its caller's INVITE offers, and nothing beside.
+    fax: Option<Fax>,
 }
 
 /// Members without whom a call ends.
@@ -137,6 +140,7 @@ impl Call {
             phase: Phase::Live,
             outward: None,
             asked: None,
+            fax: None,
         }
     }
 
@@ -359,6 +363,15 @@ impl Call {
     /// Number or name that was called last: the one that was dialled, or that the call was forwarded to.
     pub(crate) fn called(&self) -> &str {
         self.forwarded.last().map_or(&self.to, |step| &step.to)
+    }
+
+    /// Fax that its caller offered at first, and nothing beside.
+    pub(crate) fn fax(&self) -> Option<&Fax> {
+        self.fax.as_ref()
+    }
+
+    pub(crate) fn set_fax(&mut self, fax: Option<Fax>) {
+        self.fax = fax;
     }
 
     /// REFER outside of any call that asked for it.

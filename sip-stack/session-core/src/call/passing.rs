@@ -9,6 +9,7 @@
 //! | codecs | ours: every codec that we negotiate can be transcoded, so that nobody has to be held to one, either | ours |
 //! | address, port, keys, fingerprint, ICE | ours: each leg has its own | ours |
 //! | nothing (a session refresh) | ours: the last answer again | ours |
+//! | nothing but a fax, in the first INVITE | theirs: the callee is offered it, and its answer is ours; 488 without one | ours: 488 |
 //! | audio to a fax, `m=image … udptl t38`, and back | passed on where `t38` allows it on both sides, else ours: 488 | ours: 488 |
 //! | a section more, or one with port 0 | ours: audio stays, the rest is refused with port 0 | ours |
 //! | no description (a late offer) | ours, as far as the other party permits; its answer in the ACK is passed on afterwards | ours |
@@ -299,11 +300,16 @@ impl Call {
             if let Some(by) = by.filter(|by| other != Some(*by)) {
                 self.legs[at].permit(by, Direction::SendRecv);
                 self.legs[at].offer_again(cx, now);
-            } else if self.passing.is_none() && self.has_fax_alone(leg, other) {
+            } else if self.passing.is_none() && !self.answers_later() && self.has_fax_alone(leg, other) {
                 // Refused or in the way of another change, it comes again with the next change of the call.
                 let _ = self.legs[at].offer_once(cx, now, Headers::new());
             }
         }
+    }
+
+    /// True while the caller of a fax is not answered yet, though the other party has answered.
+    fn answers_later(&self) -> bool {
+        self.fax().is_some() && self.caller().is_some_and(Leg::is_unanswered)
     }
 
     /// True if a leg has a fax, and nobody on its other side has one.

@@ -391,6 +391,14 @@ impl Ring {
 }
 
 impl Call {
+    /// True for a place that can have what the caller offers: a fax goes to phones and trunks that are allowed one, and nowhere encrypted.
+    pub(super) fn suits(&self, cx: &Context, branch: &Branch) -> bool {
+        let takes_fax = !branch.device.is_browser()
+            && branch.srtp != SrtpPolicy::Required
+            && cx.directory.t38(&branch.account);
+        self.fax().is_none() || takes_fax
+    }
+
     /// Makes the leg of a branch; its INVITE leaves as soon as its media is open.
     pub(super) fn start_branch(
         &mut self,
@@ -448,9 +456,10 @@ impl Call {
         }
         let max_forwards = self.max_forwards().saturating_sub(1);
         let invite = Box::new(branch.invite(cx, now, (caller, &identity), max_forwards, ring));
-        let negotiation = match late_offer {
-            true => Negotiation::awaiting(negotiator),
-            false => Negotiation::offering(negotiator),
+        let negotiation = match (self.fax(), late_offer) {
+            (Some(fax), _) if self.callee().is_none() => Negotiation::offering_fax(negotiator, fax.clone()),
+            (_, true) => Negotiation::awaiting(negotiator),
+            (_, false) => Negotiation::offering(negotiator),
         };
         let grounds = self.grounds(caller, &identity);
         let mut made = Leg::outgoing(

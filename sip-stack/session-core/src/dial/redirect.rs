@@ -158,7 +158,11 @@ impl Call {
         for party in parties {
             match Branch::all_of(cx, now, party) {
                 Ok(found) => {
-                    for branch in found {
+                    for branch in found
+                        .into_iter()
+                        .filter(|branch| self.suits(cx, branch))
+                        .collect::<Vec<_>>()
+                    {
                         let ring = Ring {
                             diverted: vec![diversion.clone()],
                             ..Ring::within(timeout)
