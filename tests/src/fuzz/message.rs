@@ -283,6 +283,7 @@ fn views(message: &Message) {
         message.session_expires(),
         message.min_se(),
         message.replaces(),
+        message.join(),
         message.rack(),
         message.rseq(),
     );

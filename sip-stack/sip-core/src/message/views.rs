@@ -291,6 +291,12 @@ impl Message {
         RAck::parse(self.header(HeaderName::RAck)?)
     }
 
+    /// `Join` (RFC 3911), which reads like `Replaces`.
+    #[must_use]
+    pub fn join(&self) -> Option<Replaces<'_>> {
+        Replaces::parse(self.header(HeaderName::Join)?)
+    }
+
     /// `Replaces`
     #[must_use]
     pub fn replaces(&self) -> Option<Replaces<'_>> {
