@@ -62,6 +62,7 @@ impl Coordinator {
             codecs: cx.codecs_for(account.trunk(), device),
             source: cx.directory.media_source(&account),
             srtp: cx.directory.srtp(&account),
+            media_security: cx.directory.media_security(account.trunk()),
             family: admitted.family,
         };
         let (kind, negotiator) = wanted.prepare(cx, leg, shard);

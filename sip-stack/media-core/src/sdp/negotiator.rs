@@ -60,6 +60,8 @@ pub struct Config {
     pub ptime_ms: u8,
     /// The far end hears 8 kHz only, so Opus is asked to spend nothing on more (RFC 7587 §6.1).
     pub narrowband: bool,
+    /// Our offers of keys ask the network to end the encryption at its edge (`a=3ge2ae:requested`, 3GPP TS 24.229 §6.1).
+    pub media_security: bool,
 }
 
 impl Config {
@@ -71,6 +73,7 @@ impl Config {
             telephone_event: true,
             ptime_ms: 20,
             narrowband: false,
+            media_security: false,
         }
     }
 
@@ -203,6 +206,7 @@ impl Negotiator {
                 (None, None) => self.keys.clone(),
             },
             fax: None,
+            offers: true,
         };
         let lines = self.agreed.lines.clone();
         let sdp = self.write(&lines, &ours);
@@ -418,6 +422,7 @@ impl Negotiator {
             bundled: audio.bundled,
             crypto: keys.iter().map(|keys| keys.local.clone()).collect(),
             fax: None,
+            offers: false,
         };
         let event = event.map(|(pt, clock)| TelephoneEvent {
             send: pt,
